@@ -1,0 +1,21 @@
+namespace Engine.Devices;
+
+/// <summary>A device refused: the message carries the driver's code by name, the kernel's name and, after a failed build, its log.</summary>
+public class DeviceException : Exception
+{
+    public DeviceException(string message)
+        : base(message)
+    {
+    }
+
+    public DeviceException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+}
+
+/// <summary>The device's memory does not hold what was asked for.</summary>
+public sealed class DeviceOutOfMemoryException(string device, string owner, long bytes, long inUse, long capacity)
+    : DeviceException(
+        $"{device} has no room for {bytes:N0} bytes of {owner}: {inUse:N0} of {capacity:N0} bytes are in use. "
+        + "Lower per_device_train_batch_size or max_length, or choose another device.");

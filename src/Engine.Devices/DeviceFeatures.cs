@@ -1,0 +1,26 @@
+namespace Engine.Devices;
+
+/// <summary>What a device can do. Operators choose a kernel variant by these, never by the device's API.</summary>
+public sealed record DeviceFeatures
+{
+    /// <summary>Runs vectorised host code (<see cref="Cpu.HostLaunch"/>) instead of compiled kernels.</summary>
+    public bool HostVectors { get; init; }
+
+    /// <summary>Work-items are lanes of CPU threads: barriers are dear, wide private vectors are cheap (PoCL).</summary>
+    public bool CpuLanes { get; init; }
+
+    /// <summary>Work-items that run in lockstep; 1 where warp functions go through local memory.</summary>
+    public int WarpSize { get; init; } = 1;
+
+    /// <summary>Arithmetic on float16 (not merely storage).</summary>
+    public bool Float16Arithmetic { get; init; }
+
+    /// <summary>Largest number of work-items in a group.</summary>
+    public int MaxGroupSize { get; init; } = 256;
+
+    /// <summary>Shared (local) memory per group in bytes.</summary>
+    public int SharedMemoryBytes { get; init; } = 32 * 1024;
+
+    /// <summary>Multiprocessors, or cores.</summary>
+    public int ComputeUnits { get; init; } = 1;
+}

@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+
+namespace Engine.Devices;
+
+/// <summary>What a kernel's parameter is.</summary>
+public enum KernelParameterKind
+{
+    /// <summary>An <c>ArrayView</c>: pointer, element offset and length.</summary>
+    View,
+
+    /// <summary>A scalar passed at launch.</summary>
+    Scalar,
+
+    /// <summary>A compile-time constant of the variant (<c>[Specialize]</c>).</summary>
+    Specialized,
+}
+
+/// <summary>One parameter of a kernel, in the order of its C# declaration.</summary>
+/// <param name="Name">The C# name.</param>
+/// <param name="Kind">View, scalar or compile-time constant.</param>
+/// <param name="Type">The element type; null where it is the type parameter of that name.</param>
+/// <param name="TypeParameter">The type parameter that is the element type, or null.</param>
+public sealed record KernelParameter(string Name, KernelParameterKind Kind, ElementType? Type, string? TypeParameter);
+
+/// <summary>A C# kernel as the generator printed it.</summary>
+/// <param name="Name">Unique name, <c>Class_Method</c>; also the entry point's name in device text.</param>
+/// <param name="Location">C# file and line of the kernel, for errors.</param>
+/// <param name="TypeParameters">Names of the generic storage types.</param>
+/// <param name="Parameters">The parameters.</param>
+/// <param name="Body">Structs, helpers and the kernel in the C dialect; a prelude and the variant's definitions come before it.</param>
+public sealed record KernelDefinition(
+    string Name,
+    string Location,
+    ImmutableArray<string> TypeParameters,
+    ImmutableArray<KernelParameter> Parameters,
+    string Body);
+
+/// <summary>One argument of a kernel call: a window of a buffer, or a scalar's bits.</summary>
+public readonly struct KernelArgument
+{
+    private KernelArgument(DeviceBuffer? buffer, long byteOffset, long length, ulong bits)
+    {
+        Buffer = buffer;
+        ByteOffset = byteOffset;
+        Length = length;
+        Bits = bits;
+    }
+
+    /// <summary>The buffer of a view; null for a scalar.</summary>
+    public DeviceBuffer? Buffer { get; }
+
+    /// <summary>Start of the view in bytes.</summary>
+    public long ByteOffset { get; }
+
+    /// <summary>Elements of the view.</summary>
+    public long Length { get; }
+
+    /// <summary>The scalar's bits, low bytes first.</summary>
+    public ulong Bits { get; }
+
+    public static KernelArgument View<T>(BufferView<T> view)
+        where T : unmanaged => new(view.Buffer, view.ByteOffset, view.Length, 0);
+
+    public static unsafe KernelArgument Scalar<T>(T value)
+        where T : unmanaged
+    {
+        ulong bits = 0;
+        *(T*)&bits = value;
+        return new KernelArgument(null, 0, 0, bits);
+    }
+}
+
+/// <summary>
+/// A kernel with chosen storage types, constants and arguments. The generator derives one class per kernel from it,
+/// whose <see cref="RunGroup"/> is the managed executor's work-group function.
+/// </summary>
+public abstract class KernelCall
+{
+    public abstract KernelDefinition Definition { get; }
+
+    /// <summary>The storage type of each type parameter.</summary>
+    public ImmutableArray<ElementType> Types { get; init; } = [];
+
+    /// <summary>The value of each <c>[Specialize]</c> parameter, in declaration order (booleans as 0 and 1).</summary>
+    public ImmutableArray<long> Constants { get; init; } = [];
+
+    /// <summary>The other parameters' values, in declaration order.</summary>
+    public ImmutableArray<KernelArgument> Arguments { get; init; } = [];
+
+    public LaunchShape Shape { get; init; }
+
+    /// <summary>Runs one work-group on the calling thread. Called only for buffers of a cpu device.</summary>
+    public abstract void RunGroup(int groupX, int groupY, int groupZ);
+}

@@ -1,0 +1,29 @@
+namespace Engine.Devices;
+
+/// <summary>
+/// One piece of device work with every argument bound: made once when a plan is built, enqueued at every replay.
+/// Enqueuing allocates nothing managed.
+/// </summary>
+public abstract class Launch : IDisposable
+{
+    /// <summary>The kernel's name, as profiles and errors show it.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Puts the work on its device's queue. The cpu device runs it at once.</summary>
+    public abstract void Enqueue();
+
+    /// <summary>Frees what the driver holds for this launch (not the buffers it is bound to).</summary>
+    public virtual void Dispose() => GC.SuppressFinalize(this);
+}
+
+/// <summary>How many groups of how many work-items run.</summary>
+public readonly record struct LaunchShape(int GroupsX, int GroupsY, int GroupsZ, int GroupSize)
+{
+    public LaunchShape(int groups, int groupSize)
+        : this(groups, 1, 1, groupSize)
+    {
+    }
+
+    /// <summary>Enough groups of <paramref name="groupSize"/> work-items for one item an element.</summary>
+    public static LaunchShape Cover(long items, int groupSize) => new(checked((int)((items + groupSize - 1) / groupSize)), groupSize);
+}
