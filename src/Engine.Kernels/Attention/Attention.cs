@@ -1,0 +1,72 @@
+using Engine.Devices;
+
+namespace Engine.Kernels;
+
+/// <summary>The shape of attention over ragged rows.</summary>
+/// <param name="Rows">Row segments (texts).</param>
+/// <param name="QueryTokens">Tokens in q and output, dead tail included.</param>
+/// <param name="KeyTokens">Tokens in k and v, dead tail included.</param>
+/// <param name="MaxQueryLength">Upper bound of a segment's queries.</param>
+/// <param name="MaxKeyLength">Upper bound of a segment's keys.</param>
+/// <param name="Heads">Query heads.</param>
+/// <param name="KeyValueHeads">Key/value heads; divides Heads (grouped-query attention).</param>
+/// <param name="HeadSize">Elements of one head.</param>
+/// <param name="Scale">What scores are multiplied by, usually 1 / sqrt(head size).</param>
+public sealed record AttentionShape(
+    int Rows, int QueryTokens, int KeyTokens, int MaxQueryLength, int MaxKeyLength, int Heads, int KeyValueHeads, int HeadSize, float Scale)
+{
+    /// <summary>A query sees only keys whose index in the segment is at most the query's position in it.</summary>
+    public bool Causal { get; init; }
+
+    /// <summary>Probability with which an attention weight is dropped; 0 for none.</summary>
+    public float Dropout { get; init; }
+
+    /// <summary>Philox stream of the dropout mask. Element ((query token * heads + head) * MaxKeyLength + key index in the segment).</summary>
+    public uint DropoutStream { get; init; }
+}
+
+/// <summary>
+/// Softmax attention, segment by segment, with online softmax: memory is linear in length.
+/// q [query tokens, heads * head size]; k, v [key tokens, kv heads * head size]; output as q.
+/// queryStart and keyStart [rows + 1] are token offsets; queryPosition [query tokens] the query's index in its key segment (read when causal).
+/// Tokens from queryStart[rows] on are dead: their outputs and gradients are written as zeros.
+/// </summary>
+public static class Attention
+{
+    /// <param name="logSumExp">Receives the log of each softmax denominator, [query tokens, heads].</param>
+    /// <param name="random">The dropout generator's state (<see cref="RandomState"/>); null without dropout.</param>
+    public static Launch Forward(
+        Device device,
+        AttentionShape shape,
+        BufferView<float> q,
+        BufferView<float> k,
+        BufferView<float> v,
+        BufferView<int> queryStart,
+        BufferView<int> keyStart,
+        BufferView<int> queryPosition,
+        BufferView<float> output,
+        BufferView<float> logSumExp,
+        BufferView<uint>? random) => throw new NotImplementedException();
+
+    /// <summary>Elements of float32 workspace the backward pass needs on this device.</summary>
+    public static long BackwardWorkspace(Device device, AttentionShape shape) => throw new NotImplementedException();
+
+    /// <summary>Writes (never adds to) dq, dk and dv.</summary>
+    public static Launch[] Backward(
+        Device device,
+        AttentionShape shape,
+        BufferView<float> q,
+        BufferView<float> k,
+        BufferView<float> v,
+        BufferView<int> queryStart,
+        BufferView<int> keyStart,
+        BufferView<int> queryPosition,
+        BufferView<float> output,
+        BufferView<float> logSumExp,
+        BufferView<float> outputGradient,
+        BufferView<float> dq,
+        BufferView<float> dk,
+        BufferView<float> dv,
+        BufferView<float> workspace,
+        BufferView<uint>? random) => throw new NotImplementedException();
+}

@@ -1,0 +1,42 @@
+namespace Engine.Kernels;
+
+/// <summary>
+/// Slots of the float32 buffer that carries what changes from step to step, uploaded once before a step is replayed,
+/// so that launches never need new arguments.
+/// </summary>
+public static class StepScalars
+{
+    /// <summary>The schedule's learning rate of this optimizer step.</summary>
+    public const int LearningRate = 0;
+
+    /// <summary>1 - beta1^t, t counted from 1.</summary>
+    public const int BiasCorrection1 = 1;
+
+    /// <summary>1 - beta2^t, t counted from 1.</summary>
+    public const int BiasCorrection2 = 2;
+
+    /// <summary>What the loss's gradient is multiplied by: 1 / gradient_accumulation_steps.</summary>
+    public const int LossScale = 3;
+
+    /// <summary>A method's schedule factor of this step (Flat-LoRA: (1 - cos(pi t / T)) / 2).</summary>
+    public const int MethodFactor = 4;
+
+    /// <summary>Number of slots.</summary>
+    public const int Count = 16;
+}
+
+/// <summary>Slots of the uint32 buffer a counter-based generator reads: DESIGN section 5.</summary>
+public static class RandomState
+{
+    /// <summary>Low word of the seed (Philox key 0).</summary>
+    public const int SeedLow = 0;
+
+    /// <summary>High word of the seed (Philox key 1).</summary>
+    public const int SeedHigh = 1;
+
+    /// <summary>The step (Philox counter word 3).</summary>
+    public const int Step = 2;
+
+    /// <summary>Number of slots.</summary>
+    public const int Count = 4;
+}
