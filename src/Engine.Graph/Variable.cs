@@ -37,15 +37,18 @@ public sealed class StorageBlock(string owner) : IDisposable
         return variable;
     }
 
-    /// <summary>A variable that names a range of elements reserved already: neighbours seen as one tensor.</summary>
-    public Variable Overlay(string name, Shape shape, Variable first)
+    /// <summary>A variable that names elements reserved already, from the start of <paramref name="first"/> on: neighbours seen as one tensor.</summary>
+    /// <param name="skip">Elements between that start and the new variable's.</param>
+    public Variable Overlay(string name, Shape shape, Variable first, long skip = 0)
     {
-        if (first.Block != this || first.ByteOffset + (shape.Count * first.Type.SizeInBytes()) > Bytes)
+        int size = first.Type.SizeInBytes();
+        long byteOffset = first.ByteOffset + (skip * size);
+        if (first.Block != this || skip < 0 || byteOffset + (shape.Count * size) > Bytes)
         {
-            throw new ArgumentException($"'{name}' {shape} from '{first.Name}' does not lie in the storage block '{Owner}'.");
+            throw new ArgumentException($"'{name}' {shape} from '{first.Name}' on does not lie in the storage block '{Owner}'.");
         }
 
-        return new Variable(name, shape, first.Type, this, first.ByteOffset);
+        return new Variable(name, shape, first.Type, this, byteOffset);
     }
 
     /// <summary>Takes the memory and sets it to zero.</summary>
