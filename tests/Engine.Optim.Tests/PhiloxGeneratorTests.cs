@@ -1,3 +1,4 @@
+using Engine.Devices;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;

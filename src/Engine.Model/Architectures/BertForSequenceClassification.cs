@@ -11,13 +11,11 @@ public sealed class BertForSequenceClassification(EncoderConfig config) : Encode
 {
     public override string Name => nameof(BertForSequenceClassification);
 
-    public override HeadKind Head => Config.IsRegression ? HeadKind.Regression : HeadKind.SequenceClassification;
+    public override HeadKind Head => SequenceHead;
 
     public override IReadOnlyList<string> HeadModules => ["classifier"];
 
-    public override int OutputSize => Config.NumLabels;
-
-    public override int MaxLength => Config.MaxPositionEmbeddings;
+    public override int OutputSize => Config.Model.Labels.Count;
 
     public override void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions)
     {

@@ -1,5 +1,6 @@
 using Engine.Graph;
 using Engine.Model.Execution;
+using Engine.Model.Files;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;
@@ -36,7 +37,19 @@ public abstract class EncoderArchitecture : Architecture
 
     public override float InitializerRange => Config.InitializerRange;
 
+    public override int MaxLength => Config.MaxTokens;
+
     private protected EncoderStack Stack { get; }
+
+    /// <summary>The kind of a sequence head: one label or <c>problem_type: regression</c> means a number, as in Transformers.</summary>
+    private protected HeadKind SequenceHead => Config.Model.ProblemType switch
+    {
+        ProblemType.Regression => HeadKind.Regression,
+        ProblemType.SingleLabelClassification => HeadKind.SequenceClassification,
+        ProblemType.MultiLabelClassification => throw new ModelFileException(
+            Config.Model.FilePath, "problem_type is multi_label_classification, which is not supported; single_label_classification or regression was expected."),
+        _ => Config.Model.Labels.Count == 1 ? HeadKind.Regression : HeadKind.SequenceClassification,
+    };
 
     /// <summary>The head's linear layers, in definition order.</summary>
     private protected abstract IReadOnlyList<LinearSpec> HeadLinears();
@@ -51,8 +64,6 @@ public abstract class RobertaArchitecture : EncoderArchitecture
         : base(config, "roberta.")
     {
     }
-
-    public override int MaxLength => Config.MaxPositionEmbeddings - Config.PadTokenId - 1;
 
     public override void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions)
     {

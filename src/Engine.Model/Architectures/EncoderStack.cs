@@ -12,7 +12,7 @@ namespace Engine.Model.Architectures;
 /// </summary>
 internal sealed class EncoderStack(EncoderConfig config, string prefix)
 {
-    private readonly ActivationKind activation = config.Activation;
+    private readonly ActivationKind activation = config.HiddenActivation == HiddenActivation.Gelu ? ActivationKind.GeluErf : ActivationKind.GeluTanh;
 
     /// <summary>The encoder's parameters in Transformers' definition order.</summary>
     public IEnumerable<ParameterSpec> Parameters()

@@ -1,8 +1,8 @@
 using Engine.Graph;
+using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
-using Engine.Graph.Operators;
 
 namespace Engine.Model.Architectures;
 
@@ -11,11 +11,11 @@ public sealed class RobertaForSequenceClassification(EncoderConfig config) : Rob
 {
     public override string Name => nameof(RobertaForSequenceClassification);
 
-    public override HeadKind Head => Config.IsRegression ? HeadKind.Regression : HeadKind.SequenceClassification;
+    public override HeadKind Head => SequenceHead;
 
     public override IReadOnlyList<string> HeadModules => ["classifier"];
 
-    public override int OutputSize => Config.NumLabels;
+    public override int OutputSize => Config.Model.Labels.Count;
 
     public override Tensor Build(ForwardBuilder forward)
     {

@@ -3,6 +3,7 @@ using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 
 namespace Engine.Model.Execution;
 
@@ -93,20 +94,6 @@ public sealed class BatchInputs : IDisposable
 
     public Variable NoiseRandom { get; }
 
-    /// <summary>The shape a batch is run in.</summary>
-    /// <param name="allPlaces">Logits at every token, not only where a label or the first token is.</param>
-    public static BatchShape ShapeOf(Architecture architecture, RaggedBatch batch, bool allPlaces)
-    {
-        int tokens = BatchShape.Bucket(batch.Tokens);
-        if (architecture.Head != HeadKind.MaskedLm)
-        {
-            return new BatchShape(batch.Rows, tokens, batch.Rows);
-        }
-
-        int selected = allPlaces ? 0 : BatchShape.Bucket(batch.Labels?.Count(label => label != -100) ?? 0);
-        return new BatchShape(batch.Rows, tokens, selected);
-    }
-
     /// <summary>The tensors of one shape.</summary>
     public BatchTensors Tensors(GraphBuilder graph, BatchShape shape)
     {
@@ -140,111 +127,77 @@ public sealed class BatchInputs : IDisposable
     }
 
     /// <summary>Checks a batch and copies it to the device.</summary>
-    /// <exception cref="ArgumentException">An id, a type or a label lies outside its table.</exception>
-    public void Upload(RaggedBatch batch, BatchShape shape)
+    /// <param name="source">What the batch was made from, for messages.</param>
+    /// <exception cref="DataFileException">An id, a type, a label or a length that the model does not take.</exception>
+    public void Upload(RaggedBatch batch, BatchShape shape, string source)
     {
-        Check(batch);
-        Write(inputIds, batch.InputIds, shape.Tokens, architecture.PadTokenId);
-        Write(typeIds, batch.TypeIds, shape.Tokens, 0);
-        Write(rowStart, batch.RowStart, shape.Rows + 1, batch.Tokens);
-        Span<int> values = staging.AsSpan(0, shape.Tokens);
-        values.Clear();
-        for (int row = 0; row < batch.Rows; row++)
+        batch.RequireWithin(source, architecture.VocabularySize, architecture.MaxLength, architecture.TypeVocabularySize);
+        batch.RequireClasses(source, architecture.OutputSize);
+        Write(inputIds, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens, architecture.PadTokenId);
+        Write(typeIds, batch.TypeIds.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
+        Write(positionInRow, batch.Positions.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
+        Write(rowStart, batch.RowStart, shape.Rows + 1, batch.TokenCount);
+        Span<int> modelPositions = staging.AsSpan(0, batch.TokenCount);
+        for (int row = 0; row < batch.RowCount; row++)
         {
             Range range = batch.RowStart[row]..batch.RowStart[row + 1];
-            architecture.FillPositions(batch.InputIds.AsSpan(range), values[range]);
+            architecture.FillPositions(batch.InputIds.AsSpan()[range], modelPositions[range]);
         }
 
-        Write(positions, values, shape.Tokens, 0);
-        for (int row = 0; row < batch.Rows; row++)
+        Write(positions, modelPositions, shape.Tokens, 0);
+        if (batch.Targets is not null)
         {
-            for (int token = batch.RowStart[row]; token < batch.RowStart[row + 1]; token++)
-            {
-                values[token] = token - batch.RowStart[row];
-            }
+            targets.View<float>().Write(batch.Targets);
         }
 
-        Write(positionInRow, values, shape.Tokens, 0);
-        if (shape.Selected > 0)
+        if (architecture.Head != HeadKind.MaskedLm)
         {
-            UploadSelection(batch, shape);
+            SelectFirstTokens(batch);
         }
-        else if (batch.Labels is not null)
+        else if (shape.Selected > 0)
         {
-            Write(labels, batch.Labels, shape.Tokens, -100);
+            SelectLabelledTokens(batch, shape);
+        }
+        else
+        {
+            Write(labels, batch.TokenLabels.AsSpan(0, batch.TokenLabels is null ? 0 : batch.TokenCount), shape.Tokens, RaggedBatch.IgnoredLabel);
         }
     }
 
     public void Dispose() => block.Dispose();
 
-    private void UploadSelection(RaggedBatch batch, BatchShape shape)
+    private void SelectFirstTokens(RaggedBatch batch)
     {
-        bool tokens = architecture.Head == HeadKind.MaskedLm;
-        var index = new int[shape.Selected];
-        var position = new int[shape.Selected];
-        var start = new int[shape.Rows + 1];
-        var label = new int[shape.Selected];
-        label.AsSpan().Fill(-100);
-        index.AsSpan().Fill(-1);
-        int place = 0;
-        for (int row = 0; row < batch.Rows; row++)
+        selectionIndex.View<int>().Write(batch.RowStart.AsSpan(0, batch.RowCount));
+        Write(selectionPosition, [], batch.RowCount, 0);
+        Write(labels, batch.ClassLabels, batch.RowCount, RaggedBatch.IgnoredLabel);
+        for (int row = 0; row <= batch.RowCount; row++)
         {
-            start[row] = place;
-            int first = batch.RowStart[row];
-            int end = tokens ? batch.RowStart[row + 1] : first + 1;
-            for (int token = first; token < end; token++)
-            {
-                if (tokens && (batch.Labels is null || batch.Labels[token] == -100))
-                {
-                    continue;
-                }
-
-                index[place] = token;
-                position[place] = token - first;
-                label[place] = batch.Labels is null ? -100 : batch.Labels[tokens ? token : row];
-                place++;
-            }
+            staging[row] = row;
         }
 
-        start.AsSpan(batch.Rows).Fill(place);
-        selectionIndex.View<int>().Write(index);
-        selectionStart.View<int>().Write(start);
-        selectionPosition.View<int>().Write(position);
-        labels.View<int>().Write(label);
-        if (batch.Targets is not null)
-        {
-            targets.View<float>().Write(batch.Targets);
-        }
+        selectionStart.View<int>().Write(staging.AsSpan(0, batch.RowCount + 1));
     }
 
-    private void Check(RaggedBatch batch)
+    private void SelectLabelledTokens(RaggedBatch batch, BatchShape shape)
     {
-        for (int token = 0; token < batch.Tokens; token++)
+        int[] tokenLabels = batch.TokenLabels ?? throw new ArgumentException("A selection of labelled tokens needs labels.", nameof(batch));
+        List<int> places = [.. Enumerable.Range(0, batch.TokenCount).Where(token => tokenLabels[token] != RaggedBatch.IgnoredLabel)];
+        int[] start = new int[batch.RowCount + 1];
+        foreach (int token in places)
         {
-            if ((uint)batch.InputIds[token] >= (uint)architecture.VocabularySize)
-            {
-                throw new ArgumentException(
-                    $"Token id {batch.InputIds[token]} lies outside the model's vocabulary of {architecture.VocabularySize}: the tokenizer does not belong to this model.");
-            }
-
-            if ((uint)batch.TypeIds[token] >= (uint)architecture.TypeVocabularySize)
-            {
-                throw new ArgumentException($"Token type {batch.TypeIds[token]} lies outside the model's {architecture.TypeVocabularySize} types.");
-            }
+            start[batch.Rows[token] + 1]++;
         }
 
-        if (batch.LongestRow > architecture.MaxLength)
+        for (int row = 0; row < batch.RowCount; row++)
         {
-            throw new ArgumentException($"A text has {batch.LongestRow} tokens; the model takes at most {architecture.MaxLength}. Lower max_length.");
+            start[row + 1] += start[row];
         }
 
-        foreach (int label in batch.Labels ?? [])
-        {
-            if (label != -100 && (uint)label >= (uint)architecture.OutputSize)
-            {
-                throw new ArgumentException($"Label {label} lies outside the model's {architecture.OutputSize} classes.");
-            }
-        }
+        Write(selectionIndex, places.ToArray(), shape.Selected, -1);
+        Write(selectionPosition, places.Select(token => batch.Positions[token]).ToArray(), shape.Selected, 0);
+        Write(labels, places.Select(token => tokenLabels[token]).ToArray(), shape.Selected, RaggedBatch.IgnoredLabel);
+        selectionStart.View<int>().Write(start);
     }
 
     private Variable Integers(string name, int count) => block.Reserve(name, new Shape(count), ElementType.Int32);

@@ -11,18 +11,18 @@ namespace Engine.Model.Execution;
 public sealed class ForwardBuilder
 {
     private readonly TransformerModel model;
-    private readonly bool training;
+    private readonly bool dropoutOn;
     private readonly Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight;
     private readonly List<Tensor> hiddenStates = [];
     private uint dropoutStream;
 
-    /// <param name="training">Dropout is on.</param>
+    /// <param name="dropout">Dropout is on.</param>
     /// <param name="transformWeight">What a training method makes of an adapted layer's frozen weight.</param>
     internal ForwardBuilder(
-        TransformerModel model, GraphBuilder graph, BatchTensors batch, bool training, Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight)
+        TransformerModel model, GraphBuilder graph, BatchTensors batch, bool dropout, Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight)
     {
         this.model = model;
-        this.training = training;
+        dropoutOn = dropout;
         this.transformWeight = transformWeight;
         Graph = graph;
         Batch = batch;
@@ -58,7 +58,7 @@ public sealed class ForwardBuilder
                 continue;
             }
 
-            if (training && transformWeight is not null)
+            if (transformWeight is not null)
             {
                 weight = transformWeight(Graph, adapter, weight);
             }
@@ -84,7 +84,7 @@ public sealed class ForwardBuilder
     public Tensor Dropout(Tensor x, float probability)
     {
         uint stream = dropoutStream++;
-        return training ? Graph.Dropout(x, probability, stream, Batch.DropoutRandom) : x;
+        return dropoutOn ? Graph.Dropout(x, probability, stream, Batch.DropoutRandom) : x;
     }
 
     /// <summary>Self-attention over the batch's rows; q [tokens, heads * size], k and v [tokens, key/value heads * size].</summary>
@@ -96,7 +96,7 @@ public sealed class ForwardBuilder
         var shape = new AttentionShape(
             Batch.Shape.Rows, tokens, tokens, longest, longest, heads, keyValueHeads, headSize, (float)(1 / Math.Sqrt(headSize)))
         {
-            Dropout = training ? dropout : 0f,
+            Dropout = dropoutOn ? dropout : 0f,
             DropoutStream = dropoutStream++,
         };
         return Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.PositionInRow, Batch.DropoutRandom);

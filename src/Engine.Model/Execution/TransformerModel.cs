@@ -104,26 +104,18 @@ public sealed class TransformerModel : IDisposable
         }
     }
 
-    /// <summary>Writes the forward pass, the loss and, for training, the backward pass of one batch shape.</summary>
-    /// <param name="training">Dropout is on and gradients are summed into the gradient variables.</param>
-    /// <param name="keepHidden">Hidden states can be read afterwards (which forgoes computing only what the loss reads).</param>
-    /// <param name="transformWeight">What a training method makes of an adapted layer's frozen weight.</param>
-    public ModelGraph BuildGraph(
-        BatchInputs inputs,
-        BatchShape shape,
-        bool training,
-        bool keepHidden = false,
-        bool dropout = true,
-        Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight = null)
+    /// <summary>Writes the forward pass, the loss and, where gradients are wanted, the backward pass of one batch shape.</summary>
+    public ModelGraph BuildGraph(BatchInputs inputs, BatchShape shape, RunnerOptions options)
     {
         var graph = new GraphBuilder();
         BatchTensors batch = inputs.Tensors(graph, shape);
-        var forward = new ForwardBuilder(this, graph, batch, training && dropout, transformWeight);
+        var forward = new ForwardBuilder(this, graph, batch, options.Gradients && options.Dropout, options.TransformWeight);
         Tensor logits = graph.Output(Architecture.Build(forward));
         Tensor loss = graph.Output(Architecture.Head == HeadKind.Regression
-            ? graph.MeanSquaredError(logits, batch.Targets, batch.Scalars, training)
-            : graph.CrossEntropy(logits, batch.Labels, batch.Scalars, training));
-        if (keepHidden)
+            ? graph.MeanSquaredError(logits, batch.Targets, batch.Scalars, options.Gradients)
+            : graph.CrossEntropy(logits, batch.Labels, batch.Scalars, options.Gradients));
+        Tensor rowLosses = graph.Output(loss.Producer!.Outputs[1]);
+        if (options.HiddenStates)
         {
             foreach (Tensor hidden in forward.HiddenStates)
             {
@@ -132,13 +124,15 @@ public sealed class TransformerModel : IDisposable
         }
 
         RowSelectionPass.Run(graph);
-        if (training)
+        if (options.Gradients)
         {
             GradientBuilder.Differentiate(graph, loss);
         }
 
+        var result = new ModelGraph(graph, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
+        options.Extend?.Invoke(result);
         FusionPass.Run(graph);
-        return new ModelGraph(graph, logits, loss, loss.Producer!.Outputs[1], forward.HiddenStates);
+        return result;
     }
 
     public void Dispose()

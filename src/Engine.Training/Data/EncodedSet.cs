@@ -1,3 +1,4 @@
+using Engine.Model.Batching;
 namespace Engine.Training.Data;
 
 /// <summary>A tokenised data file with its labels, ready to be cut into batches.</summary>

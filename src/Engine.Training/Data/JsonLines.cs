@@ -1,3 +1,4 @@
+using Engine.Model.Batching;
 using System.Globalization;
 using System.Text.Json;
 using Engine.Optim;

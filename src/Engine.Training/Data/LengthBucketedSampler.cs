@@ -1,3 +1,4 @@
+using Engine.Devices;
 using Engine.Optim;
 
 namespace Engine.Training.Data;

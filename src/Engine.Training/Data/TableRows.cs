@@ -1,3 +1,4 @@
+using Engine.Model.Batching;
 using System.Globalization;
 using System.Text;
 using CsvHelper;

@@ -1,3 +1,4 @@
+using Engine.Model.Batching;
 using System.Text;
 
 namespace Engine.Training.Data;

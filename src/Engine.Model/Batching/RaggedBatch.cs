@@ -1,4 +1,4 @@
-namespace Engine.Training.Data;
+namespace Engine.Model.Batching;
 
 /// <summary>
 /// The tokens of a batch, one row after another without padding. The arrays per token may be longer than <see cref="TokenCount"/>:
@@ -138,7 +138,7 @@ public sealed record RaggedBatch
     }
 
     /// <summary>An empty batch of this shape: positions and rows are set, ids and segment ids are 0.</summary>
-    internal static RaggedBatch WithRowStart(int[] rowStart)
+    public static RaggedBatch WithRowStart(int[] rowStart)
     {
         int tokens = rowStart[^1];
         int[] positions = new int[tokens];

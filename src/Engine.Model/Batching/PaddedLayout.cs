@@ -1,4 +1,4 @@
-namespace Engine.Training.Data;
+namespace Engine.Model.Batching;
 
 /// <summary>
 /// Where the real tokens of a padded batch [rows, length] lie, and the way between that layout of Transformers and the ragged one.

@@ -1,4 +1,4 @@
-namespace Engine.Optim;
+namespace Engine.Devices;
 
 /// <summary>
 /// The counter-based generator every device shares, on the host: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
@@ -102,4 +102,7 @@ public static class RandomStream
 
     /// <summary>First values of new parameters; the step is the tensor's number.</summary>
     public const uint Initialization = 0xFFFF_0004;
+
+    /// <summary>First values of new adapters; the step is the adapted layer's number.</summary>
+    public const uint AdapterInitialization = 0xFFFF_0005;
 }

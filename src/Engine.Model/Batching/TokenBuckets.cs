@@ -1,4 +1,4 @@
-namespace Engine.Training.Data;
+namespace Engine.Model.Batching;
 
 /// <summary>
 /// The token counts plans are made for. Rounding a batch up to one of them keeps the plans few: from 512 tokens on the dead tail is at most
