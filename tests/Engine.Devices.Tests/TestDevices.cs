@@ -67,3 +67,9 @@ internal sealed class OpenClFactAttribute : FactAttribute
 {
     public OpenClFactAttribute() => Skip = TestDevices.WithoutOpenCl;
 }
+
+/// <summary>A theory over the OpenCL devices; skipped with the reason where there is none.</summary>
+internal sealed class OpenClTheoryAttribute : TheoryAttribute
+{
+    public OpenClTheoryAttribute() => Skip = TestDevices.WithoutOpenCl;
+}

@@ -6,7 +6,7 @@ namespace Engine.Devices.Native;
 
 /// <summary>
 /// A vendor's shared library, loaded when a device of its kind is first asked for: a machine without it builds and runs
-/// everything else. Imports name it by <see cref="ImportName"/> and may be called once <see cref="Load"/> has returned.
+/// everything else. Its imports may be called once <see cref="Load"/> has returned.
 /// </summary>
 /// <param name="importName">The name in <see cref="LibraryImportAttribute"/>.</param>
 /// <param name="product">What the library is, for errors.</param>
@@ -30,9 +30,8 @@ internal sealed class DriverLibrary(string importName, string product, Immutable
             }
         });
 
-    public string ImportName => importName;
-
-    public string Product => product;
+    /// <summary>The same library sought elsewhere: how tests take it away.</summary>
+    public DriverLibrary WithCandidates(ImmutableArray<string> others) => new(importName, product, others, remedy);
 
     /// <summary>Loads the library, unless it is loaded.</summary>
     /// <exception cref="DeviceException">None of the files can be loaded; the message says which were tried and what to do.</exception>

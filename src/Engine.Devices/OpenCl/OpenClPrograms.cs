@@ -7,7 +7,7 @@ namespace Engine.Devices.OpenCl;
 internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache cache) : IDisposable
 {
     /// <summary>No option loosens IEEE arithmetic: results are held against the other devices.</summary>
-    private const string Options = "";
+    public const string Options = "";
 
     private const uint ProgramBinarySizes = 0x1165;
     private const uint ProgramBinaries = 0x1166;
