@@ -22,6 +22,9 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>Bytes of scratch each worker keeps for packed panels and row buffers.</summary>
     public const int ScratchBytes = 4 << 20;
 
+    /// <summary>Bytes of scratch that all workers of a launch share.</summary>
+    public const int SharedScratchBytes = 4 << 20;
+
     private readonly CpuBuffer scratch;
 
     public CpuDevice(CpuOptions? options = null)
@@ -37,7 +40,7 @@ public sealed unsafe class CpuDevice : Device
             SharedMemoryBytes = 64 * 1024,
             ComputeUnits = options.Threads,
         };
-        scratch = (CpuBuffer)Allocate((long)ScratchBytes * options.Threads, "scratch");
+        scratch = (CpuBuffer)Allocate(((long)ScratchBytes * options.Threads) + SharedScratchBytes, "scratch");
     }
 
     public override DeviceKind Kind => DeviceKind.Cpu;
@@ -58,7 +61,10 @@ public sealed unsafe class CpuDevice : Device
         where T : unmanaged => (T*)(((CpuBuffer)view.Buffer).Address + view.ByteOffset);
 
     /// <summary>The scratch memory of one worker, <see cref="ScratchBytes"/> bytes, 64-byte aligned.</summary>
-    public byte* Scratch(int worker) => scratch.Address + ((long)worker * ScratchBytes);
+    public byte* Scratch(int worker) => scratch.Address + SharedScratchBytes + ((long)worker * ScratchBytes);
+
+    /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
+    public byte* SharedScratch => scratch.Address;
 
     public override DeviceBuffer Allocate(long bytes, string owner)
     {
