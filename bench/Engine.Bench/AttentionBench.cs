@@ -1,0 +1,10 @@
+using Engine.Devices.Cpu;
+
+namespace Engine.Bench;
+
+internal static class AttentionBench
+{
+    public static void Run(CpuDevice device)
+    {
+    }
+}
