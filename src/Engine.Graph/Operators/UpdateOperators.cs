@@ -3,10 +3,12 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
-/// <summary>The global gradient norm and the clipping factor; input gradients; outputs squared norm, norm and factor, each [1].</summary>
+/// <summary>The global gradient norm, written to a variable, and the clipping factor; inputs gradients, the norm's variable; outputs squared norm and factor, each [1].</summary>
 public sealed class ClipOperator(float maxNorm) : Operator
 {
     public override string Name => "GradientNorm";
+
+    public override bool HasEffects => true;
 
     public override long WorkspaceBytes(Device device, Node node) =>
         sizeof(float) * Reductions.SquaredNormWorkspace(device, node.Inputs[0].Shape.Count);
@@ -16,8 +18,19 @@ public sealed class ClipOperator(float maxNorm) : Operator
         lowering.Emit(Reductions.SquaredNorm(
             lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(0), lowering.Workspace(), lowering.Output<float>(0)));
         lowering.Emit(Reductions.ClipFactor(
-            lowering.Device, maxNorm, lowering.Output<float>(0), lowering.Output<float>(1), lowering.Output<float>(2)));
+            lowering.Device, maxNorm, lowering.Output<float>(0), lowering.Input<float>(1), lowering.Output<float>(1)));
     }
+}
+
+/// <summary>variable += x; inputs x, the variable.</summary>
+public sealed class AddToVariableOperator : Operator
+{
+    public override string Name => "Add";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Add(
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0), lowering.Input<float>(1)));
 }
 
 /// <summary>One AdamW step over a run of parameters; inputs parameters, gradients, m, v, step scalars, clipping factor.</summary>
@@ -56,13 +69,13 @@ public sealed class ClearOperator : Operator
 
 public static class UpdateExtensions
 {
-    /// <summary>The global norm of the gradients and the factor that clips it to <paramref name="maxNorm"/> (0: never).</summary>
-    public static (Tensor Norm, Tensor Factor) GradientNorm(this GraphBuilder graph, Variable gradients, float maxNorm)
-    {
-        var scalar = new Shape(1);
-        IReadOnlyList<Tensor> outputs = graph.Add(new ClipOperator(maxNorm), [graph.Read(gradients)], scalar, scalar, scalar);
-        return (outputs[1], outputs[2]);
-    }
+    /// <summary>Writes the global norm of the gradients; returns the factor that clips it to <paramref name="maxNorm"/> (0: never).</summary>
+    public static Tensor GradientNorm(this GraphBuilder graph, Variable gradients, float maxNorm, Variable norm) =>
+        graph.Add(new ClipOperator(maxNorm), [graph.Read(gradients), graph.Read(norm)], new Shape(1), new Shape(1))[1];
+
+    /// <summary>variable += x, of one shape.</summary>
+    public static void AddScalar(this GraphBuilder graph, Tensor x, Variable variable) =>
+        graph.Add(new AddToVariableOperator(), [x, graph.Read(variable)]);
 
     /// <summary>Sets a variable to zero.</summary>
     public static void Clear(this GraphBuilder graph, Variable variable) => graph.Add(new ClearOperator(), [graph.Read(variable)]);
