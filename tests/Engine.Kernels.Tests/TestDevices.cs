@@ -9,7 +9,7 @@ public static class TestDevices
     /// <summary>Two threads whatever the machine has, so that work is cut and handed over.</summary>
     private const int Threads = 2;
 
-    private static readonly string[] All = ["cpu"];
+    public static IReadOnlyList<string> All { get; } = ["cpu"];
 
     public static TheoryData<string> Names => [.. All];
 
