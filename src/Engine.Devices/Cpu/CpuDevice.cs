@@ -21,16 +21,22 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>Bytes of scratch each worker keeps for packed panels and row buffers.</summary>
     public const int ScratchBytes = 4 << 20;
 
+    /// <summary>Bytes of scratch that all workers of a launch share.</summary>
+    public const int SharedScratchBytes = 4 << 20;
+
     private readonly CpuBuffer scratch;
 
     public CpuDevice(CpuOptions? options = null)
         : base(Describe(options ??= new CpuOptions()))
     {
-        scratch = (CpuBuffer)Allocate((long)ScratchBytes * options.Threads, "scratch");
+        scratch = (CpuBuffer)Allocate(((long)ScratchBytes * options.Threads) + SharedScratchBytes, "scratch");
         Threads = new HostThreads(options.Threads);
     }
 
     public HostThreads Threads { get; }
+
+    /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
+    public byte* SharedScratch => scratch.Address;
 
     /// <summary>The host address of a view's first element. Valid while the buffer lives.</summary>
     public static T* Pointer<T>(BufferView<T> view)
@@ -41,7 +47,7 @@ public sealed unsafe class CpuDevice : Device
     }
 
     /// <summary>The scratch memory of one worker, <see cref="ScratchBytes"/> bytes, 64-byte aligned.</summary>
-    public byte* Scratch(int worker) => scratch.Address + ((long)worker * ScratchBytes);
+    public byte* Scratch(int worker) => scratch.Address + SharedScratchBytes + ((long)worker * ScratchBytes);
 
     /// <summary>What the device of these options is, without starting its threads.</summary>
     internal static DeviceInfo Describe(CpuOptions options)
