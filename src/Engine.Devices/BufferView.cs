@@ -1,6 +1,6 @@
 namespace Engine.Devices;
 
-/// <summary>A typed window of a <see cref="DeviceBuffer"/>: what kernels are bound to.</summary>
+/// <summary>A typed window of a <see cref="DeviceBuffer"/>: what kernels are bound to. <c>default</c> is an absent operand.</summary>
 public readonly struct BufferView<T>
     where T : unmanaged
 {
@@ -28,6 +28,7 @@ public readonly struct BufferView<T>
         Length = length;
     }
 
+    /// <summary>The buffer; null only for <c>default</c>.</summary>
     public DeviceBuffer Buffer { get; }
 
     /// <summary>Start of the window in bytes.</summary>

@@ -22,9 +22,9 @@ internal static class KernelBinding
             }
 
             KernelArgument argument = call.Arguments[next++];
-            if (parameter.Kind == KernelParameterKind.View != argument.Buffer is not null)
+            if (parameter.Kind != argument.Kind)
             {
-                throw new ArgumentException($"{where}: parameter {parameter.Name} is a {parameter.Kind} and got {(argument.Buffer is null ? "no buffer" : "a buffer")}.");
+                throw new ArgumentException($"{where}: parameter {parameter.Name} is a {parameter.Kind} and got a {argument.Kind}.");
             }
 
             if (argument.Buffer is { } buffer)

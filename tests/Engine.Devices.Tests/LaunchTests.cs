@@ -71,6 +71,25 @@ public sealed class LaunchTests(TestDevices devices)
 
     [Theory]
     [MemberData(nameof(All))]
+    public void An_absent_view_reaches_the_kernel_with_length_zero(string id)
+    {
+        Device device = devices[id];
+        using DeviceBuffer output = device.Allocate(4, "output");
+        output.Write<float>([5f]);
+
+        // The kernel loops over y, the absent one: it must neither fail to bind nor touch memory.
+        using Launch launch = device.Bind(TestKernels.CallScaledAdd(output.View<float>(), default, 1f, new LaunchShape(1, TestKernels.GroupSize)));
+        launch.Enqueue();
+        device.Synchronize();
+        Assert.Equal([5f], output.View<float>().ToArray());
+    }
+
+    [Fact]
+    public void A_scalar_of_more_than_eight_bytes_is_refused() =>
+        Assert.Contains("16 bytes", Assert.Throws<ArgumentException>(() => KernelArgument.Scalar(decimal.One)).Message);
+
+    [Theory]
+    [MemberData(nameof(All))]
     public void No_groups_are_no_work(string id)
     {
         Device device = devices[id];
@@ -124,7 +143,7 @@ public sealed class LaunchTests(TestDevices devices)
         Refused("takes 1 constants and got 0", new HandWrittenCall(TestKernels.ScaledAdd) { Arguments = [buffer, buffer, scalar], Shape = shape });
         Refused("takes 3 arguments and got 2", new HandWrittenCall(TestKernels.ScaledAdd) { Constants = [1], Arguments = [buffer, buffer], Shape = shape });
         Refused("takes 1 storage types and got 0", new HandWrittenCall(TestKernels.GroupIndices) { Shape = shape });
-        Refused("parameter y is a View and got no buffer", Call(scalar, shape));
+        Refused("parameter y is a View and got a Scalar", Call(scalar, shape));
         Refused("a group of 0 work-items", Call(buffer, new LaunchShape(1, 0)));
         Refused("groups cannot be launched", Call(buffer, new LaunchShape(-1, 4)));
         Refused("groups cannot be launched", Call(buffer, new LaunchShape(1 << 20, 1 << 20, 1, 4)));

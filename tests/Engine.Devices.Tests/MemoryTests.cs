@@ -73,7 +73,7 @@ public sealed class MemoryTests(TestDevices devices)
     [Fact]
     public void Buffers_that_together_exceed_the_memory_are_refused()
     {
-        long scratch = CpuDevice.ScratchBytes;
+        const long scratch = CpuDevice.ScratchBytes + CpuDevice.SharedScratchBytes;
         using var device = new CpuDevice(new CpuOptions { Threads = 1, MemoryBytes = scratch + 1000 });
         using DeviceBuffer first = device.Allocate(600, "first");
         var error = Assert.Throws<DeviceOutOfMemoryException>(() => device.Allocate(401, "second"));

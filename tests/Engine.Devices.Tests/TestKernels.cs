@@ -1,3 +1,5 @@
+using Engine.Devices.Cpu;
+
 namespace Engine.Devices.Tests;
 
 /// <summary>A kernel with hand-written device text and a hand-written work-group function.</summary>
@@ -63,12 +65,12 @@ internal static unsafe class TestKernels
         }
         """);
 
-    public static KernelCall CallScaledAdd(BufferView<float> x, BufferView<float> y, float scale) => new HandWrittenCall(
+    public static KernelCall CallScaledAdd(BufferView<float> x, BufferView<float> y, float scale, LaunchShape? shape = null) => new HandWrittenCall(
         ScaledAdd,
         (group, _, _) =>
         {
-            float* from = Cpu.CpuDevice.Pointer(x);
-            float* to = Cpu.CpuDevice.Pointer(y);
+            float* from = Address(x);
+            float* to = Address(y);
             for (long i = (long)group * GroupSize; i < Math.Min(y.Length, (group + 1L) * GroupSize); i++)
             {
                 to[i] = (scale * from[i]) + to[i];
@@ -77,14 +79,14 @@ internal static unsafe class TestKernels
     {
         Constants = [8],
         Arguments = [KernelArgument.View(x), KernelArgument.View(y), KernelArgument.Scalar(scale)],
-        Shape = LaunchShape.Cover(y.Length, GroupSize),
+        Shape = shape ?? LaunchShape.Cover(y.Length, GroupSize),
     };
 
     public static KernelCall CallGroupIndices(BufferView<int> output, LaunchShape shape, byte small, long wide, double fraction) => new HandWrittenCall(
         GroupIndices,
         (x, y, z) =>
         {
-            int* to = Cpu.CpuDevice.Pointer(output) + (4 * (x + (shape.GroupsX * (y + (shape.GroupsY * z)))));
+            int* to = Address(output) + (4 * (x + (shape.GroupsX * (y + (shape.GroupsY * z)))));
             to[0] = x;
             to[1] = y + small;
             to[2] = z + (int)(wide >> 32);
@@ -101,4 +103,7 @@ internal static unsafe class TestKernels
     {
         Shape = new LaunchShape(1, 1),
     };
+
+    private static T* Address<T>(BufferView<T> view)
+        where T : unmanaged => view.Buffer is null ? null : CpuDevice.Pointer(view);
 }

@@ -35,6 +35,9 @@ public sealed unsafe class CpuDevice : Device
 
     public HostThreads Threads { get; }
 
+    /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
+    public byte* SharedScratch => scratch.Address;
+
     /// <summary>The host address of a view's first element. Valid while the buffer lives.</summary>
     public static T* Pointer<T>(BufferView<T> view)
         where T : unmanaged
@@ -45,9 +48,6 @@ public sealed unsafe class CpuDevice : Device
 
     /// <summary>The scratch memory of one worker, <see cref="ScratchBytes"/> bytes, 64-byte aligned.</summary>
     public byte* Scratch(int worker) => scratch.Address + SharedScratchBytes + ((long)worker * ScratchBytes);
-
-    /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
-    public byte* SharedScratch => scratch.Address;
 
     /// <summary>What the device of these options is, without starting its threads.</summary>
     internal static DeviceInfo Describe(CpuOptions options)

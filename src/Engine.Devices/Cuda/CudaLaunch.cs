@@ -79,9 +79,10 @@ internal sealed unsafe class CudaLaunch : Launch
         var values = new List<ulong>();
         foreach (KernelArgument argument in call.Arguments)
         {
-            if (argument.Buffer is CudaBuffer buffer)
+            if (argument.Kind == KernelParameterKind.View)
             {
-                values.AddRange([buffer.Address, (ulong)argument.ByteOffset, (ulong)argument.Length]);
+                ulong address = argument.Buffer is CudaBuffer buffer ? buffer.Address : 0;
+                values.AddRange([address, (ulong)argument.ByteOffset, (ulong)argument.Length]);
             }
             else
             {

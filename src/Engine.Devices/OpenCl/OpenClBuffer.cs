@@ -36,7 +36,7 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
         {
             int code = OpenClApi.EnqueueWriteBuffer(
                 device.Queue, Handle, OpenClApi.True, (nuint)byteOffset, (nuint)source.Length, from, 0, null, null);
-            OpenClError.Check(code, "clEnqueueWriteBuffer", device, Hint);
+            Check(code, "clEnqueueWriteBuffer");
         }
     }
 
@@ -46,7 +46,7 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
         {
             int code = OpenClApi.EnqueueReadBuffer(
                 device.Queue, Handle, OpenClApi.True, (nuint)byteOffset, (nuint)target.Length, to, 0, null, null);
-            OpenClError.Check(code, "clEnqueueReadBuffer", device, Hint);
+            Check(code, "clEnqueueReadBuffer");
         }
     }
 
@@ -58,14 +58,14 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
         Unsafe.InitBlockUnaligned(pattern, value, LongestPattern);
         int code = OpenClApi.EnqueueFillBuffer(
             device.Queue, Handle, pattern, (nuint)patternSize, (nuint)byteOffset, (nuint)count, 0, null, null);
-        OpenClError.Check(code, "clEnqueueFillBuffer", device, Hint);
+        Check(code, "clEnqueueFillBuffer");
     }
 
     private protected override void CopyBytes(DeviceBuffer source, long sourceOffset, long targetOffset, long count)
     {
         int code = OpenClApi.EnqueueCopyBuffer(
             device.Queue, ((OpenClBuffer)source).Handle, Handle, (nuint)sourceOffset, (nuint)targetOffset, (nuint)count, 0, null, null);
-        OpenClError.Check(code, "clEnqueueCopyBuffer", device, Hint);
+        Check(code, "clEnqueueCopyBuffer");
     }
 
     private protected override void Release()
@@ -73,8 +73,17 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
         // Commands in the queue keep the memory until they have run.
         int code = OpenClApi.ReleaseMemObject(Handle);
         Handle = 0;
-        OpenClError.Check(code, "clReleaseMemObject", device, Hint);
+        Check(code, "clReleaseMemObject");
     }
 
-    private string Hint => $"The buffer holds {Bytes:N0} bytes of {Owner}.";
+    private void Check(int code, string call)
+    {
+        if (code == OpenClError.MemObjectAllocationFailure)
+        {
+            // Drivers may take the memory only when the buffer is first used.
+            throw OutOfMemory(device, Bytes, Owner);
+        }
+
+        OpenClError.Check(code, call, device, $"The buffer holds {Bytes:N0} bytes of {Owner}.");
+    }
 }

@@ -8,8 +8,6 @@ internal static class OpenClError
     public const int MemObjectAllocationFailure = -4;
     public const int OutOfResources = -5;
     public const int OutOfHostMemory = -6;
-    public const int BuildProgramFailure = -11;
-    public const int InvalidBufferSize = -61;
     public const int PlatformNotFound = -1001;
 
     /// <summary>Whether a failed allocation means that memory is short.</summary>

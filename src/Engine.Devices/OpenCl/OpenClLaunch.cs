@@ -50,6 +50,13 @@ internal sealed unsafe class OpenClLaunch : Launch
         }
 
         int code = OpenClApi.EnqueueNDRangeKernel(device.Queue, handle, 3, null, global, local, 0, null, null);
+        if (code == OpenClError.MemObjectAllocationFailure)
+        {
+            // Drivers may take the memory of a buffer only when a kernel first uses it.
+            DeviceBuffer? largest = buffers.MaxBy(buffer => buffer.Bytes);
+            throw DeviceBuffer.OutOfMemory(device, largest?.Bytes ?? 0, largest?.Owner ?? "a kernel without buffers");
+        }
+
         if (code != OpenClError.Success)
         {
             throw OpenClError.Failure(
@@ -89,9 +96,9 @@ internal sealed unsafe class OpenClLaunch : Launch
         foreach (KernelParameter parameter in kernel.Parameters.Where(p => p.Kind != KernelParameterKind.Specialized))
         {
             KernelArgument argument = call.Arguments[next++];
-            if (argument.Buffer is OpenClBuffer buffer)
+            if (argument.Kind == KernelParameterKind.View)
             {
-                nint memory = buffer.Handle;
+                nint memory = argument.Buffer is OpenClBuffer buffer ? buffer.Handle : 0;
                 long offset = argument.ByteOffset;
                 long length = argument.Length;
                 SetArgument(index++, (nuint)sizeof(nint), &memory, parameter);
