@@ -16,6 +16,9 @@ public sealed record AdapterConfig
     /// <summary>The task type of a text classifier; PEFT then also trains and saves the classification head.</summary>
     public const string SequenceClassification = "SEQ_CLS";
 
+    /// <summary>The task type of a token classifier; the head is treated likewise.</summary>
+    public const string TokenClassification = "TOKEN_CLS";
+
     /// <summary>The task type of a decoder.</summary>
     public const string CausalLanguageModel = "CAUSAL_LM";
 
@@ -42,8 +45,10 @@ public sealed record AdapterConfig
     /// <summary><c>modules_to_save</c>: modules trained in full and stored with the adapter.</summary>
     public IReadOnlyList<string> ModulesToSave { get; init; } = [];
 
+    /// <summary><c>use_rslora</c>: scale by alpha / sqrt(r) instead of alpha / r.</summary>
     public bool UseRslora { get; init; }
 
+    /// <summary><c>use_dora</c>: learn the row norms of the adapted weight apart from its direction.</summary>
     public bool UseDora { get; init; }
 
     /// <summary><c>rank_pattern</c>: rank by regular expression over the module's name or its ending; the first that matches counts.</summary>
@@ -67,6 +72,11 @@ public sealed record AdapterConfig
     /// <summary><c>init_lora_weights</c>: <c>true</c>, <c>false</c>, <c>gaussian</c>, <c>pissa</c>, ...</summary>
     public string InitLoraWeights { get; init; } = "true";
 
+    /// <summary>
+    /// Whether <see cref="InitLoraWeights"/> also changes the base weights (PiSSA, OLoRA): the model has to repeat that before it uses the factors.
+    /// </summary>
+    public bool InitChangesBaseWeights => InitLoraWeights == "olora" || InitLoraWeights.StartsWith("pissa", StringComparison.Ordinal);
+
     /// <summary><c>fan_in_fan_out</c>: whether base weights are stored [in, out]; PEFT resets it for linear layers.</summary>
     public bool FanInFanOut { get; init; }
 
@@ -76,7 +86,7 @@ public sealed record AdapterConfig
     /// <summary>
     /// <see cref="ModulesToSave"/> as PEFT completes them: a classifier's head is always trained and saved.
     /// </summary>
-    public IReadOnlyList<string> CompletedModulesToSave => TaskType == SequenceClassification
+    public IReadOnlyList<string> CompletedModulesToSave => TaskType is SequenceClassification or TokenClassification
         ? [.. ModulesToSave, .. ClassificationHeads.Except(ModulesToSave)]
         : ModulesToSave;
 

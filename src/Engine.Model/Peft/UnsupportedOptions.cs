@@ -14,8 +14,7 @@ internal static class UnsupportedOptions
         "megatron_config", "monteclora_config", "target_parameters", "trainable_token_indices", "use_bdlora", "use_qalora", "velora_config",
     ];
 
-    // Initialisations that leave the base weights alone; a loaded adapter overwrites what they drew. PiSSA and OLoRA stay readable as
-    // properties: whoever builds the model has to honour them.
+    // A loaded adapter overwrites what these drew. PiSSA and OLoRA also change the base weights: AdapterConfig.InitChangesBaseWeights says so.
     private static readonly string[] KnownInits = ["gaussian", "orthogonal", "eva", "olora", "pissa"];
 
     public static void Refuse(JsonSection root)

@@ -45,9 +45,18 @@ public sealed class AtomicFileTests : IDisposable
     {
         string path = _folder.File("a/b/x.bin");
 
-        AtomicFile.WriteAllBytes(path, [1, 2]);
-        AtomicFile.WriteAllBytes(path, [3]);
+        AtomicFile.WriteAllBytes(path, new byte[] { 1, 2 });
+        AtomicFile.WriteAllBytes(path, new byte[] { 3 });
 
         Assert.Equal([3], File.ReadAllBytes(path));
+    }
+
+    [Fact]
+    public void A_folder_that_cannot_be_made_is_reported_with_the_path()
+    {
+        File.WriteAllText(_folder.File("file"), "");
+        string path = _folder.File("file/below.bin");
+
+        Assert.StartsWith($"{path} could not be written: ", Assert.Throws<IOException>(() => AtomicFile.WriteAllBytes(path, new byte[1])).Message);
     }
 }
