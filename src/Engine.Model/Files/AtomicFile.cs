@@ -25,10 +25,14 @@ public static class AtomicFile
         }
         catch (Exception failure)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary))
+            {
+                File.Delete(temporary);
+            }
+
             if (failure is IOException or UnauthorizedAccessException)
             {
-                throw new IOException($"{path} could not be written: {failure.Message.TrimEnd('.')}{FreeSpace(target)}. What was at this path before is unchanged.", failure);
+                throw new IOException($"{path} could not be written: {failure.Message.TrimEnd('.')}. What was at this path before is unchanged.", failure);
             }
 
             throw;
@@ -36,15 +40,5 @@ public static class AtomicFile
     }
 
     /// <summary>Writes <paramref name="bytes"/> as the whole content of <paramref name="path"/>.</summary>
-    public static void WriteAllBytes(string path, ReadOnlySpan<byte> bytes)
-    {
-        byte[] copy = bytes.ToArray();
-        Write(path, stream => stream.Write(copy));
-    }
-
-    private static string FreeSpace(string target)
-    {
-        string? folder = Path.GetDirectoryName(target);
-        return Directory.Exists(folder) ? $" ({new DriveInfo(folder).AvailableFreeSpace:N0} bytes are free there)" : "";
-    }
+    public static void WriteAllBytes(string path, ReadOnlyMemory<byte> bytes) => Write(path, stream => stream.Write(bytes.Span));
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
@@ -39,6 +40,8 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
     private readonly List<Declaration> _declarations = [];
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
 
+    private delegate void Narrowing<T>(ReadOnlySpan<float> values, Span<T> destination);
+
     private delegate void ByteFill(long firstByte, Span<byte> destination);
 
     private sealed record Declaration(string Name, SafetensorsType Type, long[] Shape, long ByteLength, ByteFill Fill);
@@ -73,8 +76,8 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
     public SafetensorsWriter AddFloat32As(SafetensorsType type, string name, ReadOnlySpan<long> shape, TensorFill<float> fill) => type switch
     {
         SafetensorsType.Float32 => Add(name, shape, fill),
-        SafetensorsType.Float16 => Add<Half>(name, shape, (first, destination) => FillNarrow(first, destination, fill, value => (Half)value)),
-        SafetensorsType.BFloat16 => Add<BFloat16>(name, shape, (first, destination) => FillNarrow(first, destination, fill, value => (BFloat16)value)),
+        SafetensorsType.Float16 => Add<Half>(name, shape, (first, destination) => FillNarrow(first, destination, fill, TensorPrimitives.ConvertToHalf)),
+        SafetensorsType.BFloat16 => Add<BFloat16>(name, shape, (first, destination) => FillNarrow(first, destination, fill, TensorConversion.NarrowBFloat16)),
         _ => throw new ArgumentException($"tensor '{name}': float32 numbers can be stored as F32, F16 or BF16, not as {type.HeaderName()}.", nameof(type)),
     };
 
@@ -130,16 +133,13 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
         }
     }
 
-    private static void FillNarrow<T>(long first, Span<T> destination, TensorFill<float> fill, Func<float, T> narrow)
+    private static void FillNarrow<T>(long first, Span<T> destination, TensorFill<float> fill, Narrowing<T> narrow)
     {
-        float[] values = ArrayPool<float>.Shared.Rent(destination.Length);
-        fill(first, values.AsSpan(0, destination.Length));
-        for (int i = 0; i < destination.Length; i++)
-        {
-            destination[i] = narrow(values[i]);
-        }
-
-        ArrayPool<float>.Shared.Return(values);
+        float[] rented = ArrayPool<float>.Shared.Rent(destination.Length);
+        Span<float> values = rented.AsSpan(0, destination.Length);
+        fill(first, values);
+        narrow(values, destination);
+        ArrayPool<float>.Shared.Return(rented);
     }
 
     private SafetensorsWriter Declare(string name, SafetensorsType type, ReadOnlySpan<long> shape, ByteFill fill)

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Engine.Devices.Kernels;
 
 namespace Engine.Model.Safetensors;
 
@@ -107,6 +108,15 @@ internal static class TensorConversion
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, "not a type of whole numbers");
+        }
+    }
+
+    /// <summary>Rounds to nearest even.</summary>
+    public static void NarrowBFloat16(ReadOnlySpan<float> source, Span<BFloat16> destination)
+    {
+        for (int i = 0; i < source.Length; i++)
+        {
+            destination[i] = (BFloat16)source[i];
         }
     }
 
