@@ -54,7 +54,7 @@ public sealed class LaunchTests(TestDevices devices)
 
     [Theory]
     [MemberData(nameof(All))]
-    public void Replaying_launches_allocates_nothing_managed(string id)
+    public void Replaying_launches_fills_and_copies_allocates_nothing_managed(string id)
     {
         Device device = devices[id];
         using DeviceBuffer x = device.Allocate(4096 * sizeof(float), "x");
@@ -62,10 +62,10 @@ public sealed class LaunchTests(TestDevices devices)
         x.Clear();
         y.Clear();
         using Launch launch = device.Bind(TestKernels.CallScaledAdd(x.View<float>(), y.View<float>(), 1f));
-        Replay(device, launch, 10);
+        Replay(launch, x, y, 10);
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Replay(device, launch, 100);
+        Replay(launch, x, y, 100);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
@@ -166,13 +166,18 @@ public sealed class LaunchTests(TestDevices devices)
         Assert.Throws<ArgumentException>(() => mine.CopyFrom(theirs, 0, 0, 8));
     }
 
-    private static void Replay(Device device, Launch launch, int times)
+    private static void Replay(Launch launch, DeviceBuffer x, DeviceBuffer y, int times)
     {
+        Span<float> loss = stackalloc float[1];
         for (int i = 0; i < times; i++)
         {
+            x.Write<float>(loss, 4);
             launch.Enqueue();
+            y.CopyFrom(x, 0, 1024, 1024);
+            x.Clear();
+            y.Read(loss, 8);
         }
 
-        device.Synchronize();
+        x.Device.Synchronize();
     }
 }

@@ -19,7 +19,7 @@ internal sealed unsafe class CudaBuffer : DeviceBuffer
             throw OutOfMemory(device, bytes, owner);
         }
 
-        CudaError.Check(code, "cuMemAlloc", device.ToString(), $"{bytes:N0} bytes of {owner} were asked for.");
+        CudaError.Check(code, "cuMemAlloc", device, $"{bytes:N0} bytes of {owner} were asked for.");
         Address = address;
     }
 
@@ -71,6 +71,12 @@ internal sealed unsafe class CudaBuffer : DeviceBuffer
         Address = 0;
     }
 
-    private void Check(int code, string call) =>
-        CudaError.Check(code, call, device.ToString(), $"The buffer holds {Bytes:N0} bytes of {Owner}; a kernel that ran before may be the cause.");
+    private void Check(int code, string call)
+    {
+        if (code != CudaError.Success)
+        {
+            throw CudaError.Failure(
+                code, call, device, $"The buffer holds {Bytes:N0} bytes of {Owner}; a kernel that ran before may be the cause.");
+        }
+    }
 }

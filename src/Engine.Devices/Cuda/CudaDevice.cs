@@ -18,13 +18,13 @@ public sealed unsafe class CudaDevice : Device
     {
         handle = candidate.Handle;
         nint primary;
-        CudaError.Check(CudaApi.PrimaryContextRetain(&primary, handle), "cuDevicePrimaryCtxRetain", ToString());
+        CudaError.Check(CudaApi.PrimaryContextRetain(&primary, handle), "cuDevicePrimaryCtxRetain", this);
         context = primary;
         nint stream = 0;
         try
         {
             MakeCurrent();
-            CudaError.Check(CudaApi.StreamCreate(&stream, StreamNonBlocking), "cuStreamCreate", ToString());
+            CudaError.Check(CudaApi.StreamCreate(&stream, StreamNonBlocking), "cuStreamCreate", this);
         }
         catch
         {
@@ -70,7 +70,7 @@ public sealed unsafe class CudaDevice : Device
     {
         MakeCurrent();
         CudaError.Check(
-            CudaApi.StreamSynchronize(Stream), "cuStreamSynchronize", ToString(), "A kernel that was enqueued earlier may be the cause.");
+            CudaApi.StreamSynchronize(Stream), "cuStreamSynchronize", this, "A kernel that was enqueued earlier may be the cause.");
     }
 
     private protected override void Release()

@@ -24,7 +24,7 @@ internal sealed unsafe class CudaLaunch : Launch
         buffers = KernelBinding.Buffers(call);
         nint entry;
         CudaError.Check(
-            CudaApi.ModuleGetFunction(&entry, module, kernel.Name), "cuModuleGetFunction", device.ToString(), $"The program of {Where} has no such entry point.");
+            CudaApi.ModuleGetFunction(&entry, module, kernel.Name), "cuModuleGetFunction", device, $"The program of {Where} has no such entry point.");
         function = entry;
         CheckGroupSize();
         arguments = Arguments(call);
@@ -59,10 +59,10 @@ internal sealed unsafe class CudaLaunch : Launch
             null);
         if (code != CudaError.Success)
         {
-            CudaError.Check(
+            throw CudaError.Failure(
                 code,
                 "cuLaunchKernel",
-                device.ToString(),
+                device,
                 $"The kernel is {Where}, launched as {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups of {shape.GroupSize}.");
         }
     }
@@ -105,7 +105,7 @@ internal sealed unsafe class CudaLaunch : Launch
     {
         int limit;
         int code = CudaApi.FunctionGetAttribute(&limit, MaxThreadsPerBlockOfFunction, function);
-        CudaError.Check(code, "cuFuncGetAttribute", device.ToString(), $"The kernel is {Where}.");
+        CudaError.Check(code, "cuFuncGetAttribute", device, $"The kernel is {Where}.");
         if (shape.GroupSize > limit)
         {
             throw new DeviceException(

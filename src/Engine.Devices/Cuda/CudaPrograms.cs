@@ -25,7 +25,7 @@ internal sealed unsafe class CudaPrograms(CudaDevice device, int architecture, D
             {
                 byte[] image = NvrtcCompiler.Compile(nvrtc, call.Definition, source, architecture, Options);
                 CudaError.Check(
-                    Load(image, out module), "cuModuleLoadData", device.ToString(), $"The kernel is {call.Definition.Name} ({call.Definition.Location}).");
+                    Load(image, out module), "cuModuleLoadData", device, $"The kernel is {call.Definition.Name} ({call.Definition.Location}).");
                 cache.Store(key, image);
             }
 

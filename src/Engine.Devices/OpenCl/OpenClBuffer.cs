@@ -84,6 +84,9 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
             throw OutOfMemory(device, Bytes, Owner);
         }
 
-        OpenClError.Check(code, call, device, $"The buffer holds {Bytes:N0} bytes of {Owner}.");
+        if (code != OpenClError.Success)
+        {
+            throw OpenClError.Failure(code, call, device, $"The buffer holds {Bytes:N0} bytes of {Owner}.");
+        }
     }
 }

@@ -16,17 +16,17 @@ internal static class OpenClError
     /// <summary>Throws when a call failed.</summary>
     /// <param name="code">What the call returned.</param>
     /// <param name="call">The call's name, <c>clFinish</c>.</param>
-    /// <param name="device">The device, for the message.</param>
+    /// <param name="where">The device, or what else was asked; printed only when the call failed.</param>
     /// <param name="hint">What it means here, or what to do; null where the name says it.</param>
-    public static void Check(int code, string call, Device device, string? hint = null)
+    public static void Check(int code, string call, object where, string? hint = null)
     {
         if (code != Success)
         {
-            throw Failure(code, call, device.ToString(), hint);
+            throw Failure(code, call, where, hint);
         }
     }
 
-    public static DeviceException Failure(int code, string call, string where, string? hint = null) =>
+    public static DeviceException Failure(int code, string call, object where, string? hint = null) =>
         new($"{where}: {call} failed with {Name(code)} ({code}).{(hint is null ? "" : " " + hint)}");
 
     public static string Name(int code) => code switch

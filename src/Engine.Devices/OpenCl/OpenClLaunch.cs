@@ -62,7 +62,7 @@ internal sealed unsafe class OpenClLaunch : Launch
             throw OpenClError.Failure(
                 code,
                 "clEnqueueNDRangeKernel",
-                device.ToString(),
+                device,
                 $"The kernel is {Where}, launched as {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups of {shape.GroupSize}.");
         }
     }

@@ -49,11 +49,11 @@ internal static unsafe class OpenClPlatforms
                 + "or an OpenCL for the processor (Debian: pocl-opencl-icd).");
         }
 
-        Check(code, "clGetPlatformIDs", "The OpenCL loader");
+        OpenClError.Check(code, "clGetPlatformIDs", "The OpenCL loader");
         var platforms = new nint[count];
         fixed (nint* first = platforms)
         {
-            Check(OpenClApi.GetPlatformIds(count, first, null), "clGetPlatformIDs", "The OpenCL loader");
+            OpenClError.Check(OpenClApi.GetPlatformIds(count, first, null), "clGetPlatformIDs", "The OpenCL loader");
         }
 
         problems = [];
@@ -101,11 +101,11 @@ internal static unsafe class OpenClPlatforms
             return [];
         }
 
-        Check(code, "clGetDeviceIDs", where);
+        OpenClError.Check(code, "clGetDeviceIDs", where);
         var devices = new nint[count];
         fixed (nint* first = devices)
         {
-            Check(OpenClApi.GetDeviceIds(platform, OpenClApi.DeviceTypeAll, count, first, null), "clGetDeviceIDs", where);
+            OpenClError.Check(OpenClApi.GetDeviceIds(platform, OpenClApi.DeviceTypeAll, count, first, null), "clGetDeviceIDs", where);
         }
 
         return devices;
@@ -156,7 +156,7 @@ internal static unsafe class OpenClPlatforms
     private static ulong Number(nint device, uint what)
     {
         ulong value = 0;
-        Check(OpenClApi.GetDeviceInfo(device, what, sizeof(ulong), &value, null), $"clGetDeviceInfo(0x{what:X})", "OpenCL");
+        OpenClError.Check(OpenClApi.GetDeviceInfo(device, what, sizeof(ulong), &value, null), $"clGetDeviceInfo(0x{what:X})", "OpenCL");
         return value;
     }
 
@@ -169,21 +169,13 @@ internal static unsafe class OpenClPlatforms
     private static string ReadText(Query query, string call)
     {
         nuint size;
-        Check(query(0, null, &size), call, "OpenCL");
+        OpenClError.Check(query(0, null, &size), call, "OpenCL");
         var bytes = new byte[size];
         fixed (byte* first = bytes)
         {
-            Check(query(size, first, null), call, "OpenCL");
+            OpenClError.Check(query(size, first, null), call, "OpenCL");
         }
 
         return Encoding.UTF8.GetString(bytes).TrimEnd('\0').Trim();
-    }
-
-    private static void Check(int code, string call, string where)
-    {
-        if (code != OpenClError.Success)
-        {
-            throw OpenClError.Failure(code, call, where);
-        }
     }
 }

@@ -111,7 +111,7 @@ internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache ca
         string log = BuildLog(program);
         OpenClApi.ReleaseProgram(program);
         throw OpenClError.Failure(
-            code, "clBuildProgram", device.ToString(), $"The driver refused kernel {kernel.Name} ({kernel.Location}). Its log:\n{log}");
+            code, "clBuildProgram", device, $"The driver refused kernel {kernel.Name} ({kernel.Location}). Its log:\n{log}");
     }
 
     private string BuildLog(nint program)
