@@ -65,8 +65,8 @@ public abstract class Architecture
     /// <summary>Every linear layer in definition order, those that read the same input together in one group.</summary>
     public abstract IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups { get; }
 
-    /// <summary>Modules that PEFT keeps as a whole for this head when a task type is given.</summary>
-    public abstract IReadOnlyList<string> HeadModules { get; }
+    /// <summary>The output layer, which <c>target_modules: all-linear</c> leaves out; null where it is no linear layer of its own.</summary>
+    public abstract string? OutputModule { get; }
 
     public abstract int HiddenSize { get; }
 

@@ -13,7 +13,7 @@ public sealed class BertForSequenceClassification(EncoderConfig config) : Encode
 
     public override HeadKind Head => SequenceHead;
 
-    public override IReadOnlyList<string> HeadModules => ["classifier"];
+    public override string? OutputModule => "classifier";
 
     public override int OutputSize => Config.Model.Labels.Count;
 

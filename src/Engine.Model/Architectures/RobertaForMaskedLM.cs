@@ -13,7 +13,7 @@ public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitectu
 
     public override HeadKind Head => HeadKind.MaskedLm;
 
-    public override IReadOnlyList<string> HeadModules => [];
+    public override string? OutputModule => null;
 
     public override int OutputSize => Config.VocabSize;
 

@@ -13,7 +13,7 @@ public sealed class RobertaForSequenceClassification(EncoderConfig config) : Rob
 
     public override HeadKind Head => SequenceHead;
 
-    public override IReadOnlyList<string> HeadModules => ["classifier"];
+    public override string? OutputModule => "classifier.out_proj";
 
     public override int OutputSize => Config.Model.Labels.Count;
 

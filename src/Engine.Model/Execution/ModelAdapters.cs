@@ -14,7 +14,7 @@ public static class ModelAdapters
     public static Tuning.Lora Tuning(Architecture architecture, AdapterConfig config)
     {
         IReadOnlyList<string> modules = [.. architecture.LinearGroups.SelectMany(group => group).Select(linear => linear.Module)];
-        IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config, architecture.Config.Model.ModelType).Select(module =>
+        IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config, architecture.OutputModule).Select(module =>
             new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout))];
         return new Tuning.Lora(targets, SavedModules.Match([.. architecture.Parameters.Select(spec => spec.Name)], config));
     }
@@ -25,7 +25,7 @@ public static class ModelAdapters
     {
         AdapterBinding binding = file.Bind(
             [.. model.Adapters.Select(Target)],
-            [.. SavedParameters(model).Select(saved => new SavedTarget(saved.Name, ModelWeights.Longs(saved.Value.Shape)))],
+            [.. model.SavedParameters.Select(saved => new SavedTarget(saved.Name, ModelWeights.Longs(saved.Value.Shape)))],
             allowMissing);
         foreach (LoraTensors tensors in binding.Modules)
         {
@@ -51,7 +51,7 @@ public static class ModelAdapters
             writer.AddLora(Target(adapter), Fill(adapter.A), Fill(adapter.B));
         }
 
-        foreach ((string name, Variable value) in SavedParameters(model))
+        foreach ((string name, Variable value) in model.SavedParameters)
         {
             writer.AddSaved(new SavedTarget(name, ModelWeights.Longs(value.Shape)), Fill(value));
         }
@@ -67,7 +67,4 @@ public static class ModelAdapters
     }
 
     private static AdapterTarget Target(LoraLinear adapter) => new(adapter.Module, adapter.Weight.Shape.Columns, adapter.Weight.Shape.Rows);
-
-    /// <summary>The parameters trained and stored whole.</summary>
-    private static IEnumerable<(string Name, Variable Value)> SavedParameters(TransformerModel model) => model.SavedParameters;
 }

@@ -13,16 +13,17 @@ public abstract record Tuning
     {
     }
 
-    /// <summary>None: the model is evaluated.</summary>
-    public sealed record Frozen(IReadOnlyList<LoraTarget> Adapters) : Tuning;
+    /// <summary>None: the model is evaluated, with the adapter where it has one.</summary>
+    /// <param name="Adapter">The adapter; null for none.</param>
+    public sealed record Frozen(Lora? Adapter = null) : Tuning;
 
     /// <summary>Every parameter.</summary>
     public sealed record Full : Tuning;
 
     /// <summary>LoRA adapters, and modules that are trained as a whole (<c>modules_to_save</c>).</summary>
     /// <param name="Adapters">Adapted layers.</param>
-    /// <param name="ModulesToSave">Module paths; every parameter below them is trained.</param>
-    public sealed record Lora(IReadOnlyList<LoraTarget> Adapters, IReadOnlyList<string> ModulesToSave) : Tuning;
+    /// <param name="SavedParameters">Parameters of the modules that are trained and stored whole.</param>
+    public sealed record Lora(IReadOnlyList<LoraTarget> Adapters, IReadOnlyList<string> SavedParameters) : Tuning;
 }
 
 /// <summary>
@@ -33,18 +34,20 @@ public sealed class TransformerModel : IDisposable
     private readonly Dictionary<string, Variable> parameters = new(StringComparer.Ordinal);
     private readonly Dictionary<string, LoraLinear> adapters = new(StringComparer.Ordinal);
     private readonly List<StorageBlock> blocks = [];
+    private readonly Tuning.Lora? adapter;
 
     public TransformerModel(Architecture architecture, Tuning tuning)
     {
         Architecture = architecture;
         Tuning = tuning;
         var trainables = new TrainableParameters();
-        Dictionary<string, LoraTarget> targets = tuning switch
+        adapter = tuning switch
         {
-            Tuning.Lora lora => lora.Adapters.ToDictionary(target => target.Module, StringComparer.Ordinal),
-            Tuning.Frozen frozen => frozen.Adapters.ToDictionary(target => target.Module, StringComparer.Ordinal),
-            _ => [],
+            Tuning.Lora lora => lora,
+            Tuning.Frozen frozen => frozen.Adapter,
+            _ => null,
         };
+        Dictionary<string, LoraTarget> targets = (adapter?.Adapters ?? []).ToDictionary(target => target.Module, StringComparer.Ordinal);
         foreach (ParameterSpec spec in architecture.Parameters)
         {
             if (!IsTrained(spec.Name))
@@ -81,6 +84,10 @@ public sealed class TransformerModel : IDisposable
 
     /// <summary>Adapted layers in model order.</summary>
     public IReadOnlyList<LoraLinear> Adapters => [.. adapters.Values.OrderBy(adapter => adapter.Index)];
+
+    /// <summary>The parameters that an adapter file stores whole (<c>modules_to_save</c>), under their checkpoint names.</summary>
+    public IEnumerable<(string Name, Variable Value)> SavedParameters =>
+        (adapter?.SavedParameters ?? []).Select(name => (name, Parameter(name)));
 
     /// <summary>The memory of the parameters and gradients.</summary>
     public IReadOnlyList<StorageBlock> Blocks => blocks;
@@ -143,14 +150,10 @@ public sealed class TransformerModel : IDisposable
         }
     }
 
-    /// <summary>Whether a parameter belongs to a module that is trained as a whole.</summary>
-    internal static bool Below(string parameter, IEnumerable<string> modules) => modules.Any(module =>
-        parameter.StartsWith(module + ".", StringComparison.Ordinal) || parameter.Contains($".{module}.", StringComparison.Ordinal));
-
     private bool IsTrained(string parameter) => Tuning switch
     {
         Tuning.Full => true,
-        Tuning.Lora lora => Below(parameter, lora.ModulesToSave),
+        Tuning.Lora lora => lora.SavedParameters.Contains(parameter),
         _ => false,
     };
 
