@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Engine.Devices.Kernels;
 
 namespace Engine.Devices.Cpu;
 
@@ -11,6 +12,12 @@ public sealed record CpuOptions
 
     /// <summary>Use the vectorised host form of operators; off, every kernel runs in the managed executor, as tests want it.</summary>
     public bool HostVectors { get; init; } = true;
+
+    /// <summary>
+    /// The sanitizer: fresh buffers, shared and local memory are filled with a pattern, and a kernel that reads the pattern
+    /// fails. For tests; the managed executor runs several times slower.
+    /// </summary>
+    public bool CheckReads { get; init; }
 
     /// <summary>Bytes that may be allocated; the default is the memory the process may use.</summary>
     public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -28,6 +35,7 @@ public sealed unsafe class CpuDevice : Device
     {
         options ??= new CpuOptions();
         MemoryBytes = options.MemoryBytes;
+        CheckReads = options.CheckReads;
         Threads = new HostThreads(options.Threads);
         Features = new DeviceFeatures
         {
@@ -53,9 +61,16 @@ public sealed unsafe class CpuDevice : Device
 
     public HostThreads Threads { get; }
 
+    /// <summary>Whether kernels that read memory nothing wrote fail (<see cref="CpuOptions.CheckReads"/>).</summary>
+    public bool CheckReads { get; }
+
     /// <summary>The host address of a view's first element. Valid while the buffer lives.</summary>
     public static T* Pointer<T>(BufferView<T> view)
         where T : unmanaged => (T*)(((CpuBuffer)view.Buffer).Address + view.ByteOffset);
+
+    /// <summary>The view a kernel sees of a buffer's window; empty for <c>default</c>. Valid while the buffer lives.</summary>
+    public static ArrayView<T> HostView<T>(BufferView<T> view)
+        where T : unmanaged => view.Buffer is null ? default : new ArrayView<T>(Pointer(view), view.Length);
 
     /// <summary>The scratch memory of one worker, <see cref="ScratchBytes"/> bytes, 64-byte aligned.</summary>
     public byte* Scratch(int worker) => scratch.Address + ((long)worker * ScratchBytes);
@@ -68,7 +83,13 @@ public sealed unsafe class CpuDevice : Device
             throw new DeviceOutOfMemoryException(ToString(), owner, bytes, Memory.Current, MemoryBytes);
         }
 
-        return new CpuBuffer(this, bytes, owner);
+        var buffer = new CpuBuffer(this, bytes, owner);
+        if (CheckReads)
+        {
+            KernelRuntime.Fill(buffer.Address, bytes);
+        }
+
+        return buffer;
     }
 
     public override Launch Bind(KernelCall call) => new ManagedLaunch(this, call);
