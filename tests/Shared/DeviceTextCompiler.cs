@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Diagnostics;
 using Engine.Devices;
-using Engine.Devices.Language;
 
 namespace Engine.Tests;
 
