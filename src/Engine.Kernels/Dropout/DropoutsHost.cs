@@ -11,8 +11,6 @@ internal sealed unsafe class DropoutHost(
     CpuDevice device, long count, float probability, uint stream, BufferView<float> x, BufferView<float>? residual, BufferView<uint> random, BufferView<float> y)
     : RangeHost(device, count)
 {
-    private readonly uint threshold = Dropouts.Threshold(probability);
-    private readonly float factor = Dropouts.Factor(probability);
     private readonly float* x = CpuDevice.Pointer(x);
     private readonly float* residual = residual is { } present ? CpuDevice.Pointer(present) : null;
     private readonly uint* random = CpuDevice.Pointer(random);
@@ -23,29 +21,15 @@ internal sealed unsafe class DropoutHost(
     [SkipLocalsInit]
     protected override void Range(long start, int length, int worker)
     {
-        var philox = new PhiloxLanes(random[RandomState.SeedLow], random[RandomState.SeedHigh], stream, random[RandomState.Step]);
+        var mask = new DropoutMask(probability, stream, random);
         ulong group = (ulong)start / PhiloxLanes.Elements;
         float* factors = stackalloc float[PhiloxLanes.Elements];
         for (int done = 0; done < length; done += PhiloxLanes.Elements)
         {
-            Factors(philox, group++, factors);
+            mask.Factors(group++, factors);
             int size = Math.Min(PhiloxLanes.Elements, length - done);
             Multiply(start + done, size, factors);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Factors(PhiloxLanes philox, ulong group, float* factors)
-    {
-        philox.Words(group, out Vector512<uint> word0, out Vector512<uint> word1, out Vector512<uint> word2, out Vector512<uint> word3);
-        Vector512<uint> limit = Vector512.Create(threshold);
-        Vector512<float> keep = Vector512.Create(factor);
-        PhiloxLanes.Store(
-            Vector512.GreaterThanOrEqual(word0, limit).AsSingle() & keep,
-            Vector512.GreaterThanOrEqual(word1, limit).AsSingle() & keep,
-            Vector512.GreaterThanOrEqual(word2, limit).AsSingle() & keep,
-            Vector512.GreaterThanOrEqual(word3, limit).AsSingle() & keep,
-            factors);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
