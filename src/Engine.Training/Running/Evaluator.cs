@@ -1,0 +1,66 @@
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Training.Configuration;
+using Engine.Training.Data;
+using Engine.Training.Metrics;
+
+namespace Engine.Training.Running;
+
+/// <summary>What an evaluation found.</summary>
+/// <param name="Metrics">The task's metrics by name.</param>
+/// <param name="Logits">[rows, output size] in file order; empty for masked language models.</param>
+public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits);
+
+/// <summary>Runs a labelled set through a model and computes the task's metrics.</summary>
+public sealed class Evaluator(Architecture architecture, EncodedSet set, int batchSize, TokenMasker? masker, string origin)
+{
+    private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
+
+    /// <summary>The shapes of the evaluation's batches.</summary>
+    public IEnumerable<BatchShape> Shapes => batches.Select(rows => BatchShape.Of(architecture, Batch(rows)));
+
+    /// <param name="run">Runs one batch without dropout or perturbation.</param>
+    public EvaluationResult Evaluate(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation = default)
+    {
+        int columns = architecture.Head == HeadKind.MaskedLm ? 0 : architecture.OutputSize;
+        var logits = new float[set.Count * columns];
+        double loss = 0;
+        long places = 0;
+        foreach (int[] rows in batches)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RaggedBatch batch = Batch(rows);
+            ModelRun result = run(batch, origin);
+            foreach (float rowLoss in result.RowLosses)
+            {
+                loss += rowLoss;
+            }
+
+            places += batch.TokenLabels?.Count(label => label != RaggedBatch.IgnoredLabel) ?? rows.Length;
+            if (columns > 0)
+            {
+                float[] values = result.Logits;
+                for (int i = 0; i < rows.Length; i++)
+                {
+                    values.AsSpan(i * columns, columns).CopyTo(logits.AsSpan(rows[i] * columns));
+                }
+            }
+        }
+
+        double mean = places == 0 ? 0 : loss / places;
+        IReadOnlyDictionary<string, double> metrics = architecture.Head switch
+        {
+            HeadKind.SequenceClassification => TaskMetrics.Classification(set.ClassLabels, logits, columns, mean),
+            HeadKind.Regression => TaskMetrics.Regression(set.Targets, logits, mean),
+            _ => TaskMetrics.LanguageModel(mean),
+        };
+        return new EvaluationResult(metrics, logits);
+    }
+
+    private RaggedBatch Batch(int[] rows)
+    {
+        RaggedBatch batch = set.Batch(rows);
+        return masker is null ? batch : masker.Mask(batch, rows, epoch: 0);
+    }
+}
