@@ -48,6 +48,7 @@ public sealed class TokenizerFileTests
     [InlineData("""{"model": MODEL, "added_tokens": [{"id": 5, "content": ""}]}""", "no text")]
     [InlineData("""{"model": MODEL, "post_processor": {"type": "RobertaProcessing", "sep": ["a"], "cls": ["a", 0]}}""", "sep")]
     [InlineData("""{"model": MODEL, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}], "pair": []}}""", "special_tokens")]
+    [InlineData("""{"model": MODEL, "post_processor": {"type": "BertProcessing", "sep": ["a", 0], "cls": ["x", 9]}}""", "the id 9")]
     [InlineData("""{"model": []}""", "an object")]
     [InlineData("""{}""", "\"model\"")]
     [InlineData("", "not the JSON")]

@@ -28,6 +28,9 @@ internal sealed class SequenceTemplate(IReadOnlyList<TemplatePart> single, IRead
         [Special(cls), new(TemplateSource.First, 0), Special(sep)],
         [Special(cls), new(TemplateSource.First, 0), Special(sep), Special(sep), new(TemplateSource.Second, 0), Special(sep)]);
 
+    /// <summary>The ids of all special tokens that are added.</summary>
+    public IEnumerable<int> SpecialIds => single.Concat(pair).SelectMany(part => part.SpecialIds ?? []).Distinct();
+
     /// <summary>How many special tokens are added to one text or to a pair.</summary>
     public int AddedCount(bool isPair) => (isPair ? pair : single).Sum(part => part.SpecialIds?.Count ?? 0);
 
