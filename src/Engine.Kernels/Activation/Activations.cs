@@ -1,32 +1,50 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
+using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
 /// <summary>Elementwise activations over <c>count</c> elements.</summary>
 public static class Activations
 {
-    /// <summary>y = activation(x).</summary>
-    public static Launch Forward(Device device, ActivationKind kind, long count, BufferView<float> x, BufferView<float> y) => throw new NotImplementedException();
+    /// <summary>y = activation(x); y may be x.</summary>
+    public static Launch Forward(Device device, ActivationKind kind, long count, BufferView<float> x, BufferView<float> y)
+    {
+        Operand.Require(x, count);
+        Operand.Require(y, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return kind switch
+            {
+                ActivationKind.None => new UnaryHost<CopyMap>("Activations_Copy", cpu, count, default, x, y),
+                ActivationKind.GeluErf => new UnaryHost<GeluErfMap>("Activations_GeluErf", cpu, count, default, x, y),
+                ActivationKind.GeluTanh => new UnaryHost<GeluTanhMap>("Activations_GeluTanh", cpu, count, default, x, y),
+                ActivationKind.Tanh => new UnaryHost<TanhMap>("Activations_Tanh", cpu, count, default, x, y),
+                _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown activation"),
+            };
+        }
 
-    /// <summary>dx = dy * activation'(x), x the activation's input. dx may be dy.</summary>
-    public static Launch Backward(Device device, ActivationKind kind, long count, BufferView<float> x, BufferView<float> dy, BufferView<float> dx) => throw new NotImplementedException();
-}
+        throw new NotImplementedException();
+    }
 
-/// <summary>Elementwise arithmetic.</summary>
-public static class Elementwise
-{
-    /// <summary>y = a + b; y may be a or b.</summary>
-    public static Launch Add(Device device, long count, BufferView<float> a, BufferView<float> b, BufferView<float> y) => throw new NotImplementedException();
+    /// <summary>dx = dy * activation'(x), x the activation's input. dx may be dy or x.</summary>
+    public static Launch Backward(Device device, ActivationKind kind, long count, BufferView<float> x, BufferView<float> dy, BufferView<float> dx)
+    {
+        Operand.Require(x, count);
+        Operand.Require(dy, count);
+        Operand.Require(dx, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return kind switch
+            {
+                ActivationKind.None => new UnaryHost<CopyMap>("Activations_Copy", cpu, count, default, dy, dx),
+                ActivationKind.GeluErf => new BinaryHost<GeluErfGradientMap>("Activations_GeluErfGradient", cpu, count, default, x, dy, dx),
+                ActivationKind.GeluTanh => new BinaryHost<GeluTanhGradientMap>("Activations_GeluTanhGradient", cpu, count, default, x, dy, dx),
+                ActivationKind.Tanh => new BinaryHost<TanhGradientMap>("Activations_TanhGradient", cpu, count, default, x, dy, dx),
+                _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown activation"),
+            };
+        }
 
-    /// <summary>y += factor * x.</summary>
-    public static Launch AddScaled(Device device, long count, float factor, BufferView<float> x, BufferView<float> y) => throw new NotImplementedException();
-
-    /// <summary>y = factor * x; y may be x.</summary>
-    public static Launch Scale(Device device, long count, float factor, BufferView<float> x, BufferView<float> y) => throw new NotImplementedException();
-
-    /// <summary>y = x (device copy).</summary>
-    public static Launch Copy(Device device, long count, BufferView<float> x, BufferView<float> y) => throw new NotImplementedException();
-
-    /// <summary>y = value.</summary>
-    public static Launch Fill(Device device, long count, float value, BufferView<float> y) => throw new NotImplementedException();
+        throw new NotImplementedException();
+    }
 }

@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Kernels;
 
@@ -23,6 +24,12 @@ public sealed record AttentionShape(
 
     /// <summary>Philox stream of the dropout mask. Element ((query token * heads + head) * MaxKeyLength + key index in the segment).</summary>
     public uint DropoutStream { get; init; }
+
+    /// <summary>Elements of q and output.</summary>
+    internal long QueryElements => (long)QueryTokens * Heads * HeadSize;
+
+    /// <summary>Elements of k and of v.</summary>
+    internal long KeyElements => (long)KeyTokens * KeyValueHeads * HeadSize;
 }
 
 /// <summary>
@@ -46,12 +53,23 @@ public static class Attention
         BufferView<int> queryPosition,
         BufferView<float> output,
         BufferView<float> logSumExp,
-        BufferView<uint>? random) => throw new NotImplementedException();
+        BufferView<uint>? random)
+    {
+        var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random);
+        views.Check(shape);
+        return device is CpuDevice { Features.HostVectors: true } cpu ? AttentionHost.Forward(cpu, shape, views) : throw Unsupported(device);
+    }
 
     /// <summary>Elements of float32 workspace the backward pass needs on this device.</summary>
-    public static long BackwardWorkspace(Device device, AttentionShape shape) => throw new NotImplementedException();
+    public static long BackwardWorkspace(Device device, AttentionShape shape) =>
+        device is CpuDevice { Features.HostVectors: true } ? 0 : throw Unsupported(device);
 
     /// <summary>Writes (never adds to) dq, dk and dv.</summary>
+    /// <param name="output">The forward pass's output.</param>
+    /// <param name="logSumExp">The forward pass's logSumExp.</param>
+    /// <param name="outputGradient">The loss's gradient with respect to the output, laid out as q.</param>
+    /// <param name="workspace">At least <see cref="BackwardWorkspace"/> elements.</param>
+    /// <param name="random">The dropout generator's state as the forward pass read it; null without dropout.</param>
     public static Launch[] Backward(
         Device device,
         AttentionShape shape,
@@ -68,5 +86,16 @@ public static class Attention
         BufferView<float> dk,
         BufferView<float> dv,
         BufferView<float> workspace,
-        BufferView<uint>? random) => throw new NotImplementedException();
+        BufferView<uint>? random)
+    {
+        var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random);
+        views.Check(shape);
+        var gradients = new AttentionGradientViews(outputGradient, dq, dk, dv);
+        gradients.Check(shape);
+        Operand.Require(workspace, BackwardWorkspace(device, shape));
+        return device is CpuDevice { Features.HostVectors: true } cpu ? [AttentionHost.Backward(cpu, shape, views, gradients)] : throw Unsupported(device);
+    }
+
+    private static NotSupportedException Unsupported(Device device)
+        => new($"There is no attention for {device}. Use the cpu device with host vectors (CpuOptions.HostVectors = true).");
 }

@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Kernels;
 
@@ -8,8 +9,30 @@ namespace Engine.Kernels;
 /// </summary>
 public static class Dropouts
 {
-    /// <summary>y = dropout(x) [+ residual]; y may be x. The backward pass is the same call on dy without a residual.</summary>
+    /// <summary>y = dropout(x) [+ residual]; y may be x or residual. The backward pass is the same call on dy without a residual.</summary>
     public static Launch Apply(
         Device device, long count, float probability, uint stream, BufferView<float> x, BufferView<float>? residual, BufferView<uint> random, BufferView<float> y)
-        => throw new NotImplementedException();
+    {
+        if (!(probability >= 0 && probability < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(probability), probability, "a dropout probability is at least 0 and less than 1.");
+        }
+
+        Operand.Require(x, count);
+        Operand.Require(residual, count);
+        Operand.Require(random, RandomState.Count);
+        Operand.Require(y, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new DropoutHost(cpu, count, probability, stream, x, residual, random, y);
+        }
+
+        throw new NotImplementedException();
+    }
+
+    /// <summary>The least word that keeps its element.</summary>
+    internal static uint Threshold(float probability) => (uint)Math.Ceiling(probability * 4294967296.0);
+
+    /// <summary>What a kept element is multiplied by.</summary>
+    internal static float Factor(float probability) => (float)(1 / (1 - (double)probability));
 }

@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Kernels;
 
@@ -11,9 +12,41 @@ public static class Embeddings
         BufferView<float> word, BufferView<int> ids,
         BufferView<float>? position, BufferView<int>? positions,
         BufferView<float>? type, BufferView<int>? types,
-        BufferView<float> y) => throw new NotImplementedException();
+        BufferView<float> y)
+    {
+        Operand.Require(ids, tokens);
+        Operand.Require(positions, tokens);
+        Operand.Require(types, tokens);
+        Operand.Require(y, (long)tokens * columns);
+        RequirePair(position is null, positions is null, nameof(position));
+        RequirePair(type is null, types is null, nameof(type));
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new EmbeddingForwardHost(cpu, tokens, columns, word, ids, position, positions, type, types, y);
+        }
+
+        throw new NotImplementedException();
+    }
 
     /// <summary>dTable[ids[t]] += dy[t], tokens with one id added in their order (no atomics). Ids equal to <paramref name="paddingId"/> get no gradient (-1: none such).</summary>
     public static Launch Gradient(Device device, int tokens, int columns, int tableRows, int paddingId, BufferView<int> ids, BufferView<float> dy, BufferView<float> dTable)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(ids, tokens);
+        Operand.Require(dy, (long)tokens * columns);
+        Operand.Require(dTable, (long)tableRows * columns);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new EmbeddingGradientHost(cpu, tokens, columns, paddingId, ids, dy, dTable);
+        }
+
+        throw new NotImplementedException();
+    }
+
+    private static void RequirePair(bool tableAbsent, bool indexAbsent, string name)
+    {
+        if (tableAbsent != indexAbsent)
+        {
+            throw new ArgumentException($"An embedding needs the {name} table and its indices together, or neither.", name);
+        }
+    }
 }

@@ -1,23 +1,56 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Kernels;
 
 /// <summary>Losses with their gradients in one pass. The mean is over the rows that count; no such row: loss 0, gradient 0.</summary>
 public static class Losses
 {
+    /// <summary>The label of a row that does not count, as Transformers has it.</summary>
+    public const int IgnoredLabel = -100;
+
     /// <summary>
     /// Mean cross-entropy of logits [rows, classes] under labels [rows] (-100: ignored).
-    /// loss[0] = mean loss (unscaled); dLogits = scalars[LossScale] * gradient (null: not wanted). rowLoss [rows] receives each row's loss (0 where ignored).
+    /// loss[0] = mean loss (unscaled); dLogits = scalars[LossScale] * gradient (null: not wanted), and may be the logits. rowLoss [rows] receives each row's loss (0 where ignored).
     /// Rows are reduced in a fixed order, in float64 where the device has it.
     /// </summary>
     public static Launch[] CrossEntropy(
         Device device, int rows, int classes,
         BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dLogits)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(logits, (long)rows * classes);
+        Operand.Require(labels, rows);
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(rowLoss, rows);
+        Operand.Require(loss, 1);
+        Operand.Require(dLogits, (long)rows * classes);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return [new CrossEntropyHost(cpu, rows, classes, logits, labels, scalars, rowLoss, loss, dLogits)];
+        }
 
-    /// <summary>Mean squared error of predictions [rows * columns] to targets; a NaN target is ignored.</summary>
+        throw new NotImplementedException();
+    }
+
+    /// <summary>
+    /// Mean squared error of predictions [count] to targets [count]; a NaN target is ignored. loss[0] = mean (unscaled), rowLoss [count] the squared errors
+    /// (0 where ignored), dPredictions = scalars[LossScale] * gradient (null: not wanted), and may be the predictions.
+    /// </summary>
     public static Launch[] MeanSquaredError(
         Device device, int count,
         BufferView<float> predictions, BufferView<float> targets, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dPredictions)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(predictions, count);
+        Operand.Require(targets, count);
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(rowLoss, count);
+        Operand.Require(loss, 1);
+        Operand.Require(dPredictions, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return [new MeanSquaredErrorHost(cpu, count, predictions, targets, scalars, rowLoss, loss, dPredictions)];
+        }
+
+        throw new NotImplementedException();
+    }
 }

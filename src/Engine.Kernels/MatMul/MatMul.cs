@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Kernels;
 
@@ -60,14 +61,36 @@ public sealed record MatMulShape(int M, int N, int K, MatMulLayout Layout)
     public float Beta { get; init; }
 
     public ActivationKind Activation { get; init; }
+
+    /// <summary>Columns of A as it is stored.</summary>
+    internal int ColumnsA => Layout == MatMulLayout.TN ? M : K;
+
+    /// <summary>Columns of B as it is stored.</summary>
+    internal int ColumnsB => Layout == MatMulLayout.NT ? K : N;
+
+    /// <summary>Elements from one stored row of A to the next.</summary>
+    internal int RowStrideA => StrideA == 0 ? ColumnsA : StrideA;
+
+    /// <summary>Elements from one stored row of B to the next.</summary>
+    internal int RowStrideB => StrideB == 0 ? ColumnsB : StrideB;
+
+    /// <summary>Elements from one row of C to the next.</summary>
+    internal int RowStrideC => StrideC == 0 ? N : StrideC;
 }
 
 /// <summary>Matrix products: a kernel variant is chosen by the device's features and the shape.</summary>
 public static class MatMul
 {
+    /// <summary>Binds a product. Results have the same bits at every run and for any number of threads.</summary>
+    /// <param name="device">The device of every buffer.</param>
+    /// <param name="shape">Sizes, strides and what follows the sums.</param>
+    /// <param name="a">A, as the layout stores it.</param>
+    /// <param name="b">B, as the layout stores it.</param>
+    /// <param name="c">C [m, n]; not overlapping the other buffers.</param>
     /// <param name="bias">Bias [n], or null.</param>
     /// <param name="residual">Added after the activation, laid out as C, or null.</param>
     /// <param name="preactivation">Receives what the activation was applied to, laid out as C, or null.</param>
+    /// <exception cref="ArgumentException">A size, a stride or beta is out of range, or a buffer is too short for the shape.</exception>
     public static Launch Bind(
         Device device,
         MatMulShape shape,
@@ -76,5 +99,75 @@ public static class MatMul
         BufferView<float> c,
         BufferView<float>? bias = null,
         BufferView<float>? residual = null,
-        BufferView<float>? preactivation = null) => throw new NotImplementedException();
+        BufferView<float>? preactivation = null)
+    {
+        Check(shape, a, b, c, bias, residual, preactivation);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            MatMulOperands operands = MatMulOperands.Of(shape, a, b, c);
+            return MatMulHost.Create(cpu, shape, operands, new MatMulEpilogue(shape, bias, residual, preactivation));
+        }
+
+        throw new NotSupportedException(
+            $"There is no matrix product for {device}. Use the cpu device with host vectors (CpuOptions.HostVectors = true).");
+    }
+
+    private static void Check(
+        MatMulShape shape,
+        BufferView<float> a,
+        BufferView<float> b,
+        BufferView<float> c,
+        BufferView<float>? bias,
+        BufferView<float>? residual,
+        BufferView<float>? preactivation)
+    {
+        if (shape.M < 0 || shape.N < 0 || shape.K < 0 || shape.Batch < 0)
+        {
+            throw new ArgumentException($"{shape}: M, N, K and Batch must not be negative.", nameof(shape));
+        }
+
+        if (shape.Beta is not (0f or 1f))
+        {
+            throw new ArgumentException($"{shape}: Beta is {shape.Beta}; it must be 0 (C is written) or 1 (added to C).", nameof(shape));
+        }
+
+        bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;
+        CheckOperand("A", a, aTransposed ? shape.K : shape.M, shape.ColumnsA, shape.RowStrideA, shape.Batch, shape.BatchStrideA);
+        CheckOperand("B", b, bTransposed ? shape.N : shape.K, shape.ColumnsB, shape.RowStrideB, shape.Batch, shape.BatchStrideB);
+        CheckOperand("C", c, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
+        if (bias is { } biasView)
+        {
+            CheckOperand("bias", biasView, 1, shape.N, shape.N, 1, 0);
+        }
+
+        if (residual is { } residualView)
+        {
+            CheckOperand("residual", residualView, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
+            if (residualView.Buffer == c.Buffer && residualView.ByteOffset == c.ByteOffset)
+            {
+                throw new ArgumentException("residual is C itself, which holds partial sums while the product runs; use Beta = 1 to add to C.", nameof(residual));
+            }
+        }
+
+        if (preactivation is { } preactivationView)
+        {
+            CheckOperand("preactivation", preactivationView, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
+        }
+    }
+
+    private static void CheckOperand(string name, BufferView<float> view, int rows, int columns, int stride, int batch, long batchStride)
+    {
+        if (stride < columns || batchStride < 0)
+        {
+            throw new ArgumentException(
+                $"{name} has {columns} columns, rows {stride} elements apart and matrices {batchStride} apart; rows must not overlap and the batch stride must not be negative.");
+        }
+
+        long needed = rows == 0 || columns == 0 || batch == 0 ? 0 : ((batch - 1) * batchStride) + ((long)(rows - 1) * stride) + columns;
+        if (view.Length < needed)
+        {
+            throw new ArgumentException(
+                $"{name} is a view of {view.Length} elements; {batch} x [{rows}, {columns}] with rows {stride} elements apart needs {needed}.");
+        }
+    }
 }

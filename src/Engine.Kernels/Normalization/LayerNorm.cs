@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Kernels;
 
@@ -10,20 +11,69 @@ public static class LayerNorm
     public static Launch Forward(
         Device device, int rows, int columns, float epsilon,
         BufferView<float> x, BufferView<float> weight, BufferView<float> bias, BufferView<float> y, BufferView<float> mean, BufferView<float> inverseDeviation)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(x, (long)rows * columns);
+        Operand.Require(weight, columns);
+        Operand.Require(bias, columns);
+        Operand.Require(y, (long)rows * columns);
+        Operand.Require(mean, rows);
+        Operand.Require(inverseDeviation, rows);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new LayerNormForwardHost(cpu, rows, columns, epsilon, x, weight, bias, y, mean, inverseDeviation);
+        }
 
-    /// <summary>dx = gradient by x (written). With <paramref name="addend"/>, dx = gradient + addend: a residual branch's gradient folded in.</summary>
+        throw new NotImplementedException();
+    }
+
+    /// <summary>dx = gradient by x (written). With <paramref name="addend"/>, dx = gradient + addend: a residual branch's gradient folded in. dx may be dy or addend.</summary>
     public static Launch Backward(
         Device device, int rows, int columns,
         BufferView<float> x, BufferView<float> weight, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float>? addend, BufferView<float> dx)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(x, (long)rows * columns);
+        Operand.Require(weight, columns);
+        Operand.Require(mean, rows);
+        Operand.Require(inverseDeviation, rows);
+        Operand.Require(dy, (long)rows * columns);
+        Operand.Require(addend, (long)rows * columns);
+        Operand.Require(dx, (long)rows * columns);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new LayerNormBackwardHost(cpu, rows, columns, x, weight, mean, inverseDeviation, dy, addend, dx);
+        }
+
+        throw new NotImplementedException();
+    }
 
     /// <summary>Elements of workspace of <see cref="ParameterGradient"/>.</summary>
-    public static long ParameterGradientWorkspace(Device device, int rows, int columns) => throw new NotImplementedException();
+    public static long ParameterGradientWorkspace(Device device, int rows, int columns)
+    {
+        if (device is CpuDevice { Features.HostVectors: true })
+        {
+            return 0;
+        }
+
+        throw new NotImplementedException();
+    }
 
     /// <summary>Adds the gradients by weight and bias to dWeight and dBias [columns]; rows are summed in a fixed order.</summary>
     public static Launch[] ParameterGradient(
         Device device, int rows, int columns,
         BufferView<float> x, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float> dWeight, BufferView<float> dBias, BufferView<float> workspace)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(x, (long)rows * columns);
+        Operand.Require(mean, rows);
+        Operand.Require(inverseDeviation, rows);
+        Operand.Require(dy, (long)rows * columns);
+        Operand.Require(dWeight, columns);
+        Operand.Require(dBias, columns);
+        Operand.Require(workspace, ParameterGradientWorkspace(device, rows, columns));
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return [new LayerNormParameterGradientHost(cpu, rows, columns, x, mean, inverseDeviation, dy, dWeight, dBias)];
+        }
+
+        throw new NotImplementedException();
+    }
 }

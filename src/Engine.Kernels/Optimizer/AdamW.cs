@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Kernels;
 
@@ -9,9 +10,27 @@ public static class AdamW
     /// Updates count elements: g = gradient * clip[0]; p -= lr * weightDecay * p; m += (1 - beta1) (g - m); v = beta2 v + (1 - beta2) g^2;
     /// p -= lr / correction1 * m / (sqrt(v) / sqrt(correction2) + epsilon), lr = scalars[LearningRate] * learningRateRatio.
     /// </summary>
+    /// <remarks>Constants are float64 and rounded once combined: 1 - 0.999f differs from PyTorch's 1 - 0.999 in the fifth digit.</remarks>
     /// <param name="clip">The clipping factor [1] (1 where clipping is off).</param>
     public static Launch Step(
-        Device device, long count, float beta1, float beta2, float epsilon, float weightDecay, float learningRateRatio,
+        Device device, long count, double beta1, double beta2, double epsilon, double weightDecay, double learningRateRatio,
         BufferView<float> parameters, BufferView<float> gradients, BufferView<float> m, BufferView<float> v, BufferView<float> scalars, BufferView<float> clip)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(parameters, count);
+        Operand.Require(gradients, count);
+        Operand.Require(m, count);
+        Operand.Require(v, count);
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(clip, 1);
+        var constants = new AdamWConstants(beta1, beta2, epsilon, weightDecay, learningRateRatio);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new AdamWHost(cpu, count, constants, parameters, gradients, m, v, scalars, clip);
+        }
+
+        throw new NotImplementedException();
+    }
 }
+
+/// <summary>The settings of <see cref="AdamW.Step"/>.</summary>
+internal readonly record struct AdamWConstants(double Beta1, double Beta2, double Epsilon, double WeightDecay, double LearningRateRatio);

@@ -1,17 +1,39 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Kernels;
 
 /// <summary>Seeded Gaussian noise: DESIGN section 5.</summary>
 public static class Noise
 {
-    /// <summary>y[i, j] = w[i, j] + deviation[i] * z(i * columns + j), z the standard normals of (seed, stream, step). w, y [rows, columns], deviation [rows].</summary>
+    /// <summary>y[i, j] = w[i, j] + deviation[i] * z(i * columns + j), z the standard normals of (seed, stream, step). w, y [rows, columns], deviation [rows]; y may be w.</summary>
     public static Launch Perturb(
         Device device, int rows, int columns, uint stream, BufferView<float> w, BufferView<float> deviation, BufferView<uint> random, BufferView<float> y)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(w, (long)rows * columns);
+        Operand.Require(deviation, rows);
+        Operand.Require(random, RandomState.Count);
+        Operand.Require(y, (long)rows * columns);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new PerturbHost(cpu, rows, columns, stream, w, deviation, random, y);
+        }
+
+        throw new NotImplementedException();
+    }
 
     /// <summary>y[e] = z(e), the standard normals themselves.</summary>
-    public static Launch Normals(Device device, long count, uint stream, BufferView<uint> random, BufferView<float> y) => throw new NotImplementedException();
+    public static Launch Normals(Device device, long count, uint stream, BufferView<uint> random, BufferView<float> y)
+    {
+        Operand.Require(random, RandomState.Count);
+        Operand.Require(y, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new NormalsHost(cpu, count, stream, random, y);
+        }
+
+        throw new NotImplementedException();
+    }
 
     /// <summary>
     /// Flat-LoRA's deviation of each output row (METHODS.md section 3, row norms by the identity of section 0):
@@ -21,5 +43,18 @@ public static class Noise
     public static Launch FlatDeviation(
         Device device, int rows, int columns, int rank, float rho, float loraScale,
         BufferView<float> baseNorm, BufferView<float> wa, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
-        => throw new NotImplementedException();
+    {
+        Operand.Require(baseNorm, rows);
+        Operand.Require(wa, (long)rows * rank);
+        Operand.Require(b, (long)rows * rank);
+        Operand.Require(gram, (long)rank * rank);
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(deviation, rows);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new FlatDeviationHost(cpu, rows, columns, rank, rho, loraScale, baseNorm, wa, b, gram, scalars, deviation);
+        }
+
+        throw new NotImplementedException();
+    }
 }

@@ -1,4 +1,6 @@
 using Engine.Devices;
+using Engine.Devices.Cpu;
+using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
@@ -6,8 +8,29 @@ namespace Engine.Kernels;
 public static class RowSelection
 {
     /// <summary>y[i] = x[index[i]]; x [_, columns], y [count, columns].</summary>
-    public static Launch Gather(Device device, int count, int columns, BufferView<float> x, BufferView<int> index, BufferView<float> y) => throw new NotImplementedException();
+    public static Launch Gather(Device device, int count, int columns, BufferView<float> x, BufferView<int> index, BufferView<float> y)
+    {
+        Operand.Require(index, count);
+        Operand.Require(y, (long)count * columns);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new GatherRowsHost(cpu, count, columns, x, index, y);
+        }
+
+        throw new NotImplementedException();
+    }
 
     /// <summary>dx = 0, then dx[index[i]] = dy[i]; the indices other than -1 are distinct; dx [rows, columns].</summary>
-    public static Launch[] Scatter(Device device, int count, int rows, int columns, BufferView<float> dy, BufferView<int> index, BufferView<float> dx) => throw new NotImplementedException();
+    public static Launch[] Scatter(Device device, int count, int rows, int columns, BufferView<float> dy, BufferView<int> index, BufferView<float> dx)
+    {
+        Operand.Require(index, count);
+        Operand.Require(dy, (long)count * columns);
+        Operand.Require(dx, (long)rows * columns);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return [new FillHost(cpu, (long)rows * columns, 0, dx), new ScatterRowsHost(cpu, count, columns, dy, index, dx)];
+        }
+
+        throw new NotImplementedException();
+    }
 }

@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.Json;
+using Engine.Devices;
+
+namespace Engine.Bench;
+
+/// <summary>Times two sides in turns and reports the best of each, so that a busy machine hurts both alike.</summary>
+internal static class Measurement
+{
+    private const double SecondsPerCase = 2;
+    private const int MinRounds = 10;
+
+    /// <summary>Seconds of the best run of each side.</summary>
+    public static (double Ours, double Peer) Interleave(Action ours, Action peer)
+    {
+        double bestOurs = double.PositiveInfinity, bestPeer = double.PositiveInfinity;
+        Warm(ours);
+        Warm(peer);
+        long start = Stopwatch.GetTimestamp();
+        for (int round = 0; round < MinRounds || Stopwatch.GetElapsedTime(start).TotalSeconds < SecondsPerCase; round++)
+        {
+            bestOurs = Math.Min(bestOurs, Seconds(ours));
+            bestPeer = Math.Min(bestPeer, Seconds(peer));
+        }
+
+        return (bestOurs, bestPeer);
+    }
+
+    /// <summary>Prints one case as a JSON line; the ratio is the peer's time over ours, so above 1 is faster than the peer.</summary>
+    public static void Report(Device device, string name, string shape, double seconds, double operations, string peer, double peerSeconds)
+        => Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            commit = Commit,
+            device = device.ToString(),
+            benchmark = name,
+            shape,
+            seconds,
+            gflops = Math.Round(operations / seconds * 1e-9, 1),
+            peer,
+            peer_seconds = peerSeconds,
+            ratio = Math.Round(peerSeconds / seconds, 3),
+        }));
+
+    /// <summary>As <see cref="Report"/>, with nanoseconds per element and thread in place of operations.</summary>
+    public static void ReportElements(Device device, string name, long elements, int threads, double seconds, string peer, double peerSeconds)
+        => Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            commit = Commit,
+            device = device.ToString(),
+            benchmark = name,
+            elements,
+            seconds,
+            nanoseconds_per_element_and_thread = Math.Round(seconds * 1e9 * threads / elements, 3),
+            peer,
+            peer_seconds = peerSeconds,
+            ratio = Math.Round(peerSeconds / seconds, 3),
+        }));
+
+    private static string Commit { get; } =
+        typeof(Measurement).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last() ?? "unknown";
+
+    private static void Warm(Action action)
+    {
+        for (int i = 0; i < 5; i++)
+        {
+            action();
+        }
+    }
+
+    private static double Seconds(Action action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        action();
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+}

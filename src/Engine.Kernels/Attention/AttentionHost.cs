@@ -1,0 +1,137 @@
+using System.Runtime.Intrinsics;
+using Engine.Devices;
+using Engine.Devices.Cpu;
+using Engine.Kernels.Host;
+
+namespace Engine.Kernels;
+
+/// <summary>What attention's forward and backward pass on the cpu device share: the operands, the segments and the order of pieces.</summary>
+internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
+{
+    /// <summary>Queries of a block: enough to pay for packing the keys' block.</summary>
+    protected const int QueryBlock = 128;
+
+    /// <summary>Keys of a block: a block of scores stays in the second cache level.</summary>
+    protected const int KeyBlock = 192;
+
+    /// <summary>Floats that hold the dropout factors of a block's row, and the registers that read past its end.</summary>
+    protected const int FactorBuffer = KeyBlock + DropoutMask.Slack;
+
+    /// <summary>Head sizes above this do not fit a worker's scratch.</summary>
+    public const int MaxHeadSize = 512;
+
+    protected AttentionHost(CpuDevice device, AttentionShape shape, AttentionOperands operands)
+        : base(device)
+    {
+        if (shape.HeadSize > MaxHeadSize)
+        {
+            throw new NotSupportedException($"{shape}: the cpu device's attention has room for head sizes up to {MaxHeadSize}.");
+        }
+
+        Shape = shape;
+        P = operands;
+    }
+
+    /// <summary>The forward pass for this machine's registers.</summary>
+    public static AttentionHost Forward(CpuDevice device, AttentionShape shape, AttentionViews views)
+    {
+        AttentionOperands operands = AttentionOperands.Of(views);
+        if (Vector512.IsHardwareAccelerated)
+        {
+            return new AttentionForwardHost<Simd512, Tile8<Simd512>>(device, shape, operands);
+        }
+
+        return Vector256.IsHardwareAccelerated
+            ? new AttentionForwardHost<Simd256, Tile4<Simd256>>(device, shape, operands)
+            : new AttentionForwardHost<Simd128, Tile4<Simd128>>(device, shape, operands);
+    }
+
+    /// <summary>The backward pass for this machine's registers.</summary>
+    public static AttentionHost Backward(CpuDevice device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients)
+    {
+        AttentionOperands operands = AttentionOperands.Of(views, gradients);
+        if (Vector512.IsHardwareAccelerated)
+        {
+            return new AttentionBackwardHost<Simd512, Tile8<Simd512>>(device, shape, operands);
+        }
+
+        return Vector256.IsHardwareAccelerated
+            ? new AttentionBackwardHost<Simd256, Tile4<Simd256>>(device, shape, operands)
+            : new AttentionBackwardHost<Simd128, Tile4<Simd128>>(device, shape, operands);
+    }
+
+    protected AttentionShape Shape { get; }
+
+    protected AttentionOperands P { get; }
+
+    /// <summary>Elements from one token of q to the next.</summary>
+    protected long QueryStride => (long)Shape.Heads * Shape.HeadSize;
+
+    /// <summary>Elements from one token of k to the next.</summary>
+    protected long KeyStride => (long)Shape.KeyValueHeads * Shape.HeadSize;
+
+    /// <summary>Query heads that share one key/value head.</summary>
+    protected int GroupSize => Shape.Heads / Shape.KeyValueHeads;
+
+    public abstract void Run(int piece, int worker);
+
+    protected sealed override void Execute(HostThreads threads)
+    {
+        CheckSegments("query", P.QueryStart, Shape.QueryTokens, Shape.MaxQueryLength);
+        CheckSegments("key", P.KeyStart, Shape.KeyTokens, Shape.MaxKeyLength);
+        ClearDeadTokens(P.QueryStart[Shape.Rows], P.KeyStart[Shape.Rows]);
+        threads.For(Pieces, this);
+    }
+
+    /// <summary>Pieces of work; each writes outputs no other piece writes.</summary>
+    protected abstract int Pieces { get; }
+
+    /// <summary>Writes zeros for the tokens behind the last segment.</summary>
+    protected abstract void ClearDeadTokens(int queryEnd, int keyEnd);
+
+    /// <summary>The dropout factors of a query's weights from a key on, made in <paramref name="buffer"/>; null without dropout.</summary>
+    protected float* DropoutFactors(long query, int head, int firstKey, int count, float* buffer)
+    {
+        if (Shape.Dropout == 0f)
+        {
+            return null;
+        }
+
+        var mask = new DropoutMask(Shape.Dropout, Shape.DropoutStream, P.Random);
+        return mask.Factors((((query * Shape.Heads) + head) * Shape.MaxKeyLength) + firstKey, count, buffer);
+    }
+
+    /// <summary>Keys of the segment that a query sees.</summary>
+    protected int VisibleKeys(int query, int keys) => Shape.Causal ? Math.Clamp(P.QueryPosition[query] + 1, 0, keys) : keys;
+
+    /// <summary>Keys of the segment that any of these queries sees.</summary>
+    protected int VisibleKeys(int firstQuery, int queries, int keys)
+    {
+        if (!Shape.Causal)
+        {
+            return keys;
+        }
+
+        int visible = 0;
+        for (int i = 0; i < queries; i++)
+        {
+            visible = Math.Max(visible, VisibleKeys(firstQuery + i, keys));
+        }
+
+        return visible;
+    }
+
+    private void CheckSegments(string what, int* start, int tokens, int maxLength)
+    {
+        for (int row = 0; row <= Shape.Rows; row++)
+        {
+            int from = row == 0 ? 0 : start[row - 1], to = start[row];
+            if (to < from || to > tokens || (row > 0 && to - from > maxLength))
+            {
+                throw new DeviceException(
+                    $"Attention's {what}Start goes from {from} to {to} at row {row}; offsets must rise from 0 to at most {tokens} tokens, "
+                    + $"by at most the {maxLength} tokens of a row that the shape allows.");
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Engine.Kernels.Host;
+
+/// <summary>Four lanes: what every .NET machine has.</summary>
+internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
+{
+    public readonly Vector128<float> Value = value;
+
+    public static int Count => Vector128<float>.Count;
+
+    public static Simd128 Zero => new(Vector128<float>.Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static implicit operator Simd128(Vector128<float> value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static implicit operator Vector128<float>(Simd128 simd) => simd.Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator +(Simd128 left, Simd128 right) => new(left.Value + right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator -(Simd128 left, Simd128 right) => new(left.Value - right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator *(Simd128 left, Simd128 right) => new(left.Value * right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator /(Simd128 left, Simd128 right) => new(left.Value / right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator &(Simd128 left, Simd128 right) => new(left.Value & right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Load(float* source) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Broadcast(float value) => new(Vector128.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 MultiplyAdd(Simd128 left, Simd128 right, Simd128 addend) => new(Vector128.FusedMultiplyAdd(left.Value, right.Value, addend.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Max(Simd128 left, Simd128 right) => new(Vector128.MaxNative(left.Value, right.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Min(Simd128 left, Simd128 right) => new(Vector128.MinNative(left.Value, right.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Abs(Simd128 x) => new(Vector128.Abs(x.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Sqrt(Simd128 x) => new(Vector128.Sqrt(x.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 CopySign(Simd128 magnitude, Simd128 sign) => new(Vector128.CopySign(magnitude.Value, sign.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Less(Simd128 left, Simd128 right) => new(Vector128.LessThan(left.Value, right.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Select(Simd128 condition, Simd128 ifTrue, Simd128 ifFalse) => new(Vector128.ConditionalSelect(condition.Value, ifTrue.Value, ifFalse.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 PowerOfTwo(Simd128 shifted)
+        => new(((Vector128.ShiftLeft(shifted.Value.AsInt32(), 23) + Vector128.Create(0x3F800000)).AsSingle()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Simd128 x) => Vector128.Sum(x.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxElement(Simd128 x)
+    {
+        Vector128<float> pairs = Vector128.MaxNative(x.Value, Vector128.Shuffle(x.Value, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 LoadPart(float* source, int count)
+    {
+        Vector128<float> part = default;
+        NativeMemory.Copy(source, &part, (nuint)count * sizeof(float));
+        return new Simd128(part);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* target) => Value.Store(target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StorePart(float* target, int count)
+    {
+        Vector128<float> all = Value;
+        NativeMemory.Copy(&all, target, (nuint)count * sizeof(float));
+    }
+}

@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Engine.Kernels.Host;
+
+/// <summary>Eight lanes: AVX2.</summary>
+internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
+{
+    public readonly Vector256<float> Value = value;
+
+    public static int Count => Vector256<float>.Count;
+
+    public static Simd256 Zero => new(Vector256<float>.Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static implicit operator Simd256(Vector256<float> value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static implicit operator Vector256<float>(Simd256 simd) => simd.Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator +(Simd256 left, Simd256 right) => new(left.Value + right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator -(Simd256 left, Simd256 right) => new(left.Value - right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator *(Simd256 left, Simd256 right) => new(left.Value * right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator /(Simd256 left, Simd256 right) => new(left.Value / right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator &(Simd256 left, Simd256 right) => new(left.Value & right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Load(float* source) => new(Vector256.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Broadcast(float value) => new(Vector256.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 MultiplyAdd(Simd256 left, Simd256 right, Simd256 addend) => new(Vector256.FusedMultiplyAdd(left.Value, right.Value, addend.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Max(Simd256 left, Simd256 right) => new(Vector256.MaxNative(left.Value, right.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Min(Simd256 left, Simd256 right) => new(Vector256.MinNative(left.Value, right.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Abs(Simd256 x) => new(Vector256.Abs(x.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Sqrt(Simd256 x) => new(Vector256.Sqrt(x.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 CopySign(Simd256 magnitude, Simd256 sign) => new(Vector256.CopySign(magnitude.Value, sign.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Less(Simd256 left, Simd256 right) => new(Vector256.LessThan(left.Value, right.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Select(Simd256 condition, Simd256 ifTrue, Simd256 ifFalse) => new(Vector256.ConditionalSelect(condition.Value, ifTrue.Value, ifFalse.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 PowerOfTwo(Simd256 shifted)
+        => new(((Vector256.ShiftLeft(shifted.Value.AsInt32(), 23) + Vector256.Create(0x3F800000)).AsSingle()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Simd256 x) => Vector256.Sum(x.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxElement(Simd256 x)
+    {
+        return Simd128.MaxElement(Vector128.MaxNative(x.Value.GetLower(), x.Value.GetUpper()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 LoadPart(float* source, int count)
+    {
+        if (Avx.IsSupported)
+        {
+            Vector256<float> mask = Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
+            return new Simd256(Avx.MaskLoad(source, mask));
+        }
+
+        Vector256<float> part = default;
+        NativeMemory.Copy(source, &part, (nuint)count * sizeof(float));
+        return new Simd256(part);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* target) => Value.Store(target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StorePart(float* target, int count)
+    {
+        if (Avx.IsSupported)
+        {
+            Vector256<float> mask = Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
+            Avx.MaskStore(target, mask, Value);
+            return;
+        }
+
+        Vector256<float> all = Value;
+        NativeMemory.Copy(&all, target, (nuint)count * sizeof(float));
+    }
+}

@@ -1,0 +1,81 @@
+using Engine.Devices;
+using Engine.Devices.Cpu;
+using Engine.Kernels.Host;
+
+namespace Engine.Kernels;
+
+/// <summary>What follows the sums of a product: bias, the pre-activation's copy, activation, residual. Applied to a block of C while it is in cache.</summary>
+internal readonly unsafe struct MatMulEpilogue
+{
+    private readonly float* bias;
+    private readonly float* residual;
+    private readonly float* preactivation;
+    private readonly ActivationKind activation;
+
+    public MatMulEpilogue(MatMulShape shape, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation)
+    {
+        this.bias = bias is { } b ? CpuDevice.Pointer(b) : null;
+        this.residual = residual is { } r ? CpuDevice.Pointer(r) : null;
+        this.preactivation = preactivation is { } p ? CpuDevice.Pointer(p) : null;
+        activation = shape.Activation;
+        IsEmpty = bias is null && residual is null && preactivation is null && activation == ActivationKind.None;
+    }
+
+    /// <summary>Nothing follows the sums.</summary>
+    public bool IsEmpty { get; }
+
+    /// <summary>Finishes rows x columns of C from (row, column).</summary>
+    /// <param name="c">C's first element.</param>
+    /// <param name="cRow">Elements from one row of C to the next.</param>
+    /// <param name="start">The batch's offset into C, in elements.</param>
+    /// <param name="row">First row.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="column">First column.</param>
+    /// <param name="columns">Number of columns.</param>
+    public void Apply<T>(float* c, long cRow, long start, int row, int rows, int column, int columns)
+        where T : struct, ISimd<T>
+    {
+        for (int i = row; i < row + rows; i++)
+        {
+            long at = start + (i * cRow) + column;
+            int j = 0;
+            for (; j + T.Count <= columns; j += T.Count, at += T.Count)
+            {
+                T value = T.Load(c + at);
+                value = bias == null ? value : value + T.Load(bias + column + j);
+                if (preactivation != null)
+                {
+                    value.Store(preactivation + at);
+                }
+
+                value = Activate(value);
+                value = residual == null ? value : value + T.Load(residual + at);
+                value.Store(c + at);
+            }
+
+            int rest = columns - j;
+            if (rest > 0)
+            {
+                T value = T.LoadPart(c + at, rest);
+                value = bias == null ? value : value + T.LoadPart(bias + column + j, rest);
+                if (preactivation != null)
+                {
+                    value.StorePart(preactivation + at, rest);
+                }
+
+                value = Activate(value);
+                value = residual == null ? value : value + T.LoadPart(residual + at, rest);
+                value.StorePart(c + at, rest);
+            }
+        }
+    }
+
+    private T Activate<T>(T x)
+        where T : struct, ISimd<T> => activation switch
+        {
+            ActivationKind.None => x,
+            ActivationKind.GeluErf => VectorMath.GeluErf(x),
+            ActivationKind.GeluTanh => VectorMath.GeluTanh(x),
+            _ => VectorMath.Tanh(x),
+        };
+}

@@ -1,0 +1,66 @@
+using Engine.Devices;
+using Engine.Devices.Cpu;
+
+namespace Engine.Kernels;
+
+/// <summary>
+/// One product as the cpu device's paths see it: op(A)'s element (i, k) is A[i * ARow + k * AStep], op(B)'s element (k, j)
+/// is B[k * BStep + j * BColumn], one stride of each being 1.
+/// </summary>
+internal unsafe struct MatMulOperands
+{
+    public int M;
+    public int N;
+    public int K;
+    public float* A;
+    public long ARow;
+    public long AStep;
+    public float* B;
+    public long BStep;
+    public long BColumn;
+    public float* C;
+    public long CRow;
+    public float Alpha;
+
+    /// <summary>The product is added to C; otherwise C is written without being read.</summary>
+    public bool Accumulate;
+
+    /// <summary>M and N are C's columns and rows: the operands were exchanged.</summary>
+    public bool Transposed;
+
+    public static MatMulOperands Of(MatMulShape shape, BufferView<float> a, BufferView<float> b, BufferView<float> c)
+    {
+        long strideA = shape.RowStrideA, strideB = shape.RowStrideB;
+        bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;
+        return new MatMulOperands
+        {
+            M = shape.M,
+            N = shape.N,
+            K = shape.K,
+            A = CpuDevice.Pointer(a),
+            ARow = aTransposed ? 1 : strideA,
+            AStep = aTransposed ? strideA : 1,
+            B = CpuDevice.Pointer(b),
+            BStep = bTransposed ? 1 : strideB,
+            BColumn = bTransposed ? strideB : 1,
+            C = CpuDevice.Pointer(c),
+            CRow = shape.RowStrideC,
+            Alpha = shape.Alpha,
+            Accumulate = shape.Beta == 1f,
+        };
+    }
+
+    /// <summary>The same product as C^T = op(B)^T op(A)^T.</summary>
+    public readonly MatMulOperands Exchanged() => this with
+    {
+        M = N,
+        N = M,
+        A = B,
+        ARow = BColumn,
+        AStep = BStep,
+        B = A,
+        BStep = AStep,
+        BColumn = ARow,
+        Transposed = !Transposed,
+    };
+}

@@ -1,0 +1,28 @@
+using System.Runtime.CompilerServices;
+using Engine.Devices;
+
+namespace Engine.Kernels;
+
+/// <summary>Checks of what kernels are bound to: a view that is too short is found before memory is touched.</summary>
+internal static class Operand
+{
+    /// <exception cref="ArgumentException">The view has fewer than <paramref name="elements"/> elements.</exception>
+    public static void Require<T>(BufferView<T> view, long elements, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string kernel = "")
+        where T : unmanaged
+    {
+        if (elements < 0 || view.Length < elements)
+        {
+            throw new ArgumentException($"{kernel} needs {elements} elements of {name}, and the view it is given has {view.Length}.", name);
+        }
+    }
+
+    /// <summary>As above; null passes.</summary>
+    public static void Require<T>(BufferView<T>? view, long elements, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string kernel = "")
+        where T : unmanaged
+    {
+        if (view is { } present)
+        {
+            Require(present, elements, name, kernel);
+        }
+    }
+}

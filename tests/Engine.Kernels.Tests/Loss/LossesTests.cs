@@ -1,0 +1,137 @@
+using Engine.Devices;
+
+namespace Engine.Kernels.Tests;
+
+public class LossesTests
+{
+    /// <summary>Exponentials and logarithms of float32 differences up to 20: some 20 * 2^-24.</summary>
+    private const double Tolerance = 2e-6;
+
+    private const float Scale = 0.25f;
+
+    public static TheoryData<string, (int Rows, int Classes)> Shapes() => TestDevices.With((1, 1), (1, 2), (7, 3), (33, 33), (5, 1000), (3, 50265));
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Cross_entropy_agrees_with_float64(string name, (int Rows, int Classes) shape)
+    {
+        (int rows, int classes) = shape;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] logits = Numbers.Values(1, rows * classes, 10, 80);
+        int[] labels = Numbers.Indices(2, rows, classes);
+        for (int i = 1; i < rows; i += 3)
+        {
+            labels[i] = Losses.IgnoredLabel;
+        }
+
+        BufferView<float> rowLoss = run.Output(rows), loss = run.Output(1), dLogits = run.Output(rows * classes), inPlace = run.Put(logits), alone = run.Output(1);
+        BufferView<float> scalars = run.Scalars((StepScalars.LossScale, Scale));
+        BufferView<int> labelView = run.Put(labels);
+        run.Run(Losses.CrossEntropy(run.Device, rows, classes, inPlace, labelView, scalars, rowLoss, alone, null));
+        run.Run(Losses.CrossEntropy(run.Device, rows, classes, inPlace, labelView, scalars, rowLoss, loss, dLogits));
+        run.Run(Losses.CrossEntropy(run.Device, rows, classes, inPlace, labelView, scalars, rowLoss, loss, inPlace));
+
+        double expected = CrossEntropy(logits.Double(), labels, classes, out double[] losses, out double[] gradient);
+        Numbers.Near([expected], loss.ToArray(), Tolerance, Tolerance);
+        Assert.Equal(loss.ToArray(), alone.ToArray());
+        Numbers.Near(losses, rowLoss.ToArray(), Tolerance, Tolerance);
+        Numbers.Near([.. gradient.Select(value => value * Scale)], dLogits.ToArray(), Tolerance, 1e-8);
+        Assert.Equal(dLogits.ToArray(), inPlace.ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void Cross_entropy_gradient_agrees_with_finite_differences(string name)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] logits = Numbers.Values(3, 4 * 5, 3);
+        int[] labels = [4, Losses.IgnoredLabel, 0, 2];
+        BufferView<float> dLogits = run.Output(20);
+        run.Run(Losses.CrossEntropy(
+            run.Device, 4, 5, run.Put(logits), run.Put(labels), run.Scalars((StepScalars.LossScale, 1)), run.Output(4), run.Output(1), dLogits));
+        double[] expected = Numbers.Gradient(at => CrossEntropy(at, labels, 5, out _, out _), logits.Double());
+        Numbers.Near(expected, dLogits.ToArray(), 1e-6, 1e-7);
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void Without_a_row_that_counts_loss_and_gradient_are_zero(string name)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> scalars = run.Scalars((StepScalars.LossScale, 1));
+        BufferView<float> loss = run.Output(1), gradient = run.Output(6), squares = run.Output(1), squaresGradient = run.Output(2);
+        run.Run(Losses.CrossEntropy(run.Device, 2, 3, run.Put(Numbers.Values(1, 6)), run.Put(-100, -100), scalars, run.Output(2), loss, gradient));
+        run.Run(Losses.MeanSquaredError(run.Device, 2, run.Put(1f, 2f), run.Put(float.NaN, float.NaN), scalars, run.Output(2), squares, squaresGradient));
+        Assert.Equal([0f], loss.ToArray());
+        Assert.Equal([0f], squares.ToArray());
+        Assert.All(gradient.ToArray(), value => Assert.Equal(0f, value));
+        Assert.All(squaresGradient.ToArray(), value => Assert.Equal(0f, value));
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void Extreme_logits_neither_overflow_nor_hide_a_NaN(string name)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> scalars = run.Scalars((StepScalars.LossScale, 1));
+        float[] wide = new float[40];
+        wide[0] = 3e4f;
+        wide[39] = -3e4f;
+        wide[20] = float.NegativeInfinity;
+        float[] broken = new float[40];
+        broken[7] = float.NaN;
+        BufferView<float> rowLoss = run.Output(1), loss = run.Output(1), gradient = run.Output(40);
+        run.Run(Losses.CrossEntropy(run.Device, 1, 40, run.Put(wide), run.Put(39), scalars, rowLoss, loss, gradient));
+        Numbers.Near([6e4], loss.ToArray(), 1e-6, 0);
+        Assert.Equal(1f, gradient.ToArray()[0]);
+        Assert.Equal(-1f, gradient.ToArray()[39]);
+        run.Run(Losses.CrossEntropy(run.Device, 1, 40, run.Put(broken), run.Put(0), scalars, rowLoss, loss, gradient));
+        Assert.True(float.IsNaN(loss.ToArray()[0]));
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Mean_squared_error_agrees_with_float64(string name, (int Rows, int Classes) shape)
+    {
+        int count = shape.Rows * shape.Classes;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] predictions = Numbers.Values(1, count, 5), targets = Numbers.Values(2, count, 5);
+        for (int i = 1; i < count; i += 5)
+        {
+            targets[i] = float.NaN;
+        }
+
+        BufferView<float> rowLoss = run.Output(count), loss = run.Output(1), gradient = run.Output(count);
+        run.Run(Losses.MeanSquaredError(run.Device, count, run.Put(predictions), run.Put(targets), run.Scalars((StepScalars.LossScale, Scale)), rowLoss, loss, gradient));
+        int counted = targets.Count(target => !float.IsNaN(target));
+        double[] difference = [.. predictions.Select((value, i) => float.IsNaN(targets[i]) ? 0 : (double)value - targets[i])];
+        Numbers.Near([difference.Sum(value => value * value) / counted], loss.ToArray(), 1e-6, 0);
+        Numbers.Near([.. difference.Select(value => value * value)], rowLoss.ToArray(), 5e-7, 1e-6);
+        Numbers.Near([.. difference.Select(value => 2 * value * Scale / counted)], gradient.ToArray(), 5e-7, 1e-6 / counted);
+    }
+
+    private static double CrossEntropy(double[] logits, int[] labels, int classes, out double[] losses, out double[] gradient)
+    {
+        losses = new double[labels.Length];
+        gradient = new double[logits.Length];
+        int counted = labels.Count(label => label != Losses.IgnoredLabel);
+        for (int i = 0; i < labels.Length; i++)
+        {
+            if (labels[i] == Losses.IgnoredLabel)
+            {
+                continue;
+            }
+
+            double[] row = logits[(i * classes)..((i + 1) * classes)];
+            double top = row.Max();
+            double sum = row.Sum(value => Math.Exp(value - top));
+            losses[i] = Math.Log(sum) + top - row[labels[i]];
+            for (int j = 0; j < classes; j++)
+            {
+                gradient[(i * classes) + j] = ((Math.Exp(row[j] - top) / sum) - (j == labels[i] ? 1 : 0)) / counted;
+            }
+        }
+
+        return losses.Sum() / counted;
+    }
+}

@@ -1,0 +1,202 @@
+using Engine.Devices;
+using Engine.Devices.Cpu;
+using Engine.Kernels.Host;
+
+namespace Engine.Kernels.Tests;
+
+/// <summary>Matrix products against double precision, over every path of the cpu device and every layout.</summary>
+public sealed class MatMulTests
+{
+    /// <summary>Odd sizes around the edges of register tiles, panels and blocks, and the shapes of LoRA and of a classification head.</summary>
+    private static readonly (int M, int N, int K)[] Sizes =
+    [
+        (1, 1, 1), (3, 5, 7), (8, 48, 16), (9, 49, 17), (7, 47, 300), (33, 33, 64), (33, 100, 65), (64, 96, 256), (65, 97, 257), (130, 50, 513),
+        (137, 211, 33), (50, 8, 100), (50, 7, 8), (50, 130, 8), (8, 130, 90), (5, 200, 70), (200, 5, 70), (100, 31, 128), (31, 100, 600), (40, 300, 5),
+    ];
+
+    public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.With(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
+
+    public static TheoryData<string, ActivationKind> DevicesAndActivations =>
+        TestDevices.With(ActivationKind.None, ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
+
+    public static TheoryData<string> Devices => TestDevices.Names;
+
+    [Theory]
+    [MemberData(nameof(DevicesAndLayouts))]
+    public void Products_agree_with_double_precision(string name, MatMulLayout layout)
+    {
+        foreach ((int m, int n, int k) in Sizes)
+        {
+            Check(name, new MatMulShape(m, n, k, layout));
+            Check(name, new MatMulShape(m, n, k, layout) { Alpha = -0.75f, Beta = 1f });
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(DevicesAndLayouts))]
+    public void Strides_leave_the_gaps_untouched(string name, MatMulLayout layout)
+    {
+        foreach ((int m, int n, int k) in Sizes)
+        {
+            var dense = new MatMulShape(m, n, k, layout);
+            Check(name, dense with { StrideA = dense.ColumnsA + 3, StrideB = dense.ColumnsB + 5, StrideC = n + 7, Beta = n % 2 });
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(DevicesAndLayouts))]
+    public void Batches_are_separate_products(string name, MatMulLayout layout)
+    {
+        foreach ((int m, int n, int k) in new[] { (5, 6, 7), (40, 50, 60), (40, 8, 90) })
+        {
+            var one = new MatMulShape(m, n, k, layout) { Batch = 3, BatchStrideC = (m * n) + 11 };
+            Check(name, one with { BatchStrideA = (m * k) + 2, BatchStrideB = k * n });
+            Check(name, one with { BatchStrideA = m * k, BatchStrideB = 0, Beta = 1f });
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(DevicesAndActivations))]
+    public void Epilogue_applies_bias_activation_and_residual_in_this_order(string name, ActivationKind activation)
+    {
+        foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
+        {
+            foreach ((int m, int n, int k) in new[] { (37, 101, 300), (40, 96, 20), (5, 101, 70), (101, 5, 70) })
+            {
+                var shape = new MatMulShape(m, n, k, layout) { Activation = activation, StrideC = n + 1 };
+                Check(name, shape, bias: true, residual: true, preactivation: true);
+                Check(name, shape with { Beta = 1f }, bias: false, residual: true, preactivation: false);
+                Check(name, shape, bias: true, residual: false, preactivation: true);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Threads_do_not_change_a_bit(string name)
+    {
+        foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
+        {
+            foreach ((int m, int n, int k) in new[] { (129, 150, 700), (20, 150, 700), (150, 20, 700), (150, 20, 40) })
+            {
+                var shape = new MatMulShape(m, n, k, layout) { Activation = ActivationKind.GeluErf };
+                float[] one = Run(name, 1, shape);
+                Assert.Equal(one, Run(name, 2, shape));
+                Assert.Equal(one, Run(name, 3, shape));
+            }
+        }
+    }
+
+    [Fact]
+    public void Every_register_width_agrees_with_double_precision()
+    {
+        foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
+        {
+            foreach ((int m, int n, int k) in Sizes)
+            {
+                var shape = new MatMulShape(m, n, k, layout);
+                CheckWidth<Simd512, Tile8<Simd512>>(shape);
+                CheckWidth<Simd256, Tile4<Simd256>>(shape);
+                CheckWidth<Simd128, Tile4<Simd128>>(shape);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_sum_over_nothing_is_zero(string name)
+    {
+        foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
+        {
+            Check(name, new MatMulShape(40, 50, 0, layout), bias: true, residual: false, preactivation: false);
+            Check(name, new MatMulShape(4, 5, 0, layout), bias: true, residual: false, preactivation: false);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Running_a_product_allocates_nothing_managed(string name)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> a = run.Put(Numbers.Values(1, 300 * 200));
+        using Launch launch = MatMul.Bind(run.Device, new MatMulShape(300, 300, 200, MatMulLayout.NT), a, a, run.Output(300 * 300));
+        launch.Enqueue();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        launch.Enqueue();
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Wrong_arguments_are_refused_with_the_operand_named(string name)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> small = run.Output(19), large = run.Output(20);
+        var shape = new MatMulShape(4, 5, 4, MatMulLayout.NN);
+        Assert.Contains("B is a view of 19", Refused(shape, large, small, large), StringComparison.Ordinal);
+        Assert.Contains("C is a view of 19", Refused(shape, large, large, small), StringComparison.Ordinal);
+        Assert.Contains("Beta is 0.5", Refused(shape with { Beta = 0.5f }, large, large, large), StringComparison.Ordinal);
+        Assert.Contains("A has 4 columns, rows 3", Refused(shape with { StrideA = 3 }, large, large, large), StringComparison.Ordinal);
+
+        string Refused(MatMulShape wrong, BufferView<float> a, BufferView<float> b, BufferView<float> c)
+            => Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, wrong, a, b, c)).Message;
+    }
+
+    private static float[] Run(string name, int threads, MatMulShape shape)
+    {
+        using var run = new KernelRun(TestDevices.Open(name, threads));
+        BufferView<float> a = run.Put(Numbers.Values(1, shape.M * shape.K)), b = run.Put(Numbers.Values(2, shape.K * shape.N));
+        BufferView<float> c = run.Output(shape.M * shape.N);
+        run.Run(MatMul.Bind(run.Device, shape, a, b, c));
+        return c.ToArray();
+    }
+
+    private static void CheckWidth<T, TTile>(MatMulShape shape)
+        where T : struct, ISimd<T>
+        where TTile : struct, ITile<T>
+        => Check("cpu", shape, (device, a, b, c, bias, residual, preactivation) => MatMulHost.Create<T, TTile>(
+            (CpuDevice)device, shape, MatMulOperands.Of(shape, a, b, c), new MatMulEpilogue(shape, bias, residual, preactivation)));
+
+    private static void Check(string name, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false)
+        => Check(name, shape, (device, a, b, c, biasView, residualView, preactivationView) =>
+            MatMul.Bind(device, shape, a, b, c, biasView, residualView, preactivationView), bias, residual, preactivation);
+
+    private static void Check(
+        string name, MatMulShape shape, BindProduct bind, bool useBias = false, bool useResidual = false, bool usePreactivation = false)
+    {
+        int rowsA = shape.Layout == MatMulLayout.TN ? shape.K : shape.M, rowsB = shape.Layout == MatMulLayout.NT ? shape.N : shape.K;
+        float[] a = Numbers.Values(1, Length(rowsA, shape.ColumnsA, shape.RowStrideA, shape.BatchStrideA, shape.Batch));
+        float[] b = Numbers.Values(2, Length(rowsB, shape.ColumnsB, shape.RowStrideB, shape.BatchStrideB, shape.Batch));
+        int lengthC = Length(shape.M, shape.N, shape.RowStrideC, shape.BatchStrideC, shape.Batch);
+        float[] c = shape.Beta == 0 ? [.. Enumerable.Repeat(float.NaN, lengthC)] : Numbers.Values(3, lengthC);
+        float[]? bias = useBias ? Numbers.Values(4, shape.N) : null, residual = useResidual ? Numbers.Values(5, lengthC) : null;
+        MatMulReference.Result expected = MatMulReference.Compute(shape, a, b, c, bias, residual);
+
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> viewC = run.Put(c), preactivation = run.Put(c);
+        run.Run(bind(
+            run.Device, run.Put(a), run.Put(b), viewC,
+            bias is null ? null : run.Put(bias), residual is null ? null : run.Put(residual), usePreactivation ? preactivation : null));
+        Compare(shape, "C", c, viewC.ToArray(), expected.C, expected.Tolerance);
+        if (usePreactivation)
+        {
+            Compare(shape, "preactivation", c, preactivation.ToArray(), expected.Preactivation, expected.Tolerance);
+        }
+    }
+
+    private static void Compare(MatMulShape shape, string what, float[] before, float[] actual, double[] expected, double[] tolerance)
+    {
+        for (int at = 0; at < actual.Length; at++)
+        {
+            // A tolerance of zero marks the gaps between rows and matrices, which keep what they held.
+            bool right = tolerance[at] == 0 ? actual[at].Equals(before[at]) : Math.Abs(actual[at] - expected[at]) <= tolerance[at];
+            Assert.True(right, $"{shape}: {what}[{at}] is {actual[at]}, expected {(tolerance[at] == 0 ? before[at] : expected[at])} within {tolerance[at]}");
+        }
+    }
+
+    private static int Length(int rows, int columns, int stride, long batchStride, int batch)
+        => rows == 0 || columns == 0 ? 0 : checked((int)(((batch - 1) * batchStride) + ((long)(rows - 1) * stride) + columns));
+
+    private delegate Launch BindProduct(
+        Device device, BufferView<float> a, BufferView<float> b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation);
+}

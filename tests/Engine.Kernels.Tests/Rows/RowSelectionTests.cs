@@ -1,0 +1,28 @@
+using Engine.Devices;
+
+namespace Engine.Kernels.Tests;
+
+public class RowSelectionTests
+{
+    public static TheoryData<string, (int Count, int Rows, int Columns)> Shapes() => TestDevices.With((1, 1, 1), (4, 9, 7), (33, 40, 1000), (3, 300, 257));
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Gathered_rows_scatter_back_to_where_they_were(string name, (int Count, int Rows, int Columns) shape)
+    {
+        (int count, int rows, int columns) = shape;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] x = Numbers.Values(1, rows * columns);
+
+        // Distinct rows, from the last backwards, and a row of zeros in every fourth place.
+        int[] index = [.. Enumerable.Range(0, count).Select(i => i % 4 == 3 ? -1 : rows - 1 - i)];
+        BufferView<int> rowsOf = run.Put(index);
+        BufferView<float> y = run.Output(count * columns), dx = run.Output(rows * columns);
+        run.Run(RowSelection.Gather(run.Device, count, columns, run.Put(x), rowsOf, y));
+        float[] gathered = y.ToArray();
+        Assert.Equal(Enumerable.Range(0, count * columns).Select(i => index[i / columns] < 0 ? 0 : x[(index[i / columns] * columns) + (i % columns)]), gathered);
+
+        run.Run(RowSelection.Scatter(run.Device, count, rows, columns, y, rowsOf, dx));
+        Assert.Equal(Enumerable.Range(0, rows * columns).Select(i => index.Contains(i / columns) ? x[i] : 0), dx.ToArray());
+    }
+}

@@ -1,0 +1,37 @@
+using Engine.Devices;
+using Engine.Devices.Cpu;
+
+namespace Engine.Kernels.Tests;
+
+/// <summary>The devices every kernel test is stamped over, by name.</summary>
+public static class TestDevices
+{
+    /// <summary>Two threads whatever the machine has, so that work is cut and handed over.</summary>
+    private const int Threads = 2;
+
+    public static IReadOnlyList<string> All { get; } = ["cpu"];
+
+    public static TheoryData<string> Names => [.. All];
+
+    /// <summary>Opens a device by its name in <see cref="Names"/>.</summary>
+    public static Device Open(string name, int threads = Threads) => name switch
+    {
+        "cpu" => new CpuDevice(new CpuOptions { Threads = threads }),
+        _ => throw new ArgumentException($"There is no test device '{name}'; add it to {nameof(TestDevices)}."),
+    };
+
+    /// <summary>Each device with each of the given values.</summary>
+    public static TheoryData<string, T> With<T>(params ReadOnlySpan<T> values)
+    {
+        var data = new TheoryData<string, T>();
+        foreach (string name in All)
+        {
+            foreach (T value in values)
+            {
+                data.Add(name, value);
+            }
+        }
+
+        return data;
+    }
+}
