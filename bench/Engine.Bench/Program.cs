@@ -1,7 +1,7 @@
 using Engine.Bench;
 using Engine.Devices.Cpu;
 
-string[] known = ["matmul", "matmul-thin", "attention"];
+string[] known = ["matmul", "matmul-thin", "attention", "families"];
 string[] chosen = args.Length == 0 ? known : args;
 foreach (string name in chosen)
 {
@@ -22,6 +22,9 @@ foreach (string name in chosen)
             break;
         case "matmul-thin":
             MatMulBench.Thin(device);
+            break;
+        case "families":
+            FamilyBench.Run(device);
             break;
         default:
             AttentionBench.Run(device);

@@ -12,7 +12,6 @@ public abstract class DeviceBuffer : IDisposable
         Device = device;
         Bytes = bytes;
         Owner = owner;
-        device.Memory.Add(owner, bytes);
     }
 
     public Device Device { get; }
@@ -23,19 +22,25 @@ public abstract class DeviceBuffer : IDisposable
     /// <summary>The owner under which the ledger counts this buffer.</summary>
     public string Owner { get; }
 
+    /// <summary>True once the buffer is disposed.</summary>
+    internal bool IsDisposed => disposed;
+
     /// <summary>All of the buffer, or a window of it, as elements of <typeparamref name="T"/>.</summary>
     /// <param name="byteOffset">Start of the window in bytes; a multiple of the element size.</param>
     /// <param name="length">Elements; null for the rest of the buffer.</param>
     public unsafe BufferView<T> View<T>(long byteOffset = 0, long? length = null)
         where T : unmanaged => new(this, byteOffset, length ?? ((Bytes - byteOffset) / sizeof(T)));
 
-    /// <summary>Copies host memory to the buffer; the host memory may be reused when the call returns.</summary>
+    /// <summary>Copies host memory to the buffer, after what is enqueued; the host memory may be reused when the call returns.</summary>
     public void Write<T>(ReadOnlySpan<T> source, long byteOffset = 0)
         where T : unmanaged
     {
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(source);
         CheckRange(byteOffset, bytes.Length);
-        WriteBytes(bytes, byteOffset);
+        if (bytes.Length > 0)
+        {
+            WriteBytes(bytes, byteOffset);
+        }
     }
 
     /// <summary>Waits for everything enqueued on the device, then copies from the buffer to host memory.</summary>
@@ -44,17 +49,48 @@ public abstract class DeviceBuffer : IDisposable
     {
         Span<byte> bytes = MemoryMarshal.AsBytes(target);
         CheckRange(byteOffset, bytes.Length);
-        ReadBytes(bytes, byteOffset);
+        if (bytes.Length > 0)
+        {
+            ReadBytes(bytes, byteOffset);
+        }
     }
 
     /// <summary>Sets every byte to zero, in stream order.</summary>
     public void Clear() => Fill(0, 0, Bytes);
 
     /// <summary>Sets <paramref name="count"/> bytes from <paramref name="byteOffset"/> to <paramref name="value"/>, in stream order.</summary>
-    public abstract void Fill(byte value, long byteOffset, long count);
+    public void Fill(byte value, long byteOffset, long count)
+    {
+        CheckRange(byteOffset, count);
+        if (count > 0)
+        {
+            FillBytes(value, byteOffset, count);
+        }
+    }
 
-    /// <summary>Copies bytes from another buffer of the same device, in stream order. The ranges must not overlap.</summary>
-    public abstract void CopyFrom(DeviceBuffer source, long sourceOffset, long targetOffset, long count);
+    /// <summary>Copies bytes from a buffer of the same device, in stream order.</summary>
+    /// <exception cref="ArgumentException">The source is of another device, or the two ranges overlap.</exception>
+    public void CopyFrom(DeviceBuffer source, long sourceOffset, long targetOffset, long count)
+    {
+        if (!ReferenceEquals(source.Device, Device))
+        {
+            throw new ArgumentException($"A buffer of {source.Device} cannot be copied to one of {Device}; read it to the host first.", nameof(source));
+        }
+
+        source.CheckRange(sourceOffset, count);
+        CheckRange(targetOffset, count);
+        if (ReferenceEquals(source, this) && Math.Abs(sourceOffset - targetOffset) < count)
+        {
+            throw new ArgumentException(
+                $"Bytes {sourceOffset} to {sourceOffset + count} overlap bytes {targetOffset} to {targetOffset + count} of the same buffer (owner {Owner}).",
+                nameof(source));
+        }
+
+        if (count > 0)
+        {
+            CopyBytes(source, sourceOffset, targetOffset, count);
+        }
+    }
 
     public void Dispose()
     {
@@ -68,86 +104,36 @@ public abstract class DeviceBuffer : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    protected void CheckRange(long byteOffset, long count)
+    internal void ThrowIfDisposed()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        if (disposed)
+        {
+            throw new ObjectDisposedException(GetType().Name, $"The buffer of {Bytes:N0} bytes (owner {Owner}) on {Device} is disposed.");
+        }
+
+        Device.ThrowIfDisposed();
+    }
+
+    internal static DeviceOutOfMemoryException OutOfMemory(Device device, long bytes, string owner) =>
+        new(device.ToString(), owner, bytes, device.Memory.Current - bytes, device.MemoryBytes);
+
+    private protected abstract void FillBytes(byte value, long byteOffset, long count);
+
+    private protected abstract void CopyBytes(DeviceBuffer source, long sourceOffset, long targetOffset, long count);
+
+    private protected abstract void WriteBytes(ReadOnlySpan<byte> source, long byteOffset);
+
+    private protected abstract void ReadBytes(Span<byte> target, long byteOffset);
+
+    private protected abstract void Release();
+
+    private void CheckRange(long byteOffset, long count)
+    {
+        ThrowIfDisposed();
         if (byteOffset < 0 || count < 0 || byteOffset > Bytes - count)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(byteOffset), $"bytes {byteOffset} to {byteOffset + count} lie outside a buffer of {Bytes} bytes (owner {Owner}).");
-        }
-    }
-
-    protected abstract void WriteBytes(ReadOnlySpan<byte> source, long byteOffset);
-
-    protected abstract void ReadBytes(Span<byte> target, long byteOffset);
-
-    protected abstract void Release();
-}
-
-/// <summary>A typed window of a <see cref="DeviceBuffer"/>: what kernels are bound to.</summary>
-public readonly struct BufferView<T>
-    where T : unmanaged
-{
-    public unsafe BufferView(DeviceBuffer buffer, long byteOffset, long length)
-    {
-        if (byteOffset < 0 || length < 0 || byteOffset % sizeof(T) != 0 || byteOffset + (length * sizeof(T)) > buffer.Bytes)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(byteOffset), $"{length} elements of {typeof(T).Name} from byte {byteOffset} do not fit a buffer of {buffer.Bytes} bytes (owner {buffer.Owner}).");
-        }
-
-        Buffer = buffer;
-        ByteOffset = byteOffset;
-        Length = length;
-    }
-
-    public DeviceBuffer Buffer { get; }
-
-    /// <summary>Start of the window in bytes.</summary>
-    public long ByteOffset { get; }
-
-    /// <summary>Number of elements.</summary>
-    public long Length { get; }
-
-    /// <summary>A window of this window, in elements.</summary>
-    public unsafe BufferView<T> Slice(long offset, long length)
-    {
-        if (offset < 0 || length < 0 || offset > Length - length)
-        {
-            throw new ArgumentOutOfRangeException(nameof(offset), $"elements {offset} to {offset + length} lie outside a view of {Length}.");
-        }
-
-        return new BufferView<T>(Buffer, ByteOffset + (offset * sizeof(T)), length);
-    }
-
-    /// <summary>Copies host memory to the window.</summary>
-    public void Write(ReadOnlySpan<T> source)
-    {
-        CheckLength(source.Length);
-        Buffer.Write(source, ByteOffset);
-    }
-
-    /// <summary>Copies the window's first elements to host memory.</summary>
-    public void Read(Span<T> target)
-    {
-        CheckLength(target.Length);
-        Buffer.Read(target, ByteOffset);
-    }
-
-    /// <summary>The window's elements as a new array.</summary>
-    public T[] ToArray()
-    {
-        var result = new T[Length];
-        Read(result);
-        return result;
-    }
-
-    private void CheckLength(int length)
-    {
-        if (length > Length)
-        {
-            throw new ArgumentOutOfRangeException(nameof(length), $"{length} elements do not fit a view of {Length}.");
+                nameof(byteOffset), $"{count} bytes from byte {byteOffset} do not lie inside a buffer of {Bytes} bytes (owner {Owner}).");
         }
     }
 }

@@ -38,15 +38,19 @@ public sealed record KernelDefinition(
 /// <summary>One argument of a kernel call: a window of a buffer, or a scalar's bits.</summary>
 public readonly struct KernelArgument
 {
-    private KernelArgument(DeviceBuffer? buffer, long byteOffset, long length, ulong bits)
+    private KernelArgument(KernelParameterKind kind, DeviceBuffer? buffer, long byteOffset, long length, ulong bits)
     {
+        Kind = kind;
         Buffer = buffer;
         ByteOffset = byteOffset;
         Length = length;
         Bits = bits;
     }
 
-    /// <summary>The buffer of a view; null for a scalar.</summary>
+    /// <summary>View or scalar.</summary>
+    public KernelParameterKind Kind { get; }
+
+    /// <summary>The buffer of a view; null for a scalar and for an empty view without a buffer.</summary>
     public DeviceBuffer? Buffer { get; }
 
     /// <summary>Start of the view in bytes.</summary>
@@ -58,15 +62,22 @@ public readonly struct KernelArgument
     /// <summary>The scalar's bits, low bytes first.</summary>
     public ulong Bits { get; }
 
+    /// <summary>A view. <c>default</c>, for an operand that is absent, reaches the kernel as a null pointer of length 0.</summary>
     public static KernelArgument View<T>(BufferView<T> view)
-        where T : unmanaged => new(view.Buffer, view.ByteOffset, view.Length, 0);
+        where T : unmanaged => new(KernelParameterKind.View, view.Buffer, view.ByteOffset, view.Length, 0);
 
+    /// <summary>A scalar of up to eight bytes.</summary>
     public static unsafe KernelArgument Scalar<T>(T value)
         where T : unmanaged
     {
+        if (sizeof(T) > sizeof(ulong))
+        {
+            throw new ArgumentException($"{typeof(T).Name} has {sizeof(T)} bytes; a kernel's scalar has at most {sizeof(ulong)}.", nameof(value));
+        }
+
         ulong bits = 0;
         *(T*)&bits = value;
-        return new KernelArgument(null, 0, 0, bits);
+        return new KernelArgument(KernelParameterKind.Scalar, null, 0, 0, bits);
     }
 }
 

@@ -6,14 +6,39 @@ namespace Engine.Devices;
 /// </summary>
 public abstract class Launch : IDisposable
 {
+    private bool disposed;
+
     /// <summary>The kernel's name, as profiles and errors show it.</summary>
     public abstract string Name { get; }
 
     /// <summary>Puts the work on its device's queue. The cpu device runs it at once.</summary>
+    /// <exception cref="ObjectDisposedException">The launch, its device or a buffer it is bound to is disposed.</exception>
     public abstract void Enqueue();
 
     /// <summary>Frees what the driver holds for this launch (not the buffers it is bound to).</summary>
-    public virtual void Dispose() => GC.SuppressFinalize(this);
+    public void Dispose()
+    {
+        if (!disposed)
+        {
+            disposed = true;
+            Release();
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees what the launch holds; called once.</summary>
+    protected virtual void Release()
+    {
+    }
+
+    protected void ThrowIfDisposed()
+    {
+        if (disposed)
+        {
+            throw new ObjectDisposedException(GetType().Name, $"The launch of {Name} is disposed.");
+        }
+    }
 }
 
 /// <summary>How many groups of how many work-items run.</summary>

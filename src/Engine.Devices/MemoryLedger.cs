@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Engine.Devices;
 
 /// <summary>Counts a device's live bytes by owner ("weights", "arena", ...), and the highest total ever reached.</summary>
@@ -8,11 +6,14 @@ public sealed class MemoryLedger
     private readonly Lock gate = new();
     private readonly Dictionary<string, long> owners = new(StringComparer.Ordinal);
 
+    private long current;
+    private long peak;
+
     /// <summary>Live bytes.</summary>
-    public long Current { get; private set; }
+    public long Current => Interlocked.Read(ref current);
 
     /// <summary>The highest number of live bytes so far.</summary>
-    public long Peak { get; private set; }
+    public long Peak => Interlocked.Read(ref peak);
 
     /// <summary>Live bytes by owner, owners without live bytes left out.</summary>
     public IReadOnlyDictionary<string, long> ByOwner()
@@ -28,17 +29,28 @@ public sealed class MemoryLedger
     {
         lock (gate)
         {
-            Peak = Current;
+            peak = current;
         }
     }
 
-    internal void Add(string owner, long bytes)
+    /// <summary>Counts bytes, unless more than <paramref name="capacity"/> would then be live.</summary>
+    internal bool TryAdd(string owner, long bytes, long capacity)
     {
         lock (gate)
         {
-            owners[owner] = owners.GetValueOrDefault(owner) + bytes;
-            Current += bytes;
-            Peak = Math.Max(Peak, Current);
+            if (bytes > capacity - current)
+            {
+                return false;
+            }
+
+            if (bytes > 0)
+            {
+                owners[owner] = owners.GetValueOrDefault(owner) + bytes;
+                current += bytes;
+                peak = Math.Max(peak, current);
+            }
+
+            return true;
         }
     }
 
@@ -56,7 +68,7 @@ public sealed class MemoryLedger
                 owners[owner] = left;
             }
 
-            Current -= bytes;
+            current -= bytes;
         }
     }
 }

@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Engine.Devices.Kernels;
 
 namespace Engine.Devices.Cpu;
 
@@ -12,11 +12,17 @@ public sealed record CpuOptions
     /// <summary>Use the vectorised host form of operators; off, every kernel runs in the managed executor, as tests want it.</summary>
     public bool HostVectors { get; init; } = true;
 
+    /// <summary>
+    /// The sanitizer: fresh buffers, shared and local memory are filled with a pattern, and a kernel that reads the pattern
+    /// fails. For tests; kernels run slower.
+    /// </summary>
+    public bool CheckReads { get; init; }
+
     /// <summary>Bytes that may be allocated; the default is the memory the process may use.</summary>
     public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 }
 
-/// <summary>The managed device that is always there. Work runs when it is enqueued.</summary>
+/// <summary>The managed device that is always there. Work runs when it is enqueued, from one thread at a time.</summary>
 public sealed unsafe class CpuDevice : Device
 {
     /// <summary>Bytes of scratch each worker keeps for packed panels and row buffers.</summary>
@@ -28,118 +34,80 @@ public sealed unsafe class CpuDevice : Device
     private readonly CpuBuffer scratch;
 
     public CpuDevice(CpuOptions? options = null)
+        : base(Describe(options ??= new CpuOptions()))
     {
-        options ??= new CpuOptions();
-        MemoryBytes = options.MemoryBytes;
-        Threads = new HostThreads(options.Threads);
-        Features = new DeviceFeatures
-        {
-            HostVectors = options.HostVectors,
-            CpuLanes = true,
-            MaxGroupSize = 1024,
-            SharedMemoryBytes = 64 * 1024,
-            ComputeUnits = options.Threads,
-        };
+        CheckReads = options.CheckReads;
         scratch = (CpuBuffer)Allocate(((long)ScratchBytes * options.Threads) + SharedScratchBytes, "scratch");
+        Threads = new HostThreads(options.Threads);
     }
-
-    public override DeviceKind Kind => DeviceKind.Cpu;
-
-    public override string Id => "cpu";
-
-    public override string Name =>
-        $"managed, {Threads.Count} threads, {(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128)}-bit vectors";
-
-    public override long MemoryBytes { get; }
-
-    public override DeviceFeatures Features { get; }
 
     public HostThreads Threads { get; }
 
-    /// <summary>The host address of a view's first element. Valid while the buffer lives.</summary>
-    public static T* Pointer<T>(BufferView<T> view)
-        where T : unmanaged => (T*)(((CpuBuffer)view.Buffer).Address + view.ByteOffset);
-
-    /// <summary>The scratch memory of one worker, <see cref="ScratchBytes"/> bytes, 64-byte aligned.</summary>
-    public byte* Scratch(int worker) => scratch.Address + SharedScratchBytes + ((long)worker * ScratchBytes);
+    /// <summary>Whether kernels that read memory nothing wrote fail (<see cref="CpuOptions.CheckReads"/>).</summary>
+    public bool CheckReads { get; }
 
     /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
     public byte* SharedScratch => scratch.Address;
 
-    public override DeviceBuffer Allocate(long bytes, string owner)
+    /// <summary>The host address of a view's first element. Valid while the buffer lives.</summary>
+    public static T* Pointer<T>(BufferView<T> view)
+        where T : unmanaged
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
-        if (Memory.Current + bytes > MemoryBytes)
+        view.Buffer.ThrowIfDisposed();
+        return (T*)(((CpuBuffer)view.Buffer).Address + view.ByteOffset);
+    }
+
+    /// <summary>The view a kernel sees of a buffer's window; empty for <c>default</c>. Valid while the buffer lives.</summary>
+    public static ArrayView<T> HostView<T>(BufferView<T> view)
+        where T : unmanaged => view.Buffer is null ? default : new ArrayView<T>(Pointer(view), view.Length);
+
+    /// <summary>The scratch memory of one worker, <see cref="ScratchBytes"/> bytes, 64-byte aligned.</summary>
+    public byte* Scratch(int worker) => scratch.Address + SharedScratchBytes + ((long)worker * ScratchBytes);
+
+    /// <summary>What the device of these options is, without starting its threads.</summary>
+    internal static DeviceInfo Describe(CpuOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1, nameof(CpuOptions.Threads));
+        int vectorBits = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
+        return new DeviceInfo
         {
-            throw new DeviceOutOfMemoryException(ToString(), owner, bytes, Memory.Current, MemoryBytes);
+            Kind = DeviceKind.Cpu,
+            Id = "cpu",
+            Name = $"managed, {options.Threads} threads, {vectorBits}-bit vectors",
+            Driver = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
+            MemoryBytes = options.MemoryBytes,
+            LargestBufferBytes = options.MemoryBytes,
+            Features = new DeviceFeatures
+            {
+                HostVectors = options.HostVectors,
+                CpuLanes = true,
+                MaxGroupSize = 1024,
+                SharedMemoryBytes = 64 * 1024,
+                ComputeUnits = options.Threads,
+            },
+        };
+    }
+
+    private protected override DeviceBuffer AllocateCore(long bytes, string owner)
+    {
+        var buffer = new CpuBuffer(this, bytes, owner);
+        if (CheckReads)
+        {
+            KernelRuntime.Fill(buffer.Address, bytes);
         }
 
-        return new CpuBuffer(this, bytes, owner);
+        return buffer;
     }
 
-    public override Launch Bind(KernelCall call) => new ManagedLaunch(this, call);
+    private protected override Launch BindCore(KernelCall call) => new ManagedLaunch(this, call);
 
-    public override void Synchronize()
+    private protected override void SynchronizeCore()
     {
     }
 
-    public override void Dispose()
+    private protected override void Release()
     {
         Threads.Dispose();
         scratch.Dispose();
-    }
-}
-
-/// <summary>Host memory that stays where it is.</summary>
-internal sealed unsafe class CpuBuffer : DeviceBuffer
-{
-    public CpuBuffer(CpuDevice device, long bytes, string owner)
-        : base(device, bytes, owner)
-    {
-        try
-        {
-            Address = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), Engine.Devices.Device.Alignment);
-        }
-        catch (OutOfMemoryException)
-        {
-            device.Memory.Remove(owner, bytes);
-            throw new DeviceOutOfMemoryException(device.ToString(), owner, bytes, device.Memory.Current, device.MemoryBytes);
-        }
-    }
-
-    public byte* Address { get; private set; }
-
-    public override void Fill(byte value, long byteOffset, long count)
-    {
-        CheckRange(byteOffset, count);
-        NativeMemory.Fill(Address + byteOffset, (nuint)count, value);
-    }
-
-    public override void CopyFrom(DeviceBuffer source, long sourceOffset, long targetOffset, long count)
-    {
-        CheckRange(targetOffset, count);
-        NativeMemory.Copy(((CpuBuffer)source).Address + sourceOffset, Address + targetOffset, (nuint)count);
-    }
-
-    protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset)
-    {
-        fixed (byte* from = source)
-        {
-            NativeMemory.Copy(from, Address + byteOffset, (nuint)source.Length);
-        }
-    }
-
-    protected override void ReadBytes(Span<byte> target, long byteOffset)
-    {
-        fixed (byte* to = target)
-        {
-            NativeMemory.Copy(Address + byteOffset, to, (nuint)target.Length);
-        }
-    }
-
-    protected override void Release()
-    {
-        NativeMemory.AlignedFree(Address);
-        Address = null;
     }
 }

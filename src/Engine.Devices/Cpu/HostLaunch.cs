@@ -2,7 +2,7 @@ namespace Engine.Devices.Cpu;
 
 /// <summary>
 /// Vectorised host code behind an operator: the cpu device's form of a kernel. Pointers are taken when the launch is made
-/// (<see cref="CpuDevice.Pointer{T}"/>); <see cref="Execute"/> allocates nothing.
+/// (<see cref="CpuDevice.Pointer{T}"/>); <see cref="Execute"/> allocates nothing. The buffers must outlive the launch.
 /// </summary>
 public abstract class HostLaunch : Launch
 {
@@ -10,26 +10,52 @@ public abstract class HostLaunch : Launch
 
     protected CpuDevice Device { get; }
 
-    public override void Enqueue() => Execute(Device.Threads);
+    public override void Enqueue()
+    {
+        ThrowIfDisposed();
+        Execute(Device.Threads);
+    }
 
     /// <summary>Does the work, usually by one or more calls of <see cref="HostThreads.For"/>.</summary>
     protected abstract void Execute(HostThreads threads);
 }
 
 /// <summary>A compiled kernel run by its managed work-group function, groups in parallel.</summary>
-internal sealed class ManagedLaunch(CpuDevice device, KernelCall call) : HostLaunch(device), IHostBody
+internal sealed class ManagedLaunch : HostLaunch, IHostBody
 {
-    private readonly LaunchShape shape = call.Shape;
+    private readonly KernelCall call;
+    private readonly DeviceBuffer[] buffers;
+    private readonly int groups;
+
+    public ManagedLaunch(CpuDevice device, KernelCall call)
+        : base(device)
+    {
+        this.call = call;
+        buffers = KernelBinding.Buffers(call);
+        groups = checked(call.Shape.GroupsX * call.Shape.GroupsY * call.Shape.GroupsZ);
+    }
 
     public override string Name => call.Definition.Name;
 
     public void Run(int piece, int worker)
     {
-        int x = piece % shape.GroupsX;
-        int rest = piece / shape.GroupsX;
-        call.RunGroup(x, rest % shape.GroupsY, rest / shape.GroupsY);
+        int x = piece % call.Shape.GroupsX;
+        int rest = piece / call.Shape.GroupsX;
+        int y = rest % call.Shape.GroupsY;
+        int z = rest / call.Shape.GroupsY;
+        try
+        {
+            call.RunGroup(x, y, z);
+        }
+        catch (DeviceException fault)
+        {
+            throw new DeviceException($"{call.Definition.Name} ({call.Definition.Location}), group ({x}, {y}, {z}): {fault.Message}", fault);
+        }
     }
 
-    protected override void Execute(HostThreads threads) =>
-        threads.For(checked(shape.GroupsX * shape.GroupsY * shape.GroupsZ), this);
+    protected override void Execute(HostThreads threads)
+    {
+        KernelBinding.CheckAlive(call.Definition, buffers);
+        threads.For(groups, this);
+    }
 }

@@ -1,3 +1,7 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
 namespace Engine.Devices.Cpu;
 
 /// <summary>Work in numbered pieces that may run at once, in any order, on any worker.</summary>
@@ -13,21 +17,32 @@ public interface IHostBody
 /// The cpu device's threads: the caller and helpers that are kept and wait by spinning a while, then by parking.
 /// How work is cut into pieces must not depend on <see cref="Count"/>, so that results do not either.
 /// </summary>
+/// <remarks>
+/// One word, the ticket, holds the number of the current <see cref="For"/> and how many of its pieces nobody has claimed.
+/// A thread that lowers it by compare-and-swap owns the pieces it took, and until it reports them finished
+/// <see cref="For"/> cannot return: so <c>body</c> and <c>pieces</c>, read after a claim, belong to that claim. A helper that wakes
+/// late finds nothing to claim, and nobody waits for it.
+/// </remarks>
 public sealed class HostThreads : IDisposable
 {
-    /// <summary>Spins before a waiting helper parks: about 50 microseconds, longer than the gap between two launches of a step.</summary>
-    private const int SpinLimit = 2000;
+    /// <summary>How long an idle helper spins before it parks: longer than the gap between two launches of a step.</summary>
+    private const double SpinMicroseconds = 100;
+
+    /// <summary>A claim takes this fraction of a thread's even share: few claims, and still an even end.</summary>
+    private const int ClaimsPerThread = 8;
+
+    private static readonly long SpinTicks = (long)(SpinMicroseconds * 1e-6 * Stopwatch.Frequency);
 
     private readonly Thread[] helpers;
     private readonly SemaphoreSlim[] wake;
     private readonly int[] parked;
-    private volatile IHostBody? body;
-    private volatile int generation;
-    private volatile bool stopping;
+    private Counters counters;
+    private IHostBody? body;
     private volatile Exception? failure;
+    private volatile bool stopping;
     private int pieces;
-    private int next;
-    private int running;
+    private int calls;
+    private int busy;
 
     public HostThreads(int count)
     {
@@ -38,8 +53,12 @@ public sealed class HostThreads : IDisposable
         parked = new int[count - 1];
         for (int i = 0; i < helpers.Length; i++)
         {
-            int index = i;
             wake[i] = new SemaphoreSlim(0);
+        }
+
+        for (int i = 0; i < helpers.Length; i++)
+        {
+            int index = i;
             helpers[i] = new Thread(() => Help(index)) { IsBackground = true, Name = $"engine-cpu-{index + 1}" };
             helpers[i].Start();
         }
@@ -48,36 +67,70 @@ public sealed class HostThreads : IDisposable
     /// <summary>Threads that run pieces, the caller's among them.</summary>
     public int Count { get; }
 
-    /// <summary>Runs all pieces and returns when the last one has ended. Not reentrant; allocates nothing.</summary>
+    /// <summary>Runs all pieces and returns when the last one has ended; allocates nothing.</summary>
+    /// <exception cref="InvalidOperationException">Called from a piece, or from two threads at once.</exception>
+    /// <remarks>The first exception of a piece is thrown here, once no piece runs any more; pieces not yet begun are left out.</remarks>
     public void For(int pieceCount, IHostBody work)
     {
-        if (pieceCount <= 1 || helpers.Length == 0)
+        ArgumentOutOfRangeException.ThrowIfNegative(pieceCount);
+        ObjectDisposedException.ThrowIf(stopping, this);
+        if (Interlocked.Exchange(ref busy, 1) != 0)
         {
-            for (int piece = 0; piece < pieceCount; piece++)
-            {
-                work.Run(piece, 0);
-            }
+            throw new InvalidOperationException(
+                "The cpu device is already running work: enqueue from one thread at a time, and not from inside a kernel.");
+        }
 
+        try
+        {
+            if (pieceCount <= 1 || helpers.Length == 0)
+            {
+                for (int piece = 0; piece < pieceCount; piece++)
+                {
+                    work.Run(piece, 0);
+                }
+            }
+            else
+            {
+                Share(pieceCount, work);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref busy, 0);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (stopping)
+        {
             return;
         }
 
-        pieces = pieceCount;
-        next = 0;
-        failure = null;
-        body = work;
-        Volatile.Write(ref running, helpers.Length);
-        Interlocked.Increment(ref generation);
+        stopping = true;
+        Wake(helpers.Length);
         for (int i = 0; i < helpers.Length; i++)
         {
-            if (Interlocked.Exchange(ref parked[i], 0) == 1)
-            {
-                wake[i].Release();
-            }
+            helpers[i].Join();
+            wake[i].Dispose();
         }
+    }
 
-        Drain(work, 0);
+    private void Share(int pieceCount, IHostBody work)
+    {
+        pieces = pieceCount;
+        body = work;
+        failure = null;
+        counters.Unfinished = pieceCount;
+        calls++;
+
+        // A full fence: the fields above are seen by whoever claims, and a helper that parks either sees the pieces or is seen parked.
+        Interlocked.Exchange(ref counters.Ticket, ((long)calls << 32) | (uint)pieceCount);
+        Wake(Math.Min(pieceCount - 1, helpers.Length));
+
+        Drain(0);
         var spinner = default(SpinWait);
-        while (Volatile.Read(ref running) != 0)
+        while (Volatile.Read(ref counters.Unfinished) != 0)
         {
             spinner.SpinOnce(sleep1Threshold: -1);
         }
@@ -85,71 +138,135 @@ public sealed class HostThreads : IDisposable
         body = null;
         if (failure is { } first)
         {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(first);
+            failure = null;
+            ExceptionDispatchInfo.Throw(first);
         }
     }
 
-    public void Dispose()
+    private void Wake(int wanted)
     {
-        stopping = true;
-        Interlocked.Increment(ref generation);
-        for (int i = 0; i < helpers.Length; i++)
+        for (int i = 0; i < wanted; i++)
         {
-            wake[i].Release();
-            helpers[i].Join();
-            wake[i].Dispose();
-        }
-    }
-
-    private void Drain(IHostBody work, int worker)
-    {
-        try
-        {
-            for (int piece = Interlocked.Increment(ref next) - 1; piece < pieces; piece = Interlocked.Increment(ref next) - 1)
+            if (Volatile.Read(ref parked[i]) == 1 && Interlocked.Exchange(ref parked[i], 0) == 1)
             {
-                work.Run(piece, worker);
+                wake[i].Release();
             }
         }
-        catch (Exception exception)
+    }
+
+    private void Drain(int worker)
+    {
+        while (TryClaim(out int first, out int count))
         {
-            // The first failure is rethrown on the calling thread by For; the other pieces are not begun.
-            failure ??= exception;
-            Volatile.Write(ref next, pieces);
+            try
+            {
+                for (int piece = first; piece < first + count && failure is null; piece++)
+                {
+                    body!.Run(piece, worker);
+                }
+            }
+            catch (Exception exception)
+            {
+                // For throws the first failure on the calling thread; later pieces are claimed but not run.
+                failure ??= exception;
+            }
+
+            Interlocked.Add(ref counters.Unfinished, -count);
+        }
+    }
+
+    private bool TryClaim(out int first, out int count)
+    {
+        long ticket = Volatile.Read(ref counters.Ticket);
+        while (true)
+        {
+            int left = (int)(uint)ticket;
+            if (left == 0)
+            {
+                first = count = 0;
+                return false;
+            }
+
+            count = Math.Max(1, left / (ClaimsPerThread * Count));
+            long found = Interlocked.CompareExchange(ref counters.Ticket, ticket - count, ticket);
+            if (found == ticket)
+            {
+                first = pieces - left;
+                return true;
+            }
+
+            ticket = found;
         }
     }
 
     private void Help(int index)
     {
-        int seen = 0;
-        while (true)
+        while (!stopping)
         {
-            for (int spin = 0; generation == seen && spin < SpinLimit; spin++)
+            Drain(index + 1);
+            if (!SpinForWork())
             {
-                Thread.SpinWait(8);
-            }
-
-            while (generation == seen)
-            {
-                Interlocked.Exchange(ref parked[index], 1);
-                if (generation == seen)
-                {
-                    wake[index].Wait();
-                }
-
-                Interlocked.Exchange(ref parked[index], 0);
-            }
-
-            seen = generation;
-            if (stopping)
-            {
-                return;
-            }
-
-            if (body is { } work)
-            {
-                Drain(work, index + 1);
-                Interlocked.Decrement(ref running);
+                Park(index);
             }
         }
+    }
+
+    /// <summary>Waits for pieces; false when none came for a while. A call whose pieces the others took first also keeps this helper awake.</summary>
+    private bool SpinForWork()
+    {
+        long idleTicket = Volatile.Read(ref counters.Ticket);
+        long deadline = Stopwatch.GetTimestamp() + SpinTicks;
+        while (!stopping)
+        {
+            for (int spin = 0; spin < 16; spin++)
+            {
+                long ticket = Volatile.Read(ref counters.Ticket);
+                if ((uint)ticket != 0)
+                {
+                    return true;
+                }
+
+                if (ticket != idleTicket)
+                {
+                    idleTicket = ticket;
+                    deadline = Stopwatch.GetTimestamp() + SpinTicks;
+                }
+
+                Thread.SpinWait(4);
+            }
+
+            if (Stopwatch.GetTimestamp() > deadline)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void Park(int index)
+    {
+        Interlocked.Exchange(ref parked[index], 1);
+        bool awaited = (uint)Volatile.Read(ref counters.Ticket) != 0 || stopping;
+        if (awaited && Interlocked.Exchange(ref parked[index], 0) == 1)
+        {
+            return;
+        }
+
+        // Whoever clears the flag releases the semaphore exactly once.
+        wake[index].Wait();
+    }
+
+    /// <summary>The words that all threads write, each on a cache line of its own.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct Counters
+    {
+        /// <summary>Number of the call in the upper half, pieces nobody has claimed in the lower half.</summary>
+        [FieldOffset(64)]
+        public long Ticket;
+
+        /// <summary>Pieces that have not ended.</summary>
+        [FieldOffset(128)]
+        public int Unfinished;
     }
 }

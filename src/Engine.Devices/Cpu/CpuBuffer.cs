@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+
+namespace Engine.Devices.Cpu;
+
+/// <summary>Host memory that stays where it is, aligned to <see cref="Device.Alignment"/> bytes.</summary>
+internal sealed unsafe class CpuBuffer : DeviceBuffer
+{
+    public CpuBuffer(CpuDevice device, long bytes, string owner)
+        : base(device, bytes, owner)
+    {
+        try
+        {
+            Address = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), Devices.Device.Alignment);
+        }
+        catch (OutOfMemoryException)
+        {
+            throw OutOfMemory(device, bytes, owner);
+        }
+    }
+
+    public byte* Address { get; private set; }
+
+    private protected override void FillBytes(byte value, long byteOffset, long count) =>
+        NativeMemory.Fill(Address + byteOffset, (nuint)count, value);
+
+    private protected override void CopyBytes(DeviceBuffer source, long sourceOffset, long targetOffset, long count) =>
+        NativeMemory.Copy(((CpuBuffer)source).Address + sourceOffset, Address + targetOffset, (nuint)count);
+
+    private protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset)
+    {
+        fixed (byte* from = source)
+        {
+            NativeMemory.Copy(from, Address + byteOffset, (nuint)source.Length);
+        }
+    }
+
+    private protected override void ReadBytes(Span<byte> target, long byteOffset)
+    {
+        fixed (byte* to = target)
+        {
+            NativeMemory.Copy(Address + byteOffset, to, (nuint)target.Length);
+        }
+    }
+
+    private protected override void Release()
+    {
+        NativeMemory.AlignedFree(Address);
+        Address = null;
+    }
+}

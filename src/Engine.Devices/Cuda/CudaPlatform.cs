@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using Engine.Devices.Native;
+
+namespace Engine.Devices.Cuda;
+
+/// <summary>A card that the CUDA driver offers.</summary>
+/// <param name="Handle">The <c>CUdevice</c>.</param>
+/// <param name="Architecture">Compute capability as one number, 90 for 9.0.</param>
+/// <param name="Info">What it is.</param>
+internal sealed record CudaCandidate(int Handle, int Architecture, DeviceInfo Info);
+
+/// <summary>Finds the CUDA devices of this machine.</summary>
+internal static unsafe class CudaPlatform
+{
+    private const int MaxThreadsPerBlock = 1;
+    private const int MaxSharedMemoryPerBlock = 8;
+    private const int WarpSize = 10;
+    private const int MultiprocessorCount = 16;
+    private const int CapabilityMajor = 75;
+    private const int CapabilityMinor = 76;
+
+    private const int NameCapacity = 256;
+
+    /// <summary>All cards, in the driver's order (which <c>CUDA_VISIBLE_DEVICES</c> sets).</summary>
+    /// <exception cref="DeviceException">There is no driver, or it finds no card.</exception>
+    public static List<CudaCandidate> Find(DriverLibrary library)
+    {
+        const string Where = "The CUDA driver";
+        library.Load();
+        CudaError.Check(
+            CudaApi.Init(0), "cuInit", Where, "Check that nvidia-smi lists the card, and that CUDA_VISIBLE_DEVICES does not hide it.");
+        int version;
+        CudaError.Check(CudaApi.DriverGetVersion(&version), "cuDriverGetVersion", Where);
+        int count;
+        CudaError.Check(CudaApi.DeviceGetCount(&count), "cuDeviceGetCount", Where);
+        if (count == 0)
+        {
+            throw new DeviceException("The CUDA driver finds no card. Check that nvidia-smi lists one, and that CUDA_VISIBLE_DEVICES does not hide it.");
+        }
+
+        string driver = $"CUDA {version / 1000}.{version % 1000 / 10}";
+        return [.. Enumerable.Range(0, count).Select(ordinal => Describe(ordinal, driver))];
+    }
+
+    private static CudaCandidate Describe(int ordinal, string driver)
+    {
+        string id = $"cuda:{ordinal}";
+        int device;
+        CudaError.Check(CudaApi.DeviceGet(&device, ordinal), "cuDeviceGet", id);
+        byte* name = stackalloc byte[NameCapacity];
+        CudaError.Check(CudaApi.DeviceGetName(name, NameCapacity, device), "cuDeviceGetName", id);
+        nuint memory;
+        CudaError.Check(CudaApi.DeviceTotalMemory(&memory, device), "cuDeviceTotalMem", id);
+        int architecture = (10 * Attribute(device, CapabilityMajor, id)) + Attribute(device, CapabilityMinor, id);
+        return new CudaCandidate(device, architecture, new DeviceInfo
+        {
+            Kind = DeviceKind.Cuda,
+            Id = id,
+            Name = Marshal.PtrToStringUTF8((nint)name) ?? id,
+            Driver = driver,
+            MemoryBytes = (long)memory,
+            LargestBufferBytes = (long)memory,
+            Features = new DeviceFeatures
+            {
+                WarpSize = Attribute(device, WarpSize, id),
+                Float16Arithmetic = architecture >= 53,
+                MaxGroupSize = Attribute(device, MaxThreadsPerBlock, id),
+                SharedMemoryBytes = Attribute(device, MaxSharedMemoryPerBlock, id),
+                ComputeUnits = Attribute(device, MultiprocessorCount, id),
+            },
+        });
+    }
+
+    private static int Attribute(int device, int attribute, string id)
+    {
+        int value;
+        CudaError.Check(CudaApi.DeviceGetAttribute(&value, attribute, device), $"cuDeviceGetAttribute({attribute})", id);
+        return value;
+    }
+}

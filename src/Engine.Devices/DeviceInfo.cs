@@ -1,0 +1,34 @@
+namespace Engine.Devices;
+
+/// <summary>The API through which a device is reached.</summary>
+public enum DeviceKind
+{
+    Cpu,
+    OpenCl,
+    Cuda,
+}
+
+/// <summary>What a device is, known without opening it.</summary>
+public sealed record DeviceInfo
+{
+    public required DeviceKind Kind { get; init; }
+
+    /// <summary>What a user types to choose it: <c>cpu</c>, <c>opencl:0</c>, <c>cuda:1</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The product's name as its driver gives it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Driver and version; compiled programs are kept per driver.</summary>
+    public required string Driver { get; init; }
+
+    /// <summary>Memory in bytes.</summary>
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>The largest single buffer in bytes; drivers may set it below <see cref="MemoryBytes"/>.</summary>
+    public required long LargestBufferBytes { get; init; }
+
+    public required DeviceFeatures Features { get; init; }
+
+    public override string ToString() => $"{Id} ({Name})";
+}

@@ -1,0 +1,134 @@
+namespace Engine.Devices.OpenCl;
+
+/// <summary>A <c>cl_kernel</c> of its own for each launch, its arguments set once: enqueuing is one driver call.</summary>
+internal sealed unsafe class OpenClLaunch : Launch
+{
+    private const uint KernelNumArgs = 0x1191;
+    private const uint KernelWorkGroupSize = 0x11B0;
+
+    private readonly OpenClDevice device;
+    private readonly KernelDefinition kernel;
+    private readonly LaunchShape shape;
+    private readonly DeviceBuffer[] buffers;
+    private nint handle;
+
+    public OpenClLaunch(OpenClDevice device, nint program, KernelCall call)
+    {
+        this.device = device;
+        kernel = call.Definition;
+        shape = call.Shape;
+        buffers = KernelBinding.Buffers(call);
+        int code;
+        handle = OpenClApi.CreateKernel(program, kernel.Name, &code);
+        OpenClError.Check(code, "clCreateKernel", device, $"The program of {Where} has no entry point of that name.");
+        try
+        {
+            SetArguments(call);
+            CheckGroupSize();
+        }
+        catch
+        {
+            OpenClApi.ReleaseKernel(handle);
+            throw;
+        }
+    }
+
+    public override string Name => kernel.Name;
+
+    private string Where => $"{kernel.Name} ({kernel.Location})";
+
+    public override void Enqueue()
+    {
+        ThrowIfDisposed();
+        device.ThrowIfDisposed();
+        KernelBinding.CheckAlive(kernel, buffers);
+        nuint* local = stackalloc nuint[] { (nuint)shape.GroupSize, 1, 1 };
+        nuint* global = stackalloc nuint[] { (nuint)shape.GroupsX * (nuint)shape.GroupSize, (nuint)shape.GroupsY, (nuint)shape.GroupsZ };
+        if (global[0] == 0 || global[1] == 0 || global[2] == 0)
+        {
+            return;
+        }
+
+        int code = OpenClApi.EnqueueNDRangeKernel(device.Queue, handle, 3, null, global, local, 0, null, null);
+        if (code == OpenClError.MemObjectAllocationFailure)
+        {
+            // Drivers may take the memory of a buffer only when a kernel first uses it.
+            DeviceBuffer? largest = buffers.MaxBy(buffer => buffer.Bytes);
+            throw DeviceBuffer.OutOfMemory(device, largest?.Bytes ?? 0, largest?.Owner ?? "a kernel without buffers");
+        }
+
+        if (code != OpenClError.Success)
+        {
+            throw OpenClError.Failure(
+                code,
+                "clEnqueueNDRangeKernel",
+                device,
+                $"The kernel is {Where}, launched as {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups of {shape.GroupSize}.");
+        }
+    }
+
+    protected override void Release()
+    {
+        int code = OpenClApi.ReleaseKernel(handle);
+        handle = 0;
+        OpenClError.Check(code, "clReleaseKernel", device, $"The kernel is {Where}.");
+    }
+
+    /// <summary>A view is three arguments (base pointer, byte offset, length in elements), a scalar one of its own size.</summary>
+    private void SetArguments(KernelCall call)
+    {
+        uint expected;
+        int code = OpenClApi.GetKernelInfo(handle, KernelNumArgs, sizeof(uint), &expected, null);
+        OpenClError.Check(code, "clGetKernelInfo", device, $"The kernel is {Where}.");
+        int given = kernel.Parameters.Sum(p => p.Kind switch
+        {
+            KernelParameterKind.View => 3,
+            KernelParameterKind.Scalar => 1,
+            _ => 0,
+        });
+        if (expected != given)
+        {
+            throw new DeviceException($"{device}: the device text of {Where} takes {expected} arguments, and its C# parameters make {given}.");
+        }
+
+        uint index = 0;
+        int next = 0;
+        foreach (KernelParameter parameter in kernel.Parameters.Where(p => p.Kind != KernelParameterKind.Specialized))
+        {
+            KernelArgument argument = call.Arguments[next++];
+            if (argument.Kind == KernelParameterKind.View)
+            {
+                nint memory = argument.Buffer is OpenClBuffer buffer ? buffer.Handle : 0;
+                long offset = argument.ByteOffset;
+                long length = argument.Length;
+                SetArgument(index++, (nuint)sizeof(nint), &memory, parameter);
+                SetArgument(index++, sizeof(long), &offset, parameter);
+                SetArgument(index++, sizeof(long), &length, parameter);
+            }
+            else
+            {
+                // Low bytes come first, in the scalar's bits and on every device that is listed.
+                ulong bits = argument.Bits;
+                SetArgument(index++, (nuint)KernelBinding.TypeOf(call, parameter).SizeInBytes(), &bits, parameter);
+            }
+        }
+    }
+
+    private void SetArgument(uint index, nuint size, void* value, KernelParameter parameter) => OpenClError.Check(
+        OpenClApi.SetKernelArg(handle, index, size, value),
+        "clSetKernelArg",
+        device,
+        $"It set argument {index}, parameter {parameter.Name} of {Where}, with {size} bytes.");
+
+    private void CheckGroupSize()
+    {
+        nuint limit;
+        int code = OpenClApi.GetKernelWorkGroupInfo(handle, device.Handle, KernelWorkGroupSize, (nuint)sizeof(nuint), &limit, null);
+        OpenClError.Check(code, "clGetKernelWorkGroupInfo", device, $"The kernel is {Where}.");
+        if ((nuint)shape.GroupSize > limit)
+        {
+            throw new DeviceException(
+                $"{device} runs {Where} in groups of at most {limit} work-items (registers and local memory set that), and {shape.GroupSize} were asked for.");
+        }
+    }
+}

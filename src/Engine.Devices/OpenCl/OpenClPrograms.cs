@@ -1,0 +1,152 @@
+using System.Text;
+using Engine.Devices.Programs;
+
+namespace Engine.Devices.OpenCl;
+
+/// <summary>One device's programs: in memory, else from the disk cache, else built by the driver.</summary>
+internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache cache) : IDisposable
+{
+    /// <summary>No option loosens IEEE arithmetic: results are held against the other devices.</summary>
+    public const string Options = "";
+
+    private const uint ProgramBinarySizes = 0x1165;
+    private const uint ProgramBinaries = 0x1166;
+    private const uint ProgramBuildLog = 0x1183;
+
+    private readonly Dictionary<ProgramKey, nint> programs = [];
+
+    public ProgramCache Cache => cache;
+
+    /// <summary>The built <c>cl_program</c> of a call's variant.</summary>
+    public nint Get(KernelCall call)
+    {
+        string source = DeviceSource.Compose(call.Definition, call.Types, call.Constants, DeviceLanguage.OpenCl);
+        var key = ProgramKey.Of(source, Options, device.Name, device.Info.Driver);
+        if (!programs.TryGetValue(key, out nint program))
+        {
+            program = FromDisk(key);
+            bool built = program == 0;
+            if (built)
+            {
+                program = Build(call.Definition, source);
+            }
+
+            programs.Add(key, program);
+            if (built)
+            {
+                cache.Store(key, Binary(program));
+            }
+        }
+
+        return program;
+    }
+
+    public void Dispose()
+    {
+        foreach (nint program in programs.Values)
+        {
+            OpenClApi.ReleaseProgram(program);
+        }
+
+        programs.Clear();
+    }
+
+    /// <summary>The program of a cached binary; 0 where there is none or the driver does not take it.</summary>
+    private nint FromDisk(ProgramKey key)
+    {
+        byte[]? binary = cache.Find(key);
+        if (binary is null)
+        {
+            return 0;
+        }
+
+        int code;
+        nint program;
+        nint handle = device.Handle;
+        nuint length = (nuint)binary.Length;
+        fixed (byte* bytes = binary)
+        {
+            byte* first = bytes;
+            int status;
+            program = OpenClApi.CreateProgramWithBinary(device.Context, 1, &handle, &length, &first, &status, &code);
+        }
+
+        string call = "clCreateProgramWithBinary";
+        if (code == OpenClError.Success)
+        {
+            call = "clBuildProgram";
+            code = OpenClApi.BuildProgram(program, 1, &handle, Options, 0, 0);
+            if (code == OpenClError.Success)
+            {
+                return program;
+            }
+
+            OpenClApi.ReleaseProgram(program);
+        }
+
+        cache.Reject(key, $"the driver refused it: {call} failed with {OpenClError.Name(code)}");
+        return 0;
+    }
+
+    private nint Build(KernelDefinition kernel, string source)
+    {
+        byte[] text = Encoding.UTF8.GetBytes(source);
+        int code;
+        nint program;
+        nuint length = (nuint)text.Length;
+        fixed (byte* bytes = text)
+        {
+            byte* first = bytes;
+            program = OpenClApi.CreateProgramWithSource(device.Context, 1, &first, &length, &code);
+        }
+
+        OpenClError.Check(code, "clCreateProgramWithSource", device, $"The kernel is {kernel.Name} ({kernel.Location}).");
+        nint handle = device.Handle;
+        code = OpenClApi.BuildProgram(program, 1, &handle, Options, 0, 0);
+        if (code == OpenClError.Success)
+        {
+            return program;
+        }
+
+        string log = BuildLog(program);
+        OpenClApi.ReleaseProgram(program);
+        throw OpenClError.Failure(
+            code, "clBuildProgram", device, $"The driver refused kernel {kernel.Name} ({kernel.Location}). Its log:\n{log}");
+    }
+
+    private string BuildLog(nint program)
+    {
+        nuint size;
+        int code = OpenClApi.GetProgramBuildInfo(program, device.Handle, ProgramBuildLog, 0, null, &size);
+        if (code != OpenClError.Success)
+        {
+            return $"(the driver gives no log: {OpenClError.Name(code)})";
+        }
+
+        var bytes = new byte[size];
+        fixed (byte* first = bytes)
+        {
+            code = OpenClApi.GetProgramBuildInfo(program, device.Handle, ProgramBuildLog, size, first, null);
+        }
+
+        string log = Encoding.UTF8.GetString(bytes).TrimEnd('\0').Trim();
+        return code == OpenClError.Success && log.Length > 0 ? log : "(the driver's log is empty)";
+    }
+
+    private byte[] Binary(nint program)
+    {
+        // The program was made for one device, so there is one binary.
+        nuint size;
+        OpenClError.Check(
+            OpenClApi.GetProgramInfo(program, ProgramBinarySizes, (nuint)sizeof(nuint), &size, null), "clGetProgramInfo(CL_PROGRAM_BINARY_SIZES)", device);
+        var binary = new byte[size];
+        fixed (byte* bytes = binary)
+        {
+            byte* first = bytes;
+            OpenClError.Check(
+                OpenClApi.GetProgramInfo(program, ProgramBinaries, (nuint)sizeof(byte*), &first, null), "clGetProgramInfo(CL_PROGRAM_BINARIES)", device);
+        }
+
+        return binary;
+    }
+}

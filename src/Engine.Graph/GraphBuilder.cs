@@ -1,0 +1,81 @@
+using Engine.Devices;
+
+namespace Engine.Graph;
+
+/// <summary>
+/// A step's computation as it is written down: operators' extension methods add nodes in the order in which they run.
+/// </summary>
+public sealed class GraphBuilder
+{
+    private readonly List<Node> nodes = [];
+    private readonly List<Tensor> outputs = [];
+    private readonly Dictionary<Variable, Tensor> variables = [];
+
+    public IReadOnlyList<Node> Nodes => nodes;
+
+    /// <summary>Tensors that can be read after a replay.</summary>
+    public IReadOnlyList<Tensor> Outputs => outputs;
+
+    /// <summary>The tensor that reads a variable.</summary>
+    public Tensor Read(Variable variable)
+    {
+        if (!variables.TryGetValue(variable, out Tensor? tensor))
+        {
+            tensor = new Tensor(variable.Name, variable.Shape, variable.Type, variable);
+            variables.Add(variable, tensor);
+        }
+
+        return tensor;
+    }
+
+    /// <summary>Keeps a tensor's memory to the end of the step, so that it can be read after a replay.</summary>
+    public Tensor Output(Tensor tensor)
+    {
+        if (!outputs.Contains(tensor))
+        {
+            outputs.Add(tensor);
+        }
+
+        return tensor;
+    }
+
+    /// <summary>Adds a node with one float32 output.</summary>
+    public Tensor Add(Operator @operator, Shape shape, params Tensor[] inputs) => Add(@operator, inputs, shape)[0];
+
+    /// <summary>Adds a node with float32 outputs of the given shapes.</summary>
+    public IReadOnlyList<Tensor> Add(Operator @operator, Tensor[] inputs, params Shape[] shapes)
+    {
+        var results = new Tensor[shapes.Length];
+        for (int i = 0; i < shapes.Length; i++)
+        {
+            results[i] = new Tensor($"{@operator.Name}.{nodes.Count}", shapes[i], ElementType.Float32, null);
+        }
+
+        var node = new Node(@operator, inputs, results);
+        nodes.Add(node);
+        return node.Outputs;
+    }
+
+    /// <summary>Computes a node again: a new node with the same operator and inputs.</summary>
+    internal IReadOnlyList<Tensor> Repeat(Node node) =>
+        Add(node.Operator, [.. node.Inputs], [.. node.Outputs.Select(output => output.Shape)]);
+
+    /// <summary>Puts <paramref name="replacement"/> where <paramref name="old"/> was; both compute the tensors they share.</summary>
+    internal void Replace(Node old, params Node[] replacement)
+    {
+        int index = nodes.IndexOf(old);
+        nodes.RemoveAt(index);
+        nodes.InsertRange(index, replacement);
+    }
+
+    internal void Remove(Node node) => nodes.Remove(node);
+
+    internal void MoveAll(IEnumerable<Node> live)
+    {
+        var kept = live.ToList();
+        nodes.Clear();
+        nodes.AddRange(kept);
+    }
+
+    internal static Tensor NewTensor(string name, Shape shape) => new(name, shape, ElementType.Float32, null);
+}

@@ -1,0 +1,98 @@
+using Engine.Kernels;
+
+namespace Engine.Graph.Operators;
+
+/// <summary>
+/// The sum of up to three embedding tables' rows; inputs word table, ids, [position table, positions], [type table, types].
+/// Trainable tables sum their gradient row by row, the padding row left out as Transformers leaves it out.
+/// </summary>
+public sealed class EmbeddingOperator(bool hasPosition, bool hasType, int wordPaddingId, int positionPaddingId) : Operator
+{
+    public override string Name => "Embedding";
+
+    public override void Lower(Lowering lowering)
+    {
+        Shape y = lowering.Node.Outputs[0].Shape;
+        int type = hasPosition ? 4 : 2;
+        lowering.Emit(Embeddings.Forward(
+            lowering.Device,
+            y.Rows,
+            y.Columns,
+            lowering.Input<float>(0),
+            lowering.Input<int>(1),
+            hasPosition ? lowering.Input<float>(2) : null,
+            hasPosition ? lowering.Input<int>(3) : null,
+            hasType ? lowering.Input<float>(type) : null,
+            hasType ? lowering.Input<int>(type + 1) : null,
+            lowering.Output<float>(0)));
+    }
+
+    public override void Gradient(GradientBuilder gradients)
+    {
+        Node node = gradients.Node;
+        for (int table = 0; table < node.Inputs.Count; table += 2)
+        {
+            if (gradients.ParameterGradient(table) is { } gradient)
+            {
+                int paddingId = table == 0 ? wordPaddingId : hasPosition && table == 2 ? positionPaddingId : -1;
+                gradients.Graph.Add(
+                    new EmbeddingGradientOperator(paddingId),
+                    [gradients.OutputGradient(), node.Inputs[table + 1], gradients.Graph.Read(gradient)]);
+            }
+        }
+    }
+}
+
+/// <summary>Adds dY's rows to the rows of a table's gradient; inputs dY, ids, the gradient variable.</summary>
+public sealed class EmbeddingGradientOperator(int paddingId) : Operator
+{
+    public override string Name => "EmbeddingGradient";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering)
+    {
+        Shape dy = lowering.Node.Inputs[0].Shape;
+        lowering.Emit(Embeddings.Gradient(
+            lowering.Device,
+            dy.Rows,
+            dy.Columns,
+            lowering.Node.Inputs[2].Shape.Rows,
+            paddingId,
+            lowering.Input<int>(1),
+            lowering.Input<float>(0),
+            lowering.Input<float>(2)));
+    }
+}
+
+public static class EmbeddingExtensions
+{
+    /// <summary>word[ids] + position[positions] + type[types]; tables [_, columns], ids int32 [tokens].</summary>
+    /// <param name="wordPaddingId">The word id without a gradient; -1 for none.</param>
+    /// <param name="positionPaddingId">The position without a gradient; -1 for none.</param>
+    public static Tensor Embedding(
+        this GraphBuilder graph,
+        Tensor word,
+        Tensor ids,
+        Tensor? position = null,
+        Tensor? positions = null,
+        Tensor? type = null,
+        Tensor? types = null,
+        int wordPaddingId = -1,
+        int positionPaddingId = -1)
+    {
+        List<Tensor> inputs = [word, ids];
+        if (position is not null && positions is not null)
+        {
+            inputs.AddRange([position, positions]);
+        }
+
+        if (type is not null && types is not null)
+        {
+            inputs.AddRange([type, types]);
+        }
+
+        var @operator = new EmbeddingOperator(position is not null, type is not null, wordPaddingId, positionPaddingId);
+        return graph.Add(@operator, new Shape((int)ids.Shape.Count, word.Shape.Columns), [.. inputs]);
+    }
+}

@@ -1,0 +1,73 @@
+using Engine.Kernels;
+
+namespace Engine.Graph.Operators;
+
+/// <summary>
+/// Mean cross-entropy; inputs logits [rows, classes], labels int32 [rows], step scalars; outputs loss [1], row losses [rows] and,
+/// for training, the gradient by the logits, already times the loss scale.
+/// </summary>
+public sealed class CrossEntropyOperator(bool withGradient) : Operator
+{
+    public override string Name => "CrossEntropy";
+
+    public override void Lower(Lowering lowering)
+    {
+        Shape logits = lowering.Node.Inputs[0].Shape;
+        lowering.Emit(Losses.CrossEntropy(
+            lowering.Device,
+            logits.Rows,
+            logits.Columns,
+            lowering.Input<float>(0),
+            lowering.Input<int>(1),
+            lowering.Input<float>(2),
+            lowering.Output<float>(1),
+            lowering.Output<float>(0),
+            withGradient ? lowering.Output<float>(2) : null));
+    }
+
+    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
+}
+
+/// <summary>Mean squared error; inputs predictions [rows, 1], targets float32 [rows], step scalars; outputs as <see cref="CrossEntropyOperator"/>.</summary>
+public sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
+{
+    public override string Name => "MeanSquaredError";
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Losses.MeanSquaredError(
+        lowering.Device,
+        checked((int)lowering.Node.Inputs[0].Shape.Count),
+        lowering.Input<float>(0),
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Output<float>(1),
+        lowering.Output<float>(0),
+        withGradient ? lowering.Output<float>(2) : null));
+
+    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
+}
+
+public static class LossExtensions
+{
+    /// <summary>Mean cross-entropy over the rows whose label is not -100, [1].</summary>
+    /// <param name="withGradient">The loss will be differentiated.</param>
+    public static Tensor CrossEntropy(this GraphBuilder graph, Tensor logits, Tensor labels, Tensor scalars, bool withGradient) =>
+        graph.Loss(new CrossEntropyOperator(withGradient), logits, labels, scalars, withGradient);
+
+    /// <summary>Mean squared error over the targets that are not NaN, [1].</summary>
+    /// <param name="withGradient">The loss will be differentiated.</param>
+    public static Tensor MeanSquaredError(this GraphBuilder graph, Tensor predictions, Tensor targets, Tensor scalars, bool withGradient) =>
+        graph.Loss(new MeanSquaredErrorOperator(withGradient), predictions, targets, scalars, withGradient);
+
+    private static Tensor Loss(this GraphBuilder graph, Operator @operator, Tensor predictions, Tensor labels, Tensor scalars, bool withGradient)
+    {
+        if (labels.Shape.Count != predictions.Shape.Rows)
+        {
+            throw new ArgumentException($"{predictions} needs {predictions.Shape.Rows} labels, not {labels}.");
+        }
+
+        Shape[] shapes = withGradient
+            ? [new Shape(1), new Shape(predictions.Shape.Rows), predictions.Shape]
+            : [new Shape(1), new Shape(predictions.Shape.Rows)];
+        return graph.Add(@operator, [predictions, labels, scalars], shapes)[0];
+    }
+}

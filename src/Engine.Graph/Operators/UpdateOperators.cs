@@ -1,0 +1,82 @@
+using Engine.Devices;
+using Engine.Kernels;
+
+namespace Engine.Graph.Operators;
+
+/// <summary>The global gradient norm, written to a variable, and the clipping factor; inputs gradients, the norm's variable; outputs squared norm and factor, each [1].</summary>
+public sealed class ClipOperator(float maxNorm) : Operator
+{
+    public override string Name => "GradientNorm";
+
+    public override bool HasEffects => true;
+
+    public override long WorkspaceBytes(Device device, Node node) =>
+        sizeof(float) * Reductions.SquaredNormWorkspace(device, node.Inputs[0].Shape.Count);
+
+    public override void Lower(Lowering lowering)
+    {
+        lowering.Emit(Reductions.SquaredNorm(
+            lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(0), lowering.Workspace(), lowering.Output<float>(0)));
+        lowering.Emit(Reductions.ClipFactor(
+            lowering.Device, maxNorm, lowering.Output<float>(0), lowering.Input<float>(1), lowering.Output<float>(1)));
+    }
+}
+
+/// <summary>variable += x; inputs x, the variable.</summary>
+public sealed class AddToVariableOperator : Operator
+{
+    public override string Name => "Add";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Add(
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0), lowering.Input<float>(1)));
+}
+
+/// <summary>One AdamW step over a run of parameters; inputs parameters, gradients, m, v, step scalars, clipping factor.</summary>
+public sealed class AdamWOperator(float beta1, float beta2, float epsilon, float weightDecay, float learningRateRatio) : Operator
+{
+    public override string Name => "AdamW";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(AdamW.Step(
+        lowering.Device,
+        lowering.Node.Inputs[0].Shape.Count,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        learningRateRatio,
+        lowering.Input<float>(0),
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Input<float>(3),
+        lowering.Input<float>(4),
+        lowering.Input<float>(5)));
+}
+
+/// <summary>Sets a variable to zero.</summary>
+public sealed class ClearOperator : Operator
+{
+    public override string Name => "Clear";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Fill(
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, 0f, lowering.Input<float>(0)));
+}
+
+public static class UpdateExtensions
+{
+    /// <summary>Writes the global norm of the gradients; returns the factor that clips it to <paramref name="maxNorm"/> (0: never).</summary>
+    public static Tensor GradientNorm(this GraphBuilder graph, Variable gradients, float maxNorm, Variable norm) =>
+        graph.Add(new ClipOperator(maxNorm), [graph.Read(gradients), graph.Read(norm)], new Shape(1), new Shape(1))[1];
+
+    /// <summary>variable += x, of one shape.</summary>
+    public static void AddScalar(this GraphBuilder graph, Tensor x, Variable variable) =>
+        graph.Add(new AddToVariableOperator(), [x, graph.Read(variable)]);
+
+    /// <summary>Sets a variable to zero.</summary>
+    public static void Clear(this GraphBuilder graph, Variable variable) => graph.Add(new ClearOperator(), [graph.Read(variable)]);
+}

@@ -1,0 +1,78 @@
+using Engine.Devices;
+using Engine.Kernels;
+
+namespace Engine.Graph.Operators;
+
+/// <summary>
+/// A frozen weight plus seeded Gaussian noise, each output row with its own deviation: inputs weight [out, in], deviation [out], random state.
+/// The perturbed weight lives in scratch memory while one product reads it; the backward pass makes it again. It has no gradient.
+/// </summary>
+public sealed class PerturbWeightOperator(uint stream) : Operator
+{
+    public override string Name => "PerturbWeight";
+
+    public override bool RecomputeInBackward => true;
+
+    public override void Lower(Lowering lowering)
+    {
+        Shape weight = lowering.Node.Inputs[0].Shape;
+        lowering.Emit(Noise.Perturb(
+            lowering.Device, weight.Rows, weight.Columns, stream, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Input<uint>(2), lowering.Output<float>(0)));
+    }
+}
+
+/// <summary>Flat-LoRA's noise deviation per output row (METHODS.md section 3); inputs base norms, W0 A^T, B, A A^T, step scalars, the deviation variable.</summary>
+public sealed class FlatDeviationOperator(int columns, float rho, float loraScale) : Operator
+{
+    public override string Name => "FlatDeviation";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering)
+    {
+        Shape b = lowering.Node.Inputs[2].Shape;
+        lowering.Emit(Noise.FlatDeviation(
+            lowering.Device,
+            b.Rows,
+            columns,
+            b.Columns,
+            rho,
+            loraScale,
+            lowering.Input<float>(0),
+            lowering.Input<float>(1),
+            lowering.Input<float>(2),
+            lowering.Input<float>(3),
+            lowering.Input<float>(4),
+            lowering.Input<float>(5)));
+    }
+}
+
+/// <summary>The squared norm of each row, written to a variable; inputs x [rows, columns], the variable [rows].</summary>
+public sealed class RowSquaredNormsOperator : Operator
+{
+    public override string Name => "RowSquaredNorms";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering)
+    {
+        Shape x = lowering.Node.Inputs[0].Shape;
+        lowering.Emit(Reductions.RowSquaredNorms(lowering.Device, x.Rows, x.Columns, lowering.Input<float>(0), lowering.Input<float>(1)));
+    }
+}
+
+public static class WeightExtensions
+{
+    /// <summary>weight + deviation * noise of the given stream.</summary>
+    public static Tensor PerturbWeight(this GraphBuilder graph, Tensor weight, Tensor deviation, Tensor random, uint stream) =>
+        graph.Add(new PerturbWeightOperator(stream), weight.Shape, weight, deviation, random);
+
+    /// <summary>Writes Flat-LoRA's deviation of each output row of one adapted linear layer.</summary>
+    public static void FlatDeviation(
+        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor baseNorm, Tensor wa, Tensor b, Tensor gram, Tensor scalars, Variable deviation) =>
+        graph.Add(new FlatDeviationOperator(columns, rho, loraScale), [baseNorm, wa, b, gram, scalars, graph.Read(deviation)]);
+
+    /// <summary>Writes the squared norm of each row of x.</summary>
+    public static void RowSquaredNorms(this GraphBuilder graph, Tensor x, Variable result) =>
+        graph.Add(new RowSquaredNormsOperator(), [x, graph.Read(result)]);
+}

@@ -1,0 +1,93 @@
+namespace Engine.Graph.Passes;
+
+/// <summary>Which nodes a step needs, who reads a tensor, and an order in which every node follows what it reads.</summary>
+internal static class Liveness
+{
+    /// <summary>The nodes on which an output or a variable's new value depends, each after the nodes it reads from.</summary>
+    public static List<Node> LiveNodes(GraphBuilder graph)
+    {
+        var needed = new HashSet<Node>();
+        var pending = new Stack<Node>();
+        foreach (Node node in graph.Nodes)
+        {
+            if (node.Operator.HasEffects || node.Outputs.Any(graph.Outputs.Contains))
+            {
+                pending.Push(node);
+            }
+        }
+
+        while (pending.TryPop(out Node? node))
+        {
+            if (needed.Add(node))
+            {
+                foreach (Tensor input in node.Inputs)
+                {
+                    if (input.Producer is { } producer)
+                    {
+                        pending.Push(producer);
+                    }
+                }
+            }
+        }
+
+        var ordered = new List<Node>(needed.Count);
+        var placed = new HashSet<Node>();
+        foreach (Node node in graph.Nodes)
+        {
+            if (needed.Contains(node))
+            {
+                Place(node, ordered, placed);
+            }
+        }
+
+        return ordered;
+    }
+
+    /// <summary>How many times live nodes read each tensor; an output of the graph counts as read once more.</summary>
+    public static Dictionary<Tensor, List<Node?>> Readers(GraphBuilder graph, IEnumerable<Node> live)
+    {
+        var readers = new Dictionary<Tensor, List<Node?>>();
+        foreach (Node node in live)
+        {
+            foreach (Tensor input in node.Inputs)
+            {
+                ReadersOf(input).Add(node);
+            }
+        }
+
+        foreach (Tensor output in graph.Outputs)
+        {
+            ReadersOf(output).Add(null);
+        }
+
+        return readers;
+
+        List<Node?> ReadersOf(Tensor tensor)
+        {
+            if (!readers.TryGetValue(tensor, out List<Node?>? list))
+            {
+                readers.Add(tensor, list = []);
+            }
+
+            return list;
+        }
+    }
+
+    private static void Place(Node node, List<Node> ordered, HashSet<Node> placed)
+    {
+        if (!placed.Add(node))
+        {
+            return;
+        }
+
+        foreach (Tensor input in node.Inputs)
+        {
+            if (input.Producer is { } producer)
+            {
+                Place(producer, ordered, placed);
+            }
+        }
+
+        ordered.Add(node);
+    }
+}

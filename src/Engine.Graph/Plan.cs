@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using Engine.Devices;
+
+namespace Engine.Graph;
+
+/// <summary>A step ready to run: every launch bound. Replaying it allocates nothing managed and looks nothing up.</summary>
+public sealed class Plan : IDisposable
+{
+    private readonly Device device;
+    private readonly Launch[] launches;
+    private readonly string[] operators;
+    private readonly PlanMemory memory;
+
+    private Plan(Device device, Launch[] launches, string[] operators, PlanMemory memory)
+    {
+        this.device = device;
+        this.launches = launches;
+        this.operators = operators;
+        this.memory = memory;
+    }
+
+    /// <summary>Number of launches of one replay.</summary>
+    public int Launches => launches.Length;
+
+    /// <summary>Binds a layout's launches to an arena of at least <see cref="PlanLayout.ArenaBytes"/> bytes.</summary>
+    public static Plan Create(Device device, PlanLayout layout, DeviceBuffer arena)
+    {
+        if (arena.Bytes < layout.ArenaBytes)
+        {
+            throw new ArgumentException($"The plan needs an arena of {layout.ArenaBytes} bytes; this one has {arena.Bytes}.");
+        }
+
+        var memory = new PlanMemory(layout, arena);
+        var launches = new List<Launch>();
+        var operators = new List<string>();
+        foreach (Node node in layout.Nodes)
+        {
+            node.Operator.Lower(new Lowering(device, node, memory, launches));
+            operators.AddRange(Enumerable.Repeat(node.Operator.Name, launches.Count - operators.Count));
+        }
+
+        return new Plan(device, [.. launches], [.. operators], memory);
+    }
+
+    /// <summary>Enqueues every launch.</summary>
+    public void Replay()
+    {
+        foreach (Launch launch in launches)
+        {
+            launch.Enqueue();
+        }
+    }
+
+    /// <summary>Runs every launch by itself and adds its time to the profile.</summary>
+    public void Replay(Profile profile)
+    {
+        device.Synchronize();
+        for (int i = 0; i < launches.Length; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            launches[i].Enqueue();
+            device.Synchronize();
+            profile.Add(operators[i], Stopwatch.GetElapsedTime(start));
+        }
+    }
+
+    /// <summary>The memory of an output of the graph; its content is that of the last replay until another plan uses the arena.</summary>
+    public BufferView<T> Output<T>(Tensor tensor)
+        where T : unmanaged => memory.View<T>(tensor);
+
+    public void Dispose()
+    {
+        foreach (Launch launch in launches)
+        {
+            launch.Dispose();
+        }
+    }
+}
+
+/// <summary>Time by operator over profiled replays.</summary>
+public sealed class Profile
+{
+    private readonly Dictionary<string, (long Calls, TimeSpan Time)> operators = [];
+
+    /// <summary>Operators with their number of launches and their time, the longest first.</summary>
+    public IReadOnlyList<(string Operator, long Calls, TimeSpan Time)> Rows =>
+        [.. operators.Select(pair => (pair.Key, pair.Value.Calls, pair.Value.Time)).OrderByDescending(row => row.Time)];
+
+    public void Add(string @operator, TimeSpan time)
+    {
+        (long calls, TimeSpan sum) = operators.GetValueOrDefault(@operator);
+        operators[@operator] = (calls + 1, sum + time);
+    }
+}
+
+/// <summary>Resolves a plan's tensors to memory while its launches are bound.</summary>
+internal sealed class PlanMemory(PlanLayout layout, DeviceBuffer arena)
+{
+    public BufferView<T> View<T>(Tensor tensor)
+        where T : unmanaged
+    {
+        if (tensor.Variable is { } variable)
+        {
+            return variable.View<T>();
+        }
+
+        if (!layout.Offsets.TryGetValue(tensor, out long offset))
+        {
+            throw new InvalidOperationException($"{tensor} is not computed by this plan; mark it as an output of the graph.");
+        }
+
+        return arena.View<T>(offset, tensor.Shape.Count);
+    }
+
+    public BufferView<float> Workspace(Node node) => layout.Workspaces.TryGetValue(node, out (long Offset, long Bytes) slot)
+        ? arena.View<float>(slot.Offset, slot.Bytes / sizeof(float))
+        : arena.View<float>(0, 0);
+
+    public bool SharesMemory(Tensor a, Tensor b) =>
+        a.Variable is null && b.Variable is null && layout.Offsets[a] == layout.Offsets[b];
+}

@@ -1,0 +1,78 @@
+using Engine.Graph;
+using Engine.Model.Execution;
+using Engine.Model.Files;
+using Engine.Model.HuggingFace;
+
+namespace Engine.Model.Architectures;
+
+/// <summary>What the heads on a shared <see cref="EncoderStack"/> have in common.</summary>
+public abstract class EncoderArchitecture : Architecture
+{
+    private protected EncoderArchitecture(EncoderConfig config, string prefix)
+    {
+        Config = config;
+        BasePrefix = prefix;
+        Stack = new EncoderStack(config, prefix);
+    }
+
+    public EncoderConfig Config { get; }
+
+    public override string BasePrefix { get; }
+
+    public override IReadOnlyList<ParameterSpec> Parameters =>
+        [.. Stack.Parameters(), .. HeadParameters().Select(spec => spec with { Head = true })];
+
+    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups =>
+        [.. Stack.LinearGroups(), .. HeadLinears().Select(linear => new[] { linear })];
+
+    public override int HiddenSize => Config.HiddenSize;
+
+    public override int VocabularySize => Config.VocabSize;
+
+    public override int NumLayers => Config.NumHiddenLayers;
+
+    public override int TypeVocabularySize => Config.TypeVocabSize;
+
+    public override int PadTokenId => Config.PadTokenId;
+
+    public override float InitializerRange => Config.InitializerRange;
+
+    public override int MaxLength => Config.MaxTokens;
+
+    private protected EncoderStack Stack { get; }
+
+    /// <summary>The kind of a sequence head: one label or <c>problem_type: regression</c> means a number, as in Transformers.</summary>
+    private protected HeadKind SequenceHead => Config.Model.ProblemType switch
+    {
+        ProblemType.Regression => HeadKind.Regression,
+        ProblemType.SingleLabelClassification => HeadKind.SequenceClassification,
+        ProblemType.MultiLabelClassification => throw new ModelFileException(
+            Config.Model.FilePath, "problem_type is multi_label_classification, which is not supported; single_label_classification or regression was expected."),
+        _ => Config.Model.Labels.Count == 1 ? HeadKind.Regression : HeadKind.SequenceClassification,
+    };
+
+    /// <summary>The head's linear layers, in definition order.</summary>
+    private protected abstract IReadOnlyList<LinearSpec> HeadLinears();
+
+    private protected virtual IEnumerable<ParameterSpec> HeadParameters() => HeadLinears().SelectMany(EncoderStack.Linear);
+}
+
+/// <summary>RoBERTa's position ids: the first token has padding id + 1, and padding tokens have the padding id (Liu et al. 2019, arXiv 1907.11692).</summary>
+public abstract class RobertaArchitecture : EncoderArchitecture
+{
+    private protected RobertaArchitecture(EncoderConfig config)
+        : base(config, "roberta.")
+    {
+    }
+
+    public override void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions)
+    {
+        int next = Config.PadTokenId + 1;
+        for (int i = 0; i < inputIds.Length; i++)
+        {
+            positions[i] = inputIds[i] == Config.PadTokenId ? Config.PadTokenId : next++;
+        }
+    }
+
+    private protected Tensor Encode(ForwardBuilder forward) => Stack.Build(forward, Config.PadTokenId);
+}

@@ -1,0 +1,36 @@
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels;
+using Engine.Model.Execution;
+using Engine.Model.HuggingFace;
+
+namespace Engine.Model.Architectures;
+
+/// <summary>RoBERTa with the masked-language-modelling head: dense, GELU, layer norm, and the word embeddings as output layer (tied).</summary>
+public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitecture(config)
+{
+    public override string Name => nameof(RobertaForMaskedLM);
+
+    public override HeadKind Head => HeadKind.MaskedLm;
+
+    public override string? OutputModule => null;
+
+    public override int OutputSize => Config.VocabSize;
+
+    public override Tensor Build(ForwardBuilder forward)
+    {
+        Tensor x = forward.Linear(forward.TakeSelected(Encode(forward)), "lm_head.dense");
+        x = forward.LayerNorm(forward.Graph.Activate(x, ActivationKind.GeluErf), "lm_head.layer_norm", Config.LayerNormEps);
+        return forward.Graph.Linear(
+            x, forward.Parameter("roberta.embeddings.word_embeddings.weight"), forward.Parameter("lm_head.bias"));
+    }
+
+    private protected override IReadOnlyList<LinearSpec> HeadLinears() => [new("lm_head.dense", HiddenSize, HiddenSize)];
+
+    private protected override IEnumerable<ParameterSpec> HeadParameters() =>
+    [
+        new("lm_head.bias", new Shape(OutputSize), ParameterInitialization.Zeros) { Decays = false },
+        .. base.HeadParameters(),
+        .. EncoderStack.Norm("lm_head.layer_norm", HiddenSize),
+    ];
+}

@@ -1,0 +1,24 @@
+namespace Engine.Model.Batching;
+
+/// <summary>A data file that cannot be used. The message names the file and, where there is one, the line and the column, and says what was expected.</summary>
+public sealed class DataFileException : Exception
+{
+    public DataFileException(string path, string problem, Exception? innerException = null)
+        : base($"{path}: {problem}", innerException)
+    {
+        Path = path;
+    }
+
+    public DataFileException(string path, int line, string problem, Exception? innerException = null)
+        : base($"{path}:{line}: {problem}", innerException)
+    {
+        Path = path;
+        Line = line;
+    }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>The line, counted from 1; null where the whole file is meant.</summary>
+    public int? Line { get; }
+}

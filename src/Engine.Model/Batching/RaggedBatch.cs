@@ -1,0 +1,173 @@
+namespace Engine.Model.Batching;
+
+/// <summary>
+/// The tokens of a batch, one row after another without padding. The arrays per token may be longer than <see cref="TokenCount"/>:
+/// what follows is the dead tail that rounds a batch up to its bucket.
+/// </summary>
+public sealed record RaggedBatch
+{
+    /// <summary>Marks a token or a row that the loss does not read.</summary>
+    public const int IgnoredLabel = -100;
+
+    /// <summary>[capacity] Token ids; 0 in the tail.</summary>
+    public required int[] InputIds { get; init; }
+
+    /// <summary>[capacity] A token's place in its row, from 0; 0 in the tail. RoBERTa's offset is the model's business.</summary>
+    public required int[] Positions { get; init; }
+
+    /// <summary>[capacity] A token's row; -1 in the tail.</summary>
+    public required int[] Rows { get; init; }
+
+    /// <summary>[capacity] Segment ids; 0 where the input has none.</summary>
+    public required int[] TypeIds { get; init; }
+
+    /// <summary>[rows + 1] Offset of each row's first token; the last entry is <see cref="TokenCount"/>.</summary>
+    public required int[] RowStart { get; init; }
+
+    /// <summary>[rows] Class indices of a classification task, else null.</summary>
+    public int[]? ClassLabels { get; init; }
+
+    /// <summary>[rows] Targets of a regression task, else null.</summary>
+    public float[]? Targets { get; init; }
+
+    /// <summary>[capacity] Token ids a masked-language model must name, <see cref="IgnoredLabel"/> elsewhere; null for other tasks.</summary>
+    public int[]? TokenLabels { get; init; }
+
+    /// <summary>Real tokens.</summary>
+    public int TokenCount => RowStart[^1];
+
+    /// <summary>Texts.</summary>
+    public int RowCount => RowStart.Length - 1;
+
+    /// <summary>Tokens with the dead tail.</summary>
+    public int Capacity => InputIds.Length;
+
+    /// <summary>Tokens of the longest row.</summary>
+    public int LongestRow
+    {
+        get
+        {
+            int longest = 0;
+            for (int row = 0; row < RowCount; row++)
+            {
+                longest = Math.Max(longest, RowStart[row + 1] - RowStart[row]);
+            }
+
+            return longest;
+        }
+    }
+
+    /// <summary>Lays rows one after another.</summary>
+    /// <param name="rows">Token ids of each row, none empty, and their segment ids (null: all 0).</param>
+    public static RaggedBatch FromRows(IReadOnlyList<(int[] InputIds, int[]? TypeIds)> rows)
+    {
+        int[] rowStart = new int[rows.Count + 1];
+        for (int row = 0; row < rows.Count; row++)
+        {
+            (int[] ids, int[]? types) = rows[row];
+            if (ids.Length == 0 || (types is not null && types.Length != ids.Length))
+            {
+                throw new ArgumentException($"Row {row} has {ids.Length} tokens and {types?.Length ?? ids.Length} segment ids; at least one token and equally many were expected.", nameof(rows));
+            }
+
+            rowStart[row + 1] = checked(rowStart[row] + ids.Length);
+        }
+
+        RaggedBatch batch = WithRowStart(rowStart);
+        for (int row = 0; row < rows.Count; row++)
+        {
+            rows[row].InputIds.CopyTo(batch.InputIds, rowStart[row]);
+            rows[row].TypeIds?.CopyTo(batch.TypeIds, rowStart[row]);
+        }
+
+        return batch;
+    }
+
+    /// <summary>The same batch with a dead tail up to <paramref name="capacity"/> tokens.</summary>
+    public RaggedBatch PadTo(int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, TokenCount);
+        return capacity == Capacity
+            ? this
+            : this with
+            {
+                InputIds = Extend(InputIds, capacity, 0),
+                Positions = Extend(Positions, capacity, 0),
+                Rows = Extend(Rows, capacity, -1),
+                TypeIds = Extend(TypeIds, capacity, 0),
+                TokenLabels = TokenLabels is null ? null : Extend(TokenLabels, capacity, IgnoredLabel),
+            };
+    }
+
+    /// <summary>Checks every index against the tables it is looked up in, as kernels do not.</summary>
+    /// <param name="source">What the batch was made from, for the message.</param>
+    /// <param name="vocabularySize">Rows of the word embedding.</param>
+    /// <param name="maxLength">Longest row the model takes.</param>
+    /// <param name="typeVocabularySize">Rows of the segment embedding; 0 for a model without one.</param>
+    /// <exception cref="DataFileException">An index outside its table.</exception>
+    public void RequireWithin(string source, int vocabularySize, int maxLength, int typeVocabularySize)
+    {
+        for (int token = 0; token < TokenCount; token++)
+        {
+            RequireIndex(source, "input_ids", token, InputIds[token], vocabularySize, "the vocabulary");
+            RequireIndex(source, "token_type_ids", token, TypeIds[token], Math.Max(1, typeVocabularySize), "the segment embedding");
+            if (TokenLabels is not null && TokenLabels[token] != IgnoredLabel)
+            {
+                RequireIndex(source, "labels", token, TokenLabels[token], vocabularySize, "the vocabulary");
+            }
+        }
+
+        if (LongestRow > maxLength)
+        {
+            throw new DataFileException(source, $"a row has {LongestRow} tokens; the model takes at most {maxLength}.");
+        }
+    }
+
+    /// <summary>Checks that every class label is -100 or below <paramref name="classes"/>.</summary>
+    /// <exception cref="DataFileException">A label outside the model's classes.</exception>
+    public void RequireClasses(string source, int classes)
+    {
+        for (int row = 0; row < (ClassLabels?.Length ?? 0); row++)
+        {
+            int label = ClassLabels![row];
+            if (label != IgnoredLabel && (label < 0 || label >= classes))
+            {
+                throw new DataFileException(source, $"labels: row {row} has {label}; the model has {classes} classes (0 to {classes - 1}; {IgnoredLabel}: ignored).");
+            }
+        }
+    }
+
+    /// <summary>An empty batch of this shape: positions and rows are set, ids and segment ids are 0.</summary>
+    public static RaggedBatch WithRowStart(int[] rowStart)
+    {
+        int tokens = rowStart[^1];
+        int[] positions = new int[tokens];
+        int[] rows = new int[tokens];
+        for (int row = 0; row + 1 < rowStart.Length; row++)
+        {
+            for (int token = rowStart[row]; token < rowStart[row + 1]; token++)
+            {
+                positions[token] = token - rowStart[row];
+                rows[token] = row;
+            }
+        }
+
+        return new RaggedBatch { InputIds = new int[tokens], Positions = positions, Rows = rows, TypeIds = new int[tokens], RowStart = rowStart };
+    }
+
+    private void RequireIndex(string source, string tensor, int token, int value, int size, string table)
+    {
+        if (value < 0 || value >= size)
+        {
+            throw new DataFileException(source, $"{tensor}: row {Rows[token]}, token {Positions[token]} is {value}; {table} has {size} rows (0 to {size - 1}).");
+        }
+    }
+
+    private int[] Extend(int[] values, int capacity, int fill)
+    {
+        int[] extended = new int[capacity];
+        values.AsSpan(0, TokenCount).CopyTo(extended);
+        extended.AsSpan(TokenCount).Fill(fill);
+        return extended;
+    }
+}

@@ -1,0 +1,218 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+
+namespace Engine.Model.Execution;
+
+/// <summary>The tensors through which a graph reads a batch.</summary>
+public sealed record BatchTensors
+{
+    public required BatchShape Shape { get; init; }
+
+    /// <summary>int32 [tokens].</summary>
+    public required Tensor InputIds { get; init; }
+
+    /// <summary>Rows of the position table, int32 [tokens].</summary>
+    public required Tensor Positions { get; init; }
+
+    /// <summary>int32 [tokens].</summary>
+    public required Tensor TypeIds { get; init; }
+
+    /// <summary>Index of each token in its text, int32 [tokens].</summary>
+    public required Tensor PositionInRow { get; init; }
+
+    /// <summary>int32 [rows + 1].</summary>
+    public required Tensor RowStart { get; init; }
+
+    /// <summary>The places whose logits are wanted; null: all tokens.</summary>
+    public required RowSelectionInputs? Selection { get; init; }
+
+    /// <summary>int32 [places].</summary>
+    public required Tensor Labels { get; init; }
+
+    /// <summary>float32 [places].</summary>
+    public required Tensor Targets { get; init; }
+
+    /// <summary>float32 [<see cref="StepScalars.Count"/>].</summary>
+    public required Tensor Scalars { get; init; }
+
+    /// <summary>State of the dropout generator, uint32 [<see cref="RandomState.Count"/>].</summary>
+    public required Tensor DropoutRandom { get; init; }
+
+    /// <summary>State of a method's noise generator, uint32 [<see cref="RandomState.Count"/>].</summary>
+    public required Tensor NoiseRandom { get; init; }
+}
+
+/// <summary>Device memory for the largest batch of a run; batches of every shape are written to its front.</summary>
+public sealed class BatchInputs : IDisposable
+{
+    private readonly StorageBlock block = new("inputs");
+    private readonly Architecture architecture;
+    private readonly BatchShape capacity;
+    private readonly Variable inputIds;
+    private readonly Variable positions;
+    private readonly Variable typeIds;
+    private readonly Variable positionInRow;
+    private readonly Variable rowStart;
+    private readonly Variable selectionIndex;
+    private readonly Variable selectionStart;
+    private readonly Variable selectionPosition;
+    private readonly Variable labels;
+    private readonly Variable targets;
+    private readonly int[] staging;
+
+    /// <param name="capacity">The largest number of rows, tokens (rounded to a bucket) and selected places.</param>
+    public BatchInputs(Architecture architecture, BatchShape capacity)
+    {
+        this.architecture = architecture;
+        this.capacity = capacity;
+        int places = Math.Max(capacity.Selected, capacity.Tokens);
+        inputIds = Integers("input_ids", capacity.Tokens);
+        positions = Integers("positions", capacity.Tokens);
+        typeIds = Integers("type_ids", capacity.Tokens);
+        positionInRow = Integers("position_in_row", capacity.Tokens);
+        rowStart = Integers("row_start", capacity.Rows + 1);
+        selectionIndex = Integers("selection.index", capacity.Selected);
+        selectionStart = Integers("selection.start", capacity.Rows + 1);
+        selectionPosition = Integers("selection.position", capacity.Selected);
+        labels = Integers("labels", places);
+        targets = block.Reserve("targets", new Shape(places));
+        Scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
+        DropoutRandom = block.Reserve("dropout_random", new Shape(RandomState.Count), ElementType.UInt32);
+        NoiseRandom = block.Reserve("noise_random", new Shape(RandomState.Count), ElementType.UInt32);
+        staging = new int[places + capacity.Rows + 1];
+    }
+
+    public StorageBlock Block => block;
+
+    public Variable Scalars { get; }
+
+    public Variable DropoutRandom { get; }
+
+    public Variable NoiseRandom { get; }
+
+    /// <summary>The tensors of one shape.</summary>
+    public BatchTensors Tensors(GraphBuilder graph, BatchShape shape)
+    {
+        if (shape.Rows > capacity.Rows || shape.Tokens > capacity.Tokens || shape.Selected > capacity.Selected)
+        {
+            throw new ArgumentException($"A batch of shape {shape} exceeds the inputs' capacity {capacity}.");
+        }
+
+        int places = shape.Selected == 0 ? shape.Tokens : shape.Selected;
+        int maxPerRow = architecture.Head == HeadKind.MaskedLm ? architecture.MaxLength : 1;
+        return new BatchTensors
+        {
+            Shape = shape,
+            InputIds = Window(inputIds, shape.Tokens),
+            Positions = Window(positions, shape.Tokens),
+            TypeIds = Window(typeIds, shape.Tokens),
+            PositionInRow = Window(positionInRow, shape.Tokens),
+            RowStart = Window(rowStart, shape.Rows + 1),
+            Selection = shape.Selected == 0
+                ? null
+                : new RowSelectionInputs(
+                    Window(selectionIndex, shape.Selected), Window(selectionStart, shape.Rows + 1), Window(selectionPosition, shape.Selected), maxPerRow),
+            Labels = Window(labels, places),
+            Targets = Window(targets, places),
+            Scalars = graph.Read(Scalars),
+            DropoutRandom = graph.Read(DropoutRandom),
+            NoiseRandom = graph.Read(NoiseRandom),
+        };
+
+        Tensor Window(Variable variable, int count) => graph.Read(block.Overlay(variable.Name, new Shape(count), variable));
+    }
+
+    /// <summary>Checks a batch and copies it to the device.</summary>
+    /// <param name="source">What the batch was made from, for messages.</param>
+    /// <exception cref="DataFileException">An id, a type, a label or a length that the model does not take.</exception>
+    public void Upload(RaggedBatch batch, BatchShape shape, string source)
+    {
+        batch.RequireWithin(source, architecture.VocabularySize, architecture.MaxLength, architecture.TypeVocabularySize);
+        batch.RequireClasses(source, architecture.OutputSize);
+        Write(inputIds, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens, architecture.PadTokenId);
+        Write(typeIds, batch.TypeIds.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
+        Write(positionInRow, batch.Positions.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
+        Write(rowStart, batch.RowStart, shape.Rows + 1, batch.TokenCount);
+        Span<int> modelPositions = staging.AsSpan(0, batch.TokenCount);
+        for (int row = 0; row < batch.RowCount; row++)
+        {
+            Range range = batch.RowStart[row]..batch.RowStart[row + 1];
+            architecture.FillPositions(batch.InputIds.AsSpan()[range], modelPositions[range]);
+        }
+
+        Write(positions, modelPositions, shape.Tokens, 0);
+        if (batch.Targets is not null)
+        {
+            targets.View<float>().Write(batch.Targets);
+        }
+
+        if (architecture.Head != HeadKind.MaskedLm)
+        {
+            SelectFirstTokens(batch);
+        }
+        else if (shape.Selected > 0)
+        {
+            SelectLabelledTokens(batch, shape);
+        }
+        else
+        {
+            Write(labels, batch.TokenLabels.AsSpan(0, batch.TokenLabels is null ? 0 : batch.TokenCount), shape.Tokens, RaggedBatch.IgnoredLabel);
+        }
+    }
+
+    public void Dispose() => block.Dispose();
+
+    private void SelectFirstTokens(RaggedBatch batch)
+    {
+        selectionIndex.View<int>().Write(batch.RowStart.AsSpan(0, batch.RowCount));
+        Write(selectionPosition, [], batch.RowCount, 0);
+        Write(labels, batch.ClassLabels, batch.RowCount, RaggedBatch.IgnoredLabel);
+        for (int row = 0; row <= batch.RowCount; row++)
+        {
+            staging[row] = row;
+        }
+
+        selectionStart.View<int>().Write(staging.AsSpan(0, batch.RowCount + 1));
+    }
+
+    private void SelectLabelledTokens(RaggedBatch batch, BatchShape shape)
+    {
+        int[] tokenLabels = batch.TokenLabels ?? throw new ArgumentException("A selection of labelled tokens needs labels.", nameof(batch));
+        List<int> places = [.. Enumerable.Range(0, batch.TokenCount).Where(token => tokenLabels[token] != RaggedBatch.IgnoredLabel)];
+        int[] start = new int[batch.RowCount + 1];
+        foreach (int token in places)
+        {
+            start[batch.Rows[token] + 1]++;
+        }
+
+        for (int row = 0; row < batch.RowCount; row++)
+        {
+            start[row + 1] += start[row];
+        }
+
+        Write(selectionIndex, places.ToArray(), shape.Selected, -1);
+        Write(selectionPosition, places.Select(token => batch.Positions[token]).ToArray(), shape.Selected, 0);
+        Write(labels, places.Select(token => tokenLabels[token]).ToArray(), shape.Selected, RaggedBatch.IgnoredLabel);
+        selectionStart.View<int>().Write(start);
+    }
+
+    private Variable Integers(string name, int count) => block.Reserve(name, new Shape(count), ElementType.Int32);
+
+    private void Write(Variable variable, ReadOnlySpan<int> source, int count, int fill)
+    {
+        if (source.Length == count)
+        {
+            variable.View<int>().Write(source);
+            return;
+        }
+
+        var padded = new int[count];
+        source.CopyTo(padded);
+        padded.AsSpan(source.Length).Fill(fill);
+        variable.View<int>().Write(padded);
+    }
+}

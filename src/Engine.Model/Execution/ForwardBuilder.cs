@@ -1,0 +1,110 @@
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels;
+
+namespace Engine.Model.Execution;
+
+/// <summary>
+/// What an architecture writes its forward pass with: parameters by checkpoint name, linear layers with whatever adapter sits on
+/// them, dropout that is off in evaluation, attention over the batch's rows.
+/// </summary>
+public sealed class ForwardBuilder
+{
+    private readonly TransformerModel model;
+    private readonly bool dropoutOn;
+    private readonly Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight;
+    private readonly List<Tensor> hiddenStates = [];
+    private uint dropoutStream;
+
+    /// <param name="dropout">Dropout is on.</param>
+    /// <param name="transformWeight">What a training method makes of an adapted layer's frozen weight.</param>
+    internal ForwardBuilder(
+        TransformerModel model, GraphBuilder graph, BatchTensors batch, bool dropout, Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight)
+    {
+        this.model = model;
+        dropoutOn = dropout;
+        this.transformWeight = transformWeight;
+        Graph = graph;
+        Batch = batch;
+    }
+
+    public GraphBuilder Graph { get; }
+
+    public BatchTensors Batch { get; }
+
+    /// <summary>The embeddings' output and each layer's, [tokens, hidden].</summary>
+    public IReadOnlyList<Tensor> HiddenStates => hiddenStates;
+
+    /// <summary>A parameter by its checkpoint name.</summary>
+    public Tensor Parameter(string name) => Graph.Read(model.Parameter(name));
+
+    /// <summary>A linear layer with its bias and, where it has one, its adapter.</summary>
+    public Tensor Linear(Tensor x, string module) => Linears(x, module)[0];
+
+    /// <summary>Linear layers that read one input: x A^T of all their adapters is one product.</summary>
+    public Tensor[] Linears(Tensor x, params ReadOnlySpan<string> modules)
+    {
+        var outputs = new Tensor[modules.Length];
+        Tensor? shared = null;
+        for (int i = 0; i < modules.Length; i++)
+        {
+            string module = modules[i];
+            Tensor weight = Parameter($"{module}.weight");
+            Tensor? bias = model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;
+            LoraLinear? adapter = model.Adapter(module);
+            if (adapter is null)
+            {
+                outputs[i] = Graph.Linear(x, weight, bias);
+                continue;
+            }
+
+            if (transformWeight is not null)
+            {
+                weight = transformWeight(Graph, adapter, weight);
+            }
+
+            shared ??= Graph.Linear(Dropout(x, adapter.Dropout), Graph.Read(adapter.GroupA));
+            outputs[i] = Graph.MatMul(
+                shared,
+                Graph.Read(adapter.B),
+                MatMulLayout.NT,
+                adapter.Scale,
+                addTo: Graph.Linear(x, weight, bias),
+                windowA: adapter.Rank == adapter.GroupA.Shape.Rows ? null : new ColumnWindow(adapter.GroupOffset, adapter.Rank));
+        }
+
+        return outputs;
+    }
+
+    /// <summary>Layer normalization with the module's weight and bias.</summary>
+    public Tensor LayerNorm(Tensor x, string module, float epsilon) =>
+        Graph.LayerNorm(x, Parameter($"{module}.weight"), Parameter($"{module}.bias"), epsilon);
+
+    /// <summary>Dropout in training; x itself in evaluation.</summary>
+    public Tensor Dropout(Tensor x, float probability)
+    {
+        uint stream = dropoutStream++;
+        return dropoutOn ? Graph.Dropout(x, probability, stream, Batch.DropoutRandom) : x;
+    }
+
+    /// <summary>Self-attention over the batch's rows; q [tokens, heads * size], k and v [tokens, key/value heads * size].</summary>
+    public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout)
+    {
+        int tokens = Batch.Shape.Tokens;
+        int headSize = q.Shape.Columns / heads;
+        int longest = Math.Min(model.Architecture.MaxLength, tokens);
+        var shape = new AttentionShape(
+            Batch.Shape.Rows, tokens, tokens, longest, longest, heads, keyValueHeads, headSize, (float)(1 / Math.Sqrt(headSize)))
+        {
+            Dropout = dropoutOn ? dropout : 0f,
+            DropoutStream = dropoutStream++,
+        };
+        return Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.PositionInRow, Batch.DropoutRandom);
+    }
+
+    /// <summary>The rows whose logits are wanted: the first token of each text, or the labelled tokens; all where none are selected.</summary>
+    public Tensor TakeSelected(Tensor x) => Batch.Selection is { } selection ? Graph.TakeRows(x, selection) : x;
+
+    /// <summary>Names a layer's output as a hidden state.</summary>
+    public void HiddenState(Tensor x) => hiddenStates.Add(x);
+}

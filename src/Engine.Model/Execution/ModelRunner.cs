@@ -1,0 +1,136 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Model.Batching;
+
+namespace Engine.Model.Execution;
+
+/// <summary>What a runner's graphs contain besides logits and loss.</summary>
+public sealed record RunnerOptions
+{
+    /// <summary>Gradients are summed into the gradient variables.</summary>
+    public bool Gradients { get; init; }
+
+    /// <summary>Dropout is on (with <see cref="Gradients"/> only).</summary>
+    public bool Dropout { get; init; }
+
+    /// <summary>Hidden states can be read.</summary>
+    public bool HiddenStates { get; init; }
+
+    /// <summary>A masked language model computes logits at every token.</summary>
+    public bool EveryToken { get; init; }
+
+    /// <summary>What a training method makes of an adapted layer's frozen weight.</summary>
+    public Func<GraphBuilder, LoraLinear, Tensor, Tensor>? TransformWeight { get; init; }
+
+    /// <summary>Adds to a finished graph what is to be computed from its loss.</summary>
+    public Action<ModelGraph>? Extend { get; init; }
+}
+
+/// <summary>Runs batches through a model; plans are kept per batch shape.</summary>
+public sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options) : IDisposable
+{
+    private readonly Dictionary<BatchShape, Entry> entries = [];
+
+    /// <summary>Where to add each launch's time; null: launches are not timed.</summary>
+    public Profile? Profile { get; set; }
+
+    /// <summary>Bytes of arena a shape needs; nothing is allocated.</summary>
+    public long ArenaBytes(BatchShape shape) => EntryOf(shape).Layout.ArenaBytes;
+
+    /// <summary>The shape a batch runs in.</summary>
+    public BatchShape ShapeOf(RaggedBatch batch) => BatchShape.Of(model.Architecture, batch, options.EveryToken);
+
+    /// <summary>Uploads a batch and runs it. The result is valid until the arena is used again.</summary>
+    /// <param name="source">What the batch was made from, for messages.</param>
+    public ModelRun Run(RaggedBatch batch, string source)
+    {
+        BatchShape shape = ShapeOf(batch);
+        Entry entry = EntryOf(shape);
+        DeviceBuffer memory = arena.Require(entry.Layout.ArenaBytes);
+        if (entry.Plan is null || entry.Generation != arena.Generation)
+        {
+            entry.Plan?.Dispose();
+            entry.Plan = Plan.Create(device, entry.Layout, memory);
+            entry.Generation = arena.Generation;
+        }
+
+        inputs.Upload(batch, shape, source);
+        Replay(entry.Plan);
+        return new ModelRun(entry.Plan, entry.Graph, batch);
+    }
+
+    /// <summary>Runs the last uploaded batch again.</summary>
+    public void Repeat(ModelRun run) => Replay(run.Plan);
+
+    public void Dispose()
+    {
+        foreach (Entry entry in entries.Values)
+        {
+            entry.Plan?.Dispose();
+        }
+    }
+
+    private void Replay(Plan plan)
+    {
+        if (Profile is null)
+        {
+            plan.Replay();
+        }
+        else
+        {
+            plan.Replay(Profile);
+        }
+    }
+
+    private Entry EntryOf(BatchShape shape)
+    {
+        if (!entries.TryGetValue(shape, out Entry? entry))
+        {
+            ModelGraph graph = model.BuildGraph(inputs, shape, options);
+            entry = new Entry(graph, Planner.Layout(device, graph.Graph));
+            entries.Add(shape, entry);
+        }
+
+        return entry;
+    }
+
+    private sealed class Entry(ModelGraph graph, PlanLayout layout)
+    {
+        public ModelGraph Graph { get; } = graph;
+
+        public PlanLayout Layout { get; } = layout;
+
+        public Plan? Plan { get; set; }
+
+        public int Generation { get; set; }
+    }
+}
+
+/// <summary>What can be read after a batch has run.</summary>
+public sealed class ModelRun
+{
+    private readonly ModelGraph graph;
+
+    internal ModelRun(Plan plan, ModelGraph graph, RaggedBatch batch)
+    {
+        Plan = plan;
+        this.graph = graph;
+        Batch = batch;
+    }
+
+    public RaggedBatch Batch { get; }
+
+    /// <summary>The mean loss.</summary>
+    public float Loss => Plan.Output<float>(graph.Loss).ToArray()[0];
+
+    /// <summary>Each place's loss.</summary>
+    public float[] RowLosses => Plan.Output<float>(graph.RowLosses).ToArray();
+
+    /// <summary>Logits, [places, output size], places beyond the batch's included.</summary>
+    public float[] Logits => Plan.Output<float>(graph.Logits).ToArray();
+
+    /// <summary>Embeddings and layers, [tokens, hidden] each, the dead tail included.</summary>
+    public IEnumerable<float[]> HiddenStates => graph.HiddenStates.Select(hidden => Plan.Output<float>(hidden).ToArray());
+
+    internal Plan Plan { get; }
+}

@@ -1,0 +1,158 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Model.Architectures;
+using Engine.Model.Files;
+using Engine.Model.Safetensors;
+
+namespace Engine.Model.Execution;
+
+/// <summary>What became of a checkpoint's tensors and a model's parameters.</summary>
+/// <param name="Initialized">Parameters the checkpoint lacks, drawn anew.</param>
+/// <param name="Unused">Tensors the model has no place for.</param>
+public sealed record LoadReport(IReadOnlyList<string> Initialized, IReadOnlyList<string> Unused);
+
+/// <summary>Moves parameters between checkpoints and devices.</summary>
+public static class ModelWeights
+{
+    private const int ChunkElements = 1 << 20;
+
+    /// <summary>
+    /// Loads every parameter. A folder that holds only the encoder is read without the base prefix; parameters of the head that the checkpoint
+    /// lacks are initialised as Transformers does, from <paramref name="seed"/>.
+    /// </summary>
+    /// <exception cref="ModelFileException">A parameter of the encoder is missing, or a shape differs.</exception>
+    public static LoadReport Load(TransformerModel model, TensorSource checkpoint, ulong seed)
+    {
+        Architecture architecture = model.Architecture;
+        var initialized = new List<string>();
+        var missing = new List<string>();
+        var used = new HashSet<string>(StringComparer.Ordinal);
+        IReadOnlyList<ParameterSpec> specs = architecture.Parameters;
+        for (int i = 0; i < specs.Count; i++)
+        {
+            SafetensorsTensor? tensor = Find(checkpoint, architecture, specs[i].Name);
+            if (tensor is not null)
+            {
+                used.Add(tensor.Name);
+                Upload(tensor.RequireShape(Longs(specs[i].Shape)), model.Parameter(specs[i].Name));
+            }
+            else if (specs[i].Head)
+            {
+                Initialize(model.Parameter(specs[i].Name), specs[i], architecture, seed, i);
+                initialized.Add(specs[i].Name);
+            }
+            else
+            {
+                missing.Add(specs[i].Name);
+            }
+        }
+
+        if (missing.Count > 0)
+        {
+            throw new ModelFileException(
+                checkpoint.SourcePath,
+                $"{missing.Count} parameters of {architecture.Name} are missing: {string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? ", ..." : string.Empty)}. "
+                + "They were looked for with and without the prefix '" + architecture.BasePrefix + "'.");
+        }
+
+        return new LoadReport(initialized, [.. checkpoint.Tensors.Select(tensor => tensor.Name).Where(name => !used.Contains(name))]);
+    }
+
+    /// <summary>Draws every parameter anew, as Transformers initialises a model without weights.</summary>
+    public static void InitializeAll(TransformerModel model, ulong seed)
+    {
+        IReadOnlyList<ParameterSpec> specs = model.Architecture.Parameters;
+        for (int i = 0; i < specs.Count; i++)
+        {
+            Initialize(model.Parameter(specs[i].Name), specs[i], model.Architecture, seed, i);
+        }
+    }
+
+    /// <summary>LoRA's start: A uniform in +-1 / sqrt(in), B zero (METHODS.md section 1.1).</summary>
+    public static void InitializeAdapters(TransformerModel model, ulong seed)
+    {
+        foreach (LoraLinear adapter in model.Adapters)
+        {
+            var values = new float[adapter.A.Shape.Count];
+            var generator = new PhiloxGenerator(seed, RandomStream.AdapterInitialization, (uint)adapter.Index);
+            double bound = 1 / Math.Sqrt(adapter.A.Shape.Columns);
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = (float)(((2 * PhiloxGenerator.ToUniform(generator.Block((ulong)i).X)) - 1) * bound);
+            }
+
+            adapter.A.View<float>().Write(values);
+            adapter.B.View<float>().Write(new float[adapter.B.Shape.Count]);
+        }
+    }
+
+    /// <summary>Writes every parameter, float32, as <c>model.safetensors</c>.</summary>
+    public static void Save(TransformerModel model, string path)
+    {
+        var writer = new SafetensorsWriter();
+        foreach (ParameterSpec spec in model.Architecture.Parameters)
+        {
+            BufferView<float> view = model.Parameter(spec.Name).View<float>();
+            writer.Add<float>(spec.Name, Longs(spec.Shape), (first, destination) => view.Slice(first, destination.Length).Read(destination));
+        }
+
+        writer.Write(path);
+    }
+
+    /// <summary>Copies a checkpoint's tensor to a variable as float32.</summary>
+    public static void Upload(SafetensorsTensor tensor, Variable variable)
+    {
+        BufferView<float> view = variable.View<float>();
+        var chunk = new float[Math.Min(ChunkElements, view.Length)];
+        for (long first = 0; first < view.Length; first += chunk.Length)
+        {
+            Span<float> part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, view.Length - first));
+            tensor.ReadFloat32(part, first);
+            view.Slice(first, part.Length).Write(part);
+        }
+    }
+
+    /// <summary>A shape as safetensors has it.</summary>
+    public static long[] Longs(Shape shape) => [.. shape.Dimensions.ToArray().Select(dimension => (long)dimension)];
+
+    /// <summary>A parameter under its name, without the base prefix, or with the norm names of BERT's first checkpoints.</summary>
+    private static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
+    {
+        string bare = name.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? name[architecture.BasePrefix.Length..] : name;
+        foreach (string candidate in (ReadOnlySpan<string>)[name, bare, Legacy(name), Legacy(bare)])
+        {
+            if (checkpoint.TryGet(candidate, out SafetensorsTensor? tensor))
+            {
+                return tensor;
+            }
+        }
+
+        return null;
+
+        static string Legacy(string name) => name
+            .Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)
+            .Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal);
+    }
+
+    private static void Initialize(Variable variable, ParameterSpec spec, Architecture architecture, ulong seed, int index)
+    {
+        var values = new float[spec.Shape.Count];
+        switch (spec.Initialization)
+        {
+            case ParameterInitialization.Ones:
+                values.AsSpan().Fill(1f);
+                break;
+            case ParameterInitialization.Normal:
+                var normals = new double[values.Length];
+                new PhiloxGenerator(seed, RandomStream.Initialization, (uint)index).FillNormals(normals);
+                for (int i = 0; i < values.Length; i++)
+                {
+                    values[i] = (float)(architecture.InitializerRange * normals[i]);
+                }
+
+                break;
+        }
+
+        variable.View<float>().Write(values);
+    }
+}

@@ -1,0 +1,62 @@
+using Engine.Graph;
+
+namespace Engine.Model.Execution;
+
+/// <summary>
+/// The trainable parameters in one run of memory and their gradients in another of the same layout, those with weight decay first:
+/// an optimizer step, a gradient norm or a copy is one launch over a range.
+/// </summary>
+public sealed class TrainableParameters
+{
+    private readonly List<(string Name, Variable Value)> entries = [];
+
+    internal TrainableParameters()
+    {
+    }
+
+    public StorageBlock ValueBlock { get; } = new("trainable");
+
+    public StorageBlock GradientBlock { get; } = new("gradients");
+
+    /// <summary>The trainable tensors under their checkpoint names, in memory order.</summary>
+    public IReadOnlyList<(string Name, Variable Value)> Entries => entries;
+
+    /// <summary>Number of trainable elements.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Number of elements with weight decay: the first ones.</summary>
+    public int DecayCount { get; private set; }
+
+    /// <summary>All values as one vector.</summary>
+    public Variable Values => Range("trainable", ValueBlock, 0, Count);
+
+    /// <summary>All gradients as one vector.</summary>
+    public Variable Gradients => Range("gradients", GradientBlock, 0, Count);
+
+    /// <summary>A range of elements of the values or the gradients as a vector.</summary>
+    public static Variable Range(string name, StorageBlock block, int first, int count) =>
+        block.Overlay(name, new Shape(count), block.Variables[0], first);
+
+    internal Variable Reserve(string name, Shape shape, bool decays)
+    {
+        if (decays && DecayCount != Count)
+        {
+            throw new InvalidOperationException($"'{name}' has weight decay and must be reserved before the parameters without.");
+        }
+
+        Variable value = ValueBlock.Reserve(name, shape);
+        value.Gradient = GradientBlock.Reserve($"grad.{name}", shape);
+        Count = checked(Count + (int)shape.Count);
+        DecayCount = decays ? Count : DecayCount;
+        entries.Add((name, value));
+        return value;
+    }
+
+    /// <summary>Neighbouring parameters seen as one, with their gradients seen as one.</summary>
+    internal Variable Join(string name, Shape shape, Variable first)
+    {
+        Variable joined = ValueBlock.Overlay(name, shape, first);
+        joined.Gradient = GradientBlock.Overlay($"grad.{name}", shape, first.Gradient!);
+        return joined;
+    }
+}

@@ -1,0 +1,208 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Graph.Passes;
+using Engine.Model.Architectures;
+
+namespace Engine.Model.Execution;
+
+/// <summary>Which of a model's parameters are trained.</summary>
+public abstract record Tuning
+{
+    private Tuning()
+    {
+    }
+
+    /// <summary>None: the model is evaluated, with the adapter where it has one.</summary>
+    /// <param name="Adapter">The adapter; null for none.</param>
+    public sealed record Frozen(Lora? Adapter = null) : Tuning;
+
+    /// <summary>Every parameter.</summary>
+    public sealed record Full : Tuning;
+
+    /// <summary>LoRA adapters, and modules that are trained as a whole (<c>modules_to_save</c>).</summary>
+    /// <param name="Adapters">Adapted layers.</param>
+    /// <param name="SavedParameters">Parameters of the modules that are trained and stored whole.</param>
+    public sealed record Lora(IReadOnlyList<LoraTarget> Adapters, IReadOnlyList<string> SavedParameters) : Tuning;
+}
+
+/// <summary>
+/// A model on a device: its parameters as variables, reserved when it is made and allocated later, so that its memory is known before.
+/// </summary>
+public sealed class TransformerModel : IDisposable
+{
+    private readonly Dictionary<string, Variable> parameters = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LoraLinear> adapters = new(StringComparer.Ordinal);
+    private readonly List<StorageBlock> blocks = [];
+    private readonly Tuning.Lora? adapter;
+
+    public TransformerModel(Architecture architecture, Tuning tuning)
+    {
+        Architecture = architecture;
+        Tuning = tuning;
+        var trainables = new TrainableParameters();
+        adapter = tuning switch
+        {
+            Tuning.Lora lora => lora,
+            Tuning.Frozen frozen => frozen.Adapter,
+            _ => null,
+        };
+        Dictionary<string, LoraTarget> targets = (adapter?.Adapters ?? []).ToDictionary(target => target.Module, StringComparer.Ordinal);
+        foreach (ParameterSpec spec in architecture.Parameters)
+        {
+            if (!IsTrained(spec.Name))
+            {
+                var block = new StorageBlock("weights");
+                blocks.Add(block);
+                parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape));
+            }
+        }
+
+        ReserveAdapters(targets, trainables, trained: tuning is Tuning.Lora);
+        foreach (bool decays in (ReadOnlySpan<bool>)[true, false])
+        {
+            foreach (ParameterSpec spec in architecture.Parameters.Where(spec => IsTrained(spec.Name) && spec.Decays == decays))
+            {
+                parameters.Add(spec.Name, trainables.Reserve(spec.Name, spec.Shape, decays));
+            }
+        }
+
+        if (tuning is not Tuning.Frozen)
+        {
+            Trainables = trainables;
+            blocks.Add(trainables.ValueBlock);
+            blocks.Add(trainables.GradientBlock);
+        }
+    }
+
+    public Architecture Architecture { get; }
+
+    public Tuning Tuning { get; }
+
+    /// <summary>The trainable parameters; null where none are.</summary>
+    public TrainableParameters? Trainables { get; }
+
+    /// <summary>Adapted layers in model order.</summary>
+    public IReadOnlyList<LoraLinear> Adapters => [.. adapters.Values.OrderBy(adapter => adapter.Index)];
+
+    /// <summary>The parameters that an adapter file stores whole (<c>modules_to_save</c>), under their checkpoint names.</summary>
+    public IEnumerable<(string Name, Variable Value)> SavedParameters =>
+        (adapter?.SavedParameters ?? []).Select(name => (name, Parameter(name)));
+
+    /// <summary>The memory of the parameters and gradients.</summary>
+    public IReadOnlyList<StorageBlock> Blocks => blocks;
+
+    public bool HasParameter(string name) => parameters.ContainsKey(name);
+
+    /// <summary>A parameter by its checkpoint name.</summary>
+    public Variable Parameter(string name) => parameters.TryGetValue(name, out Variable? variable)
+        ? variable
+        : throw new ArgumentException($"{Architecture.Name} has no parameter named '{name}'.");
+
+    /// <summary>The adapter on a linear layer, or null.</summary>
+    public LoraLinear? Adapter(string module) => adapters.GetValueOrDefault(module);
+
+    /// <summary>Takes device memory for every parameter and gradient.</summary>
+    public void Allocate(Device device)
+    {
+        foreach (StorageBlock block in blocks)
+        {
+            block.Allocate(device);
+        }
+    }
+
+    /// <summary>Writes the forward pass, the loss and, where gradients are wanted, the backward pass of one batch shape.</summary>
+    public ModelGraph BuildGraph(BatchInputs inputs, BatchShape shape, RunnerOptions options)
+    {
+        var graph = new GraphBuilder();
+        BatchTensors batch = inputs.Tensors(graph, shape);
+        var forward = new ForwardBuilder(this, graph, batch, options.Gradients && options.Dropout, options.TransformWeight);
+        Tensor logits = graph.Output(Architecture.Build(forward));
+        Tensor loss = graph.Output(Architecture.Head == HeadKind.Regression
+            ? graph.MeanSquaredError(logits, batch.Targets, batch.Scalars, options.Gradients)
+            : graph.CrossEntropy(logits, batch.Labels, batch.Scalars, options.Gradients));
+        Tensor rowLosses = graph.Output(loss.Producer!.Outputs[1]);
+        if (options.HiddenStates)
+        {
+            foreach (Tensor hidden in forward.HiddenStates)
+            {
+                graph.Output(hidden);
+            }
+        }
+
+        RowSelectionPass.Run(graph);
+        if (options.Gradients)
+        {
+            GradientBuilder.Differentiate(graph, loss);
+        }
+
+        var result = new ModelGraph(graph, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
+        options.Extend?.Invoke(result);
+        FusionPass.Run(graph);
+        return result;
+    }
+
+    public void Dispose()
+    {
+        foreach (StorageBlock block in blocks)
+        {
+            block.Dispose();
+        }
+    }
+
+    private bool IsTrained(string parameter) => Tuning switch
+    {
+        Tuning.Full => true,
+        Tuning.Lora lora => lora.SavedParameters.Contains(parameter),
+        _ => false,
+    };
+
+    /// <summary>Adapters of one input lie with their A's below one another, so that x A^T is one product for all of them.</summary>
+    private void ReserveAdapters(Dictionary<string, LoraTarget> targets, TrainableParameters trainables, bool trained)
+    {
+        int index = 0;
+        foreach (IReadOnlyList<LinearSpec> group in Architecture.LinearGroups)
+        {
+            LinearSpec[] adapted = [.. group.Where(linear => targets.ContainsKey(linear.Module))];
+            if (adapted.Length == 0)
+            {
+                continue;
+            }
+
+            var frozen = new StorageBlock("adapter");
+            Variable Reserve(string name, Shape shape) => trained ? trainables.Reserve(name, shape, decays: true) : frozen.Reserve(name, shape);
+            Variable[] a = [.. adapted.Select(linear =>
+                Reserve($"{linear.Module}.lora_A.weight", new Shape(targets[linear.Module].Rank, linear.InFeatures)))];
+            var groupShape = new Shape(a.Sum(factor => factor.Shape.Rows), adapted[0].InFeatures);
+            string groupName = $"{adapted[0].Module}.lora_A.group";
+            Variable groupA = trained ? trainables.Join(groupName, groupShape, a[0]) : frozen.Overlay(groupName, groupShape, a[0]);
+            int offset = 0;
+            for (int i = 0; i < adapted.Length; i++)
+            {
+                LoraTarget target = targets[adapted[i].Module];
+                Variable b = Reserve($"{target.Module}.lora_B.weight", new Shape(adapted[i].OutFeatures, target.Rank));
+                adapters.Add(target.Module, new LoraLinear(target, index++, Parameter($"{target.Module}.weight"), a[i], b, groupA, offset));
+                offset += target.Rank;
+            }
+
+            if (!trained)
+            {
+                blocks.Add(frozen);
+            }
+        }
+
+        string[] unknown = [.. targets.Keys.Where(module => !adapters.ContainsKey(module))];
+        if (unknown.Length > 0)
+        {
+            throw new ArgumentException($"{Architecture.Name} has no linear layer named {string.Join(", ", unknown)} to put an adapter on.");
+        }
+    }
+}
+
+/// <summary>One batch shape's graph and the tensors that are read after a replay.</summary>
+/// <param name="Graph">The graph, ready for the planner.</param>
+/// <param name="Logits">[places, output size].</param>
+/// <param name="Loss">Mean loss [1].</param>
+/// <param name="RowLosses">Each place's loss [places].</param>
+/// <param name="HiddenStates">Embeddings and layers [tokens, hidden].</param>
+public sealed record ModelGraph(GraphBuilder Graph, Tensor Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);

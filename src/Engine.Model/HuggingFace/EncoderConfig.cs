@@ -1,0 +1,180 @@
+using Engine.Model.Files;
+
+namespace Engine.Model.HuggingFace;
+
+/// <summary>The activation between the two feed-forward layers.</summary>
+public enum HiddenActivation
+{
+    /// <summary>x Φ(x), with the error function.</summary>
+    Gelu,
+
+    /// <summary>The approximation of GELU with the hyperbolic tangent.</summary>
+    GeluTanh,
+}
+
+/// <summary>The families of encoders with learned absolute positions and norms after the residual sums.</summary>
+public enum EncoderFamily
+{
+    Bert,
+    Roberta,
+}
+
+/// <summary>
+/// The hyperparameters of a BERT or RoBERTa encoder, named and defaulted as <c>BertConfig</c> and <c>RobertaConfig</c> of Transformers do.
+/// Sizes must be in the file; rates and constants fall back to the defaults of Transformers.
+/// </summary>
+public sealed record EncoderConfig
+{
+    private static readonly string[] BertArchitectures = ["BertModel", "BertForSequenceClassification", "BertForMaskedLM", "BertForPreTraining"];
+    private static readonly string[] RobertaArchitectures = ["RobertaModel", "RobertaForSequenceClassification", "RobertaForMaskedLM"];
+
+    private EncoderConfig(ModelConfig model)
+    {
+        Model = model;
+    }
+
+    /// <summary>The whole configuration, with labels and problem type.</summary>
+    public ModelConfig Model { get; }
+
+    public required EncoderFamily Family { get; init; }
+
+    /// <summary>The class the weights were saved from; null where the file names none.</summary>
+    public required string? Architecture { get; init; }
+
+    public required int VocabSize { get; init; }
+
+    public required int HiddenSize { get; init; }
+
+    public required int NumHiddenLayers { get; init; }
+
+    public required int NumAttentionHeads { get; init; }
+
+    public required int IntermediateSize { get; init; }
+
+    /// <summary>Rows of the position table. RoBERTa's positions start at <see cref="PadTokenId"/> + 1.</summary>
+    public required int MaxPositionEmbeddings { get; init; }
+
+    public required int TypeVocabSize { get; init; }
+
+    public required int PadTokenId { get; init; }
+
+    public required HiddenActivation HiddenActivation { get; init; }
+
+    public required float LayerNormEps { get; init; }
+
+    public required float HiddenDropoutProb { get; init; }
+
+    public required float AttentionProbsDropoutProb { get; init; }
+
+    /// <summary>Dropout before the classifier; <see cref="HiddenDropoutProb"/> where the file says null.</summary>
+    public required float ClassifierDropout { get; init; }
+
+    /// <summary>The standard deviation of freshly initialised weights.</summary>
+    public required float InitializerRange { get; init; }
+
+    /// <summary>The size of one attention head.</summary>
+    public int HeadSize => HiddenSize / NumAttentionHeads;
+
+    /// <summary>The longest text in tokens, special tokens included.</summary>
+    public int MaxTokens => Family == EncoderFamily.Roberta ? MaxPositionEmbeddings - PadTokenId - 1 : MaxPositionEmbeddings;
+
+    /// <summary>Reads the hyperparameters of an encoder.</summary>
+    /// <exception cref="ModelFileException">
+    /// The model is no BERT or RoBERTa, a size is missing, or a value asks for what is not supported (relative positions, a decoder, an unknown activation).
+    /// </exception>
+    public static EncoderConfig From(ModelConfig model)
+    {
+        JsonSection root = model.Root;
+        EncoderFamily family = model.ModelType switch
+        {
+            "bert" => EncoderFamily.Bert,
+            "roberta" => EncoderFamily.Roberta,
+            _ => throw root.Wrong("model_type", "bert or roberta"),
+        };
+        bool roberta = family == EncoderFamily.Roberta;
+        RefuseVariants(root);
+        float hiddenDropout = Probability(root, "hidden_dropout_prob", 0.1);
+        EncoderConfig config = new(model)
+        {
+            Family = family,
+            Architecture = model.RequireArchitecture(roberta ? RobertaArchitectures : BertArchitectures),
+            VocabSize = Size(root, "vocab_size"),
+            HiddenSize = Size(root, "hidden_size"),
+            NumHiddenLayers = Size(root, "num_hidden_layers"),
+            NumAttentionHeads = Size(root, "num_attention_heads"),
+            IntermediateSize = Size(root, "intermediate_size"),
+            MaxPositionEmbeddings = Size(root, "max_position_embeddings"),
+            TypeVocabSize = root.Has("type_vocab_size") ? Size(root, "type_vocab_size") : 2,
+            PadTokenId = root.OptionalInt("pad_token_id") ?? (roberta ? 1 : 0),
+            HiddenActivation = Activation(root),
+            LayerNormEps = Positive(root, "layer_norm_eps", 1e-12),
+            HiddenDropoutProb = hiddenDropout,
+            AttentionProbsDropoutProb = Probability(root, "attention_probs_dropout_prob", 0.1),
+            ClassifierDropout = Probability(root, "classifier_dropout", hiddenDropout),
+            InitializerRange = Positive(root, "initializer_range", 0.02),
+        };
+        config.CheckConsistency(root);
+        return config;
+    }
+
+    private static void RefuseVariants(JsonSection root)
+    {
+        if (root.OptionalString("position_embedding_type") is not (null or "absolute"))
+        {
+            throw root.Wrong("position_embedding_type", "absolute");
+        }
+
+        foreach (string key in (ReadOnlySpan<string>)["is_decoder", "add_cross_attention"])
+        {
+            if (root.OptionalBool(key) == true)
+            {
+                throw root.Wrong(key, "false (an encoder)");
+            }
+        }
+    }
+
+    private static HiddenActivation Activation(JsonSection root) => root.OptionalString("hidden_act") switch
+    {
+        null or "gelu" or "gelu_python" => HiddenActivation.Gelu,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => HiddenActivation.GeluTanh,
+        _ => throw root.Wrong("hidden_act", "gelu, gelu_python, gelu_new, gelu_pytorch_tanh or gelu_fast"),
+    };
+
+    private static int Size(JsonSection root, string key)
+    {
+        // Far above published models, and small enough that products of two sizes fit 64 bits.
+        const int Largest = 1 << 28;
+        int size = root.Int(key);
+        return size is >= 1 and <= Largest ? size : throw root.Wrong(key, $"a number from 1 to {Largest}");
+    }
+
+    private static float Probability(JsonSection root, string key, double fallback)
+    {
+        double value = root.OptionalDouble(key) ?? fallback;
+        return value is >= 0 and < 1 ? (float)value : throw root.Wrong(key, "a probability from 0 to below 1");
+    }
+
+    private static float Positive(JsonSection root, string key, double fallback)
+    {
+        double value = root.OptionalDouble(key) ?? fallback;
+        return value > 0 ? (float)value : throw root.Wrong(key, "a number above 0");
+    }
+
+    private void CheckConsistency(JsonSection root)
+    {
+        if (HiddenSize % NumAttentionHeads != 0)
+        {
+            throw root.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize}");
+        }
+
+        if (PadTokenId < 0 || PadTokenId >= VocabSize)
+        {
+            throw root.Wrong("pad_token_id", $"a token below vocab_size {VocabSize}");
+        }
+
+        if (MaxTokens < 1)
+        {
+            throw root.Wrong("max_position_embeddings", $"more than pad_token_id + 1 = {PadTokenId + 1} positions");
+        }
+    }
+}

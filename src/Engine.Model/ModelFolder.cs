@@ -1,0 +1,84 @@
+using Engine.Model.Architectures;
+using Engine.Model.Files;
+using Engine.Model.HuggingFace;
+using Engine.Model.Safetensors;
+using Engine.Model.Tokenizers;
+
+namespace Engine.Model;
+
+/// <summary>A Hugging Face model folder: <c>config.json</c>, weights (which a model that starts from nothing lacks) and a tokenizer.</summary>
+public sealed class ModelFolder
+{
+    private ModelFolder(string path, ModelConfig config)
+    {
+        FolderPath = path;
+        Config = config;
+    }
+
+    /// <summary>The folder, as it was given.</summary>
+    public string FolderPath { get; }
+
+    public ModelConfig Config { get; }
+
+    /// <summary>Whether there are weights, in one file or in shards.</summary>
+    public bool HasWeights =>
+        File.Exists(Path.Combine(FolderPath, Checkpoint.SingleFileName)) || File.Exists(Path.Combine(FolderPath, Checkpoint.IndexFileName));
+
+    /// <summary>Opens a folder and reads its configuration.</summary>
+    /// <exception cref="ModelFileException">There is no such folder, or its configuration is not understood.</exception>
+    public static ModelFolder Open(string path) => Directory.Exists(path)
+        ? new ModelFolder(path, ModelConfig.Read(path))
+        : throw new ModelFileException(path, "there is no such folder; a folder with config.json and model.safetensors was expected.");
+
+    /// <summary>The architecture that the configuration names; an encoder without a head is taken as a classifier.</summary>
+    public Architecture CreateArchitecture()
+    {
+        string? name = Config.Architectures.FirstOrDefault();
+        return name?.EndsWith("ForMaskedLM", StringComparison.Ordinal) == true
+            ? CreateArchitecture(HeadKind.MaskedLm)
+            : CreateArchitecture(HeadKind.SequenceClassification);
+    }
+
+    /// <summary>The architecture of this model family for a task.</summary>
+    /// <param name="head">The task; a classification head predicts numbers where the configuration says so.</param>
+    /// <param name="labels">Names of the classes; null: those of the configuration.</param>
+    public Architecture CreateArchitecture(HeadKind head, LabelSet? labels = null)
+    {
+        ModelConfig config = head switch
+        {
+            HeadKind.Regression => Config.WithLabels(LabelSet.Unnamed(1)).WithProblemType(ProblemType.Regression),
+            HeadKind.SequenceClassification when labels is not null =>
+                Config.WithLabels(labels).WithProblemType(ProblemType.SingleLabelClassification),
+            _ => Config,
+        };
+        EncoderConfig encoder = EncoderConfig.From(config);
+        return (encoder.Family, head) switch
+        {
+            (EncoderFamily.Roberta, HeadKind.MaskedLm) => new RobertaForMaskedLM(encoder),
+            (EncoderFamily.Roberta, _) => new RobertaForSequenceClassification(encoder),
+            (EncoderFamily.Bert, HeadKind.MaskedLm) => throw new ModelFileException(
+                FolderPath, "masked-language modelling is built for RoBERTa only; this is a BERT model."),
+            _ => new BertForSequenceClassification(encoder),
+        };
+    }
+
+    /// <summary>Opens the weights.</summary>
+    /// <exception cref="ModelFileException">There are none, or the files are broken.</exception>
+    public Checkpoint OpenWeights() => Checkpoint.Open(FolderPath);
+
+    /// <summary>Loads the tokenizer.</summary>
+    public Tokenizer LoadTokenizer() => Tokenizer.Load(FolderPath);
+
+    /// <summary>Copies the tokenizer's files, whichever of them there are.</summary>
+    public void CopyTokenizer(string target)
+    {
+        foreach (string name in (ReadOnlySpan<string>)["tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"])
+        {
+            string source = Path.Combine(FolderPath, name);
+            if (File.Exists(source))
+            {
+                File.Copy(source, Path.Combine(target, name), overwrite: true);
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Engine.Model.Safetensors;
+
+namespace Engine.Model.Peft;
+
+/// <summary>A linear layer of a model that an adapter sits on.</summary>
+/// <param name="Module">The layer's name in the model.</param>
+/// <param name="InFeatures">Columns of its weight [out, in].</param>
+/// <param name="OutFeatures">Rows of its weight [out, in].</param>
+public sealed record AdapterTarget(string Module, int InFeatures, int OutFeatures);
+
+/// <summary>A parameter of a model that an adapter trains in full.</summary>
+/// <param name="Parameter">The parameter's name in the model.</param>
+/// <param name="Shape">Its shape.</param>
+public sealed record SavedTarget(string Parameter, IReadOnlyList<long> Shape);
+
+/// <summary>Which tensors of an adapter file belong to which layers and parameters of a model; all shapes agree.</summary>
+public sealed class AdapterBinding
+{
+    private AdapterBinding(IReadOnlyList<LoraTensors> modules, IReadOnlyDictionary<string, SafetensorsTensor> savedParameters, IReadOnlyList<string> missing, IReadOnlyList<string> unused)
+    {
+        Modules = modules;
+        SavedParameters = savedParameters;
+        Missing = missing;
+        Unused = unused;
+    }
+
+    /// <summary>The adapted layers that the file holds, in the order of the model's.</summary>
+    public IReadOnlyList<LoraTensors> Modules { get; }
+
+    /// <summary>The parameters stored whole that the file holds, by name.</summary>
+    public IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters { get; }
+
+    /// <summary>The keys the model needs and the file lacks.</summary>
+    public IReadOnlyList<string> Missing { get; }
+
+    /// <summary>The keys of the file that belong to nothing in the model.</summary>
+    public IReadOnlyList<string> Unused { get; }
+
+    internal static AdapterBinding Create(AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved)
+    {
+        List<LoraTensors> modules = [];
+        List<string> missing = [];
+        foreach (AdapterTarget target in targets)
+        {
+            if (file.Modules.TryGetValue(target.Module, out LoraTensors? tensors))
+            {
+                tensors.A.RequireShape(tensors.Rank, target.InFeatures);
+                tensors.B.RequireShape(target.OutFeatures, tensors.Rank);
+                modules.Add(tensors);
+            }
+            else
+            {
+                missing.AddRange([AdapterKeys.LoraA(target.Module), AdapterKeys.LoraB(target.Module)]);
+            }
+        }
+
+        Dictionary<string, SafetensorsTensor> parameters = new(StringComparer.Ordinal);
+        foreach (SavedTarget target in saved)
+        {
+            if (file.SavedParameters.TryGetValue(target.Parameter, out SafetensorsTensor? tensor))
+            {
+                parameters.Add(target.Parameter, tensor.RequireShape(target.Shape.ToArray()));
+            }
+            else
+            {
+                missing.Add(AdapterKeys.Saved(target.Parameter));
+            }
+        }
+
+        HashSet<string> used = modules.Select(module => module.Module).ToHashSet(StringComparer.Ordinal);
+        string[] unused =
+        [
+            .. file.Modules.Values.Where(module => !used.Contains(module.Module)).SelectMany(module => new[] { module.A.Name, module.B.Name }),
+            .. file.SavedParameters.Where(pair => !parameters.ContainsKey(pair.Key)).Select(pair => pair.Value.Name),
+        ];
+        return new AdapterBinding(modules, parameters, missing, unused);
+    }
+}

@@ -1,0 +1,185 @@
+using Engine.Model.Files;
+using Engine.Model.Safetensors;
+
+namespace Engine.Model.Peft;
+
+/// <summary>The stored tensors of one adapted linear layer.</summary>
+/// <param name="Module">The layer's name in the model.</param>
+/// <param name="A">A [rank, in].</param>
+/// <param name="B">B [out, rank].</param>
+/// <param name="Magnitude">DoRA's magnitudes [out]; null without DoRA.</param>
+public sealed record LoraTensors(string Module, SafetensorsTensor A, SafetensorsTensor B, SafetensorsTensor? Magnitude)
+{
+    /// <summary>The rank of the pair.</summary>
+    public int Rank => (int)A.Shape[0];
+}
+
+/// <summary>An open adapter folder as PEFT writes it: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.</summary>
+public sealed class AdapterFile : IDisposable
+{
+    /// <summary>The name of the weight file in an adapter folder.</summary>
+    public const string WeightsFileName = "adapter_model.safetensors";
+
+    private readonly SafetensorsFile _file;
+    private readonly SortedDictionary<string, LoraTensors> _modules = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, SafetensorsTensor> _saved = new(StringComparer.Ordinal);
+
+    private AdapterFile(string folder, AdapterConfig config, SafetensorsFile file)
+    {
+        FolderPath = folder;
+        Config = config;
+        _file = file;
+    }
+
+    /// <summary>The folder, as it was given.</summary>
+    public string FolderPath { get; }
+
+    /// <summary>The adapter's configuration.</summary>
+    public AdapterConfig Config { get; }
+
+    /// <summary>The adapted layers by their name in the model.</summary>
+    public IReadOnlyDictionary<string, LoraTensors> Modules => _modules;
+
+    /// <summary>The parameters that are stored whole (<c>modules_to_save</c>), by their name in the model.</summary>
+    public IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters => _saved;
+
+    /// <summary>Opens an adapter folder and checks that each A has its B, with the rank and the parts the configuration says.</summary>
+    /// <param name="folder">The adapter's folder.</param>
+    /// <param name="renamePrefixes">
+    /// Beginnings of names in the file and what they are in the model, for adapters of a model with other names
+    /// (<c>("encoder.encoder.", "roberta.encoder.")</c>); the first that fits a name counts.
+    /// </param>
+    /// <exception cref="ModelFileException">A file is missing or wrong; the message names the file, the key, what was expected and what was found.</exception>
+    public static AdapterFile Read(string folder, params IReadOnlyList<(string From, string To)> renamePrefixes)
+    {
+        AdapterConfig config = AdapterConfig.Read(folder);
+        string path = Path.Combine(folder, WeightsFileName);
+        if (!File.Exists(path) && File.Exists(Path.Combine(folder, "adapter_model.bin")))
+        {
+            throw new ModelFileException(folder, $"the folder holds adapter_model.bin, which is a Python pickle; save the adapter again as {WeightsFileName} (save_pretrained of a current PEFT does).");
+        }
+
+        AdapterFile adapter = new(folder, config, SafetensorsFile.Open(path));
+        try
+        {
+            adapter.Sort(renamePrefixes);
+            return adapter;
+        }
+        catch
+        {
+            adapter.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Releases the weight file; its tensors cannot be read afterwards.</summary>
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>Holds the file against a model: which tensors go where, and that all shapes agree.</summary>
+    /// <param name="targets">The linear layers the adapter should sit on (see <see cref="TargetModules"/>).</param>
+    /// <param name="saved">The parameters that should be stored whole (see <see cref="SavedModules"/>).</param>
+    /// <param name="allowMissing">Whether tensors that the file lacks, or has too many, are returned instead of refused.</param>
+    /// <exception cref="ModelFileException">Tensors are missing or left over (unless allowed), none fits, or a shape differs.</exception>
+    public AdapterBinding Bind(IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, bool allowMissing = false)
+    {
+        AdapterBinding binding = AdapterBinding.Create(this, targets, saved);
+        if (binding.Modules.Count == 0 && binding.SavedParameters.Count == 0)
+        {
+            throw new ModelFileException(_file.FilePath, $"no tensor fits the model. {NamesOnBothSides(targets)}");
+        }
+
+        if (!allowMissing && binding.Missing.Count > 0)
+        {
+            throw new ModelFileException(_file.FilePath, $"{binding.Missing.Count} tensors are missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
+        }
+
+        if (!allowMissing && binding.Unused.Count > 0)
+        {
+            throw new ModelFileException(_file.FilePath, $"{binding.Unused.Count} tensors belong to nothing in the model: {Shortened(binding.Unused)}. {NamesOnBothSides(targets)}");
+        }
+
+        return binding;
+    }
+
+    internal static string Shortened(IReadOnlyList<string> names)
+    {
+        const int Shown = 6;
+        return string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? ", ..." : "");
+    }
+
+    private string NamesOnBothSides(IReadOnlyList<AdapterTarget> targets)
+    {
+        string? inFile = _modules.Keys.FirstOrDefault(name => targets.All(target => target.Module != name));
+        return inFile is null || targets.Count == 0
+            ? ""
+            : $"The file has modules such as {inFile}, the model such as {targets[0].Module}; if they are the same under other names, give the renaming of their prefix.";
+    }
+
+    private void Sort(IReadOnlyList<(string From, string To)> renamePrefixes)
+    {
+        Dictionary<string, Dictionary<AdapterKeyKind, SafetensorsTensor>> parts = new(StringComparer.Ordinal);
+        foreach (SafetensorsTensor tensor in _file.Tensors)
+        {
+            if (!AdapterKeys.TryParse(tensor.Name, out AdapterKey key, out string? problem))
+            {
+                throw Bad($"the key '{tensor.Name}': {problem}");
+            }
+
+            if (!tensor.Type.IsFloatingPoint())
+            {
+                throw Bad($"tensor '{tensor.Name}' holds {tensor.Type.HeaderName()}; a floating-point type was expected.");
+            }
+
+            string name = Renamed(key.Name, renamePrefixes);
+            bool added = key.Kind == AdapterKeyKind.SavedParameter
+                ? _saved.TryAdd(name, tensor)
+                : (parts.TryGetValue(name, out Dictionary<AdapterKeyKind, SafetensorsTensor>? ofModule) ? ofModule : parts[name] = []).TryAdd(key.Kind, tensor);
+            if (!added)
+            {
+                throw Bad($"the key '{tensor.Name}' stands for '{name}', which another key of the file also gives.");
+            }
+        }
+
+        foreach ((string module, Dictionary<AdapterKeyKind, SafetensorsTensor> ofModule) in parts)
+        {
+            _modules.Add(module, Checked(module, ofModule));
+        }
+    }
+
+    private LoraTensors Checked(string module, Dictionary<AdapterKeyKind, SafetensorsTensor> parts)
+    {
+        SafetensorsTensor a = parts.GetValueOrDefault(AdapterKeyKind.LoraA) ?? throw Bad($"module '{module}' has no lora_A.weight.");
+        SafetensorsTensor b = parts.GetValueOrDefault(AdapterKeyKind.LoraB) ?? throw Bad($"module '{module}' has no lora_B.weight.");
+        SafetensorsTensor? magnitude = parts.GetValueOrDefault(AdapterKeyKind.Magnitude);
+        int rank = Config.RankOf(module);
+        if (a.Shape.Count != 2 || a.Shape[0] != rank || b.Shape.Count != 2 || b.Shape[1] != rank)
+        {
+            throw Bad($"module '{module}' has A [{string.Join(", ", a.Shape)}] and B [{string.Join(", ", b.Shape)}]; {AdapterConfig.FileName} gives it rank {rank}, so A [{rank}, in] and B [out, {rank}] were expected.");
+        }
+
+        if (Config.UseDora != magnitude is not null)
+        {
+            throw Bad(magnitude is null
+                ? $"module '{module}' has no lora_magnitude_vector, but {AdapterConfig.FileName} says use_dora."
+                : $"module '{module}' has a lora_magnitude_vector, but {AdapterConfig.FileName} does not say use_dora.");
+        }
+
+        magnitude?.RequireShape(b.Shape[0]);
+        return new LoraTensors(module, a, b, magnitude);
+    }
+
+    private static string Renamed(string name, IReadOnlyList<(string From, string To)> renamePrefixes)
+    {
+        foreach ((string from, string to) in renamePrefixes)
+        {
+            if (name.StartsWith(from, StringComparison.Ordinal))
+            {
+                return to + name[from.Length..];
+            }
+        }
+
+        return name;
+    }
+
+    private ModelFileException Bad(string problem) => new(_file.FilePath, problem);
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Engine.Model.Peft;
+
+/// <summary>What a key of an adapter file stands for.</summary>
+internal enum AdapterKeyKind
+{
+    LoraA,
+    LoraB,
+    Magnitude,
+    SavedParameter,
+}
+
+/// <summary>A key of an adapter file, taken apart: a module and its part, or the name of a parameter that is stored whole.</summary>
+internal readonly record struct AdapterKey(AdapterKeyKind Kind, string Name);
+
+/// <summary>
+/// The key names of <c>adapter_model.safetensors</c>. PEFT wraps the model twice, hence the prefix <c>base_model.model.</c>; in files it drops
+/// the adapter's name (<c>default</c>) from the keys it has in memory, which are understood here too.
+/// </summary>
+public static class AdapterKeys
+{
+    /// <summary>What PEFT puts before each name of the model.</summary>
+    public const string Prefix = "base_model.model.";
+
+    private const string LoraAPart = "lora_A";
+    private const string LoraBPart = "lora_B";
+    private const string MagnitudePart = "lora_magnitude_vector";
+    private const string SavedPart = ".modules_to_save.";
+
+    /// <summary>The key of A [rank, in] of a module.</summary>
+    public static string LoraA(string module) => $"{Prefix}{module}.{LoraAPart}.weight";
+
+    /// <summary>The key of B [out, rank] of a module.</summary>
+    public static string LoraB(string module) => $"{Prefix}{module}.{LoraBPart}.weight";
+
+    /// <summary>The key of DoRA's magnitudes [out] of a module.</summary>
+    public static string Magnitude(string module) => $"{Prefix}{module}.{MagnitudePart}";
+
+    /// <summary>The key of a parameter that is stored whole (<c>modules_to_save</c>).</summary>
+    public static string Saved(string parameter) => Prefix + parameter;
+
+    /// <summary>Takes a key apart; <paramref name="problem"/> says why it cannot be.</summary>
+    internal static bool TryParse(string key, out AdapterKey parsed, [NotNullWhen(false)] out string? problem)
+    {
+        parsed = default;
+        problem = null;
+        if (!key.StartsWith(Prefix, StringComparison.Ordinal))
+        {
+            problem = $"it does not start with {Prefix}, as the keys PEFT writes do.";
+            return false;
+        }
+
+        string name = key[Prefix.Length..];
+        foreach ((string part, AdapterKeyKind kind) in (ReadOnlySpan<(string, AdapterKeyKind)>)
+            [(LoraAPart, AdapterKeyKind.LoraA), (LoraBPart, AdapterKeyKind.LoraB), (MagnitudePart, AdapterKeyKind.Magnitude)])
+        {
+            int start = name.IndexOf($".{part}", StringComparison.Ordinal);
+            if (start > 0 && IsWeightOfAdapter(name[(start + 1 + part.Length)..], weightRequired: kind != AdapterKeyKind.Magnitude))
+            {
+                parsed = new AdapterKey(kind, name[..start]);
+                return true;
+            }
+        }
+
+        if (name.Contains(".lora_", StringComparison.Ordinal))
+        {
+            problem = "it is a part of LoRA that is not supported; supported are lora_A.weight, lora_B.weight and lora_magnitude_vector of linear layers.";
+            return false;
+        }
+
+        parsed = new AdapterKey(AdapterKeyKind.SavedParameter, WithoutWrapper(name));
+        return true;
+    }
+
+    /// <summary>Whether a tail is <c>.weight</c> or <c>.default.weight</c> (of whatever adapter name); magnitudes also come without it.</summary>
+    private static bool IsWeightOfAdapter(string tail, bool weightRequired)
+    {
+        string[] parts = tail.Split('.');
+        return parts[0].Length == 0 && parts.Length switch
+        {
+            1 => !weightRequired,
+            2 => parts[1] == "weight" || !weightRequired,
+            3 => parts[2] == "weight",
+            _ => false,
+        };
+    }
+
+    /// <summary><c>classifier.modules_to_save.default.weight</c> is <c>classifier.weight</c>.</summary>
+    private static string WithoutWrapper(string name)
+    {
+        int start = name.IndexOf(SavedPart, StringComparison.Ordinal);
+        int adapterEnd = start < 0 ? -1 : name.IndexOf('.', start + SavedPart.Length);
+        return adapterEnd < 0 ? name : name[..start] + name[adapterEnd..];
+    }
+}

@@ -1,0 +1,55 @@
+using Engine.Model.Safetensors;
+
+namespace Engine.Model.Peft;
+
+/// <summary>
+/// Collects an adapter's tensors, then writes the folder that PEFT's <c>PeftModel.from_pretrained</c> loads: <c>adapter_config.json</c> and
+/// <c>adapter_model.safetensors</c>. Contents are asked for while the file is written.
+/// </summary>
+/// <param name="config">The configuration; its ranks are held against the tensors.</param>
+/// <param name="storageType">F32, F16 or BF16.</param>
+public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageType = SafetensorsType.Float32)
+{
+    private readonly SafetensorsWriter _weights = new();
+
+    /// <summary>Adds an adapted layer.</summary>
+    /// <param name="target">The layer.</param>
+    /// <param name="a">Fills A [rank, in].</param>
+    /// <param name="b">Fills B [out, rank].</param>
+    /// <param name="magnitude">Fills DoRA's magnitudes [out]; null without DoRA.</param>
+    /// <exception cref="ArgumentException">Magnitudes are given without <c>use_dora</c>, or the other way round.</exception>
+    public AdapterWriter AddLora(AdapterTarget target, TensorFill<float> a, TensorFill<float> b, TensorFill<float>? magnitude = null)
+    {
+        if (config.UseDora != magnitude is not null)
+        {
+            throw new ArgumentException($"'{target.Module}': magnitudes go with use_dora, which is {(config.UseDora ? "set" : "not set")}.", nameof(magnitude));
+        }
+
+        int rank = config.RankOf(target.Module);
+        _weights.AddFloat32As(storageType, AdapterKeys.LoraA(target.Module), [rank, target.InFeatures], a);
+        _weights.AddFloat32As(storageType, AdapterKeys.LoraB(target.Module), [target.OutFeatures, rank], b);
+        if (magnitude is not null)
+        {
+            _weights.AddFloat32As(storageType, AdapterKeys.Magnitude(target.Module), [target.OutFeatures], magnitude);
+        }
+
+        return this;
+    }
+
+    /// <summary>Adds a parameter that was trained in full (<c>modules_to_save</c>).</summary>
+    public AdapterWriter AddSaved(SavedTarget target, TensorFill<float> values)
+    {
+        _weights.AddFloat32As(storageType, AdapterKeys.Saved(target.Parameter), target.Shape.ToArray(), values);
+        return this;
+    }
+
+    /// <summary>Writes both files into <paramref name="folder"/>, each under a temporary name first.</summary>
+    /// <exception cref="IOException">A file could not be written; an earlier one of that name is unchanged.</exception>
+    /// <exception cref="ArgumentException">The configuration contradicts itself.</exception>
+    public void Write(string folder)
+    {
+        config.Validate();
+        _weights.Write(Path.Combine(folder, AdapterFile.WeightsFileName));
+        config.Write(folder);
+    }
+}

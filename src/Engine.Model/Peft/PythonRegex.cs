@@ -1,0 +1,119 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Engine.Model.Peft;
+
+/// <summary>
+/// A regular expression of an adapter configuration, which is written for Python's <c>re</c>. What .NET spells differently is translated
+/// (<c>(?P&lt;name&gt;</c>, <c>(?P=name)</c>, <c>\Z</c>, <c>{,n}</c>); what it reads differently or cannot read is refused.
+/// </summary>
+internal sealed class PythonRegex
+{
+    // A pattern from a stranger's file must not hang the program.
+    private const int MaxLength = 4096;
+    private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly string _pattern;
+    private readonly Regex _regex;
+
+    private PythonRegex(string pattern, string end)
+    {
+        _pattern = pattern;
+        if (pattern.Length > MaxLength)
+        {
+            throw new ArgumentException($"a regular expression of {pattern.Length:N0} characters is longer than the {MaxLength:N0} allowed; it starts with '{pattern[..40]}'.");
+        }
+
+        try
+        {
+            _regex = new Regex($@"\A(?:{Translate(pattern)}){end}", RegexOptions.CultureInvariant, MatchTimeout);
+        }
+        catch (RegexParseException exception)
+        {
+            throw new ArgumentException($"the regular expression '{pattern}' is not understood: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>A pattern that has to cover the whole name, as <c>re.fullmatch</c>.</summary>
+    /// <exception cref="ArgumentException">The pattern is not understood; the message has it.</exception>
+    public static PythonRegex FullMatch(string pattern) => new(pattern, @"\z");
+
+    /// <summary>A pattern that has to start where the name starts, as <c>re.match</c>.</summary>
+    /// <exception cref="ArgumentException">The pattern is not understood; the message has it.</exception>
+    public static PythonRegex Match(string pattern) => new(pattern, "");
+
+    /// <summary>Whether the pattern matches <paramref name="name"/>.</summary>
+    /// <exception cref="ArgumentException">Matching takes too long.</exception>
+    public bool IsMatch(string name) => Find(name).Success;
+
+    /// <summary>The match with its groups; unsuccessful if there is none.</summary>
+    /// <exception cref="ArgumentException">Matching takes too long.</exception>
+    public Match Find(string name)
+    {
+        try
+        {
+            return _regex.Match(name);
+        }
+        catch (RegexMatchTimeoutException exception)
+        {
+            throw new ArgumentException($"the regular expression '{_pattern}' takes too long on '{name}'; write a simpler one.", exception);
+        }
+    }
+
+    private static string Translate(string pattern)
+    {
+        StringBuilder result = new(pattern.Length);
+        bool inClass = false;
+        bool named = false;
+        bool numbered = false;
+        for (int i = 0; i < pattern.Length; i++)
+        {
+            string rest = pattern[i..];
+            if (rest[0] == '\\' && rest.Length > 1)
+            {
+                numbered |= !inClass && rest[1] is >= '1' and <= '9';
+                result.Append(!inClass && rest[1] == 'Z' ? @"\z" : rest[..2]);
+                i++;
+            }
+            else if (inClass)
+            {
+                inClass = rest[0] != ']';
+                // .NET would take an inner bracket after a hyphen for a subtraction, Python takes it literally.
+                result.Append(rest[0] == '[' ? @"\[" : rest[..1]);
+            }
+            else if (rest[0] == '[')
+            {
+                // A bracket that comes first (after ^) is a member of the class, not its end.
+                int opening = rest.StartsWith("[^]", StringComparison.Ordinal) ? 3 : rest.StartsWith("[]", StringComparison.Ordinal) || rest.StartsWith("[^", StringComparison.Ordinal) ? 2 : 1;
+                result.Append(rest[..opening]);
+                i += opening - 1;
+                inClass = true;
+            }
+            else if (rest.StartsWith("(?P<", StringComparison.Ordinal))
+            {
+                named = true;
+                result.Append("(?<");
+                i += 3;
+            }
+            else if (rest.StartsWith("(?P=", StringComparison.Ordinal) && rest.Contains(')'))
+            {
+                int close = rest.IndexOf(')');
+                result.Append(@"\k<").Append(rest[4..close]).Append('>');
+                i += close;
+            }
+            else if (rest.StartsWith("{,", StringComparison.Ordinal))
+            {
+                result.Append("{0,");
+                i++;
+            }
+            else
+            {
+                result.Append(rest[0]);
+            }
+        }
+
+        return named && numbered
+            ? throw new ArgumentException($"the regular expression '{pattern}' mixes named groups with numbered references, which .NET numbers differently; name the references too: (?P=name).")
+            : result.ToString();
+    }
+}

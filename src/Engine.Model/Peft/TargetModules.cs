@@ -1,0 +1,133 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Engine.Model.Peft;
+
+/// <summary>Chooses the modules an adapter sits on, as PEFT 0.21 chooses them.</summary>
+public static class TargetModules
+{
+    private const int ShownCandidates = 12;
+
+    /// <summary>The linear layers that <paramref name="config"/> adapts, in the order of <paramref name="linearModules"/>.</summary>
+    /// <param name="linearModules">The full names of the model's linear layers, in model order (<c>roberta.encoder.layer.0.attention.self.query</c>).</param>
+    /// <param name="config">The adapter's configuration.</param>
+    /// <param name="outputHead">
+    /// The module <c>all-linear</c> leaves out: the output layer of a language model (<c>lm_head.decoder</c>) or the classifier; null if there is none.
+    /// </param>
+    /// <param name="otherModules">Modules that are no linear layers; a pattern that picks one is an error, as in PEFT.</param>
+    /// <param name="requireEveryTarget">Whether each name of a list must match something; PEFT itself only asks that one does.</param>
+    /// <exception cref="ArgumentException">Nothing matches, or a listed name does not; the message lists candidates.</exception>
+    public static IReadOnlyList<string> Match(
+        IReadOnlyList<string> linearModules,
+        AdapterConfig config,
+        string? outputHead = null,
+        IReadOnlyList<string>? otherModules = null,
+        bool requireEveryTarget = true)
+    {
+        ModulePattern targets = config.TargetModules
+            ?? throw new ArgumentException($"target_modules is not set; name the layers to adapt. {Candidates(linearModules)}");
+        List<string> matched = [];
+        List<string> excluded = [];
+        Filter filter = new(config);
+        foreach (string module in linearModules)
+        {
+            if (!filter.IsTarget(module) || (targets.IsAllLinear && module == outputHead))
+            {
+                continue;
+            }
+
+            (filter.IsExcluded(module) ? excluded : matched).Add(module);
+        }
+
+        RefuseOtherModules(filter, targets, otherModules ?? []);
+        RefuseUnmatched(targets, linearModules, requireEveryTarget);
+        if (matched.Count == 0)
+        {
+            throw new ArgumentException(Nothing(config, targets, linearModules, excluded));
+        }
+
+        return matched;
+    }
+
+    private static void RefuseOtherModules(Filter filter, ModulePattern targets, IReadOnlyList<string> otherModules)
+    {
+        string? other = targets.IsAllLinear ? null : otherModules.FirstOrDefault(module => filter.IsTarget(module) && !filter.IsExcluded(module));
+        if (other is not null)
+        {
+            throw new ArgumentException($"target_modules {targets} matches '{other}', which is no linear layer; only linear layers can be adapted. Narrow the pattern or name it in exclude_modules.");
+        }
+    }
+
+    private static void RefuseUnmatched(ModulePattern targets, IReadOnlyList<string> linearModules, bool requireEveryTarget)
+    {
+        if (!requireEveryTarget)
+        {
+            return;
+        }
+
+        string? unmatched = targets.Names?.FirstOrDefault(name => !linearModules.Any(module => ModulePattern.IsNameOrEnding(module, name)));
+        if (unmatched is not null)
+        {
+            throw new ArgumentException($"target_modules names '{unmatched}', but no linear layer has that name or ends in it. {Candidates(linearModules)}");
+        }
+    }
+
+    private static string Nothing(AdapterConfig config, ModulePattern targets, IReadOnlyList<string> linearModules, List<string> excluded)
+    {
+        if (excluded.Count > 0)
+        {
+            return $"target_modules {targets} matches only modules that exclude_modules or modules_to_save take out: {string.Join(", ", excluded.Take(ShownCandidates))}.";
+        }
+
+        string hint = targets.Expression is not null && linearModules.Any(module => ModulePattern.IsNameOrEnding(module, targets.Expression))
+            ? $" A string is a regular expression over the whole name; write [{targets.Expression}] to match by ending."
+            : config.LayersToTransform.Count > 0 ? $" layers_to_transform allows only layers {string.Join(", ", config.LayersToTransform)}." : "";
+        return $"target_modules {targets} matches no linear layer.{hint} {Candidates(linearModules)}";
+    }
+
+    private static string Candidates(IReadOnlyList<string> linearModules)
+    {
+        string[] endings = linearModules.Select(module => module[(module.LastIndexOf('.') + 1)..]).Distinct(StringComparer.Ordinal).ToArray();
+        string example = linearModules.Count > 0 ? $", for instance {linearModules[0]}" : "";
+        return $"Candidates are {string.Join(", ", endings.Take(ShownCandidates))}{example}.";
+    }
+
+    /// <summary>The tests of one configuration, with its regular expressions compiled once.</summary>
+    private sealed class Filter
+    {
+        private readonly AdapterConfig _config;
+        private readonly PythonRegex[] _saved;
+        private readonly PythonRegex[] _layerPatterns;
+
+        public Filter(AdapterConfig config)
+        {
+            _config = config;
+            _saved = config.CompletedModulesToSave.Select(name => PythonRegex.Match($@"(^|.*\.){name}($|\..*)")).ToArray();
+            IEnumerable<string> layerLists = config.LayersPattern.Count == 0 ? ["[^.]*"] : config.LayersPattern;
+            _layerPatterns = layerLists.Select(name => PythonRegex.Match($@".*\.{name}\.(?P<layer>\d+)\.")).ToArray();
+        }
+
+        public bool IsExcluded(string module) =>
+            _config.ExcludeModules?.Matches(module) == true || _saved.Any(saved => saved.IsMatch(module));
+
+        public bool IsTarget(string module)
+        {
+            ModulePattern targets = _config.TargetModules!;
+            if (!targets.Matches(module))
+            {
+                return false;
+            }
+
+            // A module named in full is taken whatever its layer, as in PEFT.
+            return _config.LayersToTransform.Count == 0 || targets.Names?.Contains(module) == true || IsChosenLayer(module);
+        }
+
+        private bool IsChosenLayer(string module)
+        {
+            Match? match = _layerPatterns.Select(pattern => pattern.Find(module)).FirstOrDefault(found => found.Success);
+            return match is not null
+                && int.TryParse(match.Groups["layer"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
+                && _config.LayersToTransform.Contains(layer);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+using Engine.Model.Files;
+
+namespace Engine.Model.Safetensors;
+
+/// <summary>The weights of a Hugging Face model folder: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> lists.</summary>
+public sealed class Checkpoint : TensorSource
+{
+    /// <summary>The name of an unsharded weight file.</summary>
+    public const string SingleFileName = "model.safetensors";
+
+    /// <summary>The name of the index of a sharded checkpoint.</summary>
+    public const string IndexFileName = "model.safetensors.index.json";
+
+    private readonly List<SafetensorsFile> _files = [];
+
+    private Checkpoint(string path)
+        : base(path)
+    {
+    }
+
+    /// <summary>The open files, by name.</summary>
+    public IReadOnlyList<SafetensorsFile> Files => _files;
+
+    /// <summary>Opens a folder (the single file wins where an index lies beside it, as in Transformers) or one safetensors file.</summary>
+    /// <exception cref="ModelFileException">
+    /// No weights are there, a shard is missing or damaged, or the shards hold other tensors than the index says.
+    /// </exception>
+    public static Checkpoint Open(string path)
+    {
+        Checkpoint checkpoint = new(path);
+        try
+        {
+            checkpoint.OpenFiles();
+            return checkpoint;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    public override void Dispose()
+    {
+        foreach (SafetensorsFile file in _files)
+        {
+            file.Dispose();
+        }
+    }
+
+    private void OpenFiles()
+    {
+        string single = Path.Combine(SourcePath, SingleFileName);
+        string index = Path.Combine(SourcePath, IndexFileName);
+        if (File.Exists(SourcePath))
+        {
+            AddFile(SourcePath);
+        }
+        else if (File.Exists(single))
+        {
+            AddFile(single);
+        }
+        else if (File.Exists(index))
+        {
+            AddShards(SafetensorsIndex.Read(index));
+        }
+        else
+        {
+            throw NoWeights();
+        }
+    }
+
+    private void AddShards(SafetensorsIndex index)
+    {
+        foreach (string shard in index.ShardNames)
+        {
+            string path = Path.Combine(SourcePath, shard);
+            if (!File.Exists(path))
+            {
+                throw new ModelFileException(index.FilePath, $"it names the shard {shard}, which is not in the folder.");
+            }
+
+            AddFile(path);
+        }
+
+        foreach ((string name, string shard) in index.WeightMap)
+        {
+            if (!TryGet(name, out SafetensorsTensor? tensor))
+            {
+                throw new ModelFileException(index.FilePath, $"tensor '{name}' should be in {shard}, but no shard holds it.");
+            }
+
+            string found = Path.GetFileName(tensor.FilePath);
+            if (found != shard)
+            {
+                throw new ModelFileException(index.FilePath, $"tensor '{name}' should be in {shard}, but it is in {found}.");
+            }
+        }
+    }
+
+    private void AddFile(string path)
+    {
+        SafetensorsFile file = SafetensorsFile.Open(path);
+        _files.Add(file);
+        foreach (SafetensorsTensor tensor in file.Tensors)
+        {
+            if (!TryAdd(tensor))
+            {
+                throw new ModelFileException(path, $"tensor '{tensor.Name}' is also in {Path.GetFileName(this[tensor.Name].FilePath)}; each tensor belongs in one shard.");
+            }
+        }
+    }
+
+    private ModelFileException NoWeights()
+    {
+        if (!Directory.Exists(SourcePath))
+        {
+            return new ModelFileException(SourcePath, "there is no such file or folder.");
+        }
+
+        string? pickled = Directory.EnumerateFiles(SourcePath, "pytorch_model*.bin").FirstOrDefault();
+        return new ModelFileException(SourcePath, pickled is null
+            ? $"the folder holds neither {SingleFileName} nor {IndexFileName}."
+            : $"the folder holds {Path.GetFileName(pickled)}, which is a Python pickle; save the model again as {SingleFileName} (save_pretrained of a current Transformers does).");
+    }
+}

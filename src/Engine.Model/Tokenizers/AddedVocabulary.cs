@@ -1,0 +1,97 @@
+namespace Engine.Model.Tokenizers;
+
+/// <summary>The added tokens of a tokenizer: where they are found, and how they decode.</summary>
+internal sealed class AddedVocabulary
+{
+    private readonly Dictionary<int, AddedToken> _byId = [];
+    private readonly Dictionary<string, AddedToken> _byContent = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, string> _decoded = [];
+
+    /// <param name="tokens">The added tokens.</param>
+    /// <param name="vocabulary">The model's tokens; an added token that is one of them must have the same id.</param>
+    /// <param name="normalizer">What <see cref="AddedToken.Normalized"/> tokens go through.</param>
+    /// <param name="source">The file, for error messages.</param>
+    public AddedVocabulary(IReadOnlyList<AddedToken> tokens, Vocabulary vocabulary, INormalizer? normalizer, string source)
+    {
+        List<(string Pattern, AddedToken Token)> raw = [], normalized = [];
+        // Special tokens come first where two have one text.
+        foreach (AddedToken token in tokens.OrderByDescending(token => token.Special))
+        {
+            Register(token, vocabulary, source);
+            string pattern = token.Normalized && normalizer is not null ? normalizer.Normalize(token.Content) : token.Content;
+            if (pattern.Length == 0)
+            {
+                throw new InvalidDataException($"{source}: the normalizer leaves nothing of the added token \"{token.Content}\"; give it \"normalized\": false.");
+            }
+
+            (token.Normalized ? normalized : raw).Add((pattern, token));
+            _decoded[token.Id] = pattern;
+        }
+
+        Raw = raw.Count > 0 ? new AddedTokenMatcher(raw) : null;
+        Normalized = normalized.Count > 0 ? new AddedTokenMatcher(normalized) : null;
+    }
+
+    /// <summary>Finds tokens in text as given.</summary>
+    public AddedTokenMatcher? Raw { get; }
+
+    /// <summary>Finds tokens in normalized text.</summary>
+    public AddedTokenMatcher? Normalized { get; }
+
+    public IEnumerable<AddedToken> Tokens => _byId.Values.OrderBy(token => token.Id);
+
+    public int HighestId => _byId.Count == 0 ? -1 : _byId.Keys.Max();
+
+    public bool TryGet(string content, out int id)
+    {
+        bool found = _byContent.TryGetValue(content, out AddedToken? token);
+        id = found ? token!.Id : -1;
+        return found;
+    }
+
+    public AddedToken? TokenOf(int id) => _byId.GetValueOrDefault(id);
+
+    /// <summary>
+    /// What the decoder sees of an added token, or null where the id is none: its text in normalized form, so that the decoder can undo the
+    /// normalization. Skipping goes by that form too (tokenizers 0.23): a special token that normalization changes is never skipped.
+    /// </summary>
+    public string? DecodedForm(int id, out bool skippable)
+    {
+        skippable = false;
+        if (!_decoded.TryGetValue(id, out string? form))
+        {
+            return null;
+        }
+
+        skippable = _byContent.TryGetValue(form, out AddedToken? token) && token.Special;
+        return form;
+    }
+
+    private void Register(AddedToken token, Vocabulary vocabulary, string source)
+    {
+        if (token.Content.Length == 0)
+        {
+            throw new InvalidDataException($"{source}: the added token of id {token.Id} has no text.");
+        }
+
+        if (token.Id is < 0 or > Vocabulary.MaxId)
+        {
+            throw new InvalidDataException($"{source}: added token \"{token.Content}\" has id {token.Id}; expected an id from 0 to {Vocabulary.MaxId}.");
+        }
+
+        if (vocabulary.TryGetId(token.Content, out int id) && id != token.Id)
+        {
+            throw new InvalidDataException($"{source}: added token \"{token.Content}\" has id {token.Id}, but the vocabulary has it as {id}; the two must agree.");
+        }
+
+        if (vocabulary.TokenOf(token.Id) is string other && other != token.Content)
+        {
+            throw new InvalidDataException($"{source}: added token \"{token.Content}\" has id {token.Id}, which is \"{other}\" in the vocabulary; give it an id of its own.");
+        }
+
+        if (!_byId.TryAdd(token.Id, token) || !_byContent.TryAdd(token.Content, token))
+        {
+            throw new InvalidDataException($"{source}: added token \"{token.Content}\" (id {token.Id}) repeats the text or the id of another added token; remove one.");
+        }
+    }
+}

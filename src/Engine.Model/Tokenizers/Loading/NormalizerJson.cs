@@ -1,0 +1,46 @@
+using System.Text;
+
+namespace Engine.Model.Tokenizers;
+
+/// <summary>Reads the <c>normalizer</c> of a tokenizer.json.</summary>
+internal static class NormalizerJson
+{
+    private static readonly string[] s_known = ["BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Sequence", "Strip"];
+
+    public static INormalizer Read(JsonField field)
+    {
+        JsonField type = field.Get("type");
+        return type.Text() switch
+        {
+            "BertNormalizer" => Bert(field),
+            "Lowercase" => new LowercaseNormalizer(),
+            "NFC" => new UnicodeFormNormalizer(NormalizationForm.FormC),
+            "NFD" => new UnicodeFormNormalizer(NormalizationForm.FormD),
+            "NFKC" => new UnicodeFormNormalizer(NormalizationForm.FormKC),
+            "NFKD" => new UnicodeFormNormalizer(NormalizationForm.FormKD),
+            "Prepend" => new PrependNormalizer(field.Get("prepend").Text()),
+            "Replace" => new ReplaceNormalizer(Literal(field.Get("pattern")), field.Get("content").Text()),
+            "Sequence" => new SequenceNormalizer([.. field.Get("normalizers").Items().Select(Read)]),
+            "Strip" => new StripNormalizer(field.Get("strip_left").Flag(), field.Get("strip_right").Flag()),
+            _ => throw type.Unknown("a normalizer", s_known),
+        };
+    }
+
+    /// <summary>The text of a pattern that has to be literal and not empty.</summary>
+    public static string Literal(JsonField pattern)
+    {
+        if (pattern.Find("String") is not JsonField literal)
+        {
+            throw pattern.Wrong("a literal pattern, {\"String\": ...}: regular expressions are not supported here");
+        }
+
+        return literal.Text() is { Length: > 0 } text ? text : throw literal.Wrong("a text that is not empty");
+    }
+
+    private static BertNormalizer Bert(JsonField field)
+    {
+        bool lowercase = field.Flag("lowercase", true);
+        return new BertNormalizer(
+            field.Flag("clean_text", true), field.Flag("handle_chinese_chars", true), field.Flag("strip_accents", lowercase), lowercase);
+    }
+}

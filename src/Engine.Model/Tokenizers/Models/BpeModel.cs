@@ -1,0 +1,191 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Engine.Model.Tokenizers;
+
+/// <summary>What the <c>model</c> object of a byte-pair encoding says besides vocabulary and merges.</summary>
+/// <param name="UnknownToken">Stands for characters that the vocabulary lacks; null leaves them out.</param>
+/// <param name="FuseUnknown">One unknown token for a run of unknown characters.</param>
+/// <param name="ByteFallback">A character that the vocabulary lacks becomes its UTF-8 bytes as <c>&lt;0xNN&gt;</c>, where it has all of those.</param>
+/// <param name="IgnoreMerges">A piece that is a token as a whole becomes that token, whether or not merges lead there.</param>
+internal sealed record BpeOptions(string? UnknownToken = null, bool FuseUnknown = false, bool ByteFallback = false, bool IgnoreMerges = false);
+
+/// <summary><c>BPE</c>: byte-pair encoding over characters, or over bytes that stand as characters (<see cref="ByteAlphabet"/>).</summary>
+internal sealed class BpeModel : ITokenModel
+{
+    private const int Absent = -1;
+
+    private readonly BpeOptions _options;
+    private readonly bool _byteLevel;
+    private readonly MergeTable _merges;
+    private readonly int _unknown = Absent;
+    private readonly int[]? _fallback;
+
+    /// <summary>Ids of the characters of the basic plane.</summary>
+    private readonly int[] _characters = new int[0x10000];
+
+    /// <param name="vocabulary">Tokens and ids.</param>
+    /// <param name="merges">Pairs of tokens in the order of their rank.</param>
+    /// <param name="byteLevel">Pieces are to be seen as bytes.</param>
+    /// <param name="options">The rest of the model's settings.</param>
+    /// <param name="source">The file, for error messages.</param>
+    public BpeModel(Vocabulary vocabulary, IReadOnlyList<TokenPair> merges, bool byteLevel, BpeOptions options, string source)
+    {
+        Vocabulary = vocabulary;
+        MergeList = merges;
+        _options = options;
+        _byteLevel = byteLevel;
+        _merges = new MergeTable(Resolve(vocabulary, merges, source));
+        Array.Fill(_characters, Absent);
+        foreach ((string token, int id) in vocabulary.Entries)
+        {
+            if (token.Length == 1)
+            {
+                _characters[token[0]] = id;
+            }
+        }
+
+        if (options.UnknownToken is string unknown && !vocabulary.TryGetId(unknown, out _unknown))
+        {
+            throw new InvalidDataException($"{source}: unk_token \"{unknown}\" is not in the vocabulary; name a token that is, or null.");
+        }
+
+        if (options.ByteFallback)
+        {
+            _fallback = [.. Enumerable.Range(0, 256).Select(value =>
+                vocabulary.TryGetId(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>"), out int id) ? id : Absent)];
+        }
+    }
+
+    public Vocabulary Vocabulary { get; }
+
+    public IReadOnlyList<TokenPair> MergeList { get; }
+
+    public void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<int> ids)
+    {
+        if (scratch.Cache.TryAppend(piece, ids))
+        {
+            return;
+        }
+
+        int first = ids.Count;
+        ReadOnlySpan<char> symbols = _byteLevel ? MapBytes(piece, scratch) : piece;
+        if (_options.IgnoreMerges && Vocabulary.TryGetId(symbols, out int whole))
+        {
+            ids.Add(whole);
+        }
+        else
+        {
+            AddSymbols(symbols, scratch.Merges);
+            scratch.Merges.Run(_merges, ids);
+        }
+
+        scratch.Cache.Add(piece, CollectionsMarshal.AsSpan(ids)[first..]);
+    }
+
+    private static ReadOnlySpan<char> MapBytes(ReadOnlySpan<char> piece, EncodeScratch scratch)
+    {
+        int most = System.Text.Encoding.UTF8.GetMaxByteCount(piece.Length);
+        if (scratch.Characters.Length < most)
+        {
+            scratch.Characters = new char[most];
+        }
+
+        int length = 0;
+        Span<byte> bytes = stackalloc byte[4];
+        foreach (Rune rune in piece.EnumerateRunes())
+        {
+            int count = rune.EncodeToUtf8(bytes);
+            for (int i = 0; i < count; i++)
+            {
+                scratch.Characters[length++] = ByteAlphabet.Characters[bytes[i]];
+            }
+        }
+
+        return scratch.Characters.AsSpan(0, length);
+    }
+
+    private void AddSymbols(ReadOnlySpan<char> piece, MergeQueue word)
+    {
+        word.Clear();
+        bool pendingUnknown = false;
+        for (int index = 0, units; index < piece.Length; index += units)
+        {
+            units = char.IsHighSurrogate(piece[index]) ? 2 : 1;
+            ReadOnlySpan<char> character = piece.Slice(index, units);
+            int id = units == 1 ? _characters[character[0]] : Vocabulary.TryGetId(character, out int found) ? found : Absent;
+            if (id != Absent)
+            {
+                FlushUnknown();
+                word.Add(id);
+            }
+            else if (!TryAddBytes(character, word) && _unknown != Absent)
+            {
+                // Bytes do not end a run of unknown characters: their token comes after the bytes, as in the original.
+                if (!_options.FuseUnknown)
+                {
+                    FlushUnknown();
+                }
+
+                pendingUnknown = true;
+            }
+        }
+
+        FlushUnknown();
+
+        void FlushUnknown()
+        {
+            if (pendingUnknown)
+            {
+                word.Add(_unknown);
+                pendingUnknown = false;
+            }
+        }
+    }
+
+    private bool TryAddBytes(ReadOnlySpan<char> character, MergeQueue word)
+    {
+        if (_fallback is null)
+        {
+            return false;
+        }
+
+        Span<byte> bytes = stackalloc byte[4];
+        bytes = bytes[..System.Text.Encoding.UTF8.GetBytes(character, bytes)];
+        foreach (byte value in bytes)
+        {
+            if (_fallback[value] == Absent)
+            {
+                return false;
+            }
+        }
+
+        foreach (byte value in bytes)
+        {
+            word.Add(_fallback[value]);
+        }
+
+        return true;
+    }
+
+    private static List<(int Left, int Right, int Merged)> Resolve(Vocabulary vocabulary, IReadOnlyList<TokenPair> merges, string source)
+    {
+        List<(int Left, int Right, int Merged)> resolved = new(merges.Count);
+        for (int rank = 0; rank < merges.Count; rank++)
+        {
+            (string left, string right) = merges[rank];
+            resolved.Add((Id(left), Id(right), Id(left + right)));
+
+            int Id(string token) => vocabulary.TryGetId(token, out int id)
+                ? id
+                : throw new InvalidDataException(
+                    $"{source}: merge {rank} (\"{left}\" with \"{right}\") needs the token \"{token}\", which is not in the vocabulary; vocabulary and merges must come from one training.");
+        }
+
+        return resolved;
+    }
+}
+
+/// <summary>Two tokens that a merge joins.</summary>
+internal readonly record struct TokenPair(string Left, string Right);

@@ -1,0 +1,54 @@
+namespace Engine.Model.Tokenizers;
+
+/// <summary>One place of a template: the first text, the second text, or special tokens, with the token type of what stands there.</summary>
+internal readonly record struct TemplatePart(TemplateSource Source, int TypeId, IReadOnlyList<int>? SpecialIds = null);
+
+internal enum TemplateSource
+{
+    First,
+    Second,
+    Special,
+}
+
+/// <summary>The <c>post_processor</c> of a tokenizer.json: where texts and special tokens stand in what the network reads.</summary>
+internal sealed class SequenceTemplate(IReadOnlyList<TemplatePart> single, IReadOnlyList<TemplatePart> pair)
+{
+    /// <summary>No special tokens; the second text has type 1.</summary>
+    public static SequenceTemplate Plain { get; } = new(
+        [new TemplatePart(TemplateSource.First, 0)],
+        [new TemplatePart(TemplateSource.First, 0), new TemplatePart(TemplateSource.Second, 1)]);
+
+    /// <summary><c>BertProcessing</c>: [CLS] A [SEP], [CLS] A [SEP] B [SEP] with type 1 from B on.</summary>
+    public static SequenceTemplate Bert(int cls, int sep) => new(
+        [Special(cls), new(TemplateSource.First, 0), Special(sep)],
+        [Special(cls), new(TemplateSource.First, 0), Special(sep), new(TemplateSource.Second, 1), Special(sep, 1)]);
+
+    /// <summary><c>RobertaProcessing</c>: &lt;s&gt; A &lt;/s&gt;, &lt;s&gt; A &lt;/s&gt;&lt;/s&gt; B &lt;/s&gt;, every type 0.</summary>
+    public static SequenceTemplate Roberta(int cls, int sep) => new(
+        [Special(cls), new(TemplateSource.First, 0), Special(sep)],
+        [Special(cls), new(TemplateSource.First, 0), Special(sep), Special(sep), new(TemplateSource.Second, 0), Special(sep)]);
+
+    /// <summary>How many special tokens are added to one text or to a pair.</summary>
+    public int AddedCount(bool isPair) => (isPair ? pair : single).Sum(part => part.SpecialIds?.Count ?? 0);
+
+    public Encoding Apply(IReadOnlyList<int> first, IReadOnlyList<int>? second, bool addSpecialTokens)
+    {
+        List<int> ids = [], types = [], special = [];
+        foreach (TemplatePart part in second is null ? single : pair)
+        {
+            IReadOnlyList<int> content = part.Source switch
+            {
+                TemplateSource.First => first,
+                TemplateSource.Second => second ?? [],
+                _ => addSpecialTokens ? part.SpecialIds! : [],
+            };
+            ids.AddRange(content);
+            types.AddRange(Enumerable.Repeat(part.TypeId, content.Count));
+            special.AddRange(Enumerable.Repeat(part.Source == TemplateSource.Special ? 1 : 0, content.Count));
+        }
+
+        return new Encoding([.. ids], [.. types], [.. Enumerable.Repeat(1, ids.Count)], [.. special]);
+    }
+
+    private static TemplatePart Special(int id, int type = 0) => new(TemplateSource.Special, type, [id]);
+}

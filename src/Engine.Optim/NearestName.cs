@@ -1,0 +1,63 @@
+namespace Engine.Optim;
+
+/// <summary>Finds what a mistyped name was probably meant to be.</summary>
+public static class NearestName
+{
+    /// <summary>
+    /// The known name with the smallest edit distance, case aside (insertion, deletion, substitution, swapped neighbours);
+    /// null where nothing is closer than half of the longer name.
+    /// </summary>
+    public static string? Find(string given, IEnumerable<string> known)
+    {
+        string? best = null;
+        int bestDistance = int.MaxValue;
+        foreach (string name in known)
+        {
+            int distance = Distance(given.ToLowerInvariant(), name.ToLowerInvariant());
+            if (distance < bestDistance && distance * 2 <= Math.Max(given.Length, name.Length))
+            {
+                (best, bestDistance) = (name, distance);
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>The end of an error about an unknown name: the nearest known one where there is one, then all of them.</summary>
+    public static string Hint(string given, IReadOnlyCollection<string> known)
+    {
+        string all = known.Count == 0 ? "there are none" : $"known are {string.Join(", ", known)}";
+        return Find(given, known) is string nearest ? $"did you mean '{nearest}'? ({all})" : all;
+    }
+
+    private static int Distance(string a, string b)
+    {
+        const int longest = 200;
+        if (a.Length > longest || b.Length > longest)
+        {
+            return a == b ? 0 : Math.Max(a.Length, b.Length);
+        }
+
+        int[,] cost = new int[a.Length + 1, b.Length + 1];
+        for (int i = 0; i <= a.Length; i++)
+        {
+            for (int j = 0; j <= b.Length; j++)
+            {
+                if (i == 0 || j == 0)
+                {
+                    cost[i, j] = i + j;
+                    continue;
+                }
+
+                int substitution = cost[i - 1, j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+                cost[i, j] = Math.Min(substitution, 1 + Math.Min(cost[i - 1, j], cost[i, j - 1]));
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                {
+                    cost[i, j] = Math.Min(cost[i, j], 1 + cost[i - 2, j - 2]);
+                }
+            }
+        }
+
+        return cost[a.Length, b.Length];
+    }
+}

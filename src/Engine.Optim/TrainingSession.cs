@@ -1,0 +1,324 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Graph.Passes;
+using Engine.Kernels;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Optim.Methods;
+
+namespace Engine.Optim;
+
+/// <summary>What one optimizer step reports.</summary>
+/// <param name="Loss">The micro-batches' mean loss, as the method's first pass saw it.</param>
+/// <param name="GradientNorm">Global norm of the gradients before clipping.</param>
+/// <param name="Tokens">Real tokens of the micro-batches.</param>
+public sealed record StepReport(double Loss, double GradientNorm, long Tokens);
+
+/// <summary>
+/// Training on a device, step by step: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward, loss, backward),
+/// and an update plan (H1 to H6 with clipping and AdamW). Everything stays on the device but two scalars a step.
+/// </summary>
+public sealed class TrainingSession : IDisposable
+{
+    private readonly Device device;
+    private readonly TrainingMethod method;
+    private readonly AdamWOptions optimizer;
+    private readonly ulong seed;
+    private readonly StorageBlock state = new("method");
+    private readonly StorageBlock moments = new("optimizer");
+    private readonly StorageBlock reports = new("report");
+    private readonly Variable lossSum;
+    private readonly Variable gradientNorm;
+    private readonly Variable firstMoment;
+    private readonly Variable secondMoment;
+    private readonly Arena arena;
+    private readonly ModelRunner trainer;
+    private readonly ModelRunner evaluator;
+    private readonly float[] scalars = new float[StepScalars.Count];
+    private readonly uint[] random = new uint[RandomState.Count];
+    private readonly float[] report = new float[2];
+    private FixedPlan begin;
+    private FixedPlan repeat;
+    private FixedPlan update;
+    private Profile? profile;
+
+    /// <param name="capacity">The largest batch shape of the run, training and evaluation.</param>
+    /// <param name="totalSteps">Optimizer steps of the whole run, for the method's schedule.</param>
+    /// <param name="seed">Seed of dropout.</param>
+    public TrainingSession(
+        Device device, TransformerModel model, TrainingMethod method, AdamWOptions optimizer, BatchShape capacity, long totalSteps, ulong seed)
+    {
+        this.device = device;
+        this.method = method;
+        this.optimizer = optimizer;
+        this.seed = seed;
+        Model = model;
+        TotalSteps = totalSteps;
+        Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
+        Inputs = new BatchInputs(model.Architecture, capacity);
+        lossSum = reports.Reserve("loss", new Shape(1));
+        gradientNorm = reports.Reserve("gradient_norm", new Shape(1));
+        firstMoment = moments.Reserve("m", new Shape(Trainables.Count));
+        secondMoment = moments.Reserve("v", new Shape(Trainables.Count));
+        method.Attach(new MethodContext(model, state, Inputs.Scalars, Inputs.NoiseRandom));
+        arena = new Arena(device);
+        trainer = new ModelRunner(device, model, Inputs, arena, new RunnerOptions
+        {
+            Gradients = true,
+            Dropout = true,
+            TransformWeight = method.TransformWeight,
+            Extend = graph => graph.Graph.AddScalar(graph.Loss, lossSum),
+        });
+        evaluator = new ModelRunner(device, model, Inputs, arena, new RunnerOptions());
+        begin = new FixedPlan(device, BuildBegin());
+        repeat = new FixedPlan(device, BuildRepeat());
+        update = new FixedPlan(device, BuildUpdate());
+    }
+
+    public TransformerModel Model { get; }
+
+    public TrainableParameters Trainables { get; }
+
+    public BatchInputs Inputs { get; }
+
+    public long TotalSteps { get; }
+
+    /// <summary>Optimizer steps taken.</summary>
+    public long StepsTaken { get; set; }
+
+    /// <summary>Micro-batches taken: the step of the dropout generator.</summary>
+    public long MicroBatchesTaken { get; set; }
+
+    /// <summary>The moments of AdamW, [trainable elements] each.</summary>
+    public (Variable First, Variable Second) Moments => (firstMoment, secondMoment);
+
+    /// <summary>The method's state.</summary>
+    public StorageBlock MethodState => state;
+
+    /// <summary>Where to add each launch's time; null: launches are not timed.</summary>
+    public Profile? Profile
+    {
+        get => profile;
+        set => trainer.Profile = profile = value;
+    }
+
+    /// <summary>The memory the session holds beside the model's, by owner.</summary>
+    private IEnumerable<StorageBlock> OwnBlocks => [Inputs.Block, state, moments, reports];
+
+    /// <summary>
+    /// Bytes by owner that training batches of these shapes takes, known before anything is allocated: parameters, gradients, optimizer state,
+    /// the method's state, inputs and the arena of the largest plan.
+    /// </summary>
+    public IReadOnlyDictionary<string, long> Forecast(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
+    {
+        var bytes = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        foreach (StorageBlock block in Model.Blocks.Concat(OwnBlocks))
+        {
+            bytes[block.Owner] = bytes.GetValueOrDefault(block.Owner) + block.Bytes;
+        }
+
+        bytes["arena"] = ArenaBytes(trainingShapes, evaluationShapes);
+        return bytes;
+    }
+
+    /// <summary>Takes the memory, the arena for these shapes included. The model's own blocks must be allocated.</summary>
+    public void Allocate(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
+    {
+        foreach (StorageBlock block in OwnBlocks)
+        {
+            block.Allocate(device);
+        }
+
+        arena.Require(ArenaBytes(trainingShapes, evaluationShapes));
+    }
+
+    /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
+    public void Begin()
+    {
+        var graph = new GraphBuilder();
+        method.OnRunBegin(graph);
+        using var plan = new FixedPlan(device, graph);
+        plan.Run(arena, null);
+        device.Synchronize();
+    }
+
+    /// <summary>One optimizer step over its micro-batches, each used once (twice by methods that look ahead).</summary>
+    /// <param name="learningRate">The schedule's rate of this step.</param>
+    /// <param name="source">What the batches were made from, for messages.</param>
+    public StepReport Step(IReadOnlyList<RaggedBatch> microBatches, double learningRate, string source)
+    {
+        long step = StepsTaken;
+        UploadScalars(step, learningRate, microBatches.Count);
+        begin.Run(arena, profile);
+        Pass(microBatches, source);
+        if (method.RepeatsMicroBatches)
+        {
+            repeat.Run(arena, profile);
+            MicroBatchesTaken -= microBatches.Count;
+            Pass(microBatches, source);
+        }
+
+        update.Run(arena, profile);
+        lossSum.Block.Buffer.Read(report.AsSpan());
+        StepsTaken++;
+        double passes = microBatches.Count * (method.RepeatsMicroBatches ? 2.0 : 1.0);
+        return new StepReport(report[0] / passes, report[1], microBatches.Sum(batch => (long)batch.TokenCount));
+    }
+
+    /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
+    public ModelRun Evaluate(RaggedBatch batch, string source) => evaluator.Run(batch, source);
+
+    public void Dispose()
+    {
+        begin.Dispose();
+        repeat.Dispose();
+        update.Dispose();
+        trainer.Dispose();
+        evaluator.Dispose();
+        arena.Dispose();
+        foreach (StorageBlock block in OwnBlocks)
+        {
+            block.Dispose();
+        }
+    }
+
+    private void Pass(IReadOnlyList<RaggedBatch> microBatches, string source)
+    {
+        foreach (RaggedBatch batch in microBatches)
+        {
+            UploadRandom(Inputs.DropoutRandom, seed, MicroBatchesTaken);
+            trainer.Run(batch, source);
+            MicroBatchesTaken++;
+        }
+    }
+
+    private void UploadScalars(long step, double learningRate, int microBatches)
+    {
+        scalars[StepScalars.LearningRate] = (float)learningRate;
+        scalars[StepScalars.BiasCorrection1] = (float)(1 - Math.Pow(optimizer.Beta1, step + 1));
+        scalars[StepScalars.BiasCorrection2] = (float)(1 - Math.Pow(optimizer.Beta2, step + 1));
+        scalars[StepScalars.LossScale] = 1f / microBatches;
+        scalars[StepScalars.MethodFactor] = (float)method.Factor(step, TotalSteps);
+        Inputs.Scalars.View<float>().Write(scalars);
+        UploadRandom(Inputs.NoiseRandom, method.NoiseSeed, step);
+    }
+
+    private void UploadRandom(Variable target, ulong key, long step)
+    {
+        random[RandomState.SeedLow] = (uint)key;
+        random[RandomState.SeedHigh] = (uint)(key >> 32);
+        random[RandomState.Step] = (uint)step;
+        target.View<uint>().Write(random);
+    }
+
+    private long ArenaBytes(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
+    {
+        long bytes = Math.Max(begin.ArenaBytes, Math.Max(repeat.ArenaBytes, update.ArenaBytes));
+        foreach (BatchShape shape in trainingShapes.Distinct())
+        {
+            bytes = Math.Max(bytes, trainer.ArenaBytes(shape));
+        }
+
+        foreach (BatchShape shape in evaluationShapes.Distinct())
+        {
+            bytes = Math.Max(bytes, evaluator.ArenaBytes(shape));
+        }
+
+        return bytes;
+    }
+
+    private GraphBuilder BuildBegin()
+    {
+        var graph = new GraphBuilder();
+        graph.Clear(Trainables.Gradients);
+        graph.Clear(lossSum);
+        method.OnStepBegin(graph);
+        return graph;
+    }
+
+    private GraphBuilder BuildRepeat()
+    {
+        var graph = new GraphBuilder();
+        if (method.RepeatsMicroBatches)
+        {
+            method.OnGradientsReady(graph);
+            graph.Clear(Trainables.Gradients);
+        }
+
+        return graph;
+    }
+
+    private GraphBuilder BuildUpdate()
+    {
+        var graph = new GraphBuilder();
+        if (!method.RepeatsMicroBatches)
+        {
+            method.OnGradientsReady(graph);
+        }
+
+        method.OnRestore(graph);
+        method.OnTransformGradients(graph);
+        Tensor clip = graph.GradientNorm(Trainables.Gradients, (float)optimizer.MaxGradNorm, gradientNorm);
+        method.OnBeforeUpdate(graph);
+        Update(graph, clip, 0, Trainables.DecayCount, optimizer.WeightDecay);
+        Update(graph, clip, Trainables.DecayCount, Trainables.Count - Trainables.DecayCount, 0);
+        method.OnAfterUpdate(graph);
+        return graph;
+    }
+
+    private void Update(GraphBuilder graph, Tensor clip, int first, int count, double weightDecay)
+    {
+        if (count == 0)
+        {
+            return;
+        }
+
+        graph.Add(
+            new AdamWOperator((float)optimizer.Beta1, (float)optimizer.Beta2, (float)optimizer.Epsilon, (float)weightDecay, learningRateRatio: 1f),
+            [Range(Trainables.ValueBlock), Range(Trainables.GradientBlock), Range(moments, firstMoment), Range(moments, secondMoment), graph.Read(Inputs.Scalars), clip]);
+
+        Tensor Range(StorageBlock block, Variable? origin = null) =>
+            graph.Read(block.Overlay($"{block.Owner}[{first}..{first + count}]", new Shape(count), origin ?? block.Variables[0], first));
+    }
+
+    /// <summary>A plan of one shape, bound again where the arena has moved.</summary>
+    private sealed class FixedPlan : IDisposable
+    {
+        private readonly Device device;
+        private readonly PlanLayout layout;
+        private Plan? plan;
+        private int generation;
+
+        public FixedPlan(Device device, GraphBuilder graph)
+        {
+            this.device = device;
+            FusionPass.Run(graph);
+            layout = Planner.Layout(device, graph);
+        }
+
+        public long ArenaBytes => layout.ArenaBytes;
+
+        public void Run(Arena arena, Profile? profile)
+        {
+            DeviceBuffer memory = arena.Require(layout.ArenaBytes);
+            if (plan is null || generation != arena.Generation)
+            {
+                plan?.Dispose();
+                plan = Plan.Create(device, layout, memory);
+                generation = arena.Generation;
+            }
+
+            if (profile is null)
+            {
+                plan.Replay();
+            }
+            else
+            {
+                plan.Replay(profile);
+            }
+        }
+
+        public void Dispose() => plan?.Dispose();
+    }
+}

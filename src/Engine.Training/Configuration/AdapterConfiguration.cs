@@ -1,0 +1,34 @@
+namespace Engine.Training.Configuration;
+
+/// <summary>The section <c>adapter</c>. A key that is absent is null here: its default is PEFT's, or what the folder in <c>init</c> says.</summary>
+public sealed record AdapterConfiguration
+{
+    [Key("Rank of the update.", Minimum = 1, Maximum = 1 << 16, Default = "8")]
+    public int? R { get; init; }
+
+    [Key("Scale of the update: it is multiplied by lora_alpha / r.", Minimum = 0, Above = true, Default = "8")]
+    public double? LoraAlpha { get; init; }
+
+    [Key("Dropout on the adapter's input.", Minimum = 0, Maximum = 1, Below = true, Default = "0")]
+    public double? LoraDropout { get; init; }
+
+    [Key("Linear layers that get an adapter: a list of module names or their ends, or one regular expression over full names, or all-linear.", Default = "as PEFT has it for the architecture")]
+    public ModulePattern? TargetModules { get; init; }
+
+    [Key("Modules left out although target_modules names them: a list or one regular expression.", Default = "none")]
+    public ModulePattern? ExcludeModules { get; init; }
+
+    [Key("Modules trained and saved in full beside the adapter.", Default = "the new head")]
+    public IReadOnlyList<string>? ModulesToSave { get; init; }
+
+    [Key("Scale by lora_alpha / sqrt(r) instead.", Default = "false")]
+    public bool? UseRslora { get; init; }
+
+    [Key("PEFT folder whose adapter is the start; the keys above are then read from it.", IsPath = true, Default = "a new adapter")]
+    public string? Init { get; init; }
+}
+
+/// <summary>Which modules are meant, in PEFT's two forms: a list of names or their ends, or one regular expression over full names.</summary>
+/// <param name="Names">The list; null where a pattern is given.</param>
+/// <param name="Pattern">The regular expression or <c>all-linear</c>; null where a list is given.</param>
+public sealed record ModulePattern(IReadOnlyList<string>? Names, string? Pattern);

@@ -1,0 +1,62 @@
+using Engine.Training.Data;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>The section <c>data</c>.</summary>
+public sealed record DataConfiguration
+{
+    [Key("Training data.", Required = true, IsPath = true)]
+    public required string Train { get; init; }
+
+    [Key("Validation data, in the same format.", IsPath = true, Default = "none")]
+    public string? Validation { get; init; }
+
+    [Key("How the files are written: tsv (tabs, no quoting, as GLUE), csv (quoting), jsonl (one JSON object per line), text (one text per line), prebatched (safetensors with input_ids.T, attention_mask.T, labels.T).")]
+    public DataFileFormat Format { get; init; } = DataFileFormat.Tsv;
+
+    [Key("tsv, csv: the first line names the columns.", Default = "true")]
+    public bool? Header { get; init; }
+
+    [Key("Column of the text: its name, or its number from 0.", Default = "none")]
+    public ColumnReference? Text { get; init; }
+
+    [Key("Column of the second text of a pair.", Default = "none")]
+    public ColumnReference? TextPair { get; init; }
+
+    [Key("Column of the label.", Default = "none")]
+    public ColumnReference? Label { get; init; }
+
+    [Key("Class names in the order of the model's outputs.", Default = "the model's where they fit, else those of the training data, sorted")]
+    public IReadOnlyList<string>? Labels { get; init; }
+
+    [Key("Read only the first rows of the training data, this many.", Minimum = 1, Default = "all")]
+    public int? Limit { get; init; }
+
+    [Key("The same for the validation data.", Minimum = 1, Default = "all")]
+    public int? ValidationLimit { get; init; }
+
+    [Key("masked-lm: every text starts a row of its own; false: texts are joined to rows of max_length.")]
+    public bool LineByLine { get; init; } = true;
+
+    [Key("masked-lm: chance of a token to be masked.", Minimum = 0, Above = true, Maximum = 1)]
+    public double MlmProbability { get; init; } = 0.15;
+
+    /// <summary>Reads the training rows.</summary>
+    /// <exception cref="DataFileException">The file cannot be used.</exception>
+    public ExampleSet ReadTrain() => ExampleReader.Read(Train, ReaderOptions(Limit));
+
+    /// <summary>Reads the validation rows; null without a file.</summary>
+    /// <exception cref="DataFileException">The file cannot be used.</exception>
+    public ExampleSet? ReadValidation() => Validation is null ? null : ExampleReader.Read(Validation, ReaderOptions(ValidationLimit));
+
+    /// <summary>How to read a file of this run's format and columns.</summary>
+    public ExampleReaderOptions ReaderOptions(int? limit = null) => new()
+    {
+        Format = Format,
+        Header = Header ?? true,
+        Text = Text,
+        TextPair = TextPair,
+        Label = Label,
+        Limit = limit,
+    };
+}

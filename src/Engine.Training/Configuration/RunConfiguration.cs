@@ -1,0 +1,143 @@
+using Engine.Optim.Schedules;
+using Engine.Training.Metrics;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>A training run as its YAML file describes it. Keys are named as in Transformers and PEFT where they have one.</summary>
+public sealed record RunConfiguration
+{
+    [Key("Folder of the pretrained model as Hugging Face saves it: config.json, model.safetensors, the tokenizer's files.", Required = true, IsPath = true)]
+    public required string Model { get; init; }
+
+    [Key("What to train for.")]
+    public TaskKind Task { get; init; } = TaskKind.SequenceClassification;
+
+    [Key("Folder the run is written to.", Required = true, IsPath = true)]
+    public required string Output { get; init; }
+
+    [Key("Training method: a name, or a map of `name` and the method's own parameters. `plain` is the optimizer alone.", Default = "plain")]
+    public MethodConfiguration? Method { get; init; }
+
+    [Key("LoRA adapter.", Default = "full fine-tuning")]
+    public AdapterConfiguration? Adapter { get; init; }
+
+    [Key("The data.", Required = true)]
+    public required DataConfiguration Data { get; init; }
+
+    [Key("Peak learning rate of AdamW.", Minimum = 0)]
+    public double LearningRate { get; init; } = 5e-5;
+
+    [Key("Decoupled weight decay of AdamW; biases and norm weights are left out of it.", Minimum = 0)]
+    public double WeightDecay { get; init; }
+
+    [Key("AdamW's decay of the mean of gradients.", Minimum = 0, Maximum = 1, Below = true)]
+    public double AdamBeta1 { get; init; } = 0.9;
+
+    [Key("AdamW's decay of the mean of squared gradients.", Minimum = 0, Maximum = 1, Below = true)]
+    public double AdamBeta2 { get; init; } = 0.999;
+
+    [Key("AdamW's addend to the denominator.", Minimum = 0)]
+    public double AdamEpsilon { get; init; } = 1e-8;
+
+    [Key("Gradients are scaled down to this norm over all trainable tensors; 0 turns that off.", Minimum = 0)]
+    public double MaxGradNorm { get; init; } = 1;
+
+    [Key("Passes over the training data; a fraction ends within an epoch.", Minimum = 0, Above = true)]
+    public double NumTrainEpochs { get; init; } = 3;
+
+    [Key("Optimizer steps of the run; it takes precedence over num_train_epochs. -1: not given.", Minimum = -1)]
+    public int MaxSteps { get; init; } = -1;
+
+    [Key("Texts per training batch.", Minimum = 1, Maximum = 1 << 20)]
+    public int PerDeviceTrainBatchSize { get; init; } = 8;
+
+    [Key("Texts per evaluation batch.", Minimum = 1, Maximum = 1 << 20)]
+    public int PerDeviceEvalBatchSize { get; init; } = 8;
+
+    [Key("Batches whose gradients are averaged for one optimizer step.", Minimum = 1, Maximum = 1 << 20)]
+    public int GradientAccumulationSteps { get; init; } = 1;
+
+    [Key("Batches hold texts of like length (drawn from large random windows); false: plain shuffling.")]
+    public bool GroupByLength { get; init; } = true;
+
+    [Key("How the learning rate changes over the run.")]
+    public ScheduleKind LrSchedulerType { get; init; } = ScheduleKind.Linear;
+
+    [Key("Further settings of the schedule.", Default = "Transformers' own")]
+    public ScheduleConfiguration? LrSchedulerKwargs { get; init; }
+
+    [Key("Steps over which the learning rate rises from 0.", Minimum = 0)]
+    public int WarmupSteps { get; init; }
+
+    [Key("The same as a share of all steps, rounded up; read where warmup_steps is 0.", Minimum = 0, Maximum = 1)]
+    public double WarmupRatio { get; init; }
+
+    [Key("Longest text in tokens, special tokens included; longer ones are cut.", Minimum = 3, Default = "the model's longest")]
+    public int? MaxLength { get; init; }
+
+    [Key("Seed of every random draw: new weights, shuffling, dropout, masking.", Minimum = 0)]
+    public ulong Seed { get; init; } = 42;
+
+    [Key("When to evaluate on data.validation.", Default = "epoch where there is validation data, else no")]
+    public IntervalStrategy? EvalStrategy { get; init; }
+
+    [Key("Optimizer steps between evaluations, for eval_strategy: steps.", Minimum = 1)]
+    public int? EvalSteps { get; init; }
+
+    [Key("When to write a checkpoint that --resume can continue from.")]
+    public IntervalStrategy SaveStrategy { get; init; } = IntervalStrategy.Steps;
+
+    [Key("Optimizer steps between checkpoints, for save_strategy: steps.", Minimum = 1)]
+    public int SaveSteps { get; init; } = 500;
+
+    [Key("Checkpoints kept; older ones are deleted, the best one is not.", Minimum = 1, Default = "all")]
+    public int? SaveTotalLimit { get; init; }
+
+    [Key("End with the weights of the best evaluation instead of the last ones.")]
+    public bool LoadBestModelAtEnd { get; init; }
+
+    [Key("Metric that decides which evaluation is best: loss, accuracy, f1, f1_macro, matthews; pearson, spearman, mse; perplexity.", Default = "accuracy, for regression pearson, for masked-lm loss")]
+    public string? MetricForBestModel { get; init; }
+
+    [Key("Whether a larger value of that metric is better.", Default = "by the metric")]
+    public bool? GreaterIsBetter { get; init; }
+
+    [Key("Stop after this many evaluations in a row without improvement.", Minimum = 1, Default = "never")]
+    public int? EarlyStoppingPatience { get; init; }
+
+    [Key("How much the metric must change to count as an improvement.", Minimum = 0)]
+    public double EarlyStoppingThreshold { get; init; }
+
+    [Key("Optimizer steps between progress lines where output is not a terminal.", Minimum = 1)]
+    public int LoggingSteps { get; init; } = 10;
+
+    /// <summary>Reads a run file.</summary>
+    /// <param name="path">The YAML file; paths in it are relative to its folder.</param>
+    /// <param name="overrides">Settings of the form <c>key.sub=value</c> (YAML values) that replace those of the file, under the same checks.</param>
+    /// <exception cref="Optim.ConfigurationException">Anything wrong in it: the message names file, line and key, and what was expected.</exception>
+    public static RunConfiguration Load(string path, IEnumerable<string>? overrides = null)
+    {
+        MapNode root = RunFileParser.Parse(path);
+        foreach (string setting in overrides ?? [])
+        {
+            RunFileOverrides.Apply(root, setting);
+        }
+
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        return RunRules.Resolve(new RunFileBinder(folder).Bind<RunConfiguration>(root, section: ""), root);
+    }
+
+    /// <summary>The configuration as YAML with every key and absolute paths; reading it gives the same configuration.</summary>
+    public string ToYaml() => RunFileWriter.Write(this);
+
+    /// <summary>The metric that decides which evaluation is best.</summary>
+    public string BestMetric => MetricForBestModel ?? TaskMetrics.DefaultBest(Task);
+
+    /// <summary>A tracker of the best evaluation with this run's metric, direction and patience.</summary>
+    public BestTracker CreateBestTracker() =>
+        new(BestMetric, GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(BestMetric), EarlyStoppingPatience, EarlyStoppingThreshold);
+
+    /// <summary>The learning rate of every step of a run of <paramref name="totalSteps"/>.</summary>
+    public LearningRateSchedule CreateSchedule(int totalSteps) => new(
+        LrSchedulerType, LearningRate, totalSteps, LearningRateSchedule.ResolveWarmup(WarmupSteps, WarmupRatio, totalSteps), LrSchedulerKwargs?.ToOptions());
+}

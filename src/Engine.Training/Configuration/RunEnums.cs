@@ -1,0 +1,35 @@
+using System.Runtime.Serialization;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>What the model is trained to do.</summary>
+public enum TaskKind
+{
+    /// <summary>One class per text or pair; cross-entropy.</summary>
+    [EnumMember(Value = "sequence-classification")]
+    SequenceClassification,
+
+    /// <summary>One number per text or pair; mean squared error.</summary>
+    [EnumMember(Value = "regression")]
+    Regression,
+
+    /// <summary>Naming masked tokens; cross-entropy per token.</summary>
+    [EnumMember(Value = "masked-lm")]
+    MaskedLanguageModel,
+}
+
+/// <summary>When something recurs during training.</summary>
+public enum IntervalStrategy
+{
+    /// <summary>Never.</summary>
+    [EnumMember(Value = "no")]
+    No,
+
+    /// <summary>Every so many optimizer steps.</summary>
+    [EnumMember(Value = "steps")]
+    Steps,
+
+    /// <summary>After every epoch.</summary>
+    [EnumMember(Value = "epoch")]
+    Epoch,
+}

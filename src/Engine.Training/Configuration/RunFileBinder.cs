@@ -1,0 +1,225 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.Serialization;
+using Engine.Optim;
+using Engine.Training.Data;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>Sets the properties of a section's record from a map, checking keys, types and bounds.</summary>
+/// <param name="folder">What paths are relative to.</param>
+internal sealed class RunFileBinder(string folder)
+{
+    /// <summary>Binds a section.</summary>
+    /// <param name="map">Its keys and values.</param>
+    /// <param name="section">Its dotted key with a dot behind it; empty for the whole file.</param>
+    /// <exception cref="ConfigurationException">An unknown or missing key, a wrong type, a value out of bounds.</exception>
+    public T Bind<T>(MapNode map, string section) => (T)Bind(typeof(T), map, section);
+
+    private object Bind(Type type, MapNode map, string section)
+    {
+        IReadOnlyList<RunFileKey> keys = RunFileKey.Of(type);
+        string[] names = [.. keys.Select(key => key.Name)];
+        foreach ((string name, ConfigNode node) in map.Items)
+        {
+            if (!names.Contains(name))
+            {
+                string place = section.Length == 0 ? "the run file" : section.TrimEnd('.');
+                string hint = NearestName.Find(name, names) is string nearest
+                    ? $"did you mean '{nearest}'?"
+                    : $"known are {string.Join(", ", names)}.";
+                throw new ConfigurationException($"{node.Location}: {place} has no key '{name}'; {hint}");
+            }
+        }
+
+        object record = Activator.CreateInstance(type)!;
+        foreach (RunFileKey key in keys)
+        {
+            if (map.Find(key.Name) is { } node)
+            {
+                key.Property.SetValue(record, Convert(key, node, section + key.Name));
+            }
+            else if (key.Definition.Required)
+            {
+                throw new ConfigurationException($"{map.Location}: the key '{section}{key.Name}' is missing. {key.Definition.Description}");
+            }
+        }
+
+        return record;
+    }
+
+    private object Convert(RunFileKey key, ConfigNode node, string name)
+    {
+        Type type = key.ValueType;
+        if (key.IsSection)
+        {
+            return node is MapNode map ? Bind(type, map, name + ".") : throw Wrong(node, name, "a map of keys to values");
+        }
+
+        if (type == typeof(MethodConfiguration))
+        {
+            return Method(node);
+        }
+
+        if (type == typeof(IReadOnlyList<string>))
+        {
+            return Strings(node, name);
+        }
+
+        if (type == typeof(ModulePattern))
+        {
+            return node is ListNode ? new ModulePattern(Strings(node, name), null) : new ModulePattern(null, Scalar(node, name, "a list of names or a regular expression").Text);
+        }
+
+        if (type.IsEnum)
+        {
+            return EnumValue(type, Scalar(node, name, "a word"), name);
+        }
+
+        if (type == typeof(string))
+        {
+            string text = Scalar(node, name, key.Definition.IsPath ? "a path" : "a text").Text;
+            return key.Definition.IsPath ? FullPath(node, name, text) : text;
+        }
+
+        if (type == typeof(ColumnReference))
+        {
+            return Column(Scalar(node, name, "a column's name or number"), name);
+        }
+
+        if (type == typeof(bool))
+        {
+            return Scalar(node, name, "true or false").Value is bool flag ? flag : throw Wrong(node, name, "true or false");
+        }
+
+        return Number(key, Scalar(node, name, "a number"), name);
+    }
+
+    private static object Number(RunFileKey key, ScalarNode node, string name)
+    {
+        object value = node.Value;
+        bool isWhole = key.ValueType != typeof(double);
+        if (value is not (long or ulong or double) || (isWhole && value is double))
+        {
+            throw Wrong(node, name, isWhole ? "a whole number" : "a number");
+        }
+
+        if (key.ValueType == typeof(ulong))
+        {
+            return value is long small ? (small >= 0 ? (ulong)small : throw Wrong(node, name, "a whole number of at least 0")) : value;
+        }
+
+        KeyAttribute bounds = key.Definition;
+        double number = System.Convert.ToDouble(value, CultureInfo.InvariantCulture);
+        double maximum = isWhole ? Math.Min(bounds.Maximum, int.MaxValue) : bounds.Maximum;
+        bool tooSmall = number < bounds.Minimum || (bounds.Above && number == bounds.Minimum);
+        bool tooLarge = number > maximum || (bounds.Below && number == maximum);
+        if (!double.IsFinite(number) || tooSmall || tooLarge)
+        {
+            throw Wrong(node, name, Bounds(bounds, isWhole));
+        }
+
+        return isWhole ? (object)(int)number : number;
+    }
+
+    /// <summary>The numbers a key takes, in words.</summary>
+    internal static string Bounds(KeyAttribute bounds, bool isWhole)
+    {
+        List<string> parts = [];
+        if (double.IsFinite(bounds.Minimum))
+        {
+            parts.Add(FormattableString.Invariant($"{(bounds.Above ? "above" : "of at least")} {bounds.Minimum}"));
+        }
+
+        if (double.IsFinite(bounds.Maximum))
+        {
+            parts.Add(FormattableString.Invariant($"{(bounds.Below ? "below" : "of at most")} {bounds.Maximum}"));
+        }
+
+        string kind = isWhole ? "a whole number" : "a finite number";
+        return parts.Count == 0 ? kind : $"{kind} {string.Join(" and ", parts)}";
+    }
+
+    private static object EnumValue(Type type, ScalarNode node, string name)
+    {
+        Dictionary<string, object> values = [];
+        foreach (FieldInfo field in type.GetFields(BindingFlags.Public | BindingFlags.Static))
+        {
+            values[field.GetCustomAttribute<EnumMemberAttribute>()!.Value!] = field.GetValue(null)!;
+        }
+
+        // YAML 1.1 writers turn "no" into false.
+        string text = node is { IsPlain: true, Value: false } && values.ContainsKey("no") ? "no" : node.Text;
+        return values.TryGetValue(text, out object? value)
+            ? value
+            : throw new ConfigurationException($"{node.Location}: {name} is '{node.Text}'; {NearestName.Hint(text, values.Keys)}.");
+    }
+
+    private static ColumnReference Column(ScalarNode node, string name) => node.Value switch
+    {
+        long and >= 0 and <= int.MaxValue and var index => ColumnReference.ByIndex((int)index),
+        long or ulong => throw Wrong(node, name, "a column number from 0"),
+        _ when node.Text.Length == 0 => throw Wrong(node, name, "a column's name or number"),
+        _ => ColumnReference.ByName(node.Text),
+    };
+
+    private static MethodConfiguration Method(ConfigNode node)
+    {
+        if (node is ScalarNode shorthand)
+        {
+            return new MethodConfiguration(shorthand.Text, []);
+        }
+
+        if (node is not MapNode map)
+        {
+            throw Wrong(node, "method", "a name, or a map with `name` and the method's parameters");
+        }
+
+        if (map.Find("name") is not { } nameNode)
+        {
+            throw new ConfigurationException($"{map.Location}: the key 'method.name' is missing; it says which training method.");
+        }
+
+        List<MethodParameter> parameters = [];
+        foreach ((string key, ConfigNode value) in map.Items)
+        {
+            if (key != "name" && value is not ScalarNode { IsNull: true })
+            {
+                parameters.Add(new MethodParameter(key, Scalar(value, $"method.{key}", "a single value").Value, value.Location));
+            }
+        }
+
+        return new MethodConfiguration(Scalar(nameNode, "method.name", "a name").Text, parameters);
+    }
+
+    private static IReadOnlyList<string> Strings(ConfigNode node, string name)
+    {
+        ListNode list = node as ListNode ?? throw Wrong(node, name, "a list, such as [one, two]");
+        return list.Items.Count > 0
+            ? [.. list.Items.Select(item => Scalar(item, name, "a list of single values").Text)]
+            : throw Wrong(node, name, "a list with at least one entry");
+    }
+
+    private string FullPath(ConfigNode node, string name, string text)
+    {
+        if (text.Length == 0 || text.Contains('\0'))
+        {
+            throw Wrong(node, name, "a path");
+        }
+
+        return Path.GetFullPath(text, folder);
+    }
+
+    private static ScalarNode Scalar(ConfigNode node, string name, string expected) => node as ScalarNode ?? throw Wrong(node, name, expected);
+
+    private static ConfigurationException Wrong(ConfigNode node, string name, string expected)
+    {
+        string given = node switch
+        {
+            ScalarNode scalar => $"'{scalar.Text}'",
+            ListNode => "a list",
+            _ => "a map",
+        };
+        return new ConfigurationException($"{node.Location}: {name} is {given}; expected {expected}.");
+    }
+}

@@ -1,0 +1,125 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.Serialization;
+using System.Text.RegularExpressions;
+using Engine.Training.Data;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>Writes a configuration as YAML, every key that has a value.</summary>
+internal static partial class RunFileWriter
+{
+    public static string Write(RunConfiguration run)
+    {
+        StringWriter text = new(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        Emitter emitter = new(text);
+        emitter.Emit(new StreamStart());
+        emitter.Emit(new DocumentStart(version: null, tags: null, isImplicit: true));
+        Section(emitter, run);
+        emitter.Emit(new DocumentEnd(isImplicit: true));
+        emitter.Emit(new StreamEnd());
+        return text.ToString();
+    }
+
+    /// <summary>A scalar as YAML writes it, for the reference page too.</summary>
+    public static string ScalarText(object value) => value switch
+    {
+        bool flag => flag ? "true" : "false",
+        Enum member => member.GetType().GetField(member.ToString())!.GetCustomAttribute<EnumMemberAttribute>()!.Value!,
+        ColumnReference column => column.Name ?? column.Index.ToString(CultureInfo.InvariantCulture),
+        double number => number.ToString("R", CultureInfo.InvariantCulture).ToLowerInvariant(),
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        _ => (string)value,
+    };
+
+    private static void Section(Emitter emitter, object record)
+    {
+        emitter.Emit(new MappingStart());
+        foreach (RunFileKey key in RunFileKey.Of(record.GetType()))
+        {
+            if (key.Property.GetValue(record) is { } value)
+            {
+                Text(emitter, key.Name);
+                Value(emitter, key, value);
+            }
+        }
+
+        emitter.Emit(new MappingEnd());
+    }
+
+    private static void Value(Emitter emitter, RunFileKey key, object value)
+    {
+        switch (value)
+        {
+            case MethodConfiguration method:
+                Method(emitter, method);
+                break;
+            case ModulePattern { Pattern: string pattern }:
+                Text(emitter, pattern);
+                break;
+            case ModulePattern { Names: IReadOnlyList<string> names }:
+                List(emitter, names);
+                break;
+            case IReadOnlyList<string> names:
+                List(emitter, names);
+                break;
+            case var _ when key.IsSection:
+                Section(emitter, value);
+                break;
+            default:
+                Scalar(emitter, value);
+                break;
+        }
+    }
+
+    private static void Method(Emitter emitter, MethodConfiguration method)
+    {
+        emitter.Emit(new MappingStart());
+        Text(emitter, "name");
+        Text(emitter, method.Name);
+        foreach (Optim.MethodParameter parameter in method.Given)
+        {
+            Text(emitter, parameter.Name);
+            Scalar(emitter, parameter.Value);
+        }
+
+        emitter.Emit(new MappingEnd());
+    }
+
+    private static void List(Emitter emitter, IReadOnlyList<string> items)
+    {
+        emitter.Emit(new SequenceStart(AnchorName.Empty, TagName.Empty, isImplicit: true, SequenceStyle.Flow));
+        foreach (string item in items)
+        {
+            Text(emitter, item);
+        }
+
+        emitter.Emit(new SequenceEnd());
+    }
+
+    private static void Scalar(Emitter emitter, object value)
+    {
+        if (value is string or ColumnReference { Name: not null })
+        {
+            Text(emitter, ScalarText(value));
+        }
+        else
+        {
+            emitter.Emit(new Scalar(ScalarText(value)));
+        }
+    }
+
+    /// <summary>Text that could be read as a number, a truth value or YAML syntax is quoted.</summary>
+    private static void Text(Emitter emitter, string text) => emitter.Emit(new Scalar(
+        AnchorName.Empty,
+        TagName.Empty,
+        text,
+        PlainText().IsMatch(text) && new ScalarNode(text, IsPlain: true, "") is { IsNull: false, Value: string } ? ScalarStyle.Plain : ScalarStyle.DoubleQuoted,
+        isPlainImplicit: true,
+        isQuotedImplicit: true));
+
+    [GeneratedRegex(@"\A[A-Za-z_/][A-Za-z0-9_./-]*\z")]
+    private static partial Regex PlainText();
+}

@@ -1,0 +1,100 @@
+using Engine.Optim;
+using Engine.Training.Data;
+using Engine.Training.Metrics;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>Checks that no single key can make, and the defaults that depend on other keys.</summary>
+internal static class RunRules
+{
+    /// <exception cref="ConfigurationException">Keys that contradict each other, or one that would not be read.</exception>
+    public static RunConfiguration Resolve(RunConfiguration run, MapNode file)
+    {
+        CheckColumns(run, file);
+        CheckEvaluation(run, file);
+        CheckMethod(run, file);
+        CheckLength(run, file);
+        string best = BestMetric(run, file);
+        return run with
+        {
+            // Prebatched data is one epoch; saying so keeps the written configuration readable.
+            NumTrainEpochs = run.Data.Format == DataFileFormat.Prebatched ? 1 : run.NumTrainEpochs,
+            Method = run.Method is { Name: MethodConfiguration.Plain } ? null : run.Method,
+            EvalStrategy = run.EvalStrategy ?? (run.Data.Validation is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
+            MetricForBestModel = best,
+            GreaterIsBetter = run.GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(best),
+        };
+    }
+
+    private static void CheckColumns(RunConfiguration run, MapNode file)
+    {
+        DataConfiguration data = run.Data;
+        bool isTable = data.Format is DataFileFormat.Tsv or DataFileFormat.Csv;
+        bool hasColumns = isTable || data.Format == DataFileFormat.JsonLines;
+        bool isMasked = run.Task == TaskKind.MaskedLanguageModel;
+
+        RefuseIf(data.Header is not null && !isTable, file, "data.header", "only tsv and csv have a header; leave it out.");
+        foreach ((string key, ColumnReference? column) in new[] { ("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label) })
+        {
+            RefuseIf(column is not null && !hasColumns, file, key, "this format has no columns; leave it out.");
+            RefuseIf(column is { Name: null } && !isTable, file, key, "JSON Lines have no column numbers; give the property's name.");
+            RefuseIf(column is { Name: not null } && data.Header == false, file, key, "with header: false columns have no names; give the number, counted from 0.");
+        }
+
+        RefuseIf(hasColumns && data.Text is null, file, "data", "the key 'data.text' is missing; it names the column of the text.");
+        RefuseIf(hasColumns && !isMasked && data.Label is null, file, "data", "the key 'data.label' is missing; it names the column of the label.");
+        RefuseIf(isMasked && data.Label is not null, file, "data.label", "masked-lm makes its own labels; leave it out.");
+        RefuseIf(isMasked && data.TextPair is not null, file, "data.text_pair", "masked-lm reads single texts; leave it out.");
+        RefuseIf(!isMasked && data.Format == DataFileFormat.Text, file, "data.format", "text has no labels; it is read for task: masked-lm only.");
+        RefuseIf(run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels", "only sequence-classification has named classes; leave it out.");
+        RefuseIf(data.Validation is null && data.ValidationLimit is not null, file, "data.validation_limit", "there is no data.validation to limit.");
+        RefuseIf(data.Format == DataFileFormat.Prebatched && (data.Limit ?? data.ValidationLimit) is not null, file, data.Limit is null ? "data.validation_limit" : "data.limit", "prebatched files are read whole; leave it out, or set max_steps.");
+    }
+
+    private static void CheckEvaluation(RunConfiguration run, MapNode file)
+    {
+        bool evaluates = run.Data.Validation is not null && run.EvalStrategy != IntervalStrategy.No;
+        RefuseIf(run.EvalStrategy is IntervalStrategy.Steps or IntervalStrategy.Epoch && run.Data.Validation is null, file, "eval_strategy", "there is no data.validation to evaluate on.");
+        RefuseIf(run.EvalStrategy == IntervalStrategy.Steps && run.EvalSteps is null, file, "eval_strategy", "eval_steps says how many steps lie between evaluations; it is missing.");
+        RefuseIf(run.EvalSteps is not null && run.EvalStrategy != IntervalStrategy.Steps, file, "eval_steps", "it is read with eval_strategy: steps only.");
+        RefuseIf(run.LoadBestModelAtEnd && !evaluates, file, "load_best_model_at_end", "the best model is found by evaluating: set data.validation and eval_strategy.");
+        RefuseIf(run.EarlyStoppingPatience is not null && !evaluates, file, "early_stopping_patience", "early stopping goes by evaluations: set data.validation and eval_strategy.");
+    }
+
+    private static void CheckMethod(RunConfiguration run, MapNode file) => RefuseIf(
+        run.Method is { Name: MethodConfiguration.Plain, Given.Count: > 0 }, file, "method", "plain is the optimizer alone and has no parameters.");
+
+    private static void CheckLength(RunConfiguration run, MapNode file)
+    {
+        RefuseIf(run.MaxSteps == 0, file, "max_steps", "0 steps train nothing; expected at least 1, or -1 for num_train_epochs.");
+        RefuseIf(
+            run.Data.Format == DataFileFormat.Prebatched && run.MaxSteps < 0 && file.Find("num_train_epochs") is not null && run.NumTrainEpochs != 1,
+            file, "num_train_epochs", "prebatched data is used once, in its order; leave it out or set max_steps.");
+        RefuseIf(
+            run.LrSchedulerType == Optim.Schedules.ScheduleKind.Polynomial && (run.LrSchedulerKwargs ?? new()).LrEnd >= run.LearningRate,
+            file, "lr_scheduler_type", "polynomial ends at lr_scheduler_kwargs.lr_end (1e-7 unless given), which must be below learning_rate.");
+    }
+
+    private static string BestMetric(RunConfiguration run, MapNode file)
+    {
+        if (run.MetricForBestModel is not string given)
+        {
+            return TaskMetrics.DefaultBest(run.Task);
+        }
+
+        // Transformers takes both forms.
+        string metric = given.StartsWith("eval_", StringComparison.Ordinal) ? given["eval_".Length..] : given;
+        IReadOnlyList<string> known = TaskMetrics.Names(run.Task);
+        return known.Contains(metric)
+            ? metric
+            : throw new ConfigurationException($"{file.Where("metric_for_best_model")}: metric_for_best_model is '{given}'; {NearestName.Hint(metric, [.. known])}.");
+    }
+
+    private static void RefuseIf(bool wrong, MapNode file, string key, string problem)
+    {
+        if (wrong)
+        {
+            throw new ConfigurationException($"{file.Where(key)}: {key}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+using Engine.Optim.Schedules;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>The section <c>lr_scheduler_kwargs</c>.</summary>
+public sealed record ScheduleConfiguration
+{
+    [Key("Waves of cosine or restarts of cosine_with_restarts.", Minimum = 0, Above = true, Default = "0.5 waves, 1 restart")]
+    public double? NumCycles { get; init; }
+
+    [Key("Exponent of polynomial.", Minimum = 0, Above = true)]
+    public double Power { get; init; } = 1;
+
+    [Key("Learning rate that polynomial ends at.", Minimum = 0)]
+    public double LrEnd { get; init; } = 1e-7;
+
+    [Key("Time scale of inverse_sqrt in steps.", Minimum = 0, Above = true, Default = "the warm-up's steps, or 10000")]
+    public double? Timescale { get; init; }
+
+    /// <summary>The same for <see cref="LearningRateSchedule"/>.</summary>
+    public ScheduleOptions ToOptions() => new() { NumCycles = NumCycles, Power = Power, LrEnd = LrEnd, Timescale = Timescale };
+}

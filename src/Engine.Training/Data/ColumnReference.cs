@@ -1,0 +1,26 @@
+using System.Globalization;
+
+namespace Engine.Training.Data;
+
+/// <summary>A column of a table, by its header name or by its number from 0; of JSON Lines, a property name.</summary>
+public readonly record struct ColumnReference
+{
+    private ColumnReference(string? name, int index)
+    {
+        Name = name;
+        Index = index;
+    }
+
+    /// <summary>The header name; null for a column given by number.</summary>
+    public string? Name { get; }
+
+    /// <summary>The column's number from 0, where there is no name.</summary>
+    public int Index { get; }
+
+    public static ColumnReference ByName(string name) => new(name, -1);
+
+    public static ColumnReference ByIndex(int index) => new(null, index);
+
+    /// <summary>'name' or its number.</summary>
+    public override string ToString() => Name is null ? Index.ToString(CultureInfo.InvariantCulture) : $"'{Name}'";
+}

@@ -1,0 +1,124 @@
+using Engine.Devices;
+using Engine.Optim;
+
+namespace Engine.Training.Data;
+
+/// <summary>Where a run stands in its data: the next batch to draw.</summary>
+/// <param name="Epoch">Epoch, from 0.</param>
+/// <param name="BatchIndex">Batch in the epoch, from 0.</param>
+public readonly record struct SamplerState(int Epoch, int BatchIndex);
+
+/// <summary>
+/// Shuffled batches for training. Each epoch is a fresh random order, cut into windows of many batches; a window is sorted by length and
+/// cut into batches, and all batches are shuffled. So a batch holds texts of like length, while which texts meet and when stays random.
+/// The order depends on (seed, epoch) alone, so a resumed run draws what the uninterrupted one would have drawn.
+/// The examples that do not fill a batch, a random few, come last in their epoch.
+/// </summary>
+public sealed class LengthBucketedSampler
+{
+    /// <summary>Batches per window, unless told otherwise.</summary>
+    public const int DefaultWindow = 64;
+
+    private readonly IReadOnlyList<int> _lengths;
+    private readonly int _batchSize;
+    private readonly ulong _seed;
+    private readonly int _window;
+    private (int Epoch, int[][] Batches)? _current;
+
+    /// <param name="lengths">Tokens of each example.</param>
+    /// <param name="batchSize">Examples per batch.</param>
+    /// <param name="seed">Key of the random order.</param>
+    /// <param name="windowBatches">Batches per window; 1 is plain shuffling.</param>
+    public LengthBucketedSampler(IReadOnlyList<int> lengths, int batchSize, ulong seed, int windowBatches = DefaultWindow)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(lengths.Count);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowBatches);
+        _lengths = lengths;
+        _batchSize = batchSize;
+        _seed = seed;
+        _window = checked(windowBatches * batchSize);
+    }
+
+    /// <summary>Batches of an epoch, the last and partial one included.</summary>
+    public int BatchesPerEpoch => (_lengths.Count + _batchSize - 1) / _batchSize;
+
+    /// <summary>The next batch. Setting it resumes a run.</summary>
+    public SamplerState State { get; set; }
+
+    /// <summary>Example indices of the next batch.</summary>
+    public int[] Next()
+    {
+        (int epoch, int index) = State;
+        if (index < 0 || index >= BatchesPerEpoch)
+        {
+            throw new InvalidOperationException($"The state names batch {index} of an epoch of {BatchesPerEpoch}: it belongs to other data or another batch size.");
+        }
+
+        State = index + 1 < BatchesPerEpoch ? new SamplerState(epoch, index + 1) : new SamplerState(epoch + 1, 0);
+        return Batches(epoch)[index];
+    }
+
+    /// <summary>All batches of one epoch.</summary>
+    public IReadOnlyList<int[]> Batches(int epoch)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(epoch);
+        if (_current is not { } current || current.Epoch != epoch)
+        {
+            _current = current = (epoch, Draw((uint)epoch));
+        }
+
+        return current.Batches;
+    }
+
+    private int[][] Draw(uint epoch)
+    {
+        int[] order = new PhiloxGenerator(_seed, RandomStream.Shuffle, epoch).Permutation(_lengths.Count);
+        int whole = order.Length / _batchSize;
+        int[][] sorted = new int[whole][];
+        for (int start = 0; start < whole * _batchSize; start += _window)
+        {
+            int[] window = order[start..Math.Min(start + _window, whole * _batchSize)];
+            if (_window > _batchSize)
+            {
+                window = [.. window.OrderBy(index => _lengths[index])];
+            }
+
+            window.Chunk(_batchSize).ToArray().CopyTo(sorted, start / _batchSize);
+        }
+
+        List<int[]> batches = new(BatchesPerEpoch);
+        foreach (int index in new PhiloxGenerator(_seed, RandomStream.BatchOrder, epoch).Permutation(whole))
+        {
+            batches.Add(sorted[index]);
+        }
+
+        if (whole * _batchSize < order.Length)
+        {
+            batches.Add(order[(whole * _batchSize)..]);
+        }
+
+        return [.. batches];
+    }
+}
+
+/// <summary>Every example once, for evaluation and prediction.</summary>
+public static class SequentialBatches
+{
+    /// <summary>
+    /// Batches by falling length, so that the largest comes first and a batch's rows are of like length. The indices are
+    /// those of the file: whoever writes predictions stores each at its own index.
+    /// </summary>
+    public static IReadOnlyList<int[]> ByLength(IReadOnlyList<int> lengths, int batchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        return [.. Enumerable.Range(0, lengths.Count).OrderByDescending(index => lengths[index]).Chunk(batchSize)];
+    }
+
+    /// <summary>Batches in the file's order.</summary>
+    public static IReadOnlyList<int[]> InOrder(int count, int batchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        return [.. Enumerable.Range(0, count).Chunk(batchSize)];
+    }
+}

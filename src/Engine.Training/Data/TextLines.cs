@@ -1,0 +1,87 @@
+using Engine.Model.Batching;
+using System.Text;
+
+namespace Engine.Training.Data;
+
+/// <summary>
+/// Lines of a UTF-8 file with their numbers. A line ends at LF or CR LF and nowhere else, so a stray carriage return stays inside its text;
+/// a byte-order mark is dropped. UTF-16 with its byte-order mark is read too.
+/// </summary>
+internal static class TextLines
+{
+    private const int LongestLine = 16 * 1024 * 1024;
+
+    /// <exception cref="DataFileException">A missing file, bytes that are not UTF-8, or a line beyond 16 Mi characters.</exception>
+    public static IEnumerable<(int Line, string Text)> Read(string path)
+    {
+        using StreamReader reader = Open(path);
+        char[] buffer = new char[64 * 1024];
+        StringBuilder text = new();
+        int line = 1;
+        int read;
+        while ((read = Fill(reader, buffer, path, line)) > 0)
+        {
+            int start = 0;
+            while (start < read)
+            {
+                int end = Array.IndexOf(buffer, '\n', start, read - start);
+                text.Append(buffer, start, (end < 0 ? read : end) - start);
+                if (text.Length > LongestLine)
+                {
+                    throw new DataFileException(path, line, $"the line has more than {LongestLine} characters; is this a text file?");
+                }
+
+                if (end < 0)
+                {
+                    break;
+                }
+
+                yield return (line, Take(text));
+                line++;
+                start = end + 1;
+            }
+        }
+
+        if (text.Length > 0)
+        {
+            yield return (line, Take(text));
+        }
+    }
+
+    /// <summary>Opens a text file for reading; bytes that are not UTF-8 are errors, not replacement characters.</summary>
+    public static StreamReader Open(string path)
+    {
+        try
+        {
+            return new StreamReader(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: true);
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new DataFileException(path, "the file does not exist.", error);
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new DataFileException(path, Directory.Exists(path) ? "this is a folder; a file was expected." : "the file may not be read by this user.", error);
+        }
+    }
+
+    private static int Fill(StreamReader reader, char[] buffer, string path, int line)
+    {
+        try
+        {
+            return reader.Read(buffer);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new DataFileException(path, line, "from this line on there are bytes that are not UTF-8; convert the file to UTF-8.", error);
+        }
+    }
+
+    private static string Take(StringBuilder text)
+    {
+        int length = text.Length > 0 && text[^1] == '\r' ? text.Length - 1 : text.Length;
+        string line = text.ToString(0, length);
+        text.Clear();
+        return line;
+    }
+}

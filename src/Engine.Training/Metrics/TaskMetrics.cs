@@ -1,0 +1,79 @@
+using Engine.Training.Configuration;
+
+namespace Engine.Training.Metrics;
+
+/// <summary>The metrics each task reports, in the order they are printed.</summary>
+public static class TaskMetrics
+{
+    /// <summary>The mean loss, which every task reports.</summary>
+    public const string Loss = "loss";
+
+    /// <summary>Names of what a task reports; f1 is that of class 1 and there only where the classes are two.</summary>
+    /// <param name="classes">Classes of the task; null where they are not known yet (then every name the task may report).</param>
+    public static IReadOnlyList<string> Names(TaskKind task, int? classes = null) => task switch
+    {
+        TaskKind.SequenceClassification when classes is null or 2 => [Loss, "accuracy", "f1", "f1_macro", "matthews"],
+        TaskKind.SequenceClassification => [Loss, "accuracy", "f1_macro", "matthews"],
+        TaskKind.Regression => [Loss, "pearson", "spearman", "mse"],
+        _ => [Loss, "perplexity"],
+    };
+
+    /// <summary>The metric that picks the best checkpoint unless the run file names another.</summary>
+    public static string DefaultBest(TaskKind task) => task switch
+    {
+        TaskKind.SequenceClassification => "accuracy",
+        TaskKind.Regression => "pearson",
+        _ => Loss,
+    };
+
+    /// <summary>Whether a larger value of this metric is the better one.</summary>
+    public static bool GreaterIsBetter(string metric) => metric is not (Loss or "mse" or "perplexity");
+
+    /// <summary>Metrics of a classification task.</summary>
+    /// <param name="labels">[rows] Class indices.</param>
+    /// <param name="logits">[rows, classes]</param>
+    /// <param name="loss">Mean loss over the rows.</param>
+    /// <exception cref="ArithmeticException">A logit that is not a number.</exception>
+    public static IReadOnlyDictionary<string, double> Classification(ReadOnlySpan<int> labels, ReadOnlySpan<float> logits, int classes, double loss)
+    {
+        int[] predictions = ClassificationMetrics.Argmax(logits, classes);
+        OrderedDictionary<string, double> metrics = new() { [Loss] = loss, ["accuracy"] = ClassificationMetrics.Accuracy(labels, predictions) };
+        if (classes == 2)
+        {
+            metrics["f1"] = ClassificationMetrics.F1(labels, predictions);
+        }
+
+        metrics["f1_macro"] = ClassificationMetrics.MacroF1(labels, predictions);
+        metrics["matthews"] = ClassificationMetrics.Matthews(labels, predictions);
+        return metrics;
+    }
+
+    /// <summary>Metrics of a regression task; a correlation is NaN where the predictions are all equal.</summary>
+    public static IReadOnlyDictionary<string, double> Regression(ReadOnlySpan<float> targets, ReadOnlySpan<float> predictions, double loss)
+    {
+        double[] expected = ToDouble(targets);
+        double[] actual = ToDouble(predictions);
+        return new OrderedDictionary<string, double>
+        {
+            [Loss] = loss,
+            ["pearson"] = RegressionMetrics.Pearson(expected, actual),
+            ["spearman"] = RegressionMetrics.Spearman(expected, actual),
+            ["mse"] = RegressionMetrics.MeanSquaredError(expected, actual),
+        };
+    }
+
+    /// <summary>Metrics of a language-modelling task; perplexity is the exponential of the mean loss per token.</summary>
+    public static IReadOnlyDictionary<string, double> LanguageModel(double loss) =>
+        new OrderedDictionary<string, double> { [Loss] = loss, ["perplexity"] = Math.Exp(loss) };
+
+    private static double[] ToDouble(ReadOnlySpan<float> values)
+    {
+        double[] wide = new double[values.Length];
+        for (int i = 0; i < wide.Length; i++)
+        {
+            wide[i] = values[i];
+        }
+
+        return wide;
+    }
+}

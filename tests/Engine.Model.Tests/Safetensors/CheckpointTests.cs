@@ -1,0 +1,94 @@
+using Engine.Model.Files;
+using Engine.Model.Safetensors;
+
+namespace Engine.Tests.Safetensors;
+
+public sealed class CheckpointTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [SharedFact]
+    public void A_sharded_checkpoint_of_Transformers_opens_as_one()
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(SharedFiles.Path("goldens/models/llama"));
+
+        Assert.Equal(4, checkpoint.Files.Count);
+        Assert.Equal(443648, checkpoint.TotalBytes);
+        Assert.Equal([288L, 64L], checkpoint["lm_head.weight"].Shape);
+        Assert.All(checkpoint.Tensors, tensor => Assert.Equal(tensor.ElementCount, tensor.ToFloat32().LongLength));
+    }
+
+    [SharedFact]
+    public void Integer_buffers_beside_the_weights_are_tolerated()
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(SharedFiles.Path("data/models/all-MiniLM-L6-v2"));
+
+        Assert.Equal(Enumerable.Range(0, 512), checkpoint["embeddings.position_ids"].ToInt32());
+        Assert.Equal([30522L, 384L], checkpoint["embeddings.word_embeddings.weight"].Shape);
+    }
+
+    [Fact]
+    public void A_tensor_named_in_the_index_must_be_in_its_shard()
+    {
+        Shard("a.safetensors", "x");
+        Shard("b.safetensors", "y");
+
+        Assert.Contains("tensor 'y' should be in a.safetensors, but it is in b.safetensors", Refused("""{"weight_map":{"x":"a.safetensors","y":"a.safetensors","z":"b.safetensors"}}"""));
+        Assert.Contains("tensor 'z' should be in b.safetensors, but no shard holds it", Refused("""{"weight_map":{"x":"a.safetensors","y":"b.safetensors","z":"b.safetensors"}}"""));
+        Assert.Contains("names the shard c.safetensors, which is not in the folder", Refused("""{"weight_map":{"x":"c.safetensors"}}"""));
+    }
+
+    [Fact]
+    public void A_tensor_in_two_shards_is_refused()
+    {
+        Shard("a.safetensors", "x");
+        Shard("b.safetensors", "x");
+
+        Assert.Contains("tensor 'x' is also in a.safetensors", Refused("""{"weight_map":{"x":"a.safetensors","y":"b.safetensors"}}"""));
+    }
+
+    [Theory]
+    [InlineData("../a.safetensors")]
+    [InlineData("sub/a.safetensors")]
+    [InlineData("sub\\\\a.safetensors")]
+    [InlineData("/etc/a.safetensors")]
+    [InlineData("C:a.safetensors")]
+    [InlineData(".safetensors")]
+    [InlineData("a..safetensors")]
+    [InlineData("a.bin")]
+    public void Shard_names_that_are_no_plain_names_are_refused(string shard)
+    {
+        Assert.Contains("the plain name of a .safetensors file", Refused("{\"weight_map\":{\"x\":\"" + shard + "\"}}"));
+    }
+
+    [Theory]
+    [InlineData("{}", "'weight_map' is missing")]
+    [InlineData("""{"weight_map":{"x":1}}""", "'x' is no string")]
+    [InlineData("""{"weight_map":{"x":"a.safetensors","x":"b.safetensors"}}""", "uplicate property 'x'")]
+    [InlineData("[]", "a JSON object was expected")]
+    [InlineData("{", "not the JSON expected")]
+    public void A_damaged_index_is_refused(string index, string expected)
+    {
+        Assert.Contains(expected, Refused(index));
+    }
+
+    [Fact]
+    public void A_folder_without_weights_says_what_it_looked_for()
+    {
+        Assert.Contains("neither model.safetensors nor", Assert.Throws<ModelFileException>(() => Checkpoint.Open(_folder.Root)).Message);
+        File.WriteAllText(_folder.File("pytorch_model.bin"), "");
+        Assert.Contains("Python pickle", Assert.Throws<ModelFileException>(() => Checkpoint.Open(_folder.Root)).Message);
+        Assert.Contains("no such file or folder", Assert.Throws<ModelFileException>(() => Checkpoint.Open(_folder.File("none"))).Message);
+    }
+
+    private string Refused(string index)
+    {
+        File.WriteAllText(_folder.File(Checkpoint.IndexFileName), index);
+        ModelFileException exception = Assert.Throws<ModelFileException>(() => Checkpoint.Open(_folder.Root));
+        return exception.Message;
+    }
+
+    private void Shard(string file, string tensor) => new SafetensorsWriter().Add(tensor, [1], new[] { 1f }).Write(_folder.File(file));
+}
