@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Engine.Devices.Kernels;
 
 namespace Engine.Devices.Cpu;
 
@@ -10,6 +11,12 @@ public sealed record CpuOptions
 
     /// <summary>Use the vectorised host form of operators; off, every kernel runs in the managed executor, as tests want it.</summary>
     public bool HostVectors { get; init; } = true;
+
+    /// <summary>
+    /// The sanitizer: fresh buffers, shared and local memory are filled with a pattern, and a kernel that reads the pattern
+    /// fails. For tests; the managed executor runs several times slower.
+    /// </summary>
+    public bool CheckReads { get; init; }
 
     /// <summary>Bytes that may be allocated; the default is the memory the process may use.</summary>
     public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -30,6 +37,7 @@ public sealed unsafe class CpuDevice : Device
         : base(Describe(options ??= new CpuOptions()))
     {
         scratch = (CpuBuffer)Allocate(((long)ScratchBytes * options.Threads) + SharedScratchBytes, "scratch");
+        CheckReads = options.CheckReads;
         Threads = new HostThreads(options.Threads);
     }
 
@@ -38,6 +46,9 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
     public byte* SharedScratch => scratch.Address;
 
+    /// <summary>Whether kernels that read memory nothing wrote fail (<see cref="CpuOptions.CheckReads"/>).</summary>
+    public bool CheckReads { get; }
+
     /// <summary>The host address of a view's first element. Valid while the buffer lives.</summary>
     public static T* Pointer<T>(BufferView<T> view)
         where T : unmanaged
@@ -45,6 +56,10 @@ public sealed unsafe class CpuDevice : Device
         view.Buffer.ThrowIfDisposed();
         return (T*)(((CpuBuffer)view.Buffer).Address + view.ByteOffset);
     }
+
+    /// <summary>The view a kernel sees of a buffer's window; empty for <c>default</c>. Valid while the buffer lives.</summary>
+    public static ArrayView<T> HostView<T>(BufferView<T> view)
+        where T : unmanaged => view.Buffer is null ? default : new ArrayView<T>(Pointer(view), view.Length);
 
     /// <summary>The scratch memory of one worker, <see cref="ScratchBytes"/> bytes, 64-byte aligned.</summary>
     public byte* Scratch(int worker) => scratch.Address + SharedScratchBytes + ((long)worker * ScratchBytes);
@@ -73,7 +88,16 @@ public sealed unsafe class CpuDevice : Device
         };
     }
 
-    private protected override DeviceBuffer AllocateCore(long bytes, string owner) => new CpuBuffer(this, bytes, owner);
+    private protected override DeviceBuffer AllocateCore(long bytes, string owner)
+    {
+        var buffer = new CpuBuffer(this, bytes, owner);
+        if (CheckReads)
+        {
+            KernelRuntime.Fill(buffer.Address, bytes);
+        }
+
+        return buffer;
+    }
 
     private protected override Launch BindCore(KernelCall call) => new ManagedLaunch(this, call);
 

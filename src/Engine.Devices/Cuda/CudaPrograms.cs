@@ -1,3 +1,4 @@
+using Engine.Devices.Language;
 using Engine.Devices.Native;
 using Engine.Devices.Programs;
 

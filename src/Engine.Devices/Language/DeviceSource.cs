@@ -1,18 +1,69 @@
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
 
-namespace Engine.Devices;
+namespace Engine.Devices.Language;
 
-/// <summary>A language that a device's driver compiles.</summary>
-public enum DeviceLanguage
-{
-    OpenCl,
-    Cuda,
-}
-
-/// <summary>Puts together the text that a driver compiles.</summary>
+/// <summary>
+/// Composes what a driver compiles: the variant's definitions, the language's prelude, the kernel's printed body.
+/// The entry point is called <see cref="KernelDefinition.Name"/>. Its arguments are, in the order of the C# parameters: for each view a
+/// pointer to the buffer's base, a 64-bit byte offset and a 64-bit length in elements; for each scalar its value (bool as one
+/// byte); for a <c>[Specialize]</c> parameter nothing. The text is the same for the same input, byte for byte.
+/// </summary>
 public static class DeviceSource
 {
-    /// <summary>The text of one variant of a kernel.</summary>
+    /// <param name="definition">The kernel.</param>
+    /// <param name="types">The storage type of each of its type parameters.</param>
+    /// <param name="constants">The value of each of its <c>[Specialize]</c> parameters, in declaration order.</param>
+    /// <param name="language">The language the device's driver compiles.</param>
+    /// <exception cref="ArgumentException">The number of types or constants is not the kernel's.</exception>
     public static string Compose(
-        KernelDefinition definition, ImmutableArray<ElementType> types, ImmutableArray<long> constants, DeviceLanguage language) => definition.Body;
+        KernelDefinition definition, ImmutableArray<ElementType> types, ImmutableArray<long> constants, DeviceLanguage language)
+    {
+        KernelParameter[] specialized = definition.Parameters.Where(p => p.Kind == KernelParameterKind.Specialized).ToArray();
+        if (types.Length != definition.TypeParameters.Length || constants.Length != specialized.Length)
+        {
+            throw new ArgumentException(
+                $"kernel {definition.Name} ({definition.Location}) has {definition.TypeParameters.Length} storage types and {specialized.Length} constants, but got {types.Length} and {constants.Length}.");
+        }
+
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"// {definition.Name}: {definition.Location}\n");
+        for (int i = 0; i < types.Length; i++)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"#define TYPE_{definition.TypeParameters[i]} {Name(types[i])}\n");
+        }
+
+        for (int i = 0; i < constants.Length; i++)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"#define CONST_{specialized[i].Name} ({constants[i]})\n");
+        }
+
+        text.Append('\n');
+        text.Append(language switch
+        {
+            DeviceLanguage.OpenCl => OpenClPrelude.Text,
+            DeviceLanguage.Cuda => CudaPrelude.Text,
+            _ => throw new ArgumentOutOfRangeException(nameof(language), language, "unknown device language"),
+        });
+        return text.Append('\n').Append(definition.Body).ToString();
+    }
+
+    /// <summary>The dialect's name of a storage type.</summary>
+    private static string Name(ElementType type) => type switch
+    {
+        ElementType.Float32 => "float",
+        ElementType.Float16 => "f16",
+        ElementType.BFloat16 => "bf16",
+        ElementType.Float64 => "double",
+        ElementType.Int8 => "i8",
+        ElementType.UInt8 => "u8",
+        ElementType.Int16 => "i16",
+        ElementType.UInt16 => "u16",
+        ElementType.Int32 => "int",
+        ElementType.UInt32 => "uint",
+        ElementType.Int64 => "i64",
+        ElementType.UInt64 => "u64",
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown element type"),
+    };
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Engine.Devices.Language;
 using Engine.Devices.Programs;
 
 namespace Engine.Devices.OpenCl;

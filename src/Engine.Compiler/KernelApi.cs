@@ -1,0 +1,43 @@
+using System.Linq;
+using Microsoft.CodeAnalysis;
+
+namespace Engine.Compiler;
+
+/// <summary>Recognises the kernel-side API among symbols.</summary>
+internal static class KernelApi
+{
+    public const string Namespace = "Engine.Devices.Kernels";
+    public const string KernelAttribute = Namespace + ".KernelAttribute";
+
+    public static bool IsApi(ITypeSymbol? type, string name) =>
+        type is not null && type.Name == name && type.ContainingNamespace?.ToDisplayString() == Namespace;
+
+    public static bool IsView(ITypeSymbol? type) => IsApi(type, "ArrayView");
+
+    /// <summary>The element type of an <c>ArrayView</c>.</summary>
+    public static ITypeSymbol Element(ITypeSymbol view) => ((INamedTypeSymbol)view).TypeArguments[0];
+
+    /// <summary>4, 8 or 16 for a vector type, else 0.</summary>
+    public static int VectorWidth(ITypeSymbol? type) =>
+        IsApi(type, "Vec4") ? 4 : IsApi(type, "Vec8") ? 8 : IsApi(type, "Vec16") ? 16 : 0;
+
+    public static bool IsSpecialized(IParameterSymbol parameter) =>
+        parameter.GetAttributes().Any(a => IsApi(a.AttributeClass, "SpecializeAttribute"));
+
+    /// <summary>A struct that a user declared: no primitive, no enum, nothing of the kernel API or the base library.</summary>
+    public static bool IsUserStruct(ITypeSymbol type) =>
+        type.TypeKind == TypeKind.Struct && type.SpecialType == SpecialType.None && type.IsUnmanagedType
+        && type.OriginalDefinition.Locations.Any(l => l.IsInSource) && !type.IsTupleType && type.ContainingNamespace?.ToDisplayString() != Namespace;
+
+    /// <summary>The type with enums replaced by the integers below them.</summary>
+    public static ITypeSymbol Underlying(ITypeSymbol type) =>
+        type is INamedTypeSymbol { TypeKind: TypeKind.Enum, EnumUnderlyingType: { } integer } ? integer : type;
+
+    /// <summary>The kernel API's intrinsic a static member is, as "Type.Member", or null.</summary>
+    public static string? Intrinsic(ISymbol symbol) =>
+        symbol.ContainingType is { } type && symbol.IsStatic && type.ContainingNamespace?.ToDisplayString() == Namespace
+        && type.Name is "Grid" or "Group" or "Warp" or "Atomic" or "SharedMemory" or "LocalMemory" or "Storage" or "Vec4" or "Vec8" or "Vec16"
+            && symbol.ContainingType.ContainingNamespace?.ToDisplayString() == Namespace
+            ? $"{symbol.ContainingType.Name}.{symbol.Name}"
+            : null;
+}

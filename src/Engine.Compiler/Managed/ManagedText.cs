@@ -1,0 +1,286 @@
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Text;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace Engine.Compiler.Managed;
+
+/// <summary>
+/// Prints C# code of a kernel as code of one work-item of the managed executor: names fully qualified, the kernel API's
+/// intrinsics replaced by what the executor knows, reads of views checked, helpers called in their printed copies.
+/// </summary>
+internal sealed class ManagedText(Collectives collectives)
+{
+    private const string Runtime = "global::Engine.Devices.Kernels.KernelRuntime";
+    private readonly Dictionary<IMethodSymbol, string> copies = new(SymbolEqualityComparer.Default);
+    private readonly List<string> printedCopies = new();
+
+    /// <summary>The label that a return statement of an item jumps to, or null in helpers.</summary>
+    public string? EndLabel { get; set; }
+
+    public bool EndLabelUsed { get; set; }
+
+    /// <summary>Helpers, printed as static methods.</summary>
+    public IEnumerable<string> Copies => printedCopies;
+
+    public string Print(SyntaxNode node, Scope scope)
+    {
+        if (scope.Replacements.TryGetValue(node, out Replacement? replacement))
+        {
+            return replacement.Text();
+        }
+
+        switch (node)
+        {
+            case ReturnStatementSyntax when !scope.IsCopy:
+                EndLabelUsed = true;
+                return $"goto {EndLabel};";
+            case NameColonSyntax or NameEqualsSyntax:
+                return node.ToString();
+            case MemberAccessExpressionSyntax member:
+                return Member(member, scope);
+            case NameSyntax name:
+                return Name(name, scope);
+            case InvocationExpressionSyntax call:
+                return Call(call, scope);
+            case ElementAccessExpressionSyntax element when KernelApi.IsView(Model(node).GetTypeInfo(element.Expression).Type):
+                return Element(element, scope);
+            case VariableDeclaratorSyntax declarator when scope.IsCopy && LocalMemory(declarator.Initializer?.Value) is { } extent:
+                return $"{declarator.Identifier.Text} = {LocalMemoryOfCopy(declarator.Initializer!.Value, extent, scope)}";
+            case VariableDeclaratorSyntax declarator:
+                return Identifier(declarator, declarator.Identifier, scope) + (declarator.Initializer is { } value ? $" = {Print(value.Value, scope)}" : string.Empty);
+            case SingleVariableDesignationSyntax designation:
+                return Identifier(designation, designation.Identifier, scope);
+            case DeclarationExpressionSyntax { Designation: SingleVariableDesignationSyntax single } when Model(node).GetDeclaredSymbol(single) is { } declared
+                && scope.Variables.TryGetValue(declared, out Variable? variable) && variable.Kind == VariableKind.Item && variable.Crosses:
+                return variable.Text;
+            default:
+                return Children(node, scope);
+        }
+    }
+
+    private string Children(SyntaxNode node, Scope scope)
+    {
+        var text = new StringBuilder();
+        foreach (SyntaxNodeOrToken child in node.ChildNodesAndTokens())
+        {
+            text.Append(child.AsNode() is { } inner ? Print(inner, scope) : child.AsToken().Text).Append(' ');
+        }
+
+        return text.ToString();
+    }
+
+    private string Identifier(SyntaxNode declaration, SyntaxToken identifier, Scope scope) =>
+        Model(declaration).GetDeclaredSymbol(declaration) is { } symbol && scope.Variables.TryGetValue(symbol, out Variable? variable)
+            ? variable.Text
+            : identifier.Text + scope.Suffix;
+
+    private string Name(NameSyntax name, Scope scope)
+    {
+        ISymbol? symbol = Model(name).GetSymbolInfo(name).Symbol;
+        switch (symbol)
+        {
+            case ITypeSymbol type:
+                return scope.TypeText(type);
+            case ILocalSymbol { IsConst: true, HasConstantValue: true } constant when constant.Type.SpecialType != SpecialType.System_String && Finite(constant.ConstantValue!):
+                return Constant(constant.Type, constant.ConstantValue!, scope);
+            case ILocalSymbol or IParameterSymbol when scope.Variables.TryGetValue(symbol, out Variable? variable):
+                return variable.Text;
+            case ILocalSymbol:
+                return symbol.Name + scope.Suffix;
+            case { IsStatic: true }:
+                return Static(symbol, scope);
+            default:
+                return name.ToString();
+        }
+    }
+
+    private string Member(MemberAccessExpressionSyntax member, Scope scope)
+    {
+        ISymbol? symbol = Model(member).GetSymbolInfo(member).Symbol;
+        if (symbol is ITypeSymbol type)
+        {
+            return scope.TypeText(type);
+        }
+
+        if (symbol is { IsStatic: true } and not IMethodSymbol { MethodKind: MethodKind.ReducedExtension })
+        {
+            return Static(symbol, scope);
+        }
+
+        return $"{Print(member.Expression, scope)}.{member.Name}";
+    }
+
+    private static string Static(ISymbol symbol, Scope scope)
+    {
+        if (KernelApi.Intrinsic(symbol) is { } intrinsic && symbol is IPropertySymbol)
+        {
+            return Intrinsic(intrinsic, scope);
+        }
+
+        if (symbol is IFieldSymbol { IsConst: true, ConstantValue: { } constant, ContainingType.Locations: { Length: > 0 } locations } field
+            && locations[0].IsInSource && field.Type.SpecialType != SpecialType.System_String && Finite(constant))
+        {
+            return Constant(field.Type, constant, scope);
+        }
+
+        return $"{scope.TypeText(symbol.ContainingType)}.{symbol.Name}";
+    }
+
+    private static string Constant(ITypeSymbol type, object value, Scope scope)
+    {
+        string literal = value switch
+        {
+            bool b => b ? "true" : "false",
+            float f => f.ToString("R", CultureInfo.InvariantCulture),
+            double d => d.ToString("R", CultureInfo.InvariantCulture),
+            _ => string.Format(CultureInfo.InvariantCulture, "{0}", value),
+        };
+        return $"(({scope.TypeText(type)})({literal}))";
+    }
+
+    private static bool Finite(object value) => value is not (double.NaN or double.PositiveInfinity or double.NegativeInfinity
+        or float.NaN or float.PositiveInfinity or float.NegativeInfinity);
+
+    private static string Intrinsic(string intrinsic, Scope scope)
+    {
+        string name = intrinsic.Replace(".", string.Empty);
+        if (name == "WarpLaneIdx")
+        {
+            return $"({Intrinsic("Group.IdxX", scope)} & 31)";
+        }
+
+        return (scope.IsCopy, name) switch
+        {
+            (true, _) => $"__item.{name}",
+            (false, "GroupIdxX") => "__i",
+            (false, "GroupDimX") => "__size",
+            _ => $"__{name}",
+        };
+    }
+
+    private string Element(ElementAccessExpressionSyntax element, Scope scope)
+    {
+        string view = Print(element.Expression, scope);
+        string index = Print(element.ArgumentList.Arguments[0], scope);
+        if (IsWritten(element))
+        {
+            return $"{view}[{index}]";
+        }
+
+        string type = scope.TypeText(KernelApi.Element(Model(element).GetTypeInfo(element.Expression).Type!));
+        return $"{Runtime}.Read<TReads, {type}>({view}, {index})";
+    }
+
+    /// <summary>Whether an element, or a part of it, is assigned or passed by reference.</summary>
+    private static bool IsWritten(SyntaxNode node)
+    {
+        while (node.Parent is ParenthesizedExpressionSyntax or MemberAccessExpressionSyntax or ElementAccessExpressionSyntax
+            && node.Parent.ChildNodes().First() == node)
+        {
+            node = node.Parent;
+        }
+
+        return node.Parent switch
+        {
+            AssignmentExpressionSyntax assignment => assignment.Left == node,
+            PostfixUnaryExpressionSyntax => true,
+            PrefixUnaryExpressionSyntax prefix => prefix.IsKind(SyntaxKind.PreIncrementExpression) || prefix.IsKind(SyntaxKind.PreDecrementExpression),
+            ArgumentSyntax argument => !argument.RefKindKeyword.IsKind(SyntaxKind.None),
+            _ => false,
+        };
+    }
+
+    private string Call(InvocationExpressionSyntax call, Scope scope)
+    {
+        if (collectives.Target(call) is not { } method)
+        {
+            return Children(call, scope);
+        }
+
+        string[] arguments = call.ArgumentList.Arguments.Select(a => Print(a, scope)).ToArray();
+        string list = string.Join(", ", arguments);
+        if (KernelApi.Intrinsic(method) == "Storage.Load")
+        {
+            return $"{Runtime}.Load<TReads, {scope.TypeText(method.TypeArguments[0])}>({list})";
+        }
+
+        if (KernelApi.VectorWidth(method.ContainingType) is > 0 and int width && method.Name == "Load")
+        {
+            string element = scope.TypeText(method.TypeArguments[0]);
+            return $"{scope.TypeText(method.ContainingType)}.Load({Runtime}.Checked<TReads, {element}>({list}, {width}), {arguments[1]})";
+        }
+
+        if (Collectives.IsHelper(method))
+        {
+            string types = string.Concat(method.TypeArguments.Select(t => $", {scope.TypeText(t)}"));
+            string item = collectives.NeedsWorkItem(method) ? $"{(arguments.Length > 0 ? ", " : string.Empty)}__item: {Item(scope)}" : string.Empty;
+            return $"{Copy(method)}<TReads{types}>({list}{item})";
+        }
+
+        if (method.IsStatic)
+        {
+            string types = method.IsGenericMethod ? $"<{string.Join(", ", method.TypeArguments.Select(scope.TypeText))}>" : string.Empty;
+            return $"{scope.TypeText(method.ContainingType)}.{method.Name}{types}({list})";
+        }
+
+        string receiver = call.Expression is MemberAccessExpressionSyntax member ? Print(member.Expression, scope) + "." : string.Empty;
+        return $"{receiver}{method.Name}({list})";
+    }
+
+    private static string Item(Scope scope) => scope.IsCopy
+        ? "__item"
+        : "new global::Engine.Devices.Kernels.WorkItem(__GridIdxX, __GridIdxY, __GridIdxZ, __GridDimX, __GridDimY, __GridDimZ, __size, __i)";
+
+    /// <summary>The name of a helper's printed copy; prints it on first need.</summary>
+    private string Copy(IMethodSymbol method)
+    {
+        IMethodSymbol definition = method.OriginalDefinition;
+        if (copies.TryGetValue(definition, out string? known))
+        {
+            return known;
+        }
+
+        string name = $"__{definition.ContainingType.Name}_{definition.Name}_{copies.Count}";
+        copies[definition] = name;
+        var scope = new Scope(definition, string.Empty, isCopy: true);
+        MethodDeclarationSyntax declaration = Collectives.Declaration(definition)!;
+        string types = string.Concat(definition.TypeParameters.Select(t => $", {t.Name}"));
+        IEnumerable<string> parameters = declaration.ParameterList.Parameters.Select(p =>
+            $"{string.Join(" ", p.Modifiers.Where(m => !m.IsKind(SyntaxKind.ThisKeyword)).Select(m => m.Text))} {Print(p.Type!, scope)} {p.Identifier.Text}"
+            + (p.Default is { } value ? $" = {Print(value.Value, scope)}" : string.Empty));
+        if (collectives.NeedsWorkItem(definition))
+        {
+            // Last by name, first by position would break arguments that are named; optional parameters may not come before it.
+            parameters = parameters.Concat(new[] { "global::Engine.Devices.Kernels.WorkItem __item = default" });
+        }
+
+        string constraints = string.Join(" ", declaration.ConstraintClauses.Select(c => Print(c, scope)));
+        string body = declaration.Body is { } block ? Print(block, scope) : $"=> {Print(declaration.ExpressionBody!.Expression, scope)};";
+        printedCopies.Add(
+            $"[global::System.Runtime.CompilerServices.SkipLocalsInit] private static unsafe {Print(declaration.ReturnType, scope)} {name}<TReads{types}>({string.Join(", ", parameters)}) "
+            + $"where TReads : struct, global::Engine.Devices.Kernels.IReadPolicy {constraints} {body}");
+        return name;
+    }
+
+    /// <summary>The extent of a <c>LocalMemory.Allocate</c>, or null for another expression.</summary>
+    public ExpressionSyntax? LocalMemory(ExpressionSyntax? value) => Allocation(value, "LocalMemory.Allocate");
+
+    /// <summary>The extent of a call of <paramref name="intrinsic"/>, or null for another expression.</summary>
+    public ExpressionSyntax? Allocation(ExpressionSyntax? value, string intrinsic) =>
+        value is InvocationExpressionSyntax call && collectives.Target(call) is { } method && KernelApi.Intrinsic(method) == intrinsic
+            ? call.ArgumentList.Arguments[0].Expression
+            : null;
+
+    private string LocalMemoryOfCopy(ExpressionSyntax allocation, ExpressionSyntax extent, Scope scope)
+    {
+        string type = scope.TypeText(collectives.Target((InvocationExpressionSyntax)allocation)!.TypeArguments[0]);
+        string count = Print(extent, scope);
+        return $"{Runtime}.LocalMemory<TReads, {type}>(stackalloc byte[{Runtime}.SizeInBytes<{type}>({count})], {count})";
+    }
+
+    private SemanticModel Model(SyntaxNode node) => collectives.Model(node);
+}

@@ -1,0 +1,12 @@
+namespace Engine.Devices.Kernels;
+
+/// <summary>Marks a static void method of a static partial class as a kernel: code that runs once for each work-item of a launch.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class KernelAttribute : Attribute;
+
+/// <summary>
+/// Makes an int, bool or enum parameter a compile-time constant of the compiled variant: loop bounds that unroll, extents of
+/// shared and local memory. On a helper's parameter, the helper is printed once for each constant it is called with.
+/// </summary>
+[AttributeUsage(AttributeTargets.Parameter)]
+public sealed class SpecializeAttribute : Attribute;

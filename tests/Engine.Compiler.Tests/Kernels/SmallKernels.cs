@@ -1,0 +1,89 @@
+namespace Engine.Compiler.Tests.Kernels;
+
+/// <summary>Kernels whose printed text is pinned.</summary>
+internal static partial class SmallKernels
+{
+    /// <summary>y = factor * x, any storage type.</summary>
+    [Kernel]
+    public static void Scale<T>(ArrayView<T> x, ArrayView<T> y, float factor, int count)
+        where T : unmanaged
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            Storage.Store(y, i, factor * Storage.Load(x, i));
+        }
+    }
+
+    /// <summary>sums[group] = the sum of the group's elements, by a tree in shared memory.</summary>
+    [Kernel]
+    public static void GroupSum(ArrayView<float> x, ArrayView<float> sums, [Specialize] int groupSize)
+    {
+        ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
+        int item = Group.IdxX;
+        long i = ((long)Grid.IdxX * groupSize) + item;
+        tile[item] = i < x.Length ? x[i] : 0f;
+        Group.Barrier();
+        for (int half = groupSize / 2; half > 0; half >>= 1)
+        {
+            if (item < half)
+            {
+                tile[item] += tile[item + half];
+            }
+
+            Group.Barrier();
+        }
+
+        if (item == 0)
+        {
+            sums[Grid.IdxX] = tile[0];
+        }
+    }
+
+    /// <summary>The same by shuffles, and a helper that holds them.</summary>
+    [Kernel]
+    public static void WarpSum(ArrayView<float> x, ArrayView<float> sums)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        float total = SumOfWarp(i < x.Length ? x[i] : 0f);
+        if (Warp.LaneIdx == 0)
+        {
+            sums[i / Warp.WarpSize] = total;
+        }
+    }
+
+    /// <summary>Four rows times eight columns for each item, in registers.</summary>
+    [Kernel]
+    public static void OuterProduct(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int depth, [Specialize] int rows)
+    {
+        ArrayView<Vec8> sums = LocalMemory.Allocate<Vec8>(rows);
+        for (int r = 0; r < rows; r++)
+        {
+            sums[r] = Vec8.Broadcast(0f);
+        }
+
+        for (int k = 0; k < depth; k++)
+        {
+            Vec8 row = Vec8.Load(b, (long)k * 8);
+            for (int r = 0; r < rows; r++)
+            {
+                sums[r] = Vec8.FusedMultiplyAdd(Vec8.Broadcast(a[((long)r * depth) + k]), row, sums[r]);
+            }
+        }
+
+        for (int r = 0; r < rows; r++)
+        {
+            sums[r].Store(c, (long)r * 8);
+        }
+    }
+
+    private static float SumOfWarp(float value)
+    {
+        for (int mask = Warp.WarpSize / 2; mask > 0; mask >>= 1)
+        {
+            value += Warp.ShuffleXor(value, mask);
+        }
+
+        return value;
+    }
+}
