@@ -9,7 +9,7 @@ public static class TestDevices
     /// <summary>Two threads whatever the machine has, so that work is cut and handed over.</summary>
     private const int Threads = 2;
 
-    public static IReadOnlyList<string> All { get; } = ["cpu"];
+    public static IReadOnlyList<string> All { get; } = ["cpu", "cpu-managed", "opencl"];
 
     public static TheoryData<string> Names => [.. All];
 
@@ -17,6 +17,8 @@ public static class TestDevices
     public static Device Open(string name, int threads = Threads) => name switch
     {
         "cpu" => new CpuDevice(new CpuOptions { Threads = threads }),
+        "cpu-managed" => new CpuDevice(new CpuOptions { Threads = threads, HostVectors = false, CheckReads = true }),
+        "opencl" => DeviceCatalog.Open("opencl"),
         _ => throw new ArgumentException($"There is no test device '{name}'; add it to {nameof(TestDevices)}."),
     };
 
