@@ -2,12 +2,11 @@ using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Diagnostics;
 using Engine.Devices;
-using Engine.Devices.Language;
 
 namespace Engine.Tests;
 
 /// <summary>
-/// Compiles printed device text with clang, without a GPU: OpenCL C for AMD targets to an object file, CUDA C++ to PTX for
+/// Compiles printed device text with clang, without a GPU: OpenCL C for AMD targets to assembly, CUDA C++ to PTX for
 /// NVIDIA. What it proves: the text is valid in its language and the back end accepts it.
 /// </summary>
 internal static class DeviceTextCompiler
@@ -43,12 +42,12 @@ internal static class DeviceTextCompiler
     private static string[] OpenClArguments(string target, string folder, string source) =>
     [
         "-x", "cl", "-cl-std=CL1.2", "-target", "amdgcn-amd-amdhsa", "-mcpu=" + target, "-nogpulib", "-Xclang", "-finclude-default-header", "-O1",
-        "-Werror=implicit-function-declaration", "-c", "-emit-llvm", source, "-o", Path.Combine(folder, "kernel.bc"),
+        "-Werror=implicit-function-declaration", "-S", source, "-o", Path.Combine(folder, "kernel.s"),
     ];
 
     private static string[] CudaArguments(string target, string folder, string source) =>
     [
-        "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "--cuda-gpu-arch=" + target, "-O1", "-S", source, "-o", Path.Combine(folder, "kernel.ptx"),
+        "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "--cuda-gpu-arch=" + target, "-Xclang", "-target-feature", "-Xclang", "+ptx80", "-O1", "-S", source, "-o", Path.Combine(folder, "kernel.ptx"),
     ];
 
     private static (int Code, string Messages) Run(string[] arguments)
@@ -80,11 +79,10 @@ internal static class DeviceTextCompiler
         #define __shared__ __attribute__((shared))
         #define __forceinline__ inline __attribute__((always_inline))
         struct dim3_driver { unsigned x, y, z; };
-        #define threadIdx (dim3_driver{__nvvm_read_ptx_sreg_tid_x(), 0, 0})
-        #define blockDim (dim3_driver{__nvvm_read_ptx_sreg_ntid_x(), 1, 1})
-        #define blockIdx (dim3_driver{__nvvm_read_ptx_sreg_ctaid_x(), __nvvm_read_ptx_sreg_ctaid_y(), __nvvm_read_ptx_sreg_ctaid_z()})
-        #define gridDim (dim3_driver{__nvvm_read_ptx_sreg_nctaid_x(), __nvvm_read_ptx_sreg_nctaid_y(), __nvvm_read_ptx_sreg_nctaid_z()})
-        #define __syncthreads() __nvvm_barrier0()
+        #define threadIdx (dim3_driver{(unsigned)__nvvm_read_ptx_sreg_tid_x(), 0, 0})
+        #define blockDim (dim3_driver{(unsigned)__nvvm_read_ptx_sreg_ntid_x(), 1, 1})
+        #define blockIdx (dim3_driver{(unsigned)__nvvm_read_ptx_sreg_ctaid_x(), (unsigned)__nvvm_read_ptx_sreg_ctaid_y(), (unsigned)__nvvm_read_ptx_sreg_ctaid_z()})
+        #define gridDim (dim3_driver{(unsigned)__nvvm_read_ptx_sreg_nctaid_x(), (unsigned)__nvvm_read_ptx_sreg_nctaid_y(), (unsigned)__nvvm_read_ptx_sreg_nctaid_z()})
         static __device__ int __float_as_int(float x) { return __builtin_bit_cast(int, x); }
         static __device__ unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
         static __device__ float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); }

@@ -14,7 +14,7 @@ public sealed record CpuOptions
 
     /// <summary>
     /// The sanitizer: fresh buffers, shared and local memory are filled with a pattern, and a kernel that reads the pattern
-    /// fails. For tests; the managed executor runs several times slower.
+    /// fails. For tests; kernels run slower.
     /// </summary>
     public bool CheckReads { get; init; }
 
@@ -36,18 +36,18 @@ public sealed unsafe class CpuDevice : Device
     public CpuDevice(CpuOptions? options = null)
         : base(Describe(options ??= new CpuOptions()))
     {
-        scratch = (CpuBuffer)Allocate(((long)ScratchBytes * options.Threads) + SharedScratchBytes, "scratch");
         CheckReads = options.CheckReads;
+        scratch = (CpuBuffer)Allocate(((long)ScratchBytes * options.Threads) + SharedScratchBytes, "scratch");
         Threads = new HostThreads(options.Threads);
     }
 
     public HostThreads Threads { get; }
 
-    /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
-    public byte* SharedScratch => scratch.Address;
-
     /// <summary>Whether kernels that read memory nothing wrote fail (<see cref="CpuOptions.CheckReads"/>).</summary>
     public bool CheckReads { get; }
+
+    /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
+    public byte* SharedScratch => scratch.Address;
 
     /// <summary>The host address of a view's first element. Valid while the buffer lives.</summary>
     public static T* Pointer<T>(BufferView<T> view)

@@ -41,7 +41,16 @@ internal sealed class ManagedLaunch : HostLaunch, IHostBody
     {
         int x = piece % call.Shape.GroupsX;
         int rest = piece / call.Shape.GroupsX;
-        call.RunGroup(x, rest % call.Shape.GroupsY, rest / call.Shape.GroupsY);
+        int y = rest % call.Shape.GroupsY;
+        int z = rest / call.Shape.GroupsY;
+        try
+        {
+            call.RunGroup(x, y, z);
+        }
+        catch (DeviceException fault)
+        {
+            throw new DeviceException($"{call.Definition.Name} ({call.Definition.Location}), group ({x}, {y}, {z}): {fault.Message}", fault);
+        }
     }
 
     protected override void Execute(HostThreads threads)

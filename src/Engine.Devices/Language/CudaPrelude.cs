@@ -1,4 +1,4 @@
-namespace Engine.Devices.Language;
+namespace Engine.Devices;
 
 /// <summary>
 /// The dialect's macros in CUDA C++ as NVRTC compiles it: no header is included, only functions that the compiler knows by itself.

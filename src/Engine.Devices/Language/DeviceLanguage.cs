@@ -1,4 +1,4 @@
-namespace Engine.Devices.Language;
+namespace Engine.Devices;
 
 /// <summary>A language that a device's driver compiles.</summary>
 public enum DeviceLanguage

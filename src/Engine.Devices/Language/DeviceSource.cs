@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 
-namespace Engine.Devices.Language;
+namespace Engine.Devices;
 
 /// <summary>
 /// Composes what a driver compiles: the variant's definitions, the language's prelude, the kernel's printed body.

@@ -1,4 +1,4 @@
-namespace Engine.Devices.Language;
+namespace Engine.Devices;
 
 /// <summary>
 /// The dialect's macros in OpenCL C 1.2. No generic address space, no fp16 arithmetic, no subgroups: PoCL 3.1 has none of them.

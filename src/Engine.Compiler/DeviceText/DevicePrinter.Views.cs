@@ -3,7 +3,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;
 
-namespace Engine.Compiler.Device;
+namespace Engine.Compiler.DeviceText;
 
 /// <summary>Views, and the memory they are views of.</summary>
 internal sealed partial class DevicePrinter

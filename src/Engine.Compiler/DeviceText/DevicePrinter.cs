@@ -4,7 +4,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;
 
-namespace Engine.Compiler.Device;
+namespace Engine.Compiler.DeviceText;
 
 /// <summary>
 /// Prints a kernel, and every struct and helper it needs, in the C dialect that the language preludes define. The walk over the
