@@ -1,4 +1,3 @@
-using Engine.Devices.Language;
 using Engine.Devices.Native;
 using Engine.Devices.Programs;
 

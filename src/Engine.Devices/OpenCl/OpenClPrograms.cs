@@ -1,5 +1,4 @@
 using System.Text;
-using Engine.Devices.Language;
 using Engine.Devices.Programs;
 
 namespace Engine.Devices.OpenCl;
