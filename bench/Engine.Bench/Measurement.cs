@@ -42,6 +42,21 @@ internal static class Measurement
             ratio = Math.Round(peerSeconds / seconds, 3),
         }));
 
+    /// <summary>As <see cref="Report"/>, with nanoseconds per element and thread in place of operations.</summary>
+    public static void ReportElements(Device device, string name, long elements, int threads, double seconds, string peer, double peerSeconds)
+        => Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            commit = Commit,
+            device = device.ToString(),
+            benchmark = name,
+            elements,
+            seconds,
+            nanoseconds_per_element_and_thread = Math.Round(seconds * 1e9 * threads / elements, 3),
+            peer,
+            peer_seconds = peerSeconds,
+            ratio = Math.Round(peerSeconds / seconds, 3),
+        }));
+
     private static string Commit { get; } =
         typeof(Measurement).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last() ?? "unknown";
 

@@ -13,24 +13,55 @@ internal static unsafe class Lanes
     /// <summary>Float32 lanes of a vector.</summary>
     public const int Count = 16;
 
-    /// <summary>The first <paramref name="count"/> (1 to 15) elements at <paramref name="from"/>, zeros after them.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    /// <summary>The first <paramref name="count"/> (0 to 16) elements at <paramref name="from"/>, zeros after them; nothing behind them is read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadPartial(float* from, int count)
     {
+        // Without a call: registers do not outlive one, and a loop before it would keep its sums in memory.
+        Vector512<float> mask = Mask(count);
+        if (Avx512F.IsSupported)
+        {
+            return Avx512F.MaskLoad(from, mask, Vector512<float>.Zero);
+        }
+
+        if (Avx.IsSupported)
+        {
+            return Vector512.Create(Avx.MaskLoad(from, mask.GetLower()), Avx.MaskLoad(from + 8, mask.GetUpper()));
+        }
+
         Vector512<float> lanes = Vector512<float>.Zero;
         new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(&lanes, Count));
         return lanes;
     }
 
-    /// <summary>Stores the first <paramref name="count"/> (1 to 15) lanes.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void StorePartial(Vector512<float> lanes, float* to, int count) =>
-        new ReadOnlySpan<float>(&lanes, count).CopyTo(new Span<float>(to, count));
+    /// <summary>Stores the first <paramref name="count"/> (0 to 16) lanes; nothing behind them is written.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePartial(Vector512<float> lanes, float* to, int count)
+    {
+        Vector512<float> mask = Mask(count);
+        if (Avx512F.IsSupported)
+        {
+            Avx512F.MaskStore(to, mask, lanes);
+        }
+        else if (Avx.IsSupported)
+        {
+            Avx.MaskStore(to, mask.GetLower(), lanes.GetLower());
+            Avx.MaskStore(to + 8, mask.GetUpper(), lanes.GetUpper());
+        }
+        else
+        {
+            new ReadOnlySpan<float>(&lanes, count).CopyTo(new Span<float>(to, count));
+        }
+    }
+
+    /// <summary>All bits in the first <paramref name="count"/> lanes, none in the rest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Mask(int count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
 
     /// <summary>Lanes below <paramref name="count"/> as they are, <paramref name="other"/> in the rest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> First(int count, Vector512<float> lanes, Vector512<float> other) =>
-        Vector512.ConditionalSelect(Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle(), lanes, other);
+        Vector512.ConditionalSelect(Mask(count), lanes, other);
 
     /// <summary>The sum of sixteen float32 lanes, added in float64 by halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

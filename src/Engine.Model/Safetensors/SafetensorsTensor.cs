@@ -126,7 +126,7 @@ public sealed class SafetensorsTensor
         return values;
     }
 
-    /// <summary>Checks the shape, as written in an error: <c>[64, 768]</c>.</summary>
+    /// <summary>Checks the shape and returns the tensor itself.</summary>
     /// <exception cref="ModelFileException">The shape differs; the message has both.</exception>
     public SafetensorsTensor RequireShape(params ReadOnlySpan<long> expected)
     {

@@ -119,7 +119,7 @@ internal sealed class RunFileBinder(string folder)
             throw Wrong(node, name, Bounds(bounds, isWhole));
         }
 
-        return isWhole ? (int)number : number;
+        return isWhole ? (object)(int)number : number;
     }
 
     /// <summary>The numbers a key takes, in words.</summary>

@@ -24,6 +24,9 @@ public sealed class EncodedSet
 
     public int Count => _rows.Count;
 
+    /// <summary>The same rows with labels.</summary>
+    public EncodedSet WithLabels(int[]? classLabels, float[]? targets) => new(_rows) { ClassLabels = classLabels, Targets = targets };
+
     /// <summary>The batch of these rows, in this order, with their labels.</summary>
     public RaggedBatch Batch(IReadOnlyList<int> indices)
     {

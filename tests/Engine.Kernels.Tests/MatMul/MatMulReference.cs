@@ -47,22 +47,8 @@ internal static class MatMulReference
     private static double Activate(ActivationKind kind, double x) => kind switch
     {
         ActivationKind.None => x,
-        ActivationKind.GeluErf => 0.5 * x * (1 + Erf(x / Math.Sqrt(2))),
+        ActivationKind.GeluErf => 0.5 * x * (1 + Numbers.Erf(x / Math.Sqrt(2))),
         ActivationKind.GeluTanh => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
         _ => Math.Tanh(x),
     };
-
-    /// <summary>The error function by Simpson's rule on its integral; 1000 steps leave an error below 1e-9 up to 6.</summary>
-    private static double Erf(double x)
-    {
-        double t = Math.Min(Math.Abs(x), 6);
-        const int Steps = 1000;
-        double h = t / Steps, sum = 1 + Math.Exp(-t * t);
-        for (int i = 1; i < Steps; i++)
-        {
-            sum += (i % 2 == 1 ? 4 : 2) * Math.Exp(-i * h * i * h);
-        }
-
-        return Math.CopySign(2 / Math.Sqrt(Math.PI) * sum * h / 3, x);
-    }
 }

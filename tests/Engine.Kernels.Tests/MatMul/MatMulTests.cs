@@ -14,22 +14,35 @@ public sealed class MatMulTests
         (137, 211, 33), (50, 8, 100), (50, 7, 8), (50, 130, 8), (8, 130, 90), (5, 200, 70), (200, 5, 70), (100, 31, 128), (31, 100, 600), (40, 300, 5),
     ];
 
-    public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.With(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
+    public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.WithHost(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
 
     public static TheoryData<string, ActivationKind> DevicesAndActivations =>
-        TestDevices.With(ActivationKind.None, ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
+        TestDevices.WithHost(ActivationKind.None, ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
 
-    public static TheoryData<string> Devices => TestDevices.Names;
+    public static TheoryData<string> Devices => TestDevices.HostNames;
+
+    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayouts
+    {
+        get
+        {
+            var data = new TheoryData<string, MatMulLayout>();
+            foreach (string name in TestDevices.All.Where(name => name != "cpu"))
+            {
+                Array.ForEach(Enum.GetValues<MatMulLayout>(), layout => data.Add(name, layout));
+            }
+
+            return data;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(DevicesAndLayouts))]
     public void Products_agree_with_double_precision(string name, MatMulLayout layout)
     {
-        using Device device = TestDevices.Open(name);
         foreach ((int m, int n, int k) in Sizes)
         {
-            Check(device, new MatMulShape(m, n, k, layout));
-            Check(device, new MatMulShape(m, n, k, layout) { Alpha = -0.75f, Beta = 1f });
+            Check(name, new MatMulShape(m, n, k, layout));
+            Check(name, new MatMulShape(m, n, k, layout) { Alpha = -0.75f, Beta = 1f });
         }
     }
 
@@ -37,11 +50,10 @@ public sealed class MatMulTests
     [MemberData(nameof(DevicesAndLayouts))]
     public void Strides_leave_the_gaps_untouched(string name, MatMulLayout layout)
     {
-        using Device device = TestDevices.Open(name);
         foreach ((int m, int n, int k) in Sizes)
         {
             var dense = new MatMulShape(m, n, k, layout);
-            Check(device, dense with { StrideA = dense.ColumnsA + 3, StrideB = dense.ColumnsB + 5, StrideC = n + 7, Beta = n % 2 });
+            Check(name, dense with { StrideA = dense.ColumnsA + 3, StrideB = dense.ColumnsB + 5, StrideC = n + 7, Beta = n % 2 });
         }
     }
 
@@ -49,12 +61,11 @@ public sealed class MatMulTests
     [MemberData(nameof(DevicesAndLayouts))]
     public void Batches_are_separate_products(string name, MatMulLayout layout)
     {
-        using Device device = TestDevices.Open(name);
         foreach ((int m, int n, int k) in new[] { (5, 6, 7), (40, 50, 60), (40, 8, 90) })
         {
             var one = new MatMulShape(m, n, k, layout) { Batch = 3, BatchStrideC = (m * n) + 11 };
-            Check(device, one with { BatchStrideA = (m * k) + 2, BatchStrideB = k * n });
-            Check(device, one with { BatchStrideA = m * k, BatchStrideB = 0, Beta = 1f });
+            Check(name, one with { BatchStrideA = (m * k) + 2, BatchStrideB = k * n });
+            Check(name, one with { BatchStrideA = m * k, BatchStrideB = 0, Beta = 1f });
         }
     }
 
@@ -62,15 +73,14 @@ public sealed class MatMulTests
     [MemberData(nameof(DevicesAndActivations))]
     public void Epilogue_applies_bias_activation_and_residual_in_this_order(string name, ActivationKind activation)
     {
-        using Device device = TestDevices.Open(name);
         foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
         {
             foreach ((int m, int n, int k) in new[] { (37, 101, 300), (40, 96, 20), (5, 101, 70), (101, 5, 70) })
             {
                 var shape = new MatMulShape(m, n, k, layout) { Activation = activation, StrideC = n + 1 };
-                Check(device, shape, bias: true, residual: true, preactivation: true);
-                Check(device, shape with { Beta = 1f }, bias: false, residual: true, preactivation: false);
-                Check(device, shape, bias: true, residual: false, preactivation: true);
+                Check(name, shape, bias: true, residual: true, preactivation: true);
+                Check(name, shape with { Beta = 1f }, bias: false, residual: true, preactivation: false);
+                Check(name, shape, bias: true, residual: false, preactivation: true);
             }
         }
     }
@@ -94,28 +104,43 @@ public sealed class MatMulTests
     [Fact]
     public void Every_register_width_agrees_with_double_precision()
     {
-        using var device = new CpuDevice(new CpuOptions { Threads = 2 });
         foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
         {
             foreach ((int m, int n, int k) in Sizes)
             {
                 var shape = new MatMulShape(m, n, k, layout);
-                CheckBound(device, shape, (a, b, c) => MatMulHost.Create<Simd512, Tile8<Simd512>>(device, shape, MatMulOperands.Of(shape, a, b, c), default));
-                CheckBound(device, shape, (a, b, c) => MatMulHost.Create<Simd256, Tile4<Simd256>>(device, shape, MatMulOperands.Of(shape, a, b, c), default));
-                CheckBound(device, shape, (a, b, c) => MatMulHost.Create<Simd128, Tile4<Simd128>>(device, shape, MatMulOperands.Of(shape, a, b, c), default));
+                CheckWidth<Simd512, Tile8<Simd512>>(shape);
+                CheckWidth<Simd256, Tile4<Simd256>>(shape);
+                CheckWidth<Simd128, Tile4<Simd128>>(shape);
             }
         }
+    }
+
+    /// <summary>No device of a test machine need be a GPU: the form for GPUs runs wherever kernels do.</summary>
+    [Theory]
+    [MemberData(nameof(KernelDevicesAndLayouts))]
+    public void The_form_for_groups_agrees_with_double_precision(string name, MatMulLayout layout)
+    {
+        foreach ((int m, int n, int k) in new[] { (1, 1, 1), (3, 5, 7), (64, 64, 16), (65, 63, 33), (130, 70, 50), (40, 50, 0) })
+        {
+            var shape = new MatMulShape(m, n, k, layout);
+            CheckGroups(shape, false);
+            CheckGroups(shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false);
+            CheckGroups(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
+        }
+
+        void CheckGroups(MatMulShape shape, bool epilogue) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
+            MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue);
     }
 
     [Theory]
     [MemberData(nameof(Devices))]
     public void A_sum_over_nothing_is_zero(string name)
     {
-        using Device device = TestDevices.Open(name);
         foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
         {
-            Check(device, new MatMulShape(40, 50, 0, layout), bias: true, residual: false, preactivation: false);
-            Check(device, new MatMulShape(4, 5, 0, layout), bias: true, residual: false, preactivation: false);
+            Check(name, new MatMulShape(40, 50, 0, layout), bias: true, residual: false, preactivation: false);
+            Check(name, new MatMulShape(4, 5, 0, layout), bias: true, residual: false, preactivation: false);
         }
     }
 
@@ -123,10 +148,9 @@ public sealed class MatMulTests
     [MemberData(nameof(Devices))]
     public void Running_a_product_allocates_nothing_managed(string name)
     {
-        using Device device = TestDevices.Open(name);
-        using var a = new GuardedBuffer(device, Values.Uniform(1, 300 * 200));
-        using var c = new GuardedBuffer(device, new float[300 * 300]);
-        using Launch launch = MatMul.Bind(device, new MatMulShape(300, 300, 200, MatMulLayout.NT), a.View, a.View, c.View);
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> a = run.Put(Numbers.Values(1, 300 * 200));
+        using Launch launch = MatMul.Bind(run.Device, new MatMulShape(300, 300, 200, MatMulLayout.NT), a, a, run.Output(300 * 300));
         launch.Enqueue();
         long before = GC.GetAllocatedBytesForCurrentThread();
         launch.Enqueue();
@@ -137,68 +161,57 @@ public sealed class MatMulTests
     [MemberData(nameof(Devices))]
     public void Wrong_arguments_are_refused_with_the_operand_named(string name)
     {
-        using Device device = TestDevices.Open(name);
-        using var small = new GuardedBuffer(device, new float[19]);
-        using var large = new GuardedBuffer(device, new float[20]);
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> small = run.Output(19), large = run.Output(20);
         var shape = new MatMulShape(4, 5, 4, MatMulLayout.NN);
         Assert.Contains("B is a view of 19", Refused(shape, large, small, large), StringComparison.Ordinal);
         Assert.Contains("C is a view of 19", Refused(shape, large, large, small), StringComparison.Ordinal);
         Assert.Contains("Beta is 0.5", Refused(shape with { Beta = 0.5f }, large, large, large), StringComparison.Ordinal);
         Assert.Contains("A has 4 columns, rows 3", Refused(shape with { StrideA = 3 }, large, large, large), StringComparison.Ordinal);
 
-        string Refused(MatMulShape wrong, GuardedBuffer a, GuardedBuffer b, GuardedBuffer c)
-            => Assert.Throws<ArgumentException>(() => MatMul.Bind(device, wrong, a.View, b.View, c.View)).Message;
+        string Refused(MatMulShape wrong, BufferView<float> a, BufferView<float> b, BufferView<float> c)
+            => Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, wrong, a, b, c)).Message;
     }
 
     private static float[] Run(string name, int threads, MatMulShape shape)
     {
-        using Device device = TestDevices.Open(name, threads);
-        using var a = new GuardedBuffer(device, Values.Uniform(1, shape.M * shape.K));
-        using var b = new GuardedBuffer(device, Values.Uniform(2, shape.K * shape.N));
-        using var c = new GuardedBuffer(device, new float[shape.M * shape.N]);
-        using Launch launch = MatMul.Bind(device, shape, a.View, b.View, c.View);
-        launch.Enqueue();
-        device.Synchronize();
-        return c.Read();
+        using var run = new KernelRun(TestDevices.Open(name, threads));
+        BufferView<float> a = run.Put(Numbers.Values(1, shape.M * shape.K)), b = run.Put(Numbers.Values(2, shape.K * shape.N));
+        BufferView<float> c = run.Output(shape.M * shape.N);
+        run.Run(MatMul.Bind(run.Device, shape, a, b, c));
+        return c.ToArray();
     }
 
-    private static void Check(Device device, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false)
-        => Check(device, shape, bias, residual, preactivation, (a, b, c, biasView, residualView, preactivationView) =>
-            MatMul.Bind(device, shape, a, b, c, biasView, residualView, preactivationView));
+    private static void CheckWidth<T, TTile>(MatMulShape shape)
+        where T : struct, ISimd<T>
+        where TTile : struct, ITile<T>
+        => Check("cpu", shape, (device, a, b, c, bias, residual, preactivation) => MatMulHost.Create<T, TTile>(
+            (CpuDevice)device, shape, MatMulOperands.Of(shape, a, b, c), new MatMulEpilogue(shape, bias, residual, preactivation)));
 
-    private static void CheckBound(Device device, MatMulShape shape, Func<BufferView<float>, BufferView<float>, BufferView<float>, Launch> bind)
-        => Check(device, shape, false, false, false, (a, b, c, _, _, _) => bind(a, b, c));
+    private static void Check(string name, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false)
+        => Check(name, shape, (device, a, b, c, biasView, residualView, preactivationView) =>
+            MatMul.Bind(device, shape, a, b, c, biasView, residualView, preactivationView), bias, residual, preactivation);
 
-    private static void Check(Device device, MatMulShape shape, bool useBias, bool useResidual, bool usePreactivation, BindProduct bind)
+    private static void Check(
+        string name, MatMulShape shape, BindProduct bind, bool useBias = false, bool useResidual = false, bool usePreactivation = false)
     {
         int rowsA = shape.Layout == MatMulLayout.TN ? shape.K : shape.M, rowsB = shape.Layout == MatMulLayout.NT ? shape.N : shape.K;
-        float[] a = Values.Uniform(1, Length(rowsA, shape.ColumnsA, shape.RowStrideA, shape.BatchStrideA, shape.Batch));
-        float[] b = Values.Uniform(2, Length(rowsB, shape.ColumnsB, shape.RowStrideB, shape.BatchStrideB, shape.Batch));
+        float[] a = Numbers.Values(1, Length(rowsA, shape.ColumnsA, shape.RowStrideA, shape.BatchStrideA, shape.Batch));
+        float[] b = Numbers.Values(2, Length(rowsB, shape.ColumnsB, shape.RowStrideB, shape.BatchStrideB, shape.Batch));
         int lengthC = Length(shape.M, shape.N, shape.RowStrideC, shape.BatchStrideC, shape.Batch);
-        float[] c = Values.Uniform(3, lengthC);
-        if (shape.Beta == 0)
-        {
-            Array.Fill(c, float.NaN);
-        }
-
-        float[]? bias = useBias ? Values.Uniform(4, shape.N) : null, residual = useResidual ? Values.Uniform(5, lengthC) : null;
+        float[] c = shape.Beta == 0 ? [.. Enumerable.Repeat(float.NaN, lengthC)] : Numbers.Values(3, lengthC);
+        float[]? bias = useBias ? Numbers.Values(4, shape.N) : null, residual = useResidual ? Numbers.Values(5, lengthC) : null;
         MatMulReference.Result expected = MatMulReference.Compute(shape, a, b, c, bias, residual);
 
-        using var bufferA = new GuardedBuffer(device, a);
-        using var bufferB = new GuardedBuffer(device, b);
-        using var bufferC = new GuardedBuffer(device, c);
-        using var bufferBias = new GuardedBuffer(device, bias ?? []);
-        using var bufferResidual = new GuardedBuffer(device, residual ?? []);
-        using var bufferPreactivation = new GuardedBuffer(device, usePreactivation ? c : []);
-        using Launch launch = bind(
-            bufferA.View, bufferB.View, bufferC.View,
-            useBias ? bufferBias.View : null, useResidual ? bufferResidual.View : null, usePreactivation ? bufferPreactivation.View : null);
-        launch.Enqueue();
-        device.Synchronize();
-        Compare(shape, "C", c, bufferC.Read(), expected.C, expected.Tolerance);
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> viewC = run.Put(c), preactivation = run.Put(c);
+        run.Run(bind(
+            run.Device, run.Put(a), run.Put(b), viewC,
+            bias is null ? null : run.Put(bias), residual is null ? null : run.Put(residual), usePreactivation ? preactivation : null));
+        Compare(shape, "C", c, viewC.ToArray(), expected.C, expected.Tolerance);
         if (usePreactivation)
         {
-            Compare(shape, "preactivation", c, bufferPreactivation.Read(), expected.Preactivation, expected.Tolerance);
+            Compare(shape, "preactivation", c, preactivation.ToArray(), expected.Preactivation, expected.Tolerance);
         }
     }
 
@@ -216,5 +229,5 @@ public sealed class MatMulTests
         => rows == 0 || columns == 0 ? 0 : checked((int)(((batch - 1) * batchStride) + ((long)(rows - 1) * stride) + columns));
 
     private delegate Launch BindProduct(
-        BufferView<float> a, BufferView<float> b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation);
+        Device device, BufferView<float> a, BufferView<float> b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation);
 }

@@ -1,0 +1,126 @@
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.Safetensors;
+using Engine.Training.Data;
+
+namespace Engine.Training.Running;
+
+/// <summary>
+/// The training batches of a run. A batch depends on its epoch and index alone, so a resumed run sees what the uninterrupted one would have seen.
+/// </summary>
+public abstract class BatchSource : IDisposable
+{
+    /// <summary>What the batches are made from, for messages.</summary>
+    public abstract string Origin { get; }
+
+    /// <summary>Micro-batches of one epoch.</summary>
+    public abstract int BatchesPerEpoch { get; }
+
+    /// <summary>Whether the batches may be used more than once.</summary>
+    public virtual bool Repeats => true;
+
+    public abstract RaggedBatch Batch(int epoch, int index);
+
+    /// <summary>The shapes of the micro-batches from the first on.</summary>
+    public IEnumerable<BatchShape> Shapes(Architecture architecture, long count)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            yield return ShapeOf(architecture, (int)(i / BatchesPerEpoch), (int)(i % BatchesPerEpoch));
+        }
+    }
+
+    public virtual void Dispose() => GC.SuppressFinalize(this);
+
+    protected abstract BatchShape ShapeOf(Architecture architecture, int epoch, int index);
+}
+
+/// <summary>Labelled texts, shuffled and grouped by length; with a masker, texts whose masks are drawn afresh each epoch.</summary>
+public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketedSampler sampler, TokenMasker? masker) : BatchSource
+{
+    public override string Origin => origin;
+
+    public override int BatchesPerEpoch => sampler.BatchesPerEpoch;
+
+    public override RaggedBatch Batch(int epoch, int index)
+    {
+        int[] rows = sampler.Batches(epoch)[index];
+        RaggedBatch batch = set.Batch(rows);
+        return masker is null ? batch : masker.Mask(batch, rows, (uint)epoch);
+    }
+
+    protected override BatchShape ShapeOf(Architecture architecture, int epoch, int index)
+    {
+        if (masker is not null)
+        {
+            return BatchShape.Of(architecture, Batch(epoch, index));
+        }
+
+        int[] rows = sampler.Batches(epoch)[index];
+        return new BatchShape(rows.Length, TokenBuckets.RoundUp(rows.Sum(row => set.Lengths[row])), rows.Length);
+    }
+}
+
+/// <summary>Batches as they stand in a safetensors file (<c>format: prebatched</c>): <c>input_ids.T</c>, <c>attention_mask.T</c>, <c>labels.T</c>, optional <c>token_type_ids.T</c>.</summary>
+public sealed class PrebatchedFile : BatchSource
+{
+    private readonly SafetensorsFile file;
+    private readonly HeadKind head;
+
+    public PrebatchedFile(string path, HeadKind head)
+    {
+        file = SafetensorsFile.Open(path);
+        this.head = head;
+        BatchesPerEpoch = PrebatchedIndex.CountBatches(path, file.Tensors.Select(tensor => tensor.Name));
+    }
+
+    public override string Origin => file.FilePath;
+
+    public override int BatchesPerEpoch { get; }
+
+    public override bool Repeats => false;
+
+    public override RaggedBatch Batch(int epoch, int index)
+    {
+        string source = $"{Origin}, batch {index}";
+        SafetensorsTensor ids = file[$"input_ids.{index}"];
+        if (ids.Shape.Count != 2)
+        {
+            throw new DataFileException(Origin, $"input_ids.{index} has {ids.Shape.Count} dimensions; [rows, length] was expected.");
+        }
+
+        PaddedLayout layout = PaddedLayout.FromMask(source, file[$"attention_mask.{index}"].ToInt32(), checked((int)ids.Shape[0]), checked((int)ids.Shape[1]));
+        RaggedBatch batch = file.TryGet($"token_type_ids.{index}", out SafetensorsTensor? types)
+            ? layout.ToRagged(ids.ToInt32(), types.ToInt32())
+            : layout.ToRagged(ids.ToInt32());
+        SafetensorsTensor labels = file[$"labels.{index}"];
+        if (head == HeadKind.MaskedLm)
+        {
+            return batch with { TokenLabels = layout.TokenLabels(labels.ToInt32()) };
+        }
+
+        if (labels.ElementCount != batch.RowCount)
+        {
+            throw new DataFileException(Origin, $"labels.{index} has {labels.ElementCount} values for {batch.RowCount} rows.");
+        }
+
+        if (head == HeadKind.SequenceClassification)
+        {
+            return batch with { ClassLabels = labels.ToInt32() };
+        }
+
+        float[] targets = labels.ToFloat32();
+        return targets.All(float.IsFinite)
+            ? batch with { Targets = targets }
+            : throw new DataFileException(Origin, $"labels.{index} holds a value that is not a finite number.");
+    }
+
+    public override void Dispose()
+    {
+        file.Dispose();
+        base.Dispose();
+    }
+
+    protected override BatchShape ShapeOf(Architecture architecture, int epoch, int index) => BatchShape.Of(architecture, Batch(epoch, index));
+}

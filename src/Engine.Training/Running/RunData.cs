@@ -1,0 +1,119 @@
+using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.HuggingFace;
+using Engine.Model.Tokenizers;
+using Engine.Optim;
+using Engine.Training.Configuration;
+using Engine.Training.Data;
+
+namespace Engine.Training.Running;
+
+/// <summary>A run's model description and data, read and encoded, before any device memory is taken.</summary>
+public sealed class RunData : IDisposable
+{
+    private RunData(ModelFolder folder, Architecture architecture, Tokenizer? tokenizer, BatchSource train, Evaluator? validation)
+    {
+        Folder = folder;
+        Architecture = architecture;
+        Tokenizer = tokenizer;
+        Train = train;
+        Validation = validation;
+    }
+
+    public ModelFolder Folder { get; }
+
+    public Architecture Architecture { get; }
+
+    /// <summary>The tokenizer; null for prebatched data.</summary>
+    public Tokenizer? Tokenizer { get; }
+
+    public BatchSource Train { get; }
+
+    /// <summary>Null without validation data.</summary>
+    public Evaluator? Validation { get; }
+
+    /// <summary>Reads everything the run file names.</summary>
+    public static RunData Load(RunConfiguration run)
+    {
+        ModelFolder folder = ModelFolder.Open(run.Model);
+        return run.Data.Format == DataFileFormat.Prebatched ? Prebatched(run, folder)
+            : run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder)
+            : Labelled(run, folder);
+    }
+
+    public void Dispose() => Train.Dispose();
+
+    private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
+    {
+        Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task));
+        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture.Head), null);
+    }
+
+    private static RunData Texts(RunConfiguration run, ModelFolder folder)
+    {
+        Architecture architecture = folder.CreateArchitecture(HeadKind.MaskedLm);
+        Tokenizer tokenizer = LoadTokenizer(folder, architecture);
+        int maxLength = MaxLength(run, architecture);
+        int mask = tokenizer.MaskId ?? throw new TrainingException(
+            $"{folder.FolderPath}: the tokenizer has no mask token, which task: masked-lm needs.");
+        var masker = new TokenMasker(run.Seed, run.Data.MlmProbability, mask, architecture.VocabularySize, tokenizer.AllSpecialIds);
+        EncodedSet train = TextEncoding.EncodeLines(tokenizer, run.Data.ReadTrain(), maxLength, run.Data.LineByLine);
+        Evaluator? validation = run.Data.ReadValidation() is { } examples
+            ? new Evaluator(
+                architecture,
+                TextEncoding.EncodeLines(tokenizer, examples, maxLength, run.Data.LineByLine),
+                run.PerDeviceEvalBatchSize,
+                masker,
+                run.Data.Validation!)
+            : null;
+        return new RunData(folder, architecture, tokenizer, new SampledBatches(run.Data.Train, train, Sampler(run, train), masker), validation);
+    }
+
+    private static RunData Labelled(RunConfiguration run, ModelFolder folder)
+    {
+        ExampleSet examples = run.Data.ReadTrain();
+        ExampleSet? validationExamples = run.Data.ReadValidation();
+        LabelVocabulary? labels = run.Task == TaskKind.Regression
+            ? null
+            : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
+        Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
+        Tokenizer tokenizer = LoadTokenizer(folder, architecture);
+        int maxLength = MaxLength(run, architecture);
+        EncodedSet train = Encode(examples);
+        Evaluator? validation = validationExamples is null
+            ? null
+            : new Evaluator(architecture, Encode(validationExamples), run.PerDeviceEvalBatchSize, null, validationExamples.Path);
+        return new RunData(folder, architecture, tokenizer, new SampledBatches(examples.Path, train, Sampler(run, train), null), validation);
+
+        EncodedSet Encode(ExampleSet set) => TextEncoding.Encode(tokenizer, architecture, set, maxLength)
+            .WithLabels(labels?.Encode(set), labels is null ? RegressionTargets.Encode(set) : null);
+    }
+
+    private static HeadKind HeadOf(TaskKind task) => task switch
+    {
+        TaskKind.SequenceClassification => HeadKind.SequenceClassification,
+        TaskKind.Regression => HeadKind.Regression,
+        TaskKind.MaskedLanguageModel => HeadKind.MaskedLm,
+        _ => throw new ConfigurationException($"task {task} is not built for encoders; use sequence-classification, regression or masked-lm."),
+    };
+
+    private static LengthBucketedSampler Sampler(RunConfiguration run, EncodedSet set) => new(
+        set.Lengths, run.PerDeviceTrainBatchSize, run.Seed, run.GroupByLength ? LengthBucketedSampler.DefaultWindow : 1);
+
+    private static Tokenizer LoadTokenizer(ModelFolder folder, Architecture architecture)
+    {
+        Tokenizer tokenizer = folder.LoadTokenizer();
+        return tokenizer.VocabularySize <= architecture.VocabularySize
+            ? tokenizer
+            : throw new TrainingException(
+                $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows; they do not belong together.");
+    }
+
+    private static int MaxLength(RunConfiguration run, Architecture architecture)
+    {
+        int maxLength = run.MaxLength ?? Math.Min(architecture.MaxLength, 512);
+        return maxLength <= architecture.MaxLength
+            ? maxLength
+            : throw new ConfigurationException($"max_length is {maxLength}; the model takes at most {architecture.MaxLength} tokens.");
+    }
+}

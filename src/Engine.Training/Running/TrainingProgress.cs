@@ -1,0 +1,46 @@
+namespace Engine.Training.Running;
+
+/// <summary>What a run reports while it goes.</summary>
+public abstract record TrainingProgress
+{
+    private TrainingProgress()
+    {
+    }
+
+    /// <summary>Everything is loaded and allocated; steps follow.</summary>
+    /// <param name="TotalSteps">Optimizer steps of the run.</param>
+    /// <param name="FirstStep">Steps taken already (a resumed run).</param>
+    /// <param name="TrainableParameters">Elements that are trained.</param>
+    /// <param name="TotalParameters">Elements of the model, the adapter included.</param>
+    /// <param name="ForecastBytes">Device bytes of the run, known before anything was allocated.</param>
+    /// <param name="Notes">What a user should know: parameters initialised anew, tensors without a place.</param>
+    public sealed record Started(
+        int TotalSteps, long FirstStep, long TrainableParameters, long TotalParameters, long ForecastBytes, IReadOnlyList<string> Notes) : TrainingProgress;
+
+    /// <summary>An optimizer step is done.</summary>
+    /// <param name="Step">Steps taken, this one included.</param>
+    /// <param name="TokensPerSecond">Real tokens a second, smoothed over the last steps.</param>
+    /// <param name="TimeLeft">Until the last step at that pace.</param>
+    /// <param name="DeviceBytes">Live device bytes.</param>
+    public sealed record Step(
+        long StepNumber,
+        int TotalSteps,
+        double Epoch,
+        double Loss,
+        double LearningRate,
+        double GradientNorm,
+        double TokensPerSecond,
+        TimeSpan TimeLeft,
+        long DeviceBytes) : TrainingProgress;
+
+    /// <summary>An evaluation is done.</summary>
+    /// <param name="StepNumber">Steps taken before it; 0 is the model as it came.</param>
+    /// <param name="Best">The best so far by the run's metric.</param>
+    public sealed record Evaluated(long StepNumber, double Epoch, IReadOnlyDictionary<string, double> Metrics, bool Best) : TrainingProgress;
+
+    /// <summary>A checkpoint was written.</summary>
+    public sealed record Saved(long StepNumber, string Folder) : TrainingProgress;
+
+    /// <summary>The run stops early.</summary>
+    public sealed record Stopping(string Reason) : TrainingProgress;
+}

@@ -1,0 +1,61 @@
+namespace Engine.Kernels.Tests;
+
+/// <summary>One attention problem: segments, shape and seeded inputs, with dead tokens behind the last segment.</summary>
+internal sealed class AttentionCase
+{
+    public const ulong Seed = 0x1234_5678_9ABCUL;
+    public const uint Step = 7;
+    private const int DeadTokens = 3;
+
+    public AttentionCase(
+        int[] queryLengths, int[] keyLengths, int heads, int keyValueHeads, int headSize, bool causal = false, float dropout = 0f, int extraMaxLength = 0)
+    {
+        QueryStart = Offsets(queryLengths);
+        KeyStart = Offsets(keyLengths);
+        Shape = new AttentionShape(
+            queryLengths.Length, QueryStart[^1] + DeadTokens, KeyStart[^1] + DeadTokens,
+            queryLengths.Max() + extraMaxLength, keyLengths.Max() + extraMaxLength, heads, keyValueHeads, headSize, (float)(1 / Math.Sqrt(headSize)))
+        {
+            Causal = causal,
+            Dropout = dropout,
+            DropoutStream = 5,
+        };
+
+        // A segment's queries are its last tokens, as they are when earlier keys come from a cache.
+        QueryPosition = [.. queryLengths.SelectMany((length, row) => Enumerable.Range(keyLengths[row] - length, length)), .. new int[DeadTokens]];
+        int queryWidth = heads * headSize, keyWidth = keyValueHeads * headSize;
+        Q = Numbers.Values(1, Shape.QueryTokens * queryWidth, 2);
+        K = Numbers.Values(2, Shape.KeyTokens * keyWidth, 2);
+        V = Numbers.Values(3, Shape.KeyTokens * keyWidth);
+        OutputGradient = Numbers.Values(4, Shape.QueryTokens * queryWidth);
+    }
+
+    public AttentionShape Shape { get; }
+
+    public int[] QueryStart { get; }
+
+    public int[] KeyStart { get; }
+
+    public int[] QueryPosition { get; }
+
+    public float[] Q { get; }
+
+    public float[] K { get; }
+
+    public float[] V { get; }
+
+    public float[] OutputGradient { get; }
+
+    public override string ToString() => $"queries {string.Join(',', QueryStart)}, keys {string.Join(',', KeyStart)}, {Shape}";
+
+    private static int[] Offsets(int[] lengths)
+    {
+        var offsets = new int[lengths.Length + 1];
+        for (int row = 0; row < lengths.Length; row++)
+        {
+            offsets[row + 1] = offsets[row] + lengths[row];
+        }
+
+        return offsets;
+    }
+}

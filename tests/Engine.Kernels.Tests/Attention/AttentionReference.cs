@@ -1,0 +1,129 @@
+namespace Engine.Kernels.Tests;
+
+/// <summary>Attention and its gradient in double precision, from the definition: all weights of a query at once.</summary>
+internal static class AttentionReference
+{
+    public sealed record Gradients(double[] Q, double[] K, double[] V);
+
+    public static (double[] Output, double[] LogSumExp) Forward(AttentionCase problem, double[] q, double[] k, double[] v)
+    {
+        var output = new double[q.Length];
+        var logSumExp = new double[problem.Shape.QueryTokens * problem.Shape.Heads];
+        foreach (Query query in Queries(problem))
+        {
+            (double[] weights, double lse) = Weights(problem, query, q, k);
+            logSumExp[(query.Token * problem.Shape.Heads) + query.Head] = lse;
+            for (int j = 0; j < weights.Length; j++)
+            {
+                double kept = weights[j] * query.Factor(problem, j);
+                for (int e = 0; e < problem.Shape.HeadSize; e++)
+                {
+                    output[query.Q(problem) + e] += kept * v[query.K(problem, j) + e];
+                }
+            }
+        }
+
+        return (output, logSumExp);
+    }
+
+    /// <summary>The gradients of the sum of output * outputGradient.</summary>
+    public static Gradients Backward(AttentionCase problem)
+    {
+        double[] q = problem.Q.Double(), k = problem.K.Double(), v = problem.V.Double();
+        var gradients = new Gradients(new double[q.Length], new double[k.Length], new double[v.Length]);
+        foreach (Query query in Queries(problem))
+        {
+            (double[] weights, _) = Weights(problem, query, q, k);
+            int atQ = query.Q(problem);
+            var weightGradients = new double[weights.Length];
+            double dot = 0;
+            for (int j = 0; j < weights.Length; j++)
+            {
+                int atK = query.K(problem, j);
+                double factor = query.Factor(problem, j);
+                for (int e = 0; e < problem.Shape.HeadSize; e++)
+                {
+                    weightGradients[j] += factor * problem.OutputGradient[atQ + e] * v[atK + e];
+                    gradients.V[atK + e] += factor * weights[j] * problem.OutputGradient[atQ + e];
+                }
+
+                dot += weights[j] * weightGradients[j];
+            }
+
+            for (int j = 0; j < weights.Length; j++)
+            {
+                int atK = query.K(problem, j);
+                double score = weights[j] * (weightGradients[j] - dot) * problem.Shape.Scale;
+                for (int e = 0; e < problem.Shape.HeadSize; e++)
+                {
+                    gradients.Q[atQ + e] += score * k[atK + e];
+                    gradients.K[atK + e] += score * q[atQ + e];
+                }
+            }
+        }
+
+        return gradients;
+    }
+
+    private static IEnumerable<Query> Queries(AttentionCase problem)
+    {
+        for (int row = 0; row < problem.Shape.Rows; row++)
+        {
+            int keys = problem.KeyStart[row + 1] - problem.KeyStart[row];
+            for (int token = problem.QueryStart[row]; token < problem.QueryStart[row + 1]; token++)
+            {
+                for (int head = 0; head < problem.Shape.Heads; head++)
+                {
+                    int seen = problem.Shape.Causal ? Math.Clamp(problem.QueryPosition[token] + 1, 0, keys) : keys;
+                    yield return new Query(token, head, problem.KeyStart[row], seen);
+                }
+            }
+        }
+    }
+
+    private static (double[] Weights, double LogSumExp) Weights(AttentionCase problem, Query query, double[] q, double[] k)
+    {
+        if (query.Keys == 0)
+        {
+            return ([], 0);
+        }
+
+        var scores = new double[query.Keys];
+        for (int j = 0; j < query.Keys; j++)
+        {
+            for (int e = 0; e < problem.Shape.HeadSize; e++)
+            {
+                scores[j] += q[query.Q(problem) + e] * k[query.K(problem, j) + e] * problem.Shape.Scale;
+            }
+        }
+
+        double maximum = scores.Max();
+        double sum = scores.Sum(score => Math.Exp(score - maximum));
+        return ([.. scores.Select(score => Math.Exp(score - maximum) / sum)], maximum + Math.Log(sum));
+    }
+
+    /// <summary>One query of one head, with the keys of its segment that it sees.</summary>
+    private sealed record Query(int Token, int Head, int FirstKey, int Keys)
+    {
+        public int Q(AttentionCase problem) => ((Token * problem.Shape.Heads) + Head) * problem.Shape.HeadSize;
+
+        public int K(AttentionCase problem, int key)
+        {
+            int group = problem.Shape.Heads / problem.Shape.KeyValueHeads;
+            return (((FirstKey + key) * problem.Shape.KeyValueHeads) + (Head / group)) * problem.Shape.HeadSize;
+        }
+
+        public double Factor(AttentionCase problem, int key)
+        {
+            AttentionShape shape = problem.Shape;
+            if (shape.Dropout == 0)
+            {
+                return 1;
+            }
+
+            long element = ((((long)Token * shape.Heads) + Head) * shape.MaxKeyLength) + key;
+            uint word = PhiloxReference.Word(element, AttentionCase.Seed, shape.DropoutStream, AttentionCase.Step);
+            return word >= shape.Dropout * 4294967296.0 ? 1 / (1 - (double)shape.Dropout) : 0;
+        }
+    }
+}

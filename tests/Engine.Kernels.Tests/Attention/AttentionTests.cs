@@ -1,0 +1,232 @@
+using Engine.Devices;
+using Engine.Devices.Cpu;
+using Engine.Kernels.Host;
+
+namespace Engine.Kernels.Tests;
+
+/// <summary>Attention over ragged segments against double precision, forward and backward.</summary>
+public sealed class AttentionTests
+{
+    public static TheoryData<string> Devices => TestDevices.HostNames;
+
+    /// <summary>Cases by name: head sizes that are and are not whole registers, lengths around blocks, grouped heads, causal, dropout.</summary>
+    private static readonly Dictionary<string, AttentionCase> Cases = new(StringComparer.Ordinal)
+    {
+        ["one token"] = new([1], [1], 1, 1, 1),
+        ["odd sizes"] = new([3, 1, 7], [3, 1, 7], 3, 3, 5),
+        ["empty segments"] = new([0, 4, 0, 5, 0], [0, 4, 6, 0, 0], 2, 2, 8),
+        ["bert"] = new([17, 64, 33], [17, 64, 33], 2, 2, 64),
+        ["head of 32"] = new([40, 9], [40, 9], 2, 2, 32, dropout: 0.1f),
+        ["head of 80, grouped"] = new([20, 11], [20, 11], 4, 2, 80, causal: true),
+        ["several blocks"] = new([300, 5], [300, 5], 1, 1, 24),
+        ["several blocks, causal, grouped"] = new([301, 130], [301, 130], 3, 1, 16, causal: true, dropout: 0.25f),
+        ["more keys than queries, causal"] = new([1, 3, 2], [30, 400, 2], 2, 1, 16, causal: true),
+        ["classified tokens"] = new([1, 1, 1], [60, 7, 200], 2, 2, 16),
+        ["dropout over unaligned rows"] = new([19, 30], [19, 30], 2, 2, 16, dropout: 0.5f, extraMaxLength: 7),
+    };
+
+    public static TheoryData<string, string> DevicesAndCases => TestDevices.WithHost<string>([.. Cases.Keys]);
+
+    [Theory]
+    [MemberData(nameof(DevicesAndCases))]
+    public void Outputs_and_gradients_agree_with_double_precision(string name, string problem)
+        => Check(Cases[problem], Run(name, 2, Cases[problem]));
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Gradients_are_the_slopes_of_the_double_precision_forward_pass(string name)
+    {
+        foreach (AttentionCase problem in new AttentionCase[]
+        {
+            new([3, 5], [3, 5], 2, 2, 4),
+            new([4, 2], [6, 2], 4, 2, 3, causal: true, dropout: 0.3f),
+        })
+        {
+            double[] q = problem.Q.Double(), k = problem.K.Double(), v = problem.V.Double();
+            Result actual = Run(name, 2, problem);
+
+            // Central differences leave about 1e-9 with step 1e-5; the rest is float32 arithmetic over values near 1.
+            const double Tolerance = 1e-5;
+            Numbers.Near(Numbers.Gradient(x => Loss(problem, x, k, v), q), actual.Dq, Tolerance, Tolerance);
+            Numbers.Near(Numbers.Gradient(x => Loss(problem, q, x, v), k), actual.Dk, Tolerance, Tolerance);
+            Numbers.Near(Numbers.Gradient(x => Loss(problem, q, k, x), v), actual.Dv, Tolerance, Tolerance);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Threads_do_not_change_a_bit(string name)
+    {
+        AttentionCase problem = Cases["several blocks, causal, grouped"];
+        Result one = Run(name, 1, problem);
+        foreach (int threads in new[] { 2, 3 })
+        {
+            Result more = Run(name, threads, problem);
+            Assert.Equal(one.Output, more.Output);
+            Assert.Equal(one.LogSumExp, more.LogSumExp);
+            Assert.Equal(one.Dq, more.Dq);
+            Assert.Equal(one.Dk, more.Dk);
+            Assert.Equal(one.Dv, more.Dv);
+        }
+    }
+
+    [Fact]
+    public void Every_register_width_agrees_with_double_precision()
+    {
+        foreach (AttentionCase problem in Cases.Values)
+        {
+            CheckWidth<Simd512, Tile8<Simd512>>(problem);
+            CheckWidth<Simd256, Tile4<Simd256>>(problem);
+            CheckWidth<Simd128, Tile4<Simd128>>(problem);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Large_scores_do_not_overflow(string name)
+    {
+        var problem = new AttentionCase([9], [250], 1, 1, 16);
+        for (int i = 0; i < problem.Q.Length; i++)
+        {
+            problem.Q[i] *= 100f;
+        }
+
+        // Scores reach about 300, where a float32 score is off by 2e-5 and its weight by as much.
+        (double[] output, _) = AttentionReference.Forward(problem, problem.Q.Double(), problem.K.Double(), problem.V.Double());
+        Numbers.Near(output, Run(name, 2, problem).Output, 0, 5e-4);
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Dead_tokens_get_zeros(string name)
+    {
+        AttentionCase problem = Cases["odd sizes"];
+        Result actual = Run(name, 2, problem);
+        int live = problem.QueryStart[^1], width = problem.Shape.Heads * problem.Shape.HeadSize;
+        Assert.All(actual.Output[(live * width)..], x => Assert.Equal(0f, x));
+        Assert.All(actual.Dq[(live * width)..], x => Assert.Equal(0f, x));
+        Assert.All(actual.Dk[(live * width)..], x => Assert.Equal(0f, x));
+        Assert.All(actual.Dv[(live * width)..], x => Assert.Equal(0f, x));
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Running_attention_allocates_nothing_managed(string name)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        Bound bound = Bind(run, Cases["several blocks, causal, grouped"], Attention.Forward, Attention.Backward);
+        Array.ForEach(bound.Launches, launch => launch.Enqueue());
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (Launch launch in bound.Launches)
+        {
+            launch.Enqueue();
+        }
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    [Fact]
+    public void Segments_outside_the_tokens_are_an_error_that_names_the_row()
+    {
+        using var run = new KernelRun(TestDevices.Open("cpu"));
+        var problem = new AttentionCase([3, 4], [3, 4], 1, 1, 4);
+        problem.KeyStart[2] = 99;
+        Bound bound = Bind(run, problem, Attention.Forward, Attention.Backward);
+        var error = Assert.Throws<DeviceException>(bound.Launches[0].Enqueue);
+        Assert.Contains("keyStart goes from 3 to 99 at row 2", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Shapes_that_make_no_sense_are_refused()
+    {
+        using var run = new KernelRun(TestDevices.Open("cpu"));
+        var problem = new AttentionCase([3], [3], 3, 3, 4);
+        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { KeyValueHeads = 2 }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { Dropout = 1f }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { QueryTokens = 100 }, Attention.Forward, Attention.Backward));
+    }
+
+    private static double Loss(AttentionCase problem, double[] q, double[] k, double[] v)
+        => AttentionReference.Forward(problem, q, k, v).Output.Zip(problem.OutputGradient, (x, y) => x * y).Sum();
+
+    private static void CheckWidth<T, TTile>(AttentionCase problem)
+        where T : struct, ISimd<T>
+        where TTile : struct, ITile<T>
+    {
+        using var run = new KernelRun(TestDevices.Open("cpu"));
+        Check(problem, Bind(
+            run,
+            problem,
+            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => new AttentionForwardHost<T, TTile>(
+                (CpuDevice)device, shape, AttentionOperands.Of(new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random))),
+            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) =>
+            [
+                new AttentionBackwardHost<T, TTile>(
+                    (CpuDevice)device, shape, AttentionOperands.Of(
+                        new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random), new AttentionGradientViews(gradient, dq, dk, dv))),
+            ]).Run(run));
+    }
+
+    private static Result Run(string name, int threads, AttentionCase problem)
+    {
+        using var run = new KernelRun(TestDevices.Open(name, threads));
+        return Bind(run, problem, Attention.Forward, Attention.Backward).Run(run);
+    }
+
+    private static void Check(AttentionCase problem, Result actual)
+    {
+        (double[] output, double[] logSumExp) = AttentionReference.Forward(problem, problem.Q.Double(), problem.K.Double(), problem.V.Double());
+        AttentionReference.Gradients gradients = AttentionReference.Backward(problem);
+
+        // Scores are sums of HeadSize products up to 4 and reach about 10; a float32 score is off by some 1e-6, and a weight by as much of
+        // itself. Gradients sum up to 300 such terms, whose errors grow with the root of their number.
+        const double Epsilon = 1.2e-7;
+        double score = 16 * Epsilon;
+        double sum = score * Math.Sqrt(Math.Max(problem.Shape.MaxQueryLength, problem.Shape.MaxKeyLength) + problem.Shape.HeadSize);
+        Numbers.Near(logSumExp, actual.LogSumExp, score, score);
+        Numbers.Near(output, actual.Output, score, score);
+        Numbers.Near(gradients.Q, actual.Dq, sum, sum);
+        Numbers.Near(gradients.K, actual.Dk, sum, sum);
+        Numbers.Near(gradients.V, actual.Dv, sum, sum);
+    }
+
+    private static Bound Bind(KernelRun run, AttentionCase problem, BindForward forward, BindBackward backward)
+        => Bind(run, problem, problem.Shape, forward, backward);
+
+    private static Bound Bind(KernelRun run, AttentionCase problem, AttentionShape shape, BindForward forward, BindBackward backward)
+    {
+        BufferView<float> q = run.Put(problem.Q), k = run.Put(problem.K), v = run.Put(problem.V), gradient = run.Put(problem.OutputGradient);
+        BufferView<int> queryStart = run.Put(problem.QueryStart), keyStart = run.Put(problem.KeyStart), position = run.Put(problem.QueryPosition);
+        BufferView<float> output = run.Output(problem.Q.Length), lse = run.Output(problem.Shape.QueryTokens * problem.Shape.Heads);
+        BufferView<float> dq = run.Output(problem.Q.Length), dk = run.Output(problem.K.Length), dv = run.Output(problem.V.Length);
+        BufferView<uint> random = run.RandomState(AttentionCase.Seed, AttentionCase.Step);
+        BufferView<float> workspace = run.Output(Attention.BackwardWorkspace(run.Device, shape));
+        Launch[] launches =
+        [
+            forward(run.Device, shape, q, k, v, queryStart, keyStart, position, output, lse, random),
+            .. backward(run.Device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, workspace, random),
+        ];
+        return new Bound(launches, output, lse, dq, dk, dv);
+    }
+
+    private sealed record Result(float[] Output, float[] LogSumExp, float[] Dq, float[] Dk, float[] Dv);
+
+    private sealed record Bound(
+        Launch[] Launches, BufferView<float> Output, BufferView<float> LogSumExp, BufferView<float> Dq, BufferView<float> Dk, BufferView<float> Dv)
+    {
+        public Result Run(KernelRun run)
+        {
+            run.Run(Launches);
+            return new Result(Output.ToArray(), LogSumExp.ToArray(), Dq.ToArray(), Dk.ToArray(), Dv.ToArray());
+        }
+    }
+
+    private delegate Launch BindForward(
+        Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
+        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp, BufferView<uint>? random);
+
+    private delegate Launch[] BindBackward(
+        Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
+        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
+        BufferView<float> outputGradient, BufferView<float> dq, BufferView<float> dk, BufferView<float> dv, BufferView<float> workspace, BufferView<uint>? random);
+}

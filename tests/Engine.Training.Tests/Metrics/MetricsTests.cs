@@ -1,0 +1,96 @@
+using System.Text.Json;
+using Engine.Tests;
+using Engine.Training.Configuration;
+using Engine.Training.Metrics;
+
+namespace Engine.Training.Tests.Metrics;
+
+public sealed class MetricsTests
+{
+    // The goldens are float64 from the same formulas; sums in another order differ in the last bits.
+    private const double Tolerance = 1e-12;
+
+    [SharedFact]
+    public void Classification_metrics_equal_scikit_learn()
+    {
+        using JsonDocument goldens = Goldens();
+        foreach (JsonElement golden in goldens.RootElement.GetProperty("classification").EnumerateArray())
+        {
+            int[] labels = [.. golden.GetProperty("labels").EnumerateArray().Select(value => value.GetInt32())];
+            int[] predictions = [.. golden.GetProperty("predictions").EnumerateArray().Select(value => value.GetInt32())];
+            Assert.Equal(golden.GetProperty("accuracy").GetDouble(), ClassificationMetrics.Accuracy(labels, predictions), Tolerance);
+            Assert.Equal(golden.GetProperty("matthews").GetDouble(), ClassificationMetrics.Matthews(labels, predictions), Tolerance);
+            Assert.Equal(golden.GetProperty("f1_macro").GetDouble(), ClassificationMetrics.MacroF1(labels, predictions), Tolerance);
+            if (golden.TryGetProperty("f1", out JsonElement f1))
+            {
+                Assert.Equal(f1.GetDouble(), ClassificationMetrics.F1(labels, predictions), Tolerance);
+            }
+        }
+    }
+
+    [SharedFact]
+    public void Regression_metrics_equal_SciPy()
+    {
+        using JsonDocument goldens = Goldens();
+        foreach (JsonElement golden in goldens.RootElement.GetProperty("regression").EnumerateArray())
+        {
+            double[] labels = [.. golden.GetProperty("labels").EnumerateArray().Select(value => value.GetDouble())];
+            double[] predictions = [.. golden.GetProperty("predictions").EnumerateArray().Select(value => value.GetDouble())];
+            Assert.Equal(golden.GetProperty("pearson").GetDouble(), RegressionMetrics.Pearson(labels, predictions), Tolerance);
+            Assert.Equal(golden.GetProperty("spearman").GetDouble(), RegressionMetrics.Spearman(labels, predictions), Tolerance);
+            Assert.Equal(golden.GetProperty("mse").GetDouble(), RegressionMetrics.MeanSquaredError(labels, predictions), Tolerance);
+        }
+    }
+
+    [Fact]
+    public void Correlation_of_a_constant_is_not_a_number()
+    {
+        Assert.True(double.IsNaN(RegressionMetrics.Pearson([1, 2, 3], [0.1, 0.1, 0.1])));
+        Assert.True(double.IsNaN(RegressionMetrics.Spearman([2, 2, 2], [1, 2, 3])));
+    }
+
+    [Fact]
+    public void Diverged_logits_are_an_error_not_a_class()
+        => Assert.Contains("row 1, class 0", Assert.Throws<ArithmeticException>(() => ClassificationMetrics.Argmax([0, 1, float.NaN, 2], 2)).Message);
+
+    [Fact]
+    public void A_task_reports_the_metrics_it_names()
+    {
+        Assert.Equal(
+            TaskMetrics.Names(TaskKind.SequenceClassification, 2),
+            TaskMetrics.Classification([0, 1], [1, 0, 0, 1], 2, loss: 0.5).Keys);
+        Assert.Equal(
+            TaskMetrics.Names(TaskKind.SequenceClassification, 3),
+            TaskMetrics.Classification([0, 2], [1, 0, 0, 0, 1, 0], 3, loss: 0.5).Keys);
+        Assert.Equal(TaskMetrics.Names(TaskKind.Regression), TaskMetrics.Regression([0, 1], [1, 2], loss: 0.5).Keys);
+        Assert.Equal(TaskMetrics.Names(TaskKind.MaskedLanguageModel), TaskMetrics.LanguageModel(loss: 0).Keys);
+        Assert.Equal(1, TaskMetrics.LanguageModel(loss: 0)["perplexity"]);
+    }
+
+    [Fact]
+    public void Patience_runs_out_after_evaluations_without_improvement()
+    {
+        BestTracker tracker = new("accuracy", greaterIsBetter: true, patience: 2, threshold: 0.01);
+        Assert.True(tracker.Report(10, 0.80));
+        Assert.True(tracker.Report(20, 0.805)); // better, yet within the threshold
+        Assert.False(tracker.ShouldStop);
+        Assert.False(tracker.Report(30, double.NaN));
+        Assert.True(tracker.ShouldStop);
+        Assert.Equal(new BestState(0.805, 20, 2), tracker.State);
+        Assert.True(tracker.Report(40, 0.9));
+        Assert.False(tracker.ShouldStop);
+    }
+
+    [Fact]
+    public void A_first_evaluation_that_is_not_a_number_is_not_the_best()
+    {
+        BestTracker tracker = new("loss", greaterIsBetter: false);
+        Assert.False(tracker.Report(1, double.NaN));
+        Assert.Null(tracker.State.Best);
+        Assert.True(tracker.Report(2, 5));
+        Assert.False(tracker.Report(3, 6));
+        Assert.True(tracker.Report(4, 4));
+    }
+
+    private static JsonDocument Goldens() => JsonDocument.Parse(File.ReadAllBytes(SharedFiles.Path("goldens/small/metrics.json")));
+}
