@@ -13,6 +13,9 @@ public static class TestDevices
 
     public static TheoryData<string> Names => [.. All];
 
+    /// <summary>The devices of kernels that have only a host form.</summary>
+    public static TheoryData<string> HostNames => ["cpu"];
+
     /// <summary>Opens a device by its name in <see cref="Names"/>.</summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
@@ -23,10 +26,15 @@ public static class TestDevices
     };
 
     /// <summary>Each device with each of the given values.</summary>
-    public static TheoryData<string, T> With<T>(params ReadOnlySpan<T> values)
+    public static TheoryData<string, T> With<T>(params ReadOnlySpan<T> values) => With(All, values);
+
+    /// <summary>Each device of <see cref="HostNames"/> with each of the given values.</summary>
+    public static TheoryData<string, T> WithHost<T>(params ReadOnlySpan<T> values) => With(["cpu"], values);
+
+    private static TheoryData<string, T> With<T>(IReadOnlyList<string> names, ReadOnlySpan<T> values)
     {
         var data = new TheoryData<string, T>();
-        foreach (string name in All)
+        foreach (string name in names)
         {
             foreach (T value in values)
             {

@@ -72,15 +72,7 @@ public sealed class PrebatchedFile : BatchSource
     {
         file = SafetensorsFile.Open(path);
         this.head = head;
-        while (file.Contains($"input_ids.{BatchesPerEpoch}"))
-        {
-            BatchesPerEpoch++;
-        }
-
-        if (BatchesPerEpoch == 0)
-        {
-            throw new DataFileException(path, "there is no tensor input_ids.0; prebatched data holds input_ids.T, attention_mask.T and labels.T for T = 0, 1, ...");
-        }
+        BatchesPerEpoch = PrebatchedIndex.CountBatches(path, file.Tensors.Select(tensor => tensor.Name));
     }
 
     public override string Origin => file.FilePath;
