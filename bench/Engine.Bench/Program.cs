@@ -1,7 +1,8 @@
 using Engine.Bench;
+using Engine.Devices;
 using Engine.Devices.Cpu;
 
-string[] known = ["matmul", "matmul-thin", "attention", "families"];
+string[] known = ["matmul", "matmul-thin", "attention", "families", "families-managed", "families-opencl"];
 string[] chosen = args.Length == 0 ? known : args;
 foreach (string name in chosen)
 {
@@ -25,6 +26,20 @@ foreach (string name in chosen)
             break;
         case "families":
             FamilyBench.Run(device);
+            break;
+        case "families-managed":
+            using (var managed = new CpuDevice(new CpuOptions { HostVectors = false }))
+            {
+                FamilyBench.Run(managed);
+            }
+
+            break;
+        case "families-opencl":
+            using (Device openCl = DeviceCatalog.Open("opencl"))
+            {
+                FamilyBench.Run(openCl);
+            }
+
             break;
         default:
             AttentionBench.Run(device);

@@ -1,7 +1,7 @@
 using System.Linq;
 using Microsoft.CodeAnalysis;
 
-namespace Engine.Compiler.Device;
+namespace Engine.Compiler.DeviceText;
 
 /// <summary>Types and literals.</summary>
 internal sealed partial class DevicePrinter

@@ -2,7 +2,7 @@ using System;
 using System.Globalization;
 using System.Linq;
 
-namespace Engine.Compiler.Device;
+namespace Engine.Compiler.DeviceText;
 
 /// <summary>Constants in C.</summary>
 internal static class Literals

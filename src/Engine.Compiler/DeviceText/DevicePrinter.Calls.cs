@@ -4,7 +4,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;
 
-namespace Engine.Compiler.Device;
+namespace Engine.Compiler.DeviceText;
 
 /// <summary>Calls: the kernel API, the base library's mathematics, helpers.</summary>
 internal sealed partial class DevicePrinter
