@@ -68,7 +68,7 @@ public sealed class TrainingSession : IDisposable
             Gradients = true,
             Dropout = true,
             TransformWeight = method.TransformWeight,
-            Extend = graph => graph.Graph.AddScalar(graph.Loss, lossSum),
+            Extend = graph => graph.Graph.Accumulate(graph.Loss, lossSum),
         });
         evaluator = new ModelRunner(device, model, Inputs, arena, new RunnerOptions());
         begin = new FixedPlan(device, BuildBegin());
@@ -274,9 +274,14 @@ public sealed class TrainingSession : IDisposable
             return;
         }
 
-        graph.Add(
-            new AdamWOperator((float)optimizer.Beta1, (float)optimizer.Beta2, (float)optimizer.Epsilon, (float)weightDecay, learningRateRatio: 1f),
-            [Range(Trainables.ValueBlock), Range(Trainables.GradientBlock), Range(moments, firstMoment), Range(moments, secondMoment), graph.Read(Inputs.Scalars), clip]);
+        graph.AdamW(
+            Range(Trainables.ValueBlock),
+            Range(Trainables.GradientBlock),
+            Range(moments, firstMoment),
+            Range(moments, secondMoment),
+            graph.Read(Inputs.Scalars),
+            clip,
+            new AdamWSettings(optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, weightDecay));
 
         Tensor Range(StorageBlock block, Variable? origin = null) =>
             graph.Read(block.Overlay($"{block.Owner}[{first}..{first + count}]", new Shape(count), origin ?? block.Variables[0], first));
