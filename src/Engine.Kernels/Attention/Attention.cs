@@ -36,11 +36,11 @@ public sealed record AttentionShape(
 /// Softmax attention, segment by segment, with online softmax: memory is linear in length.
 /// q [query tokens, heads * head size]; k, v [key tokens, kv heads * head size]; output as q.
 /// queryStart and keyStart [rows + 1] are token offsets; queryPosition [query tokens] the query's index in its key segment (read when causal).
-/// Tokens from queryStart[rows] on are dead: their outputs and gradients are written as zeros.
+/// Tokens from queryStart[rows] (keyStart[rows]) on are dead: their outputs and gradients are written as zeros.
 /// </summary>
 public static class Attention
 {
-    /// <param name="logSumExp">Receives the log of each softmax denominator, [query tokens, heads].</param>
+    /// <param name="logSumExp">Receives the log of each softmax denominator, [query tokens, heads]; 0 where a query sees no key.</param>
     /// <param name="random">The dropout generator's state (<see cref="RandomState"/>); null without dropout.</param>
     public static Launch Forward(
         Device device,
