@@ -209,58 +209,64 @@ internal static partial class AttentionBackwardGroups
             valueGradient[i] = 0f;
         }
 
-        for (int head = keyHead * groupSize; head < (keyHead + 1) * groupSize; head++)
+        // Blocks of queries before the first that sees one of these keys are left out, for every head alike; one loop over heads and blocks,
+        // whose every pass has the same barriers, is also what OpenCL drivers for processors compile rightly.
+        while (query0 < queryEnd
+            && AttentionMask.VisibleKeys(queryPosition, query0, Math.Min(GroupTiles.Tile, queryEnd - query0), keys, causal) <= first)
         {
-            for (int query = query0; query < queryEnd; query += GroupTiles.Tile)
+            query0 += GroupTiles.Tile;
+        }
+
+        int blocks = Math.Max(0, (queryEnd - query0 + GroupTiles.Tile - 1) / GroupTiles.Tile);
+        for (int pass = 0; pass < groupSize * blocks; pass++)
+        {
+            int head = (keyHead * groupSize) + (pass / blocks);
+            int query = query0 + (pass % blocks * GroupTiles.Tile);
+            int queries = Math.Min(GroupTiles.Tile, queryEnd - query);
+
+            // Rows of the tiles are keys here, columns queries.
+            long at = (query * queryStride) + (head * headSize);
+            GroupTiles.RowProducts(k, keyAt, keyStride, count, q, at, queryStride, queries, left, right, scores, headSize);
+            GroupTiles.RowProducts(v, keyAt, keyStride, count, outputGradient, at, queryStride, queries, left, right, gradients, headSize);
+            for (int j = 0; j < GroupTiles.Sums; j++)
             {
-                int queries = Math.Min(GroupTiles.Tile, queryEnd - query);
-                if (AttentionMask.VisibleKeys(queryPosition, query, queries, keys, causal) > first)
+                int column = itemColumn + (j * GroupTiles.Side);
+                bool inside = column < queries;
+                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query + column, keys, causal) - first : 0;
+                long token = (((long)query + column) * heads) + head;
+                float denominator = inside ? logSumExp[token] : 0f;
+                float dot = inside ? dots[token] : 0f;
+                for (int i = 0; i < GroupTiles.Sums; i++)
                 {
-                    // Rows of the tiles are keys here, columns queries.
-                    long at = (query * queryStride) + (head * headSize);
-                    GroupTiles.RowProducts(k, keyAt, keyStride, count, q, at, queryStride, queries, left, right, scores, headSize);
-                    GroupTiles.RowProducts(v, keyAt, keyStride, count, outputGradient, at, queryStride, queries, left, right, gradients, headSize);
-                    for (int j = 0; j < GroupTiles.Sums; j++)
+                    int key = itemRow + (i * GroupTiles.Side);
+                    int sum = (i * GroupTiles.Sums) + j;
+                    float kept = 0f;
+                    float gradient = 0f;
+                    if (key < seen && key < count)
                     {
-                        int column = itemColumn + (j * GroupTiles.Side);
-                        bool inside = column < queries;
-                        int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query + column, keys, causal) - first : 0;
-                        long token = (((long)query + column) * heads) + head;
-                        float denominator = inside ? logSumExp[token] : 0f;
-                        float dot = inside ? dots[token] : 0f;
-                        for (int i = 0; i < GroupTiles.Sums; i++)
-                        {
-                            int key = itemRow + (i * GroupTiles.Side);
-                            int sum = (i * GroupTiles.Sums) + j;
-                            float kept = 0f;
-                            float gradient = 0f;
-                            if (key < seen && key < count)
-                            {
-                                float weight = MathF.Exp((scale * scores[sum]) - denominator);
-                                float keep = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
-                                kept = weight * keep;
-                                gradient = weight * scale * ((gradients[sum] * keep) - dot);
-                            }
-
-                            tile[(key * GroupTiles.Pitch) + column] = kept;
-                            gradients[sum] = gradient;
-                        }
+                        float weight = MathF.Exp((scale * scores[sum]) - denominator);
+                        float keep = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                        kept = weight * keep;
+                        gradient = weight * scale * ((gradients[sum] * keep) - dot);
                     }
 
-                    Group.Barrier();
-                    GroupTiles.Combine(tile, outputGradient, at, queryStride, queries, queryRows, valueGradient, headSize, columns);
-                    for (int i = 0; i < GroupTiles.Sums; i++)
-                    {
-                        for (int j = 0; j < GroupTiles.Sums; j++)
-                        {
-                            tile[((itemRow + (i * GroupTiles.Side)) * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = gradients[(i * GroupTiles.Sums) + j];
-                        }
-                    }
-
-                    Group.Barrier();
-                    GroupTiles.Combine(tile, q, at, queryStride, queries, queryRows, keyGradient, headSize, columns);
+                    tile[(key * GroupTiles.Pitch) + column] = kept;
+                    gradients[sum] = gradient;
                 }
             }
+
+            Group.Barrier();
+            GroupTiles.Combine(tile, outputGradient, at, queryStride, queries, queryRows, valueGradient, headSize, columns);
+            for (int i = 0; i < GroupTiles.Sums; i++)
+            {
+                for (int j = 0; j < GroupTiles.Sums; j++)
+                {
+                    tile[((itemRow + (i * GroupTiles.Side)) * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = gradients[(i * GroupTiles.Sums) + j];
+                }
+            }
+
+            Group.Barrier();
+            GroupTiles.Combine(tile, q, at, queryStride, queries, queryRows, keyGradient, headSize, columns);
         }
 
         GroupTiles.Store(keyGradient, dk, keyAt, keyStride, count, headSize, columns);
