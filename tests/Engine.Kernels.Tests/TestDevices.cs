@@ -13,10 +13,10 @@ public static class TestDevices
 
     public static TheoryData<string> Names => [.. All];
 
-    /// <summary>Opens a device by its name in <see cref="Names"/>.</summary>
+    /// <summary>Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices.</summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
-        "cpu" => new CpuDevice(new CpuOptions { Threads = threads }),
+        "cpu" => new CpuDevice(new CpuOptions { Threads = threads, CheckReads = true }),
         "cpu-managed" => new CpuDevice(new CpuOptions { Threads = threads, HostVectors = false, CheckReads = true }),
         "opencl" => DeviceCatalog.Open("opencl"),
         _ => throw new ArgumentException($"There is no test device '{name}'; add it to {nameof(TestDevices)}."),
