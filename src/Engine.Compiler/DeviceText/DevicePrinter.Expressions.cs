@@ -19,7 +19,7 @@ internal sealed partial class DevicePrinter
         switch (operation)
         {
             case IInvalidOperation:
-                log.Invalid = true;
+                Invalid(operation);
                 return "0";
             case IParenthesizedOperation inner:
                 return Expression(inner.Operand);
@@ -52,6 +52,8 @@ internal sealed partial class DevicePrinter
             case IAssignmentOperation or IIncrementOrDecrementOperation:
                 log.Report(Diagnostics.SideEffect, operation.Syntax, operation.Syntax.ToString());
                 return "0";
+            case IArrayElementReferenceOperation element:
+                return Expression(element.ArrayReference);
             case IThrowOperation:
                 log.Report(Diagnostics.Exceptions, operation.Syntax);
                 return "0";
@@ -284,6 +286,12 @@ internal sealed partial class DevicePrinter
                 : from.SpecialType == SpecialType.System_Single ? $"from_float_{storage}({Expression(conversion.Operand)})" : Unsupported(conversion);
         }
 
+        if (from.TypeKind == TypeKind.Error || to.TypeKind == TypeKind.Error)
+        {
+            log.Invalid = true;
+            return "0";
+        }
+
         if (to.IsReferenceType || from.IsReferenceType)
         {
             log.Report(Diagnostics.ReferenceType, conversion.Syntax, (to.IsReferenceType ? to : from).ToDisplayString());
@@ -369,7 +377,7 @@ internal sealed partial class DevicePrinter
             case IConversionOperation { IsImplicit: true } conversion:
                 return Effect(conversion.Operand);
             case IInvalidOperation:
-                log.Invalid = true;
+                Invalid(operation);
                 return System.Array.Empty<string>();
             default:
                 Expression(operation);
@@ -387,11 +395,11 @@ internal sealed partial class DevicePrinter
         string target = Target(assignment.Target);
         ITypeSymbol type = assignment.Target.Type!;
         bool native = assignment.OperatorMethod is null && !IsFloat(type) || IsFloat(type) && assignment.OperatorKind != BinaryOperatorKind.Remainder;
-        bool shift = assignment.OperatorKind is BinaryOperatorKind.LeftShift or BinaryOperatorKind.RightShift or BinaryOperatorKind.UnsignedRightShift;
-        if (native && !shift && BinaryText(assignment.OperatorKind, type, "x", assignment.Value) is { } sample)
+        if (native && assignment.OperatorKind != BinaryOperatorKind.UnsignedRightShift && BinaryText(assignment.OperatorKind, type, "x", assignment.Value) is { } sample)
         {
             string symbol = sample.Substring(2, sample.IndexOf(' ', 2) - 2);
-            return $"{target} {symbol}= {Assigned(assignment.Value)}";
+            bool shift = assignment.OperatorKind is BinaryOperatorKind.LeftShift or BinaryOperatorKind.RightShift;
+            return $"{target} {symbol}= {(shift ? ShiftCount(type, assignment.Value) : Assigned(assignment.Value))}";
         }
 
         if (assignment.OperatorMethod is { } method && KernelApi.IsUserStruct(method.ContainingType))

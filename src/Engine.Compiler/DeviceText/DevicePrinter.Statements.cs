@@ -1,6 +1,7 @@
 using System.Collections.Generic;
 using System.Linq;
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;
 
 namespace Engine.Compiler.DeviceText;
@@ -73,7 +74,7 @@ internal sealed partial class DevicePrinter
             case IEmptyOperation:
                 break;
             case IInvalidOperation:
-                log.Invalid = true;
+                Invalid(operation);
                 break;
             case IThrowOperation or ITryOperation:
                 log.Report(Diagnostics.Exceptions, operation.Syntax);
@@ -82,6 +83,23 @@ internal sealed partial class DevicePrinter
                 (string what, string instead) = UnsupportedStatementText(operation);
                 log.Report(Diagnostics.UnsupportedStatement, operation.Syntax, what, instead);
                 break;
+        }
+    }
+
+    /// <summary>
+    /// Code that C# refuses itself: its error is enough. But of a float atomic C# only says that no overload fits.
+    /// </summary>
+    private void Invalid(IOperation operation)
+    {
+        log.Invalid = true;
+        foreach (InvocationExpressionSyntax call in operation.Syntax.DescendantNodesAndSelf().OfType<InvocationExpressionSyntax>())
+        {
+            SemanticModel model = compilation.GetSemanticModel(call.SyntaxTree);
+            bool atomic = model.GetSymbolInfo(call).CandidateSymbols.Any(s => KernelApi.IsApi(s.ContainingType, "Atomic"));
+            if (atomic && call.ArgumentList.Arguments.Any(a => IsFloat(model.GetTypeInfo(a.Expression).Type)))
+            {
+                log.Report(Diagnostics.FloatAtomic, call);
+            }
         }
     }
 
@@ -255,7 +273,13 @@ internal sealed partial class DevicePrinter
     private string Declarators(IVariableDeclarationGroupOperation group)
     {
         IVariableDeclaratorOperation[] declarators = group.Declarations.SelectMany(d => d.Declarators).ToArray();
+        int faults = log.Count;
         string type = TypeName(declarators[0].Symbol.Type, declarators[0].Syntax.GetLocation());
+        if (log.Count > faults)
+        {
+            return type;
+        }
+
         var parts = new List<string>();
         foreach (IVariableDeclaratorOperation declarator in declarators)
         {

@@ -24,7 +24,13 @@ internal sealed partial class DevicePrinter
             return;
         }
 
-        if (ViewOf(value) is { } view)
+        View? known = ViewOf(value);
+        if (known is null)
+        {
+            // Reported; uses of the local are not reported again.
+            function.Views[local] = new View(name, "0", "PRIVATE", KernelApi.Element(local.Type));
+        }
+        else if (known is { } view)
         {
             string element = TypeName(view.Element, declarator.Syntax.GetLocation());
             text.Line($"{view.Space} {element}* {name} = {view.Pointer};");
@@ -47,7 +53,6 @@ internal sealed partial class DevicePrinter
         if (!IsConstantExtent(count))
         {
             log.Report(Diagnostics.Extent, count.Syntax, count.Syntax.ToString());
-            return;
         }
 
         ITypeSymbol elementType = call.TargetMethod.TypeArguments[0];
@@ -112,7 +117,7 @@ internal sealed partial class DevicePrinter
                     Diagnostics.AllocationPlace, operation.Syntax, call.TargetMethod.ContainingType.Name + ".Allocate", "with that type, as in 'ArrayView<float> tile = ...'");
                 return null;
             case IInvalidOperation:
-                log.Invalid = true;
+                Invalid(operation);
                 return null;
             default:
                 log.Report(

@@ -1,7 +1,6 @@
 using System.Collections.Generic;
 using System.Linq;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Operations;
 
 namespace Engine.Compiler.DeviceText;
@@ -97,11 +96,7 @@ internal sealed partial class DevicePrinter
     /// <summary>Prints the statements of a method at the current place.</summary>
     private void Body(IMethodSymbol method)
     {
-        if (method.DeclaringSyntaxReferences.FirstOrDefault()?.GetSyntax() is not MethodDeclarationSyntax syntax)
-        {
-            return;
-        }
-
+        SyntaxNode syntax = method.DeclaringSyntaxReferences[0].GetSyntax();
         IOperation? operation = compilation.GetSemanticModel(syntax.SyntaxTree).GetOperation(syntax);
         if (operation is not IMethodBodyOperation body || (body.BlockBody ?? body.ExpressionBody) is not { } block)
         {

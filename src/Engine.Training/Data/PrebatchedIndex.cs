@@ -1,3 +1,4 @@
+using Engine.Model.Batching;
 using System.Globalization;
 
 namespace Engine.Training.Data;

@@ -1,3 +1,4 @@
+using Engine.Devices;
 using Engine.Optim;
 using Engine.Optim.Schedules;
 using Engine.Training.Configuration;

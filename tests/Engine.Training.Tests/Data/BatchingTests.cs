@@ -1,3 +1,5 @@
+using Engine.Devices;
+using Engine.Model.Batching;
 using Engine.Optim;
 using Engine.Training.Data;
 

@@ -1,3 +1,5 @@
+using Engine.Devices;
+using Engine.Model.Batching;
 using System.Text;
 using Engine.Optim;
 using Engine.Tests;

@@ -1,3 +1,4 @@
+using Engine.Model.Batching;
 using System.Buffers.Binary;
 using System.Text.Json;
 using Engine.Tests;
