@@ -2,8 +2,17 @@ using Engine.Bench;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 
-string[] known = ["matmul", "matmul-thin", "attention", "families", "families-managed", "families-opencl"];
-string[] chosen = args.Length == 0 ? known : args;
+string[] known = ["matmul", "matmul-thin", "attention", "families"];
+int option = Array.IndexOf(args, "--device");
+if (option >= 0 && option + 1 == args.Length)
+{
+    Console.Error.WriteLine("--device needs a device, such as cpu or opencl.");
+    return 1;
+}
+
+string id = option < 0 ? "cpu" : args[option + 1];
+string[] chosen = [.. args.Where((_, i) => option < 0 || (i != option && i != option + 1))];
+chosen = chosen.Length > 0 ? chosen : known;
 foreach (string name in chosen)
 {
     if (!known.Contains(name))
@@ -13,7 +22,7 @@ foreach (string name in chosen)
     }
 }
 
-using var device = new CpuDevice();
+using Device device = DeviceCatalog.Open(id);
 foreach (string name in chosen)
 {
     switch (name)
@@ -26,20 +35,6 @@ foreach (string name in chosen)
             break;
         case "families":
             FamilyBench.Run(device);
-            break;
-        case "families-managed":
-            using (var managed = new CpuDevice(new CpuOptions { HostVectors = false }))
-            {
-                FamilyBench.Run(managed);
-            }
-
-            break;
-        case "families-opencl":
-            using (Device openCl = DeviceCatalog.Open("opencl"))
-            {
-                FamilyBench.Run(openCl);
-            }
-
             break;
         default:
             AttentionBench.Run(device);

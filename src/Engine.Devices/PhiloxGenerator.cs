@@ -86,11 +86,14 @@ public readonly record struct PhiloxGenerator(ulong Seed, uint Stream, uint Step
 public readonly record struct PhiloxWords(uint X, uint Y, uint Z, uint W);
 
 /// <summary>
-/// Philox streams of the draws made on the host. They lie at the top of the range; adapted layers and dropout count from 0,
-/// so one seed can serve all of them without two uses reading the same numbers.
+/// Philox streams. A method's noise counts adapted layers from 0, dropout counts its places from <see cref="Dropout"/>, and the draws made on
+/// the host lie at the top of the range: one seed can serve all of them without two uses reading the same numbers.
 /// </summary>
 public static class RandomStream
 {
+    /// <summary>The first dropout of a forward pass; the others follow. The step is the micro-batch.</summary>
+    public const uint Dropout = 0x8000_0000;
+
     /// <summary>Which examples fall into which batch; the step is the epoch.</summary>
     public const uint Shuffle = 0xFFFF_0001;
 

@@ -70,9 +70,9 @@ public sealed class GraphBuilder
 
     internal void Remove(Node node) => nodes.Remove(node);
 
-    internal void MoveAll(IEnumerable<Node> live)
+    /// <summary>Keeps these nodes, in this order.</summary>
+    internal void Reorder(List<Node> kept)
     {
-        var kept = live.ToList();
         nodes.Clear();
         nodes.AddRange(kept);
     }

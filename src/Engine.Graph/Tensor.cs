@@ -13,7 +13,7 @@ public sealed class Tensor
         Variable = variable;
     }
 
-    public string Name { get; internal set; }
+    public string Name { get; }
 
     public Shape Shape { get; }
 

@@ -109,5 +109,9 @@ public sealed class Variable
         return new BufferView<T>(Block.Buffer, ByteOffset, Shape.Count);
     }
 
+    /// <summary>Whether the two name memory that they share: the same variable, or an overlay of it.</summary>
+    internal bool Overlaps(Variable other) =>
+        Block == other.Block && ByteOffset < other.ByteOffset + other.Bytes && other.ByteOffset < ByteOffset + Bytes;
+
     public override string ToString() => $"{Name} {Shape}";
 }

@@ -17,7 +17,7 @@ public sealed record StepReport(double Loss, double GradientNorm, long Tokens);
 
 /// <summary>
 /// Training on a device, step by step: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward, loss, backward),
-/// and an update plan (H1 to H6 with clipping and AdamW). Everything stays on the device but two scalars a step.
+/// and an update plan (H1 to H6 with clipping and AdamW). Everything stays on the device but a few scalars a step.
 /// </summary>
 public sealed class TrainingSession : IDisposable
 {
@@ -29,6 +29,7 @@ public sealed class TrainingSession : IDisposable
     private readonly StorageBlock moments = new("optimizer");
     private readonly StorageBlock reports = new("report");
     private readonly Variable lossSum;
+    private readonly Variable firstPassLoss;
     private readonly Variable gradientNorm;
     private readonly Variable firstMoment;
     private readonly Variable secondMoment;
@@ -37,10 +38,11 @@ public sealed class TrainingSession : IDisposable
     private readonly ModelRunner evaluator;
     private readonly float[] scalars = new float[StepScalars.Count];
     private readonly uint[] random = new uint[RandomState.Count];
-    private readonly float[] report = new float[2];
-    private FixedPlan begin;
-    private FixedPlan repeat;
-    private FixedPlan update;
+    private readonly float[] report = new float[3];
+    private readonly FixedPlan prepare;
+    private readonly FixedPlan begin;
+    private readonly FixedPlan repeat;
+    private readonly FixedPlan update;
     private Profile? profile;
 
     /// <param name="capacity">The largest batch shape of the run, training and evaluation.</param>
@@ -58,6 +60,7 @@ public sealed class TrainingSession : IDisposable
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Inputs = new BatchInputs(model.Architecture, capacity);
         lossSum = reports.Reserve("loss", new Shape(1));
+        firstPassLoss = reports.Reserve("first_pass_loss", new Shape(1));
         gradientNorm = reports.Reserve("gradient_norm", new Shape(1));
         firstMoment = moments.Reserve("m", new Shape(Trainables.Count));
         secondMoment = moments.Reserve("v", new Shape(Trainables.Count));
@@ -68,9 +71,10 @@ public sealed class TrainingSession : IDisposable
             Gradients = true,
             Dropout = true,
             TransformWeight = method.TransformWeight,
-            Extend = graph => graph.Graph.AddScalar(graph.Loss, lossSum),
+            Extend = graph => graph.Graph.Accumulate(graph.Loss, lossSum),
         });
         evaluator = new ModelRunner(device, model, Inputs, arena, new RunnerOptions());
+        prepare = new FixedPlan(device, BuildPrepare());
         begin = new FixedPlan(device, BuildBegin());
         repeat = new FixedPlan(device, BuildRepeat());
         update = new FixedPlan(device, BuildUpdate());
@@ -136,10 +140,7 @@ public sealed class TrainingSession : IDisposable
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
     public void Begin()
     {
-        var graph = new GraphBuilder();
-        method.OnRunBegin(graph);
-        using var plan = new FixedPlan(device, graph);
-        plan.Run(arena, null);
+        prepare.Run(arena, null);
         device.Synchronize();
     }
 
@@ -151,7 +152,7 @@ public sealed class TrainingSession : IDisposable
         long step = StepsTaken;
         UploadScalars(step, learningRate, microBatches.Count);
         begin.Run(arena, profile);
-        Pass(microBatches, source);
+        long tokens = Pass(microBatches, source);
         if (method.RepeatsMicroBatches)
         {
             repeat.Run(arena, profile);
@@ -162,8 +163,8 @@ public sealed class TrainingSession : IDisposable
         update.Run(arena, profile);
         lossSum.Block.Buffer.Read(report.AsSpan());
         StepsTaken++;
-        double passes = microBatches.Count * (method.RepeatsMicroBatches ? 2.0 : 1.0);
-        return new StepReport(report[0] / passes, report[1], microBatches.Sum(batch => (long)batch.TokenCount));
+        double loss = method.RepeatsMicroBatches ? report[1] : report[0];
+        return new StepReport(loss / microBatches.Count, report[2], tokens);
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
@@ -171,6 +172,7 @@ public sealed class TrainingSession : IDisposable
 
     public void Dispose()
     {
+        prepare.Dispose();
         begin.Dispose();
         repeat.Dispose();
         update.Dispose();
@@ -183,14 +185,19 @@ public sealed class TrainingSession : IDisposable
         }
     }
 
-    private void Pass(IReadOnlyList<RaggedBatch> microBatches, string source)
+    /// <summary>Forward and backward of every micro-batch; returns their real tokens.</summary>
+    private long Pass(IReadOnlyList<RaggedBatch> microBatches, string source)
     {
-        foreach (RaggedBatch batch in microBatches)
+        long tokens = 0;
+        for (int i = 0; i < microBatches.Count; i++)
         {
             UploadRandom(Inputs.DropoutRandom, seed, MicroBatchesTaken);
-            trainer.Run(batch, source);
+            trainer.Run(microBatches[i], source);
             MicroBatchesTaken++;
+            tokens += microBatches[i].TokenCount;
         }
+
+        return tokens;
     }
 
     private void UploadScalars(long step, double learningRate, int microBatches)
@@ -214,7 +221,7 @@ public sealed class TrainingSession : IDisposable
 
     private long ArenaBytes(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
-        long bytes = Math.Max(begin.ArenaBytes, Math.Max(repeat.ArenaBytes, update.ArenaBytes));
+        long bytes = new[] { prepare, begin, repeat, update }.Max(plan => plan.ArenaBytes);
         foreach (BatchShape shape in trainingShapes.Distinct())
         {
             bytes = Math.Max(bytes, trainer.ArenaBytes(shape));
@@ -226,6 +233,13 @@ public sealed class TrainingSession : IDisposable
         }
 
         return bytes;
+    }
+
+    private GraphBuilder BuildPrepare()
+    {
+        var graph = new GraphBuilder();
+        method.OnRunBegin(graph);
+        return graph;
     }
 
     private GraphBuilder BuildBegin()
@@ -244,6 +258,8 @@ public sealed class TrainingSession : IDisposable
         {
             method.OnGradientsReady(graph);
             graph.Clear(Trainables.Gradients);
+            graph.Clear(firstPassLoss);
+            graph.Accumulate(graph.Read(lossSum), firstPassLoss);
         }
 
         return graph;
@@ -274,9 +290,14 @@ public sealed class TrainingSession : IDisposable
             return;
         }
 
-        graph.Add(
-            new AdamWOperator((float)optimizer.Beta1, (float)optimizer.Beta2, (float)optimizer.Epsilon, (float)weightDecay, learningRateRatio: 1f),
-            [Range(Trainables.ValueBlock), Range(Trainables.GradientBlock), Range(moments, firstMoment), Range(moments, secondMoment), graph.Read(Inputs.Scalars), clip]);
+        graph.AdamW(
+            Range(Trainables.ValueBlock),
+            Range(Trainables.GradientBlock),
+            Range(moments, firstMoment),
+            Range(moments, secondMoment),
+            graph.Read(Inputs.Scalars),
+            clip,
+            new AdamWSettings(optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, weightDecay));
 
         Tensor Range(StorageBlock block, Variable? origin = null) =>
             graph.Read(block.Overlay($"{block.Owner}[{first}..{first + count}]", new Shape(count), origin ?? block.Variables[0], first));

@@ -110,19 +110,24 @@ internal sealed partial class DevicePrinter
 
     private string? IntegerFunction(IMethodSymbol method, IOperation[] arguments, Location location)
     {
-        ITypeSymbol type = method.Parameters[0].Type;
-        string name = TypeName(type, location);
-        bool supported = type.SpecialType is SpecialType.System_Int32 or SpecialType.System_UInt32 or SpecialType.System_Int64
-            or SpecialType.System_UInt64 or SpecialType.System_Single;
-        string[] values = arguments.Select(Expression).ToArray();
-        return (method.Name, supported) switch
+        SpecialType type = method.Parameters.FirstOrDefault()?.Type.SpecialType ?? SpecialType.None;
+        bool supported = type is SpecialType.System_Int32 or SpecialType.System_UInt32 or SpecialType.System_Int64 or SpecialType.System_UInt64
+            or SpecialType.System_Single;
+        if (!supported || method.Name is not ("Min" or "Max" or "Abs" or "Clamp" or "BigMul"))
         {
-            ("Min", true) => $"min_{name}({values[0]}, {values[1]})",
-            ("Max", true) => $"max_{name}({values[0]}, {values[1]})",
-            ("Abs", true) => $"abs_{name}({values[0]})",
-            ("Clamp", true) => $"min_{name}(max_{name}({values[0]}, {values[1]}), {values[2]})",
-            ("BigMul", true) when values.Length == 2 && type.SpecialType == SpecialType.System_UInt32 => $"((u64){Operand(arguments[0])} * (u64){Operand(arguments[1])})",
-            ("BigMul", true) when values.Length == 2 && type.SpecialType == SpecialType.System_Int32 => $"((i64){Operand(arguments[0])} * (i64){Operand(arguments[1])})",
+            return null;
+        }
+
+        string name = TypeName(method.Parameters[0].Type, location);
+        string[] values = arguments.Select(Expression).ToArray();
+        return method.Name switch
+        {
+            "Min" => $"min_{name}({values[0]}, {values[1]})",
+            "Max" => $"max_{name}({values[0]}, {values[1]})",
+            "Abs" => $"abs_{name}({values[0]})",
+            "Clamp" => $"min_{name}(max_{name}({values[0]}, {values[1]}), {values[2]})",
+            _ when type == SpecialType.System_UInt32 => $"((u64){Operand(arguments[0])} * (u64){Operand(arguments[1])})",
+            _ when type == SpecialType.System_Int32 => $"((i64){Operand(arguments[0])} * (i64){Operand(arguments[1])})",
             _ => null,
         };
     }

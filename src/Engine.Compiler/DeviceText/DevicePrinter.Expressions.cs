@@ -395,11 +395,11 @@ internal sealed partial class DevicePrinter
         string target = Target(assignment.Target);
         ITypeSymbol type = assignment.Target.Type!;
         bool native = assignment.OperatorMethod is null && !IsFloat(type) || IsFloat(type) && assignment.OperatorKind != BinaryOperatorKind.Remainder;
-        bool shift = assignment.OperatorKind is BinaryOperatorKind.LeftShift or BinaryOperatorKind.RightShift or BinaryOperatorKind.UnsignedRightShift;
-        if (native && !shift && BinaryText(assignment.OperatorKind, type, "x", assignment.Value) is { } sample)
+        if (native && assignment.OperatorKind != BinaryOperatorKind.UnsignedRightShift && BinaryText(assignment.OperatorKind, type, "x", assignment.Value) is { } sample)
         {
             string symbol = sample.Substring(2, sample.IndexOf(' ', 2) - 2);
-            return $"{target} {symbol}= {Assigned(assignment.Value)}";
+            bool shift = assignment.OperatorKind is BinaryOperatorKind.LeftShift or BinaryOperatorKind.RightShift;
+            return $"{target} {symbol}= {(shift ? ShiftCount(type, assignment.Value) : Assigned(assignment.Value))}";
         }
 
         if (assignment.OperatorMethod is { } method && KernelApi.IsUserStruct(method.ContainingType))

@@ -15,7 +15,7 @@ internal static class Literals
         int i => i == int.MinValue ? "(-2147483647 - 1)" : i.ToString(CultureInfo.InvariantCulture),
         uint u => u.ToString(CultureInfo.InvariantCulture) + "u",
         long l => Int64(l),
-        ulong u => u <= uint.MaxValue ? $"((u64){u.ToString(CultureInfo.InvariantCulture)}u)" : $"((u64)0x{u:X}UL)",
+        ulong u => u <= uint.MaxValue ? $"(u64){u.ToString(CultureInfo.InvariantCulture)}u" : $"(u64)0x{u:X}UL",
         float f => Float(f),
         double d => Double(d),
         _ => null,
@@ -23,8 +23,8 @@ internal static class Literals
 
     private static string Int64(long value) =>
         value is > int.MinValue and <= int.MaxValue
-            ? $"((i64){value.ToString(CultureInfo.InvariantCulture)})"
-            : $"((i64)0x{unchecked((ulong)value):X}UL)";
+            ? $"(i64){value.ToString(CultureInfo.InvariantCulture)}"
+            : $"(i64)0x{unchecked((ulong)value):X}UL";
 
     private static string Float(float value)
     {

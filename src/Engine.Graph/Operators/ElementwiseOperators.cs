@@ -39,6 +39,8 @@ public sealed class ActivationOperator(ActivationKind kind) : Operator
 
     public override IReadOnlyList<int> RowInputs => [0];
 
+    public override int InPlaceInput => 0;
+
     public override void Lower(Lowering lowering) => lowering.Emit(Activations.Forward(
         lowering.Device, Kind, lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(0), lowering.Output<float>(0)));
 

@@ -59,6 +59,8 @@ public sealed class LayerNormGradientOperator(bool hasAddend) : Operator
 {
     public override string Name => "LayerNormGradient";
 
+    public override int InPlaceInput => 0;
+
     public override void Lower(Lowering lowering)
     {
         Shape x = lowering.Node.Inputs[1].Shape;

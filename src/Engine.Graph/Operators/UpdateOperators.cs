@@ -33,8 +33,15 @@ public sealed class AddToVariableOperator : Operator
         lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0), lowering.Input<float>(1)));
 }
 
+/// <summary>The constants of AdamW, float64 as PyTorch has them: 1 - 0.999f is off in the fifth digit.</summary>
+public sealed record AdamWSettings(double Beta1, double Beta2, double Epsilon, double WeightDecay)
+{
+    /// <summary>What the step's learning rate is multiplied by for these parameters.</summary>
+    public double LearningRateRatio { get; init; } = 1;
+}
+
 /// <summary>One AdamW step over a run of parameters; inputs parameters, gradients, m, v, step scalars, clipping factor.</summary>
-public sealed class AdamWOperator(float beta1, float beta2, float epsilon, float weightDecay, float learningRateRatio) : Operator
+public sealed class AdamWOperator(AdamWSettings settings) : Operator
 {
     public override string Name => "AdamW";
 
@@ -43,11 +50,11 @@ public sealed class AdamWOperator(float beta1, float beta2, float epsilon, float
     public override void Lower(Lowering lowering) => lowering.Emit(AdamW.Step(
         lowering.Device,
         lowering.Node.Inputs[0].Shape.Count,
-        beta1,
-        beta2,
-        epsilon,
-        weightDecay,
-        learningRateRatio,
+        settings.Beta1,
+        settings.Beta2,
+        settings.Epsilon,
+        settings.WeightDecay,
+        settings.LearningRateRatio,
         lowering.Input<float>(0),
         lowering.Input<float>(1),
         lowering.Input<float>(2),
@@ -74,8 +81,22 @@ public static class UpdateExtensions
         graph.Add(new ClipOperator(maxNorm), [graph.Read(gradients), graph.Read(norm)], new Shape(1), new Shape(1))[1];
 
     /// <summary>variable += x, of one shape.</summary>
-    public static void AddScalar(this GraphBuilder graph, Tensor x, Variable variable) =>
+    public static void Accumulate(this GraphBuilder graph, Tensor x, Variable variable)
+    {
+        if (x.Shape != variable.Shape)
+        {
+            throw new ArgumentException($"{x} cannot be added to the variable {variable}: their shapes differ.");
+        }
+
         graph.Add(new AddToVariableOperator(), [x, graph.Read(variable)]);
+    }
+
+    /// <summary>One AdamW step of parameters with their gradients and moments, vectors of one length.</summary>
+    /// <param name="scalars">float32 [<see cref="StepScalars.Count"/>].</param>
+    /// <param name="clip">The clipping factor [1].</param>
+    public static void AdamW(
+        this GraphBuilder graph, Tensor parameters, Tensor gradients, Tensor m, Tensor v, Tensor scalars, Tensor clip, AdamWSettings settings) =>
+        graph.Add(new AdamWOperator(settings), [parameters, gradients, m, v, scalars, clip]);
 
     /// <summary>Sets a variable to zero.</summary>
     public static void Clear(this GraphBuilder graph, Variable variable) => graph.Add(new ClearOperator(), [graph.Read(variable)]);

@@ -11,7 +11,7 @@ public static class FusionPass
 {
     public static void Run(GraphBuilder graph)
     {
-        graph.MoveAll(Liveness.LiveNodes(graph));
+        graph.Reorder(Liveness.LiveNodes(graph));
         foreach (Node node in graph.Nodes.ToArray())
         {
             switch (node.Operator)
@@ -59,7 +59,7 @@ public static class FusionPass
                 DropoutOperator { HasResidual: false } dropout => dropout.WithResidual(),
                 _ => null,
             };
-            if (fused is not null)
+            if (fused is not null && !IsWrittenBetween(graph, producer, node))
             {
                 graph.Replace(node, new Node(fused, [.. producer.Inputs, residual], [node.Outputs[0]]));
                 graph.Remove(producer);
@@ -67,4 +67,13 @@ public static class FusionPass
             }
         }
     }
+
+    /// <summary>Whether something after the first node and before the last writes a variable that the first reads: then it cannot run later.</summary>
+    private static bool IsWrittenBetween(GraphBuilder graph, Node first, Node last) => graph.Nodes
+        .SkipWhile(node => node != first)
+        .TakeWhile(node => node != last)
+        .Where(node => node.Operator.HasEffects)
+        .SelectMany(node => node.Inputs)
+        .Any(touched => touched.Variable is { } variable
+            && first.Inputs.Any(input => input.Variable is { } read && read.Overlaps(variable)));
 }

@@ -14,7 +14,7 @@ public static class RowSelectionPass
         {
         }
 
-        graph.MoveAll(Liveness.LiveNodes(graph));
+        graph.Reorder(Liveness.LiveNodes(graph));
     }
 
     private static bool PushOne(GraphBuilder graph)

@@ -4,6 +4,7 @@ using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
+using MemoryMarshal = System.Runtime.InteropServices.MemoryMarshal;
 
 namespace Engine.Model.Execution;
 
@@ -62,6 +63,8 @@ public sealed class BatchInputs : IDisposable
     private readonly Variable selectionPosition;
     private readonly Variable labels;
     private readonly Variable targets;
+
+    /// <summary>Where a batch's arrays are padded before they are copied: uploading allocates nothing.</summary>
     private readonly int[] staging;
 
     /// <param name="capacity">The largest number of rows, tokens (rounded to a bucket) and selected places.</param>
@@ -83,7 +86,7 @@ public sealed class BatchInputs : IDisposable
         Scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
         DropoutRandom = block.Reserve("dropout_random", new Shape(RandomState.Count), ElementType.UInt32);
         NoiseRandom = block.Reserve("noise_random", new Shape(RandomState.Count), ElementType.UInt32);
-        staging = new int[places + capacity.Rows + 1];
+        staging = new int[Math.Max(places, 3 * capacity.Selected) + capacity.Rows + 1];
     }
 
     public StorageBlock Block => block;
@@ -145,9 +148,9 @@ public sealed class BatchInputs : IDisposable
         }
 
         Write(positions, modelPositions, shape.Tokens, 0);
-        if (batch.Targets is not null)
+        if (architecture.Head == HeadKind.Regression)
         {
-            targets.View<float>().Write(batch.Targets);
+            WriteTargets(batch);
         }
 
         if (architecture.Head != HeadKind.MaskedLm)
@@ -166,53 +169,69 @@ public sealed class BatchInputs : IDisposable
 
     public void Dispose() => block.Dispose();
 
+    /// <summary>Writes the targets; NaN, which the loss leaves out, where the batch has none.</summary>
+    private void WriteTargets(RaggedBatch batch)
+    {
+        Span<float> values = MemoryMarshal.Cast<int, float>(staging.AsSpan(0, batch.RowCount));
+        values.Fill(float.NaN);
+        batch.Targets.AsSpan().CopyTo(values);
+        targets.View<float>().Write(values);
+    }
+
     private void SelectFirstTokens(RaggedBatch batch)
     {
-        selectionIndex.View<int>().Write(batch.RowStart.AsSpan(0, batch.RowCount));
+        Write(selectionIndex, batch.RowStart.AsSpan(0, batch.RowCount), batch.RowCount, -1);
         Write(selectionPosition, [], batch.RowCount, 0);
         Write(labels, batch.ClassLabels, batch.RowCount, RaggedBatch.IgnoredLabel);
-        for (int row = 0; row <= batch.RowCount; row++)
+        Span<int> start = staging.AsSpan(0, batch.RowCount + 1);
+        for (int row = 0; row < start.Length; row++)
         {
-            staging[row] = row;
+            start[row] = row;
         }
 
-        selectionStart.View<int>().Write(staging.AsSpan(0, batch.RowCount + 1));
+        selectionStart.View<int>().Write(start);
     }
 
     private void SelectLabelledTokens(RaggedBatch batch, BatchShape shape)
     {
         int[] tokenLabels = batch.TokenLabels ?? throw new ArgumentException("A selection of labelled tokens needs labels.", nameof(batch));
-        List<int> places = [.. Enumerable.Range(0, batch.TokenCount).Where(token => tokenLabels[token] != RaggedBatch.IgnoredLabel)];
-        int[] start = new int[batch.RowCount + 1];
-        foreach (int token in places)
-        {
-            start[batch.Rows[token] + 1]++;
-        }
-
+        Span<int> index = staging.AsSpan(0, shape.Selected);
+        Span<int> position = staging.AsSpan(index.Length, shape.Selected);
+        Span<int> label = staging.AsSpan(2 * index.Length, shape.Selected);
+        Span<int> start = staging.AsSpan(3 * index.Length, batch.RowCount + 1);
+        int places = 0;
         for (int row = 0; row < batch.RowCount; row++)
         {
-            start[row + 1] += start[row];
+            start[row] = places;
+            for (int token = batch.RowStart[row]; token < batch.RowStart[row + 1]; token++)
+            {
+                if (tokenLabels[token] != RaggedBatch.IgnoredLabel)
+                {
+                    index[places] = token;
+                    position[places] = batch.Positions[token];
+                    label[places++] = tokenLabels[token];
+                }
+            }
         }
 
-        Write(selectionIndex, places.ToArray(), shape.Selected, -1);
-        Write(selectionPosition, places.Select(token => batch.Positions[token]).ToArray(), shape.Selected, 0);
-        Write(labels, places.Select(token => tokenLabels[token]).ToArray(), shape.Selected, RaggedBatch.IgnoredLabel);
+        start[batch.RowCount] = places;
+        index[places..].Fill(-1);
+        position[places..].Clear();
+        label[places..].Fill(RaggedBatch.IgnoredLabel);
+        selectionIndex.View<int>().Write(index);
+        selectionPosition.View<int>().Write(position);
+        labels.View<int>().Write(label);
         selectionStart.View<int>().Write(start);
     }
 
     private Variable Integers(string name, int count) => block.Reserve(name, new Shape(count), ElementType.Int32);
 
+    /// <summary>Writes the first <paramref name="count"/> elements: the source, then the fill value.</summary>
     private void Write(Variable variable, ReadOnlySpan<int> source, int count, int fill)
     {
-        if (source.Length == count)
-        {
-            variable.View<int>().Write(source);
-            return;
-        }
-
-        var padded = new int[count];
+        Span<int> padded = staging.AsSpan(0, count);
         source.CopyTo(padded);
-        padded.AsSpan(source.Length).Fill(fill);
+        padded[source.Length..].Fill(fill);
         variable.View<int>().Write(padded);
     }
 }

@@ -19,8 +19,8 @@ public readonly record struct BatchShape(int Rows, int Tokens, int Selected)
             return new BatchShape(batch.RowCount, tokens, batch.RowCount);
         }
 
-        int labelled = batch.TokenLabels?.Count(label => label != RaggedBatch.IgnoredLabel) ?? 0;
-        return new BatchShape(batch.RowCount, tokens, everyToken ? 0 : TokenBuckets.RoundUp(labelled));
+        ReadOnlySpan<int> labels = batch.TokenLabels;
+        return new BatchShape(batch.RowCount, tokens, everyToken ? 0 : TokenBuckets.RoundUp(labels.Length - labels.Count(RaggedBatch.IgnoredLabel)));
     }
 
     /// <summary>The smallest shape that holds both.</summary>

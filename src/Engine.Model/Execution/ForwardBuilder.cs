@@ -1,3 +1,4 @@
+using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
@@ -14,7 +15,7 @@ public sealed class ForwardBuilder
     private readonly bool dropoutOn;
     private readonly Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight;
     private readonly List<Tensor> hiddenStates = [];
-    private uint dropoutStream;
+    private uint dropoutStream = RandomStream.Dropout;
 
     /// <param name="dropout">Dropout is on.</param>
     /// <param name="transformWeight">What a training method makes of an adapted layer's frozen weight.</param>

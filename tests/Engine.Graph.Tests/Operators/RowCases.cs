@@ -1,0 +1,69 @@
+using Engine.Graph.Operators;
+using Engine.Kernels;
+
+namespace Engine.Graph.Tests.Operators;
+
+internal static partial class OperatorTable
+{
+    private static IEnumerable<OperatorCase> RowCases()
+    {
+        foreach ((int rows, int columns) in ((int, int)[])[(1, 3), (7, 5), (3, 65)])
+        {
+            yield return new OperatorCase(
+                $"LayerNorm {rows}x{columns}",
+                [Activation(1, rows, columns), Parameter(2, columns), Parameter(3, columns)],
+                (graph, t) => [graph.LayerNorm(t[0], t[1], t[2], 1e-5f)],
+                x => [Normalized(x[0], x[1], x[2], columns, 1e-5f)]);
+        }
+
+        yield return new OperatorCase(
+            "LayerNorm, frozen, beside a residual branch",
+            [Activation(1, 4, 6), Constant(2, 6), Constant(3, 6)],
+            (graph, t) => [graph.Add(graph.LayerNorm(t[0], t[1], t[2], 1e-5f), graph.Activate(t[0], ActivationKind.Tanh))],
+            x => [Sum(Normalized(x[0], x[1], x[2], 6, 1e-5f), [.. x[0].Select(Math.Tanh)])]);
+        yield return new OperatorCase(
+            "Embedding of words",
+            [Parameter(1, 4, 3), Integers(3, 0, 3, 3, 1)],
+            (graph, t) => [graph.Embedding(t[0], t[1])],
+            x => [Rows(x[0], x[1], 3)]);
+        yield return new OperatorCase(
+            "Embedding with positions and types, padding without gradient",
+            [Parameter(1, 6, 5), Integers(2, 5, 1, 1, 2, 0), Parameter(2, 4, 5), Integers(2, 3, 1, 0, 1, 1), Parameter(3, 2, 5), Integers(0, 0, 1, 1, 0, 0)],
+            (graph, t) => [graph.Embedding(t[0], t[1], t[2], t[3], t[4], t[5], wordPaddingId: 1, positionPaddingId: 1)],
+            x => [Sum(Sum(Rows(x[0], x[1], 5), Rows(x[2], x[3], 5)), Rows(x[4], x[5], 5))])
+        {
+            WithoutGradient = (input, element) => input is 0 or 2 && element / 5 == 1,
+        };
+        yield return new OperatorCase(
+            "Embedding and output layer of one table",
+            [Parameter(1, 6, 4), Integers(2, 5, 0)],
+            (graph, t) => [graph.Linear(graph.Embedding(t[0], t[1]), t[0])],
+            x => [Product(Rows(x[0], x[1], 4), x[0], MatMulLayout.NT, 3, 6, 4)]);
+        yield return new OperatorCase(
+            "TakeRows with an unused place",
+            [Activation(1, 5, 3), Integers(4, -1, 0, 2), Integers(0, 4), Integers(0, 0, 0, 0)],
+            (graph, t) => [graph.TakeRows(t[0], new RowSelectionInputs(t[1], t[2], t[3], 4))],
+            x => [Rows(x[0], x[1], 3)]);
+    }
+
+    private static double[] Normalized(double[] x, double[] weight, double[] bias, int columns, double epsilon)
+    {
+        var y = new double[x.Length];
+        for (int start = 0; start < x.Length; start += columns)
+        {
+            double[] row = x[start..(start + columns)];
+            double mean = row.Average();
+            double deviation = Math.Sqrt(row.Average(value => (value - mean) * (value - mean)) + epsilon);
+            for (int j = 0; j < columns; j++)
+            {
+                y[start + j] = ((row[j] - mean) / deviation * weight[j]) + bias[j];
+            }
+        }
+
+        return y;
+    }
+
+    /// <summary>Rows of a table by index; zeros for -1.</summary>
+    private static double[] Rows(double[] table, double[] index, int columns) =>
+        [.. index.SelectMany(row => row < 0 ? new double[columns] : table[((int)row * columns)..(((int)row + 1) * columns)])];
+}

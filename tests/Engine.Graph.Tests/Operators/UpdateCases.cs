@@ -1,0 +1,65 @@
+using Engine.Graph.Operators;
+using Engine.Kernels;
+
+namespace Engine.Graph.Tests.Operators;
+
+internal static partial class OperatorTable
+{
+    private static IEnumerable<OperatorCase> UpdateCases()
+    {
+        const int Count = 37;
+        CaseInput scalars = Scalars((StepScalars.LearningRate, 0.01f), (StepScalars.BiasCorrection1, 0.19f), (StepScalars.BiasCorrection2, 0.002f));
+        CaseInput secondMoment = new(new Shape(Count), ((float[])Constant(4, Count).Data).Select(value => value * value).ToArray(), InputRole.Constant);
+        yield return new OperatorCase(
+            "AdamW",
+            [Constant(1, Count), Constant(2, Count), Constant(3, Count), secondMoment, scalars, Floats(0.7f)],
+            (graph, t) =>
+            {
+                graph.AdamW(t[0], t[1], t[2], t[3], t[4], t[5], new AdamWSettings(0.9, 0.999, 1e-8, 0.1) { LearningRateRatio = 4 });
+                return [t[0], t[2], t[3]];
+            },
+            x => Stepped(x[0], x[1], x[2], x[3], rate: 0.04, decay: 0.1, clip: 0.7));
+        foreach ((float maxNorm, string name) in ((float, string)[])[(0f, "never"), (0.5f, "to less"), (1000f, "to more")])
+        {
+            yield return new OperatorCase(
+                $"GradientNorm, clipped {name}",
+                [Constant(1, 301), Floats(0f)],
+                (graph, t) => [graph.GradientNorm(t[0].Variable!, maxNorm, t[1].Variable!), t[1]],
+                x =>
+                {
+                    double norm = Math.Sqrt(x[0].Sum(value => value * value));
+                    return [[maxNorm == 0 ? 1 : Math.Min(1, maxNorm / (norm + 1e-6))], [norm]];
+                });
+        }
+
+        yield return new OperatorCase(
+            "Accumulate",
+            [Constant(1, 13), Constant(2, 13)],
+            (graph, t) =>
+            {
+                graph.Accumulate(t[0], t[1].Variable!);
+                return [t[1]];
+            },
+            x => [Sum(x[0], x[1])]);
+        yield return new OperatorCase(
+            "Clear",
+            [Constant(1, 13)],
+            (graph, t) =>
+            {
+                graph.Clear(t[0].Variable!);
+                return [t[0]];
+            },
+            x => [new double[13]]);
+        yield return new OperatorCase(
+            "Zeros", [], (graph, _) => [graph.Zeros(new Shape(3, 5))], _ => [new double[15]]);
+    }
+
+    /// <summary>AdamW as torch.optim.AdamW states it, with the corrections of <see cref="UpdateCases"/>.</summary>
+    private static double[][] Stepped(double[] p, double[] gradient, double[] m, double[] v, double rate, double decay, double clip)
+    {
+        double[] newM = [.. m.Select((value, i) => (0.9 * value) + (0.1 * clip * gradient[i]))];
+        double[] newV = [.. v.Select((value, i) => (0.999 * value) + (0.001 * clip * clip * gradient[i] * gradient[i]))];
+        double[] newP = [.. p.Select((value, i) => (value * (1 - (rate * decay))) - (rate * (newM[i] / 0.19) / (Math.Sqrt(newV[i] / 0.002) + 1e-8)))];
+        return [newP, newM, newV];
+    }
+}

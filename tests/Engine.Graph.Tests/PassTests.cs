@@ -1,0 +1,120 @@
+using Engine.Devices;
+using Engine.Graph.Operators;
+using Engine.Graph.Passes;
+using Engine.Kernels;
+using Engine.Kernels.Tests;
+
+namespace Engine.Graph.Tests;
+
+public sealed class PassTests
+{
+    /// <summary>The same float32 arithmetic in another order of rows or with one rounding less: some epsilons (6e-8) of the largest element.</summary>
+    private const double Tolerance = 2e-6;
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Selecting_rows_first_changes_no_result_and_saves_work(string deviceName)
+    {
+        using Device device = TestDevices.Open(deviceName);
+        using EncoderGraph whole = Differentiated(selectRows: false), selected = Differentiated(selectRows: true);
+        Assert.True(ProductRows(selected) < ProductRows(whole), $"{ProductRows(selected)} rows of products instead of {ProductRows(whole)}");
+        AssertSame(whole.Run(device), selected.Run(device));
+    }
+
+    [Fact]
+    public void Selecting_rows_leaves_the_last_layer_only_keys_and_values_of_every_token()
+    {
+        using EncoderGraph encoder = Differentiated(selectRows: true);
+        string[] whole = [.. Forward(encoder).Where(node => node.Outputs[0].Shape.Rows == 16).Select(node => node.Inputs[1].Name).Where(name => name.StartsWith('1'))];
+        Assert.Equal(["1.key.weight", "1.value.weight"], whole.Order());
+    }
+
+    [Fact]
+    public void A_hidden_state_that_is_read_is_computed_for_every_token()
+    {
+        using EncoderGraph plain = Differentiated(selectRows: false), selected = Differentiated(selectRows: true, hiddenStates: true);
+        Assert.Equal(ProductRows(plain), ProductRows(selected));
+        Assert.All(selected.HiddenStates, hidden => Assert.Equal(16, hidden.Producer!.Outputs[0].Shape.Rows));
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Fusing_changes_no_result_and_saves_launches(string deviceName)
+    {
+        using Device device = TestDevices.Open(deviceName);
+        using EncoderGraph plain = Differentiated(selectRows: true), fused = Differentiated(selectRows: true);
+        FusionPass.Run(fused.Graph);
+        var expected = plain.Run(device);
+        var actual = fused.Run(device);
+        AssertSame(expected, actual);
+        Assert.True(actual.Launches < expected.Launches, $"{actual.Launches} launches after fusion, {expected.Launches} before");
+    }
+
+    [Fact]
+    public void A_product_is_not_moved_past_an_operator_that_writes_what_it_reads()
+    {
+        using Device device = TestDevices.Open("cpu");
+        using var block = new StorageBlock("test");
+        Variable x = block.Reserve("x", new Shape(2, 2)), weight = block.Reserve("weight", new Shape(2, 2));
+        Variable overlay = block.Overlay("the same memory", new Shape(4), weight);
+        block.Allocate(device);
+        x.View<float>().Write([1, 2, 3, 4]);
+        weight.View<float>().Write([1, 0, 0, 1]);
+        var graph = new GraphBuilder();
+        Tensor product = graph.Linear(graph.Read(x), graph.Read(weight));
+        graph.Clear(overlay);
+        Tensor sum = graph.Output(graph.Add(product, graph.Activate(graph.Read(x), ActivationKind.None)));
+        FusionPass.Run(graph);
+        PlanLayout layout = Planner.Layout(device, graph);
+        using DeviceBuffer arena = device.Allocate(layout.ArenaBytes, "arena");
+        using Plan plan = Plan.Create(device, layout, arena);
+        plan.Replay();
+        Assert.Equal([2f, 4f, 6f, 8f], plan.Output<float>(sum).ToArray());
+    }
+
+    public static TheoryData<string> Devices => TestDevices.Names;
+
+    private static EncoderGraph Differentiated(bool selectRows, bool hiddenStates = false)
+    {
+        var encoder = new EncoderGraph(_ => true);
+        if (hiddenStates)
+        {
+            foreach (Tensor hidden in encoder.HiddenStates)
+            {
+                encoder.Graph.Output(hidden);
+            }
+        }
+
+        if (selectRows)
+        {
+            RowSelectionPass.Run(encoder.Graph);
+        }
+
+        GradientBuilder.Differentiate(encoder.Graph, encoder.Loss);
+        return encoder;
+    }
+
+    private static IEnumerable<Node> Forward(EncoderGraph encoder) =>
+        encoder.Graph.Nodes.Where(node => node.Operator is MatMulOperator { Layout: MatMulLayout.NT });
+
+    private static int ProductRows(EncoderGraph encoder) => Forward(encoder).Sum(node => node.Outputs[0].Shape.Rows);
+
+    private static void AssertSame(
+        (float[] Logits, float Loss, Dictionary<string, float[]> Gradients, int Launches) expected,
+        (float[] Logits, float Loss, Dictionary<string, float[]> Gradients, int Launches) actual)
+    {
+        Near("logits", expected.Logits, actual.Logits);
+        Near("loss", [expected.Loss], [actual.Loss]);
+        double largest = expected.Gradients.Values.SelectMany(values => values).Max(Math.Abs);
+        foreach ((string name, float[] gradient) in expected.Gradients)
+        {
+            Near(name, gradient, actual.Gradients[name], largest);
+        }
+    }
+
+    private static void Near(string what, float[] expected, float[] actual, double? scale = null)
+    {
+        double allowed = Tolerance * (scale ?? expected.Max(Math.Abs));
+        Assert.All(expected.Zip(actual), pair => Assert.True(Math.Abs(pair.First - pair.Second) <= allowed, $"{what}: {pair.Second:R} instead of {pair.First:R}"));
+    }
+}

@@ -1,0 +1,92 @@
+using Engine.Graph;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.Safetensors;
+using Engine.Tests;
+
+namespace Engine.Model.Tests.Execution;
+
+/// <summary>The padded batch of a golden model (shared/goldens/models), what Transformers computed of it, and the comparison.</summary>
+internal sealed class GoldenBatch : IDisposable
+{
+    /// <summary>Norm of the difference over norm of the golden: PyTorch's own float32 is at 1e-6, and 1e-4 means that something is wrong.</summary>
+    public const double Tolerance = 1e-4;
+
+    private readonly SafetensorsFile expected;
+
+    public GoldenBatch(string name)
+    {
+        Folder = SharedFiles.Path($"goldens/models/{name}");
+        expected = SafetensorsFile.Open(Path.Combine(Folder, "expected.safetensors"));
+        SafetensorsTensor ids = expected["input_ids"];
+        Architecture = ModelFolder.Open(Folder).CreateArchitecture();
+        Layout = PaddedLayout.FromMask(name, expected["attention_mask"].ToInt32(), (int)ids.Shape[0], (int)ids.Shape[1]);
+        RaggedBatch batch = Layout.ToRagged(ids.ToInt32(), expected.TryGet("token_type_ids", out SafetensorsTensor? types) ? types.ToInt32() : default);
+        SafetensorsTensor labels = expected["labels"];
+        Batch = Architecture.Head switch
+        {
+            HeadKind.Regression => batch with { Targets = labels.ToFloat32() },
+            HeadKind.MaskedLm => batch with { TokenLabels = Layout.TokenLabels(labels.ToInt32()) },
+            _ => batch with { ClassLabels = labels.ToInt32() },
+        };
+    }
+
+    public string Folder { get; }
+
+    public string AdapterFolder => Path.Combine(Folder, "adapter");
+
+    public Architecture Architecture { get; }
+
+    public PaddedLayout Layout { get; }
+
+    public RaggedBatch Batch { get; }
+
+    /// <summary>The batch's shape with logits at every token, which holds any of its other shapes.</summary>
+    public BatchShape Capacity => BatchShape.Of(Architecture, Batch, everyToken: true).Max(BatchShape.Of(Architecture, Batch));
+
+    /// <summary>Holds logits, hidden states and loss against <c>PREFIX.logits</c> and so on.</summary>
+    public void CheckOutputs(ModelRun run, string prefix, bool hiddenStates)
+    {
+        float[] logits = expected[$"{prefix}.logits"].ToFloat32();
+        CheckNear($"{prefix}.logits", Architecture.Head == HeadKind.MaskedLm ? Ragged(logits) : logits, run.Logits);
+        Assert.InRange(Math.Abs(run.Loss - expected[$"{prefix}.loss"].ToFloat32()[0]) / run.Loss, 0, Tolerance);
+        foreach ((int layer, float[] hidden) in (hiddenStates ? run.HiddenStates : []).Index())
+        {
+            CheckNear($"{prefix}.hidden.{layer}", Ragged(expected[$"{prefix}.hidden.{layer}"].ToFloat32()), hidden);
+        }
+    }
+
+    /// <summary>Holds every trainable tensor's gradient against <c>PREFIX.grad.NAME</c>, and finds one for each of those.</summary>
+    public void CheckGradients(TrainableParameters trainables, string prefix)
+    {
+        Dictionary<string, float[]> gradients = trainables.Entries.ToDictionary(entry => entry.Name, entry => entry.Value.Gradient!.View<float>().ToArray());
+        string[] names = [.. expected.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith($"{prefix}.grad.", StringComparison.Ordinal))];
+        Assert.Equal(names.Select(name => name[$"{prefix}.grad.".Length..]).Order(StringComparer.Ordinal), gradients.Keys.Order(StringComparer.Ordinal));
+        double largest = names.Max(name => Norm(expected[name].ToFloat32()));
+        foreach (string name in names)
+        {
+            CheckNear(name, expected[name].ToFloat32(), gradients[name[$"{prefix}.grad.".Length..]], largest);
+        }
+    }
+
+    public void Dispose() => expected.Dispose();
+
+    /// <param name="scale">Where the golden is itself round-off (a key bias has no gradient), 1e-4 of this norm is the floor of the comparison.</param>
+    private static void CheckNear(string name, float[] golden, float[] actual, double scale = 0)
+    {
+        double difference = Norm(golden.Zip(actual, (a, b) => a - b));
+        double allowed = Tolerance * Math.Max(Norm(golden), 1e-4 * scale);
+        Assert.True(difference <= allowed, $"{name}: off by {difference:E2} in norm, allowed {allowed:E2}");
+    }
+
+    private static double Norm(IEnumerable<float> values) => Math.Sqrt(values.Sum(value => (double)value * value));
+
+    private float[] Ragged(float[] padded)
+    {
+        int width = padded.Length / (Layout.Rows * Layout.Length);
+        var ragged = new float[Layout.TokenCount * width];
+        Layout.Gather(padded, width, ragged);
+        return ragged;
+    }
+}

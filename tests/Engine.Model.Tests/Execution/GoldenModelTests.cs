@@ -1,0 +1,100 @@
+using Engine.Graph;
+using Engine.Model.Architectures;
+using Engine.Model.Execution;
+using Engine.Model.Peft;
+using Engine.Model.Safetensors;
+using Engine.Tests;
+
+namespace Engine.Model.Tests.Execution;
+
+/// <summary>Tiny models held against Transformers and PEFT (shared/goldens/models).</summary>
+public sealed class GoldenModelTests
+{
+    private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true };
+    private static readonly RunnerOptions WithGradients = Everything with { Gradients = true };
+
+    public static TheoryData<string> Models => ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls"];
+
+    [SharedTheory]
+    [MemberData(nameof(Models))]
+    public void Full_fine_tuning_has_the_logits_hidden_states_loss_and_gradients_of_transformers(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using var loaded = new LoadedModel(golden.Folder, null, train: true, golden.Capacity);
+        Assert.Empty(loaded.Report.Initialized);
+        golden.CheckOutputs(loaded.Run(golden.Batch, WithGradients), "base", hiddenStates: true);
+        golden.CheckGradients(loaded.Model.Trainables!, "base");
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(Models))]
+    public void Lora_has_the_logits_loss_and_gradients_of_peft(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using var loaded = new LoadedModel(golden.Folder, golden.AdapterFolder, train: true, golden.Capacity);
+        golden.CheckOutputs(loaded.Run(golden.Batch, WithGradients), "lora", hiddenStates: false);
+        golden.CheckGradients(loaded.Model.Trainables!, "lora");
+    }
+
+    /// <summary>Only what the loss reads is computed then: the last layer runs on the selected rows alone.</summary>
+    [SharedTheory]
+    [MemberData(nameof(Models))]
+    public void Gradients_are_the_same_when_only_the_rows_that_the_loss_reads_are_computed(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using var full = new LoadedModel(golden.Folder, null, train: true, golden.Capacity);
+        full.Run(golden.Batch, new RunnerOptions { Gradients = true });
+        golden.CheckGradients(full.Model.Trainables!, "base");
+        using var lora = new LoadedModel(golden.Folder, golden.AdapterFolder, train: true, golden.Capacity);
+        lora.Run(golden.Batch, new RunnerOptions { Gradients = true });
+        golden.CheckGradients(lora.Model.Trainables!, "lora");
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(Models))]
+    public void A_frozen_model_with_an_adapter_evaluates_as_in_training(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using var loaded = new LoadedModel(golden.Folder, golden.AdapterFolder, train: false, golden.Capacity);
+        Assert.Null(loaded.Model.Trainables);
+        golden.CheckOutputs(loaded.Run(golden.Batch, Everything), "lora", hiddenStates: false);
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(Models))]
+    public void A_loaded_adapter_is_saved_as_the_file_it_came_from(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using var folder = new TemporaryFolder();
+        using (var loaded = new LoadedModel(golden.Folder, golden.AdapterFolder, train: true, golden.Capacity))
+        {
+            ModelAdapters.Save(loaded.Model, loaded.AdapterConfig!, folder.Root);
+        }
+
+        AssertSameTensors(Path.Combine(golden.AdapterFolder, AdapterFile.WeightsFileName), folder.File(AdapterFile.WeightsFileName));
+        using var again = new LoadedModel(golden.Folder, folder.Root, train: false, golden.Capacity);
+        golden.CheckOutputs(again.Run(golden.Batch, Everything), "lora", hiddenStates: false);
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(Models))]
+    public void A_loaded_model_is_saved_as_the_file_it_came_from(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using var folder = new TemporaryFolder();
+        using var loaded = new LoadedModel(golden.Folder, null, train: true, golden.Capacity);
+        ModelWeights.Save(loaded.Model, folder.File(Checkpoint.SingleFileName));
+        AssertSameTensors(Path.Combine(golden.Folder, Checkpoint.SingleFileName), folder.File(Checkpoint.SingleFileName));
+    }
+
+    private static void AssertSameTensors(string expectedPath, string actualPath)
+    {
+        using SafetensorsFile expected = SafetensorsFile.Open(expectedPath), actual = SafetensorsFile.Open(actualPath);
+        Assert.Equal(expected.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal), actual.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        Assert.All(expected.Tensors, tensor =>
+        {
+            Assert.Equal(tensor.Shape, actual[tensor.Name].Shape);
+            Assert.Equal(tensor.ToFloat32(), actual[tensor.Name].ToFloat32());
+        });
+    }
+}

@@ -1,0 +1,70 @@
+using Engine.Devices;
+using Engine.Devices.Cpu;
+using Engine.Kernels;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.Peft;
+using Engine.Model.Safetensors;
+
+namespace Engine.Model.Tests.Execution;
+
+/// <summary>A model folder on the cpu device with its inputs and an arena: what a run owns, for one batch after another.</summary>
+internal sealed class LoadedModel : IDisposable
+{
+    private readonly Device device = new CpuDevice(new CpuOptions { Threads = 2 });
+    private readonly Arena arena;
+    private readonly BatchInputs inputs;
+    private readonly List<ModelRunner> runners = [];
+
+    /// <param name="folder">A Hugging Face folder.</param>
+    /// <param name="adapterFolder">A PEFT folder to load; null for none.</param>
+    /// <param name="train">Every parameter is trained, or with an adapter the adapter's.</param>
+    /// <param name="capacity">The largest batch.</param>
+    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity)
+    {
+        ModelFolder opened = ModelFolder.Open(folder);
+        Architecture architecture = opened.CreateArchitecture();
+        using AdapterFile? adapter = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
+        Tuning.Lora? lora = adapter is null ? null : ModelAdapters.Tuning(architecture, adapter.Config);
+        AdapterConfig = adapter?.Config;
+        Tuning whole = train ? new Tuning.Full() : new Tuning.Frozen(lora);
+        Model = new TransformerModel(architecture, train && lora is not null ? lora : whole);
+        inputs = new BatchInputs(architecture, capacity);
+        arena = new Arena(device);
+        Model.Allocate(device);
+        inputs.Block.Allocate(device);
+        var scalars = new float[StepScalars.Count];
+        scalars[StepScalars.LossScale] = 1;
+        inputs.Scalars.View<float>().Write(scalars);
+        using Checkpoint weights = opened.OpenWeights();
+        Report = ModelWeights.Load(Model, weights, seed: 1);
+        if (adapter is not null)
+        {
+            ModelAdapters.Load(Model, adapter);
+        }
+    }
+
+    public TransformerModel Model { get; }
+
+    public AdapterConfig? AdapterConfig { get; }
+
+    public LoadReport Report { get; }
+
+    public ModelRun Run(RaggedBatch batch, RunnerOptions options)
+    {
+        var runner = new ModelRunner(device, Model, inputs, arena, options);
+        runners.Add(runner);
+        return runner.Run(batch, "test");
+    }
+
+    public void Dispose()
+    {
+        runners.ForEach(runner => runner.Dispose());
+        arena.Dispose();
+        inputs.Dispose();
+        Model.Dispose();
+        Assert.Equal(["scratch"], device.Memory.ByOwner().Keys);
+        device.Dispose();
+    }
+}
