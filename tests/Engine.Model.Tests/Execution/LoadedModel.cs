@@ -14,7 +14,6 @@ internal sealed class LoadedModel : IDisposable
 {
     private readonly Device device = new CpuDevice(new CpuOptions { Threads = 2 });
     private readonly Arena arena;
-    private readonly BatchInputs inputs;
     private readonly List<ModelRunner> runners = [];
 
     /// <param name="folder">A Hugging Face folder.</param>
@@ -30,13 +29,13 @@ internal sealed class LoadedModel : IDisposable
         AdapterConfig = adapter?.Config;
         Tuning whole = train ? new Tuning.Full() : new Tuning.Frozen(lora);
         Model = new TransformerModel(architecture, train && lora is not null ? lora : whole);
-        inputs = new BatchInputs(architecture, capacity);
+        Inputs = new BatchInputs(architecture, capacity);
         arena = new Arena(device);
         Model.Allocate(device);
-        inputs.Block.Allocate(device);
+        Inputs.Block.Allocate(device);
         var scalars = new float[StepScalars.Count];
         scalars[StepScalars.LossScale] = 1;
-        inputs.Scalars.View<float>().Write(scalars);
+        Inputs.Scalars.View<float>().Write(scalars);
         using Checkpoint weights = opened.OpenWeights();
         Report = ModelWeights.Load(Model, weights, seed: 1);
         if (adapter is not null)
@@ -47,13 +46,15 @@ internal sealed class LoadedModel : IDisposable
 
     public TransformerModel Model { get; }
 
+    public BatchInputs Inputs { get; }
+
     public AdapterConfig? AdapterConfig { get; }
 
     public LoadReport Report { get; }
 
     public ModelRun Run(RaggedBatch batch, RunnerOptions options)
     {
-        var runner = new ModelRunner(device, Model, inputs, arena, options);
+        var runner = new ModelRunner(device, Model, Inputs, arena, options);
         runners.Add(runner);
         return runner.Run(batch, "test");
     }
@@ -62,7 +63,7 @@ internal sealed class LoadedModel : IDisposable
     {
         runners.ForEach(runner => runner.Dispose());
         arena.Dispose();
-        inputs.Dispose();
+        Inputs.Dispose();
         Model.Dispose();
         Assert.Equal(["scratch"], device.Memory.ByOwner().Keys);
         device.Dispose();
