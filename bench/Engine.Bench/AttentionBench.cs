@@ -1,5 +1,4 @@
 using Engine.Devices;
-using Engine.Devices.Cpu;
 using Engine.Kernels;
 
 namespace Engine.Bench;
@@ -14,7 +13,7 @@ internal static class AttentionBench
     private const int HiddenSize = 768;
     private const int Heads = 12;
 
-    public static void Run(CpuDevice device)
+    public static void Run(Device device)
     {
         Compare(device, 8, 128, 0f, false);
         Compare(device, 8, 128, 0.1f, false);
@@ -23,7 +22,7 @@ internal static class AttentionBench
         Compare(device, 32, 32, 0f, false);
     }
 
-    private static void Compare(CpuDevice device, int rows, int length, float dropout, bool causal)
+    private static void Compare(Device device, int rows, int length, float dropout, bool causal)
     {
         int tokens = rows * length;
         var shape = new AttentionShape(rows, tokens, tokens, length, length, Heads, Heads, HiddenSize / Heads, 0.125f) { Dropout = dropout, Causal = causal };
@@ -46,6 +45,7 @@ internal static class AttentionBench
             {
                 forward.Enqueue();
                 Array.ForEach(backward, launch => launch.Enqueue());
+                device.Synchronize();
             },
             () =>
             {
@@ -53,11 +53,19 @@ internal static class AttentionBench
                 {
                     product.Enqueue();
                 }
+
+                device.Synchronize();
             });
         double operations = 7 * 2.0 * tokens * length * HiddenSize / (causal ? 2 : 1);
         string text = $"{rows}x{length} tokens, {Heads} heads of {HiddenSize / Heads}, dropout {dropout}{(causal ? ", causal" : "")}, forward and backward";
         Measurement.Report(device, "attention", text, both, operations, $"{2 * ProductsPerPass} products {tokens}x{HiddenSize}x{HiddenSize}", products);
-        (double alone, _) = Measurement.Interleave(forward.Enqueue, () => { });
+        (double alone, _) = Measurement.Interleave(
+            () =>
+            {
+                forward.Enqueue();
+                device.Synchronize();
+            },
+            () => { });
         Measurement.Report(device, "attention", text.Replace("forward and backward", "forward", StringComparison.Ordinal), alone, operations * 2 / 7, "the same products", products);
         buffers.ForEach(buffer => buffer.Dispose());
 

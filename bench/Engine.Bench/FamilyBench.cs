@@ -13,7 +13,7 @@ internal static unsafe class FamilyBench
 {
     private const int Tokens = 1024, Hidden = 768, Inner = 3072, Vocabulary = 50265;
 
-    public static void Run(CpuDevice device)
+    public static void Run(Device device)
     {
         const long Count = (long)Tokens * Inner, Narrow = (long)Tokens * Hidden;
         using DeviceBuffer pool = device.Allocate(16 * Count * sizeof(float), "bench");
@@ -51,13 +51,13 @@ internal static unsafe class FamilyBench
     }
 
     /// <summary>One family; <paramref name="streams"/> is how many arrays of <paramref name="count"/> float32 it reads or writes.</summary>
-    private static void Measure(CpuDevice device, string name, long count, int streams, params Launch[] launches)
+    private static void Measure(Device device, string name, long count, int streams, params Launch[] launches)
     {
         long bytes = count * streams * sizeof(float) / 2;
-        void* from = NativeMemory.AlignedAlloc((nuint)bytes, 64);
-        void* to = NativeMemory.AlignedAlloc((nuint)bytes, 64);
-        NativeMemory.Clear(from, (nuint)bytes);
-        var copy = new CopyBody((byte*)from, (byte*)to, bytes);
+        using DeviceBuffer from = device.Allocate(bytes, "bench"), to = device.Allocate(bytes, "bench");
+        from.Clear();
+        to.Clear();
+        Action copy = device is CpuDevice cpu ? CopyInPieces(cpu, from, to) : () => to.CopyFrom(from, 0, 0, bytes);
         (double ours, double peer) = Measurement.Interleave(
             () =>
             {
@@ -65,11 +65,26 @@ internal static unsafe class FamilyBench
                 {
                     launch.Enqueue();
                 }
+
+                device.Synchronize();
             },
-            () => device.Threads.For(copy.Pieces, copy));
-        NativeMemory.AlignedFree(from);
-        NativeMemory.AlignedFree(to);
-        Measurement.ReportElements(device, name, count, device.Threads.Count, ours, "copy of its bytes", peer);
+            () =>
+            {
+                copy();
+                device.Synchronize();
+            });
+        int threads = device.Features.CpuLanes ? device.Features.ComputeUnits : 1;
+        Measurement.ReportElements(device, name, count, threads, ours, "copy of its bytes", peer);
+        foreach (Launch launch in launches)
+        {
+            launch.Dispose();
+        }
+    }
+
+    private static Action CopyInPieces(CpuDevice device, DeviceBuffer from, DeviceBuffer to)
+    {
+        var body = new CopyBody(CpuDevice.Pointer(from.View<byte>()), CpuDevice.Pointer(to.View<byte>()), from.Bytes);
+        return () => device.Threads.For(body.Pieces, body);
     }
 
     private sealed class CopyBody(byte* from, byte* to, long bytes) : IHostBody

@@ -1,5 +1,4 @@
 using Engine.Devices;
-using Engine.Devices.Cpu;
 using Engine.Kernels;
 
 namespace Engine.Bench;
@@ -8,7 +7,7 @@ namespace Engine.Bench;
 internal static unsafe class MatMulBench
 {
     /// <summary>The shapes of a Transformer's layers. The requirement is a ratio of at least 0.85.</summary>
-    public static void Large(CpuDevice device)
+    public static void Large(Device device)
     {
         (int M, int N, int K)[] sizes = [(1024, 1024, 1024), (1024, 768, 3072), (1024, 3072, 768), (1024, 768, 768), (1000, 750, 500), (256, 768, 768)];
         foreach ((int m, int n, int k) in sizes)
@@ -21,7 +20,7 @@ internal static unsafe class MatMulBench
     }
 
     /// <summary>The shapes of LoRA's branch, its gradients and a classification head.</summary>
-    public static void Thin(CpuDevice device)
+    public static void Thin(Device device)
     {
         MatMulShape[] shapes =
         [
@@ -45,23 +44,39 @@ internal static unsafe class MatMulBench
         }
     }
 
-    private static void Compare(CpuDevice device, string name, MatMulShape shape)
+    private static void Compare(Device device, string name, MatMulShape shape)
     {
-        using DeviceBuffer a = Filled(device, (long)shape.M * shape.K);
-        using DeviceBuffer b = Filled(device, (long)shape.K * shape.N);
-        using DeviceBuffer c = Filled(device, (long)shape.M * shape.N);
-        using DeviceBuffer peer = Filled(device, (long)shape.M * shape.N);
+        float[] valuesA = Values((long)shape.M * shape.K), valuesB = Values((long)shape.K * shape.N), valuesC = Values((long)shape.M * shape.N);
+        using DeviceBuffer a = Filled(device, valuesA);
+        using DeviceBuffer b = Filled(device, valuesB);
+        using DeviceBuffer c = Filled(device, valuesC);
         using Launch launch = MatMul.Bind(device, shape, a.View<float>(), b.View<float>(), c.View<float>());
-        float* pa = CpuDevice.Pointer(a.View<float>()), pb = CpuDevice.Pointer(b.View<float>()), pc = CpuDevice.Pointer(peer.View<float>());
-        OpenBlas.SetThreads(device.Threads.Count);
-        (double ours, double theirs) = Measurement.Interleave(launch.Enqueue, () => OpenBlas.Multiply(shape, pa, pb, pc));
-        string text = $"{shape.M}x{shape.N}x{shape.K} {shape.Layout} beta={shape.Beta}";
-        Measurement.Report(device, name, text, ours, 2.0 * shape.M * shape.N * shape.K, $"OpenBLAS, {device.Threads.Count} threads", theirs);
+        int threads = device.Features.ComputeUnits;
+        OpenBlas.SetThreads(threads);
+        fixed (float* pa = valuesA, pb = valuesB, pc = valuesC)
+        {
+            nint peerA = (nint)pa, peerB = (nint)pb, peerC = (nint)pc;
+            (double ours, double theirs) = Measurement.Interleave(
+                () =>
+                {
+                    launch.Enqueue();
+                    device.Synchronize();
+                },
+                () => OpenBlas.Multiply(shape, (float*)peerA, (float*)peerB, (float*)peerC));
+            string text = $"{shape.M}x{shape.N}x{shape.K} {shape.Layout} beta={shape.Beta}";
+            Measurement.Report(device, name, text, ours, 2.0 * shape.M * shape.N * shape.K, $"OpenBLAS, {threads} threads", theirs);
+        }
     }
 
-    private static DeviceBuffer Filled(CpuDevice device, long count)
+    private static DeviceBuffer Filled(Device device, float[] values)
     {
-        DeviceBuffer buffer = device.Allocate(count * sizeof(float), "benchmark");
+        DeviceBuffer buffer = device.Allocate((long)values.Length * sizeof(float), "benchmark");
+        buffer.Write<float>(values);
+        return buffer;
+    }
+
+    private static float[] Values(long count)
+    {
         var random = new Random(1);
         var values = new float[count];
         for (int i = 0; i < values.Length; i++)
@@ -69,7 +84,6 @@ internal static unsafe class MatMulBench
             values[i] = random.NextSingle() - 0.5f;
         }
 
-        buffer.Write<float>(values);
-        return buffer;
+        return values;
     }
 }

@@ -1,8 +1,18 @@
 using Engine.Bench;
+using Engine.Devices;
 using Engine.Devices.Cpu;
 
 string[] known = ["matmul", "matmul-thin", "attention", "families"];
-string[] chosen = args.Length == 0 ? known : args;
+int option = Array.IndexOf(args, "--device");
+if (option >= 0 && option + 1 == args.Length)
+{
+    Console.Error.WriteLine("--device needs a device, such as cpu or opencl.");
+    return 1;
+}
+
+string id = option < 0 ? "cpu" : args[option + 1];
+string[] chosen = [.. args.Where((_, i) => option < 0 || (i != option && i != option + 1))];
+chosen = chosen.Length > 0 ? chosen : known;
 foreach (string name in chosen)
 {
     if (!known.Contains(name))
@@ -12,7 +22,7 @@ foreach (string name in chosen)
     }
 }
 
-using var device = new CpuDevice();
+using Device device = DeviceCatalog.Open(id);
 foreach (string name in chosen)
 {
     switch (name)

@@ -1,1 +1,4 @@
-return 0;
+using Engine.Cli;
+using Engine.Cli.Console;
+
+return CommandLine.Run(args, CommandHost.OfProcess());

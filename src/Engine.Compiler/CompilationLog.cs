@@ -11,6 +11,8 @@ internal sealed class CompilationLog
 
     public bool HasErrors => diagnostics.Count > 0;
 
+    public int Count => diagnostics.Count;
+
     /// <summary>True where C# itself refuses the code: its own errors suffice.</summary>
     public bool Invalid { get; set; }
 

@@ -1,5 +1,6 @@
 using System.Linq;
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
 
 namespace Engine.Compiler;
 
@@ -33,11 +34,13 @@ internal static class KernelApi
     public static ITypeSymbol Underlying(ITypeSymbol type) =>
         type is INamedTypeSymbol { TypeKind: TypeKind.Enum, EnumUnderlyingType: { } integer } ? integer : type;
 
+    /// <summary>A name as C# code writes it.</summary>
+    public static string Escape(string name) => SyntaxFacts.GetKeywordKind(name) == SyntaxKind.None ? name : "@" + name;
+
     /// <summary>The kernel API's intrinsic a static member is, as "Type.Member", or null.</summary>
     public static string? Intrinsic(ISymbol symbol) =>
-        symbol.ContainingType is { } type && symbol.IsStatic && type.ContainingNamespace?.ToDisplayString() == Namespace
+        symbol is { IsStatic: true, ContainingType: { } type } && type.ContainingNamespace?.ToDisplayString() == Namespace
         && type.Name is "Grid" or "Group" or "Warp" or "Atomic" or "SharedMemory" or "LocalMemory" or "Storage" or "Vec4" or "Vec8" or "Vec16"
-            && symbol.ContainingType.ContainingNamespace?.ToDisplayString() == Namespace
-            ? $"{symbol.ContainingType.Name}.{symbol.Name}"
+            ? $"{type.Name}.{symbol.Name}"
             : null;
 }

@@ -1,7 +1,7 @@
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
-using Engine.Compiler.Device;
+using Engine.Compiler.DeviceText;
 using Engine.Compiler.Managed;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;

@@ -162,6 +162,5 @@ internal static class LauncherPrinter
 
     private static string Display(ITypeSymbol type) => type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
 
-    private static string Name(IParameterSymbol parameter) =>
-        SyntaxFacts.GetKeywordKind(parameter.Name) != SyntaxKind.None ? "@" + parameter.Name : parameter.Name;
+    private static string Name(IParameterSymbol parameter) => KernelApi.Escape(parameter.Name);
 }

@@ -9,22 +9,32 @@ public static class TestDevices
     /// <summary>Two threads whatever the machine has, so that work is cut and handed over.</summary>
     private const int Threads = 2;
 
-    public static IReadOnlyList<string> All { get; } = ["cpu"];
+    public static IReadOnlyList<string> All { get; } = ["cpu", "cpu-managed", "opencl"];
 
     public static TheoryData<string> Names => [.. All];
+
+    /// <summary>The devices of kernels that have only a host form.</summary>
+    public static TheoryData<string> HostNames => ["cpu"];
 
     /// <summary>Opens a device by its name in <see cref="Names"/>.</summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
         "cpu" => new CpuDevice(new CpuOptions { Threads = threads }),
+        "cpu-managed" => new CpuDevice(new CpuOptions { Threads = threads, HostVectors = false, CheckReads = true }),
+        "opencl" => DeviceCatalog.Open("opencl"),
         _ => throw new ArgumentException($"There is no test device '{name}'; add it to {nameof(TestDevices)}."),
     };
 
     /// <summary>Each device with each of the given values.</summary>
-    public static TheoryData<string, T> With<T>(params ReadOnlySpan<T> values)
+    public static TheoryData<string, T> With<T>(params ReadOnlySpan<T> values) => With(All, values);
+
+    /// <summary>Each device of <see cref="HostNames"/> with each of the given values.</summary>
+    public static TheoryData<string, T> WithHost<T>(params ReadOnlySpan<T> values) => With(["cpu"], values);
+
+    private static TheoryData<string, T> With<T>(IReadOnlyList<string> names, ReadOnlySpan<T> values)
     {
         var data = new TheoryData<string, T>();
-        foreach (string name in All)
+        foreach (string name in names)
         {
             foreach (T value in values)
             {

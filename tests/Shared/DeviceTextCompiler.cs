@@ -19,9 +19,54 @@ internal static class DeviceTextCompiler
     /// <summary>Null where clang is there, else why a test is skipped.</summary>
     public static string? Missing { get; } = FindMissing();
 
+    /// <summary>Rows of kernel name and target for a theory.</summary>
+    public static TheoryData<string, string> KernelsAndTargets(IEnumerable<KernelDefinition> kernels)
+    {
+        var rows = new TheoryData<string, string>();
+        foreach (KernelDefinition kernel in kernels)
+        {
+            foreach (string target in Targets)
+            {
+                rows.Add(kernel.Name, target);
+            }
+        }
+
+        return rows;
+    }
+
+    /// <summary>
+    /// Compiles a kernel with each float storage type, constants small and large (booleans off and on).
+    /// </summary>
+    /// <returns>Null when every variant compiled, else the messages and the text of the first that did not.</returns>
+    public static string? Errors(KernelDefinition definition, string target)
+    {
+        KernelParameter[] specialized = [.. definition.Parameters.Where(p => p.Kind == KernelParameterKind.Specialized)];
+        ElementType[] storages = definition.TypeParameters.IsEmpty
+            ? [ElementType.Float32]
+            : [ElementType.Float32, ElementType.Float16, ElementType.BFloat16, ElementType.Int8];
+        long[] levels = specialized.Length == 0 ? [0] : [1, 32];
+        foreach (ElementType storage in storages)
+        {
+            foreach (long level in levels)
+            {
+                string? errors = Errors(
+                    definition,
+                    [.. definition.TypeParameters.Select(_ => storage)],
+                    [.. specialized.Select(p => p.Type == ElementType.UInt8 ? level / 32 : level)],
+                    target);
+                if (errors is not null)
+                {
+                    return errors;
+                }
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Compiles a kernel's variant for a target.</summary>
     /// <returns>Null when the text compiled, else the compiler's messages and the text with line numbers.</returns>
-    public static string? Errors(KernelDefinition definition, ImmutableArray<ElementType> types, ImmutableArray<long> constants, string target)
+    private static string? Errors(KernelDefinition definition, ImmutableArray<ElementType> types, ImmutableArray<long> constants, string target)
     {
         bool cuda = target.StartsWith("sm_", StringComparison.Ordinal);
         string text = DeviceSource.Compose(definition, types, constants, cuda ? DeviceLanguage.Cuda : DeviceLanguage.OpenCl);

@@ -32,7 +32,7 @@ internal sealed class Collectives(Compilation compilation)
         KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || (IsHelper(method) && Remember(collective, method, IsCollective));
 
     /// <summary>Whether a helper asks where its work-item stands, itself or in what it calls.</summary>
-    public bool NeedsWorkItem(IMethodSymbol method) => Remember(placed, method, NeedsWorkItem)
+    public bool NeedsWorkItem(IMethodSymbol method) => Remember(placed, method, called => IsHelper(called) && NeedsWorkItem(called))
         || Members(method).Any(p => KernelApi.Intrinsic(p)?.Split('.')[0] is "Grid" or "Group" or "Warp");
 
     public IEnumerable<InvocationExpressionSyntax> CollectiveCalls(SyntaxNode node) =>
@@ -93,7 +93,10 @@ internal sealed class Collectives(Compilation compilation)
         Declaration(method)?.DescendantNodes().OfType<MemberAccessExpressionSyntax>().Select(m => Model(m).GetSymbolInfo(m).Symbol).OfType<IPropertySymbol>()
         ?? Enumerable.Empty<ISymbol>();
 
-    /// <summary>Whether <paramref name="test"/> holds for a method that <paramref name="method"/> calls; false while that is being found out.</summary>
+    /// <summary>
+    /// Whether <paramref name="test"/> holds for a method that <paramref name="method"/> calls. False while that is being
+    /// found out, so that recursion, which the device printer reports, ends.
+    /// </summary>
     private bool Remember(Dictionary<IMethodSymbol, bool> known, IMethodSymbol method, System.Func<IMethodSymbol, bool> test)
     {
         method = method.OriginalDefinition;
@@ -102,7 +105,7 @@ internal sealed class Collectives(Compilation compilation)
             known[method] = false;
             result = Declaration(method) is { } declaration
                 && declaration.DescendantNodes().OfType<InvocationExpressionSyntax>().Select(Target)
-                    .Any(called => called is not null && (test == NeedsWorkItem ? IsHelper(called) && test(called) : test(called)));
+                    .Any(called => called is not null && test(called));
             known[method] = result;
         }
 

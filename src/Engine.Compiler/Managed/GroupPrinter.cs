@@ -51,7 +51,7 @@ internal sealed partial class GroupPrinter
             if (collectives.Writes(kernel).Contains(parameter))
             {
                 Variable variable = Add(parameter, parameter.Type, VariableKind.Item, scope, $"__own_{parameter.Name}");
-                Set(variable, () => parameter.Name);
+                Set(variable, () => KernelApi.Escape(parameter.Name));
             }
             else
             {
@@ -122,7 +122,7 @@ internal sealed partial class GroupPrinter
             unique = $"{wanted}__{i}";
         }
 
-        var variable = new Variable(unique, scope.TypeText(type), kind);
+        var variable = new Variable(KernelApi.Escape(unique), scope.TypeText(type), kind);
         variables.Add(variable);
         if (symbol is not null)
         {

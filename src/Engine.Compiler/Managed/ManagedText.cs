@@ -90,7 +90,7 @@ internal sealed class ManagedText(Collectives collectives)
             case ILocalSymbol or IParameterSymbol when scope.Variables.TryGetValue(symbol, out Variable? variable):
                 return variable.Text;
             case ILocalSymbol:
-                return symbol.Name + scope.Suffix;
+                return KernelApi.Escape(symbol.Name + scope.Suffix);
             case { IsStatic: true }:
                 return Static(symbol, scope);
             default:

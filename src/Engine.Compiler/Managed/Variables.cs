@@ -52,7 +52,7 @@ internal sealed class Variable(string name, string type, VariableKind kind)
     public bool Crosses => Exchanged || Phases.Count > 1;
 
     /// <summary>The array of the items' values, or the local memory.</summary>
-    public string Slots => $"__{Name}_items";
+    public string Slots => $"__{Name.TrimStart('@')}_items";
 
     /// <summary>The variable as code of item <c>__i</c> names it.</summary>
     public string Text => Kind == VariableKind.Item && Crosses ? $"{Slots}[__i]" : Name;

@@ -29,7 +29,7 @@ public sealed unsafe class CpuDevice : Device
     public const int ScratchBytes = 4 << 20;
 
     /// <summary>Bytes of scratch that all workers of a launch share.</summary>
-    public const int SharedScratchBytes = 4 << 20;
+    public const int SharedScratchBytes = 5 << 20;
 
     private readonly CpuBuffer scratch;
 

@@ -144,7 +144,8 @@ internal static unsafe class OpenClPlatforms
         {
             CpuLanes = cpu,
             Float16Arithmetic = Text(device, Extensions).Split(' ').Contains("cl_khr_fp16"),
-            MaxGroupSize = (int)Math.Min(Number(device, MaxWorkGroupSize), int.MaxValue),
+            // The prelude's scratch of warp functions has room for 1024 work-items; PoCL would take 4096.
+            MaxGroupSize = (int)Math.Min(Number(device, MaxWorkGroupSize), 1024),
             SharedMemoryBytes = (int)Math.Min(Number(device, LocalMemSize), int.MaxValue),
             ComputeUnits = (int)Number(device, MaxComputeUnits),
         },

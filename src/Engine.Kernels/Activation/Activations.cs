@@ -24,7 +24,7 @@ public static class Activations
             };
         }
 
-        throw new NotImplementedException();
+        return ActivationsKernels.ForwardKernel.Bind(device, LaunchShapes.Elements(device, count), x, y, count, kind);
     }
 
     /// <summary>dx = dy * activation'(x), x the activation's input. dx may be dy or x.</summary>
@@ -45,6 +45,6 @@ public static class Activations
             };
         }
 
-        throw new NotImplementedException();
+        return ActivationsKernels.BackwardKernel.Bind(device, LaunchShapes.Elements(device, count), x, dy, dx, count, kind);
     }
 }

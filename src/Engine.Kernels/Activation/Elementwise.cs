@@ -18,7 +18,7 @@ public static class Elementwise
             return new BinaryHost<AddMap>("Elementwise_Add", cpu, count, default, a, b, y);
         }
 
-        throw new NotImplementedException();
+        return ElementwiseKernels.AddKernel.Bind(device, LaunchShapes.Elements(device, count), a, b, y, count);
     }
 
     /// <summary>y += factor * x.</summary>
@@ -31,7 +31,7 @@ public static class Elementwise
             return new BinaryHost<AddScaledMap>("Elementwise_AddScaled", cpu, count, new AddScaledMap(factor), x, y, y);
         }
 
-        throw new NotImplementedException();
+        return ElementwiseKernels.AddScaledKernel.Bind(device, LaunchShapes.Elements(device, count), x, y, factor, count);
     }
 
     /// <summary>y = factor * x; y may be x.</summary>
@@ -44,7 +44,7 @@ public static class Elementwise
             return new UnaryHost<ScaleMap>("Elementwise_Scale", cpu, count, new ScaleMap(factor), x, y);
         }
 
-        throw new NotImplementedException();
+        return ElementwiseKernels.ScaleKernel.Bind(device, LaunchShapes.Elements(device, count), x, y, factor, count);
     }
 
     /// <summary>y = x (device copy).</summary>
@@ -57,7 +57,7 @@ public static class Elementwise
             return new UnaryHost<CopyMap>("Elementwise_Copy", cpu, count, default, x, y);
         }
 
-        throw new NotImplementedException();
+        return ElementwiseKernels.CopyKernel.Bind(device, LaunchShapes.Elements(device, count), x, y, count);
     }
 
     /// <summary>y = value.</summary>
@@ -69,6 +69,6 @@ public static class Elementwise
             return new FillHost(cpu, count, value, y);
         }
 
-        throw new NotImplementedException();
+        return ElementwiseKernels.FillKernel.Bind(device, LaunchShapes.Elements(device, count), y, value, count);
     }
 }

@@ -36,11 +36,11 @@ public sealed record AttentionShape(
 /// Softmax attention, segment by segment, with online softmax: memory is linear in length.
 /// q [query tokens, heads * head size]; k, v [key tokens, kv heads * head size]; output as q.
 /// queryStart and keyStart [rows + 1] are token offsets; queryPosition [query tokens] the query's index in its key segment (read when causal).
-/// Tokens from queryStart[rows] on are dead: their outputs and gradients are written as zeros.
+/// Tokens from queryStart[rows] (keyStart[rows]) on are dead: their outputs and gradients are written as zeros.
 /// </summary>
 public static class Attention
 {
-    /// <param name="logSumExp">Receives the log of each softmax denominator, [query tokens, heads].</param>
+    /// <param name="logSumExp">Receives the log of each softmax denominator, [query tokens, heads]; 0 where a query sees no key.</param>
     /// <param name="random">The dropout generator's state (<see cref="RandomState"/>); null without dropout.</param>
     public static Launch Forward(
         Device device,
@@ -57,12 +57,17 @@ public static class Attention
     {
         var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random);
         views.Check(shape);
-        return device is CpuDevice { Features.HostVectors: true } cpu ? AttentionHost.Forward(cpu, shape, views) : throw Unsupported(device);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return AttentionHost.Forward(cpu, shape, views);
+        }
+
+        return device.Features.CpuLanes ? AttentionForwardLanes.Bind(device, shape, views) : AttentionForwardGroups.Bind(device, shape, views);
     }
 
     /// <summary>Elements of float32 workspace the backward pass needs on this device.</summary>
     public static long BackwardWorkspace(Device device, AttentionShape shape) =>
-        device is CpuDevice { Features.HostVectors: true } ? 0 : throw Unsupported(device);
+        device.Features.CpuLanes ? 0 : AttentionBackwardGroups.Workspace(shape);
 
     /// <summary>Writes (never adds to) dq, dk and dv.</summary>
     /// <param name="output">The forward pass's output.</param>
@@ -93,9 +98,13 @@ public static class Attention
         var gradients = new AttentionGradientViews(outputGradient, dq, dk, dv);
         gradients.Check(shape);
         Operand.Require(workspace, BackwardWorkspace(device, shape));
-        return device is CpuDevice { Features.HostVectors: true } cpu ? [AttentionHost.Backward(cpu, shape, views, gradients)] : throw Unsupported(device);
-    }
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return [AttentionHost.Backward(cpu, shape, views, gradients)];
+        }
 
-    private static NotSupportedException Unsupported(Device device)
-        => new($"There is no attention for {device}. Use the cpu device with host vectors (CpuOptions.HostVectors = true).");
+        return device.Features.CpuLanes
+            ? [AttentionBackwardLanes.Bind(device, shape, views, gradients)]
+            : AttentionBackwardGroups.Bind(device, shape, views, gradients, workspace);
+    }
 }

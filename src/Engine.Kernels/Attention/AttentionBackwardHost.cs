@@ -28,7 +28,7 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
         var scratch = new ScratchCursor(Device.Scratch(worker), CpuDevice.ScratchBytes);
         float* packedKeys = scratch.Take(KeyBlock * headSize);
         float* packedValues = scratch.Take(KeyBlock * headSize);
-        float* paddedKeys = scratch.Take(KeyBlock * padded);
+        float* keyRows = scratch.Take(KeyBlock * padded);
         float* keyGradient = scratch.Take(KeyBlock * padded);
         float* valueGradient = scratch.Take(KeyBlock * padded);
         if (keys == 0)
@@ -47,7 +47,7 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
                 Keys = keys,
                 Scores = BlockProduct<T, TTile>.PackRightTransposed(P.K + at, KeyStride, count, headSize, packedKeys),
                 WeightGradients = BlockProduct<T, TTile>.PackRightTransposed(P.V + at, KeyStride, count, headSize, packedValues),
-                QueryGradients = BlockProduct<T, TTile>.Right(P.K + at, KeyStride, headSize, count, paddedKeys),
+                QueryGradients = BlockProduct<T, TTile>.PackRight(P.K + at, KeyStride, headSize, count, keyRows),
                 KeyGradient = keyGradient,
                 ValueGradient = valueGradient,
             };
@@ -83,7 +83,7 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
         float* gradients = scratch.Take(QueryBlock * KeyBlock);
         float* queryGradient = scratch.Take(QueryBlock * padded);
         float* packed = scratch.Take(QueryBlock * headSize);
-        float* paddedRows = scratch.Take(QueryBlock * padded);
+        float* rowBuffer = scratch.Take(QueryBlock * padded);
         float* factorBuffer = scratch.Take(FactorBuffer);
         long at = (query0 * QueryStride) + (head * headSize);
         if (VisibleKeys(query0, queries, block.Keys) > block.First)
@@ -102,10 +102,10 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
                     scores + (i * KeyBlock), gradients + (i * KeyBlock), factors, seen, count, P.LogSumExp[(token * Shape.Heads) + head], dot, Shape.Scale);
             }
 
-            RightBlock rows = BlockProduct<T, TTile>.Right(P.OutputGradient + at, QueryStride, headSize, queries, paddedRows);
+            RightBlock rows = BlockProduct<T, TTile>.PackRight(P.OutputGradient + at, QueryStride, headSize, queries, rowBuffer);
             BlockProduct<T, TTile>.Multiply(
                 count, headSize, queries, BlockProduct<T, TTile>.LeftTransposed(scores, KeyBlock), rows, block.ValueGradient, padded, 1f, true);
-            rows = BlockProduct<T, TTile>.Right(P.Q + at, QueryStride, headSize, queries, paddedRows);
+            rows = BlockProduct<T, TTile>.PackRight(P.Q + at, QueryStride, headSize, queries, rowBuffer);
             BlockProduct<T, TTile>.Multiply(
                 count, headSize, queries, BlockProduct<T, TTile>.LeftTransposed(gradients, KeyBlock), rows, block.KeyGradient, padded, 1f, true);
             BlockProduct<T, TTile>.Multiply(

@@ -38,7 +38,7 @@ internal sealed unsafe class AttentionForwardHost<T, TTile>(CpuDevice device, At
         float* result = scratch.Take(QueryBlock * padded);
         float* scores = scratch.Take(QueryBlock * KeyBlock);
         float* packedKeys = scratch.Take(KeyBlock * headSize);
-        float* paddedValues = scratch.Take(KeyBlock * padded);
+        float* packedValues = scratch.Take(KeyBlock * padded);
         float* packedQueries = scratch.Take(QueryBlock * headSize);
         float* factorBuffer = scratch.Take(FactorBuffer);
 
@@ -53,7 +53,7 @@ internal sealed unsafe class AttentionForwardHost<T, TTile>(CpuDevice device, At
             int count = Math.Min(KeyBlock, visible - first);
             long at = ((key0 + first) * KeyStride) + (head / GroupSize * headSize);
             RightBlock k = BlockProduct<T, TTile>.PackRightTransposed(P.K + at, KeyStride, count, headSize, packedKeys);
-            RightBlock v = BlockProduct<T, TTile>.Right(P.V + at, KeyStride, headSize, count, paddedValues);
+            RightBlock v = BlockProduct<T, TTile>.PackRight(P.V + at, KeyStride, headSize, count, packedValues);
             BlockProduct<T, TTile>.Multiply(queries, count, headSize, q, k, scores, KeyBlock, Shape.Scale, false);
             for (int i = 0; i < queries; i++)
             {

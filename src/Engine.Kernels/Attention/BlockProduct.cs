@@ -9,7 +9,7 @@ namespace Engine.Kernels;
 /// <param name="Strip">Elements from one strip to the next.</param>
 internal readonly unsafe record struct LeftBlock(nint Data, long Row, long Step, long Strip);
 
-/// <summary>The right operand of a block product: packed panels, or rows read where they lie.</summary>
+/// <summary>The right operand of a block product: packed panels, or a row-major block in scratch.</summary>
 /// <param name="Data">Element (0, 0).</param>
 /// <param name="Step">Elements from one k to the next; 0: packed panels.</param>
 internal readonly unsafe record struct RightBlock(nint Data, long Step);
@@ -60,14 +60,12 @@ internal static unsafe class BlockProduct<T, TTile>
         return new RightBlock((nint)target, 0);
     }
 
-    /// <summary>Rows [depth, columns] as the right operand: where they lie if they are whole registers, else copied and padded.</summary>
-    public static RightBlock Right(float* source, long stride, int columns, int depth, float* target)
+    /// <summary>
+    /// Copies rows [depth, columns] to a right operand of depth x <see cref="PadColumns"/>(columns) elements. Where they lie, rows of one head
+    /// are a model's width apart, which maps them to a few sets of the first cache level.
+    /// </summary>
+    public static RightBlock PackRight(float* source, long stride, int columns, int depth, float* target)
     {
-        if (columns % T.Count == 0)
-        {
-            return new RightBlock((nint)source, stride);
-        }
-
         int padded = PadColumns(columns);
         MatMulPacking.Pack<T>(source, 1, stride, columns, padded, depth, target);
         return new RightBlock((nint)target, padded);

@@ -27,7 +27,9 @@ public static class Dropouts
             return new DropoutHost(cpu, count, probability, stream, x, residual, random, y);
         }
 
-        throw new NotImplementedException();
+        return DropoutsKernels.ApplyKernel.Bind(
+            device, LaunchShapes.Elements(device, (count + 3) / 4),
+            x, residual ?? default, random, y, stream, Threshold(probability), Factor(probability), count, residual is not null);
     }
 
     /// <summary>The least word that keeps its element.</summary>

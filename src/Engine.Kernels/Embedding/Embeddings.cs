@@ -25,7 +25,9 @@ public static class Embeddings
             return new EmbeddingForwardHost(cpu, tokens, columns, word, ids, position, positions, type, types, y);
         }
 
-        throw new NotImplementedException();
+        return EmbeddingsKernels.ForwardKernel.Bind(
+            device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)),
+            word, ids, position ?? default, positions ?? default, type ?? default, types ?? default, y, columns, position is not null, type is not null);
     }
 
     /// <summary>dTable[ids[t]] += dy[t], tokens with one id added in their order (no atomics). Ids equal to <paramref name="paddingId"/> get no gradient (-1: none such).</summary>
@@ -39,7 +41,10 @@ public static class Embeddings
             return new EmbeddingGradientHost(cpu, tokens, columns, paddingId, ids, dy, dTable);
         }
 
-        throw new NotImplementedException();
+        return device.Features.CpuLanes
+            ? EmbeddingsKernels.GradientByColumnsKernel.Bind(device, new LaunchShape((columns + 15) / 16, 1), ids, dy, dTable, tokens, columns, paddingId)
+            : EmbeddingsKernels.GradientByTokensKernel.Bind(
+                device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), ids, dy, dTable, tokens, columns, paddingId);
     }
 
     private static void RequirePair(bool tableAbsent, bool indexAbsent, string name)

@@ -12,7 +12,7 @@ public static class Losses
     /// <summary>
     /// Mean cross-entropy of logits [rows, classes] under labels [rows] (-100: ignored).
     /// loss[0] = mean loss (unscaled); dLogits = scalars[LossScale] * gradient (null: not wanted), and may be the logits. rowLoss [rows] receives each row's loss (0 where ignored).
-    /// Rows are reduced in a fixed order, in float64 where the device has it.
+    /// Rows are reduced in a fixed order.
     /// </summary>
     public static Launch[] CrossEntropy(
         Device device, int rows, int classes,
@@ -29,7 +29,14 @@ public static class Losses
             return [new CrossEntropyHost(cpu, rows, classes, logits, labels, scalars, rowLoss, loss, dLogits)];
         }
 
-        throw new NotImplementedException();
+        int groupSize = LaunchShapes.RowGroup(device, classes);
+        return
+        [
+            LossesKernels.CrossEntropyKernel.Bind(
+                device, new LaunchShape(rows, groupSize), logits, labels, scalars, rowLoss, dLogits ?? default, rows, classes, dLogits is not null, groupSize),
+            LossesKernels.MeanKernel.Bind(
+                device, new LaunchShape(1, LaunchShapes.SingleGroup), rowLoss, labels, loss, rows, LaunchShapes.SingleGroup),
+        ];
     }
 
     /// <summary>
@@ -51,6 +58,11 @@ public static class Losses
             return [new MeanSquaredErrorHost(cpu, count, predictions, targets, scalars, rowLoss, loss, dPredictions)];
         }
 
-        throw new NotImplementedException();
+        return
+        [
+            LossesKernels.MeanSquaredErrorKernel.Bind(
+                device, new LaunchShape(1, LaunchShapes.SingleGroup),
+                predictions, targets, scalars, rowLoss, loss, dPredictions ?? default, count, dPredictions is not null, LaunchShapes.SingleGroup),
+        ];
     }
 }

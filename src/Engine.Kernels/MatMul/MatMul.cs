@@ -108,8 +108,9 @@ public static class MatMul
             return MatMulHost.Create(cpu, shape, operands, new MatMulEpilogue(shape, bias, residual, preactivation));
         }
 
-        throw new NotSupportedException(
-            $"There is no matrix product for {device}. Use the cpu device with host vectors (CpuOptions.HostVectors = true).");
+        return device.Features.CpuLanes
+            ? MatMulLanes.Bind(device, shape, a, b, c, bias, residual, preactivation)
+            : MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation);
     }
 
     private static void Check(

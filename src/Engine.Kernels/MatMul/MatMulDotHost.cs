@@ -66,8 +66,8 @@ internal sealed unsafe class MatMulDotHost<T>(CpuDevice device, MatMulShape shap
         float* b0 = P.B + (column * P.BColumn);
         float* b1 = P.B + (Math.Min(column + 1, lastColumn) * P.BColumn);
         T c00 = T.Zero, c01 = T.Zero, c10 = T.Zero, c11 = T.Zero, c20 = T.Zero, c21 = T.Zero, c30 = T.Zero, c31 = T.Zero;
-        int k = 0;
-        for (; k + T.Count <= P.K; k += T.Count)
+        int depth = P.K, k = 0;
+        for (; k + T.Count <= depth; k += T.Count)
         {
             T y0 = T.Load(b0 + k), y1 = T.Load(b1 + k);
             T x0 = T.Load(a0 + k), x1 = T.Load(a1 + k), x2 = T.Load(a2 + k), x3 = T.Load(a3 + k);
@@ -81,9 +81,9 @@ internal sealed unsafe class MatMulDotHost<T>(CpuDevice device, MatMulShape shap
             c31 = T.MultiplyAdd(x3, y1, c31);
         }
 
-        if (k < P.K)
+        if (k < depth)
         {
-            int rest = P.K - k;
+            int rest = depth - k;
             T y0 = T.LoadPart(b0 + k, rest), y1 = T.LoadPart(b1 + k, rest);
             T x0 = T.LoadPart(a0 + k, rest), x1 = T.LoadPart(a1 + k, rest);
             T x2 = T.LoadPart(a2 + k, rest), x3 = T.LoadPart(a3 + k, rest);

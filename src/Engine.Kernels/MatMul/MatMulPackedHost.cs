@@ -13,9 +13,9 @@ internal sealed unsafe class MatMulPackedHost<T, TTile> : MatMulHost
     where TTile : struct, ITile<T>
 {
     /// <summary>Depth of a block: a panel of B and a strip of A of this depth stay in the first two cache levels.</summary>
-    private const int MaxDepth = 256;
+    private const int MaxDepth = 384;
 
-    /// <summary>Rows of A a worker packs at once: 128 KiB at full depth.</summary>
+    /// <summary>Rows of A a worker packs at once: 192 KiB at full depth.</summary>
     private const int MaxRows = 128;
 
     /// <summary>Up to this many columns of B, packing A costs more than its strided reads.</summary>

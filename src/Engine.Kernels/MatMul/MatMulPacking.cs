@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Engine.Kernels.Host;
@@ -21,6 +22,7 @@ internal static unsafe class MatMulPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Copy<T>(float* source, long step, int valid, int width, int depth, float* target)
         where T : struct, ISimd<T>
     {
@@ -32,18 +34,19 @@ internal static unsafe class MatMulPacking
                 T.Load(source + i).Store(target + i);
             }
 
-            for (; i < valid; i++)
+            for (; i + 8 <= valid; i += 8)
             {
-                target[i] = source[i];
+                Vector256.Load(source + i).Store(target + i);
             }
 
             for (; i < width; i++)
             {
-                target[i] = 0;
+                target[i] = i < valid ? source[i] : 0f;
             }
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Transpose(float* source, long stride, int valid, int width, int depth, float* target)
     {
         int i = 0;
@@ -75,6 +78,7 @@ internal static unsafe class MatMulPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose4(float* source, long stride, float* target, long width)
     {
         Vector128<float> r0 = Vector128.Load(source);

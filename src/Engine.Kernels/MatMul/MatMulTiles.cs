@@ -120,49 +120,65 @@ internal unsafe struct Tile8<T> : ITile<T>
     public static void Narrow(
         int k, float* a, long aRow, long aStep, float* b, long bStep, float* c, long cRow, float alpha, bool accumulate)
     {
-        T c00 = T.Zero;
-        T c10 = T.Zero;
-        T c20 = T.Zero;
-        T c30 = T.Zero;
-        T c40 = T.Zero;
-        T c50 = T.Zero;
-        T c60 = T.Zero;
-        T c70 = T.Zero;
+        // Even and odd k go to sums of their own: one set would wait for the latency of its additions.
+        T c0 = T.Zero, d0 = T.Zero;
+        T c1 = T.Zero, d1 = T.Zero;
+        T c2 = T.Zero, d2 = T.Zero;
+        T c3 = T.Zero, d3 = T.Zero;
+        T c4 = T.Zero, d4 = T.Zero;
+        T c5 = T.Zero, d5 = T.Zero;
+        T c6 = T.Zero, d6 = T.Zero;
+        T c7 = T.Zero, d7 = T.Zero;
         long aRow2 = aRow * 2, aRow3 = aRow * 3;
-        float* a4 = a + (aRow * 4);
-        for (; k > 0; k--)
+        long aRow4 = aRow * 4;
+        for (; k > 1; k -= 2)
         {
-            T b0 = T.Load(b);
-            T x0 = T.Broadcast(a[0]);
-            c00 = T.MultiplyAdd(x0, b0, c00);
-            T x1 = T.Broadcast(a[aRow]);
-            c10 = T.MultiplyAdd(x1, b0, c10);
-            T x2 = T.Broadcast(a[aRow2]);
-            c20 = T.MultiplyAdd(x2, b0, c20);
-            T x3 = T.Broadcast(a[aRow3]);
-            c30 = T.MultiplyAdd(x3, b0, c30);
-            T x4 = T.Broadcast(a4[0]);
-            c40 = T.MultiplyAdd(x4, b0, c40);
-            T x5 = T.Broadcast(a4[aRow]);
-            c50 = T.MultiplyAdd(x5, b0, c50);
-            T x6 = T.Broadcast(a4[aRow2]);
-            c60 = T.MultiplyAdd(x6, b0, c60);
-            T x7 = T.Broadcast(a4[aRow3]);
-            c70 = T.MultiplyAdd(x7, b0, c70);
-            a += aStep;
-            a4 += aStep;
-            b += bStep;
+            T even = T.Load(b), odd = T.Load(b + bStep);
+            float* next = a + aStep;
+            float* a4 = a + aRow4, next4 = next + aRow4;
+            c0 = T.MultiplyAdd(T.Broadcast(a[0]), even, c0);
+            d0 = T.MultiplyAdd(T.Broadcast(next[0]), odd, d0);
+            c1 = T.MultiplyAdd(T.Broadcast(a[aRow]), even, c1);
+            d1 = T.MultiplyAdd(T.Broadcast(next[aRow]), odd, d1);
+            c2 = T.MultiplyAdd(T.Broadcast(a[aRow2]), even, c2);
+            d2 = T.MultiplyAdd(T.Broadcast(next[aRow2]), odd, d2);
+            c3 = T.MultiplyAdd(T.Broadcast(a[aRow3]), even, c3);
+            d3 = T.MultiplyAdd(T.Broadcast(next[aRow3]), odd, d3);
+            c4 = T.MultiplyAdd(T.Broadcast(a4[0]), even, c4);
+            d4 = T.MultiplyAdd(T.Broadcast(next4[0]), odd, d4);
+            c5 = T.MultiplyAdd(T.Broadcast(a4[aRow]), even, c5);
+            d5 = T.MultiplyAdd(T.Broadcast(next4[aRow]), odd, d5);
+            c6 = T.MultiplyAdd(T.Broadcast(a4[aRow2]), even, c6);
+            d6 = T.MultiplyAdd(T.Broadcast(next4[aRow2]), odd, d6);
+            c7 = T.MultiplyAdd(T.Broadcast(a4[aRow3]), even, c7);
+            d7 = T.MultiplyAdd(T.Broadcast(next4[aRow3]), odd, d7);
+            a = next + aStep;
+            b += 2 * bStep;
+        }
+
+        if (k > 0)
+        {
+            T last = T.Load(b);
+            float* a4 = a + aRow4;
+            c0 = T.MultiplyAdd(T.Broadcast(a[0]), last, c0);
+            c1 = T.MultiplyAdd(T.Broadcast(a[aRow]), last, c1);
+            c2 = T.MultiplyAdd(T.Broadcast(a[aRow2]), last, c2);
+            c3 = T.MultiplyAdd(T.Broadcast(a[aRow3]), last, c3);
+            c4 = T.MultiplyAdd(T.Broadcast(a4[0]), last, c4);
+            c5 = T.MultiplyAdd(T.Broadcast(a4[aRow]), last, c5);
+            c6 = T.MultiplyAdd(T.Broadcast(a4[aRow2]), last, c6);
+            c7 = T.MultiplyAdd(T.Broadcast(a4[aRow3]), last, c7);
         }
 
         T scale = T.Broadcast(alpha);
-        Tiles.Put(c, c00, scale, accumulate);
-        Tiles.Put(c + cRow, c10, scale, accumulate);
-        Tiles.Put(c + (2 * cRow), c20, scale, accumulate);
-        Tiles.Put(c + (3 * cRow), c30, scale, accumulate);
-        Tiles.Put(c + (4 * cRow), c40, scale, accumulate);
-        Tiles.Put(c + (5 * cRow), c50, scale, accumulate);
-        Tiles.Put(c + (6 * cRow), c60, scale, accumulate);
-        Tiles.Put(c + (7 * cRow), c70, scale, accumulate);
+        Tiles.Put(c, c0 + d0, scale, accumulate);
+        Tiles.Put(c + cRow, c1 + d1, scale, accumulate);
+        Tiles.Put(c + (2 * cRow), c2 + d2, scale, accumulate);
+        Tiles.Put(c + (3 * cRow), c3 + d3, scale, accumulate);
+        Tiles.Put(c + (4 * cRow), c4 + d4, scale, accumulate);
+        Tiles.Put(c + (5 * cRow), c5 + d5, scale, accumulate);
+        Tiles.Put(c + (6 * cRow), c6 + d6, scale, accumulate);
+        Tiles.Put(c + (7 * cRow), c7 + d7, scale, accumulate);
     }
 }
 
@@ -217,30 +233,41 @@ internal unsafe struct Tile4<T> : ITile<T>
     public static void Narrow(
         int k, float* a, long aRow, long aStep, float* b, long bStep, float* c, long cRow, float alpha, bool accumulate)
     {
-        T c00 = T.Zero;
-        T c10 = T.Zero;
-        T c20 = T.Zero;
-        T c30 = T.Zero;
+        // Even and odd k go to sums of their own: one set would wait for the latency of its additions.
+        T c0 = T.Zero, d0 = T.Zero;
+        T c1 = T.Zero, d1 = T.Zero;
+        T c2 = T.Zero, d2 = T.Zero;
+        T c3 = T.Zero, d3 = T.Zero;
         long aRow2 = aRow * 2, aRow3 = aRow * 3;
-        for (; k > 0; k--)
+        for (; k > 1; k -= 2)
         {
-            T b0 = T.Load(b);
-            T x0 = T.Broadcast(a[0]);
-            c00 = T.MultiplyAdd(x0, b0, c00);
-            T x1 = T.Broadcast(a[aRow]);
-            c10 = T.MultiplyAdd(x1, b0, c10);
-            T x2 = T.Broadcast(a[aRow2]);
-            c20 = T.MultiplyAdd(x2, b0, c20);
-            T x3 = T.Broadcast(a[aRow3]);
-            c30 = T.MultiplyAdd(x3, b0, c30);
-            a += aStep;
-            b += bStep;
+            T even = T.Load(b), odd = T.Load(b + bStep);
+            float* next = a + aStep;
+            c0 = T.MultiplyAdd(T.Broadcast(a[0]), even, c0);
+            d0 = T.MultiplyAdd(T.Broadcast(next[0]), odd, d0);
+            c1 = T.MultiplyAdd(T.Broadcast(a[aRow]), even, c1);
+            d1 = T.MultiplyAdd(T.Broadcast(next[aRow]), odd, d1);
+            c2 = T.MultiplyAdd(T.Broadcast(a[aRow2]), even, c2);
+            d2 = T.MultiplyAdd(T.Broadcast(next[aRow2]), odd, d2);
+            c3 = T.MultiplyAdd(T.Broadcast(a[aRow3]), even, c3);
+            d3 = T.MultiplyAdd(T.Broadcast(next[aRow3]), odd, d3);
+            a = next + aStep;
+            b += 2 * bStep;
+        }
+
+        if (k > 0)
+        {
+            T last = T.Load(b);
+            c0 = T.MultiplyAdd(T.Broadcast(a[0]), last, c0);
+            c1 = T.MultiplyAdd(T.Broadcast(a[aRow]), last, c1);
+            c2 = T.MultiplyAdd(T.Broadcast(a[aRow2]), last, c2);
+            c3 = T.MultiplyAdd(T.Broadcast(a[aRow3]), last, c3);
         }
 
         T scale = T.Broadcast(alpha);
-        Tiles.Put(c, c00, scale, accumulate);
-        Tiles.Put(c + cRow, c10, scale, accumulate);
-        Tiles.Put(c + (2 * cRow), c20, scale, accumulate);
-        Tiles.Put(c + (3 * cRow), c30, scale, accumulate);
+        Tiles.Put(c, c0 + d0, scale, accumulate);
+        Tiles.Put(c + cRow, c1 + d1, scale, accumulate);
+        Tiles.Put(c + (2 * cRow), c2 + d2, scale, accumulate);
+        Tiles.Put(c + (3 * cRow), c3 + d3, scale, accumulate);
     }
 }

@@ -23,7 +23,9 @@ public static class LayerNorm
             return new LayerNormForwardHost(cpu, rows, columns, epsilon, x, weight, bias, y, mean, inverseDeviation);
         }
 
-        throw new NotImplementedException();
+        int groupSize = LaunchShapes.RowGroup(device, columns);
+        return LayerNormKernels.ForwardKernel.Bind(
+            device, new LaunchShape(rows, groupSize), x, weight, bias, y, mean, inverseDeviation, columns, epsilon, groupSize);
     }
 
     /// <summary>dx = gradient by x (written). With <paramref name="addend"/>, dx = gradient + addend: a residual branch's gradient folded in. dx may be dy or addend.</summary>
@@ -43,7 +45,9 @@ public static class LayerNorm
             return new LayerNormBackwardHost(cpu, rows, columns, x, weight, mean, inverseDeviation, dy, addend, dx);
         }
 
-        throw new NotImplementedException();
+        int groupSize = LaunchShapes.RowGroup(device, columns);
+        return LayerNormKernels.BackwardKernel.Bind(
+            device, new LaunchShape(rows, groupSize), x, weight, mean, inverseDeviation, dy, addend ?? default, dx, columns, addend is not null, groupSize);
     }
 
     /// <summary>Elements of workspace of <see cref="ParameterGradient"/>.</summary>
@@ -54,7 +58,7 @@ public static class LayerNorm
             return 0;
         }
 
-        throw new NotImplementedException();
+        return 2L * LaunchShapes.Chunks(rows) * columns;
     }
 
     /// <summary>Adds the gradients by weight and bias to dWeight and dBias [columns]; rows are summed in a fixed order.</summary>
@@ -74,6 +78,15 @@ public static class LayerNorm
             return [new LayerNormParameterGradientHost(cpu, rows, columns, x, mean, inverseDeviation, dy, dWeight, dBias)];
         }
 
-        throw new NotImplementedException();
+        int chunks = LaunchShapes.Chunks(rows);
+        long sums = (long)chunks * columns;
+        LaunchShape columnItems = LaunchShapes.Elements(device, columns);
+        return
+        [
+            LayerNormKernels.ParameterGradientChunksKernel.Bind(
+                device, columnItems with { GroupsY = chunks }, x, mean, inverseDeviation, dy, workspace, rows, columns, LaunchShapes.RowsPerChunk),
+            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(0, sums), dWeight, chunks, columns),
+            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(sums, sums), dBias, chunks, columns),
+        ];
     }
 }

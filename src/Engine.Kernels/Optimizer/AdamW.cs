@@ -22,13 +22,15 @@ public static class AdamW
         Operand.Require(v, count);
         Operand.Require(scalars, StepScalars.Count);
         Operand.Require(clip, 1);
-        var constants = new AdamWConstants(beta1, beta2, epsilon, weightDecay, learningRateRatio);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
+            var constants = new AdamWConstants(beta1, beta2, epsilon, weightDecay, learningRateRatio);
             return new AdamWHost(cpu, count, constants, parameters, gradients, m, v, scalars, clip);
         }
 
-        throw new NotImplementedException();
+        return AdamWKernels.StepKernel.Bind(
+            device, LaunchShapes.Elements(device, count), parameters, gradients, m, v, scalars, clip,
+            count, (float)(1 - beta1), (float)beta2, (float)(1 - beta2), (float)epsilon, (float)weightDecay, (float)learningRateRatio);
     }
 }
 

@@ -19,7 +19,8 @@ public static class Noise
             return new PerturbHost(cpu, rows, columns, stream, w, deviation, random, y);
         }
 
-        throw new NotImplementedException();
+        long count = (long)rows * columns;
+        return NoiseKernels.PerturbKernel.Bind(device, LaunchShapes.Elements(device, (count + 3) / 4), w, deviation, random, y, stream, columns, count);
     }
 
     /// <summary>y[e] = z(e), the standard normals themselves.</summary>
@@ -32,7 +33,7 @@ public static class Noise
             return new NormalsHost(cpu, count, stream, random, y);
         }
 
-        throw new NotImplementedException();
+        return NoiseKernels.NormalsKernel.Bind(device, LaunchShapes.Elements(device, (count + 3) / 4), random, y, stream, count);
     }
 
     /// <summary>
@@ -55,6 +56,8 @@ public static class Noise
             return new FlatDeviationHost(cpu, rows, columns, rank, rho, loraScale, baseNorm, wa, b, gram, scalars, deviation);
         }
 
-        throw new NotImplementedException();
+        int groupSize = LaunchShapes.RowGroup(device, rank);
+        return NoiseKernels.FlatDeviationKernel.Bind(
+            device, new LaunchShape(rows, groupSize), baseNorm, wa, b, gram, scalars, deviation, columns, rank, rho, loraScale, groupSize);
     }
 }

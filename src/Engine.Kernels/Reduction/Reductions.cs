@@ -17,7 +17,7 @@ public static class Reductions
             return SquaredNormHost.Workspace(count);
         }
 
-        throw new NotImplementedException();
+        return SquaredNormGroups(count);
     }
 
     /// <summary>result[0] = sum of squares of x.</summary>
@@ -31,7 +31,13 @@ public static class Reductions
             return [new SquaredNormHost(cpu, count, x, workspace, result)];
         }
 
-        throw new NotImplementedException();
+        int groups = SquaredNormGroups(count);
+        return
+        [
+            ReductionsKernels.SquaredNormChunksKernel.Bind(
+                device, new LaunchShape(groups, LaunchShapes.SingleGroup), x, workspace, count, LaunchShapes.TermsPerItem, LaunchShapes.SingleGroup),
+            ReductionsKernels.TotalKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), workspace, result, groups, LaunchShapes.SingleGroup),
+        ];
     }
 
     /// <summary>norm[0] = sqrt(square[0]); clip[0] = min(1, maxNorm / (norm + 1e-6)) as PyTorch's clip_grad_norm_ has it; maxNorm 0: clip 1.</summary>
@@ -45,7 +51,7 @@ public static class Reductions
             return new ClipFactorHost(cpu, maxNorm, square, norm, clip);
         }
 
-        throw new NotImplementedException();
+        return ReductionsKernels.ClipFactorKernel.Bind(device, new LaunchShape(1, 1), square, norm, clip, maxNorm);
     }
 
     /// <summary>result[i] = sum over j of x[i, j]^2; x [rows, columns].</summary>
@@ -58,7 +64,8 @@ public static class Reductions
             return new RowSquaredNormsHost(cpu, rows, columns, x, result);
         }
 
-        throw new NotImplementedException();
+        int groupSize = LaunchShapes.RowGroup(device, columns);
+        return ReductionsKernels.RowSquaredNormsKernel.Bind(device, new LaunchShape(rows, groupSize), x, result, columns, LaunchShapes.TermsPerItem, groupSize);
     }
 
     /// <summary>Elements of workspace of <see cref="ColumnSums"/>.</summary>
@@ -69,7 +76,7 @@ public static class Reductions
             return 0;
         }
 
-        throw new NotImplementedException();
+        return (long)LaunchShapes.Chunks(rows) * columns;
     }
 
     /// <summary>result[j] += sum over i of x[i, j]: a bias gradient.</summary>
@@ -83,6 +90,15 @@ public static class Reductions
             return [new ColumnSumsHost(cpu, rows, columns, x, result)];
         }
 
-        throw new NotImplementedException();
+        int chunks = LaunchShapes.Chunks(rows);
+        LaunchShape columnItems = LaunchShapes.Elements(device, columns);
+        return
+        [
+            ReductionsKernels.ColumnSumChunksKernel.Bind(device, columnItems with { GroupsY = chunks }, x, workspace, rows, columns, LaunchShapes.RowsPerChunk),
+            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace, result, chunks, columns),
+        ];
     }
+
+    private static int SquaredNormGroups(long count) =>
+        checked((int)((count + (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup) - 1) / (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup)));
 }

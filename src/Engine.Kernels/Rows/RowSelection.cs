@@ -17,7 +17,7 @@ public static class RowSelection
             return new GatherRowsHost(cpu, count, columns, x, index, y);
         }
 
-        throw new NotImplementedException();
+        return RowSelectionKernels.GatherKernel.Bind(device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, y, columns);
     }
 
     /// <summary>dx = 0, then dx[index[i]] = dy[i]; the indices other than -1 are distinct; dx [rows, columns].</summary>
@@ -31,6 +31,10 @@ public static class RowSelection
             return [new FillHost(cpu, (long)rows * columns, 0, dx), new ScatterRowsHost(cpu, count, columns, dy, index, dx)];
         }
 
-        throw new NotImplementedException();
+        return
+        [
+            Elementwise.Fill(device, (long)rows * columns, 0, dx),
+            RowSelectionKernels.ScatterKernel.Bind(device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), dy, index, dx, columns),
+        ];
     }
 }

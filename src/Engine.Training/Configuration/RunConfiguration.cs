@@ -75,7 +75,7 @@ public sealed record RunConfiguration
     [Key("Longest text in tokens, special tokens included; longer ones are cut.", Minimum = 3, Default = "the model's longest")]
     public int? MaxLength { get; init; }
 
-    [Key("Seed of every random draw: new weights, shuffling, dropout, masking.")]
+    [Key("Seed of every random draw: new weights, shuffling, dropout, masking.", Minimum = 0)]
     public ulong Seed { get; init; } = 42;
 
     [Key("When to evaluate on data.validation.", Default = "epoch where there is validation data, else no")]

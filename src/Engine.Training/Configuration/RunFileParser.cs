@@ -37,9 +37,9 @@ internal static class RunFileParser
     /// <param name="locate">Names a line for messages.</param>
     public static ConfigNode ParseText(string text, Func<long, string> locate)
     {
+        Parser parser = new(new StringReader(text));
         try
         {
-            Parser parser = new(new StringReader(text));
             parser.Consume<StreamStart>();
             if (!parser.TryConsume<DocumentStart>(out _))
             {
@@ -55,6 +55,11 @@ internal static class RunFileParser
         catch (YamlException error)
         {
             throw new ConfigurationException($"{locate(error.Start.Line)}: this is not YAML: {error.Message} (column {error.Start.Column}).", error);
+        }
+        catch (InvalidOperationException error)
+        {
+            // YamlDotNet's scanner says so, without a place, where a plain value inside braces runs on over lines.
+            throw new ConfigurationException($"{locate(parser.Current?.End.Line ?? 1)}: this is not YAML: the entry after this line cannot be read; is a brace or bracket left open?", error);
         }
     }
 

@@ -17,6 +17,8 @@ internal static class RunRules
         string best = BestMetric(run, file);
         return run with
         {
+            // Prebatched data is one epoch; saying so keeps the written configuration readable.
+            NumTrainEpochs = run.Data.Format == DataFileFormat.Prebatched ? 1 : run.NumTrainEpochs,
             Method = run.Method is { Name: MethodConfiguration.Plain } ? null : run.Method,
             EvalStrategy = run.EvalStrategy ?? (run.Data.Validation is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
             MetricForBestModel = best,

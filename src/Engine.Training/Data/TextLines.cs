@@ -7,14 +7,35 @@ namespace Engine.Training.Data;
 /// Lines of a UTF-8 file with their numbers. A line ends at LF or CR LF and nowhere else, so a stray carriage return stays inside its text;
 /// a byte-order mark is dropped. UTF-16 with its byte-order mark is read too.
 /// </summary>
-internal static class TextLines
+public static class TextLines
 {
     private const int LongestLine = 16 * 1024 * 1024;
+
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <exception cref="DataFileException">A missing file, bytes that are not UTF-8, or a line beyond 16 Mi characters.</exception>
     public static IEnumerable<(int Line, string Text)> Read(string path)
     {
         using StreamReader reader = Open(path);
+        foreach ((int Line, string Text) line in Read(reader, path))
+        {
+            yield return line;
+        }
+    }
+
+    /// <summary>Lines of a stream, which is left open.</summary>
+    /// <param name="name">What the stream is, for messages.</param>
+    public static IEnumerable<(int Line, string Text)> Read(Stream stream, string name)
+    {
+        using StreamReader reader = new(stream, Utf8, detectEncodingFromByteOrderMarks: true, leaveOpen: true);
+        foreach ((int Line, string Text) line in Read(reader, name))
+        {
+            yield return line;
+        }
+    }
+
+    private static IEnumerable<(int Line, string Text)> Read(StreamReader reader, string path)
+    {
         char[] buffer = new char[64 * 1024];
         StringBuilder text = new();
         int line = 1;
@@ -53,7 +74,7 @@ internal static class TextLines
     {
         try
         {
-            return new StreamReader(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: true);
+            return new StreamReader(path, Utf8, detectEncodingFromByteOrderMarks: true);
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {

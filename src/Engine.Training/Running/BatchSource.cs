@@ -72,15 +72,7 @@ public sealed class PrebatchedFile : BatchSource
     {
         file = SafetensorsFile.Open(path);
         this.head = head;
-        while (file.Contains($"input_ids.{BatchesPerEpoch}"))
-        {
-            BatchesPerEpoch++;
-        }
-
-        if (BatchesPerEpoch == 0)
-        {
-            throw new DataFileException(path, "there is no tensor input_ids.0; prebatched data holds input_ids.T, attention_mask.T and labels.T for T = 0, 1, ...");
-        }
+        BatchesPerEpoch = PrebatchedIndex.CountBatches(path, file.Tensors.Select(tensor => tensor.Name));
     }
 
     public override string Origin => file.FilePath;
@@ -91,37 +83,10 @@ public sealed class PrebatchedFile : BatchSource
 
     public override RaggedBatch Batch(int epoch, int index)
     {
-        string source = $"{Origin}, batch {index}";
-        SafetensorsTensor ids = file[$"input_ids.{index}"];
-        if (ids.Shape.Count != 2)
-        {
-            throw new DataFileException(Origin, $"input_ids.{index} has {ids.Shape.Count} dimensions; [rows, length] was expected.");
-        }
-
-        PaddedLayout layout = PaddedLayout.FromMask(source, file[$"attention_mask.{index}"].ToInt32(), checked((int)ids.Shape[0]), checked((int)ids.Shape[1]));
-        RaggedBatch batch = file.TryGet($"token_type_ids.{index}", out SafetensorsTensor? types)
-            ? layout.ToRagged(ids.ToInt32(), types.ToInt32())
-            : layout.ToRagged(ids.ToInt32());
-        SafetensorsTensor labels = file[$"labels.{index}"];
-        if (head == HeadKind.MaskedLm)
-        {
-            return batch with { TokenLabels = layout.TokenLabels(labels.ToInt32()) };
-        }
-
-        if (labels.ElementCount != batch.RowCount)
-        {
-            throw new DataFileException(Origin, $"labels.{index} has {labels.ElementCount} values for {batch.RowCount} rows.");
-        }
-
-        if (head == HeadKind.SequenceClassification)
-        {
-            return batch with { ClassLabels = labels.ToInt32() };
-        }
-
-        float[] targets = labels.ToFloat32();
-        return targets.All(float.IsFinite)
-            ? batch with { Targets = targets }
-            : throw new DataFileException(Origin, $"labels.{index} holds a value that is not a finite number.");
+        PaddedBatch batch = PaddedBatch.Read(file, head, $".{index}");
+        return batch.HasLabels
+            ? batch.Ragged
+            : throw new DataFileException(Origin, $"there is no tensor labels.{index}; every batch to train on needs labels.");
     }
 
     public override void Dispose()

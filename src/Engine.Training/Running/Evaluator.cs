@@ -20,8 +20,25 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
     /// <summary>The shapes of the evaluation's batches.</summary>
     public IEnumerable<BatchShape> Shapes => batches.Select(rows => BatchShape.Of(architecture, Batch(rows)));
 
+    /// <summary>The task's metrics over the set.</summary>
     /// <param name="run">Runs one batch without dropout or perturbation.</param>
     public EvaluationResult Evaluate(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation = default)
+    {
+        (float[] logits, double loss) = RunAll(run, cancellation);
+        IReadOnlyDictionary<string, double> metrics = architecture.Head switch
+        {
+            HeadKind.SequenceClassification => TaskMetrics.Classification(set.ClassLabels, logits, architecture.OutputSize, loss),
+            HeadKind.Regression => TaskMetrics.Regression(set.Targets, logits, loss),
+            _ => TaskMetrics.LanguageModel(loss),
+        };
+        return new EvaluationResult(metrics, logits);
+    }
+
+    /// <summary>The logits alone, [rows, output size] in file order; the set needs no labels.</summary>
+    /// <param name="run">Runs one batch without dropout or perturbation.</param>
+    public float[] Predict(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation = default) => RunAll(run, cancellation).Logits;
+
+    private (float[] Logits, double Loss) RunAll(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation)
     {
         int columns = architecture.Head == HeadKind.MaskedLm ? 0 : architecture.OutputSize;
         var logits = new float[set.Count * columns];
@@ -48,14 +65,7 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
             }
         }
 
-        double mean = places == 0 ? 0 : loss / places;
-        IReadOnlyDictionary<string, double> metrics = architecture.Head switch
-        {
-            HeadKind.SequenceClassification => TaskMetrics.Classification(set.ClassLabels, logits, columns, mean),
-            HeadKind.Regression => TaskMetrics.Regression(set.Targets, logits, mean),
-            _ => TaskMetrics.LanguageModel(mean),
-        };
-        return new EvaluationResult(metrics, logits);
+        return (logits, places == 0 ? 0 : loss / places);
     }
 
     private RaggedBatch Batch(int[] rows)

@@ -37,7 +37,7 @@ public sealed class RunData : IDisposable
     {
         ModelFolder folder = ModelFolder.Open(run.Model);
         return run.Data.Format == DataFileFormat.Prebatched ? Prebatched(run, folder)
-            : run.Task == TaskKind.MaskedLm ? Texts(run, folder)
+            : run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder)
             : Labelled(run, folder);
     }
 
@@ -93,7 +93,7 @@ public sealed class RunData : IDisposable
     {
         TaskKind.SequenceClassification => HeadKind.SequenceClassification,
         TaskKind.Regression => HeadKind.Regression,
-        TaskKind.MaskedLm => HeadKind.MaskedLm,
+        TaskKind.MaskedLanguageModel => HeadKind.MaskedLm,
         _ => throw new ConfigurationException($"task {task} is not built for encoders; use sequence-classification, regression or masked-lm."),
     };
 

@@ -24,16 +24,14 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
     /// <summary>The length of a run over these batches.</summary>
     public static RunLength Of(RunConfiguration run, BatchSource source)
     {
-        int accumulation = run.GradientAccumulationSteps;
-        int stepsPerEpoch = (source.BatchesPerEpoch + accumulation - 1) / accumulation;
-        int steps = run.MaxSteps > 0 ? run.MaxSteps : source.Repeats ? (int)Math.Ceiling(run.NumTrainEpochs * stepsPerEpoch) : stepsPerEpoch;
-        if (!source.Repeats && steps > stepsPerEpoch)
+        TrainingSteps steps = TrainingSteps.For(source.Repeats ? run : run with { NumTrainEpochs = 1 }, source.BatchesPerEpoch);
+        if (!source.Repeats && steps.Total > steps.PerEpoch)
         {
             throw new TrainingException(
-                $"max_steps is {steps}, but {source.Origin} holds batches for {stepsPerEpoch} steps; prebatched data is used once.");
+                $"max_steps is {steps.Total}, but {source.Origin} holds batches for {steps.PerEpoch} steps; prebatched data is used once.");
         }
 
-        return new RunLength(source.BatchesPerEpoch, accumulation, Math.Max(steps, 1));
+        return new RunLength(source.BatchesPerEpoch, run.GradientAccumulationSteps, steps.Total);
     }
 
     /// <summary>The epoch of an optimizer step, and its micro-batches in that epoch.</summary>

@@ -7,7 +7,7 @@ namespace Engine.Kernels.Tests;
 /// <summary>Attention over ragged segments against double precision, forward and backward.</summary>
 public sealed class AttentionTests
 {
-    public static TheoryData<string> Devices => TestDevices.Names;
+    public static TheoryData<string> Devices => TestDevices.HostNames;
 
     /// <summary>Cases by name: head sizes that are and are not whole registers, lengths around blocks, grouped heads, causal, dropout.</summary>
     private static readonly Dictionary<string, AttentionCase> Cases = new(StringComparer.Ordinal)
@@ -25,7 +25,7 @@ public sealed class AttentionTests
         ["dropout over unaligned rows"] = new([19, 30], [19, 30], 2, 2, 16, dropout: 0.5f, extraMaxLength: 7),
     };
 
-    public static TheoryData<string, string> DevicesAndCases => TestDevices.With<string>([.. Cases.Keys]);
+    public static TheoryData<string, string> DevicesAndCases => TestDevices.WithHost<string>([.. Cases.Keys]);
 
     [Theory]
     [MemberData(nameof(DevicesAndCases))]

@@ -14,12 +14,26 @@ public sealed class MatMulTests
         (137, 211, 33), (50, 8, 100), (50, 7, 8), (50, 130, 8), (8, 130, 90), (5, 200, 70), (200, 5, 70), (100, 31, 128), (31, 100, 600), (40, 300, 5),
     ];
 
-    public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.With(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
+    public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.WithHost(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
 
     public static TheoryData<string, ActivationKind> DevicesAndActivations =>
-        TestDevices.With(ActivationKind.None, ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
+        TestDevices.WithHost(ActivationKind.None, ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
 
-    public static TheoryData<string> Devices => TestDevices.Names;
+    public static TheoryData<string> Devices => TestDevices.HostNames;
+
+    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayouts
+    {
+        get
+        {
+            var data = new TheoryData<string, MatMulLayout>();
+            foreach (string name in TestDevices.All.Where(name => name != "cpu"))
+            {
+                Array.ForEach(Enum.GetValues<MatMulLayout>(), layout => data.Add(name, layout));
+            }
+
+            return data;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(DevicesAndLayouts))]
@@ -100,6 +114,23 @@ public sealed class MatMulTests
                 CheckWidth<Simd128, Tile4<Simd128>>(shape);
             }
         }
+    }
+
+    /// <summary>No device of a test machine need be a GPU: the form for GPUs runs wherever kernels do.</summary>
+    [Theory]
+    [MemberData(nameof(KernelDevicesAndLayouts))]
+    public void The_form_for_groups_agrees_with_double_precision(string name, MatMulLayout layout)
+    {
+        foreach ((int m, int n, int k) in new[] { (1, 1, 1), (3, 5, 7), (64, 64, 16), (65, 63, 33), (130, 70, 50), (40, 50, 0) })
+        {
+            var shape = new MatMulShape(m, n, k, layout);
+            CheckGroups(shape, false);
+            CheckGroups(shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false);
+            CheckGroups(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
+        }
+
+        void CheckGroups(MatMulShape shape, bool epilogue) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
+            MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue);
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using Engine.Devices;
 using Engine.Optim;
 using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
@@ -82,6 +83,40 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal(".*(query|value)", again.Adapter!.TargetModules!.Pattern);
         Assert.Equal(run.Method!.Read().Values, again.Method!.Read().Values);
         Assert.Equal("12", again.Method.Read().Values["mode"]);
+    }
+
+    [Fact]
+    public void Prebatched_data_is_one_epoch()
+    {
+        string[] prebatched = ["data={train: batches.safetensors, format: prebatched}"];
+        RunConfiguration run = Load(Minimal, prebatched);
+        Assert.Equal(12, TrainingSteps.For(run, batchesPerEpoch: 12).Total);
+        Assert.Equal(run.ToYaml(), Load(run.ToYaml()).ToYaml());
+        Assert.Equal(5, TrainingSteps.For(Load(Minimal + "max_steps: 5\n", prebatched), 12).Total);
+        Assert.Contains("used once", Fails(Minimal + "num_train_epochs: 3\n", prebatched));
+    }
+
+    [Fact]
+    public void Damaged_run_files_are_refused_and_never_crash()
+    {
+        string yaml = Minimal + "method: {name: x, rho: 0.5}\nadapter:\n  target_modules: [query, value]\n  init: \"a\\tb\"\nlearning_rate: 1e-4\n";
+        PhiloxGenerator random = new(11, 0, 0);
+        const string inserted = "{}[]:,-&*!|>'\"%@`#?\n\t 0.\0é";
+        int refused = 0;
+        for (int i = 0; i < 1000; i++)
+        {
+            PhiloxWords words = random.Block((ulong)i);
+            int at = (int)(words.X % (uint)yaml.Length);
+            int removed = (int)Math.Min(words.Y % 4, (uint)(yaml.Length - at));
+            string damaged = yaml.Remove(at, removed).Insert(at, inserted[(int)(words.Z % (uint)inserted.Length)].ToString());
+            if (Record.Exception(() => Load(damaged)) is { } error)
+            {
+                Assert.IsType<ConfigurationException>(error);
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 200, 1000);
     }
 
     [Theory]

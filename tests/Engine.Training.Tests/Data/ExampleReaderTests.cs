@@ -1,4 +1,7 @@
+using Engine.Devices;
+using Engine.Model.Batching;
 using System.Text;
+using Engine.Optim;
 using Engine.Tests;
 using Engine.Training.Data;
 
@@ -148,6 +151,29 @@ public sealed class ExampleReaderTests : IDisposable
         string path = _folder.Write("a.txt", "a\n\nb\nc\n");
         ExampleSet set = ExampleReader.Read(path, new ExampleReaderOptions { Format = DataFileFormat.Text, Limit = 2 });
         Assert.Equal(["a", "b"], set.Examples.Select(example => example.Text));
+    }
+
+    [Theory]
+    [InlineData(DataFileFormat.Tsv, "text\tlabel\na \"b\tx\nc\ty\n")]
+    [InlineData(DataFileFormat.Csv, "text,label\n\"a, \"\"b\"\"\",x\r\nc,y\r\n")]
+    [InlineData(DataFileFormat.JsonLines, "{\"text\": \"a\\u00e9\", \"label\": 1}\n{\"text\": \"b\", \"label\": \"x\"}\n")]
+    public void Damaged_files_are_refused_and_never_crash(DataFileFormat format, string whole)
+    {
+        PhiloxGenerator random = new(12, (uint)format, 0);
+        int refused = 0;
+        for (int i = 0; i < 500; i++)
+        {
+            byte[] bytes = Encoding.UTF8.GetBytes(whole);
+            PhiloxWords words = random.Block((ulong)i);
+            bytes[words.X % (uint)bytes.Length] = (byte)words.Y;
+            if (Record.Exception(() => Read(_folder.Write("damaged", bytes[..(bytes.Length - (int)(words.Z % 6))]), format)) is { } error)
+            {
+                Assert.IsType<DataFileException>(error);
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 20, 500);
     }
 
     private static ExampleSet Read(string path, DataFileFormat format) => ExampleReader.Read(

@@ -1,3 +1,4 @@
+using Engine.Model.Batching;
 using Engine.Optim;
 using Engine.Training.Data;
 

@@ -1,3 +1,4 @@
+using Engine.Model.Batching;
 using Engine.Training.Data;
 
 namespace Engine.Training.Tests.Data;

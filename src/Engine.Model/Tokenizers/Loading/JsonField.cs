@@ -10,7 +10,7 @@ internal readonly record struct JsonField(string File, string Path, JsonElement 
     public JsonValueKind Kind => Value.ValueKind;
 
     /// <summary>Parses a whole file.</summary>
-    /// <exception cref="InvalidDataException">It is nested too deep, names a property twice or is not JSON.</exception>
+    /// <exception cref="InvalidDataException">It is nested too deep, names a property twice, holds half of a surrogate pair in a name or is not JSON.</exception>
     public static JsonField Parse(string file, byte[] content)
     {
         ReadOnlyMemory<byte> json = content.AsSpan().StartsWith("\uFEFF"u8) ? content.AsMemory(3) : content;
@@ -19,9 +19,9 @@ internal readonly record struct JsonField(string File, string Path, JsonElement 
             JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
             return new JsonField(file, "$", document.RootElement);
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{file} is not the JSON it should be (at most {MaxDepth} levels deep, no property twice): {exception.Message}", exception);
+            throw new InvalidDataException($"{file} is not the JSON it should be (at most {MaxDepth} levels deep, no property twice, no half of a surrogate pair): {exception.Message}", exception);
         }
     }
 

@@ -38,7 +38,7 @@ internal static class PostProcessorJson
 
     private static SequenceTemplate Template(JsonField field)
     {
-        Dictionary<string, IReadOnlyList<int>> special = new(StringComparer.Ordinal);
+        Dictionary<string, List<int>> special = new(StringComparer.Ordinal);
         foreach ((string name, JsonField token) in field.Find("special_tokens")?.Properties() ?? [])
         {
             special[name] = [.. token.Get("ids").Items().Select(Checked)];
@@ -49,12 +49,12 @@ internal static class PostProcessorJson
         TemplatePart[] Parts(string name, bool pair) => [.. field.Get(name).Items().Select(part => Part(part, special, pair))];
     }
 
-    private static TemplatePart Part(JsonField part, Dictionary<string, IReadOnlyList<int>> special, bool pair)
+    private static TemplatePart Part(JsonField part, Dictionary<string, List<int>> special, bool pair)
     {
         if (part.Find("SpecialToken") is JsonField token)
         {
             JsonField name = token.Get("id");
-            return special.TryGetValue(name.Text(), out IReadOnlyList<int>? ids)
+            return special.TryGetValue(name.Text(), out List<int>? ids)
                 ? new TemplatePart(TemplateSource.Special, token.Get("type_id").Integer(), ids)
                 : throw name.Wrong("one of the template's special_tokens");
         }

@@ -48,7 +48,7 @@ internal static class PreTokenizerJson
 
     private static MetaspacePreTokenizer Metaspace(JsonField field) => new(Replacement(field), Scheme(field), field.Flag("split", true));
 
-    private static SequencePreTokenizer Sequence(JsonField field, out bool byteLevel)
+    private static IPreTokenizer Sequence(JsonField field, out bool byteLevel)
     {
         List<IPreTokenizer> parts = [];
         byteLevel = false;
@@ -59,10 +59,14 @@ internal static class PreTokenizerJson
                 throw part.Wrong("nothing after ByteLevel: a pre-tokenizer of bytes is not supported");
             }
 
-            parts.Add(Read(part, out byteLevel));
+            IPreTokenizer read = Read(part, out byteLevel);
+            if (read is not ByteLevelPreTokenizer { CutsNothing: true })
+            {
+                parts.Add(read);
+            }
         }
 
-        return new SequencePreTokenizer(parts);
+        return parts is [IPreTokenizer only] ? only : new SequencePreTokenizer(parts);
     }
 
     private static IPreTokenizer Split(JsonField field)

@@ -19,7 +19,13 @@ internal static class TokenizerJson
         HashSet<string> known = [.. added.Select(token => token.Content)];
         added.AddRange(extraTokens.Where(token => !known.Contains(token.Content)));
         AddedVocabulary vocabulary = new(added, model.Vocabulary, normalizer, root.File);
-        return new TokenizerPipeline(normalizer, preTokenizer, model, template, decoder, vocabulary);
+        TokenizerPipeline pipeline = new(normalizer, preTokenizer, model, template, decoder, vocabulary);
+        foreach (int id in template.SpecialIds.Where(id => pipeline.IdToToken(id) is null))
+        {
+            throw new InvalidDataException($"{root.File}: $.post_processor adds the id {id}, which is no token of this tokenizer; an id without a token would reach past the embedding.");
+        }
+
+        return pipeline;
     }
 
     public static AddedToken ReadAddedToken(JsonField token, int id)

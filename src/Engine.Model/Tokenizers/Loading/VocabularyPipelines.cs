@@ -18,10 +18,9 @@ internal static class VocabularyPipelines
         bool qwen = family == "Qwen2", roberta = family == "Roberta";
 
         INormalizer? normalizer = qwen ? new UnicodeFormNormalizer(NormalizationForm.FormC) : null;
-        bool prefixSpace = config.Flag("add_prefix_space", false);
         IPreTokenizer preTokenizer = qwen
-            ? new SequencePreTokenizer([new ScannerPreTokenizer(SplitPattern.ScanQwen2), new ByteLevelPreTokenizer(prefixSpace, useRegex: false)])
-            : new ByteLevelPreTokenizer(prefixSpace, useRegex: true);
+            ? new ScannerPreTokenizer(SplitPattern.ScanQwen2)
+            : new ByteLevelPreTokenizer(config.Flag("add_prefix_space", false), useRegex: true);
         BpeModel model = new(vocabulary, merges, byteLevel: true, new BpeOptions(), mergesFile.Path);
         SequenceTemplate template = roberta
             ? SequenceTemplate.Roberta(Id(vocabulary, config, "cls_token", "<s>", vocabularyFile), Id(vocabulary, config, "sep_token", "</s>", vocabularyFile))

@@ -33,7 +33,6 @@ internal sealed class BpeModel : ITokenModel
     public BpeModel(Vocabulary vocabulary, IReadOnlyList<TokenPair> merges, bool byteLevel, BpeOptions options, string source)
     {
         Vocabulary = vocabulary;
-        MergeList = merges;
         _options = options;
         _byteLevel = byteLevel;
         _merges = new MergeTable(Resolve(vocabulary, merges, source));
@@ -59,8 +58,6 @@ internal sealed class BpeModel : ITokenModel
     }
 
     public Vocabulary Vocabulary { get; }
-
-    public IReadOnlyList<TokenPair> MergeList { get; }
 
     public void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<int> ids)
     {

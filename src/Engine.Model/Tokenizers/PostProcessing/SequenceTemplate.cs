@@ -1,7 +1,7 @@
 namespace Engine.Model.Tokenizers;
 
 /// <summary>One place of a template: the first text, the second text, or special tokens, with the token type of what stands there.</summary>
-internal readonly record struct TemplatePart(TemplateSource Source, int TypeId, IReadOnlyList<int>? SpecialIds = null);
+internal readonly record struct TemplatePart(TemplateSource Source, int TypeId, List<int>? SpecialIds = null);
 
 internal enum TemplateSource
 {
@@ -28,26 +28,36 @@ internal sealed class SequenceTemplate(IReadOnlyList<TemplatePart> single, IRead
         [Special(cls), new(TemplateSource.First, 0), Special(sep)],
         [Special(cls), new(TemplateSource.First, 0), Special(sep), Special(sep), new(TemplateSource.Second, 0), Special(sep)]);
 
+    /// <summary>The ids of all special tokens that are added.</summary>
+    public IEnumerable<int> SpecialIds => single.Concat(pair).SelectMany(part => part.SpecialIds ?? []).Distinct();
+
     /// <summary>How many special tokens are added to one text or to a pair.</summary>
     public int AddedCount(bool isPair) => (isPair ? pair : single).Sum(part => part.SpecialIds?.Count ?? 0);
 
-    public Encoding Apply(IReadOnlyList<int> first, IReadOnlyList<int>? second, bool addSpecialTokens)
+    public Encoding Apply(List<int> first, List<int>? second, bool addSpecialTokens)
     {
-        List<int> ids = [], types = [], special = [];
-        foreach (TemplatePart part in second is null ? single : pair)
+        IReadOnlyList<TemplatePart> parts = second is null ? single : pair;
+        int length = parts.Sum(part => Content(part).Count);
+        int[] ids = new int[length], types = new int[length], attention = new int[length], special = new int[length];
+        Array.Fill(attention, 1);
+        int start = 0;
+        foreach (TemplatePart part in parts)
         {
-            IReadOnlyList<int> content = part.Source switch
-            {
-                TemplateSource.First => first,
-                TemplateSource.Second => second ?? [],
-                _ => addSpecialTokens ? part.SpecialIds! : [],
-            };
-            ids.AddRange(content);
-            types.AddRange(Enumerable.Repeat(part.TypeId, content.Count));
-            special.AddRange(Enumerable.Repeat(part.Source == TemplateSource.Special ? 1 : 0, content.Count));
+            List<int> content = Content(part);
+            content.CopyTo(ids, start);
+            types.AsSpan(start, content.Count).Fill(part.TypeId);
+            special.AsSpan(start, content.Count).Fill(part.Source == TemplateSource.Special ? 1 : 0);
+            start += content.Count;
         }
 
-        return new Encoding([.. ids], [.. types], [.. Enumerable.Repeat(1, ids.Count)], [.. special]);
+        return new Encoding(ids, types, attention, special);
+
+        List<int> Content(TemplatePart part) => part.Source switch
+        {
+            TemplateSource.First => first,
+            TemplateSource.Second => second ?? [],
+            _ => addSpecialTokens ? part.SpecialIds! : [],
+        };
     }
 
     private static TemplatePart Special(int id, int type = 0) => new(TemplateSource.Special, type, [id]);

@@ -6,6 +6,9 @@ namespace Engine.Model.Tokenizers;
 /// </summary>
 internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) : IPreTokenizer
 {
+    /// <summary>Whether pieces come out as they went in.</summary>
+    public bool CutsNothing => !addPrefixSpace && !useRegex;
+
     public void Split(Piece piece, List<Piece> output)
     {
         if (addPrefixSpace && piece.Span[0] != ' ')

@@ -22,15 +22,17 @@ internal sealed class SequencePreTokenizer(IReadOnlyList<IPreTokenizer> parts) :
     public void Split(Piece piece, List<Piece> output)
     {
         List<Piece> pieces = [piece];
-        for (int i = 0; i < parts.Count; i++)
+        foreach (IPreTokenizer preTokenizer in parts)
         {
-            List<Piece> target = i == parts.Count - 1 ? output : new(pieces.Count);
+            List<Piece> cut = new(pieces.Count);
             foreach (Piece part in pieces)
             {
-                parts[i].Split(part, target);
+                preTokenizer.Split(part, cut);
             }
 
-            pieces = target;
+            pieces = cut;
         }
+
+        output.AddRange(pieces);
     }
 }

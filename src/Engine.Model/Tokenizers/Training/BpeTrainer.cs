@@ -37,7 +37,7 @@ public sealed class BpeTrainer
         List<string> tokens = [.. SpecialTokens, .. ByteAlphabet.Characters.ToArray().Order().Select(character => character.ToString())];
         Dictionary<string, int> ids = tokens.Index().ToDictionary(entry => entry.Item, entry => entry.Index, StringComparer.Ordinal);
         PairCounts pairs = new([.. _words.Counts.Select(entry => new TrainingWord(Symbols(entry.Key, ids), entry.Value))]);
-        List<TokenPair> merges = [];
+        List<(string Left, string Right)> merges = [];
         while (tokens.Count < size && pairs.TryTake(MinFrequency, out int left, out int right))
         {
             cancellation.ThrowIfCancellationRequested();
@@ -54,7 +54,7 @@ public sealed class BpeTrainer
                 continue;
             }
 
-            merges.Add(new TokenPair(tokens[left], tokens[right]));
+            merges.Add((tokens[left], tokens[right]));
             pairs.Merge(left, right, id);
         }
 

@@ -8,19 +8,17 @@ public sealed class TrainedBpe
 {
     private const int ModelMaxLength = 512;
 
-    private readonly IReadOnlyList<TokenPair> _merges;
-
-    internal TrainedBpe(IReadOnlyList<string> tokens, IReadOnlyList<TokenPair> merges)
+    internal TrainedBpe(IReadOnlyList<string> tokens, IReadOnlyList<(string Left, string Right)> merges)
     {
         Tokens = tokens;
-        _merges = merges;
+        Merges = merges;
     }
 
     /// <summary>The tokens; the place of a token is its id.</summary>
     public IReadOnlyList<string> Tokens { get; }
 
     /// <summary>The merges in the order in which they were learned.</summary>
-    public IReadOnlyList<(string Left, string Right)> Merges => [.. _merges.Select(merge => (merge.Left, merge.Right))];
+    public IReadOnlyList<(string Left, string Right)> Merges { get; }
 
     /// <summary>
     /// Writes vocab.json, merges.txt, tokenizer.json and tokenizer_config.json, as Transformers has them for RoBERTa, each under a temporary
@@ -30,7 +28,7 @@ public sealed class TrainedBpe
     {
         Directory.CreateDirectory(folder);
         Write(TokenizerFolder.VocabularyName, Json(indented: false, WriteVocabulary));
-        string merges = "#version: 0.2\n" + string.Concat(_merges.Select(merge => $"{merge.Left} {merge.Right}\n"));
+        string merges = "#version: 0.2\n" + string.Concat(Merges.Select(merge => $"{merge.Left} {merge.Right}\n"));
         Write(TokenizerFolder.MergesName, System.Text.Encoding.UTF8.GetBytes(merges));
         Write(TokenizerFolder.TokenizerJsonName, Json(indented: true, WriteTokenizer));
         Write(TokenizerFolder.ConfigName, Json(indented: true, WriteConfig));
@@ -105,7 +103,7 @@ public sealed class TrainedBpe
         WriteVocabulary(writer);
         // As strings: every version of the reader takes those.
         writer.WriteStartArray("merges");
-        foreach ((string left, string right) in _merges)
+        foreach ((string left, string right) in Merges)
         {
             writer.WriteStringValue($"{left} {right}");
         }

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using Engine.Cli.Console;
+using Engine.Devices;
+using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.Peft;
+using Engine.Model.Safetensors;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine forward</c>: one batch through a model, for comparison with another program's numbers.</summary>
+internal sealed class ForwardCommand : EngineCommand
+{
+    private readonly Option<string> model = CommonOptions.Model("Hugging Face model folder.");
+    private readonly Option<string?> adapter = new("--adapter") { Description = "PEFT adapter folder.", HelpName = "FOLDER" };
+    private readonly Option<string> inputs = new("--inputs")
+    {
+        Description = "safetensors file with input_ids and attention_mask [rows, length], optional token_type_ids and labels (-100: ignored).",
+        HelpName = "FILE",
+        Required = true,
+    };
+
+    private readonly Option<string> output = CommonOptions.Output(
+        "safetensors file to write: logits, hidden.N (0: embeddings, then each layer; 0 at padding), with labels loss, with --gradients grad.NAME.", "FILE");
+
+    private readonly Option<bool> gradients = new("--gradients")
+    {
+        Description = "Also the gradient of the loss for every trainable tensor under its checkpoint name: every parameter, or with --adapter those the adapter trains, under PEFT's names without 'base_model.model.'.",
+    };
+
+    private readonly Option<bool> allowMissing = new("--allow-missing")
+    {
+        Description = "Accept an adapter that lacks tensors or has some without a place in the model; they are listed.",
+    };
+
+    private readonly Option<string?> device = CommonOptions.Device();
+
+    public ForwardCommand(CommandHost host)
+        : base(
+            host,
+            "forward",
+            "Runs one padded batch through a model in evaluation and writes what Transformers would give.",
+            "engine forward --model roberta-base --inputs batch.safetensors --output result.safetensors",
+            "engine forward --model roberta-base --adapter my-adapter --inputs batch.safetensors --output result.safetensors --gradients --device opencl")
+    {
+        Add(model);
+        Add(adapter);
+        Add(inputs);
+        Add(output);
+        Add(gradients);
+        Add(allowMissing);
+        Add(device);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        ModelFolder folder = ModelFolder.Open(arguments.GetRequiredValue(model));
+        Architecture architecture = folder.CreateArchitecture();
+        using AdapterFile? adapterFile = arguments.GetValue(adapter) is { } adapterFolder ? AdapterFile.Read(adapterFolder) : null;
+        Tuning.Lora? lora = adapterFile is null ? null : ModelAdapters.Tuning(architecture, adapterFile.Config);
+        bool wantGradients = arguments.GetValue(gradients);
+        Tuning tuning = !wantGradients ? new Tuning.Frozen(lora) : lora is null ? new Tuning.Full() : lora;
+
+        string inputPath = arguments.GetRequiredValue(inputs);
+        using SafetensorsFile inputFile = SafetensorsFile.Open(inputPath);
+        PaddedBatch batch = PaddedBatch.Read(inputFile, architecture.Head);
+
+        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
+        using var transformer = new TransformerModel(architecture, tuning);
+        transformer.Allocate(target);
+        using (Checkpoint weights = folder.OpenWeights())
+        {
+            LoadNotes.Write(ModelWeights.Load(transformer, weights, seed: 0), Host.Error);
+        }
+
+        if (adapterFile is not null)
+        {
+            LoadNotes.Write(ModelAdapters.Load(transformer, adapterFile, arguments.GetValue(allowMissing)), Host.Error);
+        }
+
+        string outputPath = arguments.GetRequiredValue(output);
+        IReadOnlyList<HostTensor> results = PaddedForward.Run(target, transformer, batch, wantGradients, inputPath);
+        PaddedForward.Save(results, outputPath);
+        Host.Error.WriteLine($"{results.Count} tensors written to {outputPath}");
+        return ExitCode.Success;
+    }
+}

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Engine.Cli.Console;
+using Engine.Cli.Inspection;
+using Engine.Model;
+using Engine.Model.Files;
+using Engine.Model.HuggingFace;
+using Engine.Model.Peft;
+using Engine.Model.Safetensors;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine inspect</c>: what a file or a folder holds.</summary>
+internal sealed class InspectCommand : EngineCommand
+{
+    private readonly Argument<string> path = new("FILE-OR-FOLDER") { Description = "A safetensors file, a model folder, a PEFT adapter folder or the folder of a run." };
+
+    public InspectCommand(CommandHost host)
+        : base(
+            host,
+            "inspect",
+            "Shows what a safetensors file, a model folder, an adapter folder or a run's folder holds.",
+            "engine inspect models/tiny-roberta",
+            "engine inspect runs/demo/adapter",
+            "engine inspect models/tiny-roberta/model.safetensors")
+    {
+        Add(path);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        string target = arguments.GetRequiredValue(path);
+        if (File.Exists(target))
+        {
+            using SafetensorsFile file = SafetensorsFile.Open(target);
+            FileInspection.Show(file, Host.Console);
+        }
+        else if (File.Exists(Path.Combine(target, AdapterConfig.FileName)))
+        {
+            using AdapterFile adapter = AdapterFile.Read(target);
+            AdapterInspection.Show(adapter, Host.Console);
+        }
+        else if (File.Exists(Path.Combine(target, ModelConfig.FileName)))
+        {
+            ModelInspection.Show(ModelFolder.Open(target), Host.Console);
+        }
+        else
+        {
+            throw Directory.Exists(target)
+                ? new ModelFileException(target, $"the folder has neither {ModelConfig.FileName} (a model) nor {AdapterConfig.FileName} (an adapter).")
+                : new ModelFileException(target, "there is no such file or folder.");
+        }
+
+        return ExitCode.Success;
+    }
+}

@@ -1,0 +1,112 @@
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Engine.Cli.Console;
+using Engine.Model.Tokenizers;
+using Engine.Training.Data;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine tokenize</c>: texts to token ids and back, one JSON line each.</summary>
+internal sealed class TokenizeCommand : EngineCommand
+{
+    private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly Option<string> model = CommonOptions.Model("Folder with the tokenizer: tokenizer.json, or vocab.json and merges.txt, or vocab.txt.");
+    private readonly Option<bool> jsonl = new("--jsonl") { Description = "Each line is a JSON object with 'text', or with 'a' and 'b' for a pair." };
+    private readonly Option<bool> noSpecialTokens = new("--no-special-tokens") { Description = "Leave out the special tokens that the tokenizer adds." };
+    private readonly Option<int?> maxLength = new("--max-length")
+    {
+        Description = "Cut to this many tokens, special tokens included; of a pair the longer text first.",
+        HelpName = "N",
+    };
+
+    private readonly Option<bool> decode = new("--decode") { Description = "The other way: each line is a JSON object with 'ids'; prints 'text', special tokens kept." };
+    private readonly Argument<string> file = new("FILE") { Description = "UTF-8 text with one text a line; - is standard input." };
+
+    public TokenizeCommand(CommandHost host)
+        : base(
+            host,
+            "tokenize",
+            "Turns each line of a file into token ids as Hugging Face's tokenizers do, and prints one JSON line each with 'ids' and 'type_ids'.",
+            "engine tokenize --model models/tiny-roberta sentences.txt",
+            "echo '{\"a\": \"A question?\", \"b\": \"An answer.\"}' | engine tokenize --model models/tiny-roberta --jsonl -",
+            "engine tokenize --model models/tiny-roberta sentences.txt | engine tokenize --model models/tiny-roberta --decode -")
+    {
+        maxLength.Validators.Add(result =>
+        {
+            if (result.GetValue(maxLength) is < 1)
+            {
+                result.AddError("--max-length must be at least 1.");
+            }
+        });
+        Add(model);
+        Add(jsonl);
+        Add(noSpecialTokens);
+        Add(maxLength);
+        Add(decode);
+        Add(file);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(arguments.GetRequiredValue(model));
+        string path = arguments.GetRequiredValue(file);
+        bool json = arguments.GetValue(jsonl);
+        var options = new EncodeOptions { AddSpecialTokens = !arguments.GetValue(noSpecialTokens), MaxLength = arguments.GetValue(maxLength) };
+        string source = path == "-" ? "standard input" : path;
+        IEnumerable<(int, string)> lines = path == "-" ? TextLines.Read(Host.Input, source) : TextLines.Read(path);
+        using BufferedStream output = new(Host.Output, 1 << 16);
+        using Utf8JsonWriter writer = new(output, LineOptions);
+        foreach ((int line, string text) in lines)
+        {
+            writer.WriteStartObject();
+            if (arguments.GetValue(decode))
+            {
+                using JsonLine item = JsonLine.Parse(source, line, text);
+                writer.WriteString("text", tokenizer.Decode(item.Integers("ids")));
+            }
+            else
+            {
+                WriteEncoding(writer, Encode(tokenizer, source, line, text, json, options));
+            }
+
+            writer.WriteEndObject();
+            writer.Flush();
+            output.WriteByte((byte)'\n');
+            writer.Reset();
+        }
+
+        return ExitCode.Success;
+    }
+
+    private static Encoding Encode(Tokenizer tokenizer, string source, int line, string text, bool json, EncodeOptions options)
+    {
+        if (!json)
+        {
+            return tokenizer.Encode(text, options);
+        }
+
+        using JsonLine item = JsonLine.Parse(source, line, text);
+        return item.Has("a")
+            ? tokenizer.Encode(item.Text("a"), item.Text("b"), options)
+            : tokenizer.Encode(item.Text("text"), options);
+    }
+
+    private static void WriteEncoding(Utf8JsonWriter writer, Encoding encoding)
+    {
+        WriteNumbers(writer, "ids", encoding.Ids);
+        WriteNumbers(writer, "type_ids", encoding.TypeIds);
+    }
+
+    private static void WriteNumbers(Utf8JsonWriter writer, string name, int[] numbers)
+    {
+        writer.WriteStartArray(name);
+        foreach (int number in numbers)
+        {
+            writer.WriteNumberValue(number);
+        }
+
+        writer.WriteEndArray();
+    }
+}

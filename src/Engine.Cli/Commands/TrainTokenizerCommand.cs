@@ -1,0 +1,53 @@
+using System.CommandLine;
+using Engine.Cli.Console;
+using Engine.Model.Tokenizers;
+using Spectre.Console;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine train-tokenizer</c>: a byte-level BPE of one's own.</summary>
+internal sealed class TrainTokenizerCommand : EngineCommand
+{
+    private readonly Option<int> size = new("--size") { Description = "Tokens of the vocabulary, special tokens and bytes included.", HelpName = "N", Required = true };
+    private readonly Option<string> output = CommonOptions.Output("Folder for vocab.json, merges.txt, tokenizer.json and tokenizer_config.json.", "FOLDER");
+    private readonly Argument<string[]> files = new("FILE") { Description = "UTF-8 text files to learn from.", Arity = ArgumentArity.OneOrMore };
+
+    public TrainTokenizerCommand(CommandHost host)
+        : base(
+            host,
+            "train-tokenizer",
+            "Learns a byte-level BPE vocabulary in RoBERTa's layout from text files.",
+            "engine train-tokenizer --size 8000 --output my-tokenizer corpus.txt more.txt")
+    {
+        Add(size);
+        Add(output);
+        Add(files);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        int wanted = arguments.GetValue(size);
+        if (wanted < BpeTrainer.SmallestSize)
+        {
+            throw new ArgumentException(
+                $"--size is {wanted}; a byte-level vocabulary has at least {BpeTrainer.SmallestSize} tokens: {BpeTrainer.SpecialTokens.Count} special tokens and 256 bytes.");
+        }
+
+        var trainer = new BpeTrainer();
+        foreach (string file in arguments.GetRequiredValue(files))
+        {
+            trainer.AddFile(file);
+        }
+
+        TrainedBpe trained = trainer.Train(wanted);
+        string folder = arguments.GetRequiredValue(output);
+        trained.Save(folder);
+        Host.Console.WriteLine($"{trained.Tokens.Count} tokens, {trained.Merges.Count} merges, written to {folder}");
+        if (trained.Tokens.Count < wanted)
+        {
+            Host.Console.WriteLine($"No pair of tokens came {trainer.MinFrequency} times any more; more text would give more tokens.");
+        }
+
+        return ExitCode.Success;
+    }
+}

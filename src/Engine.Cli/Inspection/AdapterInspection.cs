@@ -1,0 +1,57 @@
+using System.Globalization;
+using Engine.Cli.Console;
+using Engine.Model.Peft;
+using Engine.Model.Safetensors;
+using Spectre.Console;
+
+namespace Engine.Cli.Inspection;
+
+/// <summary>Shows a PEFT adapter folder.</summary>
+internal static class AdapterInspection
+{
+    public static void Show(AdapterFile adapter, IAnsiConsole console)
+    {
+        AdapterConfig config = adapter.Config;
+        long elements = adapter.Modules.Values.Sum(module => module.A.ElementCount + module.B.ElementCount + (module.Magnitude?.ElementCount ?? 0))
+            + adapter.SavedParameters.Values.Sum(tensor => tensor.ElementCount);
+        Grid facts = Tables.Facts();
+        facts.Fact("adapter", Kind(config));
+        facts.Fact("rank", string.Create(CultureInfo.InvariantCulture, $"r {config.Rank}, lora_alpha {config.LoraAlpha}, lora_dropout {config.LoraDropout}"));
+        facts.Fact("target_modules", config.TargetModules?.ToString() ?? "PEFT's choice for the model type");
+        facts.Fact("task_type", config.TaskType ?? "none");
+        facts.Fact("trained on", config.BaseModelNameOrPath ?? "not said");
+        facts.Fact("parameters", $"{elements:N0} in {adapter.Modules.Count} adapted layers and {adapter.SavedParameters.Count} tensors saved whole");
+        console.Write(facts);
+
+        Table table = Tables.Create("module", ">rank", ">scale", "A", "B");
+        foreach (LoraTensors module in adapter.Modules.Values.OrderBy(module => module.Module, NaturalOrder.Comparer))
+        {
+            table.Row(
+                module.Module,
+                module.Rank.ToString(CultureInfo.InvariantCulture),
+                config.ScalingOf(module.Module).ToString("0.####", CultureInfo.InvariantCulture),
+                FileInspection.Shape(module.A),
+                FileInspection.Shape(module.B));
+        }
+
+        console.Write(table);
+        if (adapter.SavedParameters.Count > 0)
+        {
+            Table saved = Tables.Create("saved whole (modules_to_save)", "type", "shape");
+            foreach ((string name, SafetensorsTensor tensor) in adapter.SavedParameters)
+            {
+                saved.Row(name, tensor.Type.HeaderName(), FileInspection.Shape(tensor));
+            }
+
+            console.Write(saved);
+        }
+    }
+
+    private static string Kind(AdapterConfig config) => (config.UseDora, config.UseRslora) switch
+    {
+        (true, true) => "DoRA with rsLoRA's scale",
+        (true, false) => "DoRA",
+        (false, true) => "rsLoRA",
+        _ => "LoRA",
+    };
+}

@@ -1,0 +1,195 @@
+using Engine.Devices;
+
+namespace Engine.Kernels;
+
+/// <summary>The forward pass on GPUs: a group is a block of 64 queries of one head, which meets the segment's keys 64 at a time.</summary>
+internal static partial class AttentionForwardGroups
+{
+    /// <summary>Largest head size: what an item keeps of a result's rows must fit its registers.</summary>
+    public const int MaxHeadSize = 256;
+
+    public static Launch Bind(Device device, AttentionShape shape, AttentionViews views)
+    {
+        CheckHeadSize(shape);
+        return ForwardKernel.Bind(
+            device,
+            new LaunchShape(Math.Max(1, (shape.MaxQueryLength + GroupTiles.Tile - 1) / GroupTiles.Tile), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
+            views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp, views.Random ?? default,
+            shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.MaxKeyLength, shape.Scale,
+            shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
+            shape.HeadSize, Columns(shape), shape.Causal, shape.Dropout > 0f);
+    }
+
+    /// <summary>Columns of a result's row that one item holds.</summary>
+    public static int Columns(AttentionShape shape) => (shape.HeadSize + GroupTiles.Side - 1) / GroupTiles.Side;
+
+    public static void CheckHeadSize(AttentionShape shape)
+    {
+        if (shape.HeadSize > MaxHeadSize)
+        {
+            throw new NotSupportedException($"{shape}: attention on a GPU has room for head sizes up to {MaxHeadSize}.");
+        }
+    }
+
+    /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
+    [Kernel]
+    public static void Forward(
+        ArrayView<float> q,
+        ArrayView<float> k,
+        ArrayView<float> v,
+        ArrayView<int> queryStart,
+        ArrayView<int> keyStart,
+        ArrayView<int> queryPosition,
+        ArrayView<float> output,
+        ArrayView<float> logSumExp,
+        ArrayView<uint> random,
+        int rows,
+        int queryTokens,
+        int keyValueHeads,
+        int maxKeyLength,
+        float scale,
+        uint stream,
+        uint threshold,
+        float factor,
+        [Specialize] int headSize,
+        [Specialize] int columns,
+        [Specialize] bool causal,
+        [Specialize] bool dropout)
+    {
+        ArrayView<float> left = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
+        ArrayView<float> right = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
+        ArrayView<float> values = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Side * columns);
+        ArrayView<float> weights = SharedMemory.Allocate<float>(GroupTiles.Tile * GroupTiles.Pitch);
+        ArrayView<float> partial = SharedMemory.Allocate<float>(GroupTiles.Tile * GroupTiles.Side);
+        ArrayView<float> scores = LocalMemory.Allocate<float>(GroupTiles.Sums * GroupTiles.Sums);
+        ArrayView<float> result = LocalMemory.Allocate<float>(GroupTiles.Sums * columns);
+        ArrayView<float> maximum = LocalMemory.Allocate<float>(GroupTiles.Sums);
+        ArrayView<float> sum = LocalMemory.Allocate<float>(GroupTiles.Sums);
+        int heads = Grid.DimY;
+        int head = Grid.IdxY;
+        int row = Grid.IdxZ;
+        int itemColumn = Group.IdxX % GroupTiles.Side;
+        int itemRow = Group.IdxX / GroupTiles.Side;
+        long queryStride = (long)heads * headSize;
+        long keyStride = (long)keyValueHeads * headSize;
+        int query0 = queryStart[row];
+        if (row == rows)
+        {
+            GroupTiles.Clear(output, query0, queryTokens, queryStride, head * headSize, headSize);
+            GroupTiles.Clear(logSumExp, query0, queryTokens, heads, head, 1);
+        }
+
+        // Items of one group agree on all of these, so that all reach the barriers below or none does.
+        query0 += Grid.IdxX * GroupTiles.Tile;
+        int queries = row == rows ? 0 : Math.Min(GroupTiles.Tile, queryStart[row + 1] - query0);
+        int key0 = keyStart[row];
+        int keys = row == rows ? 0 : keyStart[row + 1] - key0;
+        int visible = AttentionMask.VisibleKeys(queryPosition, query0, queries, keys, causal);
+        visible = queries > 0 ? visible : 0;
+        for (int i = 0; i < GroupTiles.Sums; i++)
+        {
+            maximum[i] = float.NegativeInfinity;
+            sum[i] = 0f;
+        }
+
+        for (int i = 0; i < GroupTiles.Sums * columns; i++)
+        {
+            result[i] = 0f;
+        }
+
+        for (int first = 0; first < visible; first += GroupTiles.Tile)
+        {
+            int count = Math.Min(GroupTiles.Tile, visible - first);
+            long at = ((key0 + first) * keyStride) + (head / (heads / keyValueHeads) * headSize);
+            GroupTiles.RowProducts(
+                q, (query0 * queryStride) + (head * headSize), queryStride, queries, k, at, keyStride, count, left, right, scores, headSize);
+            for (int i = 0; i < GroupTiles.Sums; i++)
+            {
+                int query = itemRow + (i * GroupTiles.Side);
+                int seen = query < queries ? AttentionMask.VisibleKeys(queryPosition, query0 + query, keys, causal) - first : 0;
+                float largest = float.NegativeInfinity;
+                for (int j = 0; j < GroupTiles.Sums; j++)
+                {
+                    int key = itemColumn + (j * GroupTiles.Side);
+                    int at4 = (i * GroupTiles.Sums) + j;
+                    scores[at4] = key < seen && key < count ? scale * scores[at4] : float.NegativeInfinity;
+                    largest = MathF.Max(largest, scores[at4]);
+                }
+
+                partial[(query * GroupTiles.Side) + itemColumn] = largest;
+            }
+
+            Group.Barrier();
+            for (int i = 0; i < GroupTiles.Sums; i++)
+            {
+                int query = itemRow + (i * GroupTiles.Side);
+                float largest = maximum[i];
+                for (int j = 0; j < GroupTiles.Side; j++)
+                {
+                    largest = MathF.Max(largest, partial[(query * GroupTiles.Side) + j]);
+                }
+
+                // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
+                largest = largest == float.NegativeInfinity ? 0f : largest;
+                float shrink = MathF.Exp(maximum[i] - largest);
+                maximum[i] = largest;
+                sum[i] *= shrink;
+                for (int j = 0; j < columns; j++)
+                {
+                    result[(i * columns) + j] *= shrink;
+                }
+
+                for (int j = 0; j < GroupTiles.Sums; j++)
+                {
+                    weights[(query * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = MathF.Exp(scores[(i * GroupTiles.Sums) + j] - largest);
+                }
+            }
+
+            Group.Barrier();
+            for (int i = 0; i < GroupTiles.Sums; i++)
+            {
+                for (int j = 0; j < GroupTiles.Tile; j++)
+                {
+                    sum[i] += weights[((itemRow + (i * GroupTiles.Side)) * GroupTiles.Pitch) + j];
+                }
+            }
+
+            if (dropout)
+            {
+                Group.Barrier();
+                for (int i = 0; i < GroupTiles.Sums; i++)
+                {
+                    int query = itemRow + (i * GroupTiles.Side);
+                    long element = ((((long)query0 + query) * heads) + head) * maxKeyLength;
+                    for (int j = 0; j < GroupTiles.Sums; j++)
+                    {
+                        int key = itemColumn + (j * GroupTiles.Side);
+                        weights[(query * GroupTiles.Pitch) + key] *= AttentionMask.Factor(element + first + key, random, stream, threshold, factor);
+                    }
+                }
+
+                Group.Barrier();
+            }
+
+            GroupTiles.Combine(weights, v, at, keyStride, count, values, result, headSize, columns);
+        }
+
+        for (int i = 0; i < GroupTiles.Sums; i++)
+        {
+            int query = itemRow + (i * GroupTiles.Side);
+            bool any = sum[i] != 0f;
+            float inverse = any ? 1f / sum[i] : 0f;
+            for (int j = 0; j < columns; j++)
+            {
+                result[(i * columns) + j] *= inverse;
+            }
+
+            if (query < queries && itemColumn == 0)
+            {
+                logSumExp[(((long)query0 + query) * heads) + head] = any ? maximum[i] + MathF.Log(sum[i]) : 0f;
+            }
+        }
+
+        GroupTiles.Store(result, output, (query0 * queryStride) + (head * headSize), queryStride, queries, headSize, columns);
+    }
+}

@@ -1,0 +1,93 @@
+namespace Engine.Kernels;
+
+/// <summary>Embedding tables.</summary>
+internal static partial class EmbeddingsKernels
+{
+    /// <summary>One group a token: the sum of up to three table rows.</summary>
+    [Kernel]
+    public static void Forward(
+        ArrayView<float> word, ArrayView<int> ids, ArrayView<float> position, ArrayView<int> positions, ArrayView<float> type, ArrayView<int> types, ArrayView<float> y,
+        int columns, [Specialize] bool withPosition, [Specialize] bool withType)
+    {
+        int token = Grid.IdxX;
+        for (int j = Group.IdxX; j < columns; j += Group.DimX)
+        {
+            float sum = word[((long)ids[token] * columns) + j];
+            if (withPosition)
+            {
+                sum += position[((long)positions[token] * columns) + j];
+            }
+
+            if (withType)
+            {
+                sum += type[((long)types[token] * columns) + j];
+            }
+
+            y[((long)token * columns) + j] = sum;
+        }
+    }
+
+    /// <summary>
+    /// For GPUs, one group a token: the first token of an id adds up all tokens of it, in their order; the groups of the others
+    /// have nothing to do. Ids are compared tokens^2 times, by broadcast reads.
+    /// </summary>
+    [Kernel]
+    public static void GradientByTokens(ArrayView<int> ids, ArrayView<float> dy, ArrayView<float> dTable, int tokens, int columns, int paddingId)
+    {
+        int first = Grid.IdxX;
+        int id = ids[first];
+        bool mine = id != paddingId;
+        for (int token = 0; token < first && mine; token++)
+        {
+            mine = ids[token] != id;
+        }
+
+        if (mine)
+        {
+            for (int j = Group.IdxX; j < columns; j += Group.DimX)
+            {
+                float sum = dTable[((long)id * columns) + j];
+                for (int token = first; token < tokens; token++)
+                {
+                    if (ids[token] == id)
+                    {
+                        sum += dy[((long)token * columns) + j];
+                    }
+                }
+
+                dTable[((long)id * columns) + j] = sum;
+            }
+        }
+    }
+
+    /// <summary>For CPU lanes, one item for sixteen columns, a cache line: it walks the tokens in their order.</summary>
+    [Kernel]
+    public static void GradientByColumns(ArrayView<int> ids, ArrayView<float> dy, ArrayView<float> dTable, int tokens, int columns, int paddingId)
+    {
+        int column = 16 * ((Grid.IdxX * Group.DimX) + Group.IdxX);
+        if (column < columns)
+        {
+            for (int token = 0; token < tokens; token++)
+            {
+                int id = ids[token];
+                if (id != paddingId)
+                {
+                    long from = ((long)token * columns) + column;
+                    long to = ((long)id * columns) + column;
+                    if (column + 16 <= columns)
+                    {
+                        Vec16 sum = Vec16.Load(dTable, to) + Vec16.Load(dy, from);
+                        sum.Store(dTable, to);
+                    }
+                    else
+                    {
+                        for (int j = 0; j < columns - column; j++)
+                        {
+                            dTable[to + j] += dy[from + j];
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

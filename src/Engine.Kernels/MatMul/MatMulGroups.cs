@@ -1,0 +1,146 @@
+using Engine.Devices;
+
+namespace Engine.Kernels;
+
+/// <summary>Products on GPUs: a group's tile of 64 x 64, its operands shared 16 steps of the depth at a time, 4 x 4 sums in each item's registers.</summary>
+internal static partial class MatMulGroups
+{
+    private const int Tile = 64;
+
+    private const int Depth = 16;
+
+    /// <summary>Items along a side of the group's tile.</summary>
+    private const int Side = 16;
+
+    private const int GroupSize = Side * Side;
+
+    /// <summary>Rows, and columns, of an item: <see cref="Side"/> apart, so that neighbouring items read and write neighbouring elements.</summary>
+    private const int Sums = Tile / Side;
+
+    /// <summary>One more than a tile's side: columns that are written one after another fall into different banks.</summary>
+    private const int Pitch = Tile + 1;
+
+    public static Launch Bind(
+        Device device,
+        MatMulShape shape,
+        BufferView<float> a,
+        BufferView<float> b,
+        BufferView<float> c,
+        BufferView<float>? bias,
+        BufferView<float>? residual,
+        BufferView<float>? preactivation) => MultiplyKernel.Bind(
+            device, new LaunchShape((shape.N + Tile - 1) / Tile, (shape.M + Tile - 1) / Tile, shape.Batch, GroupSize),
+            a, b, c, bias ?? default, residual ?? default, preactivation ?? default, shape.M, shape.N, shape.K, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
+            shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout, shape.Activation);
+
+    /// <summary>A tile of C: columns by group x, rows by group y, one product by group z.</summary>
+    [Kernel]
+    public static void Multiply(
+        ArrayView<float> a,
+        ArrayView<float> b,
+        ArrayView<float> c,
+        ArrayView<float> bias,
+        ArrayView<float> residual,
+        ArrayView<float> preactivation,
+        int rows,
+        int columns,
+        int depth,
+        long rowA,
+        long rowB,
+        long rowC,
+        long batchA,
+        long batchB,
+        long batchC,
+        float alpha,
+        bool accumulate,
+        [Specialize] MatMulLayout layout,
+        [Specialize] ActivationKind activation)
+    {
+        ArrayView<float> left = SharedMemory.Allocate<float>(Depth * Pitch);
+        ArrayView<float> right = SharedMemory.Allocate<float>(Depth * Pitch);
+        ArrayView<float> sums = LocalMemory.Allocate<float>(Sums * Sums);
+        int itemColumn = Group.IdxX % Side;
+        int itemRow = Group.IdxX / Side;
+        int row = Grid.IdxY * Tile;
+        int column = Grid.IdxX * Tile;
+        long startA = Grid.IdxZ * batchA;
+        long startB = Grid.IdxZ * batchB;
+        for (int i = 0; i < Sums * Sums; i++)
+        {
+            sums[i] = 0f;
+        }
+
+        for (int first = 0; first < depth; first += Depth)
+        {
+            Share(a, startA, rowA, row, rows, first, depth, left, layout != MatMulLayout.TN);
+            Share(b, startB, rowB, column, columns, first, depth, right, layout == MatMulLayout.NT);
+            Group.Barrier();
+            for (int k = 0; k < Depth; k++)
+            {
+                Accumulate(left, right, (k * Pitch) + itemRow, (k * Pitch) + itemColumn, sums);
+            }
+
+            Group.Barrier();
+        }
+
+        for (int i = 0; i < Sums; i++)
+        {
+            for (int j = 0; j < Sums; j++)
+            {
+                int r = row + itemRow + (i * Side);
+                int s = column + itemColumn + (j * Side);
+                if (r < rows && s < columns)
+                {
+                    long at = (Grid.IdxZ * batchC) + (r * rowC) + s;
+                    float value = alpha * sums[(i * Sums) + j];
+                    value += accumulate ? c[at] : 0f;
+                    value += bias.Length > 0 ? bias[s] : 0f;
+                    if (preactivation.Length > 0)
+                    {
+                        preactivation[at] = value;
+                    }
+
+                    value = ActivationFunctions.Apply(value, activation);
+                    c[at] = residual.Length > 0 ? value + residual[at] : value;
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Copies a tile of an operand to shared memory, depth by <see cref="Pitch"/>, zeros behind its edges. <paramref name="alongDepth"/>: stored rows run along the summed
+    /// dimension. Either way neighbouring items read neighbouring elements.
+    /// </summary>
+    private static void Share(
+        ArrayView<float> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<float> tile, [Specialize] bool alongDepth)
+    {
+        for (int i = Group.IdxX; i < Tile * Depth; i += GroupSize)
+        {
+            int k = alongDepth ? i % Depth : i / Tile;
+            int r = alongDepth ? i / Depth : i % Tile;
+            bool inside = at + r < count && first + k < depth;
+            long index = alongDepth ? ((at + r) * stride) + first + k : ((first + k) * stride) + at + r;
+            tile[(k * Pitch) + r] = inside ? operand[start + index] : 0f;
+        }
+    }
+
+    /// <summary>Adds one step of the depth to the item's sums.</summary>
+    private static void Accumulate(ArrayView<float> left, ArrayView<float> right, int atLeft, int atRight, ArrayView<float> sums)
+    {
+        ArrayView<float> x = LocalMemory.Allocate<float>(Sums);
+        ArrayView<float> y = LocalMemory.Allocate<float>(Sums);
+        for (int i = 0; i < Sums; i++)
+        {
+            x[i] = left[atLeft + (i * Side)];
+            y[i] = right[atRight + (i * Side)];
+        }
+
+        for (int i = 0; i < Sums; i++)
+        {
+            for (int j = 0; j < Sums; j++)
+            {
+                sums[(i * Sums) + j] = MathF.FusedMultiplyAdd(x[i], y[j], sums[(i * Sums) + j]);
+            }
+        }
+    }
+}

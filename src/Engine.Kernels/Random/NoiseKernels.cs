@@ -1,0 +1,93 @@
+namespace Engine.Kernels;
+
+/// <summary>Seeded Gaussian noise.</summary>
+internal static partial class NoiseKernels
+{
+    /// <summary>One item a block: y[e] = z(e) of its four elements.</summary>
+    [Kernel]
+    public static void Normals(ArrayView<uint> random, ArrayView<float> y, uint stream, long count)
+    {
+        long block = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        long element = 4 * block;
+        if (element < count)
+        {
+            PhiloxWords words = Philox.Block((ulong)block, random[RandomState.SeedLow], random[RandomState.SeedHigh], stream, random[RandomState.Step]);
+            NormalPair first = Philox.Normals(words.X, words.Y);
+            NormalPair second = Philox.Normals(words.Z, words.W);
+            y[element] = first.Cosine;
+            if (element + 1 < count)
+            {
+                y[element + 1] = first.Sine;
+            }
+
+            if (element + 2 < count)
+            {
+                y[element + 2] = second.Cosine;
+            }
+
+            if (element + 3 < count)
+            {
+                y[element + 3] = second.Sine;
+            }
+        }
+    }
+
+    /// <summary>One item a block: y = w + deviation[row] z of its four elements.</summary>
+    [Kernel]
+    public static void Perturb(
+        ArrayView<float> w, ArrayView<float> deviation, ArrayView<uint> random, ArrayView<float> y, uint stream, int columns, long count)
+    {
+        long block = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        long element = 4 * block;
+        if (element < count)
+        {
+            PhiloxWords words = Philox.Block((ulong)block, random[RandomState.SeedLow], random[RandomState.SeedHigh], stream, random[RandomState.Step]);
+            NormalPair first = Philox.Normals(words.X, words.Y);
+            NormalPair second = Philox.Normals(words.Z, words.W);
+            y[element] = MathF.FusedMultiplyAdd(deviation[element / columns], first.Cosine, w[element]);
+            if (element + 1 < count)
+            {
+                y[element + 1] = MathF.FusedMultiplyAdd(deviation[(element + 1) / columns], first.Sine, w[element + 1]);
+            }
+
+            if (element + 2 < count)
+            {
+                y[element + 2] = MathF.FusedMultiplyAdd(deviation[(element + 2) / columns], second.Cosine, w[element + 2]);
+            }
+
+            if (element + 3 < count)
+            {
+                y[element + 3] = MathF.FusedMultiplyAdd(deviation[(element + 3) / columns], second.Sine, w[element + 3]);
+            }
+        }
+    }
+
+    /// <summary>One group a row: the deviation from the low-rank identity.</summary>
+    [Kernel]
+    public static void FlatDeviation(
+        ArrayView<float> baseNorm, ArrayView<float> wa, ArrayView<float> b, ArrayView<float> gram, ArrayView<float> scalars, ArrayView<float> deviation,
+        int columns, int rank, float rho, float loraScale, [Specialize] int groupSize)
+    {
+        ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
+        int item = Group.IdxX;
+        int row = Grid.IdxX;
+        long offset = (long)row * rank;
+        float terms = 0f;
+        for (int k = item; k < rank; k += groupSize)
+        {
+            float product = 0f;
+            for (int j = 0; j < rank; j++)
+            {
+                product += gram[((long)k * rank) + j] * b[offset + j];
+            }
+
+            terms += b[offset + k] * loraScale * ((2f * wa[offset + k]) + (loraScale * product));
+        }
+
+        float norm = baseNorm[row] + GroupReductions.Sum(tile, terms, groupSize);
+        if (item == 0)
+        {
+            deviation[row] = scalars[StepScalars.MethodFactor] * rho / MathF.Sqrt(columns) * MathF.Sqrt(MathF.Max(0f, norm));
+        }
+    }
+}

@@ -1,0 +1,36 @@
+namespace Engine.Kernels;
+
+/// <summary>Rows by index, one group a row.</summary>
+internal static partial class RowSelectionKernels
+{
+    /// <summary>y[i] = x[index[i]], zeros for -1.</summary>
+    [Kernel]
+    public static void Gather(ArrayView<float> x, ArrayView<int> index, ArrayView<float> y, int columns)
+    {
+        int from = index[Grid.IdxX];
+        for (int j = Group.IdxX; j < columns; j += Group.DimX)
+        {
+            float value = 0f;
+            if (from >= 0)
+            {
+                value = x[((long)from * columns) + j];
+            }
+
+            y[((long)Grid.IdxX * columns) + j] = value;
+        }
+    }
+
+    /// <summary>dx[index[i]] = dy[i]; rows of index -1 go nowhere.</summary>
+    [Kernel]
+    public static void Scatter(ArrayView<float> dy, ArrayView<int> index, ArrayView<float> dx, int columns)
+    {
+        int to = index[Grid.IdxX];
+        if (to >= 0)
+        {
+            for (int j = Group.IdxX; j < columns; j += Group.DimX)
+            {
+                dx[((long)to * columns) + j] = dy[((long)Grid.IdxX * columns) + j];
+            }
+        }
+    }
+}

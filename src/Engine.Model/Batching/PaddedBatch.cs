@@ -1,0 +1,64 @@
+using Engine.Model.Architectures;
+using Engine.Model.Safetensors;
+
+namespace Engine.Model.Batching;
+
+/// <summary>A batch in the padded layout of Transformers, beside its tokens without the padding.</summary>
+/// <param name="Layout">Where the tokens lie in [rows, length].</param>
+/// <param name="Ragged">The tokens, with their labels where the file has some.</param>
+/// <param name="HasLabels">Whether there are labels, so that a loss means something.</param>
+public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool HasLabels)
+{
+    /// <summary>
+    /// Reads <c>input_ids</c> and <c>attention_mask</c> [rows, length], where they are there <c>token_type_ids</c> [rows, length] and <c>labels</c>:
+    /// class numbers [rows], numbers [rows] for regression, token ids [rows, length] for masked-language modelling (-100: ignored).
+    /// </summary>
+    /// <param name="file">The tensors.</param>
+    /// <param name="head">What the model predicts.</param>
+    /// <param name="suffix">What follows each name, such as <c>.3</c> for the fourth batch of a file.</param>
+    /// <exception cref="DataFileException">A shape or a value is not as described.</exception>
+    /// <exception cref="Files.ModelFileException">A tensor is missing or of another type.</exception>
+    public static PaddedBatch Read(TensorSource file, HeadKind head, string suffix = "")
+    {
+        SafetensorsTensor ids = file[$"input_ids{suffix}"];
+        if (ids.Shape.Count != 2 || ids.Shape.Any(size => size is < 1 or > int.MaxValue))
+        {
+            throw new DataFileException(file.SourcePath, $"{ids.Name} has shape [{string.Join(", ", ids.Shape)}]; [rows, length], both at least 1, was expected.");
+        }
+
+        long[] shape = [.. ids.Shape];
+        string source = suffix.Length == 0 ? file.SourcePath : $"{file.SourcePath}, batch {suffix.TrimStart('.')}";
+        SafetensorsTensor mask = file[$"attention_mask{suffix}"].RequireShape(shape);
+        PaddedLayout layout = PaddedLayout.FromMask(source, mask.ToInt32(), (int)shape[0], (int)shape[1]);
+        RaggedBatch ragged = file.TryGet($"token_type_ids{suffix}", out SafetensorsTensor? types)
+            ? layout.ToRagged(ids.ToInt32(), types.RequireShape(shape).ToInt32())
+            : layout.ToRagged(ids.ToInt32());
+        return file.TryGet($"labels{suffix}", out SafetensorsTensor? labels)
+            ? new PaddedBatch(layout, WithLabels(ragged, layout, labels, head, source), HasLabels: true)
+            : new PaddedBatch(layout, ragged, HasLabels: false);
+    }
+
+    private static RaggedBatch WithLabels(RaggedBatch batch, PaddedLayout layout, SafetensorsTensor labels, HeadKind head, string source)
+    {
+        if (head == HeadKind.MaskedLm)
+        {
+            return batch with { TokenLabels = layout.TokenLabels(labels.RequireShape(layout.Rows, layout.Length).ToInt32()) };
+        }
+
+        if (labels.ElementCount != batch.RowCount)
+        {
+            throw new DataFileException(source, $"{labels.Name} has shape [{string.Join(", ", labels.Shape)}]; [{batch.RowCount}], one label a row, was expected.");
+        }
+
+        if (head == HeadKind.SequenceClassification)
+        {
+            return batch with { ClassLabels = labels.ToInt32() };
+        }
+
+        float[] targets = labels.ToFloat32();
+        int strange = Array.FindIndex(targets, target => !float.IsFinite(target));
+        return strange < 0
+            ? batch with { Targets = targets }
+            : throw new DataFileException(source, $"{labels.Name}: row {strange} is {targets[strange]}; a finite number was expected.");
+    }
+}

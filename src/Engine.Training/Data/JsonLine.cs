@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Text.Json;
+using Engine.Model.Batching;
+using Engine.Optim;
+
+namespace Engine.Training.Data;
+
+/// <summary>One line of a JSON Lines file: an object whose every complaint names the file and the line.</summary>
+public sealed class JsonLine : IDisposable
+{
+    private static readonly JsonDocumentOptions DocumentOptions = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
+
+    private readonly JsonDocument document;
+    private readonly string path;
+    private readonly int line;
+
+    private JsonLine(JsonDocument document, string path, int line)
+    {
+        this.document = document;
+        this.path = path;
+        this.line = line;
+    }
+
+    /// <summary>Parses a line.</summary>
+    /// <param name="path">The file, for messages.</param>
+    /// <param name="line">Its line, counted from 1.</param>
+    /// <exception cref="DataFileException">The text is not one JSON object, or names a property twice.</exception>
+    public static JsonLine Parse(string path, int line, string text)
+    {
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(text, DocumentOptions);
+        }
+        catch (JsonException error)
+        {
+            throw new DataFileException(path, line, $"the line is not one JSON object (at byte {error.BytePositionInLine}).", error);
+        }
+
+        if (document.RootElement.ValueKind == JsonValueKind.Object)
+        {
+            return new JsonLine(document, path, line);
+        }
+
+        using (document)
+        {
+            throw new DataFileException(path, line, $"the line is a JSON {Kind(document.RootElement)}; an object was expected.");
+        }
+    }
+
+    /// <summary>Whether there is a property of that name.</summary>
+    public bool Has(string name) => document.RootElement.TryGetProperty(name, out _);
+
+    /// <summary>A property that is a string.</summary>
+    /// <exception cref="DataFileException">There is none, or it is no text.</exception>
+    public string Text(string name)
+    {
+        JsonElement value = Property(name);
+        return value.ValueKind == JsonValueKind.String ? StringValue(value, name) : throw Wrong(name, value, "a string");
+    }
+
+    /// <summary>A property that is a list of whole numbers.</summary>
+    /// <exception cref="DataFileException">There is none, or it holds something else.</exception>
+    public int[] Integers(string name)
+    {
+        JsonElement value = Property(name);
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            throw Wrong(name, value, "a list of whole numbers");
+        }
+
+        return [.. value.EnumerateArray().Select((item, index) => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number)
+            ? number
+            : throw new DataFileException(path, line, $"property '{name}' has {item.GetRawText()} at place {index}; a whole number of 32 bits was expected."))];
+    }
+
+    /// <summary>A property that is a string, a number or a truth value, as a label is written.</summary>
+    /// <exception cref="DataFileException">There is none, or it is something else.</exception>
+    public string Label(string name)
+    {
+        JsonElement value = Property(name);
+        return value.ValueKind switch
+        {
+            JsonValueKind.String => StringValue(value, name),
+            JsonValueKind.True => "true",
+            JsonValueKind.False => "false",
+            // 1 and 1.0 are the same label.
+            JsonValueKind.Number => value.GetDouble().ToString("R", CultureInfo.InvariantCulture),
+            _ => throw Wrong(name, value, "a string or a number"),
+        };
+    }
+
+    public void Dispose() => document.Dispose();
+
+    private JsonElement Property(string name)
+    {
+        if (document.RootElement.TryGetProperty(name, out JsonElement value))
+        {
+            return value;
+        }
+
+        string[] known = [.. document.RootElement.EnumerateObject().Select(property => property.Name)];
+        throw new DataFileException(path, line, $"the object has no property '{name}'; {NearestName.Hint(name, known)}.");
+    }
+
+    private string StringValue(JsonElement value, string name)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new DataFileException(path, line, $"property '{name}' holds an escape that is half of a surrogate pair; it is not text.", error);
+        }
+    }
+
+    private DataFileException Wrong(string name, JsonElement value, string expected) =>
+        new(path, line, $"property '{name}' is a {Kind(value)}; {expected} was expected.");
+
+    private static string Kind(JsonElement value) => value.ValueKind.ToString().ToLowerInvariant();
+}

@@ -1,0 +1,39 @@
+using Engine.Model;
+using Engine.Model.Execution;
+using Engine.Model.Safetensors;
+
+namespace Engine.Training.Running;
+
+/// <summary>Loads a folder's weights into a model and says in words what was not simply loaded.</summary>
+public static class ModelLoading
+{
+    private const int Shown = 4;
+
+    /// <summary>Loads the weights, or draws them from <paramref name="seed"/> where the folder has none.</summary>
+    public static IReadOnlyList<string> LoadWeights(TransformerModel model, ModelFolder folder, ulong seed)
+    {
+        if (!folder.HasWeights)
+        {
+            ModelWeights.InitializeAll(model, seed);
+            return [$"{folder.FolderPath} holds no weights: every parameter starts from seed {seed}."];
+        }
+
+        using Checkpoint checkpoint = folder.OpenWeights();
+        LoadReport report = ModelWeights.Load(model, checkpoint, seed);
+        List<string> notes = [];
+        if (report.Initialized.Count > 0)
+        {
+            notes.Add($"Not in the checkpoint, initialised from seed {seed}: {List(report.Initialized)}.");
+        }
+
+        if (report.Unused.Count > 0)
+        {
+            notes.Add($"In the checkpoint, not used by {model.Architecture.Name}: {List(report.Unused)}.");
+        }
+
+        return notes;
+    }
+
+    private static string List(IReadOnlyList<string> names) =>
+        string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? $" and {names.Count - Shown} more" : string.Empty);
+}

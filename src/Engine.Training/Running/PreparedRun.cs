@@ -1,0 +1,97 @@
+using Engine.Devices;
+using Engine.Model.Architectures;
+using Engine.Model.Execution;
+using Engine.Model.Peft;
+using Engine.Optim;
+using Engine.Optim.Methods;
+using Engine.Training.Configuration;
+
+namespace Engine.Training.Running;
+
+/// <summary>A run with everything decided and nothing allocated: its data, its model's variables, its session and its exact need of memory.</summary>
+public sealed class PreparedRun : IDisposable
+{
+    private readonly IReadOnlyList<BatchShape> trainingShapes;
+    private readonly IReadOnlyList<BatchShape> evaluationShapes;
+
+    private PreparedRun(RunConfiguration run, Device device)
+    {
+        Run = run;
+        Device = device;
+        Data = RunData.Load(run);
+        Architecture architecture = Data.Architecture;
+        AdapterConfig = AdapterChoice.Of(run);
+        Model = new TransformerModel(architecture, AdapterConfig is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, AdapterConfig));
+        Length = RunLength.Of(run, Data.Train);
+        trainingShapes = [.. Data.Train.Shapes(architecture, Length.TotalMicroBatches).Distinct()];
+        evaluationShapes = [.. (Data.Validation?.Shapes ?? []).Distinct()];
+        var optimizer = new AdamWOptions
+        {
+            Beta1 = run.AdamBeta1,
+            Beta2 = run.AdamBeta2,
+            Epsilon = run.AdamEpsilon,
+            WeightDecay = run.WeightDecay,
+            MaxGradNorm = run.MaxGradNorm,
+        };
+        BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
+        Session = new TrainingSession(
+            device, Model, MethodCatalog.Create((run.Method ?? new MethodConfiguration(MethodConfiguration.Plain, [])).Read()), optimizer, capacity, Length.TotalSteps, run.Seed);
+        Forecast = Session.Forecast(trainingShapes, evaluationShapes);
+        ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
+    }
+
+    public RunConfiguration Run { get; }
+
+    public Device Device { get; }
+
+    public RunData Data { get; }
+
+    public TransformerModel Model { get; }
+
+    /// <summary>Null for full fine-tuning.</summary>
+    public AdapterConfig? AdapterConfig { get; }
+
+    public RunLength Length { get; }
+
+    public TrainingSession Session { get; }
+
+    /// <summary>Device bytes by owner.</summary>
+    public IReadOnlyDictionary<string, long> Forecast { get; }
+
+    /// <summary>The most device bytes that will be live at once, what the device itself holds included.</summary>
+    public long ForecastBytes { get; }
+
+    /// <summary>Reads the run's data and plans every batch shape.</summary>
+    public static PreparedRun Create(RunConfiguration run, Device device) => new(run, device);
+
+    /// <summary>Takes device memory, loads weights and adapter; returns what a user should know of that.</summary>
+    public IReadOnlyList<string> Load()
+    {
+        if (ForecastBytes > Device.MemoryBytes)
+        {
+            throw new TrainingException(
+                $"The run needs {ForecastBytes:N0} bytes on {Device}, which has {Device.MemoryBytes:N0}. "
+                + "Lower per_device_train_batch_size or max_length, use an adapter instead of full fine-tuning, or choose another device.");
+        }
+
+        Model.Allocate(Device);
+        IReadOnlyList<string> notes = ModelLoading.LoadWeights(Model, Data.Folder, Run.Seed);
+        ModelWeights.InitializeAdapters(Model, Run.Seed);
+        if (Run.Adapter?.Init is { } start)
+        {
+            using AdapterFile file = AdapterFile.Read(start);
+            ModelAdapters.Load(Model, file);
+        }
+
+        Session.Allocate(trainingShapes, evaluationShapes);
+        Session.Begin();
+        return notes;
+    }
+
+    public void Dispose()
+    {
+        Session.Dispose();
+        Model.Dispose();
+        Data.Dispose();
+    }
+}

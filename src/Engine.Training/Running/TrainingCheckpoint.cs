@@ -1,0 +1,120 @@
+using System.Text.Json;
+using Engine.Graph;
+using Engine.Model.Execution;
+using Engine.Model.Safetensors;
+using Engine.Optim;
+using Engine.Training.Metrics;
+
+namespace Engine.Training.Running;
+
+/// <summary>The part of a run's state that is not tensors.</summary>
+public sealed record TrainerState
+{
+    /// <summary>Optimizer steps taken.</summary>
+    public long Step { get; init; }
+
+    /// <summary>Micro-batches taken.</summary>
+    public long MicroBatches { get; init; }
+
+    /// <summary>Seconds trained so far.</summary>
+    public double Seconds { get; init; }
+
+    /// <summary>Real tokens trained on so far.</summary>
+    public long Tokens { get; init; }
+
+    public BestState Best { get; init; }
+
+    /// <summary>Metrics of the model as it came, by name.</summary>
+    public Dictionary<string, double>? MetricsBefore { get; init; }
+
+    /// <summary>Hash of the settings that decide what is computed; a run resumes only under the same.</summary>
+    public required string Fingerprint { get; init; }
+}
+
+/// <summary>
+/// A folder from which a run goes on as if it had never stopped: trainable parameters, optimizer moments, the method's state and the counters.
+/// Random numbers are counter-based and need nothing stored.
+/// </summary>
+public static class TrainingCheckpoint
+{
+    private const string TensorFile = "training_state.safetensors";
+    private const string StateFile = "training_state.json";
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        WriteIndented = true,
+    };
+
+    /// <summary>Writes a checkpoint under a temporary name and gives it its own when it is whole.</summary>
+    /// <param name="writeModel">Writes the adapter or model into the folder, so that a checkpoint is usable by itself.</param>
+    public static void Write(string folder, TrainingSession session, TrainerState state, Action<string> writeModel)
+    {
+        string temporary = folder + ".partial";
+        if (Directory.Exists(temporary))
+        {
+            Directory.Delete(temporary, recursive: true);
+        }
+
+        Directory.CreateDirectory(temporary);
+        var writer = new SafetensorsWriter();
+        foreach ((string name, Variable variable) in Tensors(session))
+        {
+            writer.Add(name, ModelWeights.Longs(variable.Shape), ModelAdapters.Fill(variable));
+        }
+
+        writer.Write(Path.Combine(temporary, TensorFile));
+        writeModel(temporary);
+        File.WriteAllText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(state, Json));
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        Directory.Move(temporary, folder);
+    }
+
+    /// <summary>Puts a session into the state of a checkpoint.</summary>
+    /// <exception cref="TrainingException">The checkpoint is broken or belongs to other settings.</exception>
+    public static TrainerState Read(string folder, TrainingSession session, string fingerprint)
+    {
+        TrainerState state;
+        try
+        {
+            state = JsonSerializer.Deserialize<TrainerState>(File.ReadAllText(Path.Combine(folder, StateFile)), Json)
+                ?? throw new TrainingException($"{folder}: {StateFile} is empty.");
+        }
+        catch (Exception exception) when (exception is JsonException or IOException)
+        {
+            throw new TrainingException($"{folder}: the checkpoint cannot be read ({exception.Message}). Delete it to resume from the one before.", exception);
+        }
+
+        if (state.Fingerprint != fingerprint)
+        {
+            throw new TrainingException(
+                $"{folder} was written under other settings than the run file now has. Resume with the settings in config.yaml beside it, or start anew with another output.");
+        }
+
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, TensorFile));
+        foreach ((string name, Variable variable) in Tensors(session))
+        {
+            ModelWeights.Upload(file[name].RequireShape(ModelWeights.Longs(variable.Shape)), variable);
+        }
+
+        session.StepsTaken = state.Step;
+        session.MicroBatchesTaken = state.MicroBatches;
+        return state;
+    }
+
+    private static IEnumerable<(string Name, Variable Variable)> Tensors(TrainingSession session)
+    {
+        yield return ("trainable", session.Trainables.Values);
+        yield return ("optimizer.m", session.Moments.First);
+        yield return ("optimizer.v", session.Moments.Second);
+        foreach (Variable variable in session.MethodState.Variables)
+        {
+            yield return ($"method.{variable.Name}", variable);
+        }
+    }
+}

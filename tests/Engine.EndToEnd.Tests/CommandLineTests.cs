@@ -1,0 +1,104 @@
+using System.Text.Json.Nodes;
+using Engine.Tests;
+
+namespace Engine.EndToEnd.Tests;
+
+/// <summary>What every command has in common: help, exit codes, errors as sentences.</summary>
+public sealed class CommandLineTests
+{
+    private static readonly string[] Names = ["devices", "forward", "inspect", "tokenize", "train-tokenizer"];
+
+    public static TheoryData<string> Commands => [.. Names];
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void Help_of_every_command_has_examples(string command)
+    {
+        EngineResult help = EngineProcess.Run(command, "--help").Succeeded();
+        Assert.Contains("Examples:", help.Output, StringComparison.Ordinal);
+        Assert.Contains($"engine {command}", help.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Command_line_alone_shows_the_commands_and_is_a_usage_error()
+    {
+        EngineResult result = EngineProcess.Run();
+        Assert.Equal(2, result.Code);
+        Assert.All(Names, name => Assert.Contains(name, result.Output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Usage_errors_name_what_is_wrong_and_where_help_is()
+    {
+        EngineProcess.Run("forwrd").Refused(2, "'forwrd'", "Did you mean 'forward'?");
+        EngineProcess.Run("forward", "--model", "x").Refused(2, "--inputs", "--output", "engine forward --help");
+        EngineProcess.Run("inspect", "a", "b").Refused(2, "'b'");
+        EngineProcess.Run("tokenize", "--model", "x", "--jsnl", "file").Refused(2, "There is no option '--jsnl'; did you mean '--jsonl'?");
+    }
+
+    [Fact]
+    public void Devices_lists_the_cpu_and_every_other_kind_or_why_it_is_missing()
+    {
+        string output = EngineProcess.Run("devices").Succeeded().Output;
+        Assert.Contains("cpu", output, StringComparison.Ordinal);
+        Assert.Contains("opencl", output, StringComparison.Ordinal);
+        Assert.Contains("cuda", output, StringComparison.Ordinal);
+    }
+
+    [SharedFact]
+    public void Device_that_is_not_there_is_an_error_that_lists_what_is()
+    {
+        using TemporaryFolder folder = new();
+        string model = SharedFiles.Path("goldens/models/roberta-cls");
+        string[] command = ["forward", "--model", model, "--inputs", Path.Combine(model, "expected.safetensors"), "--output", folder.File("result.safetensors"), "--device"];
+        EngineProcess.Run([.. command, "opencl:99"]).Refused(1, "opencl:99", "cpu");
+        EngineProcess.Run([.. command, "gpu"]).Refused(1, "'gpu'", "write cpu, opencl, opencl:N, cuda or cuda:N");
+    }
+
+    [Fact]
+    public void Verbose_shows_where_an_error_arose()
+    {
+        EngineResult result = EngineProcess.Run("inspect", "absent", "--verbose");
+        Assert.Equal(1, result.Code);
+        Assert.Contains("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    [SharedFact]
+    public void Inspect_shows_models_adapters_and_files()
+    {
+        string model = SharedFiles.Path("goldens/models/roberta-cls");
+        string folder = EngineProcess.Run("inspect", model).Succeeded().Output;
+        Assert.Contains("RobertaForSequenceClassification", folder, StringComparison.Ordinal);
+        Assert.Contains("122,130", folder, StringComparison.Ordinal);
+        string adapter = EngineProcess.Run("inspect", Path.Combine(model, "adapter")).Succeeded().Output;
+        Assert.Contains("r 4, lora_alpha 8", adapter, StringComparison.Ordinal);
+        Assert.Contains("roberta.encoder.layer.2.attention.self.value", adapter, StringComparison.Ordinal);
+        string file = EngineProcess.Run("inspect", Path.Combine(model, "model.safetensors")).Succeeded().Output;
+        Assert.Contains("roberta.embeddings.word_embeddings.weight", file, StringComparison.Ordinal);
+        Assert.Contains("[300, 64]", file, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Inspect_refuses_what_it_does_not_know()
+    {
+        using TemporaryFolder folder = new();
+        EngineProcess.Run("inspect", folder.Root).Refused(1, folder.Root, "config.json");
+        EngineProcess.Run("inspect", folder.Write("text.safetensors", "not a tensor file, but a text")).Refused(1, "text.safetensors");
+    }
+
+    [SharedFact]
+    public void Process_prints_results_to_output_and_notes_to_error_and_returns_its_code()
+    {
+        EngineResult good = EngineProcess.Shell(
+            "echo 'naïve 🦊' | $ENGINE tokenize --model $MODEL - | $ENGINE tokenize --model $MODEL --decode -",
+            ("MODEL", SharedFiles.Path("data/roberta-base-tokenizer")));
+        Assert.Equal("<s>naïve 🦊</s>", JsonNode.Parse(good.Succeeded().Output)!["text"]!.GetValue<string>());
+        EngineProcess.Shell("$ENGINE inspect /absent").Refused(1, "/absent");
+        EngineProcess.Shell("$ENGINE inspect --no-such-option").Refused(2, "--no-such-option");
+    }
+
+    [SharedFact]
+    public void Full_disk_is_a_sentence() => EngineProcess.Shell(
+        "yes text | head -n 20000 | $ENGINE tokenize --model $MODEL - > /dev/full", ("MODEL", SharedFiles.Path("data/roberta-base-tokenizer")))
+        .Refused(1, "No space left on device");
+}

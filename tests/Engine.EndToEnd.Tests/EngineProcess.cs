@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using System.Text;
+using Engine.Cli;
+using Engine.Cli.Console;
+
+namespace Engine.EndToEnd.Tests;
+
+/// <summary>What a command line returned and wrote.</summary>
+internal sealed record EngineResult(int Code, string Output, string Error)
+{
+    public string[] OutputLines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Fails with what was written where the command did not succeed.</summary>
+    public EngineResult Succeeded()
+    {
+        Assert.True(Code == 0, $"exit code {Code}\n{Output}\n{Error}");
+        return this;
+    }
+
+    /// <summary>Fails unless the command refused with one sentence that has all of these parts, and without a stack trace.</summary>
+    public void Refused(int code, params string[] parts)
+    {
+        Assert.True(Code == code, $"exit code {Code}, expected {code}\n{Output}\n{Error}");
+        Assert.Contains("error: ", Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
+        foreach (string part in parts)
+        {
+            Assert.Contains(part, Error, StringComparison.Ordinal);
+        }
+    }
+}
+
+/// <summary>Runs <c>engine</c>: in this process through its entry point, or as a process of its own.</summary>
+internal static class EngineProcess
+{
+    public static EngineResult Run(params string[] arguments) => RunWithInput("", arguments);
+
+    public static EngineResult RunWithInput(string input, params string[] arguments)
+    {
+        using MemoryStream output = new();
+        using StringWriter error = new();
+        CommandHost host = CommandHost.OfStreams(new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error);
+        int code = CommandLine.Run(arguments, host);
+        return new EngineResult(code, Encoding.UTF8.GetString(output.ToArray()), error.ToString());
+    }
+
+    /// <summary>Runs a command of the shell in which <c>$ENGINE</c> is the program.</summary>
+    public static EngineResult Shell(string script, params (string Name, string Value)[] variables)
+    {
+        ProcessStartInfo start = new("/bin/sh", ["-c", script]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["ENGINE"] = $"dotnet {Path.Combine(AppContext.BaseDirectory, "engine.dll")}";
+        foreach ((string name, string value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return new EngineResult(process.ExitCode, output, error.Result);
+    }
+}

@@ -1,0 +1,193 @@
+using Engine.Model.Safetensors;
+using Engine.Tests;
+
+namespace Engine.EndToEnd.Tests;
+
+/// <summary><c>engine forward</c> held against Transformers and PEFT (shared/goldens/models, shared/goldens/real).</summary>
+public sealed class ForwardTests
+{
+    /// <summary>Norm of a tensor's difference over its norm. Both sides compute in float32, where PEFT itself is 1e-6 from float64; ten layers of sums leave room to 1e-4, and a wrong formula does not hide below it.</summary>
+    private const double Tolerance = 1e-4;
+
+    /// <summary>
+    /// Gradients that are zero in exact arithmetic (key biases: softmax does not see what all keys share) are rounding noise on both sides. A difference below this
+    /// share of the largest gradient's norm is none.
+    /// </summary>
+    private const double NoiseShare = 1e-6;
+
+    public static TheoryData<string, bool> ModelsWithAndWithoutAdapter()
+    {
+        var data = new TheoryData<string, bool>();
+        foreach (string model in (string[])["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls"])
+        {
+            data.Add(model, false);
+            data.Add(model, true);
+        }
+
+        return data;
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(ModelsWithAndWithoutAdapter))]
+    public void Forward_and_gradients_match_transformers(string model, bool withAdapter)
+    {
+        using TemporaryFolder folder = new();
+        string source = SharedFiles.Path($"goldens/models/{model}");
+        string inputs = Path.Combine(source, "expected.safetensors");
+        string output = folder.File("result.safetensors");
+        string[] adapter = withAdapter ? ["--adapter", Path.Combine(source, "adapter")] : [];
+        EngineProcess.Run(["forward", "--model", source, "--inputs", inputs, "--output", output, "--gradients", .. adapter]).Succeeded();
+
+        using SafetensorsFile expected = SafetensorsFile.Open(inputs);
+        using SafetensorsFile actual = SafetensorsFile.Open(output);
+        string prefix = withAdapter ? "lora." : "base.";
+        SafetensorsTensor[] wanted = [.. expected.Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal))];
+        string[] gradients = [.. wanted.Select(tensor => tensor.Name[prefix.Length..]).Where(name => name.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        Assert.Equal(gradients, actual.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        double noise = NoiseShare * wanted.Where(tensor => tensor.Name.Contains("grad.", StringComparison.Ordinal)).Max(tensor => Norm(tensor.ToFloat64()));
+        foreach (SafetensorsTensor tensor in wanted)
+        {
+            string name = tensor.Name[prefix.Length..];
+            double[] values = actual[name].RequireShape([.. tensor.Shape]).ToFloat64();
+            if (name == "logits" && tensor.Shape.Count == 3)
+            {
+                AssertClose(name, AtTokens(expected, tensor.ToFloat64()), AtTokens(expected, values), 0);
+                Assert.All(values, value => Assert.True(double.IsFinite(value)));
+            }
+            else
+            {
+                AssertClose(name, tensor.ToFloat64(), values, name.StartsWith("grad.", StringComparison.Ordinal) ? noise : 0);
+            }
+        }
+    }
+
+    [SharedFact]
+    public void Without_labels_there_are_logits_and_hidden_states_and_no_loss()
+    {
+        using TemporaryFolder folder = new();
+        string source = SharedFiles.Path("goldens/models/bert-cls");
+        using SafetensorsFile golden = SafetensorsFile.Open(Path.Combine(source, "expected.safetensors"));
+        string inputs = folder.File("inputs.safetensors");
+        new SafetensorsWriter().Copy(golden["input_ids"]).Copy(golden["attention_mask"]).Copy(golden["token_type_ids"]).Write(inputs);
+        string output = folder.File("result.safetensors");
+        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", output).Succeeded();
+        using SafetensorsFile actual = SafetensorsFile.Open(output);
+        Assert.False(actual.Contains("loss"));
+        AssertClose("logits", golden["base.logits"].ToFloat64(), actual["logits"].ToFloat64(), 0);
+
+        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", output, "--gradients").Refused(1, "no labels");
+    }
+
+    [SharedFact]
+    public void Published_encoder_gives_the_hidden_states_of_transformers_and_says_that_its_head_is_new()
+    {
+        using TemporaryFolder folder = new();
+        string output = folder.File("result.safetensors"), inputs = folder.File("inputs.safetensors");
+        using SafetensorsFile golden = SafetensorsFile.Open(SharedFiles.Path("goldens/real/all-MiniLM-L6-v2.safetensors"));
+        int rows = golden.Tensors.Count(tensor => tensor.Name.StartsWith("input_ids.", StringComparison.Ordinal));
+        int length = Enumerable.Range(0, rows).Max(row => (int)golden[$"input_ids.{row}"].ElementCount);
+        var writer = new SafetensorsWriter();
+        foreach (string name in (string[])["input_ids", "attention_mask", "token_type_ids"])
+        {
+            int[] padded = [.. Enumerable.Range(0, rows).SelectMany(row => golden[$"{name}.{row}"].ToInt32() is var ids ? [.. ids, .. new int[length - ids.Length]] : ids)];
+            writer.Add(name, [rows, length], padded);
+        }
+
+        writer.Write(inputs);
+        EngineResult result = EngineProcess.Run("forward", "--model", SharedFiles.Path("data/models/all-MiniLM-L6-v2"), "--inputs", inputs, "--output", output).Succeeded();
+        Assert.Contains("2 parameters are not in the checkpoint and were initialised anew: classifier.weight, classifier.bias", result.Error, StringComparison.Ordinal);
+
+        using SafetensorsFile actual = SafetensorsFile.Open(output);
+        for (int layer = 0; golden.Contains($"hidden.{layer}.0"); layer++)
+        {
+            SafetensorsTensor hidden = actual[$"hidden.{layer}"];
+            int width = (int)hidden.Shape[2];
+            for (int row = 0; row < rows; row++)
+            {
+                double[] expected = golden[$"hidden.{layer}.{row}"].ToFloat64();
+                double[] values = new double[length * width];
+                hidden.ReadFloat64(values, (long)row * length * width);
+                AssertClose($"hidden.{layer}.{row}", expected, values[..expected.Length], 0);
+                Assert.All(values[expected.Length..], value => Assert.Equal(0, value));
+            }
+        }
+    }
+
+    [SharedTheory]
+    [InlineData("labels", "labels: row 2 is NaN; a finite number was expected")]
+    [InlineData("attention_mask", "row 0 has a hole at column 5")]
+    [InlineData("input_ids", "input_ids: row 0, token 3 is 5000")]
+    [InlineData("shape", "[rows, length], both at least 1, was expected")]
+    [InlineData("missing", "tensor 'attention_mask' is missing")]
+    [InlineData("float", "an integer type was expected")]
+    public void Broken_inputs_are_refused_with_a_sentence(string what, string expected)
+    {
+        using TemporaryFolder folder = new();
+        string source = SharedFiles.Path("goldens/models/roberta-regression");
+        using SafetensorsFile golden = SafetensorsFile.Open(Path.Combine(source, "expected.safetensors"));
+        int[] ids = golden["input_ids"].ToInt32(), mask = golden["attention_mask"].ToInt32();
+        float[] labels = golden["labels"].ToFloat32();
+        long[] shape = [.. golden["input_ids"].Shape];
+        var writer = new SafetensorsWriter();
+        switch (what)
+        {
+            case "labels":
+                labels[2] = float.NaN;
+                break;
+            case "attention_mask":
+                mask[5] = 0;
+                break;
+            case "input_ids":
+                ids[3] = 5000;
+                break;
+        }
+
+        if (what == "float")
+        {
+            writer.Add("input_ids", shape, Array.ConvertAll(ids, id => (float)id));
+        }
+        else
+        {
+            writer.Add("input_ids", what == "shape" ? [ids.Length] : shape, ids);
+        }
+
+        if (what != "missing")
+        {
+            writer.Add("attention_mask", shape, mask);
+        }
+
+        string inputs = folder.File("inputs.safetensors"), output = folder.File("result.safetensors");
+        writer.Add("labels", [labels.Length], labels).Write(inputs);
+        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", output).Refused(1, inputs, expected);
+        Assert.False(File.Exists(output));
+    }
+
+    [SharedFact]
+    public void Truncated_weights_are_refused_with_a_sentence()
+    {
+        using TemporaryFolder folder = new();
+        string source = SharedFiles.Path("goldens/models/roberta-cls");
+        File.Copy(Path.Combine(source, "config.json"), folder.File("config.json"));
+        File.WriteAllBytes(folder.File("model.safetensors"), File.ReadAllBytes(Path.Combine(source, "model.safetensors"))[..^1000]);
+        EngineProcess.Run("forward", "--model", folder.Root, "--inputs", Path.Combine(source, "expected.safetensors"), "--output", folder.File("result.safetensors"))
+            .Refused(1, "model.safetensors");
+    }
+
+    /// <summary>The real tokens' part of [rows, length, width].</summary>
+    private static double[] AtTokens(SafetensorsFile file, double[] values)
+    {
+        int[] mask = file["attention_mask"].ToInt32();
+        int width = values.Length / mask.Length;
+        return [.. values.Where((_, index) => mask[index / width] == 1)];
+    }
+
+    private static void AssertClose(string name, double[] expected, double[] actual, double noise)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        double difference = Norm([.. expected.Zip(actual, (a, b) => a - b)]);
+        double bound = Math.Max(Tolerance * Norm(expected), noise);
+        Assert.True(difference <= bound, $"{name} differs by {difference}, at most {bound} was expected");
+    }
+
+    private static double Norm(double[] values) => Math.Sqrt(values.Sum(value => value * value));
+}

@@ -1,0 +1,103 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Engine.Tests;
+
+namespace Engine.EndToEnd.Tests;
+
+/// <summary><c>engine tokenize</c> held against Hugging Face's tokenizers (shared/goldens/tokenizers).</summary>
+public sealed class TokenizeTests
+{
+    public static TheoryData<string, string> Tokenizers => new()
+    {
+        { "roberta-base", "data/roberta-base-tokenizer" },
+        { "all-MiniLM-L6-v2", "data/models/all-MiniLM-L6-v2" },
+    };
+
+    [SharedTheory]
+    [MemberData(nameof(Tokenizers))]
+    public void Every_line_has_the_ids_of_hugging_face(string name, string folder)
+    {
+        string golden = SharedFiles.Path($"goldens/tokenizers/{name}.jsonl");
+        JsonNode[] expected = Lines(File.ReadAllText(golden));
+        Assert.Equal(
+            Column(expected, "ids"), Column(Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--jsonl", golden).Succeeded().Output), "ids"));
+        Assert.Equal(
+            Column(expected, "ids_plain"),
+            Column(Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--jsonl", "--no-special-tokens", golden).Succeeded().Output), "ids"));
+        Assert.Equal(
+            expected.Select(line => line["decoded"]!.GetValue<string>()),
+            Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--decode", golden).Succeeded().Output).Select(line => line["text"]!.GetValue<string>()));
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(Tokenizers))]
+    public void Every_pair_is_cut_as_hugging_face_cuts_it(string name, string folder)
+    {
+        foreach (IGrouping<int, JsonNode> group in Lines(File.ReadAllText(SharedFiles.Path($"goldens/tokenizers/{name}.pairs.jsonl"))).GroupBy(line => line["max_length"]!.GetValue<int>()))
+        {
+            string input = string.Join('\n', group.Select(line => line.ToJsonString()));
+            EngineResult result = EngineProcess.RunWithInput(
+                input, "tokenize", "--model", SharedFiles.Path(folder), "--jsonl", "--max-length", $"{group.Key}", "-").Succeeded();
+            foreach ((JsonNode expected, JsonNode actual) in group.Zip(Lines(result.Output)))
+            {
+                int tokens = expected["attention_mask"]!.AsArray().Sum(value => value!.GetValue<int>());
+                Assert.Equal(Numbers(expected["ids"]!)[..tokens], Numbers(actual["ids"]!));
+                Assert.Equal(Numbers(expected["type_ids"]!)[..tokens], Numbers(actual["type_ids"]!));
+            }
+        }
+    }
+
+    [SharedFact]
+    public void Plain_lines_are_texts_and_keep_everything_but_their_line_end()
+    {
+        string model = SharedFiles.Path("data/roberta-base-tokenizer");
+        string[] texts = ["naïve café 🦊", "", " two  spaces ", "tab\there", "a\rb"];
+        string plain = EngineProcess.RunWithInput(string.Join("\n", texts) + "\n", "tokenize", "--model", model, "-").Succeeded().Output;
+        string json = string.Join('\n', texts.Select(text => JsonSerializer.Serialize(new { text })));
+        Assert.Equal(EngineProcess.RunWithInput(json, "tokenize", "--model", model, "--jsonl", "-").Succeeded().Output, plain);
+        Assert.Equal(texts, Lines(EngineProcess.RunWithInput(
+            EngineProcess.RunWithInput(string.Join("\n", texts) + "\n", "tokenize", "--model", model, "--no-special-tokens", "-").Output,
+            "tokenize", "--model", model, "--decode", "-").Succeeded().Output).Select(line => line["text"]!.GetValue<string>()));
+    }
+
+    [SharedTheory]
+    [InlineData("{\"text\": \"half \\ud83d\"}", "2: property 'text' holds an escape that is half of a surrogate pair")]
+    [InlineData("{\"txt\": \"a\"}", "2: the object has no property 'text'")]
+    [InlineData("{\"a\": \"a\"}", "2: the object has no property 'b'")]
+    [InlineData("plain", "2: the line is not one JSON object")]
+    [InlineData("[1]", "2: the line is a JSON array; an object was expected")]
+    public void Broken_json_lines_are_refused_with_their_number(string line, string expected) => EngineProcess
+        .RunWithInput("{\"text\": \"good\"}\n" + line, "tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--jsonl", "-")
+        .Refused(1, "standard input:" + expected);
+
+    [Fact]
+    public void Trained_vocabulary_is_read_back_by_tokenize()
+    {
+        using TemporaryFolder folder = new();
+        string corpus = folder.Write("corpus.txt", string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog\n", 20)));
+        EngineResult trained = EngineProcess.Run("train-tokenizer", "--size", "280", "--output", folder.File("tokenizer"), corpus).Succeeded();
+        Assert.Contains("280 tokens", trained.Output, StringComparison.Ordinal);
+        foreach (string name in (string[])["vocab.json", "merges.txt", "tokenizer.json"])
+        {
+            Assert.True(File.Exists(folder.File($"tokenizer/{name}")), name);
+        }
+
+        string ids = EngineProcess.RunWithInput("the quick fox\n", "tokenize", "--model", folder.File("tokenizer"), "-").Succeeded().Output;
+        string text = EngineProcess.RunWithInput(ids, "tokenize", "--model", folder.File("tokenizer"), "--decode", "-").Succeeded().Output;
+        Assert.Equal("{\"text\":\"<s>the quick fox</s>\"}\n", text);
+    }
+
+    [Fact]
+    public void Vocabulary_smaller_than_the_bytes_is_refused()
+    {
+        using TemporaryFolder folder = new();
+        EngineProcess.Run("train-tokenizer", "--size", "100", "--output", folder.File("tokenizer"), folder.Write("corpus.txt", "text")).Refused(1, "at least 261");
+        EngineProcess.Run("train-tokenizer", "--size", "300", "--output", folder.File("tokenizer"), folder.File("absent.txt")).Refused(1, "absent.txt");
+    }
+
+    private static JsonNode[] Lines(string text) => [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+
+    private static string[] Column(JsonNode[] lines, string name) => [.. lines.Select(line => line[name]!.ToJsonString())];
+
+    private static int[] Numbers(JsonNode node) => [.. node.AsArray().Select(value => value!.GetValue<int>())];
+}

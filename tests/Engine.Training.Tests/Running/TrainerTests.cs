@@ -1,0 +1,185 @@
+using System.Text.Json.Nodes;
+using Engine.Devices.Cpu;
+using Engine.Model.Batching;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+
+namespace Engine.Training.Tests.Running;
+
+public sealed class TrainerTests
+{
+    private const int Steps = 10;
+
+    [Fact]
+    public void Resumed_run_equals_uninterrupted_run_and_differs_from_a_cold_start()
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        Assert.Equal(Steps, whole.Steps);
+
+        string run = tiny.WriteRun("stopped");
+        using var cancellation = new CancellationTokenSource();
+        TrainingOutcome stopped = Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
+        Assert.True(stopped.Interrupted);
+        Assert.Equal(4, stopped.Steps);
+        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
+
+        Assert.Equal(Bytes(whole), Bytes(resumed));
+        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+        TrainingOutcome cold = Train(tiny.WriteRun("cold", "max_steps: 6"));
+        Assert.NotEqual(Bytes(whole), Bytes(cold));
+    }
+
+    [Fact]
+    public void A_run_killed_between_checkpoints_goes_on_from_the_newest_and_repeats_the_lost_steps()
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        string run = tiny.WriteRun("killed");
+        Assert.Throws<KilledException>(() => Train(run, new TrainerOptions(), new KillAt(5)));
+        File.AppendAllText(Path.Combine(tiny.Folder, "killed", "metrics.jsonl"), "{\"step\": 6, \"lo");
+
+        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
+
+        Assert.Equal(Bytes(whole), Bytes(resumed));
+        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "killed"));
+    }
+
+    [Fact]
+    public void Peak_of_device_memory_equals_the_forecast()
+    {
+        using var tiny = new TinyRun();
+        foreach (string extra in (string[])["", "per_device_eval_batch_size: 20", "max_length: 12"])
+        {
+            TrainingOutcome outcome = Train(tiny.WriteRun("memory", extra));
+            Assert.Equal(outcome.ForecastBytes, outcome.PeakBytes);
+        }
+    }
+
+    [Fact]
+    public void An_unfinished_run_is_not_overwritten()
+    {
+        using var tiny = new TinyRun();
+        string run = tiny.WriteRun("unfinished");
+        using var cancellation = new CancellationTokenSource();
+        Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
+        var error = Assert.Throws<TrainingException>(() => Train(run));
+        Assert.Contains("--resume", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Resuming_under_other_settings_is_refused()
+    {
+        using var tiny = new TinyRun();
+        using var cancellation = new CancellationTokenSource();
+        Train(tiny.WriteRun("changed"), new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
+        string changed = tiny.WriteRun("changed", "adam_beta1: 0.8");
+        var error = Assert.Throws<TrainingException>(() => Train(changed, new TrainerOptions { Resume = true }));
+        Assert.Contains("other settings", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Resuming_without_a_checkpoint_says_so()
+    {
+        using var tiny = new TinyRun();
+        string run = tiny.WriteRun("none");
+        Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
+    }
+
+    [Fact]
+    public void A_label_of_the_validation_file_that_training_lacks_is_an_error_with_its_line()
+    {
+        using var tiny = new TinyRun();
+        tiny.WriteTable("dev.tsv", [("the small heron", "animal"), ("the small rose", "plant")]);
+        var error = Assert.Throws<DataFileException>(() => Train(tiny.WriteRun("labels")));
+        Assert.Contains("plant", error.Message, StringComparison.Ordinal);
+        Assert.Contains("3", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_diverging_run_stops_with_the_step_and_keeps_its_checkpoints()
+    {
+        using var tiny = new TinyRun();
+        string run = tiny.WriteRun("diverging", "adam_epsilon: 1.0e-8\nwarmup_steps: 0");
+        File.WriteAllText(run, File.ReadAllText(run).Replace("learning_rate: 5.0e-3", "learning_rate: 1.0e+30", StringComparison.Ordinal));
+        var error = Assert.Throws<TrainingException>(() => Train(run));
+        Assert.Contains("learning_rate", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Full_fine_tuning_writes_a_model_that_predicts_what_the_run_evaluated()
+    {
+        using var tiny = new TinyRun();
+        string path = tiny.WriteRun("full");
+        File.WriteAllLines(path, File.ReadAllLines(path).Where(line => !line.StartsWith("method", StringComparison.Ordinal) && !line.StartsWith("adapter", StringComparison.Ordinal)));
+        TrainingOutcome outcome = Train(path);
+        Check(outcome, outcome.WeightsFolder, null, tiny);
+    }
+
+    [Fact]
+    public void An_adapter_predicts_what_the_run_evaluated()
+    {
+        using var tiny = new TinyRun();
+        Train(tiny.WriteRun("base", "load_best_model_at_end: false"));
+        string modelFolder = Path.Combine(tiny.Folder, "model");
+        using (var device = new CpuDevice())
+        {
+            // A model folder without weights starts from the run's seed, so the base is written out first.
+            RunConfiguration run = RunConfiguration.Load(tiny.WriteRun("base2"), ["num_train_epochs=0.01", "learning_rate=1e-12"]);
+            using PreparedRun prepared = PreparedRun.Create(run, device);
+            prepared.Load();
+            Engine.Model.Execution.ModelWeights.Save(prepared.Model, Path.Combine(modelFolder, "model.safetensors"));
+        }
+
+        TrainingOutcome outcome = Train(tiny.WriteRun("adapted"));
+        Check(outcome, modelFolder, outcome.WeightsFolder, tiny);
+    }
+
+    private static void Check(TrainingOutcome outcome, string model, string? adapter, TinyRun tiny)
+    {
+        using var device = new CpuDevice();
+        using Predictor predictor = Predictor.Open(device, model, adapter);
+        RunConfiguration run = RunConfiguration.Load(tiny.WriteRun("check"));
+        EvaluationResult result = predictor.Evaluate(run.Data.ReadValidation()!, 64, 8);
+        Assert.Equal(outcome.After!["accuracy"], result.Metrics["accuracy"]);
+        // Batches of other sizes sum in another order.
+        Assert.Equal(outcome.After!["loss"], result.Metrics["loss"], 1e-5);
+    }
+
+    private static TrainingOutcome Train(
+        string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        using var device = new CpuDevice();
+        using var trainer = new Trainer(RunConfiguration.Load(path), device, options, progress);
+        return trainer.Train(cancellation);
+    }
+
+    private static byte[] Bytes(TrainingOutcome outcome) => File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
+
+    private static double[] Losses(TinyRun tiny, string output) =>
+        [.. File.ReadLines(Path.Combine(tiny.Folder, output, "metrics.jsonl")).Select(line => JsonNode.Parse(line)!["loss"]!.GetValue<double>())];
+
+    private sealed class StopAt(long step, CancellationTokenSource cancellation) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value)
+        {
+            if (value is TrainingProgress.Step { StepNumber: var taken } && taken == step)
+            {
+                cancellation.Cancel();
+            }
+        }
+    }
+
+    private sealed class KilledException : Exception;
+
+    private sealed class KillAt(long step) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value)
+        {
+            if (value is TrainingProgress.Step { StepNumber: var taken } && taken == step)
+            {
+                throw new KilledException();
+            }
+        }
+    }
+}
