@@ -1,6 +1,6 @@
 using Engine.Devices;
-using Engine.Devices.Cpu;
 using Engine.Kernels;
+using Engine.Kernels.Tests;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
@@ -9,10 +9,11 @@ using Engine.Model.Safetensors;
 
 namespace Engine.Model.Tests.Execution;
 
-/// <summary>A model folder on the cpu device with its inputs and an arena: what a run owns, for one batch after another.</summary>
+/// <summary>A model folder on a device with its inputs and an arena: what a run owns, for one batch after another.</summary>
 internal sealed class LoadedModel : IDisposable
 {
-    private readonly Device device = new CpuDevice(new CpuOptions { Threads = 2 });
+    private readonly Device device;
+    private readonly long bytesBefore;
     private readonly Arena arena;
     private readonly List<ModelRunner> runners = [];
 
@@ -20,8 +21,11 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="adapterFolder">A PEFT folder to load; null for none.</param>
     /// <param name="train">Every parameter is trained, or with an adapter the adapter's.</param>
     /// <param name="capacity">The largest batch.</param>
-    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity)
+    /// <param name="deviceName">A device of <see cref="TestDevices"/>.</param>
+    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity, string deviceName = "cpu")
     {
+        device = TestDevices.Open(deviceName);
+        bytesBefore = device.Memory.Current;
         ModelFolder opened = ModelFolder.Open(folder);
         Architecture architecture = opened.CreateArchitecture();
         using AdapterFile? adapter = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
@@ -65,7 +69,7 @@ internal sealed class LoadedModel : IDisposable
         arena.Dispose();
         Inputs.Dispose();
         Model.Dispose();
-        Assert.Equal(["scratch"], device.Memory.ByOwner().Keys);
+        Assert.Equal(bytesBefore, device.Memory.Current);
         device.Dispose();
     }
 }
