@@ -2,17 +2,18 @@ using Engine.Bench;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 
-string[] known = ["matmul", "matmul-thin", "attention", "families"];
+// Benchmarks by name, all by default; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without host vectors.
+string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step"];
 int option = Array.IndexOf(args, "--device");
 if (option >= 0 && option + 1 == args.Length)
 {
-    Console.Error.WriteLine("--device needs a device, such as cpu or opencl.");
+    Console.Error.WriteLine("--device needs a device: cpu, cpu-managed, opencl or cuda.");
     return 1;
 }
 
 string id = option < 0 ? "cpu" : args[option + 1];
 string[] chosen = [.. args.Where((_, i) => option < 0 || (i != option && i != option + 1))];
-chosen = chosen.Length > 0 ? chosen : known;
+chosen = chosen.Length == 0 ? known : chosen;
 foreach (string name in chosen)
 {
     if (!known.Contains(name))
@@ -22,7 +23,7 @@ foreach (string name in chosen)
     }
 }
 
-using Device device = DeviceCatalog.Open(id);
+using Device device = id == "cpu-managed" ? new CpuDevice(new CpuOptions { HostVectors = false }) : DeviceCatalog.Open(id);
 foreach (string name in chosen)
 {
     switch (name)
@@ -35,6 +36,9 @@ foreach (string name in chosen)
             break;
         case "families":
             FamilyBench.Run(device);
+            break;
+        case "lora-step":
+            TrainingBench.Run(device);
             break;
         default:
             AttentionBench.Run(device);
