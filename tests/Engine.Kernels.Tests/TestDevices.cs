@@ -13,9 +13,6 @@ public static class TestDevices
 
     public static TheoryData<string> Names => [.. All];
 
-    /// <summary>The devices of kernels that have only a host form.</summary>
-    public static TheoryData<string> HostNames => ["cpu"];
-
     /// <summary>Opens a device by its name in <see cref="Names"/>.</summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
@@ -28,8 +25,8 @@ public static class TestDevices
     /// <summary>Each device with each of the given values.</summary>
     public static TheoryData<string, T> With<T>(params ReadOnlySpan<T> values) => With(All, values);
 
-    /// <summary>Each device of <see cref="HostNames"/> with each of the given values.</summary>
-    public static TheoryData<string, T> WithHost<T>(params ReadOnlySpan<T> values) => With(["cpu"], values);
+    /// <summary>Each device that runs compiled kernels with each of the given values.</summary>
+    public static TheoryData<string, T> WithKernels<T>(params ReadOnlySpan<T> values) => With([.. All.Where(name => name != "cpu")], values);
 
     private static TheoryData<string, T> With<T>(IReadOnlyList<string> names, ReadOnlySpan<T> values)
     {

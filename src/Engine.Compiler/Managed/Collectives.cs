@@ -12,6 +12,7 @@ namespace Engine.Compiler.Managed;
 /// </summary>
 internal sealed class Collectives(Compilation compilation)
 {
+    private readonly Dictionary<SyntaxTree, SemanticModel> models = new();
     private readonly Dictionary<IMethodSymbol, bool> collective = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<IMethodSymbol, bool> placed = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<IMethodSymbol, ILookup<ISymbol, SyntaxNode>> writes = new(SymbolEqualityComparer.Default);
@@ -19,7 +20,17 @@ internal sealed class Collectives(Compilation compilation)
     public static MethodDeclarationSyntax? Declaration(IMethodSymbol method) =>
         method.OriginalDefinition.DeclaringSyntaxReferences.FirstOrDefault()?.GetSyntax() as MethodDeclarationSyntax;
 
-    public SemanticModel Model(SyntaxNode node) => compilation.GetSemanticModel(node.SyntaxTree);
+    /// <summary>The node's model, one for each file: the first question to a new model binds the whole method again.</summary>
+    public SemanticModel Model(SyntaxNode node)
+    {
+        if (!models.TryGetValue(node.SyntaxTree, out SemanticModel? model))
+        {
+            model = compilation.GetSemanticModel(node.SyntaxTree);
+            models[node.SyntaxTree] = model;
+        }
+
+        return model;
+    }
 
     /// <summary>A static method of the project, whose body is printed with the kernel.</summary>
     public static bool IsHelper(IMethodSymbol method) =>

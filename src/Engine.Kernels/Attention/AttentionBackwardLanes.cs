@@ -73,7 +73,7 @@ internal static partial class AttentionBackwardLanes
         {
             for (long token = query0; token < queryEnd; token++)
             {
-                LaneBlocks.Clear(dq, (token * queryStride) + (keyHead * groupSize * headSize), groupSize * headSize);
+                LaneBlocks.Fill(dq, (token * queryStride) + (keyHead * groupSize * headSize), groupSize * headSize, 0f);
             }
         }
 
@@ -81,8 +81,8 @@ internal static partial class AttentionBackwardLanes
         {
             for (long token = key0; token < keyEnd; token++)
             {
-                LaneBlocks.Clear(dk, (token * keyStride) + (keyHead * headSize), headSize);
-                LaneBlocks.Clear(dv, (token * keyStride) + (keyHead * headSize), headSize);
+                LaneBlocks.Fill(dk, (token * keyStride) + (keyHead * headSize), headSize, 0f);
+                LaneBlocks.Fill(dv, (token * keyStride) + (keyHead * headSize), headSize, 0f);
             }
 
             return;
@@ -95,8 +95,8 @@ internal static partial class AttentionBackwardLanes
             LaneBlocks.CopyTransposed(k, keyAt, keyStride, count, keysTransposed, headSize, KeyBlock);
             LaneBlocks.CopyTransposed(v, keyAt, keyStride, count, valuesTransposed, headSize, KeyBlock);
             LaneBlocks.CopyRows(k, keyAt, keyStride, count, keyRows, KeyBlock, headSize, width);
-            LaneBlocks.Clear(keyGradient, 0, KeyBlock * width);
-            LaneBlocks.Clear(valueGradient, 0, KeyBlock * width);
+            LaneBlocks.Fill(keyGradient, 0, KeyBlock * width, 0f);
+            LaneBlocks.Fill(valueGradient, 0, KeyBlock * width, 0f);
             for (int head = keyHead * groupSize; head < (keyHead + 1) * groupSize; head++)
             {
                 for (int query = query0; query < queryEnd; query += QueryBlock)
@@ -120,7 +120,7 @@ internal static partial class AttentionBackwardLanes
 
                             float dot = Dot(output, outputGradient, at + (i * queryStride), headSize);
                             float denominator = logSumExp[(((long)query + i) * heads) + head];
-                            Differentiate(weights, gradients, i * KeyBlock, factors, seen, denominator, dot, scale, dropout);
+                            Differentiate(weights, gradients, i * KeyBlock, factors, seen, KeyBlock, denominator, dot, scale, dropout);
                         }
 
                         LaneBlocks.Multiply(count, queries, weights, gradientRows, valueGradient, 1f, true, width, 1, KeyBlock);
@@ -132,7 +132,7 @@ internal static partial class AttentionBackwardLanes
                     {
                         for (int i = 0; i < queries; i++)
                         {
-                            LaneBlocks.Clear(dq, at + (i * queryStride), headSize);
+                            LaneBlocks.Fill(dq, at + (i * queryStride), headSize, 0f);
                         }
                     }
                 }
@@ -143,7 +143,7 @@ internal static partial class AttentionBackwardLanes
         }
     }
 
-    private static float Dot(ArrayView<float> x, ArrayView<float> y, long at, [Specialize] int count)
+    private static float Dot(ArrayView<float> x, ArrayView<float> y, long at, int count)
     {
         float sum = 0f;
         for (int e = 0; e < count; e++)
@@ -164,6 +164,7 @@ internal static partial class AttentionBackwardLanes
         int at,
         ArrayView<float> factors,
         int seen,
+        int keys,
         float logSumExp,
         float dot,
         float scale,
@@ -177,7 +178,7 @@ internal static partial class AttentionBackwardLanes
             gradients[at + key] = weight * scale * ((gradients[at + key] * kept) - dot);
         }
 
-        for (int key = seen; key < KeyBlock; key++)
+        for (int key = seen; key < keys; key++)
         {
             scores[at + key] = 0f;
             gradients[at + key] = 0f;

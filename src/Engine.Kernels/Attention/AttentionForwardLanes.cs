@@ -62,7 +62,7 @@ internal static partial class AttentionForwardLanes
         {
             for (int token = query0 + Grid.IdxX; token < queryTokens; token += Grid.DimX)
             {
-                LaneBlocks.Clear(output, (token * queryStride) + (head * headSize), headSize);
+                LaneBlocks.Fill(output, (token * queryStride) + (head * headSize), headSize, 0f);
                 logSumExp[((long)token * heads) + head] = 0f;
             }
 
@@ -80,12 +80,9 @@ internal static partial class AttentionForwardLanes
         int keys = keyStart[row + 1] - key0;
         int visible = AttentionMask.VisibleKeys(queryPosition, query0, queries, keys, causal);
         LaneBlocks.CopyTransposed(q, (query0 * queryStride) + (head * headSize), queryStride, queries, queriesTransposed, headSize, QueryBlock);
-        LaneBlocks.Clear(result, 0, QueryBlock * width);
-        LaneBlocks.Clear(sum, 0, QueryBlock);
-        for (int i = 0; i < QueryBlock; i++)
-        {
-            maximum[i] = float.NegativeInfinity;
-        }
+        LaneBlocks.Fill(result, 0, QueryBlock * width, 0f);
+        LaneBlocks.Fill(sum, 0, QueryBlock, 0f);
+        LaneBlocks.Fill(maximum, 0, QueryBlock, float.NegativeInfinity);
 
         for (int first = 0; first < visible; first += KeyBlock)
         {
@@ -104,7 +101,7 @@ internal static partial class AttentionForwardLanes
                 }
             }
 
-            Softmax(scores, count, maximum, sum, shrink);
+            Softmax(scores, count, QueryBlock, maximum, sum, shrink);
             if (dropout)
             {
                 for (int i = 0; i < queries; i++)
@@ -120,11 +117,7 @@ internal static partial class AttentionForwardLanes
 
             for (int i = 0; i < queries; i++)
             {
-                for (int e = 0; e < width; e += VectorSize)
-                {
-                    int element = (i * width) + e;
-                    (shrink[i] * Vec16.Load(result, element)).Store(result, element);
-                }
+                LaneBlocks.Scale(result, i * width, width, shrink[i]);
             }
 
             LaneBlocks.CopyRows(v, at, keyStride, count, block, KeyBlock, headSize, width);
@@ -137,47 +130,44 @@ internal static partial class AttentionForwardLanes
             bool any = sum[i] != 0f;
             float inverse = any ? 1f / sum[i] : 0f;
             logSumExp[(token * heads) + head] = any ? maximum[i] + MathF.Log(sum[i]) : 0f;
-            for (int e = 0; e < headSize; e++)
-            {
-                output[(token * queryStride) + (head * headSize) + e] = inverse * result[(i * width) + e];
-            }
+            LaneBlocks.Scale(result, i * width, width, inverse);
         }
+
+        LaneBlocks.Store(result, queries, output, (query0 * queryStride) + (head * headSize), queryStride, false, headSize, width);
     }
 
     /// <summary>
     /// One step of online softmax for a block of scores [keys, queries]: they become exp(score - maximum), maximum and sum take them in, and
     /// shrink is what earlier results must be multiplied by.
     /// </summary>
-    private static void Softmax(ArrayView<float> scores, int count, ArrayView<float> maximum, ArrayView<float> sum, ArrayView<float> shrink)
+    private static void Softmax(ArrayView<float> scores, int count, int queries, ArrayView<float> maximum, ArrayView<float> sum, ArrayView<float> shrink)
     {
-        for (int i = 0; i < QueryBlock; i += VectorSize)
+        for (int i = 0; i < queries; i += VectorSize)
         {
             Vec16 largest = Vec16.Load(maximum, i);
             for (int key = 0; key < count; key++)
             {
-                largest = Vec16.Max(largest, Vec16.Load(scores, (key * QueryBlock) + i));
+                largest = Vec16.Max(largest, Vec16.Load(scores, (key * queries) + i));
             }
 
-            for (int lane = i; lane < i + VectorSize; lane++)
-            {
-                // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
-                float shift = largest[lane - i] == float.NegativeInfinity ? 0f : largest[lane - i];
-                shrink[lane] = MathF.Exp(maximum[lane] - shift);
-                maximum[lane] = shift;
-            }
+            largest.Store(shrink, i);
         }
 
-        for (int i = 0; i < QueryBlock; i++)
+        for (int i = 0; i < queries; i++)
         {
+            // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
+            float shift = shrink[i] == float.NegativeInfinity ? 0f : shrink[i];
+            shrink[i] = MathF.Exp(maximum[i] - shift);
+            maximum[i] = shift;
             sum[i] *= shrink[i];
         }
 
         for (int key = 0; key < count; key++)
         {
-            for (int i = 0; i < QueryBlock; i++)
+            for (int i = 0; i < queries; i++)
             {
-                float weight = MathF.Exp(scores[(key * QueryBlock) + i] - maximum[i]);
-                scores[(key * QueryBlock) + i] = weight;
+                float weight = MathF.Exp(scores[(key * queries) + i] - maximum[i]);
+                scores[(key * queries) + i] = weight;
                 sum[i] += weight;
             }
         }

@@ -2,7 +2,8 @@ namespace Engine.Kernels;
 
 /// <summary>
 /// Blocks in a work-item's private memory, for kernels whose items are lanes of CPU threads. Rows are padded to the register tile and columns to
-/// whole vectors with zeros; what products leave in the padding is not stored.
+/// whole vectors with zeros; what products leave in the padding is not stored. Extents that are not [Specialize] here are known to drivers all the same, but
+/// loops over them are not unrolled: they are long, and what they index is not meant to live in registers.
 /// </summary>
 internal static class LaneBlocks
 {
@@ -14,14 +15,13 @@ internal static class LaneBlocks
     public static int PadColumns(int columns) => (columns + VectorColumns - 1) / VectorColumns * VectorColumns;
 
     /// <summary>Copies rows x columns from memory to a block of <paramref name="width"/> columns and <paramref name="height"/> rows, zeros around them.</summary>
-    public static void CopyRows(
-        ArrayView<float> source, long start, long stride, int rows, ArrayView<float> block, [Specialize] int height, [Specialize] int columns, [Specialize] int width)
+    public static void CopyRows(ArrayView<float> source, long start, long stride, int rows, ArrayView<float> block, int height, int columns, int width)
     {
         for (int i = 0; i < height; i++)
         {
             if (i >= rows)
             {
-                Clear(block, i * width, width);
+                Fill(block, i * width, width, 0f);
             }
             else if (columns == width)
             {
@@ -41,8 +41,7 @@ internal static class LaneBlocks
     }
 
     /// <summary>Copies the transpose of rows x columns from memory to a block of <paramref name="columns"/> rows and <paramref name="width"/> columns.</summary>
-    public static void CopyTransposed(
-        ArrayView<float> source, long start, long stride, int rows, ArrayView<float> block, [Specialize] int columns, [Specialize] int width)
+    public static void CopyTransposed(ArrayView<float> source, long start, long stride, int rows, ArrayView<float> block, int columns, int width)
     {
         for (int i = 0; i < width; i++)
         {
@@ -54,8 +53,7 @@ internal static class LaneBlocks
     }
 
     /// <summary>Writes the first columns of a block's rows to memory, or adds them to it.</summary>
-    public static void Store(
-        ArrayView<float> block, int rows, ArrayView<float> target, long start, long stride, bool add, [Specialize] int columns, [Specialize] int width)
+    public static void Store(ArrayView<float> block, int rows, ArrayView<float> target, long start, long stride, bool add, int columns, int width)
     {
         for (int i = 0; i < rows; i++)
         {
@@ -67,11 +65,20 @@ internal static class LaneBlocks
         }
     }
 
-    public static void Clear(ArrayView<float> block, long from, int count)
+    public static void Fill(ArrayView<float> block, long from, int count, float value)
     {
         for (int i = 0; i < count; i++)
         {
-            block[from + i] = 0f;
+            block[from + i] = value;
+        }
+    }
+
+    /// <summary>Multiplies a row of a block, a multiple of a vector's columns, by a factor.</summary>
+    public static void Scale(ArrayView<float> block, int from, int count, float factor)
+    {
+        for (int i = from; i < from + count; i += VectorColumns)
+        {
+            (factor * Vec16.Load(block, i)).Store(block, i);
         }
     }
 

@@ -88,7 +88,7 @@ internal static partial class MatMulLanes
         {
             int steps = Math.Min(Depth, depth - first);
             bool last = first + steps >= depth;
-            PackPanel(b, startB, rowB, column, count, first, steps, panel, layout);
+            PackPanel(b, startB, rowB, column, count, first, steps, panel, TileColumns, layout);
             for (int row = firstRow; row < lastRow; row += TileRows)
             {
                 int tileRows = Math.Min(TileRows, lastRow - row);
@@ -105,7 +105,7 @@ internal static partial class MatMulLanes
 
                     if (last)
                     {
-                        Finish(sums, at, column, count, bias, residual, preactivation, activation);
+                        Finish(sums, at, column, count, TileColumns, bias, residual, preactivation, activation);
                     }
 
                     Store(sums, c, at, count);
@@ -117,29 +117,28 @@ internal static partial class MatMulLanes
         while (first < depth);
     }
 
-    /// <summary>Copies steps x columns of op(B) to rows of <see cref="TileColumns"/>, zeros behind the last column.</summary>
+    /// <summary>Copies steps x columns of op(B) to rows of <paramref name="width"/>. Columns that are not there are copies of the last one: what the tile makes of them is not stored.</summary>
     private static void PackPanel(
-        ArrayView<float> b, long start, long rowB, int column, int count, int first, int steps, ArrayView<float> panel, [Specialize] MatMulLayout layout)
+        ArrayView<float> b, long start, long rowB, int column, int count, int first, int steps, ArrayView<float> panel, int width, [Specialize] MatMulLayout layout)
     {
         if (layout == MatMulLayout.NT)
         {
-            for (int j = 0; j < TileColumns; j++)
+            for (int j = 0; j < width; j++)
             {
-                // Columns that are not there are copies of the last one: what the tile makes of them is not stored.
                 long from = start + ((column + Math.Min(j, count - 1)) * rowB) + first;
                 for (int k = 0; k < steps; k++)
                 {
-                    panel[(k * TileColumns) + j] = b[from + k];
+                    panel[(k * width) + j] = b[from + k];
                 }
             }
         }
-        else if (count == TileColumns)
+        else if (count == width)
         {
             for (int k = 0; k < steps; k++)
             {
                 long from = start + ((first + k) * rowB) + column;
-                Vec16.Load(b, from).Store(panel, k * TileColumns);
-                Vec16.Load(b, from + 16).Store(panel, (k * TileColumns) + 16);
+                Vec16.Load(b, from).Store(panel, k * width);
+                Vec16.Load(b, from + 16).Store(panel, (k * width) + 16);
             }
         }
         else
@@ -147,9 +146,9 @@ internal static partial class MatMulLanes
             for (int k = 0; k < steps; k++)
             {
                 long from = start + ((first + k) * rowB) + column;
-                for (int j = 0; j < TileColumns; j++)
+                for (int j = 0; j < width; j++)
                 {
-                    panel[(k * TileColumns) + j] = b[from + Math.Min(j, count - 1)];
+                    panel[(k * width) + j] = b[from + Math.Min(j, count - 1)];
                 }
             }
         }
@@ -263,6 +262,7 @@ internal static partial class MatMulLanes
         long at,
         int column,
         int count,
+        int width,
         ArrayView<float> bias,
         ArrayView<float> residual,
         ArrayView<float> preactivation,
@@ -280,7 +280,7 @@ internal static partial class MatMulLanes
 
         if (activation != ActivationKind.None)
         {
-            for (int j = 0; j < TileColumns; j++)
+            for (int j = 0; j < width; j++)
             {
                 sums[j] = ActivationFunctions.Apply(sums[j], activation);
             }

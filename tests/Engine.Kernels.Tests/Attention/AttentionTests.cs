@@ -7,7 +7,7 @@ namespace Engine.Kernels.Tests;
 /// <summary>Attention over ragged segments against double precision, forward and backward.</summary>
 public sealed class AttentionTests
 {
-    public static TheoryData<string> Devices => TestDevices.HostNames;
+    public static TheoryData<string> Devices => TestDevices.Names;
 
     /// <summary>Cases by name: head sizes that are and are not whole registers, lengths around blocks, grouped heads, causal, dropout.</summary>
     private static readonly Dictionary<string, AttentionCase> Cases = new(StringComparer.Ordinal)
@@ -25,12 +25,31 @@ public sealed class AttentionTests
         ["dropout over unaligned rows"] = new([19, 30], [19, 30], 2, 2, 16, dropout: 0.5f, extraMaxLength: 7),
     };
 
-    public static TheoryData<string, string> DevicesAndCases => TestDevices.WithHost<string>([.. Cases.Keys]);
+    public static TheoryData<string, string> DevicesAndCases => TestDevices.With<string>([.. Cases.Keys]);
+
+    public static TheoryData<string, string> KernelDevicesAndCases => TestDevices.WithKernels<string>([.. Cases.Keys]);
 
     [Theory]
     [MemberData(nameof(DevicesAndCases))]
     public void Outputs_and_gradients_agree_with_double_precision(string name, string problem)
         => Check(Cases[problem], Run(name, 2, Cases[problem]));
+
+    /// <summary>No device of a test machine need be a GPU: the form for GPUs runs wherever kernels do.</summary>
+    [Theory]
+    [MemberData(nameof(KernelDevicesAndCases))]
+    public void The_form_for_groups_agrees_with_double_precision(string name, string problem)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        AttentionShape bound = Cases[problem].Shape;
+        BufferView<float> dots = run.Output(AttentionBackwardGroups.Workspace(bound));
+        Check(Cases[problem], Bind(
+            run,
+            Cases[problem],
+            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionForwardGroups.Bind(
+                device, shape, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random)),
+            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) => AttentionBackwardGroups.Bind(
+                device, shape, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random), new AttentionGradientViews(gradient, dq, dk, dv), dots)).Run(run));
+    }
 
     [Theory]
     [MemberData(nameof(Devices))]

@@ -14,26 +14,14 @@ public sealed class MatMulTests
         (137, 211, 33), (50, 8, 100), (50, 7, 8), (50, 130, 8), (8, 130, 90), (5, 200, 70), (200, 5, 70), (100, 31, 128), (31, 100, 600), (40, 300, 5),
     ];
 
-    public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.WithHost(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
+    public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.With(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
 
     public static TheoryData<string, ActivationKind> DevicesAndActivations =>
-        TestDevices.WithHost(ActivationKind.None, ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
+        TestDevices.With(ActivationKind.None, ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
 
-    public static TheoryData<string> Devices => TestDevices.HostNames;
+    public static TheoryData<string> Devices => TestDevices.Names;
 
-    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayouts
-    {
-        get
-        {
-            var data = new TheoryData<string, MatMulLayout>();
-            foreach (string name in TestDevices.All.Where(name => name != "cpu"))
-            {
-                Array.ForEach(Enum.GetValues<MatMulLayout>(), layout => data.Add(name, layout));
-            }
-
-            return data;
-        }
-    }
+    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayouts => TestDevices.WithKernels(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
 
     [Theory]
     [MemberData(nameof(DevicesAndLayouts))]
