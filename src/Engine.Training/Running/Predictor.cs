@@ -24,18 +24,25 @@ public sealed class Predictor : IDisposable
     private readonly TransformerModel model;
     private readonly Arena arena;
 
-    private Predictor(Device device, Architecture architecture, Tokenizer tokenizer, TransformerModel model)
+    private Predictor(Device device, Architecture architecture, Tokenizer tokenizer, TransformerModel model, IReadOnlyList<string> notes)
     {
         this.device = device;
         this.model = model;
         Architecture = architecture;
         Tokenizer = tokenizer;
+        Notes = notes;
         arena = new Arena(device);
     }
 
     public Architecture Architecture { get; }
 
     public Tokenizer Tokenizer { get; }
+
+    /// <summary>What a user should know of the weights, such as a head that no file gave.</summary>
+    public IReadOnlyList<string> Notes { get; }
+
+    /// <summary>The longest text in tokens that model and tokenizer take.</summary>
+    public int MaxLength => Math.Min(Architecture.MaxLength, Tokenizer.ModelMaxLength ?? Architecture.MaxLength);
 
     /// <summary>Class names by index.</summary>
     public IReadOnlyList<string> Labels => ((EncoderArchitecture)Architecture).Config.Model.Labels.Names;
@@ -60,14 +67,14 @@ public sealed class Predictor : IDisposable
         try
         {
             model.Allocate(device);
-            ModelLoading.LoadWeights(model, folder, seed: 0);
+            IReadOnlyList<string> notes = ModelLoading.LoadWeights(model, folder, seed: 0, model.SavedParameters.Select(parameter => parameter.Name));
             if (adapterFolder is not null)
             {
                 using AdapterFile file = AdapterFile.Read(adapterFolder);
                 ModelAdapters.Load(model, file);
             }
 
-            return new Predictor(device, architecture, folder.LoadTokenizer(), model);
+            return new Predictor(device, architecture, folder.LoadTokenizer(), model, notes);
         }
         catch
         {

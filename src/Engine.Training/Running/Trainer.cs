@@ -312,10 +312,10 @@ public sealed class Trainer : IDisposable
         prepared.Model.Architecture.Parameters.Sum(spec => spec.Shape.Count)
         + prepared.Model.Adapters.Sum(adapter => adapter.A.Shape.Count + adapter.B.Shape.Count);
 
-    /// <summary>What a run computes depends on everything in its file but how often it saves and reports.</summary>
+    /// <summary>What a run computes depends on everything in its file but where it runs and how often it saves and reports.</summary>
     private static string Fingerprint(RunConfiguration run)
     {
-        RunConfiguration decisive = run with { Output = string.Empty, SaveSteps = 1, SaveStrategy = IntervalStrategy.No, SaveTotalLimit = null, LoggingSteps = 1 };
+        RunConfiguration decisive = run with { Output = string.Empty, Device = null, SaveSteps = 1, SaveStrategy = IntervalStrategy.No, SaveTotalLimit = null, LoggingSteps = 1 };
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(decisive.ToYaml())));
     }
 
