@@ -64,7 +64,7 @@ public static class RowSelectionPass
         int rows = take.Outputs[0].Shape[0];
         Tensor[] outputs = [.. producer.Outputs.Select((output, i) =>
             i == 0 ? take.Outputs[0] : GraphBuilder.NewTensor(output.Name, new Shape([rows, .. output.Shape.Dimensions[1..]])))];
-        added.Add(new Node(producer.Operator.ForRows(rows), inputs, outputs));
+        added.Add(new Node(producer.Operator, inputs, outputs));
         return [.. added];
     }
 
