@@ -55,6 +55,7 @@ public static class CommandLine
             new TokenizeCommand(host),
             new TrainTokenizerCommand(host),
             new ForwardCommand(host),
+            new KernelsCommand(host),
         };
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);

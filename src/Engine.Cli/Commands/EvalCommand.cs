@@ -58,7 +58,7 @@ internal sealed class EvalCommand : EngineCommand
 
         ExampleSet examples = ReadExamples(arguments, trained.Run);
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
-        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter);
+        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Run?.Seed ?? 0);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
         IReadOnlyDictionary<string, double> metrics = predictor.Evaluate(examples, length, trained.Run?.PerDeviceEvalBatchSize ?? 16).Metrics;

@@ -38,7 +38,7 @@ internal sealed class TrainCommand : EngineCommand
         TrainingView view = TrainingView.Create(Host, run.LoggingSteps);
         Profile? times = arguments.GetValue(profile) ? new Profile() : null;
         TrainingOutcome outcome;
-        using (Interrupt interrupt = new("Stopping after this step; what was learned is kept. Ctrl-C again aborts.", Host.Error))
+        using (Interrupt interrupt = new(() => view.Notice("Stopping after this step; what was learned is kept. Ctrl-C again aborts.")))
         using (Trainer trainer = new(run, device, new TrainerOptions { Resume = arguments.GetValue(resume), Profile = times }, view))
         {
             outcome = view.Around(() => trainer.Train(interrupt.Token));

@@ -7,14 +7,12 @@ internal sealed class Interrupt : IDisposable
 {
     private readonly CancellationTokenSource source = new();
     private readonly List<PosixSignalRegistration> registrations = [];
-    private readonly string message;
-    private readonly TextWriter notes;
+    private readonly Action onFirst;
 
-    /// <param name="message">Said at the first Ctrl-C.</param>
-    public Interrupt(string message, TextWriter notes)
+    /// <param name="onFirst">Run at the first Ctrl-C, on a thread of the runtime's: says what happens now.</param>
+    public Interrupt(Action onFirst)
     {
-        this.message = message;
-        this.notes = notes;
+        this.onFirst = onFirst;
         foreach (PosixSignal signal in (ReadOnlySpan<PosixSignal>)[PosixSignal.SIGINT, PosixSignal.SIGTERM])
         {
             registrations.Add(PosixSignalRegistration.Create(signal, Handle));
@@ -39,7 +37,7 @@ internal sealed class Interrupt : IDisposable
         if (!source.IsCancellationRequested)
         {
             context.Cancel = true;
-            notes.WriteLine(message);
+            onFirst();
             source.Cancel();
         }
         else if (!System.Console.IsOutputRedirected)

@@ -22,36 +22,84 @@ internal sealed class TrainingBar(IAnsiConsole console) : TrainingView(console)
     private static readonly Style Rest = new(Color.Grey37);
     private static readonly Style Dim = new(decoration: Decoration.Dim);
 
-    private LiveDisplayContext? live;
-    private long drawn;
+    // Steps are reported by the training thread, a Ctrl-C by the runtime's.
+    private readonly Lock gate = new();
+    private TrainingProgress.Step? latest;
+    private long drawnAt;
+    private int drawnLines;
 
-    public override T Around<T>(Func<T> train) => Console
-        .Live(new Text(""))
-        .AutoClear(true)
-        .Start(context =>
-        {
-            live = context;
-            return train();
-        });
-
-    public override void Report(TrainingProgress value)
+    public override T Around<T>(Func<T> train)
     {
-        if (value is TrainingProgress.Step step)
+        Console.Cursor.Hide();
+        try
         {
-            if (Stopwatch.GetElapsedTime(drawn) >= RedrawEvery || step.StepNumber == step.TotalSteps)
-            {
-                drawn = Stopwatch.GetTimestamp();
-                live?.UpdateTarget(Draw(step, Console.Profile.Width));
-            }
+            return train();
         }
-        else
+        finally
         {
-            base.Report(value);
+            lock (gate)
+            {
+                Erase();
+                latest = null;
+                Console.Cursor.Show();
+            }
         }
     }
 
-    /// <summary>The bar of a step for a terminal of this many columns.</summary>
-    internal static IRenderable Draw(TrainingProgress.Step step, int width)
+    public override void Report(TrainingProgress value)
+    {
+        if (value is not TrainingProgress.Step step)
+        {
+            Above(() => base.Report(value));
+            return;
+        }
+
+        lock (gate)
+        {
+            latest = step;
+            if (Stopwatch.GetElapsedTime(drawnAt) >= RedrawEvery || step.StepNumber == step.TotalSteps)
+            {
+                drawnAt = Stopwatch.GetTimestamp();
+                Erase();
+                Draw();
+            }
+        }
+    }
+
+    public override void Notice(string message) => Above(() => base.Notice(message));
+
+    private void Above(Action write)
+    {
+        lock (gate)
+        {
+            Erase();
+            write();
+            Draw();
+        }
+    }
+
+    private void Draw()
+    {
+        if (latest is not null)
+        {
+            IReadOnlyList<IRenderable> lines = Lines(latest, Console.Profile.Width);
+            Console.Write(new Rows(lines));
+            drawnLines = lines.Count;
+        }
+    }
+
+    private void Erase()
+    {
+        if (drawnLines > 0)
+        {
+            // Up to the bar's first line, and clear from there to the end of the screen.
+            Console.Write(new ControlCode($"\r\u001b[{drawnLines}A\u001b[0J"));
+            drawnLines = 0;
+        }
+    }
+
+    /// <summary>The bar of a step for a terminal of this many columns, each line shorter than that.</summary>
+    internal static IReadOnlyList<IRenderable> Lines(TrainingProgress.Step step, int width)
     {
         string steps = Invariant($"{step.StepNumber}/{step.TotalSteps}");
         string share = Invariant($"{100.0 * step.StepNumber / step.TotalSteps,3:0} %");
@@ -61,10 +109,10 @@ internal sealed class TrainingBar(IAnsiConsole console) : TrainingView(console)
             $"loss {step.Loss,-7:0.0000} lr {step.LearningRate,-8:0.00e-0} {step.TokensPerSecond,7:N0} tokens/s  {Amounts.Bytes(step.DeviceBytes)}");
         if (width >= WideFrom)
         {
-            return Line(width, step, $"{epoch}  ", $"  {steps}  {share}  {left}   {numbers}");
+            return [Line(width, step, $"{epoch}  ", $"  {steps}  {share}  {left}   {numbers}")];
         }
 
-        return new Rows(Line(width, step, "", $" {steps} {share}  {left}"), new Text(Fit($"{epoch}  {numbers}", width), Dim));
+        return [Line(width, step, "", $" {steps} {share}  {left}"), new Text(Fit($"{epoch}  {numbers}", width - 1), Dim)];
     }
 
     private static Paragraph Line(int width, TrainingProgress.Step step, string before, string after)

@@ -19,6 +19,9 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
     /// <summary>Runs the training with this view around it.</summary>
     public virtual T Around<T>(Func<T> train) => train();
 
+    /// <summary>Says something that the run did not report.</summary>
+    public virtual void Notice(string message) => Console.WriteLine(message, new Style(Color.Yellow));
+
     public virtual void Report(TrainingProgress value)
     {
         switch (value)
@@ -38,9 +41,9 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
 
                 break;
             case TrainingProgress.Evaluated evaluated:
-                string when = evaluated.StepNumber == 0 ? "before training" : Invariant($"step {evaluated.StepNumber}, epoch {evaluated.Epoch:0.##}");
+                string when = evaluated.StepNumber == 0 ? "untrained" : Invariant($"epoch {evaluated.Epoch:0.##}");
                 string metrics = string.Join("  ", evaluated.Metrics.Select(metric => $"{metric.Key} {Metric(metric.Value)}"));
-                Console.WriteLine($"{when}:  {metrics}{(evaluated.Best ? "  (best so far)" : "")}");
+                Console.WriteLine($"{when}: {metrics}{(evaluated.Best ? "  best" : "")}");
                 break;
             case TrainingProgress.Saved saved:
                 Console.WriteLine($"checkpoint: {saved.Folder}", new Style(decoration: Decoration.Dim));

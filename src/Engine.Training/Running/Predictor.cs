@@ -50,7 +50,8 @@ public sealed class Predictor : IDisposable
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">The base model, or a fully tuned one.</param>
     /// <param name="adapterFolder">A PEFT folder, or null. A <c>config.json</c> beside or above it, as runs write it, gives the class names.</param>
-    public static Predictor Open(Device device, string modelFolder, string? adapterFolder)
+    /// <param name="seed">What the run drew parameters from that no file gives: a base model without weights is then the same.</param>
+    public static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong seed = 0)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);
@@ -67,7 +68,7 @@ public sealed class Predictor : IDisposable
         try
         {
             model.Allocate(device);
-            IReadOnlyList<string> notes = ModelLoading.LoadWeights(model, folder, seed: 0, model.SavedParameters.Select(parameter => parameter.Name));
+            IReadOnlyList<string> notes = ModelLoading.LoadWeights(model, folder, seed, model.SavedParameters.Select(parameter => parameter.Name));
             if (adapterFolder is not null)
             {
                 using AdapterFile file = AdapterFile.Read(adapterFolder);
