@@ -3,8 +3,8 @@ using Engine.Devices;
 namespace Engine.Kernels;
 
 /// <summary>
-/// The backward pass on GPUs, in two launches that make the weights again: one by blocks of queries for dq, one by blocks of keys for
-/// dk and dv. Every gradient is summed by one group, in a fixed order. The workspace carries each row's output times its gradient from the first to the second.
+/// The backward pass on GPUs: each row's output times its gradient, which softmax's gradient subtracts, goes to the workspace; then the
+/// weights are made again twice, by blocks of queries for dq and by blocks of keys for dk and dv. Every gradient is summed by one group, in a fixed order.
 /// </summary>
 internal static partial class AttentionBackwardGroups
 {
@@ -16,9 +16,10 @@ internal static partial class AttentionBackwardGroups
         AttentionForwardGroups.CheckHeadSize(shape);
         return
         [
+            DotsKernel.Bind(device, LaunchShapes.Elements(device, Workspace(shape)), views.Output, gradients.OutputGradient, dots, Workspace(shape), shape.HeadSize),
             QueriesKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
-                views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp,
+                views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
                 gradients.OutputGradient, dots, gradients.Dq, views.Random ?? default, shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.MaxKeyLength, shape.Scale,
                 shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f),
@@ -31,6 +32,23 @@ internal static partial class AttentionBackwardGroups
         ];
     }
 
+    /// <summary>dots[row] = the sum of output times its gradient over the row's elements; a row is a token's head. One item a row.</summary>
+    [Kernel]
+    public static void Dots(ArrayView<float> output, ArrayView<float> outputGradient, ArrayView<float> dots, long rows, int headSize)
+    {
+        long row = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (row < rows)
+        {
+            float dot = 0f;
+            for (long i = row * headSize; i < (row + 1) * headSize; i++)
+            {
+                dot = MathF.FusedMultiplyAdd(output[i], outputGradient[i], dot);
+            }
+
+            dots[row] = dot;
+        }
+    }
+
     /// <summary>dq of a block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
     public static void Queries(
@@ -40,7 +58,6 @@ internal static partial class AttentionBackwardGroups
         ArrayView<int> queryStart,
         ArrayView<int> keyStart,
         ArrayView<int> queryPosition,
-        ArrayView<float> output,
         ArrayView<float> logSumExp,
         ArrayView<float> outputGradient,
         ArrayView<float> dots,
@@ -63,8 +80,6 @@ internal static partial class AttentionBackwardGroups
         ArrayView<float> right = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
         ArrayView<float> keyRows = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Side * columns);
         ArrayView<float> tile = SharedMemory.Allocate<float>(GroupTiles.Tile * GroupTiles.Pitch);
-        ArrayView<float> rowDots = SharedMemory.Allocate<float>(GroupTiles.Tile);
-        ArrayView<float> denominators = SharedMemory.Allocate<float>(GroupTiles.Tile);
         ArrayView<float> scores = LocalMemory.Allocate<float>(GroupTiles.Sums * GroupTiles.Sums);
         ArrayView<float> gradients = LocalMemory.Allocate<float>(GroupTiles.Sums * GroupTiles.Sums);
         ArrayView<float> result = LocalMemory.Allocate<float>(GroupTiles.Sums * columns);
@@ -88,27 +103,6 @@ internal static partial class AttentionBackwardGroups
         int visible = AttentionMask.VisibleKeys(queryPosition, query0, queries, keys, causal);
         visible = queries > 0 ? visible : 0;
         long queryAt = (query0 * queryStride) + (head * headSize);
-        if (Group.IdxX < GroupTiles.Tile)
-        {
-            bool inside = Group.IdxX < queries;
-            float dot = 0f;
-            for (int e = 0; inside && e < headSize; e++)
-            {
-                long at = queryAt + (Group.IdxX * queryStride) + e;
-                dot = MathF.FusedMultiplyAdd(output[at], outputGradient[at], dot);
-            }
-
-            rowDots[Group.IdxX] = dot;
-            denominators[Group.IdxX] = 0f;
-            if (inside)
-            {
-                long at = (((long)query0 + Group.IdxX) * heads) + head;
-                dots[at] = dot;
-                denominators[Group.IdxX] = logSumExp[at];
-            }
-        }
-
-        Group.Barrier();
         for (int i = 0; i < GroupTiles.Sums * columns; i++)
         {
             result[i] = 0f;
@@ -123,17 +117,20 @@ internal static partial class AttentionBackwardGroups
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
-                int seen = query < queries ? AttentionMask.VisibleKeys(queryPosition, query0 + query, keys, causal) - first : 0;
-                long element = (((((long)query0 + query) * heads) + head) * maxKeyLength) + first;
+                bool inside = query < queries;
+                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query0 + query, keys, causal) - first : 0;
+                long token = (((long)query0 + query) * heads) + head;
+                float denominator = inside ? logSumExp[token] : 0f;
+                float dot = inside ? dots[token] : 0f;
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
                     float gradient = 0f;
                     if (key < seen && key < count)
                     {
-                        float weight = MathF.Exp((scale * scores[(i * GroupTiles.Sums) + j]) - denominators[query]);
-                        float kept = dropout ? AttentionMask.Factor(element + key, random, stream, threshold, factor) : 1f;
-                        gradient = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - rowDots[query]);
+                        float weight = MathF.Exp((scale * scores[(i * GroupTiles.Sums) + j]) - denominator);
+                        float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                        gradient = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
                     }
 
                     tile[(query * GroupTiles.Pitch) + key] = gradient;
@@ -209,58 +206,64 @@ internal static partial class AttentionBackwardGroups
             valueGradient[i] = 0f;
         }
 
-        for (int head = keyHead * groupSize; head < (keyHead + 1) * groupSize; head++)
+        // Blocks of queries before the first that sees one of these keys are left out, for every head alike; one loop over heads and blocks,
+        // whose every pass has the same barriers, is also what OpenCL drivers for processors compile rightly.
+        while (query0 < queryEnd
+            && AttentionMask.VisibleKeys(queryPosition, query0, Math.Min(GroupTiles.Tile, queryEnd - query0), keys, causal) <= first)
         {
-            for (int query = query0; query < queryEnd; query += GroupTiles.Tile)
+            query0 += GroupTiles.Tile;
+        }
+
+        int blocks = Math.Max(0, (queryEnd - query0 + GroupTiles.Tile - 1) / GroupTiles.Tile);
+        for (int pass = 0; pass < groupSize * blocks; pass++)
+        {
+            int head = (keyHead * groupSize) + (pass / blocks);
+            int query = query0 + (pass % blocks * GroupTiles.Tile);
+            int queries = Math.Min(GroupTiles.Tile, queryEnd - query);
+
+            // Rows of the tiles are keys here, columns queries.
+            long at = (query * queryStride) + (head * headSize);
+            GroupTiles.RowProducts(k, keyAt, keyStride, count, q, at, queryStride, queries, left, right, scores, headSize);
+            GroupTiles.RowProducts(v, keyAt, keyStride, count, outputGradient, at, queryStride, queries, left, right, gradients, headSize);
+            for (int j = 0; j < GroupTiles.Sums; j++)
             {
-                int queries = Math.Min(GroupTiles.Tile, queryEnd - query);
-                if (AttentionMask.VisibleKeys(queryPosition, query, queries, keys, causal) > first)
+                int column = itemColumn + (j * GroupTiles.Side);
+                bool inside = column < queries;
+                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query + column, keys, causal) - first : 0;
+                long token = (((long)query + column) * heads) + head;
+                float denominator = inside ? logSumExp[token] : 0f;
+                float dot = inside ? dots[token] : 0f;
+                for (int i = 0; i < GroupTiles.Sums; i++)
                 {
-                    // Rows of the tiles are keys here, columns queries.
-                    long at = (query * queryStride) + (head * headSize);
-                    GroupTiles.RowProducts(k, keyAt, keyStride, count, q, at, queryStride, queries, left, right, scores, headSize);
-                    GroupTiles.RowProducts(v, keyAt, keyStride, count, outputGradient, at, queryStride, queries, left, right, gradients, headSize);
-                    for (int j = 0; j < GroupTiles.Sums; j++)
+                    int key = itemRow + (i * GroupTiles.Side);
+                    int sum = (i * GroupTiles.Sums) + j;
+                    float kept = 0f;
+                    float gradient = 0f;
+                    if (key < seen && key < count)
                     {
-                        int column = itemColumn + (j * GroupTiles.Side);
-                        bool inside = column < queries;
-                        int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query + column, keys, causal) - first : 0;
-                        long token = (((long)query + column) * heads) + head;
-                        float denominator = inside ? logSumExp[token] : 0f;
-                        float dot = inside ? dots[token] : 0f;
-                        for (int i = 0; i < GroupTiles.Sums; i++)
-                        {
-                            int key = itemRow + (i * GroupTiles.Side);
-                            int sum = (i * GroupTiles.Sums) + j;
-                            float kept = 0f;
-                            float gradient = 0f;
-                            if (key < seen && key < count)
-                            {
-                                float weight = MathF.Exp((scale * scores[sum]) - denominator);
-                                float keep = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
-                                kept = weight * keep;
-                                gradient = weight * scale * ((gradients[sum] * keep) - dot);
-                            }
-
-                            tile[(key * GroupTiles.Pitch) + column] = kept;
-                            gradients[sum] = gradient;
-                        }
+                        float weight = MathF.Exp((scale * scores[sum]) - denominator);
+                        float keep = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                        kept = weight * keep;
+                        gradient = weight * scale * ((gradients[sum] * keep) - dot);
                     }
 
-                    Group.Barrier();
-                    GroupTiles.Combine(tile, outputGradient, at, queryStride, queries, queryRows, valueGradient, headSize, columns);
-                    for (int i = 0; i < GroupTiles.Sums; i++)
-                    {
-                        for (int j = 0; j < GroupTiles.Sums; j++)
-                        {
-                            tile[((itemRow + (i * GroupTiles.Side)) * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = gradients[(i * GroupTiles.Sums) + j];
-                        }
-                    }
-
-                    Group.Barrier();
-                    GroupTiles.Combine(tile, q, at, queryStride, queries, queryRows, keyGradient, headSize, columns);
+                    tile[(key * GroupTiles.Pitch) + column] = kept;
+                    gradients[sum] = gradient;
                 }
             }
+
+            Group.Barrier();
+            GroupTiles.Combine(tile, outputGradient, at, queryStride, queries, queryRows, valueGradient, headSize, columns);
+            for (int i = 0; i < GroupTiles.Sums; i++)
+            {
+                for (int j = 0; j < GroupTiles.Sums; j++)
+                {
+                    tile[((itemRow + (i * GroupTiles.Side)) * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = gradients[(i * GroupTiles.Sums) + j];
+                }
+            }
+
+            Group.Barrier();
+            GroupTiles.Combine(tile, q, at, queryStride, queries, queryRows, keyGradient, headSize, columns);
         }
 
         GroupTiles.Store(keyGradient, dk, keyAt, keyStride, count, headSize, columns);
