@@ -12,6 +12,9 @@ internal static partial class MatMulLanes
     /// <summary>Rows of the register tile.</summary>
     private const int TileRows = 8;
 
+    /// <summary>Rows of A that TN copies at a time: they lie together there, and a cache line of them is not fetched twice.</summary>
+    private const int StripRows = 16;
+
     /// <summary>Columns of the register tile, two vectors: sixteen sums are as many as the fused multiply-adds need to be in flight.</summary>
     private const int TileColumns = 32;
 
@@ -72,7 +75,7 @@ internal static partial class MatMulLanes
         [Specialize] ActivationKind activation)
     {
         ArrayView<float> panel = LocalMemory.Allocate<float>(Depth * TileColumns);
-        ArrayView<float> strip = LocalMemory.Allocate<float>(Depth * TileRows);
+        ArrayView<float> strip = LocalMemory.Allocate<float>(Depth * (layout == MatMulLayout.TN ? StripRows : TileRows));
         ArrayView<float> tile = LocalMemory.Allocate<float>(TileRows * TileColumns);
         int column = Grid.IdxX * TileColumns;
         int count = Math.Min(TileColumns, columns - column);
@@ -92,8 +95,13 @@ internal static partial class MatMulLanes
             for (int row = firstRow; row < lastRow; row += TileRows)
             {
                 int tileRows = Math.Min(TileRows, lastRow - row);
-                PackStrip(a, startA, rowA, row, tileRows, first, steps, strip, layout);
-                Tile(strip, panel, steps, alpha, tile, layout);
+                int stripRow = layout == MatMulLayout.TN ? (row - firstRow) % StripRows : 0;
+                if (stripRow == 0)
+                {
+                    PackStrip(a, startA, rowA, row, lastRow - row, first, steps, strip, layout);
+                }
+
+                Tile(strip, stripRow, panel, steps, alpha, tile, layout);
                 for (int i = 0; i < tileRows; i++)
                 {
                     long at = startC + ((row + i) * rowC) + column;
@@ -154,7 +162,7 @@ internal static partial class MatMulLanes
         }
     }
 
-    /// <summary>Copies rows x steps of op(A): TN to steps of <see cref="TileRows"/>, the others to rows of <see cref="Depth"/>.</summary>
+    /// <summary>Copies rows x steps of op(A): TN to steps of <see cref="StripRows"/>, the others <see cref="TileRows"/> to rows of <see cref="Depth"/>. Rows that are not there are copies of the last one.</summary>
     private static void PackStrip(
         ArrayView<float> a, long start, long rowA, int row, int count, int first, int steps, ArrayView<float> strip, [Specialize] MatMulLayout layout)
     {
@@ -175,27 +183,28 @@ internal static partial class MatMulLanes
                 }
             }
         }
-        else if (count == TileRows)
+        else if (count >= StripRows)
         {
             for (int k = 0; k < steps; k++)
             {
-                Vec8.Load(a, start + ((first + k) * rowA) + row).Store(strip, k * TileRows);
+                Vec16.Load(a, start + ((first + k) * rowA) + row).Store(strip, k * StripRows);
             }
         }
         else
         {
             for (int k = 0; k < steps; k++)
             {
-                for (int i = 0; i < TileRows; i++)
+                for (int i = 0; i < StripRows; i++)
                 {
-                    strip[(k * TileRows) + i] = a[start + ((first + k) * rowA) + row + Math.Min(i, count - 1)];
+                    strip[(k * StripRows) + i] = a[start + ((first + k) * rowA) + row + Math.Min(i, count - 1)];
                 }
             }
         }
     }
 
-    /// <summary>tile [8, 32] = alpha strip panel.</summary>
-    private static void Tile(ArrayView<float> strip, ArrayView<float> panel, int steps, float alpha, ArrayView<float> tile, [Specialize] MatMulLayout layout)
+    /// <summary>tile [8, 32] = alpha strip panel, from row <paramref name="stripRow"/> of the strip.</summary>
+    private static void Tile(
+        ArrayView<float> strip, int stripRow, ArrayView<float> panel, int steps, float alpha, ArrayView<float> tile, [Specialize] MatMulLayout layout)
     {
         ArrayView<Vec16> left = LocalMemory.Allocate<Vec16>(TileRows);
         ArrayView<Vec16> right = LocalMemory.Allocate<Vec16>(TileRows);
@@ -211,7 +220,7 @@ internal static partial class MatMulLanes
             Vec16 b1 = Vec16.Load(panel, (k * TileColumns) + 16);
             for (int i = 0; i < TileRows; i++)
             {
-                Vec16 x = Vec16.Broadcast(strip[layout == MatMulLayout.TN ? (k * TileRows) + i : (i * Depth) + k]);
+                Vec16 x = Vec16.Broadcast(strip[layout == MatMulLayout.TN ? (k * StripRows) + stripRow + i : (i * Depth) + k]);
                 left[i] = Vec16.FusedMultiplyAdd(x, b0, left[i]);
                 right[i] = Vec16.FusedMultiplyAdd(x, b1, right[i]);
             }
