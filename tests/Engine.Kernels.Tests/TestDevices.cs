@@ -9,7 +9,12 @@ public static class TestDevices
     /// <summary>Two threads whatever the machine has, so that work is cut and handed over.</summary>
     private const int Threads = 2;
 
-    public static IReadOnlyList<string> All { get; } = ["cpu", "cpu-managed", "opencl"];
+    /// <summary>Why there is no OpenCL device; null where there is one. <see cref="OpenClFactAttribute"/> says it aloud.</summary>
+    public static string? OpenClProblem { get; } = DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.OpenCl) is { Devices.Count: 0 } none
+        ? $"needs an OpenCL device: {none.Problem}"
+        : null;
+
+    public static IReadOnlyList<string> All { get; } = OpenClProblem is null ? ["cpu", "cpu-managed", "opencl"] : ["cpu", "cpu-managed"];
 
     public static TheoryData<string> Names => [.. All];
 
@@ -53,4 +58,10 @@ public static class TestDevices
         new Span<byte>(device.SharedScratch, CpuDevice.SharedScratchBytes).Fill(0xFF);
         return device;
     }
+}
+
+/// <summary>A test that needs an OpenCL device; skipped with the reason where there is none.</summary>
+public sealed class OpenClFactAttribute : FactAttribute
+{
+    public OpenClFactAttribute() => Skip = TestDevices.OpenClProblem;
 }
