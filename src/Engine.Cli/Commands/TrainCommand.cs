@@ -49,11 +49,11 @@ internal sealed class TrainCommand : EngineCommand
             Host.Console.Write(ReportTables.ByOperator(times));
         }
 
-        Report(outcome, runFile.Path(arguments));
+        Report(outcome, runFile.Repeat(arguments));
         return outcome.Interrupted ? ExitCode.Interrupted : ExitCode.Success;
     }
 
-    private void Report(TrainingOutcome outcome, string path)
+    private void Report(TrainingOutcome outcome, string repeat)
     {
         IAnsiConsole console = Host.Console;
         if (outcome.After is { } after && !outcome.Interrupted)
@@ -68,7 +68,7 @@ internal sealed class TrainCommand : EngineCommand
         console.WriteLine($"{(outcome.Interrupted ? "stopped; what was learned so far" : "result")}: {outcome.WeightsFolder}");
         if (outcome.Interrupted)
         {
-            console.WriteLine($"go on with: engine train {path} --resume");
+            console.WriteLine($"go on with: engine train {repeat} --resume");
         }
     }
 }

@@ -30,4 +30,15 @@ internal sealed class RunFileOptions
 
     /// <summary>The device's name.</summary>
     public string DeviceId(ParseResult arguments, RunConfiguration run) => arguments.GetValue(device) ?? run.Device ?? "cpu";
+
+    /// <summary>What to type after <c>engine train</c> to have the same run again.</summary>
+    public string Repeat(ParseResult arguments)
+    {
+        IEnumerable<string> words = [Path(arguments), .. (arguments.GetValue(settings) ?? []).Select(setting => $"--set {Quoted(setting)}")];
+        return string.Join(' ', arguments.GetValue(device) is { } id ? words.Append($"--device {id}") : words);
+    }
+
+    /// <summary>A word as a shell takes it whole.</summary>
+    private static string Quoted(string word) =>
+        word.All(character => char.IsLetterOrDigit(character) || "=._-/:,".Contains(character, StringComparison.Ordinal)) ? word : $"'{word}'";
 }
