@@ -11,7 +11,7 @@ internal static partial class MatMulLanes
     private const int TileRows = 8;
 
     /// <summary>Rows of A that TN copies at a time: they lie together there, and a cache line of them is not fetched twice.</summary>
-    private const int StripRows = 16;
+    private const int StripRows = 32;
 
     /// <summary>Columns of the register tile, two vectors: sixteen sums are as many as the fused multiply-adds need to be in flight.</summary>
     private const int TileColumns = 32;
@@ -185,7 +185,9 @@ internal static partial class MatMulLanes
         {
             for (int k = 0; k < steps; k++)
             {
-                Vec16.Load(a, start + ((first + k) * rowA) + row).Store(strip, k * StripRows);
+                long from = start + ((first + k) * rowA) + row;
+                Vec16.Load(a, from).Store(strip, k * StripRows);
+                Vec16.Load(a, from + 16).Store(strip, (k * StripRows) + 16);
             }
         }
         else
