@@ -49,13 +49,13 @@ public sealed class Predictor : IDisposable
 
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">The base model, or a fully tuned one.</param>
-    /// <param name="adapterFolder">A PEFT folder, or null. A <c>config.json</c> beside or above it, as runs write it, gives the class names.</param>
+    /// <param name="adapterFolder">A PEFT folder, or null. A <c>config.json</c> in the folder above it, as runs write it, gives the class names.</param>
     /// <param name="seed">What the run drew parameters from that no file gives: a base model without weights is then the same.</param>
     public static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong seed = 0)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);
-        ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.GetFullPath(adapterFolder)) is { } parent
+        ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(adapterFolder))) is { } parent
             && File.Exists(Path.Combine(parent.FullName, ModelConfig.FileName))
             ? ModelConfig.Read(parent.FullName)
             : folder.Config;
