@@ -38,8 +38,8 @@ internal static class Measurement
             seconds,
             gflops = Math.Round(operations / seconds * 1e-9, 1),
             peer,
-            peer_seconds = peerSeconds,
-            ratio = Math.Round(peerSeconds / seconds, 3),
+            peer_seconds = Known(peerSeconds),
+            ratio = Known(Math.Round(peerSeconds / seconds, 3)),
         }));
 
     /// <summary>As <see cref="Report"/>, with nanoseconds per element and thread in place of operations.</summary>
@@ -53,9 +53,12 @@ internal static class Measurement
             seconds,
             nanoseconds_per_element_and_thread = Math.Round(seconds * 1e9 * threads / elements, 3),
             peer,
-            peer_seconds = peerSeconds,
-            ratio = Math.Round(peerSeconds / seconds, 3),
+            peer_seconds = Known(peerSeconds),
+            ratio = Known(Math.Round(peerSeconds / seconds, 3)),
         }));
+
+    /// <summary>JSON has no NaN: a peer that is not there is null.</summary>
+    private static double? Known(double value) => double.IsNaN(value) ? null : value;
 
     private static string Commit { get; } =
         typeof(Measurement).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last() ?? "unknown";

@@ -3,7 +3,7 @@ using Engine.Devices;
 using Engine.Devices.Cpu;
 
 // Benchmarks by name, all by default; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without host vectors.
-string[] known = ["matmul", "matmul-thin", "attention", "families"];
+string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step"];
 int option = Array.IndexOf(args, "--device");
 if (option >= 0 && option + 1 == args.Length)
 {
@@ -36,6 +36,9 @@ foreach (string name in chosen)
             break;
         case "families":
             FamilyBench.Run(device);
+            break;
+        case "lora-step":
+            TrainingBench.Run(device);
             break;
         default:
             AttentionBench.Run(device);

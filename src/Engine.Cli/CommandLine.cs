@@ -46,11 +46,16 @@ public static class CommandLine
         RootCommand root = new("Fine-tunes Transformers (RoBERTa, BERT) with LoRA and flat-minima methods on CPU, OpenCL and CUDA devices.")
         {
             verbose,
+            new TrainCommand(host),
+            new EvalCommand(host),
+            new PredictCommand(host),
+            new EstimateCommand(host),
+            new InspectCommand(host),
             new DevicesCommand(host),
-            new ForwardCommand(host),
             new TokenizeCommand(host),
             new TrainTokenizerCommand(host),
-            new InspectCommand(host),
+            new ForwardCommand(host),
+            new KernelsCommand(host),
         };
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);

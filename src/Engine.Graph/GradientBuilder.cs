@@ -59,7 +59,11 @@ public sealed class GradientBuilder
     public bool Wants(int input) => IsWanted(Node.Inputs[input]);
 
     /// <summary>The gradient of the loss by an output of the current node.</summary>
-    public Tensor OutputGradient(int output = 0) => gradients[Node.Outputs[output]];
+    /// <exception cref="InvalidOperationException">The loss does not come from a loss operator, or does not depend on this output.</exception>
+    public Tensor OutputGradient(int output = 0) => gradients.TryGetValue(Node.Outputs[output], out Tensor? gradient)
+        ? gradient
+        : throw new InvalidOperationException(
+            $"{Node.Operator.Name} has no gradient by {Node.Outputs[output]}: a loss must be the first output of a loss operator such as CrossEntropy.");
 
     /// <summary>An input as the backward pass reads it: saved, or computed again where its operator says so.</summary>
     public Tensor Saved(Tensor tensor)

@@ -32,9 +32,6 @@ public abstract class Operator
     /// <summary>Adds to the graph what the gradients by the inputs need.</summary>
     public virtual void Gradient(GradientBuilder gradients) =>
         throw new NotSupportedException($"The operator {Name} has no gradient.");
-
-    /// <summary>The same operator for an output of <paramref name="rows"/> rows. Row-wise operators whose settings hold the number of rows override it.</summary>
-    public virtual Operator ForRows(int rows) => this;
 }
 
 /// <summary>What an operator sees while it binds its launches: memory for its inputs, outputs and scratch.</summary>

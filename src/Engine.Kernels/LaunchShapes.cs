@@ -1,5 +1,3 @@
-using Engine.Devices;
-
 namespace Engine.Kernels;
 
 /// <summary>Launch shapes of the portable kernels, by what a device is.</summary>

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Engine.Devices;
 
 namespace Engine.Kernels;
 

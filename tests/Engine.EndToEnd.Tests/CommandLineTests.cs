@@ -6,7 +6,7 @@ namespace Engine.EndToEnd.Tests;
 /// <summary>What every command has in common: help, exit codes, errors as sentences.</summary>
 public sealed class CommandLineTests
 {
-    private static readonly string[] Names = ["devices", "forward", "inspect", "tokenize", "train-tokenizer"];
+    private static readonly string[] Names = ["train", "eval", "predict", "estimate", "inspect", "devices", "tokenize", "train-tokenizer", "forward", "kernels"];
 
     public static TheoryData<string> Commands => [.. Names];
 
@@ -76,6 +76,19 @@ public sealed class CommandLineTests
         string file = EngineProcess.Run("inspect", Path.Combine(model, "model.safetensors")).Succeeded().Output;
         Assert.Contains("roberta.embeddings.word_embeddings.weight", file, StringComparison.Ordinal);
         Assert.Contains("[300, 64]", file, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("opencl", ".cl", "__kernel")]
+    [InlineData("cuda", ".cu", "__global__")]
+    public void Kernels_writes_the_device_text_of_every_kernel(string language, string extension, string qualifier)
+    {
+        using TemporaryFolder folder = new();
+        EngineProcess.Run("kernels", "--language", language, "--output", folder.Root).Succeeded();
+        string[] names = [.. Directory.GetFiles(folder.Root, "*" + extension).Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)];
+        Assert.Equal(Kernels.KernelRegistry.All.Select(kernel => kernel.Name).Order(StringComparer.Ordinal), names);
+        Assert.All(names, name => Assert.Contains(qualifier, File.ReadAllText(folder.File(name + extension)), StringComparison.Ordinal));
+        EngineProcess.Run("kernels", "--language", "metal", "--output", folder.Root).Refused(2, "metal");
     }
 
     [Fact]

@@ -1,12 +1,12 @@
 using System.Text.Json;
 using Engine.Devices;
-using Engine.Devices.Cpu;
-using Engine.Model;
+using Engine.Kernels.Tests;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
+using Engine.Model;
 using Engine.Optim.Methods;
 using Engine.Optim.Schedules;
 using Engine.Tests;
@@ -24,15 +24,13 @@ public sealed class TrajectoryTests
 
     private const double FullTolerance = 1e-3;
 
+    /// <summary>Every run on every device.</summary>
+    public static TheoryData<string, string> Runs => TestDevices.With(
+        "full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "flat-lora", "flat-lora-accumulate2");
+
     [SharedTheory]
-    [InlineData("full")]
-    [InlineData("lora")]
-    [InlineData("lora-rslora")]
-    [InlineData("lora-accumulate2")]
-    [InlineData("lora-clip-cosine")]
-    [InlineData("flat-lora")]
-    [InlineData("flat-lora-accumulate2")]
-    public void Trajectory_matches_pytorch(string run)
+    [MemberData(nameof(Runs))]
+    public void Trajectory_matches_pytorch(string deviceName, string run)
     {
         string folder = SharedFiles.Path("goldens/trajectories/roberta-cls");
         using JsonDocument document = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, $"{run}.json")));
@@ -44,7 +42,7 @@ public sealed class TrajectoryTests
         using AdapterFile? adapter = Directory.Exists(initial) ? AdapterFile.Read(initial) : null;
         Tuning tuning = adapter is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, adapter.Config);
 
-        using Device device = new CpuDevice();
+        using Device device = TestDevices.Open(deviceName);
         using var model = new TransformerModel(architecture, tuning);
         int steps = settings.GetProperty("steps").GetInt32();
         int accumulation = settings.GetProperty("gradient_accumulation").GetInt32();

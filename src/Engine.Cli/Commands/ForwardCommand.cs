@@ -5,8 +5,10 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
+using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
 
@@ -57,6 +59,11 @@ internal sealed class ForwardCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         ModelFolder folder = ModelFolder.Open(arguments.GetRequiredValue(model));
+        if (!folder.HasWeights)
+        {
+            throw new ModelFileException(folder.FolderPath, $"the folder has no weights ({Checkpoint.SingleFileName}), and numbers of a model drawn at random compare with nothing.");
+        }
+
         Architecture architecture = folder.CreateArchitecture();
         using AdapterFile? adapterFile = arguments.GetValue(adapter) is { } adapterFolder ? AdapterFile.Read(adapterFolder) : null;
         Tuning.Lora? lora = adapterFile is null ? null : ModelAdapters.Tuning(architecture, adapterFile.Config);
@@ -70,14 +77,11 @@ internal sealed class ForwardCommand : EngineCommand
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
         using var transformer = new TransformerModel(architecture, tuning);
         transformer.Allocate(target);
-        using (Checkpoint weights = folder.OpenWeights())
-        {
-            LoadNotes.Write(ModelWeights.Load(transformer, weights, seed: 0), Host.Error);
-        }
-
+        CommonOptions.Note(ModelLoading.LoadWeights(transformer, folder, seed: 0, transformer.SavedParameters.Select(saved => saved.Name)), Host.Error);
         if (adapterFile is not null)
         {
-            LoadNotes.Write(ModelAdapters.Load(transformer, adapterFile, arguments.GetValue(allowMissing)), Host.Error);
+            AdapterBinding binding = ModelAdapters.Load(transformer, adapterFile, arguments.GetValue(allowMissing));
+            CommonOptions.Note(ModelLoading.Notes(binding), Host.Error);
         }
 
         string outputPath = arguments.GetRequiredValue(output);

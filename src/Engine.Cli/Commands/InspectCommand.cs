@@ -6,6 +6,7 @@ using Engine.Model.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
+using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
 
@@ -34,6 +35,10 @@ internal sealed class InspectCommand : EngineCommand
             using SafetensorsFile file = SafetensorsFile.Open(target);
             FileInspection.Show(file, Host.Console);
         }
+        else if (File.Exists(new RunFolder(target).ConfigurationPath))
+        {
+            RunInspection.Show(new RunFolder(target), Host.Console);
+        }
         else if (File.Exists(Path.Combine(target, AdapterConfig.FileName)))
         {
             using AdapterFile adapter = AdapterFile.Read(target);
@@ -46,7 +51,7 @@ internal sealed class InspectCommand : EngineCommand
         else
         {
             throw Directory.Exists(target)
-                ? new ModelFileException(target, $"the folder has neither {ModelConfig.FileName} (a model) nor {AdapterConfig.FileName} (an adapter).")
+                ? new ModelFileException(target, $"the folder has neither {ModelConfig.FileName} (a model) nor {AdapterConfig.FileName} (an adapter) nor config.yaml (a run).")
                 : new ModelFileException(target, "there is no such file or folder.");
         }
 

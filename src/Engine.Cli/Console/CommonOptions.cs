@@ -19,6 +19,15 @@ internal static class CommonOptions
         HelpName = "DEVICE",
     };
 
+    /// <summary>Writes notes, one a line.</summary>
+    public static void Note(IEnumerable<string> notes, TextWriter output)
+    {
+        foreach (string note in notes)
+        {
+            output.WriteLine($"note: {note}");
+        }
+    }
+
     /// <summary>Opens a device and says which.</summary>
     public static Device Open(string id, TextWriter notes)
     {

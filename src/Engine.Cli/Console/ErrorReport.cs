@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Model.Batching;
 using Engine.Model.Files;
 using Engine.Optim;
+using Engine.Training.Running;
 
 namespace Engine.Cli.Console;
 
@@ -31,7 +32,7 @@ internal static class ErrorReport
 
     /// <summary>Whether the message is written for whoever gave the files and settings; anything else is a fault of this program.</summary>
     private static bool IsForUser(Exception exception) => exception
-        is ModelFileException or DataFileException or ConfigurationException or DeviceException
+        is ModelFileException or DataFileException or ConfigurationException or TrainingException or DeviceException
         or ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException or OutOfMemoryException;
 
     private static string Sentence(Exception exception)

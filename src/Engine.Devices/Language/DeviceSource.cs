@@ -12,6 +12,9 @@ namespace Engine.Devices;
 /// </summary>
 public static class DeviceSource
 {
+    /// <summary>What integer constants are in a text with nothing chosen.</summary>
+    public const int NominalConstant = 16;
+
     /// <param name="definition">The kernel.</param>
     /// <param name="types">The storage type of each of its type parameters.</param>
     /// <param name="constants">The value of each of its <c>[Specialize]</c> parameters, in declaration order.</param>
@@ -27,19 +30,47 @@ public static class DeviceSource
                 $"kernel {definition.Name} ({definition.Location}) has {definition.TypeParameters.Length} storage types and {specialized.Length} constants, but got {types.Length} and {constants.Length}.");
         }
 
-        var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"// {definition.Name}: {definition.Location}\n");
+        var definitions = new StringBuilder();
         for (int i = 0; i < types.Length; i++)
         {
-            text.Append(CultureInfo.InvariantCulture, $"#define TYPE_{definition.TypeParameters[i]} {Name(types[i])}\n");
+            definitions.Append(CultureInfo.InvariantCulture, $"#define TYPE_{definition.TypeParameters[i]} {Name(types[i])}\n");
         }
 
         for (int i = 0; i < constants.Length; i++)
         {
-            text.Append(CultureInfo.InvariantCulture, $"#define CONST_{specialized[i].Name} ({constants[i]})\n");
+            definitions.Append(CultureInfo.InvariantCulture, $"#define CONST_{specialized[i].Name} ({constants[i]})\n");
         }
 
-        text.Append('\n');
+        return Assemble(definition, definitions, language);
+    }
+
+    /// <summary>
+    /// The text with nothing chosen: storage types and constants are definitions that a compiler's <c>-D</c> replaces. Without one, types are float,
+    /// integer constants <see cref="NominalConstant"/>, switches and choices 1, so that the text compiles as it is.
+    /// </summary>
+    public static string ComposeOpen(KernelDefinition definition, DeviceLanguage language)
+    {
+        var definitions = new StringBuilder();
+        foreach (string type in definition.TypeParameters)
+        {
+            Define($"TYPE_{type}", "float");
+        }
+
+        foreach (KernelParameter constant in definition.Parameters.Where(p => p.Kind == KernelParameterKind.Specialized))
+        {
+            Define($"CONST_{constant.Name}", constant.Type == ElementType.Int32 ? $"({NominalConstant})" : "(1)");
+        }
+
+        return Assemble(definition, definitions, language);
+
+        void Define(string name, string value) =>
+            definitions.Append(CultureInfo.InvariantCulture, $"#ifndef {name}\n#define {name} {value}\n#endif\n");
+    }
+
+    private static string Assemble(KernelDefinition definition, StringBuilder definitions, DeviceLanguage language)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"// {definition.Name}: {definition.Location}\n{definitions}\n");
         text.Append(language switch
         {
             DeviceLanguage.OpenCl => OpenClPrelude.Text,

@@ -27,7 +27,7 @@ internal static class OpenClPrelude
         typedef ushort bf16;
 
         #define KERNEL __kernel
-        #define FUNCTION static inline
+        #define FUNCTION static inline __attribute__((always_inline))
         #define GLOBAL __global
         #define LOCAL __local
         #define PRIVATE __private

@@ -43,7 +43,7 @@ internal static class Liveness
         return ordered;
     }
 
-    /// <summary>How many times live nodes read each tensor; an output of the graph counts as read once more.</summary>
+    /// <summary>Who reads each tensor, a node that reads it twice listed twice; null stands for whoever reads an output of the graph.</summary>
     public static Dictionary<Tensor, List<Node?>> Readers(GraphBuilder graph, IEnumerable<Node> live)
     {
         var readers = new Dictionary<Tensor, List<Node?>>();

@@ -4,7 +4,8 @@ namespace Engine.Graph.Passes;
 
 /// <summary>
 /// Only what the loss reads is computed: taking rows commutes with row-wise operators and with attention's queries, so each
-/// TakeRows is moved towards the inputs while nothing else reads the tensor it takes from. Runs before differentiation.
+/// TakeRows is moved towards the inputs while nothing else reads the tensor it takes from. Runs before differentiation. A dropout on the way
+/// numbers the elements of the taken rows, so its mask is another draw than without the pass.
 /// </summary>
 public static class RowSelectionPass
 {
@@ -64,7 +65,7 @@ public static class RowSelectionPass
         int rows = take.Outputs[0].Shape[0];
         Tensor[] outputs = [.. producer.Outputs.Select((output, i) =>
             i == 0 ? take.Outputs[0] : GraphBuilder.NewTensor(output.Name, new Shape([rows, .. output.Shape.Dimensions[1..]])))];
-        added.Add(new Node(producer.Operator.ForRows(rows), inputs, outputs));
+        added.Add(new Node(producer.Operator, inputs, outputs));
         return [.. added];
     }
 

@@ -1,5 +1,3 @@
-using Engine.Devices;
-
 namespace Engine.Kernels;
 
 /// <summary>The forward pass on GPUs: a group is a block of 64 queries of one head, which meets the segment's keys 64 at a time.</summary>

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Engine.Devices.Cpu;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;

@@ -1,6 +1,4 @@
 using System.Runtime.Intrinsics;
-using Engine.Devices;
-using Engine.Devices.Cpu;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
@@ -97,10 +95,8 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
             return null;
         }
 
-        // Rows are read up to a whole register: a weight of 0 times whatever lay in the buffer may be NaN.
-        int padded = (count + Vector512<float>.Count - 1) / Vector512<float>.Count * Vector512<float>.Count;
         var mask = new DropoutMask(Shape.Dropout, Shape.DropoutStream, P.Random);
-        return mask.Factors((((query * Shape.Heads) + head) * Shape.MaxKeyLength) + firstKey, padded, buffer);
+        return mask.Factors((((query * Shape.Heads) + head) * Shape.MaxKeyLength) + firstKey, count, buffer);
     }
 
     /// <summary>Keys of the segment that a query sees.</summary>

@@ -1,5 +1,3 @@
-using Engine.Devices.Cpu;
-
 namespace Engine.Kernels;
 
 /// <summary>The addresses attention works on. Gradients are null in the forward pass.</summary>

@@ -1,5 +1,3 @@
-using Engine.Devices;
-
 namespace Engine.Kernels;
 
 /// <summary>The buffers of attention's forward pass, which the backward pass reads again.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
@@ -11,7 +12,7 @@ internal readonly unsafe struct DropoutMask(float probability, uint stream, uint
     private readonly float factor = Dropouts.Factor(probability);
 
     /// <summary>Elements <see cref="Factors"/> may write beyond those it is asked for, before and behind them together.</summary>
-    public const int Slack = 2 * PhiloxLanes.Elements;
+    public const int Slack = 3 * PhiloxLanes.Elements;
 
     /// <summary>Makes the factors of elements group * 64 to group * 64 + 63, in their order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -28,13 +29,16 @@ internal readonly unsafe struct DropoutMask(float probability, uint stream, uint
             factors);
     }
 
-    /// <summary>Makes the factors of <paramref name="count"/> elements from <paramref name="first"/>; the buffer holds <see cref="Slack"/> more.</summary>
+    /// <summary>
+    /// Makes the factors of <paramref name="count"/> elements from <paramref name="first"/>, and at least a register of them behind: callers
+    /// multiply whole registers, and what memory held before might be NaN. The buffer holds <see cref="Slack"/> more than count.
+    /// </summary>
     /// <returns>Where in the buffer the first element's factor lies.</returns>
     public float* Factors(long first, int count, float* buffer)
     {
         ulong group = (ulong)first / PhiloxLanes.Elements;
         int before = (int)(first % PhiloxLanes.Elements);
-        for (int done = 0; done < before + count; done += PhiloxLanes.Elements)
+        for (int done = 0; done < before + count + Lanes.Count; done += PhiloxLanes.Elements)
         {
             Factors(group++, buffer + done);
         }

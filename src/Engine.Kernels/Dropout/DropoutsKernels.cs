@@ -10,24 +10,31 @@ internal static partial class DropoutsKernels
     {
         long block = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         long element = 4 * block;
+        uint seedLow = random[RandomState.SeedLow];
+        uint seedHigh = random[RandomState.SeedHigh];
+        uint step = random[RandomState.Step];
         if (element < count)
         {
-            PhiloxWords words = Philox.Block((ulong)block, random[RandomState.SeedLow], random[RandomState.SeedHigh], stream, random[RandomState.Step]);
-            for (int lane = 0; lane < 4; lane++)
-            {
-                long i = element + lane;
-                if (i < count)
-                {
-                    uint word = lane == 0 ? words.X : lane == 1 ? words.Y : lane == 2 ? words.Z : words.W;
-                    float kept = word >= threshold ? x[i] * factor : 0f;
-                    if (withResidual)
-                    {
-                        kept += residual[i];
-                    }
+            PhiloxWords words = Philox.Block((ulong)block, seedLow, seedHigh, stream, step);
+            Element(x, residual, y, element, count, words.X, threshold, factor, withResidual);
+            Element(x, residual, y, element + 1, count, words.Y, threshold, factor, withResidual);
+            Element(x, residual, y, element + 2, count, words.Z, threshold, factor, withResidual);
+            Element(x, residual, y, element + 3, count, words.W, threshold, factor, withResidual);
+        }
+    }
 
-                    y[i] = kept;
-                }
+    private static void Element(
+        ArrayView<float> x, ArrayView<float> residual, ArrayView<float> y, long i, long count, uint word, uint threshold, float factor, [Specialize] bool withResidual)
+    {
+        if (i < count)
+        {
+            float kept = word >= threshold ? x[i] * factor : 0f;
+            if (withResidual)
+            {
+                kept += residual[i];
             }
+
+            y[i] = kept;
         }
     }
 }

@@ -1,6 +1,3 @@
-using Engine.Devices;
-using Engine.Devices.Cpu;
-
 namespace Engine.Kernels;
 
 /// <summary>Embedding tables. An id outside a table is a host error, found before upload; kernels do not check.</summary>

@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Engine.Devices;
-using Engine.Devices.Cpu;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;

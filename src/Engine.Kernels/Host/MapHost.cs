@@ -1,6 +1,4 @@
 using System.Runtime.Intrinsics;
-using Engine.Devices;
-using Engine.Devices.Cpu;
 
 namespace Engine.Kernels.Host;
 

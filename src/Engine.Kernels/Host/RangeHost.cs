@@ -1,5 +1,3 @@
-using Engine.Devices.Cpu;
-
 namespace Engine.Kernels.Host;
 
 /// <summary>

@@ -1,6 +1,3 @@
-using Engine.Devices;
-using Engine.Devices.Cpu;
-
 namespace Engine.Kernels;
 
 /// <summary>Losses with their gradients in one pass. The mean is over the rows that count; no such row: loss 0, gradient 0.</summary>

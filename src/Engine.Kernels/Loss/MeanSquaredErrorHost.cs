@@ -1,5 +1,3 @@
-using Engine.Devices;
-using Engine.Devices.Cpu;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;

@@ -1,5 +1,3 @@
-using Engine.Devices;
-
 namespace Engine.Kernels;
 
 /// <summary>Products on GPUs: a group's tile of 64 x 64, its operands shared 16 steps of the depth at a time, 4 x 4 sums in each item's registers.</summary>

@@ -1,5 +1,3 @@
-using Engine.Devices;
-
 namespace Engine.Kernels;
 
 /// <summary>

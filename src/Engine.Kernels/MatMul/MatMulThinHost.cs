@@ -1,4 +1,3 @@
-using Engine.Devices.Cpu;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;

@@ -1,6 +1,3 @@
-using Engine.Devices;
-using Engine.Devices.Cpu;
-
 namespace Engine.Kernels;
 
 /// <summary>Layer normalization over the last dimension: y = (x - mean) / sqrt(variance + epsilon) * weight + bias; x, y [rows, columns].</summary>

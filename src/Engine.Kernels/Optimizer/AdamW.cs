@@ -1,6 +1,3 @@
-using Engine.Devices;
-using Engine.Devices.Cpu;
-
 namespace Engine.Kernels;
 
 /// <summary>AdamW as PyTorch computes it: decoupled decay, then the moments, then the step.</summary>

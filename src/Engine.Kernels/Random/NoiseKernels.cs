@@ -9,9 +9,12 @@ internal static partial class NoiseKernels
     {
         long block = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         long element = 4 * block;
+        uint seedLow = random[RandomState.SeedLow];
+        uint seedHigh = random[RandomState.SeedHigh];
+        uint step = random[RandomState.Step];
         if (element < count)
         {
-            PhiloxWords words = Philox.Block((ulong)block, random[RandomState.SeedLow], random[RandomState.SeedHigh], stream, random[RandomState.Step]);
+            PhiloxWords words = Philox.Block((ulong)block, seedLow, seedHigh, stream, step);
             NormalPair first = Philox.Normals(words.X, words.Y);
             NormalPair second = Philox.Normals(words.Z, words.W);
             y[element] = first.Cosine;
@@ -39,9 +42,12 @@ internal static partial class NoiseKernels
     {
         long block = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         long element = 4 * block;
+        uint seedLow = random[RandomState.SeedLow];
+        uint seedHigh = random[RandomState.SeedHigh];
+        uint step = random[RandomState.Step];
         if (element < count)
         {
-            PhiloxWords words = Philox.Block((ulong)block, random[RandomState.SeedLow], random[RandomState.SeedHigh], stream, random[RandomState.Step]);
+            PhiloxWords words = Philox.Block((ulong)block, seedLow, seedHigh, stream, step);
             NormalPair first = Philox.Normals(words.X, words.Y);
             NormalPair second = Philox.Normals(words.Z, words.W);
             y[element] = MathF.FusedMultiplyAdd(deviation[element / columns], first.Cosine, w[element]);

@@ -27,30 +27,23 @@ internal static class Philox
     /// <summary>The words of one block.</summary>
     public static PhiloxWords Block(ulong block, uint seedLow, uint seedHigh, uint stream, uint step)
     {
-        uint c0 = (uint)block;
-        uint c1 = (uint)(block >> 32);
-        uint c2 = stream;
-        uint c3 = step;
-        uint key0 = seedLow;
-        uint key1 = seedHigh;
-        for (int round = 0; round < 10; round++)
-        {
-            ulong product0 = Math.BigMul(0xD2511F53u, c0);
-            ulong product1 = Math.BigMul(0xCD9E8D57u, c2);
-            c0 = (uint)(product1 >> 32) ^ c1 ^ key0;
-            c1 = (uint)product1;
-            c2 = (uint)(product0 >> 32) ^ c3 ^ key1;
-            c3 = (uint)product0;
-            key0 += 0x9E3779B9u;
-            key1 += 0xBB67AE85u;
-        }
+        PhiloxWords counter = default;
+        counter.X = (uint)block;
+        counter.Y = (uint)(block >> 32);
+        counter.Z = stream;
+        counter.W = step;
 
-        PhiloxWords words = default;
-        words.X = c0;
-        words.Y = c1;
-        words.Z = c2;
-        words.W = c3;
-        return words;
+        // Ten rounds written out: a loop would keep drivers for CPU lanes from running items side by side in vectors.
+        counter = Round(counter, seedLow, seedHigh, 0u);
+        counter = Round(counter, seedLow, seedHigh, 1u);
+        counter = Round(counter, seedLow, seedHigh, 2u);
+        counter = Round(counter, seedLow, seedHigh, 3u);
+        counter = Round(counter, seedLow, seedHigh, 4u);
+        counter = Round(counter, seedLow, seedHigh, 5u);
+        counter = Round(counter, seedLow, seedHigh, 6u);
+        counter = Round(counter, seedLow, seedHigh, 7u);
+        counter = Round(counter, seedLow, seedHigh, 8u);
+        return Round(counter, seedLow, seedHigh, 9u);
     }
 
     /// <summary>Standard normals of two words, u = (word + 0.5) 2^-32: sqrt(-2 ln u0) (cos, sin)(2 pi u1). See <see cref="BoxMuller"/>.</summary>
@@ -78,6 +71,18 @@ internal static class Philox
         pair.Cosine = quarter == 0u ? cosine : quarter == 1u ? -sine : quarter == 2u ? -cosine : sine;
         pair.Sine = quarter == 0u ? sine : quarter == 1u ? cosine : quarter == 2u ? -sine : -cosine;
         return pair;
+    }
+
+    private static PhiloxWords Round(PhiloxWords counter, uint seedLow, uint seedHigh, uint round)
+    {
+        ulong product0 = Math.BigMul(0xD2511F53u, counter.X);
+        ulong product1 = Math.BigMul(0xCD9E8D57u, counter.Z);
+        PhiloxWords next = default;
+        next.X = (uint)(product1 >> 32) ^ counter.Y ^ (seedLow + (round * 0x9E3779B9u));
+        next.Y = (uint)product1;
+        next.Z = (uint)(product0 >> 32) ^ counter.W ^ (seedHigh + (round * 0xBB67AE85u));
+        next.W = (uint)product0;
+        return next;
     }
 
     /// <summary>ln((word + 0.5) 2^-32), relative error below 2e-7.</summary>

@@ -1,6 +1,3 @@
-using Engine.Devices;
-using Engine.Devices.Cpu;
-
 namespace Engine.Kernels;
 
 /// <summary>Sums in a fixed order: the same bits on every run of one device, whatever its number of threads.</summary>

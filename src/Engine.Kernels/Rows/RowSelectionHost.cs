@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using Engine.Devices;
-using Engine.Devices.Cpu;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;

@@ -44,6 +44,8 @@ public abstract class EncoderArchitecture : Architecture
     /// <summary>The kind of a sequence head: one label or <c>problem_type: regression</c> means a number, as in Transformers.</summary>
     private protected HeadKind SequenceHead => Config.Model.ProblemType switch
     {
+        ProblemType.Regression when Config.Model.Labels.Count != 1 => throw new ModelFileException(
+            Config.Model.FilePath, $"problem_type is regression with {Config.Model.Labels.Count} labels; one number for each text is what is supported (num_labels 1)."),
         ProblemType.Regression => HeadKind.Regression,
         ProblemType.SingleLabelClassification => HeadKind.SequenceClassification,
         ProblemType.MultiLabelClassification => throw new ModelFileException(

@@ -15,6 +15,9 @@ public sealed record RunConfiguration
     [Key("Folder the run is written to.", Required = true, IsPath = true)]
     public required string Output { get; init; }
 
+    [Key("Device: cpu, opencl, opencl:N, cuda or cuda:N (`engine devices` lists them); --device on the command line comes first.", Default = "cpu")]
+    public string? Device { get; init; }
+
     [Key("Training method: a name, or a map of `name` and the method's own parameters. `plain` is the optimizer alone.", Default = "plain")]
     public MethodConfiguration? Method { get; init; }
 

@@ -22,9 +22,9 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 
     /// <summary>The task's metrics over the set.</summary>
     /// <param name="run">Runs one batch without dropout or perturbation.</param>
-    public EvaluationResult Evaluate(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation = default)
+    public EvaluationResult Evaluate(Func<RaggedBatch, string, ModelRun> run)
     {
-        (float[] logits, double loss) = RunAll(run, cancellation);
+        (float[] logits, double loss) = RunAll(run);
         IReadOnlyDictionary<string, double> metrics = architecture.Head switch
         {
             HeadKind.SequenceClassification => TaskMetrics.Classification(set.ClassLabels, logits, architecture.OutputSize, loss),
@@ -36,17 +36,16 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 
     /// <summary>The logits alone, [rows, output size] in file order; the set needs no labels.</summary>
     /// <param name="run">Runs one batch without dropout or perturbation.</param>
-    public float[] Predict(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation = default) => RunAll(run, cancellation).Logits;
+    public float[] Predict(Func<RaggedBatch, string, ModelRun> run) => RunAll(run).Logits;
 
-    private (float[] Logits, double Loss) RunAll(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation)
+    private (float[] Logits, double Loss) RunAll(Func<RaggedBatch, string, ModelRun> run)
     {
         int columns = architecture.Head == HeadKind.MaskedLm ? 0 : architecture.OutputSize;
-        var logits = new float[set.Count * columns];
+        var logits = new float[checked(set.Count * columns)];
         double loss = 0;
         long places = 0;
         foreach (int[] rows in batches)
         {
-            cancellation.ThrowIfCancellationRequested();
             RaggedBatch batch = Batch(rows);
             ModelRun result = run(batch, origin);
             foreach (float rowLoss in result.RowLosses)

@@ -1,5 +1,6 @@
 using Engine.Model;
 using Engine.Model.Execution;
+using Engine.Model.Peft;
 using Engine.Model.Safetensors;
 
 namespace Engine.Training.Running;
@@ -10,7 +11,8 @@ public static class ModelLoading
     private const int Shown = 4;
 
     /// <summary>Loads the weights, or draws them from <paramref name="seed"/> where the folder has none.</summary>
-    public static IReadOnlyList<string> LoadWeights(TransformerModel model, ModelFolder folder, ulong seed)
+    /// <param name="replacedLater">Parameters that something else is loaded over, so that nothing need be said of them.</param>
+    public static IReadOnlyList<string> LoadWeights(TransformerModel model, ModelFolder folder, ulong seed, IEnumerable<string>? replacedLater = null)
     {
         if (!folder.HasWeights)
         {
@@ -21,14 +23,32 @@ public static class ModelLoading
         using Checkpoint checkpoint = folder.OpenWeights();
         LoadReport report = ModelWeights.Load(model, checkpoint, seed);
         List<string> notes = [];
-        if (report.Initialized.Count > 0)
+        string[] initialized = [.. report.Initialized.Except(replacedLater ?? [])];
+        if (initialized.Length > 0)
         {
-            notes.Add($"Not in the checkpoint, initialised from seed {seed}: {List(report.Initialized)}.");
+            notes.Add($"Not in the checkpoint, initialised from seed {seed}: {List(initialized)}.");
         }
 
         if (report.Unused.Count > 0)
         {
             notes.Add($"In the checkpoint, not used by {model.Architecture.Name}: {List(report.Unused)}.");
+        }
+
+        return notes;
+    }
+
+    /// <summary>What an adapter left open, in words.</summary>
+    public static IReadOnlyList<string> Notes(AdapterBinding binding)
+    {
+        List<string> notes = [];
+        if (binding.Missing.Count > 0)
+        {
+            notes.Add($"Not in the adapter, left as the model has it: {List(binding.Missing)}.");
+        }
+
+        if (binding.Unused.Count > 0)
+        {
+            notes.Add($"In the adapter, without a place in the model: {List(binding.Unused)}.");
         }
 
         return notes;

@@ -24,12 +24,13 @@ public sealed class Predictor : IDisposable
     private readonly TransformerModel model;
     private readonly Arena arena;
 
-    private Predictor(Device device, Architecture architecture, Tokenizer tokenizer, TransformerModel model)
+    private Predictor(Device device, Architecture architecture, Tokenizer tokenizer, TransformerModel model, IReadOnlyList<string> notes)
     {
         this.device = device;
         this.model = model;
         Architecture = architecture;
         Tokenizer = tokenizer;
+        Notes = notes;
         arena = new Arena(device);
     }
 
@@ -37,17 +38,24 @@ public sealed class Predictor : IDisposable
 
     public Tokenizer Tokenizer { get; }
 
+    /// <summary>What a user should know of the weights, such as a head that no file gave.</summary>
+    public IReadOnlyList<string> Notes { get; }
+
+    /// <summary>The longest text in tokens that model and tokenizer take.</summary>
+    public int MaxLength => Math.Min(Architecture.MaxLength, Tokenizer.ModelMaxLength ?? Architecture.MaxLength);
+
     /// <summary>Class names by index.</summary>
     public IReadOnlyList<string> Labels => ((EncoderArchitecture)Architecture).Config.Model.Labels.Names;
 
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">The base model, or a fully tuned one.</param>
-    /// <param name="adapterFolder">A PEFT folder, or null. A <c>config.json</c> beside or above it, as runs write it, gives the class names.</param>
-    public static Predictor Open(Device device, string modelFolder, string? adapterFolder)
+    /// <param name="adapterFolder">A PEFT folder, or null. A <c>config.json</c> in the folder above it, as runs write it, gives the class names.</param>
+    /// <param name="seed">What the run drew parameters from that no file gives: a base model without weights is then the same.</param>
+    public static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong seed = 0)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);
-        ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.GetFullPath(adapterFolder)) is { } parent
+        ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(adapterFolder))) is { } parent
             && File.Exists(Path.Combine(parent.FullName, ModelConfig.FileName))
             ? ModelConfig.Read(parent.FullName)
             : folder.Config;
@@ -60,14 +68,14 @@ public sealed class Predictor : IDisposable
         try
         {
             model.Allocate(device);
-            ModelLoading.LoadWeights(model, folder, seed: 0);
+            IReadOnlyList<string> notes = ModelLoading.LoadWeights(model, folder, seed, model.SavedParameters.Select(parameter => parameter.Name));
             if (adapterFolder is not null)
             {
                 using AdapterFile file = AdapterFile.Read(adapterFolder);
                 ModelAdapters.Load(model, file);
             }
 
-            return new Predictor(device, architecture, folder.LoadTokenizer(), model);
+            return new Predictor(device, architecture, folder.LoadTokenizer(), model, notes);
         }
         catch
         {

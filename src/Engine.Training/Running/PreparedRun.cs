@@ -5,6 +5,7 @@ using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;
+using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
 
@@ -20,6 +21,12 @@ public sealed class PreparedRun : IDisposable
         Device = device;
         Data = RunData.Load(run);
         Architecture architecture = Data.Architecture;
+        if (Data.Validation is not null && TaskMetrics.Names(run.Task, architecture.OutputSize) is var metrics && !metrics.Contains(run.BestMetric))
+        {
+            throw new ConfigurationException(
+                $"metric_for_best_model is '{run.BestMetric}', which this task does not report; it reports {string.Join(", ", metrics)}.");
+        }
+
         AdapterConfig = AdapterChoice.Of(run);
         Model = new TransformerModel(architecture, AdapterConfig is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, AdapterConfig));
         Length = RunLength.Of(run, Data.Train);
@@ -75,7 +82,8 @@ public sealed class PreparedRun : IDisposable
         }
 
         Model.Allocate(Device);
-        IReadOnlyList<string> notes = ModelLoading.LoadWeights(Model, Data.Folder, Run.Seed);
+        IReadOnlyList<string> notes = ModelLoading.LoadWeights(
+            Model, Data.Folder, Run.Seed, Run.Adapter?.Init is null ? null : Model.SavedParameters.Select(saved => saved.Name));
         ModelWeights.InitializeAdapters(Model, Run.Seed);
         if (Run.Adapter?.Init is { } start)
         {

@@ -1,4 +1,5 @@
 using Engine.Model;
+using Engine.Model.Batching;
 using Engine.Model.Architectures;
 using Engine.Model.HuggingFace;
 using Engine.Model.Tokenizers;
@@ -57,16 +58,22 @@ public sealed class RunData : IDisposable
         int mask = tokenizer.MaskId ?? throw new TrainingException(
             $"{folder.FolderPath}: the tokenizer has no mask token, which task: masked-lm needs.");
         var masker = new TokenMasker(run.Seed, run.Data.MlmProbability, mask, architecture.VocabularySize, tokenizer.AllSpecialIds);
-        EncodedSet train = TextEncoding.EncodeLines(tokenizer, run.Data.ReadTrain(), maxLength, run.Data.LineByLine);
+        EncodedSet train = Rows(run.Data.ReadTrain());
         Evaluator? validation = run.Data.ReadValidation() is { } examples
             ? new Evaluator(
                 architecture,
-                TextEncoding.EncodeLines(tokenizer, examples, maxLength, run.Data.LineByLine),
+                Rows(examples),
                 run.PerDeviceEvalBatchSize,
                 masker,
                 run.Data.Validation!)
             : null;
         return new RunData(folder, architecture, tokenizer, new SampledBatches(run.Data.Train, train, Sampler(run, train), masker), validation);
+
+        EncodedSet Rows(ExampleSet examples)
+        {
+            EncodedSet rows = TextEncoding.EncodeLines(tokenizer, examples, maxLength, run.Data.LineByLine);
+            return rows.Count > 0 ? rows : throw new DataFileException(examples.Path, "no text has a token in it; lines of text were expected.");
+        }
     }
 
     private static RunData Labelled(RunConfiguration run, ModelFolder folder)

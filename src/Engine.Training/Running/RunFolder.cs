@@ -43,18 +43,22 @@ public sealed class RunFolder
 
     public string CheckpointPath(long step) => Path.Combine(FolderPath, $"checkpoint-{step}");
 
-    /// <summary>Starts a run from nothing. A finished run's files give way; an unfinished one's do not.</summary>
+    /// <summary>Sees that a new run would not overwrite an unfinished one.</summary>
     /// <exception cref="TrainingException">The folder holds an unfinished run.</exception>
-    public void Begin(RunConfiguration run)
+    public void RequireFinished()
     {
         if (Checkpoints is [(long step, _), ..] && !File.Exists(SummaryPath))
         {
             throw new TrainingException(
                 $"{FolderPath} holds an unfinished run with a checkpoint at step {step}. Continue it with --resume, or delete the folder or choose another output.");
         }
+    }
 
+    /// <summary>Starts a run from nothing: a finished run's files, its weights too, give way.</summary>
+    public void Begin(RunConfiguration run)
+    {
         Directory.CreateDirectory(FolderPath);
-        foreach ((_, string folder) in Checkpoints)
+        foreach (string folder in Directory.EnumerateDirectories(FolderPath, "checkpoint-*").Append(AdapterPath).Append(ModelPath).Where(Directory.Exists).ToArray())
         {
             Directory.Delete(folder, recursive: true);
         }

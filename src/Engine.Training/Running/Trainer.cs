@@ -54,6 +54,7 @@ public sealed class Trainer : IDisposable
     private readonly string fingerprint;
     private readonly Pace pace = new();
     private TrainerState state;
+    private long lastSaved = -1;
     private IReadOnlyDictionary<string, double>? latest;
 
     /// <summary>Reads the run's data and plans it; nothing is allocated on the device or written yet.</summary>
@@ -63,10 +64,10 @@ public sealed class Trainer : IDisposable
         this.options = options ?? new TrainerOptions();
         this.progress = progress;
         folder = new RunFolder(run.Output);
-        prepared = PreparedRun.Create(run, device);
-        schedule = run.CreateSchedule(prepared.Length.TotalSteps);
         best = run.CreateBestTracker();
         fingerprint = Fingerprint(run);
+        prepared = PreparedRun.Create(run, device);
+        schedule = run.CreateSchedule(prepared.Length.TotalSteps);
         state = new TrainerState { Fingerprint = fingerprint };
         prepared.Session.Profile = this.options.Profile;
     }
@@ -80,7 +81,7 @@ public sealed class Trainer : IDisposable
         (long Step, string Folder)? from = ResumePoint();
         if (from is null)
         {
-            folder.Begin(run);
+            folder.RequireFinished();
         }
 
         prepared.Device.Memory.ResetPeak();
@@ -89,19 +90,24 @@ public sealed class Trainer : IDisposable
         {
             state = TrainingCheckpoint.Read(point.Folder, Session, fingerprint);
             best.State = state.Best;
+            lastSaved = point.Step;
             folder.Rewind(point.Step);
+        }
+        else
+        {
+            folder.Begin(run);
         }
 
         progress?.Report(new TrainingProgress.Started(
             prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes));
-        if (state.Step == 0 && prepared.Data.Validation is not null)
+        if (from is null && prepared.Data.Validation is not null)
         {
             Evaluate();
             state = state with { MetricsBefore = latest?.ToDictionary() };
         }
 
         bool interrupted = false;
-        while (state.Step < prepared.Length.TotalSteps)
+        while (state.Step < prepared.Length.TotalSteps && !best.ShouldStop)
         {
             if (cancellation.IsCancellationRequested)
             {
@@ -120,13 +126,12 @@ public sealed class Trainer : IDisposable
             {
                 SaveCheckpoint();
             }
+        }
 
-            if (best.ShouldStop)
-            {
-                progress?.Report(new TrainingProgress.Stopping(
-                    $"{best.Metric} has not improved for {run.EarlyStoppingPatience} evaluations; the best was at step {best.State.BestStep}."));
-                break;
-            }
+        if (best.ShouldStop)
+        {
+            progress?.Report(new TrainingProgress.Stopping(
+                $"{best.Metric} has not improved for {run.EarlyStoppingPatience} evaluations; the best was at step {best.State.BestStep}."));
         }
 
         return Finish(interrupted);
@@ -146,7 +151,8 @@ public sealed class Trainer : IDisposable
         {
             throw new TrainingException(
                 $"Step {state.Step + 1}: the loss is {report.Loss} and the gradient norm {report.GradientNorm}. The weights of this step are not saved; "
-                + "earlier checkpoints are in the output folder. Lower learning_rate, raise warmup_steps, or set max_grad_norm.");
+                + (folder.Checkpoints is [var newest, ..] ? $"the newest checkpoint is {newest.Folder}. " : "no checkpoint was written yet. ")
+                + "Lower learning_rate, raise warmup_steps, or set max_grad_norm.");
         }
 
         state = state with
@@ -187,11 +193,20 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        EvaluationResult result = validation.Evaluate(Session.Evaluate);
+        EvaluationResult result;
+        try
+        {
+            result = validation.Evaluate(Session.Evaluate);
+        }
+        catch (ArithmeticException exception)
+        {
+            throw new TrainingException($"The evaluation after step {state.Step} failed: {exception.Message} The weights have diverged; lower learning_rate.", exception);
+        }
+
         latest = result.Metrics;
         bool isBest = state.Step > 0 && best.Report((int)state.Step, result.Metrics[best.Metric]);
         state = state with { Best = best.State };
-        if (isBest && run.LoadBestModelAtEnd)
+        if (isBest)
         {
             var writer = new SafetensorsWriter();
             Variable values = Session.Trainables.Values;
@@ -256,7 +271,13 @@ public sealed class Trainer : IDisposable
 
     private void SaveCheckpoint()
     {
+        if (lastSaved == state.Step)
+        {
+            return;
+        }
+
         string path = folder.CheckpointPath(state.Step);
+        lastSaved = state.Step;
         TrainingCheckpoint.Write(path, Session, state, target => WriteWeights(target));
         progress?.Report(new TrainingProgress.Saved(state.Step, path));
         if (run.SaveTotalLimit is int limit)
@@ -312,10 +333,10 @@ public sealed class Trainer : IDisposable
         prepared.Model.Architecture.Parameters.Sum(spec => spec.Shape.Count)
         + prepared.Model.Adapters.Sum(adapter => adapter.A.Shape.Count + adapter.B.Shape.Count);
 
-    /// <summary>What a run computes depends on everything in its file but how often it saves and reports.</summary>
+    /// <summary>What a run computes depends on everything in its file but where it runs and how often it saves and reports.</summary>
     private static string Fingerprint(RunConfiguration run)
     {
-        RunConfiguration decisive = run with { Output = string.Empty, SaveSteps = 1, SaveStrategy = IntervalStrategy.No, SaveTotalLimit = null, LoggingSteps = 1 };
+        RunConfiguration decisive = run with { Output = string.Empty, Device = null, SaveSteps = 1, SaveStrategy = IntervalStrategy.No, SaveTotalLimit = null, LoggingSteps = 1 };
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(decisive.ToYaml())));
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Engine.Graph;
 using Engine.Model.Execution;
+using Engine.Model.Files;
 using Engine.Model.Safetensors;
 using Engine.Optim;
 using Engine.Training.Metrics;
@@ -22,7 +23,7 @@ public sealed record TrainerState
     /// <summary>Real tokens trained on so far.</summary>
     public long Tokens { get; init; }
 
-    public BestState Best { get; init; }
+    public BestState Best { get; init; } = BestState.None;
 
     /// <summary>Metrics of the model as it came, by name.</summary>
     public Dictionary<string, double>? MetricsBefore { get; init; }
@@ -58,15 +59,25 @@ public static class TrainingCheckpoint
         }
 
         Directory.CreateDirectory(temporary);
-        var writer = new SafetensorsWriter();
-        foreach ((string name, Variable variable) in Tensors(session))
+        try
         {
-            writer.Add(name, ModelWeights.Longs(variable.Shape), ModelAdapters.Fill(variable));
+            var writer = new SafetensorsWriter();
+            foreach ((string name, Variable variable) in Tensors(session))
+            {
+                writer.Add(name, ModelWeights.Longs(variable.Shape), ModelAdapters.Fill(variable));
+            }
+
+            writer.Write(Path.Combine(temporary, TensorFile));
+            writeModel(temporary);
+            AtomicFile.WriteAllBytes(Path.Combine(temporary, StateFile), JsonSerializer.SerializeToUtf8Bytes(state, Json));
+        }
+        catch
+        {
+            // A full disk must not stay full of a checkpoint that nothing reads.
+            Directory.Delete(temporary, recursive: true);
+            throw;
         }
 
-        writer.Write(Path.Combine(temporary, TensorFile));
-        writeModel(temporary);
-        File.WriteAllText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(state, Json));
         if (Directory.Exists(folder))
         {
             Directory.Delete(folder, recursive: true);

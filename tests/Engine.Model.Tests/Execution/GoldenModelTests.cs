@@ -1,5 +1,4 @@
-using Engine.Graph;
-using Engine.Model.Architectures;
+using Engine.Kernels.Tests;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
@@ -13,25 +12,29 @@ public sealed class GoldenModelTests
     private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true };
     private static readonly RunnerOptions WithGradients = Everything with { Gradients = true };
 
-    public static TheoryData<string> Models => ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls"];
+    private static readonly string[] Names = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls"];
+
+    public static TheoryData<string> Models => [.. Names];
+
+    public static TheoryData<string, string> OnDevices => TestDevices.With<string>(Names);
 
     [SharedTheory]
-    [MemberData(nameof(Models))]
-    public void Full_fine_tuning_has_the_logits_hidden_states_loss_and_gradients_of_transformers(string name)
+    [MemberData(nameof(OnDevices))]
+    public void Full_fine_tuning_has_the_logits_hidden_states_loss_and_gradients_of_transformers(string deviceName, string name)
     {
         using var golden = new GoldenBatch(name);
-        using var loaded = new LoadedModel(golden.Folder, null, train: true, golden.Capacity);
+        using var loaded = new LoadedModel(golden.Folder, null, train: true, golden.Capacity, deviceName);
         Assert.Empty(loaded.Report.Initialized);
         golden.CheckOutputs(loaded.Run(golden.Batch, WithGradients), "base", hiddenStates: true);
         golden.CheckGradients(loaded.Model.Trainables!, "base");
     }
 
     [SharedTheory]
-    [MemberData(nameof(Models))]
-    public void Lora_has_the_logits_loss_and_gradients_of_peft(string name)
+    [MemberData(nameof(OnDevices))]
+    public void Lora_has_the_logits_loss_and_gradients_of_peft(string deviceName, string name)
     {
         using var golden = new GoldenBatch(name);
-        using var loaded = new LoadedModel(golden.Folder, golden.AdapterFolder, train: true, golden.Capacity);
+        using var loaded = new LoadedModel(golden.Folder, golden.AdapterFolder, train: true, golden.Capacity, deviceName);
         golden.CheckOutputs(loaded.Run(golden.Batch, WithGradients), "lora", hiddenStates: false);
         golden.CheckGradients(loaded.Model.Trainables!, "lora");
     }

@@ -1,6 +1,6 @@
 using Engine.Devices;
-using Engine.Devices.Cpu;
 using Engine.Kernels;
+using Engine.Kernels.Tests;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
@@ -9,20 +9,23 @@ using Engine.Model.Safetensors;
 
 namespace Engine.Model.Tests.Execution;
 
-/// <summary>A model folder on the cpu device with its inputs and an arena: what a run owns, for one batch after another.</summary>
+/// <summary>A model folder on a device with its inputs and an arena: what a run owns, for one batch after another.</summary>
 internal sealed class LoadedModel : IDisposable
 {
-    private readonly Device device = new CpuDevice(new CpuOptions { Threads = 2 });
+    private readonly Device device;
+    private readonly long bytesBefore;
     private readonly Arena arena;
-    private readonly BatchInputs inputs;
     private readonly List<ModelRunner> runners = [];
 
     /// <param name="folder">A Hugging Face folder.</param>
     /// <param name="adapterFolder">A PEFT folder to load; null for none.</param>
     /// <param name="train">Every parameter is trained, or with an adapter the adapter's.</param>
     /// <param name="capacity">The largest batch.</param>
-    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity)
+    /// <param name="deviceName">A device of <see cref="TestDevices"/>.</param>
+    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity, string deviceName = "cpu")
     {
+        device = TestDevices.Open(deviceName);
+        bytesBefore = device.Memory.Current;
         ModelFolder opened = ModelFolder.Open(folder);
         Architecture architecture = opened.CreateArchitecture();
         using AdapterFile? adapter = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
@@ -30,13 +33,13 @@ internal sealed class LoadedModel : IDisposable
         AdapterConfig = adapter?.Config;
         Tuning whole = train ? new Tuning.Full() : new Tuning.Frozen(lora);
         Model = new TransformerModel(architecture, train && lora is not null ? lora : whole);
-        inputs = new BatchInputs(architecture, capacity);
+        Inputs = new BatchInputs(architecture, capacity);
         arena = new Arena(device);
         Model.Allocate(device);
-        inputs.Block.Allocate(device);
+        Inputs.Block.Allocate(device);
         var scalars = new float[StepScalars.Count];
         scalars[StepScalars.LossScale] = 1;
-        inputs.Scalars.View<float>().Write(scalars);
+        Inputs.Scalars.View<float>().Write(scalars);
         using Checkpoint weights = opened.OpenWeights();
         Report = ModelWeights.Load(Model, weights, seed: 1);
         if (adapter is not null)
@@ -47,13 +50,15 @@ internal sealed class LoadedModel : IDisposable
 
     public TransformerModel Model { get; }
 
+    public BatchInputs Inputs { get; }
+
     public AdapterConfig? AdapterConfig { get; }
 
     public LoadReport Report { get; }
 
     public ModelRun Run(RaggedBatch batch, RunnerOptions options)
     {
-        var runner = new ModelRunner(device, Model, inputs, arena, options);
+        var runner = new ModelRunner(device, Model, Inputs, arena, options);
         runners.Add(runner);
         return runner.Run(batch, "test");
     }
@@ -62,9 +67,9 @@ internal sealed class LoadedModel : IDisposable
     {
         runners.ForEach(runner => runner.Dispose());
         arena.Dispose();
-        inputs.Dispose();
+        Inputs.Dispose();
         Model.Dispose();
-        Assert.Equal(["scratch"], device.Memory.ByOwner().Keys);
+        Assert.Equal(bytesBefore, device.Memory.Current);
         device.Dispose();
     }
 }

@@ -97,6 +97,42 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void A_metric_that_the_task_does_not_report_is_refused_before_training()
+    {
+        using var tiny = new TinyRun();
+        tiny.WriteTable("train.tsv", [("the heron", "animal"), ("the saw", "tool"), ("the rose", "plant"), ("the small saw", "tool")]);
+        var error = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("metric", "metric_for_best_model: f1")));
+        Assert.Contains("f1_macro", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_that_cannot_load_leaves_the_finished_one_as_it_is()
+    {
+        using var tiny = new TinyRun();
+        string run = tiny.WriteRun("finished");
+        TrainingOutcome outcome = Train(run);
+        byte[] weights = Bytes(outcome);
+        File.WriteAllText(Path.Combine(tiny.Folder, "model", "model.safetensors"), "not a checkpoint");
+        Assert.Throws<Engine.Model.Files.ModelFileException>(() => Train(run));
+        Assert.Equal(weights, Bytes(outcome));
+        Assert.True(File.Exists(Path.Combine(tiny.Folder, "finished", "summary.json")));
+    }
+
+    [Fact]
+    public void Patience_ends_a_run_and_the_best_weights_are_kept()
+    {
+        using var tiny = new TinyRun();
+        string run = tiny.WriteRun(
+            "patience", "num_train_epochs: 20\neval_strategy: epoch\nearly_stopping_patience: 2\nload_best_model_at_end: true\nmetric_for_best_model: loss");
+        File.WriteAllText(run, File.ReadAllText(run).Replace("num_train_epochs: 2\n", string.Empty, StringComparison.Ordinal));
+        TrainingOutcome outcome = Train(run);
+        Assert.True(outcome.Steps < 100, $"{outcome.Steps} steps were taken");
+        double best = File.ReadLines(Path.Combine(tiny.Folder, "patience", "evaluations.jsonl"))
+            .Select(line => JsonNode.Parse(line)!).Where(line => line["step"]!.GetValue<long>() > 0).Min(line => line["loss"]!.GetValue<double>());
+        Assert.Equal(best, outcome.After!["loss"]);
+    }
+
+    [Fact]
     public void A_diverging_run_stops_with_the_step_and_keeps_its_checkpoints()
     {
         using var tiny = new TinyRun();

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using System.Globalization;
+using Engine.Cli.Console;
+using Engine.Devices;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+using Spectre.Console;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine estimate</c>: what a run will need, before it takes anything.</summary>
+internal sealed class EstimateCommand : EngineCommand
+{
+    private readonly RunFileOptions runFile;
+
+    public EstimateCommand(CommandHost host)
+        : base(
+            host,
+            "estimate",
+            "Reads a run's data, plans every batch shape, and prints the exact device memory by owner and the number of steps; nothing is allocated or written.",
+            "engine estimate models/demo/run.yaml",
+            "engine estimate models/demo/run.yaml --set per_device_train_batch_size=64 --device cuda")
+    {
+        runFile = new RunFileOptions(this);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        RunConfiguration run = runFile.Load(arguments);
+        using Device device = CommonOptions.Open(runFile.DeviceId(arguments, run), Host.Console.Profile.Out.Writer);
+        using PreparedRun prepared = PreparedRun.Create(run, device);
+        IEnumerable<KeyValuePair<string, long>> byOwner = prepared.Forecast.Concat(device.Memory.ByOwner());
+        Host.Console.Write(ReportTables.Memory(byOwner, prepared.ForecastBytes));
+        Host.Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{prepared.Model.Trainables!.Count:N0} parameters are trained in {prepared.Length.TotalSteps} steps, {prepared.Length.StepsPerEpoch} an epoch"));
+        bool fits = prepared.ForecastBytes <= device.MemoryBytes;
+        Host.Console.WriteLine($"{device} has {Amounts.Bytes(device.MemoryBytes)}: the run {(fits ? "fits" : "does not fit")}");
+        return ExitCode.Success;
+    }
+}

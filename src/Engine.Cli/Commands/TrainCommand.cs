@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.Globalization;
+using Engine.Cli.Console;
+using Engine.Cli.Progress;
+using Engine.Devices;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+using Spectre.Console;
+using Profile = Engine.Graph.Profile;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine train</c>: trains what a run file says.</summary>
+internal sealed class TrainCommand : EngineCommand
+{
+    private readonly RunFileOptions runFile;
+    private readonly Option<bool> resume = new("--resume") { Description = "Go on from the newest checkpoint in the run's folder, as if the run had never stopped." };
+    private readonly Option<bool> profile = new("--profile") { Description = "Time every operator and print the table at the end; the run is slower, since each launch is waited for." };
+
+    public TrainCommand(CommandHost host)
+        : base(
+            host,
+            "train",
+            "Fine-tunes (or pretrains) a model as a run file says. Ctrl-C stops after the current step and keeps what was learned; a second Ctrl-C aborts.",
+            "engine train models/demo/run.yaml",
+            "engine train models/demo/run.yaml --set learning_rate=1e-3 --set output=runs/other --device opencl",
+            "engine train models/demo/run.yaml --resume")
+    {
+        runFile = new RunFileOptions(this);
+        Add(resume);
+        Add(profile);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        RunConfiguration run = runFile.Load(arguments);
+        using Device device = CommonOptions.Open(runFile.DeviceId(arguments, run), Host.Console.Profile.Out.Writer);
+        TrainingView view = TrainingView.Create(Host, run.LoggingSteps);
+        Profile? times = arguments.GetValue(profile) ? new Profile() : null;
+        TrainingOutcome outcome;
+        using (Interrupt interrupt = new(() => view.Notice("Stopping after this step; what was learned is kept. Ctrl-C again aborts.")))
+        using (Trainer trainer = new(run, device, new TrainerOptions { Resume = arguments.GetValue(resume), Profile = times }, view))
+        {
+            outcome = view.Around(() => trainer.Train(interrupt.Token));
+        }
+
+        if (times is not null)
+        {
+            Host.Console.Write(ReportTables.ByOperator(times));
+        }
+
+        Report(outcome, runFile.Repeat(arguments));
+        return outcome.Interrupted ? ExitCode.Interrupted : ExitCode.Success;
+    }
+
+    private void Report(TrainingOutcome outcome, string repeat)
+    {
+        IAnsiConsole console = Host.Console;
+        if (outcome.After is { } after && !outcome.Interrupted)
+        {
+            console.Write(ReportTables.Comparison(outcome.Before, after));
+        }
+
+        double pace = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0;
+        console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{outcome.Steps} steps in {Amounts.Time(TimeSpan.FromSeconds(outcome.Seconds))}, {pace:N0} tokens/s, at most {Amounts.Bytes(outcome.PeakBytes)} of device memory"));
+        console.WriteLine($"{(outcome.Interrupted ? "stopped; what was learned so far" : "result")}: {outcome.WeightsFolder}");
+        if (outcome.Interrupted)
+        {
+            console.WriteLine($"go on with: engine train {repeat} --resume");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using Engine.Cli.Inspection;
+using Engine.Cli.Progress;
+using Spectre.Console;
+using Profile = Engine.Graph.Profile;
+
+namespace Engine.Cli.Console;
+
+/// <summary>The tables that a run ends with.</summary>
+internal static class ReportTables
+{
+    /// <summary>Metrics before and after training.</summary>
+    public static Table Comparison(IReadOnlyDictionary<string, double>? before, IReadOnlyDictionary<string, double> after)
+    {
+        if (before is null)
+        {
+            return Metrics(after);
+        }
+
+        Table table = Tables.Create("metric", ">before", ">after");
+        foreach ((string name, double value) in after)
+        {
+            table.Row(name, before.TryGetValue(name, out double start) ? TrainingView.Metric(start) : "", TrainingView.Metric(value));
+        }
+
+        return table;
+    }
+
+    /// <summary>Metrics of one evaluation.</summary>
+    public static Table Metrics(IReadOnlyDictionary<string, double> metrics)
+    {
+        Table table = Tables.Create("metric", ">value");
+        foreach ((string name, double value) in metrics)
+        {
+            table.Row(name, TrainingView.Metric(value));
+        }
+
+        return table;
+    }
+
+    /// <summary>Where a run's time went, by operator.</summary>
+    public static Table ByOperator(Profile profile)
+    {
+        double total = profile.Rows.Sum(row => row.Time.TotalSeconds);
+        Table table = Tables.Create("operator", ">share", ">seconds", ">calls", ">ms per call");
+        foreach ((string name, long calls, TimeSpan time) in profile.Rows)
+        {
+            table.Row(
+                name,
+                (time.TotalSeconds / total).ToString("0.0 %", CultureInfo.InvariantCulture),
+                time.TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture),
+                calls.ToString("N0", CultureInfo.InvariantCulture),
+                (time.TotalMilliseconds / calls).ToString("0.000", CultureInfo.InvariantCulture));
+        }
+
+        return table;
+    }
+
+    /// <summary>Device bytes by owner.</summary>
+    public static Table Memory(IEnumerable<KeyValuePair<string, long>> byOwner, long total)
+    {
+        Table table = Tables.Create("memory of", ">bytes", ">");
+        foreach ((string owner, long bytes) in byOwner.OrderByDescending(entry => entry.Value))
+        {
+            table.Row(owner, bytes.ToString("N0", CultureInfo.InvariantCulture), Amounts.Bytes(bytes));
+        }
+
+        table.Row("all", total.ToString("N0", CultureInfo.InvariantCulture), Amounts.Bytes(total));
+        return table;
+    }
+}

@@ -1,0 +1,44 @@
+using System.CommandLine;
+using Engine.Training.Configuration;
+
+namespace Engine.Cli.Console;
+
+/// <summary>The run file and what the command line puts over it.</summary>
+internal sealed class RunFileOptions
+{
+    private readonly Argument<string> file = new("RUN.yaml") { Description = "The run file; docs/run-file.md lists its keys." };
+    private readonly Option<string[]> settings = new("--set")
+    {
+        Description = "Replace a setting of the run file, for instance --set learning_rate=1e-4 or --set adapter.r=16. May be given several times.",
+        HelpName = "KEY=VALUE",
+    };
+
+    private readonly Option<string?> device = CommonOptions.Device("the run file's device, else cpu");
+
+    public RunFileOptions(Command command)
+    {
+        command.Add(file);
+        command.Add(settings);
+        command.Add(device);
+    }
+
+    /// <summary>The run file's path, as it was given.</summary>
+    public string Path(ParseResult arguments) => arguments.GetRequiredValue(file);
+
+    /// <summary>The run.</summary>
+    public RunConfiguration Load(ParseResult arguments) => RunConfiguration.Load(Path(arguments), arguments.GetValue(settings));
+
+    /// <summary>The device's name.</summary>
+    public string DeviceId(ParseResult arguments, RunConfiguration run) => arguments.GetValue(device) ?? run.Device ?? "cpu";
+
+    /// <summary>What to type after <c>engine train</c> to have the same run again.</summary>
+    public string Repeat(ParseResult arguments)
+    {
+        IEnumerable<string> words = [Path(arguments), .. (arguments.GetValue(settings) ?? []).Select(setting => $"--set {Quoted(setting)}")];
+        return string.Join(' ', arguments.GetValue(device) is { } id ? words.Append($"--device {id}") : words);
+    }
+
+    /// <summary>A word as a shell takes it whole.</summary>
+    private static string Quoted(string word) =>
+        word.All(character => char.IsLetterOrDigit(character) || "=._-/:,".Contains(character, StringComparison.Ordinal)) ? word : $"'{word}'";
+}

@@ -1,0 +1,71 @@
+using Engine.Model.Files;
+using Engine.Model.HuggingFace;
+using Engine.Model.Peft;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+
+namespace Engine.Cli.Console;
+
+/// <summary>What <c>predict</c> and <c>eval</c> are pointed at: a run, a model folder or an adapter folder, taken apart.</summary>
+/// <param name="Model">The model folder.</param>
+/// <param name="Adapter">The adapter folder; null for a fully tuned or an untouched model.</param>
+/// <param name="Run">The run it came from; null where it came from elsewhere.</param>
+internal sealed record TrainedModel(string Model, string? Adapter, RunConfiguration? Run)
+{
+    /// <summary>What a command's help says of it.</summary>
+    public const string Description = "A run file, the folder of a run, a model folder, or an adapter folder (its base model is then the one it names).";
+
+    /// <summary>Finds out what a path is.</summary>
+    /// <param name="path">File or folder.</param>
+    /// <param name="adapter">An adapter to put on a model folder; null for none.</param>
+    /// <exception cref="ModelFileException">There is nothing to be used; the message says what was expected.</exception>
+    public static TrainedModel Resolve(string path, string? adapter)
+    {
+        if (File.Exists(path))
+        {
+            RunConfiguration run = RunConfiguration.Load(path);
+            return OfRun(run, new RunFolder(run.Output), adapter);
+        }
+
+        RunFolder folder = new(path);
+        if (File.Exists(folder.ConfigurationPath))
+        {
+            return OfRun(RunConfiguration.Load(folder.ConfigurationPath), folder, adapter);
+        }
+
+        if (adapter is null && File.Exists(Path.Combine(path, AdapterConfig.FileName)))
+        {
+            return new TrainedModel(BaseOf(path), path, null);
+        }
+
+        return File.Exists(Path.Combine(path, ModelConfig.FileName))
+            ? new TrainedModel(path, adapter, null)
+            : throw new ModelFileException(path, Directory.Exists(path)
+                ? $"the folder is no run (config.yaml), no model ({ModelConfig.FileName}) and no adapter ({AdapterConfig.FileName})."
+                : "there is no such file or folder; a run file, a run's folder, a model folder or an adapter folder was expected.");
+    }
+
+    private static TrainedModel OfRun(RunConfiguration run, RunFolder folder, string? adapter)
+    {
+        if (adapter is not null)
+        {
+            return new TrainedModel(run.Model, adapter, run);
+        }
+
+        bool full = run.Adapter is null;
+        string weights = full ? folder.ModelPath : folder.AdapterPath;
+        return Directory.Exists(weights)
+            ? full ? new TrainedModel(weights, null, run) : new TrainedModel(run.Model, weights, run)
+            : throw new ModelFileException(weights, "there is no such folder yet; the run writes it when it ends. Run 'engine train' first.");
+    }
+
+    private static string BaseOf(string adapter)
+    {
+        string? model = AdapterConfig.Read(adapter).BaseModelNameOrPath;
+        return model is not null && Directory.Exists(model)
+            ? model
+            : throw new ModelFileException(adapter, model is null
+                ? "the adapter does not say which model it was trained on; give the model's folder, and this one with --adapter."
+                : $"the adapter was trained on '{model}', and there is no such folder here; give the model's folder, and this one with --adapter.");
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text.Json;
+using Engine.Cli.Console;
+using Engine.Model.Files;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+using Spectre.Console;
+
+namespace Engine.Cli.Inspection;
+
+/// <summary>Shows the folder of a run: what it trains, how far it is, what it came to.</summary>
+internal static class RunInspection
+{
+    public static void Show(RunFolder folder, IAnsiConsole console)
+    {
+        RunConfiguration run = RunConfiguration.Load(folder.ConfigurationPath);
+        Grid facts = Tables.Facts();
+        facts.Fact("model", run.Model);
+        facts.Fact("training data", run.Data.Train);
+        facts.Fact("method", run.Method?.Name ?? MethodConfiguration.Plain);
+        facts.Fact("trains", run.Adapter is null ? "every parameter" : "an adapter");
+        if (folder.Checkpoints is [(long step, string newest), ..])
+        {
+            facts.Fact("newest checkpoint", $"{newest} (step {step}; {folder.Checkpoints.Count} kept)");
+        }
+
+        facts.Fact("weights", Directory.Exists(folder.AdapterPath) ? folder.AdapterPath : Directory.Exists(folder.ModelPath) ? folder.ModelPath : "none yet");
+        facts.Fact("state", File.Exists(folder.SummaryPath) ? "finished" : "not finished");
+        console.Write(facts);
+        if (File.Exists(folder.SummaryPath))
+        {
+            ShowSummary(folder.SummaryPath, console);
+        }
+    }
+
+    private static void ShowSummary(string path, IAnsiConsole console)
+    {
+        try
+        {
+            using JsonDocument summary = JsonDocument.Parse(File.ReadAllBytes(path));
+            Table table = Tables.Create("summary", ">value");
+            foreach (JsonProperty property in summary.RootElement.EnumerateObject().Where(property => property.Value.ValueKind is JsonValueKind.Number or JsonValueKind.String))
+            {
+                table.Row(property.Name, property.Value.ToString());
+            }
+
+            console.Write(table);
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            throw new ModelFileException(path, "the file is not the JSON object that a run writes at its end.", exception);
+        }
+    }
+}

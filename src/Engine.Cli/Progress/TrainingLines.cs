@@ -1,0 +1,22 @@
+using Engine.Cli.Console;
+using Engine.Training.Running;
+using Spectre.Console;
+
+namespace Engine.Cli.Progress;
+
+/// <summary>A line every few steps, for pipes and log files.</summary>
+internal sealed class TrainingLines(IAnsiConsole console, int everySteps) : TrainingView(console)
+{
+    public override void Report(TrainingProgress value)
+    {
+        if (value is not TrainingProgress.Step step)
+        {
+            base.Report(value);
+        }
+        else if (step.StepNumber % everySteps == 0 || step.StepNumber == step.TotalSteps)
+        {
+            Console.WriteLine(Invariant(
+                $"step {step.StepNumber}/{step.TotalSteps}  epoch {step.Epoch:0.00}  loss {step.Loss:0.0000}  lr {step.LearningRate:0.00e-0}  {step.TokensPerSecond:N0} tokens/s  {Amounts.Time(step.TimeLeft)} left  {Amounts.Bytes(step.DeviceBytes)}"));
+        }
+    }
+}

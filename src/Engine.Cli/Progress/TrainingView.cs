@@ -1,0 +1,61 @@
+using System.Globalization;
+using Engine.Cli.Console;
+using Engine.Training.Running;
+using Spectre.Console;
+
+namespace Engine.Cli.Progress;
+
+/// <summary>Shows a run while it goes; the lines that stay are the same wherever it is shown.</summary>
+internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingProgress>
+{
+    protected IAnsiConsole Console { get; } = console;
+
+    /// <summary>The view that fits where the output goes: a bar on a terminal, lines elsewhere.</summary>
+    /// <param name="everySteps">Steps between two lines.</param>
+    public static TrainingView Create(CommandHost host, int everySteps) => host.Interactive && host.Console.Profile.Capabilities.Ansi
+        ? new TrainingBar(host.Console)
+        : new TrainingLines(host.Console, everySteps);
+
+    /// <summary>Runs the training with this view around it.</summary>
+    public virtual T Around<T>(Func<T> train) => train();
+
+    /// <summary>Says something that the run did not report.</summary>
+    public virtual void Notice(string message) => Console.WriteLine(message, new Style(Color.Yellow));
+
+    public virtual void Report(TrainingProgress value)
+    {
+        switch (value)
+        {
+            case TrainingProgress.Started started:
+                foreach (string note in started.Notes)
+                {
+                    Console.WriteLine($"note: {note}", new Style(Color.Yellow));
+                }
+
+                Console.WriteLine(Invariant(
+                    $"{started.TrainableParameters:N0} of {started.TotalParameters:N0} parameters are trained; {started.TotalSteps} steps; {Amounts.Bytes(started.ForecastBytes)} of device memory"));
+                if (started.FirstStep > 0)
+                {
+                    Console.WriteLine($"resumed after step {started.FirstStep}");
+                }
+
+                break;
+            case TrainingProgress.Evaluated evaluated:
+                string when = evaluated.StepNumber == 0 ? "untrained" : Invariant($"epoch {evaluated.Epoch:0.##}");
+                string metrics = string.Join("  ", evaluated.Metrics.Select(metric => $"{metric.Key} {Metric(metric.Value)}"));
+                Console.WriteLine($"{when}: {metrics}{(evaluated.Best ? "  best" : "")}");
+                break;
+            case TrainingProgress.Saved saved:
+                Console.WriteLine($"checkpoint: {saved.Folder}", new Style(decoration: Decoration.Dim));
+                break;
+            case TrainingProgress.Stopping stopping:
+                Console.WriteLine(stopping.Reason);
+                break;
+        }
+    }
+
+    /// <summary>A metric with the digits that matter.</summary>
+    public static string Metric(double value) => Math.Abs(value) < 1000 ? Invariant($"{value:0.0000}") : Invariant($"{value:0.0}");
+
+    protected static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

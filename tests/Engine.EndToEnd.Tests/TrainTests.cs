@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+
+namespace Engine.EndToEnd.Tests;
+
+/// <summary><c>engine train</c> and what works on its results, on a run made for these tests.</summary>
+public sealed class TrainTests
+{
+    [Fact]
+    public void Run_is_trained_evaluated_predicted_with_and_inspected()
+    {
+        using SmallRun run = new();
+        EngineResult trained = EngineProcess.Run("train", run.RunFile, "--profile").Succeeded();
+        Assert.StartsWith("device: cpu", trained.Output, StringComparison.Ordinal);
+        Assert.Contains("step 10/60", trained.Output, StringComparison.Ordinal);
+        Assert.Contains("tokens/s", trained.Output, StringComparison.Ordinal);
+        Assert.Contains("before", trained.Output, StringComparison.Ordinal);
+        Assert.Contains("ms per call", trained.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', trained.Output);
+
+        JsonNode summary = JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!;
+        Assert.Equal(summary["forecast_device_bytes"]!.GetValue<long>(), summary["peak_device_bytes"]!.GetValue<long>());
+        double accuracy = summary["metrics"]!["accuracy"]!.GetValue<double>();
+        Assert.True(accuracy >= 0.95, $"accuracy is {accuracy}; the label is one word of the text");
+        Assert.Equal(60, File.ReadAllLines(run.File("run/metrics.jsonl")).Length);
+
+        JsonNode evaluated = JsonNode.Parse(EngineProcess.Run("eval", run.File("run"), "--json").Succeeded().Output)!;
+        Assert.Equal(accuracy, evaluated["accuracy"]!.GetValue<double>());
+        Assert.Equal(
+            accuracy,
+            JsonNode.Parse(EngineProcess.Run("eval", run.File("run/model"), "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label", "--json").Succeeded().Output)!["accuracy"]!
+                .GetValue<double>());
+
+        string[] predicted = EngineProcess.RunWithInput("a dog hates the soup\nmy friend loves this book\n", "predict", run.RunFile).Succeeded().OutputLines;
+        Assert.Equal(["bad", "good"], predicted.Select(line => line.Split('\t')[0]));
+        Assert.Equal("my friend loves this book", predicted[1].Split('\t')[2]);
+        JsonNode prediction = JsonNode.Parse(EngineProcess.Run("predict", run.File("run"), "--json", "the cat loves that song").Succeeded().Output)!;
+        Assert.Equal("good", prediction["label"]!.GetValue<string>());
+        Assert.Equal(1, prediction["probabilities"]!.AsObject().Sum(entry => entry.Value!.GetValue<double>()), 6);
+        Assert.Equal(prediction["probability"]!.GetValue<double>(), prediction["probabilities"]!["good"]!.GetValue<double>());
+
+        Assert.Contains("finished", EngineProcess.Run("inspect", run.File("run")).Succeeded().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Adapter_run_over_a_model_without_weights_predicts_what_it_learned()
+    {
+        using SmallRun run = new();
+        EngineProcess.Run("train", run.RunFile, "--set", "adapter.r=4", "--set", "adapter.modules_to_save=[classifier]", "--set", "num_train_epochs=2").Succeeded();
+        JsonNode summary = JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!;
+        JsonNode evaluated = JsonNode.Parse(EngineProcess.Run("eval", run.File("run"), "--json").Succeeded().Output)!;
+        Assert.Equal(summary["metrics"]!["loss"]!.GetValue<double>(), evaluated["loss"]!.GetValue<double>(), 6);
+        Assert.Contains("modules_to_save", EngineProcess.Run("inspect", run.File("run/adapter")).Succeeded().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Estimate_is_what_training_takes_and_writes_nothing()
+    {
+        using SmallRun run = new();
+        string estimated = EngineProcess.Run("estimate", run.RunFile).Succeeded().Output;
+        Assert.False(Directory.Exists(run.File("run")));
+        EngineProcess.Run("train", run.RunFile, "--set", "max_steps=2", "--set", "eval_strategy=no").Succeeded();
+        EngineProcess.Run("estimate", run.RunFile, "--set", "per_device_train_batch_size=8").Succeeded();
+        foreach (string owner in (string[])["arena", "trainable", "gradients", "optimizer"])
+        {
+            Assert.Contains(owner, estimated, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Interrupted_run_keeps_what_it_learned_and_resumes_to_the_uninterrupted_result()
+    {
+        using SmallRun run = new();
+        string[] length = ["--set", "max_steps=400", "--set", "eval_strategy=no", "--set", "logging_steps=1"];
+        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), "train", run.RunFile, .. length])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using (Process process = Process.Start(start)!)
+        {
+            string? line;
+            do
+            {
+                line = process.StandardOutput.ReadLine();
+            }
+            while (line?.StartsWith("step 5/", StringComparison.Ordinal) == false);
+
+            Assert.NotNull(line);
+            Assert.Equal(0, Kill(process.Id, InterruptSignal));
+            string rest = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            Assert.Equal(130, process.ExitCode);
+            Assert.Contains("go on with: engine train", rest, StringComparison.Ordinal);
+        }
+
+        Assert.True(File.Exists(run.File("run/model/model.safetensors")));
+        Assert.False(File.Exists(run.File("run/summary.json")));
+        EngineProcess.Run(["train", run.RunFile, .. length]).Refused(1, "unfinished run", "--resume");
+        EngineResult resumed = EngineProcess.Run(["train", run.RunFile, "--resume", .. length]).Succeeded();
+        Assert.Contains("resumed after step", resumed.Output, StringComparison.Ordinal);
+        EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("whole")}", .. length]).Succeeded();
+        Assert.Equal(File.ReadAllBytes(run.File("whole/model/model.safetensors")), File.ReadAllBytes(run.File("run/model/model.safetensors")));
+        Assert.Equal(400, File.ReadAllLines(run.File("run/metrics.jsonl")).Length);
+    }
+
+    [Theory]
+    [InlineData("learning_rat=1", "learning_rate")]
+    [InlineData("model=absent", "absent")]
+    [InlineData("data.train=absent.tsv", "absent.tsv")]
+    [InlineData("data.text=sentense", "sentence")]
+    [InlineData("data.labels=[good, ugly]", "bad")]
+    [InlineData("device=opencl:77", "opencl:77")]
+    [InlineData("max_length=2000", "2000")]
+    public void Wrong_settings_are_refused_with_a_sentence(string setting, string expected)
+    {
+        using SmallRun run = new();
+        EngineProcess.Run("train", run.RunFile, "--set", setting).Refused(1, expected);
+        Assert.False(Directory.Exists(run.File("run/checkpoint-1")));
+    }
+
+    [Fact]
+    public void Data_without_rows_and_models_that_are_not_there_are_refused()
+    {
+        using SmallRun run = new();
+        File.WriteAllText(run.File("empty.tsv"), "");
+        EngineProcess.Run("train", run.RunFile, "--set", $"data.train={run.File("empty.tsv")}").Refused(1, "empty.tsv");
+        EngineProcess.Run("train", run.File("absent.yaml")).Refused(1, "absent.yaml");
+        EngineProcess.Run("predict", run.RunFile, "text").Refused(1, "engine train");
+        EngineProcess.Run("train", run.RunFile, "--resume").Refused(1, "no checkpoint");
+        EngineProcess.Run("eval", run.File("model")).Refused(1, "--data");
+    }
+
+    private const int InterruptSignal = 2;
+
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int Kill(int process, int signal);
+}

@@ -1,0 +1,67 @@
+using Engine.Devices;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Tests;
+
+namespace Engine.Model.Tests.Execution;
+
+/// <summary>Dropout of embeddings, attention, layers and head at once, with only the rows that the loss reads computed.</summary>
+public sealed class DropoutTests
+{
+    /// <summary>
+    /// Losses near 1 are known to 1e-7, a step of 1e-2 along the gradient changes them by some 1e-2, and what is left of third order is below 1e-3:
+    /// masks that differ between the passes would show as tens of percents.
+    /// </summary>
+    private const double Tolerance = 5e-3;
+
+    private const float Step = 1e-2f;
+
+    [SharedTheory]
+    [InlineData("roberta-cls")]
+    [InlineData("roberta-mlm")]
+    public void The_backward_pass_drops_what_the_forward_pass_dropped(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using TemporaryFolder folder = WithDropout(golden.Folder);
+        using var loaded = new LoadedModel(folder.Root, null, train: true, golden.Capacity);
+        loaded.Run(golden.Batch, Training);
+        TrainableParameters trainables = loaded.Model.Trainables!;
+        float[] gradient = trainables.Gradients.View<float>().ToArray();
+        float[] values = trainables.Values.View<float>().ToArray();
+        double norm = Math.Sqrt(gradient.Sum(value => (double)value * value));
+        double slope = (LossAt(Step) - LossAt(-Step)) / (2 * Step);
+        Assert.InRange(slope / norm, 1 - Tolerance, 1 + Tolerance);
+
+        float LossAt(float distance)
+        {
+            trainables.Values.View<float>().Write([.. values.Zip(gradient, (value, slope) => value + (float)(distance * slope / norm))]);
+            return loaded.Run(golden.Batch, Training).Loss;
+        }
+    }
+
+    [SharedFact]
+    public void Evaluation_drops_nothing_and_another_step_drops_something_else()
+    {
+        using var golden = new GoldenBatch("roberta-cls");
+        using TemporaryFolder folder = WithDropout(golden.Folder);
+        using var loaded = new LoadedModel(folder.Root, null, train: true, golden.Capacity);
+        golden.CheckOutputs(loaded.Run(golden.Batch, new RunnerOptions()), "base", hiddenStates: false);
+        float[] first = loaded.Run(golden.Batch, Training).Logits, again = loaded.Run(golden.Batch, Training).Logits;
+        loaded.Inputs.DropoutRandom.View<uint>().Write([0, 0, 1, 0]);
+        float[] next = loaded.Run(golden.Batch, Training).Logits;
+        Assert.Equal(first, again);
+        Assert.NotEqual(first, next);
+    }
+
+    private static RunnerOptions Training => new() { Gradients = true, Dropout = true };
+
+    /// <summary>The same model with its dropout probabilities, all 0 in the goldens, set to 0.2.</summary>
+    private static TemporaryFolder WithDropout(string folder)
+    {
+        var copy = new TemporaryFolder();
+        string config = File.ReadAllText(Path.Combine(folder, "config.json"));
+        File.WriteAllText(copy.File("config.json"), config.Replace("_dropout_prob\": 0.0", "_dropout_prob\": 0.2", StringComparison.Ordinal));
+        File.Copy(Path.Combine(folder, "model.safetensors"), copy.File("model.safetensors"));
+        return copy;
+    }
+}
