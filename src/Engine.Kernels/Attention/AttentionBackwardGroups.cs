@@ -123,15 +123,9 @@ internal static partial class AttentionBackwardGroups
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
-                    float gradient = 0f;
-                    if (key < seen && key < count)
-                    {
-                        float weight = MathF.Exp((scale * scores[(i * GroupTiles.Sums) + j]) - denominator);
-                        float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
-                        gradient = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
-                    }
-
-                    tile[(query * GroupTiles.Pitch) + key] = gradient;
+                    float weight = MathF.Exp(key < seen && key < count ? (scale * scores[(i * GroupTiles.Sums) + j]) - denominator : float.NegativeInfinity);
+                    float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                    tile[(query * GroupTiles.Pitch) + key] = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
                 }
             }
 
@@ -204,8 +198,7 @@ internal static partial class AttentionBackwardGroups
             valueGradient[i] = 0f;
         }
 
-        // Blocks of queries before the first that sees one of these keys are left out, for every head alike; one loop over heads and blocks,
-        // whose every pass has the same barriers, is also what OpenCL drivers for processors compile rightly.
+        // Blocks of queries before the first that sees one of these keys are left out, for every head alike.
         while (query0 < queryEnd
             && AttentionMask.VisibleKeys(queryPosition, query0, Math.Min(GroupTiles.Tile, queryEnd - query0), keys, causal) <= first)
         {
@@ -234,19 +227,10 @@ internal static partial class AttentionBackwardGroups
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int key = itemRow + (i * GroupTiles.Side);
-                    int sum = (i * GroupTiles.Sums) + j;
-                    float kept = 0f;
-                    float gradient = 0f;
-                    if (key < seen && key < count)
-                    {
-                        float weight = MathF.Exp((scale * scores[sum]) - denominator);
-                        float keep = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
-                        kept = weight * keep;
-                        gradient = weight * scale * ((gradients[sum] * keep) - dot);
-                    }
-
-                    tile[(key * GroupTiles.Pitch) + column] = kept;
-                    gradients[sum] = gradient;
+                    float weight = MathF.Exp(key < seen && key < count ? (scale * scores[(i * GroupTiles.Sums) + j]) - denominator : float.NegativeInfinity);
+                    float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                    tile[(key * GroupTiles.Pitch) + column] = weight * kept;
+                    gradients[(i * GroupTiles.Sums) + j] = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
                 }
             }
 

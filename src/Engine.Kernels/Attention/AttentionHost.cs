@@ -95,8 +95,10 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
             return null;
         }
 
+        // Rows are read up to a whole register: a weight of 0 times whatever lay in the buffer may be NaN.
+        int padded = (count + Vector512<float>.Count - 1) / Vector512<float>.Count * Vector512<float>.Count;
         var mask = new DropoutMask(Shape.Dropout, Shape.DropoutStream, P.Random);
-        return mask.Factors((((query * Shape.Heads) + head) * Shape.MaxKeyLength) + firstKey, count, buffer);
+        return mask.Factors((((query * Shape.Heads) + head) * Shape.MaxKeyLength) + firstKey, padded, buffer);
     }
 
     /// <summary>Keys of the segment that a query sees.</summary>

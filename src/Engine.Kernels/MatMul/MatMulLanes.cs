@@ -3,7 +3,8 @@ namespace Engine.Kernels;
 /// <summary>
 /// Products where work-items are lanes of CPU threads: one item a block of rows times a panel of columns, without barriers. For each
 /// step of the depth it copies its panel of B to private memory, and strips of A beside it, so that the register tile
-/// reads memory that lies together whatever the layout. Partial sums wait in C.
+/// reads memory that lies together whatever the layout. Partial sums wait in C. Helpers take the panel's width as an argument where a loop over it
+/// must stay a loop: over a constant it would be unrolled, and the driver would compile for seconds.
 /// </summary>
 internal static partial class MatMulLanes
 {
