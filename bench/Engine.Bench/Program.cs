@@ -3,6 +3,12 @@ using Engine.Devices;
 using Engine.Devices.Cpu;
 
 // Benchmarks by name, all by default; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without host vectors.
+if (args is ["export-batches", var runFile, var target])
+{
+    BatchExport.Run(runFile, target);
+    return 0;
+}
+
 string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step"];
 int option = Array.IndexOf(args, "--device");
 if (option >= 0 && option + 1 == args.Length)
