@@ -59,9 +59,6 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
         return new ModelRun(entry.Plan, entry.Graph, batch);
     }
 
-    /// <summary>Runs the last uploaded batch again.</summary>
-    public void Repeat(ModelRun run) => Replay(run.Plan);
-
     public void Dispose()
     {
         foreach (Entry entry in entries.Values)
