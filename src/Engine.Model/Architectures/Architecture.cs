@@ -92,6 +92,6 @@ public abstract class Architecture
     /// <summary>Writes the position ids of one text.</summary>
     public abstract void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions);
 
-    /// <summary>Builds the forward pass and returns the logits, [selected places, output size].</summary>
-    public abstract Tensor Build(ForwardBuilder forward);
+    /// <summary>Builds the forward pass up to its output at the selected places.</summary>
+    public abstract ModelOutput Build(ForwardBuilder forward);
 }

@@ -51,7 +51,7 @@ public sealed class ForwardBuilder
         {
             string module = modules[i];
             Tensor weight = Parameter($"{module}.weight");
-            Tensor? bias = model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;
+            Tensor? bias = Bias(module);
             LoraLinear? adapter = model.Adapter(module);
             if (adapter is null)
             {
@@ -106,6 +106,15 @@ public sealed class ForwardBuilder
     /// <summary>The rows whose logits are wanted: the first token of each text, or the labelled tokens; all where none are selected.</summary>
     public Tensor TakeSelected(Tensor x) => Batch.Selection is { } selection ? Graph.TakeRows(x, selection) : x;
 
+    /// <summary>
+    /// An output layer over the vocabulary, of the module's weight and bias. With an adapter on it the logits are computed as those of any linear layer.
+    /// </summary>
+    public ModelOutput VocabularyHead(Tensor hidden, string module) => model.Adapter(module) is null
+        ? new ModelOutput.VocabularyHead(hidden, Parameter($"{module}.weight"), Bias(module))
+        : new ModelOutput.Logits(Linear(hidden, module));
+
     /// <summary>Names a layer's output as a hidden state.</summary>
     public void HiddenState(Tensor x) => hiddenStates.Add(x);
+
+    private Tensor? Bias(string module) => model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;
 }

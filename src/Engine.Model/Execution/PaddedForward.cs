@@ -34,7 +34,7 @@ public static class PaddedForward
             throw new DataFileException(source, "there are no labels, and gradients are those of the loss; add a tensor 'labels'.");
         }
 
-        var options = new RunnerOptions { Gradients = gradients, HiddenStates = true, EveryToken = true };
+        var options = new RunnerOptions { Gradients = gradients, HiddenStates = true, EveryToken = true, VocabularyLogits = true };
         using var inputs = new BatchInputs(model.Architecture, BatchShape.Of(model.Architecture, batch.Ragged, everyToken: true));
         inputs.Block.Allocate(device);
         float[] scalars = new float[StepScalars.Count];

@@ -117,7 +117,14 @@ public sealed class TransformerModel : IDisposable
         var graph = new GraphBuilder();
         BatchTensors batch = inputs.Tensors(graph, shape);
         var forward = new ForwardBuilder(this, graph, batch, options.Gradients && options.Dropout, options.TransformWeight);
-        Tensor logits = graph.Output(Architecture.Build(forward));
+        ModelOutput output = Architecture.Build(forward);
+        Tensor logits = output.ToLogits(graph);
+        bool logitsKept = output is ModelOutput.Logits || options.VocabularyLogits;
+        if (logitsKept)
+        {
+            graph.Output(logits);
+        }
+
         Tensor loss = graph.Output(Architecture.Head == HeadKind.Regression
             ? graph.MeanSquaredError(logits, batch.Targets, batch.Scalars, options.Gradients)
             : graph.CrossEntropy(logits, batch.Labels, batch.Scalars, options.Gradients));
@@ -136,7 +143,7 @@ public sealed class TransformerModel : IDisposable
             GradientBuilder.Differentiate(graph, loss);
         }
 
-        var result = new ModelGraph(graph, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
+        var result = new ModelGraph(graph, logitsKept ? logits : null, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
         options.Extend?.Invoke(result);
         FusionPass.Run(graph);
         return result;
@@ -201,8 +208,8 @@ public sealed class TransformerModel : IDisposable
 
 /// <summary>One batch shape's graph and the tensors that are read after a replay.</summary>
 /// <param name="Graph">The graph, ready for the planner.</param>
-/// <param name="Logits">[places, output size].</param>
+/// <param name="Logits">[places, output size]; null where only the loss of a vocabulary head is wanted.</param>
 /// <param name="Loss">Mean loss [1].</param>
 /// <param name="RowLosses">Each place's loss [places].</param>
 /// <param name="HiddenStates">Embeddings and layers [tokens, hidden].</param>
-public sealed record ModelGraph(GraphBuilder Graph, Tensor Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);
+public sealed record ModelGraph(GraphBuilder Graph, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);

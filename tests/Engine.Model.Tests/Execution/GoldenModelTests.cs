@@ -9,7 +9,7 @@ namespace Engine.Model.Tests.Execution;
 /// <summary>Tiny models held against Transformers and PEFT (shared/goldens/models).</summary>
 public sealed class GoldenModelTests
 {
-    private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true };
+    private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true, VocabularyLogits = true };
     private static readonly RunnerOptions WithGradients = Everything with { Gradients = true };
 
     private static readonly string[] Names = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls"];
