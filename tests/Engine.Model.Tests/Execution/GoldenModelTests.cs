@@ -12,7 +12,7 @@ public sealed class GoldenModelTests
     private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true, VocabularyLogits = true };
     private static readonly RunnerOptions WithGradients = Everything with { Gradients = true };
 
-    private static readonly string[] Names = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls"];
+    private static readonly string[] Names = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls", "qwen2-bfloat16"];
 
     public static TheoryData<string> Models => [.. Names];
 
