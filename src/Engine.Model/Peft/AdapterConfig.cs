@@ -26,7 +26,7 @@ public sealed record AdapterConfig
     /// <summary>The modules PEFT adds to <c>modules_to_save</c> for classifiers, whichever the model has.</summary>
     internal static readonly string[] ClassificationHeads = ["classifier", "score"];
 
-    private readonly JsonObject _original = [];
+    private readonly JsonObject original = [];
 
     /// <summary>The rank <c>r</c>: rows of A and columns of B.</summary>
     public int Rank { get; init; } = 8;
@@ -180,13 +180,13 @@ public sealed record AdapterConfig
 
     private AdapterConfig(JsonObject original)
     {
-        _original = original;
+        this.original = original;
     }
 
     private JsonObject ToJson()
     {
         JsonObject values = PeftDefaults.Create();
-        foreach ((string key, JsonNode? value) in _original)
+        foreach ((string key, JsonNode? value) in original)
         {
             values[key] = value?.DeepClone();
         }
