@@ -35,9 +35,9 @@ internal sealed class SampleSelection : IDisposable
     public void Build(ModelGraph graph, HeadKind head)
     {
         BatchTensors batch = graph.Batch;
-        Tensor samples = head is HeadKind.SequenceClassification or HeadKind.Regression
-            ? graph.RowLosses
-            : graph.Graph.SampleMeans(graph.RowLosses, batch.Labels, batch.Selection?.RowStart ?? batch.RowStart);
+        Tensor samples = head.PredictsTokens()
+            ? graph.Graph.SampleMeans(graph.RowLosses, batch.Labels, batch.Selection?.RowStart ?? batch.RowStart)
+            : graph.RowLosses;
         graph.Graph.Store(samples, Block.Overlay("current", new Shape(batch.Shape.Rows), current));
     }
 

@@ -33,6 +33,9 @@ public sealed class SessionMemoryTests
         { "roberta-cls", "looksam" },
         { "roberta-cls", "sl-sam" },
         { "roberta-cls", "nbar" },
+        { "qwen2", "full" },
+        { "llama", "lora" },
+        { "qwen2", "esam" },
     };
 
     [SharedTheory]
@@ -78,6 +81,7 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "looksam")]
     [InlineData("roberta-cls", "sl-sam")]
     [InlineData("roberta-cls", "obar")]
+    [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {
         // One thread, so that all of the work is counted here.
@@ -170,7 +174,7 @@ public sealed class SessionMemoryTests
         return architecture.Head switch
         {
             HeadKind.Regression => batch with { Targets = [.. lengths.Select(length => (float)length)] },
-            HeadKind.MaskedLm => batch with { TokenLabels = [.. batch.InputIds.Select((id, i) => i % 3 == 0 ? id : RaggedBatch.IgnoredLabel)] },
+            HeadKind.MaskedLm or HeadKind.CausalLm => batch with { TokenLabels = [.. batch.InputIds.Select((id, i) => i % 3 == 0 ? id : RaggedBatch.IgnoredLabel)] },
             _ => batch with { ClassLabels = [.. lengths.Select(length => length % architecture.OutputSize)] },
         };
     }

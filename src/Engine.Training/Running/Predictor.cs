@@ -45,7 +45,7 @@ public sealed class Predictor : IDisposable
     public int MaxLength => Math.Min(Architecture.MaxLength, Tokenizer.ModelMaxLength ?? Architecture.MaxLength);
 
     /// <summary>Class names by index.</summary>
-    public IReadOnlyList<string> Labels => ((EncoderArchitecture)Architecture).Config.Model.Labels.Names;
+    public IReadOnlyList<string> Labels => Architecture.ModelConfig.Labels.Names;
 
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">The base model, or a fully tuned one.</param>
@@ -116,7 +116,7 @@ public sealed class Predictor : IDisposable
         using var inputs = new BatchInputs(Architecture, evaluator.Shapes.Aggregate((a, b) => a.Max(b)));
         inputs.Block.Allocate(device);
         using var runner = new ModelRunner(device, model, inputs, arena, new RunnerOptions());
-        return use(evaluator, runner.Run);
+        return use(evaluator, (batch, source) => runner.Run(batch, source));
     }
 
     private Prediction PredictionOf(ReadOnlySpan<float> logits)
