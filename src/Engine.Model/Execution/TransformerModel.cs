@@ -139,6 +139,10 @@ public sealed class TransformerModel : IDisposable
         if (options.Gradients)
         {
             GradientBuilder.Differentiate(graph, loss);
+            if (options.GradientCheckpointing)
+            {
+                CheckpointPass.Run(graph, loss, forward.HiddenStates);
+            }
         }
 
         var result = new ModelGraph(graph, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);

@@ -56,7 +56,7 @@ public sealed class DropoutTests
     private static RunnerOptions Training => new() { Gradients = true, Dropout = true };
 
     /// <summary>The same model with its dropout probabilities, all 0 in the goldens, set to 0.2.</summary>
-    private static TemporaryFolder WithDropout(string folder)
+    internal static TemporaryFolder WithDropout(string folder)
     {
         var copy = new TemporaryFolder();
         string config = File.ReadAllText(Path.Combine(folder, "config.json"));
