@@ -17,14 +17,6 @@ public sealed class BertForSequenceClassification(EncoderConfig config) : Encode
 
     public override int OutputSize => Config.Model.Labels.Count;
 
-    public override void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions)
-    {
-        for (int i = 0; i < inputIds.Length; i++)
-        {
-            positions[i] = i;
-        }
-    }
-
     public override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor first = forward.TakeSelected(Stack.Build(forward, positionPaddingId: -1));

@@ -19,7 +19,7 @@ public sealed record RunnerOptions
     /// <summary>Hidden states can be read.</summary>
     public bool HiddenStates { get; init; }
 
-    /// <summary>A masked language model computes logits at every token.</summary>
+    /// <summary>A language model computes logits at every token.</summary>
     public bool EveryToken { get; init; }
 
     /// <summary>The logits of a vocabulary head can be read; otherwise only its loss is computed. Other heads' logits always can.</summary>

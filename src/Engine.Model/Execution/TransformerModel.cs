@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Graph.Passes;
+using Engine.Kernels;
 using Engine.Model.Architectures;
 
 namespace Engine.Model.Execution;
@@ -35,6 +36,7 @@ public sealed class TransformerModel : IDisposable
     private readonly Dictionary<string, LoraLinear> adapters = new(StringComparer.Ordinal);
     private readonly List<StorageBlock> blocks = [];
     private readonly Tuning.Lora? adapter;
+    private readonly Variable? rotaryFrequencies;
 
     public TransformerModel(Architecture architecture, Tuning tuning)
     {
@@ -56,6 +58,13 @@ public sealed class TransformerModel : IDisposable
                 blocks.Add(block);
                 parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape));
             }
+        }
+
+        if (architecture.RotaryFrequencies is { Count: > 0 } frequencies)
+        {
+            var block = new StorageBlock("weights");
+            blocks.Add(block);
+            rotaryFrequencies = block.Reserve("rotary_frequencies", new Shape(frequencies.Count), ElementType.UInt64);
         }
 
         ReserveAdapters(targets, trainables, trained: tuning is Tuning.Lora);
@@ -92,6 +101,10 @@ public sealed class TransformerModel : IDisposable
     /// <summary>The memory of the parameters and gradients.</summary>
     public IReadOnlyList<StorageBlock> Blocks => blocks;
 
+    /// <summary>Turns per position of each pair of a head's elements, uint64 [head size / 2].</summary>
+    /// <exception cref="InvalidOperationException">The architecture has no rotary embeddings.</exception>
+    internal Variable RotaryFrequencies => rotaryFrequencies ?? throw new InvalidOperationException($"{Architecture.Name} has no rotary embeddings.");
+
     public bool HasParameter(string name) => parameters.ContainsKey(name);
 
     /// <summary>A parameter by its checkpoint name.</summary>
@@ -109,6 +122,8 @@ public sealed class TransformerModel : IDisposable
         {
             block.Allocate(device);
         }
+
+        rotaryFrequencies?.View<ulong>().Write([.. Architecture.RotaryFrequencies.Select(Rotary.Frequency)]);
     }
 
     /// <summary>Writes the forward pass, the loss and, where gradients are wanted, the backward pass of one batch shape.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Model.Files;
+using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Peft;
 
@@ -131,6 +132,10 @@ public sealed record AdapterConfig
             LayersToTransform.Count == 0 || TargetModules?.Names is not null,
             "layers_to_transform needs target_modules as a list; put the layer numbers into the regular expression instead.");
     }
+
+    /// <summary>This configuration; where it names no target modules, with those PEFT takes for the model's family.</summary>
+    public AdapterConfig ForModel(ModelConfig model) =>
+        TargetModules is null && PeftDefaults.TargetModules(model.ModelType) is { } names ? this with { TargetModules = ModulePattern.Of(names) } : this;
 
     internal static AdapterConfig FromJson(JsonSection root)
     {
