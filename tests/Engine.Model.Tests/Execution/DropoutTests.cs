@@ -60,8 +60,17 @@ public sealed class DropoutTests
     {
         var copy = new TemporaryFolder();
         string config = File.ReadAllText(Path.Combine(folder, "config.json"));
-        File.WriteAllText(copy.File("config.json"), config.Replace("_dropout_prob\": 0.0", "_dropout_prob\": 0.2", StringComparison.Ordinal));
-        File.Copy(Path.Combine(folder, "model.safetensors"), copy.File("model.safetensors"));
+        foreach (string key in (string[])["_dropout_prob", "attention_dropout"])
+        {
+            config = config.Replace($"{key}\": 0.0", $"{key}\": 0.2", StringComparison.Ordinal);
+        }
+
+        File.WriteAllText(copy.File("config.json"), config);
+        foreach (string weights in Directory.GetFiles(folder, "model*"))
+        {
+            File.Copy(weights, copy.File(Path.GetFileName(weights)));
+        }
+
         return copy;
     }
 }
