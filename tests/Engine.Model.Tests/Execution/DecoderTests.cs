@@ -64,7 +64,7 @@ public sealed class DecoderTests
     {
         RaggedBatch batch = RaggedBatch.FromRows([([1, 2, 3], null), ([4], null), ([5, 6], null)]);
         const int None = RaggedBatch.IgnoredLabel;
-        Assert.Equal([None, 12, None, None, 14, None], batch.WithNextTokenLabels([11, None, 12, 13, 99, 14]).TokenLabels);
+        Assert.Equal([None, 12, None, None, 14, None], batch.WithNextTokenLabels([11, None, 12, 13, 99, 14]).TokenLabels!);
     }
 
     [SharedFact]
@@ -92,6 +92,10 @@ public sealed class DecoderTests
             {
                 Assert.Empty(loaded.Report.Unused);
             }
+
+            // A classifier of the same folder has no output layer over the vocabulary; the copy is as good as before.
+            Assert.Equal(["model.embed_tokens.weight"], ModelAdapters.Tuning(
+                ModelFolder.Open(folder.Root).CreateArchitecture(HeadKind.SequenceClassification), new AdapterConfig { ModulesToSave = ["embed_tokens"] }).SavedParameters);
 
             float[] other = embeddings.ToFloat32();
             other[^1] += 1;

@@ -64,7 +64,7 @@ public sealed class DecoderConfigTests
     [InlineData("num_key_value_heads", "3", "a divisor of num_attention_heads 4 was expected")]
     [InlineData("num_attention_heads", "5", "a divisor of hidden_size 16 was expected")]
     [InlineData("head_dim", "5", "an even number was expected")]
-    [InlineData("pad_token_id", "32", "a token below vocab_size 32, or null, was expected")]
+    [InlineData("pad_token_id", "32", "a token below vocab_size 32, or null was expected")]
     [InlineData("architectures", "[\"LlamaForQuestionAnswering\"]", "supported are LlamaForCausalLM, LlamaForSequenceClassification, LlamaModel")]
     [InlineData("rope_scaling", """{"rope_type":"yarn","factor":4}""", "rotary embeddings of the type yarn are not built; built are default, linear and llama3")]
     [InlineData("rope_scaling", """{"rope_type":"dynamic","factor":4}""", "type dynamic are not built")]
