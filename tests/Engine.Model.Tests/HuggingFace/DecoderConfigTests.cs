@@ -41,7 +41,10 @@ public sealed class DecoderConfigTests
         const int HeadSize = 128;
         var rope = new RopeParameters("llama3", 500_000, new Dictionary<string, double>
         {
-            ["factor"] = 8, ["low_freq_factor"] = 1, ["high_freq_factor"] = 4, ["original_max_position_embeddings"] = 8192,
+            ["factor"] = 8,
+            ["low_freq_factor"] = 1,
+            ["high_freq_factor"] = 4,
+            ["original_max_position_embeddings"] = 8192,
         });
         IReadOnlyList<double> plain = (rope with { Type = "default" }).Frequencies(HeadSize, "test"), scaled = rope.Frequencies(HeadSize, "test");
         int between = 0;
