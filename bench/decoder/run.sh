@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fine-tunes the small Llama of shared/data/models/tinystory-llama on word problems of gsm8k with LoRA and Flat-LoRA, three seeds each, and prints one
+# Fine-tunes the small Llama of shared/data/models/tinystory-llama on word problems of gsm8k with LoRA and Flat-LoRA, three seeds each (or SEEDS="0 1"), and prints one
 # JSON line per run: loss and perplexity of the held-out answers before and after each epoch, seconds of training, tokens per second.
 #   bench/decoder/run.sh [METHOD...] > docs/results/decoder.jsonl
 set -euo pipefail
@@ -18,7 +18,7 @@ problems train 1000 > runs/decoder/train.jsonl
 problems test 200 > runs/decoder/dev.jsonl
 
 for method in "$@"; do
-  for seed in 0 1 2; do
+  for seed in ${SEEDS:-0 1 2}; do
     output="runs/decoder/$method-$seed"
     rm -rf "$output"
     "${engine[@]}" train "bench/decoder/$method.yaml" --set seed="$seed" --set output="$PWD/$output" >&2
