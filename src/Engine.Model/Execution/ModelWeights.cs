@@ -125,7 +125,7 @@ public static class ModelWeights
     public static long[] Longs(Shape shape) => [.. shape.Dimensions.ToArray().Select(dimension => (long)dimension)];
 
     /// <summary>A parameter under its name, without the base prefix, with the norm names of BERT's first checkpoints, or under another name.</summary>
-    private static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
+    internal static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
     {
         string bare = name.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? name[architecture.BasePrefix.Length..] : name;
         IEnumerable<string> aliases = architecture.Aliases.Where(alias => alias.Parameter == name).Select(alias => alias.Name);

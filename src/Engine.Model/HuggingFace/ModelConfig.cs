@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Engine.Devices;
 using Engine.Model.Files;
+using Engine.Model.Safetensors;
 
 namespace Engine.Model.HuggingFace;
 
@@ -82,6 +83,15 @@ public sealed class ModelConfig
 
     /// <summary>A copy whose weights were saved from another class.</summary>
     public ModelConfig WithArchitecture(string architecture) => With(root => root["architectures"] = new JsonArray(architecture));
+
+    /// <summary>A copy whose weights are stored in another type: F32, F16 or BF16, under the key that the file has for it.</summary>
+    public ModelConfig WithStorageType(SafetensorsType type) => With(content => content[root.Has("torch_dtype") && !root.Has("dtype") ? "torch_dtype" : "dtype"] = type switch
+    {
+        SafetensorsType.Float32 => "float32",
+        SafetensorsType.Float16 => "float16",
+        SafetensorsType.BFloat16 => "bfloat16",
+        _ => throw new ArgumentException($"A model's weights are not stored as {type.HeaderName()}; F32, F16 or BF16 was expected.", nameof(type)),
+    });
 
     /// <summary>A copy with other classes.</summary>
     public ModelConfig WithLabels(LabelSet labels) => With(root =>
