@@ -19,6 +19,12 @@ internal static class CommonOptions
         HelpName = "DEVICE",
     };
 
+    /// <summary><c>--allow-missing</c>.</summary>
+    public static Option<bool> AllowMissing() => new("--allow-missing")
+    {
+        Description = "Accept an adapter that lacks tensors, has some without a place in the model, or names its modules by another prefix; what was done is listed.",
+    };
+
     /// <summary>Writes notes, one a line.</summary>
     public static void Note(IEnumerable<string> notes, TextWriter output)
     {
