@@ -15,7 +15,7 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
     return 0;
 }
 
-string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
+string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory", "decode"];
 int option = Array.IndexOf(args, "--device");
 if (option >= 0 && option + 1 == args.Length)
 {
@@ -63,6 +63,9 @@ foreach (string name in chosen)
             break;
         case "memory":
             MemoryBench.Run(device);
+            break;
+        case "decode":
+            DecodeBench.Run(device);
             break;
         default:
             AttentionBench.Run(device);
