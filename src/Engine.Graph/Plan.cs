@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Engine.Devices;
+using Engine.Devices.Kernels;
+using Engine.Kernels;
 
 namespace Engine.Graph;
 
@@ -111,6 +113,14 @@ internal sealed class PlanMemory(PlanLayout layout, DeviceBuffer arena)
 
         return arena.View<T>(offset, tensor.Shape.Count);
     }
+
+    public WeightView Weight(Tensor tensor) => tensor.Type switch
+    {
+        ElementType.Float32 => View<float>(tensor),
+        ElementType.Float16 => View<Half>(tensor),
+        ElementType.BFloat16 => View<BFloat16>(tensor),
+        _ => throw new InvalidOperationException($"{tensor} stores {tensor.Type}; a weight is Float32, Float16 or BFloat16."),
+    };
 
     public BufferView<float> Workspace(Node node) => layout.Workspaces.TryGetValue(node, out (long Offset, long Bytes) slot)
         ? arena.View<float>(slot.Offset, slot.Bytes / sizeof(float))

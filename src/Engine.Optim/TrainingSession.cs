@@ -12,7 +12,8 @@ namespace Engine.Optim;
 /// <param name="Loss">The micro-batches' mean loss, as the method's first pass saw it.</param>
 /// <param name="GradientNorm">Global norm of the gradients before clipping.</param>
 /// <param name="Tokens">Real tokens of the micro-batches.</param>
-public sealed record StepReport(double Loss, double GradientNorm, long Tokens);
+/// <param name="Skipped">The gradients overflowed under loss scaling: nothing was updated, and the scale is lower now.</param>
+public sealed record StepReport(double Loss, double GradientNorm, long Tokens, bool Skipped = false);
 
 /// <summary>
 /// Training on a device, step by step: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward, loss, backward),
@@ -77,6 +78,7 @@ public sealed class TrainingSession : IDisposable
         begin = new FixedPlan(device, BuildBegin());
         repeat = new FixedPlan(device, BuildRepeat());
         update = new FixedPlan(device, BuildUpdate());
+        LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, state, Inputs.Scalars) : null;
     }
 
     public TransformerModel Model { get; }
@@ -96,6 +98,9 @@ public sealed class TrainingSession : IDisposable
     /// <summary>The moments of AdamW, [trainable elements] each.</summary>
     public (Variable First, Variable Second) Moments => (firstMoment, secondMoment);
 
+    /// <summary>Dynamic loss scaling, of models with float16 weights; else null.</summary>
+    public LossScaling? LossScaling { get; }
+
     /// <summary>The method's state.</summary>
     public StorageBlock MethodState => state;
 
@@ -107,7 +112,7 @@ public sealed class TrainingSession : IDisposable
     }
 
     /// <summary>The memory the session holds beside the model's, by owner.</summary>
-    private IEnumerable<StorageBlock> OwnBlocks => [Inputs.Block, state, moments, reports];
+    private IEnumerable<StorageBlock> OwnBlocks => LossScaling is null ? [Inputs.Block, state, moments, reports] : [Inputs.Block, state, moments, reports, LossScaling.Block];
 
     /// <summary>
     /// Bytes by owner that training batches of these shapes takes, known before anything is allocated: parameters, gradients, optimizer state,
@@ -150,20 +155,40 @@ public sealed class TrainingSession : IDisposable
     {
         long step = StepsTaken;
         UploadScalars(step, learningRate, microBatches.Count);
+        LossScaling?.Keep();
         begin.Run(arena, profile);
         long tokens = Pass(microBatches, source);
+        if (LossScaling is not null && LossScaling.Unscale(arena, profile) is var first && !float.IsFinite(first))
+        {
+            return Skip(lossSum, first);
+        }
+
         if (method.RepeatsMicroBatches)
         {
             repeat.Run(arena, profile);
             MicroBatchesTaken -= microBatches.Count;
             Pass(microBatches, source);
+            if (LossScaling is not null && LossScaling.Unscale(arena, profile) is var second && !float.IsFinite(second))
+            {
+                return Skip(firstPassLoss, second);
+            }
         }
 
         update.Run(arena, profile);
+        LossScaling?.Advance();
         lossSum.Block.Buffer.Read(report.AsSpan());
         StepsTaken++;
         double loss = method.RepeatsMicroBatches ? report[1] : report[0];
         return new StepReport(loss / microBatches.Count, report[2], tokens);
+
+        StepReport Skip(Variable loss, float norm)
+        {
+            bool lowered = LossScaling!.State.Scale > 1;
+            LossScaling.Skip();
+            loss.View<float>().Read(report.AsSpan(0, 1));
+            StepsTaken++;
+            return new StepReport(report[0] / microBatches.Count, norm, tokens, lowered);
+        }
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
@@ -175,6 +200,7 @@ public sealed class TrainingSession : IDisposable
         begin.Dispose();
         repeat.Dispose();
         update.Dispose();
+        LossScaling?.Dispose();
         trainer.Dispose();
         evaluator.Dispose();
         arena.Dispose();
@@ -201,10 +227,13 @@ public sealed class TrainingSession : IDisposable
 
     private void UploadScalars(long step, double learningRate, int microBatches)
     {
+        float scale = LossScaling?.State.Scale ?? 1;
+        long updates = step - (LossScaling?.State.SkippedSteps ?? 0) + 1;
         scalars[StepScalars.LearningRate] = (float)learningRate;
-        scalars[StepScalars.BiasCorrection1] = (float)(1 - Math.Pow(optimizer.Beta1, step + 1));
-        scalars[StepScalars.BiasCorrection2] = (float)(1 - Math.Pow(optimizer.Beta2, step + 1));
-        scalars[StepScalars.LossScale] = 1f / microBatches;
+        scalars[StepScalars.BiasCorrection1] = (float)(1 - Math.Pow(optimizer.Beta1, updates));
+        scalars[StepScalars.BiasCorrection2] = (float)(1 - Math.Pow(optimizer.Beta2, updates));
+        scalars[StepScalars.LossScale] = scale / microBatches;
+        scalars[StepScalars.InverseLossScale] = 1 / scale;
         scalars[StepScalars.MethodFactor] = (float)method.Factor(step, TotalSteps);
         Inputs.Scalars.View<float>().Write(scalars);
         UploadRandom(Inputs.NoiseRandom, method.NoiseSeed, step);
@@ -220,7 +249,7 @@ public sealed class TrainingSession : IDisposable
 
     private long ArenaBytes(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
-        long bytes = new[] { prepare, begin, repeat, update }.Max(plan => plan.ArenaBytes);
+        long bytes = Math.Max(new[] { prepare, begin, repeat, update }.Max(plan => plan.ArenaBytes), LossScaling?.ArenaBytes ?? 0);
         foreach (BatchShape shape in trainingShapes.Distinct())
         {
             bytes = Math.Max(bytes, trainer.ArenaBytes(shape));
