@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Engine.Devices;
-using Engine.Devices.Kernels;
 using Engine.Kernels;
 
 namespace Engine.Graph;
@@ -114,13 +113,7 @@ internal sealed class PlanMemory(PlanLayout layout, DeviceBuffer arena)
         return arena.View<T>(offset, tensor.Shape.Count);
     }
 
-    public WeightView Weight(Tensor tensor) => tensor.Type switch
-    {
-        ElementType.Float32 => View<float>(tensor),
-        ElementType.Float16 => View<Half>(tensor),
-        ElementType.BFloat16 => View<BFloat16>(tensor),
-        _ => throw new InvalidOperationException($"{tensor} stores {tensor.Type}; a weight is Float32, Float16 or BFloat16."),
-    };
+    public WeightView Weight(Tensor tensor) => tensor.Variable is { } variable ? variable.Weight() : View<float>(tensor);
 
     public BufferView<float> Workspace(Node node) => layout.Workspaces.TryGetValue(node, out (long Offset, long Bytes) slot)
         ? arena.View<float>(slot.Offset, slot.Bytes / sizeof(float))

@@ -4,8 +4,8 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Products on the cpu device. Three paths share the register tiles and the epilogue: packed panels for large products, unpacked
-/// rows of B for few rows of A, and dot products for few rows of either in NT. B may be stored in 16 bits: packing converts it, and so do
+/// Products on the cpu device. Four paths share the epilogue: packed panels for large products, unpacked rows of B for few rows of A,
+/// dot products for few rows of either in NT, and a stream of B's rows for the fewest. B may be stored in 16 bits: packing converts it, and so do
 /// the dot products as they read. Which path runs, and where its sums are cut along K,
 /// depends on the shape alone, so results have the same bits for any number of threads.
 /// </summary>
@@ -13,6 +13,9 @@ internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
 {
     /// <summary>Up to this many rows, packing the other operand costs more than it saves.</summary>
     private const int ThinRows = 32;
+
+    /// <summary>Up to this many rows, reading the other operand is what NT takes time for.</summary>
+    private const int StreamedRows = 8;
 
     /// <summary>From this depth on a dot product's final sum over lanes is cheap beside its loop.</summary>
     private const int DotDepth = 64;
@@ -70,6 +73,8 @@ internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
     {
         switch (shape.Layout)
         {
+            case MatMulLayout.NT when shape.M <= StreamedRows && shape.M <= shape.N && shape.K >= DotDepth:
+                return new MatMulRowsHost<T, TStored>(device, shape, operands, epilogue);
             case MatMulLayout.NT when Math.Min(shape.M, shape.N) <= ThinRows && shape.K >= DotDepth:
                 return new MatMulDotHost<T, TStored>(device, shape, operands, epilogue);
             case MatMulLayout.NN or MatMulLayout.TN when shape.M <= ThinRows:

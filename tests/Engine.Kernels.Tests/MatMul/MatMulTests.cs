@@ -13,6 +13,7 @@ public sealed class MatMulTests
     [
         (1, 1, 1), (3, 5, 7), (8, 48, 16), (9, 49, 17), (7, 47, 300), (33, 33, 64), (33, 100, 65), (64, 96, 256), (65, 97, 257), (130, 50, 513),
         (137, 211, 33), (50, 8, 100), (50, 7, 8), (50, 130, 8), (8, 130, 90), (5, 200, 70), (200, 5, 70), (100, 31, 128), (31, 100, 600), (40, 300, 5),
+        (1, 70, 64), (1, 33, 333), (2, 40, 95), (4, 70, 97), (7, 35, 130),
     ];
 
     public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.With(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
@@ -71,6 +72,24 @@ public sealed class MatMulTests
                 run.Run(MatMul.Bind(run.Device, shape, a, run.Put(b), expected), MatMul.Bind(run.Device, shape, a, run.PutStored(type, b), actual));
                 Assert.Equal(expected.ToArray(), actual.ToArray());
             }
+        }
+    }
+
+    /// <summary>What a text is answered with must not depend on the texts beside it.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_row_of_up_to_eight_is_the_same_sum_however_many_there_are(string name)
+    {
+        const int N = 70, K = 333;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] a = Numbers.Values(1, 8 * K);
+        BufferView<float> all = run.Output(8 * N), viewA = run.Put(a), b = run.Put(Numbers.Values(2, N * K));
+        run.Run(MatMul.Bind(run.Device, new MatMulShape(8, N, K, MatMulLayout.NT), viewA, b, all));
+        foreach (int m in new[] { 1, 2, 5 })
+        {
+            BufferView<float> some = run.Output(m * N);
+            run.Run(MatMul.Bind(run.Device, new MatMulShape(m, N, K, MatMulLayout.NT), viewA, b, some));
+            Assert.Equal(all.ToArray()[..(m * N)], some.ToArray());
         }
     }
 

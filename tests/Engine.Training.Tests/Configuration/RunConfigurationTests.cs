@@ -144,6 +144,8 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("method: {rho: 1}\n", "'method.name' is missing")]
     [InlineData("method: {name: x, rho: [1]}\n", "method.rho is a list; expected a single value")]
     [InlineData("method: {name: plain, rho: 1}\n", "plain is the optimizer alone")]
+    [InlineData("dtype: half\n", "float32, bfloat16, float16")]
+    [InlineData("dtype: bfloat16\n", "run.yaml:4: dtype: without an adapter every parameter is trained")]
     [InlineData("eval_strategy: epoch\n", "run.yaml:4: eval_strategy: there is no data.validation")]
     [InlineData("load_best_model_at_end: true\n", "set data.validation")]
     [InlineData("early_stopping_patience: 2\n", "set data.validation")]
