@@ -3,6 +3,7 @@ using System.Text.Json;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Kernels;
+using Engine.Model.Architectures;
 
 namespace Engine.Bench;
 
@@ -14,14 +15,19 @@ internal static class DecodeBench
 {
     public static void Run(Device device, ElementType type)
     {
-        (int Out, int In)[] layer = [(896, 896), (128, 896), (128, 896), (896, 896), (4864, 896), (4864, 896), (896, 4864)];
-        (int Out, int In)[] weights = [.. Enumerable.Repeat(layer, QwenShape.Layers).SelectMany(x => x), (QwenShape.Vocabulary, 896)];
+        Architecture architecture = ModelShapes.Qwen25Half;
+        (int Out, int In)[] weights =
+        [
+            .. architecture.LinearGroups.SelectMany(group => group).Select(linear => (linear.OutFeatures, linear.InFeatures)),
+            (architecture.VocabularySize, architecture.HiddenSize),
+        ];
         long elements = weights.Sum(weight => (long)weight.Out * weight.In), bytes = elements * type.SizeInBytes();
         using DeviceBuffer memory = device.Allocate(bytes, "weights");
         memory.Fill(0x3C, 0, bytes);
         foreach (int rows in (int[])[1, 2, 4, 8])
         {
-            using DeviceBuffer x = device.Allocate(rows * 4864 * sizeof(float), "x"), y = device.Allocate((long)rows * QwenShape.Vocabulary * sizeof(float), "y");
+            using DeviceBuffer x = device.Allocate(rows * weights.Max(weight => weight.In) * sizeof(float), "x");
+            using DeviceBuffer y = device.Allocate((long)rows * architecture.VocabularySize * sizeof(float), "y");
             x.Clear();
             long first = 0;
             var launches = new List<Launch>();

@@ -10,7 +10,7 @@ if (args is ["export-batches", var runFile, var target])
     return 0;
 }
 
-string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step"];
+string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step", "checkpointing", "vocabulary-loss", "memory"];
 string[] known = [.. usual, "decode", "qwen-step"];
 List<string> names = [.. args];
 string? id = Option("--device"), dtype = Option("--dtype");
@@ -57,6 +57,15 @@ foreach (string name in names)
             break;
         case "lora-step":
             TrainingBench.Run(device);
+            break;
+        case "checkpointing":
+            CheckpointingBench.Run(device);
+            break;
+        case "vocabulary-loss":
+            VocabularyBench.Run(device);
+            break;
+        case "memory":
+            MemoryBench.Run(device);
             break;
         default:
             AttentionBench.Run(device);

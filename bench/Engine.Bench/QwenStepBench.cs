@@ -5,7 +5,6 @@ using Engine.Kernels;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;
 
@@ -22,23 +21,22 @@ internal static class QwenStepBench
 
     public static void Run(Device device, ElementType type)
     {
-        Architecture architecture = QwenShape.Architecture();
-        var config = new AdapterConfig { Rank = 8, LoraAlpha = 16, TargetModules = ModulePattern.Of("q_proj", "v_proj"), TaskType = AdapterConfig.CausalLanguageModel };
-        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config), type);
-        int[] ids = [.. Enumerable.Range(0, Tokens).Select(i => (i + 1) * 7919 % QwenShape.Vocabulary)];
+        Architecture architecture = ModelShapes.Qwen25Half;
+        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, ModelShapes.Adapter(architecture)), type);
+        int[] ids = [.. Enumerable.Range(0, Tokens).Select(i => (i + 1) * 7919 % architecture.VocabularySize)];
         RaggedBatch batch = RaggedBatch.FromRows([(ids, (int[]?)null)]).WithNextTokenLabels(ids);
         BatchShape shape = BatchShape.Of(architecture, batch);
         device.Memory.ResetPeak();
         using var session = new TrainingSession(device, model, new PlainMethod(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
         long forecast = device.Memory.Current + session.Forecast([shape], []).Values.Sum();
         model.Allocate(device);
-        QwenShape.Fill(model);
+        RandomWeights.Fill(model);
         session.Allocate([shape], []);
         session.Begin();
         session.Step([batch], 1e-4, "benchmark");
         long peak = device.Memory.Peak;
 
-        using DeviceBuffer x = device.Allocate((long)Tokens * QwenShape.Vocabulary * sizeof(float), "x"), y = device.Allocate(x.Bytes, "y");
+        using DeviceBuffer x = device.Allocate((long)Tokens * architecture.VocabularySize * sizeof(float), "x"), y = device.Allocate(x.Bytes, "y");
         x.Clear();
         Launch[] products = [.. Products(device, model, x.View<float>(), y.View<float>())];
         double step = double.PositiveInfinity, bare = double.PositiveInfinity;
@@ -75,7 +73,7 @@ internal static class QwenStepBench
     private static IEnumerable<Launch> Products(Device device, TransformerModel model, BufferView<float> x, BufferView<float> y)
     {
         IEnumerable<(string Module, int Out, int In)> linears = model.Architecture.LinearGroups.SelectMany(group => group)
-            .Select(linear => (linear.Module, linear.OutFeatures, linear.InFeatures)).Append(("model.embed_tokens", QwenShape.Vocabulary, model.Architecture.HiddenSize));
+            .Select(linear => (linear.Module, linear.OutFeatures, linear.InFeatures)).Append(("model.embed_tokens", model.Architecture.VocabularySize, model.Architecture.HiddenSize));
         foreach ((string module, int outputs, int inputs) in linears)
         {
             WeightView weight = model.Parameter($"{module}.weight").Weight();

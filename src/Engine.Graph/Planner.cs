@@ -10,12 +10,13 @@ namespace Engine.Graph;
 public sealed class PlanLayout
 {
     internal PlanLayout(
-        IReadOnlyList<Node> nodes, Dictionary<Tensor, long> offsets, Dictionary<Node, (long Offset, long Bytes)> workspaces, long arenaBytes)
+        IReadOnlyList<Node> nodes, Dictionary<Tensor, long> offsets, Dictionary<Node, (long Offset, long Bytes)> workspaces, long arenaBytes, long liveBytes)
     {
         Nodes = nodes;
         Offsets = offsets;
         Workspaces = workspaces;
         ArenaBytes = arenaBytes;
+        LiveBytes = liveBytes;
     }
 
     /// <summary>The nodes in the order in which they run.</summary>
@@ -23,6 +24,9 @@ public sealed class PlanLayout
 
     /// <summary>Bytes the arena must have.</summary>
     public long ArenaBytes { get; }
+
+    /// <summary>The most bytes that are alive at once: no placement needs fewer.</summary>
+    public long LiveBytes { get; }
 
     internal Dictionary<Tensor, long> Offsets { get; }
 
@@ -84,7 +88,27 @@ public static class Planner
             nodes,
             slotOf.ToDictionary(pair => pair.Key, pair => pair.Value.Offset),
             workspaceOf.ToDictionary(pair => pair.Key, pair => (pair.Value.Offset, pair.Value.Bytes)),
-            arenaBytes);
+            arenaBytes,
+            MostLive(slots, nodes.Count));
+    }
+
+    private static long MostLive(List<Slot> slots, int nodes)
+    {
+        var change = new long[nodes + 2];
+        foreach (Slot slot in slots)
+        {
+            change[slot.First] += Align(slot.Bytes);
+            change[slot.Last + 1] -= Align(slot.Bytes);
+        }
+
+        long live = 0, most = 0;
+        foreach (long bytes in change)
+        {
+            live += bytes;
+            most = Math.Max(most, live);
+        }
+
+        return most;
     }
 
     /// <summary>The memory of the node's in-place input, where this node is the last to read it.</summary>

@@ -34,6 +34,7 @@ public sealed class TrainingSession : IDisposable
     private readonly Variable firstMoment;
     private readonly Variable secondMoment;
     private readonly Arena arena;
+    private readonly RunnerOptions training;
     private readonly ModelRunner trainer;
     private readonly ModelRunner evaluator;
     private readonly float[] scalars = new float[StepScalars.Count];
@@ -48,8 +49,10 @@ public sealed class TrainingSession : IDisposable
     /// <param name="capacity">The largest batch shape of the run, training and evaluation.</param>
     /// <param name="totalSteps">Optimizer steps of the whole run, for the method's schedule.</param>
     /// <param name="seed">Seed of dropout.</param>
+    /// <param name="gradientCheckpointing">The backward pass computes each layer's activations again instead of keeping them.</param>
     public TrainingSession(
-        Device device, TransformerModel model, TrainingMethod method, AdamWOptions optimizer, BatchShape capacity, long totalSteps, ulong seed)
+        Device device, TransformerModel model, TrainingMethod method, AdamWOptions optimizer, BatchShape capacity, long totalSteps, ulong seed,
+        bool gradientCheckpointing = false)
     {
         this.device = device;
         this.method = method;
@@ -66,13 +69,15 @@ public sealed class TrainingSession : IDisposable
         secondMoment = moments.Reserve("v", new Shape(Trainables.Count));
         method.Attach(new MethodContext(model, state, Inputs.Scalars, Inputs.NoiseRandom));
         arena = new Arena(device);
-        trainer = new ModelRunner(device, model, Inputs, arena, new RunnerOptions
+        training = new RunnerOptions
         {
             Gradients = true,
             Dropout = true,
+            GradientCheckpointing = gradientCheckpointing,
             TransformWeight = method.TransformWeight,
             Extend = graph => graph.Graph.Accumulate(graph.Loss, lossSum),
-        });
+        };
+        trainer = new ModelRunner(device, model, Inputs, arena, training);
         evaluator = new ModelRunner(device, model, Inputs, arena, new RunnerOptions());
         prepare = new FixedPlan(device, BuildPrepare());
         begin = new FixedPlan(device, BuildBegin());
@@ -126,8 +131,15 @@ public sealed class TrainingSession : IDisposable
             bytes[block.Owner] = bytes.GetValueOrDefault(block.Owner) + block.Bytes;
         }
 
-        bytes["arena"] = ArenaBytes(trainingShapes, evaluationShapes);
+        bytes["arena"] = ArenaBytes(trainer, trainingShapes, evaluationShapes);
         return bytes;
+    }
+
+    /// <summary>Bytes of the arena for these shapes with gradient checkpointing or without, whichever the session uses.</summary>
+    public long ArenaBytes(bool gradientCheckpointing, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
+    {
+        using var other = new ModelRunner(device, Model, Inputs, arena, training with { GradientCheckpointing = gradientCheckpointing });
+        return ArenaBytes(other, trainingShapes, evaluationShapes);
     }
 
     /// <summary>Takes the memory, the arena for these shapes included. The model's own blocks must be allocated.</summary>
@@ -138,7 +150,7 @@ public sealed class TrainingSession : IDisposable
             block.Allocate(device);
         }
 
-        arena.Require(ArenaBytes(trainingShapes, evaluationShapes));
+        arena.Require(ArenaBytes(trainer, trainingShapes, evaluationShapes));
     }
 
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
@@ -247,7 +259,7 @@ public sealed class TrainingSession : IDisposable
         target.View<uint>().Write(random);
     }
 
-    private long ArenaBytes(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
+    private long ArenaBytes(ModelRunner trainer, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
         long bytes = Math.Max(new[] { prepare, begin, repeat, update }.Max(plan => plan.ArenaBytes), LossScaling?.ArenaBytes ?? 0);
         foreach (BatchShape shape in trainingShapes.Distinct())

@@ -1,28 +1,12 @@
-using Engine.Devices;
 using Engine.Graph;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
-using Engine.Model.HuggingFace;
 
 namespace Engine.Bench;
 
-/// <summary>A model of Qwen2.5-0.5B's size with random weights.</summary>
-internal static class QwenShape
+/// <summary>Weights of a model whose numbers do not matter.</summary>
+internal static class RandomWeights
 {
-    public const int Layers = 24;
-
-    public const int Vocabulary = 151936;
-
-    private const string Config = """
-        {
-          "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_act": "silu", "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14,
-          "num_key_value_heads": 2, "intermediate_size": 4864, "max_position_embeddings": 32768, "vocab_size": 151936, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0,
-          "tie_word_embeddings": true, "initializer_range": 0.02, "attention_dropout": 0.0, "use_sliding_window": false, "sliding_window": 32768, "max_window_layers": 21
-        }
-        """;
-
-    public static Architecture Architecture() => new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Config)));
-
     /// <summary>Fills matrices with uniform numbers of deviation 0.02, the same million over and over, and vectors as the architecture initialises them.</summary>
     public static void Fill(TransformerModel model)
     {
