@@ -10,6 +10,12 @@ if (args is ["export-batches", var runFile, var target])
     return 0;
 }
 
+if (args is ["tokenize", var text, .. { Length: > 0 } folders])
+{
+    TokenizeBench.Run(text, folders);
+    return 0;
+}
+
 string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step", "checkpointing", "vocabulary-loss", "memory"];
 string[] known = [.. usual, "decode", "qwen-step"];
 List<string> names = [.. args];
