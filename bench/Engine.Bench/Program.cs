@@ -16,7 +16,7 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
     return 0;
 }
 
-string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step", "checkpointing", "vocabulary-loss", "memory"];
+string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
 string[] known = [.. usual, "decode", "qwen-step"];
 List<string> names = [.. args];
 string? id = Option("--device"), dtype = Option("--dtype");
@@ -63,6 +63,9 @@ foreach (string name in names)
             break;
         case "lora-step":
             TrainingBench.Run(device);
+            break;
+        case "methods":
+            MethodsBench.Run(device);
             break;
         case "checkpointing":
             CheckpointingBench.Run(device);

@@ -36,11 +36,16 @@ public sealed class LossScaling : IDisposable
     private readonly long stateOffset;
     private readonly FixedPlan unscale;
     private readonly float[] read = new float[1];
+    private readonly IReadOnlyList<double[]> hostState;
+    private readonly double[][] kept;
 
-    /// <param name="state">The method's state, reserved as a whole.</param>
+    /// <param name="state">The method's state on the device, reserved as a whole.</param>
+    /// <param name="hostState">State on the host, the method's and the optimizer's.</param>
     /// <param name="scalars">The step's scalars.</param>
-    internal LossScaling(Device device, TrainableParameters trainables, StorageBlock state, Variable scalars)
+    internal LossScaling(Device device, TrainableParameters trainables, StorageBlock state, IReadOnlyList<double[]> hostState, Variable scalars)
     {
+        this.hostState = hostState;
+        kept = [.. hostState.Select(values => new double[values.Length])];
         this.device = device;
         this.trainables = trainables;
         this.state = state;
@@ -66,9 +71,14 @@ public sealed class LossScaling : IDisposable
 
     internal long ArenaBytes => unscale.ArenaBytes;
 
-    /// <summary>Keeps what a skipped step must not change.</summary>
+    /// <summary>Keeps what a skipped step must not change; called before anything else of the step.</summary>
     internal void Keep()
     {
+        for (int i = 0; i < kept.Length; i++)
+        {
+            hostState[i].CopyTo(kept[i], 0);
+        }
+
         Block.Buffer.CopyFrom(trainables.ValueBlock.Buffer, 0, sizeof(float), trainables.ValueBlock.Bytes);
         if (state.Bytes > 0)
         {
@@ -87,6 +97,11 @@ public sealed class LossScaling : IDisposable
     /// <summary>Takes the step back. The scale is halved; at 1 it stays, and the caller has to give up.</summary>
     internal void Skip()
     {
+        for (int i = 0; i < kept.Length; i++)
+        {
+            kept[i].CopyTo(hostState[i], 0);
+        }
+
         trainables.ValueBlock.Buffer.CopyFrom(Block.Buffer, sizeof(float), 0, trainables.ValueBlock.Bytes);
         if (state.Bytes > 0)
         {

@@ -23,8 +23,8 @@ public sealed record RunConfiguration
     [Key("How frozen matrices are stored on the device: auto (as the checkpoint stores them), float32, bfloat16, float16. What is trained is float32, and so is all arithmetic.")]
     public WeightType Dtype { get; init; } = WeightType.Auto;
 
-    [Key("Training method: a name, or a map of `name` and the method's own parameters. `plain` is the optimizer alone.", Default = "plain")]
-    public MethodConfiguration? Method { get; init; }
+    [Key("Training method: a name, a map of `name` and the method's own parameters, or a list of these that run together. `plain` is the optimizer alone.", Default = "plain")]
+    public MethodsConfiguration? Method { get; init; }
 
     [Key("LoRA adapter.", Default = "full fine-tuning")]
     public AdapterConfiguration? Adapter { get; init; }
