@@ -1,124 +1,91 @@
-using System.Diagnostics;
-using System.Numerics;
-using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Text.Json;
 using Engine.Devices;
-using Engine.Graph;
+using Engine.Devices.Cpu;
+using Engine.Kernels;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
-using Engine.Model.HuggingFace;
 
 namespace Engine.Bench;
 
 /// <summary>
-/// Decoding of one text by a model of Qwen2.5-0.5B's shape (random weights) beside what reading its weights once takes: the limit of a token, measured in the same
-/// run by two threads that read a large array.
+/// The matrix products of one decoding step of a Qwen2.5-0.5B-shaped model: every weight is read once, so the limit is reading as many bytes with all threads, which is
+/// measured beside it. The requirement for a whole step is a ratio of at least 0.6.
 /// </summary>
 internal static class DecodeBench
 {
-    private const int Prompt = 128;
-    private const int Tokens = 24;
-    private const int Rounds = 3;
-    private const int ArrayLength = 128 << 20;
-
-    private const string Qwen25 = """
-        {
-          "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
-          "intermediate_size": 4864, "max_position_embeddings": 32768, "vocab_size": 151936, "tie_word_embeddings": true, "rope_theta": 1000000.0, "rms_norm_eps": 1e-06,
-          "hidden_act": "silu"
-        }
-        """;
-
-    /// <summary>Times tokens, the fastest counting on either side.</summary>
-    public static void Run(Device device)
+    public static void Run(Device device, ElementType type)
     {
-        var architecture = new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Qwen25)));
-        using var model = new TransformerModel(architecture, new Tuning.Frozen());
-        model.Allocate(device);
-        foreach (ParameterSpec spec in architecture.Parameters)
+        Architecture architecture = ModelShapes.Qwen25Half;
+        (int Out, int In)[] weights =
+        [
+            .. architecture.LinearGroups.SelectMany(group => group).Select(linear => (linear.OutFeatures, linear.InFeatures)),
+            (architecture.VocabularySize, architecture.HiddenSize),
+        ];
+        long elements = weights.Sum(weight => (long)weight.Out * weight.In), bytes = elements * type.SizeInBytes();
+        using DeviceBuffer memory = device.Allocate(bytes, "weights");
+        memory.Fill(0x3C, 0, bytes);
+        foreach (int rows in (int[])[1, 2, 4, 8])
         {
-            Fill(model.Parameter(spec.Name));
-        }
+            using DeviceBuffer x = device.Allocate(rows * weights.Max(weight => weight.In) * sizeof(float), "x");
+            using DeviceBuffer y = device.Allocate((long)rows * architecture.VocabularySize * sizeof(float), "y");
+            x.Clear();
+            long first = 0;
+            var launches = new List<Launch>();
+            foreach ((int outputs, int inputs) in weights)
+            {
+                WeightView weight = StoredWeight.View(memory, type, first, (long)outputs * inputs);
+                launches.Add(MatMul.Bind(device, new MatMulShape(rows, outputs, inputs, MatMulLayout.NT), x.View<float>(), weight, y.View<float>()));
+                first += (long)outputs * inputs;
+            }
 
-        long bytes = architecture.Parameters.Sum(spec => model.Parameter(spec.Name).Bytes);
-        using var runner = new DecodingRunner(device, model, rows: 1, capacity: Prompt + (Rounds * Tokens) + Tokens);
-        float[] logits = new float[architecture.OutputSize];
-        float[] array = new float[ArrayLength];
-        array.AsSpan().Fill(1f);
-        runner.Run([new RowTokens(0, Enumerable.Range(0, Prompt).Select(i => i * 7919 % 150000).ToArray())], logits);
-        Decode(runner, logits);
-        double ours = double.PositiveInfinity, limit = double.PositiveInfinity;
-        for (int round = 0; round < Rounds; round++)
-        {
-            limit = Math.Min(limit, bytes / Bandwidth(array));
-            ours = Math.Min(ours, Decode(runner, logits));
+            Action read = device is CpuDevice cpu ? new ReadAll(cpu, memory).Run : static () => { };
+            (double seconds, double limit) = Measurement.Interleave(
+                () =>
+                {
+                    launches.ForEach(launch => launch.Enqueue());
+                    device.Synchronize();
+                },
+                read);
+            launches.ForEach(launch => launch.Dispose());
+            bool known = device is CpuDevice;
+            Console.WriteLine(JsonSerializer.Serialize(new
+            {
+                device = device.ToString(),
+                benchmark = "decode",
+                type = type.ToString(),
+                rows,
+                seconds,
+                gigabytes_per_second = Math.Round(bytes / seconds * 1e-9, 1),
+                limit = known ? "reading the weights' bytes" : null,
+                limit_gigabytes_per_second = known ? Math.Round(bytes / limit * 1e-9, 1) : (double?)null,
+                ratio = known ? Math.Round(limit / seconds, 3) : (double?)null,
+            }));
         }
-
-        // A multiplication and an addition for every weight.
-        double operations = 2.0 * architecture.Parameters.Sum(spec => spec.Shape.Count);
-        Measurement.Report(device, "decode", $"qwen2.5-0.5b float32, 1 row, {Prompt} tokens before", ours, operations, "weights read once", limit);
     }
 
-    /// <summary>Seconds of the fastest token.</summary>
-    private static double Decode(DecodingRunner runner, float[] logits)
+    /// <summary>Reads a buffer once with all threads and keeps nothing but a sum.</summary>
+    internal sealed unsafe class ReadAll(CpuDevice device, DeviceBuffer buffer) : IHostBody
     {
-        double best = double.PositiveInfinity;
-        for (int token = 0; token < Tokens; token++)
+        private const int PieceBytes = 1 << 18;
+
+        private readonly byte* from = CpuDevice.Pointer(buffer.View<byte>());
+        private readonly Vector512<uint>[] sums = new Vector512<uint>[1024];
+
+        public void Run() => device.Threads.For((int)(buffer.Bytes / PieceBytes), this);
+
+        void IHostBody.Run(int piece, int worker)
         {
-            long start = Stopwatch.GetTimestamp();
-            runner.Run([new RowTokens(0, new[] { 100 + token })], logits);
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
-        }
+            uint* start = (uint*)(from + ((long)piece * PieceBytes));
+            Vector512<uint> a = default, b = default, c = default, d = default;
+            for (uint* at = start; at < start + (PieceBytes / sizeof(uint)); at += 64)
+            {
+                a += Vector512.Load(at);
+                b += Vector512.Load(at + 16);
+                c += Vector512.Load(at + 32);
+                d += Vector512.Load(at + 48);
+            }
 
-        return best;
-    }
-
-    /// <summary>Bytes per second that two threads read from an array far larger than the caches.</summary>
-    private static double Bandwidth(float[] array)
-    {
-        const int Threads = 2;
-        double best = 0;
-        for (int round = 0; round < 3; round++)
-        {
-            long start = Stopwatch.GetTimestamp();
-            Thread[] readers = [.. Enumerable.Range(0, Threads).Select(i => new Thread(() => Sum(array.AsSpan(i * (array.Length / Threads), array.Length / Threads))))];
-            Array.ForEach(readers, reader => reader.Start());
-            Array.ForEach(readers, reader => reader.Join());
-            best = Math.Max(best, array.Length * (double)sizeof(float) / Stopwatch.GetElapsedTime(start).TotalSeconds);
-        }
-
-        return best;
-    }
-
-    private static float Sum(ReadOnlySpan<float> part)
-    {
-        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(part);
-        Vector<float> a = Vector<float>.Zero, b = a, c = a, d = a;
-        for (int i = 0; i + 3 < vectors.Length; i += 4)
-        {
-            a += vectors[i];
-            b += vectors[i + 1];
-            c += vectors[i + 2];
-            d += vectors[i + 3];
-        }
-
-        return Vector.Sum(a + b + c + d);
-    }
-
-    /// <summary>Small numbers without a pattern that a cache could use.</summary>
-    private static void Fill(Variable variable)
-    {
-        var random = new Random(1);
-        float[] values = new float[Math.Min(variable.Shape.Count, 1 << 20)];
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = (float)((random.NextDouble() - 0.5) * 0.04);
-        }
-
-        BufferView<float> view = variable.View<float>();
-        for (long first = 0; first < view.Length; first += values.Length)
-        {
-            long count = Math.Min(values.Length, view.Length - first);
-            view.Slice(first, count).Write(values.AsSpan(0, (int)count));
+            sums[worker] += a + b + c + d;
         }
     }
 }

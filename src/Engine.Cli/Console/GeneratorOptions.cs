@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engine.Devices;
+using Engine.Model;
 using Engine.Model.Generation;
 
 namespace Engine.Cli.Console;
@@ -16,6 +17,7 @@ internal sealed class GeneratorOptions
 
     private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
     private readonly Option<int?> context = new("--context") { Description = "The most tokens of a prompt with its answer; without it the model's positions.", HelpName = "N" };
+    private readonly Option<string?> dtype = CommonOptions.Dtype("auto");
     private readonly Option<string?> device = CommonOptions.Device();
 
     public GeneratorOptions(Command command)
@@ -24,6 +26,7 @@ internal sealed class GeneratorOptions
         command.Add(adapters);
         command.Add(allowMissing);
         command.Add(context);
+        command.Add(dtype);
         command.Add(device);
     }
 
@@ -36,7 +39,8 @@ internal sealed class GeneratorOptions
     /// <summary>Loads the model and the adapters.</summary>
     public Generator Open(ParseResult arguments, Device target, CommandHost host)
     {
-        Generator generator = Generator.Open(target, Model(arguments), arguments.GetValue(context));
+        Generator generator = Generator.Open(
+            target, Model(arguments), arguments.GetValue(context), CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? WeightType.Auto);
         try
         {
             CommonOptions.Note(generator.Notes, host.Error);

@@ -41,10 +41,12 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Parameters that start as copies of the base model's.</summary>
     private readonly List<(Variable Base, Variable Copy)> copies = [];
 
-    public TransformerModel(Architecture architecture, Tuning tuning)
+    /// <param name="weightType">How frozen matrices are stored: float32, bfloat16 or float16. One-dimensional parameters, and those an adapter trains and stores whole, are float32.</param>
+    public TransformerModel(Architecture architecture, Tuning tuning, ElementType weightType = ElementType.Float32)
     {
         Architecture = architecture;
         Tuning = tuning;
+        WeightType = weightType;
         var trainables = new TrainableParameters();
         adapter = tuning switch
         {
@@ -59,7 +61,8 @@ public sealed class TransformerModel : IDisposable
             {
                 var block = new StorageBlock("weights");
                 blocks.Add(block);
-                parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape));
+                bool saved = adapter?.SavedParameters.Contains(spec.Name) == true;
+                parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape, spec.Shape.Rank > 1 && !saved ? weightType : ElementType.Float32));
             }
         }
 
@@ -92,6 +95,7 @@ public sealed class TransformerModel : IDisposable
     {
         Architecture = baseModel.Architecture;
         Tuning = new Tuning.Frozen(adapter);
+        WeightType = baseModel.WeightType;
         this.adapter = adapter;
         rotaryFrequencies = baseModel.rotaryFrequencies;
         foreach (ParameterSpec spec in Architecture.Parameters)
@@ -101,7 +105,7 @@ public sealed class TransformerModel : IDisposable
             {
                 var block = new StorageBlock("adapter");
                 blocks.Add(block);
-                Variable own = block.Reserve(spec.Name, shared.Shape, shared.Type);
+                Variable own = block.Reserve(spec.Name, shared.Shape);
                 parameters.Add(spec.Name, own);
                 copies.Add((shared, own));
             }
@@ -117,6 +121,9 @@ public sealed class TransformerModel : IDisposable
     public Architecture Architecture { get; }
 
     public Tuning Tuning { get; }
+
+    /// <summary>How frozen matrices are stored.</summary>
+    public ElementType WeightType { get; }
 
     /// <summary>The trainable parameters; null where none are.</summary>
     public TrainableParameters? Trainables { get; }
@@ -156,7 +163,7 @@ public sealed class TransformerModel : IDisposable
         rotaryFrequencies?.View<ulong>().Write([.. Architecture.RotaryFrequencies.Select(Rotary.Frequency)]);
         foreach ((Variable original, Variable copy) in copies)
         {
-            copy.Block.Buffer.CopyFrom(original.Block.Buffer, original.ByteOffset, copy.ByteOffset, original.Bytes);
+            ModelWeights.CopyAsFloat32(original, copy);
         }
     }
 

@@ -62,8 +62,9 @@ public sealed class Generator : IDisposable
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">A Hugging Face folder of a causal language model.</param>
     /// <param name="contextLength">The most tokens of a prompt with its answer; null: the model's positions.</param>
+    /// <param name="type">How the model's matrices are stored on the device.</param>
     /// <exception cref="ModelFileException">The folder cannot be used; the message says why.</exception>
-    public static Generator Open(Device device, string modelFolder, int? contextLength = null)
+    public static Generator Open(Device device, string modelFolder, int? contextLength = null, WeightType type = WeightType.Auto)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         Architecture architecture = folder.CreateArchitecture();
@@ -85,7 +86,7 @@ public sealed class Generator : IDisposable
 
         Tokenizer? tokenizer = folder.HasTokenizer ? folder.LoadTokenizer() : null;
         GenerationOptions defaults = GenerationConfig.Read(folder, tokenizer?.EosId);
-        var model = new TransformerModel(architecture, new Tuning.Frozen());
+        var model = new TransformerModel(architecture, new Tuning.Frozen(), folder.StorageOf(type));
         try
         {
             model.Allocate(device);

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Devices;
 using Engine.Model.Files;
-using Engine.Model.Safetensors;
 
 namespace Engine.Model.HuggingFace;
 
@@ -84,15 +83,6 @@ public sealed class ModelConfig
     /// <summary>A copy whose weights were saved from another class.</summary>
     public ModelConfig WithArchitecture(string architecture) => With(root => root["architectures"] = new JsonArray(architecture));
 
-    /// <summary>A copy whose weights are stored in another type: F32, F16 or BF16, under the key that the file has for it.</summary>
-    public ModelConfig WithStorageType(SafetensorsType type) => With(content => content[root.Has("torch_dtype") && !root.Has("dtype") ? "torch_dtype" : "dtype"] = type switch
-    {
-        SafetensorsType.Float32 => "float32",
-        SafetensorsType.Float16 => "float16",
-        SafetensorsType.BFloat16 => "bfloat16",
-        _ => throw new ArgumentException($"A model's weights are not stored as {type.HeaderName()}; F32, F16 or BF16 was expected.", nameof(type)),
-    });
-
     /// <summary>A copy with other classes.</summary>
     public ModelConfig WithLabels(LabelSet labels) => With(root =>
     {
@@ -123,6 +113,16 @@ public sealed class ModelConfig
     /// <summary>Writes <c>config.json</c> into <paramref name="folder"/>: what was read, with the changes made.</summary>
     /// <exception cref="IOException">The file could not be written.</exception>
     public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), root.Content);
+
+    /// <summary>The configuration with weights of another type, under the keys that the file has for it; <c>dtype</c> where it has none.</summary>
+    public ModelConfig WithStorageType(ElementType type) => With(root =>
+    {
+        string[] present = [.. new[] { "dtype", "torch_dtype" }.Where(root.ContainsKey)];
+        foreach (string key in present.Length > 0 ? present : ["dtype"])
+        {
+            root[key] = WeightTypes.Name(type);
+        }
+    });
 
     private static void SetWhereGiven(JsonObject root, string key, double? value)
     {

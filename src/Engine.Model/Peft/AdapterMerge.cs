@@ -1,3 +1,4 @@
+using Engine.Devices;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Model.Files;
@@ -81,9 +82,17 @@ public static class AdapterMerge
         writer.Write(output);
         folder.CopyTokenizer(output);
         folder.CopyGenerationConfig(output);
-        architecture.ModelConfig.WithArchitecture(architecture.Name).WithStorageType(options.StorageType ?? StorageType(checkpoint)).Write(output);
+        architecture.ModelConfig.WithArchitecture(architecture.Name).WithStorageType(ElementTypeOf(options.StorageType ?? StorageType(checkpoint))).Write(output);
         return ModelLoading.Notes(binding);
     }
+
+    private static ElementType ElementTypeOf(SafetensorsType type) => type switch
+    {
+        SafetensorsType.Float32 => ElementType.Float32,
+        SafetensorsType.Float16 => ElementType.Float16,
+        SafetensorsType.BFloat16 => ElementType.BFloat16,
+        _ => throw new ArgumentException($"A merged model is not stored as {type.HeaderName()}; F32, F16 or BF16 was expected.", nameof(type)),
+    };
 
     /// <summary>The type most of a model's weights have.</summary>
     private static SafetensorsType StorageType(Checkpoint checkpoint) =>
