@@ -9,7 +9,13 @@ if (args is ["export-batches", var runFile, var target])
     return 0;
 }
 
-string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "checkpointing", "vocabulary-loss", "memory"];
+if (args is ["tokenize", var text, .. { Length: > 0 } folders])
+{
+    TokenizeBench.Run(text, folders);
+    return 0;
+}
+
+string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
 int option = Array.IndexOf(args, "--device");
 if (option >= 0 && option + 1 == args.Length)
 {
@@ -45,6 +51,9 @@ foreach (string name in chosen)
             break;
         case "lora-step":
             TrainingBench.Run(device);
+            break;
+        case "methods":
+            MethodsBench.Run(device);
             break;
         case "checkpointing":
             CheckpointingBench.Run(device);

@@ -108,4 +108,7 @@ public static class RandomStream
 
     /// <summary>First values of new adapters; the step is the adapted layer's number.</summary>
     public const uint AdapterInitialization = 0xFFFF_0005;
+
+    /// <summary>Which tensors take part in a step of ESAM or SL-SAM; the step is the optimizer step.</summary>
+    public const uint TensorSelection = 0xFFFF_0006;
 }

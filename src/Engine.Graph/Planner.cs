@@ -10,9 +10,15 @@ namespace Engine.Graph;
 public sealed class PlanLayout
 {
     internal PlanLayout(
-        IReadOnlyList<Node> nodes, Dictionary<Tensor, long> offsets, Dictionary<Node, (long Offset, long Bytes)> workspaces, long arenaBytes, long liveBytes)
+        IReadOnlyList<Node> nodes,
+        IReadOnlyList<Tensor> outputs,
+        Dictionary<Tensor, long> offsets,
+        Dictionary<Node, (long Offset, long Bytes)> workspaces,
+        long arenaBytes,
+        long liveBytes)
     {
         Nodes = nodes;
+        Outputs = [.. outputs];
         Offsets = offsets;
         Workspaces = workspaces;
         ArenaBytes = arenaBytes;
@@ -27,6 +33,9 @@ public sealed class PlanLayout
 
     /// <summary>The most bytes that are alive at once: no placement needs fewer.</summary>
     public long LiveBytes { get; }
+
+    /// <summary>Tensors that are read after a replay.</summary>
+    internal HashSet<Tensor> Outputs { get; }
 
     internal Dictionary<Tensor, long> Offsets { get; }
 
@@ -86,6 +95,7 @@ public static class Planner
         long arenaBytes = Place(slots);
         return new PlanLayout(
             nodes,
+            graph.Outputs,
             slotOf.ToDictionary(pair => pair.Key, pair => pair.Value.Offset),
             workspaceOf.ToDictionary(pair => pair.Key, pair => (pair.Value.Offset, pair.Value.Bytes)),
             arenaBytes,

@@ -59,7 +59,7 @@ public sealed class ModelFolder
     /// <summary>Copies the tokenizer's files, whichever of them there are.</summary>
     public void CopyTokenizer(string target)
     {
-        foreach (string name in (ReadOnlySpan<string>)["tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"])
+        foreach (string name in (ReadOnlySpan<string>)["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"])
         {
             string source = Path.Combine(FolderPath, name);
             if (File.Exists(source))

@@ -57,6 +57,16 @@ public sealed class MethodParameters
         return value;
     }
 
+    /// <summary>A number above 0 and of at most 1.</summary>
+    public double Share(string name, double defaultValue)
+    {
+        double value = Number(name, defaultValue, maximum: 1);
+        return value > 0
+            ? value
+            : throw new ConfigurationException(
+                $"{given[name].Location}: method.{name} is {value.ToString(CultureInfo.InvariantCulture)}; expected a number above 0 and of at most 1.");
+    }
+
     /// <summary>A whole number in [minimum, maximum].</summary>
     public int Integer(string name, int defaultValue, int minimum = int.MinValue, int maximum = int.MaxValue)
     {

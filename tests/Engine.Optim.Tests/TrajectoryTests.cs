@@ -24,12 +24,21 @@ public sealed class TrajectoryTests
 
     private const double FullTolerance = 1e-3;
 
+    /// <summary>Gradient norms and other values on the way; PyTorch in float32 is at 1e-5.</summary>
+    private const double IntermediateTolerance = 1e-4;
+
+    /// <summary>What a run's settings call the parameters of its method.</summary>
+    private static readonly string[] MethodKeys = ["rho", "eta", "beta", "gamma", "k", "a", "mu", "noise_seed"];
+
     /// <summary>Every run on every device.</summary>
     public static TheoryData<string, (string Model, string Run)> Runs => TestDevices.With<(string, string)>(
     [
         .. from name in (string[])["roberta-cls", "qwen2"]
-           from run in (string[])["full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "flat-lora", "flat-lora-accumulate2"]
+           from run in (string[])[
+               "full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "flat-lora", "flat-lora-accumulate2",
+               "sam-full", "lora-sam", "lora-sam-accumulate2", "asam", "looksam", "obar", "nbar"]
            select (name, run),
+        ("roberta-cls", "esam"),
     ]);
 
     [SharedTheory]
@@ -51,9 +60,7 @@ public sealed class TrajectoryTests
         using var model = new TransformerModel(architecture, tuning);
         int steps = settings.GetProperty("steps").GetInt32();
         int accumulation = settings.GetProperty("gradient_accumulation").GetInt32();
-        TrainingMethod method = settings.GetProperty("method").GetString() == "flat-lora"
-            ? new FlatLora(settings.GetProperty("rho").GetDouble(), settings.GetProperty("noise_seed").GetUInt64())
-            : new PlainMethod();
+        TrainingMethod method = MethodOf(settings);
         var optimizer = new AdamWOptions
         {
             WeightDecay = settings.GetProperty("weight_decay").GetDouble(),
@@ -85,6 +92,7 @@ public sealed class TrajectoryTests
             Assert.True(
                 Math.Abs(report.Loss - losses[step]) <= LossTolerance * Math.Abs(losses[step]),
                 $"step {step}: loss {report.Loss}, expected {losses[step]}");
+            CheckIntermediates(golden, step, report, method);
         }
 
         double difference = 0, total = 0;
@@ -101,5 +109,32 @@ public sealed class TrajectoryTests
 
         double relative = Math.Sqrt(difference / total);
         Assert.True(relative <= (adapter is null ? FullTolerance : AdapterTolerance), $"final weights differ by {relative}");
+    }
+
+    private static TrainingMethod MethodOf(JsonElement settings) => settings.GetProperty("method").GetString() switch
+    {
+        "full" or "lora" => new PlainMethod(),
+        "sam-full" => MethodCatalog.Create(Parameters(Sam.MethodName, settings)),
+        var name => MethodCatalog.Create(Parameters(name!, settings)),
+    };
+
+    private static MethodParameters Parameters(string method, JsonElement settings) => new(method, settings.EnumerateObject()
+        .Where(setting => MethodKeys.Contains(setting.Name))
+        .Select(setting => new MethodParameter(setting.Name, setting.Value.TryGetInt64(out long whole) ? (object)whole : setting.Value.GetDouble(), "golden")));
+
+    private static void CheckIntermediates(SafetensorsFile golden, int step, StepReport report, TrainingMethod method)
+    {
+        if (golden.Contains("mid.grad_norm"))
+        {
+            double expected = golden["mid.grad_norm"].ToFloat64()[step];
+            Assert.True(Math.Abs(report.GradientNorm - expected) <= IntermediateTolerance * expected, $"step {step}: gradient norm {report.GradientNorm}, expected {expected}");
+        }
+
+        if (method is Esam esam)
+        {
+            SafetensorsTensor selected = golden["mid.esam.selected"];
+            int count = (int)selected.Shape[1];
+            Assert.Equal(selected.ToFloat32()[(step * count)..((step + 1) * count)].Select(row => (int)row).Order(), esam.Selected);
+        }
     }
 }

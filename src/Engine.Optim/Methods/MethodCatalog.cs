@@ -3,10 +3,27 @@ namespace Engine.Optim.Methods;
 /// <summary>The training methods by their names in the run file.</summary>
 public static class MethodCatalog
 {
+    private static readonly Dictionary<string, MuSchedule> MuSchedules = new(StringComparer.Ordinal)
+    {
+        ["constant"] = MuSchedule.Constant,
+        ["linear"] = MuSchedule.Linear,
+        ["cosine"] = MuSchedule.Cosine,
+    };
+
     private static readonly Dictionary<string, Func<MethodParameters, TrainingMethod>> Methods = new(StringComparer.Ordinal)
     {
-        ["plain"] = _ => new PlainMethod(),
-        [FlatLora.MethodName] = parameters => new FlatLora(parameters.Number("rho", 0.05, minimum: 0), parameters.Seed("noise_seed", 42)),
+        [PlainMethod.MethodName] = _ => new PlainMethod(),
+        [FlatLora.MethodName] = parameters => new FlatLora(Rho(parameters, 0.05), parameters.Seed("noise_seed", 42)),
+        [Sam.MethodName] = parameters => new Sam(Rho(parameters, 0.05)),
+        [LoraSam.MethodName] = parameters => new LoraSam(Rho(parameters, 0.05)),
+        [Asam.MethodName] = parameters => new Asam(Rho(parameters, 0.5), parameters.Number("eta", 0.01, minimum: 0)),
+        [Esam.MethodName] = parameters => new Esam(
+            Rho(parameters, 0.05), parameters.Share("beta", 0.6), parameters.Share("gamma", 0.5), parameters.Seed("selection_seed", 42)),
+        [LookSam.MethodName] = parameters => new LookSam(
+            Rho(parameters, 0.1), parameters.Integer("k", 10, minimum: 1), parameters.Number("a", 0.7, minimum: 0)),
+        [SlSam.MethodName] = parameters => new SlSam(Rho(parameters, 0.01), parameters.Share("s_frac", 0.2), parameters.Seed("selection_seed", 42)),
+        [Balancing.ByNormName] = parameters => Balance(parameters, byGradient: false),
+        [Balancing.ByGradientName] = parameters => Balance(parameters, byGradient: true),
     };
 
     public static IReadOnlyCollection<string> Names => Methods.Keys;
@@ -24,4 +41,18 @@ public static class MethodCatalog
         parameters.Finish();
         return method;
     }
+
+    /// <summary>Makes the methods of a run; none is plain fine-tuning.</summary>
+    /// <exception cref="ConfigurationException">As above, or methods that do not go together.</exception>
+    public static TrainingMethod Create(IReadOnlyList<MethodParameters> methods) => methods switch
+    {
+        [] => new PlainMethod(),
+        [var single] => Create(single),
+        _ => new MethodCombination([.. methods.Select(Create)]),
+    };
+
+    private static double Rho(MethodParameters parameters, double defaultValue) => parameters.Number("rho", defaultValue, minimum: 0);
+
+    private static Balancing Balance(MethodParameters parameters, bool byGradient) => new(
+        byGradient, parameters.Number("mu", 0.5, minimum: 0), MuSchedules[parameters.Choice("mu_schedule", "constant", MuSchedules.Keys)]);
 }

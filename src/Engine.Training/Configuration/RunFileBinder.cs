@@ -56,9 +56,9 @@ internal sealed class RunFileBinder(string folder)
             return node is MapNode map ? Bind(type, map, name + ".") : throw Wrong(node, name, "a map of keys to values");
         }
 
-        if (type == typeof(MethodConfiguration))
+        if (type == typeof(MethodsConfiguration))
         {
-            return Method(node);
+            return Methods(node);
         }
 
         if (type == typeof(IReadOnlyList<string>))
@@ -161,6 +161,13 @@ internal sealed class RunFileBinder(string folder)
         long or ulong => throw Wrong(node, name, "a column number from 0"),
         _ when node.Text.Length == 0 => throw Wrong(node, name, "a column's name or number"),
         _ => ColumnReference.ByName(node.Text),
+    };
+
+    private static MethodsConfiguration Methods(ConfigNode node) => node switch
+    {
+        ListNode { Items.Count: 0 } => throw Wrong(node, "method", "a list with at least one method"),
+        ListNode list => new MethodsConfiguration([.. list.Items.Select(Method)]),
+        _ => new MethodsConfiguration([Method(node)]),
     };
 
     private static MethodConfiguration Method(ConfigNode node)

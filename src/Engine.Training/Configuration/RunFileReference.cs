@@ -73,7 +73,7 @@ public static class RunFileReference
             _ when type == typeof(int) || type == typeof(ulong) => RunFileBinder.Bounds(key.Definition, isWhole: true),
             _ when type == typeof(IReadOnlyList<string>) => "list",
             _ when type == typeof(ModulePattern) => "list or text",
-            _ when type == typeof(MethodConfiguration) => "name or map",
+            _ when type == typeof(MethodsConfiguration) => "name, map or list",
             _ when type == typeof(Data.ColumnReference) => "name or number",
             _ => "text",
         };

@@ -53,8 +53,17 @@ internal static partial class RunFileWriter
     {
         switch (value)
         {
-            case MethodConfiguration method:
-                Method(emitter, method);
+            case MethodsConfiguration { Methods: [var single] }:
+                Method(emitter, single);
+                break;
+            case MethodsConfiguration { Methods: var methods }:
+                emitter.Emit(new SequenceStart(AnchorName.Empty, TagName.Empty, isImplicit: true, SequenceStyle.Block));
+                foreach (MethodConfiguration method in methods)
+                {
+                    Method(emitter, method);
+                }
+
+                emitter.Emit(new SequenceEnd());
                 break;
             case ModulePattern { Pattern: string pattern }:
                 Text(emitter, pattern);

@@ -42,8 +42,8 @@ public sealed class PreparedRun : IDisposable
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
-            device, Model, MethodCatalog.Create((run.Method ?? new MethodConfiguration(MethodConfiguration.Plain, [])).Read()), optimizer, capacity, Length.TotalSteps, run.Seed,
-            run.GradientCheckpointing);
+            device, Model, MethodCatalog.Create(run.Method?.Read() ?? []), optimizer, capacity, Length.TotalSteps, run.Seed,
+            run.GradientAccumulationSteps, run.GradientCheckpointing);
         Forecast = Session.Forecast(trainingShapes, evaluationShapes);
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
     }
@@ -97,7 +97,7 @@ public sealed class PreparedRun : IDisposable
 
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin();
-        return notes;
+        return [.. Data.Notes, .. notes];
     }
 
     public void Dispose()

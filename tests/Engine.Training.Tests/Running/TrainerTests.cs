@@ -30,6 +30,24 @@ public sealed class TrainerTests
         Assert.NotEqual(Bytes(whole), Bytes(cold));
     }
 
+    /// <summary>Methods with state: a remembered direction, a bandit's chances, draws, two methods at once. The stop lies between LookSAM's SAM steps.</summary>
+    [Theory]
+    [InlineData("{name: looksam, k: 3, rho: 0.2}")]
+    [InlineData("{name: sl-sam, s_frac: 0.5, rho: 0.1}")]
+    [InlineData("{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}")]
+    [InlineData("[{name: flat-lora, rho: 0.1}, {name: nbar, mu: 2, mu_schedule: linear}]")]
+    public void A_method_with_state_resumes_to_the_bit(string method)
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome whole = Train(tiny.WriteRun("whole", method: method));
+        string run = tiny.WriteRun("stopped", method: method);
+        using var cancellation = new CancellationTokenSource();
+        Assert.True(Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
+        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
+        Assert.Equal(Bytes(whole), Bytes(resumed));
+        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+    }
+
     [Fact]
     public void A_run_killed_between_checkpoints_goes_on_from_the_newest_and_repeats_the_lost_steps()
     {

@@ -1,0 +1,78 @@
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels;
+using Engine.Model.Execution;
+
+namespace Engine.Optim.Methods;
+
+/// <summary>What a method may use while it declares its state and builds its part of a step.</summary>
+public sealed class MethodContext
+{
+    private readonly List<TensorSegments> segments = [];
+
+    /// <param name="model">The model with its adapters and trainable parameters.</param>
+    /// <param name="scalars">The step's scalars (<see cref="StepScalars"/>).</param>
+    /// <param name="noiseRandom">The state of the method's noise generator: its seed and the optimizer step.</param>
+    internal MethodContext(TransformerModel model, StorageBlock reports, Variable scalars, Variable noiseRandom)
+    {
+        Model = model;
+        Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
+        Reports = reports;
+        Scalars = scalars;
+        NoiseRandom = noiseRandom;
+    }
+
+    public TransformerModel Model { get; }
+
+    public TrainableParameters Trainables { get; }
+
+    /// <summary>Memory of the method's state, which checkpoints hold; reserve variables in <see cref="TrainingMethod.Attach"/>.</summary>
+    public StorageBlock State { get; } = new("method");
+
+    /// <summary>Memory that nothing reads in a later step, such as the copy of perturbed weights.</summary>
+    public StorageBlock Scratch { get; } = new("method");
+
+    /// <summary>A few numbers that are read to the host once, at the end of a step (<see cref="TrainingMethod.OnStepEnd"/>).</summary>
+    public StorageBlock Reports { get; }
+
+    /// <summary>Small memory a host writes: tables of tensors, masks of one number a tensor.</summary>
+    public StorageBlock Tables { get; } = new("tables");
+
+    public Variable Scalars { get; }
+
+    public Variable NoiseRandom { get; }
+
+    /// <summary>The A and B of every adapted layer, named as trainable tensors.</summary>
+    public IReadOnlyList<(string Name, Variable Value)> AdapterTensors
+    {
+        get
+        {
+            HashSet<Variable> factors = [.. Model.Adapters.SelectMany(layer => new[] { layer.A, layer.B })];
+            return [.. Trainables.Entries.Where(entry => factors.Contains(entry.Value))];
+        }
+    }
+
+    /// <summary>The adapters' factors where the run has adapters, else every trainable tensor.</summary>
+    public IReadOnlyList<(string Name, Variable Value)> AdaptersOrAll => Model.Adapters.Count > 0 ? AdapterTensors : Trainables.Entries;
+
+    /// <summary>Trainable tensors as one launch works on them; the same table serves their values, their gradients and packed copies.</summary>
+    public TensorSegments Segments(IEnumerable<(string Name, Variable Value)> tensors)
+    {
+        var table = new SegmentTable([.. tensors.Select(tensor => new Segment(
+            checked((int)(tensor.Value.ByteOffset / sizeof(float))),
+            (int)tensor.Value.Shape.Count,
+            Scaled: tensor.Name.Contains("weight", StringComparison.Ordinal)))]);
+        var result = new TensorSegments(table, Tables.Reserve($"segments.{segments.Count}", new Shape(table.WordCount), Devices.ElementType.Int32));
+        segments.Add(result);
+        return result;
+    }
+
+    /// <summary>Writes the tables once their memory is there.</summary>
+    internal void UploadTables()
+    {
+        foreach (TensorSegments run in segments)
+        {
+            run.Words.View<int>().Write(run.Table.Encode());
+        }
+    }
+}
