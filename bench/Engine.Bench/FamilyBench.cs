@@ -50,7 +50,7 @@ internal static unsafe class FamilyBench
         Measure(device, "rotary", Narrow, 2, Rotary.Apply(device, Tokens, Hidden / HeadSize, HeadSize / 2, x, workspace, false, y));
         Measure(device, "swiglu forward", Count, 3, SwiGlu.Forward(device, Count, x, dy, y));
         Measure(device, "swiglu backward", Count, 5, SwiGlu.Backward(device, Count, x, dy, y, m, v));
-        Measure(device, "embedding forward", Narrow, 3, Embeddings.Forward(device, Tokens, Hidden, x, ids, dy, ids, null, null, y));
+        Measure(device, "embedding forward", Narrow, 2, Embeddings.Forward(device, Tokens, Hidden, x, ids, y));
         Measure(device, "embedding gradient", Narrow, 3, Embeddings.Gradient(device, Tokens, Hidden, Tokens, -1, ids, dy, y));
         Measure(device, "cross-entropy", 32 * Vocabulary, 2, Losses.CrossEntropy(device, 32, Vocabulary, x, ids, scalars, mean, one, y));
         Measure(device, "adamw", Count, 7, AdamW.Step(device, Count, 0.9, 0.999, 1e-8, 0.01, 1, y, dy, m, v, scalars, one));

@@ -1,4 +1,3 @@
-using Engine.Devices;
 using Engine.Graph;
 using Engine.Model.Architectures;
 using Engine.Model.Peft;
@@ -55,22 +54,15 @@ public static class ModelAdapters
         var writer = new AdapterWriter(config);
         foreach (LoraLinear adapter in model.Adapters)
         {
-            writer.AddLora(Target(adapter), Fill(adapter.A), Fill(adapter.B));
+            writer.AddLora(Target(adapter), ModelWeights.Fill<float>(adapter.A), ModelWeights.Fill<float>(adapter.B));
         }
 
         foreach ((string name, Variable value) in model.SavedParameters)
         {
-            writer.AddSaved(new SavedTarget(name, ModelWeights.Longs(value.Shape)), Fill(value));
+            writer.AddSaved(new SavedTarget(name, ModelWeights.Longs(value.Shape)), ModelWeights.Fill<float>(value));
         }
 
         writer.Write(folder);
-    }
-
-    /// <summary>Hands out a variable's elements part by part.</summary>
-    public static TensorFill<float> Fill(Variable variable)
-    {
-        BufferView<float> view = variable.View<float>();
-        return (first, destination) => view.Slice(first, destination.Length).Read(destination);
     }
 
     private static AdapterTarget Target(LoraLinear adapter) => new(adapter.Module, adapter.Weight.Shape.Columns, adapter.Weight.Shape.Rows);

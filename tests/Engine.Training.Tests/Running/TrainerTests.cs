@@ -49,6 +49,25 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void A_run_in_float16_goes_on_with_its_loss_scale()
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome whole = Train(tiny.WriteRun("whole", "dtype: float16"));
+        string run = tiny.WriteRun("stopped", "dtype: float16");
+        using var cancellation = new CancellationTokenSource();
+        Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
+        string state = Path.Combine(new RunFolder(Path.Combine(tiny.Folder, "stopped")).Checkpoints[0].Folder, "training_state.json");
+        JsonNode scale = JsonNode.Parse(File.ReadAllText(state))!["loss_scale"]!;
+        Assert.Equal(65536, scale["scale"]!.GetValue<double>());
+        Assert.Equal(4, scale["good_steps"]!.GetValue<int>());
+        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
+        Assert.Equal(Bytes(whole), Bytes(resumed));
+        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+        Assert.Equal(65536, JsonNode.Parse(File.ReadLines(Path.Combine(tiny.Folder, "whole", "metrics.jsonl")).First())!["loss_scale"]!.GetValue<double>());
+        Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
+    }
+
+    [Fact]
     public void A_run_killed_between_checkpoints_goes_on_from_the_newest_and_repeats_the_lost_steps()
     {
         using var tiny = new TinyRun();
