@@ -45,6 +45,7 @@ internal sealed class ChatCommand : EngineCommand
         var conversation = new ChatConversation(chat, sampling.Read(arguments, chat.Defaults), arguments.GetValue(system));
         Introduce(arguments, generator, layout);
         using TextReader input = Host.OpenInput();
+        using var interrupt = new AnswerInterrupt(() => Note("\n/quit leaves; so does another Ctrl-C."));
         while (true)
         {
             Host.Console.Markup("[bold]> [/]");
@@ -67,7 +68,7 @@ internal sealed class ChatCommand : EngineCommand
             }
             else if (command.Length > 0)
             {
-                Answer(conversation, line);
+                Answer(conversation, line, interrupt);
             }
         }
     }
@@ -79,27 +80,25 @@ internal sealed class ChatCommand : EngineCommand
         Note($"{name}{adapter}, {(layout is null ? "plain text" : $"{layout.Name} template")}, {generator.ContextLength} tokens of context. /help lists commands, Ctrl-C stops an answer.");
     }
 
-    private void Answer(ChatConversation conversation, string text)
+    private void Answer(ChatConversation conversation, string text, AnswerInterrupt interrupt)
     {
         var flowing = new FlowingText(Host.Console.Profile.Out.Writer, Host.Interactive ? Host.Console.Profile.Width : null);
         var speed = new TokenSpeed();
         string ending;
-        using (var interrupt = new Interrupt(() => { }))
+        try
         {
-            try
-            {
-                ending = conversation.Answer(text, piece => Show(piece, flowing, speed), interrupt.Token) == FinishReason.Length ? ", cut at the length" : "";
-            }
-            catch (OperationCanceledException)
-            {
-                ending = ", stopped";
-            }
-            catch (ArgumentException problem)
-            {
-                // The conversation no longer fits the context: said, and the program goes on.
-                Note($"{problem.Message} /reset begins anew.");
-                return;
-            }
+            FinishReason finish = interrupt.During(cancellation => conversation.Answer(text, piece => Show(piece, flowing, speed), cancellation));
+            ending = finish == FinishReason.Length ? ", cut at the length" : "";
+        }
+        catch (OperationCanceledException)
+        {
+            ending = ", stopped";
+        }
+        catch (ArgumentException problem)
+        {
+            // The conversation no longer fits the context: said, and the program goes on.
+            Note($"{problem.Message} /reset begins anew.");
+            return;
         }
 
         flowing.End();
