@@ -63,6 +63,17 @@ public sealed class AdamWOperator(AdamWSettings settings) : Operator
         lowering.Input<float>(5)));
 }
 
+/// <summary>variable = x; inputs x, the variable.</summary>
+public sealed class StoreOperator : Operator
+{
+    public override string Name => "Store";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Copy(
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1)));
+}
+
 /// <summary>Sets a variable to zero.</summary>
 public sealed class ClearOperator : Operator
 {
@@ -89,6 +100,17 @@ public static class UpdateExtensions
         }
 
         graph.Add(new AddToVariableOperator(), [x, graph.Read(variable)]);
+    }
+
+    /// <summary>variable = x, of one number of elements.</summary>
+    public static void Store(this GraphBuilder graph, Tensor x, Variable variable)
+    {
+        if (x.Shape.Count != variable.Shape.Count)
+        {
+            throw new ArgumentException($"{x} cannot be stored in the variable {variable}: they have different numbers of elements.");
+        }
+
+        graph.Add(new StoreOperator(), [x, graph.Read(variable)]);
     }
 
     /// <summary>One AdamW step of parameters with their gradients and moments, vectors of one length.</summary>

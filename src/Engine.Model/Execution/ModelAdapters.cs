@@ -15,7 +15,7 @@ public static class ModelAdapters
     {
         IReadOnlyList<string> modules = [.. architecture.LinearGroups.SelectMany(group => group).Select(linear => linear.Module)];
         IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config, architecture.OutputModule).Select(module =>
-            new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout))];
+            new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout, config.UseDora))];
         return new Tuning.Lora(targets, SavedModules.Match([.. architecture.Parameters.Select(spec => spec.Name)], config));
     }
 
@@ -32,6 +32,10 @@ public static class ModelAdapters
             LoraLinear adapter = model.Adapter(tensors.Module)!;
             ModelWeights.Upload(tensors.A, adapter.A);
             ModelWeights.Upload(tensors.B, adapter.B);
+            if (tensors.Magnitude is { } magnitude)
+            {
+                ModelWeights.Upload(magnitude, adapter.Magnitude!);
+            }
         }
 
         foreach ((string name, SafetensorsTensor tensor) in binding.SavedParameters)
@@ -48,7 +52,7 @@ public static class ModelAdapters
         var writer = new AdapterWriter(config);
         foreach (LoraLinear adapter in model.Adapters)
         {
-            writer.AddLora(Target(adapter), Fill(adapter.A), Fill(adapter.B));
+            writer.AddLora(Target(adapter), Fill(adapter.A), Fill(adapter.B), adapter.Magnitude is { } magnitude ? Fill(magnitude) : null);
         }
 
         foreach ((string name, Variable value) in model.SavedParameters)

@@ -22,6 +22,9 @@ public sealed record RunnerOptions
     /// <summary>What a training method makes of an adapted layer's frozen weight.</summary>
     public Func<GraphBuilder, LoraLinear, Tensor, Tensor>? TransformWeight { get; init; }
 
+    /// <summary>A training method's second pair of factors beside an adapter's; null: none.</summary>
+    public Func<LoraLinear, AuxiliaryFactors?>? Auxiliary { get; init; }
+
     /// <summary>Adds to a finished graph what is to be computed from its loss.</summary>
     public Action<ModelGraph>? Extend { get; init; }
 }

@@ -55,6 +55,7 @@ public static class ModelWeights
                 + "They were looked for with and without the prefix '" + architecture.BasePrefix + "'.");
         }
 
+        RefreshNorms(model);
         return new LoadReport(initialized, [.. checkpoint.Tensors.Select(tensor => tensor.Name).Where(name => !used.Contains(name))]);
     }
 
@@ -66,23 +67,54 @@ public static class ModelWeights
         {
             Initialize(model.Parameter(specs[i].Name), specs[i], model.Architecture, seed, i);
         }
+
+        RefreshNorms(model);
     }
 
-    /// <summary>LoRA's start: A uniform in +-1 / sqrt(in), B zero (METHODS.md section 1.1).</summary>
+    /// <summary>LoRA's start: A uniform in +-1 / sqrt(in), B zero (METHODS.md section 1.1); DoRA's magnitudes are the weights' row norms. The weights must be loaded.</summary>
     public static void InitializeAdapters(TransformerModel model, ulong seed)
     {
         foreach (LoraLinear adapter in model.Adapters)
         {
-            var values = new float[adapter.A.Shape.Count];
-            var generator = new PhiloxGenerator(seed, RandomStream.AdapterInitialization, (uint)adapter.Index);
-            double bound = 1 / Math.Sqrt(adapter.A.Shape.Columns);
-            for (int i = 0; i < values.Length; i++)
+            InitializeFactorA(adapter.A, seed, RandomStream.AdapterInitialization, adapter.Index);
+            adapter.B.View<float>().Write(new float[adapter.B.Shape.Count]);
+            if (adapter.Magnitude is { } magnitude)
             {
-                values[i] = (float)(((2 * PhiloxGenerator.ToUniform(generator.Block((ulong)i).X)) - 1) * bound);
+                magnitude.View<float>().Write([.. adapter.BaseNorm!.View<float>().ToArray().Select(MathF.Sqrt)]);
+            }
+        }
+    }
+
+    /// <summary>Draws an A [rank, in] as PEFT does: uniform in +-1 / sqrt(in).</summary>
+    public static void InitializeFactorA(Variable a, ulong seed, uint stream, int layer)
+    {
+        var values = new float[a.Shape.Count];
+        var generator = new PhiloxGenerator(seed, stream, (uint)layer);
+        double bound = 1 / Math.Sqrt(a.Shape.Columns);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = (float)(((2 * PhiloxGenerator.ToUniform(generator.Block((ulong)i).X)) - 1) * bound);
+        }
+
+        a.View<float>().Write(values);
+    }
+
+    /// <summary>Writes the squared row norms that DoRA keeps of its frozen weights. Whoever changes a weight calls it.</summary>
+    internal static void RefreshNorms(TransformerModel model)
+    {
+        foreach (LoraLinear adapter in model.Adapters.Where(adapter => adapter.BaseNorm is not null))
+        {
+            int columns = adapter.Weight.Shape.Columns;
+            var row = new float[columns];
+            var norms = new float[adapter.Weight.Shape.Rows];
+            BufferView<float> weight = adapter.Weight.View<float>();
+            for (int i = 0; i < norms.Length; i++)
+            {
+                weight.Slice((long)i * columns, columns).Read(row.AsSpan());
+                norms[i] = (float)row.Sum(value => (double)value * value);
             }
 
-            adapter.A.View<float>().Write(values);
-            adapter.B.View<float>().Write(new float[adapter.B.Shape.Count]);
+            adapter.BaseNorm!.View<float>().Write(norms);
         }
     }
 
