@@ -30,18 +30,20 @@ public sealed class ModelFolder
         ? new ModelFolder(path, ModelConfig.Read(path))
         : throw new ModelFileException(path, "there is no such folder; a folder with config.json and model.safetensors was expected.");
 
-    /// <summary>The architecture that the configuration names; an encoder without a head is taken as a classifier.</summary>
+    /// <summary>The architecture that the configuration names; an encoder without a head is taken as a classifier, a decoder without one predicts tokens.</summary>
     public Architecture CreateArchitecture()
     {
-        string? name = Config.Architectures.FirstOrDefault();
-        return name?.EndsWith("ForMaskedLM", StringComparison.Ordinal) == true
-            ? CreateArchitecture(HeadKind.MaskedLm)
-            : CreateArchitecture(HeadKind.SequenceClassification);
+        string name = Config.Architectures.FirstOrDefault() ?? string.Empty;
+        return CreateArchitecture(
+            name.EndsWith("ForMaskedLM", StringComparison.Ordinal) ? HeadKind.MaskedLm
+            : DecoderConfig.Reads(Config.ModelType) && !name.EndsWith("ForSequenceClassification", StringComparison.Ordinal) ? HeadKind.CausalLm
+            : HeadKind.SequenceClassification);
     }
 
     /// <summary>The architecture of this model family for a task.</summary>
     /// <param name="head">The task; a classification head predicts numbers where the configuration says so.</param>
     /// <param name="labels">Names of the classes; null: those of the configuration.</param>
+    /// <exception cref="ModelFileException">The family is not built, or not for this task.</exception>
     public Architecture CreateArchitecture(HeadKind head, LabelSet? labels = null)
     {
         ModelConfig config = head switch
@@ -51,14 +53,14 @@ public sealed class ModelFolder
                 Config.WithLabels(labels).WithProblemType(ProblemType.SingleLabelClassification),
             _ => Config,
         };
-        EncoderConfig encoder = EncoderConfig.From(config);
-        return (encoder.Family, head) switch
+        return config.ModelType switch
         {
-            (EncoderFamily.Roberta, HeadKind.MaskedLm) => new RobertaForMaskedLM(encoder),
-            (EncoderFamily.Roberta, _) => new RobertaForSequenceClassification(encoder),
-            (EncoderFamily.Bert, HeadKind.MaskedLm) => throw new ModelFileException(
-                FolderPath, "masked-language modelling is built for RoBERTa only; this is a BERT model."),
-            _ => new BertForSequenceClassification(encoder),
+            "roberta" => Roberta(EncoderConfig.From(config), head),
+            "bert" => Bert(EncoderConfig.From(config), head),
+            "llama" => Llama(DecoderConfig.From(config), head),
+            "qwen2" => Qwen2(DecoderConfig.From(config), head),
+            "qwen3" => Qwen3(DecoderConfig.From(config), head),
+            _ => throw config.Root.Wrong("model_type", "bert, roberta, llama, qwen2 or qwen3"),
         };
     }
 
@@ -81,4 +83,39 @@ public sealed class ModelFolder
             }
         }
     }
+
+    private Architecture Roberta(EncoderConfig config, HeadKind head) => head switch
+    {
+        HeadKind.MaskedLm => new RobertaForMaskedLM(config),
+        HeadKind.CausalLm => throw NotBuilt(head),
+        _ => new RobertaForSequenceClassification(config),
+    };
+
+    private Architecture Bert(EncoderConfig config, HeadKind head) =>
+        head.PredictsTokens() ? throw NotBuilt(head) : new BertForSequenceClassification(config);
+
+    private Architecture Llama(DecoderConfig config, HeadKind head) => head switch
+    {
+        HeadKind.MaskedLm => throw NotBuilt(head),
+        HeadKind.CausalLm => new LlamaForCausalLM(config),
+        _ => new LlamaForSequenceClassification(config),
+    };
+
+    private Architecture Qwen2(DecoderConfig config, HeadKind head) => head switch
+    {
+        HeadKind.MaskedLm => throw NotBuilt(head),
+        HeadKind.CausalLm => new Qwen2ForCausalLM(config),
+        _ => new Qwen2ForSequenceClassification(config),
+    };
+
+    private Architecture Qwen3(DecoderConfig config, HeadKind head) => head switch
+    {
+        HeadKind.MaskedLm => throw NotBuilt(head),
+        HeadKind.CausalLm => new Qwen3ForCausalLM(config),
+        _ => new Qwen3ForSequenceClassification(config),
+    };
+
+    private ModelFileException NotBuilt(HeadKind head) => new(FolderPath, head == HeadKind.MaskedLm
+        ? $"masked-language modelling is built for RoBERTa only; this is a model of type {Config.ModelType}."
+        : $"causal language modelling is built for decoders (llama, qwen2, qwen3) only; this is a model of type {Config.ModelType}.");
 }

@@ -14,25 +14,25 @@ public sealed record MethodParameter(string Name, object Value, string Location)
 /// </summary>
 public sealed class MethodParameters
 {
-    private readonly Dictionary<string, MethodParameter> _given;
-    private readonly List<string> _known = [];
+    private readonly Dictionary<string, MethodParameter> given;
+    private readonly List<string> known = [];
 
     /// <param name="method">The method's name, for messages.</param>
     /// <param name="parameters">What the run file gave beside the name.</param>
     public MethodParameters(string method, IEnumerable<MethodParameter> parameters)
     {
         Method = method;
-        _given = parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
+        given = parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
     }
 
     /// <summary>The method's name.</summary>
     public string Method { get; }
 
     /// <summary>The values as given, by key.</summary>
-    public IReadOnlyDictionary<string, object> Values => _given.ToDictionary(pair => pair.Key, pair => pair.Value.Value, StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, object> Values => given.ToDictionary(pair => pair.Key, pair => pair.Value.Value, StringComparer.Ordinal);
 
     /// <summary>Whether the run file gives this key.</summary>
-    public bool Has(string name) => _given.ContainsKey(name);
+    public bool Has(string name) => given.ContainsKey(name);
 
     /// <summary>A finite number in [minimum, maximum].</summary>
     public double Number(string name, double defaultValue, double minimum = double.NegativeInfinity, double maximum = double.PositiveInfinity)
@@ -119,20 +119,20 @@ public sealed class MethodParameters
     /// <exception cref="ConfigurationException">An unknown key.</exception>
     public void Finish()
     {
-        foreach (MethodParameter parameter in _given.Values)
+        foreach (MethodParameter parameter in given.Values)
         {
-            if (!_known.Contains(parameter.Name))
+            if (!known.Contains(parameter.Name))
             {
                 throw new ConfigurationException(
-                    $"{parameter.Location}: the method {Method} has no parameter '{parameter.Name}'; {NearestName.Hint(parameter.Name, _known)}.");
+                    $"{parameter.Location}: the method {Method} has no parameter '{parameter.Name}'; {NearestName.Hint(parameter.Name, known)}.");
             }
         }
     }
 
     private MethodParameter? Take(string name)
     {
-        _known.Add(name);
-        return _given.GetValueOrDefault(name);
+        known.Add(name);
+        return given.GetValueOrDefault(name);
     }
 
     private static ConfigurationException WrongType(MethodParameter parameter, string expected) =>

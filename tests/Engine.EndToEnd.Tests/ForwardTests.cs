@@ -22,7 +22,7 @@ public sealed class ForwardTests
         var data = new TheoryData<string, bool, string>();
         foreach (DeviceListing listing in DeviceCatalog.List().Where(listing => listing.Devices.Count > 0))
         {
-            foreach (string model in (string[])["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls"])
+            foreach (string model in (string[])["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls", "qwen2-bfloat16"])
             {
                 data.Add(model, false, listing.Devices[0].Id);
                 data.Add(model, true, listing.Devices[0].Id);

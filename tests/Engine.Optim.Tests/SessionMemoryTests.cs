@@ -24,6 +24,8 @@ public sealed class SessionMemoryTests
         { "roberta-mlm", "full" },
         { "roberta-regression", "lora" },
         { "bert-cls", "flat-lora" },
+        { "qwen2", "full" },
+        { "llama", "lora" },
     };
 
     [SharedTheory]
@@ -65,6 +67,7 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "flat-lora")]
     [InlineData("roberta-mlm", "full")]
     [InlineData("roberta-regression", "lora")]
+    [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {
         // One thread, so that all of the work is counted here.
@@ -108,7 +111,7 @@ public sealed class SessionMemoryTests
         return architecture.Head switch
         {
             HeadKind.Regression => batch with { Targets = [.. lengths.Select(length => (float)length)] },
-            HeadKind.MaskedLm => batch with { TokenLabels = [.. batch.InputIds.Select((id, i) => i % 3 == 0 ? id : RaggedBatch.IgnoredLabel)] },
+            HeadKind.MaskedLm or HeadKind.CausalLm => batch with { TokenLabels = [.. batch.InputIds.Select((id, i) => i % 3 == 0 ? id : RaggedBatch.IgnoredLabel)] },
             _ => batch with { ClassLabels = [.. lengths.Select(length => length % architecture.OutputSize)] },
         };
     }

@@ -25,18 +25,23 @@ public sealed class TrajectoryTests
     private const double FullTolerance = 1e-3;
 
     /// <summary>Every run on every device.</summary>
-    public static TheoryData<string, string> Runs => TestDevices.With(
-        "full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "flat-lora", "flat-lora-accumulate2");
+    public static TheoryData<string, (string Model, string Run)> Runs => TestDevices.With<(string, string)>(
+    [
+        .. from name in (string[])["roberta-cls", "qwen2"]
+           from run in (string[])["full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "flat-lora", "flat-lora-accumulate2"]
+           select (name, run),
+    ]);
 
     [SharedTheory]
     [MemberData(nameof(Runs))]
-    public void Trajectory_matches_pytorch(string deviceName, string run)
+    public void Trajectory_matches_pytorch(string deviceName, (string Model, string Run) problem)
     {
-        string folder = SharedFiles.Path("goldens/trajectories/roberta-cls");
+        (string name, string run) = problem;
+        string folder = SharedFiles.Path($"goldens/trajectories/{name}");
         using JsonDocument document = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, $"{run}.json")));
         JsonElement settings = document.RootElement;
         using SafetensorsFile golden = SafetensorsFile.Open(Path.Combine(folder, $"{run}.safetensors"));
-        ModelFolder modelFolder = ModelFolder.Open(SharedFiles.Path("goldens/models/roberta-cls"));
+        ModelFolder modelFolder = ModelFolder.Open(SharedFiles.Path($"goldens/models/{name}"));
         Architecture architecture = modelFolder.CreateArchitecture();
         string initial = Path.Combine(folder, $"{run}.init");
         using AdapterFile? adapter = Directory.Exists(initial) ? AdapterFile.Read(initial) : null;
@@ -57,7 +62,7 @@ public sealed class TrajectoryTests
         ScheduleKind kind = settings.GetProperty("schedule").GetString()!.Contains("cosine", StringComparison.Ordinal) ? ScheduleKind.Cosine : ScheduleKind.Linear;
         var schedule = new LearningRateSchedule(
             kind, settings.GetProperty("lr").GetDouble(), steps, settings.GetProperty("warmup_steps").GetInt32());
-        RaggedBatch[] batches = [.. Enumerable.Range(0, steps * accumulation).Select(index => Batch(golden, index))];
+        RaggedBatch[] batches = [.. Enumerable.Range(0, steps * accumulation).Select(index => PaddedBatch.Read(golden, architecture.Head, $".{index}").Ragged)];
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
         using var session = new TrainingSession(device, model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), steps, seed: 0);
         model.Allocate(device);
@@ -83,9 +88,9 @@ public sealed class TrajectoryTests
         }
 
         double difference = 0, total = 0;
-        foreach ((string name, Engine.Graph.Variable value) in model.Trainables!.Entries)
+        foreach ((string parameter, Engine.Graph.Variable value) in model.Trainables!.Entries)
         {
-            float[] expected = golden[$"final.{name}"].ToFloat32();
+            float[] expected = golden[$"final.{parameter}"].ToFloat32();
             float[] actual = value.View<float>().ToArray();
             for (int i = 0; i < expected.Length; i++)
             {
@@ -96,12 +101,5 @@ public sealed class TrajectoryTests
 
         double relative = Math.Sqrt(difference / total);
         Assert.True(relative <= (adapter is null ? FullTolerance : AdapterTolerance), $"final weights differ by {relative}");
-    }
-
-    private static RaggedBatch Batch(SafetensorsFile golden, int index)
-    {
-        SafetensorsTensor ids = golden[$"input_ids.{index}"];
-        PaddedLayout layout = PaddedLayout.FromMask("golden", golden[$"attention_mask.{index}"].ToInt32(), (int)ids.Shape[0], (int)ids.Shape[1]);
-        return layout.ToRagged(ids.ToInt32()) with { ClassLabels = golden[$"labels.{index}"].ToInt32() };
     }
 }

@@ -3,9 +3,9 @@ namespace Engine.Training.Tests;
 /// <summary>A folder for one test, deleted afterwards.</summary>
 internal sealed class TemporaryFolder : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("engine-training-");
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("engine-training-");
 
-    public string Path => _folder.FullName;
+    public string Path => folder.FullName;
 
     /// <summary>Writes a file and gives its path.</summary>
     public string Write(string name, string text)
@@ -23,5 +23,5 @@ internal sealed class TemporaryFolder : IDisposable
         return path;
     }
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => folder.Delete(recursive: true);
 }

@@ -51,9 +51,9 @@ internal sealed class EvalCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = TrainedModel.Resolve(arguments.GetRequiredValue(model), arguments.GetValue(adapter));
-        if (trained.Run?.Task == TaskKind.MaskedLanguageModel)
+        if (trained.Run?.Task is TaskKind.MaskedLanguageModel or TaskKind.CausalLanguageModel)
         {
-            throw new ArgumentException("eval is for classifiers and regressors; what a masked-lm run came to stands in its evaluations.jsonl and summary.json.");
+            throw new ArgumentException("eval is for classifiers and regressors; what a language model's run came to stands in its evaluations.jsonl and summary.json.");
         }
 
         ExampleSet examples = ReadExamples(arguments, trained.Run);

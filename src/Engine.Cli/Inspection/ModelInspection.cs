@@ -48,6 +48,7 @@ internal static class ModelInspection
         {
             HeadKind.Regression => "a number",
             HeadKind.MaskedLm => "masked tokens",
+            HeadKind.CausalLm => "the next token",
             _ => $"one of {string.Join(", ", folder.Config.Labels.Names)}",
         });
     }

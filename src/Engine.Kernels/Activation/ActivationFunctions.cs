@@ -50,7 +50,7 @@ internal static class ActivationFunctions
     }
 
     /// <summary>1 / (1 + e^-u), without the cancellation of 1 + tanh(u / 2): that of a driver may stop short of 0.</summary>
-    private static float Logistic(float u)
+    public static float Logistic(float u)
     {
         float e = MathF.Exp(-MathF.Abs(u));
         return (u < 0f ? e : 1f) / (1f + e);

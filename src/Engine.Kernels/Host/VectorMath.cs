@@ -91,6 +91,12 @@ internal static class VectorMath
         return T.Select(T.Less(T.Broadcast(0.625f), magnitude), far, near);
     }
 
+    /// <summary>1 / (1 + e^-x), relative error below 3e-7; 0 below -88.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Logistic<T>(T x)
+        where T : struct, ISimd<T> =>
+        T.Broadcast(1f) / (T.Broadcast(1f) + Exp(T.Zero - x));
+
     /// <summary>x Phi(x) with the exact error function.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T GeluErf<T>(T x)

@@ -1,5 +1,7 @@
 using Engine.Graph;
 using Engine.Model.Execution;
+using Engine.Model.Files;
+using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;
 
@@ -44,10 +46,24 @@ public enum HeadKind
 
     /// <summary>A vocabulary entry for each masked token.</summary>
     MaskedLm,
+
+    /// <summary>The next token after each token.</summary>
+    CausalLm,
 }
 
+public static class HeadKinds
+{
+    /// <summary>Whether there are labels and logits for tokens instead of texts.</summary>
+    public static bool PredictsTokens(this HeadKind head) => head is HeadKind.MaskedLm or HeadKind.CausalLm;
+}
+
+/// <summary>A checkpoint tensor that is another name for a parameter, as the output layer is where it is tied to the word embeddings.</summary>
+/// <param name="Name">The other name, which a checkpoint may hold besides.</param>
+/// <param name="Parameter">The parameter.</param>
+public sealed record ParameterAlias(string Name, string Parameter);
+
 /// <summary>
-/// A model family: its parameters under their checkpoint names, and its forward pass. One file each; docs/contributing.md says how to add one.
+/// A model family: its parameters under their checkpoint names, and its forward pass. docs/adding-a-model.md says how to add one.
 /// </summary>
 public abstract class Architecture
 {
@@ -56,11 +72,17 @@ public abstract class Architecture
 
     public abstract HeadKind Head { get; }
 
-    /// <summary>Prefix of the encoder's parameter names (<c>roberta.</c>), which a folder with only the encoder leaves out.</summary>
+    /// <summary>The configuration the model was made from, as config.json has it.</summary>
+    public abstract ModelConfig ModelConfig { get; }
+
+    /// <summary>Prefix of the body's parameter names (<c>roberta.</c>, <c>model.</c>), which a folder without a head leaves out.</summary>
     public abstract string BasePrefix { get; }
 
     /// <summary>Every parameter, in Transformers' definition order.</summary>
     public abstract IReadOnlyList<ParameterSpec> Parameters { get; }
+
+    /// <summary>Other names of parameters that serve in two places.</summary>
+    public virtual IReadOnlyList<ParameterAlias> Aliases => [];
 
     /// <summary>Every linear layer in definition order, those that read the same input together in one group.</summary>
     public abstract IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups { get; }
@@ -80,8 +102,8 @@ public abstract class Architecture
     /// <summary>The longest text in tokens.</summary>
     public abstract int MaxLength { get; }
 
-    /// <summary>Rows of the token type table; type ids must lie below.</summary>
-    public abstract int TypeVocabularySize { get; }
+    /// <summary>Rows of the token type table, below which type ids must lie; 0 for a model without one.</summary>
+    public virtual int TypeVocabularySize => 0;
 
     /// <summary>The id that fills dead places.</summary>
     public abstract int PadTokenId { get; }
@@ -89,9 +111,34 @@ public abstract class Architecture
     /// <summary>The deviation of freshly initialised weights.</summary>
     public abstract float InitializerRange { get; }
 
-    /// <summary>Writes the position ids of one text.</summary>
-    public abstract void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions);
+    /// <summary>Rotary angle per position of each pair of a head's elements, in radians [head size / 2]; empty for a model without.</summary>
+    public virtual IReadOnlyList<double> RotaryFrequencies => [];
 
-    /// <summary>Builds the forward pass and returns the logits, [selected places, output size].</summary>
-    public abstract Tensor Build(ForwardBuilder forward);
+    /// <summary>Writes the position ids of one text: 0, 1, ... unless a family counts otherwise.</summary>
+    public virtual void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions)
+    {
+        for (int i = 0; i < inputIds.Length; i++)
+        {
+            positions[i] = i;
+        }
+    }
+
+    /// <summary>The token that stands for a text where a head predicts one thing a text: the first, unless a family pools another.</summary>
+    public virtual int PooledToken(ReadOnlySpan<int> inputIds) => 0;
+
+    /// <summary>Builds the forward pass up to its output at the selected places.</summary>
+    public abstract ModelOutput Build(ForwardBuilder forward);
+
+    /// <summary>The kind of a sequence head: one label or <c>problem_type: regression</c> means a number, as in Transformers.</summary>
+    /// <exception cref="ModelFileException">A kind of label that is not built.</exception>
+    private protected HeadKind SequenceHead => ModelConfig.ProblemType switch
+    {
+        ProblemType.Regression when ModelConfig.Labels.Count != 1 => throw new ModelFileException(
+            ModelConfig.FilePath, $"problem_type is regression with {ModelConfig.Labels.Count} labels; one number for each text is what is supported (num_labels 1)."),
+        ProblemType.Regression => HeadKind.Regression,
+        ProblemType.SingleLabelClassification => HeadKind.SequenceClassification,
+        ProblemType.MultiLabelClassification => throw new ModelFileException(
+            ModelConfig.FilePath, "problem_type is multi_label_classification, which is not supported; single_label_classification or regression was expected."),
+        _ => ModelConfig.Labels.Count == 1 ? HeadKind.Regression : HeadKind.SequenceClassification,
+    };
 }

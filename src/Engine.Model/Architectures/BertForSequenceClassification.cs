@@ -17,19 +17,11 @@ public sealed class BertForSequenceClassification(EncoderConfig config) : Encode
 
     public override int OutputSize => Config.Model.Labels.Count;
 
-    public override void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions)
-    {
-        for (int i = 0; i < inputIds.Length; i++)
-        {
-            positions[i] = i;
-        }
-    }
-
-    public override Tensor Build(ForwardBuilder forward)
+    public override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor first = forward.TakeSelected(Stack.Build(forward, positionPaddingId: -1));
         Tensor pooled = forward.Graph.Activate(forward.Linear(first, "bert.pooler.dense"), ActivationKind.Tanh);
-        return forward.Linear(forward.Dropout(pooled, Config.ClassifierDropout), "classifier");
+        return new ModelOutput.Logits(forward.Linear(forward.Dropout(pooled, Config.ClassifierDropout), "classifier"));
     }
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() =>

@@ -1,6 +1,5 @@
 using Engine.Graph;
 using Engine.Model.Execution;
-using Engine.Model.Files;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;
@@ -16,6 +15,8 @@ public abstract class EncoderArchitecture : Architecture
     }
 
     public EncoderConfig Config { get; }
+
+    public override ModelConfig ModelConfig => Config.Model;
 
     public override string BasePrefix { get; }
 
@@ -40,18 +41,6 @@ public abstract class EncoderArchitecture : Architecture
     public override int MaxLength => Config.MaxTokens;
 
     private protected EncoderStack Stack { get; }
-
-    /// <summary>The kind of a sequence head: one label or <c>problem_type: regression</c> means a number, as in Transformers.</summary>
-    private protected HeadKind SequenceHead => Config.Model.ProblemType switch
-    {
-        ProblemType.Regression when Config.Model.Labels.Count != 1 => throw new ModelFileException(
-            Config.Model.FilePath, $"problem_type is regression with {Config.Model.Labels.Count} labels; one number for each text is what is supported (num_labels 1)."),
-        ProblemType.Regression => HeadKind.Regression,
-        ProblemType.SingleLabelClassification => HeadKind.SequenceClassification,
-        ProblemType.MultiLabelClassification => throw new ModelFileException(
-            Config.Model.FilePath, "problem_type is multi_label_classification, which is not supported; single_label_classification or regression was expected."),
-        _ => Config.Model.Labels.Count == 1 ? HeadKind.Regression : HeadKind.SequenceClassification,
-    };
 
     /// <summary>The head's linear layers, in definition order.</summary>
     private protected abstract IReadOnlyList<LinearSpec> HeadLinears();

@@ -79,13 +79,16 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
     internal static ParameterSpec[] Linear(LinearSpec linear) =>
     [
         Weight(linear.Module, linear.OutFeatures, linear.InFeatures),
-        new($"{linear.Module}.bias", new Shape(linear.OutFeatures), ParameterInitialization.Zeros) { Decays = false },
+        Bias(linear.Module, linear.OutFeatures),
     ];
+
+    internal static ParameterSpec Bias(string module, int columns) =>
+        new($"{module}.bias", new Shape(columns), ParameterInitialization.Zeros) { Decays = false };
 
     internal static ParameterSpec[] Norm(string module, int columns) =>
     [
         new($"{module}.weight", new Shape(columns), ParameterInitialization.Ones) { Decays = false },
-        new($"{module}.bias", new Shape(columns), ParameterInitialization.Zeros) { Decays = false },
+        Bias(module, columns),
     ];
 
     private IReadOnlyList<LinearSpec>[] LayerLinears(int layer)
@@ -110,7 +113,7 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
         GraphBuilder graph = forward.Graph;
         Tensor[] projections = forward.Linears(x, $"{path}.attention.self.query", $"{path}.attention.self.key", $"{path}.attention.self.value");
         Tensor attended = forward.Attention(
-            projections[0], projections[1], projections[2], config.NumAttentionHeads, config.NumAttentionHeads, config.AttentionProbsDropoutProb);
+            projections[0], projections[1], projections[2], config.NumAttentionHeads, config.AttentionProbsDropoutProb);
         Tensor projected = forward.Dropout(forward.Linear(attended, $"{path}.attention.output.dense"), config.HiddenDropoutProb);
         x = forward.LayerNorm(graph.Add(projected, x), $"{path}.attention.output.LayerNorm", config.LayerNormEps);
         Tensor inner = graph.Activate(forward.Linear(x, $"{path}.intermediate.dense"), activation);

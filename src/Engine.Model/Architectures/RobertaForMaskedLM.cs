@@ -17,11 +17,11 @@ public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitectu
 
     public override int OutputSize => Config.VocabSize;
 
-    public override Tensor Build(ForwardBuilder forward)
+    public override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor x = forward.Linear(forward.TakeSelected(Encode(forward)), "lm_head.dense");
         x = forward.LayerNorm(forward.Graph.Activate(x, ActivationKind.GeluErf), "lm_head.layer_norm", Config.LayerNormEps);
-        return forward.Graph.Linear(
+        return new ModelOutput.VocabularyHead(
             x, forward.Parameter("roberta.embeddings.word_embeddings.weight"), forward.Parameter("lm_head.bias"));
     }
 

@@ -17,12 +17,12 @@ public sealed class RobertaForSequenceClassification(EncoderConfig config) : Rob
 
     public override int OutputSize => Config.Model.Labels.Count;
 
-    public override Tensor Build(ForwardBuilder forward)
+    public override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor first = forward.TakeSelected(Encode(forward));
         Tensor dense = forward.Linear(forward.Dropout(first, Config.ClassifierDropout), "classifier.dense");
         Tensor activated = forward.Dropout(forward.Graph.Activate(dense, ActivationKind.Tanh), Config.ClassifierDropout);
-        return forward.Linear(activated, "classifier.out_proj");
+        return new ModelOutput.Logits(forward.Linear(activated, "classifier.out_proj"));
     }
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() =>

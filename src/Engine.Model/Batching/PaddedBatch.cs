@@ -11,7 +11,7 @@ public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool H
 {
     /// <summary>
     /// Reads <c>input_ids</c> and <c>attention_mask</c> [rows, length], where they are there <c>token_type_ids</c> [rows, length] and <c>labels</c>:
-    /// class numbers [rows], numbers [rows] for regression, token ids [rows, length] for masked-language modelling (-100: ignored).
+    /// class numbers [rows], numbers [rows] for regression, token ids [rows, length] for language models (-100: ignored), each at the token it names.
     /// </summary>
     /// <param name="file">The tensors.</param>
     /// <param name="head">What the model predicts.</param>
@@ -40,9 +40,10 @@ public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool H
 
     private static RaggedBatch WithLabels(RaggedBatch batch, PaddedLayout layout, SafetensorsTensor labels, HeadKind head, string source)
     {
-        if (head == HeadKind.MaskedLm)
+        if (head.PredictsTokens())
         {
-            return batch with { TokenLabels = layout.TokenLabels(labels.RequireShape(layout.Rows, layout.Length).ToInt32()) };
+            int[] tokenLabels = layout.TokenLabels(labels.RequireShape(layout.Rows, layout.Length).ToInt32());
+            return head == HeadKind.CausalLm ? batch.WithNextTokenLabels(tokenLabels) : batch with { TokenLabels = tokenLabels };
         }
 
         if (labels.ElementCount != batch.RowCount)

@@ -6,17 +6,17 @@ namespace Engine.Model.Batching;
 /// </summary>
 public sealed class PaddedLayout
 {
-    private readonly string _source;
-    private readonly int[] _rowStart;
-    private readonly int[] _firstColumn;
+    private readonly string source;
+    private readonly int[] rowStart;
+    private readonly int[] firstColumn;
 
     private PaddedLayout(string source, int rows, int length, int[] rowStart, int[] firstColumn)
     {
-        _source = source;
+        this.source = source;
         Rows = rows;
         Length = length;
-        _rowStart = rowStart;
-        _firstColumn = firstColumn;
+        this.rowStart = rowStart;
+        this.firstColumn = firstColumn;
     }
 
     /// <summary>Texts.</summary>
@@ -26,7 +26,7 @@ public sealed class PaddedLayout
     public int Length { get; }
 
     /// <summary>Real tokens.</summary>
-    public int TokenCount => _rowStart[^1];
+    public int TokenCount => rowStart[^1];
 
     /// <summary>Reads a mask.</summary>
     /// <param name="source">The file (and batch) the mask comes from, for messages.</param>
@@ -78,12 +78,12 @@ public sealed class PaddedLayout
     /// <param name="tokenTypeIds">[rows, length], or empty.</param>
     public RaggedBatch ToRagged(ReadOnlySpan<int> inputIds, ReadOnlySpan<int> tokenTypeIds = default)
     {
-        RequireSize(_source, "input_ids", inputIds.Length, Rows, Length);
-        RaggedBatch batch = RaggedBatch.WithRowStart([.. _rowStart]);
+        RequireSize(source, "input_ids", inputIds.Length, Rows, Length);
+        RaggedBatch batch = RaggedBatch.WithRowStart([.. rowStart]);
         Gather(inputIds, 1, batch.InputIds);
         if (!tokenTypeIds.IsEmpty)
         {
-            RequireSize(_source, "token_type_ids", tokenTypeIds.Length, Rows, Length);
+            RequireSize(source, "token_type_ids", tokenTypeIds.Length, Rows, Length);
             Gather(tokenTypeIds, 1, batch.TypeIds);
         }
 
@@ -94,15 +94,15 @@ public sealed class PaddedLayout
     /// <exception cref="DataFileException">A label at padding: Transformers would count it, a ragged batch cannot.</exception>
     public int[] TokenLabels(ReadOnlySpan<int> labels)
     {
-        RequireSize(_source, "labels", labels.Length, Rows, Length);
+        RequireSize(source, "labels", labels.Length, Rows, Length);
         for (int row = 0; row < Rows; row++)
         {
-            int end = _firstColumn[row] + _rowStart[row + 1] - _rowStart[row];
+            int end = firstColumn[row] + rowStart[row + 1] - rowStart[row];
             for (int column = 0; column < Length; column++)
             {
-                if ((column < _firstColumn[row] || column >= end) && labels[(row * Length) + column] != RaggedBatch.IgnoredLabel)
+                if ((column < firstColumn[row] || column >= end) && labels[(row * Length) + column] != RaggedBatch.IgnoredLabel)
                 {
-                    throw new DataFileException(_source, $"labels: row {row}, column {column} is {labels[(row * Length) + column]} at padding; {RaggedBatch.IgnoredLabel} was expected.");
+                    throw new DataFileException(source, $"labels: row {row}, column {column} is {labels[(row * Length) + column]} at padding; {RaggedBatch.IgnoredLabel} was expected.");
                 }
             }
         }
@@ -134,9 +134,9 @@ public sealed class PaddedLayout
     }
 
     private (int Padded, int Ragged, int Count) Segment(int row, int width) => (
-        checked(((row * Length) + _firstColumn[row]) * width),
-        checked(_rowStart[row] * width),
-        checked((_rowStart[row + 1] - _rowStart[row]) * width));
+        checked(((row * Length) + firstColumn[row]) * width),
+        checked(rowStart[row] * width),
+        checked((rowStart[row + 1] - rowStart[row]) * width));
 
     private static void RequireSize(string source, string tensor, int elements, int rows, int length)
     {

@@ -30,7 +30,10 @@ public sealed record RaggedBatch
     /// <summary>[rows] Targets of a regression task, else null.</summary>
     public float[]? Targets { get; init; }
 
-    /// <summary>[capacity] Token ids a masked-language model must name, <see cref="IgnoredLabel"/> elsewhere; null for other tasks.</summary>
+    /// <summary>
+    /// [capacity] The token id a language model must name at each token, <see cref="IgnoredLabel"/> where the loss reads none; null for other tasks. For a
+    /// causal model that is the next token's label: see <see cref="WithNextTokenLabels"/>.
+    /// </summary>
     public int[]? TokenLabels { get; init; }
 
     /// <summary>Real tokens.</summary>
@@ -97,6 +100,23 @@ public sealed record RaggedBatch
                 TypeIds = Extend(TypeIds, capacity, 0),
                 TokenLabels = TokenLabels is null ? null : Extend(TokenLabels, capacity, IgnoredLabel),
             };
+    }
+
+    /// <summary>
+    /// The same batch for a causal model. Labels as Transformers has them stand at the token they name; each is moved to the token before it in its row, whose logits are held
+    /// against it. The first label of a row has none before it and is left out.
+    /// </summary>
+    /// <param name="labels">One for each token.</param>
+    public RaggedBatch WithNextTokenLabels(ReadOnlySpan<int> labels)
+    {
+        int[] next = new int[Capacity];
+        next.AsSpan().Fill(IgnoredLabel);
+        for (int row = 0; row < RowCount; row++)
+        {
+            labels[(RowStart[row] + 1)..RowStart[row + 1]].CopyTo(next.AsSpan(RowStart[row]));
+        }
+
+        return this with { TokenLabels = next };
     }
 
     /// <summary>Checks every index against the tables it is looked up in, as kernels do not.</summary>

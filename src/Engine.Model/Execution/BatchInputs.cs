@@ -106,7 +106,7 @@ public sealed class BatchInputs : IDisposable
         }
 
         int places = shape.Selected == 0 ? shape.Tokens : shape.Selected;
-        int maxPerRow = architecture.Head == HeadKind.MaskedLm ? architecture.MaxLength : 1;
+        int maxPerRow = architecture.Head.PredictsTokens() ? Math.Min(architecture.MaxLength, shape.Selected) : 1;
         return new BatchTensors
         {
             Shape = shape,
@@ -153,9 +153,9 @@ public sealed class BatchInputs : IDisposable
             WriteTargets(batch);
         }
 
-        if (architecture.Head != HeadKind.MaskedLm)
+        if (!architecture.Head.PredictsTokens())
         {
-            SelectFirstTokens(batch);
+            SelectPooledTokens(batch);
         }
         else if (shape.Selected > 0)
         {
@@ -178,11 +178,19 @@ public sealed class BatchInputs : IDisposable
         targets.View<float>().Write(values);
     }
 
-    private void SelectFirstTokens(RaggedBatch batch)
+    private void SelectPooledTokens(RaggedBatch batch)
     {
-        Write(selectionIndex, batch.RowStart.AsSpan(0, batch.RowCount), batch.RowCount, -1);
-        Write(selectionPosition, [], batch.RowCount, 0);
         Write(labels, batch.ClassLabels, batch.RowCount, RaggedBatch.IgnoredLabel);
+        Span<int> position = staging.AsSpan(0, batch.RowCount);
+        Span<int> index = staging.AsSpan(batch.RowCount, batch.RowCount);
+        for (int row = 0; row < batch.RowCount; row++)
+        {
+            position[row] = architecture.PooledToken(batch.InputIds.AsSpan()[batch.RowStart[row]..batch.RowStart[row + 1]]);
+            index[row] = batch.RowStart[row] + position[row];
+        }
+
+        selectionPosition.View<int>().Write(position);
+        selectionIndex.View<int>().Write(index);
         Span<int> start = staging.AsSpan(0, batch.RowCount + 1);
         for (int row = 0; row < start.Length; row++)
         {

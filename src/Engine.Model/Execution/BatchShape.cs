@@ -10,11 +10,11 @@ namespace Engine.Model.Execution;
 public readonly record struct BatchShape(int Rows, int Tokens, int Selected)
 {
     /// <summary>The shape a batch runs in.</summary>
-    /// <param name="everyToken">A masked language model's logits are wanted at every token, not only where a label is.</param>
+    /// <param name="everyToken">A language model's logits are wanted at every token, not only where a label is.</param>
     public static BatchShape Of(Architecture architecture, RaggedBatch batch, bool everyToken = false)
     {
         int tokens = TokenBuckets.RoundUp(batch.TokenCount);
-        if (architecture.Head != HeadKind.MaskedLm)
+        if (!architecture.Head.PredictsTokens())
         {
             return new BatchShape(batch.RowCount, tokens, batch.RowCount);
         }

@@ -16,6 +16,7 @@ public sealed class ForwardBuilder
     private readonly RunnerOptions? training;
     private readonly List<Tensor> hiddenStates = [];
     private uint dropoutStream = RandomStream.Dropout;
+    private Tensor? rotaryAngles;
 
     /// <param name="dropout">Dropout is on.</param>
     /// <param name="training">What a training method changes of adapted layers; null for nothing.</param>
@@ -61,7 +62,7 @@ public sealed class ForwardBuilder
         {
             string module = modules[i];
             Tensor weight = Parameter($"{module}.weight");
-            Tensor? bias = model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;
+            Tensor? bias = Bias(module);
             LoraLinear? adapter = model.Adapter(module);
             if (adapter is not null && training?.TransformWeight is { } transform)
             {
@@ -78,6 +79,16 @@ public sealed class ForwardBuilder
     public Tensor LayerNorm(Tensor x, string module, float epsilon) =>
         Graph.LayerNorm(x, Parameter($"{module}.weight"), Parameter($"{module}.bias"), epsilon);
 
+    /// <summary>Root mean square normalization with the module's weight: of whole rows, or of each head where the weight has a head's size.</summary>
+    public Tensor RmsNorm(Tensor x, string module, float epsilon) => Graph.RmsNorm(x, Parameter($"{module}.weight"), epsilon);
+
+    /// <summary>Turns every head of x [tokens, heads * size] by its token's position in the text.</summary>
+    public Tensor Rotary(Tensor x)
+    {
+        rotaryAngles ??= Graph.RotaryAngles(Batch.PositionInRow, Graph.Read(model.RotaryFrequencies));
+        return Graph.Rotary(x, rotaryAngles);
+    }
+
     /// <summary>Dropout in training; x itself in evaluation.</summary>
     public Tensor Dropout(Tensor x, float probability)
     {
@@ -85,8 +96,31 @@ public sealed class ForwardBuilder
         return dropoutOn ? Graph.Dropout(x, probability, stream, Batch.DropoutRandom) : x;
     }
 
-    /// <summary>Self-attention over the batch's rows; q [tokens, heads * size], k and v [tokens, key/value heads * size].</summary>
-    public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout)
+    /// <summary>Self-attention over the batch's rows; q [tokens, heads * size], k and v likewise.</summary>
+    public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, float dropout) => Attention(q, k, v, heads, heads, dropout, causal: false);
+
+    /// <summary>
+    /// Self-attention in which a token sees itself and those before it; q [tokens, heads * size], k and v [tokens, key/value heads * size], each of their heads read by several of q's.
+    /// </summary>
+    public Tensor CausalAttention(Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout) =>
+        Attention(q, k, v, heads, keyValueHeads, dropout, causal: true);
+
+    /// <summary>The rows whose logits are wanted: one token of each text, or those that must name a label; all where none are selected.</summary>
+    public Tensor TakeSelected(Tensor x) => Batch.Selection is { } selection ? Graph.TakeRows(x, selection) : x;
+
+    /// <summary>
+    /// An output layer over the vocabulary, of the module's weight and bias. With an adapter on it the logits are computed as those of any linear layer.
+    /// </summary>
+    public ModelOutput VocabularyHead(Tensor hidden, string module) => model.Adapter(module) is null
+        ? new ModelOutput.VocabularyHead(hidden, Parameter($"{module}.weight"), Bias(module))
+        : new ModelOutput.Logits(Linear(hidden, module));
+
+    /// <summary>Names a layer's output as a hidden state.</summary>
+    public void HiddenState(Tensor x) => hiddenStates.Add(x);
+
+    private Tensor? Bias(string module) => model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;
+
+    private Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout, bool causal)
     {
         int tokens = Batch.Shape.Tokens;
         int headSize = q.Shape.Columns / heads;
@@ -94,15 +128,10 @@ public sealed class ForwardBuilder
         var shape = new AttentionShape(
             Batch.Shape.Rows, tokens, tokens, longest, longest, heads, keyValueHeads, headSize, (float)(1 / Math.Sqrt(headSize)))
         {
+            Causal = causal,
             Dropout = dropoutOn ? dropout : 0f,
             DropoutStream = dropoutStream++,
         };
         return Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.PositionInRow, Batch.DropoutRandom);
     }
-
-    /// <summary>The rows whose logits are wanted: the first token of each text, or the labelled tokens; all where none are selected.</summary>
-    public Tensor TakeSelected(Tensor x) => Batch.Selection is { } selection ? Graph.TakeRows(x, selection) : x;
-
-    /// <summary>Names a layer's output as a hidden state.</summary>
-    public void HiddenState(Tensor x) => hiddenStates.Add(x);
 }

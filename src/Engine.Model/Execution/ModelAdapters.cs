@@ -14,9 +14,16 @@ public static class ModelAdapters
     public static Tuning.Lora Tuning(Architecture architecture, AdapterConfig config)
     {
         IReadOnlyList<string> modules = [.. architecture.LinearGroups.SelectMany(group => group).Select(linear => linear.Module)];
-        IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config, architecture.OutputModule).Select(module =>
+        IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config.ForModel(architecture.ModelConfig), architecture.OutputModule).Select(module =>
             new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout, config.UseDora))];
-        return new Tuning.Lora(targets, SavedModules.Match([.. architecture.Parameters.Select(spec => spec.Name)], config));
+        IReadOnlyList<string> saved = SavedModules.Match([.. architecture.Parameters.Select(spec => spec.Name)], config);
+        if (architecture.Aliases.FirstOrDefault(alias => saved.Contains(alias.Parameter)) is { } tied)
+        {
+            throw new ArgumentException(
+                $"modules_to_save takes in {tied.Parameter}, which the model also uses as {tied.Name}; PEFT would train a copy in one place only. Leave it out, or train every parameter.");
+        }
+
+        return new Tuning.Lora(targets, saved);
     }
 
     /// <summary>Copies an adapter's tensors to the model.</summary>

@@ -16,8 +16,11 @@ public sealed record RunnerOptions
     /// <summary>Hidden states can be read.</summary>
     public bool HiddenStates { get; init; }
 
-    /// <summary>A masked language model computes logits at every token.</summary>
+    /// <summary>A language model computes logits at every token.</summary>
     public bool EveryToken { get; init; }
+
+    /// <summary>The logits of a vocabulary head can be read; otherwise only its loss is computed. Other heads' logits always can.</summary>
+    public bool VocabularyLogits { get; init; }
 
     /// <summary>What a training method makes of an adapted layer's frozen weight.</summary>
     public Func<GraphBuilder, LoraLinear, Tensor, Tensor>? TransformWeight { get; init; }
@@ -127,7 +130,9 @@ public sealed class ModelRun
     public float[] RowLosses => Plan.Output<float>(graph.RowLosses).ToArray();
 
     /// <summary>Logits, [places, output size], places beyond the batch's included.</summary>
-    public float[] Logits => Plan.Output<float>(graph.Logits).ToArray();
+    /// <exception cref="InvalidOperationException">The runner computes the loss of a vocabulary head alone.</exception>
+    public float[] Logits => Plan.Output<float>(graph.Logits
+        ?? throw new InvalidOperationException($"The logits are not kept; set {nameof(RunnerOptions)}.{nameof(RunnerOptions.VocabularyLogits)}.")).ToArray();
 
     /// <summary>Embeddings and layers, [tokens, hidden] each, the dead tail included.</summary>
     public IEnumerable<float[]> HiddenStates => graph.HiddenStates.Select(hidden => Plan.Output<float>(hidden).ToArray());

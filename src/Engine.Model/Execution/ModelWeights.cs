@@ -17,10 +17,10 @@ public static class ModelWeights
     private const int ChunkElements = 1 << 20;
 
     /// <summary>
-    /// Loads every parameter. A folder that holds only the encoder is read without the base prefix; parameters of the head that the checkpoint
+    /// Loads every parameter. A folder that holds only the body is read without the base prefix; parameters of the head that the checkpoint
     /// lacks are initialised as Transformers does, from <paramref name="seed"/>.
     /// </summary>
-    /// <exception cref="ModelFileException">A parameter of the encoder is missing, or a shape differs.</exception>
+    /// <exception cref="ModelFileException">A parameter of the body is missing, a shape differs, or tied tensors differ.</exception>
     public static LoadReport Load(TransformerModel model, TensorSource checkpoint, ulong seed)
     {
         Architecture architecture = model.Architecture;
@@ -53,6 +53,15 @@ public static class ModelWeights
                 checkpoint.SourcePath,
                 $"{missing.Count} parameters of {architecture.Name} are missing: {string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? ", ..." : string.Empty)}. "
                 + "They were looked for with and without the prefix '" + architecture.BasePrefix + "'.");
+        }
+
+        foreach (ParameterAlias alias in architecture.Aliases)
+        {
+            if (checkpoint.TryGet(alias.Name, out SafetensorsTensor? copy))
+            {
+                RequireEqual(copy, Find(checkpoint, architecture, alias.Parameter)!);
+                used.Add(alias.Name);
+            }
         }
 
         RefreshNorms(model);
@@ -164,6 +173,25 @@ public static class ModelWeights
         static string Legacy(string name) => name
             .Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)
             .Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal);
+    }
+
+    /// <summary>A checkpoint may hold a tied weight under both names; then they must be one.</summary>
+    private static void RequireEqual(SafetensorsTensor copy, SafetensorsTensor original)
+    {
+        copy.RequireShape([.. original.Shape]);
+        var left = new float[Math.Min(ChunkElements, copy.ElementCount)];
+        var right = new float[left.Length];
+        for (long first = 0; first < copy.ElementCount; first += left.Length)
+        {
+            int count = (int)Math.Min(left.Length, copy.ElementCount - first);
+            copy.ReadFloat32(left.AsSpan(0, count), first);
+            original.ReadFloat32(right.AsSpan(0, count), first);
+            if (!left.AsSpan(0, count).SequenceEqual(right.AsSpan(0, count)))
+            {
+                throw new ModelFileException(
+                    copy.FilePath, $"{copy.Name} differs from {original.Name}, but the configuration ties them; set tie_word_embeddings to false in config.json to use both.");
+            }
+        }
     }
 
     private static void Initialize(Variable variable, ParameterSpec spec, Architecture architecture, ulong seed, int index)

@@ -20,7 +20,7 @@ public sealed record HostTensor(string Name, long[] Shape, float[] Values);
 public static class PaddedForward
 {
     /// <summary>
-    /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for masked-language modelling), <c>hidden.N</c> [rows, length, hidden] for the embeddings
+    /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for language models), <c>hidden.N</c> [rows, length, hidden] for the embeddings
     /// and each layer, both 0 at padding; with labels <c>loss</c> [1]; with gradients <c>grad.NAME</c> of the loss for every trainable tensor, dropout off.
     /// </summary>
     /// <param name="model">The model, allocated and loaded on <paramref name="device"/>; its tuning says what is trainable.</param>
@@ -34,7 +34,7 @@ public static class PaddedForward
             throw new DataFileException(source, "there are no labels, and gradients are those of the loss; add a tensor 'labels'.");
         }
 
-        var options = new RunnerOptions { Gradients = gradients, HiddenStates = true, EveryToken = true };
+        var options = new RunnerOptions { Gradients = gradients, HiddenStates = true, EveryToken = true, VocabularyLogits = true };
         using var inputs = new BatchInputs(model.Architecture, BatchShape.Of(model.Architecture, batch.Ragged, everyToken: true));
         inputs.Block.Allocate(device);
         float[] scalars = new float[StepScalars.Count];
@@ -73,7 +73,7 @@ public static class PaddedForward
         writer.Write(path);
     }
 
-    private static HostTensor Logits(Architecture architecture, PaddedLayout layout, ModelRun run) => architecture.Head == HeadKind.MaskedLm
+    private static HostTensor Logits(Architecture architecture, PaddedLayout layout, ModelRun run) => architecture.Head.PredictsTokens()
         ? Scattered("logits", layout, run.Logits, architecture.OutputSize)
         : new HostTensor("logits", [layout.Rows, architecture.OutputSize], run.Logits[..(layout.Rows * architecture.OutputSize)]);
 

@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Graph.Passes;
+using Engine.Kernels;
 using Engine.Model.Architectures;
 
 namespace Engine.Model.Execution;
@@ -35,6 +36,7 @@ public sealed class TransformerModel : IDisposable
     private readonly Dictionary<string, LoraLinear> adapters = new(StringComparer.Ordinal);
     private readonly List<StorageBlock> blocks = [];
     private readonly Tuning.Lora? adapter;
+    private readonly Variable? rotaryFrequencies;
 
     public TransformerModel(Architecture architecture, Tuning tuning)
     {
@@ -56,6 +58,13 @@ public sealed class TransformerModel : IDisposable
                 blocks.Add(block);
                 parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape));
             }
+        }
+
+        if (architecture.RotaryFrequencies is { Count: > 0 } frequencies)
+        {
+            var block = new StorageBlock("weights");
+            blocks.Add(block);
+            rotaryFrequencies = block.Reserve("rotary_frequencies", new Shape(frequencies.Count), ElementType.UInt64);
         }
 
         ReserveAdapters(targets, trainables, trained: tuning is Tuning.Lora);
@@ -92,6 +101,10 @@ public sealed class TransformerModel : IDisposable
     /// <summary>The memory of the parameters and gradients.</summary>
     public IReadOnlyList<StorageBlock> Blocks => blocks;
 
+    /// <summary>Turns per position of each pair of a head's elements, uint64 [head size / 2].</summary>
+    /// <exception cref="InvalidOperationException">The architecture has no rotary embeddings.</exception>
+    internal Variable RotaryFrequencies => rotaryFrequencies ?? throw new InvalidOperationException($"{Architecture.Name} has no rotary embeddings.");
+
     public bool HasParameter(string name) => parameters.ContainsKey(name);
 
     /// <summary>A parameter by its checkpoint name.</summary>
@@ -109,6 +122,8 @@ public sealed class TransformerModel : IDisposable
         {
             block.Allocate(device);
         }
+
+        rotaryFrequencies?.View<ulong>().Write([.. Architecture.RotaryFrequencies.Select(Rotary.Frequency)]);
     }
 
     /// <summary>Writes the forward pass, the loss and, where gradients are wanted, the backward pass of one batch shape.</summary>
@@ -117,7 +132,14 @@ public sealed class TransformerModel : IDisposable
         var graph = new GraphBuilder();
         BatchTensors batch = inputs.Tensors(graph, shape);
         var forward = new ForwardBuilder(this, graph, batch, options.Gradients && options.Dropout, options);
-        Tensor logits = graph.Output(Architecture.Build(forward));
+        ModelOutput output = Architecture.Build(forward);
+        Tensor logits = output.ToLogits(graph);
+        bool logitsKept = output is ModelOutput.Logits || options.VocabularyLogits;
+        if (logitsKept)
+        {
+            graph.Output(logits);
+        }
+
         Tensor loss = graph.Output(Architecture.Head == HeadKind.Regression
             ? graph.MeanSquaredError(logits, batch.Targets, batch.Scalars, options.Gradients)
             : graph.CrossEntropy(logits, batch.Labels, batch.Scalars, options.Gradients));
@@ -136,7 +158,7 @@ public sealed class TransformerModel : IDisposable
             GradientBuilder.Differentiate(graph, loss);
         }
 
-        var result = new ModelGraph(graph, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
+        var result = new ModelGraph(graph, logitsKept ? logits : null, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
         options.Extend?.Invoke(result);
         FusionPass.Run(graph);
         return result;
@@ -213,8 +235,8 @@ public sealed class TransformerModel : IDisposable
 
 /// <summary>One batch shape's graph and the tensors that are read after a replay.</summary>
 /// <param name="Graph">The graph, ready for the planner.</param>
-/// <param name="Logits">[places, output size].</param>
+/// <param name="Logits">[places, output size]; null where only the loss of a vocabulary head is wanted.</param>
 /// <param name="Loss">Mean loss [1].</param>
 /// <param name="RowLosses">Each place's loss [places].</param>
 /// <param name="HiddenStates">Embeddings and layers [tokens, hidden].</param>
-public sealed record ModelGraph(GraphBuilder Graph, Tensor Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);
+public sealed record ModelGraph(GraphBuilder Graph, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);

@@ -93,25 +93,25 @@ public sealed record EncoderConfig
         };
         bool roberta = family == EncoderFamily.Roberta;
         RefuseVariants(root);
-        float hiddenDropout = Probability(root, "hidden_dropout_prob", 0.1);
+        float hiddenDropout = root.Probability("hidden_dropout_prob", 0.1);
         EncoderConfig config = new(model)
         {
             Family = family,
             Architecture = model.RequireArchitecture(roberta ? RobertaArchitectures : BertArchitectures),
-            VocabSize = Size(root, "vocab_size"),
-            HiddenSize = Size(root, "hidden_size"),
-            NumHiddenLayers = Size(root, "num_hidden_layers"),
-            NumAttentionHeads = Size(root, "num_attention_heads"),
-            IntermediateSize = Size(root, "intermediate_size"),
-            MaxPositionEmbeddings = Size(root, "max_position_embeddings"),
-            TypeVocabSize = root.Has("type_vocab_size") ? Size(root, "type_vocab_size") : 2,
+            VocabSize = root.Size("vocab_size"),
+            HiddenSize = root.Size("hidden_size"),
+            NumHiddenLayers = root.Size("num_hidden_layers"),
+            NumAttentionHeads = root.Size("num_attention_heads"),
+            IntermediateSize = root.Size("intermediate_size"),
+            MaxPositionEmbeddings = root.Size("max_position_embeddings"),
+            TypeVocabSize = root.Has("type_vocab_size") ? root.Size("type_vocab_size") : 2,
             PadTokenId = root.OptionalInt("pad_token_id") ?? (roberta ? 1 : 0),
             HiddenActivation = Activation(root),
-            LayerNormEps = Positive(root, "layer_norm_eps", 1e-12),
+            LayerNormEps = root.Positive("layer_norm_eps", 1e-12),
             HiddenDropoutProb = hiddenDropout,
-            AttentionProbsDropoutProb = Probability(root, "attention_probs_dropout_prob", 0.1),
-            ClassifierDropout = Probability(root, "classifier_dropout", hiddenDropout),
-            InitializerRange = Positive(root, "initializer_range", 0.02),
+            AttentionProbsDropoutProb = root.Probability("attention_probs_dropout_prob", 0.1),
+            ClassifierDropout = root.Probability("classifier_dropout", hiddenDropout),
+            InitializerRange = root.Positive("initializer_range", 0.02),
         };
         config.CheckConsistency(root);
         return config;
@@ -139,26 +139,6 @@ public sealed record EncoderConfig
         "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => HiddenActivation.GeluTanh,
         _ => throw root.Wrong("hidden_act", "gelu, gelu_python, gelu_new, gelu_pytorch_tanh or gelu_fast"),
     };
-
-    private static int Size(JsonSection root, string key)
-    {
-        // Far above published models, and small enough that products of two sizes fit 64 bits.
-        const int Largest = 1 << 28;
-        int size = root.Int(key);
-        return size is >= 1 and <= Largest ? size : throw root.Wrong(key, $"a number from 1 to {Largest}");
-    }
-
-    private static float Probability(JsonSection root, string key, double fallback)
-    {
-        double value = root.OptionalDouble(key) ?? fallback;
-        return value is >= 0 and < 1 ? (float)value : throw root.Wrong(key, "a probability from 0 to below 1");
-    }
-
-    private static float Positive(JsonSection root, string key, double fallback)
-    {
-        double value = root.OptionalDouble(key) ?? fallback;
-        return value > 0 ? (float)value : throw root.Wrong(key, "a number above 0");
-    }
 
     private void CheckConsistency(JsonSection root)
     {

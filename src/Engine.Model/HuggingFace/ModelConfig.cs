@@ -13,11 +13,11 @@ public sealed class ModelConfig
     /// <summary>The name of the file in a model folder.</summary>
     public const string FileName = "config.json";
 
-    private readonly JsonSection _root;
+    private readonly JsonSection root;
 
     private ModelConfig(JsonSection root)
     {
-        _root = root;
+        this.root = root;
         ModelType = root.OptionalString("model_type") ?? throw root.Missing("model_type", "the model's family, such as \"roberta\",");
         Architectures = root.OptionalStrings("architectures") ?? [];
         StorageType = ReadStorageType(root);
@@ -28,7 +28,7 @@ public sealed class ModelConfig
     }
 
     /// <summary>The file, for messages.</summary>
-    public string FilePath => _root.FilePath;
+    public string FilePath => root.FilePath;
 
     /// <summary>The family of the model: <c>model_type</c>, such as <c>roberta</c>.</summary>
     public string ModelType { get; }
@@ -52,7 +52,7 @@ public sealed class ModelConfig
     public bool TieWordEmbeddings { get; }
 
     /// <summary>The values of the file.</summary>
-    internal JsonSection Root => _root;
+    internal JsonSection Root => root;
 
     /// <summary>Reads <c>config.json</c> of a folder, or the file itself.</summary>
     /// <exception cref="ModelFileException">The file is missing, is no JSON object, or a key has a value of another type than expected.</exception>
@@ -112,7 +112,7 @@ public sealed class ModelConfig
 
     /// <summary>Writes <c>config.json</c> into <paramref name="folder"/>: what was read, with the changes made.</summary>
     /// <exception cref="IOException">The file could not be written.</exception>
-    public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), _root.Content);
+    public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), root.Content);
 
     private static void SetWhereGiven(JsonObject root, string key, double? value)
     {
@@ -144,7 +144,7 @@ public sealed class ModelConfig
 
     private ModelConfig With(Action<JsonObject> change)
     {
-        JsonObject copy = (JsonObject)_root.Content.DeepClone();
+        JsonObject copy = (JsonObject)root.Content.DeepClone();
         change(copy);
         return new ModelConfig(new JsonSection(FilePath, copy));
     }

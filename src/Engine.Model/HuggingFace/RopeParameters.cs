@@ -16,6 +16,9 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
     private const double DefaultTheta = 10000;
     private static readonly string[] KnownTypes = ["default", "linear", "dynamic", "yarn", "llama3"];
 
+    /// <summary>What Transformers takes where a configuration says nothing.</summary>
+    public static RopeParameters Default { get; } = new("default", DefaultTheta, new Dictionary<string, double>());
+
     internal static RopeParameters? Read(JsonSection root)
     {
         JsonSection? current = root.OptionalSection("rope_parameters");
@@ -27,9 +30,14 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
 
         JsonSection? section = current ?? scaling;
         double theta = current?.OptionalDouble("rope_theta") ?? root.OptionalDouble("rope_theta") ?? DefaultTheta;
+        if (theta <= 0)
+        {
+            throw (current?.Has("rope_theta") == true ? current : root).Wrong("rope_theta", "a number above 0");
+        }
+
         if (section is null)
         {
-            return new RopeParameters("default", theta, new Dictionary<string, double>());
+            return Default with { Theta = theta };
         }
 
         string typeKey = section.Has("rope_type") ? "rope_type" : "type";
@@ -53,5 +61,50 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
         }
 
         return new RopeParameters(type, theta, options);
+    }
+
+    /// <summary>
+    /// The angle per position of each pair of a head's elements, in radians: theta^(-2 j / head size), scaled as the type says. Rounded to float32, as Transformers holds them,
+    /// so that a trained model sees the angles it was trained with.
+    /// </summary>
+    /// <param name="headSize">Elements of a head; even.</param>
+    /// <param name="path">The file, for messages.</param>
+    /// <exception cref="ModelFileException">A type that is not built, or a number it needs is missing or senseless.</exception>
+    public IReadOnlyList<double> Frequencies(int headSize, string path)
+    {
+        Func<double, double> scale = Type switch
+        {
+            "default" => frequency => frequency,
+            "linear" when Option("factor") is var factor => frequency => frequency / factor,
+            "llama3" => Llama3(),
+            _ => throw new ModelFileException(path, $"rotary embeddings of the type {Type} are not built; built are default, linear and llama3."),
+        };
+        if (Options.GetValueOrDefault("partial_rotary_factor", 1) != 1)
+        {
+            throw new ModelFileException(path, $"partial_rotary_factor is {Options["partial_rotary_factor"]}; only whole heads are turned (1).");
+        }
+
+        return [.. Enumerable.Range(0, headSize / 2).Select(j => (double)(float)scale(Math.Pow(Theta, -2.0 * j / headSize)))];
+
+        // Long wavelengths are stretched by the factor, short ones kept, those between blended (Llama 3.1; Transformers' modeling_rope_utils).
+        Func<double, double> Llama3()
+        {
+            double factor = Option("factor"), low = Option("low_freq_factor"), high = Option("high_freq_factor"), context = Option("original_max_position_embeddings");
+            if (high <= low)
+            {
+                throw new ModelFileException(path, $"rotary embeddings of the type llama3: high_freq_factor {high} must be above low_freq_factor {low}.");
+            }
+
+            return frequency =>
+            {
+                double periods = context * frequency / (2 * Math.PI);
+                double kept = Math.Clamp((periods - low) / (high - low), 0, 1);
+                return ((1 - kept) * frequency / factor) + (kept * frequency);
+            };
+        }
+
+        double Option(string name) => Options.TryGetValue(name, out double value) && value > 0
+            ? value
+            : throw new ModelFileException(path, $"rotary embeddings of the type {Type} need the number '{name}' above 0.");
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Model.Files;
+using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Peft;
 
@@ -25,7 +26,7 @@ public sealed record AdapterConfig
     /// <summary>The modules PEFT adds to <c>modules_to_save</c> for classifiers, whichever the model has.</summary>
     internal static readonly string[] ClassificationHeads = ["classifier", "score"];
 
-    private readonly JsonObject _original = [];
+    private readonly JsonObject original = [];
 
     /// <summary>The rank <c>r</c>: rows of A and columns of B.</summary>
     public int Rank { get; init; } = 8;
@@ -132,6 +133,10 @@ public sealed record AdapterConfig
             "layers_to_transform needs target_modules as a list; put the layer numbers into the regular expression instead.");
     }
 
+    /// <summary>This configuration; where it names no target modules, with those PEFT takes for the model's family.</summary>
+    public AdapterConfig ForModel(ModelConfig model) =>
+        TargetModules is null && PeftDefaults.TargetModules(model.ModelType) is { } names ? this with { TargetModules = ModulePattern.Of(names) } : this;
+
     internal static AdapterConfig FromJson(JsonSection root)
     {
         UnsupportedOptions.Refuse(root);
@@ -175,13 +180,13 @@ public sealed record AdapterConfig
 
     private AdapterConfig(JsonObject original)
     {
-        _original = original;
+        this.original = original;
     }
 
     private JsonObject ToJson()
     {
         JsonObject values = PeftDefaults.Create();
-        foreach ((string key, JsonNode? value) in _original)
+        foreach ((string key, JsonNode? value) in original)
         {
             values[key] = value?.DeepClone();
         }

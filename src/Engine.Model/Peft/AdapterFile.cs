@@ -20,15 +20,15 @@ public sealed class AdapterFile : IDisposable
     /// <summary>The name of the weight file in an adapter folder.</summary>
     public const string WeightsFileName = "adapter_model.safetensors";
 
-    private readonly SafetensorsFile _file;
-    private readonly SortedDictionary<string, LoraTensors> _modules = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, SafetensorsTensor> _saved = new(StringComparer.Ordinal);
+    private readonly SafetensorsFile file;
+    private readonly SortedDictionary<string, LoraTensors> modules = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, SafetensorsTensor> saved = new(StringComparer.Ordinal);
 
     private AdapterFile(string folder, AdapterConfig config, SafetensorsFile file)
     {
         FolderPath = folder;
         Config = config;
-        _file = file;
+        this.file = file;
     }
 
     /// <summary>The folder, as it was given.</summary>
@@ -38,10 +38,10 @@ public sealed class AdapterFile : IDisposable
     public AdapterConfig Config { get; }
 
     /// <summary>The adapted layers by their name in the model.</summary>
-    public IReadOnlyDictionary<string, LoraTensors> Modules => _modules;
+    public IReadOnlyDictionary<string, LoraTensors> Modules => modules;
 
     /// <summary>The parameters that are stored whole (<c>modules_to_save</c>), by their name in the model.</summary>
-    public IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters => _saved;
+    public IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters => saved;
 
     /// <summary>Opens an adapter folder and checks that each A has its B, with the rank and the parts the configuration says.</summary>
     /// <param name="folder">The adapter's folder.</param>
@@ -73,7 +73,7 @@ public sealed class AdapterFile : IDisposable
     }
 
     /// <summary>Releases the weight file; its tensors cannot be read afterwards.</summary>
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => file.Dispose();
 
     /// <summary>Holds the file against a model: which tensors go where, and that all shapes agree.</summary>
     /// <param name="targets">The linear layers the adapter should sit on (see <see cref="TargetModules"/>).</param>
@@ -85,17 +85,17 @@ public sealed class AdapterFile : IDisposable
         AdapterBinding binding = AdapterBinding.Create(this, targets, saved);
         if (binding.Modules.Count == 0 && binding.SavedParameters.Count == 0)
         {
-            throw new ModelFileException(_file.FilePath, $"no tensor fits the model. {NamesOnBothSides(targets)}");
+            throw new ModelFileException(file.FilePath, $"no tensor fits the model. {NamesOnBothSides(targets)}");
         }
 
         if (!allowMissing && binding.Missing.Count > 0)
         {
-            throw new ModelFileException(_file.FilePath, $"{binding.Missing.Count} tensors are missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
+            throw new ModelFileException(file.FilePath, $"{binding.Missing.Count} tensors are missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
         }
 
         if (!allowMissing && binding.Unused.Count > 0)
         {
-            throw new ModelFileException(_file.FilePath, $"{binding.Unused.Count} tensors belong to nothing in the model: {Shortened(binding.Unused)}. {NamesOnBothSides(targets)}");
+            throw new ModelFileException(file.FilePath, $"{binding.Unused.Count} tensors belong to nothing in the model: {Shortened(binding.Unused)}. {NamesOnBothSides(targets)}");
         }
 
         return binding;
@@ -109,7 +109,7 @@ public sealed class AdapterFile : IDisposable
 
     private string NamesOnBothSides(IReadOnlyList<AdapterTarget> targets)
     {
-        string? inFile = _modules.Keys.FirstOrDefault(name => targets.All(target => target.Module != name));
+        string? inFile = modules.Keys.FirstOrDefault(name => targets.All(target => target.Module != name));
         return inFile is null || targets.Count == 0
             ? ""
             : $"The file has modules such as {inFile}, the model such as {targets[0].Module}; if they are the same under other names, give the renaming of their prefix.";
@@ -118,7 +118,7 @@ public sealed class AdapterFile : IDisposable
     private void Sort(IReadOnlyList<(string From, string To)> renamePrefixes)
     {
         Dictionary<string, Dictionary<AdapterKeyKind, SafetensorsTensor>> parts = new(StringComparer.Ordinal);
-        foreach (SafetensorsTensor tensor in _file.Tensors)
+        foreach (SafetensorsTensor tensor in file.Tensors)
         {
             if (!AdapterKeys.TryParse(tensor.Name, out AdapterKey key, out string? problem))
             {
@@ -132,7 +132,7 @@ public sealed class AdapterFile : IDisposable
 
             string name = Renamed(key.Name, renamePrefixes);
             bool added = key.Kind == AdapterKeyKind.SavedParameter
-                ? _saved.TryAdd(name, tensor)
+                ? saved.TryAdd(name, tensor)
                 : (parts.TryGetValue(name, out Dictionary<AdapterKeyKind, SafetensorsTensor>? ofModule) ? ofModule : parts[name] = []).TryAdd(key.Kind, tensor);
             if (!added)
             {
@@ -142,7 +142,7 @@ public sealed class AdapterFile : IDisposable
 
         foreach ((string module, Dictionary<AdapterKeyKind, SafetensorsTensor> ofModule) in parts)
         {
-            _modules.Add(module, Checked(module, ofModule));
+            modules.Add(module, Checked(module, ofModule));
         }
     }
 
@@ -181,5 +181,5 @@ public sealed class AdapterFile : IDisposable
         return name;
     }
 
-    private ModelFileException Bad(string problem) => new(_file.FilePath, problem);
+    private ModelFileException Bad(string problem) => new(file.FilePath, problem);
 }

@@ -10,7 +10,7 @@ namespace Engine.Model.Peft;
 /// <param name="storageType">F32, F16 or BF16.</param>
 public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageType = SafetensorsType.Float32)
 {
-    private readonly SafetensorsWriter _weights = new();
+    private readonly SafetensorsWriter weights = new();
 
     /// <summary>Adds an adapted layer.</summary>
     /// <param name="target">The layer.</param>
@@ -26,11 +26,11 @@ public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageT
         }
 
         int rank = config.RankOf(target.Module);
-        _weights.AddFloat32As(storageType, AdapterKeys.LoraA(target.Module), [rank, target.InFeatures], a);
-        _weights.AddFloat32As(storageType, AdapterKeys.LoraB(target.Module), [target.OutFeatures, rank], b);
+        weights.AddFloat32As(storageType, AdapterKeys.LoraA(target.Module), [rank, target.InFeatures], a);
+        weights.AddFloat32As(storageType, AdapterKeys.LoraB(target.Module), [target.OutFeatures, rank], b);
         if (magnitude is not null)
         {
-            _weights.AddFloat32As(storageType, AdapterKeys.Magnitude(target.Module), [target.OutFeatures], magnitude);
+            weights.AddFloat32As(storageType, AdapterKeys.Magnitude(target.Module), [target.OutFeatures], magnitude);
         }
 
         return this;
@@ -39,7 +39,7 @@ public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageT
     /// <summary>Adds a parameter that was trained in full (<c>modules_to_save</c>).</summary>
     public AdapterWriter AddSaved(SavedTarget target, TensorFill<float> values)
     {
-        _weights.AddFloat32As(storageType, AdapterKeys.Saved(target.Parameter), target.Shape.ToArray(), values);
+        weights.AddFloat32As(storageType, AdapterKeys.Saved(target.Parameter), target.Shape.ToArray(), values);
         return this;
     }
 
@@ -49,7 +49,7 @@ public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageT
     public void Write(string folder)
     {
         config.Validate();
-        _weights.Write(Path.Combine(folder, AdapterFile.WeightsFileName));
+        weights.Write(Path.Combine(folder, AdapterFile.WeightsFileName));
         config.Write(folder);
     }
 }

@@ -10,13 +10,13 @@ namespace Engine.Model.Peft;
 /// </summary>
 public sealed class ModulePattern
 {
-    private readonly PythonRegex? _regex;
+    private readonly PythonRegex? regex;
 
     private ModulePattern(IReadOnlyList<string>? names, string? expression)
     {
         Names = names;
         Expression = expression;
-        _regex = expression is null || IsAllLinear ? null : PythonRegex.FullMatch(expression);
+        regex = expression is null || IsAllLinear ? null : PythonRegex.FullMatch(expression);
     }
 
     /// <summary>The list; null where the pattern is a regular expression or <c>all-linear</c>.</summary>
@@ -44,7 +44,7 @@ public sealed class ModulePattern
             return Names.Any(name => IsNameOrEnding(module, name));
         }
 
-        return _regex is null || _regex.IsMatch(module);
+        return regex is null || regex.IsMatch(module);
     }
 
     public override string ToString() => Names is null ? $"'{Expression}'" : $"[{string.Join(", ", Names)}]";

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Engine.Model.Peft;
 
-/// <summary>The keys PEFT 0.21 writes into the <c>adapter_config.json</c> of a LoRA adapter, with its default values.</summary>
+/// <summary>What PEFT 0.21 takes where nothing is said: the keys it writes into a LoRA adapter's <c>adapter_config.json</c> with their values, and each family's target modules.</summary>
 internal static class PeftDefaults
 {
     // Values as PEFT 0.21.2 wrote them for a default LoraConfig in inference mode.
@@ -24,6 +24,14 @@ internal static class PeftDefaults
 
     /// <summary>A fresh object with all keys.</summary>
     public static JsonObject Create() => (JsonObject)JsonNode.Parse(Json)!;
+
+    /// <summary>The modules PEFT 0.21 adapts in a model family where nothing else is said; null for a family it has none for.</summary>
+    public static string[]? TargetModules(string modelType) => modelType switch
+    {
+        "bert" or "roberta" => ["query", "value"],
+        "llama" or "qwen2" or "qwen3" => ["q_proj", "v_proj"],
+        _ => null,
+    };
 
     /// <summary>A number that keeps its decimal point, as Python writes a float: 0.0, not 0.</summary>
     public static JsonNode Float(double value)

@@ -13,12 +13,12 @@ internal sealed class PythonRegex
     private const int MaxLength = 4096;
     private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
 
-    private readonly string _pattern;
-    private readonly Regex _regex;
+    private readonly string pattern;
+    private readonly Regex regex;
 
     private PythonRegex(string pattern, string end)
     {
-        _pattern = pattern;
+        this.pattern = pattern;
         if (pattern.Length > MaxLength)
         {
             throw new ArgumentException($"a regular expression of {pattern.Length:N0} characters is longer than the {MaxLength:N0} allowed; it starts with '{pattern[..40]}'.");
@@ -26,7 +26,7 @@ internal sealed class PythonRegex
 
         try
         {
-            _regex = new Regex($@"\A(?:{Translate(pattern)}){end}", RegexOptions.CultureInvariant, MatchTimeout);
+            regex = new Regex($@"\A(?:{Translate(pattern)}){end}", RegexOptions.CultureInvariant, MatchTimeout);
         }
         catch (RegexParseException exception)
         {
@@ -52,11 +52,11 @@ internal sealed class PythonRegex
     {
         try
         {
-            return _regex.Match(name);
+            return regex.Match(name);
         }
         catch (RegexMatchTimeoutException exception)
         {
-            throw new ArgumentException($"the regular expression '{_pattern}' takes too long on '{name}'; write a simpler one.", exception);
+            throw new ArgumentException($"the regular expression '{pattern}' takes too long on '{name}'; write a simpler one.", exception);
         }
     }
 

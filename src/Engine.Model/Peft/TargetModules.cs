@@ -95,39 +95,39 @@ public static class TargetModules
     /// <summary>The tests of one configuration, with its regular expressions compiled once.</summary>
     private sealed class Filter
     {
-        private readonly AdapterConfig _config;
-        private readonly PythonRegex[] _saved;
-        private readonly PythonRegex[] _layerPatterns;
+        private readonly AdapterConfig config;
+        private readonly PythonRegex[] saved;
+        private readonly PythonRegex[] layerPatterns;
 
         public Filter(AdapterConfig config)
         {
-            _config = config;
-            _saved = config.CompletedModulesToSave.Select(name => PythonRegex.Match($@"(^|.*\.){name}($|\..*)")).ToArray();
+            this.config = config;
+            saved = config.CompletedModulesToSave.Select(name => PythonRegex.Match($@"(^|.*\.){name}($|\..*)")).ToArray();
             IEnumerable<string> layerLists = config.LayersPattern.Count == 0 ? ["[^.]*"] : config.LayersPattern;
-            _layerPatterns = layerLists.Select(name => PythonRegex.Match($@".*\.{name}\.(?P<layer>\d+)\.")).ToArray();
+            layerPatterns = layerLists.Select(name => PythonRegex.Match($@".*\.{name}\.(?P<layer>\d+)\.")).ToArray();
         }
 
         public bool IsExcluded(string module) =>
-            _config.ExcludeModules?.Matches(module) == true || _saved.Any(saved => saved.IsMatch(module));
+            config.ExcludeModules?.Matches(module) == true || this.saved.Any(saved => saved.IsMatch(module));
 
         public bool IsTarget(string module)
         {
-            ModulePattern targets = _config.TargetModules!;
+            ModulePattern targets = config.TargetModules!;
             if (!targets.Matches(module))
             {
                 return false;
             }
 
             // A module named in full is taken whatever its layer, as in PEFT.
-            return _config.LayersToTransform.Count == 0 || targets.Names?.Contains(module) == true || IsChosenLayer(module);
+            return config.LayersToTransform.Count == 0 || targets.Names?.Contains(module) == true || IsChosenLayer(module);
         }
 
         private bool IsChosenLayer(string module)
         {
-            Match? match = _layerPatterns.Select(pattern => pattern.Find(module)).FirstOrDefault(found => found.Success);
+            Match? match = layerPatterns.Select(pattern => pattern.Find(module)).FirstOrDefault(found => found.Success);
             return match is not null
                 && int.TryParse(match.Groups["layer"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
-                && _config.LayersToTransform.Contains(layer);
+                && config.LayersToTransform.Contains(layer);
         }
     }
 }

@@ -11,7 +11,7 @@ public sealed class Checkpoint : TensorSource
     /// <summary>The name of the index of a sharded checkpoint.</summary>
     public const string IndexFileName = "model.safetensors.index.json";
 
-    private readonly List<SafetensorsFile> _files = [];
+    private readonly List<SafetensorsFile> files = [];
 
     private Checkpoint(string path)
         : base(path)
@@ -19,7 +19,7 @@ public sealed class Checkpoint : TensorSource
     }
 
     /// <summary>The open files, by name.</summary>
-    public IReadOnlyList<SafetensorsFile> Files => _files;
+    public IReadOnlyList<SafetensorsFile> Files => files;
 
     /// <summary>Opens a folder (the single file wins where an index lies beside it, as in Transformers) or one safetensors file.</summary>
     /// <exception cref="ModelFileException">
@@ -42,7 +42,7 @@ public sealed class Checkpoint : TensorSource
 
     public override void Dispose()
     {
-        foreach (SafetensorsFile file in _files)
+        foreach (SafetensorsFile file in files)
         {
             file.Dispose();
         }
@@ -101,7 +101,7 @@ public sealed class Checkpoint : TensorSource
     private void AddFile(string path)
     {
         SafetensorsFile file = SafetensorsFile.Open(path);
-        _files.Add(file);
+        files.Add(file);
         foreach (SafetensorsTensor tensor in file.Tensors)
         {
             if (!TryAdd(tensor))

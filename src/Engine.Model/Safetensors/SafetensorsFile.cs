@@ -11,10 +11,10 @@ namespace Engine.Model.Safetensors;
 /// </summary>
 public sealed unsafe class SafetensorsFile : TensorSource
 {
-    private readonly MemoryMappedFile _mapping;
-    private readonly MemoryMappedViewAccessor _view;
-    private readonly byte* _start;
-    private bool _disposed;
+    private readonly MemoryMappedFile mapping;
+    private readonly MemoryMappedViewAccessor view;
+    private readonly byte* start;
+    private bool disposed;
 
     private SafetensorsFile(string path, FileStream stream, SafetensorsHeader header, long dataStart)
         : base(path)
@@ -25,9 +25,9 @@ public sealed unsafe class SafetensorsFile : TensorSource
             TryAdd(new SafetensorsTensor(this, entry, dataStart));
         }
 
-        _mapping = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-        _view = _mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
+        mapping = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+        view = mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
     }
 
     /// <summary>The path, as it was given.</summary>
@@ -66,20 +66,20 @@ public sealed unsafe class SafetensorsFile : TensorSource
 
     public override void Dispose()
     {
-        if (!_disposed)
+        if (!disposed)
         {
-            _disposed = true;
-            _view.SafeMemoryMappedViewHandle.ReleasePointer();
-            _view.Dispose();
-            _mapping.Dispose();
+            disposed = true;
+            view.SafeMemoryMappedViewHandle.ReleasePointer();
+            view.Dispose();
+            mapping.Dispose();
         }
     }
 
     /// <summary>The bytes from <paramref name="offset"/> of the file on; the caller keeps within a tensor.</summary>
     internal ReadOnlySpan<byte> Bytes(long offset, int count)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return new ReadOnlySpan<byte>(_start + offset, count);
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return new ReadOnlySpan<byte>(start + offset, count);
     }
 
     private static ReadOnlyMemory<byte> ReadHeader(string path, FileStream stream)

@@ -25,11 +25,11 @@ internal sealed class SafetensorsHeader
     // Header object, tensor object, array.
     private const int MaxDepth = 3;
 
-    private readonly string _path;
+    private readonly string path;
 
     private SafetensorsHeader(string path)
     {
-        _path = path;
+        this.path = path;
     }
 
     public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
@@ -80,14 +80,14 @@ internal sealed class SafetensorsHeader
     {
         if (metadata.ValueKind != JsonValueKind.Object)
         {
-            throw new ModelFileException(_path, $"{MetadataKey} is {metadata.ValueKind}; an object of strings was expected.");
+            throw new ModelFileException(path, $"{MetadataKey} is {metadata.ValueKind}; an object of strings was expected.");
         }
 
         foreach (JsonProperty property in metadata.EnumerateObject())
         {
             if (property.Value.ValueKind != JsonValueKind.String)
             {
-                throw new ModelFileException(_path, $"{MetadataKey} '{property.Name}' is {property.Value.ValueKind}; a string was expected.");
+                throw new ModelFileException(path, $"{MetadataKey} '{property.Name}' is {property.Value.ValueKind}; a string was expected.");
             }
 
             Metadata.Add(property.Name, property.Value.GetString()!);
@@ -176,7 +176,7 @@ internal sealed class SafetensorsHeader
         }
         catch (OverflowException exception)
         {
-            throw new ModelFileException(_path, $"tensor '{name}': shape [{string.Join(", ", shape)}] of {type.HeaderName()} needs more bytes than can be counted.", exception);
+            throw new ModelFileException(path, $"tensor '{name}': shape [{string.Join(", ", shape)}] of {type.HeaderName()} needs more bytes than can be counted.", exception);
         }
     }
 
@@ -208,9 +208,9 @@ internal sealed class SafetensorsHeader
 
         if (end != dataBytes)
         {
-            throw new ModelFileException(_path, $"{dataBytes - end:N0} bytes after {previous} belong to no tensor.");
+            throw new ModelFileException(path, $"{dataBytes - end:N0} bytes after {previous} belong to no tensor.");
         }
     }
 
-    private ModelFileException Bad(string name, string problem) => new(_path, $"tensor '{name}': {problem}");
+    private ModelFileException Bad(string name, string problem) => new(path, $"tensor '{name}': {problem}");
 }

@@ -12,13 +12,13 @@ public sealed class SafetensorsTensor
     // A multiple of every element size, small enough for a span of bytes.
     private const int PieceElements = 1 << 24;
 
-    private readonly SafetensorsFile _file;
-    private readonly long _offset;
+    private readonly SafetensorsFile file;
+    private readonly long offset;
 
     internal SafetensorsTensor(SafetensorsFile file, TensorEntry entry, long dataStart)
     {
-        _file = file;
-        _offset = dataStart + entry.Begin;
+        this.file = file;
+        offset = dataStart + entry.Begin;
         Name = entry.Name;
         Type = entry.Type;
         Shape = Array.AsReadOnly(entry.Shape);
@@ -42,7 +42,7 @@ public sealed class SafetensorsTensor
     public long ByteLength { get; }
 
     /// <summary>The file that holds the tensor.</summary>
-    public string FilePath => _file.FilePath;
+    public string FilePath => file.FilePath;
 
     /// <summary>A view of the stored bytes, without a copy. It must not be used after the file is disposed.</summary>
     public ReadOnlySpan<byte> Bytes(long firstByte, int count)
@@ -50,7 +50,7 @@ public sealed class SafetensorsTensor
         ArgumentOutOfRangeException.ThrowIfNegative(firstByte);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstByte, ByteLength - count);
-        return _file.Bytes(_offset + firstByte, count);
+        return file.Bytes(offset + firstByte, count);
     }
 
     /// <summary>Copies elements from <paramref name="firstElement"/> on as they are stored.</summary>

@@ -37,8 +37,8 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
 
     private static readonly JsonWriterOptions HeaderOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly List<Declaration> _declarations = [];
-    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+    private readonly List<Declaration> declarations = [];
+    private readonly HashSet<string> names = new(StringComparer.Ordinal);
 
     private delegate void Narrowing<T>(ReadOnlySpan<float> values, Span<T> destination);
 
@@ -62,7 +62,7 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
         where T : unmanaged
     {
         Add<T>(name, shape, (firstElement, destination) => values.Span.Slice((int)firstElement, destination.Length).CopyTo(destination));
-        long elements = _declarations[^1].ByteLength / Unsafe.SizeOf<T>();
+        long elements = declarations[^1].ByteLength / Unsafe.SizeOf<T>();
         return elements == values.Length
             ? this
             : throw new ArgumentException($"tensor '{name}' of shape [{string.Join(", ", shape.ToArray())}] has {elements:N0} elements, but {values.Length:N0} values were given.", nameof(values));
@@ -95,8 +95,8 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
     public void Write(string path)
     {
         Declaration[] tensors = order == TensorOrder.AsAdded
-            ? [.. _declarations]
-            : [.. _declarations.OrderByDescending(tensor => tensor.Type).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
+            ? [.. declarations]
+            : [.. declarations.OrderByDescending(tensor => tensor.Type).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
         AtomicFile.Write(path, stream =>
         {
             stream.Write(Header(tensors));
@@ -156,12 +156,12 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
             bits = checked(bits * size);
         }
 
-        if (!_names.Add(name))
+        if (!names.Add(name))
         {
             throw new ArgumentException($"a tensor '{name}' was already added.", nameof(name));
         }
 
-        _declarations.Add(new Declaration(name, type, shape.ToArray(), bits / 8, fill));
+        declarations.Add(new Declaration(name, type, shape.ToArray(), bits / 8, fill));
         return this;
     }
 

@@ -6,8 +6,8 @@ namespace Engine.Model.Safetensors;
 /// <summary>Named tensors that can be read: one safetensors file or a checkpoint of several.</summary>
 public abstract class TensorSource : IDisposable
 {
-    private readonly Dictionary<string, SafetensorsTensor> _byName = new(StringComparer.Ordinal);
-    private readonly List<SafetensorsTensor> _tensors = [];
+    private readonly Dictionary<string, SafetensorsTensor> byName = new(StringComparer.Ordinal);
+    private readonly List<SafetensorsTensor> tensors = [];
 
     private protected TensorSource(string path)
     {
@@ -18,10 +18,10 @@ public abstract class TensorSource : IDisposable
     public string SourcePath { get; }
 
     /// <summary>All tensors, in the order in which they lie in the file or files.</summary>
-    public IReadOnlyList<SafetensorsTensor> Tensors => _tensors;
+    public IReadOnlyList<SafetensorsTensor> Tensors => tensors;
 
     /// <summary>The size of all tensors in bytes.</summary>
-    public long TotalBytes => _tensors.Sum(tensor => tensor.ByteLength);
+    public long TotalBytes => tensors.Sum(tensor => tensor.ByteLength);
 
     /// <summary>The tensor of that name.</summary>
     /// <exception cref="ModelFileException">There is none; the message names some that end alike.</exception>
@@ -30,22 +30,22 @@ public abstract class TensorSource : IDisposable
         : throw new ModelFileException(SourcePath, $"tensor '{name}' is missing{Similar(name)}");
 
     /// <summary>Whether there is a tensor of that name.</summary>
-    public bool Contains(string name) => _byName.ContainsKey(name);
+    public bool Contains(string name) => byName.ContainsKey(name);
 
     /// <summary>Finds a tensor by name.</summary>
-    public bool TryGet(string name, [NotNullWhen(true)] out SafetensorsTensor? tensor) => _byName.TryGetValue(name, out tensor);
+    public bool TryGet(string name, [NotNullWhen(true)] out SafetensorsTensor? tensor) => byName.TryGetValue(name, out tensor);
 
     /// <summary>Releases the mapped file or files; their tensors cannot be read afterwards.</summary>
     public abstract void Dispose();
 
     private protected bool TryAdd(SafetensorsTensor tensor)
     {
-        if (!_byName.TryAdd(tensor.Name, tensor))
+        if (!byName.TryAdd(tensor.Name, tensor))
         {
             return false;
         }
 
-        _tensors.Add(tensor);
+        tensors.Add(tensor);
         return true;
     }
 
@@ -53,12 +53,12 @@ public abstract class TensorSource : IDisposable
     {
         const int Shown = 4;
         string tail = name[(name.LastIndexOf('.', Math.Max(0, name.LastIndexOf('.') - 1)) + 1)..];
-        string[] alike = _tensors.Select(tensor => tensor.Name).Where(other => other.EndsWith(tail, StringComparison.Ordinal)).ToArray();
+        string[] alike = tensors.Select(tensor => tensor.Name).Where(other => other.EndsWith(tail, StringComparison.Ordinal)).ToArray();
         if (alike.Length > 0)
         {
             return $"; present are for instance {string.Join(", ", alike.Take(Shown))}.";
         }
 
-        return _tensors.Count == 0 ? "; there are no tensors at all." : $" among {_tensors.Count}; the first are {string.Join(", ", _tensors.Take(Shown).Select(tensor => tensor.Name))}.";
+        return tensors.Count == 0 ? "; there are no tensors at all." : $" among {tensors.Count}; the first are {string.Join(", ", tensors.Take(Shown).Select(tensor => tensor.Name))}.";
     }
 }

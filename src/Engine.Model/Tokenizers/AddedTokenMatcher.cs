@@ -9,15 +9,15 @@ internal readonly record struct TextSegment(int Start, int End, AddedToken? Toke
 /// <summary>Finds added tokens in a text: the leftmost first, of those that start at one place the longest.</summary>
 internal sealed class AddedTokenMatcher
 {
-    private readonly Dictionary<char, (string Pattern, AddedToken Token)[]> _byFirst;
-    private readonly SearchValues<char> _firsts;
+    private readonly Dictionary<char, (string Pattern, AddedToken Token)[]> byFirst;
+    private readonly SearchValues<char> firsts;
 
     /// <param name="patterns">What to look for; of equal texts the first counts.</param>
     public AddedTokenMatcher(IEnumerable<(string Pattern, AddedToken Token)> patterns)
     {
-        _byFirst = patterns.DistinctBy(entry => entry.Pattern).GroupBy(entry => entry.Pattern[0])
+        byFirst = patterns.DistinctBy(entry => entry.Pattern).GroupBy(entry => entry.Pattern[0])
             .ToDictionary(group => group.Key, group => group.OrderByDescending(entry => entry.Pattern.Length).ToArray());
-        _firsts = SearchValues.Create([.. _byFirst.Keys]);
+        firsts = SearchValues.Create([.. byFirst.Keys]);
     }
 
     /// <summary>Cuts a text into added tokens and what lies between; parts that would be empty are left out.</summary>
@@ -60,10 +60,10 @@ internal sealed class AddedTokenMatcher
     private bool Find(string text, int from, out int start, out int end, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out AddedToken? token)
     {
         start = from;
-        while (text.AsSpan(start).IndexOfAny(_firsts) is var offset and >= 0)
+        while (text.AsSpan(start).IndexOfAny(firsts) is var offset and >= 0)
         {
             start += offset;
-            foreach ((string pattern, AddedToken candidate) in _byFirst[text[start]])
+            foreach ((string pattern, AddedToken candidate) in byFirst[text[start]])
             {
                 if (text.AsSpan(start).StartsWith(pattern, StringComparison.Ordinal))
                 {

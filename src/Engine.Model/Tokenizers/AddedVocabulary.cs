@@ -3,9 +3,9 @@ namespace Engine.Model.Tokenizers;
 /// <summary>The added tokens of a tokenizer: where they are found, and how they decode.</summary>
 internal sealed class AddedVocabulary
 {
-    private readonly Dictionary<int, AddedToken> _byId = [];
-    private readonly Dictionary<string, AddedToken> _byContent = new(StringComparer.Ordinal);
-    private readonly Dictionary<int, string> _decoded = [];
+    private readonly Dictionary<int, AddedToken> byId = [];
+    private readonly Dictionary<string, AddedToken> byContent = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, string> decoded = [];
 
     /// <param name="tokens">The added tokens.</param>
     /// <param name="vocabulary">The model's tokens; an added token that is one of them must have the same id.</param>
@@ -25,7 +25,7 @@ internal sealed class AddedVocabulary
             }
 
             (token.Normalized ? normalized : raw).Add((pattern, token));
-            _decoded[token.Id] = pattern;
+            decoded[token.Id] = pattern;
         }
 
         Raw = raw.Count > 0 ? new AddedTokenMatcher(raw) : null;
@@ -38,18 +38,18 @@ internal sealed class AddedVocabulary
     /// <summary>Finds tokens in normalized text.</summary>
     public AddedTokenMatcher? Normalized { get; }
 
-    public IEnumerable<AddedToken> Tokens => _byId.Values.OrderBy(token => token.Id);
+    public IEnumerable<AddedToken> Tokens => byId.Values.OrderBy(token => token.Id);
 
-    public int HighestId => _byId.Count == 0 ? -1 : _byId.Keys.Max();
+    public int HighestId => byId.Count == 0 ? -1 : byId.Keys.Max();
 
     public bool TryGet(string content, out int id)
     {
-        bool found = _byContent.TryGetValue(content, out AddedToken? token);
+        bool found = byContent.TryGetValue(content, out AddedToken? token);
         id = found ? token!.Id : -1;
         return found;
     }
 
-    public AddedToken? TokenOf(int id) => _byId.GetValueOrDefault(id);
+    public AddedToken? TokenOf(int id) => byId.GetValueOrDefault(id);
 
     /// <summary>
     /// What the decoder sees of an added token, or null where the id is none: its text in normalized form, so that the decoder can undo the
@@ -58,12 +58,12 @@ internal sealed class AddedVocabulary
     public string? DecodedForm(int id, out bool skippable)
     {
         skippable = false;
-        if (!_decoded.TryGetValue(id, out string? form))
+        if (!decoded.TryGetValue(id, out string? form))
         {
             return null;
         }
 
-        skippable = _byContent.TryGetValue(form, out AddedToken? token) && token.Special;
+        skippable = byContent.TryGetValue(form, out AddedToken? token) && token.Special;
         return form;
     }
 
@@ -89,7 +89,7 @@ internal sealed class AddedVocabulary
             throw new InvalidDataException($"{source}: added token \"{token.Content}\" has id {token.Id}, which is \"{other}\" in the vocabulary; give it an id of its own.");
         }
 
-        if (!_byId.TryAdd(token.Id, token) || !_byContent.TryAdd(token.Content, token))
+        if (!byId.TryAdd(token.Id, token) || !byContent.TryAdd(token.Content, token))
         {
             throw new InvalidDataException($"{source}: added token \"{token.Content}\" (id {token.Id}) repeats the text or the id of another added token; remove one.");
         }

@@ -12,39 +12,39 @@ public sealed class StreamingDecoder
     /// <summary>No character has more bytes; what is still incomplete after so many tokens never will be complete.</summary>
     private const int LongestWait = 8;
 
-    private readonly Tokenizer _tokenizer;
-    private readonly bool _skipSpecialTokens;
-    private readonly List<int> _window = [];
-    private string _given = "";
+    private readonly Tokenizer tokenizer;
+    private readonly bool skipSpecialTokens;
+    private readonly List<int> window = [];
+    private string given = "";
 
     /// <summary>How many tokens of the window had been given out before those that were given out last: a place between two characters.</summary>
-    private int _boundary;
+    private int boundary;
 
     /// <summary>How many tokens of the window have been given out.</summary>
-    private int _done;
+    private int done;
 
     internal StreamingDecoder(Tokenizer tokenizer, bool skipSpecialTokens)
     {
-        _tokenizer = tokenizer;
-        _skipSpecialTokens = skipSpecialTokens;
+        this.tokenizer = tokenizer;
+        this.skipSpecialTokens = skipSpecialTokens;
     }
 
     /// <summary>Takes the next token and gives the text that is now certain, which may be empty.</summary>
     public string Add(int id)
     {
-        _window.Add(id);
-        string text = Decode(_window);
-        return text.EndsWith('\uFFFD') && _window.Count - _done < LongestWait ? "" : Give(text);
+        window.Add(id);
+        string text = Decode(window);
+        return text.EndsWith('\uFFFD') && window.Count - done < LongestWait ? "" : Give(text);
     }
 
     /// <summary>Gives what was held back because it was incomplete.</summary>
-    public string Flush() => Give(Decode(_window));
+    public string Flush() => Give(Decode(window));
 
     private string Give(string text)
     {
-        string added = text.Length > _given.Length ? text[_given.Length..] : "";
-        (_given, _boundary, _done) = (text, _done, _window.Count);
-        if (_boundary >= Context)
+        string added = text.Length > given.Length ? text[given.Length..] : "";
+        (given, boundary, done) = (text, done, window.Count);
+        if (boundary >= Context)
         {
             Forget();
         }
@@ -55,13 +55,13 @@ public sealed class StreamingDecoder
     /// <summary>Drops what stands before the boundary, if what remains has text: decoders treat the first text of a sequence apart.</summary>
     private void Forget()
     {
-        string remaining = Decode(_window.Skip(_boundary));
+        string remaining = Decode(window.Skip(boundary));
         if (remaining.Length > 0)
         {
-            _window.RemoveRange(0, _boundary);
-            (_given, _boundary, _done) = (remaining, 0, _window.Count);
+            window.RemoveRange(0, boundary);
+            (given, boundary, done) = (remaining, 0, window.Count);
         }
     }
 
-    private string Decode(IEnumerable<int> ids) => _tokenizer.Decode(ids, _skipSpecialTokens);
+    private string Decode(IEnumerable<int> ids) => tokenizer.Decode(ids, skipSpecialTokens);
 }

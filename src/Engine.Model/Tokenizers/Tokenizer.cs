@@ -8,16 +8,16 @@ namespace Engine.Model.Tokenizers;
 /// </summary>
 public sealed class Tokenizer
 {
-    private readonly TokenizerPipeline _pipeline;
-    private readonly SpecialTokens _special;
-    private readonly IReadOnlyList<TokenizerFile> _files;
-    private readonly ConcurrentBag<EncodeScratch> _scratch = [];
+    private readonly TokenizerPipeline pipeline;
+    private readonly SpecialTokens special;
+    private readonly IReadOnlyList<TokenizerFile> files;
+    private readonly ConcurrentBag<EncodeScratch> scratch = [];
 
     internal Tokenizer(TokenizerPipeline pipeline, TokenizerConfig config, string folder, IReadOnlyList<TokenizerFile> files)
     {
-        _pipeline = pipeline;
-        _special = SpecialTokens.Resolve(config, pipeline, folder);
-        _files = files;
+        this.pipeline = pipeline;
+        special = SpecialTokens.Resolve(config, pipeline, folder);
+        this.files = files;
         VocabularySize = Math.Max(pipeline.Model.Vocabulary.HighestId, pipeline.Added.HighestId) + 1;
         AllSpecialIds = [.. pipeline.Added.Tokens.Where(token => token.Special).Select(token => token.Id)];
         AddedTokens = [.. pipeline.Added.Tokens];
@@ -45,25 +45,25 @@ public sealed class Tokenizer
     public Side TruncationSide { get; }
 
     /// <summary>Padding.</summary>
-    public int? PadId => _special.Pad;
+    public int? PadId => special.Pad;
 
     /// <summary>The first token of an encoder's input, on which classifiers stand.</summary>
-    public int? ClsId => _special.Cls;
+    public int? ClsId => special.Cls;
 
     /// <summary>What ends each text of an encoder's input.</summary>
-    public int? SepId => _special.Sep;
+    public int? SepId => special.Sep;
 
     /// <summary>What masked-language modelling puts in place of a token.</summary>
-    public int? MaskId => _special.Mask;
+    public int? MaskId => special.Mask;
 
     /// <summary>What starts a generated text.</summary>
-    public int? BosId => _special.Bos;
+    public int? BosId => special.Bos;
 
     /// <summary>What ends a generated text.</summary>
-    public int? EosId => _special.Eos;
+    public int? EosId => special.Eos;
 
     /// <summary>What stands for text that the vocabulary cannot express.</summary>
-    public int? UnkId => _special.Unk;
+    public int? UnkId => special.Unk;
 
     /// <summary>
     /// Reads the tokenizer of a Hugging Face folder: tokenizer.json where it is there, else vocab.json with merges.txt, else vocab.txt.
@@ -94,7 +94,7 @@ public sealed class Tokenizer
         List<int>? secondIds = second is null ? null : EncodePlain(second);
         if (options.MaxLength is int maxLength)
         {
-            int added = options.AddSpecialTokens ? _pipeline.Template.AddedCount(second is not null) : 0;
+            int added = options.AddSpecialTokens ? pipeline.Template.AddedCount(second is not null) : 0;
             if (maxLength < added)
             {
                 throw new ArgumentException($"A maximum length of {maxLength} leaves no room for the {added} special tokens; raise it.", nameof(options));
@@ -103,7 +103,7 @@ public sealed class Tokenizer
             Truncation.Apply(firstIds, secondIds, maxLength - added, options.Truncation, TruncationSide);
         }
 
-        Encoding encoding = _pipeline.Template.Apply(firstIds, secondIds, options.AddSpecialTokens);
+        Encoding encoding = pipeline.Template.Apply(firstIds, secondIds, options.AddSpecialTokens);
         if (!options.PadToMaxLength)
         {
             return encoding;
@@ -118,23 +118,23 @@ public sealed class Tokenizer
     public string Decode(IEnumerable<int> ids, bool skipSpecialTokens = false)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        return _pipeline.Decode(ids, skipSpecialTokens);
+        return pipeline.Decode(ids, skipSpecialTokens);
     }
 
     /// <summary>Decodes tokens as they are generated.</summary>
     public StreamingDecoder CreateStream(bool skipSpecialTokens = true) => new(this, skipSpecialTokens);
 
     /// <summary>The id of a token, or null where it is none.</summary>
-    public int? TokenToId(string token) => _pipeline.TokenToId(token);
+    public int? TokenToId(string token) => pipeline.TokenToId(token);
 
     /// <summary>The token of an id, or null where it has none.</summary>
-    public string? IdToToken(int id) => _pipeline.IdToToken(id);
+    public string? IdToToken(int id) => pipeline.IdToToken(id);
 
     /// <summary>Writes the files that this tokenizer was read from into a folder, byte for byte.</summary>
     public void Save(string folder)
     {
         Directory.CreateDirectory(folder);
-        foreach (TokenizerFile file in _files)
+        foreach (TokenizerFile file in files)
         {
             file.WriteTo(folder);
         }
@@ -142,10 +142,10 @@ public sealed class Tokenizer
 
     private List<int> EncodePlain(string text)
     {
-        EncodeScratch scratch = _scratch.TryTake(out EncodeScratch? kept) ? kept : new EncodeScratch();
+        EncodeScratch scratch = this.scratch.TryTake(out EncodeScratch? kept) ? kept : new EncodeScratch();
         List<int> ids = new((text.Length / 4) + 8);
-        _pipeline.Encode(WellFormed(text), scratch, ids);
-        _scratch.Add(scratch);
+        pipeline.Encode(WellFormed(text), scratch, ids);
+        this.scratch.Add(scratch);
         return ids;
     }
 

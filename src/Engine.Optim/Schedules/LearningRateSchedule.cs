@@ -8,7 +8,7 @@ public sealed class LearningRateSchedule
 {
     private const double InverseSqrtTimescale = 10_000;
 
-    private readonly double _timescale;
+    private readonly double timescale;
 
     /// <param name="kind">The shape of the schedule.</param>
     /// <param name="learningRate">The peak rate.</param>
@@ -23,13 +23,13 @@ public sealed class LearningRateSchedule
         TotalSteps = totalSteps;
         WarmupSteps = warmupSteps;
         Options = options ?? new ScheduleOptions();
-        _timescale = Options.Timescale ?? (warmupSteps > 0 ? warmupSteps : InverseSqrtTimescale);
+        timescale = Options.Timescale ?? (warmupSteps > 0 ? warmupSteps : InverseSqrtTimescale);
 
         Require(double.IsFinite(learningRate) && learningRate >= 0, "learning_rate", learningRate, "a number of at least 0");
         Require(totalSteps > 0, "the number of optimizer steps", totalSteps, "at least 1");
         Require(warmupSteps >= 0, "warmup_steps", warmupSteps, "at least 0");
         Require(Options.Power > 0, "lr_scheduler_kwargs.power", Options.Power, "above 0");
-        Require(_timescale > 0, "lr_scheduler_kwargs.timescale", _timescale, "above 0");
+        Require(timescale > 0, "lr_scheduler_kwargs.timescale", timescale, "above 0");
         if (kind == ScheduleKind.Polynomial)
         {
             Require(Options.LrEnd >= 0 && Options.LrEnd < learningRate, "lr_scheduler_kwargs.lr_end", Options.LrEnd, $"at least 0 and below learning_rate ({learningRate})");
@@ -87,7 +87,7 @@ public sealed class LearningRateSchedule
             ScheduleKind.Cosine => Math.Max(0, 0.5 * (1 + Math.Cos(Math.PI * (Options.NumCycles ?? 0.5) * 2 * progress))),
             ScheduleKind.CosineWithRestarts => progress >= 1 ? 0 : 0.5 * (1 + Math.Cos(Math.PI * ((Options.NumCycles ?? 1) * progress % 1))),
             ScheduleKind.Polynomial => Polynomial(step, progress),
-            ScheduleKind.InverseSqrt => 1 / Math.Sqrt((step + _timescale - WarmupSteps) / _timescale),
+            ScheduleKind.InverseSqrt => 1 / Math.Sqrt((step + timescale - WarmupSteps) / timescale),
             _ => throw new InvalidOperationException($"the schedule {Kind} has no formula"),
         };
     }

@@ -99,7 +99,7 @@ public sealed record RunConfiguration
     [Key("End with the weights of the best evaluation instead of the last ones.")]
     public bool LoadBestModelAtEnd { get; init; }
 
-    [Key("Metric that decides which evaluation is best: loss, accuracy, f1, f1_macro, matthews; pearson, spearman, mse; perplexity.", Default = "accuracy, for regression pearson, for masked-lm loss")]
+    [Key("Metric that decides which evaluation is best: loss, accuracy, f1, f1_macro, matthews; pearson, spearman, mse; perplexity.", Default = "accuracy, for regression pearson, for masked-lm and causal-lm loss")]
     public string? MetricForBestModel { get; init; }
 
     [Key("Whether a larger value of that metric is better.", Default = "by the metric")]

@@ -16,6 +16,10 @@ public enum TaskKind
     /// <summary>Naming masked tokens; cross-entropy per token.</summary>
     [EnumMember(Value = "masked-lm")]
     MaskedLanguageModel,
+
+    /// <summary>Naming each next token; cross-entropy per token.</summary>
+    [EnumMember(Value = "causal-lm")]
+    CausalLanguageModel,
 }
 
 /// <summary>When something recurs during training.</summary>

@@ -33,6 +33,9 @@ internal static class RunRules
         bool hasColumns = isTable || data.Format == DataFileFormat.JsonLines;
         bool isMasked = run.Task == TaskKind.MaskedLanguageModel;
 
+        RefuseIf(
+            run.Task == TaskKind.CausalLanguageModel && data.Format != DataFileFormat.Prebatched, file, "data.format",
+            "causal-lm is trained on prebatched data; write format: prebatched.");
         RefuseIf(data.Header is not null && !isTable, file, "data.header", "only tsv and csv have a header; leave it out.");
         foreach ((string key, ColumnReference? column) in new[] { ("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label) })
         {

@@ -4,12 +4,12 @@ namespace Engine.Training.Data;
 /// <summary>A tokenised data file with its labels, ready to be cut into batches.</summary>
 public sealed class EncodedSet
 {
-    private readonly IReadOnlyList<(int[] InputIds, int[]? TypeIds)> _rows;
+    private readonly IReadOnlyList<(int[] InputIds, int[]? TypeIds)> rows;
 
     /// <param name="rows">Token ids of each row, special tokens included, and segment ids where the model has them.</param>
     public EncodedSet(IReadOnlyList<(int[] InputIds, int[]? TypeIds)> rows)
     {
-        _rows = rows;
+        this.rows = rows;
         Lengths = [.. rows.Select(row => row.InputIds.Length)];
     }
 
@@ -22,15 +22,15 @@ public sealed class EncodedSet
     /// <summary>Tokens of each row.</summary>
     public IReadOnlyList<int> Lengths { get; }
 
-    public int Count => _rows.Count;
+    public int Count => rows.Count;
 
     /// <summary>The same rows with labels.</summary>
-    public EncodedSet WithLabels(int[]? classLabels, float[]? targets) => new(_rows) { ClassLabels = classLabels, Targets = targets };
+    public EncodedSet WithLabels(int[]? classLabels, float[]? targets) => new(rows) { ClassLabels = classLabels, Targets = targets };
 
     /// <summary>The batch of these rows, in this order, with their labels.</summary>
     public RaggedBatch Batch(IReadOnlyList<int> indices)
     {
-        RaggedBatch batch = RaggedBatch.FromRows([.. indices.Select(index => _rows[index])]);
+        RaggedBatch batch = RaggedBatch.FromRows([.. indices.Select(index => rows[index])]);
         return batch with
         {
             ClassLabels = ClassLabels is null ? null : [.. indices.Select(index => ClassLabels[index])],

@@ -7,12 +7,12 @@ namespace Engine.Training.Data;
 /// <summary>The classes of a classification task: their names in the order of the model's outputs.</summary>
 public sealed class LabelVocabulary
 {
-    private readonly Dictionary<string, int> _indices;
+    private readonly Dictionary<string, int> indices;
 
     private LabelVocabulary(IReadOnlyList<string> names, Dictionary<string, int> indices, string origin)
     {
         Names = names;
-        _indices = indices;
+        this.indices = indices;
         Origin = origin;
     }
 
@@ -73,7 +73,7 @@ public sealed class LabelVocabulary
         {
             Example example = set.Examples[i];
             string label = LabelOf(set, example);
-            labels[i] = _indices.TryGetValue(label, out int index)
+            labels[i] = indices.TryGetValue(label, out int index)
                 ? index
                 : throw new DataFileException(set.Path, example.Line, $"the label '{label}' is not among {Origin}: {NearestName.Hint(label, [.. Names])}.");
         }
@@ -117,7 +117,7 @@ public sealed class LabelVocabulary
     {
         for (int i = 0; i < Names.Count; i++)
         {
-            _indices.TryAdd(i.ToString(CultureInfo.InvariantCulture), i);
+            indices.TryAdd(i.ToString(CultureInfo.InvariantCulture), i);
         }
     }
 

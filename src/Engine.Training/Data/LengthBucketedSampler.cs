@@ -19,11 +19,11 @@ public sealed class LengthBucketedSampler
     /// <summary>Batches per window, unless told otherwise.</summary>
     public const int DefaultWindow = 64;
 
-    private readonly IReadOnlyList<int> _lengths;
-    private readonly int _batchSize;
-    private readonly ulong _seed;
-    private readonly int _window;
-    private (int Epoch, int[][] Batches)? _current;
+    private readonly IReadOnlyList<int> lengths;
+    private readonly int batchSize;
+    private readonly ulong seed;
+    private readonly int window;
+    private (int Epoch, int[][] Batches)? current;
 
     /// <param name="lengths">Tokens of each example.</param>
     /// <param name="batchSize">Examples per batch.</param>
@@ -34,14 +34,14 @@ public sealed class LengthBucketedSampler
         ArgumentOutOfRangeException.ThrowIfZero(lengths.Count);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowBatches);
-        _lengths = lengths;
-        _batchSize = batchSize;
-        _seed = seed;
-        _window = checked(windowBatches * batchSize);
+        this.lengths = lengths;
+        this.batchSize = batchSize;
+        this.seed = seed;
+        window = checked(windowBatches * batchSize);
     }
 
     /// <summary>Batches of an epoch, the last and partial one included.</summary>
-    public int BatchesPerEpoch => (_lengths.Count + _batchSize - 1) / _batchSize;
+    public int BatchesPerEpoch => (lengths.Count + batchSize - 1) / batchSize;
 
     /// <summary>The next batch. Setting it resumes a run.</summary>
     public SamplerState State { get; set; }
@@ -63,9 +63,9 @@ public sealed class LengthBucketedSampler
     public IReadOnlyList<int[]> Batches(int epoch)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
-        if (_current is not { } current || current.Epoch != epoch)
+        if (this.current is not { } current || current.Epoch != epoch)
         {
-            _current = current = (epoch, Draw((uint)epoch));
+            this.current = current = (epoch, Draw((uint)epoch));
         }
 
         return current.Batches;
@@ -73,29 +73,29 @@ public sealed class LengthBucketedSampler
 
     private int[][] Draw(uint epoch)
     {
-        int[] order = new PhiloxGenerator(_seed, RandomStream.Shuffle, epoch).Permutation(_lengths.Count);
-        int whole = order.Length / _batchSize;
+        int[] order = new PhiloxGenerator(seed, RandomStream.Shuffle, epoch).Permutation(lengths.Count);
+        int whole = order.Length / batchSize;
         int[][] sorted = new int[whole][];
-        for (int start = 0; start < whole * _batchSize; start += _window)
+        for (int start = 0; start < whole * batchSize; start += this.window)
         {
-            int[] window = order[start..Math.Min(start + _window, whole * _batchSize)];
-            if (_window > _batchSize)
+            int[] window = order[start..Math.Min(start + this.window, whole * batchSize)];
+            if (this.window > batchSize)
             {
-                window = [.. window.OrderBy(index => _lengths[index])];
+                window = [.. window.OrderBy(index => lengths[index])];
             }
 
-            window.Chunk(_batchSize).ToArray().CopyTo(sorted, start / _batchSize);
+            window.Chunk(batchSize).ToArray().CopyTo(sorted, start / batchSize);
         }
 
         List<int[]> batches = new(BatchesPerEpoch);
-        foreach (int index in new PhiloxGenerator(_seed, RandomStream.BatchOrder, epoch).Permutation(whole))
+        foreach (int index in new PhiloxGenerator(seed, RandomStream.BatchOrder, epoch).Permutation(whole))
         {
             batches.Add(sorted[index]);
         }
 
-        if (whole * _batchSize < order.Length)
+        if (whole * batchSize < order.Length)
         {
-            batches.Add(order[(whole * _batchSize)..]);
+            batches.Add(order[(whole * batchSize)..]);
         }
 
         return [.. batches];

@@ -14,11 +14,11 @@ public sealed class TokenMasker
     private const double MaskShare = 0.8;
     private const double RandomShare = 0.1;
 
-    private readonly ulong _seed;
-    private readonly double _probability;
-    private readonly int _maskTokenId;
-    private readonly int _vocabularySize;
-    private readonly HashSet<int> _specialIds;
+    private readonly ulong seed;
+    private readonly double probability;
+    private readonly int maskTokenId;
+    private readonly int vocabularySize;
+    private readonly HashSet<int> specialIds;
 
     /// <param name="seed">Key of the draws.</param>
     /// <param name="probability">Chance of a token to be chosen; 0.15 in BERT and RoBERTa.</param>
@@ -30,11 +30,11 @@ public sealed class TokenMasker
         ArgumentOutOfRangeException.ThrowIfNegative(probability);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(probability, 1);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(vocabularySize);
-        _seed = seed;
-        _probability = probability;
-        _maskTokenId = maskTokenId;
-        _vocabularySize = vocabularySize;
-        _specialIds = [.. specialIds];
+        this.seed = seed;
+        this.probability = probability;
+        this.maskTokenId = maskTokenId;
+        this.vocabularySize = vocabularySize;
+        this.specialIds = [.. specialIds];
     }
 
     /// <summary>The batch with masked ids and token labels.</summary>
@@ -43,19 +43,19 @@ public sealed class TokenMasker
     /// <param name="epoch">The epoch; evaluation passes the same one every time and so always asks the same.</param>
     public RaggedBatch Mask(RaggedBatch batch, IReadOnlyList<int> exampleIndices, uint epoch)
     {
-        PhiloxGenerator generator = new(_seed, RandomStream.TokenMask, epoch);
+        PhiloxGenerator generator = new(seed, RandomStream.TokenMask, epoch);
         int[] ids = [.. batch.InputIds];
         int[] labels = new int[batch.Capacity];
         Array.Fill(labels, RaggedBatch.IgnoredLabel);
         for (int token = 0; token < batch.TokenCount; token++)
         {
-            if (_specialIds.Contains(ids[token]))
+            if (specialIds.Contains(ids[token]))
             {
                 continue;
             }
 
             PhiloxWords words = generator.Block(((ulong)exampleIndices[batch.Rows[token]] << 32) | (uint)batch.Positions[token]);
-            if (PhiloxGenerator.ToUniform(words.X) >= _probability)
+            if (PhiloxGenerator.ToUniform(words.X) >= probability)
             {
                 continue;
             }
@@ -64,11 +64,11 @@ public sealed class TokenMasker
             double action = PhiloxGenerator.ToUniform(words.Y);
             if (action < MaskShare)
             {
-                ids[token] = _maskTokenId;
+                ids[token] = maskTokenId;
             }
             else if (action < MaskShare + RandomShare)
             {
-                ids[token] = (int)(((ulong)words.Z * (ulong)_vocabularySize) >> 32);
+                ids[token] = (int)(((ulong)words.Z * (ulong)vocabularySize) >> 32);
             }
         }
 

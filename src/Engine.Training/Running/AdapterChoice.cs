@@ -1,3 +1,4 @@
+using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
 
@@ -7,7 +8,8 @@ namespace Engine.Training.Running;
 internal static class AdapterChoice
 {
     /// <summary>The adapter's configuration, on top of that of <c>adapter.init</c> where there is one; null for full fine-tuning.</summary>
-    public static AdapterConfig? Of(RunConfiguration run)
+    /// <param name="model">The base model's configuration: its family decides what is adapted where the run file does not say.</param>
+    public static AdapterConfig? Of(RunConfiguration run, ModelConfig model)
     {
         if (run.Adapter is not { } adapter)
         {
@@ -17,12 +19,16 @@ internal static class AdapterChoice
         AdapterConfig start = adapter.Init is null
             ? new AdapterConfig
             {
-                TargetModules = Model.Peft.ModulePattern.Of("query", "value"),
-                TaskType = run.Task is TaskKind.SequenceClassification or TaskKind.Regression ? AdapterConfig.SequenceClassification : null,
+                TaskType = run.Task switch
+                {
+                    TaskKind.SequenceClassification or TaskKind.Regression => AdapterConfig.SequenceClassification,
+                    TaskKind.CausalLanguageModel => AdapterConfig.CausalLanguageModel,
+                    _ => null,
+                },
                 BaseModelNameOrPath = run.Model,
             }
             : AdapterConfig.Read(adapter.Init);
-        AdapterConfig config = start with
+        AdapterConfig config = (start with
         {
             Rank = adapter.R ?? start.Rank,
             LoraAlpha = adapter.LoraAlpha ?? start.LoraAlpha,
@@ -31,7 +37,7 @@ internal static class AdapterChoice
             TargetModules = Pattern(adapter.TargetModules) ?? start.TargetModules,
             ExcludeModules = Pattern(adapter.ExcludeModules) ?? start.ExcludeModules,
             ModulesToSave = adapter.ModulesToSave ?? start.ModulesToSave,
-        };
+        }).ForModel(model);
         config.Validate();
         return config;
     }

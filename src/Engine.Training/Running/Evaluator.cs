@@ -9,7 +9,7 @@ namespace Engine.Training.Running;
 
 /// <summary>What an evaluation found.</summary>
 /// <param name="Metrics">The task's metrics by name.</param>
-/// <param name="Logits">[rows, output size] in file order; empty for masked language models.</param>
+/// <param name="Logits">[rows, output size] in file order; empty for language models.</param>
 public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits);
 
 /// <summary>Runs a labelled set through a model and computes the task's metrics.</summary>
@@ -40,7 +40,7 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 
     private (float[] Logits, double Loss) RunAll(Func<RaggedBatch, string, ModelRun> run)
     {
-        int columns = architecture.Head == HeadKind.MaskedLm ? 0 : architecture.OutputSize;
+        int columns = architecture.Head.PredictsTokens() ? 0 : architecture.OutputSize;
         var logits = new float[checked(set.Count * columns)];
         double loss = 0;
         long places = 0;

@@ -45,7 +45,7 @@ public sealed class Predictor : IDisposable
     public int MaxLength => Math.Min(Architecture.MaxLength, Tokenizer.ModelMaxLength ?? Architecture.MaxLength);
 
     /// <summary>Class names by index.</summary>
-    public IReadOnlyList<string> Labels => ((EncoderArchitecture)Architecture).Config.Model.Labels.Names;
+    public IReadOnlyList<string> Labels => Architecture.ModelConfig.Labels.Names;
 
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">The base model, or a fully tuned one.</param>

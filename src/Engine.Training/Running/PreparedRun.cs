@@ -27,7 +27,7 @@ public sealed class PreparedRun : IDisposable
                 $"metric_for_best_model is '{run.BestMetric}', which this task does not report; it reports {string.Join(", ", metrics)}.");
         }
 
-        AdapterConfig = AdapterChoice.Of(run);
+        AdapterConfig = AdapterChoice.Of(run, architecture.ModelConfig);
         Model = new TransformerModel(architecture, AdapterConfig is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, AdapterConfig));
         Length = RunLength.Of(run, Data.Train);
         trainingShapes = [.. Data.Train.Shapes(architecture, Length.TotalMicroBatches).Distinct()];

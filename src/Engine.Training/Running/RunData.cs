@@ -101,7 +101,8 @@ public sealed class RunData : IDisposable
         TaskKind.SequenceClassification => HeadKind.SequenceClassification,
         TaskKind.Regression => HeadKind.Regression,
         TaskKind.MaskedLanguageModel => HeadKind.MaskedLm,
-        _ => throw new ConfigurationException($"task {task} is not built for encoders; use sequence-classification, regression or masked-lm."),
+        TaskKind.CausalLanguageModel => HeadKind.CausalLm,
+        _ => throw new ArgumentOutOfRangeException(nameof(task), task, "unknown task"),
     };
 
     private static LengthBucketedSampler Sampler(RunConfiguration run, EncodedSet set) => new(

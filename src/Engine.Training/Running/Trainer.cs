@@ -292,7 +292,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>
     private string WriteWeights(string target)
     {
-        var config = ((EncoderArchitecture)prepared.Data.Architecture).Config.Model.WithArchitecture(prepared.Data.Architecture.Name);
+        var config = prepared.Data.Architecture.ModelConfig.WithArchitecture(prepared.Data.Architecture.Name);
         if (prepared.AdapterConfig is { } adapter)
         {
             config.Write(target);

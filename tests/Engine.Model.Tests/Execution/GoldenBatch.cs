@@ -28,6 +28,7 @@ internal sealed class GoldenBatch : IDisposable
         {
             HeadKind.Regression => batch with { Targets = labels.ToFloat32() },
             HeadKind.MaskedLm => batch with { TokenLabels = Layout.TokenLabels(labels.ToInt32()) },
+            HeadKind.CausalLm => batch.WithNextTokenLabels(Layout.TokenLabels(labels.ToInt32())),
             _ => batch with { ClassLabels = labels.ToInt32() },
         };
     }
@@ -49,7 +50,7 @@ internal sealed class GoldenBatch : IDisposable
     public void CheckOutputs(ModelRun run, string prefix, bool hiddenStates)
     {
         float[] logits = expected[$"{prefix}.logits"].ToFloat32();
-        CheckNear($"{prefix}.logits", Architecture.Head == HeadKind.MaskedLm ? Ragged(logits) : logits, run.Logits);
+        CheckNear($"{prefix}.logits", Architecture.Head.PredictsTokens() ? Ragged(logits) : logits, run.Logits);
         Assert.InRange(Math.Abs(run.Loss - expected[$"{prefix}.loss"].ToFloat32()[0]) / run.Loss, 0, Tolerance);
         foreach ((int layer, float[] hidden) in (hiddenStates ? run.HiddenStates : []).Index())
         {

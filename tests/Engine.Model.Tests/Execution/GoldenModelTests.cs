@@ -9,10 +9,10 @@ namespace Engine.Model.Tests.Execution;
 /// <summary>Tiny models held against Transformers and PEFT (shared/goldens/models).</summary>
 public sealed class GoldenModelTests
 {
-    private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true };
+    private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true, VocabularyLogits = true };
     private static readonly RunnerOptions WithGradients = Everything with { Gradients = true };
 
-    private static readonly string[] Names = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls"];
+    private static readonly string[] Names = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls", "qwen2-bfloat16"];
 
     public static TheoryData<string> Models => [.. Names];
 
@@ -74,7 +74,8 @@ public sealed class GoldenModelTests
             ModelAdapters.Save(loaded.Model, loaded.AdapterConfig!, folder.Root);
         }
 
-        AssertSameTensors(Path.Combine(golden.AdapterFolder, AdapterFile.WeightsFileName), folder.File(AdapterFile.WeightsFileName));
+        using SafetensorsFile expected = SafetensorsFile.Open(Path.Combine(golden.AdapterFolder, AdapterFile.WeightsFileName)), actual = SafetensorsFile.Open(folder.File(AdapterFile.WeightsFileName));
+        AssertSameTensors(expected, actual);
         using var again = new LoadedModel(golden.Folder, folder.Root, train: false, golden.Capacity);
         golden.CheckOutputs(again.Run(golden.Batch, Everything), "lora", hiddenStates: false);
     }
@@ -87,12 +88,12 @@ public sealed class GoldenModelTests
         using var folder = new TemporaryFolder();
         using var loaded = new LoadedModel(golden.Folder, null, train: true, golden.Capacity);
         ModelWeights.Save(loaded.Model, folder.File(Checkpoint.SingleFileName));
-        AssertSameTensors(Path.Combine(golden.Folder, Checkpoint.SingleFileName), folder.File(Checkpoint.SingleFileName));
+        using Checkpoint expected = Checkpoint.Open(golden.Folder), actual = Checkpoint.Open(folder.Root);
+        AssertSameTensors(expected, actual);
     }
 
-    private static void AssertSameTensors(string expectedPath, string actualPath)
+    private static void AssertSameTensors(TensorSource expected, TensorSource actual)
     {
-        using SafetensorsFile expected = SafetensorsFile.Open(expectedPath), actual = SafetensorsFile.Open(actualPath);
         Assert.Equal(expected.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal), actual.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
         Assert.All(expected.Tensors, tensor =>
         {

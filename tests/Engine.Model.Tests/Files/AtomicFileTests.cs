@@ -5,14 +5,14 @@ namespace Engine.Tests.Files;
 
 public sealed class AtomicFileTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void A_failed_write_leaves_the_old_file_and_nothing_else()
     {
-        string path = _folder.File("weights.safetensors");
+        string path = folder.File("weights.safetensors");
         new SafetensorsWriter().Add("x", [1], new[] { 1f }).Write(path);
         byte[] before = File.ReadAllBytes(path);
         SafetensorsWriter failing = new SafetensorsWriter().Add<float>("x", [1 << 20], (first, _) =>
@@ -28,22 +28,22 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Contains("could not be written: No space left on device", exception.Message);
         Assert.Contains("unchanged", exception.Message);
         Assert.Equal(before, File.ReadAllBytes(path));
-        Assert.Equal([path], Directory.GetFiles(_folder.Root));
+        Assert.Equal([path], Directory.GetFiles(folder.Root));
     }
 
     [Fact]
     public void A_failure_of_the_caller_is_passed_on_as_it_is()
     {
-        string path = _folder.File("x.json");
+        string path = folder.File("x.json");
 
         Assert.Throws<InvalidOperationException>(() => AtomicFile.Write(path, _ => throw new InvalidOperationException()));
-        Assert.Empty(Directory.GetFiles(_folder.Root));
+        Assert.Empty(Directory.GetFiles(folder.Root));
     }
 
     [Fact]
     public void An_existing_file_is_replaced_and_missing_folders_are_made()
     {
-        string path = _folder.File("a/b/x.bin");
+        string path = folder.File("a/b/x.bin");
 
         AtomicFile.WriteAllBytes(path, new byte[] { 1, 2 });
         AtomicFile.WriteAllBytes(path, new byte[] { 3 });
@@ -54,8 +54,8 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void A_folder_that_cannot_be_made_is_reported_with_the_path()
     {
-        File.WriteAllText(_folder.File("file"), "");
-        string path = _folder.File("file/below.bin");
+        File.WriteAllText(folder.File("file"), "");
+        string path = folder.File("file/below.bin");
 
         Assert.StartsWith($"{path} could not be written: ", Assert.Throws<IOException>(() => AtomicFile.WriteAllBytes(path, new byte[1])).Message);
     }

@@ -13,9 +13,9 @@ public sealed class ModelConfigTests : IDisposable
         }
         """;
 
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [SharedFact]
     public void The_golden_encoders_are_read_as_Transformers_wrote_them()
@@ -67,9 +67,9 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("goldens/models/llama")]
     public void An_unchanged_configuration_is_written_back_as_it_was(string model)
     {
-        ModelConfig.Read(SharedFiles.Path(model)).Write(_folder.Root);
+        ModelConfig.Read(SharedFiles.Path(model)).Write(folder.Root);
 
-        Assert.Equal(File.ReadAllText(SharedFiles.Path($"{model}/config.json")).Trim(), File.ReadAllText(_folder.File("config.json")).Trim());
+        Assert.Equal(File.ReadAllText(SharedFiles.Path($"{model}/config.json")).Trim(), File.ReadAllText(folder.File("config.json")).Trim());
     }
 
     [Fact]
@@ -77,15 +77,15 @@ public sealed class ModelConfigTests : IDisposable
     {
         ModelConfig original = ModelConfig.Parse(Roberta.Replace("\"vocab_size\"", "\"my_key\": [1e-05], \"num_labels\": 3, \"vocab_size\""));
 
-        original.WithLabels(new LabelSet("bad", "good")).WithProblemType(ProblemType.SingleLabelClassification).WithArchitecture("RobertaForMaskedLM").WithDropout(classifier: 0.25).Write(_folder.Root);
-        ModelConfig written = ModelConfig.Read(_folder.Root);
+        original.WithLabels(new LabelSet("bad", "good")).WithProblemType(ProblemType.SingleLabelClassification).WithArchitecture("RobertaForMaskedLM").WithDropout(classifier: 0.25).Write(folder.Root);
+        ModelConfig written = ModelConfig.Read(folder.Root);
 
         Assert.Equal(["bad", "good"], written.Labels.Names);
         Assert.False(written.Labels.IsUnnamed);
         Assert.Equal(ProblemType.SingleLabelClassification, written.ProblemType);
         Assert.Equal(["RobertaForMaskedLM"], written.Architectures);
         Assert.Equal(0.25f, EncoderConfig.From(written).ClassifierDropout);
-        Assert.Contains("1e-05", File.ReadAllText(_folder.File("config.json")));
+        Assert.Contains("1e-05", File.ReadAllText(folder.File("config.json")));
         Assert.Equal(3, original.Labels.Count);
     }
 

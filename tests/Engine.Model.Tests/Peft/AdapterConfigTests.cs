@@ -6,9 +6,9 @@ namespace Engine.Tests.Peft;
 
 public sealed class AdapterConfigTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [SharedTheory]
     [InlineData("goldens/models/roberta-cls/adapter")]
@@ -18,17 +18,17 @@ public sealed class AdapterConfigTests : IDisposable
     [InlineData("goldens/trajectories/roberta-cls/lora-rslora.init")]
     public void A_configuration_of_PEFT_is_written_back_as_it_was(string adapter)
     {
-        AdapterConfig.Read(SharedFiles.Path(adapter)).Write(_folder.Root);
+        AdapterConfig.Read(SharedFiles.Path(adapter)).Write(folder.Root);
 
-        Assert.Equal(File.ReadAllText(SharedFiles.Path($"{adapter}/adapter_config.json")), File.ReadAllText(_folder.File("adapter_config.json")).TrimEnd('\n'));
+        Assert.Equal(File.ReadAllText(SharedFiles.Path($"{adapter}/adapter_config.json")), File.ReadAllText(folder.File("adapter_config.json")).TrimEnd('\n'));
     }
 
     [SharedFact]
     public void A_new_configuration_has_every_key_that_PEFT_writes()
     {
-        new AdapterConfig { Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification }.Write(_folder.Root);
+        new AdapterConfig { Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification }.Write(folder.Root);
 
-        Assert.Equal(File.ReadAllText(SharedFiles.Path("goldens/models/roberta-cls/adapter/adapter_config.json")), File.ReadAllText(_folder.File("adapter_config.json")).TrimEnd('\n'));
+        Assert.Equal(File.ReadAllText(SharedFiles.Path("goldens/models/roberta-cls/adapter/adapter_config.json")), File.ReadAllText(folder.File("adapter_config.json")).TrimEnd('\n'));
     }
 
     [SharedFact]
@@ -66,8 +66,8 @@ public sealed class AdapterConfigTests : IDisposable
             FanInFanOut = true,
         };
 
-        config.Write(_folder.Root);
-        AdapterConfig read = AdapterConfig.Read(_folder.Root);
+        config.Write(folder.Root);
+        AdapterConfig read = AdapterConfig.Read(folder.Root);
 
         Assert.Equal((6, 1.5, 0.1, true, true, "SEQ_CLS", "here", "gaussian", true), (read.Rank, read.LoraAlpha, read.LoraDropout, read.UseRslora, read.UseDora, read.TaskType, read.BaseModelNameOrPath, read.InitLoraWeights, read.FanInFanOut));
         Assert.Equal(["q"], read.TargetModules!.Names!);
@@ -84,11 +84,11 @@ public sealed class AdapterConfigTests : IDisposable
     {
         AdapterConfig config = Parse("\"from_the_future\": {\"a\": [1]}");
 
-        (config with { Rank = 2 }).Write(_folder.Root);
+        (config with { Rank = 2 }).Write(folder.Root);
 
         Assert.Equal(["from_the_future"], config.UnknownKeys);
-        Assert.Contains("from_the_future", File.ReadAllText(_folder.File("adapter_config.json")));
-        Assert.Equal(2, AdapterConfig.Read(_folder.Root).Rank);
+        Assert.Contains("from_the_future", File.ReadAllText(folder.File("adapter_config.json")));
+        Assert.Equal(2, AdapterConfig.Read(folder.Root).Rank);
     }
 
     // Expected by PEFT's rule: the first pattern p for which re.match("(.*\.)?(p)$", name) succeeds.
@@ -154,7 +154,7 @@ public sealed class AdapterConfigTests : IDisposable
             root[key] = value?.DeepClone();
         }
 
-        File.WriteAllText(_folder.File("adapter_config.json"), root.ToJsonString());
-        return AdapterConfig.Read(_folder.Root);
+        File.WriteAllText(folder.File("adapter_config.json"), root.ToJsonString());
+        return AdapterConfig.Read(folder.Root);
     }
 }

@@ -10,9 +10,9 @@ public sealed class AdapterFileTests : IDisposable
     private static readonly AdapterTarget Target = new("layer.0.q", 3, 4);
     private static readonly SavedTarget Head = new("head.weight", [2, 3]);
 
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     public static TheoryData<string> GoldenAdapters => new(
         "goldens/models/roberta-cls/adapter",
@@ -44,10 +44,10 @@ public sealed class AdapterFileTests : IDisposable
                 writer.AddSaved(new SavedTarget(parameter, tensor.Shape), Fill(tensor));
             }
 
-            writer.Write(_folder.Root);
+            writer.Write(this.folder.Root);
         }
 
-        Assert.Equal(File.ReadAllBytes(SharedFiles.Path($"{folder}/adapter_model.safetensors")), File.ReadAllBytes(_folder.File("adapter_model.safetensors")));
+        Assert.Equal(File.ReadAllBytes(SharedFiles.Path($"{folder}/adapter_model.safetensors")), File.ReadAllBytes(this.folder.File("adapter_model.safetensors")));
     }
 
     [SharedFact]
@@ -98,7 +98,7 @@ public sealed class AdapterFileTests : IDisposable
             ("base_model.model.layer.0.q.lora_B.default.weight", [4, 2]),
             ("base_model.model.head.modules_to_save.default.weight", [2, 3]));
 
-        using AdapterFile adapter = AdapterFile.Read(_folder.Root);
+        using AdapterFile adapter = AdapterFile.Read(folder.Root);
         AdapterBinding binding = adapter.Bind([Target], [Head]);
 
         Assert.Equal("layer.0.q", Assert.Single(binding.Modules).Module);
@@ -109,7 +109,7 @@ public sealed class AdapterFileTests : IDisposable
     public void Missing_and_left_over_keys_are_named()
     {
         Write(("base_model.model.layer.0.q.lora_A.weight", [2, 3]), ("base_model.model.layer.0.q.lora_B.weight", [4, 2]), ("base_model.model.head.weight", [2, 3]));
-        using AdapterFile adapter = AdapterFile.Read(_folder.Root);
+        using AdapterFile adapter = AdapterFile.Read(folder.Root);
 
         Assert.Contains("2 tensors are missing: base_model.model.layer.1.q.lora_A.weight", Assert.Throws<ModelFileException>(() => adapter.Bind([Target, Target with { Module = "layer.1.q" }], [Head])).Message);
         Assert.Contains("1 tensors belong to nothing in the model: base_model.model.head.weight", Assert.Throws<ModelFileException>(() => adapter.Bind([Target], [])).Message);
@@ -136,15 +136,15 @@ public sealed class AdapterFileTests : IDisposable
     {
         Write(tensors);
 
-        Assert.Contains(expected, Assert.Throws<ModelFileException>(() => AdapterFile.Read(_folder.Root)).Message);
+        Assert.Contains(expected, Assert.Throws<ModelFileException>(() => AdapterFile.Read(folder.Root)).Message);
     }
 
     [Fact]
     public void The_writer_holds_tensors_against_the_configuration()
     {
         AdapterWriter writer = new(Config with { RankPattern = [new(@"0\.q", 5)] });
-        writer.AddLora(Target, (_, values) => values.Fill(1), (_, values) => values.Fill(2)).Write(_folder.Root);
-        using AdapterFile adapter = AdapterFile.Read(_folder.Root);
+        writer.AddLora(Target, (_, values) => values.Fill(1), (_, values) => values.Fill(2)).Write(folder.Root);
+        using AdapterFile adapter = AdapterFile.Read(folder.Root);
 
         Assert.Equal([5L, 3L], adapter.Modules["layer.0.q"].A.Shape);
         Assert.Throws<ArgumentException>(() => writer.AddLora(Target with { Module = "x" }, (_, _) => { }, (_, _) => { }, (_, _) => { }));
@@ -160,7 +160,7 @@ public sealed class AdapterFileTests : IDisposable
             writer.Add<float>(name, shape, (_, values) => values.Clear());
         }
 
-        writer.Write(_folder.File("adapter_model.safetensors"));
-        Config.Write(_folder.Root);
+        writer.Write(folder.File("adapter_model.safetensors"));
+        Config.Write(folder.Root);
     }
 }

@@ -5,9 +5,9 @@ namespace Engine.Tests.Safetensors;
 
 public sealed class CheckpointTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [SharedFact]
     public void A_sharded_checkpoint_of_Transformers_opens_as_one()
@@ -77,18 +77,18 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void A_folder_without_weights_says_what_it_looked_for()
     {
-        Assert.Contains("neither model.safetensors nor", Assert.Throws<ModelFileException>(() => Checkpoint.Open(_folder.Root)).Message);
-        File.WriteAllText(_folder.File("pytorch_model.bin"), "");
-        Assert.Contains("Python pickle", Assert.Throws<ModelFileException>(() => Checkpoint.Open(_folder.Root)).Message);
-        Assert.Contains("no such file or folder", Assert.Throws<ModelFileException>(() => Checkpoint.Open(_folder.File("none"))).Message);
+        Assert.Contains("neither model.safetensors nor", Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.Root)).Message);
+        File.WriteAllText(folder.File("pytorch_model.bin"), "");
+        Assert.Contains("Python pickle", Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.Root)).Message);
+        Assert.Contains("no such file or folder", Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.File("none"))).Message);
     }
 
     private string Refused(string index)
     {
-        File.WriteAllText(_folder.File(Checkpoint.IndexFileName), index);
-        ModelFileException exception = Assert.Throws<ModelFileException>(() => Checkpoint.Open(_folder.Root));
+        File.WriteAllText(folder.File(Checkpoint.IndexFileName), index);
+        ModelFileException exception = Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.Root));
         return exception.Message;
     }
 
-    private void Shard(string file, string tensor) => new SafetensorsWriter().Add(tensor, [1], new[] { 1f }).Write(_folder.File(file));
+    private void Shard(string file, string tensor) => new SafetensorsWriter().Add(tensor, [1], new[] { 1f }).Write(folder.File(file));
 }

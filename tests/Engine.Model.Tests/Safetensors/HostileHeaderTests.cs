@@ -8,9 +8,9 @@ public sealed class HostileHeaderTests : IDisposable
 {
     private const string Good = """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""";
 
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void The_header_the_others_are_made_from_is_accepted()
@@ -74,7 +74,7 @@ public sealed class HostileHeaderTests : IDisposable
     [InlineData(7)]
     public void A_file_without_room_for_the_length_is_refused(int bytes)
     {
-        string path = _folder.File("short.safetensors");
+        string path = folder.File("short.safetensors");
         File.WriteAllBytes(path, new byte[bytes]);
 
         Assert.Contains("starts with an 8-byte header length", Assert.Throws<ModelFileException>(() => SafetensorsFile.Open(path)).Message);
@@ -86,7 +86,7 @@ public sealed class HostileHeaderTests : IDisposable
     [InlineData(ulong.MaxValue, "more than the 100,000,000")]
     public void A_length_beyond_the_file_or_the_format_is_refused_before_memory_is_taken(ulong length, string expected)
     {
-        string path = _folder.File("length.safetensors");
+        string path = folder.File("length.safetensors");
         File.WriteAllBytes(path, [.. BitConverter.GetBytes(length), 1, 2, 3, 4]);
 
         Assert.Contains(expected, Assert.Throws<ModelFileException>(() => SafetensorsFile.Open(path)).Message);
@@ -95,7 +95,7 @@ public sealed class HostileHeaderTests : IDisposable
     [Fact]
     public void A_header_that_is_not_UTF8_is_refused()
     {
-        string path = _folder.File("latin1.safetensors");
+        string path = folder.File("latin1.safetensors");
         File.WriteAllBytes(path, [5, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'"', 0xE9, (byte)'"', (byte)'}']);
 
         Assert.Contains("UTF-8", Assert.Throws<ModelFileException>(() => SafetensorsFile.Open(path)).Message);
@@ -104,10 +104,10 @@ public sealed class HostileHeaderTests : IDisposable
     [Fact]
     public void Every_truncation_of_a_file_is_refused()
     {
-        string path = _folder.File("whole.safetensors");
+        string path = folder.File("whole.safetensors");
         new SafetensorsWriter().Add("a", [3], new[] { 1f, 2f, 3f }).Add("b", [1], new[] { 1.0 }).Write(path);
         byte[] whole = File.ReadAllBytes(path);
-        string cut = _folder.File("cut.safetensors");
+        string cut = folder.File("cut.safetensors");
 
         for (int length = 0; length < whole.Length; length++)
         {
@@ -119,7 +119,7 @@ public sealed class HostileHeaderTests : IDisposable
     [Fact]
     public void A_missing_file_and_a_missing_tensor_are_named()
     {
-        Assert.Contains("no such file", Assert.Throws<ModelFileException>(() => SafetensorsFile.Open(_folder.File("none.safetensors"))).Message);
+        Assert.Contains("no such file", Assert.Throws<ModelFileException>(() => SafetensorsFile.Open(folder.File("none.safetensors"))).Message);
         using SafetensorsFile file = Open("""{"encoder.layer.0.dense.weight":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}""", 0);
 
         string message = Assert.Throws<ModelFileException>(() => file["bert.encoder.layer.1.dense.weight"]).Message;
@@ -129,7 +129,7 @@ public sealed class HostileHeaderTests : IDisposable
 
     private SafetensorsFile Open(string header, int dataBytes)
     {
-        string path = _folder.File("hostile.safetensors");
+        string path = folder.File("hostile.safetensors");
         byte[] json = Encoding.UTF8.GetBytes(header);
         File.WriteAllBytes(path, [.. BitConverter.GetBytes((ulong)json.Length), .. json, .. new byte[dataBytes]]);
         return SafetensorsFile.Open(path);

@@ -5,9 +5,9 @@ namespace Engine.Tests.Safetensors;
 
 public sealed class SafetensorsRoundTripTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     public static TheoryData<string> FilesOfHuggingFace => new(
         "goldens/models/roberta-cls/model.safetensors",
@@ -19,7 +19,7 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     [MemberData(nameof(FilesOfHuggingFace))]
     public void A_copied_file_equals_the_one_Hugging_Face_wrote_byte_for_byte(string name)
     {
-        string copy = _folder.File("copy.safetensors");
+        string copy = folder.File("copy.safetensors");
         using (SafetensorsFile source = SafetensorsFile.Open(SharedFiles.Path(name)))
         {
             SafetensorsWriter writer = new();
@@ -37,7 +37,7 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     [Fact]
     public void Every_host_type_is_read_back_as_it_was_written()
     {
-        string path = _folder.File("types.safetensors");
+        string path = folder.File("types.safetensors");
         new SafetensorsWriter(TensorOrder.AsAdded)
             .Add("bool", [3], new[] { true, false, true })
             .Add("f32", [2, 2], new[] { 1.5f, -0f, float.NaN, float.MaxValue })
@@ -79,7 +79,7 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     {
         const int Rows = 1000;
         const int Columns = 1001;
-        string path = _folder.File("pieces.safetensors");
+        string path = folder.File("pieces.safetensors");
         long next = 0;
         new SafetensorsWriter().Add<float>("big", [Rows, Columns], (first, destination) =>
         {
@@ -105,7 +105,7 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     [InlineData(SafetensorsType.BFloat16, 0.10009765625f)]
     public void Float32_numbers_are_stored_narrow_by_rounding_to_nearest(SafetensorsType type, float expected)
     {
-        string path = _folder.File("narrow.safetensors");
+        string path = folder.File("narrow.safetensors");
         new SafetensorsWriter().AddFloat32As(type, "x", [5], (_, destination) => destination.Fill(0.1f)).Write(path);
 
         using SafetensorsFile file = SafetensorsFile.Open(path);
@@ -117,9 +117,9 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     [Fact]
     public void Tensors_without_elements_and_files_without_tensors_are_allowed()
     {
-        string empty = _folder.File("none.safetensors");
+        string empty = folder.File("none.safetensors");
         new SafetensorsWriter().Write(empty);
-        string path = _folder.File("empty.safetensors");
+        string path = folder.File("empty.safetensors");
         new SafetensorsWriter().Add("e", [0, 7], Array.Empty<float>()).Add("x", [1], new[] { 2f }).Write(path);
 
         using SafetensorsFile none = SafetensorsFile.Open(empty);
@@ -135,7 +135,7 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     {
         for (int length = 1; length < 20; length++)
         {
-            string path = _folder.File($"{length}.safetensors");
+            string path = folder.File($"{length}.safetensors");
             new SafetensorsWriter().Add(new string('n', length), [1], new[] { 1.0 }).Write(path);
 
             Assert.Equal(0, BitConverter.ToInt64(File.ReadAllBytes(path)) % 8);

@@ -6,9 +6,9 @@ namespace Engine.Tests.Safetensors;
 
 public sealed class TensorConversionTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     // Values of the formats' definitions: IEEE 754 binary16, bfloat16, and OCP 8-bit floating point (E4M3: bias 7, no infinity; E5M2: bias 15).
     public static TheoryData<string, byte[], double[]> Stored => new()
@@ -118,7 +118,7 @@ public sealed class TensorConversionTests : IDisposable
 
     private SafetensorsFile Open(string type, byte[] data, int count)
     {
-        string path = _folder.File($"{type}-{Guid.NewGuid():N}.safetensors");
+        string path = folder.File($"{type}-{Guid.NewGuid():N}.safetensors");
 
         // An odd header length: tensors then lie unaligned, as older writers left them.
         string header = $$$"""{"x":{"dtype":"{{{type}}}","shape":[{{{count}}}],"data_offsets":[0,{{{data.Length}}}]}}""";

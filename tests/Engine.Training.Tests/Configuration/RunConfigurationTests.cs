@@ -15,9 +15,9 @@ public sealed class RunConfigurationTests : IDisposable
 
         """;
 
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void Every_key_of_a_full_run_file_is_read()
@@ -40,9 +40,9 @@ public sealed class RunConfigurationTests : IDisposable
             max_length: 128
             seed: 1
             """);
-        Assert.Equal(Path.Combine(_folder.Path, "path/to/hugging-face-folder"), run.Model);
-        Assert.Equal(Path.Combine(_folder.Path, "runs/demo"), run.Output);
-        Assert.Equal(Path.Combine(_folder.Path, "optional/peft-folder"), run.Adapter!.Init);
+        Assert.Equal(Path.Combine(folder.Path, "path/to/hugging-face-folder"), run.Model);
+        Assert.Equal(Path.Combine(folder.Path, "runs/demo"), run.Output);
+        Assert.Equal(Path.Combine(folder.Path, "optional/peft-folder"), run.Adapter!.Init);
         Assert.Equal("flat-lora", run.Method!.Name);
         MethodParameters method = run.Method.Read();
         Assert.Equal((0.05, ulong.MaxValue), (method.Number("rho", 0), method.Seed("noise_seed", 0)));
@@ -75,7 +75,7 @@ public sealed class RunConfigurationTests : IDisposable
         ];
         RunConfiguration run = Load(Minimal, settings);
         string yaml = run.ToYaml();
-        RunConfiguration again = RunConfiguration.Load(_folder.Write("written.yaml", yaml));
+        RunConfiguration again = RunConfiguration.Load(folder.Write("written.yaml", yaml));
         Assert.Equal(yaml, again.ToYaml());
         Assert.Equal((run.Model, run.Output, run.LearningRate, run.LrSchedulerKwargs), (again.Model, again.Output, again.LearningRate, again.LrSchedulerKwargs));
         Assert.Equal((ColumnReference.ByIndex(3), ColumnReference.ByName("1")), (again.Data.Text!.Value, again.Data.Label!.Value));
@@ -216,13 +216,13 @@ public sealed class RunConfigurationTests : IDisposable
     [Fact]
     public void Missing_and_empty_run_files_are_refused()
     {
-        Assert.Contains("does not exist", Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(Path.Combine(_folder.Path, "none.yaml"))).Message);
+        Assert.Contains("does not exist", Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(Path.Combine(folder.Path, "none.yaml"))).Message);
         Assert.Contains("not a map", Fails(""));
         Assert.Contains("not a map", Fails("- a\n"));
         Assert.Contains("'model' is missing", Fails("seed: 1\n"));
     }
 
-    private RunConfiguration Load(string yaml, params string[] overrides) => RunConfiguration.Load(_folder.Write("run.yaml", yaml), overrides);
+    private RunConfiguration Load(string yaml, params string[] overrides) => RunConfiguration.Load(folder.Write("run.yaml", yaml), overrides);
 
     private string Fails(string yaml, params string[] overrides) => Assert.Throws<ConfigurationException>(() => Load(yaml, overrides)).Message;
 }

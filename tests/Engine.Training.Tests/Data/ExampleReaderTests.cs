@@ -9,9 +9,9 @@ namespace Engine.Training.Tests.Data;
 
 public sealed class ExampleReaderTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     // Row counts are those of `wc -l` less the header (CoLA has none); label counts those of `cut -f N | sort | uniq -c`.
     [SharedTheory]
@@ -58,7 +58,7 @@ public sealed class ExampleReaderTests : IDisposable
     [Fact]
     public void Byte_order_mark_and_carriage_returns_are_not_text()
     {
-        string path = _folder.Write("a.tsv", [0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes("text\tlabel\r\nna\"ïve\r x\t 1 \r\n\r\nb\t0")]);
+        string path = folder.Write("a.tsv", [0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes("text\tlabel\r\nna\"ïve\r x\t 1 \r\n\r\nb\t0")]);
         ExampleSet set = Read(path, DataFileFormat.Tsv);
         Assert.Equal([new Example("na\"ïve\r x", null, "1", 0, 2), new Example("b", null, "0", 1, 4)], set.Examples);
     }
@@ -67,13 +67,13 @@ public sealed class ExampleReaderTests : IDisposable
     public void Lines_longer_than_the_read_buffer_stay_whole()
     {
         string text = string.Concat(Enumerable.Repeat("0123456789", 20_000));
-        Assert.Equal(text, Read(_folder.Write("a.tsv", $"text\tlabel\n{text}\t1\n"), DataFileFormat.Tsv).Examples[0].Text);
+        Assert.Equal(text, Read(folder.Write("a.tsv", $"text\tlabel\n{text}\t1\n"), DataFileFormat.Tsv).Examples[0].Text);
     }
 
     [Fact]
     public void Csv_fields_may_hold_commas_quotes_and_line_breaks()
     {
-        string path = _folder.Write("a.csv", "label,text\n1,\"a, \"\"b\"\"\nc\"\n0,plain\n");
+        string path = folder.Write("a.csv", "label,text\n1,\"a, \"\"b\"\"\nc\"\n0,plain\n");
         Assert.Equal([new Example("a, \"b\"\nc", null, "1", 0, 2), new Example("plain", null, "0", 1, 4)], Read(path, DataFileFormat.Csv).Examples);
     }
 
@@ -82,12 +82,12 @@ public sealed class ExampleReaderTests : IDisposable
     [InlineData("label,text\n1,\"a\" b\n", ":2:")]
     [InlineData("label,text\n0,ok\n1,a,b\n", ":3:")]
     public void Malformed_csv_names_the_line(string csv, string place)
-        => Assert.Contains(place, Fails(_folder.Write("a.csv", csv), DataFileFormat.Csv));
+        => Assert.Contains(place, Fails(folder.Write("a.csv", csv), DataFileFormat.Csv));
 
     [Fact]
     public void Json_lines_give_strings_and_numbers()
     {
-        string path = _folder.Write("a.jsonl", """
+        string path = folder.Write("a.jsonl", """
             {"text": "a\tb", "label": 1.0, "more": [1]}
 
             {"label": "no", "text": "c"}
@@ -108,7 +108,7 @@ public sealed class ExampleReaderTests : IDisposable
     [InlineData("{\"text\": \"\\ud800\", \"label\": 1}", "surrogate")]
     public void Malformed_json_lines_name_the_line_and_what_was_expected(string line, string expected)
     {
-        string message = Fails(_folder.Write("a.jsonl", "{\"text\": \"x\", \"label\": 1}\n" + line + "\n"), DataFileFormat.JsonLines);
+        string message = Fails(folder.Write("a.jsonl", "{\"text\": \"x\", \"label\": 1}\n" + line + "\n"), DataFileFormat.JsonLines);
         Assert.Contains("a.jsonl:2:", message);
         // The unknown property's hint names what the object has.
         Assert.Contains(expected == "'label'?" ? "'lable'?" : expected, message);
@@ -117,7 +117,7 @@ public sealed class ExampleReaderTests : IDisposable
     [Fact]
     public void Missing_column_names_the_nearest_one()
     {
-        string message = Fails(_folder.Write("a.tsv", "sentence\ttexts\tlabel\nx\ty\t1\n"), DataFileFormat.Tsv);
+        string message = Fails(folder.Write("a.tsv", "sentence\ttexts\tlabel\nx\ty\t1\n"), DataFileFormat.Tsv);
         Assert.Contains("a.tsv:1:", message);
         Assert.Contains("no column 'text'; did you mean 'texts'?", message);
     }
@@ -125,8 +125,8 @@ public sealed class ExampleReaderTests : IDisposable
     [Fact]
     public void Short_and_long_lines_name_the_line()
     {
-        Assert.Contains("a.tsv:3: the line has 1 column, the header 2", Fails(_folder.Write("a.tsv", "text\tlabel\nx\t1\ny\n"), DataFileFormat.Tsv));
-        Assert.Contains("a.tsv:2: the line has 3 columns, the header 2", Fails(_folder.Write("a.tsv", "text\tlabel\nx\ty\t1\n"), DataFileFormat.Tsv));
+        Assert.Contains("a.tsv:3: the line has 1 column, the header 2", Fails(folder.Write("a.tsv", "text\tlabel\nx\t1\ny\n"), DataFileFormat.Tsv));
+        Assert.Contains("a.tsv:2: the line has 3 columns, the header 2", Fails(folder.Write("a.tsv", "text\tlabel\nx\ty\t1\n"), DataFileFormat.Tsv));
     }
 
     [Theory]
@@ -134,21 +134,21 @@ public sealed class ExampleReaderTests : IDisposable
     [InlineData("\n\n")]
     [InlineData("text\tlabel\n")]
     public void Files_without_rows_are_refused(string content)
-        => Assert.Contains("there are no rows", Fails(_folder.Write("a.tsv", content), DataFileFormat.Tsv));
+        => Assert.Contains("there are no rows", Fails(folder.Write("a.tsv", content), DataFileFormat.Tsv));
 
     [Fact]
     public void Missing_files_folders_and_other_encodings_are_refused()
     {
-        Assert.Contains("does not exist", Fails(Path.Combine(_folder.Path, "none.tsv"), DataFileFormat.Tsv));
-        Assert.Contains("a folder", Fails(_folder.Path, DataFileFormat.Tsv));
-        Assert.Contains("not UTF-8", Fails(_folder.Write("a.tsv", [.. "text\tlabel\nx"u8, 0xE9, .. "\t1\n"u8]), DataFileFormat.Tsv));
-        Assert.Contains("not UTF-8", Fails(_folder.Write("a.csv", [.. "text,label\nx"u8, 0xE9, .. ",1\n"u8]), DataFileFormat.Csv));
+        Assert.Contains("does not exist", Fails(Path.Combine(folder.Path, "none.tsv"), DataFileFormat.Tsv));
+        Assert.Contains("a folder", Fails(folder.Path, DataFileFormat.Tsv));
+        Assert.Contains("not UTF-8", Fails(folder.Write("a.tsv", [.. "text\tlabel\nx"u8, 0xE9, .. "\t1\n"u8]), DataFileFormat.Tsv));
+        Assert.Contains("not UTF-8", Fails(folder.Write("a.csv", [.. "text,label\nx"u8, 0xE9, .. ",1\n"u8]), DataFileFormat.Csv));
     }
 
     [Fact]
     public void Limit_takes_the_first_rows()
     {
-        string path = _folder.Write("a.txt", "a\n\nb\nc\n");
+        string path = folder.Write("a.txt", "a\n\nb\nc\n");
         ExampleSet set = ExampleReader.Read(path, new ExampleReaderOptions { Format = DataFileFormat.Text, Limit = 2 });
         Assert.Equal(["a", "b"], set.Examples.Select(example => example.Text));
     }
@@ -166,7 +166,7 @@ public sealed class ExampleReaderTests : IDisposable
             byte[] bytes = Encoding.UTF8.GetBytes(whole);
             PhiloxWords words = random.Block((ulong)i);
             bytes[words.X % (uint)bytes.Length] = (byte)words.Y;
-            if (Record.Exception(() => Read(_folder.Write("damaged", bytes[..(bytes.Length - (int)(words.Z % 6))]), format)) is { } error)
+            if (Record.Exception(() => Read(folder.Write("damaged", bytes[..(bytes.Length - (int)(words.Z % 6))]), format)) is { } error)
             {
                 Assert.IsType<DataFileException>(error);
                 refused++;

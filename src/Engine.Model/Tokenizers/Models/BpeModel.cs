@@ -16,14 +16,14 @@ internal sealed class BpeModel : ITokenModel
 {
     private const int Absent = -1;
 
-    private readonly BpeOptions _options;
-    private readonly bool _byteLevel;
-    private readonly MergeTable _merges;
-    private readonly int _unknown = Absent;
-    private readonly int[]? _fallback;
+    private readonly BpeOptions options;
+    private readonly bool byteLevel;
+    private readonly MergeTable merges;
+    private readonly int unknown = Absent;
+    private readonly int[]? fallback;
 
     /// <summary>Ids of the characters of the basic plane.</summary>
-    private readonly int[] _characters = new int[0x10000];
+    private readonly int[] characters = new int[0x10000];
 
     /// <param name="vocabulary">Tokens and ids.</param>
     /// <param name="merges">Pairs of tokens in the order of their rank.</param>
@@ -33,26 +33,26 @@ internal sealed class BpeModel : ITokenModel
     public BpeModel(Vocabulary vocabulary, IReadOnlyList<TokenPair> merges, bool byteLevel, BpeOptions options, string source)
     {
         Vocabulary = vocabulary;
-        _options = options;
-        _byteLevel = byteLevel;
-        _merges = new MergeTable(Resolve(vocabulary, merges, source));
-        Array.Fill(_characters, Absent);
+        this.options = options;
+        this.byteLevel = byteLevel;
+        this.merges = new MergeTable(Resolve(vocabulary, merges, source));
+        Array.Fill(characters, Absent);
         foreach ((string token, int id) in vocabulary.Entries)
         {
             if (token.Length == 1)
             {
-                _characters[token[0]] = id;
+                characters[token[0]] = id;
             }
         }
 
-        if (options.UnknownToken is string unknown && !vocabulary.TryGetId(unknown, out _unknown))
+        if (options.UnknownToken is string unknown && !vocabulary.TryGetId(unknown, out this.unknown))
         {
             throw new InvalidDataException($"{source}: unk_token \"{unknown}\" is not in the vocabulary; name a token that is, or null.");
         }
 
         if (options.ByteFallback)
         {
-            _fallback = [.. Enumerable.Range(0, 256).Select(value =>
+            fallback = [.. Enumerable.Range(0, 256).Select(value =>
                 vocabulary.TryGetId(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>"), out int id) ? id : Absent)];
         }
     }
@@ -67,15 +67,15 @@ internal sealed class BpeModel : ITokenModel
         }
 
         int first = ids.Count;
-        ReadOnlySpan<char> symbols = _byteLevel ? MapBytes(piece, scratch) : piece;
-        if (_options.IgnoreMerges && Vocabulary.TryGetId(symbols, out int whole))
+        ReadOnlySpan<char> symbols = byteLevel ? MapBytes(piece, scratch) : piece;
+        if (options.IgnoreMerges && Vocabulary.TryGetId(symbols, out int whole))
         {
             ids.Add(whole);
         }
         else
         {
             AddSymbols(symbols, scratch.Merges);
-            scratch.Merges.Run(_merges, ids);
+            scratch.Merges.Run(merges, ids);
         }
 
         scratch.Cache.Add(piece, CollectionsMarshal.AsSpan(ids)[first..]);
@@ -111,16 +111,16 @@ internal sealed class BpeModel : ITokenModel
         {
             units = char.IsHighSurrogate(piece[index]) ? 2 : 1;
             ReadOnlySpan<char> character = piece.Slice(index, units);
-            int id = units == 1 ? _characters[character[0]] : Vocabulary.TryGetId(character, out int found) ? found : Absent;
+            int id = units == 1 ? characters[character[0]] : Vocabulary.TryGetId(character, out int found) ? found : Absent;
             if (id != Absent)
             {
                 FlushUnknown();
                 word.Add(id);
             }
-            else if (!TryAddBytes(character, word) && _unknown != Absent)
+            else if (!TryAddBytes(character, word) && unknown != Absent)
             {
                 // Bytes do not end a run of unknown characters: their token comes after the bytes, as in the original.
-                if (!_options.FuseUnknown)
+                if (!options.FuseUnknown)
                 {
                     FlushUnknown();
                 }
@@ -135,7 +135,7 @@ internal sealed class BpeModel : ITokenModel
         {
             if (pendingUnknown)
             {
-                word.Add(_unknown);
+                word.Add(unknown);
                 pendingUnknown = false;
             }
         }
@@ -143,7 +143,7 @@ internal sealed class BpeModel : ITokenModel
 
     private bool TryAddBytes(ReadOnlySpan<char> character, MergeQueue word)
     {
-        if (_fallback is null)
+        if (fallback is null)
         {
             return false;
         }
@@ -152,7 +152,7 @@ internal sealed class BpeModel : ITokenModel
         bytes = bytes[..System.Text.Encoding.UTF8.GetBytes(character, bytes)];
         foreach (byte value in bytes)
         {
-            if (_fallback[value] == Absent)
+            if (fallback[value] == Absent)
             {
                 return false;
             }
@@ -160,7 +160,7 @@ internal sealed class BpeModel : ITokenModel
 
         foreach (byte value in bytes)
         {
-            word.Add(_fallback[value]);
+            word.Add(fallback[value]);
         }
 
         return true;

@@ -8,81 +8,81 @@ internal sealed class MergeQueue
 {
     private const int Gone = -1;
 
-    private readonly PriorityQueue<ulong, ulong> _queue = new();
-    private int[] _symbols = new int[64];
-    private int[] _previous = new int[64];
-    private int[] _next = new int[64];
-    private int _count;
+    private readonly PriorityQueue<ulong, ulong> queue = new();
+    private int[] symbols = new int[64];
+    private int[] previous = new int[64];
+    private int[] next = new int[64];
+    private int count;
 
-    public void Clear() => _count = 0;
+    public void Clear() => count = 0;
 
     public void Add(int id)
     {
-        if (_count == _symbols.Length)
+        if (count == symbols.Length)
         {
-            Array.Resize(ref _symbols, _count * 2);
-            Array.Resize(ref _previous, _count * 2);
-            Array.Resize(ref _next, _count * 2);
+            Array.Resize(ref symbols, count * 2);
+            Array.Resize(ref previous, count * 2);
+            Array.Resize(ref next, count * 2);
         }
 
-        _symbols[_count] = id;
-        _previous[_count] = _count - 1;
-        _next[_count] = ++_count;
+        symbols[count] = id;
+        previous[count] = count - 1;
+        next[count] = ++count;
     }
 
     /// <summary>Merges what was added and appends the resulting ids.</summary>
     public void Run(MergeTable merges, List<int> ids)
     {
-        _queue.Clear();
-        for (int position = 0; position + 1 < _count; position++)
+        queue.Clear();
+        for (int position = 0; position + 1 < count; position++)
         {
             Enqueue(merges, position, position + 1);
         }
 
-        while (_queue.TryDequeue(out ulong entry, out _))
+        while (queue.TryDequeue(out ulong entry, out _))
         {
             int position = (int)(uint)entry;
-            int next = _next[position];
-            if (_symbols[position] == Gone || next == _count)
+            int next = this.next[position];
+            if (symbols[position] == Gone || next == count)
             {
                 continue;
             }
 
-            int rank = merges.Rank(_symbols[position], _symbols[next]);
+            int rank = merges.Rank(symbols[position], symbols[next]);
             int merged = merges.Merged((int)(entry >> 32));
             if (rank < 0 || merges.Merged(rank) != merged)
             {
                 continue;
             }
 
-            _symbols[position] = merged;
-            _symbols[next] = Gone;
-            _next[position] = _next[next];
-            if (_next[position] < _count)
+            symbols[position] = merged;
+            symbols[next] = Gone;
+            this.next[position] = this.next[next];
+            if (this.next[position] < count)
             {
-                _previous[_next[position]] = position;
-                Enqueue(merges, position, _next[position]);
+                previous[this.next[position]] = position;
+                Enqueue(merges, position, this.next[position]);
             }
 
-            if (_previous[position] >= 0)
+            if (previous[position] >= 0)
             {
-                Enqueue(merges, _previous[position], position);
+                Enqueue(merges, previous[position], position);
             }
         }
 
-        for (int position = 0; position < _count; position = _next[position])
+        for (int position = 0; position < count; position = this.next[position])
         {
-            ids.Add(_symbols[position]);
+            ids.Add(symbols[position]);
         }
     }
 
     private void Enqueue(MergeTable merges, int left, int right)
     {
-        int rank = merges.Rank(_symbols[left], _symbols[right]);
+        int rank = merges.Rank(symbols[left], symbols[right]);
         if (rank >= 0)
         {
             ulong entry = ((ulong)(uint)rank << 32) | (uint)left;
-            _queue.Enqueue(entry, entry);
+            queue.Enqueue(entry, entry);
         }
     }
 }

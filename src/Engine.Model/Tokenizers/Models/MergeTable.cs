@@ -7,26 +7,26 @@ internal sealed class MergeTable
 {
     private const ulong Empty = ulong.MaxValue;
 
-    private readonly ulong[] _keys;
-    private readonly int[] _ranks;
-    private readonly int[] _merged;
-    private readonly int _shift;
+    private readonly ulong[] keys;
+    private readonly int[] ranks;
+    private readonly int[] merged;
+    private readonly int shift;
 
     /// <param name="merges">Left id, right id and merged id, by rank. A pair that comes again takes the later rank, as in Hugging Face's tokenizers.</param>
     public MergeTable(IReadOnlyList<(int Left, int Right, int Merged)> merges)
     {
         int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 2));
-        _shift = 64 - BitOperations.Log2((uint)size);
-        _keys = new ulong[size];
-        Array.Fill(_keys, Empty);
-        _ranks = new int[size];
-        _merged = new int[merges.Count];
+        shift = 64 - BitOperations.Log2((uint)size);
+        keys = new ulong[size];
+        Array.Fill(keys, Empty);
+        ranks = new int[size];
+        merged = new int[merges.Count];
         for (int rank = 0; rank < merges.Count; rank++)
         {
-            (int left, int right, _merged[rank]) = merges[rank];
+            (int left, int right, merged[rank]) = merges[rank];
             int slot = Slot(Key(left, right));
-            _keys[slot] = Key(left, right);
-            _ranks[slot] = rank;
+            keys[slot] = Key(left, right);
+            ranks[slot] = rank;
         }
     }
 
@@ -35,20 +35,20 @@ internal sealed class MergeTable
     {
         ulong key = Key(left, right);
         int slot = Slot(key);
-        return _keys[slot] == key ? _ranks[slot] : -1;
+        return keys[slot] == key ? ranks[slot] : -1;
     }
 
     /// <summary>The id that the merge of a rank makes.</summary>
-    public int Merged(int rank) => _merged[rank];
+    public int Merged(int rank) => merged[rank];
 
     private static ulong Key(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
 
     private int Slot(ulong key)
     {
-        int slot = (int)((key * 0x9E3779B97F4A7C15) >> _shift);
-        while (_keys[slot] != key && _keys[slot] != Empty)
+        int slot = (int)((key * 0x9E3779B97F4A7C15) >> shift);
+        while (keys[slot] != key && keys[slot] != Empty)
         {
-            slot = (slot + 1) & (_keys.Length - 1);
+            slot = (slot + 1) & (keys.Length - 1);
         }
 
         return slot;

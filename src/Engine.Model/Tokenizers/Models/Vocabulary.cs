@@ -6,9 +6,9 @@ internal sealed class Vocabulary
     /// <summary>No published vocabulary comes near; a file that names higher ids is broken or hostile.</summary>
     public const int MaxId = 1 << 22;
 
-    private readonly Dictionary<string, int> _ids;
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly string?[] _tokens;
+    private readonly Dictionary<string, int> ids;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
+    private readonly string?[] tokens;
 
     /// <param name="entries">Tokens with their ids.</param>
     /// <param name="source">The file, for error messages.</param>
@@ -20,7 +20,7 @@ internal sealed class Vocabulary
             throw new InvalidDataException($"{source}: the vocabulary is empty; expected at least one token.");
         }
 
-        _ids = new(entries.Count, StringComparer.Ordinal);
+        ids = new(entries.Count, StringComparer.Ordinal);
         int highest = 0;
         foreach ((string token, int id) in entries)
         {
@@ -29,39 +29,39 @@ internal sealed class Vocabulary
                 throw new InvalidDataException($"{source}: token \"{token}\" has id {id}; expected an id from 0 to {MaxId}.");
             }
 
-            if (!_ids.TryAdd(token, id))
+            if (!ids.TryAdd(token, id))
             {
-                throw new InvalidDataException($"{source}: token \"{token}\" is in the vocabulary twice, as {_ids[token]} and as {id}; remove one.");
+                throw new InvalidDataException($"{source}: token \"{token}\" is in the vocabulary twice, as {ids[token]} and as {id}; remove one.");
             }
 
             highest = Math.Max(highest, id);
         }
 
-        _tokens = new string?[highest + 1];
+        tokens = new string?[highest + 1];
         foreach ((string token, int id) in entries)
         {
-            if (_tokens[id] is string other)
+            if (tokens[id] is string other)
             {
                 throw new InvalidDataException($"{source}: tokens \"{other}\" and \"{token}\" share the id {id}; each token needs an id of its own.");
             }
 
-            _tokens[id] = token;
+            tokens[id] = token;
         }
 
-        _lookup = _ids.GetAlternateLookup<ReadOnlySpan<char>>();
+        lookup = ids.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     /// <summary>How many tokens there are.</summary>
-    public int Count => _ids.Count;
+    public int Count => ids.Count;
 
-    public int HighestId => _tokens.Length - 1;
+    public int HighestId => tokens.Length - 1;
 
-    public bool TryGetId(ReadOnlySpan<char> token, out int id) => _lookup.TryGetValue(token, out id);
+    public bool TryGetId(ReadOnlySpan<char> token, out int id) => lookup.TryGetValue(token, out id);
 
     /// <summary>The token of an id, or null where the id has none.</summary>
-    public string? TokenOf(int id) => (uint)id < (uint)_tokens.Length ? _tokens[id] : null;
+    public string? TokenOf(int id) => (uint)id < (uint)tokens.Length ? tokens[id] : null;
 
     /// <summary>Tokens with their ids, by ascending id.</summary>
     public IEnumerable<KeyValuePair<string, int>> Entries =>
-        _tokens.Index().Where(entry => entry.Item is not null).Select(entry => KeyValuePair.Create(entry.Item!, entry.Index));
+        tokens.Index().Where(entry => entry.Item is not null).Select(entry => KeyValuePair.Create(entry.Item!, entry.Index));
 }

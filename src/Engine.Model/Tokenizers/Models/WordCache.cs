@@ -7,31 +7,31 @@ internal sealed class WordCache
 {
     private const int MaxWords = 1 << 16, MaxWordLength = 64;
 
-    private readonly Dictionary<string, Entry> _entries;
-    private readonly Dictionary<string, Entry>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly List<int> _ids = [];
+    private readonly Dictionary<string, Entry> entries;
+    private readonly Dictionary<string, Entry>.AlternateLookup<ReadOnlySpan<char>> lookup;
+    private readonly List<int> ids = [];
 
     public WordCache()
     {
-        _entries = new(StringComparer.Ordinal);
-        _lookup = _entries.GetAlternateLookup<ReadOnlySpan<char>>();
+        entries = new(StringComparer.Ordinal);
+        lookup = entries.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     /// <summary>Appends the ids of <paramref name="word"/> if it was met before.</summary>
     public bool TryAppend(ReadOnlySpan<char> word, List<int> ids)
     {
-        if (word.Length > MaxWordLength || !_lookup.TryGetValue(word, out Entry entry))
+        if (word.Length > MaxWordLength || !lookup.TryGetValue(word, out Entry entry))
         {
             return false;
         }
 
         if (entry.Count == 1)
         {
-            ids.Add(_ids[entry.Start]);
+            ids.Add(this.ids[entry.Start]);
         }
         else
         {
-            ids.AddRange(CollectionsMarshal.AsSpan(_ids).Slice(entry.Start, entry.Count));
+            ids.AddRange(CollectionsMarshal.AsSpan(this.ids).Slice(entry.Start, entry.Count));
         }
 
         return true;
@@ -44,14 +44,14 @@ internal sealed class WordCache
             return;
         }
 
-        if (_entries.Count == MaxWords)
+        if (entries.Count == MaxWords)
         {
-            _entries.Clear();
-            _ids.Clear();
+            entries.Clear();
+            this.ids.Clear();
         }
 
-        _lookup[word] = new Entry(_ids.Count, ids.Length);
-        _ids.AddRange(ids);
+        lookup[word] = new Entry(this.ids.Count, ids.Length);
+        this.ids.AddRange(ids);
     }
 
     private readonly record struct Entry(int Start, int Count);

@@ -5,10 +5,10 @@ namespace Engine.Model.Tokenizers;
 /// <summary><c>WordPiece</c>: the longest token that starts the word, then the longest continuation, and so on; a word that cannot be covered is unknown as a whole.</summary>
 internal sealed class WordPieceModel : ITokenModel
 {
-    private readonly int _unknown;
-    private readonly int _maxCharacters;
-    private readonly int _longestToken;
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _continuations;
+    private readonly int unknown;
+    private readonly int maxCharacters;
+    private readonly int longestToken;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> continuations;
 
     /// <param name="vocabulary">Tokens and ids.</param>
     /// <param name="unknownToken">Stands for words that cannot be covered.</param>
@@ -18,8 +18,8 @@ internal sealed class WordPieceModel : ITokenModel
     public WordPieceModel(Vocabulary vocabulary, string unknownToken, string continuingPrefix, int maxCharacters, string source)
     {
         Vocabulary = vocabulary;
-        _maxCharacters = maxCharacters;
-        if (!vocabulary.TryGetId(unknownToken, out _unknown))
+        this.maxCharacters = maxCharacters;
+        if (!vocabulary.TryGetId(unknownToken, out unknown))
         {
             throw new InvalidDataException($"{source}: unk_token \"{unknownToken}\" is not in the vocabulary; WordPiece needs it for words it cannot cover.");
         }
@@ -27,14 +27,14 @@ internal sealed class WordPieceModel : ITokenModel
         Dictionary<string, int> continuations = new(StringComparer.Ordinal);
         foreach ((string token, int id) in vocabulary.Entries)
         {
-            _longestToken = Math.Max(_longestToken, token.Length);
+            longestToken = Math.Max(longestToken, token.Length);
             if (token.StartsWith(continuingPrefix, StringComparison.Ordinal))
             {
                 continuations[token[continuingPrefix.Length..]] = id;
             }
         }
 
-        _continuations = continuations.GetAlternateLookup<ReadOnlySpan<char>>();
+        this.continuations = continuations.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     public Vocabulary Vocabulary { get; }
@@ -47,10 +47,10 @@ internal sealed class WordPieceModel : ITokenModel
         }
 
         int first = ids.Count;
-        if (CountCharacters(piece) > _maxCharacters || !TryCover(piece, ids))
+        if (CountCharacters(piece) > maxCharacters || !TryCover(piece, ids))
         {
             ids.RemoveRange(first, ids.Count - first);
-            ids.Add(_unknown);
+            ids.Add(unknown);
         }
 
         scratch.Cache.Add(piece, CollectionsMarshal.AsSpan(ids)[first..]);
@@ -60,7 +60,7 @@ internal sealed class WordPieceModel : ITokenModel
     {
         for (int start = 0; start < word.Length;)
         {
-            int end = Math.Min(word.Length, start + _longestToken);
+            int end = Math.Min(word.Length, start + longestToken);
             int id = 0;
             while (end > start && !TryGetId(word[start..end], continues: start > 0, out id))
             {
@@ -80,7 +80,7 @@ internal sealed class WordPieceModel : ITokenModel
     }
 
     private bool TryGetId(ReadOnlySpan<char> part, bool continues, out int id) =>
-        continues ? _continuations.TryGetValue(part, out id) : Vocabulary.TryGetId(part, out id);
+        continues ? continuations.TryGetValue(part, out id) : Vocabulary.TryGetId(part, out id);
 
     private static int CountCharacters(ReadOnlySpan<char> text)
     {

@@ -15,7 +15,7 @@ internal enum PrependScheme
 /// <summary><c>Metaspace</c>: blanks become the mark of SentencePiece; with <paramref name="split"/> each mark starts a piece.</summary>
 internal sealed class MetaspacePreTokenizer(char replacement, PrependScheme scheme, bool split) : IPreTokenizer
 {
-    private readonly LiteralSplitPreTokenizer _splitter = new(replacement.ToString(), DelimiterBehavior.MergedWithNext);
+    private readonly LiteralSplitPreTokenizer splitter = new(replacement.ToString(), DelimiterBehavior.MergedWithNext);
 
     public void Split(Piece piece, List<Piece> output)
     {
@@ -29,7 +29,7 @@ internal sealed class MetaspacePreTokenizer(char replacement, PrependScheme sche
         Piece marked = new(text, 0, text.Length, piece.StartsText);
         if (split)
         {
-            _splitter.Split(marked, output);
+            splitter.Split(marked, output);
         }
         else
         {

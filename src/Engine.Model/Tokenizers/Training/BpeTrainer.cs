@@ -6,7 +6,7 @@ namespace Engine.Model.Tokenizers;
 /// </summary>
 public sealed class BpeTrainer
 {
-    private readonly WordCounter _words = new();
+    private readonly WordCounter words = new();
 
     /// <summary>The special tokens, with the ids 0 to 4.</summary>
     public static IReadOnlyList<string> SpecialTokens { get; } = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
@@ -18,11 +18,11 @@ public sealed class BpeTrainer
     public int MinFrequency { get; init; } = 2;
 
     /// <summary>Adds text to learn from; its words count as they are, each line by itself.</summary>
-    public void AddText(string text) => _words.Add(text);
+    public void AddText(string text) => words.Add(text);
 
     /// <summary>Adds a UTF-8 file to learn from.</summary>
     /// <exception cref="InvalidDataException">The file is not UTF-8.</exception>
-    public void AddFile(string path) => _words.AddFile(path);
+    public void AddFile(string path) => words.AddFile(path);
 
     /// <summary>Learns merges until the vocabulary has <paramref name="size"/> tokens, or no pair is frequent enough.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The size leaves no room for the special tokens and the bytes.</exception>
@@ -36,7 +36,7 @@ public sealed class BpeTrainer
 
         List<string> tokens = [.. SpecialTokens, .. ByteAlphabet.Characters.ToArray().Order().Select(character => character.ToString())];
         Dictionary<string, int> ids = tokens.Index().ToDictionary(entry => entry.Item, entry => entry.Index, StringComparer.Ordinal);
-        PairCounts pairs = new([.. _words.Counts.Select(entry => new TrainingWord(Symbols(entry.Key, ids), entry.Value))]);
+        PairCounts pairs = new([.. words.Counts.Select(entry => new TrainingWord(Symbols(entry.Key, ids), entry.Value))]);
         List<(string Left, string Right)> merges = [];
         while (tokens.Count < size && pairs.TryTake(MinFrequency, out int left, out int right))
         {

@@ -14,15 +14,15 @@ internal sealed class TrainingWord(int[] symbols, long count)
 /// <summary>How often each pair of neighbouring symbols comes, kept up to date while pairs are merged.</summary>
 internal sealed class PairCounts
 {
-    private readonly IReadOnlyList<TrainingWord> _words;
-    private readonly Dictionary<(int Left, int Right), Occurrences> _pairs = [];
+    private readonly IReadOnlyList<TrainingWord> words;
+    private readonly Dictionary<(int Left, int Right), Occurrences> pairs = [];
 
     /// <summary>Most frequent first, then by ids. A pair lies here with a count that may since have fallen; it is put right when it comes up.</summary>
-    private readonly PriorityQueue<(int Left, int Right, long Count), (long Negative, int Left, int Right)> _queue = new();
+    private readonly PriorityQueue<(int Left, int Right, long Count), (long Negative, int Left, int Right)> queue = new();
 
     public PairCounts(IReadOnlyList<TrainingWord> words)
     {
-        _words = words;
+        this.words = words;
         for (int word = 0; word < words.Count; word++)
         {
             ReadOnlySpan<int> symbols = words[word].Symbols;
@@ -32,7 +32,7 @@ internal sealed class PairCounts
             }
         }
 
-        foreach ((int left, int right) in _pairs.Keys)
+        foreach ((int left, int right) in pairs.Keys)
         {
             Enqueue(left, right);
         }
@@ -41,10 +41,10 @@ internal sealed class PairCounts
     /// <summary>Takes the most frequent pair out.</summary>
     public bool TryTake(long minFrequency, out int left, out int right)
     {
-        while (_queue.TryDequeue(out (int Left, int Right, long Count) top, out _))
+        while (queue.TryDequeue(out (int Left, int Right, long Count) top, out _))
         {
             (left, right) = (top.Left, top.Right);
-            long count = _pairs[(left, right)].Count;
+            long count = pairs[(left, right)].Count;
             if (count < Math.Max(1, minFrequency))
             {
                 continue;
@@ -66,12 +66,12 @@ internal sealed class PairCounts
     public void Merge(int left, int right, int merged)
     {
         HashSet<(int Left, int Right)> risen = [];
-        foreach (int index in _pairs[(left, right)].Words)
+        foreach (int index in pairs[(left, right)].Words)
         {
             MergeWord(index, left, right, merged, risen);
         }
 
-        _pairs[(left, right)].Words.Clear();
+        pairs[(left, right)].Words.Clear();
         foreach ((int risenLeft, int risenRight) in risen)
         {
             Enqueue(risenLeft, risenRight);
@@ -80,7 +80,7 @@ internal sealed class PairCounts
 
     private void MergeWord(int index, int left, int right, int merged, HashSet<(int Left, int Right)> risen)
     {
-        TrainingWord word = _words[index];
+        TrainingWord word = words[index];
         int[] symbols = word.Symbols;
         int written = 0;
         for (int read = 0; read < word.Length; read++)
@@ -119,9 +119,9 @@ internal sealed class PairCounts
 
     private void Change(int left, int right, long change, int word)
     {
-        if (!_pairs.TryGetValue((left, right), out Occurrences? occurrences))
+        if (!pairs.TryGetValue((left, right), out Occurrences? occurrences))
         {
-            _pairs.Add((left, right), occurrences = new Occurrences());
+            pairs.Add((left, right), occurrences = new Occurrences());
         }
 
         occurrences.Count += change;
@@ -133,10 +133,10 @@ internal sealed class PairCounts
 
     private void Enqueue(int left, int right)
     {
-        long count = _pairs[(left, right)].Count;
+        long count = pairs[(left, right)].Count;
         if (count > 0)
         {
-            _queue.Enqueue((left, right, count), (-count, left, right));
+            queue.Enqueue((left, right, count), (-count, left, right));
         }
     }
 

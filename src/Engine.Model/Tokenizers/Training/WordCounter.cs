@@ -8,13 +8,13 @@ internal sealed class WordCounter
 {
     private const int BlockLength = 1 << 20;
 
-    private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long>.AlternateLookup<ReadOnlySpan<char>> _lookup;
+    private readonly Dictionary<string, long> counts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long>.AlternateLookup<ReadOnlySpan<char>> lookup;
 
-    public WordCounter() => _lookup = _counts.GetAlternateLookup<ReadOnlySpan<char>>();
+    public WordCounter() => lookup = counts.GetAlternateLookup<ReadOnlySpan<char>>();
 
     /// <summary>Words and how often they came, in ordinal order.</summary>
-    public IEnumerable<KeyValuePair<string, long>> Counts => _counts.OrderBy(entry => entry.Key, StringComparer.Ordinal);
+    public IEnumerable<KeyValuePair<string, long>> Counts => counts.OrderBy(entry => entry.Key, StringComparer.Ordinal);
 
     public void Add(ReadOnlySpan<char> text)
     {
@@ -61,7 +61,7 @@ internal sealed class WordCounter
         for (int start = 0; start < line.Length;)
         {
             int end = SplitPattern.ScanGpt2(line, start);
-            CollectionsMarshal.GetValueRefOrAddDefault(_lookup, line[start..end], out _)++;
+            CollectionsMarshal.GetValueRefOrAddDefault(lookup, line[start..end], out _)++;
             start = end;
         }
     }

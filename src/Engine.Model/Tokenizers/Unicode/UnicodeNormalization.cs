@@ -18,18 +18,18 @@ internal sealed class UnicodeNormalization
 
     private static readonly Lazy<UnicodeNormalization> s_tables = new(Read);
 
-    private readonly FrozenDictionary<int, byte> _combiningClass;
-    private readonly FrozenDictionary<int, int[]> _canonical;
-    private readonly FrozenDictionary<int, int[]> _compatible;
-    private readonly FrozenDictionary<long, int> _compositions;
+    private readonly FrozenDictionary<int, byte> combiningClass;
+    private readonly FrozenDictionary<int, int[]> canonical;
+    private readonly FrozenDictionary<int, int[]> compatible;
+    private readonly FrozenDictionary<long, int> compositions;
 
     private UnicodeNormalization(
         Dictionary<int, byte> combiningClass, Dictionary<int, int[]> canonical, Dictionary<int, int[]> compatible, Dictionary<long, int> compositions)
     {
-        _combiningClass = combiningClass.ToFrozenDictionary();
-        _canonical = canonical.ToFrozenDictionary();
-        _compatible = compatible.ToFrozenDictionary();
-        _compositions = compositions.ToFrozenDictionary();
+        this.combiningClass = combiningClass.ToFrozenDictionary();
+        this.canonical = canonical.ToFrozenDictionary();
+        this.compatible = compatible.ToFrozenDictionary();
+        this.compositions = compositions.ToFrozenDictionary();
     }
 
     /// <summary>Normalizes well-formed UTF-16 text.</summary>
@@ -45,8 +45,8 @@ internal sealed class UnicodeNormalization
     }
 
     /// <summary>The code points that have a combining class or a decomposition, ascending.</summary>
-    internal static IEnumerable<int> AffectedCodePoints => s_tables.Value._combiningClass.Keys
-        .Concat(s_tables.Value._canonical.Keys).Concat(s_tables.Value._compatible.Keys).Distinct().Order();
+    internal static IEnumerable<int> AffectedCodePoints => s_tables.Value.combiningClass.Keys
+        .Concat(s_tables.Value.canonical.Keys).Concat(s_tables.Value.compatible.Keys).Distinct().Order();
 
     private string Normalize(string text, bool compatible, bool compose)
     {
@@ -84,7 +84,7 @@ internal sealed class UnicodeNormalization
                 output.Add(TrailBase + (hangul % TrailCount));
             }
         }
-        else if (_canonical.TryGetValue(point, out int[]? parts) || (compatible && _compatible.TryGetValue(point, out parts)))
+        else if (canonical.TryGetValue(point, out int[]? parts) || (compatible && this.compatible.TryGetValue(point, out parts)))
         {
             foreach (int part in parts)
             {
@@ -168,10 +168,10 @@ internal sealed class UnicodeNormalization
             return true;
         }
 
-        return _compositions.TryGetValue(PairKey(first, second), out composed);
+        return compositions.TryGetValue(PairKey(first, second), out composed);
     }
 
-    private int CombiningClass(int point) => point >= 0x300 && _combiningClass.TryGetValue(point, out byte value) ? value : 0;
+    private int CombiningClass(int point) => point >= 0x300 && combiningClass.TryGetValue(point, out byte value) ? value : 0;
 
     private static long PairKey(int first, int second) => ((long)first << 32) | (uint)second;
 

@@ -1,0 +1,43 @@
+namespace Engine.Kernels;
+
+/// <summary>Rotary position embeddings, one item a pair of elements.</summary>
+internal static partial class RotaryKernels
+{
+    /// <summary>The cosine and sine of each token (rows) and frequency (columns).</summary>
+    [Kernel]
+    public static void Angles(ArrayView<int> positions, ArrayView<ulong> frequencies, ArrayView<float> angles, long count, int half)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            long token = i / half;
+            int j = (int)(i % half);
+
+            // The upper word counts 2^-32 turns; as a signed number it is the angle from -pi to pi.
+            uint turns = (uint)(((ulong)positions[token] * frequencies[j]) >> 32);
+            float angle = (int)turns * 1.4629180792671596e-9f;
+            angles[(token * 2 * half) + j] = MathF.Cos(angle);
+            angles[(token * 2 * half) + half + j] = MathF.Sin(angle);
+        }
+    }
+
+    /// <summary>(y1, y2) = (x1 cos - x2 sin, x2 cos + x1 sin), sin times the direction.</summary>
+    [Kernel]
+    public static void Apply(ArrayView<float> x, ArrayView<float> angles, ArrayView<float> y, long count, int heads, int half, float direction)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            long head = i / half;
+            int j = (int)(i % half);
+            long angle = (head / heads * 2 * half) + j;
+            float cosine = angles[angle];
+            float sine = angles[angle + half] * direction;
+            long first = (head * 2 * half) + j;
+            float x1 = x[first];
+            float x2 = x[first + half];
+            y[first] = (x1 * cosine) - (x2 * sine);
+            y[first + half] = (x2 * cosine) + (x1 * sine);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using Engine.Graph;
+using Engine.Model.Execution;
+using Engine.Model.HuggingFace;
+
+namespace Engine.Model.Architectures;
+
+/// <summary>What the heads on a shared <see cref="DecoderStack"/> have in common.</summary>
+public abstract class DecoderArchitecture : Architecture
+{
+    private protected DecoderArchitecture(DecoderConfig config, DecoderLayer layers)
+    {
+        Config = config;
+        Stack = new DecoderStack(config, layers);
+    }
+
+    public DecoderConfig Config { get; }
+
+    public override ModelConfig ModelConfig => Config.Model;
+
+    public override string BasePrefix => DecoderStack.Prefix;
+
+    public override int HiddenSize => Config.HiddenSize;
+
+    public override int VocabularySize => Config.VocabSize;
+
+    public override int NumLayers => Config.NumHiddenLayers;
+
+    public override int MaxLength => Config.MaxPositionEmbeddings;
+
+    public override int PadTokenId => Config.PadTokenId ?? 0;
+
+    public override float InitializerRange => Config.InitializerRange;
+
+    public override IReadOnlyList<double> RotaryFrequencies => Config.RotaryFrequencies;
+
+    private protected DecoderStack Stack { get; }
+}
+
+/// <summary>A decoder that predicts the next token, by an output layer of its own or, tied, by the word embeddings.</summary>
+public abstract class CausalDecoder : DecoderArchitecture
+{
+    private const string OutputLayer = "lm_head";
+
+    private protected CausalDecoder(DecoderConfig config, DecoderLayer layers)
+        : base(config, layers)
+    {
+    }
+
+    public override HeadKind Head => HeadKind.CausalLm;
+
+    public override string? OutputModule => Config.TieWordEmbeddings ? null : OutputLayer;
+
+    public override int OutputSize => Config.VocabSize;
+
+    public override IReadOnlyList<ParameterSpec> Parameters => Config.TieWordEmbeddings
+        ? [.. Stack.Parameters()]
+        : [.. Stack.Parameters(), EncoderStack.Weight(OutputLayer, VocabularySize, HiddenSize)];
+
+    public override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings
+        ? [new ParameterAlias($"{OutputLayer}.weight", $"{DecoderStack.Embeddings}.weight")]
+        : [];
+
+    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => Config.TieWordEmbeddings
+        ? [.. Stack.LinearGroups()]
+        : [.. Stack.LinearGroups(), [new LinearSpec(OutputLayer, VocabularySize, HiddenSize)]];
+
+    public override ModelOutput Build(ForwardBuilder forward) =>
+        forward.VocabularyHead(forward.TakeSelected(Stack.Build(forward)), Config.TieWordEmbeddings ? DecoderStack.Embeddings : OutputLayer);
+}
+
+/// <summary>A decoder with a linear classifier on the last token of a text.</summary>
+public abstract class DecoderClassifier : DecoderArchitecture
+{
+    private protected DecoderClassifier(DecoderConfig config, DecoderLayer layers)
+        : base(config, layers)
+    {
+    }
+
+    public override HeadKind Head => SequenceHead;
+
+    public override string? OutputModule => "score";
+
+    public override int OutputSize => Config.Model.Labels.Count;
+
+    public override IReadOnlyList<ParameterSpec> Parameters =>
+        [.. Stack.Parameters(), EncoderStack.Weight("score", OutputSize, HiddenSize) with { Head = true }];
+
+    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [.. Stack.LinearGroups(), [new LinearSpec("score", OutputSize, HiddenSize)]];
+
+    /// <summary>The last token that is not the padding id, as Transformers finds it; the first where all are.</summary>
+    public override int PooledToken(ReadOnlySpan<int> inputIds) =>
+        Config.PadTokenId is { } padding ? Math.Max(0, inputIds.LastIndexOfAnyExcept(padding)) : inputIds.Length - 1;
+
+    public override ModelOutput Build(ForwardBuilder forward) =>
+        new ModelOutput.Logits(forward.Linear(forward.TakeSelected(Stack.Build(forward)), "score"));
+}

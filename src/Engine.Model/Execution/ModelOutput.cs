@@ -1,0 +1,33 @@
+using Engine.Graph;
+using Engine.Graph.Operators;
+
+namespace Engine.Model.Execution;
+
+/// <summary>What a model's forward pass ends in.</summary>
+public abstract record ModelOutput
+{
+    private ModelOutput()
+    {
+    }
+
+    /// <summary>Logits that are always computed: classes, a number, or a vocabulary head with an adapter on it.</summary>
+    /// <param name="Values">[places, output size].</param>
+    public sealed record Logits(Tensor Values) : ModelOutput;
+
+    /// <summary>
+    /// Logits = hidden W^T + bias over a vocabulary, left to whoever reads them: they are many times larger than the hidden rows,
+    /// and a loss does not need all of them at once.
+    /// </summary>
+    /// <param name="Hidden">[places, hidden].</param>
+    /// <param name="Weight">[vocabulary, hidden]; the input embeddings where they are tied.</param>
+    /// <param name="Bias">[vocabulary], or null.</param>
+    public sealed record VocabularyHead(Tensor Hidden, Tensor Weight, Tensor? Bias = null) : ModelOutput;
+
+    /// <summary>Adds what computes the logits, [places, output size].</summary>
+    public Tensor ToLogits(GraphBuilder graph) => this switch
+    {
+        VocabularyHead head => graph.Linear(head.Hidden, head.Weight, head.Bias),
+        Logits logits => logits.Values,
+        _ => throw new NotSupportedException($"{GetType().Name} has no logits."),
+    };
+}
