@@ -92,7 +92,7 @@ public sealed class SessionMemoryTests
     {
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 3);
-        ModelWeights.InitializeAdapters(model, seed: 3);
+        AdapterInitialization.Start(model, seed: 3);
         session.Allocate(shapes, shapes);
         session.Begin();
     }

@@ -1,6 +1,7 @@
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Model.Architectures;
+using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
 
@@ -30,6 +31,14 @@ public static class ModelAdapters
     /// <param name="allowMissing">Keep the model's values for tensors that the file lacks; they are returned.</param>
     public static AdapterBinding Load(TransformerModel model, AdapterFile file, bool allowMissing = false)
     {
+        if (file.Config.InitChangesBaseWeights)
+        {
+            throw new ModelFileException(
+                file.FolderPath,
+                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, not to the model as it was published. "
+                + "Save the adapter with PEFT's path_initial_model_for_weight_conversion, which takes the start back out.");
+        }
+
         AdapterBinding binding = file.Bind(
             [.. model.Adapters.Select(Target)],
             [.. model.SavedParameters.Select(saved => new SavedTarget(saved.Name, ModelWeights.Longs(saved.Value.Shape)))],
@@ -53,13 +62,24 @@ public static class ModelAdapters
         return binding;
     }
 
-    /// <summary>Writes the adapter as PEFT does.</summary>
+    /// <summary>
+    /// Writes the adapter as PEFT does. Where it started from a part of the weight (PiSSA), the file holds s (B A - B0 A0) as factors of twice the rank: an adapter of the
+    /// model as it was published.
+    /// </summary>
     public static void Save(TransformerModel model, AdapterConfig config, string folder)
     {
-        var writer = new AdapterWriter(config);
+        bool converted = model.Adapters.Any(adapter => adapter.Removed is not null);
+        var writer = new AdapterWriter(converted ? config.WithStartTakenOut() : config);
         foreach (LoraLinear adapter in model.Adapters)
         {
-            writer.AddLora(Target(adapter), Fill(adapter.A), Fill(adapter.B), adapter.Magnitude is { } magnitude ? Fill(magnitude) : null);
+            TensorFill<float> a = Fill(adapter.A), b = Fill(adapter.B);
+            if (adapter.Removed is { } removed)
+            {
+                a = Fill([.. adapter.A.View<float>().ToArray(), .. removed.A]);
+                b = Fill(BesideNegated(adapter.B.View<float>().ToArray(), removed.B, adapter.Rank));
+            }
+
+            writer.AddLora(Target(adapter), a, b, adapter.Magnitude is { } magnitude ? Fill(magnitude) : null);
         }
 
         foreach ((string name, Variable value) in model.SavedParameters)
@@ -75,6 +95,22 @@ public static class ModelAdapters
     {
         BufferView<float> view = variable.View<float>();
         return (first, destination) => view.Slice(first, destination.Length).Read(destination);
+    }
+
+    private static TensorFill<float> Fill(float[] values) => (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);
+
+    /// <summary>[b, -other], both [rows, rank].</summary>
+    private static float[] BesideNegated(float[] b, float[] other, int rank)
+    {
+        var joined = new float[2 * b.Length];
+        for (int i = 0; i < b.Length; i++)
+        {
+            int start = (i / rank * 2 * rank) + (i % rank);
+            joined[start] = b[i];
+            joined[start + rank] = -other[i];
+        }
+
+        return joined;
     }
 
     private static AdapterTarget Target(LoraLinear adapter) => new(adapter.Module, adapter.Weight.Shape.Columns, adapter.Weight.Shape.Rows);

@@ -80,34 +80,6 @@ public static class ModelWeights
         RefreshNorms(model);
     }
 
-    /// <summary>LoRA's start: A uniform in +-1 / sqrt(in), B zero (METHODS.md section 1.1); DoRA's magnitudes are the weights' row norms. The weights must be loaded.</summary>
-    public static void InitializeAdapters(TransformerModel model, ulong seed)
-    {
-        foreach (LoraLinear adapter in model.Adapters)
-        {
-            InitializeFactorA(adapter.A, seed, RandomStream.AdapterInitialization, adapter.Index);
-            adapter.B.View<float>().Write(new float[adapter.B.Shape.Count]);
-            if (adapter.Magnitude is { } magnitude)
-            {
-                magnitude.View<float>().Write([.. adapter.BaseNorm!.View<float>().ToArray().Select(MathF.Sqrt)]);
-            }
-        }
-    }
-
-    /// <summary>Draws an A [rank, in] as PEFT does: uniform in +-1 / sqrt(in).</summary>
-    public static void InitializeFactorA(Variable a, ulong seed, uint stream, int layer)
-    {
-        var values = new float[a.Shape.Count];
-        var generator = new PhiloxGenerator(seed, stream, (uint)layer);
-        double bound = 1 / Math.Sqrt(a.Shape.Columns);
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = (float)(((2 * PhiloxGenerator.ToUniform(generator.Block((ulong)i).X)) - 1) * bound);
-        }
-
-        a.View<float>().Write(values);
-    }
-
     /// <summary>Writes the squared row norms that DoRA keeps of its frozen weights. Whoever changes a weight calls it.</summary>
     internal static void RefreshNorms(TransformerModel model)
     {

@@ -84,7 +84,7 @@ public sealed class PreparedRun : IDisposable
         Model.Allocate(Device);
         IReadOnlyList<string> notes = ModelLoading.LoadWeights(
             Model, Data.Folder, Run.Seed, Run.Adapter?.Init is null ? null : Model.SavedParameters.Select(saved => saved.Name));
-        ModelWeights.InitializeAdapters(Model, Run.Seed);
+        AdapterInitialization.Start(Model, Run.Seed);
         if (Run.Adapter?.Init is { } start)
         {
             using AdapterFile file = AdapterFile.Read(start);
