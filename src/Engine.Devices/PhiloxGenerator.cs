@@ -109,8 +109,11 @@ public static class RandomStream
     /// <summary>First values of new adapters; the step is the adapted layer's number.</summary>
     public const uint AdapterInitialization = 0xFFFF_0005;
 
+    /// <summary>Which tensors take part in a step of ESAM or SL-SAM; the step is the optimizer step.</summary>
+    public const uint TensorSelection = 0xFFFF_0006;
+
     /// <summary>First values of a method's auxiliary adapters; the step is the adapted layer's number.</summary>
-    public const uint AuxiliaryInitialization = 0xFFFF_0006;
+    public const uint AuxiliaryInitialization = 0xFFFF_0008;
 
     /// <summary>Directions in which a weight's singular vectors are looked for; the step is the adapted layer's number.</summary>
     public const uint SingularVectors = 0xFFFF_0007;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Engine.Devices;
+using Engine.Graph.Passes;
 
 namespace Engine.Graph;
 
@@ -11,19 +12,28 @@ public sealed class Plan : IDisposable
     private readonly string[] operators;
     private readonly PlanMemory memory;
 
-    private Plan(Device device, Launch[] launches, string[] operators, PlanMemory memory)
+    /// <summary>The class of <see cref="ServedTensors"/> of each launch; empty where the plan only ever runs whole.</summary>
+    private readonly int[] classes;
+    private readonly ServedTensors? served;
+    private readonly bool[] marked;
+
+    private Plan(Device device, Launch[] launches, string[] operators, PlanMemory memory, int[] classes, ServedTensors? served)
     {
         this.device = device;
         this.launches = launches;
         this.operators = operators;
         this.memory = memory;
+        this.classes = classes;
+        this.served = served;
+        marked = new bool[served?.ClassCount ?? 0];
     }
 
     /// <summary>Number of launches of one replay.</summary>
     public int Launches => launches.Length;
 
     /// <summary>Binds a layout's launches to an arena of at least <see cref="PlanLayout.ArenaBytes"/> bytes.</summary>
-    public static Plan Create(Device device, PlanLayout layout, DeviceBuffer arena)
+    /// <param name="tensors">The trainable tensors of which replays may serve a part (<see cref="ActiveSet"/>); null: every replay runs the whole plan.</param>
+    public static Plan Create(Device device, PlanLayout layout, DeviceBuffer arena, IReadOnlyList<Variable>? tensors = null)
     {
         if (arena.Bytes < layout.ArenaBytes)
         {
@@ -33,30 +43,49 @@ public sealed class Plan : IDisposable
         var memory = new PlanMemory(layout, arena);
         var launches = new List<Launch>();
         var operators = new List<string>();
-        foreach (Node node in layout.Nodes)
+        var classes = new List<int>();
+        ServedTensors? served = tensors is null ? null : new ServedTensors(layout, tensors);
+        for (int i = 0; i < layout.Nodes.Count; i++)
         {
+            Node node = layout.Nodes[i];
             node.Operator.Lower(new Lowering(device, node, memory, launches));
+            if (served is not null)
+            {
+                classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));
+            }
+
             operators.AddRange(Enumerable.Repeat(node.Operator.Name, launches.Count - operators.Count));
         }
 
-        return new Plan(device, [.. launches], [.. operators], memory);
+        return new Plan(device, [.. launches], [.. operators], memory, [.. classes], served);
     }
 
-    /// <summary>Enqueues every launch.</summary>
-    public void Replay()
+    /// <summary>Enqueues every launch, or those that work for the active tensors.</summary>
+    /// <param name="active">A set of the tensors the plan was created with; null: all.</param>
+    public void Replay(ActiveSet? active = null)
     {
-        foreach (Launch launch in launches)
+        Mark(active);
+        for (int i = 0; i < launches.Length; i++)
         {
-            launch.Enqueue();
+            if (Runs(i, active))
+            {
+                launches[i].Enqueue();
+            }
         }
     }
 
-    /// <summary>Runs every launch by itself and adds its time to the profile.</summary>
-    public void Replay(Profile profile)
+    /// <summary>As <see cref="Replay(ActiveSet?)"/>, every launch by itself, its time added to the profile.</summary>
+    public void Replay(Profile profile, ActiveSet? active = null)
     {
         device.Synchronize();
+        Mark(active);
         for (int i = 0; i < launches.Length; i++)
         {
+            if (!Runs(i, active))
+            {
+                continue;
+            }
+
             long start = Stopwatch.GetTimestamp();
             launches[i].Enqueue();
             device.Synchronize();
@@ -75,6 +104,30 @@ public sealed class Plan : IDisposable
             launch.Dispose();
         }
     }
+
+    /// <summary>The launches of one replay that a set leaves.</summary>
+    public int CountLaunches(ActiveSet active)
+    {
+        Mark(active);
+        return Enumerable.Range(0, launches.Length).Count(i => Runs(i, active));
+    }
+
+    private void Mark(ActiveSet? active)
+    {
+        if (active is null)
+        {
+            return;
+        }
+
+        if (served is null || served.Tensors != active.Tensors)
+        {
+            throw new ArgumentException("A plan runs in part only for a set of the tensors it was created with.", nameof(active));
+        }
+
+        served.Mark(active, marked);
+    }
+
+    private bool Runs(int launch, ActiveSet? active) => active is null || classes[launch] < 0 || marked[classes[launch]];
 }
 
 /// <summary>Time by operator over profiled replays.</summary>

@@ -10,9 +10,14 @@ namespace Engine.Graph;
 public sealed class PlanLayout
 {
     internal PlanLayout(
-        IReadOnlyList<Node> nodes, Dictionary<Tensor, long> offsets, Dictionary<Node, (long Offset, long Bytes)> workspaces, long arenaBytes)
+        IReadOnlyList<Node> nodes,
+        IReadOnlyList<Tensor> outputs,
+        Dictionary<Tensor, long> offsets,
+        Dictionary<Node, (long Offset, long Bytes)> workspaces,
+        long arenaBytes)
     {
         Nodes = nodes;
+        Outputs = [.. outputs];
         Offsets = offsets;
         Workspaces = workspaces;
         ArenaBytes = arenaBytes;
@@ -23,6 +28,9 @@ public sealed class PlanLayout
 
     /// <summary>Bytes the arena must have.</summary>
     public long ArenaBytes { get; }
+
+    /// <summary>Tensors that are read after a replay.</summary>
+    internal HashSet<Tensor> Outputs { get; }
 
     internal Dictionary<Tensor, long> Offsets { get; }
 
@@ -82,6 +90,7 @@ public static class Planner
         long arenaBytes = Place(slots);
         return new PlanLayout(
             nodes,
+            graph.Outputs,
             slotOf.ToDictionary(pair => pair.Key, pair => pair.Value.Offset),
             workspaceOf.ToDictionary(pair => pair.Key, pair => (pair.Value.Offset, pair.Value.Bytes)),
             arenaBytes);

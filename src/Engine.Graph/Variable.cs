@@ -9,7 +9,6 @@ namespace Engine.Graph;
 public sealed class StorageBlock(string owner) : IDisposable
 {
     private readonly List<Variable> variables = [];
-    private readonly List<(Variable Variable, int[] Content)> constants = [];
     private DeviceBuffer? buffer;
 
     /// <summary>The owner under which the device's ledger counts the block.</summary>
@@ -25,25 +24,16 @@ public sealed class StorageBlock(string owner) : IDisposable
     public DeviceBuffer Buffer => buffer ?? throw new InvalidOperationException($"The storage block '{Owner}' is not allocated yet.");
 
     /// <summary>Appends a variable directly behind the last one.</summary>
-    /// <param name="transient">Nothing of it is needed from one step to the next: checkpoints leave it out.</param>
-    public Variable Reserve(string name, Shape shape, ElementType type = ElementType.Float32, bool transient = false)
+    public Variable Reserve(string name, Shape shape, ElementType type = ElementType.Float32)
     {
         if (buffer is not null)
         {
             throw new InvalidOperationException($"'{name}' cannot be reserved: the storage block '{Owner}' is allocated already.");
         }
 
-        var variable = new Variable(name, shape, type, this, Bytes) { IsTransient = transient };
+        var variable = new Variable(name, shape, type, this, Bytes);
         variables.Add(variable);
         Bytes += variable.Bytes;
-        return variable;
-    }
-
-    /// <summary>Appends a variable whose content is known and never changes: a table that kernels read.</summary>
-    public Variable ReserveConstant(string name, int[] content)
-    {
-        Variable variable = Reserve(name, new Shape(content.Length), ElementType.Int32, transient: true);
-        constants.Add((variable, content));
         return variable;
     }
 
@@ -61,7 +51,7 @@ public sealed class StorageBlock(string owner) : IDisposable
         return new Variable(name, shape, first.Type, this, byteOffset);
     }
 
-    /// <summary>Takes the memory and sets it to zero, constants to their content.</summary>
+    /// <summary>Takes the memory and sets it to zero.</summary>
     public void Allocate(Device device)
     {
         if (buffer is not null)
@@ -71,10 +61,6 @@ public sealed class StorageBlock(string owner) : IDisposable
 
         buffer = device.Allocate(Bytes, Owner);
         buffer.Clear();
-        foreach ((Variable variable, int[] content) in constants)
-        {
-            variable.View<int>().Write(content);
-        }
     }
 
     public void Dispose()
@@ -107,9 +93,6 @@ public sealed class Variable
     public long ByteOffset { get; }
 
     public long Bytes => Shape.Count * Type.SizeInBytes();
-
-    /// <summary>Nothing of it is needed from one step to the next.</summary>
-    public bool IsTransient { get; init; }
 
     /// <summary>Where this variable's gradient is summed; null for a frozen variable.</summary>
     public Variable? Gradient { get; set; }

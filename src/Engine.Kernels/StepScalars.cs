@@ -21,6 +21,9 @@ public static class StepScalars
     /// <summary>A method's schedule factor of this step (Flat-LoRA: (1 - cos(pi t / T)) / 2).</summary>
     public const int MethodFactor = 4;
 
+    /// <summary>The schedule factor of a method that rescales adapter pairs (BAR's mu), beside which another method may run.</summary>
+    public const int BalanceFactor = 5;
+
     /// <summary>The weight of this step's value in a method's moving average (EFMLoRA's beta; 1 in the first step).</summary>
     public const int AverageWeight = 6;
 

@@ -57,6 +57,16 @@ public sealed class MethodParameters
         return value;
     }
 
+    /// <summary>A number above 0 and of at most 1.</summary>
+    public double Share(string name, double defaultValue)
+    {
+        double value = Number(name, defaultValue, maximum: 1);
+        return value > 0
+            ? value
+            : throw new ConfigurationException(
+                $"{given[name].Location}: method.{name} is {value.ToString(CultureInfo.InvariantCulture)}; expected a number above 0 and of at most 1.");
+    }
+
     /// <summary>A whole number in [minimum, maximum].</summary>
     public int Integer(string name, int defaultValue, int minimum = int.MinValue, int maximum = int.MaxValue)
     {
@@ -114,6 +124,9 @@ public sealed class MethodParameters
             ? text
             : throw new ConfigurationException($"{parameter.Location}: method.{name} is '{text}'; {NearestName.Hint(text, choices)}.");
     }
+
+    /// <summary>A text; null where it is not given.</summary>
+    public string? Text(string name) => Take(name) is { } parameter ? parameter.Value as string ?? throw WrongType(parameter, "a text") : null;
 
     /// <summary>Refuses every key that no read has asked for. Call it after the last read.</summary>
     /// <exception cref="ConfigurationException">An unknown key.</exception>

@@ -15,68 +15,90 @@ namespace Engine.Optim;
 public sealed record StepReport(double Loss, double GradientNorm, long Tokens);
 
 /// <summary>
-/// Training on a device, step by step: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward, loss, backward),
-/// and an update plan (H1 to H6 with clipping and AdamW). Everything stays on the device but a few scalars a step.
+/// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
+/// loss, backward), where there is a second pass an ascent plan (H1) and the micro-batches again, and an update plan (H2 to H6 with clipping and AdamW).
+/// Everything stays on the device but a few numbers a step.
 /// </summary>
 public sealed class TrainingSession : IDisposable
 {
     private readonly Device device;
     private readonly TrainingMethod method;
-    private readonly AdamWOptions optimizer;
     private readonly ulong seed;
-    private readonly StorageBlock state = new("method");
+    private readonly MethodContext context;
     private readonly StorageBlock moments = new("optimizer");
-    private readonly StorageBlock reports = new("report");
-    private readonly Variable lossSum;
-    private readonly Variable firstPassLoss;
-    private readonly Variable gradientNorm;
-    private readonly Variable firstMoment;
-    private readonly Variable secondMoment;
+    private readonly SessionReports reports = new();
+    private readonly OptimizerUpdate optimizer;
+    private readonly SampleSelection? selection;
     private readonly Arena arena;
     private readonly ModelRunner trainer;
     private readonly ModelRunner evaluator;
+
+    /// <summary>The losses alone, as the training passes compute them; null where no method selects samples.</summary>
+    private readonly ModelRunner? prober;
     private readonly float[] scalars = new float[StepScalars.Count];
     private readonly uint[] random = new uint[RandomState.Count];
-    private readonly float[] report = new float[3];
+    private readonly float[] readings;
     private readonly FixedPlan prepare;
-    private readonly FixedPlan begin;
-    private readonly FixedPlan repeat;
-    private readonly FixedPlan update;
+    private readonly Dictionary<StepCourse, CoursePlans> courses = [];
     private Profile? profile;
 
     /// <param name="capacity">The largest batch shape of the run, training and evaluation.</param>
     /// <param name="totalSteps">Optimizer steps of the whole run, for the method's schedule.</param>
     /// <param name="seed">Seed of dropout.</param>
+    /// <param name="microBatches">Micro-batches of the longest step; only methods that select samples need to know.</param>
     public TrainingSession(
-        Device device, TransformerModel model, TrainingMethod method, AdamWOptions optimizer, BatchShape capacity, long totalSteps, ulong seed)
+        Device device,
+        TransformerModel model,
+        TrainingMethod method,
+        AdamWOptions optimizer,
+        BatchShape capacity,
+        long totalSteps,
+        ulong seed,
+        int microBatches = 1)
     {
         this.device = device;
         this.method = method;
-        this.optimizer = optimizer;
         this.seed = seed;
         Model = model;
         TotalSteps = totalSteps;
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Inputs = new BatchInputs(model.Architecture, capacity);
-        lossSum = reports.Reserve("loss", new Shape(1));
-        firstPassLoss = reports.Reserve("first_pass_loss", new Shape(1));
-        gradientNorm = reports.Reserve("gradient_norm", new Shape(1));
-        firstMoment = moments.Reserve("m", new Shape(Trainables.Count));
-        secondMoment = moments.Reserve("v", new Shape(Trainables.Count));
-        method.Attach(new MethodContext(model, state, Inputs.Scalars, Inputs.NoiseRandom));
+        context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer);
+        method.Attach(context);
+        this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, moments, context.Tables);
+        readings = new float[reports.Block.Bytes / sizeof(float)];
+        selection = method.Courses.Contains(StepCourse.SelectedSecondPass) ? new SampleSelection(capacity.Rows, microBatches) : null;
+
+        // A set of tensors is known by its list, so that plans and sets share one.
+        IReadOnlyList<Variable>? partial = PartialTensors(method);
         arena = new Arena(device);
         trainer = new ModelRunner(device, model, Inputs, arena, new RunnerOptions
         {
             Gradients = true,
             Dropout = true,
             TransformWeight = method.TransformWeight,
-            Extend = graph => graph.Graph.Accumulate(graph.Loss, lossSum),
+            Auxiliary = method.Auxiliary,
+            PartialTensors = partial,
+            Extend = graph =>
+            {
+                graph.Graph.Accumulate(graph.Loss, reports.Loss);
+                selection?.Build(graph, model.Architecture.Head);
+            },
         });
         evaluator = new ModelRunner(device, model, Inputs, arena, new RunnerOptions());
+        prober = selection is null ? null : new ModelRunner(device, model, Inputs, arena, new RunnerOptions
+        {
+            Dropout = true,
+            TransformWeight = method.TransformWeight,
+            Auxiliary = method.Auxiliary,
+            Extend = graph => selection.Build(graph, model.Architecture.Head),
+        });
         prepare = new FixedPlan(device, BuildPrepare());
-        begin = new FixedPlan(device, BuildBegin());
-        repeat = new FixedPlan(device, BuildRepeat());
-        update = new FixedPlan(device, BuildUpdate());
+        foreach (StepCourse course in method.Courses)
+        {
+            courses.Add(course, CoursePlans.Build(
+                device, course, method, Trainables, this.optimizer, reports, Inputs.Scalars, optimizer.MaxGradNorm, partial));
+        }
     }
 
     public TransformerModel Model { get; }
@@ -94,20 +116,32 @@ public sealed class TrainingSession : IDisposable
     public long MicroBatchesTaken { get; set; }
 
     /// <summary>The moments of AdamW, [trainable elements] each.</summary>
-    public (Variable First, Variable Second) Moments => (firstMoment, secondMoment);
+    public (Variable First, Variable Second) Moments => optimizer.Moments;
 
-    /// <summary>The method's state.</summary>
-    public StorageBlock MethodState => state;
+    /// <summary>The method's state on the device.</summary>
+    public StorageBlock MethodState => context.State;
+
+    /// <summary>State on the host, the method's and the optimizer's: arrays that a checkpoint saves and fills again.</summary>
+    public IEnumerable<(string Name, double[] Values)> HostState =>
+        optimizer.Updates is { } updates ? [.. method.HostState, ("optimizer.updates", updates)] : method.HostState;
 
     /// <summary>Where to add each launch's time; null: launches are not timed.</summary>
     public Profile? Profile
     {
         get => profile;
-        set => trainer.Profile = profile = value;
+        set
+        {
+            profile = trainer.Profile = value;
+            if (prober is not null)
+            {
+                prober.Profile = value;
+            }
+        }
     }
 
     /// <summary>The memory the session holds beside the model's, by owner.</summary>
-    private IEnumerable<StorageBlock> OwnBlocks => [Inputs.Block, state, moments, reports];
+    private IEnumerable<StorageBlock> OwnBlocks =>
+        [Inputs.Block, context.State, context.Scratch, context.Tables, moments, reports.Block, .. selection is null ? [] : new[] { selection.Block }];
 
     /// <summary>
     /// Bytes by owner that training batches of these shapes takes, known before anything is allocated: parameters, gradients, optimizer state,
@@ -139,6 +173,8 @@ public sealed class TrainingSession : IDisposable
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
     public void Begin()
     {
+        context.UploadTables();
+        method.Initialize();
         prepare.Run(arena, null);
         device.Synchronize();
     }
@@ -148,22 +184,36 @@ public sealed class TrainingSession : IDisposable
     /// <param name="source">What the batches were made from, for messages.</param>
     public StepReport Step(IReadOnlyList<RaggedBatch> microBatches, double learningRate, string source)
     {
-        long step = StepsTaken;
-        UploadScalars(step, learningRate, microBatches.Count);
-        begin.Run(arena, profile);
-        long tokens = Pass(microBatches, source);
-        if (method.RepeatsMicroBatches)
+        StepCourse course = method.CourseOf(StepsTaken);
+        CoursePlans plans = courses[course];
+        method.Prepare(StepsTaken);
+        Upload(StepsTaken, learningRate, microBatches.Count);
+        plans.Begin.Run(arena, profile);
+        long tokens = 0;
+        for (int i = 0; i < microBatches.Count; i++)
         {
-            repeat.Run(arena, profile);
-            MicroBatchesTaken -= microBatches.Count;
-            Pass(microBatches, source);
+            Run(trainer, microBatches[i], i, source, method.ActiveIn(StepPart.FirstPass));
+            tokens += microBatches[i].TokenCount;
+            if (course == StepCourse.SelectedSecondPass)
+            {
+                selection!.Keep(i, microBatches[i], after: false);
+            }
         }
 
-        update.Run(arena, profile);
-        lossSum.Block.Buffer.Read(report.AsSpan());
+        if (plans.Ascend is { } ascend)
+        {
+            ascend.Run(arena, profile);
+            RepeatPass(course, microBatches, source);
+        }
+
+        plans.Update.Run(arena, profile, method.ActiveIn(StepPart.Update));
+        reports.Block.Buffer.Read(readings.AsSpan());
+        var report = new StepReadings(readings);
+        method.OnStepEnd(report);
         StepsTaken++;
-        double loss = method.RepeatsMicroBatches ? report[1] : report[0];
-        return new StepReport(loss / microBatches.Count, report[2], tokens);
+        MicroBatchesTaken += microBatches.Count;
+        double loss = report.Of(plans.Ascend is null ? reports.Loss : reports.FirstPassLoss)[0];
+        return new StepReport(loss / microBatches.Count, report.Of(reports.GradientNorm)[0], tokens);
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
@@ -172,11 +222,14 @@ public sealed class TrainingSession : IDisposable
     public void Dispose()
     {
         prepare.Dispose();
-        begin.Dispose();
-        repeat.Dispose();
-        update.Dispose();
+        foreach (CoursePlans plans in courses.Values)
+        {
+            plans.Dispose();
+        }
+
         trainer.Dispose();
         evaluator.Dispose();
+        prober?.Dispose();
         arena.Dispose();
         foreach (StorageBlock block in OwnBlocks)
         {
@@ -184,29 +237,50 @@ public sealed class TrainingSession : IDisposable
         }
     }
 
-    /// <summary>Forward and backward of every micro-batch; returns their real tokens.</summary>
-    private long Pass(IReadOnlyList<RaggedBatch> microBatches, string source)
+    /// <summary>The second pass at the perturbed point, over all samples or those the method selects.</summary>
+    private void RepeatPass(StepCourse course, IReadOnlyList<RaggedBatch> microBatches, string source)
     {
-        long tokens = 0;
-        for (int i = 0; i < microBatches.Count; i++)
+        ActiveSet? active = method.ActiveIn(StepPart.SecondPass);
+        if (course == StepCourse.TwoPasses)
         {
-            UploadRandom(Inputs.DropoutRandom, seed, MicroBatchesTaken);
-            trainer.Run(microBatches[i], source);
-            MicroBatchesTaken++;
-            tokens += microBatches[i].TokenCount;
+            for (int i = 0; i < microBatches.Count; i++)
+            {
+                Run(trainer, microBatches[i], i, source, active);
+            }
+
+            return;
         }
 
-        return tokens;
+        for (int i = 0; i < microBatches.Count; i++)
+        {
+            Run(prober!, microBatches[i], i, source);
+            selection!.Keep(i, microBatches[i], after: true);
+        }
+
+        selection!.Read();
+        for (int i = 0; i < microBatches.Count; i++)
+        {
+            RaggedBatch batch = microBatches[i];
+            IReadOnlyList<int> rows = method.Select(selection.Losses(i, batch, after: false), selection.Losses(i, batch, after: true));
+            Run(trainer, rows.Count == batch.RowCount ? batch : batch.SelectRows(rows), i, source, active);
+        }
     }
 
-    private void UploadScalars(long step, double learningRate, int microBatches)
+    /// <summary>Runs the step's i-th micro-batch, in every pass with the same dropout masks.</summary>
+    private void Run(ModelRunner runner, RaggedBatch batch, int index, string source, ActiveSet? active = null)
+    {
+        UploadRandom(Inputs.DropoutRandom, seed, MicroBatchesTaken + index);
+        runner.Run(batch, source, active);
+    }
+
+    private void Upload(long step, double learningRate, int microBatches)
     {
         scalars[StepScalars.LearningRate] = (float)learningRate;
-        scalars[StepScalars.BiasCorrection1] = (float)(1 - Math.Pow(optimizer.Beta1, step + 1));
-        scalars[StepScalars.BiasCorrection2] = (float)(1 - Math.Pow(optimizer.Beta2, step + 1));
+        (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(step + 1);
         scalars[StepScalars.LossScale] = 1f / microBatches;
-        scalars[StepScalars.MethodFactor] = (float)method.Factor(step, TotalSteps);
+        method.WriteFactors(step, TotalSteps, scalars);
         Inputs.Scalars.View<float>().Write(scalars);
+        optimizer.Prepare(scalars, method.ActiveIn(StepPart.Update));
         UploadRandom(Inputs.NoiseRandom, method.NoiseSeed, step);
     }
 
@@ -220,10 +294,11 @@ public sealed class TrainingSession : IDisposable
 
     private long ArenaBytes(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
-        long bytes = new[] { prepare, begin, repeat, update }.Max(plan => plan.ArenaBytes);
+        long bytes = courses.Values.Max(plans => plans.ArenaBytes);
+        bytes = Math.Max(bytes, prepare.ArenaBytes);
         foreach (BatchShape shape in trainingShapes.Distinct())
         {
-            bytes = Math.Max(bytes, trainer.ArenaBytes(shape));
+            bytes = Math.Max(bytes, Math.Max(trainer.ArenaBytes(shape), prober?.ArenaBytes(shape) ?? 0));
         }
 
         foreach (BatchShape shape in evaluationShapes.Distinct())
@@ -241,64 +316,6 @@ public sealed class TrainingSession : IDisposable
         return graph;
     }
 
-    private GraphBuilder BuildBegin()
-    {
-        var graph = new GraphBuilder();
-        graph.Clear(Trainables.Gradients);
-        graph.Clear(lossSum);
-        method.OnStepBegin(graph);
-        return graph;
-    }
-
-    private GraphBuilder BuildRepeat()
-    {
-        var graph = new GraphBuilder();
-        if (method.RepeatsMicroBatches)
-        {
-            method.OnGradientsReady(graph);
-            graph.Clear(Trainables.Gradients);
-            graph.Clear(firstPassLoss);
-            graph.Accumulate(graph.Read(lossSum), firstPassLoss);
-        }
-
-        return graph;
-    }
-
-    private GraphBuilder BuildUpdate()
-    {
-        var graph = new GraphBuilder();
-        if (!method.RepeatsMicroBatches)
-        {
-            method.OnGradientsReady(graph);
-        }
-
-        method.OnRestore(graph);
-        method.OnTransformGradients(graph);
-        Tensor clip = graph.GradientNorm(Trainables.Gradients, (float)optimizer.MaxGradNorm, gradientNorm);
-        method.OnBeforeUpdate(graph);
-        Update(graph, clip, 0, Trainables.DecayCount, optimizer.WeightDecay);
-        Update(graph, clip, Trainables.DecayCount, Trainables.Count - Trainables.DecayCount, 0);
-        method.OnAfterUpdate(graph);
-        return graph;
-    }
-
-    private void Update(GraphBuilder graph, Tensor clip, int first, int count, double weightDecay)
-    {
-        if (count == 0)
-        {
-            return;
-        }
-
-        graph.AdamW(
-            Range(Trainables.ValueBlock),
-            Range(Trainables.GradientBlock),
-            Range(moments, firstMoment),
-            Range(moments, secondMoment),
-            graph.Read(Inputs.Scalars),
-            clip,
-            new AdamWSettings(optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, weightDecay));
-
-        Tensor Range(StorageBlock block, Variable? origin = null) =>
-            graph.Read(block.Overlay($"{block.Owner}[{first}..{first + count}]", new Shape(count), origin ?? block.Variables[0], first));
-    }
+    private static IReadOnlyList<Variable>? PartialTensors(TrainingMethod method) =>
+        Enum.GetValues<StepPart>().Select(method.ActiveIn).FirstOrDefault(set => set is not null)?.Tensors;
 }

@@ -68,7 +68,8 @@ internal sealed class EncoderGraph : IDisposable
 
     /// <summary>Runs the graph once; returns logits, loss and every gradient.</summary>
     /// <param name="afterwards">What to do with the plan then.</param>
-    public (float[] Logits, float Loss, Dictionary<string, float[]> Gradients, int Launches) Run(Device device, Action<Plan>? afterwards = null)
+    /// <param name="tensors">The tensors of which it may replay a part.</param>
+    public (float[] Logits, float Loss, Dictionary<string, float[]> Gradients, int Launches) Run(Device device, Action<Plan>? afterwards = null, IReadOnlyList<Variable>? tensors = null)
     {
         PlanLayout layout = Planner.Layout(device, Graph);
         block.Allocate(device);
@@ -91,7 +92,7 @@ internal sealed class EncoderGraph : IDisposable
 
         using DeviceBuffer arena = device.Allocate(layout.ArenaBytes, "arena");
         arena.Fill(0xFF, 0, arena.Bytes);
-        using Plan plan = Plan.Create(device, layout, arena);
+        using Plan plan = Plan.Create(device, layout, arena, tensors);
         plan.Replay();
         var results = (
             plan.Output<float>(Logits).ToArray(),

@@ -1,5 +1,7 @@
 using Engine.Devices;
 using Engine.Devices.Cpu;
+using Engine.Graph;
+using Engine.Kernels;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
@@ -13,8 +15,11 @@ namespace Engine.Optim.Tests;
 /// <summary>Memory of a training session: known before it is taken, and none of it managed once the plans are made.</summary>
 public sealed class SessionMemoryTests
 {
-    /// <summary>One optimizer step makes one <see cref="StepReport"/> (40 bytes) and, for each micro-batch, one <see cref="ModelRun"/> (40 bytes).</summary>
-    private const int ManagedBytesPerStep = 80;
+    /// <summary>One optimizer step makes one <see cref="StepReport"/> (40 bytes) and, for each pass of a micro-batch, one <see cref="ModelRun"/> (40 bytes).</summary>
+    private const int ManagedBytesPerStep = 120;
+
+    /// <summary>Bi-LoRA's default.</summary>
+    private const int AuxiliaryRank = 8;
 
     public static TheoryData<string, string> Runs => new()
     {
@@ -24,8 +29,19 @@ public sealed class SessionMemoryTests
         { "roberta-mlm", "full" },
         { "roberta-regression", "lora" },
         { "bert-cls", "flat-lora" },
+        { "roberta-cls", "lora-sam" },
+        { "roberta-cls", "sam" },
+        { "roberta-cls", "esam" },
+        { "roberta-mlm", "esam" },
+        { "roberta-cls", "looksam" },
+        { "roberta-cls", "sl-sam" },
+        { "roberta-cls", "nbar" },
+        { "roberta-cls", "fm-lora" },
+        { "qwen2", "efm-lora" },
+        { "roberta-regression", "bi-lora" },
         { "qwen2", "full" },
         { "llama", "lora" },
+        { "qwen2", "esam" },
     };
 
     [SharedTheory]
@@ -67,6 +83,13 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "flat-lora")]
     [InlineData("roberta-mlm", "full")]
     [InlineData("roberta-regression", "lora")]
+    [InlineData("roberta-cls", "lora-sam")]
+    [InlineData("roberta-cls", "looksam")]
+    [InlineData("roberta-cls", "sl-sam")]
+    [InlineData("roberta-cls", "obar")]
+    [InlineData("roberta-cls", "fm-lora")]
+    [InlineData("roberta-cls", "efm-lora")]
+    [InlineData("roberta-cls", "bi-lora")]
     [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {
@@ -88,6 +111,60 @@ public sealed class SessionMemoryTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100 * ManagedBytesPerStep);
     }
 
+    /// <summary>METHODS.md section 8, in float32 numbers: the copy of what is perturbed, LookSAM's direction, Flat-LoRA's two numbers a row,
+    /// EFMLoRA's average and copy of B, Bi-LoRA's factors with gradients and moments, and nothing for BAR and LoRA+.</summary>
+    [SharedFact]
+    public void A_methods_memory_is_what_the_specification_says()
+    {
+        using Device device = new CpuDevice(new CpuOptions { Threads = 1 });
+        Architecture architecture = ModelFolder.Open(SharedFiles.Path("goldens/models/roberta-cls")).CreateArchitecture();
+        RaggedBatch[] batches = [Batch(architecture, [5, 3]), Batch(architecture, [4])];
+        BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
+        IReadOnlyDictionary<string, long> plain = Forecast("lora", out TransformerModel model);
+        long trainable = model.Trainables!.Count;
+        long adapters = model.Adapters.Sum(layer => layer.A.Shape.Count + layer.B.Shape.Count);
+        long factorsB = model.Adapters.Sum(layer => layer.B.Shape.Count);
+        long auxiliary = model.Adapters.Sum(layer => AuxiliaryRank * (layer.A.Shape.Columns + (long)layer.B.Shape.Rows));
+        long rows = model.Adapters.Sum(layer => layer.Weight.Shape.Rows);
+        int tensors = model.Trainables.Entries.Count;
+        int capacity = shapes.Max(shape => shape.Rows);
+        foreach ((string name, long numbers, long masks, long samples) in ((string, long, long, long)[])[
+            ("flat-lora", 2 * rows, 0, 0),
+            ("sam", trainable, 0, 0),
+            ("asam", trainable, 0, 0),
+            ("lora-sam", adapters, 0, 0),
+            ("looksam", 2 * adapters, 0, 0),
+            ("esam", adapters, 2 * model.Adapters.Count, 3 * capacity),
+            ("sl-sam", trainable, tensors + (tensors * StepScalars.Count), 0),
+            ("fm-lora", factorsB, 0, 0),
+            ("efm-lora", 2 * factorsB, 0, 0),
+            ("bi-lora", 4 * auxiliary, 0, 0),
+            ("lora-plus", 0, 0, 0),
+            ("obar", 0, 0, 0),
+            ("nbar", 0, 0, 0)])
+        {
+            IReadOnlyDictionary<string, long> forecast = Forecast(name, out _);
+            Assert.Equal(sizeof(float) * numbers, forecast["method"]);
+            Assert.Equal(sizeof(float) * samples, forecast.GetValueOrDefault("sample losses"));
+
+            // What tells a launch where tensors lie: some words a tensor, whatever their sizes.
+            long table = forecast["tables"] - (sizeof(float) * masks);
+            Assert.InRange(table, 0, sizeof(int) * 8L * tensors);
+            foreach (string owner in plain.Keys.Except(["method", "tables", "report", "arena"]))
+            {
+                Assert.Equal(plain[owner], forecast[owner]);
+            }
+        }
+
+        IReadOnlyDictionary<string, long> Forecast(string methodName, out TransformerModel model)
+        {
+            using var built = new TransformerModel(architecture, TuningOf(architecture, "roberta-cls", methodName));
+            using var session = new TrainingSession(device, built, MethodOf(methodName), new AdamWOptions(), Largest(shapes), 10, seed: 1);
+            model = built;
+            return session.Forecast(shapes, []);
+        }
+    }
+
     private static void Start(Device device, TransformerModel model, TrainingSession session, BatchShape[] shapes)
     {
         model.Allocate(device);
@@ -101,7 +178,9 @@ public sealed class SessionMemoryTests
         ? new Tuning.Full()
         : ModelAdapters.Tuning(architecture, AdapterConfig.Read(SharedFiles.Path($"goldens/models/{name}/adapter")));
 
-    private static TrainingMethod MethodOf(string methodName) => methodName == FlatLora.MethodName ? new FlatLora(0.05, 42) : new PlainMethod();
+    private static TrainingMethod MethodOf(string methodName) => methodName is "full" or "lora" ? new PlainMethod() : Named(methodName);
+
+    private static TrainingMethod Named(string methodName) => MethodCatalog.Create(new MethodParameters(methodName, []));
 
     private static BatchShape Largest(BatchShape[] shapes) => shapes.Aggregate((a, b) => a.Max(b));
 

@@ -46,8 +46,28 @@ public sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
     public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
 }
 
+/// <summary>The mean loss of each sample; inputs losses, labels [places], start [rows + 1]; output [rows].</summary>
+public sealed class SampleMeansOperator : Operator
+{
+    public override string Name => "SampleMeans";
+
+    public override void Lower(Lowering lowering) => lowering.Emit(SampleLosses.Means(
+        lowering.Device,
+        (int)lowering.Node.Outputs[0].Shape.Count,
+        (int)lowering.Node.Inputs[0].Shape.Count,
+        lowering.Input<float>(0),
+        lowering.Input<int>(1),
+        lowering.Input<int>(2),
+        lowering.Output<float>(0)));
+}
+
 public static class LossExtensions
 {
+    /// <summary>The mean over each sample's places whose label is not -100, [rows]; 0 where there is none.</summary>
+    /// <param name="start">int32 [rows + 1], each sample's first place.</param>
+    public static Tensor SampleMeans(this GraphBuilder graph, Tensor placeLosses, Tensor labels, Tensor start) =>
+        graph.Add(new SampleMeansOperator(), new Shape((int)start.Shape.Count - 1), placeLosses, labels, start);
+
     /// <summary>Mean cross-entropy over the rows whose label is not -100, [1].</summary>
     /// <param name="withGradient">The loss will be differentiated.</param>
     public static Tensor CrossEntropy(this GraphBuilder graph, Tensor logits, Tensor labels, Tensor scalars, bool withGradient) =>

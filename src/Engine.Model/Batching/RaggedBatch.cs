@@ -86,6 +86,20 @@ public sealed record RaggedBatch
         return batch;
     }
 
+    /// <summary>The batch of some of the rows, in the given order.</summary>
+    public RaggedBatch SelectRows(IReadOnlyList<int> rows)
+    {
+        RaggedBatch selected = FromRows([.. rows.Select(row => (InputIds[Tokens(row)], (int[]?)TypeIds[Tokens(row)]))]);
+        return selected with
+        {
+            ClassLabels = ClassLabels is { } classes ? [.. rows.Select(row => classes[row])] : null,
+            Targets = Targets is { } targets ? [.. rows.Select(row => targets[row])] : null,
+            TokenLabels = TokenLabels is { } labels ? [.. rows.SelectMany(row => labels[Tokens(row)])] : null,
+        };
+
+        Range Tokens(int row) => RowStart[row]..RowStart[row + 1];
+    }
+
     /// <summary>The same batch with a dead tail up to <paramref name="capacity"/> tokens.</summary>
     public RaggedBatch PadTo(int capacity)
     {

@@ -10,7 +10,7 @@ public sealed record RunnerOptions
     /// <summary>Gradients are summed into the gradient variables.</summary>
     public bool Gradients { get; init; }
 
-    /// <summary>Dropout is on (with <see cref="Gradients"/> only).</summary>
+    /// <summary>Dropout is on.</summary>
     public bool Dropout { get; init; }
 
     /// <summary>Hidden states can be read.</summary>
@@ -27,6 +27,9 @@ public sealed record RunnerOptions
 
     /// <summary>A training method's second pair of factors beside an adapter's; null: none.</summary>
     public Func<LoraLinear, AuxiliaryFactors?>? Auxiliary { get; init; }
+
+    /// <summary>The trainable tensors of which a run may serve a part (<see cref="ActiveSet"/>); null: every run is whole.</summary>
+    public IReadOnlyList<Variable>? PartialTensors { get; init; }
 
     /// <summary>Adds to a finished graph what is to be computed from its loss.</summary>
     public Action<ModelGraph>? Extend { get; init; }
@@ -48,7 +51,8 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
 
     /// <summary>Uploads a batch and runs it. The result is valid until the arena is used again.</summary>
     /// <param name="source">What the batch was made from, for messages.</param>
-    public ModelRun Run(RaggedBatch batch, string source)
+    /// <param name="active">The tensors whose gradients are wanted; null: all.</param>
+    public ModelRun Run(RaggedBatch batch, string source, ActiveSet? active = null)
     {
         BatchShape shape = ShapeOf(batch);
         Entry entry = EntryOf(shape);
@@ -56,12 +60,12 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
         if (entry.Plan is null || entry.Generation != arena.Generation)
         {
             entry.Plan?.Dispose();
-            entry.Plan = Plan.Create(device, entry.Layout, memory);
+            entry.Plan = Plan.Create(device, entry.Layout, memory, options.PartialTensors);
             entry.Generation = arena.Generation;
         }
 
         inputs.Upload(batch, shape, source);
-        Replay(entry.Plan);
+        Replay(entry.Plan, active);
         return new ModelRun(entry.Plan, entry.Graph, batch);
     }
 
@@ -73,15 +77,15 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
         }
     }
 
-    private void Replay(Plan plan)
+    private void Replay(Plan plan, ActiveSet? active)
     {
         if (Profile is null)
         {
-            plan.Replay();
+            plan.Replay(active);
         }
         else
         {
-            plan.Replay(Profile);
+            plan.Replay(Profile, active);
         }
     }
 

@@ -131,7 +131,7 @@ public sealed class TransformerModel : IDisposable
     {
         var graph = new GraphBuilder();
         BatchTensors batch = inputs.Tensors(graph, shape);
-        var forward = new ForwardBuilder(this, graph, batch, options.Gradients && options.Dropout, options);
+        var forward = new ForwardBuilder(this, graph, batch, options.Dropout, options);
         ModelOutput output = Architecture.Build(forward);
         Tensor logits = output.ToLogits(graph);
         bool logitsKept = output is ModelOutput.Logits || options.VocabularyLogits;
@@ -158,7 +158,7 @@ public sealed class TransformerModel : IDisposable
             GradientBuilder.Differentiate(graph, loss);
         }
 
-        var result = new ModelGraph(graph, logitsKept ? logits : null, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
+        var result = new ModelGraph(graph, batch, logitsKept ? logits : null, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
         options.Extend?.Invoke(result);
         FusionPass.Run(graph);
         return result;
@@ -235,8 +235,10 @@ public sealed class TransformerModel : IDisposable
 
 /// <summary>One batch shape's graph and the tensors that are read after a replay.</summary>
 /// <param name="Graph">The graph, ready for the planner.</param>
+/// <param name="Batch">What it reads of a batch.</param>
 /// <param name="Logits">[places, output size]; null where only the loss of a vocabulary head is wanted.</param>
 /// <param name="Loss">Mean loss [1].</param>
 /// <param name="RowLosses">Each place's loss [places].</param>
 /// <param name="HiddenStates">Embeddings and layers [tokens, hidden].</param>
-public sealed record ModelGraph(GraphBuilder Graph, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);
+public sealed record ModelGraph(
+    GraphBuilder Graph, BatchTensors Batch, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);

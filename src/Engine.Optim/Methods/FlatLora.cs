@@ -21,6 +21,8 @@ public sealed class FlatLora(double rho, ulong noiseSeed) : TrainingMethod
 
     public override string Name => MethodName;
 
+    public override MethodRole Role => MethodRole.Perturbation;
+
     public override ulong NoiseSeed => noiseSeed;
 
     public override void Attach(MethodContext context)
@@ -47,7 +49,7 @@ public sealed class FlatLora(double rho, ulong noiseSeed) : TrainingMethod
         }
     }
 
-    public override void OnStepBegin(GraphBuilder graph)
+    public override void OnStepBegin(GraphBuilder graph, StepCourse course)
     {
         foreach ((LoraLinear layer, (Variable baseNorm, Variable deviation)) in layers)
         {

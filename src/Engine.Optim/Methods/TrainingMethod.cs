@@ -1,19 +1,29 @@
 using Engine.Graph;
+using Engine.Kernels;
 using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;
 
-/// <summary>What a method may use while it declares its state and builds its part of a step.</summary>
-/// <param name="Model">The model with its adapters and trainable parameters.</param>
-/// <param name="State">Memory of the method's own state; reserve variables in <see cref="TrainingMethod.Attach"/>.</param>
-/// <param name="Scalars">The step's scalars (<see cref="Engine.Kernels.StepScalars"/>).</param>
-/// <param name="NoiseRandom">The state of the method's noise generator: its seed and the optimizer step.</param>
-public sealed record MethodContext(TransformerModel Model, StorageBlock State, Variable Scalars, Variable NoiseRandom);
+/// <summary>What a method changes about a step. Methods of different roles run together, two of one role do not.</summary>
+public enum MethodRole
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Where in the space of weights the gradient is taken.</summary>
+    Perturbation,
+
+    /// <summary>The balance between an adapter's factors.</summary>
+    Balance,
+
+    /// <summary>The learning rate of single tensors.</summary>
+    LearningRate,
+}
 
 /// <summary>
 /// A training method as a plug-in: the hooks H0 to H7 of METHODS.md section 0, in the order in which a step runs them.
-/// Hooks write device work into a graph once, when the plans are built; every later step replays it. A method that overrides nothing
-/// is plain fine-tuning.
+/// Hooks that take a graph write device work once for each course the method's steps take; every later step replays it. The others run on the host in every
+/// step and allocate nothing. A method that overrides nothing is plain fine-tuning.
 /// </summary>
 public abstract class TrainingMethod
 {
@@ -22,11 +32,19 @@ public abstract class TrainingMethod
     /// <summary>The name in the run file.</summary>
     public abstract string Name { get; }
 
+    public abstract MethodRole Role { get; }
+
     /// <summary>The seed of <see cref="MethodContext.NoiseRandom"/>.</summary>
     public virtual ulong NoiseSeed => 0;
 
-    /// <summary>Whether the method's work of H1 perturbs the weights and wants the same micro-batches run again for the gradients that count.</summary>
-    public virtual bool RepeatsMicroBatches => false;
+    /// <summary>Every course a step may take.</summary>
+    public virtual IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.OnePass];
+
+    /// <summary>Whether updates leave tensors out: each tensor then counts its own steps, as PyTorch's optimizers do where a gradient is None.</summary>
+    public virtual bool UpdatesInPart => false;
+
+    /// <summary>The method's state on the host, arrays that a checkpoint saves and fills again.</summary>
+    public virtual IReadOnlyList<(string Name, double[] Values)> HostState => [];
 
     protected MethodContext Context => context ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
 
@@ -34,51 +52,113 @@ public abstract class TrainingMethod
     /// <exception cref="ConfigurationException">The method and the model do not go together.</exception>
     public virtual void Attach(MethodContext context) => this.context = context;
 
+    /// <summary>The course of a step: one of <see cref="Courses"/>.</summary>
+    /// <param name="step">The optimizer step, from 0.</param>
+    public virtual StepCourse CourseOf(long step) => Courses[0];
+
+    /// <summary>On the host, before a step: draws what takes part in it.</summary>
+    public virtual void Prepare(long step)
+    {
+    }
+
+    /// <summary>On the host: the tensors that a part of the step serves; null: all. A set of the model's trainable tensors in their order.</summary>
+    public virtual ActiveSet? ActiveIn(StepPart part) => null;
+
+    /// <summary>H7: the method's schedule, which kernels read from the step's scalars at <see cref="FactorSlot"/>.</summary>
+    public virtual double Factor(long step, long totalSteps) => 0;
+
+    /// <summary>On the host, once, when weights and adapters are loaded: writes what the state starts from. A checkpoint's values come after it.</summary>
+    /// <exception cref="ConfigurationException">A file the method starts from does not fit.</exception>
+    public virtual void Initialize()
+    {
+    }
+
     /// <summary>Work done once, when weights and adapters are loaded.</summary>
     public virtual void OnRunBegin(GraphBuilder graph)
     {
     }
 
     /// <summary>H0: before the first micro-batch of a step.</summary>
-    public virtual void OnStepBegin(GraphBuilder graph)
+    public virtual void OnStepBegin(GraphBuilder graph, StepCourse course)
     {
     }
 
     /// <summary>The frozen weight of an adapted layer as the training passes use it.</summary>
     public virtual Tensor TransformWeight(GraphBuilder graph, LoraLinear layer, Tensor weight) => weight;
 
-    /// <summary>H1: the gradients of all micro-batches are summed.</summary>
-    public virtual void OnGradientsReady(GraphBuilder graph)
+    /// <summary>A second pair of factors beside an adapter's own in the training passes; null: none.</summary>
+    public virtual AuxiliaryFactors? Auxiliary(LoraLinear layer) => null;
+
+    /// <summary>H1: the first pass's gradients of all micro-batches are summed, and a second pass follows.</summary>
+    public virtual void OnGradientsReady(GraphBuilder graph, StepCourse course)
     {
     }
 
+    /// <summary>On the host, between the passes of <see cref="StepCourse.SelectedSecondPass"/>: which rows of a micro-batch the second one runs.</summary>
+    /// <param name="before">Each row's mean loss in the first pass.</param>
+    /// <param name="after">The same at the perturbed point.</param>
+    /// <returns>At least one row, ascending.</returns>
+    public virtual IReadOnlyList<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after) =>
+        throw new NotSupportedException($"The method {Name} selects no samples.");
+
     /// <summary>H2: back to the unperturbed point, bit for bit.</summary>
-    public virtual void OnRestore(GraphBuilder graph)
+    public virtual void OnRestore(GraphBuilder graph, StepCourse course)
     {
     }
 
     /// <summary>H3: before the gradients are clipped.</summary>
-    public virtual void OnTransformGradients(GraphBuilder graph)
+    public virtual void OnTransformGradients(GraphBuilder graph, StepCourse course)
     {
     }
 
-    /// <summary>H4: after clipping, before the optimizer's update.</summary>
-    public virtual void OnBeforeUpdate(GraphBuilder graph)
+    /// <summary>H4: after the clipping factor is known, before the optimizer's update.</summary>
+    public virtual void OnBeforeUpdate(GraphBuilder graph, StepCourse course)
+    {
+    }
+
+    /// <summary>H5: what a trainable tensor's learning rate is multiplied by.</summary>
+    public virtual double LearningRateRatio(Variable tensor) => 1;
+
+    /// <summary>H5: updates of parameters that the method owns, beside the trainable tensors'.</summary>
+    /// <param name="clip">The clipping factor [1].</param>
+    public virtual void OnUpdate(GraphBuilder graph, StepCourse course, Tensor clip)
     {
     }
 
     /// <summary>H6: after the optimizer's update.</summary>
-    public virtual void OnAfterUpdate(GraphBuilder graph)
+    public virtual void OnAfterUpdate(GraphBuilder graph, StepCourse course)
     {
     }
 
-    /// <summary>H7: the method's schedule, read by kernels as <see cref="Engine.Kernels.StepScalars.MethodFactor"/>.</summary>
-    /// <param name="step">The optimizer step, from 0.</param>
-    public virtual double Factor(long step, long totalSteps) => 0;
+    /// <summary>On the host, when a step's reports are read.</summary>
+    public virtual void OnStepEnd(StepReadings readings)
+    {
+    }
+
+    /// <summary>Writes the schedule of a step into its scalars.</summary>
+    internal virtual void WriteFactors(long step, long totalSteps, Span<float> scalars) => scalars[FactorSlot] = (float)Factor(step, totalSteps);
+
+    /// <summary>Where kernels find <see cref="Factor"/>.</summary>
+    internal int FactorSlot => Role == MethodRole.Balance ? StepScalars.BalanceFactor : StepScalars.MethodFactor;
+}
+
+/// <summary>The reports of a step as they were read to the host.</summary>
+public readonly struct StepReadings
+{
+    private readonly float[] values;
+
+    internal StepReadings(float[] values) => this.values = values;
+
+    /// <summary>The numbers of a variable of <see cref="MethodContext.Reports"/>.</summary>
+    public ReadOnlySpan<float> Of(Variable report) => values.AsSpan((int)(report.ByteOffset / sizeof(float)), (int)report.Shape.Count);
 }
 
 /// <summary>No method beyond the optimizer.</summary>
 public sealed class PlainMethod : TrainingMethod
 {
-    public override string Name => "plain";
+    public const string MethodName = "plain";
+
+    public override string Name => MethodName;
+
+    public override MethodRole Role => MethodRole.None;
 }

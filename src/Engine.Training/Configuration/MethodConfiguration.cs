@@ -2,7 +2,18 @@ using Engine.Optim;
 
 namespace Engine.Training.Configuration;
 
-/// <summary>The section <c>method</c>: a training method's name and its parameters, which the method itself checks.</summary>
+/// <summary>The section <c>method</c>: the training methods that run together, most often one.</summary>
+/// <param name="Methods">At least one.</param>
+public sealed record MethodsConfiguration(IReadOnlyList<MethodConfiguration> Methods)
+{
+    /// <summary>The names, joined by a plus sign.</summary>
+    public string Name => string.Join("+", Methods.Select(method => method.Name));
+
+    /// <summary>Readers of the parameters for the methods' plug-ins.</summary>
+    public IReadOnlyList<MethodParameters> Read() => [.. Methods.Select(method => method.Read())];
+}
+
+/// <summary>A training method's name and its parameters, which the method itself checks.</summary>
 /// <param name="Name">The method.</param>
 /// <param name="Given">Its parameters as given.</param>
 public sealed record MethodConfiguration(string Name, IReadOnlyList<MethodParameter> Given)

@@ -18,8 +18,8 @@ public sealed record RunConfiguration
     [Key("Device: cpu, opencl, opencl:N, cuda or cuda:N (`engine devices` lists them); --device on the command line comes first.", Default = "cpu")]
     public string? Device { get; init; }
 
-    [Key("Training method: a name, or a map of `name` and the method's own parameters. `plain` is the optimizer alone.", Default = "plain")]
-    public MethodConfiguration? Method { get; init; }
+    [Key("Training method: a name, a map of `name` and the method's own parameters, or a list of these that run together. `plain` is the optimizer alone.", Default = "plain")]
+    public MethodsConfiguration? Method { get; init; }
 
     [Key("LoRA adapter.", Default = "full fine-tuning")]
     public AdapterConfiguration? Adapter { get; init; }

@@ -53,8 +53,17 @@ internal static partial class RunFileWriter
     {
         switch (value)
         {
-            case MethodConfiguration method:
-                Method(emitter, method);
+            case MethodsConfiguration { Methods: [var single] }:
+                Method(emitter, single);
+                break;
+            case MethodsConfiguration { Methods: var methods }:
+                emitter.Emit(new SequenceStart(AnchorName.Empty, TagName.Empty, isImplicit: true, SequenceStyle.Block));
+                foreach (MethodConfiguration method in methods)
+                {
+                    Method(emitter, method);
+                }
+
+                emitter.Emit(new SequenceEnd());
                 break;
             case ModulePattern { Pattern: string pattern }:
                 Text(emitter, pattern);
@@ -64,6 +73,12 @@ internal static partial class RunFileWriter
                 break;
             case IReadOnlyList<string> names:
                 List(emitter, names);
+                break;
+            case IReadOnlyList<KeyValuePair<string, int>> patterns:
+                Patterns(emitter, patterns);
+                break;
+            case IReadOnlyList<KeyValuePair<string, double>> patterns:
+                Patterns(emitter, patterns);
                 break;
             case var _ when key.IsSection:
                 Section(emitter, value);
@@ -83,6 +98,19 @@ internal static partial class RunFileWriter
         {
             Text(emitter, parameter.Name);
             Scalar(emitter, parameter.Value);
+        }
+
+        emitter.Emit(new MappingEnd());
+    }
+
+    private static void Patterns<T>(Emitter emitter, IReadOnlyList<KeyValuePair<string, T>> patterns)
+        where T : struct
+    {
+        emitter.Emit(new MappingStart());
+        foreach ((string pattern, T value) in patterns)
+        {
+            Text(emitter, pattern);
+            Scalar(emitter, value);
         }
 
         emitter.Emit(new MappingEnd());

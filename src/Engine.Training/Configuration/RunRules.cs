@@ -19,7 +19,7 @@ internal static class RunRules
         {
             // Prebatched data is one epoch; saying so keeps the written configuration readable.
             NumTrainEpochs = run.Data.Format == DataFileFormat.Prebatched ? 1 : run.NumTrainEpochs,
-            Method = run.Method is { Name: MethodConfiguration.Plain } ? null : run.Method,
+            Method = run.Method is { Methods: [{ Name: MethodConfiguration.Plain }] } ? null : run.Method,
             EvalStrategy = run.EvalStrategy ?? (run.Data.Validation is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
             MetricForBestModel = best,
             GreaterIsBetter = run.GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(best),
@@ -66,7 +66,7 @@ internal static class RunRules
     }
 
     private static void CheckMethod(RunConfiguration run, MapNode file) => RefuseIf(
-        run.Method is { Name: MethodConfiguration.Plain, Given.Count: > 0 }, file, "method", "plain is the optimizer alone and has no parameters.");
+        run.Method is { } chosen && chosen.Methods.Any(method => method is { Name: MethodConfiguration.Plain, Given.Count: > 0 }), file, "method", "plain is the optimizer alone and has no parameters.");
 
     private static void CheckLength(RunConfiguration run, MapNode file)
     {

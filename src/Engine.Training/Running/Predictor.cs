@@ -116,7 +116,7 @@ public sealed class Predictor : IDisposable
         using var inputs = new BatchInputs(Architecture, evaluator.Shapes.Aggregate((a, b) => a.Max(b)));
         inputs.Block.Allocate(device);
         using var runner = new ModelRunner(device, model, inputs, arena, new RunnerOptions());
-        return use(evaluator, runner.Run);
+        return use(evaluator, (batch, source) => runner.Run(batch, source));
     }
 
     private Prediction PredictionOf(ReadOnlySpan<float> logits)

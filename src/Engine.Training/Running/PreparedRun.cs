@@ -39,10 +39,11 @@ public sealed class PreparedRun : IDisposable
             Epsilon = run.AdamEpsilon,
             WeightDecay = run.WeightDecay,
             MaxGradNorm = run.MaxGradNorm,
+            LearningRate = run.LearningRate,
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
-            device, Model, MethodCatalog.Create((run.Method ?? new MethodConfiguration(MethodConfiguration.Plain, [])).Read()), optimizer, capacity, Length.TotalSteps, run.Seed);
+            device, Model, MethodCatalog.Create(run.Method?.Read() ?? []), optimizer, capacity, Length.TotalSteps, run.Seed, run.GradientAccumulationSteps);
         Forecast = Session.Forecast(trainingShapes, evaluationShapes);
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
     }
@@ -84,11 +85,14 @@ public sealed class PreparedRun : IDisposable
         Model.Allocate(Device);
         IReadOnlyList<string> notes = ModelLoading.LoadWeights(
             Model, Data.Folder, Run.Seed, Run.Adapter?.Init is null ? null : Model.SavedParameters.Select(saved => saved.Name));
-        AdapterInitialization.Start(Model, Run.Seed);
         if (Run.Adapter?.Init is { } start)
         {
             using AdapterFile file = AdapterFile.Read(start);
             ModelAdapters.Load(Model, file);
+        }
+        else
+        {
+            AdapterInitialization.Start(Model, Run.Seed, AdapterConfig?.InitLoraWeights ?? "true");
         }
 
         Session.Allocate(trainingShapes, evaluationShapes);

@@ -33,7 +33,7 @@ public sealed record TrainerState
 }
 
 /// <summary>
-/// A folder from which a run goes on as if it had never stopped: trainable parameters, optimizer moments, the method's state and the counters.
+/// A folder from which a run goes on as if it had never stopped: trainable parameters, optimizer moments, the method's state on device and host, and the counters.
 /// Random numbers are counter-based and need nothing stored.
 /// </summary>
 public static class TrainingCheckpoint
@@ -65,6 +65,11 @@ public static class TrainingCheckpoint
             foreach ((string name, Variable variable) in Tensors(session))
             {
                 writer.Add(name, ModelWeights.Longs(variable.Shape), ModelAdapters.Fill(variable));
+            }
+
+            foreach ((string name, double[] values) in session.HostState)
+            {
+                writer.Add($"host.{name}", [values.Length], values);
             }
 
             writer.Write(Path.Combine(temporary, TensorFile));
@@ -111,6 +116,11 @@ public static class TrainingCheckpoint
         foreach ((string name, Variable variable) in Tensors(session))
         {
             ModelWeights.Upload(file[name].RequireShape(ModelWeights.Longs(variable.Shape)), variable);
+        }
+
+        foreach ((string name, double[] values) in session.HostState)
+        {
+            file[$"host.{name}"].RequireShape(values.Length).ReadFloat64(values);
         }
 
         session.StepsTaken = state.Step;

@@ -44,7 +44,7 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal(Path.Combine(folder.Path, "runs/demo"), run.Output);
         Assert.Equal(Path.Combine(folder.Path, "optional/peft-folder"), run.Adapter!.Init);
         Assert.Equal("flat-lora", run.Method!.Name);
-        MethodParameters method = run.Method.Read();
+        MethodParameters method = run.Method.Methods[0].Read();
         Assert.Equal((0.05, ulong.MaxValue), (method.Number("rho", 0), method.Seed("noise_seed", 0)));
         Assert.Equal((8, 16.0, 0.0, false), (run.Adapter.R, run.Adapter.LoraAlpha, run.Adapter.LoraDropout, run.Adapter.UseRslora));
         Assert.Equal(["query", "value"], run.Adapter.TargetModules!.Names!);
@@ -81,8 +81,8 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal((ColumnReference.ByIndex(3), ColumnReference.ByName("1")), (again.Data.Text!.Value, again.Data.Label!.Value));
         Assert.Equal(["0", "yes: no", "null"], again.Data.Labels!);
         Assert.Equal(".*(query|value)", again.Adapter!.TargetModules!.Pattern);
-        Assert.Equal(run.Method!.Read().Values, again.Method!.Read().Values);
-        Assert.Equal("12", again.Method.Read().Values["mode"]);
+        Assert.Equal(run.Method!.Methods[0].Read().Values, again.Method!.Methods[0].Read().Values);
+        Assert.Equal("12", again.Method.Methods[0].Read().Values["mode"]);
     }
 
     [Fact]
@@ -144,6 +144,8 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("method: {rho: 1}\n", "'method.name' is missing")]
     [InlineData("method: {name: x, rho: [1]}\n", "method.rho is a list; expected a single value")]
     [InlineData("method: {name: plain, rho: 1}\n", "plain is the optimizer alone")]
+    [InlineData("method: []\n", "a list with at least one method")]
+    [InlineData("method: [flat-lora, {rho: 1}]\n", "'method.name' is missing")]
     [InlineData("eval_strategy: epoch\n", "run.yaml:4: eval_strategy: there is no data.validation")]
     [InlineData("load_best_model_at_end: true\n", "set data.validation")]
     [InlineData("early_stopping_patience: 2\n", "set data.validation")]
@@ -179,15 +181,26 @@ public sealed class RunConfigurationTests : IDisposable
         RunConfiguration run = Load(Minimal + "method: flat-lora\n", ["learning_rate=1e-3", "adapter.r=4", "method.rho=0.2", "data.text=text"]);
         Assert.Equal((1e-3, 4), (run.LearningRate, run.Adapter!.R!.Value));
         Assert.Equal("flat-lora", run.Method!.Name);
-        Assert.Equal(0.2, run.Method.Read().Number("rho", 0));
+        Assert.Equal(0.2, run.Method.Methods[0].Read().Number("rho", 0));
         Assert.Null(Load(Minimal + "adapter: {r: 4}\n", ["adapter=null"]).Adapter);
         Assert.Contains("--set learning_rat: the run file has no key", Fails(Minimal, ["learning_rat=1"]));
         Assert.Contains("--set adapter.r: adapter.r is 'x'", Fails(Minimal, ["adapter.r=x"]));
         Assert.Contains("--set model.x: 'model'", Fails(Minimal, ["model.x=1"]));
         Assert.Contains("expected key=value", Fails(Minimal, ["seed"]));
-        MethodParameters method = Load(Minimal, ["method={name: flat-lora, roh: 1}"]).Method!.Read();
+        MethodParameters method = Load(Minimal, ["method={name: flat-lora, roh: 1}"]).Method!.Methods[0].Read();
         method.Number("rho", 0);
         Assert.Contains("--set method: the method flat-lora has no parameter 'roh'; did you mean 'rho'?", Assert.Throws<ConfigurationException>(method.Finish).Message);
+    }
+
+    [Fact]
+    public void A_list_of_methods_is_read_and_written_again()
+    {
+        RunConfiguration run = Load(Minimal + "method:\n  - {name: flat-lora, rho: 0.1}\n  - nbar\n");
+        Assert.Equal("flat-lora+nbar", run.Method!.Name);
+        Assert.Equal(["flat-lora", "nbar"], run.Method.Read().Select(method => method.Method));
+        RunConfiguration again = Load(run.ToYaml());
+        Assert.Equal(run.ToYaml(), again.ToYaml());
+        Assert.Equal(0.1, again.Method!.Read()[0].Number("rho", 0));
     }
 
     [Theory]

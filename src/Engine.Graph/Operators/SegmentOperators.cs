@@ -1,0 +1,154 @@
+using Engine.Devices;
+using Engine.Kernels;
+
+namespace Engine.Graph.Operators;
+
+/// <summary>Tensors of a run of memory as one launch works on them.</summary>
+/// <param name="Table">Where they lie.</param>
+/// <param name="Words">The device's copy of the table, int32 [<see cref="SegmentTable.WordCount"/>].</param>
+public sealed record TensorSegments(SegmentTable Table, Variable Words)
+{
+    /// <summary>One number a segment.</summary>
+    public Shape Shape => new(Table.SegmentCount);
+}
+
+/// <summary>A number for each segment; inputs the table, two runs or packed tensors; output [segments].</summary>
+public sealed class SegmentDotsOperator(SegmentTable table, bool xPacked, bool yPacked) : Operator
+{
+    public override string Name => "SegmentDots";
+
+    public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * Segments.Workspace(table);
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Segments.Dots(
+        lowering.Device,
+        table,
+        lowering.Input<int>(0),
+        lowering.Input<float>(1),
+        xPacked,
+        lowering.Input<float>(2),
+        yPacked,
+        lowering.Workspace(),
+        lowering.Output<float>(0)));
+}
+
+/// <summary>ASAM's squared norm of each segment; inputs the table, weights, gradients; output [segments].</summary>
+public sealed class AdaptiveNormsOperator(SegmentTable table, float eta) : Operator
+{
+    public override string Name => "AdaptiveNorms";
+
+    public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * Segments.Workspace(table);
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Segments.AdaptiveNorms(
+        lowering.Device, table, lowering.Input<int>(0), eta, lowering.Input<float>(1), lowering.Input<float>(2), lowering.Workspace(), lowering.Output<float>(0)));
+}
+
+/// <summary>A <see cref="SegmentMap"/>; inputs the table, the run, then factors, packed values and gradients as far as the map uses them.</summary>
+public sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, float eta, bool hasFactors, bool hasPacked, bool hasGradient) : Operator
+{
+    public override string Name => $"Segment{map}";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering)
+    {
+        int next = 2;
+        BufferView<float> Next(bool present) => present ? lowering.Input<float>(next++) : default;
+        lowering.Emit(Segments.Map(
+            lowering.Device, table, lowering.Input<int>(0), map, eta, Next(hasFactors), lowering.Input<float>(1), Next(hasPacked), Next(hasGradient)));
+    }
+}
+
+/// <summary>SAM's factors; inputs squared norms [segments] and, where tensors are left out, the mask; output [segments].</summary>
+public sealed class SamFactorsOperator(float numerator) : Operator
+{
+    public override string Name => "SamFactors";
+
+    public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Sam(
+        lowering.Device,
+        (int)lowering.Node.Outputs[0].Shape.Count,
+        numerator,
+        lowering.Input<float>(0),
+        lowering.Node.Inputs.Count > 1 ? lowering.Input<float>(1) : null,
+        lowering.Output<float>(0)));
+}
+
+/// <summary>LookSAM's factor of a projection; inputs dots, squared norms [segments]; output [segments].</summary>
+public sealed class ProjectionFactorsOperator : Operator
+{
+    public override string Name => "ProjectionFactors";
+
+    public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Projection(
+        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
+}
+
+/// <summary>a times a ratio of norms; inputs squared norms, the others' squared norms [segments]; output [segments].</summary>
+public sealed class NormRatioFactorsOperator(float a) : Operator
+{
+    public override string Name => "NormRatioFactors";
+
+    public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.NormRatio(
+        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count, a, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
+}
+
+/// <summary>BAR's factors; inputs squared norms of A and B of each pair [2 pairs], step scalars; output [2 pairs].</summary>
+public sealed class BalanceFactorsOperator(bool growsLarger) : Operator
+{
+    public override string Name => "BalanceFactors";
+
+    public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Balance(
+        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count / 2, growsLarger, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
+}
+
+public static class SegmentExtensions
+{
+    /// <summary>The squared norm of each segment of a run, [segments].</summary>
+    public static Tensor SegmentNorms(this GraphBuilder graph, TensorSegments segments, Variable run) => graph.SegmentDots(segments, run, false, run, false);
+
+    /// <summary>x . y of each segment, [segments]; each operand a run, or packed.</summary>
+    public static Tensor SegmentDots(this GraphBuilder graph, TensorSegments segments, Variable x, bool xPacked, Variable y, bool yPacked) => graph.Add(
+        new SegmentDotsOperator(segments.Table, xPacked, yPacked), segments.Shape, graph.Read(segments.Words), graph.Read(x), graph.Read(y));
+
+    /// <summary>ASAM's squared norm of each segment's gradient, [segments].</summary>
+    public static Tensor AdaptiveNorms(this GraphBuilder graph, TensorSegments segments, Variable weights, Variable gradients, float eta) => graph.Add(
+        new AdaptiveNormsOperator(segments.Table, eta), segments.Shape, graph.Read(segments.Words), graph.Read(weights), graph.Read(gradients));
+
+    /// <summary>Changes every element of every segment as <paramref name="map"/> says.</summary>
+    /// <param name="factors">[segments].</param>
+    /// <param name="packed">[<see cref="SegmentTable.PackedCount"/>].</param>
+    public static void MapSegments(
+        this GraphBuilder graph, TensorSegments segments, SegmentMap map, Variable run, Tensor? factors = null, Variable? packed = null, Variable? gradient = null, float eta = 0)
+    {
+        List<Tensor> inputs = [graph.Read(segments.Words), graph.Read(run)];
+        if (factors is not null)
+        {
+            inputs.Add(factors);
+        }
+
+        foreach (Variable? operand in (ReadOnlySpan<Variable?>)[packed, gradient])
+        {
+            if (operand is not null)
+            {
+                inputs.Add(graph.Read(operand));
+            }
+        }
+
+        graph.Add(new SegmentMapOperator(segments.Table, map, eta, factors is not null, packed is not null, gradient is not null), [.. inputs]);
+    }
+
+    /// <summary>The factor of each segment's gradient in a perturbation of the given radius, one norm over all segments of the mask.</summary>
+    public static Tensor SamFactors(this GraphBuilder graph, Tensor squares, float numerator, Tensor? mask = null) => graph.Add(
+        new SamFactorsOperator(numerator), squares.Shape, mask is null ? [squares] : [squares, mask]);
+
+    /// <summary>-(sum of dots) / (sum of squares), for every segment.</summary>
+    public static Tensor ProjectionFactors(this GraphBuilder graph, Tensor dots, Tensor squares) =>
+        graph.Add(new ProjectionFactorsOperator(), dots.Shape, dots, squares);
+
+    /// <summary>a times the norm over the other norm, for every segment.</summary>
+    public static Tensor NormRatioFactors(this GraphBuilder graph, Tensor squares, Tensor otherSquares, float a) =>
+        graph.Add(new NormRatioFactorsOperator(a), squares.Shape, squares, otherSquares);
+
+    /// <summary>BAR's factors of pairs A, B, A, B, ...</summary>
+    /// <param name="growsLarger">nBAR: the larger grows; oBAR: it shrinks.</param>
+    public static Tensor BalanceFactors(this GraphBuilder graph, Tensor squares, Tensor scalars, bool growsLarger) =>
+        graph.Add(new BalanceFactorsOperator(growsLarger), squares.Shape, squares, scalars);
+}

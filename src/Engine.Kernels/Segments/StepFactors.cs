@@ -1,0 +1,76 @@
+namespace Engine.Kernels;
+
+/// <summary>The few numbers a step's perturbation or rescaling is made of, from the squared norms of its tensors; they never leave the device.</summary>
+public static class StepFactors
+{
+    /// <summary>What SAM adds to the norm it divides by (METHODS.md 2.1).</summary>
+    internal const float SamEpsilon = 1e-12f;
+
+    /// <summary>What LookSAM adds to the norm it divides by (METHODS.md 2.5).</summary>
+    internal const float LookEpsilon = 1e-8f;
+
+    /// <summary>
+    /// The factor of the gradient in SAM's perturbation, one norm over all tensors that take part:
+    /// factors[s] = mask[s] numerator / (sqrt(sum over s of mask[s] squares[s]) + 1e-12). mask [segments] of 0 and 1; null: all take part.
+    /// </summary>
+    public static Launch Sam(Device device, int segments, float numerator, BufferView<float> squares, BufferView<float>? mask, BufferView<float> factors)
+    {
+        Operand.Require(squares, segments);
+        Operand.Require(mask, segments);
+        Operand.Require(factors, segments);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new SamFactorsHost(cpu, segments, numerator, squares, mask, factors);
+        }
+
+        return StepFactorsKernels.SamKernel.Bind(
+            device, new LaunchShape(1, LaunchShapes.SingleGroup), squares, mask ?? default, factors, segments, numerator, mask is not null, LaunchShapes.SingleGroup);
+    }
+
+    /// <summary>factors[s] = -(sum of dots) / (sum of squares): what takes from a vector its part along another; 0 where that one is zero.</summary>
+    public static Launch Projection(Device device, int segments, BufferView<float> dots, BufferView<float> squares, BufferView<float> factors)
+    {
+        Operand.Require(dots, segments);
+        Operand.Require(squares, segments);
+        Operand.Require(factors, segments);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new ProjectionFactorsHost(cpu, segments, dots, squares, factors);
+        }
+
+        return StepFactorsKernels.ProjectionKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), dots, squares, factors, segments, LaunchShapes.SingleGroup);
+    }
+
+    /// <summary>factors[s] = a sqrt(sum of squares) / (sqrt(sum of otherSquares) + 1e-8): LookSAM's share of the remembered direction.</summary>
+    public static Launch NormRatio(
+        Device device, int segments, float a, BufferView<float> squares, BufferView<float> otherSquares, BufferView<float> factors)
+    {
+        Operand.Require(squares, segments);
+        Operand.Require(otherSquares, segments);
+        Operand.Require(factors, segments);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new NormRatioFactorsHost(cpu, segments, a, squares, otherSquares, factors);
+        }
+
+        return StepFactorsKernels.NormRatioKernel.Bind(
+            device, new LaunchShape(1, LaunchShapes.SingleGroup), squares, otherSquares, factors, segments, a, LaunchShapes.SingleGroup);
+    }
+
+    /// <summary>
+    /// BAR's rescaling of each pair (METHODS.md 2.7), s = scalars[BalanceFactor] scalars[LearningRate]: segments 2 l and 2 l + 1 are A and B of pair l. With
+    /// ||B|| >= ||A||, B gets 1 - s and A 1 + s, or the opposite where <paramref name="growsLarger"/> (nBAR); else the other way round.
+    /// </summary>
+    public static Launch Balance(Device device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> factors)
+    {
+        Operand.Require(squares, 2L * pairs);
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(factors, 2L * pairs);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new BalanceFactorsHost(cpu, pairs, growsLarger, squares, scalars, factors);
+        }
+
+        return StepFactorsKernels.BalanceKernel.Bind(device, LaunchShapes.Elements(device, pairs), squares, scalars, factors, pairs, growsLarger);
+    }
+}

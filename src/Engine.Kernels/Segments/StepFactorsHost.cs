@@ -1,0 +1,91 @@
+namespace Engine.Kernels;
+
+internal sealed unsafe class SamFactorsHost(
+    CpuDevice device, int segments, float numerator, BufferView<float> squares, BufferView<float>? mask, BufferView<float> factors)
+    : HostLaunch(device)
+{
+    private readonly float* squares = CpuDevice.Pointer(squares);
+    private readonly float* mask = mask is { } given ? CpuDevice.Pointer(given) : null;
+    private readonly float* factors = CpuDevice.Pointer(factors);
+
+    public override string Name => "StepFactors_Sam";
+
+    protected override void Execute(HostThreads threads)
+    {
+        double sum = 0;
+        for (int s = 0; s < segments; s++)
+        {
+            sum += TakesPart(s) ? squares[s] : 0;
+        }
+
+        float factor = (float)(numerator / (Math.Sqrt(sum) + StepFactors.SamEpsilon));
+        for (int s = 0; s < segments; s++)
+        {
+            factors[s] = TakesPart(s) ? factor : 0;
+        }
+    }
+
+    private bool TakesPart(int segment) => mask == null || mask[segment] != 0;
+}
+
+/// <summary>One factor for all segments, from the sums of two numbers a segment.</summary>
+internal abstract unsafe class CommonFactorHost(CpuDevice device, int segments, BufferView<float> first, BufferView<float> second, BufferView<float> factors)
+    : HostLaunch(device)
+{
+    private readonly float* first = CpuDevice.Pointer(first);
+    private readonly float* second = CpuDevice.Pointer(second);
+    private readonly float* factors = CpuDevice.Pointer(factors);
+
+    protected sealed override void Execute(HostThreads threads)
+    {
+        double firstSum = 0, secondSum = 0;
+        for (int s = 0; s < segments; s++)
+        {
+            firstSum += first[s];
+            secondSum += second[s];
+        }
+
+        new Span<float>(factors, segments).Fill((float)Factor(firstSum, secondSum));
+    }
+
+    protected abstract double Factor(double first, double second);
+}
+
+internal sealed class ProjectionFactorsHost(CpuDevice device, int segments, BufferView<float> dots, BufferView<float> squares, BufferView<float> factors)
+    : CommonFactorHost(device, segments, dots, squares, factors)
+{
+    public override string Name => "StepFactors_Projection";
+
+    protected override double Factor(double first, double second) => second == 0 ? 0 : -first / second;
+}
+
+internal sealed class NormRatioFactorsHost(
+    CpuDevice device, int segments, float a, BufferView<float> squares, BufferView<float> otherSquares, BufferView<float> factors)
+    : CommonFactorHost(device, segments, squares, otherSquares, factors)
+{
+    public override string Name => "StepFactors_NormRatio";
+
+    protected override double Factor(double first, double second) => a * Math.Sqrt(first) / (Math.Sqrt(second) + StepFactors.LookEpsilon);
+}
+
+internal sealed unsafe class BalanceFactorsHost(
+    CpuDevice device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> factors)
+    : HostLaunch(device)
+{
+    private readonly float* squares = CpuDevice.Pointer(squares);
+    private readonly float* scalars = CpuDevice.Pointer(scalars);
+    private readonly float* factors = CpuDevice.Pointer(factors);
+
+    public override string Name => "StepFactors_Balance";
+
+    protected override void Execute(HostThreads threads)
+    {
+        float s = scalars[StepScalars.BalanceFactor] * scalars[StepScalars.LearningRate];
+        for (int pair = 0; pair < pairs; pair++)
+        {
+            bool shrinksB = squares[(2 * pair) + 1] >= squares[2 * pair] != growsLarger;
+            factors[2 * pair] = shrinksB ? 1 + s : 1 - s;
+            factors[(2 * pair) + 1] = shrinksB ? 1 - s : 1 + s;
+        }
+    }
+}

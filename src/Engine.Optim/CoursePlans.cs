@@ -1,0 +1,90 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Model.Execution;
+using Engine.Optim.Methods;
+
+namespace Engine.Optim;
+
+/// <summary>What a step replays beside its micro-batches, for one course of a method's steps.</summary>
+internal sealed class CoursePlans : IDisposable
+{
+    private CoursePlans(FixedPlan begin, FixedPlan? ascend, FixedPlan update) => (Begin, Ascend, Update) = (begin, ascend, update);
+
+    /// <summary>Clears the gradients; H0.</summary>
+    public FixedPlan Begin { get; }
+
+    /// <summary>Between two passes: H1, then the gradients are cleared; null where there is one pass.</summary>
+    public FixedPlan? Ascend { get; }
+
+    /// <summary>H2 to H6.</summary>
+    public FixedPlan Update { get; }
+
+    public long ArenaBytes => Math.Max(Math.Max(Begin.ArenaBytes, Ascend?.ArenaBytes ?? 0), Update.ArenaBytes);
+
+    public static CoursePlans Build(
+        Device device,
+        StepCourse course,
+        TrainingMethod method,
+        TrainableParameters trainables,
+        OptimizerUpdate optimizer,
+        SessionReports reports,
+        Variable scalars,
+        double maxGradNorm,
+        IReadOnlyList<Variable>? partialTensors)
+    {
+        var begin = new GraphBuilder();
+        begin.Clear(trainables.Gradients);
+        begin.Clear(reports.Loss);
+        method.OnStepBegin(begin, course);
+
+        GraphBuilder? ascend = null;
+        if (course != StepCourse.OnePass)
+        {
+            ascend = new GraphBuilder();
+            method.OnGradientsReady(ascend, course);
+            ascend.Clear(trainables.Gradients);
+            ascend.Store(ascend.Read(reports.Loss), reports.FirstPassLoss);
+        }
+
+        var update = new GraphBuilder();
+        method.OnRestore(update, course);
+        method.OnTransformGradients(update, course);
+        Tensor clip = update.GradientNorm(trainables.Gradients, (float)maxGradNorm, reports.GradientNorm);
+        method.OnBeforeUpdate(update, course);
+        optimizer.Build(update, scalars, clip);
+        method.OnUpdate(update, course, clip);
+        method.OnAfterUpdate(update, course);
+        return new CoursePlans(
+            new FixedPlan(device, begin), ascend is null ? null : new FixedPlan(device, ascend), new FixedPlan(device, update, partialTensors));
+    }
+
+    public void Dispose()
+    {
+        Begin.Dispose();
+        Ascend?.Dispose();
+        Update.Dispose();
+    }
+}
+
+/// <summary>The numbers a step is reported by, and the method's (<see cref="MethodContext.Reports"/>): one block, read once a step.</summary>
+internal sealed class SessionReports
+{
+    public SessionReports()
+    {
+        Loss = Block.Reserve("loss", new Shape(1));
+        FirstPassLoss = Block.Reserve("first_pass_loss", new Shape(1));
+        GradientNorm = Block.Reserve("gradient_norm", new Shape(1));
+    }
+
+    public StorageBlock Block { get; } = new("report");
+
+    /// <summary>The sum of the micro-batches' losses of the pass in progress.</summary>
+    public Variable Loss { get; }
+
+    /// <summary>The same of the first of two passes.</summary>
+    public Variable FirstPassLoss { get; }
+
+    /// <summary>The gradients' global norm before clipping.</summary>
+    public Variable GradientNorm { get; }
+}

@@ -1,0 +1,58 @@
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels;
+
+namespace Engine.Optim.Methods;
+
+/// <summary>
+/// LookSAM (Liu et al., CVPR 2022, arXiv 2203.02714): every k-th step is a SAM step that also remembers g_v, the part of SAM's gradient that is orthogonal to
+/// the plain one; the steps between add a ||g|| / (||g_v|| + 1e-8) g_v to theirs. On adapters where the run has them, else on every trainable tensor; projection
+/// and norms over all of these together. Spec: METHODS.md 2.5. Memory: g_v beside SAM's copy.
+/// </summary>
+/// <param name="rho">Radius of the perturbation.</param>
+/// <param name="k">Steps from one SAM step to the next.</param>
+/// <param name="a">Weight of the remembered direction.</param>
+public sealed class LookSam(double rho, int k, double a) : SamMethod(rho)
+{
+    private Variable? direction;
+
+    public const string MethodName = "looksam";
+
+    public override string Name => MethodName;
+
+    public override IReadOnlyList<StepCourse> Courses { get; } = k == 1 ? [StepCourse.TwoPasses] : [StepCourse.TwoPasses, StepCourse.OnePass];
+
+    private Variable Direction => direction ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
+
+    public override void Attach(MethodContext context)
+    {
+        base.Attach(context);
+        direction = context.State.Reserve("looksam.direction", new Shape(Perturbed.Table.PackedCount));
+    }
+
+    public override StepCourse CourseOf(long step) => step % k == 0 ? StepCourse.TwoPasses : StepCourse.OnePass;
+
+    public override void OnTransformGradients(GraphBuilder graph, StepCourse course)
+    {
+        if (course == StepCourse.OnePass)
+        {
+            Tensor share = graph.NormRatioFactors(
+                graph.SegmentNorms(Perturbed, Gradients), graph.SegmentDots(Perturbed, Direction, true, Direction, true), (float)a);
+            graph.MapSegments(Perturbed, SegmentMap.AddPacked, Gradients, share, Direction);
+            return;
+        }
+
+        // The direction's memory holds the plain gradient since the first pass.
+        Tensor along = graph.ProjectionFactors(
+            graph.SegmentDots(Perturbed, Gradients, false, Direction, true), graph.SegmentDots(Perturbed, Direction, true, Direction, true));
+        graph.MapSegments(Perturbed, SegmentMap.Combine, Gradients, along, Direction);
+    }
+
+    protected override IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) => context.AdaptersOrAll;
+
+    protected override void Perturb(GraphBuilder graph)
+    {
+        base.Perturb(graph);
+        graph.MapSegments(Perturbed, SegmentMap.Save, Gradients, packed: Direction);
+    }
+}

@@ -1,0 +1,133 @@
+using Engine.Graph;
+using Engine.Model.Execution;
+
+namespace Engine.Optim.Methods;
+
+/// <summary>Methods that run together: each hook of all of them, in their order. Their roles differ, so that no two want the same part of a step.</summary>
+public sealed class MethodCombination : TrainingMethod
+{
+    private readonly IReadOnlyList<TrainingMethod> methods;
+
+    /// <summary>The one whose steps take more than one pass, or the first.</summary>
+    private readonly TrainingMethod leader;
+
+    /// <exception cref="ConfigurationException">Methods that do not go together.</exception>
+    public MethodCombination(IReadOnlyList<TrainingMethod> methods)
+    {
+        this.methods = methods;
+        foreach (TrainingMethod method in methods)
+        {
+            if (method.Role == MethodRole.None)
+            {
+                throw new ConfigurationException($"method: {method.Name} changes nothing about a step; leave it out of the list.");
+            }
+
+            TrainingMethod other = methods.First(candidate => candidate.Role == method.Role);
+            if (other != method)
+            {
+                throw new ConfigurationException($"method: {other.Name} and {method.Name} do not go together, {Reason(method.Role)}; keep one of them.");
+            }
+        }
+
+        leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass]) ?? methods[0];
+        if (methods.FirstOrDefault(method => method.UpdatesInPart) is { } partial && methods.FirstOrDefault(method => method.Role == MethodRole.Balance) is { } balance)
+        {
+            throw new ConfigurationException(
+                $"method: {partial.Name} and {balance.Name} do not go together, since {balance.Name} rescales every adapter pair and {partial.Name} holds most tensors of a step still; keep one of them.");
+        }
+    }
+
+    public override string Name => string.Join("+", methods.Select(method => method.Name));
+
+    public override MethodRole Role => MethodRole.None;
+
+    public override ulong NoiseSeed => methods.FirstOrDefault(method => method.Role == MethodRole.Perturbation)?.NoiseSeed ?? 0;
+
+    public override IReadOnlyList<StepCourse> Courses => leader.Courses;
+
+    public override bool UpdatesInPart => leader.UpdatesInPart;
+
+    public override IReadOnlyList<(string Name, double[] Values)> HostState => [.. methods.SelectMany(method => method.HostState)];
+
+    public override void Attach(MethodContext context)
+    {
+        base.Attach(context);
+        Each(method => method.Attach(context));
+    }
+
+    public override StepCourse CourseOf(long step) => leader.CourseOf(step);
+
+    public override void Prepare(long step)
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            method.Prepare(step);
+        }
+    }
+
+    public override ActiveSet? ActiveIn(StepPart part) => leader.ActiveIn(part);
+
+    public override void Initialize()
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            method.Initialize();
+        }
+    }
+
+    public override void OnRunBegin(GraphBuilder graph) => Each(method => method.OnRunBegin(graph));
+
+    public override void OnStepBegin(GraphBuilder graph, StepCourse course) => Each(method => method.OnStepBegin(graph, course));
+
+    public override Tensor TransformWeight(GraphBuilder graph, LoraLinear layer, Tensor weight) =>
+        methods.Aggregate(weight, (transformed, method) => method.TransformWeight(graph, layer, transformed));
+
+    public override AuxiliaryFactors? Auxiliary(LoraLinear layer) => methods.Select(method => method.Auxiliary(layer)).FirstOrDefault(factors => factors is not null);
+
+    public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Each(method => method.OnGradientsReady(graph, course));
+
+    public override IReadOnlyList<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after) => leader.Select(before, after);
+
+    public override void OnRestore(GraphBuilder graph, StepCourse course) => Each(method => method.OnRestore(graph, course));
+
+    public override void OnTransformGradients(GraphBuilder graph, StepCourse course) => Each(method => method.OnTransformGradients(graph, course));
+
+    public override void OnBeforeUpdate(GraphBuilder graph, StepCourse course) => Each(method => method.OnBeforeUpdate(graph, course));
+
+    public override double LearningRateRatio(Variable tensor) => methods.Aggregate(1.0, (ratio, method) => ratio * method.LearningRateRatio(tensor));
+
+    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor clip) => Each(method => method.OnUpdate(graph, course, clip));
+
+    public override void OnAfterUpdate(GraphBuilder graph, StepCourse course) => Each(method => method.OnAfterUpdate(graph, course));
+
+    public override void OnStepEnd(StepReadings readings)
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            method.OnStepEnd(readings);
+        }
+    }
+
+    internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            method.WriteFactors(step, totalSteps, scalars);
+        }
+    }
+
+    private static string Reason(MethodRole role) => role switch
+    {
+        MethodRole.Perturbation => "since both move the weights before the gradient is taken and a step has one such point",
+        MethodRole.Balance => "since both rescale the factors of every adapter pair",
+        _ => "since both set the learning rate of single tensors",
+    };
+
+    private void Each(Action<TrainingMethod> hook)
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            hook(method);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels;
+
+namespace Engine.Optim.Methods;
+
+/// <summary>
+/// SL-SAM (arXiv 2602.09395): one random set of tensors takes part in a step's ascent, second pass and update; the others' gradients are not computed and
+/// their bits do not change. A bandit moves the chances to tensors with large gradients (<see cref="TensorBandit"/>). Spec: METHODS.md 2.6.
+/// </summary>
+/// <param name="rho">Radius of the perturbation.</param>
+/// <param name="share">s_frac, the expected share of tensors in a step.</param>
+/// <param name="seed">Seed of the draws; their counter is the optimizer step.</param>
+public sealed class SlSam(double rho, double share, ulong seed) : SamMethod(rho)
+{
+    private readonly float radius = (float)rho;
+    private TensorBandit? bandit;
+    private ActiveSet? active;
+    private Variable? mask;
+    private Variable? squares;
+    private float[] maskValues = [];
+
+    public const string MethodName = "sl-sam";
+
+    public override string Name => MethodName;
+
+    public override bool UpdatesInPart => true;
+
+    public override IReadOnlyList<(string Name, double[] Values)> HostState => [("sl_sam.probabilities", Bandit.Probabilities)];
+
+    /// <summary>The tensors of the step that was prepared last.</summary>
+    public ActiveSet Active => active ?? throw NotAttached();
+
+    public TensorBandit Bandit => bandit ?? throw NotAttached();
+
+    private Variable Mask => mask ?? throw NotAttached();
+
+    public override void Attach(MethodContext context)
+    {
+        base.Attach(context);
+        IReadOnlyList<Variable> tensors = [.. context.Trainables.Entries.Select(entry => entry.Value)];
+        active = new ActiveSet(tensors);
+        bandit = new TensorBandit(tensors.Count, share);
+        mask = context.Tables.Reserve("sl_sam.mask", new Shape(tensors.Count));
+        squares = context.Reports.Reserve("sl_sam.squares", new Shape(tensors.Count));
+        maskValues = new float[tensors.Count];
+    }
+
+    public override void Prepare(long step)
+    {
+        Bandit.Draw(new PhiloxGenerator(seed, RandomStream.TensorSelection, (uint)step), Active);
+        for (int i = 0; i < maskValues.Length; i++)
+        {
+            maskValues[i] = Active[i] ? 1 : 0;
+        }
+
+        Mask.View<float>().Write(maskValues);
+    }
+
+    public override ActiveSet? ActiveIn(StepPart part) => Active;
+
+    /// <summary>Two tensors may share the launch of their gradients, which then ran for both: what is not in the set is cleared before the norm.</summary>
+    public override void OnTransformGradients(GraphBuilder graph, StepCourse course) =>
+        graph.MapSegments(Perturbed, SegmentMap.Scale, Gradients, graph.Read(Mask));
+
+    public override void OnStepEnd(StepReadings readings) => Bandit.Update(Active, readings.Of(squares ?? throw NotAttached()));
+
+    protected override void Perturb(GraphBuilder graph)
+    {
+        Tensor norms = graph.SegmentNorms(Perturbed, Gradients);
+        graph.Store(norms, squares ?? throw NotAttached());
+        Ascend(graph, graph.SamFactors(norms, radius, graph.Read(Mask)));
+    }
+
+    private InvalidOperationException NotAttached() => new($"The method {Name} is not attached to a model yet.");
+}

@@ -1,0 +1,126 @@
+using Engine.Graph.Operators;
+using Engine.Kernels;
+
+namespace Engine.Graph.Tests.Operators;
+
+internal static partial class OperatorTable
+{
+    private const int RunLength = 40;
+
+    /// <summary>Three tensors with gaps before and between them, one without ASAM's operator.</summary>
+    private static readonly Segment[] RunSegments = [new(2, 5), new(9, 1), new(12, 17, Scaled: false)];
+
+    private static IEnumerable<OperatorCase> SegmentCases()
+    {
+        var table = new SegmentTable(RunSegments);
+        CaseInput words = Integers(table.Encode());
+        CaseInput packed = Constant(3, table.PackedCount), factors = Floats(0.5f, -2f, 0.25f);
+        yield return new OperatorCase(
+            "SegmentDots of a run and a packed tensor",
+            [words, Constant(1, RunLength), packed],
+            (graph, t) => [graph.SegmentDots(Of(t), t[1].Variable!, false, t[2].Variable!, true)],
+            x => [BySegment((s, i, p) => x[1][i] * x[2][p])]);
+        yield return new OperatorCase(
+            "AdaptiveNorms",
+            [words, Constant(1, RunLength), Constant(2, RunLength)],
+            (graph, t) => [graph.AdaptiveNorms(Of(t), t[1].Variable!, t[2].Variable!, eta: 0.125f)],
+            x => [BySegment((s, i, p) => Math.Pow((RunSegments[s].Scaled ? Math.Abs(x[1][i]) + 0.125 : 1) * x[2][i], 2))]);
+        foreach (SegmentMap map in Enum.GetValues<SegmentMap>())
+        {
+            bool hasFactors = map is not (SegmentMap.Restore or SegmentMap.Save), hasPacked = map != SegmentMap.Scale;
+            bool hasGradient = map is SegmentMap.Perturb or SegmentMap.PerturbAdaptive;
+            yield return new OperatorCase(
+                $"Segment{map}",
+                [words, Constant(1, RunLength), packed, Constant(2, RunLength), factors],
+                (graph, t) =>
+                {
+                    graph.MapSegments(
+                        Of(t), map, t[1].Variable!, hasFactors ? t[4] : null, hasPacked ? t[2].Variable : null, hasGradient ? t[3].Variable : null, eta: 0.125f);
+                    return [t[1], t[2]];
+                },
+                x => Mapped(map, [.. x[1]], [.. x[2]], x[3], x[4]));
+        }
+
+        CaseInput squares = Floats(4f, 9f, 3f);
+        yield return new OperatorCase(
+            "SamFactors",
+            [squares, Floats(1f, 0f, 1f)],
+            (graph, t) => [graph.SamFactors(t[0], 0.5f, t[1]), graph.SamFactors(t[0], 0.5f)],
+            x => [[0.5 / Math.Sqrt(7), 0, 0.5 / Math.Sqrt(7)], [0.125, 0.125, 0.125]]);
+        yield return new OperatorCase(
+            "SamFactors of a zero gradient",
+            [Floats(0f, 0f)],
+            (graph, t) => [graph.SamFactors(t[0], 0f)],
+            x => [[0, 0]]);
+        yield return new OperatorCase(
+            "ProjectionFactors",
+            [Floats(1f, -3f, 4f), squares, Floats(0f, 0f, 0f)],
+            (graph, t) => [graph.ProjectionFactors(t[0], t[1]), graph.ProjectionFactors(t[0], t[2])],
+            x => [[-0.125, -0.125, -0.125], [0, 0, 0]]);
+        yield return new OperatorCase(
+            "NormRatioFactors",
+            [squares, Floats(1f, 2f, 22f)],
+            (graph, t) => [graph.NormRatioFactors(t[0], t[1], 0.7f)],
+            x => [[0.7 * 4 / 5, 0.7 * 4 / 5, 0.7 * 4 / 5]]);
+        foreach (bool growsLarger in (bool[])[false, true])
+        {
+            double s = (growsLarger ? -1 : 1) * 0.5 * 0.25;
+            yield return new OperatorCase(
+                $"BalanceFactors, the larger {(growsLarger ? "grows" : "shrinks")}",
+                [Floats(1f, 2f, 2f, 1f, 3f, 3f), Scalars((StepScalars.BalanceFactor, 0.5f), (StepScalars.LearningRate, 0.25f))],
+                (graph, t) => [graph.BalanceFactors(t[0], t[1], growsLarger)],
+                x => [[1 + s, 1 - s, 1 - s, 1 + s, 1 + s, 1 - s]]);
+        }
+
+        yield return new OperatorCase(
+            "Store",
+            [Constant(1, 13), Constant(2, 13)],
+            (graph, t) =>
+            {
+                graph.Store(t[0], t[1].Variable!);
+                return [t[1]];
+            },
+            x => [x[0]]);
+        yield return new OperatorCase(
+            "SampleMeans",
+            [Constant(1, 9), Integers(3, -100, 0, 5, -100, -100, 1, 2, 2), Integers(0, 3, 4, 6, 9)],
+            (graph, t) => [graph.SampleMeans(t[0], t[1], t[2])],
+            x => [[(x[0][0] + x[0][2]) / 2, x[0][3], 0, (x[0][6] + x[0][7] + x[0][8]) / 3]]);
+
+        TensorSegments Of(Tensor[] t) => new(table, t[0].Variable!);
+    }
+
+    /// <summary>The sum over each segment of a function of the segment, the place in the run and the packed place.</summary>
+    private static double[] BySegment(Func<int, int, int, double> term)
+    {
+        int start = 0;
+        var sums = new double[RunSegments.Length];
+        for (int s = 0; s < sums.Length; s++)
+        {
+            sums[s] = Enumerable.Range(0, RunSegments[s].Count).Sum(i => term(s, RunSegments[s].First + i, start + i));
+            start += RunSegments[s].Count;
+        }
+
+        return sums;
+    }
+
+    private static double[][] Mapped(SegmentMap map, double[] run, double[] packed, double[] gradient, double[] factors)
+    {
+        BySegment((s, i, p) =>
+        {
+            double w = run[i], t = RunSegments[s].Scaled ? Math.Abs(w) + 0.125 : 1;
+            (run[i], packed[p]) = map switch
+            {
+                SegmentMap.Perturb => (w + (factors[s] * gradient[i]), w),
+                SegmentMap.PerturbAdaptive => (w + (factors[s] * t * t * gradient[i]), w),
+                SegmentMap.Restore => (packed[p], packed[p]),
+                SegmentMap.Save => (w, w),
+                SegmentMap.Combine => (w, w + (factors[s] * packed[p])),
+                SegmentMap.AddPacked => (w + (factors[s] * packed[p]), packed[p]),
+                _ => (factors[s] * w, packed[p]),
+            };
+            return 0;
+        });
+        return [run, packed];
+    }
+}
