@@ -9,7 +9,7 @@ if (args is ["export-batches", var runFile, var target])
     return 0;
 }
 
-string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step"];
+string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "checkpointing", "vocabulary-loss", "memory"];
 int option = Array.IndexOf(args, "--device");
 if (option >= 0 && option + 1 == args.Length)
 {
@@ -45,6 +45,15 @@ foreach (string name in chosen)
             break;
         case "lora-step":
             TrainingBench.Run(device);
+            break;
+        case "checkpointing":
+            CheckpointingBench.Run(device);
+            break;
+        case "vocabulary-loss":
+            VocabularyBench.Run(device);
+            break;
+        case "memory":
+            MemoryBench.Run(device);
             break;
         default:
             AttentionBench.Run(device);

@@ -77,5 +77,5 @@ public sealed class GraphBuilder
         nodes.AddRange(kept);
     }
 
-    internal static Tensor NewTensor(string name, Shape shape) => new(name, shape, ElementType.Float32, null);
+    internal static Tensor NewTensor(string name, Shape shape, ElementType type = ElementType.Float32) => new(name, shape, type, null);
 }

@@ -14,13 +14,15 @@ public sealed class PlanLayout
         IReadOnlyList<Tensor> outputs,
         Dictionary<Tensor, long> offsets,
         Dictionary<Node, (long Offset, long Bytes)> workspaces,
-        long arenaBytes)
+        long arenaBytes,
+        long liveBytes)
     {
         Nodes = nodes;
         Outputs = [.. outputs];
         Offsets = offsets;
         Workspaces = workspaces;
         ArenaBytes = arenaBytes;
+        LiveBytes = liveBytes;
     }
 
     /// <summary>The nodes in the order in which they run.</summary>
@@ -28,6 +30,9 @@ public sealed class PlanLayout
 
     /// <summary>Bytes the arena must have.</summary>
     public long ArenaBytes { get; }
+
+    /// <summary>The most bytes that are alive at once: no placement needs fewer.</summary>
+    public long LiveBytes { get; }
 
     /// <summary>Tensors that are read after a replay.</summary>
     internal HashSet<Tensor> Outputs { get; }
@@ -93,7 +98,27 @@ public static class Planner
             graph.Outputs,
             slotOf.ToDictionary(pair => pair.Key, pair => pair.Value.Offset),
             workspaceOf.ToDictionary(pair => pair.Key, pair => (pair.Value.Offset, pair.Value.Bytes)),
-            arenaBytes);
+            arenaBytes,
+            MostLive(slots, nodes.Count));
+    }
+
+    private static long MostLive(List<Slot> slots, int nodes)
+    {
+        var change = new long[nodes + 2];
+        foreach (Slot slot in slots)
+        {
+            change[slot.First] += Align(slot.Bytes);
+            change[slot.Last + 1] -= Align(slot.Bytes);
+        }
+
+        long live = 0, most = 0;
+        foreach (long bytes in change)
+        {
+            live += bytes;
+            most = Math.Max(most, live);
+        }
+
+        return most;
     }
 
     /// <summary>The memory of the node's in-place input, where this node is the last to read it.</summary>

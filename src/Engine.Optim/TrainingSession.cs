@@ -30,6 +30,7 @@ public sealed class TrainingSession : IDisposable
     private readonly OptimizerUpdate optimizer;
     private readonly SampleSelection? selection;
     private readonly Arena arena;
+    private readonly RunnerOptions training;
     private readonly ModelRunner trainer;
     private readonly ModelRunner evaluator;
 
@@ -46,6 +47,7 @@ public sealed class TrainingSession : IDisposable
     /// <param name="totalSteps">Optimizer steps of the whole run, for the method's schedule.</param>
     /// <param name="seed">Seed of dropout.</param>
     /// <param name="microBatches">Micro-batches of the longest step; only methods that select samples need to know.</param>
+    /// <param name="gradientCheckpointing">The backward pass computes each layer's activations again instead of keeping them.</param>
     public TrainingSession(
         Device device,
         TransformerModel model,
@@ -54,7 +56,8 @@ public sealed class TrainingSession : IDisposable
         BatchShape capacity,
         long totalSteps,
         ulong seed,
-        int microBatches = 1)
+        int microBatches = 1,
+        bool gradientCheckpointing = false)
     {
         this.device = device;
         this.method = method;
@@ -72,10 +75,11 @@ public sealed class TrainingSession : IDisposable
         // A set of tensors is known by its list, so that plans and sets share one.
         IReadOnlyList<Variable>? partial = PartialTensors(method);
         arena = new Arena(device);
-        trainer = new ModelRunner(device, model, Inputs, arena, new RunnerOptions
+        training = new RunnerOptions
         {
             Gradients = true,
             Dropout = true,
+            GradientCheckpointing = gradientCheckpointing,
             TransformWeight = method.TransformWeight,
             Auxiliary = method.Auxiliary,
             PartialTensors = partial,
@@ -84,7 +88,8 @@ public sealed class TrainingSession : IDisposable
                 graph.Graph.Accumulate(graph.Loss, reports.Loss);
                 selection?.Build(graph, model.Architecture.Head);
             },
-        });
+        };
+        trainer = new ModelRunner(device, model, Inputs, arena, training);
         evaluator = new ModelRunner(device, model, Inputs, arena, new RunnerOptions());
         prober = selection is null ? null : new ModelRunner(device, model, Inputs, arena, new RunnerOptions
         {
@@ -155,8 +160,15 @@ public sealed class TrainingSession : IDisposable
             bytes[block.Owner] = bytes.GetValueOrDefault(block.Owner) + block.Bytes;
         }
 
-        bytes["arena"] = ArenaBytes(trainingShapes, evaluationShapes);
+        bytes["arena"] = ArenaBytes(trainer, trainingShapes, evaluationShapes);
         return bytes;
+    }
+
+    /// <summary>Bytes of the arena for these shapes with gradient checkpointing or without, whichever the session uses.</summary>
+    public long ArenaBytes(bool gradientCheckpointing, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
+    {
+        using var other = new ModelRunner(device, Model, Inputs, arena, training with { GradientCheckpointing = gradientCheckpointing });
+        return ArenaBytes(other, trainingShapes, evaluationShapes);
     }
 
     /// <summary>Takes the memory, the arena for these shapes included. The model's own blocks must be allocated.</summary>
@@ -167,7 +179,7 @@ public sealed class TrainingSession : IDisposable
             block.Allocate(device);
         }
 
-        arena.Require(ArenaBytes(trainingShapes, evaluationShapes));
+        arena.Require(ArenaBytes(trainer, trainingShapes, evaluationShapes));
     }
 
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
@@ -292,7 +304,7 @@ public sealed class TrainingSession : IDisposable
         target.View<uint>().Write(random);
     }
 
-    private long ArenaBytes(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
+    private long ArenaBytes(ModelRunner trainer, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
         long bytes = courses.Values.Max(plans => plans.ArenaBytes);
         bytes = Math.Max(bytes, prepare.ArenaBytes);

@@ -50,6 +50,63 @@ public sealed class PassTests
         Assert.True(actual.Launches < expected.Launches, $"{actual.Launches} launches after fusion, {expected.Launches} before");
     }
 
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Checkpointing_changes_no_bit_of_any_result_and_saves_memory(string deviceName)
+    {
+        using Device device = TestDevices.Open(deviceName);
+        foreach (bool fuse in (bool[])[false, true])
+        {
+            using EncoderGraph kept = Differentiated(selectRows: false), repeated = Differentiated(selectRows: false);
+            CheckpointPass.Run(repeated.Graph, repeated.Loss, repeated.HiddenStates);
+            foreach (EncoderGraph encoder in fuse ? (EncoderGraph[])[kept, repeated] : [])
+            {
+                FusionPass.Run(encoder.Graph);
+            }
+
+            Assert.InRange(Planner.Layout(device, repeated.Graph).LiveBytes, 0, Planner.Layout(device, kept.Graph).LiveBytes - 1);
+            var expected = kept.Run(device);
+            var actual = repeated.Run(device);
+            Assert.Equal(expected.Logits, actual.Logits);
+            Assert.Equal(expected.Loss, actual.Loss);
+            Assert.All(expected.Gradients, pair => Assert.Equal(pair.Value, actual.Gradients[pair.Key]));
+        }
+    }
+
+    [Fact]
+    public void Checkpointing_keeps_the_boundaries_alone_for_the_backward_pass()
+    {
+        using EncoderGraph encoder = Differentiated(selectRows: true);
+        HashSet<Node> forward = Liveness.WithAncestors([encoder.Loss.Producer!], _ => true);
+        CheckpointPass.Run(encoder.Graph, encoder.Loss, encoder.HiddenStates);
+        Tensor first = encoder.HiddenStates[0];
+        HashSet<Node> firstLayer = Liveness.WithAncestors([first.Producer!], _ => true);
+        IEnumerable<Tensor> kept = encoder.Graph.Nodes
+            .Where(node => !forward.Contains(node))
+            .SelectMany(node => node.Inputs)
+            .Where(input => input.Producer is { } producer && firstLayer.Contains(producer));
+        Assert.All(kept, tensor => Assert.Same(first.Producer, tensor.Producer));
+    }
+
+    [Fact]
+    public void A_node_with_effects_is_not_repeated_by_checkpointing()
+    {
+        using var block = new StorageBlock("test");
+        Variable weight = block.Reserve("weight", new Shape(2, 2)), counter = block.Reserve("counter", new Shape(2, 2));
+        weight.Gradient = block.Reserve("gradient", weight.Shape);
+        var graph = new GraphBuilder();
+        Tensor x = graph.Activate(graph.Linear(graph.Read(block.Reserve("x", new Shape(2, 2))), graph.Read(weight)), ActivationKind.Tanh);
+        graph.Accumulate(x, counter);
+        Tensor boundary = graph.Activate(x, ActivationKind.Tanh);
+        Tensor labels = graph.Read(block.Reserve("labels", new Shape(2), ElementType.Int32));
+        Tensor loss = graph.Output(graph.CrossEntropy(boundary, labels, graph.Read(block.Reserve("scalars", new Shape(StepScalars.Count))), withGradient: true));
+        GradientBuilder.Differentiate(graph, loss);
+        int products = graph.Nodes.Count(node => node.Operator is MatMulOperator);
+        CheckpointPass.Run(graph, loss, [boundary]);
+        Assert.Equal(products + 1, graph.Nodes.Count(node => node.Operator is MatMulOperator));
+        Assert.Single(graph.Nodes, node => node.Operator is AddToVariableOperator);
+    }
+
     [Fact]
     public void A_product_is_not_moved_past_an_operator_that_writes_what_it_reads()
     {

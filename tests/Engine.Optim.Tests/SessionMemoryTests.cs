@@ -165,12 +165,44 @@ public sealed class SessionMemoryTests
         }
     }
 
-    private static void Start(Device device, TransformerModel model, TrainingSession session, BatchShape[] shapes)
+    /// <summary>Flat-LoRA's perturbed weights are made again in every pass that reads them.</summary>
+    [SharedTheory]
+    [MemberData(nameof(Runs))]
+    public void Gradient_checkpointing_changes_no_bit_of_a_run_and_shrinks_the_forecast_arena(string name, string methodName)
+    {
+        using Device device = new CpuDevice(new CpuOptions { Threads = 2 });
+        Architecture architecture = ModelFolder.Open(SharedFiles.Path($"goldens/models/{name}")).CreateArchitecture();
+        RaggedBatch batch = Batch(architecture, [30, 30, 30, 30, 30, 7, 1]);
+        BatchShape[] shapes = [BatchShape.Of(architecture, batch)];
+        (float[] values, long arena) = Run(false);
+        (float[] checkpointed, long smaller) = Run(true);
+        Assert.Equal(values, checkpointed);
+        Assert.True(smaller < arena, $"an arena of {smaller} bytes with checkpointing, {arena} without");
+
+        (float[] Values, long Arena) Run(bool checkpointing)
+        {
+            using var model = new TransformerModel(architecture, TuningOf(architecture, name, methodName));
+            using var session = new TrainingSession(
+                device, model, MethodOf(methodName), new AdamWOptions(), shapes[0], 10, seed: 1, gradientCheckpointing: checkpointing);
+            long arena = session.Forecast(shapes, [])["arena"];
+            Assert.Equal(arena, session.ArenaBytes(checkpointing, shapes, []));
+            Start(device, model, session, shapes, []);
+            for (int step = 0; step < 3; step++)
+            {
+                session.Step([batch], 1e-3, "test");
+            }
+
+            Assert.Equal(arena, device.Memory.ByOwner()["arena"]);
+            return (model.Trainables!.Values.View<float>().ToArray(), arena);
+        }
+    }
+
+    private static void Start(Device device, TransformerModel model, TrainingSession session, BatchShape[] shapes, BatchShape[]? evaluationShapes = null)
     {
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 3);
         AdapterInitialization.Start(model, seed: 3);
-        session.Allocate(shapes, shapes);
+        session.Allocate(shapes, evaluationShapes ?? shapes);
         session.Begin();
     }
 

@@ -34,6 +34,11 @@ internal sealed class EstimateCommand : EngineCommand
         Host.Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{prepared.Model.Trainables!.Count:N0} parameters are trained in {prepared.Length.TotalSteps} steps, {prepared.Length.StepsPerEpoch} an epoch"));
+        bool checkpointing = run.GradientCheckpointing;
+        long kept = prepared.ArenaBytes(gradientCheckpointing: false), repeated = prepared.ArenaBytes(gradientCheckpointing: true);
+        Host.Console.WriteLine(
+            $"gradient_checkpointing is {(checkpointing ? "on" : "off")}: the arena takes {Amounts.Bytes(checkpointing ? repeated : kept)}; "
+            + $"{(checkpointing ? "off" : "on")}, it would take {Amounts.Bytes(checkpointing ? kept : repeated)}");
         bool fits = prepared.ForecastBytes <= device.MemoryBytes;
         Host.Console.WriteLine($"{device} has {Amounts.Bytes(device.MemoryBytes)}: the run {(fits ? "fits" : "does not fit")}");
         return ExitCode.Success;

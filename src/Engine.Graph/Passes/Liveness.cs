@@ -6,30 +6,8 @@ internal static class Liveness
     /// <summary>The nodes on which an output or a variable's new value depends, each after the nodes it reads from.</summary>
     public static List<Node> LiveNodes(GraphBuilder graph)
     {
-        var needed = new HashSet<Node>();
-        var pending = new Stack<Node>();
-        foreach (Node node in graph.Nodes)
-        {
-            if (node.Operator.HasEffects || node.Outputs.Any(graph.Outputs.Contains))
-            {
-                pending.Push(node);
-            }
-        }
-
-        while (pending.TryPop(out Node? node))
-        {
-            if (needed.Add(node))
-            {
-                foreach (Tensor input in node.Inputs)
-                {
-                    if (input.Producer is { } producer)
-                    {
-                        pending.Push(producer);
-                    }
-                }
-            }
-        }
-
+        HashSet<Node> needed = WithAncestors(
+            graph.Nodes.Where(node => node.Operator.HasEffects || node.Outputs.Any(graph.Outputs.Contains)), _ => true);
         var ordered = new List<Node>(needed.Count);
         var placed = new HashSet<Node>();
         foreach (Node node in graph.Nodes)
@@ -41,6 +19,28 @@ internal static class Liveness
         }
 
         return ordered;
+    }
+
+    /// <summary>These nodes and all that they read from, as far as the walk meets nodes that <paramref name="follow"/> accepts.</summary>
+    public static HashSet<Node> WithAncestors(IEnumerable<Node> nodes, Func<Node, bool> follow)
+    {
+        var reached = new HashSet<Node>();
+        var pending = new Stack<Node>(nodes);
+        while (pending.TryPop(out Node? node))
+        {
+            if (reached.Add(node))
+            {
+                foreach (Tensor input in node.Inputs)
+                {
+                    if (input.Producer is { } producer && follow(producer))
+                    {
+                        pending.Push(producer);
+                    }
+                }
+            }
+        }
+
+        return reached;
     }
 
     /// <summary>Who reads each tensor, a node that reads it twice listed twice; null stands for whoever reads an output of the graph.</summary>

@@ -4,19 +4,19 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Cross-entropy row by row: the row's maximum, the sum of exponentials below it, then the gradient. The rows' losses are
-/// added in float64 in their order.
+/// Cross-entropy of a chunk of rows, row by row: the row's maximum, the sum of exponentials below it, then the gradient. The rows' losses are
+/// added in float64 in their order by the chunk that writes the loss.
 /// </summary>
 internal sealed unsafe class CrossEntropyHost(
-    CpuDevice device, int rows, int classes,
-    BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dLogits)
-    : RowHost(device, rows, classes)
+    CpuDevice device, int rows, int first, int count, int classes,
+    BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float>? loss, BufferView<float>? dLogits)
+    : RowHost(device, count, classes)
 {
     private readonly float* logits = CpuDevice.Pointer(logits);
     private readonly int* labels = CpuDevice.Pointer(labels);
     private readonly float* scalars = CpuDevice.Pointer(scalars);
     private readonly float* rowLoss = CpuDevice.Pointer(rowLoss);
-    private readonly float* loss = CpuDevice.Pointer(loss);
+    private readonly float* loss = loss is { } mean ? CpuDevice.Pointer(mean) : null;
     private readonly float* dLogits = dLogits is { } wanted ? CpuDevice.Pointer(wanted) : null;
     private float gradientScale;
 
@@ -25,16 +25,20 @@ internal sealed unsafe class CrossEntropyHost(
     protected override void Execute(HostThreads threads)
     {
         int counted = 0;
-        for (int row = 0; row < Rows; row++)
+        for (int row = 0; row < rows; row++)
         {
             counted += labels[row] == Losses.IgnoredLabel ? 0 : 1;
         }
 
         gradientScale = counted == 0 ? 0 : scalars[StepScalars.LossScale] / counted;
         base.Execute(threads);
+        if (loss == null)
+        {
+            return;
+        }
 
         double sum = 0;
-        for (int row = 0; row < Rows; row++)
+        for (int row = 0; row < rows; row++)
         {
             sum += rowLoss[row];
         }
@@ -46,10 +50,10 @@ internal sealed unsafe class CrossEntropyHost(
     {
         float* from = logits + ((long)row * Columns);
         float* to = dLogits == null ? null : dLogits + ((long)row * Columns);
-        int label = labels[row];
+        int label = labels[first + row];
         if (label == Losses.IgnoredLabel)
         {
-            rowLoss[row] = 0;
+            rowLoss[first + row] = 0;
             if (to != null)
             {
                 new Span<float>(to, Columns).Clear();
@@ -60,7 +64,7 @@ internal sealed unsafe class CrossEntropyHost(
 
         float maximum = Maximum(from, Columns);
         double sum = SumOfExponentials(from, Columns, maximum);
-        rowLoss[row] = (float)(Math.Log(sum) + ((double)maximum - from[label]));
+        rowLoss[first + row] = (float)(Math.Log(sum) + ((double)maximum - from[label]));
         if (to != null)
         {
             Probabilities(from, Columns, maximum, (float)(gradientScale / sum), to);

@@ -13,27 +13,35 @@ public static class Losses
     /// </summary>
     public static Launch[] CrossEntropy(
         Device device, int rows, int classes,
+        BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dLogits) =>
+        CrossEntropyChunk(device, rows, 0, rows, classes, logits, labels, scalars, rowLoss, loss, dLogits);
+
+    /// <summary>
+    /// The same for <paramref name="count"/> rows from <paramref name="first"/> on, whose logits and dLogits are [count, classes]; labels and rowLoss are those of
+    /// all rows, over which the mean is taken. The chunk with the last row, which must run after the others, writes the loss.
+    /// </summary>
+    public static Launch[] CrossEntropyChunk(
+        Device device, int rows, int first, int count, int classes,
         BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dLogits)
     {
-        Operand.Require(logits, (long)rows * classes);
-        Operand.Require(labels, rows);
+        Operand.Require(logits, (long)count * classes);
+        Operand.Require(labels, Math.Max(rows, first + count));
         Operand.Require(scalars, StepScalars.Count);
-        Operand.Require(rowLoss, rows);
+        Operand.Require(rowLoss, Math.Max(rows, first + count));
         Operand.Require(loss, 1);
-        Operand.Require(dLogits, (long)rows * classes);
+        Operand.Require(dLogits, (long)count * classes);
+        bool last = first + count == rows;
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return [new CrossEntropyHost(cpu, rows, classes, logits, labels, scalars, rowLoss, loss, dLogits)];
+            return [new CrossEntropyHost(cpu, rows, first, count, classes, logits, labels, scalars, rowLoss, last ? loss : null, dLogits)];
         }
 
         int groupSize = LaunchShapes.RowGroup(device, classes);
-        return
-        [
-            LossesKernels.CrossEntropyKernel.Bind(
-                device, new LaunchShape(rows, groupSize), logits, labels, scalars, rowLoss, dLogits ?? default, rows, classes, dLogits is not null, groupSize),
-            LossesKernels.MeanKernel.Bind(
-                device, new LaunchShape(1, LaunchShapes.SingleGroup), rowLoss, labels, loss, rows, LaunchShapes.SingleGroup),
-        ];
+        Launch chunk = LossesKernels.CrossEntropyKernel.Bind(
+            device, new LaunchShape(count, groupSize), logits, labels, scalars, rowLoss, dLogits ?? default, rows, first, classes, dLogits is not null, groupSize);
+        return last
+            ? [chunk, LossesKernels.MeanKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), rowLoss, labels, loss, rows, LaunchShapes.SingleGroup)]
+            : [chunk];
     }
 
     /// <summary>

@@ -4,16 +4,17 @@ namespace Engine.Kernels;
 internal static partial class LossesKernels
 {
     /// <summary>
-    /// Cross-entropy, one group a row: the row's maximum, the sum of exponentials below it, the row's loss, then its gradient.
+    /// Cross-entropy of a chunk of rows from <paramref name="first"/> on, one group a row: the row's maximum, the sum of exponentials below it, the row's loss, then its gradient.
     /// Every group counts the rows that count for itself: that costs less than a launch of its own.
     /// </summary>
     [Kernel]
     public static void CrossEntropy(
         ArrayView<float> logits, ArrayView<int> labels, ArrayView<float> scalars, ArrayView<float> rowLoss, ArrayView<float> dLogits,
-        int rows, int classes, [Specialize] bool withGradient, [Specialize] int groupSize)
+        int rows, int first, int classes, [Specialize] bool withGradient, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
+        int labelled = first + Grid.IdxX;
         long offset = (long)Grid.IdxX * classes;
         float counted = 0f;
         for (int row = item; row < rows; row += groupSize)
@@ -45,7 +46,7 @@ internal static partial class LossesKernels
         }
 
         float sum = GroupReductions.Sum(tile, powers, groupSize);
-        int label = labels[Grid.IdxX];
+        int label = labels[labelled];
         bool ignored = label == Losses.IgnoredLabel;
         if (item == 0)
         {
@@ -55,7 +56,7 @@ internal static partial class LossesKernels
                 loss = MathF.Log(sum) + (maximum - logits[offset + label]);
             }
 
-            rowLoss[Grid.IdxX] = loss;
+            rowLoss[labelled] = loss;
         }
 
         if (withGradient)

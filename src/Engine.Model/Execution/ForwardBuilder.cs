@@ -115,7 +115,7 @@ public sealed class ForwardBuilder
         ? new ModelOutput.VocabularyHead(hidden, Parameter($"{module}.weight"), Bias(module))
         : new ModelOutput.Logits(Linear(hidden, module));
 
-    /// <summary>Names a layer's output as a hidden state.</summary>
+    /// <summary>Names a layer's output as a hidden state. With gradient checkpointing it is kept, and what lies between two of them is computed again.</summary>
     public void HiddenState(Tensor x) => hiddenStates.Add(x);
 
     private Tensor? Bias(string module) => model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;

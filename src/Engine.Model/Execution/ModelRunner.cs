@@ -13,6 +13,9 @@ public sealed record RunnerOptions
     /// <summary>Dropout is on.</summary>
     public bool Dropout { get; init; }
 
+    /// <summary>Only the layers' inputs are kept for the backward pass (with <see cref="Gradients"/> only).</summary>
+    public bool GradientCheckpointing { get; init; }
+
     /// <summary>Hidden states can be read.</summary>
     public bool HiddenStates { get; init; }
 

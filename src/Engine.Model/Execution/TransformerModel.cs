@@ -133,16 +133,14 @@ public sealed class TransformerModel : IDisposable
         BatchTensors batch = inputs.Tensors(graph, shape);
         var forward = new ForwardBuilder(this, graph, batch, options.Dropout, options);
         ModelOutput output = Architecture.Build(forward);
-        Tensor logits = output.ToLogits(graph);
-        bool logitsKept = output is ModelOutput.Logits || options.VocabularyLogits;
-        if (logitsKept)
+        Tensor? logits = output is ModelOutput.VocabularyHead && !options.VocabularyLogits ? null : graph.Output(output.ToLogits(graph));
+        Tensor loss = graph.Output((output, logits) switch
         {
-            graph.Output(logits);
-        }
-
-        Tensor loss = graph.Output(Architecture.Head == HeadKind.Regression
-            ? graph.MeanSquaredError(logits, batch.Targets, batch.Scalars, options.Gradients)
-            : graph.CrossEntropy(logits, batch.Labels, batch.Scalars, options.Gradients));
+            (ModelOutput.VocabularyHead head, null) =>
+                graph.LinearCrossEntropy(head.Hidden, head.Weight, head.Bias, batch.Labels, batch.Scalars, options.Gradients),
+            _ when Architecture.Head == HeadKind.Regression => graph.MeanSquaredError(logits!, batch.Targets, batch.Scalars, options.Gradients),
+            _ => graph.CrossEntropy(logits!, batch.Labels, batch.Scalars, options.Gradients),
+        });
         Tensor rowLosses = graph.Output(loss.Producer!.Outputs[1]);
         if (options.HiddenStates)
         {
@@ -156,9 +154,13 @@ public sealed class TransformerModel : IDisposable
         if (options.Gradients)
         {
             GradientBuilder.Differentiate(graph, loss);
+            if (options.GradientCheckpointing)
+            {
+                CheckpointPass.Run(graph, loss, forward.HiddenStates);
+            }
         }
 
-        var result = new ModelGraph(graph, batch, logitsKept ? logits : null, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
+        var result = new ModelGraph(graph, batch, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
         options.Extend?.Invoke(result);
         FusionPass.Run(graph);
         return result;

@@ -60,6 +60,9 @@ public sealed record RunConfiguration
     [Key("Batches whose gradients are averaged for one optimizer step.", Minimum = 1, Maximum = 1 << 20)]
     public int GradientAccumulationSteps { get; init; } = 1;
 
+    [Key("Keep only each layer's input for the backward pass and compute the layer again there: far less memory for a longer step, the same gradients.")]
+    public bool GradientCheckpointing { get; init; }
+
     [Key("Batches hold texts of like length (drawn from large random windows); false: plain shuffling.")]
     public bool GroupByLength { get; init; } = true;
 

@@ -43,7 +43,8 @@ public sealed class PreparedRun : IDisposable
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
-            device, Model, MethodCatalog.Create(run.Method?.Read() ?? []), optimizer, capacity, Length.TotalSteps, run.Seed, run.GradientAccumulationSteps);
+            device, Model, MethodCatalog.Create(run.Method?.Read() ?? []), optimizer, capacity, Length.TotalSteps, run.Seed,
+            run.GradientAccumulationSteps, run.GradientCheckpointing);
         Forecast = Session.Forecast(trainingShapes, evaluationShapes);
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
     }
@@ -69,6 +70,9 @@ public sealed class PreparedRun : IDisposable
     /// <summary>The most device bytes that will be live at once, what the device itself holds included.</summary>
     public long ForecastBytes { get; }
 
+    /// <summary>Bytes of the arena, which holds activations, were gradient checkpointing on or off.</summary>
+    public long ArenaBytes(bool gradientCheckpointing) => Session.ArenaBytes(gradientCheckpointing, trainingShapes, evaluationShapes);
+
     /// <summary>Reads the run's data and plans every batch shape.</summary>
     public static PreparedRun Create(RunConfiguration run, Device device) => new(run, device);
 
@@ -79,7 +83,7 @@ public sealed class PreparedRun : IDisposable
         {
             throw new TrainingException(
                 $"The run needs {ForecastBytes:N0} bytes on {Device}, which has {Device.MemoryBytes:N0}. "
-                + "Lower per_device_train_batch_size or max_length, use an adapter instead of full fine-tuning, or choose another device.");
+                + "Set gradient_checkpointing, lower per_device_train_batch_size or max_length, use an adapter instead of full fine-tuning, or choose another device.");
         }
 
         Model.Allocate(Device);

@@ -33,6 +33,36 @@ internal static partial class OperatorTable
         }
     }
 
+    /// <summary>The vocabulary is 7, the hidden size 5; labels of whole chunks are ignored in one case.</summary>
+    private static IEnumerable<OperatorCase> LinearCrossEntropyCases()
+    {
+        const int vocabulary = 7, width = 5;
+        foreach ((string name, int[] labels, int? chunkRows, bool bias, bool trained) in ((string, int[], int?, bool, bool)[])
+            [
+                ("one chunk", [0, -100, 6, 2], null, true, true),
+                ("chunks with a rest", [0, 6, -100, 3, 2, 1, 6], 3, true, true),
+                ("a chunk that does not count", [5, 0, -100, -100, 4], 2, false, true),
+                ("no row that counts", [-100, -100, -100], 2, true, true),
+                ("a frozen head", [1, -100, 3, 4, 6], 2, true, false),
+            ])
+        {
+            CaseInput Head(int seed, params int[] shape) => trained ? Parameter(seed, shape) : Constant(seed, shape);
+            yield return new OperatorCase(
+                $"LinearCrossEntropy, {name}",
+                [Activation(1, labels.Length, width), Head(2, vocabulary, width), Head(3, vocabulary), Integers(labels), Scalars((StepScalars.LossScale, 0.5f))],
+                (graph, t) => LossAndRows(graph.LinearCrossEntropy(t[0], t[1], bias ? t[2] : null, t[3], t[4], withGradient: true, chunkRows)),
+                x =>
+                {
+                    double[] logits = Affine(x[0], x[1], bias ? x[2] : new double[vocabulary], labels.Length, vocabulary, width);
+                    return MeanAndRows([.. labels.Select((label, row) =>
+                        label < 0 ? (double?)null : LogSumExp(logits, row, vocabulary) - logits[(row * vocabulary) + label])]);
+                })
+            {
+                LossScale = 0.5,
+            };
+        }
+    }
+
     private static Tensor[] LossAndRows(Tensor loss) => [loss, loss.Producer!.Outputs[1]];
 
     private static double[][] MeanAndRows(double?[] rows) => [[rows.Average() ?? 0], [.. rows.Select(row => row ?? 0)]];

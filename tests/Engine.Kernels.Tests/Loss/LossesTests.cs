@@ -41,6 +41,32 @@ public class LossesTests
 
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void Chunks_of_rows_have_the_bits_of_all_rows_at_once(string name)
+    {
+        const int rows = 11, classes = 37;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] values = Numbers.Values(1, rows * classes, 10);
+        int[] indices = Numbers.Indices(2, rows, classes);
+        indices[1] = indices[9] = Losses.IgnoredLabel;
+        BufferView<float> logits = run.Put(values), scalars = run.Scalars((StepScalars.LossScale, Scale));
+        BufferView<int> labels = run.Put(indices);
+        BufferView<float> rowLoss = run.Output(rows), loss = run.Output(1), gradient = run.Output(rows * classes);
+        BufferView<float> chunkRowLoss = run.Output(rows), chunkLoss = run.Output(1), chunkGradient = run.Output(rows * classes);
+        run.Run(Losses.CrossEntropy(run.Device, rows, classes, logits, labels, scalars, rowLoss, loss, gradient));
+        foreach ((int first, int count) in ((int, int)[])[(0, 4), (4, 4), (8, 3)])
+        {
+            BufferView<float> Chunk(BufferView<float> matrix) => matrix.Slice(first * classes, count * classes);
+            run.Run(Losses.CrossEntropyChunk(
+                run.Device, rows, first, count, classes, Chunk(logits), labels, scalars, chunkRowLoss, chunkLoss, Chunk(chunkGradient)));
+        }
+
+        Assert.Equal(loss.ToArray(), chunkLoss.ToArray());
+        Assert.Equal(rowLoss.ToArray(), chunkRowLoss.ToArray());
+        Assert.Equal(gradient.ToArray(), chunkGradient.ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void Cross_entropy_gradient_agrees_with_finite_differences(string name)
     {
         using var run = new KernelRun(TestDevices.Open(name));

@@ -56,12 +56,21 @@ public sealed class DropoutTests
     private static RunnerOptions Training => new() { Gradients = true, Dropout = true };
 
     /// <summary>The same model with its dropout probabilities, all 0 in the goldens, set to 0.2.</summary>
-    private static TemporaryFolder WithDropout(string folder)
+    internal static TemporaryFolder WithDropout(string folder)
     {
         var copy = new TemporaryFolder();
         string config = File.ReadAllText(Path.Combine(folder, "config.json"));
-        File.WriteAllText(copy.File("config.json"), config.Replace("_dropout_prob\": 0.0", "_dropout_prob\": 0.2", StringComparison.Ordinal));
-        File.Copy(Path.Combine(folder, "model.safetensors"), copy.File("model.safetensors"));
+        foreach (string key in (string[])["_dropout_prob", "attention_dropout"])
+        {
+            config = config.Replace($"{key}\": 0.0", $"{key}\": 0.2", StringComparison.Ordinal);
+        }
+
+        File.WriteAllText(copy.File("config.json"), config);
+        foreach (string weights in Directory.GetFiles(folder, "model*"))
+        {
+            File.Copy(weights, copy.File(Path.GetFileName(weights)));
+        }
+
         return copy;
     }
 }

@@ -1,0 +1,182 @@
+using Engine.Devices;
+using Engine.Kernels;
+
+namespace Engine.Graph.Operators;
+
+/// <summary>
+/// Mean cross-entropy of hidden W^T + bias over a large vocabulary, whose logits are never stored: chunk after chunk of rows, the logits of one
+/// chunk live in scratch memory, are turned into their gradient in place, and are multiplied on at once. Inputs hidden [rows, hidden],
+/// weight [vocabulary, hidden], labels int32 [rows], step scalars, [bias], [the gradient variables of weight and bias]; outputs as <see cref="CrossEntropyOperator"/>
+/// has them, the gradient being that by hidden.
+/// </summary>
+/// <remarks>Gradient contract: everything is done in the forward pass. Trainable weight and bias sum into their gradient variables there.</remarks>
+public sealed class LinearCrossEntropyOperator : Operator
+{
+    /// <summary>Scratch memory for a chunk's logits, where <see cref="LeastRows"/> allow it.</summary>
+    private const long ChunkBytes = 64L << 20;
+
+    /// <summary>Below this many rows a product is bound by reading the weight instead of by its multiplications.</summary>
+    private const int LeastRows = 128;
+
+    /// <summary>Chunks are multiples of this many rows, which suits the tiles of the matrix products.</summary>
+    private const int RowMultiple = 16;
+
+    private const int LossOutput = 0;
+    private const int RowLossOutput = 1;
+    private const int HiddenGradientOutput = 2;
+    private const int BiasInput = 4;
+
+    public required bool HasBias { get; init; }
+
+    public required bool WithGradient { get; init; }
+
+    public required bool SumsWeightGradient { get; init; }
+
+    public required bool SumsBiasGradient { get; init; }
+
+    /// <summary>Rows whose logits are held at once.</summary>
+    public required int ChunkRows { get; init; }
+
+    public override string Name => "LinearCrossEntropy";
+
+    public override bool HasEffects => SumsWeightGradient || SumsBiasGradient;
+
+    private int WeightGradientInput => BiasInput + (HasBias ? 1 : 0);
+
+    private int BiasGradientInput => WeightGradientInput + (SumsWeightGradient ? 1 : 0);
+
+    /// <summary>Rows of a chunk by the shape alone: all of them or equal parts.</summary>
+    internal static int RowsAtOnce(int rows, int vocabulary)
+    {
+        long fit = ChunkBytes / sizeof(float) / Math.Max(1, vocabulary) / RowMultiple * RowMultiple;
+        long most = Math.Max(LeastRows, fit);
+        long chunks = Math.Max(1, (rows + most - 1) / most);
+        long part = (rows + chunks - 1) / chunks;
+        return (int)((part + RowMultiple - 1) / RowMultiple * RowMultiple);
+    }
+
+    public override long WorkspaceBytes(Device device, Node node)
+    {
+        int vocabulary = node.Inputs[1].Shape.Rows;
+        long sums = SumsBiasGradient ? Reductions.ColumnSumsWorkspace(device, ChunkRows, vocabulary) : 0;
+        return sizeof(float) * (((long)ChunkRows * vocabulary) + sums);
+    }
+
+    public override void Lower(Lowering lowering)
+    {
+        int rows = lowering.Node.Inputs[0].Shape.Rows;
+        for (int first = 0; first < rows; first += ChunkRows)
+        {
+            LowerChunk(lowering, rows, first, Math.Min(ChunkRows, rows - first));
+        }
+    }
+
+    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[HiddenGradientOutput]);
+
+    private void LowerChunk(Lowering lowering, int rows, int first, int count)
+    {
+        Device device = lowering.Device;
+        int width = lowering.Node.Inputs[0].Shape.Columns;
+        int vocabulary = lowering.Node.Inputs[1].Shape.Rows;
+        BufferView<float> workspace = lowering.Workspace();
+        BufferView<float> logits = workspace.Slice(0, (long)count * vocabulary);
+        BufferView<float> hidden = Rows(lowering.Input<float>(0));
+        BufferView<float> weight = lowering.Input<float>(1);
+        lowering.Emit(MatMul.Bind(
+            device,
+            new MatMulShape(count, vocabulary, width, MatMulLayout.NT),
+            hidden,
+            weight,
+            logits,
+            HasBias ? lowering.Input<float>(BiasInput) : null));
+        lowering.Emit(Losses.CrossEntropyChunk(
+            device,
+            rows,
+            first,
+            count,
+            vocabulary,
+            logits,
+            lowering.Input<int>(2),
+            lowering.Input<float>(3),
+            lowering.Output<float>(RowLossOutput),
+            lowering.Output<float>(LossOutput),
+            WithGradient ? logits : null));
+        if (!WithGradient)
+        {
+            return;
+        }
+
+        lowering.Emit(MatMul.Bind(
+            device, new MatMulShape(count, width, vocabulary, MatMulLayout.NN), logits, weight, Rows(lowering.Output<float>(HiddenGradientOutput))));
+        if (SumsWeightGradient)
+        {
+            lowering.Emit(MatMul.Bind(
+                device,
+                new MatMulShape(vocabulary, width, count, MatMulLayout.TN) { Beta = 1f },
+                logits,
+                hidden,
+                lowering.Input<float>(WeightGradientInput)));
+        }
+
+        if (SumsBiasGradient)
+        {
+            long start = (long)ChunkRows * vocabulary;
+            lowering.Emit(Reductions.ColumnSums(
+                device, count, vocabulary, logits, workspace.Slice(start, workspace.Length - start), lowering.Input<float>(BiasGradientInput)));
+        }
+
+        BufferView<float> Rows(BufferView<float> matrix) => matrix.Slice((long)first * width, (long)count * width);
+    }
+}
+
+public static class LinearCrossEntropyExtensions
+{
+    /// <summary>Mean cross-entropy of hidden W^T + bias over the rows whose label is not -100, [1]; the logits are held for some rows at a time.</summary>
+    /// <param name="hidden">[rows, hidden].</param>
+    /// <param name="weight">[vocabulary, hidden], a variable.</param>
+    /// <param name="bias">[vocabulary], a variable, or null.</param>
+    /// <param name="withGradient">The loss will be differentiated.</param>
+    /// <param name="chunkRows">Rows held at a time; null: as many as suit the shape.</param>
+    /// <exception cref="ArgumentException">Shapes that do not fit, or a weight or bias that is computed: their gradient is summed into a variable's.</exception>
+    public static Tensor LinearCrossEntropy(
+        this GraphBuilder graph, Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor scalars, bool withGradient, int? chunkRows = null)
+    {
+        int rows = hidden.Shape.Rows;
+        if (rows == 0 || weight.Shape.Columns != hidden.Shape.Columns || (bias is not null && bias.Shape.Count != weight.Shape.Rows) || labels.Shape.Count != rows)
+        {
+            throw new ArgumentException($"The hidden rows {hidden}, weight {weight}, bias {bias?.ToString() ?? "none"} and labels {labels} do not fit each other.");
+        }
+
+        if (weight.Variable is null || (bias is not null && bias.Variable is null))
+        {
+            throw new ArgumentException($"The weight {weight} or the bias {bias} is computed; compute the logits and use CrossEntropy.");
+        }
+
+        Variable? weightGradient = withGradient ? weight.Variable.Gradient : null;
+        Variable? biasGradient = withGradient ? bias?.Variable!.Gradient : null;
+        var @operator = new LinearCrossEntropyOperator
+        {
+            HasBias = bias is not null,
+            WithGradient = withGradient,
+            SumsWeightGradient = weightGradient is not null,
+            SumsBiasGradient = biasGradient is not null,
+            ChunkRows = Math.Min(rows, chunkRows ?? LinearCrossEntropyOperator.RowsAtOnce(rows, weight.Shape.Rows)),
+        };
+        List<Tensor> inputs = [hidden, weight, labels, scalars];
+        if (bias is not null)
+        {
+            inputs.Add(bias);
+        }
+
+        foreach (Variable? gradient in (Variable?[])[weightGradient, biasGradient])
+        {
+            if (gradient is not null)
+            {
+                inputs.Add(graph.Read(gradient));
+            }
+        }
+
+        Shape[] shapes = withGradient ? [new Shape(1), new Shape(rows), hidden.Shape] : [new Shape(1), new Shape(rows)];
+        return graph.Add(@operator, [.. inputs], shapes)[0];
+    }
+}
