@@ -78,7 +78,7 @@ public sealed class AdapterMethodTests
                     deviceName,
                     [new("bi-lora", [
                         new MethodParameter("rho", Rho, "test"), new MethodParameter("auxiliary_rank", 3L, "test"), new MethodParameter("clip", clip, "test"),
-                        new MethodParameter("auxiliary_optimizer", optimizer, "test"), new MethodParameter("auxiliary_learning_rate", optimizer == "sgd" ? 2.0 : 0.02, "test")])],
+                        new MethodParameter("auxiliary_optimizer", optimizer, "test"), new MethodParameter("auxiliary_learning_rate", optimizer == "sgd" ? 200.0 : 0.02, "test")])],
                     learningRate: 1e-9,
                     losses: losses,
                     finished: session =>
