@@ -60,7 +60,8 @@ internal static class Measurement
     /// <summary>JSON has no NaN: a peer that is not there is null.</summary>
     private static double? Known(double value) => double.IsNaN(value) ? null : value;
 
-    private static string Commit { get; } =
+    /// <summary>The commit that was built.</summary>
+    public static string Commit { get; } =
         typeof(Measurement).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last() ?? "unknown";
 
     private static void Warm(Action action)

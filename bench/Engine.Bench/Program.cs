@@ -9,6 +9,12 @@ if (args is ["export-batches", var runFile, var target])
     return 0;
 }
 
+if (args is ["tokenize", var text, .. { Length: > 0 } folders])
+{
+    TokenizeBench.Run(text, folders);
+    return 0;
+}
+
 string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "checkpointing", "vocabulary-loss", "memory"];
 int option = Array.IndexOf(args, "--device");
 if (option >= 0 && option + 1 == args.Length)

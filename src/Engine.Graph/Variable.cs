@@ -23,7 +23,7 @@ public sealed class StorageBlock(string owner) : IDisposable
     /// <exception cref="InvalidOperationException">It is not allocated yet.</exception>
     public DeviceBuffer Buffer => buffer ?? throw new InvalidOperationException($"The storage block '{Owner}' is not allocated yet.");
 
-    /// <summary>Appends a variable directly behind the last one.</summary>
+    /// <summary>Appends a variable directly behind the last one, or at the next multiple of its element's size.</summary>
     public Variable Reserve(string name, Shape shape, ElementType type = ElementType.Float32)
     {
         if (buffer is not null)
@@ -31,9 +31,10 @@ public sealed class StorageBlock(string owner) : IDisposable
             throw new InvalidOperationException($"'{name}' cannot be reserved: the storage block '{Owner}' is allocated already.");
         }
 
-        var variable = new Variable(name, shape, type, this, Bytes);
+        int size = type.SizeInBytes();
+        var variable = new Variable(name, shape, type, this, (Bytes + size - 1) / size * size);
         variables.Add(variable);
-        Bytes += variable.Bytes;
+        Bytes = variable.ByteOffset + variable.Bytes;
         return variable;
     }
 

@@ -31,14 +31,7 @@ public sealed class ModelFolder
         : throw new ModelFileException(path, "there is no such folder; a folder with config.json and model.safetensors was expected.");
 
     /// <summary>The architecture that the configuration names; an encoder without a head is taken as a classifier, a decoder without one predicts tokens.</summary>
-    public Architecture CreateArchitecture()
-    {
-        string name = Config.Architectures.FirstOrDefault() ?? string.Empty;
-        return CreateArchitecture(
-            name.EndsWith("ForMaskedLM", StringComparison.Ordinal) ? HeadKind.MaskedLm
-            : DecoderConfig.Reads(Config.ModelType) && !name.EndsWith("ForSequenceClassification", StringComparison.Ordinal) ? HeadKind.CausalLm
-            : HeadKind.SequenceClassification);
-    }
+    public Architecture CreateArchitecture() => CreateArchitecture(ArchitectureCatalog.DefaultHead(Config));
 
     /// <summary>The architecture of this model family for a task.</summary>
     /// <param name="head">The task; a classification head predicts numbers where the configuration says so.</param>
@@ -53,15 +46,7 @@ public sealed class ModelFolder
                 Config.WithLabels(labels).WithProblemType(ProblemType.SingleLabelClassification),
             _ => Config,
         };
-        return config.ModelType switch
-        {
-            "roberta" => Roberta(EncoderConfig.From(config), head),
-            "bert" => Bert(EncoderConfig.From(config), head),
-            "llama" => Llama(DecoderConfig.From(config), head),
-            "qwen2" => Qwen2(DecoderConfig.From(config), head),
-            "qwen3" => Qwen3(DecoderConfig.From(config), head),
-            _ => throw config.Root.Wrong("model_type", "bert, roberta, llama, qwen2 or qwen3"),
-        };
+        return ArchitectureCatalog.Create(config, head);
     }
 
     /// <summary>Opens the weights.</summary>
@@ -74,7 +59,7 @@ public sealed class ModelFolder
     /// <summary>Copies the tokenizer's files, whichever of them there are.</summary>
     public void CopyTokenizer(string target)
     {
-        foreach (string name in (ReadOnlySpan<string>)["tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"])
+        foreach (string name in (ReadOnlySpan<string>)["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"])
         {
             string source = Path.Combine(FolderPath, name);
             if (File.Exists(source))
@@ -83,39 +68,4 @@ public sealed class ModelFolder
             }
         }
     }
-
-    private Architecture Roberta(EncoderConfig config, HeadKind head) => head switch
-    {
-        HeadKind.MaskedLm => new RobertaForMaskedLM(config),
-        HeadKind.CausalLm => throw NotBuilt(head),
-        _ => new RobertaForSequenceClassification(config),
-    };
-
-    private Architecture Bert(EncoderConfig config, HeadKind head) =>
-        head.PredictsTokens() ? throw NotBuilt(head) : new BertForSequenceClassification(config);
-
-    private Architecture Llama(DecoderConfig config, HeadKind head) => head switch
-    {
-        HeadKind.MaskedLm => throw NotBuilt(head),
-        HeadKind.CausalLm => new LlamaForCausalLM(config),
-        _ => new LlamaForSequenceClassification(config),
-    };
-
-    private Architecture Qwen2(DecoderConfig config, HeadKind head) => head switch
-    {
-        HeadKind.MaskedLm => throw NotBuilt(head),
-        HeadKind.CausalLm => new Qwen2ForCausalLM(config),
-        _ => new Qwen2ForSequenceClassification(config),
-    };
-
-    private Architecture Qwen3(DecoderConfig config, HeadKind head) => head switch
-    {
-        HeadKind.MaskedLm => throw NotBuilt(head),
-        HeadKind.CausalLm => new Qwen3ForCausalLM(config),
-        _ => new Qwen3ForSequenceClassification(config),
-    };
-
-    private ModelFileException NotBuilt(HeadKind head) => new(FolderPath, head == HeadKind.MaskedLm
-        ? $"masked-language modelling is built for RoBERTa only; this is a model of type {Config.ModelType}."
-        : $"causal language modelling is built for decoders (llama, qwen2, qwen3) only; this is a model of type {Config.ModelType}.");
 }

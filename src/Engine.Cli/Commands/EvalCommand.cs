@@ -16,7 +16,7 @@ internal sealed class EvalCommand : EngineCommand
     private readonly Argument<string> model = new("MODEL") { Description = TrainedModel.Description };
     private readonly Option<string?> adapter = new("--adapter") { Description = "PEFT adapter folder to put on the model.", HelpName = "FOLDER" };
     private readonly Option<string?> data = new("--data") { Description = "Labelled file; without it the validation data of the run.", HelpName = "FILE" };
-    private readonly Option<string?> format = new("--format") { Description = "How the file is written; without it as the run's, else tsv.", HelpName = "tsv|csv|jsonl" };
+    private readonly Option<string?> format = new("--format") { Description = "How the file is written; without it as the run's, else tsv.", HelpName = "tsv|csv|jsonl|json" };
     private readonly Option<string?> text = new("--text") { Description = "Column of the text: its name, or its number from 0.", HelpName = "COLUMN" };
     private readonly Option<string?> textPair = new("--text-pair") { Description = "Column of the second text of a pair.", HelpName = "COLUMN" };
     private readonly Option<string?> label = new("--label") { Description = "Column of the label.", HelpName = "COLUMN" };
@@ -34,7 +34,7 @@ internal sealed class EvalCommand : EngineCommand
             "engine eval runs/demo --data other.tsv --json",
             "engine eval roberta-base --adapter my-adapter --data dev.csv --format csv --text sentence --label label")
     {
-        format.AcceptOnlyFromAmong("tsv", "csv", "jsonl");
+        format.AcceptOnlyFromAmong("tsv", "csv", "jsonl", "json");
         Add(model);
         Add(adapter);
         Add(data);
@@ -87,6 +87,7 @@ internal sealed class EvalCommand : EngineCommand
                 "tsv" => DataFileFormat.Tsv,
                 "csv" => DataFileFormat.Csv,
                 "jsonl" => DataFileFormat.JsonLines,
+                "json" => DataFileFormat.Json,
                 _ => fromRun.Format,
             },
             Header = !arguments.GetValue(noHeader) && fromRun.Header,

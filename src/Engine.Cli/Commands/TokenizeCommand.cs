@@ -63,7 +63,7 @@ internal sealed class TokenizeCommand : EngineCommand
             writer.WriteStartObject();
             if (arguments.GetValue(decode))
             {
-                using JsonLine item = JsonLine.Parse(source, line, text);
+                using JsonRecord item = JsonRecord.Parse(source, line, text);
                 writer.WriteString("text", tokenizer.Decode(item.Integers("ids")));
             }
             else
@@ -87,7 +87,7 @@ internal sealed class TokenizeCommand : EngineCommand
             return tokenizer.Encode(text, options);
         }
 
-        using JsonLine item = JsonLine.Parse(source, line, text);
+        using JsonRecord item = JsonRecord.Parse(source, line, text);
         return item.Has("a")
             ? tokenizer.Encode(item.Text("a"), item.Text("b"), options)
             : tokenizer.Encode(item.Text("text"), options);

@@ -58,7 +58,7 @@ public static class HeadKinds
 }
 
 /// <summary>A checkpoint tensor that is another name for a parameter, as the output layer is where it is tied to the word embeddings.</summary>
-/// <param name="Name">The other name, which a checkpoint may hold besides.</param>
+/// <param name="Name">The other name, which a checkpoint may hold besides or instead.</param>
 /// <param name="Parameter">The parameter.</param>
 public sealed record ParameterAlias(string Name, string Parameter);
 

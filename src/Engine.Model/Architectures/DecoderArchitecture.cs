@@ -13,11 +13,19 @@ public abstract class DecoderArchitecture : Architecture
         Stack = new DecoderStack(config, layers);
     }
 
+    /// <summary>The output layer's module.</summary>
+    private protected const string OutputLayer = "lm_head";
+
     public DecoderConfig Config { get; }
 
     public override ModelConfig ModelConfig => Config.Model;
 
     public override string BasePrefix => DecoderStack.Prefix;
+
+    /// <summary>Tied embeddings are stored as either layer's.</summary>
+    public override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings
+        ? [new ParameterAlias($"{OutputLayer}.weight", $"{DecoderStack.Embeddings}.weight")]
+        : [];
 
     public override int HiddenSize => Config.HiddenSize;
 
@@ -39,8 +47,6 @@ public abstract class DecoderArchitecture : Architecture
 /// <summary>A decoder that predicts the next token, by an output layer of its own or, tied, by the word embeddings.</summary>
 public abstract class CausalDecoder : DecoderArchitecture
 {
-    private const string OutputLayer = "lm_head";
-
     private protected CausalDecoder(DecoderConfig config, DecoderLayer layers)
         : base(config, layers)
     {
@@ -55,10 +61,6 @@ public abstract class CausalDecoder : DecoderArchitecture
     public override IReadOnlyList<ParameterSpec> Parameters => Config.TieWordEmbeddings
         ? [.. Stack.Parameters()]
         : [.. Stack.Parameters(), EncoderStack.Weight(OutputLayer, VocabularySize, HiddenSize)];
-
-    public override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings
-        ? [new ParameterAlias($"{OutputLayer}.weight", $"{DecoderStack.Embeddings}.weight")]
-        : [];
 
     public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => Config.TieWordEmbeddings
         ? [.. Stack.LinearGroups()]

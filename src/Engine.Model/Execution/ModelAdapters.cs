@@ -18,7 +18,7 @@ public static class ModelAdapters
         IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config.ForModel(architecture.ModelConfig), architecture.OutputModule).Select(module =>
             new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout, config.UseDora))];
         IReadOnlyList<string> saved = SavedModules.Match([.. architecture.Parameters.Select(spec => spec.Name)], config);
-        if (architecture.Aliases.FirstOrDefault(alias => saved.Contains(alias.Parameter)) is { } tied)
+        if (architecture.OutputModule is null && architecture.Aliases.FirstOrDefault(alias => saved.Contains(alias.Parameter)) is { } tied)
         {
             throw new ArgumentException(
                 $"modules_to_save takes in {tied.Parameter}, which the model also uses as {tied.Name}; PEFT would train a copy in one place only. Leave it out, or train every parameter.");

@@ -59,8 +59,8 @@ public static class ModelWeights
         {
             if (checkpoint.TryGet(alias.Name, out SafetensorsTensor? copy))
             {
-                RequireEqual(copy, Find(checkpoint, architecture, alias.Parameter)!);
                 used.Add(alias.Name);
+                RequireEqual(copy, Find(checkpoint, architecture, alias.Parameter)!);
             }
         }
 
@@ -128,11 +128,12 @@ public static class ModelWeights
     /// <summary>A shape as safetensors has it.</summary>
     public static long[] Longs(Shape shape) => [.. shape.Dimensions.ToArray().Select(dimension => (long)dimension)];
 
-    /// <summary>A parameter under its name, without the base prefix, or with the norm names of BERT's first checkpoints.</summary>
+    /// <summary>A parameter under its name, without the base prefix, with the norm names of BERT's first checkpoints, or under another name.</summary>
     private static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
     {
         string bare = name.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? name[architecture.BasePrefix.Length..] : name;
-        foreach (string candidate in (ReadOnlySpan<string>)[name, bare, Legacy(name), Legacy(bare)])
+        IEnumerable<string> aliases = architecture.Aliases.Where(alias => alias.Parameter == name).Select(alias => alias.Name);
+        foreach (string candidate in (string[])[name, bare, Legacy(name), Legacy(bare), .. aliases])
         {
             if (checkpoint.TryGet(candidate, out SafetensorsTensor? tensor))
             {

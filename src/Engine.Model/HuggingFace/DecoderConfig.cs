@@ -68,9 +68,6 @@ public sealed record DecoderConfig
     /// <summary>The standard deviation of freshly initialised weights.</summary>
     public required float InitializerRange { get; init; }
 
-    /// <summary>Whether <see cref="From"/> reads a model of this type.</summary>
-    public static bool Reads(string modelType) => Parse(modelType) is not null;
-
     /// <summary>Reads the hyperparameters of a decoder.</summary>
     /// <exception cref="ModelFileException">
     /// The model is no Llama, Qwen2 or Qwen3, a size is missing, or a value asks for what is not built (a sliding window, another activation, a kind of rotary scaling).
@@ -78,7 +75,13 @@ public sealed record DecoderConfig
     public static DecoderConfig From(ModelConfig model)
     {
         JsonSection root = model.Root;
-        DecoderFamily family = Parse(model.ModelType) ?? throw root.Wrong("model_type", "llama, qwen2 or qwen3");
+        DecoderFamily family = model.ModelType switch
+        {
+            "llama" => DecoderFamily.Llama,
+            "qwen2" => DecoderFamily.Qwen2,
+            "qwen3" => DecoderFamily.Qwen3,
+            _ => throw root.Wrong("model_type", "llama, qwen2 or qwen3"),
+        };
         model.RequireArchitecture([$"{family}ForCausalLM", $"{family}ForSequenceClassification", $"{family}Model"]);
         if (root.OptionalString("hidden_act") is not (null or "silu" or "swish"))
         {
@@ -119,14 +122,6 @@ public sealed record DecoderConfig
         config.RefuseSlidingWindow(root);
         return config;
     }
-
-    private static DecoderFamily? Parse(string modelType) => modelType switch
-    {
-        "llama" => DecoderFamily.Llama,
-        "qwen2" => DecoderFamily.Qwen2,
-        "qwen3" => DecoderFamily.Qwen3,
-        _ => null,
-    };
 
     private void CheckConsistency(JsonSection root)
     {

@@ -28,15 +28,16 @@ internal sealed class AddedVocabulary
             decoded[token.Id] = pattern;
         }
 
-        Raw = raw.Count > 0 ? new AddedTokenMatcher(raw) : null;
-        Normalized = normalized.Count > 0 ? new AddedTokenMatcher(normalized) : null;
+        All = new AddedTokenMatchers(Matcher(raw), Matcher(normalized));
+        WithoutSpecial = new AddedTokenMatchers(
+            Matcher([.. raw.Where(entry => !entry.Token.Special)]), Matcher([.. normalized.Where(entry => !entry.Token.Special)]));
     }
 
-    /// <summary>Finds tokens in text as given.</summary>
-    public AddedTokenMatcher? Raw { get; }
+    /// <summary>Finds every token.</summary>
+    public AddedTokenMatchers All { get; }
 
-    /// <summary>Finds tokens in normalized text.</summary>
-    public AddedTokenMatcher? Normalized { get; }
+    /// <summary>Finds the tokens that are not special.</summary>
+    public AddedTokenMatchers WithoutSpecial { get; }
 
     public IEnumerable<AddedToken> Tokens => byId.Values.OrderBy(token => token.Id);
 
@@ -67,6 +68,8 @@ internal sealed class AddedVocabulary
         return form;
     }
 
+    private static AddedTokenMatcher? Matcher(List<(string Pattern, AddedToken Token)> patterns) => patterns.Count > 0 ? new AddedTokenMatcher(patterns) : null;
+
     private void Register(AddedToken token, Vocabulary vocabulary, string source)
     {
         if (token.Content.Length == 0)
@@ -95,3 +98,6 @@ internal sealed class AddedVocabulary
         }
     }
 }
+
+/// <summary>What finds added tokens in text as given, and what finds them in normalized text; null where there are none.</summary>
+internal readonly record struct AddedTokenMatchers(AddedTokenMatcher? Raw, AddedTokenMatcher? Normalized);

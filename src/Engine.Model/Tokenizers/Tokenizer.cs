@@ -84,14 +84,23 @@ public sealed class Tokenizer
     public Encoding EncodePadded(string first, string? second, int maxLength) =>
         Encode(first, second, new EncodeOptions { MaxLength = maxLength, PadToMaxLength = true });
 
+    /// <summary>The special tokens that are added before and after a single text.</summary>
+    public (int[] Before, int[] After) SpecialTokensAround()
+    {
+        const int Text = -1;
+        ReadOnlySpan<int> ids = pipeline.Template.Apply([Text], null, addSpecialTokens: true).Ids;
+        int text = ids.IndexOf(Text);
+        return (ids[..text].ToArray(), ids[(text + 1)..].ToArray());
+    }
+
     /// <summary>Encodes a text or a pair of texts.</summary>
     /// <exception cref="ArgumentException">The special tokens alone are more than the maximum length, or padding is asked for and there is no padding token.</exception>
     public Encoding Encode(string first, string? second, EncodeOptions options)
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(options);
-        List<int> firstIds = EncodePlain(first);
-        List<int>? secondIds = second is null ? null : EncodePlain(second);
+        List<int> firstIds = EncodePlain(first, pipeline.Added.All, startsText: true);
+        List<int>? secondIds = second is null ? null : EncodePlain(second, pipeline.Added.All, startsText: true);
         if (options.MaxLength is int maxLength)
         {
             int added = options.AddSpecialTokens ? pipeline.Template.AddedCount(second is not null) : 0;
@@ -112,6 +121,17 @@ public sealed class Tokenizer
         int length = options.MaxLength ?? throw new ArgumentException("Padding to the maximum length needs a maximum length.", nameof(options));
         int pad = PadId ?? throw new ArgumentException("This tokenizer has no padding token; name one as pad_token in tokenizer_config.json.", nameof(options));
         return encoding.Pad(length, pad, PaddingSide);
+    }
+
+    /// <summary>
+    /// Encodes a part of a text that special tokens stand around, such as a message of a chat. Special tokens that are spelled out in it are
+    /// ordinary text (<c>split_special_tokens</c> of Transformers), so that the text of a user cannot end a message.
+    /// </summary>
+    /// <param name="startsText">Nothing stands before it, not even a special token.</param>
+    public int[] EncodePart(string text, bool startsText)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return [.. EncodePlain(text, pipeline.Added.WithoutSpecial, startsText)];
     }
 
     /// <summary>The text of tokens; ids without a token give nothing.</summary>
@@ -140,11 +160,11 @@ public sealed class Tokenizer
         }
     }
 
-    private List<int> EncodePlain(string text)
+    private List<int> EncodePlain(string text, AddedTokenMatchers tokens, bool startsText)
     {
         EncodeScratch scratch = this.scratch.TryTake(out EncodeScratch? kept) ? kept : new EncodeScratch();
         List<int> ids = new((text.Length / 4) + 8);
-        pipeline.Encode(WellFormed(text), scratch, ids);
+        pipeline.Encode(WellFormed(text), tokens, startsText, scratch, ids);
         this.scratch.Add(scratch);
         return ids;
     }

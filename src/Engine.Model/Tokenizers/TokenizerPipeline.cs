@@ -9,10 +9,12 @@ internal sealed record TokenizerPipeline(
 
     public string? IdToToken(int id) => Added.TokenOf(id)?.Content ?? Model.Vocabulary.TokenOf(id);
 
-    /// <summary>Appends the ids of a well-formed text, without special tokens.</summary>
-    public void Encode(string text, EncodeScratch scratch, List<int> ids)
+    /// <summary>Appends the ids of a well-formed text; none are added around it.</summary>
+    /// <param name="tokens">The added tokens that are looked for in it.</param>
+    /// <param name="isStart">Nothing stands before it in the text that the network reads.</param>
+    public void Encode(string text, AddedTokenMatchers tokens, bool isStart, EncodeScratch scratch, List<int> ids)
     {
-        foreach (TextSegment raw in Split(Added.Raw, text))
+        foreach (TextSegment raw in Split(tokens.Raw, text))
         {
             if (raw.Token is not null)
             {
@@ -22,7 +24,7 @@ internal sealed record TokenizerPipeline(
 
             string normalized = Cut(text, raw);
             normalized = Normalizer is null ? normalized : Normalizer.Normalize(normalized);
-            foreach (TextSegment segment in Split(Added.Normalized, normalized))
+            foreach (TextSegment segment in Split(tokens.Normalized, normalized))
             {
                 if (segment.Token is not null)
                 {
@@ -30,7 +32,7 @@ internal sealed record TokenizerPipeline(
                 }
                 else
                 {
-                    bool startsText = raw.Start == 0 && segment.Start == 0;
+                    bool startsText = isStart && raw.Start == 0 && segment.Start == 0;
                     EncodePieces(new Piece(normalized, segment.Start, segment.End - segment.Start, startsText), scratch, ids);
                 }
             }

@@ -12,7 +12,7 @@ public sealed record DataConfiguration
     [Key("Validation data, in the same format.", IsPath = true, Default = "none")]
     public string? Validation { get; init; }
 
-    [Key("How the files are written: tsv (tabs, no quoting, as GLUE), csv (quoting), jsonl (one JSON object per line), text (one text per line), prebatched (safetensors with input_ids.T, attention_mask.T, labels.T).")]
+    [Key("How the files are written: tsv (tabs, no quoting, as GLUE), csv (quoting), jsonl (one JSON object per line), json (a list of objects), text (one text per line), prebatched (safetensors with input_ids.T, attention_mask.T, labels.T).", Default = "tsv; for causal-lm by the ending of data.train")]
     public DataFileFormat Format { get; init; } = DataFileFormat.Tsv;
 
     [Key("tsv, csv: the first line names the columns.", Default = "true")]
@@ -36,6 +36,9 @@ public sealed record DataConfiguration
     [Key("The same for the validation data.", Minimum = 1, Default = "all")]
     public int? ValidationLimit { get; init; }
 
+    [Key("causal-lm: what the records hold: messages (a list of role and content), prompt-completion, alpaca (instruction, input, output) or text.", Default = "what their keys say")]
+    public CausalDataKind? Kind { get; init; }
+
     [Key("masked-lm: every text starts a row of its own; false: texts are joined to rows of max_length.")]
     public bool LineByLine { get; init; } = true;
 
@@ -49,6 +52,14 @@ public sealed record DataConfiguration
     /// <summary>Reads the validation rows; null without a file.</summary>
     /// <exception cref="DataFileException">The file cannot be used.</exception>
     public ExampleSet? ReadValidation() => Validation is null ? null : ExampleReader.Read(Validation, ReaderOptions(ValidationLimit));
+
+    /// <summary>Reads the training records of a causal model.</summary>
+    /// <exception cref="DataFileException">The file cannot be used.</exception>
+    public CausalRecordSet ReadTrainRecords() => CausalReader.Read(Train, Format, Kind, Limit);
+
+    /// <summary>Reads its validation records; null without a file.</summary>
+    /// <exception cref="DataFileException">The file cannot be used.</exception>
+    public CausalRecordSet? ReadValidationRecords() => Validation is null ? null : CausalReader.Read(Validation, Format, Kind, ValidationLimit);
 
     /// <summary>How to read a file of this run's format and columns.</summary>
     public ExampleReaderOptions ReaderOptions(int? limit = null) => new()

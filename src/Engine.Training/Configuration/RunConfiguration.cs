@@ -78,8 +78,17 @@ public sealed record RunConfiguration
     [Key("The same as a share of all steps, rounded up; read where warmup_steps is 0.", Minimum = 0, Maximum = 1)]
     public double WarmupRatio { get; init; }
 
-    [Key("Longest text in tokens, special tokens included; longer ones are cut.", Minimum = 3, Default = "the model's longest")]
+    [Key("Longest text in tokens, special tokens included; longer ones are cut.", Minimum = 3, Default = "512, for causal-lm 1024, or the model's longest where that is less")]
     public int? MaxLength { get; init; }
+
+    [Key("causal-lm: samples share rows of up to max_length tokens, each a text of its own that sees no other; batch sizes then count rows.")]
+    public bool Packing { get; init; }
+
+    [Key("causal-lm: the loss asks for answers alone (assistant, completion, output); false: for prompts too. A text is learned whole.")]
+    public bool CompletionOnlyLoss { get; init; } = true;
+
+    [Key("causal-lm: how conversations are laid out; `tokenizer`: as tokenizer_config.json or chat_template.jinja in the model's folder says.", Default = "tokenizer for messages, none for other data")]
+    public ChatTemplateChoice? ChatTemplate { get; init; }
 
     [Key("Seed of every random draw: new weights, shuffling, dropout, masking.", Minimum = 0)]
     public ulong Seed { get; init; } = 42;
@@ -102,7 +111,7 @@ public sealed record RunConfiguration
     [Key("End with the weights of the best evaluation instead of the last ones.")]
     public bool LoadBestModelAtEnd { get; init; }
 
-    [Key("Metric that decides which evaluation is best: loss, accuracy, f1, f1_macro, matthews; pearson, spearman, mse; perplexity.", Default = "accuracy, for regression pearson, for masked-lm and causal-lm loss")]
+    [Key("Metric that decides which evaluation is best: loss, accuracy, f1, f1_macro, matthews; pearson, spearman, mse; perplexity.", Default = "accuracy, for regression pearson, for language models loss")]
     public string? MetricForBestModel { get; init; }
 
     [Key("Whether a larger value of that metric is better.", Default = "by the metric")]

@@ -22,6 +22,30 @@ public enum TaskKind
     CausalLanguageModel,
 }
 
+/// <summary>How conversations are laid out.</summary>
+public enum ChatTemplateChoice
+{
+    /// <summary>As the model folder's tokenizer says.</summary>
+    [EnumMember(Value = "tokenizer")]
+    Tokenizer,
+
+    /// <summary><see cref="Model.Chat.ChatTemplate.ChatMl"/>.</summary>
+    [EnumMember(Value = "chatml")]
+    ChatMl,
+
+    /// <summary><see cref="Model.Chat.ChatTemplate.Qwen2"/>.</summary>
+    [EnumMember(Value = "qwen2")]
+    Qwen2,
+
+    /// <summary><see cref="Model.Chat.ChatTemplate.Qwen25"/>.</summary>
+    [EnumMember(Value = "qwen2.5")]
+    Qwen25,
+
+    /// <summary><see cref="Model.Chat.ChatTemplate.Llama3"/>.</summary>
+    [EnumMember(Value = "llama3")]
+    Llama3,
+}
+
 /// <summary>When something recurs during training.</summary>
 public enum IntervalStrategy
 {

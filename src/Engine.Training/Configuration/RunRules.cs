@@ -10,7 +10,9 @@ internal static class RunRules
     /// <exception cref="ConfigurationException">Keys that contradict each other, or one that would not be read.</exception>
     public static RunConfiguration Resolve(RunConfiguration run, MapNode file)
     {
+        run = WithFormat(run, file);
         CheckColumns(run, file);
+        CheckCausal(run, file);
         CheckEvaluation(run, file);
         CheckMethod(run, file);
         CheckLength(run, file);
@@ -26,21 +28,52 @@ internal static class RunRules
         };
     }
 
+    /// <summary>The format of causal data goes by the file's ending where the run file does not say it.</summary>
+    private static RunConfiguration WithFormat(RunConfiguration run, MapNode file)
+    {
+        if (run.Task != TaskKind.CausalLanguageModel || (file.Find("data") as MapNode)?.Find("format") is not null)
+        {
+            return run;
+        }
+
+        DataFileFormat format = Path.GetExtension(run.Data.Train).ToLowerInvariant() switch
+        {
+            ".jsonl" => DataFileFormat.JsonLines,
+            ".json" => DataFileFormat.Json,
+            ".txt" => DataFileFormat.Text,
+            ".safetensors" => DataFileFormat.Prebatched,
+            _ => throw new ConfigurationException(
+                $"{file.Where("data.train")}: data.train: the ending of '{Path.GetFileName(run.Data.Train)}' does not say how it is written; set data.format to jsonl, json, text or prebatched."),
+        };
+        return run with { Data = run.Data with { Format = format } };
+    }
+
+    private static void CheckCausal(RunConfiguration run, MapNode file)
+    {
+        bool isCausal = run.Task == TaskKind.CausalLanguageModel;
+        bool hasRecords = isCausal && run.Data.Format is DataFileFormat.JsonLines or DataFileFormat.Json;
+        bool isPrebatched = run.Data.Format == DataFileFormat.Prebatched;
+        RefuseIf(isCausal && run.Data.Format is DataFileFormat.Tsv or DataFileFormat.Csv, file, "data.format", "tables are not read for causal-lm; expected jsonl, json, text or prebatched.");
+        RefuseIf(run.Data.Kind is not null && !hasRecords, file, "data.kind", "it is read for task: causal-lm with JSON data only; leave it out.");
+        RefuseIf(run.ChatTemplate is not null && !hasRecords, file, "chat_template", "it is read for task: causal-lm with JSON data only; leave it out.");
+        RefuseIf(run.Packing && (!isCausal || isPrebatched), file, "packing", "it is for task: causal-lm with texts or JSON data; leave it out.");
+        RefuseIf(!run.CompletionOnlyLoss && (!isCausal || isPrebatched), file, "completion_only_loss", "it is for task: causal-lm with JSON data; leave it out.");
+    }
+
     private static void CheckColumns(RunConfiguration run, MapNode file)
     {
         DataConfiguration data = run.Data;
         bool isTable = data.Format is DataFileFormat.Tsv or DataFileFormat.Csv;
-        bool hasColumns = isTable || data.Format == DataFileFormat.JsonLines;
+        bool isCausal = run.Task == TaskKind.CausalLanguageModel;
+        bool hasColumns = !isCausal && (isTable || data.Format is DataFileFormat.JsonLines or DataFileFormat.Json);
         bool isMasked = run.Task == TaskKind.MaskedLanguageModel;
 
-        RefuseIf(
-            run.Task == TaskKind.CausalLanguageModel && data.Format != DataFileFormat.Prebatched, file, "data.format",
-            "causal-lm is trained on prebatched data; write format: prebatched.");
         RefuseIf(data.Header is not null && !isTable, file, "data.header", "only tsv and csv have a header; leave it out.");
         foreach ((string key, ColumnReference? column) in new[] { ("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label) })
         {
+            RefuseIf(column is not null && isCausal, file, key, "causal-lm knows its columns by their names (see data.kind); leave it out.");
             RefuseIf(column is not null && !hasColumns, file, key, "this format has no columns; leave it out.");
-            RefuseIf(column is { Name: null } && !isTable, file, key, "JSON Lines have no column numbers; give the property's name.");
+            RefuseIf(column is { Name: null } && !isTable, file, key, "JSON has no column numbers; give the property's name.");
             RefuseIf(column is { Name: not null } && data.Header == false, file, key, "with header: false columns have no names; give the number, counted from 0.");
         }
 
@@ -48,7 +81,7 @@ internal static class RunRules
         RefuseIf(hasColumns && !isMasked && data.Label is null, file, "data", "the key 'data.label' is missing; it names the column of the label.");
         RefuseIf(isMasked && data.Label is not null, file, "data.label", "masked-lm makes its own labels; leave it out.");
         RefuseIf(isMasked && data.TextPair is not null, file, "data.text_pair", "masked-lm reads single texts; leave it out.");
-        RefuseIf(!isMasked && data.Format == DataFileFormat.Text, file, "data.format", "text has no labels; it is read for task: masked-lm only.");
+        RefuseIf(!isMasked && !isCausal && data.Format == DataFileFormat.Text, file, "data.format", "text has no labels; it is read for task: masked-lm or causal-lm only.");
         RefuseIf(run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels", "only sequence-classification has named classes; leave it out.");
         RefuseIf(data.Validation is null && data.ValidationLimit is not null, file, "data.validation_limit", "there is no data.validation to limit.");
         RefuseIf(data.Format == DataFileFormat.Prebatched && data.Validation is not null, file, "data.validation", "prebatched data is trained on, not evaluated; leave it out.");

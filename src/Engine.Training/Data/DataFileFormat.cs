@@ -17,6 +17,10 @@ public enum DataFileFormat
     [EnumMember(Value = "jsonl")]
     JsonLines,
 
+    /// <summary>A list of JSON objects.</summary>
+    [EnumMember(Value = "json")]
+    Json,
+
     /// <summary>One text per line.</summary>
     [EnumMember(Value = "text")]
     Text,

@@ -19,6 +19,11 @@ public sealed class EncodedSet
     /// <summary>Regression targets by row, or null.</summary>
     public float[]? Targets { get; init; }
 
+    /// <summary>
+    /// Labels of each row's tokens for a causal model, each at the token it names, <see cref="RaggedBatch.IgnoredLabel"/> where the loss asks for none; null for other tasks.
+    /// </summary>
+    public IReadOnlyList<int[]>? TokenLabels { get; init; }
+
     /// <summary>Tokens of each row.</summary>
     public IReadOnlyList<int> Lengths { get; }
 
@@ -31,6 +36,11 @@ public sealed class EncodedSet
     public RaggedBatch Batch(IReadOnlyList<int> indices)
     {
         RaggedBatch batch = RaggedBatch.FromRows([.. indices.Select(index => rows[index])]);
+        if (TokenLabels is not null)
+        {
+            batch = batch.WithNextTokenLabels([.. indices.SelectMany(index => TokenLabels[index])]);
+        }
+
         return batch with
         {
             ClassLabels = ClassLabels is null ? null : [.. indices.Select(index => ClassLabels[index])],

@@ -25,7 +25,7 @@ public sealed record ExampleReaderOptions
     public int? Limit { get; init; }
 }
 
-/// <summary>Reads texts and labels from TSV, CSV, JSON Lines and plain text.</summary>
+/// <summary>Reads texts and labels from TSV, CSV, JSON Lines, JSON and plain text.</summary>
 public static class ExampleReader
 {
     /// <summary>Reads a whole file. Blank lines are passed over.</summary>
@@ -36,7 +36,7 @@ public static class ExampleReader
         {
             DataFileFormat.Tsv => FromTable(path, TableRows.ReadTsv(path), options),
             DataFileFormat.Csv => FromTable(path, TableRows.ReadCsv(path), options),
-            DataFileFormat.JsonLines => JsonLines.Read(path, options),
+            DataFileFormat.JsonLines or DataFileFormat.Json => JsonRecords.ReadExamples(path, options),
             DataFileFormat.Text => FromText(path),
             _ => throw new ArgumentException($"The format {options.Format} has no rows of text to read.", nameof(options)),
         };

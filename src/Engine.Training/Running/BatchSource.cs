@@ -36,8 +36,12 @@ public abstract class BatchSource : IDisposable
     protected abstract BatchShape ShapeOf(Architecture architecture, int epoch, int index);
 }
 
-/// <summary>Labelled texts, shuffled and grouped by length; with a masker, texts whose masks are drawn afresh each epoch.</summary>
-public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketedSampler sampler, TokenMasker? masker) : BatchSource
+/// <summary>Labelled texts, shuffled and grouped by length.</summary>
+/// <param name="origin">The file they are from, for messages.</param>
+/// <param name="sampler">Draws texts, or packs where there are some.</param>
+/// <param name="masker">Masks texts afresh each epoch; null: nothing is masked.</param>
+/// <param name="packs">Texts that go into batches together, each as a row of its own; null: every text by itself.</param>
+public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketedSampler sampler, TokenMasker? masker, IReadOnlyList<int[]>? packs = null) : BatchSource
 {
     public override string Origin => origin;
 
@@ -45,20 +49,26 @@ public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketed
 
     public override RaggedBatch Batch(int epoch, int index)
     {
-        int[] rows = sampler.Batches(epoch)[index];
+        int[] rows = Rows(epoch, index);
         RaggedBatch batch = set.Batch(rows);
         return masker is null ? batch : masker.Mask(batch, rows, (uint)epoch);
     }
 
     protected override BatchShape ShapeOf(Architecture architecture, int epoch, int index)
     {
-        if (masker is not null)
+        if (architecture.Head.PredictsTokens())
         {
             return BatchShape.Of(architecture, Batch(epoch, index));
         }
 
-        int[] rows = sampler.Batches(epoch)[index];
+        int[] rows = Rows(epoch, index);
         return new BatchShape(rows.Length, TokenBuckets.RoundUp(rows.Sum(row => set.Lengths[row])), rows.Length);
+    }
+
+    private int[] Rows(int epoch, int index)
+    {
+        int[] drawn = sampler.Batches(epoch)[index];
+        return packs is null ? drawn : [.. drawn.SelectMany(pack => packs[pack])];
     }
 }
 

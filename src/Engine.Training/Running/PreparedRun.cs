@@ -101,7 +101,7 @@ public sealed class PreparedRun : IDisposable
 
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin();
-        return notes;
+        return [.. Data.Notes, .. notes];
     }
 
     public void Dispose()

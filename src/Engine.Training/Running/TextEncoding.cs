@@ -24,21 +24,11 @@ public static class TextEncoding
     /// <summary>Encodes texts for language modelling: cut, or joined where the run file says so, to <paramref name="maxLength"/> tokens.</summary>
     public static EncodedSet EncodeLines(Tokenizer tokenizer, ExampleSet examples, int maxLength, bool lineByLine)
     {
-        (int[] prefix, int[] suffix) = SpecialTokens(tokenizer);
+        (int[] prefix, int[] suffix) = tokenizer.SpecialTokensAround();
         IEnumerable<int[]> texts = examples.Examples.Select(example => tokenizer.Encode(example.Text, null, null, addSpecialTokens: false).Ids);
         List<int[]> rows = lineByLine
             ? TextChunks.LineByLine(texts, maxLength, prefix, suffix)
             : TextChunks.Packed(texts, maxLength, prefix, suffix, suffix);
         return new EncodedSet([.. rows.Select(row => (row, (int[]?)null))]);
-    }
-
-    /// <summary>The special tokens before and after a single text.</summary>
-    private static (int[] Prefix, int[] Suffix) SpecialTokens(Tokenizer tokenizer)
-    {
-        const string Probe = "a";
-        int[] plain = tokenizer.Encode(Probe, null, null, addSpecialTokens: false).Ids;
-        int[] whole = tokenizer.Encode(Probe, null, null, addSpecialTokens: true).Ids;
-        int start = whole.AsSpan().IndexOf(plain);
-        return (whole[..start], whole[(start + plain.Length)..]);
     }
 }

@@ -27,6 +27,11 @@ internal static partial class OperatorTable
                 [Activation(1, count), Random()],
                 (graph, t) => [graph.Dropout(t[0], 0.3f, 6, t[1])],
                 x => [Dropped(x[0], 0.3f, 6)]);
+            yield return new OperatorCase(
+                $"SwiGlu {count}",
+                [Activation(1, count), Activation(2, count)],
+                (graph, t) => [graph.SwiGlu(t[0], t[1])],
+                x => [[.. x[0].Zip(x[1], (gate, up) => gate / (1 + Math.Exp(-gate)) * up)]]);
             foreach ((ActivationKind kind, Func<double, double> function) in Functions)
             {
                 yield return new OperatorCase(

@@ -16,16 +16,20 @@ internal enum InputRole
     Activation,
 }
 
-/// <summary>One input of an operator case: float32, int32 or uint32 data.</summary>
+/// <summary>One input of an operator case: float32, int32, uint32 or uint64 data.</summary>
 internal sealed record CaseInput(Shape Shape, Array Data, InputRole Role)
 {
     /// <summary>The element type; compared exactly, because a pattern takes an int[] for a uint[].</summary>
-    public ElementType Type => Data.GetType() == typeof(int[]) ? ElementType.Int32 : Data.GetType() == typeof(uint[]) ? ElementType.UInt32 : ElementType.Float32;
+    public ElementType Type => Data.GetType() == typeof(int[]) ? ElementType.Int32
+        : Data.GetType() == typeof(uint[]) ? ElementType.UInt32
+        : Data.GetType() == typeof(ulong[]) ? ElementType.UInt64
+        : ElementType.Float32;
 
     public double[] Doubles => Type switch
     {
         ElementType.Int32 => [.. ((int[])Data).Select(value => (double)value)],
         ElementType.UInt32 => [.. ((uint[])Data).Select(value => (double)value)],
+        ElementType.UInt64 => [.. ((ulong[])Data).Select(value => (double)value)],
         _ => ((float[])Data).Double(),
     };
 
@@ -39,6 +43,9 @@ internal sealed record CaseInput(Shape Shape, Array Data, InputRole Role)
                 break;
             case ElementType.UInt32:
                 variable.View<uint>().Write((uint[])Data);
+                break;
+            case ElementType.UInt64:
+                variable.View<ulong>().Write((ulong[])Data);
                 break;
             default:
                 variable.View<float>().Write((float[])Data);

@@ -12,7 +12,8 @@ internal static partial class OperatorTable
     /// <summary>Made when first asked for, when the static fields of every part of this class are set.</summary>
     private static readonly Lazy<Dictionary<string, OperatorCase>> Table = new(() => new OperatorCase[][]
     {
-        [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. AttentionCases()], [.. LossCases()], [.. LinearCrossEntropyCases()], [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
+        [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. RotaryCases()], [.. AttentionCases()], [.. LossCases()],
+        [.. LinearCrossEntropyCases()], [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
     }.SelectMany(family => family).ToDictionary(problem => problem.Name));
 
     public static IReadOnlyCollection<OperatorCase> All => Table.Value.Values;

@@ -21,6 +21,20 @@ internal static partial class OperatorTable
             [Activation(1, 4, 6), Constant(2, 6), Constant(3, 6)],
             (graph, t) => [graph.Add(graph.LayerNorm(t[0], t[1], t[2], 1e-5f), graph.Activate(t[0], ActivationKind.Tanh))],
             x => [Sum(Normalized(x[0], x[1], x[2], 6, 1e-5f), [.. x[0].Select(Math.Tanh)])]);
+        foreach ((int rows, int groups, int size) in ((int, int, int)[])[(1, 1, 3), (7, 1, 5), (3, 1, 65), (4, 3, 6)])
+        {
+            yield return new OperatorCase(
+                $"RmsNorm {rows}x{groups}x{size}",
+                [Activation(1, rows, groups * size), Parameter(2, size)],
+                (graph, t) => [graph.RmsNorm(t[0], t[1], 1e-5f)],
+                x => [RmsNormalized(x[0], x[1], 1e-5f)]);
+        }
+
+        yield return new OperatorCase(
+            "RmsNorm, frozen, beside a residual branch",
+            [Activation(1, 4, 6), Constant(2, 6)],
+            (graph, t) => [graph.Add(graph.RmsNorm(t[0], t[1], 1e-5f), graph.Activate(t[0], ActivationKind.Tanh))],
+            x => [Sum(RmsNormalized(x[0], x[1], 1e-5f), [.. x[0].Select(Math.Tanh)])]);
         yield return new OperatorCase(
             "Embedding of words",
             [Parameter(1, 4, 3), Integers(3, 0, 3, 3, 1)],
@@ -62,6 +76,12 @@ internal static partial class OperatorTable
 
         return y;
     }
+
+    private static double[] RmsNormalized(double[] x, double[] weight, double epsilon) => [.. x.Chunk(weight.Length).SelectMany(group =>
+    {
+        double rms = Math.Sqrt(group.Average(value => value * value) + epsilon);
+        return group.Select((value, j) => value / rms * weight[j]);
+    })];
 
     /// <summary>Rows of a table by index; zeros for -1.</summary>
     private static double[] Rows(double[] table, double[] index, int columns) =>

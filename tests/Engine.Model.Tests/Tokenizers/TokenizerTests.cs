@@ -28,6 +28,33 @@ public sealed class TokenizerTests
         Assert.Equal([2, 3, 6], WithAdded("""{"id": 6, "content": "CD", "normalized": false}""", Lowercase).Encode("cdCD").Ids);
     }
 
+    [Theory]
+    [InlineData("false", new[] { 3, 2 })]
+    [InlineData("true", new[] { 4 })]
+    public void Piece_that_is_a_token_needs_no_merges_where_they_are_ignored(string ignore, int[] ids) => Assert.Equal(
+        ids,
+        TokenizerFileTests.Load($$$"""
+            {"model": {"type": "BPE", "ignore_merges": {{{ignore}}}, "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3, "abc": 4}, "merges": ["a b"]}}
+            """).Encode("abc").Ids);
+
+    [Fact]
+    public void Special_token_in_the_text_of_a_part_is_ordinary_text()
+    {
+        Tokenizer tokenizer = WithAdded("""{"id": 6, "content": "cd", "special": true}, {"id": 7, "content": "ab"}""");
+        Assert.Equal([7, 6], tokenizer.Encode("abcd").Ids);
+        Assert.Equal([7, 2, 3], tokenizer.EncodePart("abcd", startsText: true));
+    }
+
+    /// <summary>Marks of blanks are cut at only where no merge joins one to what stands before; "a▁" is such a merge.</summary>
+    [Theory]
+    [InlineData("", "a▁▁a▁", new[] { 0, 4, 0, 1 })]
+    [InlineData(""", ["a", "▁"]""", "a▁▁a▁", new[] { 0, 4, 3 })]
+    public void Words_between_blanks_encode_as_in_one_piece(string merge, string text, int[] ids) => Assert.Equal(
+        ids,
+        TokenizerFileTests.Load($$$"""
+            {"model": {"type": "BPE", "vocab": {"a": 0, "▁": 1, "▁a": 2, "a▁": 3, "▁▁": 4}, "merges": [["▁", "▁"], ["▁", "a"]{{{merge}}}]}}
+            """).Encode(text).Ids);
+
     /// <summary>The cases of the documentation test of truncation in Hugging Face's tokenizers, for a maximum of 7.</summary>
     [Theory]
     [InlineData(0, 2, 0, 2)]

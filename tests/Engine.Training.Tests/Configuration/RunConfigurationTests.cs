@@ -162,7 +162,7 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("format: jsonl, text: 0", "no column numbers")]
     [InlineData("header: false", "with header: false columns have no names")]
     [InlineData("format: prebatched", "this format has no columns")]
-    [InlineData("format: text, text: null, label: null", "read for task: masked-lm only")]
+    [InlineData("format: text, text: null, label: null", "read for task: masked-lm or causal-lm only")]
     [InlineData("text: null", "'data.text' is missing")]
     [InlineData("label: null", "'data.label' is missing")]
     [InlineData("validation_limit: 3", "no data.validation to limit")]
@@ -174,6 +174,39 @@ public sealed class RunConfigurationTests : IDisposable
         string[] overrides = [.. settings.Split(", ").Select(setting => "data." + setting.Replace(": ", "=", StringComparison.Ordinal))];
         Assert.Contains(expected, Fails(Minimal, overrides));
     }
+
+    [Theory]
+    [InlineData("t.jsonl", "", DataFileFormat.JsonLines)]
+    [InlineData("t.JSON", "", DataFileFormat.Json)]
+    [InlineData("t.txt", "", DataFileFormat.Text)]
+    [InlineData("t.safetensors", "", DataFileFormat.Prebatched)]
+    [InlineData("t.txt", ", format: jsonl", DataFileFormat.JsonLines)]
+    public void Format_of_causal_data_goes_by_the_files_ending(string file, string format, DataFileFormat expected)
+    {
+        RunConfiguration run = Load($"model: m\noutput: o\ntask: causal-lm\ndata: {{train: {file}{format}}}\n");
+        Assert.Equal(expected, run.Data.Format);
+        Assert.Equal((true, false, "loss", false), (run.CompletionOnlyLoss, run.Packing, run.MetricForBestModel, run.GreaterIsBetter!.Value));
+        Assert.Null(run.ChatTemplate);
+    }
+
+    [Theory]
+    [InlineData("data: {train: t.tsv}", "the ending of 't.tsv'")]
+    [InlineData("data: {train: t.tsv, format: tsv}", "tables are not read")]
+    [InlineData("data: {train: t.jsonl, text: x}", "see data.kind")]
+    [InlineData("data: {train: t.txt, kind: text}", "data.kind: it is read for task: causal-lm with JSON data only")]
+    [InlineData("data: {train: t.jsonl, kind: chat}", "data.kind is 'chat'")]
+    [InlineData("data: {train: t.txt}\nchat_template: chatml", "chat_template: it is read")]
+    [InlineData("data: {train: t.jsonl}\nchat_template: llama2", "did you mean 'llama3'?")]
+    [InlineData("data: {train: t.safetensors}\npacking: true", "packing: it is for")]
+    [InlineData("data: {train: t.safetensors}\ncompletion_only_loss: false", "completion_only_loss: it is for")]
+    public void Keys_of_causal_data_that_do_not_go_together_are_refused(string lines, string expected) =>
+        Assert.Contains(expected, Fails($"model: m\noutput: o\ntask: causal-lm\n{lines}\n"));
+
+    [Theory]
+    [InlineData("packing: true")]
+    [InlineData("completion_only_loss: false")]
+    [InlineData("chat_template: chatml")]
+    public void Keys_of_causal_data_are_refused_for_other_tasks(string line) => Assert.Contains("task: causal-lm", Fails(Minimal + line + "\n"));
 
     [Fact]
     public void Overrides_replace_values_under_the_same_checks()

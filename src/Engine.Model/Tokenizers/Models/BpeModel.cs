@@ -16,8 +16,14 @@ internal sealed class BpeModel : ITokenModel
 {
     private const int Absent = -1;
 
+    /// <summary>SentencePiece's mark of a blank.</summary>
+    private const char BlankMark = '\u2581';
+
     private readonly BpeOptions options;
     private readonly bool byteLevel;
+
+    /// <summary>No merge joins a blank to what stands before it, so that words can be encoded, and remembered, one by one.</summary>
+    private readonly bool cutsBeforeBlanks;
     private readonly MergeTable merges;
     private readonly int unknown = Absent;
     private readonly int[]? fallback;
@@ -50,6 +56,9 @@ internal sealed class BpeModel : ITokenModel
             throw new InvalidDataException($"{source}: unk_token \"{unknown}\" is not in the vocabulary; name a token that is, or null.");
         }
 
+        // A blank that is a token also ends a run of unknown characters, so no state reaches over the cut.
+        cutsBeforeBlanks = !byteLevel && !options.IgnoreMerges && characters[BlankMark] != Absent
+            && merges.All(merge => !merge.Right.StartsWith(BlankMark) || merge.Left.EndsWith(BlankMark));
         if (options.ByteFallback)
         {
             fallback = [.. Enumerable.Range(0, 256).Select(value =>
@@ -60,6 +69,25 @@ internal sealed class BpeModel : ITokenModel
     public Vocabulary Vocabulary { get; }
 
     public void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<int> ids)
+    {
+        while (cutsBeforeBlanks && EndOfWord(piece) is var end && end < piece.Length)
+        {
+            EncodeWord(piece[..end], scratch, ids);
+            piece = piece[end..];
+        }
+
+        EncodeWord(piece, scratch, ids);
+    }
+
+    /// <summary>The end of the first word: blanks, and what stands before the next blank.</summary>
+    private static int EndOfWord(ReadOnlySpan<char> piece)
+    {
+        int blanks = piece.IndexOfAnyExcept(BlankMark);
+        int rest = blanks < 0 ? -1 : piece[blanks..].IndexOf(BlankMark);
+        return rest < 0 ? piece.Length : blanks + rest;
+    }
+
+    private void EncodeWord(ReadOnlySpan<char> piece, EncodeScratch scratch, List<int> ids)
     {
         if (scratch.Cache.TryAppend(piece, ids))
         {

@@ -8,7 +8,7 @@ internal sealed class MergeQueue
 {
     private const int Gone = -1;
 
-    private readonly PriorityQueue<ulong, ulong> queue = new();
+    private readonly MergeHeap queue = new();
     private int[] symbols = new int[64];
     private int[] previous = new int[64];
     private int[] next = new int[64];
@@ -39,7 +39,7 @@ internal sealed class MergeQueue
             Enqueue(merges, position, position + 1);
         }
 
-        while (queue.TryDequeue(out ulong entry, out _))
+        while (queue.TryPop(out ulong entry))
         {
             int position = (int)(uint)entry;
             int next = this.next[position];
@@ -81,8 +81,7 @@ internal sealed class MergeQueue
         int rank = merges.Rank(symbols[left], symbols[right]);
         if (rank >= 0)
         {
-            ulong entry = ((ulong)(uint)rank << 32) | (uint)left;
-            queue.Enqueue(entry, entry);
+            queue.Push(((ulong)(uint)rank << 32) | (uint)left);
         }
     }
 }

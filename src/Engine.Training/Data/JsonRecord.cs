@@ -5,27 +5,35 @@ using Engine.Optim;
 
 namespace Engine.Training.Data;
 
-/// <summary>One line of a JSON Lines file: an object whose every complaint names the file and the line.</summary>
-public sealed class JsonLine : IDisposable
+/// <summary>One object of a JSON or JSON Lines file; every complaint about it names the file and the line.</summary>
+public sealed class JsonRecord : IDisposable
 {
     private static readonly JsonDocumentOptions DocumentOptions = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 
-    private readonly JsonDocument document;
+    private readonly JsonDocument? document;
+    private readonly JsonElement root;
     private readonly string path;
     private readonly int line;
 
-    private JsonLine(JsonDocument document, string path, int line)
+    private JsonRecord(JsonDocument? document, JsonElement root, string path, int line)
     {
         this.document = document;
+        this.root = root;
         this.path = path;
         this.line = line;
     }
 
-    /// <summary>Parses a line.</summary>
+    /// <summary>The line it starts on, counted from 1.</summary>
+    public int Line => line;
+
+    /// <summary>Names of the properties, in the file's order.</summary>
+    public IReadOnlyList<string> Keys => [.. root.EnumerateObject().Select(property => property.Name)];
+
+    /// <summary>Parses an object.</summary>
     /// <param name="path">The file, for messages.</param>
-    /// <param name="line">Its line, counted from 1.</param>
+    /// <param name="line">The line it starts on, counted from 1.</param>
     /// <exception cref="DataFileException">The text is not one JSON object, or names a property twice.</exception>
-    public static JsonLine Parse(string path, int line, string text)
+    public static JsonRecord Parse(string path, int line, string text)
     {
         JsonDocument document;
         try
@@ -39,7 +47,7 @@ public sealed class JsonLine : IDisposable
 
         if (document.RootElement.ValueKind == JsonValueKind.Object)
         {
-            return new JsonLine(document, path, line);
+            return new JsonRecord(document, document.RootElement, path, line);
         }
 
         using (document)
@@ -49,7 +57,10 @@ public sealed class JsonLine : IDisposable
     }
 
     /// <summary>Whether there is a property of that name.</summary>
-    public bool Has(string name) => document.RootElement.TryGetProperty(name, out _);
+    public bool Has(string name) => root.TryGetProperty(name, out _);
+
+    /// <summary>Whether there is a property of that name that is not null.</summary>
+    public bool HasValue(string name) => root.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
 
     /// <summary>A property that is a string.</summary>
     /// <exception cref="DataFileException">There is none, or it is no text.</exception>
@@ -74,6 +85,18 @@ public sealed class JsonLine : IDisposable
             : throw new DataFileException(path, line, $"property '{name}' has {item.GetRawText()} at place {index}; a whole number of 32 bits was expected."))];
     }
 
+    /// <summary>A property that is a list of objects, which live as long as this one.</summary>
+    /// <exception cref="DataFileException">There is none, or it holds something else.</exception>
+    public IEnumerable<JsonRecord> Objects(string name)
+    {
+        JsonElement value = Property(name);
+        return value.ValueKind == JsonValueKind.Array
+            ? value.EnumerateArray().Select((item, index) => item.ValueKind == JsonValueKind.Object
+                ? new JsonRecord(null, item, path, line)
+                : throw Wrong($"property '{name}' has a {Kind(item)} at place {index}; an object was expected."))
+            : throw Wrong(name, value, "a list of objects");
+    }
+
     /// <summary>A property that is a string, a number or a truth value, as a label is written.</summary>
     /// <exception cref="DataFileException">There is none, or it is something else.</exception>
     public string Label(string name)
@@ -90,17 +113,14 @@ public sealed class JsonLine : IDisposable
         };
     }
 
-    public void Dispose() => document.Dispose();
+    /// <summary>A complaint about this record.</summary>
+    public DataFileException Wrong(string problem) => new(path, line, problem);
+
+    public void Dispose() => document?.Dispose();
 
     private JsonElement Property(string name)
     {
-        if (document.RootElement.TryGetProperty(name, out JsonElement value))
-        {
-            return value;
-        }
-
-        string[] known = [.. document.RootElement.EnumerateObject().Select(property => property.Name)];
-        throw new DataFileException(path, line, $"the object has no property '{name}'; {NearestName.Hint(name, known)}.");
+        return root.TryGetProperty(name, out JsonElement value) ? value : throw Wrong($"the object has no property '{name}'; {NearestName.Hint(name, [.. Keys])}.");
     }
 
     private string StringValue(JsonElement value, string name)
@@ -116,7 +136,7 @@ public sealed class JsonLine : IDisposable
     }
 
     private DataFileException Wrong(string name, JsonElement value, string expected) =>
-        new(path, line, $"property '{name}' is a {Kind(value)}; {expected} was expected.");
+        Wrong($"property '{name}' is a {Kind(value)}; {expected} was expected.");
 
     private static string Kind(JsonElement value) => value.ValueKind.ToString().ToLowerInvariant();
 }

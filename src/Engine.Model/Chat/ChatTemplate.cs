@@ -1,0 +1,116 @@
+using Engine.Model.Files;
+
+namespace Engine.Model.Chat;
+
+/// <summary>How a conversation is laid out as one text, as the <c>chat_template</c> of a tokenizer says it.</summary>
+public sealed class ChatTemplate
+{
+    private const string TurnStart = "<|im_start|>", TurnEnd = "<|im_end|>";
+    private const string BeginOfText = "<|begin_of_text|>", HeaderStart = "<|start_header_id|>", HeaderEnd = "<|end_header_id|>", Llama3TurnEnd = "<|eot_id|>";
+
+    private readonly bool isLlama3;
+    private readonly string? defaultSystem;
+
+    private ChatTemplate(string name, bool isLlama3, string? defaultSystem)
+    {
+        Name = name;
+        this.isLlama3 = isLlama3;
+        this.defaultSystem = defaultSystem;
+    }
+
+    /// <summary><c>chatml</c>: <c>&lt;|im_start|&gt;role\ncontent&lt;|im_end|&gt;\n</c>, nothing added.</summary>
+    public static ChatTemplate ChatMl { get; } = new("chatml", isLlama3: false, null);
+
+    /// <summary><c>qwen2</c>: ChatML, with Qwen2's system message before a conversation that has none.</summary>
+    public static ChatTemplate Qwen2 { get; } = ChatMlWith("qwen2", "You are a helpful assistant.");
+
+    /// <summary><c>qwen2.5</c>: ChatML, with the system message of Qwen2.5-Instruct before a conversation that has none.</summary>
+    public static ChatTemplate Qwen25 { get; } = ChatMlWith("qwen2.5", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.");
+
+    /// <summary><c>llama3</c>: <c>&lt;|start_header_id|&gt;role&lt;|end_header_id|&gt;\n\ncontent&lt;|eot_id|&gt;</c> after <c>&lt;|begin_of_text|&gt;</c>; content without white space around.</summary>
+    public static ChatTemplate Llama3 { get; } = new("llama3", isLlama3: true, null);
+
+    /// <summary>The templates that have a name.</summary>
+    public static IReadOnlyList<ChatTemplate> Known { get; } = [ChatMl, Qwen2, Qwen25, Llama3];
+
+    /// <summary>The name, as <c>chat_template</c> of the run file has it.</summary>
+    public string Name { get; }
+
+    /// <summary>The token after which a model that answers stops.</summary>
+    public string EndOfTurn => isLlama3 ? Llama3TurnEnd : TurnEnd;
+
+    /// <summary>ChatML with a system message before conversations that have none.</summary>
+    public static ChatTemplate ChatMlWith(string name, string defaultSystem) => new(name, isLlama3: false, defaultSystem);
+
+    /// <summary>The template of a model folder: <c>chat_template.jinja</c>, or <c>chat_template</c> in tokenizer_config.json.</summary>
+    /// <exception cref="ModelFileException">There is none, or it is none of those known here.</exception>
+    public static ChatTemplate OfFolder(string folder)
+    {
+        (string path, string source) = ChatTemplateFile.Read(folder)
+            ?? throw new ModelFileException(folder, $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor chat_template in {ChatTemplateFile.ConfigName}; {Choice()}");
+        return ChatTemplateRecognition.Find(source)
+            ?? throw new ModelFileException(path, $"the chat template is none of those known here; {Choice()}");
+    }
+
+    /// <summary>Lays a conversation out. The content of the assistant's messages, and the token that ends each, are the answers.</summary>
+    /// <param name="messages">The turns.</param>
+    /// <param name="addGenerationPrompt">End where the assistant is to speak.</param>
+    /// <exception cref="ArgumentException">A role that no template has.</exception>
+    public IReadOnlyList<TextPart> Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = false)
+    {
+        List<TextPart> parts = [];
+        if (isLlama3)
+        {
+            parts.Add(new TextPart(BeginOfText, IsSpecial: true));
+        }
+
+        if (defaultSystem is not null && messages is not [{ Role: ChatMessage.System }, ..])
+        {
+            AddTurn(parts, new ChatMessage(ChatMessage.System, defaultSystem));
+        }
+
+        foreach (ChatMessage message in messages)
+        {
+            AddTurn(parts, message);
+        }
+
+        if (addGenerationPrompt)
+        {
+            AddHeader(parts, ChatMessage.Assistant);
+        }
+
+        return parts;
+    }
+
+    private static string Choice() =>
+        $"set chat_template in the run file to the one it follows ({string.Join(", ", Known.Select(template => template.Name))}).";
+
+    private void AddTurn(List<TextPart> parts, ChatMessage message)
+    {
+        if (!ChatMessage.Roles.Contains(message.Role))
+        {
+            throw new ArgumentException($"A message has the role '{message.Role}'; expected {string.Join(", ", ChatMessage.Roles)}.", nameof(message));
+        }
+
+        bool isAnswer = message.Role == ChatMessage.Assistant;
+        AddHeader(parts, message.Role);
+        parts.Add(new TextPart(isLlama3 ? message.Content.Trim() : message.Content, IsAnswer: isAnswer));
+        parts.Add(new TextPart(EndOfTurn, IsSpecial: true, IsAnswer: isAnswer));
+        if (!isLlama3)
+        {
+            parts.Add(new TextPart("\n"));
+        }
+    }
+
+    private void AddHeader(List<TextPart> parts, string role)
+    {
+        if (isLlama3)
+        {
+            parts.AddRange([new(HeaderStart, IsSpecial: true), new(role), new(HeaderEnd, IsSpecial: true), new("\n\n")]);
+        }
+        else
+        {
+            parts.AddRange([new(TurnStart, IsSpecial: true), new(role + "\n")]);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using Engine.Model.Tokenizers;
+
+namespace Engine.Model.Chat;
+
+/// <summary>The tokens of a text that is given in parts.</summary>
+/// <param name="Ids">Token ids.</param>
+/// <param name="IsAnswer">[tokens] Whether a token belongs to an answer.</param>
+public sealed record PartTokens(int[] Ids, bool[] IsAnswer);
+
+/// <summary>
+/// Encodes text in parts. The ids are those of the whole: ordinary parts between two special tokens are encoded as one text, so that a part's end does not
+/// cut a token. A token over the seam of two parts belongs to the later one. Special tokens spelled out in ordinary parts stay ordinary text.
+/// </summary>
+public static class PartEncoding
+{
+    /// <summary>Encodes the parts one after another; nothing is added around them.</summary>
+    /// <exception cref="InvalidDataException">The tokenizer lacks a special token.</exception>
+    public static PartTokens Encode(Tokenizer tokenizer, IReadOnlyList<TextPart> parts)
+    {
+        List<int> ids = [];
+        List<bool> isAnswer = [];
+        for (int index = 0; index < parts.Count;)
+        {
+            if (parts[index].IsSpecial)
+            {
+                ids.Add(SpecialId(tokenizer, parts[index].Text));
+                isAnswer.Add(parts[index++].IsAnswer);
+                continue;
+            }
+
+            int end = index;
+            while (end < parts.Count && !parts[end].IsSpecial)
+            {
+                end++;
+            }
+
+            AddRun(tokenizer, [.. parts.Skip(index).Take(end - index)], startsText: ids.Count == 0, ids, isAnswer);
+            index = end;
+        }
+
+        return new PartTokens([.. ids], [.. isAnswer]);
+    }
+
+    private static void AddRun(Tokenizer tokenizer, TextPart[] run, bool startsText, List<int> ids, List<bool> isAnswer)
+    {
+        int[] whole = tokenizer.EncodePart(string.Concat(run.Select(part => part.Text)), startsText);
+        bool[] marks = new bool[whole.Length];
+        int start = 0;
+        string before = "";
+        for (int i = 0; i < run.Length; i++)
+        {
+            before += run[i].Text;
+            int end = i + 1 == run.Length ? whole.Length : Math.Max(start, TokensWithin(tokenizer, whole, before, startsText));
+            marks.AsSpan(start, end - start).Fill(run[i].IsAnswer);
+            start = end;
+        }
+
+        ids.AddRange(whole);
+        isAnswer.AddRange(marks);
+    }
+
+    /// <summary>How many of the first tokens of a text lie within its first characters.</summary>
+    private static int TokensWithin(Tokenizer tokenizer, int[] whole, string first, bool startsText)
+    {
+        int[] alone = tokenizer.EncodePart(first, startsText);
+        int count = whole.AsSpan().CommonPrefixLength(alone);
+        if (count == alone.Length)
+        {
+            return count;
+        }
+
+        // The text goes on without a seam where tokens could part, and what follows changed the last tokens: go by the text that tokens stand for.
+        string text = tokenizer.Decode(alone);
+        for (int more = count + 1; more <= whole.Length; more++)
+        {
+            string decoded = tokenizer.Decode(whole.Take(more));
+            if (decoded.Length > text.Length)
+            {
+                break;
+            }
+
+            count = text.StartsWith(decoded, StringComparison.Ordinal) ? more : count;
+        }
+
+        return count;
+    }
+
+    private static int SpecialId(Tokenizer tokenizer, string token) => tokenizer.TokenToId(token)
+        ?? throw new InvalidDataException(
+            $"The chat template needs the token \"{token}\", which this tokenizer does not have; set chat_template to a template that the model was made for.");
+}

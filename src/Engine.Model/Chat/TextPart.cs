@@ -1,0 +1,7 @@
+namespace Engine.Model.Chat;
+
+/// <summary>A part of what a model reads: ordinary text, or one special token.</summary>
+/// <param name="Text">The text, or the special token's.</param>
+/// <param name="IsSpecial">The token of this text. In ordinary text the same characters are only characters.</param>
+/// <param name="IsAnswer">What the model is to say itself.</param>
+public readonly record struct TextPart(string Text, bool IsSpecial = false, bool IsAnswer = false);

@@ -1,0 +1,91 @@
+using Engine.Model.Batching;
+using Engine.Model.Chat;
+using Engine.Model.Tokenizers;
+
+namespace Engine.Training.Data;
+
+/// <summary>Tokenised samples for a causal model.</summary>
+/// <param name="Rows">The samples, with labels.</param>
+/// <param name="Cut">How many were cut at the end to fit.</param>
+/// <param name="Dropped">How many were left out since no token was left for the loss to ask for.</param>
+public sealed record CausalSamples(EncodedSet Rows, int Cut, int Dropped);
+
+/// <summary>
+/// Turns records into tokens and labels. With a chat template every record but a text becomes a conversation; without one a prompt is followed by its answer,
+/// the end-of-text token after it. Text of a user never becomes a special token.
+/// </summary>
+/// <param name="tokenizer">The model's tokenizer.</param>
+/// <param name="template">How conversations are laid out; null: none.</param>
+/// <param name="completionOnlyLoss">The loss asks for answers alone.</param>
+public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, bool completionOnlyLoss)
+{
+    /// <summary>Encodes records, each cut at the end to <paramref name="maxLength"/> tokens.</summary>
+    /// <exception cref="DataFileException">Not one record has a token that the loss asks for.</exception>
+    public CausalSamples Encode(CausalRecordSet set, int maxLength)
+    {
+        List<(int[], int[]?)> rows = [];
+        List<int[]> labels = [];
+        int cut = 0;
+        foreach (CausalRecord record in set.Records)
+        {
+            (int[] ids, int[] label) = Encode(record);
+            cut += ids.Length > maxLength ? 1 : 0;
+            int kept = Math.Min(ids.Length, maxLength);
+            if (label.AsSpan(0, kept).ContainsAnyExcept(RaggedBatch.IgnoredLabel))
+            {
+                rows.Add((ids[..kept], null));
+                labels.Add(label[..kept]);
+            }
+        }
+
+        return rows.Count > 0
+            ? new CausalSamples(new EncodedSet(rows) { TokenLabels = labels }, cut, set.Records.Count - rows.Count)
+            : throw new DataFileException(
+                set.Path, $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; raise max_length, or see whether the records have answers.");
+    }
+
+    /// <summary>The tokens of a record, and its labels: each at the token it names, -100 where the loss asks for none. The first token, which nothing predicts, has none.</summary>
+    public (int[] Ids, int[] Labels) Encode(CausalRecord record)
+    {
+        IReadOnlyList<TextPart> parts = template is not null && Messages(record) is { } messages ? template.Render(messages) : Plain(record);
+        bool isTemplated = template is not null && record is not CausalRecord.Plain;
+        (int[] prefix, int[] suffix) = isTemplated ? ([], []) : tokenizer.SpecialTokensAround();
+        PartTokens tokens = PartEncoding.Encode(tokenizer, parts);
+        List<int> ids = [.. prefix, .. tokens.Ids];
+        List<bool> isAnswer = [.. prefix.Select(_ => false), .. tokens.IsAnswer];
+        if (!isTemplated && !suffix.AsSpan().SequenceEqual([EndOfText]))
+        {
+            suffix = [.. suffix, EndOfText];
+        }
+
+        foreach (int id in suffix)
+        {
+            ids.Add(id);
+            isAnswer.Add(true);
+        }
+
+        return ([.. ids], [.. ids.Select((id, i) => i > 0 && (isAnswer[i] || !completionOnlyLoss) ? id : RaggedBatch.IgnoredLabel)]);
+    }
+
+    private int EndOfText => tokenizer.EosId ?? throw new InvalidDataException(
+        "The tokenizer names no end-of-text token, which ends every sample; set eos_token in its tokenizer_config.json.");
+
+    private static IReadOnlyList<ChatMessage>? Messages(CausalRecord record) => record switch
+    {
+        CausalRecord.Conversation conversation => conversation.Messages,
+        CausalRecord.Completion completion => Turns(completion.Prompt, completion.Answer),
+        CausalRecord.Instruction { Input: "" } instruction => Turns(instruction.Task, instruction.Answer),
+        CausalRecord.Instruction instruction => Turns($"{instruction.Task}\n{instruction.Input}", instruction.Answer),
+        _ => null,
+    };
+
+    private static ChatMessage[] Turns(string prompt, string answer) => [new(ChatMessage.User, prompt), new(ChatMessage.Assistant, answer)];
+
+    private static TextPart[] Plain(CausalRecord record) => record switch
+    {
+        CausalRecord.Completion completion => [new(completion.Prompt), new(completion.Answer, IsAnswer: true)],
+        CausalRecord.Instruction instruction => [new(AlpacaPrompt.Of(instruction.Task, instruction.Input)), new(instruction.Answer, IsAnswer: true)],
+        CausalRecord.Plain plain => [new(plain.Text, IsAnswer: true)],
+        _ => throw new ArgumentException("A conversation needs a chat template.", nameof(record)),
+    };
+}
