@@ -57,6 +57,22 @@ internal static class Measurement
             ratio = Known(Math.Round(peerSeconds / seconds, 3)),
         }));
 
+    /// <summary>Prints a training method's step beside plain LoRA's; the ratio is the method's time over LoRA's.</summary>
+    /// <param name="extraBytes">Device bytes beyond LoRA's, by owner.</param>
+    public static void ReportMethod(Device device, string method, string shape, double seconds, double loraSeconds, IReadOnlyDictionary<string, long> extraBytes)
+        => Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            commit = Commit,
+            device = device.ToString(),
+            benchmark = "methods",
+            method,
+            shape,
+            seconds,
+            lora_seconds = loraSeconds,
+            ratio = Math.Round(seconds / loraSeconds, 4),
+            extra_bytes = extraBytes,
+        }));
+
     /// <summary>JSON has no NaN: a peer that is not there is null.</summary>
     private static double? Known(double value) => double.IsNaN(value) ? null : value;
 

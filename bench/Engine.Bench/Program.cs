@@ -15,7 +15,7 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
     return 0;
 }
 
-string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "checkpointing", "vocabulary-loss", "memory"];
+string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
 int option = Array.IndexOf(args, "--device");
 if (option >= 0 && option + 1 == args.Length)
 {
@@ -51,6 +51,9 @@ foreach (string name in chosen)
             break;
         case "lora-step":
             TrainingBench.Run(device);
+            break;
+        case "methods":
+            MethodsBench.Run(device);
             break;
         case "checkpointing":
             CheckpointingBench.Run(device);

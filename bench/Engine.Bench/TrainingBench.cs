@@ -29,13 +29,9 @@ internal static class TrainingBench
     /// <summary>Times our steps and, in turns with them, the peer's script where Python with torch is there.</summary>
     public static void Run(Device device)
     {
-        var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(RobertaBase)));
-        var config = new AdapterConfig { Rank = 8, LoraAlpha = 16, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification };
-        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config));
-        RaggedBatch batch = RaggedBatch.FromRows([.. Enumerable.Range(0, Rows).Select(row =>
-            (Enumerable.Range(0, Length).Select(i => 5 + (((row * Length) + i) * 7919 % 50000)).ToArray(), (int[]?)null))]);
-        batch = batch with { ClassLabels = [.. Enumerable.Range(0, Rows).Select(row => row % 2)] };
-        BatchShape shape = BatchShape.Of(architecture, batch);
+        using TransformerModel model = Model();
+        RaggedBatch batch = Batch();
+        BatchShape shape = BatchShape.Of(model.Architecture, batch);
         using var session = new TrainingSession(device, model, new PlainMethod(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
@@ -60,6 +56,21 @@ internal static class TrainingBench
         // Forward and backward through the frozen weights: 2 multiplications and additions per weight and token each.
         double operations = 4.0 * 85.0e6 * Rows * Length;
         Measurement.Report(device, "lora-step", $"roberta-base {Rows}x{Length} r8", ours, operations, peer is null ? "none" : "PyTorch", peer ?? double.NaN);
+    }
+
+    /// <summary>The classifier with its adapters.</summary>
+    internal static TransformerModel Model()
+    {
+        var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(RobertaBase)));
+        var config = new AdapterConfig { Rank = 8, LoraAlpha = 16, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification };
+        return new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config));
+    }
+
+    internal static RaggedBatch Batch()
+    {
+        RaggedBatch batch = RaggedBatch.FromRows([.. Enumerable.Range(0, Rows).Select(row =>
+            (Enumerable.Range(0, Length).Select(i => 5 + (((row * Length) + i) * 7919 % 50000)).ToArray(), (int[]?)null))]);
+        return batch with { ClassLabels = [.. Enumerable.Range(0, Rows).Select(row => row % 2)] };
     }
 
     /// <summary>The best of three steps of bench/peers/lora_step.py; null where it cannot run.</summary>

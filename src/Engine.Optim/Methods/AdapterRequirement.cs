@@ -1,5 +1,4 @@
 using Engine.Graph;
-using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;
 
@@ -18,5 +17,5 @@ internal static class AdapterRequirement
     /// <param name="problem">What is wrong where there are none, as the rest of a sentence.</param>
     /// <exception cref="ConfigurationException">The run has no adapter.</exception>
     public static IReadOnlyList<(string Name, Variable Value)> Tensors(string method, string problem, MethodContext context) =>
-        context.Model.Tuning is Tuning.Lora ? context.AdapterTensors : throw new ConfigurationException($"method {method} {problem}.");
+        context.Model.Adapters.Count > 0 ? context.AdapterTensors : throw new ConfigurationException($"method {method} {problem}.");
 }

@@ -57,8 +57,8 @@ public sealed class MethodContext
         }
     }
 
-    /// <summary>The adapters' factors where the run trains adapters, every trainable tensor where it trains the whole model.</summary>
-    public IReadOnlyList<(string Name, Variable Value)> AdaptersOrAll => Model.Tuning is Tuning.Lora ? AdapterTensors : Trainables.Entries;
+    /// <summary>The adapters' factors where the run has adapters, else every trainable tensor.</summary>
+    public IReadOnlyList<(string Name, Variable Value)> AdaptersOrAll => Model.Adapters.Count > 0 ? AdapterTensors : Trainables.Entries;
 
     /// <summary>Trainable tensors as one launch works on them; the same table serves their values, their gradients and packed copies.</summary>
     public TensorSegments Segments(IEnumerable<(string Name, Variable Value)> tensors)
