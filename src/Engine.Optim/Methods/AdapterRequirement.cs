@@ -1,4 +1,5 @@
 using Engine.Graph;
+using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;
 
@@ -8,7 +9,7 @@ internal static class AdapterRequirement
     /// <summary>The adapted layers.</summary>
     /// <param name="does">What the method does to adapters, as the rest of a sentence.</param>
     /// <exception cref="ConfigurationException">The run has no adapter.</exception>
-    public static IReadOnlyList<LoraLinear> Layers(string method, string does, MethodContext context) => context.Model.Tuning is Tuning.Lora
+    public static IReadOnlyList<LoraLinear> Layers(string method, string does, MethodContext context) => context.Model.Adapters.Count > 0
         ? context.Model.Adapters
         : throw new ConfigurationException(
             $"method {method} {does}, but the run has none; add an 'adapter:' section, or remove the method for full fine-tuning.");
