@@ -18,7 +18,10 @@ public sealed class AdapterMethodTests
 
     private static readonly AdapterConfig Adapter = new()
     {
-        Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification,
+        Rank = 4,
+        LoraAlpha = 8,
+        TargetModules = ModulePattern.Of("query", "value"),
+        TaskType = AdapterConfig.SequenceClassification,
     };
 
     public static TheoryData<string, string> Methods => TestDevices.With("fm-lora", "efm-lora", "bi-lora");

@@ -29,11 +29,10 @@ internal sealed class GoldenRun : IDisposable
     private const double IntermediateTolerance = 1e-4;
 
     /// <summary>What a run's settings call the parameters of its method, and what they are called here.</summary>
-    private static readonly Dictionary<string, string> MethodKeys = new()
-    {
-        ["rho"] = "rho", ["rho_min"] = "rho_min", ["eta"] = "eta", ["beta"] = "beta", ["gamma"] = "gamma", ["k"] = "k", ["a"] = "a", ["mu"] = "mu", ["noise_seed"] = "noise_seed",
-        ["ratio"] = "ratio", ["r2"] = "auxiliary_rank", ["lr2"] = "auxiliary_learning_rate",
-    };
+    private static readonly Dictionary<string, string> MethodKeys =
+        ((string[])["rho", "rho_min", "eta", "beta", "gamma", "k", "a", "mu", "noise_seed", "ratio"]).ToDictionary(key => key)
+            .Concat([KeyValuePair.Create("r2", "auxiliary_rank"), KeyValuePair.Create("lr2", "auxiliary_learning_rate")])
+            .ToDictionary(pair => pair.Key, pair => pair.Value);
 
     private readonly Device device;
     private readonly TrainingMethod method;

@@ -102,13 +102,21 @@ public sealed class SessionMemoryTests
         using var session = new TrainingSession(device, model, MethodOf(methodName), new AdamWOptions(), Largest(shapes), 200, seed: 1);
         Start(device, model, session, shapes);
         session.Step(batches, 1e-3, "test");
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int step = 0; step < 100; step++)
+
+        // A collection that another test causes counts the rest of this thread's allocation chunk, 8 KiB: the least of three counts has none.
+        long least = long.MaxValue;
+        for (int round = 0; round < 3; round++)
         {
-            session.Step(batches, 1e-3, "test");
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int step = 0; step < 100; step++)
+            {
+                session.Step(batches, 1e-3, "test");
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
         }
 
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100 * ManagedBytesPerStep);
+        Assert.InRange(least, 0, 100 * ManagedBytesPerStep);
     }
 
     /// <summary>METHODS.md section 8, in float32 numbers: the copy of what is perturbed, LookSAM's direction, Flat-LoRA's two numbers a row,

@@ -29,15 +29,6 @@ internal static partial class OperatorTable
         yield return new OperatorCase(
             "Fill", [], (graph, _) => [graph.Fill(new Shape(7), -1.5f)], _ => [[.. Enumerable.Repeat(-1.5, 7)]]);
         yield return new OperatorCase(
-            "Store",
-            [Constant(1, 13), Constant(2, 13)],
-            (graph, t) =>
-            {
-                graph.Store(t[0], t[1].Variable!);
-                return [t[1]];
-            },
-            x => [x[0]]);
-        yield return new OperatorCase(
             "AddScaled by a step scalar",
             [Scalars((StepScalars.LearningRate, 0.25f)), Constant(1, 37), Constant(2, 37)],
             (graph, t) =>

@@ -17,7 +17,10 @@ public sealed class AdapterKindTests
 {
     private static readonly AdapterConfig Plain = new()
     {
-        Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification,
+        Rank = 4,
+        LoraAlpha = 8,
+        TargetModules = ModulePattern.Of("query", "value"),
+        TaskType = AdapterConfig.SequenceClassification,
     };
 
     [SharedTheory]
