@@ -62,6 +62,9 @@ public sealed class TrainTests
         Assert.False(Directory.Exists(run.File("run")));
         EngineProcess.Run("train", run.RunFile, "--set", "max_steps=2", "--set", "eval_strategy=no").Succeeded();
         EngineProcess.Run("estimate", run.RunFile, "--set", "per_device_train_batch_size=8").Succeeded();
+        string checkpointed = EngineProcess.Run("estimate", run.RunFile, "--set", "gradient_checkpointing=true").Succeeded().Output;
+        Assert.Contains("gradient_checkpointing is off", estimated, StringComparison.Ordinal);
+        Assert.Contains("gradient_checkpointing is on", checkpointed, StringComparison.Ordinal);
         foreach (string owner in (string[])["arena", "trainable", "gradients", "optimizer"])
         {
             Assert.Contains(owner, estimated, StringComparison.Ordinal);
