@@ -41,7 +41,7 @@ internal static unsafe class FamilyBench
         Measure(device, "layer norm forward", Narrow, 2, LayerNorm.Forward(device, Tokens, Hidden, 1e-5f, x, weight, bias, y, mean, inverse));
         Measure(device, "layer norm backward", Narrow, 4, LayerNorm.Backward(device, Tokens, Hidden, x, weight, mean, inverse, dy, m, y));
         Measure(device, "layer norm parameter gradient", Narrow, 2, LayerNorm.ParameterGradient(device, Tokens, Hidden, x, mean, inverse, dy, weight, bias, workspace));
-        Measure(device, "embedding forward", Narrow, 3, Embeddings.Forward(device, Tokens, Hidden, x, ids, dy, ids, null, null, y));
+        Measure(device, "embedding forward", Narrow, 2, Embeddings.Forward(device, Tokens, Hidden, x, ids, y));
         Measure(device, "embedding gradient", Narrow, 3, Embeddings.Gradient(device, Tokens, Hidden, Tokens, -1, ids, dy, y));
         Measure(device, "cross-entropy", 32 * Vocabulary, 2, Losses.CrossEntropy(device, 32, Vocabulary, x, ids, scalars, mean, one, y));
         Measure(device, "adamw", Count, 7, AdamW.Step(device, Count, 0.9, 0.999, 1e-8, 0.01, 1, y, dy, m, v, scalars, one));

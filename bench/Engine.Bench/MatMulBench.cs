@@ -19,6 +19,33 @@ internal static unsafe class MatMulBench
         }
     }
 
+    /// <summary>Products with weights in 16 bits, forward and input gradient, beside the same products with float32 weights. The requirement is a ratio of at least 0.7.</summary>
+    public static void Stored(Device device, ElementType type)
+    {
+        (int M, int N, int K)[] sizes = [(512, 896, 896), (512, 4864, 896), (512, 896, 4864), (1024, 768, 768), (1024, 3072, 768), (1024, 768, 3072)];
+        foreach ((int m, int n, int k) in sizes)
+        {
+            foreach (MatMulLayout layout in (ReadOnlySpan<MatMulLayout>)[MatMulLayout.NT, MatMulLayout.NN])
+            {
+                var shape = new MatMulShape(m, n, k, layout);
+                float[] values = Values((long)n * k);
+                using DeviceBuffer a = Filled(device, Values((long)m * k)), b = Filled(device, values), c = Filled(device, new float[m * n]);
+                using DeviceBuffer stored = device.Allocate(values.Length * type.SizeInBytes(), "benchmark");
+                WeightView weight = StoredWeight.Fill(stored, type, values);
+                using Launch ours = MatMul.Bind(device, shape, a.View<float>(), weight, c.View<float>());
+                using Launch peer = MatMul.Bind(device, shape, a.View<float>(), b.View<float>(), c.View<float>());
+                (double seconds, double peerSeconds) = Measurement.Interleave(() => Run(ours), () => Run(peer));
+                Measurement.Report(device, "matmul", $"{m}x{n}x{k} {layout} {type}", seconds, 2.0 * m * n * k, "float32 weights", peerSeconds);
+            }
+        }
+
+        void Run(Launch launch)
+        {
+            launch.Enqueue();
+            device.Synchronize();
+        }
+    }
+
     /// <summary>The shapes of LoRA's branch, its gradients and a classification head.</summary>
     public static void Thin(Device device)
     {

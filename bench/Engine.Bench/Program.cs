@@ -2,7 +2,8 @@ using Engine.Bench;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 
-// Benchmarks by name, all by default; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without host vectors.
+// Benchmarks by name, by default all but qwen-step and decode, which take gigabytes; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without
+// host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step.
 if (args is ["export-batches", var runFile, var target])
 {
     BatchExport.Run(runFile, target);
@@ -15,36 +16,47 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
     return 0;
 }
 
-string[] known = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
-int option = Array.IndexOf(args, "--device");
-if (option >= 0 && option + 1 == args.Length)
+string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
+string[] known = [.. usual, "decode", "qwen-step"];
+List<string> names = [.. args];
+string? id = Option("--device"), dtype = Option("--dtype");
+ElementType? type = dtype switch
 {
-    Console.Error.WriteLine("--device needs a device: cpu, cpu-managed, opencl or cuda.");
+    null or "float32" => ElementType.Float32,
+    "bfloat16" => ElementType.BFloat16,
+    "float16" => ElementType.Float16,
+    _ => null,
+};
+string? problem = id == "" ? "--device needs a device: cpu, cpu-managed, opencl or cuda."
+    : type is null ? "--dtype is float32, bfloat16 or float16."
+    : names.Find(name => !known.Contains(name)) is { } unknown ? $"There is no benchmark '{unknown}'; the benchmarks are: {string.Join(", ", known)}."
+    : null;
+if (problem is not null)
+{
+    Console.Error.WriteLine(problem);
     return 1;
 }
 
-string id = option < 0 ? "cpu" : args[option + 1];
-string[] chosen = [.. args.Where((_, i) => option < 0 || (i != option && i != option + 1))];
-chosen = chosen.Length == 0 ? known : chosen;
-foreach (string name in chosen)
-{
-    if (!known.Contains(name))
-    {
-        Console.Error.WriteLine($"There is no benchmark '{name}'; the benchmarks are: {string.Join(", ", known)}.");
-        return 1;
-    }
-}
-
-using Device device = id == "cpu-managed" ? new CpuDevice(new CpuOptions { HostVectors = false }) : DeviceCatalog.Open(id);
-foreach (string name in chosen)
+using Device device = id == "cpu-managed" ? new CpuDevice(new CpuOptions { HostVectors = false }) : DeviceCatalog.Open(id ?? "cpu");
+names = names.Count == 0 ? [.. usual] : names;
+foreach (string name in names)
 {
     switch (name)
     {
-        case "matmul":
+        case "matmul" when type == ElementType.Float32:
             MatMulBench.Large(device);
+            break;
+        case "matmul":
+            MatMulBench.Stored(device, type!.Value);
             break;
         case "matmul-thin":
             MatMulBench.Thin(device);
+            break;
+        case "decode":
+            DecodeBench.Run(device, type!.Value);
+            break;
+        case "qwen-step":
+            QwenStepBench.Run(device, type!.Value);
             break;
         case "families":
             FamilyBench.Run(device);
@@ -71,3 +83,17 @@ foreach (string name in chosen)
 }
 
 return 0;
+
+// The option's value, taken out of the names; null where it is absent, empty where it has no value.
+string? Option(string option)
+{
+    int at = names.IndexOf(option);
+    if (at < 0)
+    {
+        return null;
+    }
+
+    string value = at + 1 < names.Count ? names[at + 1] : "";
+    names.RemoveRange(at, Math.Min(2, names.Count - at));
+    return value;
+}

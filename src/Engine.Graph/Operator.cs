@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Kernels;
 
 namespace Engine.Graph;
 
@@ -54,6 +55,9 @@ public sealed class Lowering
 
     public BufferView<T> Input<T>(int index)
         where T : unmanaged => memory.View<T>(Node.Inputs[index]);
+
+    /// <summary>An input that may be a weight stored in 16 bits.</summary>
+    public WeightView Weight(int index) => memory.Weight(Node.Inputs[index]);
 
     public BufferView<T> Output<T>(int index)
         where T : unmanaged => memory.View<T>(Node.Outputs[index]);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Engine.Devices;
 using Engine.Graph.Passes;
+using Engine.Kernels;
 
 namespace Engine.Graph;
 
@@ -164,6 +165,8 @@ internal sealed class PlanMemory(PlanLayout layout, DeviceBuffer arena)
 
         return arena.View<T>(offset, tensor.Shape.Count);
     }
+
+    public WeightView Weight(Tensor tensor) => tensor.Variable is { } variable ? variable.Weight() : View<float>(tensor);
 
     public BufferView<float> Workspace(Node node) => layout.Workspaces.TryGetValue(node, out (long Offset, long Bytes) slot)
         ? arena.View<float>(slot.Offset, slot.Bytes / sizeof(float))

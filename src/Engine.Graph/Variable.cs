@@ -1,4 +1,6 @@
 using Engine.Devices;
+using Engine.Devices.Kernels;
+using Engine.Kernels;
 
 namespace Engine.Graph;
 
@@ -109,6 +111,16 @@ public sealed class Variable
 
         return new BufferView<T>(Block.Buffer, ByteOffset, Shape.Count);
     }
+
+    /// <summary>The variable's memory as a weight. Its block must be allocated.</summary>
+    /// <exception cref="InvalidOperationException">It is not float32, float16 or bfloat16.</exception>
+    public WeightView Weight() => Type switch
+    {
+        ElementType.Float32 => View<float>(),
+        ElementType.Float16 => View<Half>(),
+        ElementType.BFloat16 => View<BFloat16>(),
+        _ => throw new InvalidOperationException($"'{Name}' stores {Type}; a weight is Float32, Float16 or BFloat16."),
+    };
 
     /// <summary>Whether the two name memory that they share: the same variable, or an overlay of it.</summary>
     internal bool Overlaps(Variable other) =>

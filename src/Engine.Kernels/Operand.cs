@@ -11,7 +11,16 @@ internal static class Operand
     {
         if (elements < 0 || view.Length < elements)
         {
-            throw new ArgumentException($"{kernel} needs {elements} elements of {name}, and the view it is given has {view.Length}.", name);
+            throw TooShort(view.Length, elements, name, kernel);
+        }
+    }
+
+    /// <summary>As above, for a weight.</summary>
+    public static void Require(WeightView view, long elements, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string kernel = "")
+    {
+        if (elements < 0 || view.Length < elements)
+        {
+            throw TooShort(view.Length, elements, name, kernel);
         }
     }
 
@@ -24,4 +33,7 @@ internal static class Operand
             Require(present, elements, name, kernel);
         }
     }
+
+    private static ArgumentException TooShort(long length, long elements, string name, string kernel) =>
+        new($"{kernel} needs {elements} elements of {name}, and the view it is given has {length}.", name);
 }

@@ -15,7 +15,7 @@ public static class StepScalars
     /// <summary>1 - beta2^t, t counted from 1.</summary>
     public const int BiasCorrection2 = 2;
 
-    /// <summary>What the loss's gradient is multiplied by: 1 / gradient_accumulation_steps.</summary>
+    /// <summary>What the loss's gradient is multiplied by: 1 / gradient_accumulation_steps, with dynamic loss scaling times the scale.</summary>
     public const int LossScale = 3;
 
     /// <summary>A method's schedule factor of this step (Flat-LoRA: (1 - cos(pi t / T)) / 2).</summary>
@@ -24,8 +24,11 @@ public static class StepScalars
     /// <summary>The schedule factor of a method that rescales adapter pairs (BAR's mu), beside which another method may run.</summary>
     public const int BalanceFactor = 5;
 
+    /// <summary>What undoes dynamic loss scaling in the summed gradients: 1 / scale.</summary>
+    public const int InverseLossScale = 6;
+
     /// <summary>The weight of this step's value in a method's moving average (EFMLoRA's beta; 1 in the first step).</summary>
-    public const int AverageWeight = 6;
+    public const int AverageWeight = 7;
 
     /// <summary>Number of slots.</summary>
     public const int Count = 16;

@@ -1,3 +1,4 @@
+using Engine.Devices;
 using Engine.Model.Architectures;
 using Engine.Model.Files;
 using Engine.Model.HuggingFace;
@@ -52,6 +53,35 @@ public sealed class ModelFolder
     /// <summary>Opens the weights.</summary>
     /// <exception cref="ModelFileException">There are none, or the files are broken.</exception>
     public Checkpoint OpenWeights() => Checkpoint.Open(FolderPath);
+
+    /// <summary>The element type in which frozen matrices are kept; <see cref="WeightType.Auto"/> is that of the checkpoint's matrices, float32 where there are none or they differ.</summary>
+    /// <exception cref="ModelFileException">The weights' files are broken.</exception>
+    public ElementType StorageOf(WeightType type)
+    {
+        if (type != WeightType.Auto)
+        {
+            return type switch
+            {
+                WeightType.BFloat16 => ElementType.BFloat16,
+                WeightType.Float16 => ElementType.Float16,
+                _ => ElementType.Float32,
+            };
+        }
+
+        if (!HasWeights)
+        {
+            return ElementType.Float32;
+        }
+
+        using Checkpoint weights = OpenWeights();
+        SafetensorsType[] types = [.. weights.Tensors.Where(tensor => tensor.Shape.Count > 1).Select(tensor => tensor.Type).Distinct()];
+        return types switch
+        {
+            [SafetensorsType.BFloat16] => ElementType.BFloat16,
+            [SafetensorsType.Float16] => ElementType.Float16,
+            _ => ElementType.Float32,
+        };
+    }
 
     /// <summary>Loads the tokenizer.</summary>
     public Tokenizer LoadTokenizer() => Tokenizer.Load(FolderPath);

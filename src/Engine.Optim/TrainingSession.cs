@@ -12,7 +12,8 @@ namespace Engine.Optim;
 /// <param name="Loss">The micro-batches' mean loss, as the method's first pass saw it.</param>
 /// <param name="GradientNorm">Global norm of the gradients before clipping.</param>
 /// <param name="Tokens">Real tokens of the micro-batches.</param>
-public sealed record StepReport(double Loss, double GradientNorm, long Tokens);
+/// <param name="Skipped">The gradients overflowed under loss scaling: nothing was updated, and the scale is lower now.</param>
+public sealed record StepReport(double Loss, double GradientNorm, long Tokens, bool Skipped = false);
 
 /// <summary>
 /// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
@@ -104,6 +105,8 @@ public sealed class TrainingSession : IDisposable
             courses.Add(course, CoursePlans.Build(
                 device, course, method, Trainables, this.optimizer, reports, Inputs.Scalars, optimizer.MaxGradNorm, partial));
         }
+
+        LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars) : null;
     }
 
     public TransformerModel Model { get; }
@@ -122,6 +125,9 @@ public sealed class TrainingSession : IDisposable
 
     /// <summary>The moments of AdamW, [trainable elements] each.</summary>
     public (Variable First, Variable Second) Moments => optimizer.Moments;
+
+    /// <summary>Dynamic loss scaling, of models with float16 weights; else null.</summary>
+    public LossScaling? LossScaling { get; }
 
     /// <summary>The method's state on the device.</summary>
     public StorageBlock MethodState => context.State;
@@ -146,7 +152,7 @@ public sealed class TrainingSession : IDisposable
 
     /// <summary>The memory the session holds beside the model's, by owner.</summary>
     private IEnumerable<StorageBlock> OwnBlocks =>
-        [Inputs.Block, context.State, context.Scratch, context.Tables, moments, reports.Block, .. selection is null ? [] : new[] { selection.Block }];
+        [Inputs.Block, context.State, context.Scratch, context.Tables, moments, reports.Block, .. selection is null ? [] : new[] { selection.Block }, .. LossScaling is null ? [] : new[] { LossScaling.Block }];
 
     /// <summary>
     /// Bytes by owner that training batches of these shapes takes, known before anything is allocated: parameters, gradients, optimizer state,
@@ -196,6 +202,7 @@ public sealed class TrainingSession : IDisposable
     /// <param name="source">What the batches were made from, for messages.</param>
     public StepReport Step(IReadOnlyList<RaggedBatch> microBatches, double learningRate, string source)
     {
+        LossScaling?.Keep();
         StepCourse course = method.CourseOf(StepsTaken);
         CoursePlans plans = courses[course];
         method.Prepare(StepsTaken);
@@ -212,13 +219,23 @@ public sealed class TrainingSession : IDisposable
             }
         }
 
+        if (LossScaling is not null && LossScaling.Unscale(arena, profile) is var first && !float.IsFinite(first))
+        {
+            return Skip(reports.Loss, first);
+        }
+
         if (plans.Ascend is { } ascend)
         {
             ascend.Run(arena, profile);
             RepeatPass(course, microBatches, source);
+            if (LossScaling is not null && LossScaling.Unscale(arena, profile) is var second && !float.IsFinite(second))
+            {
+                return Skip(reports.FirstPassLoss, second);
+            }
         }
 
         plans.Update.Run(arena, profile, method.ActiveIn(StepPart.Update));
+        LossScaling?.Advance();
         reports.Block.Buffer.Read(readings.AsSpan());
         var report = new StepReadings(readings);
         method.OnStepEnd(report);
@@ -226,6 +243,16 @@ public sealed class TrainingSession : IDisposable
         MicroBatchesTaken += microBatches.Count;
         double loss = report.Of(plans.Ascend is null ? reports.Loss : reports.FirstPassLoss)[0];
         return new StepReport(loss / microBatches.Count, report.Of(reports.GradientNorm)[0], tokens);
+
+        StepReport Skip(Variable lossSum, float norm)
+        {
+            bool lowered = LossScaling!.State.Scale > 1;
+            LossScaling.Skip();
+            reports.Block.Buffer.Read(readings.AsSpan());
+            StepsTaken++;
+            MicroBatchesTaken += microBatches.Count;
+            return new StepReport(new StepReadings(readings).Of(lossSum)[0] / microBatches.Count, norm, tokens, lowered);
+        }
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
@@ -239,6 +266,7 @@ public sealed class TrainingSession : IDisposable
             plans.Dispose();
         }
 
+        LossScaling?.Dispose();
         trainer.Dispose();
         evaluator.Dispose();
         prober?.Dispose();
@@ -287,9 +315,12 @@ public sealed class TrainingSession : IDisposable
 
     private void Upload(long step, double learningRate, int microBatches)
     {
+        float scale = LossScaling?.State.Scale ?? 1;
+        long updates = step - (LossScaling?.State.SkippedSteps ?? 0) + 1;
         scalars[StepScalars.LearningRate] = (float)learningRate;
-        (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(step + 1);
-        scalars[StepScalars.LossScale] = 1f / microBatches;
+        (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(updates);
+        scalars[StepScalars.LossScale] = scale / microBatches;
+        scalars[StepScalars.InverseLossScale] = 1 / scale;
         method.WriteFactors(step, TotalSteps, scalars);
         Inputs.Scalars.View<float>().Write(scalars);
         optimizer.Prepare(scalars, method.ActiveIn(StepPart.Update));
@@ -307,7 +338,7 @@ public sealed class TrainingSession : IDisposable
     private long ArenaBytes(ModelRunner trainer, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
         long bytes = courses.Values.Max(plans => plans.ArenaBytes);
-        bytes = Math.Max(bytes, prepare.ArenaBytes);
+        bytes = Math.Max(bytes, Math.Max(prepare.ArenaBytes, LossScaling?.ArenaBytes ?? 0));
         foreach (BatchShape shape in trainingShapes.Distinct())
         {
             bytes = Math.Max(bytes, Math.Max(trainer.ArenaBytes(shape), prober?.ArenaBytes(shape) ?? 0));

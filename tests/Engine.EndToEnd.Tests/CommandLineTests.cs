@@ -20,6 +20,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void An_unknown_dtype_names_the_known_ones()
+    {
+        EngineResult result = EngineProcess.Run("forward", "--model", ".", "--inputs", "x.safetensors", "--output", "y.safetensors", "--dtype", "half");
+        Assert.NotEqual(0, result.Code);
+        Assert.All(new[] { "half", "auto", "float32", "bfloat16", "float16" }, word => Assert.Contains(word, result.Error, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Command_line_alone_shows_the_commands_and_is_a_usage_error()
     {
         EngineResult result = EngineProcess.Run();

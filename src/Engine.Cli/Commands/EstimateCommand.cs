@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Engine.Cli.Console;
 using Engine.Devices;
+using Engine.Model;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 using Spectre.Console;
@@ -34,6 +35,11 @@ internal sealed class EstimateCommand : EngineCommand
         Host.Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{prepared.Model.Trainables!.Count:N0} parameters are trained in {prepared.Length.TotalSteps} steps, {prepared.Length.StepsPerEpoch} an epoch"));
+        if (run.Adapter is not null)
+        {
+            Host.Console.WriteLine($"frozen matrices are stored as {WeightTypes.Name(prepared.Model.WeightType)}");
+        }
+
         bool checkpointing = run.GradientCheckpointing;
         long kept = prepared.ArenaBytes(gradientCheckpointing: false), repeated = prepared.ArenaBytes(gradientCheckpointing: true);
         Host.Console.WriteLine(

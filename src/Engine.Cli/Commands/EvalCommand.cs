@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Engine.Cli.Console;
 using Engine.Devices;
+using Engine.Model;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
@@ -23,6 +24,7 @@ internal sealed class EvalCommand : EngineCommand
     private readonly Option<bool> noHeader = new("--no-header") { Description = "tsv, csv: the first line is data already; columns are numbers." };
     private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
     private readonly Option<bool> json = new("--json") { Description = "The metrics as one JSON line." };
+    private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly Option<string?> device = CommonOptions.Device();
 
     public EvalCommand(CommandHost host)
@@ -45,6 +47,7 @@ internal sealed class EvalCommand : EngineCommand
         Add(noHeader);
         Add(maxLength);
         Add(json);
+        Add(dtype);
         Add(device);
     }
 
@@ -58,7 +61,7 @@ internal sealed class EvalCommand : EngineCommand
 
         ExampleSet examples = ReadExamples(arguments, trained.Run);
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
-        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Run?.Seed ?? 0);
+        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Run?.Seed ?? 0, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
         IReadOnlyDictionary<string, double> metrics = predictor.Evaluate(examples, length, trained.Run?.PerDeviceEvalBatchSize ?? 16).Metrics;

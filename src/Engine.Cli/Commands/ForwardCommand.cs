@@ -37,6 +37,7 @@ internal sealed class ForwardCommand : EngineCommand
         Description = "Accept an adapter that lacks tensors or has some without a place in the model; they are listed.",
     };
 
+    private readonly Option<string?> dtype = CommonOptions.Dtype("auto");
     private readonly Option<string?> device = CommonOptions.Device();
 
     public ForwardCommand(CommandHost host)
@@ -53,6 +54,7 @@ internal sealed class ForwardCommand : EngineCommand
         Add(output);
         Add(gradients);
         Add(allowMissing);
+        Add(dtype);
         Add(device);
     }
 
@@ -70,12 +72,18 @@ internal sealed class ForwardCommand : EngineCommand
         bool wantGradients = arguments.GetValue(gradients);
         Tuning tuning = !wantGradients ? new Tuning.Frozen(lora) : lora is null ? new Tuning.Full() : lora;
 
+        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? WeightType.Auto;
+        if (tuning is Tuning.Full && type is (WeightType.BFloat16 or WeightType.Float16))
+        {
+            throw new ArgumentException("With --gradients and without --adapter every parameter is trained, and trained parameters are float32; leave --dtype out or give an adapter.");
+        }
+
         string inputPath = arguments.GetRequiredValue(inputs);
         using SafetensorsFile inputFile = SafetensorsFile.Open(inputPath);
         PaddedBatch batch = PaddedBatch.Read(inputFile, architecture.Head);
 
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
-        using var transformer = new TransformerModel(architecture, tuning);
+        using var transformer = new TransformerModel(architecture, tuning, folder.StorageOf(type));
         transformer.Allocate(target);
         CommonOptions.Note(ModelLoading.LoadWeights(transformer, folder, seed: 0, transformer.SavedParameters.Select(saved => saved.Name)), Host.Error);
         if (adapterFile is not null)

@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Engine.Cli.Console;
 using Engine.Devices;
+using Engine.Model;
 using Engine.Model.Batching;
 using Engine.Training.Data;
 using Engine.Training.Running;
@@ -26,6 +27,7 @@ internal sealed class PredictCommand : EngineCommand
     private readonly Option<bool> pairs = new("--pairs") { Description = "Each line, or each TEXT, is a pair of texts with a tab between them." };
     private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
     private readonly Option<bool> json = new("--json") { Description = "One JSON line a text with the probability of every label." };
+    private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly Option<string?> device = CommonOptions.Device();
 
     public PredictCommand(CommandHost host)
@@ -44,6 +46,7 @@ internal sealed class PredictCommand : EngineCommand
         Add(pairs);
         Add(maxLength);
         Add(json);
+        Add(dtype);
         Add(device);
     }
 
@@ -51,7 +54,7 @@ internal sealed class PredictCommand : EngineCommand
     {
         TrainedModel trained = TrainedModel.Resolve(arguments.GetRequiredValue(model), arguments.GetValue(adapter));
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
-        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Run?.Seed ?? 0);
+        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Run?.Seed ?? 0, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
         bool asPairs = arguments.GetValue(pairs);

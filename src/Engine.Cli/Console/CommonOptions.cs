@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engine.Devices;
+using Engine.Model;
 
 namespace Engine.Cli.Console;
 
@@ -18,6 +19,21 @@ internal static class CommonOptions
         Description = $"cpu, opencl, opencl:N, cuda or cuda:N (see 'engine devices'); without it {absent}.",
         HelpName = "DEVICE",
     };
+
+    /// <summary><c>--dtype</c>; absent means what the description says.</summary>
+    public static Option<string?> Dtype(string absent)
+    {
+        var option = new Option<string?>("--dtype")
+        {
+            Description = $"How frozen matrices are stored on the device: auto (as the checkpoint stores them), float32, bfloat16 or float16; arithmetic is float32. Without it {absent}.",
+            HelpName = "TYPE",
+        };
+        option.AcceptOnlyFromAmong("auto", "float32", "bfloat16", "float16");
+        return option;
+    }
+
+    /// <summary>The value of <see cref="Dtype"/>; null where it is absent.</summary>
+    public static WeightType? WeightTypeOf(string? name) => name is null ? null : Enum.Parse<WeightType>(name, ignoreCase: true);
 
     /// <summary>Writes notes, one a line.</summary>
     public static void Note(IEnumerable<string> notes, TextWriter output)

@@ -13,12 +13,14 @@ internal sealed class RunFileOptions
         HelpName = "KEY=VALUE",
     };
 
+    private readonly Option<string?> dtype = CommonOptions.Dtype("the run file's dtype");
     private readonly Option<string?> device = CommonOptions.Device("the run file's device, else cpu");
 
     public RunFileOptions(Command command)
     {
         command.Add(file);
         command.Add(settings);
+        command.Add(dtype);
         command.Add(device);
     }
 
@@ -26,7 +28,7 @@ internal sealed class RunFileOptions
     public string Path(ParseResult arguments) => arguments.GetRequiredValue(file);
 
     /// <summary>The run.</summary>
-    public RunConfiguration Load(ParseResult arguments) => RunConfiguration.Load(Path(arguments), arguments.GetValue(settings));
+    public RunConfiguration Load(ParseResult arguments) => RunConfiguration.Load(Path(arguments), Settings(arguments));
 
     /// <summary>The device's name.</summary>
     public string DeviceId(ParseResult arguments, RunConfiguration run) => arguments.GetValue(device) ?? run.Device ?? "cpu";
@@ -34,8 +36,15 @@ internal sealed class RunFileOptions
     /// <summary>What to type after <c>engine train</c> to have the same run again.</summary>
     public string Repeat(ParseResult arguments)
     {
-        IEnumerable<string> words = [Path(arguments), .. (arguments.GetValue(settings) ?? []).Select(setting => $"--set {Quoted(setting)}")];
+        IEnumerable<string> words = [Path(arguments), .. Settings(arguments).Select(setting => $"--set {Quoted(setting)}")];
         return string.Join(' ', arguments.GetValue(device) is { } id ? words.Append($"--device {id}") : words);
+    }
+
+    /// <summary>What replaces settings of the run file; <c>--dtype</c> is one of them.</summary>
+    private IEnumerable<string> Settings(ParseResult arguments)
+    {
+        string[] given = arguments.GetValue(settings) ?? [];
+        return arguments.GetValue(dtype) is { } type ? given.Append($"dtype={type}") : given;
     }
 
     /// <summary>A word as a shell takes it whole.</summary>

@@ -63,6 +63,7 @@ internal static class ModelInspection
 
         using Checkpoint weights = folder.OpenWeights();
         facts.Fact("weights", weights.Files.Count == 1 ? Path.GetFileName(weights.Files[0].FilePath) : $"{weights.Files.Count} shards");
+        facts.Fact("dtype", $"frozen matrices are kept as {WeightTypes.Name(folder.StorageOf(WeightType.Auto))}");
         facts.Fact("tensors", FileInspection.Summary(weights));
     }
 

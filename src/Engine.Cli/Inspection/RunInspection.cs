@@ -18,6 +18,7 @@ internal static class RunInspection
         facts.Fact("training data", run.Data.Train);
         facts.Fact("method", run.Method?.Name ?? MethodConfiguration.Plain);
         facts.Fact("trains", run.Adapter is null ? "every parameter" : "an adapter");
+        facts.Fact("dtype", run.Dtype.ToString().ToLowerInvariant());
         if (folder.Checkpoints is [(long step, string newest), ..])
         {
             facts.Fact("newest checkpoint", $"{newest} (step {step}; {folder.Checkpoints.Count} kept)");

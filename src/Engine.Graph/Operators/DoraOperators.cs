@@ -69,7 +69,7 @@ public sealed class ColumnDotsOperator : Operator
 }
 
 /// <summary>
-/// DoRA's magnitude over the norm of each row of W0 + s B A, and the inverse norm (<see cref="Dora.Scale"/>); inputs squared row norms of W0, W0 A^T, B, A A^T,
+/// DoRA's magnitude over the norm of each row of W0 + s B A, and the inverse norm (<see cref="Dora.Scale"/>); inputs squared row norms of W0, A W0^T, B, A A^T,
 /// magnitudes. The norm counts as a constant (paper, section 4.3): only the magnitudes get a gradient, dScale times the inverse norm.
 /// </summary>
 public sealed class DoraScaleOperator(float loraScale) : Operator
@@ -131,7 +131,7 @@ public static class DoraExtensions
     /// <param name="baseNorm">Squared norms of its rows [out].</param>
     public static Tensor DoraScale(this GraphBuilder graph, Tensor weight, Tensor baseNorm, Tensor a, Tensor b, Tensor magnitude, float loraScale)
     {
-        Tensor product = graph.MatMul(weight, a, MatMulLayout.NT);
+        Tensor product = graph.MatMul(a, weight, MatMulLayout.NT);
         Tensor gram = graph.MatMul(a, a, MatMulLayout.NT);
         return graph.Add(new DoraScaleOperator(loraScale), [baseNorm, product, b, gram, magnitude], magnitude.Shape, magnitude.Shape)[0];
     }

@@ -6,25 +6,18 @@ namespace Engine.Graph.Operators;
 /// The sum of up to three embedding tables' rows; inputs word table, ids, [position table, positions], [type table, types].
 /// Trainable tables sum their gradient row by row, the padding row left out as Transformers leaves it out.
 /// </summary>
-public sealed class EmbeddingOperator(bool hasPosition, bool hasType, int wordPaddingId, int positionPaddingId) : Operator
+public sealed class EmbeddingOperator(bool hasPosition, int wordPaddingId, int positionPaddingId) : Operator
 {
     public override string Name => "Embedding";
 
     public override void Lower(Lowering lowering)
     {
         Shape y = lowering.Node.Outputs[0].Shape;
-        int type = hasPosition ? 4 : 2;
-        lowering.Emit(Embeddings.Forward(
-            lowering.Device,
-            y.Rows,
-            y.Columns,
-            lowering.Input<float>(0),
-            lowering.Input<int>(1),
-            hasPosition ? lowering.Input<float>(2) : null,
-            hasPosition ? lowering.Input<int>(3) : null,
-            hasType ? lowering.Input<float>(type) : null,
-            hasType ? lowering.Input<int>(type + 1) : null,
-            lowering.Output<float>(0)));
+        for (int table = 0; table < lowering.Node.Inputs.Count; table += 2)
+        {
+            lowering.Emit(Embeddings.Forward(
+                lowering.Device, y.Rows, y.Columns, lowering.Weight(table), lowering.Input<int>(table + 1), lowering.Output<float>(0), accumulate: table > 0));
+        }
     }
 
     public override void Gradient(GradientBuilder gradients)
@@ -92,7 +85,7 @@ public static class EmbeddingExtensions
             inputs.AddRange([type, types]);
         }
 
-        var @operator = new EmbeddingOperator(position is not null, type is not null, wordPaddingId, positionPaddingId);
+        var @operator = new EmbeddingOperator(position is not null, wordPaddingId, positionPaddingId);
         return graph.Add(@operator, new Shape((int)ids.Shape.Count, word.Shape.Columns), [.. inputs]);
     }
 }

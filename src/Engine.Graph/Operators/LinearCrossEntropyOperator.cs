@@ -83,7 +83,7 @@ public sealed class LinearCrossEntropyOperator : Operator
         BufferView<float> workspace = lowering.Workspace();
         BufferView<float> logits = workspace.Slice(0, (long)count * vocabulary);
         BufferView<float> hidden = Rows(lowering.Input<float>(0));
-        BufferView<float> weight = lowering.Input<float>(1);
+        WeightView weight = lowering.Weight(1);
         lowering.Emit(MatMul.Bind(
             device,
             new MatMulShape(count, vocabulary, width, MatMulLayout.NT),

@@ -8,7 +8,8 @@ public readonly record struct ColumnWindow(int Offset, int Count);
 
 /// <summary>
 /// c = activation(alpha a op(b) + addTo + bias) + residual. A linear layer is the NT form with x and W [out, in];
-/// a LoRA branch's second half is the same with a column window of the shared first half, added to the base output.
+/// a LoRA branch's second half is the same with a column window of the shared first half, added to the base output. b may be a weight
+/// stored in 16 bits (NT and NN); a is float32.
 /// </summary>
 /// <remarks>
 /// Gradient contract: a gets dY b alpha (accumulated inside the product), a trainable b and bias sum into their gradient variables, a computed b gets alpha dY^T a,
@@ -107,7 +108,7 @@ public sealed class MatMulOperator : Operator
                 Activation = Activation,
             },
             a,
-            Windowed(lowering.Input<float>(1), WindowB),
+            WindowB is null ? lowering.Weight(1) : Windowed(lowering.Input<float>(1), WindowB),
             Windowed(output, WindowOutput),
             HasBias ? lowering.Input<float>(BiasIndex) : null,
             HasResidual ? lowering.Input<float>(ResidualIndex) : null,
@@ -250,6 +251,11 @@ public static class MatMulExtensions
         if (summedA != summedB)
         {
             throw new ArgumentException($"A {layout} product of {a} and {b} sums over {summedA} against {summedB} elements.");
+        }
+
+        if (a.Type != ElementType.Float32)
+        {
+            throw new ArgumentException($"The left operand {a} of a product stores {a.Type}; a weight in 16 bits can only be the right one: turn the product round.");
         }
 
         if (windowOutput is not null && addTo is null)

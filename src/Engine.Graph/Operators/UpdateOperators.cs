@@ -63,6 +63,17 @@ public sealed class AdamWOperator(AdamWSettings settings) : Operator
         lowering.Input<float>(5)));
 }
 
+/// <summary>variable *= one of the step's scalars; inputs the variable, the scalars.</summary>
+public sealed class ScaleByOperator(int slot) : Operator
+{
+    public override string Name => "Scale";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.ScaleBy(
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1).Slice(slot, 1), lowering.Input<float>(0), lowering.Input<float>(0)));
+}
+
 /// <summary>variable = x; inputs x, the variable.</summary>
 public sealed class StoreOperator : Operator
 {
@@ -119,6 +130,10 @@ public static class UpdateExtensions
     public static void AdamW(
         this GraphBuilder graph, Tensor parameters, Tensor gradients, Tensor m, Tensor v, Tensor scalars, Tensor clip, AdamWSettings settings) =>
         graph.Add(new AdamWOperator(settings), [parameters, gradients, m, v, scalars, clip]);
+
+    /// <summary>Multiplies a variable by a slot of <see cref="StepScalars"/>.</summary>
+    public static void ScaleBy(this GraphBuilder graph, Variable variable, Variable scalars, int slot) =>
+        graph.Add(new ScaleByOperator(slot), [graph.Read(variable), graph.Read(scalars)]);
 
     /// <summary>Sets a variable to zero.</summary>
     public static void Clear(this GraphBuilder graph, Variable variable) => graph.Add(new ClearOperator(), [graph.Read(variable)]);

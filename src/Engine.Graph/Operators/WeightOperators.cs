@@ -17,11 +17,11 @@ public sealed class PerturbWeightOperator(uint stream) : Operator
     {
         Shape weight = lowering.Node.Inputs[0].Shape;
         lowering.Emit(Noise.Perturb(
-            lowering.Device, weight.Rows, weight.Columns, stream, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Input<uint>(2), lowering.Output<float>(0)));
+            lowering.Device, weight.Rows, weight.Columns, stream, lowering.Weight(0), lowering.Input<float>(1), lowering.Input<uint>(2), lowering.Output<float>(0)));
     }
 }
 
-/// <summary>Flat-LoRA's noise deviation per output row (METHODS.md section 3); inputs base norms, W0 A^T, B, A A^T, step scalars, the deviation variable.</summary>
+/// <summary>Flat-LoRA's noise deviation per output row (METHODS.md section 3); inputs base norms, A W0^T, B, A A^T, step scalars, the deviation variable.</summary>
 public sealed class FlatDeviationOperator(int columns, float rho, float loraScale) : Operator
 {
     public override string Name => "FlatDeviation";
@@ -57,7 +57,7 @@ public sealed class RowSquaredNormsOperator : Operator
     public override void Lower(Lowering lowering)
     {
         Shape x = lowering.Node.Inputs[0].Shape;
-        lowering.Emit(Reductions.RowSquaredNorms(lowering.Device, x.Rows, x.Columns, lowering.Input<float>(0), lowering.Input<float>(1)));
+        lowering.Emit(Reductions.RowSquaredNorms(lowering.Device, x.Rows, x.Columns, lowering.Weight(0), lowering.Input<float>(1)));
     }
 }
 
@@ -69,8 +69,8 @@ public static class WeightExtensions
 
     /// <summary>Writes Flat-LoRA's deviation of each output row of one adapted linear layer.</summary>
     public static void FlatDeviation(
-        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor baseNorm, Tensor wa, Tensor b, Tensor gram, Tensor scalars, Variable deviation) =>
-        graph.Add(new FlatDeviationOperator(columns, rho, loraScale), [baseNorm, wa, b, gram, scalars, graph.Read(deviation)]);
+        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor baseNorm, Tensor aw, Tensor b, Tensor gram, Tensor scalars, Variable deviation) =>
+        graph.Add(new FlatDeviationOperator(columns, rho, loraScale), [baseNorm, aw, b, gram, scalars, graph.Read(deviation)]);
 
     /// <summary>Writes the squared norm of each row of x.</summary>
     public static void RowSquaredNorms(this GraphBuilder graph, Tensor x, Variable result) =>

@@ -108,6 +108,20 @@ public static class Elementwise
         return ElementwiseKernels.ScaleKernel.Bind(device, LaunchShapes.Elements(device, count), x, y, factor, count);
     }
 
+    /// <summary>y = factor[0] * x, the factor read on the device; y may be x.</summary>
+    public static unsafe Launch ScaleBy(Device device, long count, BufferView<float> factor, BufferView<float> x, BufferView<float> y)
+    {
+        Operand.Require(factor, 1);
+        Operand.Require(x, count);
+        Operand.Require(y, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new UnaryHost<ScaleByMap>("Elementwise_ScaleBy", cpu, count, new ScaleByMap(CpuDevice.Pointer(factor)), x, y);
+        }
+
+        return ElementwiseKernels.ScaleByKernel.Bind(device, LaunchShapes.Elements(device, count), factor, x, y, count);
+    }
+
     /// <summary>y = x (device copy).</summary>
     public static Launch Copy(Device device, long count, BufferView<float> x, BufferView<float> y)
     {

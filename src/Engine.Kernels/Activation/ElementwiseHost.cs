@@ -17,6 +17,13 @@ internal readonly struct ScaleMap(float factor) : IUnaryMap
     public Vector512<float> Apply(Vector512<float> x) => x * Vector512.Create(factor);
 }
 
+/// <summary>The factor is read when the launch runs.</summary>
+internal readonly unsafe struct ScaleByMap(float* factor) : IUnaryMap
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<float> Apply(Vector512<float> x) => x * Vector512.Create(*factor);
+}
+
 internal readonly struct AddMap : IBinaryMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -36,6 +36,17 @@ internal static partial class ElementwiseKernels
         }
     }
 
+    /// <summary>y = factor[0] * x.</summary>
+    [Kernel]
+    public static void ScaleBy(ArrayView<float> factor, ArrayView<float> x, ArrayView<float> y, long count)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            y[i] = factor[0] * x[i];
+        }
+    }
+
     /// <summary>y = (1 - weight) y + weight x where it blends, else y += weight x.</summary>
     [Kernel]
     public static void Mix(ArrayView<float> scalars, ArrayView<float> x, ArrayView<float> y, float factor, int slot, bool blends, long count)

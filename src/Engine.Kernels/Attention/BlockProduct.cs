@@ -33,7 +33,7 @@ internal static unsafe class BlockProduct<T, TTile>
     {
         for (int row = 0; row < rows; row += TTile.Rows)
         {
-            MatMulPacking.Pack<T>(
+            MatMulPacking.Pack<T, float>(
                 source + (row * stride), stride, 1, Math.Min(TTile.Rows, rows - row), TTile.Rows, depth, target + ((long)row * depth));
         }
 
@@ -53,7 +53,7 @@ internal static unsafe class BlockProduct<T, TTile>
         for (int column = 0; column < columns; column += width)
         {
             width = Width(columns - column);
-            MatMulPacking.Pack<T>(
+            MatMulPacking.Pack<T, float>(
                 source + (column * stride), stride, 1, Math.Min(width, columns - column), width, depth, target + ((long)column * depth));
         }
 
@@ -67,7 +67,7 @@ internal static unsafe class BlockProduct<T, TTile>
     public static RightBlock PackRight(float* source, long stride, int columns, int depth, float* target)
     {
         int padded = PadColumns(columns);
-        MatMulPacking.Pack<T>(source, 1, stride, columns, padded, depth, target);
+        MatMulPacking.Pack<T, float>(source, 1, stride, columns, padded, depth, target);
         return new RightBlock((nint)target, padded);
     }
 

@@ -7,7 +7,7 @@ public static class Dora
 {
     /// <summary>
     /// scale[i] = magnitude[i] / c[i] and inverseNorm[i] = 1 / c[i] (0 for a row of zeros), c[i] the norm of row i of W0 + s B A by the identity of METHODS.md
-    /// section 0, from baseNorm[i] = ||W0_i||^2, wa = W0 A^T [rows, rank], b = B [rows, rank], gram = A A^T [rank, rank].
+    /// section 0, from baseNorm[i] = ||W0_i||^2, wa = A W0^T [rank, rows], b = B [rows, rank], gram = A A^T [rank, rank].
     /// </summary>
     public static Launch Scale(
         Device device, int rows, int rank, float loraScale,
@@ -57,7 +57,12 @@ internal sealed unsafe class DoraScaleHost(
             square += factors[k] * Lanes.Dot(gram + ((long)k * rank), factors, rank);
         }
 
-        double cross = Lanes.Dot(wa + ((long)row * rank), factors, rank);
+        double cross = 0;
+        for (int k = 0; k < rank; k++)
+        {
+            cross += (double)wa[((long)k * Rows) + row] * factors[k];
+        }
+
         double norm = Math.Sqrt(Math.Max(0, baseNorm[row] + (2.0 * loraScale * cross) + ((double)loraScale * loraScale * square)));
         double inverse = norm > 0 ? 1 / norm : 0;
         inverseNorm[row] = (float)inverse;

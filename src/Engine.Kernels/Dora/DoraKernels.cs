@@ -24,7 +24,7 @@ internal static partial class DoraKernels
 
                 Pair weight = PairArithmetic.Multiply(PairArithmetic.Of(loraScale), PairArithmetic.Of(b[start + k]));
                 Pair sum = PairArithmetic.Multiply(PairArithmetic.Of(loraScale), PairArithmetic.Normalize(product));
-                sum = PairArithmetic.Add(sum, PairArithmetic.Of(2f * wa[start + k]));
+                sum = PairArithmetic.Add(sum, PairArithmetic.Of(2f * wa[((long)k * rows) + row]));
                 norm = PairArithmetic.AddMultiplied(norm, weight, sum);
             }
 

@@ -3,28 +3,23 @@ namespace Engine.Kernels;
 /// <summary>Embedding tables. An id outside a table is a host error, found before upload; kernels do not check.</summary>
 public static class Embeddings
 {
-    /// <summary>y[t] = word[ids[t]] + position[positions[t]] + type[types[t]]; tables [_, columns], y [tokens, columns]; the second and third pair may be absent.</summary>
-    public static Launch Forward(
-        Device device, int tokens, int columns,
-        BufferView<float> word, BufferView<int> ids,
-        BufferView<float>? position, BufferView<int>? positions,
-        BufferView<float>? type, BufferView<int>? types,
-        BufferView<float> y)
+    /// <summary>y[t] = table[ids[t]], or with <paramref name="accumulate"/> y[t] += table[ids[t]]; table [_, columns], y [tokens, columns].</summary>
+    public static Launch Forward(Device device, int tokens, int columns, WeightView table, BufferView<int> ids, BufferView<float> y, bool accumulate = false)
     {
         Operand.Require(ids, tokens);
-        Operand.Require(positions, tokens);
-        Operand.Require(types, tokens);
         Operand.Require(y, (long)tokens * columns);
-        RequirePair(position is null, positions is null, nameof(position));
-        RequirePair(type is null, types is null, nameof(type));
-        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        return table.Type switch
         {
-            return new EmbeddingForwardHost(cpu, tokens, columns, word, ids, position, positions, type, types, y);
-        }
+            ElementType.Float32 => Bind(table.As<float>()),
+            ElementType.Float16 => Bind(table.As<Half>()),
+            _ => Bind(table.As<BFloat16>()),
+        };
 
-        return EmbeddingsKernels.ForwardKernel.Bind(
-            device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)),
-            word, ids, position ?? default, positions ?? default, type ?? default, types ?? default, y, columns, position is not null, type is not null);
+        Launch Bind<TStored>(BufferView<TStored> stored)
+            where TStored : unmanaged => device is CpuDevice { Features.HostVectors: true } cpu
+                ? new EmbeddingForwardHost<TStored>(cpu, tokens, columns, stored, ids, y, accumulate)
+                : EmbeddingsKernels.ForwardKernel.Bind(
+                    device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), stored, ids, y, columns, accumulate);
     }
 
     /// <summary>dTable[ids[t]] += dy[t], tokens with one id added in their order (no atomics). Ids equal to <paramref name="paddingId"/> get no gradient (-1: none such).</summary>
@@ -42,13 +37,5 @@ public static class Embeddings
             ? EmbeddingsKernels.GradientByColumnsKernel.Bind(device, new LaunchShape((columns + 15) / 16, 1), ids, dy, dTable, tokens, columns, paddingId)
             : EmbeddingsKernels.GradientByTokensKernel.Bind(
                 device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), ids, dy, dTable, tokens, columns, paddingId);
-    }
-
-    private static void RequirePair(bool tableAbsent, bool indexAbsent, string name)
-    {
-        if (tableAbsent != indexAbsent)
-        {
-            throw new ArgumentException($"An embedding needs the {name} table and its indices together, or neither.", name);
-        }
     }
 }

@@ -4,20 +4,13 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>Sums of up to three table rows, token by token.</summary>
-internal sealed unsafe class EmbeddingForwardHost(
-    CpuDevice device, int tokens, int columns,
-    BufferView<float> word, BufferView<int> ids,
-    BufferView<float>? position, BufferView<int>? positions,
-    BufferView<float>? type, BufferView<int>? types,
-    BufferView<float> y) : RowHost(device, tokens, columns)
+/// <summary>Rows of a table, token by token, written or added.</summary>
+internal sealed unsafe class EmbeddingForwardHost<TStored>(
+    CpuDevice device, int tokens, int columns, BufferView<TStored> table, BufferView<int> ids, BufferView<float> y, bool accumulate) : RowHost(device, tokens, columns)
+    where TStored : unmanaged
 {
-    private readonly float* word = CpuDevice.Pointer(word);
+    private readonly TStored* table = CpuDevice.Pointer(table);
     private readonly int* ids = CpuDevice.Pointer(ids);
-    private readonly float* position = position is { } table ? CpuDevice.Pointer(table) : null;
-    private readonly int* positions = positions is { } index ? CpuDevice.Pointer(index) : null;
-    private readonly float* type = type is { } table ? CpuDevice.Pointer(table) : null;
-    private readonly int* types = types is { } index ? CpuDevice.Pointer(index) : null;
     private readonly float* y = CpuDevice.Pointer(y);
 
     public override string Name => "Embedding_Forward";
@@ -25,23 +18,18 @@ internal sealed unsafe class EmbeddingForwardHost(
     protected override void Row(int row, int worker)
     {
         float* to = y + ((long)row * Columns);
-        float* first = word + ((long)ids[row] * Columns);
-        float* second = position == null ? null : position + ((long)positions[row] * Columns);
-        float* third = type == null ? null : type + ((long)types[row] * Columns);
+        TStored* from = table + ((long)ids[row] * Columns);
         int j = 0;
         for (; j <= Columns - Lanes.Count; j += Lanes.Count)
         {
-            Vector512<float> sum = Vector512.Load(first + j);
-            sum = second == null ? sum : sum + Vector512.Load(second + j);
-            sum = third == null ? sum : sum + Vector512.Load(third + j);
-            sum.Store(to + j);
+            Vector512<float> value = Stored.Load<Simd512, TStored>(from + j);
+            (accumulate ? Vector512.Load(to + j) + value : value).Store(to + j);
         }
 
         for (; j < Columns; j++)
         {
-            float sum = first[j];
-            sum = second == null ? sum : sum + second[j];
-            to[j] = third == null ? sum : sum + third[j];
+            float value = Stored.Load(from + j);
+            to[j] = accumulate ? to[j] + value : value;
         }
     }
 }

@@ -3,27 +3,17 @@ namespace Engine.Kernels;
 /// <summary>Embedding tables.</summary>
 internal static partial class EmbeddingsKernels
 {
-    /// <summary>One group a token: the sum of up to three table rows.</summary>
+    /// <summary>One group a token: its row of the table, written or added.</summary>
     [Kernel]
-    public static void Forward(
-        ArrayView<float> word, ArrayView<int> ids, ArrayView<float> position, ArrayView<int> positions, ArrayView<float> type, ArrayView<int> types, ArrayView<float> y,
-        int columns, [Specialize] bool withPosition, [Specialize] bool withType)
+    public static void Forward<TStored>(ArrayView<TStored> table, ArrayView<int> ids, ArrayView<float> y, int columns, [Specialize] bool accumulate)
+        where TStored : unmanaged
     {
         int token = Grid.IdxX;
         for (int j = Group.IdxX; j < columns; j += Group.DimX)
         {
-            float sum = word[((long)ids[token] * columns) + j];
-            if (withPosition)
-            {
-                sum += position[((long)positions[token] * columns) + j];
-            }
-
-            if (withType)
-            {
-                sum += type[((long)types[token] * columns) + j];
-            }
-
-            y[((long)token * columns) + j] = sum;
+            long at = ((long)token * columns) + j;
+            float value = Storage.Load(table, ((long)ids[token] * columns) + j);
+            y[at] = accumulate ? y[at] + value : value;
         }
     }
 

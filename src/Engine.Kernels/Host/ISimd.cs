@@ -25,6 +25,12 @@ internal unsafe interface ISimd<T>
 
     static abstract T Load(float* source);
 
+    /// <summary>bfloat16 elements, by their bits.</summary>
+    static abstract T LoadBFloat16(ushort* source);
+
+    /// <summary>float16 elements, by their bits; exact, infinities and NaN included.</summary>
+    static abstract T LoadHalf(ushort* source);
+
     static abstract T Broadcast(float value);
 
     /// <summary>left * right + addend, rounded once.</summary>

@@ -81,19 +81,20 @@ internal static unsafe class Lanes
     }
 
     /// <summary>x . y in float64.</summary>
-    public static double Dot(float* x, float* y, int count)
+    public static double Dot<TStored>(TStored* x, TStored* y, int count)
+        where TStored : unmanaged
     {
         Vector512<double> low = Vector512<double>.Zero;
         Vector512<double> high = Vector512<double>.Zero;
         int i = 0;
         for (; i <= count - Count; i += Count)
         {
-            Accumulate(Vector512.Load(x + i), Vector512.Load(y + i), ref low, ref high);
+            Accumulate(Stored.Load<Simd512, TStored>(x + i), Stored.Load<Simd512, TStored>(y + i), ref low, ref high);
         }
 
         if (i < count)
         {
-            Accumulate(LoadPartial(x + i, count - i), LoadPartial(y + i, count - i), ref low, ref high);
+            Accumulate(Stored.LoadPart<Simd512, TStored>(x + i, count - i), Stored.LoadPart<Simd512, TStored>(y + i, count - i), ref low, ref high);
         }
 
         return Sum(low + high);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Engine.Kernels.Host;
 
@@ -36,6 +37,21 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Load(float* source) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 LoadBFloat16(ushort* source) => new((Widen((short*)source) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 LoadHalf(ushort* source)
+    {
+        // Fraction and exponent move to float32's places, where they count from another bias: 2^112 makes up for it, denormal numbers
+        // included. The largest exponent, infinity and NaN, becomes float32's largest before.
+        Vector128<int> bits = Widen((short*)source);
+        Vector128<int> magnitude = (bits << 13) & Vector128.Create(0x0FFFE000);
+        Vector128<int> special = Vector128.GreaterThan(magnitude, Vector128.Create(0x0F7FE000)) & Vector128.Create(0x7F800000);
+        Vector128<int> scaled = ((magnitude | special).AsSingle() * Vector128.Create(Stored.HalfScale)).AsInt32();
+        return new Simd128((scaled | (bits & Vector128.Create(int.MinValue))).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Broadcast(float value) => new(Vector128.Create(value));
@@ -94,5 +110,17 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     {
         Vector128<float> all = Value;
         NativeMemory.Copy(&all, target, (nuint)count * sizeof(float));
+    }
+
+    /// <summary>Sixteen-bit integers with their sign.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Widen(short* source)
+    {
+        if (Sse41.IsSupported)
+        {
+            return Sse41.ConvertToVector128Int32(source);
+        }
+
+        return Vector128.WidenLower(Vector128.CreateScalar(*(long*)source).AsInt16());
     }
 }

@@ -39,6 +39,21 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     public static Simd256 Load(float* source) => new(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 LoadBFloat16(ushort* source) => new((Widen((short*)source) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 LoadHalf(ushort* source)
+    {
+        // Fraction and exponent move to float32's places, where they count from another bias: 2^112 makes up for it, denormal numbers
+        // included. The largest exponent, infinity and NaN, becomes float32's largest before.
+        Vector256<int> bits = Widen((short*)source);
+        Vector256<int> magnitude = (bits << 13) & Vector256.Create(0x0FFFE000);
+        Vector256<int> special = Vector256.GreaterThan(magnitude, Vector256.Create(0x0F7FE000)) & Vector256.Create(0x7F800000);
+        Vector256<int> scaled = ((magnitude | special).AsSingle() * Vector256.Create(Stored.HalfScale)).AsInt32();
+        return new Simd256((scaled | (bits & Vector256.Create(int.MinValue))).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Broadcast(float value) => new(Vector256.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -107,5 +122,17 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
 
         Vector256<float> all = Value;
         NativeMemory.Copy(&all, target, (nuint)count * sizeof(float));
+    }
+
+    /// <summary>Sixteen-bit integers with their sign.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Widen(short* source)
+    {
+        if (Avx2.IsSupported)
+        {
+            return Avx2.ConvertToVector256Int32(source);
+        }
+
+        return Vector256.Create(Vector128.WidenLower(Vector128.Load(source)), Vector128.WidenUpper(Vector128.Load(source)));
     }
 }

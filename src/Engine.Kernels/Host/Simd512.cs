@@ -39,6 +39,21 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     public static Simd512 Load(float* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 LoadBFloat16(ushort* source) => new((Widen((short*)source) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 LoadHalf(ushort* source)
+    {
+        // Fraction and exponent move to float32's places, where they count from another bias: 2^112 makes up for it, denormal numbers
+        // included. The largest exponent, infinity and NaN, becomes float32's largest before.
+        Vector512<int> bits = Widen((short*)source);
+        Vector512<int> magnitude = (bits << 13) & Vector512.Create(0x0FFFE000);
+        Vector512<int> special = Vector512.GreaterThan(magnitude, Vector512.Create(0x0F7FE000)) & Vector512.Create(0x7F800000);
+        Vector512<int> scaled = ((magnitude | special).AsSingle() * Vector512.Create(Stored.HalfScale)).AsInt32();
+        return new Simd512((scaled | (bits & Vector512.Create(int.MinValue))).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Broadcast(float value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -107,5 +122,17 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
 
         Vector512<float> all = Value;
         NativeMemory.Copy(&all, target, (nuint)count * sizeof(float));
+    }
+
+    /// <summary>Sixteen-bit integers with their sign.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Widen(short* source)
+    {
+        if (Avx512F.IsSupported)
+        {
+            return Avx512F.ConvertToVector512Int32(Vector256.Load(source));
+        }
+
+        return Vector512.Create(Vector256.WidenLower(Vector256.Load(source)), Vector256.WidenUpper(Vector256.Load(source)));
     }
 }

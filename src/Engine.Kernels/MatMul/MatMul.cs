@@ -27,7 +27,7 @@ public enum ActivationKind
     Tanh,
 }
 
-/// <summary>The shape of C = activation(alpha op(A) op(B) + beta C + bias) + residual, row-major float32.</summary>
+/// <summary>The shape of C = activation(alpha op(A) op(B) + beta C + bias) + residual, row-major; B may be stored in 16 bits, the rest is float32.</summary>
 /// <param name="M">Rows of C.</param>
 /// <param name="N">Columns of C.</param>
 /// <param name="K">The summed dimension.</param>
@@ -82,17 +82,17 @@ public static class MatMul
     /// <param name="device">The device of every buffer.</param>
     /// <param name="shape">Sizes, strides and what follows the sums.</param>
     /// <param name="a">A, as the layout stores it.</param>
-    /// <param name="b">B, as the layout stores it.</param>
+    /// <param name="b">B, as the layout stores it: a weight of any storage type in NT (forward) and NN (input gradient), float32 in TN.</param>
     /// <param name="c">C [m, n]; not overlapping the other buffers.</param>
     /// <param name="bias">Bias [n], or null.</param>
     /// <param name="residual">Added after the activation, laid out as C, or null.</param>
     /// <param name="preactivation">Receives what the activation was applied to, laid out as C, or null.</param>
-    /// <exception cref="ArgumentException">A size, a stride or beta is out of range, or a buffer is too short for the shape.</exception>
+    /// <exception cref="ArgumentException">A size, a stride or beta is out of range, a buffer is too short for the shape, or B in TN is not float32.</exception>
     public static Launch Bind(
         Device device,
         MatMulShape shape,
         BufferView<float> a,
-        BufferView<float> b,
+        WeightView b,
         BufferView<float> c,
         BufferView<float>? bias = null,
         BufferView<float>? residual = null,
@@ -113,7 +113,7 @@ public static class MatMul
     private static void Check(
         MatMulShape shape,
         BufferView<float> a,
-        BufferView<float> b,
+        WeightView b,
         BufferView<float> c,
         BufferView<float>? bias,
         BufferView<float>? residual,
@@ -129,18 +129,23 @@ public static class MatMul
             throw new ArgumentException($"{shape}: Beta is {shape.Beta}; it must be 0 (C is written) or 1 (added to C).", nameof(shape));
         }
 
+        if (shape.Layout == MatMulLayout.TN && b.Type != ElementType.Float32)
+        {
+            throw new ArgumentException($"{shape}: B stores {b.Type}; in TN, a weight gradient, both operands are float32.", nameof(b));
+        }
+
         bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;
-        CheckOperand("A", a, aTransposed ? shape.K : shape.M, shape.ColumnsA, shape.RowStrideA, shape.Batch, shape.BatchStrideA);
-        CheckOperand("B", b, bTransposed ? shape.N : shape.K, shape.ColumnsB, shape.RowStrideB, shape.Batch, shape.BatchStrideB);
-        CheckOperand("C", c, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
+        CheckOperand("A", a.Length, aTransposed ? shape.K : shape.M, shape.ColumnsA, shape.RowStrideA, shape.Batch, shape.BatchStrideA);
+        CheckOperand("B", b.Length, bTransposed ? shape.N : shape.K, shape.ColumnsB, shape.RowStrideB, shape.Batch, shape.BatchStrideB);
+        CheckOperand("C", c.Length, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
         if (bias is { } biasView)
         {
-            CheckOperand("bias", biasView, 1, shape.N, shape.N, 1, 0);
+            CheckOperand("bias", biasView.Length, 1, shape.N, shape.N, 1, 0);
         }
 
         if (residual is { } residualView)
         {
-            CheckOperand("residual", residualView, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
+            CheckOperand("residual", residualView.Length, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
             if (residualView.Buffer == c.Buffer && residualView.ByteOffset == c.ByteOffset)
             {
                 throw new ArgumentException("residual is C itself, which holds partial sums while the product runs; use Beta = 1 to add to C.", nameof(residual));
@@ -149,11 +154,11 @@ public static class MatMul
 
         if (preactivation is { } preactivationView)
         {
-            CheckOperand("preactivation", preactivationView, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
+            CheckOperand("preactivation", preactivationView.Length, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
         }
     }
 
-    private static void CheckOperand(string name, BufferView<float> view, int rows, int columns, int stride, int batch, long batchStride)
+    private static void CheckOperand(string name, long length, int rows, int columns, int stride, int batch, long batchStride)
     {
         if (stride < columns || batchStride < 0)
         {
@@ -162,10 +167,10 @@ public static class MatMul
         }
 
         long needed = rows == 0 || columns == 0 || batch == 0 ? 0 : ((batch - 1) * batchStride) + ((long)(rows - 1) * stride) + columns;
-        if (view.Length < needed)
+        if (length < needed)
         {
             throw new ArgumentException(
-                $"{name} is a view of {view.Length} elements; {batch} x [{rows}, {columns}] with rows {stride} elements apart needs {needed}.");
+                $"{name} is a view of {length} elements; {batch} x [{rows}, {columns}] with rows {stride} elements apart needs {needed}.");
         }
     }
 }

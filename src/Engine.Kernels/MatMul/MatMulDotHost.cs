@@ -6,9 +6,10 @@ namespace Engine.Kernels;
 /// The NT product with few rows of A or of B: both operands' rows run along K, so elements of C are dot products of rows
 /// read where they lie, four rows of A with two of B at a time.
 /// </summary>
-internal sealed unsafe class MatMulDotHost<T>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
+internal sealed unsafe class MatMulDotHost<T, TStored>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
     : MatMulHost(device, shape, operands, epilogue)
     where T : struct, ISimd<T>
+    where TStored : unmanaged
 {
     /// <summary>Rows of the longer operand a worker takes at once.</summary>
     private const int PieceRows = 16;
@@ -62,13 +63,13 @@ internal sealed unsafe class MatMulDotHost<T>(CpuDevice device, MatMulShape shap
         float* a1 = P.A + (Math.Min(row + 1, lastRow) * P.ARow);
         float* a2 = P.A + (Math.Min(row + 2, lastRow) * P.ARow);
         float* a3 = P.A + (Math.Min(row + 3, lastRow) * P.ARow);
-        float* b0 = P.B + (column * P.BColumn);
-        float* b1 = P.B + (Math.Min(column + 1, lastColumn) * P.BColumn);
+        TStored* b0 = (TStored*)P.B + (column * P.BColumn);
+        TStored* b1 = (TStored*)P.B + (Math.Min(column + 1, lastColumn) * P.BColumn);
         T c00 = T.Zero, c01 = T.Zero, c10 = T.Zero, c11 = T.Zero, c20 = T.Zero, c21 = T.Zero, c30 = T.Zero, c31 = T.Zero;
         int depth = P.K, k = 0;
         for (; k + T.Count <= depth; k += T.Count)
         {
-            T y0 = T.Load(b0 + k), y1 = T.Load(b1 + k);
+            T y0 = Stored.Load<T, TStored>(b0 + k), y1 = Stored.Load<T, TStored>(b1 + k);
             T x0 = T.Load(a0 + k), x1 = T.Load(a1 + k), x2 = T.Load(a2 + k), x3 = T.Load(a3 + k);
             c00 = T.MultiplyAdd(x0, y0, c00);
             c01 = T.MultiplyAdd(x0, y1, c01);
@@ -83,7 +84,7 @@ internal sealed unsafe class MatMulDotHost<T>(CpuDevice device, MatMulShape shap
         if (k < depth)
         {
             int rest = depth - k;
-            T y0 = T.LoadPart(b0 + k, rest), y1 = T.LoadPart(b1 + k, rest);
+            T y0 = Stored.LoadPart<T, TStored>(b0 + k, rest), y1 = Stored.LoadPart<T, TStored>(b1 + k, rest);
             T x0 = T.LoadPart(a0 + k, rest), x1 = T.LoadPart(a1 + k, rest);
             T x2 = T.LoadPart(a2 + k, rest), x3 = T.LoadPart(a3 + k, rest);
             c00 = T.MultiplyAdd(x0, y0, c00);

@@ -22,20 +22,31 @@ internal static partial class MatMulGroups
         Device device,
         MatMulShape shape,
         BufferView<float> a,
-        BufferView<float> b,
+        WeightView b,
         BufferView<float> c,
         BufferView<float>? bias,
         BufferView<float>? residual,
-        BufferView<float>? preactivation) => MultiplyKernel.Bind(
-            device, new LaunchShape((shape.N + Tile - 1) / Tile, (shape.M + Tile - 1) / Tile, shape.Batch, GroupSize),
-            a, b, c, bias ?? default, residual ?? default, preactivation ?? default, shape.M, shape.N, shape.K, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
-            shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout, shape.Activation);
+        BufferView<float>? preactivation)
+    {
+        return b.Type switch
+        {
+            ElementType.Float32 => Bind(b.As<float>()),
+            ElementType.Float16 => Bind(b.As<Half>()),
+            _ => Bind(b.As<BFloat16>()),
+        };
+
+        Launch Bind<TStored>(BufferView<TStored> stored)
+            where TStored : unmanaged => MultiplyKernel.Bind(
+                device, new LaunchShape((shape.N + Tile - 1) / Tile, (shape.M + Tile - 1) / Tile, shape.Batch, GroupSize),
+                a, stored, c, bias ?? default, residual ?? default, preactivation ?? default, shape.M, shape.N, shape.K, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
+                shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout, shape.Activation);
+    }
 
     /// <summary>A tile of C: columns by group x, rows by group y, one product by group z.</summary>
     [Kernel]
-    public static void Multiply(
+    public static void Multiply<TStored>(
         ArrayView<float> a,
-        ArrayView<float> b,
+        ArrayView<TStored> b,
         ArrayView<float> c,
         ArrayView<float> bias,
         ArrayView<float> residual,
@@ -53,6 +64,7 @@ internal static partial class MatMulGroups
         bool accumulate,
         [Specialize] MatMulLayout layout,
         [Specialize] ActivationKind activation)
+        where TStored : unmanaged
     {
         ArrayView<float> left = SharedMemory.Allocate<float>(Depth * Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(Depth * Pitch);
@@ -106,11 +118,12 @@ internal static partial class MatMulGroups
     }
 
     /// <summary>
-    /// Copies a tile of an operand to shared memory, depth by <see cref="Pitch"/>, zeros behind its edges. <paramref name="alongDepth"/>: stored rows run along the summed
+    /// Copies a tile of an operand to shared memory as float32, depth by <see cref="Pitch"/>, zeros behind its edges. <paramref name="alongDepth"/>: stored rows run along the summed
     /// dimension. Either way neighbouring items read neighbouring elements.
     /// </summary>
-    private static void Share(
-        ArrayView<float> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<float> tile, [Specialize] bool alongDepth)
+    private static void Share<TStored>(
+        ArrayView<TStored> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<float> tile, [Specialize] bool alongDepth)
+        where TStored : unmanaged
     {
         for (int i = Group.IdxX; i < Tile * Depth; i += GroupSize)
         {
@@ -118,7 +131,7 @@ internal static partial class MatMulGroups
             int r = alongDepth ? i / Depth : i % Tile;
             bool inside = at + r < count && first + k < depth;
             long index = alongDepth ? ((at + r) * stride) + first + k : ((first + k) * stride) + at + r;
-            tile[(k * Pitch) + r] = inside ? operand[start + index] : 0f;
+            tile[(k * Pitch) + r] = inside ? Storage.Load(operand, start + index) : 0f;
         }
     }
 

@@ -4,14 +4,18 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Products on the cpu device. Three paths share the register tiles and the epilogue: packed panels for large products, unpacked
-/// rows of B for few rows of A, and dot products for few rows of either in NT. Which path runs, and where its sums are cut along K,
+/// Products on the cpu device. Four paths share the epilogue: packed panels for large products, unpacked rows of B for few rows of A,
+/// dot products for few rows of either in NT, and a stream of B's rows for the fewest. B may be stored in 16 bits: packing converts it, and so do
+/// the dot products as they read. Which path runs, and where its sums are cut along K,
 /// depends on the shape alone, so results have the same bits for any number of threads.
 /// </summary>
 internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
 {
     /// <summary>Up to this many rows, packing the other operand costs more than it saves.</summary>
     private const int ThinRows = 32;
+
+    /// <summary>Up to this many rows, reading the other operand is what NT takes time for.</summary>
+    private const int StreamedRows = 8;
 
     /// <summary>From this depth on a dot product's final sum over lanes is cheap beside its loop.</summary>
     private const int DotDepth = 64;
@@ -53,22 +57,34 @@ internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
     /// <summary>The path the shape takes, for one register width.</summary>
     public static MatMulHost Create<T, TTile>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
         where T : struct, ISimd<T>
+        where TTile : struct, ITile<T> => operands.TypeB switch
+        {
+            ElementType.Float32 => Create<T, TTile, float>(device, shape, operands, epilogue),
+            ElementType.Float16 => Create<T, TTile, Half>(device, shape, operands, epilogue),
+            _ => Create<T, TTile, BFloat16>(device, shape, operands, epilogue),
+        };
+
+    public abstract void Run(int piece, int worker);
+
+    private static MatMulHost Create<T, TTile, TStored>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
+        where T : struct, ISimd<T>
         where TTile : struct, ITile<T>
+        where TStored : unmanaged
     {
         switch (shape.Layout)
         {
+            case MatMulLayout.NT when shape.M <= StreamedRows && shape.M <= shape.N && shape.K >= DotDepth:
+                return new MatMulRowsHost<T, TStored>(device, shape, operands, epilogue);
             case MatMulLayout.NT when Math.Min(shape.M, shape.N) <= ThinRows && shape.K >= DotDepth:
-                return new MatMulDotHost<T>(device, shape, operands, epilogue);
+                return new MatMulDotHost<T, TStored>(device, shape, operands, epilogue);
             case MatMulLayout.NN or MatMulLayout.TN when shape.M <= ThinRows:
-                return new MatMulThinHost<T, TTile>(device, shape, operands, epilogue);
+                return new MatMulThinHost<T, TTile, TStored>(device, shape, operands, epilogue);
             case MatMulLayout.TN when shape.N <= ThinRows:
-                return new MatMulThinHost<T, TTile>(device, shape, operands.Exchanged(), epilogue);
+                return new MatMulThinHost<T, TTile, float>(device, shape, operands.Exchanged(), epilogue);
             default:
-                return new MatMulPackedHost<T, TTile>(device, shape, operands, epilogue);
+                return new MatMulPackedHost<T, TTile, TStored>(device, shape, operands, epilogue);
         }
     }
-
-    public abstract void Run(int piece, int worker);
 
     protected sealed override void Execute(HostThreads threads)
     {
@@ -76,7 +92,7 @@ internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
         {
             Start = i * shape.BatchStrideC;
             P.A = first.A + (i * (first.Transposed ? shape.BatchStrideB : shape.BatchStrideA));
-            P.B = first.B + (i * (first.Transposed ? shape.BatchStrideA : shape.BatchStrideB));
+            P.B = (byte*)first.B + (i * (first.Transposed ? shape.BatchStrideA : shape.BatchStrideB) * first.TypeB.SizeInBytes());
             P.C = first.C + Start;
             Multiply(threads);
         }

@@ -30,7 +30,7 @@ internal static partial class MatMulLanes
         Device device,
         MatMulShape shape,
         BufferView<float> a,
-        BufferView<float> b,
+        WeightView b,
         BufferView<float> c,
         BufferView<float>? bias,
         BufferView<float>? residual,
@@ -43,17 +43,25 @@ internal static partial class MatMulLanes
             blockRows /= 2;
         }
 
-        return MultiplyKernel.Bind(
-            device, new LaunchShape(panels, Blocks(shape, blockRows), shape.Batch, 1), a, b, c, bias ?? default, residual ?? default, preactivation ?? default,
-            shape.M, shape.N, shape.K, blockRows, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
-            shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout, shape.Activation);
+        return b.Type switch
+        {
+            ElementType.Float32 => Bind(b.As<float>()),
+            ElementType.Float16 => Bind(b.As<Half>()),
+            _ => Bind(b.As<BFloat16>()),
+        };
+
+        Launch Bind<TStored>(BufferView<TStored> stored)
+            where TStored : unmanaged => MultiplyKernel.Bind(
+                device, new LaunchShape(panels, Blocks(shape, blockRows), shape.Batch, 1), a, stored, c, bias ?? default, residual ?? default, preactivation ?? default,
+                shape.M, shape.N, shape.K, blockRows, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
+                shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout, shape.Activation);
     }
 
     /// <summary>A block of rows (group y) times a panel of columns (group x) of one product (group z).</summary>
     [Kernel]
-    public static void Multiply(
+    public static void Multiply<TStored>(
         ArrayView<float> a,
-        ArrayView<float> b,
+        ArrayView<TStored> b,
         ArrayView<float> c,
         ArrayView<float> bias,
         ArrayView<float> residual,
@@ -72,6 +80,7 @@ internal static partial class MatMulLanes
         bool accumulate,
         [Specialize] MatMulLayout layout,
         [Specialize] ActivationKind activation)
+        where TStored : unmanaged
     {
         ArrayView<float> panel = LocalMemory.Allocate<float>(Depth * TileColumns);
         ArrayView<float> strip = LocalMemory.Allocate<float>(Depth * (layout == MatMulLayout.TN ? StripRows : TileRows));
@@ -124,9 +133,10 @@ internal static partial class MatMulLanes
         while (first < depth);
     }
 
-    /// <summary>Copies steps x columns of op(B) to rows of <paramref name="width"/>. Columns that are not there are copies of the last one: what the tile makes of them is not stored.</summary>
-    private static void PackPanel(
-        ArrayView<float> b, long start, long rowB, int column, int count, int first, int steps, ArrayView<float> panel, int width, [Specialize] MatMulLayout layout)
+    /// <summary>Copies steps x columns of op(B), as float32, to rows of <paramref name="width"/>. Columns that are not there are copies of the last one: what the tile makes of them is not stored.</summary>
+    private static void PackPanel<TStored>(
+        ArrayView<TStored> b, long start, long rowB, int column, int count, int first, int steps, ArrayView<float> panel, int width, [Specialize] MatMulLayout layout)
+        where TStored : unmanaged
     {
         if (layout == MatMulLayout.NT)
         {
@@ -135,7 +145,7 @@ internal static partial class MatMulLanes
                 long from = start + ((column + Math.Min(j, count - 1)) * rowB) + first;
                 for (int k = 0; k < steps; k++)
                 {
-                    panel[(k * width) + j] = b[from + k];
+                    panel[(k * width) + j] = Storage.Load(b, from + k);
                 }
             }
         }
@@ -155,7 +165,7 @@ internal static partial class MatMulLanes
                 long from = start + ((first + k) * rowB) + column;
                 for (int j = 0; j < width; j++)
                 {
-                    panel[(k * width) + j] = b[from + Math.Min(j, count - 1)];
+                    panel[(k * width) + j] = Storage.Load(b, from + Math.Min(j, count - 1));
                 }
             }
         }

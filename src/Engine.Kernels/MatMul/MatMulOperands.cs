@@ -12,7 +12,10 @@ internal unsafe struct MatMulOperands
     public float* A;
     public long ARow;
     public long AStep;
-    public float* B;
+
+    /// <summary>The first element of B, of type <see cref="TypeB"/>; strides are in elements.</summary>
+    public void* B;
+    public ElementType TypeB;
     public long BStep;
     public long BColumn;
     public float* C;
@@ -25,7 +28,7 @@ internal unsafe struct MatMulOperands
     /// <summary>M and N are C's columns and rows: the operands were exchanged.</summary>
     public bool Transposed;
 
-    public static MatMulOperands Of(MatMulShape shape, BufferView<float> a, BufferView<float> b, BufferView<float> c)
+    public static MatMulOperands Of(MatMulShape shape, BufferView<float> a, WeightView b, BufferView<float> c)
     {
         long strideA = shape.RowStrideA, strideB = shape.RowStrideB;
         bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;
@@ -37,7 +40,8 @@ internal unsafe struct MatMulOperands
             A = CpuDevice.Pointer(a),
             ARow = aTransposed ? 1 : strideA,
             AStep = aTransposed ? strideA : 1,
-            B = CpuDevice.Pointer(b),
+            B = Pointer(b),
+            TypeB = b.Type,
             BStep = bTransposed ? 1 : strideB,
             BColumn = bTransposed ? strideB : 1,
             C = CpuDevice.Pointer(c),
@@ -47,17 +51,24 @@ internal unsafe struct MatMulOperands
         };
     }
 
-    /// <summary>The same product as C^T = op(B)^T op(A)^T.</summary>
+    /// <summary>The same product as C^T = op(B)^T op(A)^T; B is float32.</summary>
     public readonly MatMulOperands Exchanged() => this with
     {
         M = N,
         N = M,
-        A = B,
+        A = (float*)B,
         ARow = BColumn,
         AStep = BStep,
         B = A,
         BStep = AStep,
         BColumn = ARow,
         Transposed = !Transposed,
+    };
+
+    private static void* Pointer(WeightView weight) => weight.Type switch
+    {
+        ElementType.Float32 => CpuDevice.Pointer(weight.As<float>()),
+        ElementType.Float16 => CpuDevice.Pointer(weight.As<Half>()),
+        _ => CpuDevice.Pointer(weight.As<BFloat16>()),
     };
 }

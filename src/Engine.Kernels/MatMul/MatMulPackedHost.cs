@@ -7,9 +7,10 @@ namespace Engine.Kernels;
 /// blocks; of each, a block of B is packed once into panels all workers share, and every worker packs blocks of A and runs register
 /// tiles over them.
 /// </summary>
-internal sealed unsafe class MatMulPackedHost<T, TTile> : MatMulHost
+internal sealed unsafe class MatMulPackedHost<T, TTile, TStored> : MatMulHost
     where T : struct, ISimd<T>
     where TTile : struct, ITile<T>
+    where TStored : unmanaged
 {
     /// <summary>Depth of a block: a panel of B and a strip of A of this depth stay in the first two cache levels.</summary>
     private const int MaxDepth = 384;
@@ -92,9 +93,9 @@ internal sealed unsafe class MatMulPackedHost<T, TTile> : MatMulHost
     private void PackPanel(int panel)
     {
         (int column, int width) = Panel(panel);
-        float* source = P.B + (k0 * P.BStep) + ((column0 + column) * P.BColumn);
+        TStored* source = (TStored*)P.B + (k0 * P.BStep) + ((column0 + column) * P.BColumn);
         float* target = (float*)Device.SharedScratch + ((long)column * kc);
-        MatMulPacking.Pack<T>(source, P.BColumn, P.BStep, Math.Min(width, columns - column), width, kc, target);
+        MatMulPacking.Pack<T, TStored>(source, P.BColumn, P.BStep, Math.Min(width, columns - column), width, kc, target);
     }
 
     private void MultiplyRows(int block, int worker)
@@ -109,7 +110,7 @@ internal sealed unsafe class MatMulPackedHost<T, TTile> : MatMulHost
             if (!direct || valid < TTile.Rows)
             {
                 float* source = P.A + ((row0 + row) * P.ARow) + (k0 * P.AStep);
-                MatMulPacking.Pack<T>(source, P.ARow, P.AStep, valid, TTile.Rows, kc, strips + ((long)row * kc));
+                MatMulPacking.Pack<T, float>(source, P.ARow, P.AStep, valid, TTile.Rows, kc, strips + ((long)row * kc));
             }
         }
 

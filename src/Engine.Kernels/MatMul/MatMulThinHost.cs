@@ -4,12 +4,13 @@ namespace Engine.Kernels;
 
 /// <summary>
 /// The product for few rows of A and row-major B: every element of B is used once or a few times, so B is read where it lies and
-/// the time is that of reading it. Workers take panels of columns; sums wait in a tile aside until K is done.
+/// the time is that of reading it; 16-bit storage is converted to a panel in cache. Workers take panels of columns; sums wait in a tile aside until K is done.
 /// </summary>
-internal sealed unsafe class MatMulThinHost<T, TTile>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
+internal sealed unsafe class MatMulThinHost<T, TTile, TStored>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
     : MatMulHost(device, shape, operands, epilogue)
     where T : struct, ISimd<T>
     where TTile : struct, ITile<T>
+    where TStored : unmanaged
 {
     /// <summary>Depth of a block: a panel of B of this depth stays in the second cache level while the strips of A pass over it.</summary>
     private const int MaxDepth = 256;
@@ -30,11 +31,12 @@ internal sealed unsafe class MatMulThinHost<T, TTile>(CpuDevice device, MatMulSh
         do
         {
             int kc = Math.Min(MaxDepth, P.K - k0);
-            float* b = P.B + (k0 * P.BStep) + column;
+            TStored* stored = (TStored*)P.B + (k0 * P.BStep) + column;
+            float* b = (float*)stored;
             long bStep = P.BStep;
-            if (valid < width)
+            if (valid < width || typeof(TStored) != typeof(float))
             {
-                MatMulPacking.Pack<T>(b, 1, bStep, valid, width, kc, packedB);
+                MatMulPacking.Pack<T, TStored>(stored, 1, bStep, valid, width, kc, packedB);
                 b = packedB;
                 bStep = width;
             }
@@ -46,7 +48,7 @@ internal sealed unsafe class MatMulThinHost<T, TTile>(CpuDevice device, MatMulSh
                 long aRow = P.ARow, aStep = P.AStep;
                 if (P.M - row < TTile.Rows)
                 {
-                    MatMulPacking.Pack<T>(a, aRow, aStep, P.M - row, TTile.Rows, kc, packedA);
+                    MatMulPacking.Pack<T, float>(a, aRow, aStep, P.M - row, TTile.Rows, kc, packedA);
                     a = packedA;
                     aRow = 1;
                     aStep = TTile.Rows;

@@ -3,21 +3,32 @@ namespace Engine.Kernels;
 /// <summary>Seeded Gaussian noise: DESIGN section 5.</summary>
 public static class Noise
 {
-    /// <summary>y[i, j] = w[i, j] + deviation[i] * z(i * columns + j), z the standard normals of (seed, stream, step). w, y [rows, columns], deviation [rows]; y may be w.</summary>
+    /// <summary>y[i, j] = w[i, j] + deviation[i] * z(i * columns + j), z the standard normals of (seed, stream, step). w, y [rows, columns], deviation [rows]; y may be w where w is float32.</summary>
     public static Launch Perturb(
-        Device device, int rows, int columns, uint stream, BufferView<float> w, BufferView<float> deviation, BufferView<uint> random, BufferView<float> y)
+        Device device, int rows, int columns, uint stream, WeightView w, BufferView<float> deviation, BufferView<uint> random, BufferView<float> y)
     {
         Operand.Require(w, (long)rows * columns);
         Operand.Require(deviation, rows);
         Operand.Require(random, RandomState.Count);
         Operand.Require(y, (long)rows * columns);
-        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        return w.Type switch
         {
-            return new PerturbHost(cpu, rows, columns, stream, w, deviation, random, y);
-        }
+            ElementType.Float32 => Bind(w.As<float>()),
+            ElementType.Float16 => Bind(w.As<Half>()),
+            _ => Bind(w.As<BFloat16>()),
+        };
 
-        long count = (long)rows * columns;
-        return NoiseKernels.PerturbKernel.Bind(device, LaunchShapes.Elements(device, (count + 3) / 4), w, deviation, random, y, stream, columns, count);
+        Launch Bind<TStored>(BufferView<TStored> stored)
+            where TStored : unmanaged
+        {
+            if (device is CpuDevice { Features.HostVectors: true } cpu)
+            {
+                return new PerturbHost<TStored>(cpu, rows, columns, stream, stored, deviation, random, y);
+            }
+
+            long count = (long)rows * columns;
+            return NoiseKernels.PerturbKernel.Bind(device, LaunchShapes.Elements(device, (count + 3) / 4), stored, deviation, random, y, stream, columns, count);
+        }
     }
 
     /// <summary>y[e] = z(e), the standard normals themselves.</summary>
@@ -36,25 +47,25 @@ public static class Noise
     /// <summary>
     /// Flat-LoRA's deviation of each output row (METHODS.md section 3, row norms by the identity of section 0):
     /// deviation[i] = scalars[MethodFactor] * rho / sqrt(columns) * ||W0_i + s (B A)_i||, from
-    /// baseNorm[i] = ||W0_i||^2, wa = W0 A^T [rows, rank], b = B [rows, rank], gram = A A^T [rank, rank]. A negative square (round-off) counts as 0.
+    /// baseNorm[i] = ||W0_i||^2, aw = A W0^T [rank, rows], b = B [rows, rank], gram = A A^T [rank, rank]. A negative square (round-off) counts as 0.
     /// </summary>
     public static Launch FlatDeviation(
         Device device, int rows, int columns, int rank, float rho, float loraScale,
-        BufferView<float> baseNorm, BufferView<float> wa, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
+        BufferView<float> baseNorm, BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
     {
         Operand.Require(baseNorm, rows);
-        Operand.Require(wa, (long)rows * rank);
+        Operand.Require(aw, (long)rank * rows);
         Operand.Require(b, (long)rows * rank);
         Operand.Require(gram, (long)rank * rank);
         Operand.Require(scalars, StepScalars.Count);
         Operand.Require(deviation, rows);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new FlatDeviationHost(cpu, rows, columns, rank, rho, loraScale, baseNorm, wa, b, gram, scalars, deviation);
+            return new FlatDeviationHost(cpu, rows, columns, rank, rho, loraScale, baseNorm, aw, b, gram, scalars, deviation);
         }
 
         int groupSize = LaunchShapes.RowGroup(device, rank);
         return NoiseKernels.FlatDeviationKernel.Bind(
-            device, new LaunchShape(rows, groupSize), baseNorm, wa, b, gram, scalars, deviation, columns, rank, rho, loraScale, groupSize);
+            device, new LaunchShape(rows, groupSize), baseNorm, aw, b, gram, scalars, deviation, rows, columns, rank, rho, loraScale, groupSize);
     }
 }

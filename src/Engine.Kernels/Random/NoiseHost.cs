@@ -46,14 +46,15 @@ internal sealed unsafe class NormalsHost(CpuDevice device, long count, uint stre
 }
 
 /// <summary>y = w + deviation[row] z: normals go through a buffer that stays in the first-level cache.</summary>
-internal sealed unsafe class PerturbHost(
-    CpuDevice device, int rows, int columns, uint stream, BufferView<float> w, BufferView<float> deviation, BufferView<uint> random, BufferView<float> y)
+internal sealed unsafe class PerturbHost<TStored>(
+    CpuDevice device, int rows, int columns, uint stream, BufferView<TStored> w, BufferView<float> deviation, BufferView<uint> random, BufferView<float> y)
     : RangeHost(device, (long)rows * columns)
+    where TStored : unmanaged
 {
     /// <summary>Normals made at a time; a multiple of 64.</summary>
     private const int Chunk = 1024;
 
-    private readonly float* w = CpuDevice.Pointer(w);
+    private readonly TStored* w = CpuDevice.Pointer(w);
     private readonly float* deviation = CpuDevice.Pointer(deviation);
     private readonly uint* random = CpuDevice.Pointer(random);
     private readonly float* y = CpuDevice.Pointer(y);
@@ -79,18 +80,18 @@ internal sealed unsafe class PerturbHost(
         }
     }
 
-    private static void AddScaled(float* weights, float factor, float* normals, float* to, int width)
+    private static void AddScaled(TStored* weights, float factor, float* normals, float* to, int width)
     {
         Vector512<float> factors = Vector512.Create(factor);
         int j = 0;
         for (; j <= width - Lanes.Count; j += Lanes.Count)
         {
-            Vector512.FusedMultiplyAdd(factors, Vector512.Load(normals + j), Vector512.Load(weights + j)).Store(to + j);
+            Vector512.FusedMultiplyAdd(factors, Vector512.Load(normals + j), Stored.Load<Simd512, TStored>(weights + j)).Store(to + j);
         }
 
         for (; j < width; j++)
         {
-            to[j] = MathF.FusedMultiplyAdd(factor, normals[j], weights[j]);
+            to[j] = MathF.FusedMultiplyAdd(factor, normals[j], Stored.Load(weights + j));
         }
     }
 }
@@ -98,11 +99,11 @@ internal sealed unsafe class PerturbHost(
 /// <summary>Flat-LoRA's deviations; the squared norm cancels where an adapter undoes its weight, and is therefore added in float64.</summary>
 internal sealed unsafe class FlatDeviationHost(
     CpuDevice device, int rows, int columns, int rank, float rho, float loraScale,
-    BufferView<float> baseNorm, BufferView<float> wa, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
+    BufferView<float> baseNorm, BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
     : RowHost(device, rows, (rank + 2) * rank)
 {
     private readonly float* baseNorm = CpuDevice.Pointer(baseNorm);
-    private readonly float* wa = CpuDevice.Pointer(wa);
+    private readonly float* aw = CpuDevice.Pointer(aw);
     private readonly float* b = CpuDevice.Pointer(b);
     private readonly float* gram = CpuDevice.Pointer(gram);
     private readonly float* scalars = CpuDevice.Pointer(scalars);
@@ -113,13 +114,13 @@ internal sealed unsafe class FlatDeviationHost(
     protected override void Row(int row, int worker)
     {
         float* factors = b + ((long)row * rank);
-        double square = 0;
+        double square = 0, cross = 0;
         for (int k = 0; k < rank; k++)
         {
             square += factors[k] * Lanes.Dot(gram + ((long)k * rank), factors, rank);
+            cross += (double)factors[k] * aw[((long)k * Rows) + row];
         }
 
-        double cross = Lanes.Dot(wa + ((long)row * rank), factors, rank);
         double norm = baseNorm[row] + (2.0 * loraScale * cross) + ((double)loraScale * loraScale * square);
         deviation[row] = (float)(scalars[StepScalars.MethodFactor] * rho / Math.Sqrt(columns) * Math.Sqrt(Math.Max(0, norm)));
     }

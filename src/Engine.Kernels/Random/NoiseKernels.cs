@@ -37,8 +37,9 @@ internal static partial class NoiseKernels
 
     /// <summary>One item a block: y = w + deviation[row] z of its four elements.</summary>
     [Kernel]
-    public static void Perturb(
-        ArrayView<float> w, ArrayView<float> deviation, ArrayView<uint> random, ArrayView<float> y, uint stream, int columns, long count)
+    public static void Perturb<TStored>(
+        ArrayView<TStored> w, ArrayView<float> deviation, ArrayView<uint> random, ArrayView<float> y, uint stream, int columns, long count)
+        where TStored : unmanaged
     {
         long block = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         long element = 4 * block;
@@ -50,20 +51,20 @@ internal static partial class NoiseKernels
             PhiloxWords words = Philox.Block((ulong)block, seedLow, seedHigh, stream, step);
             NormalPair first = Philox.Normals(words.X, words.Y);
             NormalPair second = Philox.Normals(words.Z, words.W);
-            y[element] = MathF.FusedMultiplyAdd(deviation[element / columns], first.Cosine, w[element]);
+            y[element] = MathF.FusedMultiplyAdd(deviation[element / columns], first.Cosine, Storage.Load(w, element));
             if (element + 1 < count)
             {
-                y[element + 1] = MathF.FusedMultiplyAdd(deviation[(element + 1) / columns], first.Sine, w[element + 1]);
+                y[element + 1] = MathF.FusedMultiplyAdd(deviation[(element + 1) / columns], first.Sine, Storage.Load(w, element + 1));
             }
 
             if (element + 2 < count)
             {
-                y[element + 2] = MathF.FusedMultiplyAdd(deviation[(element + 2) / columns], second.Cosine, w[element + 2]);
+                y[element + 2] = MathF.FusedMultiplyAdd(deviation[(element + 2) / columns], second.Cosine, Storage.Load(w, element + 2));
             }
 
             if (element + 3 < count)
             {
-                y[element + 3] = MathF.FusedMultiplyAdd(deviation[(element + 3) / columns], second.Sine, w[element + 3]);
+                y[element + 3] = MathF.FusedMultiplyAdd(deviation[(element + 3) / columns], second.Sine, Storage.Load(w, element + 3));
             }
         }
     }
@@ -71,8 +72,8 @@ internal static partial class NoiseKernels
     /// <summary>One group a row: the deviation from the low-rank identity.</summary>
     [Kernel]
     public static void FlatDeviation(
-        ArrayView<float> baseNorm, ArrayView<float> wa, ArrayView<float> b, ArrayView<float> gram, ArrayView<float> scalars, ArrayView<float> deviation,
-        int columns, int rank, float rho, float loraScale, [Specialize] int groupSize)
+        ArrayView<float> baseNorm, ArrayView<float> aw, ArrayView<float> b, ArrayView<float> gram, ArrayView<float> scalars, ArrayView<float> deviation,
+        int rows, int columns, int rank, float rho, float loraScale, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
@@ -87,7 +88,7 @@ internal static partial class NoiseKernels
                 product += gram[((long)k * rank) + j] * b[offset + j];
             }
 
-            terms += b[offset + k] * loraScale * ((2f * wa[offset + k]) + (loraScale * product));
+            terms += b[offset + k] * loraScale * ((2f * aw[((long)k * rows) + row]) + (loraScale * product));
         }
 
         float norm = baseNorm[row] + GroupReductions.Sum(tile, terms, groupSize);

@@ -52,17 +52,29 @@ public static class Reductions
     }
 
     /// <summary>result[i] = sum over j of x[i, j]^2; x [rows, columns].</summary>
-    public static Launch RowSquaredNorms(Device device, int rows, int columns, BufferView<float> x, BufferView<float> result)
+    public static Launch RowSquaredNorms(Device device, int rows, int columns, WeightView x, BufferView<float> result)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(result, rows);
-        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        return x.Type switch
         {
-            return new RowSquaredNormsHost(cpu, rows, columns, x, result);
-        }
+            ElementType.Float32 => Bind(x.As<float>()),
+            ElementType.Float16 => Bind(x.As<Half>()),
+            _ => Bind(x.As<BFloat16>()),
+        };
 
-        int groupSize = LaunchShapes.RowGroup(device, columns);
-        return ReductionsKernels.RowSquaredNormsKernel.Bind(device, new LaunchShape(rows, groupSize), x, result, columns, LaunchShapes.TermsPerItem, groupSize);
+        Launch Bind<TStored>(BufferView<TStored> stored)
+            where TStored : unmanaged
+        {
+            if (device is CpuDevice { Features.HostVectors: true } cpu)
+            {
+                return new RowSquaredNormsHost<TStored>(cpu, rows, columns, stored, result);
+            }
+
+            int groupSize = LaunchShapes.RowGroup(device, columns);
+            return ReductionsKernels.RowSquaredNormsKernel.Bind(
+                device, new LaunchShape(rows, groupSize), stored, result, columns, LaunchShapes.TermsPerItem, groupSize);
+        }
     }
 
     /// <summary>Elements of workspace of <see cref="ColumnSums"/>.</summary>

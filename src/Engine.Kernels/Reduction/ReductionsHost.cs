@@ -34,17 +34,18 @@ internal sealed unsafe class SquaredNormHost(CpuDevice device, long count, Buffe
 }
 
 /// <summary>The sum of squares of each row, in float64.</summary>
-internal sealed unsafe class RowSquaredNormsHost(CpuDevice device, int rows, int columns, BufferView<float> x, BufferView<float> result)
+internal sealed unsafe class RowSquaredNormsHost<TStored>(CpuDevice device, int rows, int columns, BufferView<TStored> x, BufferView<float> result)
     : RowHost(device, rows, columns)
+    where TStored : unmanaged
 {
-    private readonly float* x = CpuDevice.Pointer(x);
+    private readonly TStored* x = CpuDevice.Pointer(x);
     private readonly float* result = CpuDevice.Pointer(result);
 
     public override string Name => "Reductions_RowSquaredNorms";
 
     protected override void Row(int row, int worker)
     {
-        float* from = x + ((long)row * Columns);
+        TStored* from = x + ((long)row * Columns);
         result[row] = (float)Lanes.Dot(from, from, Columns);
     }
 }

@@ -55,7 +55,9 @@ internal static partial class ReductionsKernels
 
     /// <summary>One group a row: result[row] = the sum of its squares.</summary>
     [Kernel]
-    public static void RowSquaredNorms(ArrayView<float> x, ArrayView<float> result, int columns, [Specialize] int termsPerItem, [Specialize] int groupSize)
+    public static void RowSquaredNorms<TStored>(
+        ArrayView<TStored> x, ArrayView<float> result, int columns, [Specialize] int termsPerItem, [Specialize] int groupSize)
+        where TStored : unmanaged
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         long offset = (long)Grid.IdxX * columns;
@@ -66,7 +68,8 @@ internal static partial class ReductionsKernels
             float part = 0f;
             for (int j = block; j < end; j += groupSize)
             {
-                part += x[offset + j] * x[offset + j];
+                float value = Storage.Load(x, offset + j);
+                part += value * value;
             }
 
             squares += part;

@@ -87,6 +87,12 @@ public static class AdapterInitialization
     private static void Decompose(LoraLinear adapter, ulong seed)
     {
         int rows = adapter.Weight.Shape.Rows, columns = adapter.Weight.Shape.Columns, rank = adapter.Rank;
+        if (adapter.Weight.Type != ElementType.Float32)
+        {
+            throw new ArgumentException(
+                $"init_lora_weights is pissa, and the base weights are stored as {adapter.Weight.Type}: what is left of them would be rounded, and the start no longer be the model. Set dtype: float32.");
+        }
+
         if (rank > Math.Min(rows, columns))
         {
             throw new ArgumentException($"init_lora_weights is pissa, and {adapter.Module} [{rows}, {columns}] has no {rank} singular values; lower r to at most {Math.Min(rows, columns)}.");

@@ -1,4 +1,3 @@
-using Engine.Devices;
 using Engine.Graph;
 using Engine.Model.Architectures;
 using Engine.Model.Files;
@@ -72,29 +71,22 @@ public static class ModelAdapters
         var writer = new AdapterWriter(converted ? config.WithStartTakenOut() : config);
         foreach (LoraLinear adapter in model.Adapters)
         {
-            TensorFill<float> a = Fill(adapter.A), b = Fill(adapter.B);
+            TensorFill<float> a = ModelWeights.Fill<float>(adapter.A), b = ModelWeights.Fill<float>(adapter.B);
             if (adapter.Removed is { } removed)
             {
                 a = Fill([.. adapter.A.View<float>().ToArray(), .. removed.A]);
                 b = Fill(BesideNegated(adapter.B.View<float>().ToArray(), removed.B, adapter.Rank));
             }
 
-            writer.AddLora(Target(adapter), a, b, adapter.Magnitude is { } magnitude ? Fill(magnitude) : null);
+            writer.AddLora(Target(adapter), a, b, adapter.Magnitude is { } magnitude ? ModelWeights.Fill<float>(magnitude) : null);
         }
 
         foreach ((string name, Variable value) in model.SavedParameters)
         {
-            writer.AddSaved(new SavedTarget(name, ModelWeights.Longs(value.Shape)), Fill(value));
+            writer.AddSaved(new SavedTarget(name, ModelWeights.Longs(value.Shape)), ModelWeights.Fill<float>(value));
         }
 
         writer.Write(folder);
-    }
-
-    /// <summary>Hands out a variable's elements part by part.</summary>
-    public static TensorFill<float> Fill(Variable variable)
-    {
-        BufferView<float> view = variable.View<float>();
-        return (first, destination) => view.Slice(first, destination.Length).Read(destination);
     }
 
     private static TensorFill<float> Fill(float[] values) => (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);

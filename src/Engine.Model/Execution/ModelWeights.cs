@@ -1,4 +1,6 @@
+using System.Numerics.Tensors;
 using Engine.Devices;
+using Engine.Devices.Kernels;
 using Engine.Graph;
 using Engine.Model.Architectures;
 using Engine.Model.Files;
@@ -88,10 +90,9 @@ public static class ModelWeights
             int columns = adapter.Weight.Shape.Columns;
             var row = new float[columns];
             var norms = new float[adapter.Weight.Shape.Rows];
-            BufferView<float> weight = adapter.Weight.View<float>();
             for (int i = 0; i < norms.Length; i++)
             {
-                weight.Slice((long)i * columns, columns).Read(row.AsSpan());
+                Read(adapter.Weight, (long)i * columns, row);
                 norms[i] = (float)row.Sum(value => (double)value * value);
             }
 
@@ -99,30 +100,95 @@ public static class ModelWeights
         }
     }
 
-    /// <summary>Writes every parameter, float32, as <c>model.safetensors</c>.</summary>
+    /// <summary>Writes every parameter as it is stored, as <c>model.safetensors</c>.</summary>
     public static void Save(TransformerModel model, string path)
     {
         var writer = new SafetensorsWriter();
         foreach (ParameterSpec spec in model.Architecture.Parameters)
         {
-            BufferView<float> view = model.Parameter(spec.Name).View<float>();
-            writer.Add<float>(spec.Name, Longs(spec.Shape), (first, destination) => view.Slice(first, destination.Length).Read(destination));
+            Variable parameter = model.Parameter(spec.Name);
+            _ = parameter.Type switch
+            {
+                ElementType.Float16 => writer.Add(spec.Name, Longs(spec.Shape), Fill<Half>(parameter)),
+                ElementType.BFloat16 => writer.Add(spec.Name, Longs(spec.Shape), Fill<BFloat16>(parameter)),
+                _ => writer.Add(spec.Name, Longs(spec.Shape), Fill<float>(parameter)),
+            };
         }
 
         writer.Write(path);
     }
 
-    /// <summary>Copies a checkpoint's tensor to a variable as float32.</summary>
+    /// <summary>Copies a checkpoint's tensor to a variable: as it is where both store one type, else through float32, rounded to nearest even.</summary>
+    /// <exception cref="ModelFileException">The variable is float16 and a number lies beyond its range.</exception>
     public static void Upload(SafetensorsTensor tensor, Variable variable)
     {
-        BufferView<float> view = variable.View<float>();
-        var chunk = new float[Math.Min(ChunkElements, view.Length)];
-        for (long first = 0; first < view.Length; first += chunk.Length)
+        switch (variable.Type)
         {
-            Span<float> part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, view.Length - first));
-            tensor.ReadFloat32(part, first);
-            view.Slice(first, part.Length).Write(part);
+            case ElementType.Float16:
+                Upload<Half>(tensor, variable, (source, destination) => NarrowHalf(tensor, source, destination));
+                break;
+            case ElementType.BFloat16:
+                Upload<BFloat16>(tensor, variable, TensorConversion.NarrowBFloat16);
+                break;
+            default:
+                Upload<float>(tensor, variable, (source, destination) => source.CopyTo(destination));
+                break;
         }
+    }
+
+    /// <summary>Reads elements of a variable, whatever type it stores, as float32.</summary>
+    /// <param name="first">The first element.</param>
+    public static void Read(Variable variable, long first, Span<float> values)
+    {
+        switch (variable.Type)
+        {
+            case ElementType.Float16:
+                var halves = new Half[values.Length];
+                variable.View<Half>().Slice(first, values.Length).Read(halves.AsSpan());
+                TensorPrimitives.ConvertToSingle(halves, values);
+                break;
+            case ElementType.BFloat16:
+                var wide = new BFloat16[values.Length];
+                variable.View<BFloat16>().Slice(first, values.Length).Read(wide.AsSpan());
+                for (int i = 0; i < values.Length; i++)
+                {
+                    values[i] = (float)wide[i];
+                }
+
+                break;
+            default:
+                variable.View<float>().Slice(first, values.Length).Read(values);
+                break;
+        }
+    }
+
+    /// <summary>Writes float32 numbers to a variable in its own type, rounded to nearest even.</summary>
+    public static void Write(Variable variable, ReadOnlySpan<float> values)
+    {
+        switch (variable.Type)
+        {
+            case ElementType.Float16:
+                var halves = new Half[values.Length];
+                TensorPrimitives.ConvertToHalf(values, halves);
+                variable.View<Half>().Write(halves);
+                break;
+            case ElementType.BFloat16:
+                var narrow = new BFloat16[values.Length];
+                TensorConversion.NarrowBFloat16(values, narrow);
+                variable.View<BFloat16>().Write(narrow);
+                break;
+            default:
+                variable.View<float>().Write(values);
+                break;
+        }
+    }
+
+    /// <summary>Hands out a variable's elements part by part, as they are stored.</summary>
+    public static TensorFill<T> Fill<T>(Variable variable)
+        where T : unmanaged
+    {
+        BufferView<T> view = variable.View<T>();
+        return (first, destination) => view.Slice(first, destination.Length).Read(destination);
     }
 
     /// <summary>A shape as safetensors has it.</summary>
@@ -186,6 +252,43 @@ public static class ModelWeights
                 break;
         }
 
-        variable.View<float>().Write(values);
+        Write(variable, values);
     }
+
+    private static void Upload<T>(SafetensorsTensor tensor, Variable variable, Narrowing<T> narrow)
+        where T : unmanaged
+    {
+        BufferView<T> view = variable.View<T>();
+        var chunk = new T[Math.Min(ChunkElements, view.Length)];
+        float[] wide = SafetensorsTypes.Of<T>() == tensor.Type ? [] : new float[chunk.Length];
+        for (long first = 0; first < view.Length; first += chunk.Length)
+        {
+            Span<T> part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, view.Length - first));
+            if (wide.Length == 0)
+            {
+                tensor.Read(part, first);
+            }
+            else
+            {
+                tensor.ReadFloat32(wide.AsSpan(0, part.Length), first);
+                narrow(wide.AsSpan(0, part.Length), part);
+            }
+
+            view.Slice(first, part.Length).Write(part);
+        }
+    }
+
+    private static void NarrowHalf(SafetensorsTensor tensor, ReadOnlySpan<float> source, Span<Half> destination)
+    {
+        TensorPrimitives.ConvertToHalf(source, destination);
+        for (int i = 0; i < source.Length; i++)
+        {
+            if (Half.IsInfinity(destination[i]) && float.IsFinite(source[i]))
+            {
+                throw new ModelFileException(tensor.FilePath, $"tensor '{tensor.Name}' holds {source[i]}, which float16 cannot (at most 65504); use dtype: bfloat16 or float32.");
+            }
+        }
+    }
+
+    private delegate void Narrowing<T>(ReadOnlySpan<float> source, Span<T> destination);
 }

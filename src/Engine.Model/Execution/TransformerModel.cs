@@ -38,10 +38,12 @@ public sealed class TransformerModel : IDisposable
     private readonly Tuning.Lora? adapter;
     private readonly Variable? rotaryFrequencies;
 
-    public TransformerModel(Architecture architecture, Tuning tuning)
+    /// <param name="weightType">How frozen matrices are stored: float32, bfloat16 or float16. One-dimensional parameters, and those an adapter trains and stores whole, are float32.</param>
+    public TransformerModel(Architecture architecture, Tuning tuning, ElementType weightType = ElementType.Float32)
     {
         Architecture = architecture;
         Tuning = tuning;
+        WeightType = weightType;
         var trainables = new TrainableParameters();
         adapter = tuning switch
         {
@@ -56,7 +58,8 @@ public sealed class TransformerModel : IDisposable
             {
                 var block = new StorageBlock("weights");
                 blocks.Add(block);
-                parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape));
+                bool saved = adapter?.SavedParameters.Contains(spec.Name) == true;
+                parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape, spec.Shape.Rank > 1 && !saved ? weightType : ElementType.Float32));
             }
         }
 
@@ -87,6 +90,9 @@ public sealed class TransformerModel : IDisposable
     public Architecture Architecture { get; }
 
     public Tuning Tuning { get; }
+
+    /// <summary>How frozen matrices are stored.</summary>
+    public ElementType WeightType { get; }
 
     /// <summary>The trainable parameters; null where none are.</summary>
     public TrainableParameters? Trainables { get; }

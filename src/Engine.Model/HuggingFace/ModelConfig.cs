@@ -114,6 +114,18 @@ public sealed class ModelConfig
     /// <exception cref="IOException">The file could not be written.</exception>
     public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), root.Content);
 
+    /// <summary>The configuration with weights of another type.</summary>
+    public ModelConfig WithStorageType(ElementType type) => With(root =>
+    {
+        foreach (string key in (ReadOnlySpan<string>)["dtype", "torch_dtype"])
+        {
+            if (root.ContainsKey(key))
+            {
+                root[key] = WeightTypes.Name(type);
+            }
+        }
+    });
+
     private static void SetWhereGiven(JsonObject root, string key, double? value)
     {
         if (value is not null)

@@ -149,6 +149,11 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
             return;
         }
 
+        if (Context.Model.WeightType == ElementType.Float16)
+        {
+            graph.ScaleBy(gradients, Context.Scalars, StepScalars.InverseLossScale);
+        }
+
         AdamWOptions optimizer = Context.Optimizer;
         double ratio = options.LearningRate is { } rate ? rate / optimizer.LearningRate : 1;
         Tensor scalars = graph.Read(Context.Scalars);

@@ -54,7 +54,7 @@ public sealed class FlatLora(double rho, ulong noiseSeed) : TrainingMethod
         foreach ((LoraLinear layer, (Variable baseNorm, Variable deviation)) in layers)
         {
             Tensor a = graph.Read(layer.A);
-            Tensor product = graph.MatMul(graph.Read(layer.Weight), a, MatMulLayout.NT);
+            Tensor product = graph.MatMul(a, graph.Read(layer.Weight), MatMulLayout.NT);
             Tensor gram = graph.MatMul(a, a, MatMulLayout.NT);
             graph.FlatDeviation(
                 layer.Weight.Shape.Columns, (float)rho, layer.Scale, graph.Read(baseNorm), product, graph.Read(layer.B), gram, graph.Read(Context.Scalars), deviation);

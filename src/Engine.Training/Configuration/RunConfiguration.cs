@@ -1,3 +1,5 @@
+using Engine.Devices;
+using Engine.Model;
 using Engine.Optim.Schedules;
 using Engine.Training.Metrics;
 
@@ -17,6 +19,9 @@ public sealed record RunConfiguration
 
     [Key("Device: cpu, opencl, opencl:N, cuda or cuda:N (`engine devices` lists them); --device on the command line comes first.", Default = "cpu")]
     public string? Device { get; init; }
+
+    [Key("How frozen matrices are stored on the device: auto (as the checkpoint stores them), float32, bfloat16, float16. What is trained is float32, and so is all arithmetic.")]
+    public WeightType Dtype { get; init; } = WeightType.Auto;
 
     [Key("Training method: a name, a map of `name` and the method's own parameters, or a list of these that run together. `plain` is the optimizer alone.", Default = "plain")]
     public MethodsConfiguration? Method { get; init; }
@@ -141,6 +146,9 @@ public sealed record RunConfiguration
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         return RunRules.Resolve(new RunFileBinder(folder).Bind<RunConfiguration>(root, section: ""), root);
     }
+
+    /// <summary>The element type of frozen matrices; full fine-tuning has none and is float32.</summary>
+    public ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);
 
     /// <summary>The configuration as YAML with every key and absolute paths; reading it gives the same configuration.</summary>
     public string ToYaml() => RunFileWriter.Write(this);

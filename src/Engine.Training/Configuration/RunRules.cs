@@ -1,3 +1,4 @@
+using Engine.Model;
 using Engine.Optim;
 using Engine.Training.Data;
 using Engine.Training.Metrics;
@@ -15,6 +16,7 @@ internal static class RunRules
         CheckCausal(run, file);
         CheckEvaluation(run, file);
         CheckMethod(run, file);
+        CheckDtype(run, file);
         CheckLength(run, file);
         string best = BestMetric(run, file);
         return run with
@@ -100,6 +102,10 @@ internal static class RunRules
 
     private static void CheckMethod(RunConfiguration run, MapNode file) => RefuseIf(
         run.Method is { } chosen && chosen.Methods.Any(method => method is { Name: MethodConfiguration.Plain, Given.Count: > 0 }), file, "method", "plain is the optimizer alone and has no parameters.");
+
+    private static void CheckDtype(RunConfiguration run, MapNode file) => RefuseIf(
+        run.Adapter is null && run.Dtype is (WeightType.BFloat16 or WeightType.Float16), file, "dtype",
+        "without an adapter every parameter is trained, and trained parameters are float32; leave it out, or add an 'adapter:' section.");
 
     private static void CheckLength(RunConfiguration run, MapNode file)
     {

@@ -51,7 +51,8 @@ public sealed class Predictor : IDisposable
     /// <param name="modelFolder">The base model, or a fully tuned one.</param>
     /// <param name="adapterFolder">A PEFT folder, or null. A <c>config.json</c> in the folder above it, as runs write it, gives the class names.</param>
     /// <param name="seed">What the run drew parameters from that no file gives: a base model without weights is then the same.</param>
-    public static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong seed = 0)
+    /// <param name="type">How the model's matrices are stored.</param>
+    public static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong seed = 0, WeightType type = WeightType.Auto)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);
@@ -64,7 +65,7 @@ public sealed class Predictor : IDisposable
             : HeadKind.SequenceClassification;
         Architecture architecture = folder.CreateArchitecture(head, labelled.Labels);
         var tuning = new Tuning.Frozen(config is null ? null : ModelAdapters.Tuning(architecture, config));
-        var model = new TransformerModel(architecture, tuning);
+        var model = new TransformerModel(architecture, tuning, folder.StorageOf(type));
         try
         {
             model.Allocate(device);

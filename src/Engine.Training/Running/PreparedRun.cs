@@ -28,7 +28,7 @@ public sealed class PreparedRun : IDisposable
         }
 
         AdapterConfig = AdapterChoice.Of(run, architecture.ModelConfig);
-        Model = new TransformerModel(architecture, AdapterConfig is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, AdapterConfig));
+        Model = new TransformerModel(architecture, AdapterConfig is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, AdapterConfig), run.WeightStorage(Data.Folder));
         Length = RunLength.Of(run, Data.Train);
         trainingShapes = [.. Data.Train.Shapes(architecture, Length.TotalMicroBatches).Distinct()];
         evaluationShapes = [.. (Data.Validation?.Shapes ?? []).Distinct()];

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Engine.Devices;
 using Engine.Graph;
+using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
@@ -147,7 +148,7 @@ public sealed class Trainer : IDisposable
         double rate = schedule.RateAt((int)state.Step);
         StepReport report = Session.Step(batches, rate, prepared.Data.Train.Origin);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-        if (!double.IsFinite(report.Loss) || !double.IsFinite(report.GradientNorm))
+        if (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped))
         {
             throw new TrainingException(
                 $"Step {state.Step + 1}: the loss is {report.Loss} and the gradient norm {report.GradientNorm}. The weights of this step are not saved; "
@@ -155,25 +156,38 @@ public sealed class Trainer : IDisposable
                 + "Lower learning_rate, raise warmup_steps, or set max_grad_norm.");
         }
 
+        float? scaleBefore = state.LossScale?.Scale;
         state = state with
         {
             Step = Session.StepsTaken,
             MicroBatches = Session.MicroBatchesTaken,
             Seconds = state.Seconds + elapsed.TotalSeconds,
             Tokens = state.Tokens + report.Tokens,
+            LossScale = Session.LossScaling?.State,
         };
         pace.Add(report.Tokens, elapsed);
         double epochs = prepared.Length.EpochsAfter(state.Step);
-        RunFolder.AppendLine(folder.MetricsPath, new JsonObject
+        var line = new JsonObject
         {
             ["step"] = state.Step,
             ["epoch"] = epochs,
             ["loss"] = report.Loss,
             ["learning_rate"] = rate,
-            ["gradient_norm"] = report.GradientNorm,
+            ["gradient_norm"] = Number(report.GradientNorm),
             ["seconds"] = elapsed.TotalSeconds,
             ["tokens"] = report.Tokens,
-        });
+        };
+        if (state.LossScale is { } scale && scale.Scale != scaleBefore)
+        {
+            line["loss_scale"] = scale.Scale;
+        }
+
+        if (report.Skipped)
+        {
+            line["skipped"] = true;
+        }
+
+        RunFolder.AppendLine(folder.MetricsPath, line);
         progress?.Report(new TrainingProgress.Step(
             state.Step,
             prepared.Length.TotalSteps,
@@ -210,7 +224,7 @@ public sealed class Trainer : IDisposable
         {
             var writer = new SafetensorsWriter();
             Variable values = Session.Trainables.Values;
-            writer.Add("trainable", ModelWeights.Longs(values.Shape), ModelAdapters.Fill(values));
+            writer.Add("trainable", ModelWeights.Longs(values.Shape), ModelWeights.Fill<float>(values));
             writer.Write(folder.BestPath);
         }
 
@@ -265,6 +279,7 @@ public sealed class Trainer : IDisposable
         ["tokens"] = outcome.Tokens,
         ["tokens_per_second"] = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0,
         ["device"] = prepared.Device.ToString(),
+        ["dtype"] = WeightTypes.Name(prepared.Model.WeightType),
         ["peak_device_bytes"] = outcome.PeakBytes,
         ["forecast_device_bytes"] = outcome.ForecastBytes,
     };
@@ -304,7 +319,7 @@ public sealed class Trainer : IDisposable
 
         string model = Path.Combine(target, "model");
         Directory.CreateDirectory(model);
-        config.Write(model);
+        config.WithStorageType(ElementType.Float32).Write(model);
         ModelWeights.Save(prepared.Model, Path.Combine(model, Checkpoint.SingleFileName));
         prepared.Data.Folder.CopyTokenizer(model);
         return model;

@@ -23,6 +23,9 @@ public sealed record TrainerState
     /// <summary>Real tokens trained on so far.</summary>
     public long Tokens { get; init; }
 
+    /// <summary>Where dynamic loss scaling stands; null without it.</summary>
+    public LossScaleState? LossScale { get; init; }
+
     public BestState Best { get; init; } = BestState.None;
 
     /// <summary>Metrics of the model as it came, by name.</summary>
@@ -64,7 +67,7 @@ public static class TrainingCheckpoint
             var writer = new SafetensorsWriter();
             foreach ((string name, Variable variable) in Tensors(session))
             {
-                writer.Add(name, ModelWeights.Longs(variable.Shape), ModelAdapters.Fill(variable));
+                writer.Add(name, ModelWeights.Longs(variable.Shape), ModelWeights.Fill<float>(variable));
             }
 
             foreach ((string name, double[] values) in session.HostState)
@@ -124,6 +127,11 @@ public static class TrainingCheckpoint
         }
 
         session.StepsTaken = state.Step;
+        if (session.LossScaling is { } scaling)
+        {
+            scaling.State = state.LossScale ?? throw new TrainingException($"{folder}: {StateFile} lacks loss_scale, which training in float16 goes on from.");
+        }
+
         session.MicroBatchesTaken = state.MicroBatches;
         return state;
     }

@@ -35,7 +35,7 @@ internal static partial class OperatorTable
             [weight, Constant(2, 2, 9), Constant(3, 7, 2), Floats(baseNorm), Scalars((StepScalars.MethodFactor, 0.75f)), Floats(new float[7])],
             (graph, t) =>
             {
-                Tensor product = graph.MatMul(t[0], t[1], MatMulLayout.NT);
+                Tensor product = graph.MatMul(t[1], t[0], MatMulLayout.NT);
                 Tensor gram = graph.MatMul(t[1], t[1], MatMulLayout.NT);
                 graph.FlatDeviation(9, rho: 0.05f, loraScale: 2f, t[3], product, t[2], gram, t[4], t[5].Variable!);
                 return [t[5]];

@@ -77,16 +77,18 @@ public class ActivationsTests
             using var run = new KernelRun(TestDevices.Open(name));
             float[] a = Numbers.Values(3, count);
             float[] b = Numbers.Values(4, count);
-            BufferView<float> sum = run.Put(b), scaled = run.Put(b), inPlace = run.Put(a), copy = run.Output(count), filled = run.Output(count);
+            BufferView<float> sum = run.Put(b), scaled = run.Put(b), inPlace = run.Put(a), scaledBy = run.Output(count), copy = run.Output(count), filled = run.Output(count);
             run.Run(
                 Elementwise.Add(run.Device, count, run.Put(a), sum, sum),
                 Elementwise.AddScaled(run.Device, count, 0.75f, run.Put(a), scaled),
                 Elementwise.Scale(run.Device, count, -3f, inPlace, inPlace),
+                Elementwise.ScaleBy(run.Device, count, run.Put(0.375f), run.Put(a), scaledBy),
                 Elementwise.Copy(run.Device, count, run.Put(a), copy),
                 Elementwise.Fill(run.Device, count, 0.1f, filled));
             Numbers.Near([.. a.Select((value, i) => (double)value + b[i])], sum.ToArray(), 1e-7, 0);
             Numbers.Near([.. a.Select((value, i) => (0.75 * value) + b[i])], scaled.ToArray(), 1e-7, 1e-7);
             Assert.Equal(a.Select(value => value * -3f), inPlace.ToArray());
+            Assert.Equal(a.Select(value => value * 0.375f), scaledBy.ToArray());
             Assert.Equal(a, copy.ToArray());
             Assert.All(filled.ToArray(), value => Assert.Equal(0.1f, value));
         }

@@ -1,5 +1,6 @@
 using Engine.Devices;
 using Engine.Devices.Cpu;
+using Engine.Devices.Kernels;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels.Tests;
@@ -12,12 +13,15 @@ public sealed class MatMulTests
     [
         (1, 1, 1), (3, 5, 7), (8, 48, 16), (9, 49, 17), (7, 47, 300), (33, 33, 64), (33, 100, 65), (64, 96, 256), (65, 97, 257), (130, 50, 513),
         (137, 211, 33), (50, 8, 100), (50, 7, 8), (50, 130, 8), (8, 130, 90), (5, 200, 70), (200, 5, 70), (100, 31, 128), (31, 100, 600), (40, 300, 5),
+        (1, 70, 64), (1, 33, 333), (2, 40, 95), (4, 70, 97), (7, 35, 130),
     ];
 
     public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.With(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
 
     public static TheoryData<string, ActivationKind> DevicesAndActivations =>
         TestDevices.With(ActivationKind.None, ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
+
+    public static TheoryData<string, ElementType> DevicesAndStorages => TestDevices.With(ElementType.Float16, ElementType.BFloat16);
 
     public static TheoryData<string> Devices => TestDevices.Names;
 
@@ -31,6 +35,61 @@ public sealed class MatMulTests
         {
             Check(name, new MatMulShape(m, n, k, layout));
             Check(name, new MatMulShape(m, n, k, layout) { Alpha = -0.75f, Beta = 1f });
+        }
+    }
+
+    /// <summary>Weights are values that the type holds exactly, so the tolerance is float32's.</summary>
+    [Theory]
+    [MemberData(nameof(DevicesAndStorages))]
+    public void Weights_in_16_bits_give_the_products_of_their_values(string name, ElementType type)
+    {
+        foreach (MatMulLayout layout in new[] { MatMulLayout.NT, MatMulLayout.NN })
+        {
+            foreach ((int m, int n, int k) in Sizes)
+            {
+                var dense = new MatMulShape(m, n, k, layout);
+                Check(name, dense, typeB: type);
+                Check(name, dense with { Alpha = -0.75f, StrideA = dense.ColumnsA + 3, StrideB = dense.ColumnsB + 5, StrideC = n + 7, Beta = n % 2 }, typeB: type);
+            }
+
+            var one = new MatMulShape(40, 50, 60, layout) { Batch = 3, BatchStrideA = 2400, BatchStrideB = 3001, BatchStrideC = 2011, Activation = ActivationKind.GeluErf };
+            Check(name, one, bias: true, residual: true, preactivation: true, typeB: type);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(DevicesAndStorages))]
+    public void Storage_does_not_change_a_bit(string name, ElementType type)
+    {
+        foreach (MatMulLayout layout in new[] { MatMulLayout.NT, MatMulLayout.NN })
+        {
+            foreach ((int m, int n, int k) in new[] { (1, 150, 700), (8, 150, 700), (129, 150, 700) })
+            {
+                var shape = new MatMulShape(m, n, k, layout);
+                using var run = new KernelRun(TestDevices.Open(name));
+                float[] b = StoredWeights.Values(type, 2, k * n);
+                BufferView<float> a = run.Put(Numbers.Values(1, m * k)), expected = run.Output(m * n), actual = run.Output(m * n);
+                run.Run(MatMul.Bind(run.Device, shape, a, run.Put(b), expected), MatMul.Bind(run.Device, shape, a, run.PutStored(type, b), actual));
+                Assert.Equal(expected.ToArray(), actual.ToArray());
+            }
+        }
+    }
+
+    /// <summary>What a text is answered with must not depend on the texts beside it.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_row_of_up_to_eight_is_the_same_sum_however_many_there_are(string name)
+    {
+        const int N = 70, K = 333;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] a = Numbers.Values(1, 8 * K);
+        BufferView<float> all = run.Output(8 * N), viewA = run.Put(a), b = run.Put(Numbers.Values(2, N * K));
+        run.Run(MatMul.Bind(run.Device, new MatMulShape(8, N, K, MatMulLayout.NT), viewA, b, all));
+        foreach (int m in new[] { 1, 2, 5 })
+        {
+            BufferView<float> some = run.Output(m * N);
+            run.Run(MatMul.Bind(run.Device, new MatMulShape(m, N, K, MatMulLayout.NT), viewA, b, some));
+            Assert.Equal(all.ToArray()[..(m * N)], some.ToArray());
         }
     }
 
@@ -94,12 +153,15 @@ public sealed class MatMulTests
     {
         foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
         {
-            foreach ((int m, int n, int k) in Sizes)
+            foreach (ElementType type in layout == MatMulLayout.TN ? [ElementType.Float32] : StoredWeights.Types)
             {
-                var shape = new MatMulShape(m, n, k, layout);
-                CheckWidth<Simd512, Tile8<Simd512>>(shape);
-                CheckWidth<Simd256, Tile4<Simd256>>(shape);
-                CheckWidth<Simd128, Tile4<Simd128>>(shape);
+                foreach ((int m, int n, int k) in Sizes)
+                {
+                    var shape = new MatMulShape(m, n, k, layout);
+                    CheckWidth<Simd512, Tile8<Simd512>>(shape, type);
+                    CheckWidth<Simd256, Tile4<Simd256>>(shape, type);
+                    CheckWidth<Simd128, Tile4<Simd128>>(shape, type);
+                }
             }
         }
     }
@@ -114,11 +176,13 @@ public sealed class MatMulTests
             var shape = new MatMulShape(m, n, k, layout);
             CheckGroups(shape, false);
             CheckGroups(shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false);
+            CheckGroups(shape with { Alpha = -0.75f }, false, layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.Float16);
+            CheckGroups(shape with { StrideB = shape.ColumnsB + 5 }, false, layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.BFloat16);
             CheckGroups(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
         }
 
-        void CheckGroups(MatMulShape shape, bool epilogue) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
-            MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue);
+        void CheckGroups(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
+            MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type);
     }
 
     [Theory]
@@ -155,6 +219,10 @@ public sealed class MatMulTests
         Assert.Contains("B is a view of 19", Refused(shape, large, small, large), StringComparison.Ordinal);
         Assert.Contains("C is a view of 19", Refused(shape, large, large, small), StringComparison.Ordinal);
         Assert.Contains("Beta is 0.5", Refused(shape with { Beta = 0.5f }, large, large, large), StringComparison.Ordinal);
+        Assert.Contains(
+            "B stores BFloat16; in TN",
+            Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, shape with { Layout = MatMulLayout.TN }, large, run.Put(new BFloat16[20]), large)).Message,
+            StringComparison.Ordinal);
         Assert.Contains("A has 4 columns, rows 3", Refused(shape with { StrideA = 3 }, large, large, large), StringComparison.Ordinal);
 
         string Refused(MatMulShape wrong, BufferView<float> a, BufferView<float> b, BufferView<float> c)
@@ -170,22 +238,23 @@ public sealed class MatMulTests
         return c.ToArray();
     }
 
-    private static void CheckWidth<T, TTile>(MatMulShape shape)
+    private static void CheckWidth<T, TTile>(MatMulShape shape, ElementType type)
         where T : struct, ISimd<T>
         where TTile : struct, ITile<T>
         => Check("cpu", shape, (device, a, b, c, bias, residual, preactivation) => MatMulHost.Create<T, TTile>(
-            (CpuDevice)device, shape, MatMulOperands.Of(shape, a, b, c), new MatMulEpilogue(shape, bias, residual, preactivation)));
+            (CpuDevice)device, shape, MatMulOperands.Of(shape, a, b, c), new MatMulEpilogue(shape, bias, residual, preactivation)), typeB: type);
 
-    private static void Check(string name, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false)
+    private static void Check(string name, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false, ElementType typeB = ElementType.Float32)
         => Check(name, shape, (device, a, b, c, biasView, residualView, preactivationView) =>
-            MatMul.Bind(device, shape, a, b, c, biasView, residualView, preactivationView), bias, residual, preactivation);
+            MatMul.Bind(device, shape, a, b, c, biasView, residualView, preactivationView), bias, residual, preactivation, typeB);
 
     private static void Check(
-        string name, MatMulShape shape, BindProduct bind, bool useBias = false, bool useResidual = false, bool usePreactivation = false)
+        string name, MatMulShape shape, BindProduct bind, bool useBias = false, bool useResidual = false, bool usePreactivation = false,
+        ElementType typeB = ElementType.Float32)
     {
         int rowsA = shape.Layout == MatMulLayout.TN ? shape.K : shape.M, rowsB = shape.Layout == MatMulLayout.NT ? shape.N : shape.K;
         float[] a = Numbers.Values(1, Length(rowsA, shape.ColumnsA, shape.RowStrideA, shape.BatchStrideA, shape.Batch));
-        float[] b = Numbers.Values(2, Length(rowsB, shape.ColumnsB, shape.RowStrideB, shape.BatchStrideB, shape.Batch));
+        float[] b = StoredWeights.Values(typeB, 2, Length(rowsB, shape.ColumnsB, shape.RowStrideB, shape.BatchStrideB, shape.Batch));
         int lengthC = Length(shape.M, shape.N, shape.RowStrideC, shape.BatchStrideC, shape.Batch);
         float[] c = shape.Beta == 0 ? [.. Enumerable.Repeat(float.NaN, lengthC)] : Numbers.Values(3, lengthC);
         float[]? bias = useBias ? Numbers.Values(4, shape.N) : null, residual = useResidual ? Numbers.Values(5, lengthC) : null;
@@ -194,7 +263,7 @@ public sealed class MatMulTests
         using var run = new KernelRun(TestDevices.Open(name));
         BufferView<float> viewC = run.Put(c), preactivation = run.Put(c);
         run.Run(bind(
-            run.Device, run.Put(a), run.Put(b), viewC,
+            run.Device, run.Put(a), run.PutStored(typeB, b), viewC,
             bias is null ? null : run.Put(bias), residual is null ? null : run.Put(residual), usePreactivation ? preactivation : null));
         Compare(shape, "C", c, viewC.ToArray(), expected.C, expected.Tolerance);
         if (usePreactivation)
@@ -217,5 +286,5 @@ public sealed class MatMulTests
         => rows == 0 || columns == 0 ? 0 : checked((int)(((batch - 1) * batchStride) + ((long)(rows - 1) * stride) + columns));
 
     private delegate Launch BindProduct(
-        Device device, BufferView<float> a, BufferView<float> b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation);
+        Device device, BufferView<float> a, WeightView b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation);
 }

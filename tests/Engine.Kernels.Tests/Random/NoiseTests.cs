@@ -60,6 +60,24 @@ public class NoiseTests
         Numbers.Near([.. Enumerable.Range(0, Count).Select(e => PhiloxReference.Normal(e, Seed, 5, 9))], y.ToArray(), Relative, Absolute);
     }
 
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void A_weight_in_16_bits_is_perturbed_as_its_value_in_float32(string name)
+    {
+        const int Rows = 7, Columns = 333;
+        foreach (ElementType type in new[] { ElementType.Float16, ElementType.BFloat16 })
+        {
+            using var run = new KernelRun(TestDevices.Open(name));
+            float[] w = StoredWeights.Values(type, 1, Rows * Columns);
+            BufferView<float> deviation = run.Put(Numbers.Values(2, Rows, 0.5, 1)), expected = run.Output(w.Length), actual = run.Output(w.Length);
+            BufferView<uint> random = run.RandomState(3, 4);
+            run.Run(
+                Noise.Perturb(run.Device, Rows, Columns, 5, run.Put(w), deviation, random, expected),
+                Noise.Perturb(run.Device, Rows, Columns, 5, run.PutStored(type, w), deviation, random, actual));
+            Assert.Equal(expected.ToArray(), actual.ToArray());
+        }
+    }
+
     [Fact]
     public void Box_Muller_is_exact_where_a_float_of_u_would_not_be()
     {
@@ -94,12 +112,12 @@ public class NoiseTests
             float Product(Func<int, float> left, Func<int, float> right, int length) =>
                 (float)Enumerable.Range(0, length).Sum(i => (double)left(i) * right(i));
             float[] baseNorm = [.. Enumerable.Range(0, rows).Select(i => Product(j => w[(i * columns) + j], j => w[(i * columns) + j], columns))];
-            float[] wa = [.. Enumerable.Range(0, rows * rank).Select(e => Product(j => w[(e / rank * columns) + j], j => a[(e % rank * columns) + j], columns))];
+            float[] aw = [.. Enumerable.Range(0, rank * rows).Select(e => Product(j => w[(e % rows * columns) + j], j => a[(e / rows * columns) + j], columns))];
             float[] gram = [.. Enumerable.Range(0, rank * rank).Select(e => Product(j => a[(e / rank * columns) + j], j => a[(e % rank * columns) + j], columns))];
             BufferView<float> deviation = run.Output(rows);
             run.Run(Noise.FlatDeviation(
                 run.Device, rows, columns, rank, Rho, LoraScale,
-                run.Put(baseNorm), run.Put(wa), run.Put(b), run.Put(gram), run.Scalars((StepScalars.MethodFactor, Factor)), deviation));
+                run.Put(baseNorm), run.Put(aw), run.Put(b), run.Put(gram), run.Scalars((StepScalars.MethodFactor, Factor)), deviation));
 
             double[] expected = [.. Enumerable.Range(0, rows).Select(i => Factor * Rho / Math.Sqrt(columns) * Math.Sqrt(Enumerable.Range(0, columns).Sum(j =>
             {

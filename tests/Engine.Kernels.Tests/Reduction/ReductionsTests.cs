@@ -46,6 +46,23 @@ public class ReductionsTests
 
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void Row_norms_of_a_weight_in_16_bits_are_those_of_its_values(string name)
+    {
+        const int Rows = 5, Columns = 333;
+        foreach (ElementType type in new[] { ElementType.Float16, ElementType.BFloat16 })
+        {
+            using var run = new KernelRun(TestDevices.Open(name));
+            float[] w = StoredWeights.Values(type, 1, Rows * Columns);
+            BufferView<float> expected = run.Output(Rows), actual = run.Output(Rows);
+            run.Run(
+                Reductions.RowSquaredNorms(run.Device, Rows, Columns, run.Put(w), expected),
+                Reductions.RowSquaredNorms(run.Device, Rows, Columns, run.PutStored(type, w), actual));
+            Assert.Equal(expected.ToArray(), actual.ToArray());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_clip_factor_is_that_of_clip_grad_norm(string name)
     {
         foreach ((float maxNorm, float square, float expected) in new[] { (1f, 4f, (float)(1 / (2 + 1e-6))), (3f, 4f, 1f), (0f, 4f, 1f), (1f, 0f, 1f), (1f, float.NaN, float.NaN) })

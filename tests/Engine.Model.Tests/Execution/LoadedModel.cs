@@ -22,7 +22,8 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="train">Every parameter is trained, or with an adapter the adapter's.</param>
     /// <param name="capacity">The largest batch.</param>
     /// <param name="deviceName">A device of <see cref="TestDevices"/>.</param>
-    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity, string deviceName = "cpu")
+    /// <param name="weightType">How frozen matrices are stored.</param>
+    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity, string deviceName = "cpu", WeightType weightType = WeightType.Auto)
     {
         device = TestDevices.Open(deviceName);
         bytesBefore = device.Memory.Current;
@@ -32,7 +33,7 @@ internal sealed class LoadedModel : IDisposable
         Tuning.Lora? lora = adapter is null ? null : ModelAdapters.Tuning(architecture, adapter.Config);
         AdapterConfig = adapter?.Config;
         Tuning whole = train ? new Tuning.Full() : new Tuning.Frozen(lora);
-        Model = new TransformerModel(architecture, train && lora is not null ? lora : whole);
+        Model = new TransformerModel(architecture, train && lora is not null ? lora : whole, opened.StorageOf(weightType));
         Inputs = new BatchInputs(architecture, capacity);
         arena = new Arena(device);
         Model.Allocate(device);

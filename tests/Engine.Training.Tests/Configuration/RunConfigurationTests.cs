@@ -144,6 +144,8 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("method: {rho: 1}\n", "'method.name' is missing")]
     [InlineData("method: {name: x, rho: [1]}\n", "method.rho is a list; expected a single value")]
     [InlineData("method: {name: plain, rho: 1}\n", "plain is the optimizer alone")]
+    [InlineData("dtype: half\n", "float32, bfloat16, float16")]
+    [InlineData("dtype: bfloat16\n", "run.yaml:4: dtype: without an adapter every parameter is trained")]
     [InlineData("method: []\n", "a list with at least one method")]
     [InlineData("method: [flat-lora, {rho: 1}]\n", "'method.name' is missing")]
     [InlineData("eval_strategy: epoch\n", "run.yaml:4: eval_strategy: there is no data.validation")]

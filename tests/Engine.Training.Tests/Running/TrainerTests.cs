@@ -44,12 +44,14 @@ public sealed class TrainerTests
     [InlineData("{name: bi-lora, rho: 0.2, auxiliary_rank: 3}", ", use_dora: true")]
     [InlineData("[{name: lora-plus}, {name: bi-lora, rho: 0.2, auxiliary_optimizer: sgd, clip: per-layer}]", ", init_lora_weights: pissa")]
     [InlineData("plain", ", use_dora: true, init_lora_weights: pissa, rank_pattern: {value: 2}, alpha_pattern: {value: 6}")]
-    public void A_run_with_state_resumes_to_the_bit(string method, string adapter)
+    [InlineData("{name: bi-lora, rho: 0.2}", ", use_dora: true", "dtype: float16")]
+    [InlineData("{name: efm-lora, rho: 0.1}", "", "dtype: bfloat16")]
+    public void A_run_with_state_resumes_to_the_bit(string method, string adapter, string extra = "")
     {
         using var tiny = new TinyRun();
-        TrainingOutcome whole = Train(tiny.WriteRun("whole", method: method, adapter: adapter));
+        TrainingOutcome whole = Train(tiny.WriteRun("whole", extra, method, adapter));
         Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
-        string run = tiny.WriteRun("stopped", method: method, adapter: adapter);
+        string run = tiny.WriteRun("stopped", extra, method, adapter);
         using var cancellation = new CancellationTokenSource();
         Assert.True(Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
         TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
@@ -63,6 +65,25 @@ public sealed class TrainerTests
         using var tiny = new TinyRun();
         var error = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("loftq", adapter: ", init_lora_weights: loftq")));
         Assert.Contains("quantised", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_in_float16_goes_on_with_its_loss_scale()
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome whole = Train(tiny.WriteRun("whole", "dtype: float16"));
+        string run = tiny.WriteRun("stopped", "dtype: float16");
+        using var cancellation = new CancellationTokenSource();
+        Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
+        string state = Path.Combine(new RunFolder(Path.Combine(tiny.Folder, "stopped")).Checkpoints[0].Folder, "training_state.json");
+        JsonNode scale = JsonNode.Parse(File.ReadAllText(state))!["loss_scale"]!;
+        Assert.Equal(65536, scale["scale"]!.GetValue<double>());
+        Assert.Equal(4, scale["good_steps"]!.GetValue<int>());
+        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
+        Assert.Equal(Bytes(whole), Bytes(resumed));
+        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+        Assert.Equal(65536, JsonNode.Parse(File.ReadLines(Path.Combine(tiny.Folder, "whole", "metrics.jsonl")).First())!["loss_scale"]!.GetValue<double>());
+        Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
     }
 
     [Fact]

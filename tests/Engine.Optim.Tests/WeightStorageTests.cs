@@ -1,0 +1,180 @@
+using Engine.Devices;
+using Engine.Devices.Kernels;
+using Engine.Graph;
+using Engine.Kernels.Tests;
+using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.Peft;
+using Engine.Model.Safetensors;
+using Engine.Optim.Methods;
+using Engine.Tests;
+
+namespace Engine.Optim.Tests;
+
+/// <summary>Training over frozen weights in 16 bits, and float16's dynamic loss scaling.</summary>
+public sealed class WeightStorageTests
+{
+    private const int Steps = 6;
+
+    public static TheoryData<string, ElementType> Types => TestDevices.With(ElementType.BFloat16, ElementType.Float16);
+
+    [SharedTheory]
+    [MemberData(nameof(Types))]
+    public void Flat_lora_on_weights_in_16_bits_leaves_them_untouched_and_follows_float32_on_the_rounded_weights(string device, ElementType type)
+    {
+        using var stored = new Session(device, type, type);
+        ushort[][] before = stored.FrozenBits();
+        double[] losses = stored.Train();
+        Assert.Equal(before, stored.FrozenBits());
+        using var wide = new Session(device, ElementType.Float32, type);
+        // Products of the two read the same numbers in the same order, and a loss scale is a power of two.
+        Assert.Equal(wide.Train(), losses);
+        Assert.Equal(wide.Values(), stored.Values());
+        Assert.Equal(type == ElementType.Float16, stored.Training.LossScaling is not null);
+        Assert.Null(wide.Training.LossScaling);
+    }
+
+    public static TheoryData<string, bool> Methods => TestDevices.With(false, true);
+
+    /// <summary>Flat-LoRA takes one pass, SAM two: there the first one overflows, before the weights are perturbed.</summary>
+    [SharedTheory]
+    [MemberData(nameof(Methods))]
+    public void A_step_whose_gradients_overflow_changes_nothing_and_halves_the_scale(string device, bool sam)
+    {
+        using var session = new Session(device, ElementType.Float16, ElementType.Float16, sam ? new Sam(0.05) : null);
+        LossScaling scaling = session.Training.LossScaling!;
+        StepReport first = session.Step();
+        Assert.False(first.Skipped);
+        Assert.Equal(new LossScaleState(65536, 1, 0), scaling.State);
+
+        session.Enlarge(1e6f);
+        scaling.State = scaling.State with { Scale = 8.507059173023462e37f };
+        byte[] values = Bytes(session.Training.Trainables.ValueBlock), moments = Bytes(session.Training.Moments.First.Block), state = Bytes(session.Training.MethodState);
+        StepReport skipped = session.Step();
+        Assert.True(skipped.Skipped);
+        Assert.True(double.IsFinite(skipped.Loss));
+        Assert.False(double.IsFinite(skipped.GradientNorm));
+        Assert.Equal(values, Bytes(session.Training.Trainables.ValueBlock));
+        Assert.Equal(moments, Bytes(session.Training.Moments.First.Block));
+        Assert.Equal(state, Bytes(session.Training.MethodState));
+        Assert.Equal(new LossScaleState(4.253529586511731e37f, 0, 1), scaling.State);
+
+        scaling.State = scaling.State with { Scale = 1024 };
+        Assert.False(session.Step().Skipped);
+        Assert.NotEqual(values, Bytes(session.Training.Trainables.ValueBlock));
+        Assert.Equal(new LossScaleState(1024, 1, 1), scaling.State);
+    }
+
+    [SharedFact]
+    public void The_scale_doubles_after_2000_good_steps_and_at_1_an_overflow_is_not_skipped()
+    {
+        using var session = new Session("cpu", ElementType.Float16, ElementType.Float16);
+        LossScaling scaling = session.Training.LossScaling!;
+        scaling.State = new LossScaleState(256, 1999, 0);
+        session.Step();
+        Assert.Equal(new LossScaleState(512, 0, 0), scaling.State);
+
+        scaling.State = new LossScaleState(1, 0, 0);
+        session.Enlarge(float.PositiveInfinity);
+        StepReport broken = session.Step();
+        Assert.False(broken.Skipped);
+        Assert.False(double.IsFinite(broken.GradientNorm));
+        Assert.Equal(1, scaling.State.Scale);
+    }
+
+    [SharedTheory]
+    [InlineData(ElementType.BFloat16)]
+    [InlineData(ElementType.Float16)]
+    public void Forecast_is_the_counted_peak_to_the_byte(ElementType type)
+    {
+        using var session = new Session("cpu", type, type);
+        session.Step();
+        Assert.Equal(session.ForecastBytes, session.PeakBytes);
+    }
+
+    private static byte[] Bytes(StorageBlock block)
+    {
+        var bytes = new byte[block.Bytes];
+        block.Buffer.Read<byte>(bytes);
+        return bytes;
+    }
+
+    /// <summary>Flat-LoRA on the golden RoBERTa, its weights rounded to a type and stored in it or in float32.</summary>
+    private sealed class Session : IDisposable
+    {
+        private readonly Device device;
+        private readonly TransformerModel model;
+        private readonly RaggedBatch batch;
+
+        public Session(string deviceName, ElementType storage, ElementType rounding, TrainingMethod? method = null)
+        {
+            ModelFolder folder = ModelFolder.Open(SharedFiles.Path("goldens/models/roberta-cls"));
+            Architecture architecture = folder.CreateArchitecture();
+            using AdapterFile adapter = AdapterFile.Read(SharedFiles.Path("goldens/models/roberta-cls/adapter"));
+            device = TestDevices.Open(deviceName);
+            model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, adapter.Config), storage);
+            batch = RaggedBatch.FromRows([.. new[] { 9, 4, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with { ClassLabels = [0, 1, 0] };
+            BatchShape shape = BatchShape.Of(architecture, batch);
+            long before = device.Memory.Current;
+            device.Memory.ResetPeak();
+            Training = new TrainingSession(device, model, method ?? new FlatLora(0.05, 42), new AdamWOptions(), shape, 10, seed: 1);
+            ForecastBytes = before + Training.Forecast([shape], []).Values.Sum();
+            model.Allocate(device);
+            using (Checkpoint weights = folder.OpenWeights())
+            {
+                ModelWeights.Load(model, weights, seed: 0);
+            }
+
+            foreach (ParameterSpec spec in architecture.Parameters.Where(spec => model.Parameter(spec.Name).Gradient is null && model.Parameter(spec.Name).Type == ElementType.Float32))
+            {
+                BufferView<float> view = model.Parameter(spec.Name).View<float>();
+                view.Write(Array.ConvertAll(view.ToArray(), value => spec.Shape.Rank == 1 ? value : rounding == ElementType.BFloat16 ? (BFloat16)value : (float)(Half)value));
+            }
+
+            ModelAdapters.Load(model, adapter);
+            Training.Allocate([shape], []);
+            Training.Begin();
+        }
+
+        public TrainingSession Training { get; }
+
+        public long ForecastBytes { get; }
+
+        public long PeakBytes => device.Memory.Peak;
+
+        public StepReport Step() => Training.Step([batch], 1e-2, "test");
+
+        public double[] Train() => [.. Enumerable.Range(0, Steps).Select(_ => Step().Loss)];
+
+        public float[] Values() => Training.Trainables.Values.View<float>().ToArray();
+
+        public ushort[][] FrozenBits() => [.. model.Adapters.Select(adapter => Halves(adapter.Weight))];
+
+        /// <summary>Adapters that change nothing yet but have large gradients by B: B is 0, A large.</summary>
+        public void Enlarge(float factor)
+        {
+            foreach (LoraLinear adapter in model.Adapters)
+            {
+                BufferView<float> a = adapter.A.View<float>();
+                a.Write(Array.ConvertAll(a.ToArray(), value => value * factor));
+                adapter.B.View<float>().Write(new float[adapter.B.Shape.Count]);
+            }
+        }
+
+        public void Dispose()
+        {
+            Training.Dispose();
+            model.Dispose();
+            device.Dispose();
+        }
+
+        private static ushort[] Halves(Variable weight)
+        {
+            var bits = new ushort[weight.Shape.Count];
+            weight.Block.Buffer.Read<ushort>(bits, weight.ByteOffset);
+            return bits;
+        }
+    }
+}
