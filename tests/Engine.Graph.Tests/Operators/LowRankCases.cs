@@ -29,6 +29,15 @@ internal static partial class OperatorTable
         yield return new OperatorCase(
             "Fill", [], (graph, _) => [graph.Fill(new Shape(7), -1.5f)], _ => [[.. Enumerable.Repeat(-1.5, 7)]]);
         yield return new OperatorCase(
+            "ScaleBy a step scalar",
+            [Constant(1, 37), Scalars((StepScalars.InverseLossScale, 0.25f))],
+            (graph, t) =>
+            {
+                graph.ScaleBy(t[0].Variable!, t[1].Variable!, StepScalars.InverseLossScale);
+                return [t[0]];
+            },
+            x => [[.. x[0].Select(value => 0.25 * value)]]);
+        yield return new OperatorCase(
             "AddScaled by a step scalar",
             [Scalars((StepScalars.LearningRate, 0.25f)), Constant(1, 37), Constant(2, 37)],
             (graph, t) =>
