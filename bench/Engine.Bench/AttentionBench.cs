@@ -19,6 +19,7 @@ internal static class AttentionBench
         Compare(device, 8, 128, 0.1f, false);
         Compare(device, 8, 128, 0f, true);
         Compare(device, 2, 512, 0f, false);
+        Compare(device, 2, 512, 0f, true);
         Compare(device, 32, 32, 0f, false);
     }
 

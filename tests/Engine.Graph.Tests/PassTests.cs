@@ -107,6 +107,30 @@ public sealed class PassTests
         Assert.Single(graph.Nodes, node => node.Operator is AddToVariableOperator);
     }
 
+    /// <summary>Else the angles that the last layer's backward pass reads would bring back the first layer, long before its turn.</summary>
+    [Fact]
+    public void What_several_layers_read_is_kept_and_each_layer_repeated_in_its_turn()
+    {
+        using var block = new StorageBlock("test");
+        var graph = new GraphBuilder();
+        Tensor angles = graph.RotaryAngles(
+            graph.Read(block.Reserve("positions", new Shape(2), ElementType.Int32)), graph.Read(block.Reserve("frequencies", new Shape(2), ElementType.UInt64)));
+        Tensor first = Layer(graph.Read(block.Reserve("x", new Shape(2, 4)))), second = Layer(first);
+        Tensor labels = graph.Read(block.Reserve("labels", new Shape(2), ElementType.Int32));
+        Tensor loss = graph.Output(graph.CrossEntropy(second, labels, graph.Read(block.Reserve("scalars", new Shape(StepScalars.Count))), withGradient: true));
+        GradientBuilder.Differentiate(graph, loss);
+        CheckpointPass.Run(graph, loss, [first, second]);
+        string[] turns = [.. graph.Nodes.Select(node => node.Operator.Name).Where(name => name.StartsWith("Rotary", StringComparison.Ordinal))];
+        Assert.Equal(["RotaryAngles", "Rotary", "Rotary", "Rotary", "RotaryGradient", "Rotary"], turns);
+
+        Tensor Layer(Tensor x)
+        {
+            Variable weight = block.Reserve("weight", new Shape(4, 4));
+            weight.Gradient = block.Reserve("gradient", weight.Shape);
+            return graph.Linear(graph.Activate(graph.Rotary(x, angles), ActivationKind.Tanh), graph.Read(weight));
+        }
+    }
+
     [Fact]
     public void A_product_is_not_moved_past_an_operator_that_writes_what_it_reads()
     {

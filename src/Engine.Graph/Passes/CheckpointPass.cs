@@ -7,7 +7,8 @@ namespace Engine.Graph.Passes;
 /// </summary>
 /// <remarks>
 /// Kept and never repeated: every output of the node that makes a boundary (a norm's statistics are small), what lies behind the last boundary (the backward pass begins
-/// there), and nodes with effects. A tensor that a layer reads from further back than its boundary is kept for it. The variables that layers read must not be written in between.
+/// there), nodes with effects, and what several layers read, as rotary angles are: it lives that long anyway, and computing it again for the last layer would bring all of the first
+/// layer back with it. The variables that layers read must not be written in between.
 /// </remarks>
 public static class CheckpointPass
 {
@@ -53,7 +54,7 @@ public static class CheckpointPass
     private static Dictionary<Node, int> Layers(HashSet<Node> forward, IReadOnlyList<Tensor> boundaries)
     {
         var layerOf = new Dictionary<Node, int>();
-        var passed = new HashSet<Node>();
+        var kept = new HashSet<Node>();
         for (int layer = 0; layer < boundaries.Count; layer++)
         {
             if (boundaries[layer].Producer is not { } last || !forward.Contains(last))
@@ -61,15 +62,20 @@ public static class CheckpointPass
                 continue;
             }
 
-            HashSet<Node> reached = Liveness.WithAncestors([last], node => !passed.Contains(node));
-            passed.UnionWith(reached);
-            foreach (Node node in reached.Where(node => node != last && !node.Operator.HasEffects))
+            kept.Add(last);
+            foreach (Node node in Liveness.WithAncestors([last], node => !layerOf.ContainsKey(node)))
             {
-                layerOf.Add(node, layer);
+                layerOf.TryAdd(node, layer);
             }
         }
 
-        return layerOf;
+        foreach (Node reader in forward)
+        {
+            int reading = layerOf.GetValueOrDefault(reader, boundaries.Count);
+            kept.UnionWith(reader.Inputs.Select(input => input.Producer).OfType<Node>().Where(producer => layerOf.TryGetValue(producer, out int layer) && layer != reading));
+        }
+
+        return layerOf.Where(pair => !kept.Contains(pair.Key) && !pair.Key.Operator.HasEffects).ToDictionary();
     }
 
     /// <summary>Adds what computes a layer's <paramref name="wanted"/> tensors again, in the order of the forward pass.</summary>

@@ -39,6 +39,7 @@ public static class AdapterInitialization
             throw new ArgumentException($"init_lora_weights is '{initialization}': {problem}. Known are {Known}.", nameof(initialization));
         }
 
+        ModelWeights.RefreshNorms(model);
         foreach (LoraLinear adapter in model.Adapters)
         {
             adapter.Magnitude?.View<float>().Write([.. adapter.BaseNorm!.View<float>().ToArray().Select(MathF.Sqrt)]);

@@ -59,7 +59,7 @@ public sealed class LoraLinear
     /// <summary>DoRA's magnitudes [out]; null without DoRA.</summary>
     public Variable? Magnitude { get; }
 
-    /// <summary>Squared norms of the rows of <see cref="Weight"/> [out], written when it is loaded; null without DoRA.</summary>
+    /// <summary>Squared norms of the rows of <see cref="Weight"/> [out], written when the adapter is started or loaded; null without DoRA.</summary>
     public Variable? BaseNorm { get; }
 
     /// <summary>The A of every adapter that reads the same input, one below the other.</summary>

@@ -66,7 +66,6 @@ public static class ModelWeights
             }
         }
 
-        RefreshNorms(model);
         return new LoadReport(initialized, [.. checkpoint.Tensors.Select(tensor => tensor.Name).Where(name => !used.Contains(name))]);
     }
 
@@ -78,11 +77,9 @@ public static class ModelWeights
         {
             Initialize(model.Parameter(specs[i].Name), specs[i], model.Architecture, seed, i);
         }
-
-        RefreshNorms(model);
     }
 
-    /// <summary>Writes the squared row norms that DoRA keeps of its frozen weights. Whoever changes a weight calls it.</summary>
+    /// <summary>Writes the squared row norms that DoRA keeps of its frozen weights, which must be loaded.</summary>
     internal static void RefreshNorms(TransformerModel model)
     {
         foreach (LoraLinear adapter in model.Adapters.Where(adapter => adapter.BaseNorm is not null))
@@ -162,6 +159,18 @@ public static class ModelWeights
         }
     }
 
+    /// <summary>Copies a variable of any weight type to a float32 one.</summary>
+    internal static void CopyAsFloat32(Variable source, Variable target)
+    {
+        var wide = new float[Math.Min(ChunkElements, source.Shape.Count)];
+        for (long first = 0; first < source.Shape.Count; first += wide.Length)
+        {
+            Span<float> part = wide.AsSpan(0, (int)Math.Min(wide.Length, source.Shape.Count - first));
+            Read(source, first, part);
+            target.View<float>().Slice(first, part.Length).Write(part);
+        }
+    }
+
     /// <summary>Writes float32 numbers to a variable in its own type, rounded to nearest even.</summary>
     public static void Write(Variable variable, ReadOnlySpan<float> values)
     {
@@ -195,7 +204,7 @@ public static class ModelWeights
     public static long[] Longs(Shape shape) => [.. shape.Dimensions.ToArray().Select(dimension => (long)dimension)];
 
     /// <summary>A parameter under its name, without the base prefix, with the norm names of BERT's first checkpoints, or under another name.</summary>
-    private static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
+    internal static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
     {
         string bare = name.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? name[architecture.BasePrefix.Length..] : name;
         IEnumerable<string> aliases = architecture.Aliases.Where(alias => alias.Parameter == name).Select(alias => alias.Name);

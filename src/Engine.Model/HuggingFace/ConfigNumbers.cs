@@ -5,14 +5,17 @@ namespace Engine.Model.HuggingFace;
 /// <summary>Numbers of a configuration, checked for what they are used as.</summary>
 internal static class ConfigNumbers
 {
-    /// <summary>A number of layers, columns, rows: at least 1.</summary>
-    public static int Size(this JsonSection root, string key)
-    {
-        // Far above published models, and small enough that products of two sizes fit 64 bits.
-        const int Largest = 1 << 28;
-        int size = root.Int(key);
-        return size is >= 1 and <= Largest ? size : throw root.Wrong(key, $"a number from 1 to {Largest}");
-    }
+    /// <summary>Far above published models, and small enough that products of two sizes fit 64 bits.</summary>
+    public const int LargestSize = 1 << 28;
+
+    /// <summary>Layers are listed one by one before a checkpoint is looked at.</summary>
+    private const int MostLayers = 1 << 12;
+
+    /// <summary>A number of columns, rows, heads: at least 1.</summary>
+    public static int Size(this JsonSection root, string key) => Number(root, key, LargestSize);
+
+    /// <summary>A number of layers: at least 1.</summary>
+    public static int Layers(this JsonSection root, string key) => Number(root, key, MostLayers);
 
     /// <summary>A probability of dropping something.</summary>
     public static float Probability(this JsonSection root, string key, double fallback)
@@ -26,5 +29,11 @@ internal static class ConfigNumbers
     {
         double value = root.OptionalDouble(key) ?? fallback;
         return value > 0 ? (float)value : throw root.Wrong(key, "a number above 0");
+    }
+
+    private static int Number(JsonSection root, string key, int largest)
+    {
+        int number = root.Int(key);
+        return number >= 1 && number <= largest ? number : throw root.Wrong(key, $"a number from 1 to {largest}");
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Engine.Model.Files;
 
 namespace Engine.Model.HuggingFace;
@@ -102,7 +101,7 @@ public sealed record DecoderConfig
             Family = family,
             VocabSize = root.Size("vocab_size"),
             HiddenSize = hidden,
-            NumHiddenLayers = root.Size("num_hidden_layers"),
+            NumHiddenLayers = root.Layers("num_hidden_layers"),
             NumAttentionHeads = heads,
             NumKeyValueHeads = root.Has("num_key_value_heads") ? root.Size("num_key_value_heads") : heads,
             HeadDim = headDim,
@@ -130,6 +129,11 @@ public sealed record DecoderConfig
             throw root.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize}");
         }
 
+        if ((long)NumAttentionHeads * HeadDim > ConfigNumbers.LargestSize)
+        {
+            throw root.Wrong("num_attention_heads", $"a number whose product with the head size {HeadDim} is at most {ConfigNumbers.LargestSize}");
+        }
+
         if (HeadDim % 2 != 0)
         {
             throw new ModelFileException(root.FilePath, $"a head has {HeadDim} elements; rotary embeddings turn pairs, so an even number was expected.");
@@ -151,8 +155,14 @@ public sealed record DecoderConfig
     {
         // Qwen's defaults in Transformers where the keys are missing.
         const int DefaultWindow = 4096, DefaultWindowedFrom = 28;
-        bool windowed = root.Content["layer_types"] is JsonArray layers
-            ? layers.Any(layer => layer?.ToString() != "full_attention")
+        IReadOnlyList<string>? layers = root.OptionalStrings("layer_types");
+        if (layers?.Any(layer => layer is not ("full_attention" or "sliding_attention")) == true)
+        {
+            throw root.Wrong("layer_types", "a list of full_attention and sliding_attention");
+        }
+
+        bool windowed = layers is not null
+            ? layers.Contains("sliding_attention")
             : root.OptionalBool("use_sliding_window") == true && (root.OptionalInt("max_window_layers") ?? DefaultWindowedFrom) < NumHiddenLayers;
         int window = root.OptionalInt("sliding_window") ?? DefaultWindow;
         if (windowed && window < MaxPositionEmbeddings)

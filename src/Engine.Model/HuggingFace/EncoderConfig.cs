@@ -100,7 +100,7 @@ public sealed record EncoderConfig
             Architecture = model.RequireArchitecture(roberta ? RobertaArchitectures : BertArchitectures),
             VocabSize = root.Size("vocab_size"),
             HiddenSize = root.Size("hidden_size"),
-            NumHiddenLayers = root.Size("num_hidden_layers"),
+            NumHiddenLayers = root.Layers("num_hidden_layers"),
             NumAttentionHeads = root.Size("num_attention_heads"),
             IntermediateSize = root.Size("intermediate_size"),
             MaxPositionEmbeddings = root.Size("max_position_embeddings"),

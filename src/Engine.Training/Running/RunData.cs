@@ -92,7 +92,7 @@ public sealed class RunData : IDisposable
         IReadOnlyList<int[]>? packs = run.Packing ? SamplePacker.Pack(train.Lengths, maxLength) : null;
         if (packs is not null)
         {
-            double full = (double)train.Lengths.Sum() / ((long)packs.Count * maxLength);
+            double full = train.Lengths.Sum(length => (double)length) / ((long)packs.Count * maxLength);
             notes.Add(FormattableString.Invariant($"Packed {train.Count} samples into {packs.Count} rows of at most {maxLength} tokens, {full:P0} full."));
         }
 

@@ -78,6 +78,10 @@ public sealed class DecoderConfigTests
     [InlineData("rope_theta", "0", "'rope_theta' is 0")]
     [InlineData("layer_types", """["full_attention","sliding_attention"],"sliding_window":32""", "sliding windows are not built")]
     [InlineData("use_sliding_window", "true,\"sliding_window\":32,\"max_window_layers\":1", "sliding windows are not built")]
+    [InlineData("layer_types", """["full_attention","linear_attention"]""", "a list of full_attention and sliding_attention was expected")]
+    [InlineData("num_hidden_layers", "268435456", "'num_hidden_layers' is 268435456; a number from 1 to 4096 was expected")]
+    [InlineData("num_attention_heads", "0", "a number from 1 to")]
+    [InlineData("num_attention_heads", "65536,\"head_dim\":65536", "a number whose product with the head size 65536 is at most")]
     public void What_is_not_built_is_refused_by_name(string key, string value, string message) =>
         Assert.Contains(message, Assert.Throws<ModelFileException>(() => DecoderConfig.From(ModelConfig.Parse(With(key, value)))).Message);
 
