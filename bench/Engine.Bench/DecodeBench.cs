@@ -64,7 +64,7 @@ internal static class DecodeBench
     }
 
     /// <summary>Reads a buffer once with all threads and keeps nothing but a sum.</summary>
-    private sealed unsafe class ReadAll(CpuDevice device, DeviceBuffer buffer) : IHostBody
+    internal sealed unsafe class ReadAll(CpuDevice device, DeviceBuffer buffer) : IHostBody
     {
         private const int PieceBytes = 1 << 18;
 

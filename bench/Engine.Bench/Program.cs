@@ -17,7 +17,7 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
 }
 
 string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
-string[] known = [.. usual, "decode", "qwen-step"];
+string[] known = [.. usual, "decode", "decode-step", "qwen-step"];
 List<string> names = [.. args];
 string? id = Option("--device"), dtype = Option("--dtype");
 ElementType? type = dtype switch
@@ -54,6 +54,9 @@ foreach (string name in names)
             break;
         case "decode":
             DecodeBench.Run(device, type!.Value);
+            break;
+        case "decode-step":
+            DecodeStepBench.Run(device, type!.Value);
             break;
         case "qwen-step":
             QwenStepBench.Run(device, type!.Value);

@@ -55,6 +55,9 @@ public static class CommandLine
             new TokenizeCommand(host),
             new TrainTokenizerCommand(host),
             new ForwardCommand(host),
+            new ChatCommand(host),
+            new GenerateCommand(host),
+            new MergeCommand(host),
             new KernelsCommand(host),
         };
         HelpOption help = root.Options.OfType<HelpOption>().Single();

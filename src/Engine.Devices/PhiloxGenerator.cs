@@ -111,4 +111,7 @@ public static class RandomStream
 
     /// <summary>Which tensors take part in a step of ESAM or SL-SAM; the step is the optimizer step.</summary>
     public const uint TensorSelection = 0xFFFF_0006;
+
+    /// <summary>Which token a text goes on with; the step is the number of tokens generated before it.</summary>
+    public const uint Sampling = 0xFFFF_0007;
 }

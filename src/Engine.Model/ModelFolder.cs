@@ -1,6 +1,7 @@
 using Engine.Devices;
 using Engine.Model.Architectures;
 using Engine.Model.Files;
+using Engine.Model.Generation;
 using Engine.Model.HuggingFace;
 using Engine.Model.Safetensors;
 using Engine.Model.Tokenizers;
@@ -25,6 +26,9 @@ public sealed class ModelFolder
     public bool HasWeights =>
         File.Exists(Path.Combine(FolderPath, Checkpoint.SingleFileName)) || File.Exists(Path.Combine(FolderPath, Checkpoint.IndexFileName));
 
+    /// <summary>Whether there is a tokenizer.</summary>
+    public bool HasTokenizer => TokenizerFolder.Holds(FolderPath);
+
     /// <summary>Opens a folder and reads its configuration.</summary>
     /// <exception cref="ModelFileException">There is no such folder, or its configuration is not understood.</exception>
     public static ModelFolder Open(string path) => Directory.Exists(path)
@@ -48,6 +52,20 @@ public sealed class ModelFolder
             _ => Config,
         };
         return ArchitectureCatalog.Create(config, head);
+    }
+
+    /// <summary>The architecture of this family that classifies texts, or gives a number for each, as the configuration says.</summary>
+    /// <param name="adapterFolder">An adapter's folder; a <c>config.json</c> in the folder above it, as runs write it, gives the class names. Null for none.</param>
+    public Architecture CreateClassifier(string? adapterFolder)
+    {
+        ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(adapterFolder))) is { } parent
+            && File.Exists(Path.Combine(parent.FullName, ModelConfig.FileName))
+            ? ModelConfig.Read(parent.FullName)
+            : Config;
+        HeadKind head = labelled.ProblemType == ProblemType.Regression || (labelled.ProblemType is null && labelled.Labels.Count == 1)
+            ? HeadKind.Regression
+            : HeadKind.SequenceClassification;
+        return CreateArchitecture(head, labelled.Labels);
     }
 
     /// <summary>Opens the weights.</summary>
@@ -96,6 +114,16 @@ public sealed class ModelFolder
             {
                 File.Copy(source, Path.Combine(target, name), overwrite: true);
             }
+        }
+    }
+
+    /// <summary>Copies generation_config.json, where it is there.</summary>
+    public void CopyGenerationConfig(string target)
+    {
+        string source = Path.Combine(FolderPath, GenerationConfig.FileName);
+        if (File.Exists(source))
+        {
+            File.Copy(source, Path.Combine(target, GenerationConfig.FileName), overwrite: true);
         }
     }
 }

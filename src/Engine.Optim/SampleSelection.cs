@@ -34,7 +34,7 @@ internal sealed class SampleSelection : IDisposable
     /// <summary>Adds to a graph that its samples' losses are written down.</summary>
     public void Build(ModelGraph graph, HeadKind head)
     {
-        BatchTensors batch = graph.Batch;
+        LossTensors batch = graph.Batch;
         Tensor samples = head.PredictsTokens()
             ? graph.Graph.SampleMeans(graph.RowLosses, batch.Labels, batch.Selection?.RowStart ?? batch.RowStart)
             : graph.RowLosses;

@@ -32,11 +32,7 @@ internal sealed class ForwardCommand : EngineCommand
         Description = "Also the gradient of the loss for every trainable tensor under its checkpoint name: every parameter, or with --adapter those the adapter trains, under PEFT's names without 'base_model.model.'.",
     };
 
-    private readonly Option<bool> allowMissing = new("--allow-missing")
-    {
-        Description = "Accept an adapter that lacks tensors or has some without a place in the model; they are listed.",
-    };
-
+    private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
     private readonly Option<string?> dtype = CommonOptions.Dtype("auto");
     private readonly Option<string?> device = CommonOptions.Device();
 

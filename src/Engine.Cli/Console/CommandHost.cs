@@ -31,6 +31,11 @@ public sealed class CommandHost
     /// <summary>Standard input.</summary>
     public Stream Input { get; }
 
+    /// <summary>Standard input as lines of text; at a terminal with the keys of a line editor.</summary>
+    public TextReader OpenInput() => Interactive && !System.Console.IsInputRedirected
+        ? System.Console.In
+        : new StreamReader(Input, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true);
+
     /// <summary>Standard output as bytes, for results that a program reads. <see cref="Console"/> writes to the same place.</summary>
     public Stream Output { get; }
 

@@ -20,6 +20,12 @@ internal static class CommonOptions
         HelpName = "DEVICE",
     };
 
+    /// <summary><c>--allow-missing</c>.</summary>
+    public static Option<bool> AllowMissing() => new("--allow-missing")
+    {
+        Description = "Accept an adapter that lacks tensors, has some without a place in the model, or names its modules by another prefix; what was done is listed.",
+    };
+
     /// <summary><c>--dtype</c>; absent means what the description says.</summary>
     public static Option<string?> Dtype(string absent)
     {

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
@@ -89,12 +88,5 @@ internal sealed unsafe class AttentionForwardHost<T, TTile>(CpuDevice device, At
                 new Span<float>(output, headSize).Clear();
             }
         }
-    }
-
-    protected override void ClearDeadTokens(int queryEnd, int keyEnd)
-    {
-        long dead = Shape.QueryTokens - queryEnd;
-        NativeMemory.Clear(P.Output + (queryEnd * QueryStride), (nuint)(dead * QueryStride * sizeof(float)));
-        NativeMemory.Clear(P.LogSumExp + ((long)queryEnd * Shape.Heads), (nuint)(dead * Shape.Heads * sizeof(float)));
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Engine.Kernels.Host;
 
@@ -36,13 +37,20 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
         AttentionOperands operands = AttentionOperands.Of(views);
         if (Vector512.IsHardwareAccelerated)
         {
-            return new AttentionForwardHost<Simd512, Tile8<Simd512>>(device, shape, operands);
+            return Forward<Simd512, Tile8<Simd512>>(device, shape, operands);
         }
 
         return Vector256.IsHardwareAccelerated
-            ? new AttentionForwardHost<Simd256, Tile4<Simd256>>(device, shape, operands)
-            : new AttentionForwardHost<Simd128, Tile4<Simd128>>(device, shape, operands);
+            ? Forward<Simd256, Tile4<Simd256>>(device, shape, operands)
+            : Forward<Simd128, Tile4<Simd128>>(device, shape, operands);
     }
+
+    /// <summary>The forward pass for registers of one width: segments of at most one query have a form of their own.</summary>
+    public static AttentionHost Forward<T, TTile>(CpuDevice device, AttentionShape shape, AttentionOperands operands)
+        where T : struct, ISimd<T>
+        where TTile : struct, ITile<T> => shape is { MaxQueryLength: 1, Dropout: 0f }
+        ? new AttentionSingleQueryHost<T>(device, shape, operands)
+        : new AttentionForwardHost<T, TTile>(device, shape, operands);
 
     /// <summary>The backward pass for this machine's registers.</summary>
     public static AttentionHost Backward(CpuDevice device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients)
@@ -84,8 +92,13 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
     /// <summary>Pieces of work; each writes outputs no other piece writes.</summary>
     protected abstract int Pieces { get; }
 
-    /// <summary>Writes zeros for the tokens behind the last segment.</summary>
-    protected abstract void ClearDeadTokens(int queryEnd, int keyEnd);
+    /// <summary>Writes zeros for the tokens behind the last segment; those of the forward pass's outputs here.</summary>
+    protected virtual void ClearDeadTokens(int queryEnd, int keyEnd)
+    {
+        long dead = Shape.QueryTokens - queryEnd;
+        NativeMemory.Clear(P.Output + (queryEnd * QueryStride), (nuint)(dead * QueryStride * sizeof(float)));
+        NativeMemory.Clear(P.LogSumExp + ((long)queryEnd * Shape.Heads), (nuint)(dead * Shape.Heads * sizeof(float)));
+    }
 
     /// <summary>The dropout factors of a query's weights from a key on, made in <paramref name="buffer"/>; null without dropout.</summary>
     protected float* DropoutFactors(long query, int head, int firstKey, int count, float* buffer)

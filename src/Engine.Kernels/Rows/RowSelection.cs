@@ -18,21 +18,21 @@ public static class RowSelection
         return RowSelectionKernels.GatherKernel.Bind(device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, y, columns);
     }
 
-    /// <summary>dx = 0, then dx[index[i]] = dy[i]; the indices other than -1 are distinct; dx [rows, columns].</summary>
-    public static Launch[] Scatter(Device device, int count, int rows, int columns, BufferView<float> dy, BufferView<int> index, BufferView<float> dx)
+    /// <summary>y[index[i]] = x[i], other rows of y left as they are; the indices other than -1 are distinct rows of y; x [count, columns], y [rows, columns].</summary>
+    public static Launch Write(Device device, int count, int rows, int columns, BufferView<float> x, BufferView<int> index, BufferView<float> y)
     {
         Operand.Require(index, count);
-        Operand.Require(dy, (long)count * columns);
-        Operand.Require(dx, (long)rows * columns);
-        if (device is CpuDevice { Features.HostVectors: true } cpu)
-        {
-            return [new FillHost(cpu, (long)rows * columns, 0, dx), new ScatterRowsHost(cpu, count, columns, dy, index, dx)];
-        }
-
-        return
-        [
-            Elementwise.Fill(device, (long)rows * columns, 0, dx),
-            RowSelectionKernels.ScatterKernel.Bind(device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), dy, index, dx, columns),
-        ];
+        Operand.Require(x, (long)count * columns);
+        Operand.Require(y, (long)rows * columns);
+        return device is CpuDevice { Features.HostVectors: true } cpu
+            ? new WriteRowsHost(cpu, count, columns, x, index, y)
+            : RowSelectionKernels.WriteKernel.Bind(device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, y, columns);
     }
+
+    /// <summary>dx = 0, then dx[index[i]] = dy[i]; the indices other than -1 are distinct; dx [rows, columns].</summary>
+    public static Launch[] Scatter(Device device, int count, int rows, int columns, BufferView<float> dy, BufferView<int> index, BufferView<float> dx) =>
+    [
+        Elementwise.Fill(device, (long)rows * columns, 0, dx),
+        Write(device, count, rows, columns, dy, index, dx),
+    ];
 }

@@ -29,22 +29,22 @@ internal sealed unsafe class GatherRowsHost(CpuDevice device, int count, int col
     }
 }
 
-/// <summary>dx[index[i]] = dy[i]; rows of index -1 go nowhere.</summary>
-internal sealed unsafe class ScatterRowsHost(CpuDevice device, int count, int columns, BufferView<float> dy, BufferView<int> index, BufferView<float> dx)
+/// <summary>y[index[i]] = x[i]; rows of index -1 go nowhere.</summary>
+internal sealed unsafe class WriteRowsHost(CpuDevice device, int count, int columns, BufferView<float> x, BufferView<int> index, BufferView<float> y)
     : RowHost(device, count, columns)
 {
-    private readonly float* dy = CpuDevice.Pointer(dy);
+    private readonly float* x = CpuDevice.Pointer(x);
     private readonly int* index = CpuDevice.Pointer(index);
-    private readonly float* dx = CpuDevice.Pointer(dx);
+    private readonly float* y = CpuDevice.Pointer(y);
 
-    public override string Name => "RowSelection_Scatter";
+    public override string Name => "RowSelection_Write";
 
     protected override void Row(int row, int worker)
     {
         int to = index[row];
         if (to >= 0)
         {
-            NativeMemory.Copy(dy + ((long)row * Columns), dx + ((long)to * Columns), (nuint)Columns * sizeof(float));
+            NativeMemory.Copy(x + ((long)row * Columns), y + ((long)to * Columns), (nuint)Columns * sizeof(float));
         }
     }
 }

@@ -20,16 +20,16 @@ internal static partial class RowSelectionKernels
         }
     }
 
-    /// <summary>dx[index[i]] = dy[i]; rows of index -1 go nowhere.</summary>
+    /// <summary>y[index[i]] = x[i]; rows of index -1 go nowhere.</summary>
     [Kernel]
-    public static void Scatter(ArrayView<float> dy, ArrayView<int> index, ArrayView<float> dx, int columns)
+    public static void Write(ArrayView<float> x, ArrayView<int> index, ArrayView<float> y, int columns)
     {
         int to = index[Grid.IdxX];
         if (to >= 0)
         {
             for (int j = Group.IdxX; j < columns; j += Group.DimX)
             {
-                dx[((long)to * columns) + j] = dy[((long)Grid.IdxX * columns) + j];
+                y[((long)to * columns) + j] = x[((long)Grid.IdxX * columns) + j];
             }
         }
     }

@@ -52,6 +52,17 @@ public sealed class ChatTemplate
             ?? throw new ModelFileException(path, $"the chat template is none of those known here; {Choice()}");
     }
 
+    /// <summary>What a user asks for: the template of that name, <c>none</c> for no template (null), or, where no name is given, that of the model's folder.</summary>
+    /// <exception cref="ArgumentException">There is no template of that name.</exception>
+    /// <exception cref="ModelFileException">No name is given, and the folder has no template, or none that is known.</exception>
+    public static ChatTemplate? Named(string? name, string folder) => name switch
+    {
+        null => OfFolder(folder),
+        "none" => null,
+        _ => Known.FirstOrDefault(template => template.Name == name)
+            ?? throw new ArgumentException($"There is no chat template '{name}'; there are {string.Join(", ", Known.Select(template => template.Name))} and none."),
+    };
+
     /// <summary>Lays a conversation out. The content of the assistant's messages, and the token that ends each, are the answers.</summary>
     /// <param name="messages">The turns.</param>
     /// <param name="addGenerationPrompt">End where the assistant is to speak.</param>
@@ -83,7 +94,7 @@ public sealed class ChatTemplate
     }
 
     private static string Choice() =>
-        $"set chat_template in the run file to the one it follows ({string.Join(", ", Known.Select(template => template.Name))}).";
+        $"set chat_template in the run file, or --template of engine chat, to the one it follows ({string.Join(", ", Known.Select(template => template.Name))}).";
 
     private void AddTurn(List<TextPart> parts, ChatMessage message)
     {

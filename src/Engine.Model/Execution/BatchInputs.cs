@@ -9,7 +9,7 @@ using MemoryMarshal = System.Runtime.InteropServices.MemoryMarshal;
 namespace Engine.Model.Execution;
 
 /// <summary>The tensors through which a graph reads a batch.</summary>
-public sealed record BatchTensors
+public record BatchTensors
 {
     public required BatchShape Shape { get; init; }
 
@@ -31,6 +31,13 @@ public sealed record BatchTensors
     /// <summary>The places whose logits are wanted; null: all tokens.</summary>
     public required RowSelectionInputs? Selection { get; init; }
 
+    /// <summary>State of the dropout generator, uint32 [<see cref="RandomState.Count"/>]; null where nothing is dropped.</summary>
+    public Tensor? DropoutRandom { get; init; }
+}
+
+/// <summary>A batch with what its loss reads.</summary>
+public sealed record LossTensors : BatchTensors
+{
     /// <summary>int32 [places].</summary>
     public required Tensor Labels { get; init; }
 
@@ -39,12 +46,6 @@ public sealed record BatchTensors
 
     /// <summary>float32 [<see cref="StepScalars.Count"/>].</summary>
     public required Tensor Scalars { get; init; }
-
-    /// <summary>State of the dropout generator, uint32 [<see cref="RandomState.Count"/>].</summary>
-    public required Tensor DropoutRandom { get; init; }
-
-    /// <summary>State of a method's noise generator, uint32 [<see cref="RandomState.Count"/>].</summary>
-    public required Tensor NoiseRandom { get; init; }
 }
 
 /// <summary>Device memory for the largest batch of a run; batches of every shape are written to its front.</summary>
@@ -98,7 +99,7 @@ public sealed class BatchInputs : IDisposable
     public Variable NoiseRandom { get; }
 
     /// <summary>The tensors of one shape.</summary>
-    public BatchTensors Tensors(GraphBuilder graph, BatchShape shape)
+    public LossTensors Tensors(GraphBuilder graph, BatchShape shape)
     {
         if (shape.Rows > capacity.Rows || shape.Tokens > capacity.Tokens || shape.Selected > capacity.Selected)
         {
@@ -107,7 +108,7 @@ public sealed class BatchInputs : IDisposable
 
         int places = shape.Selected == 0 ? shape.Tokens : shape.Selected;
         int maxPerRow = architecture.Head.PredictsTokens() ? Math.Min(architecture.MaxLength, shape.Selected) : 1;
-        return new BatchTensors
+        return new LossTensors
         {
             Shape = shape,
             InputIds = Window(inputIds, shape.Tokens),
@@ -123,7 +124,6 @@ public sealed class BatchInputs : IDisposable
             Targets = Window(targets, places),
             Scalars = graph.Read(Scalars),
             DropoutRandom = graph.Read(DropoutRandom),
-            NoiseRandom = graph.Read(NoiseRandom),
         };
 
         Tensor Window(Variable variable, int count) => graph.Read(block.Overlay(variable.Name, new Shape(count), variable));

@@ -16,7 +16,9 @@ public sealed class ForwardBuilder
     private readonly Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight;
     private readonly List<Tensor> hiddenStates = [];
     private uint dropoutStream = RandomStream.Dropout;
+    private readonly CachedAttention? cached;
     private Tensor? rotaryAngles;
+    private int attentionLayers;
 
     /// <param name="dropout">Dropout is on.</param>
     /// <param name="transformWeight">What a training method makes of an adapted layer's frozen weight.</param>
@@ -29,6 +31,10 @@ public sealed class ForwardBuilder
         Graph = graph;
         Batch = batch;
     }
+
+    /// <param name="cached">The cache that attention adds keys and values to, and reads them from.</param>
+    internal ForwardBuilder(TransformerModel model, GraphBuilder graph, BatchTensors batch, CachedAttention cached)
+        : this(model, graph, batch, dropout: false, transformWeight: null) => this.cached = cached;
 
     public GraphBuilder Graph { get; }
 
@@ -96,7 +102,7 @@ public sealed class ForwardBuilder
     public Tensor Dropout(Tensor x, float probability)
     {
         uint stream = dropoutStream++;
-        return dropoutOn ? Graph.Dropout(x, probability, stream, Batch.DropoutRandom) : x;
+        return dropoutOn ? Graph.Dropout(x, probability, stream, Batch.DropoutRandom!) : x;
     }
 
     /// <summary>Self-attention over the batch's rows; q [tokens, heads * size], k and v likewise.</summary>
@@ -135,6 +141,23 @@ public sealed class ForwardBuilder
             Dropout = dropoutOn ? dropout : 0f,
             DropoutStream = dropoutStream++,
         };
-        return Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.PositionInRow, Batch.DropoutRandom);
+        return cached is null
+            ? Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.PositionInRow, Batch.DropoutRandom)
+            : AttentionOverCache(shape, q, k, v, cached);
+    }
+
+    /// <summary>Puts the tokens' keys and values where their rows lie in the cache, and attends over whole rows: a query's position says how far it sees.</summary>
+    private Tensor AttentionOverCache(AttentionShape shape, Tensor q, Tensor k, Tensor v, CachedAttention cached)
+    {
+        if (!shape.Causal)
+        {
+            throw new NotSupportedException($"{model.Architecture.Name} cannot go on token by token: its attention also looks at later tokens.");
+        }
+
+        (Variable keys, Variable values) = cached.Cache.Layer(attentionLayers++, k.Shape.Columns);
+        Graph.WriteRows(k, cached.Places, keys);
+        Graph.WriteRows(v, cached.Places, values);
+        shape = shape with { KeyTokens = keys.Shape.Rows, MaxKeyLength = cached.Cache.Capacity };
+        return Graph.Attention(shape, q, Graph.Read(keys), Graph.Read(values), Batch.RowStart, cached.KeyStart, Batch.PositionInRow, random: null);
     }
 }

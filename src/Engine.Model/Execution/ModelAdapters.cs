@@ -25,6 +25,19 @@ public static class ModelAdapters
         return new Tuning.Lora(targets, saved);
     }
 
+    /// <summary>Holds an adapter's tensors against an architecture; no memory is needed.</summary>
+    /// <exception cref="Files.ModelFileException">They do not fit.</exception>
+    public static AdapterBinding Bind(Architecture architecture, AdapterFile file, bool allowMissing = false)
+    {
+        Tuning.Lora tuning = Tuning(architecture, file.Config);
+        Dictionary<string, LinearSpec> linears = architecture.LinearGroups.SelectMany(group => group).ToDictionary(linear => linear.Module, StringComparer.Ordinal);
+        Dictionary<string, ParameterSpec> parameters = architecture.Parameters.ToDictionary(spec => spec.Name, StringComparer.Ordinal);
+        return file.Bind(
+            [.. tuning.Adapters.Select(target => new AdapterTarget(target.Module, linears[target.Module].InFeatures, linears[target.Module].OutFeatures))],
+            [.. tuning.SavedParameters.Select(name => new SavedTarget(name, ModelWeights.Longs(parameters[name].Shape)))],
+            allowMissing);
+    }
+
     /// <summary>Copies an adapter's tensors to the model.</summary>
     /// <param name="allowMissing">Keep the model's values for tensors that the file lacks; they are returned.</param>
     public static AdapterBinding Load(TransformerModel model, AdapterFile file, bool allowMissing = false)

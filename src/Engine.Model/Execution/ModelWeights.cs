@@ -133,6 +133,28 @@ public static class ModelWeights
         }
     }
 
+    /// <summary>Copies a variable of any weight type to a float32 one.</summary>
+    internal static void CopyAsFloat32(Variable source, Variable target)
+    {
+        SafetensorsType type = source.Type switch
+        {
+            ElementType.Float32 => SafetensorsType.Float32,
+            ElementType.Float16 => SafetensorsType.Float16,
+            ElementType.BFloat16 => SafetensorsType.BFloat16,
+            _ => throw new ArgumentException($"{source} holds {source.Type}, which no weight does.", nameof(source)),
+        };
+        int size = source.Type.SizeInBytes();
+        var wide = new float[Math.Min(ChunkElements, source.Shape.Count)];
+        var stored = new byte[wide.Length * size];
+        for (long first = 0; first < source.Shape.Count; first += wide.Length)
+        {
+            int count = (int)Math.Min(wide.Length, source.Shape.Count - first);
+            source.Block.Buffer.Read(stored.AsSpan(0, count * size), source.ByteOffset + (first * size));
+            TensorConversion.ToFloat32(type, stored.AsSpan(0, count * size), wide.AsSpan(0, count));
+            target.View<float>().Slice(first, count).Write(wide.AsSpan(0, count));
+        }
+    }
+
     /// <summary>Writes float32 numbers to a variable in its own type, rounded to nearest even.</summary>
     public static void Write(Variable variable, ReadOnlySpan<float> values)
     {
@@ -166,7 +188,7 @@ public static class ModelWeights
     public static long[] Longs(Shape shape) => [.. shape.Dimensions.ToArray().Select(dimension => (long)dimension)];
 
     /// <summary>A parameter under its name, without the base prefix, with the norm names of BERT's first checkpoints, or under another name.</summary>
-    private static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
+    internal static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
     {
         string bare = name.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? name[architecture.BasePrefix.Length..] : name;
         IEnumerable<string> aliases = architecture.Aliases.Where(alias => alias.Parameter == name).Select(alias => alias.Name);

@@ -38,6 +38,9 @@ public sealed class TransformerModel : IDisposable
     private readonly Tuning.Lora? adapter;
     private readonly Variable? rotaryFrequencies;
 
+    /// <summary>Parameters that start as copies of the base model's.</summary>
+    private readonly List<(Variable Base, Variable Copy)> copies = [];
+
     /// <param name="weightType">How frozen matrices are stored: float32, bfloat16 or float16. One-dimensional parameters, and those an adapter trains and stores whole, are float32.</param>
     public TransformerModel(Architecture architecture, Tuning tuning, ElementType weightType = ElementType.Float32)
     {
@@ -87,6 +90,34 @@ public sealed class TransformerModel : IDisposable
         }
     }
 
+    /// <summary>The model with another adapter; parameters that the adapter does not store whole are those of <paramref name="baseModel"/>.</summary>
+    private TransformerModel(TransformerModel baseModel, Tuning.Lora adapter)
+    {
+        Architecture = baseModel.Architecture;
+        Tuning = new Tuning.Frozen(adapter);
+        WeightType = baseModel.WeightType;
+        this.adapter = adapter;
+        rotaryFrequencies = baseModel.rotaryFrequencies;
+        foreach (ParameterSpec spec in Architecture.Parameters)
+        {
+            Variable shared = baseModel.Parameter(spec.Name);
+            if (adapter.SavedParameters.Contains(spec.Name))
+            {
+                var block = new StorageBlock("adapter");
+                blocks.Add(block);
+                Variable own = block.Reserve(spec.Name, shared.Shape);
+                parameters.Add(spec.Name, own);
+                copies.Add((shared, own));
+            }
+            else
+            {
+                parameters.Add(spec.Name, shared);
+            }
+        }
+
+        ReserveAdapters(adapter.Adapters.ToDictionary(target => target.Module, StringComparer.Ordinal), new TrainableParameters(), trained: false);
+    }
+
     public Architecture Architecture { get; }
 
     public Tuning Tuning { get; }
@@ -130,13 +161,23 @@ public sealed class TransformerModel : IDisposable
         }
 
         rotaryFrequencies?.View<ulong>().Write([.. Architecture.RotaryFrequencies.Select(Rotary.Frequency)]);
+        foreach ((Variable original, Variable copy) in copies)
+        {
+            ModelWeights.CopyAsFloat32(original, copy);
+        }
     }
+
+    /// <summary>
+    /// The same model with an adapter: the frozen parameters' memory serves both. Parameters that the adapter stores whole are its own, and start as the base model's.
+    /// To be allocated after this one and disposed before it.
+    /// </summary>
+    public TransformerModel WithAdapter(Tuning.Lora adapter) => new(this, adapter);
 
     /// <summary>Writes the forward pass, the loss and, where gradients are wanted, the backward pass of one batch shape.</summary>
     public ModelGraph BuildGraph(BatchInputs inputs, BatchShape shape, RunnerOptions options)
     {
         var graph = new GraphBuilder();
-        BatchTensors batch = inputs.Tensors(graph, shape);
+        LossTensors batch = inputs.Tensors(graph, shape);
         var forward = new ForwardBuilder(this, graph, batch, options.Dropout, options.TransformWeight);
         ModelOutput output = Architecture.Build(forward);
         Tensor? logits = output is ModelOutput.VocabularyHead && !options.VocabularyLogits ? null : graph.Output(output.ToLogits(graph));
@@ -237,4 +278,4 @@ public sealed class TransformerModel : IDisposable
 /// <param name="RowLosses">Each place's loss [places].</param>
 /// <param name="HiddenStates">Embeddings and layers [tokens, hidden].</param>
 public sealed record ModelGraph(
-    GraphBuilder Graph, BatchTensors Batch, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);
+    GraphBuilder Graph, LossTensors Batch, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);

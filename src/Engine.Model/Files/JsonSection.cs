@@ -25,6 +25,25 @@ internal sealed class JsonSection(string path, JsonObject content, string parent
         return node is JsonValue value && value.GetValueKind() == JsonValueKind.Number && value.TryGetValue(out int number) ? number : throw Wrong(key, "a whole number of 32 bits");
     }
 
+    /// <summary>A whole number, or a list of them.</summary>
+    public IReadOnlyList<int>? OptionalInts(string key)
+    {
+        if (content[key] is not JsonArray array)
+        {
+            return OptionalInt(key) is { } single ? [single] : null;
+        }
+
+        var numbers = new List<int>();
+        foreach (JsonNode? node in array)
+        {
+            numbers.Add(node is JsonValue value && value.GetValueKind() == JsonValueKind.Number && value.TryGetValue(out int number)
+                ? number
+                : throw Wrong(key, "a whole number or a list of them"));
+        }
+
+        return numbers;
+    }
+
     public double? OptionalDouble(string key)
     {
         JsonNode? node = content[key];

@@ -114,15 +114,13 @@ public sealed class ModelConfig
     /// <exception cref="IOException">The file could not be written.</exception>
     public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), root.Content);
 
-    /// <summary>The configuration with weights of another type.</summary>
+    /// <summary>The configuration with weights of another type, under the keys that the file has for it; <c>dtype</c> where it has none.</summary>
     public ModelConfig WithStorageType(ElementType type) => With(root =>
     {
-        foreach (string key in (ReadOnlySpan<string>)["dtype", "torch_dtype"])
+        string[] present = [.. new[] { "dtype", "torch_dtype" }.Where(root.ContainsKey)];
+        foreach (string key in present.Length > 0 ? present : ["dtype"])
         {
-            if (root.ContainsKey(key))
-            {
-                root[key] = WeightTypes.Name(type);
-            }
+            root[key] = WeightTypes.Name(type);
         }
     });
 

@@ -16,8 +16,10 @@ public sealed record SavedTarget(string Parameter, IReadOnlyList<long> Shape);
 /// <summary>Which tensors of an adapter file belong to which layers and parameters of a model; all shapes agree.</summary>
 public sealed class AdapterBinding
 {
-    private AdapterBinding(IReadOnlyList<LoraTensors> modules, IReadOnlyDictionary<string, SafetensorsTensor> savedParameters, IReadOnlyList<string> missing, IReadOnlyList<string> unused)
+    private AdapterBinding(
+        IReadOnlyList<LoraTensors> modules, IReadOnlyDictionary<string, SafetensorsTensor> savedParameters, IReadOnlyList<string> missing, IReadOnlyList<string> unused, (string From, string To)? renamedPrefix)
     {
+        RenamedPrefix = renamedPrefix;
         Modules = modules;
         SavedParameters = savedParameters;
         Missing = missing;
@@ -36,17 +38,20 @@ public sealed class AdapterBinding
     /// <summary>The keys of the file that belong to nothing in the model.</summary>
     public IReadOnlyList<string> Unused { get; }
 
-    internal static AdapterBinding Create(AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved)
+    /// <summary>The beginning of the file's module names and what it is in the model; null where names are the same.</summary>
+    public (string From, string To)? RenamedPrefix { get; }
+
+    internal static AdapterBinding Create(AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, (string From, string To)? renamedPrefix)
     {
         List<LoraTensors> modules = [];
         List<string> missing = [];
         foreach (AdapterTarget target in targets)
         {
-            if (file.Modules.TryGetValue(target.Module, out LoraTensors? tensors))
+            if (NameInFile(target.Module, renamedPrefix) is { } name && file.Modules.TryGetValue(name, out LoraTensors? tensors))
             {
                 tensors.A.RequireShape(tensors.Rank, target.InFeatures);
                 tensors.B.RequireShape(target.OutFeatures, tensors.Rank);
-                modules.Add(tensors);
+                modules.Add(tensors with { Module = target.Module });
             }
             else
             {
@@ -67,12 +72,17 @@ public sealed class AdapterBinding
             }
         }
 
-        HashSet<string> used = modules.Select(module => module.Module).ToHashSet(StringComparer.Ordinal);
+        HashSet<string> used = modules.Select(module => NameInFile(module.Module, renamedPrefix)!).ToHashSet(StringComparer.Ordinal);
         string[] unused =
         [
             .. file.Modules.Values.Where(module => !used.Contains(module.Module)).SelectMany(module => new[] { module.A.Name, module.B.Name }),
             .. file.SavedParameters.Where(pair => !parameters.ContainsKey(pair.Key)).Select(pair => pair.Value.Name),
         ];
-        return new AdapterBinding(modules, parameters, missing, unused);
+        return new AdapterBinding(modules, parameters, missing, unused, renamedPrefix);
     }
+
+    /// <summary>What the file calls a module; null where the module cannot be in it.</summary>
+    private static string? NameInFile(string module, (string From, string To)? renamedPrefix) => renamedPrefix is not var (from, to)
+        ? module
+        : module.StartsWith(to, StringComparison.Ordinal) ? from + module[to.Length..] : null;
 }

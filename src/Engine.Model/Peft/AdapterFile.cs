@@ -78,11 +78,18 @@ public sealed class AdapterFile : IDisposable
     /// <summary>Holds the file against a model: which tensors go where, and that all shapes agree.</summary>
     /// <param name="targets">The linear layers the adapter should sit on (see <see cref="TargetModules"/>).</param>
     /// <param name="saved">The parameters that should be stored whole (see <see cref="SavedModules"/>).</param>
-    /// <param name="allowMissing">Whether tensors that the file lacks, or has too many, are returned instead of refused.</param>
+    /// <param name="allowMissing">
+    /// Whether tensors that the file lacks, or has too many, are returned instead of refused, and names are taken as the same where all differ from the model's by one prefix.
+    /// </param>
     /// <exception cref="ModelFileException">Tensors are missing or left over (unless allowed), none fits, or a shape differs.</exception>
     public AdapterBinding Bind(IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, bool allowMissing = false)
     {
-        AdapterBinding binding = AdapterBinding.Create(this, targets, saved);
+        AdapterBinding binding = AdapterBinding.Create(this, targets, saved, renamedPrefix: null);
+        if (binding.Modules.Count == 0 && allowMissing && OtherPrefix(targets) is { } prefix)
+        {
+            binding = AdapterBinding.Create(this, targets, saved, prefix);
+        }
+
         if (binding.Modules.Count == 0 && binding.SavedParameters.Count == 0)
         {
             throw new ModelFileException(file.FilePath, $"no tensor fits the model. {NamesOnBothSides(targets)}");
@@ -107,12 +114,42 @@ public sealed class AdapterFile : IDisposable
         return string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? ", ..." : "");
     }
 
+    /// <summary>The one prefix by which every module of the file differs from a layer of the model; null where there is none.</summary>
+    private (string From, string To)? OtherPrefix(IReadOnlyList<AdapterTarget> targets)
+    {
+        if (modules.Count == 0)
+        {
+            return null;
+        }
+
+        string[] first = modules.Keys.First().Split('.');
+        HashSet<string> inModel = targets.Select(target => target.Module).ToHashSet(StringComparer.Ordinal);
+        (int Length, string Module) best = targets.Select(target => (SharedEnd(first, target.Module.Split('.')), target.Module)).DefaultIfEmpty((0, "")).MaxBy(pair => pair.Item1);
+        string from = Prefix(first, best.Length), to = Prefix(best.Module.Split('.'), best.Length);
+        return best.Length > 0 && modules.Keys.All(name => name.StartsWith(from, StringComparison.Ordinal) && inModel.Contains(to + name[from.Length..]))
+            ? (from, to)
+            : null;
+
+        static int SharedEnd(string[] left, string[] right)
+        {
+            int shared = 0;
+            while (shared < left.Length && shared < right.Length && left[^(shared + 1)] == right[^(shared + 1)])
+            {
+                shared++;
+            }
+
+            return shared;
+        }
+
+        static string Prefix(string[] parts, int end) => string.Concat(parts[..^end].Select(part => part + "."));
+    }
+
     private string NamesOnBothSides(IReadOnlyList<AdapterTarget> targets)
     {
         string? inFile = modules.Keys.FirstOrDefault(name => targets.All(target => target.Module != name));
         return inFile is null || targets.Count == 0
             ? ""
-            : $"The file has modules such as {inFile}, the model such as {targets[0].Module}; if they are the same under other names, give the renaming of their prefix.";
+            : $"The file has modules such as {inFile}, the model such as {targets[0].Module}; if they are the same under another prefix, allow missing tensors (--allow-missing) to take them so.";
     }
 
     private void Sort(IReadOnlyList<(string From, string To)> renamePrefixes)

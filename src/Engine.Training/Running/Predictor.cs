@@ -56,14 +56,7 @@ public sealed class Predictor : IDisposable
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);
-        ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(adapterFolder))) is { } parent
-            && File.Exists(Path.Combine(parent.FullName, ModelConfig.FileName))
-            ? ModelConfig.Read(parent.FullName)
-            : folder.Config;
-        HeadKind head = labelled.ProblemType == ProblemType.Regression || (labelled.ProblemType is null && labelled.Labels.Count == 1)
-            ? HeadKind.Regression
-            : HeadKind.SequenceClassification;
-        Architecture architecture = folder.CreateArchitecture(head, labelled.Labels);
+        Architecture architecture = folder.CreateClassifier(adapterFolder);
         var tuning = new Tuning.Frozen(config is null ? null : ModelAdapters.Tuning(architecture, config));
         var model = new TransformerModel(architecture, tuning, folder.StorageOf(type));
         try

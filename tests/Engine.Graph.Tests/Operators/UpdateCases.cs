@@ -42,6 +42,15 @@ internal static partial class OperatorTable
             },
             x => [Sum(x[0], x[1])]);
         yield return new OperatorCase(
+            "WriteRows",
+            [Constant(1, 3, 4), Integers(5, -1, 0), Constant(2, 6, 4)],
+            (graph, t) =>
+            {
+                graph.WriteRows(t[0], t[1], t[2].Variable!);
+                return [t[2]];
+            },
+            x => [[.. x[0][8..12], .. x[2][4..20], .. x[0][0..4]]]);
+        yield return new OperatorCase(
             "Clear",
             [Constant(1, 13)],
             (graph, t) =>

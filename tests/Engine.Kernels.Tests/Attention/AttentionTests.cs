@@ -22,6 +22,8 @@ public sealed class AttentionTests
         ["several blocks, causal, grouped"] = new([301, 130], [301, 130], 3, 1, 16, causal: true, dropout: 0.25f),
         ["more keys than queries, causal"] = new([1, 3, 2], [30, 400, 2], 2, 1, 16, causal: true),
         ["classified tokens"] = new([1, 1, 1], [60, 7, 200], 2, 2, 16),
+        ["single queries, grouped, causal"] = new([1, 1, 0, 1], [65, 7, 4, 200], 6, 2, 64, causal: true),
+        ["single queries, odd head"] = new([1, 1], [33, 130], 3, 1, 21),
         ["dropout over unaligned rows"] = new([19, 30], [19, 30], 2, 2, 16, dropout: 0.5f, extraMaxLength: 7),
     };
 
@@ -168,6 +170,33 @@ public sealed class AttentionTests
         Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { QueryTokens = 100 }, Attention.Forward, Attention.Backward));
     }
 
+    /// <summary>The places of a cache that are not written yet may hold anything.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Keys_behind_the_last_query_are_never_read(string name)
+    {
+        foreach (int[] queries in (int[][])[[1, 1], [3, 40]])
+        {
+            var problem = new AttentionCase(queries, [70, 90], 4, 2, 16, causal: true);
+            int firstUnwritten = 50, width = problem.Shape.KeyValueHeads * problem.Shape.HeadSize;
+            int move = 70 - firstUnwritten;
+            for (int i = 0; i < problem.QueryStart[^1]; i++)
+            {
+                problem.QueryPosition[i] -= move;
+            }
+
+            foreach (int row in (int[])[0, 1])
+            {
+                int first = (problem.KeyStart[row + 1] - move) * width, count = move * width;
+                problem.K.AsSpan(first, count).Fill(float.NaN);
+                problem.V.AsSpan(first, count).Fill(float.NaN);
+            }
+
+            Assert.All(Forward(name, problem), x => Assert.True(float.IsFinite(x)));
+            Assert.All(ForwardOfGroups(problem), x => Assert.True(float.IsFinite(x)));
+        }
+    }
+
     private static double Loss(AttentionCase problem, double[] q, double[] k, double[] v)
         => AttentionReference.Forward(problem, q, k, v).Output.Zip(problem.OutputGradient, (x, y) => x * y).Sum();
 
@@ -179,7 +208,7 @@ public sealed class AttentionTests
         Check(problem, Bind(
             run,
             problem,
-            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => new AttentionForwardHost<T, TTile>(
+            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionHost.Forward<T, TTile>(
                 (CpuDevice)device, shape, AttentionOperands.Of(new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random))),
             (device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) =>
             [
@@ -187,6 +216,27 @@ public sealed class AttentionTests
                     (CpuDevice)device, shape, AttentionOperands.Of(
                         new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random), new AttentionGradientViews(gradient, dq, dk, dv))),
             ]).Run(run));
+    }
+
+    private static float[] Forward(string name, AttentionCase problem)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        Bound bound = Bind(run, problem, Attention.Forward, (_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _) => []);
+        run.Run(bound.Launches);
+        return bound.Output.ToArray();
+    }
+
+    private static float[] ForwardOfGroups(AttentionCase problem)
+    {
+        using var run = new KernelRun(TestDevices.Open("cpu-managed"));
+        Bound bound = Bind(
+            run,
+            problem,
+            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionForwardGroups.Bind(
+                device, shape, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random)),
+            (_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _) => []);
+        run.Run(bound.Launches);
+        return bound.Output.ToArray();
     }
 
     private static Result Run(string name, int threads, AttentionCase problem)

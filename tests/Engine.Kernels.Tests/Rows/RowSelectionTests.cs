@@ -25,4 +25,19 @@ public class RowSelectionTests
         run.Run(RowSelection.Scatter(run.Device, count, rows, columns, y, rowsOf, dx));
         Assert.Equal(Enumerable.Range(0, rows * columns).Select(i => index.Contains(i / columns) ? x[i] : 0), dx.ToArray());
     }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Written_rows_leave_the_others_as_they_were(string name, (int Count, int Rows, int Columns) shape)
+    {
+        (int count, int rows, int columns) = shape;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] x = Numbers.Values(1, count * columns), before = Numbers.Values(2, rows * columns);
+        int[] index = [.. Enumerable.Range(0, count).Select(i => i % 4 == 3 ? -1 : rows - 1 - i)];
+        BufferView<float> y = run.Put(before);
+        run.Run(RowSelection.Write(run.Device, count, rows, columns, run.Put(x), run.Put(index), y));
+        Assert.Equal(
+            Enumerable.Range(0, rows * columns).Select(i => Array.IndexOf(index, i / columns) is >= 0 and int from ? x[(from * columns) + (i % columns)] : before[i]),
+            y.ToArray());
+    }
 }

@@ -46,11 +46,17 @@ internal sealed class GoldenBatch : IDisposable
     /// <summary>The batch's shape with logits at every token, which holds any of its other shapes.</summary>
     public BatchShape Capacity => BatchShape.Of(Architecture, Batch, everyToken: true).Max(BatchShape.Of(Architecture, Batch));
 
-    /// <summary>Holds logits, hidden states and loss against <c>PREFIX.logits</c> and so on.</summary>
-    public void CheckOutputs(ModelRun run, string prefix, bool hiddenStates)
+    /// <summary>Holds logits against <c>PREFIX.logits</c>.</summary>
+    public void CheckLogits(ModelRun run, string prefix)
     {
         float[] logits = expected[$"{prefix}.logits"].ToFloat32();
         CheckNear($"{prefix}.logits", Architecture.Head.PredictsTokens() ? Ragged(logits) : logits, run.Logits);
+    }
+
+    /// <summary>Holds logits, hidden states and loss against <c>PREFIX.logits</c> and so on.</summary>
+    public void CheckOutputs(ModelRun run, string prefix, bool hiddenStates)
+    {
+        CheckLogits(run, prefix);
         Assert.InRange(Math.Abs(run.Loss - expected[$"{prefix}.loss"].ToFloat32()[0]) / run.Loss, 0, Tolerance);
         foreach ((int layer, float[] hidden) in (hiddenStates ? run.HiddenStates : []).Index())
         {

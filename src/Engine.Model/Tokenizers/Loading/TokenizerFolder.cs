@@ -6,6 +6,13 @@ internal static class TokenizerFolder
     public const string TokenizerJsonName = "tokenizer.json", ConfigName = "tokenizer_config.json", SpecialTokensMapName = "special_tokens_map.json",
         AddedTokensName = "added_tokens.json", VocabularyName = "vocab.json", MergesName = "merges.txt", WordPieceName = "vocab.txt";
 
+    /// <summary>Whether a folder holds the files of a tokenizer.</summary>
+    public static bool Holds(string folder)
+    {
+        bool Has(string name) => File.Exists(Path.Combine(folder, name));
+        return Has(TokenizerJsonName) || (Has(VocabularyName) && Has(MergesName)) || Has(WordPieceName);
+    }
+
     public static Tokenizer Load(string folder)
     {
         if (!Directory.Exists(folder))

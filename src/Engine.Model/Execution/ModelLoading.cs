@@ -1,9 +1,7 @@
-using Engine.Model;
-using Engine.Model.Execution;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
 
-namespace Engine.Training.Running;
+namespace Engine.Model.Execution;
 
 /// <summary>Loads a folder's weights into a model and says in words what was not simply loaded.</summary>
 public static class ModelLoading
@@ -41,6 +39,11 @@ public static class ModelLoading
     public static IReadOnlyList<string> Notes(AdapterBinding binding)
     {
         List<string> notes = [];
+        if (binding.RenamedPrefix is var (from, to))
+        {
+            notes.Add($"The adapter's modules begin with '{from}' where the model's begin with '{to}'; taken as the same.");
+        }
+
         if (binding.Missing.Count > 0)
         {
             notes.Add($"Not in the adapter, left as the model has it: {List(binding.Missing)}.");

@@ -1,0 +1,116 @@
+using System.CommandLine;
+using System.Globalization;
+using Engine.Cli.Console;
+using Engine.Devices;
+using Engine.Model.Chat;
+using Engine.Model.Generation;
+using Spectre.Console;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine chat</c>: a conversation with a model.</summary>
+internal sealed class ChatCommand : EngineCommand
+{
+    private readonly GeneratorOptions model;
+    private readonly Option<string?> template = new("--template")
+    {
+        Description = $"How a conversation is laid out: {string.Join(", ", ChatTemplate.Known.Select(known => known.Name))}, or none for a model that only goes on with text; without it the template of the model's folder.",
+        HelpName = "NAME",
+    };
+
+    private readonly Option<string?> system = new("--system") { Description = "What the model is told before the conversation.", HelpName = "TEXT" };
+    private readonly SamplingOptions sampling;
+
+    public ChatCommand(CommandHost host)
+        : base(
+            host,
+            "chat",
+            "Talks with a model: reads a line, streams the answer. /help lists what else can be typed.",
+            "engine chat --model qwen2.5-0.5b-instruct",
+            "engine chat --model qwen2.5-0.5b-instruct --adapter poems=runs/poems/adapter --adapter law=runs/law/adapter --system \"Answer in one sentence.\" --temperature 0.7",
+            "engine chat --model tinystory-llama --template none")
+    {
+        model = new GeneratorOptions(this);
+        Add(template);
+        Add(system);
+        sampling = new SamplingOptions(this, ignoreEos: false);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        ChatTemplate? layout = ChatTemplate.Named(arguments.GetValue(template), model.Model(arguments));
+        using Device device = model.Device(arguments, Host);
+        using Generator generator = model.Open(arguments, device, Host);
+        var chat = new ChatGenerator(generator, layout);
+        var conversation = new ChatConversation(chat, sampling.Read(arguments, chat.Defaults), arguments.GetValue(system));
+        Introduce(arguments, generator, layout);
+        using TextReader input = Host.OpenInput();
+        while (true)
+        {
+            Host.Console.Markup("[bold]> [/]");
+            string? line = input.ReadLine();
+            if (line is null)
+            {
+                Host.Console.WriteLine();
+                return ExitCode.Success;
+            }
+
+            string command = line.Trim();
+            if (command == "/quit")
+            {
+                return ExitCode.Success;
+            }
+
+            if (command.StartsWith('/'))
+            {
+                Note(conversation.Command(command));
+            }
+            else if (command.Length > 0)
+            {
+                Answer(conversation, line);
+            }
+        }
+    }
+
+    private void Introduce(ParseResult arguments, Generator generator, ChatTemplate? layout)
+    {
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Model(arguments))));
+        string adapter = generator.Adapter is null ? "" : $" with adapter {generator.Adapter}";
+        Note($"{name}{adapter}, {(layout is null ? "plain text" : $"{layout.Name} template")}, {generator.ContextLength} tokens of context. /help lists commands, Ctrl-C stops an answer.");
+    }
+
+    private void Answer(ChatConversation conversation, string text)
+    {
+        var flowing = new FlowingText(Host.Console.Profile.Out.Writer, Host.Interactive ? Host.Console.Profile.Width : null);
+        var speed = new TokenSpeed();
+        string ending;
+        using (var interrupt = new Interrupt(() => { }))
+        {
+            try
+            {
+                ending = conversation.Answer(text, piece => Show(piece, flowing, speed), interrupt.Token) == FinishReason.Length ? ", cut at the length" : "";
+            }
+            catch (OperationCanceledException)
+            {
+                ending = ", stopped";
+            }
+            catch (ArgumentException problem)
+            {
+                // The conversation no longer fits the context: said, and the program goes on.
+                Note($"{problem.Message} /reset begins anew.");
+                return;
+            }
+        }
+
+        flowing.End();
+        Note(string.Create(CultureInfo.InvariantCulture, $"{speed.Tokens} tokens, {speed.PerSecond:0.0} tokens/s{ending}"));
+    }
+
+    private static void Show(GeneratedPiece piece, FlowingText flowing, TokenSpeed speed)
+    {
+        speed.Count();
+        flowing.Add(piece.Text);
+    }
+
+    private void Note(string text) => Host.Console.MarkupLine($"[dim]{Markup.Escape(text)}[/]");
+}

@@ -1,0 +1,138 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Engine.Cli.Console;
+using Engine.Devices;
+using Engine.Model.Generation;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine generate</c>: prompts in, what the model makes of them out.</summary>
+internal sealed class GenerateCommand : EngineCommand
+{
+    private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly GeneratorOptions model;
+    private readonly Option<string[]> prompts = new("--prompt") { Description = "Text to go on with, special tokens added as the tokenizer does. May be given several times: prompts run side by side.", HelpName = "TEXT" };
+    private readonly Option<string[]> ids = new("--ids") { Description = "Tokens to go on with, such as 1,2,3, as they are. May be given several times.", HelpName = "IDS" };
+    private readonly SamplingOptions sampling;
+    private readonly Option<bool> json = new("--json")
+    {
+        Description = "One JSON line a prompt: prompt_ids, ids (of the answer), text (null without a tokenizer), finish_reason (eos, stop or length), tokens_per_second (of all prompts).",
+    };
+
+    public GenerateCommand(CommandHost host)
+        : base(
+            host,
+            "generate",
+            "Goes on with prompts and prints the answers: by the most probable tokens, or drawn at random.",
+            "engine generate --model qwen2.5-0.5b --prompt \"Once upon a time\" --max-new-tokens 100",
+            "engine generate --model qwen2.5-0.5b --adapter my-adapter --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.9 --seed 7",
+            "engine generate --model qwen2.5-0.5b --ids 1,2,3 --ids 4,5 --greedy --ignore-eos --json")
+    {
+        model = new GeneratorOptions(this);
+        Add(prompts);
+        Add(ids);
+        sampling = new SamplingOptions(this);
+        Add(json);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        string[] texts = arguments.GetValue(prompts) ?? [], tokens = arguments.GetValue(ids) ?? [];
+        if (texts.Length + tokens.Length == 0)
+        {
+            throw new ArgumentException("There is nothing to go on with; give --prompt or --ids.");
+        }
+
+        int[][] given = [.. tokens.Select(Parse)];
+        using Device device = model.Device(arguments, Host);
+        using Generator generator = model.Open(arguments, device, Host);
+        GenerationOptions options = sampling.Read(arguments, generator.Defaults);
+        GenerationRequest[] requests = [.. texts.Select(text => generator.Encode(text)).Concat(given).Select(prompt => new GenerationRequest(prompt, options))];
+        bool asJson = arguments.GetValue(json);
+        TextWriter output = Host.Console.Profile.Out.Writer;
+        var flowing = new FlowingText(output, Host.Interactive ? Host.Console.Profile.Width : null);
+        var speed = new TokenSpeed();
+        using var interrupt = new Interrupt(() => { });
+        IReadOnlyList<GeneratedText> answers = generator.Generate(requests, Show, interrupt.Token);
+        if (asJson)
+        {
+            WriteJson(requests, answers, speed);
+            return ExitCode.Success;
+        }
+
+        if (requests.Length == 1)
+        {
+            flowing.End();
+        }
+
+        for (int i = 0; i < answers.Count && requests.Length > 1; i++)
+        {
+            output.WriteLine($"[{i + 1}] {AnswerText(answers[i])}");
+        }
+
+        Host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{speed.Tokens} tokens, {speed.PerSecond:0.0} tokens/s, {Endings(answers)}"));
+        return ExitCode.Success;
+
+        void Show(GeneratedPiece piece)
+        {
+            speed.Count();
+            if (!asJson && requests.Length == 1)
+            {
+                flowing.Add(piece.Text);
+            }
+        }
+    }
+
+    private static int[] Parse(string list)
+    {
+        string[] parts = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return parts.Length > 0 && parts.All(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            ? [.. parts.Select(part => int.Parse(part, CultureInfo.InvariantCulture))]
+            : throw new ArgumentException($"--ids is '{list}'; whole numbers with commas between them were expected, such as 1,2,3.");
+    }
+
+    private static string AnswerText(GeneratedText answer) => answer.Text ?? string.Join(',', answer.Ids);
+
+    private static string Endings(IReadOnlyList<GeneratedText> answers) => string.Join(", ", answers
+        .GroupBy(answer => answer.Finish)
+        .Select(group => (answers.Count == 1 ? "" : $"{group.Count()} ") + group.Key switch
+        {
+            FinishReason.EndToken => "ended by the model",
+            FinishReason.StopString => "ended by a stop text",
+            _ => "cut at the length",
+        }));
+
+    private void WriteJson(GenerationRequest[] requests, IReadOnlyList<GeneratedText> answers, TokenSpeed speed)
+    {
+        using BufferedStream output = new(Host.Output);
+        foreach ((GenerationRequest request, GeneratedText answer) in requests.Zip(answers))
+        {
+            using (Utf8JsonWriter writer = new(output, LineOptions))
+            {
+                writer.WriteStartObject();
+                WriteNumbers(writer, "prompt_ids", request.PromptIds);
+                WriteNumbers(writer, "ids", answer.Ids);
+                writer.WriteString("text", answer.Text);
+                writer.WriteString("finish_reason", answer.Finish switch { FinishReason.EndToken => "eos", FinishReason.StopString => "stop", _ => "length" });
+                writer.WriteNumber("tokens_per_second", Math.Round(speed.PerSecond, 2));
+                writer.WriteEndObject();
+            }
+
+            output.WriteByte((byte)'\n');
+        }
+    }
+
+    private static void WriteNumbers(Utf8JsonWriter writer, string key, IEnumerable<int> numbers)
+    {
+        writer.WriteStartArray(key);
+        foreach (int number in numbers)
+        {
+            writer.WriteNumberValue(number);
+        }
+
+        writer.WriteEndArray();
+    }
+}

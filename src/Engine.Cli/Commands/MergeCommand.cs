@@ -1,0 +1,59 @@
+using System.CommandLine;
+using Engine.Cli.Console;
+using Engine.Model;
+using Engine.Model.Peft;
+using Engine.Model.Safetensors;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine merge</c>: a base model and its adapter become one model folder.</summary>
+internal sealed class MergeCommand : EngineCommand
+{
+    private static readonly Dictionary<string, SafetensorsType> Types = new(StringComparer.Ordinal)
+    {
+        ["float32"] = SafetensorsType.Float32,
+        ["float16"] = SafetensorsType.Float16,
+        ["bfloat16"] = SafetensorsType.BFloat16,
+    };
+
+    private readonly Option<string> model = CommonOptions.Model("Hugging Face folder of the base model.");
+    private readonly Option<string> adapter = new("--adapter") { Description = "PEFT adapter folder.", HelpName = "FOLDER", Required = true };
+    private readonly Option<string> output = CommonOptions.Output("Folder to write: configuration, weights and tokenizer; must be new or empty.", "FOLDER");
+    private readonly Option<string?> dtype = new("--dtype") { Description = "float32, float16 or bfloat16 for every weight; without it as the base model stores them.", HelpName = "TYPE" };
+    private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
+
+    public MergeCommand(CommandHost host)
+        : base(
+            host,
+            "merge",
+            "Merges an adapter into its base model, W + scale B A in float32, and writes a Hugging Face folder that needs no adapter.",
+            "engine merge --model qwen2.5-0.5b --adapter my-adapter --output merged",
+            "engine merge --model roberta-base --adapter runs/demo/adapter --output merged --dtype bfloat16")
+    {
+        dtype.Validators.Add(result =>
+        {
+            if (result.GetValue(dtype) is { } type && !Types.ContainsKey(type))
+            {
+                result.AddError($"--dtype is '{type}'; {string.Join(", ", Types.Keys)} are known.");
+            }
+        });
+        Add(model);
+        Add(adapter);
+        Add(output);
+        Add(dtype);
+        Add(allowMissing);
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        string folder = arguments.GetRequiredValue(output);
+        var options = new MergeOptions
+        {
+            StorageType = arguments.GetValue(dtype) is { } type ? Types[type] : null,
+            AllowMissing = arguments.GetValue(allowMissing),
+        };
+        CommonOptions.Note(AdapterMerge.Write(ModelFolder.Open(arguments.GetRequiredValue(model)), arguments.GetRequiredValue(adapter), folder, options), Host.Error);
+        Host.Error.WriteLine($"merged model written to {folder}");
+        return ExitCode.Success;
+    }
+}

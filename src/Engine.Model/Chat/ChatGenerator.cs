@@ -1,0 +1,45 @@
+using Engine.Model.Generation;
+using Engine.Model.Tokenizers;
+
+namespace Engine.Model.Chat;
+
+/// <summary>Answers in conversations: lays them out by a template, and knows the token with which an answer ends.</summary>
+public sealed class ChatGenerator
+{
+    private readonly Tokenizer tokenizer;
+
+    /// <param name="template">Null: no template; the texts of a conversation follow each other as they are, for models that only go on with text.</param>
+    /// <exception cref="ArgumentException">The model's folder has no tokenizer.</exception>
+    public ChatGenerator(Generator generator, ChatTemplate? template)
+    {
+        Generator = generator;
+        Template = template;
+        tokenizer = generator.Tokenizer ?? throw new ArgumentException("A chat is text, and the model's folder has no tokenizer.", nameof(generator));
+        Defaults = template is not null && tokenizer.TokenToId(template.EndOfTurn) is { } end
+            ? generator.Defaults with { EosTokenIds = [.. generator.Defaults.EosTokenIds.Union([end])] }
+            : generator.Defaults;
+    }
+
+    public Generator Generator { get; }
+
+    public ChatTemplate? Template { get; }
+
+    /// <summary>What the model's folder says of generation, with the template's end of an answer.</summary>
+    public GenerationOptions Defaults { get; }
+
+    /// <summary>The request for the next answer.</summary>
+    /// <exception cref="ArgumentException">A role that the template does not have, or no messages.</exception>
+    /// <exception cref="InvalidDataException">The tokenizer lacks a token of the template.</exception>
+    public GenerationRequest Request(IReadOnlyList<ChatMessage> messages, GenerationOptions options)
+    {
+        if (messages.Count == 0)
+        {
+            throw new ArgumentException("A conversation needs a message to answer.", nameof(messages));
+        }
+
+        int[] ids = Template is null
+            ? Generator.Encode(string.Concat(messages.Select(message => message.Content)))
+            : PartEncoding.Encode(tokenizer, Template.Render(messages, addGenerationPrompt: true)).Ids;
+        return new GenerationRequest(ids, options);
+    }
+}

@@ -1,0 +1,104 @@
+using Engine.Devices;
+using Engine.Model.Architectures;
+using Engine.Model.Execution;
+using Engine.Model.Files;
+using Engine.Model.Safetensors;
+
+namespace Engine.Model.Peft;
+
+/// <summary>How a merged model is written.</summary>
+public sealed record MergeOptions
+{
+    /// <summary>F32, F16 or BF16 for every weight; null: each as the base model stores it.</summary>
+    public SafetensorsType? StorageType { get; init; }
+
+    /// <summary>The most bytes of weights in a file.</summary>
+    public long MaxShardBytes { get; init; } = CheckpointWriter.DefaultShardBytes;
+
+    /// <summary>Accept an adapter that lacks tensors or has too many.</summary>
+    public bool AllowMissing { get; init; }
+}
+
+/// <summary>
+/// Merges an adapter into the model it was trained on and writes a Hugging Face folder that needs no adapter. Works on the host, a row of a weight at a time, in float32.
+/// </summary>
+public static class AdapterMerge
+{
+    /// <summary>Writes configuration, weights and tokenizer.</summary>
+    /// <param name="output">A folder that is empty or not there yet.</param>
+    /// <returns>What a user should know, in words.</returns>
+    /// <exception cref="ModelFileException">Base and adapter do not fit, or a parameter is in neither; the message says which.</exception>
+    /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
+    public static IReadOnlyList<string> Write(ModelFolder folder, string adapterFolder, string output, MergeOptions options)
+    {
+        if (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any())
+        {
+            throw new IOException($"{output} holds files already; a merged model goes to an empty or a new folder.");
+        }
+
+        using AdapterFile adapter = AdapterFile.Read(adapterFolder);
+        using Checkpoint checkpoint = folder.OpenWeights();
+        Architecture architecture = adapter.Config.TaskType == AdapterConfig.SequenceClassification
+            ? folder.CreateClassifier(adapterFolder)
+            : folder.CreateArchitecture();
+        if (adapter.Config.InitChangesBaseWeights)
+        {
+            throw new ModelFileException(
+                adapterFolder, $"init_lora_weights is {adapter.Config.InitLoraWeights}, so the factors belong to a base with its principal part taken out, which the base here has not; save the adapter as plain LoRA first.");
+        }
+
+        AdapterBinding binding = ModelAdapters.Bind(architecture, adapter, options.AllowMissing);
+        Dictionary<string, LoraTensors> adapted = binding.Modules.ToDictionary(module => $"{module.Module}.weight", StringComparer.Ordinal);
+        CheckpointWriter writer = new(options.MaxShardBytes);
+        foreach (ParameterSpec spec in architecture.Parameters)
+        {
+            long[] shape = ModelWeights.Longs(spec.Shape);
+            SafetensorsTensor? stored = ModelWeights.Find(checkpoint, architecture, spec.Name)?.RequireShape(shape);
+            SafetensorsType type = options.StorageType ?? StorageType(stored);
+            if (binding.SavedParameters.TryGetValue(spec.Name, out SafetensorsTensor? saved))
+            {
+                writer.Add(type, spec.Name, shape, (first, destination) => saved.ReadFloat32(destination, first));
+            }
+            else if (stored is null)
+            {
+                throw new ModelFileException(checkpoint.SourcePath, $"{spec.Name} is neither in the base model nor in the adapter {adapterFolder}; a merged model needs every weight of {architecture.Name}.");
+            }
+            else if (adapted.TryGetValue(spec.Name, out LoraTensors? tensors))
+            {
+                var merged = new MergedWeight(stored, tensors, (float)adapter.Config.ScalingOf(tensors.Module));
+                writer.Add(type, spec.Name, shape, merged.Fill);
+            }
+            else if (stored.Type == type)
+            {
+                writer.Copy(stored, spec.Name);
+            }
+            else
+            {
+                writer.Add(type, spec.Name, shape, (first, destination) => stored.ReadFloat32(destination, first));
+            }
+        }
+
+        Directory.CreateDirectory(output);
+        writer.Write(output);
+        folder.CopyTokenizer(output);
+        folder.CopyGenerationConfig(output);
+        architecture.ModelConfig.WithArchitecture(architecture.Name).WithStorageType(ElementTypeOf(options.StorageType ?? StorageType(checkpoint))).Write(output);
+        return ModelLoading.Notes(binding);
+    }
+
+    private static ElementType ElementTypeOf(SafetensorsType type) => type switch
+    {
+        SafetensorsType.Float32 => ElementType.Float32,
+        SafetensorsType.Float16 => ElementType.Float16,
+        SafetensorsType.BFloat16 => ElementType.BFloat16,
+        _ => throw new ArgumentException($"A merged model is not stored as {type.HeaderName()}; F32, F16 or BF16 was expected.", nameof(type)),
+    };
+
+    /// <summary>The type most of a model's weights have.</summary>
+    private static SafetensorsType StorageType(Checkpoint checkpoint) =>
+        checkpoint.Tensors.GroupBy(StorageType).MaxBy(group => group.Sum(tensor => tensor.ElementCount))!.Key;
+
+    /// <summary>The type a changed weight is stored in: the stored one, or float32 where float32 numbers cannot be rounded to that.</summary>
+    private static SafetensorsType StorageType(SafetensorsTensor? stored) =>
+        stored?.Type is SafetensorsType.Float16 or SafetensorsType.BFloat16 ? stored.Type : SafetensorsType.Float32;
+}
