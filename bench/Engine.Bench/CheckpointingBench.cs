@@ -24,7 +24,7 @@ internal static class CheckpointingBench
         BatchShape shape = BatchShape.Of(architecture, batch);
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
-        ModelWeights.InitializeAdapters(model, seed: 1);
+        AdapterInitialization.Start(model, seed: 1);
         using TrainingSession kept = Session(false), repeated = Session(true);
         double bestKept = double.PositiveInfinity, bestRepeated = double.PositiveInfinity;
         for (int round = 0; round < Rounds; round++)

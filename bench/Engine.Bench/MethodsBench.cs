@@ -24,7 +24,7 @@ internal static class MethodsBench
         BatchShape shape = BatchShape.Of(model.Architecture, batch);
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
-        ModelWeights.InitializeAdapters(model, seed: 1);
+        AdapterInitialization.Start(model, seed: 1);
         using TrainingSession lora = Session(new PlainMethod());
         IReadOnlyDictionary<string, long> loraBytes = lora.Forecast([shape], []);
         foreach (string name in MethodCatalog.Names.Where(name => name != PlainMethod.MethodName))

@@ -34,6 +34,6 @@ internal static class RandomWeights
             }
         }
 
-        ModelWeights.InitializeAdapters(model, seed: 1);
+        AdapterInitialization.Start(model, seed: 1);
     }
 }

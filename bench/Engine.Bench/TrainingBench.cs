@@ -35,7 +35,7 @@ internal static class TrainingBench
         using var session = new TrainingSession(device, model, new PlainMethod(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
-        ModelWeights.InitializeAdapters(model, seed: 1);
+        AdapterInitialization.Start(model, seed: 1);
         session.Allocate([shape], []);
         session.Begin();
         session.Step([batch], 1e-3, "benchmark");

@@ -114,4 +114,10 @@ public static class RandomStream
 
     /// <summary>Which token a text goes on with; the step is the number of tokens generated before it.</summary>
     public const uint Sampling = 0xFFFF_0007;
+
+    /// <summary>First values of a method's auxiliary adapters; the step is the adapted layer's number.</summary>
+    public const uint AuxiliaryInitialization = 0xFFFF_0008;
+
+    /// <summary>Directions in which a weight's singular vectors are looked for; the step is the adapted layer's number.</summary>
+    public const uint SingularVectors = 0xFFFF_0009;
 }

@@ -27,6 +27,9 @@ public static class StepScalars
     /// <summary>What undoes dynamic loss scaling in the summed gradients: 1 / scale.</summary>
     public const int InverseLossScale = 6;
 
+    /// <summary>The weight of this step's value in a method's moving average (EFMLoRA's beta; 1 in the first step).</summary>
+    public const int AverageWeight = 7;
+
     /// <summary>Number of slots.</summary>
     public const int Count = 16;
 }

@@ -12,6 +12,9 @@ public sealed record AdamWOptions
     /// <summary>Decoupled weight decay of everything but biases and norm weights.</summary>
     public double WeightDecay { get; init; }
 
+    /// <summary>The schedule's highest learning rate, by which a method's own rates are measured.</summary>
+    public double LearningRate { get; init; }
+
     /// <summary>Global gradient norm to clip to; 0: never.</summary>
     public double MaxGradNorm { get; init; } = 1;
 }

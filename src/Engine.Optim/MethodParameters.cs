@@ -125,6 +125,9 @@ public sealed class MethodParameters
             : throw new ConfigurationException($"{parameter.Location}: method.{name} is '{text}'; {NearestName.Hint(text, choices)}.");
     }
 
+    /// <summary>A text; null where it is not given.</summary>
+    public string? Text(string name) => Take(name) is { } parameter ? parameter.Value as string ?? throw WrongType(parameter, "a text") : null;
+
     /// <summary>Refuses every key that no read has asked for. Call it after the last read.</summary>
     /// <exception cref="ConfigurationException">An unknown key.</exception>
     public void Finish()

@@ -67,7 +67,7 @@ public sealed class TrainingSession : IDisposable
         TotalSteps = totalSteps;
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Inputs = new BatchInputs(model.Architecture, capacity);
-        context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom);
+        context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer);
         method.Attach(context);
         this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, moments, context.Tables);
         readings = new float[reports.Block.Bytes / sizeof(float)];
@@ -82,6 +82,7 @@ public sealed class TrainingSession : IDisposable
             Dropout = true,
             GradientCheckpointing = gradientCheckpointing,
             TransformWeight = method.TransformWeight,
+            Auxiliary = method.Auxiliary,
             PartialTensors = partial,
             Extend = graph =>
             {
@@ -95,6 +96,7 @@ public sealed class TrainingSession : IDisposable
         {
             Dropout = true,
             TransformWeight = method.TransformWeight,
+            Auxiliary = method.Auxiliary,
             Extend = graph => selection.Build(graph, model.Architecture.Head),
         });
         prepare = new FixedPlan(device, BuildPrepare());
@@ -190,6 +192,7 @@ public sealed class TrainingSession : IDisposable
     public void Begin()
     {
         context.UploadTables();
+        method.Initialize();
         prepare.Run(arena, null);
         device.Synchronize();
     }

@@ -19,6 +19,9 @@ public sealed class SessionMemoryTests
     /// <summary>One optimizer step makes one <see cref="StepReport"/> (48 bytes) and, for each pass of a micro-batch, one <see cref="ModelRun"/> (40 bytes).</summary>
     private const int ManagedBytesPerStep = 128;
 
+    /// <summary>Bi-LoRA's default.</summary>
+    private const int AuxiliaryRank = 8;
+
     public static TheoryData<string, string> Runs => new()
     {
         { "roberta-cls", "full" },
@@ -34,6 +37,9 @@ public sealed class SessionMemoryTests
         { "roberta-cls", "looksam" },
         { "roberta-cls", "sl-sam" },
         { "roberta-cls", "nbar" },
+        { "roberta-cls", "fm-lora" },
+        { "qwen2", "efm-lora" },
+        { "roberta-regression", "bi-lora" },
         { "qwen2", "full" },
         { "llama", "lora" },
         { "qwen2", "esam" },
@@ -82,6 +88,9 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "looksam")]
     [InlineData("roberta-cls", "sl-sam")]
     [InlineData("roberta-cls", "obar")]
+    [InlineData("roberta-cls", "fm-lora")]
+    [InlineData("roberta-cls", "efm-lora")]
+    [InlineData("roberta-cls", "bi-lora")]
     [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {
@@ -94,16 +103,25 @@ public sealed class SessionMemoryTests
         using var session = new TrainingSession(device, model, MethodOf(methodName), new AdamWOptions(), Largest(shapes), 200, seed: 1);
         Start(device, model, session, shapes);
         session.Step(batches, 1e-3, "test");
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int step = 0; step < 100; step++)
+
+        // A collection that another test causes counts the rest of this thread's allocation chunk, 8 KiB: the least of three counts has none.
+        long least = long.MaxValue;
+        for (int round = 0; round < 3; round++)
         {
-            session.Step(batches, 1e-3, "test");
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int step = 0; step < 100; step++)
+            {
+                session.Step(batches, 1e-3, "test");
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
         }
 
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100 * ManagedBytesPerStep);
+        Assert.InRange(least, 0, 100 * ManagedBytesPerStep);
     }
 
-    /// <summary>METHODS.md section 8, in float32 numbers: the copy of what is perturbed, LookSAM's direction, Flat-LoRA's two numbers a row, and nothing for BAR.</summary>
+    /// <summary>METHODS.md section 8, in float32 numbers: the copy of what is perturbed, LookSAM's direction, Flat-LoRA's two numbers a row,
+    /// EFMLoRA's average and copy of B, Bi-LoRA's factors with gradients and moments, and nothing for BAR and LoRA+.</summary>
     [SharedFact]
     public void A_methods_memory_is_what_the_specification_says()
     {
@@ -114,6 +132,8 @@ public sealed class SessionMemoryTests
         IReadOnlyDictionary<string, long> plain = Forecast("lora", out TransformerModel model);
         long trainable = model.Trainables!.Count;
         long adapters = model.Adapters.Sum(layer => layer.A.Shape.Count + layer.B.Shape.Count);
+        long factorsB = model.Adapters.Sum(layer => layer.B.Shape.Count);
+        long auxiliary = model.Adapters.Sum(layer => AuxiliaryRank * (layer.A.Shape.Columns + (long)layer.B.Shape.Rows));
         long rows = model.Adapters.Sum(layer => layer.Weight.Shape.Rows);
         int tensors = model.Trainables.Entries.Count;
         int capacity = shapes.Max(shape => shape.Rows);
@@ -125,6 +145,10 @@ public sealed class SessionMemoryTests
             ("looksam", 2 * adapters, 0, 0),
             ("esam", adapters, 2 * model.Adapters.Count, 3 * capacity),
             ("sl-sam", trainable, tensors + (tensors * StepScalars.Count), 0),
+            ("fm-lora", factorsB, 0, 0),
+            ("efm-lora", 2 * factorsB, 0, 0),
+            ("bi-lora", 4 * auxiliary, 0, 0),
+            ("lora-plus", 0, 0, 0),
             ("obar", 0, 0, 0),
             ("nbar", 0, 0, 0)])
         {
@@ -186,7 +210,7 @@ public sealed class SessionMemoryTests
     {
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 3);
-        ModelWeights.InitializeAdapters(model, seed: 3);
+        AdapterInitialization.Start(model, seed: 3);
         session.Allocate(shapes, evaluationShapes ?? shapes);
         session.Begin();
     }

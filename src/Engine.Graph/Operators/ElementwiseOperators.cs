@@ -21,13 +21,13 @@ public sealed class AddOperator : Operator
     }
 }
 
-/// <summary>A tensor of zeros, into whose column windows products are added.</summary>
-public sealed class ZerosOperator : Operator
+/// <summary>A tensor of one value: zeros, into whose column windows products are added, or a constant.</summary>
+public sealed class FillOperator(float value) : Operator
 {
-    public override string Name => "Zeros";
+    public override string Name => "Fill";
 
     public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Fill(
-        lowering.Device, lowering.Node.Outputs[0].Shape.Count, 0f, lowering.Output<float>(0)));
+        lowering.Device, lowering.Node.Outputs[0].Shape.Count, value, lowering.Output<float>(0)));
 }
 
 /// <summary>y = activation(x). dX = dY activation'(x).</summary>
@@ -77,7 +77,10 @@ public static class ElementwiseExtensions
     }
 
     /// <summary>A tensor of zeros.</summary>
-    public static Tensor Zeros(this GraphBuilder graph, Shape shape) => graph.Add(new ZerosOperator(), shape);
+    public static Tensor Zeros(this GraphBuilder graph, Shape shape) => graph.Fill(shape, 0f);
+
+    /// <summary>A tensor whose elements are all <paramref name="value"/>.</summary>
+    public static Tensor Fill(this GraphBuilder graph, Shape shape, float value) => graph.Add(new FillOperator(value), shape);
 
     /// <summary>activation(x), elementwise.</summary>
     public static Tensor Activate(this GraphBuilder graph, Tensor x, ActivationKind kind) => graph.Add(new ActivationOperator(kind), x.Shape, x);

@@ -12,7 +12,7 @@ public readonly record struct ColumnWindow(int Offset, int Count);
 /// stored in 16 bits (NT and NN); a is float32.
 /// </summary>
 /// <remarks>
-/// Gradient contract: a gets dY b alpha (accumulated inside the product), a trainable b and bias sum into their gradient variables,
+/// Gradient contract: a gets dY b alpha (accumulated inside the product), a trainable b and bias sum into their gradient variables, a computed b gets alpha dY^T a,
 /// addTo gets dY. Fused forms (activation, residual) are made after differentiation and have no gradient.
 /// </remarks>
 public sealed class MatMulOperator : Operator
@@ -23,6 +23,9 @@ public sealed class MatMulOperator : Operator
 
     /// <summary>The columns of a that are multiplied; null for all.</summary>
     public ColumnWindow? WindowA { get; init; }
+
+    /// <summary>The columns of b that are multiplied, in the NN and TN forms; null for all.</summary>
+    public ColumnWindow? WindowB { get; init; }
 
     /// <summary>The columns of the output that are written, the others staying as addTo has them; null for all.</summary>
     public ColumnWindow? WindowOutput { get; init; }
@@ -73,6 +76,7 @@ public sealed class MatMulOperator : Operator
         Layout = Layout,
         Alpha = Alpha,
         WindowA = WindowA,
+        WindowB = WindowB,
         WindowOutput = WindowOutput,
         HasBias = HasBias,
         HasAddTo = HasAddTo,
@@ -97,13 +101,14 @@ public sealed class MatMulOperator : Operator
             new MatMulShape(m, n, k, Layout)
             {
                 StrideA = lowering.Node.Inputs[0].Shape.Columns,
+                StrideB = WindowB is null ? 0 : lowering.Node.Inputs[1].Shape.Columns,
                 StrideC = outputColumns,
                 Alpha = Alpha,
                 Beta = HasAddTo ? 1f : 0f,
                 Activation = Activation,
             },
             a,
-            lowering.Weight(1),
+            WindowB is null ? lowering.Weight(1) : Windowed(lowering.Input<float>(1), WindowB),
             Windowed(output, WindowOutput),
             HasBias ? lowering.Input<float>(BiasIndex) : null,
             HasResidual ? lowering.Input<float>(ResidualIndex) : null,
@@ -126,7 +131,8 @@ public sealed class MatMulOperator : Operator
         }
         else if (node.Inputs[1].Variable is null && gradients.Wants(1))
         {
-            throw new NotSupportedException($"{Name}: a computed right operand ({node.Inputs[1]}) has no gradient.");
+            gradients.Contribute(1, existing => graph.MatMul(
+                dy, gradients.Saved(node.Inputs[0]), MatMulLayout.TN, Alpha, addTo: existing, windowB: WindowA));
         }
 
         if (HasBias && gradients.ParameterGradient(BiasIndex) is { } biasGradient)
@@ -160,11 +166,12 @@ public sealed class MatMulOperator : Operator
         Shape a = node.Inputs[0].Shape;
         Shape b = node.Inputs[1].Shape;
         int columnsA = WindowA?.Count ?? a.Columns;
+        int columnsB = WindowB?.Count ?? b.Columns;
         return Layout switch
         {
-            MatMulLayout.NN => (a.Rows, b.Columns, columnsA),
+            MatMulLayout.NN => (a.Rows, columnsB, columnsA),
             MatMulLayout.NT => (a.Rows, b.Rows, columnsA),
-            _ => (columnsA, b.Columns, a.Rows),
+            _ => (columnsA, columnsB, a.Rows),
         };
     }
 }
@@ -234,11 +241,13 @@ public static class MatMulExtensions
         Tensor? bias = null,
         Tensor? addTo = null,
         ColumnWindow? windowA = null,
+        ColumnWindow? windowB = null,
         ColumnWindow? windowOutput = null)
     {
         int columnsA = windowA?.Count ?? a.Shape.Columns;
+        int columnsB = windowB?.Count ?? b.Shape.Columns;
         (int m, int summedA) = layout == MatMulLayout.TN ? (columnsA, a.Shape.Rows) : (a.Shape.Rows, columnsA);
-        (int n, int summedB) = layout == MatMulLayout.NT ? (b.Shape.Rows, b.Shape.Columns) : (b.Shape.Columns, b.Shape.Rows);
+        (int n, int summedB) = layout == MatMulLayout.NT ? (b.Shape.Rows, b.Shape.Columns) : (columnsB, b.Shape.Rows);
         if (summedA != summedB)
         {
             throw new ArgumentException($"A {layout} product of {a} and {b} sums over {summedA} against {summedB} elements.");
@@ -281,6 +290,7 @@ public static class MatMulExtensions
             Layout = layout,
             Alpha = alpha,
             WindowA = windowA,
+            WindowB = windowB,
             WindowOutput = windowOutput,
             HasBias = bias is not null,
             HasAddTo = addTo is not null,

@@ -32,6 +32,69 @@ public static class Elementwise
         return ElementwiseKernels.AddScaledKernel.Bind(device, LaunchShapes.Elements(device, count), x, y, factor, count);
     }
 
+    /// <summary>
+    /// y += weight x, or with <paramref name="blends"/> y = (1 - weight) y + weight x; weight = factor * scalars[slot]. A weight of 1 blends to x itself.
+    /// </summary>
+    public static Launch Mix(
+        Device device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> x, BufferView<float> y)
+    {
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(x, count);
+        Operand.Require(y, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new MixHost(cpu, count, factor, slot, blends, scalars, x, y);
+        }
+
+        return ElementwiseKernels.MixKernel.Bind(device, LaunchShapes.Elements(device, count), scalars, x, y, factor, slot, blends, count);
+    }
+
+    /// <summary>y += a * b.</summary>
+    public static Launch AddProduct(Device device, long count, BufferView<float> a, BufferView<float> b, BufferView<float> y)
+    {
+        Operand.Require(a, count);
+        Operand.Require(b, count);
+        Operand.Require(y, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new AddProductHost(cpu, count, a, b, y);
+        }
+
+        return ElementwiseKernels.AddProductKernel.Bind(device, LaunchShapes.Elements(device, count), a, b, y, count);
+    }
+
+    /// <summary>y[i, j] = x[i, j], or += with <paramref name="adds"/>, for i below rows and j below columns, rows of x and y lying strideX and strideY apart.</summary>
+    public static Launch Window(
+        Device device, int rows, int columns, bool adds, BufferView<float> x, int strideX, BufferView<float> y, int strideY)
+    {
+        Operand.Require(x, rows == 0 ? 0 : ((rows - 1L) * strideX) + columns);
+        Operand.Require(y, rows == 0 ? 0 : ((rows - 1L) * strideY) + columns);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new WindowHost(cpu, rows, columns, adds, x, strideX, y, strideY);
+        }
+
+        return ElementwiseKernels.WindowKernel.Bind(
+            device, LaunchShapes.Elements(device, (long)rows * columns), x, y, columns, strideX, strideY, adds, (long)rows * columns);
+    }
+
+    /// <summary>y[i, j] = (scale[j] - offset) z[i, j] + bias[j]; z, y [rows, columns], scale [columns], bias [columns] or null. y may be z.</summary>
+    public static Launch ScaleColumns(
+        Device device, int rows, int columns, float offset, BufferView<float> z, BufferView<float> scale, BufferView<float>? bias, BufferView<float> y)
+    {
+        Operand.Require(z, (long)rows * columns);
+        Operand.Require(scale, columns);
+        Operand.Require(bias, columns);
+        Operand.Require(y, (long)rows * columns);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new ScaleColumnsHost(cpu, rows, columns, offset, z, scale, bias, y);
+        }
+
+        return ElementwiseKernels.ScaleColumnsKernel.Bind(
+            device, LaunchShapes.Elements(device, (long)rows * columns), z, scale, bias ?? default, y, columns, offset, bias is not null, (long)rows * columns);
+    }
+
     /// <summary>y = factor * x; y may be x.</summary>
     public static Launch Scale(Device device, long count, float factor, BufferView<float> x, BufferView<float> y)
     {

@@ -47,6 +47,57 @@ internal static partial class ElementwiseKernels
         }
     }
 
+    /// <summary>y = (1 - weight) y + weight x where it blends, else y += weight x.</summary>
+    [Kernel]
+    public static void Mix(ArrayView<float> scalars, ArrayView<float> x, ArrayView<float> y, float factor, int slot, bool blends, long count)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            float weight = factor * scalars[slot];
+            y[i] = MathF.FusedMultiplyAdd(weight, x[i], blends ? (1f - weight) * y[i] : y[i]);
+        }
+    }
+
+    /// <summary>y += a * b.</summary>
+    [Kernel]
+    public static void AddProduct(ArrayView<float> a, ArrayView<float> b, ArrayView<float> y, long count)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            y[i] = MathF.FusedMultiplyAdd(a[i], b[i], y[i]);
+        }
+    }
+
+    /// <summary>y = x or y += x, elements of windows of matrices.</summary>
+    [Kernel]
+    public static void Window(ArrayView<float> x, ArrayView<float> y, int columns, int strideX, int strideY, bool adds, long count)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            long row = i / columns;
+            long column = i % columns;
+            float value = x[(row * strideX) + column];
+            long to = (row * strideY) + column;
+            y[to] = adds ? y[to] + value : value;
+        }
+    }
+
+    /// <summary>y = (scale - offset) z + bias, scale and bias by column.</summary>
+    [Kernel]
+    public static void ScaleColumns(
+        ArrayView<float> z, ArrayView<float> scale, ArrayView<float> bias, ArrayView<float> y, int columns, float offset, bool hasBias, long count)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            long column = i % columns;
+            y[i] = MathF.FusedMultiplyAdd(scale[column] - offset, z[i], hasBias ? bias[column] : 0f);
+        }
+    }
+
     /// <summary>y = x.</summary>
     [Kernel]
     public static void Copy(ArrayView<float> x, ArrayView<float> y, long count)

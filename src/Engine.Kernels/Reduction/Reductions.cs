@@ -108,6 +108,28 @@ public static class Reductions
         ];
     }
 
+    /// <summary>result[j] += sum over i of x[i, j] y[i, j]; workspace as for <see cref="ColumnSums"/>.</summary>
+    public static Launch[] ColumnDots(
+        Device device, int rows, int columns, BufferView<float> x, BufferView<float> y, BufferView<float> workspace, BufferView<float> result)
+    {
+        Operand.Require(x, (long)rows * columns);
+        Operand.Require(y, (long)rows * columns);
+        Operand.Require(workspace, ColumnSumsWorkspace(device, rows, columns));
+        Operand.Require(result, columns);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return [new ColumnDotsHost(cpu, rows, columns, x, y, result)];
+        }
+
+        int chunks = LaunchShapes.Chunks(rows);
+        LaunchShape columnItems = LaunchShapes.Elements(device, columns);
+        return
+        [
+            ReductionsKernels.ColumnDotChunksKernel.Bind(device, columnItems with { GroupsY = chunks }, x, y, workspace, rows, columns, LaunchShapes.RowsPerChunk),
+            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace, result, chunks, columns),
+        ];
+    }
+
     private static int SquaredNormGroups(long count) =>
         checked((int)((count + (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup) - 1) / (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup)));
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
@@ -76,4 +78,32 @@ internal sealed unsafe class ColumnSumsHost(CpuDevice device, int rows, int colu
     public override string Name => "Reductions_ColumnSums";
 
     protected override void Strip(int column, int width) => ColumnSum.Add(in terms, Rows, column, width, result);
+}
+
+/// <summary>result[j] += sum over rows of x[i, j] y[i, j].</summary>
+internal sealed unsafe class ColumnDotsHost(CpuDevice device, int rows, int columns, BufferView<float> x, BufferView<float> y, BufferView<float> result)
+    : StripHost(device, rows, columns)
+{
+    private readonly Products products = new(columns, CpuDevice.Pointer(x), CpuDevice.Pointer(y));
+    private readonly float* result = CpuDevice.Pointer(result);
+
+    public override string Name => "Reductions_ColumnDots";
+
+    protected override void Strip(int column, int width) => ColumnSum.Add(in products, Rows, column, width, result);
+
+    private readonly struct Products(int columns, float* x, float* y) : IRowLanes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<float> Load(int row, int column)
+        {
+            long at = ((long)row * columns) + column;
+            return Vector512.Load(x + at) * Vector512.Load(y + at);
+        }
+
+        public Vector512<float> LoadPartial(int row, int column, int count)
+        {
+            long at = ((long)row * columns) + column;
+            return Lanes.LoadPartial(x + at, count) * Lanes.LoadPartial(y + at, count);
+        }
+    }
 }

@@ -101,6 +101,27 @@ internal static partial class ReductionsKernels
         }
     }
 
+    /// <summary>As <see cref="ColumnSumChunks"/>, of x y.</summary>
+    [Kernel]
+    public static void ColumnDotChunks(
+        ArrayView<float> x, ArrayView<float> y, ArrayView<float> workspace, int rows, int columns, [Specialize] int rowsPerChunk)
+    {
+        int column = (Grid.IdxX * Group.DimX) + Group.IdxX;
+        int first = Grid.IdxY * rowsPerChunk;
+        int last = Math.Min(rows, first + rowsPerChunk);
+        if (column < columns)
+        {
+            float sum = 0f;
+            for (int row = first; row < last; row++)
+            {
+                long at = ((long)row * columns) + column;
+                sum += x[at] * y[at];
+            }
+
+            workspace[((long)Grid.IdxY * columns) + column] = sum;
+        }
+    }
+
     /// <summary>One item a column: result[j] += the sum of the chunks' sums, in their order.</summary>
     [Kernel]
     public static void AddChunks(ArrayView<float> workspace, ArrayView<float> result, int chunks, int columns)

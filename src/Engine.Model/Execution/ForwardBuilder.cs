@@ -13,7 +13,7 @@ public sealed class ForwardBuilder
 {
     private readonly TransformerModel model;
     private readonly bool dropoutOn;
-    private readonly Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight;
+    private readonly RunnerOptions? training;
     private readonly List<Tensor> hiddenStates = [];
     private uint dropoutStream = RandomStream.Dropout;
     private readonly CachedAttention? cached;
@@ -21,20 +21,19 @@ public sealed class ForwardBuilder
     private int attentionLayers;
 
     /// <param name="dropout">Dropout is on.</param>
-    /// <param name="transformWeight">What a training method makes of an adapted layer's frozen weight.</param>
-    internal ForwardBuilder(
-        TransformerModel model, GraphBuilder graph, BatchTensors batch, bool dropout, Func<GraphBuilder, LoraLinear, Tensor, Tensor>? transformWeight)
+    /// <param name="training">What a training method changes of adapted layers; null for nothing.</param>
+    internal ForwardBuilder(TransformerModel model, GraphBuilder graph, BatchTensors batch, bool dropout, RunnerOptions? training)
     {
         this.model = model;
         dropoutOn = dropout;
-        this.transformWeight = transformWeight;
+        this.training = training;
         Graph = graph;
         Batch = batch;
     }
 
     /// <param name="cached">The cache that attention adds keys and values to, and reads them from.</param>
     internal ForwardBuilder(TransformerModel model, GraphBuilder graph, BatchTensors batch, CachedAttention cached)
-        : this(model, graph, batch, dropout: false, transformWeight: null) => this.cached = cached;
+        : this(model, graph, batch, dropout: false, training: null) => this.cached = cached;
 
     public GraphBuilder Graph { get; }
 
@@ -49,36 +48,34 @@ public sealed class ForwardBuilder
     /// <summary>A linear layer with its bias and, where it has one, its adapter.</summary>
     public Tensor Linear(Tensor x, string module) => Linears(x, module)[0];
 
-    /// <summary>Linear layers that read one input: x A^T of all their adapters is one product.</summary>
+    /// <summary>Linear layers that read one input, with their biases and adapters (<see cref="AdapterBranch"/>).</summary>
     public Tensor[] Linears(Tensor x, params ReadOnlySpan<string> modules)
     {
         var outputs = new Tensor[modules.Length];
-        Tensor? shared = null;
+        var adapters = new List<LoraLinear>();
+        foreach (string module in modules)
+        {
+            if (model.Adapter(module) is { } adapter)
+            {
+                adapters.Add(adapter);
+            }
+        }
+
+        AdapterBranch? branch = adapters.Count == 0
+            ? null
+            : new AdapterBranch(Graph, x, Dropout(x, adapters[0].Dropout), [.. adapters], training?.Auxiliary);
         for (int i = 0; i < modules.Length; i++)
         {
             string module = modules[i];
             Tensor weight = Parameter($"{module}.weight");
             Tensor? bias = Bias(module);
             LoraLinear? adapter = model.Adapter(module);
-            if (adapter is null)
+            if (adapter is not null && training?.TransformWeight is { } transform)
             {
-                outputs[i] = Graph.Linear(x, weight, bias);
-                continue;
+                weight = transform(Graph, adapter, weight);
             }
 
-            if (transformWeight is not null)
-            {
-                weight = transformWeight(Graph, adapter, weight);
-            }
-
-            shared ??= Graph.Linear(Dropout(x, adapter.Dropout), Graph.Read(adapter.GroupA));
-            outputs[i] = Graph.MatMul(
-                shared,
-                Graph.Read(adapter.B),
-                MatMulLayout.NT,
-                adapter.Scale,
-                addTo: Graph.Linear(x, weight, bias),
-                windowA: adapter.Rank == adapter.GroupA.Shape.Rows ? null : new ColumnWindow(adapter.GroupOffset, adapter.Rank));
+            outputs[i] = adapter is null ? Graph.Linear(x, weight, bias) : branch!.Apply(adapter, weight, bias);
         }
 
         return outputs;

@@ -7,12 +7,20 @@ namespace Engine.Model.Execution;
 /// <param name="Rank">r.</param>
 /// <param name="Scale">alpha / r, or alpha / sqrt(r) for rsLoRA.</param>
 /// <param name="Dropout">Probability of dropping an input element of the adapter's branch.</param>
-public sealed record LoraTarget(string Module, int Rank, float Scale, float Dropout);
+/// <param name="UseDora">DoRA: the row norms of the adapted weight are parameters of their own.</param>
+public sealed record LoraTarget(string Module, int Rank, float Scale, float Dropout, bool UseDora = false);
 
-/// <summary>A linear layer with an adapter: y = x W^T + scale (x A^T) B^T.</summary>
+/// <summary>The factors of an adapter, and with DoRA its magnitudes.</summary>
+/// <param name="A">[rank, in].</param>
+/// <param name="B">[out, rank].</param>
+/// <param name="Magnitude">[out]; null without DoRA.</param>
+/// <param name="BaseNorm">Squared norms of the frozen weight's rows [out], kept for DoRA; null without.</param>
+internal sealed record LoraVariables(Variable A, Variable B, Variable? Magnitude, Variable? BaseNorm);
+
+/// <summary>A linear layer with an adapter: y = x W^T + scale (x A^T) B^T; with DoRA, W + scale B A has its rows rescaled to the magnitudes.</summary>
 public sealed class LoraLinear
 {
-    internal LoraLinear(LoraTarget target, int index, Variable weight, Variable a, Variable b, Variable groupA, int groupOffset)
+    internal LoraLinear(LoraTarget target, int index, Variable weight, LoraVariables variables, Variable groupA, int groupOffset)
     {
         Module = target.Module;
         Index = index;
@@ -20,8 +28,10 @@ public sealed class LoraLinear
         Scale = target.Scale;
         Dropout = target.Dropout;
         Weight = weight;
-        A = a;
-        B = b;
+        A = variables.A;
+        B = variables.B;
+        Magnitude = variables.Magnitude;
+        BaseNorm = variables.BaseNorm;
         GroupA = groupA;
         GroupOffset = groupOffset;
     }
@@ -46,9 +56,21 @@ public sealed class LoraLinear
     /// <summary>[out, rank].</summary>
     public Variable B { get; }
 
+    /// <summary>DoRA's magnitudes [out]; null without DoRA.</summary>
+    public Variable? Magnitude { get; }
+
+    /// <summary>Squared norms of the rows of <see cref="Weight"/> [out], written when the adapter is started or loaded; null without DoRA.</summary>
+    public Variable? BaseNorm { get; }
+
     /// <summary>The A of every adapter that reads the same input, one below the other.</summary>
     public Variable GroupA { get; }
 
     /// <summary>The first row of <see cref="A"/> in <see cref="GroupA"/>.</summary>
     public int GroupOffset { get; }
+
+    /// <summary>
+    /// The factors the frozen weight was reduced by (PiSSA: W0 - scale B A is what is frozen), on the host; null where it is the checkpoint's own.
+    /// An adapter file takes them back out.
+    /// </summary>
+    internal (float[] A, float[] B)? Removed { get; set; }
 }

@@ -1,5 +1,6 @@
 using Engine.Graph;
 using Engine.Model.Architectures;
+using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
 
@@ -14,7 +15,7 @@ public static class ModelAdapters
     {
         IReadOnlyList<string> modules = [.. architecture.LinearGroups.SelectMany(group => group).Select(linear => linear.Module)];
         IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config.ForModel(architecture.ModelConfig), architecture.OutputModule).Select(module =>
-            new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout))];
+            new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout, config.UseDora))];
         IReadOnlyList<string> saved = SavedModules.Match([.. architecture.Parameters.Select(spec => spec.Name)], config);
         if (architecture.OutputModule is null && architecture.Aliases.FirstOrDefault(alias => saved.Contains(alias.Parameter)) is { } tied)
         {
@@ -38,10 +39,18 @@ public static class ModelAdapters
             allowMissing);
     }
 
-    /// <summary>Copies an adapter's tensors to the model.</summary>
+    /// <summary>Copies an adapter's tensors to the model, whose weights must be loaded.</summary>
     /// <param name="allowMissing">Keep the model's values for tensors that the file lacks; they are returned.</param>
     public static AdapterBinding Load(TransformerModel model, AdapterFile file, bool allowMissing = false)
     {
+        if (file.Config.InitChangesBaseWeights)
+        {
+            throw new ModelFileException(
+                file.FolderPath,
+                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, not to the model as it was published. "
+                + "Save the adapter with PEFT's path_initial_model_for_weight_conversion, which takes the start back out.");
+        }
+
         AdapterBinding binding = file.Bind(
             [.. model.Adapters.Select(Target)],
             [.. model.SavedParameters.Select(saved => new SavedTarget(saved.Name, ModelWeights.Longs(saved.Value.Shape)))],
@@ -51,6 +60,10 @@ public static class ModelAdapters
             LoraLinear adapter = model.Adapter(tensors.Module)!;
             ModelWeights.Upload(tensors.A, adapter.A);
             ModelWeights.Upload(tensors.B, adapter.B);
+            if (tensors.Magnitude is { } magnitude)
+            {
+                ModelWeights.Upload(magnitude, adapter.Magnitude!);
+            }
         }
 
         foreach ((string name, SafetensorsTensor tensor) in binding.SavedParameters)
@@ -58,16 +71,28 @@ public static class ModelAdapters
             ModelWeights.Upload(tensor, model.Parameter(name));
         }
 
+        ModelWeights.RefreshNorms(model);
         return binding;
     }
 
-    /// <summary>Writes the adapter as PEFT does.</summary>
+    /// <summary>
+    /// Writes the adapter as PEFT does. Where it started from a part of the weight (PiSSA), the file holds s (B A - B0 A0) as factors of twice the rank: an adapter of the
+    /// model as it was published.
+    /// </summary>
     public static void Save(TransformerModel model, AdapterConfig config, string folder)
     {
-        var writer = new AdapterWriter(config);
+        bool converted = model.Adapters.Any(adapter => adapter.Removed is not null);
+        var writer = new AdapterWriter(converted ? config.WithStartTakenOut() : config);
         foreach (LoraLinear adapter in model.Adapters)
         {
-            writer.AddLora(Target(adapter), ModelWeights.Fill<float>(adapter.A), ModelWeights.Fill<float>(adapter.B));
+            TensorFill<float> a = ModelWeights.Fill<float>(adapter.A), b = ModelWeights.Fill<float>(adapter.B);
+            if (adapter.Removed is { } removed)
+            {
+                a = Fill([.. adapter.A.View<float>().ToArray(), .. removed.A]);
+                b = Fill(BesideNegated(adapter.B.View<float>().ToArray(), removed.B, adapter.Rank));
+            }
+
+            writer.AddLora(Target(adapter), a, b, adapter.Magnitude is { } magnitude ? ModelWeights.Fill<float>(magnitude) : null);
         }
 
         foreach ((string name, Variable value) in model.SavedParameters)
@@ -76,6 +101,22 @@ public static class ModelAdapters
         }
 
         writer.Write(folder);
+    }
+
+    private static TensorFill<float> Fill(float[] values) => (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);
+
+    /// <summary>[b, -other], both [rows, rank].</summary>
+    private static float[] BesideNegated(float[] b, float[] other, int rank)
+    {
+        var joined = new float[2 * b.Length];
+        for (int i = 0; i < b.Length; i++)
+        {
+            int start = (i / rank * 2 * rank) + (i % rank);
+            joined[start] = b[i];
+            joined[start + rank] = -other[i];
+        }
+
+        return joined;
     }
 
     private static AdapterTarget Target(LoraLinear adapter) => new(adapter.Module, adapter.Weight.Shape.Columns, adapter.Weight.Shape.Rows);

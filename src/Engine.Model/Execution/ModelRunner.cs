@@ -28,6 +28,9 @@ public sealed record RunnerOptions
     /// <summary>What a training method makes of an adapted layer's frozen weight.</summary>
     public Func<GraphBuilder, LoraLinear, Tensor, Tensor>? TransformWeight { get; init; }
 
+    /// <summary>A training method's second pair of factors beside an adapter's; null: none.</summary>
+    public Func<LoraLinear, AuxiliaryFactors?>? Auxiliary { get; init; }
+
     /// <summary>The trainable tensors of which a run may serve a part (<see cref="ActiveSet"/>); null: every run is whole.</summary>
     public IReadOnlyList<Variable>? PartialTensors { get; init; }
 

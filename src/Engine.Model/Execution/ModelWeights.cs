@@ -79,21 +79,21 @@ public static class ModelWeights
         }
     }
 
-    /// <summary>LoRA's start: A uniform in +-1 / sqrt(in), B zero (METHODS.md section 1.1).</summary>
-    public static void InitializeAdapters(TransformerModel model, ulong seed)
+    /// <summary>Writes the squared row norms that DoRA keeps of its frozen weights, which must be loaded.</summary>
+    internal static void RefreshNorms(TransformerModel model)
     {
-        foreach (LoraLinear adapter in model.Adapters)
+        foreach (LoraLinear adapter in model.Adapters.Where(adapter => adapter.BaseNorm is not null))
         {
-            var values = new float[adapter.A.Shape.Count];
-            var generator = new PhiloxGenerator(seed, RandomStream.AdapterInitialization, (uint)adapter.Index);
-            double bound = 1 / Math.Sqrt(adapter.A.Shape.Columns);
-            for (int i = 0; i < values.Length; i++)
+            int columns = adapter.Weight.Shape.Columns;
+            var row = new float[columns];
+            var norms = new float[adapter.Weight.Shape.Rows];
+            for (int i = 0; i < norms.Length; i++)
             {
-                values[i] = (float)(((2 * PhiloxGenerator.ToUniform(generator.Block((ulong)i).X)) - 1) * bound);
+                Read(adapter.Weight, (long)i * columns, row);
+                norms[i] = (float)row.Sum(value => (double)value * value);
             }
 
-            adapter.A.View<float>().Write(values);
-            adapter.B.View<float>().Write(new float[adapter.B.Shape.Count]);
+            adapter.BaseNorm!.View<float>().Write(norms);
         }
     }
 
@@ -133,25 +133,41 @@ public static class ModelWeights
         }
     }
 
+    /// <summary>Reads elements of a variable, whatever type it stores, as float32.</summary>
+    /// <param name="first">The first element.</param>
+    public static void Read(Variable variable, long first, Span<float> values)
+    {
+        switch (variable.Type)
+        {
+            case ElementType.Float16:
+                var halves = new Half[values.Length];
+                variable.View<Half>().Slice(first, values.Length).Read(halves.AsSpan());
+                TensorPrimitives.ConvertToSingle(halves, values);
+                break;
+            case ElementType.BFloat16:
+                var wide = new BFloat16[values.Length];
+                variable.View<BFloat16>().Slice(first, values.Length).Read(wide.AsSpan());
+                for (int i = 0; i < values.Length; i++)
+                {
+                    values[i] = (float)wide[i];
+                }
+
+                break;
+            default:
+                variable.View<float>().Slice(first, values.Length).Read(values);
+                break;
+        }
+    }
+
     /// <summary>Copies a variable of any weight type to a float32 one.</summary>
     internal static void CopyAsFloat32(Variable source, Variable target)
     {
-        SafetensorsType type = source.Type switch
-        {
-            ElementType.Float32 => SafetensorsType.Float32,
-            ElementType.Float16 => SafetensorsType.Float16,
-            ElementType.BFloat16 => SafetensorsType.BFloat16,
-            _ => throw new ArgumentException($"{source} holds {source.Type}, which no weight does.", nameof(source)),
-        };
-        int size = source.Type.SizeInBytes();
         var wide = new float[Math.Min(ChunkElements, source.Shape.Count)];
-        var stored = new byte[wide.Length * size];
         for (long first = 0; first < source.Shape.Count; first += wide.Length)
         {
-            int count = (int)Math.Min(wide.Length, source.Shape.Count - first);
-            source.Block.Buffer.Read(stored.AsSpan(0, count * size), source.ByteOffset + (first * size));
-            TensorConversion.ToFloat32(type, stored.AsSpan(0, count * size), wide.AsSpan(0, count));
-            target.View<float>().Slice(first, count).Write(wide.AsSpan(0, count));
+            Span<float> part = wide.AsSpan(0, (int)Math.Min(wide.Length, source.Shape.Count - first));
+            Read(source, first, part);
+            target.View<float>().Slice(first, part.Length).Write(part);
         }
     }
 

@@ -33,6 +33,14 @@ public sealed class TrainableParameters
     /// <summary>All gradients as one vector.</summary>
     public Variable Gradients => Range("gradients", GradientBlock, 0, Count);
 
+    /// <summary>Every adapter's B, one behind the other in the order of the layers' numbers, as one vector.</summary>
+    public Variable AdapterB => Range("lora_B", ValueBlock, OffsetOf(FactorsB.First), FactorsB.Count);
+
+    internal (Variable First, int Count) FactorsB { get; set; }
+
+    /// <summary>Where a trainable tensor starts in the run, in elements.</summary>
+    public static int OffsetOf(Variable value) => checked((int)(value.ByteOffset / sizeof(float)));
+
     /// <summary>A range of elements of the values or the gradients as a vector.</summary>
     public static Variable Range(string name, StorageBlock block, int first, int count) =>
         block.Overlay(name, new Shape(count), block.Variables[0], first);

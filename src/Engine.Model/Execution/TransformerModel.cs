@@ -178,7 +178,7 @@ public sealed class TransformerModel : IDisposable
     {
         var graph = new GraphBuilder();
         LossTensors batch = inputs.Tensors(graph, shape);
-        var forward = new ForwardBuilder(this, graph, batch, options.Dropout, options.TransformWeight);
+        var forward = new ForwardBuilder(this, graph, batch, options.Dropout, options);
         ModelOutput output = Architecture.Build(forward);
         Tensor? logits = output is ModelOutput.VocabularyHead && !options.VocabularyLogits ? null : graph.Output(output.ToLogits(graph));
         Tensor loss = graph.Output((output, logits) switch
@@ -228,38 +228,50 @@ public sealed class TransformerModel : IDisposable
         _ => false,
     };
 
-    /// <summary>Adapters of one input lie with their A's below one another, so that x A^T is one product for all of them.</summary>
+    /// <summary>
+    /// All A's, then all B's, then all magnitudes: each kind is one run. A's of one input lie below one another, so that x A^T is one product for all of them.
+    /// </summary>
     private void ReserveAdapters(Dictionary<string, LoraTarget> targets, TrainableParameters trainables, bool trained)
     {
+        LinearSpec[][] groups = [.. Architecture.LinearGroups
+            .Select(group => group.Where(linear => targets.ContainsKey(linear.Module)).ToArray())
+            .Where(group => group.Length > 0)];
+        LinearSpec[] linears = [.. groups.SelectMany(group => group)];
+        var frozen = new StorageBlock("adapter");
+        Variable Reserve(string name, Shape shape) => trained ? trainables.Reserve(name, shape, decays: true) : frozen.Reserve(name, shape);
+        Dictionary<string, Variable> a = linears.ToDictionary(
+            linear => linear.Module, linear => Reserve($"{linear.Module}.lora_A.weight", new Shape(targets[linear.Module].Rank, linear.InFeatures)));
+        Dictionary<string, Variable> b = linears.ToDictionary(
+            linear => linear.Module, linear => Reserve($"{linear.Module}.lora_B.weight", new Shape(linear.OutFeatures, targets[linear.Module].Rank)));
+        LinearSpec[] dora = [.. linears.Where(linear => targets[linear.Module].UseDora)];
+        Dictionary<string, Variable> magnitudes = dora.ToDictionary(
+            linear => linear.Module, linear => Reserve($"{linear.Module}.lora_magnitude_vector.weight", new Shape(linear.OutFeatures)));
+        Dictionary<string, Variable> baseNorms = dora.ToDictionary(
+            linear => linear.Module, linear => frozen.Reserve($"{linear.Module}.base_norm", new Shape(linear.OutFeatures)));
         int index = 0;
-        foreach (IReadOnlyList<LinearSpec> group in Architecture.LinearGroups)
+        foreach (LinearSpec[] group in groups)
         {
-            LinearSpec[] adapted = [.. group.Where(linear => targets.ContainsKey(linear.Module))];
-            if (adapted.Length == 0)
-            {
-                continue;
-            }
-
-            var frozen = new StorageBlock("adapter");
-            Variable Reserve(string name, Shape shape) => trained ? trainables.Reserve(name, shape, decays: true) : frozen.Reserve(name, shape);
-            Variable[] a = [.. adapted.Select(linear =>
-                Reserve($"{linear.Module}.lora_A.weight", new Shape(targets[linear.Module].Rank, linear.InFeatures)))];
-            var groupShape = new Shape(a.Sum(factor => factor.Shape.Rows), adapted[0].InFeatures);
-            string groupName = $"{adapted[0].Module}.lora_A.group";
-            Variable groupA = trained ? trainables.Join(groupName, groupShape, a[0]) : frozen.Overlay(groupName, groupShape, a[0]);
+            Variable first = a[group[0].Module];
+            var groupShape = new Shape(group.Sum(linear => a[linear.Module].Shape.Rows), group[0].InFeatures);
+            string groupName = $"{group[0].Module}.lora_A.group";
+            Variable groupA = trained ? trainables.Join(groupName, groupShape, first) : frozen.Overlay(groupName, groupShape, first);
             int offset = 0;
-            for (int i = 0; i < adapted.Length; i++)
+            foreach (string module in group.Select(linear => linear.Module))
             {
-                LoraTarget target = targets[adapted[i].Module];
-                Variable b = Reserve($"{target.Module}.lora_B.weight", new Shape(adapted[i].OutFeatures, target.Rank));
-                adapters.Add(target.Module, new LoraLinear(target, index++, Parameter($"{target.Module}.weight"), a[i], b, groupA, offset));
-                offset += target.Rank;
+                var variables = new LoraVariables(a[module], b[module], magnitudes.GetValueOrDefault(module), baseNorms.GetValueOrDefault(module));
+                adapters.Add(module, new LoraLinear(targets[module], index++, Parameter($"{module}.weight"), variables, groupA, offset));
+                offset += targets[module].Rank;
             }
+        }
 
-            if (!trained)
-            {
-                blocks.Add(frozen);
-            }
+        if (frozen.Bytes > 0)
+        {
+            blocks.Add(frozen);
+        }
+
+        if (trained && linears.Length > 0)
+        {
+            trainables.FactorsB = (b[linears[0].Module], checked((int)b.Values.Sum(factor => factor.Shape.Count)));
         }
 
         string[] unknown = [.. targets.Keys.Where(module => !adapters.ContainsKey(module))];

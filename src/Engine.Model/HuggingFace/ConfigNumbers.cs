@@ -24,11 +24,11 @@ internal static class ConfigNumbers
         return value is >= 0 and < 1 ? (float)value : throw root.Wrong(key, "a probability from 0 to below 1");
     }
 
-    /// <summary>A number above 0.</summary>
+    /// <summary>A number above 0 that float32 holds.</summary>
     public static float Positive(this JsonSection root, string key, double fallback)
     {
-        double value = root.OptionalDouble(key) ?? fallback;
-        return value > 0 ? (float)value : throw root.Wrong(key, "a number above 0");
+        float value = (float)(root.OptionalDouble(key) ?? fallback);
+        return value > 0 && float.IsFinite(value) ? value : throw root.Wrong(key, "a number above 0");
     }
 
     private static int Number(JsonSection root, string key, int largest)

@@ -84,7 +84,10 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
             throw new ModelFileException(path, $"partial_rotary_factor is {Options["partial_rotary_factor"]}; only whole heads are turned (1).");
         }
 
-        return [.. Enumerable.Range(0, headSize / 2).Select(j => (double)(float)scale(Math.Pow(Theta, -2.0 * j / headSize)))];
+        double[] frequencies = [.. Enumerable.Range(0, headSize / 2).Select(j => (double)(float)scale(Math.Pow(Theta, -2.0 * j / headSize)))];
+        return frequencies.All(double.IsFinite)
+            ? frequencies
+            : throw new ModelFileException(path, $"rotary embeddings of the type {Type} with rope_theta {Theta} turn by angles beyond float32; a rope_theta and a factor of about 1 or more were expected.");
 
         // Long wavelengths are stretched by the factor, short ones kept, those between blended (Llama 3.1; Transformers' modeling_rope_utils).
         Func<double, double> Llama3()

@@ -56,6 +56,10 @@ public sealed class AdapterBinding
             else
             {
                 missing.AddRange([AdapterKeys.LoraA(target.Module), AdapterKeys.LoraB(target.Module)]);
+                if (file.Config.UseDora)
+                {
+                    missing.Add(AdapterKeys.Magnitude(target.Module));
+                }
             }
         }
 

@@ -76,7 +76,7 @@ public sealed record AdapterConfig
     /// <summary>
     /// Whether <see cref="InitLoraWeights"/> also changes the base weights (PiSSA, OLoRA): the model has to repeat that before it uses the factors.
     /// </summary>
-    public bool InitChangesBaseWeights => InitLoraWeights == "olora" || InitLoraWeights.StartsWith("pissa", StringComparison.Ordinal);
+    public bool InitChangesBaseWeights => InitLoraWeights == "olora" || IsPissa(InitLoraWeights);
 
     /// <summary><c>fan_in_fan_out</c>: whether base weights are stored [in, out]; PEFT resets it for linear layers.</summary>
     public bool FanInFanOut { get; init; }
@@ -97,6 +97,27 @@ public sealed record AdapterConfig
     {
         string path = Directory.Exists(folderOrFile) ? Path.Combine(folderOrFile, FileName) : folderOrFile;
         return FromJson(new JsonSection(path, JsonFile.ReadObject(path)));
+    }
+
+    /// <summary>Whether a value of <c>init_lora_weights</c> is <c>pissa</c> or <c>pissa_niter_N</c>.</summary>
+    public static bool IsPissa(string initialization) => initialization == "pissa"
+        || (initialization.StartsWith("pissa_niter_", StringComparison.Ordinal) && int.TryParse(initialization.AsSpan("pissa_niter_".Length), out int rounds) && rounds >= 0);
+
+    /// <summary>
+    /// The configuration of an adapter that holds factors and beside them those they started from with the sign turned: twice the rank, the same scale, and
+    /// nothing left of how it started, as PEFT writes it for <c>path_initial_model_for_weight_conversion</c>.
+    /// </summary>
+    public AdapterConfig WithStartTakenOut()
+    {
+        double growth = UseRslora ? Math.Sqrt(2) : 2;
+        return this with
+        {
+            Rank = 2 * Rank,
+            LoraAlpha = growth * LoraAlpha,
+            RankPattern = [.. RankPattern.Select(pair => KeyValuePair.Create(pair.Key, 2 * pair.Value))],
+            AlphaPattern = [.. AlphaPattern.Select(pair => KeyValuePair.Create(pair.Key, growth * pair.Value))],
+            InitLoraWeights = "true",
+        };
     }
 
     /// <summary>The rank of one adapted module, by its name in the model.</summary>

@@ -10,6 +10,24 @@ public static class MethodCatalog
         ["cosine"] = MuSchedule.Cosine,
     };
 
+    private static readonly Dictionary<string, AuxiliaryClip> Clips = new(StringComparer.Ordinal)
+    {
+        ["global"] = AuxiliaryClip.Global,
+        ["per-layer"] = AuxiliaryClip.PerLayer,
+        ["none"] = AuxiliaryClip.None,
+    };
+
+    /// <summary>Names of the literature that mean more than one method, or one by another name.</summary>
+    private static readonly Dictionary<string, string> Meanings = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["flatlora"] = $"{FlatLora.MethodName} is random perturbation (ICML 2025, arXiv 2409.14396); what the first version of arXiv 2508.00522 calls Flat-LoRA is {FmLora.MethodName}",
+        ["eflat-lora"] = $"the paper's later versions call it EFMLoRA: {EfmLora.MethodName} (and its two-pass form {FmLora.MethodName})",
+        ["eflatlora"] = $"the paper's later versions call it EFMLoRA: {EfmLora.MethodName} (and its two-pass form {FmLora.MethodName})",
+        ["lora"] = "without a method, or with plain, adapters are trained as plain LoRA",
+        ["dora"] = "DoRA is a kind of adapter: set adapter.use_dora: true",
+        ["pissa"] = "PiSSA is a start of adapters: set adapter.init_lora_weights: pissa",
+    };
+
     private static readonly Dictionary<string, Func<MethodParameters, TrainingMethod>> Methods = new(StringComparer.Ordinal)
     {
         [PlainMethod.MethodName] = _ => new PlainMethod(),
@@ -22,11 +40,26 @@ public static class MethodCatalog
         [LookSam.MethodName] = parameters => new LookSam(
             Rho(parameters, 0.1), parameters.Integer("k", 10, minimum: 1), parameters.Number("a", 0.7, minimum: 0)),
         [SlSam.MethodName] = parameters => new SlSam(Rho(parameters, 0.01), parameters.Share("s_frac", 0.2), parameters.Seed("selection_seed", 42)),
+        [LoraPlus.MethodName] = parameters => new LoraPlus(parameters.Number("ratio", 16, minimum: 0)),
+        [FmLora.MethodName] = parameters =>
+        {
+            double rho = Rho(parameters, 0.05);
+            return new FmLora(rho, parameters.Number("rho_min", rho, minimum: 0));
+        },
+        [EfmLora.MethodName] = parameters =>
+        {
+            double rho = Rho(parameters, 0.05);
+            return new EfmLora(rho, parameters.Number("rho_min", rho, minimum: 0), parameters.Share("beta", 0.9));
+        },
+        [BiLora.MethodName] = parameters => new BiLora(AuxiliaryOptions(parameters)),
         [Balancing.ByNormName] = parameters => Balance(parameters, byGradient: false),
         [Balancing.ByGradientName] = parameters => Balance(parameters, byGradient: true),
     };
 
     public static IReadOnlyCollection<string> Names => Methods.Keys;
+
+    /// <summary>Parameters that are paths, relative to the run file.</summary>
+    public static IReadOnlyCollection<string> PathParameters { get; } = ["auxiliary_init"];
 
     /// <summary>Makes a method from its name and parameters.</summary>
     /// <exception cref="ConfigurationException">An unknown method or parameter, or a value out of range.</exception>
@@ -34,7 +67,8 @@ public static class MethodCatalog
     {
         if (!Methods.TryGetValue(parameters.Method, out Func<MethodParameters, TrainingMethod>? create))
         {
-            throw new ConfigurationException($"There is no training method '{parameters.Method}'; {NearestName.Hint(parameters.Method, Methods.Keys)}.");
+            throw new ConfigurationException(
+                $"There is no training method '{parameters.Method}'; {Meanings.GetValueOrDefault(parameters.Method) ?? NearestName.Hint(parameters.Method, Methods.Keys)}.");
         }
 
         TrainingMethod method = create(parameters);
@@ -55,4 +89,15 @@ public static class MethodCatalog
 
     private static Balancing Balance(MethodParameters parameters, bool byGradient) => new(
         byGradient, parameters.Number("mu", 0.5, minimum: 0), MuSchedules[parameters.Choice("mu_schedule", "constant", MuSchedules.Keys)]);
+
+    private static BiLoraOptions AuxiliaryOptions(MethodParameters parameters) => new()
+    {
+        Rho = Rho(parameters, 0.05),
+        Rank = parameters.Integer("auxiliary_rank", 8, minimum: 1, maximum: Engine.Kernels.LowRank.LargestRank),
+        LearningRate = parameters.Has("auxiliary_learning_rate") ? parameters.Number("auxiliary_learning_rate", 0, minimum: 0) : null,
+        UseSgd = parameters.Choice("auxiliary_optimizer", "adamw", "adamw", "sgd") == "sgd",
+        Clip = Clips[parameters.Choice("clip", "global", Clips.Keys)],
+        InitialFile = parameters.Text("auxiliary_init"),
+        Seed = parameters.Seed("auxiliary_seed", 42),
+    };
 }

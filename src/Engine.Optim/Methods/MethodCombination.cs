@@ -67,12 +67,22 @@ public sealed class MethodCombination : TrainingMethod
 
     public override ActiveSet? ActiveIn(StepPart part) => leader.ActiveIn(part);
 
+    public override void Initialize()
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            method.Initialize();
+        }
+    }
+
     public override void OnRunBegin(GraphBuilder graph) => Each(method => method.OnRunBegin(graph));
 
     public override void OnStepBegin(GraphBuilder graph, StepCourse course) => Each(method => method.OnStepBegin(graph, course));
 
     public override Tensor TransformWeight(GraphBuilder graph, LoraLinear layer, Tensor weight) =>
         methods.Aggregate(weight, (transformed, method) => method.TransformWeight(graph, layer, transformed));
+
+    public override AuxiliaryFactors? Auxiliary(LoraLinear layer) => methods.Select(method => method.Auxiliary(layer)).FirstOrDefault(factors => factors is not null);
 
     public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Each(method => method.OnGradientsReady(graph, course));
 

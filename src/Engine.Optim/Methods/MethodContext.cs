@@ -8,14 +8,16 @@ namespace Engine.Optim.Methods;
 /// <summary>What a method may use while it declares its state and builds its part of a step.</summary>
 public sealed class MethodContext
 {
-    private readonly List<TensorSegments> segments = [];
+    private readonly List<(Variable Words, int[] Content)> tables = [];
 
     /// <param name="model">The model with its adapters and trainable parameters.</param>
     /// <param name="scalars">The step's scalars (<see cref="StepScalars"/>).</param>
     /// <param name="noiseRandom">The state of the method's noise generator: its seed and the optimizer step.</param>
-    internal MethodContext(TransformerModel model, StorageBlock reports, Variable scalars, Variable noiseRandom)
+    /// <param name="optimizer">The settings of the run's AdamW.</param>
+    internal MethodContext(TransformerModel model, StorageBlock reports, Variable scalars, Variable noiseRandom, AdamWOptions optimizer)
     {
         Model = model;
+        Optimizer = optimizer;
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Reports = reports;
         Scalars = scalars;
@@ -42,6 +44,9 @@ public sealed class MethodContext
 
     public Variable NoiseRandom { get; }
 
+    /// <summary>The settings of the run's AdamW.</summary>
+    public AdamWOptions Optimizer { get; }
+
     /// <summary>The A and B of every adapted layer, named as trainable tensors.</summary>
     public IReadOnlyList<(string Name, Variable Value)> AdapterTensors
     {
@@ -62,17 +67,48 @@ public sealed class MethodContext
             checked((int)(tensor.Value.ByteOffset / sizeof(float))),
             (int)tensor.Value.Shape.Count,
             Scaled: tensor.Name.Contains("weight", StringComparison.Ordinal)))]);
-        var result = new TensorSegments(table, Tables.Reserve($"segments.{segments.Count}", new Shape(table.WordCount), Devices.ElementType.Int32));
-        segments.Add(result);
-        return result;
+        return new TensorSegments(table, Table("segments", table.Encode()));
+    }
+
+    /// <summary>Pairs of factors as one launch works on all of them.</summary>
+    /// <param name="factors">A [rank, in], B [out, rank] and the scale s of s B A for each layer.</param>
+    /// <param name="values">The run of parameters that they lie in.</param>
+    /// <param name="rankKey">The key that says the rank, for messages.</param>
+    /// <exception cref="ConfigurationException">A rank is above the largest that the kernels take.</exception>
+    public LowRankLayers LowRankLayers(IEnumerable<(Variable A, Variable B, float Scale)> factors, Variable values, string rankKey, string method)
+    {
+        var pairs = new List<LowRankPair>();
+        int direction = 0;
+        foreach ((Variable a, Variable b, float scale) in factors)
+        {
+            int rank = a.Shape.Rows;
+            if (rank > LowRank.LargestRank)
+            {
+                throw new ConfigurationException($"{rankKey} is {rank}, and method {method} takes ranks up to {LowRank.LargestRank}; lower it, or choose another method.");
+            }
+
+            int Offset(Variable factor) => checked((int)((factor.ByteOffset - values.ByteOffset) / sizeof(float)));
+            pairs.Add(new LowRankPair(Offset(a), Offset(b), direction, b.Shape.Rows, a.Shape.Columns, rank, scale));
+            direction = checked(direction + (int)b.Shape.Count);
+        }
+
+        var table = new LowRankTable(pairs);
+        return new LowRankLayers(table, Table("low_rank", table.Data), values);
     }
 
     /// <summary>Writes the tables once their memory is there.</summary>
     internal void UploadTables()
     {
-        foreach (TensorSegments run in segments)
+        foreach ((Variable words, int[] content) in tables)
         {
-            run.Words.View<int>().Write(run.Table.Encode());
+            words.View<int>().Write(content);
         }
+    }
+
+    private Variable Table(string name, int[] content)
+    {
+        Variable words = Tables.Reserve($"{name}.{tables.Count}", new Shape(content.Length), Devices.ElementType.Int32);
+        tables.Add((words, content));
+        return words;
     }
 }

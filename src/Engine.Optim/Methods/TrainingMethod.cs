@@ -67,6 +67,12 @@ public abstract class TrainingMethod
     /// <summary>H7: the method's schedule, which kernels read from the step's scalars at <see cref="FactorSlot"/>.</summary>
     public virtual double Factor(long step, long totalSteps) => 0;
 
+    /// <summary>On the host, once, when weights and adapters are loaded: writes what the state starts from. A checkpoint's values come after it.</summary>
+    /// <exception cref="ConfigurationException">A file the method starts from does not fit.</exception>
+    public virtual void Initialize()
+    {
+    }
+
     /// <summary>Work done once, when weights and adapters are loaded.</summary>
     public virtual void OnRunBegin(GraphBuilder graph)
     {
@@ -79,6 +85,9 @@ public abstract class TrainingMethod
 
     /// <summary>The frozen weight of an adapted layer as the training passes use it.</summary>
     public virtual Tensor TransformWeight(GraphBuilder graph, LoraLinear layer, Tensor weight) => weight;
+
+    /// <summary>A second pair of factors beside an adapter's own in the training passes; null: none.</summary>
+    public virtual AuxiliaryFactors? Auxiliary(LoraLinear layer) => null;
 
     /// <summary>H1: the first pass's gradients of all micro-batches are summed, and a second pass follows.</summary>
     public virtual void OnGradientsReady(GraphBuilder graph, StepCourse course)

@@ -24,6 +24,18 @@ public sealed record AdapterConfiguration
     [Key("Scale by lora_alpha / sqrt(r) instead.", Default = "false")]
     public bool? UseRslora { get; init; }
 
+    [Key("DoRA: the row norms of each adapted weight are trained apart from its direction.", Default = "false")]
+    public bool? UseDora { get; init; }
+
+    [Key("What a new adapter starts from: true (A at random, B zero), gaussian, or pissa (the weight's leading singular part; pissa_niter_N is computed as exactly).", Default = "true")]
+    public string? InitLoraWeights { get; init; }
+
+    [Key("Ranks that differ from r: module names, their ends, or regular expressions; the first that matches counts.", Minimum = 1, Maximum = 1 << 16, Default = "none")]
+    public IReadOnlyList<KeyValuePair<string, int>>? RankPattern { get; init; }
+
+    [Key("lora_alpha likewise.", Minimum = 0, Above = true, Default = "none")]
+    public IReadOnlyList<KeyValuePair<string, double>>? AlphaPattern { get; init; }
+
     [Key("PEFT folder whose adapter is the start; the keys above are then read from it.", IsPath = true, Default = "a new adapter")]
     public string? Init { get; init; }
 }

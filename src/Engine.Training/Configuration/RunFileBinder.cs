@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.Serialization;
 using Engine.Optim;
+using Engine.Optim.Methods;
 using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
@@ -66,6 +67,16 @@ internal sealed class RunFileBinder(string folder)
             return Strings(node, name);
         }
 
+        if (type == typeof(IReadOnlyList<KeyValuePair<string, int>>))
+        {
+            return Patterns(key.Definition, node, name, isWhole: true).Select(pair => KeyValuePair.Create(pair.Key, (int)pair.Value)).ToArray();
+        }
+
+        if (type == typeof(IReadOnlyList<KeyValuePair<string, double>>))
+        {
+            return Patterns(key.Definition, node, name, isWhole: false).ToArray();
+        }
+
         if (type == typeof(ModulePattern))
         {
             return node is ListNode ? new ModulePattern(Strings(node, name), null) : new ModulePattern(null, Scalar(node, name, "a list of names or a regular expression").Text);
@@ -95,21 +106,32 @@ internal sealed class RunFileBinder(string folder)
         return Number(key, Scalar(node, name, "a number"), name);
     }
 
+    /// <summary>A map of module patterns to numbers, in its order: the first that matches a module counts.</summary>
+    private static IEnumerable<KeyValuePair<string, double>> Patterns(KeyAttribute bounds, ConfigNode node, string name, bool isWhole) => node is MapNode map
+        ? map.Items.Select(item => KeyValuePair.Create(item.Key, InBounds(bounds, Scalar(item.Value, $"{name}.{item.Key}", "a number"), $"{name}.{item.Key}", isWhole)))
+        : throw Wrong(node, name, "a map of module names or regular expressions to numbers");
+
     private static object Number(RunFileKey key, ScalarNode node, string name)
     {
         object value = node.Value;
         bool isWhole = key.ValueType != typeof(double);
+        if (key.ValueType == typeof(ulong) && value is (long or ulong))
+        {
+            return value is long small ? (small >= 0 ? (ulong)small : throw Wrong(node, name, "a whole number of at least 0")) : value;
+        }
+
+        double number = InBounds(key.Definition, node, name, isWhole);
+        return isWhole ? (object)(int)number : number;
+    }
+
+    private static double InBounds(KeyAttribute bounds, ScalarNode node, string name, bool isWhole)
+    {
+        object value = node.Value;
         if (value is not (long or ulong or double) || (isWhole && value is double))
         {
             throw Wrong(node, name, isWhole ? "a whole number" : "a number");
         }
 
-        if (key.ValueType == typeof(ulong))
-        {
-            return value is long small ? (small >= 0 ? (ulong)small : throw Wrong(node, name, "a whole number of at least 0")) : value;
-        }
-
-        KeyAttribute bounds = key.Definition;
         double number = System.Convert.ToDouble(value, CultureInfo.InvariantCulture);
         double maximum = isWhole ? Math.Min(bounds.Maximum, int.MaxValue) : bounds.Maximum;
         bool tooSmall = number < bounds.Minimum || (bounds.Above && number == bounds.Minimum);
@@ -119,7 +141,7 @@ internal sealed class RunFileBinder(string folder)
             throw Wrong(node, name, Bounds(bounds, isWhole));
         }
 
-        return isWhole ? (object)(int)number : number;
+        return number;
     }
 
     /// <summary>The numbers a key takes, in words.</summary>
@@ -163,14 +185,14 @@ internal sealed class RunFileBinder(string folder)
         _ => ColumnReference.ByName(node.Text),
     };
 
-    private static MethodsConfiguration Methods(ConfigNode node) => node switch
+    private MethodsConfiguration Methods(ConfigNode node) => node switch
     {
         ListNode { Items.Count: 0 } => throw Wrong(node, "method", "a list with at least one method"),
         ListNode list => new MethodsConfiguration([.. list.Items.Select(Method)]),
         _ => new MethodsConfiguration([Method(node)]),
     };
 
-    private static MethodConfiguration Method(ConfigNode node)
+    private MethodConfiguration Method(ConfigNode node)
     {
         if (node is ScalarNode shorthand)
         {
@@ -192,7 +214,9 @@ internal sealed class RunFileBinder(string folder)
         {
             if (key != "name" && value is not ScalarNode { IsNull: true })
             {
-                parameters.Add(new MethodParameter(key, Scalar(value, $"method.{key}", "a single value").Value, value.Location));
+                ScalarNode scalar = Scalar(value, $"method.{key}", "a single value");
+                object given = MethodCatalog.PathParameters.Contains(key) ? FullPath(scalar, $"method.{key}", scalar.Text) : scalar.Value;
+                parameters.Add(new MethodParameter(key, given, value.Location));
             }
         }
 

@@ -74,6 +74,12 @@ internal static partial class RunFileWriter
             case IReadOnlyList<string> names:
                 List(emitter, names);
                 break;
+            case IReadOnlyList<KeyValuePair<string, int>> patterns:
+                Patterns(emitter, patterns);
+                break;
+            case IReadOnlyList<KeyValuePair<string, double>> patterns:
+                Patterns(emitter, patterns);
+                break;
             case var _ when key.IsSection:
                 Section(emitter, value);
                 break;
@@ -92,6 +98,19 @@ internal static partial class RunFileWriter
         {
             Text(emitter, parameter.Name);
             Scalar(emitter, parameter.Value);
+        }
+
+        emitter.Emit(new MappingEnd());
+    }
+
+    private static void Patterns<T>(Emitter emitter, IReadOnlyList<KeyValuePair<string, T>> patterns)
+        where T : struct
+    {
+        emitter.Emit(new MappingStart());
+        foreach ((string pattern, T value) in patterns)
+        {
+            Text(emitter, pattern);
+            Scalar(emitter, value);
         }
 
         emitter.Emit(new MappingEnd());

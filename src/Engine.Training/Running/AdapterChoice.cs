@@ -1,5 +1,7 @@
+using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
+using Engine.Optim;
 using Engine.Training.Configuration;
 
 namespace Engine.Training.Running;
@@ -34,12 +36,31 @@ internal static class AdapterChoice
             LoraAlpha = adapter.LoraAlpha ?? start.LoraAlpha,
             LoraDropout = adapter.LoraDropout ?? start.LoraDropout,
             UseRslora = adapter.UseRslora ?? start.UseRslora,
+            UseDora = adapter.UseDora ?? start.UseDora,
+            InitLoraWeights = Start(adapter) ?? start.InitLoraWeights,
+            RankPattern = adapter.RankPattern ?? start.RankPattern,
+            AlphaPattern = adapter.AlphaPattern ?? start.AlphaPattern,
             TargetModules = Pattern(adapter.TargetModules) ?? start.TargetModules,
             ExcludeModules = Pattern(adapter.ExcludeModules) ?? start.ExcludeModules,
             ModulesToSave = adapter.ModulesToSave ?? start.ModulesToSave,
         }).ForModel(model);
         config.Validate();
         return config;
+    }
+
+    /// <summary>What a new adapter starts from; an adapter of a folder has started.</summary>
+    /// <exception cref="ConfigurationException">A start that is not made here; the message says why.</exception>
+    private static string? Start(AdapterConfiguration adapter)
+    {
+        if (adapter.InitLoraWeights is { } given && AdapterInitialization.Problem(given) is { } problem)
+        {
+            throw new ConfigurationException($"adapter.init_lora_weights is '{given}': {problem}. Known are {AdapterInitialization.Known}.");
+        }
+
+        return adapter is { Init: not null, InitLoraWeights: not (null or "true") }
+            ? throw new ConfigurationException(
+                $"adapter.init_lora_weights is '{adapter.InitLoraWeights}', but adapter.init names a folder whose factors are the start; leave one of them out.")
+            : adapter.InitLoraWeights;
     }
 
     private static Model.Peft.ModulePattern? Pattern(Configuration.ModulePattern? pattern) => pattern switch

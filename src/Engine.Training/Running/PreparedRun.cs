@@ -39,6 +39,7 @@ public sealed class PreparedRun : IDisposable
             Epsilon = run.AdamEpsilon,
             WeightDecay = run.WeightDecay,
             MaxGradNorm = run.MaxGradNorm,
+            LearningRate = run.LearningRate,
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
@@ -88,11 +89,14 @@ public sealed class PreparedRun : IDisposable
         Model.Allocate(Device);
         IReadOnlyList<string> notes = ModelLoading.LoadWeights(
             Model, Data.Folder, Run.Seed, Run.Adapter?.Init is null ? null : Model.SavedParameters.Select(saved => saved.Name));
-        ModelWeights.InitializeAdapters(Model, Run.Seed);
         if (Run.Adapter?.Init is { } start)
         {
             using AdapterFile file = AdapterFile.Read(start);
             ModelAdapters.Load(Model, file);
+        }
+        else
+        {
+            AdapterInitialization.Start(Model, Run.Seed, AdapterConfig?.InitLoraWeights ?? "true");
         }
 
         Session.Allocate(trainingShapes, evaluationShapes);

@@ -346,7 +346,7 @@ public sealed class Trainer : IDisposable
 
     private long ParameterCount() =>
         prepared.Model.Architecture.Parameters.Sum(spec => spec.Shape.Count)
-        + prepared.Model.Adapters.Sum(adapter => adapter.A.Shape.Count + adapter.B.Shape.Count);
+        + prepared.Model.Adapters.Sum(adapter => adapter.A.Shape.Count + adapter.B.Shape.Count + (adapter.Magnitude?.Shape.Count ?? 0));
 
     /// <summary>What a run computes depends on everything in its file but where it runs and how often it saves and reports.</summary>
     private static string Fingerprint(RunConfiguration run)

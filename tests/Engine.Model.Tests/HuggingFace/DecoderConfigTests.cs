@@ -76,6 +76,8 @@ public sealed class DecoderConfigTests
     [InlineData("rope_parameters", """{"rope_type":"default","rope_theta":1e4,"partial_rotary_factor":0.5}""", "partial_rotary_factor is 0.5")]
     [InlineData("partial_rotary_factor", "0.5", "'partial_rotary_factor' is 0.5")]
     [InlineData("rope_theta", "0", "'rope_theta' is 0")]
+    [InlineData("rope_theta", "1e-300", "turn by angles beyond float32")]
+    [InlineData("rms_norm_eps", "1e-60", "'rms_norm_eps' is 1e-60; a number above 0 was expected")]
     [InlineData("layer_types", """["full_attention","sliding_attention"],"sliding_window":32""", "sliding windows are not built")]
     [InlineData("use_sliding_window", "true,\"sliding_window\":32,\"max_window_layers\":1", "sliding windows are not built")]
     [InlineData("layer_types", """["full_attention","linear_attention"]""", "a list of full_attention and sliding_attention was expected")]

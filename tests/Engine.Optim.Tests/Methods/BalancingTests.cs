@@ -37,6 +37,8 @@ public sealed class BalancingTests
     {
         using ToyRun run = Run(device, new Balancing(false, 0.2, MuSchedule.Constant));
         Fill(run.Model.Adapters[0].A, 0.2f);
+        Fill(run.Model.Adapters[0].B, 0.8f);
+        Fill(run.Model.Adapters[1].A, 0.8f);
         Fill(run.Model.Adapters[1].B, 0.1f);
         double[] before = Balance(run);
         for (int step = 0; step < 10; step++)

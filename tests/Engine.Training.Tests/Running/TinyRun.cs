@@ -37,7 +37,7 @@ internal sealed class TinyRun : IDisposable
     public string Folder { get; }
 
     /// <summary>Writes a run file and returns its path.</summary>
-    public string WriteRun(string output, string extra = "", string method = "{name: flat-lora, rho: 0.1, noise_seed: 7}")
+    public string WriteRun(string output, string extra = "", string method = "{name: flat-lora, rho: 0.1, noise_seed: 7}", string adapter = "")
     {
         string path = Path.Combine(Folder, $"{output}.yaml");
         File.WriteAllText(path, $$"""
@@ -45,7 +45,7 @@ internal sealed class TinyRun : IDisposable
             task: sequence-classification
             output: {{output}}
             method: {{method}}
-            adapter: {r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: [query, value]}
+            adapter: {r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: [query, value]{{adapter}}}
             data: {train: train.tsv, validation: dev.tsv, format: tsv, text: sentence, label: label}
             learning_rate: 5.0e-3
             weight_decay: 0.01

@@ -30,22 +30,41 @@ public sealed class TrainerTests
         Assert.NotEqual(Bytes(whole), Bytes(cold));
     }
 
-    /// <summary>Methods with state: a remembered direction, a bandit's chances, draws, two methods at once. The stop lies between LookSAM's SAM steps.</summary>
+    /// <summary>
+    /// Methods with state (a remembered direction, a bandit's chances, draws, an auxiliary, two methods at once) and adapters that are more than A and B. The stop lies between
+    /// LookSAM's SAM steps.
+    /// </summary>
     [Theory]
-    [InlineData("{name: looksam, k: 3, rho: 0.2}")]
-    [InlineData("{name: sl-sam, s_frac: 0.5, rho: 0.1}")]
-    [InlineData("{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}")]
-    [InlineData("[{name: flat-lora, rho: 0.1}, {name: nbar, mu: 2, mu_schedule: linear}]")]
-    public void A_method_with_state_resumes_to_the_bit(string method)
+    [InlineData("{name: looksam, k: 3, rho: 0.2}", "")]
+    [InlineData("{name: sl-sam, s_frac: 0.5, rho: 0.1}", "")]
+    [InlineData("{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}", "")]
+    [InlineData("[{name: flat-lora, rho: 0.1}, {name: nbar, mu: 2, mu_schedule: linear}]", "")]
+    [InlineData("{name: fm-lora, rho: 0.1}", "")]
+    [InlineData("{name: efm-lora, rho: 0.1, rho_min: 0.02, beta: 0.5}", ", init_lora_weights: gaussian")]
+    [InlineData("{name: bi-lora, rho: 0.2, auxiliary_rank: 3}", ", use_dora: true")]
+    [InlineData("[{name: lora-plus}, {name: bi-lora, rho: 0.2, auxiliary_optimizer: sgd, clip: per-layer}]", ", init_lora_weights: pissa")]
+    [InlineData("plain", ", use_dora: true, init_lora_weights: pissa, rank_pattern: {value: 2}, alpha_pattern: {value: 6}")]
+    [InlineData("{name: bi-lora, rho: 0.2}", ", use_dora: true", "dtype: float16")]
+    [InlineData("{name: efm-lora, rho: 0.1}", "", "dtype: bfloat16")]
+    public void A_run_with_state_resumes_to_the_bit(string method, string adapter, string extra = "")
     {
         using var tiny = new TinyRun();
-        TrainingOutcome whole = Train(tiny.WriteRun("whole", method: method));
-        string run = tiny.WriteRun("stopped", method: method);
+        TrainingOutcome whole = Train(tiny.WriteRun("whole", extra, method, adapter));
+        Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
+        string run = tiny.WriteRun("stopped", extra, method, adapter);
         using var cancellation = new CancellationTokenSource();
         Assert.True(Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
         TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
         Assert.Equal(Bytes(whole), Bytes(resumed));
         Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+    }
+
+    [Fact]
+    public void A_start_of_adapters_that_is_not_made_here_is_refused_with_the_reason()
+    {
+        using var tiny = new TinyRun();
+        var error = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("loftq", adapter: ", init_lora_weights: loftq")));
+        Assert.Contains("quantised", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,57 @@
+using Engine.Devices;
+using Engine.Kernels;
+
+namespace Engine.Graph.Operators;
+
+/// <summary>The low-rank pairs of a run of parameters as one launch works on them.</summary>
+/// <param name="Table">Where they lie.</param>
+/// <param name="Words">The device's copy of the table's data, int32.</param>
+/// <param name="Values">The run of parameters.</param>
+public sealed record LowRankLayers(LowRankTable Table, Variable Words, Variable Values);
+
+/// <summary>EFMLoRA's perturbation of every B (<see cref="LowRank.AscentDirection"/>); inputs table, parameters, gradients, step scalars.</summary>
+public sealed class AscentDirectionOperator(LowRankTable table) : Operator
+{
+    public override string Name => "AscentDirection";
+
+    public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * LowRank.AscentDirectionWorkspace(device, table);
+
+    public override void Lower(Lowering lowering) => lowering.Emit(LowRank.AscentDirection(
+        lowering.Device,
+        table,
+        lowering.Input<int>(0),
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Input<float>(3),
+        lowering.Workspace(),
+        lowering.Output<float>(0)));
+}
+
+/// <summary>Clips scaled products in place (<see cref="LowRank.ClipProducts"/>); inputs table, parameters.</summary>
+public sealed class ClipProductsOperator(LowRankTable table, float rho, bool perLayer) : Operator
+{
+    public override string Name => "ClipProducts";
+
+    public override bool HasEffects => true;
+
+    public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * LowRank.ClipProductsWorkspace(device, table);
+
+    public override void Lower(Lowering lowering) => lowering.Emit(LowRank.ClipProducts(
+        lowering.Device, table, rho, perLayer, lowering.Input<int>(0), lowering.Input<float>(1), lowering.Workspace()));
+}
+
+public static class LowRankExtensions
+{
+    /// <summary>E_B of every layer, one behind the other, for the radius in <see cref="StepScalars.MethodFactor"/>.</summary>
+    public static Tensor AscentDirection(this GraphBuilder graph, LowRankLayers layers, Variable gradients, Tensor scalars) => graph.Add(
+        new AscentDirectionOperator(layers.Table),
+        new Shape(checked((int)layers.Table.DirectionCount)),
+        graph.Read(layers.Words),
+        graph.Read(layers.Values),
+        graph.Read(gradients),
+        scalars);
+
+    /// <summary>Scales every A and B so that the products' norm is at most <paramref name="rho"/>, over all layers or in each.</summary>
+    public static void ClipProducts(this GraphBuilder graph, LowRankLayers layers, float rho, bool perLayer) =>
+        graph.Add(new ClipProductsOperator(layers.Table, rho, perLayer), [graph.Read(layers.Words), graph.Read(layers.Values)]);
+}

@@ -1,0 +1,194 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels;
+using Engine.Model.Execution;
+using Engine.Model.Safetensors;
+
+namespace Engine.Optim.Methods;
+
+/// <summary>Over what Bi-LoRA's auxiliary products are clipped to the radius.</summary>
+public enum AuxiliaryClip
+{
+    /// <summary>One norm over all layers, as the paper.</summary>
+    Global,
+
+    /// <summary>Each layer by its own norm.</summary>
+    PerLayer,
+
+    /// <summary>Not at all.</summary>
+    None,
+}
+
+/// <summary>The settings of <see cref="BiLora"/>.</summary>
+public sealed record BiLoraOptions
+{
+    /// <summary>Largest Frobenius norm of the auxiliary products s B2 A2.</summary>
+    public double Rho { get; init; } = 0.05;
+
+    /// <summary>Rank of the auxiliary factors.</summary>
+    public int Rank { get; init; } = 8;
+
+    /// <summary>Peak learning rate of the ascent, under the run's schedule; null: the run's own.</summary>
+    public double? LearningRate { get; init; }
+
+    /// <summary>Ascend by plain gradient steps instead of AdamW.</summary>
+    public bool UseSgd { get; init; }
+
+    public AuxiliaryClip Clip { get; init; } = AuxiliaryClip.Global;
+
+    /// <summary>A safetensors file with <c>LAYER.A</c> and <c>LAYER.B</c> to start from (a missing B is zero); null: LoRA's start.</summary>
+    public string? InitialFile { get; init; }
+
+    /// <summary>Seed of the auxiliary's start.</summary>
+    public ulong Seed { get; init; } = 42;
+}
+
+/// <summary>
+/// Bi-LoRA (Liu et al., ICLR 2026, arXiv 2508.19564, METHODS.md section 5): beside each adapter B A learns an auxiliary B2 A2 that climbs the loss where the adapter
+/// descends, its products held to norm rho. The adapter so learns under an adversarial weight perturbation at one pass a step. The auxiliary is part of the training passes
+/// alone: evaluation and files know nothing of it. With rho = 0 there is none.
+/// </summary>
+public class BiLora(BiLoraOptions options) : TrainingMethod
+{
+    private readonly Dictionary<LoraLinear, AuxiliaryFactors> factors = [];
+    private LowRankLayers? layers;
+    private Variable? gradients;
+    private Variable? firstMoment;
+    private Variable? secondMoment;
+
+    public const string MethodName = "bi-lora";
+
+    public override string Name => MethodName;
+
+    public override MethodRole Role => MethodRole.Perturbation;
+
+    private bool IsOn => options.Rho > 0 || options.Clip == AuxiliaryClip.None;
+
+    /// <summary>Every auxiliary factor, all A2 and then all B2, as one vector. Only where there is an auxiliary.</summary>
+    protected Variable Values => layers!.Values;
+
+    public override void Attach(MethodContext context)
+    {
+        base.Attach(context);
+        IReadOnlyList<LoraLinear> adapters = AdapterRequirement.Layers(Name, "trains an auxiliary beside each LoRA adapter", context);
+        if (options.LearningRate is not null && context.Optimizer.LearningRate == 0)
+        {
+            throw new ConfigurationException("method.auxiliary_learning_rate follows the schedule of learning_rate, which is 0; set learning_rate above 0.");
+        }
+
+        if (!IsOn)
+        {
+            return;
+        }
+
+        StorageBlock state = context.State;
+        Variable[] a = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.A", new Shape(options.Rank, adapter.A.Shape.Columns)))];
+        Variable[] b = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.B", new Shape(adapter.B.Shape.Rows, options.Rank)))];
+        var all = new Shape(checked((int)a.Concat(b).Sum(factor => factor.Shape.Count)));
+        Variable values = state.Overlay("auxiliary", all, a[0]);
+        gradients = context.Scratch.Reserve("auxiliary.gradients", all);
+        if (!options.UseSgd)
+        {
+            firstMoment = state.Reserve("auxiliary.m", all);
+            secondMoment = state.Reserve("auxiliary.v", all);
+        }
+
+        foreach (Variable factor in a.Concat(b))
+        {
+            factor.Gradient = context.Scratch.Overlay($"grad.{factor.Name}", factor.Shape, gradients, (factor.ByteOffset - values.ByteOffset) / sizeof(float));
+        }
+
+        for (int i = 0; i < adapters.Count; i++)
+        {
+            factors.Add(adapters[i], new AuxiliaryFactors(a[i], b[i]));
+        }
+
+        layers = context.LowRankLayers(adapters.Select((adapter, i) => (a[i], b[i], adapter.Scale)), values, "method.auxiliary_rank", Name);
+    }
+
+    public override void Initialize()
+    {
+        if (options.InitialFile is { } path && IsOn)
+        {
+            using SafetensorsFile file = SafetensorsFile.Open(path);
+            RefuseStrangers(file, path);
+            foreach ((LoraLinear layer, AuxiliaryFactors pair) in factors)
+            {
+                ModelWeights.Upload(file[$"{layer.Module}.A"].RequireShape(ModelWeights.Longs(pair.A.Shape)), pair.A);
+                if (file.TryGet($"{layer.Module}.B", out SafetensorsTensor? b))
+                {
+                    ModelWeights.Upload(b.RequireShape(ModelWeights.Longs(pair.B.Shape)), pair.B);
+                }
+            }
+
+            return;
+        }
+
+        foreach ((LoraLinear layer, AuxiliaryFactors pair) in factors)
+        {
+            AdapterInitialization.DrawUniform(pair.A, options.Seed, RandomStream.AuxiliaryInitialization, layer.Index);
+        }
+    }
+
+    public override AuxiliaryFactors? Auxiliary(LoraLinear layer) => factors.GetValueOrDefault(layer);
+
+    public override void OnStepBegin(GraphBuilder graph, StepCourse course)
+    {
+        if (gradients is not null)
+        {
+            graph.Clear(gradients);
+        }
+    }
+
+    /// <summary>The ascent: the descent's step with the gradient's sign turned, without decay and outside the clipping of gradients.</summary>
+    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor clip)
+    {
+        if (gradients is null)
+        {
+            return;
+        }
+
+        if (Context.Model.WeightType == ElementType.Float16)
+        {
+            graph.ScaleBy(gradients, Context.Scalars, StepScalars.InverseLossScale);
+        }
+
+        AdamWOptions optimizer = Context.Optimizer;
+        double ratio = options.LearningRate is { } rate ? rate / optimizer.LearningRate : 1;
+        Tensor scalars = graph.Read(Context.Scalars);
+        if (options.UseSgd)
+        {
+            graph.AddScaled(scalars, StepScalars.LearningRate, (float)ratio, graph.Read(gradients), Values);
+            return;
+        }
+
+        graph.AdamW(
+            graph.Read(Values),
+            graph.Read(gradients),
+            graph.Read(firstMoment!),
+            graph.Read(secondMoment!),
+            scalars,
+            graph.Fill(new Shape(1), -1f),
+            new AdamWSettings(optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, WeightDecay: 0) { LearningRateRatio = ratio });
+    }
+
+    public override void OnAfterUpdate(GraphBuilder graph, StepCourse course)
+    {
+        if (layers is not null && options.Clip != AuxiliaryClip.None)
+        {
+            graph.ClipProducts(layers, (float)options.Rho, options.Clip == AuxiliaryClip.PerLayer);
+        }
+    }
+
+    private void RefuseStrangers(SafetensorsFile file, string path)
+    {
+        HashSet<string> known = [.. factors.Keys.SelectMany(layer => (string[])[$"{layer.Module}.A", $"{layer.Module}.B"])];
+        string[] strangers = [.. file.Tensors.Select(tensor => tensor.Name).Where(name => !known.Contains(name))];
+        if (strangers.Length > 0)
+        {
+            throw new ConfigurationException(
+                $"{path}: tensor '{strangers[0]}' belongs to no adapted layer; expected LAYER.A and LAYER.B such as {factors.Keys.First().Module}.A (method.auxiliary_init).");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using Engine.Graph.Operators;
+using Engine.Kernels;
+using Engine.Kernels.Tests;
+
+namespace Engine.Graph.Tests.Operators;
+
+internal static partial class OperatorTable
+{
+    private static IEnumerable<OperatorCase> LowRankCases()
+    {
+        foreach (bool columns in (bool[])[true, false])
+        {
+            // y = x W^T with W joined of two parameters, as a window of wider rows where they lie side by side.
+            yield return new OperatorCase(
+                columns ? "Product with joined columns" : "Product with joined rows",
+                columns
+                    ? [Activation(1, 6, 9), Parameter(2, 4, 3), Parameter(3, 4, 2)]
+                    : [Activation(1, 6, 5), Parameter(2, 4, 5), Parameter(3, 3, 5)],
+                (graph, t) => columns
+                    ? [graph.MatMul(t[0], graph.JoinColumns(t[1], t[2]), MatMulLayout.NT, 2f, windowA: new ColumnWindow(3, 5))]
+                    : [graph.Linear(t[0], graph.JoinRows(t[1], t[2]))],
+                x => columns
+                    ? [Sum(
+                        Product(Columns(x[0], 9, 3, 3), x[1], MatMulLayout.NT, 6, 4, 3, 2),
+                        Product(Columns(x[0], 9, 6, 2), x[2], MatMulLayout.NT, 6, 4, 2, 2))]
+                    : [Product(x[0], [.. x[1], .. x[2]], MatMulLayout.NT, 6, 7, 5)]);
+        }
+
+        yield return new OperatorCase(
+            "Fill", [], (graph, _) => [graph.Fill(new Shape(7), -1.5f)], _ => [[.. Enumerable.Repeat(-1.5, 7)]]);
+        yield return new OperatorCase(
+            "ScaleBy a step scalar",
+            [Constant(1, 37), Scalars((StepScalars.InverseLossScale, 0.25f))],
+            (graph, t) =>
+            {
+                graph.ScaleBy(t[0].Variable!, t[1].Variable!, StepScalars.InverseLossScale);
+                return [t[0]];
+            },
+            x => [[.. x[0].Select(value => 0.25 * value)]]);
+        yield return new OperatorCase(
+            "AddScaled by a step scalar",
+            [Scalars((StepScalars.LearningRate, 0.25f)), Constant(1, 37), Constant(2, 37)],
+            (graph, t) =>
+            {
+                graph.AddScaled(t[0], StepScalars.LearningRate, 3f, t[1], t[2].Variable!);
+                return [t[2]];
+            },
+            x => [[.. x[1].Zip(x[2], (added, value) => value + (0.75 * added))]]);
+        yield return new OperatorCase(
+            "Blend by a step scalar",
+            [Scalars((StepScalars.AverageWeight, 0.25f)), Constant(1, 37), Constant(2, 37)],
+            (graph, t) =>
+            {
+                graph.Blend(t[0], StepScalars.AverageWeight, t[1], t[2].Variable!);
+                return [t[2]];
+            },
+            x => [[.. x[1].Zip(x[2], (added, value) => (0.75 * value) + (0.25 * added))]]);
+
+        // Two pairs in one run: A [2, 5], A [3, 4], B [6, 2], B [7, 3].
+        LowRankTable table = new([new LowRankPair(0, 22, 0, 6, 5, 2, 2f), new LowRankPair(10, 34, 12, 7, 4, 3, 0.5f)]);
+        CaseInput words = Integers(table.Data);
+        yield return new OperatorCase(
+            "AscentDirection",
+            [words, Constant(1, 55), Constant(2, 55), Scalars((StepScalars.MethodFactor, 0.1f))],
+            (graph, t) => [graph.AscentDirection(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), t[2].Variable!, t[3])],
+            x => [[.. table.Pairs.SelectMany(pair =>
+            {
+                double[,] Part(double[] run, int start, int rows, int columns) => LowRankReference.Matrix([.. run.Skip(start).Select(value => (float)value)], rows, columns);
+                return LowRankReference.AscentDirection(
+                    Part(x[1], pair.A, pair.Rank, pair.Columns), Part(x[1], pair.B, pair.Rows, pair.Rank),
+                    Part(x[2], pair.A, pair.Rank, pair.Columns), Part(x[2], pair.B, pair.Rows, pair.Rank), pair.Scale, 0.1f).Direction.Cast<double>();
+            })]]);
+        yield return new OperatorCase(
+            "ClipProducts",
+            [words, Constant(1, 55)],
+            (graph, t) =>
+            {
+                graph.ClipProducts(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), 0.5f, perLayer: false);
+                return [t[1]];
+            },
+            x =>
+            {
+                double square = table.Pairs.Sum(pair => Product(
+                    x[1][pair.B..(pair.B + (pair.Rows * pair.Rank))], x[1][pair.A..(pair.A + (pair.Rank * pair.Columns))],
+                    MatMulLayout.NN, pair.Rows, pair.Columns, pair.Rank, pair.Scale).Sum(value => value * value));
+                return [[.. x[1].Select(value => value * Math.Sqrt(0.5 / Math.Sqrt(square)))]];
+            });
+    }
+
+    private static IEnumerable<OperatorCase> DoraCases()
+    {
+        yield return new OperatorCase(
+            "ScaleColumns",
+            [Activation(1, 9, 7), Activation(2, 7), Parameter(3, 7)],
+            (graph, t) => [graph.ScaleColumns(t[0], t[1], t[2])],
+            x => [[.. x[0].Select((value, i) => (x[1][i % 7] * value) + x[2][i % 7])]]);
+        yield return new OperatorCase(
+            "ScaleColumns less one",
+            [Activation(1, 40, 33), Activation(2, 33)],
+            (graph, t) => [graph.ScaleColumns(t[0], t[1], offset: 1f)],
+            x => [[.. x[0].Select((value, i) => (x[1][i % 33] - 1) * value)]]);
+
+        // Against rows of the whole matrix W0 + s B A, whose norms the gradient takes for constants: only the magnitudes are differentiated here.
+        CaseInput weight = Constant(1, 7, 9);
+        float[] baseNorm = [.. Enumerable.Range(0, 7).Select(row => (float)((float[])weight.Data)[(row * 9)..((row + 1) * 9)].Sum(value => (double)value * value))];
+        yield return new OperatorCase(
+            "DoraScale",
+            [weight, Floats(baseNorm), Constant(2, 2, 9), Constant(3, 7, 2), Parameter(4, 7), Activation(5, 4, 7)],
+            (graph, t) => [graph.ScaleColumns(t[5], graph.DoraScale(t[0], t[1], t[2], t[3], t[4], loraScale: 2f))],
+            x =>
+            {
+                double[] whole = Sum(x[0], Product(x[3], x[2], MatMulLayout.NN, 7, 9, 2, 2));
+                double[] norms = [.. Enumerable.Range(0, 7).Select(row => Math.Sqrt(whole[(row * 9)..((row + 1) * 9)].Sum(value => value * value)))];
+                return [[.. x[5].Select((value, i) => value * x[4][i % 7] / norms[i % 7])]];
+            });
+    }
+}

@@ -1,0 +1,181 @@
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Kernels.Tests;
+using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.Peft;
+using Engine.Optim.Methods;
+using Engine.Tests;
+
+namespace Engine.Optim.Tests;
+
+/// <summary>What must hold of methods on LoRA factors whatever the numbers (METHODS.md 4.9 and 5).</summary>
+public sealed class AdapterMethodTests
+{
+    private const int Steps = 5;
+
+    private static readonly AdapterConfig Adapter = new()
+    {
+        Rank = 4,
+        LoraAlpha = 8,
+        TargetModules = ModulePattern.Of("query", "value"),
+        TaskType = AdapterConfig.SequenceClassification,
+    };
+
+    public static TheoryData<string, string> Methods => TestDevices.With("fm-lora", "efm-lora", "bi-lora");
+
+    [SharedTheory]
+    [MemberData(nameof(Methods))]
+    public void With_radius_zero_it_is_lora_bit_for_bit(string deviceName, string method)
+    {
+        (float[] plain, _) = Train(deviceName, []);
+        (float[] trained, _) = Train(deviceName, [new(method, [new MethodParameter("rho", 0.0, "test")])]);
+        Assert.Equal(plain.Select(BitConverter.SingleToInt32Bits), trained.Select(BitConverter.SingleToInt32Bits));
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(Methods))]
+    public void The_base_weights_are_never_written_and_evaluation_sees_the_adapter_alone(string deviceName, string method)
+    {
+        MethodParameters[] methods = [new(method, [new MethodParameter("rho", 0.2, "test")])];
+        (float[] trained, float[] logits) = Train(deviceName, methods, check: (model, before) =>
+        {
+            foreach ((string name, float[] bits) in before)
+            {
+                Assert.Equal(bits, model.Parameter(name).View<float>().ToArray());
+            }
+        });
+        (_, float[] again) = Train(deviceName, [], start: trained, steps: 0);
+        Assert.Equal(again, logits);
+        (float[] plain, _) = Train(deviceName, []);
+        Assert.NotEqual(plain, trained);
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void A_perturbed_b_returns_to_the_bit(string deviceName)
+    {
+        (float[] start, _) = Train(deviceName, [], steps: 3);
+        foreach (string method in (string[])["fm-lora", "efm-lora"])
+        {
+            (float[] after, _) = Train(deviceName, [new(method, [new MethodParameter("rho", 0.5, "test")])], start: start, learningRate: 0);
+            Assert.Equal(start, after);
+        }
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void The_auxiliary_climbs_and_stays_within_the_radius(string deviceName)
+    {
+        foreach (string optimizer in (string[])["adamw", "sgd"])
+        {
+            foreach ((string clip, bool whole) in new[] { ("global", true), ("per-layer", false) })
+            {
+                const double Rho = 0.3;
+
+                // The primary all but stands still, so that what changes the training loss is the auxiliary.
+                var losses = new List<double>();
+                Train(
+                    deviceName,
+                    [new("bi-lora", [
+                        new MethodParameter("rho", Rho, "test"), new MethodParameter("auxiliary_rank", 3L, "test"), new MethodParameter("clip", clip, "test"),
+                        new MethodParameter("auxiliary_optimizer", optimizer, "test"), new MethodParameter("auxiliary_learning_rate", optimizer == "sgd" ? 200.0 : 0.02, "test")])],
+                    learningRate: 1e-9,
+                    losses: losses,
+                    finished: session =>
+                    {
+                        double[] norms = [.. session.Model.Adapters.Select(layer => ProductNorm(session, layer))];
+                        double norm = whole ? Math.Sqrt(norms.Sum(value => value * value)) : norms.Max();
+                        Assert.InRange(norm, 0.9 * Rho, Rho * (1 + 1e-6));
+                    });
+                Assert.True(losses[^1] > losses[0], $"{optimizer}, {clip}: the loss went from {losses[0]} to {losses[^1]}");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("EFlat-LoRA", "efm-lora")]
+    [InlineData("dora", "use_dora")]
+    [InlineData("flatlora", "2508.00522")]
+    public void A_name_that_the_literature_uses_otherwise_is_explained(string name, string hint)
+    {
+        var error = Assert.Throws<ConfigurationException>(() => MethodCatalog.Create(new MethodParameters(name, [])));
+        Assert.Contains(hint, error.Message, StringComparison.Ordinal);
+    }
+
+    [SharedFact]
+    public void Methods_that_do_not_fit_the_adapter_say_why()
+    {
+        var dora = Assert.Throws<ConfigurationException>(() => Train("cpu", [new("efm-lora", [])], adapter: Adapter with { UseDora = true }));
+        Assert.Contains("use_dora", dora.Message, StringComparison.Ordinal);
+        var rank = Assert.Throws<ConfigurationException>(() => Train("cpu", [new("fm-lora", [])], adapter: Adapter with { Rank = 65 }));
+        Assert.Contains("64", rank.Message, StringComparison.Ordinal);
+        var two = Assert.Throws<ConfigurationException>(() => Train("cpu", [new("fm-lora", []), new("bi-lora", [])]));
+        Assert.Contains("do not go together", two.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>||s B2 A2|| of a layer's auxiliary, multiplied out.</summary>
+    private static double ProductNorm(TrainingSession session, LoraLinear layer)
+    {
+        float[] Of(string factor) => session.MethodState.Variables.Single(variable => variable.Name == $"auxiliary.{layer.Module}.{factor}").View<float>().ToArray();
+        float[] a = Of("A"), b = Of("B");
+        int columns = layer.A.Shape.Columns, rows = layer.B.Shape.Rows, rank = a.Length / columns;
+        double sum = 0;
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                double element = Enumerable.Range(0, rank).Sum(k => (double)b[(i * rank) + k] * a[(k * columns) + j]);
+                sum += Math.Pow(layer.Scale * element, 2);
+            }
+        }
+
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>Trains on one batch, again and again; the trainable values and the evaluation's logits afterwards.</summary>
+    /// <param name="start">Trainable values to start from; null: a new adapter.</param>
+    private static (float[] Values, float[] Logits) Train(
+        string deviceName,
+        MethodParameters[] methods,
+        int steps = Steps,
+        double learningRate = 1e-2,
+        float[]? start = null,
+        AdapterConfig? adapter = null,
+        List<double>? losses = null,
+        Action<TransformerModel, (string Name, float[] Bits)[]>? check = null,
+        Action<TrainingSession>? finished = null)
+    {
+        using Device device = TestDevices.Open(deviceName);
+        Architecture architecture = ModelFolder.Open(SharedFiles.Path("goldens/models/roberta-cls")).CreateArchitecture();
+        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, adapter ?? Adapter));
+        RaggedBatch batch = RaggedBatch.FromRows([.. new[] { 9, 5, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with { ClassLabels = [0, 1, 1] };
+        BatchShape shape = BatchShape.Of(architecture, batch);
+        using var session = new TrainingSession(
+            device, model, MethodCatalog.Create(methods), new AdamWOptions { LearningRate = learningRate, WeightDecay = 0.01 }, shape, Math.Max(1, steps), seed: 1);
+        model.Allocate(device);
+        ModelWeights.InitializeAll(model, seed: 3);
+        AdapterInitialization.Start(model, seed: 3);
+        if (start is not null)
+        {
+            model.Trainables!.Values.View<float>().Write(start);
+        }
+
+        (string Name, float[] Bits)[] before = [.. architecture.Parameters
+            .Where(spec => !model.SavedParameters.Any(saved => saved.Name == spec.Name))
+            .Select(spec => (spec.Name, model.Parameter(spec.Name).View<float>().ToArray()))];
+        session.Allocate([shape], [shape]);
+        session.Begin();
+        for (int step = 0; step < steps; step++)
+        {
+            double loss = session.Step([batch], learningRate, "test").Loss;
+            losses?.Add(loss);
+        }
+
+        check?.Invoke(model, before);
+        finished?.Invoke(session);
+        return (model.Trainables!.Values.View<float>().ToArray(), session.Evaluate(batch, "test").Logits);
+    }
+}

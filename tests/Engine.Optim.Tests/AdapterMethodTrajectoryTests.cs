@@ -1,0 +1,185 @@
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels.Tests;
+using Engine.Model.Execution;
+using Engine.Model.Safetensors;
+using Engine.Optim.Methods;
+using Engine.Tests;
+
+namespace Engine.Optim.Tests;
+
+/// <summary>Runs of methods on LoRA factors held against PyTorch's, their inner values too.</summary>
+public sealed class AdapterMethodTrajectoryTests
+{
+    private static readonly string[] Models = ["roberta-cls", "qwen2"];
+
+    public static TheoryData<string, string> OnDevices => TestDevices.With<string>(Models);
+
+    public static TheoryData<string, (string Model, string Run)> EfmRuns => TestDevices.With<(string, string)>(
+        [.. from model in Models from run in (string[])["efm-lora", "efm-lora-both", "efm-lora-decay"] select (model, run)]);
+
+    [SharedTheory]
+    [MemberData(nameof(OnDevices))]
+    public void Fm_lora_and_its_perturbations_match_pytorch(string deviceName, string modelName)
+    {
+        RecordingFmLora? method = null;
+        using var run = new GoldenRun(deviceName, modelName, "fm-lora", (settings, _) => method = new RecordingFmLora(settings.GetProperty("rho").GetDouble()));
+        for (int step = 0; step < run.Steps; step++)
+        {
+            run.Step(step);
+            if (step is 0 or 5)
+            {
+                run.RequireNear(ByLayer(run.Model, method!.Perturbation.View<float>().ToArray(), $"mid.fm.step{step}", "E_B"));
+            }
+        }
+
+        run.RequireFinalWeights();
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(EfmRuns))]
+    public void Efm_lora_and_its_average_match_pytorch(string deviceName, (string Model, string Run) problem)
+    {
+        using var run = new GoldenRun(deviceName, problem.Model, problem.Run);
+        Variable average = run.Session.MethodState.Variables.Single(variable => variable.Name == "perturbation");
+        for (int step = 0; step < run.Steps; step++)
+        {
+            run.Step(step);
+            if (step is 0 or 5)
+            {
+                run.RequireNear(ByLayer(run.Model, average.View<float>().ToArray(), $"mid.efm.step{step}", "ema"));
+            }
+        }
+
+        run.RequireFinalWeights();
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(OnDevices))]
+    public void Bi_lora_its_auxiliary_and_its_norms_match_pytorch(string deviceName, string modelName)
+    {
+        using var folder = new TemporaryFile();
+        RecordingBiLora? method = null;
+        using var run = new GoldenRun(deviceName, modelName, "bi-lora", (settings, golden) =>
+        {
+            WriteAuxiliary(golden, folder.Path);
+            return method = new RecordingBiLora(new BiLoraOptions
+            {
+                Rho = settings.GetProperty("rho").GetDouble(),
+                Rank = settings.GetProperty("r2").GetInt32(),
+                LearningRate = settings.GetProperty("lr2").GetDouble(),
+                InitialFile = folder.Path,
+            });
+        });
+        float[] norms = run.Golden["mid.bi.norms"].ToFloat32();
+        for (int step = 0; step < run.Steps; step++)
+        {
+            run.Step(step);
+
+            // The last digits of a sum of squares over six layers; step 0 has learning rate 0 and both are 0.
+            Assert.Equal(norms[step], method!.NormBeforeClipping(run.Model), 1e-4 * norms[step]);
+        }
+
+        run.RequireFinalWeights();
+        run.RequireNear(run.Model.Adapters.SelectMany(layer => method!.Auxiliary(layer) is { } pair
+            ? new[] { (pair.A.View<float>().ToArray(), $"final.aux.{layer.Module}.A"), (pair.B.View<float>().ToArray(), $"final.aux.{layer.Module}.B") }
+            : []));
+    }
+
+    /// <summary>A run of matrices of B's shapes, layer by layer, with the golden's names.</summary>
+    private static IEnumerable<(float[] Actual, string Name)> ByLayer(TransformerModel model, float[] packed, string prefix, string suffix)
+    {
+        int start = 0;
+        foreach (LoraLinear layer in model.Adapters)
+        {
+            int count = (int)layer.B.Shape.Count;
+            yield return (packed[start..(start + count)], $"{prefix}.layer{layer.Index}.{suffix}");
+            start += count;
+        }
+    }
+
+    private static void WriteAuxiliary(SafetensorsFile golden, string path)
+    {
+        const string Prefix = "init.aux.";
+        var writer = new SafetensorsWriter();
+        foreach (SafetensorsTensor tensor in golden.Tensors.Where(tensor => tensor.Name.StartsWith(Prefix, StringComparison.Ordinal)))
+        {
+            writer.Add(tensor.Name[Prefix.Length..], [.. tensor.Shape], tensor.ToFloat32());
+        }
+
+        writer.Write(path);
+    }
+
+    /// <summary>FMLoRA that also keeps the perturbation: B as the second pass sees it, minus B as it was.</summary>
+    private sealed class RecordingFmLora(double rho) : FmLora(rho, rho)
+    {
+        private Variable? recorded;
+
+        public Variable Perturbation => recorded!;
+
+        public override void Attach(MethodContext context)
+        {
+            base.Attach(context);
+            recorded = context.State.Reserve("recorded", B.Shape);
+        }
+
+        public override void OnGradientsReady(GraphBuilder graph, StepCourse course)
+        {
+            graph.Store(Direction(graph), recorded!);
+            base.OnGradientsReady(graph, course);
+        }
+    }
+
+    /// <summary>Bi-LoRA that also keeps the auxiliary as it is before it is clipped.</summary>
+    private sealed class RecordingBiLora(BiLoraOptions options) : BiLora(options)
+    {
+        private Variable? recorded;
+
+        public override void Attach(MethodContext context)
+        {
+            base.Attach(context);
+            recorded = context.State.Reserve("recorded", Values.Shape);
+        }
+
+        public override void OnAfterUpdate(GraphBuilder graph, StepCourse course)
+        {
+            graph.Store(graph.Read(Values), recorded!);
+            base.OnAfterUpdate(graph, course);
+        }
+
+        /// <summary>The norm of all products s B2 A2, multiplied out in float64.</summary>
+        public double NormBeforeClipping(TransformerModel model)
+        {
+            float[] values = recorded!.View<float>().ToArray();
+            double sum = 0;
+            foreach (LoraLinear layer in model.Adapters)
+            {
+                AuxiliaryFactors pair = Auxiliary(layer)!;
+                (int rows, int columns, int rank) = (pair.B.Shape.Rows, pair.A.Shape.Columns, pair.A.Shape.Rows);
+                int a = (int)((pair.A.ByteOffset - Values.ByteOffset) / sizeof(float)), b = (int)((pair.B.ByteOffset - Values.ByteOffset) / sizeof(float));
+                for (int i = 0; i < rows; i++)
+                {
+                    for (int j = 0; j < columns; j++)
+                    {
+                        double element = 0;
+                        for (int k = 0; k < rank; k++)
+                        {
+                            element += (double)values[b + (i * rank) + k] * values[a + (k * columns) + j];
+                        }
+
+                        sum += Math.Pow(layer.Scale * element, 2);
+                    }
+                }
+            }
+
+            return Math.Sqrt(sum);
+        }
+    }
+
+    private sealed class TemporaryFile : IDisposable
+    {
+        public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
+
+        public void Dispose() => File.Delete(Path);
+    }
+}

@@ -1,0 +1,181 @@
+using System.Text.Json;
+using Engine.Devices;
+using Engine.Graph;
+using Engine.Kernels.Tests;
+using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.Peft;
+using Engine.Model.Safetensors;
+using Engine.Optim.Methods;
+using Engine.Optim.Schedules;
+using Engine.Tests;
+
+namespace Engine.Optim.Tests;
+
+/// <summary>One of shared/goldens/trajectories, set up to be run step by step on a device and held against PyTorch's numbers in float64.</summary>
+internal sealed class GoldenRun : IDisposable
+{
+    /// <summary>PyTorch in float32 agrees with the goldens to 3e-7 in losses; the rest is room for another order of summation.</summary>
+    private const double LossTolerance = 1e-5;
+
+    /// <summary>Norm of the difference over norm of the weights; PyTorch in float32 is at 1e-5 (full fine-tuning 1e-4: key biases have no gradient).</summary>
+    private const double AdapterTolerance = 1e-4;
+
+    private const double FullTolerance = 1e-3;
+
+    /// <summary>Gradient norms and other values on the way; PyTorch in float32 is at 1e-5.</summary>
+    private const double IntermediateTolerance = 1e-4;
+
+    /// <summary>What a run's settings call the parameters of its method, and what they are called here.</summary>
+    private static readonly Dictionary<string, string> MethodKeys =
+        ((string[])["rho", "rho_min", "eta", "beta", "gamma", "k", "a", "mu", "noise_seed", "ratio"]).ToDictionary(key => key)
+            .Concat([KeyValuePair.Create("r2", "auxiliary_rank"), KeyValuePair.Create("lr2", "auxiliary_learning_rate")])
+            .ToDictionary(pair => pair.Key, pair => pair.Value);
+
+    private readonly Device device;
+    private readonly TrainingMethod method;
+    private readonly JsonDocument document;
+    private readonly RaggedBatch[] batches;
+    private readonly LearningRateSchedule schedule;
+    private readonly float[] losses;
+    private readonly int accumulation;
+    private readonly bool full;
+    private readonly string name;
+
+    /// <param name="model">A folder of goldens/trajectories.</param>
+    /// <param name="create">Makes the method; null: the plug-in that the settings name.</param>
+    public GoldenRun(string deviceName, string model, string run, Func<JsonElement, SafetensorsFile, TrainingMethod>? create = null)
+    {
+        name = $"{model}/{run}";
+        string folder = SharedFiles.Path($"goldens/trajectories/{model}");
+        document = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, $"{run}.json")));
+        JsonElement settings = document.RootElement;
+        Golden = SafetensorsFile.Open(Path.Combine(folder, $"{run}.safetensors"));
+        ModelFolder modelFolder = ModelFolder.Open(SharedFiles.Path($"goldens/models/{model}"));
+        Architecture architecture = modelFolder.CreateArchitecture();
+        string initial = Path.Combine(folder, $"{run}.init");
+        using AdapterFile? adapter = Directory.Exists(initial) ? AdapterFile.Read(initial) : null;
+        AdapterConfig? config = adapter?.Config ?? Decomposed(settings, folder);
+        full = config is null;
+        device = TestDevices.Open(deviceName);
+        Model = new TransformerModel(architecture, config is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, config));
+        Steps = settings.GetProperty("steps").GetInt32();
+        accumulation = settings.GetProperty("gradient_accumulation").GetInt32();
+        double rate = settings.GetProperty("lr").GetDouble();
+        var optimizer = new AdamWOptions
+        {
+            WeightDecay = settings.GetProperty("weight_decay").GetDouble(),
+            MaxGradNorm = settings.TryGetProperty("max_grad_norm", out JsonElement norm) ? norm.GetDouble() : 0,
+            LearningRate = rate,
+        };
+        ScheduleKind kind = settings.GetProperty("schedule").GetString()!.Contains("cosine", StringComparison.Ordinal) ? ScheduleKind.Cosine : ScheduleKind.Linear;
+        schedule = new LearningRateSchedule(kind, rate, Steps, settings.GetProperty("warmup_steps").GetInt32());
+        batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(Golden, architecture.Head, $".{index}").Ragged)];
+        BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
+        method = create is null ? MethodOf(settings) : create(settings, Golden);
+        Session = new TrainingSession(
+            device, Model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), Steps, seed: 0);
+        Model.Allocate(device);
+        using (Checkpoint weights = modelFolder.OpenWeights())
+        {
+            ModelWeights.Load(Model, weights, seed: 0);
+        }
+
+        if (adapter is not null)
+        {
+            ModelAdapters.Load(Model, adapter);
+        }
+        else if (config is not null)
+        {
+            AdapterInitialization.Start(Model, seed: 0, config.InitLoraWeights);
+        }
+
+        Session.Allocate(shapes, []);
+        Session.Begin();
+        losses = Golden["losses"].ToFloat32();
+    }
+
+    public TransformerModel Model { get; }
+
+    public TrainingSession Session { get; }
+
+    public SafetensorsFile Golden { get; }
+
+    public int Steps { get; }
+
+    /// <summary>The plug-in of the settings' method with the settings' parameters.</summary>
+    public static TrainingMethod MethodOf(JsonElement settings)
+    {
+        string method = settings.GetProperty("method").GetString()! switch
+        {
+            "lora" or "full" => PlainMethod.MethodName,
+            "sam-full" => Sam.MethodName,
+            var name => name,
+        };
+        return MethodCatalog.Create(new MethodParameters(method, settings.EnumerateObject()
+            .Where(setting => MethodKeys.ContainsKey(setting.Name))
+            .Select(setting => new MethodParameter(
+                MethodKeys[setting.Name], setting.Value.TryGetInt64(out long whole) ? (object)whole : setting.Value.GetDouble(), "golden"))));
+    }
+
+    /// <summary>Takes a step and holds its loss and what else the golden has of it against the golden's.</summary>
+    public void Step(int step)
+    {
+        StepReport report = Session.Step(batches[(step * accumulation)..((step + 1) * accumulation)], schedule.RateAt(step), name);
+        Assert.True(
+            Math.Abs(report.Loss - losses[step]) <= LossTolerance * Math.Abs(losses[step]),
+            $"{name} step {step}: loss {report.Loss}, expected {losses[step]}");
+        if (Golden.Contains("mid.grad_norm"))
+        {
+            double expected = Golden["mid.grad_norm"].ToFloat64()[step];
+            Assert.True(
+                Math.Abs(report.GradientNorm - expected) <= IntermediateTolerance * expected, $"{name} step {step}: gradient norm {report.GradientNorm}, expected {expected}");
+        }
+
+        if (method is Esam esam)
+        {
+            SafetensorsTensor selected = Golden["mid.esam.selected"];
+            int count = (int)selected.Shape[1];
+            Assert.Equal(selected.ToFloat32()[(step * count)..((step + 1) * count)].Select(row => (int)row).Order(), esam.Selected);
+        }
+    }
+
+    /// <summary>Holds every trainable tensor against the golden's after the last step.</summary>
+    public void RequireFinalWeights() => RequireNear(
+        Model.Trainables!.Entries.Select(entry => (entry.Value.View<float>().ToArray(), $"final.{entry.Name}")), full ? FullTolerance : AdapterTolerance);
+
+    /// <summary>The norm of the difference to tensors of the golden over their norm, all taken together.</summary>
+    public void RequireNear(IEnumerable<(float[] Actual, string Name)> tensors, double tolerance = AdapterTolerance)
+    {
+        double difference = 0, total = 0;
+        foreach ((float[] actual, string tensor) in tensors)
+        {
+            float[] expected = Golden[tensor].ToFloat32();
+            Assert.Equal(expected.Length, actual.Length);
+            for (int i = 0; i < expected.Length; i++)
+            {
+                difference += Math.Pow(actual[i] - expected[i], 2);
+                total += Math.Pow(expected[i], 2);
+            }
+        }
+
+        double relative = Math.Sqrt(difference / total);
+        Assert.True(relative <= tolerance, $"{name}: tensors differ by {relative}, allowed {tolerance}");
+    }
+
+    public void Dispose()
+    {
+        Session.Dispose();
+        Model.Dispose();
+        Golden.Dispose();
+        document.Dispose();
+        device.Dispose();
+    }
+
+    /// <summary>The configuration of a run that starts from its own decomposition of the weights; null for full fine-tuning.</summary>
+    private static AdapterConfig? Decomposed(JsonElement settings, string folder) => settings.TryGetProperty("pissa", out _)
+        ? AdapterConfig.Read(Path.Combine(folder, "lora.init")) with { InitLoraWeights = "pissa" }
+        : null;
+}
