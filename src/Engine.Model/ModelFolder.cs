@@ -11,6 +11,9 @@ namespace Engine.Model;
 /// <summary>A Hugging Face model folder: <c>config.json</c>, weights (which a model that starts from nothing lacks) and a tokenizer.</summary>
 public sealed class ModelFolder
 {
+    private static readonly string[] TokenizerFiles =
+        ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"];
+
     private ModelFolder(string path, ModelConfig config)
     {
         FolderPath = path;
@@ -104,15 +107,23 @@ public sealed class ModelFolder
     /// <summary>Loads the tokenizer.</summary>
     public Tokenizer LoadTokenizer() => Tokenizer.Load(FolderPath);
 
+    /// <summary>The files a model is read from, whichever of them there are, by name: configuration, tokenizer, weights.</summary>
+    public IEnumerable<string> Files =>
+        Directory.EnumerateFiles(FolderPath, "*.safetensors").Select(file => Path.GetFileName(file))
+            .Append(ModelConfig.FileName).Append(Checkpoint.IndexFileName).Concat(TokenizerFiles)
+            .Where(name => File.Exists(Path.Combine(FolderPath, name)))
+            .Order(StringComparer.Ordinal);
+
     /// <summary>Copies the tokenizer's files, whichever of them there are.</summary>
     public void CopyTokenizer(string target)
     {
-        foreach (string name in (ReadOnlySpan<string>)["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"])
+        foreach (string name in TokenizerFiles)
         {
             string source = Path.Combine(FolderPath, name);
             if (File.Exists(source))
             {
-                File.Copy(source, Path.Combine(target, name), overwrite: true);
+                using FileStream content = File.OpenRead(source);
+                AtomicFile.Write(Path.Combine(target, name), content.CopyTo);
             }
         }
     }

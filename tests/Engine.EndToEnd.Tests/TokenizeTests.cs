@@ -65,7 +65,7 @@ public sealed class TokenizeTests
     [InlineData("{\"txt\": \"a\"}", "2: the object has no property 'text'")]
     [InlineData("{\"a\": \"a\"}", "2: the object has no property 'b'")]
     [InlineData("plain", "2: the line is not one JSON object")]
-    [InlineData("[1]", "2: the line is a JSON array; an object was expected")]
+    [InlineData("[1]", "2: the line is an array; an object was expected")]
     public void Broken_json_lines_are_refused_with_their_number(string line, string expected) => EngineProcess
         .RunWithInput("{\"text\": \"good\"}\n" + line, "tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--jsonl", "-")
         .Refused(1, "standard input:" + expected);

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 
 namespace Engine.EndToEnd.Tests;
@@ -71,43 +69,6 @@ public sealed class TrainTests
         }
     }
 
-    [Fact]
-    public void Interrupted_run_keeps_what_it_learned_and_resumes_to_the_uninterrupted_result()
-    {
-        using SmallRun run = new();
-        string[] length = ["--set", "max_steps=400", "--set", "eval_strategy=no", "--set", "logging_steps=1"];
-        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), "train", run.RunFile, .. length])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using (Process process = Process.Start(start)!)
-        {
-            string? line;
-            do
-            {
-                line = process.StandardOutput.ReadLine();
-            }
-            while (line?.StartsWith("step 5/", StringComparison.Ordinal) == false);
-
-            Assert.NotNull(line);
-            Assert.Equal(0, Kill(process.Id, InterruptSignal));
-            string rest = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            Assert.Equal(130, process.ExitCode);
-            Assert.Contains("go on with: engine train", rest, StringComparison.Ordinal);
-        }
-
-        Assert.True(File.Exists(run.File("run/model/model.safetensors")));
-        Assert.False(File.Exists(run.File("run/summary.json")));
-        EngineProcess.Run(["train", run.RunFile, .. length]).Refused(1, "unfinished run", "--resume");
-        EngineResult resumed = EngineProcess.Run(["train", run.RunFile, "--resume", .. length]).Succeeded();
-        Assert.Contains("resumed after step", resumed.Output, StringComparison.Ordinal);
-        EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("whole")}", .. length]).Succeeded();
-        Assert.Equal(File.ReadAllBytes(run.File("whole/model/model.safetensors")), File.ReadAllBytes(run.File("run/model/model.safetensors")));
-        Assert.Equal(400, File.ReadAllLines(run.File("run/metrics.jsonl")).Length);
-    }
-
     [Theory]
     [InlineData("learning_rat=1", "learning_rate")]
     [InlineData("model=absent", "absent")]
@@ -132,11 +93,39 @@ public sealed class TrainTests
         EngineProcess.Run("train", run.File("absent.yaml")).Refused(1, "absent.yaml");
         EngineProcess.Run("predict", run.RunFile, "text").Refused(1, "engine train");
         EngineProcess.Run("train", run.RunFile, "--resume").Refused(1, "no checkpoint");
+        EngineProcess.Run("train", run.RunFile, "--set", "output=train.tsv").Refused(1, "train.tsv", "is a file");
         EngineProcess.Run("eval", run.File("model")).Refused(1, "--data");
     }
 
-    private const int InterruptSignal = 2;
+    [Fact]
+    public void What_has_learned_nothing_for_the_task_is_not_predicted_with()
+    {
+        using SmallRun run = new();
+        EngineProcess.Run("predict", run.File("model"), "text").Refused(1, run.File("model"), "holds no weights");
+        EngineProcess.Run("eval", run.File("model"), "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label").Refused(1, "holds no weights");
+        string[] pretrain = ["--set", "task=masked-lm", "--set", "data={train: train.tsv, format: text}", "--set", "max_steps=2"];
+        EngineProcess.Run(["train", run.RunFile, .. pretrain]).Succeeded();
+        foreach (string command in (string[])["predict", "eval"])
+        {
+            EngineProcess.Run(command, run.File("run")).Refused(1, "language model", "evaluations.jsonl");
+        }
 
-    [DllImport("libc", EntryPoint = "kill")]
-    private static extern int Kill(int process, int signal);
+        EngineProcess.Run("predict", run.File("run/model"), "text").Refused(1, run.File("run/model"), "classifier.dense.weight", "random");
+    }
+
+    [Fact]
+    public void Weights_that_are_not_numbers_are_refused_and_not_called_a_diverged_run()
+    {
+        using SmallRun run = new();
+        EngineProcess.Run("train", run.RunFile, "--set", "max_steps=1").Succeeded();
+        string weights = run.File("run/model/model.safetensors");
+        byte[] content = File.ReadAllBytes(weights);
+        BitConverter.TryWriteBytes(content.AsSpan(content.Length - sizeof(float)), float.NaN);
+        File.WriteAllBytes(weights, content);
+        EngineProcess.Run("predict", run.File("run"), "text").Refused(1, "NaN", "not finite");
+        EngineProcess.Run("eval", run.File("run")).Refused(1, "dev.tsv", "NaN", "not finite");
+        string[] again = ["--set", $"model={run.File("run/model")}", "--set", $"output={run.File("again")}"];
+        EngineProcess.Run(["train", run.RunFile, .. again]).Refused(1, "NaN", "not finite");
+        EngineProcess.Run(["train", run.RunFile, "--set", "data.validation=null", .. again]).Refused(1, "Step 1", "before anything was learned");
+    }
 }

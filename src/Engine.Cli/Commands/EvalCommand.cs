@@ -54,14 +54,9 @@ internal sealed class EvalCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = TrainedModel.Resolve(arguments.GetRequiredValue(model), arguments.GetValue(adapter));
-        if (trained.Run?.Task is TaskKind.MaskedLanguageModel or TaskKind.CausalLanguageModel)
-        {
-            throw new ArgumentException("eval is for classifiers and regressors; what a language model's run came to stands in its evaluations.jsonl and summary.json.");
-        }
-
         ExampleSet examples = ReadExamples(arguments, trained.Run);
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
-        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Run?.Seed ?? 0, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
+        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
         IReadOnlyDictionary<string, double> metrics = predictor.Evaluate(examples, length, trained.Run?.PerDeviceEvalBatchSize ?? 16).Metrics;

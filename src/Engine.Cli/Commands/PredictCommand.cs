@@ -54,7 +54,7 @@ internal sealed class PredictCommand : EngineCommand
     {
         TrainedModel trained = TrainedModel.Resolve(arguments.GetRequiredValue(model), arguments.GetValue(adapter));
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
-        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Run?.Seed ?? 0, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
+        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
         bool asPairs = arguments.GetValue(pairs);

@@ -1,6 +1,7 @@
 using Engine.Model.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
+using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 
@@ -15,10 +16,14 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
     /// <summary>What a command's help says of it.</summary>
     public const string Description = "A run file, the folder of a run, a model folder, or an adapter folder (its base model is then the one it names).";
 
+    /// <summary>What the run drew parameters from that no file gives; only an adapter's base model may lack any.</summary>
+    public ulong? Seed => Adapter is null ? null : Run?.Seed;
+
     /// <summary>Finds out what a path is.</summary>
     /// <param name="path">File or folder.</param>
     /// <param name="adapter">An adapter to put on a model folder; null for none.</param>
     /// <exception cref="ModelFileException">There is nothing to be used; the message says what was expected.</exception>
+    /// <exception cref="ConfigurationException">The run trains a language model.</exception>
     public static TrainedModel Resolve(string path, string? adapter)
     {
         if (File.Exists(path))
@@ -47,6 +52,13 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
 
     private static TrainedModel OfRun(RunConfiguration run, RunFolder folder, string? adapter)
     {
+        if (run.Task is not (TaskKind.SequenceClassification or TaskKind.Regression))
+        {
+            throw new ConfigurationException(
+                $"{folder.FolderPath} is the run of a language model, and predict and eval are for classifiers and regressors; "
+                + "what the run came to stands in its evaluations.jsonl and summary.json.");
+        }
+
         if (adapter is not null)
         {
             return new TrainedModel(run.Model, adapter, run);

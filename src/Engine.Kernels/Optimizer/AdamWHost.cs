@@ -21,6 +21,11 @@ internal sealed unsafe class AdamWHost(
 
     protected override void Range(long start, int length, int worker)
     {
+        if (float.IsNaN(clip[0]))
+        {
+            return;
+        }
+
         double learningRate = scalars[StepScalars.LearningRate] * constants.LearningRateRatio;
         var update = new Update(
             clip[0],

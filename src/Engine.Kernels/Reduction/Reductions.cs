@@ -37,7 +37,7 @@ public static class Reductions
         ];
     }
 
-    /// <summary>norm[0] = sqrt(square[0]); clip[0] = min(1, maxNorm / (norm + 1e-6)) as PyTorch's clip_grad_norm_ has it; maxNorm 0: clip 1.</summary>
+    /// <summary>norm[0] = sqrt(square[0]); clip[0] = min(1, maxNorm / (norm + 1e-6)) as PyTorch's clip_grad_norm_ has it; maxNorm 0: clip 1; NaN where the norm is not finite.</summary>
     public static Launch ClipFactor(Device device, float maxNorm, BufferView<float> square, BufferView<float> norm, BufferView<float> clip)
     {
         Operand.Require(square, 1);

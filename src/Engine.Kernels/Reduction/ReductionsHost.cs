@@ -64,7 +64,8 @@ internal sealed unsafe class ClipFactorHost(CpuDevice device, float maxNorm, Buf
     {
         float length = MathF.Sqrt(*square);
         *norm = length;
-        *clip = maxNorm == 0 ? 1 : MathF.Min(1, maxNorm / (length + Reductions.ClipEpsilon));
+        float factor = maxNorm == 0 ? 1 : MathF.Min(1, maxNorm / (length + Reductions.ClipEpsilon));
+        *clip = float.IsFinite(length) ? factor : float.NaN;
     }
 }
 

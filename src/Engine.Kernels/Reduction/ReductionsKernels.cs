@@ -50,7 +50,8 @@ internal static partial class ReductionsKernels
     {
         float length = MathF.Sqrt(square[0]);
         norm[0] = length;
-        clip[0] = maxNorm == 0f ? 1f : MathF.Min(1f, maxNorm / (length + Reductions.ClipEpsilon));
+        float factor = maxNorm == 0f ? 1f : MathF.Min(1f, maxNorm / (length + Reductions.ClipEpsilon));
+        clip[0] = length <= float.MaxValue ? factor : float.NaN;
     }
 
     /// <summary>One group a row: result[row] = the sum of its squares.</summary>

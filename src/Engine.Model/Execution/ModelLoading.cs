@@ -1,3 +1,4 @@
+using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
 
@@ -9,19 +10,30 @@ public static class ModelLoading
     private const int Shown = 4;
 
     /// <summary>Loads the weights, or draws them from <paramref name="seed"/> where the folder has none.</summary>
+    /// <param name="seed">Null: nothing may be drawn, every parameter must be in the files.</param>
     /// <param name="replacedLater">Parameters that something else is loaded over, so that nothing need be said of them.</param>
-    public static IReadOnlyList<string> LoadWeights(TransformerModel model, ModelFolder folder, ulong seed, IEnumerable<string>? replacedLater = null)
+    /// <exception cref="ModelFileException">A parameter is in no file and may not be drawn, or the files are broken.</exception>
+    public static IReadOnlyList<string> LoadWeights(TransformerModel model, ModelFolder folder, ulong? seed, IEnumerable<string>? replacedLater = null)
     {
         if (!folder.HasWeights)
         {
-            ModelWeights.InitializeAll(model, seed);
+            ModelWeights.InitializeAll(model, seed ?? throw new ModelFileException(
+                folder.FolderPath, $"the folder holds no weights ({Checkpoint.SingleFileName}, or shards with {Checkpoint.IndexFileName}); there is nothing that was learned."));
             return [$"{folder.FolderPath} holds no weights: every parameter starts from seed {seed}."];
         }
 
         using Checkpoint checkpoint = folder.OpenWeights();
-        LoadReport report = ModelWeights.Load(model, checkpoint, seed);
+        LoadReport report = ModelWeights.Load(model, checkpoint, seed ?? 0);
         List<string> notes = [];
         string[] initialized = [.. report.Initialized.Except(replacedLater ?? [])];
+        if (initialized.Length > 0 && seed is null)
+        {
+            throw new ModelFileException(
+                folder.FolderPath,
+                $"the weights of {model.Architecture.Name} are not complete: {List(initialized)} would be random. "
+                + "The folder is that of a pretrained model or of another task; train it for this one first, or give the adapter that holds its head.");
+        }
+
         if (initialized.Length > 0)
         {
             notes.Add($"Not in the checkpoint, initialised from seed {seed}: {List(initialized)}.");

@@ -32,7 +32,7 @@ public static class AtomicFile
 
             if (failure is IOException or UnauthorizedAccessException)
             {
-                throw new IOException($"{path} could not be written: {failure.Message.TrimEnd('.')}. What was at this path before is unchanged.", failure);
+                throw new IOException($"{path} could not be written: {failure.Message.Replace(temporary, target, StringComparison.Ordinal).TrimEnd('.')}. What was at this path before is unchanged.", failure);
             }
 
             throw;

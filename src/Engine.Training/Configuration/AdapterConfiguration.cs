@@ -1,3 +1,5 @@
+using Engine.Model.Peft;
+
 namespace Engine.Training.Configuration;
 
 /// <summary>The section <c>adapter</c>. A key that is absent is null here: its default is PEFT's, or what the folder in <c>init</c> says.</summary>
@@ -39,8 +41,3 @@ public sealed record AdapterConfiguration
     [Key("PEFT folder whose adapter is the start; the keys above are then read from it.", IsPath = true, Default = "a new adapter")]
     public string? Init { get; init; }
 }
-
-/// <summary>Which modules are meant, in PEFT's two forms: a list of names or their ends, or one regular expression over full names.</summary>
-/// <param name="Names">The list; null where a pattern is given.</param>
-/// <param name="Pattern">The regular expression or <c>all-linear</c>; null where a list is given.</param>
-public sealed record ModulePattern(IReadOnlyList<string>? Names, string? Pattern);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.Serialization;
+using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Data;
@@ -79,7 +80,7 @@ internal sealed class RunFileBinder(string folder)
 
         if (type == typeof(ModulePattern))
         {
-            return node is ListNode ? new ModulePattern(Strings(node, name), null) : new ModulePattern(null, Scalar(node, name, "a list of names or a regular expression").Text);
+            return Modules(node, name);
         }
 
         if (type.IsEnum)
@@ -221,6 +222,24 @@ internal sealed class RunFileBinder(string folder)
         }
 
         return new MethodConfiguration(Scalar(nameNode, "method.name", "a name").Text, parameters);
+    }
+
+    private static ModulePattern Modules(ConfigNode node, string name)
+    {
+        if (node is ListNode)
+        {
+            return ModulePattern.Of(Strings(node, name));
+        }
+
+        string expression = Scalar(node, name, "a list of names or a regular expression").Text;
+        try
+        {
+            return ModulePattern.OfExpression(expression);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new ConfigurationException($"{node.Location}: {name}: {exception.Message}", exception);
+        }
     }
 
     private static IReadOnlyList<string> Strings(ConfigNode node, string name)

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.Serialization;
 using System.Text;
+using Engine.Model.Peft;
 
 namespace Engine.Training.Configuration;
 

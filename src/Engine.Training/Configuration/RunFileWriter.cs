@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.Serialization;
 using System.Text.RegularExpressions;
+using Engine.Model.Peft;
 using Engine.Training.Data;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
@@ -65,8 +66,8 @@ internal static partial class RunFileWriter
 
                 emitter.Emit(new SequenceEnd());
                 break;
-            case ModulePattern { Pattern: string pattern }:
-                Text(emitter, pattern);
+            case ModulePattern { Expression: string expression }:
+                Text(emitter, expression);
                 break;
             case ModulePattern { Names: IReadOnlyList<string> names }:
                 List(emitter, names);

@@ -52,7 +52,7 @@ public sealed class JsonRecord : IDisposable
 
         using (document)
         {
-            throw new DataFileException(path, line, $"the line is a JSON {Kind(document.RootElement)}; an object was expected.");
+            throw new DataFileException(path, line, $"the line is {Kind(document.RootElement)}; an object was expected.");
         }
     }
 
@@ -93,7 +93,7 @@ public sealed class JsonRecord : IDisposable
         return value.ValueKind == JsonValueKind.Array
             ? value.EnumerateArray().Select((item, index) => item.ValueKind == JsonValueKind.Object
                 ? new JsonRecord(null, item, path, line)
-                : throw Wrong($"property '{name}' has a {Kind(item)} at place {index}; an object was expected."))
+                : throw Wrong($"property '{name}' has {Kind(item)} at place {index}; an object was expected."))
             : throw Wrong(name, value, "a list of objects");
     }
 
@@ -136,7 +136,14 @@ public sealed class JsonRecord : IDisposable
     }
 
     private DataFileException Wrong(string name, JsonElement value, string expected) =>
-        Wrong($"property '{name}' is a {Kind(value)}; {expected} was expected.");
+        Wrong($"property '{name}' is {Kind(value)}; {expected} was expected.");
 
-    private static string Kind(JsonElement value) => value.ValueKind.ToString().ToLowerInvariant();
+    private static string Kind(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "an array",
+        JsonValueKind.String => "a string",
+        JsonValueKind.Number => "a number",
+        _ => $"the word {value.GetRawText()}",
+    };
 }

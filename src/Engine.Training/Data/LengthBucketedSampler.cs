@@ -3,11 +3,6 @@ using Engine.Optim;
 
 namespace Engine.Training.Data;
 
-/// <summary>Where a run stands in its data: the next batch to draw.</summary>
-/// <param name="Epoch">Epoch, from 0.</param>
-/// <param name="BatchIndex">Batch in the epoch, from 0.</param>
-public readonly record struct SamplerState(int Epoch, int BatchIndex);
-
 /// <summary>
 /// Shuffled batches for training. Each epoch is a fresh random order, cut into windows of many batches; a window is sorted by length and
 /// cut into batches, and all batches are shuffled. So a batch holds texts of like length, while which texts meet and when stays random.
@@ -42,22 +37,6 @@ public sealed class LengthBucketedSampler
 
     /// <summary>Batches of an epoch, the last and partial one included.</summary>
     public int BatchesPerEpoch => (lengths.Count + batchSize - 1) / batchSize;
-
-    /// <summary>The next batch. Setting it resumes a run.</summary>
-    public SamplerState State { get; set; }
-
-    /// <summary>Example indices of the next batch.</summary>
-    public int[] Next()
-    {
-        (int epoch, int index) = State;
-        if (index < 0 || index >= BatchesPerEpoch)
-        {
-            throw new InvalidOperationException($"The state names batch {index} of an epoch of {BatchesPerEpoch}: it belongs to other data or another batch size.");
-        }
-
-        State = index + 1 < BatchesPerEpoch ? new SamplerState(epoch, index + 1) : new SamplerState(epoch + 1, 0);
-        return Batches(epoch)[index];
-    }
 
     /// <summary>All batches of one epoch.</summary>
     public IReadOnlyList<int[]> Batches(int epoch)
@@ -113,12 +92,5 @@ public static class SequentialBatches
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         return [.. Enumerable.Range(0, lengths.Count).OrderByDescending(index => lengths[index]).Chunk(batchSize)];
-    }
-
-    /// <summary>Batches in the file's order.</summary>
-    public static IReadOnlyList<int[]> InOrder(int count, int batchSize)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        return [.. Enumerable.Range(0, count).Chunk(batchSize)];
     }
 }

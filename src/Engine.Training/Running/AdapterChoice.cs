@@ -40,8 +40,8 @@ internal static class AdapterChoice
             InitLoraWeights = Start(adapter) ?? start.InitLoraWeights,
             RankPattern = adapter.RankPattern ?? start.RankPattern,
             AlphaPattern = adapter.AlphaPattern ?? start.AlphaPattern,
-            TargetModules = Pattern(adapter.TargetModules) ?? start.TargetModules,
-            ExcludeModules = Pattern(adapter.ExcludeModules) ?? start.ExcludeModules,
+            TargetModules = adapter.TargetModules ?? start.TargetModules,
+            ExcludeModules = adapter.ExcludeModules ?? start.ExcludeModules,
             ModulesToSave = adapter.ModulesToSave ?? start.ModulesToSave,
         }).ForModel(model);
         config.Validate();
@@ -62,11 +62,4 @@ internal static class AdapterChoice
                 $"adapter.init_lora_weights is '{adapter.InitLoraWeights}', but adapter.init names a folder whose factors are the start; leave one of them out.")
             : adapter.InitLoraWeights;
     }
-
-    private static Model.Peft.ModulePattern? Pattern(Configuration.ModulePattern? pattern) => pattern switch
-    {
-        null => null,
-        { Names: { } names } => Model.Peft.ModulePattern.Of(names),
-        _ => Model.Peft.ModulePattern.OfExpression(pattern.Pattern!),
-    };
 }

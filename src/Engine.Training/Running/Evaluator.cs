@@ -22,9 +22,11 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 
     /// <summary>The task's metrics over the set.</summary>
     /// <param name="run">Runs one batch without dropout or perturbation.</param>
-    public EvaluationResult Evaluate(Func<RaggedBatch, string, ModelRun> run)
+    /// <exception cref="TrainingException">An output is not finite.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
+    public EvaluationResult Evaluate(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation = default)
     {
-        (float[] logits, double loss) = RunAll(run);
+        (float[] logits, double loss) = RunAll(run, cancellation);
         IReadOnlyDictionary<string, double> metrics = architecture.Head switch
         {
             HeadKind.SequenceClassification => TaskMetrics.Classification(set.ClassLabels, logits, architecture.OutputSize, loss),
@@ -36,9 +38,9 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 
     /// <summary>The logits alone, [rows, output size] in file order; the set needs no labels.</summary>
     /// <param name="run">Runs one batch without dropout or perturbation.</param>
-    public float[] Predict(Func<RaggedBatch, string, ModelRun> run) => RunAll(run).Logits;
+    public float[] Predict(Func<RaggedBatch, string, ModelRun> run) => RunAll(run, CancellationToken.None).Logits;
 
-    private (float[] Logits, double Loss) RunAll(Func<RaggedBatch, string, ModelRun> run)
+    private (float[] Logits, double Loss) RunAll(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation)
     {
         int columns = architecture.Head.PredictsTokens() ? 0 : architecture.OutputSize;
         var logits = new float[checked(set.Count * columns)];
@@ -46,6 +48,7 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
         long places = 0;
         foreach (int[] rows in batches)
         {
+            cancellation.ThrowIfCancellationRequested();
             RaggedBatch batch = Batch(rows);
             ModelRun result = run(batch, origin);
             foreach (float rowLoss in result.RowLosses)
@@ -53,10 +56,21 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
                 loss += rowLoss;
             }
 
+            if (columns == 0 && double.IsNaN(loss))
+            {
+                throw NotFinite("loss of a row", loss);
+            }
+
             places += batch.TokenLabels?.Count(label => label != RaggedBatch.IgnoredLabel) ?? rows.Length;
             if (columns > 0)
             {
                 float[] values = result.Logits;
+                int wrong = Array.FindIndex(values, 0, rows.Length * columns, value => !float.IsFinite(value));
+                if (wrong >= 0)
+                {
+                    throw NotFinite($"output of row {rows[wrong / columns]} (counted from 0)", values[wrong]);
+                }
+
                 for (int i = 0; i < rows.Length; i++)
                 {
                     values.AsSpan(i * columns, columns).CopyTo(logits.AsSpan(rows[i] * columns));
@@ -66,6 +80,9 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 
         return (logits, places == 0 ? 0 : loss / places);
     }
+
+    private TrainingException NotFinite(string what, double value) => new(
+        $"{origin}: the model's {what} is {value}. The weights hold numbers that are not finite, or have grown too large.");
 
     private RaggedBatch Batch(int[] rows)
     {

@@ -50,9 +50,10 @@ public sealed class Predictor : IDisposable
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">The base model, or a fully tuned one.</param>
     /// <param name="adapterFolder">A PEFT folder, or null. A <c>config.json</c> in the folder above it, as runs write it, gives the class names.</param>
-    /// <param name="seed">What the run drew parameters from that no file gives: a base model without weights is then the same.</param>
+    /// <param name="seed">What an adapter's run drew parameters from that no file gives: its base model is then the same. Null: every parameter must be in the files.</param>
     /// <param name="type">How the model's matrices are stored.</param>
-    public static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong seed = 0, WeightType type = WeightType.Auto)
+    /// <exception cref="ModelFileException">Files are missing or broken, or parameters are in none of them.</exception>
+    public static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong? seed = null, WeightType type = WeightType.Auto)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);

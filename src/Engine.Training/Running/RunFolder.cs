@@ -44,9 +44,14 @@ public sealed class RunFolder
     public string CheckpointPath(long step) => Path.Combine(FolderPath, $"checkpoint-{step}");
 
     /// <summary>Sees that a new run would not overwrite an unfinished one.</summary>
-    /// <exception cref="TrainingException">The folder holds an unfinished run.</exception>
+    /// <exception cref="TrainingException">The folder holds an unfinished run, or is a file.</exception>
     public void RequireFinished()
     {
+        if (File.Exists(FolderPath))
+        {
+            throw new TrainingException($"output is {FolderPath}, which is a file; a folder was expected, and one that is not there yet is made.");
+        }
+
         if (Checkpoints is [(long step, _), ..] && !File.Exists(SummaryPath))
         {
             throw new TrainingException(
@@ -55,9 +60,18 @@ public sealed class RunFolder
     }
 
     /// <summary>Starts a run from nothing: a finished run's files, its weights too, give way.</summary>
+    /// <exception cref="TrainingException">The folder cannot be made.</exception>
     public void Begin(RunConfiguration run)
     {
-        Directory.CreateDirectory(FolderPath);
+        try
+        {
+            Directory.CreateDirectory(FolderPath);
+        }
+        catch (IOException exception)
+        {
+            throw new TrainingException($"The run's folder {FolderPath} cannot be made: {exception.Message.TrimEnd('.')}. Choose another output.", exception);
+        }
+
         foreach (string folder in Directory.EnumerateDirectories(FolderPath, "checkpoint-*").Append(AdapterPath).Append(ModelPath).Where(Directory.Exists).ToArray())
         {
             Directory.Delete(folder, recursive: true);

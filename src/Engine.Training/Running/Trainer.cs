@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Nodes;
 using Engine.Devices;
 using Engine.Graph;
@@ -52,7 +50,7 @@ public sealed class Trainer : IDisposable
     private readonly IProgress<TrainingProgress>? progress;
     private readonly LearningRateSchedule schedule;
     private readonly BestTracker best;
-    private readonly string fingerprint;
+    private readonly RunFingerprint fingerprint;
     private readonly Pace pace = new();
     private TrainerState state;
     private long lastSaved = -1;
@@ -66,8 +64,8 @@ public sealed class Trainer : IDisposable
         this.progress = progress;
         folder = new RunFolder(run.Output);
         best = run.CreateBestTracker();
-        fingerprint = Fingerprint(run);
         prepared = PreparedRun.Create(run, device);
+        fingerprint = RunFingerprint.Of(run, prepared.Data.Folder);
         schedule = run.CreateSchedule(prepared.Length.TotalSteps);
         state = new TrainerState { Fingerprint = fingerprint };
         prepared.Session.Profile = this.options.Profile;
@@ -78,6 +76,20 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains to the end, or until cancelled.</summary>
     /// <exception cref="TrainingException">The run cannot start or go on; what was saved before stays.</exception>
     public TrainingOutcome Train(CancellationToken cancellation = default)
+    {
+        try
+        {
+            return Run(cancellation);
+        }
+        catch (IOException exception) when (state.Step > 0)
+        {
+            throw new TrainingException($"The run stopped after step {state.Step}: {exception.Message.TrimEnd('.')}. {Newest()}", exception);
+        }
+    }
+
+    public void Dispose() => prepared.Dispose();
+
+    private TrainingOutcome Run(CancellationToken cancellation)
     {
         (long Step, string Folder)? from = ResumePoint();
         if (from is null)
@@ -101,26 +113,38 @@ public sealed class Trainer : IDisposable
 
         progress?.Report(new TrainingProgress.Started(
             prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes));
-        if (from is null && prepared.Data.Validation is not null)
+        state = state with { EvaluationDue = state.EvaluationDue || from is null };
+        bool interrupted = false;
+        try
         {
-            Evaluate();
-            state = state with { MetricsBefore = latest?.ToDictionary() };
+            TakeSteps(cancellation);
+            EvaluateFinal(cancellation);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            interrupted = true;
+            SaveCheckpoint();
         }
 
-        bool interrupted = false;
+        return Finish(interrupted);
+    }
+
+    private void TakeSteps(CancellationToken cancellation)
+    {
+        if (state.EvaluationDue)
+        {
+            Evaluate(cancellation);
+        }
+
         while (state.Step < prepared.Length.TotalSteps && !best.ShouldStop)
         {
-            if (cancellation.IsCancellationRequested)
-            {
-                interrupted = true;
-                break;
-            }
-
+            cancellation.ThrowIfCancellationRequested();
             TakeStep();
             bool last = state.Step == prepared.Length.TotalSteps;
             if (IsDue(run.EvalStrategy ?? IntervalStrategy.No, run.EvalSteps ?? int.MaxValue, last))
             {
-                Evaluate();
+                state = state with { EvaluationDue = true };
+                Evaluate(cancellation);
             }
 
             if (!last && IsDue(run.SaveStrategy, run.SaveSteps, last: false))
@@ -134,11 +158,7 @@ public sealed class Trainer : IDisposable
             progress?.Report(new TrainingProgress.Stopping(
                 $"{best.Metric} has not improved for {run.EarlyStoppingPatience} evaluations; the best was at step {best.State.BestStep}."));
         }
-
-        return Finish(interrupted);
     }
-
-    public void Dispose() => prepared.Dispose();
 
     private void TakeStep()
     {
@@ -150,10 +170,7 @@ public sealed class Trainer : IDisposable
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         if (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped))
         {
-            throw new TrainingException(
-                $"Step {state.Step + 1}: the loss is {report.Loss} and the gradient norm {report.GradientNorm}. The weights of this step are not saved; "
-                + (folder.Checkpoints is [var newest, ..] ? $"the newest checkpoint is {newest.Folder}. " : "no checkpoint was written yet. ")
-                + "Lower learning_rate, raise warmup_steps, or set max_grad_norm.");
+            throw Diverged(report);
         }
 
         float? scaleBefore = state.LossScale?.Scale;
@@ -200,26 +217,55 @@ public sealed class Trainer : IDisposable
             prepared.Device.Memory.Current));
     }
 
-    private void Evaluate()
+    /// <summary>What to say of a step whose numbers are not finite. Its update wrote nothing, so the weights before it are kept.</summary>
+    private TrainingException Diverged(StepReport report)
+    {
+        string numbers = $"Step {state.Step + 1}: the loss is {report.Loss} and the gradient norm {report.GradientNorm}";
+        if (state.Step == 0)
+        {
+            return new TrainingException(
+                $"{numbers} before anything was learned: the model's weights or the data hold numbers that are not finite or too large, or loss and gradients exceed float32.");
+        }
+
+        if (!double.IsFinite(report.GradientNorm))
+        {
+            SaveCheckpoint();
+        }
+
+        return new TrainingException(
+            $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, or set max_grad_norm, and start anew.");
+    }
+
+    private string Newest() => folder.Checkpoints is [var newest, ..]
+        ? $"The newest checkpoint, {newest.Folder}, holds the weights after step {newest.Step} and can be resumed."
+        : "No checkpoint was written yet.";
+
+    private void Evaluate(CancellationToken cancellation)
     {
         if (prepared.Data.Validation is not { } validation)
         {
+            state = state with { EvaluationDue = false };
             return;
         }
 
         EvaluationResult result;
         try
         {
-            result = validation.Evaluate(Session.Evaluate);
+            result = validation.Evaluate(Session.Evaluate, cancellation);
         }
-        catch (ArithmeticException exception)
+        catch (TrainingException exception) when (state.Step > 0)
         {
-            throw new TrainingException($"The evaluation after step {state.Step} failed: {exception.Message} The weights have diverged; lower learning_rate.", exception);
+            throw new TrainingException($"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
         }
 
         latest = result.Metrics;
         bool isBest = state.Step > 0 && best.Report((int)state.Step, result.Metrics[best.Metric]);
-        state = state with { Best = best.State };
+        state = state with
+        {
+            Best = best.State,
+            EvaluationDue = false,
+            MetricsBefore = state.Step == 0 ? latest.ToDictionary() : state.MetricsBefore,
+        };
         if (isBest)
         {
             var writer = new SafetensorsWriter();
@@ -238,23 +284,23 @@ public sealed class Trainer : IDisposable
         progress?.Report(new TrainingProgress.Evaluated(state.Step, prepared.Length.EpochsAfter(state.Step), result.Metrics, isBest));
     }
 
-    private TrainingOutcome Finish(bool interrupted)
+    /// <summary>Goes back to the best weights where the run file says so, and evaluates the weights that the run ends with.</summary>
+    private void EvaluateFinal(CancellationToken cancellation)
     {
-        if (interrupted)
-        {
-            SaveCheckpoint();
-        }
-        else if (run.LoadBestModelAtEnd && File.Exists(folder.BestPath))
+        if (run.LoadBestModelAtEnd && File.Exists(folder.BestPath))
         {
             using SafetensorsFile file = SafetensorsFile.Open(folder.BestPath);
             ModelWeights.Upload(file["trainable"], Session.Trainables.Values);
-            latest = prepared.Data.Validation?.Evaluate(Session.Evaluate).Metrics;
+            latest = prepared.Data.Validation?.Evaluate(Session.Evaluate, cancellation).Metrics;
         }
-        else if (prepared.Data.Validation is not null && (run.EvalStrategy ?? IntervalStrategy.No) == IntervalStrategy.No)
+        else if ((run.EvalStrategy ?? IntervalStrategy.No) == IntervalStrategy.No)
         {
-            Evaluate();
+            Evaluate(cancellation);
         }
+    }
 
+    private TrainingOutcome Finish(bool interrupted)
+    {
         string weights = WriteWeights(folder.FolderPath);
         var outcome = new TrainingOutcome(
             state.Step, state.Seconds, state.Tokens, state.MetricsBefore, latest, weights, prepared.Device.Memory.Peak, prepared.ForecastBytes, interrupted);
@@ -347,13 +393,6 @@ public sealed class Trainer : IDisposable
     private long ParameterCount() =>
         prepared.Model.Architecture.Parameters.Sum(spec => spec.Shape.Count)
         + prepared.Model.Adapters.Sum(adapter => adapter.A.Shape.Count + adapter.B.Shape.Count + (adapter.Magnitude?.Shape.Count ?? 0));
-
-    /// <summary>What a run computes depends on everything in its file but where it runs and how often it saves and reports.</summary>
-    private static string Fingerprint(RunConfiguration run)
-    {
-        RunConfiguration decisive = run with { Output = string.Empty, Device = null, SaveSteps = 1, SaveStrategy = IntervalStrategy.No, SaveTotalLimit = null, LoggingSteps = 1 };
-        return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(decisive.ToYaml())));
-    }
 
     private static JsonObject? Metrics(IReadOnlyDictionary<string, double>? metrics)
     {

@@ -31,8 +31,11 @@ public sealed record TrainerState
     /// <summary>Metrics of the model as it came, by name.</summary>
     public Dictionary<string, double>? MetricsBefore { get; init; }
 
-    /// <summary>Hash of the settings that decide what is computed; a run resumes only under the same.</summary>
-    public required string Fingerprint { get; init; }
+    /// <summary>The evaluation after <see cref="Step"/> steps is still to be made: it was interrupted.</summary>
+    public bool EvaluationDue { get; init; }
+
+    /// <summary>What the run computes from; it resumes only where that is unchanged.</summary>
+    public required RunFingerprint Fingerprint { get; init; }
 }
 
 /// <summary>
@@ -95,35 +98,41 @@ public static class TrainingCheckpoint
     }
 
     /// <summary>Puts a session into the state of a checkpoint.</summary>
-    /// <exception cref="TrainingException">The checkpoint is broken or belongs to other settings.</exception>
-    public static TrainerState Read(string folder, TrainingSession session, string fingerprint)
+    /// <exception cref="TrainingException">The checkpoint is broken or belongs to other settings or files.</exception>
+    public static TrainerState Read(string folder, TrainingSession session, RunFingerprint fingerprint)
     {
         TrainerState state;
         try
         {
             state = JsonSerializer.Deserialize<TrainerState>(File.ReadAllText(Path.Combine(folder, StateFile)), Json)
-                ?? throw new TrainingException($"{folder}: {StateFile} is empty.");
-        }
-        catch (Exception exception) when (exception is JsonException or IOException)
-        {
-            throw new TrainingException($"{folder}: the checkpoint cannot be read ({exception.Message}). Delete it to resume from the one before.", exception);
-        }
+                ?? throw new JsonException($"{StateFile} holds null.");
+            if (state.Step < 0 || state.MicroBatches < state.Step)
+            {
+                throw new JsonException($"{StateFile} counts {state.Step} steps and {state.MicroBatches} micro-batches.");
+            }
 
-        if (state.Fingerprint != fingerprint)
+            if (state.Fingerprint.Difference(fingerprint) is { } difference)
+            {
+                throw new TrainingException(
+                    $"{folder} was written under other settings or files than the run has now: {difference}. "
+                    + "Resume with what the run was started with (its settings stand in config.yaml beside the checkpoint), or start anew with another output.");
+            }
+
+            using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, TensorFile));
+            foreach ((string name, Variable variable) in Tensors(session))
+            {
+                ModelWeights.Upload(file[name].RequireShape(ModelWeights.Longs(variable.Shape)), variable);
+            }
+
+            foreach ((string name, double[] values) in session.HostState)
+            {
+                file[$"host.{name}"].RequireShape(values.Length).ReadFloat64(values);
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or IOException or ModelFileException)
         {
             throw new TrainingException(
-                $"{folder} was written under other settings than the run file now has. Resume with the settings in config.yaml beside it, or start anew with another output.");
-        }
-
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, TensorFile));
-        foreach ((string name, Variable variable) in Tensors(session))
-        {
-            ModelWeights.Upload(file[name].RequireShape(ModelWeights.Longs(variable.Shape)), variable);
-        }
-
-        foreach ((string name, double[] values) in session.HostState)
-        {
-            file[$"host.{name}"].RequireShape(values.Length).ReadFloat64(values);
+                $"{folder}: the checkpoint cannot be read: {exception.Message.TrimEnd('.')}. Delete the folder to resume from the checkpoint before it.", exception);
         }
 
         session.StepsTaken = state.Step;

@@ -43,6 +43,22 @@ public class AdamWTests
     }
 
     [Theory]
+    [MemberData(nameof(Cases))]
+    public void Gradients_that_are_not_finite_change_nothing(string name, int count)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] gradients = Numbers.Values(1, count);
+        gradients[count / 2] = float.PositiveInfinity;
+        BufferView<float> parameters = run.Put(Numbers.Values(2, count)), m = run.Put(Numbers.Values(3, count)), v = run.Put(Numbers.Values(4, count)), clip = run.Output(1);
+        BufferView<float> scalars = run.Scalars((StepScalars.LearningRate, 0.5f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f));
+        run.Run(Reductions.ClipFactor(run.Device, 0f, run.Put(float.PositiveInfinity), run.Output(1), clip));
+        run.Run(AdamW.Step(run.Device, count, 0.9, 0.999, 1e-12, 0.1, 1, parameters, run.Put(gradients), m, v, scalars, clip));
+        Assert.Equal(Numbers.Values(2, count), parameters.ToArray());
+        Assert.Equal(Numbers.Values(3, count), m.ToArray());
+        Assert.Equal(Numbers.Values(4, count), v.ToArray());
+    }
+
+    [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_first_step_is_the_learning_rate_whatever_the_gradient(string name)
     {

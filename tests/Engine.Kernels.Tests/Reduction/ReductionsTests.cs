@@ -65,7 +65,7 @@ public class ReductionsTests
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_clip_factor_is_that_of_clip_grad_norm(string name)
     {
-        foreach ((float maxNorm, float square, float expected) in new[] { (1f, 4f, (float)(1 / (2 + 1e-6))), (3f, 4f, 1f), (0f, 4f, 1f), (1f, 0f, 1f), (1f, float.NaN, float.NaN) })
+        foreach ((float maxNorm, float square, float expected) in new[] { (1f, 4f, (float)(1 / (2 + 1e-6))), (3f, 4f, 1f), (0f, 4f, 1f), (1f, 0f, 1f), (1f, float.NaN, float.NaN), (0f, float.PositiveInfinity, float.NaN) })
         {
             using var run = new KernelRun(TestDevices.Open(name));
             BufferView<float> norm = run.Output(1), clip = run.Output(1);

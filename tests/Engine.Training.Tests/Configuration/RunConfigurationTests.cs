@@ -3,6 +3,7 @@ using Engine.Optim;
 using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Running;
 
 namespace Engine.Training.Tests.Configuration;
 
@@ -80,7 +81,7 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal((run.Model, run.Output, run.LearningRate, run.LrSchedulerKwargs), (again.Model, again.Output, again.LearningRate, again.LrSchedulerKwargs));
         Assert.Equal((ColumnReference.ByIndex(3), ColumnReference.ByName("1")), (again.Data.Text!.Value, again.Data.Label!.Value));
         Assert.Equal(["0", "yes: no", "null"], again.Data.Labels!);
-        Assert.Equal(".*(query|value)", again.Adapter!.TargetModules!.Pattern);
+        Assert.Equal(".*(query|value)", again.Adapter!.TargetModules!.Expression);
         Assert.Equal(run.Method!.Methods[0].Read().Values, again.Method!.Methods[0].Read().Values);
         Assert.Equal("12", again.Method.Methods[0].Read().Values["mode"]);
     }
@@ -90,9 +91,9 @@ public sealed class RunConfigurationTests : IDisposable
     {
         string[] prebatched = ["data={train: batches.safetensors, format: prebatched}"];
         RunConfiguration run = Load(Minimal, prebatched);
-        Assert.Equal(12, TrainingSteps.For(run, batchesPerEpoch: 12).Total);
+        Assert.Equal(12, RunLength.Of(run, batchesPerEpoch: 12).TotalSteps);
         Assert.Equal(run.ToYaml(), Load(run.ToYaml()).ToYaml());
-        Assert.Equal(5, TrainingSteps.For(Load(Minimal + "max_steps: 5\n", prebatched), 12).Total);
+        Assert.Equal(5, RunLength.Of(Load(Minimal + "max_steps: 5\n", prebatched), 12).TotalSteps);
         Assert.Contains("used once", Fails(Minimal + "num_train_epochs: 3\n", prebatched));
     }
 
@@ -247,7 +248,8 @@ public sealed class RunConfigurationTests : IDisposable
     public void Steps_are_counted_as_Transformers_counts_them(double epochs, int maxSteps, int batches, int accumulate, int perEpoch, int total)
     {
         RunConfiguration run = Load(Minimal) with { NumTrainEpochs = epochs, MaxSteps = maxSteps, GradientAccumulationSteps = accumulate };
-        Assert.Equal(new TrainingSteps(perEpoch, total), TrainingSteps.For(run, batches));
+        var length = RunLength.Of(run, batches);
+        Assert.Equal((perEpoch, total), (length.StepsPerEpoch, length.TotalSteps));
     }
 
     [Fact]

@@ -30,22 +30,6 @@ public sealed class BatchingTests
     }
 
     [Fact]
-    public void A_resumed_sampler_draws_what_the_uninterrupted_one_draws()
-    {
-        LengthBucketedSampler whole = new(Lengths, 16, 7);
-        List<(SamplerState State, int[] Batch)> drawn = [.. Enumerable.Range(0, 150).Select(_ => (whole.State, whole.Next()))];
-        foreach (int at in new[] { 0, 1, 62, 63, 100, 149 })
-        {
-            LengthBucketedSampler resumed = new(Lengths, 16, 7) { State = drawn[at].State };
-            Assert.All(drawn.Skip(at), entry => Assert.Equal(entry.Batch, resumed.Next()));
-        }
-    }
-
-    [Fact]
-    public void A_state_of_other_data_is_refused()
-        => Assert.Throws<InvalidOperationException>(() => new LengthBucketedSampler(Lengths, 16, 7) { State = new SamplerState(0, 63) }.Next());
-
-    [Fact]
     public void Batches_hold_texts_of_like_length_and_plain_shuffling_does_not()
     {
         double Waste(int window) => new LengthBucketedSampler(Lengths, 16, 7, window).Batches(0)
@@ -61,7 +45,6 @@ public sealed class BatchingTests
         Assert.Equal(Enumerable.Range(0, 1003), batches.SelectMany(batch => batch).Order());
         int[] lengths = [.. batches.SelectMany(batch => batch).Select(index => Lengths[index])];
         Assert.Equal(lengths.OrderDescending(), lengths);
-        Assert.Equal([[0, 1], [2]], SequentialBatches.InOrder(3, 2));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Engine.Devices.Cpu;
 using Engine.Model.Batching;
+using Engine.Model.Safetensors;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 
@@ -132,6 +133,70 @@ public sealed class TrainerTests
         string changed = tiny.WriteRun("changed", "adam_beta1: 0.8");
         var error = Assert.Throws<TrainingException>(() => Train(changed, new TrainerOptions { Resume = true }));
         Assert.Contains("other settings", error.Message, StringComparison.Ordinal);
+        Assert.Contains("the settings had 'adam_beta1: 0.9'; the settings now have 'adam_beta1: 0.8'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("train.tsv", "the content of data.train has changed")]
+    [InlineData("dev.tsv", "the content of data.validation has changed")]
+    [InlineData("model/vocab.json", "the content of model/vocab.json has changed")]
+    [InlineData("model/added_tokens.json", "model/added_tokens.json is new")]
+    public void Resuming_on_other_data_or_another_model_is_refused_with_what_changed(string file, string difference)
+    {
+        using var tiny = new TinyRun();
+        string run = tiny.WriteRun("other");
+        using var cancellation = new CancellationTokenSource();
+        Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
+        string path = Path.Combine(tiny.Folder, file);
+        string content = File.Exists(path) ? File.ReadAllText(path) : "{}";
+        File.WriteAllText(path, content.Contains("small", StringComparison.Ordinal) ? content.Replace("small", "large", StringComparison.Ordinal) : content + "\n");
+        var error = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
+        Assert.Contains(difference, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_resumes_where_its_files_have_moved()
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        using var cancellation = new CancellationTokenSource();
+        Train(tiny.WriteRun("moved"), new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
+        foreach (string name in (string[])["train.tsv", "model"])
+        {
+            Directory.Move(Path.Combine(tiny.Folder, name), Path.Combine(tiny.Folder, $"moved-{name}"));
+        }
+
+        string run = tiny.WriteRun("moved");
+        File.WriteAllText(run, File.ReadAllText(run).Replace("train: train", "train: moved-train", StringComparison.Ordinal).Replace("model: model", "model: moved-model", StringComparison.Ordinal));
+        Assert.Equal(Bytes(whole), Bytes(Train(run, new TrainerOptions { Resume = true })));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public void An_interrupted_evaluation_stops_at_once_and_is_made_when_the_run_resumes(long step)
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        string run = tiny.WriteRun("evaluating");
+        using var cancellation = new CancellationTokenSource();
+        TrainingOutcome stopped = Train(run, new TrainerOptions(), new StopAt(step, cancellation), cancellation.Token);
+        Assert.True(stopped.Interrupted);
+        Assert.Equal(step, stopped.Steps);
+        Assert.Equal(step == 0 ? [] : [0L], Evaluations("evaluating").Select(line => line.Step));
+
+        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
+        Assert.Equal(Bytes(whole), Bytes(resumed));
+        Assert.Equal(whole.Before, resumed.Before);
+        Assert.Equal(Evaluations("whole"), Evaluations("evaluating"));
+
+        IEnumerable<(long Step, double Loss)> Evaluations(string output)
+        {
+            string path = Path.Combine(tiny.Folder, output, "evaluations.jsonl");
+            return File.Exists(path)
+                ? [.. File.ReadLines(path).Select(line => JsonNode.Parse(line)!).Select(line => (line["step"]!.GetValue<long>(), line["loss"]!.GetValue<double>()))]
+                : [];
+        }
     }
 
     [Fact]
@@ -196,6 +261,9 @@ public sealed class TrainerTests
         File.WriteAllText(run, File.ReadAllText(run).Replace("learning_rate: 5.0e-3", "learning_rate: 1.0e+30", StringComparison.Ordinal));
         var error = Assert.Throws<TrainingException>(() => Train(run));
         Assert.Contains("learning_rate", error.Message, StringComparison.Ordinal);
+        Assert.Contains("checkpoint-1, holds the weights after step 1", error.Message, StringComparison.Ordinal);
+        using SafetensorsFile kept = SafetensorsFile.Open(Path.Combine(tiny.Folder, "diverging", "checkpoint-1", "adapter", "adapter_model.safetensors"));
+        Assert.All(kept.Tensors, tensor => Assert.All(tensor.ToFloat32(), value => Assert.True(float.IsFinite(value))));
     }
 
     [Fact]
@@ -251,11 +319,12 @@ public sealed class TrainerTests
     private static double[] Losses(TinyRun tiny, string output) =>
         [.. File.ReadLines(Path.Combine(tiny.Folder, output, "metrics.jsonl")).Select(line => JsonNode.Parse(line)!["loss"]!.GetValue<double>())];
 
+    /// <summary>Cancels when a step is taken; at 0 when steps are about to follow.</summary>
     private sealed class StopAt(long step, CancellationTokenSource cancellation) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value)
         {
-            if (value is TrainingProgress.Step { StepNumber: var taken } && taken == step)
+            if ((value is TrainingProgress.Step { StepNumber: var taken } && taken == step) || (value is TrainingProgress.Started && step == 0))
             {
                 cancellation.Cancel();
             }

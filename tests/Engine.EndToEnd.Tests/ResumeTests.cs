@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace Engine.EndToEnd.Tests;
+
+/// <summary>Runs that end before their time, in a process of their own: stopped by Ctrl-C, killed, out of disk.</summary>
+public sealed class ResumeTests
+{
+    private const int InterruptSignal = 2;
+    private const int KillSignal = 9;
+
+    /// <summary>More lines of progress than a pipe holds: the process cannot end before the test reads on.</summary>
+    private const int Steps = 1000;
+
+    /// <summary>With everything random that a run has: dropout, the method's noise, shuffling, an adapter drawn from the seed.</summary>
+    private static readonly string[] Adapter =
+    [
+        "--set", "adapter={r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: [query, value]}", "--set", "method={name: flat-lora, rho: 0.1, noise_seed: 7}",
+        "--set", "logging_steps=1", "--set", "eval_strategy=steps",
+    ];
+
+    [Fact]
+    public void Killed_run_resumes_to_the_uninterrupted_result_and_not_to_that_of_a_cold_start()
+    {
+        using SmallRun run = new();
+        string[] settings = [.. Adapter, "--set", $"max_steps={Steps}", "--set", "save_steps=40", "--set", "eval_steps=250"];
+        EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("whole")}", .. settings]).Succeeded();
+
+        (int code, _) = SignalAt("step 45/", KillSignal, ["train", run.RunFile, .. settings]);
+        Assert.Equal(128 + KillSignal, code);
+        Assert.False(File.Exists(run.File("run/summary.json")));
+        Assert.False(Directory.Exists(run.File("run/adapter")));
+        EngineResult resumed = EngineProcess.Run(["train", run.RunFile, "--resume", .. settings]).Succeeded();
+        int from = int.Parse(Regex.Match(resumed.Output, "resumed after step ([0-9]+)").Groups[1].Value, CultureInfo.InvariantCulture);
+        Assert.InRange(from, 40, Steps - 40);
+
+        Assert.Equal(File.ReadAllBytes(run.File("whole/adapter/adapter_model.safetensors")), File.ReadAllBytes(run.File("run/adapter/adapter_model.safetensors")));
+        Assert.Equal(Numbers(run, "whole/metrics.jsonl", "loss"), Numbers(run, "run/metrics.jsonl", "loss"));
+        Assert.Equal(Numbers(run, "whole/metrics.jsonl", "gradient_norm"), Numbers(run, "run/metrics.jsonl", "gradient_norm"));
+        Assert.Equal(Numbers(run, "whole/evaluations.jsonl", "loss"), Numbers(run, "run/evaluations.jsonl", "loss"));
+
+        EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("cold")}", .. settings, "--set", "max_steps=40"]).Succeeded();
+        Assert.NotEqual(File.ReadAllBytes(run.File("cold/adapter/adapter_model.safetensors")), File.ReadAllBytes(run.File("run/adapter/adapter_model.safetensors")));
+        Assert.NotEqual(Numbers(run, "cold/metrics.jsonl", "loss"), Numbers(run, "run/metrics.jsonl", "loss").Skip(from).Take(40));
+    }
+
+    [Fact]
+    public void Interrupted_run_keeps_what_it_learned_and_resumes_to_the_uninterrupted_result()
+    {
+        using SmallRun run = new();
+        string[] length = ["--set", $"max_steps={Steps}", "--set", "eval_strategy=no", "--set", "logging_steps=1"];
+        (int code, string rest) = SignalAt("step 5/", InterruptSignal, ["train", run.RunFile, .. length]);
+        Assert.Equal(130, code);
+        Assert.Contains("go on with: engine train", rest, StringComparison.Ordinal);
+
+        Assert.True(File.Exists(run.File("run/model/model.safetensors")));
+        Assert.False(File.Exists(run.File("run/summary.json")));
+        EngineProcess.Run(["train", run.RunFile, .. length]).Refused(1, "unfinished run", "--resume");
+        EngineResult resumed = EngineProcess.Run(["train", run.RunFile, "--resume", .. length]).Succeeded();
+        Assert.Contains("resumed after step", resumed.Output, StringComparison.Ordinal);
+        EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("whole")}", .. length]).Succeeded();
+        Assert.Equal(File.ReadAllBytes(run.File("whole/model/model.safetensors")), File.ReadAllBytes(run.File("run/model/model.safetensors")));
+        Assert.Equal(Steps, File.ReadAllLines(run.File("run/metrics.jsonl")).Length);
+    }
+
+    /// <summary>
+    /// The run's folder is a file system of its own, seen by the test's processes alone, that fills up at one or another write; with more room
+    /// the run goes on from its newest checkpoint.
+    /// </summary>
+    [SmallDiskTheory]
+    [InlineData(96)]
+    [InlineData(116)]
+    [InlineData(168)]
+    public void Full_disk_stops_the_run_with_the_file_and_the_checkpoint_it_can_go_on_from(int sizeInKibibytes)
+    {
+        using SmallRun run = new();
+        Directory.CreateDirectory(run.File("run"));
+        string[] settings = [.. Adapter, "--set", "max_steps=40", "--set", "save_steps=6", "--set", "eval_steps=8"];
+        EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("whole")}", .. settings]).Succeeded();
+        string train = $"$ENGINE train {run.RunFile} {string.Join(' ', settings.Select(word => $"'{word}'"))}";
+        EngineResult result = SmallDisk.Run($$"""
+            mount -t tmpfs -o size={{sizeInKibibytes}}k tmpfs {{run.File("run")}}
+            {{train}} 2> {{run.File("error.txt")}} && exit 1
+            ls {{run.File("run")}} > {{run.File("left.txt")}}
+            mount -o remount,size=4m {{run.File("run")}}
+            {{train}} --resume
+            cp -r {{run.File("run")}} {{run.File("kept")}}
+            """);
+        string error = File.ReadAllText(run.File("error.txt"));
+        Assert.True(result.Code == 0, $"{result.Output}\n{result.Error}\n{error}");
+        Assert.StartsWith("error: The run stopped after step", error, StringComparison.Ordinal);
+        Assert.Contains(run.File("run/"), error, StringComparison.Ordinal);
+        Assert.Contains("No space left on device", error, StringComparison.Ordinal);
+        Assert.Contains("can be resumed", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("partial", File.ReadAllText(run.File("left.txt")), StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes(run.File("whole/adapter/adapter_model.safetensors")), File.ReadAllBytes(run.File("kept/adapter/adapter_model.safetensors")));
+        Assert.Equal(Numbers(run, "whole/metrics.jsonl", "loss"), Numbers(run, "kept/metrics.jsonl", "loss"));
+    }
+
+    /// <summary>Starts a command as a process and signals it when it writes a line that starts so.</summary>
+    /// <returns>The exit code, and what it wrote afterwards.</returns>
+    private static (int Code, string Output) SignalAt(string start, int signal, string[] arguments)
+    {
+        ProcessStartInfo info = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(info)!;
+        string? line;
+        do
+        {
+            line = process.StandardOutput.ReadLine();
+        }
+        while (line?.StartsWith(start, StringComparison.Ordinal) == false);
+
+        if (line is null)
+        {
+            Assert.Fail($"the process ended before '{start}': {process.StandardError.ReadToEnd()}");
+        }
+
+        Assert.Equal(0, Kill(process.Id, signal));
+        string rest = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, rest);
+    }
+
+    private static double[] Numbers(SmallRun run, string file, string key) =>
+        [.. File.ReadLines(run.File(file)).Select(line => JsonNode.Parse(line)![key]!.GetValue<double>())];
+
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int Kill(int process, int signal);
+}
