@@ -63,23 +63,24 @@ public sealed class Plan : IDisposable
 
     /// <summary>Enqueues every launch, or those that work for the active tensors.</summary>
     /// <param name="active">A set of the tensors the plan was created with; null: all.</param>
-    public void Replay(ActiveSet? active = null)
+    /// <param name="profile">Each launch then runs by itself and its time is added here.</param>
+    public void Replay(ActiveSet? active = null, Profile? profile = null)
     {
         Mark(active);
-        for (int i = 0; i < launches.Length; i++)
+        if (profile is null)
         {
-            if (Runs(i, active))
+            for (int i = 0; i < launches.Length; i++)
             {
-                launches[i].Enqueue();
+                if (Runs(i, active))
+                {
+                    launches[i].Enqueue();
+                }
             }
-        }
-    }
 
-    /// <summary>As <see cref="Replay(ActiveSet?)"/>, every launch by itself, its time added to the profile.</summary>
-    public void Replay(Profile profile, ActiveSet? active = null)
-    {
+            return;
+        }
+
         device.Synchronize();
-        Mark(active);
         for (int i = 0; i < launches.Length; i++)
         {
             if (!Runs(i, active))

@@ -35,14 +35,7 @@ internal sealed class FixedPlan : IDisposable
             generation = arena.Generation;
         }
 
-        if (profile is null)
-        {
-            plan.Replay(active);
-        }
-        else
-        {
-            plan.Replay(profile, active);
-        }
+        plan.Replay(active, profile);
     }
 
     public void Dispose() => plan?.Dispose();

@@ -50,7 +50,7 @@ public sealed class ReplayTests
         var profile = new Profile();
         encoder.Run(device, plan =>
         {
-            plan.Replay(profile);
+            plan.Replay(profile: profile);
             Assert.Equal(plan.Launches, profile.Rows.Sum(row => row.Calls));
         });
         Assert.Contains(profile.Rows, row => row.Operator == "MatMul");

@@ -167,15 +167,7 @@ public sealed class DecodingRunner : IDisposable
             : new BatchShape(Rows, TokenBuckets.RoundUp(step.Tokens), Math.Max(1, step.Selected));
         Entry entry = EntryOf(shape);
         inputs.Upload(step, shape);
-        if (Profile is null)
-        {
-            entry.Plan!.Replay();
-        }
-        else
-        {
-            entry.Plan!.Replay(Profile);
-        }
-
+        entry.Plan!.Replay(profile: Profile);
         if (logits.Length > 0)
         {
             entry.Plan!.Output<float>(entry.Logits).Slice(0, logits.Length).Read(logits);

@@ -22,6 +22,9 @@ public sealed record RunnerOptions
     /// <summary>A language model computes logits at every token.</summary>
     public bool EveryToken { get; init; }
 
+    /// <summary>Plans kept at most; of more shapes than that, those unused for longest are planned again when they come back.</summary>
+    public int KeptPlans { get; init; } = 64;
+
     /// <summary>The logits of a vocabulary head can be read; otherwise only its loss is computed. Other heads' logits always can.</summary>
     public bool VocabularyLogits { get; init; }
 
@@ -38,16 +41,30 @@ public sealed record RunnerOptions
     public Action<ModelGraph>? Extend { get; init; }
 }
 
-/// <summary>Runs batches through a model; plans are kept per batch shape.</summary>
+/// <summary>Runs batches through a model; the plans of the batch shapes used last are kept.</summary>
 public sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options) : IDisposable
 {
-    private readonly Dictionary<BatchShape, Entry> entries = [];
+    private readonly Dictionary<BatchShape, LinkedListNode<Entry>> entries = [];
+    private readonly LinkedList<Entry> byUse = [];
+    private readonly Dictionary<BatchShape, long> arenaBytes = [];
 
     /// <summary>Where to add each launch's time; null: launches are not timed.</summary>
     public Profile? Profile { get; set; }
 
+    /// <summary>Plans kept now.</summary>
+    public int PlanCount => entries.Count;
+
     /// <summary>Bytes of arena a shape needs; nothing is allocated.</summary>
-    public long ArenaBytes(BatchShape shape) => EntryOf(shape).Layout.ArenaBytes;
+    public long ArenaBytes(BatchShape shape)
+    {
+        if (!arenaBytes.TryGetValue(shape, out long bytes))
+        {
+            bytes = EntryOf(shape).Layout.ArenaBytes;
+            arenaBytes.Add(shape, bytes);
+        }
+
+        return bytes;
+    }
 
     /// <summary>The shape a batch runs in.</summary>
     public BatchShape ShapeOf(RaggedBatch batch) => BatchShape.Of(model.Architecture, batch, options.EveryToken);
@@ -68,44 +85,45 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
         }
 
         inputs.Upload(batch, shape, source);
-        Replay(entry.Plan, active);
+        entry.Plan.Replay(active, Profile);
         return new ModelRun(entry.Plan, entry.Graph, batch);
     }
 
     public void Dispose()
     {
-        foreach (Entry entry in entries.Values)
+        foreach (Entry entry in byUse)
         {
             entry.Plan?.Dispose();
         }
     }
 
-    private void Replay(Plan plan, ActiveSet? active)
-    {
-        if (Profile is null)
-        {
-            plan.Replay(active);
-        }
-        else
-        {
-            plan.Replay(Profile, active);
-        }
-    }
-
     private Entry EntryOf(BatchShape shape)
     {
-        if (!entries.TryGetValue(shape, out Entry? entry))
+        if (entries.TryGetValue(shape, out LinkedListNode<Entry>? kept))
         {
-            ModelGraph graph = model.BuildGraph(inputs, shape, options);
-            entry = new Entry(graph, Planner.Layout(device, graph.Graph));
-            entries.Add(shape, entry);
+            byUse.Remove(kept);
+            byUse.AddFirst(kept);
+            return kept.Value;
         }
 
+        if (entries.Count >= options.KeptPlans)
+        {
+            Entry oldest = byUse.Last!.Value;
+            byUse.RemoveLast();
+            entries.Remove(oldest.Shape);
+            oldest.Plan?.Dispose();
+        }
+
+        ModelGraph graph = model.BuildGraph(inputs, shape, options);
+        var entry = new Entry(shape, graph, Planner.Layout(device, graph.Graph));
+        entries.Add(shape, byUse.AddFirst(entry));
         return entry;
     }
 
-    private sealed class Entry(ModelGraph graph, PlanLayout layout)
+    private sealed class Entry(BatchShape shape, ModelGraph graph, PlanLayout layout)
     {
+        public BatchShape Shape { get; } = shape;
+
         public ModelGraph Graph { get; } = graph;
 
         public PlanLayout Layout { get; } = layout;
