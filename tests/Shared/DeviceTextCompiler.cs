@@ -13,8 +13,8 @@ internal static class DeviceTextCompiler
 {
     private const string Clang = "clang-19";
 
-    /// <summary>Targets by name: AMD CDNA2 and RDNA2 from OpenCL C, NVIDIA Hopper from CUDA C++.</summary>
-    public static readonly ImmutableArray<string> Targets = ["gfx90a", "gfx1030", "sm_90"];
+    /// <summary>Targets by name: AMD CDNA2 and RDNA2 from OpenCL C, NVIDIA Ampere and Hopper from CUDA C++.</summary>
+    public static readonly ImmutableArray<string> Targets = ["gfx90a", "gfx1030", "sm_80", "sm_90"];
 
     /// <summary>Null where clang is there, else why a test is skipped.</summary>
     public static string? Missing { get; } = FindMissing();
@@ -35,16 +35,18 @@ internal static class DeviceTextCompiler
     }
 
     /// <summary>
-    /// Compiles a kernel with each float storage type, constants small and large (booleans off and on).
+    /// Compiles a kernel with each float storage type, constants small and large (booleans off and on). The text is the same for every target of a
+    /// language, so the second target of each vendor sees float32 and the large constants alone.
     /// </summary>
     /// <returns>Null when every variant compiled, else the messages and the text of the first that did not.</returns>
     public static string? Errors(KernelDefinition definition, string target)
     {
         KernelParameter[] specialized = [.. definition.Parameters.Where(p => p.Kind == KernelParameterKind.Specialized)];
-        ElementType[] storages = definition.TypeParameters.IsEmpty
+        bool whole = target is "gfx90a" or "sm_80";
+        ElementType[] storages = definition.TypeParameters.IsEmpty || !whole
             ? [ElementType.Float32]
             : [ElementType.Float32, ElementType.Float16, ElementType.BFloat16, ElementType.Int8];
-        long[] levels = specialized.Length == 0 ? [0] : [1, 32];
+        long[] levels = specialized.Length == 0 ? [0] : whole ? [1, 32] : [32];
         foreach (ElementType storage in storages)
         {
             foreach (long level in levels)
