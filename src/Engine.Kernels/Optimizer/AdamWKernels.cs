@@ -10,7 +10,7 @@ internal static partial class AdamWKernels
         long count, float meanRate, float squareDecay, float squareRate, float epsilon, float weightDecay, float learningRateRatio)
     {
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
-        if (i < count && clip[0] >= 0f)
+        if (i < count && !float.IsNaN(clip[0]))
         {
             float learningRate = scalars[StepScalars.LearningRate] * learningRateRatio;
             float g = gradients[i] * clip[0];

@@ -42,6 +42,24 @@ public class AdamWTests
         Numbers.Near(p, parameters.ToArray(), 3e-7, 3e-7);
     }
 
+    /// <summary>A sign is exact in every operation of the step, so the two agree to the bit.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_negative_factor_is_the_step_of_the_turned_gradients(string name, int count)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] gradients = Numbers.Values(1, count);
+        Assert.Equal(Step([.. gradients.Select(value => -value)], 1f), Step(gradients, -1f));
+
+        float[] Step(float[] g, float factor)
+        {
+            BufferView<float> parameters = run.Put(Numbers.Values(2, count)), m = run.Put(new float[count]), v = run.Put(new float[count]);
+            BufferView<float> scalars = run.Scalars((StepScalars.LearningRate, 0.5f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f));
+            run.Run(AdamW.Step(run.Device, count, 0.9, 0.999, 1e-8, 0, 1, parameters, run.Put(g), m, v, scalars, run.Put(factor)));
+            return parameters.ToArray();
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Cases))]
     public void Gradients_that_are_not_finite_change_nothing(string name, int count)
