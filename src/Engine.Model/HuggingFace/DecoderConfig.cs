@@ -103,7 +103,7 @@ public sealed record DecoderConfig
             HiddenSize = hidden,
             NumHiddenLayers = root.Layers("num_hidden_layers"),
             NumAttentionHeads = heads,
-            NumKeyValueHeads = root.Has("num_key_value_heads") ? root.Size("num_key_value_heads") : heads,
+            NumKeyValueHeads = KeyValueHeads(root, family, heads),
             HeadDim = headDim,
             IntermediateSize = root.Size("intermediate_size"),
             MaxPositionEmbeddings = root.Size("max_position_embeddings"),
@@ -172,5 +172,12 @@ public sealed record DecoderConfig
                 $"some layers attend to the last {window} tokens only (use_sliding_window, layer_types), and texts may have {MaxPositionEmbeddings}; sliding windows are not built. "
                 + $"With max_position_embeddings at most {window} the window has no effect.");
         }
+    }
+
+    /// <summary>As Transformers reads it: null means one for each head, and a Qwen that does not say has 32.</summary>
+    private static int KeyValueHeads(JsonSection root, DecoderFamily family, int heads)
+    {
+        const string Key = "num_key_value_heads";
+        return root.Has(Key) ? root.Size(Key) : family == DecoderFamily.Llama || root.Content.ContainsKey(Key) ? heads : 32;
     }
 }

@@ -28,6 +28,11 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
             return null;
         }
 
+        if (current is not null && scaling is not null && !JsonNode.DeepEquals(current.Content, scaling.Content))
+        {
+            throw root.Wrong("rope_scaling", "the same as rope_parameters, or only one of the two");
+        }
+
         JsonSection? section = current ?? scaling;
         double theta = current?.OptionalDouble("rope_theta") ?? root.OptionalDouble("rope_theta") ?? DefaultTheta;
         if (theta <= 0)

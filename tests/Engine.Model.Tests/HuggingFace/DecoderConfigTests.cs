@@ -30,7 +30,8 @@ public sealed class DecoderConfigTests
         Assert.Equal((4, 4, 1e-6f, 0f, 0.02f), (config.HeadDim, config.NumKeyValueHeads, config.RmsNormEps, config.AttentionDropout, config.InitializerRange));
         Assert.Equal((false, false, false, null), (config.AttentionBias, config.MlpBias, config.TieWordEmbeddings, config.PadTokenId));
         Assert.Equal([1, (double)(float)0.01], config.RotaryFrequencies);
-        Assert.Equal(128, DecoderConfig.From(ModelConfig.Parse(With("model_type", "\"qwen3\""))).HeadDim);
+        DecoderConfig qwen3 = DecoderConfig.From(ModelConfig.Parse(With("model_type", "\"qwen3\"").Replace("\"num_attention_heads\":4", "\"num_attention_heads\":64").Replace("\"hidden_size\":16", "\"hidden_size\":64")));
+        Assert.Equal((128, 32), (qwen3.HeadDim, qwen3.NumKeyValueHeads));
         Assert.Null(DecoderConfig.From(ModelConfig.Parse(With("pad_token_id", "-1"))).PadTokenId);
     }
 
@@ -73,6 +74,7 @@ public sealed class DecoderConfigTests
     [InlineData("rope_scaling", """{"rope_type":"dynamic","factor":4}""", "type dynamic are not built")]
     [InlineData("rope_scaling", """{"rope_type":"llama3","factor":8}""", "need the number 'low_freq_factor'")]
     [InlineData("rope_scaling", """{"rope_type":"longrope"}""", "longrope")]
+    [InlineData("rope_scaling", """{"rope_type":"linear","factor":2},"rope_parameters":{"rope_type":"linear","factor":4}""", "the same as rope_parameters")]
     [InlineData("rope_parameters", """{"rope_type":"default","rope_theta":1e4,"partial_rotary_factor":0.5}""", "partial_rotary_factor is 0.5")]
     [InlineData("partial_rotary_factor", "0.5", "'partial_rotary_factor' is 0.5")]
     [InlineData("rope_theta", "0", "'rope_theta' is 0")]
@@ -101,7 +103,7 @@ public sealed class DecoderConfigTests
         using var folder = new TemporaryFolder();
         foreach ((string type, string name) in ((string, string)[])[("llama", "Llama"), ("qwen2", "Qwen2"), ("qwen3", "Qwen3")])
         {
-            File.WriteAllText(folder.File("config.json"), With("model_type", $"\"{type}\""));
+            File.WriteAllText(folder.File("config.json"), With("model_type", $"\"{type}\",\"num_key_value_heads\":null"));
             ModelFolder model = ModelFolder.Open(folder.Root);
             Assert.Equal($"{name}ForCausalLM", model.CreateArchitecture().Name);
             Assert.Equal($"{name}ForSequenceClassification", model.CreateArchitecture(HeadKind.SequenceClassification).Name);
@@ -121,7 +123,7 @@ public sealed class DecoderConfigTests
         static IEnumerable<string> Biases(string type, string more)
         {
             using var folder = new TemporaryFolder();
-            File.WriteAllText(folder.File("config.json"), With("model_type", $"\"{type}\"{more}"));
+            File.WriteAllText(folder.File("config.json"), With("model_type", $"\"{type}\",\"num_key_value_heads\":null{more}"));
             return ModelFolder.Open(folder.Root).CreateArchitecture().Parameters.Select(spec => spec.Name)
                 .Where(name => name.StartsWith("model.layers.1.", StringComparison.Ordinal) && name.EndsWith(".bias", StringComparison.Ordinal))
                 .Select(name => name.Split('.')[^2]).ToArray();
