@@ -5,38 +5,21 @@ using Engine.Model.Execution;
 
 namespace Engine.Optim;
 
-/// <summary>A plan of one shape, bound again where the arena has moved.</summary>
+/// <summary>The plan of a graph that has one shape.</summary>
 internal sealed class FixedPlan : IDisposable
 {
-    private readonly Device device;
-    private readonly PlanLayout layout;
-    private readonly IReadOnlyList<Variable>? tensors;
-    private Plan? plan;
-    private int generation;
+    private readonly ArenaPlan plan;
 
     /// <param name="tensors">The trainable tensors of which a run may serve a part; null: every run is whole.</param>
     public FixedPlan(Device device, GraphBuilder graph, IReadOnlyList<Variable>? tensors = null)
     {
-        this.device = device;
-        this.tensors = tensors;
         FusionPass.Run(graph);
-        layout = Planner.Layout(device, graph);
+        plan = new ArenaPlan(device, Planner.Layout(device, graph), tensors);
     }
 
-    public long ArenaBytes => layout.ArenaBytes;
+    public long ArenaBytes => plan.ArenaBytes;
 
-    public void Run(Arena arena, Profile? profile, ActiveSet? active = null)
-    {
-        DeviceBuffer memory = arena.Require(layout.ArenaBytes);
-        if (plan is null || generation != arena.Generation)
-        {
-            plan?.Dispose();
-            plan = Plan.Create(device, layout, memory, tensors);
-            generation = arena.Generation;
-        }
+    public void Run(Arena arena, Profile? profile, ActiveSet? active = null) => plan.In(arena).Replay(active, profile);
 
-        plan.Replay(active, profile);
-    }
-
-    public void Dispose() => plan?.Dispose();
+    public void Dispose() => plan.Dispose();
 }

@@ -88,9 +88,9 @@ internal sealed unsafe class AdaptiveNormsHost(
 /// <summary>A map of sixteen elements at a time; what it does not write it leaves as it is.</summary>
 internal interface ISegmentMap
 {
-    static abstract bool ReadsGradient { get; }
+    static virtual bool ReadsGradient => false;
 
-    static abstract bool UsesPacked { get; }
+    static virtual bool UsesPacked => true;
 
     static abstract void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed);
 }
@@ -136,8 +136,6 @@ internal readonly struct PerturbSegments : ISegmentMap
 {
     public static bool ReadsGradient => true;
 
-    public static bool UsesPacked => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed)
     {
@@ -150,8 +148,6 @@ internal readonly struct PerturbAdaptiveSegments : ISegmentMap
 {
     public static bool ReadsGradient => true;
 
-    public static bool UsesPacked => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed)
     {
@@ -162,30 +158,18 @@ internal readonly struct PerturbAdaptiveSegments : ISegmentMap
 
 internal readonly struct RestoreSegments : ISegmentMap
 {
-    public static bool ReadsGradient => false;
-
-    public static bool UsesPacked => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) => run = packed;
 }
 
 internal readonly struct SaveSegments : ISegmentMap
 {
-    public static bool ReadsGradient => false;
-
-    public static bool UsesPacked => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) => packed = run;
 }
 
 internal readonly struct CombineSegments : ISegmentMap
 {
-    public static bool ReadsGradient => false;
-
-    public static bool UsesPacked => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
         packed = Vector512.FusedMultiplyAdd(factor, packed, run);
@@ -193,10 +177,6 @@ internal readonly struct CombineSegments : ISegmentMap
 
 internal readonly struct AddPackedSegments : ISegmentMap
 {
-    public static bool ReadsGradient => false;
-
-    public static bool UsesPacked => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
         run = Vector512.FusedMultiplyAdd(factor, packed, run);
@@ -204,8 +184,6 @@ internal readonly struct AddPackedSegments : ISegmentMap
 
 internal readonly struct ScaleSegments : ISegmentMap
 {
-    public static bool ReadsGradient => false;
-
     public static bool UsesPacked => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

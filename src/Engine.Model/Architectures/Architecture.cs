@@ -27,6 +27,24 @@ public sealed record ParameterSpec(string Name, Shape Shape, ParameterInitializa
 
     /// <summary>Belongs to the task's head: a checkpoint may lack it, and then it is initialised.</summary>
     public bool Head { get; init; }
+
+    /// <summary>A matrix [rows, columns], drawn from a normal distribution.</summary>
+    internal static ParameterSpec Weight(string module, int rows, int columns) =>
+        new($"{module}.weight", new Shape(rows, columns), ParameterInitialization.Normal);
+
+    internal static ParameterSpec Bias(string module, int columns) =>
+        new($"{module}.bias", new Shape(columns), ParameterInitialization.Zeros) { Decays = false };
+
+    /// <summary>The scale of a normalization, which starts at one.</summary>
+    internal static ParameterSpec NormWeight(string module, int columns) =>
+        new($"{module}.weight", new Shape(columns), ParameterInitialization.Ones) { Decays = false };
+
+    /// <summary>Weight and bias of a linear layer.</summary>
+    internal static ParameterSpec[] Linear(LinearSpec linear) =>
+        [Weight(linear.Module, linear.OutFeatures, linear.InFeatures), Bias(linear.Module, linear.OutFeatures)];
+
+    /// <summary>Weight and bias of a layer normalization.</summary>
+    internal static ParameterSpec[] LayerNorm(string module, int columns) => [NormWeight(module, columns), Bias(module, columns)];
 }
 
 /// <summary>A linear layer that an adapter may be put on.</summary>

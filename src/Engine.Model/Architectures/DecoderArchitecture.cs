@@ -60,7 +60,7 @@ public abstract class CausalDecoder : DecoderArchitecture
 
     public override IReadOnlyList<ParameterSpec> Parameters => Config.TieWordEmbeddings
         ? [.. Stack.Parameters()]
-        : [.. Stack.Parameters(), EncoderStack.Weight(OutputLayer, VocabularySize, HiddenSize)];
+        : [.. Stack.Parameters(), ParameterSpec.Weight(OutputLayer, VocabularySize, HiddenSize)];
 
     public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => Config.TieWordEmbeddings
         ? [.. Stack.LinearGroups()]
@@ -85,7 +85,7 @@ public abstract class DecoderClassifier : DecoderArchitecture
     public override int OutputSize => Config.Model.Labels.Count;
 
     public override IReadOnlyList<ParameterSpec> Parameters =>
-        [.. Stack.Parameters(), EncoderStack.Weight("score", OutputSize, HiddenSize) with { Head = true }];
+        [.. Stack.Parameters(), ParameterSpec.Weight("score", OutputSize, HiddenSize) with { Head = true }];
 
     public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [.. Stack.LinearGroups(), [new LinearSpec("score", OutputSize, HiddenSize)]];
 

@@ -36,7 +36,7 @@ internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
     /// <summary>The decoder's parameters in Transformers' definition order.</summary>
     public IEnumerable<ParameterSpec> Parameters()
     {
-        yield return EncoderStack.Weight(Embeddings, config.VocabSize, config.HiddenSize);
+        yield return ParameterSpec.Weight(Embeddings, config.VocabSize, config.HiddenSize);
         for (int layer = 0; layer < config.NumHiddenLayers; layer++)
         {
             foreach (ParameterSpec spec in LayerParameters(layer))
@@ -45,7 +45,7 @@ internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
             }
         }
 
-        yield return Norm($"{Prefix}norm", config.HiddenSize);
+        yield return ParameterSpec.NormWeight($"{Prefix}norm", config.HiddenSize);
     }
 
     /// <summary>The decoder's linear layers, those with one input together.</summary>
@@ -104,22 +104,22 @@ internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
         {
             foreach (LinearSpec linear in groups[group])
             {
-                yield return EncoderStack.Weight(linear.Module, linear.OutFeatures, linear.InFeatures);
+                yield return ParameterSpec.Weight(linear.Module, linear.OutFeatures, linear.InFeatures);
                 if (biases[group])
                 {
-                    yield return EncoderStack.Bias(linear.Module, linear.OutFeatures);
+                    yield return ParameterSpec.Bias(linear.Module, linear.OutFeatures);
                 }
             }
 
             if (group == 1 && layers.QueryKeyNorm)
             {
-                yield return Norm($"{path}.self_attn.q_norm", config.HeadDim);
-                yield return Norm($"{path}.self_attn.k_norm", config.HeadDim);
+                yield return ParameterSpec.NormWeight($"{path}.self_attn.q_norm", config.HeadDim);
+                yield return ParameterSpec.NormWeight($"{path}.self_attn.k_norm", config.HeadDim);
             }
         }
 
-        yield return Norm($"{path}.input_layernorm", config.HiddenSize);
-        yield return Norm($"{path}.post_attention_layernorm", config.HiddenSize);
+        yield return ParameterSpec.NormWeight($"{path}.input_layernorm", config.HiddenSize);
+        yield return ParameterSpec.NormWeight($"{path}.post_attention_layernorm", config.HiddenSize);
     }
 
     private IReadOnlyList<LinearSpec>[] LayerLinears(int layer)
@@ -141,7 +141,4 @@ internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
             [new($"{feedForward}.down_proj", hidden, config.IntermediateSize)],
         ];
     }
-
-    private static ParameterSpec Norm(string module, int columns) =>
-        new($"{module}.weight", new Shape(columns), ParameterInitialization.Ones) { Decays = false };
 }

@@ -45,7 +45,7 @@ public abstract class EncoderArchitecture : Architecture
     /// <summary>The head's linear layers, in definition order.</summary>
     private protected abstract IReadOnlyList<LinearSpec> HeadLinears();
 
-    private protected virtual IEnumerable<ParameterSpec> HeadParameters() => HeadLinears().SelectMany(EncoderStack.Linear);
+    private protected virtual IEnumerable<ParameterSpec> HeadParameters() => HeadLinears().SelectMany(ParameterSpec.Linear);
 }
 
 /// <summary>RoBERTa's position ids: the first token has padding id + 1, and padding tokens have the padding id (Liu et al. 2019, arXiv 1907.11692).</summary>

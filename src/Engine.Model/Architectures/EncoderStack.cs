@@ -18,10 +18,10 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
     public IEnumerable<ParameterSpec> Parameters()
     {
         int hidden = config.HiddenSize;
-        yield return Weight($"{prefix}embeddings.word_embeddings", config.VocabSize, hidden);
-        yield return Weight($"{prefix}embeddings.position_embeddings", config.MaxPositionEmbeddings, hidden);
-        yield return Weight($"{prefix}embeddings.token_type_embeddings", config.TypeVocabSize, hidden);
-        foreach (ParameterSpec spec in Norm($"{prefix}embeddings.LayerNorm", hidden))
+        yield return ParameterSpec.Weight($"{prefix}embeddings.word_embeddings", config.VocabSize, hidden);
+        yield return ParameterSpec.Weight($"{prefix}embeddings.position_embeddings", config.MaxPositionEmbeddings, hidden);
+        yield return ParameterSpec.Weight($"{prefix}embeddings.token_type_embeddings", config.TypeVocabSize, hidden);
+        foreach (ParameterSpec spec in ParameterSpec.LayerNorm($"{prefix}embeddings.LayerNorm", hidden))
         {
             yield return spec;
         }
@@ -30,14 +30,14 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
         {
             foreach (LinearSpec linear in LayerLinears(layer).SelectMany(group => group))
             {
-                foreach (ParameterSpec spec in Linear(linear))
+                foreach (ParameterSpec spec in ParameterSpec.Linear(linear))
                 {
                     yield return spec;
                 }
 
                 if (linear.Module.EndsWith("output.dense", StringComparison.Ordinal))
                 {
-                    foreach (ParameterSpec spec in Norm(linear.Module[..^"dense".Length] + "LayerNorm", hidden))
+                    foreach (ParameterSpec spec in ParameterSpec.LayerNorm(linear.Module[..^"dense".Length] + "LayerNorm", hidden))
                     {
                         yield return spec;
                     }
@@ -72,24 +72,6 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
 
         return x;
     }
-
-    internal static ParameterSpec Weight(string module, int rows, int columns) =>
-        new($"{module}.weight", new Shape(rows, columns), ParameterInitialization.Normal);
-
-    internal static ParameterSpec[] Linear(LinearSpec linear) =>
-    [
-        Weight(linear.Module, linear.OutFeatures, linear.InFeatures),
-        Bias(linear.Module, linear.OutFeatures),
-    ];
-
-    internal static ParameterSpec Bias(string module, int columns) =>
-        new($"{module}.bias", new Shape(columns), ParameterInitialization.Zeros) { Decays = false };
-
-    internal static ParameterSpec[] Norm(string module, int columns) =>
-    [
-        new($"{module}.weight", new Shape(columns), ParameterInitialization.Ones) { Decays = false },
-        Bias(module, columns),
-    ];
 
     private IReadOnlyList<LinearSpec>[] LayerLinears(int layer)
     {

@@ -31,6 +31,6 @@ public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitectu
     [
         new("lm_head.bias", new Shape(OutputSize), ParameterInitialization.Zeros) { Decays = false },
         .. base.HeadParameters(),
-        .. EncoderStack.Norm("lm_head.layer_norm", HiddenSize),
+        .. ParameterSpec.LayerNorm("lm_head.layer_norm", HiddenSize),
     ];
 }

@@ -19,13 +19,16 @@ public sealed class DecodingRunner : IDisposable
     /// <summary>Long prompts are cut into pieces of so many tokens, which bounds the memory of intermediates.</summary>
     public const int DefaultStepTokens = 512;
 
+    /// <summary>Plans kept at most, over all models and shapes.</summary>
+    private const int KeptPlans = 64;
+
     private readonly Device device;
     private readonly KeyValueCache cache;
     private readonly DecodingInputs inputs;
     private readonly DecodingStep step;
     private readonly Arena arena;
     private readonly int maxStepTokens;
-    private readonly Dictionary<(TransformerModel Model, BatchShape Shape), Entry> entries = [];
+    private readonly RecentlyUsed<(TransformerModel Model, BatchShape Shape), Entry> entries = new(KeptPlans);
     private readonly int[] lengths;
     private readonly int[] fed;
 
@@ -122,11 +125,7 @@ public sealed class DecodingRunner : IDisposable
 
     public void Dispose()
     {
-        foreach (Entry entry in entries.Values)
-        {
-            entry.Plan?.Dispose();
-        }
-
+        entries.Dispose();
         arena.Dispose();
         inputs.Dispose();
         cache.Dispose();
@@ -166,48 +165,34 @@ public sealed class DecodingRunner : IDisposable
             ? new BatchShape(Rows, step.Tokens, 0)
             : new BatchShape(Rows, TokenBuckets.RoundUp(step.Tokens), Math.Max(1, step.Selected));
         Entry entry = EntryOf(shape);
+        Plan plan = entry.Plan.In(arena);
         inputs.Upload(step, shape);
-        entry.Plan!.Replay(profile: Profile);
+        plan.Replay(profile: Profile);
         if (logits.Length > 0)
         {
-            entry.Plan!.Output<float>(entry.Logits).Slice(0, logits.Length).Read(logits);
+            plan.Output<float>(entry.Logits).Slice(0, logits.Length).Read(logits);
         }
     }
 
-    /// <summary>The plan of a shape, bound to the arena as it lies now.</summary>
     private Entry EntryOf(BatchShape shape)
     {
-        if (!entries.TryGetValue((Model, shape), out Entry? entry))
+        if (!entries.TryGet((Model, shape), out Entry? entry))
         {
             var graph = new GraphBuilder();
             (BatchTensors batch, CachedAttention attention) = inputs.Tensors(graph, shape);
             Tensor logits = graph.Output(Model.Architecture.Build(new ForwardBuilder(Model, graph, batch, attention)).ToLogits(graph));
             RowSelectionPass.Run(graph);
             FusionPass.Run(graph);
-            entry = new Entry(logits, Planner.Layout(device, graph));
+            entry = new Entry(logits, new ArenaPlan(device, Planner.Layout(device, graph)));
             entries.Add((Model, shape), entry);
             cache.Allocate(device);
-        }
-
-        DeviceBuffer memory = arena.Require(entry.Layout.ArenaBytes);
-        if (entry.Plan is null || entry.Generation != arena.Generation)
-        {
-            entry.Plan?.Dispose();
-            entry.Plan = Plan.Create(device, entry.Layout, memory);
-            entry.Generation = arena.Generation;
         }
 
         return entry;
     }
 
-    private sealed class Entry(Tensor logits, PlanLayout layout)
+    private sealed record Entry(Tensor Logits, ArenaPlan Plan) : IDisposable
     {
-        public Tensor Logits { get; } = logits;
-
-        public PlanLayout Layout { get; } = layout;
-
-        public Plan? Plan { get; set; }
-
-        public int Generation { get; set; }
+        public void Dispose() => Plan.Dispose();
     }
 }

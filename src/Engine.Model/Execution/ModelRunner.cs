@@ -44,8 +44,7 @@ public sealed record RunnerOptions
 /// <summary>Runs batches through a model; the plans of the batch shapes used last are kept.</summary>
 public sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options) : IDisposable
 {
-    private readonly Dictionary<BatchShape, LinkedListNode<Entry>> entries = [];
-    private readonly LinkedList<Entry> byUse = [];
+    private readonly RecentlyUsed<BatchShape, Entry> entries = new(options.KeptPlans);
     private readonly Dictionary<BatchShape, long> arenaBytes = [];
 
     /// <summary>Where to add each launch's time; null: launches are not timed.</summary>
@@ -59,7 +58,7 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
     {
         if (!arenaBytes.TryGetValue(shape, out long bytes))
         {
-            bytes = EntryOf(shape).Layout.ArenaBytes;
+            bytes = EntryOf(shape).Plan.ArenaBytes;
             arenaBytes.Add(shape, bytes);
         }
 
@@ -76,61 +75,29 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
     {
         BatchShape shape = ShapeOf(batch);
         Entry entry = EntryOf(shape);
-        DeviceBuffer memory = arena.Require(entry.Layout.ArenaBytes);
-        if (entry.Plan is null || entry.Generation != arena.Generation)
-        {
-            entry.Plan?.Dispose();
-            entry.Plan = Plan.Create(device, entry.Layout, memory, options.PartialTensors);
-            entry.Generation = arena.Generation;
-        }
-
+        Plan plan = entry.Plan.In(arena);
         inputs.Upload(batch, shape, source);
-        entry.Plan.Replay(active, Profile);
-        return new ModelRun(entry.Plan, entry.Graph, batch);
+        plan.Replay(active, Profile);
+        return new ModelRun(plan, entry.Graph, batch);
     }
 
-    public void Dispose()
-    {
-        foreach (Entry entry in byUse)
-        {
-            entry.Plan?.Dispose();
-        }
-    }
+    public void Dispose() => entries.Dispose();
 
     private Entry EntryOf(BatchShape shape)
     {
-        if (entries.TryGetValue(shape, out LinkedListNode<Entry>? kept))
+        if (!entries.TryGet(shape, out Entry? entry))
         {
-            byUse.Remove(kept);
-            byUse.AddFirst(kept);
-            return kept.Value;
+            ModelGraph graph = model.BuildGraph(inputs, shape, options);
+            entry = new Entry(graph, new ArenaPlan(device, Planner.Layout(device, graph.Graph), options.PartialTensors));
+            entries.Add(shape, entry);
         }
 
-        if (entries.Count >= options.KeptPlans)
-        {
-            Entry oldest = byUse.Last!.Value;
-            byUse.RemoveLast();
-            entries.Remove(oldest.Shape);
-            oldest.Plan?.Dispose();
-        }
-
-        ModelGraph graph = model.BuildGraph(inputs, shape, options);
-        var entry = new Entry(shape, graph, Planner.Layout(device, graph.Graph));
-        entries.Add(shape, byUse.AddFirst(entry));
         return entry;
     }
 
-    private sealed class Entry(BatchShape shape, ModelGraph graph, PlanLayout layout)
+    private sealed record Entry(ModelGraph Graph, ArenaPlan Plan) : IDisposable
     {
-        public BatchShape Shape { get; } = shape;
-
-        public ModelGraph Graph { get; } = graph;
-
-        public PlanLayout Layout { get; } = layout;
-
-        public Plan? Plan { get; set; }
-
-        public int Generation { get; set; }
+        public void Dispose() => Plan.Dispose();
     }
 }
 

@@ -102,14 +102,6 @@ public sealed class ModelConfig
     /// <summary>A copy with another kind of label.</summary>
     public ModelConfig WithProblemType(ProblemType problemType) => With(root => root["problem_type"] = ProblemTypes.Name(problemType));
 
-    /// <summary>A copy with other dropout probabilities, in [0, 1); null leaves a value as it is.</summary>
-    public ModelConfig WithDropout(double? hidden = null, double? attention = null, double? classifier = null) => With(root =>
-    {
-        SetWhereGiven(root, "hidden_dropout_prob", hidden);
-        SetWhereGiven(root, "attention_probs_dropout_prob", attention);
-        SetWhereGiven(root, "classifier_dropout", classifier);
-    });
-
     /// <summary>Writes <c>config.json</c> into <paramref name="folder"/>: what was read, with the changes made.</summary>
     /// <exception cref="IOException">The file could not be written.</exception>
     public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), root.Content);
@@ -123,14 +115,6 @@ public sealed class ModelConfig
             root[key] = WeightTypes.Name(type);
         }
     });
-
-    private static void SetWhereGiven(JsonObject root, string key, double? value)
-    {
-        if (value is not null)
-        {
-            root[key] = value;
-        }
-    }
 
     private static ElementType? ReadStorageType(JsonSection root)
     {

@@ -77,14 +77,13 @@ public sealed class ModelConfigTests : IDisposable
     {
         ModelConfig original = ModelConfig.Parse(Roberta.Replace("\"vocab_size\"", "\"my_key\": [1e-05], \"num_labels\": 3, \"vocab_size\""));
 
-        original.WithLabels(new LabelSet("bad", "good")).WithProblemType(ProblemType.SingleLabelClassification).WithArchitecture("RobertaForMaskedLM").WithDropout(classifier: 0.25).Write(folder.Root);
+        original.WithLabels(new LabelSet("bad", "good")).WithProblemType(ProblemType.SingleLabelClassification).WithArchitecture("RobertaForMaskedLM").Write(folder.Root);
         ModelConfig written = ModelConfig.Read(folder.Root);
 
         Assert.Equal(["bad", "good"], written.Labels.Names);
         Assert.False(written.Labels.IsUnnamed);
         Assert.Equal(ProblemType.SingleLabelClassification, written.ProblemType);
         Assert.Equal(["RobertaForMaskedLM"], written.Architectures);
-        Assert.Equal(0.25f, EncoderConfig.From(written).ClassifierDropout);
         Assert.Contains("1e-05", File.ReadAllText(folder.File("config.json")));
         Assert.Equal(3, original.Labels.Count);
     }

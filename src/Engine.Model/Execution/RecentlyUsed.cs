@@ -1,0 +1,51 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Engine.Model.Execution;
+
+/// <summary>Keeps the values used last; one more than <paramref name="capacity"/> disposes the one unused for longest. Finding a value allocates nothing.</summary>
+/// <param name="capacity">Values kept at most; at least 1.</param>
+internal sealed class RecentlyUsed<TKey, TValue>(int capacity) : IDisposable
+    where TKey : notnull
+    where TValue : IDisposable
+{
+    private readonly Dictionary<TKey, LinkedListNode<(TKey Key, TValue Value)>> nodes = [];
+    private readonly LinkedList<(TKey Key, TValue Value)> byUse = [];
+
+    public int Count => nodes.Count;
+
+    /// <summary>A value that is kept; it counts as used now.</summary>
+    public bool TryGet(TKey key, [MaybeNullWhen(false)] out TValue value)
+    {
+        if (!nodes.TryGetValue(key, out LinkedListNode<(TKey Key, TValue Value)>? node))
+        {
+            value = default;
+            return false;
+        }
+
+        byUse.Remove(node);
+        byUse.AddFirst(node);
+        value = node.Value.Value;
+        return true;
+    }
+
+    public void Add(TKey key, TValue value)
+    {
+        if (nodes.Count >= capacity)
+        {
+            (TKey oldest, TValue unused) = byUse.Last!.Value;
+            byUse.RemoveLast();
+            nodes.Remove(oldest);
+            unused.Dispose();
+        }
+
+        nodes.Add(key, byUse.AddFirst((key, value)));
+    }
+
+    public void Dispose()
+    {
+        foreach ((_, TValue value) in byUse)
+        {
+            value.Dispose();
+        }
+    }
+}
