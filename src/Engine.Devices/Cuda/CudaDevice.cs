@@ -166,7 +166,5 @@ public sealed unsafe class CudaDevice : Device
         CheckRelease(CudaApi.PrimaryContextRelease(card), "cuDevicePrimaryCtxRelease");
     }
 
-    private void Lose(string message) => fault ??=
-        $"{message} The driver gives this process no other context on the card: start the program again. "
-        + "Where a kernel is the cause, the same work on the cpu device names it, since that device checks every access.";
+    private void Lose(string message) => fault ??= $"{message} The driver gives this process no other context on the card: start the program again.";
 }
