@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fine-tunes all-MiniLM-L6-v2 on three GLUE tasks with the settings of shared/goldens/real/peft-glue.jsonl, three seeds each,
-# and prints one JSON line per run: the metrics after each epoch, seconds of training, tokens per second.
+# and prints one JSON line per run: the metrics after each epoch, the mean training loss of each epoch, seconds of training, tokens per second.
 #   bench/glue/run.sh [TASK...] > docs/results/glue.jsonl
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,6 +14,11 @@ for task in "$@"; do
     "${engine[@]}" train "bench/glue/$task.yaml" --set seed="$seed" --set output="$PWD/$output" --set save_strategy=no >&2
     summary=$(grep -E '"(seconds|tokens_per_second|tokens)":' "$output/summary.json" | tr -d ' \n' | sed 's/,$//')
     history=$(paste -sd, "$output/evaluations.jsonl")
-    printf '{"task":"%s","seed":%s,%s,"history":[%s]}\n' "$task" "$seed" "$summary" "$history"
+    losses=$(awk -F'"loss":' -v epochs=3 '
+      { losses[NR] = $2 + 0 }
+      END { for (e = 0; e < epochs; e++) {
+              sum = 0; for (i = 1; i <= NR / epochs; i++) sum += losses[e * NR / epochs + i]
+              printf "%s%.6f", e ? "," : "", sum / (NR / epochs) } }' "$output/metrics.jsonl")
+    printf '{"task":"%s","seed":%s,%s,"train_loss":[%s],"history":[%s]}\n' "$task" "$seed" "$summary" "$losses" "$history"
   done
 done
