@@ -43,16 +43,22 @@ internal static class MethodsBench
             int block = method.Courses.Count > 1 || method.UpdatesInPart ? MixedSteps : 1;
             int loraBlock = Math.Max(1, (int)Math.Round(block * Seconds(session, block) / Seconds(lora, 1)));
             double[] own = new double[rounds], before = new double[rounds + 1];
+            TimeSpan ownWork = default, loraWork = default;
             before[0] = Seconds(lora, loraBlock);
             for (int round = 0; round < rounds; round++)
             {
+                TimeSpan start = Environment.CpuUsage.TotalTime;
                 own[round] = Seconds(session, block);
+                TimeSpan between = Environment.CpuUsage.TotalTime;
                 before[round + 1] = Seconds(lora, loraBlock);
+                ownWork += between - start;
+                loraWork += Environment.CpuUsage.TotalTime - between;
             }
 
             double[] ratios = [.. own.Select((seconds, round) => 2 * seconds / (before[round] + before[round + 1])).Order()];
             double median = (ratios[rounds / 2] + ratios[(rounds - 1) / 2]) / 2;
-            Measurement.ReportMethod(device, name, "roberta-base 8x128 r8", own.Min(), before.Min(), median, Extra(session.Forecast([shape], [])));
+            Measurement.ReportMethod(
+                device, name, "roberta-base 8x128 r8", own.Min(), before.Min(), median, ownWork / block / (loraWork / loraBlock), Extra(session.Forecast([shape], [])));
             if (profile)
             {
                 ReportOperators(name, Profiled(session), Profiled(lora));

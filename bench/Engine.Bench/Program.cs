@@ -12,6 +12,18 @@ if (args is ["export-batches", var runFile, var target])
     return 0;
 }
 
+if (args is ["degrade", var whole, var degraded, .. var settings])
+{
+    DegradedData.Run(whole, degraded, settings);
+    return 0;
+}
+
+if (args is ["replication", var comparisons])
+{
+    ReplicationReport.Run(comparisons);
+    return 0;
+}
+
 if (args is ["tokenize", var text, .. { Length: > 0 } folders])
 {
     TokenizeBench.Run(text, folders);
