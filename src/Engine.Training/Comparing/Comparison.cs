@@ -1,9 +1,11 @@
 using Engine.Devices;
 using Engine.Model;
 using Engine.Optim;
+using Engine.Optim.Sharpness;
 using Engine.Training.Configuration;
 using Engine.Training.Metrics;
 using Engine.Training.Running;
+using Engine.Training.Sharpness;
 
 namespace Engine.Training.Comparing;
 
@@ -79,6 +81,34 @@ public sealed class Comparison
 
         ComparedRun.Finish(run.Output, fingerprint);
         return ComparedRun.Find(run.Output, run.Seed, fingerprint);
+    }
+
+    /// <summary>Measures how flat the loss is around a finished run's adapter, or finds it measured. Null where it was interrupted.</summary>
+    /// <exception cref="ConfigurationException">The run has no adapter or no validation data.</exception>
+    public static RunSharpness? Measure(
+        PlannedRun planned, Device device, SharpnessRequest request, IProgress<SharpnessProgress>? progress, CancellationToken cancellation)
+    {
+        RunConfiguration run = planned.Run;
+        if (RunSharpness.Find(run.Output, request) is { } known)
+        {
+            return known;
+        }
+
+        if (run.Adapter is null || run.Data.Validation is null)
+        {
+            throw new ConfigurationException("Sharpness is measured around adapters on validation data; add an 'adapter:' section and data.validation, or leave --sharpness out.");
+        }
+
+        AdapterReport report = new SharpnessAnalysis(device, request.Options).Measure(
+            SharpnessSubject.OfRun(planned.Method.Name, run, request.Rows), progress, cancellation);
+        if (!report.Complete)
+        {
+            return null;
+        }
+
+        var sharpness = new RunSharpness(request.Description, request.FiguresOf(report));
+        sharpness.Write(run.Output);
+        return sharpness;
     }
 
     private static bool IsPlain(RunConfiguration run) => run.Method is null or { Methods: [{ Name: MethodConfiguration.Plain }] };

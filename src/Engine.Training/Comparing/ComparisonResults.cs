@@ -11,6 +11,13 @@ public sealed class ComparisonResults(Comparison comparison, string device)
 
     public void Add(PlannedRun planned, ComparedRun run) => finished.Add((planned.Method, run));
 
+    /// <summary>Adds to a run that is there how flat the loss is around it.</summary>
+    public void Add(PlannedRun planned, RunSharpness sharpness)
+    {
+        int at = finished.FindIndex(entry => entry.Method == planned.Method && entry.Run.Seed == planned.Run.Seed);
+        finished[at] = (planned.Method, finished[at].Run with { Sharpness = sharpness });
+    }
+
     public void AddFailed(PlannedRun planned, string reason) => failed.Add((planned.Method, new FailedRun(planned.Run.Seed, reason)));
 
     public ComparisonReport Report() => new(
