@@ -29,9 +29,8 @@ public sealed class ModelSurfaceTests
         using Device device = TestDevices.Open(name);
         using var model = new TransformerModel(new TableModel(), new Tuning.Full());
         model.Allocate(device);
-        RaggedBatch all = ToyRun.Batch();
-        int[] rows = [.. Enumerable.Range(0, all.RowCount)];
-        using var surface = new ModelSurface(device, model, [all.SelectRows(rows[..5]), all.SelectRows(rows[5..])], "test");
+        RaggedBatch Part(int[] tokens) => RaggedBatch.FromRows([.. tokens.Select(token => (new[] { token }, (int[]?)null))]) with { Targets = new float[tokens.Length] };
+        using var surface = new ModelSurface(device, model, [Part(ToyRun.Tokens[..5]), Part(ToyRun.Tokens[5..])], "test");
         double[] diagonal = [.. Enumerable.Range(0, 8).Select(token => 2.0 * ((token % 3) + 1) / ToyRun.Tokens.Length)];
 
         // At 0 there is no gradient.
