@@ -114,14 +114,28 @@ internal sealed class CompareCommand : EngineCommand
     {
         TrainingView view = TrainingView.Create(Host, comparison.Runs[0].Run.LoggingSteps);
         using Interrupt interrupt = new(() => view.Notice("Stopping after this step; finished runs are kept, and this one can go on. Ctrl-C again aborts."));
-        Write(comparison, results);
-        for (int i = 0; i < comparison.Runs.Count; i++)
+        foreach (PlannedRun planned in comparison.Runs)
         {
-            PlannedRun planned = comparison.Runs[i];
-            Host.Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"run {i + 1} of {comparison.Runs.Count}: {planned.Method.Name}, seed {planned.Run.Seed}"));
-            bool ended = Make(planned, device, request, results, view, interrupt.Token);
+            Guard(planned, results, () =>
+            {
+                if (Comparison.Find(planned, request) is { } finished)
+                {
+                    results.Add(planned, finished);
+                }
+
+                return true;
+            });
+        }
+
+        Write(comparison, results);
+        PlannedRun[] left = [.. comparison.Runs.Where(planned =>
+            !results.HasFailed(planned) && (results.Find(planned) is not { } run || (request is not null && run.Sharpness is null)))];
+        for (int i = 0; i < left.Length; i++)
+        {
+            Host.Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"run {i + 1} of {left.Length}: {left[i].Method.Name}, seed {left[i].Run.Seed}"));
+            bool ended = Guard(left[i], results, () => Make(left[i], device, request, results, view, interrupt.Token));
             Write(comparison, results);
-            if (!ended || (interrupt.Token.IsCancellationRequested && i + 1 < comparison.Runs.Count))
+            if (!ended || (interrupt.Token.IsCancellationRequested && i + 1 < left.Length))
             {
                 return true;
             }
@@ -130,10 +144,25 @@ internal sealed class CompareCommand : EngineCommand
         return false;
     }
 
-    /// <summary>Makes one run and measures it, and adds what came of it to the results; whether it ended before Ctrl-C.</summary>
-    private bool Make(PlannedRun planned, Device device, SharpnessRequest? request, ComparisonResults results, TrainingView view, CancellationToken cancellation)
+    /// <summary>Works on one run; where it fails, the results and the exit code say so, and the other runs, which do not depend on it, go on.</summary>
+    private bool Guard(PlannedRun planned, ComparisonResults results, Func<bool> work)
     {
         try
+        {
+            return work();
+        }
+        catch (Exception exception) when (ErrorReport.IsForUser(exception))
+        {
+            results.AddFailed(planned, ErrorReport.Sentence(exception));
+            Host.Error.WriteLine($"error: {planned.Method.Name}, seed {planned.Run.Seed}: {ErrorReport.Sentence(exception)}");
+            return true;
+        }
+    }
+
+    /// <summary>Makes one run and measures it, as far as that is not done, and adds what came of it to the results; whether it ended before Ctrl-C.</summary>
+    private bool Make(PlannedRun planned, Device device, SharpnessRequest? request, ComparisonResults results, TrainingView view, CancellationToken cancellation)
+    {
+        if (results.Find(planned) is null)
         {
             if (view.Around(() => Comparison.Make(planned, device, view, cancellation)) is not { } run)
             {
@@ -141,22 +170,16 @@ internal sealed class CompareCommand : EngineCommand
             }
 
             results.Add(planned, run);
-            return request is null || Measure(planned, device, request, results, cancellation);
         }
-        catch (Exception exception) when (ErrorReport.IsForUser(exception))
+
+        if (request is null)
         {
-            // The other runs do not depend on this one; the table and the exit code say that it failed.
-            results.AddFailed(planned, ErrorReport.Sentence(exception));
-            Host.Error.WriteLine($"error: {planned.Method.Name}, seed {planned.Run.Seed}: {ErrorReport.Sentence(exception)}");
             return true;
         }
-    }
 
-    private bool Measure(PlannedRun planned, Device device, SharpnessRequest request, ComparisonResults results, CancellationToken cancellation)
-    {
-        var view = new SharpnessView(Host);
-        RunSharpness? measured = Comparison.Measure(planned, device, request, view, cancellation);
-        view.End();
+        var sharpnessView = new SharpnessView(Host);
+        RunSharpness? measured = Comparison.Measure(planned, device, request, sharpnessView, cancellation);
+        sharpnessView.End();
         if (measured is not null)
         {
             results.Add(planned, measured);

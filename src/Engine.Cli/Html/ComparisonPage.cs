@@ -84,7 +84,7 @@ internal static class ComparisonPage
             yield break;
         }
 
-        var dots = new LineChart($"{report.Metric} of every run", "seed", report.Metric) { Dots = true };
+        var dots = new LineChart($"{report.Metric} of every run", "seed", report.Metric) { Dots = true, WholeX = true };
         foreach ((MethodResult method, int color) in made)
         {
             ComparedRun[] runs = [.. method.Runs.OrderBy(run => run.Seed)];
