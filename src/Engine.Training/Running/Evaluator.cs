@@ -17,6 +17,9 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 {
     private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
 
+    /// <summary>Rows that are evaluated.</summary>
+    public int Rows => set.Count;
+
     /// <summary>The shapes of the evaluation's batches.</summary>
     public IEnumerable<BatchShape> Shapes => batches.Select(rows => BatchShape.Of(architecture, Batch(rows)));
 
