@@ -57,9 +57,12 @@ internal static class Measurement
             ratio = Known(Math.Round(peerSeconds / seconds, 3)),
         }));
 
-    /// <summary>Prints a training method's step beside plain LoRA's; the ratio is the method's time over LoRA's.</summary>
+    /// <summary>Prints a training method's step beside plain LoRA's; the ratio is the method's time over LoRA's, of the best turns.</summary>
+    /// <param name="medianRatio">The median over turns of the method's time over that of the LoRA turns beside it.</param>
+    /// <param name="workRatio">The same of the processor time that the process used, of all turns: what a busy machine lengthens least.</param>
     /// <param name="extraBytes">Device bytes beyond LoRA's, by owner.</param>
-    public static void ReportMethod(Device device, string method, string shape, double seconds, double loraSeconds, IReadOnlyDictionary<string, long> extraBytes)
+    public static void ReportMethod(
+        Device device, string method, string shape, double seconds, double loraSeconds, double medianRatio, double workRatio, IReadOnlyDictionary<string, long> extraBytes)
         => Console.WriteLine(JsonSerializer.Serialize(new
         {
             commit = Commit,
@@ -70,6 +73,8 @@ internal static class Measurement
             seconds,
             lora_seconds = loraSeconds,
             ratio = Math.Round(seconds / loraSeconds, 4),
+            median_ratio = Math.Round(medianRatio, 4),
+            processor_ratio = Math.Round(workRatio, 4),
             extra_bytes = extraBytes,
         }));
 

@@ -1,12 +1,26 @@
+using System.Globalization;
 using Engine.Bench;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 
 // Benchmarks by name, by default all but qwen-step and decode, which take gigabytes; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without
-// host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step.
+// host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step. For methods: --methods NAME,NAME (all without it),
+// --rounds N turns of each side (6), --operators for the time of each operator too.
 if (args is ["export-batches", var runFile, var target])
 {
     BatchExport.Run(runFile, target);
+    return 0;
+}
+
+if (args is ["degrade", var whole, var degraded, .. var settings])
+{
+    DegradedData.Run(whole, degraded, settings);
+    return 0;
+}
+
+if (args is ["replication", var comparisons])
+{
+    ReplicationReport.Run(comparisons);
     return 0;
 }
 
@@ -19,7 +33,10 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
 string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
 string[] known = [.. usual, "decode", "decode-step", "qwen-step"];
 List<string> names = [.. args];
-string? id = Option("--device"), dtype = Option("--dtype");
+string? id = Option("--device"), dtype = Option("--dtype"), methodList = Option("--methods"), roundCount = Option("--rounds");
+bool operators = names.Remove("--operators");
+string[] methods = methodList?.Split(',') ?? [.. MethodsBench.Names];
+int rounds = roundCount is null ? 6 : int.TryParse(roundCount, NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : 0;
 ElementType? type = dtype switch
 {
     null or "float32" => ElementType.Float32,
@@ -29,6 +46,8 @@ ElementType? type = dtype switch
 };
 string? problem = id == "" ? "--device needs a device: cpu, cpu-managed, opencl or cuda."
     : type is null ? "--dtype is float32, bfloat16 or float16."
+    : rounds < 1 ? "--rounds is a number of at least 1."
+    : methods.FirstOrDefault(method => !MethodsBench.Names.Contains(method)) is { } stranger ? $"There is no method '{stranger}'; the methods are: {string.Join(", ", MethodsBench.Names)}."
     : names.Find(name => !known.Contains(name)) is { } unknown ? $"There is no benchmark '{unknown}'; the benchmarks are: {string.Join(", ", known)}."
     : null;
 if (problem is not null)
@@ -68,7 +87,7 @@ foreach (string name in names)
             TrainingBench.Run(device);
             break;
         case "methods":
-            MethodsBench.Run(device);
+            MethodsBench.Run(device, methods, rounds, operators);
             break;
         case "checkpointing":
             CheckpointingBench.Run(device);

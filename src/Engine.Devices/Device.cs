@@ -75,6 +75,15 @@ public abstract class Device : IDisposable
         return BindCore(call);
     }
 
+    /// <summary>Makes bound launches of this device one thing to replay.</summary>
+    /// <exception cref="ArgumentException">A launch is of another device.</exception>
+    public Recording Record(IReadOnlyList<Launch> launches)
+    {
+        ArgumentNullException.ThrowIfNull(launches);
+        ThrowIfDisposed();
+        return RecordCore(launches);
+    }
+
     /// <summary>Waits until everything enqueued has run, and reports what failed on the way.</summary>
     /// <exception cref="DeviceException">Work enqueued earlier failed.</exception>
     public void Synchronize()
@@ -101,6 +110,8 @@ public abstract class Device : IDisposable
     private protected abstract DeviceBuffer AllocateCore(long bytes, string owner);
 
     private protected abstract Launch BindCore(KernelCall call);
+
+    private protected virtual Recording RecordCore(IReadOnlyList<Launch> launches) => new EnqueuedRecording(launches);
 
     private protected abstract void SynchronizeCore();
 

@@ -17,23 +17,23 @@ public sealed record DeviceListing(DeviceKind Kind, IReadOnlyList<DeviceInfo> De
 public static class DeviceCatalog
 {
     /// <summary>Every kind of device, in the order cpu, opencl, cuda.</summary>
-    public static IReadOnlyList<DeviceListing> List() => List(OpenClApi.Library, CudaApi.Library);
+    public static IReadOnlyList<DeviceListing> List() => List(OpenClApi.Library, CudaApi.Library, NvrtcApi.Library);
 
     /// <summary>Opens a device.</summary>
     /// <param name="id"><c>cpu</c>, <c>opencl</c> or <c>cuda</c> (the first of that kind), <c>opencl:N</c> or <c>cuda:N</c>, N from 0.</param>
     /// <exception cref="DeviceException">The name is unknown or the device is not there; the message lists what is.</exception>
-    public static Device Open(string id) => Open(id, OpenClApi.Library, CudaApi.Library);
+    public static Device Open(string id) => Open(id, OpenClApi.Library, CudaApi.Library, NvrtcApi.Library);
 
-    internal static IReadOnlyList<DeviceListing> List(DriverLibrary openCl, DriverLibrary cuda) =>
-    [
-        new DeviceListing(DeviceKind.Cpu, [CpuDevice.Describe(new CpuOptions())], null),
-        ListOpenCl(openCl),
-        ListCuda(cuda),
-    ];
+    internal static IReadOnlyList<DeviceListing> List(DriverLibrary openCl, DriverLibrary cuda, DriverLibrary nvrtc)
+    {
+        DeviceListing openClDevices = ListOpenCl(openCl);
+        return [new DeviceListing(DeviceKind.Cpu, [CpuDevice.Describe(new CpuOptions())], null), openClDevices, ListCuda(cuda, nvrtc, openClDevices)];
+    }
 
-    internal static Device Open(string id, DriverLibrary openCl, DriverLibrary cuda)
+    internal static Device Open(string id, DriverLibrary openCl, DriverLibrary cuda, DriverLibrary nvrtc)
     {
         ArgumentNullException.ThrowIfNull(id);
+        string Present() => DeviceCatalog.Present(List(openCl, cuda, nvrtc));
         string[] parts = id.Split(':');
         int number = 0;
         bool numbered = parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out number);
@@ -43,14 +43,14 @@ public static class DeviceCatalog
             case "cpu" when wellFormed:
                 return new CpuDevice();
             case "opencl" when wellFormed:
-                List<OpenClCandidate> platforms = Require(() => OpenClPlatforms.Find(openCl, out _), id, openCl, cuda);
-                return OpenClDevice.Open(Pick(platforms, number, id, openCl, cuda));
+                List<OpenClCandidate> platforms = Require(() => OpenClPlatforms.Find(openCl, out _), id, Present);
+                return OpenClDevice.Open(Pick(platforms, number, id, Present));
             case "cuda" when wellFormed:
-                List<CudaCandidate> cards = Require(() => CudaPlatform.Find(cuda), id, openCl, cuda);
-                return CudaDevice.Open(Pick(cards, number, id, openCl, cuda));
+                List<CudaCandidate> cards = Require(() => CudaPlatform.Find(cuda), id, Present);
+                return CudaDevice.Open(Pick(cards, number, id, Present));
             default:
                 throw new DeviceException(
-                    $"There is no kind of device named '{id}': write cpu, opencl, opencl:N, cuda or cuda:N, N from 0.{Present(openCl, cuda)}");
+                    $"There is no kind of device named '{id}': write cpu, opencl, opencl:N, cuda or cuda:N, N from 0.{Present()}");
         }
     }
 
@@ -71,19 +71,35 @@ public static class DeviceCatalog
         }
     }
 
-    private static DeviceListing ListCuda(DriverLibrary library)
+    private static DeviceListing ListCuda(DriverLibrary library, DriverLibrary nvrtc, DeviceListing openCl)
     {
+        List<DeviceInfo> cards;
         try
         {
-            return new DeviceListing(DeviceKind.Cuda, [.. CudaPlatform.Find(library).Select(candidate => candidate.Info)], null);
+            cards = [.. CudaPlatform.Find(library).Select(candidate => candidate.Info)];
         }
         catch (DeviceException exception)
         {
             return new DeviceListing(DeviceKind.Cuda, [], exception.Message);
         }
+
+        try
+        {
+            nvrtc.Load();
+            return new DeviceListing(DeviceKind.Cuda, cards, null);
+        }
+        catch (DeviceException exception)
+        {
+            return new DeviceListing(
+                DeviceKind.Cuda, cards, $"Only kernels that are in the program cache run. {exception.Message}{string.Concat(cards.Select(card => ThroughOpenCl(card, openCl)))}");
+        }
     }
 
-    private static List<T> Require<T>(Func<List<T>> find, string id, DriverLibrary openCl, DriverLibrary cuda)
+    /// <summary>Where the same card is found without NVRTC; both drivers give it one name.</summary>
+    internal static string ThroughOpenCl(DeviceInfo card, DeviceListing openCl) =>
+        openCl.Devices.FirstOrDefault(device => device.Name == card.Name) is { } same ? $" Meanwhile {card} is reached as {same.Id}." : "";
+
+    private static List<T> Require<T>(Func<List<T>> find, string id, Func<string> present)
     {
         try
         {
@@ -91,20 +107,20 @@ public static class DeviceCatalog
         }
         catch (DeviceException exception)
         {
-            throw new DeviceException($"Device {id} cannot be opened. {exception.Message}{Present(openCl, cuda)}", exception);
+            throw new DeviceException($"Device {id} cannot be opened. {exception.Message}{present()}", exception);
         }
     }
 
-    private static T Pick<T>(List<T> candidates, int number, string id, DriverLibrary openCl, DriverLibrary cuda) =>
+    private static T Pick<T>(List<T> candidates, int number, string id, Func<string> present) =>
         number < candidates.Count
             ? candidates[number]
-            : throw new DeviceException($"Device {id} is not there: {candidates.Count} of that kind were found.{Present(openCl, cuda)}");
+            : throw new DeviceException($"Device {id} is not there: {candidates.Count} of that kind were found.{present()}");
 
     /// <summary>The devices that are there and why others are not, one a line.</summary>
-    private static string Present(DriverLibrary openCl, DriverLibrary cuda)
+    private static string Present(IReadOnlyList<DeviceListing> listings)
     {
         var text = new StringBuilder("\nThis machine has:");
-        foreach (DeviceListing listing in List(openCl, cuda))
+        foreach (DeviceListing listing in listings)
         {
             foreach (DeviceInfo device in listing.Devices)
             {

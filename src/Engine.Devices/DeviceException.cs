@@ -14,6 +14,11 @@ public class DeviceException : Exception
     }
 }
 
+/// <summary>
+/// A fault on the device after which its driver refuses everything else in this process: the message says which. Disposing what lives on the device still works.
+/// </summary>
+public sealed class DeviceLostException(string message) : DeviceException(message);
+
 /// <summary>The device's memory does not hold what was asked for.</summary>
 public sealed class DeviceOutOfMemoryException(string device, string owner, long bytes, long inUse, long capacity)
     : DeviceException(

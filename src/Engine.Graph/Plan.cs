@@ -5,11 +5,12 @@ using Engine.Kernels;
 
 namespace Engine.Graph;
 
-/// <summary>A step ready to run: every launch bound. Replaying it allocates nothing managed and looks nothing up.</summary>
+/// <summary>A step ready to run: every launch bound and recorded. Replaying it allocates nothing managed and looks nothing up; on a device with graphs it is one driver call.</summary>
 public sealed class Plan : IDisposable
 {
     private readonly Device device;
     private readonly Launch[] launches;
+    private readonly Recording recording;
     private readonly string[] operators;
     private readonly PlanMemory memory;
 
@@ -18,10 +19,14 @@ public sealed class Plan : IDisposable
     private readonly ServedTensors? served;
     private readonly bool[] marked;
 
+    /// <summary>Whether the recording runs whole.</summary>
+    private bool whole = true;
+
     private Plan(Device device, Launch[] launches, string[] operators, PlanMemory memory, int[] classes, ServedTensors? served)
     {
         this.device = device;
         this.launches = launches;
+        recording = device.Record(launches);
         this.operators = operators;
         this.memory = memory;
         this.classes = classes;
@@ -46,19 +51,27 @@ public sealed class Plan : IDisposable
         var operators = new List<string>();
         var classes = new List<int>();
         ServedTensors? served = tensors is null ? null : new ServedTensors(layout, tensors);
-        for (int i = 0; i < layout.Nodes.Count; i++)
+        try
         {
-            Node node = layout.Nodes[i];
-            node.Operator.Lower(new Lowering(device, node, memory, launches));
-            if (served is not null)
+            for (int i = 0; i < layout.Nodes.Count; i++)
             {
-                classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));
+                Node node = layout.Nodes[i];
+                node.Operator.Lower(new Lowering(device, node, memory, launches));
+                if (served is not null)
+                {
+                    classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));
+                }
+
+                operators.AddRange(Enumerable.Repeat(node.Operator.Name, launches.Count - operators.Count));
             }
 
-            operators.AddRange(Enumerable.Repeat(node.Operator.Name, launches.Count - operators.Count));
+            return new Plan(device, [.. launches], [.. operators], memory, [.. classes], served);
         }
-
-        return new Plan(device, [.. launches], [.. operators], memory, [.. classes], served);
+        catch
+        {
+            launches.ForEach(launch => launch.Dispose());
+            throw;
+        }
     }
 
     /// <summary>Enqueues every launch, or those that work for the active tensors.</summary>
@@ -69,14 +82,8 @@ public sealed class Plan : IDisposable
         Mark(active);
         if (profile is null)
         {
-            for (int i = 0; i < launches.Length; i++)
-            {
-                if (Runs(i, active))
-                {
-                    launches[i].Enqueue();
-                }
-            }
-
+            Select(active);
+            recording.Replay();
             return;
         }
 
@@ -101,6 +108,7 @@ public sealed class Plan : IDisposable
 
     public void Dispose()
     {
+        recording.Dispose();
         foreach (Launch launch in launches)
         {
             launch.Dispose();
@@ -112,6 +120,21 @@ public sealed class Plan : IDisposable
     {
         Mark(active);
         return Enumerable.Range(0, launches.Length).Count(i => Runs(i, active));
+    }
+
+    private void Select(ActiveSet? active)
+    {
+        if (active is null && whole)
+        {
+            return;
+        }
+
+        for (int i = 0; i < launches.Length; i++)
+        {
+            recording.Select(i, Runs(i, active));
+        }
+
+        whole = active is null;
     }
 
     private void Mark(ActiveSet? active)

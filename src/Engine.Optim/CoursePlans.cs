@@ -34,7 +34,7 @@ internal sealed class CoursePlans : IDisposable
         IReadOnlyList<Variable>? partialTensors)
     {
         var begin = new GraphBuilder();
-        begin.Clear(trainables.Gradients);
+        Clear(begin);
         begin.Clear(reports.Loss);
         method.OnStepBegin(begin, course);
 
@@ -43,20 +43,28 @@ internal sealed class CoursePlans : IDisposable
         {
             ascend = new GraphBuilder();
             method.OnGradientsReady(ascend, course);
-            ascend.Clear(trainables.Gradients);
+            Clear(ascend);
             ascend.Store(ascend.Read(reports.Loss), reports.FirstPassLoss);
         }
 
         var update = new GraphBuilder();
         method.OnRestore(update, course);
         method.OnTransformGradients(update, course);
-        Tensor clip = update.GradientNorm(trainables.Gradients, (float)maxGradNorm, reports.GradientNorm);
-        method.OnBeforeUpdate(update, course);
-        optimizer.Build(update, scalars, clip);
-        method.OnUpdate(update, course, clip);
-        method.OnAfterUpdate(update, course);
+        GradientFactors factors = update.GradientNorm(trainables.Gradients, (float)maxGradNorm, reports.GradientNorm, method.OwnGradients);
+        method.OnBeforeUpdate(update, course, factors.Finite);
+        optimizer.Build(update, scalars, factors.Clip);
+        method.OnUpdate(update, course, factors.Finite);
+        method.OnAfterUpdate(update, course, factors.Finite);
         return new CoursePlans(
             new FixedPlan(device, begin), ascend is null ? null : new FixedPlan(device, ascend), new FixedPlan(device, update, partialTensors));
+
+        void Clear(GraphBuilder graph)
+        {
+            foreach (Variable gradients in (IEnumerable<Variable>)[trainables.Gradients, .. method.OwnGradients])
+            {
+                graph.Clear(gradients);
+            }
+        }
     }
 
     public void Dispose()

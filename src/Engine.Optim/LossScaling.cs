@@ -39,10 +39,12 @@ public sealed class LossScaling : IDisposable
     private readonly IReadOnlyList<double[]> hostState;
     private readonly double[][] kept;
 
+    /// <param name="ownGradients">Gradients of parameters that the method owns.</param>
     /// <param name="state">The method's state on the device, reserved as a whole.</param>
     /// <param name="hostState">State on the host, the method's and the optimizer's.</param>
     /// <param name="scalars">The step's scalars.</param>
-    internal LossScaling(Device device, TrainableParameters trainables, StorageBlock state, IReadOnlyList<double[]> hostState, Variable scalars)
+    internal LossScaling(
+        Device device, TrainableParameters trainables, IReadOnlyList<Variable> ownGradients, StorageBlock state, IReadOnlyList<double[]> hostState, Variable scalars)
     {
         this.hostState = hostState;
         kept = [.. hostState.Select(values => new double[values.Length])];
@@ -58,8 +60,12 @@ public sealed class LossScaling : IDisposable
         }
 
         var graph = new GraphBuilder();
-        graph.ScaleBy(trainables.Gradients, scalars, StepScalars.InverseLossScale);
-        graph.GradientNorm(trainables.Gradients, 0, norm);
+        foreach (Variable gradients in (IEnumerable<Variable>)[trainables.Gradients, .. ownGradients])
+        {
+            graph.ScaleBy(gradients, scalars, StepScalars.InverseLossScale);
+        }
+
+        graph.GradientNorm(trainables.Gradients, 0, norm, ownGradients);
         unscale = new FixedPlan(device, graph);
     }
 

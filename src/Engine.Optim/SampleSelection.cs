@@ -17,12 +17,17 @@ internal sealed class SampleSelection : IDisposable
     private readonly int rows;
     private readonly int microBatches;
     private readonly float[] losses;
+    private readonly int tokens;
 
-    /// <param name="rows">Rows of the largest batch.</param>
+    /// <summary>Batches of selected rows by their number of rows: a step writes them anew.</summary>
+    private readonly Dictionary<int, RaggedBatch> batches = [];
+
+    /// <param name="capacity">The largest batch.</param>
     /// <param name="microBatches">Micro-batches of the longest step.</param>
-    public SampleSelection(int rows, int microBatches)
+    public SampleSelection(BatchShape capacity, int microBatches)
     {
-        this.rows = rows;
+        rows = capacity.Rows;
+        tokens = capacity.Tokens;
         this.microBatches = microBatches;
         current = Block.Reserve("current", new Shape(rows));
         history = Block.Reserve("history", new Shape(2, microBatches, rows));
@@ -58,6 +63,23 @@ internal sealed class SampleSelection : IDisposable
 
     /// <summary>What was read of one micro-batch.</summary>
     public ReadOnlySpan<float> Losses(int microBatch, RaggedBatch batch, bool after) => losses.AsSpan((int)Start(microBatch, after), batch.RowCount);
+
+    /// <summary>Some rows of a batch, valid until as many rows of another are asked for.</summary>
+    public RaggedBatch RowsOf(RaggedBatch batch, ReadOnlySpan<int> selected)
+    {
+        if (selected.Length == batch.RowCount)
+        {
+            return batch;
+        }
+
+        if (!batches.TryGetValue(selected.Length, out RaggedBatch? part))
+        {
+            batches.Add(selected.Length, part = batch.RoomFor(selected.Length, tokens));
+        }
+
+        batch.CopyRows(selected, part);
+        return part;
+    }
 
     public void Dispose() => Block.Dispose();
 

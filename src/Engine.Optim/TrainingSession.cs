@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Optim.Methods;
@@ -71,7 +72,7 @@ public sealed class TrainingSession : IDisposable
         method.Attach(context);
         this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, moments, context.Tables);
         readings = new float[reports.Block.Bytes / sizeof(float)];
-        selection = method.Courses.Contains(StepCourse.SelectedSecondPass) ? new SampleSelection(capacity.Rows, microBatches) : null;
+        selection = method.Courses.Contains(StepCourse.SelectedSecondPass) ? new SampleSelection(capacity, microBatches) : null;
 
         // A set of tensors is known by its list, so that plans and sets share one.
         IReadOnlyList<Variable>? partial = PartialTensors(method);
@@ -106,7 +107,7 @@ public sealed class TrainingSession : IDisposable
                 device, course, method, Trainables, this.optimizer, reports, Inputs.Scalars, optimizer.MaxGradNorm, partial));
         }
 
-        LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars) : null;
+        LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, method.OwnGradients, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars) : null;
     }
 
     public TransformerModel Model { get; }
@@ -238,11 +239,16 @@ public sealed class TrainingSession : IDisposable
         LossScaling?.Advance();
         reports.Block.Buffer.Read(readings.AsSpan());
         var report = new StepReadings(readings);
-        method.OnStepEnd(report);
+        float norm = report.Of(reports.GradientNorm)[0];
+        if (float.IsFinite(norm))
+        {
+            method.OnStepEnd(report);
+        }
+
         StepsTaken++;
         MicroBatchesTaken += microBatches.Count;
         double loss = report.Of(plans.Ascend is null ? reports.Loss : reports.FirstPassLoss)[0];
-        return new StepReport(loss / microBatches.Count, report.Of(reports.GradientNorm)[0], tokens);
+        return new StepReport(loss / microBatches.Count, norm, tokens);
 
         StepReport Skip(Variable lossSum, float norm)
         {
@@ -301,8 +307,8 @@ public sealed class TrainingSession : IDisposable
         for (int i = 0; i < microBatches.Count; i++)
         {
             RaggedBatch batch = microBatches[i];
-            IReadOnlyList<int> rows = method.Select(selection.Losses(i, batch, after: false), selection.Losses(i, batch, after: true));
-            Run(trainer, rows.Count == batch.RowCount ? batch : batch.SelectRows(rows), i, source, active);
+            ReadOnlySpan<int> rows = method.Select(selection.Losses(i, batch, after: false), selection.Losses(i, batch, after: true));
+            Run(trainer, selection.RowsOf(batch, rows), i, source, active);
         }
     }
 
@@ -316,12 +322,12 @@ public sealed class TrainingSession : IDisposable
     private void Upload(long step, double learningRate, int microBatches)
     {
         float scale = LossScaling?.State.Scale ?? 1;
-        long updates = step - (LossScaling?.State.SkippedSteps ?? 0) + 1;
+        long updates = step - (LossScaling?.State.SkippedSteps ?? 0);
         scalars[StepScalars.LearningRate] = (float)learningRate;
-        (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(updates);
+        (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(updates + 1);
         scalars[StepScalars.LossScale] = scale / microBatches;
         scalars[StepScalars.InverseLossScale] = 1 / scale;
-        method.WriteFactors(step, TotalSteps, scalars);
+        method.WriteFactors(step, TotalSteps, updates, scalars);
         Inputs.Scalars.View<float>().Write(scalars);
         optimizer.Prepare(scalars, method.ActiveIn(StepPart.Update));
         UploadRandom(Inputs.NoiseRandom, method.NoiseSeed, step);
@@ -342,6 +348,10 @@ public sealed class TrainingSession : IDisposable
         foreach (BatchShape shape in trainingShapes.Distinct())
         {
             bytes = Math.Max(bytes, Math.Max(trainer.ArenaBytes(shape), prober?.ArenaBytes(shape) ?? 0));
+            if (selection is not null)
+            {
+                bytes = Math.Max(bytes, trainer.ArenaBytes(LargestSelection(shape)));
+            }
         }
 
         foreach (BatchShape shape in evaluationShapes.Distinct())
@@ -350,6 +360,13 @@ public sealed class TrainingSession : IDisposable
         }
 
         return bytes;
+    }
+
+    /// <summary>The shape of the longest rows that a method may select of a batch: others take less arena.</summary>
+    private BatchShape LargestSelection(BatchShape shape)
+    {
+        int rows = method.SelectedRows(shape.Rows);
+        return shape with { Rows = rows, Selected = Model.Architecture.Head.PredictsTokens() ? shape.Selected : rows };
     }
 
     private GraphBuilder BuildPrepare()

@@ -9,6 +9,7 @@ public sealed class DeviceCatalogTests
 {
     private static readonly DriverLibrary AbsentOpenCl = new("OpenCL", "The OpenCL loader", ["libengine-absent-opencl.so.1"], "Install it.");
     private static readonly DriverLibrary AbsentCuda = new("cuda", "The CUDA driver", ["libengine-absent-cuda.so.1"], "Install that.");
+    private static readonly DriverLibrary AbsentNvrtc = new("nvrtc", "NVRTC", ["libengine-absent-nvrtc.so"], "Install this.");
 
     public static TheoryData<string> OpenCl => TestDevices.OpenCl;
 
@@ -84,7 +85,7 @@ public sealed class DeviceCatalogTests
     [Fact]
     public void Missing_libraries_are_reasons_in_the_list_and_the_cpu_is_still_there()
     {
-        IReadOnlyList<DeviceListing> listings = DeviceCatalog.List(AbsentOpenCl, AbsentCuda);
+        IReadOnlyList<DeviceListing> listings = DeviceCatalog.List(AbsentOpenCl, AbsentCuda, AbsentNvrtc);
         Assert.Single(listings[0].Devices);
         Assert.Empty(listings[1].Devices);
         Assert.Equal("The OpenCL loader is missing: libengine-absent-opencl.so.1 could not be loaded. Install it.", listings[1].Problem);
@@ -99,7 +100,7 @@ public sealed class DeviceCatalogTests
     [InlineData("cuda:1", "The CUDA driver is missing")]
     public void A_device_whose_library_is_missing_is_an_error_and_not_another_device(string id, string reason)
     {
-        var error = Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, AbsentOpenCl, AbsentCuda));
+        var error = Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, AbsentOpenCl, AbsentCuda, AbsentNvrtc));
         Assert.Contains($"Device {id} cannot be opened. {reason}", error.Message);
         Assert.Contains("\n  cpu (managed", error.Message);
     }
@@ -113,22 +114,6 @@ public sealed class DeviceCatalogTests
             var error = Assert.Throws<DeviceException>(absent.Load);
             Assert.Contains("nstall", error.Message);
         }
-    }
-
-    [Fact]
-    public void A_wrong_ENGINE_NVRTC_is_named()
-    {
-        var error = Assert.Throws<DeviceException>(NvrtcApi.Find("/absent/libnvrtc.so.12").Load);
-        Assert.Contains("ENGINE_NVRTC is /absent/libnvrtc.so.12", error.Message);
-    }
-
-    [Fact]
-    public void A_folder_in_ENGINE_NVRTC_is_searched_for_every_version()
-    {
-        var error = Assert.Throws<DeviceException>(NvrtcApi.Find(AppContext.BaseDirectory).Load);
-        Assert.Contains(AppContext.BaseDirectory, error.Message);
-        Assert.Contains("13", error.Message);
-        Assert.Contains("12", error.Message);
     }
 
     [Fact]

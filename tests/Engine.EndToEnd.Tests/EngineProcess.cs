@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 using Engine.Cli;
 using Engine.Cli.Console;
@@ -33,6 +34,9 @@ internal sealed record EngineResult(int Code, string Output, string Error)
 /// <summary>Runs <c>engine</c>: in this process through its entry point, or as a process of its own.</summary>
 internal static class EngineProcess
 {
+    public const int InterruptSignal = 2;
+    public const int KillSignal = 9;
+
     public static EngineResult Run(params string[] arguments) => RunWithInput("", arguments);
 
     public static EngineResult RunWithInput(string input, params string[] arguments)
@@ -60,4 +64,35 @@ internal static class EngineProcess
         process.WaitForExit();
         return new EngineResult(process.ExitCode, output, error.Result);
     }
+
+    /// <summary>Starts a command as a process and signals it when it writes a line that starts so.</summary>
+    /// <returns>The exit code, and what it wrote afterwards.</returns>
+    public static (int Code, string Output) SignalAt(string start, int signal, string[] arguments)
+    {
+        ProcessStartInfo info = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(info)!;
+        string? line;
+        do
+        {
+            line = process.StandardOutput.ReadLine();
+        }
+        while (line?.StartsWith(start, StringComparison.Ordinal) == false);
+
+        if (line is null)
+        {
+            Assert.Fail($"the process ended before '{start}': {process.StandardError.ReadToEnd()}");
+        }
+
+        Assert.Equal(0, Kill(process.Id, signal));
+        string rest = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, rest);
+    }
+
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int Kill(int process, int signal);
 }

@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
@@ -9,9 +7,6 @@ namespace Engine.EndToEnd.Tests;
 /// <summary>Runs that end before their time, in a process of their own: stopped by Ctrl-C, killed, out of disk.</summary>
 public sealed class ResumeTests
 {
-    private const int InterruptSignal = 2;
-    private const int KillSignal = 9;
-
     /// <summary>More lines of progress than a pipe holds: the process cannot end before the test reads on.</summary>
     private const int Steps = 1000;
 
@@ -29,8 +24,8 @@ public sealed class ResumeTests
         string[] settings = [.. Adapter, "--set", $"max_steps={Steps}", "--set", "save_steps=40", "--set", "eval_steps=250"];
         EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("whole")}", .. settings]).Succeeded();
 
-        (int code, _) = SignalAt("step 45/", KillSignal, ["train", run.RunFile, .. settings]);
-        Assert.Equal(128 + KillSignal, code);
+        (int code, _) = EngineProcess.SignalAt("step 45/", EngineProcess.KillSignal, ["train", run.RunFile, .. settings]);
+        Assert.Equal(128 + EngineProcess.KillSignal, code);
         Assert.False(File.Exists(run.File("run/summary.json")));
         Assert.False(Directory.Exists(run.File("run/adapter")));
         EngineResult resumed = EngineProcess.Run(["train", run.RunFile, "--resume", .. settings]).Succeeded();
@@ -52,7 +47,7 @@ public sealed class ResumeTests
     {
         using SmallRun run = new();
         string[] length = ["--set", $"max_steps={Steps}", "--set", "eval_strategy=no", "--set", "logging_steps=1"];
-        (int code, string rest) = SignalAt("step 5/", InterruptSignal, ["train", run.RunFile, .. length]);
+        (int code, string rest) = EngineProcess.SignalAt("step 5/", EngineProcess.InterruptSignal, ["train", run.RunFile, .. length]);
         Assert.Equal(130, code);
         Assert.Contains("go on with: engine train", rest, StringComparison.Ordinal);
 
@@ -101,37 +96,6 @@ public sealed class ResumeTests
         Assert.Equal(Numbers(run, "whole/metrics.jsonl", "loss"), Numbers(run, "kept/metrics.jsonl", "loss"));
     }
 
-    /// <summary>Starts a command as a process and signals it when it writes a line that starts so.</summary>
-    /// <returns>The exit code, and what it wrote afterwards.</returns>
-    private static (int Code, string Output) SignalAt(string start, int signal, string[] arguments)
-    {
-        ProcessStartInfo info = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using Process process = Process.Start(info)!;
-        string? line;
-        do
-        {
-            line = process.StandardOutput.ReadLine();
-        }
-        while (line?.StartsWith(start, StringComparison.Ordinal) == false);
-
-        if (line is null)
-        {
-            Assert.Fail($"the process ended before '{start}': {process.StandardError.ReadToEnd()}");
-        }
-
-        Assert.Equal(0, Kill(process.Id, signal));
-        string rest = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, rest);
-    }
-
     private static double[] Numbers(SmallRun run, string file, string key) =>
         [.. File.ReadLines(run.File(file)).Select(line => JsonNode.Parse(line)![key]!.GetValue<double>())];
-
-    [DllImport("libc", EntryPoint = "kill")]
-    private static extern int Kill(int process, int signal);
 }

@@ -141,10 +141,10 @@ public sealed class AdapterMethodTrajectoryTests
             recorded = context.State.Reserve("recorded", Values.Shape);
         }
 
-        public override void OnAfterUpdate(GraphBuilder graph, StepCourse course)
+        public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
         {
             graph.Store(graph.Read(Values), recorded!);
-            base.OnAfterUpdate(graph, course);
+            base.OnAfterUpdate(graph, course, finite);
         }
 
         /// <summary>The norm of all products s B2 A2, multiplied out in float64.</summary>

@@ -138,7 +138,7 @@ internal sealed class GoldenRun : IDisposable
         {
             SafetensorsTensor selected = Golden["mid.esam.selected"];
             int count = (int)selected.Shape[1];
-            Assert.Equal(selected.ToFloat32()[(step * count)..((step + 1) * count)].Select(row => (int)row).Order(), esam.Selected);
+            Assert.Equal(selected.ToFloat32()[(step * count)..((step + 1) * count)].Select(row => (int)row).Order(), esam.Selected.ToArray());
         }
     }
 

@@ -67,6 +67,29 @@ public sealed class WeightStorageTests
         Assert.Equal(new LossScaleState(1024, 1, 1), scaling.State);
     }
 
+    /// <summary>A first step that is skipped is no first step: the average starts with the perturbation of the next one, whole.</summary>
+    [SharedTheory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void Efm_loras_average_starts_with_the_first_step_that_is_taken(string device)
+    {
+        Assert.Equal(Average(1), Average(0.25));
+
+        float[] Average(double beta)
+        {
+            using var session = new Session(device, ElementType.Float16, ElementType.Float16, new EfmLora(0.05, 0.05, beta));
+            session.Enlarge(1e6f);
+            session.Training.LossScaling!.State = LossScaleState.Initial with { Scale = 8.507059173023462e37f };
+            Assert.True(session.Step().Skipped);
+            Variable average = session.Training.MethodState.Variables.Single(variable => variable.Name == "perturbation");
+            Assert.All(average.View<float>().ToArray(), value => Assert.Equal(0f, value));
+            session.Training.LossScaling.State = session.Training.LossScaling.State with { Scale = 1024 };
+            Assert.False(session.Step().Skipped);
+            float[] values = average.View<float>().ToArray();
+            Assert.Contains(values, value => value != 0);
+            return values;
+        }
+    }
+
     [SharedFact]
     public void The_scale_doubles_after_2000_good_steps_and_at_1_an_overflow_is_not_skipped()
     {

@@ -31,11 +31,12 @@ internal static class ErrorReport
     }
 
     /// <summary>Whether the message is written for whoever gave the files and settings; anything else is a fault of this program.</summary>
-    private static bool IsForUser(Exception exception) => exception
+    public static bool IsForUser(Exception exception) => exception
         is ModelFileException or DataFileException or ConfigurationException or TrainingException or DeviceException
         or ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException or OutOfMemoryException;
 
-    private static string Sentence(Exception exception)
+    /// <summary>What went wrong, as a sentence.</summary>
+    public static string Sentence(Exception exception)
     {
         string message = exception.Message;
         if (exception is ArgumentException { ParamName: { } name })

@@ -33,7 +33,7 @@ internal sealed class RunFileOptions
     /// <summary>The device's name.</summary>
     public string DeviceId(ParseResult arguments, RunConfiguration run) => arguments.GetValue(device) ?? run.Device ?? "cpu";
 
-    /// <summary>What to type after <c>engine train</c> to have the same run again.</summary>
+    /// <summary>What to type after the command to have the same run again.</summary>
     public string Repeat(ParseResult arguments)
     {
         IEnumerable<string> words = [Path(arguments), .. Settings(arguments).Select(setting => $"--set {Quoted(setting)}")];
@@ -41,13 +41,13 @@ internal sealed class RunFileOptions
     }
 
     /// <summary>What replaces settings of the run file; <c>--dtype</c> is one of them.</summary>
-    private IEnumerable<string> Settings(ParseResult arguments)
+    public IEnumerable<string> Settings(ParseResult arguments)
     {
         string[] given = arguments.GetValue(settings) ?? [];
         return arguments.GetValue(dtype) is { } type ? given.Append($"dtype={type}") : given;
     }
 
     /// <summary>A word as a shell takes it whole.</summary>
-    private static string Quoted(string word) =>
+    public static string Quoted(string word) =>
         word.All(character => char.IsLetterOrDigit(character) || "=._-/:,".Contains(character, StringComparison.Ordinal)) ? word : $"'{word}'";
 }

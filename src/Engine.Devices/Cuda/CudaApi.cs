@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Engine.Devices.Native;
 
@@ -7,14 +6,25 @@ namespace Engine.Devices.Cuda;
 /// <summary>The part of the CUDA driver API that a device needs. It comes with the graphics driver, not with the toolkit.</summary>
 internal static unsafe partial class CudaApi
 {
+    /// <summary>The oldest driver with every entry point below, as <c>cuDriverGetVersion</c> counts: CUDA 11.6, which came with driver 510.</summary>
+    public const int OldestVersion = 11060;
+
     private const string Import = "cuda";
 
-    /// <summary>The driver's library.</summary>
-    public static DriverLibrary Library { get; } = new(
+    /// <summary>Where Windows puts the driver of its Linux subsystem, which not every distribution's loader searches.</summary>
+    private const string WindowsSubsystem = "/usr/lib/wsl/lib/libcuda.so.1";
+
+    /// <summary>The driver's library: the file that <c>ENGINE_CUDA</c> names, else the one the system finds.</summary>
+    public static DriverLibrary Library { get; } = Find(Environment.GetEnvironmentVariable("ENGINE_CUDA"));
+
+    /// <summary>The library of a value of <c>ENGINE_CUDA</c>.</summary>
+    public static DriverLibrary Find(string? chosen) => new(
         Import,
         "The CUDA driver",
-        Candidates(),
-        "Install NVIDIA's graphics driver (550 or later); inside a container, start it with access to the card (--gpus all).");
+        chosen is { Length: > 0 } ? [chosen] : OperatingSystem.IsWindows() ? ["nvcuda.dll"] : ["libcuda.so.1", "libcuda.so", WindowsSubsystem],
+        chosen is { Length: > 0 }
+            ? $"ENGINE_CUDA is {chosen}: let it name the driver's library, or leave it unset."
+            : "Install NVIDIA's graphics driver (510 or later); inside a container, start it with access to the card (--gpus all).");
 
     [LibraryImport(Import, EntryPoint = "cuInit")]
     public static partial int Init(uint flags);
@@ -61,6 +71,42 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Import, EntryPoint = "cuStreamSynchronize")]
     public static partial int StreamSynchronize(nint stream);
 
+    [LibraryImport(Import, EntryPoint = "cuEventCreate")]
+    public static partial int EventCreate(nint* created, uint flags);
+
+    [LibraryImport(Import, EntryPoint = "cuEventDestroy_v2")]
+    public static partial int EventDestroy(nint destroyed);
+
+    [LibraryImport(Import, EntryPoint = "cuEventRecord")]
+    public static partial int EventRecord(nint recorded, nint stream);
+
+    [LibraryImport(Import, EntryPoint = "cuEventSynchronize")]
+    public static partial int EventSynchronize(nint awaited);
+
+    [LibraryImport(Import, EntryPoint = "cuMemHostAlloc")]
+    public static partial int HostAllocate(void** address, nuint bytes, uint flags);
+
+    [LibraryImport(Import, EntryPoint = "cuMemFreeHost")]
+    public static partial int HostFree(void* address);
+
+    [LibraryImport(Import, EntryPoint = "cuMemPoolCreate")]
+    public static partial int PoolCreate(nint* pool, CudaPoolProperties* properties);
+
+    [LibraryImport(Import, EntryPoint = "cuMemPoolDestroy")]
+    public static partial int PoolDestroy(nint pool);
+
+    [LibraryImport(Import, EntryPoint = "cuMemPoolSetAttribute")]
+    public static partial int PoolSetAttribute(nint pool, int attribute, void* value);
+
+    [LibraryImport(Import, EntryPoint = "cuMemPoolTrimTo")]
+    public static partial int PoolTrim(nint pool, nuint kept);
+
+    [LibraryImport(Import, EntryPoint = "cuMemAllocFromPoolAsync")]
+    public static partial int MemoryAllocateFromPool(ulong* address, nuint bytes, nint pool, nint stream);
+
+    [LibraryImport(Import, EntryPoint = "cuMemFreeAsync")]
+    public static partial int MemoryFreeInOrder(ulong address, nint stream);
+
     [LibraryImport(Import, EntryPoint = "cuMemAlloc_v2")]
     public static partial int MemoryAllocate(ulong* address, nuint bytes);
 
@@ -105,5 +151,57 @@ internal static unsafe partial class CudaApi
         void** arguments,
         void** extra);
 
-    private static ImmutableArray<string> Candidates() => OperatingSystem.IsWindows() ? ["nvcuda.dll"] : ["libcuda.so.1", "libcuda.so"];
+    [LibraryImport(Import, EntryPoint = "cuGraphCreate")]
+    public static partial int GraphCreate(nint* graph, uint flags);
+
+    [LibraryImport(Import, EntryPoint = "cuGraphDestroy")]
+    public static partial int GraphDestroy(nint graph);
+
+    [LibraryImport(Import, EntryPoint = "cuGraphAddKernelNode")]
+    public static partial int GraphAddKernelNode(nint* node, nint graph, nint* dependencies, nuint dependencyCount, CudaKernelNode* parameters);
+
+    [LibraryImport(Import, EntryPoint = "cuGraphInstantiateWithFlags")]
+    public static partial int GraphInstantiate(nint* executable, nint graph, ulong flags);
+
+    [LibraryImport(Import, EntryPoint = "cuGraphExecDestroy")]
+    public static partial int GraphExecutableDestroy(nint executable);
+
+    [LibraryImport(Import, EntryPoint = "cuGraphNodeSetEnabled")]
+    public static partial int GraphNodeSetEnabled(nint executable, nint node, uint enabled);
+
+    [LibraryImport(Import, EntryPoint = "cuGraphLaunch")]
+    public static partial int GraphLaunch(nint executable, nint stream);
+}
+
+/// <summary>What a pool is made of: <c>CUmemPoolProps</c>, whose end is reserved and zero.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 88)]
+internal struct CudaPoolProperties
+{
+    /// <summary>1: memory that stays where it is.</summary>
+    public int AllocationType;
+
+    /// <summary>0: not for other processes.</summary>
+    public int HandleTypes;
+
+    /// <summary>1: a device's memory.</summary>
+    public int LocationType;
+
+    /// <summary>The <c>CUdevice</c>.</summary>
+    public int Location;
+}
+
+/// <summary>A kernel in a graph: the first version of <c>CUDA_KERNEL_NODE_PARAMS</c>, which every driver takes. The driver copies what it points to.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct CudaKernelNode
+{
+    public nint Function;
+    public uint GridX;
+    public uint GridY;
+    public uint GridZ;
+    public uint BlockX;
+    public uint BlockY;
+    public uint BlockZ;
+    public uint SharedBytes;
+    public void** Arguments;
+    public void** Extra;
 }

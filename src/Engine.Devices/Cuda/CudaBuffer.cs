@@ -1,7 +1,7 @@
 namespace Engine.Devices.Cuda;
 
 /// <summary>Memory of a CUDA card.</summary>
-internal sealed unsafe class CudaBuffer : DeviceBuffer
+internal sealed unsafe class CudaBuffer : DeviceBuffer, ICudaResource
 {
     private readonly CudaDevice device;
 
@@ -10,30 +10,41 @@ internal sealed unsafe class CudaBuffer : DeviceBuffer
     {
         this.device = device;
         device.MakeCurrent();
-        ulong address;
+        if (bytes == 0)
+        {
+            // The driver has no empty allocations; nothing reads or writes an empty buffer.
+            return;
+        }
 
-        // The driver has no empty allocations.
-        int code = CudaApi.MemoryAllocate(&address, (nuint)Math.Max(bytes, 1));
+        ulong address;
+        int code = device.Blocks.Allocate(&address, (nuint)bytes);
         if (code == CudaError.OutOfMemory)
         {
             throw OutOfMemory(device, bytes, owner);
         }
 
-        CudaError.Check(code, "cuMemAlloc", device, $"{bytes:N0} bytes of {owner} were asked for.");
+        if (code != CudaError.Success)
+        {
+            throw device.Failure(code, "cuMemAlloc", $"{bytes:N0} bytes of {owner} were asked for.");
+        }
+
         Address = address;
+        device.Own(this);
     }
 
-    /// <summary>The <c>CUdeviceptr</c>.</summary>
+    /// <summary>The <c>CUdeviceptr</c>; 0 where the buffer is empty.</summary>
     public ulong Address { get; private set; }
+
+    void ICudaResource.Free()
+    {
+        device.Blocks.Free(Address);
+        Address = 0;
+    }
 
     private protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset)
     {
         device.MakeCurrent();
-        fixed (byte* from = source)
-        {
-            Check(CudaApi.CopyHostToDevice(Address + (ulong)byteOffset, from, (nuint)source.Length, device.Stream), "cuMemcpyHtoDAsync");
-            Check(CudaApi.StreamSynchronize(device.Stream), "cuStreamSynchronize");
-        }
+        device.Staging.Write(Address + (ulong)byteOffset, source);
     }
 
     private protected override void ReadBytes(Span<byte> target, long byteOffset)
@@ -59,24 +70,13 @@ internal sealed unsafe class CudaBuffer : DeviceBuffer
         Check(CudaApi.CopyDeviceToDevice(Address + (ulong)targetOffset, from, (nuint)count, device.Stream), "cuMemcpyDtoDAsync");
     }
 
-    private protected override void Release()
-    {
-        // The device releases the memory of buffers that outlive it together with its context.
-        if (device.MakeCurrentUnlessDisposed())
-        {
-            // cuMemFree waits for the work that uses the memory.
-            Check(CudaApi.MemoryFree(Address), "cuMemFree");
-        }
-
-        Address = 0;
-    }
+    private protected override void Release() => device.Free(this);
 
     private void Check(int code, string call)
     {
         if (code != CudaError.Success)
         {
-            throw CudaError.Failure(
-                code, call, device, $"The buffer holds {Bytes:N0} bytes of {Owner}; a kernel that ran before may be the cause.");
+            throw device.Failure(code, call, $"The buffer holds {Bytes:N0} bytes of {Owner}; a kernel that ran before may be the cause.");
         }
     }
 }

@@ -3,37 +3,49 @@ using Engine.Devices.Programs;
 
 namespace Engine.Devices.Cuda;
 
-/// <summary>A CUDA card: its primary context, one stream that runs in order.</summary>
+/// <summary>What the driver holds for an object that may outlive its device; the device frees what is left.</summary>
+internal interface ICudaResource
+{
+    /// <summary>Frees it. The device's context is current, or lost.</summary>
+    void Free();
+}
+
+/// <summary>A CUDA card: its primary context, one stream that runs in order, memory of its own.</summary>
 public sealed unsafe class CudaDevice : Device
 {
     private const uint StreamNonBlocking = 1;
 
     private readonly CudaPrograms programs;
-    private readonly int handle;
+    private readonly HashSet<ICudaResource> resources = [];
+    private readonly int card;
     private readonly nint context;
-    private bool released;
+    private readonly CudaMemory? blocks;
+    private readonly CudaStaging? staging;
+
+    /// <summary>Why the context is lost; null while it is not.</summary>
+    private string? fault;
 
     private CudaDevice(CudaCandidate candidate, ProgramCache cache, DriverLibrary nvrtc)
         : base(candidate.Info)
     {
-        handle = candidate.Handle;
-        nint primary;
-        CudaError.Check(CudaApi.PrimaryContextRetain(&primary, handle), "cuDevicePrimaryCtxRetain", this);
-        context = primary;
-        nint stream = 0;
+        card = candidate.Handle;
+        programs = new CudaPrograms(this, candidate.Architecture, nvrtc, cache);
+        nint created;
+        Check(CudaApi.PrimaryContextRetain(&created, card), "cuDevicePrimaryCtxRetain");
+        context = created;
         try
         {
             MakeCurrent();
-            CudaError.Check(CudaApi.StreamCreate(&stream, StreamNonBlocking), "cuStreamCreate", this);
+            Check(CudaApi.StreamCreate(&created, StreamNonBlocking), "cuStreamCreate");
+            Stream = created;
+            blocks = new CudaMemory(this, card, candidate.HasPools);
+            staging = new CudaStaging(this);
         }
         catch
         {
-            CudaApi.PrimaryContextRelease(handle);
+            ReleaseContext();
             throw;
         }
-
-        Stream = stream;
-        programs = new CudaPrograms(this, candidate.Architecture, nvrtc, cache);
     }
 
     /// <summary>The disk cache that this device's programs come from.</summary>
@@ -41,21 +53,73 @@ public sealed unsafe class CudaDevice : Device
 
     internal nint Stream { get; }
 
+    internal CudaMemory Blocks => blocks!;
+
+    internal CudaStaging Staging => staging!;
+
     /// <summary>Opens a device that <see cref="CudaPlatform"/> found.</summary>
-    internal static CudaDevice Open(CudaCandidate candidate, ProgramCache? cache = null) =>
-        new(candidate, cache ?? ProgramCache.Default, NvrtcApi.Library);
+    internal static CudaDevice Open(CudaCandidate candidate, ProgramCache? cache = null, DriverLibrary? nvrtc = null) =>
+        new(candidate, cache ?? ProgramCache.Default, nvrtc ?? NvrtcApi.Library);
 
     /// <summary>The driver keeps one current context a thread; every entry sets it, as callers may come on any thread.</summary>
-    internal void MakeCurrent() => CudaError.Check(CudaApi.SetCurrentContext(context), "cuCtxSetCurrent", Id);
-
-    internal bool MakeCurrentUnlessDisposed()
+    /// <exception cref="DeviceLostException">The context is lost.</exception>
+    internal void MakeCurrent()
     {
-        if (!released)
+        if (fault is not null)
         {
-            MakeCurrent();
+            throw new DeviceLostException($"{this} takes no more work: it was lost earlier. {fault}");
         }
 
-        return !released;
+        Check(CudaApi.SetCurrentContext(context), "cuCtxSetCurrent");
+    }
+
+    /// <summary>Throws when a call failed. A hint that costs something to write is for <see cref="Failure"/>.</summary>
+    internal void Check(int code, string call, string? hint = null)
+    {
+        if (code != CudaError.Success)
+        {
+            throw Failure(code, call, hint);
+        }
+    }
+
+    /// <summary>The error of a call that failed; remembers that the context is lost where the code says so.</summary>
+    internal DeviceException Failure(int code, string call, string? hint)
+    {
+        if (!CudaError.LosesDevice(code))
+        {
+            return new DeviceException(CudaError.Message(code, call, this, hint));
+        }
+
+        Lose(CudaError.Message(code, call, this, hint));
+        return new DeviceLostException(fault!);
+    }
+
+    /// <summary>As <see cref="Check"/>, for calls that free something: a lost context has freed it already.</summary>
+    internal void CheckRelease(int code, string call)
+    {
+        if (code == CudaError.Success || fault is not null)
+        {
+            return;
+        }
+
+        if (!CudaError.LosesDevice(code))
+        {
+            throw new DeviceException(CudaError.Message(code, call, this, null));
+        }
+
+        Lose(CudaError.Message(code, call, this, "A kernel that was enqueued earlier is the cause."));
+    }
+
+    /// <summary>Notes what is to be freed with the device, unless <see cref="Free"/> frees it before.</summary>
+    internal void Own(ICudaResource resource) => resources.Add(resource);
+
+    internal void Free(ICudaResource resource)
+    {
+        if (resources.Remove(resource))
+        {
+            MakeCurrentForRelease();
+            resource.Free();
+        }
     }
 
     private protected override DeviceBuffer AllocateCore(long bytes, string owner) => new CudaBuffer(this, bytes, owner);
@@ -66,20 +130,41 @@ public sealed unsafe class CudaDevice : Device
         return new CudaLaunch(this, programs.Get(call), call);
     }
 
+    private protected override Recording RecordCore(IReadOnlyList<Launch> launches) => new CudaRecording(this, launches);
+
     private protected override void SynchronizeCore()
     {
         MakeCurrent();
-        CudaError.Check(
-            CudaApi.StreamSynchronize(Stream), "cuStreamSynchronize", this, "A kernel that was enqueued earlier may be the cause.");
+        Check(CudaApi.StreamSynchronize(Stream), "cuStreamSynchronize", "A kernel that was enqueued earlier may be the cause.");
     }
 
     private protected override void Release()
     {
-        MakeCurrent();
-        CudaApi.StreamSynchronize(Stream);
+        MakeCurrentForRelease();
+        CheckRelease(CudaApi.StreamSynchronize(Stream), "cuStreamSynchronize");
+        foreach (ICudaResource resource in resources)
+        {
+            resource.Free();
+        }
+
+        resources.Clear();
         programs.Dispose();
-        CudaApi.StreamDestroy(Stream);
-        released = true;
-        CudaApi.PrimaryContextRelease(handle);
+        ReleaseContext();
     }
+
+    private void MakeCurrentForRelease() => CheckRelease(CudaApi.SetCurrentContext(context), "cuCtxSetCurrent");
+
+    private void ReleaseContext()
+    {
+        staging?.Release();
+        blocks?.Release();
+        if (Stream != 0)
+        {
+            CheckRelease(CudaApi.StreamDestroy(Stream), "cuStreamDestroy");
+        }
+
+        CheckRelease(CudaApi.PrimaryContextRelease(card), "cuDevicePrimaryCtxRelease");
+    }
+
+    private void Lose(string message) => fault ??= $"{message} The driver gives this process no other context on the card: start the program again.";
 }

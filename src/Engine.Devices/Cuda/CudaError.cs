@@ -8,6 +8,12 @@ internal static unsafe class CudaError
     public const int Success = 0;
     public const int OutOfMemory = 2;
 
+    /// <summary>
+    /// Whether a code means that the context is lost: the driver returns it, or another of these, from every later call of the process. By the header's
+    /// words: a card that is gone, uncorrectable memory, an illegal address, a timeout, a destroyed context, an assertion, and the faults of a running kernel.
+    /// </summary>
+    public static bool LosesDevice(int code) => code is 46 or 214 or 220 or 226 or 700 or 702 or 709 or 710 or (>= 714 and <= 719) or 999;
+
     /// <summary>Throws when a call failed.</summary>
     /// <param name="code">What the call returned.</param>
     /// <param name="call">The call's name, <c>cuMemAlloc</c>.</param>
@@ -17,12 +23,12 @@ internal static unsafe class CudaError
     {
         if (code != Success)
         {
-            throw Failure(code, call, where, hint);
+            throw new DeviceException(Message(code, call, where, hint));
         }
     }
 
-    public static DeviceException Failure(int code, string call, object where, string? hint = null) =>
-        new($"{where}: {call} failed with {Describe(code)}.{(hint is null ? "" : " " + hint)}");
+    public static string Message(int code, string call, object where, string? hint) =>
+        $"{where}: {call} failed with {Describe(code)}.{(hint is null ? "" : " " + hint)}";
 
     /// <summary>The name, number and meaning of a code, <c>CUDA_ERROR_NO_DEVICE (100, no CUDA-capable device is detected)</c>.</summary>
     public static string Describe(int code)

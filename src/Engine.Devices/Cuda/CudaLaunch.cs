@@ -10,7 +10,6 @@ internal sealed unsafe class CudaLaunch : Launch
     private readonly CudaDevice device;
     private readonly KernelDefinition kernel;
     private readonly LaunchShape shape;
-    private readonly DeviceBuffer[] buffers;
     private readonly nint function;
 
     /// <summary>Pointers to the values, then the values, eight bytes each.</summary>
@@ -21,10 +20,9 @@ internal sealed unsafe class CudaLaunch : Launch
         this.device = device;
         kernel = call.Definition;
         shape = call.Shape;
-        buffers = KernelBinding.Buffers(call);
+        Buffers = KernelBinding.Buffers(call);
         nint entry;
-        CudaError.Check(
-            CudaApi.ModuleGetFunction(&entry, module, kernel.Name), "cuModuleGetFunction", device, $"The program of {Where} has no such entry point.");
+        device.Check(CudaApi.ModuleGetFunction(&entry, module, kernel.Name), "cuModuleGetFunction", $"The program of {Where} has no such entry point.");
         function = entry;
         CheckGroupSize();
         arguments = Arguments(call);
@@ -32,14 +30,21 @@ internal sealed unsafe class CudaLaunch : Launch
 
     public override string Name => kernel.Name;
 
+    public CudaDevice Device => device;
+
+    /// <summary>The distinct buffers that the launch is bound to.</summary>
+    public DeviceBuffer[] Buffers { get; }
+
+    private bool HasNoGroups => shape.GroupsX == 0 || shape.GroupsY == 0 || shape.GroupsZ == 0;
+
     private string Where => $"{kernel.Name} ({kernel.Location})";
 
     public override void Enqueue()
     {
         ThrowIfDisposed();
         device.ThrowIfDisposed();
-        KernelBinding.CheckAlive(kernel, buffers);
-        if (shape.GroupsX == 0 || shape.GroupsY == 0 || shape.GroupsZ == 0)
+        CheckAlive();
+        if (HasNoGroups)
         {
             return;
         }
@@ -57,14 +62,36 @@ internal sealed unsafe class CudaLaunch : Launch
             device.Stream,
             arguments,
             null);
-        if (code != CudaError.Success)
+        Check(code, "cuLaunchKernel");
+    }
+
+    /// <summary>Refuses a launch one of whose buffers is gone; allocates nothing.</summary>
+    public void CheckAlive() => KernelBinding.CheckAlive(kernel, Buffers);
+
+    /// <summary>Adds the launch to a <c>CUgraph</c>, after another node or 0; gives its node, 0 where it has no groups.</summary>
+    public nint AddTo(nint graph, nint previous)
+    {
+        ThrowIfDisposed();
+        CheckAlive();
+        if (HasNoGroups)
         {
-            throw CudaError.Failure(
-                code,
-                "cuLaunchKernel",
-                device,
-                $"The kernel is {Where}, launched as {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups of {shape.GroupSize}.");
+            return 0;
         }
+
+        var parameters = new CudaKernelNode
+        {
+            Function = function,
+            GridX = (uint)shape.GroupsX,
+            GridY = (uint)shape.GroupsY,
+            GridZ = (uint)shape.GroupsZ,
+            BlockX = (uint)shape.GroupSize,
+            BlockY = 1,
+            BlockZ = 1,
+            Arguments = arguments,
+        };
+        nint node;
+        Check(CudaApi.GraphAddKernelNode(&node, graph, &previous, previous == 0 ? 0u : 1u, &parameters), "cuGraphAddKernelNode");
+        return node;
     }
 
     protected override void Release()
@@ -104,12 +131,20 @@ internal sealed unsafe class CudaLaunch : Launch
     private void CheckGroupSize()
     {
         int limit;
-        int code = CudaApi.FunctionGetAttribute(&limit, MaxThreadsPerBlockOfFunction, function);
-        CudaError.Check(code, "cuFuncGetAttribute", device, $"The kernel is {Where}.");
+        device.Check(CudaApi.FunctionGetAttribute(&limit, MaxThreadsPerBlockOfFunction, function), "cuFuncGetAttribute", $"The kernel is {Where}.");
         if (shape.GroupSize > limit)
         {
             throw new DeviceException(
                 $"{device} runs {Where} in groups of at most {limit} work-items (registers and shared memory set that), and {shape.GroupSize} were asked for.");
+        }
+    }
+
+    private void Check(int code, string call)
+    {
+        if (code != CudaError.Success)
+        {
+            throw device.Failure(
+                code, call, $"The kernel is {Where}, launched as {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups of {shape.GroupSize}.");
         }
     }
 }

@@ -6,8 +6,9 @@ namespace Engine.Devices.Cuda;
 /// <summary>A card that the CUDA driver offers.</summary>
 /// <param name="Handle">The <c>CUdevice</c>.</param>
 /// <param name="Architecture">Compute capability as one number, 90 for 9.0.</param>
+/// <param name="HasPools">Whether memory can come from a pool; some virtual cards have none.</param>
 /// <param name="Info">What it is.</param>
-internal sealed record CudaCandidate(int Handle, int Architecture, DeviceInfo Info);
+internal sealed record CudaCandidate(int Handle, int Architecture, bool HasPools, DeviceInfo Info);
 
 /// <summary>Finds the CUDA devices of this machine.</summary>
 internal static unsafe class CudaPlatform
@@ -18,11 +19,12 @@ internal static unsafe class CudaPlatform
     private const int MultiprocessorCount = 16;
     private const int CapabilityMajor = 75;
     private const int CapabilityMinor = 76;
+    private const int MemoryPoolsSupported = 115;
 
     private const int NameCapacity = 256;
 
     /// <summary>All cards, in the driver's order (which <c>CUDA_VISIBLE_DEVICES</c> sets).</summary>
-    /// <exception cref="DeviceException">There is no driver, or it finds no card.</exception>
+    /// <exception cref="DeviceException">There is no driver, it is too old, or it finds no card.</exception>
     public static List<CudaCandidate> Find(DriverLibrary library)
     {
         const string Where = "The CUDA driver";
@@ -31,6 +33,13 @@ internal static unsafe class CudaPlatform
             CudaApi.Init(0), "cuInit", Where, "Check that nvidia-smi lists the card, and that CUDA_VISIBLE_DEVICES does not hide it.");
         int version;
         CudaError.Check(CudaApi.DriverGetVersion(&version), "cuDriverGetVersion", Where);
+        if (version < CudaApi.OldestVersion)
+        {
+            throw new DeviceException(
+                $"The CUDA driver speaks {Version(version)}, and {Version(CudaApi.OldestVersion)} is needed: install driver 510 or later. "
+                + "The card's OpenCL driver, which comes with it, may serve meanwhile.");
+        }
+
         int count;
         CudaError.Check(CudaApi.DeviceGetCount(&count), "cuDeviceGetCount", Where);
         if (count == 0)
@@ -38,9 +47,11 @@ internal static unsafe class CudaPlatform
             throw new DeviceException("The CUDA driver finds no card. Check that nvidia-smi lists one, and that CUDA_VISIBLE_DEVICES does not hide it.");
         }
 
-        string driver = $"CUDA {version / 1000}.{version % 1000 / 10}";
+        string driver = Version(version);
         return [.. Enumerable.Range(0, count).Select(ordinal => Describe(ordinal, driver))];
     }
+
+    private static string Version(int version) => $"CUDA {version / 1000}.{version % 1000 / 10}";
 
     private static CudaCandidate Describe(int ordinal, string driver)
     {
@@ -52,7 +63,7 @@ internal static unsafe class CudaPlatform
         nuint memory;
         CudaError.Check(CudaApi.DeviceTotalMemory(&memory, device), "cuDeviceTotalMem", id);
         int architecture = (10 * Attribute(device, CapabilityMajor, id)) + Attribute(device, CapabilityMinor, id);
-        return new CudaCandidate(device, architecture, new DeviceInfo
+        return new CudaCandidate(device, architecture, Attribute(device, MemoryPoolsSupported, id) != 0, new DeviceInfo
         {
             Kind = DeviceKind.Cuda,
             Id = id,

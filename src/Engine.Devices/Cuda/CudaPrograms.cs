@@ -24,8 +24,11 @@ internal sealed unsafe class CudaPrograms(CudaDevice device, int architecture, D
             if (module == 0)
             {
                 byte[] image = NvrtcCompiler.Compile(nvrtc, call.Definition, source, architecture, Options);
-                CudaError.Check(
-                    Load(image, out module), "cuModuleLoadData", device, $"The kernel is {call.Definition.Name} ({call.Definition.Location}).");
+                device.Check(
+                    Load(image, out module),
+                    "cuModuleLoadData",
+                    $"The kernel is {call.Definition.Name} ({call.Definition.Location}). A driver ({device.Info.Driver}) may not read what a newer NVRTC writes: "
+                    + "let ENGINE_NVRTC name one that is not newer, or update the driver.");
                 cache.Store(key, image);
             }
 

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Engine.Devices.Native;
 
@@ -12,16 +11,17 @@ internal static unsafe partial class NvrtcApi
     private const string Import = "nvrtc";
 
     /// <summary>The compiler's library: the file or folder that <c>ENGINE_NVRTC</c> names, else versions 13 to 11, newest first.</summary>
-    public static DriverLibrary Library { get; } = Find(Environment.GetEnvironmentVariable("ENGINE_NVRTC"));
+    public static DriverLibrary Library { get; } = Find(NvrtcFolders.OfProcess());
 
-    /// <summary>The library of a value of <c>ENGINE_NVRTC</c>.</summary>
-    public static DriverLibrary Find(string? chosen) => new(
+    /// <summary>The library that an environment has.</summary>
+    public static DriverLibrary Find(NvrtcFolders folders) => new(
         Import,
         "NVRTC, the compiler of the cuda device,",
-        Candidates(chosen),
-        chosen is { Length: > 0 }
+        folders.Candidates(),
+        folders.Chosen is { } chosen
             ? $"ENGINE_NVRTC is {chosen}: let it name NVRTC's file or its folder."
-            : "Install the CUDA toolkit's NVRTC (version 11 to 13; Debian: libnvrtc11.2, or NVIDIA's cuda-nvrtc), or let ENGINE_NVRTC name its file or its folder.");
+            : "The CUDA toolkit's and Python's usual folders have none either. Install NVRTC (version 11.2 to 13; Debian: libnvrtc11.2, Python: nvidia-cuda-nvrtc-cu12), "
+            + "or let ENGINE_NVRTC name its file or its folder.");
 
     [LibraryImport(Import, EntryPoint = "nvrtcGetErrorString")]
     public static partial byte* GetErrorString(int result);
@@ -58,17 +58,4 @@ internal static unsafe partial class NvrtcApi
 
     [LibraryImport(Import, EntryPoint = "nvrtcGetPTX")]
     public static partial int GetPtx(nint program, byte* ptx);
-
-    private static ImmutableArray<string> Candidates(string? chosen)
-    {
-        ImmutableArray<string> names = OperatingSystem.IsWindows()
-            ? ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll", "nvrtc64_112_0.dll"]
-            : ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so"];
-        if (chosen is not { Length: > 0 })
-        {
-            return names;
-        }
-
-        return Directory.Exists(chosen) ? [.. names.Select(name => Path.Combine(chosen, name))] : [chosen];
-    }
 }

@@ -1,11 +1,13 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.RegularExpressions;
 using Engine.Devices.Native;
 
 namespace Engine.Devices.Cuda;
 
 /// <summary>Compiles CUDA C++ for one architecture.</summary>
-internal static unsafe class NvrtcCompiler
+internal static unsafe partial class NvrtcCompiler
 {
     /// <summary>Machine code for the architecture, or PTX of the newest one below it that this NVRTC knows, which the driver finishes.</summary>
     /// <param name="library">NVRTC.</param>
@@ -29,8 +31,9 @@ internal static unsafe class NvrtcCompiler
             int code = Run(program, all);
             if (code != NvrtcApi.Success)
             {
+                string log = Log(program);
                 throw new DeviceException(
-                    $"{where}: nvrtcCompileProgram failed with {Name(code)} ({code}), options {string.Join(' ', all)}. Its log:\n{Log(program)}");
+                    $"{where}: nvrtcCompileProgram failed with {Name(code)} ({code}), options {string.Join(' ', all)}. Its log:\n{log}{Quote(log, source)}");
             }
 
             return machineCode
@@ -100,6 +103,22 @@ internal static unsafe class NvrtcCompiler
             return code == NvrtcApi.Success ? Encoding.UTF8.GetString(bytes).TrimEnd('\0').Trim() : $"(NVRTC gives no log: {Name(code)})";
         }
     }
+
+    /// <summary>The lines of the printed text that a log points to, <c>name.cu(12): error: ...</c>, each once.</summary>
+    private static string Quote(string log, string source)
+    {
+        string[] lines = source.Split('\n');
+        var quoted = new StringBuilder();
+        foreach (int number in PointedTo().Matches(log).Select(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)).Distinct().Where(i => i <= lines.Length))
+        {
+            quoted.Append(CultureInfo.InvariantCulture, $"\nline {number}: {lines[number - 1].Trim()}");
+        }
+
+        return quoted.ToString();
+    }
+
+    [GeneratedRegex(@"\.cu\(([1-9][0-9]{0,6})\)")]
+    private static partial Regex PointedTo();
 
     private static byte[] Output(nint program, SizeQuery sizeOf, ContentQuery contentOf, string what, string where)
     {

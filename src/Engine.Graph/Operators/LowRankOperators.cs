@@ -27,7 +27,7 @@ public sealed class AscentDirectionOperator(LowRankTable table) : Operator
         lowering.Output<float>(0)));
 }
 
-/// <summary>Clips scaled products in place (<see cref="LowRank.ClipProducts"/>); inputs table, parameters.</summary>
+/// <summary>Clips scaled products in place (<see cref="LowRank.ClipProducts"/>); inputs table, parameters, whether the step is finite.</summary>
 public sealed class ClipProductsOperator(LowRankTable table, float rho, bool perLayer) : Operator
 {
     public override string Name => "ClipProducts";
@@ -37,7 +37,7 @@ public sealed class ClipProductsOperator(LowRankTable table, float rho, bool per
     public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * LowRank.ClipProductsWorkspace(device, table);
 
     public override void Lower(Lowering lowering) => lowering.Emit(LowRank.ClipProducts(
-        lowering.Device, table, rho, perLayer, lowering.Input<int>(0), lowering.Input<float>(1), lowering.Workspace()));
+        lowering.Device, table, rho, perLayer, lowering.Input<int>(0), lowering.Input<float>(1), lowering.Input<float>(2), lowering.Workspace()));
 }
 
 public static class LowRankExtensions
@@ -52,6 +52,7 @@ public static class LowRankExtensions
         scalars);
 
     /// <summary>Scales every A and B so that the products' norm is at most <paramref name="rho"/>, over all layers or in each.</summary>
-    public static void ClipProducts(this GraphBuilder graph, LowRankLayers layers, float rho, bool perLayer) =>
-        graph.Add(new ClipProductsOperator(layers.Table, rho, perLayer), [graph.Read(layers.Words), graph.Read(layers.Values)]);
+    /// <param name="finite"><see cref="GradientFactors.Finite"/>.</param>
+    public static void ClipProducts(this GraphBuilder graph, LowRankLayers layers, float rho, bool perLayer, Tensor finite) =>
+        graph.Add(new ClipProductsOperator(layers.Table, rho, perLayer), [graph.Read(layers.Words), graph.Read(layers.Values), finite]);
 }

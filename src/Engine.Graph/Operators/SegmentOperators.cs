@@ -90,13 +90,13 @@ public sealed class NormRatioFactorsOperator(float a) : Operator
         lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count, a, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
 }
 
-/// <summary>BAR's factors; inputs squared norms of A and B of each pair [2 pairs], step scalars; output [2 pairs].</summary>
+/// <summary>BAR's factors; inputs squared norms of A and B of each pair [2 pairs], step scalars, whether the step is finite; output [2 pairs].</summary>
 public sealed class BalanceFactorsOperator(bool growsLarger) : Operator
 {
     public override string Name => "BalanceFactors";
 
     public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Balance(
-        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count / 2, growsLarger, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
+        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count / 2, growsLarger, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Input<float>(2), lowering.Output<float>(0)));
 }
 
 public static class SegmentExtensions
@@ -148,7 +148,8 @@ public static class SegmentExtensions
         graph.Add(new NormRatioFactorsOperator(a), squares.Shape, squares, otherSquares);
 
     /// <summary>BAR's factors of pairs A, B, A, B, ...</summary>
+    /// <param name="finite"><see cref="GradientFactors.Finite"/>.</param>
     /// <param name="growsLarger">nBAR: the larger grows; oBAR: it shrinks.</param>
-    public static Tensor BalanceFactors(this GraphBuilder graph, Tensor squares, Tensor scalars, bool growsLarger) =>
-        graph.Add(new BalanceFactorsOperator(growsLarger), squares.Shape, squares, scalars);
+    public static Tensor BalanceFactors(this GraphBuilder graph, Tensor squares, Tensor scalars, Tensor finite, bool growsLarger) =>
+        graph.Add(new BalanceFactorsOperator(growsLarger), squares.Shape, squares, scalars, finite);
 }

@@ -3,7 +3,15 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
-/// <summary>The global gradient norm, written to a variable, and the clipping factor; inputs gradients, the norm's variable; outputs squared norm and factor, each [1].</summary>
+/// <summary>What a step's gradients allow its update.</summary>
+/// <param name="Clip">[1] The factor that clips the gradients to the largest norm; NaN where they are not finite.</param>
+/// <param name="Finite">[1] 1; NaN where the gradients are not finite and nothing may be written.</param>
+public readonly record struct GradientFactors(Tensor Clip, Tensor Finite);
+
+/// <summary>
+/// The global gradient norm, written to a variable, and what follows from it; inputs gradients, the norm's variable, further gradients that count only by whether they
+/// are finite; outputs squared norm, clipping factor, finiteness, each [1].
+/// </summary>
 public sealed class ClipOperator(float maxNorm) : Operator
 {
     public override string Name => "GradientNorm";
@@ -11,14 +19,24 @@ public sealed class ClipOperator(float maxNorm) : Operator
     public override bool HasEffects => true;
 
     public override long WorkspaceBytes(Device device, Node node) =>
-        sizeof(float) * Reductions.SquaredNormWorkspace(device, node.Inputs[0].Shape.Count);
+        sizeof(float) * node.Inputs.Max(input => Reductions.SquaredNormWorkspace(device, input.Shape.Count));
 
     public override void Lower(Lowering lowering)
     {
-        lowering.Emit(Reductions.SquaredNorm(
-            lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(0), lowering.Workspace(), lowering.Output<float>(0)));
-        lowering.Emit(Reductions.ClipFactor(
-            lowering.Device, maxNorm, lowering.Output<float>(0), lowering.Input<float>(1), lowering.Output<float>(1)));
+        BufferView<float> norm = lowering.Input<float>(1), square = lowering.Output<float>(0), finite = lowering.Output<float>(2);
+        SquaredNorm(0, square);
+        for (int further = 2; further < lowering.Node.Inputs.Count; further++)
+        {
+            // Nothing is added but what is not finite: 0 times infinity is NaN.
+            SquaredNorm(further, finite);
+            lowering.Emit(Elementwise.AddScaled(lowering.Device, 1, 0f, finite, square));
+        }
+
+        lowering.Emit(Reductions.ClipFactor(lowering.Device, maxNorm, square, norm, lowering.Output<float>(1)));
+        lowering.Emit(Reductions.ClipFactor(lowering.Device, 0f, square, norm, finite));
+
+        void SquaredNorm(int input, BufferView<float> result) => lowering.Emit(Reductions.SquaredNorm(
+            lowering.Device, lowering.Node.Inputs[input].Shape.Count, lowering.Input<float>(input), lowering.Workspace(), result));
     }
 }
 
@@ -98,9 +116,14 @@ public sealed class ClearOperator : Operator
 
 public static class UpdateExtensions
 {
-    /// <summary>Writes the global norm of the gradients; returns the factor that clips it to <paramref name="maxNorm"/> (0: never).</summary>
-    public static Tensor GradientNorm(this GraphBuilder graph, Variable gradients, float maxNorm, Variable norm) =>
-        graph.Add(new ClipOperator(maxNorm), [graph.Read(gradients), graph.Read(norm)], new Shape(1), new Shape(1))[1];
+    /// <summary>Writes the global norm of the gradients; returns what clips it to <paramref name="maxNorm"/> (0: never).</summary>
+    /// <param name="further">Gradients outside the norm; where any of them is not finite, the norm is not either.</param>
+    public static GradientFactors GradientNorm(this GraphBuilder graph, Variable gradients, float maxNorm, Variable norm, params IEnumerable<Variable> further)
+    {
+        IReadOnlyList<Tensor> outputs = graph.Add(
+            new ClipOperator(maxNorm), [graph.Read(gradients), graph.Read(norm), .. further.Select(graph.Read)], new Shape(1), new Shape(1), new Shape(1));
+        return new GradientFactors(outputs[1], outputs[2]);
+    }
 
     /// <summary>variable += x, of one shape.</summary>
     public static void Accumulate(this GraphBuilder graph, Tensor x, Variable variable)

@@ -35,18 +35,20 @@ public static class Elementwise
     /// <summary>
     /// y += weight x, or with <paramref name="blends"/> y = (1 - weight) y + weight x; weight = factor * scalars[slot]. A weight of 1 blends to x itself.
     /// </summary>
+    /// <param name="finite">[1] NaN says that the step's gradients are not finite: nothing is then written.</param>
     public static Launch Mix(
-        Device device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> x, BufferView<float> y)
+        Device device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> finite, BufferView<float> x, BufferView<float> y)
     {
         Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(finite, 1);
         Operand.Require(x, count);
         Operand.Require(y, count);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new MixHost(cpu, count, factor, slot, blends, scalars, x, y);
+            return new MixHost(cpu, count, factor, slot, blends, scalars, finite, x, y);
         }
 
-        return ElementwiseKernels.MixKernel.Bind(device, LaunchShapes.Elements(device, count), scalars, x, y, factor, slot, blends, count);
+        return ElementwiseKernels.MixKernel.Bind(device, LaunchShapes.Elements(device, count), scalars, finite, x, y, factor, slot, blends, count);
     }
 
     /// <summary>y += a * b.</summary>

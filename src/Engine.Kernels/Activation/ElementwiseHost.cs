@@ -49,10 +49,11 @@ internal sealed unsafe class FillHost(CpuDevice device, long count, float value,
 
 /// <summary>y = keep y + weight x, keep 1 or 1 - weight.</summary>
 internal sealed unsafe class MixHost(
-    CpuDevice device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> x, BufferView<float> y)
+    CpuDevice device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> finite, BufferView<float> x, BufferView<float> y)
     : RangeHost(device, count)
 {
     private readonly float* scalars = CpuDevice.Pointer(scalars);
+    private readonly float* finite = CpuDevice.Pointer(finite);
     private readonly float* x = CpuDevice.Pointer(x);
     private readonly float* y = CpuDevice.Pointer(y);
 
@@ -60,6 +61,11 @@ internal sealed unsafe class MixHost(
 
     protected override void Range(long start, int length, int worker)
     {
+        if (float.IsNaN(*finite))
+        {
+            return;
+        }
+
         float weight = factor * scalars[slot], keep = blends ? 1 - weight : 1;
         float* from = x + start;
         float* to = y + start;

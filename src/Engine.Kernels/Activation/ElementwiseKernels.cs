@@ -49,10 +49,11 @@ internal static partial class ElementwiseKernels
 
     /// <summary>y = (1 - weight) y + weight x where it blends, else y += weight x.</summary>
     [Kernel]
-    public static void Mix(ArrayView<float> scalars, ArrayView<float> x, ArrayView<float> y, float factor, int slot, bool blends, long count)
+    public static void Mix(
+        ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> x, ArrayView<float> y, float factor, int slot, bool blends, long count)
     {
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
-        if (i < count)
+        if (i < count && !float.IsNaN(finite[0]))
         {
             float weight = factor * scalars[slot];
             y[i] = MathF.FusedMultiplyAdd(weight, x[i], blends ? (1f - weight) * y[i] : y[i]);

@@ -68,16 +68,19 @@ public static class LowRank
     /// </summary>
     /// <param name="perLayer">Each layer by its own norm.</param>
     /// <param name="values">The run of parameters, changed in place.</param>
+    /// <param name="finite">[1] NaN says that the step's gradients are not finite: nothing is then changed.</param>
     public static Launch[] ClipProducts(
-        Device device, LowRankTable table, float rho, bool perLayer, BufferView<int> tableView, BufferView<float> values, BufferView<float> workspace)
+        Device device, LowRankTable table, float rho, bool perLayer,
+        BufferView<int> tableView, BufferView<float> values, BufferView<float> finite, BufferView<float> workspace)
     {
         RequireTable(table, tableView);
+        Operand.Require(finite, 1);
         Operand.Require(values, table.RunCount);
         Operand.Require(workspace, ClipProductsWorkspace(device, table));
         int layers = table.Pairs.Count, rank = table.LargestRank;
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return [new ClipProductsHost(cpu, table.Pairs, rho, perLayer, values, workspace)];
+            return [new ClipProductsHost(cpu, table.Pairs, rho, perLayer, values, finite, workspace)];
         }
 
         BufferView<float> norms = workspace.Slice(0, layers), products = workspace.Slice(layers, workspace.Length - layers);
@@ -86,7 +89,7 @@ public static class LowRank
         [
             Grams(device, table, LowRankSlots.FactorProducts, tableView, values, default, products),
             LowRankKernels.ProductNormsKernel.Bind(device, new LaunchShape(layers, small), tableView, products, norms, rank, small),
-            LowRankKernels.ClipFactorsKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), norms, layers, rho, perLayer, LaunchShapes.SingleGroup),
+            LowRankKernels.ClipFactorsKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), norms, finite, layers, rho, perLayer, LaunchShapes.SingleGroup),
             LowRankKernels.ScaleFactorsKernel.Bind(
                 device, LaunchShapes.Elements(device, table.LargestFactor) with { GroupsY = layers }, tableView, values, norms),
         ];

@@ -76,10 +76,11 @@ internal sealed unsafe class AscentDirectionHost(
 
 /// <summary>Clips scaled products: the layers' squared norms first, then the factors, then A and B.</summary>
 internal sealed unsafe class ClipProductsHost(
-    CpuDevice device, IReadOnlyList<LowRankPair> pairs, float rho, bool perLayer, BufferView<float> values, BufferView<float> workspace)
+    CpuDevice device, IReadOnlyList<LowRankPair> pairs, float rho, bool perLayer, BufferView<float> values, BufferView<float> finite, BufferView<float> workspace)
     : LayerHost(device, pairs)
 {
     private readonly float* values = CpuDevice.Pointer(values);
+    private readonly float* finite = CpuDevice.Pointer(finite);
     private readonly float* norms = CpuDevice.Pointer(workspace);
     private bool measured;
 
@@ -87,6 +88,11 @@ internal sealed unsafe class ClipProductsHost(
 
     protected override void Execute(HostThreads threads)
     {
+        if (float.IsNaN(*finite))
+        {
+            return;
+        }
+
         measured = false;
         base.Execute(threads);
         double total = 0;

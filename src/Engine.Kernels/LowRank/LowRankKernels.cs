@@ -243,7 +243,7 @@ internal static partial class LowRankKernels
 
     /// <summary>One group: the squared norms become the factors of A and B.</summary>
     [Kernel]
-    public static void ClipFactors(ArrayView<float> norms, int layers, float rho, bool perLayer, [Specialize] int groupSize)
+    public static void ClipFactors(ArrayView<float> norms, ArrayView<float> finite, int layers, float rho, bool perLayer, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         float part = 0f;
@@ -256,7 +256,7 @@ internal static partial class LowRankKernels
         for (int i = Group.IdxX; i < layers; i += groupSize)
         {
             float norm = MathF.Sqrt(perLayer ? norms[i] : total);
-            norms[i] = norm > rho ? MathF.Sqrt(rho / norm) : 1f;
+            norms[i] = norm > rho && !float.IsNaN(finite[0]) ? MathF.Sqrt(rho / norm) : 1f;
         }
     }
 

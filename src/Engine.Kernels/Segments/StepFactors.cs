@@ -61,16 +61,19 @@ public static class StepFactors
     /// BAR's rescaling of each pair (METHODS.md 2.7), s = scalars[BalanceFactor] scalars[LearningRate]: segments 2 l and 2 l + 1 are A and B of pair l. With
     /// ||B|| >= ||A||, B gets 1 - s and A 1 + s, or the opposite where <paramref name="growsLarger"/> (nBAR); else the other way round.
     /// </summary>
-    public static Launch Balance(Device device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> factors)
+    /// <param name="finite">[1] NaN says that the step's gradients are not finite: every factor is then 1.</param>
+    public static Launch Balance(
+        Device device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite, BufferView<float> factors)
     {
         Operand.Require(squares, 2L * pairs);
         Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(finite, 1);
         Operand.Require(factors, 2L * pairs);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new BalanceFactorsHost(cpu, pairs, growsLarger, squares, scalars, factors);
+            return new BalanceFactorsHost(cpu, pairs, growsLarger, squares, scalars, finite, factors);
         }
 
-        return StepFactorsKernels.BalanceKernel.Bind(device, LaunchShapes.Elements(device, pairs), squares, scalars, factors, pairs, growsLarger);
+        return StepFactorsKernels.BalanceKernel.Bind(device, LaunchShapes.Elements(device, pairs), squares, scalars, finite, factors, pairs, growsLarger);
     }
 }

@@ -69,18 +69,19 @@ internal sealed class NormRatioFactorsHost(
 }
 
 internal sealed unsafe class BalanceFactorsHost(
-    CpuDevice device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> factors)
+    CpuDevice device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite, BufferView<float> factors)
     : HostLaunch(device)
 {
     private readonly float* squares = CpuDevice.Pointer(squares);
     private readonly float* scalars = CpuDevice.Pointer(scalars);
+    private readonly float* finite = CpuDevice.Pointer(finite);
     private readonly float* factors = CpuDevice.Pointer(factors);
 
     public override string Name => "StepFactors_Balance";
 
     protected override void Execute(HostThreads threads)
     {
-        float s = scalars[StepScalars.BalanceFactor] * scalars[StepScalars.LearningRate];
+        float s = float.IsNaN(*finite) ? 0 : scalars[StepScalars.BalanceFactor] * scalars[StepScalars.LearningRate];
         for (int pair = 0; pair < pairs; pair++)
         {
             bool shrinksB = squares[(2 * pair) + 1] >= squares[2 * pair] != growsLarger;

@@ -80,12 +80,13 @@ internal static partial class StepFactorsKernels
 
     /// <summary>One item a pair: the factors of A and B.</summary>
     [Kernel]
-    public static void Balance(ArrayView<float> squares, ArrayView<float> scalars, ArrayView<float> factors, int pairs, [Specialize] bool growsLarger)
+    public static void Balance(
+        ArrayView<float> squares, ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> factors, int pairs, [Specialize] bool growsLarger)
     {
         int pair = (Grid.IdxX * Group.DimX) + Group.IdxX;
         if (pair < pairs)
         {
-            float s = scalars[StepScalars.BalanceFactor] * scalars[StepScalars.LearningRate];
+            float s = float.IsNaN(finite[0]) ? 0f : scalars[StepScalars.BalanceFactor] * scalars[StepScalars.LearningRate];
             float change = squares[(2 * pair) + 1] >= squares[2 * pair] ? -s : s;
             if (growsLarger)
             {

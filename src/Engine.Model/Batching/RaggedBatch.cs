@@ -86,18 +86,61 @@ public sealed record RaggedBatch
         return batch;
     }
 
-    /// <summary>The batch of some of the rows, in the given order.</summary>
-    public RaggedBatch SelectRows(IReadOnlyList<int> rows)
+    /// <summary>A batch with room for so many rows and tokens and the labels that this one has, for <see cref="CopyRows"/>.</summary>
+    public RaggedBatch RoomFor(int rows, int tokens) => new()
     {
-        RaggedBatch selected = FromRows([.. rows.Select(row => (InputIds[Tokens(row)], (int[]?)TypeIds[Tokens(row)]))]);
-        return selected with
-        {
-            ClassLabels = ClassLabels is { } classes ? [.. rows.Select(row => classes[row])] : null,
-            Targets = Targets is { } targets ? [.. rows.Select(row => targets[row])] : null,
-            TokenLabels = TokenLabels is { } labels ? [.. rows.SelectMany(row => labels[Tokens(row)])] : null,
-        };
+        InputIds = new int[tokens],
+        Positions = new int[tokens],
+        Rows = new int[tokens],
+        TypeIds = new int[tokens],
+        RowStart = new int[rows + 1],
+        ClassLabels = ClassLabels is null ? null : new int[rows],
+        Targets = Targets is null ? null : new float[rows],
+        TokenLabels = TokenLabels is null ? null : new int[tokens],
+    };
 
-        Range Tokens(int row) => RowStart[row]..RowStart[row + 1];
+    /// <summary>Writes some of the rows, in the given order, over another batch's, which then has these alone; allocates nothing.</summary>
+    /// <param name="rows">As many rows as <paramref name="target"/> has.</param>
+    /// <param name="target">A batch of <see cref="RoomFor"/>.</param>
+    public void CopyRows(ReadOnlySpan<int> rows, RaggedBatch target)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(target.RowCount, rows.Length);
+        int tokens = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            int first = RowStart[rows[i]], length = RowStart[rows[i] + 1] - first;
+            Array.Copy(InputIds, first, target.InputIds, tokens, length);
+            Array.Copy(Positions, first, target.Positions, tokens, length);
+            Array.Copy(TypeIds, first, target.TypeIds, tokens, length);
+            target.Rows.AsSpan(tokens, length).Fill(i);
+            target.RowStart[i] = tokens;
+            if (ClassLabels is not null)
+            {
+                target.ClassLabels![i] = ClassLabels[rows[i]];
+            }
+
+            if (Targets is not null)
+            {
+                target.Targets![i] = Targets[rows[i]];
+            }
+
+            if (TokenLabels is not null)
+            {
+                Array.Copy(TokenLabels, first, target.TokenLabels!, tokens, length);
+            }
+
+            tokens += length;
+        }
+
+        target.RowStart[rows.Length] = tokens;
+        target.InputIds.AsSpan(tokens).Clear();
+        target.Positions.AsSpan(tokens).Clear();
+        target.TypeIds.AsSpan(tokens).Clear();
+        target.Rows.AsSpan(tokens).Fill(-1);
+        if (target.TokenLabels is { } labels)
+        {
+            labels.AsSpan(tokens).Fill(IgnoredLabel);
+        }
     }
 
     /// <summary>The same batch with a dead tail up to <paramref name="capacity"/> tokens.</summary>

@@ -46,12 +46,12 @@ public sealed class Balancing(bool byGradient, double mu, MuSchedule schedule) :
         pairs = context.Segments(context.Model.Adapters.SelectMany(layer => new[] { ("lora_A.weight", layer.A), ("lora_B.weight", layer.B) }));
     }
 
-    public override void OnBeforeUpdate(GraphBuilder graph, StepCourse course)
+    public override void OnBeforeUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
         TensorSegments segments = pairs ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
         Variable values = Context.Trainables.Values;
         Tensor squares = graph.SegmentNorms(segments, byGradient ? Context.Trainables.Gradients : values);
-        graph.MapSegments(segments, SegmentMap.Scale, values, graph.BalanceFactors(squares, graph.Read(Context.Scalars), growsLarger: byGradient));
+        graph.MapSegments(segments, SegmentMap.Scale, values, graph.BalanceFactors(squares, graph.Read(Context.Scalars), finite, growsLarger: byGradient));
     }
 
     public override double Factor(long step, long totalSteps) => schedule switch

@@ -63,6 +63,8 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
 
     public override MethodRole Role => MethodRole.Perturbation;
 
+    public override IReadOnlyList<Variable> OwnGradients => gradients is null ? [] : [gradients];
+
     private bool IsOn => options.Rho > 0 || options.Clip == AuxiliaryClip.None;
 
     /// <summary>Every auxiliary factor, all A2 and then all B2, as one vector. Only where there is an auxiliary.</summary>
@@ -133,25 +135,12 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
 
     public override AuxiliaryFactors? Auxiliary(LoraLinear layer) => factors.GetValueOrDefault(layer);
 
-    public override void OnStepBegin(GraphBuilder graph, StepCourse course)
-    {
-        if (gradients is not null)
-        {
-            graph.Clear(gradients);
-        }
-    }
-
-    /// <summary>The ascent: the descent's step with the gradient's sign turned, without decay and outside the clipping of gradients.</summary>
-    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor clip)
+    /// <summary>The ascent: the descent's step turned round, without decay and outside the clipping of gradients.</summary>
+    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
         if (gradients is null)
         {
             return;
-        }
-
-        if (Context.Model.WeightType == ElementType.Float16)
-        {
-            graph.ScaleBy(gradients, Context.Scalars, StepScalars.InverseLossScale);
         }
 
         AdamWOptions optimizer = Context.Optimizer;
@@ -159,7 +148,7 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
         Tensor scalars = graph.Read(Context.Scalars);
         if (options.UseSgd)
         {
-            graph.AddScaled(scalars, StepScalars.LearningRate, (float)ratio, graph.Read(gradients), Values);
+            graph.AddScaled(scalars, StepScalars.LearningRate, (float)ratio, finite, graph.Read(gradients), Values);
             return;
         }
 
@@ -169,15 +158,15 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
             graph.Read(firstMoment!),
             graph.Read(secondMoment!),
             scalars,
-            graph.Fill(new Shape(1), -1f),
-            new AdamWSettings(optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, WeightDecay: 0) { LearningRateRatio = ratio });
+            finite,
+            new AdamWSettings(optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, WeightDecay: 0) { LearningRateRatio = -ratio });
     }
 
-    public override void OnAfterUpdate(GraphBuilder graph, StepCourse course)
+    public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
         if (layers is not null && options.Clip != AuxiliaryClip.None)
         {
-            graph.ClipProducts(layers, (float)options.Rho, options.Clip == AuxiliaryClip.PerLayer);
+            graph.ClipProducts(layers, (float)options.Rho, options.Clip == AuxiliaryClip.PerLayer, finite);
         }
     }
 

@@ -22,6 +22,9 @@ public sealed class Esam(double rho, double beta, double gamma, ulong seed) : Sa
     private ActiveSet? active;
     private Variable? mask;
     private float[] maskValues = [];
+    private Rise[] rises = [];
+    private int[] selected = [];
+    private int selectedCount;
 
     /// <summary>The perturbed tensors' numbers among the trainable ones.</summary>
     private int[] numbers = [];
@@ -33,7 +36,7 @@ public sealed class Esam(double rho, double beta, double gamma, ulong seed) : Sa
     public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.SelectedSecondPass];
 
     /// <summary>The rows that the last second pass ran, of its last micro-batch.</summary>
-    public IReadOnlyList<int> Selected { get; private set; } = [];
+    public ReadOnlySpan<int> Selected => selected.AsSpan(0, selectedCount);
 
     public override void Attach(MethodContext context)
     {
@@ -70,16 +73,30 @@ public sealed class Esam(double rho, double beta, double gamma, ulong seed) : Sa
 
     public override ActiveSet? ActiveIn(StepPart part) => part == StepPart.FirstPass ? active : null;
 
-    public override IReadOnlyList<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after)
+    public override int SelectedRows(int rows) => Math.Max(1, (int)Math.Ceiling((gamma * rows) - Rounding));
+
+    public override ReadOnlySpan<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after)
     {
-        double[] increase = new double[before.Length];
-        for (int row = 0; row < increase.Length; row++)
+        int rows = before.Length;
+        if (rises.Length < rows)
         {
-            increase[row] = (double)after[row] - before[row];
+            rises = new Rise[rows];
+            selected = new int[rows];
         }
 
-        int count = Math.Max(1, (int)Math.Ceiling((gamma * increase.Length) - Rounding));
-        Selected = [.. Enumerable.Range(0, increase.Length).OrderByDescending(row => increase[row]).ThenBy(row => row).Take(count).Order()];
+        for (int row = 0; row < rows; row++)
+        {
+            rises[row] = new Rise((double)after[row] - before[row], row);
+        }
+
+        rises.AsSpan(0, rows).Sort();
+        selectedCount = SelectedRows(rows);
+        for (int i = 0; i < selectedCount; i++)
+        {
+            selected[i] = rises[i].Row;
+        }
+
+        selected.AsSpan(0, selectedCount).Sort();
         return Selected;
     }
 
@@ -87,4 +104,10 @@ public sealed class Esam(double rho, double beta, double gamma, ulong seed) : Sa
 
     protected override void Perturb(GraphBuilder graph) => Ascend(graph, graph.SamFactors(
         graph.SegmentNorms(Perturbed, Gradients), radius, mask is null ? null : graph.Read(mask)));
+
+    /// <summary>How much a row's loss rose: the largest first, then the first row; a rise that is not a number last.</summary>
+    private readonly record struct Rise(double Amount, int Row) : IComparable<Rise>
+    {
+        public int CompareTo(Rise other) => other.Amount.CompareTo(Amount) is var order and not 0 ? order : Row.CompareTo(other.Row);
+    }
 }

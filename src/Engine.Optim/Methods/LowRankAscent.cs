@@ -72,6 +72,7 @@ public class EfmLora(double rho, double rhoMin, double beta) : LowRankAscent(rho
     public const string MethodName = "efm-lora";
 
     private Variable? average;
+    private Tensor? newest;
 
     public override string Name => MethodName;
 
@@ -86,13 +87,20 @@ public class EfmLora(double rho, double rhoMin, double beta) : LowRankAscent(rho
     /// <summary>Before B returns: at the perturbed point, where the gradients were taken, G_A = s B^T G holds.</summary>
     public override void OnRestore(GraphBuilder graph, StepCourse course)
     {
-        graph.Blend(graph.Read(Context.Scalars), StepScalars.AverageWeight, Direction(graph), average!);
+        newest = Direction(graph);
         base.OnRestore(graph, course);
     }
 
-    internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
+    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => graph.Blend(
+        graph.Read(Context.Scalars),
+        StepScalars.AverageWeight,
+        finite,
+        newest ?? throw new InvalidOperationException($"{nameof(OnRestore)} comes before {nameof(OnUpdate)}."),
+        average!);
+
+    internal override void WriteFactors(long step, long totalSteps, long updates, Span<float> scalars)
     {
-        base.WriteFactors(step, totalSteps, scalars);
-        scalars[StepScalars.AverageWeight] = step == 0 ? 1f : (float)beta;
+        base.WriteFactors(step, totalSteps, updates, scalars);
+        scalars[StepScalars.AverageWeight] = updates == 0 ? 1f : (float)beta;
     }
 }

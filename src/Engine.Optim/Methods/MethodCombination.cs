@@ -45,6 +45,8 @@ public sealed class MethodCombination : TrainingMethod
 
     public override IReadOnlyList<StepCourse> Courses => leader.Courses;
 
+    public override IReadOnlyList<Variable> OwnGradients => [.. methods.SelectMany(method => method.OwnGradients)];
+
     public override bool UpdatesInPart => leader.UpdatesInPart;
 
     public override IReadOnlyList<(string Name, double[] Values)> HostState => [.. methods.SelectMany(method => method.HostState)];
@@ -86,19 +88,21 @@ public sealed class MethodCombination : TrainingMethod
 
     public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Each(method => method.OnGradientsReady(graph, course));
 
-    public override IReadOnlyList<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after) => leader.Select(before, after);
+    public override ReadOnlySpan<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after) => leader.Select(before, after);
+
+    public override int SelectedRows(int rows) => leader.SelectedRows(rows);
 
     public override void OnRestore(GraphBuilder graph, StepCourse course) => Each(method => method.OnRestore(graph, course));
 
     public override void OnTransformGradients(GraphBuilder graph, StepCourse course) => Each(method => method.OnTransformGradients(graph, course));
 
-    public override void OnBeforeUpdate(GraphBuilder graph, StepCourse course) => Each(method => method.OnBeforeUpdate(graph, course));
+    public override void OnBeforeUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => Each(method => method.OnBeforeUpdate(graph, course, finite));
 
     public override double LearningRateRatio(Variable tensor) => methods.Aggregate(1.0, (ratio, method) => ratio * method.LearningRateRatio(tensor));
 
-    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor clip) => Each(method => method.OnUpdate(graph, course, clip));
+    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => Each(method => method.OnUpdate(graph, course, finite));
 
-    public override void OnAfterUpdate(GraphBuilder graph, StepCourse course) => Each(method => method.OnAfterUpdate(graph, course));
+    public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => Each(method => method.OnAfterUpdate(graph, course, finite));
 
     public override void OnStepEnd(StepReadings readings)
     {
@@ -108,11 +112,11 @@ public sealed class MethodCombination : TrainingMethod
         }
     }
 
-    internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
+    internal override void WriteFactors(long step, long totalSteps, long updates, Span<float> scalars)
     {
         foreach (TrainingMethod method in methods)
         {
-            method.WriteFactors(step, totalSteps, scalars);
+            method.WriteFactors(step, totalSteps, updates, scalars);
         }
     }
 

@@ -1,4 +1,5 @@
 using Engine.Graph;
+using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Execution;
 
@@ -39,6 +40,9 @@ public abstract class TrainingMethod
 
     /// <summary>Every course a step may take.</summary>
     public virtual IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.OnePass];
+
+    /// <summary>Gradients of parameters that the method owns: cleared with the others, and a step in which any of them is not finite writes nothing.</summary>
+    public virtual IReadOnlyList<Variable> OwnGradients => [];
 
     /// <summary>Whether updates leave tensors out: each tensor then counts its own steps, as PyTorch's optimizers do where a gradient is None.</summary>
     public virtual bool UpdatesInPart => false;
@@ -97,9 +101,12 @@ public abstract class TrainingMethod
     /// <summary>On the host, between the passes of <see cref="StepCourse.SelectedSecondPass"/>: which rows of a micro-batch the second one runs.</summary>
     /// <param name="before">Each row's mean loss in the first pass.</param>
     /// <param name="after">The same at the perturbed point.</param>
-    /// <returns>At least one row, ascending.</returns>
-    public virtual IReadOnlyList<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after) =>
+    /// <returns><see cref="SelectedRows"/> rows, ascending; valid until the next call.</returns>
+    public virtual ReadOnlySpan<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after) =>
         throw new NotSupportedException($"The method {Name} selects no samples.");
+
+    /// <summary>How many rows of a micro-batch of <paramref name="rows"/> <see cref="Select"/> takes, at least one.</summary>
+    public virtual int SelectedRows(int rows) => rows;
 
     /// <summary>H2: back to the unperturbed point, bit for bit.</summary>
     public virtual void OnRestore(GraphBuilder graph, StepCourse course)
@@ -111,32 +118,35 @@ public abstract class TrainingMethod
     {
     }
 
-    /// <summary>H4: after the clipping factor is known, before the optimizer's update.</summary>
-    public virtual void OnBeforeUpdate(GraphBuilder graph, StepCourse course)
+    /// <summary>H4: after the gradients' norm is known, before the optimizer's update.</summary>
+    /// <param name="finite"><see cref="GradientFactors.Finite"/>: where it is NaN, nothing may change.</param>
+    public virtual void OnBeforeUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
     }
 
     /// <summary>H5: what a trainable tensor's learning rate is multiplied by.</summary>
     public virtual double LearningRateRatio(Variable tensor) => 1;
 
-    /// <summary>H5: updates of parameters that the method owns, beside the trainable tensors'.</summary>
-    /// <param name="clip">The clipping factor [1].</param>
-    public virtual void OnUpdate(GraphBuilder graph, StepCourse course, Tensor clip)
+    /// <summary>H5: updates of parameters and averages that the method owns, beside the trainable tensors'.</summary>
+    /// <param name="finite"><see cref="GradientFactors.Finite"/>: where it is NaN, nothing may change.</param>
+    public virtual void OnUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
     }
 
     /// <summary>H6: after the optimizer's update.</summary>
-    public virtual void OnAfterUpdate(GraphBuilder graph, StepCourse course)
+    /// <param name="finite"><see cref="GradientFactors.Finite"/>: where it is NaN, nothing may change.</param>
+    public virtual void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
     }
 
-    /// <summary>On the host, when a step's reports are read.</summary>
+    /// <summary>On the host, when the reports of a step whose gradients are finite are read.</summary>
     public virtual void OnStepEnd(StepReadings readings)
     {
     }
 
     /// <summary>Writes the schedule of a step into its scalars.</summary>
-    internal virtual void WriteFactors(long step, long totalSteps, Span<float> scalars) => scalars[FactorSlot] = (float)Factor(step, totalSteps);
+    /// <param name="updates">Steps before it that were not skipped.</param>
+    internal virtual void WriteFactors(long step, long totalSteps, long updates, Span<float> scalars) => scalars[FactorSlot] = (float)Factor(step, totalSteps);
 
     /// <summary>Where kernels find <see cref="Factor"/>.</summary>
     internal int FactorSlot => Role == MethodRole.Balance ? StepScalars.BalanceFactor : StepScalars.MethodFactor;

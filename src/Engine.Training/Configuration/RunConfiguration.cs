@@ -135,9 +135,17 @@ public sealed record RunConfiguration
     /// <param name="path">The YAML file; paths in it are relative to its folder.</param>
     /// <param name="overrides">Settings of the form <c>key.sub=value</c> (YAML values) that replace those of the file, under the same checks.</param>
     /// <exception cref="Optim.ConfigurationException">Anything wrong in it: the message names file, line and key, and what was expected.</exception>
-    public static RunConfiguration Load(string path, IEnumerable<string>? overrides = null)
+    public static RunConfiguration Load(string path, IEnumerable<string>? overrides = null) => Load(path, overrides, []);
+
+    /// <param name="replaced">What stands in place of some of the file's keys; overrides come after it.</param>
+    internal static RunConfiguration Load(string path, IEnumerable<string>? overrides, IEnumerable<KeyValuePair<string, ConfigNode>> replaced)
     {
         MapNode root = RunFileParser.Parse(path);
+        foreach ((string key, ConfigNode node) in replaced)
+        {
+            root.Items[key] = node;
+        }
+
         foreach (string setting in overrides ?? [])
         {
             RunFileOverrides.Apply(root, setting);

@@ -1,7 +1,9 @@
 using Engine.Devices;
+using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
+using Engine.Model.Safetensors;
 using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;
@@ -102,6 +104,27 @@ public sealed class PreparedRun : IDisposable
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin();
         return [.. Data.Notes, .. notes];
+    }
+
+    /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>
+    public string WriteWeights(string target)
+    {
+        var config = Data.Architecture.ModelConfig.WithArchitecture(Data.Architecture.Name);
+        if (AdapterConfig is { } adapter)
+        {
+            config.Write(target);
+            string path = Path.Combine(target, "adapter");
+            Directory.CreateDirectory(path);
+            ModelAdapters.Save(Model, adapter, path);
+            return path;
+        }
+
+        string model = Path.Combine(target, "model");
+        Directory.CreateDirectory(model);
+        config.WithStorageType(ElementType.Float32).Write(model);
+        ModelWeights.Save(Model, Path.Combine(model, Checkpoint.SingleFileName));
+        Data.Folder.CopyTokenizer(model);
+        return model;
     }
 
     public void Dispose()

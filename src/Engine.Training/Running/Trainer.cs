@@ -1,9 +1,6 @@
 using System.Diagnostics;
-using System.Text.Json.Nodes;
 using Engine.Devices;
 using Engine.Graph;
-using Engine.Model;
-using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Safetensors;
@@ -13,32 +10,6 @@ using Engine.Training.Configuration;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
-
-/// <summary>What a run is started with beside its file.</summary>
-public sealed record TrainerOptions
-{
-    /// <summary>Go on from the newest checkpoint in the output folder.</summary>
-    public bool Resume { get; init; }
-
-    /// <summary>Time every launch and add it here; slower, since launches then run one by one.</summary>
-    public Profile? Profile { get; init; }
-}
-
-/// <summary>What a run came to.</summary>
-/// <param name="Before">Metrics of the model as it came; null without validation data.</param>
-/// <param name="After">Metrics of the final weights; null without validation data.</param>
-/// <param name="WeightsFolder">The adapter, or the fully tuned model.</param>
-/// <param name="Interrupted">The run was cancelled; it can be resumed.</param>
-public sealed record TrainingOutcome(
-    long Steps,
-    double Seconds,
-    long Tokens,
-    IReadOnlyDictionary<string, double>? Before,
-    IReadOnlyDictionary<string, double>? After,
-    string WeightsFolder,
-    long PeakBytes,
-    long ForecastBytes,
-    bool Interrupted);
 
 /// <summary>Runs a run file: trains, evaluates, writes checkpoints and results, and stops after a step when cancelled.</summary>
 public sealed class Trainer : IDisposable
@@ -184,27 +155,8 @@ public sealed class Trainer : IDisposable
         };
         pace.Add(report.Tokens, elapsed);
         double epochs = prepared.Length.EpochsAfter(state.Step);
-        var line = new JsonObject
-        {
-            ["step"] = state.Step,
-            ["epoch"] = epochs,
-            ["loss"] = report.Loss,
-            ["learning_rate"] = rate,
-            ["gradient_norm"] = Number(report.GradientNorm),
-            ["seconds"] = elapsed.TotalSeconds,
-            ["tokens"] = report.Tokens,
-        };
-        if (state.LossScale is { } scale && scale.Scale != scaleBefore)
-        {
-            line["loss_scale"] = scale.Scale;
-        }
-
-        if (report.Skipped)
-        {
-            line["skipped"] = true;
-        }
-
-        RunFolder.AppendLine(folder.MetricsPath, line);
+        bool scaleChanged = state.LossScale?.Scale != scaleBefore;
+        RunFolder.AppendLine(folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged));
         progress?.Report(new TrainingProgress.Step(
             state.Step,
             prepared.Length.TotalSteps,
@@ -274,14 +226,9 @@ public sealed class Trainer : IDisposable
             writer.Write(folder.BestPath);
         }
 
-        var line = new JsonObject { ["step"] = state.Step, ["epoch"] = prepared.Length.EpochsAfter(state.Step) };
-        foreach ((string name, double value) in result.Metrics)
-        {
-            line[name] = Number(value);
-        }
-
-        RunFolder.AppendLine(folder.EvaluationsPath, line);
-        progress?.Report(new TrainingProgress.Evaluated(state.Step, prepared.Length.EpochsAfter(state.Step), result.Metrics, isBest));
+        double epochs = prepared.Length.EpochsAfter(state.Step);
+        RunFolder.AppendLine(folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, result.Metrics));
+        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, result.Metrics, isBest));
     }
 
     /// <summary>Goes back to the best weights where the run file says so, and evaluates the weights that the run ends with.</summary>
@@ -301,34 +248,16 @@ public sealed class Trainer : IDisposable
 
     private TrainingOutcome Finish(bool interrupted)
     {
-        string weights = WriteWeights(folder.FolderPath);
+        string weights = prepared.WriteWeights(folder.FolderPath);
         var outcome = new TrainingOutcome(
             state.Step, state.Seconds, state.Tokens, state.MetricsBefore, latest, weights, prepared.Device.Memory.Peak, prepared.ForecastBytes, interrupted);
         if (!interrupted)
         {
-            folder.WriteSummary(Summary(outcome));
+            folder.WriteSummary(RunRecords.Summary(outcome, best, prepared));
         }
 
         return outcome;
     }
-
-    private JsonObject Summary(TrainingOutcome outcome) => new()
-    {
-        ["steps"] = outcome.Steps,
-        ["epochs"] = prepared.Length.EpochsAfter(outcome.Steps),
-        ["metric"] = best.Metric,
-        ["best_metric"] = best.State.Best is double value ? Number(value) : null,
-        ["best_step"] = best.State.BestStep < 0 ? null : best.State.BestStep,
-        ["metrics_before"] = Metrics(outcome.Before),
-        ["metrics"] = Metrics(outcome.After),
-        ["seconds"] = outcome.Seconds,
-        ["tokens"] = outcome.Tokens,
-        ["tokens_per_second"] = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0,
-        ["device"] = prepared.Device.ToString(),
-        ["dtype"] = WeightTypes.Name(prepared.Model.WeightType),
-        ["peak_device_bytes"] = outcome.PeakBytes,
-        ["forecast_device_bytes"] = outcome.ForecastBytes,
-    };
 
     private void SaveCheckpoint()
     {
@@ -339,7 +268,7 @@ public sealed class Trainer : IDisposable
 
         string path = folder.CheckpointPath(state.Step);
         lastSaved = state.Step;
-        TrainingCheckpoint.Write(path, Session, state, target => WriteWeights(target));
+        TrainingCheckpoint.Write(path, Session, state, target => prepared.WriteWeights(target));
         progress?.Report(new TrainingProgress.Saved(state.Step, path));
         if (run.SaveTotalLimit is int limit)
         {
@@ -348,27 +277,6 @@ public sealed class Trainer : IDisposable
                 Directory.Delete(old, recursive: true);
             }
         }
-    }
-
-    /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>
-    private string WriteWeights(string target)
-    {
-        var config = prepared.Data.Architecture.ModelConfig.WithArchitecture(prepared.Data.Architecture.Name);
-        if (prepared.AdapterConfig is { } adapter)
-        {
-            config.Write(target);
-            string path = Path.Combine(target, "adapter");
-            Directory.CreateDirectory(path);
-            ModelAdapters.Save(prepared.Model, adapter, path);
-            return path;
-        }
-
-        string model = Path.Combine(target, "model");
-        Directory.CreateDirectory(model);
-        config.WithStorageType(ElementType.Float32).Write(model);
-        ModelWeights.Save(prepared.Model, Path.Combine(model, Checkpoint.SingleFileName));
-        prepared.Data.Folder.CopyTokenizer(model);
-        return model;
     }
 
     private (long Step, string Folder)? ResumePoint()
@@ -393,23 +301,4 @@ public sealed class Trainer : IDisposable
     private long ParameterCount() =>
         prepared.Model.Architecture.Parameters.Sum(spec => spec.Shape.Count)
         + prepared.Model.Adapters.Sum(adapter => adapter.A.Shape.Count + adapter.B.Shape.Count + (adapter.Magnitude?.Shape.Count ?? 0));
-
-    private static JsonObject? Metrics(IReadOnlyDictionary<string, double>? metrics)
-    {
-        if (metrics is null)
-        {
-            return null;
-        }
-
-        var result = new JsonObject();
-        foreach ((string name, double value) in metrics)
-        {
-            result[name] = Number(value);
-        }
-
-        return result;
-    }
-
-    /// <summary>JSON has no NaN: an undefined metric is null.</summary>
-    private static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 }

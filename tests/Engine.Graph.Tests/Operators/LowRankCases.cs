@@ -39,22 +39,22 @@ internal static partial class OperatorTable
             x => [[.. x[0].Select(value => 0.25 * value)]]);
         yield return new OperatorCase(
             "AddScaled by a step scalar",
-            [Scalars((StepScalars.LearningRate, 0.25f)), Constant(1, 37), Constant(2, 37)],
+            [Scalars((StepScalars.LearningRate, 0.25f)), Floats(1f), Constant(1, 37), Constant(2, 37)],
             (graph, t) =>
             {
-                graph.AddScaled(t[0], StepScalars.LearningRate, 3f, t[1], t[2].Variable!);
-                return [t[2]];
+                graph.AddScaled(t[0], StepScalars.LearningRate, 3f, t[1], t[2], t[3].Variable!);
+                return [t[3]];
             },
-            x => [[.. x[1].Zip(x[2], (added, value) => value + (0.75 * added))]]);
+            x => [[.. x[2].Zip(x[3], (added, value) => value + (0.75 * added))]]);
         yield return new OperatorCase(
             "Blend by a step scalar",
-            [Scalars((StepScalars.AverageWeight, 0.25f)), Constant(1, 37), Constant(2, 37)],
+            [Scalars((StepScalars.AverageWeight, 0.25f)), Floats(1f), Constant(1, 37), Constant(2, 37)],
             (graph, t) =>
             {
-                graph.Blend(t[0], StepScalars.AverageWeight, t[1], t[2].Variable!);
-                return [t[2]];
+                graph.Blend(t[0], StepScalars.AverageWeight, t[1], t[2], t[3].Variable!);
+                return [t[3]];
             },
-            x => [[.. x[1].Zip(x[2], (added, value) => (0.75 * value) + (0.25 * added))]]);
+            x => [[.. x[2].Zip(x[3], (added, value) => (0.75 * value) + (0.25 * added))]]);
 
         // Two pairs in one run: A [2, 5], A [3, 4], B [6, 2], B [7, 3].
         LowRankTable table = new([new LowRankPair(0, 22, 0, 6, 5, 2, 2f), new LowRankPair(10, 34, 12, 7, 4, 3, 0.5f)]);
@@ -72,10 +72,10 @@ internal static partial class OperatorTable
             })]]);
         yield return new OperatorCase(
             "ClipProducts",
-            [words, Constant(1, 55)],
+            [words, Constant(1, 55), Floats(1f)],
             (graph, t) =>
             {
-                graph.ClipProducts(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), 0.5f, perLayer: false);
+                graph.ClipProducts(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), 0.5f, perLayer: false, t[2]);
                 return [t[1]];
             },
             x =>

@@ -67,8 +67,8 @@ internal static partial class OperatorTable
             double s = (growsLarger ? -1 : 1) * 0.5 * 0.25;
             yield return new OperatorCase(
                 $"BalanceFactors, the larger {(growsLarger ? "grows" : "shrinks")}",
-                [Floats(1f, 2f, 2f, 1f, 3f, 3f), Scalars((StepScalars.BalanceFactor, 0.5f), (StepScalars.LearningRate, 0.25f))],
-                (graph, t) => [graph.BalanceFactors(t[0], t[1], growsLarger)],
+                [Floats(1f, 2f, 2f, 1f, 3f, 3f), Scalars((StepScalars.BalanceFactor, 0.5f), (StepScalars.LearningRate, 0.25f)), Floats(1f)],
+                (graph, t) => [graph.BalanceFactors(t[0], t[1], t[2], growsLarger)],
                 x => [[1 + s, 1 - s, 1 - s, 1 + s, 1 + s, 1 - s]]);
         }
 

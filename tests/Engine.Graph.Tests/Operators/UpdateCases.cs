@@ -23,12 +23,16 @@ internal static partial class OperatorTable
         {
             yield return new OperatorCase(
                 $"GradientNorm, clipped {name}",
-                [Constant(1, 301), Floats(0f)],
-                (graph, t) => [graph.GradientNorm(t[0].Variable!, maxNorm, t[1].Variable!), t[1]],
+                [Constant(1, 301), Floats(0f), Constant(2, 77)],
+                (graph, t) =>
+                {
+                    (Tensor clip, Tensor finite) = graph.GradientNorm(t[0].Variable!, maxNorm, t[1].Variable!, t[2].Variable!);
+                    return [clip, finite, t[1]];
+                },
                 x =>
                 {
                     double norm = Math.Sqrt(x[0].Sum(value => value * value));
-                    return [[maxNorm == 0 ? 1 : Math.Min(1, maxNorm / (norm + 1e-6))], [norm]];
+                    return [[maxNorm == 0 ? 1 : Math.Min(1, maxNorm / (norm + 1e-6))], [1], [norm]];
                 });
         }
 

@@ -94,6 +94,33 @@ public class ActivationsTests
         }
     }
 
+    /// <summary>A moving average starts with its first value whole, stays at a constant to some roundings, and a step that is not finite leaves it alone.</summary>
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void The_average_of_a_constant_is_the_constant(string name)
+    {
+        foreach (int count in Counts)
+        {
+            using var run = new KernelRun(TestDevices.Open(name));
+            float[] constant = Numbers.Values(3, count);
+            BufferView<float> average = run.Put(new float[count]), x = run.Put(constant), other = run.Put(Numbers.Values(4, count));
+            run.Run(Blend(1f, 1f, x));
+            Assert.Equal(constant, average.ToArray());
+            for (int step = 0; step < 10; step++)
+            {
+                run.Run(Blend(0.3f, 1f, x));
+            }
+
+            Numbers.Near(constant.Double(), average.ToArray(), 1e-6, 0);
+            float[] before = average.ToArray();
+            run.Run(Blend(0.3f, float.NaN, other));
+            Assert.Equal(before, average.ToArray());
+
+            Launch Blend(float weight, float finite, BufferView<float> value) => Elementwise.Mix(
+                run.Device, count, 1f, StepScalars.AverageWeight, true, run.Scalars((StepScalars.AverageWeight, weight)), run.Put(finite), value, average);
+        }
+    }
+
     [Fact]
     public void A_view_that_is_too_short_is_named()
     {

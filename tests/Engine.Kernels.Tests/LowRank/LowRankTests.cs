@@ -84,7 +84,7 @@ public class LowRankTests
             using var run = new KernelRun(TestDevices.Open(deviceName));
             BufferView<float> view = run.Put(values);
             run.Run(LowRank.ClipProducts(
-                run.Device, table, rho, perLayer, run.Put(table.Data), view, run.Output(LowRank.ClipProductsWorkspace(run.Device, table))));
+                run.Device, table, rho, perLayer, run.Put(table.Data), view, run.Put(1f), run.Output(LowRank.ClipProductsWorkspace(run.Device, table))));
             double[] expected = [.. values.Double()];
             for (int layer = 0; layer < layers.Length; layer++)
             {

@@ -139,6 +139,25 @@ public class NoiseTests
         Assert.Equal([0f], deviation.ToArray());
     }
 
+    /// <summary>E ||e||^2 = sigma^2 ||W||^2 over 200 x 500 draws, whose squares' mean deviates by sqrt(2 / 100000) = 0.45 % where rows weigh alike; a zero row gets none.</summary>
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void The_noise_is_a_share_sigma_of_the_weight_and_none_where_a_row_is_zero(string name)
+    {
+        const int Rows = 200, Columns = 500;
+        const float Sigma = 0.3f;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] w = [.. Numbers.Values(1, Rows * Columns).Select((value, i) => i / Columns == 7 ? 0 : value)];
+        float[] squares = [.. w.Chunk(Columns).Select(row => (float)row.Sum(value => (double)value * value))];
+        BufferView<float> deviation = run.Output(Rows), perturbed = run.Output(w.Length);
+        run.Run(Noise.FlatDeviation(
+            run.Device, Rows, Columns, 1, Sigma, 1f, run.Put(squares), run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+        run.Run(Noise.Perturb(run.Device, Rows, Columns, 5, run.Put(w), deviation, run.RandomState(3, 4), perturbed));
+        double[] noise = [.. perturbed.ToArray().Select((value, i) => (double)value - w[i])];
+        Assert.All(noise[(7 * Columns)..(8 * Columns)], value => Assert.Equal(0, value));
+        Assert.InRange(noise.Sum(value => value * value) / (Sigma * Sigma * squares.Sum(value => (double)value)), 1 - (5 * 0.0047), 1 + (5 * 0.0047));
+    }
+
     /// <summary>ln(1 + x) without the loss of 1 + x.</summary>
     private static double LogOnePlus(double x)
     {

@@ -54,6 +54,21 @@ public sealed class BalancingTests
         }
     }
 
+    /// <summary>With s = mu eta: Bal' - s^2 Bal = Bal - s (||A||^2 + ||B||^2) sign(Bal), exactly. Balances are differences of sums of 12 squares in float32.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Obars_step_towards_balance_is_as_long_as_the_specification_says(string device)
+    {
+        using ToyRun run = Run(device, new Balancing(false, Mu, MuSchedule.Constant));
+        double[] before = Balance(run), sizes = [.. run.Model.Adapters.Select(layer => Square(layer.A) + Square(layer.B))];
+        run.Step(Rate, Unknown);
+        double s = Mu * Rate;
+        double[] expected = [.. before.Select((balance, pair) => ((1 + (s * s)) * balance) - (2 * s * sizes[pair] * Math.Sign(balance)))];
+        Numbers.Near(expected, [.. Balance(run).Select(value => (float)value)], 1e-5, 1e-5);
+
+        static double Square(Graph.Variable factor) => factor.View<float>().ToArray().Sum(value => (double)value * value);
+    }
+
     [Theory]
     [MemberData(nameof(Devices))]
     public void Obar_treats_both_factors_alike(string device)

@@ -20,7 +20,7 @@ public sealed class SelectionTests
     [InlineData(0.7, new[] { 9f, 8f, 7f, 6f, 5f, 4f, 3f, 2f, 1f, 0f }, new[] { 0, 1, 2, 3, 4, 5, 6 })]
     [InlineData(1.0, new[] { -1f, -2f }, new[] { 0, 1 })]
     public void Esam_selects_the_share_whose_losses_rise_most_the_first_of_equals(double gamma, float[] after, int[] expected) =>
-        Assert.Equal(expected, new Esam(0.05, 1, gamma, 1).Select(new float[after.Length], after));
+        Assert.Equal(expected, new Esam(0.05, 1, gamma, 1).Select(new float[after.Length], after).ToArray());
 
     /// <summary>Five standard deviations of 400 draws of each of three tensors.</summary>
     [Fact]
@@ -67,6 +67,36 @@ public sealed class SelectionTests
         moved.Values = [.. plain.Values.Select((w, i) => (float)(w + (0.3 / 0.5 * mask[i] * gradients[i] / norm)))];
         moved.Step();
         Numbers.Near(moved.Gradients.Double(), esam.Gradients, 1e-4, 1e-5);
+    }
+
+    /// <summary>
+    /// A step's perturbation e times the norm of the gradients it used is rho / beta of these; each tensor is drawn with chance beta, so that the mean over steps
+    /// is rho times the whole gradient. Five standard deviations of the draws.
+    /// </summary>
+    [Fact]
+    public void Over_many_masks_esams_perturbation_is_sams()
+    {
+        const int Steps = 3000;
+        const double Radius = 0.3, Beta = 0.5;
+        var recorder = new Recorder();
+        using var plain = new ToyRun("cpu", new TwoLayerModel(), Full, new PlainMethod());
+        using var esam = new ToyRun("cpu", new TwoLayerModel(), Full, recorder.Beside(new Esam(Radius, Beta, 1, 9)));
+        plain.Step();
+        float[] start = esam.Values;
+        double[] gradient = plain.Gradients.Double(), sum = new double[gradient.Length];
+        for (int step = 0; step <= Steps; step++)
+        {
+            esam.Step();
+            double[] e = [.. recorder.Seen.Select((value, i) => (double)value - start[i])];
+            double norm = Math.Sqrt(e.Select((value, i) => value == 0 ? 0 : gradient[i] * gradient[i]).Sum());
+            for (int i = 0; i < sum.Length && step > 0; i++)
+            {
+                sum[i] += e[i] * norm;
+            }
+        }
+
+        double relative = 5 * Math.Sqrt((1 - Beta) / Beta / Steps);
+        Numbers.Near([.. gradient.Select(g => Radius * g)], [.. sum.Select(value => (float)(value / Steps))], relative, 1e-6);
     }
 
     [Theory]

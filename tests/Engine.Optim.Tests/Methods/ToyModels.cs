@@ -75,3 +75,59 @@ internal sealed class TwoLayerModel : ToyModel
         return new ModelOutput.Logits(forward.Linear(forward.Linear(x, "first"), "second"));
     }
 }
+
+/// <summary>
+/// One linear layer with four classes on a token's row. <see cref="Saturate"/> makes its loss linear in the weight: the probabilities are 0 and 1 to the bit and
+/// stay so under any small change.
+/// </summary>
+internal sealed class LinearModel : ToyModel
+{
+    public const int Inputs = 6;
+    public const int Classes = 4;
+    public const string Layer = "layer";
+
+    /// <summary>Logits lie this far apart, and float32's exponential is 0 below -104.</summary>
+    private const float Far = 1e5f;
+
+    public override HeadKind Head => HeadKind.SequenceClassification;
+
+    public override int OutputSize => Classes;
+
+    public override IReadOnlyList<ParameterSpec> Parameters =>
+    [
+        new("table.weight", new Shape(VocabularySize, Inputs), ParameterInitialization.Normal),
+        new($"{Layer}.weight", new Shape(Classes, Inputs), ParameterInitialization.Normal),
+    ];
+
+    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [[new(Layer, Classes, Inputs)]];
+
+    /// <summary>The layer with an adapter.</summary>
+    public static Tuning Adapter { get; } = new Tuning.Lora([new LoraTarget(Layer, 2, 2f, 0f)], []);
+
+    public override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Linear(
+        forward.TakeSelected(forward.Graph.Embedding(forward.Parameter("table.weight"), forward.Batch.InputIds)), Layer));
+
+    /// <summary>Sets the frozen weights; returns the loss's gradient by the layer's weight, [classes, inputs], which is the same everywhere near.</summary>
+    public static double[,] Saturate(ToyRun run)
+    {
+        float[] weight = [.. run.Model.Parameter($"{Layer}.weight").View<float>().ToArray().Select(value => Far * value)];
+        run.Model.Parameter($"{Layer}.weight").View<float>().Write(weight);
+        float[] table = run.Model.Parameter("table.weight").View<float>().ToArray();
+        var gradient = new double[Classes, Inputs];
+        foreach (int token in ToyRun.Tokens)
+        {
+            double[] logits = [.. Enumerable.Range(0, Classes).Select(c => Enumerable.Range(0, Inputs).Sum(j => (double)weight[(c * Inputs) + j] * table[(token * Inputs) + j]))];
+            int chosen = Array.IndexOf(logits, logits.Max());
+            Assert.InRange(logits.Order().TakeLast(2).Aggregate((second, first) => first - second), 1000, double.PositiveInfinity);
+            for (int j = 0; j < Inputs; j++)
+            {
+                // The label is 0, and the probability of the chosen class is 1.
+                double x = table[(token * Inputs) + j] / (double)ToyRun.Tokens.Length;
+                gradient[chosen, j] += x;
+                gradient[0, j] -= x;
+            }
+        }
+
+        return gradient;
+    }
+}

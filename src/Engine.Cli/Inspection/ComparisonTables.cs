@@ -1,0 +1,42 @@
+using System.Globalization;
+using Engine.Cli.Console;
+using Engine.Cli.Progress;
+using Engine.Training.Comparing;
+using Spectre.Console;
+
+namespace Engine.Cli.Inspection;
+
+/// <summary>Tables of a comparison on a terminal.</summary>
+internal static class ComparisonTables
+{
+    /// <summary>A row for each method: the metric's mean and deviation, the other metrics' means, what it costs beside the reference.</summary>
+    public static Table Of(ComparisonReport report)
+    {
+        string reference = report.Reference.Name;
+        Table table = Tables.Create(["method", ">runs", .. report.Metrics.Select(name => $">{name}"), ">s/step", $">x {reference}", ">peak", $">x {reference}"]);
+        foreach (MethodResult method in report.Methods)
+        {
+            table.Row([
+                method.Name,
+                Runs(method),
+                .. report.Metrics.Select(name => Mean(method.Metric(name))),
+                method.SecondsPerStep is { } seconds ? seconds.Mean.ToString("0.000", CultureInfo.InvariantCulture) : "",
+                Ratio(report.RelativeTime(method)),
+                method.PeakBytes is { } bytes ? Amounts.Bytes(bytes) : "",
+                Ratio(report.RelativeBytes(method))]);
+        }
+
+        return table;
+    }
+
+    /// <summary>How many runs there are, and how many failed.</summary>
+    public static string Runs(MethodResult method) => method.Failed.Count == 0 ? $"{method.Runs.Count}" : $"{method.Runs.Count}, {method.Failed.Count} failed";
+
+    /// <summary>Mean and deviation.</summary>
+    public static string Mean(MeanOverRuns? mean) => mean is null ? "" : $"{TrainingView.Metric(mean.Mean)}{Deviation(mean)}";
+
+    /// <summary>The deviation behind a mean; empty for a single run.</summary>
+    public static string Deviation(MeanOverRuns mean) => double.IsNaN(mean.Deviation) ? "" : $" ± {TrainingView.Metric(mean.Deviation)}";
+
+    public static string Ratio(double? ratio) => ratio is { } value ? value.ToString("0.000", CultureInfo.InvariantCulture) : "";
+}

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Engine.Model.Files;
+
+namespace Engine.Training.Comparing;
+
+/// <summary>A mean over runs.</summary>
+/// <param name="Deviation">Of the sample, over n - 1; NaN for one run.</param>
+/// <param name="Count">Runs.</param>
+public sealed record MeanOverRuns(double Mean, double Deviation, int Count)
+{
+    /// <summary>Null where there is nothing to average.</summary>
+    public static MeanOverRuns? Of(IEnumerable<double> values)
+    {
+        double[] all = [.. values];
+        if (all.Length == 0)
+        {
+            return null;
+        }
+
+        double mean = all.Average();
+        return new MeanOverRuns(mean, all.Length == 1 ? double.NaN : Math.Sqrt(all.Sum(value => (value - mean) * (value - mean)) / (all.Length - 1)), all.Length);
+    }
+}
+
+/// <summary>A run that did not come to its end.</summary>
+/// <param name="Reason">Why, as a sentence.</param>
+public sealed record FailedRun(ulong Seed, string Reason);
+
+/// <summary>What the runs of one method came to.</summary>
+/// <param name="IsReference">The others' costs are given relative to its own.</param>
+public sealed record MethodResult(string Name, bool IsReference, IReadOnlyList<ComparedRun> Runs, IReadOnlyList<FailedRun> Failed)
+{
+    public MeanOverRuns? SecondsPerStep => MeanOverRuns.Of(Runs.Select(run => run.SecondsPerStep));
+
+    /// <summary>The largest peak of the runs.</summary>
+    public long? PeakBytes => Runs.Count == 0 ? null : Runs.Max(run => run.PeakBytes);
+
+    /// <summary>A metric of the final weights; runs in which it is not defined are left out.</summary>
+    public MeanOverRuns? Metric(string name) => MeanOverRuns.Of(Runs.Select(run => run.Metrics.GetValueOrDefault(name)).OfType<double>());
+}
+
+/// <summary>A comparison as far as it has come, and its <c>comparison.json</c>.</summary>
+/// <param name="Metric">The metric that the methods are compared by.</param>
+/// <param name="Planned">Runs when it is whole.</param>
+public sealed record ComparisonReport(string RunFile, string Device, string Metric, bool LargerIsBetter, int Planned, IReadOnlyList<MethodResult> Methods)
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    /// <summary>The method whose cost the others are held against: plain LoRA, or the first.</summary>
+    public MethodResult Reference => Methods.First(method => method.IsReference);
+
+    public int Finished => Methods.Sum(method => method.Runs.Count);
+
+    /// <summary>Every metric that a run has, the one compared by first.</summary>
+    public IReadOnlyList<string> Metrics =>
+        [.. Methods.SelectMany(method => method.Runs.SelectMany(run => run.Metrics.Keys)).Distinct().OrderBy(name => name == Metric ? 0 : 1)];
+
+    /// <summary>Seconds per step over the reference's; null where one of them has no runs.</summary>
+    public double? RelativeTime(MethodResult method) => method.SecondsPerStep?.Mean / Reference.SecondsPerStep?.Mean;
+
+    /// <summary>Peak bytes over the reference's.</summary>
+    public double? RelativeBytes(MethodResult method) => (double?)method.PeakBytes / Reference.PeakBytes;
+
+    /// <summary>Writes the report, under a temporary name first.</summary>
+    public void Write(string path)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        AtomicFile.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(ToJson(), Indented));
+    }
+
+    private JsonObject ToJson() => new()
+    {
+        ["run_file"] = RunFile,
+        ["device"] = Device,
+        ["metric"] = Metric,
+        ["larger_is_better"] = LargerIsBetter,
+        ["finished_runs"] = Finished,
+        ["planned_runs"] = Planned,
+        ["reference"] = Reference.Name,
+        ["methods"] = new JsonArray([.. Methods.Select(Method)]),
+    };
+
+    private JsonObject Method(MethodResult method) => new()
+    {
+        ["method"] = method.Name,
+        ["metrics"] = new JsonObject(Metrics.Select(name => KeyValuePair.Create<string, JsonNode?>(name, Mean(method.Metric(name))))),
+        ["seconds_per_step"] = Mean(method.SecondsPerStep),
+        ["relative_time"] = Number(RelativeTime(method)),
+        ["peak_device_bytes"] = method.PeakBytes,
+        ["relative_bytes"] = Number(RelativeBytes(method)),
+        ["runs"] = new JsonArray([.. method.Runs.Select(Run)]),
+        ["failed"] = new JsonArray([.. method.Failed.Select(failed => new JsonObject { ["seed"] = failed.Seed, ["reason"] = failed.Reason })]),
+    };
+
+    private static JsonObject Run(ComparedRun run) => new()
+    {
+        ["seed"] = run.Seed,
+        ["folder"] = run.Folder,
+        ["steps"] = run.Steps,
+        ["metrics"] = Values(run.Metrics),
+        ["seconds_per_step"] = run.SecondsPerStep,
+        ["peak_device_bytes"] = run.PeakBytes,
+        ["evaluations"] = new JsonArray([.. run.Evaluations.Select(evaluation => new JsonObject
+        {
+            ["step"] = evaluation.Step,
+            ["epoch"] = evaluation.Epoch,
+            ["metrics"] = Values(evaluation.Metrics),
+        })]),
+    };
+
+    private static JsonObject Values(IReadOnlyDictionary<string, double?> values) =>
+        new(values.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, Number(pair.Value))));
+
+    private static JsonObject? Mean(MeanOverRuns? mean) => mean is null
+        ? null
+        : new JsonObject { ["mean"] = Number(mean.Mean), ["deviation"] = Number(mean.Deviation), ["runs"] = mean.Count };
+
+    /// <summary>JSON has no NaN: what is not defined is null.</summary>
+    private static JsonNode? Number(double? value) => value is { } number && double.IsFinite(number) ? JsonValue.Create(number) : null;
+}

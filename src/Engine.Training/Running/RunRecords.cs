@@ -1,0 +1,86 @@
+using System.Text.Json.Nodes;
+using Engine.Model;
+using Engine.Optim;
+using Engine.Training.Metrics;
+
+namespace Engine.Training.Running;
+
+/// <summary>The JSON of a run's files: a step's line in metrics.jsonl, an evaluation's in evaluations.jsonl, and summary.json.</summary>
+internal static class RunRecords
+{
+    /// <summary>A step's line, after <paramref name="state"/> has moved on; the loss scale is written when it changed.</summary>
+    public static JsonObject Step(TrainerState state, double epochs, double rate, StepReport report, TimeSpan elapsed, bool scaleChanged)
+    {
+        var line = new JsonObject
+        {
+            ["step"] = state.Step,
+            ["epoch"] = epochs,
+            ["loss"] = report.Loss,
+            ["learning_rate"] = rate,
+            ["gradient_norm"] = Number(report.GradientNorm),
+            ["seconds"] = elapsed.TotalSeconds,
+            ["tokens"] = report.Tokens,
+        };
+        if (scaleChanged && state.LossScale is { } scale)
+        {
+            line["loss_scale"] = scale.Scale;
+        }
+
+        if (report.Skipped)
+        {
+            line["skipped"] = true;
+        }
+
+        return line;
+    }
+
+    /// <summary>An evaluation's line.</summary>
+    public static JsonObject Evaluation(long step, double epochs, IReadOnlyDictionary<string, double> metrics)
+    {
+        var line = new JsonObject { ["step"] = step, ["epoch"] = epochs };
+        AddTo(line, metrics);
+        return line;
+    }
+
+    /// <summary>What summary.json says of a run that came to its end.</summary>
+    public static JsonObject Summary(TrainingOutcome outcome, BestTracker best, PreparedRun prepared) => new()
+    {
+        ["steps"] = outcome.Steps,
+        ["epochs"] = prepared.Length.EpochsAfter(outcome.Steps),
+        ["metric"] = best.Metric,
+        ["best_metric"] = best.State.Best is double value ? Number(value) : null,
+        ["best_step"] = best.State.BestStep < 0 ? null : best.State.BestStep,
+        ["metrics_before"] = Metrics(outcome.Before),
+        ["metrics"] = Metrics(outcome.After),
+        ["seconds"] = outcome.Seconds,
+        ["tokens"] = outcome.Tokens,
+        ["tokens_per_second"] = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0,
+        ["device"] = prepared.Device.ToString(),
+        ["dtype"] = WeightTypes.Name(prepared.Model.WeightType),
+        ["peak_device_bytes"] = outcome.PeakBytes,
+        ["forecast_device_bytes"] = outcome.ForecastBytes,
+    };
+
+    private static JsonObject? Metrics(IReadOnlyDictionary<string, double>? metrics)
+    {
+        if (metrics is null)
+        {
+            return null;
+        }
+
+        var result = new JsonObject();
+        AddTo(result, metrics);
+        return result;
+    }
+
+    private static void AddTo(JsonObject target, IReadOnlyDictionary<string, double> metrics)
+    {
+        foreach ((string name, double value) in metrics)
+        {
+            target[name] = Number(value);
+        }
+    }
+
+    /// <summary>JSON has no NaN: an undefined metric is null.</summary>
+    private static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
+}

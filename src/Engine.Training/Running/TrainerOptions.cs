@@ -1,0 +1,13 @@
+using Engine.Graph;
+
+namespace Engine.Training.Running;
+
+/// <summary>What a run is started with beside its file.</summary>
+public sealed record TrainerOptions
+{
+    /// <summary>Go on from the newest checkpoint in the output folder.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>Time every launch and add it here; slower, since launches then run one by one.</summary>
+    public Profile? Profile { get; init; }
+}

@@ -1,0 +1,40 @@
+using System.Diagnostics;
+
+namespace Engine.Cuda.Tests;
+
+/// <summary><c>engine</c> as a process beside the fake driver.</summary>
+public sealed class CommandLineTests : FakeDriverTests
+{
+    [FakeDriverFact]
+    public void Devices_lists_each_card()
+    {
+        string output = Run("devices", ("FAKE_CUDA", "devices=2,architecture=80"));
+        Assert.Contains("cuda:0", output);
+        Assert.Contains("Fake Card B", output);
+        Assert.Contains("warps of 32", output);
+        Assert.Contains("CUDA 12.4", output);
+    }
+
+    [FakeDriverFact]
+    public void Devices_says_that_the_compiler_is_missing()
+    {
+        string output = Run("devices", ("ENGINE_NVRTC", "/absent/libnvrtc.so.12"));
+        Assert.Contains("Fake Card A", output);
+        Assert.Contains("ENGINE_NVRTC is /absent/libnvrtc.so.12", string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+    }
+
+    private static string Run(string command, params (string Name, string Value)[] variables)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), command]) { RedirectStandardOutput = true };
+        foreach ((string name, string value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start)!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        return output;
+    }
+}

@@ -1,0 +1,159 @@
+using Engine.Devices;
+using Engine.Devices.Cuda;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.HuggingFace;
+using Engine.Model.Peft;
+using Engine.Optim;
+using Engine.Optim.Methods;
+
+namespace Engine.Cuda.Tests;
+
+/// <summary>Whole training steps on a card that computes nothing: the launches, the graphs and the memory are real, the numbers are not.</summary>
+public sealed class TrainingTests : FakeDriverTests
+{
+    private const string Roberta = """
+        {
+          "architectures": ["RobertaForSequenceClassification"], "model_type": "roberta", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+          "intermediate_size": 48, "max_position_embeddings": 66, "vocab_size": 100, "type_vocab_size": 1, "pad_token_id": 1, "layer_norm_eps": 1e-05,
+          "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1
+        }
+        """;
+
+    [FakeDriverTheory]
+    [InlineData("lora", true)]
+    [InlineData("lora", false)]
+    [InlineData("flat-lora", true)]
+    [InlineData("lora-sam", true)]
+    public void A_step_replays_its_plans_as_graphs_and_takes_the_memory_that_was_forecast(string method, bool pools)
+    {
+        FakeDriver.Set("pools", pools ? 1 : 0);
+        using CudaDevice device = FakeDriver.Open();
+        RaggedBatch batch = Batch(9, 30, 4);
+        using var training = new Training(device, method, batch);
+        FakeDriver.Reset();
+        FakeDriver.Set("pools", pools ? 1 : 0);
+        long held = FakeDriver.Count("bytes");
+        long forecast = training.Session.Forecast([training.Shape], []).Values.Sum();
+        training.Start();
+        Assert.Equal(forecast, FakeDriver.Count("bytes") - held);
+        training.Session.Step([batch], 1e-3, "test");
+        Assert.Equal(forecast, FakeDriver.Count("bytes") - held);
+        Assert.Equal(pools ? forecast : 0, FakeDriver.Count("pool_peak"));
+        Assert.Equal(forecast, device.Memory.Peak);
+
+        // From the second step on nothing is bound or built: uploads, graphs, and one read at the end.
+        FakeDriver.Reset();
+        training.Session.Step([batch], 5e-4, "test");
+        string[] kinds = [.. FakeDriver.Log.Select(line => line.Split(' ')[0])];
+        Assert.Equal(["graph-launch", "node", "read", "synchronize", "write"], kinds.Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal((1, 1), (kinds.Count(kind => kind == "read"), kinds.Count(kind => kind == "synchronize")));
+
+        // Begin, micro-batch and update; with a second pass ascent and micro-batch again. Beside them lives the plan that prepared the method.
+        Assert.Equal(method == "lora-sam" ? 5 : 3, kinds.Count(kind => kind == "graph-launch"));
+        Assert.Equal(method == "lora-sam" ? 5 : 4, FakeDriver.Count("executables"));
+
+        // Another learning rate, another dropout mask, the same arguments: what changes lies in buffers.
+        FakeLaunch[] second = FakeDriver.Launches;
+        FakeDriver.Reset();
+        training.Session.Step([batch], 1e-4, "test");
+        Assert.Equal(second.Select(Text), FakeDriver.Launches.Select(Text));
+        Assert.Contains(second, launch => launch.Kernel.StartsWith("AdamW", StringComparison.Ordinal));
+        Assert.Contains(second, launch => launch.Kernel.StartsWith("MatMul", StringComparison.Ordinal));
+        Assert.Contains(second, launch => launch.Kernel.StartsWith("Attention", StringComparison.Ordinal));
+    }
+
+    [FakeDriverFact]
+    public void A_method_that_serves_other_tensors_each_step_disables_nodes_and_builds_nothing()
+    {
+        using CudaDevice device = FakeDriver.Open();
+        RaggedBatch batch = Batch(9, 4);
+        using var training = new Training(device, "sl-sam", batch);
+        training.Start();
+        training.Session.Step([batch], 1e-3, "test");
+        FakeDriver.Reset();
+        var counts = new List<int>();
+        for (int step = 0; step < 5; step++)
+        {
+            int before = FakeDriver.Launches.Length;
+            training.Session.Step([batch], 1e-3, "test");
+            counts.Add(FakeDriver.Launches.Length - before);
+        }
+
+        Assert.DoesNotContain(FakeDriver.Log, line => line.StartsWith("launch", StringComparison.Ordinal) || line.StartsWith("instantiate", StringComparison.Ordinal));
+        Assert.True(counts.Distinct().Count() > 1, $"every step ran {counts[0]} launches, whatever it served");
+    }
+
+    [FakeDriverFact]
+    public void A_profiled_step_runs_its_launches_one_by_one_and_they_are_the_same()
+    {
+        using CudaDevice device = FakeDriver.Open();
+        RaggedBatch batch = Batch(9, 4);
+        using var training = new Training(device, "lora", batch);
+        training.Start();
+        FakeDriver.Reset();
+        training.Session.Step([batch], 1e-3, "test");
+        FakeLaunch[] inGraphs = FakeDriver.Launches;
+        FakeDriver.Reset();
+        training.Session.Profile = new Graph.Profile();
+        training.Session.Step([batch], 1e-3, "test");
+        Assert.All(FakeDriver.Launches, launch => Assert.False(launch.InGraph));
+        Assert.Equal(inGraphs.Select(Text), FakeDriver.Launches.Select(Text));
+    }
+
+    [FakeDriverFact]
+    public void Memory_that_runs_out_in_the_arena_is_an_error_by_owner()
+    {
+        using CudaDevice device = FakeDriver.Open();
+        using var training = new Training(device, "lora", Batch(9, 30));
+        FakeDriver.Set("memory", 200_000);
+        Assert.Contains("no room for", Assert.Throws<DeviceOutOfMemoryException>(training.Start).Message);
+    }
+
+    private static string Text(FakeLaunch launch) => $"{launch.Kernel} {launch.Grid} {launch.GroupSize} {string.Join(',', launch.Arguments)}";
+
+    private static RaggedBatch Batch(params int[] lengths)
+    {
+        RaggedBatch batch = RaggedBatch.FromRows([.. lengths.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]);
+        return batch with { ClassLabels = [.. lengths.Select(length => length % 2)] };
+    }
+
+    /// <summary>A tiny classifier with its session.</summary>
+    private sealed class Training : IDisposable
+    {
+        private readonly Device device;
+
+        public Training(Device device, string method, RaggedBatch batch)
+        {
+            this.device = device;
+            var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(Roberta)));
+            var config = new AdapterConfig { Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification };
+            Model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config));
+            Shape = BatchShape.Of(architecture, batch);
+            TrainingMethod plugIn = method == "lora" ? new PlainMethod() : MethodCatalog.Create(new MethodParameters(method, []));
+            Session = new TrainingSession(device, Model, plugIn, new AdamWOptions { MaxGradNorm = 1 }, Shape, totalSteps: 10, seed: 1);
+        }
+
+        public TransformerModel Model { get; }
+
+        public TrainingSession Session { get; }
+
+        public BatchShape Shape { get; }
+
+        public void Start()
+        {
+            Model.Allocate(device);
+            ModelWeights.InitializeAll(Model, seed: 1);
+            AdapterInitialization.Start(Model, seed: 1);
+            Session.Allocate([Shape], []);
+            Session.Begin();
+        }
+
+        public void Dispose()
+        {
+            Session.Dispose();
+            Model.Dispose();
+        }
+    }
+}

@@ -1,0 +1,729 @@
+// A CUDA driver and an NVRTC without a card, for tests: they run no kernel and record every call. Device memory is host memory, so that copies and fills
+// work. What a real driver would refuse is refused: no current context, an object of another card, something destroyed before, a block that is no longer
+// there, an image that is not ours. Tests set it up and read it through the fake_ functions, other processes through FAKE_CUDA="devices=2,pools=0".
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NO_BINARY = 209,
+       INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801 };
+enum { CONTEXT, STREAM, EVENT, BLOCK, HOST, POOL, MODULE, FUNCTION, GRAPH, NODE, EXECUTABLE, PROGRAM, KINDS };
+
+static const char* kind_names[KINDS] = { "contexts", "streams", "events", "blocks", "host", "pools", "modules", "functions", "graphs", "nodes", "executables", "programs" };
+
+// Objects keep their memory when they are destroyed, so that a use of them afterwards is seen.
+typedef struct object
+{
+    int kind, device, live;
+    struct object *owner, *next; // next: of the live blocks of memory
+    char* text;             // a module's source, a function's name, a program's source
+    char *binary, *log;     // a program's output and log
+    size_t size, reserved;  // a block's bytes; a pool's bytes in use and kept
+    int machine_code;       // whether a program was compiled for a card and not for an architecture
+    unsigned grid[3], block, shared;
+    int count, widths[64];  // a function's, and a node's, parameters in bytes; 0 is a pointer
+    uint64_t values[64];
+    struct object** nodes;
+    unsigned char* enabled;
+} object;
+
+static struct { int devices, driver, pools, architecture, newest, threads; long memory; } card;
+static struct { char entry[64]; int code, after; } faults[16];
+static object *blocks, *contexts[8];
+static int retained[8], lost, known_lost, fault_count;
+static long live[KINDS], used_bytes, reserved_bytes, pool_used, pool_peak;
+static char *record, *compiler_log;
+static size_t record_size, record_room;
+static _Thread_local object* current;
+
+static void note(const char* format, ...)
+{
+    char line[4096];
+    va_list list;
+    va_start(list, format);
+    int length = vsnprintf(line, sizeof line - 1, format, list);
+    va_end(list);
+    if (length > (int)sizeof line - 2) { length = sizeof line - 2; }
+    line[length++] = '\n';
+    if (record_size + length + 1 > record_room)
+    {
+        record_room = 2 * record_room + length + 4096;
+        record = realloc(record, record_room);
+    }
+    memcpy(record + record_size, line, length);
+    record_size += length;
+    record[record_size] = 0;
+}
+
+static int is_sticky(int code) { return code == 700 || (code >= 714 && code <= 719); }
+
+// What an entry point must return at once; 0 to go on.
+static int enter(const char* entry)
+{
+    if (lost && known_lost) { return lost; }
+    for (int i = 0; i < fault_count; i++)
+    {
+        if (strcmp(faults[i].entry, entry) == 0 && faults[i].after-- == 0)
+        {
+            int code = faults[i].code;
+            faults[i] = faults[--fault_count];
+            note("%s fails with %d", entry, code);
+            if (is_sticky(code)) { lost = code; known_lost = 1; }
+            return code;
+        }
+    }
+    return 0;
+}
+
+#define ENTER() do { int fault_ = enter(__func__); if (fault_) { return fault_; } } while (0)
+#define REQUIRE(condition, code) do { if (!(condition)) { note("%s refused: %s", __func__, #condition); return code; } } while (0)
+#define IN_CONTEXT() REQUIRE(current && current->live, INVALID_CONTEXT)
+
+static object* make(int kind, object* owner)
+{
+    object* made = calloc(1, sizeof(object));
+    made->kind = kind;
+    made->device = current ? current->device : 0;
+    made->live = 1;
+    made->owner = owner;
+    live[kind]++;
+    if (kind == BLOCK || kind == HOST)
+    {
+        made->next = blocks;
+        blocks = made;
+    }
+    return made;
+}
+
+static int is(const object* thing, int kind) { return thing && thing->kind == kind && thing->live && (!current || thing->device == current->device); }
+
+static void end(object* thing)
+{
+    thing->live = 0;
+    live[thing->kind]--;
+    free(thing->nodes);
+    free(thing->enabled);
+    thing->nodes = 0, thing->enabled = 0;
+    for (object** at = &blocks; *at; at = &(*at)->next)
+    {
+        if (*at == thing) { *at = thing->next; break; }
+    }
+}
+
+// ---- Control ----
+
+EXPORT void fake_set(const char* key, long value)
+{
+    if (!strcmp(key, "devices")) { card.devices = (int)value; }
+    else if (!strcmp(key, "driver")) { card.driver = (int)value; }
+    else if (!strcmp(key, "pools")) { card.pools = (int)value; }
+    else if (!strcmp(key, "architecture")) { card.architecture = (int)value; }
+    else if (!strcmp(key, "newest")) { card.newest = (int)value; }
+    else if (!strcmp(key, "threads")) { card.threads = (int)value; }
+    else if (!strcmp(key, "memory")) { card.memory = value; }
+    else { fprintf(stderr, "the fake CUDA driver has no setting %s\n", key); abort(); }
+}
+
+// Back to one healthy card, with nothing recorded. What is live stays, and is still counted.
+EXPORT void fake_reset(void)
+{
+    card.devices = 1, card.driver = 12040, card.pools = 1, card.architecture = 90, card.newest = 90, card.threads = 1024, card.memory = 2L << 30;
+    lost = known_lost = fault_count = 0;
+    compiler_log = 0;
+    record_size = 0;
+    pool_peak = pool_used;
+    note("reset");
+    record_size = 0, record[0] = 0;
+}
+
+// The entry point's call after so many others returns the code.
+EXPORT void fake_fail(const char* entry, int code, int after)
+{
+    snprintf(faults[fault_count].entry, sizeof faults[0].entry, "%s", entry);
+    faults[fault_count].code = code, faults[fault_count].after = after;
+    fault_count++;
+}
+
+// A kernel that runs now faults: what is called afterwards learns of it when it waits.
+EXPORT void fake_lose(int code) { lost = code, known_lost = 0; }
+
+// The end of the process, for a test after which nothing works: all is gone.
+EXPORT void fake_forget(void)
+{
+    memset(live, 0, sizeof live);
+    memset(retained, 0, sizeof retained);
+    for (; blocks; blocks = blocks->next) { blocks->live = 0; }
+    used_bytes = reserved_bytes = pool_used = 0;
+    current = 0;
+    fake_reset();
+}
+
+// What the compiler says while it refuses every program; null for one that works.
+EXPORT void fake_compiler_log(const char* text) { compiler_log = text ? strdup(text) : 0; }
+
+EXPORT const char* fake_log(void) { return record; }
+
+EXPORT long fake_count(const char* what)
+{
+    if (!strcmp(what, "pool_peak")) { return pool_peak; }
+    if (!strcmp(what, "pool_used")) { return pool_used; }
+    if (!strcmp(what, "bytes")) { return used_bytes; }
+    for (int kind = 0; kind < KINDS; kind++) { if (!strcmp(what, kind_names[kind])) { return live[kind]; } }
+    return -1;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    fake_reset();
+    const char* setup = getenv("FAKE_CUDA");
+    char key[32];
+    for (long value; setup && sscanf(setup, "%31[^=]=%ld", key, &value) == 2; setup = strchr(setup, ',') ? strchr(setup, ',') + 1 : 0) { fake_set(key, value); }
+}
+
+// ---- Driver, cards, contexts ----
+
+EXPORT int cuInit(unsigned flags) { ENTER(); REQUIRE(flags == 0, INVALID_VALUE); REQUIRE(card.devices > 0, NO_DEVICE); return 0; }
+
+EXPORT int cuDriverGetVersion(int* version) { ENTER(); *version = card.driver; return 0; }
+
+EXPORT int cuGetErrorName(int code, const char** name)
+{
+    switch (code)
+    {
+        case INVALID_VALUE: *name = "CUDA_ERROR_INVALID_VALUE"; return 0;
+        case OUT_OF_MEMORY: *name = "CUDA_ERROR_OUT_OF_MEMORY"; return 0;
+        case NO_DEVICE: *name = "CUDA_ERROR_NO_DEVICE"; return 0;
+        case INVALID_IMAGE: *name = "CUDA_ERROR_INVALID_IMAGE"; return 0;
+        case INVALID_CONTEXT: *name = "CUDA_ERROR_INVALID_CONTEXT"; return 0;
+        case NO_BINARY: *name = "CUDA_ERROR_NO_BINARY_FOR_GPU"; return 0;
+        case INVALID_HANDLE: *name = "CUDA_ERROR_INVALID_HANDLE"; return 0;
+        case NOT_FOUND: *name = "CUDA_ERROR_NOT_FOUND"; return 0;
+        case ILLEGAL_ADDRESS: *name = "CUDA_ERROR_ILLEGAL_ADDRESS"; return 0;
+        case 701: *name = "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"; return 0;
+        case LAUNCH_FAILED: *name = "CUDA_ERROR_LAUNCH_FAILED"; return 0;
+        default: return INVALID_VALUE;
+    }
+}
+
+EXPORT int cuGetErrorString(int code, const char** text)
+{
+    *text = code == ILLEGAL_ADDRESS ? "an illegal memory access was encountered" : "words of the fake driver";
+    return 0;
+}
+
+EXPORT int cuDeviceGetCount(int* count) { ENTER(); *count = card.devices; return 0; }
+
+EXPORT int cuDeviceGet(int* device, int ordinal) { ENTER(); REQUIRE(ordinal < card.devices, INVALID_DEVICE); *device = ordinal; return 0; }
+
+EXPORT int cuDeviceGetName(char* name, int room, int device) { ENTER(); snprintf(name, room, "Fake Card %c", 'A' + device); return 0; }
+
+EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int device) { ENTER(); (void)device; *bytes = card.memory; return 0; }
+
+EXPORT int cuDeviceGetAttribute(int* value, int attribute, int device)
+{
+    ENTER();
+    REQUIRE(device < card.devices, INVALID_DEVICE);
+    switch (attribute)
+    {
+        case 1: *value = 1024; return 0;
+        case 8: *value = 49152; return 0;
+        case 10: *value = 32; return 0;
+        case 16: *value = 4; return 0;
+        case 75: *value = card.architecture / 10; return 0;
+        case 76: *value = card.architecture % 10; return 0;
+        case 115: *value = card.pools; return 0;
+        default: return INVALID_VALUE;
+    }
+}
+
+EXPORT int cuDevicePrimaryCtxRetain(object** context, int device)
+{
+    ENTER();
+    REQUIRE(device < card.devices, INVALID_DEVICE);
+    if (retained[device]++ == 0)
+    {
+        contexts[device] = make(CONTEXT, 0);
+        contexts[device]->device = device;
+    }
+    *context = contexts[device];
+    return 0;
+}
+
+EXPORT int cuDevicePrimaryCtxRelease_v2(int device)
+{
+    ENTER();
+    REQUIRE(device < card.devices && retained[device] > 0, INVALID_CONTEXT);
+    if (--retained[device] == 0) { end(contexts[device]); }
+    return 0;
+}
+
+EXPORT int cuCtxSetCurrent(object* context)
+{
+    ENTER();
+    current = 0;
+    REQUIRE(is(context, CONTEXT), INVALID_CONTEXT);
+    current = context;
+    return 0;
+}
+
+// ---- Streams and events ----
+
+EXPORT int cuStreamCreate(object** stream, unsigned flags) { ENTER(); IN_CONTEXT(); (void)flags; *stream = make(STREAM, 0); return 0; }
+
+EXPORT int cuStreamDestroy_v2(object* stream) { ENTER(); IN_CONTEXT(); REQUIRE(is(stream, STREAM), INVALID_HANDLE); end(stream); return 0; }
+
+EXPORT int cuStreamSynchronize(object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    note("synchronize");
+    known_lost = lost;
+    return lost;
+}
+
+EXPORT int cuEventCreate(object** event, unsigned flags) { ENTER(); IN_CONTEXT(); (void)flags; *event = make(EVENT, 0); return 0; }
+
+EXPORT int cuEventDestroy_v2(object* event) { ENTER(); IN_CONTEXT(); REQUIRE(is(event, EVENT), INVALID_HANDLE); end(event); return 0; }
+
+EXPORT int cuEventRecord(object* event, object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(event, EVENT) && is(stream, STREAM), INVALID_HANDLE);
+    return 0;
+}
+
+EXPORT int cuEventSynchronize(object* event) { ENTER(); IN_CONTEXT(); REQUIRE(is(event, EVENT), INVALID_HANDLE); return 0; }
+
+// ---- Memory ----
+
+// The live block that a range lies in.
+static object* block_of(uint64_t address, size_t bytes)
+{
+    for (object* o = blocks; o; o = o->next)
+    {
+        uint64_t first = (uint64_t)(uintptr_t)o->binary;
+        if (o->kind == BLOCK && address >= first && address + bytes <= first + o->size) { return current && o->device != current->device ? 0 : o; }
+    }
+    return 0;
+}
+
+static int take(uint64_t* address, size_t bytes, object* pool)
+{
+    // A pool's kept bytes serve no other size here, as if all were in pieces.
+    if (bytes == 0) { return INVALID_VALUE; }
+    if (reserved_bytes + (long)bytes > card.memory) { note("out of memory: %zu", bytes); return OUT_OF_MEMORY; }
+    object* block = make(BLOCK, pool);
+    block->binary = malloc(bytes);
+    memset(block->binary, 0xCD, bytes);
+    block->size = bytes;
+    used_bytes += bytes, reserved_bytes += bytes;
+    if (pool)
+    {
+        pool->size += bytes, pool->reserved += bytes;
+        pool_used += bytes;
+        if (pool_used > pool_peak) { pool_peak = pool_used; }
+    }
+    *address = (uint64_t)(uintptr_t)block->binary;
+    note("%s %zu", pool ? "pool-allocate" : "allocate", bytes);
+    return 0;
+}
+
+static int give(uint64_t address, int pooled)
+{
+    object* block = block_of(address, 1);
+    if (!block || (uint64_t)(uintptr_t)block->binary != address || !!block->owner != pooled) { note("free of no block"); return INVALID_VALUE; }
+    note("%s %zu", pooled ? "pool-free" : "free", block->size);
+    used_bytes -= block->size;
+    if (pooled) { block->owner->size -= block->size, pool_used -= block->size; }
+    else { reserved_bytes -= block->size; }
+    free(block->binary);
+    block->binary = 0;
+    end(block);
+    return 0;
+}
+
+EXPORT int cuMemAlloc_v2(uint64_t* address, size_t bytes) { ENTER(); IN_CONTEXT(); return take(address, bytes, 0); }
+
+EXPORT int cuMemFree_v2(uint64_t address) { ENTER(); IN_CONTEXT(); return give(address, 0); }
+
+EXPORT int cuMemPoolCreate(object** pool, const int* properties)
+{
+    ENTER();
+    REQUIRE(card.pools, NOT_SUPPORTED);
+    REQUIRE(properties[0] == 1 && properties[2] == 1 && properties[3] < card.devices, INVALID_VALUE);
+    for (int i = 4; i < 22; i++) { REQUIRE(properties[i] == 0, INVALID_VALUE); }
+    *pool = make(POOL, 0);
+    (*pool)->device = properties[3];
+    return 0;
+}
+
+EXPORT int cuMemPoolDestroy(object* pool)
+{
+    ENTER();
+    REQUIRE(is(pool, POOL) && pool->size == 0, INVALID_VALUE);
+    reserved_bytes -= pool->reserved;
+    end(pool);
+    return 0;
+}
+
+EXPORT int cuMemPoolSetAttribute(object* pool, int attribute, void* value)
+{
+    ENTER();
+    REQUIRE(is(pool, POOL) && attribute == 4, INVALID_VALUE);
+    note("pool-threshold %llu", *(unsigned long long*)value);
+    return 0;
+}
+
+EXPORT int cuMemPoolTrimTo(object* pool, size_t kept)
+{
+    ENTER();
+    REQUIRE(is(pool, POOL) && kept == 0, INVALID_VALUE);
+    note("pool-trim %zu", pool->reserved - pool->size);
+    reserved_bytes -= pool->reserved - pool->size;
+    pool->reserved = pool->size;
+    return 0;
+}
+
+EXPORT int cuMemAllocFromPoolAsync(uint64_t* address, size_t bytes, object* pool, object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(pool, POOL) && is(stream, STREAM), INVALID_HANDLE);
+    return take(address, bytes, pool);
+}
+
+EXPORT int cuMemFreeAsync(uint64_t address, object* stream) { ENTER(); IN_CONTEXT(); REQUIRE(is(stream, STREAM), INVALID_HANDLE); return give(address, 1); }
+
+EXPORT int cuMemHostAlloc(void** address, size_t bytes, unsigned flags)
+{
+    ENTER();
+    IN_CONTEXT();
+    (void)flags;
+    object* host = make(HOST, 0);
+    host->binary = *address = malloc(bytes);
+    return 0;
+}
+
+EXPORT int cuMemFreeHost(void* address)
+{
+    ENTER();
+    IN_CONTEXT();
+    for (object* o = blocks; o; o = o->next)
+    {
+        if (o->kind == HOST && o->binary == address) { free(address); end(o); return 0; }
+    }
+    return INVALID_VALUE;
+}
+
+EXPORT int cuMemcpyHtoDAsync_v2(uint64_t target, const void* source, size_t bytes, object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    REQUIRE(block_of(target, bytes), INVALID_VALUE);
+    note("write %zu", bytes);
+    memcpy((void*)(uintptr_t)target, source, bytes);
+    return 0;
+}
+
+EXPORT int cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    REQUIRE(block_of(source, bytes), INVALID_VALUE);
+    note("read %zu", bytes);
+    memcpy(target, (void*)(uintptr_t)source, bytes);
+    return 0;
+}
+
+EXPORT int cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t bytes, object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    REQUIRE(block_of(target, bytes) && block_of(source, bytes), INVALID_VALUE);
+    note("copy %zu", bytes);
+    memmove((void*)(uintptr_t)target, (void*)(uintptr_t)source, bytes);
+    return 0;
+}
+
+EXPORT int cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    REQUIRE(block_of(target, bytes), INVALID_VALUE);
+    note("fill %zu", bytes);
+    memset((void*)(uintptr_t)target, value, bytes);
+    return 0;
+}
+
+// ---- Modules ----
+
+EXPORT int cuModuleLoadData(object** module, const char* image)
+{
+    ENTER();
+    IN_CONTEXT();
+    int architecture = 0;
+    if (sscanf(image, "FAKE CUBIN sm_%d", &architecture) == 1) { REQUIRE(architecture == card.architecture, NO_BINARY); }
+    else { REQUIRE(sscanf(image, "FAKE PTX compute_%d", &architecture) == 1 && architecture <= card.architecture, INVALID_IMAGE); }
+    *module = make(MODULE, 0);
+    (*module)->text = strdup(image);
+    note("load %s %d", strncmp(image, "FAKE PTX", 8) ? "cubin" : "ptx", architecture);
+    return 0;
+}
+
+EXPORT int cuModuleUnload(object* module) { ENTER(); IN_CONTEXT(); REQUIRE(is(module, MODULE), INVALID_HANDLE); end(module); return 0; }
+
+static int width_of(const char* source, const char* type)
+{
+    static const struct { const char* name; int width; } types[] = {
+        { "i8", 1 }, { "u8", 1 }, { "char", 1 }, { "bool", 1 }, { "i16", 2 }, { "u16", 2 }, { "f16", 2 }, { "bf16", 2 }, { "short", 2 }, { "int", 4 }, { "uint", 4 },
+        { "float", 4 }, { "double", 8 }, { "i64", 8 }, { "u64", 8 } };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) { if (!strcmp(type, types[i].name)) { return types[i].width; } }
+    char definition[96], other[32];
+    snprintf(definition, sizeof definition, "#define %s ", type);
+    const char* at = strstr(source, definition);
+    return at && sscanf(at + strlen(definition), "%31s", other) == 1 && strcmp(other, type) ? width_of(source, other) : -1;
+}
+
+// The widths of a kernel's parameters, from its text.
+EXPORT int cuModuleGetFunction(object** function, object* module, const char* name)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(module, MODULE), INVALID_HANDLE);
+    char start[256];
+    snprintf(start, sizeof start, "KERNEL void %s(", name);
+    const char* at = strstr(module->text, start);
+    REQUIRE(at, NOT_FOUND);
+    object* made = make(FUNCTION, module);
+    live[FUNCTION]--;
+    made->text = strdup(name);
+    for (at += strlen(start); *at && *at != ')';)
+    {
+        char parameter[256], type[64];
+        size_t length = strcspn(at, ",)");
+        snprintf(parameter, sizeof parameter, "%.*s", (int)length, at);
+        const char* word = parameter + strspn(parameter, " \n");
+        word += strncmp(word, "const ", 6) ? 0 : 6;
+        if (*word)
+        {
+            sscanf(word, "%63[^ *]", type);
+            made->widths[made->count] = strchr(parameter, '*') ? 0 : width_of(module->text, type);
+            REQUIRE(made->widths[made->count] >= 0 && made->count < 63, INVALID_IMAGE);
+            made->count++;
+        }
+        at += length + (at[length] == ',');
+    }
+    *function = made;
+    return 0;
+}
+
+EXPORT int cuFuncGetAttribute(int* value, int attribute, object* function)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(function, FUNCTION) && is(function->owner, MODULE) && attribute == 0, INVALID_VALUE);
+    *value = card.threads;
+    return 0;
+}
+
+// ---- Launches and graphs ----
+
+static void read_values(object* node, object* function, void** arguments)
+{
+    node->text = function->text;
+    node->owner = function;
+    node->count = function->count;
+    for (int i = 0; i < function->count; i++)
+    {
+        node->widths[i] = function->widths[i];
+        node->values[i] = 0;
+        memcpy(&node->values[i], arguments[i], function->widths[i] ? function->widths[i] : 8);
+    }
+}
+
+// Records a launch as "launch NAME grid=X,Y,Z block=N args=VALUE:WIDTH,...", pointers as the size of their block; a pointer that leads nowhere loses the card.
+static void run(const char* how, object* node)
+{
+    char line[3072];
+    int length = snprintf(line, sizeof line, "%s %s grid=%u,%u,%u block=%u args=", how, node->text, node->grid[0], node->grid[1], node->grid[2], node->block);
+    for (int i = 0; i < node->count && length < (int)sizeof line - 64; i++)
+    {
+        if (node->widths[i])
+        {
+            length += snprintf(line + length, sizeof line - length, "%s%llx:%d", i ? "," : "", (unsigned long long)node->values[i], node->widths[i]);
+            continue;
+        }
+        object* block = node->values[i] ? block_of(node->values[i], 1) : 0;
+        int whole = block && (uint64_t)(uintptr_t)block->binary == node->values[i];
+        if (node->values[i] && !whole) { lost = ILLEGAL_ADDRESS; }
+        length += snprintf(line + length, sizeof line - length, "%s%s%llx", i ? "," : "", node->values[i] && !whole ? "NOWHERE" : "*", (unsigned long long)node->values[i]);
+    }
+    note("%s", line);
+}
+
+static int is_launchable(object* function, const unsigned* grid, unsigned block)
+{
+    return is(function, FUNCTION) && is(function->owner, MODULE) && grid[0] > 0 && grid[1] > 0 && grid[2] > 0 && grid[1] <= 65535 && grid[2] <= 65535
+        && block > 0 && block <= (unsigned)card.threads;
+}
+
+EXPORT int cuLaunchKernel(
+    object* function, unsigned x, unsigned y, unsigned z, unsigned bx, unsigned by, unsigned bz, unsigned shared, object* stream, void** arguments, void** extra)
+{
+    ENTER();
+    IN_CONTEXT();
+    object node = { .grid = { x, y, z }, .block = bx, .shared = shared };
+    REQUIRE(is(stream, STREAM) && is_launchable(function, node.grid, bx) && by == 1 && bz == 1 && !extra, INVALID_VALUE);
+    read_values(&node, function, arguments);
+    run("launch", &node);
+    return 0;
+}
+
+typedef struct { object* function; unsigned grid[3], block[3], shared; void **arguments, **extra; } kernel_node;
+
+EXPORT int cuGraphCreate(object** graph, unsigned flags) { ENTER(); IN_CONTEXT(); REQUIRE(flags == 0, INVALID_VALUE); *graph = make(GRAPH, 0); return 0; }
+
+EXPORT int cuGraphAddKernelNode(object** node, object* graph, object** dependencies, size_t count, const kernel_node* parameters)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(graph, GRAPH), INVALID_HANDLE);
+    REQUIRE(is_launchable(parameters->function, parameters->grid, parameters->block[0]) && !parameters->extra, INVALID_VALUE);
+
+    // A chain: each node after the one that was added before it.
+    REQUIRE(graph->count == 0 ? count == 0 : count == 1 && dependencies[0] == graph->nodes[graph->count - 1], INVALID_VALUE);
+    object* made = make(NODE, graph);
+    live[NODE]--;
+    memcpy(made->grid, parameters->grid, sizeof made->grid);
+    made->block = parameters->block[0];
+    read_values(made, parameters->function, parameters->arguments);
+    graph->nodes = realloc(graph->nodes, (graph->count + 1) * sizeof *graph->nodes);
+    graph->nodes[graph->count++] = made;
+    *node = made;
+    return 0;
+}
+
+EXPORT int cuGraphInstantiateWithFlags(object** executable, object* graph, unsigned long long flags)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(graph, GRAPH) && flags == 0, INVALID_VALUE);
+    object* made = make(EXECUTABLE, graph);
+    made->count = graph->count;
+    made->nodes = malloc((made->count + 1) * sizeof *made->nodes);
+    made->enabled = malloc(made->count + 1);
+    memset(made->enabled, 1, made->count + 1);
+    for (int i = 0; i < made->count; i++) { made->nodes[i] = graph->nodes[i]; }
+    *executable = made;
+    note("instantiate %d", made->count);
+    return 0;
+}
+
+EXPORT int cuGraphNodeSetEnabled(object* executable, object* node, unsigned enabled)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(executable, EXECUTABLE) && is(executable->owner, GRAPH), INVALID_HANDLE);
+    for (int i = 0; i < executable->count; i++)
+    {
+        if (executable->nodes[i] == node) { executable->enabled[i] = enabled != 0; return 0; }
+    }
+    return INVALID_VALUE;
+}
+
+EXPORT int cuGraphLaunch(object* executable, object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(executable, EXECUTABLE) && is(stream, STREAM), INVALID_HANDLE);
+    note("graph-launch");
+    for (int i = 0; i < executable->count; i++)
+    {
+        REQUIRE(is(executable->nodes[i]->owner->owner, MODULE), INVALID_HANDLE);
+        if (executable->enabled[i]) { run("node", executable->nodes[i]); }
+    }
+    return 0;
+}
+
+EXPORT int cuGraphExecDestroy(object* executable) { ENTER(); REQUIRE(is(executable, EXECUTABLE), INVALID_HANDLE); end(executable); return 0; }
+
+EXPORT int cuGraphDestroy(object* graph) { ENTER(); REQUIRE(is(graph, GRAPH), INVALID_HANDLE); end(graph); return 0; }
+
+// ---- NVRTC: the "machine code" is the text itself under a heading ----
+
+EXPORT const char* nvrtcGetErrorString(int code) { return code == 6 ? "NVRTC_ERROR_COMPILATION" : code == 0 ? "NVRTC_SUCCESS" : "NVRTC_ERROR_INVALID_INPUT"; }
+
+EXPORT int nvrtcGetNumSupportedArchs(int* count) { *count = 3; return 0; }
+
+EXPORT int nvrtcGetSupportedArchs(int* architectures)
+{
+    architectures[0] = card.newest - 20, architectures[1] = card.newest - 10, architectures[2] = card.newest;
+    return 0;
+}
+
+EXPORT int nvrtcCreateProgram(object** program, const char* source, const char* name, int headers, const char** texts, const char** names)
+{
+    (void)texts, (void)names;
+    if (headers || !strstr(name, ".cu")) { return 3; }
+    *program = make(PROGRAM, 0);
+    (*program)->text = strdup(source);
+    return 0;
+}
+
+EXPORT int nvrtcDestroyProgram(object** program)
+{
+    if (!*program || !(*program)->live) { return 4; }
+    end(*program);
+    *program = 0;
+    return 0;
+}
+
+EXPORT int nvrtcCompileProgram(object* program, int count, const char** options)
+{
+    char all[512] = "";
+    int architecture = 0;
+    for (int i = 0; i < count; i++)
+    {
+        strncat(all, " ", sizeof all - strlen(all) - 1);
+        strncat(all, options[i], sizeof all - strlen(all) - 1);
+        if (sscanf(options[i], "--gpu-architecture=sm_%d", &architecture) == 1) { program->machine_code = 1; }
+        else { sscanf(options[i], "--gpu-architecture=compute_%d", &architecture); }
+    }
+    note("compile%s", all);
+    if (architecture < card.newest - 20 || architecture > card.newest) { return 5; }
+    if (compiler_log) { program->log = compiler_log; return 6; }
+    program->size = strlen(program->text) + 64;
+    program->binary = calloc(1, program->size);
+    snprintf(program->binary, program->size, "FAKE %s_%d\n%s", program->machine_code ? "CUBIN sm" : "PTX compute", architecture, program->text);
+    program->size = strlen(program->binary) + 1;
+    return 0;
+}
+
+EXPORT int nvrtcGetProgramLogSize(object* program, size_t* size) { *size = program->log ? strlen(program->log) + 1 : 1; return 0; }
+
+EXPORT int nvrtcGetProgramLog(object* program, char* log) { strcpy(log, program->log ? program->log : ""); return 0; }
+
+static int output(object* program, char* binary, int machine_code)
+{
+    if (!program->binary || program->machine_code != machine_code) { return 4; }
+    memcpy(binary, program->binary, program->size);
+    return 0;
+}
+
+EXPORT int nvrtcGetCUBINSize(object* program, size_t* size) { *size = program->machine_code ? program->size : 0; return 0; }
+
+EXPORT int nvrtcGetCUBIN(object* program, char* binary) { return output(program, binary, 1); }
+
+EXPORT int nvrtcGetPTXSize(object* program, size_t* size) { *size = program->size; return 0; }
+
+EXPORT int nvrtcGetPTX(object* program, char* binary) { return output(program, binary, 0); }
