@@ -59,6 +59,7 @@ public static class CommandLine
             new ChatCommand(host),
             new GenerateCommand(host),
             new MergeCommand(host),
+            new SharpnessCommand(host),
             new KernelsCommand(host),
         };
         HelpOption help = root.Options.OfType<HelpOption>().Single();

@@ -91,6 +91,9 @@ public readonly record struct PhiloxWords(uint X, uint Y, uint Z, uint W);
 /// </summary>
 public static class RandomStream
 {
+    /// <summary>Directions in which sharpness is measured: the first tensor's; the others' follow. The step is the sample's number.</summary>
+    public const uint Directions = 0x4000_0000;
+
     /// <summary>The first dropout of a forward pass; the others follow. The step is the micro-batch.</summary>
     public const uint Dropout = 0x8000_0000;
 

@@ -71,7 +71,7 @@ public sealed class CausalTests : IDisposable
         EngineProcess.Run("train", Write("train.jsonl", """{"prompt": "ab", "completion": "cd"}""", "max_length: 16")).Succeeded();
         string run = folder.File("run"), file = folder.File("train.jsonl");
         EngineProcess.Run("eval", run).Refused(1, "no data.validation", "--data");
-        EngineProcess.Run("eval", run, "--data", file, "--text", "prompt").Refused(1, "--text names a column", "leave it out");
+        EngineProcess.Run("eval", run, "--data", file, "--text", "prompt").Refused(1, "--text-pair and --label name columns", "leave them out");
         EngineProcess.Run("eval", run, "--data", file, "--format", "csv").Refused(1, "jsonl or json");
         EngineProcess.Run("predict", run, "text").Refused(1, "language model", "engine eval", "engine generate");
     }

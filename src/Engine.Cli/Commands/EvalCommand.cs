@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using Engine.Cli.Console;
 using Engine.Devices;
@@ -16,13 +15,7 @@ internal sealed class EvalCommand : EngineCommand
 {
     private readonly Argument<string> model = new("MODEL") { Description = TrainedModel.Description };
     private readonly Option<string?> adapter = new("--adapter") { Description = "PEFT adapter folder to put on the model.", HelpName = "FOLDER" };
-    private readonly Option<string?> data = new("--data") { Description = "Labelled file, for a language model texts; without it the validation data of the run.", HelpName = "FILE" };
-    private readonly Option<string?> format = new("--format") { Description = "How the file is written; without it as the run's, else tsv.", HelpName = "tsv|csv|jsonl|json" };
-    private readonly Option<string?> text = new("--text") { Description = "Column of the text: its name, or its number from 0.", HelpName = "COLUMN" };
-    private readonly Option<string?> textPair = new("--text-pair") { Description = "Column of the second text of a pair.", HelpName = "COLUMN" };
-    private readonly Option<string?> label = new("--label") { Description = "Column of the label.", HelpName = "COLUMN" };
-    private readonly Option<bool> noHeader = new("--no-header") { Description = "tsv, csv: the first line is data already; columns are numbers." };
-    private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
+    private readonly LabelledDataOptions data;
     private readonly Option<bool> json = new("--json") { Description = "The metrics as one JSON line." };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly Option<string?> device = CommonOptions.Device();
@@ -37,16 +30,9 @@ internal sealed class EvalCommand : EngineCommand
             "engine eval runs/chat --data other.jsonl",
             "engine eval roberta-base --adapter my-adapter --data dev.csv --format csv --text sentence --label label")
     {
-        format.AcceptOnlyFromAmong("tsv", "csv", "jsonl", "json");
         Add(model);
         Add(adapter);
-        Add(data);
-        Add(format);
-        Add(text);
-        Add(textPair);
-        Add(label);
-        Add(noHeader);
-        Add(maxLength);
+        data = new LabelledDataOptions(this, "tsv", "csv", "jsonl", "json");
         Add(json);
         Add(dtype);
         Add(device);
@@ -65,7 +51,7 @@ internal sealed class EvalCommand : EngineCommand
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
         using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, type);
         CommonOptions.Note(predictor.Notes, Host.Error);
-        int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
+        int length = data.MaxLength(arguments) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
         Report(arguments, predictor.Evaluate(examples, length, trained.Run?.PerDeviceEvalBatchSize ?? 16).Metrics, examples.Count, examples.Path);
         return ExitCode.Success;
     }
@@ -73,44 +59,39 @@ internal sealed class EvalCommand : EngineCommand
     /// <summary>Loss and perplexity of a language model, its rows laid out and cut as its run did.</summary>
     private int EvaluateTexts(ParseResult arguments, TrainedModel trained, RunConfiguration run, WeightType type)
     {
-        string? file = arguments.GetValue(data);
-        RunConfiguration evaluated = run with
-        {
-            Model = trained.Model,
-            MaxLength = arguments.GetValue(maxLength) ?? run.MaxLength,
-            Data = run.Data with
-            {
-                Format = FormatOf(arguments) ?? run.Data.Format,
-                Validation = file ?? run.Data.Validation,
-                ValidationLimit = file is null ? run.Data.ValidationLimit : null,
-            },
-        };
-        RequireTexts(arguments, evaluated);
-        LanguageModelData texts = LanguageModelData.Open(evaluated);
-        Evaluator evaluator = texts.ReadValidation() ?? throw new ArgumentException("The run has no data.validation; give a file with --data.");
+        DataConfiguration read = data.Resolve(arguments, run.Data)
+            ?? throw new ArgumentException("There are no texts to evaluate on: the run has no data.validation; give a file with --data.");
+        RequireTexts(read, run.Task);
+        LanguageModelData texts = LanguageModelData.Read(run with { Model = trained.Model, MaxLength = data.MaxLength(arguments) ?? run.MaxLength, Data = read });
+        Evaluator evaluator = texts.Validation!;
         CommonOptions.Note(texts.Notes, Host.Error);
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
         using EvaluationModel loaded = EvaluationModel.Load(target, texts.Folder, texts.Architecture, trained.Adapter, trained.Seed, type);
         CommonOptions.Note(loaded.Notes, Host.Error);
-        Report(arguments, loaded.Evaluate(evaluator).Metrics, evaluator.Rows, evaluated.Data.Validation!);
+        Report(arguments, loaded.Evaluate(evaluator).Metrics, evaluator.RowCount, evaluator.Origin);
         return ExitCode.Success;
     }
 
-    /// <summary>Refuses options that say how labelled data is read, and formats that hold no texts for this task.</summary>
-    private void RequireTexts(ParseResult arguments, RunConfiguration run)
+    /// <summary>Refuses columns and formats that hold no texts for this task.</summary>
+    private static void RequireTexts(DataConfiguration read, TaskKind task)
     {
-        Option? column = ((Option<string?>[])[text, textPair, label]).FirstOrDefault(option => arguments.GetValue(option) is not null);
-        if (column is not null && run.Task == TaskKind.CausalLanguageModel)
-        {
-            throw new ArgumentException($"{column.Name} names a column, and a causal language model's data is known by its keys (messages, prompt with completion, ...); leave it out.");
-        }
-
-        if (run.Data.Format == DataFileFormat.Prebatched)
+        if (read.Format == DataFileFormat.Prebatched)
         {
             throw new ArgumentException("The run was trained on prebatched data, which is not evaluated; give texts with --data and say how they are written with --format.");
         }
 
-        if (run.Task == TaskKind.CausalLanguageModel && run.Data.Format is DataFileFormat.Tsv or DataFileFormat.Csv)
+        if (task != TaskKind.CausalLanguageModel)
+        {
+            return;
+        }
+
+        if ((read.Text ?? read.TextPair ?? read.Label) is not null)
+        {
+            throw new ArgumentException(
+                "--text, --text-pair and --label name columns, and a causal language model's data is known by its keys (messages, prompt with completion, ...); leave them out.");
+        }
+
+        if (read.Format is DataFileFormat.Tsv or DataFileFormat.Csv)
         {
             throw new ArgumentException("Tables are not read for a causal language model; --format jsonl or json was expected.");
         }
@@ -131,32 +112,8 @@ internal sealed class EvalCommand : EngineCommand
 
     private ExampleSet ReadExamples(ParseResult arguments, RunConfiguration? run)
     {
-        string path = arguments.GetValue(data) ?? run?.Data.Validation ?? throw new ArgumentException("There is no data to evaluate on: give a labelled file with --data.");
-        ExampleReaderOptions fromRun = run?.Data.ReaderOptions(arguments.GetValue(data) is null ? run.Data.ValidationLimit : null)
-            ?? new ExampleReaderOptions { Format = DataFileFormat.Tsv };
-        ExampleReaderOptions options = fromRun with
-        {
-            Format = FormatOf(arguments) ?? fromRun.Format,
-            Header = !arguments.GetValue(noHeader) && fromRun.Header,
-            Text = Column(arguments.GetValue(text)) ?? fromRun.Text,
-            TextPair = Column(arguments.GetValue(textPair)) ?? fromRun.TextPair,
-            Label = Column(arguments.GetValue(label)) ?? fromRun.Label,
-        };
-        return options.Text is null || options.Label is null
-            ? throw new ArgumentException("Say which columns hold the text and the label: --text COLUMN --label COLUMN.")
-            : ExampleReader.Read(path, options);
+        DataConfiguration read = data.Resolve(arguments, run?.Data) ?? throw new ArgumentException("There is no data to evaluate on: give a labelled file with --data.");
+        LabelledDataOptions.RequireColumns(read);
+        return read.ReadValidation()!;
     }
-
-    private DataFileFormat? FormatOf(ParseResult arguments) => arguments.GetValue(format) switch
-    {
-        "tsv" => DataFileFormat.Tsv,
-        "csv" => DataFileFormat.Csv,
-        "jsonl" => DataFileFormat.JsonLines,
-        "json" => DataFileFormat.Json,
-        _ => null,
-    };
-
-    private static ColumnReference? Column(string? name) => name is null ? null
-        : int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int index) ? ColumnReference.ByIndex(index)
-        : ColumnReference.ByName(name);
 }

@@ -62,7 +62,9 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
             : throw new ModelFileException(weights, "there is no such folder yet; the run writes it when it ends. Run 'engine train' first.");
     }
 
-    private static string BaseOf(string adapter)
+    /// <summary>The model an adapter says it was trained on.</summary>
+    /// <exception cref="ModelFileException">It names none, or none that is here.</exception>
+    public static string BaseOf(string adapter)
     {
         string? model = AdapterConfig.Read(adapter).BaseModelNameOrPath;
         return model is not null && Directory.Exists(model)

@@ -44,6 +44,19 @@ public static class Noise
         return NoiseKernels.NormalsKernel.Bind(device, LaunchShapes.Elements(device, (count + 3) / 4), random, y, stream, count);
     }
 
+    /// <summary>y[e] = 1 or -1, each as likely as the other: the top bit of the word that element e has of (seed, stream, step); Rademacher numbers.</summary>
+    public static Launch Signs(Device device, long count, uint stream, BufferView<uint> random, BufferView<float> y)
+    {
+        Operand.Require(random, RandomState.Count);
+        Operand.Require(y, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new SignsHost(cpu, count, stream, random, y);
+        }
+
+        return NoiseKernels.SignsKernel.Bind(device, LaunchShapes.Elements(device, (count + 3) / 4), random, y, stream, count);
+    }
+
     /// <summary>
     /// Flat-LoRA's deviation of each output row (METHODS.md section 3, row norms by the identity of section 0):
     /// deviation[i] = scalars[MethodFactor] * rho / sqrt(columns) * ||W0_i + s (B A)_i||, from

@@ -4,16 +4,48 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>y[e] = z(e), in groups of 64 elements.</summary>
-internal sealed unsafe class NormalsHost(CpuDevice device, long count, uint stream, BufferView<uint> random, BufferView<float> y)
+/// <summary>What each group of 64 elements gets of its Philox words.</summary>
+internal unsafe interface INoiseGroup
+{
+    static abstract void Group(PhiloxLanes philox, ulong group, float* to);
+}
+
+/// <summary>Standard normals.</summary>
+internal readonly unsafe struct NormalGroup : INoiseGroup
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Group(PhiloxLanes philox, ulong group, float* to)
+    {
+        philox.Words(group, out Vector512<uint> word0, out Vector512<uint> word1, out Vector512<uint> word2, out Vector512<uint> word3);
+        (Vector512<float> z0, Vector512<float> z1) = BoxMuller.Normals(word0, word1);
+        (Vector512<float> z2, Vector512<float> z3) = BoxMuller.Normals(word2, word3);
+        PhiloxLanes.Store(z0, z1, z2, z3, to);
+    }
+}
+
+/// <summary>1 with the top bit of its word as sign.</summary>
+internal readonly unsafe struct SignGroup : INoiseGroup
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Group(PhiloxLanes philox, ulong group, float* to)
+    {
+        philox.Words(group, out Vector512<uint> word0, out Vector512<uint> word1, out Vector512<uint> word2, out Vector512<uint> word3);
+        PhiloxLanes.Store(Sign(word0), Sign(word1), Sign(word2), Sign(word3), to);
+    }
+
+    private static Vector512<float> Sign(Vector512<uint> word) =>
+        ((word & Vector512.Create(0x80000000u)) | Vector512.Create(1f).AsUInt32()).AsSingle();
+}
+
+/// <summary>y[e] = the noise of element e, in groups of 64 elements.</summary>
+internal abstract unsafe class NoiseHost<TNoise>(CpuDevice device, long count, uint stream, BufferView<uint> random, BufferView<float> y)
     : RangeHost(device, count)
+    where TNoise : struct, INoiseGroup
 {
     private readonly uint* random = CpuDevice.Pointer(random);
     private readonly float* y = CpuDevice.Pointer(y);
 
-    public override string Name => "Noise_Normals";
-
-    /// <summary>Writes the normals of elements <paramref name="start"/> (a multiple of 64) to start + length.</summary>
+    /// <summary>Writes the noise of elements <paramref name="start"/> (a multiple of 64) to start + length.</summary>
     [SkipLocalsInit]
     public static void Fill(uint* random, uint stream, long start, int length, float* to)
     {
@@ -22,27 +54,32 @@ internal sealed unsafe class NormalsHost(CpuDevice device, long count, uint stre
         int i = 0;
         for (; i <= length - PhiloxLanes.Elements; i += PhiloxLanes.Elements)
         {
-            Group(philox, group++, to + i);
+            TNoise.Group(philox, group++, to + i);
         }
 
         if (i < length)
         {
             float* last = stackalloc float[PhiloxLanes.Elements];
-            Group(philox, group, last);
+            TNoise.Group(philox, group, last);
             new ReadOnlySpan<float>(last, length - i).CopyTo(new Span<float>(to + i, length - i));
         }
     }
 
     protected override void Range(long start, int length, int worker) => Fill(random, stream, start, length, y + start);
+}
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Group(PhiloxLanes philox, ulong group, float* to)
-    {
-        philox.Words(group, out Vector512<uint> word0, out Vector512<uint> word1, out Vector512<uint> word2, out Vector512<uint> word3);
-        (Vector512<float> z0, Vector512<float> z1) = BoxMuller.Normals(word0, word1);
-        (Vector512<float> z2, Vector512<float> z3) = BoxMuller.Normals(word2, word3);
-        PhiloxLanes.Store(z0, z1, z2, z3, to);
-    }
+/// <summary>y[e] = z(e).</summary>
+internal sealed class NormalsHost(CpuDevice device, long count, uint stream, BufferView<uint> random, BufferView<float> y)
+    : NoiseHost<NormalGroup>(device, count, stream, random, y)
+{
+    public override string Name => "Noise_Normals";
+}
+
+/// <summary>y[e] = 1 or -1.</summary>
+internal sealed class SignsHost(CpuDevice device, long count, uint stream, BufferView<uint> random, BufferView<float> y)
+    : NoiseHost<SignGroup>(device, count, stream, random, y)
+{
+    public override string Name => "Noise_Signs";
 }
 
 /// <summary>y = w + deviation[row] z: normals go through a buffer that stays in the first-level cache.</summary>

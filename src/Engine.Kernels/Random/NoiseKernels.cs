@@ -35,6 +35,36 @@ internal static partial class NoiseKernels
         }
     }
 
+    /// <summary>One item a block: the signs of its four elements.</summary>
+    [Kernel]
+    public static void Signs(ArrayView<uint> random, ArrayView<float> y, uint stream, long count)
+    {
+        long block = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        long element = 4 * block;
+        uint seedLow = random[RandomState.SeedLow];
+        uint seedHigh = random[RandomState.SeedHigh];
+        uint step = random[RandomState.Step];
+        if (element < count)
+        {
+            PhiloxWords words = Philox.Block((ulong)block, seedLow, seedHigh, stream, step);
+            y[element] = words.X < 0x80000000u ? 1f : -1f;
+            if (element + 1 < count)
+            {
+                y[element + 1] = words.Y < 0x80000000u ? 1f : -1f;
+            }
+
+            if (element + 2 < count)
+            {
+                y[element + 2] = words.Z < 0x80000000u ? 1f : -1f;
+            }
+
+            if (element + 3 < count)
+            {
+                y[element + 3] = words.W < 0x80000000u ? 1f : -1f;
+            }
+        }
+    }
+
     /// <summary>One item a block: y = w + deviation[row] z of its four elements.</summary>
     [Kernel]
     public static void Perturb<TStored>(

@@ -6,6 +6,14 @@ using Engine.Model.Safetensors;
 
 namespace Engine.Model.Execution;
 
+/// <summary>An adapted layer's weight before and after its adapter is merged into it.</summary>
+/// <param name="Tensors">The adapter's factors.</param>
+/// <param name="Scale">What B A is multiplied by.</param>
+/// <param name="Weight">The model's variable [out, in].</param>
+/// <param name="Original">W0, row by row.</param>
+/// <param name="Merged">W0 + scale B A; with DoRA its rows rescaled.</param>
+public sealed record MergedLayer(LoraTensors Tensors, float Scale, Variable Weight, float[] Original, float[] Merged);
+
 /// <summary>Between PEFT's adapter files and a model on a device.</summary>
 public static class ModelAdapters
 {
@@ -49,14 +57,7 @@ public static class ModelAdapters
     /// <param name="allowMissing">Keep the model's values for tensors that the file lacks; they are returned.</param>
     public static AdapterBinding Load(TransformerModel model, AdapterFile file, bool allowMissing = false)
     {
-        if (file.Config.InitChangesBaseWeights)
-        {
-            throw new ModelFileException(
-                file.FolderPath,
-                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, not to the model as it was published. "
-                + "Save the adapter with PEFT's path_initial_model_for_weight_conversion, which takes the start back out.");
-        }
-
+        RequirePublishedBase(file);
         AdapterBinding binding = file.Bind(
             [.. model.Adapters.Select(Target)],
             [.. model.SavedParameters.Select(saved => new SavedTarget(saved.Name, ModelWeights.Longs(saved.Value.Shape)))],
@@ -72,13 +73,42 @@ public static class ModelAdapters
             }
         }
 
-        foreach ((string name, SafetensorsTensor tensor) in binding.SavedParameters)
-        {
-            ModelWeights.Upload(tensor, model.Parameter(name));
-        }
-
+        LoadSaved(model, binding);
         ModelWeights.RefreshNorms(model);
         return binding;
+    }
+
+    /// <summary>
+    /// The layers an adapter sits on with the adapter merged, one after another. The model has its base weights and no adapter.
+    /// </summary>
+    /// <exception cref="ModelFileException">The adapter does not fit the model.</exception>
+    public static IEnumerable<MergedLayer> Merge(TransformerModel model, AdapterFile file)
+    {
+        RequirePublishedBase(file);
+        foreach (LoraTensors tensors in Bind(model.Architecture, file).Modules)
+        {
+            Variable weight = model.Parameter($"{tensors.Module}.weight");
+            var original = new float[weight.Shape.Count];
+            var merged = new float[original.Length];
+            ModelWeights.Read(weight, 0, original);
+            float scale = (float)file.Config.ScalingOf(tensors.Module);
+            new MergedWeight(Fill(original), tensors, scale).Fill(0, merged);
+            yield return new MergedLayer(tensors, scale, weight, original, merged);
+        }
+    }
+
+    /// <summary>
+    /// Merges an adapter into the model's own weights, as <c>engine merge</c> does into a folder's, and copies the parameters it stores whole. The model has its base weights and no adapter.
+    /// </summary>
+    /// <exception cref="ModelFileException">The adapter does not fit the model.</exception>
+    public static void LoadMerged(TransformerModel model, AdapterFile file)
+    {
+        foreach (MergedLayer layer in Merge(model, file))
+        {
+            ModelWeights.Write(layer.Weight, layer.Merged);
+        }
+
+        LoadSaved(model, Bind(model.Architecture, file));
     }
 
     /// <summary>
@@ -107,6 +137,25 @@ public static class ModelAdapters
         }
 
         writer.Write(folder);
+    }
+
+    private static void RequirePublishedBase(AdapterFile file)
+    {
+        if (file.Config.InitChangesBaseWeights)
+        {
+            throw new ModelFileException(
+                file.FolderPath,
+                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, not to the model as it was published. "
+                + "Save the adapter with PEFT's path_initial_model_for_weight_conversion, which takes the start back out.");
+        }
+    }
+
+    private static void LoadSaved(TransformerModel model, AdapterBinding binding)
+    {
+        foreach ((string name, SafetensorsTensor tensor) in binding.SavedParameters)
+        {
+            ModelWeights.Upload(tensor, model.Parameter(name));
+        }
     }
 
     private static TensorFill<float> Fill(float[] values) => (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);

@@ -24,7 +24,11 @@ public abstract record Tuning
     /// <summary>LoRA adapters, and modules that are trained as a whole (<c>modules_to_save</c>).</summary>
     /// <param name="Adapters">Adapted layers.</param>
     /// <param name="SavedParameters">Parameters of the modules that are trained and stored whole.</param>
-    public sealed record Lora(IReadOnlyList<LoraTarget> Adapters, IReadOnlyList<string> SavedParameters) : Tuning;
+    public sealed record Lora(IReadOnlyList<LoraTarget> Adapters, IReadOnlyList<string> SavedParameters) : Tuning
+    {
+        /// <summary>Those of the saved parameters that are held still: stored whole in float32 like the others, but not trained.</summary>
+        public IReadOnlyList<string> HeldParameters { get; init; } = [];
+    }
 }
 
 /// <summary>
@@ -224,7 +228,7 @@ public sealed class TransformerModel : IDisposable
     private bool IsTrained(string parameter) => Tuning switch
     {
         Tuning.Full => true,
-        Tuning.Lora lora => lora.SavedParameters.Contains(parameter),
+        Tuning.Lora lora => lora.SavedParameters.Contains(parameter) && !lora.HeldParameters.Contains(parameter),
         _ => false,
     };
 

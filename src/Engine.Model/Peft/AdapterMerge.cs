@@ -65,7 +65,7 @@ public static class AdapterMerge
             }
             else if (adapted.TryGetValue(spec.Name, out LoraTensors? tensors))
             {
-                var merged = new MergedWeight(stored, tensors, (float)adapter.Config.ScalingOf(tensors.Module));
+                var merged = new MergedWeight((first, destination) => stored.ReadFloat32(destination, first), tensors, (float)adapter.Config.ScalingOf(tensors.Module));
                 writer.Add(type, spec.Name, shape, merged.Fill);
             }
             else if (stored.Type == type)

@@ -9,7 +9,7 @@ namespace Engine.Model.Peft;
 /// </summary>
 internal sealed class MergedWeight
 {
-    private readonly SafetensorsTensor weight;
+    private readonly TensorFill<float> weight;
     private readonly float[] a;
     private readonly float[] b;
     private readonly float[]? magnitude;
@@ -19,15 +19,15 @@ internal sealed class MergedWeight
     private readonly float[] row;
     private readonly float[] delta;
 
-    /// <param name="weight">[out, in].</param>
+    /// <param name="weight">Reads the base weight [out, in].</param>
     /// <param name="tensors">A [rank, in] and B [out, rank].</param>
     /// <param name="scale">What B A is multiplied by.</param>
-    public MergedWeight(SafetensorsTensor weight, LoraTensors tensors, float scale)
+    public MergedWeight(TensorFill<float> weight, LoraTensors tensors, float scale)
     {
         this.weight = weight;
         this.scale = scale;
         rank = tensors.Rank;
-        columns = checked((int)weight.Shape[1]);
+        columns = checked((int)tensors.A.Shape[1]);
         a = tensors.A.ToFloat32();
         b = tensors.B.ToFloat32();
         magnitude = tensors.Magnitude?.ToFloat32();
@@ -52,7 +52,7 @@ internal sealed class MergedWeight
 
     private void MakeRow(long index)
     {
-        weight.ReadFloat32(row, index * columns);
+        weight(index * columns, row);
         delta.AsSpan().Clear();
         for (int r = 0; r < rank; r++)
         {

@@ -17,11 +17,17 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 {
     private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
 
-    /// <summary>Rows that are evaluated.</summary>
-    public int Rows => set.Count;
-
     /// <summary>The shapes of the evaluation's batches.</summary>
     public IEnumerable<BatchShape> Shapes => batches.Select(rows => BatchShape.Of(architecture, Batch(rows)));
+
+    /// <summary>Texts of the set.</summary>
+    public int RowCount => set.Count;
+
+    /// <summary>What the set was read from, for messages.</summary>
+    public string Origin => origin;
+
+    /// <summary>The evaluation's batches, with their labels.</summary>
+    public IReadOnlyList<RaggedBatch> Batches => [.. batches.Select(Batch)];
 
     /// <summary>The task's metrics over the set.</summary>
     /// <param name="run">Runs one batch without dropout or perturbation.</param>

@@ -39,9 +39,11 @@ public sealed class RunData : IDisposable
     /// <summary>Reads everything the run file names.</summary>
     public static RunData Load(RunConfiguration run)
     {
-        return run.Data.Format == DataFileFormat.Prebatched ? Prebatched(run, ModelFolder.Open(run.Model))
-            : run.Task.IsLanguageModel() ? Texts(run)
-            : Labelled(run, ModelFolder.Open(run.Model));
+        ModelFolder folder = ModelFolder.Open(run.Model);
+        return run.Data.Format == DataFileFormat.Prebatched ? Prebatched(run, folder)
+            : run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder)
+            : run.Task == TaskKind.CausalLanguageModel ? Causal(run, folder)
+            : Labelled(run, folder);
     }
 
     public void Dispose() => Train.Dispose();
@@ -52,45 +54,52 @@ public sealed class RunData : IDisposable
         return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture.Head), null);
     }
 
-    private static RunData Texts(RunConfiguration run)
+    private static RunData Texts(RunConfiguration run, ModelFolder folder)
     {
-        LanguageModelData data = LanguageModelData.Open(run);
-        EncodedSet train = data.ReadTrain();
+        Architecture architecture = folder.CreateArchitecture(HeadKind.MaskedLm);
+        var encoder = new RunEncoder(run, folder, architecture);
+        EncodedSet train = encoder.Examples(run.Data.ReadTrain(), null);
+        return new RunData(
+            folder, architecture, encoder.Tokenizer, new SampledBatches(run.Data.Train, train, Sampler(run, train.Lengths), encoder.Masker), encoder.Validation(null));
+    }
+
+    private static RunData Causal(RunConfiguration run, ModelFolder folder)
+    {
+        Architecture architecture = folder.CreateArchitecture(HeadKind.CausalLm);
+        var encoder = new RunEncoder(run, folder, architecture);
+        CausalRecordSet records = run.Data.ReadTrainRecords();
+        EncodedSet train = encoder.Records(records);
         List<string> packed = [];
-        IReadOnlyList<int[]>? packs = run.Packing ? SamplePacker.Pack(train.Lengths, data.MaxLength) : null;
+        IReadOnlyList<int[]>? packs = run.Packing ? SamplePacker.Pack(train.Lengths, encoder.MaxLength) : null;
         if (packs is not null)
         {
-            double full = train.Lengths.Sum(length => (double)length) / ((long)packs.Count * data.MaxLength);
-            packed.Add(FormattableString.Invariant($"Packed {train.Count} samples into {packs.Count} rows of at most {data.MaxLength} tokens, {full:P0} full."));
+            double full = train.Lengths.Sum(length => (double)length) / ((long)packs.Count * encoder.MaxLength);
+            packed.Add(FormattableString.Invariant($"Packed {train.Count} samples into {packs.Count} rows of at most {encoder.MaxLength} tokens, {full:P0} full."));
         }
 
         IReadOnlyList<int> lengths = packs is null ? train.Lengths : [.. packs.Select(pack => pack.Sum(sample => train.Lengths[sample]))];
-        Evaluator? validation = data.ReadValidation();
-        var batches = new SampledBatches(run.Data.Train, train, Sampler(run, lengths), data.Masker, packs);
-        return new RunData(data.Folder, data.Architecture, data.Tokenizer, batches, validation) { Notes = [.. packed, .. data.Notes] };
+        Evaluator? validation = encoder.Validation(null);
+        return new RunData(folder, architecture, encoder.Tokenizer, new SampledBatches(records.Path, train, Sampler(run, lengths), null, packs), validation)
+        {
+            Notes = [.. encoder.Notes, .. packed],
+        };
     }
 
     private static RunData Labelled(RunConfiguration run, ModelFolder folder)
     {
         ExampleSet examples = run.Data.ReadTrain();
-        ExampleSet? validationExamples = run.Data.ReadValidation();
         LabelVocabulary? labels = run.Task == TaskKind.Regression
             ? null
             : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
         Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
-        Tokenizer tokenizer = LoadTokenizer(folder, architecture);
-        int maxLength = MaxLength(run, architecture);
-        EncodedSet train = Encode(examples);
-        Evaluator? validation = validationExamples is null
-            ? null
-            : new Evaluator(architecture, Encode(validationExamples), run.PerDeviceEvalBatchSize, null, validationExamples.Path);
-        return new RunData(folder, architecture, tokenizer, new SampledBatches(examples.Path, train, Sampler(run, train.Lengths), null), validation);
-
-        EncodedSet Encode(ExampleSet set) => TextEncoding.Encode(tokenizer, architecture, set, maxLength)
-            .WithLabels(labels?.Encode(set), labels is null ? RegressionTargets.Encode(set) : null);
+        var encoder = new RunEncoder(run, folder, architecture);
+        EncodedSet train = encoder.Examples(examples, labels);
+        return new RunData(
+            folder, architecture, encoder.Tokenizer, new SampledBatches(examples.Path, train, Sampler(run, train.Lengths), null), encoder.Validation(labels));
     }
 
-    private static HeadKind HeadOf(TaskKind task) => task switch
+    /// <summary>What a task asks of a model.</summary>
+    internal static HeadKind HeadOf(TaskKind task) => task switch
     {
         TaskKind.SequenceClassification => HeadKind.SequenceClassification,
         TaskKind.Regression => HeadKind.Regression,
@@ -101,23 +110,4 @@ public sealed class RunData : IDisposable
 
     private static LengthBucketedSampler Sampler(RunConfiguration run, IReadOnlyList<int> lengths) => new(
         lengths, run.PerDeviceTrainBatchSize, run.Seed, run.GroupByLength ? LengthBucketedSampler.DefaultWindow : 1);
-
-    /// <summary>Loads the tokenizer and sees that it belongs to the model.</summary>
-    internal static Tokenizer LoadTokenizer(ModelFolder folder, Architecture architecture)
-    {
-        Tokenizer tokenizer = folder.LoadTokenizer();
-        return tokenizer.VocabularySize <= architecture.VocabularySize
-            ? tokenizer
-            : throw new TrainingException(
-                $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows; they do not belong together.");
-    }
-
-    /// <summary>Tokens of a row at most, as the run file has it or by default.</summary>
-    internal static int MaxLength(RunConfiguration run, Architecture architecture)
-    {
-        int maxLength = run.MaxLength ?? Math.Min(architecture.MaxLength, run.Task == TaskKind.CausalLanguageModel ? 1024 : 512);
-        return maxLength <= architecture.MaxLength
-            ? maxLength
-            : throw new ConfigurationException($"max_length is {maxLength}; the model takes at most {architecture.MaxLength} tokens.");
-    }
 }

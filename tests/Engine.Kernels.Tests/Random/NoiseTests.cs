@@ -62,6 +62,22 @@ public class NoiseTests
 
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void Signs_are_the_top_bits_of_the_words(string name)
+    {
+        const ulong Seed = 0xFEDCBA9876543210;
+        foreach (int count in new[] { 1, 6, 64, 40_003 })
+        {
+            using var run = new KernelRun(TestDevices.Open(name));
+            BufferView<float> y = run.Output(count);
+            run.Run(Noise.Signs(run.Device, count, 5, run.RandomState(Seed, 9), y));
+            float[] expected = [.. Enumerable.Range(0, count).Select(e =>
+                PhiloxReference.Block([(uint)(e / 4), 0, 5, 9], [0x76543210, 0xFEDCBA98])[e % 4] < 0x80000000u ? 1f : -1f)];
+            Assert.Equal(expected, y.ToArray());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void A_weight_in_16_bits_is_perturbed_as_its_value_in_float32(string name)
     {
         const int Rows = 7, Columns = 333;

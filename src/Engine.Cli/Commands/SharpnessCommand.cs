@@ -1,0 +1,192 @@
+using System.CommandLine;
+using Engine.Cli.Console;
+using Engine.Cli.Html;
+using Engine.Cli.Inspection;
+using Engine.Cli.Progress;
+using Engine.Devices;
+using Engine.Optim;
+using Engine.Optim.Sharpness;
+using Engine.Training.Configuration;
+using Engine.Training.Sharpness;
+using Spectre.Console;
+
+namespace Engine.Cli.Commands;
+
+/// <summary><c>engine sharpness</c>: how flat the loss is around trained adapters.</summary>
+internal sealed class SharpnessCommand : EngineCommand
+{
+    private const int DefaultRows = 128;
+    private const int DefaultBatch = 16;
+
+    private static readonly SharpnessOptions Defaults = new();
+
+    private readonly Option<string?> model = new("--model") { Description = "Hugging Face folder of the base model; without it the run's, else the one the adapter names.", HelpName = "FOLDER" };
+    private readonly Option<string[]> adapters = new("--adapter")
+    {
+        Description = "PEFT adapter folders, or folders of runs that wrote one; several are compared on the same directions.",
+        HelpName = "FOLDER...",
+        Required = true,
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private readonly LabelledDataOptions data;
+    private readonly Option<int> rows = Number("--rows", DefaultRows, "Evaluation rows: the first of the file.");
+    private readonly Option<int> batch = Number("--batch-size", DefaultBatch, "Texts of a forward pass.");
+    private readonly Option<string> instruments = new("--instruments")
+    {
+        Description = $"What to measure, with commas between: {string.Join(", ", SharpnessNames.Instruments)}.",
+        HelpName = "LIST",
+        DefaultValueFactory = _ => string.Join(',', SharpnessNames.Instruments),
+    };
+
+    private readonly Option<string> spaces = new("--spaces")
+    {
+        Description = "Whose function the loss is: adapter (A and B), weights (the whole merged weights of the adapted layers), or both.",
+        HelpName = "LIST",
+        DefaultValueFactory = _ => string.Join(',', SharpnessNames.Spaces),
+    };
+
+    private readonly Option<double> sigma = Number("--sigma", Defaults.Sigma, "expected: size of the noise, relative to the weights' rows.");
+    private readonly Option<double> rho = Number("--rho", Defaults.Rho, "worst-case: radius.");
+    private readonly Option<int> ascentSteps = Number("--ascent-steps", Defaults.AscentSteps, "worst-case: steps of the ascent.");
+    private readonly Option<int> samples = Number("--samples", Defaults.Samples, "expected, trace: random samples.");
+    private readonly Option<int> iterations = Number("--iterations", Defaults.Iterations, "eigenvalue: iterations at most.");
+    private readonly Option<int> lanczosSteps = Number("--lanczos-steps", Defaults.LanczosSteps, "spectrum: steps; each keeps a vector in memory.");
+    private readonly Option<int> points = Number("--points", Defaults.Points, "line: points.");
+    private readonly Option<int> grid = Number("--grid", Defaults.Grid, "plane: points along each axis.");
+    private readonly Option<double> range = Number("--range", Defaults.Range, "line, plane: how far they reach on either side, in lengths of the weights.");
+    private readonly Option<ulong> seed = Number("--seed", Defaults.Seed, "Seed of every random direction.");
+    private readonly Option<string> output = new("--output") { Description = "Folder of sharpness.json and sharpness.html.", HelpName = "FOLDER", DefaultValueFactory = _ => "sharpness" };
+    private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
+    private readonly Option<string?> device = CommonOptions.Device();
+
+    public SharpnessCommand(CommandHost host)
+        : base(
+            host,
+            "sharpness",
+            "Measures how flat the loss is around trained adapters, and writes the figures and a page of plots that compares them (docs/sharpness.md). Ctrl-C keeps what was measured.",
+            "engine sharpness --adapter runs/lora runs/flat-lora",
+            "engine sharpness --model roberta-base --adapter my-adapter --data dev.tsv --text sentence --label label --instruments expected,worst-case,eigenvalue",
+            "engine sharpness --adapter runs/chat --rows 64 --spaces adapter --device cuda --output runs/chat/sharpness")
+    {
+        Add(model);
+        Add(adapters);
+        data = new LabelledDataOptions(this, "tsv", "csv", "jsonl", "json", "text");
+        foreach (Option option in (ReadOnlySpan<Option>)[rows, batch, instruments, spaces, sigma, rho, ascentSteps, samples, iterations, lanczosSteps, points, grid, range, seed, output, dtype, device])
+        {
+            Add(option);
+        }
+    }
+
+    protected override int Run(ParseResult arguments)
+    {
+        SharpnessOptions options = ReadOptions(arguments);
+        options.Validate();
+        IReadOnlyList<SharpnessSubject> subjects = Subjects(arguments);
+        foreach (SharpnessSubject subject in subjects)
+        {
+            SharpnessAnalysis.Require(subject);
+        }
+
+        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Console.Profile.Out.Writer);
+        var view = new SharpnessView(Host);
+        var analysis = new SharpnessAnalysis(target, options);
+        var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.Validation!, options, []);
+        string folder = arguments.GetRequiredValue(output);
+        string json = Path.Combine(folder, "sharpness.json"), html = Path.Combine(folder, "sharpness.html");
+        bool interrupted = false;
+        using (Interrupt interrupt = new(() => view.Notice("Stopping; what was measured is kept. Ctrl-C again aborts.")))
+        {
+            foreach (SharpnessSubject subject in subjects.TakeWhile(_ => !interrupt.Token.IsCancellationRequested))
+            {
+                results = results with { Adapters = [.. results.Adapters, analysis.Measure(subject, view, interrupt.Token)] };
+                results.Write(json);
+                SharpnessPage.Of(results).Write(html);
+            }
+
+            view.End();
+            interrupted = interrupt.Token.IsCancellationRequested;
+        }
+
+        foreach (SharpnessSpace space in options.Spaces.Distinct())
+        {
+            Host.Console.Write(SharpnessTables.Of(space, results.Adapters));
+        }
+
+        Host.Console.WriteLine($"written: {json} and {html}");
+        return interrupted ? ExitCode.Interrupted : ExitCode.Success;
+    }
+
+    private SharpnessOptions ReadOptions(ParseResult arguments) => new()
+    {
+        Instruments = [.. Names(arguments.GetRequiredValue(instruments)).Select(SharpnessNames.Instrument).Distinct().Order()],
+        Spaces = [.. Names(arguments.GetRequiredValue(spaces)).Select(SharpnessNames.Space).Distinct().Order()],
+        Sigma = arguments.GetValue(sigma),
+        Rho = arguments.GetValue(rho),
+        AscentSteps = arguments.GetValue(ascentSteps),
+        Samples = arguments.GetValue(samples),
+        Iterations = arguments.GetValue(iterations),
+        LanczosSteps = arguments.GetValue(lanczosSteps),
+        Points = arguments.GetValue(points),
+        Grid = arguments.GetValue(grid),
+        Range = arguments.GetValue(range),
+        Seed = arguments.GetValue(seed),
+    };
+
+    private IReadOnlyList<SharpnessSubject> Subjects(ParseResult arguments)
+    {
+        int limit = arguments.GetValue(rows), batchSize = arguments.GetValue(batch);
+        if (limit < 1 || batchSize < 1)
+        {
+            throw new ConfigurationException($"--rows is {limit} and --batch-size {batchSize}; at least 1 of each was expected.");
+        }
+
+        GivenAdapter[] given = [.. arguments.GetRequiredValue(adapters).Select(GivenAdapter.Find)];
+        SharpnessSubject[] subjects = [.. given.Zip(GivenAdapter.Names(given), (adapter, name) => Subject(arguments, adapter, name, limit, batchSize))];
+        foreach (SharpnessSubject subject in subjects)
+        {
+            RequireSame("model", "--model", subjects[0], subject, run => run.Model);
+            RequireSame("evaluation data", "--data", subjects[0], subject, run => run.Data.Validation!);
+        }
+
+        return subjects;
+    }
+
+    private SharpnessSubject Subject(ParseResult arguments, GivenAdapter adapter, string name, int limit, int batchSize)
+    {
+        string folder = arguments.GetValue(model) ?? adapter.Run?.Model ?? TrainedModel.BaseOf(adapter.Folder);
+        DataConfiguration read = data.Resolve(arguments, adapter.Run?.Data)
+            ?? throw new ArgumentException($"There is no data to measure the loss of {name} on: give a labelled file with --data.");
+        TaskKind task = adapter.Task(folder);
+        if (task is TaskKind.SequenceClassification or TaskKind.Regression)
+        {
+            LabelledDataOptions.RequireColumns(read);
+        }
+
+        RunConfiguration start = adapter.Run ?? new RunConfiguration { Model = folder, Output = adapter.Folder, Data = read, Task = task };
+        RunConfiguration run = start with
+        {
+            Model = folder,
+            Data = read with { ValidationLimit = limit },
+            PerDeviceEvalBatchSize = batchSize,
+            MaxLength = data.MaxLength(arguments) ?? start.MaxLength,
+            Dtype = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? start.Dtype,
+        };
+        return new SharpnessSubject(name, adapter.Folder, run, adapter.Run?.Seed);
+    }
+
+    private static void RequireSame(string what, string option, SharpnessSubject first, SharpnessSubject other, Func<RunConfiguration, string> path)
+    {
+        if (Path.GetFullPath(path(first.Run)) != Path.GetFullPath(path(other.Run)))
+        {
+            throw new ConfigurationException(
+                $"Adapters are compared on one {what}, but that of {first.Name} is {path(first.Run)} and that of {other.Name} {path(other.Run)}; say which with {option}, or measure them apart.");
+        }
+    }
+
+    private static string[] Names(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    private static Option<T> Number<T>(string name, T absent, string description) =>
+        new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => absent };
+}

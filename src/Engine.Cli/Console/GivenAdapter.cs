@@ -1,0 +1,72 @@
+using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.Files;
+using Engine.Model.Peft;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+
+namespace Engine.Cli.Console;
+
+/// <summary>An adapter as a command line names it: a PEFT folder, or a run that wrote one.</summary>
+/// <param name="Folder">The PEFT folder.</param>
+/// <param name="Run">The run that wrote it; null where it came from elsewhere.</param>
+internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
+{
+    /// <summary>What reports call it: the run's folder, or its own.</summary>
+    public string Name => Run is null ? FolderName(Folder) : FolderName(Run.Output);
+
+    /// <summary>Finds out what a path is.</summary>
+    /// <exception cref="ModelFileException">There is no adapter.</exception>
+    public static GivenAdapter Find(string path)
+    {
+        RunFolder run = new(path);
+        if (File.Exists(run.ConfigurationPath))
+        {
+            return Directory.Exists(run.AdapterPath)
+                ? new GivenAdapter(run.AdapterPath, RunConfiguration.Load(run.ConfigurationPath))
+                : throw new ModelFileException(run.AdapterPath, "there is no such folder; a run with an adapter writes it when it ends.");
+        }
+
+        if (!File.Exists(Path.Combine(path, AdapterConfig.FileName)))
+        {
+            throw new ModelFileException(path, Directory.Exists(path)
+                ? $"the folder is no adapter ({AdapterConfig.FileName}) and no run (config.yaml)."
+                : "there is no such folder; an adapter's or a run's was expected.");
+        }
+
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        return Path.GetDirectoryName(full) is { } parent && new RunFolder(parent) is var above && above.AdapterPath == full && File.Exists(above.ConfigurationPath)
+            ? new GivenAdapter(path, RunConfiguration.Load(above.ConfigurationPath))
+            : new GivenAdapter(path, null);
+    }
+
+    /// <summary>What the adapter does: the run's task, else what PEFT's task type or the model's configuration says.</summary>
+    public TaskKind Task(string model)
+    {
+        if (Run is not null)
+        {
+            return Run.Task;
+        }
+
+        ModelFolder folder = ModelFolder.Open(model);
+        HeadKind head = AdapterConfig.Read(Folder).TaskType switch
+        {
+            AdapterConfig.SequenceClassification => folder.CreateClassifier(Folder).Head,
+            AdapterConfig.CausalLanguageModel => HeadKind.CausalLm,
+            _ => folder.CreateArchitecture().Head,
+        };
+        return head switch
+        {
+            HeadKind.SequenceClassification => TaskKind.SequenceClassification,
+            HeadKind.Regression => TaskKind.Regression,
+            HeadKind.MaskedLm => TaskKind.MaskedLanguageModel,
+            _ => TaskKind.CausalLanguageModel,
+        };
+    }
+
+    /// <summary>Names that tell adapters apart: their own, or their folders where two are alike.</summary>
+    public static IReadOnlyList<string> Names(IReadOnlyList<GivenAdapter> adapters) =>
+        [.. adapters.Select(adapter => adapters.Count(other => other.Name == adapter.Name) > 1 ? adapter.Folder : adapter.Name)];
+
+    private static string FolderName(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+}

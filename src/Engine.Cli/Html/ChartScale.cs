@@ -1,0 +1,101 @@
+using System.Globalization;
+
+namespace Engine.Cli.Html;
+
+/// <summary>Maps values to places along an axis, linearly or by logarithm, and picks round numbers for its ticks.</summary>
+internal sealed class ChartScale
+{
+    private readonly double from;
+    private readonly double to;
+    private readonly double low;
+    private readonly double high;
+
+    /// <param name="values">What must fit; those that are not finite are passed over.</param>
+    /// <param name="from">The place of the lowest value.</param>
+    /// <param name="to">The place of the highest.</param>
+    /// <param name="logarithmic">By logarithm; every finite value is then above 0.</param>
+    public ChartScale(IEnumerable<double> values, double from, double to, bool logarithmic = false)
+    {
+        this.from = from;
+        this.to = to;
+        IsLogarithmic = logarithmic;
+        double[] finite = [.. values.Where(double.IsFinite).DefaultIfEmpty(logarithmic ? 1 : 0)];
+        Low = finite.Min();
+        High = finite.Max();
+        if (High == Low)
+        {
+            // One value alone lies in the middle.
+            (Low, High) = logarithmic ? (Low / 2, High * 2) : (Low - Math.Max(Math.Abs(Low) / 2, 0.5), High + Math.Max(Math.Abs(High) / 2, 0.5));
+        }
+
+        low = Transform(Low);
+        high = Transform(High);
+    }
+
+    public bool IsLogarithmic { get; }
+
+    public double Low { get; }
+
+    public double High { get; }
+
+    /// <summary>Whether values that span this much are better seen by logarithm.</summary>
+    public static bool SpansMuch(IEnumerable<double> values)
+    {
+        double[] finite = [.. values.Where(double.IsFinite)];
+        return finite.Length > 0 && finite.Min() > 0 && finite.Max() > 20 * finite.Min();
+    }
+
+    /// <summary>0 at the lowest value, 1 at the highest.</summary>
+    public double Part(double value) => (Transform(value) - low) / (high - low);
+
+    /// <summary>The value at a part of the way.</summary>
+    public double At(double part) => IsLogarithmic ? Math.Exp(low + (part * (high - low))) : low + (part * (high - low));
+
+    public double Place(double value) => from + (Part(value) * (to - from));
+
+    /// <summary>About this many round numbers within the axis.</summary>
+    public IReadOnlyList<double> Ticks(int about)
+    {
+        if (IsLogarithmic)
+        {
+            double decades = Math.Log10(High / Low);
+            double[] digits = decades < 1.5 ? [1, 2, 3, 5, 7] : decades < 3 ? [1, 2, 5] : [1];
+            int every = Math.Max(1, (int)Math.Ceiling(decades / about));
+            double[] ticks = [.. Enumerable.Range((int)Math.Floor(Math.Log10(Low)), (int)Math.Ceiling(decades) + 2)
+                .Where(exponent => decades < 3 || exponent % every == 0)
+                .SelectMany(exponent => digits.Select(digit => digit * Math.Pow(10, exponent)))
+                .Where(tick => tick >= Low * 0.999 && tick <= High * 1.001)];
+            if (ticks.Length >= 2)
+            {
+                return ticks;
+            }
+        }
+
+        double step = RoundStep((High - Low) / about);
+        double first = Math.Ceiling((Low / step) - 1e-6);
+        return [.. Enumerable.Range(0, (int)Math.Floor((High / step) + 1e-6 - first) + 1).Select(i => (first + i) * step)];
+    }
+
+    /// <summary>A number with as many digits as a reader needs.</summary>
+    public static string Number(double value) => value switch
+    {
+        _ when !double.IsFinite(value) => "not finite",
+        0 => "0",
+        _ when Math.Abs(value) is < 1e-3 or >= 1e6 => value.ToString("0.##e0", CultureInfo.InvariantCulture),
+        _ when Math.Abs(value) < 1 => value.ToString("0.####", CultureInfo.InvariantCulture),
+        _ when Math.Abs(value) < 100 => value.ToString("0.###", CultureInfo.InvariantCulture),
+        _ => value.ToString("0.#", CultureInfo.InvariantCulture),
+    };
+
+    /// <summary>A place in an SVG.</summary>
+    public static string Coordinate(double place) => place.ToString("0.##", CultureInfo.InvariantCulture);
+
+    private double Transform(double value) => IsLogarithmic ? Math.Log(value) : value;
+
+    private static double RoundStep(double step)
+    {
+        double power = Math.Pow(10, Math.Floor(Math.Log10(step)));
+        double digit = step / power;
+        return power * (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
+    }
+}

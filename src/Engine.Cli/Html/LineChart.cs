@@ -1,0 +1,98 @@
+using System.Text;
+
+namespace Engine.Cli.Html;
+
+/// <summary>A curve.</summary>
+/// <param name="Name">What it is, for the legend.</param>
+/// <param name="Color">The number of its colour.</param>
+/// <param name="X">Where.</param>
+/// <param name="Y">How much; the curve is broken where it is not finite.</param>
+internal sealed record ChartSeries(string Name, int Color, IReadOnlyList<double> X, IReadOnlyList<double> Y);
+
+/// <summary>Curves on the same axes, as an SVG figure.</summary>
+/// <param name="caption">What is shown.</param>
+/// <param name="xTitle">What the horizontal axis counts.</param>
+/// <param name="yTitle">What the vertical axis counts.</param>
+internal sealed class LineChart(string caption, string xTitle, string yTitle)
+{
+    private const double Width = 520, Height = 320, Left = 62, Right = 12, Top = 12, Bottom = 44;
+
+    private readonly List<ChartSeries> series = [];
+
+    /// <summary>The vertical axis is logarithmic; values that are not above 0 are left out.</summary>
+    public bool LogarithmicY { get; init; }
+
+    /// <summary>A dot for each value, for curves of few values.</summary>
+    public bool Dots { get; init; }
+
+    /// <summary>What a dot is called, by its place; null: its x.</summary>
+    public Func<double, string>? DotName { get; init; }
+
+    public LineChart Add(ChartSeries curve)
+    {
+        series.Add(curve with { Y = [.. curve.Y.Select(value => LogarithmicY && value <= 0 ? double.NaN : value)] });
+        return this;
+    }
+
+    public override string ToString()
+    {
+        var x = new ChartScale(series.SelectMany(curve => curve.X), Left, Width - Right);
+        var y = new ChartScale(series.SelectMany(curve => curve.Y), Height - Bottom, Top, LogarithmicY);
+        var svg = new StringBuilder();
+        svg.Append($"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{HtmlPage.Encode(caption)}\">");
+        foreach (double tick in y.Ticks(5))
+        {
+            string place = ChartScale.Coordinate(y.Place(tick));
+            svg.Append($"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{place}\" y2=\"{place}\"/>");
+            svg.Append($"<text x=\"{Left - 8}\" y=\"{place}\" dy=\"4\" text-anchor=\"end\">{ChartScale.Number(tick)}</text>");
+        }
+
+        foreach (double tick in x.Ticks(6))
+        {
+            string place = ChartScale.Coordinate(x.Place(tick));
+            svg.Append($"<line class=\"grid\" x1=\"{place}\" x2=\"{place}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/>");
+            svg.Append($"<text x=\"{place}\" y=\"{Height - Bottom + 17}\" text-anchor=\"middle\">{ChartScale.Number(tick)}</text>");
+        }
+
+        svg.Append($"<path class=\"axis\" d=\"M{Left} {Top}V{Height - Bottom}H{Width - Right}\"/>");
+        svg.Append($"<text x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 8}\" text-anchor=\"middle\">{HtmlPage.Encode(xTitle)}</text>");
+        svg.Append($"<text transform=\"translate(14 {(Top + Height - Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\">{HtmlPage.Encode(yTitle)}</text>");
+        foreach (ChartSeries curve in series)
+        {
+            Draw(svg, curve, x, y);
+        }
+
+        svg.Append("</svg>");
+        return $"<figure><figcaption>{HtmlPage.Encode(caption)}</figcaption>{Legend(series)}{svg}</figure>\n";
+    }
+
+    private void Draw(StringBuilder svg, ChartSeries curve, ChartScale x, ChartScale y)
+    {
+        var path = new StringBuilder();
+        bool down = false;
+        for (int i = 0; i < curve.X.Count; i++)
+        {
+            bool drawn = double.IsFinite(curve.Y[i]);
+            if (drawn)
+            {
+                path.Append($"{(down ? 'L' : 'M')}{ChartScale.Coordinate(x.Place(curve.X[i]))} {ChartScale.Coordinate(y.Place(curve.Y[i]))}");
+            }
+
+            down = drawn;
+        }
+
+        string color = HtmlPage.SeriesColor(curve.Color);
+        svg.Append($"<path class=\"curve\" style=\"stroke:{color}\" d=\"{path}\"/>");
+        for (int i = 0; Dots && i < curve.X.Count; i++)
+        {
+            if (double.IsFinite(curve.Y[i]))
+            {
+                string name = $"{curve.Name}, {DotName?.Invoke(curve.X[i]) ?? ChartScale.Number(curve.X[i])}: {ChartScale.Number(curve.Y[i])}";
+                svg.Append($"<circle r=\"3\" style=\"fill:{color}\" cx=\"{ChartScale.Coordinate(x.Place(curve.X[i]))}\" cy=\"{ChartScale.Coordinate(y.Place(curve.Y[i]))}\"><title>{HtmlPage.Encode(name)}</title></circle>");
+            }
+        }
+    }
+
+    private static string Legend(IEnumerable<ChartSeries> series) =>
+        $"<ul class=\"legend\">{string.Concat(series.Select(curve => $"<li><span class=\"swatch\" style=\"background:{HtmlPage.SeriesColor(curve.Color)}\"></span>{HtmlPage.Encode(curve.Name)}</li>"))}</ul>";
+}

@@ -1,0 +1,121 @@
+namespace Engine.Optim.Sharpness;
+
+/// <summary>What is measured of a trained adapter.</summary>
+public enum SharpnessInstrument
+{
+    /// <summary><see cref="ExpectedSharpness"/>.</summary>
+    Expected,
+
+    /// <summary><see cref="WorstCaseSharpness"/>.</summary>
+    WorstCase,
+
+    /// <summary><see cref="TopEigenvalue"/>.</summary>
+    Eigenvalue,
+
+    /// <summary><see cref="LanczosSpectrum"/>.</summary>
+    Spectrum,
+
+    /// <summary><see cref="HessianTrace"/>.</summary>
+    Trace,
+
+    /// <summary><see cref="LossLandscape.Line"/>.</summary>
+    Line,
+
+    /// <summary><see cref="LossLandscape.Plane"/>.</summary>
+    Plane,
+
+    /// <summary>Balancedness and effective rank of each layer (<see cref="UpdateGeometry"/>).</summary>
+    Layers,
+
+    /// <summary><see cref="IntruderDimensions"/>.</summary>
+    Intruders,
+}
+
+/// <summary>The parameters that a loss is looked at as a function of.</summary>
+public enum SharpnessSpace
+{
+    /// <summary>The adapter's own: A, B and DoRA's magnitudes.</summary>
+    Adapter,
+
+    /// <summary>The whole weights of the adapted layers, the adapter merged.</summary>
+    Weights,
+}
+
+/// <summary>What is measured, where, and how closely.</summary>
+public sealed record SharpnessOptions
+{
+    public IReadOnlyList<SharpnessInstrument> Instruments { get; init; } = Enum.GetValues<SharpnessInstrument>();
+
+    public IReadOnlyList<SharpnessSpace> Spaces { get; init; } = Enum.GetValues<SharpnessSpace>();
+
+    /// <summary>Relative size of the noise of <see cref="SharpnessInstrument.Expected"/>.</summary>
+    public double Sigma { get; init; } = 0.05;
+
+    /// <summary>Radius of <see cref="SharpnessInstrument.WorstCase"/>.</summary>
+    public double Rho { get; init; } = 0.05;
+
+    /// <summary>Steps of its ascent.</summary>
+    public int AscentSteps { get; init; } = 20;
+
+    /// <summary>Pairs of <see cref="SharpnessInstrument.Expected"/>, and samples of <see cref="SharpnessInstrument.Trace"/>.</summary>
+    public int Samples { get; init; } = 30;
+
+    /// <summary>The most iterations of <see cref="SharpnessInstrument.Eigenvalue"/>.</summary>
+    public int Iterations { get; init; } = 50;
+
+    /// <summary>Steps of <see cref="SharpnessInstrument.Spectrum"/>.</summary>
+    public int LanczosSteps { get; init; } = 30;
+
+    /// <summary>Points of <see cref="SharpnessInstrument.Line"/>.</summary>
+    public int Points { get; init; } = 51;
+
+    /// <summary>Points of <see cref="SharpnessInstrument.Plane"/> along each axis.</summary>
+    public int Grid { get; init; } = 15;
+
+    /// <summary>How far landscapes reach on either side, in lengths of the weights.</summary>
+    public double Range { get; init; } = 1;
+
+    /// <summary>Seed of every random direction.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <exception cref="ConfigurationException">A number out of its range, or nothing to measure.</exception>
+    public void Validate()
+    {
+        Require(Instruments.Count > 0 && Spaces.Count > 0, $"Nothing is to be measured: at least one instrument and one space were expected.");
+        Require(double.IsFinite(Sigma) && Sigma > 0, $"sigma is {Sigma}; a number above 0 was expected.");
+        Require(double.IsFinite(Rho) && Rho > 0, $"rho is {Rho}; a number above 0 was expected.");
+        Require(double.IsFinite(Range) && Range > 0, $"range is {Range}; a number above 0 was expected.");
+        Require(Samples >= 2, $"samples is {Samples}; at least 2 were expected, since one has no standard error.");
+        Require(Iterations >= 2, $"iterations is {Iterations}; at least 2 were expected, since convergence is seen between two.");
+        Require(LanczosSteps >= 1, $"lanczos-steps is {LanczosSteps}; at least 1 was expected.");
+        Require(AscentSteps >= 1, $"ascent-steps is {AscentSteps}; at least 1 was expected.");
+        Require(Points >= 2 && Grid >= 2, $"points is {Points} and grid {Grid}; at least 2 of each were expected.");
+    }
+
+    /// <summary>Forward passes over the evaluation set that the instruments take in one space of <paramref name="layers"/> layers, at most.</summary>
+    public long PassesOfSpace(int layers)
+    {
+        const int Gradient = SurfaceProbe.GradientPasses;
+        bool needsStep = Instruments.Any(instrument => instrument is SharpnessInstrument.Eigenvalue or SharpnessInstrument.Spectrum or SharpnessInstrument.Trace);
+        int ofStep = needsStep ? Gradient + (2 * Gradient * SurfaceProbe.StepTrials) : 0;
+        return 1 + ofStep + Instruments.Distinct().Sum(instrument => (long)(instrument switch
+        {
+            SharpnessInstrument.Expected => 2 * Samples,
+            SharpnessInstrument.WorstCase => 2 + layers + (Gradient * AscentSteps),
+            SharpnessInstrument.Eigenvalue => 2 * Gradient * (Iterations + 2),
+            SharpnessInstrument.Spectrum => 2 * Gradient * LanczosSteps,
+            SharpnessInstrument.Trace => 2 * Gradient * Samples,
+            SharpnessInstrument.Line => Points,
+            SharpnessInstrument.Plane => Grid * Grid,
+            _ => 0,
+        }));
+    }
+
+    private static void Require(bool holds, FormattableString otherwise)
+    {
+        if (!holds)
+        {
+            throw new ConfigurationException(FormattableString.Invariant(otherwise));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Chat;
+using Engine.Model.Tokenizers;
+using Engine.Optim;
+using Engine.Training.Configuration;
+using Engine.Training.Data;
+
+namespace Engine.Training.Running;
+
+/// <summary>Turns the rows of a run's data into tokens and labels, for training and for evaluation alike.</summary>
+internal sealed class RunEncoder
+{
+    private readonly RunConfiguration run;
+    private readonly ModelFolder folder;
+    private readonly Architecture architecture;
+    private readonly int maxLength;
+    private readonly List<string> notes = [];
+
+    public RunEncoder(RunConfiguration run, ModelFolder folder, Architecture architecture)
+    {
+        this.run = run;
+        this.folder = folder;
+        this.architecture = architecture;
+        Tokenizer = LoadTokenizer(folder, architecture);
+        maxLength = MaxLengthOf(run, architecture);
+        if (run.Task == TaskKind.MaskedLanguageModel)
+        {
+            int mask = Tokenizer.MaskId ?? throw new TrainingException(
+                $"{folder.FolderPath}: the tokenizer has no mask token, which task: masked-lm needs.");
+            Masker = new TokenMasker(run.Seed, run.Data.MlmProbability, mask, architecture.VocabularySize, Tokenizer.AllSpecialIds);
+        }
+    }
+
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>The longest row in tokens.</summary>
+    public int MaxLength => maxLength;
+
+    /// <summary>Masks tokens, for masked language modelling; else null.</summary>
+    public TokenMasker? Masker { get; }
+
+    /// <summary>What a user should know of the rows encoded so far: samples that were cut or dropped.</summary>
+    public IReadOnlyList<string> Notes => notes;
+
+    /// <summary>The evaluation on the run's validation data; null where it names none.</summary>
+    /// <param name="labels">The classes of a classification task; else null.</param>
+    /// <exception cref="DataFileException">The data cannot be used.</exception>
+    public Evaluator? Validation(LabelVocabulary? labels)
+    {
+        EncodedSet? set = run.Task == TaskKind.CausalLanguageModel
+            ? run.Data.ReadValidationRecords() is { } records ? Records(records) : null
+            : run.Data.ReadValidation() is { } examples ? Examples(examples, labels) : null;
+        return set is null ? null : new Evaluator(architecture, set, run.PerDeviceEvalBatchSize, Masker, run.Data.Validation!);
+    }
+
+    /// <summary>Texts with their labels; lines of text for masked language modelling.</summary>
+    public EncodedSet Examples(ExampleSet examples, LabelVocabulary? labels)
+    {
+        if (run.Task == TaskKind.MaskedLanguageModel)
+        {
+            EncodedSet rows = TextEncoding.EncodeLines(Tokenizer, examples, maxLength, run.Data.LineByLine);
+            return rows.Count > 0 ? rows : throw new DataFileException(examples.Path, "no text has a token in it; lines of text were expected.");
+        }
+
+        return TextEncoding.Encode(Tokenizer, architecture, examples, maxLength)
+            .WithLabels(labels?.Encode(examples), labels is null ? RegressionTargets.Encode(examples) : null);
+    }
+
+    /// <summary>Samples for a causal model.</summary>
+    public EncodedSet Records(CausalRecordSet set)
+    {
+        CausalSamples samples = new CausalEncoder(Tokenizer, Template(set.Kind), run.CompletionOnlyLoss).Encode(set, maxLength);
+        if (samples.Cut > 0)
+        {
+            notes.Add($"{set.Path}: {samples.Cut} of {set.Records.Count} samples are longer than max_length ({maxLength} tokens) and were cut at the end.");
+        }
+
+        if (samples.Dropped > 0)
+        {
+            notes.Add($"{set.Path}: {samples.Dropped} of {set.Records.Count} samples were left out: no token of an answer is left of them.");
+        }
+
+        return samples.Rows;
+    }
+
+    /// <summary>How this kind of data is laid out; null: without a chat template.</summary>
+    private ChatTemplate? Template(CausalDataKind kind) => run.ChatTemplate switch
+    {
+        null when kind != CausalDataKind.Messages => null,
+        null or ChatTemplateChoice.Tokenizer => ChatTemplate.OfFolder(folder.FolderPath),
+        ChatTemplateChoice.ChatMl => ChatTemplate.ChatMl,
+        ChatTemplateChoice.Qwen2 => ChatTemplate.Qwen2,
+        ChatTemplateChoice.Qwen25 => ChatTemplate.Qwen25,
+        _ => ChatTemplate.Llama3,
+    };
+
+    private static Tokenizer LoadTokenizer(ModelFolder folder, Architecture architecture)
+    {
+        Tokenizer tokenizer = folder.LoadTokenizer();
+        return tokenizer.VocabularySize <= architecture.VocabularySize
+            ? tokenizer
+            : throw new TrainingException(
+                $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows; they do not belong together.");
+    }
+
+    private static int MaxLengthOf(RunConfiguration run, Architecture architecture)
+    {
+        int maxLength = run.MaxLength ?? Math.Min(architecture.MaxLength, run.Task == TaskKind.CausalLanguageModel ? 1024 : 512);
+        return maxLength <= architecture.MaxLength
+            ? maxLength
+            : throw new ConfigurationException($"max_length is {maxLength}; the model takes at most {architecture.MaxLength} tokens.");
+    }
+}

@@ -1,0 +1,204 @@
+using Engine.Devices;
+using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.Execution;
+using Engine.Model.Peft;
+using Engine.Optim;
+using Engine.Optim.Sharpness;
+using Engine.Training.Configuration;
+using Engine.Training.Data;
+using Engine.Training.Running;
+
+namespace Engine.Training.Sharpness;
+
+/// <summary>Measures how flat the loss is around trained adapters, all on the same directions; docs/sharpness.md says what each figure means.</summary>
+public sealed class SharpnessAnalysis
+{
+    /// <summary>Vectors that live at once beside Lanczos' basis: the point's copy, scratch, and the most that another instrument holds.</summary>
+    private const int VectorsAtOnce = 4;
+
+    private readonly Device device;
+    private readonly SharpnessOptions options;
+    private readonly IntruderDimensions intruders = new();
+
+    /// <exception cref="ConfigurationException">An option is out of its range.</exception>
+    public SharpnessAnalysis(Device device, SharpnessOptions options)
+    {
+        options.Validate();
+        this.device = device;
+        this.options = options;
+    }
+
+    private bool LooksAtLayers => options.Instruments.Any(instrument => instrument is SharpnessInstrument.Layers or SharpnessInstrument.Intruders);
+
+    /// <summary>Sees that everything an adapter is measured with is there and fits, before any of the work.</summary>
+    /// <exception cref="Model.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
+    /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
+    public static void Require(SharpnessSubject subject)
+    {
+        ModelFolder folder = ModelFolder.Open(subject.Run.Model);
+        using AdapterFile file = AdapterFile.Read(subject.Adapter);
+        Architecture architecture = ArchitectureOf(subject, folder);
+        ModelAdapters.Bind(architecture, file);
+        Evaluation(subject.Run, folder, architecture);
+    }
+
+    /// <summary>Measures one adapter. Cancelled, it returns what was measured before.</summary>
+    /// <exception cref="Model.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
+    /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
+    public AdapterReport Measure(SharpnessSubject subject, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ModelFolder folder = ModelFolder.Open(subject.Run.Model);
+        using AdapterFile file = AdapterFile.Read(subject.Adapter);
+        Architecture architecture = ArchitectureOf(subject, folder);
+        Tuning.Lora tuning = ModelAdapters.Tuning(architecture, file.Config);
+        if (tuning.Adapters.Count == 0)
+        {
+            throw new ConfigurationException($"{subject.Adapter} adapts no linear layer, so that there is nothing to measure; an adapter with LoRA factors was expected.");
+        }
+
+        Evaluator evaluation = Evaluation(subject.Run, folder, architecture);
+        var meter = new Meter(subject.Name, options.PassesOfSpace(tuning.Adapters.Count), options.Spaces.Distinct().Count(), progress);
+        var report = new AdapterReport(subject.Name, subject.Adapter, evaluation.RowCount, [], [], Complete: true);
+        if (options.Spaces.Contains(SharpnessSpace.Adapter))
+        {
+            using TransformerModel model = Load(subject, folder, architecture, tuning with { HeldParameters = tuning.SavedParameters }, tuning);
+            ModelAdapters.Load(model, file);
+            report = Look(report, model, SharpnessSpace.Adapter, evaluation, meter, cancellation);
+        }
+
+        if (report.Complete && (options.Spaces.Contains(SharpnessSpace.Weights) || LooksAtLayers))
+        {
+            string[] weights = [.. tuning.Adapters.Select(target => $"{target.Module}.weight")];
+            var whole = new Tuning.Lora([], [.. weights, .. tuning.SavedParameters]) { HeldParameters = tuning.SavedParameters };
+            using TransformerModel model = Load(subject, folder, architecture, whole, tuning);
+            if (LooksAtLayers)
+            {
+                report = LookAtLayers(report, model, file, meter, cancellation);
+            }
+
+            if (report.Complete && options.Spaces.Contains(SharpnessSpace.Weights))
+            {
+                ModelAdapters.LoadMerged(model, file);
+                report = Look(report, model, SharpnessSpace.Weights, evaluation, meter, cancellation);
+            }
+        }
+
+        return report;
+    }
+
+    private static Architecture ArchitectureOf(SharpnessSubject subject, ModelFolder folder) =>
+        subject.Run.Task is TaskKind.SequenceClassification or TaskKind.Regression
+            ? folder.CreateClassifier(subject.Adapter)
+            : folder.CreateArchitecture(RunData.HeadOf(subject.Run.Task));
+
+    private static Evaluator Evaluation(RunConfiguration run, ModelFolder folder, Architecture architecture)
+    {
+        LabelVocabulary? labels = architecture.Head == HeadKind.SequenceClassification ? LabelVocabulary.FromModel(architecture.ModelConfig.Labels.Names) : null;
+        return new RunEncoder(run, folder, architecture).Validation(labels)
+            ?? throw new ConfigurationException("There is no data to measure sharpness on: the run has no data.validation; name a labelled file.");
+    }
+
+    /// <summary>The model with its base weights.</summary>
+    /// <param name="adapter">The adapter that is loaded over them.</param>
+    private TransformerModel Load(SharpnessSubject subject, ModelFolder folder, Architecture architecture, Tuning.Lora trained, Tuning.Lora adapter)
+    {
+        var model = new TransformerModel(architecture, trained, folder.StorageOf(subject.Run.Dtype));
+        try
+        {
+            RequireMemory(model);
+            model.Allocate(device);
+            ModelLoading.LoadWeights(model, folder, subject.Seed, adapter.SavedParameters);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    private void RequireMemory(TransformerModel model)
+    {
+        int vectors = VectorsAtOnce + (options.Instruments.Contains(SharpnessInstrument.Spectrum) ? options.LanczosSteps + 1 : 0);
+        long bytes = device.Memory.Current + model.Blocks.Sum(block => block.Bytes) + ((long)vectors * sizeof(float) * model.Trainables!.Count);
+        if (bytes > device.MemoryBytes)
+        {
+            throw new TrainingException(
+                $"Looking at {model.Trainables.Count:N0} parameters takes {bytes:N0} bytes and more on {device}, which has {device.MemoryBytes:N0}. "
+                + "Leave out the instrument spectrum, which keeps a vector for every Lanczos step, or the space weights, or choose another device.");
+        }
+    }
+
+    private AdapterReport Look(AdapterReport report, TransformerModel model, SharpnessSpace space, Evaluator evaluation, Meter meter, CancellationToken cancellation)
+    {
+        if (cancellation.IsCancellationRequested)
+        {
+            return report with { Complete = false };
+        }
+
+        meter.Begin($"{SharpnessNames.Of(space)}: loss");
+        using var surface = new ModelSurface(device, model, evaluation.Batches, evaluation.Origin);
+        (SpaceReport measured, bool complete) = SurfaceInstruments.Measure(
+            surface, space, options, instrument => meter.Begin($"{SharpnessNames.Of(space)}: {SharpnessNames.Of(instrument)}"), meter.Add, cancellation);
+        meter.EndSpace();
+        return report with { Spaces = [.. report.Spaces, measured], Complete = complete };
+    }
+
+    private AdapterReport LookAtLayers(AdapterReport report, TransformerModel model, AdapterFile file, Meter meter, CancellationToken cancellation)
+    {
+        List<LayerReport> layers = [];
+        meter.Begin("layers");
+        foreach (MergedLayer layer in ModelAdapters.Merge(model, file))
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                return report with { Layers = layers, Complete = false };
+            }
+
+            layers.Add(new LayerReport(
+                layer.Tensors.Module,
+                layer.Tensors.Rank,
+                options.Instruments.Contains(SharpnessInstrument.Layers) ? Geometry(layer) : null,
+                options.Instruments.Contains(SharpnessInstrument.Intruders)
+                    ? intruders.Count(layer.Tensors.Module, layer.Original, layer.Merged, layer.Weight.Shape.Rows)
+                    : null));
+        }
+
+        return report with { Layers = layers };
+    }
+
+    private static UpdateGeometry Geometry(MergedLayer layer)
+    {
+        float[] a = layer.Tensors.A.ToFloat32(), b = layer.Tensors.B.ToFloat32();
+        double baseNorm = Math.Sqrt(layer.Original.Sum(value => (double)value * value));
+        return layer.Tensors.Magnitude is null
+            ? UpdateGeometry.Of(a, b, layer.Tensors.Rank, layer.Scale, baseNorm)
+            : UpdateGeometry.Of(a, b, [.. layer.Merged.Zip(layer.Original, (merged, original) => merged - original)], layer.Weight.Shape.Rows, baseNorm);
+    }
+
+    /// <summary>Counts forward passes and says how far they are.</summary>
+    private sealed class Meter(string adapter, long passesOfSpace, int spaces, IProgress<SharpnessProgress>? progress)
+    {
+        private string what = "";
+        private long done;
+        private int ended;
+
+        public void Begin(string next)
+        {
+            what = next;
+            Report();
+        }
+
+        public void Add(int passes)
+        {
+            done += passes;
+            Report();
+        }
+
+        /// <summary>A power iteration that has converged leaves passes over.</summary>
+        public void EndSpace() => done = ++ended * passesOfSpace;
+
+        private void Report() => progress?.Report(new SharpnessProgress(adapter, what, done, spaces * passesOfSpace));
+    }
+}
