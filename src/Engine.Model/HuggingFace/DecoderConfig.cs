@@ -69,7 +69,7 @@ public sealed record DecoderConfig
 
     /// <summary>Reads the hyperparameters of a decoder.</summary>
     /// <exception cref="ModelFileException">
-    /// The model is no Llama, Qwen2 or Qwen3, a size is missing, or a value asks for what is not built (a sliding window, another activation, a kind of rotary scaling).
+    /// The model is no Llama, Qwen2 or Qwen3, a size is missing, or a value asks for what is not built (a sliding window, another activation, a kind of rotary scaling, heads too large).
     /// </exception>
     public static DecoderConfig From(ModelConfig model)
     {
@@ -95,6 +95,7 @@ public sealed record DecoderConfig
         int hidden = root.Size("hidden_size");
         int heads = root.Size("num_attention_heads");
         int headDim = root.Has("head_dim") ? root.Size("head_dim") : family == DecoderFamily.Qwen3 ? 128 : hidden / heads;
+        root.RequireHeadSize(headDim);
         int? padding = root.OptionalInt("pad_token_id");
         DecoderConfig config = new(model)
         {
@@ -161,9 +162,10 @@ public sealed record DecoderConfig
             throw root.Wrong("layer_types", "a list of full_attention and sliding_attention");
         }
 
+        bool switchedOff = root.Content.ContainsKey("sliding_window") && !root.Has("sliding_window");
         bool windowed = layers is not null
             ? layers.Contains("sliding_attention")
-            : root.OptionalBool("use_sliding_window") == true && (root.OptionalInt("max_window_layers") ?? DefaultWindowedFrom) < NumHiddenLayers;
+            : root.OptionalBool("use_sliding_window") == true && !switchedOff && (root.OptionalInt("max_window_layers") ?? DefaultWindowedFrom) < NumHiddenLayers;
         int window = root.OptionalInt("sliding_window") ?? DefaultWindow;
         if (windowed && window < MaxPositionEmbeddings)
         {
