@@ -16,7 +16,7 @@ public static class CommandLine
         Option<bool> verbose = new("--verbose") { Description = "Show where in the program an error arose.", Recursive = true };
         RootCommand root = Root(host, verbose);
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        string[] errors = [.. UnknownOptions(parsed, arguments), .. parsed.Errors.Select(error => error.Message)];
+        string[] errors = [.. UnknownOptions(parsed, arguments), .. parsed.Errors.Select(error => Plain(error.Message))];
         if (errors.Length > 0 && parsed.Action is not HelpWithExamples)
         {
             string command = parsed.CommandResult.Command is RootCommand ? "engine" : $"engine {parsed.CommandResult.Command.Name}";
@@ -43,7 +43,7 @@ public static class CommandLine
 
     private static RootCommand Root(CommandHost host, Option<bool> verbose)
     {
-        RootCommand root = new("Fine-tunes Transformers (RoBERTa, BERT) with LoRA and flat-minima methods on CPU, OpenCL and CUDA devices.")
+        RootCommand root = new("Fine-tunes Transformers (RoBERTa, BERT, Llama, Qwen) with LoRA and flat-minima methods, and generates text with them, on CPU, OpenCL and CUDA devices.")
         {
             verbose,
             new TrainCommand(host),
@@ -81,6 +81,14 @@ public static class CommandLine
                let name = argument.Split('=', ':')[0]
                where !known.Contains(name)
                select $"There is no option '{name}'{(NearestName.Find(name, known) is { } nearest ? $"; did you mean '{nearest}'?" : ".")}";
+    }
+
+    /// <summary>A parser's message without the name of a .NET type in it.</summary>
+    private static string Plain(string message)
+    {
+        int type = message.IndexOf(" as expected type '", StringComparison.Ordinal);
+        return type < 0 ? message
+            : message[..type] + (message.AsSpan(type).Contains("Single", StringComparison.Ordinal) ? "; a number was expected." : message.AsSpan(type).Contains("UInt", StringComparison.Ordinal) ? "; a whole number from 0 was expected." : "; a whole number was expected.");
     }
 
     /// <summary>What a mistyped command was probably meant to be.</summary>

@@ -3,9 +3,12 @@ namespace Engine.Optim;
 /// <summary>Finds what a mistyped name was probably meant to be.</summary>
 public static class NearestName
 {
+    /// <summary>Shorter names say too little of what was meant.</summary>
+    private const int ShortestWords = 4;
+
     /// <summary>
     /// The known name with the smallest edit distance, case aside (insertion, deletion, substitution, swapped neighbours);
-    /// null where nothing is closer than half of the longer name.
+    /// where nothing is closer than half of the longer name, one that holds all its words (<c>batch_size</c>); null where there is none either.
     /// </summary>
     public static string? Find(string given, IEnumerable<string> known)
     {
@@ -20,7 +23,7 @@ public static class NearestName
             }
         }
 
-        return best;
+        return best ?? (given.Length < ShortestWords ? null : known.FirstOrDefault(name => !given.ToLowerInvariant().Split('_').Except(name.Split('_')).Any()));
     }
 
     /// <summary>The end of an error about an unknown name: the nearest known one where there is one, then all of them.</summary>

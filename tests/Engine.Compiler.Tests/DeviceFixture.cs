@@ -1,17 +1,16 @@
 using Engine.Devices;
 using Engine.Devices.Cpu;
+using Engine.Tests;
 
 namespace Engine.Compiler.Tests;
 
-/// <summary>The devices that every construct is tried on: the managed executor with its checks, and each OpenCL device.</summary>
+/// <summary>The devices that every construct is tried on: the managed executor with its checks, and each OpenCL and CUDA device.</summary>
 public sealed class DeviceFixture : IDisposable
 {
     private readonly Dictionary<string, Device> open = [];
 
-    public static TheoryData<string> All { get; } = [.. DeviceCatalog.List()
-        .Where(listing => listing.Kind != DeviceKind.Cuda)
-        .SelectMany(listing => listing.Devices)
-        .Select(device => device.Id)];
+    public static TheoryData<string> All { get; } =
+        [.. DeviceCatalog.List().SelectMany(listing => listing.Devices).Select(device => device.Id).Where(WantedDevices.Contains)];
 
     public Device this[string id]
     {

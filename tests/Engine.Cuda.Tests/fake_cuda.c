@@ -1,6 +1,7 @@
 // A CUDA driver and an NVRTC without a card, for tests: they run no kernel and record every call. Device memory is host memory, so that copies and fills
 // work. What a real driver would refuse is refused: no current context, an object of another card, something destroyed before, a block that is no longer
 // there, an image that is not ours. Tests set it up and read it through the fake_ functions, other processes through FAKE_CUDA="devices=2,pools=0".
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -79,7 +80,13 @@ static int enter(const char* entry)
     return 0;
 }
 
-#define ENTER() do { int fault_ = enter(__func__); if (fault_) { return fault_; } } while (0)
+// Held by one thread at a time, until the function returns.
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static int hold(void) { return pthread_mutex_lock(&gate); }
+static void leave(int* held) { (void)held, pthread_mutex_unlock(&gate); }
+#define HOLD() __attribute__((cleanup(leave))) int held_ = hold(); (void)held_
+
+#define ENTER() HOLD(); do { int fault_ = enter(__func__); if (fault_) { return fault_; } } while (0)
 #define REQUIRE(condition, code) do { if (!(condition)) { note("%s refused: %s", __func__, #condition); return code; } } while (0)
 #define IN_CONTEXT() REQUIRE(current && current->live, INVALID_CONTEXT)
 
@@ -673,6 +680,7 @@ EXPORT int nvrtcGetSupportedArchs(int* architectures)
 
 EXPORT int nvrtcCreateProgram(object** program, const char* source, const char* name, int headers, const char** texts, const char** names)
 {
+    HOLD();
     (void)texts, (void)names;
     if (headers || !strstr(name, ".cu")) { return 3; }
     *program = make(PROGRAM, 0);
@@ -682,6 +690,7 @@ EXPORT int nvrtcCreateProgram(object** program, const char* source, const char* 
 
 EXPORT int nvrtcDestroyProgram(object** program)
 {
+    HOLD();
     if (!*program || !(*program)->live) { return 4; }
     end(*program);
     *program = 0;
@@ -690,6 +699,7 @@ EXPORT int nvrtcDestroyProgram(object** program)
 
 EXPORT int nvrtcCompileProgram(object* program, int count, const char** options)
 {
+    HOLD();
     char all[512] = "";
     int architecture = 0;
     for (int i = 0; i < count; i++)

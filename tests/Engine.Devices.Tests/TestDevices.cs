@@ -1,6 +1,8 @@
 using Engine.Devices.Cpu;
+using Engine.Devices.Cuda;
 using Engine.Devices.OpenCl;
 using Engine.Devices.Programs;
+using Engine.Tests;
 
 namespace Engine.Devices.Tests;
 
@@ -9,11 +11,11 @@ public sealed class TestDevices : IDisposable
 {
     private readonly Dictionary<string, Device> open = [];
 
-    /// <summary>Cpu and every OpenCL device, as theory rows: the suite is written once and stamped over them.</summary>
+    /// <summary>Cpu and every OpenCL and CUDA device, as theory rows: the suite is written once and stamped over them.</summary>
     public static TheoryData<string> All { get; } = [.. Ids()];
 
     /// <summary>Every OpenCL device.</summary>
-    public static TheoryData<string> OpenCl { get; } = [.. Ids().Where(id => id != "cpu")];
+    public static TheoryData<string> OpenCl { get; } = [.. Ids().Where(id => id.StartsWith("opencl", StringComparison.Ordinal))];
 
     /// <summary>Why there is no OpenCL device here; null where there is one.</summary>
     internal static string? WithoutOpenCl { get; } = OpenCl.Count > 0
@@ -42,17 +44,17 @@ public sealed class TestDevices : IDisposable
         }
     }
 
-    /// <summary>A device of the test's own; OpenCL without a disk cache unless one is given.</summary>
-    internal static Device Open(string id, ProgramCache? cache = null) => id == "cpu"
-        ? new CpuDevice(new CpuOptions { Threads = 2 })
-        : OpenClDevice.Open(
-            OpenClPlatforms.Find(OpenClApi.Library, out _).Single(candidate => candidate.Info.Id == id),
-            cache ?? new ProgramCache(null));
+    /// <summary>A device of the test's own; a driver's without a disk cache unless one is given.</summary>
+    internal static Device Open(string id, ProgramCache? cache = null) => id.Split(':')[0] switch
+    {
+        "cpu" => new CpuDevice(new CpuOptions { Threads = 2 }),
+        "opencl" => OpenClDevice.Open(
+            OpenClPlatforms.Find(OpenClApi.Library, out _).Single(candidate => candidate.Info.Id == id), cache ?? new ProgramCache(null)),
+        _ => CudaDevice.Open(CudaPlatform.Find(CudaApi.Library).Single(candidate => candidate.Info.Id == id), cache ?? new ProgramCache(null)),
+    };
 
-    private static IEnumerable<string> Ids() => DeviceCatalog.List()
-        .Where(listing => listing.Kind != DeviceKind.Cuda)
-        .SelectMany(listing => listing.Devices)
-        .Select(device => device.Id);
+    private static IEnumerable<string> Ids() =>
+        DeviceCatalog.List().SelectMany(listing => listing.Devices).Select(device => device.Id).Where(WantedDevices.Contains);
 }
 
 /// <summary>One collection: the cpu device runs work of one thread at a time.</summary>

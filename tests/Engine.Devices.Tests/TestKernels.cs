@@ -2,7 +2,7 @@ using Engine.Devices.Cpu;
 
 namespace Engine.Devices.Tests;
 
-/// <summary>A kernel with hand-written device text and a hand-written work-group function.</summary>
+/// <summary>A kernel with hand-written text in the dialect and a hand-written work-group function.</summary>
 internal sealed class HandWrittenCall(KernelDefinition definition, Action<int, int, int>? group = null) : KernelCall
 {
     public override KernelDefinition Definition { get; } = definition;
@@ -28,13 +28,13 @@ internal static unsafe class TestKernels
             new KernelParameter("scale", KernelParameterKind.Scalar, ElementType.Float32, null),
         ],
         """
-        __kernel void Tests_ScaledAdd(
-            __global const uchar* xBase, long xOffset, long xLength, __global uchar* yBase, long yOffset, long yLength, float scale)
+        KERNEL void Tests_ScaledAdd(
+            GLOBAL float* x_base, i64 x_offset, i64 x_length, GLOBAL float* y_base, i64 y_offset, i64 y_length, float scale)
         {
-            __global const float* x = (__global const float*)(xBase + xOffset);
-            __global float* y = (__global float*)(yBase + yOffset);
-            long i = get_global_id(0);
-            if (i < yLength) { y[i] = scale * x[i] + y[i]; }
+            GLOBAL float* x = VIEW(float, x_base, x_offset);
+            GLOBAL float* y = VIEW(float, y_base, y_offset);
+            i64 i = ((i64)GROUP_ID(0) * (i64)GROUP_SIZE) + (i64)ITEM_ID;
+            if (i < y_length) { y[i] = scale * x[i] + y[i]; }
         }
         """);
 
@@ -50,16 +50,15 @@ internal static unsafe class TestKernels
             new KernelParameter("fraction", KernelParameterKind.Scalar, null, "T"),
         ],
         """
-        __kernel void Tests_GroupIndices(
-            __global uchar* base, long offset, long length, uchar small, long wide, double fraction)
+        KERNEL void Tests_GroupIndices(GLOBAL int* output_base, i64 output_offset, i64 length, u8 small, i64 wide, double fraction)
         {
-            __global int* output = (__global int*)(base + offset);
-            long group = get_group_id(0) + get_num_groups(0) * (get_group_id(1) + get_num_groups(1) * get_group_id(2));
-            if (get_local_id(0) == 0)
+            GLOBAL int* output = VIEW(int, output_base, output_offset);
+            int group = GROUP_ID(0) + GROUP_COUNT(0) * (GROUP_ID(1) + GROUP_COUNT(1) * GROUP_ID(2));
+            if (ITEM_ID == 0)
             {
-                output[4 * group] = get_group_id(0);
-                output[4 * group + 1] = get_group_id(1) + (int)small;
-                output[4 * group + 2] = get_group_id(2) + (int)(wide >> 32);
+                output[4 * group] = GROUP_ID(0);
+                output[4 * group + 1] = GROUP_ID(1) + (int)small;
+                output[4 * group + 2] = GROUP_ID(2) + (int)(wide >> 32);
                 output[4 * group + 3] = (int)length + (int)fraction;
             }
         }

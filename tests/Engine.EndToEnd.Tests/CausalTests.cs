@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Engine.Model.Safetensors;
 using Engine.Tests;
 
 namespace Engine.EndToEnd.Tests;
@@ -33,7 +34,46 @@ public sealed class CausalTests : IDisposable
         double before = summary["metrics_before"]!["perplexity"]!.GetValue<double>(), after = summary["metrics"]!["perplexity"]!.GetValue<double>();
         Assert.True(after < 0.5 * before, $"perplexity went from {before} to {after} on one sample");
         Assert.Equal(Math.Log(after), summary["metrics"]!["loss"]!.GetValue<double>(), 9);
+        JsonNode evaluated = JsonNode.Parse(EngineProcess.Run("eval", folder.File("run"), "--json").Succeeded().Output)!;
+        Assert.Equal(summary["metrics"]!.ToJsonString(), evaluated.ToJsonString());
         Assert.Equal("CAUSAL_LM", JsonNode.Parse(File.ReadAllText(folder.File("run/adapter/adapter_config.json")))!["task_type"]!.GetValue<string>());
+    }
+
+    /// <summary>Held against the logits of <c>engine forward</c>, which are held against Transformers: the mean over the answer's tokens, in double precision.</summary>
+    [Fact]
+    public void Evaluation_asks_for_the_answers_tokens()
+    {
+        EngineProcess.Run("train", Write("train.jsonl", """{"prompt": "ab", "completion": "cd"}""", ""), "--set", "adapter=null").Succeeded();
+        string other = folder.Write("other.jsonl", """{"prompt": "xy", "completion": "zw"}""");
+        EngineResult evaluated = EngineProcess.Run("eval", folder.File("run"), "--data", other);
+        Assert.Contains("1 rows of", evaluated.Succeeded().Output, StringComparison.Ordinal);
+        JsonNode metrics = JsonNode.Parse(EngineProcess.Run("eval", folder.File("run"), "--data", other, "--json").Succeeded().Output)!;
+
+        int[] ids = ['x', 'y', 'z', 'w', TinyDecoder.EndOfText];
+        string inputs = folder.File("inputs.safetensors"), output = folder.File("output.safetensors");
+        new SafetensorsWriter().Add("input_ids", [1, ids.Length], Array.ConvertAll(ids, id => (long)id)).Add("attention_mask", [1, ids.Length], ids.Select(_ => 1L).ToArray()).Write(inputs);
+        EngineProcess.Run("forward", "--model", folder.File("run/model"), "--inputs", inputs, "--output", output).Succeeded();
+        using SafetensorsFile result = SafetensorsFile.Open(output);
+        double[] logits = result["logits"].ToFloat64();
+        int vocabulary = logits.Length / ids.Length;
+        double loss = Enumerable.Range(2, 3).Average(token => Math.Log(Row(token - 1).Sum(Math.Exp)) - Row(token - 1).ElementAt(ids[token]));
+
+        // Logits of a few units in float32: 1e-6 of each.
+        Assert.Equal(loss, metrics["loss"]!.GetValue<double>(), 1e-5);
+        Assert.Equal(Math.Exp(metrics["loss"]!.GetValue<double>()), metrics["perplexity"]!.GetValue<double>(), 9);
+
+        IEnumerable<double> Row(int token) => logits.Skip(token * vocabulary).Take(vocabulary);
+    }
+
+    [Fact]
+    public void An_evaluation_that_cannot_be_is_refused_with_what_to_do()
+    {
+        EngineProcess.Run("train", Write("train.jsonl", """{"prompt": "ab", "completion": "cd"}""", "max_length: 16")).Succeeded();
+        string run = folder.File("run"), file = folder.File("train.jsonl");
+        EngineProcess.Run("eval", run).Refused(1, "no data.validation", "--data");
+        EngineProcess.Run("eval", run, "--data", file, "--text", "prompt").Refused(1, "--text-pair and --label name columns", "leave them out");
+        EngineProcess.Run("eval", run, "--data", file, "--format", "csv").Refused(1, "jsonl or json");
+        EngineProcess.Run("predict", run, "text").Refused(1, "language model", "engine eval", "engine generate");
     }
 
     [Fact]

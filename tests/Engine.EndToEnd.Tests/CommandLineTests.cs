@@ -42,6 +42,8 @@ public sealed class CommandLineTests
         EngineProcess.Run("forward", "--model", "x").Refused(2, "--inputs", "--output", "engine forward --help");
         EngineProcess.Run("inspect", "a", "b").Refused(2, "'b'");
         EngineProcess.Run("tokenize", "--model", "x", "--jsnl", "file").Refused(2, "There is no option '--jsnl'; did you mean '--jsonl'?");
+        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--seed", "-1").Refused(2, "'-1'", "'--seed'; a whole number from 0 was expected.");
+        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--temperature", "hot").Refused(2, "'hot'", "'--temperature'; a number was expected.");
     }
 
     [Fact]

@@ -98,6 +98,34 @@ public sealed class CompareTests
     }
 
     [Fact]
+    public void Sharpness_is_measured_once_and_shown_with_the_metrics()
+    {
+        using SmallRun run = new();
+        string[] arguments = ["compare", run.RunFile, "--methods", "lora,flat-lora", "--seeds", "2", .. Short, "--sharpness", "expected,worst-case", "--sharpness-rows", "16"];
+        EngineResult result = EngineProcess.Run(arguments).Succeeded();
+        Assert.Contains("sharpness, weights space", result.Output, StringComparison.Ordinal);
+        foreach (JsonNode method in Methods(Report(run)))
+        {
+            foreach (string space in (string[])["adapter", "weights"])
+            {
+                double[] rises = [.. Runs(method).Select(made => made["sharpness"]![space]!["ascent"]!.GetValue<double>())];
+                Assert.All(rises, rise => Assert.True(rise > 0, $"the loss does not rise by ascent: {rise}"));
+                Assert.Equal(rises.Average(), method["sharpness"]![space]!["ascent"]!["mean"]!.GetValue<double>(), 12);
+                Assert.NotNull(method["sharpness"]![space]!["expected"]);
+            }
+        }
+
+        string page = File.ReadAllText(run.File("run/comparison.html"));
+        Assert.Contains("How flat the loss is around them", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("http", page.Replace("http-equiv", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        string kept = run.File("run/lora/seed-3/sharpness.json");
+        DateTime written = File.GetLastWriteTimeUtc(kept);
+        EngineProcess.Run(arguments).Succeeded();
+        Assert.Equal(written, File.GetLastWriteTimeUtc(kept));
+        EngineProcess.Run(["compare", run.RunFile, "--methods", "lora", "--sharpness", "plane"]).Refused(1, "plane", "expected, worst-case");
+    }
+
+    [Fact]
     public void A_file_names_what_is_compared()
     {
         using SmallRun run = new();

@@ -66,9 +66,15 @@ public sealed class TokenizeTests
     [InlineData("{\"a\": \"a\"}", "2: the object has no property 'b'")]
     [InlineData("plain", "2: the line is not one JSON object")]
     [InlineData("[1]", "2: the line is an array; an object was expected")]
-    public void Broken_json_lines_are_refused_with_their_number(string line, string expected) => EngineProcess
-        .RunWithInput("{\"text\": \"good\"}\n" + line, "tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--jsonl", "-")
-        .Refused(1, "standard input:" + expected);
+    public void Broken_json_lines_are_refused_with_their_number(string line, string expected)
+    {
+        EngineResult result = EngineProcess.RunWithInput(
+            "{\"text\": \"good\"}\n" + line, "tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--jsonl", "-");
+
+        result.Refused(1, "standard input:" + expected);
+        Assert.EndsWith("}\n", result.Output, StringComparison.Ordinal);
+        Assert.Single(result.OutputLines);
+    }
 
     [Fact]
     public void Trained_vocabulary_is_read_back_by_tokenize()

@@ -105,12 +105,19 @@ public sealed class TrainTests
         EngineProcess.Run("eval", run.File("model"), "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label").Refused(1, "holds no weights");
         string[] pretrain = ["--set", "task=masked-lm", "--set", "data={train: train.tsv, format: text}", "--set", "max_steps=2"];
         EngineProcess.Run(["train", run.RunFile, .. pretrain]).Succeeded();
-        foreach (string command in (string[])["predict", "eval"])
-        {
-            EngineProcess.Run(command, run.File("run")).Refused(1, "language model", "evaluations.jsonl");
-        }
-
+        EngineProcess.Run("predict", run.File("run")).Refused(1, "language model", "engine eval");
         EngineProcess.Run("predict", run.File("run/model"), "text").Refused(1, run.File("run/model"), "classifier.dense.weight", "random");
+    }
+
+    [Fact]
+    public void A_masked_language_model_is_evaluated_as_its_run_did()
+    {
+        using SmallRun run = new();
+        string[] pretrain = ["--set", "task=masked-lm", "--set", "data={train: train.tsv, validation: dev.tsv, format: text}", "--set", "max_steps=2"];
+        EngineProcess.Run(["train", run.RunFile, .. pretrain]).Succeeded();
+        JsonNode summary = JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!;
+        JsonNode evaluated = JsonNode.Parse(EngineProcess.Run("eval", run.File("run"), "--json").Succeeded().Output)!;
+        Assert.Equal(summary["metrics"]!.ToJsonString(), evaluated.ToJsonString());
     }
 
     [Fact]

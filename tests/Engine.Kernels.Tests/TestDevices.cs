@@ -1,5 +1,6 @@
 using Engine.Devices;
 using Engine.Devices.Cpu;
+using Engine.Tests;
 
 namespace Engine.Kernels.Tests;
 
@@ -14,7 +15,15 @@ public static class TestDevices
         ? $"needs an OpenCL device: {none.Problem}"
         : null;
 
-    public static IReadOnlyList<string> All { get; } = OpenClProblem is null ? ["cpu", "cpu-managed", "opencl"] : ["cpu", "cpu-managed"];
+    /// <summary>The first CUDA card; null where there is none.</summary>
+    private static DeviceInfo? Card { get; } = DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.Cuda).Devices.FirstOrDefault();
+
+    /// <summary>Every device that is there and wanted.</summary>
+    public static IReadOnlyList<string> All { get; } =
+    [
+        .. ((string[])["cpu", "cpu-managed", .. OpenClProblem is null ? ["opencl"] : Array.Empty<string>(), .. Card is null ? Array.Empty<string>() : ["cuda"]])
+            .Where(WantedDevices.Contains),
+    ];
 
     public static TheoryData<string> Names => [.. All];
 
@@ -23,7 +32,7 @@ public static class TestDevices
     {
         "cpu" => new CpuDevice(new CpuOptions { Threads = threads, CheckReads = true }),
         "cpu-managed" => new CpuDevice(new CpuOptions { Threads = threads, HostVectors = false, CheckReads = true }),
-        "opencl" => DeviceCatalog.Open("opencl"),
+        "opencl" or "cuda" => DeviceCatalog.Open(name),
         _ => throw new ArgumentException($"There is no test device '{name}'; add it to {nameof(TestDevices)}."),
     };
 

@@ -72,7 +72,7 @@ internal sealed class GoldenRun : IDisposable
         };
         ScheduleKind kind = settings.GetProperty("schedule").GetString()!.Contains("cosine", StringComparison.Ordinal) ? ScheduleKind.Cosine : ScheduleKind.Linear;
         schedule = new LearningRateSchedule(kind, rate, Steps, settings.GetProperty("warmup_steps").GetInt32());
-        batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(Golden, architecture.Head, $".{index}").Ragged)];
+        batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(Golden, architecture, $".{index}").Ragged)];
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
         method = create is null ? MethodOf(settings) : create(settings, Golden);
         Session = new TrainingSession(

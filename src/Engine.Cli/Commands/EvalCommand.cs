@@ -10,7 +10,7 @@ using Spectre.Console;
 
 namespace Engine.Cli.Commands;
 
-/// <summary><c>engine eval</c>: the metrics of a trained model on labelled data.</summary>
+/// <summary><c>engine eval</c>: the metrics of a trained model on labelled data, or of a language model on texts.</summary>
 internal sealed class EvalCommand : EngineCommand
 {
     private readonly Argument<string> model = new("MODEL") { Description = TrainedModel.Description };
@@ -24,9 +24,10 @@ internal sealed class EvalCommand : EngineCommand
         : base(
             host,
             "eval",
-            "Evaluates a trained classifier or regressor on labelled data and prints its metrics.",
+            "Evaluates a trained classifier or regressor on labelled data, or a run's language model on texts, and prints the metrics.",
             "engine eval runs/demo",
             "engine eval runs/demo --data other.tsv --json",
+            "engine eval runs/chat --data other.jsonl",
             "engine eval roberta-base --adapter my-adapter --data dev.csv --format csv --text sentence --label label")
     {
         Add(model);
@@ -40,12 +41,64 @@ internal sealed class EvalCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = TrainedModel.Resolve(arguments.GetRequiredValue(model), arguments.GetValue(adapter));
+        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto;
+        return trained.Run is { } run && run.Task.IsLanguageModel() ? EvaluateTexts(arguments, trained, run, type) : EvaluateLabelled(arguments, trained, type);
+    }
+
+    private int EvaluateLabelled(ParseResult arguments, TrainedModel trained, WeightType type)
+    {
         ExampleSet examples = ReadExamples(arguments, trained.Run);
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
-        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
+        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, type);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = data.MaxLength(arguments) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
-        IReadOnlyDictionary<string, double> metrics = predictor.Evaluate(examples, length, trained.Run?.PerDeviceEvalBatchSize ?? 16).Metrics;
+        Report(arguments, predictor.Evaluate(examples, length, trained.Run?.PerDeviceEvalBatchSize ?? 16).Metrics, examples.Count, examples.Path);
+        return ExitCode.Success;
+    }
+
+    /// <summary>Loss and perplexity of a language model, its rows laid out and cut as its run did.</summary>
+    private int EvaluateTexts(ParseResult arguments, TrainedModel trained, RunConfiguration run, WeightType type)
+    {
+        DataConfiguration read = data.Resolve(arguments, run.Data)
+            ?? throw new ArgumentException("There are no texts to evaluate on: the run has no data.validation; give a file with --data.");
+        RequireTexts(read, run.Task);
+        LanguageModelData texts = LanguageModelData.Read(run with { Model = trained.Model, MaxLength = data.MaxLength(arguments) ?? run.MaxLength, Data = read });
+        Evaluator evaluator = texts.Validation!;
+        CommonOptions.Note(texts.Notes, Host.Error);
+        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
+        using EvaluationModel loaded = EvaluationModel.Load(target, texts.Folder, texts.Architecture, trained.Adapter, trained.Seed, type);
+        CommonOptions.Note(loaded.Notes, Host.Error);
+        Report(arguments, loaded.Evaluate(evaluator).Metrics, evaluator.RowCount, evaluator.Origin);
+        return ExitCode.Success;
+    }
+
+    /// <summary>Refuses columns and formats that hold no texts for this task.</summary>
+    private static void RequireTexts(DataConfiguration read, TaskKind task)
+    {
+        if (read.Format == DataFileFormat.Prebatched)
+        {
+            throw new ArgumentException("The run was trained on prebatched data, which is not evaluated; give texts with --data and say how they are written with --format.");
+        }
+
+        if (task != TaskKind.CausalLanguageModel)
+        {
+            return;
+        }
+
+        if ((read.Text ?? read.TextPair ?? read.Label) is not null)
+        {
+            throw new ArgumentException(
+                "--text, --text-pair and --label name columns, and a causal language model's data is known by its keys (messages, prompt with completion, ...); leave them out.");
+        }
+
+        if (read.Format is DataFileFormat.Tsv or DataFileFormat.Csv)
+        {
+            throw new ArgumentException("Tables are not read for a causal language model; --format jsonl or json was expected.");
+        }
+    }
+
+    private void Report(ParseResult arguments, IReadOnlyDictionary<string, double> metrics, int rows, string path)
+    {
         if (arguments.GetValue(json))
         {
             Host.Console.WriteLine(JsonSerializer.Serialize(metrics.ToDictionary(metric => metric.Key, metric => double.IsFinite(metric.Value) ? metric.Value : (double?)null)));
@@ -53,10 +106,8 @@ internal sealed class EvalCommand : EngineCommand
         else
         {
             Host.Console.Write(ReportTables.Metrics(metrics));
-            Host.Console.WriteLine($"{examples.Count} rows of {examples.Path}");
+            Host.Console.WriteLine($"{rows} rows of {path}");
         }
-
-        return ExitCode.Success;
     }
 
     private ExampleSet ReadExamples(ParseResult arguments, RunConfiguration? run)

@@ -76,7 +76,7 @@ internal sealed class ForwardCommand : EngineCommand
 
         string inputPath = arguments.GetRequiredValue(inputs);
         using SafetensorsFile inputFile = SafetensorsFile.Open(inputPath);
-        PaddedBatch batch = PaddedBatch.Read(inputFile, architecture.Head);
+        PaddedBatch batch = PaddedBatch.Read(inputFile, architecture);
 
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
         using var transformer = new TransformerModel(architecture, tuning, folder.StorageOf(type));

@@ -6,6 +6,8 @@ using Engine.Cli.Console;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Batching;
+using Engine.Optim;
+using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
 
@@ -53,6 +55,12 @@ internal sealed class PredictCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = TrainedModel.Resolve(arguments.GetRequiredValue(model), arguments.GetValue(adapter));
+        if (trained.Run?.Task.IsLanguageModel() == true)
+        {
+            throw new ConfigurationException(
+                $"{arguments.GetRequiredValue(model)} is the run of a language model, and predict is for classifiers and regressors; 'engine eval' gives its loss and perplexity, 'engine generate' texts.");
+        }
+
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
         using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         CommonOptions.Note(predictor.Notes, Host.Error);

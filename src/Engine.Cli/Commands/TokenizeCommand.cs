@@ -60,18 +60,16 @@ internal sealed class TokenizeCommand : EngineCommand
         using Utf8JsonWriter writer = new(output, LineOptions);
         foreach ((int line, string text) in lines)
         {
-            writer.WriteStartObject();
             if (arguments.GetValue(decode))
             {
                 using JsonRecord item = JsonRecord.Parse(source, line, text);
-                writer.WriteString("text", tokenizer.Decode(item.Integers("ids")));
+                WriteText(writer, tokenizer.Decode(item.Integers("ids")));
             }
             else
             {
                 WriteEncoding(writer, Encode(tokenizer, source, line, text, json, options));
             }
 
-            writer.WriteEndObject();
             writer.Flush();
             output.WriteByte((byte)'\n');
             writer.Reset();
@@ -93,10 +91,19 @@ internal sealed class TokenizeCommand : EngineCommand
             : tokenizer.Encode(item.Text("text"), options);
     }
 
+    private static void WriteText(Utf8JsonWriter writer, string text)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("text", text);
+        writer.WriteEndObject();
+    }
+
     private static void WriteEncoding(Utf8JsonWriter writer, Encoding encoding)
     {
+        writer.WriteStartObject();
         WriteNumbers(writer, "ids", encoding.Ids);
         WriteNumbers(writer, "type_ids", encoding.TypeIds);
+        writer.WriteEndObject();
     }
 
     private static void WriteNumbers(Utf8JsonWriter writer, string name, int[] numbers)

@@ -1,7 +1,6 @@
 using Engine.Model.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 
@@ -23,7 +22,6 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
     /// <param name="path">File or folder.</param>
     /// <param name="adapter">An adapter to put on a model folder; null for none.</param>
     /// <exception cref="ModelFileException">There is nothing to be used; the message says what was expected.</exception>
-    /// <exception cref="ConfigurationException">The run trains a language model.</exception>
     public static TrainedModel Resolve(string path, string? adapter)
     {
         if (File.Exists(path))
@@ -52,13 +50,6 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
 
     private static TrainedModel OfRun(RunConfiguration run, RunFolder folder, string? adapter)
     {
-        if (run.Task is not (TaskKind.SequenceClassification or TaskKind.Regression))
-        {
-            throw new ConfigurationException(
-                $"{folder.FolderPath} is the run of a language model, and predict and eval are for classifiers and regressors; "
-                + "what the run came to stands in its evaluations.jsonl and summary.json.");
-        }
-
         if (adapter is not null)
         {
             return new TrainedModel(run.Model, adapter, run);

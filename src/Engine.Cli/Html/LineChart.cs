@@ -22,6 +22,9 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
     /// <summary>The vertical axis is logarithmic; values that are not above 0 are left out.</summary>
     public bool LogarithmicY { get; init; }
 
+    /// <summary>The horizontal axis counts things: its ticks are whole numbers.</summary>
+    public bool WholeX { get; init; }
+
     /// <summary>A dot for each value, for curves of few values.</summary>
     public bool Dots { get; init; }
 
@@ -47,7 +50,7 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
             svg.Append($"<text x=\"{Left - 8}\" y=\"{place}\" dy=\"4\" text-anchor=\"end\">{ChartScale.Number(tick)}</text>");
         }
 
-        foreach (double tick in x.Ticks(6))
+        foreach (double tick in x.Ticks(6).Where(tick => !WholeX || tick == Math.Round(tick)))
         {
             string place = ChartScale.Coordinate(x.Place(tick));
             svg.Append($"<line class=\"grid\" x1=\"{place}\" x2=\"{place}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/>");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engine.Cli.Console;
+using Engine.Cli.Html;
 using Engine.Cli.Progress;
 using Engine.Training.Comparing;
 using Spectre.Console;
@@ -28,6 +29,23 @@ internal static class ComparisonTables
 
         return table;
     }
+
+    /// <summary>A row for each method: the mean and deviation of each figure of sharpness in a space.</summary>
+    public static Table Sharpness(ComparisonReport report, string space, IReadOnlyList<string> figures)
+    {
+        Table table = Tables.Create([$"sharpness, {space} space", .. figures.Select(figure => $">{figure}")]);
+        foreach (MethodResult method in report.Methods)
+        {
+            table.Row([method.Name, .. figures.Select(figure => Figure(method.Sharpness(space, figure)))]);
+        }
+
+        return table;
+    }
+
+    /// <summary>Mean and deviation of a figure of any size.</summary>
+    private static string Figure(MeanOverRuns? mean) => mean is null
+        ? ""
+        : double.IsNaN(mean.Deviation) ? ChartScale.Number(mean.Mean) : $"{ChartScale.Number(mean.Mean)} ± {ChartScale.Number(mean.Deviation)}";
 
     /// <summary>How many runs there are, and how many failed.</summary>
     public static string Runs(MethodResult method) => method.Failed.Count == 0 ? $"{method.Runs.Count}" : $"{method.Runs.Count}, {method.Failed.Count} failed";

@@ -37,6 +37,9 @@ public sealed record AttentionShape(
 /// </summary>
 public static class Attention
 {
+    /// <summary>The largest head size, on every device: what an item of a GPU keeps of a result's rows must fit its registers.</summary>
+    public const int MaxHeadSize = 256;
+
     /// <param name="logSumExp">Receives the log of each softmax denominator, [query tokens, heads]; 0 where a query sees no key.</param>
     /// <param name="random">The dropout generator's state (<see cref="RandomState"/>); null without dropout.</param>
     public static Launch Forward(

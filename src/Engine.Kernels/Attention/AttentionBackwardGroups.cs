@@ -11,7 +11,6 @@ internal static partial class AttentionBackwardGroups
 
     public static Launch[] Bind(Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots)
     {
-        AttentionForwardGroups.CheckHeadSize(shape);
         return
         [
             DotsKernel.Bind(device, LaunchShapes.Elements(device, Workspace(shape)), views.Output, gradients.OutputGradient, dots, Workspace(shape), shape.HeadSize),

@@ -3,12 +3,8 @@ namespace Engine.Kernels;
 /// <summary>The forward pass on GPUs: a group is a block of 64 queries of one head, which meets the segment's keys 64 at a time.</summary>
 internal static partial class AttentionForwardGroups
 {
-    /// <summary>Largest head size: what an item keeps of a result's rows must fit its registers.</summary>
-    public const int MaxHeadSize = 256;
-
     public static Launch Bind(Device device, AttentionShape shape, AttentionViews views)
     {
-        CheckHeadSize(shape);
         return ForwardKernel.Bind(
             device,
             new LaunchShape(Math.Max(1, (shape.MaxQueryLength + GroupTiles.Tile - 1) / GroupTiles.Tile), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
@@ -20,14 +16,6 @@ internal static partial class AttentionForwardGroups
 
     /// <summary>Columns of a result's row that one item holds.</summary>
     public static int Columns(AttentionShape shape) => (shape.HeadSize + GroupTiles.Side - 1) / GroupTiles.Side;
-
-    public static void CheckHeadSize(AttentionShape shape)
-    {
-        if (shape.HeadSize > MaxHeadSize)
-        {
-            throw new NotSupportedException($"{shape}: attention on a GPU has room for head sizes up to {MaxHeadSize}.");
-        }
-    }
 
     /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]

@@ -16,17 +16,9 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
     /// <summary>Floats that hold the dropout factors of a block's row, and the registers that read past its end.</summary>
     protected const int FactorBuffer = KeyBlock + DropoutMask.Slack;
 
-    /// <summary>Head sizes above this do not fit a worker's scratch.</summary>
-    public const int MaxHeadSize = 512;
-
     protected AttentionHost(CpuDevice device, AttentionShape shape, AttentionOperands operands)
         : base(device)
     {
-        if (shape.HeadSize > MaxHeadSize)
-        {
-            throw new NotSupportedException($"{shape}: the cpu device's attention has room for head sizes up to {MaxHeadSize}.");
-        }
-
         Shape = shape;
         P = operands;
     }

@@ -25,6 +25,11 @@ internal readonly record struct AttentionViews(
             throw new ArgumentException($"{shape}: heads and head size must be positive, and KeyValueHeads must divide Heads.", nameof(shape));
         }
 
+        if (shape.HeadSize > Attention.MaxHeadSize)
+        {
+            throw new ArgumentException($"{shape}: attention is built for head sizes up to {Attention.MaxHeadSize}.", nameof(shape));
+        }
+
         if (shape.Dropout is not (>= 0f and < 1f))
         {
             throw new ArgumentException($"{shape}: Dropout must be at least 0 and below 1.", nameof(shape));

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
@@ -59,15 +60,32 @@ internal sealed unsafe class MatMulDotHost<T, TStored>(CpuDevice device, MatMulS
     /// <summary>C[row .. row + 3, column .. column + 1]; rows and columns past the last are computed from the last again and not stored.</summary>
     private void Dots(int row, int lastRow, int column, int lastColumn)
     {
-        float* a0 = P.A + (row * P.ARow);
-        float* a1 = P.A + (Math.Min(row + 1, lastRow) * P.ARow);
-        float* a2 = P.A + (Math.Min(row + 2, lastRow) * P.ARow);
-        float* a3 = P.A + (Math.Min(row + 3, lastRow) * P.ARow);
-        TStored* b0 = (TStored*)P.B + (column * P.BColumn);
-        TStored* b1 = (TStored*)P.B + (Math.Min(column + 1, lastColumn) * P.BColumn);
+        float* sums = stackalloc float[8];
+        float* a = P.A + (row * P.ARow);
+        TStored* b = (TStored*)P.B + (column * P.BColumn);
+        int rows = Math.Min(4, lastRow + 1 - row), columns = Math.Min(2, lastColumn + 1 - column);
+        Dots(a, rows, b, columns, sums);
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                Put(P.C + ((row + i) * P.CRow) + column + j, AddRest<T, TStored>(sums[(2 * i) + j], a + (i * P.ARow), b + (j * P.BColumn)));
+            }
+        }
+    }
+
+    /// <summary>sums[2 i + j] = row i of A times row j of B over the whole registers of K.</summary>
+    /// <remarks>No call may come while sums are in registers: the compiler would keep them in memory throughout the loop.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Dots(float* a0, int rows, TStored* b0, int columns, float* sums)
+    {
+        float* a1 = a0 + (Math.Min(1, rows - 1) * P.ARow);
+        float* a2 = a0 + (Math.Min(2, rows - 1) * P.ARow);
+        float* a3 = a0 + (Math.Min(3, rows - 1) * P.ARow);
+        TStored* b1 = b0 + ((columns - 1) * P.BColumn);
         T c00 = T.Zero, c01 = T.Zero, c10 = T.Zero, c11 = T.Zero, c20 = T.Zero, c21 = T.Zero, c30 = T.Zero, c31 = T.Zero;
-        int depth = P.K, k = 0;
-        for (; k + T.Count <= depth; k += T.Count)
+        int depth = P.K;
+        for (int k = 0; k + T.Count <= depth; k += T.Count)
         {
             T y0 = Stored.Load<T, TStored>(b0 + k), y1 = Stored.Load<T, TStored>(b1 + k);
             T x0 = T.Load(a0 + k), x1 = T.Load(a1 + k), x2 = T.Load(a2 + k), x3 = T.Load(a3 + k);
@@ -81,49 +99,13 @@ internal sealed unsafe class MatMulDotHost<T, TStored>(CpuDevice device, MatMulS
             c31 = T.MultiplyAdd(x3, y1, c31);
         }
 
-        if (k < depth)
-        {
-            int rest = depth - k;
-            T y0 = Stored.LoadPart<T, TStored>(b0 + k, rest), y1 = Stored.LoadPart<T, TStored>(b1 + k, rest);
-            T x0 = T.LoadPart(a0 + k, rest), x1 = T.LoadPart(a1 + k, rest);
-            T x2 = T.LoadPart(a2 + k, rest), x3 = T.LoadPart(a3 + k, rest);
-            c00 = T.MultiplyAdd(x0, y0, c00);
-            c01 = T.MultiplyAdd(x0, y1, c01);
-            c10 = T.MultiplyAdd(x1, y0, c10);
-            c11 = T.MultiplyAdd(x1, y1, c11);
-            c20 = T.MultiplyAdd(x2, y0, c20);
-            c21 = T.MultiplyAdd(x2, y1, c21);
-            c30 = T.MultiplyAdd(x3, y0, c30);
-            c31 = T.MultiplyAdd(x3, y1, c31);
-        }
-
-        float* c = P.C + (row * P.CRow) + column;
-        bool both = column < lastColumn;
-        Put(c, c00, c01, both);
-        if (row + 1 <= lastRow)
-        {
-            Put(c + P.CRow, c10, c11, both);
-        }
-
-        if (row + 2 <= lastRow)
-        {
-            Put(c + (2 * P.CRow), c20, c21, both);
-        }
-
-        if (row + 3 <= lastRow)
-        {
-            Put(c + (3 * P.CRow), c30, c31, both);
-        }
-    }
-
-    private void Put(float* c, T first, T second, bool both)
-    {
-        float value = P.Alpha * T.Sum(first);
-        c[0] = P.Accumulate ? value + c[0] : value;
-        if (both)
-        {
-            value = P.Alpha * T.Sum(second);
-            c[1] = P.Accumulate ? value + c[1] : value;
-        }
+        sums[0] = T.Sum(c00);
+        sums[1] = T.Sum(c01);
+        sums[2] = T.Sum(c10);
+        sums[3] = T.Sum(c11);
+        sums[4] = T.Sum(c20);
+        sums[5] = T.Sum(c21);
+        sums[6] = T.Sum(c30);
+        sums[7] = T.Sum(c31);
     }
 }

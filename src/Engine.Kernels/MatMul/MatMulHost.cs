@@ -101,6 +101,22 @@ internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
     /// <summary>Runs the product <see cref="P"/>.</summary>
     protected abstract void Multiply(HostThreads threads);
 
+    /// <summary>Adds to a dot product of whole registers what is left of K.</summary>
+    protected float AddRest<T, TStored>(float sum, float* a, TStored* b)
+        where T : struct, ISimd<T>
+        where TStored : unmanaged
+    {
+        for (int k = P.K / T.Count * T.Count; k < P.K; k++)
+        {
+            sum += a[k] * Stored.Load(b + k);
+        }
+
+        return sum;
+    }
+
+    /// <summary>Writes a sum to its element of C, or adds it.</summary>
+    protected void Put(float* c, float sum) => *c = P.Accumulate ? (P.Alpha * sum) + *c : P.Alpha * sum;
+
     /// <summary>Applies the epilogue, if there is one, to a block of the running product's C.</summary>
     protected void Finish<T>(int row, int rows, int column, int columns)
         where T : struct, ISimd<T>

@@ -1,13 +1,16 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
 /// <summary>
-/// The NT product for up to eight rows of A, as decoding has it: the time is that of reading B, so its rows are read once, one after another. Rows side by side would be
-/// several streams at once, which memory delivers at two thirds of the speed of one. An element of C is the same sum however many rows A has.
+/// The NT product for up to eight rows of A, as decoding has it: the time is that of reading B, so its rows are read once. One row of A takes them one after another,
+/// which is how memory is fastest. More rows take two at a time, so that A need not be read again for each. An element of C is the same sum however many rows A has: that of
+/// the even and that of the odd registers of K, since one alone would wait for the latency of its additions.
 /// </summary>
+/// <remarks>In the loops no call may come while sums are in registers: the compiler would keep these in memory throughout.</remarks>
 internal sealed unsafe class MatMulRowsHost<T, TStored>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
     : MatMulHost(device, shape, operands, epilogue)
     where T : struct, ISimd<T>
@@ -16,24 +19,24 @@ internal sealed unsafe class MatMulRowsHost<T, TStored>(CpuDevice device, MatMul
     /// <summary>Rows of B a worker takes at once.</summary>
     private const int PieceRows = 32;
 
-    private const int PageBytes = 4096;
+    /// <summary>How long before its use B's memory is asked for: a page, where the processor's own look-ahead ends.</summary>
+    private const int LeadBytes = 4096;
+
+    private const int LineBytes = 64;
+
+    /// <summary>Rows of A that are multiplied side by side: four need sixteen registers for their sums, which AVX2 has in all.</summary>
+    private static int StripRows => Vector512.IsHardwareAccelerated ? 4 : 2;
 
     public override void Run(int piece, int worker)
     {
+        float* sums = stackalloc float[8];
         int from = piece * PieceRows, to = Math.Min(P.N, from + PieceRows);
-        for (int column = from; column < to; column++)
+        for (int column = from; column < to; column += P.M == 1 ? 1 : 2)
         {
-            TStored* b = (TStored*)P.B + (column * P.BColumn);
-            float* c = P.C + column;
-            if (P.M == 1)
+            int columns = P.M == 1 ? 1 : Math.Min(2, to - column);
+            for (int row = 0; row < P.M; row += StripRows)
             {
-                Put(c, Dot(P.A, b, P.K));
-                continue;
-            }
-
-            for (int row = 0; row < P.M; row += 4)
-            {
-                Dots(P.A + (row * P.ARow), P.ARow, P.M - row, b, c + (row * P.CRow));
+                Strip(row, Math.Min(StripRows, P.M - row), column, columns, sums);
             }
         }
 
@@ -42,7 +45,37 @@ internal sealed unsafe class MatMulRowsHost<T, TStored>(CpuDevice device, MatMul
 
     protected override void Multiply(HostThreads threads) => threads.For((P.N + PieceRows - 1) / PieceRows, this);
 
-    /// <summary>Two sums, of the even and the odd registers: one would wait for the latency of its additions.</summary>
+    /// <summary>A block of C of a few rows and one or two columns.</summary>
+    private void Strip(int row, int rows, int column, int columns, float* sums)
+    {
+        float* a = P.A + (row * P.ARow);
+        TStored* b = (TStored*)P.B + (column * P.BColumn);
+        if (rows == 1)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                sums[j] = Dot(a, b + (j * P.BColumn), P.K);
+            }
+        }
+        else if (rows == 2)
+        {
+            Dots<TwoRows>(a, rows, b, columns, row == 0, sums);
+        }
+        else
+        {
+            Dots<FourRows>(a, rows, b, columns, row == 0, sums);
+        }
+
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                Put(P.C + ((row + i) * P.CRow) + column + j, AddRest<T, TStored>(sums[(2 * i) + j], a + (i * P.ARow), b + (j * P.BColumn)));
+            }
+        }
+    }
+
+    /// <summary>A row of A times a row of B over the whole registers of K.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Dot(float* a, TStored* b, int depth)
     {
@@ -54,75 +87,109 @@ internal sealed unsafe class MatMulRowsHost<T, TStored>(CpuDevice device, MatMul
             odd = T.MultiplyAdd(T.Load(a + k + T.Count), Stored.Load<T, TStored>(b + k + T.Count), odd);
         }
 
-        for (; k < depth; k += T.Count)
+        if (k + T.Count <= depth)
         {
-            int rest = Math.Min(T.Count, depth - k);
-            even = T.MultiplyAdd(T.LoadPart(a + k, rest), Stored.LoadPart<T, TStored>(b + k, rest), even);
+            even = T.MultiplyAdd(T.Load(a + k), Stored.Load<T, TStored>(b + k), even);
         }
 
         return T.Sum(even + odd);
     }
 
-    /// <summary>A row of B times four rows of A; rows past the last are the last one again, and are not stored.</summary>
+    /// <summary>sums[2 i + j] = row i of A times row j of B over the whole registers of K; rows of A past the last are the last one again.</summary>
+    /// <param name="ask">
+    /// Ask for B's memory: two rows side by side are two streams, which memory delivers slower than one, so what lies behind both is asked for in its own order. An address
+    /// past the end is no fault.
+    /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Dots(float* a, long aRow, int rows, TStored* b, float* c)
+    private void Dots<TRows>(float* a0, int rows, TStored* b0, int columns, bool ask, float* sums)
+        where TRows : struct
     {
-        float* a1 = a + (Math.Min(1, rows - 1) * aRow);
-        float* a2 = a + (Math.Min(2, rows - 1) * aRow);
-        float* a3 = a + (Math.Min(3, rows - 1) * aRow);
-        T even0 = T.Zero, even1 = T.Zero, even2 = T.Zero, even3 = T.Zero, odd0 = T.Zero, odd1 = T.Zero, odd2 = T.Zero, odd3 = T.Zero;
+        float* a1 = a0 + P.ARow;
+        float* a2 = a0 + (Math.Min(2, rows - 1) * P.ARow);
+        float* a3 = a0 + (Math.Min(3, rows - 1) * P.ARow);
+        TStored* b1 = b0 + ((columns - 1) * P.BColumn);
+        byte* ahead = ask ? (byte*)(b0 + P.BColumn) + LeadBytes : null;
+        T even00 = T.Zero, even01 = T.Zero, even10 = T.Zero, even11 = T.Zero, even20 = T.Zero, even21 = T.Zero, even30 = T.Zero, even31 = T.Zero;
+        T odd00 = T.Zero, odd01 = T.Zero, odd10 = T.Zero, odd11 = T.Zero, odd20 = T.Zero, odd21 = T.Zero, odd30 = T.Zero, odd31 = T.Zero;
         int depth = P.K, k = 0;
         for (; k + (2 * T.Count) <= depth; k += 2 * T.Count)
         {
-            Ahead(b + k);
-            Ahead(b + k + T.Count);
-            T y = Stored.Load<T, TStored>(b + k), z = Stored.Load<T, TStored>(b + k + T.Count);
-            even0 = T.MultiplyAdd(T.Load(a + k), y, even0);
-            odd0 = T.MultiplyAdd(T.Load(a + k + T.Count), z, odd0);
-            even1 = T.MultiplyAdd(T.Load(a1 + k), y, even1);
-            odd1 = T.MultiplyAdd(T.Load(a1 + k + T.Count), z, odd1);
-            even2 = T.MultiplyAdd(T.Load(a2 + k), y, even2);
-            odd2 = T.MultiplyAdd(T.Load(a2 + k + T.Count), z, odd2);
-            even3 = T.MultiplyAdd(T.Load(a3 + k), y, even3);
-            odd3 = T.MultiplyAdd(T.Load(a3 + k + T.Count), z, odd3);
+            if (ahead != null && Sse.IsSupported)
+            {
+                Sse.Prefetch0(ahead);
+                Sse.Prefetch0(ahead + LineBytes);
+                if (4 * T.Count * sizeof(TStored) > 2 * LineBytes)
+                {
+                    Sse.Prefetch0(ahead + (2 * LineBytes));
+                    Sse.Prefetch0(ahead + (3 * LineBytes));
+                }
+
+                ahead += 4 * T.Count * sizeof(TStored);
+            }
+
+            T y0 = Stored.Load<T, TStored>(b0 + k), y1 = Stored.Load<T, TStored>(b1 + k), x = T.Load(a0 + k);
+            even00 = T.MultiplyAdd(x, y0, even00);
+            even01 = T.MultiplyAdd(x, y1, even01);
+            x = T.Load(a1 + k);
+            even10 = T.MultiplyAdd(x, y0, even10);
+            even11 = T.MultiplyAdd(x, y1, even11);
+            if (typeof(TRows) == typeof(FourRows))
+            {
+                x = T.Load(a2 + k);
+                even20 = T.MultiplyAdd(x, y0, even20);
+                even21 = T.MultiplyAdd(x, y1, even21);
+                x = T.Load(a3 + k);
+                even30 = T.MultiplyAdd(x, y0, even30);
+                even31 = T.MultiplyAdd(x, y1, even31);
+            }
+
+            y0 = Stored.Load<T, TStored>(b0 + k + T.Count);
+            y1 = Stored.Load<T, TStored>(b1 + k + T.Count);
+            x = T.Load(a0 + k + T.Count);
+            odd00 = T.MultiplyAdd(x, y0, odd00);
+            odd01 = T.MultiplyAdd(x, y1, odd01);
+            x = T.Load(a1 + k + T.Count);
+            odd10 = T.MultiplyAdd(x, y0, odd10);
+            odd11 = T.MultiplyAdd(x, y1, odd11);
+            if (typeof(TRows) == typeof(FourRows))
+            {
+                x = T.Load(a2 + k + T.Count);
+                odd20 = T.MultiplyAdd(x, y0, odd20);
+                odd21 = T.MultiplyAdd(x, y1, odd21);
+                x = T.Load(a3 + k + T.Count);
+                odd30 = T.MultiplyAdd(x, y0, odd30);
+                odd31 = T.MultiplyAdd(x, y1, odd31);
+            }
         }
 
-        for (; k < depth; k += T.Count)
+        if (k + T.Count <= depth)
         {
-            int rest = Math.Min(T.Count, depth - k);
-            T y = Stored.LoadPart<T, TStored>(b + k, rest);
-            even0 = T.MultiplyAdd(T.LoadPart(a + k, rest), y, even0);
-            even1 = T.MultiplyAdd(T.LoadPart(a1 + k, rest), y, even1);
-            even2 = T.MultiplyAdd(T.LoadPart(a2 + k, rest), y, even2);
-            even3 = T.MultiplyAdd(T.LoadPart(a3 + k, rest), y, even3);
+            T y0 = Stored.Load<T, TStored>(b0 + k), y1 = Stored.Load<T, TStored>(b1 + k);
+            even00 = T.MultiplyAdd(T.Load(a0 + k), y0, even00);
+            even01 = T.MultiplyAdd(T.Load(a0 + k), y1, even01);
+            even10 = T.MultiplyAdd(T.Load(a1 + k), y0, even10);
+            even11 = T.MultiplyAdd(T.Load(a1 + k), y1, even11);
+            even20 = T.MultiplyAdd(T.Load(a2 + k), y0, even20);
+            even21 = T.MultiplyAdd(T.Load(a2 + k), y1, even21);
+            even30 = T.MultiplyAdd(T.Load(a3 + k), y0, even30);
+            even31 = T.MultiplyAdd(T.Load(a3 + k), y1, even31);
         }
 
-        Put(c, T.Sum(even0 + odd0));
-        if (rows > 1)
+        sums[0] = T.Sum(even00 + odd00);
+        sums[1] = T.Sum(even01 + odd01);
+        sums[2] = T.Sum(even10 + odd10);
+        sums[3] = T.Sum(even11 + odd11);
+        if (typeof(TRows) == typeof(FourRows))
         {
-            Put(c + P.CRow, T.Sum(even1 + odd1));
-        }
-
-        if (rows > 2)
-        {
-            Put(c + (2 * P.CRow), T.Sum(even2 + odd2));
-        }
-
-        if (rows > 3)
-        {
-            Put(c + (3 * P.CRow), T.Sum(even3 + odd3));
+            sums[4] = T.Sum(even20 + odd20);
+            sums[5] = T.Sum(even21 + odd21);
+            sums[6] = T.Sum(even30 + odd30);
+            sums[7] = T.Sum(even31 + odd31);
         }
     }
 
-    /// <summary>Asks for B's memory a page ahead: with four rows of A the processor's own look-ahead ends within a row. An address past the end is no fault.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Ahead(TStored* b)
-    {
-        if (Sse.IsSupported)
-        {
-            Sse.Prefetch0((byte*)b + PageBytes);
-        }
-    }
+    /// <summary>How many rows of A an inner loop multiplies: a type, so that each has a loop of its own.</summary>
+    private readonly struct TwoRows;
 
-    private void Put(float* c, float sum) => *c = P.Accumulate ? (P.Alpha * sum) + *c : P.Alpha * sum;
+    private readonly struct FourRows;
 }

@@ -144,6 +144,9 @@ public abstract class Architecture
     /// <summary>The token that stands for a text where a head predicts one thing a text: the first, unless a family pools another.</summary>
     public virtual int PooledToken(ReadOnlySpan<int> inputIds) => 0;
 
+    /// <summary>Whether padding before a text changes it in Transformers: where columns count as positions, or the first column stands for the text.</summary>
+    public virtual bool NeedsTextFirst => false;
+
     /// <summary>Builds the forward pass up to its output at the selected places.</summary>
     public abstract ModelOutput Build(ForwardBuilder forward);
 

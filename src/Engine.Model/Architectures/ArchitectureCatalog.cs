@@ -45,9 +45,14 @@ internal static class ArchitectureCatalog
     }
 
     /// <summary>The architecture of a family for a task.</summary>
-    /// <exception cref="ModelFileException">The family is not built, or not for this task.</exception>
+    /// <exception cref="ModelFileException">The family is not built, or not for this task, or its weights are quantized.</exception>
     public static Architecture Create(ModelConfig config, HeadKind head)
     {
+        if (config.Root.Has("quantization_config"))
+        {
+            throw config.Root.Wrong("quantization_config", "none (quantized weights are not read; save the model in float32, float16 or bfloat16)");
+        }
+
         Func<ModelConfig, Architecture>? create = FamilyOf(config).For(head);
         if (create is null)
         {

@@ -40,6 +40,9 @@ public abstract class EncoderArchitecture : Architecture
 
     public override int MaxLength => Config.MaxTokens;
 
+    /// <summary>RoBERTa counts positions from the first token that is no padding, so that only its classifiers read a column.</summary>
+    public override bool NeedsTextFirst => Config.Family == EncoderFamily.Bert || !Head.PredictsTokens();
+
     private protected EncoderStack Stack { get; }
 
     /// <summary>The head's linear layers, in definition order.</summary>

@@ -14,11 +14,11 @@ public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool H
     /// class numbers [rows], numbers [rows] for regression, token ids [rows, length] for language models (-100: ignored), each at the token it names.
     /// </summary>
     /// <param name="file">The tensors.</param>
-    /// <param name="head">What the model predicts.</param>
+    /// <param name="architecture">The model the batch is for.</param>
     /// <param name="suffix">What follows each name, such as <c>.3</c> for the fourth batch of a file.</param>
     /// <exception cref="DataFileException">A shape or a value is not as described.</exception>
     /// <exception cref="Files.ModelFileException">A tensor is missing or of another type.</exception>
-    public static PaddedBatch Read(TensorSource file, HeadKind head, string suffix = "")
+    public static PaddedBatch Read(TensorSource file, Architecture architecture, string suffix = "")
     {
         SafetensorsTensor ids = file[$"input_ids{suffix}"];
         if (ids.Shape.Count != 2 || ids.Shape.Any(size => size is < 1 or > int.MaxValue))
@@ -30,11 +30,17 @@ public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool H
         string source = suffix.Length == 0 ? file.SourcePath : $"{file.SourcePath}, batch {suffix.TrimStart('.')}";
         SafetensorsTensor mask = file[$"attention_mask{suffix}"].RequireShape(shape);
         PaddedLayout layout = PaddedLayout.FromMask(source, mask.ToInt32(), (int)shape[0], (int)shape[1]);
+        if (architecture.NeedsTextFirst && layout.FirstRowPaddedBefore is { } row)
+        {
+            throw new DataFileException(
+                source, $"{mask.Name}: row {row} has padding before its tokens, and to {architecture.Name} the columns of a text count from its first token; pad after the tokens.");
+        }
+
         RaggedBatch ragged = file.TryGet($"token_type_ids{suffix}", out SafetensorsTensor? types)
             ? layout.ToRagged(ids.ToInt32(), types.RequireShape(shape).ToInt32())
             : layout.ToRagged(ids.ToInt32());
         return file.TryGet($"labels{suffix}", out SafetensorsTensor? labels)
-            ? new PaddedBatch(layout, WithLabels(ragged, layout, labels, head, source), HasLabels: true)
+            ? new PaddedBatch(layout, WithLabels(ragged, layout, labels, architecture.Head, source), HasLabels: true)
             : new PaddedBatch(layout, ragged, HasLabels: false);
     }
 

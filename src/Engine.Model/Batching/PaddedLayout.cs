@@ -28,6 +28,9 @@ public sealed class PaddedLayout
     /// <summary>Real tokens.</summary>
     public int TokenCount => rowStart[^1];
 
+    /// <summary>The first row with padding before its tokens; null where there is none.</summary>
+    public int? FirstRowPaddedBefore => Array.FindIndex(firstColumn, column => column > 0) is var row and >= 0 ? row : null;
+
     /// <summary>Reads a mask.</summary>
     /// <param name="source">The file (and batch) the mask comes from, for messages.</param>
     /// <param name="attentionMask">[rows, length]: 1 for a token, 0 for padding.</param>

@@ -22,7 +22,13 @@ public static class ModelAdapters
     public static Tuning.Lora Tuning(Architecture architecture, AdapterConfig config)
     {
         IReadOnlyList<string> modules = [.. architecture.LinearGroups.SelectMany(group => group).Select(linear => linear.Module)];
-        IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config.ForModel(architecture.ModelConfig), architecture.OutputModule).Select(module =>
+        IReadOnlyList<string> others =
+        [
+            .. architecture.Parameters.Select(spec => spec.Name)
+                .Concat(architecture.Head.PredictsTokens() ? architecture.Aliases.Select(alias => alias.Name) : [])
+                .Select(name => name[..name.LastIndexOf('.')]).Distinct().Except(modules),
+        ];
+        IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config.ForModel(architecture.ModelConfig), architecture.OutputModule, others).Select(module =>
             new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout, config.UseDora))];
         IReadOnlyList<string> saved = SavedModules.Match([.. architecture.Parameters.Select(spec => spec.Name)], config);
         if (architecture.OutputModule is null && architecture.Aliases.FirstOrDefault(alias => saved.Contains(alias.Parameter)) is { } tied)

@@ -51,6 +51,11 @@ public static class ModelLoading
     public static IReadOnlyList<string> Notes(AdapterBinding binding)
     {
         List<string> notes = [];
+        if (binding.UnknownKeys.Count > 0)
+        {
+            notes.Add($"{AdapterConfig.FileName} has keys that are not known here, taken as without effect: {List(binding.UnknownKeys)}.");
+        }
+
         if (binding.RenamedPrefix is var (from, to))
         {
             notes.Add($"The adapter's modules begin with '{from}' where the model's begin with '{to}'; taken as the same.");

@@ -204,6 +204,7 @@ public static class ModelWeights
     public static long[] Longs(Shape shape) => [.. shape.Dimensions.ToArray().Select(dimension => (long)dimension)];
 
     /// <summary>A parameter under its name, without the base prefix, with the norm names of BERT's first checkpoints, or under another name.</summary>
+    /// <exception cref="ModelFileException">It holds whole numbers.</exception>
     internal static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
     {
         string bare = name.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? name[architecture.BasePrefix.Length..] : name;
@@ -212,7 +213,9 @@ public static class ModelWeights
         {
             if (checkpoint.TryGet(candidate, out SafetensorsTensor? tensor))
             {
-                return tensor;
+                return tensor.Type.IsFloatingPoint()
+                    ? tensor
+                    : throw new ModelFileException(tensor.FilePath, $"tensor '{tensor.Name}' holds {tensor.Type.HeaderName()}; a floating-point type was expected (quantized weights are not read).");
             }
         }
 

@@ -5,12 +5,18 @@ public static class AtomicFile
 {
     /// <summary>
     /// Lets <paramref name="write"/> fill a temporary file beside <paramref name="path"/>, flushes it to the disk and renames it.
-    /// On any failure the temporary file is removed and an earlier file at <paramref name="path"/> stays as it was.
+    /// On any failure the temporary file is removed and an earlier file at <paramref name="path"/> stays as it was. A device (<c>/dev/stdout</c>) is written to as it is.
     /// </summary>
     /// <exception cref="IOException">The file could not be written, for instance because the disk is full.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         string target = Path.GetFullPath(path);
+        if (IsDevice(target))
+        {
+            WriteDevice(target, write);
+            return;
+        }
+
         string temporary = $"{target}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
         try
         {
@@ -41,4 +47,21 @@ public static class AtomicFile
 
     /// <summary>Writes <paramref name="bytes"/> as the whole content of <paramref name="path"/>.</summary>
     public static void WriteAllBytes(string path, ReadOnlyMemory<byte> bytes) => Write(path, stream => stream.Write(bytes.Span));
+
+    /// <summary>Whether a path names a device: a rename would put a file in its place, for every program of the machine.</summary>
+    private static bool IsDevice(string target) =>
+        !OperatingSystem.IsWindows() && target.StartsWith("/dev/", StringComparison.Ordinal) && !target.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(target);
+
+    private static void WriteDevice(string target, Action<Stream> write)
+    {
+        try
+        {
+            using FileStream stream = new(target, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+            write(stream);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{target} could not be written: {failure.Message.TrimEnd('.')}.", failure);
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using Engine.Kernels;
 using Engine.Model.Files;
 
 namespace Engine.Model.HuggingFace;
@@ -29,6 +30,20 @@ internal static class ConfigNumbers
     {
         float value = (float)(root.OptionalDouble(key) ?? fallback);
         return value > 0 && float.IsFinite(value) ? value : throw root.Wrong(key, "a number above 0");
+    }
+
+    /// <summary>Sees that attention is built for heads of this size, which <c>head_dim</c> gives or else hidden_size / num_attention_heads.</summary>
+    public static void RequireHeadSize(this JsonSection root, int headSize)
+    {
+        const string Given = "head_dim";
+        if (headSize > Attention.MaxHeadSize)
+        {
+            throw root.Has(Given)
+                ? root.Wrong(Given, $"a number from 1 to {Attention.MaxHeadSize}, the largest head that attention is built for,")
+                : root.Wrong(
+                    "num_attention_heads",
+                    $"a number by which hidden_size {root.Int("hidden_size")} makes heads of at most {Attention.MaxHeadSize} elements (they have {headSize}), the most that attention is built for,");
+        }
     }
 
     private static int Number(JsonSection root, string key, int largest)

@@ -69,7 +69,7 @@ public sealed record DecoderConfig
 
     /// <summary>Reads the hyperparameters of a decoder.</summary>
     /// <exception cref="ModelFileException">
-    /// The model is no Llama, Qwen2 or Qwen3, a size is missing, or a value asks for what is not built (a sliding window, another activation, a kind of rotary scaling).
+    /// The model is no Llama, Qwen2 or Qwen3, a size is missing, or a value asks for what is not built (a sliding window, another activation, a kind of rotary scaling, heads too large).
     /// </exception>
     public static DecoderConfig From(ModelConfig model)
     {
@@ -95,6 +95,7 @@ public sealed record DecoderConfig
         int hidden = root.Size("hidden_size");
         int heads = root.Size("num_attention_heads");
         int headDim = root.Has("head_dim") ? root.Size("head_dim") : family == DecoderFamily.Qwen3 ? 128 : hidden / heads;
+        root.RequireHeadSize(headDim);
         int? padding = root.OptionalInt("pad_token_id");
         DecoderConfig config = new(model)
         {

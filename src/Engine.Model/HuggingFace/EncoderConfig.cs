@@ -147,6 +147,8 @@ public sealed record EncoderConfig
             throw root.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize}");
         }
 
+        root.RequireHeadSize(HeadSize);
+
         if (PadTokenId < 0 || PadTokenId >= VocabSize)
         {
             throw root.Wrong("pad_token_id", $"a token below vocab_size {VocabSize}");

@@ -17,13 +17,13 @@ public sealed class LabelSet
     {
         if (names.Count == 0)
         {
-            throw new ArgumentException("a classifier needs at least one label.", nameof(names));
+            throw new ArgumentException("a classifier needs at least one label.");
         }
 
         string? twice = names.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1)?.Key;
         if (twice is not null)
         {
-            throw new ArgumentException($"the label '{twice}' is given twice.", nameof(names));
+            throw new ArgumentException($"the label '{twice}' is given twice.");
         }
 
         Names = names.ToArray();

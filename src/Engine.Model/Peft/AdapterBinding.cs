@@ -41,6 +41,9 @@ public sealed class AdapterBinding
     /// <summary>The beginning of the file's module names and what it is in the model; null where names are the same.</summary>
     public (string From, string To)? RenamedPrefix { get; }
 
+    /// <summary>Keys of the adapter's configuration that are not known, and so have no effect.</summary>
+    public required IReadOnlyList<string> UnknownKeys { get; init; }
+
     internal static AdapterBinding Create(AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, (string From, string To)? renamedPrefix)
     {
         List<LoraTensors> modules = [];
@@ -82,7 +85,7 @@ public sealed class AdapterBinding
             .. file.Modules.Values.Where(module => !used.Contains(module.Module)).SelectMany(module => new[] { module.A.Name, module.B.Name }),
             .. file.SavedParameters.Where(pair => !parameters.ContainsKey(pair.Key)).Select(pair => pair.Value.Name),
         ];
-        return new AdapterBinding(modules, parameters, missing, unused, renamedPrefix);
+        return new AdapterBinding(modules, parameters, missing, unused, renamedPrefix) { UnknownKeys = file.Config.UnknownKeys };
     }
 
     /// <summary>What the file calls a module; null where the module cannot be in it.</summary>

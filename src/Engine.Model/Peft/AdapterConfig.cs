@@ -81,7 +81,7 @@ public sealed record AdapterConfig
     /// <summary><c>fan_in_fan_out</c>: whether base weights are stored [in, out]; PEFT resets it for linear layers.</summary>
     public bool FanInFanOut { get; init; }
 
-    /// <summary>Keys of the file that PEFT 0.21 does not write; kept, without effect.</summary>
+    /// <summary>Keys of the file that PEFT 0.21 does not write and that are set to something; kept, without effect.</summary>
     public IReadOnlyList<string> UnknownKeys { get; private init; } = [];
 
     /// <summary>
@@ -181,7 +181,7 @@ public sealed record AdapterConfig
             BaseModelNameOrPath = root.OptionalString("base_model_name_or_path"),
             InitLoraWeights = ReadInit(root),
             FanInFanOut = root.OptionalBool("fan_in_fan_out") ?? false,
-            UnknownKeys = root.Content.Select(pair => pair.Key).Where(key => !PeftDefaults.Keys.Contains(key)).ToArray(),
+            UnknownKeys = [.. root.Content.Where(pair => !PeftDefaults.Keys.Contains(pair.Key) && !UnsupportedOptions.IsOff(pair.Value)).Select(pair => pair.Key)],
         };
         try
         {

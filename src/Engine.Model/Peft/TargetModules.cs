@@ -14,7 +14,9 @@ public static class TargetModules
     /// <param name="outputHead">
     /// The module <c>all-linear</c> leaves out: the output layer of a language model (<c>lm_head.decoder</c>) or the classifier; null if there is none.
     /// </param>
-    /// <param name="otherModules">Modules that are no linear layers; a pattern that picks one is an error, as in PEFT.</param>
+    /// <param name="otherModules">
+    /// Modules that are no linear layers. A pattern that picks one is an error: PEFT adapts embeddings in another way, which is not built, and refuses the rest.
+    /// </param>
     /// <param name="requireEveryTarget">Whether each name of a list must match something; PEFT itself only asks that one does.</param>
     /// <exception cref="ArgumentException">Nothing matches, or a listed name does not; the message lists candidates.</exception>
     public static IReadOnlyList<string> Match(
@@ -51,10 +53,13 @@ public static class TargetModules
 
     private static void RefuseOtherModules(Filter filter, ModulePattern targets, IReadOnlyList<string> otherModules)
     {
-        string? other = targets.IsAllLinear ? null : otherModules.FirstOrDefault(module => filter.IsTarget(module) && !filter.IsExcluded(module));
-        if (other is not null)
+        string[] others = targets.IsAllLinear ? [] : [.. otherModules.Where(module => filter.IsTarget(module) && !filter.IsExcluded(module))];
+        if (others.Length > 0)
         {
-            throw new ArgumentException($"target_modules {targets} matches '{other}', which is no linear layer; only linear layers can be adapted. Narrow the pattern or name it in exclude_modules.");
+            string more = others.Length > ShownCandidates ? $" and {others.Length - ShownCandidates} more" : "";
+            throw new ArgumentException(
+                $"target_modules {targets} also matches what is no linear layer of its own (embeddings, norms, an output layer tied to embeddings): {string.Join(", ", others.Take(ShownCandidates))}{more}. "
+                + "Only linear layers can be adapted. Narrow the pattern, name these in exclude_modules, or use all-linear; modules_to_save trains them whole.");
         }
     }
 

@@ -49,7 +49,8 @@ internal static class UnsupportedOptions
         }
     }
 
-    private static bool IsOff(JsonNode? node) => node switch
+    /// <summary>Whether a value is what an option has that is not used.</summary>
+    public static bool IsOff(JsonNode? node) => node switch
     {
         null => true,
         JsonObject section => section.Count == 0,

@@ -20,6 +20,9 @@ public sealed record ComparedRun(
     long PeakBytes,
     IReadOnlyList<RunEvaluation> Evaluations)
 {
+    /// <summary>Null where it was not asked for.</summary>
+    public RunSharpness? Sharpness { get; init; }
+
     /// <summary>Beside a run's own files: that it ended, and what it was computed from.</summary>
     private const string FileName = "compared.json";
 

@@ -1,9 +1,11 @@
 using Engine.Devices;
 using Engine.Model;
 using Engine.Optim;
+using Engine.Optim.Sharpness;
 using Engine.Training.Configuration;
 using Engine.Training.Metrics;
 using Engine.Training.Running;
+using Engine.Training.Sharpness;
 
 namespace Engine.Training.Comparing;
 
@@ -56,17 +58,21 @@ public sealed class Comparison
     /// <summary>Every run, in the order in which they are made.</summary>
     public IReadOnlyList<PlannedRun> Runs { get; }
 
-    /// <summary>Makes a run, or goes on with it, or finds it finished. Null where it was interrupted: it can go on.</summary>
-    /// <exception cref="TrainingException">The run cannot start or go on, or its folder holds another.</exception>
+    /// <summary>What a run came to, with its sharpness where that was measured by the same request; null where it is not finished.</summary>
+    /// <exception cref="TrainingException">The run's folder holds a finished run of other settings, data or model.</exception>
+    public static ComparedRun? Find(PlannedRun planned, SharpnessRequest? request)
+    {
+        RunConfiguration run = planned.Run;
+        return ComparedRun.Find(run.Output, run.Seed, RunFingerprint.Of(run, ModelFolder.Open(run.Model))) is { } finished
+            ? finished with { Sharpness = request is null ? null : RunSharpness.Find(run.Output, request) }
+            : null;
+    }
+
+    /// <summary>Makes a run that is not finished, or goes on with it. Null where it was interrupted: it can go on.</summary>
+    /// <exception cref="TrainingException">The run cannot start or go on.</exception>
     public static ComparedRun? Make(PlannedRun planned, Device device, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         RunConfiguration run = planned.Run;
-        RunFingerprint fingerprint = RunFingerprint.Of(run, ModelFolder.Open(run.Model));
-        if (ComparedRun.Find(run.Output, run.Seed, fingerprint) is { } finished)
-        {
-            return finished;
-        }
-
         var folder = new RunFolder(run.Output);
         bool isUnfinished = folder.Checkpoints.Count > 0 && !File.Exists(folder.SummaryPath);
         using (var trainer = new Trainer(run, device, new TrainerOptions { Resume = isUnfinished }, progress))
@@ -77,8 +83,31 @@ public sealed class Comparison
             }
         }
 
-        ComparedRun.Finish(run.Output, fingerprint);
-        return ComparedRun.Find(run.Output, run.Seed, fingerprint);
+        ComparedRun.Finish(run.Output, RunFingerprint.Of(run, ModelFolder.Open(run.Model)));
+        return Find(planned, request: null);
+    }
+
+    /// <summary>Measures how flat the loss is around a finished run's adapter. Null where it was interrupted.</summary>
+    /// <exception cref="ConfigurationException">The run has no adapter or no validation data.</exception>
+    public static RunSharpness? Measure(
+        PlannedRun planned, Device device, SharpnessRequest request, IProgress<SharpnessProgress>? progress, CancellationToken cancellation)
+    {
+        RunConfiguration run = planned.Run;
+        if (run.Adapter is null || run.Data.Validation is null)
+        {
+            throw new ConfigurationException("Sharpness is measured around adapters on validation data; add an 'adapter:' section and data.validation, or leave --sharpness out.");
+        }
+
+        AdapterReport report = new SharpnessAnalysis(device, request.Options).Measure(
+            SharpnessSubject.OfRun(planned.Method.Name, run, request.Rows), progress, cancellation);
+        if (!report.Complete)
+        {
+            return null;
+        }
+
+        var sharpness = new RunSharpness(request.Description, request.FiguresOf(report));
+        sharpness.Write(run.Output);
+        return sharpness;
     }
 
     private static bool IsPlain(RunConfiguration run) => run.Method is null or { Methods: [{ Name: MethodConfiguration.Plain }] };

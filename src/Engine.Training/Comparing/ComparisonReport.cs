@@ -36,6 +36,10 @@ public sealed record MethodResult(string Name, bool IsReference, IReadOnlyList<C
     /// <summary>The largest peak of the runs.</summary>
     public long? PeakBytes => Runs.Count == 0 ? null : Runs.Max(run => run.PeakBytes);
 
+    /// <summary>A figure of sharpness in a space; runs in which it is not finite are left out.</summary>
+    public MeanOverRuns? Sharpness(string space, string figure) =>
+        MeanOverRuns.Of(Runs.Select(run => run.Sharpness?.Spaces.GetValueOrDefault(space)?.GetValueOrDefault(figure)).OfType<double>());
+
     /// <summary>A metric of the final weights; runs in which it is not defined are left out.</summary>
     public MeanOverRuns? Metric(string name) => MeanOverRuns.Of(Runs.Select(run => run.Metrics.GetValueOrDefault(name)).OfType<double>());
 }
@@ -55,6 +59,14 @@ public sealed record ComparisonReport(string RunFile, string Device, string Metr
     /// <summary>Every metric that a run has, the one compared by first.</summary>
     public IReadOnlyList<string> Metrics =>
         [.. Methods.SelectMany(method => method.Runs.SelectMany(run => run.Metrics.Keys)).Distinct().OrderBy(name => name == Metric ? 0 : 1)];
+
+    /// <summary>The figures of sharpness that a run has, by space.</summary>
+    public IReadOnlyList<(string Space, IReadOnlyList<string> Figures)> Sharpness => [.. Methods
+        .SelectMany(method => method.Runs)
+        .SelectMany(run => run.Sharpness?.Spaces.SelectMany(space => space.Value.Keys.Select(figure => (Space: space.Key, Figure: figure))) ?? [])
+        .Distinct()
+        .GroupBy(entry => entry.Space, entry => entry.Figure)
+        .Select(group => (group.Key, (IReadOnlyList<string>)[.. SharpnessRequest.FigureNames.Where(group.Contains)]))];
 
     /// <summary>Seconds per step over the reference's; null where one of them has no runs.</summary>
     public double? RelativeTime(MethodResult method) => method.SecondsPerStep?.Mean / Reference.SecondsPerStep?.Mean;
@@ -85,6 +97,9 @@ public sealed record ComparisonReport(string RunFile, string Device, string Metr
     {
         ["method"] = method.Name,
         ["metrics"] = new JsonObject(Metrics.Select(name => KeyValuePair.Create<string, JsonNode?>(name, Mean(method.Metric(name))))),
+        ["sharpness"] = Sharpness.Count == 0 ? null : new JsonObject(Sharpness.Select(space => KeyValuePair.Create<string, JsonNode?>(
+            space.Space,
+            new JsonObject(space.Figures.Select(figure => KeyValuePair.Create<string, JsonNode?>(figure, Mean(method.Sharpness(space.Space, figure)))))))),
         ["seconds_per_step"] = Mean(method.SecondsPerStep),
         ["relative_time"] = Number(RelativeTime(method)),
         ["peak_device_bytes"] = method.PeakBytes,
@@ -99,6 +114,9 @@ public sealed record ComparisonReport(string RunFile, string Device, string Metr
         ["folder"] = run.Folder,
         ["steps"] = run.Steps,
         ["metrics"] = Values(run.Metrics),
+        ["sharpness"] = run.Sharpness is { } sharpness
+            ? new JsonObject(sharpness.Spaces.Select(space => KeyValuePair.Create<string, JsonNode?>(space.Key, Values(space.Value))))
+            : null,
         ["seconds_per_step"] = run.SecondsPerStep,
         ["peak_device_bytes"] = run.PeakBytes,
         ["evaluations"] = new JsonArray([.. run.Evaluations.Select(evaluation => new JsonObject

@@ -9,7 +9,21 @@ public sealed class ComparisonResults(Comparison comparison, string device)
 
     public string JsonPath => Path.Combine(comparison.Folder, "comparison.json");
 
+    /// <summary>What a run came to; null where it is not there yet.</summary>
+    public ComparedRun? Find(PlannedRun planned) =>
+        finished.Find(entry => entry.Method == planned.Method && entry.Run.Seed == planned.Run.Seed).Run;
+
     public void Add(PlannedRun planned, ComparedRun run) => finished.Add((planned.Method, run));
+
+    /// <summary>Whether a run failed.</summary>
+    public bool HasFailed(PlannedRun planned) => failed.Exists(entry => entry.Method == planned.Method && entry.Run.Seed == planned.Run.Seed);
+
+    /// <summary>Adds to a run that is there how flat the loss is around it.</summary>
+    public void Add(PlannedRun planned, RunSharpness sharpness)
+    {
+        int at = finished.FindIndex(entry => entry.Method == planned.Method && entry.Run.Seed == planned.Run.Seed);
+        finished[at] = (planned.Method, finished[at].Run with { Sharpness = sharpness });
+    }
 
     public void AddFailed(PlannedRun planned, string reason) => failed.Add((planned.Method, new FailedRun(planned.Run.Seed, reason)));
 
@@ -22,7 +36,7 @@ public sealed class ComparisonResults(Comparison comparison, string device)
         [.. comparison.Methods.Select(method => new MethodResult(
             method.Name,
             method == comparison.Reference,
-            [.. finished.Where(entry => entry.Method == method).Select(entry => entry.Run)],
+            [.. finished.Where(entry => entry.Method == method).Select(entry => entry.Run).OrderBy(run => run.Seed)],
             [.. failed.Where(entry => entry.Method == method).Select(entry => entry.Run)]))]);
 
     /// <summary>Writes comparison.json.</summary>

@@ -22,6 +22,13 @@ public enum TaskKind
     CausalLanguageModel,
 }
 
+/// <summary>What tasks have in common.</summary>
+public static class TaskKinds
+{
+    /// <summary>Whether tokens are predicted, and loss and perplexity are what is measured.</summary>
+    public static bool IsLanguageModel(this TaskKind task) => task is TaskKind.MaskedLanguageModel or TaskKind.CausalLanguageModel;
+}
+
 /// <summary>How conversations are laid out.</summary>
 public enum ChatTemplateChoice
 {

@@ -42,7 +42,9 @@ public sealed class JsonRecord : IDisposable
         }
         catch (JsonException error)
         {
-            throw new DataFileException(path, line, $"the line is not one JSON object (at byte {error.BytePositionInLine}).", error);
+            // A property that is there twice comes without a place.
+            string where = error.BytePositionInLine is { } place ? $" (at byte {place})." : $": {error.Message}";
+            throw new DataFileException(path, line, $"the line is not one JSON object{where}", error);
         }
 
         if (document.RootElement.ValueKind == JsonValueKind.Object)

@@ -44,7 +44,7 @@ internal static class TableRows
             string[] fields = parser.Record!;
             if (unterminated || EndsInsideQuotes(parser.RawRecord))
             {
-                throw new DataFileException(path, start, "a quoted field is not closed or is followed by other text; a quote inside a quoted field is written twice.");
+                throw new DataFileException(path, start, "a quoted field is not closed or is followed by other text, or a quote stands in a field that is not quoted; quote the whole field and write a quote inside it twice.");
             }
 
             // RawRow counts up to the record's last line.

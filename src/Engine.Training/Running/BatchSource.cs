@@ -76,12 +76,12 @@ public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketed
 public sealed class PrebatchedFile : BatchSource
 {
     private readonly SafetensorsFile file;
-    private readonly HeadKind head;
+    private readonly Architecture architecture;
 
-    public PrebatchedFile(string path, HeadKind head)
+    public PrebatchedFile(string path, Architecture architecture)
     {
         file = SafetensorsFile.Open(path);
-        this.head = head;
+        this.architecture = architecture;
         BatchesPerEpoch = PrebatchedIndex.CountBatches(path, file.Tensors.Select(tensor => tensor.Name));
     }
 
@@ -93,7 +93,7 @@ public sealed class PrebatchedFile : BatchSource
 
     public override RaggedBatch Batch(int epoch, int index)
     {
-        PaddedBatch batch = PaddedBatch.Read(file, head, $".{index}");
+        PaddedBatch batch = PaddedBatch.Read(file, architecture, $".{index}");
         return batch.HasLabels
             ? batch.Ragged
             : throw new DataFileException(Origin, $"there is no tensor labels.{index}; every batch to train on needs labels.");

@@ -1,11 +1,6 @@
 using Engine.Devices;
-using Engine.Kernels;
 using Engine.Model;
 using Engine.Model.Architectures;
-using Engine.Model.Batching;
-using Engine.Model.Execution;
-using Engine.Model.HuggingFace;
-using Engine.Model.Peft;
 using Engine.Model.Tokenizers;
 using Engine.Training.Data;
 
@@ -20,18 +15,13 @@ public sealed record Prediction(string? Label, double Probability, IReadOnlyList
 /// <summary>A trained classifier or regressor, ready to read texts: a model folder with or without an adapter.</summary>
 public sealed class Predictor : IDisposable
 {
-    private readonly Device device;
-    private readonly TransformerModel model;
-    private readonly Arena arena;
+    private readonly EvaluationModel model;
 
-    private Predictor(Device device, Architecture architecture, Tokenizer tokenizer, TransformerModel model, IReadOnlyList<string> notes)
+    private Predictor(Architecture architecture, Tokenizer tokenizer, EvaluationModel model)
     {
-        this.device = device;
         this.model = model;
         Architecture = architecture;
         Tokenizer = tokenizer;
-        Notes = notes;
-        arena = new Arena(device);
     }
 
     public Architecture Architecture { get; }
@@ -39,7 +29,7 @@ public sealed class Predictor : IDisposable
     public Tokenizer Tokenizer { get; }
 
     /// <summary>What a user should know of the weights, such as a head that no file gave.</summary>
-    public IReadOnlyList<string> Notes { get; }
+    public IReadOnlyList<string> Notes => model.Notes;
 
     /// <summary>The longest text in tokens that model and tokenizer take.</summary>
     public int MaxLength => Math.Min(Architecture.MaxLength, Tokenizer.ModelMaxLength ?? Architecture.MaxLength);
@@ -56,27 +46,9 @@ public sealed class Predictor : IDisposable
     public static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong? seed = null, WeightType type = WeightType.Auto)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
-        AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);
         Architecture architecture = folder.CreateClassifier(adapterFolder);
-        var tuning = new Tuning.Frozen(config is null ? null : ModelAdapters.Tuning(architecture, config));
-        var model = new TransformerModel(architecture, tuning, folder.StorageOf(type));
-        try
-        {
-            model.Allocate(device);
-            IReadOnlyList<string> notes = ModelLoading.LoadWeights(model, folder, seed, model.SavedParameters.Select(parameter => parameter.Name));
-            if (adapterFolder is not null)
-            {
-                using AdapterFile file = AdapterFile.Read(adapterFolder);
-                ModelAdapters.Load(model, file);
-            }
-
-            return new Predictor(device, architecture, folder.LoadTokenizer(), model, notes);
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
+        Tokenizer tokenizer = folder.LoadTokenizer();
+        return new Predictor(architecture, tokenizer, EvaluationModel.Load(device, folder, architecture, adapterFolder, seed, type));
     }
 
     /// <summary>Evaluates a labelled set.</summary>
@@ -85,7 +57,7 @@ public sealed class Predictor : IDisposable
         bool regression = Architecture.Head == HeadKind.Regression;
         EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength).WithLabels(
             regression ? null : LabelVocabulary.FromModel(Labels).Encode(examples), regression ? RegressionTargets.Encode(examples) : null);
-        return Run(set, batchSize, examples.Path, (evaluator, run) => evaluator.Evaluate(run));
+        return model.Evaluate(new Evaluator(Architecture, set, batchSize, null, examples.Path));
     }
 
     /// <summary>Predicts texts or pairs, in their order.</summary>
@@ -94,25 +66,11 @@ public sealed class Predictor : IDisposable
         var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, i + 1))]);
         EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
         int columns = Architecture.OutputSize;
-        float[] logits = Run(set, batchSize, "input", (evaluator, run) => evaluator.Predict(run));
+        float[] logits = model.Predict(new Evaluator(Architecture, set, batchSize, null, examples.Path));
         return [.. Enumerable.Range(0, texts.Count).Select(i => PredictionOf(logits.AsSpan(i * columns, columns)))];
     }
 
-    public void Dispose()
-    {
-        arena.Dispose();
-        model.Dispose();
-    }
-
-    private TResult Run<TResult>(
-        EncodedSet set, int batchSize, string origin, Func<Evaluator, Func<RaggedBatch, string, ModelRun>, TResult> use)
-    {
-        var evaluator = new Evaluator(Architecture, set, batchSize, null, origin);
-        using var inputs = new BatchInputs(Architecture, evaluator.Shapes.Aggregate((a, b) => a.Max(b)));
-        inputs.Block.Allocate(device);
-        using var runner = new ModelRunner(device, model, inputs, arena, new RunnerOptions());
-        return use(evaluator, (batch, source) => runner.Run(batch, source));
-    }
+    public void Dispose() => model.Dispose();
 
     private Prediction PredictionOf(ReadOnlySpan<float> logits)
     {

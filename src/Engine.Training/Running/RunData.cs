@@ -51,7 +51,7 @@ public sealed class RunData : IDisposable
     private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
     {
         Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task));
-        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture.Head), null);
+        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture), null);
     }
 
     private static RunData Texts(RunConfiguration run, ModelFolder folder)

@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Graph;
 using Engine.Kernels;
+using Engine.Kernels.Tests;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
@@ -70,6 +71,12 @@ public sealed class AdapterKindTests
             }
         }
 
+        // What is left has the next singular value as its largest.
+        double[] whole = SingularValues(weight), left = SingularValues(rest);
+        Assert.Equal(whole[rank], left[0], 1e-5 * whole[rank]);
+
+        double[] SingularValues(float[] matrix) => [.. LowRankReference.Svd(LowRankReference.Matrix(matrix, weight.Length / columns, columns)).Sigma.OrderDescending()];
+
         double Gram(float[] rows, int k, int j) => Enumerable.Range(0, columns).Sum(i => (double)rows[(k * columns) + i] * rows[(j * columns) + i]);
     }
 
@@ -102,6 +109,31 @@ public sealed class AdapterKindTests
         Assert.Equal(start == "true" ? 4 : 8, saved.Rank);
         using var loaded = new LoadedModel(golden.Folder, folder.Root, train: false, golden.Capacity);
         RequireNear(trained, loaded.Run(golden.Batch, new RunnerOptions()).Logits, 1e-5);
+    }
+
+    /// <summary>W' = diag(m / ||V_i||) V is the same for k V; a power of two scales without rounding.</summary>
+    [SharedFact]
+    public void Dora_sees_only_the_direction_of_the_rows_under_its_magnitudes()
+    {
+        const float K = 4;
+        using var golden = new GoldenBatch("roberta-cls");
+        AdapterConfig config = Plain with { UseDora = true };
+        float[] logits = Run(golden, config, "true", FillB).Logits;
+        float[] scaled = Run(golden, config, "true", model =>
+        {
+            FillB(model);
+            foreach (LoraLinear layer in model.Adapters)
+            {
+                Scale(layer.Weight, K);
+                Scale(layer.B, K);
+                Scale(layer.BaseNorm!, K * K);
+            }
+        }).Logits;
+
+        // The layer's bias is not scaled, so that the product with the scale is rounded once more.
+        RequireNear(logits, scaled, 1e-6);
+
+        static void Scale(Variable variable, float factor) => variable.View<float>().Write([.. variable.View<float>().ToArray().Select(value => value * factor)]);
     }
 
     [SharedFact]
@@ -139,13 +171,15 @@ public sealed class AdapterKindTests
     public void Other_starts_are_refused_with_the_reason(string start) => Assert.NotNull(AdapterInitialization.Problem(start));
 
     private static (float[] Logits, float[] Gradients) Gradients(GoldenBatch golden, AdapterConfig config) =>
-        Run(golden, config, "true", model =>
+        Run(golden, config, "true", FillB);
+
+    private static void FillB(TransformerModel model)
+    {
+        foreach (LoraLinear layer in model.Adapters)
         {
-            foreach (LoraLinear layer in model.Adapters)
-            {
-                layer.B.View<float>().Write([.. Enumerable.Range(0, (int)layer.B.Shape.Count).Select(i => 0.01f * ((i % 7) - 3))]);
-            }
-        });
+            layer.B.View<float>().Write([.. Enumerable.Range(0, (int)layer.B.Shape.Count).Select(i => 0.01f * ((i % 7) - 3))]);
+        }
+    }
 
     /// <summary>Logits of the golden's batch in a training pass and all gradients, with a new adapter, changed.</summary>
     private static (float[] Logits, float[] Gradients) Run(GoldenBatch golden, AdapterConfig? config, string start, Action<TransformerModel>? change = null)

@@ -131,6 +131,13 @@ public sealed class DecoderTests
         string message = Assert.Throws<ArgumentException>(() => ModelAdapters.Tuning(tied, new AdapterConfig { ModulesToSave = ["embed_tokens"] })).Message;
         Assert.Contains("which the model also uses as lm_head.weight", message);
 
+        // What PEFT would adapt in another way or refuse is not left out in silence.
+        Assert.Contains("model.embed_tokens, model.layers.0.", Refused(untied, ModulePattern.OfExpression(".*")));
+        Assert.Contains("layer tied to embeddings): lm_head.", Refused(tied, ModulePattern.Of("q_proj", "lm_head")));
+
+        string Refused(Architecture architecture, ModulePattern targets) =>
+            Assert.Throws<ArgumentException>(() => ModelAdapters.Tuning(architecture, new AdapterConfig { TargetModules = targets })).Message;
+
         IEnumerable<string> Adapted(AdapterConfig config) =>
             ModelAdapters.Tuning(untied, config).Adapters.Select(target => target.Module.Split('.')[^1]).Distinct();
     }

@@ -52,6 +52,19 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void A_device_is_written_to_and_not_replaced()
+    {
+        string path = folder.File("open.bin");
+        using FileStream open = new(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite);
+
+        // Under /dev/fd stand the files that a process has open, as devices do.
+        AtomicFile.WriteAllBytes($"/dev/fd/{open.SafeFileHandle.DangerousGetHandle()}", new byte[] { 7 });
+
+        Assert.Equal(7, open.ReadByte());
+        Assert.Equal([path], Directory.GetFiles(folder.Root));
+    }
+
+    [Fact]
     public void A_folder_that_cannot_be_made_is_reported_with_the_path()
     {
         File.WriteAllText(folder.File("file"), "");

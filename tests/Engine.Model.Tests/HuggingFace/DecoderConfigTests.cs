@@ -85,7 +85,9 @@ public sealed class DecoderConfigTests
     [InlineData("layer_types", """["full_attention","linear_attention"]""", "a list of full_attention and sliding_attention was expected")]
     [InlineData("num_hidden_layers", "268435456", "'num_hidden_layers' is 268435456; a number from 1 to 4096 was expected")]
     [InlineData("num_attention_heads", "0", "a number from 1 to")]
-    [InlineData("num_attention_heads", "65536,\"head_dim\":65536", "a number whose product with the head size 65536 is at most")]
+    [InlineData("num_attention_heads", "2097152,\"head_dim\":256", "a number whose product with the head size 256 is at most")]
+    [InlineData("head_dim", "258", "'head_dim' is 258; a number from 1 to 256, the largest head that attention is built for, was expected")]
+    [InlineData("hidden_size", "2048", "'num_attention_heads' is 4; a number by which hidden_size 2048 makes heads of at most 256 elements (they have 512)")]
     public void What_is_not_built_is_refused_by_name(string key, string value, string message) =>
         Assert.Contains(message, Assert.Throws<ModelFileException>(() => DecoderConfig.From(ModelConfig.Parse(With(key, value)))).Message);
 

@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Model.Architectures;
 using Engine.Model.Files;
 using Engine.Model.HuggingFace;
 
@@ -98,6 +99,22 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Equal(expected, EncoderConfig.From(ModelConfig.Parse(With("hidden_act", $"\"{name}\""))).HiddenActivation);
     }
 
+    [Fact]
+    public void A_masked_language_model_with_an_output_layer_of_its_own_is_refused_by_the_key()
+    {
+        EncoderConfig config = EncoderConfig.From(ModelConfig.Parse(With("tie_word_embeddings", "false")));
+
+        Assert.Contains("'tie_word_embeddings' is false; true", Assert.Throws<ModelFileException>(() => new RobertaForMaskedLM(config)).Message);
+    }
+
+    [Fact]
+    public void Quantized_weights_are_refused_by_the_key()
+    {
+        ModelConfig config = ModelConfig.Parse(With("quantization_config", "{\"quant_method\":\"fp8\"}"));
+
+        Assert.Contains("'quantization_config' is {\"quant_method\":\"fp8\"}; none", Assert.Throws<ModelFileException>(() => ArchitectureCatalog.Create(config, HeadKind.MaskedLm)).Message);
+    }
+
     [Theory]
     [InlineData("hidden_act", "\"swish\"", "'hidden_act' is \"swish\"; gelu, gelu_python, gelu_new")]
     [InlineData("position_embedding_type", "\"relative_key\"", "absolute was expected")]
@@ -119,7 +136,7 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("problem_type", "\"ranking\"", "regression, single_label_classification")]
     [InlineData("num_labels", "0", "a number from 1 to")]
     [InlineData("id2label", "{\"0\":\"a\",\"2\":\"b\"}", "id2label has the key '2'; the numbers 0 to 1")]
-    [InlineData("id2label", "{\"0\":\"a\",\"1\":\"a\"}", "the label 'a' is given twice")]
+    [InlineData("id2label", "{\"0\":\"a\",\"1\":\"a\"}", "id2label: the label 'a' is given twice.")]
     [InlineData("id2label", "{\"0\":7}", "'id2label.0' is 7; a label as a string")]
     [InlineData("id2label", "{}", "at least one label")]
     public void A_value_that_cannot_be_used_is_refused_by_its_key(string key, string value, string expected)
@@ -128,6 +145,7 @@ public sealed class ModelConfigTests : IDisposable
 
         Assert.Contains(expected, message);
         Assert.StartsWith("config.json: ", message);
+        Assert.DoesNotContain("Parameter", message);
     }
 
     [Theory]

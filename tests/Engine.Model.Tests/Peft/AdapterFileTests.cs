@@ -1,3 +1,4 @@
+using Engine.Model.Execution;
 using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
@@ -116,6 +117,19 @@ public sealed class AdapterFileTests : IDisposable
         Assert.Equal(["base_model.model.head.weight"], adapter.Bind([Target], [], allowMissing: true).Unused);
         Assert.Contains("its shape is [4, 2]; [5, 2] was expected", Assert.Throws<ModelFileException>(() => adapter.Bind([Target with { OutFeatures = 5 }], [Head])).Message);
         Assert.Contains("its shape is [2, 3]; [2, 4] was expected", Assert.Throws<ModelFileException>(() => adapter.Bind([Target], [new SavedTarget("head.weight", [2, 4])])).Message);
+    }
+
+    [Fact]
+    public void Keys_of_the_configuration_that_are_not_known_are_said_where_they_are_set()
+    {
+        Write(("base_model.model.layer.0.q.lora_A.weight", [2, 3]), ("base_model.model.layer.0.q.lora_B.weight", [4, 2]), ("base_model.model.head.weight", [2, 3]));
+        string path = folder.File(AdapterConfig.FileName);
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"r\":", "\"from_the_future\": 1, \"off_in_the_future\": null, \"r\":", StringComparison.Ordinal));
+        using AdapterFile adapter = AdapterFile.Read(folder.Root);
+
+        string note = Assert.Single(ModelLoading.Notes(adapter.Bind([Target], [Head])));
+
+        Assert.Equal("adapter_config.json has keys that are not known here, taken as without effect: from_the_future.", note);
     }
 
     public static TheoryData<string, (string, long[])[], string> Damaged => new()

@@ -105,9 +105,21 @@ public sealed class TargetModulesTests
     [Fact]
     public void A_module_that_is_no_linear_layer_cannot_be_a_target()
     {
-        AdapterConfig config = new() { TargetModules = ModulePattern.OfExpression(".*embeddings|.*query") };
+        string[] others = ["roberta.embeddings.word_embeddings", "roberta.embeddings.LayerNorm", "roberta.encoder.layer.0.output.LayerNorm"];
+        AdapterConfig config = new() { TargetModules = ModulePattern.OfExpression(".*embeddings.*|.*query") };
 
-        Assert.Contains("'roberta.embeddings', which is no linear layer", Assert.Throws<ArgumentException>(() => TargetModules.Match(Linear, config, otherModules: ["roberta", "roberta.embeddings"])).Message);
+        string message = Refused(config);
+        Assert.Contains("matches what is no linear layer of its own (embeddings, norms, an output layer tied to embeddings): roberta.embeddings.word_embeddings, roberta.embeddings.LayerNorm.", message);
+        Assert.DoesNotContain("layer.0.output", message);
+        Assert.Contains("exclude_modules", message);
+        Assert.Contains("word_embeddings", Refused(config with { TargetModules = ModulePattern.Of("query", "word_embeddings") }));
+
+        // What is excluded or trained whole is not asked for, and all-linear names linear layers by itself.
+        Assert.Equal(3, TargetModules.Match(Linear, config with { ExcludeModules = ModulePattern.OfExpression(".*embeddings.*") }, otherModules: others).Count);
+        Assert.Equal(3, TargetModules.Match(Linear, config with { ModulesToSave = ["embeddings"] }, otherModules: others).Count);
+        Assert.Equal(Linear, TargetModules.Match(Linear, config with { TargetModules = ModulePattern.OfExpression("all-linear") }, otherModules: others));
+
+        string Refused(AdapterConfig wrong) => Assert.Throws<ArgumentException>(() => TargetModules.Match(Linear, wrong, otherModules: others)).Message;
     }
 
     [Fact]

@@ -104,7 +104,7 @@ public sealed class ExampleReaderTests : IDisposable
     [InlineData("{\"text\": \"a\", \"label\": null}", "a string or a number")]
     [InlineData("[1, 2]", "an object was expected")]
     [InlineData("{\"text\": \"a\"", "not one JSON object")]
-    [InlineData("{\"text\": \"a\", \"text\": \"b\", \"label\": 1}", "not one JSON object")]
+    [InlineData("{\"text\": \"a\", \"text\": \"b\", \"label\": 1}", "not one JSON object: Duplicate property 'text'")]
     [InlineData("{\"text\": \"\\ud800\", \"label\": 1}", "surrogate")]
     public void Malformed_json_lines_name_the_line_and_what_was_expected(string line, string expected)
     {

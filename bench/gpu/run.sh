@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs the device, operator, golden and trajectory tests on a machine's CUDA card and on the same card's OpenCL, then timings beside PyTorch and PEFT, and leaves
+# JSON lines in bench/results. The machine needs no .NET: the build is carried with its runtime. Under ten minutes, for the time limits of suite.sh.
+#   bench/gpu/run.sh                 on this machine
+#   bench/gpu/run.sh user@machine    on another, reached by ssh
+#   bench/gpu/run.sh --pack FOLDER   only makes the folder to carry; FOLDER/suite.sh runs there and leaves FOLDER/results
+# DEVICES="cuda opencl" and TIMINGS="matmul attention lora-step qwen-step" choose what runs; PATIENCE=5 gives every suite five times its seconds.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+pack=artifacts/gpu
+[ "${1:-}" != --pack ] || pack=${2:?--pack needs a folder}
+
+dotnet build bench/gpu/Engine.GpuSuite -c Release -v q --nologo > /dev/null
+dotnet build bench/Engine.Bench -c Release -v q --nologo > /dev/null
+rm -rf "$pack"
+mkdir -p "$pack/engine" "$pack/shared/goldens" "$pack/dotnet/host" "$pack/dotnet/shared/Microsoft.NETCore.App"
+read -r version folder < <(dotnet --list-runtimes | sed -n 's/^Microsoft\.NETCore\.App \(10\.[^ ]*\) \[\(.*\)\]$/\1 \2/p' | tail -1)
+cp "$folder/../../dotnet" "$pack/dotnet/"
+cp -r "$folder/../../host/fxr" "$pack/dotnet/host/"
+cp -r "$folder/$version" "$pack/dotnet/shared/Microsoft.NETCore.App/"
+cp -r bench/gpu/Engine.GpuSuite/bin/Release/net10.0 "$pack/engine/suite"
+cp -r bench/Engine.Bench/bin/Release/net10.0 "$pack/engine/bench"
+cp Engine.sln "$pack/engine/" # the tests find the goldens beside the folder that holds it
+cp -r ../shared/goldens/models ../shared/goldens/trajectories "$pack/shared/goldens/"
+cp bench/gpu/suite.sh bench/peers/gpu.py "$pack/"
+find "$pack" -name '*.pdb' -delete
+
+status=0
+case "${1:-}" in
+  --pack)
+    echo "$pack is ready: run its suite.sh on the machine, then copy its results folder to bench/results." >&2
+    exit 0
+    ;;
+  "")
+    "$pack/suite.sh" || status=$?
+    mkdir -p bench/results
+    cp "$pack"/results/*.jsonl bench/results/
+    ;;
+  *)
+    tar czf - -C "$pack" . | ssh "$1" 'rm -rf engine-gpu && mkdir engine-gpu && tar xzf - -C engine-gpu'
+    ssh "$1" "PATIENCE='${PATIENCE:-1}' DEVICES='${DEVICES:-cuda opencl}' TIMINGS='${TIMINGS-matmul attention lora-step qwen-step}' engine-gpu/suite.sh" || status=$?
+    mkdir -p bench/results
+    ssh "$1" 'tar cf - -C engine-gpu/results .' | tar xf - -C bench/results
+    ;;
+esac
+exit "$status"
