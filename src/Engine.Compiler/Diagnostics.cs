@@ -74,6 +74,9 @@ internal static class Diagnostics
     public static readonly DiagnosticDescriptor DuplicateName = Error(
         22, "Kernel names are unique", "Two kernels are called '{0}'; a kernel's name is its class and method, so rename one of them");
 
+    public static readonly DiagnosticDescriptor TileUse = Error(
+        23, "Tiles hold 16-bit floats and stay with their items", "{0}");
+
     private static DiagnosticDescriptor Error(int number, string title, string message) => new(
         $"ENG{number:0000}", title, message, "Engine.Kernels", DiagnosticSeverity.Error, isEnabledByDefault: true,
         helpLinkUri: $"docs/diagnostics.md#eng{number:0000}");

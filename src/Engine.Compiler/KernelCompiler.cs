@@ -22,11 +22,11 @@ internal static class KernelCompiler
         string source = string.Empty;
         if (!log.HasErrors && !declaration.ContainsDiagnostics)
         {
-            string deviceText = DevicePrinter.Print(compilation, kernel, name, log);
+            PrintedKernel printed = DevicePrinter.Print(compilation, kernel, name, log);
             if (!log.HasErrors && !log.Invalid && !HasErrors(declaration, compilation))
             {
                 (string body, IReadOnlyList<string> helpers) = GroupPrinter.Print(compilation, kernel, name, log);
-                source = log.HasErrors ? string.Empty : LauncherPrinter.Print(kernel, name, location, deviceText, body, helpers);
+                source = log.HasErrors ? string.Empty : LauncherPrinter.Print(kernel, name, location, printed, body, helpers);
             }
         }
 

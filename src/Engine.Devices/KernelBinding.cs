@@ -12,6 +12,10 @@ internal static class KernelBinding
         CheckCount(where, "constants", kernel.Parameters.Count(p => p.Kind == KernelParameterKind.Specialized), call.Constants.Length);
         CheckCount(where, "arguments", kernel.Parameters.Count(p => p.Kind != KernelParameterKind.Specialized), call.Arguments.Length);
         CheckShape(where, call.Shape, device);
+        if (kernel.UsesTiles)
+        {
+            CheckTiles(where, call, device);
+        }
 
         int next = 0;
         foreach (KernelParameter parameter in kernel.Parameters)
@@ -75,6 +79,24 @@ internal static class KernelBinding
         if (expected != given)
         {
             throw new ArgumentException($"{where} takes {expected} {what} and got {given}.");
+        }
+    }
+
+    private static void CheckTiles(string where, KernelCall call, Device device)
+    {
+        foreach (string name in call.Definition.TileTypes)
+        {
+            ElementType type = call.Types[call.Definition.TypeParameters.IndexOf(name)];
+            if (type is not (ElementType.Float16 or ElementType.BFloat16))
+            {
+                throw new ArgumentException($"{where}: type parameter {name} is {type}, and tiles are made of it; bind Half or BFloat16.");
+            }
+        }
+
+        if (call.Shape.GroupSize % device.Features.TileItems != 0)
+        {
+            throw new ArgumentException(
+                $"{where}: a group of {call.Shape.GroupSize} work-items cannot hold tiles on {device}, where {device.Features.TileItems} items hold one together; give a multiple of them.");
         }
     }
 

@@ -33,7 +33,14 @@ public sealed record KernelDefinition(
     string Location,
     ImmutableArray<string> TypeParameters,
     ImmutableArray<KernelParameter> Parameters,
-    string Body);
+    string Body)
+{
+    /// <summary>Whether the kernel multiplies tiles: its groups are whole teams of <see cref="DeviceFeatures.TileItems"/> work-items.</summary>
+    public bool UsesTiles { get; init; }
+
+    /// <summary>The type parameters that tiles are made of: Float16 or BFloat16 in every call.</summary>
+    public ImmutableArray<string> TileTypes { get; init; } = [];
+}
 
 /// <summary>One argument of a kernel call: a window of a buffer, or a scalar's bits.</summary>
 public readonly struct KernelArgument

@@ -11,6 +11,11 @@ public sealed class GraphBuilder
     private readonly List<Tensor> outputs = [];
     private readonly Dictionary<Variable, Tensor> variables = [];
 
+    /// <summary>
+    /// The type of products: those with weights stored in it, and those of attention, are computed on the device's matrix units, their operands rounded to it. Float32: every product is in float32.
+    /// </summary>
+    public ElementType Products { get; init; } = ElementType.Float32;
+
     public IReadOnlyList<Node> Nodes => nodes;
 
     /// <summary>Tensors that can be read after a replay.</summary>

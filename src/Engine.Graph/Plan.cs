@@ -56,7 +56,7 @@ public sealed class Plan : IDisposable
             for (int i = 0; i < layout.Nodes.Count; i++)
             {
                 Node node = layout.Nodes[i];
-                node.Operator.Lower(new Lowering(device, node, memory, launches));
+                node.Operator.Lower(new Lowering(device, node, memory, launches, layout.Products));
                 if (served is not null)
                 {
                     classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));

@@ -42,6 +42,12 @@ public class DiagnosticTests
         { "ENG0020", "[Kernel] public static void K(ArrayView<int> x) { x[0] = «Engine.Devices.ElementTypes.SizeInBytes((Engine.Devices.ElementType)x[1])»; }" },
         { "ENG0021", "[Kernel] public static void K(ArrayView<int> x, ArrayView<int> y, int n) { ArrayView<int> v = «n > 0 ? x : y»; v[0] = 1; }" },
         { "ENG0021", "[Kernel] public static void K(ArrayView<int> x) { ArrayView<int> v = LocalMemory.Allocate<int>(2); ArrayView<int> w = x; «w = v»; w[0] = 1; }" },
+        { "ENG0014", "[Kernel] public static void K(ArrayView<Half> x, int n) { TileA<Half> a = n > 0 ? Tile.LoadA(x, 0, 16, TileOrder.RowMajor) : «Tile.LoadA(x, 1, 16, TileOrder.RowMajor)»; }" },
+        { "ENG0014", "[Kernel] public static void K(ArrayView<float> c, int n) { «switch (n) { case 0: Tile.Store(Tile.Zero(), c, 0, 16); break; }» }" },
+        { "ENG0023", "[Kernel] public static void K(ArrayView<float> x) { TileA<float> «a = Tile.LoadA(x, 0, 16, TileOrder.RowMajor)»; }" },
+        { "ENG0023", "[Kernel] public static void K(ArrayView<float> c) { ArrayView<TileSum> s = «SharedMemory.Allocate<TileSum>(2)»; s[0] = Tile.Zero(); }" },
+        { "ENG0023", "[Kernel] public static void K(ArrayView<Half> x) { ArrayView<Half> l = LocalMemory.Allocate<Half>(256); l[0] = x[0]; TileA<Half> a = Tile.LoadA(«l», 0, 16, TileOrder.RowMajor); }" },
+        { "ENG0023", "[Kernel] public static void K(ArrayView<float> c) { TileSum s = «default»; Tile.Store(s, c, 0, 16); }" },
     };
 
     [Theory]

@@ -27,11 +27,12 @@ public static class TestDevices
 
     public static TheoryData<string> Names => [.. All];
 
-    /// <summary>Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices.</summary>
+    /// <summary>Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices. <c>cpu-matrix-units</c> is the cpu as if it had these.</summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
         "cpu" => new CpuDevice(new CpuOptions { Threads = threads, CheckReads = true }),
         "cpu-managed" => new CpuDevice(new CpuOptions { Threads = threads, HostVectors = false, CheckReads = true }),
+        "cpu-matrix-units" => new CpuDevice(new CpuOptions { Threads = threads, CheckReads = true, MatrixUnits = true }),
         "opencl" or "cuda" => DeviceCatalog.Open(name),
         _ => throw new ArgumentException($"There is no test device '{name}'; add it to {nameof(TestDevices)}."),
     };

@@ -1,6 +1,9 @@
 using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
 using Engine.Devices;
 
 namespace Engine.Tests;
@@ -9,25 +12,25 @@ namespace Engine.Tests;
 /// Compiles printed device text with clang, without a GPU: OpenCL C for AMD targets to assembly, CUDA C++ to PTX for
 /// NVIDIA. What it proves: the text is valid in its language and the back end accepts it.
 /// </summary>
-internal static class DeviceTextCompiler
+internal static partial class DeviceTextCompiler
 {
     private const string Clang = "clang-19";
 
-    /// <summary>Targets by name: AMD CDNA2 and RDNA2 from OpenCL C, NVIDIA Ampere and Hopper from CUDA C++.</summary>
-    public static readonly ImmutableArray<string> Targets = ["gfx90a", "gfx1030", "sm_80", "sm_90"];
+    /// <summary>Targets by name: AMD CDNA2, RDNA2 and RDNA3 from OpenCL C, NVIDIA Ampere and Hopper from CUDA C++.</summary>
+    public static readonly ImmutableArray<string> Targets = ["gfx90a", "gfx1030", "gfx1100", "sm_80", "sm_90"];
 
     /// <summary>Null where clang is there, else why a test is skipped.</summary>
     public static string? Missing { get; } = FindMissing();
 
-    /// <summary>Rows of kernel name and target for a theory.</summary>
-    public static TheoryData<string, string> KernelsAndTargets(IEnumerable<KernelDefinition> kernels)
+    /// <summary>Rows of kernel class and target for a theory.</summary>
+    public static TheoryData<string, string> ClassesAndTargets(IEnumerable<KernelDefinition> kernels)
     {
         var rows = new TheoryData<string, string>();
-        foreach (KernelDefinition kernel in kernels)
+        foreach (string name in kernels.Select(ClassOf).Distinct())
         {
             foreach (string target in Targets)
             {
-                rows.Add(kernel.Name, target);
+                rows.Add(name, target);
             }
         }
 
@@ -35,50 +38,52 @@ internal static class DeviceTextCompiler
     }
 
     /// <summary>
-    /// Compiles a kernel with each float storage type, constants small and large (booleans off and on). The text is the same for every target of a
-    /// language, so the second target of each vendor sees float32 and the large constants alone.
+    /// Compiles the kernels of a class with each float storage type, constants small and large (booleans off and on), as one file: starting the compiler and reading
+    /// the preludes would take longer than the kernels do.
     /// </summary>
-    /// <returns>Null when every variant compiled, else the messages and the text of the first that did not.</returns>
-    public static string? Errors(KernelDefinition definition, string target)
+    /// <returns>Null when every variant compiled, else the messages, each with its kernel's variant and line, and the text of the variants they name.</returns>
+    public static string? Errors(IEnumerable<KernelDefinition> kernels, string className, string target)
     {
-        KernelParameter[] specialized = [.. definition.Parameters.Where(p => p.Kind == KernelParameterKind.Specialized)];
-        bool whole = target is "gfx90a" or "sm_80";
-        ElementType[] storages = definition.TypeParameters.IsEmpty || !whole
-            ? [ElementType.Float32]
-            : [ElementType.Float32, ElementType.Float16, ElementType.BFloat16, ElementType.Int8];
-        long[] levels = specialized.Length == 0 ? [0] : whole ? [1, 32] : [32];
-        foreach (ElementType storage in storages)
+        (KernelDefinition Kernel, ImmutableArray<ElementType> Types, ImmutableArray<long> Constants)[] variants =
+            [.. kernels.Where(kernel => ClassOf(kernel) == className).SelectMany(Variants)];
+        string[] texts = [.. variants.Select(variant => DeviceSource.Compose(variant.Kernel, variant.Types, variant.Constants, Language(target)))];
+
+        // Of preludes, the one with tiles holds all that the other does.
+        string prelude = texts.Select((text, i) => text[(text.IndexOf("\n\n", StringComparison.Ordinal) + 1)..^variants[i].Kernel.Body.Length]).MaxBy(text => text.Length)!;
+        var file = new StringBuilder(prelude);
+        var bodies = new Dictionary<string, string>();
+        for (int i = 0; i < variants.Length; i++)
         {
-            foreach (long level in levels)
-            {
-                string? errors = Errors(
-                    definition,
-                    [.. definition.TypeParameters.Select(_ => storage)],
-                    [.. specialized.Select(p => p.Type == ElementType.UInt8 ? level / 32 : level)],
-                    target);
-                if (errors is not null)
-                {
-                    return errors;
-                }
-            }
+            string name = $"{variants[i].Kernel.Name}<{string.Join(",", variants[i].Types)}>({string.Join(",", variants[i].Constants)})";
+            string[] definitions = [.. texts[i][..texts[i].IndexOf("\n\n", StringComparison.Ordinal)].Split('\n').Skip(1)];
+            bodies[name] = variants[i].Kernel.Body;
+            file.Append(string.Concat(definitions.Select(line => line + "\n")));
+            file.Append(CultureInfo.InvariantCulture, $"#line 1 \"{name}\"\n{Renamed(variants[i].Kernel.Body, $"__{i}")}");
+            file.Append(string.Concat(definitions.Select(line => $"#undef {line.Split(' ')[1]}\n")));
         }
 
-        return null;
+        (int code, string messages, _) = Compile(file.ToString(), target);
+        return code == 0 ? null : $"{className} for {target}:\n{messages}\n"
+            + string.Concat(bodies.Where(body => messages.Contains(body.Key, StringComparison.Ordinal)).Select(body => $"{body.Key}:\n{Numbered(body.Value)}\n"));
     }
 
-    /// <summary>Compiles a kernel's variant for a target.</summary>
-    /// <returns>Null when the text compiled, else the compiler's messages and the text with line numbers.</returns>
-    private static string? Errors(KernelDefinition definition, ImmutableArray<ElementType> types, ImmutableArray<long> constants, string target)
+    /// <summary>The assembly of one variant; clang's messages are an exception.</summary>
+    public static string Assembly(KernelDefinition kernel, ImmutableArray<ElementType> types, ImmutableArray<long> constants, string target)
     {
-        bool cuda = target.StartsWith("sm_", StringComparison.Ordinal);
-        string text = DeviceSource.Compose(definition, types, constants, cuda ? DeviceLanguage.Cuda : DeviceLanguage.OpenCl);
+        (int code, string messages, string assembly) = Compile(DeviceSource.Compose(kernel, types, constants, Language(target)), target);
+        return code == 0 ? assembly : throw new InvalidOperationException($"{kernel.Name} for {target}:\n{messages}");
+    }
+
+    /// <summary>OpenCL C after the preprocessor of a target.</summary>
+    public static string Preprocess(string text, string target)
+    {
         string folder = Directory.CreateTempSubdirectory("device-text").FullName;
         try
         {
-            string source = Path.Combine(folder, cuda ? "kernel.cu" : "kernel.cl");
-            File.WriteAllText(source, cuda ? CudaDriver + text : text);
-            (int code, string messages) = Run(cuda ? CudaArguments(target, folder, source) : OpenClArguments(target, folder, source));
-            return code == 0 ? null : $"{definition.Name} for {target}:\n{messages}\n{Numbered(text)}";
+            string source = Path.Combine(folder, "kernel.cl"), result = Path.Combine(folder, "kernel.i");
+            File.WriteAllText(source, text);
+            (int code, string messages) = Run(["-x", "cl", "-cl-std=CL1.2", "-target", "amdgcn-amd-amdhsa", "-mcpu=" + target, "-nogpulib", "-E", "-P", source, "-o", result]);
+            return code == 0 ? File.ReadAllText(result) : throw new InvalidOperationException(messages);
         }
         finally
         {
@@ -86,15 +91,57 @@ internal static class DeviceTextCompiler
         }
     }
 
-    private static string[] OpenClArguments(string target, string folder, string source) =>
+    private static string ClassOf(KernelDefinition kernel) => kernel.Name[..kernel.Name.IndexOf('_', StringComparison.Ordinal)];
+
+    private static DeviceLanguage Language(string target) => target.StartsWith("sm_", StringComparison.Ordinal) ? DeviceLanguage.Cuda : DeviceLanguage.OpenCl;
+
+    private static IEnumerable<(KernelDefinition Kernel, ImmutableArray<ElementType> Types, ImmutableArray<long> Constants)> Variants(KernelDefinition kernel)
+    {
+        KernelParameter[] specialized = [.. kernel.Parameters.Where(p => p.Kind == KernelParameterKind.Specialized)];
+        ElementType[] storages = kernel.TypeParameters.IsEmpty ? [ElementType.Float32]
+            : kernel.TileTypes.IsEmpty ? [ElementType.Float32, ElementType.Float16, ElementType.BFloat16, ElementType.Int8]
+            : [ElementType.Float16, ElementType.BFloat16];
+        long[] levels = specialized.Length == 0 ? [0] : [1, 32];
+        return from storage in storages
+               from level in levels
+               select (kernel, kernel.TypeParameters.Select(_ => storage).ToImmutableArray(), specialized.Select(p => p.Type == ElementType.UInt8 ? level / 32 : level).ToImmutableArray());
+    }
+
+    /// <summary>The body with a suffix behind the name of everything it declares, so that variants stand beside each other.</summary>
+    private static string Renamed(string body, string suffix)
+    {
+        string names = string.Join('|', Declarations().Matches(body).Select(match => match.Groups[1].Value + match.Groups[2].Value).Distinct());
+        return Regex.Replace(body, $@"\b({names})\b", "$1" + suffix);
+    }
+
+    [GeneratedRegex(@"^(?:FUNCTION|KERNEL) [^(]*?(\w+)\(|^\} (\w+);", RegexOptions.Multiline)]
+    private static partial Regex Declarations();
+
+    private static (int Code, string Messages, string Assembly) Compile(string text, string target)
+    {
+        bool cuda = Language(target) == DeviceLanguage.Cuda;
+        string folder = Directory.CreateTempSubdirectory("device-text").FullName;
+        try
+        {
+            string source = Path.Combine(folder, cuda ? "kernel.cu" : "kernel.cl"), assembly = Path.Combine(folder, "kernel.s");
+            File.WriteAllText(source, cuda ? CudaDriver + text : text);
+            (int code, string messages) = Run([.. cuda ? CudaArguments(target) : OpenClArguments(target), "-O1", "-S", source, "-o", assembly]);
+            return (code, messages, code == 0 ? File.ReadAllText(assembly) : string.Empty);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static string[] OpenClArguments(string target) =>
     [
-        "-x", "cl", "-cl-std=CL1.2", "-target", "amdgcn-amd-amdhsa", "-mcpu=" + target, "-nogpulib", "-Xclang", "-finclude-default-header", "-O1",
-        "-Werror=implicit-function-declaration", "-S", source, "-o", Path.Combine(folder, "kernel.s"),
+        "-x", "cl", "-cl-std=CL1.2", "-target", "amdgcn-amd-amdhsa", "-mcpu=" + target, "-nogpulib", "-Xclang", "-finclude-default-header", "-Werror=implicit-function-declaration",
     ];
 
-    private static string[] CudaArguments(string target, string folder, string source) =>
+    private static string[] CudaArguments(string target) =>
     [
-        "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "--cuda-gpu-arch=" + target, "-Xclang", "-target-feature", "-Xclang", "+ptx80", "-O1", "-S", source, "-o", Path.Combine(folder, "kernel.ptx"),
+        "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "--cuda-gpu-arch=" + target, "-Xclang", "-target-feature", "-Xclang", "+ptx80",
     ];
 
     private static (int Code, string Messages) Run(string[] arguments)

@@ -56,6 +56,11 @@ internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
             parts.Add("float16 arithmetic");
         }
 
+        if (features.MatrixUnits)
+        {
+            parts.Add("matrix units for bfloat16 and float16");
+        }
+
         return string.Join(", ", parts);
     }
 }

@@ -45,6 +45,7 @@ internal sealed partial class DevicePrinter
         "Group.IdxX" => "ITEM_ID",
         "Group.DimX" => "GROUP_SIZE",
         "Warp.LaneIdx" => "LANE_ID",
+        "Tile.TeamIdx" => "TILE_TEAM",
         _ => null,
     };
 
@@ -160,6 +161,11 @@ internal sealed partial class DevicePrinter
             case "SharedMemory.Allocate" or "LocalMemory.Allocate":
                 log.Report(Diagnostics.AllocationPlace, call.Syntax, intrinsic, "with that type, as in 'ArrayView<float> tile = ...'");
                 return "0";
+        }
+
+        if (method.ContainingType.Name == "Tile")
+        {
+            return TileOperation(method, arguments, location);
         }
 
         if (method.ContainingType.Name == "Atomic")

@@ -145,6 +145,7 @@ internal sealed partial class DevicePrinter
     {
         if (KernelApi.Intrinsic(property.Property) is { } intrinsic && Intrinsic(intrinsic) is { } value)
         {
+            usesTiles |= intrinsic == "Tile.TeamIdx";
             return value;
         }
 
@@ -353,6 +354,11 @@ internal sealed partial class DevicePrinter
     {
         ITypeSymbol type = Substitute(unbound);
         string name = TypeName(type, location);
+        if (KernelApi.TileName(type) is not null)
+        {
+            log.Report(Diagnostics.TileUse, location, $"A tile of type '{type.ToDisplayString()}' has no default; load it, or start sums with Tile.Zero()");
+        }
+
         return KernelApi.VectorWidth(type) is > 0 and int width ? $"vec{width}_broadcast(0.0f)"
             : KernelApi.IsUserStruct(type) ? $"MAKE({name}, {string.Join(", ", Fields((INamedTypeSymbol)type).Select(f => Default(f.Type, location)))})"
             : type is ITypeParameterSymbol ? $"FROM_FLOAT({name}, 0.0f)"

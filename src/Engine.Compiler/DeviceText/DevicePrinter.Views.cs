@@ -57,6 +57,11 @@ internal sealed partial class DevicePrinter
 
         ITypeSymbol elementType = call.TargetMethod.TypeArguments[0];
         string element = TypeName(elementType, call.Syntax.GetLocation());
+        if (shared && KernelApi.TileName(elementType) is not null)
+        {
+            log.Report(Diagnostics.TileUse, call.Syntax, "Tiles cannot lie in shared memory, since an item's part means something to that item alone; use LocalMemory, and Tile.Store to share sums");
+        }
+
         string extent = Expression(count);
         if (shared)
         {

@@ -18,9 +18,11 @@ internal sealed partial class DevicePrinter
     private readonly List<string> functions = new();
     private readonly Dictionary<string, Helper> helpers = new();
     private readonly HashSet<string> functionNames = new();
+    private readonly SortedSet<string> tileTypes = new(System.StringComparer.Ordinal);
     private readonly HashSet<IMethodSymbol> active = new(SymbolEqualityComparer.Default);
     private Function function;
     private IndentedText text = new();
+    private bool usesTiles;
 
     private DevicePrinter(Compilation compilation, IMethodSymbol kernel, CompilationLog log)
     {
@@ -30,12 +32,13 @@ internal sealed partial class DevicePrinter
     }
 
     /// <summary>The text of a kernel: structs, then helpers in the order of their first need, then the entry point.</summary>
-    public static string Print(Compilation compilation, IMethodSymbol kernel, string name, CompilationLog log)
+    public static PrintedKernel Print(Compilation compilation, IMethodSymbol kernel, string name, CompilationLog log)
     {
         var printer = new DevicePrinter(compilation, kernel, log);
         printer.functionNames.Add(name);
         string entry = printer.Kernel(kernel, name);
-        return printer.structs + string.Concat(printer.functions.Select(f => f + "\n")) + entry;
+        return new PrintedKernel(
+            printer.structs + string.Concat(printer.functions.Select(f => f + "\n")) + entry, printer.usesTiles, printer.tileTypes.ToArray());
     }
 
     private string Kernel(IMethodSymbol kernel, string name)
@@ -131,7 +134,7 @@ internal sealed partial class DevicePrinter
             "auto", "register", "signed", "unsigned", "inline", "restrict", "extern", "typedef", "union", "kernel", "global", "local",
             "constant", "private", "generic", "half", "uchar", "ushort", "event_t", "image2d_t", "sampler_t", "asm", "template", "delete",
             "friend", "typename", "mutable", "wchar_t", "and", "or", "not", "xor", "main", "i8", "u8", "i16", "u16", "i64", "u64", "f16", "bf16",
-            "vec4", "vec8", "vec16", "warp_scratch", "pipe", "complex", "imaginary",
+            "vec4", "vec8", "vec16", "tile_a", "tile_b", "tile_sum", "warp_scratch", "pipe", "complex", "imaginary",
         };
 
         private readonly Dictionary<ISymbol, string> names = new(SymbolEqualityComparer.Default);

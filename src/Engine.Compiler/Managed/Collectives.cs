@@ -7,7 +7,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Engine.Compiler.Managed;
 
 /// <summary>
-/// Finds the code that all items of a group must reach together (barriers, shuffles, and helpers that contain them), and which
+/// Finds the code that all items of a group must reach together (barriers, shuffles, operations on tiles, and helpers that contain them), and which
 /// variables a method writes.
 /// </summary>
 internal sealed class Collectives(Compilation compilation)
@@ -39,12 +39,15 @@ internal sealed class Collectives(Compilation compilation)
 
     public static bool IsShuffle(IMethodSymbol method) => KernelApi.Intrinsic(method) is "Warp.Shuffle" or "Warp.ShuffleXor" or "Warp.ShuffleDown";
 
+    /// <summary>An operation that a team of items does together. No item waits for another in it.</summary>
+    public static bool IsTileOperation(IMethodSymbol method) => KernelApi.Intrinsic(method) is "Tile.LoadA" or "Tile.LoadB" or "Tile.MultiplyAdd" or "Tile.ScaleRows" or "Tile.Store";
+
     public bool IsCollective(IMethodSymbol method) =>
-        KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || (IsHelper(method) && Remember(collective, method, IsCollective));
+        KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || IsTileOperation(method) || (IsHelper(method) && Remember(collective, method, IsCollective));
 
     /// <summary>Whether a helper asks where its work-item stands, itself or in what it calls.</summary>
     public bool NeedsWorkItem(IMethodSymbol method) => Remember(placed, method, called => IsHelper(called) && NeedsWorkItem(called))
-        || Members(method).Any(p => KernelApi.Intrinsic(p)?.Split('.')[0] is "Grid" or "Group" or "Warp");
+        || Members(method).Any(p => KernelApi.Intrinsic(p)?.Split('.')[0] is "Grid" or "Group" or "Warp" or "Tile");
 
     public IEnumerable<InvocationExpressionSyntax> CollectiveCalls(SyntaxNode node) =>
         node.DescendantNodesAndSelf().OfType<InvocationExpressionSyntax>().Where(i => Target(i) is { } method && IsCollective(method));

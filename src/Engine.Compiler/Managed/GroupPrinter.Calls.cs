@@ -20,7 +20,7 @@ internal sealed partial class GroupPrinter
             {
                 log.Report(
                     Diagnostics.DivergentBarrier, call,
-                    "A shuffle or a helper with a barrier cannot stand in a part of an expression that is not always evaluated; compute it in a statement before");
+                    "A shuffle, an operation on tiles or a helper with a barrier cannot stand in a part of an expression that is not always evaluated; compute it in a statement before");
                 return;
             }
 
@@ -28,7 +28,7 @@ internal sealed partial class GroupPrinter
             {
                 Shuffle(call, method, scope);
             }
-            else if (Inline(call, method, scope) is { } result)
+            else if (!Collectives.IsTileOperation(method) && Inline(call, method, scope) is { } result)
             {
                 scope.Replacements[call] = new Replacement(() => result.Text, result, null);
             }
@@ -91,7 +91,7 @@ internal sealed partial class GroupPrinter
         {
             log.Report(
                 Diagnostics.DivergentBarrier, declaration.Identifier.GetLocation(),
-                $"Helper '{method.Name}' contains a barrier or a shuffle, so it may return only in its last statement");
+                $"Helper '{method.Name}' contains a barrier, a shuffle or an operation on tiles, so it may return only in its last statement");
             return null;
         }
 

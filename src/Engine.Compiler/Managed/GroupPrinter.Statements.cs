@@ -76,7 +76,7 @@ internal sealed partial class GroupPrinter
             default:
                 log.Report(
                     Diagnostics.DivergentBarrier, statement,
-                    "A barrier, a shuffle or a helper that contains one cannot stand in this statement; use if, for, while or do around it");
+                    "A barrier, a shuffle, an operation on tiles or a helper that contains one cannot stand in this statement; use if, for, while or do around it");
                 break;
         }
     }
@@ -370,7 +370,7 @@ internal sealed partial class GroupPrinter
         {
             log.Report(
                 Diagnostics.DivergentBarrier, expression,
-                "A loop's condition or step cannot hold a shuffle or a helper with a barrier; compute it in the loop's body");
+                "A loop's condition or step cannot hold a shuffle, an operation on tiles or a helper with a barrier; compute it in the loop's body");
         }
     }
 }

@@ -153,6 +153,11 @@ internal sealed class ManagedText(Collectives collectives)
             return $"({Intrinsic("Group.IdxX", scope)} & 31)";
         }
 
+        if (name == "TileTeamIdx")
+        {
+            return $"({Intrinsic("Group.IdxX", scope)} / global::Engine.Devices.Kernels.TileRuntime.Items)";
+        }
+
         return (scope.IsCopy, name) switch
         {
             (true, _) => $"__item.{name}",
@@ -212,6 +217,12 @@ internal sealed class ManagedText(Collectives collectives)
         {
             string element = scope.TypeText(method.TypeArguments[0]);
             return $"{scope.TypeText(method.ContainingType)}.Load({Runtime}.Checked<TReads, {element}>({list}, {width}), {arguments[1]})";
+        }
+
+        if (KernelApi.Intrinsic(method) is "Tile.LoadA" or "Tile.LoadB" or "Tile.ScaleRows" or "Tile.Store")
+        {
+            string types = string.Concat(method.TypeArguments.Select(t => $", {scope.TypeText(t)}"));
+            return $"global::Engine.Devices.Kernels.TileRuntime.{method.Name}<TReads{types}>({Intrinsic("Group.IdxX", scope)}, {list})";
         }
 
         if (Collectives.IsHelper(method))

@@ -63,7 +63,7 @@ internal sealed class Uniformity(Collectives collectives)
         }
 
         return KernelApi.Intrinsic(property) is { } intrinsic
-            ? perItem || intrinsic is not ("Group.IdxX" or "Warp.LaneIdx")
+            ? perItem || intrinsic is not ("Group.IdxX" or "Warp.LaneIdx" or "Tile.TeamIdx")
             : KernelApi.IsView(property.ContainingType) && Is(member.Expression, scope, perItem);
     }
 

@@ -18,6 +18,11 @@ public sealed record CpuOptions
     /// </summary>
     public bool CheckReads { get; init; }
 
+    /// <summary>
+    /// Kernels of <see cref="Tile"/> are chosen as on a device with matrix units; the executor runs them by loops, slowly. For tests of what such a device computes.
+    /// </summary>
+    public bool MatrixUnits { get; init; }
+
     /// <summary>Bytes that may be allocated; the default is the memory the process may use.</summary>
     public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 }
@@ -81,6 +86,7 @@ public sealed unsafe class CpuDevice : Device
             {
                 HostVectors = options.HostVectors,
                 CpuLanes = true,
+                MatrixUnits = options.MatrixUnits,
                 MaxGroupSize = 1024,
                 SharedMemoryBytes = 64 * 1024,
                 ComputeUnits = options.Threads,

@@ -75,6 +75,7 @@ internal static unsafe class CudaPlatform
             {
                 WarpSize = Attribute(device, WarpSize, id),
                 Float16Arithmetic = architecture >= 53,
+                MatrixUnits = architecture >= 80,
                 MaxGroupSize = Attribute(device, MaxThreadsPerBlock, id),
                 SharedMemoryBytes = Attribute(device, MaxSharedMemoryPerBlock, id),
                 ComputeUnits = Attribute(device, MultiprocessorCount, id),

@@ -115,8 +115,8 @@ public static unsafe class KernelRuntime
     /// <summary>Reports a branch around a barrier that not all items of a group take alike.</summary>
     [DoesNotReturn]
     public static void Diverged(string location, int item) => throw new DeviceException(
-        $"{location}: the condition decides whether a barrier is reached, but work-item {item} of the group evaluates it differently from item 0. "
-        + "Let every item reach the barrier and put the condition around the work between barriers.");
+        $"{location}: the condition decides whether a barrier or an operation on tiles is reached, but work-item {item} of the group evaluates it differently from item 0. "
+        + "Let every item reach it and put the condition around the work between.");
 
     internal static void Fill(byte* target, long bytes)
     {

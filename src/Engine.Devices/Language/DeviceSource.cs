@@ -45,7 +45,7 @@ public static class DeviceSource
     }
 
     /// <summary>
-    /// The text with nothing chosen: storage types and constants are definitions that a compiler's <c>-D</c> replaces. Without one, types are float,
+    /// The text with nothing chosen: storage types and constants are definitions that a compiler's <c>-D</c> replaces. Without one, types are float (of tiles bfloat16),
     /// integer constants <see cref="NominalConstant"/>, switches and choices 1, so that the text compiles as it is.
     /// </summary>
     public static string ComposeOpen(KernelDefinition definition, DeviceLanguage language)
@@ -53,7 +53,7 @@ public static class DeviceSource
         var definitions = new StringBuilder();
         foreach (string type in definition.TypeParameters)
         {
-            Define($"TYPE_{type}", "float");
+            Define($"TYPE_{type}", definition.TileTypes.Contains(type) ? "bf16" : "float");
         }
 
         foreach (KernelParameter constant in definition.Parameters.Where(p => p.Kind == KernelParameterKind.Specialized))
@@ -77,7 +77,13 @@ public static class DeviceSource
             DeviceLanguage.Cuda => CudaPrelude.Text,
             _ => throw new ArgumentOutOfRangeException(nameof(language), language, "unknown device language"),
         });
-        return text.Append('\n').Append(definition.Body).ToString();
+        text.Append('\n');
+        if (definition.UsesTiles)
+        {
+            text.Append(TilePrelude.Text(language)).Append('\n');
+        }
+
+        return text.Append(definition.Body).ToString();
     }
 
     /// <summary>The dialect's name of a storage type.</summary>

@@ -83,6 +83,6 @@ public static class AttentionExtensions
         Tensor[] inputs = shape.Dropout > 0
             ? [q, k, v, queryStart, keyStart, queryPosition, random!]
             : [q, k, v, queryStart, keyStart, queryPosition];
-        return graph.Add(new AttentionOperator(shape), inputs, q.Shape, new Shape(shape.QueryTokens, shape.Heads))[0];
+        return graph.Add(new AttentionOperator(shape with { Products = graph.Products }), inputs, q.Shape, new Shape(shape.QueryTokens, shape.Heads))[0];
     }
 }

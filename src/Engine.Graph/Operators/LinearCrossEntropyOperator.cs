@@ -86,7 +86,7 @@ public sealed class LinearCrossEntropyOperator : Operator
         WeightView weight = lowering.Weight(1);
         lowering.Emit(MatMul.Bind(
             device,
-            new MatMulShape(count, vocabulary, width, MatMulLayout.NT),
+            new MatMulShape(count, vocabulary, width, MatMulLayout.NT) { Products = lowering.ProductsWith(weight) },
             hidden,
             weight,
             logits,
@@ -109,7 +109,11 @@ public sealed class LinearCrossEntropyOperator : Operator
         }
 
         lowering.Emit(MatMul.Bind(
-            device, new MatMulShape(count, width, vocabulary, MatMulLayout.NN), logits, weight, Rows(lowering.Output<float>(HiddenGradientOutput))));
+            device,
+            new MatMulShape(count, width, vocabulary, MatMulLayout.NN) { Products = lowering.ProductsWith(weight) },
+            logits,
+            weight,
+            Rows(lowering.Output<float>(HiddenGradientOutput))));
         if (SumsWeightGradient)
         {
             lowering.Emit(MatMul.Bind(

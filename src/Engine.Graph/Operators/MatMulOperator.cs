@@ -96,6 +96,7 @@ public sealed class MatMulOperator : Operator
         (int m, int n, int k) = Extents(lowering.Node);
         int outputColumns = lowering.Node.Outputs[0].Shape.Columns;
         BufferView<float> a = Windowed(lowering.Input<float>(0), WindowA);
+        WeightView b = WindowB is null ? lowering.Weight(1) : Windowed(lowering.Input<float>(1), WindowB);
         lowering.Emit(MatMul.Bind(
             lowering.Device,
             new MatMulShape(m, n, k, Layout)
@@ -106,9 +107,10 @@ public sealed class MatMulOperator : Operator
                 Alpha = Alpha,
                 Beta = HasAddTo ? 1f : 0f,
                 Activation = Activation,
+                Products = lowering.ProductsWith(b),
             },
             a,
-            WindowB is null ? lowering.Weight(1) : Windowed(lowering.Input<float>(1), WindowB),
+            b,
             Windowed(output, WindowOutput),
             HasBias ? lowering.Input<float>(BiasIndex) : null,
             HasResidual ? lowering.Input<float>(ResidualIndex) : null,

@@ -22,6 +22,12 @@ public sealed record AttentionShape(
     /// <summary>Philox stream of the dropout mask. Element ((query token * heads + head) * MaxKeyLength + key index in the segment).</summary>
     public uint DropoutStream { get; init; }
 
+    /// <summary>
+    /// The type that operands of every product are rounded to, on the device's matrix units: Float16 or BFloat16; sums and softmax stay float32. Float32: nothing is rounded, and no matrix units are
+    /// used.
+    /// </summary>
+    public ElementType Products { get; init; } = ElementType.Float32;
+
     /// <summary>Elements of q and output.</summary>
     internal long QueryElements => (long)QueryTokens * Heads * HeadSize;
 
@@ -57,6 +63,12 @@ public static class Attention
     {
         var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random);
         views.Check(shape);
+        MatrixUnits.Check(device, shape.Products);
+        if (shape.Products != ElementType.Float32)
+        {
+            return AttentionForwardMatrixUnits.Bind(device, shape, views);
+        }
+
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
             return AttentionHost.Forward(cpu, shape, views);
@@ -67,7 +79,7 @@ public static class Attention
 
     /// <summary>Elements of float32 workspace the backward pass needs on this device.</summary>
     public static long BackwardWorkspace(Device device, AttentionShape shape) =>
-        device.Features.CpuLanes ? 0 : AttentionBackwardGroups.Workspace(shape);
+        device.Features.CpuLanes && shape.Products == ElementType.Float32 ? 0 : AttentionBackwardGroups.Workspace(shape);
 
     /// <summary>Writes (never adds to) dq, dk and dv.</summary>
     /// <param name="output">The forward pass's output.</param>
@@ -95,9 +107,15 @@ public static class Attention
     {
         var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random);
         views.Check(shape);
+        MatrixUnits.Check(device, shape.Products);
         var gradients = new AttentionGradientViews(outputGradient, dq, dk, dv);
         gradients.Check(shape);
         Operand.Require(workspace, BackwardWorkspace(device, shape));
+        if (shape.Products != ElementType.Float32)
+        {
+            return AttentionBackwardMatrixUnits.Bind(device, shape, views, gradients, workspace);
+        }
+
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
             return [AttentionHost.Backward(cpu, shape, views, gradients)];

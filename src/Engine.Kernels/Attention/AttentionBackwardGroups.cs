@@ -13,7 +13,7 @@ internal static partial class AttentionBackwardGroups
     {
         return
         [
-            DotsKernel.Bind(device, LaunchShapes.Elements(device, Workspace(shape)), views.Output, gradients.OutputGradient, dots, Workspace(shape), shape.HeadSize),
+            BindDots(device, shape, views, gradients, dots),
             QueriesKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
                 views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
@@ -28,6 +28,13 @@ internal static partial class AttentionBackwardGroups
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f),
         ];
     }
+
+    /// <summary>The first launch, which both forms for GPUs begin with.</summary>
+    public static Launch BindDots(Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots) =>
+        DotsKernel.Bind(device, LaunchShapes.Elements(device, Workspace(shape)), views.Output, gradients.OutputGradient, dots, Workspace(shape), shape.HeadSize);
+
+    /// <summary>Blocks of 64 that cover a length; one at least, which clears the dead tail.</summary>
+    public static int Blocks(int length) => Math.Max(1, (length + GroupTiles.Tile - 1) / GroupTiles.Tile);
 
     /// <summary>dots[row] = the sum of output times its gradient over the row's elements; a row is a token's head. One item a row.</summary>
     [Kernel]
@@ -250,6 +257,4 @@ internal static partial class AttentionBackwardGroups
         GroupTiles.Store(keyGradient, dk, keyAt, keyStride, count, headSize, columns);
         GroupTiles.Store(valueGradient, dv, keyAt, keyStride, count, headSize, columns);
     }
-
-    private static int Blocks(int length) => Math.Max(1, (length + GroupTiles.Tile - 1) / GroupTiles.Tile);
 }

@@ -137,7 +137,7 @@ internal static class GroupTiles
     {
         for (long token = from + Grid.IdxX; token < end; token += Grid.DimX)
         {
-            for (int e = Group.IdxX; e < width; e += GroupSize)
+            for (int e = Group.IdxX; e < width; e += Group.DimX)
             {
                 target[(token * stride) + start + e] = 0f;
             }

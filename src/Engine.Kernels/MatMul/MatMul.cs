@@ -59,6 +59,12 @@ public sealed record MatMulShape(int M, int N, int K, MatMulLayout Layout)
 
     public ActivationKind Activation { get; init; }
 
+    /// <summary>
+    /// The type that A is rounded to before it is multiplied, on the device's matrix units: that of B's storage, Float16 or BFloat16; sums stay float32. Float32: nothing is rounded, and no matrix units
+    /// are used.
+    /// </summary>
+    public ElementType Products { get; init; } = ElementType.Float32;
+
     /// <summary>Columns of A as it is stored.</summary>
     internal int ColumnsA => Layout == MatMulLayout.TN ? M : K;
 
@@ -87,7 +93,7 @@ public static class MatMul
     /// <param name="bias">Bias [n], or null.</param>
     /// <param name="residual">Added after the activation, laid out as C, or null.</param>
     /// <param name="preactivation">Receives what the activation was applied to, laid out as C, or null.</param>
-    /// <exception cref="ArgumentException">A size, a stride or beta is out of range, a buffer is too short for the shape, or B in TN is not float32.</exception>
+    /// <exception cref="ArgumentException">A size, a stride or beta is out of range, a buffer is too short for the shape, B in TN is not float32, or products are neither float32 nor of B's type on a device with matrix units.</exception>
     public static Launch Bind(
         Device device,
         MatMulShape shape,
@@ -99,6 +105,12 @@ public static class MatMul
         BufferView<float>? preactivation = null)
     {
         Check(shape, a, b, c, bias, residual, preactivation);
+        MatrixUnits.Check(device, shape.Products);
+        if (shape.Products != ElementType.Float32)
+        {
+            return MatMulMatrixUnits.Bind(device, shape, a, b, c, bias, residual, preactivation);
+        }
+
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
             MatMulOperands operands = MatMulOperands.Of(shape, a, b, c);
@@ -132,6 +144,11 @@ public static class MatMul
         if (shape.Layout == MatMulLayout.TN && b.Type != ElementType.Float32)
         {
             throw new ArgumentException($"{shape}: B stores {b.Type}; in TN, a weight gradient, both operands are float32.", nameof(b));
+        }
+
+        if (shape.Products != ElementType.Float32 && shape.Products != b.Type)
+        {
+            throw new ArgumentException($"{shape}: products are in {shape.Products}, and B stores {b.Type}; both must be the same, or products Float32.", nameof(b));
         }
 
         bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;

@@ -101,20 +101,33 @@ internal static partial class MatMulGroups
                 int s = column + itemColumn + (j * Side);
                 if (r < rows && s < columns)
                 {
-                    long at = (Grid.IdxZ * batchC) + (r * rowC) + s;
-                    float value = alpha * sums[(i * Sums) + j];
-                    value += accumulate ? c[at] : 0f;
-                    value += bias.Length > 0 ? bias[s] : 0f;
-                    if (preactivation.Length > 0)
-                    {
-                        preactivation[at] = value;
-                    }
-
-                    value = ActivationFunctions.Apply(value, activation);
-                    c[at] = residual.Length > 0 ? value + residual[at] : value;
+                    Finish(alpha * sums[(i * Sums) + j], (Grid.IdxZ * batchC) + (r * rowC) + s, s, c, bias, residual, preactivation, accumulate, activation);
                 }
             }
         }
+    }
+
+    /// <summary>Writes one element of C, in column <paramref name="column"/>, whose scaled sum is <paramref name="value"/>.</summary>
+    internal static void Finish(
+        float value,
+        long at,
+        int column,
+        ArrayView<float> c,
+        ArrayView<float> bias,
+        ArrayView<float> residual,
+        ArrayView<float> preactivation,
+        bool accumulate,
+        [Specialize] ActivationKind activation)
+    {
+        value += accumulate ? c[at] : 0f;
+        value += bias.Length > 0 ? bias[column] : 0f;
+        if (preactivation.Length > 0)
+        {
+            preactivation[at] = value;
+        }
+
+        value = ActivationFunctions.Apply(value, activation);
+        c[at] = residual.Length > 0 ? value + residual[at] : value;
     }
 
     /// <summary>

@@ -178,7 +178,7 @@ public sealed class DecodingRunner : IDisposable
     {
         if (!entries.TryGet((Model, shape), out Entry? entry))
         {
-            var graph = new GraphBuilder();
+            var graph = new GraphBuilder { Products = Model.Products };
             (BatchTensors batch, CachedAttention attention) = inputs.Tensors(graph, shape);
             Tensor logits = graph.Output(Model.Architecture.Build(new ForwardBuilder(Model, graph, batch, attention)).ToLogits(graph));
             RowSelectionPass.Run(graph);

@@ -100,6 +100,7 @@ public sealed class TransformerModel : IDisposable
         Architecture = baseModel.Architecture;
         Tuning = new Tuning.Frozen(adapter);
         WeightType = baseModel.WeightType;
+        Products = baseModel.Products;
         this.adapter = adapter;
         rotaryFrequencies = baseModel.rotaryFrequencies;
         foreach (ParameterSpec spec in Architecture.Parameters)
@@ -128,6 +129,11 @@ public sealed class TransformerModel : IDisposable
 
     /// <summary>How frozen matrices are stored.</summary>
     public ElementType WeightType { get; }
+
+    /// <summary>
+    /// The type of products with frozen matrices and of attention (<see cref="GraphBuilder.Products"/>): float32, or the type that frozen matrices are stored in, on a device with matrix units.
+    /// </summary>
+    public ElementType Products { get; init; } = ElementType.Float32;
 
     /// <summary>The trainable parameters; null where none are.</summary>
     public TrainableParameters? Trainables { get; }
@@ -180,7 +186,7 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Writes the forward pass, the loss and, where gradients are wanted, the backward pass of one batch shape.</summary>
     public ModelGraph BuildGraph(BatchInputs inputs, BatchShape shape, RunnerOptions options)
     {
-        var graph = new GraphBuilder();
+        var graph = new GraphBuilder { Products = Products };
         LossTensors batch = inputs.Tensors(graph, shape);
         var forward = new ForwardBuilder(this, graph, batch, options.Dropout, options);
         ModelOutput output = Architecture.Build(forward);

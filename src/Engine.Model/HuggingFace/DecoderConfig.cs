@@ -162,9 +162,10 @@ public sealed record DecoderConfig
             throw root.Wrong("layer_types", "a list of full_attention and sliding_attention");
         }
 
+        bool switchedOff = root.Content.ContainsKey("sliding_window") && !root.Has("sliding_window");
         bool windowed = layers is not null
             ? layers.Contains("sliding_attention")
-            : root.OptionalBool("use_sliding_window") == true && (root.OptionalInt("max_window_layers") ?? DefaultWindowedFrom) < NumHiddenLayers;
+            : root.OptionalBool("use_sliding_window") == true && !switchedOff && (root.OptionalInt("max_window_layers") ?? DefaultWindowedFrom) < NumHiddenLayers;
         int window = root.OptionalInt("sliding_window") ?? DefaultWindow;
         if (windowed && window < MaxPositionEmbeddings)
         {

@@ -20,8 +20,14 @@ public sealed record RunConfiguration
     [Key("Device: cpu, opencl, opencl:N, cuda or cuda:N (`engine devices` lists them); --device on the command line comes first.", Default = "cpu")]
     public string? Device { get; init; }
 
-    [Key("How frozen matrices are stored on the device: auto (as the checkpoint stores them), float32, bfloat16, float16. What is trained is float32, and so is all arithmetic.")]
+    [Key("How frozen matrices are stored on the device: auto (as the checkpoint stores them), float32, bfloat16, float16. What is trained is float32.")]
     public WeightType Dtype { get; init; } = WeightType.Auto;
+
+    [Key("Products with frozen matrices and attention in bfloat16 on the device's matrix units, with float32 sums; needs frozen matrices stored in bfloat16. false: float32, the same numbers on every device.")]
+    public bool Bf16 { get; init; }
+
+    [Key("The same in float16, with frozen matrices stored in float16.")]
+    public bool Fp16 { get; init; }
 
     [Key("Training method: a name, a map of `name` and the method's own parameters, or a list of these that run together. `plain` is the optimizer alone.", Default = "plain")]
     public MethodsConfiguration? Method { get; init; }
@@ -157,6 +163,9 @@ public sealed record RunConfiguration
 
     /// <summary>The element type of frozen matrices; full fine-tuning has none and is float32.</summary>
     public ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);
+
+    /// <summary>The type of products with frozen matrices and of attention.</summary>
+    public ElementType Products => Bf16 ? ElementType.BFloat16 : Fp16 ? ElementType.Float16 : ElementType.Float32;
 
     /// <summary>The configuration as YAML with every key and absolute paths; reading it gives the same configuration.</summary>
     public string ToYaml() => RunFileWriter.Write(this);

@@ -1,3 +1,4 @@
+using Engine.Devices;
 using Engine.Model;
 using Engine.Optim;
 using Engine.Training.Data;
@@ -17,6 +18,7 @@ internal static class RunRules
         CheckEvaluation(run, file);
         CheckMethod(run, file);
         CheckDtype(run, file);
+        CheckProducts(run, file);
         CheckLength(run, file);
         string best = BestMetric(run, file);
         return run with
@@ -106,6 +108,14 @@ internal static class RunRules
     private static void CheckDtype(RunConfiguration run, MapNode file) => RefuseIf(
         run.Adapter is null && run.Dtype is (WeightType.BFloat16 or WeightType.Float16), file, "dtype",
         "without an adapter every parameter is trained, and trained parameters are float32; leave it out, or add an 'adapter:' section.");
+
+    private static void CheckProducts(RunConfiguration run, MapNode file)
+    {
+        RefuseIf(run.Bf16 && run.Fp16, file, "fp16", "products are in bfloat16 (bf16) or in float16 (fp16), not in both.");
+        RefuseIf(
+            run.Products != ElementType.Float32 && run.Adapter is null, file, run.Bf16 ? "bf16" : "fp16",
+            "without an adapter every matrix is trained and float32, and so are its products; leave it out, or add an 'adapter:' section.");
+    }
 
     private static void CheckLength(RunConfiguration run, MapNode file)
     {

@@ -30,7 +30,9 @@ public sealed class PreparedRun : IDisposable
         }
 
         AdapterConfig = AdapterChoice.Of(run, architecture.ModelConfig);
-        Model = new TransformerModel(architecture, AdapterConfig is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, AdapterConfig), run.WeightStorage(Data.Folder));
+        ElementType storage = run.WeightStorage(Data.Folder);
+        CheckProducts(run, device, storage);
+        Model = new TransformerModel(architecture, AdapterConfig is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, AdapterConfig), storage) { Products = run.Products };
         Length = RunLength.Of(run, Data.Train);
         trainingShapes = [.. Data.Train.Shapes(architecture, Length.TotalMicroBatches).Distinct()];
         evaluationShapes = [.. (Data.Validation?.Shapes ?? []).Distinct()];
@@ -132,5 +134,25 @@ public sealed class PreparedRun : IDisposable
         Session.Dispose();
         Model.Dispose();
         Data.Dispose();
+    }
+
+    private static void CheckProducts(RunConfiguration run, Device device, ElementType storage)
+    {
+        if (run.Products == ElementType.Float32)
+        {
+            return;
+        }
+
+        (string key, string type) = (run.Bf16 ? "bf16" : "fp16", WeightTypes.Name(run.Products));
+        if (storage != run.Products)
+        {
+            throw new ConfigurationException(
+                $"{key}: products in {type} are those with frozen matrices stored in {type}, and these are stored in {WeightTypes.Name(storage)}; set dtype: {type}, or leave {key} out.");
+        }
+
+        if (!device.Features.MatrixUnits)
+        {
+            throw new ConfigurationException($"{key}: products in {type} need matrix units, and {device} has none; leave {key} out, or choose another device.");
+        }
     }
 }

@@ -77,6 +77,30 @@ internal static partial class SmallKernels
         }
     }
 
+    /// <summary>c [16, 16] = a [16, depth] b^T with b [16, depth], by one team; depth is a multiple of 16.</summary>
+    [Kernel]
+    public static void TileProduct<T>(ArrayView<float> a, ArrayView<T> b, ArrayView<float> c, int depth)
+        where T : unmanaged
+    {
+        ArrayView<T> left = SharedMemory.Allocate<T>(Tile.Size * Tile.Size);
+        TileSum sums = Tile.Zero();
+        for (int first = 0; first < depth; first += Tile.Size)
+        {
+            for (int i = Group.IdxX; i < Tile.Size * Tile.Size; i += Group.DimX)
+            {
+                Storage.Store(left, i, a[((long)(i / Tile.Size) * depth) + first + (i % Tile.Size)]);
+            }
+
+            Group.Barrier();
+            TileA<T> x = Tile.LoadA(left, 0, Tile.Size, TileOrder.RowMajor);
+            TileB<T> y = Tile.LoadB(b, first, depth, TileOrder.ColumnMajor);
+            sums = Tile.MultiplyAdd(x, y, sums);
+            Group.Barrier();
+        }
+
+        Tile.Store(sums, c, 0, Tile.Size);
+    }
+
     private static float SumOfWarp(float value)
     {
         for (int mask = Warp.WarpSize / 2; mask > 0; mask >>= 1)

@@ -30,6 +30,12 @@ internal sealed class AttentionCase
         OutputGradient = Numbers.Values(4, Shape.QueryTokens * queryWidth);
     }
 
+    private AttentionCase(AttentionCase other)
+    {
+        (Shape, QueryStart, KeyStart, QueryPosition) = (other.Shape, other.QueryStart, other.KeyStart, other.QueryPosition);
+        (Q, K, V, OutputGradient) = (other.Q, other.K, other.V, other.OutputGradient);
+    }
+
     public AttentionShape Shape { get; }
 
     public int[] QueryStart { get; }
@@ -38,13 +44,22 @@ internal sealed class AttentionCase
 
     public int[] QueryPosition { get; }
 
-    public float[] Q { get; }
+    public float[] Q { get; private init; }
 
-    public float[] K { get; }
+    public float[] K { get; private init; }
 
-    public float[] V { get; }
+    public float[] V { get; private init; }
 
-    public float[] OutputGradient { get; }
+    public float[] OutputGradient { get; private init; }
+
+    /// <summary>The same problem with rounded inputs.</summary>
+    public AttentionCase Rounded(Converter<float, float> round) => new(this)
+    {
+        Q = Array.ConvertAll(Q, round),
+        K = Array.ConvertAll(K, round),
+        V = Array.ConvertAll(V, round),
+        OutputGradient = Array.ConvertAll(OutputGradient, round),
+    };
 
     public override string ToString() => $"queries {string.Join(',', QueryStart)}, keys {string.Join(',', KeyStart)}, {Shape}";
 

@@ -3,7 +3,14 @@ namespace Engine.Kernels.Tests;
 /// <summary>Attention and its gradient in double precision, from the definition: all weights of a query at once.</summary>
 internal static class AttentionReference
 {
-    public sealed record Gradients(double[] Q, double[] K, double[] V);
+    public sealed record Gradients(double[] Q, double[] K, double[] V)
+    {
+        /// <summary>
+        /// What each gradient's terms add up to by absolute value, the output's in the softmax's gradient too: so much times a relative error of every weight, and of every weight's
+        /// gradient, bounds the gradient's error.
+        /// </summary>
+        public Gradients? Magnitudes { get; init; }
+    }
 
     public static (double[] Output, double[] LogSumExp) Forward(AttentionCase problem, double[] q, double[] k, double[] v)
     {
@@ -30,13 +37,14 @@ internal static class AttentionReference
     public static Gradients Backward(AttentionCase problem)
     {
         double[] q = problem.Q.Double(), k = problem.K.Double(), v = problem.V.Double();
-        var gradients = new Gradients(new double[q.Length], new double[k.Length], new double[v.Length]);
+        var magnitudes = new Gradients(new double[q.Length], new double[k.Length], new double[v.Length]);
+        var gradients = new Gradients(new double[q.Length], new double[k.Length], new double[v.Length]) { Magnitudes = magnitudes };
         foreach (Query query in Queries(problem))
         {
             (double[] weights, _) = Weights(problem, query, q, k);
             int atQ = query.Q(problem);
             var weightGradients = new double[weights.Length];
-            double dot = 0;
+            double dot = 0, dotMagnitude = 0;
             for (int j = 0; j < weights.Length; j++)
             {
                 int atK = query.K(problem, j);
@@ -45,6 +53,8 @@ internal static class AttentionReference
                 {
                     weightGradients[j] += factor * problem.OutputGradient[atQ + e] * v[atK + e];
                     gradients.V[atK + e] += factor * weights[j] * problem.OutputGradient[atQ + e];
+                    magnitudes.V[atK + e] += factor * weights[j] * Math.Abs(problem.OutputGradient[atQ + e]);
+                    dotMagnitude += factor * weights[j] * Math.Abs(problem.OutputGradient[atQ + e] * v[atK + e]);
                 }
 
                 dot += weights[j] * weightGradients[j];
@@ -54,10 +64,13 @@ internal static class AttentionReference
             {
                 int atK = query.K(problem, j);
                 double score = weights[j] * (weightGradients[j] - dot) * problem.Shape.Scale;
+                double magnitude = Math.Abs(score) + (weights[j] * dotMagnitude * problem.Shape.Scale);
                 for (int e = 0; e < problem.Shape.HeadSize; e++)
                 {
                     gradients.Q[atQ + e] += score * k[atK + e];
                     gradients.K[atK + e] += score * q[atQ + e];
+                    magnitudes.Q[atQ + e] += magnitude * Math.Abs(k[atK + e]);
+                    magnitudes.K[atK + e] += magnitude * Math.Abs(q[atQ + e]);
                 }
             }
         }

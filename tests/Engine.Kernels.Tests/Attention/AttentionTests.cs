@@ -31,6 +31,26 @@ public sealed class AttentionTests
 
     public static TheoryData<string> CaseNames => [.. Cases.Keys];
 
+    /// <summary>Every case in the finer type, and two in the other.</summary>
+    public static TheoryData<string, string, ElementType> CaseNamesAndStorages
+    {
+        get
+        {
+            var rows = new TheoryData<string, string, ElementType>();
+            foreach (string device in (string[])["cpu-managed", .. TestDevices.All.Where(device => device == "cuda")])
+            {
+                rows.Add(device, "head of 80, grouped", ElementType.BFloat16);
+                rows.Add(device, "dropout over unaligned rows", ElementType.BFloat16);
+                foreach (string name in Cases.Keys)
+                {
+                    rows.Add(device, name, ElementType.Float16);
+                }
+            }
+
+            return rows;
+        }
+    }
+
     [Theory]
     [MemberData(nameof(DevicesAndCases))]
     public void Outputs_and_gradients_agree_with_double_precision(string name, string problem)
@@ -54,6 +74,28 @@ public sealed class AttentionTests
                 device, shape, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random)),
             (device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) => AttentionBackwardGroups.Bind(
                 device, shape, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random), new AttentionGradientViews(gradient, dq, dk, dv), dots)).Run(run));
+    }
+
+    /// <summary>
+    /// On devices without matrix units the form runs by loops. Inputs are values that the type holds, so that what it rounds is softmax's weights and their gradients. Not on PoCL 3.1, for the
+    /// reason above.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(CaseNamesAndStorages))]
+    public void The_form_for_matrix_units_agrees_with_double_precision_but_for_rounded_weights(string device, string name, ElementType type)
+    {
+        using var run = new KernelRun(TestDevices.Open(device));
+        AttentionCase problem = Cases[name].Rounded(value => StoredWeights.Rounded(type, value));
+        Check(problem, type, Bind(run, problem, problem.Shape with { Products = type }, ForwardOfMatrixUnits, BackwardOfMatrixUnits).Run(run));
+    }
+
+    [Fact]
+    public void Attention_in_16_bits_needs_matrix_units()
+    {
+        using var run = new KernelRun(TestDevices.Open("cpu"));
+        AttentionShape shape = Cases["bert"].Shape with { Products = ElementType.BFloat16 };
+        Assert.Contains(
+            "Products in BFloat16 need matrix units, and cpu", Assert.Throws<ArgumentException>(() => Bind(run, Cases["bert"], shape, Attention.Forward, Attention.Backward)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -261,6 +303,44 @@ public sealed class AttentionTests
         Numbers.Near(gradients.K, actual.Dk, sum, sum);
         Numbers.Near(gradients.V, actual.Dv, sum, sum);
     }
+
+    /// <summary>
+    /// A weight, and a weight's gradient, is off by half a unit in the last of 11 (float16) or 8 (bfloat16) bits: relatively, below float16's subnormal numbers absolutely. These errors bound
+    /// those of what is summed from them; float32 sums add what they add elsewhere.
+    /// </summary>
+    private static void Check(AttentionCase problem, ElementType type, Result actual)
+    {
+        (double[] output, double[] logSumExp) = AttentionReference.Forward(problem, problem.Q.Double(), problem.K.Double(), problem.V.Double());
+        AttentionReference.Gradients gradients = AttentionReference.Backward(problem);
+        double unit = type == ElementType.Float16 ? Math.Pow(2, -11) : Math.Pow(2, -8);
+        double smallest = type == ElementType.Float16 ? Math.Pow(2, -25) : 0;
+        double terms = Math.Max(problem.Shape.MaxQueryLength, problem.Shape.MaxKeyLength);
+        double sums = 16 * 1.2e-7 * Math.Sqrt(terms + problem.Shape.HeadSize);
+        Numbers.Near(logSumExp, actual.LogSumExp, 16 * 1.2e-7, 16 * 1.2e-7);
+
+        // Weights add up to 1, with dropout to 1 / (1 - p) on average and never to twice that here; values are below 1.
+        Numbers.Near(output, actual.Output, 0, (unit * (problem.Shape.Dropout > 0 ? 2 / (1 - problem.Shape.Dropout) : 1)) + (terms * smallest) + sums);
+        Within(gradients.Q, gradients.Magnitudes!.Q, actual.Dq);
+        Within(gradients.K, gradients.Magnitudes.K, actual.Dk);
+        Within(gradients.V, gradients.Magnitudes.V, actual.Dv);
+
+        void Within(double[] expected, double[] magnitudes, float[] values) => Assert.All(
+            Enumerable.Range(0, expected.Length),
+            i => Assert.InRange(values[i] - expected[i], -Limit(magnitudes[i]), Limit(magnitudes[i])));
+        double Limit(double magnitude) => (unit * magnitude) + (2 * terms * problem.Shape.Heads * smallest) + (sums * (1 + magnitude));
+    }
+
+    private static Launch ForwardOfMatrixUnits(
+        Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
+        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp, BufferView<uint>? random)
+        => AttentionForwardMatrixUnits.Bind(device, shape, new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random));
+
+    private static Launch[] BackwardOfMatrixUnits(
+        Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
+        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
+        BufferView<float> outputGradient, BufferView<float> dq, BufferView<float> dk, BufferView<float> dv, BufferView<float> workspace, BufferView<uint>? random)
+        => AttentionBackwardMatrixUnits.Bind(
+            device, shape, new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random), new AttentionGradientViews(outputGradient, dq, dk, dv), workspace);
 
     private static Bound Bind(KernelRun run, AttentionCase problem, BindForward forward, BindBackward backward)
         => Bind(run, problem, problem.Shape, forward, backward);

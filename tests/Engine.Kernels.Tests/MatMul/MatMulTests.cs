@@ -23,6 +23,8 @@ public sealed class MatMulTests
 
     public static TheoryData<string, ElementType> DevicesAndStorages => TestDevices.With(ElementType.Float16, ElementType.BFloat16);
 
+    public static TheoryData<string, ElementType> KernelDevicesAndStorages => TestDevices.WithKernels(ElementType.Float16, ElementType.BFloat16);
+
     public static TheoryData<string> Devices => TestDevices.Names;
 
     public static TheoryData<string, MatMulLayout> KernelDevicesAndLayouts => TestDevices.WithKernels(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
@@ -185,6 +187,41 @@ public sealed class MatMulTests
             MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type);
     }
 
+    /// <summary>
+    /// On devices without matrix units the form runs by loops. What it may differ by from double precision on operands rounded to the type is float32 sums.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(KernelDevicesAndStorages))]
+    public void The_form_for_matrix_units_agrees_with_double_precision_on_rounded_operands(string name, ElementType type)
+    {
+        foreach (MatMulLayout layout in new[] { MatMulLayout.NT, MatMulLayout.NN })
+        {
+            foreach ((int m, int n, int k) in new[] { (1, 1, 1), (3, 5, 7), (64, 64, 32), (65, 63, 33), (130, 70, 50), (40, 50, 0) })
+            {
+                var shape = new MatMulShape(m, n, k, layout);
+                CheckUnits(shape, false);
+                CheckUnits(shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false);
+                CheckUnits(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
+            }
+        }
+
+        void CheckUnits(MatMulShape shape, bool epilogue) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
+            MatMulMatrixUnits.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type, roundA: true);
+    }
+
+    [Fact]
+    public void Products_in_16_bits_need_matrix_units_and_a_weight_of_their_type()
+    {
+        using var run = new KernelRun(TestDevices.Open("cpu"));
+        BufferView<float> c = run.Output(20);
+        var shape = new MatMulShape(4, 5, 4, MatMulLayout.NT) { Products = ElementType.BFloat16 };
+        Assert.Contains(
+            "Products in BFloat16 need matrix units, and", Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, shape, c, run.Put(new BFloat16[20]), c)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "products are in BFloat16, and B stores Float16", Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, shape, c, run.Put(new Half[20]), c)).Message, StringComparison.Ordinal);
+        Assert.Contains("Products of Int8 are not", Assert.Throws<ArgumentException>(() => MatrixUnits.Check(run.Device, ElementType.Int8)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [MemberData(nameof(Devices))]
     public void A_sum_over_nothing_is_zero(string name)
@@ -250,7 +287,7 @@ public sealed class MatMulTests
 
     private static void Check(
         string name, MatMulShape shape, BindProduct bind, bool useBias = false, bool useResidual = false, bool usePreactivation = false,
-        ElementType typeB = ElementType.Float32)
+        ElementType typeB = ElementType.Float32, bool roundA = false)
     {
         int rowsA = shape.Layout == MatMulLayout.TN ? shape.K : shape.M, rowsB = shape.Layout == MatMulLayout.NT ? shape.N : shape.K;
         float[] a = Numbers.Values(1, Length(rowsA, shape.ColumnsA, shape.RowStrideA, shape.BatchStrideA, shape.Batch));
@@ -258,7 +295,7 @@ public sealed class MatMulTests
         int lengthC = Length(shape.M, shape.N, shape.RowStrideC, shape.BatchStrideC, shape.Batch);
         float[] c = shape.Beta == 0 ? [.. Enumerable.Repeat(float.NaN, lengthC)] : Numbers.Values(3, lengthC);
         float[]? bias = useBias ? Numbers.Values(4, shape.N) : null, residual = useResidual ? Numbers.Values(5, lengthC) : null;
-        MatMulReference.Result expected = MatMulReference.Compute(shape, a, b, c, bias, residual);
+        MatMulReference.Result expected = MatMulReference.Compute(shape, roundA ? [.. a.Select(value => StoredWeights.Rounded(typeB, value))] : a, b, c, bias, residual);
 
         using var run = new KernelRun(TestDevices.Open(name));
         BufferView<float> viewC = run.Put(c), preactivation = run.Put(c);

@@ -53,6 +53,13 @@ internal sealed class GoldenBatch : IDisposable
         CheckNear($"{prefix}.logits", Architecture.Head.PredictsTokens() ? Ragged(logits) : logits, run.Logits);
     }
 
+    /// <summary>The norm of the logits' distance from <c>PREFIX.logits</c>, over the norm of these.</summary>
+    public double Distance(ModelRun run, string prefix)
+    {
+        float[] logits = expected[$"{prefix}.logits"].ToFloat32(), golden = Architecture.Head.PredictsTokens() ? Ragged(logits) : logits;
+        return Norm(golden.Zip(run.Logits, (a, b) => a - b)) / Norm(golden);
+    }
+
     /// <summary>Holds logits, hidden states and loss against <c>PREFIX.logits</c> and so on.</summary>
     public void CheckOutputs(ModelRun run, string prefix, bool hiddenStates)
     {

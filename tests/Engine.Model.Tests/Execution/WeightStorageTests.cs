@@ -59,6 +59,18 @@ public sealed class WeightStorageTests
         }
     }
 
+    /// <summary>
+    /// The golden is float32 arithmetic on bfloat16 weights. Every operand of every product is off by up to 2^-8 of itself, by 2^-9.8 of it in the root mean square; a sum of many such terms is off by as
+    /// much of its norm, and a few layers of seven products each add up to some times that: 2e-2 allows for twenty. Below 1e-3 nothing was rounded.
+    /// </summary>
+    [SharedFact]
+    public void Products_in_bfloat16_stay_within_their_rounding_of_the_golden()
+    {
+        using var golden = new GoldenBatch("qwen2-bfloat16");
+        using var loaded = new LoadedModel(golden.Folder, null, train: false, golden.Capacity, "cpu-matrix-units", products: ElementType.BFloat16);
+        Assert.InRange(golden.Distance(loaded.Run(golden.Batch, new RunnerOptions { EveryToken = true, VocabularyLogits = true }), "base"), 1e-3, 2e-2);
+    }
+
     [SharedFact]
     public void A_model_in_16_bits_is_saved_as_the_file_it_came_from()
     {

@@ -99,6 +99,17 @@ public sealed class DecoderConfigTests
     public void A_sliding_window_that_no_text_reaches_beyond_is_read(string key, string value) =>
         Assert.Equal(64, DecoderConfig.From(ModelConfig.Parse(With(key, value))).MaxPositionEmbeddings);
 
+    /// <summary>As in Transformers: without the key there is its default of 4096 tokens, with null there is no window.</summary>
+    [Fact]
+    public void A_sliding_window_of_null_is_none()
+    {
+        string longTexts = With("use_sliding_window", "true,\"max_window_layers\":0").Replace("\"max_position_embeddings\":64", "\"max_position_embeddings\":8192", StringComparison.Ordinal);
+
+        Assert.Contains("the last 4096 tokens only", Assert.Throws<ModelFileException>(() => DecoderConfig.From(ModelConfig.Parse(longTexts))).Message);
+        string without = longTexts.Replace("\"max_window_layers\":0", "\"max_window_layers\":0,\"sliding_window\":null", StringComparison.Ordinal);
+        Assert.Equal(8192, DecoderConfig.From(ModelConfig.Parse(without)).MaxPositionEmbeddings);
+    }
+
     [Fact]
     public void Every_family_has_a_causal_model_and_a_classifier()
     {

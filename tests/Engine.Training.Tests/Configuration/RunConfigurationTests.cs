@@ -147,6 +147,8 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("method: {name: plain, rho: 1}\n", "plain is the optimizer alone")]
     [InlineData("dtype: half\n", "float32, bfloat16, float16")]
     [InlineData("dtype: bfloat16\n", "run.yaml:4: dtype: without an adapter every parameter is trained")]
+    [InlineData("bf16: true\n", "run.yaml:4: bf16: without an adapter every matrix is trained and float32")]
+    [InlineData("bf16: true\nfp16: true\n", "run.yaml:5: fp16: products are in bfloat16 (bf16) or in float16 (fp16), not in both")]
     [InlineData("method: []\n", "a list with at least one method")]
     [InlineData("method: [flat-lora, {rho: 1}]\n", "'method.name' is missing")]
     [InlineData("eval_strategy: epoch\n", "run.yaml:4: eval_strategy: there is no data.validation")]

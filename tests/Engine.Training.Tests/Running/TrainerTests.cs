@@ -60,6 +60,37 @@ public sealed class TrainerTests
         Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
     }
 
+    [Theory]
+    [InlineData("bf16: true", "dtype: bfloat16", 0.02)]
+    [InlineData("fp16: true", "dtype: float16", 0.005)]
+    public void Products_in_16_bits_learn_what_those_in_float32_learn(string key, string storage, double tolerance)
+    {
+        using var tiny = new TinyRun();
+        Train(tiny.WriteRun("float32", storage, "plain"));
+        using var device = new CpuDevice(new CpuOptions { Threads = 2, MatrixUnits = true });
+        using (var trainer = new Trainer(RunConfiguration.Load(tiny.WriteRun("rounded", $"{storage}\n{key}", "plain")), device))
+        {
+            trainer.Train();
+        }
+
+        // Operands are off by up to 2^-8 (float16: 2^-11) of themselves, independently; losses are means over many, of the order of 1.
+        double[] expected = Losses(tiny, "float32"), actual = Losses(tiny, "rounded");
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.NotEqual(expected, actual);
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, tolerance));
+    }
+
+    [Theory]
+    [InlineData("dtype: bfloat16\nbf16: true", "bf16: products in bfloat16 need matrix units, and cpu")]
+    [InlineData("dtype: float16\nbf16: true", "bf16: products in bfloat16 are those with frozen matrices stored in bfloat16, and these are stored in float16; set dtype: bfloat16")]
+    [InlineData("dtype: float32\nfp16: true", "fp16: products in float16 are those with frozen matrices stored in float16, and these are stored in float32; set dtype: float16")]
+    public void Products_in_16_bits_need_weights_of_their_type_and_matrix_units(string keys, string expected)
+    {
+        using var tiny = new TinyRun();
+        var error = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("refused", keys, "plain")));
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_start_of_adapters_that_is_not_made_here_is_refused_with_the_reason()
     {

@@ -1,0 +1,67 @@
+namespace Engine.Devices.Kernels;
+
+/// <summary>
+/// Tiles in the managed executor, called by the generated work-group functions. Item i of a team of 32 owns eight neighbouring sums: row i / 2, columns 8 (i % 2) to 8 (i % 2) + 7.
+/// It holds copies, as float32, of the row of A and of the columns of B that these need, so that nothing passes between items.
+/// </summary>
+public static class TileRuntime
+{
+    /// <summary>Items of a team.</summary>
+    public const int Items = 32;
+
+    /// <summary><see cref="Tile.LoadA"/> of item <paramref name="item"/>.</summary>
+    public static TileA<T> LoadA<TReads, T>(int item, ArrayView<T> view, long at, int stride, TileOrder order)
+        where TReads : struct, IReadPolicy
+        where T : unmanaged
+    {
+        TileA<T> tile = default;
+        for (int k = 0; k < Tile.Size; k++)
+        {
+            tile.Row[k] = KernelRuntime.Load<TReads, T>(view, at + Offset(Row(item), k, stride, order));
+        }
+
+        return tile;
+    }
+
+    /// <summary><see cref="Tile.LoadB"/> of item <paramref name="item"/>.</summary>
+    public static TileB<T> LoadB<TReads, T>(int item, ArrayView<T> view, long at, int stride, TileOrder order)
+        where TReads : struct, IReadPolicy
+        where T : unmanaged
+    {
+        TileB<T> tile = default;
+        for (int k = 0; k < Tile.Size; k++)
+        {
+            long first = at + Offset(k, Column(item), stride, order);
+            if (order == TileOrder.RowMajor)
+            {
+                tile.Block[k] = Vec8.Load(KernelRuntime.Checked<TReads, T>(view, first, TileSum.Columns), first);
+                continue;
+            }
+
+            Vec8 values = default;
+            for (int j = 0; j < TileSum.Columns; j++)
+            {
+                values[j] = KernelRuntime.Load<TReads, T>(view, first + ((long)j * stride));
+            }
+
+            tile.Block[k] = values;
+        }
+
+        return tile;
+    }
+
+    /// <summary><see cref="Tile.ScaleRows"/> of item <paramref name="item"/>.</summary>
+    public static TileSum ScaleRows<TReads>(int item, TileSum sums, ArrayView<float> factors, long at)
+        where TReads : struct, IReadPolicy => new() { Values = sums.Values * KernelRuntime.Read<TReads, float>(factors, at + Row(item)) };
+
+    /// <summary><see cref="Tile.Store"/> of item <paramref name="item"/>.</summary>
+    public static void Store<TReads>(int item, TileSum sums, ArrayView<float> view, long at, int stride)
+        where TReads : struct, IReadPolicy => sums.Values.Store(view, at + ((long)Row(item) * stride) + Column(item));
+
+    private static int Row(int item) => item % Items / 2;
+
+    private static int Column(int item) => TileSum.Columns * (item % 2);
+
+    private static long Offset(int row, int column, int stride, TileOrder order) =>
+        order == TileOrder.RowMajor ? ((long)row * stride) + column : ((long)column * stride) + row;
+}

@@ -1,0 +1,145 @@
+namespace Engine.Kernels;
+
+/// <summary>
+/// The forward pass on matrix units: a group is a block of 64 queries of one head, which meets the segment's keys 64 at a time. Queries, keys, values and weights are rounded to the
+/// type of the products; scores, softmax and sums are float32.
+/// </summary>
+internal static partial class AttentionForwardMatrixUnits
+{
+    public static Launch Bind(Device device, AttentionShape shape, AttentionViews views) =>
+        shape.Products == ElementType.Float16 ? Bind<Half>(device, shape, views) : Bind<BFloat16>(device, shape, views);
+
+    private static Launch Bind<TTile>(Device device, AttentionShape shape, AttentionViews views)
+        where TTile : unmanaged => ForwardKernel.Bind<TTile>(
+            device,
+            new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, MatrixBlocks.GroupSize(device)),
+            views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp, views.Random ?? default,
+            shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.MaxKeyLength, shape.Scale,
+            shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
+            shape.HeadSize, shape.Causal, shape.Dropout > 0f);
+
+    /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
+    [Kernel]
+    public static void Forward<TTile>(
+        ArrayView<float> q,
+        ArrayView<float> k,
+        ArrayView<float> v,
+        ArrayView<int> queryStart,
+        ArrayView<int> keyStart,
+        ArrayView<int> queryPosition,
+        ArrayView<float> output,
+        ArrayView<float> logSumExp,
+        ArrayView<uint> random,
+        int rows,
+        int queryTokens,
+        int keyValueHeads,
+        int maxKeyLength,
+        float scale,
+        uint stream,
+        uint threshold,
+        float factor,
+        [Specialize] int headSize,
+        [Specialize] bool causal,
+        [Specialize] bool dropout)
+        where TTile : unmanaged
+    {
+        ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
+        ArrayView<TTile> weights = SharedMemory.Allocate<TTile>(AttentionTiles.WeightSize);
+        ArrayView<float> scores = SharedMemory.Allocate<float>(MatrixBlocks.ProductSize);
+        ArrayView<float> maximum = SharedMemory.Allocate<float>(MatrixBlocks.Block);
+        ArrayView<float> sum = SharedMemory.Allocate<float>(MatrixBlocks.Block);
+        ArrayView<float> shrink = SharedMemory.Allocate<float>(MatrixBlocks.Block);
+        ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
+        int heads = Grid.DimY;
+        int head = Grid.IdxY;
+        int row = Grid.IdxZ;
+        int item = Group.IdxX;
+        long queryStride = (long)heads * headSize;
+        long keyStride = (long)keyValueHeads * headSize;
+        int query0 = queryStart[row];
+        if (row == rows)
+        {
+            GroupTiles.Clear(output, query0, queryTokens, queryStride, head * headSize, headSize);
+            GroupTiles.Clear(logSumExp, query0, queryTokens, heads, head, 1);
+        }
+
+        // Items of one group agree on all of these, so that all reach the barriers below or none does.
+        query0 += Grid.IdxX * MatrixBlocks.Block;
+        int queries = row == rows ? 0 : Math.Min(MatrixBlocks.Block, queryStart[row + 1] - query0);
+        int key0 = keyStart[row];
+        int keys = row == rows ? 0 : keyStart[row + 1] - key0;
+        int visible = AttentionMask.VisibleKeys(queryPosition, query0, queries, keys, causal);
+        visible = queries > 0 ? visible : 0;
+        MatrixBlocks.Clear(result, (headSize + Tile.Size - 1) / Tile.Size);
+        if (item < MatrixBlocks.Block)
+        {
+            maximum[item] = float.NegativeInfinity;
+            sum[item] = 0f;
+        }
+
+        for (int first = 0; first < visible; first += MatrixBlocks.Block)
+        {
+            int count = Math.Min(MatrixBlocks.Block, visible - first);
+            long at = ((key0 + first) * keyStride) + (head / (heads / keyValueHeads) * headSize);
+            AttentionTiles.RowProducts(q, (query0 * queryStride) + (head * headSize), queryStride, queries, k, at, keyStride, count, operands, scores, headSize);
+            if (item < MatrixBlocks.Block)
+            {
+                int seen = item < queries ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, query0 + item, keys, causal) - first) : 0;
+                float largest = maximum[item];
+                for (int key = 0; key < seen; key++)
+                {
+                    largest = MathF.Max(largest, scale * scores[(item * MatrixBlocks.ProductPitch) + key]);
+                }
+
+                // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
+                largest = largest == float.NegativeInfinity ? 0f : largest;
+                shrink[item] = MathF.Exp(maximum[item] - largest);
+                maximum[item] = largest;
+                sum[item] *= shrink[item];
+            }
+
+            Group.Barrier();
+            for (int i = item; i < MatrixBlocks.Block * MatrixBlocks.Block; i += Group.DimX)
+            {
+                int query = i / MatrixBlocks.Block;
+                int key = i % MatrixBlocks.Block;
+                int score = (query * MatrixBlocks.ProductPitch) + key;
+                int seen = query < queries ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, query0 + query, keys, causal) - first) : 0;
+                float weight = MathF.Exp(key < seen ? (scale * scores[score]) - maximum[query] : float.NegativeInfinity);
+                scores[score] = weight;
+                if (dropout)
+                {
+                    weight *= AttentionMask.Factor((((((long)query0 + query) * heads) + head) * maxKeyLength) + first + key, random, stream, threshold, factor);
+                }
+
+                Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, weight);
+            }
+
+            Group.Barrier();
+            if (item < MatrixBlocks.Block)
+            {
+                for (int key = 0; key < MatrixBlocks.Block; key++)
+                {
+                    sum[item] += scores[(item * MatrixBlocks.ProductPitch) + key];
+                }
+            }
+
+            AttentionTiles.ScaleRows(result, shrink, headSize);
+            AttentionTiles.Combine(weights, v, at, keyStride, count, operands, result, headSize);
+        }
+
+        if (item < MatrixBlocks.Block)
+        {
+            bool any = sum[item] != 0f;
+            shrink[item] = any ? 1f / sum[item] : 0f;
+            if (item < queries)
+            {
+                logSumExp[(((long)query0 + item) * heads) + head] = any ? maximum[item] + MathF.Log(sum[item]) : 0f;
+            }
+        }
+
+        Group.Barrier();
+        AttentionTiles.ScaleRows(result, shrink, headSize);
+        AttentionTiles.Store(result, scores, output, (query0 * queryStride) + (head * headSize), queryStride, queries, headSize);
+    }
+}

@@ -1,0 +1,125 @@
+using Engine.Compiler.Tests.Kernels;
+using Engine.Devices;
+using Engine.Devices.Cpu;
+
+namespace Engine.Compiler.Tests;
+
+/// <summary>Products of tiles agree with plain C# on every device. Operands are small whole numbers, so every form gives the same float32 sums whatever its order.</summary>
+public sealed class TileTests(DeviceFixture devices) : IClassFixture<DeviceFixture>
+{
+    private const int Count = 3;
+
+    public static TheoryData<string, TileOrder, TileOrder> DevicesAndOrders
+    {
+        get
+        {
+            var rows = new TheoryData<string, TileOrder, TileOrder>();
+            foreach (object[] device in (IEnumerable<object[]>)DeviceFixture.All)
+            {
+                foreach (TileOrder a in Enum.GetValues<TileOrder>())
+                {
+                    foreach (TileOrder b in Enum.GetValues<TileOrder>())
+                    {
+                        rows.Add((string)device[0], a, b);
+                    }
+                }
+            }
+
+            return rows;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(DevicesAndOrders))]
+    public void Tiles_in_any_order_multiply_as_matrices(string device, TileOrder orderA, TileOrder orderB)
+    {
+        Check(devices[device], orderA, orderB, v => (Half)v);
+        Check(devices[device], orderA, orderB, v => (BFloat16)v);
+    }
+
+    [Fact]
+    public void A_launch_whose_groups_are_no_whole_teams_is_refused()
+    {
+        Device device = devices["cpu"];
+        using var buffers = new Buffers(device);
+        string message = Assert.Throws<ArgumentException>(() => SmallKernels.TileProductKernel.Bind(
+            device, new LaunchShape(1, 48), buffers.New<float>(256), buffers.New<Half>(256), buffers.New<float>(256), 16)).Message;
+        Assert.Contains("a group of 48 work-items cannot hold tiles on cpu", message);
+        Assert.Contains("32 items hold one together", message);
+    }
+
+    [Fact]
+    public void Tiles_of_another_storage_type_are_refused()
+    {
+        Device device = devices["cpu"];
+        using var buffers = new Buffers(device);
+        string message = Assert.Throws<ArgumentException>(() => SmallKernels.TileProductKernel.Bind(
+            device, new LaunchShape(1, 32), buffers.New<float>(256), buffers.New<float>(256), buffers.New<float>(256), 16)).Message;
+        Assert.Contains("type parameter T is Float32, and tiles are made of it; bind Half or BFloat16", message);
+    }
+
+    [Fact]
+    public void A_multiplication_that_some_items_miss_is_an_error()
+    {
+        using var device = new CpuDevice(new CpuOptions { Threads = 1, CheckReads = true });
+        using var buffers = new Buffers(device);
+        Launch launch = TileKernels.DivergentKernel.Bind(device, new LaunchShape(1, 32), buffers.Of(new Half[256]), buffers.New<float>(256));
+        Assert.Contains("work-item 16 of the group evaluates it differently from item 0", Assert.Throws<DeviceException>(launch.Enqueue).Message);
+    }
+
+    [Fact]
+    public void A_tile_of_memory_that_nothing_wrote_is_an_error()
+    {
+        using var device = new CpuDevice(new CpuOptions { Threads = 1, CheckReads = true });
+        using var buffers = new Buffers(device);
+        Launch launch = SmallKernels.TileProductKernel.Bind(device, new LaunchShape(1, 32), buffers.Of(new float[256]), buffers.New<Half>(256), buffers.New<float>(256), 16);
+        Assert.Contains("of a view of 256 elements of Half is read, but nothing has written it", Assert.Throws<DeviceException>(launch.Enqueue).Message);
+    }
+
+    private static void Check<T>(Device device, TileOrder orderA, TileOrder orderB, Func<float, T> stored)
+        where T : unmanaged
+    {
+        const int Teams = TileKernels.Teams, Columns = Tile.Size * Count, Depth = TileKernels.Depth, Stride = TileKernels.Stride;
+        var a = new float[Teams * Depth * Stride];
+        var b = new float[(Teams * Depth * Stride) + (Columns * Stride)];
+        var factors = new float[Teams * Tile.Size];
+        Fill(a, 1);
+        Fill(b, 2);
+        Fill(factors, 3);
+        using var buffers = new Buffers(device);
+        BufferView<float> c = buffers.New<float>(Teams * Tile.Size * Columns);
+        buffers.Run(TileKernels.ProductsKernel.Bind(
+            device, new LaunchShape(1, Teams * device.Features.TileItems),
+            buffers.Of(Array.ConvertAll(a, v => stored(v))), buffers.Of(Array.ConvertAll(b, v => stored(v))), buffers.Of(factors), c, orderA, orderB, Count));
+        var expected = new float[c.Length];
+        for (int team = 0; team < Teams; team++)
+        {
+            for (int i = 0; i < Tile.Size; i++)
+            {
+                for (int j = 0; j < Columns; j++)
+                {
+                    float sum = 0f;
+                    for (int k = 0; k < Depth; k++)
+                    {
+                        int start = team * Depth * Stride;
+                        sum += a[start + (orderA == TileOrder.RowMajor ? (i * Stride) + k : (k * Stride) + i)]
+                            * b[start + (orderB == TileOrder.RowMajor ? (k * Stride) + j : (j * Stride) + k)];
+                    }
+
+                    expected[(((team * Tile.Size) + i) * Columns) + j] = factors[(team * Tile.Size) + i] * sum;
+                }
+            }
+        }
+
+        Assert.Equal(expected, c.ToArray());
+    }
+
+    /// <summary>Whole numbers from -7 to 7: 32 products of two are below 2^11, and three factors below 2^14, exact in float32.</summary>
+    private static void Fill(float[] values, int seed)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = (int)(((uint)((i * 2) + seed) * 2654435761u) >> 16) % 15 - 7;
+        }
+    }
+}
