@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
+using Xunit;
 using Xunit.Abstractions;
 using Xunit.Sdk;
 
@@ -59,7 +60,7 @@ internal static class TestSuites
 
     private static bool IsIn(string[] classes, string name) => classes.Length == 0 || Array.Exists(classes, wanted => name.EndsWith("." + wanted, StringComparison.Ordinal));
 
-    private sealed class Discovery : IMessageSink
+    private sealed class Discovery : LongLivedMarshalByRefObject, IMessageSink
     {
         public ConcurrentQueue<ITestCase> Tests { get; } = [];
 
@@ -81,7 +82,7 @@ internal static class TestSuites
     }
 
     /// <summary>Counts results.</summary>
-    private sealed class Results : IMessageSink
+    private sealed class Results : LongLivedMarshalByRefObject, IMessageSink
     {
         private readonly ConcurrentQueue<(string Test, string Message)> failures = [];
         private int passed, skipped, expected;
