@@ -11,9 +11,13 @@ internal static class ReplicationReport
         {
             string[] place = Path.GetRelativePath(folder, path).Split(Path.DirectorySeparatorChar);
             JsonNode comparison = JsonNode.Parse(File.ReadAllText(path))!;
-            foreach (JsonNode? entry in comparison["methods"]!.AsArray())
+            foreach (JsonObject method in comparison["methods"]!.AsArray().Select(entry => entry!.AsObject()))
             {
-                JsonObject method = entry!.AsObject();
+                if (method["runs"]!.AsArray().Count + method["failed"]!.AsArray().Count == 0)
+                {
+                    continue;
+                }
+
                 var line = new JsonObject { ["commit"] = Measurement.Commit, ["task"] = place[0], ["condition"] = place[1], ["device"] = comparison["device"]!.DeepClone() };
                 foreach ((string key, JsonNode? value) in method.Where(pair => pair.Key != "runs"))
                 {

@@ -21,7 +21,7 @@ cp -r "$folder/$version" "$pack/dotnet/shared/Microsoft.NETCore.App/"
 cp -r bench/gpu/Engine.GpuSuite/bin/Release/net10.0 "$pack/engine/suite"
 cp -r bench/Engine.Bench/bin/Release/net10.0 "$pack/engine/bench"
 cp Engine.sln "$pack/engine/" # the tests find the goldens beside the folder that holds it
-cp -r ../shared/goldens/models ../shared/goldens/trajectories "$pack/shared/goldens/"
+cp -r ../shared/goldens/{models,small,trajectories} "$pack/shared/goldens/"
 cp bench/gpu/suite.sh bench/peers/gpu.py "$pack/"
 find "$pack" -name '*.pdb' -delete
 

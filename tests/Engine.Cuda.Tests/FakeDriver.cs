@@ -118,8 +118,9 @@ internal static unsafe class FakeDriver
 /// <summary>A launch as the fake recorded it.</summary>
 /// <param name="InGraph">A node of a graph, not a launch of its own.</param>
 /// <param name="Grid">Groups, "6,1,1".</param>
+/// <param name="SharedBytes">Shared memory that the launch brings.</param>
 /// <param name="Arguments">A value and its width in bytes, width 0 for a pointer.</param>
-internal sealed record FakeLaunch(bool InGraph, string Kernel, string Grid, int GroupSize, (ulong Value, int Width)[] Arguments)
+internal sealed record FakeLaunch(bool InGraph, string Kernel, string Grid, int GroupSize, int SharedBytes, (ulong Value, int Width)[] Arguments)
 {
     public static FakeLaunch? Parse(string line)
     {
@@ -129,9 +130,10 @@ internal sealed record FakeLaunch(bool InGraph, string Kernel, string Grid, int 
             return null;
         }
 
-        string arguments = parts[4]["args=".Length..];
+        string arguments = parts[5]["args=".Length..];
         return new FakeLaunch(
-            parts[0] == "node", parts[1], parts[2]["grid=".Length..], int.Parse(parts[3]["block=".Length..]), arguments == "" ? [] : [.. arguments.Split(',').Select(Argument)]);
+            parts[0] == "node", parts[1], parts[2]["grid=".Length..], int.Parse(parts[3]["block=".Length..]), int.Parse(parts[4]["shared=".Length..]),
+            arguments == "" ? [] : [.. arguments.Split(',').Select(Argument)]);
     }
 
     private static (ulong Value, int Width) Argument(string text)

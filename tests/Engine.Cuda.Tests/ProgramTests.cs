@@ -112,7 +112,7 @@ public sealed class ProgramTests : FakeDriverTests
         FakeDriver.RefuseWith(log);
         var error = Assert.Throws<DeviceException>(() => device.Bind(call));
         Assert.Contains("kernel Tests_Broken (Broken.cs:7)", error.Message);
-        Assert.Contains("NVRTC_ERROR_COMPILATION (6), options --gpu-architecture=sm_90 --std=c++17", error.Message);
+        Assert.Contains("nvrtcCompileProgram failed, options --gpu-architecture=sm_90 --std=c++17. Its log:\nNVRTC_ERROR_COMPILATION (6): ", error.Message);
         Assert.Contains(log.Trim(), error.Message);
         Assert.EndsWith($"\nline {wrong}: undeclared_thing = 1;", error.Message);
 
@@ -120,6 +120,38 @@ public sealed class ProgramTests : FakeDriverTests
         FakeDriver.Reset();
         using Launch launch = device.Bind(TestKernels.CallOf("Tests_Fine", "KERNEL void Tests_Fine() { }"));
         Assert.Equal(0, FakeDriver.Count("programs"));
+    }
+
+    [FakeDriverTheory]
+    [InlineData(3000, 3000, 0)]
+    [InlineData(12280, 8, 0)]
+    [InlineData(12281, 8, 49168)]
+    [InlineData(10001, 10001, 80032)]
+    public void Shared_memory_beyond_48_KiB_is_brought_by_the_launch(int left, int right, int expected)
+    {
+        // Each array, and their end, is padded to 16 bytes.
+        KernelCall call = TestKernels.CallOf("Tests_Large", $"KERNEL void Tests_Large()\n{{\n    SHARED float left[{left}];\n    SHARED float right[{right}];\n    left[ITEM_ID] = right[0];\n}}\n");
+        for (int time = 0; time < 2; time++)
+        {
+            // The second time from the disk cache.
+            using CudaDevice device = FakeDriver.Open(cache: new ProgramCache(folder));
+            using Launch launch = device.Bind(call);
+            using Recording recording = device.Record([launch]);
+            launch.Enqueue();
+            recording.Replay();
+        }
+
+        Assert.All(FakeDriver.Launches, launch => Assert.Equal(expected, launch.SharedBytes));
+        Assert.Equal(4, FakeDriver.Launches.Length);
+        Assert.Equal(expected == 0 ? 1 : 2, FakeDriver.Log.Count(line => line.StartsWith("compile", StringComparison.Ordinal)));
+    }
+
+    [FakeDriverFact]
+    public void Shared_memory_beyond_what_the_card_has_is_refused_with_both_numbers()
+    {
+        using CudaDevice device = FakeDriver.Open();
+        KernelCall call = TestKernels.CallOf("Tests_Large", "KERNEL void Tests_Large()\n{\n    SHARED float left[30000];\n}\n");
+        Assert.Contains("at most 101,376 bytes of shared memory, and Tests_Large (Broken.cs:7) asks for 120,000", Assert.Throws<DeviceException>(() => device.Bind(call)).Message);
     }
 
     [FakeDriverFact]

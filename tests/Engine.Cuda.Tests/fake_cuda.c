@@ -25,7 +25,7 @@ typedef struct object
     char *binary, *log;     // a program's output and log
     size_t size, reserved;  // a block's bytes; a pool's bytes in use and kept
     int machine_code;       // whether a program was compiled for a card and not for an architecture
-    unsigned grid[3], block, shared;
+    unsigned grid[3], block, shared; // shared: of a function, what it was allowed
     int count, widths[64];  // a function's, and a node's, parameters in bytes; 0 is a pointer
     uint64_t values[64];
     struct object** nodes;
@@ -35,6 +35,7 @@ typedef struct object
 static struct { int devices, driver, pools, architecture, newest, threads; long memory; } card;
 static struct { char entry[64]; int code, after; } faults[16];
 static object *blocks, *contexts[8];
+static uint32_t shared_bytes; // a module's constant that was last asked for
 static int retained[8], lost, known_lost, fault_count;
 static long live[KINDS], used_bytes, reserved_bytes, pool_used, pool_peak;
 static char *record, *compiler_log;
@@ -237,11 +238,11 @@ EXPORT int cuDeviceGetAttribute(int* value, int attribute, int device)
     switch (attribute)
     {
         case 1: *value = 1024; return 0;
-        case 8: *value = 49152; return 0;
         case 10: *value = 32; return 0;
         case 16: *value = 4; return 0;
         case 75: *value = card.architecture / 10; return 0;
         case 76: *value = card.architecture % 10; return 0;
+        case 97: *value = 101376; return 0;
         case 115: *value = card.pools; return 0;
         default: return INVALID_VALUE;
     }
@@ -444,7 +445,7 @@ EXPORT int cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, obj
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(stream, STREAM), INVALID_HANDLE);
-    REQUIRE(block_of(source, bytes), INVALID_VALUE);
+    REQUIRE(block_of(source, bytes) || source == (uint64_t)(uintptr_t)&shared_bytes, INVALID_VALUE);
     note("read %zu", bytes);
     memcpy(target, (void*)(uintptr_t)source, bytes);
     return 0;
@@ -534,6 +535,38 @@ EXPORT int cuModuleGetFunction(object** function, object* module, const char* na
     return 0;
 }
 
+// Bytes of arrays of four-byte elements with literal extents that stand in lines beginning so, each aligned to 16.
+static size_t arrays(const char* text, const char* begin, const char* end)
+{
+    size_t bytes = 0, count;
+    for (const char* at = strstr(text, begin); at && (!end || at < strstr(text, end)); at = strstr(at + 1, begin))
+    {
+        if (sscanf(at + strlen(begin), "float %*[a-z][%zu]", &count) == 1) { bytes = (bytes + 15) / 16 * 16 + 4 * count; }
+    }
+    return bytes;
+}
+
+EXPORT int cuModuleGetGlobal_v2(uint64_t* address, size_t* bytes, object* module, const char* name)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(module, MODULE), INVALID_HANDLE);
+    if (!strstr(module->text, name)) { return NOT_FOUND; }
+    shared_bytes = (uint32_t)(arrays(module->text, "__attribute__((aligned(16))) ", name) + 15) / 16 * 16;
+    *address = (uint64_t)(uintptr_t)&shared_bytes;
+    *bytes = 4;
+    return 0;
+}
+
+EXPORT int cuFuncSetAttribute(object* function, int attribute, int value)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(function, FUNCTION) && attribute == 8 && value <= 101376, INVALID_VALUE);
+    function->shared = value;
+    return 0;
+}
+
 EXPORT int cuFuncGetAttribute(int* value, int attribute, object* function)
 {
     ENTER();
@@ -558,11 +591,12 @@ static void read_values(object* node, object* function, void** arguments)
     }
 }
 
-// Records a launch as "launch NAME grid=X,Y,Z block=N args=VALUE:WIDTH,...", pointers as the size of their block; a pointer that leads nowhere loses the card.
+// Records a launch as "launch NAME grid=X,Y,Z block=N shared=BYTES args=VALUE:WIDTH,...", pointers as the size of their block; a pointer that leads nowhere loses the card.
 static void run(const char* how, object* node)
 {
     char line[3072];
-    int length = snprintf(line, sizeof line, "%s %s grid=%u,%u,%u block=%u args=", how, node->text, node->grid[0], node->grid[1], node->grid[2], node->block);
+    int length = snprintf(line, sizeof line, "%s %s grid=%u,%u,%u block=%u shared=%u args=", how, node->text, node->grid[0], node->grid[1], node->grid[2],
+                          node->block, node->shared);
     for (int i = 0; i < node->count && length < (int)sizeof line - 64; i++)
     {
         if (node->widths[i])
@@ -578,8 +612,9 @@ static void run(const char* how, object* node)
     note("%s", line);
 }
 
-static int is_launchable(object* function, const unsigned* grid, unsigned block)
+static int is_launchable(object* function, const unsigned* grid, unsigned block, unsigned shared)
 {
+    if (shared > 49152 && (!is(function, FUNCTION) || shared > function->shared)) { return 0; }
     return is(function, FUNCTION) && is(function->owner, MODULE) && grid[0] > 0 && grid[1] > 0 && grid[2] > 0 && grid[1] <= 65535 && grid[2] <= 65535
         && block > 0 && block <= (unsigned)card.threads;
 }
@@ -590,7 +625,7 @@ EXPORT int cuLaunchKernel(
     ENTER();
     IN_CONTEXT();
     object node = { .grid = { x, y, z }, .block = bx, .shared = shared };
-    REQUIRE(is(stream, STREAM) && is_launchable(function, node.grid, bx) && by == 1 && bz == 1 && !extra, INVALID_VALUE);
+    REQUIRE(is(stream, STREAM) && is_launchable(function, node.grid, bx, shared) && by == 1 && bz == 1 && !extra, INVALID_VALUE);
     read_values(&node, function, arguments);
     run("launch", &node);
     return 0;
@@ -605,7 +640,7 @@ EXPORT int cuGraphAddKernelNode(object** node, object* graph, object** dependenc
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(graph, GRAPH), INVALID_HANDLE);
-    REQUIRE(is_launchable(parameters->function, parameters->grid, parameters->block[0]) && !parameters->extra, INVALID_VALUE);
+    REQUIRE(is_launchable(parameters->function, parameters->grid, parameters->block[0], parameters->shared) && !parameters->extra, INVALID_VALUE);
 
     // A chain: each node after the one that was added before it.
     REQUIRE(graph->count == 0 ? count == 0 : count == 1 && dependencies[0] == graph->nodes[graph->count - 1], INVALID_VALUE);
@@ -613,6 +648,7 @@ EXPORT int cuGraphAddKernelNode(object** node, object* graph, object** dependenc
     live[NODE]--;
     memcpy(made->grid, parameters->grid, sizeof made->grid);
     made->block = parameters->block[0];
+    made->shared = parameters->shared;
     read_values(made, parameters->function, parameters->arguments);
     graph->nodes = realloc(graph->nodes, (graph->count + 1) * sizeof *graph->nodes);
     graph->nodes[graph->count++] = made;
@@ -711,6 +747,11 @@ EXPORT int nvrtcCompileProgram(object* program, int count, const char** options)
     }
     note("compile%s", all);
     if (architecture < card.newest - 20 || architecture > card.newest) { return 5; }
+    if (arrays(program->text, "\n    SHARED ", 0) > 49152)
+    {
+        program->log = "ptxas error   : Entry function 'Tests' uses too much shared data (0xf000 bytes, 0xc000 max)";
+        return 6;
+    }
     if (compiler_log) { program->log = compiler_log; return 6; }
     program->size = strlen(program->text) + 64;
     program->binary = calloc(1, program->size);

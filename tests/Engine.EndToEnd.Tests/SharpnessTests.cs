@@ -7,14 +7,16 @@ namespace Engine.EndToEnd.Tests;
 /// <summary><c>engine sharpness</c> on runs made for these tests.</summary>
 public sealed partial class SharpnessTests
 {
-    private static readonly string[] Quick = ["--samples", "2", "--iterations", "2", "--lanczos-steps", "3", "--points", "5", "--grid", "3", "--ascent-steps", "2", "--rows", "12"];
+    private static readonly string[] Quick = ["--samples", "2", "--iterations", "2", "--lanczos-steps", "3", "--points", "5", "--grid", "3", "--ascent-steps", "2"];
+
+    private static readonly string[] Few = [.. Quick, "--rows", "12"];
 
     [Fact]
     public void Two_runs_are_compared_in_a_file_of_figures_and_a_page_that_needs_no_other()
     {
         using SmallRun run = Trained("plain", "flat-lora");
         string output = run.File("out");
-        EngineResult measured = EngineProcess.Run(["sharpness", "--adapter", run.File("plain"), run.File("flat-lora/adapter"), "--output", output, .. Quick]).Succeeded();
+        EngineResult measured = EngineProcess.Run(["sharpness", "--adapter", run.File("plain"), run.File("flat-lora/adapter"), "--output", output, .. Few]).Succeeded();
         foreach (string part in (string[])["in the adapter space", "in the weights space", "top eigenvalue", "flat-lora", "%  weights: plane", output])
         {
             Assert.Contains(part, measured.Output, StringComparison.Ordinal);
@@ -63,7 +65,7 @@ public sealed partial class SharpnessTests
         Train(run, "plain", "--set", $"model={model}");
         Directory.Move(run.File("plain/adapter"), adapter);
 
-        string[] given = ["sharpness", "--model", model, "--adapter", adapter, "--output", run.File("out"), "--instruments", "worst-case", "--spaces", "adapter", .. Quick];
+        string[] given = ["sharpness", "--model", model, "--adapter", adapter, "--output", run.File("out"), "--instruments", "worst-case", "--spaces", "adapter", .. Few];
         EngineProcess.Run(given).Refused(1, "--data");
         EngineProcess.Run([.. given, "--data", run.File("dev.tsv")]).Refused(1, "--text");
         EngineProcess.Run([.. given, "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label"]).Succeeded();
@@ -89,10 +91,41 @@ public sealed partial class SharpnessTests
             max_steps: 2
             """);
         EngineProcess.Run("train", run).Succeeded();
-        EngineProcess.Run(["sharpness", "--adapter", folder.File("run"), "--output", folder.File("out"), "--instruments", "expected,eigenvalue,layers", .. Quick]).Succeeded();
+        EngineProcess.Run(["sharpness", "--adapter", folder.File("run"), "--output", folder.File("out"), "--instruments", "expected,eigenvalue,layers", .. Few]).Succeeded();
         JsonNode adapter = JsonNode.Parse(File.ReadAllText(folder.File("out/sharpness.json")))!["adapters"]![0]!;
         Assert.Equal(6, adapter["rows"]!.GetValue<int>());
         Assert.Equal(adapter["spaces"]![0]!["loss"]!.GetValue<double>(), adapter["spaces"]![1]!["loss"]!.GetValue<double>(), 1e-5);
+    }
+
+    /// <summary>The loss is that which the run's own last evaluation saw, but for the rounding of other batches.</summary>
+    [Theory]
+    [InlineData("masked-lm", "{train: train.tsv, validation: dev.tsv, format: text}", "loss")]
+    [InlineData("regression", "{train: numbers.tsv, validation: numbers.tsv, text: sentence, label: label}", "mse")]
+    public void Other_tasks_are_measured_with_the_loss_they_are_trained_with(string task, string data, string metric)
+    {
+        using SmallRun run = new();
+        string[] lines = File.ReadAllLines(run.File("dev.tsv"));
+        File.WriteAllLines(run.File("numbers.tsv"), [lines[0], .. lines[1..].Select(line => line.Replace("good", "1.5", StringComparison.Ordinal).Replace("bad", "-0.5", StringComparison.Ordinal))]);
+        EngineProcess.Run("train", run.RunFile, "--set", $"task={task}", "--set", $"data={data}", "--set", "adapter.r=4", "--set", "max_steps=4").Succeeded();
+        EngineProcess.Run(["sharpness", "--adapter", run.File("run"), "--output", run.File("out"), "--instruments", "worst-case", .. Quick, "--rows", "1000"]).Succeeded();
+        double expected = JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!["metrics"]![metric]!.GetValue<double>();
+        foreach (JsonNode? space in JsonNode.Parse(File.ReadAllText(run.File("out/sharpness.json")))!["adapters"]![0]!["spaces"]!.AsArray())
+        {
+            Assert.Equal(expected, space!["loss"]!.GetValue<double>(), 2e-5 * expected);
+        }
+    }
+
+    [Fact]
+    public void Interrupted_it_keeps_what_was_measured()
+    {
+        using SmallRun run = Trained("plain");
+        (int code, string rest) = EngineProcess.SignalAt(
+            "plain", EngineProcess.InterruptSignal, ["sharpness", "--adapter", run.File("plain"), "--output", run.File("out"), "--samples", "1000000", "--instruments", "expected"]);
+        Assert.Equal(130, code);
+        Assert.Contains("what was measured is kept", rest, StringComparison.Ordinal);
+        JsonNode adapter = JsonNode.Parse(File.ReadAllText(run.File("out/sharpness.json")))!["adapters"]![0]!;
+        Assert.False(adapter["complete"]!.GetValue<bool>());
+        Assert.Contains("interrupted", File.ReadAllText(run.File("out/sharpness.html")), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -54,9 +54,17 @@ internal static class ComparisonPage
         }
 
         // Only of the metric that is compared by is it known which way is better.
-        double[] means = [.. report.Methods.Select(other => other.Metric(name)?.Mean).OfType<double>()];
-        bool isBest = name == report.Metric && means.Length > 1 && mean.Mean == (report.LargerIsBetter ? means.Max() : means.Min());
+        bool isBest = name == report.Metric && IsBest(mean, report.Methods.Select(other => other.Metric(name)), report.LargerIsBetter);
         return new HtmlCell(TrainingView.Metric(mean.Mean), ComparisonTables.Deviation(mean), isBest);
+    }
+
+    /// <summary>Whether a mean is the best of several; none is while they are over different numbers of runs.</summary>
+    private static bool IsBest(MeanOverRuns mean, IEnumerable<MeanOverRuns?> all, bool largerIsBetter)
+    {
+        MeanOverRuns[] means = [.. all.OfType<MeanOverRuns>()];
+        return means.Length > 1
+            && means.All(other => other.Count == mean.Count)
+            && mean.Mean == (largerIsBetter ? means.Max(other => other.Mean) : means.Min(other => other.Mean));
     }
 
     private static HtmlTable Costs(ComparisonReport report)
@@ -152,9 +160,10 @@ internal static class ComparisonPage
             return "";
         }
 
-        double[] means = [.. report.Methods.Select(other => other.Sharpness(space, figure)?.Mean).OfType<double>()];
         return new HtmlCell(
-            ChartScale.Number(mean.Mean), double.IsNaN(mean.Deviation) ? null : $"± {ChartScale.Number(mean.Deviation)}", means.Length > 1 && mean.Mean == means.Min());
+            ChartScale.Number(mean.Mean),
+            double.IsNaN(mean.Deviation) ? null : $"± {ChartScale.Number(mean.Deviation)}",
+            IsBest(mean, report.Methods.Select(other => other.Sharpness(space, figure)), largerIsBetter: false));
     }
 
     private static void Failures(HtmlPage page, ComparisonReport report)

@@ -81,8 +81,8 @@ internal static class SharpnessPage
 
         return table;
 
-        bool IsFlattest(SharpnessFigure figure, SpaceReport report) =>
-            measured.Length > 1 && figure.LessIsFlatter && figure.Value(report) is { } value && value == measured.Min(entry => figure.Value(entry.Report));
+        bool IsFlattest(SharpnessFigure figure, SpaceReport report) => measured.Length > 1 && figure.LessIsFlatter
+            && measured.Where(entry => entry.Report != report).All(entry => figure.IsBelow(report, entry.Report));
     }
 
     private static string Explanation(SharpnessOptions options, IEnumerable<SpaceReport> reports)
@@ -114,7 +114,11 @@ internal static class SharpnessPage
             sentences.Add($"Trace: of the Hessian, over {options.Samples} random sign vectors.");
         }
 
-        sentences.Add("The flattest of a column is marked.");
+        if (all.Length > 1)
+        {
+            sentences.Add("The flattest of a column is marked, a mean over random samples only where it lies below the others by two standard errors.");
+        }
+
         return string.Join(' ', sentences);
     }
 

@@ -29,6 +29,10 @@ internal sealed record SharpnessFigure(string Heading, Func<SpaceReport, double?
     /// <summary>The figures that at least one of the reports has.</summary>
     public static IReadOnlyList<SharpnessFigure> Of(IEnumerable<SpaceReport> reports) => [.. All.Where(figure => reports.Any(report => figure.Value(report) is not null))];
 
+    /// <summary>Whether the figure is lower in a report than in another: by more than two standard errors, where it has any.</summary>
+    public bool IsBelow(SpaceReport report, SpaceReport other) => Value(report) is { } value && Value(other) is { } otherValue
+        && otherValue - value > 2 * Math.Max(Error?.Invoke(report) ?? 0, Error?.Invoke(other) ?? 0);
+
     /// <summary>The standard error behind the value; null where there is none.</summary>
     public string? ErrorText(SpaceReport report) => Error?.Invoke(report) is { } error ? $"± {ChartScale.Number(error)}" : null;
 

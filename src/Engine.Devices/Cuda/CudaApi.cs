@@ -134,6 +134,12 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Import, EntryPoint = "cuModuleGetFunction", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int ModuleGetFunction(nint* function, nint module, string name);
 
+    [LibraryImport(Import, EntryPoint = "cuModuleGetGlobal_v2", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int ModuleGetGlobal(ulong* address, nuint* bytes, nint module, string name);
+
+    [LibraryImport(Import, EntryPoint = "cuFuncSetAttribute")]
+    public static partial int FunctionSetAttribute(nint function, int attribute, int value);
+
     [LibraryImport(Import, EntryPoint = "cuFuncGetAttribute")]
     public static partial int FunctionGetAttribute(int* value, int attribute, nint function);
 

@@ -6,25 +6,29 @@ namespace Engine.Devices.Cuda;
 internal sealed unsafe class CudaLaunch : Launch
 {
     private const int MaxThreadsPerBlockOfFunction = 0;
+    private const int MaxDynamicSharedBytesOfFunction = 8;
 
     private readonly CudaDevice device;
     private readonly KernelDefinition kernel;
     private readonly LaunchShape shape;
     private readonly nint function;
+    private readonly int sharedBytes;
 
     /// <summary>Pointers to the values, then the values, eight bytes each.</summary>
     private void** arguments;
 
-    public CudaLaunch(CudaDevice device, nint module, KernelCall call)
+    public CudaLaunch(CudaDevice device, CudaModule module, KernelCall call)
     {
         this.device = device;
         kernel = call.Definition;
         shape = call.Shape;
         Buffers = KernelBinding.Buffers(call);
         nint entry;
-        device.Check(CudaApi.ModuleGetFunction(&entry, module, kernel.Name), "cuModuleGetFunction", $"The program of {Where} has no such entry point.");
+        device.Check(CudaApi.ModuleGetFunction(&entry, module.Handle, kernel.Name), "cuModuleGetFunction", $"The program of {Where} has no such entry point.");
         function = entry;
         CheckGroupSize();
+        sharedBytes = module.SharedBytes;
+        AskForSharedMemory();
         arguments = Arguments(call);
     }
 
@@ -58,7 +62,7 @@ internal sealed unsafe class CudaLaunch : Launch
             (uint)shape.GroupSize,
             1,
             1,
-            0,
+            (uint)sharedBytes,
             device.Stream,
             arguments,
             null);
@@ -87,6 +91,7 @@ internal sealed unsafe class CudaLaunch : Launch
             BlockX = (uint)shape.GroupSize,
             BlockY = 1,
             BlockZ = 1,
+            SharedBytes = (uint)sharedBytes,
             Arguments = arguments,
         };
         nint node;
@@ -126,6 +131,20 @@ internal sealed unsafe class CudaLaunch : Launch
         }
 
         return block;
+    }
+
+    private void AskForSharedMemory()
+    {
+        if (sharedBytes > device.Features.SharedMemoryBytes)
+        {
+            throw new DeviceException(
+                $"{device} gives a group at most {device.Features.SharedMemoryBytes:N0} bytes of shared memory, and {Where} asks for {sharedBytes:N0}.");
+        }
+
+        if (sharedBytes > 0)
+        {
+            device.Check(CudaApi.FunctionSetAttribute(function, MaxDynamicSharedBytesOfFunction, sharedBytes), "cuFuncSetAttribute", $"The kernel is {Where}.");
+        }
     }
 
     private void CheckGroupSize()

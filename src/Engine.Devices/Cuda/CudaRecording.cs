@@ -44,11 +44,12 @@ internal sealed unsafe class CudaRecording : Recording, ICudaResource
         device.Own(this);
     }
 
-    /// <summary>Frees the graph.</summary>
+    /// <summary>Frees the graph, when it runs no more.</summary>
     public void Free()
     {
         if (executable != 0)
         {
+            device.CheckRelease(CudaApi.StreamSynchronize(device.Stream), "cuStreamSynchronize");
             device.CheckRelease(CudaApi.GraphExecutableDestroy(executable), "cuGraphExecDestroy");
         }
 

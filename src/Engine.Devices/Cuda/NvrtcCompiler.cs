@@ -23,17 +23,28 @@ internal static unsafe partial class NvrtcCompiler
         int known = NewestKnown(architecture, where);
         bool machineCode = known == architecture;
         string[] all = [$"--gpu-architecture={(machineCode ? "sm" : "compute")}_{known}", .. options];
+        byte[]? image = Compile(kernel, source, all, machineCode, where, out string log);
+        if (image is null && CudaSharedMemory.IsExceeded(log) && CudaSharedMemory.Arrange(kernel, source) is { } arranged)
+        {
+            image = Compile(kernel, source = arranged, all, machineCode, where, out log);
+        }
 
+        return image ?? throw new DeviceException($"{where}: nvrtcCompileProgram failed, options {string.Join(' ', all)}. Its log:\n{log}{Quote(log, source)}");
+    }
+
+    /// <summary>Machine code or PTX; null where the compiler refused the text.</summary>
+    private static byte[]? Compile(KernelDefinition kernel, string source, string[] options, bool machineCode, string where, out string log)
+    {
+        log = "";
         nint program;
         Check(NvrtcApi.CreateProgram(&program, source, kernel.Name + ".cu", 0, null, null), "nvrtcCreateProgram", where);
         try
         {
-            int code = Run(program, all);
+            int code = Run(program, options);
             if (code != NvrtcApi.Success)
             {
-                string log = Log(program);
-                throw new DeviceException(
-                    $"{where}: nvrtcCompileProgram failed with {Name(code)} ({code}), options {string.Join(' ', all)}. Its log:\n{log}{Quote(log, source)}");
+                log = $"{Name(code)} ({code}): {Log(program)}";
+                return null;
             }
 
             return machineCode

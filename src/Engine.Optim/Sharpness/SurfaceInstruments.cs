@@ -3,11 +3,12 @@ namespace Engine.Optim.Sharpness;
 /// <summary>Measures a surface with every instrument that is asked for; those of an adapter's layers look at no surface and are passed over.</summary>
 public static class SurfaceInstruments
 {
-    /// <summary>The report, and whether it is complete: cancelled, it holds what was measured before. The surface is left at the point where it was.</summary>
+    /// <summary>
+    /// The report, and whether it is complete: cancelled, it holds what was measured before, and is null where not even the loss was. The surface is left at the point where it was.
+    /// </summary>
     /// <param name="onStart">Told of each instrument before it begins.</param>
     /// <param name="onPasses">Told of each evaluation's cost in forward passes.</param>
-    /// <exception cref="OperationCanceledException">Cancelled before the loss at the point was known.</exception>
-    public static (SpaceReport Report, bool Complete) Measure(
+    public static (SpaceReport? Report, bool Complete) Measure(
         ILossSurface surface,
         SharpnessSpace space,
         SharpnessOptions options,
@@ -15,6 +16,11 @@ public static class SurfaceInstruments
         Action<int>? onPasses = null,
         CancellationToken cancellation = default)
     {
+        if (cancellation.IsCancellationRequested)
+        {
+            return (null, false);
+        }
+
         using var probe = new SurfaceProbe(surface, onPasses, cancellation);
         var report = new SpaceReport(space, surface.Space.Dimension, probe.OriginNorm, probe.OriginLoss);
         try

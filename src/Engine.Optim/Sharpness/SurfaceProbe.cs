@@ -36,7 +36,10 @@ public sealed class SurfaceProbe : IDisposable
         scratch = Space.Create();
         Space.Copy(surface.Point, Origin);
         OriginNorm = Space.Norm(Origin);
-        OriginLoss = LossAt();
+
+        // What everything else is held against is never left out.
+        OriginLoss = surface.Loss();
+        this.onPasses(1);
         if (!double.IsFinite(OriginLoss))
         {
             throw new InvalidDataException($"The loss is {OriginLoss} before anything is perturbed: the weights hold numbers that are not finite, or have grown too large.");

@@ -132,17 +132,12 @@ public sealed class SharpnessAnalysis
 
     private AdapterReport Look(AdapterReport report, TransformerModel model, SharpnessSpace space, Evaluator evaluation, Meter meter, CancellationToken cancellation)
     {
-        if (cancellation.IsCancellationRequested)
-        {
-            return report with { Complete = false };
-        }
-
         meter.Begin($"{SharpnessNames.Of(space)}: loss");
         using var surface = new ModelSurface(device, model, evaluation.Batches, evaluation.Origin);
-        (SpaceReport measured, bool complete) = SurfaceInstruments.Measure(
+        (SpaceReport? measured, bool complete) = SurfaceInstruments.Measure(
             surface, space, options, instrument => meter.Begin($"{SharpnessNames.Of(space)}: {SharpnessNames.Of(instrument)}"), meter.Add, cancellation);
         meter.EndSpace();
-        return report with { Spaces = [.. report.Spaces, measured], Complete = complete };
+        return report with { Spaces = measured is null ? report.Spaces : [.. report.Spaces, measured], Complete = complete };
     }
 
     private AdapterReport LookAtLayers(AdapterReport report, TransformerModel model, AdapterFile file, Meter meter, CancellationToken cancellation)

@@ -235,7 +235,7 @@ public sealed class InstrumentTests
         var options = new SharpnessOptions { Samples = 3, LanczosSteps = 4, Points = 3, Grid = 2, Iterations = 4 };
         string Measure()
         {
-            (SpaceReport report, bool complete) = SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options);
+            (SpaceReport? report, bool complete) = SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options);
             Assert.True(complete);
             Assert.Equal(point, surface.Point.View.ToArray());
             return System.Text.Json.JsonSerializer.Serialize(report);
@@ -254,12 +254,20 @@ public sealed class InstrumentTests
         using var surface = new QuadraticSurface(device, Rotated(Eigenvalues), point);
         using var source = new CancellationTokenSource();
         var options = new SharpnessOptions { Instruments = [SharpnessInstrument.Trace, SharpnessInstrument.Line], Samples = 3 };
-        (SpaceReport report, bool complete) = SurfaceInstruments.Measure(
-            surface, SharpnessSpace.Weights, options, instrument => source.CancelIfLine(instrument), cancellation: source.Token);
+        void CancelAtLine(SharpnessInstrument instrument)
+        {
+            if (instrument == SharpnessInstrument.Line)
+            {
+                source.Cancel();
+            }
+        }
+
+        (SpaceReport? report, bool complete) = SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, CancelAtLine, cancellation: source.Token);
         Assert.False(complete);
-        Assert.NotNull(report.Trace);
+        Assert.NotNull(report!.Trace);
         Assert.Null(report.Line);
         Assert.Equal(point, surface.Point.View.ToArray());
+        Assert.Equal((null, false), SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, cancellation: source.Token));
     }
 
     [Fact]
@@ -310,47 +318,5 @@ public sealed class InstrumentTests
         }
 
         return basis;
-    }
-}
-
-/// <summary>1/2 c x^2 + q x^4 of one number.</summary>
-internal sealed class QuarticSurface(Device device, double curvature, double quartic, float point) : ILossSurface, IDisposable
-{
-    public VectorSpace Space { get; } = new(device, [new SurfaceTensor("x", "x", 0, 1, 1, true, 0)]);
-
-    public SurfaceVector Point => field ??= Start();
-
-    public double Loss() => X * X * ((0.5 * curvature) + (quartic * X * X));
-
-    public double Gradient(SurfaceVector gradient)
-    {
-        gradient.View.Write([(float)(X * (curvature + (4 * quartic * X * X)))]);
-        return Loss();
-    }
-
-    public void Dispose()
-    {
-        Point.Dispose();
-        Space.Dispose();
-    }
-
-    private double X => Point.View.ToArray()[0];
-
-    private SurfaceVector Start()
-    {
-        SurfaceVector start = Space.Create();
-        start.View.Write([point]);
-        return start;
-    }
-}
-
-internal static class CancellationExtensions
-{
-    public static void CancelIfLine(this CancellationTokenSource source, SharpnessInstrument instrument)
-    {
-        if (instrument == SharpnessInstrument.Line)
-        {
-            source.Cancel();
-        }
     }
 }

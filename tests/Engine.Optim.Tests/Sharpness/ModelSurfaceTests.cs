@@ -146,7 +146,7 @@ public sealed class ModelSurfaceTests
         string[] reports = [.. Enumerable.Range(0, 2).Select(_ =>
         {
             using var surface = new ModelSurface(device, model, Batches(model.Architecture), "test");
-            (SpaceReport report, bool complete) = SurfaceInstruments.Measure(surface, SharpnessSpace.Adapter, options);
+            (SpaceReport? report, bool complete) = SurfaceInstruments.Measure(surface, SharpnessSpace.Adapter, options);
             Assert.True(complete);
             return System.Text.Json.JsonSerializer.Serialize(report);
         })];

@@ -1,0 +1,81 @@
+using System.Xml.Linq;
+using Engine.Cli.Html;
+
+namespace Engine.EndToEnd.Tests;
+
+/// <summary>The pieces of HTML reports.</summary>
+public sealed class HtmlTests
+{
+    private static readonly string Hostile = "<script>alert(1)</script> & \"co\"";
+
+    /// <summary>Where f(column, row) = column + 10 row crosses a level is known: on straight lines.</summary>
+    [Fact]
+    public void Contours_lie_where_a_plane_crosses_the_level()
+    {
+        double[][] rows = [[0, 1, 2], [10, 11, 12], [20, 21, 22]];
+        Assert.Equal(["M0.5 0", "L0 0.05"], Pieces(Between(rows, 0.5)));
+        Assert.Equal(["M1 0.4", "L0 0.5", "M2 0.3", "L1 0.4"], Pieces(Between(rows, 5)));
+        Assert.Empty(Between(rows, 30));
+        rows[1][1] = double.NaN;
+        Assert.Empty(Between(rows, 5));
+    }
+
+    [Theory]
+    [InlineData(0, 1, 5, new[] { 0, 0.2, 0.4, 0.6, 0.8, 1 })]
+    [InlineData(1.117, 1.193, 4, new[] { 1.12, 1.14, 1.16, 1.18 })]
+    [InlineData(-3, 26, 6, new double[] { 0, 5, 10, 15, 20, 25 })]
+    public void Ticks_are_round_numbers_within_the_axis(double low, double high, int about, double[] expected)
+    {
+        IReadOnlyList<double> ticks = new ChartScale([low, high], 0, 100).Ticks(about);
+        Assert.Equal(expected.Length, ticks.Count);
+        Assert.All(expected.Zip(ticks), pair => Assert.Equal(pair.First, pair.Second, 1e-9));
+    }
+
+    [Fact]
+    public void A_logarithmic_axis_has_its_decades_and_one_value_lies_in_the_middle()
+    {
+        var scale = new ChartScale([0.001, 1000], 0, 60, logarithmic: true);
+        Assert.Equal([0.001, 0.01, 0.1, 1, 10, 100, 1000], scale.Ticks(8).Select(tick => Math.Round(tick, 6)));
+        Assert.Equal(30, scale.Place(1), 1e-9);
+        Assert.Equal(50, new ChartScale([7], 0, 100).Place(7), 1e-9);
+        Assert.Equal(50, new ChartScale([0, double.NaN], 0, 100).Place(0), 1e-9);
+        Assert.True(ChartScale.SpansMuch([1, 50]));
+        Assert.False(ChartScale.SpansMuch([1, 5, double.PositiveInfinity]));
+        Assert.False(ChartScale.SpansMuch([-1, 50]));
+    }
+
+    /// <summary>Every figure parses as XML, whatever the names and values are, and what a stranger called something is text.</summary>
+    [Fact]
+    public void Figures_and_tables_are_well_formed_and_names_are_text()
+    {
+        double[] x = [0, 1, 2];
+        var chart = new LineChart(Hostile, Hostile, Hostile) { Dots = true, DotName = _ => Hostile };
+        chart.Add(new ChartSeries(Hostile, 0, x, [1, double.NaN, 3])).Add(new ChartSeries("flat", 9, x, [2, 2, 2]));
+        var map = new HeatMap([1, 2, 3, double.NaN]);
+        var table = new HtmlTable(Hostile, ">value").Row(new HtmlCell(Hostile, Hostile, Best: true, Series: 1), "1");
+        string[] parts = [chart.ToString(), new LineChart("empty", "x", "y").ToString(), map.Map(Hostile, [-1, 1], [[1, 2], [3, double.NaN]], Hostile, "y"), map.Legend(Hostile), table.ToString()];
+        foreach (string part in parts)
+        {
+            XElement parsed = XElement.Parse(part);
+            Assert.Empty(parsed.Descendants("script"));
+            Assert.DoesNotContain("NaN", part, StringComparison.Ordinal);
+        }
+
+        string page = new HtmlPage(Hostile).Heading(Hostile).Paragraph(Hostile).Facts((Hostile, Hostile)).Details(Hostile, "").ToString();
+        Assert.DoesNotContain("<script>", page, StringComparison.Ordinal);
+        Assert.Contains("&lt;script&gt;", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Numbers_are_as_long_as_a_reader_needs()
+    {
+        Assert.Equal(
+            ["0", "1.23e-5", "0.0123", "1.235", "123.5", "1.23e7", "-2", "not finite"],
+            new[] { 0, 1.23e-5, 0.0123, 1.2346, 123.46, 1.23e7, -2, double.NaN }.Select(ChartScale.Number));
+    }
+
+    private static string Between(double[][] rows, double level) => ContourLines.Path(rows, level, (column, row) => (column, row));
+
+    private static string[] Pieces(string path) => path.Replace("M", " M", StringComparison.Ordinal).Replace("L", " L", StringComparison.Ordinal)
+        .Split(' ', StringSplitOptions.RemoveEmptyEntries).Chunk(2).Select(pair => string.Join(' ', pair)).ToArray();
+}
