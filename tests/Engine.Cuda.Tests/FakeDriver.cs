@@ -73,7 +73,9 @@ internal static unsafe class FakeDriver
         {
             Environment.SetEnvironmentVariable("ENGINE_CUDA", File);
             Environment.SetEnvironmentVariable("ENGINE_NVRTC", File);
-            Environment.SetEnvironmentVariable("ENGINE_CACHE", Path.Combine(Path.GetTempPath(), $"engine-cuda-tests-{Environment.ProcessId}"));
+            string cache = Directory.CreateTempSubdirectory("engine-cuda-tests").FullName;
+            Environment.SetEnvironmentVariable("ENGINE_CACHE", cache);
+            AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(cache, recursive: true);
             library = NativeLibrary.Load(File);
         }
     }
