@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Graph;
@@ -14,8 +15,9 @@ internal static class DecodeStepBench
 {
     private const int Before = 128;
     private const int ReadBytes = 1 << 29;
+    private const int ProfiledSteps = 20;
 
-    public static void Run(Device device, ElementType type)
+    public static void Run(Device device, ElementType type, bool operators)
     {
         Architecture architecture = ModelShapes.Qwen25Half;
         using var model = new TransformerModel(architecture, new Tuning.Frozen(), type);
@@ -42,6 +44,22 @@ internal static class DecodeStepBench
         double operations = 2.0 * parameters.Sum(parameter => parameter.Shape.Count);
         double weightsRead = device is CpuDevice ? limit * parameters.Sum(parameter => parameter.Bytes) / ReadBytes : double.NaN;
         Measurement.Report(device, "decode-step", $"qwen2.5-0.5b {type} after {Before} tokens", seconds, operations, "weights read once", weightsRead);
+        if (operators)
+        {
+            runner.Profile = new Profile();
+            for (int i = 0; i < ProfiledSteps; i++)
+            {
+                runner.Truncate(0, Before);
+                runner.Run(token, logits);
+            }
+
+            Console.WriteLine(JsonSerializer.Serialize(new
+            {
+                benchmark = "decode-step-operators",
+                milliseconds = runner.Profile.Rows.ToDictionary(row => row.Operator, row => Math.Round(row.Time.TotalMilliseconds / ProfiledSteps, 3)),
+                launches = runner.Profile.Rows.ToDictionary(row => row.Operator, row => row.Calls / ProfiledSteps),
+            }));
+        }
     }
 
     /// <summary>Small numbers, the same for every parameter and over again: what they are does not matter to the time.</summary>

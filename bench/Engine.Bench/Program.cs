@@ -5,7 +5,7 @@ using Engine.Devices.Cpu;
 
 // Benchmarks by name, by default all but qwen-step and decode, which take gigabytes; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without
 // host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step. For methods: --methods NAME,NAME (all without it),
-// --rounds N turns of each side (6), --operators for the time of each operator too.
+// --rounds N turns of each side (6). --operators, for methods and decode-step: the time of each operator too.
 if (args is ["export-batches", var runFile, var target])
 {
     BatchExport.Run(runFile, target);
@@ -75,7 +75,7 @@ foreach (string name in names)
             DecodeBench.Run(device, type!.Value);
             break;
         case "decode-step":
-            DecodeStepBench.Run(device, type!.Value);
+            DecodeStepBench.Run(device, type!.Value, operators);
             break;
         case "qwen-step":
             QwenStepBench.Run(device, type!.Value);
