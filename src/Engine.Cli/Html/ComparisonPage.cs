@@ -1,6 +1,7 @@
 using Engine.Cli.Console;
 using Engine.Cli.Inspection;
 using Engine.Cli.Progress;
+using Engine.Optim.Sharpness;
 using Engine.Training.Comparing;
 
 namespace Engine.Cli.Html;
@@ -55,16 +56,16 @@ internal static class ComparisonPage
 
         // Only of the metric that is compared by is it known which way is better.
         bool isBest = name == report.Metric && IsBest(mean, report.Methods.Select(other => other.Metric(name)), report.LargerIsBetter);
-        return new HtmlCell(TrainingView.Metric(mean.Mean), ComparisonTables.Deviation(mean), isBest);
+        return new HtmlCell(TrainingView.Metric(mean.Value), ComparisonTables.Deviation(mean), isBest);
     }
 
     /// <summary>Whether a mean is the best of several; none is while they are over different numbers of runs.</summary>
-    private static bool IsBest(MeanOverRuns mean, IEnumerable<MeanOverRuns?> all, bool largerIsBetter)
+    private static bool IsBest(SampleMean mean, IEnumerable<SampleMean?> all, bool largerIsBetter)
     {
-        MeanOverRuns[] means = [.. all.OfType<MeanOverRuns>()];
+        SampleMean[] means = [.. all.OfType<SampleMean>()];
         return means.Length > 1
-            && means.All(other => other.Count == mean.Count)
-            && mean.Mean == (largerIsBetter ? means.Max(other => other.Mean) : means.Min(other => other.Mean));
+            && means.All(other => other.Samples == mean.Samples)
+            && mean.Value == (largerIsBetter ? means.Max(other => other.Value) : means.Min(other => other.Value));
     }
 
     private static HtmlTable Costs(ComparisonReport report)
@@ -75,7 +76,7 @@ internal static class ComparisonPage
         {
             table.Row(
                 new HtmlCell(method.Name, Series: color),
-                method.SecondsPerStep is { } seconds ? ChartScale.Number(seconds.Mean) : "",
+                method.SecondsPerStep is { } seconds ? ChartScale.Number(seconds.Value) : "",
                 ComparisonTables.Ratio(report.RelativeTime(method)),
                 method.PeakBytes is { } bytes ? Amounts.Bytes(bytes) : "",
                 ComparisonTables.Ratio(report.RelativeBytes(method)));
@@ -161,7 +162,7 @@ internal static class ComparisonPage
         }
 
         return new HtmlCell(
-            ChartScale.Number(mean.Mean),
+            ChartScale.Number(mean.Value),
             double.IsNaN(mean.Deviation) ? null : $"± {ChartScale.Number(mean.Deviation)}",
             IsBest(mean, report.Methods.Select(other => other.Sharpness(space, figure)), largerIsBetter: false));
     }

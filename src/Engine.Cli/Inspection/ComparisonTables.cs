@@ -2,6 +2,7 @@ using System.Globalization;
 using Engine.Cli.Console;
 using Engine.Cli.Html;
 using Engine.Cli.Progress;
+using Engine.Optim.Sharpness;
 using Engine.Training.Comparing;
 using Spectre.Console;
 
@@ -21,7 +22,7 @@ internal static class ComparisonTables
                 method.Name,
                 Runs(method),
                 .. report.Metrics.Select(name => Mean(method.Metric(name))),
-                method.SecondsPerStep is { } seconds ? seconds.Mean.ToString("0.000", CultureInfo.InvariantCulture) : "",
+                method.SecondsPerStep is { } seconds ? seconds.Value.ToString("0.000", CultureInfo.InvariantCulture) : "",
                 Ratio(report.RelativeTime(method)),
                 method.PeakBytes is { } bytes ? Amounts.Bytes(bytes) : "",
                 Ratio(report.RelativeBytes(method))]);
@@ -43,18 +44,18 @@ internal static class ComparisonTables
     }
 
     /// <summary>Mean and deviation of a figure of any size.</summary>
-    private static string Figure(MeanOverRuns? mean) => mean is null
+    private static string Figure(SampleMean? mean) => mean is null
         ? ""
-        : double.IsNaN(mean.Deviation) ? ChartScale.Number(mean.Mean) : $"{ChartScale.Number(mean.Mean)} ± {ChartScale.Number(mean.Deviation)}";
+        : double.IsNaN(mean.Deviation) ? ChartScale.Number(mean.Value) : $"{ChartScale.Number(mean.Value)} ± {ChartScale.Number(mean.Deviation)}";
 
     /// <summary>How many runs there are, and how many failed.</summary>
     public static string Runs(MethodResult method) => method.Failed.Count == 0 ? $"{method.Runs.Count}" : $"{method.Runs.Count}, {method.Failed.Count} failed";
 
     /// <summary>Mean and deviation.</summary>
-    public static string Mean(MeanOverRuns? mean) => mean is null ? "" : $"{TrainingView.Metric(mean.Mean)}{Deviation(mean)}";
+    public static string Mean(SampleMean? mean) => mean is null ? "" : $"{TrainingView.Metric(mean.Value)}{Deviation(mean)}";
 
     /// <summary>The deviation behind a mean; empty for a single run.</summary>
-    public static string Deviation(MeanOverRuns mean) => double.IsNaN(mean.Deviation) ? "" : $" ± {TrainingView.Metric(mean.Deviation)}";
+    public static string Deviation(SampleMean mean) => double.IsNaN(mean.Deviation) ? "" : $" ± {TrainingView.Metric(mean.Deviation)}";
 
     public static string Ratio(double? ratio) => ratio is { } value ? value.ToString("0.000", CultureInfo.InvariantCulture) : "";
 }

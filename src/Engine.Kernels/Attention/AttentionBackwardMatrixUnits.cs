@@ -84,12 +84,7 @@ internal static partial class AttentionBackwardMatrixUnits
             int count = Math.Min(MatrixBlocks.Block, visible - first);
             long at = ((key0 + first) * keyStride) + (head / (heads / keyValueHeads) * headSize);
             AttentionTiles.RowProducts(q, queryAt, queryStride, queries, k, at, keyStride, count, operands, scores, headSize);
-            for (int n = 0; n < elements; n++)
-            {
-                int i = Group.IdxX + (n * Group.DimX);
-                own[n] = scores[(i / MatrixBlocks.Block * MatrixBlocks.ProductPitch) + (i % MatrixBlocks.Block)];
-            }
-
+            AttentionTiles.Take(scores, own, elements);
             AttentionTiles.RowProducts(outputGradient, queryAt, queryStride, queries, v, at, keyStride, count, operands, scores, headSize);
             for (int n = 0; n < elements; n++)
             {
@@ -187,12 +182,7 @@ internal static partial class AttentionBackwardMatrixUnits
             // Rows of the blocks are keys here, columns queries.
             long at = (query * queryStride) + (head * headSize);
             AttentionTiles.RowProducts(k, keyAt, keyStride, count, q, at, queryStride, queries, operands, scores, headSize);
-            for (int n = 0; n < elements; n++)
-            {
-                int i = Group.IdxX + (n * Group.DimX);
-                own[n] = scores[(i / MatrixBlocks.Block * MatrixBlocks.ProductPitch) + (i % MatrixBlocks.Block)];
-            }
-
+            AttentionTiles.Take(scores, own, elements);
             AttentionTiles.RowProducts(v, keyAt, keyStride, count, outputGradient, at, queryStride, queries, operands, scores, headSize);
             for (int n = 0; n < elements; n++)
             {

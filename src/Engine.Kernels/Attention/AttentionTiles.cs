@@ -51,6 +51,16 @@ internal static class AttentionTiles
         Group.Barrier();
     }
 
+    /// <summary>Takes an item's elements of a block of scores, which the next block is written over: <see cref="ItemElements"/> of them, a group's size apart.</summary>
+    public static void Take(ArrayView<float> scores, ArrayView<float> own, [Specialize] int elements)
+    {
+        for (int n = 0; n < elements; n++)
+        {
+            int i = Group.IdxX + (n * Group.DimX);
+            own[n] = scores[(i / MatrixBlocks.Block * MatrixBlocks.ProductPitch) + (i % MatrixBlocks.Block)];
+        }
+    }
+
     /// <summary>
     /// Adds to a team's sums, tile by tile of the head, the products of its 16 rows of weights and 64 rows of x; rows of x that are not there count as zeros. Every item sees the weights when it comes here.
     /// </summary>

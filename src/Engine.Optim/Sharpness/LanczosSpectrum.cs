@@ -61,7 +61,7 @@ public sealed record LanczosSpectrum(IReadOnlyList<double> Nodes, IReadOnlyList<
     private static LanczosSpectrum Of(List<double> diagonal, List<double> offDiagonal)
     {
         double last = offDiagonal[^1];
-        (double[] values, double[][] vectors) = SymmetricTridiagonal.Eigen([.. diagonal], [.. offDiagonal]);
+        (double[] values, double[][] vectors) = SymmetricTridiagonal.Eigen(diagonal, offDiagonal);
         return new LanczosSpectrum(
             values, [.. vectors.Select(vector => vector[0] * vector[0])], Math.Abs(last * vectors[0][^1]), Math.Abs(last * vectors[^1][^1]));
     }

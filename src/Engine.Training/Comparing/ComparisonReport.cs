@@ -1,27 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Model.Files;
+using Engine.Optim.Sharpness;
 
 namespace Engine.Training.Comparing;
-
-/// <summary>A mean over runs.</summary>
-/// <param name="Deviation">Of the sample, over n - 1; NaN for one run.</param>
-/// <param name="Count">Runs.</param>
-public sealed record MeanOverRuns(double Mean, double Deviation, int Count)
-{
-    /// <summary>Null where there is nothing to average.</summary>
-    public static MeanOverRuns? Of(IEnumerable<double> values)
-    {
-        double[] all = [.. values];
-        if (all.Length == 0)
-        {
-            return null;
-        }
-
-        double mean = all.Average();
-        return new MeanOverRuns(mean, all.Length == 1 ? double.NaN : Math.Sqrt(all.Sum(value => (value - mean) * (value - mean)) / (all.Length - 1)), all.Length);
-    }
-}
 
 /// <summary>A run that did not come to its end.</summary>
 /// <param name="Reason">Why, as a sentence.</param>
@@ -31,17 +13,20 @@ public sealed record FailedRun(ulong Seed, string Reason);
 /// <param name="IsReference">The others' costs are given relative to its own.</param>
 public sealed record MethodResult(string Name, bool IsReference, IReadOnlyList<ComparedRun> Runs, IReadOnlyList<FailedRun> Failed)
 {
-    public MeanOverRuns? SecondsPerStep => MeanOverRuns.Of(Runs.Select(run => run.SecondsPerStep));
+    public SampleMean? SecondsPerStep => MeanOf(Runs.Select(run => run.SecondsPerStep));
 
     /// <summary>The largest peak of the runs.</summary>
     public long? PeakBytes => Runs.Count == 0 ? null : Runs.Max(run => run.PeakBytes);
 
     /// <summary>A figure of sharpness in a space; runs in which it is not finite are left out.</summary>
-    public MeanOverRuns? Sharpness(string space, string figure) =>
-        MeanOverRuns.Of(Runs.Select(run => run.Sharpness?.Spaces.GetValueOrDefault(space)?.GetValueOrDefault(figure)).OfType<double>());
+    public SampleMean? Sharpness(string space, string figure) =>
+        MeanOf(Runs.Select(run => run.Sharpness?.Spaces.GetValueOrDefault(space)?.GetValueOrDefault(figure)).OfType<double>());
 
     /// <summary>A metric of the final weights; runs in which it is not defined are left out.</summary>
-    public MeanOverRuns? Metric(string name) => MeanOverRuns.Of(Runs.Select(run => run.Metrics.GetValueOrDefault(name)).OfType<double>());
+    public SampleMean? Metric(string name) => MeanOf(Runs.Select(run => run.Metrics.GetValueOrDefault(name)).OfType<double>());
+
+    /// <summary>Null where there is nothing to average.</summary>
+    private static SampleMean? MeanOf(IEnumerable<double> values) => values.ToArray() is { Length: > 0 } all ? SampleMean.Of(all) : null;
 }
 
 /// <summary>A comparison as far as it has come, and its <c>comparison.json</c>.</summary>
@@ -69,7 +54,7 @@ public sealed record ComparisonReport(string RunFile, string Device, string Metr
         .Select(group => (group.Key, (IReadOnlyList<string>)[.. SharpnessRequest.FigureNames.Where(group.Contains)]))];
 
     /// <summary>Seconds per step over the reference's; null where one of them has no runs.</summary>
-    public double? RelativeTime(MethodResult method) => method.SecondsPerStep?.Mean / Reference.SecondsPerStep?.Mean;
+    public double? RelativeTime(MethodResult method) => method.SecondsPerStep?.Value / Reference.SecondsPerStep?.Value;
 
     /// <summary>Peak bytes over the reference's.</summary>
     public double? RelativeBytes(MethodResult method) => (double?)method.PeakBytes / Reference.PeakBytes;
@@ -130,9 +115,9 @@ public sealed record ComparisonReport(string RunFile, string Device, string Metr
     private static JsonObject Values(IReadOnlyDictionary<string, double?> values) =>
         new(values.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, Number(pair.Value))));
 
-    private static JsonObject? Mean(MeanOverRuns? mean) => mean is null
+    private static JsonObject? Mean(SampleMean? mean) => mean is null
         ? null
-        : new JsonObject { ["mean"] = Number(mean.Mean), ["deviation"] = Number(mean.Deviation), ["runs"] = mean.Count };
+        : new JsonObject { ["mean"] = Number(mean.Value), ["deviation"] = Number(mean.Deviation), ["runs"] = mean.Samples };
 
     /// <summary>JSON has no NaN: what is not defined is null.</summary>
     private static JsonNode? Number(double? value) => value is { } number && double.IsFinite(number) ? JsonValue.Create(number) : null;
