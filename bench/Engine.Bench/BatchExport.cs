@@ -21,7 +21,14 @@ internal static class BatchExport
             Add("input_ids", batch.InputIds);
             Add("token_type_ids", batch.TypeIds);
             Add("attention_mask", mask);
-            writer.Add($"labels.{index}", [batch.RowCount], batch.ClassLabels ?? throw new ArgumentException($"{runFile}: only classification runs are exported."));
+            if (batch.ClassLabels is { } classes)
+            {
+                writer.Add($"labels.{index}", [batch.RowCount], classes);
+            }
+            else
+            {
+                writer.Add($"labels.{index}", [batch.RowCount], batch.Targets ?? throw new ArgumentException($"{runFile}: only classification and regression runs are exported."));
+            }
 
             void Add(string name, int[] values)
             {
