@@ -3,9 +3,9 @@
 #   full     all training rows (of SST-2 the first 8000), three epochs
 #   tenth    a tenth of these rows, ten epochs
 #   flipped  all rows, a fifth of the labels replaced by others, three epochs
-# with the sharpness of every run on 128 validation rows, and merges what there is into docs/results/replication.jsonl. Stopped (Ctrl-C, or killed), it goes on where it was when it is started again. In parts:
+# with the sharpness of every run on 32 validation rows (more cost more than the training), and merges what there is into docs/results/replication.jsonl. Stopped (Ctrl-C, or killed), it goes on where it was when it is started again. In parts:
 #   bench/replication/run.sh [TASK/CONDITION...]        such as MRPC/tenth STS-B/tenth
-#   METHODS=lora,flat-lora SEEDS=1 SHARPNESS=expected ARGUMENTS="--device opencl" bench/replication/run.sh MRPC/full
+#   METHODS=lora,flat-lora SEEDS=1 SHARPNESS=expected ROWS=128 ARGUMENTS="--device opencl" bench/replication/run.sh MRPC/full
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 methods=${METHODS:-lora,lora-sam,nbar,flat-lora,fm-lora,efm-lora,bi-lora}
@@ -39,7 +39,7 @@ for part in "$@"; do
     *) echo "There is no condition '$condition'; the conditions are full, tenth and flipped." >&2; exit 1 ;;
   esac
   # A part in which a run failed is reported at the end; the others do not depend on it. 130: stopped by Ctrl-C.
-  "${engine[@]}" compare "bench/glue/$task.yaml" --methods "$methods" --seeds "${SEEDS:-3}" --sharpness "${SHARPNESS:-expected,worst-case}" ${ARGUMENTS:-} \
+  "${engine[@]}" compare "bench/glue/$task.yaml" --methods "$methods" --seeds "${SEEDS:-3}" --sharpness "${SHARPNESS:-expected,worst-case}" --sharpness-rows "${ROWS:-32}" ${ARGUMENTS:-} \
     --set output="$runs/$part" --set save_steps=50 --set save_total_limit=1 --set logging_steps=100 ${settings[@]+"${settings[@]}"} || code=$?
   [ "${code:-0}" -ne 130 ] || exit 130
   failed=$((failed + ${code:-0})) code=0

@@ -15,10 +15,29 @@ builder.Services.AddSingleton(services => settings.Load(services.GetRequiredServ
 builder.Services.AddSingleton(services => new ChatGenerator(services.GetRequiredService<Generator>(), settings.ChatTemplate()));
 builder.Services.AddSingleton<IChatClient>(services => new EngineChatClient(services.GetRequiredService<ChatGenerator>(), settings.Name));
 
+builder.Services.ConfigureHttpJsonOptions(json =>
+{
+    json.SerializerOptions.RespectNullableAnnotations = true;
+    json.SerializerOptions.RespectRequiredConstructorParameters = true;
+});
+
 WebApplication app = builder.Build();
 
 // Load before the first request comes, and end here with a sentence if the model cannot be used.
 app.Services.GetRequiredService<IChatClient>();
+
+// What a request asks for and the model cannot do is answered with the reason.
+app.Use(async (context, next) =>
+{
+    try
+    {
+        await next(context);
+    }
+    catch (Exception reason) when (reason is ArgumentException or NotSupportedException && !context.Response.HasStarted)
+    {
+        await Results.Problem(reason.Message, statusCode: StatusCodes.Status400BadRequest).ExecuteAsync(context);
+    }
+});
 
 app.MapPost("/chat", async (ChatRequest request, IChatClient client, CancellationToken cancellation) =>
 {

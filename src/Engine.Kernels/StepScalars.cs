@@ -34,7 +34,7 @@ public static class StepScalars
     public const int Count = 16;
 }
 
-/// <summary>Slots of the uint32 buffer a counter-based generator reads: DESIGN section 5.</summary>
+/// <summary>Slots of the uint32 buffer a counter-based generator reads (Philox4x32-10, Salmon et al. 2011).</summary>
 public static class RandomState
 {
     /// <summary>Low word of the seed (Philox key 0).</summary>

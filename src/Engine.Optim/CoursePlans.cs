@@ -29,6 +29,7 @@ internal sealed class CoursePlans : IDisposable
         TrainableParameters trainables,
         OptimizerUpdate optimizer,
         SessionReports reports,
+        LossScaling? scaling,
         Variable scalars,
         double maxGradNorm,
         IReadOnlyList<Variable>? partialTensors)
@@ -42,15 +43,18 @@ internal sealed class CoursePlans : IDisposable
         if (course != StepCourse.OnePass)
         {
             ascend = new GraphBuilder();
+            scaling?.UnscaleFirstPass(ascend);
             method.OnGradientsReady(ascend, course);
             Clear(ascend);
             ascend.Store(ascend.Read(reports.Loss), reports.FirstPassLoss);
         }
 
         var update = new GraphBuilder();
+        scaling?.Unscale(update);
         method.OnRestore(update, course);
         method.OnTransformGradients(update, course);
-        GradientFactors factors = update.GradientNorm(trainables.Gradients, (float)maxGradNorm, reports.GradientNorm, method.OwnGradients);
+        IEnumerable<Variable> alsoFinite = scaling is not null && ascend is not null ? [.. method.OwnGradients, scaling.FirstPassNorm] : method.OwnGradients;
+        GradientFactors factors = update.GradientNorm(trainables.Gradients, (float)maxGradNorm, reports.GradientNorm, alsoFinite);
         method.OnBeforeUpdate(update, course, factors.Finite);
         optimizer.Build(update, scalars, factors.Clip);
         method.OnUpdate(update, course, factors.Finite);

@@ -18,11 +18,11 @@ public sealed record LossScaleState(float Scale, int GoodSteps, long SkippedStep
 
 /// <summary>
 /// Dynamic loss scaling for float16 (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2, with the constants of PyTorch's GradScaler): gradients are
-/// computed times a scale, so that small ones do not vanish, and divided by it before anything reads them. A step whose gradients are not finite is
-/// taken back as a whole, parameters and the method's state to the bit, and halves the scale; 2000 good steps double it. At scale 1 nothing is scaled, and
-/// gradients that are not finite are the run's own.
+/// computed times a scale, so that small ones do not vanish, and divided by it before anything reads them. A step whose gradients are not finite, in whichever pass,
+/// writes no parameter and no moment, as in every run; what the method wrote into its state before that was known is taken back, to the bit, and the scale is halved.
+/// 2000 good steps double it. At scale 1 nothing is scaled, and gradients that are not finite are the run's own. The host learns of it with the step's report.
 /// </summary>
-public sealed class LossScaling : IDisposable
+public sealed class LossScaling
 {
     private const int GrowthInterval = 2000;
 
@@ -31,11 +31,10 @@ public sealed class LossScaling : IDisposable
 
     private readonly Device device;
     private readonly StorageBlock state;
+    private readonly Variable scalars;
     private readonly TrainableParameters trainables;
-    private readonly Variable norm;
-    private readonly long stateOffset;
-    private readonly FixedPlan unscale;
-    private readonly float[] read = new float[1];
+    private readonly IReadOnlyList<Variable> ownGradients;
+    private readonly Variable? keptState;
     private readonly IReadOnlyList<double[]> hostState;
     private readonly double[][] kept;
 
@@ -46,27 +45,10 @@ public sealed class LossScaling : IDisposable
     internal LossScaling(
         Device device, TrainableParameters trainables, IReadOnlyList<Variable> ownGradients, StorageBlock state, IReadOnlyList<double[]> hostState, Variable scalars)
     {
-        this.hostState = hostState;
+        (this.device, this.trainables, this.ownGradients, this.state, this.hostState, this.scalars) = (device, trainables, ownGradients, state, hostState, scalars);
         kept = [.. hostState.Select(values => new double[values.Length])];
-        this.device = device;
-        this.trainables = trainables;
-        this.state = state;
-        norm = Block.Reserve("unscaled_gradient_norm", new Shape(1));
-        Block.Reserve("values", new Shape(trainables.Count));
-        stateOffset = Block.Bytes;
-        if (state.Bytes > 0)
-        {
-            Block.Reserve("state", new Shape(checked((int)state.Bytes)), ElementType.UInt8);
-        }
-
-        var graph = new GraphBuilder();
-        foreach (Variable gradients in (IEnumerable<Variable>)[trainables.Gradients, .. ownGradients])
-        {
-            graph.ScaleBy(gradients, scalars, StepScalars.InverseLossScale);
-        }
-
-        graph.GradientNorm(trainables.Gradients, 0, norm, ownGradients);
-        unscale = new FixedPlan(device, graph);
+        FirstPassNorm = Block.Reserve("first_pass_gradient_norm", new Shape(1));
+        keptState = state.Bytes > 0 ? Block.Reserve("state", new Shape(checked((int)state.Bytes)), ElementType.UInt8) : null;
     }
 
     /// <summary>Set it to go on from a checkpoint.</summary>
@@ -75,9 +57,26 @@ public sealed class LossScaling : IDisposable
     /// <summary>What a skipped step is restored from.</summary>
     internal StorageBlock Block { get; } = new("loss scaling");
 
-    internal long ArenaBytes => unscale.ArenaBytes;
+    /// <summary>[1] Of the first of two passes, whose gradients are cleared before the update: not finite where any of them was not.</summary>
+    internal Variable FirstPassNorm { get; }
 
-    /// <summary>Keeps what a skipped step must not change; called before anything else of the step.</summary>
+    /// <summary>Divides the gradients by the scale.</summary>
+    internal void Unscale(GraphBuilder graph)
+    {
+        foreach (Variable gradients in (IEnumerable<Variable>)[trainables.Gradients, .. ownGradients])
+        {
+            graph.ScaleBy(gradients, scalars, StepScalars.InverseLossScale);
+        }
+    }
+
+    /// <summary>Divides the gradients by the scale and remembers whether they are finite.</summary>
+    internal void UnscaleFirstPass(GraphBuilder graph)
+    {
+        Unscale(graph);
+        graph.GradientNorm(trainables.Gradients, 0, FirstPassNorm, ownGradients);
+    }
+
+    /// <summary>Keeps the state that a skipped step must not change; called before anything else of the step.</summary>
     internal void Keep()
     {
         for (int i = 0; i < kept.Length; i++)
@@ -85,43 +84,34 @@ public sealed class LossScaling : IDisposable
             hostState[i].CopyTo(kept[i], 0);
         }
 
-        Block.Buffer.CopyFrom(trainables.ValueBlock.Buffer, 0, sizeof(float), trainables.ValueBlock.Bytes);
-        if (state.Bytes > 0)
+        if (keptState is not null)
         {
-            Block.Buffer.CopyFrom(state.Buffer, 0, stateOffset, state.Bytes);
+            Block.Buffer.CopyFrom(state.Buffer, 0, keptState.ByteOffset, state.Bytes);
         }
     }
 
-    /// <summary>Divides the gradients by the scale; the norm of the result, which is not finite where any of them is not.</summary>
-    internal float Unscale(Arena arena, Profile? profile)
-    {
-        unscale.Run(arena, profile);
-        norm.View<float>().Read(read);
-        return read[0];
-    }
-
-    /// <summary>Takes the step back. The scale is halved; at 1 it stays, and the caller has to give up.</summary>
-    internal void Skip()
+    /// <summary>Takes back what a step that was not finite did to the state. The scale is halved; at 1 it stays, and the caller has to give up.</summary>
+    /// <returns>Whether the scale was lowered.</returns>
+    internal bool Skip()
     {
         for (int i = 0; i < kept.Length; i++)
         {
             kept[i].CopyTo(hostState[i], 0);
         }
 
-        trainables.ValueBlock.Buffer.CopyFrom(Block.Buffer, sizeof(float), 0, trainables.ValueBlock.Bytes);
-        if (state.Bytes > 0)
+        if (keptState is not null)
         {
-            state.Buffer.CopyFrom(Block.Buffer, stateOffset, 0, state.Bytes);
+            state.Buffer.CopyFrom(Block.Buffer, keptState.ByteOffset, 0, state.Bytes);
+            device.Synchronize();
         }
 
-        device.Synchronize();
+        bool lowered = State.Scale > 1;
         State = new LossScaleState(MathF.Max(1, State.Scale / 2), 0, State.SkippedSteps + 1);
+        return lowered;
     }
 
     /// <summary>Counts a step that was taken.</summary>
     internal void Advance() => State = State.GoodSteps + 1 < GrowthInterval
         ? State with { GoodSteps = State.GoodSteps + 1 }
         : State with { Scale = MathF.Min(State.Scale * 2, MaxScale), GoodSteps = 0 };
-
-    public void Dispose() => unscale.Dispose();
 }

@@ -19,14 +19,19 @@ public sealed class MethodParameters
 
     /// <param name="method">The method's name, for messages.</param>
     /// <param name="parameters">What the run file gave beside the name.</param>
-    public MethodParameters(string method, IEnumerable<MethodParameter> parameters)
+    /// <param name="location">Where the name stands, for messages; null where no file or command says it.</param>
+    public MethodParameters(string method, IEnumerable<MethodParameter> parameters, string? location = null)
     {
         Method = method;
+        Location = location;
         given = parameters.ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
     }
 
     /// <summary>The method's name.</summary>
     public string Method { get; }
+
+    /// <summary>Where the method's name stands; null where no file or command says it.</summary>
+    public string? Location { get; }
 
     /// <summary>The values as given, by key.</summary>
     public IReadOnlyDictionary<string, object> Values => given.ToDictionary(pair => pair.Key, pair => pair.Value.Value, StringComparer.Ordinal);
@@ -58,14 +63,10 @@ public sealed class MethodParameters
     }
 
     /// <summary>A number above 0 and of at most 1.</summary>
-    public double Share(string name, double defaultValue)
-    {
-        double value = Number(name, defaultValue, maximum: 1);
-        return value > 0
-            ? value
-            : throw new ConfigurationException(
-                $"{given[name].Location}: method.{name} is {value.ToString(CultureInfo.InvariantCulture)}; expected a number above 0 and of at most 1.");
-    }
+    public double Share(string name, double defaultValue) => Above0(name, Number(name, defaultValue, maximum: 1), " and of at most 1");
+
+    /// <summary>A finite number above 0.</summary>
+    public double Positive(string name, double defaultValue) => Above0(name, Number(name, defaultValue), "");
 
     /// <summary>A whole number in [minimum, maximum].</summary>
     public int Integer(string name, int defaultValue, int minimum = int.MinValue, int maximum = int.MaxValue)
@@ -100,17 +101,6 @@ public sealed class MethodParameters
         };
     }
 
-    /// <summary>true or false.</summary>
-    public bool Flag(string name, bool defaultValue)
-    {
-        if (Take(name) is not { } parameter)
-        {
-            return defaultValue;
-        }
-
-        return parameter.Value is bool flag ? flag : throw WrongType(parameter, "true or false");
-    }
-
     /// <summary>One of a few words.</summary>
     public string Choice(string name, string defaultValue, params IReadOnlyCollection<string> choices)
     {
@@ -141,6 +131,10 @@ public sealed class MethodParameters
             }
         }
     }
+
+    private double Above0(string name, double value, string rest) => value > 0
+        ? value
+        : throw new ConfigurationException($"{given[name].Location}: method.{name} is {value.ToString(CultureInfo.InvariantCulture)}; expected a number above 0{rest}.");
 
     private MethodParameter? Take(string name)
     {

@@ -19,7 +19,7 @@ public sealed record StepReport(double Loss, double GradientNorm, long Tokens, b
 /// <summary>
 /// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
 /// loss, backward), where there is a second pass an ascent plan (H1) and the micro-batches again, and an update plan (H2 to H6 with clipping and AdamW).
-/// Everything stays on the device but a few numbers a step.
+/// Everything stays on the device but a few numbers that are read at the end of a step, and before them each sample's losses where the method selects samples.
 /// </summary>
 public sealed class TrainingSession : IDisposable
 {
@@ -41,7 +41,6 @@ public sealed class TrainingSession : IDisposable
     private readonly float[] scalars = new float[StepScalars.Count];
     private readonly uint[] random = new uint[RandomState.Count];
     private readonly float[] readings;
-    private readonly FixedPlan prepare;
     private readonly Dictionary<StepCourse, CoursePlans> courses = [];
     private Profile? profile;
 
@@ -100,14 +99,12 @@ public sealed class TrainingSession : IDisposable
             Auxiliary = method.Auxiliary,
             Extend = graph => selection.Build(graph, model.Architecture.Head),
         });
-        prepare = new FixedPlan(device, BuildPrepare());
+        LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, method.OwnGradients, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars) : null;
         foreach (StepCourse course in method.Courses)
         {
             courses.Add(course, CoursePlans.Build(
-                device, course, method, Trainables, this.optimizer, reports, Inputs.Scalars, optimizer.MaxGradNorm, partial));
+                device, course, method, Trainables, this.optimizer, reports, LossScaling, Inputs.Scalars, optimizer.MaxGradNorm, partial));
         }
-
-        LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, method.OwnGradients, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars) : null;
     }
 
     public TransformerModel Model { get; }
@@ -194,7 +191,6 @@ public sealed class TrainingSession : IDisposable
     {
         context.UploadTables();
         method.Initialize();
-        prepare.Run(arena, null);
         device.Synchronize();
     }
 
@@ -220,45 +216,31 @@ public sealed class TrainingSession : IDisposable
             }
         }
 
-        if (LossScaling is not null && LossScaling.Unscale(arena, profile) is var first && !float.IsFinite(first))
-        {
-            return Skip(reports.Loss, first);
-        }
-
         if (plans.Ascend is { } ascend)
         {
             ascend.Run(arena, profile);
             RepeatPass(course, microBatches, source);
-            if (LossScaling is not null && LossScaling.Unscale(arena, profile) is var second && !float.IsFinite(second))
-            {
-                return Skip(reports.FirstPassLoss, second);
-            }
         }
 
         plans.Update.Run(arena, profile, method.ActiveIn(StepPart.Update));
-        LossScaling?.Advance();
         reports.Block.Buffer.Read(readings.AsSpan());
         var report = new StepReadings(readings);
         float norm = report.Of(reports.GradientNorm)[0];
+        bool skipped = false;
         if (float.IsFinite(norm))
         {
             method.OnStepEnd(report);
+            LossScaling?.Advance();
+        }
+        else
+        {
+            skipped = LossScaling?.Skip() ?? false;
         }
 
         StepsTaken++;
         MicroBatchesTaken += microBatches.Count;
         double loss = report.Of(plans.Ascend is null ? reports.Loss : reports.FirstPassLoss)[0];
-        return new StepReport(loss / microBatches.Count, norm, tokens);
-
-        StepReport Skip(Variable lossSum, float norm)
-        {
-            bool lowered = LossScaling!.State.Scale > 1;
-            LossScaling.Skip();
-            reports.Block.Buffer.Read(readings.AsSpan());
-            StepsTaken++;
-            MicroBatchesTaken += microBatches.Count;
-            return new StepReport(new StepReadings(readings).Of(lossSum)[0] / microBatches.Count, norm, tokens, lowered);
-        }
+        return new StepReport(loss / microBatches.Count, norm, tokens, skipped);
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
@@ -266,13 +248,11 @@ public sealed class TrainingSession : IDisposable
 
     public void Dispose()
     {
-        prepare.Dispose();
         foreach (CoursePlans plans in courses.Values)
         {
             plans.Dispose();
         }
 
-        LossScaling?.Dispose();
         trainer.Dispose();
         evaluator.Dispose();
         prober?.Dispose();
@@ -344,7 +324,6 @@ public sealed class TrainingSession : IDisposable
     private long ArenaBytes(ModelRunner trainer, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
         long bytes = courses.Values.Max(plans => plans.ArenaBytes);
-        bytes = Math.Max(bytes, Math.Max(prepare.ArenaBytes, LossScaling?.ArenaBytes ?? 0));
         foreach (BatchShape shape in trainingShapes.Distinct())
         {
             bytes = Math.Max(bytes, Math.Max(trainer.ArenaBytes(shape), prober?.ArenaBytes(shape) ?? 0));
@@ -367,13 +346,6 @@ public sealed class TrainingSession : IDisposable
     {
         int rows = method.SelectedRows(shape.Rows);
         return shape with { Rows = rows, Selected = Model.Architecture.Head.PredictsTokens() ? shape.Selected : rows };
-    }
-
-    private GraphBuilder BuildPrepare()
-    {
-        var graph = new GraphBuilder();
-        method.OnRunBegin(graph);
-        return graph;
     }
 
     private static IReadOnlyList<Variable>? PartialTensors(TrainingMethod method) =>

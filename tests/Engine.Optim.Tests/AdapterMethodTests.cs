@@ -11,7 +11,7 @@ using Engine.Tests;
 
 namespace Engine.Optim.Tests;
 
-/// <summary>What must hold of methods on LoRA factors whatever the numbers (METHODS.md 4.9 and 5).</summary>
+/// <summary>What must hold of methods on LoRA factors whatever the numbers.</summary>
 public sealed class AdapterMethodTests
 {
     private const int Steps = 5;

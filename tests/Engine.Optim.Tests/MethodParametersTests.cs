@@ -10,11 +10,10 @@ public sealed class MethodParametersTests
     [Fact]
     public void Values_are_read_with_their_types_and_defaults()
     {
-        MethodParameters parameters = Given(("rho", 0.05), ("noise_seed", ulong.MaxValue), ("steps", 3L), ("only_b", true), ("norm", "l2"));
+        MethodParameters parameters = Given(("rho", 0.05), ("noise_seed", ulong.MaxValue), ("steps", 3L), ("norm", "l2"));
         Assert.Equal(0.05, parameters.Number("rho", 0.1, minimum: 0));
         Assert.Equal(ulong.MaxValue, parameters.Seed("noise_seed", 0));
         Assert.Equal(3, parameters.Integer("steps", 1, minimum: 1));
-        Assert.True(parameters.Flag("only_b", false));
         Assert.Equal("l2", parameters.Choice("norm", "l1", "l1", "l2"));
         Assert.Equal(0.9, parameters.Number("decay", 0.9));
         parameters.Finish();

@@ -21,7 +21,7 @@ public sealed class PerturbWeightOperator(uint stream) : Operator
     }
 }
 
-/// <summary>Flat-LoRA's noise deviation per output row (METHODS.md section 3); inputs base norms, A W0^T, B, A A^T, step scalars, the deviation variable.</summary>
+/// <summary>Flat-LoRA's noise deviation per output row; inputs A W0^T, B, A A^T, step scalars, the deviation variable, which holds the frozen rows' squared norms before.</summary>
 public sealed class FlatDeviationOperator(int columns, float rho, float loraScale) : Operator
 {
     public override string Name => "FlatDeviation";
@@ -30,7 +30,7 @@ public sealed class FlatDeviationOperator(int columns, float rho, float loraScal
 
     public override void Lower(Lowering lowering)
     {
-        Shape b = lowering.Node.Inputs[2].Shape;
+        Shape b = lowering.Node.Inputs[1].Shape;
         lowering.Emit(Noise.FlatDeviation(
             lowering.Device,
             b.Rows,
@@ -42,8 +42,7 @@ public sealed class FlatDeviationOperator(int columns, float rho, float loraScal
             lowering.Input<float>(1),
             lowering.Input<float>(2),
             lowering.Input<float>(3),
-            lowering.Input<float>(4),
-            lowering.Input<float>(5)));
+            lowering.Input<float>(4)));
     }
 }
 
@@ -67,10 +66,10 @@ public static class WeightExtensions
     public static Tensor PerturbWeight(this GraphBuilder graph, Tensor weight, Tensor deviation, Tensor random, uint stream) =>
         graph.Add(new PerturbWeightOperator(stream), weight.Shape, weight, deviation, random);
 
-    /// <summary>Writes Flat-LoRA's deviation of each output row of one adapted linear layer.</summary>
+    /// <summary>Turns the squared norms of an adapted layer's frozen rows into Flat-LoRA's deviation of each.</summary>
     public static void FlatDeviation(
-        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor baseNorm, Tensor aw, Tensor b, Tensor gram, Tensor scalars, Variable deviation) =>
-        graph.Add(new FlatDeviationOperator(columns, rho, loraScale), [baseNorm, aw, b, gram, scalars, graph.Read(deviation)]);
+        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor aw, Tensor b, Tensor gram, Tensor scalars, Variable deviation) =>
+        graph.Add(new FlatDeviationOperator(columns, rho, loraScale), [aw, b, gram, scalars, graph.Read(deviation)]);
 
     /// <summary>Writes the squared norm of each row of x.</summary>
     public static void RowSquaredNorms(this GraphBuilder graph, Tensor x, Variable result) =>

@@ -24,7 +24,7 @@ public static class LowRank
         device is CpuDevice { Features.HostVectors: true } ? 0 : LowRankSlots.LayerStride(table.LargestRank) * table.Pairs.Count;
 
     /// <summary>
-    /// The perturbation of every B that climbs fastest in the full weight, as far as the factors see it (EFMLoRA, METHODS.md 4.1 and 4.5):
+    /// The perturbation of every B that climbs fastest in the full weight, as far as the factors see it (EFMLoRA, arXiv 2508.00522, equations 12, 13 and 15):
     /// E_B = rho / (2 s^2 ||gW||) [G_B + B (B^T B)^+ (G_A A^T)] (A A^T)^+, ||gW|| each layer's own, rho = scalars[MethodFactor].
     /// </summary>
     /// <param name="tableView">The table's data, int32.</param>

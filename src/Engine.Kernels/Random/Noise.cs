@@ -1,6 +1,6 @@
 namespace Engine.Kernels;
 
-/// <summary>Seeded Gaussian noise: DESIGN section 5.</summary>
+/// <summary>Seeded Gaussian noise from counters: Philox4x32-10 (Salmon et al. 2011) and Box-Muller.</summary>
 public static class Noise
 {
     /// <summary>y[i, j] = w[i, j] + deviation[i] * z(i * columns + j), z the standard normals of (seed, stream, step). w, y [rows, columns], deviation [rows]; y may be w where w is float32.</summary>
@@ -58,15 +58,15 @@ public static class Noise
     }
 
     /// <summary>
-    /// Flat-LoRA's deviation of each output row (METHODS.md section 3, row norms by the identity of section 0):
-    /// deviation[i] = scalars[MethodFactor] * rho / sqrt(columns) * ||W0_i + s (B A)_i||, from
-    /// baseNorm[i] = ||W0_i||^2, aw = A W0^T [rank, rows], b = B [rows, rank], gram = A A^T [rank, rank]. A negative square (round-off) counts as 0.
+    /// Flat-LoRA's deviation of each output row (arXiv 2409.14396, equation 7), over the squared norms that <paramref name="deviation"/> holds before:
+    /// deviation[i] = scalars[MethodFactor] * rho / sqrt(columns) * ||W0_i + s (B A)_i||, from ||W0_i||^2 there,
+    /// aw = A W0^T [rank, rows], b = B [rows, rank], gram = A A^T [rank, rank], by
+    /// ||W0_i + s (B A)_i||^2 = ||W0_i||^2 + 2 s b_i . aw_i + s^2 b_i gram b_i. A negative square (round-off) counts as 0.
     /// </summary>
     public static Launch FlatDeviation(
         Device device, int rows, int columns, int rank, float rho, float loraScale,
-        BufferView<float> baseNorm, BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
+        BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
     {
-        Operand.Require(baseNorm, rows);
         Operand.Require(aw, (long)rank * rows);
         Operand.Require(b, (long)rows * rank);
         Operand.Require(gram, (long)rank * rank);
@@ -74,11 +74,11 @@ public static class Noise
         Operand.Require(deviation, rows);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new FlatDeviationHost(cpu, rows, columns, rank, rho, loraScale, baseNorm, aw, b, gram, scalars, deviation);
+            return new FlatDeviationHost(cpu, rows, columns, rank, rho, loraScale, aw, b, gram, scalars, deviation);
         }
 
         int groupSize = LaunchShapes.RowGroup(device, rank);
         return NoiseKernels.FlatDeviationKernel.Bind(
-            device, new LaunchShape(rows, groupSize), baseNorm, aw, b, gram, scalars, deviation, rows, columns, rank, rho, loraScale, groupSize);
+            device, new LaunchShape(rows, groupSize), aw, b, gram, scalars, deviation, rows, columns, rank, rho, loraScale, groupSize);
     }
 }

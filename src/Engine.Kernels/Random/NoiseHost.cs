@@ -136,10 +136,9 @@ internal sealed unsafe class PerturbHost<TStored>(
 /// <summary>Flat-LoRA's deviations; the squared norm cancels where an adapter undoes its weight, and is therefore added in float64.</summary>
 internal sealed unsafe class FlatDeviationHost(
     CpuDevice device, int rows, int columns, int rank, float rho, float loraScale,
-    BufferView<float> baseNorm, BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
+    BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
     : RowHost(device, rows, (rank + 2) * rank)
 {
-    private readonly float* baseNorm = CpuDevice.Pointer(baseNorm);
     private readonly float* aw = CpuDevice.Pointer(aw);
     private readonly float* b = CpuDevice.Pointer(b);
     private readonly float* gram = CpuDevice.Pointer(gram);
@@ -158,7 +157,7 @@ internal sealed unsafe class FlatDeviationHost(
             cross += (double)factors[k] * aw[((long)k * Rows) + row];
         }
 
-        double norm = baseNorm[row] + (2.0 * loraScale * cross) + ((double)loraScale * loraScale * square);
+        double norm = deviation[row] + (2.0 * loraScale * cross) + ((double)loraScale * loraScale * square);
         deviation[row] = (float)(scalars[StepScalars.MethodFactor] * rho / Math.Sqrt(columns) * Math.Sqrt(Math.Max(0, norm)));
     }
 }

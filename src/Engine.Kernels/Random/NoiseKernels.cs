@@ -99,10 +99,10 @@ internal static partial class NoiseKernels
         }
     }
 
-    /// <summary>One group a row: the deviation from the low-rank identity.</summary>
+    /// <summary>One group a row: the deviation from the low-rank identity, over the frozen row's squared norm.</summary>
     [Kernel]
     public static void FlatDeviation(
-        ArrayView<float> baseNorm, ArrayView<float> aw, ArrayView<float> b, ArrayView<float> gram, ArrayView<float> scalars, ArrayView<float> deviation,
+        ArrayView<float> aw, ArrayView<float> b, ArrayView<float> gram, ArrayView<float> scalars, ArrayView<float> deviation,
         int rows, int columns, int rank, float rho, float loraScale, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
@@ -121,9 +121,10 @@ internal static partial class NoiseKernels
             terms += b[offset + k] * loraScale * ((2f * aw[((long)k * rows) + row]) + (loraScale * product));
         }
 
-        float norm = baseNorm[row] + GroupReductions.Sum(tile, terms, groupSize);
+        float added = GroupReductions.Sum(tile, terms, groupSize);
         if (item == 0)
         {
+            float norm = deviation[row] + added;
             deviation[row] = scalars[StepScalars.MethodFactor] * rho / MathF.Sqrt(columns) * MathF.Sqrt(MathF.Max(0f, norm));
         }
     }

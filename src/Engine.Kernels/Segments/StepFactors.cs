@@ -3,10 +3,10 @@ namespace Engine.Kernels;
 /// <summary>The few numbers a step's perturbation or rescaling is made of, from the squared norms of its tensors; they never leave the device.</summary>
 public static class StepFactors
 {
-    /// <summary>What SAM adds to the norm it divides by (METHODS.md 2.1).</summary>
+    /// <summary>What SAM adds to the norm it divides by (arXiv 2010.01412 gives none; this is that of common implementations).</summary>
     internal const float SamEpsilon = 1e-12f;
 
-    /// <summary>What LookSAM adds to the norm it divides by (METHODS.md 2.5).</summary>
+    /// <summary>What LookSAM adds to the norm it divides by (as public implementations have it).</summary>
     internal const float LookEpsilon = 1e-8f;
 
     /// <summary>
@@ -58,7 +58,7 @@ public static class StepFactors
     }
 
     /// <summary>
-    /// BAR's rescaling of each pair (METHODS.md 2.7), s = scalars[BalanceFactor] scalars[LearningRate]: segments 2 l and 2 l + 1 are A and B of pair l. With
+    /// BAR's rescaling of each pair (arXiv 2410.14802), s = scalars[BalanceFactor] scalars[LearningRate]: segments 2 l and 2 l + 1 are A and B of pair l. With
     /// ||B|| >= ||A||, B gets 1 - s and A 1 + s, or the opposite where <paramref name="growsLarger"/> (nBAR); else the other way round.
     /// </summary>
     /// <param name="finite">[1] NaN says that the step's gradients are not finite: every factor is then 1.</param>

@@ -27,8 +27,8 @@ public static class AdapterInitialization
     };
 
     /// <summary>
-    /// Starts every adapter. <c>true</c>: A uniform in +-1 / sqrt(in), B zero (METHODS.md section 1.1); <c>gaussian</c>: A normal with deviation 1 / r, B zero; <c>pissa</c>: the
-    /// leading singular triples of the weight, which is left without them (section 1.3). DoRA's magnitudes are the row norms of the weight. The weights must be loaded.
+    /// Starts every adapter. <c>true</c>: A uniform in +-1 / sqrt(in), B zero (as PEFT); <c>gaussian</c>: A normal with deviation 1 / r, B zero; <c>pissa</c>: the
+    /// leading singular triples of the weight, which is left without them (arXiv 2404.02948). DoRA's magnitudes are the row norms of the weight. The weights must be loaded.
     /// </summary>
     /// <param name="initialization">PEFT's <c>init_lora_weights</c>. <c>pissa_niter_N</c>, PEFT's approximation, is computed as exactly as <c>pissa</c>.</param>
     /// <exception cref="ArgumentException">The start is not known; see <see cref="Problem"/>.</exception>

@@ -9,14 +9,14 @@ internal static class AdapterRequirement
     /// <summary>The adapted layers.</summary>
     /// <param name="does">What the method does to adapters, as the rest of a sentence.</param>
     /// <exception cref="ConfigurationException">The run has no adapter.</exception>
-    public static IReadOnlyList<LoraLinear> Layers(string method, string does, MethodContext context) => context.Model.Adapters.Count > 0
+    public static IReadOnlyList<LoraLinear> Layers(TrainingMethod method, string does, MethodContext context) => context.Model.Adapters.Count > 0
         ? context.Model.Adapters
-        : throw new ConfigurationException(
-            $"method {method} {does}, but the run has none; add an 'adapter:' section, or remove the method for full fine-tuning.");
+        : throw method.Refusal(
+            $"method {method.Name} {does}, but the run has none; add an 'adapter:' section, or remove the method for full fine-tuning.");
 
     /// <summary>The adapters' factors.</summary>
     /// <param name="problem">What is wrong where there are none, as the rest of a sentence.</param>
     /// <exception cref="ConfigurationException">The run has no adapter.</exception>
-    public static IReadOnlyList<(string Name, Variable Value)> Tensors(string method, string problem, MethodContext context) =>
-        context.Model.Adapters.Count > 0 ? context.AdapterTensors : throw new ConfigurationException($"method {method} {problem}.");
+    public static IReadOnlyList<(string Name, Variable Value)> Tensors(TrainingMethod method, string problem, MethodContext context) =>
+        context.Model.Adapters.Count > 0 ? context.AdapterTensors : throw method.Refusal($"method {method.Name} {problem}.");
 }

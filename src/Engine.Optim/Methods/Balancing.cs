@@ -20,7 +20,7 @@ public enum MuSchedule
 
 /// <summary>
 /// Balancedness-aware regularisation (Li, Zhang, He, NeurIPS 2024, arXiv 2410.14802): before the update, each adapter pair is rescaled by 1 + s and 1 - s,
-/// s = mu_t times the learning rate. oBAR shrinks the factor of larger norm, nBAR grows the factor of larger gradient. One pass, no memory. Spec: METHODS.md 2.7.
+/// s = mu_t times the learning rate. oBAR shrinks the factor of larger norm, nBAR grows the factor of larger gradient. One pass, no memory.
 /// </summary>
 /// <param name="byGradient">nBAR.</param>
 /// <param name="mu">Strength at the first step.</param>
@@ -42,7 +42,13 @@ public sealed class Balancing(bool byGradient, double mu, MuSchedule schedule) :
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        AdapterRequirement.Tensors(Name, "balances the factors of LoRA adapters, but the run has none; add an 'adapter:' section, or remove the method", context);
+        AdapterRequirement.Tensors(this, "balances the factors of LoRA adapters, but the run has none; add an 'adapter:' section, or remove the method", context);
+        if (mu * context.Optimizer.LearningRate is var scale and >= 1)
+        {
+            throw Refusal(FormattableString.Invariant(
+                $"method {Name}: mu is {mu} and learning_rate {context.Optimizer.LearningRate}, so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; mu times the learning rate must stay far below 1. Lower one of them."));
+        }
+
         pairs = context.Segments(context.Model.Adapters.SelectMany(layer => new[] { ("lora_A.weight", layer.A), ("lora_B.weight", layer.B) }));
     }
 

@@ -45,7 +45,7 @@ public sealed record BiLoraOptions
 }
 
 /// <summary>
-/// Bi-LoRA (Liu et al., ICLR 2026, arXiv 2508.19564, METHODS.md section 5): beside each adapter B A learns an auxiliary B2 A2 that climbs the loss where the adapter
+/// Bi-LoRA (Liu et al., ICLR 2026, arXiv 2508.19564): beside each adapter B A learns an auxiliary B2 A2 that climbs the loss where the adapter
 /// descends, its products held to norm rho. The adapter so learns under an adversarial weight perturbation at one pass a step. The auxiliary is part of the training passes
 /// alone: evaluation and files know nothing of it. With rho = 0 there is none.
 /// </summary>
@@ -73,7 +73,7 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        IReadOnlyList<LoraLinear> adapters = AdapterRequirement.Layers(Name, "trains an auxiliary beside each LoRA adapter", context);
+        IReadOnlyList<LoraLinear> adapters = AdapterRequirement.Layers(this, "trains an auxiliary beside each LoRA adapter", context);
         if (options.LearningRate is not null && context.Optimizer.LearningRate == 0)
         {
             throw new ConfigurationException("method.auxiliary_learning_rate follows the schedule of learning_rate, which is 0; set learning_rate above 0.");

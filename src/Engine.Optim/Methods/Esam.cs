@@ -7,7 +7,7 @@ namespace Engine.Optim.Methods;
 /// <summary>
 /// ESAM (Du et al., ICLR 2022, arXiv 2110.03141), on adapters where the run has them, else on every trainable tensor. Stochastic weight perturbation: a step
 /// perturbs each tensor with probability beta, by e = rho / beta g / ||g|| over these. Sharpness-sensitive data selection: the second pass runs the share gamma of each micro-batch whose losses rise most.
-/// The first step perturbs every tensor, as the official code does. Spec: METHODS.md 2.4.
+/// The first step perturbs every tensor, as the official code does.
 /// </summary>
 /// <param name="rho">Radius of the perturbation.</param>
 /// <param name="beta">Chance of a tensor to be perturbed.</param>

@@ -9,13 +9,13 @@ namespace Engine.Optim.Methods;
 /// Flat-LoRA (Li et al., ICML 2025, arXiv 2409.14396): each step the adapted layers' frozen weights carry seeded Gaussian noise whose deviation
 /// per output row is factor * rho / sqrt(in) * ||row of W0 + s B A||; the factor rises from 0 to 1 over the run as (1 - cos(pi t / T)) / 2.
 /// The base weights are never written: the perturbed weight is made in scratch memory, once for the forward and once for the backward pass,
-/// and the row norms come from the low-rank identity of METHODS.md section 0.
+/// and the row norms come from ||W0_i||^2 + 2 s b_i . (W0 A^T)_i + s^2 b_i (A A^T) b_i. Memory: a deviation for every output row.
 /// </summary>
 /// <param name="rho">The noise's relative size at the end of the run (the paper's sigma).</param>
 /// <param name="noiseSeed">Seed of the noise; streams are the adapted layers' numbers, steps the optimizer's.</param>
 public sealed class FlatLora(double rho, ulong noiseSeed) : TrainingMethod
 {
-    private readonly Dictionary<LoraLinear, (Variable BaseNorm, Variable Deviation)> layers = [];
+    private readonly Dictionary<LoraLinear, Variable> deviations = [];
 
     public const string MethodName = "flat-lora";
 
@@ -28,41 +28,28 @@ public sealed class FlatLora(double rho, ulong noiseSeed) : TrainingMethod
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        if (context.Model.Tuning is not Tuning.Lora)
+        foreach (LoraLinear layer in AdapterRequirement.Layers(this, "perturbs the frozen weights under LoRA adapters", context))
         {
-            throw new ConfigurationException(
-                "method flat-lora perturbs the frozen weights under LoRA adapters, but the run has no adapter; add an 'adapter:' section, or remove the method for full fine-tuning.");
-        }
-
-        foreach (LoraLinear layer in context.Model.Adapters)
-        {
-            var rows = new Shape(layer.Weight.Shape.Rows);
-            layers.Add(layer, (context.State.Reserve($"{layer.Module}.base_norm", rows), context.State.Reserve($"{layer.Module}.deviation", rows)));
-        }
-    }
-
-    public override void OnRunBegin(GraphBuilder graph)
-    {
-        foreach ((LoraLinear layer, (Variable baseNorm, _)) in layers)
-        {
-            graph.RowSquaredNorms(graph.Read(layer.Weight), baseNorm);
+            deviations.Add(layer, context.Scratch.Reserve($"{layer.Module}.deviation", new Shape(layer.Weight.Shape.Rows)));
         }
     }
 
     public override void OnStepBegin(GraphBuilder graph, StepCourse course)
     {
-        foreach ((LoraLinear layer, (Variable baseNorm, Variable deviation)) in layers)
+        foreach ((LoraLinear layer, Variable deviation) in deviations)
         {
+            // The frozen rows' norms never change. Taking them anew reads the weight once, where the noise reads it twice and draws for every element, and nothing is kept.
+            graph.RowSquaredNorms(graph.Read(layer.Weight), deviation);
             Tensor a = graph.Read(layer.A);
             Tensor product = graph.MatMul(a, graph.Read(layer.Weight), MatMulLayout.NT);
             Tensor gram = graph.MatMul(a, a, MatMulLayout.NT);
             graph.FlatDeviation(
-                layer.Weight.Shape.Columns, (float)rho, layer.Scale, graph.Read(baseNorm), product, graph.Read(layer.B), gram, graph.Read(Context.Scalars), deviation);
+                layer.Weight.Shape.Columns, (float)rho, layer.Scale, product, graph.Read(layer.B), gram, graph.Read(Context.Scalars), deviation);
         }
     }
 
     public override Tensor TransformWeight(GraphBuilder graph, LoraLinear layer, Tensor weight) =>
-        graph.PerturbWeight(weight, graph.Read(layers[layer].Deviation), graph.Read(Context.NoiseRandom), (uint)layer.Index);
+        graph.PerturbWeight(weight, graph.Read(deviations[layer]), graph.Read(Context.NoiseRandom), (uint)layer.Index);
 
     public override double Factor(long step, long totalSteps) => (1 - Math.Cos(Math.PI * step / totalSteps)) / 2;
 }

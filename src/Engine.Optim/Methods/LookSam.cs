@@ -7,7 +7,7 @@ namespace Engine.Optim.Methods;
 /// <summary>
 /// LookSAM (Liu et al., CVPR 2022, arXiv 2203.02714): every k-th step is a SAM step that also remembers g_v, the part of SAM's gradient that is orthogonal to
 /// the plain one; the steps between add a ||g|| / (||g_v|| + 1e-8) g_v to theirs. On adapters where the run has them, else on every trainable tensor; projection
-/// and norms over all of these together. Spec: METHODS.md 2.5. Memory: g_v beside SAM's copy.
+/// and norms over all of these together. Memory: g_v beside SAM's copy.
 /// </summary>
 /// <param name="rho">Radius of the perturbation.</param>
 /// <param name="k">Steps from one SAM step to the next.</param>

@@ -6,7 +6,7 @@ using Engine.Model.Execution;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// What FMLoRA and EFMLoRA share (Deng et al., arXiv 2508.00522, METHODS.md section 4): each layer's steepest ascent within radius rho of the full weight, as far as
+/// What FMLoRA and EFMLoRA share (Deng et al., arXiv 2508.00522): each layer's steepest ascent within radius rho of the full weight, as far as
 /// the factors see it, carried over to B alone. Everything goes through r x r products; the m x n gradient is never formed.
 /// </summary>
 /// <param name="rho">The radius of each layer's perturbation in the first step.</param>
@@ -24,10 +24,10 @@ public abstract class LowRankAscent(double rho, double rhoMin) : TrainingMethod
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        IReadOnlyList<LoraLinear> adapters = AdapterRequirement.Layers(Name, "perturbs the B of LoRA adapters", context);
+        IReadOnlyList<LoraLinear> adapters = AdapterRequirement.Layers(this, "perturbs the B of LoRA adapters", context);
         if (adapters.Any(adapter => adapter.Magnitude is not null))
         {
-            throw new ConfigurationException(
+            throw Refusal(
                 $"method {Name} is derived for W0 + s B A, and with use_dora the weight is rescaled by row; set use_dora: false, or choose bi-lora or flat-lora.");
         }
 

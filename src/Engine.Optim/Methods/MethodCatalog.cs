@@ -17,12 +17,13 @@ public static class MethodCatalog
         ["none"] = AuxiliaryClip.None,
     };
 
-    /// <summary>Names of the literature that mean more than one method, or one by another name.</summary>
-    private static readonly Dictionary<string, string> Meanings = new(StringComparer.OrdinalIgnoreCase)
+    /// <summary>Names of the literature that mean more than one method, or one by another name; in whatever spelling (<see cref="Letters"/>).</summary>
+    private static readonly Dictionary<string, string> Meanings = new(StringComparer.Ordinal)
     {
-        ["flatlora"] = $"{FlatLora.MethodName} is random perturbation (ICML 2025, arXiv 2409.14396); what the first version of arXiv 2508.00522 calls Flat-LoRA is {FmLora.MethodName}",
-        ["eflat-lora"] = $"the paper's later versions call it EFMLoRA: {EfmLora.MethodName} (and its two-pass form {FmLora.MethodName})",
-        ["eflatlora"] = $"the paper's later versions call it EFMLoRA: {EfmLora.MethodName} (and its two-pass form {FmLora.MethodName})",
+        ["flatlora"] =
+            $"the name has two meanings: {FlatLora.MethodName} is random perturbation of the full weight (ICML 2025, arXiv 2409.14396); {FmLora.MethodName}, and in one pass {EfmLora.MethodName}, "
+            + "are adversarial perturbation through B, which the first version of the EFlat-LoRA paper (arXiv 2508.00522) calls Flat-LoRA and EFlat-LoRA",
+        ["eflatlora"] = $"the paper (arXiv 2508.00522) calls it EFMLoRA in its later versions: {EfmLora.MethodName} (and its two-pass form {FmLora.MethodName}); {FlatLora.MethodName} is random perturbation (arXiv 2409.14396)",
         ["lora"] = "without a method, or with plain, adapters are trained as plain LoRA",
         ["dora"] = "DoRA is a kind of adapter: set adapter.use_dora: true",
         ["pissa"] = "PiSSA is a start of adapters: set adapter.init_lora_weights: pissa",
@@ -40,16 +41,16 @@ public static class MethodCatalog
         [LookSam.MethodName] = parameters => new LookSam(
             Rho(parameters, 0.1), parameters.Integer("k", 10, minimum: 1), parameters.Number("a", 0.7, minimum: 0)),
         [SlSam.MethodName] = parameters => new SlSam(Rho(parameters, 0.01), parameters.Share("s_frac", 0.2), parameters.Seed("selection_seed", 42)),
-        [LoraPlus.MethodName] = parameters => new LoraPlus(parameters.Number("ratio", 16, minimum: 0)),
+        [LoraPlus.MethodName] = parameters => new LoraPlus(parameters.Positive("ratio", 16)),
         [FmLora.MethodName] = parameters =>
         {
             double rho = Rho(parameters, 0.05);
-            return new FmLora(rho, parameters.Number("rho_min", rho, minimum: 0));
+            return new FmLora(rho, parameters.Number("rho_min", rho, minimum: 0, maximum: rho));
         },
         [EfmLora.MethodName] = parameters =>
         {
             double rho = Rho(parameters, 0.05);
-            return new EfmLora(rho, parameters.Number("rho_min", rho, minimum: 0), parameters.Share("beta", 0.9));
+            return new EfmLora(rho, parameters.Number("rho_min", rho, minimum: 0, maximum: rho), parameters.Share("beta", 0.9));
         },
         [BiLora.MethodName] = parameters => new BiLora(AuxiliaryOptions(parameters)),
         [Balancing.ByNormName] = parameters => Balance(parameters, byGradient: false),
@@ -67,11 +68,12 @@ public static class MethodCatalog
     {
         if (!Methods.TryGetValue(parameters.Method, out Func<MethodParameters, TrainingMethod>? create))
         {
-            throw new ConfigurationException(
-                $"There is no training method '{parameters.Method}'; {Meanings.GetValueOrDefault(parameters.Method) ?? NearestName.Hint(parameters.Method, Methods.Keys)}.");
+            string place = parameters.Location is { } location ? $"{location}: " : string.Empty;
+            throw new ConfigurationException($"{place}There is no training method '{parameters.Method}'; {Meaning(parameters.Method)}.");
         }
 
         TrainingMethod method = create(parameters);
+        method.Location = parameters.Location;
         parameters.Finish();
         return method;
     }
@@ -84,6 +86,16 @@ public static class MethodCatalog
         [var single] => Create(single),
         _ => new MethodCombination([.. methods.Select(Create)]),
     };
+
+    private static string Meaning(string name)
+    {
+        string letters = Letters(name);
+        return Meanings.GetValueOrDefault(letters)
+            ?? (Methods.Keys.FirstOrDefault(method => Letters(method) == letters) is { } spelled ? $"it is written {spelled} here" : NearestName.Hint(name, Methods.Keys));
+    }
+
+    /// <summary>A name without what spellings differ in: Flat-LoRA, flat_lora and FlatLoRA are one, and LoRA+ is lora-plus.</summary>
+    private static string Letters(string name) => string.Concat(name.Replace("+", "plus", StringComparison.Ordinal).Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant();
 
     private static double Rho(MethodParameters parameters, double defaultValue) => parameters.Number("rho", defaultValue, minimum: 0);
 

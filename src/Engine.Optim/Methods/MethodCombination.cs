@@ -19,20 +19,20 @@ public sealed class MethodCombination : TrainingMethod
         {
             if (method.Role == MethodRole.None)
             {
-                throw new ConfigurationException($"method: {method.Name} changes nothing about a step; leave it out of the list.");
+                throw method.Refusal($"method: {method.Name} changes nothing about a step; leave it out of the list.");
             }
 
             TrainingMethod other = methods.First(candidate => candidate.Role == method.Role);
             if (other != method)
             {
-                throw new ConfigurationException($"method: {other.Name} and {method.Name} do not go together, {Reason(method.Role)}; keep one of them.");
+                throw method.Refusal($"method: {other.Name} and {method.Name} do not go together, {Reason(method.Role)}; keep one of them.");
             }
         }
 
         leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass]) ?? methods[0];
         if (methods.FirstOrDefault(method => method.UpdatesInPart) is { } partial && methods.FirstOrDefault(method => method.Role == MethodRole.Balance) is { } balance)
         {
-            throw new ConfigurationException(
+            throw balance.Refusal(
                 $"method: {partial.Name} and {balance.Name} do not go together, since {balance.Name} rescales every adapter pair and {partial.Name} holds most tensors of a step still; keep one of them.");
         }
     }
@@ -76,8 +76,6 @@ public sealed class MethodCombination : TrainingMethod
             method.Initialize();
         }
     }
-
-    public override void OnRunBegin(GraphBuilder graph) => Each(method => method.OnRunBegin(graph));
 
     public override void OnStepBegin(GraphBuilder graph, StepCourse course) => Each(method => method.OnStepBegin(graph, course));
 

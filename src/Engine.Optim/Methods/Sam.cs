@@ -57,7 +57,7 @@ public abstract class SamMethod(double rho) : TrainingMethod
         graph.MapSegments(Perturbed, SegmentMap.PerturbAdaptive, Values, factors, saved, Gradients, eta);
 }
 
-/// <summary>SAM (Foret et al. 2021, arXiv 2010.01412): e = rho g / ||g|| over every trainable tensor. Spec: METHODS.md 2.1.</summary>
+/// <summary>SAM (Foret et al. 2021, arXiv 2010.01412): e = rho g / ||g|| over every trainable tensor.</summary>
 /// <param name="rho">Radius of the perturbation.</param>
 public sealed class Sam(double rho) : SamMethod(rho)
 {
@@ -66,7 +66,7 @@ public sealed class Sam(double rho) : SamMethod(rho)
     public override string Name => MethodName;
 }
 
-/// <summary>LoRA-SAM: SAM on the adapters' factors alone. Spec: METHODS.md 2.3.</summary>
+/// <summary>LoRA-SAM (compared with in arXiv 2410.14802 and 2508.19564): SAM on the adapters' factors alone.</summary>
 /// <param name="rho">Radius over the A and B of all layers together.</param>
 public sealed class LoraSam(double rho) : SamMethod(rho)
 {
@@ -75,12 +75,12 @@ public sealed class LoraSam(double rho) : SamMethod(rho)
     public override string Name => MethodName;
 
     protected override IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) =>
-        AdapterRequirement.Tensors(Name, "perturbs LoRA adapters, but the run has none; add an 'adapter:' section, or use method sam for full fine-tuning", context);
+        AdapterRequirement.Tensors(this, "perturbs LoRA adapters, but the run has none; add an 'adapter:' section, or use method sam for full fine-tuning", context);
 }
 
 /// <summary>
 /// ASAM (Kwon et al. 2021, arXiv 2102.11600): e = rho T^2 g / ||T g|| with T = |w| + eta elementwise, the identity for tensors whose name has no "weight"
-/// (biases). Spec: METHODS.md 2.2.
+/// (biases).
 /// </summary>
 /// <param name="rho">Radius of T^-1 e.</param>
 /// <param name="eta">What is added to |w|.</param>

@@ -7,7 +7,7 @@ namespace Engine.Optim.Methods;
 
 /// <summary>
 /// SL-SAM (arXiv 2602.09395): one random set of tensors takes part in a step's ascent, second pass and update; the others' gradients are not computed and
-/// their bits do not change. A bandit moves the chances to tensors with large gradients (<see cref="TensorBandit"/>). Spec: METHODS.md 2.6.
+/// their bits do not change. A bandit moves the chances to tensors with large gradients (<see cref="TensorBandit"/>).
 /// </summary>
 /// <param name="rho">Radius of the perturbation.</param>
 /// <param name="share">s_frac, the expected share of tensors in a step.</param>

@@ -22,7 +22,7 @@ public enum MethodRole
 }
 
 /// <summary>
-/// A training method as a plug-in: the hooks H0 to H7 of METHODS.md section 0, in the order in which a step runs them.
+/// A training method as a plug-in: the hooks H0 to H7 of docs/contributing.md, in the order in which a step runs them.
 /// Hooks that take a graph write device work once for each course the method's steps take; every later step replays it. The others run on the host in every
 /// step and allocate nothing. A method that overrides nothing is plain fine-tuning.
 /// </summary>
@@ -34,6 +34,9 @@ public abstract class TrainingMethod
     public abstract string Name { get; }
 
     public abstract MethodRole Role { get; }
+
+    /// <summary>Where the run file or the command names the method, for messages; null where none does.</summary>
+    public string? Location { get; internal set; }
 
     /// <summary>The seed of <see cref="MethodContext.NoiseRandom"/>.</summary>
     public virtual ulong NoiseSeed => 0;
@@ -49,6 +52,10 @@ public abstract class TrainingMethod
 
     /// <summary>The method's state on the host, arrays that a checkpoint saves and fills again.</summary>
     public virtual IReadOnlyList<(string Name, double[] Values)> HostState => [];
+
+    /// <summary>An error about the choice of this method, with the place where it is named in front.</summary>
+    /// <param name="sentence">What does not go together, and what to do.</param>
+    internal ConfigurationException Refusal(string sentence) => new(Location is null ? sentence : $"{Location}: {sentence}");
 
     protected MethodContext Context => context ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
 
@@ -74,11 +81,6 @@ public abstract class TrainingMethod
     /// <summary>On the host, once, when weights and adapters are loaded: writes what the state starts from. A checkpoint's values come after it.</summary>
     /// <exception cref="ConfigurationException">A file the method starts from does not fit.</exception>
     public virtual void Initialize()
-    {
-    }
-
-    /// <summary>Work done once, when weights and adapters are loaded.</summary>
-    public virtual void OnRunBegin(GraphBuilder graph)
     {
     }
 

@@ -13,7 +13,7 @@ public sealed record IntruderCount(int Count, int Looked, double LowestSimilarit
 /// <summary>
 /// Intruder dimensions (Shuttleworth et al. 2024, arXiv 2410.21228): of the k leading left singular vectors u_j of a tuned weight, those for which no singular vector u0_i of the base weight
 /// has |u_j . u0_i| at or above a threshold. Vectors of (almost) equal singular values count as one space, in which only the length of u_j's projection means something. The base weights'
-/// decompositions are kept, so that several adapters of one model share them. METHODS.md 6.10.
+/// decompositions are kept, so that several adapters of one model share them.
 /// </summary>
 /// <param name="leading">k.</param>
 /// <param name="threshold">The paper's epsilon.</param>

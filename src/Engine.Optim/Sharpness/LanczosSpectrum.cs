@@ -4,7 +4,7 @@ namespace Engine.Optim.Sharpness;
 
 /// <summary>
 /// Both ends of the Hessian's spectrum, and its density as Gauss quadrature has it: Lanczos from a random vector with full re-orthogonalisation (Golub and Van Loan, Matrix Computations,
-/// section 10.1; Ghorbani et al. 2019, arXiv 1901.10159). METHODS.md 7.3.
+/// section 10.1; Ghorbani et al. 2019, arXiv 1901.10159).
 /// </summary>
 /// <param name="Nodes">Ritz values, the largest first.</param>
 /// <param name="Weights">The part of the spectrum that each stands for: squared first components of the tridiagonal's eigenvectors; their sum is 1.</param>

@@ -2,7 +2,7 @@ namespace Engine.Optim.Sharpness;
 
 /// <summary>
 /// The loss along one or two random directions, each of whose filters (rows) is as long as the weights' (Li et al. 2018, arXiv 1712.09913): what is seen does not depend on how a network scales
-/// its layers. Directions depend on seed, tensor and shape alone, so that models of one shape are seen along the same ones. METHODS.md 7.5.
+/// its layers. Directions depend on seed, tensor and shape alone, so that models of one shape are seen along the same ones.
 /// </summary>
 /// <param name="Coordinates">a of w + a d, along each axis.</param>
 /// <param name="Losses">[point] on a line: one row; [second coordinate][first coordinate] on a plane. Not finite where the loss is not.</param>

@@ -1,7 +1,7 @@
 namespace Engine.Optim.Sharpness;
 
 /// <summary>
-/// The Hessian's eigenvalue of largest magnitude by power iteration, v = H v / ||H v||, lambda = v^T H v. METHODS.md 7.3.
+/// The Hessian's eigenvalue of largest magnitude by power iteration, v = H v / ||H v||, lambda = v^T H v.
 /// </summary>
 /// <param name="Value">lambda.</param>
 /// <param name="Iterations">Hessian products that it took.</param>

@@ -7,7 +7,6 @@ public sealed record LayerWorstCase(string Layer, double GradientNorm, double Ri
 
 /// <summary>
 /// How much the loss rises at most within ||e|| &lt;= rho, as far as gradients find it: one step, as SAM takes it (Foret et al. 2021, arXiv 2010.01412), and projected gradient ascent.
-/// METHODS.md 7.2.
 /// </summary>
 /// <param name="Rho">The radius, over all tensors together.</param>
 /// <param name="GradientNorm">||g|| at w.</param>

@@ -16,11 +16,12 @@ public sealed record MethodsConfiguration(IReadOnlyList<MethodConfiguration> Met
 /// <summary>A training method's name and its parameters, which the method itself checks.</summary>
 /// <param name="Name">The method.</param>
 /// <param name="Given">Its parameters as given.</param>
-public sealed record MethodConfiguration(string Name, IReadOnlyList<MethodParameter> Given)
+/// <param name="Location">Where the name stands, for messages.</param>
+public sealed record MethodConfiguration(string Name, IReadOnlyList<MethodParameter> Given, string Location)
 {
     /// <summary>The name that stands for no method beyond the optimizer.</summary>
     public const string Plain = "plain";
 
     /// <summary>A reader of the parameters for the method's plug-in.</summary>
-    public MethodParameters Read() => new(Name, Given);
+    public MethodParameters Read() => new(Name, Given, Location);
 }

@@ -197,7 +197,7 @@ internal sealed class RunFileBinder(string folder)
     {
         if (node is ScalarNode shorthand)
         {
-            return new MethodConfiguration(shorthand.Text, []);
+            return new MethodConfiguration(shorthand.Text, [], shorthand.Location);
         }
 
         if (node is not MapNode map)
@@ -221,7 +221,7 @@ internal sealed class RunFileBinder(string folder)
             }
         }
 
-        return new MethodConfiguration(Scalar(nameNode, "method.name", "a name").Text, parameters);
+        return new MethodConfiguration(Scalar(nameNode, "method.name", "a name").Text, parameters, nameNode.Location);
     }
 
     private static ModulePattern Modules(ConfigNode node, string name)

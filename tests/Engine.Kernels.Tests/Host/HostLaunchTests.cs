@@ -94,7 +94,7 @@ public class HostLaunchTests
             Dropouts.Apply(device, Count, 0.1f, 1, x, dy, random, Whole()),
             Noise.Normals(device, Count, 1, random, Whole()),
             Noise.Perturb(device, Rows, Columns, 1, x, column, random, Whole()),
-            Noise.FlatDeviation(device, Rows, Columns, Columns, 0.1f, 2, column, x, dy, x, scalars, Part(Rows)),
+            Noise.FlatDeviation(device, Rows, Columns, Columns, 0.1f, 2, x, dy, x, scalars, Part(Rows)),
             .. Reductions.SquaredNorm(device, Count, x, run.Put(new float[Reductions.SquaredNormWorkspace(device, Count)]), square),
             Reductions.ClipFactor(device, 1, square, Part(1), Part(1)),
             Reductions.RowSquaredNorms(device, Rows, Columns, x, Part(Rows)),

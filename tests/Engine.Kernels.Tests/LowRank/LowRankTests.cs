@@ -33,7 +33,7 @@ public class LowRankTests
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_realised_radius_is_that_of_the_projections(string deviceName)
     {
-        // METHODS.md 4.5: ||s E_B A|| = rho sqrt((a + 3c) / (a + b + 2c)) with a, b, c the squared norms of G's projections; rho itself where B = 0.
+        // ||s E_B A|| = rho sqrt((a + 3c) / (a + b + 2c)) with a, b, c the squared norms of G's projections; rho itself where B = 0.
         foreach ((string kind, bool whole) in new[] { ("tied", false), ("zero B", true) })
         {
             Layer layer = Layer.Make(5, kind, 30, 26, 5, 2f);

@@ -130,10 +130,10 @@ public class NoiseTests
             float[] baseNorm = [.. Enumerable.Range(0, rows).Select(i => Product(j => w[(i * columns) + j], j => w[(i * columns) + j], columns))];
             float[] aw = [.. Enumerable.Range(0, rank * rows).Select(e => Product(j => w[(e % rows * columns) + j], j => a[(e / rows * columns) + j], columns))];
             float[] gram = [.. Enumerable.Range(0, rank * rank).Select(e => Product(j => a[(e / rank * columns) + j], j => a[(e % rank * columns) + j], columns))];
-            BufferView<float> deviation = run.Output(rows);
+            BufferView<float> deviation = run.Put(baseNorm);
             run.Run(Noise.FlatDeviation(
                 run.Device, rows, columns, rank, Rho, LoraScale,
-                run.Put(baseNorm), run.Put(aw), run.Put(b), run.Put(gram), run.Scalars((StepScalars.MethodFactor, Factor)), deviation));
+                run.Put(aw), run.Put(b), run.Put(gram), run.Scalars((StepScalars.MethodFactor, Factor)), deviation));
 
             double[] expected = [.. Enumerable.Range(0, rows).Select(i => Factor * Rho / Math.Sqrt(columns) * Math.Sqrt(Enumerable.Range(0, columns).Sum(j =>
             {
@@ -149,9 +149,9 @@ public class NoiseTests
     public void A_negative_square_of_rounding_counts_as_zero(string name)
     {
         using var run = new KernelRun(TestDevices.Open(name));
-        BufferView<float> deviation = run.Output(1);
+        BufferView<float> deviation = run.Put(0.9999f);
         run.Run(Noise.FlatDeviation(
-            run.Device, 1, 4, 1, 0.1f, 1f, run.Put(0.9999f), run.Put(-1f), run.Put(1f), run.Put(1f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+            run.Device, 1, 4, 1, 0.1f, 1f, run.Put(-1f), run.Put(1f), run.Put(1f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
         Assert.Equal([0f], deviation.ToArray());
     }
 
@@ -165,9 +165,9 @@ public class NoiseTests
         using var run = new KernelRun(TestDevices.Open(name));
         float[] w = [.. Numbers.Values(1, Rows * Columns).Select((value, i) => i / Columns == 7 ? 0 : value)];
         float[] squares = [.. w.Chunk(Columns).Select(row => (float)row.Sum(value => (double)value * value))];
-        BufferView<float> deviation = run.Output(Rows), perturbed = run.Output(w.Length);
+        BufferView<float> deviation = run.Put(squares), perturbed = run.Output(w.Length);
         run.Run(Noise.FlatDeviation(
-            run.Device, Rows, Columns, 1, Sigma, 1f, run.Put(squares), run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+            run.Device, Rows, Columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
         run.Run(Noise.Perturb(run.Device, Rows, Columns, 5, run.Put(w), deviation, run.RandomState(3, 4), perturbed));
         double[] noise = [.. perturbed.ToArray().Select((value, i) => (double)value - w[i])];
         Assert.All(noise[(7 * Columns)..(8 * Columns)], value => Assert.Equal(0, value));

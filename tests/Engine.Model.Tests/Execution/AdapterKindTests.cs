@@ -58,7 +58,7 @@ public sealed class AdapterKindTests
             Assert.Equal(weight[i], rest[i] + (layer.Scale * product), 1e-7);
         }
 
-        // A A^T = B^T B = diag(sigma) / s: orthogonal directions of equal weight in both factors (METHODS.md 1.3).
+        // A A^T = B^T B = diag(sigma) / s: orthogonal directions of equal weight in both factors.
         double[] sigma = [.. Enumerable.Range(0, rank).Select(k => layer.Scale * Gram(a, k, k))];
         Assert.Equal(sigma.OrderDescending(), sigma);
         for (int k = 0; k < rank; k++)

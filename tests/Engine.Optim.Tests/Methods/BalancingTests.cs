@@ -5,7 +5,7 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>METHODS.md 2.7, "Tests". A batch whose targets are unknown has no gradient, so that the rescaling alone moves the weights.</summary>
+/// <summary>BAR's invariants. A batch whose targets are unknown has no gradient, so that the rescaling alone moves the weights.</summary>
 public sealed class BalancingTests
 {
     private const double Rate = 0.05;

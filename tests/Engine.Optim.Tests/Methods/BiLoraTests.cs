@@ -5,7 +5,7 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>METHODS.md 5, "Tests", on a loss linear in the weight, where the auxiliary's way is known.</summary>
+/// <summary>Bi-LoRA's invariants, on a loss linear in the weight, where the auxiliary's way is known.</summary>
 public sealed class BiLoraTests
 {
     /// <summary>The primary all but stands still.</summary>

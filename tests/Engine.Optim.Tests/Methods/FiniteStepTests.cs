@@ -62,14 +62,12 @@ public sealed class FiniteStepTests
             Assert.True(old.AsSpan().SequenceEqual(now), $"{name} has changed");
         }
 
-        // Flat-LoRA's deviations are made anew at the start of every step.
         (string, float[])[] State() =>
         [
             ("values", run.Values),
             ("first moments", run.Session.Moments.First.View<float>().ToArray()),
             ("second moments", run.Session.Moments.Second.View<float>().ToArray()),
             .. run.Session.MethodState.Variables
-                .Where(variable => !variable.Name.EndsWith("deviation", StringComparison.Ordinal))
                 .Select(variable => (variable.Name, variable.View<float>().ToArray())),
             .. run.Session.HostState
                 .Where(state => state.Name != "optimizer.updates")

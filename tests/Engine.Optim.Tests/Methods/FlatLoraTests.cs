@@ -4,7 +4,7 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>METHODS.md 3, "Tests", on a loss quadratic in the adapted weight.</summary>
+/// <summary>Flat-LoRA's invariants, on a loss quadratic in the adapted weight.</summary>
 public sealed class FlatLoraTests
 {
     private const double Rho = 0.4;

@@ -4,7 +4,7 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>METHODS.md 2.3, "Tests": SAM in the space of the factors.</summary>
+/// <summary>SAM in the space of the factors.</summary>
 public sealed class LoraSamTests
 {
     /// <summary>A perturbation is the difference of two float32 numbers below 1 and 10 to 1000 times smaller than these.</summary>

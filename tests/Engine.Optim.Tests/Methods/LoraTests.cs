@@ -5,7 +5,7 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>METHODS.md 1.1, "Tests", what is about the factors and not about files or kernels.</summary>
+/// <summary>Plain LoRA's invariants: what is about the factors and not about files or kernels.</summary>
 public sealed class LoraTests
 {
     private const float Scale = 4f;

@@ -5,7 +5,7 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>METHODS.md 4.9, "Tests", as far as they are about steps and not about one perturbation (those are the kernel's).</summary>
+/// <summary>FMLoRA's and EFMLoRA's invariants, as far as they are about steps and not about one perturbation (those are the kernel's).</summary>
 public sealed class LowRankAscentTests
 {
     private const double Rho = 0.3;

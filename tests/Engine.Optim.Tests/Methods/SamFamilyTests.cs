@@ -6,7 +6,7 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>What holds for SAM and its relatives whatever the model: METHODS.md 2.1 to 2.6, "Tests".</summary>
+/// <summary>What holds for SAM and its relatives whatever the model.</summary>
 public sealed class SamFamilyTests
 {
     private const double Rho = 0.3;

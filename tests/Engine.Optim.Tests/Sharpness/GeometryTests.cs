@@ -3,7 +3,7 @@ using Engine.Optim.Sharpness;
 
 namespace Engine.Optim.Tests.Sharpness;
 
-/// <summary>The shape of an update, and intruder dimensions: METHODS.md 6.10, "Tests".</summary>
+/// <summary>The shape of an update, and intruder dimensions.</summary>
 public sealed class GeometryTests
 {
     private const int Rows = 120, Columns = 80;

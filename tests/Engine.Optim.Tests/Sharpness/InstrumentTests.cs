@@ -4,7 +4,7 @@ using Engine.Optim.Sharpness;
 
 namespace Engine.Optim.Tests.Sharpness;
 
-/// <summary>METHODS.md section 7, "Tests": every instrument on quadratics, whose answers are known in closed form.</summary>
+/// <summary>Every instrument on quadratics, whose answers are known in closed form.</summary>
 public sealed class InstrumentTests
 {
     private const ulong Seed = 11;
