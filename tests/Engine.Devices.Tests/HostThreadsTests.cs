@@ -90,8 +90,10 @@ public sealed class HostThreadsTests
     public async Task Disposing_while_threads_are_about_to_park_ends_them()
     {
         // An idle thread parks about 100 microseconds after its last piece; pauses around that meet the moment in which it decides to. One that missed the end would never be joined.
-        const int Rounds = 2000, ShortestPause = 980, Pauses = 100;
+        // Stores to cold memory just before keep the word that ends the threads from their eyes for longer, which is the case to be met.
+        const int Rounds = 2000, ShortestPause = 980, Pauses = 100, ColdStores = 56, Stride = 1 << 14;
         var body = new MeetingBody();
+        var cold = new byte[64 << 20];
         Task rounds = Task.Run(() =>
         {
             for (int round = 0; round < Rounds; round++)
@@ -102,6 +104,11 @@ public sealed class HostThreadsTests
                 long end = Stopwatch.GetTimestamp() + (Stopwatch.Frequency * (ShortestPause + (round % Pauses)) / 10_000_000);
                 while (Stopwatch.GetTimestamp() < end)
                 {
+                }
+
+                for (int i = 0; i < ColdStores; i++)
+                {
+                    cold[(int)(((long)(round * ColdStores) + i) * Stride % cold.Length)] = (byte)round;
                 }
             }
         });
