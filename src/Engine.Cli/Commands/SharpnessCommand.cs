@@ -57,7 +57,7 @@ internal sealed class SharpnessCommand : EngineCommand
     private readonly Option<int> grid = Number("--grid", Defaults.Grid, "plane: points along each axis.");
     private readonly Option<double> range = CommonOptions.Number(Number("--range", Defaults.Range, "line, plane: how far they reach on either side, in lengths of the weights."));
     private readonly Option<ulong> seed = Number("--seed", Defaults.Seed, "Seed of every random direction.");
-    private readonly Option<string> output = new("--output") { Description = "Folder of sharpness.json and sharpness.html.", HelpName = "FOLDER", DefaultValueFactory = _ => "sharpness" };
+    private readonly Option<string> output = CommonOptions.Output("Folder of sharpness.json and sharpness.html.", "FOLDER", absent: "sharpness");
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly Option<string?> device = CommonOptions.Device();
 

@@ -12,10 +12,16 @@ internal static class CommonOptions
     /// <summary><c>--model FOLDER</c>, required.</summary>
     public static Option<string> Model(string description) => new("--model") { Description = description, HelpName = "FOLDER", Required = true };
 
-    /// <summary><c>--output</c>, required.</summary>
-    public static Option<string> Output(string description, string helpName)
+    /// <summary><c>--output</c>, which is not empty.</summary>
+    /// <param name="absent">What is meant where it is left out; null: it is required.</param>
+    public static Option<string> Output(string description, string helpName, string? absent = null)
     {
-        Option<string> option = new("--output") { Description = description, HelpName = helpName, Required = true };
+        Option<string> option = new("--output") { Description = description, HelpName = helpName, Required = absent is null };
+        if (absent is not null)
+        {
+            option.DefaultValueFactory = _ => absent;
+        }
+
         option.Validators.Add(result =>
         {
             if (string.IsNullOrWhiteSpace(result.GetValue(option)))
