@@ -81,7 +81,8 @@ public sealed class PreparedRun : IDisposable
     public static PreparedRun Create(RunConfiguration run, Device device) => new(run, device);
 
     /// <summary>Takes device memory, loads weights and adapter; returns what a user should know of that.</summary>
-    public IReadOnlyList<string> Load()
+    /// <param name="resumes">A checkpoint is read next.</param>
+    public IReadOnlyList<string> Load(bool resumes = false)
     {
         if (ForecastBytes > Device.MemoryBytes)
         {
@@ -104,7 +105,7 @@ public sealed class PreparedRun : IDisposable
         }
 
         Session.Allocate(trainingShapes, evaluationShapes);
-        Session.Begin();
+        Session.Begin(resumes);
         return [.. Data.Notes, .. notes];
     }
 

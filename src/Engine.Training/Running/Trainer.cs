@@ -69,7 +69,7 @@ public sealed class Trainer : IDisposable
         }
 
         prepared.Device.Memory.ResetPeak();
-        IReadOnlyList<string> notes = prepared.Load();
+        IReadOnlyList<string> notes = prepared.Load(resumes: from is not null);
         if (from is { } point)
         {
             state = TrainingCheckpoint.Read(point.Folder, Session, fingerprint);
