@@ -1,6 +1,7 @@
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
@@ -107,6 +108,13 @@ public sealed class PreparedRun : IDisposable
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin(resumes);
         return [.. Data.Notes, .. notes];
+    }
+
+    /// <summary>The micro-batches of an optimizer step.</summary>
+    public RaggedBatch[] Batches(long step)
+    {
+        (int epoch, int first, int count) = Length.MicroBatches(step);
+        return [.. Enumerable.Range(first, count).Select(index => Data.Train.Batch(epoch, index))];
     }
 
     /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>

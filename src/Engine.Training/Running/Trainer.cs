@@ -134,8 +134,7 @@ public sealed class Trainer : IDisposable
     private void TakeStep()
     {
         long start = Stopwatch.GetTimestamp();
-        (int epoch, int first, int count) = prepared.Length.MicroBatches(state.Step);
-        RaggedBatch[] batches = [.. Enumerable.Range(first, count).Select(index => prepared.Data.Train.Batch(epoch, index))];
+        RaggedBatch[] batches = prepared.Batches(state.Step);
         double rate = schedule.RateAt((int)state.Step);
         StepReport report = Session.Step(batches, rate, prepared.Data.Train.Origin);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);

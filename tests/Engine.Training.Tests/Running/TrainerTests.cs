@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using Engine.Devices;
 using Engine.Devices.Cpu;
+using Engine.Kernels.Tests;
 using Engine.Model.Batching;
 using Engine.Model.Safetensors;
 using Engine.Training.Configuration;
@@ -58,6 +60,28 @@ public sealed class TrainerTests
         TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
         Assert.Equal(Bytes(whole), Bytes(resumed));
         Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+    }
+
+    /// <summary>The methods that copy between device buffers within a step: remembered gradients, samples' losses.</summary>
+    [OpenClFact]
+    public void A_run_with_state_resumes_to_the_bit_on_opencl()
+    {
+        foreach (string method in (string[])["{name: looksam, k: 3, rho: 0.2}", "{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}"])
+        {
+            using var tiny = new TinyRun();
+            TrainingOutcome whole = TrainOnOpenCl(tiny.WriteRun("whole", method: method));
+            string run = tiny.WriteRun("stopped", method: method);
+            using var cancellation = new CancellationTokenSource();
+            Assert.True(TrainOnOpenCl(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
+            Assert.Equal(Bytes(whole), Bytes(TrainOnOpenCl(run, new TrainerOptions { Resume = true })));
+            Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+        }
+
+        static TrainingOutcome TrainOnOpenCl(string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+        {
+            using Device device = TestDevices.Open("opencl");
+            return Train(device, path, options, progress, cancellation);
+        }
     }
 
     [Theory]
@@ -383,6 +407,11 @@ public sealed class TrainerTests
         string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
         using var device = new CpuDevice();
+        return Train(device, path, options, progress, cancellation);
+    }
+
+    private static TrainingOutcome Train(Device device, string path, TrainerOptions? options, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
+    {
         using var trainer = new Trainer(RunConfiguration.Load(path), device, options, progress);
         return trainer.Train(cancellation);
     }
