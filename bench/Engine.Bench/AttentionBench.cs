@@ -5,7 +5,7 @@ namespace Engine.Bench;
 
 /// <summary>
 /// Attention beside the matrix products of its layer: twelve products of the size of a projection (query, key, value, output, and
-/// eight for the feed-forward layer), forward and towards the input. The aim is below 12 % of their time.
+/// eight for the feed-forward layer), forward and towards the input; on a device with matrix units in 16 bits too. The aim is below 12 % of their time.
 /// </summary>
 internal static class AttentionBench
 {
@@ -13,20 +13,28 @@ internal static class AttentionBench
     private const int HiddenSize = 768;
     private const int Heads = 12;
 
-    public static void Run(Device device)
+    public static void Run(Device device, ElementType type)
     {
-        Compare(device, 8, 128, 0f, false);
-        Compare(device, 8, 128, 0.1f, false);
-        Compare(device, 8, 128, 0f, true);
-        Compare(device, 2, 512, 0f, false);
-        Compare(device, 2, 512, 0f, true);
-        Compare(device, 32, 32, 0f, false);
+        foreach (ElementType products in (ElementType[])[.. new[] { ElementType.Float32, Measurement.Products(device, type) }.Distinct()])
+        {
+            Compare(device, products, 8, 128, 0f, false);
+            Compare(device, products, 8, 128, 0.1f, false);
+            Compare(device, products, 8, 128, 0f, true);
+            Compare(device, products, 2, 512, 0f, false);
+            Compare(device, products, 2, 512, 0f, true);
+            Compare(device, products, 32, 32, 0f, false);
+        }
     }
 
-    private static void Compare(Device device, int rows, int length, float dropout, bool causal)
+    private static void Compare(Device device, ElementType type, int rows, int length, float dropout, bool causal)
     {
         int tokens = rows * length;
-        var shape = new AttentionShape(rows, tokens, tokens, length, length, Heads, Heads, HiddenSize / Heads, 0.125f) { Dropout = dropout, Causal = causal };
+        var shape = new AttentionShape(rows, tokens, tokens, length, length, Heads, Heads, HiddenSize / Heads, 0.125f)
+        {
+            Dropout = dropout,
+            Causal = causal,
+            Products = type,
+        };
         var buffers = new List<DeviceBuffer>();
         BufferView<float> q = Tensor(), k = Tensor(), v = Tensor(), output = Tensor(), gradient = Tensor(), dq = Tensor(), dk = Tensor(), dv = Tensor();
         BufferView<float> logSumExp = Buffer<float>(tokens * Heads), weights = Buffer<float>(HiddenSize * HiddenSize);
@@ -58,7 +66,7 @@ internal static class AttentionBench
                 device.Synchronize();
             });
         double operations = 7 * 2.0 * tokens * length * HiddenSize / (causal ? 2 : 1);
-        string text = $"{rows}x{length} tokens, {Heads} heads of {HiddenSize / Heads}, dropout {dropout}{(causal ? ", causal" : "")}, forward and backward";
+        string text = $"{rows}x{length} tokens, {Heads} heads of {HiddenSize / Heads}, dropout {dropout}{(causal ? ", causal" : "")}{(type == ElementType.Float32 ? "" : $", {type}")}, forward and backward";
         Measurement.Report(device, "attention", text, both, operations, $"{2 * ProductsPerPass} products {tokens}x{HiddenSize}x{HiddenSize}", products);
         (double alone, _) = Measurement.Interleave(
             () =>

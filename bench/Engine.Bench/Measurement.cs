@@ -11,6 +11,9 @@ internal static class Measurement
     private const double SecondsPerCase = 2;
     private const int MinRounds = 10;
 
+    /// <summary>The type of products with weights of a type: theirs on a device with matrix units, else float32.</summary>
+    public static ElementType Products(Device device, ElementType weights) => device.Features.MatrixUnits ? weights : ElementType.Float32;
+
     /// <summary>Seconds of the best run of each side.</summary>
     public static (double Ours, double Peer) Interleave(Action ours, Action peer)
     {

@@ -4,7 +4,8 @@ using Engine.Devices;
 using Engine.Devices.Cpu;
 
 // Benchmarks by name, by default all but qwen-step and decode, which take gigabytes; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without
-// host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step. For methods: --methods NAME,NAME (all without it),
+// host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step, and the type
+// of products on matrix units, for these and attention. For methods: --methods NAME,NAME (all without it),
 // --rounds N turns of each side (6). --operators, for methods and decode-step: the time of each operator too.
 if (args is ["export-batches", var runFile, var target])
 {
@@ -99,7 +100,7 @@ foreach (string name in names)
             MemoryBench.Run(device);
             break;
         default:
-            AttentionBench.Run(device);
+            AttentionBench.Run(device, type!.Value);
             break;
     }
 }

@@ -11,7 +11,7 @@ using Engine.Optim.Methods;
 namespace Engine.Bench;
 
 /// <summary>
-/// LoRA steps of 512 tokens of a Qwen2.5-0.5B-shaped model (rank 8 on query and value), beside the bare matrix products of a step: forward and input gradient of every
+/// LoRA steps of 512 tokens of a Qwen2.5-0.5B-shaped model (rank 8 on query and value; products in the weights' type on a device with matrix units), beside the bare matrix products of a step: forward and input gradient of every
 /// frozen matrix. The requirement is a fraction of at least 0.75.
 /// </summary>
 internal static class QwenStepBench
@@ -22,7 +22,10 @@ internal static class QwenStepBench
     public static void Run(Device device, ElementType type)
     {
         Architecture architecture = ModelShapes.Qwen25Half;
-        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, ModelShapes.Adapter(architecture)), type);
+        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, ModelShapes.Adapter(architecture)), type)
+        {
+            Products = Measurement.Products(device, type),
+        };
         int[] ids = [.. Enumerable.Range(0, Tokens).Select(i => (i + 1) * 7919 % architecture.VocabularySize)];
         RaggedBatch batch = RaggedBatch.FromRows([(ids, (int[]?)null)]).WithNextTokenLabels(ids);
         BatchShape shape = BatchShape.Of(architecture, batch);
@@ -56,9 +59,11 @@ internal static class QwenStepBench
         Array.ForEach(products, product => product.Dispose());
         Console.WriteLine(JsonSerializer.Serialize(new
         {
+            commit = Measurement.Commit,
             device = device.ToString(),
             benchmark = "qwen-step",
             type = type.ToString(),
+            products = model.Products.ToString(),
             tokens = Tokens,
             seconds = step,
             products_seconds = bare,
@@ -77,10 +82,10 @@ internal static class QwenStepBench
         foreach ((string module, int outputs, int inputs) in linears)
         {
             WeightView weight = model.Parameter($"{module}.weight").Weight();
-            yield return MatMul.Bind(device, new MatMulShape(Tokens, outputs, inputs, MatMulLayout.NT), x, weight, y);
+            yield return MatMul.Bind(device, new MatMulShape(Tokens, outputs, inputs, MatMulLayout.NT) { Products = model.Products }, x, weight, y);
             if (!module.StartsWith("model.layers.0.self_attn.", StringComparison.Ordinal) || module.EndsWith("o_proj", StringComparison.Ordinal))
             {
-                yield return MatMul.Bind(device, new MatMulShape(Tokens, inputs, outputs, MatMulLayout.NN), x, weight, y);
+                yield return MatMul.Bind(device, new MatMulShape(Tokens, inputs, outputs, MatMulLayout.NN) { Products = model.Products }, x, weight, y);
             }
         }
     }

@@ -4,14 +4,22 @@
 #   bench/gpu/run.sh                 on this machine
 #   bench/gpu/run.sh user@machine    on another, reached by ssh
 #   bench/gpu/run.sh --pack FOLDER   only makes the folder to carry; FOLDER/suite.sh runs there and leaves FOLDER/results
-# DEVICES="cuda opencl" and TIMINGS="matmul attention lora-step qwen-step" choose what runs; PATIENCE=5 gives every suite five times its seconds.
+#   bench/gpu/run.sh --fake          tries all this without a card, beside the driver of tests/Engine.Cuda.Tests, which runs nothing: 0 where every suite reports failures; no results
+# DEVICES="cuda opencl" and TIMINGS="matmul attention lora-step qwen-step" choose what runs (on an OpenCL of processors no Qwen shape is timed unless TIMINGS says so);
+# PATIENCE=5 gives everything five times its seconds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 pack=artifacts/gpu
-[ "${1:-}" != --pack ] || pack=${2:?--pack needs a folder}
+if [ "${1:-}" = --pack ]; then
+  pack=${2:?--pack needs a folder}
+  if [ -e "$pack" ] && [ ! -f "$pack/suite.sh" ]; then
+    echo "$pack is there and was not made by run.sh --pack; name a folder that can be made anew." >&2
+    exit 1
+  fi
+fi
 
-dotnet build bench/gpu/Engine.GpuSuite -c Release -v q --nologo > /dev/null
-dotnet build bench/Engine.Bench -c Release -v q --nologo > /dev/null
+dotnet build bench/gpu/Engine.GpuSuite -c Release -v q --nologo >&2
+dotnet build bench/Engine.Bench -c Release -v q --nologo >&2
 rm -rf "$pack"
 mkdir -p "$pack/engine" "$pack/shared/goldens" "$pack/dotnet/host" "$pack/dotnet/shared/Microsoft.NETCore.App"
 read -r version folder < <(dotnet --list-runtimes | sed -n 's/^Microsoft\.NETCore\.App \(10\.[^ ]*\) \[\(.*\)\]$/\1 \2/p' | tail -1)
@@ -31,6 +39,23 @@ case "${1:-}" in
     echo "$pack is ready: run its suite.sh on the machine, then copy its results folder to bench/results." >&2
     exit 0
     ;;
+  --fake)
+    "$(command -v clang-19 || echo cc)" -shared -fPIC -O1 -o "$pack/libfake_cuda.so" tests/Engine.Cuda.Tests/fake_cuda.c
+    fake=$PWD/$pack/libfake_cuda.so
+    ENGINE_CUDA=$fake ENGINE_NVRTC=$fake FAKE_CUDA=memory=8000000000 FAKE_CUDA_REPORT=$PWD/$pack/launches DEVICES=cuda "$pack/suite.sh" || status=$?
+    for suite in device operator golden trajectory; do
+      if ! grep -q '"device":"cuda:0 (Fake Card A)".*"suite":"'$suite'".*"failed":[1-9].*"not_run":0,.*"failures":\[{"test":' "$pack/results/gpu-tests.jsonl"; then
+        echo "$suite: no line that reports failures and nothing that was not run" >&2
+        status=0
+      fi
+    done
+    if [ "$status" -ne 1 ] || [ "$(grep -c '^launches [1-9]' "$pack/launches")" -lt 4 ]; then
+      echo "The suites did not report as failures what a driver gets wrong that runs nothing; see $pack/results and $pack/launches." >&2
+      exit 1
+    fi
+    echo "Every suite started, launched kernels and reported its failures." >&2
+    exit 0
+    ;;
   "")
     "$pack/suite.sh" || status=$?
     mkdir -p bench/results
@@ -38,7 +63,7 @@ case "${1:-}" in
     ;;
   *)
     tar czf - -C "$pack" . | ssh "$1" 'rm -rf engine-gpu && mkdir engine-gpu && tar xzf - -C engine-gpu'
-    ssh "$1" "PATIENCE='${PATIENCE:-1}' DEVICES='${DEVICES:-cuda opencl}' TIMINGS='${TIMINGS-matmul attention lora-step qwen-step}' engine-gpu/suite.sh" || status=$?
+    ssh "$1" "PATIENCE='${PATIENCE:-1}' DEVICES='${DEVICES:-cuda opencl}' ${TIMINGS+TIMINGS='$TIMINGS'} engine-gpu/suite.sh" || status=$?
     mkdir -p bench/results
     ssh "$1" 'tar cf - -C engine-gpu/results .' | tar xf - -C bench/results
     ;;

@@ -48,15 +48,15 @@ def product(shape):
 
 def attention(shape):
     rows, length, heads, size, dropout = re.match(r"(\d+)x(\d+) tokens, (\d+) heads of (\d+), dropout ([\d.]+)", shape).groups()
-    causal, backward = ", causal" in shape, "backward" in shape
-    q, k, v = (torch.randn(int(rows), int(heads), int(length), int(size), device=DEVICE, requires_grad=backward) for _ in range(3))
+    causal, backward, dtype = ", causal" in shape, "backward" in shape, "bfloat16" if ", BFloat16" in shape else "float32"
+    q, k, v = (torch.randn(int(rows), int(heads), int(length), int(size), device=DEVICE, dtype=getattr(torch, dtype), requires_grad=backward) for _ in range(3))
 
     def work():
         output = F.scaled_dot_product_attention(q, k, v, dropout_p=float(dropout), is_causal=causal)
         if backward:
             output.backward(output)
 
-    return {"float32": seconds(work)}
+    return {dtype: seconds(work)}
 
 
 def lora_step(model, targets, task, inputs):

@@ -3,6 +3,7 @@ using Engine.Model.Architectures;
 using Engine.Model.Files;
 using Engine.Model.Generation;
 using Engine.Model.HuggingFace;
+using Engine.Model.Peft;
 using Engine.Model.Safetensors;
 using Engine.Model.Tokenizers;
 
@@ -38,8 +39,17 @@ public sealed class ModelFolder
         ? new ModelFolder(path, ModelConfig.Read(path))
         : throw new ModelFileException(path, "there is no such folder; a folder with config.json and model.safetensors was expected.");
 
-    /// <summary>The architecture that the configuration names; an encoder without a head is taken as a classifier, a decoder without one predicts tokens.</summary>
-    public Architecture CreateArchitecture() => CreateArchitecture(ArchitectureCatalog.DefaultHead(Config));
+    /// <summary>
+    /// The architecture for an adapter's task; where there is no adapter, or its <c>task_type</c> leaves that open, the one that the configuration names. An encoder without a
+    /// head is then taken as a classifier, a decoder without one predicts tokens.
+    /// </summary>
+    /// <param name="adapterFolder">A PEFT folder, or null.</param>
+    /// <exception cref="ModelFileException">The family is not built, or not for this task.</exception>
+    public Architecture CreateArchitecture(string? adapterFolder = null)
+    {
+        HeadKind head = (adapterFolder is null ? null : AdapterTask.Read(adapterFolder)) ?? ArchitectureCatalog.DefaultHead(Config);
+        return head.PredictsTokens() ? CreateArchitecture(head) : CreateClassifier(adapterFolder);
+    }
 
     /// <summary>The architecture of this model family for a task.</summary>
     /// <param name="head">The task; a classification head predicts numbers where the configuration says so.</param>
@@ -58,17 +68,29 @@ public sealed class ModelFolder
     }
 
     /// <summary>The architecture of this family that classifies texts, or gives a number for each, as the configuration says.</summary>
-    /// <param name="adapterFolder">An adapter's folder; a <c>config.json</c> in the folder above it, as runs write it, gives the class names. Null for none.</param>
+    /// <param name="adapterFolder">A classifier's adapter folder; a <c>config.json</c> in the folder above it, as runs write it, gives the class names, and else the head it holds their number. Null for none.</param>
+    /// <exception cref="ModelFileException">The family is not built, or the adapter is for another task.</exception>
     public Architecture CreateClassifier(string? adapterFolder)
     {
+        if (adapterFolder is not null && AdapterTask.Read(adapterFolder) is HeadKind.CausalLm)
+        {
+            throw AdapterTask.Other(adapterFolder, $"a classifier's or regressor's ({AdapterConfig.SequenceClassification}) was expected; 'engine generate' uses a language model's");
+        }
+
         ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(adapterFolder))) is { } parent
             && File.Exists(Path.Combine(parent.FullName, ModelConfig.FileName))
             ? ModelConfig.Read(parent.FullName)
             : Config;
-        HeadKind head = labelled.ProblemType == ProblemType.Regression || (labelled.ProblemType is null && labelled.Labels.Count == 1)
-            ? HeadKind.Regression
-            : HeadKind.SequenceClassification;
-        return CreateArchitecture(head, labelled.Labels);
+        if (labelled != Config)
+        {
+            ModelConfig config = Config.WithLabels(labelled.Labels);
+            return ArchitectureCatalog.Create(labelled.ProblemType is { } type ? config.WithProblemType(type) : config, HeadKind.SequenceClassification);
+        }
+
+        Architecture architecture = ArchitectureCatalog.Create(Config, HeadKind.SequenceClassification);
+        return adapterFolder is not null && !Config.SaysLabels && AdapterTask.Outputs(adapterFolder, architecture) is { } outputs
+            ? ArchitectureCatalog.Create(Config.WithLabels(LabelSet.Unnamed(outputs)), HeadKind.SequenceClassification)
+            : architecture;
     }
 
     /// <summary>Opens the weights.</summary>

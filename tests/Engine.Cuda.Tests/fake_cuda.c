@@ -1,6 +1,7 @@
 // A CUDA driver and an NVRTC without a card, for tests: they run no kernel and record every call. Device memory is host memory, so that copies and fills
 // work. What a real driver would refuse is refused: no current context, an object of another card, something destroyed before, a block that is no longer
-// there, an image that is not ours. Tests set it up and read it through the fake_ functions, other processes through FAKE_CUDA="devices=2,pools=0".
+// there, an image that is not ours. Tests set it up and read it through the fake_ functions, other processes through FAKE_CUDA="devices=2,pools=0"; at the
+// end of a process the file FAKE_CUDA_REPORT gets a line of what it did.
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -37,6 +38,7 @@ static struct { char entry[64]; int code, after; } faults[16];
 static object *blocks, *contexts[8];
 static uint32_t shared_bytes; // a module's constant that was last asked for
 static int retained[8], lost, known_lost, fault_count;
+static long launches, compilations; // of the process
 static long live[KINDS], used_bytes, reserved_bytes, pool_used, pool_peak;
 static char *record, *compiler_log;
 static size_t record_size, record_room;
@@ -190,6 +192,17 @@ __attribute__((constructor)) static void start(void)
     const char* setup = getenv("FAKE_CUDA");
     char key[32];
     for (long value; setup && sscanf(setup, "%31[^=]=%ld", key, &value) == 2; setup = strchr(setup, ',') ? strchr(setup, ',') + 1 : 0) { fake_set(key, value); }
+}
+
+__attribute__((destructor)) static void report(void)
+{
+    const char* path = getenv("FAKE_CUDA_REPORT");
+    FILE* file = path ? fopen(path, "a") : 0;
+    if (file)
+    {
+        fprintf(file, "launches %ld compilations %ld\n", launches, compilations);
+        fclose(file);
+    }
 }
 
 // ---- Driver, cards, contexts ----
@@ -594,6 +607,7 @@ static void read_values(object* node, object* function, void** arguments)
 // Records a launch as "launch NAME grid=X,Y,Z block=N shared=BYTES args=VALUE:WIDTH,...", pointers as the size of their block; a pointer that leads nowhere loses the card.
 static void run(const char* how, object* node)
 {
+    launches++;
     char line[3072];
     int length = snprintf(line, sizeof line, "%s %s grid=%u,%u,%u block=%u shared=%u args=", how, node->text, node->grid[0], node->grid[1], node->grid[2],
                           node->block, node->shared);
@@ -745,6 +759,7 @@ EXPORT int nvrtcCompileProgram(object* program, int count, const char** options)
         if (sscanf(options[i], "--gpu-architecture=sm_%d", &architecture) == 1) { program->machine_code = 1; }
         else { sscanf(options[i], "--gpu-architecture=compute_%d", &architecture); }
     }
+    compilations++;
     note("compile%s", all);
     if (architecture < card.newest - 20 || architecture > card.newest) { return 5; }
     if (arrays(program->text, "\n    SHARED ", 0) > 49152)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Engine.Devices.Cpu;
 
 namespace Engine.Devices.Tests;
@@ -83,6 +84,28 @@ public sealed class HostThreadsTests
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public async Task Disposing_while_threads_are_about_to_park_ends_them()
+    {
+        // An idle thread parks about 100 microseconds after its last piece; pauses around that meet the moment in which it decides to. One that missed the end would never be joined.
+        const int Rounds = 2000, ShortestPause = 980, Pauses = 100;
+        var body = new MeetingBody();
+        Task rounds = Task.Run(() =>
+        {
+            for (int round = 0; round < Rounds; round++)
+            {
+                using var threads = new HostThreads(2);
+                body.Arrived = 0;
+                threads.For(2, body);
+                long end = Stopwatch.GetTimestamp() + (Stopwatch.Frequency * (ShortestPause + (round % Pauses)) / 10_000_000);
+                while (Stopwatch.GetTimestamp() < end)
+                {
+                }
+            }
+        });
+        await rounds.WaitAsync(TimeSpan.FromMinutes(2));
     }
 
     [Fact]

@@ -46,6 +46,16 @@ public sealed class GenerateTests
     }
 
     [SharedFact]
+    public void Adapters_for_another_task_are_refused_by_what_uses_them()
+    {
+        string decoder = SharedFiles.Path("goldens/models/qwen2"), classifier = SharedFiles.Path("goldens/models/qwen2-cls");
+        EngineProcess.Run("generate", "--model", decoder, "--adapter", Path.Combine(classifier, "adapter"), "--ids", "1,2")
+            .Refused(1, "task_type is SEQ_CLS; a language model's (CAUSAL_LM) was expected; 'engine predict' uses a classifier's.");
+        EngineProcess.Run("predict", classifier, "--adapter", Path.Combine(decoder, "adapter"), "a text")
+            .Refused(1, "task_type is CAUSAL_LM; a classifier's or regressor's (SEQ_CLS) was expected; 'engine generate' uses a language model's.");
+    }
+
+    [SharedFact]
     public void A_prompt_is_answered_with_text_and_the_speed_goes_to_the_error_stream()
     {
         EngineResult result = EngineProcess.Run("generate", "--model", Story, "--prompt", "Once upon a time", "--max-new-tokens", "20", "--stop", " in a").Succeeded();

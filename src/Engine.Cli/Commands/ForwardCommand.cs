@@ -62,8 +62,9 @@ internal sealed class ForwardCommand : EngineCommand
             throw new ModelFileException(folder.FolderPath, $"the folder has no weights ({Checkpoint.SingleFileName}), and numbers of a model drawn at random compare with nothing.");
         }
 
-        Architecture architecture = folder.CreateArchitecture();
-        using AdapterFile? adapterFile = arguments.GetValue(adapter) is { } adapterFolder ? AdapterFile.Read(adapterFolder) : null;
+        string? adapterFolder = arguments.GetValue(adapter);
+        using AdapterFile? adapterFile = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
+        Architecture architecture = folder.CreateArchitecture(adapterFolder);
         Tuning.Lora? lora = adapterFile is null ? null : ModelAdapters.Tuning(architecture, adapterFile.Config);
         bool wantGradients = arguments.GetValue(gradients);
         Tuning tuning = !wantGradients ? new Tuning.Frozen(lora) : lora is null ? new Tuning.Full() : lora;

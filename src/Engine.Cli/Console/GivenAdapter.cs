@@ -48,14 +48,7 @@ internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
             return Run.Task;
         }
 
-        ModelFolder folder = ModelFolder.Open(model);
-        HeadKind head = AdapterConfig.Read(Folder).TaskType switch
-        {
-            AdapterConfig.SequenceClassification => folder.CreateClassifier(Folder).Head,
-            AdapterConfig.CausalLanguageModel => HeadKind.CausalLm,
-            _ => folder.CreateArchitecture().Head,
-        };
-        return head switch
+        return ModelFolder.Open(model).CreateArchitecture(Folder).Head switch
         {
             HeadKind.SequenceClassification => TaskKind.SequenceClassification,
             HeadKind.Regression => TaskKind.Regression,

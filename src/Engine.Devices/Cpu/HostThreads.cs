@@ -108,6 +108,9 @@ public sealed class HostThreads : IDisposable
         }
 
         stopping = true;
+
+        // A full fence, as in Share: a helper that parks either sees that it is to stop or is seen parked.
+        Interlocked.MemoryBarrier();
         Wake(helpers.Length);
         for (int i = 0; i < helpers.Length; i++)
         {

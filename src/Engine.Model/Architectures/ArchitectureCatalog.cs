@@ -11,6 +11,7 @@ internal static class ArchitectureCatalog
         ["bert"] = new()
         {
             Classifier = config => new BertForSequenceClassification(EncoderConfig.From(config)),
+            MaskedLm = config => new BertForMaskedLM(EncoderConfig.From(config)),
         },
         ["roberta"] = new()
         {

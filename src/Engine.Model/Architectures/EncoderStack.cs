@@ -12,7 +12,8 @@ namespace Engine.Model.Architectures;
 /// </summary>
 internal sealed class EncoderStack(EncoderConfig config, string prefix)
 {
-    private readonly ActivationKind activation = config.HiddenActivation == HiddenActivation.Gelu ? ActivationKind.GeluErf : ActivationKind.GeluTanh;
+    /// <summary>What <c>hidden_act</c> names.</summary>
+    public ActivationKind Activation { get; } = config.HiddenActivation == HiddenActivation.Gelu ? ActivationKind.GeluErf : ActivationKind.GeluTanh;
 
     /// <summary>The encoder's parameters in Transformers' definition order.</summary>
     public IEnumerable<ParameterSpec> Parameters()
@@ -98,7 +99,7 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
             projections[0], projections[1], projections[2], config.NumAttentionHeads, config.AttentionProbsDropoutProb);
         Tensor projected = forward.Dropout(forward.Linear(attended, $"{path}.attention.output.dense"), config.HiddenDropoutProb);
         x = forward.LayerNorm(graph.Add(projected, x), $"{path}.attention.output.LayerNorm", config.LayerNormEps);
-        Tensor inner = graph.Activate(forward.Linear(x, $"{path}.intermediate.dense"), activation);
+        Tensor inner = graph.Activate(forward.Linear(x, $"{path}.intermediate.dense"), Activation);
         Tensor outer = forward.Dropout(forward.Linear(inner, $"{path}.output.dense"), config.HiddenDropoutProb);
         return forward.LayerNorm(graph.Add(outer, x), $"{path}.output.LayerNorm", config.LayerNormEps);
     }

@@ -7,7 +7,7 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>RoBERTa with the masked-language-modelling head: dense, GELU, layer norm, and the word embeddings as output layer (tied).</summary>
-public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitecture(Tied(config))
+public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitecture(config.RequireTied())
 {
     public override string Name => nameof(RobertaForMaskedLM);
 
@@ -17,6 +17,8 @@ public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitectu
 
     public override int OutputSize => Config.VocabSize;
 
+    public override IReadOnlyList<ParameterAlias> Aliases => [new("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight")];
+
     public override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor x = forward.Linear(forward.TakeSelected(Encode(forward)), "lm_head.dense");
@@ -24,9 +26,6 @@ public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitectu
         return new ModelOutput.VocabularyHead(
             x, forward.Parameter("roberta.embeddings.word_embeddings.weight"), forward.Parameter("lm_head.bias"));
     }
-
-    private static EncoderConfig Tied(EncoderConfig config) =>
-        config.Model.TieWordEmbeddings ? config : throw config.Model.Root.Wrong("tie_word_embeddings", "true (an output layer with a weight of its own is not built)");
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [new("lm_head.dense", HiddenSize, HiddenSize)];
 

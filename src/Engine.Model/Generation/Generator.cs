@@ -117,6 +117,11 @@ public sealed class Generator : IDisposable
             }
 
             using AdapterFile file = AdapterFile.Read(folder);
+            if (AdapterTask.Read(folder) is HeadKind.SequenceClassification)
+            {
+                throw AdapterTask.Other(folder, $"a language model's ({AdapterConfig.CausalLanguageModel}) was expected; 'engine predict' uses a classifier's");
+            }
+
             TransformerModel model = baseModel.WithAdapter(ModelAdapters.Tuning(Architecture, file.Config));
             try
             {

@@ -117,6 +117,11 @@ public sealed record EncoderConfig
         return config;
     }
 
+    /// <summary>This configuration, of a language model whose output layer is the word embeddings.</summary>
+    /// <exception cref="ModelFileException">It gives the output layer a weight of its own.</exception>
+    internal EncoderConfig RequireTied() =>
+        Model.TieWordEmbeddings ? this : throw Model.Root.Wrong("tie_word_embeddings", "true (an output layer with a weight of its own is not built)");
+
     private static void RefuseVariants(JsonSection root)
     {
         if (root.OptionalString("position_embedding_type") is not (null or "absolute"))

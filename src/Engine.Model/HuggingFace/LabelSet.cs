@@ -8,8 +8,8 @@ namespace Engine.Model.HuggingFace;
 /// <summary>The classes of a classifier by number (<c>id2label</c>).</summary>
 public sealed class LabelSet
 {
-    // As many as any published classifier has, and far below what could exhaust memory.
-    private const int MaxLabels = 1_000_000;
+    /// <summary>As many as any published classifier has, and far below what could exhaust memory.</summary>
+    internal const int MaxLabels = 1_000_000;
 
     /// <summary>Classes of the given names, numbered from 0.</summary>
     /// <exception cref="ArgumentException">There is no name, or two are equal.</exception>

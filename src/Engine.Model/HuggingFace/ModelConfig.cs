@@ -45,6 +45,9 @@ public sealed class ModelConfig
     /// <summary>The classes of a classifier; two unnamed ones where the file does not say, as in Transformers.</summary>
     public LabelSet Labels { get; }
 
+    /// <summary>Whether the file says how many classes there are.</summary>
+    internal bool SaysLabels => root.Has("id2label") || root.Has("num_labels");
+
     /// <summary>What a classifier's labels are; null lets the number and type of labels decide, as in Transformers.</summary>
     public ProblemType? ProblemType { get; }
 

@@ -38,9 +38,7 @@ public static class AdapterMerge
 
         using AdapterFile adapter = AdapterFile.Read(adapterFolder);
         using Checkpoint checkpoint = folder.OpenWeights();
-        Architecture architecture = adapter.Config.TaskType == AdapterConfig.SequenceClassification
-            ? folder.CreateClassifier(adapterFolder)
-            : folder.CreateArchitecture();
+        Architecture architecture = folder.CreateArchitecture(adapterFolder);
         if (adapter.Config.InitChangesBaseWeights)
         {
             throw new ModelFileException(

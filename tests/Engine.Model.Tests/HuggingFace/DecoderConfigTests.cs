@@ -121,7 +121,7 @@ public sealed class DecoderConfigTests
             Assert.Equal($"{name}ForCausalLM", model.CreateArchitecture().Name);
             Assert.Equal($"{name}ForSequenceClassification", model.CreateArchitecture(HeadKind.SequenceClassification).Name);
             Assert.Equal(HeadKind.Regression, model.CreateArchitecture(HeadKind.Regression).Head);
-            Assert.Contains("not built for masked language modelling; models of type roberta are", Assert.Throws<ModelFileException>(() => model.CreateArchitecture(HeadKind.MaskedLm)).Message);
+            Assert.Contains("not built for masked language modelling; models of type bert, roberta are", Assert.Throws<ModelFileException>(() => model.CreateArchitecture(HeadKind.MaskedLm)).Message);
         }
     }
 
