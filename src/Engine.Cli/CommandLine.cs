@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using Engine.Cli.Commands;
 using Engine.Cli.Console;
 using Engine.Optim;
@@ -72,12 +73,13 @@ public static class CommandLine
         return root;
     }
 
-    /// <summary>Mistyped options, which the parser takes for files; what stands after <c>--</c> may start as it likes.</summary>
+    /// <summary>Mistyped options, which the parser takes for files. What stands after <c>--</c> may start as it likes, and so may an option's text of several words.</summary>
     private static IEnumerable<string> UnknownOptions(ParseResult parsed, string[] arguments)
     {
         string[] known = [.. parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).Select(option => option.Name)];
+        string[] values = [.. parsed.CommandResult.Children.OfType<OptionResult>().SelectMany(option => option.Tokens).Select(token => token.Value)];
         return from argument in arguments.TakeWhile(argument => argument != "--")
-               where argument.StartsWith("--", StringComparison.Ordinal)
+               where argument.StartsWith("--", StringComparison.Ordinal) && !(argument.Contains(' ', StringComparison.Ordinal) && values.Contains(argument))
                let name = argument.Split('=', ':')[0]
                where !known.Contains(name)
                select $"There is no option '{name}'{(NearestName.Find(name, known) is { } nearest ? $"; did you mean '{nearest}'?" : ".")}";
@@ -88,7 +90,7 @@ public static class CommandLine
     {
         int type = message.IndexOf(" as expected type '", StringComparison.Ordinal);
         return type < 0 ? message
-            : message[..type] + (message.AsSpan(type).Contains("Single", StringComparison.Ordinal) ? "; a number was expected." : message.AsSpan(type).Contains("UInt", StringComparison.Ordinal) ? "; a whole number from 0 was expected." : "; a whole number was expected.");
+            : message[..type] + (message.AsSpan(type).Contains("UInt", StringComparison.Ordinal) ? "; a whole number from 0 was expected." : "; a whole number was expected.");
     }
 
     /// <summary>What a mistyped command was probably meant to be.</summary>

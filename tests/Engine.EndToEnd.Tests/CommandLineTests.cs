@@ -43,7 +43,7 @@ public sealed class CommandLineTests
         EngineProcess.Run("inspect", "a", "b").Refused(2, "'b'");
         EngineProcess.Run("tokenize", "--model", "x", "--jsnl", "file").Refused(2, "There is no option '--jsnl'; did you mean '--jsonl'?");
         EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--seed", "-1").Refused(2, "'-1'", "'--seed'; a whole number from 0 was expected.");
-        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--temperature", "hot").Refused(2, "'hot'", "'--temperature'; a number was expected.");
+        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--temperature", "hot").Refused(2, "'hot'", "--temperature is 'hot'; a number such as 0.5 was expected.");
     }
 
     [Fact]

@@ -130,6 +130,61 @@ public sealed class ForwardTests
             .Replace("lm_head.layer_norm", "cls.predictions.transform.LayerNorm", StringComparison.Ordinal);
     }
 
+    [SharedFact]
+    public void Labels_that_are_all_ignored_give_no_loss_and_zero_gradients_and_that_is_said()
+    {
+        using TemporaryFolder folder = new();
+        string source = SharedFiles.Path("goldens/models/roberta-mlm"), inputs = folder.File("inputs.safetensors"), output = folder.File("result.safetensors");
+        using SafetensorsFile golden = SafetensorsFile.Open(Path.Combine(source, "expected.safetensors"));
+        int[] labels = golden["labels"].ToInt32();
+        Array.Fill(labels, -100);
+        new SafetensorsWriter().Copy(golden["input_ids"]).Copy(golden["attention_mask"]).Add("labels", [.. golden["labels"].Shape], labels).Write(inputs);
+        EngineResult result = EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", output, "--gradients").Succeeded();
+        Assert.Contains("note: Every label is -100 and ignored", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("not finite", result.Error, StringComparison.Ordinal);
+        using SafetensorsFile actual = SafetensorsFile.Open(output);
+        Assert.True(double.IsNaN(actual["loss"].ToFloat64()[0]));
+        Assert.All(actual.Tensors.Where(tensor => tensor.Name.StartsWith("grad.", StringComparison.Ordinal)), tensor => Assert.All(tensor.ToFloat64(), value => Assert.Equal(0, value)));
+    }
+
+    [SharedFact]
+    public void Logits_that_are_not_numbers_are_said()
+    {
+        using TemporaryFolder folder = new();
+        string source = SharedFiles.Path("goldens/models/bert-cls"), weights = folder.File("model.safetensors");
+        File.Copy(Path.Combine(source, "config.json"), folder.File("config.json"));
+        using (SafetensorsFile file = SafetensorsFile.Open(Path.Combine(source, "model.safetensors")))
+        {
+            var writer = new SafetensorsWriter();
+            foreach (SafetensorsTensor tensor in file.Tensors)
+            {
+                float[] values = tensor.ToFloat32();
+                values[0] = tensor.Name == "classifier.bias" ? float.NaN : values[0];
+                writer.Add(tensor.Name, [.. tensor.Shape], values);
+            }
+
+            writer.Write(weights);
+        }
+
+        EngineResult result = EngineProcess.Run("forward", "--model", folder.Root, "--inputs", Path.Combine(source, "expected.safetensors"), "--output", folder.File("result.safetensors")).Succeeded();
+        Assert.Matches("note: ([0-9]+) of [0-9]+ logits are not finite", result.Error);
+    }
+
+    [SharedFact]
+    public void What_forward_reads_is_not_written_over()
+    {
+        using TemporaryFolder folder = new();
+        string source = SharedFiles.Path("goldens/models/bert-cls"), inputs = folder.File("inputs.safetensors");
+        File.Copy(Path.Combine(source, "expected.safetensors"), inputs);
+        byte[] before = File.ReadAllBytes(inputs);
+        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", Path.Combine(folder.Root, ".", "inputs.safetensors")).Refused(1, inputs, "choose another output");
+        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", Path.Combine(source, "model.safetensors")).Refused(1, "model.safetensors", "choose another output");
+        Assert.Equal(before, File.ReadAllBytes(inputs));
+        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", "").Refused(2, "--output is empty; a file to write was expected.");
+        EngineProcess.Run("forward", "--model", source, "--adapter", folder.File("nope"), "--inputs", inputs, "--output", folder.File("result.safetensors"))
+            .Refused(1, "nope", "a PEFT adapter folder with adapter_config.json and adapter_model.safetensors was expected");
+    }
+
     [SharedTheory]
     [InlineData("TOKEN_CLS", "task_type is TOKEN_CLS; SEQ_CLS, CAUSAL_LM or none was expected")]
     [InlineData("CAUSAL_LM", "a model of type bert is not built for causal language modelling")]

@@ -55,6 +55,24 @@ public sealed class GenerateTests
             .Refused(1, "task_type is CAUSAL_LM; a classifier's or regressor's (SEQ_CLS) was expected; 'engine generate' uses a language model's.");
     }
 
+    [SharedTheory]
+    [InlineData("--temperature", "0,5")]
+    [InlineData("--top-p", "0,9")]
+    [InlineData("--repetition-penalty", "1,000")]
+    [InlineData("--temperature", "nan")]
+    public void A_number_with_a_comma_is_refused_and_not_read_as_another(string option, string number) =>
+        EngineProcess.Run("generate", "--model", Story, "--prompt", "Once", option, number).Refused(2, $"{option} is '{number}'; a number such as 0.5 was expected.");
+
+    [SharedFact]
+    public void A_prompt_may_begin_with_dashes()
+    {
+        string[] tail = ["--max-new-tokens", "2"];
+        string spaced = EngineProcess.Run(["generate", "--model", Story, "--prompt", "-- Once upon", .. tail]).Succeeded().Output;
+        Assert.Equal(EngineProcess.Run(["generate", "--model", Story, "--prompt=-- Once upon", .. tail]).Succeeded().Output, spaced);
+        EngineProcess.Run(["generate", "--model", Story, "--prompt=--greedy", .. tail]).Succeeded();
+        EngineProcess.Run(["generate", "--model", Story, "--prompt", "--gredy", .. tail]).Refused(2, "There is no option '--gredy'; did you mean '--greedy'?");
+    }
+
     [SharedFact]
     public void A_prompt_is_answered_with_text_and_the_speed_goes_to_the_error_stream()
     {

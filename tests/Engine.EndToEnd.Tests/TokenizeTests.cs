@@ -62,7 +62,8 @@ public sealed class TokenizeTests
 
     [SharedTheory]
     [InlineData("{\"text\": \"half \\ud83d\"}", "2: property 'text' holds an escape that is half of a surrogate pair")]
-    [InlineData("{\"txt\": \"a\"}", "2: the object has no property 'text'")]
+    [InlineData("{\"txt\": \"a\"}", "2: the object has no property 'text'; it has txt.")]
+    [InlineData("{\"text\": \"a\", \"b\": \"b\"}", "2: the object has 'text' beside 'a' or 'b'")]
     [InlineData("{\"a\": \"a\"}", "2: the object has no property 'b'")]
     [InlineData("plain", "2: the line is not one JSON object")]
     [InlineData("[1]", "2: the line is an array; an object was expected")]
@@ -74,6 +75,26 @@ public sealed class TokenizeTests
         result.Refused(1, "standard input:" + expected);
         Assert.EndsWith("}\n", result.Output, StringComparison.Ordinal);
         Assert.Single(result.OutputLines);
+    }
+
+    [SharedTheory]
+    [InlineData("--jsonl")]
+    [InlineData("--no-special-tokens")]
+    [InlineData("--max-length", "4")]
+    public void Options_that_decoding_does_not_read_are_refused(params string[] options) =>
+        EngineProcess.RunWithInput("{\"ids\": [5]}", ["tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--decode", "-", .. options]).Refused(1, options[0], "has no effect with --decode");
+
+    [SharedFact]
+    public void Ids_below_0_are_refused() =>
+        EngineProcess.RunWithInput("{\"ids\": [5, -1]}", "tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--decode", "-").Refused(1, "standard input:1: property 'ids' has -1 at place 1");
+
+    [Fact]
+    public void A_tokenizer_is_not_trained_over_the_text_it_learns_from()
+    {
+        using TemporaryFolder folder = new();
+        string corpus = folder.Write("merges.txt", "some text");
+        EngineProcess.Run("train-tokenizer", "--size", "280", "--output", folder.Root, corpus).Refused(1, corpus, "choose another output");
+        Assert.Equal("some text", File.ReadAllText(corpus));
     }
 
     [Fact]

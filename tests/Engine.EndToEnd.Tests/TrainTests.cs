@@ -98,6 +98,22 @@ public sealed class TrainTests
     }
 
     [Fact]
+    public void A_finished_run_gives_way_only_when_that_is_said()
+    {
+        using SmallRun run = new();
+        string[] settings = ["--set", "max_steps=1", "--set", "eval_strategy=no"];
+        EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded();
+        string summary = File.ReadAllText(run.File("run/summary.json"));
+        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, run.File("run"), "holds a run already", "--resume", "--overwrite", "overwrite_output_dir: true");
+        Assert.Equal(summary, File.ReadAllText(run.File("run/summary.json")));
+        EngineProcess.Run(["train", run.RunFile, "--overwrite", "--resume", .. settings]).Refused(1, "give one of them");
+        EngineProcess.Run(["train", run.RunFile, "--overwrite", .. settings]).Succeeded();
+        EngineProcess.Run(["train", run.RunFile, "--set", "overwrite_output_dir=true", "--set", "max_steps=2", "--set", "eval_strategy=no"]).Succeeded();
+        Assert.Equal(2, JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!["steps"]!.GetValue<int>());
+        EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "output=model", .. settings]).Refused(1, "output", "the model's own folder");
+    }
+
+    [Fact]
     public void What_has_learned_nothing_for_the_task_is_not_predicted_with()
     {
         using SmallRun run = new();

@@ -62,7 +62,10 @@ internal sealed class ForwardCommand : EngineCommand
             throw new ModelFileException(folder.FolderPath, $"the folder has no weights ({Checkpoint.SingleFileName}), and numbers of a model drawn at random compare with nothing.");
         }
 
+        string inputPath = arguments.GetRequiredValue(inputs), outputPath = arguments.GetRequiredValue(output);
         string? adapterFolder = arguments.GetValue(adapter);
+        CommonOptions.RequireApart(
+            outputPath, [inputPath, .. folder.Files.Select(name => Path.Combine(folder.FolderPath, name)), .. adapterFolder is null ? [] : new[] { Path.Combine(adapterFolder, AdapterFile.WeightsFileName) }]);
         using AdapterFile? adapterFile = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
         Architecture architecture = folder.CreateArchitecture(adapterFolder);
         Tuning.Lora? lora = adapterFile is null ? null : ModelAdapters.Tuning(architecture, adapterFile.Config);
@@ -75,7 +78,6 @@ internal sealed class ForwardCommand : EngineCommand
             throw new ArgumentException("With --gradients and without --adapter every parameter is trained, and trained parameters are float32; leave --dtype out or give an adapter.");
         }
 
-        string inputPath = arguments.GetRequiredValue(inputs);
         using SafetensorsFile inputFile = SafetensorsFile.Open(inputPath);
         PaddedBatch batch = PaddedBatch.Read(inputFile, architecture);
 
@@ -89,10 +91,27 @@ internal sealed class ForwardCommand : EngineCommand
             CommonOptions.Note(ModelLoading.Notes(binding), Host.Error);
         }
 
-        string outputPath = arguments.GetRequiredValue(output);
         IReadOnlyList<HostTensor> results = PaddedForward.Run(target, transformer, batch, wantGradients, inputPath);
+        CommonOptions.Note(Notes(batch, results), Host.Error);
         PaddedForward.Save(results, outputPath);
         Host.Error.WriteLine($"{results.Count} tensors written to {outputPath}");
         return ExitCode.Success;
+    }
+
+    private static IEnumerable<string> Notes(PaddedBatch batch, IReadOnlyList<HostTensor> results)
+    {
+        if (batch.HasLabels && !batch.AnyLabelCounts)
+        {
+            yield return $"Every label is {RaggedBatch.IgnoredLabel} and ignored, so that the loss is a mean over nothing: NaN, as in PyTorch, with gradients of 0.";
+        }
+
+        foreach (HostTensor tensor in results.Where(tensor => tensor.Name == "logits"))
+        {
+            int broken = tensor.Values.Count(value => !float.IsFinite(value));
+            if (broken > 0)
+            {
+                yield return $"{broken} of {tensor.Values.Length} logits are not finite; the weights, or a sum on the way, hold numbers beyond float32 or none.";
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ internal sealed class GenerateCommand : EngineCommand
     private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly GeneratorOptions model;
-    private readonly Option<string[]> prompts = new("--prompt") { Description = "Text to go on with, special tokens added as the tokenizer does. May be given several times: prompts run side by side.", HelpName = "TEXT" };
+    private readonly Option<string[]> prompts = new("--prompt") { Description = "Text to go on with, special tokens added as the tokenizer does. May be given several times: prompts run side by side. A single word that begins with -- is given as --prompt=WORD.", HelpName = "TEXT" };
     private readonly Option<string[]> ids = new("--ids") { Description = "Tokens to go on with, such as 1,2,3, as they are. May be given several times.", HelpName = "IDS" };
     private readonly SamplingOptions sampling;
     private readonly Option<bool> json = new("--json")

@@ -47,15 +47,15 @@ internal sealed class SharpnessCommand : EngineCommand
         DefaultValueFactory = _ => string.Join(',', SharpnessNames.Spaces),
     };
 
-    private readonly Option<double> sigma = Number("--sigma", Defaults.Sigma, "expected: size of the noise, relative to the weights' rows.");
-    private readonly Option<double> rho = Number("--rho", Defaults.Rho, "worst-case: radius.");
+    private readonly Option<double> sigma = CommonOptions.Number(Number("--sigma", Defaults.Sigma, "expected: size of the noise, relative to the weights' rows."));
+    private readonly Option<double> rho = CommonOptions.Number(Number("--rho", Defaults.Rho, "worst-case: radius."));
     private readonly Option<int> ascentSteps = Number("--ascent-steps", Defaults.AscentSteps, "worst-case: steps of the ascent.");
     private readonly Option<int> samples = Number("--samples", Defaults.Samples, "expected, trace: random samples.");
     private readonly Option<int> iterations = Number("--iterations", Defaults.Iterations, "eigenvalue: iterations at most.");
     private readonly Option<int> lanczosSteps = Number("--lanczos-steps", Defaults.LanczosSteps, "spectrum: steps; each keeps a vector in memory.");
     private readonly Option<int> points = Number("--points", Defaults.Points, "line: points.");
     private readonly Option<int> grid = Number("--grid", Defaults.Grid, "plane: points along each axis.");
-    private readonly Option<double> range = Number("--range", Defaults.Range, "line, plane: how far they reach on either side, in lengths of the weights.");
+    private readonly Option<double> range = CommonOptions.Number(Number("--range", Defaults.Range, "line, plane: how far they reach on either side, in lengths of the weights."));
     private readonly Option<ulong> seed = Number("--seed", Defaults.Seed, "Seed of every random direction.");
     private readonly Option<string> output = new("--output") { Description = "Folder of sharpness.json and sharpness.html.", HelpName = "FOLDER", DefaultValueFactory = _ => "sharpness" };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");

@@ -50,6 +50,12 @@ internal sealed class TokenizeCommand : EngineCommand
 
     protected override int Run(ParseResult arguments)
     {
+        if (arguments.GetValue(decode)
+            && ((Option[])[jsonl, noSpecialTokens, maxLength]).FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } idle)
+        {
+            throw new ArgumentException($"{idle.Name} is for turning text into ids and has no effect with --decode; leave it out.");
+        }
+
         Tokenizer tokenizer = Tokenizer.Load(arguments.GetRequiredValue(model));
         string path = arguments.GetRequiredValue(file);
         bool json = arguments.GetValue(jsonl);
@@ -63,7 +69,7 @@ internal sealed class TokenizeCommand : EngineCommand
             if (arguments.GetValue(decode))
             {
                 using JsonRecord item = JsonRecord.Parse(source, line, text);
-                WriteText(writer, tokenizer.Decode(item.Integers("ids")));
+                WriteText(writer, tokenizer.Decode(Ids(item)));
             }
             else
             {
@@ -78,6 +84,13 @@ internal sealed class TokenizeCommand : EngineCommand
         return ExitCode.Success;
     }
 
+    private static int[] Ids(JsonRecord item)
+    {
+        int[] ids = item.Integers("ids");
+        int negative = Array.FindIndex(ids, id => id < 0);
+        return negative < 0 ? ids : throw item.Wrong($"property 'ids' has {ids[negative]} at place {negative}; ids count from 0.");
+    }
+
     private static Encoding Encode(Tokenizer tokenizer, string source, int line, string text, bool json, EncodeOptions options)
     {
         if (!json)
@@ -86,7 +99,12 @@ internal sealed class TokenizeCommand : EngineCommand
         }
 
         using JsonRecord item = JsonRecord.Parse(source, line, text);
-        return item.Has("a")
+        if (item.Has("text") && (item.Has("a") || item.Has("b")))
+        {
+            throw item.Wrong("the object has 'text' beside 'a' or 'b'; 'text' alone, or 'a' and 'b' for a pair, was expected.");
+        }
+
+        return item.Has("a") || item.Has("b")
             ? tokenizer.Encode(item.Text("a"), item.Text("b"), options)
             : tokenizer.Encode(item.Text("text"), options);
     }

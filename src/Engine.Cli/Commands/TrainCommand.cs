@@ -15,6 +15,7 @@ internal sealed class TrainCommand : EngineCommand
 {
     private readonly RunFileOptions runFile;
     private readonly Option<bool> resume = new("--resume") { Description = "Go on from the newest checkpoint in the run's folder, as if the run had never stopped." };
+    private readonly Option<bool> overwrite = new("--overwrite") { Description = "Let a run that the output folder holds already give way, as overwrite_output_dir: true in the run file does." };
     private readonly Option<bool> profile = new("--profile") { Description = "Time every operator and print the table at the end; the run is slower, since each launch is waited for." };
 
     public TrainCommand(CommandHost host)
@@ -28,18 +29,24 @@ internal sealed class TrainCommand : EngineCommand
     {
         runFile = new RunFileOptions(this);
         Add(resume);
+        Add(overwrite);
         Add(profile);
     }
 
     protected override int Run(ParseResult arguments)
     {
+        if (arguments.GetValue(resume) && arguments.GetValue(overwrite))
+        {
+            throw new ArgumentException("--resume goes on with the run in the output folder and --overwrite removes it; give one of them.");
+        }
+
         RunConfiguration run = runFile.Load(arguments);
         using Device device = CommonOptions.Open(runFile.DeviceId(arguments, run), Host.Console.Profile.Out.Writer);
         TrainingView view = TrainingView.Create(Host, run.LoggingSteps);
         Profile? times = arguments.GetValue(profile) ? new Profile() : null;
         TrainingOutcome outcome;
         using (Interrupt interrupt = new(() => view.Notice("Stopping after this step; what was learned is kept. Ctrl-C again aborts.")))
-        using (Trainer trainer = new(run, device, new TrainerOptions { Resume = arguments.GetValue(resume), Profile = times }, view))
+        using (Trainer trainer = new(run, device, new TrainerOptions { Resume = arguments.GetValue(resume), Overwrite = arguments.GetValue(overwrite), Profile = times }, view))
         {
             outcome = view.Around(() => trainer.Train(interrupt.Token));
         }

@@ -33,6 +33,12 @@ internal sealed class TrainTokenizerCommand : EngineCommand
                 $"--size is {wanted}; a byte-level vocabulary has at least {BpeTrainer.SmallestSize} tokens: {BpeTrainer.SpecialTokens.Count} special tokens and 256 bytes.");
         }
 
+        string folder = arguments.GetRequiredValue(output);
+        foreach (string written in TrainedBpe.FileNames)
+        {
+            CommonOptions.RequireApart(Path.Combine(folder, written), arguments.GetRequiredValue(files));
+        }
+
         var trainer = new BpeTrainer();
         foreach (string file in arguments.GetRequiredValue(files))
         {
@@ -40,7 +46,6 @@ internal sealed class TrainTokenizerCommand : EngineCommand
         }
 
         TrainedBpe trained = trainer.Train(wanted);
-        string folder = arguments.GetRequiredValue(output);
         trained.Save(folder);
         Host.Console.WriteLine($"{trained.Tokens.Count} tokens, {trained.Merges.Count} merges, written to {folder}");
         if (trained.Tokens.Count < wanted)

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using Engine.Devices;
 using Engine.Model;
 
@@ -11,7 +13,44 @@ internal static class CommonOptions
     public static Option<string> Model(string description) => new("--model") { Description = description, HelpName = "FOLDER", Required = true };
 
     /// <summary><c>--output</c>, required.</summary>
-    public static Option<string> Output(string description, string helpName) => new("--output") { Description = description, HelpName = helpName, Required = true };
+    public static Option<string> Output(string description, string helpName)
+    {
+        Option<string> option = new("--output") { Description = description, HelpName = helpName, Required = true };
+        option.Validators.Add(result =>
+        {
+            if (string.IsNullOrWhiteSpace(result.GetValue(option)))
+            {
+                result.AddError($"--output is empty; a {helpName.ToLowerInvariant()} to write was expected.");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>An option whose number is written as in a run file, whatever the language of the system: 0.5, 1e-3.</summary>
+    public static Option<double> Number(Option<double> option)
+    {
+        option.CustomParser = argument => ReadNumber(argument) ?? 0;
+        return option;
+    }
+
+    /// <summary>The same where the option may be absent.</summary>
+    public static Option<float?> Number(Option<float?> option)
+    {
+        option.CustomParser = argument => (float?)ReadNumber(argument);
+        return option;
+    }
+
+    /// <summary>Refuses to write over a file that is read.</summary>
+    /// <param name="output">What <c>--output</c> writes.</param>
+    /// <exception cref="ArgumentException">It is one of <paramref name="inputs"/>.</exception>
+    public static void RequireApart(string output, IEnumerable<string> inputs)
+    {
+        string written = Path.GetFullPath(output);
+        if (inputs.FirstOrDefault(input => Path.GetFullPath(input) == written) is { } same)
+        {
+            throw new ArgumentException($"--output would write over {same}, which is read; choose another output.");
+        }
+    }
 
     /// <summary><c>--device</c>; absent means what the description says.</summary>
     public static Option<string?> Device(string absent = "cpu") => new("--device")
@@ -48,6 +87,18 @@ internal static class CommonOptions
         {
             output.WriteLine($"note: {note}");
         }
+    }
+
+    private static double? ReadNumber(ArgumentResult argument)
+    {
+        string text = argument.Tokens[^1].Value;
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number))
+        {
+            return number;
+        }
+
+        argument.AddError($"{((OptionResult)argument.Parent!).Option.Name} is '{text}'; a number such as 0.5 was expected.");
+        return null;
     }
 
     /// <summary>Opens a device and says which.</summary>

@@ -9,6 +9,9 @@ namespace Engine.Model.Batching;
 /// <param name="HasLabels">Whether there are labels, so that a loss means something.</param>
 public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool HasLabels)
 {
+    /// <summary>Whether any label is not ignored, so that the loss is a mean over something.</summary>
+    public bool AnyLabelCounts => HasLabels && ((Ragged.ClassLabels ?? Ragged.TokenLabels) is not { } labels || labels.AsSpan().ContainsAnyExcept(RaggedBatch.IgnoredLabel));
+
     /// <summary>
     /// Reads <c>input_ids</c> and <c>attention_mask</c> [rows, length], where they are there <c>token_type_ids</c> [rows, length] and <c>labels</c>:
     /// class numbers [rows], numbers [rows] for regression, token ids [rows, length] for language models (-100: ignored), each at the token it names.

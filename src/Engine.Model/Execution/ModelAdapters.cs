@@ -85,7 +85,12 @@ public static class ModelAdapters
     public static IEnumerable<MergedLayer> Merge(TransformerModel model, AdapterFile file)
     {
         RequirePublishedBase(file);
-        foreach (LoraTensors tensors in Bind(model.Architecture, file).Modules)
+        return Merge(model, file, Bind(model.Architecture, file));
+    }
+
+    private static IEnumerable<MergedLayer> Merge(TransformerModel model, AdapterFile file, AdapterBinding binding)
+    {
+        foreach (LoraTensors tensors in binding.Modules)
         {
             Variable weight = model.Parameter($"{tensors.Module}.weight");
             var original = new float[weight.Shape.Count];
@@ -103,12 +108,14 @@ public static class ModelAdapters
     /// <exception cref="ModelFileException">The adapter does not fit the model.</exception>
     public static void LoadMerged(TransformerModel model, AdapterFile file)
     {
-        foreach (MergedLayer layer in Merge(model, file))
+        RequirePublishedBase(file);
+        AdapterBinding binding = Bind(model.Architecture, file);
+        foreach (MergedLayer layer in Merge(model, file, binding))
         {
             ModelWeights.Write(layer.Weight, layer.Merged);
         }
 
-        LoadSaved(model, Bind(model.Architecture, file));
+        LoadSaved(model, binding);
     }
 
     /// <summary>
@@ -139,7 +146,8 @@ public static class ModelAdapters
         writer.Write(folder);
     }
 
-    private static void RequirePublishedBase(AdapterFile file)
+    /// <summary>Refuses factors of a base that was changed before training.</summary>
+    internal static void RequirePublishedBase(AdapterFile file)
     {
         if (file.Config.InitChangesBaseWeights)
         {

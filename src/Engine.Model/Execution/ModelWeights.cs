@@ -53,7 +53,7 @@ public static class ModelWeights
         {
             throw new ModelFileException(
                 checkpoint.SourcePath,
-                $"{missing.Count} parameters of {architecture.Name} are missing: {string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? ", ..." : string.Empty)}. "
+                $"{(missing.Count == 1 ? $"1 parameter of {architecture.Name} is" : $"{missing.Count} parameters of {architecture.Name} are")} missing: {string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? ", ..." : string.Empty)}. "
                 + "They were looked for with and without the prefix '" + architecture.BasePrefix + "'.");
         }
 

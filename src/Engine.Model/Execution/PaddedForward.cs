@@ -21,7 +21,7 @@ public static class PaddedForward
 {
     /// <summary>
     /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for language models), <c>hidden.N</c> [rows, length, hidden] for the embeddings
-    /// and each layer, both 0 at padding; with labels <c>loss</c> [1]; with gradients <c>grad.NAME</c> of the loss for every trainable tensor, dropout off.
+    /// and each layer, both 0 at padding; with labels <c>loss</c> [1], not a number where all are ignored, as in PyTorch; with gradients <c>grad.NAME</c> of the loss for every trainable tensor, dropout off.
     /// </summary>
     /// <param name="model">The model, allocated and loaded on <paramref name="device"/>; its tuning says what is trainable.</param>
     /// <param name="gradients">Whether gradients are wanted; the batch needs labels and the model trainable parameters.</param>
@@ -48,7 +48,7 @@ public static class PaddedForward
         results.AddRange(run.HiddenStates.Select((hidden, layer) => Scattered($"hidden.{layer}", batch.Layout, hidden, model.Architecture.HiddenSize)));
         if (batch.HasLabels)
         {
-            results.Add(new HostTensor("loss", [1], [run.Loss]));
+            results.Add(new HostTensor("loss", [1], [batch.AnyLabelCounts ? run.Loss : float.NaN]));
         }
 
         if (gradients)

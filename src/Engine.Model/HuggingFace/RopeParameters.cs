@@ -8,13 +8,12 @@ namespace Engine.Model.HuggingFace;
 /// Rotary position embeddings as a configuration describes them: <c>rope_parameters</c> in Transformers 5, <c>rope_theta</c> with
 /// <c>rope_scaling</c> in Transformers 4.
 /// </summary>
-/// <param name="Type">How frequencies are scaled: <c>default</c>, <c>linear</c>, <c>dynamic</c>, <c>yarn</c> or <c>llama3</c>.</param>
+/// <param name="Type">How frequencies are scaled, as <c>rope_type</c> names it: <c>default</c>, <c>linear</c>, <c>llama3</c>, or one that <see cref="Frequencies"/> refuses.</param>
 /// <param name="Theta">The base of the frequencies.</param>
 /// <param name="Options">The numbers the type needs, such as <c>factor</c> or <c>low_freq_factor</c>.</param>
 public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictionary<string, double> Options)
 {
     private const double DefaultTheta = 10000;
-    private static readonly string[] KnownTypes = ["default", "linear", "dynamic", "yarn", "llama3"];
 
     /// <summary>What Transformers takes where a configuration says nothing.</summary>
     public static RopeParameters Default { get; } = new("default", DefaultTheta, new Dictionary<string, double>());
@@ -28,7 +27,7 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
             return null;
         }
 
-        if (current is not null && scaling is not null && !JsonNode.DeepEquals(current.Content, scaling.Content))
+        if (current is not null && scaling is not null && !Same(current.Content, scaling.Content))
         {
             throw root.Wrong("rope_scaling", "the same as rope_parameters, or only one of the two");
         }
@@ -47,11 +46,6 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
 
         string typeKey = section.Has("rope_type") ? "rope_type" : "type";
         string type = section.OptionalString(typeKey) ?? "default";
-        if (!KnownTypes.Contains(type))
-        {
-            throw section.Wrong(typeKey, string.Join(", ", KnownTypes));
-        }
-
         Dictionary<string, double> options = new(StringComparer.Ordinal);
         foreach ((string key, JsonNode? node) in section.Content)
         {
@@ -66,6 +60,19 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
         }
 
         return new RopeParameters(type, theta, options);
+    }
+
+    /// <summary>Whether two sections scale alike; the base of the frequencies may stand in one of them, or beside them.</summary>
+    private static bool Same(JsonObject left, JsonObject right)
+    {
+        JsonObject first = (JsonObject)left.DeepClone(), second = (JsonObject)right.DeepClone();
+        if (first["rope_theta"] is null || second["rope_theta"] is null)
+        {
+            first.Remove("rope_theta");
+            second.Remove("rope_theta");
+        }
+
+        return JsonNode.DeepEquals(first, second);
     }
 
     /// <summary>

@@ -95,7 +95,14 @@ public sealed record AdapterConfig
     /// <exception cref="ModelFileException">The file is missing, a value is wrong, or it asks for something that is not supported; the key is named.</exception>
     public static AdapterConfig Read(string folderOrFile)
     {
-        string path = Directory.Exists(folderOrFile) ? Path.Combine(folderOrFile, FileName) : folderOrFile;
+        bool isFolder = Directory.Exists(folderOrFile);
+        string path = isFolder ? Path.Combine(folderOrFile, FileName) : folderOrFile;
+        if (!File.Exists(path))
+        {
+            throw new ModelFileException(
+                folderOrFile, $"{(isFolder ? $"the folder holds no {FileName}" : "there is no such folder")}; a PEFT adapter folder with {FileName} and {AdapterFile.WeightsFileName} was expected.");
+        }
+
         return FromJson(new JsonSection(path, JsonFile.ReadObject(path)));
     }
 

@@ -45,12 +45,8 @@ public sealed class AdapterFile : IDisposable
 
     /// <summary>Opens an adapter folder and checks that each A has its B, with the rank and the parts the configuration says.</summary>
     /// <param name="folder">The adapter's folder.</param>
-    /// <param name="renamePrefixes">
-    /// Beginnings of names in the file and what they are in the model, for adapters of a model with other names
-    /// (<c>("encoder.encoder.", "roberta.encoder.")</c>); the first that fits a name counts.
-    /// </param>
     /// <exception cref="ModelFileException">A file is missing or wrong; the message names the file, the key, what was expected and what was found.</exception>
-    public static AdapterFile Read(string folder, params IReadOnlyList<(string From, string To)> renamePrefixes)
+    public static AdapterFile Read(string folder)
     {
         AdapterConfig config = AdapterConfig.Read(folder);
         string path = Path.Combine(folder, WeightsFileName);
@@ -62,7 +58,7 @@ public sealed class AdapterFile : IDisposable
         AdapterFile adapter = new(folder, config, SafetensorsFile.Open(path));
         try
         {
-            adapter.Sort(renamePrefixes);
+            adapter.Sort();
             return adapter;
         }
         catch
@@ -85,7 +81,7 @@ public sealed class AdapterFile : IDisposable
     public AdapterBinding Bind(IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, bool allowMissing = false)
     {
         AdapterBinding binding = AdapterBinding.Create(this, targets, saved, renamedPrefix: null);
-        if (binding.Modules.Count == 0 && allowMissing && OtherPrefix(targets) is { } prefix)
+        if (binding.Modules.Count == 0 && allowMissing && OtherPrefix(targets) is { } prefix && WithoutPlace(targets, prefix) is null)
         {
             binding = AdapterBinding.Create(this, targets, saved, prefix);
         }
@@ -97,12 +93,12 @@ public sealed class AdapterFile : IDisposable
 
         if (!allowMissing && binding.Missing.Count > 0)
         {
-            throw new ModelFileException(file.FilePath, $"{binding.Missing.Count} tensors are missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
+            throw new ModelFileException(file.FilePath, $"{(binding.Missing.Count == 1 ? "1 tensor is" : $"{binding.Missing.Count} tensors are")} missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
         }
 
         if (!allowMissing && binding.Unused.Count > 0)
         {
-            throw new ModelFileException(file.FilePath, $"{binding.Unused.Count} tensors belong to nothing in the model: {Shortened(binding.Unused)}. {NamesOnBothSides(targets)}");
+            throw new ModelFileException(file.FilePath, $"{(binding.Unused.Count == 1 ? "1 tensor belongs" : $"{binding.Unused.Count} tensors belong")} to nothing in the model: {Shortened(binding.Unused)}. {NamesOnBothSides(targets)}");
         }
 
         return binding;
@@ -114,7 +110,7 @@ public sealed class AdapterFile : IDisposable
         return string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? ", ..." : "");
     }
 
-    /// <summary>The one prefix by which every module of the file differs from a layer of the model; null where there is none.</summary>
+    /// <summary>The prefix by which the file's first module differs from the layer of the model whose name ends most like its own; null where no name ends so.</summary>
     private (string From, string To)? OtherPrefix(IReadOnlyList<AdapterTarget> targets)
     {
         if (modules.Count == 0)
@@ -123,12 +119,8 @@ public sealed class AdapterFile : IDisposable
         }
 
         string[] first = modules.Keys.First().Split('.');
-        HashSet<string> inModel = targets.Select(target => target.Module).ToHashSet(StringComparer.Ordinal);
         (int Length, string Module) best = targets.Select(target => (SharedEnd(first, target.Module.Split('.')), target.Module)).DefaultIfEmpty((0, "")).MaxBy(pair => pair.Item1);
-        string from = Prefix(first, best.Length), to = Prefix(best.Module.Split('.'), best.Length);
-        return best.Length > 0 && modules.Keys.All(name => name.StartsWith(from, StringComparison.Ordinal) && inModel.Contains(to + name[from.Length..]))
-            ? (from, to)
-            : null;
+        return best.Length > 0 ? (Prefix(first, best.Length), Prefix(best.Module.Split('.'), best.Length)) : null;
 
         static int SharedEnd(string[] left, string[] right)
         {
@@ -144,15 +136,29 @@ public sealed class AdapterFile : IDisposable
         static string Prefix(string[] parts, int end) => string.Concat(parts[..^end].Select(part => part + "."));
     }
 
+    /// <summary>A module of the file that is no layer of the model under another prefix either; null where all are.</summary>
+    private string? WithoutPlace(IReadOnlyList<AdapterTarget> targets, (string From, string To) prefix)
+    {
+        HashSet<string> inModel = targets.Select(target => target.Module).ToHashSet(StringComparer.Ordinal);
+        return modules.Keys.FirstOrDefault(name => !name.StartsWith(prefix.From, StringComparison.Ordinal) || !inModel.Contains(prefix.To + name[prefix.From.Length..]));
+    }
+
     private string NamesOnBothSides(IReadOnlyList<AdapterTarget> targets)
     {
         string? inFile = modules.Keys.FirstOrDefault(name => targets.All(target => target.Module != name));
-        return inFile is null || targets.Count == 0
-            ? ""
-            : $"The file has modules such as {inFile}, the model such as {targets[0].Module}; if they are the same under another prefix, allow missing tensors (--allow-missing) to take them so.";
+        if (inFile is null || targets.Count == 0)
+        {
+            return "";
+        }
+
+        string names = $"The file has modules such as {inFile}, the model such as {targets[0].Module}";
+        return OtherPrefix(targets) is not { } prefix ? $"{names}: they are of other models."
+            : WithoutPlace(targets, prefix) is not { } odd ? $"{names}; if they are the same under another prefix, allow missing tensors (--allow-missing) to take them so."
+            : prefix.From == prefix.To ? $"{odd} of the file is not in the model; it is of a model with more or other layers."
+            : $"{names}; with '{prefix.To}' for '{prefix.From}' {odd} of the file is still not in the model, so it is of a model with more or other layers.";
     }
 
-    private void Sort(IReadOnlyList<(string From, string To)> renamePrefixes)
+    private void Sort()
     {
         Dictionary<string, Dictionary<AdapterKeyKind, SafetensorsTensor>> parts = new(StringComparer.Ordinal);
         foreach (SafetensorsTensor tensor in file.Tensors)
@@ -167,7 +173,7 @@ public sealed class AdapterFile : IDisposable
                 throw Bad($"tensor '{tensor.Name}' holds {tensor.Type.HeaderName()}; a floating-point type was expected.");
             }
 
-            string name = Renamed(key.Name, renamePrefixes);
+            string name = key.Name;
             bool added = key.Kind == AdapterKeyKind.SavedParameter
                 ? saved.TryAdd(name, tensor)
                 : (parts.TryGetValue(name, out Dictionary<AdapterKeyKind, SafetensorsTensor>? ofModule) ? ofModule : parts[name] = []).TryAdd(key.Kind, tensor);
@@ -203,19 +209,6 @@ public sealed class AdapterFile : IDisposable
 
         magnitude?.RequireShape(b.Shape[0]);
         return new LoraTensors(module, a, b, magnitude);
-    }
-
-    private static string Renamed(string name, IReadOnlyList<(string From, string To)> renamePrefixes)
-    {
-        foreach ((string from, string to) in renamePrefixes)
-        {
-            if (name.StartsWith(from, StringComparison.Ordinal))
-            {
-                return to + name[from.Length..];
-            }
-        }
-
-        return name;
     }
 
     private ModelFileException Bad(string problem) => new(file.FilePath, problem);

@@ -39,12 +39,7 @@ public static class AdapterMerge
         using AdapterFile adapter = AdapterFile.Read(adapterFolder);
         using Checkpoint checkpoint = folder.OpenWeights();
         Architecture architecture = folder.CreateArchitecture(adapterFolder);
-        if (adapter.Config.InitChangesBaseWeights)
-        {
-            throw new ModelFileException(
-                adapterFolder, $"init_lora_weights is {adapter.Config.InitLoraWeights}, so the factors belong to a base with its principal part taken out, which the base here has not; save the adapter as plain LoRA first.");
-        }
-
+        ModelAdapters.RequirePublishedBase(adapter);
         AdapterBinding binding = ModelAdapters.Bind(architecture, adapter, options.AllowMissing);
         Dictionary<string, LoraTensors> adapted = binding.Modules.ToDictionary(module => $"{module.Module}.weight", StringComparer.Ordinal);
         CheckpointWriter writer = new(options.MaxShardBytes);

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Engine.Model.Batching;
-using Engine.Optim;
 
 namespace Engine.Training.Data;
 
@@ -120,10 +119,9 @@ public sealed class JsonRecord : IDisposable
 
     public void Dispose() => document?.Dispose();
 
-    private JsonElement Property(string name)
-    {
-        return root.TryGetProperty(name, out JsonElement value) ? value : throw Wrong($"the object has no property '{name}'; {NearestName.Hint(name, [.. Keys])}.");
-    }
+    private JsonElement Property(string name) => root.TryGetProperty(name, out JsonElement value)
+        ? value
+        : throw Wrong($"the object has no property '{name}'; it has {(Keys.Count == 0 ? "none" : string.Join(", ", Keys))}.");
 
     private string StringValue(JsonElement value, string name)
     {

@@ -14,8 +14,17 @@ internal static class TableRows
     /// <summary>Tab-separated fields without any quoting.</summary>
     public static IEnumerable<(int Line, string[] Fields)> ReadTsv(string path)
     {
-        foreach ((int line, string text) in TextLines.Read(path))
+        using IEnumerator<(int Line, string Text)> lines = TextLines.Read(path).GetEnumerator();
+        bool more = lines.MoveNext();
+        for (bool first = true; more; first = false)
         {
+            (int line, string text) = lines.Current;
+            more = lines.MoveNext();
+            if (first && !more && text.Contains('\r', StringComparison.Ordinal))
+            {
+                throw new DataFileException(path, "the lines end with a carriage return alone; convert them to end with a line feed.");
+            }
+
             if (!string.IsNullOrWhiteSpace(text))
             {
                 yield return (line, text.Split('\t'));

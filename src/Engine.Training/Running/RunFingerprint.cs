@@ -29,6 +29,7 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
         {
             Model = string.Empty,
             Output = string.Empty,
+            OverwriteOutputDir = false,
             Device = null,
             SaveSteps = 1,
             SaveStrategy = IntervalStrategy.No,

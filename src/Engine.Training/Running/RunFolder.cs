@@ -43,23 +43,35 @@ public sealed class RunFolder
 
     public string CheckpointPath(long step) => Path.Combine(FolderPath, $"checkpoint-{step}");
 
-    /// <summary>Sees that a new run would not overwrite an unfinished one.</summary>
-    /// <exception cref="TrainingException">The folder holds an unfinished run, or is a file.</exception>
-    public void RequireFinished()
+    /// <summary>Sees that a new run would not write over another.</summary>
+    /// <param name="overwrite">It may.</param>
+    /// <exception cref="TrainingException">The folder holds a run, or is a file.</exception>
+    public void RequireFree(bool overwrite)
     {
         if (File.Exists(FolderPath))
         {
             throw new TrainingException($"output is {FolderPath}, which is a file; a folder was expected, and one that is not there yet is made.");
         }
 
+        if (overwrite)
+        {
+            return;
+        }
+
         if (Checkpoints is [(long step, _), ..] && !File.Exists(SummaryPath))
         {
             throw new TrainingException(
-                $"{FolderPath} holds an unfinished run with a checkpoint at step {step}. Continue it with --resume, or delete the folder or choose another output.");
+                $"{FolderPath} holds an unfinished run with a checkpoint at step {step}. Continue it with --resume, choose another output, or let it give way with --overwrite (overwrite_output_dir: true).");
+        }
+
+        if (File.Exists(SummaryPath) || Directory.Exists(AdapterPath) || Directory.Exists(ModelPath))
+        {
+            throw new TrainingException(
+                $"{FolderPath} holds a run already, whose weights a new one would replace. Choose another output, let it give way with --overwrite (overwrite_output_dir: true), or go on from its newest checkpoint with --resume.");
         }
     }
 
-    /// <summary>Starts a run from nothing: a finished run's files, its weights too, give way.</summary>
+    /// <summary>Starts a run from nothing: an earlier run's files, its weights too, give way.</summary>
     /// <exception cref="TrainingException">The folder cannot be made.</exception>
     public void Begin(RunConfiguration run)
     {

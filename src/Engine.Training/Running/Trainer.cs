@@ -65,7 +65,7 @@ public sealed class Trainer : IDisposable
         (long Step, string Folder)? from = ResumePoint();
         if (from is null)
         {
-            folder.RequireFinished();
+            folder.RequireFree(options.Overwrite || run.OverwriteOutputDir);
         }
 
         prepared.Device.Memory.ResetPeak();

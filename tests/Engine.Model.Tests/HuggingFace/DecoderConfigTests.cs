@@ -73,7 +73,7 @@ public sealed class DecoderConfigTests
     [InlineData("rope_scaling", """{"rope_type":"yarn","factor":4}""", "rotary embeddings of the type yarn are not built; built are default, linear and llama3")]
     [InlineData("rope_scaling", """{"rope_type":"dynamic","factor":4}""", "type dynamic are not built")]
     [InlineData("rope_scaling", """{"rope_type":"llama3","factor":8}""", "need the number 'low_freq_factor'")]
-    [InlineData("rope_scaling", """{"rope_type":"longrope"}""", "longrope")]
+    [InlineData("rope_scaling", """{"rope_type":"longrope"}""", "the type longrope are not built; built are default, linear and llama3")]
     [InlineData("rope_scaling", """{"rope_type":"linear","factor":2},"rope_parameters":{"rope_type":"linear","factor":4}""", "the same as rope_parameters")]
     [InlineData("rope_parameters", """{"rope_type":"default","rope_theta":1e4,"partial_rotary_factor":0.5}""", "partial_rotary_factor is 0.5")]
     [InlineData("partial_rotary_factor", "0.5", "'partial_rotary_factor' is 0.5")]

@@ -59,7 +59,12 @@ public sealed class ModelConfigTests : IDisposable
         RopeParameters rope = ModelConfig.Parse("""{"model_type":"llama","rope_theta":5e5,"rope_scaling":{"type":"linear","factor":2}}""").Rope!;
 
         Assert.Equal(("linear", 5e5, 2.0), (rope.Type, rope.Theta, rope.Options["factor"]));
-        Assert.Contains("rope_scaling.rope_type", Refused("""{"model_type":"llama","rope_scaling":{"rope_type":"mrope"}}"""));
+        Assert.Equal(5e5, ModelConfig.Parse("""
+            {"model_type":"llama","rope_parameters":{"rope_type":"linear","factor":2,"rope_theta":5e5},"rope_scaling":{"rope_type":"linear","factor":2}}
+            """).Rope!.Theta);
+        Assert.Contains("rope_scaling", Refused("""
+            {"model_type":"llama","rope_parameters":{"rope_type":"linear","factor":2,"rope_theta":5e5},"rope_scaling":{"rope_type":"linear","factor":2,"rope_theta":1e4}}
+            """));
     }
 
     [SharedTheory]

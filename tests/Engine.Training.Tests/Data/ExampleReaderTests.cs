@@ -64,6 +64,13 @@ public sealed class ExampleReaderTests : IDisposable
     }
 
     [Fact]
+    public void Lines_that_end_with_a_carriage_return_alone_are_refused_by_what_they_are()
+    {
+        string path = folder.Write("a.tsv", "text\tlabel\rgood\t1\rbad\t0\r");
+        Assert.Contains("the lines end with a carriage return alone", Assert.Throws<DataFileException>(() => Read(path, DataFileFormat.Tsv)).Message);
+    }
+
+    [Fact]
     public void Lines_longer_than_the_read_buffer_stay_whole()
     {
         string text = string.Concat(Enumerable.Repeat("0123456789", 20_000));
@@ -99,7 +106,7 @@ public sealed class ExampleReaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"text\": \"a\", \"lable\": 1}", "'label'?")]
+    [InlineData("{\"text\": \"a\", \"lable\": 1}", "the object has no property 'label'; it has text, lable.")]
     [InlineData("{\"text\": 5, \"label\": 1}", "a string was expected")]
     [InlineData("{\"text\": \"a\", \"label\": null}", "a string or a number")]
     [InlineData("[1, 2]", "an object was expected")]
@@ -111,7 +118,7 @@ public sealed class ExampleReaderTests : IDisposable
         string message = Fails(folder.Write("a.jsonl", "{\"text\": \"x\", \"label\": 1}\n" + line + "\n"), DataFileFormat.JsonLines);
         Assert.Contains("a.jsonl:2:", message);
         // The unknown property's hint names what the object has.
-        Assert.Contains(expected == "'label'?" ? "'lable'?" : expected, message);
+        Assert.Contains(expected, message);
     }
 
     [Fact]

@@ -20,6 +20,10 @@ public sealed class TrainedBpe
     /// <summary>The merges in the order in which they were learned.</summary>
     public IReadOnlyList<(string Left, string Right)> Merges { get; }
 
+    /// <summary>The files that <see cref="Save"/> writes.</summary>
+    public static IReadOnlyList<string> FileNames { get; } =
+        [TokenizerFolder.VocabularyName, TokenizerFolder.MergesName, TokenizerFolder.TokenizerJsonName, TokenizerFolder.ConfigName];
+
     /// <summary>
     /// Writes vocab.json, merges.txt, tokenizer.json and tokenizer_config.json, as Transformers has them for RoBERTa, each under a temporary
     /// name until it is complete.
