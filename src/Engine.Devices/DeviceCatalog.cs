@@ -95,9 +95,12 @@ public static class DeviceCatalog
         }
     }
 
-    /// <summary>Where the same card is found without NVRTC; both drivers give it one name.</summary>
-    internal static string ThroughOpenCl(DeviceInfo card, DeviceListing openCl) =>
-        openCl.Devices.FirstOrDefault(device => device.Name == card.Name) is { } same ? $" Meanwhile {card} is reached as {same.Id}." : "";
+    /// <summary>Where the same card is found without NVRTC: both drivers give it one name, which it shares with cards of its kind.</summary>
+    internal static string ThroughOpenCl(DeviceInfo card, DeviceListing openCl)
+    {
+        string[] same = [.. openCl.Devices.Where(device => device.Name == card.Name).Select(device => device.Id)];
+        return same.Length > 0 ? $" Meanwhile {card} is reached as {string.Join(" or ", same)}." : "";
+    }
 
     private static List<T> Require<T>(Func<List<T>> find, string id, Func<string> present)
     {

@@ -187,10 +187,15 @@ public sealed class TrainingSession : IDisposable
     }
 
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
-    public void Begin()
+    /// <param name="resumes">The method's state comes from a checkpoint, which is read next; nothing that a new run starts from is needed.</param>
+    public void Begin(bool resumes = false)
     {
         context.UploadTables();
-        method.Initialize();
+        if (!resumes)
+        {
+            method.Initialize();
+        }
+
         device.Synchronize();
     }
 

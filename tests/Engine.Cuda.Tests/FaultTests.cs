@@ -126,6 +126,8 @@ public sealed class FaultTests : FakeDriverTests
         var openCl = new DeviceListing(DeviceKind.OpenCl, [card with { Kind = DeviceKind.OpenCl, Id = "opencl:0", Name = "Other" }, card with { Kind = DeviceKind.OpenCl, Id = "opencl:1" }], null);
         Assert.Equal(" Meanwhile cuda:0 (Fake Card A) is reached as opencl:1.", DeviceCatalog.ThroughOpenCl(card, openCl));
         Assert.Equal("", DeviceCatalog.ThroughOpenCl(card, openCl with { Devices = [openCl.Devices[0]] }));
+        DeviceInfo twin = openCl.Devices[1] with { Id = "opencl:2" };
+        Assert.Equal(" Meanwhile cuda:0 (Fake Card A) is reached as opencl:1 or opencl:2.", DeviceCatalog.ThroughOpenCl(card, openCl with { Devices = [.. openCl.Devices, twin] }));
     }
 
     [Fact]

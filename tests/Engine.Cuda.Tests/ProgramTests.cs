@@ -147,6 +147,17 @@ public sealed class ProgramTests : FakeDriverTests
     }
 
     [FakeDriverFact]
+    public void Shared_memory_beyond_48_KiB_is_brought_by_the_launch_where_the_driver_assembles_the_program()
+    {
+        FakeDriver.Set("architecture", 120);
+        KernelCall call = TestKernels.CallOf("Tests_Large", "KERNEL void Tests_Large()\n{\n    SHARED float left[20000];\n    left[ITEM_ID] = 1;\n}\n");
+        using CudaDevice device = FakeDriver.Open();
+        using Launch launch = device.Bind(call);
+        launch.Enqueue();
+        Assert.Equal(80000, Assert.Single(FakeDriver.Launches).SharedBytes);
+    }
+
+    [FakeDriverFact]
     public void Shared_memory_beyond_what_the_card_has_is_refused_with_both_numbers()
     {
         using CudaDevice device = FakeDriver.Open();

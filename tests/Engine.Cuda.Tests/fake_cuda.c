@@ -11,7 +11,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NO_BINARY = 209,
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NO_BINARY = 209, INVALID_PTX = 218,
        INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801 };
 enum { CONTEXT, STREAM, EVENT, BLOCK, HOST, POOL, MODULE, FUNCTION, GRAPH, NODE, EXECUTABLE, PROGRAM, KINDS };
 
@@ -219,6 +219,7 @@ EXPORT int cuGetErrorName(int code, const char** name)
         case OUT_OF_MEMORY: *name = "CUDA_ERROR_OUT_OF_MEMORY"; return 0;
         case NO_DEVICE: *name = "CUDA_ERROR_NO_DEVICE"; return 0;
         case INVALID_IMAGE: *name = "CUDA_ERROR_INVALID_IMAGE"; return 0;
+        case INVALID_PTX: *name = "CUDA_ERROR_INVALID_PTX"; return 0;
         case INVALID_CONTEXT: *name = "CUDA_ERROR_INVALID_CONTEXT"; return 0;
         case NO_BINARY: *name = "CUDA_ERROR_NO_BINARY_FOR_GPU"; return 0;
         case INVALID_HANDLE: *name = "CUDA_ERROR_INVALID_HANDLE"; return 0;
@@ -488,6 +489,8 @@ EXPORT int cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, o
 
 // ---- Modules ----
 
+static size_t arrays(const char* text, const char* begin, const char* end);
+
 EXPORT int cuModuleLoadData(object** module, const char* image)
 {
     ENTER();
@@ -495,6 +498,7 @@ EXPORT int cuModuleLoadData(object** module, const char* image)
     int architecture = 0;
     if (sscanf(image, "FAKE CUBIN sm_%d", &architecture) == 1) { REQUIRE(architecture == card.architecture, NO_BINARY); }
     else { REQUIRE(sscanf(image, "FAKE PTX compute_%d", &architecture) == 1 && architecture <= card.architecture, INVALID_IMAGE); }
+    REQUIRE(arrays(image, "\n    SHARED ", 0) <= 49152, INVALID_PTX);
     *module = make(MODULE, 0);
     (*module)->text = strdup(image);
     note("load %s %d", strncmp(image, "FAKE PTX", 8) ? "cubin" : "ptx", architecture);

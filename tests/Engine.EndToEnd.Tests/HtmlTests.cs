@@ -31,6 +31,20 @@ public sealed class HtmlTests
         Assert.All(expected.Zip(ticks), pair => Assert.Equal(pair.First, pair.Second, 1e-9));
     }
 
+    [Theory]
+    [InlineData(1.3978, 1.3991, false, new[] { "1.398", "1.3985", "1.399" })]
+    [InlineData(-1, 1, false, new[] { "-1", "-0.5", "0", "0.5", "1" })]
+    [InlineData(0, 5e-5, false, new[] { "0", "1e-5", "2e-5", "3e-5", "4e-5", "5e-5" })]
+    [InlineData(2.1e7, 2.1e7 + 4, false, new[] { "2.1e7", "2.1000001e7", "2.1000002e7", "2.1000003e7", "2.1000004e7" })]
+    [InlineData(123456.75, 123457.25, false, new[] { "123456.8", "123456.9", "123457", "123457.1", "123457.2" })]
+    [InlineData(0.02, 3, true, new[] { "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2" })]
+    public void Labels_of_ticks_differ_and_say_their_values(double low, double high, bool logarithmic, string[] expected)
+    {
+        (double Tick, string Label)[] ticks = [.. ChartScale.Labelled(new ChartScale([low, high], 0, 100, logarithmic).Ticks(5))];
+        Assert.Equal(expected, ticks.Select(tick => tick.Label));
+        Assert.All(ticks, tick => Assert.Equal(tick.Tick, double.Parse(tick.Label, System.Globalization.CultureInfo.InvariantCulture), 1e-3 * (ticks[1].Tick - ticks[0].Tick)));
+    }
+
     [Fact]
     public void A_logarithmic_axis_has_its_decades_and_one_value_lies_in_the_middle()
     {

@@ -16,6 +16,8 @@ internal sealed class CompareCommand : EngineCommand
     private const int DefaultSeeds = 3;
     private const int DefaultSharpnessRows = 128;
 
+    /// <summary>Methods whose code has run in this process.</summary>
+    private readonly HashSet<string> warm = [];
     private readonly RunFileOptions runFile;
     private readonly Option<string> methods = new("--methods")
     {
@@ -164,6 +166,11 @@ internal sealed class CompareCommand : EngineCommand
     {
         if (results.Find(planned) is null)
         {
+            if (warm.Add(planned.Method.Name))
+            {
+                Comparison.WarmUp(planned, device, cancellation);
+            }
+
             if (view.Around(() => Comparison.Make(planned, device, view, cancellation)) is not { } run)
             {
                 return false;

@@ -5,6 +5,12 @@ namespace Engine.Cli.Html;
 /// <summary>Maps values to places along an axis, linearly or by logarithm, and picks round numbers for its ticks.</summary>
 internal sealed class ChartScale
 {
+    /// <summary>How far a label may be from its tick, in distances between ticks.</summary>
+    private const double LabelError = 1e-3;
+
+    /// <summary>Float64 has no more.</summary>
+    private const int MostDigits = 17;
+
     private readonly double from;
     private readonly double to;
     private readonly double low;
@@ -76,16 +82,47 @@ internal sealed class ChartScale
         return [.. Enumerable.Range(0, (int)Math.Floor((High / step) + 1e-6 - first) + 1).Select(i => (first + i) * step)];
     }
 
+    /// <summary>Ticks and what stands beside each: as many digits as it takes to read its value off the label, however close the next one lies.</summary>
+    /// <param name="ticks">Ascending.</param>
+    public static IEnumerable<(double Tick, string Label)> Labelled(IReadOnlyList<double> ticks)
+    {
+        return ticks.Select((tick, i) => (tick, Label(tick, LabelError * Gap(i))));
+
+        // From a tick to its nearest neighbour; a lone one has itself.
+        double Gap(int i) => Enumerable.Range(Math.Max(0, i - 1), 2)
+            .Where(left => left + 1 < ticks.Count)
+            .Select(left => ticks[left + 1] - ticks[left])
+            .DefaultIfEmpty(Math.Abs(ticks[i]))
+            .Min();
+    }
+
     /// <summary>A number with as many digits as a reader needs.</summary>
     public static string Number(double value) => value switch
     {
         _ when !double.IsFinite(value) => "not finite",
         0 => "0",
-        _ when Math.Abs(value) is < 1e-3 or >= 1e6 => value.ToString("0.##e0", CultureInfo.InvariantCulture),
+        _ when IsExtreme(value) => value.ToString("0.##e0", CultureInfo.InvariantCulture),
         _ when Math.Abs(value) < 1 => value.ToString("0.####", CultureInfo.InvariantCulture),
         _ when Math.Abs(value) < 100 => value.ToString("0.###", CultureInfo.InvariantCulture),
         _ => value.ToString("0.#", CultureInfo.InvariantCulture),
     };
+
+    /// <summary>The shortest text within an error of a value.</summary>
+    private static string Label(double value, double error)
+    {
+        string suffix = IsExtreme(value) ? "e0" : string.Empty;
+        for (int digits = 0; ; digits++)
+        {
+            string label = value.ToString($"0.{new string('#', digits)}{suffix}", CultureInfo.InvariantCulture);
+            if (digits == MostDigits || Math.Abs(double.Parse(label, CultureInfo.InvariantCulture) - value) <= error)
+            {
+                return label;
+            }
+        }
+    }
+
+    /// <summary>Better written with a power of ten.</summary>
+    private static bool IsExtreme(double value) => value != 0 && Math.Abs(value) is < 1e-3 or >= 1e6;
 
     /// <summary>A place in an SVG.</summary>
     public static string Coordinate(double place) => place.ToString("0.##", CultureInfo.InvariantCulture);

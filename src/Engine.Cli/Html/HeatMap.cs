@@ -47,11 +47,11 @@ internal sealed class HeatMap(IEnumerable<double> values)
 
         // Coordinates stand at the cells' centres.
         var axis = new ChartScale(coordinates, side / 2, Size - (side / 2));
-        foreach (double tick in axis.Ticks(4))
+        foreach ((double tick, string label) in ChartScale.Labelled(axis.Ticks(4)))
         {
             double place = axis.Place(tick);
-            svg.Append($"<text x=\"{ChartScale.Coordinate(Left + place)}\" y=\"{Top + Size + 16}\" text-anchor=\"middle\">{ChartScale.Number(tick)}</text>");
-            svg.Append($"<text x=\"{Left - 6}\" y=\"{ChartScale.Coordinate(Top + Size - place)}\" dy=\"4\" text-anchor=\"end\">{ChartScale.Number(tick)}</text>");
+            svg.Append($"<text x=\"{ChartScale.Coordinate(Left + place)}\" y=\"{Top + Size + 16}\" text-anchor=\"middle\">{label}</text>");
+            svg.Append($"<text x=\"{Left - 6}\" y=\"{ChartScale.Coordinate(Top + Size - place)}\" dy=\"4\" text-anchor=\"end\">{label}</text>");
         }
 
         svg.Append($"<text x=\"{Left + (Size / 2)}\" y=\"{Top + Size + 34}\" text-anchor=\"middle\">{HtmlPage.Encode(xTitle)}</text>");
@@ -70,9 +70,9 @@ internal sealed class HeatMap(IEnumerable<double> values)
             svg.Append($"<rect x=\"{ChartScale.Coordinate(20 + (i * width / LegendParts))}\" y=\"4\" width=\"{ChartScale.Coordinate((width / LegendParts) + 0.4)}\" height=\"14\" fill=\"{Color(scale.At((i + 0.5) / LegendParts))}\"/>");
         }
 
-        foreach (double tick in scale.Ticks(5))
+        foreach ((double tick, string label) in ChartScale.Labelled(scale.Ticks(5)))
         {
-            svg.Append($"<text x=\"{ChartScale.Coordinate(20 + (scale.Part(tick) * width))}\" y=\"34\" text-anchor=\"middle\">{ChartScale.Number(tick)}</text>");
+            svg.Append($"<text x=\"{ChartScale.Coordinate(20 + (scale.Part(tick) * width))}\" y=\"34\" text-anchor=\"middle\">{label}</text>");
         }
 
         return $"<figure style=\"max-width:470px\"><figcaption>{HtmlPage.Encode(title)}{(scale.IsLogarithmic ? ", logarithmic" : "")}</figcaption>{svg}</svg></figure>\n";

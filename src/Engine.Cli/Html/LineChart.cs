@@ -43,18 +43,18 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
         var y = new ChartScale(series.SelectMany(curve => curve.Y), Height - Bottom, Top, LogarithmicY);
         var svg = new StringBuilder();
         svg.Append($"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{HtmlPage.Encode(caption)}\">");
-        foreach (double tick in y.Ticks(5))
+        foreach ((double tick, string label) in ChartScale.Labelled(y.Ticks(5)))
         {
             string place = ChartScale.Coordinate(y.Place(tick));
             svg.Append($"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{place}\" y2=\"{place}\"/>");
-            svg.Append($"<text x=\"{Left - 8}\" y=\"{place}\" dy=\"4\" text-anchor=\"end\">{ChartScale.Number(tick)}</text>");
+            svg.Append($"<text x=\"{Left - 8}\" y=\"{place}\" dy=\"4\" text-anchor=\"end\">{label}</text>");
         }
 
-        foreach (double tick in x.Ticks(6).Where(tick => !WholeX || tick == Math.Round(tick)))
+        foreach ((double tick, string label) in ChartScale.Labelled([.. x.Ticks(6).Where(tick => !WholeX || tick == Math.Round(tick))]))
         {
             string place = ChartScale.Coordinate(x.Place(tick));
             svg.Append($"<line class=\"grid\" x1=\"{place}\" x2=\"{place}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/>");
-            svg.Append($"<text x=\"{place}\" y=\"{Height - Bottom + 17}\" text-anchor=\"middle\">{ChartScale.Number(tick)}</text>");
+            svg.Append($"<text x=\"{place}\" y=\"{Height - Bottom + 17}\" text-anchor=\"middle\">{label}</text>");
         }
 
         svg.Append($"<path class=\"axis\" d=\"M{Left} {Top}V{Height - Bottom}H{Width - Right}\"/>");

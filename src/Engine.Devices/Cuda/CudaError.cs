@@ -11,9 +11,10 @@ internal static unsafe class CudaError
 
     /// <summary>
     /// Whether a code means that the context is lost: the driver returns it, or another of these, from every later call of the process. By the header's
-    /// words: a card that is gone, uncorrectable memory, an illegal address, a timeout, a destroyed context, an assertion, and the faults of a running kernel.
+    /// words: uncorrectable memory, an illegal address, a timeout, a destroyed context, an assertion, and the faults of a running kernel. A card that
+    /// is busy or kept for another process (46) is not lost: a later call may succeed.
     /// </summary>
-    public static bool LosesDevice(int code) => code is 46 or 214 or 220 or 226 or 700 or 702 or 709 or 710 or (>= 714 and <= 719) or 999;
+    public static bool LosesDevice(int code) => code is 214 or 220 or 226 or 700 or 702 or 709 or 710 or (>= 714 and <= 719) or 999;
 
     /// <summary>Throws when a call failed.</summary>
     /// <param name="code">What the call returned.</param>

@@ -49,7 +49,7 @@ internal sealed unsafe class CudaPrograms(CudaDevice device, int architecture, D
     {
         foreach (CudaModule module in modules.Values)
         {
-            CudaApi.ModuleUnload(module.Handle);
+            device.CheckRelease(CudaApi.ModuleUnload(module.Handle), "cuModuleUnload");
         }
 
         modules.Clear();

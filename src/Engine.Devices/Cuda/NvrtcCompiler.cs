@@ -23,6 +23,9 @@ internal static unsafe partial class NvrtcCompiler
         int known = NewestKnown(architecture, where);
         bool machineCode = known == architecture;
         string[] all = [$"--gpu-architecture={(machineCode ? "sm" : "compute")}_{known}", .. options];
+
+        // What assembles PTX is the driver, later, so no log tells that the shared arrays are too large: they are the launch's from the start.
+        source = machineCode ? source : CudaSharedMemory.Arrange(kernel, source) ?? source;
         byte[]? image = Compile(kernel, source, all, machineCode, where, out string log);
         if (image is null && CudaSharedMemory.IsExceeded(log) && CudaSharedMemory.Arrange(kernel, source) is { } arranged)
         {

@@ -117,10 +117,10 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
             RefuseStrangers(file, path);
             foreach ((LoraLinear layer, AuxiliaryFactors pair) in factors)
             {
-                ModelWeights.Upload(file[$"{layer.Module}.A"].RequireShape(ModelWeights.Longs(pair.A.Shape)), pair.A);
+                Start(file[$"{layer.Module}.A"], pair.A);
                 if (file.TryGet($"{layer.Module}.B", out SafetensorsTensor? b))
                 {
-                    ModelWeights.Upload(b.RequireShape(ModelWeights.Longs(pair.B.Shape)), pair.B);
+                    Start(b, pair.B);
                 }
             }
 
@@ -168,6 +168,19 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
         {
             graph.ClipProducts(layers, (float)options.Rho, options.Clip == AuxiliaryClip.PerLayer, finite);
         }
+    }
+
+    private static void Start(SafetensorsTensor tensor, Variable factor)
+    {
+        float[] values = tensor.RequireShape(ModelWeights.Longs(factor.Shape)).ToFloat32();
+        int strange = Array.FindIndex(values, value => !float.IsFinite(value));
+        if (strange >= 0)
+        {
+            throw new ConfigurationException(FormattableString.Invariant(
+                $"{tensor.FilePath}: tensor '{tensor.Name}' holds {values[strange]} at row {strange / factor.Shape.Columns}, column {strange % factor.Shape.Columns}; an auxiliary starts from finite float32 numbers (method.auxiliary_init)."));
+        }
+
+        factor.View<float>().Write(values);
     }
 
     private void RefuseStrangers(SafetensorsFile file, string path)

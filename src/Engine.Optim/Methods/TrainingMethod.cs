@@ -78,7 +78,7 @@ public abstract class TrainingMethod
     /// <summary>H7: the method's schedule, which kernels read from the step's scalars at <see cref="FactorSlot"/>.</summary>
     public virtual double Factor(long step, long totalSteps) => 0;
 
-    /// <summary>On the host, once, when weights and adapters are loaded: writes what the state starts from. A checkpoint's values come after it.</summary>
+    /// <summary>On the host, once, when weights and adapters of a new run are loaded: writes what the state starts from. A run that goes on takes its state from a checkpoint instead.</summary>
     /// <exception cref="ConfigurationException">A file the method starts from does not fit.</exception>
     public virtual void Initialize()
     {

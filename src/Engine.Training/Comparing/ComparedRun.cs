@@ -10,7 +10,7 @@ public sealed record RunEvaluation(long Step, double Epoch, IReadOnlyDictionary<
 
 /// <summary>A run of a comparison that came to its end: what its folder says of it.</summary>
 /// <param name="Metrics">Of the weights it ended with; empty without validation data. Null where a metric is not defined.</param>
-/// <param name="SecondsPerStep">Mean over the run but its first tenth, in which plans are made and code is compiled.</param>
+/// <param name="SecondsPerStep">Mean over the run but its first tenth, in which plans are made.</param>
 public sealed record ComparedRun(
     ulong Seed,
     string Folder,

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Optim;
@@ -20,6 +21,9 @@ public sealed record PlannedRun(ComparedMethod Method, RunConfiguration Run);
 /// </summary>
 public sealed class Comparison
 {
+    /// <summary>The runtime compiles what runs often a second time, in the background, within about a second.</summary>
+    private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2);
+
     /// <param name="runFile">The run file; its <c>output</c> is the folder of the comparison, its <c>seed</c> the first seed.</param>
     /// <param name="overrides">Settings that replace those of the file and of the methods.</param>
     /// <param name="seeds">Runs of each method, with seeds one after another.</param>
@@ -66,6 +70,28 @@ public sealed class Comparison
         return ComparedRun.Find(run.Output, run.Seed, RunFingerprint.Of(run, ModelFolder.Open(run.Model))) is { } finished
             ? finished with { Sharpness = request is null ? null : RunSharpness.Find(run.Output, request) }
             : null;
+    }
+
+    /// <summary>
+    /// Takes steps of a run that nothing is kept of, until code is compiled and kernels are bound: what a process spends on that once is not the first run's time.
+    /// </summary>
+    /// <returns>Steps taken.</returns>
+    public static int WarmUp(PlannedRun planned, Device device, CancellationToken cancellation)
+    {
+        using PreparedRun prepared = PreparedRun.Create(planned.Run, device);
+
+        // Nothing that the method starts from matters here.
+        prepared.Load(resumes: true);
+        long start = Stopwatch.GetTimestamp();
+        int step = 0;
+        do
+        {
+            prepared.Session.Step(prepared.Batches(step), planned.Run.LearningRate, prepared.Data.Train.Origin);
+            step++;
+        }
+        while (step < prepared.Length.TotalSteps && Stopwatch.GetElapsedTime(start) < WarmUpTime && !cancellation.IsCancellationRequested);
+
+        return step;
     }
 
     /// <summary>Makes a run that is not finished, or goes on with it. Null where it was interrupted: it can go on.</summary>

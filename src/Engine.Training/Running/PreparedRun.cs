@@ -1,6 +1,7 @@
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
@@ -81,7 +82,8 @@ public sealed class PreparedRun : IDisposable
     public static PreparedRun Create(RunConfiguration run, Device device) => new(run, device);
 
     /// <summary>Takes device memory, loads weights and adapter; returns what a user should know of that.</summary>
-    public IReadOnlyList<string> Load()
+    /// <param name="resumes">A checkpoint is read next.</param>
+    public IReadOnlyList<string> Load(bool resumes = false)
     {
         if (ForecastBytes > Device.MemoryBytes)
         {
@@ -104,8 +106,15 @@ public sealed class PreparedRun : IDisposable
         }
 
         Session.Allocate(trainingShapes, evaluationShapes);
-        Session.Begin();
+        Session.Begin(resumes);
         return [.. Data.Notes, .. notes];
+    }
+
+    /// <summary>The micro-batches of an optimizer step.</summary>
+    public RaggedBatch[] Batches(long step)
+    {
+        (int epoch, int first, int count) = Length.MicroBatches(step);
+        return [.. Enumerable.Range(first, count).Select(index => Data.Train.Batch(epoch, index))];
     }
 
     /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>

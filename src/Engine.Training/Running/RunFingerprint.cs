@@ -1,13 +1,16 @@
 using System.Security.Cryptography;
 using Engine.Model;
 using Engine.Model.Peft;
+using Engine.Optim;
+using Engine.Optim.Methods;
 using Engine.Training.Configuration;
 
 namespace Engine.Training.Running;
 
 /// <summary>
 /// What a run computes from: the settings that decide it and the content of every file it reads. A run resumes only where all of it is as it was;
-/// where the files lie, where the run goes, how often it saves and reports and what it computes again instead of keeping may change.
+/// where the files lie, where the run goes, how often it saves and reports and what it computes again instead of keeping may change. A file that a method only
+/// starts from may be gone: a checkpoint holds what became of it.
 /// </summary>
 /// <param name="Settings">The decisive settings as YAML, without paths.</param>
 /// <param name="Files">Length and hash of each file by what it is to the run, such as <c>data.train</c> or <c>model/config.json</c>.</param>
@@ -17,6 +20,7 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
     private const long HashedWhole = 64L << 20;
     private const int PieceBytes = 1 << 16;
     private const int SampleDistance = 1 << 20;
+    private const string MethodPrefix = "method.";
 
     /// <summary>Reads the run's files; weights over 64 MiB by 64 KiB of every MiB.</summary>
     public static RunFingerprint Of(RunConfiguration run, ModelFolder model)
@@ -34,6 +38,7 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
             GradientCheckpointing = false,
             Data = run.Data with { Train = string.Empty, Validation = run.Data.Validation is null ? null : string.Empty },
             Adapter = run.Adapter is { } adapter ? adapter with { Init = adapter.Init is null ? null : string.Empty } : null,
+            Method = run.Method is { } chosen ? new MethodsConfiguration([.. chosen.Methods.Select(WithoutPaths)]) : null,
         };
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["data.train"] = Hash(run.Data.Train, sampled: false) };
         if (run.Data.Validation is { } validation)
@@ -54,6 +59,14 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
             }
         }
 
+        foreach (MethodParameter file in (run.Method?.Methods ?? []).SelectMany(method => method.Given).Where(IsPath))
+        {
+            if (file.Value is string path && File.Exists(path))
+            {
+                files[$"{MethodPrefix}{file.Name}"] = Hash(path, sampled: true);
+            }
+        }
+
         return new RunFingerprint(decisive.ToYaml(), files);
     }
 
@@ -63,15 +76,12 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
         List<string> differences = [];
         foreach (string name in Files.Keys.Union(now.Files.Keys))
         {
-            if (!now.Files.TryGetValue(name, out string? present))
+            bool wasThere = Files.TryGetValue(name, out string? before), isThere = now.Files.TryGetValue(name, out string? present);
+            if (wasThere != isThere && !name.StartsWith(MethodPrefix, StringComparison.Ordinal))
             {
-                differences.Add($"{name} is gone");
+                differences.Add($"{name} is {(isThere ? "new" : "gone")}");
             }
-            else if (!Files.TryGetValue(name, out string? before))
-            {
-                differences.Add($"{name} is new");
-            }
-            else if (present != before)
+            else if (wasThere && isThere && present != before)
             {
                 differences.Add($"the content of {name} has changed");
             }
@@ -82,6 +92,11 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
         differences.AddRange(lines.Except(then).Select(line => $"the settings now have '{line.Trim()}'"));
         return differences.Count == 0 ? Settings == now.Settings ? null : "the settings stand in another order" : string.Join("; ", differences);
     }
+
+    private static bool IsPath(MethodParameter parameter) => MethodCatalog.PathParameters.Contains(parameter.Name);
+
+    private static MethodConfiguration WithoutPaths(MethodConfiguration method) =>
+        method with { Given = [.. method.Given.Select(parameter => IsPath(parameter) ? parameter with { Value = string.Empty } : parameter)] };
 
     private static string Hash(string path, bool sampled)
     {

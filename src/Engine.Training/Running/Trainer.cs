@@ -69,7 +69,7 @@ public sealed class Trainer : IDisposable
         }
 
         prepared.Device.Memory.ResetPeak();
-        IReadOnlyList<string> notes = prepared.Load();
+        IReadOnlyList<string> notes = prepared.Load(resumes: from is not null);
         if (from is { } point)
         {
             state = TrainingCheckpoint.Read(point.Folder, Session, fingerprint);
@@ -134,8 +134,7 @@ public sealed class Trainer : IDisposable
     private void TakeStep()
     {
         long start = Stopwatch.GetTimestamp();
-        (int epoch, int first, int count) = prepared.Length.MicroBatches(state.Step);
-        RaggedBatch[] batches = [.. Enumerable.Range(first, count).Select(index => prepared.Data.Train.Batch(epoch, index))];
+        RaggedBatch[] batches = prepared.Batches(state.Step);
         double rate = schedule.RateAt((int)state.Step);
         StepReport report = Session.Step(batches, rate, prepared.Data.Train.Origin);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);

@@ -174,6 +174,34 @@ public class NoiseTests
         Assert.InRange(noise.Sum(value => value * value) / (Sigma * Sigma * squares.Sum(value => (double)value)), 1 - (5 * 0.0047), 1 + (5 * 0.0047));
     }
 
+    /// <summary>
+    /// Of independent inputs of mean 0 the noise raises each output's variance by the factor 1 + sigma^2, however many inputs there are (arXiv 2409.14396, proposition 3.2).
+    /// The mean of 20000 squares of rows with an input of their own each deviates by sqrt(2 / 20000) = 1 % of itself; five of these.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void The_noise_raises_the_variance_of_outputs_by_a_factor_that_the_number_of_inputs_does_not_change(string name)
+    {
+        const int Rows = 20000;
+        const float Sigma = 0.8f;
+        foreach (int columns in (int[])[4, 48])
+        {
+            using var run = new KernelRun(TestDevices.Open(name));
+            float[] w = Numbers.Values(1, (long)Rows * columns), x = Numbers.Values(2, (long)Rows * columns);
+            float[] squares = [.. w.Chunk(columns).Select(row => (float)row.Sum(value => (double)value * value))];
+            BufferView<float> deviation = run.Put(squares), perturbed = run.Output(w.Length);
+            run.Run(Noise.FlatDeviation(
+                run.Device, Rows, columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+            run.Run(Noise.Perturb(run.Device, Rows, columns, 5, run.Put(w), deviation, run.RandomState(3, 4), perturbed));
+            double Variance(float[] weight) => weight.Chunk(columns).Zip(x.Chunk(columns), (row, input) => Math.Pow(row.Zip(input, (a, b) => (double)a * b).Sum(), 2)).Average();
+
+            // Uniform inputs in [-1, 1) have the variance 1/3.
+            double clean = squares.Average() / 3.0;
+            Assert.InRange(Variance(w) / clean, 0.95, 1.05);
+            Assert.InRange(Variance(perturbed.ToArray()) / clean / (1 + (Sigma * Sigma)), 0.95, 1.05);
+        }
+    }
+
     /// <summary>ln(1 + x) without the loss of 1 + x.</summary>
     private static double LogOnePlus(double x)
     {

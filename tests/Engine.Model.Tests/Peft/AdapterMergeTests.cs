@@ -29,6 +29,31 @@ public sealed class AdapterMergeTests
         Assert.Equal(golden.Architecture.Name, Assert.Single(ModelConfig.Read(folder.File("merged")).Architectures));
     }
 
+    /// <summary>Merged in float32, so that what rounding adds is some 1e-7 of the weight in every direction.</summary>
+    [SharedFact]
+    public void What_merging_adds_to_a_weight_has_the_adapters_rank()
+    {
+        string source = SharedFiles.Path("goldens/models/roberta-cls");
+        using var folder = new TemporaryFolder();
+        Merge(source, Path.Combine(source, "adapter"), folder.File("merged"), new MergeOptions { StorageType = SafetensorsType.Float32 });
+        using Checkpoint original = Checkpoint.Open(source), merged = Checkpoint.Open(folder.File("merged"));
+        using AdapterFile adapter = AdapterFile.Read(Path.Combine(source, "adapter"));
+        int seen = 0;
+        foreach (string name in adapter.Modules.Keys.Select(module => $"{module}.weight").Where(merged.Contains))
+        {
+            double[] before = original[name].ToFloat64(), after = merged[name].ToFloat64();
+            var added = MathNet.Numerics.LinearAlgebra.Matrix<double>.Build.Dense(
+                (int)merged[name].Shape[0], (int)merged[name].Shape[1], (row, column) => after[(row * (int)merged[name].Shape[1]) + column] - before[(row * (int)merged[name].Shape[1]) + column]);
+            double[] singular = [.. added.Svd(computeVectors: false).S];
+            double rounding = 1e-6 * before.Max(Math.Abs) * Math.Sqrt(singular.Length);
+            Assert.True(singular[adapter.Config.Rank - 1] > 10 * rounding, $"{name}: the adapter's last direction, {singular[adapter.Config.Rank - 1]}, cannot be told from rounding");
+            Assert.All(singular.Skip(adapter.Config.Rank), value => Assert.InRange(value, 0, rounding));
+            seen++;
+        }
+
+        Assert.True(seen > 1);
+    }
+
     [SharedFact]
     public void Weights_keep_the_type_of_the_base_and_those_without_adapter_their_bits()
     {

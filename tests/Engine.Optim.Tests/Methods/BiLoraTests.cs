@@ -68,6 +68,43 @@ public sealed class BiLoraTests
         Assert.Equal(Rho * sigma.Max(), scale * Raised(g, a, b), 1e-4 * Rho * sigma.Max());
     }
 
+    /// <summary>
+    /// The paper's ablation Dual-LoRA turns the ascent round: two adapters that both descend are one of both ranks, [A; A2] and [B | B2]. AdamW divides by the gradient's size,
+    /// so that rounding where a gradient is nearly 0 counts; without decay and clipping, which the auxiliary never has.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void An_auxiliary_that_descends_is_a_wider_adapter(string device)
+    {
+        const double Rate = 0.01;
+        var optimizer = new AdamWOptions { LearningRate = Rate, WeightDecay = 0, MaxGradNorm = 0 };
+        using var dual = new ToyRun(
+            device, new TwoLayerModel(), Target(2), new BiLora(new BiLoraOptions { Rank = 2, Clip = AuxiliaryClip.None, LearningRate = -Rate }), optimizer);
+        using var wide = new ToyRun(device, new TwoLayerModel(), Target(4), new PlainMethod(), optimizer);
+        LoraLinear narrow = dual.Model.Adapters[0], joined = wide.Model.Adapters[0];
+        Variable a = Auxiliary("A"), b = Auxiliary("B");
+        b.View<float>().Write(Numbers.Values(9, b.Shape.Count, 0.5));
+        joined.A.View<float>().Write(JoinedA());
+        joined.B.View<float>().Write(JoinedB());
+        float[] before = JoinedB();
+        for (int step = 0; step < 10; step++)
+        {
+            Assert.Equal(wide.Step(Rate).Loss, dual.Step(Rate).Loss, 1e-5);
+        }
+
+        Numbers.Near(joined.A.View<float>().ToArray().Double(), JoinedA(), 1e-4, 1e-4);
+        Numbers.Near(joined.B.View<float>().ToArray().Double(), JoinedB(), 1e-4, 1e-4);
+        Assert.All(before.Zip(JoinedB()), pair => Assert.True(Math.Abs(pair.First - pair.Second) > 1e-3));
+
+        Variable Auxiliary(string name) => dual.Session.MethodState.Variables.Single(variable => variable.Name == $"auxiliary.first.{name}");
+
+        float[] JoinedA() => [.. narrow.A.View<float>().ToArray(), .. a.View<float>().ToArray()];
+
+        float[] JoinedB() => [.. narrow.B.View<float>().ToArray().Chunk(2).Zip(b.View<float>().ToArray().Chunk(2)).SelectMany(rows => rows.First.Concat(rows.Second))];
+
+        static Tuning Target(int rank) => new Tuning.Lora([new LoraTarget("first", rank, 2f, 0f)], []);
+    }
+
     private static ToyRun Run(string device, AuxiliaryClip clip, double rate, double rho = 0.1) => new(
         device,
         new LinearModel(),

@@ -162,6 +162,62 @@ public sealed class SelectionTests
         Assert.Equal(updates.Select(count => (double)count), run.Session.HostState.Single(state => state.Name == "optimizer.updates").Values);
     }
 
+    /// <summary>The chances after each step against <see cref="Chances"/>, from the norms that the optimizer alone sees at the same point.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Slsams_chances_follow_the_gradients_of_its_first_pass(string device)
+    {
+        const double Share = 0.6;
+        var method = new SlSam(0.3, Share, 2);
+        using var run = new ToyRun(device, new TwoLayerModel(), Full, method);
+        double[] first = [.. method.Bandit.Probabilities];
+        for (int step = 0; step < 12; step++)
+        {
+            using var plain = new ToyRun(device, new TwoLayerModel(), Full, new PlainMethod()) { Values = run.Values };
+            plain.Step();
+            double[] before = [.. method.Bandit.Probabilities];
+            run.Step(0.01);
+            int start = 0;
+            double[] norms = [.. run.Model.Trainables!.Entries.Select(entry =>
+            {
+                Range range = start..(start += (int)entry.Value.Shape.Count);
+                return Math.Sqrt(plain.Gradients[range].Sum(g => (double)g * g));
+            })];
+            bool[] active = [.. Enumerable.Range(0, norms.Length).Select(tensor => method.Active[tensor])];
+
+            // Norms are float32's, good to some 1e-6, and stand in an exponent of the order of 1.
+            Assert.All(Chances(before, active, norms, Share).Zip(method.Bandit.Probabilities), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        }
+
+        Assert.NotEqual(first, method.Bandit.Probabilities);
+    }
+
+    [Fact]
+    public void The_bandits_update_is_the_published_one()
+    {
+        const int Tensors = 30;
+        bool capped = false;
+        foreach (double share in (double[])[0.1, 0.5, 0.8])
+        {
+            var bandit = new TensorBandit(Tensors, share);
+            var active = new ActiveSet(new Variable[Tensors]);
+            for (int step = 0; step < 100; step++)
+            {
+                bandit.Draw(new PhiloxGenerator(3, RandomStream.TensorSelection, (uint)step), active);
+                float[] squares = Numbers.Values(step, Tensors, 4, 4);
+                double[] expected = Chances(
+                    [.. bandit.Probabilities], [.. Enumerable.Range(0, Tensors).Select(tensor => active[tensor])], [.. squares.Select(square => Math.Sqrt(square))], share);
+                bandit.Update(active, squares);
+
+                // The published order of operations subtracts numbers of 1e7 from one another.
+                Assert.All(expected.Zip(bandit.Probabilities), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
+                capped |= bandit.Probabilities.Any(p => p == 1) && bandit.Probabilities.Any(p => p < 1);
+            }
+        }
+
+        Assert.True(capped, "no chance ever reached 1, so that the cap was not seen");
+    }
+
     [Fact]
     public void The_bandit_keeps_its_budget_and_bounds_and_favours_large_gradients()
     {
@@ -201,6 +257,39 @@ public sealed class SelectionTests
             Assert.All(bandit.Probabilities, p => Assert.Equal(1, p));
             Assert.All(Enumerable.Range(0, 7), tensor => Assert.True(active[tensor]));
         }
+    }
+
+    /// <summary>SL-SAM's update of the chances (arXiv 2602.09395), step by step as its authors' code has it.</summary>
+    /// <param name="n">Gradient norms; only those of active tensors count.</param>
+    private static double[] Chances(double[] p, bool[] active, double[] n, double share)
+    {
+        const double SmallestChance = 0.001, Rate = 0.001, Floor = 1e-8;
+        int[] set = [.. Enumerable.Range(0, p.Length).Where(i => active[i])];
+        double largest = set.Max(i => n[i]);
+        var loss = new double[p.Length];
+        foreach (int i in set)
+        {
+            loss[i] = -Math.Pow(n[i] / p[i], 2) + Math.Pow(largest / SmallestChance, 2);
+        }
+
+        double least = set.Min(i => loss[i]);
+        double[] w = [.. p.Select((chance, i) => active[i] ? chance * Math.Exp(-Rate * (loss[i] - least) / chance) : chance)];
+        var projected = new double[p.Length];
+        double budget = share * p.Length;
+        var left = new Queue<int>(Enumerable.Range(0, p.Length).OrderByDescending(i => w[i]));
+        while (left.Count > 0 && w[left.Peek()] * budget > left.Sum(i => w[i]))
+        {
+            projected[left.Dequeue()] = 1;
+            budget--;
+        }
+
+        double sum = left.Sum(i => w[i]);
+        foreach (int i in left)
+        {
+            projected[i] = w[i] * budget / sum;
+        }
+
+        return [.. projected.Select(chance => Math.Clamp(chance, Floor, 1))];
     }
 
     private static double Dot(double[] x, double[] y) => x.Zip(y, (a, b) => a * b).Sum();

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using Engine.Devices;
 using Engine.Devices.Cpu;
+using Engine.Kernels.Tests;
 using Engine.Model.Batching;
 using Engine.Model.Safetensors;
 using Engine.Training.Configuration;
@@ -58,6 +60,28 @@ public sealed class TrainerTests
         TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
         Assert.Equal(Bytes(whole), Bytes(resumed));
         Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+    }
+
+    /// <summary>The methods that copy between device buffers within a step: remembered gradients, samples' losses.</summary>
+    [OpenClFact]
+    public void A_run_with_state_resumes_to_the_bit_on_opencl()
+    {
+        foreach (string method in (string[])["{name: looksam, k: 3, rho: 0.2}", "{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}"])
+        {
+            using var tiny = new TinyRun();
+            TrainingOutcome whole = TrainOnOpenCl(tiny.WriteRun("whole", method: method));
+            string run = tiny.WriteRun("stopped", method: method);
+            using var cancellation = new CancellationTokenSource();
+            Assert.True(TrainOnOpenCl(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
+            Assert.Equal(Bytes(whole), Bytes(TrainOnOpenCl(run, new TrainerOptions { Resume = true })));
+            Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+        }
+
+        static TrainingOutcome TrainOnOpenCl(string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+        {
+            using Device device = TestDevices.Open("opencl");
+            return Train(device, path, options, progress, cancellation);
+        }
     }
 
     [Theory]
@@ -202,6 +226,48 @@ public sealed class TrainerTests
         Assert.Equal(Bytes(whole), Bytes(Train(run, new TrainerOptions { Resume = true })));
     }
 
+    /// <summary>The auxiliary's factors are in the checkpoint, so that the file they started from is not needed again; where it is there, it must be the same.</summary>
+    [Fact]
+    public void A_run_resumes_without_the_file_that_its_method_started_from_and_not_with_another()
+    {
+        using var tiny = new TinyRun();
+        string start = Path.Combine(tiny.Folder, "auxiliary.safetensors"), moved = Path.Combine(tiny.Folder, "moved.safetensors");
+        WriteAuxiliary(start, 0.01f);
+        TrainingOutcome whole = Train(tiny.WriteRun("whole", method: Method(start)));
+        foreach (bool gone in (bool[])[true, false])
+        {
+            string output = gone ? "gone" : "moved";
+            using var cancellation = new CancellationTokenSource();
+            Train(tiny.WriteRun(output, method: Method(start)), new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
+            File.Move(start, moved);
+            Assert.Equal(Bytes(whole), Bytes(Train(tiny.WriteRun(output, method: Method(gone ? start : moved)), new TrainerOptions { Resume = true })));
+            File.Move(moved, start);
+        }
+
+        using var again = new CancellationTokenSource();
+        string run = tiny.WriteRun("changed", method: Method(start));
+        Train(run, new TrainerOptions(), new StopAt(4, again), again.Token);
+        WriteAuxiliary(start, 0.02f);
+        var error = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
+        Assert.Contains("the content of method.auxiliary_init has changed", error.Message, StringComparison.Ordinal);
+        WriteAuxiliary(start, float.NaN);
+        var broken = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("broken", method: Method(start))));
+        Assert.Contains($"{start}: tensor 'roberta.encoder.layer.0.attention.self.query.A' holds NaN at row 1, column 2", broken.Message, StringComparison.Ordinal);
+
+        static string Method(string path) => $"{{name: bi-lora, rho: 0.2, auxiliary_rank: 2, auxiliary_init: {path}}}";
+
+        static void WriteAuxiliary(string path, float value)
+        {
+            var writer = new SafetensorsWriter();
+            foreach (string module in Enumerable.Range(0, 2).SelectMany(layer => new[] { "query", "value" }.Select(name => $"roberta.encoder.layer.{layer}.attention.self.{name}.A")))
+            {
+                writer.Add(module, [2, 32], [.. Enumerable.Range(0, 64).Select(i => i == 34 ? value : 0.01f * (i % 7))]);
+            }
+
+            writer.Write(path);
+        }
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(5)]
@@ -341,6 +407,11 @@ public sealed class TrainerTests
         string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
         using var device = new CpuDevice();
+        return Train(device, path, options, progress, cancellation);
+    }
+
+    private static TrainingOutcome Train(Device device, string path, TrainerOptions? options, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
+    {
         using var trainer = new Trainer(RunConfiguration.Load(path), device, options, progress);
         return trainer.Train(cancellation);
     }
