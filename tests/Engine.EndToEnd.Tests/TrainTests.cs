@@ -98,16 +98,20 @@ public sealed class TrainTests
     }
 
     [Fact]
-    public void A_finished_run_gives_way_only_when_that_is_said()
+    public void An_unfinished_run_gives_way_only_when_that_is_asked_and_a_finished_one_with_a_note()
     {
         using SmallRun run = new();
         string[] settings = ["--set", "max_steps=1", "--set", "eval_strategy=no"];
         EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded();
-        string summary = File.ReadAllText(run.File("run/summary.json"));
-        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, run.File("run"), "holds a run already", "--resume", "--overwrite", "overwrite_output_dir: true");
-        Assert.Equal(summary, File.ReadAllText(run.File("run/summary.json")));
+        Assert.Contains($"{run.File("run")} held a run, whose files give way", EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded().Output);
+        Directory.CreateDirectory(run.File("run/checkpoint-1"));
+        File.Delete(run.File("run/summary.json"));
+        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, run.File("run"), "unfinished run with a checkpoint at step 1", "--resume", "--overwrite", "overwrite_output_dir: true");
+        Assert.True(Directory.Exists(run.File("run/model")));
         EngineProcess.Run(["train", run.RunFile, "--overwrite", "--resume", .. settings]).Refused(1, "give one of them");
         EngineProcess.Run(["train", run.RunFile, "--overwrite", .. settings]).Succeeded();
+        Directory.CreateDirectory(run.File("run/checkpoint-1"));
+        File.Delete(run.File("run/summary.json"));
         EngineProcess.Run(["train", run.RunFile, "--set", "overwrite_output_dir=true", "--set", "max_steps=2", "--set", "eval_strategy=no"]).Succeeded();
         Assert.Equal(2, JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!["steps"]!.GetValue<int>());
         EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "output=model", .. settings]).Refused(1, "output", "the model's own folder");

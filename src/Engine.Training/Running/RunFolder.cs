@@ -43,31 +43,23 @@ public sealed class RunFolder
 
     public string CheckpointPath(long step) => Path.Combine(FolderPath, $"checkpoint-{step}");
 
-    /// <summary>Sees that a new run would not write over another.</summary>
+    /// <summary>Whether there is a run's summary, or weights that one left.</summary>
+    public bool HoldsRun => File.Exists(SummaryPath) || Directory.Exists(AdapterPath) || Directory.Exists(ModelPath);
+
+    /// <summary>Sees that a new run does not take an unfinished one's place.</summary>
     /// <param name="overwrite">It may.</param>
-    /// <exception cref="TrainingException">The folder holds a run, or is a file.</exception>
-    public void RequireFree(bool overwrite)
+    /// <exception cref="TrainingException">The folder holds an unfinished run, or is a file.</exception>
+    public void RequireFinished(bool overwrite)
     {
         if (File.Exists(FolderPath))
         {
             throw new TrainingException($"output is {FolderPath}, which is a file; a folder was expected, and one that is not there yet is made.");
         }
 
-        if (overwrite)
-        {
-            return;
-        }
-
-        if (Checkpoints is [(long step, _), ..] && !File.Exists(SummaryPath))
+        if (!overwrite && Checkpoints is [(long step, _), ..] && !File.Exists(SummaryPath))
         {
             throw new TrainingException(
                 $"{FolderPath} holds an unfinished run with a checkpoint at step {step}. Continue it with --resume, choose another output, or let it give way with --overwrite (overwrite_output_dir: true).");
-        }
-
-        if (File.Exists(SummaryPath) || Directory.Exists(AdapterPath) || Directory.Exists(ModelPath))
-        {
-            throw new TrainingException(
-                $"{FolderPath} holds a run already, whose weights a new one would replace. Choose another output, let it give way with --overwrite (overwrite_output_dir: true), or go on from its newest checkpoint with --resume.");
         }
     }
 

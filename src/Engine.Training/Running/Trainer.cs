@@ -63,9 +63,10 @@ public sealed class Trainer : IDisposable
     private TrainingOutcome Run(CancellationToken cancellation)
     {
         (long Step, string Folder)? from = ResumePoint();
+        bool overwrite = options.Overwrite || run.OverwriteOutputDir;
         if (from is null)
         {
-            folder.RequireFree(options.Overwrite || run.OverwriteOutputDir);
+            folder.RequireFinished(overwrite);
         }
 
         prepared.Device.Memory.ResetPeak();
@@ -79,6 +80,11 @@ public sealed class Trainer : IDisposable
         }
         else
         {
+            if (folder.HoldsRun && !overwrite)
+            {
+                notes = [.. notes, $"{folder.FolderPath} held a run, whose files give way to this one's, its weights too."];
+            }
+
             folder.Begin(run);
         }
 

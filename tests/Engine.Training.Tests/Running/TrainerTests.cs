@@ -163,7 +163,7 @@ public sealed class TrainerTests
         using var tiny = new TinyRun();
         foreach (string extra in (string[])["", "per_device_eval_batch_size: 20", "max_length: 12"])
         {
-            TrainingOutcome outcome = Train(tiny.WriteRun("memory", extra), new TrainerOptions { Overwrite = true });
+            TrainingOutcome outcome = Train(tiny.WriteRun("memory", extra));
             Assert.Equal(outcome.ForecastBytes, outcome.PeakBytes);
         }
     }
