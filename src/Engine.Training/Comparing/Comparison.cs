@@ -101,7 +101,7 @@ public sealed class Comparison
         RunConfiguration run = planned.Run;
         var folder = new RunFolder(run.Output);
         bool isUnfinished = folder.Checkpoints.Count > 0 && !File.Exists(folder.SummaryPath);
-        using (var trainer = new Trainer(run, device, new TrainerOptions { Resume = isUnfinished, Overwrite = !isUnfinished }, progress))
+        using (var trainer = new Trainer(run, device, new TrainerOptions { Resume = isUnfinished }, progress))
         {
             if (trainer.Train(cancellation).Interrupted)
             {
