@@ -21,7 +21,13 @@ if (args is ["degrade", var whole, var degraded, .. var settings])
 
 if (args is ["replication", var comparisons])
 {
-    ReplicationReport.Run(comparisons);
+    ReplicationReport.Merge(comparisons);
+    return 0;
+}
+
+if (args is ["replication-tables", var merged])
+{
+    ReplicationReport.Tables(merged);
     return 0;
 }
 

@@ -1,11 +1,13 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace Engine.Bench;
 
-/// <summary>Merges the comparisons of a replication, FOLDER/TASK/CONDITION/comparison.json: a JSON line for each method of each, without its single runs.</summary>
+/// <summary>What a replication came to.</summary>
 internal static class ReplicationReport
 {
-    public static void Run(string folder)
+    /// <summary>Merges its comparisons, FOLDER/TASK/CONDITION/comparison.json: a JSON line for each method of each, without its single runs.</summary>
+    public static void Merge(string folder)
     {
         foreach (string path in Directory.EnumerateFiles(folder, "comparison.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         {
@@ -18,7 +20,7 @@ internal static class ReplicationReport
                     continue;
                 }
 
-                var line = new JsonObject { ["commit"] = Measurement.Commit, ["task"] = place[0], ["condition"] = place[1], ["device"] = comparison["device"]!.DeepClone() };
+                var line = new JsonObject { ["commit"] = Measurement.Commit, ["task"] = place[0], ["condition"] = place[1], ["metric"] = comparison["metric"]!.DeepClone(), ["device"] = comparison["device"]!.DeepClone() };
                 foreach ((string key, JsonNode? value) in method.Where(pair => pair.Key != "runs"))
                 {
                     line[key] = value?.DeepClone();
@@ -29,4 +31,32 @@ internal static class ReplicationReport
             }
         }
     }
+    /// <summary>
+    /// Prints merged lines as Markdown, a table for each condition: of every task the metric, mean and sample deviation over the seeds, and by how much the loss rises in
+    /// the full weights and in the adapter along the steepest ascent.
+    /// </summary>
+    public static void Tables(string path)
+    {
+        JsonObject[] lines = [.. File.ReadLines(path).Select(line => JsonNode.Parse(line)!.AsObject())];
+        foreach (IGrouping<string, JsonObject> condition in lines.GroupBy(line => (string)line["condition"]!))
+        {
+            string[] tasks = [.. condition.Select(line => (string)line["task"]!).Distinct()];
+            Console.WriteLine($"\n**{condition.Key}**\n");
+            Console.WriteLine($"| | {string.Join(" | ", tasks.Select(task => $"{task}, {condition.First(line => (string)line["task"]! == task)["metric"]} | weights | adapter"))} |");
+            Console.WriteLine($"|---|{string.Concat(Enumerable.Repeat("---|", 3 * tasks.Length))}");
+            foreach (IGrouping<string, JsonObject> method in condition.GroupBy(line => (string)line["method"]!))
+            {
+                IEnumerable<string> cells = tasks.Select(task => method.FirstOrDefault(line => (string)line["task"]! == task) is { } line
+                    ? $"{Number(line["metrics"]![(string)line["metric"]!])} | {Number(line["sharpness"]!["weights"]!["ascent"])} | {Number(line["sharpness"]!["adapter"]!["ascent"])}"
+                    : "| |");
+                Console.WriteLine($"| {method.Key} | {string.Join(" | ", cells)} |");
+            }
+        }
+    }
+
+    private static string Number(JsonNode? mean) => mean is null
+        ? string.Empty
+        : mean["deviation"] is { } deviation
+            ? string.Create(CultureInfo.InvariantCulture, $"{(double)mean["mean"]!:F3} ± {(double)deviation:F3}")
+            : string.Create(CultureInfo.InvariantCulture, $"{(double)mean["mean"]!:F3}");
 }

@@ -88,42 +88,31 @@ internal static partial class AttentionBackwardGroups
         ArrayView<float> gradients = LocalMemory.Allocate<float>(GroupTiles.Sums * GroupTiles.Sums);
         ArrayView<float> result = LocalMemory.Allocate<float>(GroupTiles.Sums * columns);
         int heads = Grid.DimY;
-        int head = Grid.IdxY;
-        int row = Grid.IdxZ;
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        long queryStride = (long)heads * headSize;
-        long keyStride = (long)keyValueHeads * headSize;
-        int query0 = queryStart[row];
-        if (row == rows)
+        GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, GroupTiles.Tile, headSize, causal);
+        if (Grid.IdxZ == rows)
         {
-            GroupTiles.Clear(dq, query0, queryTokens, queryStride, head * headSize, headSize);
+            GroupTiles.Clear(dq, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
         }
 
-        query0 += Grid.IdxX * GroupTiles.Tile;
-        int queries = row == rows ? 0 : Math.Min(GroupTiles.Tile, queryStart[row + 1] - query0);
-        int key0 = keyStart[row];
-        int keys = row == rows ? 0 : keyStart[row + 1] - key0;
-        int visible = AttentionMask.VisibleKeys(queryPosition, query0, queries, keys, causal);
-        visible = queries > 0 ? visible : 0;
-        long queryAt = (query0 * queryStride) + (head * headSize);
         for (int i = 0; i < GroupTiles.Sums * columns; i++)
         {
             result[i] = 0f;
         }
 
-        for (int first = 0; first < visible; first += GroupTiles.Tile)
+        for (int first = 0; first < block.Visible; first += GroupTiles.Tile)
         {
-            int count = Math.Min(GroupTiles.Tile, visible - first);
-            long at = ((key0 + first) * keyStride) + (head / (heads / keyValueHeads) * headSize);
-            GroupTiles.RowProducts(q, queryAt, queryStride, queries, k, at, keyStride, count, left, right, scores, headSize);
-            GroupTiles.RowProducts(outputGradient, queryAt, queryStride, queries, v, at, keyStride, count, left, right, gradients, headSize);
+            int count = Math.Min(GroupTiles.Tile, block.Visible - first);
+            long at = block.KeyAt + (first * block.KeyStride);
+            GroupTiles.RowProducts(q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, left, right, scores, headSize);
+            GroupTiles.RowProducts(outputGradient, block.At, block.Stride, block.Count, v, at, block.KeyStride, count, left, right, gradients, headSize);
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
-                bool inside = query < queries;
-                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query0 + query, keys, causal) - first : 0;
-                long token = (((long)query0 + query) * heads) + head;
+                bool inside = query < block.Count;
+                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first : 0;
+                long token = (((long)block.First + query) * heads) + block.Head;
                 float denominator = inside ? logSumExp[token] : 0f;
                 float dot = inside ? dots[token] : 0f;
                 for (int j = 0; j < GroupTiles.Sums; j++)
@@ -136,10 +125,10 @@ internal static partial class AttentionBackwardGroups
             }
 
             Group.Barrier();
-            GroupTiles.Combine(tile, k, at, keyStride, count, keyRows, result, headSize, columns);
+            GroupTiles.Combine(tile, k, at, block.KeyStride, count, keyRows, result, headSize, columns);
         }
 
-        GroupTiles.Store(result, dq, queryAt, queryStride, queries, headSize, columns);
+        GroupTiles.Store(result, dq, block.At, block.Stride, block.Count, headSize, columns);
     }
 
     /// <summary>dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.</summary>
@@ -178,70 +167,51 @@ internal static partial class AttentionBackwardGroups
         ArrayView<float> gradients = LocalMemory.Allocate<float>(GroupTiles.Sums * GroupTiles.Sums);
         ArrayView<float> keyGradient = LocalMemory.Allocate<float>(GroupTiles.Sums * columns);
         ArrayView<float> valueGradient = LocalMemory.Allocate<float>(GroupTiles.Sums * columns);
-        int keyHead = Grid.IdxY;
-        int groupSize = heads / Grid.DimY;
-        int row = Grid.IdxZ;
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        long queryStride = (long)heads * headSize;
-        long keyStride = (long)Grid.DimY * headSize;
-        int key0 = keyStart[row];
-        if (row == rows)
+        GroupKeys block = GroupKeys.Of(queryStart, keyStart, queryPosition, rows, heads, GroupTiles.Tile, headSize, causal);
+        if (Grid.IdxZ == rows)
         {
-            GroupTiles.Clear(dk, key0, keyTokens, keyStride, keyHead * headSize, headSize);
-            GroupTiles.Clear(dv, key0, keyTokens, keyStride, keyHead * headSize, headSize);
+            GroupTiles.Clear(dk, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(dv, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
         }
 
-        int first = Grid.IdxX * GroupTiles.Tile;
-        int keys = row == rows ? 0 : keyStart[row + 1] - key0;
-        int count = Math.Min(GroupTiles.Tile, keys - first);
-        int query0 = queryStart[row];
-        int queryEnd = row == rows || count <= 0 ? query0 : queryStart[row + 1];
-        long keyAt = ((key0 + first) * keyStride) + (keyHead * headSize);
         for (int i = 0; i < GroupTiles.Sums * columns; i++)
         {
             keyGradient[i] = 0f;
             valueGradient[i] = 0f;
         }
 
-        // Blocks of queries before the first that sees one of these keys are left out, for every head alike.
-        while (query0 < queryEnd
-            && AttentionMask.VisibleKeys(queryPosition, query0, Math.Min(GroupTiles.Tile, queryEnd - query0), keys, causal) <= first)
+        for (int pass = 0; pass < block.QueryHeads * block.QueryBlocks; pass++)
         {
-            query0 += GroupTiles.Tile;
-        }
-
-        int blocks = Math.Max(0, (queryEnd - query0 + GroupTiles.Tile - 1) / GroupTiles.Tile);
-        for (int pass = 0; pass < groupSize * blocks; pass++)
-        {
-            int head = (keyHead * groupSize) + (pass / blocks);
-            int query = query0 + (pass % blocks * GroupTiles.Tile);
-            int queries = Math.Min(GroupTiles.Tile, queryEnd - query);
+            int head = (block.Head * block.QueryHeads) + (pass / block.QueryBlocks);
+            int query = block.FirstQuery + (pass % block.QueryBlocks * GroupTiles.Tile);
+            int queries = Math.Min(GroupTiles.Tile, block.QueryEnd - query);
 
             // Rows of the tiles are keys here, columns queries.
-            long at = (query * queryStride) + (head * headSize);
-            GroupTiles.RowProducts(k, keyAt, keyStride, count, q, at, queryStride, queries, left, right, scores, headSize);
-            GroupTiles.RowProducts(v, keyAt, keyStride, count, outputGradient, at, queryStride, queries, left, right, gradients, headSize);
+            long at = (query * block.QueryStride) + (head * headSize);
+            GroupTiles.RowProducts(k, block.At, block.Stride, block.Count, q, at, block.QueryStride, queries, left, right, scores, headSize);
+            GroupTiles.RowProducts(v, block.At, block.Stride, block.Count, outputGradient, at, block.QueryStride, queries, left, right, gradients, headSize);
             for (int j = 0; j < GroupTiles.Sums; j++)
             {
                 int column = itemColumn + (j * GroupTiles.Side);
                 bool inside = column < queries;
-                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query + column, keys, causal) - first : 0;
+                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query + column, block.Keys, causal) - block.First : 0;
                 long token = (((long)query + column) * heads) + head;
                 float denominator = inside ? logSumExp[token] : 0f;
                 float dot = inside ? dots[token] : 0f;
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int key = itemRow + (i * GroupTiles.Side);
-                    float weight = MathF.Exp(key < seen && key < count ? (scale * scores[(i * GroupTiles.Sums) + j]) - denominator : float.NegativeInfinity);
-                    float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                    float weight = MathF.Exp(key < seen && key < block.Count ? (scale * scores[(i * GroupTiles.Sums) + j]) - denominator : float.NegativeInfinity);
+                    float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + block.First + key, random, stream, threshold, factor) : 1f;
                     tile[(key * GroupTiles.Pitch) + column] = weight * kept;
                     gradients[(i * GroupTiles.Sums) + j] = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
                 }
             }
 
             Group.Barrier();
-            GroupTiles.Combine(tile, outputGradient, at, queryStride, queries, queryRows, valueGradient, headSize, columns);
+            GroupTiles.Combine(tile, outputGradient, at, block.QueryStride, queries, queryRows, valueGradient, headSize, columns);
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 for (int j = 0; j < GroupTiles.Sums; j++)
@@ -251,10 +221,10 @@ internal static partial class AttentionBackwardGroups
             }
 
             Group.Barrier();
-            GroupTiles.Combine(tile, q, at, queryStride, queries, queryRows, keyGradient, headSize, columns);
+            GroupTiles.Combine(tile, q, at, block.QueryStride, queries, queryRows, keyGradient, headSize, columns);
         }
 
-        GroupTiles.Store(keyGradient, dk, keyAt, keyStride, count, headSize, columns);
-        GroupTiles.Store(valueGradient, dv, keyAt, keyStride, count, headSize, columns);
+        GroupTiles.Store(keyGradient, dk, block.At, block.Stride, block.Count, headSize, columns);
+        GroupTiles.Store(valueGradient, dv, block.At, block.Stride, block.Count, headSize, columns);
     }
 }

@@ -61,39 +61,28 @@ internal static partial class AttentionBackwardMatrixUnits
         ArrayView<float> own = LocalMemory.Allocate<float>(elements);
         ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
         int heads = Grid.DimY;
-        int head = Grid.IdxY;
-        int row = Grid.IdxZ;
-        long queryStride = (long)heads * headSize;
-        long keyStride = (long)keyValueHeads * headSize;
-        int query0 = queryStart[row];
-        if (row == rows)
+        GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, MatrixBlocks.Block, headSize, causal);
+        if (Grid.IdxZ == rows)
         {
-            GroupTiles.Clear(dq, query0, queryTokens, queryStride, head * headSize, headSize);
+            GroupTiles.Clear(dq, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
         }
 
-        query0 += Grid.IdxX * MatrixBlocks.Block;
-        int queries = row == rows ? 0 : Math.Min(MatrixBlocks.Block, queryStart[row + 1] - query0);
-        int key0 = keyStart[row];
-        int keys = row == rows ? 0 : keyStart[row + 1] - key0;
-        int visible = AttentionMask.VisibleKeys(queryPosition, query0, queries, keys, causal);
-        visible = queries > 0 ? visible : 0;
-        long queryAt = (query0 * queryStride) + (head * headSize);
         MatrixBlocks.Clear(result, (headSize + Tile.Size - 1) / Tile.Size);
-        for (int first = 0; first < visible; first += MatrixBlocks.Block)
+        for (int first = 0; first < block.Visible; first += MatrixBlocks.Block)
         {
-            int count = Math.Min(MatrixBlocks.Block, visible - first);
-            long at = ((key0 + first) * keyStride) + (head / (heads / keyValueHeads) * headSize);
-            AttentionTiles.RowProducts(q, queryAt, queryStride, queries, k, at, keyStride, count, operands, scores, headSize);
+            int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
+            long at = block.KeyAt + (first * block.KeyStride);
+            AttentionTiles.RowProducts(q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, operands, scores, headSize);
             AttentionTiles.Take(scores, own, elements);
-            AttentionTiles.RowProducts(outputGradient, queryAt, queryStride, queries, v, at, keyStride, count, operands, scores, headSize);
+            AttentionTiles.RowProducts(outputGradient, block.At, block.Stride, block.Count, v, at, block.KeyStride, count, operands, scores, headSize);
             for (int n = 0; n < elements; n++)
             {
                 int i = Group.IdxX + (n * Group.DimX);
                 int query = i / MatrixBlocks.Block;
                 int key = i % MatrixBlocks.Block;
-                bool inside = query < queries;
-                int seen = inside ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, query0 + query, keys, causal) - first) : 0;
-                long token = (((long)query0 + query) * heads) + head;
+                bool inside = query < block.Count;
+                int seen = inside ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first) : 0;
+                long token = (((long)block.First + query) * heads) + block.Head;
                 float denominator = inside ? logSumExp[token] : 0f;
                 float dot = inside ? dots[token] : 0f;
                 float weight = MathF.Exp(key < seen ? (scale * own[n]) - denominator : float.NegativeInfinity);
@@ -103,10 +92,10 @@ internal static partial class AttentionBackwardMatrixUnits
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, k, at, keyStride, count, operands, result, headSize);
+            AttentionTiles.Combine(weights, k, at, block.KeyStride, count, operands, result, headSize);
         }
 
-        AttentionTiles.Store(result, scores, dq, queryAt, queryStride, queries, headSize);
+        AttentionTiles.Store(result, scores, dq, block.At, block.Stride, block.Count, headSize);
     }
 
     /// <summary>dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.</summary>
@@ -144,64 +133,45 @@ internal static partial class AttentionBackwardMatrixUnits
         ArrayView<float> own = LocalMemory.Allocate<float>(elements);
         ArrayView<TileSum> keyGradient = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
         ArrayView<TileSum> valueGradient = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
-        int keyHead = Grid.IdxY;
-        int groupSize = heads / Grid.DimY;
-        int row = Grid.IdxZ;
-        long queryStride = (long)heads * headSize;
-        long keyStride = (long)Grid.DimY * headSize;
-        int key0 = keyStart[row];
-        if (row == rows)
+        GroupKeys block = GroupKeys.Of(queryStart, keyStart, queryPosition, rows, heads, MatrixBlocks.Block, headSize, causal);
+        if (Grid.IdxZ == rows)
         {
-            GroupTiles.Clear(dk, key0, keyTokens, keyStride, keyHead * headSize, headSize);
-            GroupTiles.Clear(dv, key0, keyTokens, keyStride, keyHead * headSize, headSize);
+            GroupTiles.Clear(dk, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(dv, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
         }
 
-        int first = Grid.IdxX * MatrixBlocks.Block;
-        int keys = row == rows ? 0 : keyStart[row + 1] - key0;
-        int count = Math.Min(MatrixBlocks.Block, keys - first);
-        int query0 = queryStart[row];
-        int queryEnd = row == rows || count <= 0 ? query0 : queryStart[row + 1];
-        long keyAt = ((key0 + first) * keyStride) + (keyHead * headSize);
         MatrixBlocks.Clear(keyGradient, (headSize + Tile.Size - 1) / Tile.Size);
         MatrixBlocks.Clear(valueGradient, (headSize + Tile.Size - 1) / Tile.Size);
 
-        // Blocks of queries before the first that sees one of these keys are left out, for every head alike.
-        while (query0 < queryEnd
-            && AttentionMask.VisibleKeys(queryPosition, query0, Math.Min(MatrixBlocks.Block, queryEnd - query0), keys, causal) <= first)
+        for (int pass = 0; pass < block.QueryHeads * block.QueryBlocks; pass++)
         {
-            query0 += MatrixBlocks.Block;
-        }
-
-        int blocks = Math.Max(0, (queryEnd - query0 + MatrixBlocks.Block - 1) / MatrixBlocks.Block);
-        for (int pass = 0; pass < groupSize * blocks; pass++)
-        {
-            int head = (keyHead * groupSize) + (pass / blocks);
-            int query = query0 + (pass % blocks * MatrixBlocks.Block);
-            int queries = Math.Min(MatrixBlocks.Block, queryEnd - query);
+            int head = (block.Head * block.QueryHeads) + (pass / block.QueryBlocks);
+            int query = block.FirstQuery + (pass % block.QueryBlocks * MatrixBlocks.Block);
+            int queries = Math.Min(MatrixBlocks.Block, block.QueryEnd - query);
 
             // Rows of the blocks are keys here, columns queries.
-            long at = (query * queryStride) + (head * headSize);
-            AttentionTiles.RowProducts(k, keyAt, keyStride, count, q, at, queryStride, queries, operands, scores, headSize);
+            long at = (query * block.QueryStride) + (head * headSize);
+            AttentionTiles.RowProducts(k, block.At, block.Stride, block.Count, q, at, block.QueryStride, queries, operands, scores, headSize);
             AttentionTiles.Take(scores, own, elements);
-            AttentionTiles.RowProducts(v, keyAt, keyStride, count, outputGradient, at, queryStride, queries, operands, scores, headSize);
+            AttentionTiles.RowProducts(v, block.At, block.Stride, block.Count, outputGradient, at, block.QueryStride, queries, operands, scores, headSize);
             for (int n = 0; n < elements; n++)
             {
                 int i = Group.IdxX + (n * Group.DimX);
                 int key = i / MatrixBlocks.Block;
                 int column = i % MatrixBlocks.Block;
                 bool inside = column < queries;
-                int seen = inside ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, query + column, keys, causal) - first) : 0;
+                int seen = inside ? Math.Min(block.Count, AttentionMask.VisibleKeys(queryPosition, query + column, block.Keys, causal) - block.First) : 0;
                 long token = (((long)query + column) * heads) + head;
                 float denominator = inside ? logSumExp[token] : 0f;
                 float dot = inside ? dots[token] : 0f;
                 float weight = MathF.Exp(key < seen ? (scale * own[n]) - denominator : float.NegativeInfinity);
-                float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + block.First + key, random, stream, threshold, factor) : 1f;
                 Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, weight * kept);
                 own[n] = weight * scale * ((scores[(key * MatrixBlocks.ProductPitch) + column] * kept) - dot);
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, outputGradient, at, queryStride, queries, operands, valueGradient, headSize);
+            AttentionTiles.Combine(weights, outputGradient, at, block.QueryStride, queries, operands, valueGradient, headSize);
             for (int n = 0; n < elements; n++)
             {
                 int i = Group.IdxX + (n * Group.DimX);
@@ -209,10 +179,10 @@ internal static partial class AttentionBackwardMatrixUnits
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, q, at, queryStride, queries, operands, keyGradient, headSize);
+            AttentionTiles.Combine(weights, q, at, block.QueryStride, queries, operands, keyGradient, headSize);
         }
 
-        AttentionTiles.Store(keyGradient, scores, dk, keyAt, keyStride, count, headSize);
-        AttentionTiles.Store(valueGradient, scores, dv, keyAt, keyStride, count, headSize);
+        AttentionTiles.Store(keyGradient, scores, dk, block.At, block.Stride, block.Count, headSize);
+        AttentionTiles.Store(valueGradient, scores, dv, block.At, block.Stride, block.Count, headSize);
     }
 }

@@ -52,26 +52,15 @@ internal static partial class AttentionForwardGroups
         ArrayView<float> maximum = LocalMemory.Allocate<float>(GroupTiles.Sums);
         ArrayView<float> sum = LocalMemory.Allocate<float>(GroupTiles.Sums);
         int heads = Grid.DimY;
-        int head = Grid.IdxY;
-        int row = Grid.IdxZ;
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        long queryStride = (long)heads * headSize;
-        long keyStride = (long)keyValueHeads * headSize;
-        int query0 = queryStart[row];
-        if (row == rows)
+        GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, GroupTiles.Tile, headSize, causal);
+        if (Grid.IdxZ == rows)
         {
-            GroupTiles.Clear(output, query0, queryTokens, queryStride, head * headSize, headSize);
-            GroupTiles.Clear(logSumExp, query0, queryTokens, heads, head, 1);
+            GroupTiles.Clear(output, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(logSumExp, queryStart[rows], queryTokens, heads, block.Head, 1);
         }
 
-        // Items of one group agree on all of these, so that all reach the barriers below or none does.
-        query0 += Grid.IdxX * GroupTiles.Tile;
-        int queries = row == rows ? 0 : Math.Min(GroupTiles.Tile, queryStart[row + 1] - query0);
-        int key0 = keyStart[row];
-        int keys = row == rows ? 0 : keyStart[row + 1] - key0;
-        int visible = AttentionMask.VisibleKeys(queryPosition, query0, queries, keys, causal);
-        visible = queries > 0 ? visible : 0;
         for (int i = 0; i < GroupTiles.Sums; i++)
         {
             maximum[i] = float.NegativeInfinity;
@@ -83,16 +72,16 @@ internal static partial class AttentionForwardGroups
             result[i] = 0f;
         }
 
-        for (int first = 0; first < visible; first += GroupTiles.Tile)
+        for (int first = 0; first < block.Visible; first += GroupTiles.Tile)
         {
-            int count = Math.Min(GroupTiles.Tile, visible - first);
-            long at = ((key0 + first) * keyStride) + (head / (heads / keyValueHeads) * headSize);
+            int count = Math.Min(GroupTiles.Tile, block.Visible - first);
+            long at = block.KeyAt + (first * block.KeyStride);
             GroupTiles.RowProducts(
-                q, (query0 * queryStride) + (head * headSize), queryStride, queries, k, at, keyStride, count, left, right, scores, headSize);
+                q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, left, right, scores, headSize);
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
-                int seen = query < queries ? AttentionMask.VisibleKeys(queryPosition, query0 + query, keys, causal) - first : 0;
+                int seen = query < block.Count ? AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first : 0;
                 float largest = float.NegativeInfinity;
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
@@ -146,7 +135,7 @@ internal static partial class AttentionForwardGroups
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int query = itemRow + (i * GroupTiles.Side);
-                    long element = ((((long)query0 + query) * heads) + head) * maxKeyLength;
+                    long element = ((((long)block.First + query) * heads) + block.Head) * maxKeyLength;
                     for (int j = 0; j < GroupTiles.Sums; j++)
                     {
                         int key = itemColumn + (j * GroupTiles.Side);
@@ -157,7 +146,7 @@ internal static partial class AttentionForwardGroups
                 Group.Barrier();
             }
 
-            GroupTiles.Combine(weights, v, at, keyStride, count, values, result, headSize, columns);
+            GroupTiles.Combine(weights, v, at, block.KeyStride, count, values, result, headSize, columns);
         }
 
         for (int i = 0; i < GroupTiles.Sums; i++)
@@ -170,12 +159,12 @@ internal static partial class AttentionForwardGroups
                 result[(i * columns) + j] *= inverse;
             }
 
-            if (query < queries && itemColumn == 0)
+            if (query < block.Count && itemColumn == 0)
             {
-                logSumExp[(((long)query0 + query) * heads) + head] = any ? maximum[i] + MathF.Log(sum[i]) : 0f;
+                logSumExp[(((long)block.First + query) * heads) + block.Head] = any ? maximum[i] + MathF.Log(sum[i]) : 0f;
             }
         }
 
-        GroupTiles.Store(result, output, (query0 * queryStride) + (head * headSize), queryStride, queries, headSize, columns);
+        GroupTiles.Store(result, output, block.At, block.Stride, block.Count, headSize, columns);
     }
 }

@@ -51,25 +51,14 @@ internal static partial class AttentionForwardMatrixUnits
         ArrayView<float> shrink = SharedMemory.Allocate<float>(MatrixBlocks.Block);
         ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
         int heads = Grid.DimY;
-        int head = Grid.IdxY;
-        int row = Grid.IdxZ;
         int item = Group.IdxX;
-        long queryStride = (long)heads * headSize;
-        long keyStride = (long)keyValueHeads * headSize;
-        int query0 = queryStart[row];
-        if (row == rows)
+        GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, MatrixBlocks.Block, headSize, causal);
+        if (Grid.IdxZ == rows)
         {
-            GroupTiles.Clear(output, query0, queryTokens, queryStride, head * headSize, headSize);
-            GroupTiles.Clear(logSumExp, query0, queryTokens, heads, head, 1);
+            GroupTiles.Clear(output, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(logSumExp, queryStart[rows], queryTokens, heads, block.Head, 1);
         }
 
-        // Items of one group agree on all of these, so that all reach the barriers below or none does.
-        query0 += Grid.IdxX * MatrixBlocks.Block;
-        int queries = row == rows ? 0 : Math.Min(MatrixBlocks.Block, queryStart[row + 1] - query0);
-        int key0 = keyStart[row];
-        int keys = row == rows ? 0 : keyStart[row + 1] - key0;
-        int visible = AttentionMask.VisibleKeys(queryPosition, query0, queries, keys, causal);
-        visible = queries > 0 ? visible : 0;
         MatrixBlocks.Clear(result, (headSize + Tile.Size - 1) / Tile.Size);
         if (item < MatrixBlocks.Block)
         {
@@ -77,14 +66,14 @@ internal static partial class AttentionForwardMatrixUnits
             sum[item] = 0f;
         }
 
-        for (int first = 0; first < visible; first += MatrixBlocks.Block)
+        for (int first = 0; first < block.Visible; first += MatrixBlocks.Block)
         {
-            int count = Math.Min(MatrixBlocks.Block, visible - first);
-            long at = ((key0 + first) * keyStride) + (head / (heads / keyValueHeads) * headSize);
-            AttentionTiles.RowProducts(q, (query0 * queryStride) + (head * headSize), queryStride, queries, k, at, keyStride, count, operands, scores, headSize);
+            int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
+            long at = block.KeyAt + (first * block.KeyStride);
+            AttentionTiles.RowProducts(q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, operands, scores, headSize);
             if (item < MatrixBlocks.Block)
             {
-                int seen = item < queries ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, query0 + item, keys, causal) - first) : 0;
+                int seen = item < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, block.First + item, block.Keys, causal) - first) : 0;
                 float largest = maximum[item];
                 for (int key = 0; key < seen; key++)
                 {
@@ -104,12 +93,12 @@ internal static partial class AttentionForwardMatrixUnits
                 int query = i / MatrixBlocks.Block;
                 int key = i % MatrixBlocks.Block;
                 int score = (query * MatrixBlocks.ProductPitch) + key;
-                int seen = query < queries ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, query0 + query, keys, causal) - first) : 0;
+                int seen = query < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first) : 0;
                 float weight = MathF.Exp(key < seen ? (scale * scores[score]) - maximum[query] : float.NegativeInfinity);
                 scores[score] = weight;
                 if (dropout)
                 {
-                    weight *= AttentionMask.Factor((((((long)query0 + query) * heads) + head) * maxKeyLength) + first + key, random, stream, threshold, factor);
+                    weight *= AttentionMask.Factor((((((long)block.First + query) * heads) + block.Head) * maxKeyLength) + first + key, random, stream, threshold, factor);
                 }
 
                 Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, weight);
@@ -125,21 +114,21 @@ internal static partial class AttentionForwardMatrixUnits
             }
 
             AttentionTiles.ScaleRows(result, shrink, headSize);
-            AttentionTiles.Combine(weights, v, at, keyStride, count, operands, result, headSize);
+            AttentionTiles.Combine(weights, v, at, block.KeyStride, count, operands, result, headSize);
         }
 
         if (item < MatrixBlocks.Block)
         {
             bool any = sum[item] != 0f;
             shrink[item] = any ? 1f / sum[item] : 0f;
-            if (item < queries)
+            if (item < block.Count)
             {
-                logSumExp[(((long)query0 + item) * heads) + head] = any ? maximum[item] + MathF.Log(sum[item]) : 0f;
+                logSumExp[(((long)block.First + item) * heads) + block.Head] = any ? maximum[item] + MathF.Log(sum[item]) : 0f;
             }
         }
 
         Group.Barrier();
         AttentionTiles.ScaleRows(result, shrink, headSize);
-        AttentionTiles.Store(result, scores, output, (query0 * queryStride) + (head * headSize), queryStride, queries, headSize);
+        AttentionTiles.Store(result, scores, output, block.At, block.Stride, block.Count, headSize);
     }
 }

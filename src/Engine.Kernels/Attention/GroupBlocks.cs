@@ -1,0 +1,128 @@
+namespace Engine.Kernels;
+
+/// <summary>
+/// What a group of the forms for GPUs works on: a block of queries (group x) of a head (group y) of a segment (group z), and the segment's keys. The items of a group
+/// agree on all of it, so that all of them reach a kernel's barriers or none does. The last z is the dead tail, which has neither.
+/// </summary>
+internal struct GroupQueries
+{
+    public int Head;
+
+    /// <summary>Elements from one token's queries to the next one's.</summary>
+    public long Stride;
+
+    /// <summary>Elements from one token's keys to the next one's.</summary>
+    public long KeyStride;
+
+    /// <summary>The first query's token.</summary>
+    public int First;
+
+    /// <summary>Queries of the block, up to its size; none or fewer where the segment ends before it.</summary>
+    public int Count;
+
+    /// <summary>The element at which the first query's head starts.</summary>
+    public long At;
+
+    /// <summary>The element at which the first key's head starts.</summary>
+    public long KeyAt;
+
+    /// <summary>Keys of the segment.</summary>
+    public int Keys;
+
+    /// <summary>Keys of the segment that any of the queries sees.</summary>
+    public int Visible;
+
+    public static GroupQueries Of(
+        ArrayView<int> queryStart,
+        ArrayView<int> keyStart,
+        ArrayView<int> queryPosition,
+        int rows,
+        int keyValueHeads,
+        int size,
+        [Specialize] int headSize,
+        [Specialize] bool causal)
+    {
+        int row = Grid.IdxZ;
+        GroupQueries block = default;
+        block.Head = Grid.IdxY;
+        block.Stride = (long)Grid.DimY * headSize;
+        block.KeyStride = (long)keyValueHeads * headSize;
+        block.First = queryStart[row] + (Grid.IdxX * size);
+        block.Count = row == rows ? 0 : Math.Min(size, queryStart[row + 1] - block.First);
+        block.At = (block.First * block.Stride) + (block.Head * headSize);
+        block.KeyAt = (keyStart[row] * block.KeyStride) + (block.Head / (Grid.DimY / keyValueHeads) * headSize);
+        block.Keys = row == rows ? 0 : keyStart[row + 1] - keyStart[row];
+        int visible = AttentionMask.VisibleKeys(queryPosition, block.First, block.Count, block.Keys, causal);
+        block.Visible = block.Count > 0 ? visible : 0;
+        return block;
+    }
+}
+
+/// <summary>The same of the gradients of keys and values: a block of keys (group x) of a key/value head (group y) of a segment (group z), and the blocks of queries that see any of them.</summary>
+internal struct GroupKeys
+{
+    public int Head;
+
+    /// <summary>Heads of queries that share this head of keys.</summary>
+    public int QueryHeads;
+
+    /// <summary>Elements from one token's keys to the next one's.</summary>
+    public long Stride;
+
+    /// <summary>Elements from one token's queries to the next one's.</summary>
+    public long QueryStride;
+
+    /// <summary>The first key, counted in its segment.</summary>
+    public int First;
+
+    /// <summary>Keys of the block, up to its size; none or fewer where the segment ends before it.</summary>
+    public int Count;
+
+    /// <summary>The element at which the first key's head starts.</summary>
+    public long At;
+
+    /// <summary>Keys of the segment.</summary>
+    public int Keys;
+
+    /// <summary>The token with which the first block of queries that sees any of the keys begins.</summary>
+    public int FirstQuery;
+
+    /// <summary>The token behind the segment's last query.</summary>
+    public int QueryEnd;
+
+    /// <summary>Blocks of queries from the first on, for every head alike.</summary>
+    public int QueryBlocks;
+
+    public static GroupKeys Of(
+        ArrayView<int> queryStart,
+        ArrayView<int> keyStart,
+        ArrayView<int> queryPosition,
+        int rows,
+        int heads,
+        int size,
+        [Specialize] int headSize,
+        [Specialize] bool causal)
+    {
+        int row = Grid.IdxZ;
+        GroupKeys block = default;
+        block.Head = Grid.IdxY;
+        block.QueryHeads = heads / Grid.DimY;
+        block.Stride = (long)Grid.DimY * headSize;
+        block.QueryStride = (long)heads * headSize;
+        block.First = Grid.IdxX * size;
+        block.Keys = row == rows ? 0 : keyStart[row + 1] - keyStart[row];
+        block.Count = Math.Min(size, block.Keys - block.First);
+        block.At = ((keyStart[row] + block.First) * block.Stride) + (block.Head * headSize);
+        int query = queryStart[row];
+        int end = row == rows || block.Count <= 0 ? query : queryStart[row + 1];
+        while (query < end && AttentionMask.VisibleKeys(queryPosition, query, Math.Min(size, end - query), block.Keys, causal) <= block.First)
+        {
+            query += size;
+        }
+
+        block.FirstQuery = query;
+        block.QueryEnd = end;
+        block.QueryBlocks = Math.Max(0, (end - query + size - 1) / size);
+        return block;
+    }
+}
