@@ -5,7 +5,7 @@
 #   flipped  all rows, a fifth of the labels replaced by others, three epochs
 # with the sharpness of every run on 32 validation rows (more cost more than the training), and merges what there is into docs/results/replication.jsonl. Stopped (Ctrl-C, or killed), it goes on where it was when it is started again. In parts:
 #   bench/replication/run.sh [TASK/CONDITION...]        such as MRPC/tenth STS-B/tenth
-#   taskset -c 0 bench/replication/run.sh MRPC/full     beside another part on core 1: two runs of one core each are done sooner than one after the other on both, with the same results
+#   taskset -c 0 bench/replication/run.sh MRPC/full     beside another part on core 1: one core trains at more than half the speed of two, and the results are the same
 #   METHODS=lora,flat-lora SEEDS=1 SHARPNESS=expected ROWS=128 ARGUMENTS="--device opencl" bench/replication/run.sh MRPC/full
 set -euo pipefail
 cd "$(dirname "$0")/../.."
