@@ -31,6 +31,7 @@ internal static class ReplicationReport
             }
         }
     }
+
     /// <summary>
     /// Prints merged lines as Markdown, a table for each condition: of every task the metric, mean and sample deviation over the seeds, and by how much the loss rises in
     /// the full weights and in the adapter along the steepest ascent.

@@ -52,8 +52,7 @@ internal struct GroupQueries
         block.At = (block.First * block.Stride) + (block.Head * headSize);
         block.KeyAt = (keyStart[row] * block.KeyStride) + (block.Head / (Grid.DimY / keyValueHeads) * headSize);
         block.Keys = row == rows ? 0 : keyStart[row + 1] - keyStart[row];
-        int visible = AttentionMask.VisibleKeys(queryPosition, block.First, block.Count, block.Keys, causal);
-        block.Visible = block.Count > 0 ? visible : 0;
+        block.Visible = block.Count > 0 ? AttentionMask.VisibleKeys(queryPosition, block.First, block.Count, block.Keys, causal) : 0;
         return block;
     }
 }
