@@ -9,11 +9,10 @@ import sys
 import torch
 from torch import nn
 
+from stsb_plateau import left_plateau
 from torch_minilm import HIDDEN, LAYERS, Dropout, batch_of, optimize, read_safetensors
 
 RANK, BATCH, EPOCHS, PEAK = 8, 16, 3, 1e-3
-# The plateau's loss is the scores' variance, 2.1; a start has left it where the mean of this many losses is below this bound.
-WINDOW, BOUND = 50, 1.6
 
 
 def start():
@@ -30,8 +29,7 @@ def start():
 
 def report(peer, seed, losses):
     """One line of JSON about the losses of an epoch."""
-    left = next((step for step in range(WINDOW, len(losses) + 1) if sum(losses[step - WINDOW : step]) / WINDOW < BOUND), None)
-    print(json.dumps({"peer": peer, "seed": seed, "left_plateau": left, "steps": len(losses), "loss": sum(losses) / len(losses)}), flush=True)
+    print(json.dumps({"peer": peer, "seed": seed, "left_plateau": left_plateau(losses), "steps": len(losses), "loss": sum(losses) / len(losses)}), flush=True)
 
 
 if sys.argv[1] == "--metrics":
