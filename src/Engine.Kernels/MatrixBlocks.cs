@@ -39,6 +39,9 @@ internal static class MatrixBlocks
     /// <summary>Items of a group on a device.</summary>
     public static int GroupSize(Device device) => Teams * device.Features.TileItems;
 
+    /// <summary>Elements that an item copies of an operand at a time.</summary>
+    public static int ItemElements(Device device) => Block * Depth / GroupSize(device);
+
     /// <summary>
     /// Copies rows <paramref name="at"/> to at + 63 of an operand to shared memory, steps <paramref name="first"/> to first + 31, rounded to the type of the tiles, zeros behind its edges.
     /// <paramref name="alongDepth"/>: stored rows run along the summed dimension, and shared ones too. Either way neighbouring items read and write neighbouring elements.
@@ -59,6 +62,34 @@ internal static class MatrixBlocks
     }
 
     /// <summary>
+    /// Reads an item's part of what <see cref="Share"/> copies, to be written by <see cref="Put"/> when shared memory is free: until then it is under way while other work is done.
+    /// </summary>
+    /// <param name="elements">Elements of an item: <see cref="ItemElements"/>.</param>
+    public static void Read<TSource>(
+        ArrayView<TSource> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<float> part, [Specialize] bool alongDepth, [Specialize] int elements)
+        where TSource : unmanaged
+    {
+        for (int n = 0; n < elements; n++)
+        {
+            int i = Group.IdxX + (n * Group.DimX);
+            int k = first + (alongDepth ? i % Depth : i / Block);
+            int r = at + (alongDepth ? i / Depth : i % Block);
+            part[n] = r < count && k < depth ? Storage.Load(operand, start + (alongDepth ? (r * stride) + k : (k * stride) + r)) : 0f;
+        }
+    }
+
+    /// <summary>Writes what <see cref="Read"/> has read to shared memory, rounded to the type of the tiles.</summary>
+    public static void Put<TTile>(ArrayView<float> part, ArrayView<TTile> shared, [Specialize] bool alongDepth, [Specialize] int elements)
+        where TTile : unmanaged
+    {
+        for (int n = 0; n < elements; n++)
+        {
+            int i = Group.IdxX + (n * Group.DimX);
+            Storage.Store(shared, alongDepth ? (i / Depth * DepthPitch) + (i % Depth) : (i / Block * BlockPitch) + (i % Block), part[n]);
+        }
+    }
+
+    /// <summary>
     /// Adds 32 steps to a team's sums. <paramref name="left"/> has rows along the summed dimension, <paramref name="right"/> too where <paramref name="transposed"/>.
     /// </summary>
     public static void Multiply<TTile>(ArrayView<TTile> left, ArrayView<TTile> right, ArrayView<TileSum> sums, [Specialize] bool transposed)
@@ -68,16 +99,15 @@ internal static class MatrixBlocks
         int column = Tile.TeamIdx % Side * Side * Tile.Size;
         for (int k = 0; k < Depth; k += Tile.Size)
         {
+            TileA<TTile> upper = Tile.LoadA(left, (row * DepthPitch) + k, DepthPitch, TileOrder.RowMajor);
+            TileA<TTile> lower = Tile.LoadA(left, ((row + Tile.Size) * DepthPitch) + k, DepthPitch, TileOrder.RowMajor);
             for (int j = 0; j < Side; j++)
             {
                 int at = column + (j * Tile.Size);
                 TileB<TTile> y = Tile.LoadB(
                     right, transposed ? (at * DepthPitch) + k : (k * BlockPitch) + at, transposed ? DepthPitch : BlockPitch, transposed ? TileOrder.ColumnMajor : TileOrder.RowMajor);
-                for (int i = 0; i < Side; i++)
-                {
-                    TileA<TTile> x = Tile.LoadA(left, ((row + (i * Tile.Size)) * DepthPitch) + k, DepthPitch, TileOrder.RowMajor);
-                    sums[(i * Side) + j] = Tile.MultiplyAdd(x, y, sums[(i * Side) + j]);
-                }
+                sums[j] = Tile.MultiplyAdd(upper, y, sums[j]);
+                sums[Side + j] = Tile.MultiplyAdd(lower, y, sums[Side + j]);
             }
         }
     }

@@ -1,6 +1,9 @@
 namespace Engine.Kernels;
 
-/// <summary>Products on GPUs: a group's tile of 64 x 64, its operands shared 16 steps of the depth at a time, 4 x 4 sums in each item's registers.</summary>
+/// <summary>
+/// Products on GPUs: a group's tile of 64 x 64, its operands shared 16 steps of the depth at a time, 4 x 4 sums in each item's registers. While 16 steps are multiplied, each item's part of the next ones is under way
+/// from memory to its registers.
+/// </summary>
 internal static partial class MatMulGroups
 {
     private const int Tile = 64;
@@ -12,11 +15,14 @@ internal static partial class MatMulGroups
 
     private const int GroupSize = Side * Side;
 
-    /// <summary>Rows, and columns, of an item: <see cref="Side"/> apart, so that neighbouring items read and write neighbouring elements.</summary>
+    /// <summary>Rows, and columns, of an item: neighbours, which it reads from shared memory as one vector.</summary>
     private const int Sums = Tile / Side;
 
-    /// <summary>One more than a tile's side: columns that are written one after another fall into different banks.</summary>
-    private const int Pitch = Tile + 1;
+    /// <summary>One vector more than a tile's side: columns that are written one after another fall into different banks.</summary>
+    private const int Pitch = Tile + Sums;
+
+    /// <summary>Elements of an operand that an item copies at a time.</summary>
+    private const int Copied = Tile * Depth / GroupSize;
 
     public static Launch Bind(
         Device device,
@@ -68,9 +74,11 @@ internal static partial class MatMulGroups
     {
         ArrayView<float> left = SharedMemory.Allocate<float>(Depth * Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(Depth * Pitch);
+        ArrayView<float> nextLeft = LocalMemory.Allocate<float>(Copied);
+        ArrayView<float> nextRight = LocalMemory.Allocate<float>(Copied);
         ArrayView<float> sums = LocalMemory.Allocate<float>(Sums * Sums);
-        int itemColumn = Group.IdxX % Side;
-        int itemRow = Group.IdxX / Side;
+        int itemColumn = Group.IdxX % Side * Sums;
+        int itemRow = Group.IdxX / Side * Sums;
         int row = Grid.IdxY * Tile;
         int column = Grid.IdxX * Tile;
         long startA = Grid.IdxZ * batchA;
@@ -80,11 +88,15 @@ internal static partial class MatMulGroups
             sums[i] = 0f;
         }
 
+        Read(a, startA, rowA, row, rows, 0, depth, nextLeft, layout != MatMulLayout.TN);
+        Read(b, startB, rowB, column, columns, 0, depth, nextRight, layout == MatMulLayout.NT);
         for (int first = 0; first < depth; first += Depth)
         {
-            Share(a, startA, rowA, row, rows, first, depth, left, layout != MatMulLayout.TN);
-            Share(b, startB, rowB, column, columns, first, depth, right, layout == MatMulLayout.NT);
+            Share(nextLeft, left, layout != MatMulLayout.TN);
+            Share(nextRight, right, layout == MatMulLayout.NT);
             Group.Barrier();
+            Read(a, startA, rowA, row, rows, first + Depth, depth, nextLeft, layout != MatMulLayout.TN);
+            Read(b, startB, rowB, column, columns, first + Depth, depth, nextRight, layout == MatMulLayout.NT);
             for (int k = 0; k < Depth; k++)
             {
                 Accumulate(left, right, (k * Pitch) + itemRow, (k * Pitch) + itemColumn, sums);
@@ -97,8 +109,8 @@ internal static partial class MatMulGroups
         {
             for (int j = 0; j < Sums; j++)
             {
-                int r = row + itemRow + (i * Side);
-                int s = column + itemColumn + (j * Side);
+                int r = row + itemRow + i;
+                int s = column + itemColumn + j;
                 if (r < rows && s < columns)
                 {
                     Finish(alpha * sums[(i * Sums) + j], (Grid.IdxZ * batchC) + (r * rowC) + s, s, c, bias, residual, preactivation, accumulate, activation);
@@ -131,34 +143,41 @@ internal static partial class MatMulGroups
     }
 
     /// <summary>
-    /// Copies a tile of an operand to shared memory as float32, depth by <see cref="Pitch"/>, zeros behind its edges. <paramref name="alongDepth"/>: stored rows run along the summed
+    /// Reads an item's part of 16 steps of an operand, from step <paramref name="first"/>, as float32, zeros behind its edges. <paramref name="alongDepth"/>: stored rows run along the summed
     /// dimension. Either way neighbouring items read neighbouring elements.
     /// </summary>
-    private static void Share<TStored>(
-        ArrayView<TStored> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<float> tile, [Specialize] bool alongDepth)
+    private static void Read<TStored>(
+        ArrayView<TStored> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<float> part, [Specialize] bool alongDepth)
         where TStored : unmanaged
     {
-        for (int i = Group.IdxX; i < Tile * Depth; i += GroupSize)
+        for (int i = 0; i < Copied; i++)
         {
-            int k = alongDepth ? i % Depth : i / Tile;
-            int r = alongDepth ? i / Depth : i % Tile;
-            bool inside = at + r < count && first + k < depth;
-            long index = alongDepth ? ((at + r) * stride) + first + k : ((first + k) * stride) + at + r;
-            tile[(k * Pitch) + r] = inside ? Storage.Load(operand, start + index) : 0f;
+            int k = first + Step(i, alongDepth);
+            int r = at + Place(i, alongDepth);
+            part[i] = r < count && k < depth ? Storage.Load(operand, start + (alongDepth ? (r * stride) + k : (k * stride) + r)) : 0f;
         }
     }
+
+    /// <summary>Writes what <see cref="Read"/> has read to shared memory, depth by <see cref="Pitch"/>.</summary>
+    private static void Share(ArrayView<float> part, ArrayView<float> tile, [Specialize] bool alongDepth)
+    {
+        for (int i = 0; i < Copied; i++)
+        {
+            tile[(Step(i, alongDepth) * Pitch) + Place(i, alongDepth)] = part[i];
+        }
+    }
+
+    /// <summary>The step of the depth, of 16, of the item's <paramref name="i"/>th element.</summary>
+    private static int Step(int i, [Specialize] bool alongDepth) => alongDepth ? Group.IdxX % Depth : ((i * GroupSize) + Group.IdxX) / Tile;
+
+    /// <summary>The row or column, of 64, of the item's <paramref name="i"/>th element.</summary>
+    private static int Place(int i, [Specialize] bool alongDepth) => alongDepth ? ((i * GroupSize) + Group.IdxX) / Depth : Group.IdxX % Tile;
 
     /// <summary>Adds one step of the depth to the item's sums.</summary>
     private static void Accumulate(ArrayView<float> left, ArrayView<float> right, int atLeft, int atRight, ArrayView<float> sums)
     {
-        ArrayView<float> x = LocalMemory.Allocate<float>(Sums);
-        ArrayView<float> y = LocalMemory.Allocate<float>(Sums);
-        for (int i = 0; i < Sums; i++)
-        {
-            x[i] = left[atLeft + (i * Side)];
-            y[i] = right[atRight + (i * Side)];
-        }
-
+        Vec4 x = Vec4.Load(left, atLeft);
+        Vec4 y = Vec4.Load(right, atRight);
         for (int i = 0; i < Sums; i++)
         {
             for (int j = 0; j < Sums; j++)

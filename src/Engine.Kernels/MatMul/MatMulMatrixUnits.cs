@@ -1,6 +1,9 @@
 namespace Engine.Kernels;
 
-/// <summary>Products of a float32 A and a B stored in 16 bits on matrix units, blocks of 64 x 64. A is rounded to B's type when it is copied to shared memory; products are exact, sums float32.</summary>
+/// <summary>
+/// Products of a float32 A and a B stored in 16 bits on matrix units, blocks of 64 x 64. A is rounded to B's type when it is copied to shared memory; products are exact, sums float32. While 32 steps are multiplied, each
+/// item's part of the next ones is under way from memory to its registers.
+/// </summary>
 internal static partial class MatMulMatrixUnits
 {
     public static Launch Bind(
@@ -20,7 +23,7 @@ internal static partial class MatMulMatrixUnits
                 device,
                 new LaunchShape((shape.N + MatrixBlocks.Block - 1) / MatrixBlocks.Block, (shape.M + MatrixBlocks.Block - 1) / MatrixBlocks.Block, shape.Batch, MatrixBlocks.GroupSize(device)),
                 a, stored, c, bias ?? default, residual ?? default, preactivation ?? default, shape.M, shape.N, shape.K, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
-                shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout == MatMulLayout.NT, shape.Activation);
+                shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout == MatMulLayout.NT, MatrixBlocks.ItemElements(device), shape.Activation);
     }
 
     /// <summary>A block of C: columns by group x, rows by group y, one product by group z. A is [m, k]; B is [n, k] where <paramref name="transposed"/>, else [k, n].</summary>
@@ -44,6 +47,7 @@ internal static partial class MatMulMatrixUnits
         float alpha,
         bool accumulate,
         [Specialize] bool transposed,
+        [Specialize] int elements,
         [Specialize] ActivationKind activation)
         where TStored : unmanaged
     {
@@ -51,16 +55,22 @@ internal static partial class MatMulMatrixUnits
         ArrayView<TStored> right = SharedMemory.Allocate<TStored>(MatrixBlocks.OperandSize);
         ArrayView<float> products = SharedMemory.Allocate<float>(MatrixBlocks.ProductSize);
         ArrayView<TileSum> sums = LocalMemory.Allocate<TileSum>(MatrixBlocks.Sums);
+        ArrayView<float> nextLeft = LocalMemory.Allocate<float>(elements);
+        ArrayView<float> nextRight = LocalMemory.Allocate<float>(elements);
         int row = Grid.IdxY * MatrixBlocks.Block;
         int column = Grid.IdxX * MatrixBlocks.Block;
         long startA = Grid.IdxZ * batchA;
         long startB = Grid.IdxZ * batchB;
         MatrixBlocks.Clear(sums, MatrixBlocks.Sums);
+        MatrixBlocks.Read(a, startA, rowA, row, rows, 0, depth, nextLeft, true, elements);
+        MatrixBlocks.Read(b, startB, rowB, column, columns, 0, depth, nextRight, transposed, elements);
         for (int first = 0; first < depth; first += MatrixBlocks.Depth)
         {
-            MatrixBlocks.Share(a, startA, rowA, row, rows, first, depth, left, true);
-            MatrixBlocks.Share(b, startB, rowB, column, columns, first, depth, right, transposed);
+            MatrixBlocks.Put(nextLeft, left, true, elements);
+            MatrixBlocks.Put(nextRight, right, transposed, elements);
             Group.Barrier();
+            MatrixBlocks.Read(a, startA, rowA, row, rows, first + MatrixBlocks.Depth, depth, nextLeft, true, elements);
+            MatrixBlocks.Read(b, startB, rowB, column, columns, first + MatrixBlocks.Depth, depth, nextRight, transposed, elements);
             MatrixBlocks.Multiply(left, right, sums, transposed);
             Group.Barrier();
         }
