@@ -61,10 +61,12 @@ internal static partial class MatMulThinGroups
             where TShort : unmanaged => alongDeep
             ? RowsKernel.Bind(
                 device, new LaunchShape((longs + (GroupSize / Lanes) - 1) / (GroupSize / Lanes), 1, shape.Batch, GroupSize), along, brief, c, bias ?? default, residual ?? default, preactivation ?? default,
-                longs, shorts, shape.K, alongRow, briefDeep ? briefRow : 1, briefDeep ? 1 : briefRow, batchAlong, batchBrief, shape.BatchStrideC, strideLong, strideShort, shape.Alpha, shape.Beta == 1f, longA, width, shape.Activation)
+                longs, shorts, shape.K, alongRow, briefDeep ? briefRow : 1, briefDeep ? 1 : briefRow, batchAlong, batchBrief, shape.BatchStrideC, strideLong, strideShort,
+                shape.Alpha, shape.Beta == 1f, longA, width, shape.Activation)
             : ColumnsKernel.Bind(
                 device, new LaunchShape((longs + Across - 1) / Across, 1, shape.Batch, GroupSize), along, brief, c, bias ?? default, residual ?? default, preactivation ?? default,
-                longs, shorts, shape.K, alongRow, briefDeep ? briefRow : 1, briefDeep ? 1 : briefRow, batchAlong, batchBrief, shape.BatchStrideC, strideLong, strideShort, shape.Alpha, shape.Beta == 1f, longA, width, shape.Activation);
+                longs, shorts, shape.K, alongRow, briefDeep ? briefRow : 1, briefDeep ? 1 : briefRow, batchAlong, batchBrief, shape.BatchStrideC, strideLong, strideShort,
+                shape.Alpha, shape.Beta == 1f, longA, width, shape.Activation);
     }
 
     /// <summary>
