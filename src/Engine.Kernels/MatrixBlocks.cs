@@ -62,30 +62,37 @@ internal static class MatrixBlocks
     }
 
     /// <summary>
-    /// Reads an item's part of what <see cref="Share"/> copies, to be written by <see cref="Put"/> when shared memory is free: until then it is under way while other work is done.
+    /// Reads an item's part of what <see cref="Share"/> copies, as it is stored, to be written by <see cref="Put"/> when shared memory is free: nothing waits for it before. <paramref name="elements"/> are an
+    /// item's: <see cref="ItemElements"/>.
     /// </summary>
-    /// <param name="elements">Elements of an item: <see cref="ItemElements"/>.</param>
     public static void Read<TSource>(
-        ArrayView<TSource> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<float> part, [Specialize] bool alongDepth, [Specialize] int elements)
+        ArrayView<TSource> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TSource> part, [Specialize] bool alongDepth, [Specialize] int elements)
         where TSource : unmanaged
     {
         for (int n = 0; n < elements; n++)
         {
-            int i = Group.IdxX + (n * Group.DimX);
+            int i = Group.IdxX + (n * (Block * Depth / elements));
             int k = first + (alongDepth ? i % Depth : i / Block);
             int r = at + (alongDepth ? i / Depth : i % Block);
-            part[n] = r < count && k < depth ? Storage.Load(operand, start + (alongDepth ? (r * stride) + k : (k * stride) + r)) : 0f;
+            if (r < count && k < depth)
+            {
+                part[n] = operand[start + (alongDepth ? (r * stride) + k : (k * stride) + r)];
+            }
         }
     }
 
-    /// <summary>Writes what <see cref="Read"/> has read to shared memory, rounded to the type of the tiles.</summary>
-    public static void Put<TTile>(ArrayView<float> part, ArrayView<TTile> shared, [Specialize] bool alongDepth, [Specialize] int elements)
+    /// <summary>Writes what <see cref="Read"/> has read to shared memory, rounded to the type of the tiles, zeros behind the operand's edges.</summary>
+    public static void Put<TSource, TTile>(
+        ArrayView<TSource> part, int at, int count, int first, int depth, ArrayView<TTile> shared, [Specialize] bool alongDepth, [Specialize] int elements)
+        where TSource : unmanaged
         where TTile : unmanaged
     {
         for (int n = 0; n < elements; n++)
         {
-            int i = Group.IdxX + (n * Group.DimX);
-            Storage.Store(shared, alongDepth ? (i / Depth * DepthPitch) + (i % Depth) : (i / Block * BlockPitch) + (i % Block), part[n]);
+            int i = Group.IdxX + (n * (Block * Depth / elements));
+            int k = alongDepth ? i % Depth : i / Block;
+            int r = alongDepth ? i / Depth : i % Block;
+            Storage.Store(shared, alongDepth ? (r * DepthPitch) + k : (k * BlockPitch) + r, at + r < count && first + k < depth ? Storage.Load(part, n) : 0f);
         }
     }
 

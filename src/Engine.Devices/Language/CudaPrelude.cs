@@ -21,7 +21,7 @@ internal static class CudaPrelude
         #define GLOBAL
         #define LOCAL
         #define PRIVATE
-        #define SHARED __shared__ __attribute__((aligned(16)))
+        #define SHARED __shared__
         #define UNROLL _Pragma("unroll")
         #define VIEW(T, base, offset) ((T*)((unsigned char*)(base) + (offset)))
         #define MAKE(T, ...) (T{ __VA_ARGS__ })

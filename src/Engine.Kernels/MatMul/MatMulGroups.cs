@@ -15,11 +15,11 @@ internal static partial class MatMulGroups
 
     private const int GroupSize = Side * Side;
 
-    /// <summary>Rows, and columns, of an item: neighbours, which it reads from shared memory as one vector.</summary>
+    /// <summary>Rows, and columns, of an item: <see cref="Side"/> apart, so that neighbouring items read and write neighbouring elements.</summary>
     private const int Sums = Tile / Side;
 
-    /// <summary>One vector more than a tile's side: columns that are written one after another fall into different banks.</summary>
-    private const int Pitch = Tile + Sums;
+    /// <summary>One more than a tile's side: columns that are written one after another fall into different banks.</summary>
+    private const int Pitch = Tile + 1;
 
     /// <summary>Elements of an operand that an item copies at a time.</summary>
     private const int Copied = Tile * Depth / GroupSize;
@@ -75,10 +75,10 @@ internal static partial class MatMulGroups
         ArrayView<float> left = SharedMemory.Allocate<float>(Depth * Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(Depth * Pitch);
         ArrayView<float> nextLeft = LocalMemory.Allocate<float>(Copied);
-        ArrayView<float> nextRight = LocalMemory.Allocate<float>(Copied);
+        ArrayView<TStored> nextRight = LocalMemory.Allocate<TStored>(Copied);
         ArrayView<float> sums = LocalMemory.Allocate<float>(Sums * Sums);
-        int itemColumn = Group.IdxX % Side * Sums;
-        int itemRow = Group.IdxX / Side * Sums;
+        int itemColumn = Group.IdxX % Side;
+        int itemRow = Group.IdxX / Side;
         int row = Grid.IdxY * Tile;
         int column = Grid.IdxX * Tile;
         long startA = Grid.IdxZ * batchA;
@@ -92,8 +92,8 @@ internal static partial class MatMulGroups
         Read(b, startB, rowB, column, columns, 0, depth, nextRight, layout == MatMulLayout.NT);
         for (int first = 0; first < depth; first += Depth)
         {
-            Share(nextLeft, left, layout != MatMulLayout.TN);
-            Share(nextRight, right, layout == MatMulLayout.NT);
+            Put(nextLeft, row, rows, first, depth, left, layout != MatMulLayout.TN);
+            Put(nextRight, column, columns, first, depth, right, layout == MatMulLayout.NT);
             Group.Barrier();
             Read(a, startA, rowA, row, rows, first + Depth, depth, nextLeft, layout != MatMulLayout.TN);
             Read(b, startB, rowB, column, columns, first + Depth, depth, nextRight, layout == MatMulLayout.NT);
@@ -109,8 +109,8 @@ internal static partial class MatMulGroups
         {
             for (int j = 0; j < Sums; j++)
             {
-                int r = row + itemRow + i;
-                int s = column + itemColumn + j;
+                int r = row + itemRow + (i * Side);
+                int s = column + itemColumn + (j * Side);
                 if (r < rows && s < columns)
                 {
                     Finish(alpha * sums[(i * Sums) + j], (Grid.IdxZ * batchC) + (r * rowC) + s, s, c, bias, residual, preactivation, accumulate, activation);
@@ -143,27 +143,33 @@ internal static partial class MatMulGroups
     }
 
     /// <summary>
-    /// Reads an item's part of 16 steps of an operand, from step <paramref name="first"/>, as float32, zeros behind its edges. <paramref name="alongDepth"/>: stored rows run along the summed
-    /// dimension. Either way neighbouring items read neighbouring elements.
+    /// Reads an item's part of 16 steps of an operand, from step <paramref name="first"/>, as it is stored: nothing waits for it before <see cref="Put"/>. <paramref name="alongDepth"/>: stored rows run
+    /// along the summed dimension. Either way neighbouring items read neighbouring elements.
     /// </summary>
     private static void Read<TStored>(
-        ArrayView<TStored> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<float> part, [Specialize] bool alongDepth)
+        ArrayView<TStored> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TStored> part, [Specialize] bool alongDepth)
         where TStored : unmanaged
     {
         for (int i = 0; i < Copied; i++)
         {
             int k = first + Step(i, alongDepth);
             int r = at + Place(i, alongDepth);
-            part[i] = r < count && k < depth ? Storage.Load(operand, start + (alongDepth ? (r * stride) + k : (k * stride) + r)) : 0f;
+            if (r < count && k < depth)
+            {
+                part[i] = operand[start + (alongDepth ? (r * stride) + k : (k * stride) + r)];
+            }
         }
     }
 
-    /// <summary>Writes what <see cref="Read"/> has read to shared memory, depth by <see cref="Pitch"/>.</summary>
-    private static void Share(ArrayView<float> part, ArrayView<float> tile, [Specialize] bool alongDepth)
+    /// <summary>Writes what <see cref="Read"/> has read to shared memory as float32, depth by <see cref="Pitch"/>, zeros behind the operand's edges.</summary>
+    private static void Put<TStored>(ArrayView<TStored> part, int at, int count, int first, int depth, ArrayView<float> tile, [Specialize] bool alongDepth)
+        where TStored : unmanaged
     {
         for (int i = 0; i < Copied; i++)
         {
-            tile[(Step(i, alongDepth) * Pitch) + Place(i, alongDepth)] = part[i];
+            int k = Step(i, alongDepth);
+            int r = Place(i, alongDepth);
+            tile[(k * Pitch) + r] = at + r < count && first + k < depth ? Storage.Load(part, i) : 0f;
         }
     }
 
@@ -176,8 +182,14 @@ internal static partial class MatMulGroups
     /// <summary>Adds one step of the depth to the item's sums.</summary>
     private static void Accumulate(ArrayView<float> left, ArrayView<float> right, int atLeft, int atRight, ArrayView<float> sums)
     {
-        Vec4 x = Vec4.Load(left, atLeft);
-        Vec4 y = Vec4.Load(right, atRight);
+        ArrayView<float> x = LocalMemory.Allocate<float>(Sums);
+        ArrayView<float> y = LocalMemory.Allocate<float>(Sums);
+        for (int i = 0; i < Sums; i++)
+        {
+            x[i] = left[atLeft + (i * Side)];
+            y[i] = right[atRight + (i * Side)];
+        }
+
         for (int i = 0; i < Sums; i++)
         {
             for (int j = 0; j < Sums; j++)

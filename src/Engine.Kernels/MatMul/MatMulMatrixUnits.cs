@@ -56,7 +56,7 @@ internal static partial class MatMulMatrixUnits
         ArrayView<float> products = SharedMemory.Allocate<float>(MatrixBlocks.ProductSize);
         ArrayView<TileSum> sums = LocalMemory.Allocate<TileSum>(MatrixBlocks.Sums);
         ArrayView<float> nextLeft = LocalMemory.Allocate<float>(elements);
-        ArrayView<float> nextRight = LocalMemory.Allocate<float>(elements);
+        ArrayView<TStored> nextRight = LocalMemory.Allocate<TStored>(elements);
         int row = Grid.IdxY * MatrixBlocks.Block;
         int column = Grid.IdxX * MatrixBlocks.Block;
         long startA = Grid.IdxZ * batchA;
@@ -66,8 +66,8 @@ internal static partial class MatMulMatrixUnits
         MatrixBlocks.Read(b, startB, rowB, column, columns, 0, depth, nextRight, transposed, elements);
         for (int first = 0; first < depth; first += MatrixBlocks.Depth)
         {
-            MatrixBlocks.Put(nextLeft, left, true, elements);
-            MatrixBlocks.Put(nextRight, right, transposed, elements);
+            MatrixBlocks.Put(nextLeft, row, rows, first, depth, left, true, elements);
+            MatrixBlocks.Put(nextRight, column, columns, first, depth, right, transposed, elements);
             Group.Barrier();
             MatrixBlocks.Read(a, startA, rowA, row, rows, first + MatrixBlocks.Depth, depth, nextLeft, true, elements);
             MatrixBlocks.Read(b, startB, rowB, column, columns, first + MatrixBlocks.Depth, depth, nextRight, transposed, elements);

@@ -3,28 +3,30 @@ using System.Numerics;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Products on GPUs with at most <see cref="Shortest"/> rows or columns, such as those of LoRA's factors and of a token that is generated: a tile would stand empty, and few groups would work. C is seen as
-/// the short operand against the long one, whichever of A and B that is; every element of the long one is read once, and serves all sums of the short one.
+/// Products on GPUs of which C has at most <see cref="MaxNarrow"/> rows or columns, such as those of LoRA's factors and of a token that is generated: tiles would stand empty, and few groups would work.
+/// One operand is then narrow and the other wide, whichever of A and B that is. A wide row (or column) is shared by a slice of items each, who read it once for all narrow ones.
+/// Sums are added in the same order however many narrow rows there are.
 /// </summary>
 internal static partial class MatMulThinGroups
 {
-    /// <summary>Rows of C, or columns, up to which it is thin.</summary>
-    public const int Shortest = 16;
+    /// <summary>The most narrow rows or columns. Generation runs at most as many texts, so that a token does not depend on the texts beside it.</summary>
+    public const int MaxNarrow = 16;
 
     private const int GroupSize = 256;
 
-    private const int Lanes = 32;
+    /// <summary>Items that share a wide row which lies along the summed dimension: neighbours in it.</summary>
+    private const int DeepSlices = 32;
 
-    /// <summary>Steps of the summed dimension that an item reads before it adds the first, so that memory is not waited for each time.</summary>
+    /// <summary>Items that share a wide column otherwise, where neighbouring items have neighbouring columns; one for each narrow sum at least.</summary>
+    private const int AcrossSlices = MaxNarrow;
+
+    /// <summary>Steps of the summed dimension that an item reads at a time.</summary>
     private const int Ahead = 8;
 
-    /// <summary>Long columns of a group of <see cref="Columns"/>: their reads, and the group's number, still fill the device.</summary>
-    private const int Across = 16;
+    /// <summary>Elements from one narrow row in shared memory to the next: one more than an item of each step, so that both ways of writing them fall into different banks.</summary>
+    private const int Pitch = GroupSize + 1;
 
-    /// <summary>Items that share a column; at least <see cref="Shortest"/>, one for each sum.</summary>
-    private const int Slices = GroupSize / Across;
-
-    public static bool Fits(MatMulShape shape) => Math.Min(shape.M, shape.N) <= Shortest;
+    public static bool Fits(MatMulShape shape) => Math.Min(shape.M, shape.N) <= MaxNarrow;
 
     public static Launch Bind(
         Device device,
@@ -36,16 +38,13 @@ internal static partial class MatMulThinGroups
         BufferView<float>? residual,
         BufferView<float>? preactivation)
     {
-        // A is the long operand where C has few columns.
-        bool longA = shape.M > Shortest || (shape.Layout == MatMulLayout.NN && shape.N <= Shortest);
-        int longs = longA ? shape.M : shape.N, shorts = longA ? shape.N : shape.M;
-        long alongRow = longA ? shape.RowStrideA : shape.RowStrideB, briefRow = longA ? shape.RowStrideB : shape.RowStrideA;
-        long batchAlong = longA ? shape.BatchStrideA : shape.BatchStrideB, batchBrief = longA ? shape.BatchStrideB : shape.BatchStrideA;
-        // The short operand's stored rows run along the summed dimension, or across it.
-        bool briefDeep = longA ? shape.Layout == MatMulLayout.NT : shape.Layout != MatMulLayout.TN;
-        bool alongDeep = longA ? shape.Layout != MatMulLayout.TN : shape.Layout == MatMulLayout.NT;
-        long strideLong = longA ? shape.RowStrideC : 1, strideShort = longA ? 1 : shape.RowStrideC;
-        int width = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, shorts));
+        // Where both are narrow, NN takes A as the wide one: its rows lie along the summed dimension.
+        bool wideA = shape.M > MaxNarrow || (shape.Layout == MatMulLayout.NN && shape.N <= MaxNarrow);
+        (int wides, int narrows) = wideA ? (shape.M, shape.N) : (shape.N, shape.M);
+        bool deepA = shape.Layout != MatMulLayout.TN, deepB = shape.Layout == MatMulLayout.NT;
+        bool wideDeep = wideA ? deepA : deepB, narrowDeep = wideA ? deepB : deepA;
+        int across = GroupSize / (wideDeep ? DeepSlices : AcrossSlices);
+        int width = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, narrows));
         return b.Type switch
         {
             ElementType.Float32 => Bind(b.As<float>()),
@@ -54,190 +53,121 @@ internal static partial class MatMulThinGroups
         };
 
         Launch Bind<TStored>(BufferView<TStored> stored)
-            where TStored : unmanaged => longA ? BindBoth(a, stored) : BindBoth(stored, a);
+            where TStored : unmanaged => wideA
+            ? BindBoth(a, stored, shape.RowStrideA, shape.RowStrideB, shape.BatchStrideA, shape.BatchStrideB, shape.RowStrideC, 1)
+            : BindBoth(stored, a, shape.RowStrideB, shape.RowStrideA, shape.BatchStrideB, shape.BatchStrideA, 1, shape.RowStrideC);
 
-        Launch BindBoth<TLong, TShort>(BufferView<TLong> along, BufferView<TShort> brief)
-            where TLong : unmanaged
-            where TShort : unmanaged => alongDeep
-            ? RowsKernel.Bind(
-                device, new LaunchShape((longs + (GroupSize / Lanes) - 1) / (GroupSize / Lanes), 1, shape.Batch, GroupSize), along, brief, c, bias ?? default, residual ?? default, preactivation ?? default,
-                longs, shorts, shape.K, alongRow, briefDeep ? briefRow : 1, briefDeep ? 1 : briefRow, batchAlong, batchBrief, shape.BatchStrideC, strideLong, strideShort,
-                shape.Alpha, shape.Beta == 1f, longA, width, shape.Activation)
-            : ColumnsKernel.Bind(
-                device, new LaunchShape((longs + Across - 1) / Across, 1, shape.Batch, GroupSize), along, brief, c, bias ?? default, residual ?? default, preactivation ?? default,
-                longs, shorts, shape.K, alongRow, briefDeep ? briefRow : 1, briefDeep ? 1 : briefRow, batchAlong, batchBrief, shape.BatchStrideC, strideLong, strideShort,
-                shape.Alpha, shape.Beta == 1f, longA, width, shape.Activation);
+        Launch BindBoth<TWide, TNarrow>(
+            BufferView<TWide> wide, BufferView<TNarrow> narrow, long wideRow, long narrowRow, long batchWide, long batchNarrow, long strideWide, long strideNarrow)
+            where TWide : unmanaged
+            where TNarrow : unmanaged => MultiplyKernel.Bind(
+                device, new LaunchShape((wides + across - 1) / across, 1, shape.Batch, GroupSize), wide, narrow, c, bias ?? default, residual ?? default, preactivation ?? default,
+                wides, narrows, shape.K, wideRow, narrowRow, batchWide, batchNarrow, shape.BatchStrideC, strideWide, strideNarrow,
+                shape.Alpha, shape.Beta == 1f, wideA, wideDeep, narrowDeep, width, shape.Activation);
     }
 
     /// <summary>
-    /// Where the long operand's stored rows run along the summed dimension: a warp has one of them. Element (i, k) of it is along[i * alongRow + k], element (j, k) of the short operand
-    /// brief[j * briefRow + k * briefStep], and C's element c[i * strideLong + j * strideShort], in column j where <paramref name="shortColumns"/>, else in column i.
+    /// Wide rows or columns by group x, one product by group z. Element (i, k) of the wide operand is wide[i * wideRow + k] where <paramref name="wideDeep"/>, else wide[k * wideRow + i]; the narrow operand's
+    /// (j, k) likewise. C's element is c[i * strideWide + j * strideNarrow], in column j where <paramref name="narrowColumns"/>, else in column i.
     /// </summary>
     [Kernel]
-    public static void Rows<TLong, TShort>(
-        ArrayView<TLong> along,
-        ArrayView<TShort> brief,
+    public static void Multiply<TWide, TNarrow>(
+        ArrayView<TWide> wide,
+        ArrayView<TNarrow> narrow,
         ArrayView<float> c,
         ArrayView<float> bias,
         ArrayView<float> residual,
         ArrayView<float> preactivation,
-        int longs,
-        int shorts,
+        int wides,
+        int narrows,
         int depth,
-        long alongRow,
-        long briefRow,
-        long briefStep,
-        long batchAlong,
-        long batchBrief,
+        long wideRow,
+        long narrowRow,
+        long batchWide,
+        long batchNarrow,
         long batchC,
-        long strideLong,
-        long strideShort,
+        long strideWide,
+        long strideNarrow,
         float alpha,
         bool accumulate,
-        bool shortColumns,
+        bool narrowColumns,
+        [Specialize] bool wideDeep,
+        [Specialize] bool narrowDeep,
         [Specialize] int width,
         [Specialize] ActivationKind activation)
-        where TLong : unmanaged
-        where TShort : unmanaged
+        where TWide : unmanaged
+        where TNarrow : unmanaged
     {
-        ArrayView<float> sums = LocalMemory.Allocate<float>(width);
-        int lane = Group.IdxX % Lanes;
-        int i = (Grid.IdxX * (GroupSize / Lanes)) + (Group.IdxX / Lanes);
-        SumSteps(
-            along, brief, (Grid.IdxZ * batchAlong) + (i * alongRow), 1, Grid.IdxZ * batchBrief, briefRow, briefStep, shorts, i < longs ? depth : 0, lane, sums, Lanes, width);
-        float sum = 0f;
-        for (int j = 0; j < width; j++)
-        {
-            float total = sums[j];
-            for (int distance = Lanes / 2; distance > 0; distance /= 2)
-            {
-                total += Warp.ShuffleXor(total, distance);
-            }
-
-            sum = lane == j ? total : sum;
-        }
-
-        if (i < longs && lane < shorts)
-        {
-            MatMulGroups.Finish(
-                alpha * sum, (Grid.IdxZ * batchC) + (i * strideLong) + (lane * strideShort), shortColumns ? lane : i, c, bias, residual, preactivation, accumulate, activation);
-        }
-    }
-
-    /// <summary>
-    /// Where they run across it: neighbouring items have neighbouring columns, and <see cref="Slices"/> items share a column's steps. Element (k, i) of the long operand is along[k * alongRow + i]; the rest as in
-    /// <see cref="Rows"/>.
-    /// </summary>
-    [Kernel]
-    public static void Columns<TLong, TShort>(
-        ArrayView<TLong> along,
-        ArrayView<TShort> brief,
-        ArrayView<float> c,
-        ArrayView<float> bias,
-        ArrayView<float> residual,
-        ArrayView<float> preactivation,
-        int longs,
-        int shorts,
-        int depth,
-        long alongRow,
-        long briefRow,
-        long briefStep,
-        long batchAlong,
-        long batchBrief,
-        long batchC,
-        long strideLong,
-        long strideShort,
-        float alpha,
-        bool accumulate,
-        bool shortColumns,
-        [Specialize] int width,
-        [Specialize] ActivationKind activation)
-        where TLong : unmanaged
-        where TShort : unmanaged
-    {
-        ArrayView<float> parts = SharedMemory.Allocate<float>(width * GroupSize);
-        ArrayView<float> sums = LocalMemory.Allocate<float>(width);
-        int column = Group.IdxX % Across;
-        int slice = Group.IdxX / Across;
-        int i = (Grid.IdxX * Across) + column;
-        SumSteps(
-            along, brief, (Grid.IdxZ * batchAlong) + i, alongRow, Grid.IdxZ * batchBrief, briefRow, briefStep, shorts, i < longs ? depth : 0, slice, sums, Slices, width);
-        for (int j = 0; j < width; j++)
-        {
-            parts[(j * GroupSize) + Group.IdxX] = sums[j];
-        }
-
-        Group.Barrier();
-        if (i < longs && slice < shorts)
-        {
-            float sum = 0f;
-            for (int other = 0; other < Slices; other++)
-            {
-                sum += parts[(slice * GroupSize) + (other * Across) + column];
-            }
-
-            MatMulGroups.Finish(
-                alpha * sum, (Grid.IdxZ * batchC) + (i * strideLong) + (slice * strideShort), shortColumns ? slice : i, c, bias, residual, preactivation, accumulate, activation);
-        }
-    }
-
-    /// <summary>
-    /// An item's sums with one row (or column) of the long operand: over every <paramref name="stride"/>th step from <paramref name="first"/>, in their order, whatever <paramref name="width"/> is. Nothing is read where
-    /// <paramref name="depth"/> is 0.
-    /// </summary>
-    private static void SumSteps<TLong, TShort>(
-        ArrayView<TLong> along,
-        ArrayView<TShort> brief,
-        long atLong,
-        long alongStep,
-        long atShort,
-        long briefRow,
-        long briefStep,
-        int shorts,
-        int depth,
-        int first,
-        ArrayView<float> sums,
-        [Specialize] int stride,
-        [Specialize] int width)
-        where TLong : unmanaged
-        where TShort : unmanaged
-    {
+        // The narrow operand's next steps; at the end the items' sums.
+        ArrayView<float> shared = SharedMemory.Allocate<float>(width * Pitch);
         ArrayView<float> x = LocalMemory.Allocate<float>(Ahead);
+        ArrayView<float> sums = LocalMemory.Allocate<float>(width);
+        int slices = wideDeep ? DeepSlices : AcrossSlices;
+        int across = GroupSize / slices;
+        int slice = wideDeep ? Group.IdxX % slices : Group.IdxX / across;
+        int place = wideDeep ? Group.IdxX / slices : Group.IdxX % across;
+        int i = (Grid.IdxX * across) + place;
+        int steps = Ahead * slices;
+        long startWide = Grid.IdxZ * batchWide;
+        long startNarrow = Grid.IdxZ * batchNarrow;
         for (int j = 0; j < width; j++)
         {
             sums[j] = 0f;
         }
 
-        int k = first;
-        for (; k + ((Ahead - 1) * stride) < depth; k += Ahead * stride)
+        for (int first = 0; first < depth; first += steps)
         {
             for (int step = 0; step < Ahead; step++)
             {
-                x[step] = Storage.Load(along, atLong + ((k + (step * stride)) * alongStep));
+                int k = first + slice + (step * slices);
+                x[step] = i < wides && k < depth ? Storage.Load(wide, startWide + (wideDeep ? (i * wideRow) + k : (k * wideRow) + i)) : 0f;
             }
 
+            for (int n = Group.IdxX; n < width * steps; n += GroupSize)
+            {
+                int j = narrowDeep ? n / steps : n % width;
+                int step = narrowDeep ? n % steps : n / width;
+                int k = first + step;
+                shared[(j * Pitch) + step] = j < narrows && k < depth ? Storage.Load(narrow, startNarrow + (narrowDeep ? (j * narrowRow) + k : (k * narrowRow) + j)) : 0f;
+            }
+
+            Group.Barrier();
             for (int j = 0; j < width; j++)
             {
-                if (j < shorts)
+                for (int step = 0; step < Ahead; step++)
                 {
-                    for (int step = 0; step < Ahead; step++)
-                    {
-                        sums[j] = MathF.FusedMultiplyAdd(x[step], Storage.Load(brief, atShort + (j * briefRow) + ((k + (step * stride)) * briefStep)), sums[j]);
-                    }
+                    sums[j] = MathF.FusedMultiplyAdd(x[step], shared[(j * Pitch) + slice + (step * slices)], sums[j]);
                 }
             }
+
+            Group.Barrier();
         }
 
-        for (; k < depth; k += stride)
+        for (int j = 0; j < width; j++)
         {
-            float last = Storage.Load(along, atLong + (k * alongStep));
-            for (int j = 0; j < width; j++)
+            shared[(j * Pitch) + Group.IdxX] = sums[j];
+        }
+
+        Group.Barrier();
+        int apart = wideDeep ? 1 : across;
+        for (int distance = slices / 2; distance > 0; distance /= 2)
+        {
+            if (slice < distance)
             {
-                if (j < shorts)
+                for (int j = 0; j < width; j++)
                 {
-                    sums[j] = MathF.FusedMultiplyAdd(last, Storage.Load(brief, atShort + (j * briefRow) + (k * briefStep)), sums[j]);
+                    shared[(j * Pitch) + Group.IdxX] += shared[(j * Pitch) + Group.IdxX + (distance * apart)];
                 }
             }
+
+            Group.Barrier();
+        }
+
+        if (i < wides && slice < narrows)
+        {
+            MatMulGroups.Finish(
+                alpha * shared[(slice * Pitch) + (wideDeep ? place * slices : place)], (Grid.IdxZ * batchC) + (i * strideWide) + (slice * strideNarrow), narrowColumns ? slice : i,
+                c, bias, residual, preactivation, accumulate, activation);
         }
     }
 }

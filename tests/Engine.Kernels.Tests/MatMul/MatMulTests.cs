@@ -27,6 +27,9 @@ public sealed class MatMulTests
 
     public static TheoryData<string> Devices => TestDevices.Names;
 
+    /// <summary>The layouts that store A's rows one after another.</summary>
+    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayoutsOfRows => TestDevices.WithKernels(MatMulLayout.NN, MatMulLayout.NT);
+
     public static TheoryData<string, MatMulLayout> KernelDevicesAndLayouts => TestDevices.WithKernels(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
 
     [Theory]
@@ -185,6 +188,46 @@ public sealed class MatMulTests
 
         void CheckGroups(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
             MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type);
+    }
+
+    /// <summary>Thin rows, columns and both, around the widths and around the steps that are read at a time.</summary>
+    [Theory]
+    [MemberData(nameof(KernelDevicesAndLayouts))]
+    public void The_form_for_thin_groups_agrees_with_double_precision(string name, MatMulLayout layout)
+    {
+        ElementType half = layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.Float16, brain = layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.BFloat16;
+        foreach ((int m, int n, int k) in new[]
+        {
+            (1, 1, 1), (1, 70, 257), (2, 40, 127), (5, 33, 128), (8, 17, 255), (16, 40, 333), (40, 1, 256), (70, 3, 129), (33, 8, 513), (40, 16, 70), (16, 16, 300), (7, 9, 40), (40, 5, 0),
+        })
+        {
+            var shape = new MatMulShape(m, n, k, layout);
+            CheckThin(shape, false);
+            CheckThin(shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false);
+            CheckThin(shape with { Alpha = -0.75f }, false, half);
+            CheckThin(shape with { StrideB = shape.ColumnsB + 5 }, false, brain);
+            CheckThin(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
+        }
+
+        void CheckThin(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
+            MatMulThinGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type);
+    }
+
+    /// <summary>What a text is answered with must not depend on the texts beside it.</summary>
+    [Theory]
+    [MemberData(nameof(KernelDevicesAndLayoutsOfRows))]
+    public void A_row_of_the_thin_form_is_the_same_sum_however_many_there_are(string name, MatMulLayout layout)
+    {
+        const int N = 70, K = 333, Rows = MatMulThinGroups.MaxNarrow;
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> all = run.Output(Rows * N), a = run.Put(Numbers.Values(1, Rows * K)), b = run.Put(Numbers.Values(2, N * K));
+        run.Run(MatMulThinGroups.Bind(run.Device, new MatMulShape(Rows, N, K, layout), a, b, all, null, null, null));
+        foreach (int m in new[] { 1, 2, 5, 9 })
+        {
+            BufferView<float> some = run.Output(m * N);
+            run.Run(MatMulThinGroups.Bind(run.Device, new MatMulShape(m, N, K, layout), a, b, some, null, null, null));
+            Assert.Equal(all.ToArray()[..(m * N)], some.ToArray());
+        }
     }
 
     /// <summary>
