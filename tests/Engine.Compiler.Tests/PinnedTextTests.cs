@@ -11,7 +11,7 @@ public class PinnedTextTests
 {
     private static readonly string Folder = Path.Combine(InMemory.RepositoryRoot, "tests", "Engine.Compiler.Tests", "Pinned");
 
-    public static TheoryData<string> Kernels { get; } = ["SmallKernels_Scale", "SmallKernels_GroupSum", "SmallKernels_WarpSum", "SmallKernels_OuterProduct", "SmallKernels_TileProduct"];
+    public static TheoryData<string> Kernels { get; } = ["SmallKernels_Scale", "SmallKernels_GroupSum", "SmallKernels_WarpSum", "SmallKernels_OuterProduct", "SmallKernels_Turn", "SmallKernels_TileProduct"];
 
     [Theory]
     [MemberData(nameof(Kernels))]

@@ -212,10 +212,17 @@ internal sealed partial class DevicePrinter
             return false;
         }
 
-        return loop.Body.Descendants().OfType<IPropertyReferenceOperation>().Any(p =>
-            p.Property.IsIndexer && p.Instance is ILocalReferenceOperation or IParameterReferenceOperation
-            && (KernelApi.VectorWidth(p.Instance!.Type) > 0 || ViewOf(p.Instance)?.Space == "PRIVATE")
-            && p.Arguments[0].Value.DescendantsAndSelf().OfType<ILocalReferenceOperation>().Any(l => loop.Locals.Contains(l.Local, SymbolEqualityComparer.Default)));
+        return loop.Body.Descendants().Any(operation => operation switch
+        {
+            IPropertyReferenceOperation { Property.IsIndexer: true, Instance: ILocalReferenceOperation or IParameterReferenceOperation } element =>
+                (KernelApi.VectorWidth(element.Instance!.Type) > 0 || ViewOf(element.Instance)?.Space == "PRIVATE") && Counts(element.Arguments[0].Value),
+            IInvocationOperation call when KernelApi.Intrinsic(call.TargetMethod) is "Storage.Load" or "Storage.Store" =>
+                ViewOf(call.Arguments[0].Value)?.Space == "PRIVATE" && Counts(call.Arguments[1].Value),
+            _ => false,
+        });
+
+        bool Counts(IOperation index) =>
+            index.DescendantsAndSelf().OfType<ILocalReferenceOperation>().Any(l => loop.Locals.Contains(l.Local, SymbolEqualityComparer.Default));
     }
 
     private void Switch(ISwitchOperation choice)

@@ -77,6 +77,24 @@ internal static partial class SmallKernels
         }
     }
 
+    /// <summary>Four elements for each item in the opposite order, in registers as they are stored.</summary>
+    [Kernel]
+    public static void Turn<T>(ArrayView<T> x, ArrayView<float> y)
+        where T : unmanaged
+    {
+        ArrayView<T> kept = LocalMemory.Allocate<T>(4);
+        long start = 4 * (((long)Grid.IdxX * Group.DimX) + Group.IdxX);
+        for (int i = 0; i < 4; i++)
+        {
+            kept[i] = x[start + i];
+        }
+
+        for (int i = 0; i < 4; i++)
+        {
+            y[start + i] = Storage.Load(kept, 3 - i);
+        }
+    }
+
     /// <summary>c [16, 16] = a [16, depth] b^T with b [16, depth], by one team; depth is a multiple of 16.</summary>
     [Kernel]
     public static void TileProduct<T>(ArrayView<float> a, ArrayView<T> b, ArrayView<float> c, int depth)
