@@ -20,7 +20,7 @@ internal static class ReplicationReport
                     continue;
                 }
 
-                var line = new JsonObject { ["commit"] = Measurement.Commit, ["task"] = place[0], ["condition"] = place[1], ["metric"] = comparison["metric"]!.DeepClone(), ["device"] = comparison["device"]!.DeepClone() };
+                var line = new JsonObject { ["commit"] = Measurement.Commit, ["task"] = place[0], ["condition"] = place[1], ["metric"] = comparison["metric"]!.DeepClone(), ["device"] = Devices(Path.Combine(Path.GetDirectoryName(path)!, (string)method["method"]!)) };
                 foreach ((string key, JsonNode? value) in method.Where(pair => pair.Key != "runs"))
                 {
                     line[key] = value?.DeepClone();
@@ -31,6 +31,10 @@ internal static class ReplicationReport
             }
         }
     }
+
+    /// <summary>The devices that a method's runs were trained on: a part may have been moved from one machine to another.</summary>
+    private static string Devices(string folder) => string.Join(", ", Directory.EnumerateFiles(folder, "summary.json", SearchOption.AllDirectories)
+        .Select(path => (string)JsonNode.Parse(File.ReadAllText(path))!["device"]!).Distinct().Order(StringComparer.Ordinal));
 
     /// <summary>
     /// Prints merged lines as Markdown, a table for each condition: of every task the metric, mean and sample deviation over the seeds, and by how much the loss rises in
