@@ -20,7 +20,15 @@ internal static class ReplicationReport
                     continue;
                 }
 
-                var line = new JsonObject { ["commit"] = Measurement.Commit, ["task"] = place[0], ["condition"] = place[1], ["metric"] = comparison["metric"]!.DeepClone(), ["device"] = Devices(Path.Combine(Path.GetDirectoryName(path)!, (string)method["method"]!)) };
+                var line = new JsonObject
+                {
+                    // Not the runs' commit: those of one part may be of several.
+                    ["merged_at"] = Measurement.Commit,
+                    ["task"] = place[0],
+                    ["condition"] = place[1],
+                    ["metric"] = comparison["metric"]!.DeepClone(),
+                    ["device"] = Devices(Path.Combine(Path.GetDirectoryName(path)!, (string)method["method"]!)),
+                };
                 foreach ((string key, JsonNode? value) in method.Where(pair => pair.Key != "runs"))
                 {
                     line[key] = value?.DeepClone();

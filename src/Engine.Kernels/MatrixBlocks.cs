@@ -15,7 +15,7 @@ internal static class MatrixBlocks
     /// <summary>Teams of a group: two by two.</summary>
     public const int Teams = 4;
 
-    /// <summary>Tiles along a side of a team's part.</summary>
+    /// <summary>Tiles along a side of a team's part: two, which <see cref="Multiply"/> holds by name.</summary>
     public const int Side = 2;
 
     /// <summary>Sums of a team.</summary>
@@ -53,11 +53,9 @@ internal static class MatrixBlocks
     {
         for (int i = Group.IdxX; i < Block * Depth; i += Group.DimX)
         {
-            int k = alongDepth ? i % Depth : i / Block;
-            int r = alongDepth ? i / Depth : i % Block;
-            bool inside = at + r < count && first + k < depth;
-            long index = alongDepth ? ((at + r) * stride) + first + k : ((first + k) * stride) + at + r;
-            Storage.Store(shared, alongDepth ? (r * DepthPitch) + k : (k * BlockPitch) + r, inside ? Storage.Load(operand, start + index) : 0f);
+            int k = first + Step(i, alongDepth);
+            int r = at + Place(i, alongDepth);
+            Storage.Store(shared, SharedIndex(i, alongDepth), r < count && k < depth ? Storage.Load(operand, start + (alongDepth ? (r * stride) + k : (k * stride) + r)) : 0f);
         }
     }
 
@@ -72,8 +70,8 @@ internal static class MatrixBlocks
         for (int n = 0; n < elements; n++)
         {
             int i = Group.IdxX + (n * (Block * Depth / elements));
-            int k = first + (alongDepth ? i % Depth : i / Block);
-            int r = at + (alongDepth ? i / Depth : i % Block);
+            int k = first + Step(i, alongDepth);
+            int r = at + Place(i, alongDepth);
             if (r < count && k < depth)
             {
                 part[n] = operand[start + (alongDepth ? (r * stride) + k : (k * stride) + r)];
@@ -90,11 +88,20 @@ internal static class MatrixBlocks
         for (int n = 0; n < elements; n++)
         {
             int i = Group.IdxX + (n * (Block * Depth / elements));
-            int k = alongDepth ? i % Depth : i / Block;
-            int r = alongDepth ? i / Depth : i % Block;
-            Storage.Store(shared, alongDepth ? (r * DepthPitch) + k : (k * BlockPitch) + r, at + r < count && first + k < depth ? Storage.Load(part, n) : 0f);
+            bool inside = at + Place(i, alongDepth) < count && first + Step(i, alongDepth) < depth;
+            Storage.Store(shared, SharedIndex(i, alongDepth), inside ? Storage.Load(part, n) : 0f);
         }
     }
+
+    /// <summary>The step, of 32, of the <paramref name="i"/>th element that a group copies.</summary>
+    private static int Step(int i, [Specialize] bool alongDepth) => alongDepth ? i % Depth : i / Block;
+
+    /// <summary>Its row or column, of 64.</summary>
+    private static int Place(int i, [Specialize] bool alongDepth) => alongDepth ? i / Depth : i % Block;
+
+    /// <summary>Where it stands in shared memory.</summary>
+    private static int SharedIndex(int i, [Specialize] bool alongDepth) =>
+        alongDepth ? (Place(i, alongDepth) * DepthPitch) + Step(i, alongDepth) : (Step(i, alongDepth) * BlockPitch) + Place(i, alongDepth);
 
     /// <summary>
     /// Adds 32 steps to a team's sums. <paramref name="left"/> has rows along the summed dimension, <paramref name="right"/> too where <paramref name="transposed"/>.

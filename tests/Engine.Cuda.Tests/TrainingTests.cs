@@ -60,7 +60,7 @@ public sealed class TrainingTests : FakeDriverTests
         training.Session.Step([batch], 1e-4, "test");
         Assert.Equal(second.Select(Text), FakeDriver.Launches.Select(Text));
         Assert.Contains(second, launch => launch.Kernel.StartsWith("AdamW", StringComparison.Ordinal));
-        Assert.Contains(second, launch => launch.Kernel.StartsWith("MatMul", StringComparison.Ordinal));
+        Assert.Contains(second, launch => launch.Kernel.StartsWith("MatMulThinGroups", StringComparison.Ordinal));
         Assert.Contains(second, launch => launch.Kernel.StartsWith("Attention", StringComparison.Ordinal));
     }
 
