@@ -3,7 +3,7 @@ namespace Engine.Kernels;
 /// <summary>Compiled forms of <see cref="LowRank"/>; matrices of a layer are dense [rank, rank] pairs in its slots.</summary>
 internal static partial class LowRankKernels
 {
-    /// <summary>One group for each layer (x), product (y) and row (z): that row of the product, by dot products whose terms the group shares.</summary>
+    /// <summary>One group for each layer (x), product (y) and row (z): that row of the product, by dot products of eight columns at a time whose terms the group shares.</summary>
     [Kernel]
     public static void Grams(
         ArrayView<int> table, ArrayView<float> values, ArrayView<float> gradients, ArrayView<float> workspace, int largestRank, [Specialize] int groupSize)
@@ -16,33 +16,30 @@ internal static partial class LowRankKernels
         bool inputs = (product & 1) == 0;
         int length = inputs ? table[entry + LowRankTable.ColumnsSlot] : table[entry + LowRankTable.RowsSlot];
         long start = inputs ? table[entry + LowRankTable.ASlot] : table[entry + LowRankTable.BSlot];
-        long stride = inputs ? length : 1;
-        long step = inputs ? 1 : rank;
-        bool leftGradient = product >= LowRankSlots.GradientA;
+        int stride = inputs ? length : 1;
+        int step = inputs ? 1 : rank;
         bool symmetric = product < LowRankSlots.CrossA;
+        bool leftGradient = product >= LowRankSlots.GradientA;
         bool rightGradient = leftGradient && symmetric;
         long result = LowRankSlots.Offset(Grid.IdxX, product, largestRank);
         if (row < rank)
         {
-            for (int column = symmetric ? row : 0; column < rank; column++)
+            for (int first = symmetric ? row / PairVector.Width * PairVector.Width : 0; first < rank; first += PairVector.Width)
             {
-                Pair part = PairArithmetic.Of(0f);
-                for (int k = Group.IdxX; k < length; k += groupSize)
+                PairVector part = rightGradient ? Products(gradients, gradients, start, row, first, rank, length, stride, step, groupSize)
+                    : leftGradient ? Products(gradients, values, start, row, first, rank, length, stride, step, groupSize)
+                    : Products(values, values, start, row, first, rank, length, stride, step, groupSize);
+                for (int i = 0; i < PairVector.Width; i++)
                 {
-                    long left = start + (row * stride) + (k * step);
-                    long right = start + (column * stride) + (k * step);
-                    float x = leftGradient ? gradients[left] : values[left];
-                    float y = rightGradient ? gradients[right] : values[right];
-                    part = PairArithmetic.AddProduct(part, x, y);
-                }
-
-                Pair sum = PairArithmetic.GroupSum(tile, PairArithmetic.Normalize(part), groupSize);
-                if (Group.IdxX == 0)
-                {
-                    PairArithmetic.Store(workspace, result + ((long)row * rank) + column, sum);
-                    if (symmetric)
+                    int column = first + i;
+                    Pair sum = PairArithmetic.GroupSum(tile, PairArithmetic.Normalize(new Pair { High = part.High[i], Low = part.Low[i] }), groupSize);
+                    if (Group.IdxX == 0 && column < rank && (!symmetric || column >= row))
                     {
-                        PairArithmetic.Store(workspace, result + ((long)column * rank) + row, sum);
+                        PairArithmetic.Store(workspace, result + ((long)row * rank) + column, sum);
+                        if (symmetric)
+                        {
+                            PairArithmetic.Store(workspace, result + ((long)column * rank) + row, sum);
+                        }
                     }
                 }
             }
@@ -69,7 +66,7 @@ internal static partial class LowRankKernels
         Group.Barrier();
         int players = rank + (rank & 1);
         int matches = players / 2;
-        for (int sweep = 0; sweep < sweeps; sweep++)
+        for (int sweep = 0; sweep < sweeps && !JacobiRotation.Settled(workspace, matrix, rank); sweep++)
         {
             for (int round = 0; round < players - 1; round++)
             {
@@ -209,11 +206,11 @@ internal static partial class LowRankKernels
             for (int k = 0; k < rank; k++)
             {
                 long at = ((long)k * rank) + column;
-                sum = PairArithmetic.AddMultiplied(sum, PairArithmetic.Of(gradients[row + k]), PairArithmetic.Load(workspace, inverseA + at));
-                sum = PairArithmetic.AddMultiplied(sum, PairArithmetic.Of(values[row + k]), PairArithmetic.Load(workspace, solved + at));
+                sum = PairArithmetic.AddProduct(sum, gradients[row + k], PairArithmetic.Load(workspace, inverseA + at));
+                sum = PairArithmetic.AddProduct(sum, values[row + k], PairArithmetic.Load(workspace, solved + at));
             }
 
-            direction[table[entry + LowRankTable.DirectionSlot] + i] = workspace[LowRankSlots.Factor(layer, Grid.DimY, largestRank)] * sum.High;
+            direction[table[entry + LowRankTable.DirectionSlot] + i] = workspace[LowRankSlots.Factor(layer, Grid.DimY, largestRank)] * (sum.High + sum.Low);
         }
     }
 
@@ -277,6 +274,25 @@ internal static partial class LowRankKernels
         {
             values[table[entry + LowRankTable.BSlot] + i] *= factor;
         }
+    }
+
+    /// <summary>An item's part of the dot products of one row of the left factor with eight of the right, from <paramref name="first"/> on; rows that are not there repeat the last.</summary>
+    private static PairVector Products(
+        ArrayView<float> leftRun, ArrayView<float> rightRun, long start, int row, int first, int rank, int length, int stride, int step, [Specialize] int groupSize)
+    {
+        PairVector part = new PairVector { High = Vec8.Broadcast(0f), Low = Vec8.Broadcast(0f) };
+        for (int k = Group.IdxX; k < length; k += groupSize)
+        {
+            Vec8 right = Vec8.Broadcast(0f);
+            for (int i = 0; i < PairVector.Width; i++)
+            {
+                right[i] = rightRun[start + (Math.Min(first + i, rank - 1) * stride) + (k * step)];
+            }
+
+            part = PairVector.AddProduct(part, Vec8.Broadcast(leftRun[start + (row * stride) + (k * step)]), right);
+        }
+
+        return part;
     }
 
     /// <summary>Element (row, column) of the product of two dense [rank, rank] matrices of pairs.</summary>

@@ -33,6 +33,13 @@ internal static class PairArithmetic
         return new Pair { High = high, Low = sum.Low + (error + productError) };
     }
 
+    /// <summary>As <see cref="AddProduct(Pair, float, float)"/>, with a pair as the second factor.</summary>
+    public static Pair AddProduct(Pair sum, float x, Pair y)
+    {
+        Pair added = AddProduct(sum, x, y.High);
+        return new Pair { High = added.High, Low = MathF.FusedMultiplyAdd(x, y.Low, added.Low) };
+    }
+
     public static Pair Normalize(Pair sum)
     {
         float high = sum.High + sum.Low;
