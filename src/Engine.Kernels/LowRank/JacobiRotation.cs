@@ -20,7 +20,7 @@ internal static class JacobiRotation
 
     public static int Second(int round, int match, int players) => match == 0 ? round : (round - match + players - 1) % (players - 1);
 
-    /// <summary>Whether every off-diagonal element vanishes beside its diagonal elements.</summary>
+    /// <summary>Whether every off-diagonal element vanishes beside its diagonal elements. Looks at all of them: PoCL cannot compile loops that end early in the condition of a loop with barriers.</summary>
     public static bool Settled(ArrayView<float> workspace, long matrix, int rank)
     {
         bool settled = true;

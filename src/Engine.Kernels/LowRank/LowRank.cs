@@ -104,7 +104,7 @@ public static class LowRank
             device, new LaunchShape(table.Pairs.Count, products, table.LargestRank, groupSize), tableView, values, gradients, workspace, table.LargestRank, groupSize);
     }
 
-    /// <summary>Jacobi converges quadratically once it is near; ranks 8 and 64 take about 6 and 9 sweeps to 2^-48.</summary>
+    /// <summary>The most sweeps. Jacobi converges quadratically once it is near; ranks 8 and 64 take about 6 and 9 sweeps to 2^-48.</summary>
     private static int Sweeps(int rank) => 7 + (int)Math.Log2(rank);
 
     private static void RequireTable(LowRankTable table, BufferView<int> tableView) =>

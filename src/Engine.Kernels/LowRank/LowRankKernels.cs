@@ -32,13 +32,16 @@ internal static partial class LowRankKernels
                 for (int i = 0; i < PairVector.Width; i++)
                 {
                     int column = first + i;
-                    Pair sum = PairArithmetic.GroupSum(tile, PairArithmetic.Normalize(new Pair { High = part.High[i], Low = part.Low[i] }), groupSize);
-                    if (Group.IdxX == 0 && column < rank && (!symmetric || column >= row))
+                    if (column < rank && (!symmetric || column >= row))
                     {
-                        PairArithmetic.Store(workspace, result + ((long)row * rank) + column, sum);
-                        if (symmetric)
+                        Pair sum = PairArithmetic.GroupSum(tile, PairArithmetic.Normalize(new Pair { High = part.High[i], Low = part.Low[i] }), groupSize);
+                        if (Group.IdxX == 0)
                         {
-                            PairArithmetic.Store(workspace, result + ((long)column * rank) + row, sum);
+                            PairArithmetic.Store(workspace, result + ((long)row * rank) + column, sum);
+                            if (symmetric)
+                            {
+                                PairArithmetic.Store(workspace, result + ((long)column * rank) + row, sum);
+                            }
                         }
                     }
                 }
