@@ -69,7 +69,8 @@ internal static class EngineProcess
     /// <returns>The exit code, and what it wrote afterwards.</returns>
     public static (int Code, string Output) SignalAt(string start, int signal, string[] arguments)
     {
-        ProcessStartInfo info = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), .. arguments])
+        // A shell starts what runs in the background with SIGINT ignored, and every process below inherits that.
+        ProcessStartInfo info = new("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "engine.dll"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
