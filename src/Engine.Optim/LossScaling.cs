@@ -34,7 +34,6 @@ public sealed class LossScaling
     private readonly Variable scalars;
     private readonly TrainableParameters trainables;
     private readonly IReadOnlyList<Variable> ownGradients;
-    private readonly Variable? keptState;
     private readonly IReadOnlyList<double[]> hostState;
     private readonly double[][] kept;
 
@@ -47,8 +46,14 @@ public sealed class LossScaling
     {
         (this.device, this.trainables, this.ownGradients, this.state, this.hostState, this.scalars) = (device, trainables, ownGradients, state, hostState, scalars);
         kept = [.. hostState.Select(values => new double[values.Length])];
+
+        // Laid out as the state is, so that one copy takes all of it.
+        foreach (Variable variable in state.Variables)
+        {
+            Block.Reserve(variable.Name, variable.Shape, variable.Type);
+        }
+
         FirstPassNorm = Block.Reserve("first_pass_gradient_norm", new Shape(1));
-        keptState = state.Bytes > 0 ? Block.Reserve("state", new Shape(checked((int)state.Bytes)), ElementType.UInt8) : null;
     }
 
     /// <summary>Set it to go on from a checkpoint.</summary>
@@ -84,9 +89,9 @@ public sealed class LossScaling
             hostState[i].CopyTo(kept[i], 0);
         }
 
-        if (keptState is not null)
+        if (state.Bytes > 0)
         {
-            Block.Buffer.CopyFrom(state.Buffer, 0, keptState.ByteOffset, state.Bytes);
+            Block.Buffer.CopyFrom(state.Buffer, 0, 0, state.Bytes);
         }
     }
 
@@ -99,9 +104,9 @@ public sealed class LossScaling
             kept[i].CopyTo(hostState[i], 0);
         }
 
-        if (keptState is not null)
+        if (state.Bytes > 0)
         {
-            state.Buffer.CopyFrom(Block.Buffer, keptState.ByteOffset, 0, state.Bytes);
+            state.Buffer.CopyFrom(Block.Buffer, 0, 0, state.Bytes);
             device.Synchronize();
         }
 

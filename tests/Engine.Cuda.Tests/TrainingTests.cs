@@ -131,6 +131,24 @@ public sealed class TrainingTests : FakeDriverTests
         Assert.Contains("no room for", Assert.Throws<DeviceOutOfMemoryException>(training.Start).Message);
     }
 
+    /// <summary>Every norm of a layer in one launch; what comes to the host is the norms that magnitudes start from, not the weights.</summary>
+    [FakeDriverFact]
+    public void Doras_norms_are_one_launch_a_layer()
+    {
+        using CudaDevice device = FakeDriver.Open();
+        using var training = new Training(device, "lora", Batch(9), useDora: true);
+        training.Model.Allocate(device);
+        ModelWeights.InitializeAll(training.Model, seed: 1);
+        FakeDriver.Reset();
+        AdapterInitialization.Start(training.Model, seed: 1);
+        int layers = training.Model.Adapters.Count;
+        Assert.Equal(4, layers);
+
+        // Before the magnitudes and after the start, which may change the weights.
+        Assert.Equal(2 * layers, FakeDriver.Launches.Count(launch => launch.Kernel.Contains("RowSquaredNorms", StringComparison.Ordinal)));
+        Assert.Equal(Enumerable.Repeat("read 128", layers), FakeDriver.Log.Where(line => line.StartsWith("read ", StringComparison.Ordinal)));
+    }
+
     private static string Text(FakeLaunch launch) => $"{launch.Kernel} {launch.Grid} {launch.GroupSize} {string.Join(',', launch.Arguments)}";
 
     private static RaggedBatch Batch(params int[] lengths)
@@ -144,11 +162,11 @@ public sealed class TrainingTests : FakeDriverTests
     {
         private readonly Device device;
 
-        public Training(Device device, string method, RaggedBatch batch, ElementType type = ElementType.Float32)
+        public Training(Device device, string method, RaggedBatch batch, ElementType type = ElementType.Float32, bool useDora = false)
         {
             this.device = device;
             var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(Roberta)));
-            var config = new AdapterConfig { Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification };
+            var config = new AdapterConfig { Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification, UseDora = useDora };
             Model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config), type);
             Shape = BatchShape.Of(architecture, batch);
             TrainingMethod plugIn = method == "lora" ? new PlainMethod() : MethodCatalog.Create(new MethodParameters(method, []));

@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using Engine.Devices;
 using Engine.Devices.Kernels;
 using Engine.Graph;
+using Engine.Kernels;
 using Engine.Model.Architectures;
 using Engine.Model.Files;
 using Engine.Model.Safetensors;
@@ -79,21 +80,18 @@ public static class ModelWeights
         }
     }
 
-    /// <summary>Writes the squared row norms that DoRA keeps of its frozen weights, which must be loaded.</summary>
+    /// <summary>Writes the squared row norms that DoRA keeps of its frozen weights, which must be loaded: one launch a layer, and nothing of it comes to the host.</summary>
     internal static void RefreshNorms(TransformerModel model)
     {
-        foreach (LoraLinear adapter in model.Adapters.Where(adapter => adapter.BaseNorm is not null))
+        foreach (LoraLinear adapter in model.Adapters)
         {
-            int columns = adapter.Weight.Shape.Columns;
-            var row = new float[columns];
-            var norms = new float[adapter.Weight.Shape.Rows];
-            for (int i = 0; i < norms.Length; i++)
+            if (adapter.BaseNorm is { } norms)
             {
-                Read(adapter.Weight, (long)i * columns, row);
-                norms[i] = (float)row.Sum(value => (double)value * value);
+                Variable weight = adapter.Weight;
+                using Launch launch = Reductions.RowSquaredNorms(
+                    weight.Block.Buffer.Device, weight.Shape.Rows, weight.Shape.Columns, weight.Weight(), norms.View<float>());
+                launch.Enqueue();
             }
-
-            adapter.BaseNorm!.View<float>().Write(norms);
         }
     }
 

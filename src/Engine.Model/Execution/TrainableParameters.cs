@@ -8,6 +8,11 @@ namespace Engine.Model.Execution;
 /// </summary>
 public sealed class TrainableParameters
 {
+    /// <summary>
+    /// The most elements: places in the run are 32-bit numbers, in tables on the device too, less what loops over it step beyond its end.
+    /// </summary>
+    public const int LargestCount = int.MaxValue - (1 << 20);
+
     private readonly List<(string Name, Variable Value)> entries = [];
 
     internal TrainableParameters()

@@ -45,6 +45,7 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Parameters that start as copies of the base model's.</summary>
     private readonly List<(Variable Base, Variable Copy)> copies = [];
 
+    /// <exception cref="ArgumentException">More is trained than <see cref="TrainableParameters.LargestCount"/>, or a target names no layer.</exception>
     /// <param name="weightType">How frozen matrices are stored: float32, bfloat16 or float16. One-dimensional parameters, and those an adapter trains and stores whole, are float32.</param>
     public TransformerModel(Architecture architecture, Tuning tuning, ElementType weightType = ElementType.Float32)
     {
@@ -59,6 +60,7 @@ public sealed class TransformerModel : IDisposable
             _ => null,
         };
         Dictionary<string, LoraTarget> targets = (adapter?.Adapters ?? []).ToDictionary(target => target.Module, StringComparer.Ordinal);
+        RequireCountable(targets);
         foreach (ParameterSpec spec in architecture.Parameters)
         {
             if (!IsTrained(spec.Name))
@@ -237,6 +239,28 @@ public sealed class TransformerModel : IDisposable
         Tuning.Lora lora => lora.SavedParameters.Contains(parameter) && !lora.HeldParameters.Contains(parameter),
         _ => false,
     };
+
+    /// <summary>Refuses to train more than fits one run of memory, before anything is reserved.</summary>
+    private void RequireCountable(Dictionary<string, LoraTarget> targets)
+    {
+        if (Tuning is Tuning.Frozen)
+        {
+            return;
+        }
+
+        long factors = Architecture.LinearGroups.SelectMany(group => group).Sum(linear => targets.TryGetValue(linear.Module, out LoraTarget? target)
+            ? (target.Rank * ((long)linear.InFeatures + linear.OutFeatures)) + (target.UseDora ? linear.OutFeatures : 0)
+            : 0);
+        long whole = Architecture.Parameters.Where(spec => IsTrained(spec.Name)).Sum(spec => spec.Shape.Count);
+        if (factors + whole > TrainableParameters.LargestCount)
+        {
+            string remedy = Tuning is Tuning.Full
+                ? "Train an adapter (an 'adapter:' section), or a smaller model"
+                : FormattableString.Invariant($"{factors:N0} of them are adapters' and {whole:N0} those of modules_to_save: lower r, or name fewer modules");
+            throw new ArgumentException(FormattableString.Invariant(
+                $"{Architecture.Name} would have {factors + whole:N0} trained numbers, and at most {TrainableParameters.LargestCount:N0} can be trained: they, their gradients and the optimizer's moments are counted in 32 bits. {remedy}."));
+        }
+    }
 
     /// <summary>
     /// All A's, then all B's, then all magnitudes: each kind is one run. A's of one input lie below one another, so that x A^T is one product for all of them.

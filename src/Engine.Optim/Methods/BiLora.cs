@@ -84,10 +84,17 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
             return;
         }
 
+        long count = adapters.Sum(adapter => options.Rank * ((long)adapter.A.Shape.Columns + adapter.B.Shape.Rows));
+        if (count > TrainableParameters.LargestCount)
+        {
+            throw new ConfigurationException(FormattableString.Invariant(
+                $"method.auxiliary_rank is {options.Rank}: the auxiliary would have {count:N0} numbers, and at most {TrainableParameters.LargestCount:N0} can be trained; lower it, or name fewer target_modules."));
+        }
+
         StorageBlock state = context.State;
         Variable[] a = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.A", new Shape(options.Rank, adapter.A.Shape.Columns)))];
         Variable[] b = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.B", new Shape(adapter.B.Shape.Rows, options.Rank)))];
-        var all = new Shape(checked((int)a.Concat(b).Sum(factor => factor.Shape.Count)));
+        var all = new Shape((int)count);
         Variable values = state.Overlay("auxiliary", all, a[0]);
         gradients = context.Scratch.Reserve("auxiliary.gradients", all);
         if (!options.UseSgd)

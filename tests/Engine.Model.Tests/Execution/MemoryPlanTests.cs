@@ -63,6 +63,50 @@ public sealed class MemoryPlanTests
         }
     }
 
+    /// <summary>Qwen2.5-7B's sizes: 7,615,616,512 parameters, its head untied.</summary>
+    private static Architecture Qwen7B => new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse("""
+        {
+          "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 3584, "num_hidden_layers": 28, "num_attention_heads": 28,
+          "num_key_value_heads": 4, "intermediate_size": 18944, "max_position_embeddings": 32768, "vocab_size": 152064, "rms_norm_eps": 1e-06,
+          "rope_theta": 1000000.0, "hidden_act": "silu", "tie_word_embeddings": false
+        }
+        """)));
+
+    [Fact]
+    public void More_trained_numbers_than_32_bits_count_are_refused_before_anything_is_reserved()
+    {
+        Architecture model = Qwen7B;
+        var whole = Assert.Throws<ArgumentException>(() => new TransformerModel(model, new Tuning.Full()));
+        Assert.StartsWith("Qwen2ForCausalLM would have 7,615,616,512 trained numbers, and at most 2,146,435,071 can be trained", whole.Message, StringComparison.Ordinal);
+        Assert.Contains("Train an adapter", whole.Message, StringComparison.Ordinal);
+
+        // 28 layers of 7 matrices at rank 1024 are 2.6 thousand million numbers in A and B.
+        var wide = Assert.Throws<ArgumentException>(() => new TransformerModel(model, Everywhere(model, 1024)));
+        Assert.Contains("lower r, or name fewer modules", wide.Message, StringComparison.Ordinal);
+
+        var saved = Assert.Throws<ArgumentException>(() => new TransformerModel(model, new Tuning.Lora(
+            Everywhere(model, 8).Adapters, [.. model.Parameters.Select(spec => spec.Name).Where(name => name.Contains("mlp", StringComparison.Ordinal))])));
+        Assert.Contains("those of modules_to_save", saved.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Near the limit every offset is still right, in bytes beyond 2^32.</summary>
+    [Fact]
+    public void Adapters_of_nearly_as_many_numbers_as_32_bits_count_are_planned()
+    {
+        Architecture model = Qwen7B;
+        using var planned = new TransformerModel(model, Everywhere(model, 800), ElementType.BFloat16);
+        TrainableParameters trainables = planned.Trainables!;
+        long factors = planned.Adapters.Sum(layer => layer.A.Shape.Count + layer.B.Shape.Count);
+        Assert.InRange(factors, 2_000_000_000, TrainableParameters.LargestCount);
+        Assert.Equal(factors, trainables.Count);
+        Assert.Equal(sizeof(float) * factors, trainables.GradientBlock.Bytes);
+        (_, Variable last) = trainables.Entries[^1];
+        Assert.Equal(factors - last.Shape.Count, TrainableParameters.OffsetOf(last));
+    }
+
+    private static Tuning.Lora Everywhere(Architecture model, int rank) => new(
+        [.. model.LinearGroups.SelectMany(group => group).Where(linear => linear.Module != model.OutputModule).Select(linear => new LoraTarget(linear.Module, rank, 1f, 0f))], []);
+
     private static PlanLayout Layout(string name, BatchShape shape, bool checkpointing)
     {
         using Device device = TestDevices.Open("cpu");
