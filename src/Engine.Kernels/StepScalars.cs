@@ -15,7 +15,7 @@ public static class StepScalars
     /// <summary>1 - beta2^t, t counted from 1.</summary>
     public const int BiasCorrection2 = 2;
 
-    /// <summary>What the loss's gradient is multiplied by: 1 / gradient_accumulation_steps, with dynamic loss scaling times the scale.</summary>
+    /// <summary>What the gradient of a batch's mean loss is multiplied by: <see cref="LossWeight"/>, with dynamic loss scaling times the scale.</summary>
     public const int LossScale = 3;
 
     /// <summary>A method's schedule factor of this step (Flat-LoRA: (1 - cos(pi t / T)) / 2).</summary>
@@ -29,6 +29,9 @@ public static class StepScalars
 
     /// <summary>The weight of this step's value in a method's moving average (EFMLoRA's beta; 1 in the first step).</summary>
     public const int AverageWeight = 7;
+
+    /// <summary>What the micro-batch's mean loss counts for in the step's: its share of the step's labels.</summary>
+    public const int LossWeight = 8;
 
     /// <summary>Number of slots.</summary>
     public const int Count = 16;

@@ -17,6 +17,8 @@ internal sealed class SampleSelection : IDisposable
     private readonly int rows;
     private readonly int microBatches;
     private readonly float[] losses;
+    private readonly int[] selected;
+    private readonly int[] selectedCounts;
     private readonly int tokens;
 
     /// <summary>Batches of selected rows by their number of rows: a step writes them anew.</summary>
@@ -32,6 +34,8 @@ internal sealed class SampleSelection : IDisposable
         current = Block.Reserve("current", new Shape(rows));
         history = Block.Reserve("history", new Shape(2, microBatches, rows));
         losses = new float[history.Shape.Count];
+        selected = new int[microBatches * rows];
+        selectedCounts = new int[microBatches];
     }
 
     public StorageBlock Block { get; } = new("sample losses");
@@ -64,20 +68,31 @@ internal sealed class SampleSelection : IDisposable
     /// <summary>What was read of one micro-batch.</summary>
     public ReadOnlySpan<float> Losses(int microBatch, RaggedBatch batch, bool after) => losses.AsSpan((int)Start(microBatch, after), batch.RowCount);
 
-    /// <summary>Some rows of a batch, valid until as many rows of another are asked for.</summary>
-    public RaggedBatch RowsOf(RaggedBatch batch, ReadOnlySpan<int> selected)
+    /// <summary>Keeps which rows of a micro-batch the second pass runs.</summary>
+    public void Select(int microBatch, ReadOnlySpan<int> chosen)
     {
-        if (selected.Length == batch.RowCount)
+        chosen.CopyTo(selected.AsSpan(microBatch * rows));
+        selectedCounts[microBatch] = chosen.Length;
+    }
+
+    /// <summary>The rows of a micro-batch that the second pass runs.</summary>
+    public ReadOnlySpan<int> Selected(int microBatch) => selected.AsSpan(microBatch * rows, selectedCounts[microBatch]);
+
+    /// <summary>These rows as a batch, valid until that of another micro-batch with as many is asked for.</summary>
+    public RaggedBatch SelectedRows(int microBatch, RaggedBatch batch)
+    {
+        ReadOnlySpan<int> chosen = Selected(microBatch);
+        if (chosen.Length == batch.RowCount)
         {
             return batch;
         }
 
-        if (!batches.TryGetValue(selected.Length, out RaggedBatch? part))
+        if (!batches.TryGetValue(chosen.Length, out RaggedBatch? part))
         {
-            batches.Add(selected.Length, part = batch.RoomFor(selected.Length, tokens));
+            batches.Add(chosen.Length, part = batch.RoomFor(chosen.Length, tokens));
         }
 
-        batch.CopyRows(selected, part);
+        batch.CopyRows(chosen, part);
         return part;
     }
 

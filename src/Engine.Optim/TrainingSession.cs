@@ -10,11 +10,12 @@ using Engine.Optim.Methods;
 namespace Engine.Optim;
 
 /// <summary>What one optimizer step reports.</summary>
-/// <param name="Loss">The micro-batches' mean loss, as the method's first pass saw it.</param>
+/// <param name="Loss">The step's mean loss, as the method's first pass saw it; NaN where there is no label.</param>
 /// <param name="GradientNorm">Global norm of the gradients before clipping.</param>
 /// <param name="Tokens">Real tokens of the micro-batches.</param>
-/// <param name="Skipped">The gradients overflowed under loss scaling: nothing was updated, and the scale is lower now.</param>
-public sealed record StepReport(double Loss, double GradientNorm, long Tokens, bool Skipped = false);
+/// <param name="Labels">Labels of the micro-batches: labelled tokens of a language model, else texts.</param>
+/// <param name="Skipped">Nothing was updated: no micro-batch has a label, or the gradients overflowed under loss scaling and the scale is lower now.</param>
+public sealed record StepReport(double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false);
 
 /// <summary>
 /// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
@@ -31,6 +32,7 @@ public sealed class TrainingSession : IDisposable
     private readonly SessionReports reports = new();
     private readonly OptimizerUpdate optimizer;
     private readonly SampleSelection? selection;
+    private readonly MicroBatchWeights weights;
     private readonly Arena arena;
     private readonly RunnerOptions training;
     private readonly ModelRunner trainer;
@@ -49,6 +51,7 @@ public sealed class TrainingSession : IDisposable
     /// <param name="seed">Seed of dropout.</param>
     /// <param name="microBatches">Micro-batches of the longest step; only methods that select samples need to know.</param>
     /// <param name="gradientCheckpointing">The backward pass computes each layer's activations again instead of keeping them.</param>
+    /// <param name="lossAverage">What the loss of a step of several micro-batches is the mean over.</param>
     public TrainingSession(
         Device device,
         TransformerModel model,
@@ -58,13 +61,15 @@ public sealed class TrainingSession : IDisposable
         long totalSteps,
         ulong seed,
         int microBatches = 1,
-        bool gradientCheckpointing = false)
+        bool gradientCheckpointing = false,
+        LossAverage lossAverage = LossAverage.Tokens)
     {
         this.device = device;
         this.method = method;
         this.seed = seed;
         Model = model;
         TotalSteps = totalSteps;
+        weights = new MicroBatchWeights(lossAverage);
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Inputs = new BatchInputs(model.Architecture, capacity);
         context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer);
@@ -86,7 +91,7 @@ public sealed class TrainingSession : IDisposable
             PartialTensors = partial,
             Extend = graph =>
             {
-                graph.Graph.Accumulate(graph.Loss, reports.Loss);
+                graph.Graph.AccumulateWeighted(graph.Loss, Inputs.Scalars, StepScalars.LossWeight, reports.Loss);
                 selection?.Build(graph, model.Architecture.Head);
             },
         };
@@ -120,6 +125,9 @@ public sealed class TrainingSession : IDisposable
 
     /// <summary>Micro-batches taken: the step of the dropout generator.</summary>
     public long MicroBatchesTaken { get; set; }
+
+    /// <summary>Steps among those taken that had no label and so updated nothing.</summary>
+    public long UnlabelledSteps { get; set; }
 
     /// <summary>The moments of AdamW, [trainable elements] each.</summary>
     public (Variable First, Variable Second) Moments => optimizer.Moments;
@@ -199,22 +207,40 @@ public sealed class TrainingSession : IDisposable
         device.Synchronize();
     }
 
-    /// <summary>One optimizer step over its micro-batches, each used once (twice by methods that look ahead).</summary>
+    /// <summary>
+    /// One optimizer step over its micro-batches, each used once (twice by methods that look ahead). A micro-batch without labels contributes nothing; a step without any
+    /// runs nothing and updates nothing, but counts.
+    /// </summary>
     /// <param name="learningRate">The schedule's rate of this step.</param>
     /// <param name="source">What the batches were made from, for messages.</param>
     public StepReport Step(IReadOnlyList<RaggedBatch> microBatches, double learningRate, string source)
     {
+        long tokens = 0;
+        weights.Begin(microBatches.Count);
+        for (int i = 0; i < microBatches.Count; i++)
+        {
+            tokens += microBatches[i].TokenCount;
+            weights.Count(i, microBatches[i].LabelCount);
+        }
+
+        long labels = weights.Total;
+        if (labels == 0)
+        {
+            StepsTaken++;
+            UnlabelledSteps++;
+            MicroBatchesTaken += microBatches.Count;
+            return new StepReport(double.NaN, 0, tokens, 0, Skipped: true);
+        }
+
         LossScaling?.Keep();
         StepCourse course = method.CourseOf(StepsTaken);
         CoursePlans plans = courses[course];
         method.Prepare(StepsTaken);
-        Upload(StepsTaken, learningRate, microBatches.Count);
+        Upload(StepsTaken, learningRate);
         plans.Begin.Run(arena, profile);
-        long tokens = 0;
         for (int i = 0; i < microBatches.Count; i++)
         {
             Run(trainer, microBatches[i], i, source, method.ActiveIn(StepPart.FirstPass));
-            tokens += microBatches[i].TokenCount;
             if (course == StepCourse.SelectedSecondPass)
             {
                 selection!.Keep(i, microBatches[i], after: false);
@@ -245,7 +271,7 @@ public sealed class TrainingSession : IDisposable
         StepsTaken++;
         MicroBatchesTaken += microBatches.Count;
         double loss = report.Of(plans.Ascend is null ? reports.Loss : reports.FirstPassLoss)[0];
-        return new StepReport(loss / microBatches.Count, norm, tokens, skipped);
+        return new StepReport(loss, norm, tokens, labels, skipped);
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
@@ -289,11 +315,17 @@ public sealed class TrainingSession : IDisposable
         }
 
         selection!.Read();
+        weights.Begin(microBatches.Count);
         for (int i = 0; i < microBatches.Count; i++)
         {
             RaggedBatch batch = microBatches[i];
-            ReadOnlySpan<int> rows = method.Select(selection.Losses(i, batch, after: false), selection.Losses(i, batch, after: true));
-            Run(trainer, selection.RowsOf(batch, rows), i, source, active);
+            selection.Select(i, method.Select(selection.Losses(i, batch, after: false), selection.Losses(i, batch, after: true)));
+            weights.Count(i, batch.LabelCountOf(selection.Selected(i)));
+        }
+
+        for (int i = 0; i < microBatches.Count; i++)
+        {
+            Run(trainer, selection.SelectedRows(i, microBatches[i]), i, source, active);
         }
     }
 
@@ -301,21 +333,33 @@ public sealed class TrainingSession : IDisposable
     private void Run(ModelRunner runner, RaggedBatch batch, int index, string source, ActiveSet? active = null)
     {
         UploadRandom(Inputs.DropoutRandom, seed, MicroBatchesTaken + index);
+        if (scalars[StepScalars.LossWeight] != weights[index])
+        {
+            UploadScalars(weights[index]);
+        }
+
         runner.Run(batch, source, active);
     }
 
-    private void Upload(long step, double learningRate, int microBatches)
+    private void Upload(long step, double learningRate)
     {
-        float scale = LossScaling?.State.Scale ?? 1;
-        long updates = step - (LossScaling?.State.SkippedSteps ?? 0);
+        long updates = step - UnlabelledSteps - (LossScaling?.State.SkippedSteps ?? 0);
         scalars[StepScalars.LearningRate] = (float)learningRate;
         (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(updates + 1);
-        scalars[StepScalars.LossScale] = scale / microBatches;
-        scalars[StepScalars.InverseLossScale] = 1 / scale;
         method.WriteFactors(step, TotalSteps, updates, scalars);
-        Inputs.Scalars.View<float>().Write(scalars);
+        UploadScalars(weights[0]);
         optimizer.Prepare(scalars, method.ActiveIn(StepPart.Update));
         UploadRandom(Inputs.NoiseRandom, method.NoiseSeed, step);
+    }
+
+    /// <param name="lossWeight">The weight of the micro-batch that runs next.</param>
+    private void UploadScalars(float lossWeight)
+    {
+        float scale = LossScaling?.State.Scale ?? 1;
+        scalars[StepScalars.LossScale] = scale * lossWeight;
+        scalars[StepScalars.InverseLossScale] = 1 / scale;
+        scalars[StepScalars.LossWeight] = lossWeight;
+        Inputs.Scalars.View<float>().Write(scalars);
     }
 
     private void UploadRandom(Variable target, ulong key, long step)

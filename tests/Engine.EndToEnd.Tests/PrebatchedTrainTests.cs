@@ -35,6 +35,7 @@ public sealed class PrebatchedTrainTests
             weight_decay: {{settings["weight_decay"]}}
             warmup_steps: {{settings["warmup_steps"]}}
             gradient_accumulation_steps: {{settings["gradient_accumulation"]}}
+            loss_average: batches
             max_grad_norm: {{settings["max_grad_norm"]?.ToString() ?? "0"}}
             lr_scheduler_type: {{(settings["schedule"]!.GetValue<string>().Contains("cosine", StringComparison.Ordinal) ? "cosine" : "linear")}}
             """);

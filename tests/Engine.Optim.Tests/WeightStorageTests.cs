@@ -112,6 +112,20 @@ public sealed class WeightStorageTests
         Assert.Equal(1, scaling.State.Scale);
     }
 
+    /// <summary>A loss scale is a power of two, so that no bit depends on it.</summary>
+    [SharedFact]
+    public void Micro_batches_of_unlike_size_weigh_alike_under_loss_scaling()
+    {
+        using var stored = new Session("cpu", ElementType.Float16, ElementType.Float16);
+        using var wide = new Session("cpu", ElementType.Float32, ElementType.Float16);
+        for (int step = 0; step < Steps; step++)
+        {
+            Assert.Equal(wide.StepInParts(), stored.StepInParts());
+        }
+
+        Assert.Equal(wide.Values(), stored.Values());
+    }
+
     [SharedTheory]
     [InlineData(ElementType.BFloat16)]
     [InlineData(ElementType.Float16)]
@@ -178,6 +192,9 @@ public sealed class WeightStorageTests
 
         public StepReport Step() => Training.Step([batch], 1e-2, "test");
 
+        /// <summary>A step over the first two rows, and the third.</summary>
+        public StepReport StepInParts() => Training.Step([Part(0, 1), Part(2)], 1e-2, "test");
+
         public double[] Train() => [.. Enumerable.Range(0, Steps).Select(_ => Step().Loss)];
 
         public float[] Values() => Training.Trainables.Values.View<float>().ToArray();
@@ -200,6 +217,13 @@ public sealed class WeightStorageTests
             Training.Dispose();
             model.Dispose();
             device.Dispose();
+        }
+
+        private RaggedBatch Part(params int[] rows)
+        {
+            RaggedBatch part = batch.RoomFor(rows.Length, batch.TokenCount);
+            batch.CopyRows(rows, part);
+            return part;
         }
 
         private static ushort[] Halves(Variable weight)

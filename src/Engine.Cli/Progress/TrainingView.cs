@@ -40,6 +40,9 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
                 }
 
                 break;
+            case TrainingProgress.Skipped skipped:
+                Console.WriteLine($"note: step {skipped.StepNumber} was skipped: {skipped.Reason}", new Style(Color.Yellow));
+                break;
             case TrainingProgress.Evaluated evaluated:
                 string when = evaluated.StepNumber == 0 ? "untrained" : Invariant($"epoch {evaluated.Epoch:0.##}");
                 string metrics = string.Join("  ", evaluated.Metrics.Select(metric => $"{metric.Key} {Metric(metric.Value)}"));

@@ -51,6 +51,17 @@ public sealed class AddToVariableOperator : Operator
         lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0), lowering.Input<float>(1)));
 }
 
+/// <summary>variable += one of the step's scalars * x, all of one element; inputs x, the scalars, the variable.</summary>
+public sealed class AddWeightedOperator(int slot) : Operator
+{
+    public override string Name => "AddWeighted";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.AddProduct(
+        lowering.Device, 1, lowering.Input<float>(0), lowering.Input<float>(1).Slice(slot, 1), lowering.Input<float>(2)));
+}
+
 /// <summary>The constants of AdamW, float64 as PyTorch has them: 1 - 0.999f is off in the fifth digit.</summary>
 public sealed record AdamWSettings(double Beta1, double Beta2, double Epsilon, double WeightDecay)
 {
@@ -134,6 +145,17 @@ public static class UpdateExtensions
         }
 
         graph.Add(new AddToVariableOperator(), [x, graph.Read(variable)]);
+    }
+
+    /// <summary>variable += a slot of <see cref="StepScalars"/> * x, both [1].</summary>
+    public static void AccumulateWeighted(this GraphBuilder graph, Tensor x, Variable scalars, int slot, Variable variable)
+    {
+        if (x.Shape.Count != 1 || variable.Shape.Count != 1)
+        {
+            throw new ArgumentException($"{x} cannot be added to the variable {variable} with a weight: single numbers were expected.");
+        }
+
+        graph.Add(new AddWeightedOperator(slot), [x, graph.Read(scalars), graph.Read(variable)]);
     }
 
     /// <summary>variable = x, of one number of elements.</summary>

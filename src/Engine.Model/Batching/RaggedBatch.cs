@@ -60,6 +60,21 @@ public sealed record RaggedBatch
         }
     }
 
+    /// <summary>Labels the loss reads: labelled tokens of a language model, else labelled rows.</summary>
+    public int LabelCount => TokenLabels is { } labels ? Labelled(labels) : RowLabels();
+
+    /// <summary>The same of some of the rows.</summary>
+    public int LabelCountOf(ReadOnlySpan<int> rows)
+    {
+        int count = 0;
+        foreach (int row in rows)
+        {
+            count += TokenLabels is { } labels ? Labelled(labels.AsSpan(RowStart[row]..RowStart[row + 1])) : HasRowLabel(row) ? 1 : 0;
+        }
+
+        return count;
+    }
+
     /// <summary>Lays rows one after another.</summary>
     /// <param name="rows">Token ids of each row, none empty, and their segment ids (null: all 0).</param>
     public static RaggedBatch FromRows(IReadOnlyList<(int[] InputIds, int[]? TypeIds)> rows)
@@ -231,6 +246,22 @@ public sealed record RaggedBatch
 
         return new RaggedBatch { InputIds = new int[tokens], Positions = positions, Rows = rows, TypeIds = new int[tokens], RowStart = rowStart };
     }
+
+    private bool HasRowLabel(int row) =>
+        ClassLabels is { } classes ? classes[row] != IgnoredLabel : Targets is { } targets && !float.IsNaN(targets[row]);
+
+    private int RowLabels()
+    {
+        int count = 0;
+        for (int row = 0; row < RowCount; row++)
+        {
+            count += HasRowLabel(row) ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    private static int Labelled(ReadOnlySpan<int> labels) => labels.Length - labels.Count(IgnoredLabel);
 
     private void RequireIndex(string source, string tensor, int token, int value, int size, string table)
     {

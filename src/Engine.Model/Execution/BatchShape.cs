@@ -19,8 +19,7 @@ public readonly record struct BatchShape(int Rows, int Tokens, int Selected)
             return new BatchShape(batch.RowCount, tokens, batch.RowCount);
         }
 
-        ReadOnlySpan<int> labels = batch.TokenLabels;
-        return new BatchShape(batch.RowCount, tokens, everyToken ? 0 : TokenBuckets.RoundUp(labels.Length - labels.Count(RaggedBatch.IgnoredLabel)));
+        return new BatchShape(batch.RowCount, tokens, everyToken ? 0 : TokenBuckets.RoundUp(batch.LabelCount));
     }
 
     /// <summary>The smallest shape that holds both.</summary>

@@ -33,7 +33,7 @@ public sealed class ModelSurface : ILossSurface, IDisposable
         trainables = model.Trainables ?? throw new ArgumentException("A frozen model is a point, not a surface.", nameof(model));
         this.batches = batches;
         this.origin = origin;
-        counts = [.. batches.Select(LabelCount)];
+        counts = [.. batches.Select(batch => batch.LabelCount)];
         if (counts.Sum() == 0)
         {
             throw new DataFileException(origin, "no row has a label, so that there is no loss to look at; at least one was expected.");
@@ -95,12 +95,6 @@ public sealed class ModelSurface : ILossSurface, IDisposable
 
         return sum / total;
     }
-
-    private static int LabelCount(RaggedBatch batch) =>
-        batch.TokenLabels?.Count(label => label != RaggedBatch.IgnoredLabel)
-        ?? batch.ClassLabels?.Count(label => label != RaggedBatch.IgnoredLabel)
-        ?? batch.Targets?.Count(target => !float.IsNaN(target))
-        ?? 0;
 
     private static SurfaceTensor[] Tensors(TransformerModel model)
     {

@@ -60,7 +60,10 @@ public sealed record ComparedRun(
     /// <summary>Training loss over the run, averaged over equal parts of it: the epoch in the middle of each part, and the loss.</summary>
     public IReadOnlyList<(double Epoch, double Loss)> LossCurve(int parts)
     {
-        (double Epoch, double Loss)[] steps = [.. Lines(new RunFolder(Folder).MetricsPath).Select(line => (line["epoch"]!.GetValue<double>(), line["loss"]!.GetValue<double>()))];
+        // A step without a label has no loss.
+        (double Epoch, double Loss)[] steps = [.. Lines(new RunFolder(Folder).MetricsPath)
+            .Where(line => line["loss"] is not null)
+            .Select(line => (line["epoch"]!.GetValue<double>(), line["loss"]!.GetValue<double>()))];
         int size = Math.Max(1, (steps.Length + parts - 1) / parts);
         return [.. steps.Chunk(size).Select(part => (part.Average(step => step.Epoch), part.Average(step => step.Loss)))];
     }

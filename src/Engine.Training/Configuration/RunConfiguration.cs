@@ -1,5 +1,6 @@
 using Engine.Devices;
 using Engine.Model;
+using Engine.Optim;
 using Engine.Optim.Schedules;
 using Engine.Training.Metrics;
 
@@ -71,8 +72,11 @@ public sealed record RunConfiguration
     [Key("Texts per evaluation batch.", Minimum = 1, Maximum = 1 << 20)]
     public int PerDeviceEvalBatchSize { get; init; } = 8;
 
-    [Key("Batches whose gradients are averaged for one optimizer step.", Minimum = 1, Maximum = 1 << 20)]
+    [Key("Batches whose gradients make one optimizer step together.", Minimum = 1, Maximum = 1 << 20)]
     public int GradientAccumulationSteps { get; init; } = 1;
+
+    [Key("What the loss of a step of several batches is the mean over: tokens (of a language model those with a label, else texts: each counts alike, as in one large batch), or batches (the mean of each batch counts alike, however few labels it has).")]
+    public LossAverage LossAverage { get; init; } = LossAverage.Tokens;
 
     [Key("Keep only each layer's input for the backward pass and compute the layer again there: far less memory for a longer step, the same gradients.")]
     public bool GradientCheckpointing { get; init; }

@@ -70,7 +70,7 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
                 throw NotFinite("loss of a row", loss);
             }
 
-            places += batch.TokenLabels?.Count(label => label != RaggedBatch.IgnoredLabel) ?? rows.Length;
+            places += batch.LabelCount;
             if (columns > 0)
             {
                 float[] values = result.Logits;

@@ -5,7 +5,7 @@ namespace Engine.Training.Running;
 
 /// <summary>How many steps a run has, counted as Transformers' trainer counts them.</summary>
 /// <param name="MicroBatchesPerEpoch">Batches of one pass over the data.</param>
-/// <param name="Accumulation">Micro-batches of one optimizer step; the last step of an epoch averages what batches are left.</param>
+/// <param name="Accumulation">Micro-batches of one optimizer step; the last step of an epoch takes what batches are left.</param>
 /// <param name="TotalSteps">Optimizer steps of the run.</param>
 public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int TotalSteps)
 {

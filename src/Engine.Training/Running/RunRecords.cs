@@ -15,7 +15,7 @@ internal static class RunRecords
         {
             ["step"] = state.Step,
             ["epoch"] = epochs,
-            ["loss"] = report.Loss,
+            ["loss"] = Number(report.Loss),
             ["learning_rate"] = rate,
             ["gradient_norm"] = Number(report.GradientNorm),
             ["seconds"] = elapsed.TotalSeconds,

@@ -7,6 +7,7 @@ using Engine.Model.Safetensors;
 using Engine.Optim;
 using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
+using Engine.Training.Data;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
@@ -144,7 +145,7 @@ public sealed class Trainer : IDisposable
         double rate = schedule.RateAt((int)state.Step);
         StepReport report = Session.Step(batches, rate, prepared.Data.Train.Origin);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-        if (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped))
+        if (report.Labels > 0 && (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped)))
         {
             throw Diverged(report);
         }
@@ -154,6 +155,7 @@ public sealed class Trainer : IDisposable
         {
             Step = Session.StepsTaken,
             MicroBatches = Session.MicroBatchesTaken,
+            UnlabelledSteps = Session.UnlabelledSteps,
             Seconds = state.Seconds + elapsed.TotalSeconds,
             Tokens = state.Tokens + report.Tokens,
             LossScale = Session.LossScaling?.State,
@@ -162,6 +164,12 @@ public sealed class Trainer : IDisposable
         double epochs = prepared.Length.EpochsAfter(state.Step);
         bool scaleChanged = state.LossScale?.Scale != scaleBefore;
         RunFolder.AppendLine(folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged));
+        if (report.Labels == 0)
+        {
+            progress?.Report(new TrainingProgress.Skipped(state.Step, Unlabelled(report)));
+            return;
+        }
+
         progress?.Report(new TrainingProgress.Step(
             state.Step,
             prepared.Length.TotalSteps,
@@ -172,6 +180,15 @@ public sealed class Trainer : IDisposable
             pace.TokensPerSecond,
             pace.TimeFor(prepared.Length.TotalSteps - state.Step),
             prepared.Device.Memory.Current));
+    }
+
+    /// <summary>Why a step had nothing to learn from, and what gives it something.</summary>
+    private string Unlabelled(StepReport report)
+    {
+        string remedy = run.Data.Format == DataFileFormat.Prebatched
+            ? $"every label of its batches in {prepared.Data.Train.Origin} is {RaggedBatch.IgnoredLabel}"
+            : "raise per_device_train_batch_size or gradient_accumulation_steps, or for masked-lm data.mlm_probability";
+        return $"none of its {report.Tokens} tokens has a label, so that there is nothing to learn from; {remedy}.";
     }
 
     /// <summary>What to say of a step whose numbers are not finite. Its update wrote nothing, so the weights before it are kept.</summary>

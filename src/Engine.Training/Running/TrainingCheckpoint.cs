@@ -17,6 +17,9 @@ public sealed record TrainerState
     /// <summary>Micro-batches taken.</summary>
     public long MicroBatches { get; init; }
 
+    /// <summary>Steps among those taken that had no label.</summary>
+    public long UnlabelledSteps { get; init; }
+
     /// <summary>Seconds trained so far.</summary>
     public double Seconds { get; init; }
 
@@ -106,9 +109,9 @@ public static class TrainingCheckpoint
         {
             state = JsonSerializer.Deserialize<TrainerState>(File.ReadAllText(Path.Combine(folder, StateFile)), Json)
                 ?? throw new JsonException($"{StateFile} holds null.");
-            if (state.Step < 0 || state.MicroBatches < state.Step)
+            if (state.Step < 0 || state.MicroBatches < state.Step || state.UnlabelledSteps < 0 || state.UnlabelledSteps > state.Step)
             {
-                throw new JsonException($"{StateFile} counts {state.Step} steps and {state.MicroBatches} micro-batches.");
+                throw new JsonException($"{StateFile} counts {state.Step} steps, {state.UnlabelledSteps} of them without labels, and {state.MicroBatches} micro-batches.");
             }
 
             if (state.Fingerprint.Difference(fingerprint) is { } difference)
@@ -136,6 +139,7 @@ public static class TrainingCheckpoint
         }
 
         session.StepsTaken = state.Step;
+        session.UnlabelledSteps = state.UnlabelledSteps;
         if (session.LossScaling is { } scaling)
         {
             scaling.State = state.LossScale ?? throw new TrainingException($"{folder}: {StateFile} lacks loss_scale, which training in float16 goes on from.");

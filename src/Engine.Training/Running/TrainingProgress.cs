@@ -33,6 +33,11 @@ public abstract record TrainingProgress
         TimeSpan TimeLeft,
         long DeviceBytes) : TrainingProgress;
 
+    /// <summary>An optimizer step was counted but updated nothing, since none of its texts has a label.</summary>
+    /// <param name="StepNumber">Steps taken, this one included.</param>
+    /// <param name="Reason">Why, and what to do, as a sentence.</param>
+    public sealed record Skipped(long StepNumber, string Reason) : TrainingProgress;
+
     /// <summary>An evaluation is done.</summary>
     /// <param name="StepNumber">Steps taken before it; 0 is the model as it came.</param>
     /// <param name="Best">The best so far by the run's metric.</param>

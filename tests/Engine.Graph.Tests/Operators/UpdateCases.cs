@@ -46,6 +46,15 @@ internal static partial class OperatorTable
             },
             x => [Sum(x[0], x[1])]);
         yield return new OperatorCase(
+            "AccumulateWeighted",
+            [Constant(1, 1), Scalars((StepScalars.LossWeight, 0.75f)), Constant(2, 1)],
+            (graph, t) =>
+            {
+                graph.AccumulateWeighted(t[0], t[1].Variable!, StepScalars.LossWeight, t[2].Variable!);
+                return [t[2]];
+            },
+            x => [[(0.75 * x[0][0]) + x[2][0]]]);
+        yield return new OperatorCase(
             "WriteRows",
             [Constant(1, 3, 4), Integers(5, -1, 0), Constant(2, 6, 4)],
             (graph, t) =>

@@ -13,17 +13,26 @@ internal sealed class ToyRun : IDisposable
     /// <summary>Both layers of <see cref="TwoLayerModel"/> with adapters and dropout on their input.</summary>
     public static readonly Tuning Adapters = new Tuning.Lora([new LoraTarget("first", 2, 2f, 0.5f), new LoraTarget("second", 2, 2f, 0.5f)], []);
 
+    /// <summary>The same without dropout.</summary>
+    public static readonly Tuning UndroppedAdapters = new Tuning.Lora([new LoraTarget("first", 2, 2f, 0f), new LoraTarget("second", 2, 2f, 0f)], []);
+
     /// <summary>Its two layers trained whole, the table frozen.</summary>
     public static readonly Tuning Layers = new Tuning.Lora([], ["first.weight", "second.weight"]);
 
     private readonly Device device;
 
-    public ToyRun(string deviceName, Architecture architecture, Tuning tuning, TrainingMethod method, AdamWOptions? optimizer = null, int totalSteps = 20)
+    /// <summary>The run's seed, which keys its dropout.</summary>
+    public const ulong Seed = 5;
+
+    public ToyRun(
+        string deviceName, Architecture architecture, Tuning tuning, TrainingMethod method, AdamWOptions? optimizer = null, int totalSteps = 20,
+        LossAverage lossAverage = LossAverage.Tokens)
     {
         device = TestDevices.Open(deviceName);
         Model = new TransformerModel(architecture, tuning);
         BatchShape shape = BatchShape.Of(architecture, Batch());
-        Session = new TrainingSession(device, Model, method, optimizer ?? new AdamWOptions { WeightDecay = 0.1 }, shape, totalSteps, seed: 5);
+        Session = new TrainingSession(
+            device, Model, method, optimizer ?? new AdamWOptions { WeightDecay = 0.1 }, shape, totalSteps, Seed, microBatches: 3, lossAverage: lossAverage);
         Model.Allocate(device);
         ModelWeights.InitializeAll(Model, seed: 3);
         Values = Numbers.Values(4, Model.Trainables!.Count, 0.5);

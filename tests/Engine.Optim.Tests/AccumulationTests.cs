@@ -1,0 +1,145 @@
+using Engine.Graph;
+using Engine.Kernels.Tests;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Optim.Methods;
+using Engine.Optim.Tests.Methods;
+
+namespace Engine.Optim.Tests;
+
+/// <summary>Steps over several micro-batches of unlike size against steps over one batch of the same rows.</summary>
+public sealed class AccumulationTests
+{
+    /// <summary>Sums over the same rows in another order, in float32, through two passes.</summary>
+    private const double SumOrder = 2e-5;
+
+    private static readonly Tuning Full = new Tuning.Full();
+
+    public static TheoryData<string> Devices => TestDevices.Names;
+
+    public static TheoryData<string, string> Methods => TestDevices.With<string>(["plain", "sam", "asam", "looksam", "esam", "sl-sam", "flat-lora", "fm-lora", "efm-lora", "bi-lora", "nbar"]);
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void Micro_batches_take_the_step_that_one_batch_of_their_rows_takes(string device, string method)
+    {
+        Tuning tuning = method is "plain" or "sam" or "asam" or "looksam" or "esam" or "sl-sam" ? Full : ToyRun.UndroppedAdapters;
+        using var whole = new ToyRun(device, new TwoLayerModel(), tuning, Create(method));
+        using var parts = new ToyRun(device, new TwoLayerModel(), tuning, Create(method));
+        RaggedBatch batch = ToyRun.Batch(token => 0.3f * token);
+        int last = batch.RowCount - 1;
+        for (int step = 0; step < 3; step++)
+        {
+            // The last step of an epoch has fewer micro-batches than those before it.
+            StepReport one = whole.Step(0.01, batch);
+            StepReport several = parts.Session.Step(
+                step < 2 ? [Rows(batch, 0..2), Rows(batch, 2..9), Rows(batch, 9..(last + 1))] : [Rows(batch, 0..1), Rows(batch, 1..(last + 1))], 0.01, "test");
+            Assert.Equal(one.Loss, several.Loss, SumOrder * one.Loss);
+            Assert.Equal(one.GradientNorm, several.GradientNorm, SumOrder * one.GradientNorm);
+            Assert.Equal((batch.RowCount, one.Tokens), (several.Labels, several.Tokens));
+            Numbers.Near(whole.Gradients.Double(), parts.Gradients, 1e-4, SumOrder);
+            parts.Values = whole.Values;
+        }
+    }
+
+    /// <summary>The second pass is the mean over the samples that it runs. With radius 0 every loss stays, and the first of each micro-batch are taken.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Samples_that_esam_selects_count_alike_whichever_micro_batch_they_are_in(string device)
+    {
+        using var plain = new ToyRun(device, new TwoLayerModel(), Full, new PlainMethod());
+        using var esam = new ToyRun(device, new TwoLayerModel(), Full, new Esam(0, 1, 0.5, 1));
+        RaggedBatch batch = ToyRun.Batch(token => 0.3f * token);
+        RaggedBatch small = Rows(batch, 0..3), large = Rows(batch, 3..14);
+        esam.Session.Step([small, large], 0, "test");
+        plain.Step(0, Rows(batch, [0, 1, 3, 4, 5, 6, 7, 8]));
+        Numbers.Near(plain.Gradients.Double(), esam.Gradients, 1e-4, SumOrder);
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Averaged_by_batches_a_step_is_the_mean_of_its_micro_batches(string device)
+    {
+        using ToyRun one = Toy(), other = Toy(), both = Toy();
+        RaggedBatch batch = ToyRun.Batch(token => 0.3f * token);
+        RaggedBatch small = Rows(batch, 0..3), large = Rows(batch, 3..14);
+        StepReport first = one.Step(0, small), second = other.Step(0, large), together = both.Session.Step([small, large], 0, "test");
+        Assert.True(Math.Abs(first.Loss - second.Loss) > 0.1 * first.Loss, "the two means are too alike to tell the rules apart");
+        Assert.Equal((first.Loss + second.Loss) / 2, together.Loss, SumOrder * together.Loss);
+        Numbers.Near([.. one.Gradients.Zip(other.Gradients, (a, b) => ((double)a + b) / 2)], both.Gradients, 1e-4, SumOrder);
+
+        ToyRun Toy() => new(device, new TwoLayerModel(), Full, new PlainMethod(), lossAverage: LossAverage.Batches);
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_micro_batch_without_labels_contributes_nothing(string device)
+    {
+        foreach (HeadKind head in (HeadKind[])[HeadKind.SequenceClassification, HeadKind.Regression])
+        {
+            using var alone = new ToyRun(device, new TableModel(head: head), Full, new Sam(0.3));
+            using var beside = new ToyRun(device, new TableModel(head: head), Full, new Sam(0.3));
+            RaggedBatch batch = Labelled(head);
+            StepReport expected = alone.Step(0.01, batch);
+            Assert.Equal(expected with { Tokens = 2 * expected.Tokens }, beside.Session.Step([batch, Unlabelled(batch)], 0.01, "test"));
+            Assert.Equal(alone.Gradients, beside.Gradients);
+            Assert.Equal(alone.Values, beside.Values);
+        }
+    }
+
+    /// <summary>The moments' corrections count updates, so the step after it is a first step.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_step_without_labels_updates_nothing_and_counts_as_no_update(string device)
+    {
+        using var fresh = new ToyRun(device, new TableModel(head: HeadKind.SequenceClassification), Full, new PlainMethod());
+        using var run = new ToyRun(device, new TableModel(head: HeadKind.SequenceClassification), Full, new PlainMethod());
+        RaggedBatch batch = Labelled(HeadKind.SequenceClassification);
+        float[] before = run.Values;
+        StepReport skipped = run.Session.Step([Unlabelled(batch), Unlabelled(batch)], 0.01, "test");
+        Assert.True(skipped.Skipped);
+        Assert.True(double.IsNaN(skipped.Loss));
+        Assert.Equal((0, 1, 1, 2), (skipped.Labels, run.Session.StepsTaken, run.Session.UnlabelledSteps, run.Session.MicroBatchesTaken));
+        Assert.Equal(before, run.Values);
+        Assert.All(run.Session.Moments.First.View<float>().ToArray(), value => Assert.Equal(0, value));
+        Assert.False(run.Step(0.01, batch).Skipped);
+        fresh.Step(0.01, batch);
+        Assert.Equal(fresh.Values, run.Values);
+    }
+
+    private static RaggedBatch Labelled(HeadKind head) => ToyRun.Batch(token => 0.3f * token) switch
+    {
+        var batch when head == HeadKind.Regression => batch with { ClassLabels = null },
+        var batch => batch with { Targets = null, ClassLabels = [.. ToyRun.Tokens.Select(token => token % 2)] },
+    };
+
+    private static RaggedBatch Unlabelled(RaggedBatch batch) => batch with
+    {
+        ClassLabels = batch.ClassLabels is null ? null : [.. batch.ClassLabels.Select(_ => RaggedBatch.IgnoredLabel)],
+        Targets = batch.Targets is null ? null : [.. batch.Targets.Select(_ => float.NaN)],
+    };
+
+    private static RaggedBatch Rows(RaggedBatch batch, Range range)
+    {
+        (int first, int count) = range.GetOffsetAndLength(batch.RowCount);
+        return Rows(batch, [.. Enumerable.Range(first, count)]);
+    }
+
+    private static RaggedBatch Rows(RaggedBatch batch, int[] rows)
+    {
+        RaggedBatch part = batch.RoomFor(rows.Length, rows.Length);
+        batch.CopyRows(rows, part);
+        return part;
+    }
+
+    /// <summary>The method with what it selects set to everything.</summary>
+    private static TrainingMethod Create(string name) => name == "plain" ? new PlainMethod() : MethodCatalog.Create(new MethodParameters(name, name switch
+    {
+        "esam" => [Set("beta", 1.0), Set("gamma", 1.0)],
+        "sl-sam" => [Set("s_frac", 1.0)],
+        _ => [],
+    }));
+
+    private static MethodParameter Set(string key, double value) => new(key, value, "test");
+}
