@@ -48,9 +48,6 @@ class Masks(Dropout):
         self.stream += 1
         return torch.from_numpy(np.where(words >= math.ceil(rate * 2**32), np.float32(1 / (1 - rate)), np.float32(0)))
 
-    def layer(self):
-        self.stream += 1  # the place of LoRA's own dropout, which is off
-
     def drop(self, x):
         return x * self.factors(np.arange(x.numel()).reshape(x.shape))
 

@@ -15,9 +15,6 @@ torch.set_flush_denormal(True)
 class Dropout:
     """PyTorch's own; a subclass may draw otherwise."""
 
-    def layer(self):
-        """Called before each layer."""
-
     def drop(self, x):
         return F.dropout(x, RATE)
 
@@ -53,7 +50,6 @@ def forward(base, adapter, ids, types, lengths, dropout):
     x = dropout.drop(norm(x, "embeddings.LayerNorm"))
     for layer in range(LAYERS):
         path, last = f"encoder.layer.{layer}.", layer == LAYERS - 1
-        dropout.layer()
         q, k, v = (heads(x, f"{path}attention.self.{name}") for name in ("query", "key", "value"))
         weights = torch.softmax(torch.matmul(q, k.transpose(-1, -2)) / math.sqrt(HIDDEN // HEADS) + bias, -1)
         if last:

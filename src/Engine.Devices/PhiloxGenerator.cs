@@ -86,16 +86,19 @@ public readonly record struct PhiloxGenerator(ulong Seed, uint Stream, uint Step
 public readonly record struct PhiloxWords(uint X, uint Y, uint Z, uint W);
 
 /// <summary>
-/// Philox streams. A method's noise counts adapted layers from 0, dropout counts its places from <see cref="Dropout"/>, and the draws made on
-/// the host lie at the top of the range: one seed can serve all of them without two uses reading the same numbers.
+/// Philox streams. A method's noise counts adapted layers from 0, dropout counts its places from <see cref="Dropout"/> and adapted layers from
+/// <see cref="LoraDropout"/>, and the draws made on the host lie at the top of the range: one seed can serve all of them without two uses reading the same numbers.
 /// </summary>
 public static class RandomStream
 {
     /// <summary>Directions in which sharpness is measured: the first tensor's; the others' follow. The step is the sample's number.</summary>
     public const uint Directions = 0x4000_0000;
 
-    /// <summary>The first dropout of a forward pass; the others follow. The step is the micro-batch.</summary>
+    /// <summary>The model's own first dropout of a forward pass; the others follow. The step is the micro-batch.</summary>
     public const uint Dropout = 0x8000_0000;
+
+    /// <summary>Dropout on the first adapted layer's input; those of the others follow by the layers' numbers. The step is the micro-batch.</summary>
+    public const uint LoraDropout = 0xC000_0000;
 
     /// <summary>Which examples fall into which batch; the step is the epoch.</summary>
     public const uint Shuffle = 0xFFFF_0001;

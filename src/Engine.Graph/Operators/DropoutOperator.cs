@@ -6,9 +6,12 @@ namespace Engine.Graph.Operators;
 /// y = dropout(x) [+ residual] with the counter-based mask of one stream. dX = dropout(dY) with the same mask, made again.
 /// Inputs x, random state, [residual].
 /// </summary>
-public sealed class DropoutOperator(float probability, uint stream, bool hasResidual = false) : Operator
+/// <param name="recompute">y is made again where the backward pass reads it, so that x alone is kept.</param>
+public sealed class DropoutOperator(float probability, uint stream, bool hasResidual = false, bool recompute = false) : Operator
 {
     public override string Name => "Dropout";
+
+    public override bool RecomputeInBackward => recompute;
 
     public override IReadOnlyList<int> RowInputs => hasResidual ? [0, 2] : [0];
 
@@ -44,13 +47,14 @@ public static class DropoutExtensions
 {
     /// <summary>Dropout of x; x itself where the probability is 0. <paramref name="stream"/> must be unique in the step.</summary>
     /// <param name="random">The generator's state, uint32 [<see cref="RandomState.Count"/>].</param>
-    public static Tensor Dropout(this GraphBuilder graph, Tensor x, float probability, uint stream, Tensor random)
+    /// <param name="recompute">Several of one x: each is made again where the backward pass reads it, so that x alone is kept.</param>
+    public static Tensor Dropout(this GraphBuilder graph, Tensor x, float probability, uint stream, Tensor random, bool recompute = false)
     {
         if (probability is < 0 or >= 1)
         {
             throw new ArgumentOutOfRangeException(nameof(probability), probability, "A dropout probability lies in [0, 1).");
         }
 
-        return probability == 0 ? x : graph.Add(new DropoutOperator(probability, stream), x.Shape, x, random);
+        return probability == 0 ? x : graph.Add(new DropoutOperator(probability, stream, recompute: recompute), x.Shape, x, random);
     }
 }

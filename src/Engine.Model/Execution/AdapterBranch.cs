@@ -10,7 +10,8 @@ namespace Engine.Model.Execution;
 public sealed record AuxiliaryFactors(Variable A, Variable B);
 
 /// <summary>
-/// The adapters of linear layers that read one input: x A^T of all of them, auxiliary factors included, is one product, and so is each layer's product with its B's.
+/// The adapters of linear layers that read one input, which with LoRA dropout is one layer's alone: x A^T of all of them, auxiliary factors included, is one product, and so is
+/// each layer's product with its B's.
 /// </summary>
 internal sealed class AdapterBranch
 {
@@ -43,11 +44,12 @@ internal sealed class AdapterBranch
                 b = graph.JoinColumns(b, graph.Read(added.B));
             }
 
-            pairs.Add(adapter, (b, new ColumnWindow(joined ? offset : adapter.GroupOffset, b.Shape.Columns)));
+            pairs.Add(adapter, (b, new ColumnWindow(offset, b.Shape.Columns)));
             offset += b.Shape.Columns;
         }
 
-        projected = graph.Linear(droppedInput, joined ? graph.JoinRows([.. factors]) : graph.Read(adapters[0].GroupA));
+        Tensor stacked = joined ? graph.JoinRows([.. factors]) : adapters.Length == 1 ? factors[0] : graph.Read(adapters[0].GroupA);
+        projected = graph.Linear(droppedInput, stacked);
     }
 
     /// <summary>The layer's output.</summary>

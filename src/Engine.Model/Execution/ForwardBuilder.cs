@@ -61,9 +61,7 @@ public sealed class ForwardBuilder
             }
         }
 
-        AdapterBranch? branch = adapters.Count == 0
-            ? null
-            : new AdapterBranch(Graph, x, Dropout(x, adapters[0].Dropout), [.. adapters], training?.Auxiliary);
+        Dictionary<LoraLinear, AdapterBranch> branches = Branches(x, [.. adapters]);
         for (int i = 0; i < modules.Length; i++)
         {
             string module = modules[i];
@@ -75,7 +73,7 @@ public sealed class ForwardBuilder
                 weight = transform(Graph, adapter, weight);
             }
 
-            outputs[i] = adapter is null ? Graph.Linear(x, weight, bias) : branch!.Apply(adapter, weight, bias);
+            outputs[i] = adapter is null ? Graph.Linear(x, weight, bias) : branches[adapter].Apply(adapter, weight, bias);
         }
 
         return outputs;
@@ -123,6 +121,30 @@ public sealed class ForwardBuilder
 
     /// <summary>Names a layer's output as a hidden state. With gradient checkpointing it is kept, and what lies between two of them is computed again.</summary>
     public void HiddenState(Tensor x) => hiddenStates.Add(x);
+
+    /// <summary>
+    /// The branch of each adapter on x: one for all, or where LoRA dropout is on one each, since every layer draws its own mask of the input, as in PEFT.
+    /// </summary>
+    private Dictionary<LoraLinear, AdapterBranch> Branches(Tensor x, LoraLinear[] adapters)
+    {
+        if (adapters.Length == 0)
+        {
+            return [];
+        }
+
+        if (!dropoutOn || adapters.All(adapter => adapter.Dropout == 0))
+        {
+            var shared = new AdapterBranch(Graph, x, x, adapters, training?.Auxiliary);
+            return adapters.ToDictionary(adapter => adapter, _ => shared);
+        }
+
+        return adapters.ToDictionary(adapter => adapter, adapter =>
+        {
+            Tensor dropped = Graph.Dropout(
+                x, adapter.Dropout, RandomStream.LoraDropout + (uint)adapter.Index, Batch.DropoutRandom!, recompute: adapters.Length > 1);
+            return new AdapterBranch(Graph, x, dropped, [adapter], training?.Auxiliary);
+        });
+    }
 
     private Tensor? Bias(string module) => model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;
 

@@ -20,7 +20,7 @@ internal sealed record LoraVariables(Variable A, Variable B, Variable? Magnitude
 /// <summary>A linear layer with an adapter: y = x W^T + scale (x A^T) B^T; with DoRA, W + scale B A has its rows rescaled to the magnitudes.</summary>
 public sealed class LoraLinear
 {
-    internal LoraLinear(LoraTarget target, int index, Variable weight, LoraVariables variables, Variable groupA, int groupOffset)
+    internal LoraLinear(LoraTarget target, int index, Variable weight, LoraVariables variables, Variable groupA)
     {
         Module = target.Module;
         Index = index;
@@ -33,12 +33,11 @@ public sealed class LoraLinear
         Magnitude = variables.Magnitude;
         BaseNorm = variables.BaseNorm;
         GroupA = groupA;
-        GroupOffset = groupOffset;
     }
 
     public string Module { get; }
 
-    /// <summary>Number of the adapted layer in model order: its stream of seeded noise.</summary>
+    /// <summary>Number of the adapted layer in model order: its stream of seeded noise and of LoRA dropout.</summary>
     public int Index { get; }
 
     public int Rank { get; }
@@ -62,11 +61,8 @@ public sealed class LoraLinear
     /// <summary>Squared norms of the rows of <see cref="Weight"/> [out], written when the adapter is started or loaded; null without DoRA.</summary>
     public Variable? BaseNorm { get; }
 
-    /// <summary>The A of every adapter that reads the same input, one below the other.</summary>
+    /// <summary>The A of every adapter that reads the same input, one below the other in model order.</summary>
     public Variable GroupA { get; }
-
-    /// <summary>The first row of <see cref="A"/> in <see cref="GroupA"/>.</summary>
-    public int GroupOffset { get; }
 
     /// <summary>
     /// The factors the frozen weight was reduced by (PiSSA: W0 - scale B A is what is frozen), on the host; null where it is the checkpoint's own.

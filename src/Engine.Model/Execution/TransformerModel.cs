@@ -289,12 +289,10 @@ public sealed class TransformerModel : IDisposable
             var groupShape = new Shape(group.Sum(linear => a[linear.Module].Shape.Rows), group[0].InFeatures);
             string groupName = $"{group[0].Module}.lora_A.group";
             Variable groupA = trained ? trainables.Join(groupName, groupShape, first) : frozen.Overlay(groupName, groupShape, first);
-            int offset = 0;
             foreach (string module in group.Select(linear => linear.Module))
             {
                 var variables = new LoraVariables(a[module], b[module], magnitudes.GetValueOrDefault(module), baseNorms.GetValueOrDefault(module));
-                adapters.Add(module, new LoraLinear(targets[module], index++, Parameter($"{module}.weight"), variables, groupA, offset));
-                offset += targets[module].Rank;
+                adapters.Add(module, new LoraLinear(targets[module], index++, Parameter($"{module}.weight"), variables, groupA));
             }
         }
 

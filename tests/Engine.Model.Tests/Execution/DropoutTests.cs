@@ -24,12 +24,18 @@ public sealed class DropoutTests
         using var golden = new GoldenBatch(name);
         using TemporaryFolder folder = WithDropout(golden.Folder);
         using var loaded = new LoadedModel(folder.Root, null, train: true, golden.Capacity);
+        RequireSlope(loaded, golden, Step);
+    }
+
+    /// <summary>The loss rises along the gradient by its norm.</summary>
+    private static void RequireSlope(LoadedModel loaded, GoldenBatch golden, float step)
+    {
         loaded.Run(golden.Batch, Training);
         TrainableParameters trainables = loaded.Model.Trainables!;
         float[] gradient = trainables.Gradients.View<float>().ToArray();
         float[] values = trainables.Values.View<float>().ToArray();
         double norm = Math.Sqrt(gradient.Sum(value => (double)value * value));
-        double slope = (LossAt(Step) - LossAt(-Step)) / (2 * Step);
+        double slope = (LossAt(step) - LossAt(-step)) / (2 * step);
         Assert.InRange(slope / norm, 1 - Tolerance, 1 + Tolerance);
 
         float LossAt(float distance)
@@ -54,6 +60,37 @@ public sealed class DropoutTests
     }
 
     private static RunnerOptions Training => new() { Gradients = true, Dropout = true };
+
+    /// <summary>The inputs of query, key and value are dropped by three masks, each made again in the backward pass.</summary>
+    [SharedTheory]
+    [InlineData("roberta-cls")]
+    [InlineData("qwen2")]
+    public void The_backward_pass_drops_what_each_adapter_dropped(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using TemporaryFolder adapter = WithLoraDropout(golden.AdapterFolder);
+        using var loaded = new LoadedModel(golden.Folder, adapter.Root, train: true, golden.Capacity);
+        Assert.All(loaded.Model.Adapters, layer => Assert.Equal(0.2f, layer.Dropout));
+
+        // The goldens' adapters are large: along them the loss bends sooner.
+        RequireSlope(loaded, golden, Step / 5);
+    }
+
+    /// <summary>The same adapter with dropout 0.2 on its inputs, 0 in the goldens.</summary>
+    internal static TemporaryFolder WithLoraDropout(string folder)
+    {
+        var copy = new TemporaryFolder();
+        foreach (string file in Directory.GetFiles(folder))
+        {
+            File.Copy(file, copy.File(Path.GetFileName(file)));
+        }
+
+        string config = File.ReadAllText(copy.File("adapter_config.json"));
+        string dropped = config.Replace("\"lora_dropout\": 0.0", "\"lora_dropout\": 0.2", StringComparison.Ordinal);
+        Assert.NotEqual(config, dropped);
+        File.WriteAllText(copy.File("adapter_config.json"), dropped);
+        return copy;
+    }
 
     /// <summary>The same model with its dropout probabilities, all 0 in the goldens, set to 0.2.</summary>
     internal static TemporaryFolder WithDropout(string folder)

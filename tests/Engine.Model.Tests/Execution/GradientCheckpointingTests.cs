@@ -9,14 +9,15 @@ public sealed class GradientCheckpointingTests
 {
     public static TheoryData<string, string> OnDevices => TestDevices.With<string>("roberta-cls", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls");
 
-    /// <summary>With dropout of embeddings, attention, layers and head, and with the last layer on every token or on the selected ones.</summary>
+    /// <summary>With dropout of embeddings, attention, layers, head and the adapter's inputs, and with the last layer on every token or on the selected ones.</summary>
     [SharedTheory]
     [MemberData(nameof(OnDevices))]
     public void Loss_and_gradients_are_those_of_kept_activations_to_the_bit(string deviceName, string name)
     {
         using var golden = new GoldenBatch(name);
         using TemporaryFolder folder = DropoutTests.WithDropout(golden.Folder);
-        foreach (string? adapter in (string?[])[null, golden.AdapterFolder])
+        using TemporaryFolder adapterFolder = DropoutTests.WithLoraDropout(golden.AdapterFolder);
+        foreach (string? adapter in (string?[])[null, adapterFolder.Root])
         {
             using var loaded = new LoadedModel(folder.Root, adapter, train: true, golden.Capacity, deviceName);
             foreach (bool everyToken in (bool[])[false, true])

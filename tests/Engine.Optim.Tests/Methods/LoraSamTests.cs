@@ -50,8 +50,8 @@ public sealed class LoraSamTests
 
         double Share(double rho)
         {
-            using var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new PlainMethod());
-            (float[] values, double[] perturbation, _) = Perturb(device, rho, zeroB: false);
+            using var run = new ToyRun(device, new TwoLayerModel(), ToyRun.UndroppedAdapters, new PlainMethod());
+            (float[] values, double[] perturbation, _) = Perturb(device, rho, zeroB: false, ToyRun.UndroppedAdapters);
             double linear = 0, cross = 0;
             foreach (LoraLinear layer in run.Model.Adapters)
             {
@@ -79,11 +79,12 @@ public sealed class LoraSamTests
     }
 
     /// <summary>The values before, how the second pass sees them moved, and the first pass's gradients.</summary>
-    private static (float[] Values, double[] Perturbation, float[] Gradients) Perturb(string device, double rho, bool zeroB)
+    private static (float[] Values, double[] Perturbation, float[] Gradients) Perturb(string device, double rho, bool zeroB, Tuning? adapters = null)
     {
+        adapters ??= ToyRun.Adapters;
         var recorder = new Recorder();
-        using var plain = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new PlainMethod());
-        using var sam = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, recorder.Beside(new LoraSam(rho)));
+        using var plain = new ToyRun(device, new TwoLayerModel(), adapters, new PlainMethod());
+        using var sam = new ToyRun(device, new TwoLayerModel(), adapters, recorder.Beside(new LoraSam(rho)));
         if (zeroB)
         {
             bool[] isA = FactorA(sam);
