@@ -168,7 +168,7 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("", "not the JSON expected")]
     [InlineData("[]", "a JSON object was expected")]
     [InlineData("{\"model_type\":\"bert\",\"model_type\":\"bert\"}", "uplicate property 'model_type'")]
-    [InlineData("{\"a\":NaN}", "not the JSON expected")]
+    [InlineData("{\"a\":nan}", "not the JSON expected")]
     public void A_file_that_is_no_configuration_is_refused(string json, string expected)
     {
         Assert.Contains(expected, Refused(json));
