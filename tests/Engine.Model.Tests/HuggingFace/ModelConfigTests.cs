@@ -140,10 +140,10 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("torch_dtype", "\"int4\"", "float32, float16, bfloat16 or float64 was expected")]
     [InlineData("problem_type", "\"ranking\"", "regression, single_label_classification")]
     [InlineData("num_labels", "0", "a number from 1 to")]
-    [InlineData("id2label", "{\"0\":\"a\",\"2\":\"b\"}", "id2label has the key '2'; the numbers 0 to 1")]
-    [InlineData("id2label", "{\"0\":\"a\",\"1\":\"a\"}", "id2label: the label 'a' is given twice.")]
-    [InlineData("id2label", "{\"0\":7}", "'id2label.0' is 7; a label as a string")]
-    [InlineData("id2label", "{}", "at least one label")]
+    [InlineData("id2label", "{\"0\":\"a\",\"b\":\"b\"}", "id2label has the key 'b'; the numbers of classes")]
+    [InlineData("id2label", "[\"a\",\"b\"]", "'id2label' is [\"a\",\"b\"]; an object was expected")]
+    [InlineData("id2label", "{\"0\":[\"a\"]}", "'id2label.0' is [\"a\"]; a label: a text or a number")]
+    [InlineData("label2id", "[0, 1]", "'label2id' is [0,1]; an object was expected")]
     public void A_value_that_cannot_be_used_is_refused_by_its_key(string key, string value, string expected)
     {
         string message = Refused(With(key, value));
