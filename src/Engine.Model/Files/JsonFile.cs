@@ -35,7 +35,10 @@ internal static class JsonFile
         return ParseObject(path, File.ReadAllBytes(path));
     }
 
-    /// <summary>Parses the text of a JSON file named <paramref name="path"/>, which must be one object. NaN and Infinity, as Python writes them, are numbers that are not finite.</summary>
+    /// <summary>
+    /// Parses the text of a JSON file named <paramref name="path"/>, which must be one object. NaN and Infinity, as Python writes them, are numbers that are
+    /// not finite.
+    /// </summary>
     public static JsonObject ParseObject(string path, ReadOnlyMemory<byte> utf8)
     {
         ReadOnlySpan<byte> byteOrderMark = [0xEF, 0xBB, 0xBF];

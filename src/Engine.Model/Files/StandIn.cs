@@ -3,8 +3,8 @@ using System.Text;
 namespace Engine.Model.Files;
 
 /// <summary>
-/// What lies where a file of a model should when the copy went wrong: the pointer that Git LFS keeps in its place, a symbolic link that became a line of text, the
-/// web page that shows the file.
+/// What lies where a file of a model should when the copy went wrong: the pointer that Git LFS keeps in its place, a symbolic link that became a line of text,
+/// the web page that shows the file.
 /// </summary>
 internal static class StandIn
 {
@@ -39,10 +39,13 @@ internal static class StandIn
         byte[] buffer = new byte[Looked];
         ReadOnlySpan<byte> start = buffer.AsSpan(0, file.ReadAtLeast(buffer, Looked, throwOnEndOfStream: false));
         file.Position = 0;
-        return Problem(start) ?? (TextOf(start) is { } text ? $"it is the text '{text}', not the file, as a server answers that does not give it; download it again." : null);
+        return Problem(start)
+            ?? (TextOf(start) is { } text ? $"it is the text '{text}', not the file, as a server answers that does not give it; download it again." : null);
     }
 
-    /// <summary>The text that is a whole file's content, such as a server's answer in place of the file; null for anything longer, or with bytes that are no text.</summary>
+    /// <summary>
+    /// The text that is a whole file's content, such as a server's answer in place of the file; null for anything longer, or with bytes that are no text.
+    /// </summary>
     private static string? TextOf(ReadOnlySpan<byte> start) =>
         start.Length is > 0 and <= LongestText && start.IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0 ? Encoding.ASCII.GetString(start) : null;
 
@@ -70,7 +73,8 @@ internal static class StandIn
     private static string? LinkTarget(ReadOnlySpan<byte> content)
     {
         content = content.TrimEnd("\r\n"u8);
-        if (content.IsEmpty || content.Length > LongestText || content[0] is (byte)'{' or (byte)'[' or (byte)'"' || content.IndexOfAnyInRange((byte)0, (byte)' ') >= 0)
+        if (content.IsEmpty || content.Length > LongestText || content[0] is (byte)'{' or (byte)'[' or (byte)'"'
+            || content.IndexOfAnyInRange((byte)0, (byte)' ') >= 0)
         {
             return null;
         }

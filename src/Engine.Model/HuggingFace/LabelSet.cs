@@ -52,8 +52,9 @@ public sealed class LabelSet
     public static LabelSet Unnamed(int count) => new([.. Enumerable.Range(0, count).Select(UnnamedLabel)], []);
 
     /// <summary>
-    /// Reads <c>id2label</c> and <c>num_labels</c> as Transformers does (<c>PretrainedConfig.__init__</c>): <c>id2label</c> decides where both are there, its keys are class numbers in any order,
-    /// its values any scalar, and without it <c>num_labels</c> classes have made-up names. A class that no entry names gets such a name, too, and <see cref="Notes"/> say so.
+    /// Reads <c>id2label</c> and <c>num_labels</c> as Transformers does (<c>PretrainedConfig.__init__</c>): <c>id2label</c> decides where both are there, its
+    /// keys are class numbers in any order, its values any scalar, and without it <c>num_labels</c> classes have made-up names. A class that no entry names
+    /// gets such a name, too, and <see cref="Notes"/> say so.
     /// </summary>
     internal static LabelSet Read(JsonSection root)
     {
@@ -62,11 +63,15 @@ public sealed class LabelSet
         int? number = root.OptionalInt("num_labels");
         if (byNumber is null or { Content.Count: 0 })
         {
-            return number is < 1 or > MaxLabels
-                ? throw root.Wrong("num_labels", $"a number from 1 to {MaxLabels}")
-                : new LabelSet([.. Unnamed(number ?? CountOfTransformers).Names], byNumber is not null || root.OptionalSection("label2id") is { Content.Count: > 0 }
-                    ? [$"{root.FilePath} has no entries of id2label, which names the classes; they are called LABEL_0, LABEL_1, ..."]
-                    : []);
+            if (number is < 1 or > MaxLabels)
+            {
+                throw root.Wrong("num_labels", $"a number from 1 to {MaxLabels}");
+            }
+
+            LabelSet unnamed = Unnamed(number ?? CountOfTransformers);
+            return byNumber is not null || root.OptionalSection("label2id") is { Content.Count: > 0 }
+                ? new LabelSet([.. unnamed.Names], [$"{root.FilePath} has no entries of id2label, which names the classes; they are called LABEL_0, LABEL_1, ..."])
+                : unnamed;
         }
 
         List<string> notes = [];
@@ -82,7 +87,7 @@ public sealed class LabelSet
         {
             notes.Add(
                 $"{root.FilePath}: id2label has the keys {Shown(named.Keys)}, and classes are numbered from 0 to {names.Length - 1}; "
-                + $"{Shown(missing)} {(missing.Length == 1 ? "has" : "have")} no name there and {(missing.Length == 1 ? "is" : "are")} called {Shown(missing.Select(UnnamedLabel))}.");
+                + $"{Shown(missing)} {(missing.Length == 1 ? "has no name there and is" : "have no name there and are")} called {Shown(missing.Select(UnnamedLabel))}.");
         }
 
         LabelSet labels = new(names, notes);
@@ -112,7 +117,9 @@ public sealed class LabelSet
             };
         }
 
-        return named.Count <= MaxLabels ? named : throw new ModelFileException(byNumber.FilePath, $"id2label has {named.Count} entries; at most {MaxLabels} were expected.");
+        return named.Count <= MaxLabels
+            ? named
+            : throw new ModelFileException(byNumber.FilePath, $"id2label has {named.Count} entries; at most {MaxLabels} were expected.");
     }
 
     private static string UnnamedLabel(int id) => $"LABEL_{id}";

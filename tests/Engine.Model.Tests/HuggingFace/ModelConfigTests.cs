@@ -112,14 +112,6 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Contains("'tie_word_embeddings' is false; true", Assert.Throws<ModelFileException>(() => new RobertaForMaskedLM(config)).Message);
     }
 
-    [Fact]
-    public void Quantized_weights_are_refused_by_the_key()
-    {
-        ModelConfig config = ModelConfig.Parse(With("quantization_config", "{\"quant_method\":\"fp8\"}"));
-
-        Assert.Contains("'quantization_config' is {\"quant_method\":\"fp8\"}; none", Assert.Throws<ModelFileException>(() => ArchitectureCatalog.Create(config, HeadKind.MaskedLm)).Message);
-    }
-
     [Theory]
     [InlineData("hidden_act", "\"swish\"", "'hidden_act' is \"swish\"; gelu, gelu_python, gelu_new")]
     [InlineData("position_embedding_type", "\"relative_key\"", "absolute was expected")]

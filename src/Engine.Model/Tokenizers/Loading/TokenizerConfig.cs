@@ -39,7 +39,9 @@ internal sealed class TokenizerConfig
     /// <summary>The class that Transformers would make, without the ending of its fast form; null where nothing says.</summary>
     public string? TokenizerClass { get; }
 
-    /// <summary>The longest input that the model was made for; null where the file says none: by its silence, or by a number beyond every text such as 1e30 or Infinity.</summary>
+    /// <summary>
+    /// The longest input that the model was made for; null where the file says none: by its silence, or by a number beyond every text such as 1e30 or Infinity.
+    /// </summary>
     public int? ModelMaxLength
     {
         get

@@ -1,12 +1,13 @@
 namespace Engine.Model.Tokenizers;
 
 /// <summary>
-/// What tokenizer_config.json changes of a tokenizer.json beside it. Which keys count, and what holds where they are missing, goes by the class that Transformers would make of the folder
-/// (<see cref="TokenizerConfig.TokenizerClass"/>). Where the versions of Transformers disagree and the two files contradict each other, that is an error.
+/// What tokenizer_config.json changes of a tokenizer.json beside it. Which keys count, and what holds where they are missing, goes by the class that
+/// Transformers would make of the folder (<see cref="TokenizerConfig.TokenizerClass"/>). Where the versions of Transformers disagree and the two files
+/// contradict each other, that is an error.
 /// </summary>
 /// <remarks>
-/// The sources are <c>BertTokenizerFast.__init__</c>, <c>GPT2TokenizerFast.__init__</c> and <c>LlamaTokenizerFast.update_post_processor</c> of Transformers 4, and in Transformers 5
-/// <c>BertTokenizer</c>, <c>GPT2Tokenizer</c>, <c>RobertaTokenizer</c> and <c>TokenizersBackend.update_post_processor</c>.
+/// The sources are <c>BertTokenizerFast.__init__</c>, <c>GPT2TokenizerFast.__init__</c> and <c>LlamaTokenizerFast.update_post_processor</c> of Transformers 4,
+/// and in Transformers 5 <c>BertTokenizer</c>, <c>GPT2Tokenizer</c>, <c>RobertaTokenizer</c> and <c>TokenizersBackend.update_post_processor</c>.
 /// </remarks>
 internal sealed class TokenizerSettings(TokenizerConfig config)
 {
@@ -75,7 +76,10 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
         }
     }
 
-    /// <summary>The special tokens around texts: <c>add_bos_token</c> and <c>add_eos_token</c> make a Llama tokenizer's anew; what one of them does not say stays as it was.</summary>
+    /// <summary>
+    /// The special tokens around texts: <c>add_bos_token</c> and <c>add_eos_token</c> make a Llama tokenizer's anew; what one of them does not say stays as it
+    /// was.
+    /// </summary>
     /// <exception cref="InvalidDataException">They ask for a token that there is not, or for what another class cannot change.</exception>
     public SequenceTemplate Template(TokenizerPipeline pipeline, string file)
     {
@@ -104,7 +108,8 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
         }
 
         int? Wanted(string role, bool isWanted, int? id) => !isWanted ? null : id
-            ?? throw new InvalidDataException($"{config.Path}: add_{role}_token is true, but there is no {role}_token; name one that is in the vocabulary, or say false.");
+            ?? throw new InvalidDataException(
+                $"{config.Path}: add_{role}_token is true, but there is no {role}_token; name one that is in the vocabulary, or say false.");
 
         void Agree(string role, bool? asked, int? id, bool has)
         {

@@ -38,8 +38,9 @@ internal sealed class SequenceTemplate(IReadOnlyList<TemplatePart> single, IRead
         TemplatePart[] first = Around(TemplateSource.First, 0);
         return new SequenceTemplate(first, [.. first, .. Around(TemplateSource.Second, 1)]);
 
-        TemplatePart[] Around(TemplateSource source, int type) =>
-            [.. bos is { } start ? [Special(start, type)] : Array.Empty<TemplatePart>(), new(source, type), .. eos is { } end ? [Special(end, type)] : Array.Empty<TemplatePart>()];
+        TemplatePart[] Around(TemplateSource source, int type) => [.. Optional(bos, type), new(source, type), .. Optional(eos, type)];
+
+        static TemplatePart[] Optional(int? id, int type) => id is { } token ? [Special(token, type)] : [];
     }
 
     /// <summary>Whether a single text begins with a special token; never for null.</summary>
