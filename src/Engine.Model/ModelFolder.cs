@@ -9,7 +9,7 @@ using Engine.Model.Tokenizers;
 
 namespace Engine.Model;
 
-/// <summary>A Hugging Face model folder: <c>config.json</c>, weights (which a model that starts from nothing lacks) and a tokenizer.</summary>
+/// <summary>A Hugging Face model folder: <c>config.json</c>, weights and a tokenizer.</summary>
 public sealed class ModelFolder
 {
     private static readonly string[] TokenizerFiles =
@@ -26,9 +26,12 @@ public sealed class ModelFolder
 
     public ModelConfig Config { get; }
 
-    /// <summary>Whether there are weights, in one file or in shards.</summary>
+    /// <summary>Whether there are weights, in one file or in shards; a folder that a model is trained from scratch by may lack them.</summary>
     public bool HasWeights =>
         File.Exists(Path.Combine(FolderPath, Checkpoint.SingleFileName)) || File.Exists(Path.Combine(FolderPath, Checkpoint.IndexFileName));
+
+    /// <summary>What the folder holds in place of weights, as a sentence; null where <see cref="HasWeights"/>.</summary>
+    public string? MissingWeights => HasWeights ? null : Checkpoint.MissingIn(FolderPath);
 
     /// <summary>Whether there is a tokenizer.</summary>
     public bool HasTokenizer => TokenizerFolder.Holds(FolderPath);
@@ -94,11 +97,28 @@ public sealed class ModelFolder
     }
 
     /// <summary>Opens the weights.</summary>
-    /// <exception cref="ModelFileException">There are none, or the files are broken.</exception>
-    public Checkpoint OpenWeights() => Checkpoint.Open(FolderPath);
+    /// <exception cref="ModelFileException">There are none, they are quantized, or the files are broken.</exception>
+    public Checkpoint OpenWeights()
+    {
+        Checkpoint weights = Checkpoint.Open(FolderPath);
+        if (Quantization.Of(weights) is not { } quantization)
+        {
+            return weights;
+        }
 
-    /// <summary>The element type in which frozen matrices are kept; <see cref="WeightType.Auto"/> is that of the checkpoint's matrices, float32 where there are none or they differ.</summary>
-    /// <exception cref="ModelFileException">The weights' files are broken.</exception>
+        weights.Dispose();
+        throw new ModelFileException(FolderPath, $"{quantization}. {Quantization.Advice}");
+    }
+
+    /// <summary>Sees that there are weights that can be read, before anything else is done.</summary>
+    /// <exception cref="ModelFileException">There are none, they are quantized, or the files are broken.</exception>
+    public void RequireWeights() => OpenWeights().Dispose();
+
+    /// <summary>
+    /// The element type in which frozen matrices are kept; <see cref="WeightType.Auto"/> is that of the checkpoint's matrices, float32 where they differ. Where
+    /// there is no checkpoint it is the type that config.json names.
+    /// </summary>
+    /// <exception cref="ModelFileException">The weights are quantized, or their files are broken.</exception>
     public ElementType StorageOf(WeightType type)
     {
         if (type != WeightType.Auto)
@@ -113,7 +133,7 @@ public sealed class ModelFolder
 
         if (!HasWeights)
         {
-            return ElementType.Float32;
+            return Config.StorageType is ElementType.BFloat16 or ElementType.Float16 ? Config.StorageType.Value : ElementType.Float32;
         }
 
         using Checkpoint weights = OpenWeights();

@@ -1,10 +1,11 @@
 using System.Text;
+using Engine.Tests;
 
 namespace Engine.EndToEnd.Tests;
 
 /// <summary>
-/// A run small enough for a test, with everything made here: a tokenizer trained on the texts, a RoBERTa of two layers that starts from
-/// nothing, and texts whose label stands in a single word, which such a model learns in seconds.
+/// A run small enough for a test, with everything made here: a tokenizer trained on the texts, a RoBERTa of two layers with random weights,
+/// and texts whose label stands in a single word, which such a model learns in seconds.
 /// </summary>
 internal sealed class SmallRun : IDisposable
 {
@@ -25,6 +26,7 @@ internal sealed class SmallRun : IDisposable
               "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "layer_norm_eps": 1e-05
             }
             """);
+        TinyWeights.Write(folder.File("model"));
         RunFile = folder.Write("run.yaml", """
             model: model
             task: sequence-classification

@@ -121,9 +121,10 @@ public sealed class TrainTests
     public void What_has_learned_nothing_for_the_task_is_not_predicted_with()
     {
         using SmallRun run = new();
+        File.Delete(run.File("model/model.safetensors"));
         EngineProcess.Run("predict", run.File("model"), "text").Refused(1, run.File("model"), "holds no weights");
         EngineProcess.Run("eval", run.File("model"), "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label").Refused(1, "holds no weights");
-        string[] pretrain = ["--set", "task=masked-lm", "--set", "data={train: train.tsv, format: text}", "--set", "max_steps=2"];
+        string[] pretrain = ["--set", "task=masked-lm", "--set", "data={train: train.tsv, format: text}", "--set", "max_steps=2", "--set", "from_scratch=true"];
         EngineProcess.Run(["train", run.RunFile, .. pretrain]).Succeeded();
         EngineProcess.Run("predict", run.File("run")).Refused(1, "language model", "engine eval");
         EngineProcess.Run("predict", run.File("run/model"), "text").Refused(1, run.File("run/model"), "classifier.dense.weight", "random");

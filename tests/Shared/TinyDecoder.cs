@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Engine.Tests;
 
-/// <summary>A decoder small enough for a test, without weights, whose tokens are the 256 bytes and the special tokens of the known chat templates.</summary>
+/// <summary>A decoder small enough for a test, with random weights, whose tokens are the 256 bytes and the special tokens of the known chat templates.</summary>
 internal static class TinyDecoder
 {
     public const string ChatMl =
@@ -13,7 +13,7 @@ internal static class TinyDecoder
 
     public const int EndOfText = 256, TurnStart = 257, TurnEnd = 258, BeginOfText = 259, HeaderStart = 260, HeaderEnd = 261, Llama3TurnEnd = 262;
 
-    /// <summary>Writes config.json and the tokenizer's files into a folder, which is made.</summary>
+    /// <summary>Writes config.json, weights and the tokenizer's files into a folder, which is made.</summary>
     public static void Write(string folder, string? chatTemplate = ChatMl)
     {
         WriteTokenizer(folder, chatTemplate);
@@ -24,6 +24,7 @@ internal static class TinyDecoder
               "rms_norm_eps": 1e-06, "rope_theta": 10000.0, "tie_word_embeddings": true, "initializer_range": 0.1, "attention_dropout": 0.0
             }
             """);
+        TinyWeights.Write(folder);
     }
 
     /// <summary>Writes the tokenizer's files alone.</summary>

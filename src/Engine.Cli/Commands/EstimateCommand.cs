@@ -29,7 +29,13 @@ internal sealed class EstimateCommand : EngineCommand
     {
         RunConfiguration run = runFile.Load(arguments);
         using Device device = CommonOptions.Open(runFile.DeviceId(arguments, run), Host.Console.Profile.Out.Writer);
-        using PreparedRun prepared = PreparedRun.Create(run, device);
+        using PreparedRun prepared = PreparedRun.Create(run, device, loads: false);
+        if (!run.FromScratch && !prepared.Data.Folder.HasWeights)
+        {
+            CommonOptions.Note(
+                [$"{prepared.Data.Folder.FolderPath} holds no weights, which 'engine train' will need; the forecast goes by config.json."], Host.Error);
+        }
+
         IEnumerable<KeyValuePair<string, long>> byOwner = prepared.Forecast.Concat(device.Memory.ByOwner());
         Host.Console.Write(ReportTables.Memory(byOwner, prepared.ForecastBytes));
         Host.Console.WriteLine(string.Create(

@@ -57,11 +57,7 @@ internal sealed class ForwardCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         ModelFolder folder = ModelFolder.Open(arguments.GetRequiredValue(model));
-        if (!folder.HasWeights)
-        {
-            throw new ModelFileException(folder.FolderPath, $"the folder has no weights ({Checkpoint.SingleFileName}), and numbers of a model drawn at random compare with nothing.");
-        }
-
+        folder.RequireWeights();
         string inputPath = arguments.GetRequiredValue(inputs), outputPath = arguments.GetRequiredValue(output);
         string? adapterFolder = arguments.GetValue(adapter);
         CommonOptions.RequireApart(

@@ -51,20 +51,30 @@ internal static class ModelInspection
             HeadKind.CausalLm => "the next token",
             _ => $"one of {string.Join(", ", folder.Config.Labels.Names)}",
         });
+        foreach (string note in architecture.Head.PredictsTokens() ? [] : folder.Config.Labels.Notes)
+        {
+            facts.Fact("note", note);
+        }
     }
 
     private static void ShowWeights(ModelFolder folder, Grid facts)
     {
-        if (!folder.HasWeights)
+        if (folder.MissingWeights is { } missing)
         {
-            facts.Fact("weights", $"none ({Checkpoint.SingleFileName} is not there); training would start from nothing");
+            facts.Fact("weights", missing);
             return;
         }
 
-        using Checkpoint weights = folder.OpenWeights();
+        using Checkpoint weights = Checkpoint.Open(folder.FolderPath);
         facts.Fact("weights", weights.Files.Count == 1 ? Path.GetFileName(weights.Files[0].FilePath) : $"{weights.Files.Count} shards");
-        facts.Fact("dtype", $"frozen matrices are kept as {WeightTypes.Name(folder.StorageOf(WeightType.Auto))}");
         facts.Fact("tensors", FileInspection.Summary(weights));
+        if (Quantization.Of(weights) is { } quantization)
+        {
+            facts.Fact("cannot be loaded", $"{quantization}. {Quantization.Advice}");
+            return;
+        }
+
+        facts.Fact("dtype", $"frozen matrices are kept as {WeightTypes.Name(folder.StorageOf(WeightType.Auto))}");
     }
 
     private static void ShowTokenizer(ModelFolder folder, Grid facts)

@@ -49,9 +49,9 @@ internal static class ArchitectureCatalog
     /// <exception cref="ModelFileException">The family is not built, or not for this task, or its weights are quantized.</exception>
     public static Architecture Create(ModelConfig config, HeadKind head)
     {
-        if (config.Root.Has("quantization_config"))
+        if (Quantization.Of(config.Root) is { } quantization)
         {
-            throw config.Root.Wrong("quantization_config", "none (quantized weights are not read; save the model in float32, float16 or bfloat16)");
+            throw new ModelFileException(config.FilePath, $"{quantization}. {Quantization.Advice}");
         }
 
         Func<ModelConfig, Architecture>? create = FamilyOf(config).For(head);

@@ -1,3 +1,4 @@
+using Engine.Model.Architectures;
 using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
@@ -9,22 +10,23 @@ public static class ModelLoading
 {
     private const int Shown = 4;
 
-    /// <summary>Loads the weights, or draws them from <paramref name="seed"/> where the folder has none.</summary>
-    /// <param name="seed">Null: nothing may be drawn, every parameter must be in the files.</param>
+    /// <summary>Draws every parameter from <paramref name="seed"/>; weights that the folder holds are not read.</summary>
+    public static IReadOnlyList<string> StartFromScratch(TransformerModel model, ModelFolder folder, ulong seed)
+    {
+        ModelWeights.InitializeAll(model, seed);
+        string beside = folder.HasWeights ? $"; the weights in {folder.FolderPath} are not read" : string.Empty;
+        return [$"Every parameter starts from seed {seed} (from_scratch){beside}."];
+    }
+
+    /// <summary>Loads the weights.</summary>
+    /// <param name="seed">What parameters of the head that the files lack are drawn from; null: nothing may be drawn, every parameter must be there.</param>
     /// <param name="replacedLater">Parameters that something else is loaded over, so that nothing need be said of them.</param>
-    /// <exception cref="ModelFileException">A parameter is in no file and may not be drawn, or the files are broken.</exception>
+    /// <exception cref="ModelFileException">There are no weights, a parameter is in no file and may not be drawn, or the files are broken.</exception>
     public static IReadOnlyList<string> LoadWeights(TransformerModel model, ModelFolder folder, ulong? seed, IEnumerable<string>? replacedLater = null)
     {
-        if (!folder.HasWeights)
-        {
-            ModelWeights.InitializeAll(model, seed ?? throw new ModelFileException(
-                folder.FolderPath, $"the folder holds no weights ({Checkpoint.SingleFileName}, or shards with {Checkpoint.IndexFileName}); there is nothing that was learned."));
-            return [$"{folder.FolderPath} holds no weights: every parameter starts from seed {seed}."];
-        }
-
         using Checkpoint checkpoint = folder.OpenWeights();
         LoadReport report = ModelWeights.Load(model, checkpoint, seed ?? 0);
-        List<string> notes = [];
+        List<string> notes = model.Architecture.Head.PredictsTokens() ? [] : [.. folder.Config.Labels.Notes];
         string[] initialized = [.. report.Initialized.Except(replacedLater ?? [])];
         if (initialized.Length > 0 && seed is null)
         {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -34,16 +35,24 @@ internal static class JsonFile
         return ParseObject(path, File.ReadAllBytes(path));
     }
 
-    /// <summary>Parses the text of a JSON file named <paramref name="path"/>, which must be one object.</summary>
-    public static JsonObject ParseObject(string path, ReadOnlySpan<byte> utf8)
+    /// <summary>
+    /// Parses the text of a JSON file named <paramref name="path"/>, which must be one object. NaN and Infinity, as Python writes them, are numbers that are
+    /// not finite.
+    /// </summary>
+    public static JsonObject ParseObject(string path, ReadOnlyMemory<byte> utf8)
     {
         ReadOnlySpan<byte> byteOrderMark = [0xEF, 0xBB, 0xBF];
-        if (utf8.StartsWith(byteOrderMark))
+        if (utf8.Span.StartsWith(byteOrderMark))
         {
             utf8 = utf8[byteOrderMark.Length..];
         }
 
-        if (!System.Text.Unicode.Utf8.IsValid(utf8))
+        if (StandIn.Problem(utf8.Span[..Math.Min(utf8.Length, StandIn.Looked)]) is { } problem)
+        {
+            throw new ModelFileException(path, problem);
+        }
+
+        if (!System.Text.Unicode.Utf8.IsValid(utf8.Span))
         {
             throw new ModelFileException(path, "the file is not valid UTF-8.");
         }
@@ -51,7 +60,7 @@ internal static class JsonFile
         JsonNode? node;
         try
         {
-            node = JsonNode.Parse(utf8, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
+            node = PythonJson.ParseNode(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
         }
         catch (JsonException exception)
         {
@@ -64,12 +73,13 @@ internal static class JsonFile
     /// <summary>Writes an object with two-space indentation, as Python's <c>json.dump(indent=2)</c> does.</summary>
     public static void WriteObject(string path, JsonObject content)
     {
-        AtomicFile.Write(path, stream =>
+        ArrayBufferWriter<byte> text = new();
+        using (Utf8JsonWriter writer = new(text, IndentedAsPython))
         {
-            using Utf8JsonWriter writer = new(stream, IndentedAsPython);
             content.WriteTo(writer);
-            writer.Flush();
-            stream.Write("\n"u8);
-        });
+        }
+
+        text.Write("\n"u8);
+        AtomicFile.WriteAllBytes(path, PythonJson.AsWords(text.WrittenMemory));
     }
 }

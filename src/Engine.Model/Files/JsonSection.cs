@@ -105,7 +105,7 @@ internal sealed class JsonSection(string path, JsonObject content, string parent
     private static string Shown(JsonNode? node)
     {
         const int Longest = 80;
-        string text = node?.ToJsonString() ?? "null";
+        string text = node is null ? "null" : PythonJson.Shown(node.ToJsonString());
         return text.Length <= Longest ? text : text[..Longest] + "...";
     }
 }

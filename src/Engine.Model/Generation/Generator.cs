@@ -5,7 +5,6 @@ using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Model.Files;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
 using Engine.Model.Tokenizers;
 
 namespace Engine.Model.Generation;
@@ -73,10 +72,7 @@ public sealed class Generator : IDisposable
             throw new ModelFileException(folder.FolderPath, $"{architecture.Name} does not generate text; a causal language model such as Qwen2ForCausalLM was expected.");
         }
 
-        if (!folder.HasWeights)
-        {
-            throw new ModelFileException(folder.FolderPath, $"the folder has no weights ({Checkpoint.SingleFileName}), and a model drawn at random writes nothing of sense.");
-        }
+        folder.RequireWeights();
 
         int context = contextLength ?? architecture.MaxLength;
         if (context < 2 || context > architecture.MaxLength)

@@ -46,7 +46,7 @@ public sealed class ModelConfig
     public LabelSet Labels { get; }
 
     /// <summary>Whether the file says how many classes there are.</summary>
-    internal bool SaysLabels => root.Has("id2label") || root.Has("num_labels");
+    internal bool SaysLabels => root.OptionalSection("id2label") is { Content.Count: > 0 } || root.Has("num_labels");
 
     /// <summary>What a classifier's labels are; null lets the number and type of labels decide, as in Transformers.</summary>
     public ProblemType? ProblemType { get; }

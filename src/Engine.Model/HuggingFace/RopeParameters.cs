@@ -51,7 +51,7 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
         {
             if (node?.GetValueKind() == JsonValueKind.Number && key != "rope_theta")
             {
-                options[key] = section.OptionalDouble(key)!.Value;
+                options[key] = node.GetValue<double>();
             }
             else if (node is JsonObject or JsonArray)
             {
@@ -118,7 +118,7 @@ public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictiona
             };
         }
 
-        double Option(string name) => Options.TryGetValue(name, out double value) && value > 0
+        double Option(string name) => Options.TryGetValue(name, out double value) && value > 0 && double.IsFinite(value)
             ? value
             : throw new ModelFileException(path, $"rotary embeddings of the type {Type} need the number '{name}' above 0.");
     }

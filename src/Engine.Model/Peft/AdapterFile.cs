@@ -50,9 +50,9 @@ public sealed class AdapterFile : IDisposable
     {
         AdapterConfig config = AdapterConfig.Read(folder);
         string path = Path.Combine(folder, WeightsFileName);
-        if (!File.Exists(path) && File.Exists(Path.Combine(folder, "adapter_model.bin")))
+        if (!File.Exists(path))
         {
-            throw new ModelFileException(folder, $"the folder holds adapter_model.bin, which is a Python pickle; save the adapter again as {WeightsFileName} (save_pretrained of a current PEFT does).");
+            throw new ModelFileException(folder, OtherWeights.Missing(folder, WeightsFileName, index: null, "PEFT"));
         }
 
         AdapterFile adapter = new(folder, config, SafetensorsFile.Open(path));

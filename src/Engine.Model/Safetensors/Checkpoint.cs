@@ -66,7 +66,7 @@ public sealed class Checkpoint : TensorSource
         }
         else
         {
-            throw NoWeights();
+            throw new ModelFileException(SourcePath, Directory.Exists(SourcePath) ? MissingIn(SourcePath) : "there is no such file or folder.");
         }
     }
 
@@ -77,7 +77,8 @@ public sealed class Checkpoint : TensorSource
             string path = Path.Combine(SourcePath, shard);
             if (!File.Exists(path))
             {
-                throw new ModelFileException(index.FilePath, $"it names the shard {shard}, which is not in the folder.");
+                throw new ModelFileException(
+                    index.FilePath, $"it names the shard {shard}, which is not in the folder ({MissingShards(index)}); get every file that the index names.");
             }
 
             AddFile(path);
@@ -98,6 +99,9 @@ public sealed class Checkpoint : TensorSource
         }
     }
 
+    private string MissingShards(SafetensorsIndex index) =>
+        $"{index.ShardNames.Count(shard => !File.Exists(Path.Combine(SourcePath, shard)))} of its {index.ShardNames.Count} are missing";
+
     private void AddFile(string path)
     {
         SafetensorsFile file = SafetensorsFile.Open(path);
@@ -111,16 +115,6 @@ public sealed class Checkpoint : TensorSource
         }
     }
 
-    private ModelFileException NoWeights()
-    {
-        if (!Directory.Exists(SourcePath))
-        {
-            return new ModelFileException(SourcePath, "there is no such file or folder.");
-        }
-
-        string? pickled = Directory.EnumerateFiles(SourcePath, "pytorch_model*.bin").FirstOrDefault();
-        return new ModelFileException(SourcePath, pickled is null
-            ? $"the folder holds neither {SingleFileName} nor {IndexFileName}."
-            : $"the folder holds {Path.GetFileName(pickled)}, which is a Python pickle; save the model again as {SingleFileName} (save_pretrained of a current Transformers does).");
-    }
+    /// <summary>What a folder without weights holds in their place, as a sentence.</summary>
+    internal static string MissingIn(string folder) => OtherWeights.Missing(folder, SingleFileName, IndexFileName, "Transformers");
 }

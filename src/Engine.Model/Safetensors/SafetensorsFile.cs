@@ -84,6 +84,11 @@ public sealed unsafe class SafetensorsFile : TensorSource
 
     private static ReadOnlyMemory<byte> ReadHeader(string path, FileStream stream)
     {
+        if (StandIn.ProblemOfBinary(stream) is { } problem)
+        {
+            throw new ModelFileException(path, problem);
+        }
+
         Span<byte> field = stackalloc byte[SafetensorsHeader.LengthFieldBytes];
         if (stream.Length < field.Length)
         {

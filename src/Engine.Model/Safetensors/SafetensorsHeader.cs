@@ -8,7 +8,7 @@ internal readonly record struct TensorEntry(string Name, SafetensorsType Type, l
 
 /// <summary>
 /// The JSON header of a safetensors file: an object of tensor entries (<c>dtype</c>, <c>shape</c>, <c>data_offsets</c>) and an optional
-/// <c>__metadata__</c> of strings. Parsing checks everything the format promises: the entries tile the data section without overlap, gap or
+/// <c>__metadata__</c> of strings, or null. Parsing checks everything the format promises: the entries tile the data section without overlap, gap or
 /// trailing bytes, and each byte range equals what the shape and type need.
 /// </summary>
 internal sealed class SafetensorsHeader
@@ -78,9 +78,15 @@ internal sealed class SafetensorsHeader
 
     private void ReadMetadata(JsonElement metadata)
     {
+        // The format's own library takes null for none, and MLX writes it.
+        if (metadata.ValueKind == JsonValueKind.Null)
+        {
+            return;
+        }
+
         if (metadata.ValueKind != JsonValueKind.Object)
         {
-            throw new ModelFileException(path, $"{MetadataKey} is {metadata.ValueKind}; an object of strings was expected.");
+            throw new ModelFileException(path, $"{MetadataKey} is {metadata.ValueKind}; an object of strings, or null, was expected.");
         }
 
         foreach (JsonProperty property in metadata.EnumerateObject())

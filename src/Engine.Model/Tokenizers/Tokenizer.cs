@@ -11,6 +11,7 @@ public sealed class Tokenizer
     private readonly TokenizerPipeline pipeline;
     private readonly SpecialTokens special;
     private readonly IReadOnlyList<TokenizerFile> files;
+    private readonly AddedTokenMatchers foundInText;
     private readonly ConcurrentBag<EncodeScratch> scratch = [];
 
     internal Tokenizer(TokenizerPipeline pipeline, TokenizerConfig config, string folder, IReadOnlyList<TokenizerFile> files)
@@ -18,6 +19,7 @@ public sealed class Tokenizer
         this.pipeline = pipeline;
         special = SpecialTokens.Resolve(config, pipeline, folder);
         this.files = files;
+        foundInText = config.Flag("split_special_tokens") == true ? pipeline.Added.WithoutSpecial : pipeline.Added.All;
         VocabularySize = Math.Max(pipeline.Model.Vocabulary.HighestId, pipeline.Added.HighestId) + 1;
         AllSpecialIds = [.. pipeline.Added.Tokens.Where(token => token.Special).Select(token => token.Id)];
         AddedTokens = [.. pipeline.Added.Tokens];
@@ -99,8 +101,8 @@ public sealed class Tokenizer
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(options);
-        List<int> firstIds = EncodePlain(first, pipeline.Added.All, startsText: true);
-        List<int>? secondIds = second is null ? null : EncodePlain(second, pipeline.Added.All, startsText: true);
+        List<int> firstIds = EncodePlain(first, foundInText, startsText: true);
+        List<int>? secondIds = second is null ? null : EncodePlain(second, foundInText, startsText: true);
         if (options.MaxLength is int maxLength)
         {
             int added = options.AddSpecialTokens ? pipeline.Template.AddedCount(second is not null) : 0;

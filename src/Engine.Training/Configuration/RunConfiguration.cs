@@ -12,6 +12,9 @@ public sealed record RunConfiguration
     [Key("Folder of the pretrained model as Hugging Face saves it: config.json, model.safetensors, the tokenizer's files.", Required = true, IsPath = true)]
     public required string Model { get; init; }
 
+    [Key("Train from random weights, drawn from seed: of the model's folder only the configuration and the tokenizer are read. false: a folder without weights is an error.")]
+    public bool FromScratch { get; init; }
+
     [Key("What to train for.")]
     public TaskKind Task { get; init; } = TaskKind.SequenceClassification;
 
@@ -96,7 +99,7 @@ public sealed record RunConfiguration
     [Key("The same as a share of all steps, rounded up; read where warmup_steps is 0.", Minimum = 0, Maximum = 1)]
     public double WarmupRatio { get; init; }
 
-    [Key("Longest text in tokens, special tokens included; longer ones are cut.", Minimum = 3, Default = "512, for causal-lm 1024, or the model's longest where that is less")]
+    [Key("Longest text in tokens, special tokens included; longer ones are cut.", Minimum = 3, Default = "512, for causal-lm 1024, or the longest of model and tokenizer (model_max_length) where that is less")]
     public int? MaxLength { get; init; }
 
     [Key("causal-lm: samples share rows of up to max_length tokens, each a text of its own that sees no other; batch sizes then count rows.")]

@@ -17,6 +17,7 @@ internal static class RunRules
         CheckCausal(run, file);
         CheckEvaluation(run, file);
         CheckMethod(run, file);
+        CheckFromScratch(run, file);
         CheckDtype(run, file);
         CheckProducts(run, file);
         CheckLength(run, file);
@@ -105,6 +106,10 @@ internal static class RunRules
 
     private static void CheckMethod(RunConfiguration run, MapNode file) => RefuseIf(
         run.Method is { } chosen && chosen.Methods.Any(method => method is { Name: MethodConfiguration.Plain, Given.Count: > 0 }), file, "method", "plain is the optimizer alone and has no parameters.");
+
+    private static void CheckFromScratch(RunConfiguration run, MapNode file) => RefuseIf(
+        run.FromScratch && run.Adapter is not null, file, "from_scratch",
+        "an adapter adapts what a model has learned, and random weights have learned nothing; leave out the 'adapter:' section to train every parameter, or from_scratch.");
 
     private static void CheckDtype(RunConfiguration run, MapNode file) => RefuseIf(
         run.Adapter is null && run.Dtype is (WeightType.BFloat16 or WeightType.Float16), file, "dtype",

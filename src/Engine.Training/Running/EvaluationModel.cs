@@ -32,9 +32,10 @@ public sealed class EvaluationModel : IDisposable
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     /// <param name="seed">What an adapter's run drew parameters from that no file gives: its base model is then the same. Null: every parameter must be in the files.</param>
     /// <param name="type">How the model's matrices are stored.</param>
-    /// <exception cref="ModelFileException">Files are missing or broken, or parameters are in none of them.</exception>
+    /// <exception cref="ModelFileException">Files are missing or broken, weights are quantized, or parameters are in no file.</exception>
     public static EvaluationModel Load(Device device, ModelFolder folder, Architecture architecture, string? adapterFolder, ulong? seed, WeightType type)
     {
+        folder.RequireWeights();
         AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);
         var tuning = new Tuning.Frozen(config is null ? null : ModelAdapters.Tuning(architecture, config));
         var model = new TransformerModel(architecture, tuning, folder.StorageOf(type));

@@ -1,6 +1,7 @@
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Architectures;
+using Engine.Model.Files;
 using Engine.Model.Tokenizers;
 using Engine.Training.Data;
 
@@ -47,6 +48,12 @@ public sealed class Predictor : IDisposable
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         Architecture architecture = folder.CreateClassifier(adapterFolder);
+        if (architecture.Head == HeadKind.SequenceClassification && architecture.ModelConfig.Labels.Repeated is { } twice)
+        {
+            throw new ModelFileException(
+                architecture.ModelConfig.FilePath, $"id2label calls several classes '{twice}', so that an answer would not say which is meant; give each class a name of its own.");
+        }
+
         Tokenizer tokenizer = folder.LoadTokenizer();
         return new Predictor(architecture, tokenizer, EvaluationModel.Load(device, folder, architecture, adapterFolder, seed, type));
     }

@@ -3,6 +3,7 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
 using Engine.Optim;
@@ -79,7 +80,17 @@ public sealed class PreparedRun : IDisposable
     public long ArenaBytes(bool gradientCheckpointing) => Session.ArenaBytes(gradientCheckpointing, trainingShapes, evaluationShapes);
 
     /// <summary>Reads the run's data and plans every batch shape.</summary>
-    public static PreparedRun Create(RunConfiguration run, Device device) => new(run, device);
+    /// <param name="loads">Whether <see cref="Load"/> comes next, so that weights must be there.</param>
+    /// <exception cref="ModelFileException">The model's folder cannot be used, or holds no weights where the run needs them.</exception>
+    public static PreparedRun Create(RunConfiguration run, Device device, bool loads = true)
+    {
+        if (loads && !run.FromScratch)
+        {
+            RequireWeights(ModelFolder.Open(run.Model));
+        }
+
+        return new PreparedRun(run, device);
+    }
 
     /// <summary>Takes device memory, loads weights and adapter; returns what a user should know of that.</summary>
     /// <param name="resumes">A checkpoint is read next.</param>
@@ -93,8 +104,9 @@ public sealed class PreparedRun : IDisposable
         }
 
         Model.Allocate(Device);
-        IReadOnlyList<string> notes = ModelLoading.LoadWeights(
-            Model, Data.Folder, Run.Seed, Run.Adapter?.Init is null ? null : Model.SavedParameters.Select(saved => saved.Name));
+        IReadOnlyList<string> notes = Run.FromScratch
+            ? ModelLoading.StartFromScratch(Model, Data.Folder, Run.Seed)
+            : ModelLoading.LoadWeights(Model, Data.Folder, Run.Seed, Run.Adapter?.Init is null ? null : Model.SavedParameters.Select(saved => saved.Name));
         if (Run.Adapter?.Init is { } start)
         {
             using AdapterFile file = AdapterFile.Read(start);
@@ -143,6 +155,16 @@ public sealed class PreparedRun : IDisposable
         Session.Dispose();
         Model.Dispose();
         Data.Dispose();
+    }
+
+    private static void RequireWeights(ModelFolder folder)
+    {
+        if (folder.MissingWeights is { } missing)
+        {
+            throw new ModelFileException(folder.FolderPath, $"{missing} To train every parameter from random numbers instead, set from_scratch: true.");
+        }
+
+        folder.RequireWeights();
     }
 
     private static void CheckProducts(RunConfiguration run, Device device, ElementType storage)

@@ -24,7 +24,7 @@ internal sealed class RunEncoder
         this.folder = folder;
         this.architecture = architecture;
         Tokenizer = LoadTokenizer(folder, architecture);
-        maxLength = MaxLengthOf(run, architecture);
+        maxLength = MaxLengthOf(run, architecture, Tokenizer);
         if (run.Task == TaskKind.MaskedLanguageModel)
         {
             int mask = Tokenizer.MaskId ?? throw new TrainingException(
@@ -105,9 +105,10 @@ internal sealed class RunEncoder
                 $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows; they do not belong together.");
     }
 
-    private static int MaxLengthOf(RunConfiguration run, Architecture architecture)
+    private static int MaxLengthOf(RunConfiguration run, Architecture architecture, Tokenizer tokenizer)
     {
-        int maxLength = run.MaxLength ?? Math.Min(architecture.MaxLength, run.Task == TaskKind.CausalLanguageModel ? 1024 : 512);
+        int longest = Math.Min(architecture.MaxLength, tokenizer.ModelMaxLength ?? int.MaxValue);
+        int maxLength = run.MaxLength ?? Math.Min(longest, run.Task == TaskKind.CausalLanguageModel ? 1024 : 512);
         return maxLength <= architecture.MaxLength
             ? maxLength
             : throw new ConfigurationException($"max_length is {maxLength}; the model takes at most {architecture.MaxLength} tokens.");

@@ -40,6 +40,7 @@ public sealed class SharpnessAnalysis
         using AdapterFile file = AdapterFile.Read(subject.Adapter);
         Architecture architecture = ArchitectureOf(subject, folder);
         ModelAdapters.Bind(architecture, file);
+        folder.RequireWeights();
         Evaluation(subject.Run, folder, architecture);
     }
 

@@ -29,6 +29,7 @@ public sealed class GenerationConfigTests
     [InlineData("""{"top_k": "many"}""", "'top_k' is \"many\"")]
     [InlineData("""{"eos_token_id": [1, "two"]}""", "'eos_token_id' is [1,\"two\"]")]
     [InlineData("""{"top_p": 2.5}""", "top_p is 2.5")]
+    [InlineData("""{"unused": Infinity, "temperature": NaN}""", "'temperature' is NaN; a finite number was expected")]
     public void A_value_that_cannot_be_is_an_error_with_file_and_key(string text, string part)
     {
         string message = Assert.Throws<ModelFileException>(() => Read(text)).Message;

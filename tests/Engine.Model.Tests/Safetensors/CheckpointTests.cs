@@ -91,12 +91,51 @@ public sealed class CheckpointTests : IDisposable
         Assert.Contains(expected, Refused(index));
     }
 
-    [Fact]
-    public void A_folder_without_weights_says_what_it_looked_for()
+    /// <summary>Writers differ in what they say of the whole: nothing is read of it.</summary>
+    [Theory]
+    [InlineData("null")]
+    [InlineData("{}")]
+    [InlineData("{\"total_size\": 8.0, \"total_parameters\": null}")]
+    public void An_index_may_say_anything_of_the_whole(string metadata)
     {
-        Assert.Contains("neither model.safetensors nor", Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.Root)).Message);
-        File.WriteAllText(folder.File("pytorch_model.bin"), "");
-        Assert.Contains("Python pickle", Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.Root)).Message);
+        Shard("a.safetensors", "x");
+        File.WriteAllText(folder.File(Checkpoint.IndexFileName), $$"""{"metadata":{{metadata}},"weight_map":{"x":"a.safetensors"} }""");
+
+        using Checkpoint checkpoint = Checkpoint.Open(folder.Root);
+
+        Assert.Equal([1f], checkpoint["x"].ToFloat32());
+    }
+
+    [Theory]
+    [InlineData(new[] { "config.json" }, "It holds config.json.")]
+    [InlineData(new[] { "config.json", "pytorch_model.bin" }, "It holds pytorch_model.bin, a Python pickle", "Transformers", "save_pretrained")]
+    [InlineData(new[] { "pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json" }, "It holds pytorch_model-00001-of-00002.bin, a Python pickle")]
+    [InlineData(new[] { "training_args.bin", "README.md" }, "It holds README.md, training_args.bin.")]
+    [InlineData(new[] { "consolidated.00.pth" }, "It holds consolidated.00.pth, a Python pickle")]
+    [InlineData(new[] { "consolidated.safetensors" }, "It holds consolidated.safetensors, which names its tensors otherwise")]
+    [InlineData(new[] { "model-00001-of-00002.safetensors" }, "It holds model-00001-of-00002.safetensors, a part", "get model.safetensors.index.json")]
+    [InlineData(new[] { "model.fp16.safetensors" }, "It holds model.fp16.safetensors", "rename it to model.safetensors")]
+    [InlineData(new[] { "adapter_model.safetensors", "config.json" }, "an adapter's weights; name the folder of the model")]
+    [InlineData(new[] { "model-q4_k_m.gguf" }, "It holds model-q4_k_m.gguf, llama.cpp's format")]
+    [InlineData(new[] { "tf_model.h5" }, "It holds tf_model.h5, TensorFlow's format", "from_tf=True")]
+    [InlineData(new[] { "flax_model.msgpack" }, "It holds flax_model.msgpack, Flax's format", "from_flax=True")]
+    [InlineData(new string[0], "It holds no files.")]
+    public void A_folder_without_weights_says_what_it_holds_and_what_to_do(string[] files, params string[] expected)
+    {
+        foreach (string file in files)
+        {
+            File.WriteAllText(folder.File(file), "");
+        }
+
+        string message = Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.Root)).Message;
+
+        Assert.StartsWith($"{folder.Root}: the folder holds no weights: model.safetensors, or parts with model.safetensors.index.json, was expected.", message);
+        Assert.All(expected, part => Assert.Contains(part, message));
+    }
+
+    [Fact]
+    public void A_path_without_anything_is_called_one()
+    {
         Assert.Contains("no such file or folder", Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.File("none"))).Message);
     }
 

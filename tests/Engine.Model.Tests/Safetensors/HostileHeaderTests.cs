@@ -20,6 +20,19 @@ public sealed class HostileHeaderTests : IDisposable
         Assert.Equal([0f, 0f], file["x"].ToFloat32());
     }
 
+    /// <summary>The format's own reader declares its metadata as <c>Option&lt;HashMap&lt;String, String&gt;&gt;</c> (safetensors/src/tensor.rs, HashMetadata); MLX writes null where there is none.</summary>
+    [Theory]
+    [InlineData("null")]
+    [InlineData("{}")]
+    [InlineData("{\"format\":\"mlx\"}")]
+    public void Metadata_may_be_null_or_empty(string metadata)
+    {
+        using SafetensorsFile file = Open($$"""{"__metadata__":{{metadata}},{{Good[1..]}}""", 8);
+
+        Assert.Equal([0f, 0f], file["x"].ToFloat32());
+        Assert.Equal(metadata.Contains("mlx") ? ["mlx"] : [], file.Metadata.Values);
+    }
+
     public static TheoryData<string, int, string> Headers => new()
     {
         { "", 0, "not a JSON object" },
@@ -54,7 +67,9 @@ public sealed class HostileHeaderTests : IDisposable
         { Good, 7, "it is cut short" },
         { Good, 9, "1 bytes after tensor 'x' belong to no tensor" },
         { "{}", 3, "3 bytes after the header belong to no tensor" },
-        { """{"__metadata__":7}""", 0, "an object of strings was expected" },
+        { """{"__metadata__":7}""", 0, "an object of strings, or null, was expected" },
+        { """{"__metadata__":[]}""", 0, "an object of strings, or null, was expected" },
+        { """{"__metadata__":{"format":null}}""", 0, "'format' is Null; a string was expected" },
         { """{"__metadata__":{"format":1}}""", 0, "'format' is Number; a string was expected" },
         { """{"\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 4, "not the JSON of a safetensors file" },
     };

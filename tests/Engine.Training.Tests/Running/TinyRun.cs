@@ -1,4 +1,5 @@
 using Engine.Model.Tokenizers;
+using Engine.Tests;
 
 namespace Engine.Training.Tests.Running;
 
@@ -29,6 +30,7 @@ internal sealed class TinyRun : IDisposable
               "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1
             }
             """);
+        TinyWeights.Write(model);
         (string Sentence, string Label)[] rows = [.. Sentences()];
         WriteTable("train.tsv", rows[..40]);
         WriteTable("dev.tsv", rows[40..]);

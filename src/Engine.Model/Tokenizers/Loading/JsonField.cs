@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Engine.Model.Files;
 
 namespace Engine.Model.Tokenizers;
 
@@ -16,7 +17,7 @@ internal readonly record struct JsonField(string File, string Path, JsonElement 
         ReadOnlyMemory<byte> json = content.AsSpan().StartsWith("\uFEFF"u8) ? content.AsMemory(3) : content;
         try
         {
-            JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
+            JsonDocument document = PythonJson.ParseDocument(json, new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
             return new JsonField(file, "$", document.RootElement);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
@@ -102,7 +103,7 @@ internal readonly record struct JsonField(string File, string Path, JsonElement 
 
     private string Describe()
     {
-        string raw = Value.GetRawText();
+        string raw = PythonJson.Shown(Value.GetRawText());
         return raw.Length <= 80 ? raw : raw[..77] + "...";
     }
 }

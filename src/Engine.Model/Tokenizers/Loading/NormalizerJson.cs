@@ -5,14 +5,17 @@ namespace Engine.Model.Tokenizers;
 /// <summary>Reads the <c>normalizer</c> of a tokenizer.json.</summary>
 internal static class NormalizerJson
 {
-    private static readonly string[] s_known = ["BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Sequence", "Strip"];
+    /// <summary>The type whose settings a tokenizer_config.json may replace.</summary>
+    public const string BertType = "BertNormalizer";
+
+    private static readonly string[] s_known = [BertType, "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Sequence", "Strip"];
 
     public static INormalizer Read(JsonField field)
     {
         JsonField type = field.Get("type");
         return type.Text() switch
         {
-            "BertNormalizer" => Bert(field),
+            BertType => Bert(field, lowercase: null, stripAccents: null, chinese: null),
             "Lowercase" => new LowercaseNormalizer(),
             "NFC" => new UnicodeFormNormalizer(NormalizationForm.FormC),
             "NFD" => new UnicodeFormNormalizer(NormalizationForm.FormD),
@@ -26,6 +29,14 @@ internal static class NormalizerJson
         };
     }
 
+    /// <summary>A BertNormalizer; what is not null stands in place of the file's setting.</summary>
+    public static BertNormalizer Bert(JsonField field, bool? lowercase, bool? stripAccents, bool? chinese)
+    {
+        bool lower = lowercase ?? field.Flag("lowercase", true);
+        return new BertNormalizer(
+            field.Flag("clean_text", true), chinese ?? field.Flag("handle_chinese_chars", true), stripAccents ?? field.Flag("strip_accents", lower), lower);
+    }
+
     /// <summary>The text of a pattern that has to be literal and not empty.</summary>
     public static string Literal(JsonField pattern)
     {
@@ -35,12 +46,5 @@ internal static class NormalizerJson
         }
 
         return literal.Text() is { Length: > 0 } text ? text : throw literal.Wrong("a text that is not empty");
-    }
-
-    private static BertNormalizer Bert(JsonField field)
-    {
-        bool lowercase = field.Flag("lowercase", true);
-        return new BertNormalizer(
-            field.Flag("clean_text", true), field.Flag("handle_chinese_chars", true), field.Flag("strip_accents", lowercase), lowercase);
     }
 }

@@ -7,14 +7,15 @@ internal static class PreTokenizerJson
 
     /// <param name="field">The object.</param>
     /// <param name="byteLevel">Whether the model is to see bytes.</param>
-    public static IPreTokenizer Read(JsonField field, out bool byteLevel)
+    /// <param name="addPrefixSpace">Stands in place of a ByteLevel's own setting; null leaves that.</param>
+    public static IPreTokenizer Read(JsonField field, out bool byteLevel, bool? addPrefixSpace = null)
     {
         JsonField type = field.Get("type");
         byteLevel = type.Text() == "ByteLevel";
         return type.Text() switch
         {
             "BertPreTokenizer" => new BertPreTokenizer(),
-            "ByteLevel" => new ByteLevelPreTokenizer(field.Flag("add_prefix_space", true), field.Flag("use_regex", true)),
+            "ByteLevel" => new ByteLevelPreTokenizer(addPrefixSpace ?? field.Flag("add_prefix_space", true), field.Flag("use_regex", true)),
             "Digits" => new DigitsPreTokenizer(field.Flag("individual_digits", false)),
             "Metaspace" => Metaspace(field),
             "Sequence" => Sequence(field, out byteLevel),

@@ -1,4 +1,5 @@
 using System.Text;
+using Engine.Model.Files;
 
 namespace Engine.Model.Tokenizers;
 
@@ -10,7 +11,7 @@ internal sealed record TokenizerFile(string Path, byte[] Content)
     public string Name => System.IO.Path.GetFileName(Path);
 
     /// <summary>Reads a file, or gives null where it is absent.</summary>
-    /// <exception cref="InvalidDataException">It is larger than any tokenizer.</exception>
+    /// <exception cref="InvalidDataException">It is larger than any tokenizer, or something else stands in its place, such as a Git LFS pointer.</exception>
     public static TokenizerFile? Find(string folder, string name)
     {
         FileInfo file = new(System.IO.Path.Combine(folder, name));
@@ -19,9 +20,15 @@ internal sealed record TokenizerFile(string Path, byte[] Content)
             return null;
         }
 
-        return file.Length <= MaxBytes
-            ? new TokenizerFile(file.FullName, File.ReadAllBytes(file.FullName))
-            : throw new InvalidDataException($"{file.FullName} has {file.Length} bytes; a tokenizer file has at most {MaxBytes}.");
+        if (file.Length > MaxBytes)
+        {
+            throw new InvalidDataException($"{file.FullName} has {file.Length} bytes; a tokenizer file has at most {MaxBytes}.");
+        }
+
+        byte[] content = File.ReadAllBytes(file.FullName);
+        return StandIn.Problem(content.AsSpan(0, Math.Min(content.Length, StandIn.Looked))) is { } problem
+            ? throw new InvalidDataException($"{file.FullName}: {problem}")
+            : new TokenizerFile(file.FullName, content);
     }
 
     public JsonField ReadJson() => JsonField.Parse(Path, Content);

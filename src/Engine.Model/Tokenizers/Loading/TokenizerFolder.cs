@@ -1,3 +1,5 @@
+using Engine.Model.HuggingFace;
+
 namespace Engine.Model.Tokenizers;
 
 /// <summary>Finds and reads the tokenizer of a Hugging Face folder.</summary>
@@ -23,17 +25,19 @@ internal static class TokenizerFolder
         TokenizerFile? Find(string name) => TokenizerFile.Find(folder, name);
         TokenizerFile? configFile = Find(ConfigName), mapFile = Find(SpecialTokensMapName), addedFile = Find(AddedTokensName);
         TokenizerFile? json = Find(TokenizerJsonName), vocabulary = Find(VocabularyName), merges = Find(MergesName), wordPiece = Find(WordPieceName);
-        TokenizerConfig config = new(configFile, mapFile);
+        TokenizerConfig config = new(folder, configFile, mapFile, Find(ModelConfig.FileName));
+        TokenizerSettings settings = new(config);
         IReadOnlyList<AddedToken> added = AddedTokens(config, addedFile);
 
         TokenizerPipeline pipeline;
         if (json is not null)
         {
-            pipeline = TokenizerJson.Read(json.ReadJson(), added);
+            pipeline = TokenizerJson.Read(json.ReadJson(), settings, added);
         }
         else if (vocabulary is not null && merges is not null)
         {
             pipeline = VocabularyPipelines.ByteLevelBpe(vocabulary, merges, config, added);
+            settings.CheckPrefixSpace(pipeline.Normalizer, pipeline.PreTokenizer, vocabulary.Path);
         }
         else if (wordPiece is not null)
         {

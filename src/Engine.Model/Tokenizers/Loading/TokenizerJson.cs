@@ -5,12 +5,15 @@ internal static class TokenizerJson
 {
     /// <summary>Builds the pipeline of a tokenizer.json. Its <c>truncation</c> and <c>padding</c> are left alone, as Transformers leaves them: both are chosen by the call.</summary>
     /// <param name="root">The file.</param>
+    /// <param name="settings">What tokenizer_config.json changes of it.</param>
     /// <param name="extraTokens">Added tokens that other files of the folder name.</param>
-    public static TokenizerPipeline Read(JsonField root, IReadOnlyList<AddedToken> extraTokens)
+    public static TokenizerPipeline Read(JsonField root, TokenizerSettings settings, IReadOnlyList<AddedToken> extraTokens)
     {
-        INormalizer? normalizer = root.Find("normalizer") is JsonField normalizerField ? NormalizerJson.Read(normalizerField) : null;
+        INormalizer? normalizer = settings.Normalizer(root.Find("normalizer"));
         bool byteLevel = false;
-        IPreTokenizer? preTokenizer = root.Find("pre_tokenizer") is JsonField preTokenizerField ? PreTokenizerJson.Read(preTokenizerField, out byteLevel) : null;
+        IPreTokenizer? preTokenizer = root.Find("pre_tokenizer") is JsonField preTokenizerField
+            ? PreTokenizerJson.Read(preTokenizerField, out byteLevel, settings.AddPrefixSpace)
+            : null;
         ITokenModel model = ReadModel(root.Get("model"), byteLevel);
         SequenceTemplate template = root.Find("post_processor") is JsonField processor ? PostProcessorJson.Read(processor) : SequenceTemplate.Plain;
         IDecoder? decoder = root.Find("decoder") is JsonField decoderField ? DecoderJson.Read(decoderField) : null;
@@ -19,13 +22,18 @@ internal static class TokenizerJson
         HashSet<string> known = [.. added.Select(token => token.Content)];
         added.AddRange(extraTokens.Where(token => !known.Contains(token.Content)));
         AddedVocabulary vocabulary = new(added, model.Vocabulary, normalizer, root.File);
+        if (model is BpeModel)
+        {
+            settings.CheckPrefixSpace(normalizer, preTokenizer, root.File);
+        }
+
         TokenizerPipeline pipeline = new(normalizer, preTokenizer, model, template, decoder, vocabulary);
         foreach (int id in template.SpecialIds.Where(id => pipeline.IdToToken(id) is null))
         {
             throw new InvalidDataException($"{root.File}: $.post_processor adds the id {id}, which is no token of this tokenizer; an id without a token would reach past the embedding.");
         }
 
-        return pipeline;
+        return pipeline with { Template = settings.Template(pipeline, root.File) };
     }
 
     public static AddedToken ReadAddedToken(JsonField token, int id)

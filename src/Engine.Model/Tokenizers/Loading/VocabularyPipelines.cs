@@ -5,7 +5,6 @@ namespace Engine.Model.Tokenizers;
 /// <summary>The pipelines that Transformers builds around bare vocabularies, chosen by <c>tokenizer_class</c>.</summary>
 internal static class VocabularyPipelines
 {
-    private static readonly string[] s_bertClasses = ["BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer"];
     private static readonly string[] s_robertaTokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
 
     /// <summary>vocab.json with merges.txt.</summary>
@@ -16,14 +15,16 @@ internal static class VocabularyPipelines
         List<TokenPair> merges = VocabularyFiles.ReadMerges(mergesFile);
         string family = FamilyOf(config.TokenizerClass, vocabulary, vocabularyFile.Path);
         bool qwen = family == "Qwen2", roberta = family == "Roberta";
+        bool addBos = family == "GPT2" && config.Flag("add_bos_token") == true;
 
         INormalizer? normalizer = qwen ? new UnicodeFormNormalizer(NormalizationForm.FormC) : null;
         IPreTokenizer preTokenizer = qwen
             ? new ScannerPreTokenizer(SplitPattern.ScanQwen2)
-            : new ByteLevelPreTokenizer(config.Flag("add_prefix_space", false), useRegex: true);
+            : new ByteLevelPreTokenizer(config.Flag("add_prefix_space") ?? false, useRegex: true);
         BpeModel model = new(vocabulary, merges, byteLevel: true, new BpeOptions(), mergesFile.Path);
         SequenceTemplate template = roberta
             ? SequenceTemplate.Roberta(Id(vocabulary, config, "cls_token", "<s>", vocabularyFile), Id(vocabulary, config, "sep_token", "</s>", vocabularyFile))
+            : addBos ? SequenceTemplate.Gpt2(Id(vocabulary, config, "bos_token", "<|endoftext|>", vocabularyFile))
             : SequenceTemplate.Plain;
         AddedVocabulary tokens = new(roberta ? WithSpecial(s_robertaTokens, vocabulary, config, added) : added, vocabulary, normalizer, vocabularyFile.Path);
         return new TokenizerPipeline(normalizer, preTokenizer, model, template, new ByteLevelDecoder(), tokens);
@@ -32,15 +33,15 @@ internal static class VocabularyPipelines
     /// <summary>vocab.txt of BERT.</summary>
     public static TokenizerPipeline Bert(TokenizerFile file, TokenizerConfig config, IReadOnlyList<AddedToken> added)
     {
-        if (config.TokenizerClass is string name && !s_bertClasses.Contains(name.EndsWith("Fast", StringComparison.Ordinal) ? name[..^4] : name))
+        if (config.TokenizerClass is string name && !TokenizerSettings.IsBertClass(name))
         {
             throw new InvalidDataException($"{file.Path}: tokenizer_class {name} with a vocab.txt is not supported; save the tokenizer as tokenizer.json.");
         }
 
         Vocabulary vocabulary = new(VocabularyFiles.ReadLines(file), file.Path);
-        bool lowercase = config.Flag("do_lower_case", true);
+        bool lowercase = config.Flag("do_lower_case") ?? true;
         BertNormalizer normalizer = new(
-            cleanText: true, config.Flag("tokenize_chinese_chars", true), config.Flag("strip_accents", lowercase), lowercase);
+            cleanText: true, config.Flag("tokenize_chinese_chars") ?? true, config.Flag("strip_accents") ?? lowercase, lowercase);
         string unknown = config.SpecialToken("unk_token", out _) ?? "[UNK]";
         WordPieceModel model = new(vocabulary, unknown, "##", maxCharacters: 100, file.Path);
         SequenceTemplate template = SequenceTemplate.Bert(Id(vocabulary, config, "cls_token", "[CLS]", file), Id(vocabulary, config, "sep_token", "[SEP]", file));

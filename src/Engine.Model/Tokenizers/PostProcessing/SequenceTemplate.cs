@@ -28,6 +28,27 @@ internal sealed class SequenceTemplate(IReadOnlyList<TemplatePart> single, IRead
         [Special(cls), new(TemplateSource.First, 0), Special(sep)],
         [Special(cls), new(TemplateSource.First, 0), Special(sep), Special(sep), new(TemplateSource.Second, 0), Special(sep)]);
 
+    /// <summary>GPT-2's with <c>add_bos_token</c>: a first token before a text or a pair.</summary>
+    public static SequenceTemplate Gpt2(int bos) => new(
+        [Special(bos), new(TemplateSource.First, 0)], [Special(bos), new(TemplateSource.First, 0), new(TemplateSource.Second, 1)]);
+
+    /// <summary>Llama's: each text between a first and a last token, where these are not null; the second text has type 1.</summary>
+    public static SequenceTemplate Llama(int? bos, int? eos)
+    {
+        TemplatePart[] first = Around(TemplateSource.First, 0);
+        return new SequenceTemplate(first, [.. first, .. Around(TemplateSource.Second, 1)]);
+
+        TemplatePart[] Around(TemplateSource source, int type) => [.. Optional(bos, type), new(source, type), .. Optional(eos, type)];
+
+        static TemplatePart[] Optional(int? id, int type) => id is { } token ? [Special(token, type)] : [];
+    }
+
+    /// <summary>Whether a single text begins with a special token; never for null.</summary>
+    public bool StartsWith(int? id) => id is { } token && single is [{ SpecialIds: [int first, ..] }, ..] && first == token;
+
+    /// <summary>Whether a single text ends with a special token; never for null.</summary>
+    public bool EndsWith(int? id) => id is { } token && single is [.., { SpecialIds: [.., int last] }] && last == token;
+
     /// <summary>The ids of all special tokens that are added.</summary>
     public IEnumerable<int> SpecialIds => single.Concat(pair).SelectMany(part => part.SpecialIds ?? []).Distinct();
 
