@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Parsing;
 using Engine.Cli.Commands;
 using Engine.Cli.Console;
-using Engine.Optim;
 
 namespace Engine.Cli;
 
@@ -17,12 +15,10 @@ public static class CommandLine
         Option<bool> verbose = new("--verbose") { Description = "Show where in the program an error arose.", Recursive = true };
         RootCommand root = Root(host, verbose);
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        string[] errors = [.. UnknownOptions(parsed, arguments), .. parsed.Errors.Select(error => Plain(error.Message))];
-        if (errors.Length > 0 && parsed.Action is not HelpWithExamples)
+        if (parsed.Action is not HelpWithExamples && UsageErrors.Of(parsed, arguments) is { Count: > 0 } errors)
         {
-            string command = parsed.CommandResult.Command is RootCommand ? "engine" : $"engine {parsed.CommandResult.Command.Name}";
-            host.Error.WriteLine($"error: {string.Join(" ", errors.Distinct())}{Hint(parsed)}");
-            host.Error.WriteLine($"Write '{command} --help' for how it is used.");
+            host.Error.WriteLine($"error: {string.Join(" ", errors)}");
+            host.Error.WriteLine($"Write '{UsageErrors.Name(parsed.CommandResult.Command)} --help' for how it is used.");
             return ExitCode.Usage;
         }
 
@@ -72,32 +68,4 @@ public static class CommandLine
         });
         return root;
     }
-
-    /// <summary>Mistyped options, which the parser takes for files. What stands after <c>--</c> may start as it likes, and so may an option's text of several words.</summary>
-    private static IEnumerable<string> UnknownOptions(ParseResult parsed, string[] arguments)
-    {
-        string[] known = [.. parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).Select(option => option.Name)];
-        string[] values = [.. parsed.CommandResult.Children.OfType<OptionResult>().SelectMany(option => option.Tokens).Select(token => token.Value)];
-        return from argument in arguments.TakeWhile(argument => argument != "--")
-               where argument.StartsWith("--", StringComparison.Ordinal) && !(argument.Contains(' ', StringComparison.Ordinal) && values.Contains(argument))
-               let name = argument.Split('=', ':')[0]
-               where !known.Contains(name)
-               select $"There is no option '{name}'{(NearestName.Find(name, known) is { } nearest ? $"; did you mean '{nearest}'?" : ".")}";
-    }
-
-    /// <summary>A parser's message without the name of a .NET type in it.</summary>
-    private static string Plain(string message)
-    {
-        int type = message.IndexOf(" as expected type '", StringComparison.Ordinal);
-        return type < 0 ? message
-            : message[..type] + (message.AsSpan(type).Contains("UInt", StringComparison.Ordinal) ? "; a whole number from 0 was expected." : "; a whole number was expected.");
-    }
-
-    /// <summary>What a mistyped command was probably meant to be.</summary>
-    private static string Hint(ParseResult parsed) =>
-        parsed.CommandResult.Command is RootCommand root
-        && parsed.UnmatchedTokens.FirstOrDefault() is { } token
-        && NearestName.Find(token, root.Subcommands.Select(command => command.Name)) is { } nearest
-            ? $" Did you mean '{nearest}'?"
-            : "";
 }

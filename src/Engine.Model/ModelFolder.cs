@@ -40,7 +40,7 @@ public sealed class ModelFolder
     /// <exception cref="ModelFileException">There is no such folder, or its configuration is not understood.</exception>
     public static ModelFolder Open(string path) => Directory.Exists(path)
         ? new ModelFolder(path, ModelConfig.Read(path))
-        : throw new ModelFileException(path, "there is no such folder; a folder with config.json and model.safetensors was expected.");
+        : throw new ModelFileException(path, $"there is no such folder; a folder with config.json and model.safetensors was expected. {LocalPath.HubHint}");
 
     /// <summary>
     /// The architecture for an adapter's task; where there is no adapter, or its <c>task_type</c> leaves that open, the one that the configuration names. An encoder without a

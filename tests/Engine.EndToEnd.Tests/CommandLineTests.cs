@@ -46,6 +46,44 @@ public sealed class CommandLineTests
         EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--temperature", "hot").Refused(2, "'hot'", "--temperature is 'hot'; a number such as 0.5 was expected.");
     }
 
+    [Theory]
+    [InlineData(2, "There is no command 'trian'; did you mean 'train'?", "trian", "run.yaml")]
+    [InlineData(2, "There is no command 'frobnicate'; there are train, compare, ", "frobnicate")]
+    [InlineData(2, "RUN.yaml is missing: ", "train")]
+    [InlineData(2, "'b.yaml' is one argument too many: engine train takes RUN.yaml.", "train", "a.yaml", "b.yaml")]
+    [InlineData(2, "'x' is too much: engine devices takes no arguments", "devices", "x")]
+    [InlineData(2, "--set has no value behind it; KEY=VALUE was expected", "train", "a.yaml", "--set")]
+    [InlineData(2, "--methods LIST|FILE is missing: ", "compare", "a.yaml")]
+    [InlineData(2, "--seeds is 'x'; a whole number was expected.", "compare", "a.yaml", "--methods", "lora", "--seeds", "x")]
+    [InlineData(2, "--dtype is 'bfloat'; did you mean 'bfloat16'? (known are ", "eval", "run", "--dtype", "bfloat")]
+    [InlineData(2, "--language is 'metal'; known are opencl, cuda.", "kernels", "--language", "metal", "--output", "x")]
+    [InlineData(2, "There is no option '--resum'; did you mean '--resume'?", "train", "a.yaml", "--resum")]
+    [InlineData(2, "MODEL is missing: ", "generate", "--prompt", "x")]
+    [InlineData(2, "The model is given twice", "eval", "a", "--model", "b")]
+    [InlineData(2, "MODEL is 'hf://org/name', an address of the Hugging Face Hub", "predict", "hf://org/name", "text")]
+    [InlineData(2, "--data is 's3://bucket/x', a URL", "eval", "run", "--data", "s3://bucket/x")]
+    [InlineData(1, "hf download ORG/NAME --local-dir NAME", "chat", "absent-org/absent-model")]
+    [InlineData(1, "absent.yaml: the file does not exist.", "train", "absent.yaml")]
+    [InlineData(1, "there is no such file or folder", "chat", "--model", "absent")]
+    public void Every_error_is_one_sentence_said_once(int code, string expected, params string[] arguments)
+    {
+        EngineResult result = EngineProcess.Run(arguments);
+        result.Refused(code, expected);
+        Assert.Equal(2, result.Error.Split(expected).Length);
+        Assert.Equal(code == 2 ? 2 : 1, result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
+    [Fact]
+    public void Files_and_folders_in_each_others_place_are_named()
+    {
+        using TemporaryFolder folder = new();
+        string file = folder.Write("a.txt", "text\n");
+        EngineProcess.Run("train", folder.Root).Refused(1, "this is a folder; a YAML file was expected");
+        EngineProcess.Run("train-tokenizer", "--size", "300", "--output", file, file).Refused(2, "which is a file; a folder to write was expected");
+        EngineProcess.Run("forward", "m", "--inputs", "x", "--output", folder.Root).Refused(2, "which is a folder; a file to write was expected");
+        EngineProcess.Run("tokenize", "--model", folder.Root, folder.Root).Refused(1, folder.Root);
+    }
+
     [Fact]
     public void Devices_lists_the_cpu_and_every_other_kind_or_why_it_is_missing()
     {
@@ -118,6 +156,16 @@ public sealed class CommandLineTests
         Assert.Equal("<s>naïve 🦊</s>", JsonNode.Parse(good.Succeeded().Output)!["text"]!.GetValue<string>());
         EngineProcess.Shell("$ENGINE inspect /absent").Refused(1, "/absent");
         EngineProcess.Shell("$ENGINE inspect --no-such-option").Refused(2, "--no-such-option");
+    }
+
+    [SmallDiskTheory]
+    [InlineData("kernels --language cuda --output")]
+    public void A_full_disk_is_named_with_the_path_once(string command)
+    {
+        using TemporaryFolder folder = new();
+        EngineResult result = SmallDisk.Run($"mount -t tmpfs -o size=64k tmpfs {folder.Root}\n$ENGINE {command} {folder.Root}/k || exit 7");
+        result.Refused(7, "could not be written: No space left on device.");
+        Assert.Equal(2, result.Error.Split(folder.Root).Length);
     }
 
     [SharedFact]

@@ -15,6 +15,10 @@ public sealed class CompareTests
         JsonNode report = Report(run);
         Assert.Equal("accuracy", report["metric"]!.GetValue<string>());
         Assert.Equal("lora", report["reference"]!.GetValue<string>());
+        Assert.Equal((run.File("model"), run.File("dev.tsv")), (report["model"]!.GetValue<string>(), report["data"]!.GetValue<string>()));
+        string page = File.ReadAllText(run.File("run/comparison.html"));
+        Assert.Contains($"<dt>model</dt><dd>{run.File("model")}</dd>", page, StringComparison.Ordinal);
+        Assert.Contains($"<dt>data</dt><dd>{run.File("dev.tsv")}</dd>", page, StringComparison.Ordinal);
         Assert.Equal(["flat-lora{rho=0.2}", "lora", "flat-lora+nbar"], Methods(report).Select(method => method["method"]!.GetValue<string>()));
         foreach (JsonNode method in Methods(report))
         {

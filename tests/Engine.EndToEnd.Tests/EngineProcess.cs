@@ -39,11 +39,18 @@ internal static class EngineProcess
 
     public static EngineResult Run(params string[] arguments) => RunWithInput("", arguments);
 
-    public static EngineResult RunWithInput(string input, params string[] arguments)
+    public static EngineResult RunWithInput(string input, params string[] arguments) =>
+        Run((output, error) => CommandHost.OfStreams(new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error), arguments);
+
+    /// <summary>Runs a command whose output has this many columns, as on a terminal.</summary>
+    public static EngineResult RunAtWidth(int width, params string[] arguments) =>
+        Run((output, error) => CommandHost.OfStreams(Stream.Null, output, error, width), arguments);
+
+    private static EngineResult Run(Func<Stream, TextWriter, CommandHost> open, string[] arguments)
     {
         using MemoryStream output = new();
         using StringWriter error = new();
-        CommandHost host = CommandHost.OfStreams(new MemoryStream(Encoding.UTF8.GetBytes(input)), output, error);
+        CommandHost host = open(output, error);
         int code = CommandLine.Run(arguments, host);
         return new EngineResult(code, Encoding.UTF8.GetString(output.ToArray()), error.ToString());
     }

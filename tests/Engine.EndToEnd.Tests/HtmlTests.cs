@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using Engine.Cli.Html;
+using Engine.Training.Metrics;
 
 namespace Engine.EndToEnd.Tests;
 
@@ -78,6 +79,40 @@ public sealed class HtmlTests
         string page = new HtmlPage(Hostile).Heading(Hostile).Paragraph(Hostile).Facts((Hostile, Hostile)).Details(Hostile, "").ToString();
         Assert.DoesNotContain("<script>", page, StringComparison.Ordinal);
         Assert.Contains("&lt;script&gt;", page, StringComparison.Ordinal);
+    }
+
+    /// <summary>An accuracy has no values beyond 1, also where every run has the same.</summary>
+    [Theory]
+    [InlineData("accuracy", 0.9, 0.4, 1)]
+    [InlineData("accuracy", 1.0, 0.5, 1)]
+    [InlineData("f1", 0.0, 0, 0.5)]
+    [InlineData("pearson", -0.8, -1, -0.3)]
+    [InlineData("loss", 0.9, 0.4, 1.4)]
+    public void An_axis_does_not_reach_beyond_what_a_metric_can_be(string metric, double value, double low, double high)
+    {
+        var scale = new ChartScale([value, value], 0, 100, within: TaskMetrics.Range(metric));
+        Assert.Equal((low, high), (Math.Round(scale.Low, 9), Math.Round(scale.High, 9)));
+    }
+
+    /// <summary>Of curves that are the same, the later ones leave the earlier in sight: dashes with gaps over a whole line, dots that are smaller.</summary>
+    [Fact]
+    public void Curves_that_are_the_same_are_all_to_be_seen()
+    {
+        var chart = new LineChart("same", "x", "y") { Dots = true };
+        foreach (int color in Enumerable.Range(0, 4))
+        {
+            chart.Add(new ChartSeries($"run {color}", color, [0, 1], [2, 3]));
+        }
+
+        XElement figure = XElement.Parse(chart.ToString());
+        string[] curves = [.. figure.Elements("svg").Single().Elements("path").Where(path => path.Attribute("class")!.Value == "curve").Select(path => path.Attribute("style")!.Value)];
+        Assert.Equal(4, curves.Select(style => style[style.IndexOf("stroke-dasharray", StringComparison.Ordinal)..]).Distinct().Count());
+        Assert.Contains("stroke-dasharray:none", curves[0], StringComparison.Ordinal);
+        Assert.All(curves[1..], style => Assert.DoesNotContain("none", style, StringComparison.Ordinal));
+        double[] radii = [.. figure.Descendants("circle").Select(dot => double.Parse(dot.Attribute("r")!.Value, System.Globalization.CultureInfo.InvariantCulture)).Distinct()];
+        Assert.Equal(radii.OrderDescending(), radii);
+        Assert.Equal(4, radii.Length);
+        Assert.Equal(curves, figure.Descendants("li").Select(entry => entry.Descendants("path").Single().Attribute("style")!.Value));
     }
 
     [Fact]

@@ -14,21 +14,23 @@ internal sealed class ChatCommand : EngineCommand
     private readonly GeneratorOptions model;
     private readonly Option<string?> template = new("--template")
     {
-        Description = $"How a conversation is laid out: {string.Join(", ", ChatTemplate.Known.Select(known => known.Name))}, or none for a model that only goes on with text; without it the template of the model's folder.",
+        Description = $"How a conversation is laid out: {string.Join(", ", ChatTemplate.Known.Select(known => known.Name))}, or none for a model that only goes on with text; without it the run's chat_template, else that of the model's folder.",
         HelpName = "NAME",
     };
 
     private readonly Option<string?> system = new("--system") { Description = "What the model is told before the conversation.", HelpName = "TEXT" };
     private readonly SamplingOptions sampling;
 
+    private const string HowToLeave = "/quit leaves; so does another Ctrl-C.";
+
     public ChatCommand(CommandHost host)
         : base(
             host,
             "chat",
             "Talks with a model: reads a line, streams the answer. /help lists what else can be typed.",
-            "engine chat --model qwen2.5-0.5b-instruct",
-            "engine chat --model qwen2.5-0.5b-instruct --adapter poems=runs/poems/adapter --adapter law=runs/law/adapter --system \"Answer in one sentence.\" --temperature 0.7",
-            "engine chat --model tinystory-llama --template none")
+            "engine chat runs/poems",
+            "engine chat qwen2.5-0.5b-instruct --adapter poems=runs/poems --adapter law=runs/law --system \"Answer in one sentence.\" --temperature 0.7",
+            "engine chat tinystory-llama --template none")
     {
         model = new GeneratorOptions(this);
         Add(template);
@@ -38,18 +40,31 @@ internal sealed class ChatCommand : EngineCommand
 
     protected override int Run(ParseResult arguments)
     {
-        ChatTemplate? layout = ChatTemplate.Named(arguments.GetValue(template), model.Model(arguments));
+        TrainedModel trained = model.Resolve(arguments);
+        ChatTemplate? layout = ChatTemplate.Named(arguments.GetValue(template) ?? trained.Run?.ChatTemplateName, trained.Model);
         using Device device = model.Device(arguments, Host);
-        using Generator generator = model.Open(arguments, device, Host);
+        using Generator generator = model.Open(arguments, trained, device, Host);
         var chat = new ChatGenerator(generator, layout);
         var conversation = new ChatConversation(chat, sampling.Read(arguments, chat.Defaults), arguments.GetValue(system));
-        Introduce(arguments, generator, layout);
-        using TextReader input = Host.OpenInput();
-        using var interrupt = new AnswerInterrupt(() => Note("\n/quit leaves; so does another Ctrl-C."));
+        Introduce(trained.Model, generator, layout);
+        using ChatPrompt prompt = ChatPrompt.Of(Host);
+        using var interrupt = new AnswerInterrupt(() => Note($"\n{HowToLeave}"));
+        bool leaving = false;
         while (true)
         {
-            Host.Console.Markup("[bold]> [/]");
-            string? line = input.ReadLine();
+            (string? line, bool interrupted) = prompt.Read();
+            if (interrupted && leaving)
+            {
+                return ExitCode.Interrupted;
+            }
+
+            leaving = interrupted;
+            if (interrupted)
+            {
+                Note(HowToLeave);
+                continue;
+            }
+
             if (line is null)
             {
                 Host.Console.WriteLine();
@@ -73,11 +88,11 @@ internal sealed class ChatCommand : EngineCommand
         }
     }
 
-    private void Introduce(ParseResult arguments, Generator generator, ChatTemplate? layout)
+    private void Introduce(string folder, Generator generator, ChatTemplate? layout)
     {
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Model(arguments))));
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         string adapter = generator.Adapter is null ? "" : $" with adapter {generator.Adapter}";
-        Note($"{name}{adapter}, {(layout is null ? "plain text" : $"{layout.Name} template")}, {generator.ContextLength} tokens of context. /help lists commands, Ctrl-C stops an answer.");
+        Note($"{name}{adapter}, {(layout is null ? "plain text" : $"{layout.Name} template")}, {Amounts.Of(generator.ContextLength, "token")} of context. /help lists commands, Ctrl-C stops an answer.");
     }
 
     private void Answer(ChatConversation conversation, string text, AnswerInterrupt interrupt)
@@ -102,7 +117,7 @@ internal sealed class ChatCommand : EngineCommand
         }
 
         flowing.End();
-        Note(string.Create(CultureInfo.InvariantCulture, $"{speed.Tokens} tokens, {speed.PerSecond:0.0} tokens/s{ending}"));
+        Note(string.Create(CultureInfo.InvariantCulture, $"{Amounts.Of(speed.Tokens, "token")}, {speed.PerSecond:0.0} tokens/s{ending}"));
     }
 
     private static void Show(GeneratedPiece piece, FlowingText flowing, TokenSpeed speed)

@@ -88,14 +88,14 @@ internal sealed class CompareCommand : EngineCommand
         {
             foreach (FailedRun failed in method.Failed)
             {
-                Host.Console.WriteLine($"failed: {method.Name}, seed {failed.Seed}: {failed.Reason}");
+                Host.WriteLine($"failed: {method.Name}, seed {failed.Seed}: {failed.Reason}");
             }
         }
 
-        Host.Console.WriteLine($"written: {results.JsonPath} and {PagePath(comparison)}");
+        Host.WriteLine($"written: {results.JsonPath} and {PagePath(comparison)}");
         if (interrupted)
         {
-            Host.Console.WriteLine($"{report.Finished} of {report.Planned} runs are done; go on with: engine compare {runFile.Repeat(arguments)} --methods {RunFileOptions.Quoted(given)} --seeds {count}{(request is null ? "" : $" --sharpness {arguments.GetValue(sharpness)} --sharpness-rows {request.Rows}")}");
+            Host.WriteLine($"{report.Finished} of {Amounts.Of(report.Planned, "run")} {(report.Planned == 1 ? "is" : "are")} done; go on with: engine compare {runFile.Repeat(arguments)} --methods {RunFileOptions.Quoted(given)} --seeds {count}{(request is null ? "" : $" --sharpness {arguments.GetValue(sharpness)} --sharpness-rows {request.Rows}")}");
             return ExitCode.Interrupted;
         }
 

@@ -40,7 +40,7 @@ internal sealed class EstimateCommand : EngineCommand
         Host.Console.Write(ReportTables.Memory(byOwner, prepared.ForecastBytes));
         Host.Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{prepared.Model.Trainables!.Count:N0} parameters are trained in {prepared.Length.TotalSteps} steps, {prepared.Length.StepsPerEpoch} an epoch"));
+            $"{Amounts.Of(prepared.Model.Trainables!.Count, "parameter")} {(prepared.Model.Trainables.Count == 1 ? "is" : "are")} trained in {Amounts.Of(prepared.Length.TotalSteps, "step")}, {prepared.Length.StepsPerEpoch:N0} an epoch"));
         if (run.Adapter is not null)
         {
             Host.Console.WriteLine($"frozen matrices are stored as {WeightTypes.Name(prepared.Model.WeightType)}");

@@ -13,8 +13,8 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine eval</c>: the metrics of a trained model on labelled data, or of a language model on texts.</summary>
 internal sealed class EvalCommand : EngineCommand
 {
-    private readonly Argument<string> model = new("MODEL") { Description = TrainedModel.Description };
-    private readonly Option<string?> adapter = new("--adapter") { Description = "PEFT adapter folder to put on the model.", HelpName = "FOLDER" };
+    private readonly ModelArgument model;
+    private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
     private readonly LabelledDataOptions data;
     private readonly Option<bool> json = new("--json") { Description = "The metrics as one JSON line." };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
@@ -30,7 +30,7 @@ internal sealed class EvalCommand : EngineCommand
             "engine eval runs/chat --data other.jsonl",
             "engine eval roberta-base --adapter my-adapter --data dev.csv --format csv --text sentence --label label")
     {
-        Add(model);
+        model = new ModelArgument(this);
         Add(adapter);
         data = new LabelledDataOptions(this, "tsv", "csv", "jsonl", "json");
         Add(json);
@@ -40,7 +40,7 @@ internal sealed class EvalCommand : EngineCommand
 
     protected override int Run(ParseResult arguments)
     {
-        TrainedModel trained = TrainedModel.Resolve(arguments.GetRequiredValue(model), arguments.GetValue(adapter));
+        TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
         WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto;
         return trained.Run is { } run && run.Task.IsLanguageModel() ? EvaluateTexts(arguments, trained, run, type) : EvaluateLabelled(arguments, trained, type);
     }
@@ -106,7 +106,7 @@ internal sealed class EvalCommand : EngineCommand
         else
         {
             Host.Console.Write(ReportTables.Metrics(metrics));
-            Host.Console.WriteLine($"{rows} rows of {path}");
+            Host.Console.WriteLine($"{Amounts.Of(rows, "row")} of {path}");
         }
     }
 

@@ -15,8 +15,8 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine forward</c>: one batch through a model, for comparison with another program's numbers.</summary>
 internal sealed class ForwardCommand : EngineCommand
 {
-    private readonly Option<string> model = CommonOptions.Model("Hugging Face model folder.");
-    private readonly Option<string?> adapter = new("--adapter") { Description = "PEFT adapter folder.", HelpName = "FOLDER" };
+    private readonly ModelArgument model;
+    private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
     private readonly Option<string> inputs = new("--inputs")
     {
         Description = "safetensors file with input_ids and attention_mask [rows, length], optional token_type_ids and labels (-100: ignored).",
@@ -33,7 +33,7 @@ internal sealed class ForwardCommand : EngineCommand
     };
 
     private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
-    private readonly Option<string?> dtype = CommonOptions.Dtype("auto");
+    private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly Option<string?> device = CommonOptions.Device();
 
     public ForwardCommand(CommandHost host)
@@ -41,10 +41,10 @@ internal sealed class ForwardCommand : EngineCommand
             host,
             "forward",
             "Runs one padded batch through a model in evaluation and writes what Transformers would give.",
-            "engine forward --model roberta-base --inputs batch.safetensors --output result.safetensors",
-            "engine forward --model roberta-base --adapter my-adapter --inputs batch.safetensors --output result.safetensors --gradients --device opencl")
+            "engine forward roberta-base --inputs batch.safetensors --output result.safetensors",
+            "engine forward roberta-base --adapter my-adapter --inputs batch.safetensors --output result.safetensors --gradients --device opencl")
     {
-        Add(model);
+        model = new ModelArgument(this);
         Add(adapter);
         Add(inputs);
         Add(output);
@@ -56,10 +56,11 @@ internal sealed class ForwardCommand : EngineCommand
 
     protected override int Run(ParseResult arguments)
     {
-        ModelFolder folder = ModelFolder.Open(arguments.GetRequiredValue(model));
+        TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
+        ModelFolder folder = ModelFolder.Open(trained.Model);
         folder.RequireWeights();
         string inputPath = arguments.GetRequiredValue(inputs), outputPath = arguments.GetRequiredValue(output);
-        string? adapterFolder = arguments.GetValue(adapter);
+        string? adapterFolder = trained.Adapter;
         CommonOptions.RequireApart(
             outputPath, [inputPath, .. folder.Files.Select(name => Path.Combine(folder.FolderPath, name)), .. adapterFolder is null ? [] : new[] { Path.Combine(adapterFolder, AdapterFile.WeightsFileName) }]);
         using AdapterFile? adapterFile = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
@@ -68,7 +69,7 @@ internal sealed class ForwardCommand : EngineCommand
         bool wantGradients = arguments.GetValue(gradients);
         Tuning tuning = !wantGradients ? new Tuning.Frozen(lora) : lora is null ? new Tuning.Full() : lora;
 
-        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? WeightType.Auto;
+        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto;
         if (tuning is Tuning.Full && type is (WeightType.BFloat16 or WeightType.Float16))
         {
             throw new ArgumentException("With --gradients and without --adapter every parameter is trained, and trained parameters are float32; leave --dtype out or give an adapter.");
@@ -90,7 +91,7 @@ internal sealed class ForwardCommand : EngineCommand
         IReadOnlyList<HostTensor> results = PaddedForward.Run(target, transformer, batch, wantGradients, inputPath);
         CommonOptions.Note(Notes(batch, results), Host.Error);
         PaddedForward.Save(results, outputPath);
-        Host.Error.WriteLine($"{results.Count} tensors written to {outputPath}");
+        Host.Error.WriteLine($"{Amounts.Of(results.Count, "tensor")} written to {outputPath}");
         return ExitCode.Success;
     }
 

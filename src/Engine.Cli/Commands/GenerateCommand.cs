@@ -27,9 +27,9 @@ internal sealed class GenerateCommand : EngineCommand
             host,
             "generate",
             "Goes on with prompts and prints the answers: by the most probable tokens, or drawn at random.",
-            "engine generate --model qwen2.5-0.5b --prompt \"Once upon a time\" --max-new-tokens 100",
-            "engine generate --model qwen2.5-0.5b --adapter my-adapter --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.9 --seed 7",
-            "engine generate --model qwen2.5-0.5b --ids 1,2,3 --ids 4,5 --greedy --ignore-eos --json")
+            "engine generate qwen2.5-0.5b --prompt \"Once upon a time\" --max-new-tokens 100",
+            "engine generate runs/stories --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.9 --seed 7",
+            "engine generate qwen2.5-0.5b --adapter my-adapter --ids 1,2,3 --ids 4,5 --greedy --ignore-eos --json")
     {
         model = new GeneratorOptions(this);
         Add(prompts);
@@ -47,8 +47,9 @@ internal sealed class GenerateCommand : EngineCommand
         }
 
         int[][] given = [.. tokens.Select(Parse)];
+        TrainedModel trained = model.Resolve(arguments);
         using Device device = model.Device(arguments, Host);
-        using Generator generator = model.Open(arguments, device, Host);
+        using Generator generator = model.Open(arguments, trained, device, Host);
         GenerationOptions options = sampling.Read(arguments, generator.Defaults);
         GenerationRequest[] requests = [.. texts.Select(text => generator.Encode(text)).Concat(given).Select(prompt => new GenerationRequest(prompt, options))];
         bool asJson = arguments.GetValue(json);
@@ -73,7 +74,7 @@ internal sealed class GenerateCommand : EngineCommand
             output.WriteLine($"[{i + 1}] {AnswerText(answers[i])}");
         }
 
-        Host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{speed.Tokens} tokens, {speed.PerSecond:0.0} tokens/s, {Endings(answers)}"));
+        Host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Amounts.Of(speed.Tokens, "token")}, {speed.PerSecond:0.0} tokens/s, {Endings(answers)}"));
         return ExitCode.Success;
 
         void Show(GeneratedPiece piece)

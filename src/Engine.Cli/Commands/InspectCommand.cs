@@ -6,6 +6,7 @@ using Engine.Model.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
+using Engine.Training.Configuration;
 using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
@@ -13,7 +14,10 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine inspect</c>: what a file or a folder holds.</summary>
 internal sealed class InspectCommand : EngineCommand
 {
-    private readonly Argument<string> path = new("FILE-OR-FOLDER") { Description = "A safetensors file, a model folder, a PEFT adapter folder or the folder of a run." };
+    private readonly Argument<string> path = new("FILE-OR-FOLDER")
+    {
+        Description = "A safetensors file, a model folder, a PEFT adapter folder, the folder of a run or its run file.",
+    };
 
     public InspectCommand(CommandHost host)
         : base(
@@ -30,14 +34,19 @@ internal sealed class InspectCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         string target = arguments.GetRequiredValue(path);
-        if (File.Exists(target))
+        if (File.Exists(target) && Path.GetExtension(target) is ".yaml" or ".yml")
+        {
+            RunConfiguration run = RunConfiguration.Load(target);
+            RunInspection.Show(run, new RunFolder(run.Output), Host.Console);
+        }
+        else if (File.Exists(target))
         {
             using SafetensorsFile file = SafetensorsFile.Open(target);
             FileInspection.Show(file, Host.Console);
         }
-        else if (File.Exists(new RunFolder(target).ConfigurationPath))
+        else if (new RunFolder(target) is var run && File.Exists(run.ConfigurationPath))
         {
-            RunInspection.Show(new RunFolder(target), Host.Console);
+            RunInspection.Show(RunConfiguration.Load(run.ConfigurationPath), run, Host.Console);
         }
         else if (File.Exists(Path.Combine(target, AdapterConfig.FileName)))
         {

@@ -11,7 +11,8 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine kernels</c>: the device text that the C# kernels become.</summary>
 internal sealed class KernelsCommand : EngineCommand
 {
-    private readonly Option<string> language = new("--language") { Description = "opencl for OpenCL C, cuda for CUDA C++.", HelpName = "opencl|cuda", Required = true };
+    private readonly Option<string> language = CommonOptions.OneOf(
+        new Option<string>("--language") { Description = "opencl for OpenCL C, cuda for CUDA C++.", HelpName = "opencl|cuda", Required = true }, "opencl", "cuda");
     private readonly Option<string> output = CommonOptions.Output("Folder for one file per kernel.", "FOLDER");
 
     public KernelsCommand(CommandHost host)
@@ -21,7 +22,6 @@ internal sealed class KernelsCommand : EngineCommand
             "Writes the device text of every kernel, printed from C#. Storage types and constants, which a launch chooses, stand at the top as definitions that -D replaces.",
             "engine kernels --language opencl --output kernels")
     {
-        language.AcceptOnlyFromAmong("opencl", "cuda");
         Add(language);
         Add(output);
     }
@@ -36,7 +36,7 @@ internal sealed class KernelsCommand : EngineCommand
             AtomicFile.WriteAllBytes(Path.Combine(folder, kernel.Name + (cuda ? ".cu" : ".cl")), Encoding.UTF8.GetBytes(text));
         }
 
-        Host.Console.WriteLine($"{KernelRegistry.All.Count} kernels written to {folder}");
+        Host.Console.WriteLine($"{Amounts.Of(KernelRegistry.All.Count, "kernel")} written to {folder}");
         return ExitCode.Success;
     }
 }

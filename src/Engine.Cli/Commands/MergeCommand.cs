@@ -16,10 +16,11 @@ internal sealed class MergeCommand : EngineCommand
         ["bfloat16"] = SafetensorsType.BFloat16,
     };
 
-    private readonly Option<string> model = CommonOptions.Model("Hugging Face folder of the base model.");
-    private readonly Option<string> adapter = new("--adapter") { Description = "PEFT adapter folder.", HelpName = "FOLDER", Required = true };
+    private readonly ModelArgument model;
+    private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
     private readonly Option<string> output = CommonOptions.Output("Folder to write: configuration, weights and tokenizer; must be new or empty.", "FOLDER");
-    private readonly Option<string?> dtype = new("--dtype") { Description = "float32, float16 or bfloat16 for every weight; without it as the base model stores them.", HelpName = "TYPE" };
+    private readonly Option<string?> dtype = CommonOptions.OneOf(
+        new Option<string?>("--dtype") { Description = "float32, float16 or bfloat16 for every weight; without it as the base model stores them.", HelpName = "TYPE" }, [.. Types.Keys]);
     private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
 
     public MergeCommand(CommandHost host)
@@ -27,17 +28,10 @@ internal sealed class MergeCommand : EngineCommand
             host,
             "merge",
             "Merges an adapter into its base model, W + scale B A in float32, and writes a Hugging Face folder that needs no adapter.",
-            "engine merge --model qwen2.5-0.5b --adapter my-adapter --output merged",
-            "engine merge --model roberta-base --adapter runs/demo/adapter --output merged --dtype bfloat16")
+            "engine merge runs/demo --output merged",
+            "engine merge qwen2.5-0.5b --adapter my-adapter --output merged --dtype bfloat16")
     {
-        dtype.Validators.Add(result =>
-        {
-            if (result.GetValue(dtype) is { } type && !Types.ContainsKey(type))
-            {
-                result.AddError($"--dtype is '{type}'; {string.Join(", ", Types.Keys)} are known.");
-            }
-        });
-        Add(model);
+        model = new ModelArgument(this);
         Add(adapter);
         Add(output);
         Add(dtype);
@@ -52,7 +46,15 @@ internal sealed class MergeCommand : EngineCommand
             StorageType = arguments.GetValue(dtype) is { } type ? Types[type] : null,
             AllowMissing = arguments.GetValue(allowMissing),
         };
-        CommonOptions.Note(AdapterMerge.Write(ModelFolder.Open(arguments.GetRequiredValue(model)), arguments.GetRequiredValue(adapter), folder, options), Host.Error);
+        TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
+        if (trained.Adapter is null)
+        {
+            throw new ArgumentException(trained.Run is null
+                ? $"{model.Path(arguments)} is a model without an adapter, so that there is nothing to merge; give one with --adapter."
+                : $"{model.Path(arguments)} is a run that trained every parameter: {trained.Model} is a whole model already.");
+        }
+
+        CommonOptions.Note(AdapterMerge.Write(ModelFolder.Open(trained.Model), trained.Adapter, folder, options), Host.Error);
         Host.Error.WriteLine($"merged model written to {folder}");
         return ExitCode.Success;
     }

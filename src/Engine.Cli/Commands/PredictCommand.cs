@@ -22,9 +22,9 @@ internal sealed class PredictCommand : EngineCommand
 
     private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly Argument<string> model = new("MODEL") { Description = TrainedModel.Description };
+    private readonly ModelArgument model;
     private readonly Argument<string[]> texts = new("TEXT") { Description = "Texts; without any they are read from --file or standard input, one a line.", Arity = ArgumentArity.ZeroOrMore };
-    private readonly Option<string?> adapter = new("--adapter") { Description = "PEFT adapter folder to put on the model.", HelpName = "FOLDER" };
+    private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
     private readonly Option<string?> file = new("--file") { Description = "UTF-8 file with one text a line; - is standard input.", HelpName = "FILE" };
     private readonly Option<bool> pairs = new("--pairs") { Description = "Each line, or each TEXT, is a pair of texts with a tab between them." };
     private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
@@ -41,7 +41,7 @@ internal sealed class PredictCommand : EngineCommand
             "engine predict runs/demo --json --file sentences.txt",
             "engine predict roberta-base --adapter my-adapter --pairs < pairs.tsv")
     {
-        Add(model);
+        model = new ModelArgument(this, alone: false);
         Add(texts);
         Add(adapter);
         Add(file);
@@ -54,11 +54,11 @@ internal sealed class PredictCommand : EngineCommand
 
     protected override int Run(ParseResult arguments)
     {
-        TrainedModel trained = TrainedModel.Resolve(arguments.GetRequiredValue(model), arguments.GetValue(adapter));
+        TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
         if (trained.Run?.Task.IsLanguageModel() == true)
         {
             throw new ConfigurationException(
-                $"{arguments.GetRequiredValue(model)} is the run of a language model, and predict is for classifiers and regressors; 'engine eval' gives its loss and perplexity, 'engine generate' texts.");
+                $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; 'engine eval' gives its loss and perplexity, 'engine generate' texts.");
         }
 
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
@@ -80,7 +80,7 @@ internal sealed class PredictCommand : EngineCommand
 
     private IEnumerable<(string Source, int Line, string Text)> Lines(ParseResult arguments)
     {
-        string[] given = arguments.GetValue(texts) ?? [];
+        string[] given = [.. model.Displaced(arguments) is { } text ? [text] : Array.Empty<string>(), .. arguments.GetValue(texts) ?? []];
         string? path = arguments.GetValue(file);
         if (given.Length > 0)
         {

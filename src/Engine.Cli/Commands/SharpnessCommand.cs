@@ -114,7 +114,7 @@ internal sealed class SharpnessCommand : EngineCommand
             Host.Console.Write(SharpnessTables.Of(space, results.Adapters));
         }
 
-        Host.Console.WriteLine($"written: {json} and {html}");
+        Host.WriteLine($"written: {json} and {html}");
         return interrupted ? ExitCode.Interrupted : ExitCode.Success;
     }
 

@@ -12,7 +12,13 @@ internal sealed class TokenizeCommand : EngineCommand
 {
     private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly Option<string> model = CommonOptions.Model("Folder with the tokenizer: tokenizer.json, or vocab.json and merges.txt, or vocab.txt.");
+    private readonly Option<string> model = new("--model")
+    {
+        Description = "Folder with the tokenizer: tokenizer.json, or vocab.json and merges.txt, or vocab.txt.",
+        HelpName = "FOLDER",
+        Required = true,
+    };
+
     private readonly Option<bool> jsonl = new("--jsonl") { Description = "Each line is a JSON object with 'text', or with 'a' and 'b' for a pair." };
     private readonly Option<bool> noSpecialTokens = new("--no-special-tokens") { Description = "Leave out the special tokens that the tokenizer adds." };
     private readonly Option<int?> maxLength = new("--max-length")

@@ -71,11 +71,11 @@ internal sealed class TrainCommand : EngineCommand
         double pace = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0;
         console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{outcome.Steps} steps in {Amounts.Time(TimeSpan.FromSeconds(outcome.Seconds))}, {pace:N0} tokens/s, at most {Amounts.Bytes(outcome.PeakBytes)} of device memory"));
-        console.WriteLine($"{(outcome.Interrupted ? "stopped; what was learned so far" : "result")}: {outcome.WeightsFolder}");
+            $"{Amounts.Of(outcome.Steps, "step")} in {Amounts.Time(TimeSpan.FromSeconds(outcome.Seconds))}, {pace:N0} tokens/s, at most {Amounts.Bytes(outcome.PeakBytes)} of device memory"));
+        Host.WriteLine($"{(outcome.Interrupted ? "stopped; what was learned so far" : "result")}: {outcome.WeightsFolder}");
         if (outcome.Interrupted)
         {
-            console.WriteLine($"go on with: engine train {repeat} --resume");
+            Host.WriteLine($"go on with: engine train {repeat} --resume");
         }
     }
 }

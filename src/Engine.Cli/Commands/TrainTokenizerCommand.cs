@@ -47,7 +47,7 @@ internal sealed class TrainTokenizerCommand : EngineCommand
 
         TrainedBpe trained = trainer.Train(wanted);
         trained.Save(folder);
-        Host.Console.WriteLine($"{trained.Tokens.Count} tokens, {trained.Merges.Count} merges, written to {folder}");
+        Host.Console.WriteLine($"{Amounts.Of(trained.Tokens.Count, "token")}, {Amounts.Of(trained.Merges.Count, "merge")}, written to {folder}");
         if (trained.Tokens.Count < wanted)
         {
             Host.Console.WriteLine($"No pair of tokens came {trainer.MinFrequency} times any more; more text would give more tokens.");

@@ -9,7 +9,7 @@ public sealed class CommandHost
     // Text for a pipe or a file is never folded: whoever reads it there has a window of their own.
     private const int Unfolded = 100_000;
 
-    private CommandHost(Stream input, Stream output, TextWriter outputText, TextWriter error, bool interactive)
+    private CommandHost(Stream input, Stream output, TextWriter outputText, TextWriter error, bool interactive, int width = Unfolded)
     {
         Input = input;
         Output = output;
@@ -24,14 +24,14 @@ public sealed class CommandHost
         });
         if (!interactive)
         {
-            Console.Profile.Width = Unfolded;
+            Console.Profile.Width = width;
         }
     }
 
     /// <summary>Standard input.</summary>
     public Stream Input { get; }
 
-    /// <summary>Standard input as lines of text; at a terminal with the keys of a line editor.</summary>
+    /// <summary>Standard input as lines of text.</summary>
     public TextReader OpenInput() => Interactive && !System.Console.IsInputRedirected
         ? System.Console.In
         : new StreamReader(Input, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true);
@@ -44,6 +44,9 @@ public sealed class CommandHost
 
     /// <summary>Standard output for people.</summary>
     public IAnsiConsole Console { get; }
+
+    /// <summary>Writes a line that is copied whole, such as a path or a command: a terminal folds it, but no line end comes into it.</summary>
+    public void WriteLine(string line) => Console.Profile.Out.Writer.WriteLine(line);
 
     /// <summary>Whether standard output is a terminal, where lines may be drawn over.</summary>
     public bool Interactive { get; }
@@ -61,10 +64,12 @@ public sealed class CommandHost
     }
 
     /// <summary>A host that reads and writes the given streams, as a pipe would.</summary>
-    public static CommandHost OfStreams(Stream input, Stream output, TextWriter error) => new(
+    /// <param name="width">Columns that tables and paragraphs have.</param>
+    public static CommandHost OfStreams(Stream input, Stream output, TextWriter error, int width = Unfolded) => new(
         input,
         output,
         new StreamWriter(output, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true },
         error,
-        interactive: false);
+        interactive: false,
+        width);
 }

@@ -3,15 +3,13 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Engine.Devices;
 using Engine.Model;
+using Engine.Optim;
 
 namespace Engine.Cli.Console;
 
 /// <summary>Options that several commands have, so that they read alike everywhere.</summary>
 internal static class CommonOptions
 {
-    /// <summary><c>--model FOLDER</c>, required.</summary>
-    public static Option<string> Model(string description) => new("--model") { Description = description, HelpName = "FOLDER", Required = true };
-
     /// <summary><c>--output</c>, which is not empty.</summary>
     /// <param name="absent">What is meant where it is left out; null: it is required.</param>
     public static Option<string> Output(string description, string helpName, string? absent = null)
@@ -24,11 +22,31 @@ internal static class CommonOptions
 
         option.Validators.Add(result =>
         {
-            if (string.IsNullOrWhiteSpace(result.GetValue(option)))
+            string? given = result.GetValue(option);
+            string wanted = helpName.ToLowerInvariant();
+            if (string.IsNullOrWhiteSpace(given))
             {
-                result.AddError($"--output is empty; a {helpName.ToLowerInvariant()} to write was expected.");
+                result.AddError($"--output is empty; a {wanted} to write was expected.");
+            }
+            else if (wanted == "folder" ? File.Exists(given) : Directory.Exists(given))
+            {
+                result.AddError($"--output is '{given}', which is a {(wanted == "folder" ? "file" : "folder")}; a {wanted} to write was expected.");
             }
         });
+        return option;
+    }
+
+    /// <summary>An option that takes one of these words.</summary>
+    public static Option<T> OneOf<T>(Option<T> option, params string[] words)
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (string given in result.Tokens.Select(token => token.Value).Except(words))
+            {
+                result.AddError($"{option.Name} is '{given}'; {NearestName.Hint(given, words)}.");
+            }
+        });
+        option.CompletionSources.Add(words);
         return option;
     }
 
@@ -79,8 +97,7 @@ internal static class CommonOptions
             Description = $"How frozen matrices are stored on the device: auto (as the checkpoint stores them), float32, bfloat16 or float16; arithmetic is float32. Without it {absent}.",
             HelpName = "TYPE",
         };
-        option.AcceptOnlyFromAmong("auto", "float32", "bfloat16", "float16");
-        return option;
+        return OneOf(option, "auto", "float32", "bfloat16", "float16");
     }
 
     /// <summary>The value of <see cref="Dtype"/>; null where it is absent.</summary>

@@ -2,27 +2,29 @@ using System.CommandLine;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Generation;
+using Engine.Optim;
+using Engine.Training.Configuration;
 
 namespace Engine.Cli.Console;
 
 /// <summary>The model of generate and chat with its adapters.</summary>
 internal sealed class GeneratorOptions
 {
-    private readonly Option<string> model = CommonOptions.Model("Hugging Face folder of a causal language model.");
+    private readonly ModelArgument model;
     private readonly Option<string[]> adapters = new("--adapter")
     {
-        Description = "PEFT adapter folder to put on the model. Several may be loaded, each under its folder's name or as NAME=FOLDER; the first is in use.",
+        Description = $"{GivenAdapter.Description} Several may be loaded, each under its folder's name or as NAME=FOLDER; the first is in use.",
         HelpName = "FOLDER",
     };
 
     private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
     private readonly Option<int?> context = new("--context") { Description = "The most tokens of a prompt with its answer; without it the model's positions.", HelpName = "N" };
-    private readonly Option<string?> dtype = CommonOptions.Dtype("auto");
+    private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly Option<string?> device = CommonOptions.Device();
 
     public GeneratorOptions(Command command)
     {
-        command.Add(model);
+        model = new ModelArgument(command);
         command.Add(adapters);
         command.Add(allowMissing);
         command.Add(context);
@@ -30,23 +32,29 @@ internal sealed class GeneratorOptions
         command.Add(device);
     }
 
-    /// <summary>The model's folder.</summary>
-    public string Model(ParseResult arguments) => arguments.GetRequiredValue(model);
+    /// <summary>The model; adapters of the command line take the place of a run's own.</summary>
+    public TrainedModel Resolve(ParseResult arguments)
+    {
+        TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), Adapters(arguments).Select(adapter => adapter.Folder).FirstOrDefault());
+        return trained.Run is { } run && !run.Task.IsLanguageModel()
+            ? throw new ConfigurationException($"{model.Path(arguments)} is the run of a classifier or regressor, which goes on with no texts; 'engine predict' labels them.")
+            : trained;
+    }
 
     /// <summary>Opens the device.</summary>
     public Device Device(ParseResult arguments, CommandHost host) => CommonOptions.Open(arguments.GetValue(device) ?? "cpu", host.Error);
 
     /// <summary>Loads the model and the adapters.</summary>
-    public Generator Open(ParseResult arguments, Device target, CommandHost host)
+    public Generator Open(ParseResult arguments, TrainedModel trained, Device target, CommandHost host)
     {
         Generator generator = Generator.Open(
-            target, Model(arguments), arguments.GetValue(context), CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? WeightType.Auto);
+            target, trained.Model, arguments.GetValue(context), CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         try
         {
             CommonOptions.Note(generator.Notes, host.Error);
-            foreach (string adapter in arguments.GetValue(adapters) ?? [])
+            bool hasOwn = Adapters(arguments).Length == 0 && trained.Adapter is not null;
+            foreach ((string name, string folder) in hasOwn ? [(GivenAdapter.Find(trained.Adapter!).Name, trained.Adapter!)] : Adapters(arguments))
             {
-                (string name, string folder) = NamedFolder(adapter);
                 CommonOptions.Note(generator.AddAdapter(name, folder, arguments.GetValue(allowMissing)), host.Error);
                 generator.UseAdapter(generator.Adapter ?? name);
             }
@@ -60,11 +68,13 @@ internal sealed class GeneratorOptions
         }
     }
 
+    private (string Name, string Folder)[] Adapters(ParseResult arguments) => [.. (arguments.GetValue(adapters) ?? []).Select(NamedFolder)];
+
     private static (string Name, string Folder) NamedFolder(string text)
     {
         int equals = text.IndexOf('=');
         return equals < 0 || Directory.Exists(text)
-            ? (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(text))), text)
-            : (text[..equals], text[(equals + 1)..]);
+            ? (GivenAdapter.FolderName(text), GivenAdapter.Find(text).Folder)
+            : (text[..equals], GivenAdapter.Find(text[(equals + 1)..]).Folder);
     }
 }

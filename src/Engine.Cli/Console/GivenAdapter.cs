@@ -7,11 +7,14 @@ using Engine.Training.Running;
 
 namespace Engine.Cli.Console;
 
-/// <summary>An adapter as a command line names it: a PEFT folder, or a run that wrote one.</summary>
+/// <summary>An adapter as a command line names it: a PEFT folder, a run that wrote one, or that run's file.</summary>
 /// <param name="Folder">The PEFT folder.</param>
 /// <param name="Run">The run that wrote it; null where it came from elsewhere.</param>
 internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
 {
+    /// <summary>What a command's help says of it.</summary>
+    public const string Description = "PEFT adapter folder, or the folder of a run that wrote one, to put on the model; a run's own adapter needs none.";
+
     /// <summary>What reports call it: the run's folder, or its own.</summary>
     public string Name => Run is null ? FolderName(Folder) : FolderName(Run.Output);
 
@@ -19,6 +22,11 @@ internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
     /// <exception cref="ModelFileException">There is no adapter.</exception>
     public static GivenAdapter Find(string path)
     {
+        if (File.Exists(path))
+        {
+            path = RunConfiguration.Load(path).Output;
+        }
+
         RunFolder run = new(path);
         if (File.Exists(run.ConfigurationPath))
         {
@@ -61,5 +69,6 @@ internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
     public static IReadOnlyList<string> Names(IReadOnlyList<GivenAdapter> adapters) =>
         [.. adapters.Select(adapter => adapters.Count(other => other.Name == adapter.Name) > 1 ? adapter.Folder : adapter.Name)];
 
-    private static string FolderName(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+    /// <summary>The name of a folder.</summary>
+    public static string FolderName(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
 }

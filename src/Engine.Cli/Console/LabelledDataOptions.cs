@@ -19,8 +19,7 @@ internal sealed class LabelledDataOptions
     /// <param name="formats">The formats the command reads.</param>
     public LabelledDataOptions(Command command, params string[] formats)
     {
-        format = new Option<string?>("--format") { Description = "How the file is written; without it as the run's, else by the file's ending, else tsv.", HelpName = string.Join('|', formats) };
-        format.AcceptOnlyFromAmong(formats);
+        format = CommonOptions.OneOf(new Option<string?>("--format") { Description = "How the file is written; without it as the run's, else by the file's ending, else tsv.", HelpName = string.Join('|', formats) }, formats);
         foreach (Option option in (ReadOnlySpan<Option>)[data, format, text, textPair, label, noHeader, maxLength])
         {
             command.Add(option);

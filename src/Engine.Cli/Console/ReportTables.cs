@@ -10,14 +10,14 @@ namespace Engine.Cli.Console;
 internal static class ReportTables
 {
     /// <summary>Metrics before and after training.</summary>
-    public static Table Comparison(IReadOnlyDictionary<string, double>? before, IReadOnlyDictionary<string, double> after)
+    public static FittingTable Comparison(IReadOnlyDictionary<string, double>? before, IReadOnlyDictionary<string, double> after)
     {
         if (before is null)
         {
             return Metrics(after);
         }
 
-        Table table = Tables.Create("metric", ">before", ">after");
+        FittingTable table = Tables.Create("metric", ">before", ">after");
         foreach ((string name, double value) in after)
         {
             table.Row(name, before.TryGetValue(name, out double start) ? TrainingView.Metric(start) : "", TrainingView.Metric(value));
@@ -27,9 +27,9 @@ internal static class ReportTables
     }
 
     /// <summary>Metrics of one evaluation.</summary>
-    public static Table Metrics(IReadOnlyDictionary<string, double> metrics)
+    public static FittingTable Metrics(IReadOnlyDictionary<string, double> metrics)
     {
-        Table table = Tables.Create("metric", ">value");
+        FittingTable table = Tables.Create("metric", ">value");
         foreach ((string name, double value) in metrics)
         {
             table.Row(name, TrainingView.Metric(value));
@@ -39,10 +39,10 @@ internal static class ReportTables
     }
 
     /// <summary>Where a run's time went, by operator.</summary>
-    public static Table ByOperator(Profile profile)
+    public static FittingTable ByOperator(Profile profile)
     {
         double total = profile.Rows.Sum(row => row.Time.TotalSeconds);
-        Table table = Tables.Create("operator", ">share", ">seconds", ">calls", ">ms per call");
+        FittingTable table = Tables.Create("operator", ">share", ">seconds", ">calls", ">ms per call");
         foreach ((string name, long calls, TimeSpan time) in profile.Rows)
         {
             table.Row(
@@ -57,9 +57,9 @@ internal static class ReportTables
     }
 
     /// <summary>Device bytes by owner.</summary>
-    public static Table Memory(IEnumerable<KeyValuePair<string, long>> byOwner, long total)
+    public static FittingTable Memory(IEnumerable<KeyValuePair<string, long>> byOwner, long total)
     {
-        Table table = Tables.Create("memory of", ">bytes", ">");
+        FittingTable table = Tables.Create("memory of", ">bytes", ">");
         foreach ((string owner, long bytes) in byOwner.OrderByDescending(entry => entry.Value))
         {
             table.Row(owner, bytes.ToString("N0", CultureInfo.InvariantCulture), Amounts.Bytes(bytes));

@@ -6,7 +6,7 @@ using Engine.Training.Running;
 
 namespace Engine.Cli.Console;
 
-/// <summary>What <c>predict</c> and <c>eval</c> are pointed at: a run, a model folder or an adapter folder, taken apart.</summary>
+/// <summary>What a command that uses a model is pointed at: a run, a model folder or an adapter folder, taken apart.</summary>
 /// <param name="Model">The model folder.</param>
 /// <param name="Adapter">The adapter folder; null for a fully tuned or an untouched model.</param>
 /// <param name="Run">The run it came from; null where it came from elsewhere.</param>
@@ -20,10 +20,11 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
 
     /// <summary>Finds out what a path is.</summary>
     /// <param name="path">File or folder.</param>
-    /// <param name="adapter">An adapter to put on a model folder; null for none.</param>
+    /// <param name="adapter">An adapter to put on the model, in place of a run's own: its folder or that of a run that wrote it; null for none.</param>
     /// <exception cref="ModelFileException">There is nothing to be used; the message says what was expected.</exception>
     public static TrainedModel Resolve(string path, string? adapter)
     {
+        adapter = adapter is null ? null : GivenAdapter.Find(adapter).Folder;
         if (File.Exists(path))
         {
             RunConfiguration run = RunConfiguration.Load(path);
@@ -45,7 +46,7 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
             ? new TrainedModel(path, adapter, null)
             : throw new ModelFileException(path, Directory.Exists(path)
                 ? $"the folder is no run (config.yaml), no model ({ModelConfig.FileName}) and no adapter ({AdapterConfig.FileName})."
-                : "there is no such file or folder; a run file, a run's folder, a model folder or an adapter folder was expected.");
+                : $"there is no such file or folder; a run file, a run's folder, a model folder or an adapter folder was expected. {LocalPath.HubHint}");
     }
 
     private static TrainedModel OfRun(RunConfiguration run, RunFolder folder, string? adapter)
@@ -71,6 +72,6 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
             ? model
             : throw new ModelFileException(adapter, model is null
                 ? "the adapter does not say which model it was trained on; give the model's folder, and this one with --adapter."
-                : $"the adapter was trained on '{model}', and there is no such folder here; give the model's folder, and this one with --adapter.");
+                : $"the adapter was trained on '{model}', and there is no such folder here; give the model's folder, and this one with --adapter. {LocalPath.HubHint}");
     }
 }

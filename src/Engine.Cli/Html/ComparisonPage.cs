@@ -3,6 +3,7 @@ using Engine.Cli.Inspection;
 using Engine.Cli.Progress;
 using Engine.Optim.Sharpness;
 using Engine.Training.Comparing;
+using Engine.Training.Metrics;
 
 namespace Engine.Cli.Html;
 
@@ -16,6 +17,8 @@ internal static class ComparisonPage
         var page = new HtmlPage("Methods side by side");
         page.Facts(
             ("run file", report.RunFile),
+            ("model", report.Model),
+            ("data", report.Data),
             ("compared by", report.Metric),
             ("device", report.Device),
             ("runs", report.Finished == report.Planned ? $"{report.Planned}" : $"{report.Finished} of {report.Planned}"));
@@ -93,7 +96,7 @@ internal static class ComparisonPage
             yield break;
         }
 
-        var dots = new LineChart($"{report.Metric} of every run", "seed", report.Metric) { Dots = true, WholeX = true };
+        var dots = new LineChart($"{report.Metric} of every run", "seed", report.Metric) { Dots = true, WholeX = true, YWithin = TaskMetrics.Range(report.Metric) };
         foreach ((MethodResult method, int color) in made)
         {
             ComparedRun[] runs = [.. method.Runs.OrderBy(run => run.Seed)];
@@ -103,7 +106,7 @@ internal static class ComparisonPage
         yield return dots.ToString();
         if (made.All(entry => entry.Method.Runs.Any(run => run.Evaluations.Count > 1)))
         {
-            var course = new LineChart($"{report.Metric} over the run", "epoch", report.Metric) { Dots = true };
+            var course = new LineChart($"{report.Metric} over the run", "epoch", report.Metric) { Dots = true, YWithin = TaskMetrics.Range(report.Metric) };
             foreach ((MethodResult method, int color) in made)
             {
                 course.Add(Means(method.Name, color, method.Runs.Select(run => run.Evaluations.Select(evaluation => (evaluation.Epoch, evaluation.Metrics.GetValueOrDefault(report.Metric) ?? double.NaN)))));

@@ -15,11 +15,16 @@ internal sealed class HtmlPage(string title)
     /// <summary>Colours that tell things apart, <c>var(--series-0)</c> and on: the same thing has the same colour all over a page.</summary>
     public const int SeriesColors = 8;
 
+    private static readonly string[] Dashes = ["none", "9 7", "2 7", "14 6 2 6", "5 9", "9 5 2 5 2 5", "18 9", "2 11"];
+
     /// <summary>Text as HTML.</summary>
     public static string Encode(string text) => WebUtility.HtmlEncode(text);
 
     /// <summary>The colour of the n-th thing that is compared.</summary>
     public static string SeriesColor(int index) => $"var(--series-{index % SeriesColors})";
+
+    /// <summary>Dashes of its curves, so that a curve below another shows between them; the first is whole.</summary>
+    public static string SeriesDashes(int index) => Dashes[index % Dashes.Length];
 
     public HtmlPage Heading(string text) => Html($"<h2>{Encode(text)}</h2>");
 
@@ -110,6 +115,7 @@ internal sealed class HtmlPage(string title)
         .contour { fill: none; stroke: #ffffff; stroke-opacity: 0.55; stroke-width: 1; }
         .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 2px 0 6px; padding: 0; list-style: none; font-size: 13px; }
         .legend li { display: flex; align-items: center; gap: 6px; overflow-wrap: anywhere; }
+        .line { width: 36px; height: 4px; flex: none; }
         .swatch { width: 14px; height: 4px; border-radius: 2px; flex: none; }
         details { margin: 8px 0 16px; }
         summary { cursor: pointer; color: var(--muted); }

@@ -17,6 +17,8 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
 {
     private const double Width = 520, Height = 320, Left = 62, Right = 12, Top = 12, Bottom = 44;
 
+    private const double SmallestDot = 3, LargestDot = 6;
+
     private readonly List<ChartSeries> series = [];
 
     /// <summary>The vertical axis is logarithmic; values that are not above 0 are left out.</summary>
@@ -24,6 +26,9 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
 
     /// <summary>The horizontal axis counts things: its ticks are whole numbers.</summary>
     public bool WholeX { get; init; }
+
+    /// <summary>The values there can be on the vertical axis, which does not reach beyond; null: any.</summary>
+    public (double Least, double Greatest)? YWithin { get; init; }
 
     /// <summary>A dot for each value, for curves of few values.</summary>
     public bool Dots { get; init; }
@@ -40,7 +45,7 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
     public override string ToString()
     {
         var x = new ChartScale(series.SelectMany(curve => curve.X), Left, Width - Right);
-        var y = new ChartScale(series.SelectMany(curve => curve.Y), Height - Bottom, Top, LogarithmicY);
+        var y = new ChartScale(series.SelectMany(curve => curve.Y), Height - Bottom, Top, LogarithmicY, YWithin);
         var svg = new StringBuilder();
         svg.Append($"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{HtmlPage.Encode(caption)}\">");
         foreach ((double tick, string label) in ChartScale.Labelled(y.Ticks(5)))
@@ -60,17 +65,20 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
         svg.Append($"<path class=\"axis\" d=\"M{Left} {Top}V{Height - Bottom}H{Width - Right}\"/>");
         svg.Append($"<text x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 8}\" text-anchor=\"middle\">{HtmlPage.Encode(xTitle)}</text>");
         svg.Append($"<text transform=\"translate(14 {(Top + Height - Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\">{HtmlPage.Encode(yTitle)}</text>");
-        foreach (ChartSeries curve in series)
+        for (int i = 0; i < series.Count; i++)
         {
-            Draw(svg, curve, x, y);
+            Draw(svg, i, x, y);
         }
 
         svg.Append("</svg>");
         return $"<figure><figcaption>{HtmlPage.Encode(caption)}</figcaption>{Legend(series)}{svg}</figure>\n";
     }
 
-    private void Draw(StringBuilder svg, ChartSeries curve, ChartScale x, ChartScale y)
+    /// <summary>Draws a curve so that those below show where they are the same: through the gaps of its dashes, and around its smaller dots.</summary>
+    private void Draw(StringBuilder svg, int index, ChartScale x, ChartScale y)
     {
+        ChartSeries curve = series[index];
+        double radius = SmallestDot + ((LargestDot - SmallestDot) * (series.Count - 1 - index) / Math.Max(1, series.Count - 1));
         var path = new StringBuilder();
         bool down = false;
         for (int i = 0; i < curve.X.Count; i++)
@@ -85,17 +93,21 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
         }
 
         string color = HtmlPage.SeriesColor(curve.Color);
-        svg.Append($"<path class=\"curve\" style=\"stroke:{color}\" d=\"{path}\"/>");
+        svg.Append($"<path class=\"curve\" style=\"{Style(curve)}\" d=\"{path}\"/>");
         for (int i = 0; Dots && i < curve.X.Count; i++)
         {
             if (double.IsFinite(curve.Y[i]))
             {
                 string name = $"{curve.Name}, {DotName?.Invoke(curve.X[i]) ?? ChartScale.Number(curve.X[i])}: {ChartScale.Number(curve.Y[i])}";
-                svg.Append($"<circle r=\"3\" style=\"fill:{color}\" cx=\"{ChartScale.Coordinate(x.Place(curve.X[i]))}\" cy=\"{ChartScale.Coordinate(y.Place(curve.Y[i]))}\"><title>{HtmlPage.Encode(name)}</title></circle>");
+                svg.Append($"<circle r=\"{ChartScale.Coordinate(radius)}\" style=\"fill:{color}\" cx=\"{ChartScale.Coordinate(x.Place(curve.X[i]))}\" cy=\"{ChartScale.Coordinate(y.Place(curve.Y[i]))}\"><title>{HtmlPage.Encode(name)}</title></circle>");
             }
         }
     }
 
-    private static string Legend(IEnumerable<ChartSeries> series) =>
-        $"<ul class=\"legend\">{string.Concat(series.Select(curve => $"<li><span class=\"swatch\" style=\"background:{HtmlPage.SeriesColor(curve.Color)}\"></span>{HtmlPage.Encode(curve.Name)}</li>"))}</ul>";
+    private static string Style(ChartSeries curve) => $"stroke:{HtmlPage.SeriesColor(curve.Color)};stroke-dasharray:{HtmlPage.SeriesDashes(curve.Color)}";
+
+    private static string Legend(IEnumerable<ChartSeries> series) => $"<ul class=\"legend\">{string.Concat(series.Select(Entry))}</ul>";
+
+    private static string Entry(ChartSeries curve) =>
+        $"<li><svg class=\"line\" viewBox=\"0 0 36 4\" aria-hidden=\"true\"><path class=\"curve\" style=\"{Style(curve)}\" d=\"M1 2H35\"/></svg>{HtmlPage.Encode(curve.Name)}</li>";
 }

@@ -20,10 +20,10 @@ internal static class AdapterInspection
         facts.Fact("target_modules", config.TargetModules?.ToString() ?? "PEFT's choice for the model type");
         facts.Fact("task_type", config.TaskType ?? "none");
         facts.Fact("trained on", config.BaseModelNameOrPath ?? "not said");
-        facts.Fact("parameters", $"{elements:N0} in {adapter.Modules.Count} adapted layers and {adapter.SavedParameters.Count} tensors saved whole");
+        facts.Fact("parameters", $"{elements:N0} in {Amounts.Of(adapter.Modules.Count, "adapted layer")} and {Amounts.Of(adapter.SavedParameters.Count, "tensor")} saved whole");
         console.Write(facts);
 
-        Table table = Tables.Create("module", ">rank", ">scale", "A", "B");
+        FittingTable table = Tables.Create("module", ">rank", ">scale", "A", "B");
         foreach (LoraTensors module in adapter.Modules.Values.OrderBy(module => module.Module, NaturalOrder.Comparer))
         {
             table.Row(
@@ -37,7 +37,7 @@ internal static class AdapterInspection
         console.Write(table);
         if (adapter.SavedParameters.Count > 0)
         {
-            Table saved = Tables.Create("saved whole (modules_to_save)", "type", "shape");
+            FittingTable saved = Tables.Create("saved whole (modules_to_save)", "type", "shape");
             foreach ((string name, SafetensorsTensor tensor) in adapter.SavedParameters)
             {
                 saved.Row(name, tensor.Type.HeaderName(), FileInspection.Shape(tensor));

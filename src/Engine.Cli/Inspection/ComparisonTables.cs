@@ -12,10 +12,11 @@ namespace Engine.Cli.Inspection;
 internal static class ComparisonTables
 {
     /// <summary>A row for each method: the metric's mean and deviation, the other metrics' means, what it costs beside the reference.</summary>
-    public static Table Of(ComparisonReport report)
+    public static FittingTable Of(ComparisonReport report)
     {
         string reference = report.Reference.Name;
-        Table table = Tables.Create(["method", ">runs", .. report.Metrics.Select(name => $">{name}"), ">s/step", $">x {reference}", ">peak", $">x {reference}"]);
+        string[] costs = [">s/step", $">time x {reference}", ">peak", $">peak x {reference}"];
+        FittingTable table = Tables.Create(["method", ">runs", .. report.Metrics.Select(name => $">{name}"), .. costs]);
         foreach (MethodResult method in report.Methods)
         {
             table.Row([
@@ -32,9 +33,9 @@ internal static class ComparisonTables
     }
 
     /// <summary>A row for each method: the mean and deviation of each figure of sharpness in a space.</summary>
-    public static Table Sharpness(ComparisonReport report, string space, IReadOnlyList<string> figures)
+    public static FittingTable Sharpness(ComparisonReport report, string space, IReadOnlyList<string> figures)
     {
-        Table table = Tables.Create([$"sharpness, {space} space", .. figures.Select(figure => $">{figure}")]);
+        FittingTable table = Tables.Create([$"sharpness, {space} space", .. figures.Select(figure => $">{figure}")]);
         foreach (MethodResult method in report.Methods)
         {
             table.Row([method.Name, .. figures.Select(figure => Figure(method.Sharpness(space, figure)))]);

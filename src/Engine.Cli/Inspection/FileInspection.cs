@@ -9,7 +9,7 @@ internal static class FileInspection
 {
     public static void Show(SafetensorsFile file, IAnsiConsole console)
     {
-        Table table = Tables.Create("tensor", "type", "shape", ">bytes");
+        FittingTable table = Tables.Create("tensor", "type", "shape", ">bytes");
         foreach (SafetensorsTensor tensor in file.Tensors.OrderBy(tensor => tensor.Name, NaturalOrder.Comparer))
         {
             table.Row(tensor.Name, tensor.Type.HeaderName(), Shape(tensor), tensor.ByteLength.ToString("N0"));

@@ -42,8 +42,8 @@ internal static class ModelInspection
         facts.Fact("read as", architecture.Name);
         facts.Fact("parameters", $"{parameters:N0} ({head:N0} of them in the head)");
         facts.Fact("layers", $"{architecture.NumLayers} of size {architecture.HiddenSize}");
-        facts.Fact("vocabulary", $"{architecture.VocabularySize:N0} tokens");
-        facts.Fact("longest text", $"{architecture.MaxLength} tokens");
+        facts.Fact("vocabulary", Amounts.Of(architecture.VocabularySize, "token"));
+        facts.Fact("longest text", Amounts.Of(architecture.MaxLength, "token"));
         facts.Fact("predicts", architecture.Head switch
         {
             HeadKind.Regression => "a number",
@@ -66,7 +66,7 @@ internal static class ModelInspection
         }
 
         using Checkpoint weights = Checkpoint.Open(folder.FolderPath);
-        facts.Fact("weights", weights.Files.Count == 1 ? Path.GetFileName(weights.Files[0].FilePath) : $"{weights.Files.Count} shards");
+        facts.Fact("weights", weights.Files.Count == 1 ? Path.GetFileName(weights.Files[0].FilePath) : Amounts.Of(weights.Files.Count, "shard"));
         facts.Fact("tensors", FileInspection.Summary(weights));
         if (Quantization.Of(weights) is { } quantization)
         {
@@ -91,7 +91,7 @@ internal static class ModelInspection
         }
 
         string special = string.Join(", ", tokenizer.AllSpecialIds.Take(8).Select(id => $"{tokenizer.IdToToken(id)} {id}"));
-        facts.Fact("tokenizer", $"{tokenizer.VocabularySize:N0} tokens");
+        facts.Fact("tokenizer", Amounts.Of(tokenizer.VocabularySize, "token"));
         facts.Fact("special tokens", special.Length == 0 ? "none" : special);
     }
 }

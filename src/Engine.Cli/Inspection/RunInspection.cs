@@ -1,5 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
-using Engine.Cli.Console;
+using Engine.Cli.Html;
 using Engine.Model.Files;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
@@ -10,9 +11,8 @@ namespace Engine.Cli.Inspection;
 /// <summary>Shows the folder of a run: what it trains, how far it is, what it came to.</summary>
 internal static class RunInspection
 {
-    public static void Show(RunFolder folder, IAnsiConsole console)
+    public static void Show(RunConfiguration run, RunFolder folder, IAnsiConsole console)
     {
-        RunConfiguration run = RunConfiguration.Load(folder.ConfigurationPath);
         Grid facts = Tables.Facts();
         facts.Fact("model", run.Model);
         facts.Fact("training data", run.Data.Train);
@@ -38,10 +38,10 @@ internal static class RunInspection
         try
         {
             using JsonDocument summary = JsonDocument.Parse(File.ReadAllBytes(path));
-            Table table = Tables.Create("summary", ">value");
+            FittingTable table = Tables.Create("summary", ">value");
             foreach (JsonProperty property in summary.RootElement.EnumerateObject().Where(property => property.Value.ValueKind is JsonValueKind.Number or JsonValueKind.String))
             {
-                table.Row(property.Name, property.Value.ToString());
+                table.Row(property.Name, Text(property.Value));
             }
 
             console.Write(table);
@@ -51,4 +51,8 @@ internal static class RunInspection
             throw new ModelFileException(path, "the file is not the JSON object that a run writes at its end.", exception);
         }
     }
+
+    private static string Text(JsonElement value) => value.ValueKind != JsonValueKind.Number ? value.ToString()
+        : value.TryGetInt64(out long whole) ? whole.ToString("N0", CultureInfo.InvariantCulture)
+        : ChartScale.Number(value.GetDouble());
 }

@@ -43,11 +43,11 @@ internal sealed record SharpnessFigure(string Heading, Func<SpaceReport, double?
 internal static class SharpnessTables
 {
     /// <summary>A row for each adapter.</summary>
-    public static Table Of(SharpnessSpace space, IReadOnlyList<AdapterReport> adapters)
+    public static FittingTable Of(SharpnessSpace space, IReadOnlyList<AdapterReport> adapters)
     {
         (string Name, SpaceReport Report)[] measured = [.. adapters.Where(adapter => adapter.Of(space) is not null).Select(adapter => (adapter.Name, adapter.Of(space)!))];
         IReadOnlyList<SharpnessFigure> figures = SharpnessFigure.Of(measured.Select(entry => entry.Report));
-        Table table = Tables.Create([$"in the {SharpnessNames.Of(space)} space", .. figures.Select(figure => $">{figure.Heading}")]);
+        FittingTable table = Tables.Create([$"in the {SharpnessNames.Of(space)} space", .. figures.Select(figure => $">{figure.Heading}")]);
         foreach ((string name, SpaceReport report) in measured)
         {
             table.Row([name, .. figures.Select(figure => $"{figure.ValueText(report)} {figure.ErrorText(report)}".TrimEnd())]);

@@ -6,20 +6,7 @@ namespace Engine.Cli.Inspection;
 internal static class Tables
 {
     /// <summary>A table with a header; a heading that starts with '&gt;' stands for a column of numbers.</summary>
-    public static Table Create(params ReadOnlySpan<string> headings)
-    {
-        Table table = new Table().Border(TableBorder.Simple);
-        foreach (string heading in headings)
-        {
-            TableColumn column = new(new Text(heading.TrimStart('>'), new Style(decoration: Decoration.Bold)));
-            table.AddColumn(heading.StartsWith('>') ? column.RightAligned().NoWrap() : column);
-        }
-
-        return table;
-    }
-
-    /// <summary>Adds a row of plain text.</summary>
-    public static void Row(this Table table, params string[] cells) => table.AddRow(cells.Select(cell => new Text(cell)));
+    public static FittingTable Create(params IReadOnlyList<string> headings) => new(headings);
 
     /// <summary>Pairs of a name and a value without a header.</summary>
     public static Grid Facts() => new Grid().AddColumn(new GridColumn().NoWrap().PadRight(3)).AddColumn();

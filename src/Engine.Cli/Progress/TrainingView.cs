@@ -33,7 +33,7 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
                 }
 
                 Console.WriteLine(Invariant(
-                    $"{started.TrainableParameters:N0} of {started.TotalParameters:N0} parameters are trained; {started.TotalSteps} steps; {Amounts.Bytes(started.ForecastBytes)} of device memory"));
+                    $"{started.TrainableParameters:N0} of {started.TotalParameters:N0} parameters are trained; {Amounts.Of(started.TotalSteps, "step")}; {Amounts.Bytes(started.ForecastBytes)} of device memory"));
                 if (started.FirstStep > 0)
                 {
                     Console.WriteLine($"resumed after step {started.FirstStep}");

@@ -10,6 +10,8 @@ public static class ModelLoading
 {
     private const int Shown = 4;
 
+    private static readonly string[] Computed = [".position_ids", ".token_type_ids", ".rotary_emb.inv_freq"];
+
     /// <summary>Draws every parameter from <paramref name="seed"/>; weights that the folder holds are not read.</summary>
     public static IReadOnlyList<string> StartFromScratch(TransformerModel model, ModelFolder folder, ulong seed)
     {
@@ -41,9 +43,10 @@ public static class ModelLoading
             notes.Add($"Not in the checkpoint, initialised from seed {seed}: {List(initialized)}.");
         }
 
-        if (report.Unused.Count > 0)
+        string[] unused = [.. report.Unused.Where(name => !IsComputed(name))];
+        if (unused.Length > 0)
         {
-            notes.Add($"In the checkpoint, not used by {model.Architecture.Name}: {List(report.Unused)}.");
+            notes.Add($"In the checkpoint, not used by {model.Architecture.Name}: {List(unused)}.");
         }
 
         return notes;
@@ -75,6 +78,9 @@ public static class ModelLoading
 
         return notes;
     }
+
+    /// <summary>Tables that earlier versions of Transformers saved although they follow from the configuration: nothing is lost with them.</summary>
+    private static bool IsComputed(string name) => Computed.Any(end => name.EndsWith(end, StringComparison.Ordinal));
 
     private static string List(IReadOnlyList<string> names) =>
         string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? $" and {names.Count - Shown} more" : string.Empty);

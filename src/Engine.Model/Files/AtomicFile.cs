@@ -38,7 +38,7 @@ public static class AtomicFile
 
             if (failure is IOException or UnauthorizedAccessException)
             {
-                throw new IOException($"{path} could not be written: {failure.Message.Replace(temporary, target, StringComparison.Ordinal).TrimEnd('.')}. What was at this path before is unchanged.", failure);
+                throw new IOException($"{path} could not be written: {FileFault.Reason(failure)}. What was at this path before is unchanged.", failure);
             }
 
             throw;
@@ -61,7 +61,7 @@ public static class AtomicFile
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"{target} could not be written: {failure.Message.TrimEnd('.')}.", failure);
+            throw new IOException($"{target} could not be written: {FileFault.Reason(failure)}.", failure);
         }
     }
 }

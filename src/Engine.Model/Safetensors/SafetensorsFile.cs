@@ -47,7 +47,7 @@ public sealed unsafe class SafetensorsFile : TensorSource
 
         if (!File.Exists(path))
         {
-            throw new ModelFileException(path, "there is no such file.");
+            throw new ModelFileException(path, Directory.Exists(path) ? "this is a folder; a safetensors file was expected." : "there is no such file.");
         }
 
         FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);

@@ -30,9 +30,12 @@ public sealed record MethodResult(string Name, bool IsReference, IReadOnlyList<C
 }
 
 /// <summary>A comparison as far as it has come, and its <c>comparison.json</c>.</summary>
+/// <param name="Model">The folder of the model that is trained.</param>
+/// <param name="Data">The file that the metrics are of: validation data, or training data where there is none.</param>
 /// <param name="Metric">The metric that the methods are compared by.</param>
 /// <param name="Planned">Runs when it is whole.</param>
-public sealed record ComparisonReport(string RunFile, string Device, string Metric, bool LargerIsBetter, int Planned, IReadOnlyList<MethodResult> Methods)
+public sealed record ComparisonReport(
+    string RunFile, string Model, string Data, string Device, string Metric, bool LargerIsBetter, int Planned, IReadOnlyList<MethodResult> Methods)
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -69,6 +72,8 @@ public sealed record ComparisonReport(string RunFile, string Device, string Metr
     private JsonObject ToJson() => new()
     {
         ["run_file"] = RunFile,
+        ["model"] = Model,
+        ["data"] = Data,
         ["device"] = Device,
         ["metric"] = Metric,
         ["larger_is_better"] = LargerIsBetter,

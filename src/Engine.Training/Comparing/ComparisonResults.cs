@@ -29,6 +29,8 @@ public sealed class ComparisonResults(Comparison comparison, string device)
 
     public ComparisonReport Report() => new(
         comparison.RunFile,
+        comparison.Runs[0].Run.Model,
+        comparison.Runs[0].Run.Data.Validation ?? comparison.Runs[0].Run.Data.Train,
         device,
         comparison.Metric,
         comparison.LargerIsBetter,

@@ -4,7 +4,12 @@ namespace Engine.Training.Configuration;
 
 /// <summary>A piece of a run file that knows where it stands.</summary>
 /// <param name="Location">"run.yaml:12", or "--set key" for an override.</param>
-internal abstract record ConfigNode(string Location);
+internal abstract record ConfigNode(string Location)
+{
+    /// <summary>The beginning of a sentence about a key that stands here; an override's location is the key already.</summary>
+    /// <param name="key">Its dotted name.</param>
+    public string At(string key) => Location == $"--set {key}" ? Location : $"{Location}: {key}";
+}
 
 /// <summary>A single value.</summary>
 /// <param name="Text">As written, quotes removed.</param>
@@ -63,7 +68,7 @@ internal sealed record MapNode(OrderedDictionary<string, ConfigNode> Items, stri
     /// <summary>The value of a key; null where it is absent or YAML's null.</summary>
     public ConfigNode? Find(string key) => Items.GetValueOrDefault(key) is { } node and not ScalarNode { IsNull: true } ? node : null;
 
-    /// <summary>Where a dotted key stands, or where the map itself does.</summary>
+    /// <summary>The beginning of a sentence about a dotted key that stands in this map, or that is missing in it.</summary>
     public string Where(string dottedKey)
     {
         ConfigNode node = this;
@@ -77,6 +82,6 @@ internal sealed record MapNode(OrderedDictionary<string, ConfigNode> Items, stri
             node = next;
         }
 
-        return node.Location;
+        return node.At(dottedKey);
     }
 }

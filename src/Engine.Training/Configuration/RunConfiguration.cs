@@ -171,6 +171,9 @@ public sealed record RunConfiguration
         return RunRules.Resolve(new RunFileBinder(folder).Bind<RunConfiguration>(root, section: ""), root);
     }
 
+    /// <summary>The chat template's name; null where it is the one of the model's folder.</summary>
+    public string? ChatTemplateName => ChatTemplate is null or ChatTemplateChoice.Tokenizer ? null : RunFileWriter.ScalarText(ChatTemplate);
+
     /// <summary>The element type of frozen matrices; full fine-tuning has none and is float32.</summary>
     public ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.Serialization;
+using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;
@@ -27,10 +28,7 @@ internal sealed class RunFileBinder(string folder)
             if (!names.Contains(name))
             {
                 string place = section.Length == 0 ? "the run file" : section.TrimEnd('.');
-                string hint = NearestName.Find(name, names) is string nearest
-                    ? $"did you mean '{nearest}'?"
-                    : $"known are {string.Join(", ", names)}.";
-                throw new ConfigurationException($"{node.Location}: {place} has no key '{name}'; {hint}");
+                throw new ConfigurationException($"{node.Location}: {place} has no key '{name}'; {UnknownKey.Explain(section, name, names)}");
             }
         }
 
@@ -175,7 +173,7 @@ internal sealed class RunFileBinder(string folder)
         string text = node is { IsPlain: true, Value: false } && values.ContainsKey("no") ? "no" : node.Text;
         return values.TryGetValue(text, out object? value)
             ? value
-            : throw new ConfigurationException($"{node.Location}: {name} is '{node.Text}'; {NearestName.Hint(text, values.Keys)}.");
+            : throw new ConfigurationException($"{node.At(name)} is '{node.Text}'; {NearestName.Hint(text, values.Keys)}.");
     }
 
     private static ColumnReference Column(ScalarNode node, string name) => node.Value switch
@@ -238,7 +236,7 @@ internal sealed class RunFileBinder(string folder)
         }
         catch (ArgumentException exception)
         {
-            throw new ConfigurationException($"{node.Location}: {name}: {exception.Message}", exception);
+            throw new ConfigurationException($"{node.At(name)}: {exception.Message}", exception);
         }
     }
 
@@ -257,7 +255,9 @@ internal sealed class RunFileBinder(string folder)
             throw Wrong(node, name, "a path");
         }
 
-        return Path.GetFullPath(text, folder);
+        return LocalPath.Problem(LocalPath.ExpandHome(text)) is { } problem
+            ? throw new ConfigurationException($"{node.At(name)} is '{text}', {problem}")
+            : Path.GetFullPath(LocalPath.ExpandHome(text), folder);
     }
 
     private static ScalarNode Scalar(ConfigNode node, string name, string expected) => node as ScalarNode ?? throw Wrong(node, name, expected);
@@ -270,6 +270,6 @@ internal sealed class RunFileBinder(string folder)
             ListNode => "a list",
             _ => "a map",
         };
-        return new ConfigurationException($"{node.Location}: {name} is {given}; expected {expected}.");
+        return new ConfigurationException($"{node.At(name)} is {given}; expected {expected}.");
     }
 }

@@ -1,4 +1,7 @@
+using System.Text;
+using Engine.Model.Files;
 using Engine.Optim;
+using Engine.Training.Running;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -11,25 +14,49 @@ internal static class RunFileParser
     private const int DeepestNesting = 16;
 
     /// <summary>Parses a file whose root is a map.</summary>
-    /// <exception cref="ConfigurationException">No such file, or not one YAML map.</exception>
+    /// <exception cref="ConfigurationException">No such file, not UTF-8, or not one YAML map.</exception>
     public static MapNode Parse(string path)
     {
-        FileInfo file = new(path);
-        if (!file.Exists)
-        {
-            throw new ConfigurationException($"{path}: the run file does not exist.");
-        }
-
-        if (file.Length > LargestFile)
-        {
-            throw new ConfigurationException($"{path}: the run file has {file.Length} bytes; at most {LargestFile} were expected.");
-        }
-
-        return ParseText(File.ReadAllText(path), line => $"{path}:{line}") switch
+        return ParseText(ReadText(path), line => $"{path}:{line}") switch
         {
             MapNode map => map,
-            _ => throw new ConfigurationException($"{path}: the run file is not a map of keys to values."),
+            ScalarNode { IsNull: true } => throw Wrong("the file is empty"),
+            ListNode => throw Wrong("the file is a list (lines that begin with '-')"),
+            _ => throw Wrong("the file is a single text"),
         };
+
+        ConfigurationException Wrong(string what) => new($"{path}: {what}, not a map of keys to values (lines such as 'model: FOLDER').");
+    }
+
+    /// <summary>The text of a file, which is UTF-8, or begins with a byte-order mark that says otherwise.</summary>
+    private static string ReadText(string path)
+    {
+        if (!File.Exists(path))
+        {
+            throw new ConfigurationException(!Directory.Exists(path) ? $"{path}: the file does not exist."
+                : File.Exists(new RunFolder(path).ConfigurationPath) ? $"{path}: this is the folder of a run; its run file is {new RunFolder(path).ConfigurationPath}."
+                : $"{path}: this is a folder; a YAML file was expected.");
+        }
+
+        try
+        {
+            FileInfo file = new(path);
+            if (file.Length > LargestFile)
+            {
+                throw new ConfigurationException($"{path}: the file has {file.Length} bytes; at most {LargestFile} were expected.");
+            }
+
+            using StreamReader reader = new(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+            return reader.ReadToEnd();
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new ConfigurationException($"{path}: the file may not be read by this user.", error);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new ConfigurationException($"{path}:{FileFault.LineNotUtf8(path)}: this line has bytes that are not UTF-8; convert the file to UTF-8.", error);
+        }
     }
 
     /// <summary>Parses one YAML value.</summary>
@@ -54,7 +81,7 @@ internal static class RunFileParser
         }
         catch (YamlException error)
         {
-            throw new ConfigurationException($"{locate(error.Start.Line)}: this is not YAML: {error.Message} (column {error.Start.Column}).", error);
+            throw NotYaml(text, error, parser.Current?.End.Line ?? 1, locate);
         }
         catch (InvalidOperationException error)
         {
@@ -62,6 +89,35 @@ internal static class RunFileParser
             throw new ConfigurationException($"{locate(parser.Current?.End.Line ?? 1)}: this is not YAML: the entry after this line cannot be read; is a brace or bracket left open?", error);
         }
     }
+
+    /// <summary>The scanner's complaint, in words for who wrote the file.</summary>
+    /// <param name="read">The line up to which it was understood.</param>
+    private static ConfigurationException NotYaml(string text, YamlException error, long read, Func<long, string> locate)
+    {
+        string said = error.Message;
+        if (said.Contains("tab", StringComparison.Ordinal) && LineIndentedByTab(text, read) is { } line)
+        {
+            // The scanner names where the value before it began, or the file's beginning.
+            return new ConfigurationException($"{locate(line)}: this is not YAML: the line is indented by a tab; write spaces.", error);
+        }
+
+        string problem = said switch
+        {
+            _ when said.Contains("quoted scalar", StringComparison.Ordinal) && !said.Contains("escape", StringComparison.Ordinal) => "the quote that is opened here is not closed",
+            _ when said.Contains("escape", StringComparison.Ordinal) => "a backslash in double quotes begins an escape that YAML does not have; write single quotes, or the backslash twice",
+            _ when said.Contains("expected key", StringComparison.Ordinal) => "'key: value' was expected, indented as the lines that belong together with it",
+            _ when said.Contains("invalid mapping", StringComparison.Ordinal) => "a second ': ' in one value, or a key indented below a value; put a text with a colon in quotes",
+            _ when said.Contains("start any token", StringComparison.Ordinal) => "no value begins with this character; put the text in quotes",
+            _ when said.Contains("node content", StringComparison.Ordinal) => "a value was expected",
+            _ => said.TrimEnd('.'),
+        };
+        return new ConfigurationException($"{locate(error.Start.Line)}: this is not YAML: {problem} (column {error.Start.Column}).", error);
+    }
+
+    /// <summary>The first line from a line on whose indentation has a tab, counted from 1.</summary>
+    private static long? LineIndentedByTab(string text, long from) => text.Split('\n')
+        .Select((line, index) => (Number: index + 1L, Indentation: line[..^line.TrimStart().Length]))
+        .FirstOrDefault(line => line.Number >= from && line.Indentation.Contains('\t', StringComparison.Ordinal)) is { Number: > 0 } found ? found.Number : null;
 
     private static ConfigNode Node(Parser parser, Func<long, string> locate, int depth)
     {

@@ -49,7 +49,7 @@ internal static class RunRules
             ".txt" => DataFileFormat.Text,
             ".safetensors" => DataFileFormat.Prebatched,
             _ => throw new ConfigurationException(
-                $"{file.Where("data.train")}: data.train: the ending of '{Path.GetFileName(run.Data.Train)}' does not say how it is written; set data.format to jsonl, json, text or prebatched."),
+                $"{file.Where("data.train")}: the ending of '{Path.GetFileName(run.Data.Train)}' does not say how it is written; set data.format to jsonl, json, text or prebatched."),
         };
         return run with { Data = run.Data with { Format = format } };
     }
@@ -155,14 +155,14 @@ internal static class RunRules
         IReadOnlyList<string> known = TaskMetrics.Names(run.Task);
         return known.Contains(metric)
             ? metric
-            : throw new ConfigurationException($"{file.Where("metric_for_best_model")}: metric_for_best_model is '{given}'; {NearestName.Hint(metric, [.. known])}.");
+            : throw new ConfigurationException($"{file.Where("metric_for_best_model")} is '{given}'; {NearestName.Hint(metric, [.. known])}.");
     }
 
     private static void RefuseIf(bool wrong, MapNode file, string key, string problem)
     {
         if (wrong)
         {
-            throw new ConfigurationException($"{file.Where(key)}: {key}: {problem}");
+            throw new ConfigurationException($"{file.Where(key)}: {problem}");
         }
     }
 }

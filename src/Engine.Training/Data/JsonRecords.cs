@@ -84,7 +84,7 @@ internal static class JsonRecords
         }
         catch (System.Text.DecoderFallbackException error)
         {
-            throw new DataFileException(path, "there are bytes that are not UTF-8; convert the file to UTF-8.", error);
+            throw TextLines.NotUtf8(path, line: 1, error);
         }
     }
 

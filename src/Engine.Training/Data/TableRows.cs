@@ -74,7 +74,7 @@ internal static class TableRows
         }
         catch (DecoderFallbackException error)
         {
-            throw new DataFileException(path, line, "from this line on there are bytes that are not UTF-8; convert the file to UTF-8.", error);
+            throw TextLines.NotUtf8(path, line, error);
         }
         catch (MaxFieldSizeException error)
         {

@@ -1,4 +1,5 @@
 using Engine.Model.Batching;
+using Engine.Model.Files;
 using System.Text;
 
 namespace Engine.Training.Data;
@@ -86,6 +87,12 @@ public static class TextLines
         }
     }
 
+    /// <summary>The error of bytes that are not UTF-8: it names their line, of a stream the line from which on they stand.</summary>
+    /// <param name="line">The line up to which the file was read; a reader decodes whole blocks ahead.</param>
+    internal static DataFileException NotUtf8(string path, int line, DecoderFallbackException error) => FileFault.LineNotUtf8(path) is { } at
+        ? new DataFileException(path, at, "this line has bytes that are not UTF-8; convert the file to UTF-8.", error)
+        : new DataFileException(path, line, "from this line on there are bytes that are not UTF-8; convert it to UTF-8.", error);
+
     private static int Fill(StreamReader reader, char[] buffer, string path, int line)
     {
         try
@@ -94,7 +101,7 @@ public static class TextLines
         }
         catch (DecoderFallbackException error)
         {
-            throw new DataFileException(path, line, "from this line on there are bytes that are not UTF-8; convert the file to UTF-8.", error);
+            throw NotUtf8(path, line, error);
         }
     }
 

@@ -29,6 +29,14 @@ public static class TaskMetrics
     /// <summary>Whether a larger value of this metric is the better one.</summary>
     public static bool GreaterIsBetter(string metric) => metric is not (Loss or "mse" or "perplexity");
 
+    /// <summary>The values a metric can have; null where it has no bounds on both sides.</summary>
+    public static (double Least, double Greatest)? Range(string metric) => metric switch
+    {
+        "accuracy" or "f1" or "f1_macro" => (0, 1),
+        "matthews" or "pearson" or "spearman" => (-1, 1),
+        _ => null,
+    };
+
     /// <summary>Metrics of a classification task.</summary>
     /// <param name="labels">[rows] Class indices.</param>
     /// <param name="logits">[rows, classes]</param>

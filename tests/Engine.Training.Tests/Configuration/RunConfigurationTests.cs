@@ -222,7 +222,7 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal(0.2, run.Method.Methods[0].Read().Number("rho", 0));
         Assert.Null(Load(Minimal + "adapter: {r: 4}\n", ["adapter=null"]).Adapter);
         Assert.Contains("--set learning_rat: the run file has no key", Fails(Minimal, ["learning_rat=1"]));
-        Assert.Contains("--set adapter.r: adapter.r is 'x'", Fails(Minimal, ["adapter.r=x"]));
+        Assert.Contains("--set adapter.r is 'x'", Fails(Minimal, ["adapter.r=x"]));
         Assert.Contains("--set model.x: 'model'", Fails(Minimal, ["model.x=1"]));
         Assert.Contains("expected key=value", Fails(Minimal, ["seed"]));
         MethodParameters method = Load(Minimal, ["method={name: flat-lora, roh: 1}"]).Method!.Methods[0].Read();

@@ -42,7 +42,7 @@ internal sealed record TokenizerFile(string Path, byte[] Content)
         }
         catch (DecoderFallbackException exception)
         {
-            throw new InvalidDataException($"{Path} is not UTF-8 text: {exception.Message}", exception);
+            throw new InvalidDataException($"{Path}:{FileFault.LineNotUtf8(new MemoryStream(Content))}: this line has bytes that are not UTF-8; a tokenizer file is UTF-8.", exception);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Engine.Model.Files;
 
 namespace Engine.Model.Tokenizers;
 
@@ -52,7 +53,7 @@ internal sealed class WordCounter
         }
         catch (DecoderFallbackException exception)
         {
-            throw new InvalidDataException($"{path} is not UTF-8 text: {exception.Message}", exception);
+            throw new InvalidDataException($"{path}:{FileFault.LineNotUtf8(path)}: this line has bytes that are not UTF-8; convert the file to UTF-8.", exception);
         }
     }
 

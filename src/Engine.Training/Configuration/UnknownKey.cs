@@ -1,0 +1,39 @@
+using Engine.Optim;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>What to say of a key that a section of the run file does not have.</summary>
+internal static class UnknownKey
+{
+    /// <summary>More names than this are not read by anybody; the page that lists them with their meaning is named instead.</summary>
+    private const int MostListed = 16;
+
+    /// <summary>The end of a sentence: where the key belongs, what became of it here, or which one was probably meant.</summary>
+    /// <param name="section">The dotted section with a dot behind it; empty for the whole file.</param>
+    /// <param name="name">The key.</param>
+    /// <param name="known">The section's keys.</param>
+    public static string Explain(string section, string name, IReadOnlyCollection<string> known)
+    {
+        if (name.Contains('.', StringComparison.Ordinal) && RunFileReference.Entries.Any(entry => entry.Name == name))
+        {
+            string[] parts = name.Split('.', 2);
+            return $"keys of a section stand below it: write '{parts[0]}:' and, indented below it, '{parts[1]}:'.";
+        }
+
+        if (RunFileReference.Entries.FirstOrDefault(entry => entry.Name.Split('.')[^1] == name) is { } elsewhere)
+        {
+            return elsewhere.Name == name
+                ? $"it belongs to the run file itself: write it at the left margin, not below '{section.TrimEnd('.')}:'."
+                : $"it belongs to another section: write it below '{elsewhere.Name.Split('.')[0]}:', as {elsewhere.Name}.";
+        }
+
+        if (TransformersKeys.Find(name) is { } explanation)
+        {
+            return explanation;
+        }
+
+        return NearestName.Find(name, known) is { } nearest ? $"did you mean '{nearest}'?"
+            : known.Count <= MostListed ? $"known are {string.Join(", ", known)}."
+            : "docs/run-file.md lists the keys with their meaning.";
+    }
+}
