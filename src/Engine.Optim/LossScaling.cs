@@ -51,8 +51,8 @@ public sealed class LossScaling
         keptState = state.Bytes > 0 ? Block.Reserve("state", new Shape(checked((int)state.Bytes)), ElementType.UInt8) : null;
     }
 
-    /// <summary>Set it to go on from a checkpoint.</summary>
-    public LossScaleState State { get; set; } = LossScaleState.Initial;
+    /// <summary>Where it stands; a checkpoint keeps it for <see cref="TrainingSession.ResumeAt"/>.</summary>
+    public LossScaleState State { get; internal set; } = LossScaleState.Initial;
 
     /// <summary>What a skipped step is restored from.</summary>
     internal StorageBlock Block { get; } = new("loss scaling");

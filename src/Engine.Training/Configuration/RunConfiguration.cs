@@ -60,7 +60,11 @@ public sealed record RunConfiguration
     public double MaxGradNorm { get; init; } = 1;
 
     [Key("Passes over the training data; a fraction ends within an epoch.", Minimum = 0, Above = true)]
-    public double NumTrainEpochs { get; init; } = 3;
+    public double NumTrainEpochs
+    {
+        get => GivenEpochs ?? 3;
+        init => GivenEpochs = value;
+    }
 
     [Key("Optimizer steps of the run; it takes precedence over num_train_epochs. -1: not given.", Minimum = -1)]
     public int MaxSteps { get; init; } = -1;
@@ -163,6 +167,16 @@ public sealed record RunConfiguration
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         return RunRules.Resolve(new RunFileBinder(folder).Bind<RunConfiguration>(root, section: ""), root);
     }
+
+    /// <summary>
+    /// The run under the rules of a run file: every value is one that its key takes, keys do not contradict each other, defaults that depend on other keys are filled in, and paths are full
+    /// ones. Whatever trains a run asks for this itself; a run that was read from a file has it already, and nothing changes.
+    /// </summary>
+    /// <exception cref="Optim.ConfigurationException">The message names the key, and what was expected.</exception>
+    public RunConfiguration Resolve() => RunRules.Resolve(this, file: null);
+
+    /// <summary>Passes over the data, where they are given.</summary>
+    internal double? GivenEpochs { get; private init; }
 
     /// <summary>The element type of frozen matrices; full fine-tuning has none and is float32.</summary>
     public ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);

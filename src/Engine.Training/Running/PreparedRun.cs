@@ -79,7 +79,8 @@ public sealed class PreparedRun : IDisposable
     public long ArenaBytes(bool gradientCheckpointing) => Session.ArenaBytes(gradientCheckpointing, trainingShapes, evaluationShapes);
 
     /// <summary>Reads the run's data and plans every batch shape.</summary>
-    public static PreparedRun Create(RunConfiguration run, Device device) => new(run, device);
+    /// <exception cref="ConfigurationException">Keys of the run contradict each other, or the model.</exception>
+    public static PreparedRun Create(RunConfiguration run, Device device) => new(run.Resolve(), device);
 
     /// <summary>Takes device memory, loads weights and adapter; returns what a user should know of that.</summary>
     /// <param name="resumes">A checkpoint is read next.</param>

@@ -30,7 +30,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Reads the run's data and plans it; nothing is allocated on the device or written yet.</summary>
     public Trainer(RunConfiguration run, Device device, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null)
     {
-        this.run = run;
+        this.run = run = run.Resolve();
         this.options = options ?? new TrainerOptions();
         this.progress = progress;
         folder = new RunFolder(run.Output);

@@ -29,7 +29,7 @@ public sealed record TrainerState
     public BestState Best { get; init; } = BestState.None;
 
     /// <summary>Metrics of the model as it came, by name.</summary>
-    public Dictionary<string, double>? MetricsBefore { get; init; }
+    public IReadOnlyDictionary<string, double>? MetricsBefore { get; init; }
 
     /// <summary>The evaluation after <see cref="Step"/> steps is still to be made: it was interrupted.</summary>
     public bool EvaluationDue { get; init; }
@@ -135,13 +135,12 @@ public static class TrainingCheckpoint
                 $"{folder}: the checkpoint cannot be read: {exception.Message.TrimEnd('.')}. Delete the folder to resume from the checkpoint before it.", exception);
         }
 
-        session.StepsTaken = state.Step;
-        if (session.LossScaling is { } scaling)
+        if (session.LossScaling is not null && state.LossScale is null)
         {
-            scaling.State = state.LossScale ?? throw new TrainingException($"{folder}: {StateFile} lacks loss_scale, which training in float16 goes on from.");
+            throw new TrainingException($"{folder}: {StateFile} lacks loss_scale, which training in float16 goes on from.");
         }
 
-        session.MicroBatchesTaken = state.MicroBatches;
+        session.ResumeAt(state.Step, state.MicroBatches, state.LossScale);
         return state;
     }
 
