@@ -17,7 +17,7 @@ public sealed record RunConfiguration
     [Key("Folder the run is written to.", Required = true, IsPath = true)]
     public required string Output { get; init; }
 
-    [Key("Let an unfinished run that the output folder holds give way; false: that is refused. --overwrite on the command line does the same once.")]
+    [Key("Let a run that the output folder holds give way when this one is finished; false: that is refused. --overwrite on the command line does the same once.")]
     public bool OverwriteOutputDir { get; init; }
 
     [Key("Device: cpu, opencl, opencl:N, cuda or cuda:N (`engine devices` lists them); --device on the command line comes first.", Default = "cpu")]

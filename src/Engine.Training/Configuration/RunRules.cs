@@ -22,7 +22,6 @@ internal static class RunRules
         CheckDtype(run, file);
         CheckProducts(run, file);
         CheckLength(run, file);
-        CheckOutput(run, file);
         string best = BestMetric(run, file);
         return run with
         {
@@ -138,15 +137,6 @@ internal static class RunRules
         RefuseIf(
             run.LrSchedulerType == Optim.Schedules.ScheduleKind.Polynomial && (run.LrSchedulerKwargs ?? new()).LrEnd >= run.LearningRate,
             file, "lr_scheduler_type", "polynomial ends at lr_scheduler_kwargs.lr_end (1e-7 unless given), which must be below learning_rate.");
-    }
-
-    /// <summary>A run writes config.json and replaces adapter/ in its folder.</summary>
-    private static void CheckOutput(RunConfiguration run, MapNode? file)
-    {
-        RefuseIf(Path.TrimEndingDirectorySeparator(run.Output) == Path.TrimEndingDirectorySeparator(run.Model), file, "output", "it is the model's own folder, whose config.json the run would replace; choose another.");
-        RefuseIf(
-            run.Adapter?.Init is { } start && Path.TrimEndingDirectorySeparator(start) == Path.Combine(run.Output, "adapter"), file, "output",
-            "its adapter/ is what adapter.init starts from, and the run would replace it; choose another output.");
     }
 
     private static string BestMetric(RunConfiguration run, MapNode? file)

@@ -54,47 +54,29 @@ public static class TrainingCheckpoint
         WriteIndented = true,
     };
 
-    /// <summary>Writes a checkpoint under a temporary name and gives it its own when it is whole.</summary>
+    /// <summary>Names of the files that a checkpoint has beside the weights.</summary>
+    internal static IReadOnlyList<string> FileNames { get; } = [TensorFile, StateFile, Engine.Model.HuggingFace.ModelConfig.FileName];
+
+    /// <summary>Writes a checkpoint.</summary>
+    /// <param name="folder">A folder that nobody takes for a checkpoint before it is whole.</param>
     /// <param name="writeModel">Writes the adapter or model into the folder, so that a checkpoint is usable by itself.</param>
     public static void Write(string folder, TrainingSession session, TrainerState state, Action<string> writeModel)
     {
-        string temporary = folder + ".partial";
-        if (Directory.Exists(temporary))
+        Directory.CreateDirectory(folder);
+        var writer = new SafetensorsWriter();
+        foreach ((string name, Variable variable) in Tensors(session))
         {
-            Directory.Delete(temporary, recursive: true);
+            writer.Add(name, ModelWeights.Longs(variable.Shape), ModelWeights.Fill<float>(variable));
         }
 
-        Directory.CreateDirectory(temporary);
-        try
+        foreach ((string name, double[] values) in session.HostState)
         {
-            var writer = new SafetensorsWriter();
-            foreach ((string name, Variable variable) in Tensors(session))
-            {
-                writer.Add(name, ModelWeights.Longs(variable.Shape), ModelWeights.Fill<float>(variable));
-            }
-
-            foreach ((string name, double[] values) in session.HostState)
-            {
-                writer.Add($"host.{name}", [values.Length], values);
-            }
-
-            writer.Write(Path.Combine(temporary, TensorFile));
-            writeModel(temporary);
-            AtomicFile.WriteAllBytes(Path.Combine(temporary, StateFile), JsonSerializer.SerializeToUtf8Bytes(state, Json));
-        }
-        catch
-        {
-            // A full disk must not stay full of a checkpoint that nothing reads.
-            Directory.Delete(temporary, recursive: true);
-            throw;
+            writer.Add($"host.{name}", [values.Length], values);
         }
 
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-
-        Directory.Move(temporary, folder);
+        writer.Write(Path.Combine(folder, TensorFile));
+        writeModel(folder);
+        AtomicFile.WriteAllBytes(Path.Combine(folder, StateFile), JsonSerializer.SerializeToUtf8Bytes(state, Json));
     }
 
     /// <summary>Puts a session into the state of a checkpoint.</summary>
