@@ -14,7 +14,7 @@ ours=inf
 peer=inf
 for turn in 1 2; do
   dotnet src/Engine.Cli/bin/Release/net10.0/engine.dll train bench/glue/MRPC.yaml --set max_steps="$steps" --set eval_strategy=no \
-    --set save_strategy=no --set output="$work/run" >&2
+    --set save_strategy=no --set output="$work/run" --overwrite >&2
   ours=$(awk -v best="$ours" -F'[:,]' '/"seconds":/ { v = $2 + 0; print (best == "inf" || v < best) ? v : best }' "$work/run/summary.json")
   peer=$(/usr/bin/python3 bench/peers/epoch.py "$work/batches.safetensors" "$steps" |
     awk -v best="$peer" '{ match($0, /"seconds": [0-9.]+/); v = substr($0, RSTART + 11, RLENGTH - 11) + 0; print (best == "inf" || v < best) ? v : best }')

@@ -12,7 +12,8 @@ namespace Engine.Model;
 /// <summary>A Hugging Face model folder: <c>config.json</c>, weights and a tokenizer.</summary>
 public sealed class ModelFolder
 {
-    private static readonly string[] TokenizerFiles =
+    /// <summary>Names of the files that a tokenizer may have; which of them there are, <see cref="CopyTokenizer"/> copies.</summary>
+    public static IReadOnlyList<string> TokenizerFiles { get; } =
         ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"];
 
     private ModelFolder(string path, ModelConfig config)

@@ -56,8 +56,8 @@ public sealed class LossScaling
         FirstPassNorm = Block.Reserve("first_pass_gradient_norm", new Shape(1));
     }
 
-    /// <summary>Set it to go on from a checkpoint.</summary>
-    public LossScaleState State { get; set; } = LossScaleState.Initial;
+    /// <summary>Where it stands; a checkpoint keeps it for <see cref="TrainingSession.ResumeAt"/>.</summary>
+    public LossScaleState State { get; internal set; } = LossScaleState.Initial;
 
     /// <summary>What a skipped step is restored from.</summary>
     internal StorageBlock Block { get; } = new("loss scaling");

@@ -121,13 +121,13 @@ public sealed class TrainingSession : IDisposable
     public long TotalSteps { get; }
 
     /// <summary>Optimizer steps taken.</summary>
-    public long StepsTaken { get; set; }
+    public long StepsTaken { get; internal set; }
 
     /// <summary>Micro-batches taken: the step of the dropout generator.</summary>
-    public long MicroBatchesTaken { get; set; }
+    public long MicroBatchesTaken { get; private set; }
 
     /// <summary>Steps among those taken that had no label and so updated nothing.</summary>
-    public long UnlabelledSteps { get; set; }
+    public long UnlabelledSteps { get; private set; }
 
     /// <summary>The moments of AdamW, [trainable elements] each.</summary>
     public (Variable First, Variable Second) Moments => optimizer.Moments;
@@ -205,6 +205,29 @@ public sealed class TrainingSession : IDisposable
         }
 
         device.Synchronize();
+    }
+
+    /// <summary>Counts on from a checkpoint, whose tensors and <see cref="HostState"/> are filled in already.</summary>
+    /// <param name="steps">Optimizer steps taken before it.</param>
+    /// <param name="microBatches">Micro-batches taken before it.</param>
+    /// <param name="unlabelledSteps">Steps among those that had no label.</param>
+    /// <param name="lossScale">Where dynamic loss scaling stood; null without it.</param>
+    /// <exception cref="InvalidOperationException">The session has taken steps of its own.</exception>
+    public void ResumeAt(long steps, long microBatches, long unlabelledSteps, LossScaleState? lossScale)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(steps);
+        ArgumentOutOfRangeException.ThrowIfLessThan(microBatches, steps);
+        if (StepsTaken > 0)
+        {
+            throw new InvalidOperationException($"The session has taken {StepsTaken} steps; only a new one goes on from a checkpoint.");
+        }
+
+        if (LossScaling is { } scaling)
+        {
+            scaling.State = lossScale ?? throw new ArgumentNullException(nameof(lossScale), "Training in float16 goes on from where its loss scaling stood.");
+        }
+
+        (StepsTaken, MicroBatchesTaken, UnlabelledSteps) = (steps, microBatches, unlabelledSteps);
     }
 
     /// <summary>

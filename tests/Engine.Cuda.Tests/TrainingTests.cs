@@ -7,6 +7,8 @@ using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
 
 namespace Engine.Cuda.Tests;
 
@@ -149,12 +151,39 @@ public sealed class TrainingTests : FakeDriverTests
         Assert.Equal(Enumerable.Repeat("read 128", layers), FakeDriver.Log.Where(line => line.StartsWith("read ", StringComparison.Ordinal)));
     }
 
+    [FakeDriverFact]
+    public void A_card_lost_in_a_step_stops_the_run_and_says_which_checkpoint_it_can_go_on_from()
+    {
+        using var tiny = new Engine.Training.Tests.Running.TinyRun();
+        using (CudaDevice device = FakeDriver.Open())
+        using (var trainer = new Trainer(RunConfiguration.Load(tiny.WriteRun("run", method: "plain")), device, null, new LoseAt(5)))
+        {
+            var error = Assert.Throws<TrainingException>(() => trainer.Train());
+            Assert.IsType<DeviceLostException>(error.StoppedBy);
+            Assert.StartsWith("The run stopped after step 5: cuda:0 (Fake Card A)", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"{tiny.File("run/checkpoint-3")}, holds the weights after step 3 and can be resumed", error.Message, StringComparison.Ordinal);
+        }
+
+        FakeDriver.Forget();
+    }
+
     private static string Text(FakeLaunch launch) => $"{launch.Kernel} {launch.Grid} {launch.GroupSize} {string.Join(',', launch.Arguments)}";
 
     private static RaggedBatch Batch(params int[] lengths)
     {
         RaggedBatch batch = RaggedBatch.FromRows([.. lengths.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]);
         return batch with { ClassLabels = [.. lengths.Select(length => length % 2)] };
+    }
+
+    private sealed class LoseAt(long step) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value)
+        {
+            if (value is TrainingProgress.Step { StepNumber: var taken } && taken == step)
+            {
+                FakeDriver.Lose(719);
+            }
+        }
     }
 
     /// <summary>A tiny classifier with its session.</summary>

@@ -63,6 +63,23 @@ public sealed class CompareTests
         Assert.Equal(written, File.GetLastWriteTimeUtc(steps));
     }
 
+    /// <summary>A kill between a run's end and the comparison's own files: the run's folder alone says that it is finished, and of what.</summary>
+    [Fact]
+    public void A_finished_run_is_found_without_the_comparisons_own_files_and_its_inputs_are_never_its_outputs()
+    {
+        using SmallRun run = new();
+        string[] arguments = ["compare", run.RunFile, "--seeds", "1", .. Short, "--methods"];
+        EngineProcess.Run(["train", run.RunFile, .. Short, "--set", "output=run/lora/seed-3"]).Succeeded();
+        DateTime written = File.GetLastWriteTimeUtc(run.File("run/lora/seed-3/metrics.jsonl"));
+        EngineProcess.Run([.. arguments, "lora"]).Succeeded();
+        Assert.Equal(written, File.GetLastWriteTimeUtc(run.File("run/lora/seed-3/metrics.jsonl")));
+        EngineProcess.Run([.. arguments, "lora,nbar", "--set", "adapter.init=run/lora/seed-3/adapter"]).Refused(1, "adapter.init", "run/lora/seed-3");
+        Directory.CreateDirectory(run.File("other"));
+        File.WriteAllText(run.File("other/comparison.json"), "somebody's");
+        EngineProcess.Run([.. arguments, "lora", "--set", "output=other"]).Refused(1, "comparison.json is there already");
+        Assert.Equal("somebody's", File.ReadAllText(run.File("other/comparison.json")));
+    }
+
     /// <summary>A run that was stopped goes on from its checkpoint to the numbers of one that was not; runs that had ended stay as they are.</summary>
     [Fact]
     public void An_interrupted_comparison_goes_on_where_it_was()

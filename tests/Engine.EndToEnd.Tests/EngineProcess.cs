@@ -73,8 +73,9 @@ internal static class EngineProcess
     }
 
     /// <summary>Starts a command as a process and signals it when it writes a line that starts so.</summary>
+    /// <param name="whileRunning">Called with the process's number before it is signalled.</param>
     /// <returns>The exit code, and what it wrote afterwards.</returns>
-    public static (int Code, string Output) SignalAt(string start, int signal, string[] arguments)
+    public static (int Code, string Output) SignalAt(string start, int signal, string[] arguments, Action<int>? whileRunning = null)
     {
         // A shell starts what runs in the background with SIGINT ignored, and every process below inherits that.
         ProcessStartInfo info = new("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "engine.dll"), .. arguments])
@@ -95,6 +96,7 @@ internal static class EngineProcess
             Assert.Fail($"the process ended before '{start}': {process.StandardError.ReadToEnd()}");
         }
 
+        whileRunning?.Invoke(process.Id);
         Assert.Equal(0, Kill(process.Id, signal));
         string rest = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

@@ -36,12 +36,17 @@ public sealed class GenerateTests
         string folder = SharedFiles.Path("goldens/models/qwen3");
         using TemporaryFolder output = new();
         string merged = output.File("merged");
+
+        // What a kill leaves of a merge is no reason to refuse the next.
+        Directory.CreateDirectory(Path.Combine(merged, "partial-1"));
+        File.WriteAllText(Path.Combine(merged, "manifest.json"), """{"files": [], "temporary": ["partial-1"]}""");
         EngineProcess.Run("merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", merged, "--dtype", "float32").Succeeded();
         string[] tail = ["--ids", "5,6,7,8", "--max-new-tokens", "12", "--greedy"];
         Assert.Equal(
             EngineProcess.Run(["generate", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), .. tail]).Succeeded().Output,
             EngineProcess.Run(["generate", "--model", merged, .. tail]).Succeeded().Output);
         EngineProcess.Run("merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", merged).Refused(1, "holds files already");
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(merged), path => path.Contains("partial", StringComparison.Ordinal) || path.Contains("manifest", StringComparison.Ordinal));
         EngineProcess.Run("merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", output.File("x"), "--dtype", "int4").Refused(2, "'int4'", "bfloat16");
     }
 

@@ -61,6 +61,28 @@ public sealed class ResumeTests
         Assert.Equal(Steps, File.ReadAllLines(run.File("run/metrics.jsonl")).Length);
     }
 
+    /// <summary>A process that lives keeps its folder, one that was killed does not.</summary>
+    [Fact]
+    public void A_second_process_is_refused_with_the_first_ones_number_and_host_until_that_is_gone()
+    {
+        using SmallRun run = new();
+        string[] settings = [.. Adapter, "--set", $"max_steps={Steps}", "--set", "save_steps=40", "--set", "eval_steps=900"];
+        int holder = 0;
+        (int code, _) = EngineProcess.SignalAt("step 45/", EngineProcess.KillSignal, ["train", run.RunFile, .. settings], whileRunning: process =>
+        {
+            holder = process;
+            foreach (string[] way in (string[][])[[], ["--resume"], ["--overwrite"]])
+            {
+                EngineProcess.Run(["train", run.RunFile, .. way, .. settings]).Refused(1, $"{run.File("run")} is held by process {process} on {Environment.MachineName}");
+            }
+        });
+        Assert.Equal(128 + EngineProcess.KillSignal, code);
+        Assert.Contains($"\"process\":{holder},", File.ReadAllText(run.File("run/engine.lock")), StringComparison.Ordinal);
+        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, "unfinished run", "--resume");
+        EngineProcess.Run(["train", run.RunFile, "--resume", .. settings]).Succeeded();
+        Assert.False(File.Exists(run.File("run/engine.lock")));
+    }
+
     /// <summary>
     /// The run's folder is a file system of its own, seen by the test's processes alone, that fills up at one or another write; with more room
     /// the run goes on from its newest checkpoint.

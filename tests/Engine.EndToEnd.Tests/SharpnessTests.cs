@@ -97,6 +97,20 @@ public sealed partial class SharpnessTests
         Assert.Equal(adapter["spaces"]![0]!["loss"]!.GetValue<double>(), adapter["spaces"]![1]!["loss"]!.GetValue<double>(), 1e-5);
     }
 
+    [Fact]
+    public void Figures_of_somebody_else_are_not_written_over_and_its_own_are()
+    {
+        using SmallRun run = Trained("plain");
+        string[] measure = ["sharpness", "--adapter", run.File("plain"), "--output", run.File("out"), "--instruments", "layers", .. Few];
+        Directory.CreateDirectory(run.File("out"));
+        File.WriteAllText(run.File("out/sharpness.html"), "somebody's");
+        EngineProcess.Run(measure).Refused(1, "sharpness.html is there already");
+        Assert.Equal("somebody's", File.ReadAllText(run.File("out/sharpness.html")));
+        File.Delete(run.File("out/sharpness.html"));
+        EngineProcess.Run(measure).Succeeded();
+        EngineProcess.Run(measure).Succeeded();
+    }
+
     /// <summary>The loss is that which the run's own last evaluation saw, but for the rounding of other batches.</summary>
     [Theory]
     [InlineData("masked-lm", "{train: train.tsv, validation: dev.tsv, format: text}", "loss")]

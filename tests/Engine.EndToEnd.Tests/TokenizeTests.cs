@@ -115,6 +115,24 @@ public sealed class TokenizeTests
     }
 
     [Fact]
+    public void A_tokenizer_that_is_there_is_not_written_over_and_other_files_stay()
+    {
+        using TemporaryFolder folder = new();
+        string corpus = folder.Write("corpus.txt", string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog\n", 20)));
+        Directory.CreateDirectory(folder.File("tokenizer"));
+        folder.Write("tokenizer/config.json", "{}");
+        string[] train = ["train-tokenizer", "--size", "280", "--output", folder.File("tokenizer"), corpus];
+        EngineProcess.Run(train).Succeeded();
+        Assert.Equal(
+            ["config.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "vocab.json"], Directory.GetFileSystemEntries(folder.File("tokenizer")).Select(Path.GetFileName).Order());
+        string before = File.ReadAllText(folder.File("tokenizer/vocab.json"));
+        EngineProcess.Run(train).Refused(1, "vocab.json is there already", "Choose another output");
+        Assert.Equal(before, File.ReadAllText(folder.File("tokenizer/vocab.json")));
+        Directory.CreateSymbolicLink(folder.File("link"), folder.Root);
+        EngineProcess.Run("train-tokenizer", "--size", "280", "--output", folder.File("link"), folder.Write("merges.txt", "text")).Refused(1, "write over");
+    }
+
+    [Fact]
     public void Vocabulary_smaller_than_the_bytes_is_refused()
     {
         using TemporaryFolder folder = new();

@@ -98,12 +98,15 @@ public sealed class TrainTests
     }
 
     [Fact]
-    public void An_unfinished_run_gives_way_only_when_that_is_asked_and_a_finished_one_with_a_note()
+    public void A_run_finished_or_not_gives_way_only_when_that_is_asked()
     {
         using SmallRun run = new();
         string[] settings = ["--set", "max_steps=1", "--set", "eval_strategy=no"];
         EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded();
-        Assert.Contains($"{run.File("run")} held a run, whose files give way", EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded().Output);
+        DateTime written = File.GetLastWriteTimeUtc(run.File("run/model/model.safetensors"));
+        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, $"{run.File("run")} holds a finished run", "--overwrite (overwrite_output_dir: true)");
+        EngineProcess.Run(["train", run.RunFile, "--resume", .. settings]).Refused(1, "nothing is left to go on with");
+        Assert.Equal(written, File.GetLastWriteTimeUtc(run.File("run/model/model.safetensors")));
         Directory.CreateDirectory(run.File("run/checkpoint-1"));
         File.Delete(run.File("run/summary.json"));
         EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, run.File("run"), "unfinished run with a checkpoint at step 1", "--resume", "--overwrite", "overwrite_output_dir: true");
@@ -115,6 +118,20 @@ public sealed class TrainTests
         EngineProcess.Run(["train", run.RunFile, "--set", "overwrite_output_dir=true", "--set", "max_steps=2", "--set", "eval_strategy=no"]).Succeeded();
         Assert.Equal(2, JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!["steps"]!.GetValue<int>());
         EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "output=model", .. settings]).Refused(1, "output", "the model's own folder");
+    }
+
+    /// <summary>The natural second stage: what the first one learned is the start of it, and stays.</summary>
+    [Fact]
+    public void A_second_stage_into_the_folder_of_the_first_is_refused_and_loses_nothing()
+    {
+        using SmallRun run = new();
+        string[] settings = ["--set", "max_steps=1", "--set", "eval_strategy=no"];
+        EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded();
+        string[] files = Directory.GetFiles(run.File("run/model"));
+        EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "model=run/model", .. settings]).Refused(1, "output: the run would replace", $"{run.File("run/model")}, which it reads (model)", "choose another output");
+        Assert.Equal(files, Directory.GetFiles(run.File("run/model")));
+        EngineProcess.Run(["train", run.RunFile, "--set", "model=run/model", "--set", "output=second", .. settings]).Succeeded();
+        Assert.Equal(files.Select(Path.GetFileName), Directory.GetFiles(run.File("second/model")).Select(Path.GetFileName));
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using Engine.Cli.Html;
 using Engine.Cli.Inspection;
 using Engine.Cli.Progress;
 using Engine.Devices;
+using Engine.Model.Files;
 using Engine.Training.Comparing;
 using Spectre.Console;
 
@@ -74,6 +75,8 @@ internal sealed class CompareCommand : EngineCommand
         IReadOnlyList<ComparedMethod> compared = File.Exists(given) ? ComparedMethod.ReadFile(given) : ComparedMethod.ParseList(given);
         var comparison = new Comparison(runFile.Path(arguments), [.. runFile.Settings(arguments)], compared, count);
         SharpnessRequest? request = arguments.GetValue(sharpness) is { } list ? SharpnessRequest.Parse(list, arguments.GetValue(sharpnessRows)) : null;
+        using OutputFolder held = OutputFolder.Open(comparison.Folder);
+        held.Claim(ComparisonResults.JsonName, ComparisonResults.PageName);
         using Device device = CommonOptions.Open(runFile.DeviceId(arguments, comparison.Runs[0].Run), Host.Console.Profile.Out.Writer);
         var results = new ComparisonResults(comparison, device.ToString());
         bool interrupted = MakeRuns(comparison, device, request, results);
@@ -92,7 +95,7 @@ internal sealed class CompareCommand : EngineCommand
             }
         }
 
-        Host.WriteLine($"written: {results.JsonPath} and {PagePath(comparison)}");
+        Host.WriteLine($"written: {results.JsonPath} and {results.PagePath}");
         if (interrupted)
         {
             Host.WriteLine($"{report.Finished} of {Amounts.Of(report.Planned, "run")} {(report.Planned == 1 ? "is" : "are")} done; go on with: engine compare {runFile.Repeat(arguments)} --methods {RunFileOptions.Quoted(given)} --seeds {count}{(request is null ? "" : $" --sharpness {arguments.GetValue(sharpness)} --sharpness-rows {request.Rows}")}");
@@ -102,13 +105,11 @@ internal sealed class CompareCommand : EngineCommand
         return report.Methods.All(method => method.Failed.Count == 0) ? ExitCode.Success : ExitCode.Failure;
     }
 
-    private static string PagePath(Comparison comparison) => Path.Combine(comparison.Folder, "comparison.html");
-
     /// <summary>Writes what there is so far.</summary>
-    private static void Write(Comparison comparison, ComparisonResults results)
+    private static void Write(ComparisonResults results)
     {
         results.Write();
-        ComparisonPage.Of(results.Report()).Write(PagePath(comparison));
+        ComparisonPage.Of(results.Report()).Write(results.PagePath);
     }
 
     /// <summary>Makes every run that is not there yet; whether Ctrl-C stopped it.</summary>
@@ -129,14 +130,14 @@ internal sealed class CompareCommand : EngineCommand
             });
         }
 
-        Write(comparison, results);
+        Write(results);
         PlannedRun[] left = [.. comparison.Runs.Where(planned =>
             !results.HasFailed(planned) && (results.Find(planned) is not { } run || (request is not null && run.Sharpness is null)))];
         for (int i = 0; i < left.Length; i++)
         {
             Host.Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"run {i + 1} of {left.Length}: {left[i].Method.Name}, seed {left[i].Run.Seed}"));
             bool ended = Guard(left[i], results, () => Make(left[i], device, request, results, view, interrupt.Token));
-            Write(comparison, results);
+            Write(results);
             if (!ended || (interrupt.Token.IsCancellationRequested && i + 1 < left.Length))
             {
                 return true;

@@ -4,6 +4,7 @@ using Engine.Cli.Html;
 using Engine.Cli.Inspection;
 using Engine.Cli.Progress;
 using Engine.Devices;
+using Engine.Model.Files;
 using Engine.Optim;
 using Engine.Optim.Sharpness;
 using Engine.Training.Configuration;
@@ -17,6 +18,8 @@ internal sealed class SharpnessCommand : EngineCommand
 {
     private const int DefaultRows = 128;
     private const int DefaultBatch = 16;
+    private const string JsonName = "sharpness.json";
+    private const string PageName = "sharpness.html";
 
     private static readonly SharpnessOptions Defaults = new();
 
@@ -89,12 +92,14 @@ internal sealed class SharpnessCommand : EngineCommand
             SharpnessAnalysis.Require(subject);
         }
 
+        string folder = arguments.GetRequiredValue(output);
+        using OutputFolder held = OutputFolder.Open(folder);
+        held.Claim(JsonName, PageName);
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Console.Profile.Out.Writer);
         var view = new SharpnessView(Host);
         var analysis = new SharpnessAnalysis(target, options);
         var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.Validation!, options, []);
-        string folder = arguments.GetRequiredValue(output);
-        string json = Path.Combine(folder, "sharpness.json"), html = Path.Combine(folder, "sharpness.html");
+        string json = Path.Combine(folder, JsonName), html = Path.Combine(folder, PageName);
         bool interrupted = false;
         using (Interrupt interrupt = new(() => view.Notice("Stopping; what was measured is kept. Ctrl-C again aborts.")))
         {

@@ -15,7 +15,7 @@ internal sealed class TrainCommand : EngineCommand
 {
     private readonly RunFileOptions runFile;
     private readonly Option<bool> resume = new("--resume") { Description = "Go on from the newest checkpoint in the run's folder, as if the run had never stopped." };
-    private readonly Option<bool> overwrite = new("--overwrite") { Description = "Let an unfinished run that the output folder holds give way, as overwrite_output_dir: true in the run file does." };
+    private readonly Option<bool> overwrite = new("--overwrite") { Description = "Let a run that the output folder holds give way, as overwrite_output_dir: true in the run file does; it stays until the new one is finished." };
     private readonly Option<bool> profile = new("--profile") { Description = "Time every operator and print the table at the end; the run is slower, since each launch is waited for." };
 
     public TrainCommand(CommandHost host)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engine.Cli.Console;
+using Engine.Model.Files;
 using Engine.Model.Tokenizers;
 using Spectre.Console;
 
@@ -39,6 +40,13 @@ internal sealed class TrainTokenizerCommand : EngineCommand
             CommonOptions.RequireApart(Path.Combine(folder, written), arguments.GetRequiredValue(files));
         }
 
+        using OutputFolder target = OutputFolder.Open(folder);
+        if (TrainedBpe.FileNames.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is { } there)
+        {
+            throw new IOException(
+                $"{there} is there already, and a model may have been trained with it. Choose another output, or remove the tokenizer's files ({string.Join(", ", TrainedBpe.FileNames)}).");
+        }
+
         var trainer = new BpeTrainer();
         foreach (string file in arguments.GetRequiredValue(files))
         {
@@ -46,7 +54,8 @@ internal sealed class TrainTokenizerCommand : EngineCommand
         }
 
         TrainedBpe trained = trainer.Train(wanted);
-        trained.Save(folder);
+        target.Replace(trained.Save);
+        target.Release(TrainedBpe.FileNames);
         Host.Console.WriteLine($"{Amounts.Of(trained.Tokens.Count, "token")}, {Amounts.Of(trained.Merges.Count, "merge")}, written to {folder}");
         if (trained.Tokens.Count < wanted)
         {

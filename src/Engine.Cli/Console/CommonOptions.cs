@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Engine.Devices;
 using Engine.Model;
+using Engine.Model.Files;
 using Engine.Optim;
 
 namespace Engine.Cli.Console;
@@ -69,8 +70,8 @@ internal static class CommonOptions
     /// <exception cref="ArgumentException">It is one of <paramref name="inputs"/>.</exception>
     public static void RequireApart(string output, IEnumerable<string> inputs)
     {
-        string written = Path.GetFullPath(output);
-        if (inputs.FirstOrDefault(input => Path.GetFullPath(input) == written) is { } same)
+        string written = RealPath.Of(output);
+        if (inputs.FirstOrDefault(input => RealPath.Of(input) == written) is { } same)
         {
             throw new ArgumentException($"--output would write over {same}, which is read; choose another output.");
         }

@@ -21,6 +21,7 @@ internal static class ErrorReport
 
         error.WriteLine(IsForUser(exception)
             ? $"error: {Sentence(exception)}"
+            : exception is TrainingException ? $"error: the program itself failed. {exception.Message}"
             : $"error: the program itself failed: {exception.GetType().Name}: {exception.Message}");
         if (verbose || !IsForUser(exception))
         {
@@ -31,7 +32,7 @@ internal static class ErrorReport
     }
 
     /// <summary>Whether the message is written for whoever gave the files and settings; anything else is a fault of this program.</summary>
-    public static bool IsForUser(Exception exception) => exception
+    public static bool IsForUser(Exception exception) => exception is TrainingException { StoppedBy: { } cause } ? IsForUser(cause) : exception
         is ModelFileException or DataFileException or ConfigurationException or TrainingException or DeviceException
         or ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException or OutOfMemoryException;
 

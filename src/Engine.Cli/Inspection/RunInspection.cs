@@ -26,6 +26,11 @@ internal static class RunInspection
 
         facts.Fact("weights", Directory.Exists(folder.AdapterPath) ? folder.AdapterPath : Directory.Exists(folder.ModelPath) ? folder.ModelPath : "none yet");
         facts.Fact("state", File.Exists(folder.SummaryPath) ? "finished" : "not finished");
+        if (folder.Replacement.Checkpoints is [(long reached, string latest), ..])
+        {
+            facts.Fact("to take its place", $"an unfinished run in {folder.Replacement.FolderPath}, newest checkpoint {latest} (step {reached})");
+        }
+
         console.Write(facts);
         if (File.Exists(folder.SummaryPath))
         {

@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace Engine.Model.Files;
 
 /// <summary>Writes a file so that its path holds either what it held before or the whole new content, also after a kill or a full disk.</summary>
-public static class AtomicFile
+public static partial class AtomicFile
 {
     /// <summary>
     /// Lets <paramref name="write"/> fill a temporary file beside <paramref name="path"/>, flushes it to the disk and renames it.
@@ -47,6 +49,22 @@ public static class AtomicFile
 
     /// <summary>Writes <paramref name="bytes"/> as the whole content of <paramref name="path"/>.</summary>
     public static void WriteAllBytes(string path, ReadOnlyMemory<byte> bytes) => Write(path, stream => stream.Write(bytes.Span));
+
+    /// <summary>Removes the temporary files of writes into a folder that a kill cut off.</summary>
+    /// <param name="isWritten">Whether the folder's owner writes files of a name; the temporary files of others are left alone.</param>
+    internal static void RemoveLeftovers(string folder, Func<string, bool> isWritten)
+    {
+        foreach (string path in Directory.EnumerateFiles(folder, "*.tmp"))
+        {
+            if (TemporaryName().Match(Path.GetFileName(path)) is { Success: true } match && isWritten(match.Groups[1].Value))
+            {
+                File.Delete(path);
+            }
+        }
+    }
+
+    [GeneratedRegex(@"\A(.+)\.[0-9]+-[0-9a-f]{32}\.tmp\z")]
+    private static partial Regex TemporaryName();
 
     /// <summary>Whether a path names a device: a rename would put a file in its place, for every program of the machine.</summary>
     private static bool IsDevice(string target) =>

@@ -31,7 +31,8 @@ public static class AdapterMerge
     /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
     public static IReadOnlyList<string> Write(ModelFolder folder, string adapterFolder, string output, MergeOptions options)
     {
-        if (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any())
+        using OutputFolder target = OutputFolder.Open(output);
+        if (target.Others.Concat(target.Files).Any())
         {
             throw new IOException($"{output} holds files already; a merged model goes to an empty or a new folder.");
         }
@@ -71,11 +72,14 @@ public static class AdapterMerge
             }
         }
 
-        Directory.CreateDirectory(output);
-        writer.Write(output);
-        folder.CopyTokenizer(output);
-        folder.CopyGenerationConfig(output);
-        architecture.ModelConfig.WithArchitecture(architecture.Name).WithStorageType(ElementTypeOf(options.StorageType ?? StorageType(checkpoint))).Write(output);
+        target.Replace(whole =>
+        {
+            writer.Write(whole);
+            folder.CopyTokenizer(whole);
+            folder.CopyGenerationConfig(whole);
+            architecture.ModelConfig.WithArchitecture(architecture.Name).WithStorageType(ElementTypeOf(options.StorageType ?? StorageType(checkpoint))).Write(whole);
+        });
+        target.Release(target.Files);
         return ModelLoading.Notes(binding);
     }
 

@@ -27,7 +27,7 @@ public sealed class SlSam(double rho, double share, ulong seed) : SamMethod(rho)
 
     public override bool UpdatesInPart => true;
 
-    public override IReadOnlyList<(string Name, double[] Values)> HostState => [("sl_sam.probabilities", Bandit.Probabilities)];
+    public override IReadOnlyList<(string Name, double[] Values)> HostState => [("sl_sam.probabilities", Bandit.State)];
 
     /// <summary>The tensors of the step that was prepared last.</summary>
     public ActiveSet Active => active ?? throw NotAttached();

@@ -16,6 +16,7 @@ public sealed class TensorBandit
     private const double Floor = 1e-8;
 
     private readonly double budget;
+    private readonly double[] probabilities;
     private readonly double[] weights;
     private readonly int[] order;
 
@@ -23,14 +24,17 @@ public sealed class TensorBandit
     public TensorBandit(int tensors, double share)
     {
         budget = share * tensors;
-        Probabilities = new double[tensors];
-        Probabilities.AsSpan().Fill(share);
+        probabilities = new double[tensors];
+        probabilities.AsSpan().Fill(share);
         weights = new double[tensors];
         order = new int[tensors];
     }
 
-    /// <summary>The chance of each tensor, each in (0, 1]; a checkpoint's values are written into it.</summary>
-    public double[] Probabilities { get; }
+    /// <summary>The chance of each tensor, each in (0, 1].</summary>
+    public IReadOnlyList<double> Probabilities => probabilities;
+
+    /// <summary>The same, for a checkpoint to keep and to fill.</summary>
+    internal double[] State => probabilities;
 
     /// <summary>Draws a set; an empty one is drawn again.</summary>
     public void Draw(PhiloxGenerator random, ActiveSet active)
@@ -38,9 +42,9 @@ public sealed class TensorBandit
         bool any = false;
         for (ulong block = 0; !any;)
         {
-            for (int i = 0; i < Probabilities.Length; i++, block++)
+            for (int i = 0; i < probabilities.Length; i++, block++)
             {
-                active[i] = PhiloxGenerator.ToUniform(random.Block(block).X) < Probabilities[i];
+                active[i] = PhiloxGenerator.ToUniform(random.Block(block).X) < probabilities[i];
                 any |= active[i];
             }
         }
@@ -59,13 +63,13 @@ public sealed class TensorBandit
 
         for (int i = 0; i < weights.Length; i++)
         {
-            weights[i] = active[i] ? Probabilities[i] * Math.Exp(-Rate * (best - Gain(i, squares)) / Probabilities[i]) : Probabilities[i];
+            weights[i] = active[i] ? probabilities[i] * Math.Exp(-Rate * (best - Gain(i, squares)) / probabilities[i]) : probabilities[i];
         }
 
         Project();
     }
 
-    private double Gain(int tensor, ReadOnlySpan<float> squares) => squares[tensor] / (Probabilities[tensor] * Probabilities[tensor]);
+    private double Gain(int tensor, ReadOnlySpan<float> squares) => squares[tensor] / (probabilities[tensor] * probabilities[tensor]);
 
     /// <summary>The weights scaled to the budget, the largest capped at 1 first.</summary>
     private void Project()
@@ -94,7 +98,7 @@ public sealed class TensorBandit
         int next = 0;
         while (next < order.Length && (left >= order.Length - next || weights[order[next]] * left > sum))
         {
-            Probabilities[order[next]] = 1;
+            probabilities[order[next]] = 1;
             left--;
             sum -= weights[order[next]];
             next++;
@@ -109,7 +113,7 @@ public sealed class TensorBandit
 
         for (int i = next; i < order.Length; i++)
         {
-            Probabilities[order[i]] = Math.Clamp(sum > 0 ? weights[order[i]] * left / sum : left / (order.Length - next), Floor, 1);
+            probabilities[order[i]] = Math.Clamp(sum > 0 ? weights[order[i]] * left / sum : left / (order.Length - next), Floor, 1);
         }
     }
 }

@@ -44,6 +44,9 @@ public enum SharpnessSpace
 /// <summary>What is measured, where, and how closely.</summary>
 public sealed record SharpnessOptions
 {
+    private const int LargestGrid = 10_000;
+    private const int MostOfOne = 1_000_000;
+
     public IReadOnlyList<SharpnessInstrument> Instruments { get; init; } = Enum.GetValues<SharpnessInstrument>();
 
     public IReadOnlyList<SharpnessSpace> Spaces { get; init; } = Enum.GetValues<SharpnessSpace>();
@@ -82,6 +85,7 @@ public sealed record SharpnessOptions
     public void Validate()
     {
         Require(Instruments.Count > 0 && Spaces.Count > 0, $"Nothing is to be measured: at least one instrument and one space were expected.");
+        Require(Instruments.All(Enum.IsDefined) && Spaces.All(Enum.IsDefined), $"An instrument or a space is none of those that are measured.");
         Require(double.IsFinite(Sigma) && Sigma > 0, $"sigma is {Sigma}; a number above 0 was expected.");
         Require(double.IsFinite(Rho) && Rho > 0, $"rho is {Rho}; a number above 0 was expected.");
         Require(double.IsFinite(Range) && Range > 0, $"range is {Range}; a number above 0 was expected.");
@@ -90,6 +94,11 @@ public sealed record SharpnessOptions
         Require(LanczosSteps >= 1, $"lanczos-steps is {LanczosSteps}; at least 1 was expected.");
         Require(AscentSteps >= 1, $"ascent-steps is {AscentSteps}; at least 1 was expected.");
         Require(Points >= 2 && Grid >= 2, $"points is {Points} and grid {Grid}; at least 2 of each were expected.");
+        Require(Grid <= LargestGrid, $"grid is {Grid}; at most {LargestGrid} were expected, since a plane takes the square of it.");
+        foreach ((string name, int count) in (ReadOnlySpan<(string, int)>)[("samples", Samples), ("iterations", Iterations), ("lanczos-steps", LanczosSteps), ("ascent-steps", AscentSteps), ("points", Points)])
+        {
+            Require(count <= MostOfOne, $"{name} is {count}; at most {MostOfOne} were expected.");
+        }
     }
 
     /// <summary>Forward passes over the evaluation set that the instruments take in one space of <paramref name="layers"/> layers, at most.</summary>

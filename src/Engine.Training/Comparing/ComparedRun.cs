@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Engine.Model.Files;
 using Engine.Training.Running;
 
 namespace Engine.Training.Comparing;
@@ -23,22 +22,13 @@ public sealed record ComparedRun(
     /// <summary>Null where it was not asked for.</summary>
     public RunSharpness? Sharpness { get; init; }
 
-    /// <summary>Beside a run's own files: that it ended, and what it was computed from.</summary>
-    private const string FileName = "compared.json";
-
     private const double WarmUpShare = 0.1;
-
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
-    /// <summary>Marks the run in a folder as finished.</summary>
-    internal static void Finish(string folder, RunFingerprint fingerprint) =>
-        AtomicFile.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(fingerprint, Indented));
 
     /// <summary>The finished run of a folder; null where there is none.</summary>
     /// <exception cref="TrainingException">It is a run of other settings, data or model, or its files are broken.</exception>
     internal static ComparedRun? Find(string folder, ulong seed, RunFingerprint now)
     {
-        string path = Path.Combine(folder, FileName);
+        string path = new RunFolder(folder).FingerprintPath;
         if (!File.Exists(path))
         {
             return null;

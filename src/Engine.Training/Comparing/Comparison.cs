@@ -27,7 +27,7 @@ public sealed class Comparison
     /// <param name="runFile">The run file; its <c>output</c> is the folder of the comparison, its <c>seed</c> the first seed.</param>
     /// <param name="overrides">Settings that replace those of the file and of the methods.</param>
     /// <param name="seeds">Runs of each method, with seeds one after another.</param>
-    /// <exception cref="ConfigurationException">Anything wrong in the run file or a method.</exception>
+    /// <exception cref="ConfigurationException">Anything wrong in the run file or a method, or an input that lies where the comparison writes.</exception>
     public Comparison(string runFile, IReadOnlyList<string> overrides, IReadOnlyList<ComparedMethod> methods, int seeds)
     {
         RunConfiguration start = RunConfiguration.Load(runFile, overrides);
@@ -43,6 +43,11 @@ public sealed class Comparison
             Seed = start.Seed + (ulong)i,
             Output = Path.Combine(start.Output, method.FolderName, $"seed-{start.Seed + (ulong)i}"),
         })))];
+        foreach (PlannedRun planned in Runs)
+        {
+            RunInputs.RequireApart(planned.Run, Folder, [ComparisonResults.JsonName, ComparisonResults.PageName], []);
+            RunOutput.RequireApart(planned.Run);
+        }
     }
 
     public string RunFile { get; }
@@ -99,9 +104,7 @@ public sealed class Comparison
     public static ComparedRun? Make(PlannedRun planned, Device device, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         RunConfiguration run = planned.Run;
-        var folder = new RunFolder(run.Output);
-        bool isUnfinished = folder.Checkpoints.Count > 0 && !File.Exists(folder.SummaryPath);
-        using (var trainer = new Trainer(run, device, new TrainerOptions { Resume = isUnfinished }, progress))
+        using (var trainer = new Trainer(run, device, new TrainerOptions { Resume = new RunFolder(run.Output).CanResume }, progress))
         {
             if (trainer.Train(cancellation).Interrupted)
             {
@@ -109,7 +112,6 @@ public sealed class Comparison
             }
         }
 
-        ComparedRun.Finish(run.Output, RunFingerprint.Of(run, ModelFolder.Open(run.Model)));
         return Find(planned, request: null);
     }
 

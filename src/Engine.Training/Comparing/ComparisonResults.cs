@@ -7,7 +7,15 @@ public sealed class ComparisonResults(Comparison comparison, string device)
     private readonly List<(ComparedMethod Method, ComparedRun Run)> finished = [];
     private readonly List<(ComparedMethod Method, FailedRun Run)> failed = [];
 
-    public string JsonPath => Path.Combine(comparison.Folder, "comparison.json");
+    /// <summary>The report as JSON.</summary>
+    public const string JsonName = "comparison.json";
+
+    /// <summary>The report as a page.</summary>
+    public const string PageName = "comparison.html";
+
+    public string JsonPath => Path.Combine(comparison.Folder, JsonName);
+
+    public string PagePath => Path.Combine(comparison.Folder, PageName);
 
     /// <summary>What a run came to; null where it is not there yet.</summary>
     public ComparedRun? Find(PlannedRun planned) =>

@@ -57,7 +57,7 @@ public sealed record SharpnessRequest(IReadOnlyList<SharpnessInstrument> Instrum
 /// <param name="Spaces">Figures by space (<c>adapter</c>, <c>weights</c>) and name; null where one is not finite.</param>
 public sealed record RunSharpness(string Asked, SortedDictionary<string, SortedDictionary<string, double?>> Spaces)
 {
-    private const string FileName = "sharpness.json";
+    internal const string FileName = "sharpness.json";
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -80,5 +80,10 @@ public sealed record RunSharpness(string Asked, SortedDictionary<string, SortedD
         }
     }
 
-    internal void Write(string folder) => AtomicFile.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Indented));
+    internal void Write(string folder)
+    {
+        using OutputFolder output = OutputFolder.Open(folder);
+        output.Claim(FileName);
+        AtomicFile.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Indented));
+    }
 }

@@ -33,6 +33,10 @@ internal sealed class KeyAttribute(string description) : Attribute
 
     /// <summary>In words, what holds without the key, where that is not a constant.</summary>
     public string? Default { get; init; }
+
+    /// <summary>Whether a number is finite and within the bounds.</summary>
+    public bool Allows(double number) =>
+        double.IsFinite(number) && number >= Minimum && !(Above && number == Minimum) && number <= Maximum && !(Below && number == Maximum);
 }
 
 /// <summary>One key of a section of the run file.</summary>

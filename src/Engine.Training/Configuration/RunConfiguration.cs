@@ -21,7 +21,7 @@ public sealed record RunConfiguration
     [Key("Folder the run is written to.", Required = true, IsPath = true)]
     public required string Output { get; init; }
 
-    [Key("Let an unfinished run that the output folder holds give way; false: that is refused. --overwrite on the command line does the same once.")]
+    [Key("Let a run that the output folder holds give way when this one is finished; false: that is refused. --overwrite on the command line does the same once.")]
     public bool OverwriteOutputDir { get; init; }
 
     [Key("Device: cpu, opencl, opencl:N, cuda or cuda:N (`engine devices` lists them); --device on the command line comes first.", Default = "cpu")]
@@ -64,7 +64,11 @@ public sealed record RunConfiguration
     public double MaxGradNorm { get; init; } = 1;
 
     [Key("Passes over the training data; a fraction ends within an epoch.", Minimum = 0, Above = true)]
-    public double NumTrainEpochs { get; init; } = 3;
+    public double NumTrainEpochs
+    {
+        get => GivenEpochs ?? 3;
+        init => GivenEpochs = value;
+    }
 
     [Key("Optimizer steps of the run; it takes precedence over num_train_epochs. -1: not given.", Minimum = -1)]
     public int MaxSteps { get; init; } = -1;
@@ -173,6 +177,15 @@ public sealed record RunConfiguration
 
     /// <summary>The chat template's name; null where it is the one of the model's folder.</summary>
     public string? ChatTemplateName => ChatTemplate is null or ChatTemplateChoice.Tokenizer ? null : RunFileWriter.ScalarText(ChatTemplate);
+    /// <summary>
+    /// The run under the rules of a run file: every value is one that its key takes, keys do not contradict each other, defaults that depend on other keys are filled in, and paths are full
+    /// ones. Whatever trains a run asks for this itself; a run that was read from a file has it already, and nothing changes.
+    /// </summary>
+    /// <exception cref="Optim.ConfigurationException">The message names the key, and what was expected.</exception>
+    public RunConfiguration Resolve() => RunRules.Resolve(this, file: null);
+
+    /// <summary>Passes over the data, where they are given.</summary>
+    internal double? GivenEpochs { get; private init; }
 
     /// <summary>The element type of frozen matrices; full fine-tuning has none and is float32.</summary>
     public ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);

@@ -132,10 +132,7 @@ internal sealed class RunFileBinder(string folder)
         }
 
         double number = System.Convert.ToDouble(value, CultureInfo.InvariantCulture);
-        double maximum = isWhole ? Math.Min(bounds.Maximum, int.MaxValue) : bounds.Maximum;
-        bool tooSmall = number < bounds.Minimum || (bounds.Above && number == bounds.Minimum);
-        bool tooLarge = number > maximum || (bounds.Below && number == maximum);
-        if (!double.IsFinite(number) || tooSmall || tooLarge)
+        if (!bounds.Allows(number) || (isWhole && number > int.MaxValue))
         {
             throw Wrong(node, name, Bounds(bounds, isWhole));
         }

@@ -9,10 +9,12 @@ namespace Engine.Training.Configuration;
 /// <summary>Checks that no single key can make, and the defaults that depend on other keys.</summary>
 internal static class RunRules
 {
-    /// <exception cref="ConfigurationException">Keys that contradict each other, or one that would not be read.</exception>
-    public static RunConfiguration Resolve(RunConfiguration run, MapNode file)
+    /// <param name="file">Where the keys stand; null for a run that was made in code.</param>
+    /// <exception cref="ConfigurationException">A value that a key does not take, keys that contradict each other, or one that would not be read.</exception>
+    public static RunConfiguration Resolve(RunConfiguration run, MapNode? file)
     {
-        run = WithFormat(run, file);
+        RunBounds.Check(run);
+        run = WithFormat(RunBounds.WithFullPaths(run), file);
         CheckColumns(run, file);
         CheckCausal(run, file);
         CheckEvaluation(run, file);
@@ -21,7 +23,6 @@ internal static class RunRules
         CheckDtype(run, file);
         CheckProducts(run, file);
         CheckLength(run, file);
-        CheckOutput(run, file);
         string best = BestMetric(run, file);
         return run with
         {
@@ -34,10 +35,19 @@ internal static class RunRules
         };
     }
 
-    /// <summary>The format of causal data goes by the file's ending where the run file does not say it.</summary>
-    private static RunConfiguration WithFormat(RunConfiguration run, MapNode file)
+    /// <summary>The same for a run of which only the model, the task and the validation data are looked at.</summary>
+    /// <exception cref="ConfigurationException">A value that a key does not take, or columns that the data cannot have.</exception>
+    public static RunConfiguration ResolveEvaluation(RunConfiguration run)
     {
-        if (run.Task != TaskKind.CausalLanguageModel || (file.Find("data") as MapNode)?.Find("format") is not null)
+        RunBounds.Check(run);
+        CheckColumns(run, file: null);
+        return RunBounds.WithFullPaths(run);
+    }
+
+    /// <summary>The format of causal data goes by the file's ending where the run file does not say it.</summary>
+    private static RunConfiguration WithFormat(RunConfiguration run, MapNode? file)
+    {
+        if (run.Task != TaskKind.CausalLanguageModel || (file is null ? run.Data.Format != DataFileFormat.Tsv : (file.Find("data") as MapNode)?.Find("format") is not null))
         {
             return run;
         }
@@ -49,12 +59,12 @@ internal static class RunRules
             ".txt" => DataFileFormat.Text,
             ".safetensors" => DataFileFormat.Prebatched,
             _ => throw new ConfigurationException(
-                $"{file.Where("data.train")}: the ending of '{Path.GetFileName(run.Data.Train)}' does not say how it is written; set data.format to jsonl, json, text or prebatched."),
+                $"{At(file, "data.train")}: the ending of '{Path.GetFileName(run.Data.Train)}' does not say how it is written; set data.format to jsonl, json, text or prebatched."),
         };
         return run with { Data = run.Data with { Format = format } };
     }
 
-    private static void CheckCausal(RunConfiguration run, MapNode file)
+    private static void CheckCausal(RunConfiguration run, MapNode? file)
     {
         bool isCausal = run.Task == TaskKind.CausalLanguageModel;
         bool hasRecords = isCausal && run.Data.Format is DataFileFormat.JsonLines or DataFileFormat.Json;
@@ -66,7 +76,7 @@ internal static class RunRules
         RefuseIf(!run.CompletionOnlyLoss && (!isCausal || isPrebatched), file, "completion_only_loss", "it is for task: causal-lm with JSON data; leave it out.");
     }
 
-    private static void CheckColumns(RunConfiguration run, MapNode file)
+    private static void CheckColumns(RunConfiguration run, MapNode? file)
     {
         DataConfiguration data = run.Data;
         bool isTable = data.Format is DataFileFormat.Tsv or DataFileFormat.Csv;
@@ -94,7 +104,7 @@ internal static class RunRules
         RefuseIf(data.Format == DataFileFormat.Prebatched && (data.Limit ?? data.ValidationLimit) is not null, file, data.Limit is null ? "data.validation_limit" : "data.limit", "prebatched files are read whole; leave it out, or set max_steps.");
     }
 
-    private static void CheckEvaluation(RunConfiguration run, MapNode file)
+    private static void CheckEvaluation(RunConfiguration run, MapNode? file)
     {
         bool evaluates = run.Data.Validation is not null && run.EvalStrategy != IntervalStrategy.No;
         RefuseIf(run.EvalStrategy is IntervalStrategy.Steps or IntervalStrategy.Epoch && run.Data.Validation is null, file, "eval_strategy", "there is no data.validation to evaluate on.");
@@ -104,18 +114,18 @@ internal static class RunRules
         RefuseIf(run.EarlyStoppingPatience is not null && !evaluates, file, "early_stopping_patience", "early stopping goes by evaluations: set data.validation and eval_strategy.");
     }
 
-    private static void CheckMethod(RunConfiguration run, MapNode file) => RefuseIf(
+    private static void CheckMethod(RunConfiguration run, MapNode? file) => RefuseIf(
         run.Method is { } chosen && chosen.Methods.Any(method => method is { Name: MethodConfiguration.Plain, Given.Count: > 0 }), file, "method", "plain is the optimizer alone and has no parameters.");
 
-    private static void CheckFromScratch(RunConfiguration run, MapNode file) => RefuseIf(
+    private static void CheckFromScratch(RunConfiguration run, MapNode? file) => RefuseIf(
         run.FromScratch && run.Adapter is not null, file, "from_scratch",
         "an adapter adapts what a model has learned, and random weights have learned nothing; leave out the 'adapter:' section to train every parameter, or from_scratch.");
 
-    private static void CheckDtype(RunConfiguration run, MapNode file) => RefuseIf(
+    private static void CheckDtype(RunConfiguration run, MapNode? file) => RefuseIf(
         run.Adapter is null && run.Dtype is (WeightType.BFloat16 or WeightType.Float16), file, "dtype",
         "without an adapter every parameter is trained, and trained parameters are float32; leave it out, or add an 'adapter:' section.");
 
-    private static void CheckProducts(RunConfiguration run, MapNode file)
+    private static void CheckProducts(RunConfiguration run, MapNode? file)
     {
         RefuseIf(run.Bf16 && run.Fp16, file, "fp16", "products are in bfloat16 (bf16) or in float16 (fp16), not in both.");
         RefuseIf(
@@ -123,27 +133,18 @@ internal static class RunRules
             "without an adapter every matrix is trained and float32, and so are its products; leave it out, or add an 'adapter:' section.");
     }
 
-    private static void CheckLength(RunConfiguration run, MapNode file)
+    private static void CheckLength(RunConfiguration run, MapNode? file)
     {
         RefuseIf(run.MaxSteps == 0, file, "max_steps", "0 steps train nothing; expected at least 1, or -1 for num_train_epochs.");
         RefuseIf(
-            run.Data.Format == DataFileFormat.Prebatched && run.MaxSteps < 0 && file.Find("num_train_epochs") is not null && run.NumTrainEpochs != 1,
+            run.Data.Format == DataFileFormat.Prebatched && run.MaxSteps < 0 && run.GivenEpochs is not (null or 1),
             file, "num_train_epochs", "prebatched data is used once, in its order; leave it out or set max_steps.");
         RefuseIf(
             run.LrSchedulerType == Optim.Schedules.ScheduleKind.Polynomial && (run.LrSchedulerKwargs ?? new()).LrEnd >= run.LearningRate,
             file, "lr_scheduler_type", "polynomial ends at lr_scheduler_kwargs.lr_end (1e-7 unless given), which must be below learning_rate.");
     }
 
-    /// <summary>A run writes config.json and replaces adapter/ in its folder.</summary>
-    private static void CheckOutput(RunConfiguration run, MapNode file)
-    {
-        RefuseIf(Path.TrimEndingDirectorySeparator(run.Output) == Path.TrimEndingDirectorySeparator(run.Model), file, "output", "it is the model's own folder, whose config.json the run would replace; choose another.");
-        RefuseIf(
-            run.Adapter?.Init is { } start && Path.TrimEndingDirectorySeparator(start) == Path.Combine(run.Output, "adapter"), file, "output",
-            "its adapter/ is what adapter.init starts from, and the run would replace it; choose another output.");
-    }
-
-    private static string BestMetric(RunConfiguration run, MapNode file)
+    private static string BestMetric(RunConfiguration run, MapNode? file)
     {
         if (run.MetricForBestModel is not string given)
         {
@@ -155,14 +156,16 @@ internal static class RunRules
         IReadOnlyList<string> known = TaskMetrics.Names(run.Task);
         return known.Contains(metric)
             ? metric
-            : throw new ConfigurationException($"{file.Where("metric_for_best_model")} is '{given}'; {NearestName.Hint(metric, [.. known])}.");
+            : throw new ConfigurationException($"{At(file, "metric_for_best_model")} is '{given}'; {NearestName.Hint(metric, [.. known])}.");
     }
 
-    private static void RefuseIf(bool wrong, MapNode file, string key, string problem)
+    private static void RefuseIf(bool wrong, MapNode? file, string key, string problem)
     {
         if (wrong)
         {
-            throw new ConfigurationException($"{file.Where(key)}: {problem}");
+            throw new ConfigurationException($"{At(file, key)}: {problem}");
         }
     }
+
+    private static string At(MapNode? file, string key) => file is null ? key : file.Where(key);
 }

@@ -16,8 +16,8 @@ public sealed class BestTracker(string metric, bool greaterIsBetter, int? patien
     /// <summary>The metric that is compared.</summary>
     public string Metric { get; } = metric;
 
-    /// <summary>What to store in a checkpoint; setting it resumes.</summary>
-    public BestState State { get; set; } = BestState.None;
+    /// <summary>What a checkpoint stores, for a resumed run to go on from.</summary>
+    public BestState State { get; internal set; } = BestState.None;
 
     /// <summary>No evaluation has improved for as many as patience allows.</summary>
     public bool ShouldStop => patience is int allowed && State.SinceImprovement >= allowed;

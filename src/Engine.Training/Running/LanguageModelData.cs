@@ -16,6 +16,7 @@ public sealed record LanguageModelData(ModelFolder Folder, Architecture Architec
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
     public static LanguageModelData Read(RunConfiguration run)
     {
+        run = RunRules.ResolveEvaluation(run);
         ModelFolder folder = ModelFolder.Open(run.Model);
         Architecture architecture = folder.CreateArchitecture(run.Task == TaskKind.CausalLanguageModel ? HeadKind.CausalLm : HeadKind.MaskedLm);
         var encoder = new RunEncoder(run, folder, architecture);

@@ -81,9 +81,11 @@ public sealed class PreparedRun : IDisposable
 
     /// <summary>Reads the run's data and plans every batch shape.</summary>
     /// <param name="loads">Whether <see cref="Load"/> comes next, so that weights must be there.</param>
+    /// <exception cref="ConfigurationException">Keys of the run contradict each other, or the model.</exception>
     /// <exception cref="ModelFileException">The model's folder cannot be used, or holds no weights where the run needs them.</exception>
     public static PreparedRun Create(RunConfiguration run, Device device, bool loads = true)
     {
+        run = run.Resolve();
         if (loads && !run.FromScratch)
         {
             RequireWeights(ModelFolder.Open(run.Model));

@@ -39,6 +39,7 @@ public sealed class RunData : IDisposable
     /// <summary>Reads everything the run file names.</summary>
     public static RunData Load(RunConfiguration run)
     {
+        run = run.Resolve();
         ModelFolder folder = ModelFolder.Open(run.Model);
         return run.Data.Format == DataFileFormat.Prebatched ? Prebatched(run, folder)
             : run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder)

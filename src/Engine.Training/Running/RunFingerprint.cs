@@ -25,6 +25,7 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
     /// <summary>Reads the run's files; weights over 64 MiB by 64 KiB of every MiB.</summary>
     public static RunFingerprint Of(RunConfiguration run, ModelFolder model)
     {
+        run = run.Resolve();
         RunConfiguration decisive = run with
         {
             Model = string.Empty,

@@ -1,118 +1,82 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Engine.Model.Files;
-using Engine.Training.Configuration;
 
 namespace Engine.Training.Running;
 
 /// <summary>
-/// What a run writes: <c>config.yaml</c> (the resolved run file), <c>config.json</c> (the model's, with the run's labels), <c>metrics.jsonl</c>
-/// (a line per optimizer step), <c>evaluations.jsonl</c>, <c>checkpoint-N/</c>, <c>adapter/</c> or <c>model/</c>, and <c>summary.json</c> at the end.
+/// Where a run's files are: <c>config.yaml</c> (the resolved run file), <c>config.json</c> (the model's, with the run's labels), <c>metrics.jsonl</c>
+/// (a line per optimizer step), <c>evaluations.jsonl</c>, <c>checkpoint-N/</c>, <c>adapter/</c> or <c>model/</c>, and at the end <c>summary.json</c> and <c>fingerprint.json</c>.
 /// </summary>
 public sealed class RunFolder
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    internal const string SummaryName = "summary.json";
+    internal const string AdapterName = "adapter";
+    internal const string ModelName = "model";
+
+    /// <summary>The folder inside in which a run works that is to take this one's place.</summary>
+    internal const string ReplacementName = "replacement";
+
+    private const string ConfigurationName = "config.yaml";
+    private const string MetricsName = "metrics.jsonl";
+    private const string EvaluationsName = "evaluations.jsonl";
+    private const string FingerprintName = "fingerprint.json";
+    private const string BestName = "best.safetensors";
+    private const string CheckpointPrefix = "checkpoint-";
+
+    internal static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     public RunFolder(string path) => FolderPath = path;
 
     public string FolderPath { get; }
 
-    public string ConfigurationPath => Path.Combine(FolderPath, "config.yaml");
+    public string ConfigurationPath => Path.Combine(FolderPath, ConfigurationName);
 
-    public string MetricsPath => Path.Combine(FolderPath, "metrics.jsonl");
+    public string MetricsPath => Path.Combine(FolderPath, MetricsName);
 
-    public string EvaluationsPath => Path.Combine(FolderPath, "evaluations.jsonl");
+    public string EvaluationsPath => Path.Combine(FolderPath, EvaluationsName);
 
-    public string SummaryPath => Path.Combine(FolderPath, "summary.json");
+    public string SummaryPath => Path.Combine(FolderPath, SummaryName);
 
-    public string AdapterPath => Path.Combine(FolderPath, "adapter");
+    /// <summary>What a finished run was computed from (<see cref="RunFingerprint"/>).</summary>
+    public string FingerprintPath => Path.Combine(FolderPath, FingerprintName);
 
-    public string ModelPath => Path.Combine(FolderPath, "model");
+    public string AdapterPath => Path.Combine(FolderPath, AdapterName);
+
+    public string ModelPath => Path.Combine(FolderPath, ModelName);
 
     /// <summary>The weights of the best evaluation, kept for <c>load_best_model_at_end</c>.</summary>
-    public string BestPath => Path.Combine(FolderPath, "best.safetensors");
+    public string BestPath => Path.Combine(FolderPath, BestName);
+
+    /// <summary>The run that is to take this one's place and is not finished; its folder may be absent.</summary>
+    public RunFolder Replacement => new(Path.Combine(FolderPath, ReplacementName));
 
     /// <summary>Checkpoints, the newest first.</summary>
     public IReadOnlyList<(long Step, string Folder)> Checkpoints => !Directory.Exists(FolderPath)
         ? []
-        : [.. Directory.EnumerateDirectories(FolderPath, "checkpoint-*")
-            .Select(folder => (Parsed: long.TryParse(Path.GetFileName(folder)["checkpoint-".Length..], out long step), Step: step, Folder: folder))
+        : [.. Directory.EnumerateDirectories(FolderPath, CheckpointPrefix + "*")
+            .Select(folder => (Parsed: long.TryParse(Path.GetFileName(folder)[CheckpointPrefix.Length..], out long step), Step: step, Folder: folder))
             .Where(entry => entry.Parsed)
             .Select(entry => (entry.Step, entry.Folder))
             .OrderByDescending(entry => entry.Step)];
 
-    public string CheckpointPath(long step) => Path.Combine(FolderPath, $"checkpoint-{step}");
+    /// <summary>Whether a run here can go on: it has a checkpoint and is not finished.</summary>
+    public bool CanResume => Replacement.Checkpoints.Count > 0 || (Checkpoints.Count > 0 && !File.Exists(SummaryPath));
 
-    /// <summary>Whether there is a run's summary, or weights that one left.</summary>
-    public bool HoldsRun => File.Exists(SummaryPath) || Directory.Exists(AdapterPath) || Directory.Exists(ModelPath);
+    public string CheckpointPath(long step) => Path.Combine(FolderPath, $"{CheckpointPrefix}{step}");
 
-    /// <summary>Sees that a new run does not take an unfinished one's place.</summary>
-    /// <param name="overwrite">It may.</param>
-    /// <exception cref="TrainingException">The folder holds an unfinished run, or is a file.</exception>
-    public void RequireFinished(bool overwrite)
-    {
-        if (File.Exists(FolderPath))
-        {
-            throw new TrainingException($"output is {FolderPath}, which is a file; a folder was expected, and one that is not there yet is made.");
-        }
+    /// <summary>Names of the files that a run writes beside its folders.</summary>
+    internal static IReadOnlyList<string> FileNames { get; } =
+        [ConfigurationName, Engine.Model.HuggingFace.ModelConfig.FileName, MetricsName, EvaluationsName, BestName, SummaryName, FingerprintName];
 
-        if (!overwrite && Checkpoints is [(long step, _), ..] && !File.Exists(SummaryPath))
-        {
-            throw new TrainingException(
-                $"{FolderPath} holds an unfinished run with a checkpoint at step {step}. Continue it with --resume, choose another output, or let it give way with --overwrite (overwrite_output_dir: true).");
-        }
-    }
-
-    /// <summary>Starts a run from nothing: an earlier run's files, its weights too, give way.</summary>
-    /// <exception cref="TrainingException">The folder cannot be made.</exception>
-    public void Begin(RunConfiguration run)
-    {
-        try
-        {
-            Directory.CreateDirectory(FolderPath);
-        }
-        catch (IOException exception)
-        {
-            throw new TrainingException($"The run's folder {FolderPath} cannot be made: {exception.Message.TrimEnd('.')}. Choose another output.", exception);
-        }
-
-        foreach (string folder in Directory.EnumerateDirectories(FolderPath, "checkpoint-*").Append(AdapterPath).Append(ModelPath).Where(Directory.Exists).ToArray())
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-
-        foreach (string file in (ReadOnlySpan<string>)[MetricsPath, EvaluationsPath, SummaryPath, BestPath])
-        {
-            File.Delete(file);
-        }
-
-        AtomicFile.WriteAllBytes(ConfigurationPath, System.Text.Encoding.UTF8.GetBytes(run.ToYaml()));
-    }
-
-    /// <summary>Drops the lines of steps after a checkpoint, which a resumed run writes again.</summary>
-    public void Rewind(long step)
-    {
-        File.Delete(SummaryPath);
-        foreach (string path in (ReadOnlySpan<string>)[MetricsPath, EvaluationsPath])
-        {
-            if (!File.Exists(path))
-            {
-                continue;
-            }
-
-            IEnumerable<string> kept = File.ReadLines(path).Where(line => StepOf(line) is long written && written <= step);
-            AtomicFile.WriteAllBytes(path, System.Text.Encoding.UTF8.GetBytes(string.Concat(kept.Select(line => line + "\n"))));
-        }
-    }
+    /// <summary>Whether a run, or a comparison that measures it, writes a file or folder of this name.</summary>
+    internal static bool IsOfRun(string name) =>
+        name is AdapterName or ModelName or Comparing.RunSharpness.FileName || name.StartsWith(CheckpointPrefix, StringComparison.Ordinal) || FileNames.Contains(name);
 
     /// <summary>Appends one JSON object as a line.</summary>
     public static void AppendLine(string path, JsonObject line) => File.AppendAllText(path, line.ToJsonString() + "\n");
 
-    public void WriteSummary(JsonObject summary) =>
-        AtomicFile.WriteAllBytes(SummaryPath, System.Text.Encoding.UTF8.GetBytes(summary.ToJsonString(Indented) + "\n"));
-
     /// <summary>The step a line belongs to; null for a line that a kill cut off.</summary>
-    private static long? StepOf(string line)
+    internal static long? StepOf(string line)
     {
         try
         {

@@ -3,6 +3,7 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Files;
 using Engine.Model.Safetensors;
 using Engine.Optim;
 using Engine.Optim.Schedules;
@@ -17,7 +18,7 @@ public sealed class Trainer : IDisposable
 {
     private readonly PreparedRun prepared;
     private readonly RunConfiguration run;
-    private readonly RunFolder folder;
+    private readonly RunOutput output;
     private readonly TrainerOptions options;
     private readonly IProgress<TrainingProgress>? progress;
     private readonly LearningRateSchedule schedule;
@@ -28,16 +29,38 @@ public sealed class Trainer : IDisposable
     private long lastSaved = -1;
     private IReadOnlyDictionary<string, double>? latest;
 
-    /// <summary>Reads the run's data and plans it; nothing is allocated on the device or written yet.</summary>
+    /// <summary>
+    /// Takes the run's folder, which is held until the trainer is disposed, then reads the run's data and plans it; nothing is allocated on the device or written yet.
+    /// </summary>
+    /// <exception cref="ConfigurationException">Keys that contradict each other, or an output in which the run would lose one of its inputs.</exception>
+    /// <exception cref="TrainingException">Another process writes to the folder, it holds a run that would be lost, or there is nothing to resume.</exception>
     public Trainer(RunConfiguration run, Device device, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null)
     {
-        this.run = run;
+        this.run = run = run.Resolve();
         this.options = options ?? new TrainerOptions();
         this.progress = progress;
-        folder = new RunFolder(run.Output);
         best = run.CreateBestTracker();
-        prepared = PreparedRun.Create(run, device);
-        fingerprint = RunFingerprint.Of(run, prepared.Data.Folder);
+        output = RunOutput.Open(run, this.options);
+        try
+        {
+            prepared = PreparedRun.Create(run, device);
+        }
+        catch
+        {
+            output.Dispose();
+            throw;
+        }
+
+        try
+        {
+            fingerprint = RunFingerprint.Of(run, prepared.Data.Folder);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
         schedule = run.CreateSchedule(prepared.Length.TotalSteps);
         state = new TrainerState { Fingerprint = fingerprint };
         prepared.Session.Profile = this.options.Profile;
@@ -45,66 +68,64 @@ public sealed class Trainer : IDisposable
 
     private TrainingSession Session => prepared.Session;
 
+    /// <summary>Where the run writes now.</summary>
+    private RunFolder Folder => output.Folder;
+
     /// <summary>Trains to the end, or until cancelled.</summary>
-    /// <exception cref="TrainingException">The run cannot start or go on; what was saved before stays.</exception>
+    /// <exception cref="TrainingException">The run cannot start or go on. What was saved before stays; where the run was under way, the message says which checkpoint it can go on from.</exception>
     public TrainingOutcome Train(CancellationToken cancellation = default)
     {
+        TrainingProgress.Started started = Start();
         try
         {
-            return Run(cancellation);
+            bool interrupted = false;
+            try
+            {
+                progress?.Report(started);
+                TakeSteps(cancellation);
+                EvaluateFinal(cancellation);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                interrupted = true;
+                SaveCheckpoint();
+            }
+
+            return Finish(interrupted);
         }
-        catch (IOException exception) when (state.Step > 0)
+        catch (Exception exception) when (exception is not TrainingException)
         {
-            throw new TrainingException($"The run stopped after step {state.Step}: {exception.Message.TrimEnd('.')}. {Newest()}", exception);
+            string when = state.Step == 0 ? "before its first step was done" : $"after step {state.Step}";
+            throw new TrainingException($"The run stopped {when}: {Sentence(exception)} {Newest()}", exception) { StoppedBy = exception };
         }
     }
 
-    public void Dispose() => prepared.Dispose();
-
-    private TrainingOutcome Run(CancellationToken cancellation)
+    public void Dispose()
     {
-        (long Step, string Folder)? from = ResumePoint();
-        bool overwrite = options.Overwrite || run.OverwriteOutputDir;
-        if (from is null)
-        {
-            folder.RequireFinished(overwrite);
-        }
+        prepared.Dispose();
+        output.Dispose();
+    }
 
+    /// <summary>Loads the model, and the checkpoint or a new folder's first files.</summary>
+    private TrainingProgress.Started Start()
+    {
         prepared.Device.Memory.ResetPeak();
-        IReadOnlyList<string> notes = prepared.Load(resumes: from is not null);
-        if (from is { } point)
+        IReadOnlyList<string> notes = prepared.Load(resumes: output.ResumePoint is not null);
+        if (output.ResumePoint is { } point)
         {
             state = TrainingCheckpoint.Read(point.Folder, Session, fingerprint);
             best.State = state.Best;
             lastSaved = point.Step;
-            folder.Rewind(point.Step);
+            output.Rewind(point.Step);
         }
         else
         {
-            if (folder.HoldsRun && !overwrite)
-            {
-                notes = [.. notes, $"{folder.FolderPath} held a run, whose files give way to this one's, its weights too."];
-            }
-
-            folder.Begin(run);
+            output.Begin();
+            state = state with { EvaluationDue = true };
         }
 
-        progress?.Report(new TrainingProgress.Started(
-            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes));
-        state = state with { EvaluationDue = state.EvaluationDue || from is null };
-        bool interrupted = false;
-        try
-        {
-            TakeSteps(cancellation);
-            EvaluateFinal(cancellation);
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            interrupted = true;
-            SaveCheckpoint();
-        }
-
-        return Finish(interrupted);
+        return new TrainingProgress.Started(
+            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes);
     }
 
     private void TakeSteps(CancellationToken cancellation)
@@ -163,7 +184,7 @@ public sealed class Trainer : IDisposable
         pace.Add(report.Tokens, elapsed);
         double epochs = prepared.Length.EpochsAfter(state.Step);
         bool scaleChanged = state.LossScale?.Scale != scaleBefore;
-        RunFolder.AppendLine(folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged));
+        RunFolder.AppendLine(Folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged));
         if (report.Labels == 0)
         {
             progress?.Report(new TrainingProgress.Skipped(state.Step, Unlabelled(report)));
@@ -210,8 +231,14 @@ public sealed class Trainer : IDisposable
             $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, or set max_grad_norm, and start anew.");
     }
 
-    private string Newest() => folder.Checkpoints is [var newest, ..]
-        ? $"The newest checkpoint, {newest.Folder}, holds the weights after step {newest.Step} and can be resumed."
+    /// <summary>What an exception says; of one that no message was written for here, its kind too.</summary>
+    private static string Sentence(Exception exception) => exception
+        is IOException or UnauthorizedAccessException or DeviceException or OutOfMemoryException or ModelFileException or DataFileException or ConfigurationException
+        ? $"{exception.Message.TrimEnd('.')}."
+        : $"{exception.GetType().Name}: {exception.Message.TrimEnd('.')}.";
+
+    private string Newest() => lastSaved >= 0
+        ? $"The newest checkpoint, {Folder.CheckpointPath(lastSaved)}, holds the weights after step {lastSaved} and can be resumed."
         : "No checkpoint was written yet.";
 
     private void Evaluate(CancellationToken cancellation)
@@ -222,18 +249,8 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        EvaluationResult result;
-        try
-        {
-            result = validation.Evaluate(Session.Evaluate, cancellation);
-        }
-        catch (TrainingException exception) when (state.Step > 0)
-        {
-            throw new TrainingException($"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
-        }
-
-        latest = result.Metrics;
-        bool isBest = state.Step > 0 && best.Report((int)state.Step, result.Metrics[best.Metric]);
+        latest = MetricsOf(validation, cancellation);
+        bool isBest = state.Step > 0 && best.Report((int)state.Step, latest[best.Metric]);
         state = state with
         {
             Best = best.State,
@@ -245,22 +262,34 @@ public sealed class Trainer : IDisposable
             var writer = new SafetensorsWriter();
             Variable values = Session.Trainables.Values;
             writer.Add("trainable", ModelWeights.Longs(values.Shape), ModelWeights.Fill<float>(values));
-            writer.Write(folder.BestPath);
+            writer.Write(Folder.BestPath);
         }
 
         double epochs = prepared.Length.EpochsAfter(state.Step);
-        RunFolder.AppendLine(folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, result.Metrics));
-        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, result.Metrics, isBest));
+        RunFolder.AppendLine(Folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, latest));
+        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, latest, isBest));
+    }
+
+    private IReadOnlyDictionary<string, double> MetricsOf(Evaluator validation, CancellationToken cancellation)
+    {
+        try
+        {
+            return validation.Evaluate(Session.Evaluate, cancellation).Metrics;
+        }
+        catch (TrainingException exception) when (state.Step > 0)
+        {
+            throw new TrainingException($"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
+        }
     }
 
     /// <summary>Goes back to the best weights where the run file says so, and evaluates the weights that the run ends with.</summary>
     private void EvaluateFinal(CancellationToken cancellation)
     {
-        if (run.LoadBestModelAtEnd && File.Exists(folder.BestPath))
+        if (run.LoadBestModelAtEnd && File.Exists(Folder.BestPath))
         {
-            using SafetensorsFile file = SafetensorsFile.Open(folder.BestPath);
+            using SafetensorsFile file = SafetensorsFile.Open(Folder.BestPath);
             ModelWeights.Upload(file["trainable"], Session.Trainables.Values);
-            latest = prepared.Data.Validation?.Evaluate(Session.Evaluate, cancellation).Metrics;
+            latest = prepared.Data.Validation is { } validation ? MetricsOf(validation, cancellation) : null;
         }
         else if ((run.EvalStrategy ?? IntervalStrategy.No) == IntervalStrategy.No)
         {
@@ -270,15 +299,11 @@ public sealed class Trainer : IDisposable
 
     private TrainingOutcome Finish(bool interrupted)
     {
-        string weights = prepared.WriteWeights(folder.FolderPath);
         var outcome = new TrainingOutcome(
-            state.Step, state.Seconds, state.Tokens, state.MetricsBefore, latest, weights, prepared.Device.Memory.Peak, prepared.ForecastBytes, interrupted);
-        if (!interrupted)
-        {
-            folder.WriteSummary(RunRecords.Summary(outcome, best, prepared));
-        }
-
-        return outcome;
+            state.Step, state.Seconds, state.Tokens, state.MetricsBefore, latest, WeightsFolder: "", prepared.Device.Memory.Peak, prepared.ForecastBytes, interrupted);
+        string weights = output.Finish(
+            target => prepared.WriteWeights(target), interrupted ? null : (RunRecords.Summary(outcome, best, prepared), fingerprint));
+        return outcome with { WeightsFolder = weights };
     }
 
     private void SaveCheckpoint()
@@ -288,29 +313,9 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        string path = folder.CheckpointPath(state.Step);
+        output.WriteCheckpoint(state.Step, target => TrainingCheckpoint.Write(target, Session, state, folder => prepared.WriteWeights(folder)), best.State.BestStep);
         lastSaved = state.Step;
-        TrainingCheckpoint.Write(path, Session, state, target => prepared.WriteWeights(target));
-        progress?.Report(new TrainingProgress.Saved(state.Step, path));
-        if (run.SaveTotalLimit is int limit)
-        {
-            foreach ((_, string old) in folder.Checkpoints.Skip(limit).Where(entry => entry.Step != best.State.BestStep))
-            {
-                Directory.Delete(old, recursive: true);
-            }
-        }
-    }
-
-    private (long Step, string Folder)? ResumePoint()
-    {
-        if (!options.Resume)
-        {
-            return null;
-        }
-
-        return folder.Checkpoints is [var newest, ..]
-            ? newest
-            : throw new TrainingException($"{folder.FolderPath} holds no checkpoint to resume from; start without --resume. Set save_steps to write checkpoints more often.");
+        progress?.Report(new TrainingProgress.Saved(state.Step, Folder.CheckpointPath(state.Step)));
     }
 
     private bool IsDue(IntervalStrategy strategy, int everySteps, bool last) => strategy switch

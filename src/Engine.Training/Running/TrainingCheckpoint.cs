@@ -32,7 +32,7 @@ public sealed record TrainerState
     public BestState Best { get; init; } = BestState.None;
 
     /// <summary>Metrics of the model as it came, by name.</summary>
-    public Dictionary<string, double>? MetricsBefore { get; init; }
+    public IReadOnlyDictionary<string, double>? MetricsBefore { get; init; }
 
     /// <summary>The evaluation after <see cref="Step"/> steps is still to be made: it was interrupted.</summary>
     public bool EvaluationDue { get; init; }
@@ -57,47 +57,29 @@ public static class TrainingCheckpoint
         WriteIndented = true,
     };
 
-    /// <summary>Writes a checkpoint under a temporary name and gives it its own when it is whole.</summary>
+    /// <summary>Names of the files that a checkpoint has beside the weights.</summary>
+    internal static IReadOnlyList<string> FileNames { get; } = [TensorFile, StateFile, Engine.Model.HuggingFace.ModelConfig.FileName];
+
+    /// <summary>Writes a checkpoint.</summary>
+    /// <param name="folder">A folder that nobody takes for a checkpoint before it is whole.</param>
     /// <param name="writeModel">Writes the adapter or model into the folder, so that a checkpoint is usable by itself.</param>
     public static void Write(string folder, TrainingSession session, TrainerState state, Action<string> writeModel)
     {
-        string temporary = folder + ".partial";
-        if (Directory.Exists(temporary))
+        Directory.CreateDirectory(folder);
+        var writer = new SafetensorsWriter();
+        foreach ((string name, Variable variable) in Tensors(session))
         {
-            Directory.Delete(temporary, recursive: true);
+            writer.Add(name, ModelWeights.Longs(variable.Shape), ModelWeights.Fill<float>(variable));
         }
 
-        Directory.CreateDirectory(temporary);
-        try
+        foreach ((string name, double[] values) in session.HostState)
         {
-            var writer = new SafetensorsWriter();
-            foreach ((string name, Variable variable) in Tensors(session))
-            {
-                writer.Add(name, ModelWeights.Longs(variable.Shape), ModelWeights.Fill<float>(variable));
-            }
-
-            foreach ((string name, double[] values) in session.HostState)
-            {
-                writer.Add($"host.{name}", [values.Length], values);
-            }
-
-            writer.Write(Path.Combine(temporary, TensorFile));
-            writeModel(temporary);
-            AtomicFile.WriteAllBytes(Path.Combine(temporary, StateFile), JsonSerializer.SerializeToUtf8Bytes(state, Json));
-        }
-        catch
-        {
-            // A full disk must not stay full of a checkpoint that nothing reads.
-            Directory.Delete(temporary, recursive: true);
-            throw;
+            writer.Add($"host.{name}", [values.Length], values);
         }
 
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-
-        Directory.Move(temporary, folder);
+        writer.Write(Path.Combine(folder, TensorFile));
+        writeModel(folder);
+        AtomicFile.WriteAllBytes(Path.Combine(folder, StateFile), JsonSerializer.SerializeToUtf8Bytes(state, Json));
     }
 
     /// <summary>Puts a session into the state of a checkpoint.</summary>
@@ -138,14 +120,12 @@ public static class TrainingCheckpoint
                 $"{folder}: the checkpoint cannot be read: {exception.Message.TrimEnd('.')}. Delete the folder to resume from the checkpoint before it.", exception);
         }
 
-        session.StepsTaken = state.Step;
-        session.UnlabelledSteps = state.UnlabelledSteps;
-        if (session.LossScaling is { } scaling)
+        if (session.LossScaling is not null && state.LossScale is null)
         {
-            scaling.State = state.LossScale ?? throw new TrainingException($"{folder}: {StateFile} lacks loss_scale, which training in float16 goes on from.");
+            throw new TrainingException($"{folder}: {StateFile} lacks loss_scale, which training in float16 goes on from.");
         }
 
-        session.MicroBatchesTaken = state.MicroBatches;
+        session.ResumeAt(state.Step, state.MicroBatches, state.UnlabelledSteps, state.LossScale);
         return state;
     }
 

@@ -1,4 +1,8 @@
 namespace Engine.Training.Running;
 
 /// <summary>A run that cannot start, go on or be resumed; the message says why and what to do.</summary>
-public sealed class TrainingException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class TrainingException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>What stopped a run that was under way, whatever it was; null where the message says all there is.</summary>
+    public Exception? StoppedBy { get; init; }
+}

@@ -36,6 +36,7 @@ public sealed class SharpnessAnalysis
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
     public static void Require(SharpnessSubject subject)
     {
+        subject = subject with { Run = RunRules.ResolveEvaluation(subject.Run) };
         ModelFolder folder = ModelFolder.Open(subject.Run.Model);
         using AdapterFile file = AdapterFile.Read(subject.Adapter);
         Architecture architecture = ArchitectureOf(subject, folder);
@@ -49,6 +50,7 @@ public sealed class SharpnessAnalysis
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
     public AdapterReport Measure(SharpnessSubject subject, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellation = default)
     {
+        subject = subject with { Run = RunRules.ResolveEvaluation(subject.Run) };
         ModelFolder folder = ModelFolder.Open(subject.Run.Model);
         using AdapterFile file = AdapterFile.Read(subject.Adapter);
         Architecture architecture = ArchitectureOf(subject, folder);

@@ -22,7 +22,7 @@ internal sealed class TinyRun : IDisposable
         }
 
         trainer.Train(300).Save(model);
-        File.WriteAllText(Path.Combine(model, "config.json"), """
+        System.IO.File.WriteAllText(Path.Combine(model, "config.json"), """
             {
               "architectures": ["RobertaForMaskedLM"], "model_type": "roberta", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
               "intermediate_size": 48, "max_position_embeddings": 66, "vocab_size": 300, "type_vocab_size": 1, "pad_token_id": 1, "bos_token_id": 0,
@@ -38,11 +38,14 @@ internal sealed class TinyRun : IDisposable
 
     public string Folder { get; }
 
+    /// <summary>The path of a file or folder.</summary>
+    public string File(string name) => Path.Combine(Folder, name);
+
     /// <summary>Writes a run file and returns its path.</summary>
     public string WriteRun(string output, string extra = "", string method = "{name: flat-lora, rho: 0.1, noise_seed: 7}", string adapter = "")
     {
         string path = Path.Combine(Folder, $"{output}.yaml");
-        File.WriteAllText(path, $$"""
+        System.IO.File.WriteAllText(path, $$"""
             model: model
             task: sequence-classification
             output: {{output}}
@@ -62,7 +65,7 @@ internal sealed class TinyRun : IDisposable
         return path;
     }
 
-    public void WriteTable(string name, IEnumerable<(string Sentence, string Label)> rows) => File.WriteAllLines(
+    public void WriteTable(string name, IEnumerable<(string Sentence, string Label)> rows) => System.IO.File.WriteAllLines(
         Path.Combine(Folder, name), ["sentence\tlabel", .. rows.Select(row => $"{row.Sentence}\t{row.Label}")]);
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);

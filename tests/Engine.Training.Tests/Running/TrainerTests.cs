@@ -148,7 +148,7 @@ public sealed class TrainerTests
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole"));
         string run = tiny.WriteRun("killed");
-        Assert.Throws<KilledException>(() => Train(run, new TrainerOptions(), new KillAt(5)));
+        Assert.IsType<KilledException>(Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions(), new KillAt(5))).StoppedBy);
         File.AppendAllText(Path.Combine(tiny.Folder, "killed", "metrics.jsonl"), "{\"step\": 6, \"lo");
 
         TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
@@ -163,7 +163,7 @@ public sealed class TrainerTests
         using var tiny = new TinyRun();
         foreach (string extra in (string[])["", "per_device_eval_batch_size: 20", "max_length: 12"])
         {
-            TrainingOutcome outcome = Train(tiny.WriteRun("memory", extra));
+            TrainingOutcome outcome = Train(tiny.WriteRun("memory", extra), new TrainerOptions { Overwrite = true });
             Assert.Equal(outcome.ForecastBytes, outcome.PeakBytes);
         }
     }
@@ -331,7 +331,7 @@ public sealed class TrainerTests
         TrainingOutcome outcome = Train(run);
         byte[] weights = Bytes(outcome);
         File.WriteAllText(Path.Combine(tiny.Folder, "model", "model.safetensors"), "not a checkpoint");
-        Assert.Throws<Engine.Model.Files.ModelFileException>(() => Train(run));
+        Assert.Throws<Engine.Model.Files.ModelFileException>(() => Train(run, new TrainerOptions { Overwrite = true }));
         Assert.Equal(weights, Bytes(outcome));
         Assert.True(File.Exists(Path.Combine(tiny.Folder, "finished", "summary.json")));
     }

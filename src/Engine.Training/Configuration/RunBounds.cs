@@ -1,0 +1,95 @@
+using System.Collections;
+using System.Globalization;
+using Engine.Optim;
+using Engine.Optim.Methods;
+
+namespace Engine.Training.Configuration;
+
+/// <summary>What each key of a section takes by itself, held against sections that were made in code; a run file's reader sees to the same.</summary>
+internal static class RunBounds
+{
+    /// <param name="section">A record whose properties are keys.</param>
+    /// <param name="prefix">Its dotted key with a dot behind it; empty for the whole run.</param>
+    /// <exception cref="ConfigurationException">A value that the key does not take; the message names both.</exception>
+    public static void Check(object section, string prefix = "")
+    {
+        foreach (RunFileKey key in RunFileKey.Of(section.GetType()))
+        {
+            string name = prefix + key.Name;
+            switch (key.Property.GetValue(section))
+            {
+                case null when key.Definition.Required:
+                    throw new ConfigurationException($"'{name}' is missing. {key.Definition.Description}");
+                case null:
+                    break;
+                case { } inner when key.IsSection:
+                    Check(inner, name + ".");
+                    break;
+                case { } value:
+                    Check(key, name, value);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>The run with every path in full, so that it means the same wherever it is read again.</summary>
+    public static RunConfiguration WithFullPaths(RunConfiguration run) => run with
+    {
+        Model = Path.GetFullPath(run.Model),
+        Output = Path.GetFullPath(run.Output),
+        Data = run.Data with { Train = Path.GetFullPath(run.Data.Train), Validation = run.Data.Validation is { } validation ? Path.GetFullPath(validation) : null },
+        Adapter = run.Adapter is { Init: { } start } adapter ? adapter with { Init = Path.GetFullPath(start) } : run.Adapter,
+        Method = run.Method is { } method ? new MethodsConfiguration([.. method.Methods.Select(WithFullPaths)]) : null,
+    };
+
+    private static MethodConfiguration WithFullPaths(MethodConfiguration method) => method with
+    {
+        Given = [.. method.Given.Select(given => MethodCatalog.PathParameters.Contains(given.Name) && given.Value is string path ? given with { Value = Path.GetFullPath(path) } : given)],
+    };
+
+    private static void Check(RunFileKey key, string name, object value)
+    {
+        switch (value)
+        {
+            case int or long or ulong:
+                Number(key, name, value, isWhole: true);
+                break;
+            case double:
+                Number(key, name, value, isWhole: false);
+                break;
+            case Enum member when !Enum.IsDefined(member.GetType(), member):
+                throw Wrong(name, member, $"one of {string.Join(", ", Enum.GetNames(member.GetType()))}");
+            case string path when key.Definition.IsPath && (path.Length == 0 || path.Contains('\0')):
+                throw Wrong(name, path, "a path");
+            case IEnumerable<KeyValuePair<string, int>> pattern:
+                foreach ((string module, int number) in pattern)
+                {
+                    Number(key, $"{name}.{module}", number, isWhole: true);
+                }
+
+                break;
+            case IEnumerable<KeyValuePair<string, double>> pattern:
+                foreach ((string module, double number) in pattern)
+                {
+                    Number(key, $"{name}.{module}", number, isWhole: false);
+                }
+
+                break;
+            case MethodsConfiguration { Methods.Count: 0 }:
+                throw new ConfigurationException($"{name} is an empty list; expected at least one method.");
+            case IEnumerable list and not string when !list.GetEnumerator().MoveNext():
+                throw new ConfigurationException($"{name} is an empty list; expected at least one entry, or none for the default.");
+        }
+    }
+
+    private static void Number(RunFileKey key, string name, object value, bool isWhole)
+    {
+        if (!key.Definition.Allows(Convert.ToDouble(value, CultureInfo.InvariantCulture)))
+        {
+            throw Wrong(name, value, RunFileBinder.Bounds(key.Definition, isWhole));
+        }
+    }
+
+    private static ConfigurationException Wrong(string name, object value, string expected) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{name} is '{value}'; expected {expected}."));
+}

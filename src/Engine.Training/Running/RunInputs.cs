@@ -1,0 +1,61 @@
+using Engine.Model.Files;
+using Engine.Optim;
+using Engine.Optim.Methods;
+using Engine.Training.Configuration;
+
+namespace Engine.Training.Running;
+
+/// <summary>What a run reads, held against what it writes and removes.</summary>
+internal static class RunInputs
+{
+    /// <summary>Refuses an output in which something that the run reads would be written over or removed; links on both sides are resolved.</summary>
+    /// <param name="folder">The folder that is written.</param>
+    /// <param name="files">Files of it that are written or removed.</param>
+    /// <param name="folders">Folders of it that are written or removed as a whole.</param>
+    /// <exception cref="ConfigurationException">The message says which input.</exception>
+    public static void RequireApart(RunConfiguration run, string folder, IEnumerable<string> files, IEnumerable<string> folders)
+    {
+        string root = RealPath.Of(folder);
+        HashSet<string> writtenFiles = [.. files.Select(name => Path.Combine(root, name))];
+        string[] writtenFolders = [.. folders.Select(name => Path.Combine(root, name))];
+        foreach ((string key, string path) in Of(run))
+        {
+            string input = RealPath.Of(path);
+            if (input == root && Directory.Exists(input))
+            {
+                throw new ConfigurationException($"output: {folder} is {(key == "model" ? "the model's own folder" : $"the folder of {key}")}, whose files the run would replace; choose another.");
+            }
+
+            // The files of a folder may be links to other places.
+            IEnumerable<string> read = Directory.Exists(input) ? [input, .. Directory.EnumerateFiles(input).Select(RealPath.Of)] : [input];
+            if (read.FirstOrDefault(file => writtenFiles.Contains(file) || writtenFolders.Any(written => RealPath.IsWithin(written, file))) is { } lost)
+            {
+                throw new ConfigurationException(
+                    $"output: the run would replace or remove {lost}, which it reads ({(lost == input ? key : $"{key}: {path}")}); choose another output than {folder}.");
+            }
+        }
+    }
+
+    private static IEnumerable<(string Key, string Path)> Of(RunConfiguration run)
+    {
+        yield return ("model", run.Model);
+        yield return ("data.train", run.Data.Train);
+        if (run.Data.Validation is { } validation)
+        {
+            yield return ("data.validation", validation);
+        }
+
+        if (run.Adapter?.Init is { } start)
+        {
+            yield return ("adapter.init", start);
+        }
+
+        foreach (MethodParameter parameter in (run.Method?.Methods ?? []).SelectMany(method => method.Given))
+        {
+            if (MethodCatalog.PathParameters.Contains(parameter.Name) && parameter.Value is string path)
+            {
+                yield return ($"method.{parameter.Name}", path);
+            }
+        }
+    }
+}
