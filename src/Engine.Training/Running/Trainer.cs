@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Engine.Devices;
+using Engine.Devices.Sharing;
 using Engine.Graph;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
@@ -11,10 +12,14 @@ using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
 
-/// <summary>Runs a run file: trains, evaluates, writes checkpoints and results, and stops after a step when cancelled.</summary>
+/// <summary>
+/// Runs a run file: trains, evaluates, writes checkpoints and results, and stops after a step when cancelled. One call of <see cref="Train"/> at a time; each
+/// step and each batch evaluated waits for its turn on the device (<see cref="Device.Turns"/>), so that other work there goes on beside a training.
+/// </summary>
 public sealed class Trainer : IDisposable
 {
     private readonly PreparedRun prepared;
+    private readonly SharedLifetime lifetime;
     private readonly RunConfiguration run;
     private readonly RunFolder folder;
     private readonly TrainerOptions options;
@@ -25,6 +30,7 @@ public sealed class Trainer : IDisposable
     private readonly Pace pace = new();
     private TrainerState state;
     private long lastSaved = -1;
+    private int training;
     private IReadOnlyDictionary<string, double>? latest;
 
     /// <summary>Reads the run's data and plans it; nothing is allocated on the device or written yet.</summary>
@@ -36,6 +42,7 @@ public sealed class Trainer : IDisposable
         folder = new RunFolder(run.Output);
         best = run.CreateBestTracker();
         prepared = PreparedRun.Create(run, device);
+        lifetime = new SharedLifetime($"The trainer of {run.Output}", prepared.Dispose);
         fingerprint = RunFingerprint.Of(run, prepared.Data.Folder);
         schedule = run.CreateSchedule(prepared.Length.TotalSteps);
         state = new TrainerState { Fingerprint = fingerprint };
@@ -46,19 +53,37 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Trains to the end, or until cancelled.</summary>
     /// <exception cref="TrainingException">The run cannot start or go on; what was saved before stays.</exception>
+    /// <exception cref="InvalidOperationException">The trainer trains already.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer is disposed, or its device was meanwhile.</exception>
     public TrainingOutcome Train(CancellationToken cancellation = default)
     {
+        lifetime.Enter();
         try
         {
-            return Run(cancellation);
+            if (Interlocked.Exchange(ref training, 1) != 0)
+            {
+                throw new InvalidOperationException($"The trainer of {run.Output} trains already, or has trained; a trainer trains once.");
+            }
+
+            using WorkScope work = WorkScope.Enter(this);
+            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lifetime.Closing);
+            return Run(stopping.Token);
         }
         catch (IOException exception) when (state.Step > 0)
         {
             throw new TrainingException($"The run stopped after step {state.Step}: {exception.Message.TrimEnd('.')}. {Newest()}", exception);
         }
+        finally
+        {
+            lifetime.Leave();
+        }
     }
 
-    public void Dispose() => prepared.Dispose();
+    /// <summary>
+    /// Frees the run's memory. A training that is under way stops after its step, as when cancelled, and is waited for; not so where a progress callback of
+    /// it calls this.
+    /// </summary>
+    public void Dispose() => lifetime.Close();
 
     private TrainingOutcome Run(CancellationToken cancellation)
     {
