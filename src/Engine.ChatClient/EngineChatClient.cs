@@ -7,8 +7,10 @@ using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 namespace Engine.ChatClient;
 
 /// <summary>
-/// A model as an <see cref="IChatClient"/>. Calls may come from several threads and wait for one another. Options that the model cannot honour are refused
-/// by name: tools, response formats other than text, frequency and presence penalties, conversations kept by the service.
+/// A model as an <see cref="IChatClient"/>. Safe for use by several threads: calls wait for one another, without a thread. <see cref="ChatOptions.ModelId"/>
+/// chooses the request's adapter: the name of a loaded one, or the client's own name for what <see cref="Engine.Model.Generation.Generator.UseAdapter"/>
+/// chose. Options that the model cannot honour are refused by name: tools, response formats other than text, frequency and presence penalties, conversations
+/// kept by the service.
 /// </summary>
 /// <param name="chat">The model; not disposed with the client.</param>
 /// <param name="modelId">The name under which the model answers.</param>
@@ -26,13 +28,14 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        GenerationRequest request = chat.Request(Conversation.Read(messages, options?.Instructions), RequestOptions.Read(options, chat.Defaults, modelId));
+        string? adapter = RequestOptions.Adapter(options, modelId, chat.Generator.AdapterNames);
+        GenerationRequest request = chat.Request(Conversation.Read(messages, options?.Instructions), RequestOptions.Read(options, chat.Defaults), adapter);
         string id = Guid.NewGuid().ToString("N");
         await foreach (GeneratedPiece piece in chat.Generator.StreamAsync(request, cancellationToken).ConfigureAwait(false))
         {
             if (piece.Text.Length > 0 || piece.Finish is not null)
             {
-                yield return Update(piece, request.PromptIds.Count, id);
+                yield return Update(piece, request.PromptIds.Count, id, adapter ?? modelId);
             }
         }
     }
@@ -50,13 +53,13 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
     {
     }
 
-    private ChatResponseUpdate Update(GeneratedPiece piece, int promptTokens, string id)
+    private static ChatResponseUpdate Update(GeneratedPiece piece, int promptTokens, string id, string model)
     {
         var update = new ChatResponseUpdate(ChatRole.Assistant, piece.Text)
         {
             ResponseId = id,
             MessageId = id,
-            ModelId = modelId,
+            ModelId = model,
             CreatedAt = DateTimeOffset.UtcNow,
         };
         if (piece.Finish is { } finish)

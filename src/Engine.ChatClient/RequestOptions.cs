@@ -8,14 +8,13 @@ internal static class RequestOptions
 {
     /// <summary>Where the request is silent the model's defaults hold; any option of drawing makes tokens be drawn, and temperature 0 takes the most probable one.</summary>
     /// <exception cref="NotSupportedException">An option that would change the answer and is not built.</exception>
-    public static GenerationOptions Read(ChatOptions? options, GenerationOptions defaults, string modelId)
+    public static GenerationOptions Read(ChatOptions? options, GenerationOptions defaults)
     {
         if (options is null)
         {
             return defaults;
         }
 
-        Refuse(options.ModelId is not null && options.ModelId != modelId, nameof(options.ModelId), $"this client answers as '{modelId}'");
         Refuse(options.ConversationId is not null, nameof(options.ConversationId), "conversations are not kept; send all messages");
         Refuse(options.Tools is { Count: > 0 }, nameof(options.Tools), "the model calls none");
         Refuse(options.ResponseFormat is not (null or ChatResponseFormatText), nameof(options.ResponseFormat), "answers are text");
@@ -33,6 +32,24 @@ internal static class RequestOptions
             Seed = unchecked((ulong?)options.Seed) ?? defaults.Seed,
             StopStrings = [.. options.StopSequences ?? []],
         };
+    }
+
+    /// <summary>The adapter that a request names as its model; null where it names the client's own model, or none.</summary>
+    /// <param name="adapters">The adapters that are loaded.</param>
+    /// <exception cref="NotSupportedException">The name is neither.</exception>
+    public static string? Adapter(ChatOptions? options, string modelId, IReadOnlyCollection<string> adapters)
+    {
+        if (options?.ModelId is not { } name || name == modelId)
+        {
+            return null;
+        }
+
+        Refuse(
+            !adapters.Contains(name),
+            nameof(options.ModelId),
+            $"'{name}' is not here; this client answers as '{modelId}'"
+                + (adapters.Count == 0 ? "" : $", and with the adapters {string.Join(", ", adapters)}"));
+        return name;
     }
 
     private static void Refuse(bool asked, string option, string why)

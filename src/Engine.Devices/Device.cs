@@ -1,17 +1,31 @@
+using Engine.Devices.Cpu;
+using Engine.Devices.Sharing;
+
 namespace Engine.Devices;
 
 /// <summary>
-/// A device: memory, and work in one queue that runs in order. Used by one thread at a time. Buffers and launches are
-/// disposed before or after their device; using either after its own or the device's disposal is an <see cref="ObjectDisposedException"/>.
+/// A device: memory, and work in one queue that runs in order. Safe for use by several threads: single calls, of buffers and launches too, wait for one
+/// another, and work of many calls takes <see cref="Turns"/>. Buffers and launches are disposed before or after their device; using either after its own or
+/// the device's disposal is an <see cref="ObjectDisposedException"/>.
 /// </summary>
 public abstract class Device : IDisposable
 {
     /// <summary>Bytes to which buffers and arena offsets are aligned.</summary>
     public const int Alignment = 256;
 
-    private bool disposed;
+    private readonly Lock calls = new();
+    private readonly SharedLifetime lifetime;
 
-    private protected Device(DeviceInfo info) => Info = info;
+    private protected Device(DeviceInfo info)
+    {
+        Info = info;
+        lifetime = new SharedLifetime($"The device {info.Id}", () =>
+        {
+            using Lock.Scope call = Call();
+            Release();
+        });
+        Turns = new DeviceTurns(info.Id, lifetime);
+    }
 
     /// <summary>What the device is, as <see cref="DeviceCatalog.List()"/> shows it.</summary>
     public DeviceInfo Info { get; }
@@ -32,6 +46,9 @@ public abstract class Device : IDisposable
     /// <summary>Live bytes by owner.</summary>
     public MemoryLedger Memory { get; } = new();
 
+    /// <summary>Whose turn it is: how work of many calls, such as an answer or a training step, keeps other threads' work apart from it.</summary>
+    public DeviceTurns Turns { get; }
+
     /// <summary>Allocates device memory. Its content is undefined.</summary>
     /// <param name="bytes">Size in bytes; 0 is allowed.</param>
     /// <param name="owner">What the bytes are for ("weights", "arena"): the ledger's key, and named in errors.</param>
@@ -41,6 +58,7 @@ public abstract class Device : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         ArgumentException.ThrowIfNullOrEmpty(owner);
+        using Lock.Scope call = Call();
         ThrowIfDisposed();
         if (bytes > Info.LargestBufferBytes && bytes <= MemoryBytes - Memory.Current)
         {
@@ -68,52 +86,74 @@ public abstract class Device : IDisposable
     /// <summary>Compiles the kernel's variant (or finds it in the program cache) and binds its arguments.</summary>
     /// <exception cref="ArgumentException">The call does not fit its kernel's definition, or a buffer is of another device.</exception>
     /// <exception cref="DeviceException">The driver refused the text; the message holds its log.</exception>
-    public Launch Bind(KernelCall call)
+    public Launch Bind(KernelCall kernel)
     {
+        using Lock.Scope call = Call();
         ThrowIfDisposed();
-        KernelBinding.Check(call, this);
-        return BindCore(call);
+        KernelBinding.Check(kernel, this);
+        return BindCore(kernel);
     }
 
     /// <summary>Makes bound launches of this device one thing to replay.</summary>
+    /// <param name="buffers">What launches are bound to; a replay is refused where one of them is disposed. Compiled kernels know their own.</param>
     /// <exception cref="ArgumentException">A launch is of another device.</exception>
-    public Recording Record(IReadOnlyList<Launch> launches)
+    public Recording Record(IReadOnlyList<Launch> launches, IReadOnlyCollection<DeviceBuffer>? buffers = null)
     {
         ArgumentNullException.ThrowIfNull(launches);
+        using Lock.Scope call = Call();
         ThrowIfDisposed();
-        return RecordCore(launches);
+        return RecordCore(launches, [.. buffers ?? []]);
     }
 
     /// <summary>Waits until everything enqueued has run, and reports what failed on the way.</summary>
     /// <exception cref="DeviceException">Work enqueued earlier failed.</exception>
     public void Synchronize()
     {
+        using Lock.Scope call = Call();
         ThrowIfDisposed();
         SynchronizeCore();
     }
 
+    /// <summary>
+    /// Closes the device. Work under way ends at its next call with an <see cref="ObjectDisposedException"/>, and so does work that waits for its turn; the
+    /// call returns when none uses the device any more. Called by a callback of such work it returns at once, and the device closes when that work has ended.
+    /// </summary>
     public void Dispose()
     {
-        if (!disposed)
-        {
-            disposed = true;
-            Release();
-        }
-
+        RefuseWithinKernel();
+        lifetime.Close();
         GC.SuppressFinalize(this);
     }
 
     public override string ToString() => Info.ToString();
 
-    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(disposed, this);
+    internal void ThrowIfDisposed() => lifetime.ThrowIfClosed();
+
+    /// <summary>
+    /// Begins a call of the driver, of the ledger with it, or of host code: calls of all threads wait for one another, so that none uses what another frees.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">Called from inside a kernel, whose launch is a call itself.</exception>
+    internal Lock.Scope Call()
+    {
+        RefuseWithinKernel();
+        return calls.EnterScope();
+    }
 
     private protected abstract DeviceBuffer AllocateCore(long bytes, string owner);
 
     private protected abstract Launch BindCore(KernelCall call);
 
-    private protected virtual Recording RecordCore(IReadOnlyList<Launch> launches) => new EnqueuedRecording(launches);
+    private protected virtual Recording RecordCore(IReadOnlyList<Launch> launches, DeviceBuffer[] buffers) => new EnqueuedRecording(this, launches, buffers);
 
     private protected abstract void SynchronizeCore();
 
     private protected abstract void Release();
+
+    private void RefuseWithinKernel()
+    {
+        if (HostThreads.IsInsidePiece)
+        {
+            throw new InvalidOperationException($"{Id} was called from inside a kernel that it runs; call it when the launch has returned.");
+        }
+    }
 }

@@ -5,7 +5,7 @@ namespace Engine.Devices;
 /// <summary>A block of device memory, counted on its device's ledger until it is disposed.</summary>
 public abstract class DeviceBuffer : IDisposable
 {
-    private bool disposed;
+    private volatile bool disposed;
 
     private protected DeviceBuffer(Device device, long bytes, string owner)
     {
@@ -36,6 +36,7 @@ public abstract class DeviceBuffer : IDisposable
         where T : unmanaged
     {
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(source);
+        using Lock.Scope call = Device.Call();
         CheckRange(byteOffset, bytes.Length);
         if (bytes.Length > 0)
         {
@@ -48,6 +49,7 @@ public abstract class DeviceBuffer : IDisposable
         where T : unmanaged
     {
         Span<byte> bytes = MemoryMarshal.AsBytes(target);
+        using Lock.Scope call = Device.Call();
         CheckRange(byteOffset, bytes.Length);
         if (bytes.Length > 0)
         {
@@ -61,6 +63,7 @@ public abstract class DeviceBuffer : IDisposable
     /// <summary>Sets <paramref name="count"/> bytes from <paramref name="byteOffset"/> to <paramref name="value"/>, in stream order.</summary>
     public void Fill(byte value, long byteOffset, long count)
     {
+        using Lock.Scope call = Device.Call();
         CheckRange(byteOffset, count);
         if (count > 0)
         {
@@ -77,6 +80,7 @@ public abstract class DeviceBuffer : IDisposable
             throw new ArgumentException($"A buffer of {source.Device} cannot be copied to one of {Device}; read it to the host first.", nameof(source));
         }
 
+        using Lock.Scope call = Device.Call();
         source.CheckRange(sourceOffset, count);
         CheckRange(targetOffset, count);
         if (ReferenceEquals(source, this) && Math.Abs(sourceOffset - targetOffset) < count)
@@ -92,8 +96,10 @@ public abstract class DeviceBuffer : IDisposable
         }
     }
 
+    /// <summary>Frees the memory, once the call that may be using it has returned.</summary>
     public void Dispose()
     {
+        using Lock.Scope call = Device.Call();
         if (!disposed)
         {
             disposed = true;

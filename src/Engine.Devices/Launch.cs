@@ -6,18 +6,28 @@ namespace Engine.Devices;
 /// </summary>
 public abstract class Launch : IDisposable
 {
+    private readonly Device device;
     private bool disposed;
+
+    private protected Launch(Device device) => this.device = device;
 
     /// <summary>The kernel's name, as profiles and errors show it.</summary>
     public abstract string Name { get; }
 
     /// <summary>Puts the work on its device's queue. The cpu device runs it at once.</summary>
     /// <exception cref="ObjectDisposedException">The launch, its device or a buffer it is bound to is disposed.</exception>
-    public abstract void Enqueue();
+    public void Enqueue()
+    {
+        using Lock.Scope call = device.Call();
+        ThrowIfDisposed();
+        device.ThrowIfDisposed();
+        EnqueueCore();
+    }
 
     /// <summary>Frees what the driver holds for this launch (not the buffers it is bound to).</summary>
     public void Dispose()
     {
+        using Lock.Scope call = device.Call();
         if (!disposed)
         {
             disposed = true;
@@ -32,7 +42,9 @@ public abstract class Launch : IDisposable
     {
     }
 
-    protected void ThrowIfDisposed()
+    private protected abstract void EnqueueCore();
+
+    private protected void ThrowIfDisposed()
     {
         if (disposed)
         {

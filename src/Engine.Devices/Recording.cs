@@ -6,20 +6,29 @@ namespace Engine.Devices;
 /// </summary>
 public abstract class Recording : IDisposable
 {
+    private readonly Device device;
+    private readonly Launch[] launches;
+    private readonly DeviceBuffer[] buffers;
     private readonly bool[] selected;
     private bool disposed;
 
-    private protected Recording(int launches)
+    private protected Recording(Device device, IReadOnlyList<Launch> launches, DeviceBuffer[] buffers)
     {
-        selected = new bool[launches];
+        this.device = device;
+        this.launches = [.. launches];
+        this.buffers = buffers;
+        selected = new bool[launches.Count];
         Array.Fill(selected, true);
     }
+
+    private protected IReadOnlyList<Launch> Launches => launches;
 
     /// <summary>Whether the next replays run a launch; at first they run all. Allocates nothing managed.</summary>
     /// <param name="launch">The launch by its place in the recording.</param>
     /// <param name="runs">Whether it runs.</param>
     public void Select(int launch, bool runs)
     {
+        using Lock.Scope call = device.Call();
         if (selected[launch] != runs)
         {
             SelectCore(launch, runs);
@@ -31,12 +40,24 @@ public abstract class Recording : IDisposable
     /// <exception cref="ObjectDisposedException">The recording, its device or a buffer that a launch is bound to is disposed.</exception>
     public void Replay()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        using Lock.Scope call = device.Call();
+        CheckAlive();
         ReplayCore();
+    }
+
+    /// <summary>Puts one launch on the device's queue, whether it is selected or not.</summary>
+    /// <param name="launch">The launch by its place in the recording.</param>
+    /// <exception cref="ObjectDisposedException">As <see cref="Replay()"/>.</exception>
+    public void Replay(int launch)
+    {
+        using Lock.Scope call = device.Call();
+        CheckAlive();
+        launches[launch].Enqueue();
     }
 
     public void Dispose()
     {
+        using Lock.Scope call = device.Call();
         if (!disposed)
         {
             disposed = true;
@@ -53,24 +74,33 @@ public abstract class Recording : IDisposable
     private protected abstract void ReplayCore();
 
     private protected abstract void Release();
+
+    /// <summary>Refuses to run where something is gone. Host code holds addresses: without this it would read and write memory that is another's.</summary>
+    private void CheckAlive()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        device.ThrowIfDisposed();
+        foreach (DeviceBuffer buffer in buffers)
+        {
+            buffer.ThrowIfDisposed();
+        }
+    }
 }
 
 /// <summary>A recording on a device without graphs: its launches are enqueued one by one.</summary>
-internal sealed class EnqueuedRecording(IReadOnlyList<Launch> launches) : Recording(launches.Count)
+internal sealed class EnqueuedRecording(Device device, IReadOnlyList<Launch> launches, DeviceBuffer[] buffers) : Recording(device, launches, buffers)
 {
-    private readonly Launch[] launches = [.. launches];
-
     private protected override void SelectCore(int launch, bool runs)
     {
     }
 
     private protected override void ReplayCore()
     {
-        for (int i = 0; i < launches.Length; i++)
+        for (int i = 0; i < Launches.Count; i++)
         {
             if (IsSelected(i))
             {
-                launches[i].Enqueue();
+                Launches[i].Enqueue();
             }
         }
     }

@@ -26,7 +26,7 @@ public sealed class Plan : IDisposable
     {
         this.device = device;
         this.launches = launches;
-        recording = device.Record(launches);
+        recording = device.Record(launches, memory.Buffers);
         this.operators = operators;
         this.memory = memory;
         this.classes = classes;
@@ -77,6 +77,7 @@ public sealed class Plan : IDisposable
     /// <summary>Enqueues every launch, or those that work for the active tensors.</summary>
     /// <param name="active">A set of the tensors the plan was created with; null: all.</param>
     /// <param name="profile">Each launch then runs by itself and its time is added here.</param>
+    /// <exception cref="ObjectDisposedException">The plan, its device, the arena or a variable's memory is disposed.</exception>
     public void Replay(ActiveSet? active = null, Profile? profile = null)
     {
         Mark(active);
@@ -96,7 +97,7 @@ public sealed class Plan : IDisposable
             }
 
             long start = Stopwatch.GetTimestamp();
-            launches[i].Enqueue();
+            recording.Replay(i);
             device.Synchronize();
             profile.Add(operators[i], Stopwatch.GetElapsedTime(start));
         }
@@ -155,30 +156,48 @@ public sealed class Plan : IDisposable
     private bool Runs(int launch, ActiveSet? active) => active is null || classes[launch] < 0 || marked[classes[launch]];
 }
 
-/// <summary>Time by operator over profiled replays.</summary>
+/// <summary>Time by operator over profiled replays, of several threads too.</summary>
 public sealed class Profile
 {
+    private readonly Lock gate = new();
     private readonly Dictionary<string, (long Calls, TimeSpan Time)> operators = [];
 
     /// <summary>Operators with their number of launches and their time, the longest first.</summary>
-    public IReadOnlyList<(string Operator, long Calls, TimeSpan Time)> Rows =>
-        [.. operators.Select(pair => (pair.Key, pair.Value.Calls, pair.Value.Time)).OrderByDescending(row => row.Time)];
+    public IReadOnlyList<(string Operator, long Calls, TimeSpan Time)> Rows
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. operators.Select(pair => (pair.Key, pair.Value.Calls, pair.Value.Time)).OrderByDescending(row => row.Time)];
+            }
+        }
+    }
 
     public void Add(string @operator, TimeSpan time)
     {
-        (long calls, TimeSpan sum) = operators.GetValueOrDefault(@operator);
-        operators[@operator] = (calls + 1, sum + time);
+        lock (gate)
+        {
+            (long calls, TimeSpan sum) = operators.GetValueOrDefault(@operator);
+            operators[@operator] = (calls + 1, sum + time);
+        }
     }
 }
 
 /// <summary>Resolves a plan's tensors to memory while its launches are bound.</summary>
 internal sealed class PlanMemory(PlanLayout layout, DeviceBuffer arena)
 {
+    private readonly HashSet<DeviceBuffer> buffers = [arena];
+
+    /// <summary>All memory that was resolved so far.</summary>
+    public IReadOnlyCollection<DeviceBuffer> Buffers => buffers;
+
     public BufferView<T> View<T>(Tensor tensor)
         where T : unmanaged
     {
         if (tensor.Variable is { } variable)
         {
+            buffers.Add(variable.Block.Buffer);
             return variable.View<T>();
         }
 
@@ -190,7 +209,16 @@ internal sealed class PlanMemory(PlanLayout layout, DeviceBuffer arena)
         return arena.View<T>(offset, tensor.Shape.Count);
     }
 
-    public WeightView Weight(Tensor tensor) => tensor.Variable is { } variable ? variable.Weight() : View<float>(tensor);
+    public WeightView Weight(Tensor tensor)
+    {
+        if (tensor.Variable is { } variable)
+        {
+            buffers.Add(variable.Block.Buffer);
+            return variable.Weight();
+        }
+
+        return View<float>(tensor);
+    }
 
     public BufferView<float> Workspace(Node node) => layout.Workspaces.TryGetValue(node, out (long Offset, long Bytes) slot)
         ? arena.View<float>(slot.Offset, slot.Bytes / sizeof(float))

@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Sharing;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
@@ -21,6 +22,7 @@ public sealed record StepReport(double Loss, double GradientNorm, long Tokens, l
 /// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
 /// loss, backward), where there is a second pass an ascent plan (H1) and the micro-batches again, and an update plan (H2 to H6 with clipping and AdamW).
 /// Everything stays on the device but a few numbers that are read at the end of a step, and before them each sample's losses where the method selects samples.
+/// Each step and each evaluated batch takes a turn on the device (<see cref="Device.Turns"/>); steps of several threads run one after another.
 /// </summary>
 public sealed class TrainingSession : IDisposable
 {
@@ -45,6 +47,7 @@ public sealed class TrainingSession : IDisposable
     private readonly float[] readings;
     private readonly Dictionary<StepCourse, CoursePlans> courses = [];
     private Profile? profile;
+    private bool disposed;
 
     /// <param name="capacity">The largest batch shape of the run, training and evaluation.</param>
     /// <param name="totalSteps">Optimizer steps of the whole run, for the method's schedule.</param>
@@ -236,8 +239,12 @@ public sealed class TrainingSession : IDisposable
     /// </summary>
     /// <param name="learningRate">The schedule's rate of this step.</param>
     /// <param name="source">What the batches were made from, for messages.</param>
+    /// <exception cref="ObjectDisposedException">The session or its device is disposed.</exception>
     public StepReport Step(IReadOnlyList<RaggedBatch> microBatches, double learningRate, string source)
     {
+        using Turn turn = device.Turns.Take();
+        using Lock.Scope use = arena.Enter();
+        ObjectDisposedException.ThrowIf(disposed, this);
         long tokens = 0;
         weights.Begin(microBatches.Count);
         for (int i = 0; i < microBatches.Count; i++)
@@ -298,10 +305,25 @@ public sealed class TrainingSession : IDisposable
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
-    public ModelRun Evaluate(RaggedBatch batch, string source) => evaluator.Run(batch, source);
+    public ModelRun Evaluate(RaggedBatch batch, string source)
+    {
+        using Turn turn = device.Turns.Take();
+        return evaluator.Run(batch, source);
+    }
 
+    /// <summary>Runs a batch in evaluation and reads its results before anything else runs.</summary>
+    public void Evaluate(RaggedBatch batch, string source, Action<ModelRun> read)
+    {
+        using Turn turn = device.Turns.Take();
+        using Lock.Scope use = arena.Enter();
+        read(evaluator.Run(batch, source));
+    }
+
+    /// <summary>Frees the session's memory, once the step that is under way has returned.</summary>
     public void Dispose()
     {
+        using Lock.Scope use = arena.Enter();
+        disposed = true;
         foreach (CoursePlans plans in courses.Values)
         {
             plans.Dispose();

@@ -1,6 +1,8 @@
 using Engine.Devices;
+using Engine.Model.Architectures;
 using Engine.Model.Chat;
 using Engine.Model.Generation;
+using Engine.Model.Peft;
 using Engine.Tests;
 using Microsoft.Extensions.AI;
 using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
@@ -60,6 +62,30 @@ public sealed class EngineChatClientTests
         ChatResponse[] answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ =>
             Task.Run(() => model.Client.GetResponseAsync([User("Once upon a time")], new ChatOptions { MaxOutputTokens = 12 }))));
         Assert.Single(answers.Select(answer => answer.Text).Distinct());
+    }
+
+    [SharedFact]
+    public async Task The_model_of_a_request_is_its_adapter()
+    {
+        using Model model = new();
+        string folder = Path.Combine(Directory.CreateTempSubdirectory("engine-adapter-").FullName, "loud");
+        model.WriteAdapter(folder);
+        model.Generator.AddAdapter("loud", folder);
+        var options = new ChatOptions { MaxOutputTokens = 12 };
+        var loud = With(options, changed => changed.ModelId = "loud");
+        string plain = (await model.Client.GetResponseAsync([User("Once upon a time")], options)).Text;
+        ChatResponse adapted = await model.Client.GetResponseAsync([User("Once upon a time")], loud);
+        Assert.Equal("loud", adapted.ModelId);
+        Assert.NotEqual(plain, adapted.Text);
+
+        // Side by side, in threads that interleave as they will.
+        ChatResponse[] answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(i =>
+            Task.Run(() => model.Client.GetResponseAsync([User("Once upon a time")], i % 2 == 0 ? options : loud))));
+        Assert.All(answers.Index(), answer => Assert.Equal(answer.Index % 2 == 0 ? plain : adapted.Text, answer.Item.Text));
+        var refused = await Assert.ThrowsAsync<NotSupportedException>(
+            () => model.Client.GetResponseAsync([User("x")], new ChatOptions { ModelId = "another" }));
+        Assert.Contains("adapters loud", refused.Message, StringComparison.Ordinal);
+        Directory.Delete(Path.GetDirectoryName(folder)!, recursive: true);
     }
 
     [SharedFact]
@@ -128,11 +154,30 @@ public sealed class EngineChatClientTests
 
         public EngineChatClient Client { get; }
 
+        /// <summary>An adapter that changes what the model says.</summary>
+        public void WriteAdapter(string folder)
+        {
+            LinearSpec query = Generator.Architecture.LinearGroups.SelectMany(group => group)
+                .First(linear => linear.Module.EndsWith("q_proj", StringComparison.Ordinal));
+            Directory.CreateDirectory(folder);
+            var target = new AdapterTarget(query.Module, query.InFeatures, query.OutFeatures);
+            var config = new AdapterConfig { Rank = 2, LoraAlpha = 4, TargetModules = ModulePattern.Of(query.Module), TaskType = AdapterConfig.CausalLanguageModel };
+            new AdapterWriter(config).AddLora(target, (first, a) => Fill(first, a, 3), (first, b) => Fill(first, b, 5)).Write(folder);
+        }
+
         public void Dispose()
         {
             Client.Dispose();
             Generator.Dispose();
             device.Dispose();
+        }
+
+        private static void Fill(long first, Span<float> values, int period)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = ((first + i) % period) - (period / 2);
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ public sealed record CpuOptions
     public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 }
 
-/// <summary>The managed device that is always there. Work runs when it is enqueued, from one thread at a time.</summary>
+/// <summary>The managed device that is always there. Work runs when it is enqueued, on the caller's thread and the device's own.</summary>
 public sealed unsafe class CpuDevice : Device
 {
     /// <summary>Bytes of scratch each worker keeps for packed panels and row buffers.</summary>

@@ -6,18 +6,15 @@ namespace Engine.Devices.Cpu;
 /// </summary>
 public abstract class HostLaunch : Launch
 {
-    protected HostLaunch(CpuDevice device) => Device = device;
+    protected HostLaunch(CpuDevice device)
+        : base(device) => Device = device;
 
     protected CpuDevice Device { get; }
 
-    public override void Enqueue()
-    {
-        ThrowIfDisposed();
-        Execute(Device.Threads);
-    }
-
     /// <summary>Does the work, usually by one or more calls of <see cref="HostThreads.For"/>.</summary>
     protected abstract void Execute(HostThreads threads);
+
+    private protected sealed override void EnqueueCore() => Execute(Device.Threads);
 }
 
 /// <summary>A compiled kernel run by its managed work-group function, groups in parallel.</summary>

@@ -36,6 +36,10 @@ public sealed class HostThreads : IDisposable
 
     private static readonly long SpinTicks = (long)(SpinMicroseconds * 1e-6 * Stopwatch.Frequency);
 
+    /// <summary>Whether this thread runs a piece, or is a helper that does nothing else.</summary>
+    [ThreadStatic]
+    private static bool insidePiece;
+
     private readonly Thread[] helpers;
     private readonly SemaphoreSlim[] wake;
     private readonly int[] parked;
@@ -67,6 +71,9 @@ public sealed class HostThreads : IDisposable
         }
     }
 
+    /// <summary>Whether the calling thread runs a piece of any of these.</summary>
+    internal static bool IsInsidePiece => insidePiece;
+
     /// <summary>Threads that run pieces, the caller's among them.</summary>
     public int Count { get; }
 
@@ -79,10 +86,12 @@ public sealed class HostThreads : IDisposable
         ObjectDisposedException.ThrowIf(stopping, this);
         if (Interlocked.Exchange(ref busy, 1) != 0)
         {
+            ObjectDisposedException.ThrowIf(stopping, this);
             throw new InvalidOperationException(
                 "The cpu device is already running work: enqueue from one thread at a time, and not from inside a kernel.");
         }
 
+        insidePiece = true;
         try
         {
             if (pieceCount <= 1 || helpers.Length == 0)
@@ -99,15 +108,30 @@ public sealed class HostThreads : IDisposable
         }
         finally
         {
+            insidePiece = false;
             Volatile.Write(ref busy, 0);
         }
     }
 
+    /// <summary>Ends the threads, once the call of <see cref="For"/> that is under way has returned.</summary>
+    /// <exception cref="InvalidOperationException">Called from a piece.</exception>
     public void Dispose()
     {
-        if (stopping)
+        if (insidePiece)
         {
-            return;
+            throw new InvalidOperationException("The cpu device's threads cannot be disposed from inside a kernel that they run.");
+        }
+
+        // Nobody gives this back: later calls of For find the threads gone, and of Dispose nothing to do.
+        var spinner = default(SpinWait);
+        while (Interlocked.Exchange(ref busy, 1) != 0)
+        {
+            if (stopping)
+            {
+                return;
+            }
+
+            spinner.SpinOnce();
         }
 
         stopping = true;
@@ -207,6 +231,7 @@ public sealed class HostThreads : IDisposable
 
     private void Help(int index)
     {
+        insidePiece = true;
         while (!stopping)
         {
             Drain(index + 1);

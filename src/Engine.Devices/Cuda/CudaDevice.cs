@@ -130,7 +130,7 @@ public sealed unsafe class CudaDevice : Device
         return new CudaLaunch(this, programs.Get(call), call);
     }
 
-    private protected override Recording RecordCore(IReadOnlyList<Launch> launches) => new CudaRecording(this, launches);
+    private protected override Recording RecordCore(IReadOnlyList<Launch> launches, DeviceBuffer[] buffers) => new CudaRecording(this, launches, buffers);
 
     private protected override void SynchronizeCore()
     {

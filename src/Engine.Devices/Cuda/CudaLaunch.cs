@@ -18,6 +18,7 @@ internal sealed unsafe class CudaLaunch : Launch
     private void** arguments;
 
     public CudaLaunch(CudaDevice device, CudaModule module, KernelCall call)
+        : base(device)
     {
         this.device = device;
         kernel = call.Definition;
@@ -42,32 +43,6 @@ internal sealed unsafe class CudaLaunch : Launch
     private bool HasNoGroups => shape.GroupsX == 0 || shape.GroupsY == 0 || shape.GroupsZ == 0;
 
     private string Where => $"{kernel.Name} ({kernel.Location})";
-
-    public override void Enqueue()
-    {
-        ThrowIfDisposed();
-        device.ThrowIfDisposed();
-        CheckAlive();
-        if (HasNoGroups)
-        {
-            return;
-        }
-
-        device.MakeCurrent();
-        int code = CudaApi.LaunchKernel(
-            function,
-            (uint)shape.GroupsX,
-            (uint)shape.GroupsY,
-            (uint)shape.GroupsZ,
-            (uint)shape.GroupSize,
-            1,
-            1,
-            (uint)sharedBytes,
-            device.Stream,
-            arguments,
-            null);
-        Check(code, "cuLaunchKernel");
-    }
 
     /// <summary>Refuses a launch one of whose buffers is gone; allocates nothing.</summary>
     public void CheckAlive() => KernelBinding.CheckAlive(kernel, Buffers);
@@ -103,6 +78,30 @@ internal sealed unsafe class CudaLaunch : Launch
     {
         NativeMemory.Free(arguments);
         arguments = null;
+    }
+
+    private protected override void EnqueueCore()
+    {
+        CheckAlive();
+        if (HasNoGroups)
+        {
+            return;
+        }
+
+        device.MakeCurrent();
+        int code = CudaApi.LaunchKernel(
+            function,
+            (uint)shape.GroupsX,
+            (uint)shape.GroupsY,
+            (uint)shape.GroupsZ,
+            (uint)shape.GroupSize,
+            1,
+            1,
+            (uint)sharedBytes,
+            device.Stream,
+            arguments,
+            null);
+        Check(code, "cuLaunchKernel");
     }
 
     /// <summary>A view is three arguments (base pointer, byte offset, length in elements), a scalar one whose low bytes come first.</summary>

@@ -12,8 +12,8 @@ internal sealed unsafe class CudaRecording : Recording, ICudaResource
     private nint graph;
     private nint executable;
 
-    public CudaRecording(CudaDevice device, IReadOnlyList<Launch> recorded)
-        : base(recorded.Count)
+    public CudaRecording(CudaDevice device, IReadOnlyList<Launch> recorded, DeviceBuffer[] watched)
+        : base(device, recorded, watched)
     {
         this.device = device;
         launches = [.. recorded.Select(Own)];
@@ -69,7 +69,6 @@ internal sealed unsafe class CudaRecording : Recording, ICudaResource
 
     private protected override void ReplayCore()
     {
-        device.ThrowIfDisposed();
         for (int i = 0; i < buffers.Length; i++)
         {
             if (buffers[i].IsDisposed)

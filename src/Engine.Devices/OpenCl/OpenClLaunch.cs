@@ -13,6 +13,7 @@ internal sealed unsafe class OpenClLaunch : Launch
     private nint handle;
 
     public OpenClLaunch(OpenClDevice device, nint program, KernelCall call)
+        : base(device)
     {
         this.device = device;
         kernel = call.Definition;
@@ -37,10 +38,15 @@ internal sealed unsafe class OpenClLaunch : Launch
 
     private string Where => $"{kernel.Name} ({kernel.Location})";
 
-    public override void Enqueue()
+    protected override void Release()
     {
-        ThrowIfDisposed();
-        device.ThrowIfDisposed();
+        int code = OpenClApi.ReleaseKernel(handle);
+        handle = 0;
+        OpenClError.Check(code, "clReleaseKernel", device, $"The kernel is {Where}.");
+    }
+
+    private protected override void EnqueueCore()
+    {
         KernelBinding.CheckAlive(kernel, buffers);
         nuint* local = stackalloc nuint[] { (nuint)shape.GroupSize, 1, 1 };
         nuint* global = stackalloc nuint[] { (nuint)shape.GroupsX * (nuint)shape.GroupSize, (nuint)shape.GroupsY, (nuint)shape.GroupsZ };
@@ -65,13 +71,6 @@ internal sealed unsafe class OpenClLaunch : Launch
                 device,
                 $"The kernel is {Where}, launched as {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups of {shape.GroupSize}.");
         }
-    }
-
-    protected override void Release()
-    {
-        int code = OpenClApi.ReleaseKernel(handle);
-        handle = 0;
-        OpenClError.Check(code, "clReleaseKernel", device, $"The kernel is {Where}.");
     }
 
     /// <summary>A view is three arguments (base pointer, byte offset, length in elements), a scalar one of its own size.</summary>

@@ -5,7 +5,7 @@ namespace Engine.Devices.Programs;
 
 /// <summary>
 /// Compiled programs on disk, one file for each key. The cache only saves time: an entry that is damaged or foreign is rebuilt,
-/// a folder that cannot be read or written costs the builds, and <see cref="Problem"/> says so.
+/// a folder that cannot be read or written costs the builds, and <see cref="Problem"/> says so. Safe for use by several threads, devices and processes.
 /// </summary>
 /// <remarks>
 /// An entry is: 8 bytes magic, 4 bytes format version, 32 bytes key, 8 bytes length of the binary, 32 bytes SHA-256 of the
@@ -23,6 +23,10 @@ public sealed class ProgramCache(string? folder)
     /// <summary>Far above any kernel's binary: a larger file is not one of ours.</summary>
     private const long LargestEntry = 256L << 20;
 
+    private int hits;
+    private int misses;
+    private int rejected;
+
     /// <summary>The cache in the folder of the variable <c>ENGINE_CACHE</c>, else in the user's cache folder under <c>engine/programs</c>.</summary>
     public static ProgramCache Default { get; } = new(DefaultFolder());
 
@@ -30,13 +34,13 @@ public sealed class ProgramCache(string? folder)
     public string? Folder => folder;
 
     /// <summary>Entries that were found intact.</summary>
-    public int Hits { get; private set; }
+    public int Hits => Volatile.Read(ref hits);
 
     /// <summary>Programs that were not there.</summary>
-    public int Misses { get; private set; }
+    public int Misses => Volatile.Read(ref misses);
 
     /// <summary>Entries that were there and were not trusted.</summary>
-    public int Rejected { get; private set; }
+    public int Rejected => Volatile.Read(ref rejected);
 
     /// <summary>The last reason why an entry was not used or not written; null while all is well.</summary>
     public string? Problem { get; private set; }
@@ -48,7 +52,7 @@ public sealed class ProgramCache(string? folder)
     {
         if (folder is null)
         {
-            Misses++;
+            Interlocked.Increment(ref misses);
             return null;
         }
 
@@ -67,7 +71,7 @@ public sealed class ProgramCache(string? folder)
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            Misses++;
+            Interlocked.Increment(ref misses);
             return null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -82,7 +86,7 @@ public sealed class ProgramCache(string? folder)
             return null;
         }
 
-        Hits++;
+        Interlocked.Increment(ref hits);
         return entry[HeaderSize..];
     }
 
@@ -133,7 +137,7 @@ public sealed class ProgramCache(string? folder)
     /// <summary>Counts an entry that is not trusted. The next <see cref="Store"/> replaces it.</summary>
     public void Reject(ProgramKey key, string reason)
     {
-        Rejected++;
+        Interlocked.Increment(ref rejected);
         Problem = $"The cached program {PathOf(key)} was not used and is built again: {reason}.";
     }
 

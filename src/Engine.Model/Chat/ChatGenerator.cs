@@ -3,7 +3,7 @@ using Engine.Model.Tokenizers;
 
 namespace Engine.Model.Chat;
 
-/// <summary>Answers in conversations: lays them out by a template, and knows the token with which an answer ends.</summary>
+/// <summary>Answers in conversations: lays them out by a template, and knows the token with which an answer ends. Safe for use by several threads.</summary>
 public sealed class ChatGenerator
 {
     private readonly Tokenizer tokenizer;
@@ -28,9 +28,10 @@ public sealed class ChatGenerator
     public GenerationOptions Defaults { get; }
 
     /// <summary>The request for the next answer.</summary>
+    /// <param name="adapter">The request's adapter, as <see cref="GenerationRequest"/> has it.</param>
     /// <exception cref="ArgumentException">A role that the template does not have, or no messages.</exception>
     /// <exception cref="InvalidDataException">The tokenizer lacks a token of the template.</exception>
-    public GenerationRequest Request(IReadOnlyList<ChatMessage> messages, GenerationOptions options)
+    public GenerationRequest Request(IReadOnlyList<ChatMessage> messages, GenerationOptions options, string? adapter = null)
     {
         if (messages.Count == 0)
         {
@@ -40,6 +41,6 @@ public sealed class ChatGenerator
         int[] ids = Template is null
             ? Generator.Encode(string.Concat(messages.Select(message => message.Content)))
             : PartEncoding.Encode(tokenizer, Template.Render(messages, addGenerationPrompt: true)).Ids;
-        return new GenerationRequest(ids, options);
+        return new GenerationRequest(ids, options, adapter);
     }
 }

@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Sharing;
 using Engine.Graph;
 using Engine.Graph.Passes;
 using Engine.Model.Batching;
@@ -12,7 +13,7 @@ public readonly record struct RowTokens(int Row, ReadOnlyMemory<int> Ids);
 
 /// <summary>
 /// Runs texts through a decoder token by token with a key/value cache. A prompt of many tokens and a single next token run alike, side by side where they come together; plans
-/// are kept by the number of tokens. Not safe for use by several threads.
+/// are kept by the number of tokens. One thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
 public sealed class DecodingRunner : IDisposable
 {
@@ -29,8 +30,13 @@ public sealed class DecodingRunner : IDisposable
     private readonly Arena arena;
     private readonly int maxStepTokens;
     private readonly RecentlyUsed<(TransformerModel Model, BatchShape Shape), Entry> entries = new(KeptPlans);
+    private readonly SoleUse use = new("A decoding runner");
     private readonly int[] lengths;
     private readonly int[] fed;
+
+    /// <summary>The model whose keys and values a row holds.</summary>
+    private readonly TransformerModel?[] owners;
+    private bool disposed;
 
     /// <param name="model">A decoder, allocated and loaded on the device.</param>
     /// <param name="rows">Texts that run side by side.</param>
@@ -55,12 +61,13 @@ public sealed class DecodingRunner : IDisposable
         step = new DecodingStep(rows, bucket);
         arena = new Arena(device);
         lengths = new int[rows];
+        owners = new TransformerModel?[rows];
         fed = new int[rows];
         inputs.Allocate(device);
     }
 
-    /// <summary>The model that runs.</summary>
-    public TransformerModel Model { get; private set; }
+    /// <summary>The model that runs where a call names none.</summary>
+    public TransformerModel Model { get; }
 
     public int Rows => cache.Rows;
 
@@ -73,35 +80,71 @@ public sealed class DecodingRunner : IDisposable
     /// <summary>Tokens of a row that the cache holds.</summary>
     public int Length(int row) => lengths[row];
 
+    /// <summary>Tokens of a row with which a model can go on: those it read itself.</summary>
+    public int Length(int row, TransformerModel model) => owners[row] == model ? lengths[row] : 0;
+
     /// <summary>Forgets a row's tokens from <paramref name="length"/> on.</summary>
     public void Truncate(int row, int length)
     {
+        using Lock.Scope call = use.Enter();
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, lengths[row]);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         lengths[row] = length;
     }
 
-    /// <summary>Goes on with another model of the same architecture, such as one with another adapter. The cache forgets every row, since keys and values were the other model's.</summary>
-    public void Use(TransformerModel model)
+    /// <summary>Lets go of a model's plans, before the model is disposed.</summary>
+    public void Forget(TransformerModel model)
     {
-        if (model != Model)
-        {
-            Model = model;
-            lengths.AsSpan().Clear();
-        }
+        using Lock.Scope call = use.Wait();
+        entries.Remove(key => key.Model == model);
     }
 
     /// <summary>Runs tokens on and gives the logits after the last token of each row.</summary>
     /// <param name="feeds">Rows in ascending order, each once.</param>
     /// <param name="logits">Receives [feeds, vocabulary].</param>
+    /// <param name="model">A model of the same architecture, such as one with an adapter; null: <see cref="Model"/>. A row goes on with the model it began
+    /// with.</param>
     /// <exception cref="DataFileException">An id outside of the vocabulary.</exception>
-    /// <exception cref="ArgumentException">Rows out of order, a row without tokens or with more than the cache has places for.</exception>
-    public void Run(ReadOnlySpan<RowTokens> feeds, Span<float> logits)
+    /// <exception cref="ArgumentException">Rows out of order, a row without tokens or with more than the cache has places for, or one that holds another
+    /// model's keys and values.</exception>
+    public void Run(ReadOnlySpan<RowTokens> feeds, Span<float> logits, TransformerModel? model = null)
     {
-        int vocabulary = Model.Architecture.OutputSize;
-        Check(feeds);
-        ArgumentOutOfRangeException.ThrowIfLessThan(logits.Length, checked(feeds.Length * vocabulary), nameof(logits));
+        using Lock.Scope call = use.Enter();
+        ObjectDisposedException.ThrowIf(disposed, this);
+        model ??= Model;
+        Check(feeds, model);
+        ArgumentOutOfRangeException.ThrowIfLessThan(logits.Length, checked(feeds.Length * model.Architecture.OutputSize), nameof(logits));
         fed.AsSpan().Clear();
+        try
+        {
+            Feed(feeds, logits, model);
+        }
+        catch
+        {
+            // What the cache has of the tokens that were under way is not known.
+            foreach (RowTokens row in feeds)
+            {
+                lengths[row.Row] -= fed[row.Row];
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Frees the cache and the plans, once the call that is under way has returned.</summary>
+    public void Dispose()
+    {
+        using Lock.Scope call = use.Wait();
+        disposed = true;
+        entries.Dispose();
+        arena.Dispose();
+        inputs.Dispose();
+        cache.Dispose();
+    }
+
+    private void Feed(ReadOnlySpan<RowTokens> feeds, Span<float> logits, TransformerModel model)
+    {
+        int vocabulary = model.Architecture.OutputSize;
         for (int first = 0; first < feeds.Length;)
         {
             // Rows whose tokens all fit run to their end; the first that does not gets what room is left, and goes on in the next step.
@@ -115,23 +158,16 @@ public sealed class DecodingRunner : IDisposable
                 step.Add(row, ids.Span.Slice(fed[row], count), lengths[row], Capacity, complete);
                 fed[row] += count;
                 lengths[row] += count;
+                owners[row] = model;
                 done += complete ? 1 : 0;
             }
 
-            RunStep(logits.Slice(first * vocabulary, step.Selected * vocabulary));
+            RunStep(logits.Slice(first * vocabulary, step.Selected * vocabulary), model);
             first = done;
         }
     }
 
-    public void Dispose()
-    {
-        entries.Dispose();
-        arena.Dispose();
-        inputs.Dispose();
-        cache.Dispose();
-    }
-
-    private void Check(ReadOnlySpan<RowTokens> feeds)
+    private void Check(ReadOnlySpan<RowTokens> feeds, TransformerModel model)
     {
         int last = -1;
         foreach ((int row, ReadOnlyMemory<int> ids) in feeds)
@@ -146,6 +182,11 @@ public sealed class DecodingRunner : IDisposable
                 throw new ArgumentException($"Row {row} has {lengths[row]} tokens and gets {ids.Length} more; at least 1 was expected, and at most {Capacity} in all.", nameof(feeds));
             }
 
+            if (lengths[row] > 0 && owners[row] != model)
+            {
+                throw new ArgumentException($"Row {row} holds {lengths[row]} tokens that another model read; truncate it to 0 first.", nameof(feeds));
+            }
+
             foreach (int id in ids.Span)
             {
                 if (id < 0 || id >= Model.Architecture.VocabularySize)
@@ -158,13 +199,13 @@ public sealed class DecodingRunner : IDisposable
         }
     }
 
-    private void RunStep(Span<float> logits)
+    private void RunStep(Span<float> logits, TransformerModel model)
     {
         // Where each row has one token, there is nothing to select and nothing to round up.
         BatchShape shape = step.Selected == step.Tokens
             ? new BatchShape(Rows, step.Tokens, 0)
             : new BatchShape(Rows, TokenBuckets.RoundUp(step.Tokens), Math.Max(1, step.Selected));
-        Entry entry = EntryOf(shape);
+        Entry entry = EntryOf(model, shape);
         Plan plan = entry.Plan.In(arena);
         inputs.Upload(step, shape);
         plan.Replay(profile: Profile);
@@ -174,17 +215,17 @@ public sealed class DecodingRunner : IDisposable
         }
     }
 
-    private Entry EntryOf(BatchShape shape)
+    private Entry EntryOf(TransformerModel model, BatchShape shape)
     {
-        if (!entries.TryGet((Model, shape), out Entry? entry))
+        if (!entries.TryGet((model, shape), out Entry? entry))
         {
-            var graph = new GraphBuilder { Products = Model.Products };
+            var graph = new GraphBuilder { Products = model.Products };
             (BatchTensors batch, CachedAttention attention) = inputs.Tensors(graph, shape);
-            Tensor logits = graph.Output(Model.Architecture.Build(new ForwardBuilder(Model, graph, batch, attention)).ToLogits(graph));
+            Tensor logits = graph.Output(model.Architecture.Build(new ForwardBuilder(model, graph, batch, attention)).ToLogits(graph));
             RowSelectionPass.Run(graph);
             FusionPass.Run(graph);
             entry = new Entry(logits, new ArenaPlan(device, Planner.Layout(device, graph)));
-            entries.Add((Model, shape), entry);
+            entries.Add((model, shape), entry);
             cache.Allocate(device);
         }
 

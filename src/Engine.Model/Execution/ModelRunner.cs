@@ -41,11 +41,15 @@ public sealed record RunnerOptions
     public Action<ModelGraph>? Extend { get; init; }
 }
 
-/// <summary>Runs batches through a model; the plans of the batch shapes used last are kept.</summary>
+/// <summary>
+/// Runs batches through a model; the plans of the batch shapes used last are kept. Runs of several threads, of all runners that share an arena, wait for one
+/// another; a result is there until the next one.
+/// </summary>
 public sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options) : IDisposable
 {
     private readonly RecentlyUsed<BatchShape, Entry> entries = new(options.KeptPlans);
     private readonly Dictionary<BatchShape, long> arenaBytes = [];
+    private bool disposed;
 
     /// <summary>Where to add each launch's time; null: launches are not timed.</summary>
     public Profile? Profile { get; set; }
@@ -56,6 +60,7 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
     /// <summary>Bytes of arena a shape needs; nothing is allocated.</summary>
     public long ArenaBytes(BatchShape shape)
     {
+        using Lock.Scope use = arena.Enter();
         if (!arenaBytes.TryGetValue(shape, out long bytes))
         {
             bytes = EntryOf(shape).Plan.ArenaBytes;
@@ -68,23 +73,31 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
     /// <summary>The shape a batch runs in.</summary>
     public BatchShape ShapeOf(RaggedBatch batch) => BatchShape.Of(model.Architecture, batch, options.EveryToken);
 
-    /// <summary>Uploads a batch and runs it. The result is valid until the arena is used again.</summary>
+    /// <summary>Uploads a batch and runs it. The result can be read until the arena is used again.</summary>
     /// <param name="source">What the batch was made from, for messages.</param>
     /// <param name="active">The tensors whose gradients are wanted; null: all.</param>
     public ModelRun Run(RaggedBatch batch, string source, ActiveSet? active = null)
     {
+        using Lock.Scope use = arena.Enter();
         BatchShape shape = ShapeOf(batch);
         Entry entry = EntryOf(shape);
         Plan plan = entry.Plan.In(arena);
         inputs.Upload(batch, shape, source);
         plan.Replay(active, Profile);
-        return new ModelRun(plan, entry.Graph, batch);
+        return new ModelRun(plan, entry.Graph, batch, arena);
     }
 
-    public void Dispose() => entries.Dispose();
+    /// <summary>Frees the plans, once the run that is under way has returned.</summary>
+    public void Dispose()
+    {
+        using Lock.Scope use = arena.Enter();
+        disposed = true;
+        entries.Dispose();
+    }
 
     private Entry EntryOf(BatchShape shape)
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         if (!entries.TryGet(shape, out Entry? entry))
         {
             ModelGraph graph = model.BuildGraph(inputs, shape, options);
@@ -101,33 +114,48 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
     }
 }
 
-/// <summary>What can be read after a batch has run.</summary>
+/// <summary>
+/// What can be read after a batch has run, until the runner's arena is used again; after that, reading is an <see cref="InvalidOperationException"/>.
+/// </summary>
 public sealed class ModelRun
 {
     private readonly ModelGraph graph;
+    private readonly Arena arena;
+    private readonly long use;
 
-    internal ModelRun(Plan plan, ModelGraph graph, RaggedBatch batch)
+    internal ModelRun(Plan plan, ModelGraph graph, RaggedBatch batch, Arena arena)
     {
         Plan = plan;
         this.graph = graph;
         Batch = batch;
+        this.arena = arena;
+        use = arena.Uses;
     }
 
     public RaggedBatch Batch { get; }
 
     /// <summary>The mean loss.</summary>
-    public float Loss => Plan.Output<float>(graph.Loss).ToArray()[0];
+    public float Loss => Read(graph.Loss)[0];
 
     /// <summary>Each place's loss.</summary>
-    public float[] RowLosses => Plan.Output<float>(graph.RowLosses).ToArray();
+    public float[] RowLosses => Read(graph.RowLosses);
 
     /// <summary>Logits, [places, output size], places beyond the batch's included.</summary>
     /// <exception cref="InvalidOperationException">The runner computes the loss of a vocabulary head alone.</exception>
-    public float[] Logits => Plan.Output<float>(graph.Logits
-        ?? throw new InvalidOperationException($"The logits are not kept; set {nameof(RunnerOptions)}.{nameof(RunnerOptions.VocabularyLogits)}.")).ToArray();
+    public float[] Logits => Read(graph.Logits
+        ?? throw new InvalidOperationException($"The logits are not kept; set {nameof(RunnerOptions)}.{nameof(RunnerOptions.VocabularyLogits)}."));
 
     /// <summary>Embeddings and layers, [tokens, hidden] each, the dead tail included.</summary>
-    public IEnumerable<float[]> HiddenStates => graph.HiddenStates.Select(hidden => Plan.Output<float>(hidden).ToArray());
+    public IEnumerable<float[]> HiddenStates => graph.HiddenStates.Select(Read);
 
     internal Plan Plan { get; }
+
+    private float[] Read(Tensor tensor)
+    {
+        using Lock.Scope reading = arena.Enter();
+        return arena.Uses == use
+            ? Plan.Output<float>(tensor).ToArray()
+            : throw new InvalidOperationException(
+                "The results of this run are gone, as its memory has been used for another; read them before the next run, and in no other thread.");
+    }
 }

@@ -41,6 +41,17 @@ internal sealed class RecentlyUsed<TKey, TValue>(int capacity) : IDisposable
         nodes.Add(key, byUse.AddFirst((key, value)));
     }
 
+    /// <summary>Disposes the values of some keys.</summary>
+    public void Remove(Predicate<TKey> matches)
+    {
+        foreach (LinkedListNode<(TKey Key, TValue Value)> node in nodes.Values.Where(node => matches(node.Value.Key)).ToArray())
+        {
+            byUse.Remove(node);
+            nodes.Remove(node.Value.Key);
+            node.Value.Value.Dispose();
+        }
+    }
+
     public void Dispose()
     {
         foreach ((_, TValue value) in byUse)

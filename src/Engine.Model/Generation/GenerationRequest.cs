@@ -3,7 +3,13 @@ namespace Engine.Model.Generation;
 /// <summary>A prompt to go on with.</summary>
 /// <param name="PromptIds">The prompt's tokens, at least one.</param>
 /// <param name="Options">How it goes on.</param>
-public sealed record GenerationRequest(IReadOnlyList<int> PromptIds, GenerationOptions Options);
+/// <param name="Adapter">The adapter it goes on with, by its name; <see cref="NoAdapter"/>: the model alone; null: what <see cref="Generator.UseAdapter"/>
+/// chose.</param>
+public sealed record GenerationRequest(IReadOnlyList<int> PromptIds, GenerationOptions Options, string? Adapter = null)
+{
+    /// <summary>As a request's adapter: the model alone.</summary>
+    public const string NoAdapter = "";
+}
 
 /// <summary>Why an answer ended.</summary>
 public enum FinishReason

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Engine.Devices;
+using Engine.Devices.Sharing;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Model.Files;
@@ -10,8 +11,9 @@ using Engine.Model.Tokenizers;
 namespace Engine.Model.Generation;
 
 /// <summary>
-/// A decoder that goes on with texts: a model folder, and any number of adapters between which it can be switched. Calls from several threads
-/// wait for one another.
+/// A decoder that goes on with texts: a model folder, and any number of adapters, of which each request names its own. Safe for use by several threads:
+/// calls, of all generators on the device, wait for their turn (<see cref="Device.Turns"/>). A progress callback may add, choose and remove adapters; what
+/// generates on this generator from inside of one is refused.
 /// </summary>
 public sealed class Generator : IDisposable
 {
@@ -23,15 +25,19 @@ public sealed class Generator : IDisposable
 
     private readonly Device device;
     private readonly TransformerModel baseModel;
-    private readonly SortedDictionary<string, TransformerModel> adapters = new(StringComparer.Ordinal);
-    private readonly SemaphoreSlim gate = new(1, 1);
-    private TransformerModel current;
-    private BatchDecoder? decoder;
+    private readonly AdapterSet adapters;
+    private readonly SharedLifetime lifetime;
+    private volatile BatchDecoder? decoder;
+
+    /// <summary>Whether an answer is under way; read and written in a turn.</summary>
+    private bool running;
 
     private Generator(Device device, TransformerModel model, Tokenizer? tokenizer, GenerationOptions defaults, int contextLength, IReadOnlyList<string> notes)
     {
         this.device = device;
-        baseModel = current = model;
+        baseModel = model;
+        adapters = new AdapterSet(model);
+        lifetime = new SharedLifetime($"The generator of {model.Architecture.Name}", Release);
         Tokenizer = tokenizer;
         Defaults = defaults;
         ContextLength = contextLength;
@@ -52,11 +58,11 @@ public sealed class Generator : IDisposable
     /// <summary>What a user should know of the weights.</summary>
     public IReadOnlyList<string> Notes { get; }
 
-    /// <summary>The adapters that are loaded.</summary>
-    public IReadOnlyCollection<string> AdapterNames => adapters.Keys;
+    /// <summary>The adapters that are loaded, as they are now.</summary>
+    public IReadOnlyCollection<string> AdapterNames => adapters.Names;
 
-    /// <summary>The adapter in use; null for the model alone.</summary>
-    public string? Adapter { get; private set; }
+    /// <summary>The adapter of requests that name none; null for the model alone.</summary>
+    public string? Adapter => adapters.Chosen;
 
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">A Hugging Face folder of a causal language model.</param>
@@ -95,8 +101,8 @@ public sealed class Generator : IDisposable
         }
     }
 
-    /// <summary>Loads an adapter beside those that are loaded; the base model's memory serves all of them.</summary>
-    /// <param name="name">The name to switch to it by.</param>
+    /// <summary>Loads an adapter beside those that are loaded; the base model's memory serves all of them. Answers go on meanwhile.</summary>
+    /// <param name="name">The name by which requests ask for it.</param>
     /// <param name="folder">A PEFT folder.</param>
     /// <param name="allowMissing">Accept tensors that the file lacks or has too many.</param>
     /// <returns>What was left open, in words.</returns>
@@ -104,14 +110,10 @@ public sealed class Generator : IDisposable
     /// <exception cref="ModelFileException">The adapter does not fit the model.</exception>
     public IReadOnlyList<string> AddAdapter(string name, string folder, bool allowMissing = false)
     {
-        gate.Wait();
+        lifetime.Enter();
         try
         {
-            if (adapters.ContainsKey(name))
-            {
-                throw new ArgumentException($"There is an adapter named '{name}' already; give this one another name.", nameof(name));
-            }
-
+            adapters.RequireFree(name);
             using AdapterFile file = AdapterFile.Read(folder);
             if (AdapterTask.Read(folder) is HeadKind.SequenceClassification)
             {
@@ -134,30 +136,37 @@ public sealed class Generator : IDisposable
         }
         finally
         {
-            gate.Release();
+            lifetime.Leave();
         }
     }
 
-    /// <summary>Goes on with an adapter, or with the model alone.</summary>
+    /// <summary>Frees an adapter.</summary>
+    /// <exception cref="ArgumentException">There is no adapter of that name; the message lists those there are.</exception>
+    /// <exception cref="InvalidOperationException">Requests go on with it or wait, or it is the one of requests that name none.</exception>
+    public void RemoveAdapter(string name)
+    {
+        lifetime.Enter();
+        try
+        {
+            using TransformerModel model = adapters.Remove(name);
+            decoder?.Runner.Forget(model);
+        }
+        finally
+        {
+            lifetime.Leave();
+        }
+    }
+
+    /// <summary>
+    /// Chooses the adapter of requests that name none, from the next call on: for programs with one conversation at a time. Where several threads ask, each
+    /// request names its adapter.
+    /// </summary>
     /// <param name="name">An adapter's name; null for none.</param>
     /// <exception cref="ArgumentException">There is no adapter of that name; the message lists those there are.</exception>
     public void UseAdapter(string? name)
     {
-        gate.Wait();
-        try
-        {
-            current = name is null
-                ? baseModel
-                : adapters.GetValueOrDefault(name) ?? throw new ArgumentException(adapters.Count == 0
-                    ? $"There is no adapter named '{name}'; none is loaded."
-                    : $"There is no adapter named '{name}'; loaded are {string.Join(", ", adapters.Keys)}.");
-            Adapter = name;
-            decoder?.Runner.Use(current);
-        }
-        finally
-        {
-            gate.Release();
-        }
+        lifetime.ThrowIfClosed();
+        adapters.Chosen = name;
     }
 
     /// <summary>The tokens of a prompt.</summary>
@@ -167,34 +176,58 @@ public sealed class Generator : IDisposable
         [.. (Tokenizer ?? throw new ArgumentException("The model's folder has no tokenizer; give the prompt as tokens."))
             .Encode(prompt, new EncodeOptions { AddSpecialTokens = addSpecialTokens }).Ids];
 
-    /// <summary>Goes on with prompts, side by side.</summary>
-    /// <param name="progress">Told of every token as it comes.</param>
+    /// <summary>Goes on with prompts, side by side, each with its adapter. Waits for its turn on the calling thread; see <see cref="GenerateAsync"/>.</summary>
+    /// <param name="progress">Told of every token as it comes, on the calling thread.</param>
     /// <returns>The answers in the order of the requests.</returns>
-    /// <exception cref="ArgumentException">A prompt that does not fit the context, or an option out of its range.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled between two tokens.</exception>
+    /// <exception cref="ArgumentException">A prompt that does not fit the context, an option out of its range, or an adapter that is not loaded.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two tokens.</exception>
+    /// <exception cref="ObjectDisposedException">The generator or its device was disposed, before or meanwhile.</exception>
+    /// <exception cref="InvalidOperationException">Called by a progress callback of this generator, whose answers have not ended.</exception>
     public IReadOnlyList<GeneratedText> Generate(
         IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress = null, CancellationToken cancellation = default)
     {
-        gate.Wait(cancellation);
+        using GenerationCall call = Begin(requests, progress, cancellation);
         try
         {
-            return Run(requests, progress, cancellation);
+            using Turn turn = device.Turns.Take(call.Ending);
+            return Run(call);
         }
-        finally
+        catch (OperationCanceledException) when (call.Ending.IsCancellationRequested)
         {
-            gate.Release();
+            throw call.Ended();
         }
     }
 
-    /// <summary>Goes on with a prompt and gives each token's text as it comes. The work runs on the thread pool; leaving the enumeration ends it.</summary>
-    /// <exception cref="ArgumentException">The prompt does not fit the context, or an option is out of its range.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled between two tokens.</exception>
+    /// <summary>As <see cref="Generate"/>, on the thread pool; waiting for the turn holds no thread.</summary>
+    /// <param name="progress">Told of every token as it comes, on a thread of the pool.</param>
+    /// <inheritdoc cref="Generate"/>
+    public async Task<IReadOnlyList<GeneratedText>> GenerateAsync(
+        IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress = null, CancellationToken cancellation = default)
+    {
+        using GenerationCall call = Begin(requests, progress, cancellation);
+        try
+        {
+            return await device.Turns.RunAsync(() => Run(call), call.Ending).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (call.Ending.IsCancellationRequested)
+        {
+            throw call.Ended();
+        }
+    }
+
+    /// <summary>
+    /// Goes on with a prompt and gives each token's text as it comes. The work runs on the thread pool and does not wait for its reader; waiting for its turn
+    /// holds no thread, and leaving the enumeration ends it.
+    /// </summary>
+    /// <exception cref="ArgumentException">The prompt does not fit the context, an option is out of its range, or the adapter is not loaded.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two tokens.</exception>
+    /// <exception cref="ObjectDisposedException">The generator or its device was disposed, before or meanwhile.</exception>
     public async IAsyncEnumerable<GeneratedPiece> StreamAsync(
         GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var pieces = Channel.CreateUnbounded<GeneratedPiece>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        Task work = Task.Run(() => Write(request, pieces.Writer, stopping.Token), CancellationToken.None);
+        Task work = WriteAsync(request, pieces.Writer, stopping.Token);
         try
         {
             await foreach (GeneratedPiece piece in pieces.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
@@ -209,24 +242,35 @@ public sealed class Generator : IDisposable
         }
     }
 
-    public void Dispose()
+    /// <summary>
+    /// Frees the model and its adapters. Calls that wait, and those under way at their next token, end with an <see cref="ObjectDisposedException"/>; this
+    /// returns when the last of them has ended, or at once where a progress callback calls it.
+    /// </summary>
+    public void Dispose() => lifetime.Close();
+
+    private void Release()
     {
         decoder?.Runner.Dispose();
-        foreach (TransformerModel adapter in adapters.Values)
+        adapters.Dispose();
+        baseModel.Dispose();
+    }
+
+    private GenerationCall Begin(IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress, CancellationToken cancellation)
+    {
+        foreach (GenerationRequest request in requests)
         {
-            adapter.Dispose();
+            RunningText.Check(request, Tokenizer, ContextLength);
         }
 
-        baseModel.Dispose();
-        gate.Dispose();
+        return new GenerationCall(lifetime, adapters, requests, progress, cancellation);
     }
 
     /// <summary>Generates into a channel, which hands the reader what goes wrong.</summary>
-    private void Write(GenerationRequest request, ChannelWriter<GeneratedPiece> pieces, CancellationToken cancellation)
+    private async Task WriteAsync(GenerationRequest request, ChannelWriter<GeneratedPiece> pieces, CancellationToken cancellation)
     {
         try
         {
-            Generate([request], piece => pieces.TryWrite(piece), cancellation);
+            await GenerateAsync([request], piece => pieces.TryWrite(piece), cancellation).ConfigureAwait(false);
             pieces.Complete();
         }
         catch (Exception failure)
@@ -235,13 +279,29 @@ public sealed class Generator : IDisposable
         }
     }
 
-    private IReadOnlyList<GeneratedText> Run(IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress, CancellationToken cancellation)
+    /// <summary>Answers a call's requests, in a turn.</summary>
+    private GeneratedText[] Run(GenerationCall call)
     {
-        RunningText[] texts = [.. requests.Select((request, i) => new RunningText(i, request, Tokenizer, Architecture.OutputSize, ContextLength))];
+        if (running)
+        {
+            throw new InvalidOperationException(
+                "A progress callback asks the generator that calls it, whose answers have not ended, for another; ask when they have.");
+        }
+
+        RunningText[] texts = [.. call.Requests.Select((request, i) => new RunningText(i, request, call.Models[i], Tokenizer, ContextLength))];
         if (texts.Length > 0)
         {
-            int longest = requests.Max(request => request.PromptIds.Count + request.Options.MaxNewTokens);
-            Decoder(Math.Min(texts.Length, MaxRows), Math.Min(longest, ContextLength)).Run(texts, progress, cancellation);
+            int longest = texts.Max(text => text.Prompt.Length + call.Requests[text.Index].Options.MaxNewTokens);
+            running = true;
+            try
+            {
+                using WorkScope work = WorkScope.Enter(device.Turns);
+                Decoder(Math.Min(texts.Length, MaxRows), Math.Min(longest, ContextLength)).Run(texts, call.Progress, call.Ending);
+            }
+            finally
+            {
+                running = false;
+            }
         }
 
         return [.. texts.Select(text => text.Result())];
@@ -250,20 +310,21 @@ public sealed class Generator : IDisposable
     /// <summary>A decoder with room for so many texts of so many tokens; a larger one takes the place of one that is too small.</summary>
     private BatchDecoder Decoder(int rows, int tokens)
     {
-        if (decoder is null || decoder.Runner.Rows < rows || decoder.Runner.Capacity < tokens)
+        BatchDecoder? kept = decoder;
+        if (kept is not null && kept.Runner.Rows >= rows && kept.Runner.Capacity >= tokens)
         {
-            int capacity = SmallestCapacity;
-            while (capacity < Math.Max(tokens, decoder?.Runner.Capacity ?? 0))
-            {
-                capacity *= 2;
-            }
-
-            rows = Math.Max(rows, decoder?.Runner.Rows ?? 0);
-            decoder?.Runner.Dispose();
-            decoder = null;
-            decoder = new BatchDecoder(new DecodingRunner(device, current, rows, Math.Min(capacity, ContextLength)));
+            return kept;
         }
 
-        return decoder;
+        int capacity = SmallestCapacity;
+        while (capacity < Math.Max(tokens, kept?.Runner.Capacity ?? 0))
+        {
+            capacity *= 2;
+        }
+
+        rows = Math.Max(rows, kept?.Runner.Rows ?? 0);
+        decoder = null;
+        kept?.Runner.Dispose();
+        return decoder = new BatchDecoder(new DecodingRunner(device, baseModel, rows, Math.Min(capacity, ContextLength)));
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Engine.Model.Execution;
 using Engine.Model.Tokenizers;
 
 namespace Engine.Model.Generation;
@@ -19,29 +20,17 @@ internal sealed class RunningText
     private readonly StringBuilder text = new();
 
     /// <param name="index">The number of the request.</param>
+    /// <param name="request">A request that <see cref="Check"/> has passed.</param>
+    /// <param name="model">What goes on with it.</param>
     /// <param name="tokenizer">Null where no text is wanted.</param>
     /// <param name="contextLength">The most tokens of prompt and answer.</param>
-    public RunningText(int index, GenerationRequest request, Tokenizer? tokenizer, int vocabularySize, int contextLength)
+    public RunningText(int index, GenerationRequest request, TransformerModel model, Tokenizer? tokenizer, int contextLength)
     {
-        if (request.PromptIds.Count == 0)
-        {
-            throw new ArgumentException("A prompt has no tokens; at least one was expected.");
-        }
-
-        if (request.PromptIds.Count >= contextLength)
-        {
-            throw new ArgumentException($"A prompt has {request.PromptIds.Count} tokens, and the context holds {contextLength} with the answer; shorten the prompt.");
-        }
-
-        if (tokenizer is null && request.Options.StopStrings.Count > 0)
-        {
-            throw new ArgumentException("Stop strings need text, and the model's folder has no tokenizer.");
-        }
-
         Index = index;
+        Model = model;
         this.request = request;
         Prompt = [.. request.PromptIds];
-        sampler = new TokenSampler(request.Options, vocabularySize);
+        sampler = new TokenSampler(request.Options, model.Architecture.OutputSize);
         sampler.Observe(Prompt);
         stop = new StopMatcher(request.Options.StopStrings);
         room = Math.Min(request.Options.MaxNewTokens, contextLength - Prompt.Length);
@@ -54,12 +43,38 @@ internal sealed class RunningText
 
     public int Index { get; }
 
+    /// <summary>The model, with the request's adapter.</summary>
+    public TransformerModel Model { get; }
+
     public int[] Prompt { get; }
 
     /// <summary>The newest token, for the model's next step.</summary>
     public ReadOnlyMemory<int> Next => next;
 
     public FinishReason? Finish { get; private set; }
+
+    /// <summary>Refuses a request that cannot be answered, before it waits for its turn.</summary>
+    /// <exception cref="ArgumentException">The prompt does not fit the context, or an option is out of its range.</exception>
+    public static void Check(GenerationRequest request, Tokenizer? tokenizer, int contextLength)
+    {
+        if (request.PromptIds.Count == 0)
+        {
+            throw new ArgumentException("A prompt has no tokens; at least one was expected.");
+        }
+
+        if (request.PromptIds.Count >= contextLength)
+        {
+            throw new ArgumentException(
+                $"A prompt has {request.PromptIds.Count} tokens, and the context holds {contextLength} with the answer; shorten the prompt.");
+        }
+
+        if (tokenizer is null && request.Options.StopStrings.Count > 0)
+        {
+            throw new ArgumentException("Stop strings need text, and the model's folder has no tokenizer.");
+        }
+
+        request.Options.Validate();
+    }
 
     /// <summary>Chooses the next token.</summary>
     /// <param name="logits">[vocabulary]; may be changed.</param>

@@ -1,13 +1,16 @@
 using System.Text;
+using Engine.Devices.Sharing;
 
 namespace Engine.Model.Generation;
 
 /// <summary>
 /// Watches a text that arrives in pieces for strings that end it. Text that may be the beginning of one is held back until it is known not to be.
+/// One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
 public sealed class StopMatcher(IReadOnlyList<string> stops)
 {
     private readonly StringBuilder held = new();
+    private readonly SoleUse use = new("A stop matcher");
 
     /// <summary>Whether a stop string has come.</summary>
     public bool Stopped { get; private set; }
@@ -15,6 +18,7 @@ public sealed class StopMatcher(IReadOnlyList<string> stops)
     /// <summary>Takes the next piece and gives the text that no stop string can begin in; after a stop string, nothing.</summary>
     public string Add(string piece)
     {
+        using Lock.Scope call = use.Enter();
         if (Stopped || stops.Count == 0)
         {
             return Stopped ? "" : piece;
@@ -45,6 +49,7 @@ public sealed class StopMatcher(IReadOnlyList<string> stops)
     /// <summary>What was held back, when no more text comes.</summary>
     public string Flush()
     {
+        using Lock.Scope call = use.Enter();
         string text = held.ToString();
         held.Clear();
         return text;

@@ -1,13 +1,16 @@
 using System.Numerics.Tensors;
 using Engine.Devices;
+using Engine.Devices.Sharing;
 
 namespace Engine.Model.Generation;
 
 /// <summary>
 /// Chooses the next token of one text from its logits. The order of steps is that of Transformers: repetition penalty, temperature, top-k, top-p, draw.
+/// One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
 public sealed class TokenSampler
 {
+    private readonly SoleUse use = new("A token sampler");
     private readonly GenerationOptions options;
     private readonly HashSet<int>? seen;
     private readonly TokenDistribution? distribution;
@@ -24,6 +27,7 @@ public sealed class TokenSampler
     /// <summary>Names tokens that the text holds: its prompt, then each token that it goes on with.</summary>
     public void Observe(ReadOnlySpan<int> ids)
     {
+        using Lock.Scope call = use.Enter();
         foreach (int id in ids)
         {
             seen?.Add(id);
@@ -36,6 +40,7 @@ public sealed class TokenSampler
     /// <exception cref="InvalidDataException">A logit is not a number.</exception>
     public int Next(Span<float> logits, int step)
     {
+        using Lock.Scope call = use.Enter();
         int best = TensorPrimitives.IndexOfMax<float>(logits);
         if (float.IsNaN(logits[best]))
         {

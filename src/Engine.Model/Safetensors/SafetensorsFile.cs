@@ -6,7 +6,7 @@ namespace Engine.Model.Safetensors;
 
 /// <summary>
 /// An open safetensors file, mapped into memory. The header is checked in full when the file is opened (see <see cref="SafetensorsHeader"/>),
-/// so that reading tensors afterwards cannot leave the file.
+/// so that reading tensors afterwards cannot leave the file. Any number of threads may read; the file is disposed when none of them reads any more.
 /// Format: https://github.com/huggingface/safetensors, section "Format".
 /// </summary>
 public sealed unsafe class SafetensorsFile : TensorSource

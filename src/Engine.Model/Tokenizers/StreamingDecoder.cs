@@ -1,9 +1,12 @@
+using Engine.Devices.Sharing;
+
 namespace Engine.Model.Tokenizers;
 
 /// <summary>
 /// Decodes tokens one by one into text that can be shown at once: everything but the last character where its bytes are not all there yet. What is
 /// given out joins to what <see cref="Tokenizer.Decode"/> makes of all tokens. One case is apart: a run of byte tokens (<c>&lt;0xE4&gt;</c>) that turns out
 /// broken after whole characters of it were given out. They are never taken back, although decoding at once makes the whole run U+FFFD.
+/// One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
 public sealed class StreamingDecoder
 {
@@ -18,6 +21,7 @@ public sealed class StreamingDecoder
     /// <summary>Tokens that are kept waiting for a place between two characters; broken bytes may never bring one.</summary>
     private const int LongestWindow = 64;
 
+    private readonly SoleUse use = new("A streaming decoder");
     private readonly Tokenizer tokenizer;
     private readonly bool skipSpecialTokens;
     private readonly List<int> window = [];
@@ -37,6 +41,7 @@ public sealed class StreamingDecoder
     /// <summary>Takes the next token and gives the text that is now certain, which may be empty.</summary>
     public string Add(int id)
     {
+        using Lock.Scope call = use.Enter();
         window.Add(id);
         string text = Decode(0);
         int certain = text.AsSpan().TrimEnd(Replacement).Length;
@@ -62,6 +67,7 @@ public sealed class StreamingDecoder
     /// <summary>Gives what was held back because it was incomplete.</summary>
     public string Flush()
     {
+        using Lock.Scope call = use.Enter();
         string text = Decode(0);
         string added = Give(text, text.Length);
         boundaries = (boundaries.Last, window.Count);

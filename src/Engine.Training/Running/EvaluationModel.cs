@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Sharing;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
@@ -8,12 +9,16 @@ using Engine.Model.Peft;
 
 namespace Engine.Training.Running;
 
-/// <summary>A trained model on a device, to be run over data without training: a model folder with or without an adapter.</summary>
+/// <summary>
+/// A trained model on a device, to be run over data without training: a model folder with or without an adapter. Safe for use by several threads: each batch
+/// waits for its turn on the device (<see cref="Device.Turns"/>).
+/// </summary>
 public sealed class EvaluationModel : IDisposable
 {
     private readonly Device device;
     private readonly TransformerModel model;
     private readonly Arena arena;
+    private readonly SharedLifetime lifetime;
 
     private EvaluationModel(Device device, TransformerModel model, IReadOnlyList<string> notes)
     {
@@ -21,6 +26,7 @@ public sealed class EvaluationModel : IDisposable
         this.model = model;
         Notes = notes;
         arena = new Arena(device);
+        lifetime = new SharedLifetime($"The model {model.Architecture.Name} with its predictor", Release);
     }
 
     /// <summary>What a user should know of the weights, such as a head that no file gave.</summary>
@@ -60,23 +66,125 @@ public sealed class EvaluationModel : IDisposable
 
     /// <summary>The task's metrics over a set.</summary>
     /// <exception cref="TrainingException">An output is not finite.</exception>
-    public EvaluationResult Evaluate(Evaluator evaluator) => Run(evaluator, run => evaluator.Evaluate(run));
+    /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
+    /// <exception cref="ObjectDisposedException">The model or its device was disposed, before or meanwhile.</exception>
+    public EvaluationResult Evaluate(Evaluator evaluator, CancellationToken cancellation = default)
+    {
+        using var call = new Call(this, evaluator, cancellation);
+        return call.Ending(token => evaluator.Evaluate(call.Run, token));
+    }
 
     /// <summary>The logits of a set without labels, [rows, output size] in file order.</summary>
-    /// <exception cref="TrainingException">An output is not finite.</exception>
-    public float[] Predict(Evaluator evaluator) => Run(evaluator, evaluator.Predict);
+    /// <inheritdoc cref="Evaluate"/>
+    public float[] Predict(Evaluator evaluator, CancellationToken cancellation = default)
+    {
+        using var call = new Call(this, evaluator, cancellation);
+        return call.Ending(token => evaluator.Predict(call.Run, token));
+    }
 
-    public void Dispose()
+    /// <summary>As <see cref="Predict"/>, on the thread pool; waiting for a turn holds no thread.</summary>
+    /// <inheritdoc cref="Evaluate"/>
+    public async Task<float[]> PredictAsync(Evaluator evaluator, CancellationToken cancellation = default)
+    {
+        using var call = new Call(this, evaluator, cancellation);
+        return await call.EndingAsync(token => evaluator.PredictAsync(call.RunAsync, token)).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Frees the model. Calls that wait, and those under way at their next batch, end with an <see cref="ObjectDisposedException"/>; this returns when the
+    /// last of them has ended, or at once where a callback of work on a device calls it.
+    /// </summary>
+    public void Dispose() => lifetime.Close();
+
+    private void Release()
     {
         arena.Dispose();
         model.Dispose();
     }
 
-    private TResult Run<TResult>(Evaluator evaluator, Func<Func<RaggedBatch, string, ModelRun>, TResult> use)
+    /// <summary>One call: its inputs and plans. The arena is shared, so what a batch leaves there is read in the batch's turn.</summary>
+    private sealed class Call : IDisposable
     {
-        using var inputs = new BatchInputs(model.Architecture, evaluator.Shapes.Aggregate((a, b) => a.Max(b)));
-        inputs.Block.Allocate(device);
-        using var runner = new ModelRunner(device, model, inputs, arena, new RunnerOptions());
-        return use((batch, source) => runner.Run(batch, source));
+        private readonly EvaluationModel owner;
+        private readonly CancellationToken cancellation;
+        private readonly CancellationTokenSource ending;
+        private readonly BatchInputs inputs;
+        private readonly ModelRunner runner;
+
+        public Call(EvaluationModel owner, Evaluator evaluator, CancellationToken cancellation)
+        {
+            this.owner = owner;
+            this.cancellation = cancellation;
+            owner.lifetime.Enter();
+            try
+            {
+                inputs = new BatchInputs(owner.model.Architecture, evaluator.Shapes.Aggregate((a, b) => a.Max(b)));
+                inputs.Block.Allocate(owner.device);
+            }
+            catch
+            {
+                owner.lifetime.Leave();
+                throw;
+            }
+
+            runner = new ModelRunner(owner.device, owner.model, inputs, owner.arena, new RunnerOptions());
+            ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation, owner.lifetime.Closing);
+        }
+
+        public void Run(RaggedBatch batch, string source, Action<ModelRun> read)
+        {
+            using Turn turn = owner.device.Turns.Take(ending.Token);
+            RunAndRead(batch, source, read);
+        }
+
+        public Task RunAsync(RaggedBatch batch, string source, Action<ModelRun> read) => owner.device.Turns.RunAsync(
+            () =>
+            {
+                RunAndRead(batch, source, read);
+                return true;
+            },
+            ending.Token);
+
+        /// <summary>Does what a cancellation or the model's disposal ends, and tells them apart.</summary>
+        public TResult Ending<TResult>(Func<CancellationToken, TResult> work)
+        {
+            try
+            {
+                return work(ending.Token);
+            }
+            catch (OperationCanceledException) when (ending.IsCancellationRequested)
+            {
+                throw Ended();
+            }
+        }
+
+        /// <inheritdoc cref="Ending"/>
+        public async Task<TResult> EndingAsync<TResult>(Func<CancellationToken, Task<TResult>> work)
+        {
+            try
+            {
+                return await work(ending.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (ending.IsCancellationRequested)
+            {
+                throw Ended();
+            }
+        }
+
+        public void Dispose()
+        {
+            runner.Dispose();
+            inputs.Dispose();
+            ending.Dispose();
+            owner.lifetime.Leave();
+        }
+
+        private Exception Ended() => cancellation.IsCancellationRequested ? new OperationCanceledException(cancellation) : owner.lifetime.Disposed();
+
+        private void RunAndRead(RaggedBatch batch, string source, Action<ModelRun> read)
+        {
+            using Lock.Scope use = owner.arena.Enter();
+            read(runner.Run(batch, source));
+        }
     }
 }

@@ -12,7 +12,11 @@ namespace Engine.Training.Running;
 /// <param name="Logits">[rows, output size] in file order; empty for language models.</param>
 public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits);
 
-/// <summary>Runs a labelled set through a model and computes the task's metrics.</summary>
+/// <summary>Runs a batch in evaluation, without dropout or perturbation, and lets its results be read before anything else runs in their memory.</summary>
+/// <param name="source">What the batch was made from, for messages.</param>
+public delegate void BatchRun(RaggedBatch batch, string source, Action<ModelRun> read);
+
+/// <summary>Runs a labelled set through a model and computes the task's metrics. Safe for use by several threads.</summary>
 public sealed class Evaluator(Architecture architecture, EncodedSet set, int batchSize, TokenMasker? masker, string origin)
 {
     private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
@@ -29,13 +33,16 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
     /// <summary>The evaluation's batches, with their labels.</summary>
     public IReadOnlyList<RaggedBatch> Batches => [.. batches.Select(Batch)];
 
+    /// <summary>Outputs of a row that are kept.</summary>
+    private int OutputColumns => architecture.Head.PredictsTokens() ? 0 : architecture.OutputSize;
+
     /// <summary>The task's metrics over the set.</summary>
-    /// <param name="run">Runs one batch without dropout or perturbation.</param>
     /// <exception cref="TrainingException">An output is not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
-    public EvaluationResult Evaluate(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation = default)
+    public EvaluationResult Evaluate(BatchRun run, CancellationToken cancellation = default)
     {
-        (float[] logits, double loss) = RunAll(run, cancellation);
+        Totals totals = RunAll(run, cancellation);
+        (float[] logits, double loss) = (totals.Logits, totals.Loss);
         IReadOnlyDictionary<string, double> metrics = architecture.Head switch
         {
             HeadKind.SequenceClassification => TaskMetrics.Classification(set.ClassLabels, logits, architecture.OutputSize, loss),
@@ -46,48 +53,35 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
     }
 
     /// <summary>The logits alone, [rows, output size] in file order; the set needs no labels.</summary>
-    /// <param name="run">Runs one batch without dropout or perturbation.</param>
-    public float[] Predict(Func<RaggedBatch, string, ModelRun> run) => RunAll(run, CancellationToken.None).Logits;
+    /// <exception cref="TrainingException">An output is not finite.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
+    public float[] Predict(BatchRun run, CancellationToken cancellation = default) => RunAll(run, cancellation).Logits;
 
-    private (float[] Logits, double Loss) RunAll(Func<RaggedBatch, string, ModelRun> run, CancellationToken cancellation)
+    /// <summary>As <see cref="Predict"/>, with batches that are waited for.</summary>
+    public async Task<float[]> PredictAsync(Func<RaggedBatch, string, Action<ModelRun>, Task> run, CancellationToken cancellation = default)
     {
-        int columns = architecture.Head.PredictsTokens() ? 0 : architecture.OutputSize;
-        var logits = new float[checked(set.Count * columns)];
-        double loss = 0;
-        long places = 0;
+        var totals = new Totals(this);
         foreach (int[] rows in batches)
         {
             cancellation.ThrowIfCancellationRequested();
             RaggedBatch batch = Batch(rows);
-            ModelRun result = run(batch, origin);
-            foreach (float rowLoss in result.RowLosses)
-            {
-                loss += rowLoss;
-            }
-
-            if (columns == 0 && double.IsNaN(loss))
-            {
-                throw NotFinite("loss of a row", loss);
-            }
-
-            places += batch.LabelCount;
-            if (columns > 0)
-            {
-                float[] values = result.Logits;
-                int wrong = Array.FindIndex(values, 0, rows.Length * columns, value => !float.IsFinite(value));
-                if (wrong >= 0)
-                {
-                    throw NotFinite($"output of row {rows[wrong / columns]} (counted from 0)", values[wrong]);
-                }
-
-                for (int i = 0; i < rows.Length; i++)
-                {
-                    values.AsSpan(i * columns, columns).CopyTo(logits.AsSpan(rows[i] * columns));
-                }
-            }
+            await run(batch, origin, result => totals.Add(rows, batch, result)).ConfigureAwait(false);
         }
 
-        return (logits, places == 0 ? 0 : loss / places);
+        return totals.Logits;
+    }
+
+    private Totals RunAll(BatchRun run, CancellationToken cancellation)
+    {
+        var totals = new Totals(this);
+        foreach (int[] rows in batches)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RaggedBatch batch = Batch(rows);
+            run(batch, origin, result => totals.Add(rows, batch, result));
+        }
+
+        return totals;
     }
 
     private TrainingException NotFinite(string what, double value) => new(
@@ -97,5 +91,48 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
     {
         RaggedBatch batch = set.Batch(rows);
         return masker is null ? batch : masker.Mask(batch, rows, epoch: 0);
+    }
+
+    /// <summary>What the batches of one evaluation add up to.</summary>
+    private sealed class Totals(Evaluator evaluator)
+    {
+        private readonly int columns = evaluator.OutputColumns;
+        private double loss;
+        private long places;
+
+        public float[] Logits { get; } = new float[checked(evaluator.RowCount * evaluator.OutputColumns)];
+
+        public double Loss => places == 0 ? 0 : loss / places;
+
+        public void Add(int[] rows, RaggedBatch batch, ModelRun result)
+        {
+            foreach (float rowLoss in result.RowLosses)
+            {
+                loss += rowLoss;
+            }
+
+            if (columns == 0 && double.IsNaN(loss))
+            {
+                throw evaluator.NotFinite("loss of a row", loss);
+            }
+
+            places += batch.LabelCount;
+            if (columns == 0)
+            {
+                return;
+            }
+
+            float[] values = result.Logits;
+            int wrong = Array.FindIndex(values, 0, rows.Length * columns, value => !float.IsFinite(value));
+            if (wrong >= 0)
+            {
+                throw evaluator.NotFinite($"output of row {rows[wrong / columns]} (counted from 0)", values[wrong]);
+            }
+
+            for (int i = 0; i < rows.Length; i++)
+            {
+                values.AsSpan(i * columns, columns).CopyTo(Logits.AsSpan(rows[i] * columns));
+            }
+        }
     }
 }

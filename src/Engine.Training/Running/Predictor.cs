@@ -13,7 +13,10 @@ namespace Engine.Training.Running;
 /// <param name="Scores">Every class's probability, or the predicted number.</param>
 public sealed record Prediction(string? Label, double Probability, IReadOnlyList<double> Scores);
 
-/// <summary>A trained classifier or regressor, ready to read texts: a model folder with or without an adapter.</summary>
+/// <summary>
+/// A trained classifier or regressor, ready to read texts: a model folder with or without an adapter. Safe for use by several threads: each batch waits for
+/// its turn on the device (<see cref="Device.Turns"/>).
+/// </summary>
 public sealed class Predictor : IDisposable
 {
     private readonly EvaluationModel model;
@@ -59,25 +62,48 @@ public sealed class Predictor : IDisposable
     }
 
     /// <summary>Evaluates a labelled set.</summary>
-    public EvaluationResult Evaluate(ExampleSet examples, int maxLength, int batchSize)
+    /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
+    /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
+    public EvaluationResult Evaluate(ExampleSet examples, int maxLength, int batchSize, CancellationToken cancellation = default)
     {
         bool regression = Architecture.Head == HeadKind.Regression;
         EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength).WithLabels(
             regression ? null : LabelVocabulary.FromModel(Labels).Encode(examples), regression ? RegressionTargets.Encode(examples) : null);
-        return model.Evaluate(new Evaluator(Architecture, set, batchSize, null, examples.Path));
+        return model.Evaluate(new Evaluator(Architecture, set, batchSize, null, examples.Path), cancellation);
     }
 
     /// <summary>Predicts texts or pairs, in their order.</summary>
-    public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize)
+    /// <param name="maxLength">Longer texts are cut to so many tokens.</param>
+    /// <param name="batchSize">Texts that run together.</param>
+    /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
+    /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
+    public IReadOnlyList<Prediction> Predict(
+        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default) =>
+        PredictionsOf(model.Predict(Encode(texts, maxLength, batchSize), cancellation));
+
+    /// <summary>As <see cref="Predict"/>, on the thread pool; waiting for a turn holds no thread.</summary>
+    /// <inheritdoc cref="Predict"/>
+    public async Task<IReadOnlyList<Prediction>> PredictAsync(
+        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default) =>
+        PredictionsOf(await model.PredictAsync(Encode(texts, maxLength, batchSize), cancellation).ConfigureAwait(false));
+
+    /// <summary>
+    /// Frees the model. Calls that wait, and those under way at their next batch, end with an <see cref="ObjectDisposedException"/>; this returns when the
+    /// last of them has ended, or at once where a callback of work on a device calls it.
+    /// </summary>
+    public void Dispose() => model.Dispose();
+
+    private Evaluator Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize)
     {
         var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, i + 1))]);
-        EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
-        int columns = Architecture.OutputSize;
-        float[] logits = model.Predict(new Evaluator(Architecture, set, batchSize, null, examples.Path));
-        return [.. Enumerable.Range(0, texts.Count).Select(i => PredictionOf(logits.AsSpan(i * columns, columns)))];
+        return new Evaluator(Architecture, TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength), batchSize, null, examples.Path);
     }
 
-    public void Dispose() => model.Dispose();
+    private IReadOnlyList<Prediction> PredictionsOf(float[] logits)
+    {
+        int columns = Architecture.OutputSize;
+        return [.. Enumerable.Range(0, logits.Length / columns).Select(i => PredictionOf(logits.AsSpan(i * columns, columns)))];
+    }
 
     private Prediction PredictionOf(ReadOnlySpan<float> logits)
     {

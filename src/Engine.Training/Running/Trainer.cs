@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Engine.Devices;
+using Engine.Devices.Sharing;
 using Engine.Graph;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
@@ -13,10 +14,14 @@ using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
 
-/// <summary>Runs a run file: trains, evaluates, writes checkpoints and results, and stops after a step when cancelled.</summary>
+/// <summary>
+/// Runs a run file: trains, evaluates, writes checkpoints and results, and stops after a step when cancelled. One call of <see cref="Train"/> at a time; each
+/// step and each batch evaluated waits for its turn on the device (<see cref="Device.Turns"/>), so that other work there goes on beside a training.
+/// </summary>
 public sealed class Trainer : IDisposable
 {
     private readonly PreparedRun prepared;
+    private readonly SharedLifetime lifetime;
     private readonly RunConfiguration run;
     private readonly RunOutput output;
     private readonly TrainerOptions options;
@@ -27,6 +32,7 @@ public sealed class Trainer : IDisposable
     private readonly Pace pace = new();
     private TrainerState state;
     private long lastSaved = -1;
+    private int training;
     private IReadOnlyDictionary<string, double>? latest;
 
     /// <summary>
@@ -51,6 +57,7 @@ public sealed class Trainer : IDisposable
             throw;
         }
 
+        lifetime = new SharedLifetime($"The trainer of {run.Output}", Release);
         try
         {
             fingerprint = RunFingerprint.Of(run, prepared.Data.Folder);
@@ -73,7 +80,41 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Trains to the end, or until cancelled.</summary>
     /// <exception cref="TrainingException">The run cannot start or go on. What was saved before stays; where the run was under way, the message says which checkpoint it can go on from.</exception>
+    /// <exception cref="InvalidOperationException">The trainer trains already.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer is disposed, or its device was meanwhile.</exception>
     public TrainingOutcome Train(CancellationToken cancellation = default)
+    {
+        lifetime.Enter();
+        try
+        {
+            if (Interlocked.Exchange(ref training, 1) != 0)
+            {
+                throw new InvalidOperationException($"The trainer of {run.Output} trains already, or has trained; a trainer trains once.");
+            }
+
+            using WorkScope work = WorkScope.Enter(this);
+            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lifetime.Closing);
+            return Run(stopping.Token);
+        }
+        finally
+        {
+            lifetime.Leave();
+        }
+    }
+
+    /// <summary>
+    /// Frees the run's memory and its folder. A training that is under way stops after its step, as when cancelled, and is waited for; not so where a progress callback of
+    /// it calls this.
+    /// </summary>
+    public void Dispose() => lifetime.Close();
+
+    private void Release()
+    {
+        prepared.Dispose();
+        output.Dispose();
+    }
+
+    private TrainingOutcome Run(CancellationToken cancellation)
     {
         TrainingProgress.Started started = Start();
         try
@@ -93,17 +134,11 @@ public sealed class Trainer : IDisposable
 
             return Finish(interrupted);
         }
-        catch (Exception exception) when (exception is not TrainingException)
+        catch (Exception exception) when (exception is not (TrainingException or ObjectDisposedException))
         {
             string when = state.Step == 0 ? "before its first step was done" : $"after step {state.Step}";
             throw new TrainingException($"The run stopped {when}: {Sentence(exception)} {Newest()}", exception) { StoppedBy = exception };
         }
-    }
-
-    public void Dispose()
-    {
-        prepared.Dispose();
-        output.Dispose();
     }
 
     /// <summary>Loads the model, and the checkpoint or a new folder's first files.</summary>
