@@ -39,12 +39,17 @@ internal sealed class GeneratorOptions
     /// <summary>Loads the model and the adapters.</summary>
     public Generator Open(ParseResult arguments, Device target, CommandHost host)
     {
+        string[] given = arguments.GetValue(adapters) ?? [];
         Generator generator = Generator.Open(
-            target, Model(arguments), arguments.GetValue(context), CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? WeightType.Auto);
+            target,
+            Model(arguments),
+            arguments.GetValue(context),
+            CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? WeightType.Auto,
+            given is [var first, ..] ? NamedFolder(first).Folder : null);
         try
         {
             CommonOptions.Note(generator.Notes, host.Error);
-            foreach (string adapter in arguments.GetValue(adapters) ?? [])
+            foreach (string adapter in given)
             {
                 (string name, string folder) = NamedFolder(adapter);
                 CommonOptions.Note(generator.AddAdapter(name, folder, arguments.GetValue(allowMissing)), host.Error);

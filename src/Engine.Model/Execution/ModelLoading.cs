@@ -39,6 +39,12 @@ public static class ModelLoading
             notes.Add($"Not in the checkpoint, initialised from seed {seed}: {List(initialized)}.");
         }
 
+        if (model.Architecture.ModelConfig.StoredVocabularySize is { } stored && replacedLater?.Contains($"{model.Architecture.InputEmbeddings}.weight") != true)
+        {
+            int rows = model.Architecture.VocabularySize;
+            notes.Add($"The vocabulary {(rows > stored ? "grows" : "shrinks")} from {stored} to {rows} tokens{(rows > stored ? "; the new ones start as the mean of the others" : "")}.");
+        }
+
         if (report.Unused.Count > 0)
         {
             notes.Add($"In the checkpoint, not used by {model.Architecture.Name}: {List(report.Unused)}.");
@@ -54,6 +60,11 @@ public static class ModelLoading
         if (binding.UnknownKeys.Count > 0)
         {
             notes.Add($"{AdapterConfig.FileName} has keys that are not known here, taken as without effect: {List(binding.UnknownKeys)}.");
+        }
+
+        if (binding.IdleEntries.Count > 0)
+        {
+            notes.Add($"{AdapterConfig.FileName} has entries without effect on this model: {string.Join("; ", binding.IdleEntries.Take(Shown))}{(binding.IdleEntries.Count > Shown ? $"; and {binding.IdleEntries.Count - Shown} more" : "")}.");
         }
 
         if (binding.RenamedPrefix is var (from, to))

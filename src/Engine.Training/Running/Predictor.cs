@@ -47,7 +47,7 @@ public sealed class Predictor : IDisposable
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         Architecture architecture = folder.CreateClassifier(adapterFolder);
-        Tokenizer tokenizer = folder.LoadTokenizer();
+        Tokenizer tokenizer = Tokenizer.Load(folder.TokenizerFolderOf(architecture, adapterFolder));
         return new Predictor(architecture, tokenizer, EvaluationModel.Load(device, folder, architecture, adapterFolder, seed, type));
     }
 
