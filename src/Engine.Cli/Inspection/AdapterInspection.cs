@@ -20,7 +20,8 @@ internal static class AdapterInspection
         facts.Fact("target_modules", config.TargetModules?.ToString() ?? "PEFT's choice for the model type");
         facts.Fact("task_type", config.TaskType ?? "none");
         facts.Fact("trained on", config.BaseModelNameOrPath ?? "not said");
-        facts.Fact("parameters", $"{elements:N0} in {adapter.Modules.Count} adapted layers and {adapter.SavedParameters.Count} tensors saved whole{(adapter.TokenRows.Count > 0 ? $", rows of single tokens in {adapter.TokenRows.Count}" : "")}");
+        string rowsOfTokens = adapter.TokenRows.Count > 0 ? $", rows of single tokens in {adapter.TokenRows.Count}" : "";
+        facts.Fact("parameters", $"{elements:N0} in {adapter.Modules.Count} adapted layers and {adapter.SavedParameters.Count} tensors saved whole{rowsOfTokens}");
         console.Write(facts);
 
         Table table = Tables.Create("module", ">rank", ">scale", "A", "B");

@@ -11,7 +11,8 @@ public sealed record TrainedRows(Tensor Rows, Tensor Index);
 /// <summary>
 /// Mean cross-entropy of hidden W^T + bias over a large vocabulary, whose logits are never stored: chunk after chunk of rows, the logits of one
 /// chunk live in scratch memory, are turned into their gradient in place, and are multiplied on at once. Inputs hidden [rows, hidden],
-/// weight [vocabulary, hidden], labels int32 [rows], step scalars, [bias], [the gradient variables of weight and bias], [trained rows of the weight, their index, their gradient variable]; outputs as <see cref="CrossEntropyOperator"/>
+/// weight [vocabulary, hidden], labels int32 [rows], step scalars, [bias], [the gradient variables of weight and bias],
+/// [trained rows of the weight, their index, their gradient variable]; outputs as <see cref="CrossEntropyOperator"/>
 /// has them, the gradient being that by hidden.
 /// </summary>
 /// <remarks>Gradient contract: everything is done in the forward pass. Trainable weight, bias and rows sum into their gradient variables there.</remarks>

@@ -19,7 +19,8 @@ public static class RowSelection
     }
 
     /// <summary>
-    /// y[index[i]] = x[i], rounded to nearest even where y stores 16 bits, other rows of y left as they are; the indices other than -1 are distinct rows of y; x [count, columns], y [rows, columns].
+    /// y[index[i]] = x[i], rounded to nearest even where y stores 16 bits, other rows of y left as they are; the indices other than -1 are distinct rows of y;
+    /// x [count, columns], y [rows, columns].
     /// </summary>
     public static Launch Write(Device device, int count, int rows, int columns, BufferView<float> x, BufferView<int> index, WeightView y)
     {

@@ -22,7 +22,8 @@ public sealed class BertForMaskedLM(EncoderConfig config) : EncoderArchitecture(
     {
         Tensor x = forward.Linear(forward.TakeSelected(Stack.Build(forward, positionPaddingId: -1)), "cls.predictions.transform.dense");
         x = forward.LayerNorm(forward.Graph.Activate(x, Stack.Activation), "cls.predictions.transform.LayerNorm", Config.LayerNormEps);
-        return new ModelOutput.VocabularyHead(x, forward.Parameter("bert.embeddings.word_embeddings.weight"), forward.Parameter("cls.predictions.bias"), forward.TrainedRows(InputEmbeddings));
+        return new ModelOutput.VocabularyHead(
+            x, forward.Parameter($"{InputEmbeddings}.weight"), forward.Parameter("cls.predictions.bias"), forward.TrainedRows(InputEmbeddings));
     }
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [new("cls.predictions.transform.dense", HiddenSize, HiddenSize)];

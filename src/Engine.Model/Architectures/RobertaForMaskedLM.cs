@@ -23,7 +23,8 @@ public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitectu
     {
         Tensor x = forward.Linear(forward.TakeSelected(Encode(forward)), "lm_head.dense");
         x = forward.LayerNorm(forward.Graph.Activate(x, ActivationKind.GeluErf), "lm_head.layer_norm", Config.LayerNormEps);
-        return new ModelOutput.VocabularyHead(x, forward.Parameter("roberta.embeddings.word_embeddings.weight"), forward.Parameter("lm_head.bias"), forward.TrainedRows(InputEmbeddings));
+        return new ModelOutput.VocabularyHead(
+            x, forward.Parameter($"{InputEmbeddings}.weight"), forward.Parameter("lm_head.bias"), forward.TrainedRows(InputEmbeddings));
     }
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [new("lm_head.dense", HiddenSize, HiddenSize)];

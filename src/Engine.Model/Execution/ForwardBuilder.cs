@@ -50,7 +50,9 @@ public sealed class ForwardBuilder
     public Tensor Parameter(string name) => Graph.Read(model.Parameter(name));
 
     /// <summary>The word embeddings' trained rows; null where none are trained apart from the others.</summary>
-    public TrainedEmbeddings? TrainedEmbeddings => model.EmbeddingRows is { } rows && Batch.TrainedSlots is { } slots ? new TrainedEmbeddings(Graph.Read(rows.Values), slots) : null;
+    public TrainedEmbeddings? TrainedEmbeddings => model.EmbeddingRows is { } rows && Batch.TrainedSlots is { } slots
+        ? new TrainedEmbeddings(Graph.Read(rows.Values), slots)
+        : null;
 
     /// <summary>A linear layer with its bias and, where it has one, its adapter.</summary>
     public Tensor Linear(Tensor x, string module) => Linears(x, module)[0];

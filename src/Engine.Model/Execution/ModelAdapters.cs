@@ -33,8 +33,8 @@ public static class ModelAdapters
         {
             if (trained.Contains(rows.Parameter) || targets.Any(target => target.Module == rows.Module))
             {
-                throw new ArgumentException(
-                    $"trainable_token_indices trains rows of {rows.Module}, which {(trained.Contains(rows.Parameter) ? "modules_to_save trains whole" : "target_modules adapts")}; leave one of them out.");
+                string other = trained.Contains(rows.Parameter) ? "modules_to_save trains whole" : "target_modules adapts";
+                throw new ArgumentException($"trainable_token_indices trains rows of {rows.Module}, which {other}; leave one of them out.");
             }
         }
 
@@ -222,10 +222,14 @@ public static class ModelAdapters
         }
     }
 
-    private static SavedTarget Saved(Architecture architecture, string parameter) => new(parameter, ModelWeights.Longs(architecture.Parameters.First(spec => spec.Name == parameter).Shape))
+    private static SavedTarget Saved(Architecture architecture, string parameter)
     {
-        Alias = TrainedTokens.TiedOutput(architecture) is { } output && parameter == $"{architecture.InputEmbeddings}.weight" ? $"{output}.weight" : null,
-    };
+        ParameterSpec spec = architecture.Parameters.First(spec => spec.Name == parameter);
+        return new SavedTarget(parameter, ModelWeights.Longs(spec.Shape))
+        {
+            Alias = TrainedTokens.TiedOutput(architecture) is { } output && parameter == $"{architecture.InputEmbeddings}.weight" ? $"{output}.weight" : null,
+        };
+    }
 
     /// <summary>The parameter that a name stands for, which may be that of an output layer tied to it.</summary>
     private static string ParameterOf(Architecture architecture, string name) =>

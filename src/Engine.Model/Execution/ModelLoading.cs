@@ -42,7 +42,9 @@ public static class ModelLoading
         if (model.Architecture.ModelConfig.StoredVocabularySize is { } stored && replacedLater?.Contains($"{model.Architecture.InputEmbeddings}.weight") != true)
         {
             int rows = model.Architecture.VocabularySize;
-            notes.Add($"The vocabulary {(rows > stored ? "grows" : "shrinks")} from {stored} to {rows} tokens{(rows > stored ? "; the new ones start as the mean of the others" : "")}.");
+            notes.Add(rows > stored
+                ? $"The vocabulary grows from {stored} to {rows} tokens; the new ones start as the mean of the others."
+                : $"The vocabulary shrinks from {stored} to {rows} tokens.");
         }
 
         if (report.Unused.Count > 0)
@@ -64,7 +66,8 @@ public static class ModelLoading
 
         if (binding.IdleEntries.Count > 0)
         {
-            notes.Add($"{AdapterConfig.FileName} has entries without effect on this model: {string.Join("; ", binding.IdleEntries.Take(Shown))}{(binding.IdleEntries.Count > Shown ? $"; and {binding.IdleEntries.Count - Shown} more" : "")}.");
+            string more = binding.IdleEntries.Count > Shown ? $"; and {binding.IdleEntries.Count - Shown} more" : "";
+            notes.Add($"{AdapterConfig.FileName} has entries without effect on this model: {string.Join("; ", binding.IdleEntries.Take(Shown))}{more}.");
         }
 
         if (binding.RenamedPrefix is var (from, to))

@@ -115,7 +115,8 @@ public sealed class TransformerModel : IDisposable
         foreach (ParameterSpec spec in Architecture.Parameters)
         {
             // An output layer that the adapter unties is the base model's embeddings.
-            Variable shared = baseModel.Parameter(baseModel.HasParameter(spec.Name) ? spec.Name : architecture.Aliases.First(alias => alias.Parameter == spec.Name).Name);
+            Variable shared = baseModel.Parameter(
+                baseModel.HasParameter(spec.Name) ? spec.Name : architecture.Aliases.First(alias => alias.Parameter == spec.Name).Name);
             bool saved = adapter.SavedParameters.Contains(spec.Name);
             if (saved || adapter.TokenRows.Any(rows => rows.Parameter == spec.Name))
             {

@@ -63,7 +63,9 @@ public sealed class Generator : IDisposable
     /// <param name="modelFolder">A Hugging Face folder of a causal language model.</param>
     /// <param name="contextLength">The most tokens of a prompt with its answer; null: the model's positions.</param>
     /// <param name="type">How the model's matrices are stored on the device.</param>
-    /// <param name="vocabularyOf">A PEFT folder whose vocabulary, and tokenizer, the model takes where they are others than its own; adapters of that vocabulary alone fit it then. Null: its own.</param>
+    /// <param name="vocabularyOf">
+    /// A PEFT folder whose vocabulary, and tokenizer, the model takes where they are others than its own; adapters of that vocabulary alone fit it then. Null: its own.
+    /// </param>
     /// <exception cref="ModelFileException">The folder cannot be used; the message says why.</exception>
     public static Generator Open(Device device, string modelFolder, int? contextLength = null, WeightType type = WeightType.Auto, string? vocabularyOf = null)
     {
@@ -128,7 +130,9 @@ public sealed class Generator : IDisposable
             if (adapted.VocabularySize != Architecture.VocabularySize)
             {
                 throw new ModelFileException(
-                    folder, $"the adapter's vocabulary has {adapted.VocabularySize} tokens and the model's {Architecture.VocabularySize}. A model takes one adapter's vocabulary, that of the first (in code: vocabularyOf); load this one by itself.");
+                    folder,
+                    $"the adapter's vocabulary has {adapted.VocabularySize} tokens and the model's {Architecture.VocabularySize}. "
+                    + "A model takes one adapter's vocabulary, that of the first (in code: vocabularyOf); load this one by itself.");
             }
 
             TransformerModel model = baseModel.WithAdapter(adapted, ModelAdapters.Tuning(adapted, file));

@@ -5,7 +5,9 @@ using Engine.Model.Tokenizers;
 
 namespace Engine.Model.Peft;
 
-/// <summary>What an adapter makes of a model before it sits on it: an output layer of its own where the adapter unties it, another vocabulary where the adapter was trained with one.</summary>
+/// <summary>
+/// What an adapter makes of a model before it sits on it: an output layer of its own where the adapter unties it, another vocabulary where the adapter was trained with one.
+/// </summary>
 public static class AdaptedArchitecture
 {
     /// <summary>
@@ -23,7 +25,8 @@ public static class AdaptedArchitecture
         if (architecture is not CausalDecoder)
         {
             throw new ArgumentException(
-                $"{reason}, which {architecture.Name} uses in two places, as {architecture.InputEmbeddings} and as {output}; an adapter that trains a copy in one of them, as PEFT would, is not built for it. "
+                $"{reason}, which {architecture.Name} uses in two places, as {architecture.InputEmbeddings} and as {output}; "
+                + "an adapter that trains a copy in one of them, as PEFT would, is not built for it. "
                 + "Set ensure_weight_tying: true to train them as one, leave it out, or train every parameter.");
         }
 
@@ -49,28 +52,37 @@ public static class AdaptedArchitecture
                 .Select(spec => (spec.Name, file.SavedParameters.GetValueOrDefault(spec.Name)
                     ?? (output is not null && spec.Name == $"{architecture.InputEmbeddings}.weight" ? file.SavedParameters.GetValueOrDefault($"{output}.weight") : null))),
         ];
-        if (tables.FirstOrDefault(table => table.Tensor is { Shape: [> 0 and <= int.MaxValue, ..] } tensor && tensor.Shape[0] != architecture.VocabularySize).Tensor is not { } other)
+        SafetensorsTensor? other = tables.Select(table => table.Tensor).FirstOrDefault(tensor =>
+            tensor is { Shape: [> 0 and <= int.MaxValue and var stored, ..] } && stored != architecture.VocabularySize);
+        if (other is null)
         {
             return architecture;
         }
 
         int rows = (int)other.Shape[0];
-        string vocabulary = $"{other.Name} has {rows} rows, and the model's vocabulary has {architecture.VocabularySize} tokens: the adapter was trained after the embeddings had been resized";
+        string vocabulary = $"{other.Name} has {rows} rows, and the model's vocabulary has {architecture.VocabularySize} tokens: "
+            + "the adapter was trained after the embeddings had been resized";
         if (tables.FirstOrDefault(table => table.Tensor is null).Name is { } lacking)
         {
-            throw new ModelFileException(file.FolderPath, $"{vocabulary}, but it does not hold {lacking}, which has a row for each token, too. Save the adapter with its embeddings (save_embedding_layers=True in PEFT), or give a model of that vocabulary.");
+            throw new ModelFileException(
+                file.FolderPath,
+                $"{vocabulary}, but it does not hold {lacking}, which has a row for each token, too. "
+                + "Save the adapter with its embeddings (save_embedding_layers=True in PEFT), or give a model of that vocabulary.");
         }
 
         if (!TokenizerFolder.Holds(file.FolderPath))
         {
             throw new ModelFileException(
-                file.FolderPath, $"{vocabulary}. Put the tokenizer it was trained with into the adapter's folder, and the vocabulary is taken from there, or give a model of that vocabulary.");
+                file.FolderPath,
+                $"{vocabulary}. Put the tokenizer it was trained with into the adapter's folder, and the vocabulary is taken from there, or give a model of that vocabulary.");
         }
 
         int tokens = Tokenizer.Load(file.FolderPath).VocabularySize;
         return tokens <= rows
             ? WithVocabulary(architecture, rows)
-            : throw new ModelFileException(file.FolderPath, $"{vocabulary}; but the tokenizer in the adapter's folder has {tokens} tokens, more than there are rows, so it is not the one it was trained with.");
+            : throw new ModelFileException(
+                file.FolderPath,
+                $"{vocabulary}; but the tokenizer in the adapter's folder has {tokens} tokens, more than there are rows, so it is not the one it was trained with.");
     }
 
     /// <summary>The same with another number of tokens. Parameters of which a checkpoint lacks rows start with the mean of those it has.</summary>

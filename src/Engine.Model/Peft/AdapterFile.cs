@@ -166,7 +166,7 @@ public sealed class AdapterFile : IDisposable
     private void Sort()
     {
         Dictionary<string, Dictionary<AdapterKeyKind, SafetensorsTensor>> parts = new(StringComparer.Ordinal);
-        foreach (SafetensorsTensor tensor in file.Tensors)
+        foreach (SafetensorsTensor tensor in file.Tensors.OrderBy(tensor => AdapterKeys.IsCopyInMemory(tensor.Name)))
         {
             if (!AdapterKeys.TryParse(tensor.Name, out AdapterKey key, out string? problem))
             {
@@ -179,9 +179,10 @@ public sealed class AdapterFile : IDisposable
             }
 
             string name = key.Name;
-            bool added = key.Kind == AdapterKeyKind.SavedParameter ? saved.TryAdd(name, tensor)
+            bool added = key.Kind == AdapterKeyKind.Original
+                || (key.Kind == AdapterKeyKind.SavedParameter ? saved.TryAdd(name, tensor) || AdapterKeys.IsCopyInMemory(tensor.Name)
                 : key.Kind == AdapterKeyKind.TokenRows ? tokenRows.TryAdd(name, tensor)
-                : (parts.TryGetValue(name, out Dictionary<AdapterKeyKind, SafetensorsTensor>? ofModule) ? ofModule : parts[name] = []).TryAdd(key.Kind, tensor);
+                : (parts.TryGetValue(name, out Dictionary<AdapterKeyKind, SafetensorsTensor>? ofModule) ? ofModule : parts[name] = []).TryAdd(key.Kind, tensor));
             if (!added)
             {
                 throw Bad($"the key '{tensor.Name}' stands for '{name}', which another key of the file also gives.");

@@ -10,6 +10,9 @@ internal enum AdapterKeyKind
     Magnitude,
     SavedParameter,
     TokenRows,
+
+    /// <summary>What a module that is trained whole was before, which nothing uses.</summary>
+    Original,
 }
 
 /// <summary>A key of an adapter file, taken apart: a module and its part, or the name of a parameter that is stored whole.</summary>
@@ -28,6 +31,7 @@ public static class AdapterKeys
     private const string LoraBPart = "lora_B";
     private const string MagnitudePart = "lora_magnitude_vector";
     private const string SavedPart = ".modules_to_save.";
+    private const string OriginalPart = ".original_module.";
     private const string TokenAdapterPart = ".token_adapter";
     private const string TokenRowsPart = $"{TokenAdapterPart}.trainable_tokens_delta";
     private const string BaseLayerPart = ".base_layer";
@@ -54,6 +58,12 @@ public static class AdapterKeys
 
     /// <summary>The key of a module's trained token rows [tokens, columns] (<c>trainable_token_indices</c>).</summary>
     public static string TokenRows(string module) => Prefix + module + TokenRowsPart;
+
+    /// <summary>
+    /// Whether a key is of the copy that a module in <c>modules_to_save</c> trains, under its name in memory. PEFT writes it beside the plain key, which it reads, where it also
+    /// saves embeddings.
+    /// </summary>
+    internal static bool IsCopyInMemory(string key) => key.Contains(SavedPart, StringComparison.Ordinal);
 
     /// <summary>Takes a key apart; <paramref name="problem"/> says why it cannot be.</summary>
     internal static bool TryParse(string key, out AdapterKey parsed, [NotNullWhen(false)] out string? problem)
@@ -88,7 +98,9 @@ public static class AdapterKeys
         }
 
         int rows = name.IndexOf(TokenRowsPart, StringComparison.Ordinal);
-        parsed = rows > 0 ? new AdapterKey(AdapterKeyKind.TokenRows, name[..rows]) : new AdapterKey(AdapterKeyKind.SavedParameter, WithoutWrapper(name));
+        parsed = rows > 0 ? new AdapterKey(AdapterKeyKind.TokenRows, name[..rows])
+            : name.Contains(OriginalPart, StringComparison.Ordinal) ? new AdapterKey(AdapterKeyKind.Original, name)
+            : new AdapterKey(AdapterKeyKind.SavedParameter, WithoutWrapper(name));
         return true;
     }
 
@@ -106,14 +118,19 @@ public static class AdapterKeys
     }
 
     /// <summary>
-    /// <c>classifier.modules_to_save.default.weight</c> is <c>classifier.weight</c>, and so is what an adapter wraps: <c>lm_head.base_layer.weight</c>,
-    /// <c>embed_tokens.token_adapter.base_layer.weight</c>.
+    /// <c>classifier.modules_to_save.default.weight</c> is <c>classifier.weight</c>, without the adapter's name too, and so is what an adapter wraps:
+    /// <c>lm_head.base_layer.weight</c>, <c>embed_tokens.token_adapter.base_layer.weight</c>.
     /// </summary>
     private static string WithoutWrapper(string name)
     {
         name = name.Replace($"{TokenAdapterPart}{BaseLayerPart}.", ".", StringComparison.Ordinal).Replace($"{BaseLayerPart}.", ".", StringComparison.Ordinal);
         int start = name.IndexOf(SavedPart, StringComparison.Ordinal);
-        int adapterEnd = start < 0 ? -1 : name.IndexOf('.', start + SavedPart.Length);
-        return adapterEnd < 0 ? name : name[..start] + name[adapterEnd..];
+        if (start < 0)
+        {
+            return name;
+        }
+
+        int adapterEnd = name.IndexOf('.', start + SavedPart.Length);
+        return name[..start] + name[(adapterEnd < 0 ? start + SavedPart.Length - 1 : adapterEnd)..];
     }
 }

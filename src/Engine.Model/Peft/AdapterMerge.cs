@@ -42,7 +42,8 @@ public static class AdapterMerge
         ModelAdapters.RequirePublishedBase(adapter);
         AdapterBinding binding = ModelAdapters.Bind(architecture, adapter, options.AllowMissing);
         Dictionary<string, LoraTensors> adapted = binding.Modules.ToDictionary(module => $"{module.Module}.weight", StringComparer.Ordinal);
-        Dictionary<string, TokenTarget> tokens = TrainedTokens.Find(architecture, adapter.Config).Where(target => binding.TokenRows.ContainsKey(target.Module)).ToDictionary(target => target.Parameter, StringComparer.Ordinal);
+        Dictionary<string, TokenTarget> tokens = TrainedTokens.Find(architecture, adapter.Config)
+            .Where(target => binding.TokenRows.ContainsKey(target.Module)).ToDictionary(target => target.Parameter, StringComparer.Ordinal);
         CheckpointWriter writer = new(options.MaxShardBytes);
         foreach (ParameterSpec spec in architecture.Parameters)
         {
@@ -50,7 +51,8 @@ public static class AdapterMerge
             SafetensorsTensor? stored = ModelWeights.Find(checkpoint, architecture, spec.Name)?.RequireShape(ModelWeights.StoredShape(architecture, spec));
             SafetensorsType type = options.StorageType ?? StorageType(stored);
             SafetensorsTensor source = binding.SavedParameters.GetValueOrDefault(spec.Name) ?? stored ?? throw new ModelFileException(
-                checkpoint.SourcePath, $"{spec.Name} is neither in the base model nor in the adapter {adapterFolder}; a merged model needs every weight of {architecture.Name}.");
+                checkpoint.SourcePath,
+                $"{spec.Name} is neither in the base model nor in the adapter {adapterFolder}; a merged model needs every weight of {architecture.Name}.");
             TensorFill<float> weight = (first, destination) => source.ReadFloat32(destination, first);
             if (adapted.TryGetValue(spec.Name, out LoraTensors? tensors))
             {

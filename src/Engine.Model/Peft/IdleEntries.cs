@@ -82,7 +82,7 @@ public static class IdleEntries
             int[] layers = [.. targeted.Select(module => filter.LayerOf(module)).OfType<int>().Distinct().Order()];
             foreach (int layer in config.LayersToTransform.Except(layers))
             {
-                Add("layers_to_transform", $"{layer}", $"is the number of no layer that {(targeted.Length == 0 ? "target_modules chooses" : "has a module of target_modules")}", [.. layers.Select(number => $"{number}")]);
+                Add("layers_to_transform", $"{layer}", "is the number of no layer that has a module of target_modules", [.. layers.Select(number => $"{number}")]);
             }
 
             string[] lists = [.. targeted.SelectMany(TargetFilter.LayerLists).Distinct(StringComparer.Ordinal)];
@@ -112,7 +112,8 @@ public static class IdleEntries
         {
             string[] adapted = config.TargetModules is null
                 ? []
-                : [.. modules.Linear.Where(module => filter.IsTarget(module) && !filter.IsExcluded(module) && !(config.TargetModules.IsAllLinear && module == modules.OutputHead))];
+                : [.. modules.Linear.Where(module =>
+                    filter.IsTarget(module) && !filter.IsExcluded(module) && !(config.TargetModules.IsAllLinear && module == modules.OutputHead))];
             PythonRegex[] compiled = [.. patterns.Select(AdapterConfig.NamePattern)];
             for (int i = 0; i < compiled.Length; i++)
             {
@@ -138,7 +139,8 @@ public static class IdleEntries
                 return $" (a string is a regular expression over the whole name; write [{expression}] to match by ending)";
             }
 
-            string? whole = new[] { $"{expression}.*", $".*{expression}", $".*{expression}.*" }.FirstOrDefault(wider => ModulePattern.OfExpression(wider) is var pattern && names.Any(pattern.Matches));
+            string? whole = new[] { $"{expression}.*", $".*{expression}", $".*{expression}.*" }
+                .FirstOrDefault(wider => ModulePattern.OfExpression(wider) is var pattern && names.Any(pattern.Matches));
             return whole is null ? "" : $" (a string is a regular expression over the whole name; '{whole}' would match)";
         }
 

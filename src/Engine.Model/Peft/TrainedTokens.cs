@@ -19,7 +19,8 @@ internal static class TrainedTokens
             if (named.Length == 0)
             {
                 throw new ArgumentException(
-                    $"{TokenIndices.Key} names '{entry.Module}', but no embedding has that name or ends in it. Rows of {string.Join(" and ", Tables(architecture))} can be trained.");
+                    $"{TokenIndices.Key} names '{entry.Module}', but no embedding has that name or ends in it. "
+                    + $"Rows of {string.Join(" and ", Tables(architecture))} can be trained.");
             }
 
             if (entry.Indices.FirstOrDefault(index => index >= architecture.VocabularySize, -1) is >= 0 and var beyond)

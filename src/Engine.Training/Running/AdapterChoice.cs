@@ -68,16 +68,18 @@ internal static class AdapterChoice
                 continue;
             }
 
-            string known = idle.Known.Count == 0 ? "" : $"; known are {string.Join(", ", idle.Known.Take(Shown))}{(idle.Known.Count > Shown ? ", ..." : "")}";
-            string nearest = NearestName.Find(idle.Name, idle.Known) is { } name ? $"; did you mean '{name}'?" : "";
-            throw new ConfigurationException($"adapter.{idle}{(nearest.Length > 0 ? nearest : known.Length > 0 ? known + "." : ".")}");
+            string hint = NearestName.Find(idle.Name, idle.Known) is { } nearest ? $"; did you mean '{nearest}'?"
+                : idle.Known.Count == 0 ? "."
+                : $"; known are {string.Join(", ", idle.Known.Take(Shown))}{(idle.Known.Count > Shown ? ", ..." : ".")}";
+            throw new ConfigurationException($"adapter.{idle}{hint}");
         }
 
         return notes;
     }
 
     /// <summary>Whether the run file has a key, or leaves it to its default.</summary>
-    private static bool IsGiven(AdapterConfiguration adapter, string key) => adapter.Init is null || RunFileKey.Of(typeof(AdapterConfiguration)).Any(known => known.Name == key && known.Property.GetValue(adapter) is not null);
+    private static bool IsGiven(AdapterConfiguration adapter, string key) =>
+        adapter.Init is null || RunFileKey.Of(typeof(AdapterConfiguration)).Any(known => known.Name == key && known.Property.GetValue(adapter) is not null);
 
     /// <summary>What a new adapter starts from; an adapter of a folder has started.</summary>
     /// <exception cref="ConfigurationException">A start that is not made here; the message says why.</exception>

@@ -162,7 +162,9 @@ public sealed class PreparedRun : IDisposable
         }
 
         // Where the vocabulary is another than the checkpoint's, nobody else has its rows: they go with the adapter, trained or not.
-        IEnumerable<string> resized = architecture.ModelConfig.StoredVocabularySize is null ? [] : architecture.Parameters.Where(spec => spec.RowPerToken).Select(spec => spec.Name);
+        IEnumerable<string> resized = architecture.ModelConfig.StoredVocabularySize is null
+            ? []
+            : architecture.Parameters.Where(spec => spec.RowPerToken).Select(spec => spec.Name);
         using AdapterFile? start = run.Adapter?.Init is { } folder ? AdapterFile.Read(folder) : null;
         return ModelAdapters.Tuning(architecture, config, [.. start?.SavedParameters.Keys ?? [], .. resized]);
     }
@@ -173,7 +175,8 @@ public sealed class PreparedRun : IDisposable
         ModelConfig config = Data.Architecture.ModelConfig;
         if (config.UntiedFromEmbeddings)
         {
-            yield return "The adapter trains the word embeddings or the output layer, which the model has as one: they are two from here on, as PEFT has it. adapter.ensure_weight_tying: true keeps them one.";
+            yield return "The adapter trains the word embeddings or the output layer, which the model has as one: they are two from here on, as PEFT has it. "
+                + "adapter.ensure_weight_tying: true keeps them one.";
         }
 
         if (config.StoredVocabularySize is not { } stored || Model.Tuning is not Tuning.Lora lora)

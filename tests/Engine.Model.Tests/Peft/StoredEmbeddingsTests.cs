@@ -157,13 +157,13 @@ public sealed class StoredEmbeddingsTests : IDisposable
 
                 foreach (string module in modules)
                 {
-                    JsonArray list = indices as JsonArray ?? indices[module[(module.LastIndexOf('.') + 1)..]]!.AsArray();
+                    int[] list = [.. (indices as JsonArray ?? indices[module[(module.LastIndexOf('.') + 1)..]]!.AsArray()).Select(index => index!.GetValue<int>())];
                     float[] table = [.. tensors[$"{module}.weight"]];
                     int columns = golden.Architecture.HiddenSize;
-                    float[] rows = [.. Changed(list.SelectMany(index => table[((int)index! * columns)..(((int)index + 1) * columns)]))];
+                    float[] rows = [.. Changed(list.SelectMany(index => table[(index * columns)..((index + 1) * columns)]))];
                     for (int i = 0; i < rows.Length; i++)
                     {
-                        table[((int)list[i / columns]! * columns) + (i % columns)] = rows[i];
+                        table[(list[i / columns] * columns) + (i % columns)] = rows[i];
                     }
 
                     tensors[$"{module}.weight"] = table;

@@ -130,7 +130,7 @@ public sealed class TargetModulesTests
         Assert.Equal(["classifier.weight", "classifier.bias", "my_classifier.weight"], SavedModules.Match(parameters, classifier));
         Assert.Equal(["bert.pooler.dense.weight", "bert.pooler.dense.bias"], SavedModules.Match(parameters, new AdapterConfig { ModulesToSave = ["pooler"] }));
         Assert.Empty(SavedModules.Match(parameters, new AdapterConfig()));
-Assert.Equal(3, SavedModules.Match(parameters, classifier with { ModulesToSave = ["head"] }).Count);
+        Assert.Equal(3, SavedModules.Match(parameters, classifier with { ModulesToSave = ["head"] }).Count);
     }
 
     private static IReadOnlyList<string> Match(ModulePattern targets, ModulePattern? exclude = null) =>
