@@ -52,7 +52,7 @@ public sealed class ModelFolder
     public Architecture CreateArchitecture(string? adapterFolder = null)
     {
         HeadKind head = (adapterFolder is null ? null : AdapterTask.Read(adapterFolder)) ?? ArchitectureCatalog.DefaultHead(Config);
-        return head.PredictsTokens() ? CreateArchitecture(head) : CreateClassifier(adapterFolder);
+        return !head.PredictsTokens() ? CreateClassifier(adapterFolder) : Adapted(CreateArchitecture(head), adapterFolder);
     }
 
     /// <summary>The architecture of this model family for a task.</summary>
@@ -88,13 +88,43 @@ public sealed class ModelFolder
         if (labelled != Config)
         {
             ModelConfig config = Config.WithLabels(labelled.Labels);
-            return ArchitectureCatalog.Create(labelled.ProblemType is { } type ? config.WithProblemType(type) : config, HeadKind.SequenceClassification);
+            return Adapted(ArchitectureCatalog.Create(labelled.ProblemType is { } type ? config.WithProblemType(type) : config, HeadKind.SequenceClassification), adapterFolder);
         }
 
         Architecture architecture = ArchitectureCatalog.Create(Config, HeadKind.SequenceClassification);
-        return adapterFolder is not null && !Config.SaysLabels && AdapterTask.Outputs(adapterFolder, architecture) is { } outputs
-            ? ArchitectureCatalog.Create(Config.WithLabels(LabelSet.Unnamed(outputs)), HeadKind.SequenceClassification)
-            : architecture;
+        return Adapted(
+            adapterFolder is not null && !Config.SaysLabels && AdapterTask.Outputs(adapterFolder, architecture) is { } outputs
+                ? ArchitectureCatalog.Create(Config.WithLabels(LabelSet.Unnamed(outputs)), HeadKind.SequenceClassification)
+                : architecture,
+            adapterFolder);
+    }
+
+    /// <summary>The architecture as an adapter needs it: see <see cref="AdaptedArchitecture"/>.</summary>
+    /// <param name="adapterFolder">A PEFT folder, or null.</param>
+    /// <exception cref="ModelFileException">The adapter is of another vocabulary, and nothing says which.</exception>
+    public static Architecture Adapted(Architecture architecture, string? adapterFolder)
+    {
+        if (adapterFolder is null)
+        {
+            return architecture;
+        }
+
+        using AdapterFile adapter = AdapterFile.Read(adapterFolder);
+        return AdaptedArchitecture.For(architecture, adapter);
+    }
+
+    /// <summary>The architecture with the vocabulary of an adapter's embeddings (<see cref="AdaptedArchitecture.WithVocabularyOf"/>), otherwise as it is.</summary>
+    /// <param name="adapterFolder">A PEFT folder, or null.</param>
+    /// <exception cref="ModelFileException">The adapter is of another vocabulary, and nothing says which.</exception>
+    public static Architecture WithVocabularyOf(Architecture architecture, string? adapterFolder)
+    {
+        if (adapterFolder is null)
+        {
+            return architecture;
+        }
+
+        using AdapterFile adapter = AdapterFile.Read(adapterFolder);
+        return AdaptedArchitecture.WithVocabularyOf(architecture, adapter);
     }
 
     /// <summary>Opens the weights.</summary>
@@ -150,6 +180,12 @@ public sealed class ModelFolder
     /// <summary>Loads the tokenizer.</summary>
     public Tokenizer LoadTokenizer() => Tokenizer.Load(FolderPath);
 
+    /// <summary>The folder whose tokenizer an adapted model is of: the adapter's where its vocabulary is another than the model's and it has one, else this one.</summary>
+    /// <param name="architecture">The model as the adapter needs it (<see cref="Adapted"/>).</param>
+    /// <param name="adapterFolder">A PEFT folder, or null.</param>
+    public string TokenizerFolderOf(Architecture architecture, string? adapterFolder) =>
+        adapterFolder is not null && architecture.ModelConfig.StoredVocabularySize is not null && TokenizerFolder.Holds(adapterFolder) ? adapterFolder : FolderPath;
+
     /// <summary>The files a model is read from, whichever of them there are, by name: configuration, tokenizer, weights.</summary>
     public IEnumerable<string> Files =>
         Directory.EnumerateFiles(FolderPath, "*.safetensors").Select(file => Path.GetFileName(file))
@@ -158,11 +194,12 @@ public sealed class ModelFolder
             .Order(StringComparer.Ordinal);
 
     /// <summary>Copies the tokenizer's files, whichever of them there are.</summary>
-    public void CopyTokenizer(string target)
+    /// <param name="from">The folder that holds them; null: this one.</param>
+    public void CopyTokenizer(string target, string? from = null)
     {
         foreach (string name in TokenizerFiles)
         {
-            string source = Path.Combine(FolderPath, name);
+            string source = Path.Combine(from ?? FolderPath, name);
             if (File.Exists(source))
             {
                 using FileStream content = File.OpenRead(source);

@@ -74,7 +74,7 @@ public sealed class TrainingSession : IDisposable
         TotalSteps = totalSteps;
         weights = new MicroBatchWeights(lossAverage);
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
-        Inputs = new BatchInputs(model.Architecture, capacity);
+        Inputs = new BatchInputs(model.Architecture, capacity, model.EmbeddingRows);
         context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer);
         method.Attach(context);
         this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, moments, context.Tables);

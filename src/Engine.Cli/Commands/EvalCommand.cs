@@ -62,7 +62,7 @@ internal sealed class EvalCommand : EngineCommand
         DataConfiguration read = data.Resolve(arguments, run.Data)
             ?? throw new ArgumentException("There are no texts to evaluate on: the run has no data.validation; give a file with --data.");
         RequireTexts(read, run.Task);
-        LanguageModelData texts = LanguageModelData.Read(run with { Model = trained.Model, MaxLength = data.MaxLength(arguments) ?? run.MaxLength, Data = read });
+        LanguageModelData texts = LanguageModelData.Read(run with { Model = trained.Model, MaxLength = data.MaxLength(arguments) ?? run.MaxLength, Data = read }, trained.Adapter);
         Evaluator evaluator = texts.Validation!;
         CommonOptions.Note(texts.Notes, Host.Error);
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);

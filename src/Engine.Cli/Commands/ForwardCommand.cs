@@ -65,7 +65,7 @@ internal sealed class ForwardCommand : EngineCommand
             outputPath, [inputPath, .. folder.Files.Select(name => Path.Combine(folder.FolderPath, name)), .. adapterFolder is null ? [] : new[] { Path.Combine(adapterFolder, AdapterFile.WeightsFileName) }]);
         using AdapterFile? adapterFile = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
         Architecture architecture = folder.CreateArchitecture(adapterFolder);
-        Tuning.Lora? lora = adapterFile is null ? null : ModelAdapters.Tuning(architecture, adapterFile.Config);
+        Tuning.Lora? lora = adapterFile is null ? null : ModelAdapters.Tuning(architecture, adapterFile);
         bool wantGradients = arguments.GetValue(gradients);
         Tuning tuning = !wantGradients ? new Tuning.Frozen(lora) : lora is null ? new Tuning.Full() : lora;
 

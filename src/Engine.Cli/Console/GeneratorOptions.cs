@@ -47,13 +47,18 @@ internal sealed class GeneratorOptions
     /// <summary>Loads the model and the adapters.</summary>
     public Generator Open(ParseResult arguments, TrainedModel trained, Device target, CommandHost host)
     {
+        (string Name, string Folder)[] given = Adapters(arguments);
+        (string Name, string Folder)[] loaded = given.Length == 0 && trained.Adapter is { } own ? [(GivenAdapter.Find(own).Name, own)] : given;
         Generator generator = Generator.Open(
-            target, trained.Model, arguments.GetValue(context), CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
+            target,
+            trained.Model,
+            arguments.GetValue(context),
+            CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto,
+            loaded is [var (_, first), ..] ? first : null);
         try
         {
             CommonOptions.Note(generator.Notes, host.Error);
-            bool hasOwn = Adapters(arguments).Length == 0 && trained.Adapter is not null;
-            foreach ((string name, string folder) in hasOwn ? [(GivenAdapter.Find(trained.Adapter!).Name, trained.Adapter!)] : Adapters(arguments))
+            foreach ((string name, string folder) in loaded)
             {
                 CommonOptions.Note(generator.AddAdapter(name, folder, arguments.GetValue(allowMissing)), host.Error);
                 generator.UseAdapter(generator.Adapter ?? name);

@@ -13,14 +13,15 @@ internal static class AdapterInspection
     {
         AdapterConfig config = adapter.Config;
         long elements = adapter.Modules.Values.Sum(module => module.A.ElementCount + module.B.ElementCount + (module.Magnitude?.ElementCount ?? 0))
-            + adapter.SavedParameters.Values.Sum(tensor => tensor.ElementCount);
+            + adapter.SavedParameters.Values.Concat(adapter.TokenRows.Values).Sum(tensor => tensor.ElementCount);
         Grid facts = Tables.Facts();
         facts.Fact("adapter", Kind(config));
         facts.Fact("rank", string.Create(CultureInfo.InvariantCulture, $"r {config.Rank}, lora_alpha {config.LoraAlpha}, lora_dropout {config.LoraDropout}"));
         facts.Fact("target_modules", config.TargetModules?.ToString() ?? "PEFT's choice for the model type");
         facts.Fact("task_type", config.TaskType ?? "none");
         facts.Fact("trained on", config.BaseModelNameOrPath ?? "not said");
-        facts.Fact("parameters", $"{elements:N0} in {Amounts.Of(adapter.Modules.Count, "adapted layer")} and {Amounts.Of(adapter.SavedParameters.Count, "tensor")} saved whole");
+        string rowsOfTokens = adapter.TokenRows.Count > 0 ? $", rows of single tokens in {adapter.TokenRows.Count}" : "";
+        facts.Fact("parameters", $"{elements:N0} in {Amounts.Of(adapter.Modules.Count, "adapted layer")} and {Amounts.Of(adapter.SavedParameters.Count, "tensor")} saved whole{rowsOfTokens}");
         console.Write(facts);
 
         FittingTable table = Tables.Create("module", ">rank", ">scale", "A", "B");
@@ -37,13 +38,24 @@ internal static class AdapterInspection
         console.Write(table);
         if (adapter.SavedParameters.Count > 0)
         {
-            FittingTable saved = Tables.Create("saved whole (modules_to_save)", "type", "shape");
+            FittingTable saved = Tables.Create("saved whole", "type", "shape");
             foreach ((string name, SafetensorsTensor tensor) in adapter.SavedParameters)
             {
                 saved.Row(name, tensor.Type.HeaderName(), FileInspection.Shape(tensor));
             }
 
             console.Write(saved);
+        }
+
+        if (adapter.TokenRows.Count > 0)
+        {
+            Table rows = Tables.Create("rows of tokens (trainable_token_indices)", "type", "shape");
+            foreach ((string module, SafetensorsTensor tensor) in adapter.TokenRows)
+            {
+                rows.Row(module, tensor.Type.HeaderName(), FileInspection.Shape(tensor));
+            }
+
+            console.Write(rows);
         }
     }
 

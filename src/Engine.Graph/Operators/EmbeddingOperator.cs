@@ -2,18 +2,23 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
+/// <summary>Rows of a frozen word table that are trained; the table holds what they are now.</summary>
+/// <param name="Rows">[count, columns].</param>
+/// <param name="Slots">For each token of the batch the row that is its own, int32 [tokens]; -1 for a token whose row is not trained.</param>
+public sealed record TrainedEmbeddings(Tensor Rows, Tensor Slots);
+
 /// <summary>
-/// The sum of up to three embedding tables' rows; inputs word table, ids, [position table, positions], [type table, types].
+/// The sum of up to three embedding tables' rows; inputs word table, ids, [position table, positions], [type table, types], [trained rows of the word table, slots].
 /// Trainable tables sum their gradient row by row, the padding row left out as Transformers leaves it out.
 /// </summary>
-public sealed class EmbeddingOperator(bool hasPosition, int wordPaddingId, int positionPaddingId) : Operator
+public sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, int wordPaddingId, int positionPaddingId) : Operator
 {
     public override string Name => "Embedding";
 
     public override void Lower(Lowering lowering)
     {
         Shape y = lowering.Node.Outputs[0].Shape;
-        for (int table = 0; table < lowering.Node.Inputs.Count; table += 2)
+        for (int table = 0; table < lowering.Node.Inputs.Count - (hasTrainedRows ? 2 : 0); table += 2)
         {
             lowering.Emit(Embeddings.Forward(
                 lowering.Device, y.Rows, y.Columns, lowering.Weight(table), lowering.Input<int>(table + 1), lowering.Output<float>(0), accumulate: table > 0));
@@ -27,6 +32,7 @@ public sealed class EmbeddingOperator(bool hasPosition, int wordPaddingId, int p
         {
             if (gradients.ParameterGradient(table) is { } gradient)
             {
+                // A token that trains no row has the slot -1, which is left out as a padding row is.
                 int paddingId = table == 0 ? wordPaddingId : hasPosition && table == 2 ? positionPaddingId : -1;
                 gradients.Graph.Add(
                     new EmbeddingGradientOperator(paddingId),
@@ -63,6 +69,7 @@ public static class EmbeddingExtensions
     /// <summary>word[ids] + position[positions] + type[types]; tables [_, columns], ids int32 [tokens].</summary>
     /// <param name="wordPaddingId">The word id without a gradient; -1 for none.</param>
     /// <param name="positionPaddingId">The position without a gradient; -1 for none.</param>
+    /// <param name="trained">Rows of the word table with a gradient; null for none.</param>
     public static Tensor Embedding(
         this GraphBuilder graph,
         Tensor word,
@@ -72,7 +79,8 @@ public static class EmbeddingExtensions
         Tensor? type = null,
         Tensor? types = null,
         int wordPaddingId = -1,
-        int positionPaddingId = -1)
+        int positionPaddingId = -1,
+        TrainedEmbeddings? trained = null)
     {
         List<Tensor> inputs = [word, ids];
         if (position is not null && positions is not null)
@@ -85,7 +93,12 @@ public static class EmbeddingExtensions
             inputs.AddRange([type, types]);
         }
 
-        var @operator = new EmbeddingOperator(position is not null, wordPaddingId, positionPaddingId);
+        if (trained is not null)
+        {
+            inputs.AddRange([trained.Rows, trained.Slots]);
+        }
+
+        var @operator = new EmbeddingOperator(position is not null, trained is not null, wordPaddingId, positionPaddingId);
         return graph.Add(@operator, new Shape((int)ids.Shape.Count, word.Shape.Columns), [.. inputs]);
     }
 }

@@ -3,13 +3,19 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
+/// <summary>Rows of a frozen weight that are trained; the weight holds what they are now.</summary>
+/// <param name="Rows">[count, columns].</param>
+/// <param name="Index">Which rows of the weight they are, int32 [count], distinct.</param>
+public sealed record TrainedRows(Tensor Rows, Tensor Index);
+
 /// <summary>
 /// Mean cross-entropy of hidden W^T + bias over a large vocabulary, whose logits are never stored: chunk after chunk of rows, the logits of one
 /// chunk live in scratch memory, are turned into their gradient in place, and are multiplied on at once. Inputs hidden [rows, hidden],
-/// weight [vocabulary, hidden], labels int32 [rows], step scalars, [bias], [the gradient variables of weight and bias]; outputs as <see cref="CrossEntropyOperator"/>
+/// weight [vocabulary, hidden], labels int32 [rows], step scalars, [bias], [the gradient variables of weight and bias],
+/// [trained rows of the weight, their index, their gradient variable]; outputs as <see cref="CrossEntropyOperator"/>
 /// has them, the gradient being that by hidden.
 /// </summary>
-/// <remarks>Gradient contract: everything is done in the forward pass. Trainable weight and bias sum into their gradient variables there.</remarks>
+/// <remarks>Gradient contract: everything is done in the forward pass. Trainable weight, bias and rows sum into their gradient variables there.</remarks>
 public sealed class LinearCrossEntropyOperator : Operator
 {
     /// <summary>Scratch memory for a chunk's logits, where <see cref="LeastRows"/> rows fit it.</summary>
@@ -36,16 +42,21 @@ public sealed class LinearCrossEntropyOperator : Operator
 
     public required bool SumsBiasGradient { get; init; }
 
+    /// <summary>Rows of the weight whose gradient is summed where the weight's is not.</summary>
+    public required int TrainedRows { get; init; }
+
     /// <summary>Rows whose logits are held at once.</summary>
     public required int ChunkRows { get; init; }
 
     public override string Name => "LinearCrossEntropy";
 
-    public override bool HasEffects => SumsWeightGradient || SumsBiasGradient;
+    public override bool HasEffects => SumsWeightGradient || SumsBiasGradient || TrainedRows > 0;
 
     private int WeightGradientInput => BiasInput + (HasBias ? 1 : 0);
 
     private int BiasGradientInput => WeightGradientInput + (SumsWeightGradient ? 1 : 0);
+
+    private int TrainedRowsInput => BiasGradientInput + (SumsBiasGradient ? 1 : 0);
 
     /// <summary>Rows of a chunk by the shape alone: all of them or equal parts.</summary>
     internal static int RowsAtOnce(int rows, int vocabulary)
@@ -61,7 +72,7 @@ public sealed class LinearCrossEntropyOperator : Operator
     {
         int vocabulary = node.Inputs[1].Shape.Rows;
         long sums = SumsBiasGradient ? Reductions.ColumnSumsWorkspace(device, ChunkRows, vocabulary) : 0;
-        return sizeof(float) * (((long)ChunkRows * vocabulary) + sums);
+        return sizeof(float) * (((long)ChunkRows * (vocabulary + TrainedRows)) + sums);
     }
 
     public override void Lower(Lowering lowering)
@@ -124,9 +135,21 @@ public sealed class LinearCrossEntropyOperator : Operator
                 lowering.Input<float>(WeightGradientInput)));
         }
 
+        if (TrainedRows > 0)
+        {
+            BufferView<float> columns = workspace.Slice((long)ChunkRows * vocabulary, (long)count * TrainedRows);
+            lowering.Emit(RowSelection.GatherColumns(device, count, vocabulary, TrainedRows, logits, lowering.Input<int>(TrainedRowsInput + 1), columns));
+            lowering.Emit(MatMul.Bind(
+                device,
+                new MatMulShape(TrainedRows, width, count, MatMulLayout.TN) { Beta = 1f },
+                columns,
+                hidden,
+                lowering.Input<float>(TrainedRowsInput + 2)));
+        }
+
         if (SumsBiasGradient)
         {
-            long start = (long)ChunkRows * vocabulary;
+            long start = (long)ChunkRows * (vocabulary + TrainedRows);
             lowering.Emit(Reductions.ColumnSums(
                 device, count, vocabulary, logits, workspace.Slice(start, workspace.Length - start), lowering.Input<float>(BiasGradientInput)));
         }
@@ -143,9 +166,11 @@ public static class LinearCrossEntropyExtensions
     /// <param name="bias">[vocabulary], a variable, or null.</param>
     /// <param name="withGradient">The loss will be differentiated.</param>
     /// <param name="chunkRows">Rows held at a time; null: as many as suit the shape.</param>
+    /// <param name="trained">Rows of a frozen weight with a gradient; null for none.</param>
     /// <exception cref="ArgumentException">Shapes that do not fit, or a weight or bias that is computed: their gradient is summed into a variable's.</exception>
     public static Tensor LinearCrossEntropy(
-        this GraphBuilder graph, Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor scalars, bool withGradient, int? chunkRows = null)
+        this GraphBuilder graph, Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor scalars, bool withGradient, int? chunkRows = null,
+        TrainedRows? trained = null)
     {
         int rows = hidden.Shape.Rows;
         if (rows == 0 || weight.Shape.Columns != hidden.Shape.Columns || (bias is not null && bias.Shape.Count != weight.Shape.Rows) || labels.Shape.Count != rows)
@@ -160,12 +185,14 @@ public static class LinearCrossEntropyExtensions
 
         Variable? weightGradient = withGradient ? weight.Variable.Gradient : null;
         Variable? biasGradient = withGradient ? bias?.Variable!.Gradient : null;
+        Variable? rowsGradient = withGradient && weightGradient is null ? trained?.Rows.Variable?.Gradient : null;
         var @operator = new LinearCrossEntropyOperator
         {
             HasBias = bias is not null,
             WithGradient = withGradient,
             SumsWeightGradient = weightGradient is not null,
             SumsBiasGradient = biasGradient is not null,
+            TrainedRows = rowsGradient is null ? 0 : trained!.Rows.Shape.Rows,
             ChunkRows = Math.Min(rows, chunkRows ?? LinearCrossEntropyOperator.RowsAtOnce(rows, weight.Shape.Rows)),
         };
         List<Tensor> inputs = [hidden, weight, labels, scalars];
@@ -180,6 +207,11 @@ public static class LinearCrossEntropyExtensions
             {
                 inputs.Add(graph.Read(gradient));
             }
+        }
+
+        if (rowsGradient is not null)
+        {
+            inputs.AddRange([trained!.Rows, trained.Index, graph.Read(rowsGradient)]);
         }
 
         Shape[] shapes = withGradient ? [new Shape(1), new Shape(rows), hidden.Shape] : [new Shape(1), new Shape(rows)];

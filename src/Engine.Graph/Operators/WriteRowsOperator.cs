@@ -2,7 +2,7 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
-/// <summary>variable[index[i]] = x[i]; inputs x, index, the variable.</summary>
+/// <summary>variable[index[i]] = x[i], rounded to what the variable stores; inputs x, index, the variable.</summary>
 public sealed class WriteRowsOperator : Operator
 {
     public override string Name => "WriteRows";
@@ -13,7 +13,7 @@ public sealed class WriteRowsOperator : Operator
     {
         Shape x = lowering.Node.Inputs[0].Shape;
         lowering.Emit(RowSelection.Write(
-            lowering.Device, x.Rows, lowering.Node.Inputs[2].Shape.Rows, x.Columns, lowering.Input<float>(0), lowering.Input<int>(1), lowering.Input<float>(2)));
+            lowering.Device, x.Rows, lowering.Node.Inputs[2].Shape.Rows, x.Columns, lowering.Input<float>(0), lowering.Input<int>(1), lowering.Weight(2)));
     }
 }
 
@@ -22,7 +22,7 @@ public static class WriteRowsExtensions
     /// <summary>Row i of x becomes row index[i] of a variable, whose other rows stay; index -1 stands for a row that goes nowhere. Nodes added later read the new rows.</summary>
     /// <param name="x">[rows, columns].</param>
     /// <param name="index">int32 [rows]; those other than -1 are distinct.</param>
-    /// <param name="variable">[_, columns].</param>
+    /// <param name="variable">[_, columns], float32, float16 or bfloat16.</param>
     public static void WriteRows(this GraphBuilder graph, Tensor x, Tensor index, Variable variable)
     {
         if (x.Shape.Columns != variable.Shape.Columns || index.Shape.Count != x.Shape.Rows)

@@ -50,4 +50,23 @@ internal static unsafe class Stored
 
         return typeof(TStored) == typeof(BFloat16) ? *(BFloat16*)source : (float)*(Half*)source;
     }
+
+    /// <summary>Stores one element, rounded to nearest even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Save<TStored>(float value, TStored* target)
+        where TStored : unmanaged
+    {
+        if (typeof(TStored) == typeof(float))
+        {
+            *(float*)target = value;
+        }
+        else if (typeof(TStored) == typeof(BFloat16))
+        {
+            *(BFloat16*)target = (BFloat16)value;
+        }
+        else
+        {
+            *(Half*)target = (Half)value;
+        }
+    }
 }

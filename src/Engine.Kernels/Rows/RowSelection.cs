@@ -18,15 +18,40 @@ public static class RowSelection
         return RowSelectionKernels.GatherKernel.Bind(device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, y, columns);
     }
 
-    /// <summary>y[index[i]] = x[i], other rows of y left as they are; the indices other than -1 are distinct rows of y; x [count, columns], y [rows, columns].</summary>
-    public static Launch Write(Device device, int count, int rows, int columns, BufferView<float> x, BufferView<int> index, BufferView<float> y)
+    /// <summary>
+    /// y[index[i]] = x[i], rounded to nearest even where y stores 16 bits, other rows of y left as they are; the indices other than -1 are distinct rows of y;
+    /// x [count, columns], y [rows, columns].
+    /// </summary>
+    public static Launch Write(Device device, int count, int rows, int columns, BufferView<float> x, BufferView<int> index, WeightView y)
     {
         Operand.Require(index, count);
         Operand.Require(x, (long)count * columns);
-        Operand.Require(y, (long)rows * columns);
+        return y.Type switch
+        {
+            ElementType.Float32 => Bind(y.As<float>()),
+            ElementType.Float16 => Bind(y.As<Half>()),
+            _ => Bind(y.As<BFloat16>()),
+        };
+
+        Launch Bind<TStored>(BufferView<TStored> stored)
+            where TStored : unmanaged
+        {
+            Operand.Require(stored, (long)rows * columns);
+            return device is CpuDevice { Features.HostVectors: true } cpu
+                ? new WriteRowsHost<TStored>(cpu, count, columns, x, index, stored)
+                : RowSelectionKernels.WriteKernel.Bind(device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, stored, columns);
+        }
+    }
+
+    /// <summary>y[:, j] = x[:, index[j]]; x [rows, columns], index distinct columns of x [count], y [rows, count].</summary>
+    public static Launch GatherColumns(Device device, int rows, int columns, int count, BufferView<float> x, BufferView<int> index, BufferView<float> y)
+    {
+        Operand.Require(index, count);
+        Operand.Require(x, (long)rows * columns);
+        Operand.Require(y, (long)rows * count);
         return device is CpuDevice { Features.HostVectors: true } cpu
-            ? new WriteRowsHost(cpu, count, columns, x, index, y)
-            : RowSelectionKernels.WriteKernel.Bind(device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, y, columns);
+            ? new GatherColumnsHost(cpu, rows, columns, count, x, index, y)
+            : RowSelectionKernels.GatherColumnsKernel.Bind(device, new LaunchShape(rows, LaunchShapes.RowGroup(device, count)), x, index, y, columns, count);
     }
 
     /// <summary>dx = 0, then dx[index[i]] = dy[i]; the indices other than -1 are distinct; dx [rows, columns].</summary>

@@ -28,6 +28,9 @@ public sealed record ParameterSpec(string Name, Shape Shape, ParameterInitializa
     /// <summary>Belongs to the task's head: a checkpoint may lack it, and then it is initialised.</summary>
     public bool Head { get; init; }
 
+    /// <summary>Has a row for each entry of the vocabulary, and so other rows where the vocabulary is another.</summary>
+    public bool RowPerToken { get; init; }
+
     /// <summary>A matrix [rows, columns], drawn from a normal distribution.</summary>
     internal static ParameterSpec Weight(string module, int rows, int columns) =>
         new($"{module}.weight", new Shape(rows, columns), ParameterInitialization.Normal);
@@ -104,6 +107,12 @@ public abstract class Architecture
 
     /// <summary>Every linear layer in definition order, those that read the same input together in one group.</summary>
     public abstract IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups { get; }
+
+    /// <summary>The word embeddings' module, whose weight has a row for each token.</summary>
+    public abstract string InputEmbeddings { get; }
+
+    /// <summary>The token whose embedding gets no gradient, as <c>padding_idx</c> of PyTorch has it; null for none.</summary>
+    public abstract int? EmbeddingPaddingId { get; }
 
     /// <summary>The output layer, which <c>target_modules: all-linear</c> leaves out; null where it is no linear layer of its own.</summary>
     public abstract string? OutputModule { get; }

@@ -23,14 +23,14 @@ public sealed class BertForMaskedLM(EncoderConfig config) : EncoderArchitecture(
         Tensor x = forward.Linear(forward.TakeSelected(Stack.Build(forward, positionPaddingId: -1)), "cls.predictions.transform.dense");
         x = forward.LayerNorm(forward.Graph.Activate(x, Stack.Activation), "cls.predictions.transform.LayerNorm", Config.LayerNormEps);
         return new ModelOutput.VocabularyHead(
-            x, forward.Parameter("bert.embeddings.word_embeddings.weight"), forward.Parameter("cls.predictions.bias"));
+            x, forward.Parameter($"{InputEmbeddings}.weight"), forward.Parameter("cls.predictions.bias"), forward.TrainedRows(InputEmbeddings));
     }
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [new("cls.predictions.transform.dense", HiddenSize, HiddenSize)];
 
     private protected override IEnumerable<ParameterSpec> HeadParameters() =>
     [
-        new("cls.predictions.bias", new Shape(OutputSize), ParameterInitialization.Zeros) { Decays = false },
+        new("cls.predictions.bias", new Shape(OutputSize), ParameterInitialization.Zeros) { Decays = false, RowPerToken = true },
         .. base.HeadParameters(),
         .. ParameterSpec.LayerNorm("cls.predictions.transform.LayerNorm", HiddenSize),
     ];

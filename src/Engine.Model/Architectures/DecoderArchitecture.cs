@@ -22,10 +22,14 @@ public abstract class DecoderArchitecture : Architecture
 
     public override string BasePrefix => DecoderStack.Prefix;
 
-    /// <summary>Tied embeddings are stored as either layer's.</summary>
-    public override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings
-        ? [new ParameterAlias($"{OutputLayer}.weight", $"{DecoderStack.Embeddings}.weight")]
+    /// <summary>Tied embeddings are stored as either layer's. Where an adapter unties them, the output layer starts from what the checkpoint has for both.</summary>
+    public override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings ? [new ParameterAlias($"{OutputLayer}.weight", $"{DecoderStack.Embeddings}.weight")]
+        : Config.Model.UntiedFromEmbeddings ? [new ParameterAlias($"{DecoderStack.Embeddings}.weight", $"{OutputLayer}.weight")]
         : [];
+
+    public override string InputEmbeddings => DecoderStack.Embeddings;
+
+    public override int? EmbeddingPaddingId => Config.PadTokenId;
 
     public override int HiddenSize => Config.HiddenSize;
 
@@ -60,7 +64,7 @@ public abstract class CausalDecoder : DecoderArchitecture
 
     public override IReadOnlyList<ParameterSpec> Parameters => Config.TieWordEmbeddings
         ? [.. Stack.Parameters()]
-        : [.. Stack.Parameters(), ParameterSpec.Weight(OutputLayer, VocabularySize, HiddenSize)];
+        : [.. Stack.Parameters(), ParameterSpec.Weight(OutputLayer, VocabularySize, HiddenSize) with { RowPerToken = true }];
 
     public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => Config.TieWordEmbeddings
         ? [.. Stack.LinearGroups()]

@@ -36,7 +36,7 @@ internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
     /// <summary>The decoder's parameters in Transformers' definition order.</summary>
     public IEnumerable<ParameterSpec> Parameters()
     {
-        yield return ParameterSpec.Weight(Embeddings, config.VocabSize, config.HiddenSize);
+        yield return ParameterSpec.Weight(Embeddings, config.VocabSize, config.HiddenSize) with { RowPerToken = true };
         for (int layer = 0; layer < config.NumHiddenLayers; layer++)
         {
             foreach (ParameterSpec spec in LayerParameters(layer))
@@ -54,7 +54,8 @@ internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
     /// <summary>Adds the decoder to the graph; returns the last hidden state [tokens, hidden], normalized.</summary>
     public Tensor Build(ForwardBuilder forward)
     {
-        Tensor x = forward.Graph.Embedding(forward.Parameter($"{Embeddings}.weight"), forward.Batch.InputIds, wordPaddingId: config.PadTokenId ?? -1);
+        Tensor x = forward.Graph.Embedding(
+            forward.Parameter($"{Embeddings}.weight"), forward.Batch.InputIds, wordPaddingId: config.PadTokenId ?? -1, trained: forward.TrainedEmbeddings);
         for (int layer = 0; layer < config.NumHiddenLayers; layer++)
         {
             forward.HiddenState(x);

@@ -26,6 +26,10 @@ public abstract class EncoderArchitecture : Architecture
     public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups =>
         [.. Stack.LinearGroups(), .. HeadLinears().Select(linear => new[] { linear })];
 
+    public override string InputEmbeddings => Stack.Embeddings;
+
+    public override int? EmbeddingPaddingId => Config.PadTokenId;
+
     public override int HiddenSize => Config.HiddenSize;
 
     public override int VocabularySize => Config.VocabSize;

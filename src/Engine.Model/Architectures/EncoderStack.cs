@@ -12,6 +12,9 @@ namespace Engine.Model.Architectures;
 /// </summary>
 internal sealed class EncoderStack(EncoderConfig config, string prefix)
 {
+    /// <summary>The word embeddings' module.</summary>
+    public string Embeddings => $"{prefix}embeddings.word_embeddings";
+
     /// <summary>What <c>hidden_act</c> names.</summary>
     public ActivationKind Activation { get; } = config.HiddenActivation == HiddenActivation.Gelu ? ActivationKind.GeluErf : ActivationKind.GeluTanh;
 
@@ -19,7 +22,7 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
     public IEnumerable<ParameterSpec> Parameters()
     {
         int hidden = config.HiddenSize;
-        yield return ParameterSpec.Weight($"{prefix}embeddings.word_embeddings", config.VocabSize, hidden);
+        yield return ParameterSpec.Weight(Embeddings, config.VocabSize, hidden) with { RowPerToken = true };
         yield return ParameterSpec.Weight($"{prefix}embeddings.position_embeddings", config.MaxPositionEmbeddings, hidden);
         yield return ParameterSpec.Weight($"{prefix}embeddings.token_type_embeddings", config.TypeVocabSize, hidden);
         foreach (ParameterSpec spec in ParameterSpec.LayerNorm($"{prefix}embeddings.LayerNorm", hidden))
@@ -54,14 +57,15 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
     public Tensor Build(ForwardBuilder forward, int positionPaddingId)
     {
         Tensor x = forward.Graph.Embedding(
-            forward.Parameter($"{prefix}embeddings.word_embeddings.weight"),
+            forward.Parameter($"{Embeddings}.weight"),
             forward.Batch.InputIds,
             forward.Parameter($"{prefix}embeddings.position_embeddings.weight"),
             forward.Batch.Positions,
             forward.Parameter($"{prefix}embeddings.token_type_embeddings.weight"),
             forward.Batch.TypeIds,
             config.PadTokenId,
-            positionPaddingId);
+            positionPaddingId,
+            forward.TrainedEmbeddings);
         x = forward.LayerNorm(x, $"{prefix}embeddings.LayerNorm", config.LayerNormEps);
         x = forward.Dropout(x, config.HiddenDropoutProb);
         forward.HiddenState(x);

@@ -24,14 +24,14 @@ public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitectu
         Tensor x = forward.Linear(forward.TakeSelected(Encode(forward)), "lm_head.dense");
         x = forward.LayerNorm(forward.Graph.Activate(x, ActivationKind.GeluErf), "lm_head.layer_norm", Config.LayerNormEps);
         return new ModelOutput.VocabularyHead(
-            x, forward.Parameter("roberta.embeddings.word_embeddings.weight"), forward.Parameter("lm_head.bias"));
+            x, forward.Parameter($"{InputEmbeddings}.weight"), forward.Parameter("lm_head.bias"), forward.TrainedRows(InputEmbeddings));
     }
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [new("lm_head.dense", HiddenSize, HiddenSize)];
 
     private protected override IEnumerable<ParameterSpec> HeadParameters() =>
     [
-        new("lm_head.bias", new Shape(OutputSize), ParameterInitialization.Zeros) { Decays = false },
+        new("lm_head.bias", new Shape(OutputSize), ParameterInitialization.Zeros) { Decays = false, RowPerToken = true },
         .. base.HeadParameters(),
         .. ParameterSpec.LayerNorm("lm_head.layer_norm", HiddenSize),
     ];

@@ -28,7 +28,7 @@ public static class AdapterInitialization
 
     /// <summary>
     /// Starts every adapter. <c>true</c>: A uniform in +-1 / sqrt(in), B zero (as PEFT); <c>gaussian</c>: A normal with deviation 1 / r, B zero; <c>pissa</c>: the
-    /// leading singular triples of the weight, which is left without them (arXiv 2404.02948). DoRA's magnitudes are the row norms of the weight. The weights must be loaded.
+    /// leading singular triples of the weight, which is left without them (arXiv 2404.02948). DoRA's magnitudes are the row norms of the weight, and tokens start from their rows. The weights must be loaded.
     /// </summary>
     /// <param name="initialization">PEFT's <c>init_lora_weights</c>. <c>pissa_niter_N</c>, PEFT's approximation, is computed as exactly as <c>pissa</c>.</param>
     /// <exception cref="ArgumentException">The start is not known; see <see cref="Problem"/>.</exception>
@@ -40,6 +40,13 @@ public static class AdapterInitialization
         }
 
         ModelWeights.RefreshNorms(model);
+        foreach (TokenRows rows in model.TokenRows)
+        {
+            var values = new float[rows.Values.Shape.Count];
+            ModelWeights.ReadRows(rows.Table, rows.Indices, values);
+            rows.Values.View<float>().Write(values);
+        }
+
         foreach (LoraLinear adapter in model.Adapters)
         {
             adapter.Magnitude?.View<float>().Write([.. adapter.BaseNorm!.View<float>().ToArray().Select(MathF.Sqrt)]);

@@ -28,6 +28,9 @@ public record BatchTensors
     /// <summary>int32 [rows + 1].</summary>
     public required Tensor RowStart { get; init; }
 
+    /// <summary>For each token its row of the word embeddings' trained ones, -1 for none, int32 [tokens]; null where no rows are trained.</summary>
+    public Tensor? TrainedSlots { get; init; }
+
     /// <summary>The places whose logits are wanted; null: all tokens.</summary>
     public required RowSelectionInputs? Selection { get; init; }
 
@@ -64,12 +67,15 @@ public sealed class BatchInputs : IDisposable
     private readonly Variable selectionPosition;
     private readonly Variable labels;
     private readonly Variable targets;
+    private readonly Variable? trainedSlots;
+    private readonly Dictionary<int, int> slotOfToken = [];
 
     /// <summary>Where a batch's arrays are padded before they are copied: uploading allocates nothing.</summary>
     private readonly int[] staging;
 
     /// <param name="capacity">The largest number of rows, tokens (rounded to a bucket) and selected places.</param>
-    public BatchInputs(Architecture architecture, BatchShape capacity)
+    /// <param name="trained">The word embeddings' rows that are trained (<see cref="TransformerModel.EmbeddingRows"/>); null for none.</param>
+    public BatchInputs(Architecture architecture, BatchShape capacity, TokenRows? trained = null)
     {
         this.architecture = architecture;
         this.capacity = capacity;
@@ -84,6 +90,14 @@ public sealed class BatchInputs : IDisposable
         selectionPosition = Integers("selection.position", capacity.Selected);
         labels = Integers("labels", places);
         targets = block.Reserve("targets", new Shape(places));
+        if (trained is not null)
+        {
+            trainedSlots = Integers("trained_slots", capacity.Tokens);
+
+            // The padding row gets no gradient from the embedding, trained or not, as in PyTorch.
+            slotOfToken = trained.Indices.Index().Where(pair => pair.Item != architecture.EmbeddingPaddingId).ToDictionary(pair => pair.Item, pair => pair.Index);
+        }
+
         Scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
         DropoutRandom = block.Reserve("dropout_random", new Shape(RandomState.Count), ElementType.UInt32);
         NoiseRandom = block.Reserve("noise_random", new Shape(RandomState.Count), ElementType.UInt32);
@@ -116,6 +130,7 @@ public sealed class BatchInputs : IDisposable
             TypeIds = Window(typeIds, shape.Tokens),
             PositionInRow = Window(positionInRow, shape.Tokens),
             RowStart = Window(rowStart, shape.Rows + 1),
+            TrainedSlots = trainedSlots is null ? null : Window(trainedSlots, shape.Tokens),
             Selection = shape.Selected == 0
                 ? null
                 : new RowSelectionInputs(
@@ -148,6 +163,11 @@ public sealed class BatchInputs : IDisposable
         }
 
         Write(positions, modelPositions, shape.Tokens, 0);
+        if (trainedSlots is not null)
+        {
+            WriteSlots(trainedSlots, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens);
+        }
+
         if (architecture.Head == HeadKind.Regression)
         {
             WriteTargets(batch);
@@ -168,6 +188,18 @@ public sealed class BatchInputs : IDisposable
     }
 
     public void Dispose() => block.Dispose();
+
+    private void WriteSlots(Variable slots, ReadOnlySpan<int> ids, int count)
+    {
+        Span<int> values = staging.AsSpan(0, count);
+        values.Fill(-1);
+        for (int token = 0; token < ids.Length; token++)
+        {
+            values[token] = slotOfToken.GetValueOrDefault(ids[token], -1);
+        }
+
+        slots.View<int>().Write(values);
+    }
 
     /// <summary>Writes the targets; NaN, which the loss leaves out, where the batch has none.</summary>
     private void WriteTargets(RaggedBatch batch)

@@ -29,6 +29,10 @@ public sealed class ForwardBuilder
         this.training = training;
         Graph = graph;
         Batch = batch;
+        foreach (TokenRows rows in model.TokenRows)
+        {
+            graph.WriteRows(graph.Read(rows.Values), graph.Read(rows.Index), rows.Table);
+        }
     }
 
     /// <param name="cached">The cache that attention adds keys and values to, and reads them from.</param>
@@ -44,6 +48,11 @@ public sealed class ForwardBuilder
 
     /// <summary>A parameter by its checkpoint name.</summary>
     public Tensor Parameter(string name) => Graph.Read(model.Parameter(name));
+
+    /// <summary>The word embeddings' trained rows; null where none are trained apart from the others.</summary>
+    public TrainedEmbeddings? TrainedEmbeddings => model.EmbeddingRows is { } rows && Batch.TrainedSlots is { } slots
+        ? new TrainedEmbeddings(Graph.Read(rows.Values), slots)
+        : null;
 
     /// <summary>A linear layer with its bias and, where it has one, its adapter.</summary>
     public Tensor Linear(Tensor x, string module) => Linears(x, module)[0];
@@ -116,8 +125,12 @@ public sealed class ForwardBuilder
     /// An output layer over the vocabulary, of the module's weight and bias. With an adapter on it the logits are computed as those of any linear layer.
     /// </summary>
     public ModelOutput VocabularyHead(Tensor hidden, string module) => model.Adapter(module) is null
-        ? new ModelOutput.VocabularyHead(hidden, Parameter($"{module}.weight"), Bias(module))
+        ? new ModelOutput.VocabularyHead(hidden, Parameter($"{module}.weight"), Bias(module), TrainedRows(module))
         : new ModelOutput.Logits(Linear(hidden, module));
+
+    /// <summary>The trained rows of a module's weight, which is otherwise frozen; null where none are trained.</summary>
+    public TrainedRows? TrainedRows(string module) =>
+        model.TokenRows.FirstOrDefault(rows => rows.Module == module) is { } rows ? new TrainedRows(Graph.Read(rows.Values), Graph.Read(rows.Index)) : null;
 
     /// <summary>Names a layer's output as a hidden state. With gradient checkpointing it is kept, and what lies between two of them is computed again.</summary>
     public void HiddenState(Tensor x) => hiddenStates.Add(x);

@@ -17,39 +17,49 @@ public sealed record MergedLayer(LoraTensors Tensors, float Scale, Variable Weig
 /// <summary>Between PEFT's adapter files and a model on a device.</summary>
 public static class ModelAdapters
 {
-    /// <summary>The layers a configuration adapts and the modules it trains whole.</summary>
-    /// <exception cref="Files.ModelFileException">The configuration matches nothing, or asks for what is not supported.</exception>
-    public static Tuning.Lora Tuning(Architecture architecture, AdapterConfig config)
+    /// <summary>What a configuration adapts, trains whole and trains in single rows.</summary>
+    /// <param name="architecture">The model as the adapter needs it (<see cref="AdaptedArchitecture"/>).</param>
+    /// <param name="stored">Parameters that the adapter has in place of the model's whatever its configuration says; null for none.</param>
+    /// <exception cref="ArgumentException">The configuration matches nothing, or asks for what is not supported.</exception>
+    public static Tuning.Lora Tuning(Architecture architecture, AdapterConfig config, IEnumerable<string>? stored = null)
     {
-        IReadOnlyList<string> modules = [.. architecture.LinearGroups.SelectMany(group => group).Select(linear => linear.Module)];
-        IReadOnlyList<string> others =
-        [
-            .. architecture.Parameters.Select(spec => spec.Name)
-                .Concat(architecture.Head.PredictsTokens() ? architecture.Aliases.Select(alias => alias.Name) : [])
-                .Select(name => name[..name.LastIndexOf('.')]).Distinct().Except(modules),
-        ];
-        IReadOnlyList<LoraTarget> targets = [.. TargetModules.Match(modules, config.ForModel(architecture.ModelConfig), architecture.OutputModule, others).Select(module =>
+        ModuleNames modules = ModuleNames.Of(architecture);
+        config = config.ForModel(architecture.ModelConfig);
+        LoraTarget[] targets = [.. TargetModules.Match(modules.Linear, config, modules.OutputHead, modules.Others).Select(module =>
             new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout, config.UseDora))];
-        IReadOnlyList<string> saved = SavedModules.Match([.. architecture.Parameters.Select(spec => spec.Name)], config);
-        if (architecture.OutputModule is null && architecture.Aliases.FirstOrDefault(alias => saved.Contains(alias.Parameter)) is { } tied)
+        string[] trained = [.. SavedModules.Match(modules.Parameters, config).Select(name => ParameterOf(architecture, name)).Distinct()];
+        IReadOnlyList<TokenTarget> tokens = TrainedTokens.Find(architecture, config);
+        foreach (TokenTarget rows in tokens)
         {
-            throw new ArgumentException(
-                $"modules_to_save takes in {tied.Parameter}, which the model also uses as {tied.Name}; PEFT would train a copy in one place only. Leave it out, or train every parameter.");
+            if (trained.Contains(rows.Parameter) || targets.Any(target => target.Module == rows.Module))
+            {
+                string other = trained.Contains(rows.Parameter) ? "modules_to_save trains whole" : "target_modules adapts";
+                throw new ArgumentException($"trainable_token_indices trains rows of {rows.Module}, which {other}; leave one of them out.");
+            }
         }
 
-        return new Tuning.Lora(targets, saved);
+        HashSet<string> known = [.. architecture.Parameters.Select(spec => spec.Name)];
+        string[] held = [.. (stored ?? []).Select(name => ParameterOf(architecture, name)).Where(known.Contains).Distinct().Except(trained)];
+        return new Tuning.Lora(targets, [.. trained, .. held]) { HeldParameters = held, TokenRows = tokens };
     }
+
+    /// <summary>What a stored adapter adapts and has in place of the model's parameters.</summary>
+    /// <param name="architecture">The model as the adapter needs it (<see cref="AdaptedArchitecture"/>).</param>
+    /// <exception cref="ArgumentException">The configuration matches nothing, or asks for what is not supported.</exception>
+    public static Tuning.Lora Tuning(Architecture architecture, AdapterFile file) => Tuning(architecture, file.Config, file.SavedParameters.Keys);
 
     /// <summary>Holds an adapter's tensors against an architecture; no memory is needed.</summary>
     /// <exception cref="Files.ModelFileException">They do not fit.</exception>
     public static AdapterBinding Bind(Architecture architecture, AdapterFile file, bool allowMissing = false)
     {
-        Tuning.Lora tuning = Tuning(architecture, file.Config);
+        Tuning.Lora tuning = Tuning(architecture, file);
         Dictionary<string, LinearSpec> linears = architecture.LinearGroups.SelectMany(group => group).ToDictionary(linear => linear.Module, StringComparer.Ordinal);
-        Dictionary<string, ParameterSpec> parameters = architecture.Parameters.ToDictionary(spec => spec.Name, StringComparer.Ordinal);
-        return file.Bind(
+        return Bind(
+            architecture,
+            file,
             [.. tuning.Adapters.Select(target => new AdapterTarget(target.Module, linears[target.Module].InFeatures, linears[target.Module].OutFeatures))],
-            [.. tuning.SavedParameters.Select(name => new SavedTarget(name, ModelWeights.Longs(parameters[name].Shape)))],
+            tuning.SavedParameters,
+            tuning.TokenRows,
             allowMissing);
     }
 
@@ -58,10 +68,8 @@ public static class ModelAdapters
     public static AdapterBinding Load(TransformerModel model, AdapterFile file, bool allowMissing = false)
     {
         RequirePublishedBase(file);
-        AdapterBinding binding = file.Bind(
-            [.. model.Adapters.Select(Target)],
-            [.. model.SavedParameters.Select(saved => new SavedTarget(saved.Name, ModelWeights.Longs(saved.Value.Shape)))],
-            allowMissing);
+        AdapterBinding binding = Bind(
+            model.Architecture, file, [.. model.Adapters.Select(Target)], [.. model.SavedParameters.Select(saved => saved.Name)], model.TokenTargets, allowMissing);
         foreach (LoraTensors tensors in binding.Modules)
         {
             LoraLinear adapter = model.Adapter(tensors.Module)!;
@@ -73,7 +81,7 @@ public static class ModelAdapters
             }
         }
 
-        LoadSaved(model, binding);
+        LoadSaved(model, binding, model.TokenTargets);
         ModelWeights.RefreshNorms(model);
         return binding;
     }
@@ -95,7 +103,15 @@ public static class ModelAdapters
             Variable weight = model.Parameter($"{tensors.Module}.weight");
             var original = new float[weight.Shape.Count];
             var merged = new float[original.Length];
-            ModelWeights.Read(weight, 0, original);
+            if (binding.SavedParameters.TryGetValue($"{tensors.Module}.weight", out SafetensorsTensor? saved))
+            {
+                saved.ReadFloat32(original, 0);
+            }
+            else
+            {
+                ModelWeights.Read(weight, 0, original);
+            }
+
             float scale = (float)file.Config.ScalingOf(tensors.Module);
             new MergedWeight(Fill(original), tensors, scale).Fill(0, merged);
             yield return new MergedLayer(tensors, scale, weight, original, merged);
@@ -110,12 +126,11 @@ public static class ModelAdapters
     {
         RequirePublishedBase(file);
         AdapterBinding binding = Bind(model.Architecture, file);
+        LoadSaved(model, binding, TrainedTokens.Find(model.Architecture, file.Config));
         foreach (MergedLayer layer in Merge(model, file, binding))
         {
             ModelWeights.Write(layer.Weight, layer.Merged);
         }
-
-        LoadSaved(model, binding);
     }
 
     /// <summary>
@@ -140,7 +155,19 @@ public static class ModelAdapters
 
         foreach ((string name, Variable value) in model.SavedParameters)
         {
-            writer.AddSaved(new SavedTarget(name, ModelWeights.Longs(value.Shape)), ModelWeights.Fill<float>(value));
+            SavedTarget target = Saved(model.Architecture, name);
+            string module = name[..name.LastIndexOf('.')];
+            bool hasRows = model.TokenTargets.Any(rows => rows.Module == module);
+            bool wrapped = hasRows || model.Adapter(module) is not null;
+            foreach (string key in (string[])[name, .. target.Alias is { } alias ? new[] { alias } : []])
+            {
+                writer.AddSaved(target, ModelWeights.Fill<float>(value), wrapped ? AdapterKeys.SavedUnderAdapter(key, hasRows) : AdapterKeys.Saved(key));
+            }
+        }
+
+        foreach (TokenTarget target in model.TokenTargets)
+        {
+            writer.AddTokenRows(target, ModelWeights.Fill<float>(model.TokenRows.Single(rows => rows.Module == target.Module).Values));
         }
 
         writer.Write(folder);
@@ -158,13 +185,55 @@ public static class ModelAdapters
         }
     }
 
-    private static void LoadSaved(TransformerModel model, AdapterBinding binding)
+    private static AdapterBinding Bind(
+        Architecture architecture, AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<string> saved, IReadOnlyList<TokenTarget> tokens, bool allowMissing)
+    {
+        AdapterBinding binding = file.Bind(targets, [.. saved.Select(name => Saved(architecture, name))], allowMissing, tokens);
+        binding.IdleEntries = [.. IdleEntries.Find(architecture, file.Config).Select(entry => entry.ToString())];
+        return binding;
+    }
+
+    /// <summary>Copies what an adapter has in place of the model's parameters: whole ones, then rows of single tokens.</summary>
+    private static void LoadSaved(TransformerModel model, AdapterBinding binding, IReadOnlyList<TokenTarget> tokens)
     {
         foreach ((string name, SafetensorsTensor tensor) in binding.SavedParameters)
         {
             ModelWeights.Upload(tensor, model.Parameter(name));
         }
+
+        foreach (TokenTarget target in tokens)
+        {
+            if (!binding.TokenRows.TryGetValue(target.Module, out SafetensorsTensor? tensor))
+            {
+                continue;
+            }
+
+            if (model.TokenRows.FirstOrDefault(rows => rows.Module == target.Module) is { } trained)
+            {
+                ModelWeights.Upload(tensor, trained.Values);
+                continue;
+            }
+
+            float[] values = tensor.ToFloat32();
+            for (int i = 0; i < target.Indices.Count; i++)
+            {
+                ModelWeights.Write(model.Parameter(target.Parameter), values.AsSpan(i * target.Columns, target.Columns), (long)target.Indices[i] * target.Columns);
+            }
+        }
     }
+
+    private static SavedTarget Saved(Architecture architecture, string parameter)
+    {
+        ParameterSpec spec = architecture.Parameters.First(spec => spec.Name == parameter);
+        return new SavedTarget(parameter, ModelWeights.Longs(spec.Shape))
+        {
+            Alias = TrainedTokens.TiedOutput(architecture) is { } output && parameter == $"{architecture.InputEmbeddings}.weight" ? $"{output}.weight" : null,
+        };
+    }
+
+    /// <summary>The parameter that a name stands for, which may be that of an output layer tied to it.</summary>
+    private static string ParameterOf(Architecture architecture, string name) =>
+        TrainedTokens.TiedOutput(architecture) is { } output && name == $"{output}.weight" ? $"{architecture.InputEmbeddings}.weight" : name;
 
     private static TensorFill<float> Fill(float[] values) => (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);
 

@@ -43,6 +43,14 @@ public static class ModelLoading
             notes.Add($"Not in the checkpoint, initialised from seed {seed}: {List(initialized)}.");
         }
 
+        if (model.Architecture.ModelConfig.StoredVocabularySize is { } stored && replacedLater?.Contains($"{model.Architecture.InputEmbeddings}.weight") != true)
+        {
+            int rows = model.Architecture.VocabularySize;
+            notes.Add(rows > stored
+                ? $"The vocabulary grows from {stored} to {rows} tokens; the new ones start as the mean of the others."
+                : $"The vocabulary shrinks from {stored} to {rows} tokens.");
+        }
+
         string[] unused = [.. report.Unused.Where(name => !IsComputed(name))];
         if (unused.Length > 0)
         {
@@ -59,6 +67,12 @@ public static class ModelLoading
         if (binding.UnknownKeys.Count > 0)
         {
             notes.Add($"{AdapterConfig.FileName} has keys that are not known here, taken as without effect: {List(binding.UnknownKeys)}.");
+        }
+
+        if (binding.IdleEntries.Count > 0)
+        {
+            string more = binding.IdleEntries.Count > Shown ? $"; and {binding.IdleEntries.Count - Shown} more" : "";
+            notes.Add($"{AdapterConfig.FileName} has entries without effect on this model: {string.Join("; ", binding.IdleEntries.Take(Shown))}{more}.");
         }
 
         if (binding.RenamedPrefix is var (from, to))

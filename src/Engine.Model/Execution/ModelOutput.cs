@@ -21,7 +21,8 @@ public abstract record ModelOutput
     /// <param name="Hidden">[places, hidden].</param>
     /// <param name="Weight">[vocabulary, hidden]; the input embeddings where they are tied.</param>
     /// <param name="Bias">[vocabulary], or null.</param>
-    public sealed record VocabularyHead(Tensor Hidden, Tensor Weight, Tensor? Bias = null) : ModelOutput;
+    /// <param name="Trained">Rows of a frozen weight that are trained, or null.</param>
+    public sealed record VocabularyHead(Tensor Hidden, Tensor Weight, Tensor? Bias = null, TrainedRows? Trained = null) : ModelOutput;
 
     /// <summary>Adds what computes the logits, [places, output size].</summary>
     public Tensor ToLogits(GraphBuilder graph) => this switch

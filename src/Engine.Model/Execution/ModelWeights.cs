@@ -37,7 +37,7 @@ public static class ModelWeights
             if (tensor is not null)
             {
                 used.Add(tensor.Name);
-                Upload(tensor.RequireShape(Longs(specs[i].Shape)), model.Parameter(specs[i].Name));
+                UploadRows(tensor.RequireShape(StoredShape(architecture, specs[i])), model.Parameter(specs[i].Name));
             }
             else if (specs[i].Head)
             {
@@ -60,6 +60,7 @@ public static class ModelWeights
 
         foreach (ParameterAlias alias in architecture.Aliases)
         {
+            // Also where an adapter unties them: the checkpoint still has one weight for both.
             if (checkpoint.TryGet(alias.Name, out SafetensorsTensor? copy))
             {
                 used.Add(alias.Name);
@@ -68,6 +69,17 @@ public static class ModelWeights
         }
 
         return new LoadReport(initialized, [.. checkpoint.Tensors.Select(tensor => tensor.Name).Where(name => !used.Contains(name))]);
+    }
+
+    /// <summary>
+    /// The shape a checkpoint has a parameter in: where the vocabulary is another than the checkpoint's, with the checkpoint's rows. Rows it lacks become the mean of
+    /// those it has, as Transformers starts new tokens (up to a deviation of 3e-5 of the rows' own); rows it has too many are left out.
+    /// </summary>
+    internal static long[] StoredShape(Architecture architecture, ParameterSpec spec)
+    {
+        long[] shape = Longs(spec.Shape);
+        shape[0] = spec.RowPerToken && architecture.ModelConfig.StoredVocabularySize is { } stored ? stored : shape[0];
+        return shape;
     }
 
     /// <summary>Draws every parameter anew, as Transformers initialises a model without weights.</summary>
@@ -113,7 +125,9 @@ public static class ModelWeights
         writer.Write(path);
     }
 
-    /// <summary>Copies a checkpoint's tensor to a variable: as it is where both store one type, else through float32, rounded to nearest even.</summary>
+    /// <summary>
+    /// Copies a checkpoint's tensor to a variable, or as many of its elements as both have: as it is where both store one type, else through float32, rounded to nearest even.
+    /// </summary>
     /// <exception cref="ModelFileException">The variable is float16 and a number lies beyond its range.</exception>
     public static void Upload(SafetensorsTensor tensor, Variable variable)
     {
@@ -157,36 +171,47 @@ public static class ModelWeights
         }
     }
 
-    /// <summary>Copies a variable of any weight type to a float32 one.</summary>
-    internal static void CopyAsFloat32(Variable source, Variable target)
+    /// <summary>Copies a variable to another of the same shape, which stores the same type or float32.</summary>
+    internal static void Copy(Variable source, Variable target)
     {
         var wide = new float[Math.Min(ChunkElements, source.Shape.Count)];
         for (long first = 0; first < source.Shape.Count; first += wide.Length)
         {
             Span<float> part = wide.AsSpan(0, (int)Math.Min(wide.Length, source.Shape.Count - first));
             Read(source, first, part);
-            target.View<float>().Slice(first, part.Length).Write(part);
+            Write(target, part, first);
         }
     }
 
     /// <summary>Writes float32 numbers to a variable in its own type, rounded to nearest even.</summary>
-    public static void Write(Variable variable, ReadOnlySpan<float> values)
+    /// <param name="first">The first element that is written.</param>
+    public static void Write(Variable variable, ReadOnlySpan<float> values, long first = 0)
     {
         switch (variable.Type)
         {
             case ElementType.Float16:
                 var halves = new Half[values.Length];
                 TensorPrimitives.ConvertToHalf(values, halves);
-                variable.View<Half>().Write(halves);
+                variable.View<Half>().Slice(first, values.Length).Write(halves);
                 break;
             case ElementType.BFloat16:
                 var narrow = new BFloat16[values.Length];
                 TensorConversion.NarrowBFloat16(values, narrow);
-                variable.View<BFloat16>().Write(narrow);
+                variable.View<BFloat16>().Slice(first, values.Length).Write(narrow);
                 break;
             default:
-                variable.View<float>().Write(values);
+                variable.View<float>().Slice(first, values.Length).Write(values);
                 break;
+        }
+    }
+
+    /// <summary>Reads rows of a table, [indices, columns].</summary>
+    internal static void ReadRows(Variable table, IReadOnlyList<int> indices, Span<float> rows)
+    {
+        int columns = table.Shape.Columns;
+        for (int i = 0; i < indices.Count; i++)
+        {
+            Read(table, (long)indices[i] * columns, rows.Slice(i * columns, columns));
         }
     }
 
@@ -205,9 +230,9 @@ public static class ModelWeights
     /// <exception cref="ModelFileException">It holds whole numbers.</exception>
     internal static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
     {
-        string bare = name.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? name[architecture.BasePrefix.Length..] : name;
+        string bare = Bare(name);
         IEnumerable<string> aliases = architecture.Aliases.Where(alias => alias.Parameter == name).Select(alias => alias.Name);
-        foreach (string candidate in (string[])[name, bare, Legacy(name), Legacy(bare), .. aliases])
+        foreach (string candidate in (string[])[name, bare, Legacy(name), Legacy(bare), .. aliases.SelectMany(alias => new[] { alias, Bare(alias) })])
         {
             if (checkpoint.TryGet(candidate, out SafetensorsTensor? tensor))
             {
@@ -219,13 +244,15 @@ public static class ModelWeights
 
         return null;
 
+        string Bare(string full) => full.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? full[architecture.BasePrefix.Length..] : full;
+
         static string Legacy(string name) => name
             .Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)
             .Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal);
     }
 
     /// <summary>A checkpoint may hold a tied weight under both names; then they must be one.</summary>
-    private static void RequireEqual(SafetensorsTensor copy, SafetensorsTensor original)
+    internal static void RequireEqual(SafetensorsTensor copy, SafetensorsTensor original)
     {
         copy.RequireShape([.. original.Shape]);
         var left = new float[Math.Min(ChunkElements, copy.ElementCount)];
@@ -240,6 +267,34 @@ public static class ModelWeights
                 throw new ModelFileException(
                     copy.FilePath, $"{copy.Name} differs from {original.Name}, but the configuration ties them; set tie_word_embeddings to false in config.json to use both.");
             }
+        }
+    }
+
+    /// <summary>Copies a tensor's rows to a variable of as many, fewer or more; rows the tensor lacks become the mean of those it has.</summary>
+    private static void UploadRows(SafetensorsTensor tensor, Variable variable)
+    {
+        Upload(tensor, variable);
+        int rows = variable.Shape[0], stored = checked((int)tensor.Shape[0]), columns = checked((int)(variable.Shape.Count / rows));
+        if (stored >= rows)
+        {
+            return;
+        }
+
+        var row = new float[columns];
+        var sums = new double[columns];
+        for (int i = 0; i < stored; i++)
+        {
+            Read(variable, (long)i * columns, row);
+            for (int j = 0; j < columns; j++)
+            {
+                sums[j] += row[j];
+            }
+        }
+
+        float[] mean = [.. sums.Select(sum => (float)(sum / stored))];
+        for (int i = stored; i < rows; i++)
+        {
+            Write(variable, mean, (long)i * columns);
         }
     }
 
@@ -268,7 +323,7 @@ public static class ModelWeights
     private static void Upload<T>(SafetensorsTensor tensor, Variable variable, Narrowing<T> narrow)
         where T : unmanaged
     {
-        BufferView<T> view = variable.View<T>();
+        BufferView<T> view = variable.View<T>().Slice(0, Math.Min(variable.Shape.Count, tensor.ElementCount));
         var chunk = new T[Math.Min(ChunkElements, view.Length)];
         float[] wide = SafetensorsTypes.Of<T>() == tensor.Type ? [] : new float[chunk.Length];
         for (long first = 0; first < view.Length; first += chunk.Length)

@@ -35,7 +35,7 @@ public static class PaddedForward
         }
 
         var options = new RunnerOptions { Gradients = gradients, HiddenStates = true, EveryToken = true, VocabularyLogits = true };
-        using var inputs = new BatchInputs(model.Architecture, BatchShape.Of(model.Architecture, batch.Ragged, everyToken: true));
+        using var inputs = new BatchInputs(model.Architecture, BatchShape.Of(model.Architecture, batch.Ragged, everyToken: true), model.EmbeddingRows);
         inputs.Block.Allocate(device);
         float[] scalars = new float[StepScalars.Count];
         scalars[StepScalars.LossScale] = 1;

@@ -4,6 +4,7 @@ using Engine.Graph.Operators;
 using Engine.Graph.Passes;
 using Engine.Kernels;
 using Engine.Model.Architectures;
+using Engine.Model.Peft;
 
 namespace Engine.Model.Execution;
 
@@ -28,6 +29,12 @@ public abstract record Tuning
     {
         /// <summary>Those of the saved parameters that are held still: stored whole in float32 like the others, but not trained.</summary>
         public IReadOnlyList<string> HeldParameters { get; init; } = [];
+
+        /// <summary>Tokens whose rows of a table are the adapter's.</summary>
+        public IReadOnlyList<TokenTarget> TokenRows { get; init; } = [];
+
+        /// <summary>The token rows are held still, too: they lie in their tables.</summary>
+        public bool HoldsTokenRows { get; init; }
     }
 }
 
@@ -39,6 +46,7 @@ public sealed class TransformerModel : IDisposable
     private readonly Dictionary<string, Variable> parameters = new(StringComparer.Ordinal);
     private readonly Dictionary<string, LoraLinear> adapters = new(StringComparer.Ordinal);
     private readonly List<StorageBlock> blocks = [];
+    private readonly List<TokenRows> tokenRows = [];
     private readonly Tuning.Lora? adapter;
     private readonly Variable? rotaryFrequencies;
 
@@ -80,6 +88,7 @@ public sealed class TransformerModel : IDisposable
         }
 
         ReserveAdapters(targets, trainables, trained: tuning is Tuning.Lora);
+        ReserveTokenRows(trainables);
         foreach (bool decays in (ReadOnlySpan<bool>)[true, false])
         {
             foreach (ParameterSpec spec in architecture.Parameters.Where(spec => IsTrained(spec.Name) && spec.Decays == decays))
@@ -96,10 +105,10 @@ public sealed class TransformerModel : IDisposable
         }
     }
 
-    /// <summary>The model with another adapter; parameters that the adapter does not store whole are those of <paramref name="baseModel"/>.</summary>
-    private TransformerModel(TransformerModel baseModel, Tuning.Lora adapter)
+    /// <summary>The model with another adapter; parameters of which the adapter stores nothing are those of <paramref name="baseModel"/>.</summary>
+    private TransformerModel(TransformerModel baseModel, Architecture architecture, Tuning.Lora adapter)
     {
-        Architecture = baseModel.Architecture;
+        Architecture = architecture;
         Tuning = new Tuning.Frozen(adapter);
         WeightType = baseModel.WeightType;
         Products = baseModel.Products;
@@ -107,14 +116,20 @@ public sealed class TransformerModel : IDisposable
         rotaryFrequencies = baseModel.rotaryFrequencies;
         foreach (ParameterSpec spec in Architecture.Parameters)
         {
-            Variable shared = baseModel.Parameter(spec.Name);
-            if (adapter.SavedParameters.Contains(spec.Name))
+            // An output layer that the adapter unties is the base model's embeddings.
+            Variable shared = baseModel.Parameter(
+                baseModel.HasParameter(spec.Name) ? spec.Name : architecture.Aliases.First(alias => alias.Parameter == spec.Name).Name);
+            bool saved = adapter.SavedParameters.Contains(spec.Name);
+            if (saved || adapter.TokenRows.Any(rows => rows.Parameter == spec.Name))
             {
                 var block = new StorageBlock("adapter");
                 blocks.Add(block);
-                Variable own = block.Reserve(spec.Name, shared.Shape);
+                Variable own = block.Reserve(spec.Name, spec.Shape, saved ? ElementType.Float32 : shared.Type);
                 parameters.Add(spec.Name, own);
-                copies.Add((shared, own));
+                if (shared.Shape == own.Shape)
+                {
+                    copies.Add((shared, own));
+                }
             }
             else
             {
@@ -147,6 +162,15 @@ public sealed class TransformerModel : IDisposable
     public IEnumerable<(string Name, Variable Value)> SavedParameters =>
         (adapter?.SavedParameters ?? []).Select(name => (name, Parameter(name)));
 
+    /// <summary>The tokens whose rows are the adapter's.</summary>
+    public IReadOnlyList<TokenTarget> TokenTargets => adapter?.TokenRows ?? [];
+
+    /// <summary>Trained rows of tables that are otherwise frozen.</summary>
+    public IReadOnlyList<TokenRows> TokenRows => tokenRows;
+
+    /// <summary>Those of the word embeddings; null where none are trained.</summary>
+    public TokenRows? EmbeddingRows => tokenRows.Find(rows => rows.Module == Architecture.InputEmbeddings);
+
     /// <summary>The memory of the parameters and gradients.</summary>
     public IReadOnlyList<StorageBlock> Blocks => blocks;
 
@@ -175,15 +199,18 @@ public sealed class TransformerModel : IDisposable
         rotaryFrequencies?.View<ulong>().Write([.. Architecture.RotaryFrequencies.Select(Rotary.Frequency)]);
         foreach ((Variable original, Variable copy) in copies)
         {
-            ModelWeights.CopyAsFloat32(original, copy);
+            ModelWeights.Copy(original, copy);
         }
+
+        tokenRows.ForEach(rows => rows.WriteIndex());
     }
 
     /// <summary>
-    /// The same model with an adapter: the frozen parameters' memory serves both. Parameters that the adapter stores whole are its own, and start as the base model's.
+    /// The same model with an adapter: the frozen parameters' memory serves both. Parameters that the adapter stores whole or has rows of are its own, and start as the base model's.
     /// To be allocated after this one and disposed before it.
     /// </summary>
-    public TransformerModel WithAdapter(Tuning.Lora adapter) => new(this, adapter);
+    /// <param name="architecture">This model's, or what the adapter makes of it (<see cref="AdaptedArchitecture"/>).</param>
+    public TransformerModel WithAdapter(Architecture architecture, Tuning.Lora adapter) => new(this, architecture, adapter);
 
     /// <summary>Writes the forward pass, the loss and, where gradients are wanted, the backward pass of one batch shape.</summary>
     public ModelGraph BuildGraph(BatchInputs inputs, BatchShape shape, RunnerOptions options)
@@ -193,10 +220,10 @@ public sealed class TransformerModel : IDisposable
         var forward = new ForwardBuilder(this, graph, batch, options.Dropout, options);
         ModelOutput output = Architecture.Build(forward);
         Tensor? logits = output is ModelOutput.VocabularyHead && !options.VocabularyLogits ? null : graph.Output(output.ToLogits(graph));
-        Tensor loss = graph.Output((output, logits) switch
+        Tensor loss = graph.Output(output switch
         {
-            (ModelOutput.VocabularyHead head, null) =>
-                graph.LinearCrossEntropy(head.Hidden, head.Weight, head.Bias, batch.Labels, batch.Scalars, options.Gradients),
+            ModelOutput.VocabularyHead head =>
+                graph.LinearCrossEntropy(head.Hidden, head.Weight, head.Bias, batch.Labels, batch.Scalars, options.Gradients, trained: head.Trained),
             _ when Architecture.Head == HeadKind.Regression => graph.MeanSquaredError(logits!, batch.Targets, batch.Scalars, options.Gradients),
             _ => graph.CrossEntropy(logits!, batch.Labels, batch.Scalars, options.Gradients),
         });
@@ -259,6 +286,26 @@ public sealed class TransformerModel : IDisposable
                 : FormattableString.Invariant($"{factors:N0} of them are adapters' and {whole:N0} those of modules_to_save: lower r, or name fewer modules");
             throw new ArgumentException(FormattableString.Invariant(
                 $"{Architecture.Name} would have {factors + whole:N0} trained numbers, and at most {TrainableParameters.LargestCount:N0} can be trained: they, their gradients and the optimizer's moments are counted in 32 bits. {remedy}."));
+        }
+    }
+
+    /// <summary>Reserves the rows of tables that are trained apart from the others.</summary>
+    private void ReserveTokenRows(TrainableParameters trainables)
+    {
+        if (Tuning is not Tuning.Lora { HoldsTokenRows: false } lora)
+        {
+            return;
+        }
+
+        var indices = new StorageBlock("adapter");
+        foreach (TokenTarget target in lora.TokenRows)
+        {
+            tokenRows.Add(new TokenRows(target, Parameter(target.Parameter), trainables, indices));
+        }
+
+        if (indices.Bytes > 0)
+        {
+            blocks.Add(indices);
         }
     }
 

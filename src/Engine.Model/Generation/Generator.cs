@@ -68,11 +68,14 @@ public sealed class Generator : IDisposable
     /// <param name="modelFolder">A Hugging Face folder of a causal language model.</param>
     /// <param name="contextLength">The most tokens of a prompt with its answer; null: the model's positions.</param>
     /// <param name="type">How the model's matrices are stored on the device.</param>
+    /// <param name="vocabularyOf">
+    /// A PEFT folder whose vocabulary, and tokenizer, the model takes where they are others than its own; adapters of that vocabulary alone fit it then. Null: its own.
+    /// </param>
     /// <exception cref="ModelFileException">The folder cannot be used; the message says why.</exception>
-    public static Generator Open(Device device, string modelFolder, int? contextLength = null, WeightType type = WeightType.Auto)
+    public static Generator Open(Device device, string modelFolder, int? contextLength = null, WeightType type = WeightType.Auto, string? vocabularyOf = null)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
-        Architecture architecture = folder.CreateArchitecture();
+        Architecture architecture = ModelFolder.WithVocabularyOf(folder.CreateArchitecture(), vocabularyOf);
         if (architecture.Head != HeadKind.CausalLm)
         {
             throw new ModelFileException(folder.FolderPath, $"{architecture.Name} does not generate text; a causal language model such as Qwen2ForCausalLM was expected.");
@@ -86,7 +89,8 @@ public sealed class Generator : IDisposable
             throw new ArgumentException($"The context length is {context}; 2 to {architecture.MaxLength}, the model's positions, was expected.", nameof(contextLength));
         }
 
-        Tokenizer? tokenizer = folder.HasTokenizer ? folder.LoadTokenizer() : null;
+        string tokenizerFolder = folder.TokenizerFolderOf(architecture, vocabularyOf);
+        Tokenizer? tokenizer = TokenizerFolder.Holds(tokenizerFolder) ? Tokenizer.Load(tokenizerFolder) : null;
         GenerationOptions defaults = GenerationConfig.Read(folder, tokenizer?.EosId);
         var model = new TransformerModel(architecture, new Tuning.Frozen(), folder.StorageOf(type));
         try
@@ -120,7 +124,16 @@ public sealed class Generator : IDisposable
                 throw AdapterTask.Other(folder, $"a language model's ({AdapterConfig.CausalLanguageModel}) was expected; 'engine predict' uses a classifier's");
             }
 
-            TransformerModel model = baseModel.WithAdapter(ModelAdapters.Tuning(Architecture, file.Config));
+            Architecture adapted = AdaptedArchitecture.For(Architecture, file);
+            if (adapted.VocabularySize != Architecture.VocabularySize)
+            {
+                throw new ModelFileException(
+                    folder,
+                    $"the adapter's vocabulary has {adapted.VocabularySize} tokens and the model's {Architecture.VocabularySize}. "
+                    + "A model takes one adapter's vocabulary, that of the first (in code: vocabularyOf); load this one by itself.");
+            }
+
+            TransformerModel model = baseModel.WithAdapter(adapted, ModelAdapters.Tuning(adapted, file));
             try
             {
                 model.Allocate(device);

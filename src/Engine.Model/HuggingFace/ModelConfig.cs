@@ -27,6 +27,13 @@ public sealed class ModelConfig
         TieWordEmbeddings = root.OptionalBool("tie_word_embeddings") ?? ModelType is "bert" or "roberta";
     }
 
+    private ModelConfig(ModelConfig other)
+        : this(other.root)
+    {
+        UntiedFromEmbeddings = other.UntiedFromEmbeddings;
+        StoredVocabularySize = other.StoredVocabularySize;
+    }
+
     /// <summary>The file, for messages.</summary>
     public string FilePath => root.FilePath;
 
@@ -53,6 +60,12 @@ public sealed class ModelConfig
 
     /// <summary>Whether the output layer of a language model shares the word embeddings' weight. Where the file is silent: yes for BERT and RoBERTa, no for decoders, as in Transformers.</summary>
     public bool TieWordEmbeddings { get; }
+
+    /// <summary>The output layer has a weight of its own although the checkpoint has one for it and the word embeddings: an adapter unties them.</summary>
+    public bool UntiedFromEmbeddings { get; private init; }
+
+    /// <summary>The vocabulary that the checkpoint's weights are of, where this one is another; null: they are of this one.</summary>
+    public int? StoredVocabularySize { get; private init; }
 
     /// <summary>The values of the file.</summary>
     internal JsonSection Root => root;
@@ -105,6 +118,16 @@ public sealed class ModelConfig
     /// <summary>A copy with another kind of label.</summary>
     public ModelConfig WithProblemType(ProblemType problemType) => With(root => root["problem_type"] = ProblemTypes.Name(problemType));
 
+    /// <summary>A copy whose output layer starts as the word embeddings and is another weight from there on.</summary>
+    internal ModelConfig WithUntiedEmbeddings() => new(With(root => root["tie_word_embeddings"] = false)) { UntiedFromEmbeddings = true };
+
+    /// <summary>A copy with another number of tokens; the checkpoint keeps its own.</summary>
+    internal ModelConfig WithVocabularySize(int size)
+    {
+        int stored = StoredVocabularySize ?? root.Size("vocab_size");
+        return new(With(root => root["vocab_size"] = size)) { StoredVocabularySize = stored == size ? null : stored };
+    }
+
     /// <summary>Writes <c>config.json</c> into <paramref name="folder"/>: what was read, with the changes made.</summary>
     /// <exception cref="IOException">The file could not be written.</exception>
     public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), root.Content);
@@ -143,6 +166,6 @@ public sealed class ModelConfig
     {
         JsonObject copy = (JsonObject)root.Content.DeepClone();
         change(copy);
-        return new ModelConfig(new JsonSection(FilePath, copy));
+        return new ModelConfig(new JsonSection(FilePath, copy)) { UntiedFromEmbeddings = UntiedFromEmbeddings, StoredVocabularySize = StoredVocabularySize };
     }
 }

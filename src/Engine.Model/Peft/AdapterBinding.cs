@@ -1,3 +1,4 @@
+using Engine.Model.Execution;
 using Engine.Model.Safetensors;
 
 namespace Engine.Model.Peft;
@@ -8,43 +9,61 @@ namespace Engine.Model.Peft;
 /// <param name="OutFeatures">Rows of its weight [out, in].</param>
 public sealed record AdapterTarget(string Module, int InFeatures, int OutFeatures);
 
-/// <summary>A parameter of a model that an adapter trains in full.</summary>
+/// <summary>A parameter of a model that an adapter stores in full.</summary>
 /// <param name="Parameter">The parameter's name in the model.</param>
 /// <param name="Shape">Its shape.</param>
-public sealed record SavedTarget(string Parameter, IReadOnlyList<long> Shape);
+public sealed record SavedTarget(string Parameter, IReadOnlyList<long> Shape)
+{
+    /// <summary>Another name that a file may hold it under, too or instead: that of an output layer tied to it. Null for none.</summary>
+    public string? Alias { get; init; }
+}
+
+/// <summary>Tokens whose rows of a table are an adapter's (PEFT's <c>trainable_token_indices</c>).</summary>
+/// <param name="Module">The word embeddings' or the output layer's module; where they are tied, the word embeddings'.</param>
+/// <param name="Indices">The tokens' ids, each once.</param>
+/// <param name="Columns">Columns of the module's weight.</param>
+public sealed record TokenTarget(string Module, IReadOnlyList<int> Indices, int Columns)
+{
+    /// <summary>The table's name in the model.</summary>
+    public string Parameter => $"{Module}.weight";
+
+    /// <summary>The output layer's module where it is tied to this one: files hold the rows under it, too. Null for none.</summary>
+    public string? Alias { get; init; }
+}
 
 /// <summary>Which tensors of an adapter file belong to which layers and parameters of a model; all shapes agree.</summary>
 public sealed class AdapterBinding
 {
-    private AdapterBinding(
-        IReadOnlyList<LoraTensors> modules, IReadOnlyDictionary<string, SafetensorsTensor> savedParameters, IReadOnlyList<string> missing, IReadOnlyList<string> unused, (string From, string To)? renamedPrefix)
+    private AdapterBinding()
     {
-        RenamedPrefix = renamedPrefix;
-        Modules = modules;
-        SavedParameters = savedParameters;
-        Missing = missing;
-        Unused = unused;
     }
 
     /// <summary>The adapted layers that the file holds, in the order of the model's.</summary>
-    public IReadOnlyList<LoraTensors> Modules { get; }
+    public required IReadOnlyList<LoraTensors> Modules { get; init; }
 
     /// <summary>The parameters stored whole that the file holds, by name.</summary>
-    public IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters { get; }
+    public required IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters { get; init; }
+
+    /// <summary>The token rows that the file holds, by module.</summary>
+    public required IReadOnlyDictionary<string, SafetensorsTensor> TokenRows { get; init; }
 
     /// <summary>The keys the model needs and the file lacks.</summary>
-    public IReadOnlyList<string> Missing { get; }
+    public required IReadOnlyList<string> Missing { get; init; }
 
     /// <summary>The keys of the file that belong to nothing in the model.</summary>
-    public IReadOnlyList<string> Unused { get; }
+    public required IReadOnlyList<string> Unused { get; init; }
 
     /// <summary>The beginning of the file's module names and what it is in the model; null where names are the same.</summary>
-    public (string From, string To)? RenamedPrefix { get; }
+    public required (string From, string To)? RenamedPrefix { get; init; }
 
     /// <summary>Keys of the adapter's configuration that are not known, and so have no effect.</summary>
     public required IReadOnlyList<string> UnknownKeys { get; init; }
 
-    internal static AdapterBinding Create(AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, (string From, string To)? renamedPrefix)
+    /// <summary>Entries of the adapter's configuration that match nothing in the model, in words.</summary>
+    public IReadOnlyList<string> IdleEntries { get; internal set; } = [];
+
+    internal static AdapterBinding Create(
+        AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, IReadOnlyList<TokenTarget> tokens, (string From, string To)? renamedPrefix)
     {
         List<LoraTensors> modules = [];
         List<string> missing = [];
@@ -66,10 +85,12 @@ public sealed class AdapterBinding
             }
         }
 
+        HashSet<string> used = modules.Select(module => NameInFile(module.Module, renamedPrefix)!).ToHashSet(StringComparer.Ordinal);
+        HashSet<SafetensorsTensor> taken = [];
         Dictionary<string, SafetensorsTensor> parameters = new(StringComparer.Ordinal);
         foreach (SavedTarget target in saved)
         {
-            if (file.SavedParameters.TryGetValue(target.Parameter, out SafetensorsTensor? tensor))
+            if (Take(file.SavedParameters, target.Parameter, target.Alias, taken) is { } tensor)
             {
                 parameters.Add(target.Parameter, tensor.RequireShape(target.Shape.ToArray()));
             }
@@ -79,13 +100,46 @@ public sealed class AdapterBinding
             }
         }
 
-        HashSet<string> used = modules.Select(module => NameInFile(module.Module, renamedPrefix)!).ToHashSet(StringComparer.Ordinal);
-        string[] unused =
-        [
-            .. file.Modules.Values.Where(module => !used.Contains(module.Module)).SelectMany(module => new[] { module.A.Name, module.B.Name }),
-            .. file.SavedParameters.Where(pair => !parameters.ContainsKey(pair.Key)).Select(pair => pair.Value.Name),
-        ];
-        return new AdapterBinding(modules, parameters, missing, unused, renamedPrefix) { UnknownKeys = file.Config.UnknownKeys };
+        Dictionary<string, SafetensorsTensor> rows = new(StringComparer.Ordinal);
+        foreach (TokenTarget target in tokens)
+        {
+            if (Take(file.TokenRows, target.Module, target.Alias, taken) is { } tensor)
+            {
+                rows.Add(target.Module, tensor.RequireShape(target.Indices.Count, target.Columns));
+            }
+            else
+            {
+                missing.Add(AdapterKeys.TokenRows(target.Module));
+            }
+        }
+
+        return new AdapterBinding
+        {
+            Modules = modules,
+            SavedParameters = parameters,
+            TokenRows = rows,
+            Missing = missing,
+            Unused =
+            [
+                .. file.Modules.Values.Where(module => !used.Contains(module.Module)).SelectMany(module => new[] { module.A.Name, module.B.Name }),
+                .. file.SavedParameters.Values.Concat(file.TokenRows.Values).Where(tensor => !taken.Contains(tensor)).Select(tensor => tensor.Name),
+            ],
+            RenamedPrefix = renamedPrefix,
+            UnknownKeys = file.Config.UnknownKeys,
+        };
+    }
+
+    /// <summary>The tensor of a name, or of another name for the same; where the file has both they must be one.</summary>
+    private static SafetensorsTensor? Take(IReadOnlyDictionary<string, SafetensorsTensor> tensors, string name, string? alias, HashSet<SafetensorsTensor> taken)
+    {
+        SafetensorsTensor? tensor = tensors.GetValueOrDefault(name), other = alias is null ? null : tensors.GetValueOrDefault(alias);
+        if (tensor is not null && other is not null)
+        {
+            ModelWeights.RequireEqual(other, tensor);
+        }
+
+        taken.UnionWith(new[] { tensor, other }.OfType<SafetensorsTensor>());
+        return tensor ?? other;
     }
 
     /// <summary>What the file calls a module; null where the module cannot be in it.</summary>

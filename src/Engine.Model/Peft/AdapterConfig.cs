@@ -64,6 +64,12 @@ public sealed record AdapterConfig
     /// <summary><c>layers_pattern</c>: the name of the list of layers; empty for any.</summary>
     public IReadOnlyList<string> LayersPattern { get; init; } = [];
 
+    /// <summary><c>trainable_token_indices</c>: tokens whose rows of an embedding are trained, the others left as they are.</summary>
+    public IReadOnlyList<TokenIndices> TrainableTokenIndices { get; init; } = [];
+
+    /// <summary><c>ensure_weight_tying</c>: embeddings that are also the output layer stay one where an adapter trains them; else PEFT trains a copy in one place.</summary>
+    public bool EnsureWeightTying { get; init; }
+
     /// <summary><c>task_type</c>, such as <see cref="SequenceClassification"/>; null for a task PEFT has no class for.</summary>
     public string? TaskType { get; init; }
 
@@ -154,6 +160,8 @@ public sealed record AdapterConfig
             NamePattern(pattern);
         }
 
+        string? tokens = TokenIndices.Problem(TrainableTokenIndices);
+        Check(tokens is null, tokens ?? "");
         Check(RankPattern.All(pair => pair.Value >= 1), "rank_pattern has a rank below 1.");
         Check(LayersPattern.Count == 0 || LayersToTransform.Count > 0, "layers_pattern is set without layers_to_transform; give the layer numbers too.");
         Check(
@@ -184,6 +192,8 @@ public sealed record AdapterConfig
             LayersPattern = root.Content["layers_pattern"]?.GetValueKind() == JsonValueKind.String
                 ? (root.OptionalString("layers_pattern") is { Length: > 0 } pattern ? [pattern] : [])
                 : root.OptionalStrings("layers_pattern") ?? [],
+            TrainableTokenIndices = TokenIndices.Read(root),
+            EnsureWeightTying = root.OptionalBool("ensure_weight_tying") ?? false,
             TaskType = root.OptionalString("task_type"),
             BaseModelNameOrPath = root.OptionalString("base_model_name_or_path"),
             InitLoraWeights = ReadInit(root),
@@ -231,6 +241,8 @@ public sealed record AdapterConfig
         values["alpha_pattern"] = new JsonObject(AlphaPattern.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)Number(pair.Value))));
         values["layers_to_transform"] = ListOrNull(LayersToTransform, layer => JsonValue.Create(layer));
         values["layers_pattern"] = ListOrNull(LayersPattern, name => JsonValue.Create(name));
+        values[TokenIndices.Key] = TokenIndices.ToJson(TrainableTokenIndices);
+        values["ensure_weight_tying"] = EnsureWeightTying;
         values["task_type"] = TaskType;
         values["base_model_name_or_path"] = BaseModelNameOrPath;
         values["init_lora_weights"] = bool.TryParse(InitLoraWeights, out bool plain) ? plain : InitLoraWeights;
@@ -247,7 +259,7 @@ public sealed record AdapterConfig
     }
 
     // A pattern matches a module's whole name or what follows one of its dots.
-    private static PythonRegex NamePattern(string pattern) => PythonRegex.FullMatch($@"(.*\.)?({pattern})");
+    internal static PythonRegex NamePattern(string pattern) => PythonRegex.FullMatch($@"(.*\.)?({pattern})");
 
     private static T FirstMatch<T>(IReadOnlyList<KeyValuePair<string, T>> patterns, string module, T fallback)
     {

@@ -23,6 +23,7 @@ public sealed class AdapterFile : IDisposable
     private readonly SafetensorsFile file;
     private readonly SortedDictionary<string, LoraTensors> modules = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SafetensorsTensor> saved = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, SafetensorsTensor> tokenRows = new(StringComparer.Ordinal);
 
     private AdapterFile(string folder, AdapterConfig config, SafetensorsFile file)
     {
@@ -40,8 +41,11 @@ public sealed class AdapterFile : IDisposable
     /// <summary>The adapted layers by their name in the model.</summary>
     public IReadOnlyDictionary<string, LoraTensors> Modules => modules;
 
-    /// <summary>The parameters that are stored whole (<c>modules_to_save</c>), by their name in the model.</summary>
+    /// <summary>The parameters that are stored whole (<c>modules_to_save</c>, embeddings that take the place of the base model's), by their name in the model.</summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters => saved;
+
+    /// <summary>The rows of single tokens [tokens, columns] (<c>trainable_token_indices</c>), by the module whose weight they are in.</summary>
+    public IReadOnlyDictionary<string, SafetensorsTensor> TokenRows => tokenRows;
 
     /// <summary>Opens an adapter folder and checks that each A has its B, with the rank and the parts the configuration says.</summary>
     /// <param name="folder">The adapter's folder.</param>
@@ -74,19 +78,20 @@ public sealed class AdapterFile : IDisposable
     /// <summary>Holds the file against a model: which tensors go where, and that all shapes agree.</summary>
     /// <param name="targets">The linear layers the adapter should sit on (see <see cref="TargetModules"/>).</param>
     /// <param name="saved">The parameters that should be stored whole (see <see cref="SavedModules"/>).</param>
+    /// <param name="tokens">The tokens that should have rows of their own; null for none.</param>
     /// <param name="allowMissing">
     /// Whether tensors that the file lacks, or has too many, are returned instead of refused, and names are taken as the same where all differ from the model's by one prefix.
     /// </param>
     /// <exception cref="ModelFileException">Tensors are missing or left over (unless allowed), none fits, or a shape differs.</exception>
-    public AdapterBinding Bind(IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, bool allowMissing = false)
+    public AdapterBinding Bind(IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, bool allowMissing = false, IReadOnlyList<TokenTarget>? tokens = null)
     {
-        AdapterBinding binding = AdapterBinding.Create(this, targets, saved, renamedPrefix: null);
+        AdapterBinding binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], renamedPrefix: null);
         if (binding.Modules.Count == 0 && allowMissing && OtherPrefix(targets) is { } prefix && WithoutPlace(targets, prefix) is null)
         {
-            binding = AdapterBinding.Create(this, targets, saved, prefix);
+            binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], prefix);
         }
 
-        if (binding.Modules.Count == 0 && binding.SavedParameters.Count == 0)
+        if (binding.Modules.Count == 0 && binding.SavedParameters.Count == 0 && binding.TokenRows.Count == 0)
         {
             throw new ModelFileException(file.FilePath, $"no tensor fits the model. {NamesOnBothSides(targets)}");
         }
@@ -161,7 +166,7 @@ public sealed class AdapterFile : IDisposable
     private void Sort()
     {
         Dictionary<string, Dictionary<AdapterKeyKind, SafetensorsTensor>> parts = new(StringComparer.Ordinal);
-        foreach (SafetensorsTensor tensor in file.Tensors)
+        foreach (SafetensorsTensor tensor in file.Tensors.OrderBy(tensor => AdapterKeys.IsCopyInMemory(tensor.Name)))
         {
             if (!AdapterKeys.TryParse(tensor.Name, out AdapterKey key, out string? problem))
             {
@@ -174,9 +179,10 @@ public sealed class AdapterFile : IDisposable
             }
 
             string name = key.Name;
-            bool added = key.Kind == AdapterKeyKind.SavedParameter
-                ? saved.TryAdd(name, tensor)
-                : (parts.TryGetValue(name, out Dictionary<AdapterKeyKind, SafetensorsTensor>? ofModule) ? ofModule : parts[name] = []).TryAdd(key.Kind, tensor);
+            bool added = key.Kind == AdapterKeyKind.Original
+                || (key.Kind == AdapterKeyKind.SavedParameter ? saved.TryAdd(name, tensor) || AdapterKeys.IsCopyInMemory(tensor.Name)
+                : key.Kind == AdapterKeyKind.TokenRows ? tokenRows.TryAdd(name, tensor)
+                : (parts.TryGetValue(name, out Dictionary<AdapterKeyKind, SafetensorsTensor>? ofModule) ? ofModule : parts[name] = []).TryAdd(key.Kind, tensor));
             if (!added)
             {
                 throw Bad($"the key '{tensor.Name}' stands for '{name}', which another key of the file also gives.");

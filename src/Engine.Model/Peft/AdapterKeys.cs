@@ -9,6 +9,10 @@ internal enum AdapterKeyKind
     LoraB,
     Magnitude,
     SavedParameter,
+    TokenRows,
+
+    /// <summary>What a module that is trained whole was before, which nothing uses.</summary>
+    Original,
 }
 
 /// <summary>A key of an adapter file, taken apart: a module and its part, or the name of a parameter that is stored whole.</summary>
@@ -27,6 +31,10 @@ public static class AdapterKeys
     private const string LoraBPart = "lora_B";
     private const string MagnitudePart = "lora_magnitude_vector";
     private const string SavedPart = ".modules_to_save.";
+    private const string OriginalPart = ".original_module.";
+    private const string TokenAdapterPart = ".token_adapter";
+    private const string TokenRowsPart = $"{TokenAdapterPart}.trainable_tokens_delta";
+    private const string BaseLayerPart = ".base_layer";
 
     /// <summary>The key of A [rank, in] of a module.</summary>
     public static string LoraA(string module) => $"{Prefix}{module}.{LoraAPart}.weight";
@@ -37,8 +45,25 @@ public static class AdapterKeys
     /// <summary>The key of DoRA's magnitudes [out] of a module.</summary>
     public static string Magnitude(string module) => $"{Prefix}{module}.{MagnitudePart}";
 
-    /// <summary>The key of a parameter that is stored whole (<c>modules_to_save</c>).</summary>
+    /// <summary>The key of a parameter that is stored whole (<c>modules_to_save</c>, or an embedding of a vocabulary that grew).</summary>
     public static string Saved(string parameter) => Prefix + parameter;
+
+    /// <summary>The key of a parameter that is stored whole and whose module has an adapter on it: the adapter wraps what was there.</summary>
+    /// <param name="tokens">The adapter is one of token rows, not of low rank.</param>
+    public static string SavedUnderAdapter(string parameter, bool tokens)
+    {
+        int dot = parameter.LastIndexOf('.');
+        return Prefix + parameter[..dot] + (tokens ? TokenAdapterPart : "") + BaseLayerPart + parameter[dot..];
+    }
+
+    /// <summary>The key of a module's trained token rows [tokens, columns] (<c>trainable_token_indices</c>).</summary>
+    public static string TokenRows(string module) => Prefix + module + TokenRowsPart;
+
+    /// <summary>
+    /// Whether a key is of the copy that a module in <c>modules_to_save</c> trains, under its name in memory. PEFT writes it beside the plain key, which it reads, where it also
+    /// saves embeddings.
+    /// </summary>
+    internal static bool IsCopyInMemory(string key) => key.Contains(SavedPart, StringComparison.Ordinal);
 
     /// <summary>Takes a key apart; <paramref name="problem"/> says why it cannot be.</summary>
     internal static bool TryParse(string key, out AdapterKey parsed, [NotNullWhen(false)] out string? problem)
@@ -65,11 +90,17 @@ public static class AdapterKeys
 
         if (name.Contains(".lora_", StringComparison.Ordinal))
         {
-            problem = "it is a part of LoRA that is not supported; supported are lora_A.weight, lora_B.weight and lora_magnitude_vector of linear layers.";
+            problem = "it is a part of LoRA that is not supported; supported are lora_A.weight, lora_B.weight and lora_magnitude_vector of linear layers"
+                + (name.Contains(".lora_embedding_", StringComparison.Ordinal)
+                    ? ". An embedding is trained whole (modules_to_save) or in some of its rows (trainable_token_indices)."
+                    : ".");
             return false;
         }
 
-        parsed = new AdapterKey(AdapterKeyKind.SavedParameter, WithoutWrapper(name));
+        int rows = name.IndexOf(TokenRowsPart, StringComparison.Ordinal);
+        parsed = rows > 0 ? new AdapterKey(AdapterKeyKind.TokenRows, name[..rows])
+            : name.Contains(OriginalPart, StringComparison.Ordinal) ? new AdapterKey(AdapterKeyKind.Original, name)
+            : new AdapterKey(AdapterKeyKind.SavedParameter, WithoutWrapper(name));
         return true;
     }
 
@@ -86,11 +117,20 @@ public static class AdapterKeys
         };
     }
 
-    /// <summary><c>classifier.modules_to_save.default.weight</c> is <c>classifier.weight</c>.</summary>
+    /// <summary>
+    /// <c>classifier.modules_to_save.default.weight</c> is <c>classifier.weight</c>, without the adapter's name too, and so is what an adapter wraps:
+    /// <c>lm_head.base_layer.weight</c>, <c>embed_tokens.token_adapter.base_layer.weight</c>.
+    /// </summary>
     private static string WithoutWrapper(string name)
     {
+        name = name.Replace($"{TokenAdapterPart}{BaseLayerPart}.", ".", StringComparison.Ordinal).Replace($"{BaseLayerPart}.", ".", StringComparison.Ordinal);
         int start = name.IndexOf(SavedPart, StringComparison.Ordinal);
-        int adapterEnd = start < 0 ? -1 : name.IndexOf('.', start + SavedPart.Length);
-        return adapterEnd < 0 ? name : name[..start] + name[adapterEnd..];
+        if (start < 0)
+        {
+            return name;
+        }
+
+        int adapterEnd = name.IndexOf('.', start + SavedPart.Length);
+        return name[..start] + name[(adapterEnd < 0 ? start + SavedPart.Length - 1 : adapterEnd)..];
     }
 }

@@ -43,39 +43,40 @@ public static class AdapterMerge
         ModelAdapters.RequirePublishedBase(adapter);
         AdapterBinding binding = ModelAdapters.Bind(architecture, adapter, options.AllowMissing);
         Dictionary<string, LoraTensors> adapted = binding.Modules.ToDictionary(module => $"{module.Module}.weight", StringComparer.Ordinal);
+        Dictionary<string, TokenTarget> tokens = TrainedTokens.Find(architecture, adapter.Config)
+            .Where(target => binding.TokenRows.ContainsKey(target.Module)).ToDictionary(target => target.Parameter, StringComparer.Ordinal);
         CheckpointWriter writer = new(options.MaxShardBytes);
         foreach (ParameterSpec spec in architecture.Parameters)
         {
             long[] shape = ModelWeights.Longs(spec.Shape);
-            SafetensorsTensor? stored = ModelWeights.Find(checkpoint, architecture, spec.Name)?.RequireShape(shape);
+            SafetensorsTensor? stored = ModelWeights.Find(checkpoint, architecture, spec.Name)?.RequireShape(ModelWeights.StoredShape(architecture, spec));
             SafetensorsType type = options.StorageType ?? StorageType(stored);
-            if (binding.SavedParameters.TryGetValue(spec.Name, out SafetensorsTensor? saved))
+            SafetensorsTensor source = binding.SavedParameters.GetValueOrDefault(spec.Name) ?? stored ?? throw new ModelFileException(
+                checkpoint.SourcePath,
+                $"{spec.Name} is neither in the base model nor in the adapter {adapterFolder}; a merged model needs every weight of {architecture.Name}.");
+            TensorFill<float> weight = (first, destination) => source.ReadFloat32(destination, first);
+            if (adapted.TryGetValue(spec.Name, out LoraTensors? tensors))
             {
-                writer.Add(type, spec.Name, shape, (first, destination) => saved.ReadFloat32(destination, first));
+                writer.Add(type, spec.Name, shape, new MergedWeight(weight, tensors, (float)adapter.Config.ScalingOf(tensors.Module)).Fill);
             }
-            else if (stored is null)
+            else if (tokens.TryGetValue(spec.Name, out TokenTarget? target))
             {
-                throw new ModelFileException(checkpoint.SourcePath, $"{spec.Name} is neither in the base model nor in the adapter {adapterFolder}; a merged model needs every weight of {architecture.Name}.");
+                writer.Add(type, spec.Name, shape, new MergedRows(weight, target, binding.TokenRows[target.Module]).Fill);
             }
-            else if (adapted.TryGetValue(spec.Name, out LoraTensors? tensors))
-            {
-                var merged = new MergedWeight((first, destination) => stored.ReadFloat32(destination, first), tensors, (float)adapter.Config.ScalingOf(tensors.Module));
-                writer.Add(type, spec.Name, shape, merged.Fill);
-            }
-            else if (stored.Type == type)
+            else if (source == stored && stored.Type == type)
             {
                 writer.Copy(stored, spec.Name);
             }
             else
             {
-                writer.Add(type, spec.Name, shape, (first, destination) => stored.ReadFloat32(destination, first));
+                writer.Add(type, spec.Name, shape, weight);
             }
         }
 
         target.Replace(whole =>
         {
             writer.Write(whole);
-            folder.CopyTokenizer(whole);
+            folder.CopyTokenizer(whole, folder.TokenizerFolderOf(architecture, adapterFolder));
             folder.CopyGenerationConfig(whole);
             architecture.ModelConfig.WithArchitecture(architecture.Name).WithStorageType(ElementTypeOf(options.StorageType ?? StorageType(checkpoint))).Write(whole);
         });

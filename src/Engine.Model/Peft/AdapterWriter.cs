@@ -36,10 +36,19 @@ public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageT
         return this;
     }
 
-    /// <summary>Adds a parameter that was trained in full (<c>modules_to_save</c>).</summary>
-    public AdapterWriter AddSaved(SavedTarget target, TensorFill<float> values)
+    /// <summary>Adds a parameter that is stored in full.</summary>
+    /// <param name="key">Its key in the file; null: that of a module in <c>modules_to_save</c>.</param>
+    public AdapterWriter AddSaved(SavedTarget target, TensorFill<float> values, string? key = null)
     {
-        weights.AddFloat32As(storageType, AdapterKeys.Saved(target.Parameter), target.Shape.ToArray(), values);
+        weights.AddFloat32As(storageType, key ?? AdapterKeys.Saved(target.Parameter), target.Shape.ToArray(), values);
+        return this;
+    }
+
+    /// <summary>Adds the rows of tokens (<c>trainable_token_indices</c>).</summary>
+    /// <param name="values">Fills the rows [tokens, columns].</param>
+    public AdapterWriter AddTokenRows(TokenTarget target, TensorFill<float> values)
+    {
+        weights.AddFloat32As(storageType, AdapterKeys.TokenRows(target.Module), [target.Indices.Count, target.Columns], values);
         return this;
     }
 

@@ -8,23 +8,14 @@ public static class SavedModules
     /// </summary>
     /// <param name="parameters">The full names of the model's parameters (<c>classifier.dense.weight</c>).</param>
     /// <param name="config">The adapter's configuration.</param>
-    /// <exception cref="ArgumentException">An entry matches no module, other than the heads PEFT adds for classifiers.</exception>
-    public static IReadOnlyList<string> Match(IReadOnlyList<string> parameters, AdapterConfig config)
-    {
-        IReadOnlyList<string> entries = config.CompletedModulesToSave;
-        string? unmatched = entries
-            .Except(AdapterConfig.ClassificationHeads)
-            .FirstOrDefault(entry => !parameters.Any(parameter => IsWithin(parameter, entry)));
-        if (unmatched is not null)
-        {
-            string modules = string.Join(", ", parameters.Select(ParentOf).Distinct(StringComparer.Ordinal).TakeLast(12));
-            throw new ArgumentException($"modules_to_save names '{unmatched}', but no module has that name or ends in it. Modules are for instance {modules}.");
-        }
+    public static IReadOnlyList<string> Match(IReadOnlyList<string> parameters, AdapterConfig config) =>
+        [.. parameters.Where(parameter => config.CompletedModulesToSave.Any(entry => IsWithin(parameter, entry)))];
 
-        return parameters.Where(parameter => entries.Any(entry => IsWithin(parameter, entry))).ToArray();
-    }
+    /// <summary>Whether a module is trained and stored whole.</summary>
+    internal static bool Takes(AdapterConfig config, string module) => config.CompletedModulesToSave.Any(entry => IsWithin($"{module}.weight", entry));
 
-    private static bool IsWithin(string parameter, string entry)
+    /// <summary>Whether a parameter belongs to a module whose name ends in an entry.</summary>
+    internal static bool IsWithin(string parameter, string entry)
     {
         for (string module = ParentOf(parameter); module.Length > 0; module = ParentOf(module))
         {

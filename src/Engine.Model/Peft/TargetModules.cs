@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text.RegularExpressions;
-
 namespace Engine.Model.Peft;
 
 /// <summary>Chooses the modules an adapter sits on, as PEFT 0.21 chooses them.</summary>
@@ -17,20 +14,18 @@ public static class TargetModules
     /// <param name="otherModules">
     /// Modules that are no linear layers. A pattern that picks one is an error: PEFT adapts embeddings in another way, which is not built, and refuses the rest.
     /// </param>
-    /// <param name="requireEveryTarget">Whether each name of a list must match something; PEFT itself only asks that one does.</param>
-    /// <exception cref="ArgumentException">Nothing matches, or a listed name does not; the message lists candidates.</exception>
+    /// <exception cref="ArgumentException">Nothing matches; the message lists candidates. Single entries that match nothing are <see cref="IdleEntries"/>.</exception>
     public static IReadOnlyList<string> Match(
         IReadOnlyList<string> linearModules,
         AdapterConfig config,
         string? outputHead = null,
-        IReadOnlyList<string>? otherModules = null,
-        bool requireEveryTarget = true)
+        IReadOnlyList<string>? otherModules = null)
     {
         ModulePattern targets = config.TargetModules
             ?? throw new ArgumentException($"target_modules is not set; name the layers to adapt. {Candidates(linearModules)}");
         List<string> matched = [];
         List<string> excluded = [];
-        Filter filter = new(config);
+        TargetFilter filter = new(config);
         foreach (string module in linearModules)
         {
             if (!filter.IsTarget(module) || (targets.IsAllLinear && module == outputHead))
@@ -42,7 +37,6 @@ public static class TargetModules
         }
 
         RefuseOtherModules(filter, targets, otherModules ?? []);
-        RefuseUnmatched(targets, linearModules, requireEveryTarget);
         if (matched.Count == 0)
         {
             throw new ArgumentException(Nothing(config, targets, linearModules, excluded));
@@ -51,7 +45,19 @@ public static class TargetModules
         return matched;
     }
 
-    private static void RefuseOtherModules(Filter filter, ModulePattern targets, IReadOnlyList<string> otherModules)
+    /// <summary>Whether a pattern names a module; <c>all-linear</c> names none.</summary>
+    internal static bool Names(AdapterConfig config, string module)
+    {
+        if (config.TargetModules is null or { IsAllLinear: true })
+        {
+            return false;
+        }
+
+        TargetFilter filter = new(config);
+        return filter.IsTarget(module) && !filter.IsExcluded(module);
+    }
+
+    private static void RefuseOtherModules(TargetFilter filter, ModulePattern targets, IReadOnlyList<string> otherModules)
     {
         string[] others = targets.IsAllLinear ? [] : [.. otherModules.Where(module => filter.IsTarget(module) && !filter.IsExcluded(module))];
         if (others.Length > 0)
@@ -60,20 +66,6 @@ public static class TargetModules
             throw new ArgumentException(
                 $"target_modules {targets} also matches what is no linear layer of its own (embeddings, norms, an output layer tied to embeddings): {string.Join(", ", others.Take(ShownCandidates))}{more}. "
                 + "Only linear layers can be adapted. Narrow the pattern, name these in exclude_modules, or use all-linear; modules_to_save trains them whole.");
-        }
-    }
-
-    private static void RefuseUnmatched(ModulePattern targets, IReadOnlyList<string> linearModules, bool requireEveryTarget)
-    {
-        if (!requireEveryTarget)
-        {
-            return;
-        }
-
-        string? unmatched = targets.Names?.FirstOrDefault(name => !linearModules.Any(module => ModulePattern.IsNameOrEnding(module, name)));
-        if (unmatched is not null)
-        {
-            throw new ArgumentException($"target_modules names '{unmatched}', but no linear layer has that name or ends in it. {Candidates(linearModules)}");
         }
     }
 
@@ -95,44 +87,5 @@ public static class TargetModules
         string[] endings = linearModules.Select(module => module[(module.LastIndexOf('.') + 1)..]).Distinct(StringComparer.Ordinal).ToArray();
         string example = linearModules.Count > 0 ? $", for instance {linearModules[0]}" : "";
         return $"Candidates are {string.Join(", ", endings.Take(ShownCandidates))}{example}.";
-    }
-
-    /// <summary>The tests of one configuration, with its regular expressions compiled once.</summary>
-    private sealed class Filter
-    {
-        private readonly AdapterConfig config;
-        private readonly PythonRegex[] saved;
-        private readonly PythonRegex[] layerPatterns;
-
-        public Filter(AdapterConfig config)
-        {
-            this.config = config;
-            saved = config.CompletedModulesToSave.Select(name => PythonRegex.Match($@"(^|.*\.){name}($|\..*)")).ToArray();
-            IEnumerable<string> layerLists = config.LayersPattern.Count == 0 ? ["[^.]*"] : config.LayersPattern;
-            layerPatterns = layerLists.Select(name => PythonRegex.Match($@".*\.{name}\.(?P<layer>\d+)\.")).ToArray();
-        }
-
-        public bool IsExcluded(string module) =>
-            config.ExcludeModules?.Matches(module) == true || this.saved.Any(saved => saved.IsMatch(module));
-
-        public bool IsTarget(string module)
-        {
-            ModulePattern targets = config.TargetModules!;
-            if (!targets.Matches(module))
-            {
-                return false;
-            }
-
-            // A module named in full is taken whatever its layer, as in PEFT.
-            return config.LayersToTransform.Count == 0 || targets.Names?.Contains(module) == true || IsChosenLayer(module);
-        }
-
-        private bool IsChosenLayer(string module)
-        {
-            Match? match = layerPatterns.Select(pattern => pattern.Find(module)).FirstOrDefault(found => found.Success);
-            return match is not null
-                && int.TryParse(match.Groups["layer"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
-                && config.LayersToTransform.Contains(layer);
-        }
     }
 }

@@ -10,8 +10,8 @@ internal static class UnsupportedOptions
     // Options that must be absent, null, false or empty.
     private static readonly string[] MustBeOff =
     [
-        "alora_invocation_tokens", "arrow_config", "ensure_weight_tying", "kasa_config", "layer_replication", "loftq_config", "lora_bias",
-        "megatron_config", "monteclora_config", "target_parameters", "trainable_token_indices", "use_bdlora", "use_qalora", "velora_config",
+        "alora_invocation_tokens", "arrow_config", "kasa_config", "layer_replication", "loftq_config", "lora_bias",
+        "megatron_config", "monteclora_config", "target_parameters", "use_bdlora", "use_qalora", "velora_config",
     ];
 
     // A loaded adapter overwrites what these drew. PiSSA and OLoRA also change the base weights: AdapterConfig.InitChangesBaseWeights says so.

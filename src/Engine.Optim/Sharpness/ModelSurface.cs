@@ -42,7 +42,7 @@ public sealed class ModelSurface : ILossSurface, IDisposable
         Space = new VectorSpace(device, Tensors(model));
         Point = new SurfaceVector(trainables.Values.View<float>());
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(model.Architecture, batch))];
-        inputs = new BatchInputs(model.Architecture, shapes.Aggregate((a, b) => a.Max(b)));
+        inputs = new BatchInputs(model.Architecture, shapes.Aggregate((a, b) => a.Max(b)), model.EmbeddingRows);
         inputs.Block.Allocate(device);
         arena = new Arena(device);
         losses = new ModelRunner(device, model, inputs, arena, new RunnerOptions());

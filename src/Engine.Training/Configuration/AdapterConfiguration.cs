@@ -20,8 +20,20 @@ public sealed record AdapterConfiguration
     [Key("Modules left out although target_modules names them: a list or one regular expression.", Default = "none")]
     public ModulePattern? ExcludeModules { get; init; }
 
+    [Key("Numbers of the layers that get an adapter; target_modules is then a list.", Default = "all")]
+    public IReadOnlyList<int>? LayersToTransform { get; init; }
+
+    [Key("Names of the lists of layers that layers_to_transform counts in.", Default = "any")]
+    public IReadOnlyList<string>? LayersPattern { get; init; }
+
     [Key("Modules trained and saved in full beside the adapter.", Default = "the new head")]
     public IReadOnlyList<string>? ModulesToSave { get; init; }
+
+    [Key("Tokens whose embeddings are trained and saved, the others left as they are: a list of ids, or a map of embedding modules to lists.", Default = "none")]
+    public IReadOnlyList<TokenIndices>? TrainableTokenIndices { get; init; }
+
+    [Key("Embeddings that are also the output layer stay one where the adapter trains them; false: a copy is trained in one place, as PEFT has it.", Default = "false")]
+    public bool? EnsureWeightTying { get; init; }
 
     [Key("Scale by lora_alpha / sqrt(r) instead.", Default = "false")]
     public bool? UseRslora { get; init; }

@@ -39,6 +39,9 @@ public sealed record RunConfiguration
     [Key("Training method: a name, a map of `name` and the method's own parameters, or a list of these that run together. `plain` is the optimizer alone.", Default = "plain")]
     public MethodsConfiguration? Method { get; init; }
 
+    [Key("Give the model's embeddings a row for each of the tokenizer's tokens where they have fewer; new rows start as the mean of the others. They are saved with the adapter.")]
+    public bool ResizeTokenEmbeddings { get; init; }
+
     [Key("LoRA adapter.", Default = "full fine-tuning")]
     public AdapterConfiguration? Adapter { get; init; }
 

@@ -66,6 +66,16 @@ internal sealed class RunFileBinder(string folder)
             return Strings(node, name);
         }
 
+        if (type == typeof(IReadOnlyList<int>))
+        {
+            return Integers(node, name, "a list of layer numbers from 0, such as [0, 1]");
+        }
+
+        if (type == typeof(IReadOnlyList<TokenIndices>))
+        {
+            return Tokens(node, name);
+        }
+
         if (type == typeof(IReadOnlyList<KeyValuePair<string, int>>))
         {
             return Patterns(key.Definition, node, name, isWhole: true).Select(pair => KeyValuePair.Create(pair.Key, (int)pair.Value)).ToArray();
@@ -244,6 +254,19 @@ internal sealed class RunFileBinder(string folder)
             ? [.. list.Items.Select(item => Scalar(item, name, "a list of single values").Text)]
             : throw Wrong(node, name, "a list with at least one entry");
     }
+
+    private static IReadOnlyList<TokenIndices> Tokens(ConfigNode node, string name)
+    {
+        const string Expected = "a list of token ids, or a map of embedding modules to such lists";
+        IReadOnlyList<TokenIndices> entries = node is MapNode map
+            ? [.. map.Items.Select(item => new TokenIndices(item.Key, Integers(item.Value, $"{name}.{item.Key}", Expected)))]
+            : [new TokenIndices(null, Integers(node, name, Expected))];
+        return TokenIndices.Problem(entries) is { } problem ? throw new ConfigurationException($"{node.Location}: {name}: {problem}") : entries;
+    }
+
+    private static IReadOnlyList<int> Integers(ConfigNode node, string name, string expected) => node is ListNode { Items.Count: > 0 } list
+        ? [.. list.Items.Select(item => Scalar(item, name, expected).Value is long and >= 0 and <= int.MaxValue and var number ? (int)number : throw Wrong(item, name, expected))]
+        : throw Wrong(node, name, expected);
 
     private string FullPath(ConfigNode node, string name, string text)
     {

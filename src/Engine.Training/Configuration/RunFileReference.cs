@@ -73,6 +73,8 @@ public static class RunFileReference
             _ when type == typeof(double) => RunFileBinder.Bounds(key.Definition, isWhole: false),
             _ when type == typeof(int) || type == typeof(ulong) => RunFileBinder.Bounds(key.Definition, isWhole: true),
             _ when type == typeof(IReadOnlyList<string>) => "list",
+            _ when type == typeof(IReadOnlyList<int>) => "list of numbers",
+            _ when type == typeof(IReadOnlyList<TokenIndices>) => "list of numbers, or map of names to such lists",
             _ when type == typeof(IReadOnlyList<KeyValuePair<string, int>>) || type == typeof(IReadOnlyList<KeyValuePair<string, double>>) => "map of patterns to numbers",
             _ when type == typeof(ModulePattern) => "list or text",
             _ when type == typeof(MethodsConfiguration) => "name, map or list",

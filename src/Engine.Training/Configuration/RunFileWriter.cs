@@ -75,6 +75,12 @@ internal static partial class RunFileWriter
             case IReadOnlyList<string> names:
                 List(emitter, names);
                 break;
+            case IReadOnlyList<int> numbers:
+                Integers(emitter, numbers);
+                break;
+            case IReadOnlyList<TokenIndices> tokens:
+                Tokens(emitter, tokens);
+                break;
             case IReadOnlyList<KeyValuePair<string, int>> patterns:
                 Patterns(emitter, patterns);
                 break;
@@ -115,6 +121,35 @@ internal static partial class RunFileWriter
         }
 
         emitter.Emit(new MappingEnd());
+    }
+
+    private static void Tokens(Emitter emitter, IReadOnlyList<TokenIndices> entries)
+    {
+        if (entries is [{ Module: null, Indices: var all }])
+        {
+            Integers(emitter, all);
+            return;
+        }
+
+        emitter.Emit(new MappingStart());
+        foreach (TokenIndices entry in entries)
+        {
+            Text(emitter, entry.Module!);
+            Integers(emitter, entry.Indices);
+        }
+
+        emitter.Emit(new MappingEnd());
+    }
+
+    private static void Integers(Emitter emitter, IReadOnlyList<int> numbers)
+    {
+        emitter.Emit(new SequenceStart(AnchorName.Empty, TagName.Empty, isImplicit: true, SequenceStyle.Flow));
+        foreach (int number in numbers)
+        {
+            Scalar(emitter, number);
+        }
+
+        emitter.Emit(new SequenceEnd());
     }
 
     private static void List(Emitter emitter, IReadOnlyList<string> items)

@@ -100,6 +100,9 @@ internal static class RunRules
         RefuseIf(!isMasked && !isCausal && data.Format == DataFileFormat.Text, file, "data.format", "text has no labels; it is read for task: masked-lm or causal-lm only.");
         RefuseIf(run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels", "only sequence-classification has named classes; leave it out.");
         RefuseIf(data.Validation is null && data.ValidationLimit is not null, file, "data.validation_limit", "there is no data.validation to limit.");
+        RefuseIf(
+            data.Format == DataFileFormat.Prebatched && run.ResizeTokenEmbeddings, file, "resize_token_embeddings",
+            "prebatched data comes without the tokenizer whose tokens it would count; leave it out.");
         RefuseIf(data.Format == DataFileFormat.Prebatched && data.Validation is not null, file, "data.validation", "prebatched data is trained on, not evaluated; leave it out.");
         RefuseIf(data.Format == DataFileFormat.Prebatched && (data.Limit ?? data.ValidationLimit) is not null, file, data.Limit is null ? "data.validation_limit" : "data.limit", "prebatched files are read whole; leave it out, or set max_steps.");
     }

@@ -1,3 +1,4 @@
+using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
@@ -42,11 +43,43 @@ internal static class AdapterChoice
             AlphaPattern = adapter.AlphaPattern ?? start.AlphaPattern,
             TargetModules = adapter.TargetModules ?? start.TargetModules,
             ExcludeModules = adapter.ExcludeModules ?? start.ExcludeModules,
+            LayersToTransform = adapter.LayersToTransform ?? start.LayersToTransform,
+            LayersPattern = adapter.LayersPattern ?? start.LayersPattern,
             ModulesToSave = adapter.ModulesToSave ?? start.ModulesToSave,
+            TrainableTokenIndices = adapter.TrainableTokenIndices ?? start.TrainableTokenIndices,
+            EnsureWeightTying = adapter.EnsureWeightTying ?? start.EnsureWeightTying,
         }).ForModel(model);
         config.Validate();
         return config;
     }
+
+    /// <summary>Refuses entries of the run file that match nothing in the model; those of the folder in <c>adapter.init</c> are returned, in words.</summary>
+    /// <param name="architecture">The model as the adapter needs it.</param>
+    /// <exception cref="ConfigurationException">An entry has no effect; the message names the nearest module.</exception>
+    public static IReadOnlyList<string> RequireMatches(AdapterConfiguration adapter, Architecture architecture, AdapterConfig config)
+    {
+        const int Shown = 12;
+        List<string> notes = [];
+        foreach (IdleEntry idle in IdleEntries.Find(architecture, config))
+        {
+            if (!IsGiven(adapter, idle.Key))
+            {
+                notes.Add($"{adapter.Init}: {idle}.");
+                continue;
+            }
+
+            string hint = NearestName.Find(idle.Name, idle.Known) is { } nearest ? $"; did you mean '{nearest}'?"
+                : idle.Known.Count == 0 ? "."
+                : $"; known are {string.Join(", ", idle.Known.Take(Shown))}{(idle.Known.Count > Shown ? ", ..." : ".")}";
+            throw new ConfigurationException($"adapter.{idle}{hint}");
+        }
+
+        return notes;
+    }
+
+    /// <summary>Whether the run file has a key, or leaves it to its default.</summary>
+    private static bool IsGiven(AdapterConfiguration adapter, string key) =>
+        adapter.Init is null || RunFileKey.Of(typeof(AdapterConfiguration)).Any(known => known.Name == key && known.Property.GetValue(adapter) is not null);
 
     /// <summary>What a new adapter starts from; an adapter of a folder has started.</summary>
     /// <exception cref="ConfigurationException">A start that is not made here; the message says why.</exception>

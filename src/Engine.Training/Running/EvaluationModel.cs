@@ -34,7 +34,7 @@ public sealed class EvaluationModel : IDisposable
 
     /// <summary>Loads a model.</summary>
     /// <param name="folder">The base model, or a fully tuned one.</param>
-    /// <param name="architecture">The folder's architecture for the task.</param>
+    /// <param name="architecture">The folder's architecture for the task, as the adapter needs it (<see cref="ModelFolder.Adapted"/>).</param>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     /// <param name="seed">What an adapter's run drew parameters from that no file gives: its base model is then the same. Null: every parameter must be in the files.</param>
     /// <param name="type">How the model's matrices are stored.</param>
@@ -42,17 +42,16 @@ public sealed class EvaluationModel : IDisposable
     public static EvaluationModel Load(Device device, ModelFolder folder, Architecture architecture, string? adapterFolder, ulong? seed, WeightType type)
     {
         folder.RequireWeights();
-        AdapterConfig? config = adapterFolder is null ? null : AdapterConfig.Read(adapterFolder);
-        var tuning = new Tuning.Frozen(config is null ? null : ModelAdapters.Tuning(architecture, config));
+        using AdapterFile? file = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
+        var tuning = new Tuning.Frozen(file is null ? null : ModelAdapters.Tuning(architecture, file));
         var model = new TransformerModel(architecture, tuning, folder.StorageOf(type));
         try
         {
             model.Allocate(device);
             IReadOnlyList<string> notes = ModelLoading.LoadWeights(model, folder, seed, model.SavedParameters.Select(parameter => parameter.Name));
-            if (adapterFolder is not null)
+            if (file is not null)
             {
-                using AdapterFile file = AdapterFile.Read(adapterFolder);
-                ModelAdapters.Load(model, file);
+                notes = [.. notes, .. ModelLoading.Notes(ModelAdapters.Load(model, file))];
             }
 
             return new EvaluationModel(device, model, notes);

@@ -13,12 +13,13 @@ public sealed record LanguageModelData(ModelFolder Folder, Architecture Architec
 {
     /// <summary>Reads the validation data, laid out and cut as the run's own evaluations have it.</summary>
     /// <param name="run">A run with <c>task: causal-lm</c> or <c>masked-lm</c> whose data is not prebatched.</param>
+    /// <param name="adapterFolder">The adapter that is evaluated, a PEFT folder, or null.</param>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
-    public static LanguageModelData Read(RunConfiguration run)
+    public static LanguageModelData Read(RunConfiguration run, string? adapterFolder)
     {
         run = RunRules.ResolveEvaluation(run);
         ModelFolder folder = ModelFolder.Open(run.Model);
-        Architecture architecture = folder.CreateArchitecture(run.Task == TaskKind.CausalLanguageModel ? HeadKind.CausalLm : HeadKind.MaskedLm);
+        Architecture architecture = ModelFolder.Adapted(folder.CreateArchitecture(RunData.HeadOf(run.Task)), adapterFolder);
         var encoder = new RunEncoder(run, folder, architecture);
         Evaluator? validation = encoder.Validation(null);
         return new LanguageModelData(folder, architecture, validation, encoder.Notes);

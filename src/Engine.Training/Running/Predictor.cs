@@ -57,7 +57,7 @@ public sealed class Predictor : IDisposable
                 architecture.ModelConfig.FilePath, $"id2label calls several classes '{twice}', so that an answer would not say which is meant; give each class a name of its own.");
         }
 
-        Tokenizer tokenizer = folder.LoadTokenizer();
+        Tokenizer tokenizer = Tokenizer.Load(folder.TokenizerFolderOf(architecture, adapterFolder));
         return new Predictor(architecture, tokenizer, EvaluationModel.Load(device, folder, architecture, adapterFolder, seed, type));
     }
 

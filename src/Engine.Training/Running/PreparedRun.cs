@@ -4,6 +4,7 @@ using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Files;
+using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Model.Safetensors;
 using Engine.Optim;
@@ -18,6 +19,7 @@ public sealed class PreparedRun : IDisposable
 {
     private readonly IReadOnlyList<BatchShape> trainingShapes;
     private readonly IReadOnlyList<BatchShape> evaluationShapes;
+    private readonly IReadOnlyList<string> idleEntries;
 
     private PreparedRun(RunConfiguration run, Device device)
     {
@@ -34,7 +36,8 @@ public sealed class PreparedRun : IDisposable
         AdapterConfig = AdapterChoice.Of(run, architecture.ModelConfig);
         ElementType storage = run.WeightStorage(Data.Folder);
         CheckProducts(run, device, storage);
-        Model = new TransformerModel(architecture, AdapterConfig is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, AdapterConfig), storage) { Products = run.Products };
+        idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run.Adapter!, architecture, AdapterConfig);
+        Model = new TransformerModel(architecture, TuningOf(run, architecture, AdapterConfig), storage) { Products = run.Products };
         Length = RunLength.Of(run, Data.Train);
         trainingShapes = [.. Data.Train.Shapes(architecture, Length.TotalMicroBatches).Distinct()];
         evaluationShapes = [.. (Data.Validation?.Shapes ?? []).Distinct()];
@@ -121,7 +124,7 @@ public sealed class PreparedRun : IDisposable
 
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin(resumes);
-        return [.. Data.Notes, .. notes];
+        return [.. Data.Notes, .. idleEntries, .. notes, .. EmbeddingNotes()];
     }
 
     /// <summary>The micro-batches of an optimizer step.</summary>
@@ -141,6 +144,12 @@ public sealed class PreparedRun : IDisposable
             string path = Path.Combine(target, "adapter");
             Directory.CreateDirectory(path);
             ModelAdapters.Save(Model, adapter, path);
+            if (Data.Architecture.ModelConfig.StoredVocabularySize is not null)
+            {
+                // The adapter is of the tokenizer's vocabulary, not of the base model's: whoever loads it needs to know.
+                Data.Folder.CopyTokenizer(path);
+            }
+
             return path;
         }
 
@@ -167,6 +176,43 @@ public sealed class PreparedRun : IDisposable
         }
 
         folder.RequireWeights();
+    }
+
+    private static Tuning TuningOf(RunConfiguration run, Architecture architecture, AdapterConfig? config)
+    {
+        if (config is null)
+        {
+            return new Tuning.Full();
+        }
+
+        // Where the vocabulary is another than the checkpoint's, nobody else has its rows: they go with the adapter, trained or not.
+        IEnumerable<string> resized = architecture.ModelConfig.StoredVocabularySize is null
+            ? []
+            : architecture.Parameters.Where(spec => spec.RowPerToken).Select(spec => spec.Name);
+        using AdapterFile? start = run.Adapter?.Init is { } folder ? AdapterFile.Read(folder) : null;
+        return ModelAdapters.Tuning(architecture, config, [.. start?.SavedParameters.Keys ?? [], .. resized]);
+    }
+
+    /// <summary>What becomes of the embeddings, where that is not what the model's folder says.</summary>
+    private IEnumerable<string> EmbeddingNotes()
+    {
+        ModelConfig config = Data.Architecture.ModelConfig;
+        if (config.UntiedFromEmbeddings)
+        {
+            yield return "The adapter trains the word embeddings or the output layer, which the model has as one: they are two from here on, as PEFT has it. "
+                + "adapter.ensure_weight_tying: true keeps them one.";
+        }
+
+        if (config.StoredVocabularySize is not { } stored || Model.Tuning is not Tuning.Lora lora)
+        {
+            yield break;
+        }
+
+        bool whole = lora.SavedParameters.Except(lora.HeldParameters).Contains($"{Data.Architecture.InputEmbeddings}.weight");
+        if (!whole && !lora.TokenRows.Any(rows => rows.Indices.Any(index => index >= stored)))
+        {
+            yield return $"No row of the tokens from {stored} on is trained: name them in adapter.trainable_token_indices, or the embeddings in adapter.modules_to_save.";
+        }
     }
 
     private static void CheckProducts(RunConfiguration run, Device device, ElementType storage)

@@ -2,6 +2,7 @@ using Engine.Model;
 using Engine.Model.Batching;
 using Engine.Model.Architectures;
 using Engine.Model.HuggingFace;
+using Engine.Model.Peft;
 using Engine.Model.Tokenizers;
 using Engine.Optim;
 using Engine.Training.Configuration;
@@ -51,13 +52,13 @@ public sealed class RunData : IDisposable
 
     private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
     {
-        Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task));
+        Architecture architecture = ArchitectureOf(run, folder, HeadOf(run.Task));
         return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture), null);
     }
 
     private static RunData Texts(RunConfiguration run, ModelFolder folder)
     {
-        Architecture architecture = folder.CreateArchitecture(HeadKind.MaskedLm);
+        Architecture architecture = ArchitectureOf(run, folder, HeadKind.MaskedLm);
         var encoder = new RunEncoder(run, folder, architecture);
         EncodedSet train = encoder.Examples(run.Data.ReadTrain(), null);
         return new RunData(
@@ -66,7 +67,7 @@ public sealed class RunData : IDisposable
 
     private static RunData Causal(RunConfiguration run, ModelFolder folder)
     {
-        Architecture architecture = folder.CreateArchitecture(HeadKind.CausalLm);
+        Architecture architecture = ArchitectureOf(run, folder, HeadKind.CausalLm);
         var encoder = new RunEncoder(run, folder, architecture);
         CausalRecordSet records = run.Data.ReadTrainRecords();
         EncodedSet train = encoder.Records(records);
@@ -92,11 +93,24 @@ public sealed class RunData : IDisposable
         LabelVocabulary? labels = run.Task == TaskKind.Regression
             ? null
             : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
-        Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
+        Architecture architecture = ArchitectureOf(run, folder, HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
         var encoder = new RunEncoder(run, folder, architecture);
         EncodedSet train = encoder.Examples(examples, labels);
         return new RunData(
             folder, architecture, encoder.Tokenizer, new SampledBatches(examples.Path, train, Sampler(run, train.Lengths), null), encoder.Validation(labels));
+    }
+
+    /// <summary>The model as the run trains it: with the tokenizer's vocabulary where the run resizes it, and as its adapter needs it.</summary>
+    private static Architecture ArchitectureOf(RunConfiguration run, ModelFolder folder, HeadKind head, LabelSet? labels = null)
+    {
+        Architecture architecture = folder.CreateArchitecture(head, labels);
+        if (run.ResizeTokenEmbeddings && folder.LoadTokenizer().VocabularySize is var tokens && tokens > architecture.VocabularySize)
+        {
+            architecture = AdaptedArchitecture.WithVocabulary(architecture, tokens);
+        }
+
+        architecture = ModelFolder.Adapted(architecture, run.Adapter?.Init);
+        return AdapterChoice.Of(run, architecture.ModelConfig) is { } adapter ? AdaptedArchitecture.For(architecture, adapter) : architecture;
     }
 
     /// <summary>What a task asks of a model.</summary>

@@ -102,7 +102,8 @@ internal sealed class RunEncoder
         return tokenizer.VocabularySize <= architecture.VocabularySize
             ? tokenizer
             : throw new TrainingException(
-                $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows; they do not belong together.");
+                $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows. "
+                + "If tokens were added to the tokenizer, resize_token_embeddings: true gives them rows; otherwise tokenizer and model do not belong together.");
     }
 
     private static int MaxLengthOf(RunConfiguration run, Architecture architecture, Tokenizer tokenizer)

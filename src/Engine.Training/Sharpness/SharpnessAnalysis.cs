@@ -54,7 +54,7 @@ public sealed class SharpnessAnalysis
         ModelFolder folder = ModelFolder.Open(subject.Run.Model);
         using AdapterFile file = AdapterFile.Read(subject.Adapter);
         Architecture architecture = ArchitectureOf(subject, folder);
-        Tuning.Lora tuning = ModelAdapters.Tuning(architecture, file.Config);
+        Tuning.Lora tuning = ModelAdapters.Tuning(architecture, file);
         if (tuning.Adapters.Count == 0)
         {
             throw new ConfigurationException($"{subject.Adapter} adapts no linear layer, so that there is nothing to measure; an adapter with LoRA factors was expected.");
@@ -65,7 +65,7 @@ public sealed class SharpnessAnalysis
         var report = new AdapterReport(subject.Name, subject.Adapter, evaluation.RowCount, [], [], Complete: true);
         if (options.Spaces.Contains(SharpnessSpace.Adapter))
         {
-            using TransformerModel model = Load(subject, folder, architecture, tuning with { HeldParameters = tuning.SavedParameters }, tuning);
+            using TransformerModel model = Load(subject, folder, architecture, tuning with { HeldParameters = tuning.SavedParameters, HoldsTokenRows = true }, tuning);
             ModelAdapters.Load(model, file);
             report = Look(report, model, SharpnessSpace.Adapter, evaluation, meter, cancellation);
         }
@@ -73,7 +73,8 @@ public sealed class SharpnessAnalysis
         if (report.Complete && (options.Spaces.Contains(SharpnessSpace.Weights) || LooksAtLayers))
         {
             string[] weights = [.. tuning.Adapters.Select(target => $"{target.Module}.weight")];
-            var whole = new Tuning.Lora([], [.. weights, .. tuning.SavedParameters]) { HeldParameters = tuning.SavedParameters };
+            string[] held = [.. tuning.SavedParameters.Except(weights)];
+            var whole = new Tuning.Lora([], [.. weights, .. held]) { HeldParameters = held, TokenRows = tuning.TokenRows, HoldsTokenRows = true };
             using TransformerModel model = Load(subject, folder, architecture, whole, tuning);
             if (LooksAtLayers)
             {
@@ -93,7 +94,7 @@ public sealed class SharpnessAnalysis
     private static Architecture ArchitectureOf(SharpnessSubject subject, ModelFolder folder) =>
         subject.Run.Task is TaskKind.SequenceClassification or TaskKind.Regression
             ? folder.CreateClassifier(subject.Adapter)
-            : folder.CreateArchitecture(RunData.HeadOf(subject.Run.Task));
+            : ModelFolder.Adapted(folder.CreateArchitecture(RunData.HeadOf(subject.Run.Task)), subject.Adapter);
 
     private static Evaluator Evaluation(RunConfiguration run, ModelFolder folder, Architecture architecture)
     {

@@ -63,6 +63,35 @@ internal static partial class OperatorTable
         }
     }
 
+    /// <summary>Rows 4 and 1 of a frozen weight are trained: the weight holds them, and they alone have a gradient.</summary>
+    private static IEnumerable<OperatorCase> TrainedRowsCases()
+    {
+        const int vocabulary = 7, width = 5;
+        int[] labels = [0, 4, -100, 1, 2, 4, 6], index = [4, 1];
+        foreach (int? chunkRows in (int?[])[null, 3])
+        {
+            yield return new OperatorCase(
+                $"LinearCrossEntropy, trained rows of the weight, {(chunkRows is null ? "one chunk" : "chunks")}",
+                [Activation(1, labels.Length, width), Constant(2, vocabulary, width), Parameter(3, vocabulary), Integers(labels), Scalars((StepScalars.LossScale, 0.5f)), Parameter(4, index.Length, width), Integers(index)],
+                (graph, t) =>
+                {
+                    graph.WriteRows(t[5], t[6], t[1].Variable!);
+                    return LossAndRows(graph.LinearCrossEntropy(t[0], t[1], t[2], t[3], t[4], withGradient: true, chunkRows, new TrainedRows(t[5], t[6])));
+                },
+                x =>
+                {
+                    double[] logits = Affine(x[0], WithRows(x[1], x[5], index, width), x[2], labels.Length, vocabulary, width);
+                    return MeanAndRows([.. labels.Select((label, row) => label < 0 ? (double?)null : LogSumExp(logits, row, vocabulary) - logits[(row * vocabulary) + label])]);
+                })
+            {
+                LossScale = 0.5,
+            };
+        }
+    }
+
+    private static double[] WithRows(double[] table, double[] rows, int[] index, int columns) =>
+        [.. table.Select((value, i) => Array.IndexOf(index, i / columns) is >= 0 and var row ? rows[(row * columns) + (i % columns)] : value)];
+
     private static Tensor[] LossAndRows(Tensor loss) => [loss, loss.Producer!.Outputs[1]];
 
     private static double[][] MeanAndRows(double?[] rows) => [[rows.Average() ?? 0], [.. rows.Select(row => row ?? 0)]];

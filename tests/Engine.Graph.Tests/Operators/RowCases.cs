@@ -49,6 +49,15 @@ internal static partial class OperatorTable
             WithoutGradient = (input, element) => input is 0 or 2 && element / 5 == 1,
         };
         yield return new OperatorCase(
+            "Embedding with trained rows of a frozen table",
+            [Constant(1, 6, 4), Integers(2, 5, 0, 5, 3), Parameter(2, 2, 4), Integers(5, 3), Integers(-1, 0, -1, 0, 1)],
+            (graph, t) =>
+            {
+                graph.WriteRows(t[2], t[3], t[0].Variable!);
+                return [graph.Embedding(t[0], t[1], trained: new TrainedEmbeddings(t[2], t[4]))];
+            },
+            x => [Rows(WithRows(x[0], x[2], [5, 3], 4), x[1], 4)]);
+        yield return new OperatorCase(
             "Embedding and output layer of one table",
             [Parameter(1, 6, 4), Integers(2, 5, 0)],
             (graph, t) => [graph.Linear(graph.Embedding(t[0], t[1]), t[0])],

@@ -30,13 +30,13 @@ internal sealed class LoadedModel : IDisposable
         device = TestDevices.Open(deviceName);
         bytesBefore = device.Memory.Current;
         ModelFolder opened = ModelFolder.Open(folder);
-        Architecture architecture = opened.CreateArchitecture();
+        Architecture architecture = opened.CreateArchitecture(adapterFolder);
         using AdapterFile? adapter = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
-        Tuning.Lora? lora = adapter is null ? null : ModelAdapters.Tuning(architecture, adapter.Config);
+        Tuning.Lora? lora = adapter is null ? null : ModelAdapters.Tuning(architecture, adapter);
         AdapterConfig = adapter?.Config;
         Tuning whole = train ? new Tuning.Full() : new Tuning.Frozen(lora);
         Model = new TransformerModel(architecture, train && lora is not null ? lora : whole, opened.StorageOf(weightType)) { Products = products };
-        Inputs = new BatchInputs(architecture, capacity);
+        Inputs = new BatchInputs(architecture, capacity, Model.EmbeddingRows);
         arena = new Arena(device);
         Model.Allocate(device);
         Inputs.Block.Allocate(device);

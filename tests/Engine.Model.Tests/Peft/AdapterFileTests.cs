@@ -106,6 +106,26 @@ public sealed class AdapterFileTests : IDisposable
         Assert.Equal("head.weight", Assert.Single(binding.SavedParameters).Key);
     }
 
+    /// <summary>What PEFT writes of a module in modules_to_save where it also saves embeddings, those of a vocabulary that grew: it reads the plain key.</summary>
+    [Fact]
+    public void Of_a_module_that_is_stored_three_times_the_plain_key_counts()
+    {
+        Write(
+            ("base_model.model.head.modules_to_save.weight", [9, 9]),
+            ("base_model.model.head.original_module.weight", [8, 8]),
+            ("base_model.model.head.weight", [2, 3]),
+            ("base_model.model.other.modules_to_save.weight", [4]),
+            ("base_model.model.embed.token_adapter.base_layer.weight", [5]),
+            ("base_model.model.embed.token_adapter.trainable_tokens_delta", [1, 5]),
+            ("base_model.model.lm_head.base_layer.weight", [6]));
+
+        using AdapterFile adapter = AdapterFile.Read(folder.Root);
+
+        Assert.Equal(["embed.weight", "head.weight", "lm_head.weight", "other.weight"], adapter.SavedParameters.Keys);
+        Assert.Equal([2L, 3L], adapter.SavedParameters["head.weight"].Shape);
+        Assert.Equal("embed", Assert.Single(adapter.TokenRows).Key);
+    }
+
     [Fact]
     public void Missing_and_left_over_keys_are_named()
     {

@@ -9,6 +9,10 @@ namespace Engine.Optim.Tests.Methods;
 /// <summary>What toy models share: texts of one token, a head that predicts a number or one of two classes.</summary>
 internal abstract class ToyModel : Architecture
 {
+    public override string InputEmbeddings => "table";
+
+    public override int? EmbeddingPaddingId => null;
+
     public override string Name => "Toy";
 
     public override HeadKind Head => HeadKind.Regression;
