@@ -40,10 +40,16 @@ public sealed class RunData : IDisposable
     public static RunData Load(RunConfiguration run)
     {
         ModelFolder folder = ModelFolder.Open(run.Model);
-        return run.Data.Format == DataFileFormat.Prebatched ? Prebatched(run, folder)
-            : run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder)
-            : run.Task == TaskKind.CausalLanguageModel ? Causal(run, folder)
-            : Labelled(run, folder);
+        if (run.Data.Format == DataFileFormat.Prebatched)
+        {
+            return Prebatched(run, folder);
+        }
+
+        // Reading a tokenizer takes long where its vocabulary is large: meanwhile the data is read.
+        Task<Tokenizer> tokenizer = Task.Run(folder.LoadTokenizer);
+        return run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder, tokenizer)
+            : run.Task == TaskKind.CausalLanguageModel ? Causal(run, folder, tokenizer)
+            : Labelled(run, folder, tokenizer);
     }
 
     public void Dispose() => Train.Dispose();
@@ -54,20 +60,21 @@ public sealed class RunData : IDisposable
         return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture), null);
     }
 
-    private static RunData Texts(RunConfiguration run, ModelFolder folder)
+    private static RunData Texts(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
         Architecture architecture = folder.CreateArchitecture(HeadKind.MaskedLm);
-        var encoder = new RunEncoder(run, folder, architecture);
-        EncodedSet train = encoder.Examples(run.Data.ReadTrain(), null);
+        ExampleSet examples = run.Data.ReadTrain();
+        var encoder = new RunEncoder(run, folder, architecture, tokenizer);
+        EncodedSet train = encoder.Examples(examples, null);
         return new RunData(
             folder, architecture, encoder.Tokenizer, new SampledBatches(run.Data.Train, train, Sampler(run, train.Lengths), encoder.Masker), encoder.Validation(null));
     }
 
-    private static RunData Causal(RunConfiguration run, ModelFolder folder)
+    private static RunData Causal(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
         Architecture architecture = folder.CreateArchitecture(HeadKind.CausalLm);
-        var encoder = new RunEncoder(run, folder, architecture);
         CausalRecordSet records = run.Data.ReadTrainRecords();
+        var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Records(records);
         List<string> packed = [];
         IReadOnlyList<int[]>? packs = run.Packing ? SamplePacker.Pack(train.Lengths, encoder.MaxLength) : null;
@@ -85,14 +92,14 @@ public sealed class RunData : IDisposable
         };
     }
 
-    private static RunData Labelled(RunConfiguration run, ModelFolder folder)
+    private static RunData Labelled(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
         ExampleSet examples = run.Data.ReadTrain();
         LabelVocabulary? labels = run.Task == TaskKind.Regression
             ? null
             : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
         Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
-        var encoder = new RunEncoder(run, folder, architecture);
+        var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Examples(examples, labels);
         return new RunData(
             folder, architecture, encoder.Tokenizer, new SampledBatches(examples.Path, train, Sampler(run, train.Lengths), null), encoder.Validation(labels));
