@@ -65,16 +65,6 @@ public sealed class GraphBuilder
     internal IReadOnlyList<Tensor> Repeat(Node node) =>
         Add(node.Operator, [.. node.Inputs], [.. node.Outputs.Select(output => output.Shape)]);
 
-    /// <summary>Puts <paramref name="replacement"/> where <paramref name="old"/> was; both compute the tensors they share.</summary>
-    internal void Replace(Node old, params Node[] replacement)
-    {
-        int index = nodes.IndexOf(old);
-        nodes.RemoveAt(index);
-        nodes.InsertRange(index, replacement);
-    }
-
-    internal void Remove(Node node) => nodes.Remove(node);
-
     /// <summary>Keeps these nodes, in this order.</summary>
     internal void Reorder(List<Node> kept)
     {

@@ -182,6 +182,11 @@ public sealed class TrainingSession : IDisposable
     /// <summary>Bytes of the arena for these shapes with gradient checkpointing or without, whichever the session uses.</summary>
     public long ArenaBytes(bool gradientCheckpointing, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
+        if (gradientCheckpointing == training.GradientCheckpointing)
+        {
+            return ArenaBytes(trainer, trainingShapes, evaluationShapes);
+        }
+
         using var other = new ModelRunner(device, Model, Inputs, arena, training with { GradientCheckpointing = gradientCheckpointing });
         return ArenaBytes(other, trainingShapes, evaluationShapes);
     }
@@ -417,22 +422,14 @@ public sealed class TrainingSession : IDisposable
 
     private long ArenaBytes(ModelRunner trainer, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
-        long bytes = courses.Values.Max(plans => plans.ArenaBytes);
-        foreach (BatchShape shape in trainingShapes.Distinct())
-        {
-            bytes = Math.Max(bytes, Math.Max(trainer.ArenaBytes(shape), prober?.ArenaBytes(shape) ?? 0));
-            if (selection is not null)
-            {
-                bytes = Math.Max(bytes, trainer.ArenaBytes(LargestSelection(shape)));
-            }
-        }
-
-        foreach (BatchShape shape in evaluationShapes.Distinct())
-        {
-            bytes = Math.Max(bytes, evaluator.ArenaBytes(shape));
-        }
-
-        return bytes;
+        BatchShape[] training = [.. trainingShapes];
+        return ((long[])
+        [
+            courses.Values.Max(plans => plans.ArenaBytes),
+            trainer.ArenaBytes(selection is null ? training : [.. training, .. training.Select(LargestSelection)]),
+            prober?.ArenaBytes(training) ?? 0,
+            evaluator.ArenaBytes(evaluationShapes),
+        ]).Max();
     }
 
     /// <summary>The shape of the longest rows that a method may select of a batch: others take less arena.</summary>

@@ -11,22 +11,25 @@ public static class FusionPass
 {
     public static void Run(GraphBuilder graph)
     {
-        graph.Reorder(Liveness.LiveNodes(graph));
-        foreach (Node node in graph.Nodes.ToArray())
+        List<Node> live = Liveness.LiveNodes(graph);
+        var places = new NodePlaces(live, graph.Outputs);
+        foreach (Node node in live)
         {
             switch (node.Operator)
             {
                 case ActivationOperator activation:
-                    FuseActivation(graph, node, activation.Kind);
+                    FuseActivation(places, node, activation.Kind);
                     break;
                 case AddOperator:
-                    FuseSum(graph, node);
+                    FuseSum(places, node);
                     break;
             }
         }
+
+        graph.Reorder(places.Nodes);
     }
 
-    private static void FuseActivation(GraphBuilder graph, Node node, ActivationKind kind)
+    private static void FuseActivation(NodePlaces places, Node node, ActivationKind kind)
     {
         Tensor input = node.Inputs[0];
         if (input.Producer is not { Operator: MatMulOperator { Activation: ActivationKind.None, HasResidual: false, WindowOutput: null } product } producer)
@@ -34,20 +37,19 @@ public static class FusionPass
             return;
         }
 
-        bool keep = Liveness.Readers(graph, graph.Nodes)[input].Any(reader => reader != node);
+        bool keep = places.Readers(input).Any(reader => reader != node);
         Tensor[] outputs = keep ? [node.Outputs[0], input] : [node.Outputs[0]];
-        graph.Replace(producer, new Node(product.With(residual: false, kind, keep), [.. producer.Inputs], outputs));
-        graph.Remove(node);
+        places.Replace(producer, new Node(product.With(residual: false, kind, keep), [.. producer.Inputs], outputs));
+        places.Remove(node);
     }
 
-    private static void FuseSum(GraphBuilder graph, Node node)
+    private static void FuseSum(NodePlaces places, Node node)
     {
-        Dictionary<Tensor, List<Node?>> readers = Liveness.Readers(graph, graph.Nodes);
         for (int side = 0; side < 2; side++)
         {
             Tensor input = node.Inputs[side];
             Tensor residual = node.Inputs[1 - side];
-            if (input == residual || readers[input].Count != 1 || input.Producer is not { } producer)
+            if (input == residual || places.Readers(input).Count != 1 || input.Producer is not { } producer)
             {
                 continue;
             }
@@ -59,21 +61,12 @@ public static class FusionPass
                 DropoutOperator { HasResidual: false } dropout => dropout.WithResidual(),
                 _ => null,
             };
-            if (fused is not null && !IsWrittenBetween(graph, producer, node))
+            if (fused is not null && !places.IsWrittenBetween(producer, node))
             {
-                graph.Replace(node, new Node(fused, [.. producer.Inputs, residual], [node.Outputs[0]]));
-                graph.Remove(producer);
+                places.Replace(node, new Node(fused, [.. producer.Inputs, residual], [node.Outputs[0]]));
+                places.Remove(producer);
                 return;
             }
         }
     }
-
-    /// <summary>Whether something after the first node and before the last writes a variable that the first reads: then it cannot run later.</summary>
-    private static bool IsWrittenBetween(GraphBuilder graph, Node first, Node last) => graph.Nodes
-        .SkipWhile(node => node != first)
-        .TakeWhile(node => node != last)
-        .Where(node => node.Operator.HasEffects)
-        .SelectMany(node => node.Inputs)
-        .Any(touched => touched.Variable is { } variable
-            && first.Inputs.Any(input => input.Variable is { } read && read.Overlaps(variable)));
 }

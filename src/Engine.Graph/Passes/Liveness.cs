@@ -44,7 +44,7 @@ internal static class Liveness
     }
 
     /// <summary>Who reads each tensor, a node that reads it twice listed twice; null stands for whoever reads an output of the graph.</summary>
-    public static Dictionary<Tensor, List<Node?>> Readers(GraphBuilder graph, IEnumerable<Node> live)
+    public static Dictionary<Tensor, List<Node?>> Readers(IReadOnlyList<Tensor> outputs, IEnumerable<Node> live)
     {
         var readers = new Dictionary<Tensor, List<Node?>>();
         foreach (Node node in live)
@@ -55,7 +55,7 @@ internal static class Liveness
             }
         }
 
-        foreach (Tensor output in graph.Outputs)
+        foreach (Tensor output in outputs)
         {
             ReadersOf(output).Add(null);
         }

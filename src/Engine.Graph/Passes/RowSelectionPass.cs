@@ -11,19 +11,22 @@ public static class RowSelectionPass
 {
     public static void Run(GraphBuilder graph)
     {
-        while (PushOne(graph))
+        var order = new LinkedList<Node>(Liveness.LiveNodes(graph));
+        Dictionary<Tensor, List<Node?>> readers = Liveness.Readers(graph.Outputs, order);
+        while (PushOne(order, readers))
         {
         }
 
+        graph.Reorder([.. order]);
         graph.Reorder(Liveness.LiveNodes(graph));
     }
 
-    private static bool PushOne(GraphBuilder graph)
+    /// <summary>Moves the first TakeRows that can be moved past the node it takes from, which nothing needs any more then.</summary>
+    private static bool PushOne(LinkedList<Node> order, Dictionary<Tensor, List<Node?>> readers)
     {
-        List<Node> live = Liveness.LiveNodes(graph);
-        Dictionary<Tensor, List<Node?>> readers = Liveness.Readers(graph, live);
-        foreach (Node take in live)
+        for (LinkedListNode<Node>? place = order.First; place is not null; place = place.Next)
         {
+            Node take = place.Value;
             if (take.Operator is not TakeRowsOperator { Selection: var selection }
                 || take.Inputs[0].Producer is not { } producer
                 || !producer.Outputs.All(output => OnlyTaken(output, take, readers)))
@@ -32,11 +35,11 @@ public static class RowSelectionPass
             }
 
             Node[]? replacement = producer.Operator is AttentionOperator attention
-                ? SelectQueries(graph, live, producer, attention, take, selection)
-                : SelectRows(graph, live, producer, take, selection);
+                ? SelectQueries(order, place, producer, attention, take, selection)
+                : SelectRows(order, place, producer, take, selection);
             if (replacement is not null)
             {
-                graph.Replace(take, replacement);
+                Replace(order, readers, place, producer, replacement);
                 return true;
             }
         }
@@ -44,10 +47,38 @@ public static class RowSelectionPass
         return false;
     }
 
+    private static void Replace(LinkedList<Node> order, Dictionary<Tensor, List<Node?>> readers, LinkedListNode<Node> take, Node producer, Node[] replacement)
+    {
+        foreach (Node gone in (ReadOnlySpan<Node>)[take.Value, producer])
+        {
+            foreach (Tensor input in gone.Inputs)
+            {
+                readers[input].Remove(gone);
+            }
+        }
+
+        foreach (Node added in replacement)
+        {
+            order.AddBefore(take, added);
+            foreach (Tensor input in added.Inputs)
+            {
+                if (!readers.TryGetValue(input, out List<Node?>? list))
+                {
+                    readers.Add(input, list = []);
+                }
+
+                list.Add(added);
+            }
+        }
+
+        order.Remove(take);
+        order.Remove(producer);
+    }
+
     private static bool OnlyTaken(Tensor tensor, Node take, Dictionary<Tensor, List<Node?>> readers) =>
         readers.GetValueOrDefault(tensor, []).All(reader => reader == take);
 
-    private static Node[]? SelectRows(GraphBuilder graph, List<Node> live, Node producer, Node take, RowSelectionInputs selection)
+    private static Node[]? SelectRows(LinkedList<Node> order, LinkedListNode<Node> place, Node producer, Node take, RowSelectionInputs selection)
     {
         IReadOnlyList<int> rowInputs = producer.Operator.RowInputs;
         if (rowInputs.Count == 0)
@@ -59,7 +90,7 @@ public static class RowSelectionPass
         Tensor[] inputs = [.. producer.Inputs];
         foreach (int index in rowInputs)
         {
-            inputs[index] = Take(live, added, inputs[index], selection);
+            inputs[index] = Take(order, place, added, inputs[index], selection);
         }
 
         int rows = take.Outputs[0].Shape[0];
@@ -70,11 +101,11 @@ public static class RowSelectionPass
     }
 
     private static Node[] SelectQueries(
-        GraphBuilder graph, List<Node> live, Node producer, AttentionOperator attention, Node take, RowSelectionInputs selection)
+        LinkedList<Node> order, LinkedListNode<Node> place, Node producer, AttentionOperator attention, Node take, RowSelectionInputs selection)
     {
         var added = new List<Node>();
         Tensor[] inputs = [.. producer.Inputs];
-        inputs[0] = Take(live, added, inputs[0], selection);
+        inputs[0] = Take(order, place, added, inputs[0], selection);
         inputs[3] = selection.RowStart;
         inputs[5] = selection.Position;
         int queries = take.Outputs[0].Shape[0];
@@ -84,16 +115,26 @@ public static class RowSelectionPass
         return [.. added];
     }
 
-    /// <summary>The taken rows of a tensor: those of a TakeRows that is there already, or of a new one.</summary>
-    private static Tensor Take(List<Node> live, List<Node> added, Tensor tensor, RowSelectionInputs selection)
+    /// <summary>The taken rows of a tensor: those of a TakeRows that is there already, then in front of the place, or of a new one.</summary>
+    private static Tensor Take(LinkedList<Node> order, LinkedListNode<Node> place, List<Node> added, Tensor tensor, RowSelectionInputs selection)
     {
-        Node? same = live.Concat(added).FirstOrDefault(node =>
-            node.Operator is TakeRowsOperator && node.Inputs[0] == tensor && node.Inputs[1] == selection.Index);
+        bool IsSame(Node node) => node.Operator is TakeRowsOperator && node.Inputs[0] == tensor && node.Inputs[1] == selection.Index;
+        Node? same = order.Concat(added).FirstOrDefault(IsSame);
         if (same is null)
         {
             var shape = new Shape([(int)selection.Index.Shape.Count, .. tensor.Shape.Dimensions[1..]]);
             same = new Node(new TakeRowsOperator(selection), [tensor, selection.Index], [GraphBuilder.NewTensor("TakeRows", shape)]);
             added.Add(same);
+        }
+
+        for (LinkedListNode<Node>? later = place.Next; later is not null; later = later.Next)
+        {
+            if (later.Value == same)
+            {
+                order.Remove(later);
+                order.AddBefore(place, later);
+                break;
+            }
         }
 
         return same.Outputs[0];

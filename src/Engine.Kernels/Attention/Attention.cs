@@ -19,8 +19,11 @@ public sealed record AttentionShape(
     /// <summary>Probability with which an attention weight is dropped; 0 for none.</summary>
     public float Dropout { get; init; }
 
-    /// <summary>Philox stream of the dropout mask. Element ((query token * heads + head) * MaxKeyLength + key index in the segment).</summary>
+    /// <summary>Philox stream of the dropout mask. Element ((query token * heads + head) * <see cref="DropoutPitch"/> + key index in the segment).</summary>
     public uint DropoutStream { get; init; }
+
+    /// <summary>Elements of the dropout mask from one head's keys to the next: at least MaxKeyLength, which it is unless told otherwise. A mask stays the same under a closer bound of the keys.</summary>
+    public int DropoutPitch { get; init; } = MaxKeyLength;
 
     /// <summary>
     /// The type that operands of every product are rounded to, on the device's matrix units: Float16 or BFloat16; sums and softmax stay float32. Float32: nothing is rounded, and no matrix units are

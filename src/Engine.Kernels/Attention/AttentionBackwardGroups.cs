@@ -17,13 +17,13 @@ internal static partial class AttentionBackwardGroups
             QueriesKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
                 views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
-                gradients.OutputGradient, dots, gradients.Dq, views.Random ?? default, shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.MaxKeyLength, shape.Scale,
+                gradients.OutputGradient, dots, gradients.Dq, views.Random ?? default, shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
                 shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f),
             KeysKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, GroupTiles.GroupSize),
                 views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
-                gradients.OutputGradient, dots, gradients.Dk, gradients.Dv, views.Random ?? default, shape.Rows, shape.KeyTokens, shape.Heads, shape.MaxKeyLength, shape.Scale,
+                gradients.OutputGradient, dots, gradients.Dk, gradients.Dv, views.Random ?? default, shape.Rows, shape.KeyTokens, shape.Heads, shape.DropoutPitch, shape.Scale,
                 shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f),
         ];
@@ -70,7 +70,7 @@ internal static partial class AttentionBackwardGroups
         int rows,
         int queryTokens,
         int keyValueHeads,
-        int maxKeyLength,
+        int dropoutPitch,
         float scale,
         uint stream,
         uint threshold,
@@ -119,7 +119,7 @@ internal static partial class AttentionBackwardGroups
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
                     float weight = MathF.Exp(key < seen && key < count ? (scale * scores[(i * GroupTiles.Sums) + j]) - denominator : float.NegativeInfinity);
-                    float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                    float kept = dropout ? AttentionMask.Factor((token * dropoutPitch) + first + key, random, stream, threshold, factor) : 1f;
                     tile[(query * GroupTiles.Pitch) + key] = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
                 }
             }
@@ -149,7 +149,7 @@ internal static partial class AttentionBackwardGroups
         int rows,
         int keyTokens,
         int heads,
-        int maxKeyLength,
+        int dropoutPitch,
         float scale,
         uint stream,
         uint threshold,
@@ -204,7 +204,7 @@ internal static partial class AttentionBackwardGroups
                 {
                     int key = itemRow + (i * GroupTiles.Side);
                     float weight = MathF.Exp(key < seen && key < block.Count ? (scale * scores[(i * GroupTiles.Sums) + j]) - denominator : float.NegativeInfinity);
-                    float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + block.First + key, random, stream, threshold, factor) : 1f;
+                    float kept = dropout ? AttentionMask.Factor((token * dropoutPitch) + block.First + key, random, stream, threshold, factor) : 1f;
                     tile[(key * GroupTiles.Pitch) + column] = weight * kept;
                     gradients[(i * GroupTiles.Sums) + j] = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
                 }

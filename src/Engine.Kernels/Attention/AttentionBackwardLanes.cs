@@ -13,7 +13,7 @@ internal static partial class AttentionBackwardLanes
         device, new LaunchShape(shape.KeyValueHeads, shape.Rows + 1, 1, 1),
         views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp,
         gradients.OutputGradient, gradients.Dq, gradients.Dk, gradients.Dv, views.Random ?? default,
-        shape.Rows, shape.QueryTokens, shape.KeyTokens, shape.Heads, shape.MaxKeyLength, shape.Scale,
+        shape.Rows, shape.QueryTokens, shape.KeyTokens, shape.Heads, shape.DropoutPitch, shape.Scale,
         shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
         shape.HeadSize, LaneBlocks.PadColumns(shape.HeadSize), shape.Causal, shape.Dropout > 0f);
 
@@ -37,7 +37,7 @@ internal static partial class AttentionBackwardLanes
         int queryTokens,
         int keyTokens,
         int heads,
-        int maxKeyLength,
+        int dropoutPitch,
         float scale,
         uint stream,
         uint threshold,
@@ -112,7 +112,7 @@ internal static partial class AttentionBackwardLanes
                             int seen = Math.Min(Math.Max(AttentionMask.VisibleKeys(queryPosition, query + i, keyEnd - key0, causal) - first, 0), count);
                             if (dropout)
                             {
-                                long element = ((((long)query + i) * heads) + head) * maxKeyLength;
+                                long element = ((((long)query + i) * heads) + head) * dropoutPitch;
                                 AttentionMask.Factors(element, first, seen, random, stream, threshold, factor, factors, 0, 1);
                             }
 

@@ -16,13 +16,13 @@ internal static partial class AttentionBackwardMatrixUnits
             QueriesKernel.Bind<TTile>(
                 device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, MatrixBlocks.GroupSize(device)),
                 views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
-                gradients.OutputGradient, dots, gradients.Dq, views.Random ?? default, shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.MaxKeyLength, shape.Scale,
+                gradients.OutputGradient, dots, gradients.Dq, views.Random ?? default, shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
                 shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
                 shape.HeadSize, AttentionTiles.ItemElements(device), shape.Causal, shape.Dropout > 0f),
             KeysKernel.Bind<TTile>(
                 device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, MatrixBlocks.GroupSize(device)),
                 views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
-                gradients.OutputGradient, dots, gradients.Dk, gradients.Dv, views.Random ?? default, shape.Rows, shape.KeyTokens, shape.Heads, shape.MaxKeyLength, shape.Scale,
+                gradients.OutputGradient, dots, gradients.Dk, gradients.Dv, views.Random ?? default, shape.Rows, shape.KeyTokens, shape.Heads, shape.DropoutPitch, shape.Scale,
                 shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
                 shape.HeadSize, AttentionTiles.ItemElements(device), shape.Causal, shape.Dropout > 0f),
         ];
@@ -44,7 +44,7 @@ internal static partial class AttentionBackwardMatrixUnits
         int rows,
         int queryTokens,
         int keyValueHeads,
-        int maxKeyLength,
+        int dropoutPitch,
         float scale,
         uint stream,
         uint threshold,
@@ -86,7 +86,7 @@ internal static partial class AttentionBackwardMatrixUnits
                 float denominator = inside ? logSumExp[token] : 0f;
                 float dot = inside ? dots[token] : 0f;
                 float weight = MathF.Exp(key < seen ? (scale * own[n]) - denominator : float.NegativeInfinity);
-                float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + first + key, random, stream, threshold, factor) : 1f;
+                float kept = dropout ? AttentionMask.Factor((token * dropoutPitch) + first + key, random, stream, threshold, factor) : 1f;
                 Storage.Store(
                     weights, (query * AttentionTiles.WeightPitch) + key, weight * scale * ((scores[(query * MatrixBlocks.ProductPitch) + key] * kept) - dot));
             }
@@ -116,7 +116,7 @@ internal static partial class AttentionBackwardMatrixUnits
         int rows,
         int keyTokens,
         int heads,
-        int maxKeyLength,
+        int dropoutPitch,
         float scale,
         uint stream,
         uint threshold,
@@ -165,7 +165,7 @@ internal static partial class AttentionBackwardMatrixUnits
                 float denominator = inside ? logSumExp[token] : 0f;
                 float dot = inside ? dots[token] : 0f;
                 float weight = MathF.Exp(key < seen ? (scale * own[n]) - denominator : float.NegativeInfinity);
-                float kept = dropout ? AttentionMask.Factor((token * maxKeyLength) + block.First + key, random, stream, threshold, factor) : 1f;
+                float kept = dropout ? AttentionMask.Factor((token * dropoutPitch) + block.First + key, random, stream, threshold, factor) : 1f;
                 Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, weight * kept);
                 own[n] = weight * scale * ((scores[(key * MatrixBlocks.ProductPitch) + column] * kept) - dot);
             }

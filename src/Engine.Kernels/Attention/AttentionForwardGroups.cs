@@ -9,7 +9,7 @@ internal static partial class AttentionForwardGroups
             device,
             new LaunchShape(Math.Max(1, (shape.MaxQueryLength + GroupTiles.Tile - 1) / GroupTiles.Tile), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
             views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp, views.Random ?? default,
-            shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.MaxKeyLength, shape.Scale,
+            shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
             shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
             shape.HeadSize, Columns(shape), shape.Causal, shape.Dropout > 0f);
     }
@@ -32,7 +32,7 @@ internal static partial class AttentionForwardGroups
         int rows,
         int queryTokens,
         int keyValueHeads,
-        int maxKeyLength,
+        int dropoutPitch,
         float scale,
         uint stream,
         uint threshold,
@@ -135,7 +135,7 @@ internal static partial class AttentionForwardGroups
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int query = itemRow + (i * GroupTiles.Side);
-                    long element = ((((long)block.First + query) * heads) + block.Head) * maxKeyLength;
+                    long element = ((((long)block.First + query) * heads) + block.Head) * dropoutPitch;
                     for (int j = 0; j < GroupTiles.Sums; j++)
                     {
                         int key = itemColumn + (j * GroupTiles.Side);

@@ -14,7 +14,7 @@ internal static partial class AttentionForwardLanes
         device,
         new LaunchShape(Math.Max(1, (shape.MaxQueryLength + QueryBlock - 1) / QueryBlock), shape.Heads, shape.Rows + 1, 1),
         views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp, views.Random ?? default,
-        shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.MaxKeyLength, shape.Scale,
+        shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
         shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout), shape.HeadSize, LaneBlocks.PadColumns(shape.HeadSize), shape.Causal, shape.Dropout > 0f);
 
     /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
@@ -32,7 +32,7 @@ internal static partial class AttentionForwardLanes
         int rows,
         int queryTokens,
         int keyValueHeads,
-        int maxKeyLength,
+        int dropoutPitch,
         float scale,
         uint stream,
         uint threshold,
@@ -104,7 +104,7 @@ internal static partial class AttentionForwardLanes
             {
                 for (int i = 0; i < queries; i++)
                 {
-                    long element = ((((long)query0 + i) * heads) + head) * maxKeyLength;
+                    long element = ((((long)query0 + i) * heads) + head) * dropoutPitch;
                     AttentionMask.Factors(element, first, count, random, stream, threshold, factor, factors, 0, 1);
                     for (int key = 0; key < count; key++)
                     {

@@ -14,7 +14,7 @@ internal static partial class AttentionForwardMatrixUnits
             device,
             new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, MatrixBlocks.GroupSize(device)),
             views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp, views.Random ?? default,
-            shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.MaxKeyLength, shape.Scale,
+            shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
             shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
             shape.HeadSize, shape.Causal, shape.Dropout > 0f);
 
@@ -33,7 +33,7 @@ internal static partial class AttentionForwardMatrixUnits
         int rows,
         int queryTokens,
         int keyValueHeads,
-        int maxKeyLength,
+        int dropoutPitch,
         float scale,
         uint stream,
         uint threshold,
@@ -98,7 +98,7 @@ internal static partial class AttentionForwardMatrixUnits
                 scores[score] = weight;
                 if (dropout)
                 {
-                    weight *= AttentionMask.Factor((((((long)block.First + query) * heads) + block.Head) * maxKeyLength) + first + key, random, stream, threshold, factor);
+                    weight *= AttentionMask.Factor((((((long)block.First + query) * heads) + block.Head) * dropoutPitch) + first + key, random, stream, threshold, factor);
                 }
 
                 Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, weight);

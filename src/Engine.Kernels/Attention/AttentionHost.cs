@@ -101,7 +101,7 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
         }
 
         var mask = new DropoutMask(Shape.Dropout, Shape.DropoutStream, P.Random);
-        return mask.Factors((((query * Shape.Heads) + head) * Shape.MaxKeyLength) + firstKey, count, buffer);
+        return mask.Factors((((query * Shape.Heads) + head) * Shape.DropoutPitch) + firstKey, count, buffer);
     }
 
     /// <summary>Keys of the segment that a query sees.</summary>

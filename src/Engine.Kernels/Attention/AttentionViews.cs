@@ -35,6 +35,11 @@ internal readonly record struct AttentionViews(
             throw new ArgumentException($"{shape}: Dropout must be at least 0 and below 1.", nameof(shape));
         }
 
+        if (shape.Dropout > 0f && shape.DropoutPitch < shape.MaxKeyLength)
+        {
+            throw new ArgumentException($"{shape}: DropoutPitch must be at least MaxKeyLength, or elements of the mask would serve several heads.", nameof(shape));
+        }
+
         if (shape.Dropout > 0f && Random is null)
         {
             throw new ArgumentException($"{shape}: Dropout needs the generator's state, and random is null.", nameof(shape));

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Engine.Model.Batching;
 
 /// <summary>
@@ -8,6 +10,16 @@ public static class TokenBuckets
 {
     /// <summary>Every bucket is a multiple of this, which suits the tiles of the matrix products.</summary>
     public const int Multiple = 32;
+
+    /// <summary>The shortest bound of rows: attention's kernels take so many tokens of a row at once, so that a closer bound saves nothing.</summary>
+    private const int ShortestRow = 64;
+
+    /// <summary>The bound of a batch's rows whose longest has this many tokens: a power of two, of which few meet each count of tokens.</summary>
+    public static int RoundUpRow(int tokens)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        return tokens <= ShortestRow ? ShortestRow : (int)Math.Min(int.MaxValue, BitOperations.RoundUpToPowerOf2((ulong)tokens));
+    }
 
     /// <summary>The smallest bucket that holds this many tokens.</summary>
     public static int RoundUp(int tokens)

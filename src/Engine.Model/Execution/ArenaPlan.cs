@@ -7,8 +7,16 @@ namespace Engine.Model.Execution;
 /// <param name="tensors">The trainable tensors of which a replay may serve a part (<see cref="ActiveSet"/>); null: every replay is whole.</param>
 public sealed class ArenaPlan(Device device, PlanLayout layout, IReadOnlyList<Variable>? tensors = null) : IDisposable
 {
+    /// <summary>
+    /// Host memory of one node of a plan: the node, its tensors, their places and its launches, about 2 KB on the cpu device and on OpenCL devices; a card's driver keeps more beside it.
+    /// </summary>
+    private const long BytesPerNode = 4096;
+
     private Plan? plan;
     private int generation;
+
+    /// <summary>About how many bytes of host memory the plan takes once it is bound.</summary>
+    public long HostBytes => layout.Nodes.Count * BytesPerNode;
 
     /// <summary>Bytes of arena the plan needs.</summary>
     public long ArenaBytes => layout.ArenaBytes;

@@ -121,7 +121,7 @@ public sealed class BatchInputs : IDisposable
         }
 
         int places = shape.Selected == 0 ? shape.Tokens : shape.Selected;
-        int maxPerRow = architecture.Head.PredictsTokens() ? Math.Min(architecture.MaxLength, shape.Selected) : 1;
+        int maxPerRow = architecture.Head.PredictsTokens() ? Math.Min(Math.Min(architecture.MaxLength, shape.LongestRow), shape.Selected) : 1;
         return new LossTensors
         {
             Shape = shape,

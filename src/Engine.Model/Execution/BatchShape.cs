@@ -7,22 +7,32 @@ namespace Engine.Model.Execution;
 /// <param name="Rows">Texts.</param>
 /// <param name="Tokens">Tokens, rounded up to a bucket.</param>
 /// <param name="Selected">Places at which logits are computed; 0: at every token.</param>
-public readonly record struct BatchShape(int Rows, int Tokens, int Selected)
+/// <param name="LongestRow">A bound of the tokens of one text; left out, a text may have all of them.</param>
+public readonly record struct BatchShape(int Rows, int Tokens, int Selected, int LongestRow = int.MaxValue)
 {
+    /// <summary>A bound of the tokens of one text.</summary>
+    public int LongestRow { get; init; } = Math.Min(LongestRow, Tokens);
+
     /// <summary>The shape a batch runs in.</summary>
     /// <param name="everyToken">A language model's logits are wanted at every token, not only where a label is.</param>
     public static BatchShape Of(Architecture architecture, RaggedBatch batch, bool everyToken = false)
     {
-        int tokens = TokenBuckets.RoundUp(batch.TokenCount);
-        if (!architecture.Head.PredictsTokens())
-        {
-            return new BatchShape(batch.RowCount, tokens, batch.RowCount);
-        }
-
-        return new BatchShape(batch.RowCount, tokens, everyToken ? 0 : TokenBuckets.RoundUp(batch.LabelCount));
+        BatchShape shape = Of(architecture, batch.RowCount, batch.TokenCount, everyToken ? 0 : batch.LabelCount, batch.LongestRow);
+        return everyToken && architecture.Head.PredictsTokens() ? shape with { Selected = 0 } : shape;
     }
+
+    /// <summary>The shape of a batch that is not made yet.</summary>
+    /// <param name="rows">Texts.</param>
+    /// <param name="tokens">Tokens of all texts.</param>
+    /// <param name="labels">Tokens with a label, of a language model.</param>
+    /// <param name="longestRow">Tokens of the longest text.</param>
+    public static BatchShape Of(Architecture architecture, int rows, int tokens, int labels, int longestRow) => new(
+        rows,
+        TokenBuckets.RoundUp(tokens),
+        architecture.Head.PredictsTokens() ? TokenBuckets.RoundUp(labels) : rows,
+        TokenBuckets.RoundUpRow(longestRow));
 
     /// <summary>The smallest shape that holds both.</summary>
     public BatchShape Max(BatchShape other) =>
-        new(Math.Max(Rows, other.Rows), Math.Max(Tokens, other.Tokens), Math.Max(Selected, other.Selected));
+        new(Math.Max(Rows, other.Rows), Math.Max(Tokens, other.Tokens), Math.Max(Selected, other.Selected), Math.Max(LongestRow, other.LongestRow));
 }

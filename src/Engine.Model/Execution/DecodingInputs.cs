@@ -4,7 +4,7 @@ using Engine.Graph.Operators;
 
 namespace Engine.Model.Execution;
 
-/// <summary>Device memory through which decoding graphs read their tokens. A step's shape is (rows of the cache, tokens, places with logits; 0: every token).</summary>
+/// <summary>Device memory through which decoding graphs read their tokens. A step's shape is (rows of the cache, tokens, places with logits; 0: every token, and the bound of a row's new tokens).</summary>
 internal sealed class DecodingInputs : IDisposable
 {
     private readonly StorageBlock block = new("inputs");
@@ -117,9 +117,12 @@ internal sealed class DecodingStep(int rows, int maxTokens)
     /// <summary>Texts whose last token is in this step.</summary>
     public int Selected { get; private set; }
 
+    /// <summary>The most tokens that a row adds.</summary>
+    public int LongestRow { get; private set; }
+
     public void Clear()
     {
-        Tokens = Selected = 0;
+        Tokens = Selected = LongestRow = 0;
         RowStart.AsSpan().Clear();
         SelectionStart.AsSpan().Clear();
     }
@@ -143,6 +146,7 @@ internal sealed class DecodingStep(int rows, int maxTokens)
             SelectionPosition[Selected++] = position + ids.Length - 1;
         }
 
+        LongestRow = Math.Max(LongestRow, ids.Length);
         RowStart.AsSpan(row + 1).Fill(Tokens);
         SelectionStart.AsSpan(row + 1).Fill(Selected);
     }

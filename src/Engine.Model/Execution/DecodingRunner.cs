@@ -20,16 +20,13 @@ public sealed class DecodingRunner : IDisposable
     /// <summary>Long prompts are cut into pieces of so many tokens, which bounds the memory of intermediates.</summary>
     public const int DefaultStepTokens = 512;
 
-    /// <summary>Plans kept at most, over all models and shapes.</summary>
-    private const int KeptPlans = 64;
-
     private readonly Device device;
     private readonly KeyValueCache cache;
     private readonly DecodingInputs inputs;
     private readonly DecodingStep step;
     private readonly Arena arena;
     private readonly int maxStepTokens;
-    private readonly RecentlyUsed<(TransformerModel Model, BatchShape Shape), Entry> entries = new(KeptPlans);
+    private readonly RecentlyUsed<(TransformerModel Model, BatchShape Shape), Entry> entries = new(RunnerOptions.DefaultPlanBytes, entry => entry.Plan.HostBytes);
     private readonly SoleUse use = new("A decoding runner");
     private readonly int[] lengths;
     private readonly int[] fed;
@@ -203,8 +200,8 @@ public sealed class DecodingRunner : IDisposable
     {
         // Where each row has one token, there is nothing to select and nothing to round up.
         BatchShape shape = step.Selected == step.Tokens
-            ? new BatchShape(Rows, step.Tokens, 0)
-            : new BatchShape(Rows, TokenBuckets.RoundUp(step.Tokens), Math.Max(1, step.Selected));
+            ? new BatchShape(Rows, step.Tokens, 0, LongestRow: 1)
+            : new BatchShape(Rows, TokenBuckets.RoundUp(step.Tokens), Math.Max(1, step.Selected), TokenBuckets.RoundUpRow(step.LongestRow));
         Entry entry = EntryOf(model, shape);
         Plan plan = entry.Plan.In(arena);
         inputs.Upload(step, shape);

@@ -165,13 +165,16 @@ public sealed class ForwardBuilder
     {
         int tokens = Batch.Shape.Tokens;
         int headSize = q.Shape.Columns / heads;
-        int longest = Math.Min(model.Architecture.MaxLength, tokens);
+        int longest = Math.Min(model.Architecture.MaxLength, Batch.Shape.LongestRow);
         var shape = new AttentionShape(
             Batch.Shape.Rows, tokens, tokens, longest, longest, heads, keyValueHeads, headSize, (float)(1 / Math.Sqrt(headSize)))
         {
             Causal = causal,
             Dropout = dropoutOn ? dropout : 0f,
             DropoutStream = dropoutStream++,
+
+            // Masks number their elements by what any batch of so many tokens may hold, so that they do not depend on its longest row.
+            DropoutPitch = Math.Min(model.Architecture.MaxLength, tokens),
         };
         return cached is null
             ? Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.PositionInRow, Batch.DropoutRandom)

@@ -22,8 +22,11 @@ public sealed record RunnerOptions
     /// <summary>A language model computes logits at every token.</summary>
     public bool EveryToken { get; init; }
 
-    /// <summary>Plans kept at most; of more shapes than that, those unused for longest are planned again when they come back.</summary>
-    public int KeptPlans { get; init; } = 64;
+    /// <summary>Host memory for plans unless told otherwise: hundreds of shapes of a model of 24 layers.</summary>
+    public const long DefaultPlanBytes = 2L << 30;
+
+    /// <summary>Bytes of host memory for plans; shapes whose plans do not fit, those unused for longest, are planned again when they come back.</summary>
+    public long PlanBytes { get; init; } = DefaultPlanBytes;
 
     /// <summary>The logits of a vocabulary head can be read; otherwise only its loss is computed. Other heads' logits always can.</summary>
     public bool VocabularyLogits { get; init; }
@@ -47,7 +50,10 @@ public sealed record RunnerOptions
 /// </summary>
 public sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options) : IDisposable
 {
-    private readonly RecentlyUsed<BatchShape, Entry> entries = new(options.KeptPlans);
+    /// <summary>Shapes that are planned before those that do not fit give way: enough for any number of processors.</summary>
+    private const int PlannedAtOnce = 64;
+
+    private readonly RecentlyUsed<BatchShape, Entry> entries = new(options.PlanBytes, entry => entry.Plan.HostBytes);
     private readonly Dictionary<BatchShape, long> arenaBytes = [];
     private bool disposed;
 
@@ -57,17 +63,22 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
     /// <summary>Plans kept now.</summary>
     public int PlanCount => entries.Count;
 
-    /// <summary>Bytes of arena a shape needs; nothing is allocated.</summary>
-    public long ArenaBytes(BatchShape shape)
+    /// <summary>Bytes of arena that the largest of these shapes needs; 0 for none. Shapes are planned on all processors, and nothing is allocated.</summary>
+    public long ArenaBytes(IEnumerable<BatchShape> shapes)
     {
         using Lock.Scope use = arena.Enter();
-        if (!arenaBytes.TryGetValue(shape, out long bytes))
+        ObjectDisposedException.ThrowIf(disposed, this);
+        BatchShape[] wanted = [.. shapes.Distinct()];
+        foreach (BatchShape[] some in wanted.Where(shape => !arenaBytes.ContainsKey(shape)).Chunk(PlannedAtOnce))
         {
-            bytes = EntryOf(shape).Plan.ArenaBytes;
-            arenaBytes.Add(shape, bytes);
+            Entry[] planned = ParallelWork.Run(some.Length, i => PlanOf(some[i]));
+            for (int i = 0; i < some.Length; i++)
+            {
+                Keep(some[i], planned[i]);
+            }
         }
 
-        return bytes;
+        return wanted.Select(shape => arenaBytes[shape]).DefaultIfEmpty().Max();
     }
 
     /// <summary>The shape a batch runs in.</summary>
@@ -100,12 +111,24 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
         ObjectDisposedException.ThrowIf(disposed, this);
         if (!entries.TryGet(shape, out Entry? entry))
         {
-            ModelGraph graph = model.BuildGraph(inputs, shape, options);
-            entry = new Entry(graph, new ArenaPlan(device, Planner.Layout(device, graph.Graph), options.PartialTensors));
-            entries.Add(shape, entry);
+            entry = PlanOf(shape);
+            Keep(shape, entry);
         }
 
         return entry;
+    }
+
+    private void Keep(BatchShape shape, Entry entry)
+    {
+        arenaBytes[shape] = entry.Plan.ArenaBytes;
+        entries.Add(shape, entry);
+    }
+
+    /// <summary>Plans a shape; changes nothing, so that several threads may.</summary>
+    private Entry PlanOf(BatchShape shape)
+    {
+        ModelGraph graph = model.BuildGraph(inputs, shape, options);
+        return new Entry(graph, new ArenaPlan(device, Planner.Layout(device, graph.Graph), options.PartialTensors));
     }
 
     private sealed record Entry(ModelGraph Graph, ArenaPlan Plan) : IDisposable

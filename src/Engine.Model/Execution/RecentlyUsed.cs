@@ -2,14 +2,16 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Engine.Model.Execution;
 
-/// <summary>Keeps the values used last; one more than <paramref name="capacity"/> disposes the one unused for longest. Finding a value allocates nothing.</summary>
-/// <param name="capacity">Values kept at most; at least 1.</param>
-internal sealed class RecentlyUsed<TKey, TValue>(int capacity) : IDisposable
+/// <summary>Keeps the values used last, of so many bytes in all: one more disposes those unused for longest. Finding a value allocates nothing.</summary>
+/// <param name="capacity">Bytes kept at most; the value added last is kept whatever it takes.</param>
+/// <param name="bytesOf">A value's bytes, which stay the same.</param>
+internal sealed class RecentlyUsed<TKey, TValue>(long capacity, Func<TValue, long> bytesOf) : IDisposable
     where TKey : notnull
     where TValue : IDisposable
 {
     private readonly Dictionary<TKey, LinkedListNode<(TKey Key, TValue Value)>> nodes = [];
     private readonly LinkedList<(TKey Key, TValue Value)> byUse = [];
+    private long bytes;
 
     public int Count => nodes.Count;
 
@@ -30,11 +32,12 @@ internal sealed class RecentlyUsed<TKey, TValue>(int capacity) : IDisposable
 
     public void Add(TKey key, TValue value)
     {
-        if (nodes.Count >= capacity)
+        bytes += bytesOf(value);
+        while (bytes > capacity && byUse.Last is { Value: (TKey oldest, TValue unused) })
         {
-            (TKey oldest, TValue unused) = byUse.Last!.Value;
             byUse.RemoveLast();
             nodes.Remove(oldest);
+            bytes -= bytesOf(unused);
             unused.Dispose();
         }
 

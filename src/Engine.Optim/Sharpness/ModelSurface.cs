@@ -50,7 +50,7 @@ public sealed class ModelSurface : ILossSurface, IDisposable
         var graph = new GraphBuilder();
         graph.Clear(trainables.Gradients);
         clear = new FixedPlan(device, graph);
-        arena.Require(shapes.Distinct().Max(shape => Math.Max(losses.ArenaBytes(shape), gradients.ArenaBytes(shape))));
+        arena.Require(Math.Max(losses.ArenaBytes(shapes), gradients.ArenaBytes(shapes)));
     }
 
     public VectorSpace Space { get; }

@@ -1,3 +1,4 @@
+using Engine.Model;
 using Engine.Model.Batching;
 using Engine.Model.Chat;
 using Engine.Model.Tokenizers;
@@ -19,22 +20,25 @@ public sealed record CausalSamples(EncodedSet Rows, int Cut, int Dropped);
 /// <param name="completionOnlyLoss">The loss asks for answers alone.</param>
 public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, bool completionOnlyLoss)
 {
-    /// <summary>Encodes records, each cut at the end to <paramref name="maxLength"/> tokens.</summary>
+    /// <summary>The special tokens around a text.</summary>
+    private readonly Lazy<(int[] Before, int[] After)> around = new(tokenizer.SpecialTokensAround);
+
+    /// <summary>Encodes records on all processors, each cut at the end to <paramref name="maxLength"/> tokens.</summary>
     /// <exception cref="DataFileException">Not one record has a token that the loss asks for.</exception>
     public CausalSamples Encode(CausalRecordSet set, int maxLength)
     {
-        List<(int[], int[]?)> rows = [];
-        List<int[]> labels = [];
+        (int[] Ids, int[] Labels)[] samples = ParallelWork.Run(set.Records.Count, i => Encode(set.Records[i]));
+        List<(int[], int[]?)> rows = new(samples.Length);
+        List<int[]> labels = new(samples.Length);
         int cut = 0;
-        foreach (CausalRecord record in set.Records)
+        foreach ((int[] ids, int[] label) in samples)
         {
-            (int[] ids, int[] label) = Encode(record);
             cut += ids.Length > maxLength ? 1 : 0;
             int kept = Math.Min(ids.Length, maxLength);
             if (label.AsSpan(0, kept).ContainsAnyExcept(RaggedBatch.IgnoredLabel))
             {
-                rows.Add((ids[..kept], null));
-                labels.Add(label[..kept]);
+                rows.Add((kept == ids.Length ? ids : ids[..kept], null));
+                labels.Add(kept == label.Length ? label : label[..kept]);
             }
         }
 
@@ -49,22 +53,23 @@ public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, b
     {
         IReadOnlyList<TextPart> parts = template is not null && Messages(record) is { } messages ? template.Render(messages) : Plain(record);
         bool isTemplated = template is not null && record is not CausalRecord.Plain;
-        (int[] prefix, int[] suffix) = isTemplated ? ([], []) : tokenizer.SpecialTokensAround();
+        (int[] prefix, int[] suffix) = isTemplated ? ([], []) : around.Value;
         PartTokens tokens = PartEncoding.Encode(tokenizer, parts);
-        List<int> ids = [.. prefix, .. tokens.Ids];
-        List<bool> isAnswer = [.. prefix.Select(_ => false), .. tokens.IsAnswer];
         if (!isTemplated && !suffix.AsSpan().SequenceEqual([EndOfText]))
         {
             suffix = [.. suffix, EndOfText];
         }
 
-        foreach (int id in suffix)
+        int[] ids = [.. prefix, .. tokens.Ids, .. suffix];
+        int[] labels = new int[ids.Length];
+        for (int i = 0; i < ids.Length; i++)
         {
-            ids.Add(id);
-            isAnswer.Add(true);
+            int token = i - prefix.Length;
+            bool isAnswer = token >= 0 && (token >= tokens.IsAnswer.Length || tokens.IsAnswer[token]);
+            labels[i] = i > 0 && (isAnswer || !completionOnlyLoss) ? ids[i] : RaggedBatch.IgnoredLabel;
         }
 
-        return ([.. ids], [.. ids.Select((id, i) => i > 0 && (isAnswer[i] || !completionOnlyLoss) ? id : RaggedBatch.IgnoredLabel)]);
+        return (ids, labels);
     }
 
     private int EndOfText => tokenizer.EosId ?? throw new InvalidDataException(

@@ -1,10 +1,14 @@
+using Engine.Model.Architectures;
 using Engine.Model.Batching;
+using Engine.Model.Execution;
+
 namespace Engine.Training.Data;
 
 /// <summary>A tokenised data file with its labels, ready to be cut into batches.</summary>
 public sealed class EncodedSet
 {
     private readonly IReadOnlyList<(int[] InputIds, int[]? TypeIds)> rows;
+    private int[]? labelCounts;
 
     /// <param name="rows">Token ids of each row, special tokens included, and segment ids where the model has them.</param>
     public EncodedSet(IReadOnlyList<(int[] InputIds, int[]? TypeIds)> rows)
@@ -28,6 +32,29 @@ public sealed class EncodedSet
     public IReadOnlyList<int> Lengths { get; }
 
     public int Count => rows.Count;
+
+    /// <summary>Token ids of a row.</summary>
+    public ReadOnlySpan<int> InputIds(int row) => rows[row].InputIds;
+
+    /// <summary>Tokens of each row that the loss of a causal model asks for: not the first, which nothing predicts. Null where there are no token labels.</summary>
+    public IReadOnlyList<int>? LabelCounts => labelCounts ??= TokenLabels is null
+        ? null
+        : [.. TokenLabels.Select(labels => labels.Length - 1 - labels.AsSpan(1).Count(RaggedBatch.IgnoredLabel))];
+
+    /// <summary>The shape of the batch of these rows; the batch is not made.</summary>
+    /// <param name="labelCounts">Tokens of each row that the loss of a language model asks for; null for other tasks.</param>
+    public BatchShape ShapeOf(Architecture architecture, ReadOnlySpan<int> indices, IReadOnlyList<int>? labelCounts)
+    {
+        int tokens = 0, labels = 0, longest = 0;
+        foreach (int index in indices)
+        {
+            tokens = checked(tokens + Lengths[index]);
+            longest = Math.Max(longest, Lengths[index]);
+            labels += labelCounts?[index] ?? 0;
+        }
+
+        return BatchShape.Of(architecture, indices.Length, tokens, labels, longest);
+    }
 
     /// <summary>The same rows with labels.</summary>
     public EncodedSet WithLabels(int[]? classLabels, float[]? targets) => new(rows) { ClassLabels = classLabels, Targets = targets };

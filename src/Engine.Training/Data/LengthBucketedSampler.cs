@@ -14,7 +14,7 @@ public sealed class LengthBucketedSampler
     /// <summary>Batches per window, unless told otherwise.</summary>
     public const int DefaultWindow = 64;
 
-    private readonly IReadOnlyList<int> lengths;
+    private readonly int[] lengths;
     private readonly int batchSize;
     private readonly ulong seed;
     private readonly int window;
@@ -29,14 +29,14 @@ public sealed class LengthBucketedSampler
         ArgumentOutOfRangeException.ThrowIfZero(lengths.Count);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowBatches);
-        this.lengths = lengths;
+        this.lengths = [.. lengths];
         this.batchSize = batchSize;
         this.seed = seed;
         window = checked(windowBatches * batchSize);
     }
 
     /// <summary>Batches of an epoch, the last and partial one included.</summary>
-    public int BatchesPerEpoch => (lengths.Count + batchSize - 1) / batchSize;
+    public int BatchesPerEpoch => (lengths.Length + batchSize - 1) / batchSize;
 
     /// <summary>All batches of one epoch.</summary>
     public IReadOnlyList<int[]> Batches(int epoch)
@@ -50,34 +50,44 @@ public sealed class LengthBucketedSampler
         return current.Batches;
     }
 
-    private int[][] Draw(uint epoch)
+    /// <summary>All batches of one epoch, drawn anew: for whoever passes over many epochs, from several threads too.</summary>
+    public int[][] Draw(uint epoch)
     {
-        int[] order = new PhiloxGenerator(seed, RandomStream.Shuffle, epoch).Permutation(lengths.Count);
+        int[] order = new PhiloxGenerator(seed, RandomStream.Shuffle, epoch).Permutation(lengths.Length);
         int whole = order.Length / batchSize;
-        int[][] sorted = new int[whole][];
-        for (int start = 0; start < whole * batchSize; start += this.window)
+        if (window > batchSize)
         {
-            int[] window = order[start..Math.Min(start + this.window, whole * batchSize)];
-            if (this.window > batchSize)
+            for (int start = 0; start < whole * batchSize; start += window)
             {
-                window = [.. window.OrderBy(index => lengths[index])];
+                SortByLength(order.AsSpan(start..Math.Min(start + window, whole * batchSize)));
             }
-
-            window.Chunk(batchSize).ToArray().CopyTo(sorted, start / batchSize);
         }
 
-        List<int[]> batches = new(BatchesPerEpoch);
-        foreach (int index in new PhiloxGenerator(seed, RandomStream.BatchOrder, epoch).Permutation(whole))
+        int[][] batches = new int[BatchesPerEpoch][];
+        int[] places = new PhiloxGenerator(seed, RandomStream.BatchOrder, epoch).Permutation(whole);
+        for (int i = 0; i < whole; i++)
         {
-            batches.Add(sorted[index]);
+            batches[i] = order[(places[i] * batchSize)..((places[i] + 1) * batchSize)];
         }
 
-        if (whole * batchSize < order.Length)
+        if (whole < batches.Length)
         {
-            batches.Add(order[(whole * batchSize)..]);
+            batches[whole] = order[(whole * batchSize)..];
         }
 
-        return [.. batches];
+        return batches;
+    }
+
+    /// <summary>Sorts examples by length, those of one length in the order in which they stand.</summary>
+    private void SortByLength(Span<int> examples)
+    {
+        var keys = new long[examples.Length];
+        for (int i = 0; i < keys.Length; i++)
+        {
+            keys[i] = ((long)lengths[examples[i]] << 32) | (uint)i;
+        }
+
+        keys.AsSpan().Sort(examples);
     }
 }
 

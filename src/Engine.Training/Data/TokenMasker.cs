@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Model;
 using Engine.Model.Batching;
 using Engine.Optim;
 
@@ -49,13 +50,7 @@ public sealed class TokenMasker
         Array.Fill(labels, RaggedBatch.IgnoredLabel);
         for (int token = 0; token < batch.TokenCount; token++)
         {
-            if (specialIds.Contains(ids[token]))
-            {
-                continue;
-            }
-
-            PhiloxWords words = generator.Block(((ulong)exampleIndices[batch.Rows[token]] << 32) | (uint)batch.Positions[token]);
-            if (PhiloxGenerator.ToUniform(words.X) >= probability)
+            if (!IsChosen(generator, exampleIndices[batch.Rows[token]], batch.Positions[token], ids[token], out PhiloxWords words))
             {
                 continue;
             }
@@ -73,5 +68,28 @@ public sealed class TokenMasker
         }
 
         return batch with { InputIds = ids, TokenLabels = labels };
+    }
+
+    /// <summary>How many tokens of each example are chosen in an epoch.</summary>
+    public int[] Counts(EncodedSet examples, uint epoch)
+    {
+        PhiloxGenerator generator = new(seed, RandomStream.TokenMask, epoch);
+        return ParallelWork.Run(examples.Count, example =>
+        {
+            int count = 0;
+            ReadOnlySpan<int> ids = examples.InputIds(example);
+            for (int position = 0; position < ids.Length; position++)
+            {
+                count += IsChosen(generator, example, position, ids[position], out _) ? 1 : 0;
+            }
+
+            return count;
+        });
+    }
+
+    private bool IsChosen(PhiloxGenerator generator, int example, int position, int id, out PhiloxWords words)
+    {
+        words = generator.Block(((ulong)example << 32) | (uint)position);
+        return PhiloxGenerator.ToUniform(words.X) < probability && !specialIds.Contains(id);
     }
 }

@@ -1,3 +1,4 @@
+using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
@@ -22,18 +23,10 @@ public abstract class BatchSource : IDisposable
 
     public abstract RaggedBatch Batch(int epoch, int index);
 
-    /// <summary>The shapes of the micro-batches from the first on.</summary>
-    public IEnumerable<BatchShape> Shapes(Architecture architecture, long count)
-    {
-        for (long i = 0; i < count; i++)
-        {
-            yield return ShapeOf(architecture, (int)(i / BatchesPerEpoch), (int)(i % BatchesPerEpoch));
-        }
-    }
+    /// <summary>The shapes, each once, of so many micro-batches from the first on.</summary>
+    public abstract IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count);
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
-
-    protected abstract BatchShape ShapeOf(Architecture architecture, int epoch, int index);
 }
 
 /// <summary>Labelled texts, shuffled and grouped by length.</summary>
@@ -49,27 +42,32 @@ public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketed
 
     public override RaggedBatch Batch(int epoch, int index)
     {
-        int[] rows = Rows(epoch, index);
+        int[] rows = Rows(sampler.Batches(epoch)[index]);
         RaggedBatch batch = set.Batch(rows);
         return masker is null ? batch : masker.Mask(batch, rows, (uint)epoch);
     }
 
-    protected override BatchShape ShapeOf(Architecture architecture, int epoch, int index)
+    /// <remarks>Lengths and labels decide a batch's shape and an epoch's order is a function of its number, so that no batch is made and epochs are gone through side by side.</remarks>
+    public override IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count)
     {
-        if (architecture.Head.PredictsTokens())
+        int epochs = checked((int)((count + BatchesPerEpoch - 1) / BatchesPerEpoch));
+        HashSet<BatchShape>[] byEpoch = ParallelWork.Run(epochs, epoch => ShapesOf(architecture, epoch, Math.Min(BatchesPerEpoch, count - ((long)epoch * BatchesPerEpoch))));
+        return byEpoch.SelectMany(shapes => shapes).ToHashSet();
+    }
+
+    private HashSet<BatchShape> ShapesOf(Architecture architecture, int epoch, long batches)
+    {
+        IReadOnlyList<int>? labels = masker?.Counts(set, (uint)epoch) ?? set.LabelCounts;
+        HashSet<BatchShape> shapes = [];
+        foreach (int[] drawn in sampler.Draw((uint)epoch).AsSpan(0, (int)batches))
         {
-            return BatchShape.Of(architecture, Batch(epoch, index));
+            shapes.Add(set.ShapeOf(architecture, Rows(drawn), labels));
         }
 
-        int[] rows = Rows(epoch, index);
-        return new BatchShape(rows.Length, TokenBuckets.RoundUp(rows.Sum(row => set.Lengths[row])), rows.Length);
+        return shapes;
     }
 
-    private int[] Rows(int epoch, int index)
-    {
-        int[] drawn = sampler.Batches(epoch)[index];
-        return packs is null ? drawn : [.. drawn.SelectMany(pack => packs[pack])];
-    }
+    private int[] Rows(int[] drawn) => packs is null ? drawn : [.. drawn.SelectMany(pack => packs[pack])];
 }
 
 /// <summary>Batches as they stand in a safetensors file (<c>format: prebatched</c>): <c>input_ids.T</c>, <c>attention_mask.T</c>, <c>labels.T</c>, optional <c>token_type_ids.T</c>.</summary>
@@ -99,11 +97,12 @@ public sealed class PrebatchedFile : BatchSource
             : throw new DataFileException(Origin, $"there is no tensor labels.{index}; every batch to train on needs labels.");
     }
 
+    public override IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count) =>
+        Enumerable.Range(0, checked((int)count)).Select(index => BatchShape.Of(architecture, Batch(0, index))).ToHashSet();
+
     public override void Dispose()
     {
         file.Dispose();
         base.Dispose();
     }
-
-    protected override BatchShape ShapeOf(Architecture architecture, int epoch, int index) => BatchShape.Of(architecture, Batch(epoch, index));
 }

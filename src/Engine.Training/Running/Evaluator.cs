@@ -21,8 +21,15 @@ public sealed class Evaluator(Architecture architecture, EncodedSet set, int bat
 {
     private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
 
-    /// <summary>The shapes of the evaluation's batches.</summary>
-    public IEnumerable<BatchShape> Shapes => batches.Select(rows => BatchShape.Of(architecture, Batch(rows)));
+    /// <summary>The shapes of the evaluation's batches, each once.</summary>
+    public IReadOnlyCollection<BatchShape> Shapes
+    {
+        get
+        {
+            IReadOnlyList<int>? labels = masker?.Counts(set, epoch: 0) ?? set.LabelCounts;
+            return batches.Select(rows => set.ShapeOf(architecture, rows, labels)).ToHashSet();
+        }
+    }
 
     /// <summary>Texts of the set.</summary>
     public int RowCount => set.Count;

@@ -17,8 +17,8 @@ namespace Engine.Training.Running;
 /// <summary>A run with everything decided and nothing allocated: its data, its model's variables, its session and its exact need of memory.</summary>
 public sealed class PreparedRun : IDisposable
 {
-    private readonly IReadOnlyList<BatchShape> trainingShapes;
-    private readonly IReadOnlyList<BatchShape> evaluationShapes;
+    private readonly IReadOnlyCollection<BatchShape> trainingShapes;
+    private readonly IReadOnlyCollection<BatchShape> evaluationShapes;
     private readonly IReadOnlyList<string> idleEntries;
 
     private PreparedRun(RunConfiguration run, Device device)
@@ -39,8 +39,8 @@ public sealed class PreparedRun : IDisposable
         idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run.Adapter!, architecture, AdapterConfig);
         Model = new TransformerModel(architecture, TuningOf(run, architecture, AdapterConfig), storage) { Products = run.Products };
         Length = RunLength.Of(run, Data.Train);
-        trainingShapes = [.. Data.Train.Shapes(architecture, Length.TotalMicroBatches).Distinct()];
-        evaluationShapes = [.. (Data.Validation?.Shapes ?? []).Distinct()];
+        trainingShapes = Data.Train.Shapes(architecture, Length.TotalMicroBatches);
+        evaluationShapes = Data.Validation?.Shapes ?? [];
         var optimizer = new AdamWOptions
         {
             Beta1 = run.AdamBeta1,

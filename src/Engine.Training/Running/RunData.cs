@@ -42,10 +42,16 @@ public sealed class RunData : IDisposable
     {
         run = run.Resolve();
         ModelFolder folder = ModelFolder.Open(run.Model);
-        return run.Data.Format == DataFileFormat.Prebatched ? Prebatched(run, folder)
-            : run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder)
-            : run.Task == TaskKind.CausalLanguageModel ? Causal(run, folder)
-            : Labelled(run, folder);
+        if (run.Data.Format == DataFileFormat.Prebatched)
+        {
+            return Prebatched(run, folder);
+        }
+
+        // Reading a tokenizer takes long where its vocabulary is large: meanwhile the data is read.
+        Task<Tokenizer> tokenizer = Task.Run(folder.LoadTokenizer);
+        return run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder, tokenizer)
+            : run.Task == TaskKind.CausalLanguageModel ? Causal(run, folder, tokenizer)
+            : Labelled(run, folder, tokenizer);
     }
 
     public void Dispose() => Train.Dispose();
@@ -56,20 +62,21 @@ public sealed class RunData : IDisposable
         return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture), null);
     }
 
-    private static RunData Texts(RunConfiguration run, ModelFolder folder)
+    private static RunData Texts(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
-        Architecture architecture = ArchitectureOf(run, folder, HeadKind.MaskedLm);
-        var encoder = new RunEncoder(run, folder, architecture);
-        EncodedSet train = encoder.Examples(run.Data.ReadTrain(), null);
+        Architecture architecture = ArchitectureOf(run, folder, tokenizer, HeadKind.MaskedLm);
+        ExampleSet examples = run.Data.ReadTrain();
+        var encoder = new RunEncoder(run, folder, architecture, tokenizer);
+        EncodedSet train = encoder.Examples(examples, null);
         return new RunData(
             folder, architecture, encoder.Tokenizer, new SampledBatches(run.Data.Train, train, Sampler(run, train.Lengths), encoder.Masker), encoder.Validation(null));
     }
 
-    private static RunData Causal(RunConfiguration run, ModelFolder folder)
+    private static RunData Causal(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
-        Architecture architecture = ArchitectureOf(run, folder, HeadKind.CausalLm);
-        var encoder = new RunEncoder(run, folder, architecture);
+        Architecture architecture = ArchitectureOf(run, folder, tokenizer, HeadKind.CausalLm);
         CausalRecordSet records = run.Data.ReadTrainRecords();
+        var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Records(records);
         List<string> packed = [];
         IReadOnlyList<int[]>? packs = run.Packing ? SamplePacker.Pack(train.Lengths, encoder.MaxLength) : null;
@@ -87,24 +94,24 @@ public sealed class RunData : IDisposable
         };
     }
 
-    private static RunData Labelled(RunConfiguration run, ModelFolder folder)
+    private static RunData Labelled(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
         ExampleSet examples = run.Data.ReadTrain();
         LabelVocabulary? labels = run.Task == TaskKind.Regression
             ? null
             : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
-        Architecture architecture = ArchitectureOf(run, folder, HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
-        var encoder = new RunEncoder(run, folder, architecture);
+        Architecture architecture = ArchitectureOf(run, folder, tokenizer, HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
+        var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Examples(examples, labels);
         return new RunData(
             folder, architecture, encoder.Tokenizer, new SampledBatches(examples.Path, train, Sampler(run, train.Lengths), null), encoder.Validation(labels));
     }
 
     /// <summary>The model as the run trains it: with the tokenizer's vocabulary where the run resizes it, and as its adapter needs it.</summary>
-    private static Architecture ArchitectureOf(RunConfiguration run, ModelFolder folder, HeadKind head, LabelSet? labels = null)
+    private static Architecture ArchitectureOf(RunConfiguration run, ModelFolder folder, Task<Tokenizer>? tokenizer, HeadKind head, LabelSet? labels = null)
     {
         Architecture architecture = folder.CreateArchitecture(head, labels);
-        if (run.ResizeTokenEmbeddings && folder.LoadTokenizer().VocabularySize is var tokens && tokens > architecture.VocabularySize)
+        if (run.ResizeTokenEmbeddings && (tokenizer?.GetAwaiter().GetResult() ?? folder.LoadTokenizer()).VocabularySize is var tokens && tokens > architecture.VocabularySize)
         {
             architecture = AdaptedArchitecture.WithVocabulary(architecture, tokens);
         }

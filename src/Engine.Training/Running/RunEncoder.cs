@@ -18,12 +18,13 @@ internal sealed class RunEncoder
     private readonly int maxLength;
     private readonly List<string> notes = [];
 
-    public RunEncoder(RunConfiguration run, ModelFolder folder, Architecture architecture)
+    /// <param name="tokenizer">The folder's tokenizer, which is perhaps still being read; null: it is read now.</param>
+    public RunEncoder(RunConfiguration run, ModelFolder folder, Architecture architecture, Task<Tokenizer>? tokenizer = null)
     {
         this.run = run;
         this.folder = folder;
         this.architecture = architecture;
-        Tokenizer = LoadTokenizer(folder, architecture);
+        Tokenizer = Checked(tokenizer is null ? folder.LoadTokenizer() : tokenizer.GetAwaiter().GetResult(), folder, architecture);
         maxLength = MaxLengthOf(run, architecture, Tokenizer);
         if (run.Task == TaskKind.MaskedLanguageModel)
         {
@@ -96,15 +97,11 @@ internal sealed class RunEncoder
         _ => ChatTemplate.Llama3,
     };
 
-    private static Tokenizer LoadTokenizer(ModelFolder folder, Architecture architecture)
-    {
-        Tokenizer tokenizer = folder.LoadTokenizer();
-        return tokenizer.VocabularySize <= architecture.VocabularySize
-            ? tokenizer
-            : throw new TrainingException(
-                $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows. "
-                + "If tokens were added to the tokenizer, resize_token_embeddings: true gives them rows; otherwise tokenizer and model do not belong together.");
-    }
+    private static Tokenizer Checked(Tokenizer tokenizer, ModelFolder folder, Architecture architecture) => tokenizer.VocabularySize <= architecture.VocabularySize
+        ? tokenizer
+        : throw new TrainingException(
+            $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows. "
+            + "If tokens were added to the tokenizer, resize_token_embeddings: true gives them rows; otherwise tokenizer and model do not belong together.");
 
     private static int MaxLengthOf(RunConfiguration run, Architecture architecture, Tokenizer tokenizer)
     {

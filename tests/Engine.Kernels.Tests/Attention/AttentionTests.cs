@@ -200,6 +200,38 @@ public sealed class AttentionTests
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
+    /// <summary>Groups without work do nothing, and the mask's numbering is the pitch's affair: also for the forms of GPUs, in the managed executor.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Closer_bounds_of_the_lengths_change_no_bit(string name)
+    {
+        AttentionCase close = new([70, 9, 0, 33], [70, 9, 4, 33], 2, 1, 16, causal: true, dropout: 0.25f);
+        AttentionShape loose = close.Shape with { MaxQueryLength = 500, MaxKeyLength = 700, DropoutPitch = 700 };
+        AttentionShape closer = close.Shape with { DropoutPitch = 700 };
+        foreach (bool groups in (bool[])[false, true])
+        {
+            using var run = new KernelRun(TestDevices.Open(groups ? "cpu-managed" : name));
+            BufferView<float> dots = run.Output(AttentionBackwardGroups.Workspace(loose));
+            Result expected = Bound(loose), actual = Bound(closer);
+            Assert.Equal(expected.Output, actual.Output);
+            Assert.Equal(expected.Dq, actual.Dq);
+            Assert.Equal(expected.Dk, actual.Dk);
+            Assert.Equal(expected.Dv, actual.Dv);
+            Assert.NotEqual(expected.Output, Bound(close.Shape).Output);
+
+            Result Bound(AttentionShape shape) => (groups
+                ? Bind(
+                    run,
+                    close,
+                    shape,
+                    (device, bound, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionForwardGroups.Bind(
+                        device, bound, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random)),
+                    (device, bound, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) => AttentionBackwardGroups.Bind(
+                        device, bound, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random), new AttentionGradientViews(gradient, dq, dk, dv), dots))
+                : Bind(run, close, shape, Attention.Forward, Attention.Backward)).Run(run);
+        }
+    }
+
     [Fact]
     public void Segments_outside_the_tokens_are_an_error_that_names_the_row()
     {
@@ -218,6 +250,7 @@ public sealed class AttentionTests
         var problem = new AttentionCase([3], [3], 3, 3, 4);
         Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { KeyValueHeads = 2 }, Attention.Forward, Attention.Backward));
         Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { Dropout = 1f }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { Dropout = 0.5f, DropoutPitch = 2 }, Attention.Forward, Attention.Backward));
         Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { QueryTokens = 100 }, Attention.Forward, Attention.Backward));
     }
 

@@ -1,5 +1,9 @@
+using Engine.Devices;
+using Engine.Devices.Cpu;
+using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.HuggingFace;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;
@@ -61,6 +65,54 @@ public sealed class BatchShapeTests
             Assert.NotEqual(0f, loaded.Run(golden.Batch, new RunnerOptions()).Loss);
             Assert.Equal(0f, loaded.Run(golden.Batch with { ClassLabels = null, Targets = null }, new RunnerOptions()).Loss);
         }
+    }
+
+    /// <summary>Kernels go by blocks of 64 tokens of a row: bounds that are powers of two from there on are few, and leave at most as many blocks without work as there are with.</summary>
+    [SharedFact]
+    public void The_bound_of_rows_follows_the_longest_row_and_not_the_tokens_of_the_batch()
+    {
+        using var golden = new GoldenBatch("roberta-cls");
+        foreach ((int[] lengths, int bound) in ((int[], int)[])[([3, 5], 32), ([60, 3, 64], 64), ([65, 3, 60], 128), ([.. Enumerable.Repeat(20, 100)], 64), ([200, .. Enumerable.Repeat(20, 100)], 256)])
+        {
+            var batch = RaggedBatch.FromRows([.. lengths.Select(length => (new int[length], (int[]?)null))]);
+            BatchShape shape = BatchShape.Of(golden.Architecture, batch);
+            Assert.Equal(bound, shape.LongestRow);
+            Assert.Equal(shape, BatchShape.Of(golden.Architecture, lengths.Length, lengths.Sum(), 0, lengths.Max()));
+        }
+
+        Assert.Equal(2048, new BatchShape(8, 2048, 8).LongestRow);
+    }
+
+    /// <summary>Two batches of as many tokens, the longest rows of 20 and of 130: attention's masks number the keys of the first text alike in both.</summary>
+    [Fact]
+    public void Dropout_of_a_text_does_not_depend_on_the_batchs_longest_row()
+    {
+        var architecture = new BertForSequenceClassification(EncoderConfig.From(ModelConfig.Parse("""
+            {
+              "architectures": ["BertForSequenceClassification"], "model_type": "bert", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
+              "max_position_embeddings": 256, "vocab_size": 40, "type_vocab_size": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.3
+            }
+            """)));
+        int[] text = [.. Enumerable.Range(0, 20).Select(i => i % 40)];
+        RaggedBatch[] batches = [Batch([.. Enumerable.Repeat(13, 10)]), Batch([130])];
+        BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
+        Assert.Equal(shapes[0].Tokens, shapes[1].Tokens);
+        Assert.NotEqual(shapes[0].LongestRow, shapes[1].LongestRow);
+        using Device device = new CpuDevice();
+        using var model = new TransformerModel(architecture, new Tuning.Frozen());
+        using var inputs = new BatchInputs(architecture, shapes[0].Max(shapes[1]));
+        using var arena = new Arena(device);
+        model.Allocate(device);
+        inputs.Block.Allocate(device);
+        ModelWeights.InitializeAll(model, seed: 1);
+        using var dropping = new ModelRunner(device, model, inputs, arena, new RunnerOptions { Dropout = true });
+        using var plain = new ModelRunner(device, model, inputs, arena, new RunnerOptions());
+        float[] First(ModelRunner runner, RaggedBatch batch) => runner.Run(batch, "test").Logits[..architecture.OutputSize];
+        float[] expected = First(dropping, batches[0]);
+        Assert.All(expected.Zip(First(dropping, batches[1])), pair => Assert.Equal(pair.First, pair.Second, Tolerance));
+        Assert.True(expected.Zip(First(plain, batches[0])).Max(pair => Math.Abs(pair.First - pair.Second)) > 100 * Tolerance);
+
+        RaggedBatch Batch(int[] others) => RaggedBatch.FromRows([(text, (int[]?)null), .. others.Select(length => (new int[length], (int[]?)null))]);
     }
 
     [SharedFact]

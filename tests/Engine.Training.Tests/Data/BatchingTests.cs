@@ -38,6 +38,21 @@ public sealed class BatchingTests
         Assert.True(Waste(1) > 0.4);
     }
 
+    /// <summary>Written with LINQ's stable sort, as the order of every published run was drawn.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    public void Windows_are_sorted_by_length_and_texts_of_one_length_keep_their_random_order(int window)
+    {
+        const int Size = 16;
+        PhiloxGenerator shuffle = new(7, RandomStream.Shuffle, 2), places = new(7, RandomStream.BatchOrder, 2);
+        int[] order = shuffle.Permutation(Lengths.Length);
+        int whole = Lengths.Length / Size;
+        int[][] sorted = [.. order.Take(whole * Size).Chunk(window * Size).SelectMany(some => (window > 1 ? some.OrderBy(index => Lengths[index]) : some.AsEnumerable()).Chunk(Size))];
+        int[][] expected = [.. places.Permutation(whole).Select(place => sorted[place]), order[(whole * Size)..]];
+        Assert.Equal(expected, new LengthBucketedSampler(Lengths, Size, 7, window).Batches(2));
+    }
+
     [Fact]
     public void Evaluation_order_covers_the_file_once()
     {
