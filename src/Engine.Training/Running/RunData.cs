@@ -58,7 +58,7 @@ public sealed class RunData : IDisposable
 
     private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
     {
-        Architecture architecture = ArchitectureOf(run, folder, HeadOf(run.Task));
+        Architecture architecture = ArchitectureOf(run, folder, tokenizer: null, HeadOf(run.Task));
         return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture), null);
     }
 
