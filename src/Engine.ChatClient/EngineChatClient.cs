@@ -28,11 +28,14 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
     {
         GenerationRequest request = chat.Request(Conversation.Read(messages, options?.Instructions), RequestOptions.Read(options, chat.Defaults, modelId));
         string id = Guid.NewGuid().ToString("N");
+        bool isFirst = true;
         await foreach (GeneratedPiece piece in chat.Generator.StreamAsync(request, cancellationToken).ConfigureAwait(false))
         {
-            if (piece.Text.Length > 0 || piece.Finish is not null)
+            string text = chat.Shown(piece.Text, isFirst);
+            isFirst &= text.Length == 0;
+            if (text.Length > 0 || piece.Finish is not null)
             {
-                yield return Update(piece, request.PromptIds.Count, id);
+                yield return Update(piece, text, request.PromptIds.Count, id);
             }
         }
     }
@@ -50,9 +53,9 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
     {
     }
 
-    private ChatResponseUpdate Update(GeneratedPiece piece, int promptTokens, string id)
+    private ChatResponseUpdate Update(GeneratedPiece piece, string text, int promptTokens, string id)
     {
-        var update = new ChatResponseUpdate(ChatRole.Assistant, piece.Text)
+        var update = new ChatResponseUpdate(ChatRole.Assistant, text)
         {
             ResponseId = id,
             MessageId = id,
