@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Engine.Cli.Console;
+using Engine.Cli.Progress;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Training.Configuration;
@@ -30,8 +31,14 @@ internal sealed class EstimateCommand : EngineCommand
         RunConfiguration run = runFile.Load(arguments);
         using Device device = CommonOptions.Open(runFile.DeviceId(arguments, run), Host.Console.Profile.Out.Writer);
         using PreparedRun prepared = PreparedRun.Create(run, device);
+        CommonOptions.Note(prepared.Data.Notes, Host.Error);
         IEnumerable<KeyValuePair<string, long>> byOwner = prepared.Forecast.Concat(device.Memory.ByOwner());
         Host.Console.Write(ReportTables.Memory(byOwner, prepared.ForecastBytes));
+        if (prepared.Data.Classes.Count > 0)
+        {
+            Host.Console.WriteLine(TrainingView.Classes(prepared.Data.Classes));
+        }
+
         Host.Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{prepared.Model.Trainables!.Count:N0} parameters are trained in {prepared.Length.TotalSteps} steps, {prepared.Length.StepsPerEpoch} an epoch"));

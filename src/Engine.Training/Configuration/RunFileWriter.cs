@@ -75,6 +75,12 @@ internal static partial class RunFileWriter
             case IReadOnlyList<string> names:
                 List(emitter, names);
                 break;
+            case DataFiles { Paths: [var single] }:
+                Text(emitter, single);
+                break;
+            case DataFiles { Paths: var paths }:
+                List(emitter, paths);
+                break;
             case IReadOnlyList<KeyValuePair<string, int>> patterns:
                 Patterns(emitter, patterns);
                 break;
@@ -130,7 +136,7 @@ internal static partial class RunFileWriter
 
     private static void Scalar(Emitter emitter, object value)
     {
-        if (value is string or ColumnReference { Name: not null })
+        if (value is string or char or ColumnReference { Name: not null })
         {
             Text(emitter, ScalarText(value));
         }

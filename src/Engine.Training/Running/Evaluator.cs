@@ -10,7 +10,11 @@ namespace Engine.Training.Running;
 /// <summary>What an evaluation found.</summary>
 /// <param name="Metrics">The task's metrics by name.</param>
 /// <param name="Logits">[rows, output size] in file order; empty for language models.</param>
-public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits);
+public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits)
+{
+    /// <summary>What a user should know of the texts: how many were cut, or are empty.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
 
 /// <summary>Runs a labelled set through a model and computes the task's metrics.</summary>
 public sealed class Evaluator(Architecture architecture, EncodedSet set, int batchSize, TokenMasker? masker, string origin)

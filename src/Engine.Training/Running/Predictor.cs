@@ -10,7 +10,11 @@ namespace Engine.Training.Running;
 /// <param name="Label">The most probable class's name; null for regression.</param>
 /// <param name="Probability">Its probability, or the predicted number for regression.</param>
 /// <param name="Scores">Every class's probability, or the predicted number.</param>
-public sealed record Prediction(string? Label, double Probability, IReadOnlyList<double> Scores);
+public sealed record Prediction(string? Label, double Probability, IReadOnlyList<double> Scores)
+{
+    /// <summary>Whether the text was longer than the maximum length, and its end not read.</summary>
+    public bool IsCut { get; init; }
+}
 
 /// <summary>A trained classifier or regressor, ready to read texts: a model folder with or without an adapter.</summary>
 public sealed class Predictor : IDisposable
@@ -57,17 +61,18 @@ public sealed class Predictor : IDisposable
         bool regression = Architecture.Head == HeadKind.Regression;
         EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength).WithLabels(
             regression ? null : LabelVocabulary.FromModel(Labels).Encode(examples), regression ? RegressionTargets.Encode(examples) : null);
-        return model.Evaluate(new Evaluator(Architecture, set, batchSize, null, examples.Path));
+        return model.Evaluate(new Evaluator(Architecture, set, batchSize, null, examples.Files.ToString())) with { Notes = [.. TextEncoding.Notes(examples, set, maxLength)] };
     }
 
     /// <summary>Predicts texts or pairs, in their order.</summary>
     public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize)
     {
-        var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, i + 1))]);
+        var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, "input", i + 1))]);
         EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
         int columns = Architecture.OutputSize;
-        float[] logits = model.Predict(new Evaluator(Architecture, set, batchSize, null, examples.Path));
-        return [.. Enumerable.Range(0, texts.Count).Select(i => PredictionOf(logits.AsSpan(i * columns, columns)))];
+        float[] logits = model.Predict(new Evaluator(Architecture, set, batchSize, null, "input"));
+        HashSet<int> cut = [.. set.CutRows];
+        return [.. Enumerable.Range(0, texts.Count).Select(i => PredictionOf(logits.AsSpan(i * columns, columns)) with { IsCut = cut.Contains(i) })];
     }
 
     public void Dispose() => model.Dispose();

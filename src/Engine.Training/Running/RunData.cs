@@ -33,14 +33,20 @@ public sealed class RunData : IDisposable
     /// <summary>Null without validation data.</summary>
     public Evaluator? Validation { get; }
 
-    /// <summary>What a user should know of the data: samples that were cut, dropped or packed.</summary>
+    /// <summary>What a user should know of the data: texts that were cut, dropped, empty or packed, and what of it is odd.</summary>
     public IReadOnlyList<string> Notes { get; private init; } = [];
+
+    /// <summary>The classes with their training rows; empty for other tasks than classification.</summary>
+    public IReadOnlyList<ClassCount> Classes { get; private init; } = [];
+
+    /// <summary>How conversations and the like are laid out, the run file's choice or what holds without one; null where there are none.</summary>
+    public ChatTemplateChoice? Layout { get; private init; }
 
     /// <summary>Reads everything the run file names.</summary>
     public static RunData Load(RunConfiguration run)
     {
         ModelFolder folder = ModelFolder.Open(run.Model);
-        return run.Data.Format == DataFileFormat.Prebatched ? Prebatched(run, folder)
+        return run.Data.Formats.Contains(DataFileFormat.Prebatched) ? Prebatched(run, folder)
             : run.Task == TaskKind.MaskedLanguageModel ? Texts(run, folder)
             : run.Task == TaskKind.CausalLanguageModel ? Causal(run, folder)
             : Labelled(run, folder);
@@ -51,7 +57,7 @@ public sealed class RunData : IDisposable
     private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
     {
         Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task));
-        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture), null);
+        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train.Paths.Single(), architecture), null);
     }
 
     private static RunData Texts(RunConfiguration run, ModelFolder folder)
@@ -59,8 +65,9 @@ public sealed class RunData : IDisposable
         Architecture architecture = folder.CreateArchitecture(HeadKind.MaskedLm);
         var encoder = new RunEncoder(run, folder, architecture);
         EncodedSet train = encoder.Examples(run.Data.ReadTrain(), null);
-        return new RunData(
-            folder, architecture, encoder.Tokenizer, new SampledBatches(run.Data.Train, train, Sampler(run, train.Lengths), encoder.Masker), encoder.Validation(null));
+        Evaluator? validation = encoder.Validation(null);
+        var batches = new SampledBatches(run.Data.Train.ToString(), train, Sampler(run, train.Lengths), encoder.Masker);
+        return new RunData(folder, architecture, encoder.Tokenizer, batches, validation) { Notes = encoder.Notes };
     }
 
     private static RunData Causal(RunConfiguration run, ModelFolder folder)
@@ -79,9 +86,10 @@ public sealed class RunData : IDisposable
 
         IReadOnlyList<int> lengths = packs is null ? train.Lengths : [.. packs.Select(pack => pack.Sum(sample => train.Lengths[sample]))];
         Evaluator? validation = encoder.Validation(null);
-        return new RunData(folder, architecture, encoder.Tokenizer, new SampledBatches(records.Path, train, Sampler(run, lengths), null, packs), validation)
+        return new RunData(folder, architecture, encoder.Tokenizer, new SampledBatches(records.Files.ToString(), train, Sampler(run, lengths), null, packs), validation)
         {
             Notes = [.. encoder.Notes, .. packed],
+            Layout = records.Kind == CausalDataKind.Text ? null : run.ChatTemplate ?? ChatTemplateChoices.Default(records.Kind),
         };
     }
 
@@ -93,9 +101,10 @@ public sealed class RunData : IDisposable
             : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
         Architecture architecture = folder.CreateArchitecture(HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
         var encoder = new RunEncoder(run, folder, architecture);
-        EncodedSet train = encoder.Examples(examples, labels);
-        return new RunData(
-            folder, architecture, encoder.Tokenizer, new SampledBatches(examples.Path, train, Sampler(run, train.Lengths), null), encoder.Validation(labels));
+        EncodedSet train = encoder.Train(examples, labels);
+        Evaluator? validation = encoder.Validation(labels, examples);
+        var batches = new SampledBatches(examples.Files.ToString(), train, Sampler(run, train.Lengths), null);
+        return new RunData(folder, architecture, encoder.Tokenizer, batches, validation) { Notes = encoder.Notes, Classes = encoder.Classes };
     }
 
     /// <summary>What a task asks of a model.</summary>

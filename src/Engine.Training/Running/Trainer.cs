@@ -30,12 +30,12 @@ public sealed class Trainer : IDisposable
     /// <summary>Reads the run's data and plans it; nothing is allocated on the device or written yet.</summary>
     public Trainer(RunConfiguration run, Device device, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null)
     {
-        this.run = run;
         this.options = options ?? new TrainerOptions();
         this.progress = progress;
         folder = new RunFolder(run.Output);
         best = run.CreateBestTracker();
         prepared = PreparedRun.Create(run, device);
+        this.run = run = prepared.Run;
         fingerprint = RunFingerprint.Of(run, prepared.Data.Folder);
         schedule = run.CreateSchedule(prepared.Length.TotalSteps);
         state = new TrainerState { Fingerprint = fingerprint };
@@ -88,8 +88,9 @@ public sealed class Trainer : IDisposable
             folder.Begin(run);
         }
 
-        progress?.Report(new TrainingProgress.Started(
-            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes));
+        var started = new TrainingProgress.Started(
+            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes);
+        progress?.Report(started with { Classes = prepared.Data.Classes });
         state = state with { EvaluationDue = state.EvaluationDue || from is null };
         bool interrupted = false;
         try
@@ -216,7 +217,8 @@ public sealed class Trainer : IDisposable
         }
 
         latest = result.Metrics;
-        bool isBest = state.Step > 0 && best.Report((int)state.Step, result.Metrics[best.Metric]);
+        double loss = result.Metrics[TaskMetrics.Loss];
+        bool isBest = state.Step > 0 && best.Report((int)state.Step, double.IsFinite(loss) ? result.Metrics[best.Metric] : double.NaN);
         state = state with
         {
             Best = best.State,
@@ -233,7 +235,20 @@ public sealed class Trainer : IDisposable
 
         double epochs = prepared.Length.EpochsAfter(state.Step);
         RunFolder.AppendLine(folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, result.Metrics));
-        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, result.Metrics, isBest));
+        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, result.Metrics, isBest) { Warning = Worse(loss, isBest) });
+    }
+
+    /// <summary>What to say where an evaluation is worse than the model was before training, though it counts as the best.</summary>
+    private string? Worse(double loss, bool isBest)
+    {
+        if (!double.IsFinite(loss))
+        {
+            return $"the loss is {loss}, so that this evaluation is never the best; lower learning_rate";
+        }
+
+        return isBest && state.MetricsBefore?.GetValueOrDefault(TaskMetrics.Loss) is { } before && loss > before
+            ? FormattableString.Invariant($"best by {best.Metric}, but its loss is above the {before:0.0000} before training; lower learning_rate")
+            : null;
     }
 
     /// <summary>Goes back to the best weights where the run file says so, and evaluates the weights that the run ends with.</summary>

@@ -31,16 +31,16 @@ public sealed class SharpnessAnalysis
 
     private bool LooksAtLayers => options.Instruments.Any(instrument => instrument is SharpnessInstrument.Layers or SharpnessInstrument.Intruders);
 
-    /// <summary>Sees that everything an adapter is measured with is there and fits, before any of the work.</summary>
+    /// <summary>Sees that everything an adapter is measured with is there and fits, before any of the work; returns what a user should know of the data.</summary>
     /// <exception cref="Model.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
-    public static void Require(SharpnessSubject subject)
+    public static IReadOnlyList<string> Require(SharpnessSubject subject)
     {
         ModelFolder folder = ModelFolder.Open(subject.Run.Model);
         using AdapterFile file = AdapterFile.Read(subject.Adapter);
         Architecture architecture = ArchitectureOf(subject, folder);
         ModelAdapters.Bind(architecture, file);
-        Evaluation(subject.Run, folder, architecture);
+        return Evaluation(subject.Run, folder, architecture).Notes;
     }
 
     /// <summary>Measures one adapter. Cancelled, it returns what was measured before.</summary>
@@ -57,7 +57,7 @@ public sealed class SharpnessAnalysis
             throw new ConfigurationException($"{subject.Adapter} adapts no linear layer, so that there is nothing to measure; an adapter with LoRA factors was expected.");
         }
 
-        Evaluator evaluation = Evaluation(subject.Run, folder, architecture);
+        Evaluator evaluation = Evaluation(subject.Run, folder, architecture).Evaluator;
         var meter = new Meter(subject.Name, options.PassesOfSpace(tuning.Adapters.Count), options.Spaces.Distinct().Count(), progress);
         var report = new AdapterReport(subject.Name, subject.Adapter, evaluation.RowCount, [], [], Complete: true);
         if (options.Spaces.Contains(SharpnessSpace.Adapter))
@@ -92,11 +92,13 @@ public sealed class SharpnessAnalysis
             ? folder.CreateClassifier(subject.Adapter)
             : folder.CreateArchitecture(RunData.HeadOf(subject.Run.Task));
 
-    private static Evaluator Evaluation(RunConfiguration run, ModelFolder folder, Architecture architecture)
+    private static (Evaluator Evaluator, IReadOnlyList<string> Notes) Evaluation(RunConfiguration run, ModelFolder folder, Architecture architecture)
     {
         LabelVocabulary? labels = architecture.Head == HeadKind.SequenceClassification ? LabelVocabulary.FromModel(architecture.ModelConfig.Labels.Names) : null;
-        return new RunEncoder(run, folder, architecture).Validation(labels)
+        var encoder = new RunEncoder(run, folder, architecture);
+        Evaluator evaluator = encoder.Validation(labels)
             ?? throw new ConfigurationException("There is no data to measure sharpness on: the run has no data.validation; name a labelled file.");
+        return (evaluator, encoder.Notes);
     }
 
     /// <summary>The model with its base weights.</summary>
