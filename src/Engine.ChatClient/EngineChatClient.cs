@@ -31,11 +31,14 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
         string? adapter = RequestOptions.Adapter(options, modelId, chat.Generator.AdapterNames);
         GenerationRequest request = chat.Request(Conversation.Read(messages, options?.Instructions), RequestOptions.Read(options, chat.Defaults), adapter);
         string id = Guid.NewGuid().ToString("N");
+        bool isFirst = true;
         await foreach (GeneratedPiece piece in chat.Generator.StreamAsync(request, cancellationToken).ConfigureAwait(false))
         {
-            if (piece.Text.Length > 0 || piece.Finish is not null)
+            string text = chat.Shown(piece.Text, isFirst);
+            isFirst &= text.Length == 0;
+            if (text.Length > 0 || piece.Finish is not null)
             {
-                yield return Update(piece, request.PromptIds.Count, id, adapter ?? modelId);
+                yield return Update(piece, text, request.PromptIds.Count, id, adapter ?? modelId);
             }
         }
     }
@@ -53,9 +56,9 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
     {
     }
 
-    private static ChatResponseUpdate Update(GeneratedPiece piece, int promptTokens, string id, string model)
+    private static ChatResponseUpdate Update(GeneratedPiece piece, string text, int promptTokens, string id, string model)
     {
-        var update = new ChatResponseUpdate(ChatRole.Assistant, piece.Text)
+        var update = new ChatResponseUpdate(ChatRole.Assistant, text)
         {
             ResponseId = id,
             MessageId = id,

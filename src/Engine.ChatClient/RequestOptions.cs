@@ -30,7 +30,7 @@ internal static class RequestOptions
             TopP = options.TopP ?? defaults.TopP,
             TopK = options.TopK ?? defaults.TopK,
             Seed = unchecked((ulong?)options.Seed) ?? defaults.Seed,
-            StopStrings = [.. options.StopSequences ?? []],
+            StopStrings = [.. defaults.StopStrings, .. options.StopSequences ?? []],
         };
     }
 

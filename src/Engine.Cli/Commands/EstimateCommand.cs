@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Engine.Cli.Console;
+using Engine.Cli.Progress;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Training.Configuration;
@@ -36,8 +37,14 @@ internal sealed class EstimateCommand : EngineCommand
                 [$"{prepared.Data.Folder.FolderPath} holds no weights, which 'engine train' will need; the forecast goes by config.json."], Host.Error);
         }
 
+        CommonOptions.Note(prepared.Data.Notes, Host.Error);
         IEnumerable<KeyValuePair<string, long>> byOwner = prepared.Forecast.Concat(device.Memory.ByOwner());
         Host.Console.Write(ReportTables.Memory(byOwner, prepared.ForecastBytes));
+        if (prepared.Data.Classes.Count > 0)
+        {
+            Host.Console.WriteLine(TrainingView.Classes(prepared.Data.Classes));
+        }
+
         Host.Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{Amounts.Of(prepared.Model.Trainables!.Count, "parameter")} {(prepared.Model.Trainables.Count == 1 ? "is" : "are")} trained in {Amounts.Of(prepared.Length.TotalSteps, "step")}, {prepared.Length.StepsPerEpoch:N0} an epoch"));

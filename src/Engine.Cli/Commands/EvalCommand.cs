@@ -28,11 +28,11 @@ internal sealed class EvalCommand : EngineCommand
             "engine eval runs/demo",
             "engine eval runs/demo --data other.tsv --json",
             "engine eval runs/chat --data other.jsonl",
-            "engine eval roberta-base --adapter my-adapter --data dev.csv --format csv --text sentence --label label")
+            "engine eval roberta-base --adapter my-adapter --data dev.csv --text sentence --label label")
     {
         model = new ModelArgument(this);
         Add(adapter);
-        data = new LabelledDataOptions(this, "tsv", "csv", "jsonl", "json");
+        data = new LabelledDataOptions(this, DataFileFormat.Tsv, DataFileFormat.Csv, DataFileFormat.JsonLines, DataFileFormat.Json, DataFileFormat.Text);
         Add(json);
         Add(dtype);
         Add(device);
@@ -52,7 +52,9 @@ internal sealed class EvalCommand : EngineCommand
         using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, type);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = data.MaxLength(arguments) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
-        Report(arguments, predictor.Evaluate(examples, length, trained.Run?.PerDeviceEvalBatchSize ?? 16).Metrics, examples.Count, examples.Path);
+        EvaluationResult result = predictor.Evaluate(examples, length, trained.Run?.PerDeviceEvalBatchSize ?? 16);
+        CommonOptions.Note(result.Notes, Host.Error);
+        Report(arguments, result.Metrics, examples.Count, examples.Files.ToString());
         return ExitCode.Success;
     }
 
@@ -75,7 +77,8 @@ internal sealed class EvalCommand : EngineCommand
     /// <summary>Refuses columns and formats that hold no texts for this task.</summary>
     private static void RequireTexts(DataConfiguration read, TaskKind task)
     {
-        if (read.Format == DataFileFormat.Prebatched)
+        IReadOnlyList<DataFileFormat> formats = read.FormatsOf(read.Validation!);
+        if (formats.Contains(DataFileFormat.Prebatched))
         {
             throw new ArgumentException("The run was trained on prebatched data, which is not evaluated; give texts with --data and say how they are written with --format.");
         }
@@ -91,7 +94,7 @@ internal sealed class EvalCommand : EngineCommand
                 "--text, --text-pair and --label name columns, and a causal language model's data is known by its keys (messages, prompt with completion, ...); leave them out.");
         }
 
-        if (read.Format is DataFileFormat.Tsv or DataFileFormat.Csv)
+        if (formats.Any(format => format.IsTable()))
         {
             throw new ArgumentException("Tables are not read for a causal language model; --format jsonl or json was expected.");
         }

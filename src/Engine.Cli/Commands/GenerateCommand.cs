@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Engine.Cli.Console;
 using Engine.Devices;
+using Engine.Model.Chat;
 using Engine.Model.Generation;
 
 namespace Engine.Cli.Commands;
@@ -16,6 +17,13 @@ internal sealed class GenerateCommand : EngineCommand
     private readonly GeneratorOptions model;
     private readonly Option<string[]> prompts = new("--prompt") { Description = "Text to go on with, special tokens added as the tokenizer does. May be given several times: prompts run side by side. A single word that begins with -- is given as --prompt=WORD.", HelpName = "TEXT" };
     private readonly Option<string[]> ids = new("--ids") { Description = "Tokens to go on with, such as 1,2,3, as they are. May be given several times.", HelpName = "IDS" };
+    private readonly Option<string?> template = new("--template")
+    {
+        Description = $"Lay each --prompt out as a user's message, to be answered: {string.Join(", ", ChatTemplate.Known.Select(known => known.Name))}. "
+            + "Without it, or with none, a prompt is a text to go on with.",
+        HelpName = "NAME",
+    };
+
     private readonly SamplingOptions sampling;
     private readonly Option<bool> json = new("--json")
     {
@@ -29,11 +37,13 @@ internal sealed class GenerateCommand : EngineCommand
             "Goes on with prompts and prints the answers: by the most probable tokens, or drawn at random.",
             "engine generate qwen2.5-0.5b --prompt \"Once upon a time\" --max-new-tokens 100",
             "engine generate runs/stories --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.9 --seed 7",
+            "engine generate qwen2.5-0.5b-instruct --template qwen2.5 --prompt \"Name a colour.\"",
             "engine generate qwen2.5-0.5b --adapter my-adapter --ids 1,2,3 --ids 4,5 --greedy --ignore-eos --json")
     {
         model = new GeneratorOptions(this);
         Add(prompts);
         Add(ids);
+        Add(template);
         sampling = new SamplingOptions(this);
         Add(json);
     }
@@ -50,12 +60,21 @@ internal sealed class GenerateCommand : EngineCommand
         TrainedModel trained = model.Resolve(arguments);
         using Device device = model.Device(arguments, Host);
         using Generator generator = model.Open(arguments, trained, device, Host);
-        GenerationOptions options = sampling.Read(arguments, generator.Defaults);
-        GenerationRequest[] requests = [.. texts.Select(text => generator.Encode(text)).Concat(given).Select(prompt => new GenerationRequest(prompt, options))];
+        ChatTemplate? layout = ChatTemplate.Named(arguments.GetValue(template) ?? ChatTemplate.NoName, trained.Model);
+        ChatGenerator? chat = layout is null ? null : new ChatGenerator(generator, layout);
+        GenerationOptions options = sampling.Read(arguments, chat?.Defaults ?? generator.Defaults);
+        GenerationRequest[] requests =
+        [
+            .. texts.Select(text => chat is null
+                ? new GenerationRequest(generator.Encode(text), options)
+                : chat.Request([new ChatMessage(ChatMessage.User, text)], options)),
+            .. given.Select(prompt => new GenerationRequest(prompt, options)),
+        ];
         bool asJson = arguments.GetValue(json);
         TextWriter output = Host.Console.Profile.Out.Writer;
         var flowing = new FlowingText(output, Host.Interactive ? Host.Console.Profile.Width : null);
         var speed = new TokenSpeed();
+        bool isFirst = true;
         using var interrupt = new Interrupt(() => { });
         IReadOnlyList<GeneratedText> answers = generator.Generate(requests, Show, interrupt.Token);
         if (asJson)
@@ -71,7 +90,8 @@ internal sealed class GenerateCommand : EngineCommand
 
         for (int i = 0; i < answers.Count && requests.Length > 1; i++)
         {
-            output.WriteLine($"[{i + 1}] {AnswerText(answers[i])}");
+            string answer = AnswerText(answers[i]);
+            output.WriteLine($"[{i + 1}] {chat?.Shown(answer, isFirst: true) ?? answer}");
         }
 
         Host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Amounts.Of(speed.Tokens, "token")}, {speed.PerSecond:0.0} tokens/s, {Endings(answers)}"));
@@ -82,7 +102,9 @@ internal sealed class GenerateCommand : EngineCommand
             speed.Count();
             if (!asJson && requests.Length == 1)
             {
-                flowing.Add(piece.Text);
+                string shown = chat?.Shown(piece.Text, isFirst) ?? piece.Text;
+                isFirst &= shown.Length == 0;
+                flowing.Add(shown);
             }
         }
     }

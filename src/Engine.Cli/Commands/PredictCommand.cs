@@ -23,10 +23,26 @@ internal sealed class PredictCommand : EngineCommand
     private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly ModelArgument model;
-    private readonly Argument<string[]> texts = new("TEXT") { Description = "Texts; without any they are read from --file or standard input, one a line.", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Argument<string[]> texts = new("TEXT")
+    {
+        Description = "Texts; without any they are read from --file, or from standard input, one a line.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
     private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
-    private readonly Option<string?> file = new("--file") { Description = "UTF-8 file with one text a line; - is standard input.", HelpName = "FILE" };
-    private readonly Option<bool> pairs = new("--pairs") { Description = "Each line, or each TEXT, is a pair of texts with a tab between them." };
+    private readonly Option<string[]> files = new("--file")
+    {
+        Description = "File of texts: a table or JSON, whose column of texts the run or --text names, or a text a line (.txt); - is standard input, a text a line. "
+            + "May be given several times.",
+        HelpName = "FILE",
+    };
+
+    private readonly ReadingOptions reading;
+    private readonly Option<bool> pairs = new("--pairs")
+    {
+        Description = "Each line of text, or each TEXT, is a pair of texts with a tab between them; --file is then lines whatever its ending.",
+    };
+
     private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
     private readonly Option<bool> json = new("--json") { Description = "One JSON line a text with the probability of every label." };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
@@ -36,15 +52,17 @@ internal sealed class PredictCommand : EngineCommand
         : base(
             host,
             "predict",
-            "Labels texts with a trained classifier: prints label, probability and text, with tabs between them; for regression the number and the text.",
+            "Labels texts with a trained classifier: prints label, probability and text, with tabs between them and a line each; for regression the number and the text.",
             "engine predict runs/demo \"The orchestra played until midnight.\"",
             "engine predict runs/demo --json --file sentences.txt",
+            "engine predict runs/demo --file dev.csv --file test.csv --text review",
             "engine predict roberta-base --adapter my-adapter --pairs < pairs.tsv")
     {
         model = new ModelArgument(this, alone: false);
         Add(texts);
         Add(adapter);
-        Add(file);
+        Add(files);
+        reading = new ReadingOptions(this, DataFileFormat.Tsv, DataFileFormat.Csv, DataFileFormat.JsonLines, DataFileFormat.Json, DataFileFormat.Text);
         Add(pairs);
         Add(maxLength);
         Add(json);
@@ -61,36 +79,78 @@ internal sealed class PredictCommand : EngineCommand
                 $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; 'engine eval' gives its loss and perplexity, 'engine generate' texts.");
         }
 
+        IEnumerable<(string Text, string? Pair)> inputs = Inputs(arguments, trained.Run);
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
         using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
-        bool asPairs = arguments.GetValue(pairs);
-        using BufferedStream output = new(Host.Output);
-        foreach ((string Text, string? Pair)[] chunk in Lines(arguments).Select(line => Split(line.Source, line.Line, line.Text, asPairs)).Chunk(ChunkTexts))
+        int count = 0, cut = 0, empty = 0;
+        using (BufferedStream output = new(Host.Output))
         {
-            foreach (((string Text, string? Pair) input, Prediction prediction) in chunk.Zip(predictor.Predict(chunk, length, BatchSize)))
+            foreach ((string Text, string? Pair)[] chunk in inputs.Chunk(ChunkTexts))
             {
-                Write(output, input, prediction, predictor.Labels, arguments.GetValue(json));
+                foreach (((string Text, string? Pair) input, Prediction prediction) in chunk.Zip(predictor.Predict(chunk, length, BatchSize)))
+                {
+                    Write(output, input, prediction, predictor.Labels, arguments.GetValue(json));
+                    count++;
+                    cut += prediction.IsCut ? 1 : 0;
+                    empty += TextEncoding.IsEmpty(input.Text, input.Pair) ? 1 : 0;
+                }
             }
         }
 
+        string[] notes =
+        [
+            .. cut > 0 ? [$"{cut} of {count} texts are longer than {length} tokens and were cut."] : (string[])[],
+            .. empty > 0 ? [$"{empty} of {count} texts are empty."] : (string[])[],
+        ];
+        CommonOptions.Note(notes, Host.Error);
         return ExitCode.Success;
     }
 
-    private IEnumerable<(string Source, int Line, string Text)> Lines(ParseResult arguments)
+    /// <summary>The texts in their order: of the arguments, of the files one after another, or of standard input.</summary>
+    private IEnumerable<(string Text, string? Pair)> Inputs(ParseResult arguments, RunConfiguration? run)
     {
         string[] given = [.. model.Displaced(arguments) is { } text ? [text] : Array.Empty<string>(), .. arguments.GetValue(texts) ?? []];
-        string? path = arguments.GetValue(file);
+        string[] paths = arguments.GetValue(files) ?? [];
+        bool asPairs = arguments.GetValue(pairs);
         if (given.Length > 0)
         {
-            return path is null
-                ? given.Select((text, index) => ("TEXT", index + 1, text))
+            return paths.Length == 0
+                ? given.Select((text, index) => Split("TEXT", index + 1, text, asPairs))
                 : throw new ArgumentException("Texts are given both as arguments and with --file; give one of them.");
         }
 
-        string source = path is null or "-" ? "standard input" : path;
-        return (path is null or "-" ? TextLines.Read(Host.Input, source) : TextLines.Read(path)).Select(line => (source, line.Line, line.Text));
+        if (asPairs && reading.Format(arguments) is { } named && named != DataFileFormat.Text)
+        {
+            throw new ArgumentException(
+                $"--pairs is for lines of text, and the files are {named.Name()}; name the columns of the two texts with --text and --text-pair instead.");
+        }
+
+        // Everything that the command line has wrong is said before the first text is read.
+        IEnumerable<(string Text, string? Pair)>[] inputs = [.. paths.DefaultIfEmpty("-").Select(path => Inputs(arguments, path, run, asPairs))];
+        return inputs.SelectMany(input => input);
+    }
+
+    private IEnumerable<(string Text, string? Pair)> Inputs(ParseResult arguments, string path, RunConfiguration? run, bool asPairs)
+    {
+        const string StandardInput = "-";
+        if (path == StandardInput)
+        {
+            return reading.Format(arguments) is null or DataFileFormat.Text
+                ? TextLines.Read(Host.Input, "standard input").Select(line => Split("standard input", line.Line, line.Text, asPairs))
+                : throw new ArgumentException("Standard input is read as a text a line; give a table or JSON as a file with --file.");
+        }
+
+        DataConfiguration read = reading.Over(arguments, run?.Data ?? new DataConfiguration { Train = path }, path);
+        if (asPairs || read.FormatsOf(path) is [DataFileFormat.Text])
+        {
+            return TextLines.Read(path).Select(line => Split(path, line.Line, line.Text, asPairs));
+        }
+
+        return read.Text is not null
+            ? ExampleReader.Enumerate(path, read.ReaderOptions() with { Label = null }).Select(example => (example.Text, example.TextPair))
+            : throw new ArgumentException($"Say which column of {path} holds the text: --text COLUMN, and --text-pair COLUMN for pairs.");
     }
 
     private static (string Text, string? Pair) Split(string source, int line, string text, bool asPair)
@@ -120,7 +180,7 @@ internal sealed class PredictCommand : EngineCommand
         }
 
         string number = prediction.Probability.ToString("0.0000", CultureInfo.InvariantCulture);
-        string text = input.Pair is null ? input.Text : $"{input.Text}\t{input.Pair}";
+        string text = (input.Pair is null ? input.Text : $"{input.Text}\t{input.Pair}").ReplaceLineEndings(" ");
         output.Write(System.Text.Encoding.UTF8.GetBytes(prediction.Label is null ? $"{number}\t{text}\n" : $"{prediction.Label}\t{number}\t{text}\n"));
     }
 

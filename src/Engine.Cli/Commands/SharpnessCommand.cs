@@ -8,6 +8,7 @@ using Engine.Model.Files;
 using Engine.Optim;
 using Engine.Optim.Sharpness;
 using Engine.Training.Configuration;
+using Engine.Training.Data;
 using Engine.Training.Sharpness;
 using Spectre.Console;
 
@@ -75,7 +76,7 @@ internal sealed class SharpnessCommand : EngineCommand
     {
         Add(model);
         Add(adapters);
-        data = new LabelledDataOptions(this, "tsv", "csv", "jsonl", "json", "text");
+        data = new LabelledDataOptions(this, DataFileFormat.Tsv, DataFileFormat.Csv, DataFileFormat.JsonLines, DataFileFormat.Json, DataFileFormat.Text);
         foreach (Option option in (ReadOnlySpan<Option>)[rows, batch, instruments, spaces, sigma, rho, ascentSteps, samples, iterations, lanczosSteps, points, grid, range, seed, output, dtype, device])
         {
             Add(option);
@@ -89,7 +90,7 @@ internal sealed class SharpnessCommand : EngineCommand
         IReadOnlyList<SharpnessSubject> subjects = Subjects(arguments);
         foreach (SharpnessSubject subject in subjects)
         {
-            SharpnessAnalysis.Require(subject);
+            CommonOptions.Note(SharpnessAnalysis.Require(subject), Host.Error);
         }
 
         string folder = arguments.GetRequiredValue(output);
@@ -98,7 +99,7 @@ internal sealed class SharpnessCommand : EngineCommand
         using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Console.Profile.Out.Writer);
         var view = new SharpnessView(Host);
         var analysis = new SharpnessAnalysis(target, options);
-        var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.Validation!, options, []);
+        var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.Validation!.ToString(), options, []);
         string json = Path.Combine(folder, JsonName), html = Path.Combine(folder, PageName);
         bool interrupted = false;
         using (Interrupt interrupt = new(() => view.Notice("Stopping; what was measured is kept. Ctrl-C again aborts.")))
@@ -151,8 +152,8 @@ internal sealed class SharpnessCommand : EngineCommand
         SharpnessSubject[] subjects = [.. given.Zip(GivenAdapter.Names(given), (adapter, name) => Subject(arguments, adapter, name, limit, batchSize))];
         foreach (SharpnessSubject subject in subjects)
         {
-            RequireSame("model", "--model", subjects[0], subject, run => run.Model);
-            RequireSame("evaluation data", "--data", subjects[0], subject, run => run.Data.Validation!);
+            RequireSame("model", "--model", subjects[0], subject, run => [run.Model]);
+            RequireSame("evaluation data", "--data", subjects[0], subject, run => run.Data.Validation!.Paths);
         }
 
         return subjects;
@@ -181,12 +182,12 @@ internal sealed class SharpnessCommand : EngineCommand
         return new SharpnessSubject(name, adapter.Folder, run, adapter.Run?.Seed);
     }
 
-    private static void RequireSame(string what, string option, SharpnessSubject first, SharpnessSubject other, Func<RunConfiguration, string> path)
+    private static void RequireSame(string what, string option, SharpnessSubject first, SharpnessSubject other, Func<RunConfiguration, IReadOnlyList<string>> paths)
     {
-        if (Path.GetFullPath(path(first.Run)) != Path.GetFullPath(path(other.Run)))
+        if (!paths(first.Run).Select(Path.GetFullPath).SequenceEqual(paths(other.Run).Select(Path.GetFullPath)))
         {
             throw new ConfigurationException(
-                $"Adapters are compared on one {what}, but that of {first.Name} is {path(first.Run)} and that of {other.Name} {path(other.Run)}; say which with {option}, or measure them apart.");
+                $"Adapters are compared on one {what}, but that of {first.Name} is {string.Join(", ", paths(first.Run))} and that of {other.Name} {string.Join(", ", paths(other.Run))}; say which with {option}, or measure them apart.");
         }
     }
 

@@ -31,8 +31,9 @@ internal sealed class ChatConversation(ChatGenerator chat, GenerationOptions opt
 
         void Take(GeneratedPiece piece)
         {
-            answer.Append(piece.Text);
-            progress(piece);
+            string shown = chat.Shown(piece.Text, isFirst: answer.Length == 0);
+            answer.Append(shown);
+            progress(piece with { Text = shown });
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed class SamplingOptions
             TopP = arguments.GetValue(topP) ?? defaults.TopP,
             RepetitionPenalty = arguments.GetValue(repetitionPenalty) ?? defaults.RepetitionPenalty,
             Seed = arguments.GetValue(seed) ?? defaults.Seed,
-            StopStrings = arguments.GetValue(stop) ?? [],
+            StopStrings = [.. defaults.StopStrings, .. arguments.GetValue(stop) ?? []],
             EosTokenIds = arguments.GetResult(ignoreEos) is not null && arguments.GetValue(ignoreEos) ? [] : defaults.EosTokenIds,
         };
         options.Validate();

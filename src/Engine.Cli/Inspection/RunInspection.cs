@@ -15,7 +15,7 @@ internal static class RunInspection
     {
         Grid facts = Tables.Facts();
         facts.Fact("model", run.Model);
-        facts.Fact("training data", run.Data.Train);
+        facts.Fact("training data", run.Data.Train.ToString());
         facts.Fact("method", run.Method?.Name ?? MethodConfiguration.Plain);
         facts.Fact("trains", run.Adapter is null ? "every parameter" : "an adapter");
         facts.Fact("dtype", run.Dtype.ToString().ToLowerInvariant());

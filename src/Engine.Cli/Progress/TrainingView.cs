@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engine.Cli.Console;
+using Engine.Training.Data;
 using Engine.Training.Running;
 using Spectre.Console;
 
@@ -34,6 +35,11 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
 
                 Console.WriteLine(Invariant(
                     $"{started.TrainableParameters:N0} of {started.TotalParameters:N0} parameters are trained; {Amounts.Of(started.TotalSteps, "step")}; {Amounts.Bytes(started.ForecastBytes)} of device memory"));
+                if (started.Classes.Count > 0)
+                {
+                    Console.WriteLine(Classes(started.Classes));
+                }
+
                 if (started.FirstStep > 0)
                 {
                     Console.WriteLine($"resumed after step {started.FirstStep}");
@@ -47,6 +53,11 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
                 string when = evaluated.StepNumber == 0 ? "untrained" : Invariant($"epoch {evaluated.Epoch:0.##}");
                 string metrics = string.Join("  ", evaluated.Metrics.Select(metric => $"{metric.Key} {Metric(metric.Value)}"));
                 Console.WriteLine($"{when}: {metrics}{(evaluated.Best ? "  best" : "")}");
+                if (evaluated.Warning is not null)
+                {
+                    Console.WriteLine($"note: {evaluated.Warning}", new Style(Color.Yellow));
+                }
+
                 break;
             case TrainingProgress.Saved saved:
                 Console.WriteLine($"checkpoint: {saved.Folder}", new Style(decoration: Decoration.Dim));
@@ -55,6 +66,15 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
                 Console.WriteLine(stopping.Reason);
                 break;
         }
+    }
+
+    /// <summary>The classes of a run with their rows, the first of very many.</summary>
+    public static string Classes(IReadOnlyList<ClassCount> classes)
+    {
+        const int Most = 20;
+        string more = classes.Count > Most ? Invariant($", and {classes.Count - Most} more") : "";
+        IEnumerable<string> shown = classes.Take(Most).Select(entry => Invariant($"{entry.Name} ({entry.Rows:N0})"));
+        return Invariant($"{classes.Count} classes (rows): {string.Join(", ", shown)}{more}");
     }
 
     /// <summary>A metric with the digits that matter.</summary>

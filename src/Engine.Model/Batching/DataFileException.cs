@@ -16,9 +16,19 @@ public sealed class DataFileException : Exception
         Line = line;
     }
 
+    private DataFileException(DataFileException error, string message)
+        : base(message, error)
+    {
+        Path = error.Path;
+        Line = error.Line;
+    }
+
     /// <summary>The file.</summary>
     public string Path { get; }
 
     /// <summary>The line, counted from 1; null where the whole file is meant.</summary>
     public int? Line { get; }
+
+    /// <summary>The same complaint with a further sentence.</summary>
+    public DataFileException With(string sentence) => new(this, $"{Message} {sentence}");
 }

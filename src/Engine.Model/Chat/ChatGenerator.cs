@@ -10,21 +10,25 @@ public sealed class ChatGenerator
 
     /// <param name="template">Null: no template; the texts of a conversation follow each other as they are, for models that only go on with text.</param>
     /// <exception cref="ArgumentException">The model's folder has no tokenizer.</exception>
+    /// <exception cref="InvalidDataException">The layout is plain, and the tokenizer names no end-of-text token.</exception>
     public ChatGenerator(Generator generator, ChatTemplate? template)
     {
         Generator = generator;
         Template = template;
         tokenizer = generator.Tokenizer ?? throw new ArgumentException("A chat is text, and the model's folder has no tokenizer.", nameof(generator));
-        Defaults = template is not null && tokenizer.TokenToId(template.EndOfTurn) is { } end
-            ? generator.Defaults with { EosTokenIds = [.. generator.Defaults.EosTokenIds.Union([end])] }
-            : generator.Defaults;
+        int? end = template is null ? null : template.IsPlain ? tokenizer.EndOfText : tokenizer.TokenToId(template.EndOfTurn);
+        Defaults = generator.Defaults with
+        {
+            EosTokenIds = end is { } id ? [.. generator.Defaults.EosTokenIds.Union([id])] : generator.Defaults.EosTokenIds,
+            StopStrings = [.. generator.Defaults.StopStrings, .. template?.StopStrings ?? []],
+        };
     }
 
     public Generator Generator { get; }
 
     public ChatTemplate? Template { get; }
 
-    /// <summary>What the model's folder says of generation, with the template's end of an answer.</summary>
+    /// <summary>What the model's folder says of generation, with the template's ends of an answer.</summary>
     public GenerationOptions Defaults { get; }
 
     /// <summary>The request for the next answer.</summary>
@@ -40,7 +44,15 @@ public sealed class ChatGenerator
 
         int[] ids = Template is null
             ? Generator.Encode(string.Concat(messages.Select(message => message.Content)))
-            : PartEncoding.Encode(tokenizer, Template.Render(messages, addGenerationPrompt: true)).Ids;
+            :
+            [
+                .. Template.IsPlain ? tokenizer.SpecialTokensAround().Before : [],
+                .. PartEncoding.Encode(tokenizer, Template.Render(messages, addGenerationPrompt: true)).Ids,
+            ];
         return new GenerationRequest(ids, options, adapter);
     }
+
+    /// <summary>A piece of an answer as it is shown: the plain layout's blank before an answer is no part of it.</summary>
+    /// <param name="isFirst">Nothing of the answer came before it.</param>
+    public string Shown(string piece, bool isFirst) => isFirst && Template is { IsPlain: true } ? piece.TrimStart(' ') : piece;
 }

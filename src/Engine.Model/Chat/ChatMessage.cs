@@ -7,6 +7,9 @@ public sealed record ChatMessage(string Role, string Content)
 {
     public const string System = "system", User = "user", Assistant = "assistant";
 
+    /// <summary>Whether training asks for it where it is an answer; false: it is only read.</summary>
+    public bool IsLearned { get; init; } = true;
+
     /// <summary>The roles that the known templates have.</summary>
     public static IReadOnlyList<string> Roles { get; } = [System, User, Assistant];
 }

@@ -85,7 +85,9 @@ public static class PartEncoding
         return count;
     }
 
-    private static int SpecialId(Tokenizer tokenizer, string token) => tokenizer.TokenToId(token)
-        ?? throw new InvalidDataException(
-            $"The chat template needs the token \"{token}\", which this tokenizer does not have; set chat_template to a template that the model was made for.");
+    private static int SpecialId(Tokenizer tokenizer, string token) => token == TextPart.EndOfText
+        ? tokenizer.EndOfText
+        : tokenizer.TokenToId(token) ?? throw new InvalidDataException(
+            $"The chat template needs the token \"{token}\", which this tokenizer does not have; set chat_template (--template) to a template that the model was made for, "
+            + $"or to {ChatTemplate.Plain.Name}, which needs no tokens of its own.");
 }

@@ -4,4 +4,9 @@ namespace Engine.Model.Chat;
 /// <param name="Text">The text, or the special token's.</param>
 /// <param name="IsSpecial">The token of this text. In ordinary text the same characters are only characters.</param>
 /// <param name="IsAnswer">What the model is to say itself.</param>
-public readonly record struct TextPart(string Text, bool IsSpecial = false, bool IsAnswer = false);
+/// <param name="IsUnlearned">An answer that training never asks for, not where it asks for everything else either.</param>
+public readonly record struct TextPart(string Text, bool IsSpecial = false, bool IsAnswer = false, bool IsUnlearned = false)
+{
+    /// <summary>As the text of a special token: whichever token the tokenizer ends texts with.</summary>
+    public const string EndOfText = "";
+}

@@ -26,24 +26,18 @@ public static class PythonJson
     /// <summary>Parses a document; who takes it disposes of it.</summary>
     /// <exception cref="JsonException">The text is no JSON, those words apart; the place is that in <paramref name="utf8"/>.</exception>
     public static JsonDocument ParseDocument(ReadOnlyMemory<byte> utf8, JsonDocumentOptions options = default) =>
-        Parse(AsNumbers(utf8), numbers => JsonDocument.Parse(numbers, options));
+        Parse(utf8, numbers => JsonDocument.Parse(numbers, options));
 
     /// <summary>Parses a tree.</summary>
     /// <exception cref="JsonException">The text is no JSON, those words apart; the place is that in <paramref name="utf8"/>.</exception>
     public static JsonNode? ParseNode(ReadOnlyMemory<byte> utf8, JsonDocumentOptions options = default) =>
-        Parse(AsNumbers(utf8), numbers => JsonNode.Parse(numbers.Span, documentOptions: options));
+        Parse(utf8, numbers => JsonNode.Parse(numbers.Span, documentOptions: options));
 
-    /// <summary>The text with numbers in place of the words.</summary>
-    public static ReadOnlyMemory<byte> AsNumbers(ReadOnlyMemory<byte> utf8) => Replace(utf8, toNumbers: true);
-
-    /// <summary>The text with the words in place of the numbers, as it is to be written again.</summary>
-    public static ReadOnlyMemory<byte> AsWords(ReadOnlyMemory<byte> utf8) => Replace(utf8, toNumbers: false);
-
-    /// <summary>A value as it was written, from its raw text.</summary>
-    public static string Shown(string rawText) => Encoding.UTF8.GetString(AsWords(Encoding.UTF8.GetBytes(rawText)).Span);
-
-    private static T Parse<T>(ReadOnlyMemory<byte> numbers, Func<ReadOnlyMemory<byte>, T> parse)
+    /// <summary>Parses by a parser of strict JSON, which is given the text with numbers in place of the words.</summary>
+    /// <exception cref="JsonException">The parser's, with the place in <paramref name="utf8"/>.</exception>
+    public static T Parse<T>(ReadOnlyMemory<byte> utf8, Func<ReadOnlyMemory<byte>, T> parse)
     {
+        ReadOnlyMemory<byte> numbers = AsNumbers(utf8);
         try
         {
             return parse(numbers);
@@ -62,6 +56,15 @@ public static class PythonJson
             throw new JsonException($"{reason} LineNumber: {line} | BytePositionInLine: {place}.", exception.Path, line, place, exception);
         }
     }
+
+    /// <summary>The text with numbers in place of the words.</summary>
+    public static ReadOnlyMemory<byte> AsNumbers(ReadOnlyMemory<byte> utf8) => Replace(utf8, toNumbers: true);
+
+    /// <summary>The text with the words in place of the numbers, as it is to be written again.</summary>
+    public static ReadOnlyMemory<byte> AsWords(ReadOnlyMemory<byte> utf8) => Replace(utf8, toNumbers: false);
+
+    /// <summary>A value as it was written, from its raw text.</summary>
+    public static string Shown(string rawText) => Encoding.UTF8.GetString(AsWords(Encoding.UTF8.GetBytes(rawText)).Span);
 
     private static ReadOnlyMemory<byte> Replace(ReadOnlyMemory<byte> utf8, bool toNumbers)
     {

@@ -10,13 +10,16 @@ public sealed record Encoding(int[] Ids, int[] TypeIds, int[] AttentionMask, int
     /// <summary>The number of tokens, padding included.</summary>
     public int Length => Ids.Length;
 
+    /// <summary>Whether tokens of the texts were cut off to keep to a maximum length.</summary>
+    public bool IsTruncated { get; init; }
+
     /// <summary>This encoding, padded to <paramref name="length"/>; as it is where it is as long or longer.</summary>
     internal Encoding Pad(int length, int padId, Side side)
     {
         int missing = length - Length;
         return missing <= 0
             ? this
-            : new Encoding(Fill(Ids, padId), Fill(TypeIds, 0), Fill(AttentionMask, 0), Fill(SpecialTokensMask, 1));
+            : new Encoding(Fill(Ids, padId), Fill(TypeIds, 0), Fill(AttentionMask, 0), Fill(SpecialTokensMask, 1)) { IsTruncated = IsTruncated };
 
         int[] Fill(int[] values, int value)
         {

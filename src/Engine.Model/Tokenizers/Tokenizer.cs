@@ -64,6 +64,11 @@ public sealed class Tokenizer
     /// <summary>What ends a generated text.</summary>
     public int? EosId => special.Eos;
 
+    /// <summary>The same where one is needed.</summary>
+    /// <exception cref="InvalidDataException">The tokenizer names none.</exception>
+    public int EndOfText => EosId ?? throw new InvalidDataException(
+        "The tokenizer names no end-of-text token, which ends every sample and answer; set eos_token in its tokenizer_config.json.");
+
     /// <summary>What stands for text that the vocabulary cannot express.</summary>
     public int? UnkId => special.Unk;
 
@@ -103,6 +108,7 @@ public sealed class Tokenizer
         ArgumentNullException.ThrowIfNull(options);
         List<int> firstIds = EncodePlain(first, foundInText, startsText: true);
         List<int>? secondIds = second is null ? null : EncodePlain(second, foundInText, startsText: true);
+        bool isTruncated = false;
         if (options.MaxLength is int maxLength)
         {
             int added = options.AddSpecialTokens ? pipeline.Template.AddedCount(second is not null) : 0;
@@ -111,10 +117,10 @@ public sealed class Tokenizer
                 throw new ArgumentException($"A maximum length of {maxLength} leaves no room for the {added} special tokens; raise it.", nameof(options));
             }
 
-            Truncation.Apply(firstIds, secondIds, maxLength - added, options.Truncation, TruncationSide);
+            isTruncated = Truncation.Apply(firstIds, secondIds, maxLength - added, options.Truncation, TruncationSide);
         }
 
-        Encoding encoding = pipeline.Template.Apply(firstIds, secondIds, options.AddSpecialTokens);
+        Encoding encoding = pipeline.Template.Apply(firstIds, secondIds, options.AddSpecialTokens) with { IsTruncated = isTruncated };
         if (!options.PadToMaxLength)
         {
             return encoding;

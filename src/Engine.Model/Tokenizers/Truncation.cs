@@ -21,13 +21,14 @@ internal static class Truncation
     /// <param name="maxLength">The most tokens of both, special tokens not counted.</param>
     /// <param name="strategy">Which one is cut.</param>
     /// <param name="side">Which end is cut off.</param>
+    /// <returns>Whether anything was cut.</returns>
     /// <exception cref="ArgumentException">The text that may be cut is too short.</exception>
-    public static void Apply(List<int> first, List<int>? second, int maxLength, TruncationStrategy strategy, Side side)
+    public static bool Apply(List<int> first, List<int>? second, int maxLength, TruncationStrategy strategy, Side side)
     {
         int excess = first.Count + (second?.Count ?? 0) - maxLength;
         if (excess <= 0)
         {
-            return;
+            return false;
         }
 
         (int keepFirst, int keepSecond) = strategy switch
@@ -47,6 +48,8 @@ internal static class Truncation
         {
             Cut(second, keepSecond, side);
         }
+
+        return true;
     }
 
     /// <summary>The shorter text keeps all it has as long as the longer one can make room; then each gets half, the longer one the odd token.</summary>

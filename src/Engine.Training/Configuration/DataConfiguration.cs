@@ -6,17 +6,20 @@ namespace Engine.Training.Configuration;
 /// <summary>The section <c>data</c>.</summary>
 public sealed record DataConfiguration
 {
-    [Key("Training data.", Required = true, IsPath = true)]
-    public required string Train { get; init; }
+    [Key("Training data: a file, or a list of files that are read one after another.", Required = true, IsPath = true)]
+    public required DataFiles Train { get; init; }
 
-    [Key("Validation data, in the same format.", IsPath = true, Default = "none")]
-    public string? Validation { get; init; }
+    [Key("Validation data: a file or a list of files.", IsPath = true, Default = "none")]
+    public DataFiles? Validation { get; init; }
 
-    [Key("How the files are written: tsv (tabs, no quoting, as GLUE), csv (quoting), jsonl (one JSON object per line), json (a list of objects), text (one text per line), prebatched (safetensors with input_ids.T, attention_mask.T, labels.T).", Default = "tsv; for causal-lm by the ending of data.train")]
-    public DataFileFormat Format { get; init; } = DataFileFormat.Tsv;
+    [Key("How the files are written: tsv (tabs, no quoting, as GLUE), csv (quoting), jsonl (one JSON object per line), json (a list of objects), text (one text per line), prebatched (safetensors with input_ids.T, attention_mask.T, labels.T).", Default = "by each file's ending: .tsv, .csv, .jsonl, .json, .txt (text), .safetensors (prebatched)")]
+    public DataFileFormat? Format { get; init; }
 
     [Key("tsv, csv: the first line names the columns.", Default = "true")]
     public bool? Header { get; init; }
+
+    [Key("tsv, csv: the character between two columns, such as ';'; \\t is a tab.", Default = "a tab for tsv, a comma for csv")]
+    public char? Delimiter { get; init; }
 
     [Key("Column of the text: its name, or its number from 0.", Default = "none")]
     public ColumnReference? Text { get; init; }
@@ -45,6 +48,17 @@ public sealed record DataConfiguration
     [Key("masked-lm: chance of a token to be masked.", Minimum = 0, Above = true, Maximum = 1)]
     public double MlmProbability { get; init; } = 0.15;
 
+    /// <summary>Every file of the section, those to train on first.</summary>
+    public IEnumerable<string> Files => [.. Train.Paths, .. Validation?.Paths ?? []];
+
+    /// <summary>How the files are written: one format where all are alike, as is usual.</summary>
+    /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
+    public IReadOnlyList<DataFileFormat> Formats => [.. FormatsOf(Train).Union(Validation is null ? [] : FormatsOf(Validation))];
+
+    /// <summary>How some files are written that are read as this section says.</summary>
+    /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
+    public IReadOnlyList<DataFileFormat> FormatsOf(DataFiles files) => [.. files.Paths.Select(path => DataFileFormats.Of(path, Format)).Distinct()];
+
     /// <summary>Reads the training rows.</summary>
     /// <exception cref="DataFileException">The file cannot be used.</exception>
     public ExampleSet ReadTrain() => ExampleReader.Read(Train, ReaderOptions(Limit));
@@ -66,6 +80,7 @@ public sealed record DataConfiguration
     {
         Format = Format,
         Header = Header ?? true,
+        Delimiter = Delimiter,
         Text = Text,
         TextPair = TextPair,
         Label = Label,

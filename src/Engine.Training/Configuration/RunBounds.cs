@@ -37,10 +37,12 @@ internal static class RunBounds
     {
         Model = Path.GetFullPath(run.Model),
         Output = Path.GetFullPath(run.Output),
-        Data = run.Data with { Train = Path.GetFullPath(run.Data.Train), Validation = run.Data.Validation is { } validation ? Path.GetFullPath(validation) : null },
+        Data = run.Data with { Train = WithFullPaths(run.Data.Train), Validation = run.Data.Validation is { } validation ? WithFullPaths(validation) : null },
         Adapter = run.Adapter is { Init: { } start } adapter ? adapter with { Init = Path.GetFullPath(start) } : run.Adapter,
         Method = run.Method is { } method ? new MethodsConfiguration([.. method.Methods.Select(WithFullPaths)]) : null,
     };
+
+    private static DataFiles WithFullPaths(DataFiles files) => new(files.Paths.Select(Path.GetFullPath));
 
     private static MethodConfiguration WithFullPaths(MethodConfiguration method) => method with
     {

@@ -115,7 +115,7 @@ public sealed record RunConfiguration
     [Key("causal-lm: the loss asks for answers alone (assistant, completion, output); false: for prompts too. A text is learned whole.")]
     public bool CompletionOnlyLoss { get; init; } = true;
 
-    [Key("causal-lm: how conversations are laid out; `tokenizer`: as tokenizer_config.json or chat_template.jinja in the model's folder says.", Default = "tokenizer for messages, none for other data")]
+    [Key("causal-lm: how conversations are laid out; tokenizer: as tokenizer_config.json or chat_template.jinja in the model's folder says; plain: User: ... and Assistant: ..., for tokenizers without tokens for chats; none: texts follow each other as they stand.", Default = "tokenizer for messages, none for other data")]
     public ChatTemplateChoice? ChatTemplate { get; init; }
 
     [Key("Seed of every random draw: new weights, shuffling, dropout, masking.", Minimum = 0)]

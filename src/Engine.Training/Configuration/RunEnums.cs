@@ -1,4 +1,6 @@
 using System.Runtime.Serialization;
+using Engine.Model.Chat;
+using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
 
@@ -51,6 +53,35 @@ public enum ChatTemplateChoice
     /// <summary><see cref="Model.Chat.ChatTemplate.Llama3"/>.</summary>
     [EnumMember(Value = "llama3")]
     Llama3,
+
+    /// <summary><see cref="Model.Chat.ChatTemplate.Plain"/>.</summary>
+    [EnumMember(Value = "plain")]
+    Plain,
+
+    /// <summary>Without a template: texts follow each other as they stand.</summary>
+    [EnumMember(Value = "none")]
+    None,
+}
+
+/// <summary>What the choices stand for.</summary>
+public static class ChatTemplateChoices
+{
+    /// <summary>What holds for records of a kind where the run file says nothing.</summary>
+    public static ChatTemplateChoice Default(CausalDataKind kind) => kind == CausalDataKind.Messages ? ChatTemplateChoice.Tokenizer : ChatTemplateChoice.None;
+
+    /// <summary>The template; null for none.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <exception cref="Model.Files.ModelFileException">The folder is to say it, and has no template, or none that is known.</exception>
+    public static ChatTemplate? Template(this ChatTemplateChoice choice, string folder) => choice switch
+    {
+        ChatTemplateChoice.Tokenizer => ChatTemplate.OfFolder(folder),
+        ChatTemplateChoice.ChatMl => ChatTemplate.ChatMl,
+        ChatTemplateChoice.Qwen2 => ChatTemplate.Qwen2,
+        ChatTemplateChoice.Qwen25 => ChatTemplate.Qwen25,
+        ChatTemplateChoice.Llama3 => ChatTemplate.Llama3,
+        ChatTemplateChoice.Plain => ChatTemplate.Plain,
+        _ => null,
+    };
 }
 
 /// <summary>When something recurs during training.</summary>

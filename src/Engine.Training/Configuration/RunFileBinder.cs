@@ -96,6 +96,17 @@ internal sealed class RunFileBinder(string folder)
             return EnumValue(type, Scalar(node, name, "a word"), name);
         }
 
+        if (type == typeof(DataFiles))
+        {
+            return Files(node, name);
+        }
+
+        if (type == typeof(char))
+        {
+            ScalarNode scalar = Scalar(node, name, "one character");
+            return TableRows.Delimiter(scalar.Text) ?? throw Wrong(node, name, @"one character other than a double quote, such as ';', ""|"" in quotes, or \t for a tab");
+        }
+
         if (type == typeof(string))
         {
             string text = Scalar(node, name, key.Definition.IsPath ? "a path" : "a text").Text;
@@ -267,6 +278,15 @@ internal sealed class RunFileBinder(string folder)
     private static IReadOnlyList<int> Integers(ConfigNode node, string name, string expected) => node is ListNode { Items.Count: > 0 } list
         ? [.. list.Items.Select(item => Scalar(item, name, expected).Value is long and >= 0 and <= int.MaxValue and var number ? (int)number : throw Wrong(item, name, expected))]
         : throw Wrong(node, name, expected);
+
+    private DataFiles Files(ConfigNode node, string name)
+    {
+        string[] paths = [.. node is ScalarNode single ? [single.Text] : Strings(node, name)];
+        DataFiles files = new(paths.Select(path => FullPath(node, name, path)));
+        return files.Paths.GroupBy(path => path, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice
+            ? throw new ConfigurationException($"{node.Location}: {name} names '{twice.Key}' more than once; each file is read once.")
+            : files;
+    }
 
     private string FullPath(ConfigNode node, string name, string text)
     {

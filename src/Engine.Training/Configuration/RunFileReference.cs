@@ -68,7 +68,9 @@ public static class RunFileReference
         return type switch
         {
             _ when key.IsSection => "map",
+            _ when type == typeof(Data.DataFiles) => "path or list of paths",
             _ when key.Definition.IsPath => "path",
+            _ when type == typeof(char) => "one character",
             _ when type == typeof(bool) => "true, false",
             _ when type == typeof(double) => RunFileBinder.Bounds(key.Definition, isWhole: false),
             _ when type == typeof(int) || type == typeof(ulong) => RunFileBinder.Bounds(key.Definition, isWhole: true),

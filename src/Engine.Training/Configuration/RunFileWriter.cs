@@ -81,6 +81,12 @@ internal static partial class RunFileWriter
             case IReadOnlyList<TokenIndices> tokens:
                 Tokens(emitter, tokens);
                 break;
+            case DataFiles { Paths: [var single] }:
+                Text(emitter, single);
+                break;
+            case DataFiles { Paths: var paths }:
+                List(emitter, paths);
+                break;
             case IReadOnlyList<KeyValuePair<string, int>> patterns:
                 Patterns(emitter, patterns);
                 break;
@@ -165,7 +171,7 @@ internal static partial class RunFileWriter
 
     private static void Scalar(Emitter emitter, object value)
     {
-        if (value is string or ColumnReference { Name: not null })
+        if (value is string or char or ColumnReference { Name: not null })
         {
             Text(emitter, ScalarText(value));
         }

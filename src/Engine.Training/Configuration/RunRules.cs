@@ -44,32 +44,32 @@ internal static class RunRules
         return RunBounds.WithFullPaths(run);
     }
 
-    /// <summary>The format of causal data goes by the file's ending where the run file does not say it.</summary>
+    /// <summary>Where the run file does not say how the files are written, the ending of each does; the format is filled in where all have one.</summary>
     private static RunConfiguration WithFormat(RunConfiguration run, MapNode? file)
     {
-        if (run.Task != TaskKind.CausalLanguageModel || (file is null ? run.Data.Format != DataFileFormat.Tsv : (file.Find("data") as MapNode)?.Find("format") is not null))
+        bool isCausal = run.Task == TaskKind.CausalLanguageModel;
+        string readable = isCausal ? "jsonl, json, text or prebatched" : "tsv, csv, jsonl, json, text or prebatched";
+        foreach ((string key, DataFiles? files) in new[] { ("data.train", run.Data.Train), ("data.validation", run.Data.Validation) })
         {
-            return run;
+            string? unclear = run.Data.Format is not null
+                ? null
+                : files?.Paths.FirstOrDefault(path => DataFileFormats.OfEnding(path) is not { } format || (isCausal && format.IsTable()));
+            RefuseIf(
+                unclear is not null, file, key,
+                $"the ending of '{Path.GetFileName(unclear)}' does not say how {(isCausal ? "a causal-lm's data" : "it")} is written; set data.format to {readable}.");
         }
 
-        DataFileFormat format = Path.GetExtension(run.Data.Train).ToLowerInvariant() switch
-        {
-            ".jsonl" => DataFileFormat.JsonLines,
-            ".json" => DataFileFormat.Json,
-            ".txt" => DataFileFormat.Text,
-            ".safetensors" => DataFileFormat.Prebatched,
-            _ => throw new ConfigurationException(
-                $"{At(file, "data.train")}: the ending of '{Path.GetFileName(run.Data.Train)}' does not say how it is written; set data.format to jsonl, json, text or prebatched."),
-        };
-        return run with { Data = run.Data with { Format = format } };
+        return run.Data.Formats is [var only] ? run with { Data = run.Data with { Format = only } } : run;
     }
 
     private static void CheckCausal(RunConfiguration run, MapNode? file)
     {
+        IReadOnlyList<DataFileFormat> formats = run.Data.Formats;
         bool isCausal = run.Task == TaskKind.CausalLanguageModel;
-        bool hasRecords = isCausal && run.Data.Format is DataFileFormat.JsonLines or DataFileFormat.Json;
-        bool isPrebatched = run.Data.Format == DataFileFormat.Prebatched;
-        RefuseIf(isCausal && run.Data.Format is DataFileFormat.Tsv or DataFileFormat.Csv, file, "data.format", "tables are not read for causal-lm; expected jsonl, json, text or prebatched.");
+        bool hasRecords = isCausal && formats.Any(format => format.IsJson());
+        bool isPrebatched = formats.Contains(DataFileFormat.Prebatched);
+        RefuseIf(isPrebatched && (formats.Count > 1 || run.Data.Train.Paths.Count > 1), file, "data.train", "prebatched data is one file; give that file alone.");
+        RefuseIf(isCausal && formats.Any(format => format.IsTable()), file, "data.format", "tables are not read for causal-lm; expected jsonl, json, text or prebatched.");
         RefuseIf(run.Data.Kind is not null && !hasRecords, file, "data.kind", "it is read for task: causal-lm with JSON data only; leave it out.");
         RefuseIf(run.ChatTemplate is not null && !hasRecords, file, "chat_template", "it is read for task: causal-lm with JSON data only; leave it out.");
         RefuseIf(run.Packing && (!isCausal || isPrebatched), file, "packing", "it is for task: causal-lm with texts or JSON data; leave it out.");
@@ -79,17 +79,19 @@ internal static class RunRules
     private static void CheckColumns(RunConfiguration run, MapNode? file)
     {
         DataConfiguration data = run.Data;
-        bool isTable = data.Format is DataFileFormat.Tsv or DataFileFormat.Csv;
+        IReadOnlyList<DataFileFormat> formats = data.Formats;
+        bool isTable = formats.Any(format => format.IsTable()), isJson = formats.Any(format => format.IsJson());
         bool isCausal = run.Task == TaskKind.CausalLanguageModel;
-        bool hasColumns = !isCausal && (isTable || data.Format is DataFileFormat.JsonLines or DataFileFormat.Json);
+        bool hasColumns = !isCausal && (isTable || isJson), isPrebatched = formats.Contains(DataFileFormat.Prebatched);
         bool isMasked = run.Task == TaskKind.MaskedLanguageModel;
 
         RefuseIf(data.Header is not null && !isTable, file, "data.header", "only tsv and csv have a header; leave it out.");
+        RefuseIf(data.Delimiter is not null && !isTable, file, "data.delimiter", "only tsv and csv have something between columns; leave it out.");
         foreach ((string key, ColumnReference? column) in new[] { ("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label) })
         {
             RefuseIf(column is not null && isCausal, file, key, "causal-lm knows its columns by their names (see data.kind); leave it out.");
             RefuseIf(column is not null && !hasColumns, file, key, "this format has no columns; leave it out.");
-            RefuseIf(column is { Name: null } && !isTable, file, key, "JSON has no column numbers; give the property's name.");
+            RefuseIf(column is { Name: null } && isJson, file, key, "JSON has no column numbers; give the property's name.");
             RefuseIf(column is { Name: not null } && data.Header == false, file, key, "with header: false columns have no names; give the number, counted from 0.");
         }
 
@@ -97,14 +99,14 @@ internal static class RunRules
         RefuseIf(hasColumns && !isMasked && data.Label is null, file, "data", "the key 'data.label' is missing; it names the column of the label.");
         RefuseIf(isMasked && data.Label is not null, file, "data.label", "masked-lm makes its own labels; leave it out.");
         RefuseIf(isMasked && data.TextPair is not null, file, "data.text_pair", "masked-lm reads single texts; leave it out.");
-        RefuseIf(!isMasked && !isCausal && data.Format == DataFileFormat.Text, file, "data.format", "text has no labels; it is read for task: masked-lm or causal-lm only.");
+        RefuseIf(!isMasked && !isCausal && formats.Contains(DataFileFormat.Text), file, "data.format", "text (.txt) has no labels; it is read for task: masked-lm or causal-lm only. A table with that ending needs data.format: tsv or csv.");
         RefuseIf(run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels", "only sequence-classification has named classes; leave it out.");
         RefuseIf(data.Validation is null && data.ValidationLimit is not null, file, "data.validation_limit", "there is no data.validation to limit.");
         RefuseIf(
-            data.Format == DataFileFormat.Prebatched && run.ResizeTokenEmbeddings, file, "resize_token_embeddings",
+            isPrebatched && run.ResizeTokenEmbeddings, file, "resize_token_embeddings",
             "prebatched data comes without the tokenizer whose tokens it would count; leave it out.");
-        RefuseIf(data.Format == DataFileFormat.Prebatched && data.Validation is not null, file, "data.validation", "prebatched data is trained on, not evaluated; leave it out.");
-        RefuseIf(data.Format == DataFileFormat.Prebatched && (data.Limit ?? data.ValidationLimit) is not null, file, data.Limit is null ? "data.validation_limit" : "data.limit", "prebatched files are read whole; leave it out, or set max_steps.");
+        RefuseIf(isPrebatched && data.Validation is not null, file, "data.validation", "prebatched data is trained on, not evaluated; leave it out.");
+        RefuseIf(isPrebatched && (data.Limit ?? data.ValidationLimit) is not null, file, data.Limit is null ? "data.validation_limit" : "data.limit", "prebatched files are read whole; leave it out, or set max_steps.");
     }
 
     private static void CheckEvaluation(RunConfiguration run, MapNode? file)

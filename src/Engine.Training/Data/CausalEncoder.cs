@@ -12,8 +12,8 @@ namespace Engine.Training.Data;
 public sealed record CausalSamples(EncodedSet Rows, int Cut, int Dropped);
 
 /// <summary>
-/// Turns records into tokens and labels. With a chat template every record but a text becomes a conversation; without one a prompt is followed by its answer,
-/// the end-of-text token after it. Text of a user never becomes a special token.
+/// Turns records into tokens and labels. With a chat template every record but a text becomes a conversation; without one a prompt is followed by its answer and
+/// one turn by the next as they stand, the end-of-text token after all. Text of a user never becomes a special token.
 /// </summary>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="template">How conversations are laid out; null: none.</param>
@@ -45,35 +45,36 @@ public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, b
         return rows.Count > 0
             ? new CausalSamples(new EncodedSet(rows) { TokenLabels = labels }, cut, set.Records.Count - rows.Count)
             : throw new DataFileException(
-                set.Path, $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; raise max_length, or see whether the records have answers.");
+                set.Files.ToString(), $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; raise max_length, or see whether the records have answers.");
     }
 
     /// <summary>The tokens of a record, and its labels: each at the token it names, -100 where the loss asks for none. The first token, which nothing predicts, has none.</summary>
     public (int[] Ids, int[] Labels) Encode(CausalRecord record)
     {
         IReadOnlyList<TextPart> parts = template is not null && Messages(record) is { } messages ? template.Render(messages) : Plain(record);
+        if (!completionOnlyLoss)
+        {
+            parts = [.. parts.Select(part => part with { IsAnswer = !part.IsUnlearned })];
+        }
+
         bool isTemplated = template is not null && record is not CausalRecord.Plain;
-        (int[] prefix, int[] suffix) = isTemplated ? ([], []) : around.Value;
+        (int[] prefix, int[] suffix) = isTemplated && !template!.IsPlain ? ([], []) : around.Value;
         PartTokens tokens = PartEncoding.Encode(tokenizer, parts);
-        if (!isTemplated && !suffix.AsSpan().SequenceEqual([EndOfText]))
+        if (isTemplated)
         {
-            suffix = [.. suffix, EndOfText];
+            // The layout has its own ends.
+            suffix = [];
+        }
+        else if (!suffix.AsSpan().SequenceEqual([tokenizer.EndOfText]))
+        {
+            suffix = [.. suffix, tokenizer.EndOfText];
         }
 
+        bool endIsLearned = parts[^1].IsAnswer;
         int[] ids = [.. prefix, .. tokens.Ids, .. suffix];
-        int[] labels = new int[ids.Length];
-        for (int i = 0; i < ids.Length; i++)
-        {
-            int token = i - prefix.Length;
-            bool isAnswer = token >= 0 && (token >= tokens.IsAnswer.Length || tokens.IsAnswer[token]);
-            labels[i] = i > 0 && (isAnswer || !completionOnlyLoss) ? ids[i] : RaggedBatch.IgnoredLabel;
-        }
-
-        return (ids, labels);
+        bool[] isLearned = [.. prefix.Select(_ => !completionOnlyLoss), .. tokens.IsAnswer, .. suffix.Select(_ => endIsLearned)];
+        return (ids, [.. ids.Select((id, i) => i > 0 && isLearned[i] ? id : RaggedBatch.IgnoredLabel)]);
     }
-
-    private int EndOfText => tokenizer.EosId ?? throw new InvalidDataException(
-        "The tokenizer names no end-of-text token, which ends every sample; set eos_token in its tokenizer_config.json.");
 
     private static IReadOnlyList<ChatMessage>? Messages(CausalRecord record) => record switch
     {
@@ -91,6 +92,9 @@ public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, b
         CausalRecord.Completion completion => [new(completion.Prompt), new(completion.Answer, IsAnswer: true)],
         CausalRecord.Instruction instruction => [new(AlpacaPrompt.Of(instruction.Task, instruction.Input)), new(instruction.Answer, IsAnswer: true)],
         CausalRecord.Plain plain => [new(plain.Text, IsAnswer: true)],
-        _ => throw new ArgumentException("A conversation needs a chat template.", nameof(record)),
+        CausalRecord.Conversation conversation => [.. conversation.Messages.Select(message => message.Role == ChatMessage.Assistant
+            ? new TextPart(message.Content, IsAnswer: message.IsLearned, IsUnlearned: !message.IsLearned)
+            : new TextPart(message.Content))],
+        _ => throw new ArgumentException($"A record of the kind {record.GetType().Name} has no layout.", nameof(record)),
     };
 }

@@ -1,9 +1,8 @@
 using Engine.Model.Batching;
-using Engine.Model.Chat;
 
 namespace Engine.Training.Data;
 
-/// <summary>Reads conversations, prompts with completions, instructions and texts. The keys of the records say which of these a file holds.</summary>
+/// <summary>Reads conversations, prompts with completions, instructions and texts. The keys of the records say which of these the files hold.</summary>
 public static class CausalReader
 {
     private static readonly (CausalDataKind Kind, string[] Keys)[] Kinds =
@@ -14,45 +13,60 @@ public static class CausalReader
         (CausalDataKind.Text, ["text"]),
     ];
 
-    /// <summary>Reads a file.</summary>
-    /// <param name="format">JSON Lines, JSON, or plain text, of which each line is a text.</param>
-    /// <param name="kind">What its records hold; null: what their keys say.</param>
+    /// <summary>Reads files, one after another.</summary>
+    /// <param name="format">JSON Lines, JSON, or plain text, of which each line is a text; null: as the ending of each file says.</param>
+    /// <param name="kind">What the records hold; null: what their keys say.</param>
     /// <param name="limit">Only the first records, this many; null: all.</param>
-    /// <exception cref="DataFileException">A record that is broken, fits no kind or several, or another than those before; no records.</exception>
-    public static CausalRecordSet Read(string path, DataFileFormat format, CausalDataKind? kind, int? limit = null)
+    /// <exception cref="DataFileException">A record that is broken, fits no kind or several, or another than those before; a file without records.</exception>
+    public static CausalRecordSet Read(DataFiles files, DataFileFormat? format, CausalDataKind? kind, int? limit = null)
     {
         List<CausalRecord> records = [];
-        if (format == DataFileFormat.Text)
+        var notes = new RecordNotes(files);
+        CausalDataKind? found = kind;
+        foreach (string path in files.Paths)
         {
-            records.AddRange(TextLines.Read(path).Where(line => !string.IsNullOrWhiteSpace(line.Text)).Take(limit ?? int.MaxValue).Select(line => new CausalRecord.Plain(line.Text)));
-            kind = CausalDataKind.Text;
-        }
-        else
-        {
-            CausalDataKind? found = kind;
-            foreach (JsonRecord record in JsonRecords.Read(path, format).Take(limit ?? int.MaxValue))
+            int left = (limit ?? int.MaxValue) - notes.Records;
+            if (left <= 0)
             {
-                using (record)
-                {
-                    CausalDataKind current = found ?? KindOf(record);
-                    if (kind is null && found is not null && KindOf(record) is var other && other != current)
-                    {
-                        throw record.Wrong(
-                            $"the record is {Describe(other)} (its keys: {Keys(record)}), those before are {Describe(current)}; one file holds one kind. Set data.kind to read the same of all.");
-                    }
+                break;
+            }
 
-                    found = current;
-                    records.Add(Convert(record, current));
+            int before = notes.Records;
+            if (DataFileFormats.Of(path, format) is DataFileFormat.Text)
+            {
+                found = Same(found, CausalDataKind.Text, problem => new DataFileException(path, $"each line is a text, and {problem}"));
+                IEnumerable<string> texts = TextLines.Read(path).Select(line => line.Text).Where(text => !string.IsNullOrWhiteSpace(text)).Take(left);
+                records.AddRange(texts.Select(text => notes.Count(new CausalRecord.Plain(text))));
+            }
+            else
+            {
+                foreach (JsonRecord record in JsonRecords.Read(path, DataFileFormats.Of(path, format)).Take(left))
+                {
+                    using (record)
+                    {
+                        found = kind ?? Same(found, KindOf(record), problem => record.Wrong($"the record's keys are {Keys(record)}, and {problem}"));
+                        if (notes.Count(record))
+                        {
+                            records.Add(Convert(record, found.Value, notes));
+                        }
+                    }
                 }
             }
 
-            kind = found;
+            if (notes.Records == before)
+            {
+                throw new DataFileException(path, "there are no records; at least one was expected.");
+            }
         }
 
         return records.Count > 0
-            ? new CausalRecordSet(path, kind!.Value, records)
-            : throw new DataFileException(path, "there are no records; at least one was expected.");
+            ? new CausalRecordSet(files, found!.Value, records) { Notes = notes.Sentences() }
+            : throw new DataFileException(files.ToString(), "every record has weight 0 (or train: false), so that there is nothing to learn.");
     }
+
+    private static CausalDataKind Same(CausalDataKind? before, CausalDataKind now, Func<string, DataFileException> wrong) => before is null || before == now
+        ? now
+        : throw wrong($"that is {Describe(now)}; those before are {Describe(before.Value)}, and a data set holds one kind. Set data.kind to read the same of all.");
 
     private static CausalDataKind KindOf(JsonRecord record)
     {
@@ -67,26 +81,14 @@ public static class CausalReader
         };
     }
 
-    private static CausalRecord Convert(JsonRecord record, CausalDataKind kind) => kind switch
+    private static CausalRecord Convert(JsonRecord record, CausalDataKind kind, RecordNotes notes) => kind switch
     {
-        CausalDataKind.Messages => new CausalRecord.Conversation(Messages(record)),
-        CausalDataKind.PromptCompletion => new CausalRecord.Completion(record.Text("prompt"), record.Text("completion")),
-        CausalDataKind.Alpaca => new CausalRecord.Instruction(record.Text("instruction"), record.HasValue("input") ? record.Text("input") : "", record.Text("output")),
-        _ => new CausalRecord.Plain(record.Text("text")),
+        CausalDataKind.Messages => new CausalRecord.Conversation(ConversationReader.Read(record, notes)),
+        CausalDataKind.PromptCompletion => new CausalRecord.Completion(record.Text("prompt"), notes.Answer(record.Text("completion"))),
+        CausalDataKind.Alpaca => new CausalRecord.Instruction(
+            record.Text("instruction"), record.HasValue("input") ? record.Text("input") : "", notes.Answer(record.Text("output"))),
+        _ => notes.Plain(record.Text("text")),
     };
-
-    private static ChatMessage[] Messages(JsonRecord record)
-    {
-        ChatMessage[] messages = [.. record.Objects("messages").Select(message => new ChatMessage(message.Text("role"), message.Text("content")))];
-        if (messages.Length == 0)
-        {
-            throw record.Wrong("the list 'messages' is empty; at least one message was expected.");
-        }
-
-        return messages.FirstOrDefault(message => !ChatMessage.Roles.Contains(message.Role)) is { } strange
-            ? throw record.Wrong($"a message has the role '{strange.Role}'; expected {string.Join(", ", ChatMessage.Roles)}.")
-            : messages;
-    }
 
     private static string Describe(CausalDataKind kind) => kind switch
     {

@@ -43,8 +43,12 @@ public abstract record CausalRecord
     public sealed record Plain(string Text) : CausalRecord;
 }
 
-/// <summary>The records of one file in their order, all of one kind.</summary>
-/// <param name="Path">The file, for messages.</param>
+/// <summary>The records of a data set in their order, all of one kind.</summary>
+/// <param name="Files">The files, for messages.</param>
 /// <param name="Kind">What they hold.</param>
 /// <param name="Records">Never empty.</param>
-public sealed record CausalRecordSet(string Path, CausalDataKind Kind, IReadOnlyList<CausalRecord> Records);
+public sealed record CausalRecordSet(DataFiles Files, CausalDataKind Kind, IReadOnlyList<CausalRecord> Records)
+{
+    /// <summary>What a user should know of the records: what of them was not read or left out.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}

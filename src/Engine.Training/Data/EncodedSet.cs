@@ -28,6 +28,9 @@ public sealed class EncodedSet
     /// </summary>
     public IReadOnlyList<int[]>? TokenLabels { get; init; }
 
+    /// <summary>The rows that were cut to fit.</summary>
+    public IReadOnlyList<int> CutRows { get; init; } = [];
+
     /// <summary>Tokens of each row.</summary>
     public IReadOnlyList<int> Lengths { get; }
 
@@ -57,7 +60,7 @@ public sealed class EncodedSet
     }
 
     /// <summary>The same rows with labels.</summary>
-    public EncodedSet WithLabels(int[]? classLabels, float[]? targets) => new(rows) { ClassLabels = classLabels, Targets = targets };
+    public EncodedSet WithLabels(int[]? classLabels, float[]? targets) => new(rows) { ClassLabels = classLabels, Targets = targets, CutRows = CutRows };
 
     /// <summary>The batch of these rows, in this order, with their labels.</summary>
     public RaggedBatch Batch(IReadOnlyList<int> indices)

@@ -3,15 +3,16 @@ namespace Engine.Training.Data;
 /// <summary>One row of a data file.</summary>
 /// <param name="Text">The text, or the first of a pair.</param>
 /// <param name="TextPair">The second text of a pair; null without one.</param>
-/// <param name="Label">The label as written; a JSON number in its shortest form. Null where no label column is read.</param>
-/// <param name="Row">The row's number from 0 in the file's order, header and blank lines not counted.</param>
+/// <param name="Label">The label as written, without white space around it; a JSON number in its shortest form. Null where no label column is read.</param>
+/// <param name="Row">The row's number from 0 in the order of the set, header and blank lines not counted.</param>
+/// <param name="Path">The file it is from, for messages.</param>
 /// <param name="Line">The line it starts on, from 1, for messages.</param>
-public sealed record Example(string Text, string? TextPair, string? Label, int Row, int Line);
+public sealed record Example(string Text, string? TextPair, string? Label, int Row, string Path, int Line);
 
-/// <summary>The rows of one data file in their order.</summary>
-/// <param name="Path">The file, for messages.</param>
+/// <summary>The rows of a data set in their order.</summary>
+/// <param name="Files">The files, for messages.</param>
 /// <param name="Examples">Its rows; never empty.</param>
-public sealed record ExampleSet(string Path, IReadOnlyList<Example> Examples)
+public sealed record ExampleSet(DataFiles Files, IReadOnlyList<Example> Examples)
 {
     public int Count => Examples.Count;
 }

@@ -1,16 +1,18 @@
 using Engine.Model.Batching;
-using Engine.Optim;
 
 namespace Engine.Training.Data;
 
 /// <summary>Which columns of a data file hold what.</summary>
 public sealed record ExampleReaderOptions
 {
-    /// <summary>How the file is written; <see cref="DataFileFormat.Prebatched"/> is not read here.</summary>
-    public required DataFileFormat Format { get; init; }
+    /// <summary>How the files are written; null: as the ending of each says. <see cref="DataFileFormat.Prebatched"/> is not read here.</summary>
+    public DataFileFormat? Format { get; init; }
 
     /// <summary>The first row of a table names the columns.</summary>
     public bool Header { get; init; } = true;
+
+    /// <summary>What stands between a table's columns; null: a tab (tsv) or a comma (csv).</summary>
+    public char? Delimiter { get; init; }
 
     /// <summary>The text; not read from <see cref="DataFileFormat.Text"/>, where the line is the text.</summary>
     public ColumnReference? Text { get; init; }
@@ -28,92 +30,58 @@ public sealed record ExampleReaderOptions
 /// <summary>Reads texts and labels from TSV, CSV, JSON Lines, JSON and plain text.</summary>
 public static class ExampleReader
 {
-    /// <summary>Reads a whole file. Blank lines are passed over.</summary>
+    /// <summary>Reads whole files, one after another. Blank lines are passed over.</summary>
     /// <exception cref="DataFileException">A missing or empty file, a missing column (the nearest one is named), a malformed line.</exception>
-    public static ExampleSet Read(string path, ExampleReaderOptions options)
+    public static ExampleSet Read(DataFiles files, ExampleReaderOptions options)
     {
-        IEnumerable<Example> examples = options.Format switch
-        {
-            DataFileFormat.Tsv => FromTable(path, TableRows.ReadTsv(path), options),
-            DataFileFormat.Csv => FromTable(path, TableRows.ReadCsv(path), options),
-            DataFileFormat.JsonLines or DataFileFormat.Json => JsonRecords.ReadExamples(path, options),
-            DataFileFormat.Text => FromText(path),
-            _ => throw new ArgumentException($"The format {options.Format} has no rows of text to read.", nameof(options)),
-        };
-        List<Example> rows = [.. options.Limit is int limit ? examples.Take(limit) : examples];
-        return rows.Count > 0
-            ? new ExampleSet(path, rows)
-            : throw new DataFileException(path, "there are no rows; at least one was expected.");
+        IEnumerable<Example> examples = Enumerate(files, options);
+        return new ExampleSet(files, [.. options.Limit is int limit ? examples.Take(limit) : examples]);
     }
 
-    private static IEnumerable<Example> FromText(string path)
+    /// <summary>The rows of files as they are read, the limit apart.</summary>
+    /// <exception cref="DataFileException">As for <see cref="Read"/>, when the row is reached.</exception>
+    public static IEnumerable<Example> Enumerate(DataFiles files, ExampleReaderOptions options)
     {
         int row = 0;
-        foreach ((int line, string text) in TextLines.Read(path))
+        foreach (string path in files.Paths)
         {
-            if (!string.IsNullOrWhiteSpace(text))
+            DataFileFormat format = DataFileFormats.Of(path, options.Format);
+            int before = row;
+            using IEnumerator<Example> examples = Rows(path, format, options).GetEnumerator();
+            while (MoveNext(examples, path, format))
             {
-                yield return new Example(text, null, null, row++, line);
+                yield return examples.Current with { Row = row++ };
+            }
+
+            if (row == before)
+            {
+                throw new DataFileException(path, "there are no rows; at least one was expected.");
             }
         }
     }
 
-    private static IEnumerable<Example> FromTable(string path, IEnumerable<(int Line, string[] Fields)> table, ExampleReaderOptions options)
+    private static IEnumerable<Example> Rows(string path, DataFileFormat format, ExampleReaderOptions options) => format switch
     {
-        ColumnReference textColumn = options.Text ?? throw new ArgumentException("A table needs the column of the text.", nameof(options));
-        string[]? header = null;
-        (int Text, int Pair, int Label)? columns = null;
-        int row = 0;
-        foreach ((int line, string[] fields) in table)
-        {
-            if (columns is null)
-            {
-                header = options.Header ? fields : null;
-                int Resolve(ColumnReference? column) => column is { } reference ? ColumnIndex(path, line, reference, fields.Length, header) : -1;
-                columns = (Resolve(textColumn), Resolve(options.TextPair), Resolve(options.Label));
-                if (options.Header)
-                {
-                    continue;
-                }
-            }
+        DataFileFormat.Tsv or DataFileFormat.Csv => new TableReader(path, format, options).Read(),
+        DataFileFormat.JsonLines or DataFileFormat.Json => JsonRecords.ReadExamples(path, format, options),
+        DataFileFormat.Text => FromText(path),
+        _ => throw new ArgumentException($"The format {format} has no rows of text to read.", nameof(options)),
+    };
 
-            if (header is not null && fields.Length != header.Length)
-            {
-                throw new DataFileException(path, line, $"the line has {Columns(fields.Length)}, the header {header.Length}.{(options.Format == DataFileFormat.Tsv ? " A tab inside a text splits it." : " A text that holds a comma must be quoted.")}");
-            }
-
-            string Cell(int index) => index < fields.Length
-                ? fields[index]
-                : throw new DataFileException(path, line, $"the line has {Columns(fields.Length)}; column {index} (counted from 0) is missing.");
-            (int text, int pair, int label) = columns.Value;
-            yield return new Example(Cell(text), pair < 0 ? null : Cell(pair), label < 0 ? null : Cell(label).Trim(), row++, line);
-        }
-    }
-
-    private static int ColumnIndex(string path, int line, ColumnReference column, int count, string[]? header)
+    /// <summary>Goes on to the next row; a complaint about a file whose ending says that it is read wrongly says so.</summary>
+    private static bool MoveNext(IEnumerator<Example> examples, string path, DataFileFormat format)
     {
-        if (column.Name is null)
+        try
         {
-            return column.Index >= 0 && column.Index < count
-                ? column.Index
-                : throw new DataFileException(path, line, $"there is no column {column.Index}; the line has {Columns(count)}, counted from 0.");
+            return examples.MoveNext();
         }
-
-        if (header is null)
+        catch (DataFileException error) when (DataFileFormats.OfEnding(path) is { } ending && ending != format)
         {
-            throw new DataFileException(path, $"column '{column.Name}' is given by name, but the file has no header (header: false); give its number, counted from 0.");
+            throw error.With($"The file's ending says {ending.Name()}, and it is read as {format.Name()}, as data.format or --format has it.");
         }
-
-        int index = Array.IndexOf(header, column.Name);
-        if (index < 0)
-        {
-            throw new DataFileException(path, line, $"the header has no column '{column.Name}'; {NearestName.Hint(column.Name, header)}.");
-        }
-
-        return Array.IndexOf(header, column.Name, index + 1) < 0
-            ? index
-            : throw new DataFileException(path, line, $"the header has column '{column.Name}' more than once; give its number, counted from 0.");
     }
 
-    private static string Columns(int count) => count == 1 ? "1 column" : $"{count} columns";
+    private static IEnumerable<Example> FromText(string path) => TextLines.Read(path)
+        .Where(line => !string.IsNullOrWhiteSpace(line.Text))
+        .Select(line => new Example(line.Text, null, null, 0, path, line.Line));
 }

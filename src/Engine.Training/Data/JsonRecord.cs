@@ -1,6 +1,7 @@
-using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Engine.Model.Batching;
+using Engine.Model.Files;
 
 namespace Engine.Training.Data;
 
@@ -13,13 +14,16 @@ public sealed class JsonRecord : IDisposable
     private readonly JsonElement root;
     private readonly string path;
     private readonly int line;
+    private readonly string place;
 
-    private JsonRecord(JsonDocument? document, JsonElement root, string path, int line)
+    /// <param name="place">Goes before complaints about an object inside a record, such as "turn 2: ".</param>
+    private JsonRecord(JsonDocument? document, JsonElement root, string path, int line, string place = "")
     {
         this.document = document;
         this.root = root;
         this.path = path;
         this.line = line;
+        this.place = place;
     }
 
     /// <summary>The line it starts on, counted from 1.</summary>
@@ -28,7 +32,7 @@ public sealed class JsonRecord : IDisposable
     /// <summary>Names of the properties, in the file's order.</summary>
     public IReadOnlyList<string> Keys => [.. root.EnumerateObject().Select(property => property.Name)];
 
-    /// <summary>Parses an object.</summary>
+    /// <summary>Parses an object. NaN and infinities, as Python writes them, are read past where nobody asks for them.</summary>
     /// <param name="path">The file, for messages.</param>
     /// <param name="line">The line it starts on, counted from 1.</param>
     /// <exception cref="DataFileException">The text is not one JSON object, or names a property twice.</exception>
@@ -37,7 +41,7 @@ public sealed class JsonRecord : IDisposable
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(text, DocumentOptions);
+            document = PythonJson.ParseDocument(Encoding.UTF8.GetBytes(text), DocumentOptions);
         }
         catch (JsonException error)
         {
@@ -53,7 +57,7 @@ public sealed class JsonRecord : IDisposable
 
         using (document)
         {
-            throw new DataFileException(path, line, $"the line is {Kind(document.RootElement)}; an object was expected.");
+            throw new DataFileException(path, line, $"the line is {Kind(document.RootElement)}; an object was expected. A list of objects is read with data.format: json.");
         }
     }
 
@@ -83,39 +87,59 @@ public sealed class JsonRecord : IDisposable
 
         return [.. value.EnumerateArray().Select((item, index) => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number)
             ? number
-            : throw new DataFileException(path, line, $"property '{name}' has {item.GetRawText()} at place {index}; a whole number of 32 bits was expected."))];
+            : throw Wrong($"property '{name}' has {PythonJson.Shown(item.GetRawText())} at place {index}; a whole number of 32 bits was expected."))];
     }
 
     /// <summary>A property that is a list of objects, which live as long as this one.</summary>
+    /// <param name="itemName">What complaints call an object, with its number from 1 behind it.</param>
     /// <exception cref="DataFileException">There is none, or it holds something else.</exception>
-    public IEnumerable<JsonRecord> Objects(string name)
+    public IEnumerable<JsonRecord> Objects(string name, string itemName)
     {
         JsonElement value = Property(name);
         return value.ValueKind == JsonValueKind.Array
             ? value.EnumerateArray().Select((item, index) => item.ValueKind == JsonValueKind.Object
-                ? new JsonRecord(null, item, path, line)
+                ? new JsonRecord(null, item, path, line, $"{place}{itemName} {index + 1}: ")
                 : throw Wrong($"property '{name}' has {Kind(item)} at place {index}; an object was expected."))
             : throw Wrong(name, value, "a list of objects");
     }
 
-    /// <summary>A property that is a string, a number or a truth value, as a label is written.</summary>
+    /// <summary>A property that holds something: neither null nor an empty list, object or string.</summary>
+    public bool HasContent(string name) => root.TryGetProperty(name, out JsonElement value) && value.ValueKind switch
+    {
+        JsonValueKind.Null => false,
+        JsonValueKind.Array => value.GetArrayLength() > 0,
+        JsonValueKind.Object => value.EnumerateObject().Any(),
+        JsonValueKind.String => StringValue(value, name).Length > 0,
+        _ => true,
+    };
+
+    /// <summary>A property that is true or false, or 1 or 0; null where it is something else or absent.</summary>
+    public bool? Switch(string name) => !root.TryGetProperty(name, out JsonElement value) ? null : value.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        JsonValueKind.Number => value.GetDouble() switch { 1 => true, 0 => false, _ => null },
+        _ => null,
+    };
+
+    /// <summary>A property that is a string, a number or a truth value, as a label is written, without white space around it; a number in its shortest form.</summary>
     /// <exception cref="DataFileException">There is none, or it is something else.</exception>
     public string Label(string name)
     {
         JsonElement value = Property(name);
         return value.ValueKind switch
         {
-            JsonValueKind.String => StringValue(value, name),
+            JsonValueKind.String => StringValue(value, name).Trim(),
             JsonValueKind.True => "true",
             JsonValueKind.False => "false",
-            // 1 and 1.0 are the same label.
-            JsonValueKind.Number => value.GetDouble().ToString("R", CultureInfo.InvariantCulture),
+            JsonValueKind.Number when double.IsFinite(value.GetDouble()) => ClassLabel.Key(value.GetRawText()),
+            JsonValueKind.Number => throw Wrong(name, value, "a string or a finite number"),
             _ => throw Wrong(name, value, "a string or a number"),
         };
     }
 
     /// <summary>A complaint about this record.</summary>
-    public DataFileException Wrong(string problem) => new(path, line, problem);
+    public DataFileException Wrong(string problem) => new(path, line, place + problem);
 
     public void Dispose() => document?.Dispose();
 
@@ -131,7 +155,7 @@ public sealed class JsonRecord : IDisposable
         }
         catch (InvalidOperationException error)
         {
-            throw new DataFileException(path, line, $"property '{name}' holds an escape that is half of a surrogate pair; it is not text.", error);
+            throw new DataFileException(path, line, $"{place}property '{name}' holds an escape that is half of a surrogate pair; it is not text.", error);
         }
     }
 
@@ -143,7 +167,7 @@ public sealed class JsonRecord : IDisposable
         JsonValueKind.Object => "an object",
         JsonValueKind.Array => "an array",
         JsonValueKind.String => "a string",
-        JsonValueKind.Number => "a number",
+        JsonValueKind.Number => double.IsFinite(value.GetDouble()) ? "a number" : PythonJson.Shown(value.GetRawText()),
         _ => $"the word {value.GetRawText()}",
     };
 }

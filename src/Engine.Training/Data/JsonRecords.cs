@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Engine.Model.Batching;
+using Engine.Model.Files;
 
 namespace Engine.Training.Data;
 
@@ -18,18 +19,27 @@ internal static class JsonRecords
     };
 
     /// <summary>Labelled texts from the properties that the options name.</summary>
-    public static IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options)
+    public static IEnumerable<Example> ReadExamples(string path, DataFileFormat format, ExampleReaderOptions options)
     {
         string text = Name(options.Text) ?? throw new ArgumentException("JSON needs the property of the text.", nameof(options));
         string? pair = Name(options.TextPair);
         string? label = Name(options.Label);
-        int row = 0;
-        foreach (JsonRecord record in Read(path, options.Format))
+        if (label is not null && (label == text || label == pair))
+        {
+            throw new DataFileException(path, $"the label is read from property '{label}', which is the text's; the model would be given its answer. Name the label's own property.");
+        }
+
+        if (text == pair)
+        {
+            throw new DataFileException(path, $"both texts of a pair are read from property '{text}'; name the second one's own property.");
+        }
+
+        foreach (JsonRecord record in Read(path, format))
         {
             using (record)
             {
                 yield return new Example(
-                    record.Text(text), pair is null ? null : record.Text(pair), label is null ? null : record.Label(label), row++, record.Line);
+                    record.Text(text), pair is null ? null : record.Text(pair), label is null ? null : record.Label(label), 0, path, record.Line);
             }
         }
     }
@@ -37,35 +47,38 @@ internal static class JsonRecords
     /// <summary>The elements of the list that a file is, with the lines they start on.</summary>
     private static List<(int Line, string Text)> Objects(string path)
     {
-        byte[] bytes = ReadAll(path);
-        List<(int, string)> objects = [];
-        var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = 32 });
         try
         {
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray)
-            {
-                throw new DataFileException(path, "the file is not a JSON list of objects; for one object on each line set data.format to jsonl.");
-            }
-
-            int line = 1;
-            int counted = 0;
-            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            {
-                int start = checked((int)reader.TokenStartIndex);
-                line += bytes.AsSpan(counted, start - counted).Count((byte)'\n');
-                counted = start;
-                reader.Skip();
-                objects.Add((line, System.Text.Encoding.UTF8.GetString(bytes, start, checked((int)reader.BytesConsumed) - start)));
-            }
-
-            // Whatever stands after the list is no JSON.
-            reader.Read();
+            return PythonJson.Parse(ReadAll(path), bytes => Objects(path, bytes.Span));
         }
         catch (JsonException error)
         {
             throw new DataFileException(path, (int)(error.LineNumber ?? 0) + 1, $"the file is not JSON from here on (at byte {error.BytePositionInLine} of the line).", error);
         }
+    }
 
+    private static List<(int Line, string Text)> Objects(string path, ReadOnlySpan<byte> bytes)
+    {
+        List<(int, string)> objects = [];
+        var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = 32 });
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray)
+        {
+            throw new DataFileException(path, "the file is not a JSON list of objects; for one object on each line set data.format to jsonl.");
+        }
+
+        int line = 1;
+        int counted = 0;
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            int start = checked((int)reader.TokenStartIndex);
+            line += bytes[counted..start].Count((byte)'\n');
+            counted = start;
+            reader.Skip();
+            objects.Add((line, System.Text.Encoding.UTF8.GetString(bytes[start..checked((int)reader.BytesConsumed)])));
+        }
+
+        // Whatever stands after the list is no JSON.
+        reader.Read();
         return objects;
     }
 

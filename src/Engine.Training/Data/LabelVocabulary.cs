@@ -4,7 +4,10 @@ using Engine.Optim;
 
 namespace Engine.Training.Data;
 
-/// <summary>The classes of a classification task: their names in the order of the model's outputs.</summary>
+/// <summary>
+/// The classes of a classification task: their names in the order of the model's outputs. <see cref="ClassLabel.Key"/> says which labels are one class; a class
+/// that the training data names is called as the data writes it, and where it writes it in several ways, by the shortest form of the number.
+/// </summary>
 public sealed class LabelVocabulary
 {
     private readonly Dictionary<string, int> indices;
@@ -50,10 +53,10 @@ public sealed class LabelVocabulary
 
         if (seen.Count < 2)
         {
-            throw new DataFileException(train.Path, $"every row has the label '{seen[0]}'; a classifier needs at least two. Name them all in data.labels if the others are only rare.");
+            throw new DataFileException(train.Files.ToString(), $"every row has the label '{seen[0]}'; a classifier needs at least two. Name them all in data.labels if the others are only rare.");
         }
 
-        return FromNames(Sort(train, seen), $"the labels of {Path.GetFileName(train.Path)}");
+        return FromNames(Sort(train, seen), $"the labels of {string.Join(", ", train.Files.Paths.Select(Path.GetFileName))}");
     }
 
     /// <summary>Classes named by a model's <c>id2label</c>, for evaluation and prediction; numbers 0 ... count - 1 are read as indices unless they are names themselves.</summary>
@@ -72,10 +75,10 @@ public sealed class LabelVocabulary
         for (int i = 0; i < labels.Length; i++)
         {
             Example example = set.Examples[i];
-            string label = LabelOf(set, example);
-            labels[i] = indices.TryGetValue(label, out int index)
+            string label = LabelOf(example);
+            labels[i] = indices.TryGetValue(ClassLabel.Key(label), out int index)
                 ? index
-                : throw new DataFileException(set.Path, example.Line, $"the label '{label}' is not among {Origin}: {NearestName.Hint(label, [.. Names])}.");
+                : throw new DataFileException(example.Path, example.Line, $"the label '{label}' is not among {Origin}: {NearestName.Hint(label, [.. Names])}.");
         }
 
         return labels;
@@ -86,9 +89,12 @@ public sealed class LabelVocabulary
         Dictionary<string, int> indices = new(StringComparer.Ordinal);
         for (int i = 0; i < names.Count; i++)
         {
-            if (!indices.TryAdd(names[i], i))
+            if (!indices.TryAdd(ClassLabel.Key(names[i]), i))
             {
-                throw new ConfigurationException($"{origin}: the label '{names[i]}' is there twice; every class needs its own name.");
+                string other = names[indices[ClassLabel.Key(names[i])]];
+                throw new ConfigurationException(other == names[i]
+                    ? $"{origin}: the label '{other}' is there twice; every class needs its own name."
+                    : $"{origin}: the labels '{other}' and '{names[i]}' are one class, since they are the same but for the way they are written; every class needs its own name.");
             }
         }
 
@@ -97,19 +103,20 @@ public sealed class LabelVocabulary
 
     private static LabelVocabulary? FromModel(List<string> seen, IReadOnlyList<string> modelLabels)
     {
-        if (modelLabels.Distinct(StringComparer.Ordinal).Count() != modelLabels.Count)
+        string[] keys = [.. modelLabels.Select(ClassLabel.Key)];
+        if (keys.Distinct(StringComparer.Ordinal).Count() != keys.Length)
         {
             return null;
         }
 
-        if (seen.TrueForAll(modelLabels.Contains))
+        if (seen.TrueForAll(label => keys.Contains(ClassLabel.Key(label))))
         {
             return FromNames(modelLabels, "the model's id2label");
         }
 
         // LABEL_0, LABEL_1 ... are Transformers' placeholders and say less than the labels themselves.
         bool placeholders = modelLabels.Select((name, i) => name == $"LABEL_{i}").All(equal => equal);
-        bool isIndices = seen.Count == modelLabels.Count && seen.TrueForAll(label => Enumerable.Range(0, modelLabels.Count).Any(i => label == i.ToString(CultureInfo.InvariantCulture)));
+        bool isIndices = seen.Count == modelLabels.Count && seen.TrueForAll(label => Enumerable.Range(0, modelLabels.Count).Any(i => ClassLabel.Key(label) == i.ToString(CultureInfo.InvariantCulture)));
         return isIndices && !placeholders ? FromModel(modelLabels) : null;
     }
 
@@ -121,24 +128,38 @@ public sealed class LabelVocabulary
         }
     }
 
-    private static List<string> Distinct(ExampleSet train) =>
-        [.. train.Examples.Select(example => LabelOf(train, example)).Distinct(StringComparer.Ordinal)];
-
-    private static string LabelOf(ExampleSet set, Example example) => example.Label switch
+    /// <summary>The classes that occur, in the order of their first rows, under their names.</summary>
+    private static List<string> Distinct(ExampleSet train)
     {
-        null => throw new DataFileException(set.Path, example.Line, "the row was read without a label; name the label column in data.label."),
-        "" => throw new DataFileException(set.Path, example.Line, "the label is empty; every row needs one."),
+        OrderedDictionary<string, string> names = new(StringComparer.Ordinal);
+        foreach (string label in train.Examples.Select(LabelOf))
+        {
+            string key = ClassLabel.Key(label);
+            if (!names.TryAdd(key, label) && names[key] != label)
+            {
+                names[key] = key;
+            }
+        }
+
+        return [.. names.Values];
+    }
+
+    private static string LabelOf(Example example) => example.Label switch
+    {
+        null => throw new DataFileException(example.Path, example.Line, "the row was read without a label; name the label column in data.label."),
+        "" => throw new DataFileException(example.Path, example.Line, "the label is empty; every row needs one."),
         string label => label,
     };
 
     private static IReadOnlyList<string> Sort(ExampleSet train, List<string> labels)
     {
-        List<(string Text, double Value)> numbers = [];
+        List<(string Name, string Key, double Value)> numbers = [];
         foreach (string label in labels)
         {
-            if (double.TryParse(label, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value))
+            string key = ClassLabel.Key(label);
+            if (double.TryParse(key, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value))
             {
-                numbers.Add((label, value));
+                numbers.Add((label, key, value));
             }
         }
 
@@ -147,9 +168,11 @@ public sealed class LabelVocabulary
             return [.. labels.Order(StringComparer.Ordinal)];
         }
 
-        string? fraction = numbers.FirstOrDefault(number => number.Value != Math.Floor(number.Value)).Text;
+        // Where two numbers are one double, their digits are as many, and decide.
+        string? fraction = numbers.FirstOrDefault(number => ClassLabel.IsFraction(number.Key)).Name;
         return fraction is null
-            ? [.. numbers.OrderBy(number => number.Value).ThenBy(number => number.Text, StringComparer.Ordinal).Select(number => number.Text)]
-            : throw new DataFileException(train.Path, $"the label '{fraction}' is a number with a fraction, which names no class; set task: regression, or name the classes in data.labels.");
+            ? [.. numbers.OrderBy(number => number.Value).ThenBy(number => number.Key, StringComparer.Ordinal).Select(number => number.Name)]
+            : throw new DataFileException(
+                train.Files.ToString(), $"the label '{fraction}' is a number with a fraction, which names no class; set task: regression, or name the classes in data.labels.");
     }
 }

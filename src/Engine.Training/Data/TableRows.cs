@@ -7,12 +7,20 @@ using CsvHelper.Configuration;
 namespace Engine.Training.Data;
 
 /// <summary>The records of a table, header included, as fields; blank lines are left out.</summary>
-internal static class TableRows
+public static class TableRows
 {
     private const int LongestField = 16 * 1024 * 1024;
 
-    /// <summary>Tab-separated fields without any quoting.</summary>
-    public static IEnumerable<(int Line, string[] Fields)> ReadTsv(string path)
+    /// <summary>What a delimiter is written as: one character, or <c>\t</c>; null where it is neither, or cannot part columns.</summary>
+    public static char? Delimiter(string text) => text switch
+    {
+        "\\t" => '\t',
+        [not ('"' or '\r' or '\n') and var character] => character,
+        _ => null,
+    };
+
+    /// <summary>Fields without any quoting.</summary>
+    public static IEnumerable<(int Line, string[] Fields)> ReadTsv(string path, char delimiter)
     {
         using IEnumerator<(int Line, string Text)> lines = TextLines.Read(path).GetEnumerator();
         bool more = lines.MoveNext();
@@ -27,20 +35,31 @@ internal static class TableRows
 
             if (!string.IsNullOrWhiteSpace(text))
             {
-                yield return (line, text.Split('\t'));
+                yield return (line, text.Split(delimiter));
             }
         }
     }
 
-    /// <summary>Comma-separated fields; a quoted field may hold commas, doubled quotes and line breaks.</summary>
-    public static IEnumerable<(int Line, string[] Fields)> ReadCsv(string path)
+    /// <summary>
+    /// Fields of which a quoted one may hold delimiters, doubled quotes and line breaks. A first line <c>sep=;</c>, as spreadsheets write it, names the delimiter
+    /// and is no row.
+    /// </summary>
+    /// <param name="delimiter">Null: a comma, or what such a line names.</param>
+    public static IEnumerable<(int Line, string[] Fields)> ReadCsv(string path, char? delimiter)
     {
+        char named = ReadSeparator(path) ?? delimiter ?? ',';
+        if (delimiter is not null && named != delimiter)
+        {
+            throw new DataFileException(
+                path, 1, $"the line names the delimiter '{named}', and the run or the command line '{delimiter}'; leave one of them out.");
+        }
+
         bool unterminated = false;
         CsvConfiguration configuration = new(CultureInfo.InvariantCulture)
         {
             HasHeaderRecord = false,
             Mode = CsvMode.RFC4180,
-            Delimiter = ",",
+            Delimiter = named.ToString(),
             IgnoreBlankLines = true,
             MaxFieldSize = LongestField,
             BadDataFound = _ => unterminated = true,
@@ -59,11 +78,25 @@ internal static class TableRows
             // RawRow counts up to the record's last line.
             int line = parser.RawRow - CountLineBreaks(parser.RawRecord.AsSpan().TrimEnd("\r\n"));
             start = parser.RawRow + 1;
-            if (fields.Length > 1 || !string.IsNullOrWhiteSpace(fields[0]))
+            bool isSeparator = line == 1 && Separator(parser.RawRecord) is not null;
+            if (!isSeparator && (fields.Length > 1 || !string.IsNullOrWhiteSpace(fields[0])))
             {
                 yield return (line, fields);
             }
         }
+    }
+
+    /// <summary>The delimiter that the file's first line names. A pipe, which has no length, cannot be read a second time and is not asked.</summary>
+    private static char? ReadSeparator(string path)
+    {
+        bool isFile = new FileInfo(path) is { Exists: true, Length: > 0 };
+        return isFile && TextLines.Read(path).FirstOrDefault() is { Text: string first } ? Separator(first) : null;
+    }
+
+    private static char? Separator(string line)
+    {
+        string text = line.TrimEnd('\r', '\n').Trim('"');
+        return text.Length == 5 && text.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) ? Delimiter(text[4..]) : null;
     }
 
     private static bool Read(CsvParser parser, string path, int line)

@@ -22,7 +22,7 @@ public sealed class BestTracker(string metric, bool greaterIsBetter, int? patien
     /// <summary>No evaluation has improved for as many as patience allows.</summary>
     public bool ShouldStop => patience is int allowed && State.SinceImprovement >= allowed;
 
-    /// <summary>Notes an evaluation. NaN is worse than every number.</summary>
+    /// <summary>Notes an evaluation. What is not finite is worse than every number.</summary>
     /// <returns>Whether it is the best so far.</returns>
     public bool Report(int step, double value)
     {
@@ -33,5 +33,5 @@ public sealed class BestTracker(string metric, bool greaterIsBetter, int? patien
     }
 
     private bool IsBetter(double value, double? than) =>
-        !double.IsNaN(value) && (than is null || (greaterIsBetter ? value > than : value < than));
+        double.IsFinite(value) && (than is null || (greaterIsBetter ? value > than : value < than));
 }

@@ -10,7 +10,11 @@ namespace Engine.Training.Running;
 /// <summary>What an evaluation found.</summary>
 /// <param name="Metrics">The task's metrics by name.</param>
 /// <param name="Logits">[rows, output size] in file order; empty for language models.</param>
-public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits);
+public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits)
+{
+    /// <summary>What a user should know of the texts: how many were cut, or are empty.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
 
 /// <summary>Runs a batch in evaluation, without dropout or perturbation, and lets its results be read before anything else runs in their memory.</summary>
 /// <param name="source">What the batch was made from, for messages.</param>

@@ -11,7 +11,11 @@ namespace Engine.Training.Running;
 /// <param name="Label">The most probable class's name; null for regression.</param>
 /// <param name="Probability">Its probability, or the predicted number for regression.</param>
 /// <param name="Scores">Every class's probability, or the predicted number.</param>
-public sealed record Prediction(string? Label, double Probability, IReadOnlyList<double> Scores);
+public sealed record Prediction(string? Label, double Probability, IReadOnlyList<double> Scores)
+{
+    /// <summary>Whether the text was longer than the maximum length, and its end not read.</summary>
+    public bool IsCut { get; init; }
+}
 
 /// <summary>
 /// A trained classifier or regressor, ready to read texts: a model folder with or without an adapter. Safe for use by several threads: each batch waits for
@@ -69,7 +73,7 @@ public sealed class Predictor : IDisposable
         bool regression = Architecture.Head == HeadKind.Regression;
         EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength).WithLabels(
             regression ? null : LabelVocabulary.FromModel(Labels).Encode(examples), regression ? RegressionTargets.Encode(examples) : null);
-        return model.Evaluate(new Evaluator(Architecture, set, batchSize, null, examples.Path), cancellation);
+        return model.Evaluate(new Evaluator(Architecture, set, batchSize, null, examples.Files.ToString()), cancellation) with { Notes = [.. TextEncoding.Notes(examples, set, maxLength)] };
     }
 
     /// <summary>Predicts texts or pairs, in their order.</summary>
@@ -78,14 +82,20 @@ public sealed class Predictor : IDisposable
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
     public IReadOnlyList<Prediction> Predict(
-        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default) =>
-        PredictionsOf(model.Predict(Encode(texts, maxLength, batchSize), cancellation));
+        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default)
+    {
+        EncodedSet set = Encode(texts, maxLength);
+        return PredictionsOf(set, model.Predict(new Evaluator(Architecture, set, batchSize, null, "input"), cancellation));
+    }
 
     /// <summary>As <see cref="Predict"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Predict"/>
     public async Task<IReadOnlyList<Prediction>> PredictAsync(
-        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default) =>
-        PredictionsOf(await model.PredictAsync(Encode(texts, maxLength, batchSize), cancellation).ConfigureAwait(false));
+        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default)
+    {
+        EncodedSet set = Encode(texts, maxLength);
+        return PredictionsOf(set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "input"), cancellation).ConfigureAwait(false));
+    }
 
     /// <summary>
     /// Frees the model. Calls that wait, and those under way at their next batch, end with an <see cref="ObjectDisposedException"/>; this returns when the
@@ -93,16 +103,17 @@ public sealed class Predictor : IDisposable
     /// </summary>
     public void Dispose() => model.Dispose();
 
-    private Evaluator Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize)
+    private EncodedSet Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength)
     {
-        var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, i + 1))]);
-        return new Evaluator(Architecture, TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength), batchSize, null, examples.Path);
+        var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, "input", i + 1))]);
+        return TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
     }
 
-    private IReadOnlyList<Prediction> PredictionsOf(float[] logits)
+    private IReadOnlyList<Prediction> PredictionsOf(EncodedSet set, float[] logits)
     {
         int columns = Architecture.OutputSize;
-        return [.. Enumerable.Range(0, logits.Length / columns).Select(i => PredictionOf(logits.AsSpan(i * columns, columns)))];
+        HashSet<int> cut = [.. set.CutRows];
+        return [.. Enumerable.Range(0, set.Count).Select(i => PredictionOf(logits.AsSpan(i * columns, columns)) with { IsCut = cut.Contains(i) })];
     }
 
     private Prediction PredictionOf(ReadOnlySpan<float> logits)

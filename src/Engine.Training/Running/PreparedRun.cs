@@ -23,9 +23,9 @@ public sealed class PreparedRun : IDisposable
 
     private PreparedRun(RunConfiguration run, Device device)
     {
-        Run = run;
         Device = device;
         Data = RunData.Load(run);
+        Run = run = run with { ChatTemplate = Data.Layout ?? run.ChatTemplate };
         Architecture architecture = Data.Architecture;
         if (Data.Validation is not null && TaskMetrics.Names(run.Task, architecture.OutputSize) is var metrics && !metrics.Contains(run.BestMetric))
         {
@@ -58,6 +58,7 @@ public sealed class PreparedRun : IDisposable
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
     }
 
+    /// <summary>The run, with the layout of conversations that its data settled, so that who reads its folder knows it.</summary>
     public RunConfiguration Run { get; }
 
     public Device Device { get; }

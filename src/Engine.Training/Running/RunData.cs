@@ -34,15 +34,21 @@ public sealed class RunData : IDisposable
     /// <summary>Null without validation data.</summary>
     public Evaluator? Validation { get; }
 
-    /// <summary>What a user should know of the data: samples that were cut, dropped or packed.</summary>
+    /// <summary>What a user should know of the data: texts that were cut, dropped, empty or packed, and what of it is odd.</summary>
     public IReadOnlyList<string> Notes { get; private init; } = [];
+
+    /// <summary>The classes with their training rows; empty for other tasks than classification.</summary>
+    public IReadOnlyList<ClassCount> Classes { get; private init; } = [];
+
+    /// <summary>How conversations and the like are laid out, the run file's choice or what holds without one; null where there are none.</summary>
+    public ChatTemplateChoice? Layout { get; private init; }
 
     /// <summary>Reads everything the run file names.</summary>
     public static RunData Load(RunConfiguration run)
     {
         run = run.Resolve();
         ModelFolder folder = ModelFolder.Open(run.Model);
-        if (run.Data.Format == DataFileFormat.Prebatched)
+        if (run.Data.Formats.Contains(DataFileFormat.Prebatched))
         {
             return Prebatched(run, folder);
         }
@@ -59,7 +65,7 @@ public sealed class RunData : IDisposable
     private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
     {
         Architecture architecture = ArchitectureOf(run, folder, tokenizer: null, HeadOf(run.Task));
-        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train, architecture), null);
+        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train.Paths.Single(), architecture), null);
     }
 
     private static RunData Texts(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
@@ -68,8 +74,9 @@ public sealed class RunData : IDisposable
         ExampleSet examples = run.Data.ReadTrain();
         var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Examples(examples, null);
-        return new RunData(
-            folder, architecture, encoder.Tokenizer, new SampledBatches(run.Data.Train, train, Sampler(run, train.Lengths), encoder.Masker), encoder.Validation(null));
+        Evaluator? validation = encoder.Validation(null);
+        var batches = new SampledBatches(run.Data.Train.ToString(), train, Sampler(run, train.Lengths), encoder.Masker);
+        return new RunData(folder, architecture, encoder.Tokenizer, batches, validation) { Notes = encoder.Notes };
     }
 
     private static RunData Causal(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
@@ -88,9 +95,10 @@ public sealed class RunData : IDisposable
 
         IReadOnlyList<int> lengths = packs is null ? train.Lengths : [.. packs.Select(pack => pack.Sum(sample => train.Lengths[sample]))];
         Evaluator? validation = encoder.Validation(null);
-        return new RunData(folder, architecture, encoder.Tokenizer, new SampledBatches(records.Path, train, Sampler(run, lengths), null, packs), validation)
+        return new RunData(folder, architecture, encoder.Tokenizer, new SampledBatches(records.Files.ToString(), train, Sampler(run, lengths), null, packs), validation)
         {
             Notes = [.. encoder.Notes, .. packed],
+            Layout = records.Kind == CausalDataKind.Text ? null : run.ChatTemplate ?? ChatTemplateChoices.Default(records.Kind),
         };
     }
 
@@ -102,9 +110,10 @@ public sealed class RunData : IDisposable
             : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
         Architecture architecture = ArchitectureOf(run, folder, tokenizer, HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
         var encoder = new RunEncoder(run, folder, architecture, tokenizer);
-        EncodedSet train = encoder.Examples(examples, labels);
-        return new RunData(
-            folder, architecture, encoder.Tokenizer, new SampledBatches(examples.Path, train, Sampler(run, train.Lengths), null), encoder.Validation(labels));
+        EncodedSet train = encoder.Train(examples, labels);
+        Evaluator? validation = encoder.Validation(labels, examples);
+        var batches = new SampledBatches(examples.Files.ToString(), train, Sampler(run, train.Lengths), null);
+        return new RunData(folder, architecture, encoder.Tokenizer, batches, validation) { Notes = encoder.Notes, Classes = encoder.Classes };
     }
 
     /// <summary>The model as the run trains it: with the tokenizer's vocabulary where the run resizes it, and as its adapter needs it.</summary>

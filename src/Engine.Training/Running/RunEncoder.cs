@@ -42,18 +42,49 @@ internal sealed class RunEncoder
     /// <summary>Masks tokens, for masked language modelling; else null.</summary>
     public TokenMasker? Masker { get; }
 
-    /// <summary>What a user should know of the rows encoded so far: samples that were cut or dropped.</summary>
+    /// <summary>What a user should know of the rows encoded so far: texts that were cut, dropped or empty, and what of the data is odd.</summary>
     public IReadOnlyList<string> Notes => notes;
+
+    /// <summary>The classes with their training rows, once these are encoded; empty for other tasks.</summary>
+    public IReadOnlyList<ClassCount> Classes { get; private set; } = [];
 
     /// <summary>The evaluation on the run's validation data; null where it names none.</summary>
     /// <param name="labels">The classes of a classification task; else null.</param>
+    /// <param name="train">The labelled training data that it is held against; null where there is none.</param>
     /// <exception cref="DataFileException">The data cannot be used.</exception>
-    public Evaluator? Validation(LabelVocabulary? labels)
+    public Evaluator? Validation(LabelVocabulary? labels, ExampleSet? train = null)
     {
-        EncodedSet? set = run.Task == TaskKind.CausalLanguageModel
-            ? run.Data.ReadValidationRecords() is { } records ? Records(records) : null
-            : run.Data.ReadValidation() is { } examples ? Examples(examples, labels) : null;
-        return set is null ? null : new Evaluator(architecture, set, run.PerDeviceEvalBatchSize, Masker, run.Data.Validation!);
+        EncodedSet? set = null;
+        if (run.Task == TaskKind.CausalLanguageModel)
+        {
+            set = run.Data.ReadValidationRecords() is { } records ? Records(records) : null;
+        }
+        else if (run.Data.ReadValidation() is { } examples)
+        {
+            set = Examples(examples, labels);
+            notes.AddRange(train is null ? [] : LabelledDataNotes.OfValidation(train, examples, labels is null ? null : Classes, set.ClassLabels));
+        }
+
+        return set is null ? null : new Evaluator(architecture, set, run.PerDeviceEvalBatchSize, Masker, run.Data.Validation!.ToString());
+    }
+
+    /// <summary>Labelled texts to train on.</summary>
+    /// <exception cref="DataFileException">A label cannot be used.</exception>
+    public EncodedSet Train(ExampleSet examples, LabelVocabulary? labels)
+    {
+        EncodedSet set = Examples(examples, labels);
+        if (labels is not null)
+        {
+            Classes = LabelledDataNotes.Count(labels, set.ClassLabels!);
+            notes.AddRange(LabelledDataNotes.OfClasses(examples, Classes, areNamed: run.Data.Labels is not null));
+        }
+        else
+        {
+            notes.AddRange(LabelledDataNotes.OfTargets(examples, set.Targets!));
+        }
+
+        notes.AddRange(LabelledDataNotes.OfRepetitions(examples, isClassified: labels is not null));
+        return set;
     }
 
     /// <summary>Texts with their labels; lines of text for masked language modelling.</summary>
@@ -62,40 +93,36 @@ internal sealed class RunEncoder
         if (run.Task == TaskKind.MaskedLanguageModel)
         {
             EncodedSet rows = TextEncoding.EncodeLines(Tokenizer, examples, maxLength, run.Data.LineByLine);
-            return rows.Count > 0 ? rows : throw new DataFileException(examples.Path, "no text has a token in it; lines of text were expected.");
+            notes.AddRange(TextEncoding.Notes(examples, rows, maxLength));
+            return rows.Count > 0 ? rows : throw new DataFileException(examples.Files.ToString(), "no text has a token in it; lines of text were expected.");
         }
 
-        return TextEncoding.Encode(Tokenizer, architecture, examples, maxLength)
-            .WithLabels(labels?.Encode(examples), labels is null ? RegressionTargets.Encode(examples) : null);
+        EncodedSet texts = TextEncoding.Encode(Tokenizer, architecture, examples, maxLength);
+        notes.AddRange(TextEncoding.Notes(examples, texts, maxLength));
+        return texts.WithLabels(labels?.Encode(examples), labels is null ? RegressionTargets.Encode(examples) : null);
     }
 
     /// <summary>Samples for a causal model.</summary>
     public EncodedSet Records(CausalRecordSet set)
     {
+        notes.AddRange(set.Notes);
         CausalSamples samples = new CausalEncoder(Tokenizer, Template(set.Kind), run.CompletionOnlyLoss).Encode(set, maxLength);
         if (samples.Cut > 0)
         {
-            notes.Add($"{set.Path}: {samples.Cut} of {set.Records.Count} samples are longer than max_length ({maxLength} tokens) and were cut at the end.");
+            notes.Add($"{set.Files}: {samples.Cut} of {set.Records.Count} samples are longer than max_length ({maxLength} tokens) and were cut at the end.");
         }
 
         if (samples.Dropped > 0)
         {
-            notes.Add($"{set.Path}: {samples.Dropped} of {set.Records.Count} samples were left out: no token of an answer is left of them.");
+            notes.Add($"{set.Files}: {samples.Dropped} of {set.Records.Count} samples were left out: no token of an answer is left of them.");
         }
 
         return samples.Rows;
     }
 
     /// <summary>How this kind of data is laid out; null: without a chat template.</summary>
-    private ChatTemplate? Template(CausalDataKind kind) => run.ChatTemplate switch
-    {
-        null when kind != CausalDataKind.Messages => null,
-        null or ChatTemplateChoice.Tokenizer => ChatTemplate.OfFolder(folder.FolderPath),
-        ChatTemplateChoice.ChatMl => ChatTemplate.ChatMl,
-        ChatTemplateChoice.Qwen2 => ChatTemplate.Qwen2,
-        ChatTemplateChoice.Qwen25 => ChatTemplate.Qwen25,
-        _ => ChatTemplate.Llama3,
-    };
+    private ChatTemplate? Template(CausalDataKind kind) =>
+        (run.ChatTemplate ?? ChatTemplateChoices.Default(kind)).Template(folder.FolderPath);
 
     private static Tokenizer Checked(Tokenizer tokenizer, ModelFolder folder, Architecture architecture) => tokenizer.VocabularySize <= architecture.VocabularySize
         ? tokenizer

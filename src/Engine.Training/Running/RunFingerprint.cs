@@ -4,6 +4,7 @@ using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;
+using Engine.Training.Data;
 
 namespace Engine.Training.Running;
 
@@ -37,14 +38,17 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
             SaveTotalLimit = null,
             LoggingSteps = 1,
             GradientCheckpointing = false,
-            Data = run.Data with { Train = string.Empty, Validation = run.Data.Validation is null ? null : string.Empty },
+            Data = run.Data with { Train = string.Empty, Validation = run.Data.Validation is null ? null : (DataFiles)string.Empty },
             Adapter = run.Adapter is { } adapter ? adapter with { Init = adapter.Init is null ? null : string.Empty } : null,
             Method = run.Method is { } chosen ? new MethodsConfiguration([.. chosen.Methods.Select(WithoutPaths)]) : null,
         };
-        var files = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["data.train"] = Hash(run.Data.Train, sampled: false) };
-        if (run.Data.Validation is { } validation)
+        var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach ((string key, DataFiles? set) in new[] { ("data.train", run.Data.Train), ("data.validation", run.Data.Validation) })
         {
-            files["data.validation"] = Hash(validation, sampled: false);
+            for (int i = 0; i < (set?.Paths.Count ?? 0); i++)
+            {
+                files[set!.Paths.Count == 1 ? key : $"{key}[{i}]"] = Hash(set.Paths[i], sampled: false);
+            }
         }
 
         foreach (string name in model.Files)

@@ -39,10 +39,14 @@ internal static class RunInputs
     private static IEnumerable<(string Key, string Path)> Of(RunConfiguration run)
     {
         yield return ("model", run.Model);
-        yield return ("data.train", run.Data.Train);
-        if (run.Data.Validation is { } validation)
+        foreach (string path in run.Data.Train.Paths)
         {
-            yield return ("data.validation", validation);
+            yield return ("data.train", path);
+        }
+
+        foreach (string path in run.Data.Validation?.Paths ?? [])
+        {
+            yield return ("data.validation", path);
         }
 
         if (run.Adapter?.Init is { } start)

@@ -90,7 +90,8 @@ internal sealed class RunOutput : IDisposable
     }
 
     /// <summary>Starts a run from nothing. An earlier run stays as it is.</summary>
-    public void Begin()
+    /// <param name="prepared">The run with what its data settled.</param>
+    public void Begin(RunConfiguration prepared)
     {
         if (OfRuns(output).Any(IsWorthKeeping))
         {
@@ -100,7 +101,7 @@ internal sealed class RunOutput : IDisposable
 
         work.Remove(OfRuns(work));
         work.Claim(Names());
-        AtomicFile.WriteAllBytes(Folder.ConfigurationPath, Encoding.UTF8.GetBytes(run.ToYaml()));
+        AtomicFile.WriteAllBytes(Folder.ConfigurationPath, Encoding.UTF8.GetBytes(prepared.ToYaml()));
     }
 
     /// <summary>Drops the lines of steps after a checkpoint, which a resumed run writes again.</summary>

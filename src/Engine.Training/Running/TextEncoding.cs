@@ -13,12 +13,30 @@ public static class TextEncoding
     {
         // A model with one token type (RoBERTa) reads only zeros, whatever the tokenizer says of pairs.
         bool hasTypes = architecture.TypeVocabularySize > 1;
-        return new EncodedSet(ParallelWork.Run(examples.Count, i =>
+        Encoding[] encodings = ParallelWork.Run(examples.Count, i => tokenizer.Encode(examples.Examples[i].Text, examples.Examples[i].TextPair, maxLength));
+        return new EncodedSet([.. encodings.Select(encoding => (encoding.Ids, hasTypes ? encoding.TypeIds : null))])
         {
-            Encoding encoding = tokenizer.Encode(examples.Examples[i].Text, examples.Examples[i].TextPair, maxLength);
-            return (encoding.Ids, hasTypes ? encoding.TypeIds : null);
-        }));
+            CutRows = [.. Enumerable.Range(0, encodings.Length).Where(i => encodings[i].IsTruncated)],
+        };
     }
+
+    /// <summary>What a user should know of encoded texts: how many were cut, and how many hold nothing.</summary>
+    public static IEnumerable<string> Notes(ExampleSet examples, EncodedSet encoded, int maxLength)
+    {
+        if (encoded.CutRows.Count > 0)
+        {
+            yield return $"{examples.Files}: {encoded.CutRows.Count} of {examples.Count} texts are longer than max_length ({maxLength} tokens) and were cut.";
+        }
+
+        Example[] empty = [.. examples.Examples.Where(example => IsEmpty(example.Text, example.TextPair))];
+        if (empty is [var first, ..])
+        {
+            yield return $"{examples.Files}: {empty.Length} of {examples.Count} texts are empty, the first in line {first.Line} of {first.Path}.";
+        }
+    }
+
+    /// <summary>Whether a text, or either of a pair, holds nothing.</summary>
+    public static bool IsEmpty(string text, string? pair) => string.IsNullOrWhiteSpace(text) || (pair is not null && string.IsNullOrWhiteSpace(pair));
 
     /// <summary>Encodes texts for language modelling: cut, or joined where the run file says so, to <paramref name="maxLength"/> tokens.</summary>
     public static EncodedSet EncodeLines(Tokenizer tokenizer, ExampleSet examples, int maxLength, bool lineByLine)

@@ -42,7 +42,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="TrainingException">Another process writes to the folder, it holds a run that would be lost, or there is nothing to resume.</exception>
     public Trainer(RunConfiguration run, Device device, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null)
     {
-        this.run = run = run.Resolve();
+        run = run.Resolve();
         this.options = options ?? new TrainerOptions();
         this.progress = progress;
         best = run.CreateBestTracker();
@@ -57,6 +57,7 @@ public sealed class Trainer : IDisposable
             throw;
         }
 
+        this.run = run = prepared.Run;
         lifetime = new SharedLifetime($"The trainer of {run.Output}", Release);
         try
         {
@@ -155,12 +156,12 @@ public sealed class Trainer : IDisposable
         }
         else
         {
-            output.Begin();
+            output.Begin(run);
             state = state with { EvaluationDue = true };
         }
 
         return new TrainingProgress.Started(
-            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes);
+            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes) { Classes = prepared.Data.Classes };
     }
 
     private void TakeSteps(CancellationToken cancellation)
@@ -285,7 +286,8 @@ public sealed class Trainer : IDisposable
         }
 
         latest = MetricsOf(validation, cancellation);
-        bool isBest = state.Step > 0 && best.Report((int)state.Step, latest[best.Metric]);
+        double loss = latest[TaskMetrics.Loss];
+        bool isBest = state.Step > 0 && best.Report((int)state.Step, double.IsFinite(loss) ? latest[best.Metric] : double.NaN);
         state = state with
         {
             Best = best.State,
@@ -302,7 +304,7 @@ public sealed class Trainer : IDisposable
 
         double epochs = prepared.Length.EpochsAfter(state.Step);
         RunFolder.AppendLine(Folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, latest));
-        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, latest, isBest));
+        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, latest, isBest) { Warning = Worse(loss, isBest) });
     }
 
     private IReadOnlyDictionary<string, double> MetricsOf(Evaluator validation, CancellationToken cancellation)
@@ -315,6 +317,19 @@ public sealed class Trainer : IDisposable
         {
             throw new TrainingException($"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
         }
+    }
+
+    /// <summary>What to say where an evaluation is worse than the model was before training, though it counts as the best.</summary>
+    private string? Worse(double loss, bool isBest)
+    {
+        if (!double.IsFinite(loss))
+        {
+            return $"the loss is {loss}, so that this evaluation is never the best; lower learning_rate";
+        }
+
+        return isBest && state.MetricsBefore?.GetValueOrDefault(TaskMetrics.Loss) is { } before && loss > before
+            ? FormattableString.Invariant($"best by {best.Metric}, but its loss is above the {before:0.0000} before training; lower learning_rate")
+            : null;
     }
 
     /// <summary>Goes back to the best weights where the run file says so, and evaluates the weights that the run ends with.</summary>

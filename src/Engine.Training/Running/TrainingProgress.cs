@@ -1,3 +1,5 @@
+using Engine.Training.Data;
+
 namespace Engine.Training.Running;
 
 /// <summary>What a run reports while it goes.</summary>
@@ -15,7 +17,11 @@ public abstract record TrainingProgress
     /// <param name="ForecastBytes">Device bytes of the run, known before anything was allocated.</param>
     /// <param name="Notes">What a user should know: parameters initialised anew, tensors without a place.</param>
     public sealed record Started(
-        int TotalSteps, long FirstStep, long TrainableParameters, long TotalParameters, long ForecastBytes, IReadOnlyList<string> Notes) : TrainingProgress;
+        int TotalSteps, long FirstStep, long TrainableParameters, long TotalParameters, long ForecastBytes, IReadOnlyList<string> Notes) : TrainingProgress
+    {
+        /// <summary>The classes with their training rows; empty for other tasks than classification.</summary>
+        public IReadOnlyList<ClassCount> Classes { get; init; } = [];
+    }
 
     /// <summary>An optimizer step is done.</summary>
     /// <param name="Step">Steps taken, this one included.</param>
@@ -41,7 +47,11 @@ public abstract record TrainingProgress
     /// <summary>An evaluation is done.</summary>
     /// <param name="StepNumber">Steps taken before it; 0 is the model as it came.</param>
     /// <param name="Best">The best so far by the run's metric.</param>
-    public sealed record Evaluated(long StepNumber, double Epoch, IReadOnlyDictionary<string, double> Metrics, bool Best) : TrainingProgress;
+    public sealed record Evaluated(long StepNumber, double Epoch, IReadOnlyDictionary<string, double> Metrics, bool Best) : TrainingProgress
+    {
+        /// <summary>What a user should know of it: a loss that has exploded, or is above that before training; null where there is nothing.</summary>
+        public string? Warning { get; init; }
+    }
 
     /// <summary>A checkpoint was written.</summary>
     public sealed record Saved(long StepNumber, string Folder) : TrainingProgress;

@@ -31,10 +31,10 @@ public sealed class SharpnessAnalysis
 
     private bool LooksAtLayers => options.Instruments.Any(instrument => instrument is SharpnessInstrument.Layers or SharpnessInstrument.Intruders);
 
-    /// <summary>Sees that everything an adapter is measured with is there and fits, before any of the work.</summary>
+    /// <summary>Sees that everything an adapter is measured with is there and fits, before any of the work; returns what a user should know of the data.</summary>
     /// <exception cref="Model.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
-    public static void Require(SharpnessSubject subject)
+    public static IReadOnlyList<string> Require(SharpnessSubject subject)
     {
         subject = subject with { Run = RunRules.ResolveEvaluation(subject.Run) };
         ModelFolder folder = ModelFolder.Open(subject.Run.Model);
@@ -42,7 +42,7 @@ public sealed class SharpnessAnalysis
         Architecture architecture = ArchitectureOf(subject, folder);
         ModelAdapters.Bind(architecture, file);
         folder.RequireWeights();
-        Evaluation(subject.Run, folder, architecture);
+        return Evaluation(subject.Run, folder, architecture).Notes;
     }
 
     /// <summary>Measures one adapter. Cancelled, it returns what was measured before.</summary>
@@ -60,7 +60,7 @@ public sealed class SharpnessAnalysis
             throw new ConfigurationException($"{subject.Adapter} adapts no linear layer, so that there is nothing to measure; an adapter with LoRA factors was expected.");
         }
 
-        Evaluator evaluation = Evaluation(subject.Run, folder, architecture);
+        Evaluator evaluation = Evaluation(subject.Run, folder, architecture).Evaluator;
         var meter = new Meter(subject.Name, options.PassesOfSpace(tuning.Adapters.Count), options.Spaces.Distinct().Count(), progress);
         var report = new AdapterReport(subject.Name, subject.Adapter, evaluation.RowCount, [], [], Complete: true);
         if (options.Spaces.Contains(SharpnessSpace.Adapter))
@@ -96,11 +96,13 @@ public sealed class SharpnessAnalysis
             ? folder.CreateClassifier(subject.Adapter)
             : ModelFolder.Adapted(folder.CreateArchitecture(RunData.HeadOf(subject.Run.Task)), subject.Adapter);
 
-    private static Evaluator Evaluation(RunConfiguration run, ModelFolder folder, Architecture architecture)
+    private static (Evaluator Evaluator, IReadOnlyList<string> Notes) Evaluation(RunConfiguration run, ModelFolder folder, Architecture architecture)
     {
         LabelVocabulary? labels = architecture.Head == HeadKind.SequenceClassification ? LabelVocabulary.FromModel(architecture.ModelConfig.Labels.Names) : null;
-        return new RunEncoder(run, folder, architecture).Validation(labels)
+        var encoder = new RunEncoder(run, folder, architecture);
+        Evaluator evaluator = encoder.Validation(labels)
             ?? throw new ConfigurationException("There is no data to measure sharpness on: the run has no data.validation; name a labelled file.");
+        return (evaluator, encoder.Notes);
     }
 
     /// <summary>The model with its base weights.</summary>

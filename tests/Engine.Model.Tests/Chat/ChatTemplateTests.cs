@@ -10,6 +10,16 @@ public sealed class ChatTemplateTests
     private static readonly ChatMessage[] Talk = [new("user", "Hi"), new("assistant", " Hello\n"), new("user", "Bye"), new("assistant", "So long")];
 
     [Fact]
+    public void Plain_turns_are_lines_and_answers_end_with_the_end_of_text()
+    {
+        IReadOnlyList<TextPart> parts = ChatTemplate.Plain.Render([new("user", " Hi "), new("assistant", "Yo"), new("assistant", "Aside") { IsLearned = false }], addGenerationPrompt: true);
+        Assert.Equal("User: Hi\nAssistant: Yo\nAssistant: Aside\nAssistant:", Text(parts));
+        Assert.Equal([new(" Yo", IsAnswer: true), new TextPart(TextPart.EndOfText, IsSpecial: true, IsAnswer: true)], parts.Where(part => part.IsAnswer));
+        Assert.Equal([" Aside", TextPart.EndOfText], parts.Where(part => part.IsUnlearned).Select(part => part.Text));
+        Assert.Same(ChatTemplate.Plain, ChatTemplate.Named("plain", "nowhere"));
+    }
+
+    [Fact]
     public void Chatml_lays_turns_out_and_marks_what_the_assistant_says_with_its_end()
     {
         IReadOnlyList<TextPart> parts = ChatTemplate.ChatMl.Render(Talk);

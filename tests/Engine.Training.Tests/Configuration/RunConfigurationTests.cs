@@ -195,6 +195,46 @@ public sealed class RunConfigurationTests : IDisposable
     }
 
     [Theory]
+    [InlineData("train: t.csv", DataFileFormat.Csv)]
+    [InlineData("train: t.TSV", DataFileFormat.Tsv)]
+    [InlineData("train: t.jsonl, validation: v.ndjson", DataFileFormat.JsonLines)]
+    [InlineData("train: [a.json, b.json]", DataFileFormat.Json)]
+    [InlineData("train: t.csv, format: tsv", DataFileFormat.Tsv)]
+    [InlineData("train: t.data, format: csv", DataFileFormat.Csv)]
+    [InlineData("train: [a.csv, b.tsv], validation: v.jsonl", null)]
+    public void Format_of_labelled_data_goes_by_the_files_endings(string files, DataFileFormat? expected)
+    {
+        RunConfiguration run = Load($"model: m\noutput: o\ndata: {{{files}, text: a, label: b}}\n");
+        Assert.Equal(expected, run.Data.Format);
+        Assert.Equal(run.ToYaml(), RunConfiguration.Load(folder.Write("again.yaml", run.ToYaml())).ToYaml());
+    }
+
+    [Fact]
+    public void Data_may_be_several_files_with_another_delimiter()
+    {
+        RunConfiguration run = Load("model: m\noutput: o\ndata: {train: [a.csv, sub/b.csv], validation: c.csv, delimiter: '|', text: t, label: l}\n");
+        Assert.Equal([Path.Combine(folder.Path, "a.csv"), Path.Combine(folder.Path, "sub", "b.csv")], run.Data.Train.Paths);
+        Assert.Equal('|', run.Data.Delimiter);
+        RunConfiguration again = RunConfiguration.Load(folder.Write("again.yaml", run.ToYaml()));
+        Assert.Equal((run.Data.Train, run.Data.Validation, run.Data.Delimiter), (again.Data.Train, again.Data.Validation, again.Data.Delimiter));
+        Assert.Equal('\t', Load(Minimal, ["data.delimiter=\\t"]).Data.Delimiter);
+        Assert.Equal(';', Load(Minimal, ["data.delimiter=;"]).Data.Delimiter);
+    }
+
+    [Theory]
+    [InlineData("train: t, text: a, label: b", "data.train: the ending of 't' does not say")]
+    [InlineData("train: t.csv, validation: v.dat, text: a, label: b", "data.validation: the ending of 'v.dat'")]
+    [InlineData("train: t.csv, delimiter: ';;', text: a, label: b", "data.delimiter is ';;'; expected one character")]
+    [InlineData("train: t.csv, delimiter: '\"', text: a, label: b", "data.delimiter is '\"'; expected one character")]
+    [InlineData("train: t.jsonl, delimiter: ';', text: a, label: b", "data.delimiter: only tsv and csv")]
+    [InlineData("train: t.txt, text: a, label: b", "this format has no columns")]
+    [InlineData("train: [t.csv, t.csv], text: a, label: b", "more than once")]
+    [InlineData("train: [], text: a, label: b", "a list with at least one entry")]
+    [InlineData("train: [a.safetensors, b.safetensors]", "prebatched data is one file")]
+    public void Data_files_that_cannot_be_read_as_the_file_says_are_refused(string data, string expected) =>
+        Assert.Contains(expected, Fails($"model: m\noutput: o\ndata: {{{data}}}\n"));
+
+    [Theory]
     [InlineData("data: {train: t.tsv}", "the ending of 't.tsv'")]
     [InlineData("data: {train: t.tsv, format: tsv}", "tables are not read")]
     [InlineData("data: {train: t.jsonl, text: x}", "see data.kind")]

@@ -101,6 +101,43 @@ public sealed class CausalEncoderTests : IDisposable
     }
 
     [Fact]
+    public void Turn_that_is_not_learned_gets_no_loss_and_is_read()
+    {
+        CausalRecord record = new CausalRecord.Conversation(
+            [new("user", "Hi"), new("assistant", "Yo") { IsLearned = false }, new("user", "?"), new("assistant", "!")]);
+        (int[] ids, int[] labels) = Encoder(ChatTemplate.ChatMl).Encode(record);
+        Assert.Contains("assistant\nYo<|im_end|>", tokenizer.Decode(ids), StringComparison.Ordinal);
+        Assert.Equal("!<|im_end|>", Learned(labels));
+
+        // The first token is predicted by nothing.
+        labels = new CausalEncoder(tokenizer, ChatTemplate.ChatMl, completionOnlyLoss: false).Encode(record).Labels;
+        Assert.Equal(
+            "user\nHi<|im_end|>\n<|im_start|>assistant\n\n<|im_start|>user\n?<|im_end|>\n<|im_start|>assistant\n!<|im_end|>\n", Learned(labels));
+    }
+
+    [Fact]
+    public void Plain_layout_needs_no_tokens_of_its_own_and_ends_answers_with_the_end_of_text()
+    {
+        CausalRecord record = new CausalRecord.Conversation([new("system", "Be brief."), new("user", " Hi\n"), new("assistant", "Yo"), new("user", "?"), new("assistant", "!")]);
+        (int[] ids, int[] labels) = Encoder(ChatTemplate.Plain).Encode(record);
+        Assert.Equal("System: Be brief.\nUser: Hi\nAssistant: Yo<|endoftext|>\nUser: ?\nAssistant: !<|endoftext|>\n", tokenizer.Decode(ids));
+        Assert.Equal(" Yo<|endoftext|> !<|endoftext|>", Learned(labels));
+        Assert.Equal("User: A\nB\nAssistant: C<|endoftext|>\n", tokenizer.Decode(Encoder(ChatTemplate.Plain).Encode(new CausalRecord.Instruction("A", "B", "C")).Ids));
+        Assert.Equal("User: A\nAssistant:<|endoftext|>\n", tokenizer.Decode(Encoder(ChatTemplate.Plain).Encode(new CausalRecord.Completion("A", " ")).Ids));
+    }
+
+    [Fact]
+    public void Conversation_without_a_template_is_its_texts_one_after_another()
+    {
+        (int[] ids, int[] labels) = Encoder(null).Encode(new CausalRecord.Conversation([new("user", "Once"), new("assistant", " upon"), new("user", " a"), new("assistant", " time")]));
+        Assert.Equal("Once upon a time<|endoftext|>", tokenizer.Decode(ids));
+        Assert.Equal(" upon time<|endoftext|>", Learned(labels));
+
+        // The end of a text that ends with a user's turn is no answer.
+        Assert.Equal(" upon", Learned(Encoder(null).Encode(new CausalRecord.Conversation([new("user", "Once"), new("assistant", " upon"), new("user", " a")])).Labels));
+    }
+
+    [Fact]
     public void Samples_are_cut_at_the_end_and_dropped_where_no_answer_is_left()
     {
         CausalRecordSet set = new("data.jsonl", CausalDataKind.PromptCompletion, [new CausalRecord.Completion("ab", "cdefgh"), new CausalRecord.Completion("abcdef", "g"), new CausalRecord.Completion("a", "b")]);

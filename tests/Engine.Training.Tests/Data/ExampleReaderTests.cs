@@ -60,7 +60,7 @@ public sealed class ExampleReaderTests : IDisposable
     {
         string path = folder.Write("a.tsv", [0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes("text\tlabel\r\nna\"ïve\r x\t 1 \r\n\r\nb\t0")]);
         ExampleSet set = Read(path, DataFileFormat.Tsv);
-        Assert.Equal([new Example("na\"ïve\r x", null, "1", 0, 2), new Example("b", null, "0", 1, 4)], set.Examples);
+        Assert.Equal([new Example("na\"ïve\r x", null, "1", 0, path, 2), new Example("b", null, "0", 1, path, 4)], set.Examples);
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class ExampleReaderTests : IDisposable
     public void Csv_fields_may_hold_commas_quotes_and_line_breaks()
     {
         string path = folder.Write("a.csv", "label,text\n1,\"a, \"\"b\"\"\nc\"\n0,plain\n");
-        Assert.Equal([new Example("a, \"b\"\nc", null, "1", 0, 2), new Example("plain", null, "0", 1, 4)], Read(path, DataFileFormat.Csv).Examples);
+        Assert.Equal([new Example("a, \"b\"\nc", null, "1", 0, path, 2), new Example("plain", null, "0", 1, path, 4)], Read(path, DataFileFormat.Csv).Examples);
     }
 
     [Theory]
@@ -101,7 +101,7 @@ public sealed class ExampleReaderTests : IDisposable
             {"label": false, "text": "d"}
             """);
         Assert.Equal(
-            [new Example("a\tb", null, "1", 0, 1), new Example("c", null, "no", 1, 3), new Example("d", null, "false", 2, 4)],
+            [new Example("a\tb", null, "1", 0, path, 1), new Example("c", null, "no", 1, path, 3), new Example("d", null, "false", 2, path, 4)],
             Read(path, DataFileFormat.JsonLines).Examples);
     }
 

@@ -1,5 +1,6 @@
 using Engine.Model.Batching;
 using Engine.Optim;
+using Engine.Tests;
 using Engine.Training.Data;
 
 namespace Engine.Training.Tests.Data;
@@ -62,6 +63,58 @@ public sealed class LabelTests
         }
     }
 
+    [Theory]
+    [InlineData("1", "1", "1.0", "01", "+1", "1e0", " 1 ", "10e-1", "1.", "0.1e1")]
+    [InlineData("0", "0", "-0", "0.00", "-0e5", "+0")]
+    [InlineData("-12.5", "-12.50", "-125e-1", "-012.5")]
+    [InlineData("9007199254740993", "9007199254740993.0", "9.007199254740993e15")]
+    [InlineData("true", "True", "TRUE", "true")]
+    [InlineData("1.5e400", "15e399", "1500E+397")]
+    public void Labels_that_are_equal_are_one_class_however_they_are_written(string key, params string[] labels) =>
+        Assert.All(labels, label => Assert.Equal(key, ClassLabel.Key(label)));
+
+    [Theory]
+    [InlineData("yes", "Yes", "YES")]
+    [InlineData("9007199254740992", "9007199254740993")]
+    [InlineData("true", "1", "tRUE")]
+    [InlineData("1", "one", "1,0", "0x1", "1 0", "1e", "--1", ".", "NaN", "1e99999999999", "1e-2147483648")]
+    public void Labels_that_differ_stay_apart(params string[] labels) => Assert.Equal(labels.Length, labels.Select(ClassLabel.Key).Distinct().Count());
+
+    [Fact]
+    public void Classes_are_called_as_the_data_writes_them_or_by_the_number_where_it_writes_several()
+    {
+        Assert.Equal(["01", "02"], LabelVocabulary.Build(Set("02", "01", "01")).Names);
+        Assert.Equal(["0", "1", "2"], LabelVocabulary.Build(Set("1", "0", "1.0", "0.0", "2", "2")).Names);
+        Assert.Equal(["1", "one"], LabelVocabulary.Build(Set("one", "1", "1.0")).Names);
+        Assert.Equal(["9007199254740992", "9007199254740993"], LabelVocabulary.Build(Set("9007199254740993", "9007199254740992")).Names);
+    }
+
+    [Fact]
+    public void Named_classes_are_found_by_number_and_two_names_of_one_number_are_refused()
+    {
+        Assert.Equal([1, 0, 1], LabelVocabulary.Build(Set("1.0", "0"), ["00", "01"]).Encode(Set("1", "0.0", "1e0")));
+        Assert.Equal([1, 0], LabelVocabulary.FromModel(["bad", "good"]).Encode(Set("1.0", "0")));
+        Assert.Contains("'1' and '1.0' are one class", Assert.Throws<ConfigurationException>(() => LabelVocabulary.Build(Set("1"), ["1", "1.0"])).Message, StringComparison.Ordinal);
+    }
+
+    [SharedTheory]
+    [InlineData("mix.tsv", "0 2, 1 2")]
+    [InlineData("lead.tsv", "0 1, 1 2")]
+    [InlineData("ws.tsv", "Yes 1, yes 2")]
+    [InlineData("ws.jsonl", "Yes 1, yes 2")]
+    [InlineData("mix.jsonl", "0 1, 1 1, true 1")]
+    [InlineData("big3.jsonl", "5 1, 9007199254740992 1, 9007199254740993 1")]
+    [InlineData("neg.tsv", "-1 1, 0 1, 1 1")]
+    [InlineData("ok.csv", "0 1, 1 2")]
+    [InlineData("sep.csv", "0 1, 1 1")]
+    public void Tables_that_went_wrong_have_the_classes_that_are_right(string file, string expected)
+    {
+        ExampleSet set = ExampleReader.Read(
+            SharedFiles.Path($"cases/table-data/{file}"), new ExampleReaderOptions { Text = ColumnReference.ByName("sentence"), Label = ColumnReference.ByName("label") });
+        LabelVocabulary labels = LabelVocabulary.Build(set);
+        Assert.Equal(expected, string.Join(", ", LabelledDataNotes.Count(labels, labels.Encode(set)).Select(entry => $"{entry.Name} {entry.Rows}")));
+    }
+
     private static ExampleSet Set(params string[] labels) =>
-        new("train.tsv", [.. labels.Select((label, row) => new Example("text", null, label, row, row + 2))]);
+        new("train.tsv", [.. labels.Select((label, row) => new Example("text", null, label, row, "train.tsv", row + 2))]);
 }

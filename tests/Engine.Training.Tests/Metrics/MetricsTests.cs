@@ -86,10 +86,14 @@ public sealed class MetricsTests
     {
         BestTracker tracker = new("loss", greaterIsBetter: false);
         Assert.False(tracker.Report(1, double.NaN));
+        Assert.False(tracker.Report(1, double.NegativeInfinity));
         Assert.Null(tracker.State.Best);
         Assert.True(tracker.Report(2, 5));
         Assert.False(tracker.Report(3, 6));
         Assert.True(tracker.Report(4, 4));
+        BestTracker largest = new("f1", greaterIsBetter: true);
+        Assert.False(largest.Report(1, double.PositiveInfinity));
+        Assert.True(largest.Report(2, 0));
     }
 
     private static JsonDocument Goldens() => JsonDocument.Parse(File.ReadAllBytes(SharedFiles.Path("goldens/small/metrics.json")));

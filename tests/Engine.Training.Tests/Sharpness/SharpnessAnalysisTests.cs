@@ -51,7 +51,7 @@ public sealed class SharpnessAnalysisTests : IDisposable
         byte[] before = File.ReadAllBytes(weights);
         string[] files = [.. Enumerable.Range(0, 2).Select(i =>
         {
-            var results = new SharpnessResults("cpu", trained.Model, trained.Data.Validation!, Quick, [Measure(SharpnessSubject.OfRun("run", trained, rows: 7))]);
+            var results = new SharpnessResults("cpu", trained.Model, trained.Data.Validation!.ToString(), Quick, [Measure(SharpnessSubject.OfRun("run", trained, rows: 7))]);
             string path = Path.Combine(run.Folder, $"sharpness{i}.json");
             results.Write(path);
             return File.ReadAllText(path);

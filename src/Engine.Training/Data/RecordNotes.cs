@@ -1,0 +1,125 @@
+using Engine.Model.Chat;
+
+namespace Engine.Training.Data;
+
+/// <summary>Counts what of records for causal models is passed over, left out or empty, to say it once.</summary>
+internal sealed class RecordNotes(DataFiles files)
+{
+    /// <summary>Keys that other trainers read and that change what a record means.</summary>
+    private static readonly string[] KeysOfRecords = ["tools", "functions", "system", "history", "documents"];
+
+    private readonly OrderedDictionary<string, int> unread = [];
+    private readonly OrderedDictionary<string, int> unreadOfTurns = [];
+    private int leftOut, learnedAnswers, emptyAnswers, emptyTexts, askedPrompts;
+
+    /// <summary>Records so far.</summary>
+    public int Records { get; private set; }
+
+    /// <summary>Counts a record; whether it is learned: its <c>weight</c> is not 0, nor <c>train</c> false.</summary>
+    public bool Count(JsonRecord record)
+    {
+        Records++;
+        foreach (string key in KeysOfRecords.Where(record.HasContent))
+        {
+            Add(unread, key);
+        }
+
+        bool isLearned = true;
+        foreach (string key in (ReadOnlySpan<string>)["weight", "train"])
+        {
+            switch (record.Switch(key))
+            {
+                case false:
+                    isLearned = false;
+                    break;
+                case null when record.HasContent(key):
+                    Add(unread, key);
+                    break;
+            }
+        }
+
+        leftOut += isLearned ? 0 : 1;
+        return isLearned;
+    }
+
+    /// <summary>Counts a text that is a record of its own.</summary>
+    public CausalRecord.Plain Count(CausalRecord.Plain text)
+    {
+        Records++;
+        return text;
+    }
+
+    /// <summary>Counts an answer.</summary>
+    public string Answer(string text)
+    {
+        learnedAnswers++;
+        emptyAnswers += string.IsNullOrWhiteSpace(text) ? 1 : 0;
+        return text;
+    }
+
+    /// <summary>Counts a text that is learned whole.</summary>
+    public CausalRecord.Plain Plain(string text)
+    {
+        emptyTexts += string.IsNullOrWhiteSpace(text) ? 1 : 0;
+        return new CausalRecord.Plain(text);
+    }
+
+    /// <summary>Counts a turn of a conversation.</summary>
+    /// <param name="call">The key of a tool call that it holds; null for none.</param>
+    /// <param name="asksForPrompt">It is no answer, and asks to be learned.</param>
+    public void Turn(ChatMessage message, string? call, bool asksForPrompt)
+    {
+        if (message.Role == ChatMessage.Assistant && message.IsLearned)
+        {
+            Answer(message.Content);
+        }
+
+        if (call is not null)
+        {
+            Add(unreadOfTurns, call);
+        }
+
+        askedPrompts += asksForPrompt ? 1 : 0;
+    }
+
+    /// <summary>What there is to say.</summary>
+    public IReadOnlyList<string> Sentences()
+    {
+        List<string> notes = [];
+        if (unread.Count > 0)
+        {
+            notes.Add($"{files}: not read of the {Records} records: {List(unread)}.");
+        }
+
+        if (unreadOfTurns.Count > 0)
+        {
+            notes.Add($"{files}: not read of the turns: {List(unreadOfTurns)}. Calls of tools are not laid out; what the turns say beside them is learned.");
+        }
+
+        if (leftOut > 0)
+        {
+            notes.Add($"{files}: {leftOut} of {Records} records have weight 0 or train: false and were left out.");
+        }
+
+        if (emptyAnswers > 0)
+        {
+            notes.Add($"{files}: {emptyAnswers} of {learnedAnswers} answers are empty: the model learns to say nothing there.");
+        }
+
+        if (emptyTexts > 0)
+        {
+            notes.Add($"{files}: {emptyTexts} of {Records} texts are empty.");
+        }
+
+        if (askedPrompts > 0)
+        {
+            notes.Add($"{files}: {askedPrompts} turns of users or the system have weight 1 or train: true; the loss asks for answers, and for prompts with completion_only_loss: false.");
+        }
+
+        return notes;
+    }
+
+    private static string List(OrderedDictionary<string, int> counts) => string.Join(", ", counts.Select(count => $"{count.Key} ({count.Value})"));
+
+    private static void Add(OrderedDictionary<string, int> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;
+}

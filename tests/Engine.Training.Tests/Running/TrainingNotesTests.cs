@@ -1,0 +1,43 @@
+using Engine.Devices.Cpu;
+using Engine.Training.Configuration;
+using Engine.Training.Data;
+using Engine.Training.Running;
+
+namespace Engine.Training.Tests.Running;
+
+/// <summary>What a run says of its data and its evaluations.</summary>
+public sealed class TrainingNotesTests
+{
+    [Fact]
+    public void Best_evaluation_whose_loss_is_above_that_before_training_is_said_and_so_are_classes()
+    {
+        using var tiny = new TinyRun();
+        tiny.WriteTable("odd.tsv", Enumerable.Range(0, 40).Select(i => (i == 7 ? "" : $"{string.Concat(Enumerable.Repeat("beetle ", i == 9 ? 80 : 1))}{i}", $"{i % 2}{(i % 4 == 0 ? ".0" : "")}")));
+        var reports = new List<TrainingProgress>();
+        string run = tiny.WriteRun("run", "lr_scheduler_type: constant", "plain");
+        File.WriteAllText(run, File.ReadAllText(run).Replace("learning_rate: 5.0e-3", "learning_rate: 3", StringComparison.Ordinal)
+            .Replace("train: train.tsv, validation: dev.tsv", "train: odd.tsv, validation: odd.tsv", StringComparison.Ordinal));
+        using (var device = new CpuDevice())
+        using (var trainer = new Trainer(RunConfiguration.Load(run), device, progress: new Collected(reports)))
+        {
+            trainer.Train();
+        }
+
+        TrainingProgress.Started started = reports.OfType<TrainingProgress.Started>().Single();
+        Assert.Equal([new("0", 20), new ClassCount("1", 20)], started.Classes);
+        Assert.Contains(started.Notes, note => note.EndsWith("1 of 40 texts are longer than max_length (64 tokens) and were cut.", StringComparison.Ordinal));
+        Assert.Contains(started.Notes, note => note.Contains("1 of 40 texts are empty, the first in line 9 of ", StringComparison.Ordinal));
+        Assert.Contains(started.Notes, note => note.Contains("the texts of 40 of 40 rows are in the training data too", StringComparison.Ordinal));
+        TrainingProgress.Evaluated[] evaluations = [.. reports.OfType<TrainingProgress.Evaluated>()];
+        double before = evaluations[0].Metrics["loss"];
+        TrainingProgress.Evaluated best = evaluations.First(evaluation => evaluation.Best);
+        Assert.True(best.Metrics["loss"] > before, $"the loss went from {before} to {best.Metrics["loss"]}");
+        Assert.Contains("its loss is above", best.Warning, StringComparison.Ordinal);
+        Assert.Null(evaluations[0].Warning);
+    }
+
+    private sealed class Collected(List<TrainingProgress> reports) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => reports.Add(value);
+    }
+}
