@@ -49,7 +49,7 @@ internal static class AdapterInspection
 
         if (adapter.TokenRows.Count > 0)
         {
-            Table rows = Tables.Create("rows of tokens (trainable_token_indices)", "type", "shape");
+            FittingTable rows = Tables.Create("rows of tokens (trainable_token_indices)", "type", "shape");
             foreach ((string module, SafetensorsTensor tensor) in adapter.TokenRows)
             {
                 rows.Row(module, tensor.Type.HeaderName(), FileInspection.Shape(tensor));

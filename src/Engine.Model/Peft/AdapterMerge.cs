@@ -44,7 +44,7 @@ public static class AdapterMerge
         AdapterBinding binding = ModelAdapters.Bind(architecture, adapter, options.AllowMissing);
         Dictionary<string, LoraTensors> adapted = binding.Modules.ToDictionary(module => $"{module.Module}.weight", StringComparer.Ordinal);
         Dictionary<string, TokenTarget> tokens = TrainedTokens.Find(architecture, adapter.Config)
-            .Where(target => binding.TokenRows.ContainsKey(target.Module)).ToDictionary(target => target.Parameter, StringComparer.Ordinal);
+            .Where(trained => binding.TokenRows.ContainsKey(trained.Module)).ToDictionary(trained => trained.Parameter, StringComparer.Ordinal);
         CheckpointWriter writer = new(options.MaxShardBytes);
         foreach (ParameterSpec spec in architecture.Parameters)
         {
@@ -59,9 +59,9 @@ public static class AdapterMerge
             {
                 writer.Add(type, spec.Name, shape, new MergedWeight(weight, tensors, (float)adapter.Config.ScalingOf(tensors.Module)).Fill);
             }
-            else if (tokens.TryGetValue(spec.Name, out TokenTarget? target))
+            else if (tokens.TryGetValue(spec.Name, out TokenTarget? rows))
             {
-                writer.Add(type, spec.Name, shape, new MergedRows(weight, target, binding.TokenRows[target.Module]).Fill);
+                writer.Add(type, spec.Name, shape, new MergedRows(weight, rows, binding.TokenRows[rows.Module]).Fill);
             }
             else if (source == stored && stored.Type == type)
             {

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using Engine.Optim;
 using Engine.Optim.Methods;
+using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
 

@@ -161,7 +161,8 @@ public sealed class Trainer : IDisposable
         }
 
         return new TrainingProgress.Started(
-            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes) { Classes = prepared.Data.Classes };
+            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes)
+        { Classes = prepared.Data.Classes };
     }
 
     private void TakeSteps(CancellationToken cancellation)
