@@ -7,6 +7,7 @@ using Engine.Devices.Cpu;
 // host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step, and the type
 // of products on matrix units, for these and attention. For methods: --methods NAME,NAME (all without it),
 // --rounds N turns of each side (6). --operators, for methods and decode-step: the time of each operator too.
+// start [ENGINE.DLL] and plans RUN.yaml ... stand alone.
 if (args is ["export-batches", var runFile, var target])
 {
     BatchExport.Run(runFile, target);
@@ -37,7 +38,20 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
     return 0;
 }
 
-string[] usual = ["matmul", "matmul-thin", "attention", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
+if (args is ["start", .. { Length: <= 1 } engines])
+{
+    StartBench.Run(engines.FirstOrDefault());
+    return 0;
+}
+
+string[] usual = ["matmul", "matmul-thin", "attention", "attention-bounds", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
+if (args is ["plans", .. { Length: > 0 } runFiles])
+{
+    using Device planned = DeviceCatalog.Open("cpu");
+    Array.ForEach(runFiles, file => PlanBench.Run(planned, file));
+    return 0;
+}
+
 string[] known = [.. usual, "decode", "decode-step", "qwen-step"];
 List<string> names = [.. args];
 string? id = Option("--device"), dtype = Option("--dtype"), methodList = Option("--methods"), roundCount = Option("--rounds");
@@ -86,6 +100,9 @@ foreach (string name in names)
             break;
         case "qwen-step":
             QwenStepBench.Run(device, type!.Value);
+            break;
+        case "attention-bounds":
+            AttentionBoundBench.Run(device);
             break;
         case "families":
             FamilyBench.Run(device);

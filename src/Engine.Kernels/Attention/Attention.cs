@@ -22,7 +22,10 @@ public sealed record AttentionShape(
     /// <summary>Philox stream of the dropout mask. Element ((query token * heads + head) * <see cref="DropoutPitch"/> + key index in the segment).</summary>
     public uint DropoutStream { get; init; }
 
-    /// <summary>Elements of the dropout mask from one head's keys to the next: at least MaxKeyLength, which it is unless told otherwise. A mask stays the same under a closer bound of the keys.</summary>
+    /// <summary>
+    /// Elements of the dropout mask from one head's keys to the next: at least MaxKeyLength, which it is unless told otherwise. A mask stays the same under a
+    /// closer bound of the keys.
+    /// </summary>
     public int DropoutPitch { get; init; } = MaxKeyLength;
 
     /// <summary>

@@ -37,7 +37,7 @@ internal readonly record struct AttentionViews(
 
         if (shape.Dropout > 0f && shape.DropoutPitch < shape.MaxKeyLength)
         {
-            throw new ArgumentException($"{shape}: DropoutPitch must be at least MaxKeyLength, or elements of the mask would serve several heads.", nameof(shape));
+            throw new ArgumentException($"{shape}: DropoutPitch must be at least MaxKeyLength; elements of the mask would serve several heads.", nameof(shape));
         }
 
         if (shape.Dropout > 0f && Random is null)

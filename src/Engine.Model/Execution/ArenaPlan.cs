@@ -8,7 +8,7 @@ namespace Engine.Model.Execution;
 public sealed class ArenaPlan(Device device, PlanLayout layout, IReadOnlyList<Variable>? tensors = null) : IDisposable
 {
     /// <summary>
-    /// Host memory of one node of a plan: the node, its tensors, their places and its launches, about 2 KB on the cpu device and on OpenCL devices; a card's driver keeps more beside it.
+    /// Host memory of one node of a plan: the node, its tensors, their places and its launches. A generous estimate, since drivers keep something for each launch too.
     /// </summary>
     private const long BytesPerNode = 4096;
 

@@ -4,7 +4,10 @@ using Engine.Graph.Operators;
 
 namespace Engine.Model.Execution;
 
-/// <summary>Device memory through which decoding graphs read their tokens. A step's shape is (rows of the cache, tokens, places with logits; 0: every token, and the bound of a row's new tokens).</summary>
+/// <summary>
+/// Device memory through which decoding graphs read their tokens. A step's shape is (rows of the cache, tokens, places with logits; 0: every token, and the bound of a
+/// row's new tokens).
+/// </summary>
 internal sealed class DecodingInputs : IDisposable
 {
     private readonly StorageBlock block = new("inputs");

@@ -39,7 +39,7 @@ public sealed class EncodedSet
     /// <summary>Token ids of a row.</summary>
     public ReadOnlySpan<int> InputIds(int row) => rows[row].InputIds;
 
-    /// <summary>Tokens of each row that the loss of a causal model asks for: not the first, which nothing predicts. Null where there are no token labels.</summary>
+    /// <summary>Labelled tokens of each row of a causal model: not the first, which nothing predicts. Null where there are no token labels.</summary>
     public IReadOnlyList<int>? LabelCounts => labelCounts ??= TokenLabels is null
         ? null
         : [.. TokenLabels.Select(labels => labels.Length - 1 - labels.AsSpan(1).Count(RaggedBatch.IgnoredLabel))];

@@ -47,11 +47,12 @@ public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketed
         return masker is null ? batch : masker.Mask(batch, rows, (uint)epoch);
     }
 
-    /// <remarks>Lengths and labels decide a batch's shape and an epoch's order is a function of its number, so that no batch is made and epochs are gone through side by side.</remarks>
+    /// <remarks>Lengths and labels decide a batch's shape, and an epoch's order is a function of its number: no batch is made, and epochs are gone through side by side.</remarks>
     public override IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count)
     {
         int epochs = checked((int)((count + BatchesPerEpoch - 1) / BatchesPerEpoch));
-        HashSet<BatchShape>[] byEpoch = ParallelWork.Run(epochs, epoch => ShapesOf(architecture, epoch, Math.Min(BatchesPerEpoch, count - ((long)epoch * BatchesPerEpoch))));
+        HashSet<BatchShape>[] byEpoch = ParallelWork.Run(
+            epochs, epoch => ShapesOf(architecture, epoch, Math.Min(BatchesPerEpoch, count - ((long)epoch * BatchesPerEpoch))));
         return byEpoch.SelectMany(shapes => shapes).ToHashSet();
     }
 

@@ -67,7 +67,7 @@ public sealed class BatchShapeTests
         }
     }
 
-    /// <summary>Kernels go by blocks of 64 tokens of a row: bounds that are powers of two from there on are few, and leave at most as many blocks without work as there are with.</summary>
+    /// <summary>Kernels go by blocks of 64 tokens of a row: powers of two from there on are few, and at most half of the longest row's blocks have no work.</summary>
     [SharedFact]
     public void The_bound_of_rows_follows_the_longest_row_and_not_the_tokens_of_the_batch()
     {

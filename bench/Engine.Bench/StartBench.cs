@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Engine.Devices.Cpu;
+using Engine.Model.Architectures;
+using Engine.Model.Execution;
+using Engine.Model.HuggingFace;
+
+namespace Engine.Bench;
+
+/// <summary>
+/// From the start of a cold process to the first line of its metrics.jsonl, for runs of three epochs over short texts: a classifier and a masked language
+/// model on models/tiny-roberta, and a decoder of two layers with the same tokenizer, its samples in batches and packed. The aim is 1.5 s for 2,000 samples and 5 s for 200,000.
+/// </summary>
+internal static class StartBench
+{
+    private const int Rounds = 3;
+    private const string Config = """
+        {
+          "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": 6400, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+          "num_key_value_heads": 2, "intermediate_size": 128, "max_position_embeddings": 512, "hidden_act": "silu", "rms_norm_eps": 1e-06, "rope_theta": 10000.0,
+          "tie_word_embeddings": true
+        }
+        """;
+
+    private static readonly (string Name, string Task, string Model, string Modules, string Data, string Extra)[] Cases =
+    [
+        ("classification", "sequence-classification", "roberta", "[query, value]", "{train: FILE, format: tsv, text: sentence, label: label}", ""),
+        ("masked-lm", "masked-lm", "roberta", "[query, value]", "{train: FILE, format: text, line_by_line: true}", ""),
+        ("causal-lm", "causal-lm", "decoder", "[q_proj, v_proj]", "{train: FILE}", ""),
+        ("causal-lm, packed", "causal-lm", "decoder", "[q_proj, v_proj]", "{train: FILE}", "packing: true"),
+    ];
+
+    /// <param name="engine">engine.dll; null: the one that <c>dotnet build -c Release</c> makes in this checkout.</param>
+    public static void Run(string? engine)
+    {
+        string root = Root();
+        engine ??= Path.Combine(root, "src", "Engine.Cli", "bin", "Release", "net10.0", "engine.dll");
+        if (!File.Exists(engine))
+        {
+            throw new FileNotFoundException($"There is no {engine}; build src/Engine.Cli with -c Release, or name another engine.dll behind start.");
+        }
+
+        string folder = Directory.CreateTempSubdirectory("engine-start-").FullName;
+        try
+        {
+            Directory.CreateSymbolicLink(Path.Combine(folder, "roberta"), Path.Combine(root, "models", "tiny-roberta"));
+            WriteDecoder(Path.Combine(folder, "decoder"), Path.Combine(root, "models", "tiny-roberta"));
+            foreach (int samples in (int[])[2_000, 200_000])
+            {
+                WriteData(folder, samples);
+                foreach ((string name, string task, string model, string modules, string data, string extra) in Cases)
+                {
+                    string file = task switch { "sequence-classification" => "train.tsv", "masked-lm" => "train.txt", _ => "train.jsonl" };
+                    File.WriteAllText(Path.Combine(folder, "run.yaml"), $$"""
+                        model: {{model}}
+                        task: {{task}}
+                        output: run
+                        adapter: {r: 8, lora_alpha: 16, target_modules: {{modules}}}
+                        data: {{data.Replace("FILE", file, StringComparison.Ordinal)}}
+                        num_train_epochs: 3
+                        per_device_train_batch_size: 8
+                        max_length: 128
+                        {{extra}}
+                        """);
+                    double[] seconds = [.. Enumerable.Range(0, Rounds).Select(_ => FirstLine(engine, folder)).Order()];
+                    Console.WriteLine(JsonSerializer.Serialize(new
+                    {
+                        commit = Measurement.Commit,
+                        benchmark = "start",
+                        run = name,
+                        samples,
+                        seconds = Math.Round(seconds[0], 2),
+                        median_seconds = Math.Round(seconds[Rounds / 2], 2),
+                        processors = Environment.ProcessorCount,
+                    }));
+                }
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static double FirstLine(string engine, string folder)
+    {
+        string metrics = Path.Combine(folder, "run", "metrics.jsonl");
+        if (Directory.Exists(Path.Combine(folder, "run")))
+        {
+            Directory.Delete(Path.Combine(folder, "run"), recursive: true);
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        ProcessStartInfo info = new("dotnet", [engine, "train", "run.yaml"]) { WorkingDirectory = folder, RedirectStandardOutput = true };
+        using Process process = Process.Start(info)!;
+        while (!File.Exists(metrics) || new FileInfo(metrics).Length == 0)
+        {
+            if (process.HasExited)
+            {
+                throw new InvalidOperationException($"engine train ended with exit code {process.ExitCode} before its first step.");
+            }
+
+            Thread.Sleep(2);
+        }
+
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        process.Kill();
+        process.WaitForExit();
+        return seconds;
+    }
+
+    private static void WriteDecoder(string target, string tokenizer)
+    {
+        Directory.CreateDirectory(target);
+        foreach (string file in (string[])["tokenizer.json", "tokenizer_config.json"])
+        {
+            File.Copy(Path.Combine(tokenizer, file), Path.Combine(target, file));
+        }
+
+        File.WriteAllText(Path.Combine(target, "config.json"), Config);
+        using var device = new CpuDevice();
+        using var model = new TransformerModel(new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Config))), new Tuning.Frozen());
+        model.Allocate(device);
+        RandomWeights.Fill(model);
+        ModelWeights.Save(model, Path.Combine(target, "model.safetensors"));
+    }
+
+    /// <summary>Texts of 3 to 24 words, the same ones every time.</summary>
+    private static void WriteData(string folder, int samples)
+    {
+        var random = new Random(1);
+        string[] words = [.. Enumerable.Range(0, 3000).Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => Syllable(random))))];
+        using StreamWriter table = new(Path.Combine(folder, "train.tsv")), lines = new(Path.Combine(folder, "train.txt")), records = new(Path.Combine(folder, "train.jsonl"));
+        table.WriteLine("sentence\tlabel");
+        for (int i = 0; i < samples; i++)
+        {
+            string text = string.Join(' ', Enumerable.Range(0, random.Next(3, 25)).Select(_ => words[random.Next(words.Length)]));
+            string answer = words[random.Next(words.Length)];
+            table.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{text}\tclass {random.Next(3)}"));
+            lines.WriteLine(text);
+            records.WriteLine(JsonSerializer.Serialize(new { prompt = text + " ", completion = answer }));
+        }
+    }
+
+    private static string Syllable(Random random) => $"{"bdfgklmnprst"[random.Next(12)]}{"aeiou"[random.Next(5)]}";
+
+    /// <summary>The checkout this program was built in.</summary>
+    private static string Root()
+    {
+        for (string? folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
+        {
+            if (File.Exists(Path.Combine(folder, "Engine.sln")))
+            {
+                return folder;
+            }
+        }
+
+        throw new DirectoryNotFoundException($"There is no Engine.sln above {AppContext.BaseDirectory}; start runs from a checkout.");
+    }
+}
