@@ -1,3 +1,4 @@
+using Engine.Devices.Kernels;
 using Engine.Devices;
 
 namespace Engine.Kernels.Tests;
