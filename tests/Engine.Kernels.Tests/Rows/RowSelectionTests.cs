@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Devices.Kernels;
 
 namespace Engine.Kernels.Tests;
 
