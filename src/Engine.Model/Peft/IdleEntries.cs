@@ -79,16 +79,17 @@ public static class IdleEntries
         private void CheckLayers()
         {
             string[] targeted = [.. modules.Linear.Where(module => config.TargetModules!.Matches(module))];
-            int[] layers = [.. targeted.Select(module => filter.LayerOf(module)).OfType<int>().Distinct().Order()];
-            foreach (int layer in config.LayersToTransform.Except(layers))
-            {
-                Add("layers_to_transform", $"{layer}", "is the number of no layer that has a module of target_modules", [.. layers.Select(number => $"{number}")]);
-            }
-
             string[] lists = [.. targeted.SelectMany(TargetFilter.LayerLists).Distinct(StringComparer.Ordinal)];
             foreach (string pattern in config.LayersPattern.Where(pattern => !targeted.Any(module => TargetFilter.LayerOf(module, pattern) is not null)))
             {
-                found.Add(new IdleEntry("layers_pattern", pattern, "is the name of no list of layers", lists));
+                Add("layers_pattern", pattern, "is the name of no list of layers", lists);
+            }
+
+            // In a list of layers that does not exist there is no number.
+            int[] layers = [.. targeted.Select(module => filter.LayerOf(module)).OfType<int>().Distinct().Order()];
+            foreach (int layer in found.Count == 0 ? config.LayersToTransform.Except(layers) : [])
+            {
+                Add("layers_to_transform", $"{layer}", "is the number of no layer that has a module of target_modules", [.. layers.Select(number => $"{number}")]);
             }
         }
 

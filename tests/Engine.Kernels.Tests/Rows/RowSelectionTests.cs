@@ -1,5 +1,6 @@
 using Engine.Devices.Kernels;
 using Engine.Devices;
+using Engine.Devices.Kernels;
 
 namespace Engine.Kernels.Tests;
 
