@@ -1,4 +1,3 @@
-using Engine.Devices.Kernels;
 using Engine.Devices;
 using Engine.Devices.Kernels;
 
