@@ -46,6 +46,7 @@ public sealed class HostThreads : IDisposable
     private Counters counters;
     private IHostBody? body;
     private volatile Exception? failure;
+    private volatile bool disposed;
     private volatile bool stopping;
     private int pieces;
     private int calls;
@@ -83,10 +84,10 @@ public sealed class HostThreads : IDisposable
     public void For(int pieceCount, IHostBody work)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(pieceCount);
-        ObjectDisposedException.ThrowIf(stopping, this);
+        ObjectDisposedException.ThrowIf(disposed, this);
         if (Interlocked.Exchange(ref busy, 1) != 0)
         {
-            ObjectDisposedException.ThrowIf(stopping, this);
+            ObjectDisposedException.ThrowIf(disposed, this);
             throw new InvalidOperationException(
                 "The cpu device is already running work: enqueue from one thread at a time, and not from inside a kernel.");
         }
@@ -122,15 +123,15 @@ public sealed class HostThreads : IDisposable
             throw new InvalidOperationException("The cpu device's threads cannot be disposed from inside a kernel that they run.");
         }
 
-        // Nobody gives this back: later calls of For find the threads gone, and of Dispose nothing to do.
+        if (Interlocked.Exchange(ref disposed, true))
+        {
+            return;
+        }
+
+        // Nobody gives this back: later calls of For find the threads gone.
         var spinner = default(SpinWait);
         while (Interlocked.Exchange(ref busy, 1) != 0)
         {
-            if (stopping)
-            {
-                return;
-            }
-
             spinner.SpinOnce();
         }
 
