@@ -21,6 +21,7 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
 
         string semicolons = Write("semi.csv", "review;idx\nthe cat loves the film;1\n\"a dog hates, say, the soup\";2\n");
         Assert.Equal(lines[..2], Predict("--file", semicolons, "--delimiter", ";", "--text", "review"));
+        Assert.Equal([.. lines[..2], .. lines[2..]], Predict("--file", Write("again.csv", "sentence|x\nthe cat loves the film|1\na dog hates, say, the soup|2\n"), "--file", jsonl, "--delimiter", "|"));
         Assert.Equal(lines[..1], Predict("--file", Write("bare.tsv", "1\tthe cat loves the film\n"), "--no-header", "--text", "1"));
         Assert.Equal(lines[..1], Predict("--file", Write("table.data", "sentence,x\nthe cat loves the film,\n"), "--format", "csv"));
     }

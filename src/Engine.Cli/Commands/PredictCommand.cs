@@ -19,6 +19,7 @@ internal sealed class PredictCommand : EngineCommand
     // Texts are grouped by length within a chunk; a longer stream is answered chunk by chunk.
     private const int ChunkTexts = 1024;
     private const int BatchSize = 16;
+    private const string StandardInput = "-";
 
     private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -112,46 +113,49 @@ internal sealed class PredictCommand : EngineCommand
     private IEnumerable<(string Text, string? Pair)> Inputs(ParseResult arguments, RunConfiguration? run)
     {
         string[] given = [.. model.Displaced(arguments) is { } text ? [text] : Array.Empty<string>(), .. arguments.GetValue(texts) ?? []];
-        string[] paths = arguments.GetValue(files) ?? [];
+        string[] paths = arguments.GetValue(files) is { Length: > 0 } asked ? asked : [StandardInput];
         bool asPairs = arguments.GetValue(pairs);
         if (given.Length > 0)
         {
-            return paths.Length == 0
+            return arguments.GetResult(files) is null
                 ? given.Select((text, index) => Split("TEXT", index + 1, text, asPairs))
                 : throw new ArgumentException("Texts are given both as arguments and with --file; give one of them.");
         }
 
-        if (asPairs && reading.Format(arguments) is { } named && named != DataFileFormat.Text)
+        if (asPairs && reading.Format(arguments) is { } format && format != DataFileFormat.Text)
         {
             throw new ArgumentException(
-                $"--pairs is for lines of text, and the files are {named.Name()}; name the columns of the two texts with --text and --text-pair instead.");
+                $"--pairs is for lines of text, and the files are {format.Name()}; name the columns of the two texts with --text and --text-pair instead.");
         }
 
-        // Everything that the command line has wrong is said before the first text is read.
-        IEnumerable<(string Text, string? Pair)>[] inputs = [.. paths.DefaultIfEmpty("-").Select(path => Inputs(arguments, path, run, asPairs))];
-        return inputs.SelectMany(input => input);
+        if (paths.Contains(StandardInput) && reading.Format(arguments) is not (null or DataFileFormat.Text))
+        {
+            throw new ArgumentException("Standard input is read as a text a line; give a table or JSON as a file with --file.");
+        }
+
+        // What the command line has wrong is said before the first text is read.
+        string[] named = [.. paths.Where(path => path != StandardInput)];
+        DataConfiguration? read = named.Length == 0 ? null : Reading(arguments, new DataFiles(named), run, asPairs);
+        return paths.SelectMany(path => path == StandardInput
+            ? Lines(TextLines.Read(Host.Input, "standard input"), "standard input", asPairs)
+            : Texts(path, read!, asPairs));
     }
 
-    private IEnumerable<(string Text, string? Pair)> Inputs(ParseResult arguments, string path, RunConfiguration? run, bool asPairs)
+    private DataConfiguration Reading(ParseResult arguments, DataFiles given, RunConfiguration? run, bool asPairs)
     {
-        const string StandardInput = "-";
-        if (path == StandardInput)
-        {
-            return reading.Format(arguments) is null or DataFileFormat.Text
-                ? TextLines.Read(Host.Input, "standard input").Select(line => Split("standard input", line.Line, line.Text, asPairs))
-                : throw new ArgumentException("Standard input is read as a text a line; give a table or JSON as a file with --file.");
-        }
-
-        DataConfiguration read = reading.Over(arguments, run?.Data ?? new DataConfiguration { Train = path }, path);
-        if (asPairs || read.FormatsOf(path) is [DataFileFormat.Text])
-        {
-            return TextLines.Read(path).Select(line => Split(path, line.Line, line.Text, asPairs));
-        }
-
-        return read.Text is not null
-            ? ExampleReader.Enumerate(path, read.ReaderOptions() with { Label = null }).Select(example => (example.Text, example.TextPair))
-            : throw new ArgumentException($"Say which column of {path} holds the text: --text COLUMN, and --text-pair COLUMN for pairs.");
+        DataConfiguration read = reading.Over(arguments, run?.Data ?? new DataConfiguration { Train = given }, given);
+        return asPairs || read.Text is not null || read.FormatsOf(given) is [DataFileFormat.Text]
+            ? read
+            : throw new ArgumentException($"Say which column of {given} holds the text: --text COLUMN, and --text-pair COLUMN for pairs.");
     }
+
+    private static IEnumerable<(string Text, string? Pair)> Texts(string path, DataConfiguration read, bool asPairs) =>
+        asPairs || read.FormatsOf(path) is [DataFileFormat.Text]
+        ? Lines(TextLines.Read(path), path, asPairs)
+        : ExampleReader.Enumerate(path, read.ReaderOptions() with { Label = null }).Select(example => (example.Text, example.TextPair));
+
+    private static IEnumerable<(string Text, string? Pair)> Lines(IEnumerable<(int Line, string Text)> lines, string source, bool asPairs) =>
+        lines.Select(line => Split(source, line.Line, line.Text, asPairs));
 
     private static (string Text, string? Pair) Split(string source, int line, string text, bool asPair)
     {

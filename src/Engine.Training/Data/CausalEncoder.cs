@@ -45,7 +45,7 @@ public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, b
         return rows.Count > 0
             ? new CausalSamples(new EncodedSet(rows) { TokenLabels = labels }, cut, set.Records.Count - rows.Count)
             : throw new DataFileException(
-                set.Files.ToString(), $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; raise max_length, or see whether the records have answers.");
+                set.Files.ToString(), $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; raise max_length, or see whether the records have answers that are to be learned.");
     }
 
     /// <summary>The tokens of a record, and its labels: each at the token it names, -100 where the loss asks for none. The first token, which nothing predicts, has none.</summary>

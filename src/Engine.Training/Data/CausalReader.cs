@@ -25,32 +25,20 @@ public static class CausalReader
         CausalDataKind? found = kind;
         foreach (string path in files.Paths)
         {
-            int left = (limit ?? int.MaxValue) - notes.Records;
+            int before = notes.Records, left = (limit ?? int.MaxValue) - before;
             if (left <= 0)
             {
                 break;
             }
 
-            int before = notes.Records;
-            if (DataFileFormats.Of(path, format) is DataFileFormat.Text)
+            DataFileFormat written = DataFileFormats.Of(path, format);
+            try
             {
-                found = Same(found, CausalDataKind.Text, problem => new DataFileException(path, $"each line is a text, and {problem}"));
-                IEnumerable<string> texts = TextLines.Read(path).Select(line => line.Text).Where(text => !string.IsNullOrWhiteSpace(text)).Take(left);
-                records.AddRange(texts.Select(text => notes.Count(new CausalRecord.Plain(text))));
+                found = Read(path, written, kind, found, left, records, notes);
             }
-            else
+            catch (DataFileException error) when (DataFileFormats.Suspicion(path, written) is { } suspicion)
             {
-                foreach (JsonRecord record in JsonRecords.Read(path, DataFileFormats.Of(path, format)).Take(left))
-                {
-                    using (record)
-                    {
-                        found = kind ?? Same(found, KindOf(record), problem => record.Wrong($"the record's keys are {Keys(record)}, and {problem}"));
-                        if (notes.Count(record))
-                        {
-                            records.Add(Convert(record, found.Value, notes));
-                        }
-                    }
-                }
+                throw error.With(suspicion);
             }
 
             if (notes.Records == before)
@@ -62,6 +50,34 @@ public static class CausalReader
         return records.Count > 0
             ? new CausalRecordSet(files, found!.Value, records) { Notes = notes.Sentences() }
             : throw new DataFileException(files.ToString(), "every record has weight 0 (or train: false), so that there is nothing to learn.");
+    }
+
+    /// <summary>Adds a file's records; returns what they hold.</summary>
+    /// <param name="found">What those before hold; null before the first.</param>
+    private static CausalDataKind? Read(
+        string path, DataFileFormat written, CausalDataKind? kind, CausalDataKind? found, int limit, List<CausalRecord> records, RecordNotes notes)
+    {
+        if (written == DataFileFormat.Text)
+        {
+            IEnumerable<string> texts = TextLines.Read(path).Select(line => line.Text).Where(text => !string.IsNullOrWhiteSpace(text)).Take(limit);
+            records.AddRange(texts.Select(text => notes.Count(new CausalRecord.Plain(text))));
+            return Same(found, CausalDataKind.Text, problem => new DataFileException(path, $"each line is a text, and {problem}"));
+        }
+
+        foreach (JsonRecord record in JsonRecords.Read(path, written).Take(limit))
+        {
+            using (record)
+            {
+                CausalDataKind current = kind ?? Same(found, KindOf(record), problem => record.Wrong($"the record's keys are {Keys(record)}, and {problem}"));
+                found = current;
+                if (notes.Count(record))
+                {
+                    records.Add(Convert(record, current, notes));
+                }
+            }
+        }
+
+        return found;
     }
 
     private static CausalDataKind Same(CausalDataKind? before, CausalDataKind now, Func<string, DataFileException> wrong) => before is null || before == now

@@ -60,6 +60,11 @@ public static class DataFileFormats
         _ => null,
     };
 
+    /// <summary>What to add to a complaint about a file that is read otherwise than its ending says; null where it is not.</summary>
+    public static string? Suspicion(string path, DataFileFormat read) => OfEnding(path) is { } ending && ending != read
+        ? $"The file's ending says {ending.Name()}, and it is read as {read.Name()}, as data.format or --format has it."
+        : null;
+
     /// <summary>How a file is read: as is said, else as its ending says.</summary>
     /// <exception cref="DataFileException">Neither says it.</exception>
     public static DataFileFormat Of(string path, DataFileFormat? given) => given ?? OfEnding(path) ?? throw new DataFileException(

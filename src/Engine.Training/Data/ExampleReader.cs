@@ -75,9 +75,9 @@ public static class ExampleReader
         {
             return examples.MoveNext();
         }
-        catch (DataFileException error) when (DataFileFormats.OfEnding(path) is { } ending && ending != format)
+        catch (DataFileException error) when (DataFileFormats.Suspicion(path, format) is { } suspicion)
         {
-            throw error.With($"The file's ending says {ending.Name()}, and it is read as {format.Name()}, as data.format or --format has it.");
+            throw error.With(suspicion);
         }
     }
 

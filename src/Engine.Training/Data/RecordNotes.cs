@@ -10,7 +10,7 @@ internal sealed class RecordNotes(DataFiles files)
 
     private readonly OrderedDictionary<string, int> unread = [];
     private readonly OrderedDictionary<string, int> unreadOfTurns = [];
-    private int leftOut, learnedAnswers, emptyAnswers, emptyTexts, askedPrompts;
+    private int leftOut, turns, learnedAnswers, emptyAnswers, emptyTexts, askedPrompts;
 
     /// <summary>Records so far.</summary>
     public int Records { get; private set; }
@@ -69,6 +69,7 @@ internal sealed class RecordNotes(DataFiles files)
     /// <param name="asksForPrompt">It is no answer, and asks to be learned.</param>
     public void Turn(ChatMessage message, string? call, bool asksForPrompt)
     {
+        turns++;
         if (message.Role == ChatMessage.Assistant && message.IsLearned)
         {
             Answer(message.Content);
@@ -88,12 +89,12 @@ internal sealed class RecordNotes(DataFiles files)
         List<string> notes = [];
         if (unread.Count > 0)
         {
-            notes.Add($"{files}: not read of the {Records} records: {List(unread)}.");
+            notes.Add($"{files}: keys that are not read: {List(unread, Records, "records")}.");
         }
 
         if (unreadOfTurns.Count > 0)
         {
-            notes.Add($"{files}: not read of the turns: {List(unreadOfTurns)}. Calls of tools are not laid out; what the turns say beside them is learned.");
+            notes.Add($"{files}: keys that are not read: {List(unreadOfTurns, turns, "turns")}. Calls of tools are not laid out; what the turns say beside them is learned.");
         }
 
         if (leftOut > 0)
@@ -113,13 +114,16 @@ internal sealed class RecordNotes(DataFiles files)
 
         if (askedPrompts > 0)
         {
-            notes.Add($"{files}: {askedPrompts} turns of users or the system have weight 1 or train: true; the loss asks for answers, and for prompts with completion_only_loss: false.");
+            notes.Add(
+                $"{files}: {askedPrompts} of {turns} turns, of users or the system, have weight 1 or train: true; the loss asks for answers, "
+                + "and for prompts with completion_only_loss: false.");
         }
 
         return notes;
     }
 
-    private static string List(OrderedDictionary<string, int> counts) => string.Join(", ", counts.Select(count => $"{count.Key} ({count.Value})"));
+    private static string List(OrderedDictionary<string, int> counts, int total, string what) =>
+        string.Join(", ", counts.Select(count => $"{count.Key} (in {count.Value} of {total} {what})"));
 
     private static void Add(OrderedDictionary<string, int> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;
 }

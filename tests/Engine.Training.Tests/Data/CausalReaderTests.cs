@@ -79,6 +79,16 @@ public sealed class CausalReaderTests : IDisposable
         Assert.Contains(what, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Format_that_contradicts_the_ending_is_named_with_the_complaint()
+    {
+        string path = folder.Write("list.json", "[\n{\"text\": \"a\"}]\n");
+        Assert.Single(CausalReader.Read(path, null, null).Records);
+        string message = Assert.Throws<DataFileException>(() => CausalReader.Read(path, DataFileFormat.JsonLines, null)).Message;
+        Assert.Contains("list.json:1: ", message, StringComparison.Ordinal);
+        Assert.Contains("ending says json, and it is read as jsonl", message, StringComparison.Ordinal);
+    }
+
     [SharedFact]
     public void Alpacas_file_is_read_whole()
     {

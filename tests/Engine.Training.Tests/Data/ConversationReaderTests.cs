@@ -86,12 +86,12 @@ public sealed class ConversationReaderTests : IDisposable
             {"tools": [{"type": "function"}], "messages": [{"role": "user", "content": "Weather?", "weight": 1}, {"role": "assistant", "content": "I look.", "tool_calls": [{{Call}}]}]}
             {"tools": [], "functions": null, "messages": [{{User}}, {"role": "assistant", "content": " "}]}
             """).Notes);
-        Assert.Contains("not read of the 2 records: tools (1)", notes, StringComparison.Ordinal);
-        Assert.Contains("not read of the turns: tool_calls (1)", notes, StringComparison.Ordinal);
+        Assert.Contains("not read: tools (in 1 of 2 records)", notes, StringComparison.Ordinal);
+        Assert.Contains("not read: tool_calls (in 1 of 4 turns)", notes, StringComparison.Ordinal);
         Assert.Contains("1 of 2 answers are empty", notes, StringComparison.Ordinal);
-        Assert.Contains("1 turns of users or the system have weight 1", notes, StringComparison.Ordinal);
+        Assert.Contains("1 of 4 turns, of users or the system, have weight 1", notes, StringComparison.Ordinal);
 
-        Assert.Contains("system (1), weight (1)", Assert.Single(Read("""{"instruction": "a", "output": "b", "system": "c", "weight": 0.3}""").Notes), StringComparison.Ordinal);
+        Assert.Contains("system (in 1 of 1 records), weight (in 1 of 1 records)", Assert.Single(Read("""{"instruction": "a", "output": "b", "system": "c", "weight": 0.3}""").Notes), StringComparison.Ordinal);
         Assert.Contains("1 of 1 answers are empty", Assert.Single(Read("""{"prompt": "a", "completion": ""}""").Notes), StringComparison.Ordinal);
         Assert.Contains("1 of 1 texts are empty", Assert.Single(Read("""{"text": ""}""").Notes), StringComparison.Ordinal);
     }
