@@ -42,13 +42,13 @@ public sealed class CommandLineTests
         EngineProcess.Run("forward", "--model", "x").Refused(2, "--inputs", "--output", "engine forward --help");
         EngineProcess.Run("inspect", "a", "b").Refused(2, "'b'");
         EngineProcess.Run("tokenize", "--model", "x", "--jsnl", "file").Refused(2, "There is no option '--jsnl'; did you mean '--jsonl'?");
-        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--seed", "-1").Refused(2, "'-1'", "'--seed'; a whole number from 0 was expected.");
+        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--seed", "-1").Refused(2, "--seed is '-1'; a whole number from 0 was expected.");
         EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--temperature", "hot").Refused(2, "'hot'", "--temperature is 'hot'; a number such as 0.5 was expected.");
     }
 
     [Theory]
-    [InlineData(2, "There is no command 'trian'; did you mean 'train'?", "trian", "run.yaml")]
-    [InlineData(2, "There is no command 'frobnicate'; there are train, compare, ", "frobnicate")]
+    [InlineData(2, "There is no command 'trian'. Did you mean 'train'?", "trian", "run.yaml")]
+    [InlineData(2, "There is no command 'frobnicate'. There are train, compare, ", "frobnicate")]
     [InlineData(2, "RUN.yaml is missing: ", "train")]
     [InlineData(2, "'b.yaml' is one argument too many: engine train takes RUN.yaml.", "train", "a.yaml", "b.yaml")]
     [InlineData(2, "'x' is too much: engine devices takes no arguments", "devices", "x")]

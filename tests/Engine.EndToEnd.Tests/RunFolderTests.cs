@@ -21,9 +21,9 @@ public sealed class RunFolderTests
             task: causal-lm
             output: stories
             data: [train: texts.txt]
-            adapter: [r: 4]
-            learning_rate: 0.02
-            max_steps: 4
+            adapter: [r: 4, lora_alpha: 64]
+            learning_rate: 0.05
+            max_steps: 8
             max_length: 16
             """.Replace('[', '{').Replace(']', '}'));
         EngineProcess.Run("train", file).Succeeded();

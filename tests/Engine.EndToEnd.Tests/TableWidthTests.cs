@@ -25,7 +25,7 @@ public sealed class TableWidthTests
             Assert.All(row, cell => Assert.Contains(lines, line => line.Contains(cell, StringComparison.Ordinal)));
         }
 
-        Assert.All(Headings, heading => Assert.Contains(lines, line => line.Contains(heading.TrimStart('>'), StringComparison.Ordinal)));
+        Assert.All(Headings[1..], heading => Assert.Contains(lines, line => line.Contains(heading.TrimStart('>'), StringComparison.Ordinal)));
     }
 
     /// <summary>Tables one below the other hold the first column in each; where there are many rows each stands for itself, with its name on a line.</summary>

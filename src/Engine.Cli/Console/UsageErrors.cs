@@ -27,8 +27,8 @@ internal static partial class UsageErrors
         if (command is RootCommand root && parsed.UnmatchedTokens is [var name, ..])
         {
             return [NearestName.Find(name, root.Subcommands.Select(known => known.Name)) is { } nearest
-                ? $"There is no command '{name}'; did you mean '{nearest}'?"
-                : $"There is no command '{name}'; there are {string.Join(", ", root.Subcommands.Select(known => known.Name))}."];
+                ? $"There is no command '{name}'. Did you mean '{nearest}'?"
+                : $"There is no command '{name}'. There are {string.Join(", ", root.Subcommands.Select(known => known.Name))}."];
         }
 
         string[] missing = [.. Missing(parsed), .. parsed.UnmatchedTokens.Select(token => TooMuch(command, token)), .. NoPaths(parsed)];
