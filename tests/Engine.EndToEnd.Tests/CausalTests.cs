@@ -46,7 +46,7 @@ public sealed class CausalTests : IDisposable
         EngineProcess.Run("train", Write("train.jsonl", """{"prompt": "ab", "completion": "cd"}""", ""), "--set", "adapter=null").Succeeded();
         string other = folder.Write("other.jsonl", """{"prompt": "xy", "completion": "zw"}""");
         EngineResult evaluated = EngineProcess.Run("eval", folder.File("run"), "--data", other);
-        Assert.Contains("1 rows of", evaluated.Succeeded().Output, StringComparison.Ordinal);
+        Assert.Contains("1 row of", evaluated.Succeeded().Output, StringComparison.Ordinal);
         JsonNode metrics = JsonNode.Parse(EngineProcess.Run("eval", folder.File("run"), "--data", other, "--json").Succeeded().Output)!;
 
         int[] ids = ['x', 'y', 'z', 'w', TinyDecoder.EndOfText];

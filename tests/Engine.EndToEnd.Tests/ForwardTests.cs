@@ -182,7 +182,7 @@ public sealed class ForwardTests
         Assert.Equal(before, File.ReadAllBytes(inputs));
         EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", "").Refused(2, "--output is empty; a file to write was expected.");
         EngineProcess.Run("forward", "--model", source, "--adapter", folder.File("nope"), "--inputs", inputs, "--output", folder.File("result.safetensors"))
-            .Refused(1, "nope", "a PEFT adapter folder with adapter_config.json and adapter_model.safetensors was expected");
+            .Refused(1, "nope", "there is no such folder; an adapter's or a run's was expected");
     }
 
     [SharedTheory]

@@ -49,7 +49,7 @@ public sealed class TrainTests
         JsonNode summary = JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!;
         JsonNode evaluated = JsonNode.Parse(EngineProcess.Run("eval", run.File("run"), "--json").Succeeded().Output)!;
         Assert.Equal(summary["metrics"]!["loss"]!.GetValue<double>(), evaluated["loss"]!.GetValue<double>(), 6);
-        Assert.Contains("modules_to_save", EngineProcess.Run("inspect", run.File("run/adapter")).Succeeded().Output, StringComparison.Ordinal);
+        Assert.Contains("saved whole", EngineProcess.Run("inspect", run.File("run/adapter")).Succeeded().Output, StringComparison.Ordinal);
     }
 
     [Fact]
