@@ -46,13 +46,17 @@ public static class IdleEntries
             CheckExcluded();
             CheckPatterns("rank_pattern", [.. config.RankPattern.Select(pair => pair.Key)]);
             CheckPatterns("alpha_pattern", [.. config.AlphaPattern.Select(pair => pair.Key)]);
-            foreach (string entry in config.ModulesToSave.Where(entry => !modules.Parameters.Any(parameter => SavedModules.IsWithin(parameter, entry))))
+            foreach (string entry in config.ModulesToSave.Where(entry => !IsPeftsOwn(entry) && !modules.Parameters.Any(parameter => SavedModules.IsWithin(parameter, entry))))
             {
                 Add("modules_to_save", entry, NoModule, modules.All);
             }
 
             return found;
         }
+
+        /// <summary>PEFT writes both names of a classifier's head, of which a model has one.</summary>
+        private bool IsPeftsOwn(string entry) =>
+            AdapterConfig.ClassificationHeads.Contains(entry) && AdapterConfig.ClassificationHeads.All(config.ModulesToSave.Contains);
 
         private void CheckTargets(ModulePattern targets)
         {

@@ -45,7 +45,7 @@ public sealed class IdleEntriesTests
         Expect(Config with { RankPattern = [new("value", 2)], ExcludeModules = ModulePattern.Of("value") }, "rank_pattern: 'value' matches only modules without an adapter");
         Expect(Config with { RankPattern = [new(@"layer\.0\..*", 2)], LayersToTransform = [1] }, "rank_pattern: 'layer\\.0\\..*' matches only modules without an adapter");
         Expect(Config with { RankPattern = [new("query", 2), new(@"layer\.0\..*query", 3)] }, "has no effect: the first pattern that matches a module counts, and 'query' comes before it");
-        Expect(Config with { TargetModules = ModulePattern.Of("query", "classifier.dense"), LayersToTransform = [1], TaskType = null }, "target_modules: 'classifier.dense' matches only layers that layers_to_transform leaves out");
+        Expect(Config with { TargetModules = ModulePattern.Of("query", "out_proj"), LayersToTransform = [1], TaskType = null }, "target_modules: 'out_proj' matches only layers that layers_to_transform leaves out");
     }
 
     [SharedFact]
