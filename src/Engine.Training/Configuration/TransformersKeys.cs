@@ -116,11 +116,10 @@ internal static class TransformersKeys
             "min_lr min_lr_rate num_decay_steps num_stable_steps decay_type warmup_type min_lr_ratio factor patience"),
         ("an adapter trains no biases (bias: none). modules_to_save trains a module whole, with its bias.", "bias lora_bias"),
         ("target_modules takes one regular expression over full names, such as '.*layers\\.(0|1)\\..*(q_proj|v_proj)'.",
-            "layers_to_transform layers_pattern target_parameters"),
+            "target_parameters"),
         ("an adapter starts as init_lora_weights says: true, gaussian or pissa.", "eva_config corda_config lora_ga_config"),
         ("LoRA, rsLoRA (use_rslora), DoRA (use_dora) and PiSSA (init_lora_weights) are built.",
             "arrow_config kasa_config velora_config monteclora_config alora_invocation_tokens layer_replication"),
-        ("modules_to_save trains an embedding table whole.", "trainable_token_indices ensure_weight_tying"),
     ];
 
     private static readonly Dictionary<string, string> Explanations = new(

@@ -82,7 +82,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains to the end, or until cancelled.</summary>
     /// <exception cref="TrainingException">The run cannot start or go on. What was saved before stays; where the run was under way, the message says which checkpoint it can go on from.</exception>
     /// <exception cref="InvalidOperationException">The trainer trains already.</exception>
-    /// <exception cref="ObjectDisposedException">The trainer is disposed, or its device was meanwhile.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer is disposed.</exception>
     public TrainingOutcome Train(CancellationToken cancellation = default)
     {
         lifetime.Enter();
@@ -135,7 +135,7 @@ public sealed class Trainer : IDisposable
 
             return Finish(interrupted);
         }
-        catch (Exception exception) when (exception is not (TrainingException or ObjectDisposedException))
+        catch (Exception exception) when (exception is not TrainingException)
         {
             string when = state.Step == 0 ? "before its first step was done" : $"after step {state.Step}";
             throw new TrainingException($"The run stopped {when}: {Sentence(exception)} {Newest()}", exception) { StoppedBy = exception };
