@@ -16,8 +16,8 @@ namespace Engine.Optim.Tests;
 [Collection(nameof(Alone))]
 public sealed class SessionMemoryTests
 {
-    /// <summary>One optimizer step makes one <see cref="StepReport"/> (56 bytes) and, for each pass of a micro-batch, at most three of them, one <see cref="ModelRun"/> (40 bytes).</summary>
-    private const int ManagedBytesPerStep = 176;
+    /// <summary>One optimizer step makes one <see cref="StepReport"/>.</summary>
+    private const int ManagedBytesPerStep = 56;
 
     /// <summary>Bi-LoRA's default.</summary>
     private const int AuxiliaryRank = 8;

@@ -23,12 +23,12 @@ internal sealed class ReadingOptions
     public ReadingOptions(Command command, params DataFileFormat[] formats)
     {
         string[] names = [.. formats.Select(known => known.Name())];
-        format = new Option<string?>("--format")
+        var written = new Option<string?>("--format")
         {
             Description = "How the files are written; without it as the run's files of that ending, else as the ending says.",
             HelpName = string.Join('|', names),
         };
-        format.AcceptOnlyFromAmong(names);
+        format = CommonOptions.OneOf(written, names);
         foreach (Option option in (ReadOnlySpan<Option>)[format, delimiter, noHeader, text, textPair])
         {
             command.Add(option);

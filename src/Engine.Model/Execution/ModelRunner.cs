@@ -140,7 +140,7 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
 /// <summary>
 /// What can be read after a batch has run, until the runner's arena is used again; after that, reading is an <see cref="InvalidOperationException"/>.
 /// </summary>
-public sealed class ModelRun
+public readonly struct ModelRun
 {
     private readonly ModelGraph graph;
     private readonly Arena arena;
