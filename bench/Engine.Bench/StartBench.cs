@@ -31,19 +31,19 @@ internal static class StartBench
         ("causal-lm, packed", "causal-lm", "decoder", "[q_proj, v_proj]", "{train: FILE}", "packing: true"),
     ];
 
-    /// <param name="engine">engine.dll; null: the one that <c>dotnet build -c Release</c> makes in this checkout.</param>
+    /// <param name="engine">engine.dll; null: the one that <c>dotnet publish src/Engine.Cli</c> makes of this checkout.</param>
     public static void Run(string? engine)
     {
         string root = Root();
-        engine ??= Path.Combine(root, "src", "Engine.Cli", "bin", "Release", "net10.0", "engine.dll");
-        if (!File.Exists(engine))
-        {
-            throw new FileNotFoundException($"There is no {engine}; build src/Engine.Cli with -c Release, or name another engine.dll behind start.");
-        }
-
         string folder = Directory.CreateTempSubdirectory("engine-start-").FullName;
         try
         {
+            engine = engine is null ? Publish(root, Path.Combine(folder, "program")) : Path.GetFullPath(engine);
+            if (!File.Exists(engine))
+            {
+                throw new FileNotFoundException($"There is no {engine}; name an engine.dll behind start, or nothing, to publish this checkout's.");
+            }
+
             Directory.CreateSymbolicLink(Path.Combine(folder, "roberta"), Path.Combine(root, "models", "tiny-roberta"));
             WriteDecoder(Path.Combine(folder, "decoder"), Path.Combine(root, "models", "tiny-roberta"));
             foreach (int samples in (int[])[2_000, 200_000])
@@ -81,6 +81,15 @@ internal static class StartBench
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    private static string Publish(string root, string target)
+    {
+        ProcessStartInfo info = new("dotnet", ["publish", Path.Combine(root, "src", "Engine.Cli"), "-c", "Release", "-o", target]) { RedirectStandardOutput = true };
+        using Process process = Process.Start(info)!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? Path.Combine(target, "engine.dll") : throw new InvalidOperationException($"dotnet publish failed:\n{output}");
     }
 
     private static double FirstLine(string engine, string folder)

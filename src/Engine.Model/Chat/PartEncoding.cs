@@ -13,6 +13,9 @@ public sealed record PartTokens(int[] Ids, bool[] IsAnswer);
 /// </summary>
 public static class PartEncoding
 {
+    /// <summary>Bytes of a character in UTF-8, and so the most tokens that share one.</summary>
+    private const int LongestCharacter = 4;
+
     /// <summary>Encodes the parts one after another; nothing is added around them.</summary>
     /// <exception cref="InvalidDataException">The tokenizer lacks a special token.</exception>
     public static PartTokens Encode(Tokenizer tokenizer, IReadOnlyList<TextPart> parts)
@@ -43,14 +46,14 @@ public static class PartEncoding
 
     private static void AddRun(Tokenizer tokenizer, TextPart[] run, bool startsText, List<int> ids, List<bool> isAnswer)
     {
-        int[] whole = tokenizer.EncodePart(string.Concat(run.Select(part => part.Text)), startsText);
+        string text = string.Concat(run.Select(part => part.Text));
+        int[] whole = tokenizer.EncodePart(text, startsText);
         bool[] marks = new bool[whole.Length];
-        int start = 0;
-        string before = "";
+        int start = 0, read = 0;
         for (int i = 0; i < run.Length; i++)
         {
-            before += run[i].Text;
-            int end = i + 1 == run.Length ? whole.Length : Math.Max(start, TokensWithin(tokenizer, whole, before, startsText));
+            read += run[i].Text.Length;
+            int end = i + 1 == run.Length ? whole.Length : Math.Max(start, TokensWithin(tokenizer, whole, text[..read], startsText));
             marks.AsSpan(start, end - start).Fill(run[i].IsAnswer);
             start = end;
         }
@@ -69,11 +72,13 @@ public static class PartEncoding
             return count;
         }
 
-        // The text goes on without a seam where tokens could part, and what follows changed the last tokens: go by the text that tokens stand for.
-        string text = tokenizer.Decode(alone);
+        // The text goes on without a seam where tokens could part, and what follows changed the last tokens: go by the text that tokens stand for, from
+        // a few common ones on, so that a character is whole whose first bytes are theirs.
+        int start = Math.Max(0, count - LongestCharacter);
+        string text = tokenizer.Decode(alone.AsSpan(start).ToArray());
         for (int more = count + 1; more <= whole.Length; more++)
         {
-            string decoded = tokenizer.Decode(whole.Take(more));
+            string decoded = tokenizer.Decode(whole.AsSpan(start, more - start).ToArray());
             if (decoded.Length > text.Length)
             {
                 break;

@@ -72,8 +72,17 @@ public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, b
 
         bool endIsLearned = parts[^1].IsAnswer;
         int[] ids = [.. prefix, .. tokens.Ids, .. suffix];
-        bool[] isLearned = [.. prefix.Select(_ => !completionOnlyLoss), .. tokens.IsAnswer, .. suffix.Select(_ => endIsLearned)];
-        return (ids, [.. ids.Select((id, i) => i > 0 && isLearned[i] ? id : RaggedBatch.IgnoredLabel)]);
+        int[] labels = [.. ids];
+        Span<int> body = labels.AsSpan(prefix.Length, tokens.Ids.Length);
+        for (int i = 0; i < body.Length; i++)
+        {
+            body[i] = tokens.IsAnswer[i] ? body[i] : RaggedBatch.IgnoredLabel;
+        }
+
+        labels.AsSpan(0, completionOnlyLoss ? prefix.Length : 0).Fill(RaggedBatch.IgnoredLabel);
+        labels.AsSpan(endIsLearned ? ids.Length : ids.Length - suffix.Length).Fill(RaggedBatch.IgnoredLabel);
+        labels.AsSpan(0, Math.Min(1, labels.Length)).Fill(RaggedBatch.IgnoredLabel);
+        return (ids, labels);
     }
 
     private static IReadOnlyList<ChatMessage>? Messages(CausalRecord record) => record switch

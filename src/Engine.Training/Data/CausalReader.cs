@@ -86,15 +86,37 @@ public static class CausalReader
 
     private static CausalDataKind KindOf(JsonRecord record)
     {
-        (CausalDataKind Kind, string[] Keys)[] fitting = [.. Kinds.Where(kind => kind.Keys.All(record.Has))];
-        return fitting switch
+        CausalDataKind? only = null;
+        foreach ((CausalDataKind kind, string[] keys) in Kinds)
         {
-            [var only] => only.Kind,
-            [] => throw record.Wrong(
-                $"the record has the keys {Keys(record)}; expected messages (a list of role and content), prompt with completion, instruction with output (and input), or text."),
-            _ => throw record.Wrong(
-                $"the record has the keys {Keys(record)} and so fits {string.Join(" and ", fitting.Select(kind => Describe(kind.Kind)))}; set data.kind to the one that is meant."),
-        };
+            if (HasAll(record, keys))
+            {
+                only = only is null ? kind : throw WrongKeys(record);
+            }
+        }
+
+        return only ?? throw WrongKeys(record);
+    }
+
+    private static bool HasAll(JsonRecord record, string[] keys)
+    {
+        foreach (string key in keys)
+        {
+            if (!record.Has(key))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static DataFileException WrongKeys(JsonRecord record)
+    {
+        string[] fitting = [.. Kinds.Where(kind => HasAll(record, kind.Keys)).Select(kind => Describe(kind.Kind))];
+        return record.Wrong($"the record has the keys {Keys(record)}" + (fitting.Length == 0
+            ? "; expected messages (a list of role and content), prompt with completion, instruction with output (and input), or text."
+            : $" and so fits {string.Join(" and ", fitting)}; set data.kind to the one that is meant."));
     }
 
     private static CausalRecord Convert(JsonRecord record, CausalDataKind kind, RecordNotes notes) => kind switch

@@ -19,9 +19,12 @@ internal sealed class RecordNotes(DataFiles files)
     public bool Count(JsonRecord record)
     {
         Records++;
-        foreach (string key in KeysOfRecords.Where(record.HasContent))
+        foreach (string key in KeysOfRecords)
         {
-            Add(unread, key);
+            if (record.HasContent(key))
+            {
+                Add(unread, key);
+            }
         }
 
         bool isLearned = true;

@@ -1,8 +1,10 @@
+using System.Numerics;
+
 namespace Engine.Training.Data;
 
 /// <summary>
 /// Puts samples together into packs of at most so many tokens, by best-fit decreasing: the longest samples first, each into the fullest pack that has room for
-/// it. The result depends on the lengths alone.
+/// it, of equally full ones the first. The result depends on the lengths alone.
 /// </summary>
 public static class SamplePacker
 {
@@ -13,7 +15,8 @@ public static class SamplePacker
     public static IReadOnlyList<int[]> Pack(IReadOnlyList<int> lengths, int maxLength)
     {
         List<List<int>> packs = [];
-        SortedSet<(int Room, int Pack)> open = [];
+        var open = new PriorityQueue<int, int>?[maxLength + 1];
+        var rooms = new NumberSet(maxLength + 1);
         foreach (int sample in Enumerable.Range(0, lengths.Count).OrderByDescending(index => lengths[index]))
         {
             int length = lengths[sample];
@@ -22,24 +25,50 @@ public static class SamplePacker
                 throw new ArgumentException($"Sample {sample} has {length} tokens; a pack has at most {maxLength}.", nameof(lengths));
             }
 
-            (int Room, int Pack) place = (maxLength, packs.Count);
-            if (open.Count > 0 && open.Max.Room >= length)
+            int room = rooms.LeastFrom(length), pack;
+            if (room < 0)
             {
-                place = open.GetViewBetween((length, 0), (maxLength, int.MaxValue)).Min;
-                open.Remove(place);
+                (room, pack) = (maxLength, packs.Count);
+                packs.Add([]);
             }
             else
             {
-                packs.Add([]);
+                pack = open[room]!.Dequeue();
+                if (open[room]!.Count == 0)
+                {
+                    rooms.Remove(room);
+                }
             }
 
-            packs[place.Pack].Add(sample);
-            if (place.Room > length)
-            {
-                open.Add((place.Room - length, place.Pack));
-            }
+            packs[pack].Add(sample);
+            room -= length;
+            (open[room] ??= new PriorityQueue<int, int>()).Enqueue(pack, pack);
+            rooms.Add(room);
         }
 
         return [.. packs.Select(pack => pack.ToArray())];
+    }
+
+    /// <summary>A set of numbers from 0 on, a bit for each.</summary>
+    private readonly struct NumberSet(int count)
+    {
+        private readonly ulong[] words = new ulong[(count + 63) / 64];
+
+        public void Add(int number) => words[number / 64] |= 1ul << (number % 64);
+
+        public void Remove(int number) => words[number / 64] &= ~(1ul << (number % 64));
+
+        /// <summary>The least of them that is no less than this; -1 where there is none.</summary>
+        public int LeastFrom(int number)
+        {
+            int word = number / 64;
+            ulong bits = words[word] & (ulong.MaxValue << (number % 64));
+            while (bits == 0 && ++word < words.Length)
+            {
+                bits = words[word];
+            }
+
+            return bits == 0 ? -1 : (word * 64) + BitOperations.TrailingZeroCount(bits);
+        }
     }
 }
