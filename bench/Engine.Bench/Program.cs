@@ -44,7 +44,7 @@ if (args is ["start", .. { Length: <= 1 } engines])
     return 0;
 }
 
-string[] usual = ["matmul", "matmul-thin", "attention", "attention-bounds", "families", "lora-step", "methods", "checkpointing", "vocabulary-loss", "memory"];
+string[] usual = ["matmul", "matmul-thin", "attention", "attention-bounds", "families", "lora-step", "methods", "checkpointing", "lora-dropout", "vocabulary-loss", "memory"];
 if (args is ["plans", .. { Length: > 0 } runFiles])
 {
     using Device planned = DeviceCatalog.Open("cpu");
@@ -115,6 +115,9 @@ foreach (string name in names)
             break;
         case "checkpointing":
             CheckpointingBench.Run(device);
+            break;
+        case "lora-dropout":
+            DropoutBench.Run(device);
             break;
         case "vocabulary-loss":
             VocabularyBench.Run(device);

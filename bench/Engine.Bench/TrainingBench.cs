@@ -59,10 +59,20 @@ internal static class TrainingBench
     }
 
     /// <summary>The classifier with its adapters.</summary>
-    internal static TransformerModel Model()
+    internal static TransformerModel Model() => Model(dropout: 0, "query", "value");
+
+    /// <summary>The same with dropout before the adapters of these modules.</summary>
+    internal static TransformerModel Model(double dropout, params string[] modules)
     {
         var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(RobertaBase)));
-        var config = new AdapterConfig { Rank = 8, LoraAlpha = 16, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification };
+        var config = new AdapterConfig
+        {
+            Rank = 8,
+            LoraAlpha = 16,
+            LoraDropout = dropout,
+            TargetModules = ModulePattern.Of(modules),
+            TaskType = AdapterConfig.SequenceClassification,
+        };
         return new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config));
     }
 
