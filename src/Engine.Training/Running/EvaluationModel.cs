@@ -20,6 +20,9 @@ public sealed class EvaluationModel : IDisposable
     private readonly Arena arena;
     private readonly SharedLifetime lifetime;
 
+    /// <summary>Inputs and plans of all calls, with room for the largest batch so far; used by whoever has the arena.</summary>
+    private (BatchShape Capacity, BatchInputs Inputs, ModelRunner Runner)? kept;
+
     private EvaluationModel(Device device, TransformerModel model, IReadOnlyList<string> notes)
     {
         this.device = device;
@@ -97,36 +100,46 @@ public sealed class EvaluationModel : IDisposable
 
     private void Release()
     {
+        Forget();
         arena.Dispose();
         model.Dispose();
     }
 
-    /// <summary>One call: its inputs and plans. The arena is shared, so what a batch leaves there is read in the batch's turn.</summary>
+    private void Forget()
+    {
+        kept?.Runner.Dispose();
+        kept?.Inputs.Dispose();
+        kept = null;
+    }
+
+    private ModelRunner RunnerFor(BatchShape shape)
+    {
+        BatchShape capacity = kept is null ? shape : kept.Value.Capacity.Max(shape);
+        if (kept is null || capacity != kept.Value.Capacity)
+        {
+            Forget();
+            var inputs = new BatchInputs(model.Architecture, capacity);
+            inputs.Block.Allocate(device);
+            kept = (capacity, inputs, new ModelRunner(device, model, inputs, arena, new RunnerOptions()));
+        }
+
+        return kept.Value.Runner;
+    }
+
+    /// <summary>One call. Its batches run in turns with others' and share the arena, so what a batch leaves there is read in the batch's turn.</summary>
     private sealed class Call : IDisposable
     {
         private readonly EvaluationModel owner;
         private readonly CancellationToken cancellation;
         private readonly CancellationTokenSource ending;
-        private readonly BatchInputs inputs;
-        private readonly ModelRunner runner;
+        private readonly BatchShape largest;
 
         public Call(EvaluationModel owner, Evaluator evaluator, CancellationToken cancellation)
         {
             this.owner = owner;
             this.cancellation = cancellation;
+            largest = evaluator.Shapes.Aggregate((a, b) => a.Max(b));
             owner.lifetime.Enter();
-            try
-            {
-                inputs = new BatchInputs(owner.model.Architecture, evaluator.Shapes.Aggregate((a, b) => a.Max(b)));
-                inputs.Block.Allocate(owner.device);
-            }
-            catch
-            {
-                owner.lifetime.Leave();
-                throw;
-            }
-
-            runner = new ModelRunner(owner.device, owner.model, inputs, owner.arena, new RunnerOptions());
             ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation, owner.lifetime.Closing);
         }
 
@@ -172,8 +185,6 @@ public sealed class EvaluationModel : IDisposable
 
         public void Dispose()
         {
-            runner.Dispose();
-            inputs.Dispose();
             ending.Dispose();
             owner.lifetime.Leave();
         }
@@ -183,7 +194,7 @@ public sealed class EvaluationModel : IDisposable
         private void RunAndRead(RaggedBatch batch, string source, Action<ModelRun> read)
         {
             using Lock.Scope use = owner.arena.Enter();
-            read(runner.Run(batch, source));
+            read(owner.RunnerFor(largest).Run(batch, source));
         }
     }
 }
