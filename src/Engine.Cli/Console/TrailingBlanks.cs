@@ -1,3 +1,4 @@
+using Engine.Cli.Inspection;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -7,7 +8,7 @@ namespace Engine.Cli.Console;
 internal sealed class TrailingBlanks : IRenderHook
 {
     public IEnumerable<IRenderable> Process(RenderOptions options, IEnumerable<IRenderable> renderables) =>
-        renderables.Select(renderable => renderable is Text or ControlCode ? renderable : new Trimmed(renderable));
+        renderables.Select(renderable => renderable is Grid or Table or FittingTable ? new Trimmed(renderable) : renderable);
 
     private sealed class Trimmed(IRenderable inner) : Renderable
     {
