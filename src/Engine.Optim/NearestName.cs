@@ -26,12 +26,18 @@ public static class NearestName
         return best ?? (given.Length < ShortestWords ? null : known.FirstOrDefault(name => !given.ToLowerInvariant().Split('_').Except(name.Split('_')).Any()));
     }
 
-    /// <summary>The end of an error about an unknown name: the nearest known one where there is one, then all of them.</summary>
-    public static string Hint(string given, IReadOnlyCollection<string> known)
+    /// <summary>
+    /// The end of an error about an unknown name, without the last full stop: the nearest known one where there is one, then all of them. Names with blanks or commas stand in quotes.
+    /// </summary>
+    /// <param name="most">Of more names, so many are listed and the others counted.</param>
+    public static string Hint(string given, IReadOnlyCollection<string> known, int most = int.MaxValue)
     {
-        string all = known.Count == 0 ? "there are none" : $"known are {string.Join(", ", known)}";
-        return Find(given, known) is string nearest ? $"did you mean '{nearest}'? ({all})" : all;
+        string rest = known.Count > most ? $" and {known.Count - most} more" : "";
+        string all = $"nown are {string.Join(", ", known.Take(most).Select(Shown))}{rest}";
+        return known.Count == 0 ? "there are none" : Find(given, known) is string nearest ? $"did you mean '{nearest}'? K{all}" : $"k{all}";
     }
+
+    private static string Shown(string name) => name.Length == 0 || name.Any(character => char.IsWhiteSpace(character) || character == ',') ? $"'{name}'" : name;
 
     private static int Distance(string a, string b)
     {

@@ -55,7 +55,9 @@ public sealed class CommandLineTests
     [InlineData(2, "--set has no value behind it; KEY=VALUE was expected", "train", "a.yaml", "--set")]
     [InlineData(2, "--methods LIST|FILE is missing: ", "compare", "a.yaml")]
     [InlineData(2, "--seeds is 'x'; a whole number was expected.", "compare", "a.yaml", "--methods", "lora", "--seeds", "x")]
-    [InlineData(2, "--dtype is 'bfloat'; did you mean 'bfloat16'? (known are ", "eval", "run", "--dtype", "bfloat")]
+    [InlineData(2, "--dtype is 'bfloat'; did you mean 'bfloat16'? Known are auto, float32, bfloat16, float16.", "eval", "run", "--dtype", "bfloat")]
+    [InlineData(2, "--output is 's3://x/y', a URL, and nothing is written to a network; give a path of this machine", "merge", "m", "--adapter", "a", "--output", "s3://x/y")]
+    [InlineData(2, "--file is 'hf://x/y.csv', an address of the Hugging Face Hub, and nothing is read from a network; download the file and give its path here.", "predict", "m", "--file", "hf://x/y.csv")]
     [InlineData(2, "--language is 'metal'; known are opencl, cuda.", "kernels", "--language", "metal", "--output", "x")]
     [InlineData(2, "There is no option '--resum'; did you mean '--resume'?", "train", "a.yaml", "--resum")]
     [InlineData(2, "MODEL is missing: ", "generate", "--prompt", "x")]
@@ -91,6 +93,18 @@ public sealed class CommandLineTests
         Assert.Contains("cpu", output, StringComparison.Ordinal);
         Assert.Contains("opencl", output, StringComparison.Ordinal);
         Assert.Contains("cuda", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Output_for_a_pipe_has_no_blanks_at_the_ends_of_lines()
+    {
+        using SmallRun run = new();
+        foreach (string[] command in (string[][])[["devices"], ["inspect", run.File("model")], ["inspect", run.File("model/model.safetensors")], ["estimate", run.RunFile]])
+        {
+            string output = EngineProcess.Run(command).Succeeded().Output;
+            Assert.DoesNotContain(output.Split('\n'), line => line.EndsWith(' '));
+            Assert.Contains("  ", output, StringComparison.Ordinal);
+        }
     }
 
     [SharedFact]

@@ -63,6 +63,24 @@ public sealed class CompareTests
         Assert.Equal(written, File.GetLastWriteTimeUtc(steps));
     }
 
+    [Fact]
+    public void A_run_that_was_killed_before_its_first_checkpoint_is_made_anew()
+    {
+        using SmallRun run = new();
+        string[] arguments = ["compare", run.RunFile, "--seeds", "1", .. Short, "--set", "save_strategy=no", "--methods", "lora"];
+        EngineProcess.Run(arguments).Succeeded();
+        string folder = run.File("run/lora/seed-3"), steps = Path.Combine(folder, "metrics.jsonl");
+        string[] lines = File.ReadAllLines(steps);
+        File.WriteAllLines(steps, lines[..2]);
+        Directory.Delete(Path.Combine(folder, "adapter"), recursive: true);
+        File.Delete(Path.Combine(folder, "summary.json"));
+        File.Delete(Path.Combine(folder, "fingerprint.json"));
+        EngineProcess.Run(["train", run.RunFile, .. Short, "--set", "save_strategy=no", "--set", "output=run/lora/seed-3"]).Refused(1, "an unfinished run that came to no checkpoint (", "--overwrite");
+        EngineProcess.Run(arguments).Succeeded();
+        Assert.Equal(lines.Length, File.ReadAllLines(steps).Length);
+        Assert.False(Directory.Exists(Path.Combine(folder, "replacement")));
+    }
+
     /// <summary>A kill between a run's end and the comparison's own files: the run's folder alone says that it is finished, and of what.</summary>
     [Fact]
     public void A_finished_run_is_found_without_the_comparisons_own_files_and_its_inputs_are_never_its_outputs()

@@ -115,6 +115,19 @@ public sealed class HtmlTests
         Assert.Equal(curves, figure.Descendants("li").Select(entry => entry.Descendants("path").Single().Attribute("style")!.Value));
     }
 
+    [Theory]
+    [InlineData(new double[] { 42 }, new[] { "42" })]
+    [InlineData(new double[] { 42, 43, 44 }, new[] { "42", "43", "44" })]
+    [InlineData(new double[] { 1234567, 1234568 }, new[] { "1234567", "1234568" })]
+    [InlineData(new double[] { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, new[] { "2", "4", "6", "8", "10", "12" })]
+    public void An_axis_of_things_is_labelled_at_things_alone(double[] seeds, string[] expected)
+    {
+        var chart = new LineChart("runs", "seed", "loss") { WholeX = true };
+        chart.Add(new ChartSeries("run", 0, seeds, [.. seeds.Select((_, i) => (double)i)]));
+        XElement figure = XElement.Parse(chart.ToString());
+        Assert.Equal(expected, figure.Descendants("text").Where(text => text.Attribute("text-anchor")?.Value == "middle").Select(text => text.Value).Where(text => char.IsAsciiDigit(text[0])));
+    }
+
     [Fact]
     public void Numbers_are_as_long_as_a_reader_needs()
     {

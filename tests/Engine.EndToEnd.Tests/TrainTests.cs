@@ -101,22 +101,20 @@ public sealed class TrainTests
     public void A_run_finished_or_not_gives_way_only_when_that_is_asked()
     {
         using SmallRun run = new();
-        string[] settings = ["--set", "max_steps=1", "--set", "eval_strategy=no"];
+        string[] settings = ["--set", "max_steps=2", "--set", "save_steps=1", "--set", "eval_strategy=no"];
         EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded();
         DateTime written = File.GetLastWriteTimeUtc(run.File("run/model/model.safetensors"));
         EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, $"{run.File("run")} holds a finished run", "--overwrite (overwrite_output_dir: true)");
         EngineProcess.Run(["train", run.RunFile, "--resume", .. settings]).Refused(1, "nothing is left to go on with");
         Assert.Equal(written, File.GetLastWriteTimeUtc(run.File("run/model/model.safetensors")));
-        Directory.CreateDirectory(run.File("run/checkpoint-1"));
         File.Delete(run.File("run/summary.json"));
         EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, run.File("run"), "unfinished run with a checkpoint at step 1", "--resume", "--overwrite", "overwrite_output_dir: true");
         Assert.True(Directory.Exists(run.File("run/model")));
         EngineProcess.Run(["train", run.RunFile, "--overwrite", "--resume", .. settings]).Refused(1, "give one of them");
         EngineProcess.Run(["train", run.RunFile, "--overwrite", .. settings]).Succeeded();
-        Directory.CreateDirectory(run.File("run/checkpoint-1"));
         File.Delete(run.File("run/summary.json"));
-        EngineProcess.Run(["train", run.RunFile, "--set", "overwrite_output_dir=true", "--set", "max_steps=2", "--set", "eval_strategy=no"]).Succeeded();
-        Assert.Equal(2, JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!["steps"]!.GetValue<int>());
+        EngineProcess.Run(["train", run.RunFile, "--set", "overwrite_output_dir=true", "--set", "max_steps=3", "--set", "eval_strategy=no"]).Succeeded();
+        Assert.Equal(3, JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!["steps"]!.GetValue<int>());
         EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "output=model", .. settings]).Refused(1, "output", "the model's own folder");
     }
 

@@ -3,6 +3,8 @@ using System.Text.Json;
 using Engine.Cli.Console;
 using Engine.Devices;
 using Engine.Model;
+using Engine.Model.Architectures;
+using Engine.Model.Peft;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
@@ -42,7 +44,31 @@ internal sealed class EvalCommand : EngineCommand
     {
         TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
         WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto;
-        return trained.Run is { } run && run.Task.IsLanguageModel() ? EvaluateTexts(arguments, trained, run, type) : EvaluateLabelled(arguments, trained, type);
+        if (trained.Run is { } run && run.Task.IsLanguageModel())
+        {
+            return EvaluateTexts(arguments, trained, run, type);
+        }
+
+        RequireNoLanguageModel(trained);
+        return EvaluateLabelled(arguments, trained, type);
+    }
+
+    /// <summary>Refuses a language model of which no run says how its texts are laid out.</summary>
+    private static void RequireNoLanguageModel(TrainedModel trained)
+    {
+        string folder = trained.Adapter ?? trained.Model;
+        var above = new RunFolder(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) ?? folder);
+        bool isOfRun = trained.Run is null && File.Exists(above.ConfigurationPath) && RunConfiguration.Load(above.ConfigurationPath).Task.IsLanguageModel();
+        bool isCausal = trained.Adapter is null
+            ? ModelFolder.Open(trained.Model).CreateArchitecture().Head == HeadKind.CausalLm
+            : AdapterConfig.Read(trained.Adapter).TaskType == AdapterConfig.CausalLanguageModel;
+        if (isOfRun || isCausal)
+        {
+            throw new ArgumentException(
+                $"{folder} is a language model, and its run says how the texts that it is evaluated on are laid out and cut: give "
+                + (isOfRun ? $"the run's folder, {above.FolderPath}, in its place; --data beside that names other texts."
+                    : "the run that trained it, a folder or a run file, in its place; --data beside that names other texts."));
+        }
     }
 
     private int EvaluateLabelled(ParseResult arguments, TrainedModel trained, WeightType type)

@@ -25,6 +25,7 @@ public sealed class CommandHost
         if (!interactive)
         {
             Console.Profile.Width = width;
+            Console.Pipeline.Attach(new TrailingBlanks());
         }
     }
 

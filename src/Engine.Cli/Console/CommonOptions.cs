@@ -11,11 +11,13 @@ namespace Engine.Cli.Console;
 /// <summary>Options that several commands have, so that they read alike everywhere.</summary>
 internal static class CommonOptions
 {
+    public const string OutputName = "--output";
+
     /// <summary><c>--output</c>, which is not empty.</summary>
     /// <param name="absent">What is meant where it is left out; null: it is required.</param>
     public static Option<string> Output(string description, string helpName, string? absent = null)
     {
-        Option<string> option = new("--output") { Description = description, HelpName = helpName, Required = absent is null };
+        Option<string> option = new(OutputName) { Description = description, HelpName = helpName, Required = absent is null };
         if (absent is not null)
         {
             option.DefaultValueFactory = _ => absent;

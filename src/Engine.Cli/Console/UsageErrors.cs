@@ -85,18 +85,21 @@ internal static partial class UsageErrors
     /// <summary>Values of options and arguments that take paths, and that are none of this machine's.</summary>
     private static IEnumerable<string> NoPaths(ParseResult parsed)
     {
-        IEnumerable<(string Name, IEnumerable<Token> Tokens)> given = parsed.CommandResult.Children.Select(child => child switch
+        IEnumerable<(string Name, PathUse Use, IEnumerable<Token> Tokens)> given = parsed.CommandResult.Children.Select(child => child switch
         {
-            OptionResult option when Paths.Contains(option.Option.HelpName) => (option.Option.Name, option.Tokens),
-            ArgumentResult argument when Paths.Contains(argument.Argument.Name) => (argument.Argument.Name, argument.Tokens),
-            _ => ("", Enumerable.Empty<Token>()),
+            OptionResult { Option.Name: CommonOptions.OutputName } output => (output.Option.Name, PathUse.Write, output.Tokens),
+            OptionResult option when Paths.Contains(option.Option.HelpName) => (option.Option.Name, UseOf(option.Option.HelpName), option.Tokens),
+            ArgumentResult argument when Paths.Contains(argument.Argument.Name) => (argument.Argument.Name, UseOf(argument.Argument.Name), argument.Tokens),
+            _ => ("", PathUse.Read, Enumerable.Empty<Token>()),
         });
         return from entry in given
                from token in entry.Tokens
-               let problem = LocalPath.Problem(token.Value)
+               let problem = LocalPath.Problem(token.Value, entry.Use)
                where problem is not null
                select $"{entry.Name} is '{token.Value}', {problem}";
     }
+
+    private static PathUse UseOf(string? helpName) => helpName is "FILE" or "RUN.yaml" ? PathUse.ReadFile : PathUse.Read;
 
     /// <summary>A parser's message about a number, without the name of a .NET type in it; other messages are this program's own.</summary>
     private static string Plain(string message)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Engine.Cli.Html;
@@ -24,7 +25,10 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
     /// <summary>The vertical axis is logarithmic; values that are not above 0 are left out.</summary>
     public bool LogarithmicY { get; init; }
 
-    /// <summary>The horizontal axis counts things: its ticks are whole numbers.</summary>
+    /// <summary>More places than these are not all labelled.</summary>
+    private const int MostPlaces = 8;
+
+    /// <summary>The horizontal axis counts things: its ticks are whole numbers at which there are values.</summary>
     public bool WholeX { get; init; }
 
     /// <summary>The values there can be on the vertical axis, which does not reach beyond; null: any.</summary>
@@ -55,7 +59,7 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
             svg.Append($"<text x=\"{Left - 8}\" y=\"{place}\" dy=\"4\" text-anchor=\"end\">{label}</text>");
         }
 
-        foreach ((double tick, string label) in ChartScale.Labelled([.. x.Ticks(6).Where(tick => !WholeX || tick == Math.Round(tick))]))
+        foreach ((double tick, string label) in WholeX ? Places(x) : ChartScale.Labelled(x.Ticks(6)))
         {
             string place = ChartScale.Coordinate(x.Place(tick));
             svg.Append($"<line class=\"grid\" x1=\"{place}\" x2=\"{place}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/>");
@@ -72,6 +76,13 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
 
         svg.Append("</svg>");
         return $"<figure><figcaption>{HtmlPage.Encode(caption)}</figcaption>{Legend(series)}{svg}</figure>\n";
+    }
+
+    private IEnumerable<(double Tick, string Label)> Places(ChartScale x)
+    {
+        double[] places = [.. series.SelectMany(curve => curve.X).Distinct().Order()];
+        IEnumerable<double> ticks = places.Length <= MostPlaces ? places : x.Ticks(6).Where(places.Contains);
+        return ticks.Select(tick => (tick, tick.ToString("0", CultureInfo.InvariantCulture)));
     }
 
     /// <summary>Draws a curve so that those below show where they are the same: through the gaps of its dashes, and around its smaller dots.</summary>

@@ -22,9 +22,9 @@ public abstract class DecoderArchitecture : Architecture
 
     public override string BasePrefix => DecoderStack.Prefix;
 
-    /// <summary>Tied embeddings are stored as either layer's. Where an adapter unties them, the output layer starts from what the checkpoint has for both.</summary>
-    public override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings ? [new ParameterAlias($"{OutputLayer}.weight", $"{DecoderStack.Embeddings}.weight")]
-        : Config.Model.UntiedFromEmbeddings ? [new ParameterAlias($"{DecoderStack.Embeddings}.weight", $"{OutputLayer}.weight")]
+    /// <summary>Tied embeddings are stored as either layer's. Where an adapter unties them, both start from what the checkpoint has for them, whichever name that has.</summary>
+    public override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings ? [OutputForEmbeddings]
+        : Config.Model.UntiedFromEmbeddings ? [new ParameterAlias($"{DecoderStack.Embeddings}.weight", $"{OutputLayer}.weight"), OutputForEmbeddings]
         : [];
 
     public override string InputEmbeddings => DecoderStack.Embeddings;
@@ -46,6 +46,8 @@ public abstract class DecoderArchitecture : Architecture
     public override IReadOnlyList<double> RotaryFrequencies => Config.RotaryFrequencies;
 
     private protected DecoderStack Stack { get; }
+
+    private static ParameterAlias OutputForEmbeddings => new($"{OutputLayer}.weight", $"{DecoderStack.Embeddings}.weight");
 }
 
 /// <summary>A decoder that predicts the next token, by an output layer of its own or, tied, by the word embeddings.</summary>

@@ -37,6 +37,7 @@ public static class ModelWeights
             if (tensor is not null)
             {
                 used.Add(tensor.Name);
+                RequireClasses(tensor, architecture, specs[i]);
                 UploadRows(tensor.RequireShape(StoredShape(architecture, specs[i])), model.Parameter(specs[i].Name));
             }
             else if (specs[i].Head)
@@ -58,12 +59,14 @@ public static class ModelWeights
                 + "They were looked for with and without the prefix '" + architecture.BasePrefix + "'.");
         }
 
+        var compared = new HashSet<string>(StringComparer.Ordinal);
         foreach (ParameterAlias alias in architecture.Aliases)
         {
             // Also where an adapter unties them: the checkpoint still has one weight for both.
-            if (checkpoint.TryGet(alias.Name, out SafetensorsTensor? copy))
+            if (checkpoint.TryGet(alias.Name, out SafetensorsTensor? copy) && !compared.Contains(alias.Parameter))
             {
                 used.Add(alias.Name);
+                compared.Add(alias.Name);
                 RequireEqual(copy, Find(checkpoint, architecture, alias.Parameter)!);
             }
         }
@@ -268,6 +271,24 @@ public static class ModelWeights
                     copy.FilePath, $"{copy.Name} differs from {original.Name}, but the configuration ties them; set tie_word_embeddings to false in config.json to use both.");
             }
         }
+    }
+
+    /// <summary>A head of other classes than the configuration names is a slip in the names rather than in the weights.</summary>
+    private static void RequireClasses(SafetensorsTensor tensor, Architecture architecture, ParameterSpec spec)
+    {
+        ReadOnlySpan<int> expected = spec.Shape.Dimensions;
+        if (!spec.Head || architecture.Head.PredictsTokens() || expected[0] != architecture.OutputSize
+            || tensor.Shape.Count != expected.Length || tensor.Shape[0] == expected[0] || tensor.Shape.Skip(1).Any(size => size != architecture.HiddenSize))
+        {
+            return;
+        }
+
+        IReadOnlyList<string> names = architecture.ModelConfig.Labels.Names;
+        throw new ModelFileException(
+            tensor.FilePath,
+            $"{tensor.Name} has {tensor.Shape[0]} rows, one for each class, and {(names.Count == 1 ? "1 class is" : $"{names.Count} classes are")} named "
+            + $"({string.Join(", ", names.Take(5))}{(names.Count > 5 ? ", ..." : "")}). Give id2label in config.json a name for each row, or num_labels their number; "
+            + "for a run with other classes give a model without a trained head.");
     }
 
     /// <summary>Copies a tensor's rows to a variable of as many, fewer or more; rows the tensor lacks become the mean of those it has.</summary>

@@ -2,6 +2,19 @@ using System.Text.RegularExpressions;
 
 namespace Engine.Model.Files;
 
+/// <summary>What a path is for.</summary>
+public enum PathUse
+{
+    /// <summary>A model, an adapter or a file that is read.</summary>
+    Read,
+
+    /// <summary>A single file that is read.</summary>
+    ReadFile,
+
+    /// <summary>What is written.</summary>
+    Write,
+}
+
 /// <summary>Tells paths of this machine from what other programs take in their place: addresses of the hub, URLs, paths of another system.</summary>
 public static partial class LocalPath
 {
@@ -9,12 +22,14 @@ public static partial class LocalPath
     public const string HubHint = "A model of the Hugging Face Hub is downloaded first, for instance: hf download ORG/NAME --local-dir NAME.";
 
     /// <summary>Why a text cannot be a path here, and what to give instead, as the end of a sentence; null where it may be one.</summary>
-    public static string? Problem(string text)
+    public static string? Problem(string text, PathUse use = PathUse.Read)
     {
         if (HubAddress().Match(text) is { Success: true } hub)
         {
             string repository = hub.Groups["repository"].Value;
-            return $"an address of the Hugging Face Hub, and nothing is read from a network; download it (hf download {repository} --local-dir {repository.Split('/')[^1]}) and give that folder.";
+            return "an address of the Hugging Face Hub, " + (use == PathUse.Read
+                ? $"and nothing is read from a network; download it (hf download {repository} --local-dir {repository.Split('/')[^1]}) and give that folder."
+                : Remedy(use));
         }
 
         if (text.StartsWith("file://", StringComparison.OrdinalIgnoreCase))
@@ -24,7 +39,7 @@ public static partial class LocalPath
 
         if (Url().IsMatch(text))
         {
-            return "a URL, and nothing is read from a network; download it and give the file or folder.";
+            return $"a URL, {Remedy(use)}";
         }
 
         if (!OperatingSystem.IsWindows() && WindowsPath().IsMatch(text))
@@ -34,6 +49,13 @@ public static partial class LocalPath
 
         return text.StartsWith('~') ? "not expanded; write the home folder out, for instance $HOME in a shell." : null;
     }
+
+    private static string Remedy(PathUse use) => use switch
+    {
+        PathUse.Write => "and nothing is written to a network; give a path of this machine, and copy what is written there afterwards.",
+        PathUse.ReadFile => "and nothing is read from a network; download the file and give its path here.",
+        _ => "and nothing is read from a network; download it and give the file or folder.",
+    };
 
     /// <summary>A path with <c>~/</c> at its beginning as the user's home folder.</summary>
     public static string ExpandHome(string path) => path.StartsWith("~/", StringComparison.Ordinal)

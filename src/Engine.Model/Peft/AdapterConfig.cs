@@ -155,11 +155,10 @@ public sealed record AdapterConfig
         Check(Rank >= 1, $"r is {Rank}; at least 1 was expected.");
         Check(double.IsFinite(LoraAlpha), "lora_alpha is no finite number.");
         Check(LoraDropout is >= 0 and < 1, $"lora_dropout is {LoraDropout}; a probability from 0 to below 1 was expected.");
-        foreach (string pattern in RankPattern.Select(pair => pair.Key).Concat(AlphaPattern.Select(pair => pair.Key)))
-        {
-            NamePattern(pattern);
-        }
-
+        RequirePatterns("rank_pattern", RankPattern.Select(pair => pair.Key), NamePattern);
+        RequirePatterns("alpha_pattern", AlphaPattern.Select(pair => pair.Key), NamePattern);
+        RequirePatterns("layers_pattern", LayersPattern, TargetFilter.Pattern);
+        RequirePatterns("modules_to_save", CompletedModulesToSave, TargetFilter.SavedPattern);
         string? tokens = TokenIndices.Problem(TrainableTokenIndices);
         Check(tokens is null, tokens ?? "");
         Check(RankPattern.All(pair => pair.Value >= 1), "rank_pattern has a rank below 1.");
@@ -259,7 +258,22 @@ public sealed record AdapterConfig
     }
 
     // A pattern matches a module's whole name or what follows one of its dots.
-    internal static PythonRegex NamePattern(string pattern) => PythonRegex.FullMatch($@"(.*\.)?({pattern})");
+    internal static PythonRegex NamePattern(string pattern) => PythonRegex.Ending(pattern);
+
+    private static void RequirePatterns(string key, IEnumerable<string> patterns, Func<string, PythonRegex> understand)
+    {
+        foreach (string pattern in patterns)
+        {
+            try
+            {
+                understand(pattern);
+            }
+            catch (ArgumentException exception)
+            {
+                throw new ArgumentException($"{key}: {exception.Message}", exception);
+            }
+        }
+    }
 
     private static T FirstMatch<T>(IReadOnlyList<KeyValuePair<string, T>> patterns, string module, T fallback)
     {

@@ -48,7 +48,7 @@ public static class IdleEntries
             CheckPatterns("alpha_pattern", [.. config.AlphaPattern.Select(pair => pair.Key)]);
             foreach (string entry in config.ModulesToSave.Where(entry => !IsPeftsOwn(entry) && !modules.Parameters.Any(parameter => SavedModules.IsWithin(parameter, entry))))
             {
-                Add("modules_to_save", entry, NoModule, modules.All);
+                Add("modules_to_save", entry, NoModule, modules.Containers);
             }
 
             return found;

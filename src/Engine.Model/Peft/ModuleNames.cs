@@ -12,6 +12,9 @@ internal sealed record ModuleNames(IReadOnlyList<string> Linear, IReadOnlyList<s
     /// <summary>Every module.</summary>
     public IReadOnlyList<string> All { get; } = [.. Linear, .. Others];
 
+    /// <summary>Every module and what holds modules (<c>classifier</c>), the outermost first; without the numbers of layers.</summary>
+    public IReadOnlyList<string> Containers => [.. Parameters.SelectMany(Parents).Distinct().Where(name => !char.IsAsciiDigit(name[^1])).OrderBy(name => name.Count(character => character == '.'))];
+
     public static ModuleNames Of(Architecture architecture)
     {
         IReadOnlyList<string> linear = [.. architecture.LinearGroups.SelectMany(group => group).Select(layer => layer.Module)];
@@ -21,5 +24,13 @@ internal sealed record ModuleNames(IReadOnlyList<string> Linear, IReadOnlyList<s
             .. TrainedTokens.TiedOutput(architecture) is { } output ? [$"{output}.weight"] : Array.Empty<string>(),
         ];
         return new ModuleNames(linear, [.. parameters.Select(name => name[..name.LastIndexOf('.')]).Distinct().Except(linear)], parameters, architecture.OutputModule);
+    }
+
+    private static IEnumerable<string> Parents(string parameter)
+    {
+        for (int dot = parameter.LastIndexOf('.'); dot > 0; dot = parameter.LastIndexOf('.', dot - 1))
+        {
+            yield return parameter[..dot];
+        }
     }
 }

@@ -16,31 +16,40 @@ internal sealed class PythonRegex
     private readonly string pattern;
     private readonly Regex regex;
 
-    private PythonRegex(string pattern, string end)
+    /// <param name="shown">What messages have of the pattern: as the user wrote it.</param>
+    private PythonRegex(string pattern, string end, string shown)
     {
-        this.pattern = pattern;
+        this.pattern = shown;
         if (pattern.Length > MaxLength)
         {
-            throw new ArgumentException($"a regular expression of {pattern.Length:N0} characters is longer than the {MaxLength:N0} allowed; it starts with '{pattern[..40]}'.");
+            throw new ArgumentException($"a regular expression of {pattern.Length:N0} characters is longer than the {MaxLength:N0} allowed; it starts with '{shown[..Math.Min(40, shown.Length)]}'.");
         }
 
         try
         {
-            regex = new Regex($@"\A(?:{Translate(pattern)}){end}", RegexOptions.CultureInvariant, MatchTimeout);
+            regex = new Regex($@"\A(?:{Translate(pattern, shown)}){end}", RegexOptions.CultureInvariant, MatchTimeout);
         }
         catch (RegexParseException exception)
         {
-            throw new ArgumentException($"the regular expression '{pattern}' is not understood: {exception.Message}", exception);
+            throw new ArgumentException($"the regular expression '{shown}' is not understood: {Fault(shown, exception)}", exception);
         }
     }
 
     /// <summary>A pattern that has to cover the whole name, as <c>re.fullmatch</c>.</summary>
     /// <exception cref="ArgumentException">The pattern is not understood; the message has it.</exception>
-    public static PythonRegex FullMatch(string pattern) => new(pattern, @"\z");
+    public static PythonRegex FullMatch(string pattern) => new(pattern, @"\z", pattern);
 
     /// <summary>A pattern that has to start where the name starts, as <c>re.match</c>.</summary>
     /// <exception cref="ArgumentException">The pattern is not understood; the message has it.</exception>
-    public static PythonRegex Match(string pattern) => new(pattern, "");
+    public static PythonRegex Match(string pattern) => new(pattern, "", pattern);
+
+    /// <summary>A pattern that has to cover the whole name, or what follows one of its dots.</summary>
+    /// <exception cref="ArgumentException">The pattern is not understood; the message has it.</exception>
+    public static PythonRegex Ending(string pattern) => new($@"(.*\.)?({pattern})", @"\z", pattern);
+
+    /// <summary>A pattern with a user's name of a module in it, which has to start where the name starts.</summary>
+    /// <exception cref="ArgumentException">The name is not understood; the message has it.</exception>
+    public static PythonRegex Around(string before, string name, string after) => new(before + name + after, "", name);
 
     /// <summary>Whether the pattern matches <paramref name="name"/>.</summary>
     /// <exception cref="ArgumentException">Matching takes too long.</exception>
@@ -60,7 +69,24 @@ internal sealed class PythonRegex
         }
     }
 
-    private static string Translate(string pattern)
+    /// <summary>What .NET finds wrong with a pattern by itself, without the pattern that its message begins with.</summary>
+    /// <param name="inPlace">What it found where more stands around the pattern.</param>
+    private static string Fault(string shown, RegexParseException inPlace)
+    {
+        RegexParseException fault = inPlace;
+        try
+        {
+            _ = new Regex(Translate(shown, shown), RegexOptions.CultureInvariant, MatchTimeout);
+        }
+        catch (RegexParseException alone)
+        {
+            fault = alone;
+        }
+
+        return fault.Message.Split($"at offset {fault.Offset}. ", 2)[^1];
+    }
+
+    private static string Translate(string pattern, string shown)
     {
         StringBuilder result = new(pattern.Length);
         bool inClass = false;
@@ -113,7 +139,7 @@ internal sealed class PythonRegex
         }
 
         return named && numbered
-            ? throw new ArgumentException($"the regular expression '{pattern}' mixes named groups with numbered references, which .NET numbers differently; name the references too: (?P=name).")
+            ? throw new ArgumentException($"the regular expression '{shown}' mixes named groups with numbered references, which .NET numbers differently; name the references too: (?P=name).")
             : result.ToString();
     }
 }

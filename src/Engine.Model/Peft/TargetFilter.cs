@@ -13,7 +13,7 @@ internal sealed class TargetFilter
     public TargetFilter(AdapterConfig config)
     {
         this.config = config;
-        saved = config.CompletedModulesToSave.Select(name => PythonRegex.Match($@"(^|.*\.){name}($|\..*)")).ToArray();
+        saved = config.CompletedModulesToSave.Select(SavedPattern).ToArray();
         IEnumerable<string> layerLists = config.LayersPattern.Count == 0 ? ["[^.]*"] : config.LayersPattern;
         layerPatterns = layerLists.Select(Pattern).ToArray();
     }
@@ -46,7 +46,11 @@ internal sealed class TargetFilter
         return parts.Zip(parts.Skip(1)).Where(pair => pair.Second.All(char.IsAsciiDigit)).Select(pair => pair.First);
     }
 
-    private static PythonRegex Pattern(string layerList) => PythonRegex.Match($@".*\.{layerList}\.(?P<layer>\d+)\.");
+    /// <summary>Matches what lies in a module that is saved whole.</summary>
+    public static PythonRegex SavedPattern(string name) => PythonRegex.Around(@"(^|.*\.)", name, @"($|\..*)");
+
+    /// <summary>Matches what lies in a list of layers, and has the layer's number.</summary>
+    public static PythonRegex Pattern(string layerList) => PythonRegex.Around(@".*\.", layerList, @"\.(?P<layer>\d+)\.");
 
     private static int? Number(Match match) =>
         match.Success && int.TryParse(match.Groups["layer"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : null;

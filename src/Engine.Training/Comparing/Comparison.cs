@@ -104,7 +104,11 @@ public sealed class Comparison
     public static ComparedRun? Make(PlannedRun planned, Device device, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         RunConfiguration run = planned.Run;
-        using (var trainer = new Trainer(run, device, new TrainerOptions { Resume = new RunFolder(run.Output).CanResume }, progress))
+        var folder = new RunFolder(run.Output);
+
+        // A run of the comparison that was killed before its first checkpoint is made anew.
+        var options = new TrainerOptions { Resume = folder.CanResume, Overwrite = !folder.CanResume && !File.Exists(folder.SummaryPath) };
+        using (var trainer = new Trainer(run, device, options, progress))
         {
             if (trainer.Train(cancellation).Interrupted)
             {

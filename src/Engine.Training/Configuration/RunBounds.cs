@@ -1,8 +1,6 @@
 using System.Collections;
 using System.Globalization;
 using Engine.Optim;
-using Engine.Optim.Methods;
-using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
 
@@ -32,23 +30,6 @@ internal static class RunBounds
             }
         }
     }
-
-    /// <summary>The run with every path in full, so that it means the same wherever it is read again.</summary>
-    public static RunConfiguration WithFullPaths(RunConfiguration run) => run with
-    {
-        Model = Path.GetFullPath(run.Model),
-        Output = Path.GetFullPath(run.Output),
-        Data = run.Data with { Train = WithFullPaths(run.Data.Train), Validation = run.Data.Validation is { } validation ? WithFullPaths(validation) : null },
-        Adapter = run.Adapter is { Init: { } start } adapter ? adapter with { Init = Path.GetFullPath(start) } : run.Adapter,
-        Method = run.Method is { } method ? new MethodsConfiguration([.. method.Methods.Select(WithFullPaths)]) : null,
-    };
-
-    private static DataFiles WithFullPaths(DataFiles files) => new(files.Paths.Select(Path.GetFullPath));
-
-    private static MethodConfiguration WithFullPaths(MethodConfiguration method) => method with
-    {
-        Given = [.. method.Given.Select(given => MethodCatalog.PathParameters.Contains(given.Name) && given.Value is string path ? given with { Value = Path.GetFullPath(path) } : given)],
-    };
 
     private static void Check(RunFileKey key, string name, object value)
     {

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.Serialization;
-using Engine.Model.Files;
 using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;
@@ -28,7 +27,7 @@ internal sealed class RunFileBinder(string folder)
             if (!names.Contains(name))
             {
                 string place = section.Length == 0 ? "the run file" : section.TrimEnd('.');
-                throw new ConfigurationException($"{node.Location}: {place} has no key '{name}'; {UnknownKey.Explain(section, name, names)}");
+                throw new ConfigurationException($"{node.Location}: {place} has no key '{name}'; {UnknownKey.Explain(section, name, node, names)}");
             }
         }
 
@@ -288,17 +287,7 @@ internal sealed class RunFileBinder(string folder)
             : files;
     }
 
-    private string FullPath(ConfigNode node, string name, string text)
-    {
-        if (text.Length == 0 || text.Contains('\0'))
-        {
-            throw Wrong(node, name, "a path");
-        }
-
-        return LocalPath.Problem(LocalPath.ExpandHome(text)) is { } problem
-            ? throw new ConfigurationException($"{node.At(name)} is '{text}', {problem}")
-            : Path.GetFullPath(LocalPath.ExpandHome(text), folder);
-    }
+    private string FullPath(ConfigNode node, string name, string text) => RunPaths.Full(node.At(name), text, RunPaths.UseOf(name), folder);
 
     private static ScalarNode Scalar(ConfigNode node, string name, string expected) => node as ScalarNode ?? throw Wrong(node, name, expected);
 

@@ -14,7 +14,7 @@ internal static class RunRules
     public static RunConfiguration Resolve(RunConfiguration run, MapNode? file)
     {
         RunBounds.Check(run);
-        run = WithFormat(RunBounds.WithFullPaths(run), file);
+        run = WithFormat(RunPaths.WithFullPaths(run), file);
         CheckColumns(run, file);
         CheckCausal(run, file);
         CheckEvaluation(run, file);
@@ -41,7 +41,7 @@ internal static class RunRules
     {
         RunBounds.Check(run);
         CheckColumns(run, file: null);
-        return RunBounds.WithFullPaths(run);
+        return RunPaths.WithFullPaths(run);
     }
 
     /// <summary>Where the run file does not say how the files are written, the ending of each does; the format is filled in where all have one.</summary>
@@ -54,6 +54,8 @@ internal static class RunRules
             string? unclear = run.Data.Format is not null
                 ? null
                 : files?.Paths.FirstOrDefault(path => DataFileFormats.OfEnding(path) is not { } format || (isCausal && format.IsTable()));
+            RefuseIf(unclear is not null && !Path.Exists(unclear) && DataFileFormats.OfEnding(unclear) is null, file, key, $"there is no file '{unclear}'.");
+            RefuseIf(Directory.Exists(unclear), file, key, $"'{unclear}' is a folder; a file, or a list of files, was expected.");
             RefuseIf(
                 unclear is not null, file, key,
                 $"the ending of '{Path.GetFileName(unclear)}' does not say how {(isCausal ? "a causal-lm's data" : "it")} is written; set data.format to {readable}.");

@@ -114,7 +114,7 @@ internal static class TransformersKeys
         ("texts are cut at their end.", "truncation_mode"),
         ("the schedules have num_cycles, power, lr_end and timescale.",
             "min_lr min_lr_rate num_decay_steps num_stable_steps decay_type warmup_type min_lr_ratio factor patience"),
-        ("an adapter trains no biases (bias: none). modules_to_save trains a module whole, with its bias.", "bias lora_bias"),
+        ("an adapter trains no biases. modules_to_save trains a module whole, with its bias.", "bias lora_bias"),
         ("target_modules takes one regular expression over full names, such as '.*layers\\.(0|1)\\..*(q_proj|v_proj)'.",
             "target_parameters"),
         ("an adapter starts as init_lora_weights says: true, gaussian or pissa.", "eva_config corda_config lora_ga_config"),
@@ -122,17 +122,36 @@ internal static class TransformersKeys
             "arrow_config kasa_config velora_config monteclora_config alora_invocation_tokens layer_replication"),
     ];
 
-    private static readonly Dictionary<string, string> Explanations = new(
-        Renamed.SelectMany(entry => Pairs(entry.Elsewhere, $"it is called '{entry.Here}' here."))
-            .Concat(WithoutEffect.SelectMany(entry => Pairs(entry.Keys, $"it has no effect here, so leave it out: {entry.Reason}")))
-            .Concat(NotSupported.SelectMany(entry => Pairs(entry.Keys, $"it is not supported: {entry.Instead}"))),
-        StringComparer.Ordinal);
+    /// <summary>Keys whose false or none asks for something else than what is done here.</summary>
+    private static readonly string[] NotOffHere = ["no_cuda", "use_cpu", "use_mps_device", "shuffle_dataset", "eval_on_start", "eval_packing", "packing_strategy"];
 
-    /// <summary>What became of a key, as the end of a sentence; null where it is none of these.</summary>
-    public static string? Find(string key) => Explanations.GetValueOrDefault(key);
+    private static readonly Dictionary<string, string> NamesHere = new(Renamed.SelectMany(entry => Pairs(entry.Elsewhere, entry.Here)), StringComparer.Ordinal);
+
+    private static readonly Dictionary<string, string> Idle = new(WithoutEffect.SelectMany(entry => Pairs(entry.Keys, entry.Reason)), StringComparer.Ordinal);
+
+    private static readonly Dictionary<string, string> Refused = new(NotSupported.SelectMany(entry => Pairs(entry.Keys, entry.Instead)), StringComparer.Ordinal);
 
     /// <summary>Every key, for the test that none of them is a key of the run file too.</summary>
-    internal static IReadOnlyCollection<string> All => Explanations.Keys;
+    internal static IEnumerable<string> All => NamesHere.Keys.Concat(Idle.Keys).Concat(Refused.Keys);
+
+    /// <summary>The dotted name of a key that is called otherwise here; null where it is none of these.</summary>
+    public static string? NameHere(string key) => NamesHere.GetValueOrDefault(key);
+
+    /// <summary>What became of any other key, as the end of a sentence; null where it is none of these.</summary>
+    /// <param name="value">What stands behind the key: what turns off something that is not there anyway is no mistake.</param>
+    public static string? Find(string key, ConfigNode value) =>
+        Idle.TryGetValue(key, out string? reason) ? $"it has no effect here, so leave it out: {reason}"
+        : !Refused.TryGetValue(key, out string? instead) ? null
+        : TurnsOff(key, value) is { } off ? $"{off} has no effect here, so leave it out; other values are not supported: {instead}"
+        : $"it is not supported: {instead}";
+
+    /// <summary>The value as it was written where it asks for what is done anyway.</summary>
+    private static string? TurnsOff(string key, ConfigNode value) => value switch
+    {
+        ScalarNode { IsNull: true } => "no value",
+        ScalarNode { Value: false } or ScalarNode { Text: "none" or "None" } when !NotOffHere.Contains(key) => $"'{((ScalarNode)value).Text}'",
+        _ => null,
+    };
 
     private static IEnumerable<KeyValuePair<string, string>> Pairs(string keys, string explanation) =>
         keys.Split(' ').Select(key => KeyValuePair.Create(key, explanation));

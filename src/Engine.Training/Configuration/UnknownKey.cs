@@ -11,8 +11,9 @@ internal static class UnknownKey
     /// <summary>The end of a sentence: where the key belongs, what became of it here, or which one was probably meant.</summary>
     /// <param name="section">The dotted section with a dot behind it; empty for the whole file.</param>
     /// <param name="name">The key.</param>
+    /// <param name="value">What stands behind it.</param>
     /// <param name="known">The section's keys.</param>
-    public static string Explain(string section, string name, IReadOnlyCollection<string> known)
+    public static string Explain(string section, string name, ConfigNode value, IReadOnlyCollection<string> known)
     {
         if (name.Contains('.', StringComparison.Ordinal) && RunFileReference.Entries.Any(entry => entry.Name == name))
         {
@@ -27,7 +28,12 @@ internal static class UnknownKey
                 : $"it belongs to another section: write it below '{elsewhere.Name.Split('.')[0]}:', as {elsewhere.Name}.";
         }
 
-        if (TransformersKeys.Find(name) is { } explanation)
+        if (TransformersKeys.NameHere(name) is { } here)
+        {
+            return Renamed(section, here);
+        }
+
+        if (TransformersKeys.Find(name, value) is { } explanation)
         {
             return explanation;
         }
@@ -35,5 +41,13 @@ internal static class UnknownKey
         return NearestName.Find(name, known) is { } nearest ? $"did you mean '{nearest}'?"
             : known.Count <= MostListed ? $"known are {string.Join(", ", known)}."
             : "docs/run-file.md lists the keys with their meaning.";
+    }
+
+    /// <summary>What a key is called here, where that stands, and which words it takes: they have other names here, too.</summary>
+    private static string Renamed(string section, string here)
+    {
+        string place = section.Length > 0 && !here.Contains('.', StringComparison.Ordinal) ? $" and stands at the left margin, not below '{section.TrimEnd('.')}:'" : "";
+        string words = here == "task" ? $" Its values are {RunFileReference.Entries.First(entry => entry.Name == here).Type}." : "";
+        return $"it is called '{here}' here{place}.{words}";
     }
 }

@@ -11,6 +11,10 @@ public static class LabelledDataNotes
     // Fewer duplicates are in many published data sets.
     private const double ManyDuplicates = 0.1;
 
+    // Of a handful of rows nobody can tell, and half as many classes as rows are a small data set's.
+    private const int EnoughRows = 20;
+    private const double NearlyAll = 0.8;
+
     private static readonly string[] WordsForNothing = ["nan", "null", "none", "n/a", "na", "?"];
 
     /// <summary>The classes with their rows.</summary>
@@ -30,7 +34,7 @@ public static class LabelledDataNotes
     public static IEnumerable<string> OfClasses(ExampleSet train, IReadOnlyList<ClassCount> classes, bool areNamed)
     {
         ClassCount[] seen = [.. classes.Where(entry => entry.Rows > 0)];
-        if (!areNamed && seen.Length > 2 && seen.Length * 2 > train.Count)
+        if (!areNamed && train.Count >= EnoughRows && seen.Length >= train.Count * NearlyAll)
         {
             yield return $"{train.Files}: the labels of {train.Count} rows name {seen.Length} classes, so that nearly every row is a class of its own. "
                 + "Is data.label the column that is meant, and not one of ids or texts? For numbers to be predicted set task: regression.";

@@ -49,7 +49,15 @@ internal static class AdapterChoice
             TrainableTokenIndices = adapter.TrainableTokenIndices ?? start.TrainableTokenIndices,
             EnsureWeightTying = adapter.EnsureWeightTying ?? start.EnsureWeightTying,
         }).ForModel(model);
-        config.Validate();
+        try
+        {
+            config.Validate();
+        }
+        catch (ArgumentException exception)
+        {
+            throw new ConfigurationException($"adapter.{exception.Message}", exception);
+        }
+
         return config;
     }
 
@@ -68,10 +76,7 @@ internal static class AdapterChoice
                 continue;
             }
 
-            string hint = NearestName.Find(idle.Name, idle.Known) is { } nearest ? $"; did you mean '{nearest}'?"
-                : idle.Known.Count == 0 ? "."
-                : $"; known are {string.Join(", ", idle.Known.Take(Shown))}{(idle.Known.Count > Shown ? ", ..." : ".")}";
-            throw new ConfigurationException($"adapter.{idle}{hint}");
+            throw new ConfigurationException($"adapter.{idle}{(idle.Known.Count == 0 ? "" : "; " + NearestName.Hint(idle.Name, idle.Known, Shown))}.");
         }
 
         return notes;

@@ -50,12 +50,12 @@ public sealed class RunFolder
     /// <summary>The run that is to take this one's place and is not finished; its folder may be absent.</summary>
     public RunFolder Replacement => new(Path.Combine(FolderPath, ReplacementName));
 
-    /// <summary>Checkpoints, the newest first.</summary>
+    /// <summary>Checkpoints, the newest first; other folders of such a name are the user's own.</summary>
     public IReadOnlyList<(long Step, string Folder)> Checkpoints => !Directory.Exists(FolderPath)
         ? []
         : [.. Directory.EnumerateDirectories(FolderPath, CheckpointPrefix + "*")
             .Select(folder => (Parsed: long.TryParse(Path.GetFileName(folder)[CheckpointPrefix.Length..], out long step), Step: step, Folder: folder))
-            .Where(entry => entry.Parsed)
+            .Where(entry => entry.Parsed && File.Exists(Path.Combine(entry.Folder, TrainingCheckpoint.StateFile)))
             .Select(entry => (entry.Step, entry.Folder))
             .OrderByDescending(entry => entry.Step)];
 
@@ -71,6 +71,9 @@ public sealed class RunFolder
     /// <summary>Whether a run, or a comparison that measures it, writes a file or folder of this name.</summary>
     internal static bool IsOfRun(string name) =>
         name is AdapterName or ModelName or Comparing.RunSharpness.FileName || name.StartsWith(CheckpointPrefix, StringComparison.Ordinal) || FileNames.Contains(name);
+
+    /// <summary>Whether a file is there only where a step was taken.</summary>
+    internal static bool IsOfSteps(string name) => name is MetricsName or BestName;
 
     /// <summary>Appends one JSON object as a line.</summary>
     public static void AppendLine(string path, JsonObject line) => File.AppendAllText(path, line.ToJsonString() + "\n");

@@ -201,8 +201,8 @@ internal sealed class RunOutput : IDisposable
 
     private static IEnumerable<string> OfRuns(OutputFolder folder) => [.. folder.Files.Where(name => RunFolder.IsOfRun(name.Split('/')[0]))];
 
-    /// <summary>Of an unfinished run without a checkpoint nothing can be used.</summary>
-    private static bool IsWorthKeeping(string name) => name.Contains('/') || name == RunFolder.SummaryName;
+    /// <summary>A run that ended before its first step leaves nothing that can be used.</summary>
+    private static bool IsWorthKeeping(string name) => name.Contains('/') || name == RunFolder.SummaryName || RunFolder.IsOfSteps(name);
 
     /// <summary>A run that was finished, and killed before it took the place of the one before it, takes it now.</summary>
     private void EndReplacement()
@@ -235,7 +235,10 @@ internal sealed class RunOutput : IDisposable
         {
             ResumePoint = there.Checkpoints is [var own, ..]
                 ? own
-                : throw new TrainingException($"{there.FolderPath} holds no checkpoint to resume from; start without --resume. Set save_steps to write checkpoints more often.");
+                : throw new TrainingException(
+                    $"{there.FolderPath} holds no checkpoint to resume from; start "
+                    + (OfRuns(output).Any(IsWorthKeeping) ? "anew with --overwrite, or choose another output." : "without --resume.")
+                    + " Set save_steps to write checkpoints more often.");
         }
 
         work.RequireOwn(Names());
@@ -259,7 +262,14 @@ internal sealed class RunOutput : IDisposable
                 throw new TrainingException($"{there.FolderPath} holds an unfinished run with a checkpoint at step {newest.Step}. Continue it with --resume, {Remedy}.{replacement}");
             }
 
-            if (OfRuns(output).Any(IsWorthKeeping))
+            string[] left = [.. OfRuns(output).Where(IsWorthKeeping)];
+            if (left.Length > 0 && left.All(RunFolder.IsOfSteps))
+            {
+                throw new TrainingException(
+                    $"{there.FolderPath} holds an unfinished run that came to no checkpoint ({string.Join(", ", left)}), so that --resume cannot go on with it; {Remedy}.{replacement}");
+            }
+
+            if (left.Length > 0)
             {
                 throw new TrainingException($"{there.FolderPath} holds weights that a run left ({there.AdapterPath} or {there.ModelPath}); {Remedy}.{replacement}");
             }

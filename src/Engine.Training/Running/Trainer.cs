@@ -265,7 +265,7 @@ public sealed class Trainer : IDisposable
         }
 
         return new TrainingException(
-            $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, or set max_grad_norm, and start anew.");
+            $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, or set max_grad_norm, and start anew (--overwrite).");
     }
 
     /// <summary>What an exception says; of one that no message was written for here, its kind too.</summary>

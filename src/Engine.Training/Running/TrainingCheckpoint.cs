@@ -48,7 +48,7 @@ public sealed record TrainerState
 public static class TrainingCheckpoint
 {
     private const string TensorFile = "training_state.safetensors";
-    private const string StateFile = "training_state.json";
+    internal const string StateFile = "training_state.json";
 
     private static readonly JsonSerializerOptions Json = new()
     {

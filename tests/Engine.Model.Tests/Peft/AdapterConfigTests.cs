@@ -126,9 +126,11 @@ public sealed class AdapterConfigTests : IDisposable
     [InlineData("use_qalora", "true", "'use_qalora' is true")]
     [InlineData("init_lora_weights", "\"loftq\"", "'init_lora_weights' is \"loftq\"")]
     [InlineData("target_modules", "7", "'target_modules' is 7")]
-    [InlineData("target_modules", "\"(\"", "'target_modules': the regular expression '(' is not understood")]
+    [InlineData("target_modules", "\"(\"", "'target_modules': the regular expression '(' is not understood: Not enough )'s.")]
     [InlineData("rank_pattern", "{\"q\": \"8\"}", "'rank_pattern.q' is \"8\"")]
-    [InlineData("rank_pattern", "{\"(\": 8}", "is not understood")]
+    [InlineData("rank_pattern", "{\"[\": 8}", "rank_pattern: the regular expression '[' is not understood: Unterminated [] set.")]
+    [InlineData("alpha_pattern", "{\"(\": 8}", "alpha_pattern: the regular expression '(' is not understood: Not enough )'s.")]
+    [InlineData("modules_to_save", "[\"a(\"]", "modules_to_save: the regular expression 'a(' is not understood")]
     [InlineData("layers_to_transform", "[-1]", "a list of layer numbers")]
     [InlineData("layers_pattern", "\"layers\"", "layers_pattern is set without layers_to_transform")]
     public void Options_that_are_not_supported_are_refused_by_name(string key, string value, string expected)

@@ -222,8 +222,8 @@ public sealed class RunConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("train: t, text: a, label: b", "data.train: the ending of 't' does not say")]
-    [InlineData("train: t.csv, validation: v.dat, text: a, label: b", "data.validation: the ending of 'v.dat'")]
+    [InlineData("train: t, text: a, label: b", "data.train: there is no file '")]
+    [InlineData("train: t.csv, validation: v.dat, text: a, label: b", "data.validation: there is no file '")]
     [InlineData("train: t.csv, delimiter: ';;', text: a, label: b", "data.delimiter is ';;'; expected one character")]
     [InlineData("train: t.csv, delimiter: '\"', text: a, label: b", "data.delimiter is '\"'; expected one character")]
     [InlineData("train: t.jsonl, delimiter: ';', text: a, label: b", "data.delimiter: only tsv and csv")]

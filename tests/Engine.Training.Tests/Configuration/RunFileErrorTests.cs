@@ -70,7 +70,11 @@ public sealed class RunFileErrorTests : IDisposable
     [InlineData("model", "hf://org/model", "download it (hf download org/model --local-dir model) and give that folder")]
     [InlineData("model", "https://huggingface.co/org/model/tree/main", "hf download org/model --local-dir model")]
     [InlineData("data.train", "s3://bucket/train.tsv", "data.train is 's3://bucket/train.tsv', a URL, and nothing is read from a network")]
-    [InlineData("data.train", "https://example.org/t.csv", "download it and give the file or folder")]
+    [InlineData("data.train", "https://example.org/t.csv", "download the file and give its path here")]
+    [InlineData("data.train", "hf://datasets/org/name/t.csv", "an address of the Hugging Face Hub, and nothing is read from a network; download the file and give its path here.")]
+    [InlineData("model", "https://example.org/t", "download it and give the file or folder")]
+    [InlineData("output", "s3://b/o", "a URL, and nothing is written to a network; give a path of this machine")]
+    [InlineData("output", "hf://org/model", "an address of the Hugging Face Hub, and nothing is written to a network; give a path of this machine")]
     [InlineData("output", "file:///tmp/x", "write the path alone")]
     [InlineData("adapter.init", "gs://bucket/adapter", "a URL")]
     [InlineData("model", "~other/model", "not expanded")]
@@ -92,6 +96,18 @@ public sealed class RunFileErrorTests : IDisposable
             Assert.Contains("a path as Windows writes it", Fails(path, [@"model='C:\models\x'"]));
             Assert.Contains("a path as Windows writes it", Fails(path, [@"model='models\x'"]));
         }
+    }
+
+    /// <summary>A mistyped name is more likely than an unknown format.</summary>
+    [Fact]
+    public void Data_that_is_not_there_is_said_so_before_its_format_is_asked_for()
+    {
+        string path = folder.Write("run.yaml", Minimal), home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        Assert.Equal($"--set data.train: there is no file '{Path.Combine(home, "nosuch")}'.", Fails(path, ["data.train='~/nosuch'"]));
+        Assert.Contains($"there is no file '{Path.Combine(folder.Path, "b")}'", Fails(path, [$"data.train=[{folder.Write("a.tsv", "")}, b]"]));
+        Assert.Contains($"'{folder.Path}' is a folder; a file, or a list of files, was expected.", Fails(path, ["data.validation=."]));
+        folder.Write("there", "");
+        Assert.Contains("the ending of 'there' does not say how it is written", Fails(path, ["data.train=there"]));
     }
 
     private string Fails(string yaml) => Fails(folder.Write("run.yaml", yaml), []);

@@ -56,8 +56,32 @@ public sealed class RunInCodeTests : IDisposable
         }
     }
 
+    [Fact]
+    public void The_home_folder_in_paths_of_a_run_made_in_code_is_that_of_a_run_file()
+    {
+        RunConfiguration run = (Plain with
+        {
+            Model = "~/m",
+            Output = "~/o",
+            Data = Plain.Data with { Train = new DataFiles(["~/a.tsv", "b.tsv"]) },
+            Adapter = new() { Init = "~/start" },
+            Method = new([new("bi-lora", [new("auxiliary_init", "~/aux.safetensors", "")], "")]),
+        }).Resolve();
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        foreach (string path in (string[])[run.Model, run.Output, run.Data.Train.Paths[0], run.Adapter!.Init!, (string)run.Method!.Methods[0].Given[0].Value])
+        {
+            Assert.Equal(home, Path.GetDirectoryName(path));
+        }
+    }
+
     public static TheoryData<Func<RunConfiguration, RunConfiguration>, string> Wrong => new()
     {
+        { run => run with { Model = "hf://meta/llama" }, "model is 'hf://meta/llama', an address of the Hugging Face Hub, and nothing is read from a network; download it (hf download meta/llama" },
+        { run => run with { Output = "s3://b/o" }, "output is 's3://b/o', a URL, and nothing is written to a network" },
+        { run => run with { Data = run.Data with { Train = "s3://b/x.tsv" } }, "data.train is 's3://b/x.tsv', a URL, and nothing is read from a network" },
+        { run => run with { Data = run.Data with { Validation = "" } }, "data.validation is ''; expected a path." },
+        { run => run with { Adapter = new() { Init = "~other/a" } }, "adapter.init is '~other/a', not expanded" },
+        { run => run with { Method = new([new("bi-lora", [new("auxiliary_init", "hf://a/b", "")], "")]) }, "method.auxiliary_init is 'hf://a/b', an address" },
         { run => run with { LearningRate = -1 }, "learning_rate is '-1'; expected a finite number of at least 0." },
         { run => run with { LearningRate = double.NaN }, "learning_rate is 'NaN'; expected a finite number" },
         { run => run with { AdamBeta1 = 1 }, "adam_beta1 is '1'; expected a finite number of at least 0 and below 1." },

@@ -76,10 +76,8 @@ public sealed class UnknownKeyTests : IDisposable
     {
         string[] own = [.. RunFileReference.Entries.SelectMany(entry => new[] { entry.Name, entry.Name.Split('.')[^1] })];
         Assert.Empty(TransformersKeys.All.Intersect(own));
-        foreach (string name in TransformersKeys.All.Where(name => TransformersKeys.Find(name)!.StartsWith("it is called '", StringComparison.Ordinal)))
-        {
-            Assert.Contains(TransformersKeys.Find(name)!.Split('\'')[1], own);
-        }
+        Assert.All(TransformersKeys.All.Select(TransformersKeys.NameHere).OfType<string>(), name => Assert.Contains(name, own));
+        Assert.Equal(TransformersKeys.All.Count(), TransformersKeys.All.Distinct().Count());
     }
 
     [Theory]
@@ -92,7 +90,15 @@ public sealed class UnknownKeyTests : IDisposable
     [InlineData("mlm_probability: 0.2", "below 'data:', as data.mlm_probability")]
     [InlineData("adapter.r: 8", "write 'adapter:' and, indented below it, 'r:'")]
     [InlineData("adapter: {learning_rate: 1}", "it belongs to the run file itself: write it at the left margin, not below 'adapter:'")]
-    [InlineData("adapter: {bias: none}", "adapter has no key 'bias'; it is not supported: an adapter trains no biases")]
+    [InlineData("adapter: {bias: none}", "adapter has no key 'bias'; 'none' has no effect here, so leave it out; other values are not supported: an adapter trains no biases")]
+    [InlineData("adapter: {bias: all}", "adapter has no key 'bias'; it is not supported: an adapter trains no biases")]
+    [InlineData("load_in_4bit: false", "'false' has no effect here, so leave it out; other values are not supported: frozen matrices")]
+    [InlineData("deepspeed: null", "no value has no effect here, so leave it out; other values are not supported: a run uses one device")]
+    [InlineData("shuffle_dataset: false", "it is not supported")]
+    [InlineData("adapter: {task_type: SEQ_CLS}", "it is called 'task' here and stands at the left margin, not below 'adapter:'. Its values are sequence-classification, ")]
+    [InlineData("problem_type: regression", "it is called 'task' here. Its values are sequence-classification, ")]
+    [InlineData("adapter: {lr: 1}", "it is called 'learning_rate' here and stands at the left margin, not below 'adapter:'.")]
+    [InlineData("adapter: {rank: 1}", "it is called 'adapter.r' here.")]
     [InlineData("lr_scheduler_kwargs: {min_lr: 1}", "num_cycles, power, lr_end and timescale")]
     [InlineData("zzzzzzzz: 1", "docs/run-file.md lists the keys")]
     [InlineData("lr_scheduler_kwargs: {zzzzzzzz: 1}", "known are num_cycles, power, lr_end, timescale.")]

@@ -126,7 +126,8 @@ public sealed class ExampleReaderTests : IDisposable
     {
         string message = Fails(folder.Write("a.tsv", "sentence\ttexts\tlabel\nx\ty\t1\n"), DataFileFormat.Tsv);
         Assert.Contains("a.tsv:1:", message);
-        Assert.Contains("no column 'text'; did you mean 'texts'?", message);
+        Assert.EndsWith("no column 'text'; did you mean 'texts'? Known are sentence, texts, label.", message);
+        Assert.EndsWith("Known are 'the sentence', ' texts', label.", Fails(folder.Write("b.tsv", "the sentence\t texts\tlabel\nx\ty\t1\n"), DataFileFormat.Tsv));
     }
 
     [Fact]

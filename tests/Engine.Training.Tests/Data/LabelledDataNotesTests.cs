@@ -6,8 +6,12 @@ namespace Engine.Training.Tests.Data;
 public sealed class LabelledDataNotesTests
 {
     [Theory]
-    [InlineData(6, 6, true)]
+    [InlineData(6, 6, false)]
+    [InlineData(5, 3, false)]
+    [InlineData(19, 19, false)]
+    [InlineData(20, 19, true)]
     [InlineData(100, 80, true)]
+    [InlineData(100, 60, false)]
     [InlineData(100, 10, false)]
     [InlineData(2, 2, false)]
     public void Labels_of_which_nearly_every_row_has_its_own_are_said(int rows, int classes, bool isSaid)

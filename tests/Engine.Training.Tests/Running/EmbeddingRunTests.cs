@@ -66,6 +66,39 @@ public sealed class EmbeddingRunTests : IDisposable
         }
     }
 
+    /// <summary>A tied weight may lie in the file under the output layer's name alone: a run makes the same of it as under the embeddings'.</summary>
+    [Theory]
+    [InlineData("modules_to_save: [embed_tokens, lm_head]")]
+    [InlineData("modules_to_save: [lm_head]")]
+    [InlineData("modules_to_save: [embed_tokens]")]
+    [InlineData("target_modules: [q_proj, lm_head]")]
+    [InlineData("trainable_token_indices: {lm_head: [5]}")]
+    [InlineData("modules_to_save: [lm_head]", "resize_token_embeddings: true")]
+    [InlineData("ensure_weight_tying: true, modules_to_save: [lm_head]")]
+    [InlineData("")]
+    public void A_tied_weight_that_is_stored_as_the_output_layers_is_both(string adapter, string settings = "")
+    {
+        Write(tied: true, vocabulary: settings.Length > 0 ? 260 : 272);
+        byte[] expected = Bytes(Train("embeddings", adapter, settings).Outcome);
+        string weights = Path.Combine(Model, Checkpoint.SingleFileName);
+        var writer = new SafetensorsWriter();
+        using (SafetensorsFile file = SafetensorsFile.Open(weights))
+        {
+            foreach (SafetensorsTensor tensor in file.Tensors)
+            {
+                float[] values = tensor.ToFloat32();
+                writer.Add<float>(tensor.Name == Embeddings ? Head : tensor.Name, [.. tensor.Shape], (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination));
+            }
+        }
+
+        writer.Write(weights);
+        TrainingOutcome run = Train("head", adapter, settings).Outcome;
+        Assert.Equal(expected, Bytes(run));
+        string merged = Path.Combine(folder.Path, "merged");
+        AdapterMerge.Write(ModelFolder.Open(Model), run.WeightsFolder, merged, new MergeOptions());
+        Assert.Equal(Generate(Model, run.WeightsFolder), Generate(merged, null));
+    }
+
     [Theory]
     [InlineData(true, "trainable_token_indices: [260, 261, 262]")]
     [InlineData(true, "modules_to_save: [embed_tokens, lm_head], ensure_weight_tying: true")]
@@ -125,6 +158,9 @@ public sealed class EmbeddingRunTests : IDisposable
     [InlineData("modules_to_save: [embed_token, lmhead]", "adapter.modules_to_save: 'lmhead' matches no module; did you mean 'lm_head'?")]
     [InlineData("layers_to_transform: [0, 2]", "adapter.layers_to_transform: '2' is the number of no layer that has a module of target_modules")]
     [InlineData("layers_to_transform: [0], layers_pattern: [layer]", "adapter.layers_pattern: 'layer' is the name of no list of layers; did you mean 'layers'?")]
+    [InlineData("rank_pattern: {'[': 2}", "adapter.rank_pattern: the regular expression '[' is not understood: Unterminated [] set.")]
+    [InlineData("alpha_pattern: {'q_proj(': 2}", "adapter.alpha_pattern: the regular expression 'q_proj(' is not understood: Not enough )'s.")]
+    [InlineData("target_modules: '.*('", "adapter.target_modules: the regular expression '.*(' is not understood: Not enough )'s.")]
     [InlineData("rank_pattern: {k_proj: 2}", "adapter.rank_pattern: 'k_proj' matches only modules without an adapter")]
     public void A_pattern_without_effect_is_an_error_that_names_the_nearest_module(string adapter, string expected)
     {

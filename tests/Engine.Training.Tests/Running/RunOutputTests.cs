@@ -82,8 +82,8 @@ public sealed class RunOutputTests : IDisposable
         string run = tiny.WriteRun("run", "save_total_limit: 1");
         string[] foreign = ["run/adapter/notes.txt", "run/checkpoint-3/notes.txt", "run/checkpoint-77/state.bin", "run/model/model.safetensors", "run/best.txt"];
         WriteForeign("run/checkpoint-77/state.bin", "run/model/model.safetensors", "run/best.txt");
-        Assert.Contains("checkpoint at step 77", Assert.Throws<TrainingException>(() => Train(run)).Message, StringComparison.Ordinal);
-        Train(run, new TrainerOptions { Overwrite = true });
+        Assert.Contains("no checkpoint to resume from; start without --resume", Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message, StringComparison.Ordinal);
+        Train(run);
         Assert.Equal(["checkpoint-77", "checkpoint-9"], Checkpoints());
         WriteForeign("run/adapter/notes.txt", "run/checkpoint-9/notes.txt", "run/checkpoint-3/notes.txt");
         Train(tiny.WriteRun("run", "save_total_limit: 1\nsave_strategy: no"), new TrainerOptions { Overwrite = true });
@@ -241,8 +241,40 @@ public sealed class RunOutputTests : IDisposable
     {
         var error = Assert.Throws<TrainingException>(() => Train(tiny.WriteRun("run"), null, value => ThrowAt(value, 1, new DeviceException("lost"))));
         Assert.Contains("The run stopped after step 1: lost. No checkpoint was written yet.", error.Message, StringComparison.Ordinal);
-        error = Assert.Throws<TrainingException>(() => Train(tiny.WriteRun("run"), null, _ => throw new DeviceException("lost")));
+        error = Assert.Throws<TrainingException>(() => Train(tiny.WriteRun("other"), null, _ => throw new DeviceException("lost")));
         Assert.Contains("The run stopped before its first step was done: lost. No checkpoint was written yet.", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unfinished_run_without_a_checkpoint_is_not_replaced_unasked()
+    {
+        string run = tiny.WriteRun("run");
+        Assert.Throws<TrainingException>(() => Train(run, null, value => ThrowAt(value, 2, new DeviceException("lost"))));
+        string[] before = Contents();
+        string message = Assert.Throws<TrainingException>(() => Train(run)).Message;
+        Assert.Contains($"{tiny.File("run")} holds an unfinished run that came to no checkpoint (metrics.jsonl), so that --resume cannot go on with it", message, StringComparison.Ordinal);
+        Assert.Contains("--overwrite (overwrite_output_dir: true)", message, StringComparison.Ordinal);
+        message = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message;
+        Assert.Contains("holds no checkpoint to resume from; start anew with --overwrite", message, StringComparison.Ordinal);
+        Assert.Equal(before, Contents());
+
+        // It stays until the new one is finished.
+        using var cancellation = new CancellationTokenSource();
+        Assert.True(Train(run, new TrainerOptions { Overwrite = true }, value => CancelAt(value, 4, cancellation), cancellation.Token).Interrupted);
+        Assert.Equal(2, File.ReadAllLines(tiny.File("run/metrics.jsonl")).Length);
+        Assert.Equal(10, Train(run, new TrainerOptions { Resume = true }).Steps);
+        Assert.Equal(10, File.ReadAllLines(tiny.File("run/metrics.jsonl")).Length);
+    }
+
+    /// <summary>The evaluation of the untrained model alone is nothing that would be lost.</summary>
+    [Fact]
+    public void A_run_that_failed_before_its_first_step_leaves_the_way_free()
+    {
+        string run = tiny.WriteRun("run");
+        var error = Assert.Throws<TrainingException>(() => Train(run, null, value => _ = value is TrainingProgress.Evaluated ? throw new DeviceException("lost") : 0));
+        Assert.Contains("before its first step was done", error.Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(tiny.File("run/evaluations.jsonl")));
+        Assert.Equal(10, Train(run).Steps);
     }
 
     private static byte[] Weights(TrainingOutcome outcome) => File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));

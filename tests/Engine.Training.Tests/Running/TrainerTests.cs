@@ -4,6 +4,7 @@ using Engine.Devices.Cpu;
 using Engine.Kernels.Tests;
 using Engine.Model.Batching;
 using Engine.Model.Safetensors;
+using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 
@@ -12,6 +13,40 @@ namespace Engine.Training.Tests.Running;
 public sealed class TrainerTests
 {
     private const int Steps = 10;
+
+    /// <summary>Containers of modules are trained whole, too.</summary>
+    [Fact]
+    public void A_mistyped_container_in_modules_to_save_is_answered_with_the_nearest()
+    {
+        using var tiny = new TinyRun();
+        using var device = new CpuDevice();
+        var run = RunConfiguration.Load(tiny.WriteRun("run", adapter: ", modules_to_save: [clasifier]"));
+        string message = Assert.Throws<ConfigurationException>(() => new Trainer(run, device)).Message;
+        Assert.StartsWith("adapter.modules_to_save: 'clasifier' matches no module; did you mean 'classifier'? Known are roberta, classifier, ", message, StringComparison.Ordinal);
+        message = Assert.Throws<ConfigurationException>(() => new Trainer(RunConfiguration.Load(tiny.WriteRun("run", adapter: ", modules_to_save: [zzzzzzzz]")), device)).Message;
+        Assert.Contains("'zzzzzzzz' matches no module; known are roberta, classifier, ", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_head_with_more_rows_than_names_says_where_names_are_given()
+    {
+        using var tiny = new TinyRun();
+        string path = tiny.WriteRun("run", "max_steps: 1", adapter: "");
+        File.WriteAllLines(path, File.ReadAllLines(path).Where(line => !line.StartsWith("method", StringComparison.Ordinal) && !line.StartsWith("adapter", StringComparison.Ordinal)));
+        using var device = new CpuDevice();
+        using (var trainer = new Trainer(RunConfiguration.Load(path), device))
+        {
+            trainer.Train();
+        }
+
+        string config = tiny.File("run/model/config.json");
+        JsonNode labels = JsonNode.Parse(File.ReadAllText(config))!;
+        labels["id2label"] = new JsonObject { ["0"] = "only" };
+        labels["label2id"] = new JsonObject { ["only"] = 0 };
+        File.WriteAllText(config, labels.ToJsonString());
+        string message = Assert.Throws<Engine.Model.Files.ModelFileException>(() => Predictor.Open(device, tiny.File("run/model"), null)).Message;
+        Assert.Contains("classifier.out_proj.weight has 2 rows, one for each class, and 1 class is named (only). Give id2label in config.json a name for each row, or num_labels", message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Resumed_run_equals_uninterrupted_run_and_differs_from_a_cold_start()
