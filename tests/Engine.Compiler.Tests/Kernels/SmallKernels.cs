@@ -52,28 +52,28 @@ internal static partial class SmallKernels
         }
     }
 
-    /// <summary>Rows times a column for each item, in registers.</summary>
+    /// <summary>Four rows times eight columns for each item, in registers.</summary>
     [Kernel]
     public static void OuterProduct(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int depth, [Specialize] int rows)
     {
-        ArrayView<float> sums = LocalMemory.Allocate<float>(rows);
+        ArrayView<Vec8> sums = LocalMemory.Allocate<Vec8>(rows);
         for (int r = 0; r < rows; r++)
         {
-            sums[r] = 0f;
+            sums[r] = Vec8.Broadcast(0f);
         }
 
         for (int k = 0; k < depth; k++)
         {
-            float value = b[((long)k * Group.DimX) + Group.IdxX];
+            Vec8 row = Vec8.Load(b, (long)k * 8);
             for (int r = 0; r < rows; r++)
             {
-                sums[r] = MathF.FusedMultiplyAdd(a[((long)r * depth) + k], value, sums[r]);
+                sums[r] = Vec8.FusedMultiplyAdd(Vec8.Broadcast(a[((long)r * depth) + k]), row, sums[r]);
             }
         }
 
         for (int r = 0; r < rows; r++)
         {
-            c[((long)r * Group.DimX) + Group.IdxX] = sums[r];
+            sums[r].Store(c, (long)r * 8);
         }
     }
 
