@@ -44,7 +44,10 @@ if (args is ["start", .. { Length: <= 1 } engines])
     return 0;
 }
 
-string[] usual = ["matmul", "matmul-thin", "attention", "attention-bounds", "families", "lora-step", "methods", "checkpointing", "lora-dropout", "vocabulary-loss", "memory"];
+string[] usual =
+[
+    "matmul", "matmul-thin", "attention", "attention-bounds", "families", "lora-step", "methods", "checkpointing", "lora-dropout", "vocabulary-loss", "memory",
+];
 if (args is ["plans", .. { Length: > 0 } runFiles])
 {
     using Device planned = DeviceCatalog.Open("cpu");

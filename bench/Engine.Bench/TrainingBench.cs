@@ -31,31 +31,44 @@ internal static class TrainingBench
     {
         using TransformerModel model = Model();
         RaggedBatch batch = Batch();
-        BatchShape shape = BatchShape.Of(model.Architecture, batch);
-        using var session = new TrainingSession(device, model, new PlainMethod(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
-        model.Allocate(device);
-        ModelWeights.InitializeAll(model, seed: 1);
-        AdapterInitialization.Start(model, seed: 1);
-        session.Allocate([shape], []);
-        session.Begin();
-        session.Step([batch], 1e-3, "benchmark");
-
+        using TrainingSession session = Started(device, model, batch);
         double ours = double.PositiveInfinity;
         double? peer = null;
         for (int round = 0; round < Rounds; round++)
         {
-            long start = Stopwatch.GetTimestamp();
-            session.Step([batch], 1e-3, "benchmark");
-            ours = Math.Min(ours, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            ours = Math.Min(ours, Seconds(session, batch));
             if (PeerSeconds() is double seconds)
             {
                 peer = Math.Min(peer ?? seconds, seconds);
             }
         }
 
-        // Forward and backward through the frozen weights: 2 multiplications and additions per weight and token each.
-        double operations = 4.0 * 85.0e6 * Rows * Length;
-        Measurement.Report(device, "lora-step", $"roberta-base {Rows}x{Length} r8", ours, operations, peer is null ? "none" : "PyTorch", peer ?? double.NaN);
+        Measurement.Report(device, "lora-step", $"roberta-base {Rows}x{Length} r8", ours, Operations, peer is null ? "none" : "PyTorch", peer ?? double.NaN);
+    }
+
+    /// <summary>A step's operations, forward and backward through the frozen weights: 2 multiplications and additions per weight and token each.</summary>
+    internal const double Operations = 4.0 * 85.0e6 * Rows * Length;
+
+    /// <summary>A session of plain LoRA that has taken a step.</summary>
+    internal static TrainingSession Started(Device device, TransformerModel model, RaggedBatch batch)
+    {
+        BatchShape shape = BatchShape.Of(model.Architecture, batch);
+        model.Allocate(device);
+        ModelWeights.InitializeAll(model, seed: 1);
+        AdapterInitialization.Start(model, seed: 1);
+        var session = new TrainingSession(device, model, new PlainMethod(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
+        session.Allocate([shape], []);
+        session.Begin();
+        session.Step([batch], 1e-3, "benchmark");
+        return session;
+    }
+
+    /// <summary>A step's time.</summary>
+    internal static double Seconds(TrainingSession session, RaggedBatch batch)
+    {
+        long start = Stopwatch.GetTimestamp();
+        session.Step([batch], 1e-3, "benchmark");
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     /// <summary>The classifier with its adapters.</summary>

@@ -73,9 +73,9 @@ public sealed class CausalTests : IDisposable
         EngineProcess.Run("eval", run).Refused(1, "no data.validation", "--data");
         EngineProcess.Run("eval", run, "--data", file, "--text", "prompt").Refused(1, "--text-pair and --label name columns", "leave them out");
         EngineProcess.Run("eval", run, "--data", file, "--format", "csv").Refused(1, "jsonl or json");
-        EngineProcess.Run("eval", $"{run}/adapter", "--data", file).Refused(1, $"{run}/adapter is a language model", $"give the run's folder, {run}, in its place");
-        EngineProcess.Run("eval", folder.File("model"), "--data", file).Refused(1, "model is a language model", "give the run that trained it");
-        EngineProcess.Run("eval", folder.File("model"), "--adapter", $"{run}/adapter", "--data", file).Refused(1, "is a language model", $"the run's folder, {run}");
+        EngineProcess.Run("eval", $"{run}/adapter", "--data", file).Refused(1, $"{run}/adapter is a language model", "give that run, its folder or its file, in its place");
+        EngineProcess.Run("eval", folder.File("model"), "--data", file).Refused(1, "model is a language model", "give that run");
+        EngineProcess.Run("eval", folder.File("model"), "--adapter", $"{run}/adapter", "--data", file).Refused(1, $"{run}/adapter is a language model", "give that run");
         EngineProcess.Run("predict", run, "text").Refused(1, "language model", "engine eval", "engine generate");
     }
 

@@ -49,25 +49,25 @@ internal sealed class EvalCommand : EngineCommand
             return EvaluateTexts(arguments, trained, run, type);
         }
 
-        RequireNoLanguageModel(trained);
+        if (trained.Run is null)
+        {
+            RequireNoLanguageModel(trained);
+        }
+
         return EvaluateLabelled(arguments, trained, type);
     }
 
     /// <summary>Refuses a language model of which no run says how its texts are laid out.</summary>
     private static void RequireNoLanguageModel(TrainedModel trained)
     {
-        string folder = trained.Adapter ?? trained.Model;
-        var above = new RunFolder(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) ?? folder);
-        bool isOfRun = trained.Run is null && File.Exists(above.ConfigurationPath) && RunConfiguration.Load(above.ConfigurationPath).Task.IsLanguageModel();
         bool isCausal = trained.Adapter is null
             ? ModelFolder.Open(trained.Model).CreateArchitecture().Head == HeadKind.CausalLm
             : AdapterConfig.Read(trained.Adapter).TaskType == AdapterConfig.CausalLanguageModel;
-        if (isOfRun || isCausal)
+        if (isCausal)
         {
             throw new ArgumentException(
-                $"{folder} is a language model, and its run says how the texts that it is evaluated on are laid out and cut: give "
-                + (isOfRun ? $"the run's folder, {above.FolderPath}, in its place; --data beside that names other texts."
-                    : "the run that trained it, a folder or a run file, in its place; --data beside that names other texts."));
+                $"{trained.Adapter ?? trained.Model} is a language model, and its run says how the texts that it is evaluated on are laid out and cut: give that run, "
+                + "its folder or its file, in its place; --data beside that names other texts.");
         }
     }
 

@@ -52,6 +52,36 @@ public sealed class PartEncodingTests
         }
     }
 
+    /// <summary>Wherever a text is cut, inside a character's bytes too: the seam, which is looked for among the last tokens, is the one that decoding from the first token on gives.</summary>
+    [SharedTheory]
+    [InlineData("goldens/tokenizers/qwen2", "qwen2")]
+    [InlineData("goldens/tokenizers/llama2-style", "llama2-style")]
+    [InlineData("goldens/tokenizers/llama3-style", "llama3-style")]
+    [InlineData("data/models/tinystory-llama", "tinystory-llama")]
+    public void A_seam_is_where_the_text_from_its_beginning_puts_it(string folder, string lines)
+    {
+        const int Longest = 200;
+        Tokenizer tokenizer = GoldenTokenizerTests.Load(folder, "tokenizer.json");
+        int seamsWithinTokens = 0;
+        foreach (string text in Texts(tokenizer, lines).Where(text => text.Length is > 1 and <= Longest))
+        {
+            for (int cut = 1; cut < text.Length; cut++)
+            {
+                if (char.IsLowSurrogate(text[cut]))
+                {
+                    continue;
+                }
+
+                PartTokens tokens = PartEncoding.Encode(tokenizer, [new(text[..cut]), new(text[cut..], IsAnswer: true)]);
+                (int expected, bool isWithinToken) = Seam(tokenizer, tokens.Ids, text[..cut]);
+                Assert.Equal(expected, tokens.IsAnswer.Count(isAnswer => !isAnswer));
+                seamsWithinTokens += isWithinToken ? 1 : 0;
+            }
+        }
+
+        Assert.NotEqual(0, seamsWithinTokens);
+    }
+
     [Fact]
     public void Token_over_the_seam_belongs_to_the_answer_and_the_one_before_does_not()
     {
@@ -83,6 +113,25 @@ public sealed class PartEncodingTests
     }
 
     /// <summary>Texts of the goldens that spell no special token out.</summary>
+    /// <summary>How many of the tokens lie within the text before a seam, and whether the seam cuts one.</summary>
+    private static (int Tokens, bool IsWithinToken) Seam(Tokenizer tokenizer, int[] whole, string before)
+    {
+        int[] alone = tokenizer.EncodePart(before, startsText: true);
+        int count = whole.AsSpan().CommonPrefixLength(alone);
+        if (count == alone.Length)
+        {
+            return (count, false);
+        }
+
+        string text = tokenizer.Decode(alone);
+        for (int more = count + 1; more <= whole.Length && tokenizer.Decode(whole[..more]) is var decoded && decoded.Length <= text.Length; more++)
+        {
+            count = text.StartsWith(decoded, StringComparison.Ordinal) ? more : count;
+        }
+
+        return (count, true);
+    }
+
     private static string[] Texts(Tokenizer tokenizer, string lines) =>
     [
         .. GoldenTokenizerTests.Lines($"goldens/tokenizers/{lines}.jsonl").Select(line => line.GetProperty("text").GetString()!)
