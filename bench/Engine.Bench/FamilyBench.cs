@@ -82,7 +82,7 @@ internal static unsafe class FamilyBench
                 copy();
                 device.Synchronize();
             });
-        int threads = device.Features.CpuLanes ? device.Features.ComputeUnits : 1;
+        int threads = device is CpuDevice ? device.Features.ComputeUnits : 1;
         Measurement.ReportElements(device, name, count, threads, ours, "copy of its bytes", peer);
         foreach (Launch launch in launches)
         {

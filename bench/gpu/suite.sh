@@ -10,10 +10,7 @@ mkdir -p results
 : > results/gpu-tests.jsonl
 : > results/gpu-timings.jsonl
 
-dotnet/dotnet exec engine/suite/engine.dll devices | tee results/devices
-# An OpenCL for processors would take hours for the Qwen shape.
-processor=$(awk '/^[a-z]/ { id = $1 } id == "opencl:0" && /lanes of CPU threads/ { print "opencl" }' results/devices)
-rm results/devices
+dotnet/dotnet exec engine/suite/engine.dll devices
 
 # Runs a command for so many seconds, or what is left of the ten minutes.
 within() {
@@ -24,7 +21,7 @@ within() {
 }
 
 status=0
-timings=${TIMINGS-default}
+timings=${TIMINGS-matmul attention lora-step qwen-step}
 for device in ${DEVICES:-cuda opencl}; do
   # Seconds for each suite: the kernels' tests have the most variants to compile.
   for suite in "device 40" "operator 90" "golden 25" "trajectory 30"; do
@@ -39,13 +36,6 @@ for device in ${DEVICES:-cuda opencl}; do
   done
 
   # Timings of the first device that is there.
-  if [ "$timings" = default ]; then
-    timings="matmul attention lora-step qwen-step"
-    if [ "$device" = "$processor" ]; then
-      timings="matmul attention lora-step"
-      echo "$device qwen-step: not timed on a processor; TIMINGS=qwen-step does it all the same" >&2
-    fi
-  fi
   for timing in $timings; do
     within 60 dotnet/dotnet exec engine/bench/Engine.Bench.dll "$timing" --device "$device" --dtype bfloat16 >> results/gpu-timings.jsonl ||
       echo "$device $timing: cut off or failed (exit code $?)" >&2

@@ -23,7 +23,7 @@ internal static class Diagnostics
 
     public static readonly DiagnosticDescriptor ReferenceType = Error(
         6, "No reference types in a kernel",
-        "'{0}' is not a type that device code can hold; use numbers, Vec4/Vec8/Vec16, ArrayView and structs of numbers with public fields");
+        "'{0}' is not a type that device code can hold; use numbers, ArrayView and structs of numbers with public fields");
 
     public static readonly DiagnosticDescriptor Allocation = Error(
         7, "No allocation in a kernel", "A kernel cannot allocate '{0}'; use LocalMemory.Allocate or SharedMemory.Allocate with a constant extent");

@@ -18,10 +18,6 @@ internal static class KernelApi
     /// <summary>The element type of an <c>ArrayView</c>.</summary>
     public static ITypeSymbol Element(ITypeSymbol view) => ((INamedTypeSymbol)view).TypeArguments[0];
 
-    /// <summary>4, 8 or 16 for a vector type, else 0.</summary>
-    public static int VectorWidth(ITypeSymbol? type) =>
-        IsApi(type, "Vec4") ? 4 : IsApi(type, "Vec8") ? 8 : IsApi(type, "Vec16") ? 16 : 0;
-
     /// <summary>The dialect's name of a tile type, or null.</summary>
     public static string? TileName(ITypeSymbol? type) =>
         IsApi(type, "TileA") ? "tile_a" : IsApi(type, "TileB") ? "tile_b" : IsApi(type, "TileSum") ? "tile_sum" : null;
@@ -44,7 +40,7 @@ internal static class KernelApi
     /// <summary>The kernel API's intrinsic a static member is, as "Type.Member", or null.</summary>
     public static string? Intrinsic(ISymbol symbol) =>
         symbol is { IsStatic: true, ContainingType: { } type } && type.ContainingNamespace?.ToDisplayString() == Namespace
-        && type.Name is "Grid" or "Group" or "Warp" or "Atomic" or "SharedMemory" or "LocalMemory" or "Storage" or "Vec4" or "Vec8" or "Vec16" or "Tile"
+        && type.Name is "Grid" or "Group" or "Warp" or "Atomic" or "SharedMemory" or "LocalMemory" or "Storage" or "Tile"
             ? $"{type.Name}.{symbol.Name}"
             : null;
 }

@@ -6,9 +6,6 @@ public sealed record DeviceFeatures
     /// <summary>Runs vectorised host code (<see cref="Cpu.HostLaunch"/>) instead of compiled kernels.</summary>
     public bool HostVectors { get; init; }
 
-    /// <summary>Work-items are lanes of CPU threads: barriers are dear, wide private vectors are cheap (PoCL).</summary>
-    public bool CpuLanes { get; init; }
-
     /// <summary>Work-items that run in lockstep; 1 where warp functions go through local memory.</summary>
     public int WarpSize { get; init; } = 1;
 

@@ -17,14 +17,11 @@ internal static class LaunchShapes
     /// <summary>One item for each of <paramref name="items"/>.</summary>
     public static LaunchShape Elements(Device device, long items) => LaunchShape.Cover(items, Math.Min(ElementsGroup, device.Features.MaxGroupSize));
 
-    /// <summary>
-    /// Items that share a row, a power of two: a warp or more on a GPU; on CPU lanes as few as a vector is wide, because
-    /// every step of the tree costs a barrier.
-    /// </summary>
+    /// <summary>Items that share a row, a power of two: a warp or more.</summary>
     public static int RowGroup(Device device, int columns)
     {
-        int largest = device.Features.CpuLanes ? 16 : Math.Min(256, device.Features.MaxGroupSize);
-        int size = device.Features.CpuLanes ? 1 : 32;
+        int largest = Math.Min(256, device.Features.MaxGroupSize);
+        int size = 32;
         while (size < largest && size < columns)
         {
             size *= 2;

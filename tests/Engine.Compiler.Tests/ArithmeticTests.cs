@@ -90,11 +90,11 @@ public sealed class ArithmeticTests(DeviceFixture devices) : IClassFixture<Devic
         using var buffers = new Buffers(devices[device]);
         BufferView<T> x = buffers.Of(values);
         BufferView<T> single = buffers.New<T>(values.Length);
-        BufferView<T> vectors = buffers.New<T>(values.Length);
+        BufferView<T> shared = buffers.New<T>(values.Length);
         buffers.Run(ArithmeticKernels.StoreKernel.Bind(devices[device], new LaunchShape(1, values.Length), x, single));
-        buffers.Run(ArithmeticKernels.StoreVectorsKernel.Bind(devices[device], new LaunchShape(1, values.Length / 8), x, vectors));
+        buffers.Run(ArithmeticKernels.StoreSharedKernel.Bind(devices[device], new LaunchShape(1, values.Length), x, shared));
         Assert.Equal(Array.ConvertAll(values, Expected), single.ToArray());
-        Assert.Equal(Array.ConvertAll(values, Expected), vectors.ToArray());
+        Assert.Equal(Array.ConvertAll(values, Expected), shared.ToArray());
     }
 
     private static T Expected<T>(T value)

@@ -3,7 +3,7 @@ using Engine.Devices;
 
 namespace Engine.Compiler.Tests;
 
-/// <summary>Statements, helpers, structs, barriers, shuffles, atomics and vectors agree with plain C# on every device.</summary>
+/// <summary>Statements, helpers, structs, barriers, shuffles and atomics agree with plain C# on every device.</summary>
 public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<DeviceFixture>
 {
     public static TheoryData<string> Devices => DeviceFixture.All;
@@ -129,31 +129,6 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
         Assert.Equal([.. Enumerable.Range(0, 8).Select(bin => x[..count].Count(v => (v & 7) == bin))], histogram.ToArray());
         Assert.Equal([x[..count].Max(), x[..count].Min()], extremes.ToArray());
         Assert.Equal([400u, 398u, 7u, 9u], words.ToArray());
-    }
-
-    [Theory]
-    [MemberData(nameof(Devices))]
-    public void Vectors_of_every_width(string device)
-    {
-        float[] x = [.. Enumerable.Range(0, 64).Select(i => (i * 11 % 23) / 10f)];
-        using var buffers = new Buffers(devices[device]);
-        BufferView<float> y = buffers.New<float>(x.Length);
-        buffers.Run(GroupKernels.VectorsKernel.Bind(devices[device], new LaunchShape(1, 4), buffers.Of(x), y));
-        float[] actual = y.ToArray();
-        for (int item = 0; item < 4; item++)
-        {
-            float[] a = x[(16 * item)..(16 * (item + 1))];
-            float[] b = [.. a.Select((v, k) => (k == 3 ? a[5] + 1f : MathF.Max(MathF.Min(((v * 2f) - 1f) / (v + 3f), 0.9f), -v)) + v)];
-            float[] c = [.. Enumerable.Range(0, 8).Select(k => (a[k + 8] * a[k]) + 0.25f)];
-            float[] d = [.. a[..4].Select(v => 1f / (2f + v))];
-            c[0] = d.Aggregate(1f, (product, v) => product * v);
-
-            // Float32 sums of 16 terms of order 1, in another order.
-            Assert.Equal(b.Sum(), actual[16 * item], 1e-4f);
-            Assert.Equal(c.Sum(), actual[(16 * item) + 1], 1e-4f);
-            Assert.Equal(d.Sum(v => 1f - v), actual[(16 * item) + 2], 1e-4f);
-            Assert.All(Enumerable.Range(3, 13), k => Assert.Equal(b[k], actual[(16 * item) + k], 1e-5f));
-        }
     }
 
     /// <summary>The kernel's values item by item, in the order the barriers impose; -7 where it returns before it writes.</summary>

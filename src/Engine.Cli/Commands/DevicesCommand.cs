@@ -41,11 +41,6 @@ internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
             parts.Add("vectorised host kernels");
         }
 
-        if (features.CpuLanes && !features.HostVectors)
-        {
-            parts.Add("work-items are lanes of CPU threads");
-        }
-
         if (features.WarpSize > 1)
         {
             parts.Add($"warps of {features.WarpSize}");

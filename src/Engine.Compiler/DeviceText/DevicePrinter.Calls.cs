@@ -58,11 +58,6 @@ internal sealed partial class DevicePrinter
             return Intrinsic(intrinsic, call, arguments);
         }
 
-        if (KernelApi.VectorWidth(method.ContainingType) is > 0 and int width && method.Name is "Sum" or "Store" && call.Instance is { } vector)
-        {
-            return VectorMember(method.Name, KernelApi.VectorWidth(method.ContainingType), vector, arguments);
-        }
-
         string type = method.ContainingType.ToDisplayString();
         string? mathematics = type switch
         {
@@ -173,22 +168,6 @@ internal sealed partial class DevicePrinter
             return Atomic(method, arguments, location);
         }
 
-        if (KernelApi.VectorWidth(method.ContainingType) is > 0 and int width && method.IsStatic)
-        {
-            string list = string.Join(", ", arguments.Select(Assigned));
-            switch (method.Name)
-            {
-                case "Load":
-                    return $"VEC_LOAD({width}, {TypeName(method.TypeArguments[0], location)}, {ViewOf(arguments[0])?.Pointer}, {Assigned(arguments[1])})";
-                case "Broadcast":
-                    return $"vec{width}_broadcast({list})";
-                case "FusedMultiplyAdd":
-                    return $"vec{width}_fma({list})";
-                case "Min" or "Max":
-                    return $"vec{width}_{method.Name.ToLowerInvariant()}({list})";
-            }
-        }
-
         log.Report(Diagnostics.UnsupportedCall, call.Syntax, intrinsic, "use the members that the kernel API documents");
         return "0";
     }
@@ -212,10 +191,6 @@ internal sealed partial class DevicePrinter
         string values = string.Join(", ", arguments.Skip(1).Select(Expression));
         return $"ATOMIC_{name}({space}, {TypeName(method.Parameters[0].Type, location)}, {AddressOf(arguments[0])}, {values})";
     }
-
-    private string VectorMember(string name, int width, IOperation vector, IOperation[] arguments) => name == "Sum"
-        ? $"vec{width}_sum({Expression(vector)})"
-        : $"VEC_STORE({width}, {TypeName(ViewOf(arguments[0])?.Element ?? arguments[0].Type!, arguments[0].Syntax.GetLocation())}, {ViewOf(arguments[0])?.Pointer}, {Assigned(arguments[1])}, {Expression(vector)})";
 
     private string AddressOf(IOperation target)
     {
@@ -286,8 +261,7 @@ internal sealed partial class DevicePrinter
             else if (parameter.RefKind != RefKind.None)
             {
                 IOperation target = arguments[i] is IDeclarationExpressionOperation declared ? declared.Expression : arguments[i];
-                if (target is IDiscardOperation || target.ConstantValue.HasValue || Target(target) is not { } variable
-                    || target is IPropertyReferenceOperation { Instance: { } vector } && KernelApi.VectorWidth(vector.Type) > 0)
+                if (target is IDiscardOperation || target.ConstantValue.HasValue || Target(target) is not { } variable)
                 {
                     log.Report(Diagnostics.UnsupportedExpression, target.Syntax, "A ref, in or out argument that is not a variable", "declare a local for it");
                     continue;

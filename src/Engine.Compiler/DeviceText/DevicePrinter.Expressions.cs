@@ -161,16 +161,6 @@ internal sealed partial class DevicePrinter
                     _ => $"{view?.Pointer ?? "0"}[{Assigned(property.Arguments[0].Value)}]",
                 };
             }
-
-            if (KernelApi.VectorWidth(instance.Type) > 0 && property.Property.IsIndexer)
-            {
-                if (instance is not (ILocalReferenceOperation or IParameterReferenceOperation or IFieldReferenceOperation or IPropertyReferenceOperation))
-                {
-                    log.Report(Diagnostics.UnsupportedExpression, property.Syntax, "An element of a vector that is not a variable", "assign the vector to a local first");
-                }
-
-                return $"VEC_AT({Space(instance)}, {Expression(instance)}, {Assigned(property.Arguments[0].Value)})";
-            }
         }
 
         log.Report(
@@ -208,7 +198,7 @@ internal sealed partial class DevicePrinter
             return CallHelper(method, new[] { binary.LeftOperand, binary.RightOperand }, binary.Syntax);
         }
 
-        if (binary.OperatorMethod is not null && KernelApi.VectorWidth(binary.OperatorMethod.ContainingType) == 0)
+        if (binary.OperatorMethod is not null)
         {
             log.Report(
                 Diagnostics.UnsupportedCall, binary.Syntax, binary.Syntax.ToString(),
@@ -359,8 +349,8 @@ internal sealed partial class DevicePrinter
             log.Report(Diagnostics.TileUse, location, $"A tile of type '{type.ToDisplayString()}' has no default; load it, or start sums with Tile.Zero()");
         }
 
-        return KernelApi.VectorWidth(type) is > 0 and int width ? $"vec{width}_broadcast(0.0f)"
-            : KernelApi.IsUserStruct(type) ? $"MAKE({name}, {string.Join(", ", Fields((INamedTypeSymbol)type).Select(f => Default(f.Type, location)))})"
+        return KernelApi.IsUserStruct(type)
+            ? $"MAKE({name}, {string.Join(", ", Fields((INamedTypeSymbol)type).Select(f => Default(f.Type, location)))})"
             : type is ITypeParameterSymbol ? $"FROM_FLOAT({name}, 0.0f)"
             : "0";
     }
@@ -438,7 +428,6 @@ internal sealed partial class DevicePrinter
     {
         IPropertyReferenceOperation { Instance: { } instance } when KernelApi.IsView(instance.Type) => ViewOf(instance)?.Space ?? "PRIVATE",
         IFieldReferenceOperation { Instance: { } instance } => Space(instance),
-        IPropertyReferenceOperation { Instance: { } instance } => Space(instance),
         IParameterReferenceOperation p when function.References.TryGetValue(p.Parameter, out string? space) => space,
         _ => "PRIVATE",
     };

@@ -203,7 +203,7 @@ internal sealed partial class DevicePrinter
     }
 
     /// <summary>
-    /// A loop with constant bound whose variable indexes local memory or a vector: only unrolled do those live in registers.
+    /// A loop with constant bound whose variable indexes local memory: only unrolled does that live in registers.
     /// </summary>
     private bool UnrollsIntoRegisters(IForLoopOperation loop)
     {
@@ -215,7 +215,7 @@ internal sealed partial class DevicePrinter
         return loop.Body.Descendants().Any(operation => operation switch
         {
             IPropertyReferenceOperation { Property.IsIndexer: true, Instance: ILocalReferenceOperation or IParameterReferenceOperation } element =>
-                (KernelApi.VectorWidth(element.Instance!.Type) > 0 || ViewOf(element.Instance)?.Space == "PRIVATE") && Counts(element.Arguments[0].Value),
+                ViewOf(element.Instance!)?.Space == "PRIVATE" && Counts(element.Arguments[0].Value),
             IInvocationOperation call when KernelApi.Intrinsic(call.TargetMethod) is "Storage.Load" or "Storage.Store" =>
                 ViewOf(call.Arguments[0].Value)?.Space == "PRIVATE" && Counts(call.Arguments[1].Value),
             _ => false,

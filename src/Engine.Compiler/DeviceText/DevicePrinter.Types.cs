@@ -45,7 +45,6 @@ internal sealed partial class DevicePrinter
             _ => null,
         };
         name ??= IsHalf(type) ? "f16" : KernelApi.IsApi(type, "BFloat16") ? "bf16" : null;
-        name ??= KernelApi.VectorWidth(type) is > 0 and int width ? $"vec{width}" : null;
         name ??= KernelApi.TileName(type) is { } tile ? TileTypeName(tile, (INamedTypeSymbol)type, location) : null;
         name ??= KernelApi.IsUserStruct(type) ? StructName((INamedTypeSymbol)type, location) : null;
         if (name is null)

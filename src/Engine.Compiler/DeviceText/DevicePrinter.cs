@@ -134,7 +134,7 @@ internal sealed partial class DevicePrinter
             "auto", "register", "signed", "unsigned", "inline", "restrict", "extern", "typedef", "union", "kernel", "global", "local",
             "constant", "private", "generic", "half", "uchar", "ushort", "event_t", "image2d_t", "sampler_t", "asm", "template", "delete",
             "friend", "typename", "mutable", "wchar_t", "and", "or", "not", "xor", "main", "i8", "u8", "i16", "u16", "i64", "u64", "f16", "bf16",
-            "vec4", "vec8", "vec16", "tile_a", "tile_b", "tile_sum", "warp_scratch", "pipe", "complex", "imaginary",
+            "tile_a", "tile_b", "tile_sum", "warp_scratch", "pipe", "complex", "imaginary",
         };
 
         private readonly Dictionary<ISymbol, string> names = new(SymbolEqualityComparer.Default);

@@ -83,7 +83,7 @@ internal sealed class Collectives(Compilation compilation)
             _ => null,
         };
 
-        // A field or vector element written is a write of the variable that holds it; an element of a view is not.
+        // A field written is a write of the variable that holds it.
         while (true)
         {
             switch (target)
@@ -93,9 +93,6 @@ internal sealed class Collectives(Compilation compilation)
                     break;
                 case MemberAccessExpressionSyntax member:
                     target = member.Expression;
-                    break;
-                case ElementAccessExpressionSyntax element when !KernelApi.IsView(Model(element).GetTypeInfo(element.Expression).Type):
-                    target = element.Expression;
                     break;
                 default:
                     return target;

@@ -213,12 +213,6 @@ internal sealed class ManagedText(Collectives collectives)
             return $"{Runtime}.Load<TReads, {scope.TypeText(method.TypeArguments[0])}>({list})";
         }
 
-        if (KernelApi.VectorWidth(method.ContainingType) is > 0 and int width && method.Name == "Load")
-        {
-            string element = scope.TypeText(method.TypeArguments[0]);
-            return $"{scope.TypeText(method.ContainingType)}.Load({Runtime}.Checked<TReads, {element}>({list}, {width}), {arguments[1]})";
-        }
-
         if (KernelApi.Intrinsic(method) is "Tile.LoadA" or "Tile.LoadB" or "Tile.ScaleRows" or "Tile.Store")
         {
             string types = string.Concat(method.TypeArguments.Select(t => $", {scope.TypeText(t)}"));

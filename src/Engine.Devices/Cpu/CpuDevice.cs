@@ -85,7 +85,6 @@ public sealed unsafe class CpuDevice : Device
             Features = new DeviceFeatures
             {
                 HostVectors = options.HostVectors,
-                CpuLanes = true,
                 MatrixUnits = options.MatrixUnits,
                 MaxGroupSize = 1024,
                 SharedMemoryBytes = 64 * 1024,

@@ -53,23 +53,6 @@ public static unsafe class KernelRuntime
         where TReads : struct, IReadPolicy
         where T : unmanaged => Storage.ToFloat(Read<TReads, T>(view, index));
 
-    /// <summary>The view itself, after its <paramref name="count"/> elements from <paramref name="index"/> on were checked.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ArrayView<T> Checked<TReads, T>(ArrayView<T> view, long index, int count)
-        where TReads : struct, IReadPolicy
-        where T : unmanaged
-    {
-        if (TReads.Checked)
-        {
-            for (long i = index; i < index + count; i++)
-            {
-                Check(view[i], i, view.Length);
-            }
-        }
-
-        return view;
-    }
-
     /// <summary>Shared or local memory as a view; poisoned first when reads are checked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ArrayView<T> Memory<TReads, T>(T* pointer, int count)

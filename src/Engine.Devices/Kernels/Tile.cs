@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Engine.Devices.Kernels;
 
@@ -44,10 +45,10 @@ public static class Tile
     public static TileSum MultiplyAdd<T>(in TileA<T> a, in TileB<T> b, TileSum sums)
         where T : unmanaged
     {
-        Vec8 values = sums.Values;
+        Vector256<float> values = sums.Values;
         for (int k = 0; k < Size; k++)
         {
-            values = Vec8.FusedMultiplyAdd(Vec8.Broadcast(a.Row[k]), b.Block[k], values);
+            values = Vector256.FusedMultiplyAdd(Vector256.Create(a.Row[k]), b.Block[k], values);
         }
 
         return new TileSum { Values = values };
@@ -80,7 +81,7 @@ public struct TileSum
     /// <summary>Sums that the managed executor's item holds: neighbours in one row.</summary>
     internal const int Columns = 8;
 
-    internal Vec8 Values;
+    internal Vector256<float> Values;
 }
 
 /// <summary>The row of A that an item of the managed executor multiplies.</summary>
@@ -94,5 +95,5 @@ internal struct TileRow
 [InlineArray(Tile.Size)]
 internal struct TileBlock
 {
-    private Vec8 first;
+    private Vector256<float> first;
 }

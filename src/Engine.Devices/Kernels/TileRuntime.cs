@@ -1,10 +1,12 @@
+using System.Runtime.Intrinsics;
+
 namespace Engine.Devices.Kernels;
 
 /// <summary>
 /// Tiles in the managed executor, called by the generated work-group functions. Item i of a team of 32 owns eight neighbouring sums: row i / 2, columns 8 (i % 2) to 8 (i % 2) + 7.
 /// It holds copies, as float32, of the row of A and of the columns of B that these need, so that nothing passes between items.
 /// </summary>
-public static class TileRuntime
+public static unsafe class TileRuntime
 {
     /// <summary>Items of a team.</summary>
     public const int Items = 32;
@@ -29,22 +31,15 @@ public static class TileRuntime
         where T : unmanaged
     {
         TileB<T> tile = default;
+        float* values = stackalloc float[TileSum.Columns];
         for (int k = 0; k < Tile.Size; k++)
         {
-            long first = at + Offset(k, Column(item), stride, order);
-            if (order == TileOrder.RowMajor)
-            {
-                tile.Block[k] = Vec8.Load(KernelRuntime.Checked<TReads, T>(view, first, TileSum.Columns), first);
-                continue;
-            }
-
-            Vec8 values = default;
             for (int j = 0; j < TileSum.Columns; j++)
             {
-                values[j] = KernelRuntime.Load<TReads, T>(view, first + ((long)j * stride));
+                values[j] = KernelRuntime.Load<TReads, T>(view, at + Offset(k, Column(item) + j, stride, order));
             }
 
-            tile.Block[k] = values;
+            tile.Block[k] = Vector256.Load(values);
         }
 
         return tile;
@@ -56,7 +51,7 @@ public static class TileRuntime
 
     /// <summary><see cref="Tile.Store"/> of item <paramref name="item"/>.</summary>
     public static void Store<TReads>(int item, TileSum sums, ArrayView<float> view, long at, int stride)
-        where TReads : struct, IReadPolicy => sums.Values.Store(view, at + ((long)Row(item) * stride) + Column(item));
+        where TReads : struct, IReadPolicy => sums.Values.Store(view.Address(at + ((long)Row(item) * stride) + Column(item), TileSum.Columns));
 
     private static int Row(int item) => item % Items / 2;
 

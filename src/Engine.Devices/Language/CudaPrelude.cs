@@ -113,46 +113,6 @@ internal static class CudaPrelude
         #define LOAD(T, p, i) TO_FLOAT(T, (p)[i])
         #define STORE(T, p, i, x) ((p)[i] = FROM_FLOAT(T, x))
 
-        // Vectors: scalars that the compiler keeps in registers. Four floats move at once where the address allows it.
-        struct __attribute__((aligned(16))) quad_bits { float x, y, z, w; };
-        #define VEC_AT(S, v, i) ((v).e[i])
-        #define VECTOR(n) \
-            struct __attribute__((aligned(16))) vec##n { float e[n]; }; \
-            FUNCTION vec##n vec##n##_broadcast(float x) { vec##n r; UNROLL for (int k = 0; k < n; k++) r.e[k] = x; return r; } \
-            FUNCTION vec##n vec##n##_fma(vec##n a, vec##n b, vec##n c) { UNROLL for (int k = 0; k < n; k++) c.e[k] = fmaf(a.e[k], b.e[k], c.e[k]); return c; } \
-            FUNCTION vec##n vec##n##_min(vec##n a, vec##n b) { UNROLL for (int k = 0; k < n; k++) a.e[k] = min_float(a.e[k], b.e[k]); return a; } \
-            FUNCTION vec##n vec##n##_max(vec##n a, vec##n b) { UNROLL for (int k = 0; k < n; k++) a.e[k] = max_float(a.e[k], b.e[k]); return a; } \
-            FUNCTION vec##n operator-(vec##n a) { UNROLL for (int k = 0; k < n; k++) a.e[k] = -a.e[k]; return a; } \
-            FUNCTION float vec##n##_sum(vec##n v) { UNROLL for (int m = n / 2; m > 0; m /= 2) { UNROLL for (int k = 0; k < m; k++) v.e[k] += v.e[k + m]; } return v.e[0]; } \
-            VECTOR_OPERATOR(n, +) VECTOR_OPERATOR(n, -) VECTOR_OPERATOR(n, *) VECTOR_OPERATOR(n, /) \
-            VECTOR_STORAGE(n, f16) VECTOR_STORAGE(n, bf16) VECTOR_STORAGE(n, i8) VECTOR_STORAGE(n, u8) \
-            FUNCTION vec##n vec##n##_load_float(const float* p) \
-            { \
-                vec##n r; \
-                if (((u64)p & 15) == 0) { UNROLL for (int k = 0; k < n; k += 4) *(quad_bits*)&r.e[k] = *(const quad_bits*)(p + k); } \
-                else { UNROLL for (int k = 0; k < n; k++) r.e[k] = p[k]; } \
-                return r; \
-            } \
-            FUNCTION void vec##n##_store_float(float* p, vec##n v) \
-            { \
-                if (((u64)p & 15) == 0) { UNROLL for (int k = 0; k < n; k += 4) *(quad_bits*)(p + k) = *(quad_bits*)&v.e[k]; } \
-                else { UNROLL for (int k = 0; k < n; k++) p[k] = v.e[k]; } \
-            }
-        #define VECTOR_OPERATOR(n, op) \
-            FUNCTION vec##n operator op(vec##n a, vec##n b) { UNROLL for (int k = 0; k < n; k++) a.e[k] = a.e[k] op b.e[k]; return a; } \
-            FUNCTION vec##n operator op(vec##n a, float b) { UNROLL for (int k = 0; k < n; k++) a.e[k] = a.e[k] op b; return a; } \
-            FUNCTION vec##n operator op(float a, vec##n b) { UNROLL for (int k = 0; k < n; k++) b.e[k] = a op b.e[k]; return b; }
-        #define VECTOR_STORAGE(n, T) \
-            FUNCTION vec##n vec##n##_load_##T(const T* p) { vec##n r; UNROLL for (int k = 0; k < n; k++) r.e[k] = to_float_##T(p[k]); return r; } \
-            FUNCTION void vec##n##_store_##T(T* p, vec##n v) { UNROLL for (int k = 0; k < n; k++) p[k] = from_float_##T(v.e[k]); }
-        VECTOR(4)
-        VECTOR(8)
-        VECTOR(16)
-        #define VEC_LOAD_(n, T, p, i) vec##n##_load_##T((p) + (i))
-        #define VEC_LOAD(n, T, p, i) VEC_LOAD_(n, T, p, i)
-        #define VEC_STORE_(n, T, p, i, v) vec##n##_store_##T((p) + (i), v)
-        #define VEC_STORE(n, T, p, i, v) VEC_STORE_(n, T, p, i, v)
-
         #define ATOMIC_ADD(S, T, p, v) atomicAdd((T*)(p), (T)(v))
         #define ATOMIC_MAX(S, T, p, v) atomicMax((T*)(p), (T)(v))
         #define ATOMIC_MIN(S, T, p, v) atomicMin((T*)(p), (T)(v))

@@ -17,9 +17,6 @@ internal static class OpenClPrelude
         typedef ushort u16;
         typedef long i64;
         typedef ulong u64;
-        typedef float4 vec4;
-        typedef float8 vec8;
-        typedef float16 vec16;
 
         // Devices without fp16 arithmetic have no variables of type half: both 16-bit types are stored as their bits, but under
         // names of their own, since LOAD and STORE choose by name.
@@ -109,73 +106,6 @@ internal static class OpenClPrelude
         #define FROM_FLOAT(T, x) FROM_FLOAT_(T, x)
         #define LOAD(T, p, i) TO_FLOAT(T, (p)[i])
         #define STORE(T, p, i, x) ((p)[i] = FROM_FLOAT(T, x))
-
-        // Vectors. Any element alignment will do: vloadN and vstoreN ask for no more.
-        #define VEC_AT(S, v, i) (((S float*)&(v))[i])
-        #define vec4_broadcast(x) ((float4)((float)(x)))
-        FUNCTION float4 vec4_fma(float4 a, float4 b, float4 c) { return fma(a, b, c); }
-        FUNCTION float4 vec4_min(float4 a, float4 b) { return select(b, a, (a < b) | isnan(a)); }
-        FUNCTION float4 vec4_max(float4 a, float4 b) { return select(b, a, (a > b) | isnan(a)); }
-        FUNCTION float vec4_sum(float4 v) { float2 half_sum = v.lo + v.hi; return half_sum.x + half_sum.y; }
-        FUNCTION float4 vec4_to_float_f16(ushort4 v) { return vload_half4(0, (const __private half*)&v); }
-        FUNCTION float4 vec4_to_float_bf16(ushort4 v) { return as_float4(convert_uint4(v) << 16); }
-        #define vec4_to_float_float(v) (v)
-        #define vec4_to_float_i8(v) convert_float4(v)
-        #define vec4_to_float_u8(v) convert_float4(v)
-        FUNCTION ushort4 vec4_from_float_f16(float4 v) { ushort4 h; vstore_half4_rte(v, 0, (__private half*)&h); return h; }
-        FUNCTION ushort4 vec4_from_float_bf16(float4 v)
-        {
-            uint4 bits = as_uint4(v);
-            uint4 rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
-            return convert_ushort4(select(rounded, (bits >> 16) | 0x40u, isnan(v)));
-        }
-        #define vec4_from_float_float(v) (v)
-        #define vec4_from_float_i8(v) convert_char4_sat_rte(v)
-        #define vec4_from_float_u8(v) convert_uchar4_sat_rte(v)
-        #define vec8_broadcast(x) ((float8)((float)(x)))
-        FUNCTION float8 vec8_fma(float8 a, float8 b, float8 c) { return fma(a, b, c); }
-        FUNCTION float8 vec8_min(float8 a, float8 b) { return select(b, a, (a < b) | isnan(a)); }
-        FUNCTION float8 vec8_max(float8 a, float8 b) { return select(b, a, (a > b) | isnan(a)); }
-        FUNCTION float vec8_sum(float8 v) { return vec4_sum(v.lo + v.hi); }
-        FUNCTION float8 vec8_to_float_f16(ushort8 v) { return vload_half8(0, (const __private half*)&v); }
-        FUNCTION float8 vec8_to_float_bf16(ushort8 v) { return as_float8(convert_uint8(v) << 16); }
-        #define vec8_to_float_float(v) (v)
-        #define vec8_to_float_i8(v) convert_float8(v)
-        #define vec8_to_float_u8(v) convert_float8(v)
-        FUNCTION ushort8 vec8_from_float_f16(float8 v) { ushort8 h; vstore_half8_rte(v, 0, (__private half*)&h); return h; }
-        FUNCTION ushort8 vec8_from_float_bf16(float8 v)
-        {
-            uint8 bits = as_uint8(v);
-            uint8 rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
-            return convert_ushort8(select(rounded, (bits >> 16) | 0x40u, isnan(v)));
-        }
-        #define vec8_from_float_float(v) (v)
-        #define vec8_from_float_i8(v) convert_char8_sat_rte(v)
-        #define vec8_from_float_u8(v) convert_uchar8_sat_rte(v)
-        #define vec16_broadcast(x) ((float16)((float)(x)))
-        FUNCTION float16 vec16_fma(float16 a, float16 b, float16 c) { return fma(a, b, c); }
-        FUNCTION float16 vec16_min(float16 a, float16 b) { return select(b, a, (a < b) | isnan(a)); }
-        FUNCTION float16 vec16_max(float16 a, float16 b) { return select(b, a, (a > b) | isnan(a)); }
-        FUNCTION float vec16_sum(float16 v) { return vec8_sum(v.lo + v.hi); }
-        FUNCTION float16 vec16_to_float_f16(ushort16 v) { return vload_half16(0, (const __private half*)&v); }
-        FUNCTION float16 vec16_to_float_bf16(ushort16 v) { return as_float16(convert_uint16(v) << 16); }
-        #define vec16_to_float_float(v) (v)
-        #define vec16_to_float_i8(v) convert_float16(v)
-        #define vec16_to_float_u8(v) convert_float16(v)
-        FUNCTION ushort16 vec16_from_float_f16(float16 v) { ushort16 h; vstore_half16_rte(v, 0, (__private half*)&h); return h; }
-        FUNCTION ushort16 vec16_from_float_bf16(float16 v)
-        {
-            uint16 bits = as_uint16(v);
-            uint16 rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
-            return convert_ushort16(select(rounded, (bits >> 16) | 0x40u, isnan(v)));
-        }
-        #define vec16_from_float_float(v) (v)
-        #define vec16_from_float_i8(v) convert_char16_sat_rte(v)
-        #define vec16_from_float_u8(v) convert_uchar16_sat_rte(v)
-        #define VEC_LOAD_(n, T, p, i) vec##n##_to_float_##T(vload##n(0, (p) + (i)))
-        #define VEC_LOAD(n, T, p, i) VEC_LOAD_(n, T, p, i)
-        #define VEC_STORE_(n, T, p, i, v) vstore##n(vec##n##_from_float_##T(v), 0, (p) + (i))
-        #define VEC_STORE(n, T, p, i, v) VEC_STORE_(n, T, p, i, v)
 
         #define ATOMIC_ADD(S, T, p, v) atomic_add((volatile S T*)(p), v)
         #define ATOMIC_MAX(S, T, p, v) atomic_max((volatile S T*)(p), v)

@@ -75,7 +75,7 @@ internal static unsafe class OpenClPlatforms
         }
 
         var candidates = new List<OpenClCandidate>();
-        foreach ((nint platform, nint device, bool cpu) in found.OrderBy(entry => entry.Cpu))
+        foreach ((nint platform, nint device, _) in found.OrderBy(entry => entry.Cpu))
         {
             string id = $"opencl:{candidates.Count}";
             if (Unusable(device) is { } reason)
@@ -84,7 +84,7 @@ internal static unsafe class OpenClPlatforms
             }
             else
             {
-                candidates.Add(new OpenClCandidate(device, platform, Describe(platform, device, id, cpu)));
+                candidates.Add(new OpenClCandidate(device, platform, Describe(platform, device, id)));
             }
         }
 
@@ -132,7 +132,7 @@ internal static unsafe class OpenClPlatforms
         return Number(device, EndianLittle) == 0 ? "it is not little-endian." : null;
     }
 
-    private static DeviceInfo Describe(nint platform, nint device, string id, bool cpu) => new()
+    private static DeviceInfo Describe(nint platform, nint device, string id) => new()
     {
         Kind = DeviceKind.OpenCl,
         Id = id,
@@ -142,7 +142,6 @@ internal static unsafe class OpenClPlatforms
         LargestBufferBytes = Clamp(Number(device, MaxMemAllocSize)),
         Features = new DeviceFeatures
         {
-            CpuLanes = cpu,
             MatrixUnits = AmdMatrixUnits.TileItems(Text(device, DeviceName)) > 0,
             TileItems = AmdMatrixUnits.TileItems(Text(device, DeviceName)) is > 0 and int items ? items : 32,
             Float16Arithmetic = Text(device, Extensions).Split(' ').Contains("cl_khr_fp16"),

@@ -80,12 +80,12 @@ public static class Attention
             return AttentionHost.Forward(cpu, shape, views);
         }
 
-        return device.Features.CpuLanes ? AttentionForwardLanes.Bind(device, shape, views) : AttentionForwardGroups.Bind(device, shape, views);
+        return AttentionForwardGroups.Bind(device, shape, views);
     }
 
     /// <summary>Elements of float32 workspace the backward pass needs on this device.</summary>
     public static long BackwardWorkspace(Device device, AttentionShape shape) =>
-        device.Features.CpuLanes && shape.Products == ElementType.Float32 ? 0 : AttentionBackwardGroups.Workspace(shape);
+        device is CpuDevice { Features.HostVectors: true } && shape.Products == ElementType.Float32 ? 0 : AttentionBackwardGroups.Workspace(shape);
 
     /// <summary>Writes (never adds to) dq, dk and dv.</summary>
     /// <param name="output">The forward pass's output.</param>
@@ -127,8 +127,6 @@ public static class Attention
             return [AttentionHost.Backward(cpu, shape, views, gradients)];
         }
 
-        return device.Features.CpuLanes
-            ? [AttentionBackwardLanes.Bind(device, shape, views, gradients)]
-            : AttentionBackwardGroups.Bind(device, shape, views, gradients, workspace);
+        return AttentionBackwardGroups.Bind(device, shape, views, gradients, workspace);
     }
 }

@@ -24,28 +24,6 @@ internal static class AttentionMask
         return visible;
     }
 
-    /// <summary>The dropout factors of a query's weights of keys first to first + count - 1, each to factors[i * step].</summary>
-    /// <param name="element">The mask's element of key 0.</param>
-    public static void Factors(
-        long element, int first, int count, ArrayView<uint> random, uint stream, uint threshold, float factor, ArrayView<float> factors, int at, int step)
-    {
-        long from = element + first;
-        long end = from + count;
-        for (long block = from / 4; block * 4 < end; block++)
-        {
-            PhiloxWords words = Philox.Block((ulong)block, random[RandomState.SeedLow], random[RandomState.SeedHigh], stream, random[RandomState.Step]);
-            for (int lane = 0; lane < 4; lane++)
-            {
-                long i = (block * 4) + lane - from;
-                if (i >= 0 && i < count)
-                {
-                    uint word = lane == 0 ? words.X : lane == 1 ? words.Y : lane == 2 ? words.Z : words.W;
-                    factors[at + ((int)i * step)] = word >= threshold ? factor : 0f;
-                }
-            }
-        }
-    }
-
     /// <summary>The dropout factor of one element of the mask.</summary>
     public static float Factor(long element, ArrayView<uint> random, uint stream, uint threshold, float factor)
     {

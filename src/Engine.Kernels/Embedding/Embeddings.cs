@@ -33,9 +33,7 @@ public static class Embeddings
             return new EmbeddingGradientHost(cpu, tokens, columns, paddingId, ids, dy, dTable);
         }
 
-        return device.Features.CpuLanes
-            ? EmbeddingsKernels.GradientByColumnsKernel.Bind(device, new LaunchShape((columns + 15) / 16, 1), ids, dy, dTable, tokens, columns, paddingId)
-            : EmbeddingsKernels.GradientByTokensKernel.Bind(
-                device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), ids, dy, dTable, tokens, columns, paddingId);
+        return EmbeddingsKernels.GradientKernel.Bind(
+            device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), ids, dy, dTable, tokens, columns, paddingId);
     }
 }

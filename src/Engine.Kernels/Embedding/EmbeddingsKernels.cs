@@ -18,11 +18,11 @@ internal static partial class EmbeddingsKernels
     }
 
     /// <summary>
-    /// For GPUs, one group a token: the first token of an id adds up all tokens of it, in their order; the groups of the others
+    /// One group a token: the first token of an id adds up all tokens of it, in their order; the groups of the others
     /// have nothing to do. Ids are compared tokens^2 times, by broadcast reads.
     /// </summary>
     [Kernel]
-    public static void GradientByTokens(ArrayView<int> ids, ArrayView<float> dy, ArrayView<float> dTable, int tokens, int columns, int paddingId)
+    public static void Gradient(ArrayView<int> ids, ArrayView<float> dy, ArrayView<float> dTable, int tokens, int columns, int paddingId)
     {
         int first = Grid.IdxX;
         int id = ids[first];
@@ -46,37 +46,6 @@ internal static partial class EmbeddingsKernels
                 }
 
                 dTable[((long)id * columns) + j] = sum;
-            }
-        }
-    }
-
-    /// <summary>For CPU lanes, one item for sixteen columns, a cache line: it walks the tokens in their order.</summary>
-    [Kernel]
-    public static void GradientByColumns(ArrayView<int> ids, ArrayView<float> dy, ArrayView<float> dTable, int tokens, int columns, int paddingId)
-    {
-        int column = 16 * ((Grid.IdxX * Group.DimX) + Group.IdxX);
-        if (column < columns)
-        {
-            for (int token = 0; token < tokens; token++)
-            {
-                int id = ids[token];
-                if (id != paddingId)
-                {
-                    long from = ((long)token * columns) + column;
-                    long to = ((long)id * columns) + column;
-                    if (column + 16 <= columns)
-                    {
-                        Vec16 sum = Vec16.Load(dTable, to) + Vec16.Load(dy, from);
-                        sum.Store(dTable, to);
-                    }
-                    else
-                    {
-                        for (int j = 0; j < columns - column; j++)
-                        {
-                            dTable[to + j] += dy[from + j];
-                        }
-                    }
-                }
             }
         }
     }

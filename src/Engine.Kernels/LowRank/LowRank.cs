@@ -98,8 +98,7 @@ public static class LowRank
     private static Launch Grams(
         Device device, LowRankTable table, int products, BufferView<int> tableView, BufferView<float> values, BufferView<float> gradients, BufferView<float> workspace)
     {
-        // On CPU lanes the eight columns fill a vector: one item walks the row, and there is no tree.
-        int groupSize = device.Features.CpuLanes ? 1 : LaunchShapes.RowGroup(device, table.Pairs.Max(pair => Math.Max(pair.Rows, pair.Columns)));
+        int groupSize = LaunchShapes.RowGroup(device, table.Pairs.Max(pair => Math.Max(pair.Rows, pair.Columns)));
         return LowRankKernels.GramsKernel.Bind(
             device, new LaunchShape(table.Pairs.Count, products, table.LargestRank, groupSize), tableView, values, gradients, workspace, table.LargestRank, groupSize);
     }

@@ -3,12 +3,16 @@ namespace Engine.Kernels;
 /// <summary>Compiled forms of <see cref="LowRank"/>; matrices of a layer are dense [rank, rank] pairs in its slots.</summary>
 internal static partial class LowRankKernels
 {
+    /// <summary>Columns of a product that a group computes together.</summary>
+    private const int Columns = 8;
+
     /// <summary>One group for each layer (x), product (y) and row (z): that row of the product, by dot products of eight columns at a time whose terms the group shares.</summary>
     [Kernel]
     public static void Grams(
         ArrayView<int> table, ArrayView<float> values, ArrayView<float> gradients, ArrayView<float> workspace, int largestRank, [Specialize] int groupSize)
     {
-        ArrayView<float> tile = SharedMemory.Allocate<float>(2 * groupSize);
+        ArrayView<float> tile = SharedMemory.Allocate<float>(2 * Columns * groupSize);
+        ArrayView<Pair> parts = LocalMemory.Allocate<Pair>(Columns);
         int product = Grid.IdxY;
         int row = Grid.IdxZ;
         long entry = (long)Grid.IdxX * LowRankTable.Width;
@@ -24,27 +28,34 @@ internal static partial class LowRankKernels
         long result = LowRankSlots.Offset(Grid.IdxX, product, largestRank);
         if (row < rank)
         {
-            for (int first = symmetric ? row / PairVector.Width * PairVector.Width : 0; first < rank; first += PairVector.Width)
+            for (int first = symmetric ? row / Columns * Columns : 0; first < rank; first += Columns)
             {
-                PairVector part = rightGradient ? Products(gradients, gradients, start, row, first, rank, length, stride, step, groupSize)
-                    : leftGradient ? Products(gradients, values, start, row, first, rank, length, stride, step, groupSize)
-                    : Products(values, values, start, row, first, rank, length, stride, step, groupSize);
-                for (int i = 0; i < PairVector.Width; i++)
+                if (rightGradient)
                 {
-                    int column = first + i;
-                    if (column < rank && (!symmetric || column >= row))
+                    Products(gradients, gradients, start, row, first, rank, length, stride, step, parts, groupSize);
+                }
+                else if (leftGradient)
+                {
+                    Products(gradients, values, start, row, first, rank, length, stride, step, parts, groupSize);
+                }
+                else
+                {
+                    Products(values, values, start, row, first, rank, length, stride, step, parts, groupSize);
+                }
+
+                Add(tile, parts, groupSize);
+                int column = first + Group.IdxX;
+                if (Group.IdxX < Columns && column < rank && (!symmetric || column >= row))
+                {
+                    Pair sum = PairArithmetic.Load(tile, (long)Group.IdxX * groupSize);
+                    PairArithmetic.Store(workspace, result + ((long)row * rank) + column, sum);
+                    if (symmetric)
                     {
-                        Pair sum = PairArithmetic.GroupSum(tile, PairArithmetic.Normalize(new Pair { High = part.High[i], Low = part.Low[i] }), groupSize);
-                        if (Group.IdxX == 0)
-                        {
-                            PairArithmetic.Store(workspace, result + ((long)row * rank) + column, sum);
-                            if (symmetric)
-                            {
-                                PairArithmetic.Store(workspace, result + ((long)column * rank) + row, sum);
-                            }
-                        }
+                        PairArithmetic.Store(workspace, result + ((long)column * rank) + row, sum);
                     }
                 }
+
+                Group.Barrier();
             }
         }
     }
@@ -280,22 +291,47 @@ internal static partial class LowRankKernels
     }
 
     /// <summary>An item's part of the dot products of one row of the left factor with eight of the right, from <paramref name="first"/> on; rows that are not there repeat the last.</summary>
-    private static PairVector Products(
-        ArrayView<float> leftRun, ArrayView<float> rightRun, long start, int row, int first, int rank, int length, int stride, int step, [Specialize] int groupSize)
+    private static void Products(
+        ArrayView<float> leftRun, ArrayView<float> rightRun, long start, int row, int first, int rank, int length, int stride, int step, ArrayView<Pair> parts, [Specialize] int groupSize)
     {
-        PairVector part = new PairVector { High = Vec8.Broadcast(0f), Low = Vec8.Broadcast(0f) };
-        for (int k = Group.IdxX; k < length; k += groupSize)
+        for (int i = 0; i < Columns; i++)
         {
-            Vec8 right = Vec8.Broadcast(0f);
-            for (int i = 0; i < PairVector.Width; i++)
-            {
-                right[i] = rightRun[start + (Math.Min(first + i, rank - 1) * stride) + (k * step)];
-            }
-
-            part = PairVector.AddProduct(part, Vec8.Broadcast(leftRun[start + (row * stride) + (k * step)]), right);
+            parts[i] = PairArithmetic.Of(0f);
         }
 
-        return part;
+        for (int k = Group.IdxX; k < length; k += groupSize)
+        {
+            float left = leftRun[start + (row * stride) + (k * step)];
+            for (int i = 0; i < Columns; i++)
+            {
+                parts[i] = PairArithmetic.AddProduct(parts[i], left, rightRun[start + (Math.Min(first + i, rank - 1) * stride) + (k * step)]);
+            }
+        }
+    }
+
+    /// <summary>Adds the items' parts of every column, which end at <paramref name="groupSize"/> pairs from each other in the tile: one tree for all columns, called by the whole group.</summary>
+    private static void Add(ArrayView<float> tile, ArrayView<Pair> parts, [Specialize] int groupSize)
+    {
+        int item = Group.IdxX;
+        for (int i = 0; i < Columns; i++)
+        {
+            PairArithmetic.Store(tile, (i * groupSize) + item, PairArithmetic.Normalize(parts[i]));
+        }
+
+        Group.Barrier();
+        for (int half = groupSize / 2; half > 0; half >>= 1)
+        {
+            if (item < half)
+            {
+                for (int i = 0; i < Columns; i++)
+                {
+                    int at = (i * groupSize) + item;
+                    PairArithmetic.Store(tile, at, PairArithmetic.Add(PairArithmetic.Load(tile, at), PairArithmetic.Load(tile, at + half)));
+                }
+            }
+
+            Group.Barrier();
+        }
     }
 
     /// <summary>Element (row, column) of the product of two dense [rank, rank] matrices of pairs.</summary>

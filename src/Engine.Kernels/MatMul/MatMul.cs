@@ -117,8 +117,8 @@ public static class MatMul
             return MatMulHost.Create(cpu, shape, operands, new MatMulEpilogue(shape, bias, residual, preactivation));
         }
 
-        return device.Features.CpuLanes ? MatMulLanes.Bind(device, shape, a, b, c, bias, residual, preactivation)
-            : MatMulThinGroups.Fits(shape) ? MatMulThinGroups.Bind(device, shape, a, b, c, bias, residual, preactivation)
+        return MatMulThinGroups.Fits(shape)
+            ? MatMulThinGroups.Bind(device, shape, a, b, c, bias, residual, preactivation)
             : MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation);
     }
 

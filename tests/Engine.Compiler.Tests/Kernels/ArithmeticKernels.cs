@@ -200,17 +200,16 @@ internal static partial class ArithmeticKernels
         Storage.Store(y, i, (2f * Storage.Load(x, i)) + 0.3f);
     }
 
-    /// <summary>The same, eight elements at a time, by way of shared memory of the storage type.</summary>
+    /// <summary>The same, by way of shared memory of the storage type.</summary>
     [Kernel]
-    public static void StoreVectors<T>(ArrayView<T> x, ArrayView<T> y)
+    public static void StoreShared<T>(ArrayView<T> x, ArrayView<T> y)
         where T : unmanaged
     {
         ArrayView<T> tile = SharedMemory.Allocate<T>(64);
-        long i = (long)Group.IdxX * 8;
-        Vec8.Load(x, i).Store(tile, i);
+        int i = Group.IdxX;
+        Storage.Store(tile, i, Storage.Load(x, i));
         Group.Barrier();
-        long j = (long)(Group.DimX - 1 - Group.IdxX) * 8;
-        Vec8 v = (2f * Vec8.Load(tile, j)) + 0.3f;
-        v.Store(y, j);
+        int j = Group.DimX - 1 - i;
+        Storage.Store(y, j, (2f * Storage.Load(tile, j)) + 0.3f);
     }
 }

@@ -183,31 +183,6 @@ internal static partial class GroupKernels
         }
     }
 
-    /// <summary>Vectors of every width: operators, elements, sums.</summary>
-    [Kernel]
-    public static void Vectors(ArrayView<float> x, ArrayView<float> y)
-    {
-        long i = (long)Group.IdxX * 16;
-        Vec16 a = Vec16.Load(x, i);
-        Vec16 b = ((a * 2f) - 1f) / (a + 3f);
-        b = Vec16.Max(Vec16.Min(b, Vec16.Broadcast(0.9f)), -a);
-        b[3] = a[5] + 1f;
-        b += a;
-        b.Store(y, i);
-        Vec8 c = Vec8.FusedMultiplyAdd(Vec8.Load(x, i + 8), Vec8.Load(x, i), Vec8.Broadcast(0.25f));
-        Vec4 d = 1f / (2f + Vec4.Load(x, i));
-        float product = 1f;
-        for (int k = 0; k < 4; k++)
-        {
-            product *= d[k];
-        }
-
-        c[0] = product;
-        y[i] = b.Sum();
-        y[i + 1] = c.Sum();
-        y[i + 2] = (1f - d).Sum();
-    }
-
     /// <summary>Writes past a view where the data says so.</summary>
     [Kernel]
     public static void Scatter(ArrayView<int> index, ArrayView<float> y) => y[index[Group.IdxX]] = 1f;

@@ -52,28 +52,28 @@ internal static partial class SmallKernels
         }
     }
 
-    /// <summary>Four rows times eight columns for each item, in registers.</summary>
+    /// <summary>Rows times a column for each item, in registers.</summary>
     [Kernel]
     public static void OuterProduct(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int depth, [Specialize] int rows)
     {
-        ArrayView<Vec8> sums = LocalMemory.Allocate<Vec8>(rows);
+        ArrayView<float> sums = LocalMemory.Allocate<float>(rows);
         for (int r = 0; r < rows; r++)
         {
-            sums[r] = Vec8.Broadcast(0f);
+            sums[r] = 0f;
         }
 
         for (int k = 0; k < depth; k++)
         {
-            Vec8 row = Vec8.Load(b, (long)k * 8);
+            float value = b[((long)k * Group.DimX) + Group.IdxX];
             for (int r = 0; r < rows; r++)
             {
-                sums[r] = Vec8.FusedMultiplyAdd(Vec8.Broadcast(a[((long)r * depth) + k]), row, sums[r]);
+                sums[r] = MathF.FusedMultiplyAdd(a[((long)r * depth) + k], value, sums[r]);
             }
         }
 
         for (int r = 0; r < rows; r++)
         {
-            sums[r].Store(c, (long)r * 8);
+            c[((long)r * Group.DimX) + Group.IdxX] = sums[r];
         }
     }
 

@@ -29,19 +29,8 @@ public sealed class AttentionTests
 
     public static TheoryData<string, string> DevicesAndCases => TestDevices.With<string>([.. Cases.Keys]);
 
-    /// <summary>Cases of the forms for GPUs on an OpenCL device, by which their printed text runs: they hold every branch, and each takes PoCL's compiler ten seconds or more.</summary>
+    /// <summary>Cases of the form for matrix units on an OpenCL device, by which its printed text runs: they hold every branch, and each takes PoCL's compiler ten seconds or more.</summary>
     private static string[] CasesOnOpenCl => TestDevices.All.Contains("opencl") ? ["odd sizes", "several blocks, causal, grouped"] : [];
-
-    public static TheoryData<string, string> DevicesAndCasesOfGroups
-    {
-        get
-        {
-            var rows = new TheoryData<string, string>();
-            Array.ForEach([.. Cases.Keys], name => rows.Add("cpu-managed", name));
-            Array.ForEach(CasesOnOpenCl, name => rows.Add("opencl", name));
-            return rows;
-        }
-    }
 
     /// <summary>Every case in the finer type, and two in the other; on OpenCL one in each.</summary>
     public static TheoryData<string, string, ElementType> CaseNamesAndStorages
@@ -68,23 +57,6 @@ public sealed class AttentionTests
     [MemberData(nameof(DevicesAndCases))]
     public void Outputs_and_gradients_agree_with_double_precision(string name, string problem)
         => Check(Cases[problem], Run(name, 2, Cases[problem]));
-
-    /// <summary>No device of a test machine need be a GPU, so the form for GPUs runs in the managed executor, and as its printed text on an OpenCL for processors.</summary>
-    [Theory]
-    [MemberData(nameof(DevicesAndCasesOfGroups))]
-    public void The_form_for_groups_agrees_with_double_precision(string device, string problem)
-    {
-        using var run = new KernelRun(TestDevices.Open(device));
-        AttentionShape bound = Cases[problem].Shape;
-        BufferView<float> dots = run.Output(AttentionBackwardGroups.Workspace(bound));
-        Check(Cases[problem], Bind(
-            run,
-            Cases[problem],
-            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionForwardGroups.Bind(
-                device, shape, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random)),
-            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) => AttentionBackwardGroups.Bind(
-                device, shape, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random), new AttentionGradientViews(gradient, dq, dk, dv), dots)).Run(run));
-    }
 
     /// <summary>
     /// On devices without matrix units the form runs by loops. Inputs are values that the type holds, so that what it rounds is softmax's weights and their gradients.
@@ -200,7 +172,7 @@ public sealed class AttentionTests
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
-    /// <summary>Groups without work do nothing, and the mask's numbering is the pitch's affair: also for the forms of GPUs, in the managed executor.</summary>
+    /// <summary>Groups without work do nothing, and the mask's numbering is the pitch's affair.</summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Closer_bounds_of_the_lengths_change_no_bit(string name)
@@ -208,28 +180,15 @@ public sealed class AttentionTests
         AttentionCase close = new([70, 9, 0, 33], [70, 9, 4, 33], 2, 1, 16, causal: true, dropout: 0.25f);
         AttentionShape loose = close.Shape with { MaxQueryLength = 500, MaxKeyLength = 700, DropoutPitch = 700 };
         AttentionShape closer = close.Shape with { DropoutPitch = 700 };
-        foreach (bool groups in (bool[])[false, true])
-        {
-            using var run = new KernelRun(TestDevices.Open(groups ? "cpu-managed" : name));
-            BufferView<float> dots = run.Output(AttentionBackwardGroups.Workspace(loose));
-            Result expected = Bound(loose), actual = Bound(closer);
-            Assert.Equal(expected.Output, actual.Output);
-            Assert.Equal(expected.Dq, actual.Dq);
-            Assert.Equal(expected.Dk, actual.Dk);
-            Assert.Equal(expected.Dv, actual.Dv);
-            Assert.NotEqual(expected.Output, Bound(close.Shape).Output);
+        using var run = new KernelRun(TestDevices.Open(name));
+        Result expected = Bound(loose), actual = Bound(closer);
+        Assert.Equal(expected.Output, actual.Output);
+        Assert.Equal(expected.Dq, actual.Dq);
+        Assert.Equal(expected.Dk, actual.Dk);
+        Assert.Equal(expected.Dv, actual.Dv);
+        Assert.NotEqual(expected.Output, Bound(close.Shape).Output);
 
-            Result Bound(AttentionShape shape) => (groups
-                ? Bind(
-                    run,
-                    close,
-                    shape,
-                    (device, bound, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionForwardGroups.Bind(
-                        device, bound, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random)),
-                    (device, bound, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) => AttentionBackwardGroups.Bind(
-                        device, bound, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random), new AttentionGradientViews(gradient, dq, dk, dv), dots))
-                : Bind(run, close, shape, Attention.Forward, Attention.Backward)).Run(run);
-        }
+        Result Bound(AttentionShape shape) => Bind(run, close, shape, Attention.Forward, Attention.Backward).Run(run);
     }
 
     [Fact]
@@ -277,7 +236,6 @@ public sealed class AttentionTests
             }
 
             Assert.All(Forward(name, problem), x => Assert.True(float.IsFinite(x)));
-            Assert.All(ForwardOfGroups(problem), x => Assert.True(float.IsFinite(x)));
         }
     }
 
@@ -306,19 +264,6 @@ public sealed class AttentionTests
     {
         using var run = new KernelRun(TestDevices.Open(name));
         Bound bound = Bind(run, problem, Attention.Forward, (_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _) => []);
-        run.Run(bound.Launches);
-        return bound.Output.ToArray();
-    }
-
-    private static float[] ForwardOfGroups(AttentionCase problem)
-    {
-        using var run = new KernelRun(TestDevices.Open("cpu-managed"));
-        Bound bound = Bind(
-            run,
-            problem,
-            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionForwardGroups.Bind(
-                device, shape, new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random)),
-            (_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _) => []);
         run.Run(bound.Launches);
         return bound.Output.ToArray();
     }

@@ -171,7 +171,7 @@ public sealed class MatMulTests
         }
     }
 
-    /// <summary>No device of a test machine need be a GPU: the form for GPUs runs wherever kernels do.</summary>
+    /// <summary>Thin shapes too, which would not choose this form.</summary>
     [Theory]
     [MemberData(nameof(KernelDevicesAndLayouts))]
     public void The_form_for_groups_agrees_with_double_precision(string name, MatMulLayout layout)

@@ -80,15 +80,11 @@ internal static partial class AttentionBackwardMatrixUnits
                 int i = Group.IdxX + (n * Group.DimX);
                 int query = i / MatrixBlocks.Block;
                 int key = i % MatrixBlocks.Block;
-                bool inside = query < block.Count;
-                int seen = inside ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first) : 0;
-                long token = (((long)block.First + query) * heads) + block.Head;
-                float denominator = inside ? logSumExp[token] : 0f;
-                float dot = inside ? dots[token] : 0f;
-                float weight = MathF.Exp(key < seen ? (scale * own[n]) - denominator : float.NegativeInfinity);
-                float kept = dropout ? AttentionMask.Factor((token * dropoutPitch) + first + key, random, stream, threshold, factor) : 1f;
-                Storage.Store(
-                    weights, (query * AttentionTiles.WeightPitch) + key, weight * scale * ((scores[(query * MatrixBlocks.ProductPitch) + key] * kept) - dot));
+                SoftmaxRow row = SoftmaxRow.Of(
+                    queryPosition, logSumExp, dots, block.First + query, query < block.Count, block.Head, heads, block.Keys, dropoutPitch, causal);
+                SoftmaxGradient step = SoftmaxGradient.Of(
+                    row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], scale, random, stream, threshold, factor, dropout);
+                Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, step.Score);
             }
 
             Group.Barrier();
@@ -159,15 +155,11 @@ internal static partial class AttentionBackwardMatrixUnits
                 int i = Group.IdxX + (n * Group.DimX);
                 int key = i / MatrixBlocks.Block;
                 int column = i % MatrixBlocks.Block;
-                bool inside = column < queries;
-                int seen = inside ? Math.Min(block.Count, AttentionMask.VisibleKeys(queryPosition, query + column, block.Keys, causal) - block.First) : 0;
-                long token = (((long)query + column) * heads) + head;
-                float denominator = inside ? logSumExp[token] : 0f;
-                float dot = inside ? dots[token] : 0f;
-                float weight = MathF.Exp(key < seen ? (scale * own[n]) - denominator : float.NegativeInfinity);
-                float kept = dropout ? AttentionMask.Factor((token * dropoutPitch) + block.First + key, random, stream, threshold, factor) : 1f;
-                Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, weight * kept);
-                own[n] = weight * scale * ((scores[(key * MatrixBlocks.ProductPitch) + column] * kept) - dot);
+                SoftmaxRow row = SoftmaxRow.Of(queryPosition, logSumExp, dots, query + column, column < queries, head, heads, block.Keys, dropoutPitch, causal);
+                SoftmaxGradient step = SoftmaxGradient.Of(
+                    row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], scale, random, stream, threshold, factor, dropout);
+                Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, step.Weight);
+                own[n] = step.Score;
             }
 
             Group.Barrier();

@@ -110,17 +110,14 @@ internal static partial class AttentionBackwardGroups
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
-                bool inside = query < block.Count;
-                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first : 0;
-                long token = (((long)block.First + query) * heads) + block.Head;
-                float denominator = inside ? logSumExp[token] : 0f;
-                float dot = inside ? dots[token] : 0f;
+                SoftmaxRow row = SoftmaxRow.Of(
+                    queryPosition, logSumExp, dots, block.First + query, query < block.Count, block.Head, heads, block.Keys, dropoutPitch, causal);
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
-                    float weight = MathF.Exp(key < seen && key < count ? (scale * scores[(i * GroupTiles.Sums) + j]) - denominator : float.NegativeInfinity);
-                    float kept = dropout ? AttentionMask.Factor((token * dropoutPitch) + first + key, random, stream, threshold, factor) : 1f;
-                    tile[(query * GroupTiles.Pitch) + key] = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
+                    int score = (i * GroupTiles.Sums) + j;
+                    tile[(query * GroupTiles.Pitch) + key] =
+                        SoftmaxGradient.Of(row, first + key, scores[score], gradients[score], scale, random, stream, threshold, factor, dropout).Score;
                 }
             }
 
@@ -195,18 +192,14 @@ internal static partial class AttentionBackwardGroups
             for (int j = 0; j < GroupTiles.Sums; j++)
             {
                 int column = itemColumn + (j * GroupTiles.Side);
-                bool inside = column < queries;
-                int seen = inside ? AttentionMask.VisibleKeys(queryPosition, query + column, block.Keys, causal) - block.First : 0;
-                long token = (((long)query + column) * heads) + head;
-                float denominator = inside ? logSumExp[token] : 0f;
-                float dot = inside ? dots[token] : 0f;
+                SoftmaxRow row = SoftmaxRow.Of(queryPosition, logSumExp, dots, query + column, column < queries, head, heads, block.Keys, dropoutPitch, causal);
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int key = itemRow + (i * GroupTiles.Side);
-                    float weight = MathF.Exp(key < seen && key < block.Count ? (scale * scores[(i * GroupTiles.Sums) + j]) - denominator : float.NegativeInfinity);
-                    float kept = dropout ? AttentionMask.Factor((token * dropoutPitch) + block.First + key, random, stream, threshold, factor) : 1f;
-                    tile[(key * GroupTiles.Pitch) + column] = weight * kept;
-                    gradients[(i * GroupTiles.Sums) + j] = weight * scale * ((gradients[(i * GroupTiles.Sums) + j] * kept) - dot);
+                    int score = (i * GroupTiles.Sums) + j;
+                    SoftmaxGradient step = SoftmaxGradient.Of(row, block.First + key, scores[score], gradients[score], scale, random, stream, threshold, factor, dropout);
+                    tile[(key * GroupTiles.Pitch) + column] = step.Weight;
+                    gradients[score] = step.Score;
                 }
             }
 
