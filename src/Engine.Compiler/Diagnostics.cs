@@ -39,7 +39,7 @@ internal static class Diagnostics
 
     public static readonly DiagnosticDescriptor FloatAtomic = Error(
         11, "No atomics on floats",
-        "Atomic operations take int and uint only: float sums in changing order are not reproducible; reduce per group, write partial results and reduce those in a second kernel");
+        "Atomic operations of kernels take int and uint only: float sums in changing order are not reproducible; reduce per group, write partial results and reduce those in a second kernel");
 
     public static readonly DiagnosticDescriptor Extent = Error(
         12, "Allocation extents are constants", "The extent '{0}' must be made of literals, constants and [Specialize] parameters");
@@ -66,7 +66,7 @@ internal static class Diagnostics
         19, "Kernels call static methods", "'{0}' is not a static method; write a static helper that takes the value as a parameter");
 
     public static readonly DiagnosticDescriptor HelperSource = Error(
-        20, "Helpers are compiled from source", "'{0}' comes from another assembly; copy the helper to this project");
+        20, "Helpers are compiled from source", "'{0}' comes from another assembly; copy the helper to this project, or use KernelMath");
 
     public static readonly DiagnosticDescriptor ViewUse = Error(
         21, "Views stay in their memory", "{0}");
@@ -76,6 +76,13 @@ internal static class Diagnostics
 
     public static readonly DiagnosticDescriptor TileUse = Error(
         23, "Tiles hold 16-bit floats and stay with their items", "{0}");
+
+    public static readonly DiagnosticDescriptor NotUnrollable = Error(
+        24, "Loops over local memory are counted",
+        "'{0}' indexes local memory, and how often its loop can run is not known to the build; count it from a constant, in constant steps, with '<' below constants and [Specialize] parameters that declare Most");
+
+    public static readonly DiagnosticDescriptor Double = Error(
+        25, "No double in a kernel", "'{0}' is of double precision, which OpenCL devices may lack and cards for games compute at a fraction of their speed; compute in float, in pairs of floats where that is too coarse");
 
     private static DiagnosticDescriptor Error(int number, string title, string message) => new(
         $"ENG{number:0000}", title, message, "Engine.Kernels", DiagnosticSeverity.Error, isEnabledByDefault: true,

@@ -8,22 +8,35 @@ namespace Engine.Compiler;
 internal static class KernelApi
 {
     public const string Namespace = "Engine.Devices.Kernels";
+    /// <summary>Where views, places in the grid and memory of groups and items come from.</summary>
+    private const string Ilgpu = "ILGPU";
+
     public const string KernelAttribute = Namespace + ".KernelAttribute";
 
     public static bool IsApi(ITypeSymbol? type, string name) =>
-        type is not null && type.Name == name && type.ContainingNamespace?.ToDisplayString() == Namespace;
+        type is not null && type.Name == name && IsOf(type, Namespace);
 
-    public static bool IsView(ITypeSymbol? type) => IsApi(type, "ArrayView");
+    public static bool IsView(ITypeSymbol? type) => type is { Name: "ArrayView" } && IsOf(type, Ilgpu);
 
     /// <summary>The element type of an <c>ArrayView</c>.</summary>
     public static ITypeSymbol Element(ITypeSymbol view) => ((INamedTypeSymbol)view).TypeArguments[0];
 
-    /// <summary>The dialect's name of a tile type, or null.</summary>
-    public static string? TileName(ITypeSymbol? type) =>
-        IsApi(type, "TileA") ? "tile_a" : IsApi(type, "TileB") ? "tile_b" : IsApi(type, "TileSum") ? "tile_sum" : null;
+    /// <summary>A part of a tile: of an operand, or of sums.</summary>
+    public static bool IsTile(ITypeSymbol? type) => IsTileOperand(type) || IsApi(type, "TileSum");
+
+    public static bool IsTileOperand(ITypeSymbol? type) => IsApi(type, "TileA") || IsApi(type, "TileB");
 
     public static bool IsSpecialized(IParameterSymbol parameter) =>
         parameter.GetAttributes().Any(a => IsApi(a.AttributeClass, "SpecializeAttribute"));
+
+    /// <summary>The largest value that a <c>[Specialize]</c> parameter declares; null where it declares none.</summary>
+    public static int? Most(IParameterSymbol parameter) =>
+        parameter.GetAttributes().FirstOrDefault(a => IsApi(a.AttributeClass, "SpecializeAttribute"))?.NamedArguments
+            .Where(argument => argument.Key == "Most").Select(argument => argument.Value.Value as int?).FirstOrDefault();
+
+    /// <summary>A type that kernels store floats in and never compute with.</summary>
+    public static bool Is16BitFloat(ITypeSymbol type) =>
+        IsApi(type, "BFloat16") || (type.Name == "Half" && type.ContainingNamespace?.ToDisplayString() == "System");
 
     /// <summary>A struct that a user declared: no primitive, no enum, nothing of the kernel API or the base library.</summary>
     public static bool IsUserStruct(ITypeSymbol type) =>
@@ -39,8 +52,20 @@ internal static class KernelApi
 
     /// <summary>The kernel API's intrinsic a static member is, as "Type.Member", or null.</summary>
     public static string? Intrinsic(ISymbol symbol) =>
-        symbol is { IsStatic: true, ContainingType: { } type } && type.ContainingNamespace?.ToDisplayString() == Namespace
-        && type.Name is "Grid" or "Group" or "Warp" or "Atomic" or "SharedMemory" or "LocalMemory" or "Storage" or "Tile"
+        symbol is { IsStatic: true, ContainingType: { } type }
+        && ((IsOf(type, Ilgpu) && type.Name is "Grid" or "Group" or "Warp" or "Atomic" or "SharedMemory" or "LocalMemory")
+            || (IsOf(type, Namespace) && type.Name is "Storage" or "Tile"))
             ? $"{type.Name}.{symbol.Name}"
             : null;
+
+    /// <summary>The type that stands for one of ILGPU's in the managed executor, or null where the type stands for itself.</summary>
+    public static string? ManagedName(ITypeSymbol type) =>
+        !IsOf(type, Ilgpu) ? null : type.Name switch
+        {
+            "ArrayView" => "global::Engine.Devices.Cpu.CpuView",
+            "Atomic" => "global::Engine.Devices.Cpu.CpuAtomic",
+            _ => null,
+        };
+
+    private static bool IsOf(ITypeSymbol type, string space) => type.ContainingNamespace?.ToDisplayString() == space;
 }

@@ -1,7 +1,8 @@
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
-using Engine.Compiler.DeviceText;
+using Engine.Compiler.Checks;
+using Engine.Compiler.Ilgpu;
 using Engine.Compiler.Managed;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
@@ -9,7 +10,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Engine.Compiler;
 
-/// <summary>Compiles one <c>[Kernel]</c> method: checks its signature, prints its device text and its launcher.</summary>
+/// <summary>Compiles one <c>[Kernel]</c> method: checks it, prints it for ILGPU and for the managed executor, and its launcher.</summary>
 internal static class KernelCompiler
 {
     public static KernelModel Compile(IMethodSymbol kernel, MethodDeclarationSyntax declaration, Compilation compilation)
@@ -22,11 +23,12 @@ internal static class KernelCompiler
         string source = string.Empty;
         if (!log.HasErrors && !declaration.ContainsDiagnostics)
         {
-            PrintedKernel printed = DevicePrinter.Print(compilation, kernel, name, log);
+            CheckedKernel facts = KernelChecker.Check(compilation, kernel, log);
             if (!log.HasErrors && !log.Invalid && !HasErrors(declaration, compilation))
             {
                 (string body, IReadOnlyList<string> helpers) = GroupPrinter.Print(compilation, kernel, name, log);
-                source = log.HasErrors ? string.Empty : LauncherPrinter.Print(kernel, name, location, printed, body, helpers);
+                IReadOnlyList<string> device = IlgpuPrinter.Print(compilation, kernel, log);
+                source = log.HasErrors ? string.Empty : LauncherPrinter.Print(kernel, name, location, facts, device, body, helpers);
             }
         }
 

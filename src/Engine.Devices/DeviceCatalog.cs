@@ -17,23 +17,22 @@ public sealed record DeviceListing(DeviceKind Kind, IReadOnlyList<DeviceInfo> De
 public static class DeviceCatalog
 {
     /// <summary>Every kind of device, in the order cpu, opencl, cuda.</summary>
-    public static IReadOnlyList<DeviceListing> List() => List(OpenClApi.Library, CudaApi.Library, NvrtcApi.Library);
+    public static IReadOnlyList<DeviceListing> List() => List(OpenClApi.Library, CudaApi.Library);
 
     /// <summary>Opens a device.</summary>
     /// <param name="id"><c>cpu</c>, <c>opencl</c> or <c>cuda</c> (the first of that kind), <c>opencl:N</c> or <c>cuda:N</c>, N from 0.</param>
     /// <exception cref="DeviceException">The name is unknown or the device is not there; the message lists what is.</exception>
-    public static Device Open(string id) => Open(id, OpenClApi.Library, CudaApi.Library, NvrtcApi.Library);
+    public static Device Open(string id) => Open(id, OpenClApi.Library, CudaApi.Library);
 
-    internal static IReadOnlyList<DeviceListing> List(DriverLibrary openCl, DriverLibrary cuda, DriverLibrary nvrtc)
+    internal static IReadOnlyList<DeviceListing> List(DriverLibrary openCl, DriverLibrary cuda)
     {
-        DeviceListing openClDevices = ListOpenCl(openCl);
-        return [new DeviceListing(DeviceKind.Cpu, [CpuDevice.Describe(new CpuOptions())], null), openClDevices, ListCuda(cuda, nvrtc, openClDevices)];
+        return [new DeviceListing(DeviceKind.Cpu, [CpuDevice.Describe(new CpuOptions())], null), ListOpenCl(openCl), ListCuda(cuda)];
     }
 
-    internal static Device Open(string id, DriverLibrary openCl, DriverLibrary cuda, DriverLibrary nvrtc)
+    internal static Device Open(string id, DriverLibrary openCl, DriverLibrary cuda)
     {
         ArgumentNullException.ThrowIfNull(id);
-        string Present() => DeviceCatalog.Present(List(openCl, cuda, nvrtc));
+        string Present() => DeviceCatalog.Present(List(openCl, cuda));
         string[] parts = id.Split(':');
         int number = 0;
         bool numbered = parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out number);
@@ -71,35 +70,16 @@ public static class DeviceCatalog
         }
     }
 
-    private static DeviceListing ListCuda(DriverLibrary library, DriverLibrary nvrtc, DeviceListing openCl)
+    private static DeviceListing ListCuda(DriverLibrary library)
     {
-        List<DeviceInfo> cards;
         try
         {
-            cards = [.. CudaPlatform.Find(library).Select(candidate => candidate.Info)];
+            return new DeviceListing(DeviceKind.Cuda, [.. CudaPlatform.Find(library).Select(candidate => candidate.Info)], null);
         }
         catch (DeviceException exception)
         {
             return new DeviceListing(DeviceKind.Cuda, [], exception.Message);
         }
-
-        try
-        {
-            nvrtc.Load();
-            return new DeviceListing(DeviceKind.Cuda, cards, null);
-        }
-        catch (DeviceException exception)
-        {
-            return new DeviceListing(
-                DeviceKind.Cuda, cards, $"Only kernels that are in the program cache run. {exception.Message}{string.Concat(cards.Select(card => ThroughOpenCl(card, openCl)))}");
-        }
-    }
-
-    /// <summary>Where the same card is found without NVRTC: both drivers give it one name, which it shares with cards of its kind.</summary>
-    internal static string ThroughOpenCl(DeviceInfo card, DeviceListing openCl)
-    {
-        string[] same = [.. openCl.Devices.Where(device => device.Name == card.Name).Select(device => device.Id)];
-        return same.Length > 0 ? $" Meanwhile {card} is reached as {string.Join(" or ", same)}." : "";
     }
 
     private static List<T> Require<T>(Func<List<T>> find, string id, Func<string> present)

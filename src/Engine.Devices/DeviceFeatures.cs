@@ -12,11 +12,8 @@ public sealed record DeviceFeatures
     /// <summary>Arithmetic on float16 (not merely storage).</summary>
     public bool Float16Arithmetic { get; init; }
 
-    /// <summary>Products of 16 x 16 tiles of float16 and bfloat16 are computed by matrix units, so that kernels of <see cref="Kernels.Tile"/> are the fast form.</summary>
+    /// <summary>Products of 16 x 16 tiles of float16 and bfloat16 are computed by matrix units, so that kernels of <see cref="Kernels.Tile"/> are the fast form. CUDA cards have them, from compute capability 8.0 on.</summary>
     public bool MatrixUnits { get; init; }
-
-    /// <summary>Work-items that hold a tile of <see cref="Kernels.Tile"/> together.</summary>
-    public int TileItems { get; init; } = 32;
 
     /// <summary>Largest number of work-items in a group.</summary>
     public int MaxGroupSize { get; init; } = 256;

@@ -1,3 +1,5 @@
+using Engine.Devices.Kernels;
+
 namespace Engine.Devices;
 
 /// <summary>Holds a call against its kernel's definition and its device, before any driver sees it.</summary>
@@ -84,6 +86,11 @@ internal static class KernelBinding
 
     private static void CheckTiles(string where, KernelCall call, Device device)
     {
+        if (device.Kind != DeviceKind.Cpu && !device.Features.MatrixUnits)
+        {
+            throw new ArgumentException($"{where}: the kernel multiplies tiles, and {device} has no matrix units; choose a kernel without tiles there.");
+        }
+
         foreach (string name in call.Definition.TileTypes)
         {
             ElementType type = call.Types[call.Definition.TypeParameters.IndexOf(name)];
@@ -93,10 +100,9 @@ internal static class KernelBinding
             }
         }
 
-        if (call.Shape.GroupSize % device.Features.TileItems != 0)
+        if (call.Shape.GroupSize % Tile.TeamItems != 0)
         {
-            throw new ArgumentException(
-                $"{where}: a group of {call.Shape.GroupSize} work-items cannot hold tiles on {device}, where {device.Features.TileItems} items hold one together; give a multiple of them.");
+            throw new ArgumentException($"{where}: a group of {call.Shape.GroupSize} work-items cannot hold tiles, where {Tile.TeamItems} items hold one together; give a multiple of them.");
         }
     }
 

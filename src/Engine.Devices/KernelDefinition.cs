@@ -20,26 +20,52 @@ public enum KernelParameterKind
 /// <param name="Kind">View, scalar or compile-time constant.</param>
 /// <param name="Type">The element type; null where it is the type parameter of that name.</param>
 /// <param name="TypeParameter">The type parameter that is the element type, or null.</param>
-public sealed record KernelParameter(string Name, KernelParameterKind Kind, ElementType? Type, string? TypeParameter);
+/// <param name="Most">The largest value of a compile-time constant, where the kernel declares one.</param>
+public sealed record KernelParameter(string Name, KernelParameterKind Kind, ElementType? Type, string? TypeParameter, int? Most = null);
+
+/// <summary>Storage types and constants that a kernel is compiled with.</summary>
+/// <param name="Types">The storage type of each type parameter.</param>
+/// <param name="Constants">The value of each <c>[Specialize]</c> parameter (booleans as 0 and 1).</param>
+public sealed record KernelVariant(ImmutableArray<ElementType> Types, ImmutableArray<long> Constants)
+{
+    public override string ToString() => $"<{string.Join(", ", Types)}>({string.Join(", ", Constants)})";
+}
 
 /// <summary>A C# kernel as the generator printed it.</summary>
-/// <param name="Name">Unique name, <c>Class_Method</c>; also the entry point's name in device text.</param>
+/// <param name="Name">Unique name, <c>Class_Method</c>; also the entry point's name in the text that ILGPU makes.</param>
 /// <param name="Location">C# file and line of the kernel, for errors.</param>
 /// <param name="TypeParameters">Names of the generic storage types.</param>
 /// <param name="Parameters">The parameters.</param>
-/// <param name="Body">Structs, helpers and the kernel in the C dialect; a prelude and the variant's definitions come before it.</param>
+/// <param name="DeviceCode">The class whose static method <c>Run</c> ILGPU compiles: the kernel's parameters with 16-bit floats as <c>ushort</c>, and behind each type parameter its <see cref="Kernels.IStorage{T}"/>.</param>
 public sealed record KernelDefinition(
     string Name,
     string Location,
     ImmutableArray<string> TypeParameters,
     ImmutableArray<KernelParameter> Parameters,
-    string Body)
+    Type DeviceCode)
 {
-    /// <summary>Whether the kernel multiplies tiles: its groups are whole teams of <see cref="DeviceFeatures.TileItems"/> work-items.</summary>
+    /// <summary>Whether the kernel multiplies tiles: its groups are whole teams of <see cref="Kernels.Tile.TeamItems"/> work-items.</summary>
     public bool UsesTiles { get; init; }
 
     /// <summary>The type parameters that tiles are made of: Float16 or BFloat16 in every call.</summary>
     public ImmutableArray<string> TileTypes { get; init; } = [];
+
+    /// <summary>Whether items of a warp exchange values, which ILGPU's OpenCL lacks.</summary>
+    public bool UsesShuffles { get; init; }
+
+    /// <summary>Variants to look at or to try a compiler with: storage types of 32 and 16 bits, constants small and large, booleans off and on.</summary>
+    public IEnumerable<KernelVariant> SampleVariants()
+    {
+        KernelParameter[] specialized = [.. Parameters.Where(p => p.Kind == KernelParameterKind.Specialized)];
+        ElementType[] storages = TypeParameters.IsEmpty ? [ElementType.Float32] : TileTypes.IsEmpty ? [ElementType.Float32, ElementType.BFloat16] : [ElementType.BFloat16];
+        bool[] sizes = specialized.Length == 0 ? [true] : [true, false];
+        return from large in sizes
+               from storage in storages
+               select new KernelVariant([.. TypeParameters.Select(_ => storage)], [.. specialized.Select(parameter => Sample(parameter, large))]);
+    }
+
+    private static long Sample(KernelParameter parameter, bool large) =>
+        parameter.Type == ElementType.UInt8 ? (large ? 1 : 0) : large ? Math.Min(64, parameter.Most ?? 32) : 1;
 }
 
 /// <summary>One argument of a kernel call: a window of a buffer, or a scalar's bits.</summary>

@@ -65,8 +65,8 @@ public sealed class ArithmeticTests(DeviceFixture devices) : IClassFixture<Devic
             ArithmeticKernels.FloatsOf(a[i], b[i], expected);
             for (int slot = 0; slot < expected.Length; slot++)
             {
-                // OpenCL C grants exp and log 3, pow 16, divide 2.5 units in the last place, and lets a * b + c be contracted.
-                float tolerance = 16 * MathF.BitIncrement(MathF.Max(1e-3f, MathF.Abs(expected[slot]))) * 1.2e-7f;
+                // KernelMath's elementary functions are good to 2 units in the last place, the base library's to one; OpenCL C grants division 2.5.
+                float tolerance = 4 * MathF.Max(1e-3f, MathF.Abs(expected[slot])) * 1.2e-7f;
                 Assert.True(MathF.Abs(expected[slot] - actual[(i * expected.Length) + slot]) <= tolerance, $"({a[i]}, {b[i]}), slot {slot}: {actual[(i * expected.Length) + slot]}, expected {expected[slot]}");
             }
         }

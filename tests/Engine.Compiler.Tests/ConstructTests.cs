@@ -1,5 +1,6 @@
 using Engine.Compiler.Tests.Kernels;
 using Engine.Devices;
+using Engine.Devices.Ilgpu;
 
 namespace Engine.Compiler.Tests;
 
@@ -7,6 +8,8 @@ namespace Engine.Compiler.Tests;
 public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<DeviceFixture>
 {
     public static TheoryData<string> Devices => DeviceFixture.All;
+
+    public static TheoryData<string> WithoutOpenCl { get; } = [.. ((IEnumerable<object[]>)DeviceFixture.All).Select(row => (string)row[0]).Where(id => !id.StartsWith("opencl", StringComparison.Ordinal))];
 
     [Theory]
     [MemberData(nameof(Devices))]
@@ -95,8 +98,13 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
         }
     }
 
+    [Fact]
+    public void A_kernel_with_shuffles_is_refused_for_OpenCL_with_what_to_do() => Assert.Contains(
+        "uses shuffles of a warp, which ILGPU 1.5.3 compiles for CUDA alone; write a form without them",
+        Assert.Throws<DeviceException>(() => IlgpuCompiler.OpenCl(GroupKernels.ShufflesKernel.Definition, [], [])).Message);
+
     [Theory]
-    [MemberData(nameof(Devices))]
+    [MemberData(nameof(WithoutOpenCl))]
     public void Shuffles_exchange_values_within_a_warp(string device)
     {
         float[] x = [.. Enumerable.Range(0, 128).Select(i => (float)(i * 29 % 101))];

@@ -11,7 +11,7 @@ internal static class InMemory
     private static readonly ImmutableArray<MetadataReference> References =
     [
         .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-            .Where(path => Path.GetFileName(path) is var name && (name.StartsWith("System.", StringComparison.Ordinal) || name is "netstandard.dll" or "Engine.Devices.dll"))
+            .Where(path => Path.GetFileName(path) is var name && (name.StartsWith("System.", StringComparison.Ordinal) || name is "netstandard.dll" or "Engine.Devices.dll" or "ILGPU.dll"))
             .Select(path => MetadataReference.CreateFromFile(path)),
     ];
 
@@ -40,7 +40,7 @@ internal static class InMemory
 
     public static CSharpCompilation Compilation(params string[] sources) => CSharpCompilation.Create(
         "InMemory",
-        [.. sources.Prepend("global using Engine.Devices.Kernels; global using System;").Select((s, i) => CSharpSyntaxTree.ParseText(s, path: $"Source{i}.cs"))],
+        [.. sources.Prepend("global using Engine.Devices.Kernels; global using ILGPU; global using System; global using Half = System.Half;").Select((s, i) => CSharpSyntaxTree.ParseText(s, path: $"Source{i}.cs"))],
         References,
         new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));
 

@@ -1,19 +1,23 @@
+using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Engine.Devices;
 using Engine.Devices.Cuda;
+using Engine.Devices.Ilgpu;
 using Engine.Devices.Programs;
 
 namespace Engine.Cuda.Tests;
 
 /// <summary>
-/// The driver and the compiler of fake_cuda.c, built when the tests start and put in the place of the real ones by the variables that users have for it.
+/// The driver of fake_cuda.c, built when the tests start and put in the place of the real one by the variable that users have for it.
 /// A process binds one driver library, hence these tests' own process.
 /// </summary>
 internal static unsafe class FakeDriver
 {
+    private static readonly ConcurrentDictionary<string, string> Texts = new();
+
     private static nint library;
 
     /// <summary>Null where the fake was built, else why its tests are skipped.</summary>
@@ -31,7 +35,7 @@ internal static unsafe class FakeDriver
     /// <summary>Back to one healthy card of 2 GiB with nothing recorded.</summary>
     public static void Reset() => ((delegate* unmanaged<void>)Export("fake_reset"))();
 
-    /// <summary>Changes what the fake is: devices, driver, pools, architecture, newest (that NVRTC knows), threads, memory.</summary>
+    /// <summary>Changes what the fake is: devices, driver, pools, architecture, threads, memory.</summary>
     public static void Set(string key, long value) => WithText(key, text => ((delegate* unmanaged<nint, nint, void>)Export("fake_set"))(text, (nint)value));
 
     /// <summary>The call of an entry point after <paramref name="after"/> others fails.</summary>
@@ -44,10 +48,10 @@ internal static unsafe class FakeDriver
     /// <summary>Takes every context away, and all that is in it: what the end of a process does for one that is lost.</summary>
     public static void Forget() => ((delegate* unmanaged<void>)Export("fake_forget"))();
 
-    /// <summary>The compiler refuses every program with this log.</summary>
+    /// <summary>The driver refuses all PTX with this log.</summary>
     public static void RefuseWith(string log) => WithText(log, text => ((delegate* unmanaged<nint, void>)Export("fake_compiler_log"))(text));
 
-    /// <summary>Live objects of a kind (contexts, streams, events, blocks, host, pools, modules, graphs, executables, programs), or bytes, pool_used, pool_peak.</summary>
+    /// <summary>Live objects of a kind (contexts, streams, events, blocks, host, pools, modules, graphs, executables), or bytes, pool_used, pool_peak.</summary>
     public static long Count(string what)
     {
         nint count = -1;
@@ -58,12 +62,17 @@ internal static unsafe class FakeDriver
     /// <summary>Live objects of every kind, for tests that end where they began.</summary>
     public static string CountAll() => string.Join(
         ", ",
-        ((string[])["contexts", "streams", "events", "blocks", "host", "pools", "modules", "graphs", "executables", "programs", "bytes", "pool_used"])
+        ((string[])["contexts", "streams", "events", "blocks", "host", "pools", "modules", "graphs", "executables", "bytes", "pool_used"])
             .Select(what => $"{what} {Count(what)}"));
 
     /// <summary>A device of the fake; without a disk cache unless one is given.</summary>
-    public static CudaDevice Open(int number = 0, ProgramCache? cache = null) =>
-        CudaDevice.Open(CudaPlatform.Find(CudaApi.Library)[number], cache ?? new ProgramCache(null));
+    /// <param name="compile">Makes the PTX of a kernel of that name; null for ILGPU, once for each variant.</param>
+    public static CudaDevice Open(int number = 0, ProgramCache? cache = null, Func<string, string>? compile = null) => CudaDevice.Open(
+        CudaPlatform.Find(CudaApi.Library)[number], cache ?? new ProgramCache(null), compile is null ? Ptx : (kernel, _, _) => compile(kernel.Name));
+
+    private static string Ptx(KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants) => Texts.GetOrAdd(
+        $"{kernel.Name} {string.Join(',', types)} {string.Join(',', constants)}",
+        _ => IlgpuCompiler.Ptx(kernel, types, constants, ILGPU.Runtime.Cuda.CudaArchitecture.SM_80, ILGPU.Runtime.Cuda.CudaInstructionSet.ISA_76));
 
     [ModuleInitializer]
     internal static void Install()
@@ -72,7 +81,6 @@ internal static unsafe class FakeDriver
         if (Missing is null)
         {
             Environment.SetEnvironmentVariable("ENGINE_CUDA", File);
-            Environment.SetEnvironmentVariable("ENGINE_NVRTC", File);
             string cache = Directory.CreateTempSubdirectory("engine-cuda-tests").FullName;
             Environment.SetEnvironmentVariable("ENGINE_CACHE", cache);
             AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(cache, recursive: true);

@@ -7,7 +7,7 @@ namespace Engine.Cuda.Tests;
 public sealed class LaunchTests : FakeDriverTests
 {
     [FakeDriverFact]
-    public void A_view_is_pointer_byte_offset_and_length_and_a_scalar_has_its_own_width()
+    public void A_view_is_the_address_of_its_first_element_and_its_length_and_a_scalar_has_its_own_width()
     {
         using CudaDevice device = FakeDriver.Open();
         using DeviceBuffer x = device.Allocate(4000, "x"), y = device.Allocate(4000, "y");
@@ -18,7 +18,7 @@ public sealed class LaunchTests : FakeDriverTests
         Assert.Equal(("6,1,1", 64), (seen.Grid, seen.GroupSize));
         Assert.Equal(
             [
-                (((CudaBuffer)x).Address, 0), (52, 8), (333, 8), (((CudaBuffer)y).Address, 0), (404, 8), (333, 8),
+                (((CudaBuffer)x).Address + 52, 0), (333, 8), (((CudaBuffer)y).Address + 404, 0), (333, 8),
                 (BitConverter.SingleToUInt32Bits(1.5f), 4), (1, 1), (7UL << 40, 8),
             ],
             seen.Arguments);
@@ -32,7 +32,7 @@ public sealed class LaunchTests : FakeDriverTests
         using Launch launch = device.Bind(TestKernels.Call(x.View<float>(), default, 1f, shape: new LaunchShape(2, 3, 4, 32)));
         launch.Enqueue();
         FakeLaunch seen = Assert.Single(FakeDriver.Launches);
-        Assert.Equal([(0UL, 0), (0UL, 8), (0UL, 8)], seen.Arguments[3..6]);
+        Assert.Equal([(0UL, 0), (0UL, 8)], seen.Arguments[2..4]);
         Assert.Equal(("2,3,4", 32), (seen.Grid, seen.GroupSize));
     }
 
@@ -53,7 +53,7 @@ public sealed class LaunchTests : FakeDriverTests
         using CudaDevice device = FakeDriver.Open();
         using DeviceBuffer x = device.Allocate(64, "x");
         var error = Assert.Throws<DeviceException>(() => device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 1f)));
-        Assert.Contains("Tests_ScaledAdd (TestKernels.cs:12) in groups of at most 32 work-items", error.Message);
+        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(19)) in groups of at most 32 work-items", error.Message);
     }
 
     [FakeDriverFact]
@@ -65,7 +65,7 @@ public sealed class LaunchTests : FakeDriverTests
         FakeDriver.Fail("cuLaunchKernel", 701);
         var error = Assert.Throws<DeviceException>(launch.Enqueue);
         Assert.Contains("cuLaunchKernel failed with CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES (701", error.Message);
-        Assert.Contains("Tests_ScaledAdd (TestKernels.cs:12), launched as 16 x 1 x 1 groups of 64", error.Message);
+        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(19)), launched as 16 x 1 x 1 groups of 64", error.Message);
 
         // Nothing is lost: the next launch runs.
         launch.Enqueue();
@@ -76,8 +76,8 @@ public sealed class LaunchTests : FakeDriverTests
     [FakeDriverFact]
     public void A_module_without_the_entry_point_is_an_error_that_names_it()
     {
-        using CudaDevice device = FakeDriver.Open();
-        var error = Assert.Throws<DeviceException>(() => device.Bind(TestKernels.CallOf("Tests_Absent", "KERNEL void Tests_Other() { }")));
+        using CudaDevice device = FakeDriver.Open(compile: _ => TestKernels.Ptx("Tests_Other"));
+        var error = Assert.Throws<DeviceException>(() => device.Bind(TestKernels.CallOf("Tests_Absent")));
         Assert.Contains("CUDA_ERROR_NOT_FOUND", error.Message);
         Assert.Contains("Tests_Absent (Broken.cs:7)", error.Message);
     }

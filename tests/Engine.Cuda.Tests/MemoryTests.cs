@@ -161,7 +161,7 @@ public sealed class MemoryTests : FakeDriverTests
         Assert.Throws<DeviceException>(() => device.Record([first, second]));
         FakeDriver.Fail("cuGraphInstantiateWithFlags", 2);
         Assert.Throws<DeviceException>(() => device.Record([first, second]));
-        FakeDriver.Fail("cuModuleLoadData", 2);
+        FakeDriver.Fail("cuModuleLoadDataEx", 2);
         Assert.Throws<DeviceException>(() => device.Bind(TestKernels.Call(x.View<float>(0, 10), y.View<float>(), round, tile: 32)));
     }
 }

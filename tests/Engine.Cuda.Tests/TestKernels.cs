@@ -1,44 +1,40 @@
 using Engine.Devices;
+using Engine.Devices.Kernels;
+using ILGPU;
 
 namespace Engine.Cuda.Tests;
 
 /// <summary>A kernel that only a driver sees.</summary>
-internal sealed class TextCall(KernelDefinition definition) : KernelCall
+internal sealed class DriverCall(KernelDefinition definition) : KernelCall
 {
     public override KernelDefinition Definition { get; } = definition;
 
     public override void RunGroup(int groupX, int groupY, int groupZ) => throw new InvalidOperationException("This kernel has no managed form.");
 }
 
-/// <summary>Kernels in the dialect and the calling convention of compiled ones.</summary>
+internal static partial class Tests
+{
+    /// <summary>y = scale * x, strided, plus y where it accumulates.</summary>
+    [Kernel]
+    public static void ScaledAdd<T>(ArrayView<T> x, [Specialize] int tile, ArrayView<float> y, float scale, bool accumulate, long stride)
+        where T : unmanaged
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < y.Length)
+        {
+            y[i] = (scale * Storage.Load(x, i * stride)) + (accumulate ? y[i] : 0f);
+        }
+    }
+}
+
+/// <summary>Calls of the kernels above, and of kernels that are nothing but a name.</summary>
 internal static class TestKernels
 {
     public const int GroupSize = 64;
 
-    public static readonly KernelDefinition ScaledAdd = new(
-        "Tests_ScaledAdd",
-        "TestKernels.cs:12",
-        ["T"],
-        [
-            new KernelParameter("x", KernelParameterKind.View, null, "T"),
-            new KernelParameter("tile", KernelParameterKind.Specialized, ElementType.Int32, null),
-            new KernelParameter("y", KernelParameterKind.View, ElementType.Float32, null),
-            new KernelParameter("scale", KernelParameterKind.Scalar, ElementType.Float32, null),
-            new KernelParameter("accumulate", KernelParameterKind.Scalar, ElementType.UInt8, null),
-            new KernelParameter("stride", KernelParameterKind.Scalar, ElementType.Int64, null),
-        ],
-        """
-        KERNEL void Tests_ScaledAdd(
-            GLOBAL TYPE_T* x_base, i64 x_offset, i64 x_length, GLOBAL float* y_base, i64 y_offset, i64 y_length, float scale, u8 accumulate, i64 stride)
-        {
-            GLOBAL TYPE_T* x = VIEW(TYPE_T, x_base, x_offset);
-            GLOBAL float* y = VIEW(float, y_base, y_offset);
-            i64 i = ((i64)GROUP_ID(0) * (i64)GROUP_SIZE) + (i64)ITEM_ID;
-            if (i < y_length) { y[i] = scale * LOAD(TYPE_T, x, i * stride) + (accumulate ? y[i] : 0.0f); }
-        }
-        """);
+    public static KernelDefinition ScaledAdd { get; } = Tests.ScaledAddKernel.Definition;
 
-    public static KernelCall Call(BufferView<float> x, BufferView<float> y, float scale, int tile = 8, LaunchShape? shape = null) => new TextCall(ScaledAdd)
+    public static KernelCall Call(BufferView<float> x, BufferView<float> y, float scale, int tile = 8, LaunchShape? shape = null) => new DriverCall(ScaledAdd)
     {
         Types = [ElementType.Float32],
         Constants = [tile],
@@ -46,6 +42,9 @@ internal static class TestKernels
         Shape = shape ?? LaunchShape.Cover(y.Length, GroupSize),
     };
 
-    /// <summary>A kernel without parameters.</summary>
-    public static KernelCall CallOf(string name, string body) => new TextCall(new KernelDefinition(name, "Broken.cs:7", [], [], body)) { Shape = new LaunchShape(1, 1) };
+    /// <summary>A kernel without parameters, whose text the device's compiler makes of its name.</summary>
+    public static KernelCall CallOf(string name) => new DriverCall(new KernelDefinition(name, "Broken.cs:7", [], [], typeof(Tests))) { Shape = new LaunchShape(1, 1) };
+
+    /// <summary>PTX of a kernel without parameters.</summary>
+    public static string Ptx(string name) => $".version 7.6\n.target sm_80\n.address_size 64\n.visible .entry {name}()\n{{\n\tret;\n}}\n";
 }

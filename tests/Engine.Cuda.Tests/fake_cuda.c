@@ -1,4 +1,4 @@
-// A CUDA driver and an NVRTC without a card, for tests: they run no kernel and record every call. Device memory is host memory, so that copies and fills
+// A CUDA driver without a card, for tests: it runs no kernel and records every call. Device memory is host memory, so that copies and fills
 // work. What a real driver would refuse is refused: no current context, an object of another card, something destroyed before, a block that is no longer
 // there, an image that is not ours. Tests set it up and read it through the fake_ functions, other processes through FAKE_CUDA="devices=2,pools=0"; at the
 // end of a process the file FAKE_CUDA_REPORT gets a line of what it did.
@@ -13,32 +13,31 @@
 
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NO_BINARY = 209, INVALID_PTX = 218,
        INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801 };
-enum { CONTEXT, STREAM, EVENT, BLOCK, HOST, POOL, MODULE, FUNCTION, GRAPH, NODE, EXECUTABLE, PROGRAM, KINDS };
+enum { CONTEXT, STREAM, EVENT, BLOCK, HOST, POOL, MODULE, FUNCTION, GRAPH, NODE, EXECUTABLE, KINDS };
 
-static const char* kind_names[KINDS] = { "contexts", "streams", "events", "blocks", "host", "pools", "modules", "functions", "graphs", "nodes", "executables", "programs" };
+static const char* kind_names[KINDS] = { "contexts", "streams", "events", "blocks", "host", "pools", "modules", "functions", "graphs", "nodes", "executables" };
 
 // Objects keep their memory when they are destroyed, so that a use of them afterwards is seen.
 typedef struct object
 {
     int kind, device, live;
     struct object *owner, *next; // next: of the live blocks of memory
-    char* text;             // a module's source, a function's name, a program's source
-    char *binary, *log;     // a program's output and log
+    char* text;             // a module's PTX, a function's name
+    char* binary;           // a block's memory
     size_t size, reserved;  // a block's bytes; a pool's bytes in use and kept
-    int machine_code;       // whether a program was compiled for a card and not for an architecture
-    unsigned grid[3], block, shared; // shared: of a function, what it was allowed
-    int count, widths[64];  // a function's, and a node's, parameters in bytes; 0 is a pointer
+    unsigned grid[3], block, shared;
+    int count, widths[64];  // a function's, and a node's, arguments in bytes; 0 is a pointer, and the length of its view follows it
+    int parameters[64];     // the parameter that an argument is part of
     uint64_t values[64];
     struct object** nodes;
     unsigned char* enabled;
 } object;
 
-static struct { int devices, driver, pools, architecture, newest, threads; long memory; } card;
+static struct { int devices, driver, pools, architecture, threads; long memory; } card;
 static struct { char entry[64]; int code, after; } faults[16];
 static object *blocks, *contexts[8];
-static uint32_t shared_bytes; // a module's constant that was last asked for
 static int retained[8], lost, known_lost, fault_count;
-static long launches, compilations; // of the process
+static long launches, loads; // of the process
 static long live[KINDS], used_bytes, reserved_bytes, pool_used, pool_peak;
 static char *record, *compiler_log;
 static size_t record_size, record_room;
@@ -132,7 +131,6 @@ EXPORT void fake_set(const char* key, long value)
     else if (!strcmp(key, "driver")) { card.driver = (int)value; }
     else if (!strcmp(key, "pools")) { card.pools = (int)value; }
     else if (!strcmp(key, "architecture")) { card.architecture = (int)value; }
-    else if (!strcmp(key, "newest")) { card.newest = (int)value; }
     else if (!strcmp(key, "threads")) { card.threads = (int)value; }
     else if (!strcmp(key, "memory")) { card.memory = value; }
     else { fprintf(stderr, "the fake CUDA driver has no setting %s\n", key); abort(); }
@@ -141,7 +139,7 @@ EXPORT void fake_set(const char* key, long value)
 // Back to one healthy card, with nothing recorded. What is live stays, and is still counted.
 EXPORT void fake_reset(void)
 {
-    card.devices = 1, card.driver = 12040, card.pools = 1, card.architecture = 90, card.newest = 90, card.threads = 1024, card.memory = 2L << 30;
+    card.devices = 1, card.driver = 12040, card.pools = 1, card.architecture = 90, card.threads = 1024, card.memory = 2L << 30;
     lost = known_lost = fault_count = 0;
     compiler_log = 0;
     record_size = 0;
@@ -172,7 +170,7 @@ EXPORT void fake_forget(void)
     fake_reset();
 }
 
-// What the compiler says while it refuses every program; null for one that works.
+// What the driver says while it refuses all PTX; null where it takes it.
 EXPORT void fake_compiler_log(const char* text) { compiler_log = text ? strdup(text) : 0; }
 
 EXPORT const char* fake_log(void) { return record; }
@@ -200,7 +198,7 @@ __attribute__((destructor)) static void report(void)
     FILE* file = path ? fopen(path, "a") : 0;
     if (file)
     {
-        fprintf(file, "launches %ld compilations %ld\n", launches, compilations);
+        fprintf(file, "launches %ld modules %ld\n", launches, loads);
         fclose(file);
     }
 }
@@ -459,7 +457,7 @@ EXPORT int cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, obj
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(stream, STREAM), INVALID_HANDLE);
-    REQUIRE(block_of(source, bytes) || source == (uint64_t)(uintptr_t)&shared_bytes, INVALID_VALUE);
+    REQUIRE(block_of(source, bytes), INVALID_VALUE);
     note("read %zu", bytes);
     memcpy(target, (void*)(uintptr_t)source, bytes);
     return 0;
@@ -489,98 +487,67 @@ EXPORT int cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, o
 
 // ---- Modules ----
 
-static size_t arrays(const char* text, const char* begin, const char* end);
+enum { ERROR_LOG = 5, ERROR_LOG_BYTES = 6 };
 
-EXPORT int cuModuleLoadData(object** module, const char* image)
+// Takes PTX for the card's architecture or an older one, written for a version that CUDA 11.6 reads.
+EXPORT int cuModuleLoadDataEx(object** module, const char* image, unsigned count, const int* options, void** values)
 {
     ENTER();
     IN_CONTEXT();
-    int architecture = 0;
-    if (sscanf(image, "FAKE CUBIN sm_%d", &architecture) == 1) { REQUIRE(architecture == card.architecture, NO_BINARY); }
-    else { REQUIRE(sscanf(image, "FAKE PTX compute_%d", &architecture) == 1 && architecture <= card.architecture, INVALID_IMAGE); }
-    REQUIRE(arrays(image, "\n    SHARED ", 0) <= 49152, INVALID_PTX);
+    int target = 0;
+    const char *version = strstr(image, ".version 7."), *architecture = strstr(image, ".target sm_");
+    REQUIRE(version && version[11] <= '6' && architecture && sscanf(architecture, ".target sm_%d", &target) == 1, INVALID_IMAGE);
+    REQUIRE(target <= card.architecture, NO_BINARY);
+    if (compiler_log)
+    {
+        REQUIRE(count == 2 && options[0] == ERROR_LOG && options[1] == ERROR_LOG_BYTES, INVALID_VALUE);
+        snprintf(values[0], (size_t)values[1], "%s", compiler_log);
+        return INVALID_PTX;
+    }
     *module = make(MODULE, 0);
     (*module)->text = strdup(image);
-    note("load %s %d", strncmp(image, "FAKE PTX", 8) ? "cubin" : "ptx", architecture);
+    loads++;
+    note("load ptx %d", target);
     return 0;
 }
 
 EXPORT int cuModuleUnload(object* module) { ENTER(); IN_CONTEXT(); REQUIRE(is(module, MODULE), INVALID_HANDLE); end(module); return 0; }
 
-static int width_of(const char* source, const char* type)
+static void add(object* function, int parameter, int width)
 {
-    static const struct { const char* name; int width; } types[] = {
-        { "i8", 1 }, { "u8", 1 }, { "char", 1 }, { "bool", 1 }, { "i16", 2 }, { "u16", 2 }, { "f16", 2 }, { "bf16", 2 }, { "short", 2 }, { "int", 4 }, { "uint", 4 },
-        { "float", 4 }, { "double", 8 }, { "i64", 8 }, { "u64", 8 } };
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) { if (!strcmp(type, types[i].name)) { return types[i].width; } }
-    char definition[96], other[32];
-    snprintf(definition, sizeof definition, "#define %s ", type);
-    const char* at = strstr(source, definition);
-    return at && sscanf(at + strlen(definition), "%31s", other) == 1 && strcmp(other, type) ? width_of(source, other) : -1;
+    function->parameters[function->count] = parameter;
+    function->widths[function->count++] = width;
 }
 
-// The widths of a kernel's parameters, from its text.
+// The widths of a kernel's arguments, from the parameters of its entry: 16 bytes are a view's address and length.
 EXPORT int cuModuleGetFunction(object** function, object* module, const char* name)
 {
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(module, MODULE), INVALID_HANDLE);
     char start[256];
-    snprintf(start, sizeof start, "KERNEL void %s(", name);
+    snprintf(start, sizeof start, ".entry %s(", name);
     const char* at = strstr(module->text, start);
     REQUIRE(at, NOT_FOUND);
     object* made = make(FUNCTION, module);
     live[FUNCTION]--;
     made->text = strdup(name);
-    for (at += strlen(start); *at && *at != ')';)
+    const char* end = strchr(at + strlen(start), ')');
+    int parameter = 0;
+    for (at = strstr(at, ".param "); at && at < end; at = strstr(at + 1, ".param "), parameter++)
     {
-        char parameter[256], type[64];
-        size_t length = strcspn(at, ",)");
-        snprintf(parameter, sizeof parameter, "%.*s", (int)length, at);
-        const char* word = parameter + strspn(parameter, " \n");
-        word += strncmp(word, "const ", 6) ? 0 : 6;
-        if (*word)
+        int bits, bytes;
+        char kind;
+        REQUIRE(made->count < 62, INVALID_IMAGE);
+        if (sscanf(at, ".param .%c%d", &kind, &bits) == 2) { add(made, parameter, bits / 8); }
+        else
         {
-            sscanf(word, "%63[^ *]", type);
-            made->widths[made->count] = strchr(parameter, '*') ? 0 : width_of(module->text, type);
-            REQUIRE(made->widths[made->count] >= 0 && made->count < 63, INVALID_IMAGE);
-            made->count++;
+            REQUIRE(sscanf(at, ".param .align 8 .b8 %*[a-z_0-9][%d]", &bytes) == 1 && bytes == 16, INVALID_IMAGE);
+            add(made, parameter, 0);
+            add(made, parameter, 8);
         }
-        at += length + (at[length] == ',');
     }
     *function = made;
-    return 0;
-}
-
-// Bytes of arrays of four-byte elements with literal extents that stand in lines beginning so, each aligned to 16.
-static size_t arrays(const char* text, const char* begin, const char* end)
-{
-    size_t bytes = 0, count;
-    for (const char* at = strstr(text, begin); at && (!end || at < strstr(text, end)); at = strstr(at + 1, begin))
-    {
-        if (sscanf(at + strlen(begin), "float %*[a-z][%zu]", &count) == 1) { bytes = (bytes + 15) / 16 * 16 + 4 * count; }
-    }
-    return bytes;
-}
-
-EXPORT int cuModuleGetGlobal_v2(uint64_t* address, size_t* bytes, object* module, const char* name)
-{
-    ENTER();
-    IN_CONTEXT();
-    REQUIRE(is(module, MODULE), INVALID_HANDLE);
-    if (!strstr(module->text, name)) { return NOT_FOUND; }
-    shared_bytes = (uint32_t)(arrays(module->text, "__attribute__((aligned(16))) ", name) + 15) / 16 * 16;
-    *address = (uint64_t)(uintptr_t)&shared_bytes;
-    *bytes = 4;
-    return 0;
-}
-
-EXPORT int cuFuncSetAttribute(object* function, int attribute, int value)
-{
-    ENTER();
-    IN_CONTEXT();
-    REQUIRE(is(function, FUNCTION) && attribute == 8 && value <= 101376, INVALID_VALUE);
-    function->shared = value;
     return 0;
 }
 
@@ -604,11 +571,12 @@ static void read_values(object* node, object* function, void** arguments)
     {
         node->widths[i] = function->widths[i];
         node->values[i] = 0;
-        memcpy(&node->values[i], arguments[i], function->widths[i] ? function->widths[i] : 8);
+        int second = i > 0 && function->parameters[i] == function->parameters[i - 1];
+        memcpy(&node->values[i], (char*)arguments[function->parameters[i]] + 8 * second, function->widths[i] ? function->widths[i] : 8);
     }
 }
 
-// Records a launch as "launch NAME grid=X,Y,Z block=N shared=BYTES args=VALUE:WIDTH,...", pointers as the size of their block; a pointer that leads nowhere loses the card.
+// Records a launch as "launch NAME grid=X,Y,Z block=N shared=BYTES args=VALUE:WIDTH,...", pointers as *ADDRESS; one that leads nowhere, of a view that is not empty, loses the card.
 static void run(const char* how, object* node)
 {
     launches++;
@@ -622,17 +590,15 @@ static void run(const char* how, object* node)
             length += snprintf(line + length, sizeof line - length, "%s%llx:%d", i ? "," : "", (unsigned long long)node->values[i], node->widths[i]);
             continue;
         }
-        object* block = node->values[i] ? block_of(node->values[i], 1) : 0;
-        int whole = block && (uint64_t)(uintptr_t)block->binary == node->values[i];
-        if (node->values[i] && !whole) { lost = ILLEGAL_ADDRESS; }
-        length += snprintf(line + length, sizeof line - length, "%s%s%llx", i ? "," : "", node->values[i] && !whole ? "NOWHERE" : "*", (unsigned long long)node->values[i]);
+        int nowhere = node->values[i + 1] && !block_of(node->values[i], 1);
+        if (nowhere) { lost = ILLEGAL_ADDRESS; }
+        length += snprintf(line + length, sizeof line - length, "%s%s%llx", i ? "," : "", nowhere ? "NOWHERE" : "*", (unsigned long long)node->values[i]);
     }
     note("%s", line);
 }
 
-static int is_launchable(object* function, const unsigned* grid, unsigned block, unsigned shared)
+static int is_launchable(object* function, const unsigned* grid, unsigned block)
 {
-    if (shared > 49152 && (!is(function, FUNCTION) || shared > function->shared)) { return 0; }
     return is(function, FUNCTION) && is(function->owner, MODULE) && grid[0] > 0 && grid[1] > 0 && grid[2] > 0 && grid[1] <= 65535 && grid[2] <= 65535
         && block > 0 && block <= (unsigned)card.threads;
 }
@@ -643,7 +609,7 @@ EXPORT int cuLaunchKernel(
     ENTER();
     IN_CONTEXT();
     object node = { .grid = { x, y, z }, .block = bx, .shared = shared };
-    REQUIRE(is(stream, STREAM) && is_launchable(function, node.grid, bx, shared) && by == 1 && bz == 1 && !extra, INVALID_VALUE);
+    REQUIRE(is(stream, STREAM) && is_launchable(function, node.grid, bx) && by == 1 && bz == 1 && !extra, INVALID_VALUE);
     read_values(&node, function, arguments);
     run("launch", &node);
     return 0;
@@ -658,7 +624,7 @@ EXPORT int cuGraphAddKernelNode(object** node, object* graph, object** dependenc
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(graph, GRAPH), INVALID_HANDLE);
-    REQUIRE(is_launchable(parameters->function, parameters->grid, parameters->block[0], parameters->shared) && !parameters->extra, INVALID_VALUE);
+    REQUIRE(is_launchable(parameters->function, parameters->grid, parameters->block[0]) && !parameters->extra, INVALID_VALUE);
 
     // A chain: each node after the one that was added before it.
     REQUIRE(graph->count == 0 ? count == 0 : count == 1 && dependencies[0] == graph->nodes[graph->count - 1], INVALID_VALUE);
@@ -719,81 +685,3 @@ EXPORT int cuGraphLaunch(object* executable, object* stream)
 EXPORT int cuGraphExecDestroy(object* executable) { ENTER(); REQUIRE(is(executable, EXECUTABLE), INVALID_HANDLE); end(executable); return 0; }
 
 EXPORT int cuGraphDestroy(object* graph) { ENTER(); REQUIRE(is(graph, GRAPH), INVALID_HANDLE); end(graph); return 0; }
-
-// ---- NVRTC: the "machine code" is the text itself under a heading ----
-
-EXPORT const char* nvrtcGetErrorString(int code) { return code == 6 ? "NVRTC_ERROR_COMPILATION" : code == 0 ? "NVRTC_SUCCESS" : "NVRTC_ERROR_INVALID_INPUT"; }
-
-EXPORT int nvrtcGetNumSupportedArchs(int* count) { *count = 3; return 0; }
-
-EXPORT int nvrtcGetSupportedArchs(int* architectures)
-{
-    architectures[0] = card.newest - 20, architectures[1] = card.newest - 10, architectures[2] = card.newest;
-    return 0;
-}
-
-EXPORT int nvrtcCreateProgram(object** program, const char* source, const char* name, int headers, const char** texts, const char** names)
-{
-    HOLD();
-    (void)texts, (void)names;
-    if (headers || !strstr(name, ".cu")) { return 3; }
-    *program = make(PROGRAM, 0);
-    (*program)->text = strdup(source);
-    return 0;
-}
-
-EXPORT int nvrtcDestroyProgram(object** program)
-{
-    HOLD();
-    if (!*program || !(*program)->live) { return 4; }
-    end(*program);
-    *program = 0;
-    return 0;
-}
-
-EXPORT int nvrtcCompileProgram(object* program, int count, const char** options)
-{
-    HOLD();
-    char all[512] = "";
-    int architecture = 0;
-    for (int i = 0; i < count; i++)
-    {
-        strncat(all, " ", sizeof all - strlen(all) - 1);
-        strncat(all, options[i], sizeof all - strlen(all) - 1);
-        if (sscanf(options[i], "--gpu-architecture=sm_%d", &architecture) == 1) { program->machine_code = 1; }
-        else { sscanf(options[i], "--gpu-architecture=compute_%d", &architecture); }
-    }
-    compilations++;
-    note("compile%s", all);
-    if (architecture < card.newest - 20 || architecture > card.newest) { return 5; }
-    if (arrays(program->text, "\n    SHARED ", 0) > 49152)
-    {
-        program->log = "ptxas error   : Entry function 'Tests' uses too much shared data (0xf000 bytes, 0xc000 max)";
-        return 6;
-    }
-    if (compiler_log) { program->log = compiler_log; return 6; }
-    program->size = strlen(program->text) + 64;
-    program->binary = calloc(1, program->size);
-    snprintf(program->binary, program->size, "FAKE %s_%d\n%s", program->machine_code ? "CUBIN sm" : "PTX compute", architecture, program->text);
-    program->size = strlen(program->binary) + 1;
-    return 0;
-}
-
-EXPORT int nvrtcGetProgramLogSize(object* program, size_t* size) { *size = program->log ? strlen(program->log) + 1 : 1; return 0; }
-
-EXPORT int nvrtcGetProgramLog(object* program, char* log) { strcpy(log, program->log ? program->log : ""); return 0; }
-
-static int output(object* program, char* binary, int machine_code)
-{
-    if (!program->binary || program->machine_code != machine_code) { return 4; }
-    memcpy(binary, program->binary, program->size);
-    return 0;
-}
-
-EXPORT int nvrtcGetCUBINSize(object* program, size_t* size) { *size = program->machine_code ? program->size : 0; return 0; }
-
-EXPORT int nvrtcGetCUBIN(object* program, char* binary) { return output(program, binary, 1); }
-
-EXPORT int nvrtcGetPTXSize(object* program, size_t* size) { *size = program->size; return 0; }
-
-EXPORT int nvrtcGetPTX(object* program, char* binary) { return output(program, binary, 0); }

@@ -9,7 +9,6 @@ public sealed class DeviceCatalogTests
 {
     private static readonly DriverLibrary AbsentOpenCl = new("OpenCL", "The OpenCL loader", ["libengine-absent-opencl.so.1"], "Install it.");
     private static readonly DriverLibrary AbsentCuda = new("cuda", "The CUDA driver", ["libengine-absent-cuda.so.1"], "Install that.");
-    private static readonly DriverLibrary AbsentNvrtc = new("nvrtc", "NVRTC", ["libengine-absent-nvrtc.so"], "Install this.");
 
     public static TheoryData<string> OpenCl => TestDevices.OpenCl;
 
@@ -85,7 +84,7 @@ public sealed class DeviceCatalogTests
     [Fact]
     public void Missing_libraries_are_reasons_in_the_list_and_the_cpu_is_still_there()
     {
-        IReadOnlyList<DeviceListing> listings = DeviceCatalog.List(AbsentOpenCl, AbsentCuda, AbsentNvrtc);
+        IReadOnlyList<DeviceListing> listings = DeviceCatalog.List(AbsentOpenCl, AbsentCuda);
         Assert.Single(listings[0].Devices);
         Assert.Empty(listings[1].Devices);
         Assert.Equal("The OpenCL loader is missing: libengine-absent-opencl.so.1 could not be loaded. Install it.", listings[1].Problem);
@@ -100,7 +99,7 @@ public sealed class DeviceCatalogTests
     [InlineData("cuda:1", "The CUDA driver is missing")]
     public void A_device_whose_library_is_missing_is_an_error_and_not_another_device(string id, string reason)
     {
-        var error = Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, AbsentOpenCl, AbsentCuda, AbsentNvrtc));
+        var error = Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, AbsentOpenCl, AbsentCuda));
         Assert.Contains($"Device {id} cannot be opened. {reason}", error.Message);
         Assert.Contains("\n  cpu (managed", error.Message);
     }
@@ -108,20 +107,11 @@ public sealed class DeviceCatalogTests
     [Fact]
     public void The_real_libraries_say_what_to_do_when_they_are_missing()
     {
-        foreach (DriverLibrary library in (DriverLibrary[])[OpenClApi.Library, CudaApi.Library, NvrtcApi.Library])
+        foreach (DriverLibrary library in (DriverLibrary[])[OpenClApi.Library, CudaApi.Library])
         {
             DriverLibrary absent = library.WithCandidates(["libengine-absent.so"]);
             var error = Assert.Throws<DeviceException>(absent.Load);
             Assert.Contains("nstall", error.Message);
         }
-    }
-
-    [Fact]
-    public void Compiling_for_cuda_without_NVRTC_says_so()
-    {
-        var error = Assert.Throws<DeviceException>(() => NvrtcCompiler.Compile(
-            NvrtcApi.Library.WithCandidates(["libengine-absent-nvrtc.so"]), TestKernels.ScaledAdd, "", 90, []));
-        Assert.Contains("NVRTC", error.Message);
-        Assert.Contains("ENGINE_NVRTC", error.Message);
     }
 }

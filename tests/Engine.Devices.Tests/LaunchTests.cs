@@ -41,7 +41,7 @@ public sealed class LaunchTests(TestDevices devices)
         var shape = new LaunchShape(3, 2, 5, 4);
         const int Groups = 3 * 2 * 5;
         using DeviceBuffer buffer = device.Allocate(4 * Groups * sizeof(int), "indices");
-        using Launch launch = device.Bind(TestKernels.CallGroupIndices(buffer.View<int>(), shape, 200, 7L << 32, 1000.0));
+        using Launch launch = device.Bind(TestKernels.CallGroupIndices(buffer.View<int>(), shape, 200, 7L << 32, 1000f));
         launch.Enqueue();
         int[] found = buffer.View<int>().ToArray();
 
@@ -112,7 +112,7 @@ public sealed class LaunchTests(TestDevices devices)
         y.Dispose();
 
         var error = Assert.Throws<ObjectDisposedException>(launch.Enqueue);
-        Assert.Contains("Tests_ScaledAdd (TestKernels.cs:12)", error.Message);
+        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(", error.Message);
         Assert.Contains("dropped", error.Message);
     }
 
@@ -142,7 +142,7 @@ public sealed class LaunchTests(TestDevices devices)
 
         Refused("takes 1 constants and got 0", new HandWrittenCall(TestKernels.ScaledAdd) { Arguments = [buffer, buffer, scalar], Shape = shape });
         Refused("takes 3 arguments and got 2", new HandWrittenCall(TestKernels.ScaledAdd) { Constants = [1], Arguments = [buffer, buffer], Shape = shape });
-        Refused("takes 1 storage types and got 0", new HandWrittenCall(TestKernels.GroupIndices) { Shape = shape });
+        Refused("takes 1 storage types and got 0", new HandWrittenCall(Tests.CopyKernel.Definition) { Shape = shape });
         Refused("parameter y is a View and got a Scalar", Call(scalar, shape));
         Refused("a group of 0 work-items", Call(buffer, new LaunchShape(1, 0)));
         Refused("groups cannot be launched", Call(buffer, new LaunchShape(-1, 4)));

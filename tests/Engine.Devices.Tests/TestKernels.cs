@@ -1,8 +1,10 @@
 using Engine.Devices.Cpu;
+using Engine.Devices.Kernels;
+using ILGPU;
 
 namespace Engine.Devices.Tests;
 
-/// <summary>A kernel with hand-written text in the dialect and a hand-written work-group function.</summary>
+/// <summary>A kernel with a hand-written work-group function.</summary>
 internal sealed class HandWrittenCall(KernelDefinition definition, Action<int, int, int>? group = null) : KernelCall
 {
     public override KernelDefinition Definition { get; } = definition;
@@ -11,58 +13,46 @@ internal sealed class HandWrittenCall(KernelDefinition definition, Action<int, i
         (group ?? throw new InvalidOperationException("This kernel has no managed form."))(groupX, groupY, groupZ);
 }
 
-/// <summary>Kernels of the device tests, in the calling convention of compiled ones.</summary>
+/// <summary>Kernels of the device tests.</summary>
+internal static partial class Tests
+{
+    /// <summary>y = scale * x + y.</summary>
+    [Kernel]
+    public static void ScaledAdd(ArrayView<float> x, [Specialize] int tile, ArrayView<float> y, float scale)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < y.Length)
+        {
+            y[i] = (scale * x[i]) + y[i];
+        }
+    }
+
+    /// <summary>Writes each group's three indices, and the length it was told, to its own four integers.</summary>
+    [Kernel]
+    public static void GroupIndices(ArrayView<int> output, byte small, long wide, float fraction)
+    {
+        int group = Grid.IdxX + (Grid.DimX * (Grid.IdxY + (Grid.DimY * Grid.IdxZ)));
+        if (Group.IdxX == 0)
+        {
+            output[4 * group] = Grid.IdxX;
+            output[(4 * group) + 1] = Grid.IdxY + small;
+            output[(4 * group) + 2] = Grid.IdxZ + (int)(wide >> 32);
+            output[(4 * group) + 3] = output.IntLength + (int)fraction;
+        }
+    }
+
+    /// <summary>y = x.</summary>
+    [Kernel]
+    public static void Copy<T>(ArrayView<T> x, ArrayView<T> y)
+        where T : unmanaged => y[Group.IdxX] = x[Group.IdxX];
+}
+
+/// <summary>Calls of <see cref="Tests"/>' kernels.</summary>
 internal static unsafe class TestKernels
 {
     public const int GroupSize = 64;
 
-    /// <summary>y = scale * x + y.</summary>
-    public static readonly KernelDefinition ScaledAdd = new(
-        "Tests_ScaledAdd",
-        "TestKernels.cs:12",
-        [],
-        [
-            new KernelParameter("x", KernelParameterKind.View, ElementType.Float32, null),
-            new KernelParameter("tile", KernelParameterKind.Specialized, ElementType.Int32, null),
-            new KernelParameter("y", KernelParameterKind.View, ElementType.Float32, null),
-            new KernelParameter("scale", KernelParameterKind.Scalar, ElementType.Float32, null),
-        ],
-        """
-        KERNEL void Tests_ScaledAdd(
-            GLOBAL float* x_base, i64 x_offset, i64 x_length, GLOBAL float* y_base, i64 y_offset, i64 y_length, float scale)
-        {
-            GLOBAL float* x = VIEW(float, x_base, x_offset);
-            GLOBAL float* y = VIEW(float, y_base, y_offset);
-            i64 i = ((i64)GROUP_ID(0) * (i64)GROUP_SIZE) + (i64)ITEM_ID;
-            if (i < y_length) { y[i] = scale * x[i] + y[i]; }
-        }
-        """);
-
-    /// <summary>Writes each group's three indices, and the length it was told, to its own four integers.</summary>
-    public static readonly KernelDefinition GroupIndices = new(
-        "Tests_GroupIndices",
-        "TestKernels.cs:34",
-        ["T"],
-        [
-            new KernelParameter("output", KernelParameterKind.View, ElementType.Int32, null),
-            new KernelParameter("small", KernelParameterKind.Scalar, ElementType.UInt8, null),
-            new KernelParameter("wide", KernelParameterKind.Scalar, ElementType.Int64, null),
-            new KernelParameter("fraction", KernelParameterKind.Scalar, null, "T"),
-        ],
-        """
-        KERNEL void Tests_GroupIndices(GLOBAL int* output_base, i64 output_offset, i64 length, u8 small, i64 wide, double fraction)
-        {
-            GLOBAL int* output = VIEW(int, output_base, output_offset);
-            int group = GROUP_ID(0) + GROUP_COUNT(0) * (GROUP_ID(1) + GROUP_COUNT(1) * GROUP_ID(2));
-            if (ITEM_ID == 0)
-            {
-                output[4 * group] = GROUP_ID(0);
-                output[4 * group + 1] = GROUP_ID(1) + (int)small;
-                output[4 * group + 2] = GROUP_ID(2) + (int)(wide >> 32);
-                output[4 * group + 3] = (int)length + (int)fraction;
-            }
-        }
-        """);
+    public static readonly KernelDefinition ScaledAdd = Tests.ScaledAddKernel.Definition;
 
     public static KernelCall CallScaledAdd(BufferView<float> x, BufferView<float> y, float scale, LaunchShape? shape = null) => new HandWrittenCall(
         ScaledAdd,
@@ -81,8 +71,8 @@ internal static unsafe class TestKernels
         Shape = shape ?? LaunchShape.Cover(y.Length, GroupSize),
     };
 
-    public static KernelCall CallGroupIndices(BufferView<int> output, LaunchShape shape, byte small, long wide, double fraction) => new HandWrittenCall(
-        GroupIndices,
+    public static KernelCall CallGroupIndices(BufferView<int> output, LaunchShape shape, byte small, long wide, float fraction) => new HandWrittenCall(
+        Tests.GroupIndicesKernel.Definition,
         (x, y, z) =>
         {
             int* to = Address(output) + (4 * (x + (shape.GroupsX * (y + (shape.GroupsY * z)))));
@@ -92,16 +82,12 @@ internal static unsafe class TestKernels
             to[3] = (int)output.Length + (int)fraction;
         })
     {
-        Types = [ElementType.Float64],
         Arguments = [KernelArgument.View(output), KernelArgument.Scalar(small), KernelArgument.Scalar(wide), KernelArgument.Scalar(fraction)],
         Shape = shape,
     };
 
-    /// <summary>A kernel without parameters.</summary>
-    public static KernelCall CallOf(string name, string body) => new HandWrittenCall(new KernelDefinition(name, "Broken.cs:7", [], [], body))
-    {
-        Shape = new LaunchShape(1, 1),
-    };
+    /// <summary>A kernel without parameters, whose text the device's compiler makes of its name.</summary>
+    public static KernelCall CallOf(string name) => new HandWrittenCall(new KernelDefinition(name, "Broken.cs:7", [], [], typeof(Tests))) { Shape = new LaunchShape(1, 1) };
 
     private static T* Address<T>(BufferView<T> view)
         where T : unmanaged => view.Buffer is null ? null : CpuDevice.Pointer(view);

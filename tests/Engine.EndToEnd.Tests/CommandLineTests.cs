@@ -58,7 +58,7 @@ public sealed class CommandLineTests
     [InlineData(2, "--dtype is 'bfloat'; did you mean 'bfloat16'? Known are auto, float32, bfloat16, float16.", "eval", "run", "--dtype", "bfloat")]
     [InlineData(2, "--output is 's3://x/y', a URL, and nothing is written to a network; give a path of this machine", "merge", "m", "--adapter", "a", "--output", "s3://x/y")]
     [InlineData(2, "--file is 'hf://x/y.csv', an address of the Hugging Face Hub, and nothing is read from a network; download the file and give its path here.", "predict", "m", "--file", "hf://x/y.csv")]
-    [InlineData(2, "--language is 'metal'; known are opencl, cuda.", "kernels", "--language", "metal", "--output", "x")]
+    [InlineData(2, "--language is 'metal'; known are opencl, ptx.", "kernels", "--language", "metal", "--output", "x")]
     [InlineData(2, "There is no option '--resum'; did you mean '--resume'?", "train", "a.yaml", "--resum")]
     [InlineData(2, "MODEL is missing: ", "generate", "--prompt", "x")]
     [InlineData(2, "The model is given twice", "eval", "a", "--model", "b")]
@@ -141,15 +141,16 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("opencl", ".cl", "__kernel")]
-    [InlineData("cuda", ".cu", "__global__")]
-    public void Kernels_writes_the_device_text_of_every_kernel(string language, string extension, string qualifier)
+    [InlineData("opencl", ".cl", "kernel void")]
+    [InlineData("ptx", ".ptx", ".visible .entry")]
+    public void Kernels_writes_the_device_text_of_every_kernel(string language, string extension, string entry)
     {
         using TemporaryFolder folder = new();
         EngineProcess.Run("kernels", "--language", language, "--output", folder.Root).Succeeded();
-        string[] names = [.. Directory.GetFiles(folder.Root, "*" + extension).Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)];
-        Assert.Equal(Kernels.KernelRegistry.All.Select(kernel => kernel.Name).Order(StringComparer.Ordinal), names);
-        Assert.All(names, name => Assert.Contains(qualifier, File.ReadAllText(folder.File(name + extension)), StringComparison.Ordinal));
+        string[] files = [.. Directory.GetFiles(folder.Root, "*" + extension).Select(file => Path.GetFileName(file))];
+        string[] written = [.. files.Select(file => file.Split('.')[0]).Distinct().Order(StringComparer.Ordinal)];
+        Assert.Equal(Kernels.KernelRegistry.All.Where(kernel => language == "ptx" || !kernel.UsesTiles).Select(kernel => kernel.Name).Order(StringComparer.Ordinal), written);
+        Assert.All(files, file => Assert.Contains($"{entry} {file.Split('.')[0]}(", File.ReadAllText(folder.File(file)), StringComparison.Ordinal));
         EngineProcess.Run("kernels", "--language", "metal", "--output", folder.Root).Refused(2, "metal");
     }
 
@@ -173,7 +174,7 @@ public sealed class CommandLineTests
     }
 
     [SmallDiskTheory]
-    [InlineData("kernels --language cuda --output")]
+    [InlineData("kernels --language ptx --output")]
     public void A_full_disk_is_named_with_the_path_once(string command)
     {
         using TemporaryFolder folder = new();

@@ -27,6 +27,11 @@ public static class TestDevices
 
     public static TheoryData<string> Names => [.. All];
 
+    /// <summary>Devices for tests that run a model for many steps: the managed executor, some hundred times slower than the others, is held by single operators and by one step of each model.</summary>
+    public static IReadOnlyList<string> Quick { get; } = [.. All.Where(name => name != "cpu-managed")];
+
+    public static TheoryData<string> QuickNames => [.. Quick];
+
     /// <summary>Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices. <c>cpu-matrix-units</c> is the cpu as if it had these.</summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
@@ -39,6 +44,9 @@ public static class TestDevices
 
     /// <summary>Each device with each of the given values.</summary>
     public static TheoryData<string, T> With<T>(params ReadOnlySpan<T> values) => With(All, values);
+
+    /// <summary>Each device in <see cref="Quick"/> with each of the given values.</summary>
+    public static TheoryData<string, T> QuickWith<T>(params ReadOnlySpan<T> values) => With(Quick, values);
 
     /// <summary>Each device that runs compiled kernels with each of the given values.</summary>
     public static TheoryData<string, T> WithKernels<T>(params ReadOnlySpan<T> values) => With([.. All.Where(name => name != "cpu")], values);

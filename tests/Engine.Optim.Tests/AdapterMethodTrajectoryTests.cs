@@ -13,9 +13,9 @@ public sealed class AdapterMethodTrajectoryTests
 {
     private static readonly string[] Models = ["roberta-cls", "qwen2"];
 
-    public static TheoryData<string, string> OnDevices => TestDevices.With<string>(Models);
+    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>(Models);
 
-    public static TheoryData<string, (string Model, string Run)> EfmRuns => TestDevices.With<(string, string)>(
+    public static TheoryData<string, (string Model, string Run)> EfmRuns => TestDevices.QuickWith<(string, string)>(
         [.. from model in Models from run in (string[])["efm-lora", "efm-lora-both", "efm-lora-decay"] select (model, run)]);
 
     [SharedTheory]

@@ -10,7 +10,7 @@ public sealed class TrajectoryTests
     private static readonly string[] Models = ["roberta-cls", "qwen2"];
 
     /// <summary>Every run on every device.</summary>
-    public static TheoryData<string, (string Model, string Run)> Runs => TestDevices.With<(string, string)>(
+    public static TheoryData<string, (string Model, string Run)> Runs => TestDevices.QuickWith<(string, string)>(
     [
         .. from name in Models
            from run in (string[])[
@@ -20,7 +20,7 @@ public sealed class TrajectoryTests
         ("roberta-cls", "esam"),
     ]);
 
-    public static TheoryData<string, string> OnDevices => TestDevices.With<string>(Models);
+    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>(Models);
 
     [SharedTheory]
     [MemberData(nameof(Runs))]
@@ -35,7 +35,7 @@ public sealed class TrajectoryTests
         run.RequireFinalWeights();
     }
 
-    public static TheoryData<string, string> TokenRuns => TestDevices.With<string>("lora-accumulate2-tokens", "roberta-mlm-accumulate2-tokens");
+    public static TheoryData<string, string> TokenRuns => TestDevices.QuickWith<string>("lora-accumulate2-tokens", "roberta-mlm-accumulate2-tokens");
 
     /// <summary>Every label of a step counts alike whichever micro-batch it is in; the mean of the two means is off by percents.</summary>
     [SharedTheory]

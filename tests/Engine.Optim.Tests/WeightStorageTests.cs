@@ -37,7 +37,7 @@ public sealed class WeightStorageTests
         Assert.Null(wide.Training.LossScaling);
     }
 
-    public static TheoryData<string, string> Methods => TestDevices.With<string>([.. MethodCatalog.Names]);
+    public static TheoryData<string, string> Methods => TestDevices.QuickWith<string>([.. MethodCatalog.Names]);
 
     /// <summary>Where there are two passes the first one overflows: the host knows of it only when the step's report is read, after the second.</summary>
     [SharedTheory]

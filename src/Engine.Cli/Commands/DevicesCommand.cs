@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Engine.Cli.Console;
 using Engine.Devices;
+using Engine.Devices.Ilgpu;
 using Spectre.Console;
 
 namespace Engine.Cli.Commands;
@@ -19,6 +20,7 @@ internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
                 grid.AddRow(new Text(device.Id, new Style(decoration: Decoration.Bold)), new Text(device.Name));
                 grid.AddRow("", $"{Amounts.Bytes(device.MemoryBytes)} of memory, buffers of up to {Amounts.Bytes(device.LargestBufferBytes)}");
                 grid.AddRow(new Text(""), new Text(Features(device.Features)));
+                grid.AddRow(new Text(""), new Text(Kernels(device.Kind)));
                 grid.AddRow(new Text(""), new Text(device.Driver, new Style(decoration: Decoration.Dim)));
             }
 
@@ -32,6 +34,14 @@ internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
         Host.Console.Write(grid);
         return ExitCode.Success;
     }
+
+    /// <summary>What compiles the kernels for a kind of device.</summary>
+    private static string Kernels(DeviceKind kind) => kind switch
+    {
+        DeviceKind.Cpu => "kernels by .NET's compiler",
+        DeviceKind.OpenCl => $"kernels by ILGPU {IlgpuCompiler.Version} as OpenCL C, which the driver compiles",
+        _ => $"kernels by ILGPU {IlgpuCompiler.Version} as PTX, which the driver assembles",
+    };
 
     private static string Features(DeviceFeatures features)
     {

@@ -106,7 +106,7 @@ internal sealed class Collectives(Compilation compilation)
 
     /// <summary>
     /// Whether <paramref name="test"/> holds for a method that <paramref name="method"/> calls. False while that is being
-    /// found out, so that recursion, which the device printer reports, ends.
+    /// found out, so that recursion, which the checker reports, ends.
     /// </summary>
     private bool Remember(Dictionary<IMethodSymbol, bool> known, IMethodSymbol method, System.Func<IMethodSymbol, bool> test)
     {

@@ -12,9 +12,10 @@ namespace Engine.Compiler.Managed;
 /// Prints C# code of a kernel as code of one work-item of the managed executor: names fully qualified, the kernel API's
 /// intrinsics replaced by what the executor knows, reads of views checked, helpers called in their printed copies.
 /// </summary>
-internal sealed class ManagedText(Collectives collectives)
+internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(collectives)
 {
     private const string Runtime = "global::Engine.Devices.Kernels.KernelRuntime";
+    private readonly Collectives collectives = collectives;
     private readonly Dictionary<IMethodSymbol, string> copies = new(SymbolEqualityComparer.Default);
     private readonly List<string> printedCopies = new();
 
@@ -26,7 +27,7 @@ internal sealed class ManagedText(Collectives collectives)
     /// <summary>Helpers, printed as static methods.</summary>
     public IEnumerable<string> Copies => printedCopies;
 
-    public string Print(SyntaxNode node, Scope scope)
+    public override string Print(SyntaxNode node, Scope scope)
     {
         if (scope.Replacements.TryGetValue(node, out Replacement? replacement))
         {
@@ -38,112 +39,25 @@ internal sealed class ManagedText(Collectives collectives)
             case ReturnStatementSyntax when !scope.IsCopy:
                 EndLabelUsed = true;
                 return $"goto {EndLabel};";
-            case NameColonSyntax or NameEqualsSyntax:
-                return node.ToString();
-            case MemberAccessExpressionSyntax member:
-                return Member(member, scope);
-            case NameSyntax name:
-                return Name(name, scope);
-            case InvocationExpressionSyntax call:
-                return Call(call, scope);
             case ElementAccessExpressionSyntax element when KernelApi.IsView(Model(node).GetTypeInfo(element.Expression).Type):
                 return Element(element, scope);
             case VariableDeclaratorSyntax declarator when scope.IsCopy && LocalMemory(declarator.Initializer?.Value) is { } extent:
                 return $"{declarator.Identifier.Text} = {LocalMemoryOfCopy(declarator.Initializer!.Value, extent, scope)}";
-            case VariableDeclaratorSyntax declarator:
-                return Identifier(declarator, declarator.Identifier, scope) + (declarator.Initializer is { } value ? $" = {Print(value.Value, scope)}" : string.Empty);
-            case SingleVariableDesignationSyntax designation:
-                return Identifier(designation, designation.Identifier, scope);
             case DeclarationExpressionSyntax { Designation: SingleVariableDesignationSyntax single } when Model(node).GetDeclaredSymbol(single) is { } declared
                 && scope.Variables.TryGetValue(declared, out Variable? variable) && variable.Kind == VariableKind.Item && variable.Crosses:
                 return variable.Text;
             default:
-                return Children(node, scope);
+                return base.Print(node, scope);
         }
     }
 
-    private string Children(SyntaxNode node, Scope scope)
-    {
-        var text = new StringBuilder();
-        foreach (SyntaxNodeOrToken child in node.ChildNodesAndTokens())
-        {
-            text.Append(child.AsNode() is { } inner ? Print(inner, scope) : child.AsToken().Text).Append(' ');
-        }
+    protected override string TypeText(ITypeSymbol type, Scope scope) => scope.TypeText(type);
 
-        return text.ToString();
-    }
+    protected override string Variable(ISymbol symbol, Scope scope) => scope.Variables.TryGetValue(symbol, out Variable? variable)
+        ? variable.Text
+        : KernelApi.Escape(symbol is IParameterSymbol ? symbol.Name : symbol.Name + scope.Suffix);
 
-    private string Identifier(SyntaxNode declaration, SyntaxToken identifier, Scope scope) =>
-        Model(declaration).GetDeclaredSymbol(declaration) is { } symbol && scope.Variables.TryGetValue(symbol, out Variable? variable)
-            ? variable.Text
-            : identifier.Text + scope.Suffix;
-
-    private string Name(NameSyntax name, Scope scope)
-    {
-        ISymbol? symbol = Model(name).GetSymbolInfo(name).Symbol;
-        switch (symbol)
-        {
-            case ITypeSymbol type:
-                return scope.TypeText(type);
-            case ILocalSymbol { IsConst: true, HasConstantValue: true } constant when constant.Type.SpecialType != SpecialType.System_String && Finite(constant.ConstantValue!):
-                return Constant(constant.Type, constant.ConstantValue!, scope);
-            case ILocalSymbol or IParameterSymbol when scope.Variables.TryGetValue(symbol, out Variable? variable):
-                return variable.Text;
-            case ILocalSymbol:
-                return KernelApi.Escape(symbol.Name + scope.Suffix);
-            case { IsStatic: true }:
-                return Static(symbol, scope);
-            default:
-                return name.ToString();
-        }
-    }
-
-    private string Member(MemberAccessExpressionSyntax member, Scope scope)
-    {
-        ISymbol? symbol = Model(member).GetSymbolInfo(member).Symbol;
-        if (symbol is ITypeSymbol type)
-        {
-            return scope.TypeText(type);
-        }
-
-        if (symbol is { IsStatic: true } and not IMethodSymbol { MethodKind: MethodKind.ReducedExtension })
-        {
-            return Static(symbol, scope);
-        }
-
-        return $"{Print(member.Expression, scope)}.{member.Name}";
-    }
-
-    private static string Static(ISymbol symbol, Scope scope)
-    {
-        if (KernelApi.Intrinsic(symbol) is { } intrinsic && symbol is IPropertySymbol)
-        {
-            return Intrinsic(intrinsic, scope);
-        }
-
-        if (symbol is IFieldSymbol { IsConst: true, ConstantValue: { } constant, ContainingType.Locations: { Length: > 0 } locations } field
-            && locations[0].IsInSource && field.Type.SpecialType != SpecialType.System_String && Finite(constant))
-        {
-            return Constant(field.Type, constant, scope);
-        }
-
-        return $"{scope.TypeText(symbol.ContainingType)}.{symbol.Name}";
-    }
-
-    private static string Constant(ITypeSymbol type, object value, Scope scope)
-    {
-        string literal = value switch
-        {
-            bool b => b ? "true" : "false",
-            float f => f.ToString("R", CultureInfo.InvariantCulture),
-            double d => d.ToString("R", CultureInfo.InvariantCulture),
-            _ => string.Format(CultureInfo.InvariantCulture, "{0}", value),
-        };
-        return $"(({scope.TypeText(type)})({literal}))";
-    }
-
-    private static bool Finite(object value) => value is not (double.NaN or double.PositiveInfinity or double.NegativeInfinity
-        or float.NaN or float.PositiveInfinity or float.NegativeInfinity);
+    protected override string IntrinsicProperty(string intrinsic, Scope scope) => Intrinsic(intrinsic, scope);
 
     private static string Intrinsic(string intrinsic, Scope scope)
     {
@@ -153,9 +67,14 @@ internal sealed class ManagedText(Collectives collectives)
             return $"({Intrinsic("Group.IdxX", scope)} & 31)";
         }
 
+        if (name == "WarpWarpSize")
+        {
+            return "32";
+        }
+
         if (name == "TileTeamIdx")
         {
-            return $"({Intrinsic("Group.IdxX", scope)} / global::Engine.Devices.Kernels.TileRuntime.Items)";
+            return $"({Intrinsic("Group.IdxX", scope)} / global::Engine.Devices.Kernels.Tile.TeamItems)";
         }
 
         return (scope.IsCopy, name) switch
@@ -199,13 +118,8 @@ internal sealed class ManagedText(Collectives collectives)
         };
     }
 
-    private string Call(InvocationExpressionSyntax call, Scope scope)
+    protected override string Call(InvocationExpressionSyntax call, IMethodSymbol method, Scope scope)
     {
-        if (collectives.Target(call) is not { } method)
-        {
-            return Children(call, scope);
-        }
-
         string[] arguments = call.ArgumentList.Arguments.Select(a => Print(a, scope)).ToArray();
         string list = string.Join(", ", arguments);
         if (KernelApi.Intrinsic(method) == "Storage.Load")
@@ -286,6 +200,4 @@ internal sealed class ManagedText(Collectives collectives)
         string count = Print(extent, scope);
         return $"{Runtime}.LocalMemory<TReads, {type}>(stackalloc byte[{Runtime}.SizeInBytes<{type}>({count})], {count})";
     }
-
-    private SemanticModel Model(SyntaxNode node) => collectives.Model(node);
 }

@@ -74,7 +74,7 @@ internal sealed class Uniformity(Collectives collectives)
             return false;
         }
 
-        return method.ContainingType.ToDisplayString() is "System.Math" or "System.MathF"
+        return method.ContainingType.ToDisplayString() is "System.Math" or "System.MathF" or "Engine.Devices.Kernels.KernelMath"
             || (KernelApi.IsView(method.ContainingType) && call.Expression is MemberAccessExpressionSyntax member && IsUniform(member.Expression, scope));
     }
 }

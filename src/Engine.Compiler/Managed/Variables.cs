@@ -89,5 +89,10 @@ internal sealed class Scope(IMethodSymbol method, string suffix, bool isCopy)
         _ => type,
     };
 
-    public string TypeText(ITypeSymbol type) => Substitute(type).ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
+    public string TypeText(ITypeSymbol type) => ManagedType(Substitute(type));
+
+    /// <summary>A type as the managed executor writes it.</summary>
+    public static string ManagedType(ITypeSymbol type) => KernelApi.ManagedName(type) is { } name
+        ? KernelApi.IsView(type) ? $"{name}<{ManagedType(KernelApi.Element(type))}>" : name
+        : type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
 }

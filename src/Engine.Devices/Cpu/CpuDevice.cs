@@ -63,8 +63,8 @@ public sealed unsafe class CpuDevice : Device
     }
 
     /// <summary>The view a kernel sees of a buffer's window; empty for <c>default</c>. Valid while the buffer lives.</summary>
-    public static ArrayView<T> HostView<T>(BufferView<T> view)
-        where T : unmanaged => view.Buffer is null ? default : new ArrayView<T>(Pointer(view), view.Length);
+    public static CpuView<T> HostView<T>(BufferView<T> view)
+        where T : unmanaged => view.Buffer is null ? default : new CpuView<T>(Pointer(view), view.Length);
 
     /// <summary>The scratch memory of one worker, <see cref="ScratchBytes"/> bytes, 64-byte aligned.</summary>
     public byte* Scratch(int worker) => scratch.Address + SharedScratchBytes + ((long)worker * ScratchBytes);

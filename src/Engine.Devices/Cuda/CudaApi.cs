@@ -125,20 +125,14 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Import, EntryPoint = "cuMemsetD8Async")]
     public static partial int Fill(ulong target, byte value, nuint bytes, nint stream);
 
-    [LibraryImport(Import, EntryPoint = "cuModuleLoadData")]
-    public static partial int ModuleLoadData(nint* module, void* image);
+    [LibraryImport(Import, EntryPoint = "cuModuleLoadDataEx")]
+    public static partial int ModuleLoadDataEx(nint* module, void* image, uint options, int* kinds, void** values);
 
     [LibraryImport(Import, EntryPoint = "cuModuleUnload")]
     public static partial int ModuleUnload(nint module);
 
     [LibraryImport(Import, EntryPoint = "cuModuleGetFunction", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int ModuleGetFunction(nint* function, nint module, string name);
-
-    [LibraryImport(Import, EntryPoint = "cuModuleGetGlobal_v2", StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int ModuleGetGlobal(ulong* address, nuint* bytes, nint module, string name);
-
-    [LibraryImport(Import, EntryPoint = "cuFuncSetAttribute")]
-    public static partial int FunctionSetAttribute(nint function, int attribute, int value);
 
     [LibraryImport(Import, EntryPoint = "cuFuncGetAttribute")]
     public static partial int FunctionGetAttribute(int* value, int attribute, nint function);

@@ -25,11 +25,11 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Why the context is lost; null while it is not.</summary>
     private string? fault;
 
-    private CudaDevice(CudaCandidate candidate, ProgramCache cache, DriverLibrary nvrtc)
+    private CudaDevice(CudaCandidate candidate, ProgramCache cache, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string>? compile)
         : base(candidate.Info)
     {
         card = candidate.Handle;
-        programs = new CudaPrograms(this, candidate.Architecture, nvrtc, cache);
+        programs = new CudaPrograms(this, candidate.Architecture, cache, compile);
         nint created;
         Check(CudaApi.PrimaryContextRetain(&created, card), "cuDevicePrimaryCtxRetain");
         context = created;
@@ -58,8 +58,10 @@ public sealed unsafe class CudaDevice : Device
     internal CudaStaging Staging => staging!;
 
     /// <summary>Opens a device that <see cref="CudaPlatform"/> found.</summary>
-    internal static CudaDevice Open(CudaCandidate candidate, ProgramCache? cache = null, DriverLibrary? nvrtc = null) =>
-        new(candidate, cache ?? ProgramCache.Default, nvrtc ?? NvrtcApi.Library);
+    /// <param name="compile">Makes the PTX of a kernel with storage types and constants; null for ILGPU.</param>
+    internal static CudaDevice Open(
+        CudaCandidate candidate, ProgramCache? cache = null, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string>? compile = null) =>
+        new(candidate, cache ?? ProgramCache.Default, compile);
 
     /// <summary>The driver keeps one current context a thread; every entry sets it, as callers may come on any thread.</summary>
     /// <exception cref="DeviceLostException">The context is lost.</exception>

@@ -7,7 +7,6 @@ internal static unsafe class CudaError
 {
     public const int Success = 0;
     public const int OutOfMemory = 2;
-    public const int NotFound = 500;
 
     /// <summary>
     /// Whether a code means that the context is lost: the driver returns it, or another of these, from every later call of the process. By the header's

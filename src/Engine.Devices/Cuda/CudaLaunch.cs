@@ -6,18 +6,16 @@ namespace Engine.Devices.Cuda;
 internal sealed unsafe class CudaLaunch : Launch
 {
     private const int MaxThreadsPerBlockOfFunction = 0;
-    private const int MaxDynamicSharedBytesOfFunction = 8;
 
     private readonly CudaDevice device;
     private readonly KernelDefinition kernel;
     private readonly LaunchShape shape;
     private readonly nint function;
-    private readonly int sharedBytes;
 
     /// <summary>Pointers to the values, then the values, eight bytes each.</summary>
     private void** arguments;
 
-    public CudaLaunch(CudaDevice device, CudaModule module, KernelCall call)
+    public CudaLaunch(CudaDevice device, nint module, KernelCall call)
         : base(device)
     {
         this.device = device;
@@ -25,11 +23,9 @@ internal sealed unsafe class CudaLaunch : Launch
         shape = call.Shape;
         Buffers = KernelBinding.Buffers(call);
         nint entry;
-        device.Check(CudaApi.ModuleGetFunction(&entry, module.Handle, kernel.Name), "cuModuleGetFunction", $"The program of {Where} has no such entry point.");
+        device.Check(CudaApi.ModuleGetFunction(&entry, module, kernel.Name), "cuModuleGetFunction", $"The program of {Where} has no such entry point.");
         function = entry;
         CheckGroupSize();
-        sharedBytes = module.SharedBytes;
-        AskForSharedMemory();
         arguments = Arguments(call);
     }
 
@@ -66,7 +62,6 @@ internal sealed unsafe class CudaLaunch : Launch
             BlockX = (uint)shape.GroupSize,
             BlockY = 1,
             BlockZ = 1,
-            SharedBytes = (uint)sharedBytes,
             Arguments = arguments,
         };
         nint node;
@@ -97,53 +92,36 @@ internal sealed unsafe class CudaLaunch : Launch
             (uint)shape.GroupSize,
             1,
             1,
-            (uint)sharedBytes,
+            0,
             device.Stream,
             arguments,
             null);
         Check(code, "cuLaunchKernel");
     }
 
-    /// <summary>A view is three arguments (base pointer, byte offset, length in elements), a scalar one whose low bytes come first.</summary>
+    /// <summary>In the order of the parameters: a view is one argument of 16 bytes, the address of its first element and its length, a scalar one whose low bytes come first.</summary>
     private static void** Arguments(KernelCall call)
     {
-        var values = new List<ulong>();
-        foreach (KernelArgument argument in call.Arguments)
+        int count = call.Arguments.Length;
+        var block = (void**)NativeMemory.Alloc((nuint)Math.Max(1, 3 * count), sizeof(ulong));
+        var stored = (ulong*)(block + count);
+        for (int i = 0; i < count; i++)
         {
+            KernelArgument argument = call.Arguments[i];
+            block[i] = stored;
             if (argument.Kind == KernelParameterKind.View)
             {
-                ulong address = argument.Buffer is CudaBuffer buffer ? buffer.Address : 0;
-                values.AddRange([address, (ulong)argument.ByteOffset, (ulong)argument.Length]);
+                stored[0] = argument.Buffer is CudaBuffer buffer ? buffer.Address + (ulong)argument.ByteOffset : 0;
+                stored[1] = (ulong)argument.Length;
+                stored += 2;
             }
             else
             {
-                values.Add(argument.Bits);
+                *stored++ = argument.Bits;
             }
         }
 
-        var block = (void**)NativeMemory.Alloc((nuint)Math.Max(1, 2 * values.Count), sizeof(ulong));
-        var stored = (ulong*)(block + values.Count);
-        for (int i = 0; i < values.Count; i++)
-        {
-            stored[i] = values[i];
-            block[i] = stored + i;
-        }
-
         return block;
-    }
-
-    private void AskForSharedMemory()
-    {
-        if (sharedBytes > device.Features.SharedMemoryBytes)
-        {
-            throw new DeviceException(
-                $"{device} gives a group at most {device.Features.SharedMemoryBytes:N0} bytes of shared memory, and {Where} asks for {sharedBytes:N0}.");
-        }
-
-        if (sharedBytes > 0)
-        {
-            device.Check(CudaApi.FunctionSetAttribute(function, MaxDynamicSharedBytesOfFunction, sharedBytes), "cuFuncSetAttribute", $"The kernel is {Where}.");
-        }
     }
 
     private void CheckGroupSize()

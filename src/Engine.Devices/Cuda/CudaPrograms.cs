@@ -1,45 +1,45 @@
-using Engine.Devices.Native;
+using System.Text;
+using Engine.Devices.Ilgpu;
 using Engine.Devices.Programs;
+using ILGPU.Runtime.Cuda;
 
 namespace Engine.Devices.Cuda;
 
-/// <summary>A loaded <c>CUmodule</c>.</summary>
-/// <param name="SharedBytes">Shared memory that a launch must bring; 0 where the kernel's own arrays suffice.</param>
-internal readonly record struct CudaModule(nint Handle, int SharedBytes);
-
-/// <summary>One device's modules: in memory, else from the disk cache, else compiled by NVRTC. A cached program needs no NVRTC.</summary>
-internal sealed unsafe class CudaPrograms(CudaDevice device, int architecture, DriverLibrary nvrtc, ProgramCache cache) : IDisposable
+/// <summary>One device's modules: in memory, else of PTX from the disk cache or fresh from ILGPU. The driver assembles it, and keeps the machine code in a cache of its own.</summary>
+internal sealed unsafe class CudaPrograms : IDisposable
 {
-    /// <summary>No option loosens IEEE arithmetic: results are held against the other devices.</summary>
-    private static readonly string[] Options = ["--std=c++17"];
+    private const int JitErrorLog = 5;
+    private const int JitErrorLogBytes = 6;
 
-    private readonly Dictionary<ProgramKey, CudaModule> modules = [];
+    /// <summary>What the oldest driver reads (CUDA 11.6), and every later one.</summary>
+    private static readonly CudaInstructionSet Instructions = CudaInstructionSet.ISA_76;
 
-    public ProgramCache Cache => cache;
+    private readonly CudaDevice device;
+    private readonly KernelTexts texts;
+    private readonly Dictionary<ProgramKey, nint> modules = [];
 
-    /// <summary>The module of a call's variant.</summary>
-    public CudaModule Get(KernelCall call)
+    /// <param name="architecture">Compute capability as one number, 90 for 9.0.</param>
+    /// <param name="compile">Makes the PTX of a kernel with storage types and constants; null for ILGPU.</param>
+    public CudaPrograms(CudaDevice device, int architecture, ProgramCache cache, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string>? compile)
     {
-        string source = DeviceSource.Compose(call.Definition, call.Types, call.Constants, DeviceLanguage.Cuda);
-        var key = ProgramKey.Of(source, $"sm_{architecture} {string.Join(' ', Options)}", device.Name, device.Info.Driver);
-        if (!modules.TryGetValue(key, out CudaModule module))
-        {
-            nint handle = FromDisk(key);
-            if (handle == 0)
-            {
-                byte[] image = NvrtcCompiler.Compile(nvrtc, call.Definition, source, architecture, Options);
-                device.Check(
-                    Load(image, out handle),
-                    "cuModuleLoadData",
-                    $"The kernel is {call.Definition.Name} ({call.Definition.Location}). A driver ({device.Info.Driver}) may not read what a newer NVRTC writes: "
-                    + "let ENGINE_NVRTC name one that is not newer, or update the driver.");
-                cache.Store(key, image);
-            }
+        this.device = device;
+        Cache = cache;
 
-            // Noted before anything else can fail, so that it is unloaded.
-            modules.Add(key, new CudaModule(handle, 0));
-            module = new CudaModule(handle, SharedBytes(handle, call.Definition));
-            modules[key] = module;
+        // Nothing in the kernels needs what came after 8.0; so later cards share one text.
+        CudaArchitecture target = architecture < 80 ? new CudaArchitecture(architecture / 10, architecture % 10) : CudaArchitecture.SM_80;
+        texts = new KernelTexts(cache, $"{target} PTX {Instructions}", compile ?? ((kernel, types, constants) => IlgpuCompiler.Ptx(kernel, types, constants, target, Instructions)));
+    }
+
+    public ProgramCache Cache { get; }
+
+    /// <summary>The loaded <c>CUmodule</c> of a call's variant.</summary>
+    public nint Get(KernelCall call)
+    {
+        ProgramKey key = texts.Key(call);
+        if (!modules.TryGetValue(key, out nint module))
+        {
+            module = Load(texts.Get(call), call.Definition);
+            modules.Add(key, module);
         }
 
         return module;
@@ -47,61 +47,35 @@ internal sealed unsafe class CudaPrograms(CudaDevice device, int architecture, D
 
     public void Dispose()
     {
-        foreach (CudaModule module in modules.Values)
+        foreach (nint module in modules.Values)
         {
-            device.CheckRelease(CudaApi.ModuleUnload(module.Handle), "cuModuleUnload");
+            device.CheckRelease(CudaApi.ModuleUnload(module), "cuModuleUnload");
         }
 
         modules.Clear();
     }
 
-    private static int Load(byte[] image, out nint module)
+    private nint Load(string text, KernelDefinition kernel)
     {
-        nint loaded = 0;
+        const int LogBytes = 16384;
+        byte[] image = [.. Encoding.UTF8.GetBytes(text), 0];
+        byte* log = stackalloc byte[LogBytes];
+        log[0] = 0;
+        int* options = stackalloc int[] { JitErrorLog, JitErrorLogBytes };
+        void** values = stackalloc void*[] { log, (void*)LogBytes };
+        nint module;
         int code;
-
-        // The driver reads PTX up to a zero byte, which NVRTC's text ends with; machine code carries its own length.
         fixed (byte* first = image)
         {
-            code = CudaApi.ModuleLoadData(&loaded, first);
+            code = CudaApi.ModuleLoadDataEx(&module, first, 2, options, values);
         }
 
-        module = loaded;
-        return code;
-    }
-
-    /// <summary>What the module's text says of <see cref="CudaSharedMemory"/>; 0 where it says nothing.</summary>
-    private int SharedBytes(nint module, KernelDefinition kernel)
-    {
-        ulong address;
-        nuint size;
-        int code = CudaApi.ModuleGetGlobal(&address, &size, module, CudaSharedMemory.SizeOf(kernel));
-        if (code == CudaError.NotFound)
+        if (code != CudaError.Success)
         {
-            return 0;
+            string said = Encoding.UTF8.GetString(new ReadOnlySpan<byte>(log, LogBytes)[..new ReadOnlySpan<byte>(log, LogBytes).IndexOf((byte)0)]).Trim();
+            throw device.Failure(code, "cuModuleLoadDataEx", $"The kernel is {kernel.Name} ({kernel.Location}).{(said.Length > 0 ? $" The driver's log:\n{said}" : "")}");
         }
 
-        device.Check(code, "cuModuleGetGlobal");
-        int bytes;
-        device.Check(CudaApi.CopyDeviceToHost(&bytes, address, sizeof(int), device.Stream), "cuMemcpyDtoHAsync");
-        device.Check(CudaApi.StreamSynchronize(device.Stream), "cuStreamSynchronize");
-        return bytes;
-    }
-
-    private nint FromDisk(ProgramKey key)
-    {
-        if (cache.Find(key) is not { } image)
-        {
-            return 0;
-        }
-
-        int code = Load(image, out nint module);
-        if (code == CudaError.Success)
-        {
-            return module;
-        }
-
-        cache.Reject(key, $"the driver refused it: cuModuleLoadData failed with {CudaError.Describe(code)}");
-        return 0;
+        return module;
     }
 }

@@ -9,4 +9,8 @@ public sealed class KernelAttribute : Attribute;
 /// shared and local memory. On a helper's parameter, the helper is printed once for each constant it is called with.
 /// </summary>
 [AttributeUsage(AttributeTargets.Parameter)]
-public sealed class SpecializeAttribute : Attribute;
+public sealed class SpecializeAttribute : Attribute
+{
+    /// <summary>The largest value that an int parameter can have; needed where a loop over local memory runs so often: the build prints so many passes of it.</summary>
+    public int Most { get; init; }
+}

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Engine.Devices.Cpu;
 
 namespace Engine.Devices.Kernels;
 
@@ -32,16 +33,19 @@ public static unsafe class KernelRuntime
     /// <summary>Fresh memory's content under <c>CpuOptions.CheckReads</c>: a NaN that no arithmetic produces, as float32, float16 and bfloat16.</summary>
     internal const uint Poison = 0xFFB6_FFB6;
 
+    /// <summary>Work-items of a warp.</summary>
+    private const int WarpSize = 32;
+
     /// <summary>Reads one element.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Read<TReads, T>(ArrayView<T> view, long index)
+    public static T Read<TReads, T>(CpuView<T> view, long index)
         where TReads : struct, IReadPolicy
         where T : unmanaged
     {
         T value = view[index];
-        if (TReads.Checked)
+        if (TReads.Checked && IsPoison(value))
         {
-            Check(value, index, view.Length);
+            NeverWritten<T>(index, view.Length);
         }
 
         return value;
@@ -49,13 +53,13 @@ public static unsafe class KernelRuntime
 
     /// <summary><see cref="Storage.Load"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Load<TReads, T>(ArrayView<T> view, long index)
+    public static float Load<TReads, T>(CpuView<T> view, long index)
         where TReads : struct, IReadPolicy
         where T : unmanaged => Storage.ToFloat(Read<TReads, T>(view, index));
 
     /// <summary>Shared or local memory as a view; poisoned first when reads are checked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ArrayView<T> Memory<TReads, T>(T* pointer, int count)
+    public static CpuView<T> Memory<TReads, T>(T* pointer, int count)
         where TReads : struct, IReadPolicy
         where T : unmanaged
     {
@@ -64,11 +68,11 @@ public static unsafe class KernelRuntime
             Fill((byte*)pointer, (long)count * sizeof(T));
         }
 
-        return new ArrayView<T>(pointer, count);
+        return new CpuView<T>(pointer, count);
     }
 
     /// <summary>Local memory of a helper, which lies on the stack.</summary>
-    public static ArrayView<T> LocalMemory<TReads, T>(Span<byte> stack, int count)
+    public static CpuView<T> LocalMemory<TReads, T>(Span<byte> stack, int count)
         where TReads : struct, IReadPolicy
         where T : unmanaged => Memory<TReads, T>((T*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(stack)), count);
 
@@ -77,21 +81,21 @@ public static unsafe class KernelRuntime
         where T : unmanaged => count * sizeof(T);
 
     /// <summary>The item whose value <c>Warp.Shuffle</c> gives to <paramref name="item"/>.</summary>
-    public static int Shuffle(int item, int lane) => (item & ~(Warp.WarpSize - 1)) | (lane & (Warp.WarpSize - 1));
+    public static int Shuffle(int item, int lane) => (item & ~(WarpSize - 1)) | (lane & (WarpSize - 1));
 
     /// <summary>The item whose value <c>Warp.ShuffleXor</c> gives to <paramref name="item"/>.</summary>
-    public static int ShuffleXor(int item, int mask) => item ^ (mask & (Warp.WarpSize - 1));
+    public static int ShuffleXor(int item, int mask) => item ^ (mask & (WarpSize - 1));
 
     /// <summary>The item whose value <c>Warp.ShuffleDown</c> gives to <paramref name="item"/>.</summary>
-    public static int ShuffleDown(int item, int delta) => (item & (Warp.WarpSize - 1)) + delta < Warp.WarpSize ? item + delta : item;
+    public static int ShuffleDown(int item, int delta) => (item & (WarpSize - 1)) + delta < WarpSize ? item + delta : item;
 
     /// <summary>Throws unless the group's size is a multiple of the warp size.</summary>
     public static void RequireWarps(int groupSize, string kernel)
     {
-        if (groupSize % Warp.WarpSize != 0)
+        if (groupSize % WarpSize != 0)
         {
             throw new DeviceException(
-                $"kernel {kernel} uses warp functions but was launched with groups of {groupSize} work-items; the size must be a multiple of {Warp.WarpSize}.");
+                $"kernel {kernel} uses warp functions but was launched with groups of {groupSize} work-items; the size must be a multiple of {WarpSize}.");
         }
     }
 
@@ -115,19 +119,16 @@ public static unsafe class KernelRuntime
         }
     }
 
-    private static void Check<T>(T value, long index, long length)
-        where T : unmanaged
-    {
-        bool poisoned =
-            typeof(T) == typeof(Half) || typeof(T) == typeof(BFloat16) ? Unsafe.BitCast<T, ushort>(value) == unchecked((ushort)Poison)
-            : sizeof(T) == sizeof(uint) ? *(uint*)&value == Poison
-            : sizeof(T) == sizeof(ulong) && *(ulong*)&value == (((ulong)Poison << 32) | Poison);
-        if (poisoned)
-        {
-            throw new DeviceException(
-                $"element {index} of a view of {length} elements of {typeof(T).Name} is read, but nothing has written it.");
-        }
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsPoison<T>(T value)
+        where T : unmanaged =>
+        typeof(T) == typeof(Half) || typeof(T) == typeof(BFloat16) ? Unsafe.BitCast<T, ushort>(value) == unchecked((ushort)Poison)
+        : sizeof(T) == sizeof(uint) ? Unsafe.BitCast<T, uint>(value) == Poison
+        : sizeof(T) == sizeof(ulong) && Unsafe.BitCast<T, ulong>(value) == (((ulong)Poison << 32) | Poison);
+
+    [DoesNotReturn]
+    private static void NeverWritten<T>(long index, long length) =>
+        throw new DeviceException($"element {index} of a view of {length} elements of {typeof(T).Name} is read, but nothing has written it.");
 }
 
 /// <summary>

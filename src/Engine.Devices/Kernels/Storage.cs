@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Engine.Devices.Cpu;
+using ILGPU;
 
 namespace Engine.Devices.Kernels;
 
@@ -18,12 +20,17 @@ public static class Storage
     public static void Store<T>(ArrayView<T> view, long index, float value)
         where T : unmanaged => view[index] = FromFloat<T>(value);
 
+    /// <summary><see cref="Store{T}(ArrayView{T}, long, float)"/> in the managed executor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<T>(CpuView<T> view, long index, float value)
+        where T : unmanaged => view[index] = FromFloat<T>(value);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static float ToFloat<T>(T value)
         where T : unmanaged
     {
         if (typeof(T) == typeof(float)) { return Unsafe.BitCast<T, float>(value); }
-        if (typeof(T) == typeof(Half)) { return (float)Unsafe.BitCast<T, Half>(value); }
+        if (typeof(T) == typeof(System.Half)) { return (float)Unsafe.BitCast<T, System.Half>(value); }
         if (typeof(T) == typeof(BFloat16)) { return Unsafe.BitCast<T, BFloat16>(value); }
         if (typeof(T) == typeof(sbyte)) { return Unsafe.BitCast<T, sbyte>(value); }
         if (typeof(T) == typeof(byte)) { return Unsafe.BitCast<T, byte>(value); }
@@ -35,7 +42,7 @@ public static class Storage
         where T : unmanaged
     {
         if (typeof(T) == typeof(float)) { return Unsafe.BitCast<float, T>(value); }
-        if (typeof(T) == typeof(Half)) { return Unsafe.BitCast<Half, T>((Half)value); }
+        if (typeof(T) == typeof(System.Half)) { return Unsafe.BitCast<System.Half, T>((System.Half)value); }
         if (typeof(T) == typeof(BFloat16)) { return Unsafe.BitCast<BFloat16, T>((BFloat16)value); }
         if (typeof(T) == typeof(sbyte)) { return Unsafe.BitCast<sbyte, T>((sbyte)Saturate(value, sbyte.MinValue, sbyte.MaxValue)); }
         if (typeof(T) == typeof(byte)) { return Unsafe.BitCast<byte, T>((byte)Saturate(value, byte.MinValue, byte.MaxValue)); }

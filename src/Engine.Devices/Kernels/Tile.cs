@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using ILGPU;
+using Half = System.Half;
 
 namespace Engine.Devices.Kernels;
 
@@ -14,8 +16,8 @@ public enum TileOrder
 }
 
 /// <summary>
-/// Products of 16 x 16 tiles with float32 sums, by matrix units where a device has them. A team of neighbouring work-items
-/// (<see cref="DeviceFeatures.TileItems"/>, 32 or 64) holds a tile together; which item holds which element differs between devices and is never seen.
+/// Products of 16 x 16 tiles with float32 sums, by matrix units where a device has them. A team of <see cref="TeamItems"/> neighbouring work-items holds a tile together; which item holds which
+/// element differs between devices and is never seen.
 /// Every item of the group must reach each operation, as it must reach a barrier, all items of a team with the same arguments, and a launch's groups are whole teams.
 /// Memory that others wrote is loaded after a barrier.
 /// </summary>
@@ -24,12 +26,18 @@ public static class Tile
     /// <summary>Rows and columns of a tile, and the steps of the summed dimension that one multiplication takes.</summary>
     public const int Size = 16;
 
+    /// <summary>Work-items of a team: a warp.</summary>
+    public const int TeamItems = 32;
+
+    /// <summary>What places and strides of operands are multiples of: 16 bytes of shared memory, which matrix units read at a time.</summary>
+    public const int Alignment = 8;
+
     /// <summary>Index of the running item's team in its group.</summary>
     public static int TeamIdx => throw OutsideKernel.Error(nameof(Tile));
 
     /// <summary>Loads A [16, 16] from a shared or global view.</summary>
-    /// <param name="at">The element of row 0 and column 0.</param>
-    /// <param name="stride">Elements from one row (<see cref="TileOrder.RowMajor"/>) or column to the next.</param>
+    /// <param name="at">The element of row 0 and column 0; a multiple of <see cref="Alignment"/>.</param>
+    /// <param name="stride">Elements from one row (<see cref="TileOrder.RowMajor"/>) or column to the next; a multiple of <see cref="Alignment"/>.</param>
     public static TileA<T> LoadA<T>(ArrayView<T> view, long at, int stride, TileOrder order)
         where T : unmanaged => throw OutsideKernel.Error(nameof(Tile));
 

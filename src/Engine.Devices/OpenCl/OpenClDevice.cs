@@ -1,3 +1,4 @@
+using Engine.Devices.Ilgpu;
 using Engine.Devices.Programs;
 
 namespace Engine.Devices.OpenCl;
@@ -9,7 +10,7 @@ public sealed unsafe class OpenClDevice : Device
 
     private readonly OpenClPrograms programs;
 
-    private OpenClDevice(OpenClCandidate candidate, ProgramCache cache)
+    private OpenClDevice(OpenClCandidate candidate, ProgramCache cache, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string> compile)
         : base(candidate.Info)
     {
         Handle = candidate.Handle;
@@ -25,7 +26,7 @@ public sealed unsafe class OpenClDevice : Device
         }
 
         OpenClError.Check(code, "clCreateCommandQueue", this);
-        programs = new OpenClPrograms(this, cache);
+        programs = new OpenClPrograms(this, cache, compile);
     }
 
     /// <summary>The disk cache that this device's programs come from.</summary>
@@ -38,7 +39,13 @@ public sealed unsafe class OpenClDevice : Device
     internal nint Queue { get; }
 
     /// <summary>Opens a device that <see cref="OpenClPlatforms"/> found.</summary>
-    internal static OpenClDevice Open(OpenClCandidate candidate, ProgramCache? cache = null) => new(candidate, cache ?? ProgramCache.Default);
+    /// <param name="compile">Makes the OpenCL C of a kernel with storage types and constants; null for ILGPU.</param>
+    internal static OpenClDevice Open(
+        OpenClCandidate candidate, ProgramCache? cache = null, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string>? compile = null) =>
+        new(candidate, cache ?? ProgramCache.Default, compile ?? IlgpuCompiler.OpenCl);
+
+    /// <summary>What its driver builds programs with.</summary>
+    internal string BuildOptions => programs.Options;
 
     private protected override DeviceBuffer AllocateCore(long bytes, string owner) => new OpenClBuffer(this, bytes, owner);
 

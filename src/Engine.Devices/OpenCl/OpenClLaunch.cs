@@ -73,7 +73,7 @@ internal sealed unsafe class OpenClLaunch : Launch
         }
     }
 
-    /// <summary>A view is three arguments (base pointer, byte offset, length in elements), a scalar one of its own size.</summary>
+    /// <summary>The views' pointers, then for each parameter a view's place (index of its first element, and length) or a scalar of its own size.</summary>
     private void SetArguments(KernelCall call)
     {
         uint expected;
@@ -81,7 +81,7 @@ internal sealed unsafe class OpenClLaunch : Launch
         OpenClError.Check(code, "clGetKernelInfo", device, $"The kernel is {Where}.");
         int given = kernel.Parameters.Sum(p => p.Kind switch
         {
-            KernelParameterKind.View => 3,
+            KernelParameterKind.View => 2,
             KernelParameterKind.Scalar => 1,
             _ => 0,
         });
@@ -90,19 +90,20 @@ internal sealed unsafe class OpenClLaunch : Launch
             throw new DeviceException($"{device}: the device text of {Where} takes {expected} arguments, and its C# parameters make {given}.");
         }
 
+        KernelParameter[] parameters = [.. kernel.Parameters.Where(p => p.Kind != KernelParameterKind.Specialized)];
         uint index = 0;
-        int next = 0;
-        foreach (KernelParameter parameter in kernel.Parameters.Where(p => p.Kind != KernelParameterKind.Specialized))
+        foreach ((KernelParameter parameter, KernelArgument argument) in parameters.Zip(call.Arguments).Where(p => p.Second.Kind == KernelParameterKind.View))
         {
-            KernelArgument argument = call.Arguments[next++];
+            nint memory = argument.Buffer is OpenClBuffer buffer ? buffer.Handle : 0;
+            SetArgument(index++, (nuint)sizeof(nint), &memory, parameter);
+        }
+
+        foreach ((KernelParameter parameter, KernelArgument argument) in parameters.Zip(call.Arguments))
+        {
             if (argument.Kind == KernelParameterKind.View)
             {
-                nint memory = argument.Buffer is OpenClBuffer buffer ? buffer.Handle : 0;
-                long offset = argument.ByteOffset;
-                long length = argument.Length;
-                SetArgument(index++, (nuint)sizeof(nint), &memory, parameter);
-                SetArgument(index++, sizeof(long), &offset, parameter);
-                SetArgument(index++, sizeof(long), &length, parameter);
+                (long First, long Length) place = (argument.ByteOffset / KernelBinding.TypeOf(call, parameter).SizeInBytes(), argument.Length);
+                SetArgument(index++, (nuint)sizeof((long, long)), &place, parameter);
             }
             else
             {

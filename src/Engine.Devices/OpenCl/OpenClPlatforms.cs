@@ -142,10 +142,8 @@ internal static unsafe class OpenClPlatforms
         LargestBufferBytes = Clamp(Number(device, MaxMemAllocSize)),
         Features = new DeviceFeatures
         {
-            MatrixUnits = AmdMatrixUnits.TileItems(Text(device, DeviceName)) > 0,
-            TileItems = AmdMatrixUnits.TileItems(Text(device, DeviceName)) is > 0 and int items ? items : 32,
             Float16Arithmetic = Text(device, Extensions).Split(' ').Contains("cl_khr_fp16"),
-            // The prelude's scratch of warp functions has room for 1024 work-items; PoCL would take 4096.
+            // What CUDA's cards take; PoCL would take 4096.
             MaxGroupSize = (int)Math.Min(Number(device, MaxWorkGroupSize), 1024),
             SharedMemoryBytes = (int)Math.Min(Number(device, LocalMemSize), int.MaxValue),
             ComputeUnits = (int)Number(device, MaxComputeUnits),

@@ -1,29 +1,37 @@
 using System.Text;
+using Engine.Devices.Ilgpu;
 using Engine.Devices.Programs;
 
 namespace Engine.Devices.OpenCl;
 
-/// <summary>One device's programs: in memory, else from the disk cache, else built by the driver.</summary>
-internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache cache) : IDisposable
+/// <summary>One device's programs: in memory, else from the disk cache, else built by the driver of a text that ILGPU makes.</summary>
+/// <param name="compile">Makes the OpenCL C of a kernel with storage types and constants.</param>
+internal sealed unsafe class OpenClPrograms(
+    OpenClDevice device, ProgramCache cache, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string> compile) : IDisposable
 {
-    /// <summary>No option loosens IEEE arithmetic: results are held against the other devices.</summary>
-    public const string Options = "";
+    private const uint SingleFloatConfiguration = 0x101B;
+    private const ulong CorrectlyRoundedDivideAndSquareRoot = 1 << 7;
 
     private const uint ProgramBinarySizes = 0x1165;
     private const uint ProgramBinaries = 0x1166;
     private const uint ProgramBuildLog = 0x1183;
 
     private readonly Dictionary<ProgramKey, nint> programs = [];
+    private readonly KernelTexts texts = new(cache, "OpenCL C 1.2", compile);
 
     public ProgramCache Cache => cache;
+
+    /// <summary>Division and square root rounded as on the other devices, where the driver can; no option loosens IEEE arithmetic.</summary>
+    public string Options { get; } = (FloatFeatures(device.Handle) & CorrectlyRoundedDivideAndSquareRoot) != 0 ? "-cl-fp32-correctly-rounded-divide-sqrt" : "";
 
     /// <summary>The built <c>cl_program</c> of a call's variant.</summary>
     public nint Get(KernelCall call)
     {
-        string source = DeviceSource.Compose(call.Definition, call.Types, call.Constants, DeviceLanguage.OpenCl);
-        var key = ProgramKey.Of(source, Options, device.Name, device.Info.Driver);
-        if (!programs.TryGetValue(key, out nint program))
+        ProgramKey variant = texts.Key(call);
+        if (!programs.TryGetValue(variant, out nint program))
         {
+            string source = texts.Get(call);
+            var key = ProgramKey.Of(source, Options, device.Name, device.Info.Driver);
             program = FromDisk(key);
             bool built = program == 0;
             if (built)
@@ -31,7 +39,7 @@ internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache ca
                 program = Build(call.Definition, source);
             }
 
-            programs.Add(key, program);
+            programs.Add(variant, program);
             if (built)
             {
                 cache.Store(key, Binary(program));
@@ -39,6 +47,12 @@ internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache ca
         }
 
         return program;
+    }
+
+    private static ulong FloatFeatures(nint device)
+    {
+        ulong features = 0;
+        return OpenClApi.GetDeviceInfo(device, SingleFloatConfiguration, sizeof(ulong), &features, null) == OpenClError.Success ? features : 0;
     }
 
     public void Dispose()

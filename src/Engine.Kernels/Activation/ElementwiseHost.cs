@@ -8,33 +8,38 @@ namespace Engine.Kernels;
 internal readonly struct CopyMap : IUnaryMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<float> Apply(Vector512<float> x) => x;
+    public T Apply<T>(T x)
+        where T : struct, ISimd<T> => x;
 }
 
 internal readonly struct ScaleMap(float factor) : IUnaryMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<float> Apply(Vector512<float> x) => x * Vector512.Create(factor);
+    public T Apply<T>(T x)
+        where T : struct, ISimd<T> => x * T.Broadcast(factor);
 }
 
 /// <summary>The factor is read when the launch runs.</summary>
 internal readonly unsafe struct ScaleByMap(float* factor) : IUnaryMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<float> Apply(Vector512<float> x) => x * Vector512.Create(*factor);
+    public T Apply<T>(T x)
+        where T : struct, ISimd<T> => x * T.Broadcast(*factor);
 }
 
 internal readonly struct AddMap : IBinaryMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<float> Apply(Vector512<float> a, Vector512<float> b) => a + b;
+    public T Apply<T>(T a, T b)
+        where T : struct, ISimd<T> => a + b;
 }
 
 /// <summary>factor x + y.</summary>
 internal readonly struct AddScaledMap(float factor) : IBinaryMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<float> Apply(Vector512<float> x, Vector512<float> y) => Vector512.FusedMultiplyAdd(x, Vector512.Create(factor), y);
+    public T Apply<T>(T x, T y)
+        where T : struct, ISimd<T> => T.MultiplyAdd(x, T.Broadcast(factor), y);
 }
 
 /// <summary>y = value; reads nothing.</summary>

@@ -21,7 +21,7 @@ internal static partial class ElementwiseKernels
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (i < count)
         {
-            y[i] = MathF.FusedMultiplyAdd(factor, x[i], y[i]);
+            y[i] = KernelMath.FusedMultiplyAdd(factor, x[i], y[i]);
         }
     }
 
@@ -56,7 +56,7 @@ internal static partial class ElementwiseKernels
         if (i < count && !float.IsNaN(finite[0]))
         {
             float weight = factor * scalars[slot];
-            y[i] = MathF.FusedMultiplyAdd(weight, x[i], blends ? (1f - weight) * y[i] : y[i]);
+            y[i] = KernelMath.FusedMultiplyAdd(weight, x[i], blends ? (1f - weight) * y[i] : y[i]);
         }
     }
 
@@ -67,7 +67,7 @@ internal static partial class ElementwiseKernels
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (i < count)
         {
-            y[i] = MathF.FusedMultiplyAdd(a[i], b[i], y[i]);
+            y[i] = KernelMath.FusedMultiplyAdd(a[i], b[i], y[i]);
         }
     }
 
@@ -95,7 +95,7 @@ internal static partial class ElementwiseKernels
         if (i < count)
         {
             long column = i % columns;
-            y[i] = MathF.FusedMultiplyAdd(scale[column] - offset, z[i], hasBias ? bias[column] : 0f);
+            y[i] = KernelMath.FusedMultiplyAdd(scale[column] - offset, z[i], hasBias ? bias[column] : 0f);
         }
     }
 

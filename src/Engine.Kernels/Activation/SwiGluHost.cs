@@ -8,11 +8,8 @@ namespace Engine.Kernels;
 internal readonly struct SwiGluMap : IBinaryMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<float> Apply(Vector512<float> gate, Vector512<float> up)
-    {
-        Vector512<float> s = VectorMath.Logistic<Simd512>(gate);
-        return gate * s * up;
-    }
+    public T Apply<T>(T gate, T up)
+        where T : struct, ISimd<T> => gate * LaneMath.Logistic(gate) * up;
 }
 
 /// <summary>With s the logistic function of the gate: dGate = dy up s (1 + gate (1 - s)), dUp = dy gate s.</summary>
@@ -30,11 +27,28 @@ internal sealed unsafe class SwiGluBackwardHost(
 
     protected override void Range(long start, int length, int worker)
     {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            Range<Simd512>(start, length);
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            Range<Simd256>(start, length);
+        }
+        else
+        {
+            Range<Simd128>(start, length);
+        }
+    }
+
+    private void Range<T>(long start, int length)
+        where T : struct, ISimd<T>
+    {
         long end = start + length;
         long i = start;
-        for (; i <= end - Lanes.Count; i += Lanes.Count)
+        for (; i <= end - T.Count; i += T.Count)
         {
-            (Vector512<float> byGate, Vector512<float> byUp) = Gradients(Vector512.Load(gate + i), Vector512.Load(up + i), Vector512.Load(dy + i));
+            T byGate = Gradients(T.Load(gate + i), T.Load(up + i), T.Load(dy + i), out T byUp);
             byGate.Store(dGate + i);
             byUp.Store(dUp + i);
         }
@@ -42,18 +56,19 @@ internal sealed unsafe class SwiGluBackwardHost(
         if (i < end)
         {
             int rest = (int)(end - i);
-            (Vector512<float> byGate, Vector512<float> byUp) = Gradients(
-                Lanes.LoadPartial(gate + i, rest), Lanes.LoadPartial(up + i, rest), Lanes.LoadPartial(dy + i, rest));
-            Lanes.StorePartial(byGate, dGate + i, rest);
-            Lanes.StorePartial(byUp, dUp + i, rest);
+            T byGate = Gradients(T.LoadPart(gate + i, rest), T.LoadPart(up + i, rest), T.LoadPart(dy + i, rest), out T byUp);
+            byGate.StorePart(dGate + i, rest);
+            byUp.StorePart(dUp + i, rest);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector512<float> ByGate, Vector512<float> ByUp) Gradients(Vector512<float> g, Vector512<float> u, Vector512<float> d)
+    private static T Gradients<T>(T g, T u, T d, out T byUp)
+        where T : struct, ISimd<T>
     {
-        Vector512<float> s = VectorMath.Logistic<Simd512>(g);
-        Vector512<float> scaled = d * s;
-        return (scaled * u * Vector512.FusedMultiplyAdd(g, Vector512<float>.One - s, Vector512<float>.One), scaled * g);
+        T s = LaneMath.Logistic(g);
+        T scaled = d * s;
+        byUp = scaled * g;
+        return scaled * u * T.MultiplyAdd(g, T.Broadcast(1f) - s, T.Broadcast(1f));
     }
 }

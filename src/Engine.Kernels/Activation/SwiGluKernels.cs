@@ -10,7 +10,7 @@ internal static partial class SwiGluKernels
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (i < count)
         {
-            y[i] = gate[i] * ActivationFunctions.Logistic(gate[i]) * up[i];
+            y[i] = gate[i] * KernelMath.Logistic(gate[i]) * up[i];
         }
     }
 
@@ -22,9 +22,10 @@ internal static partial class SwiGluKernels
         if (i < count)
         {
             float g = gate[i];
-            float s = ActivationFunctions.Logistic(g);
-            float byGate = dy[i] * up[i] * s * MathF.FusedMultiplyAdd(g, 1f - s, 1f);
-            float byUp = dy[i] * g * s;
+            float s = KernelMath.Logistic(g);
+            float scaled = dy[i] * s;
+            float byGate = scaled * up[i] * KernelMath.FusedMultiplyAdd(g, 1f - s, 1f);
+            float byUp = scaled * g;
             dGate[i] = byGate;
             dUp[i] = byUp;
         }

@@ -28,10 +28,10 @@ internal struct SoftmaxRow
     }
 }
 
-/// <summary>The backward step of one score.</summary>
+/// <summary>The backward step of one score; zeros for a key that is not seen.</summary>
 internal struct SoftmaxGradient
 {
-    /// <summary>The weight exp(scale * score - logSumExp), times its dropout factor; 0 for a key that is not seen.</summary>
+    /// <summary>The weight exp(scale * score - logSumExp), times its dropout factor.</summary>
     public float Weight;
 
     /// <summary>The gradient with respect to the unscaled score.</summary>
@@ -42,7 +42,12 @@ internal struct SoftmaxGradient
     public static SoftmaxGradient Of(
         SoftmaxRow row, int key, float score, float gradient, float scale, ArrayView<uint> random, uint stream, uint threshold, float factor, [Specialize] bool dropout)
     {
-        float weight = MathF.Exp(key < row.Visible ? (scale * score) - row.LogSumExp : float.NegativeInfinity);
+        if (key >= row.Visible)
+        {
+            return default;
+        }
+
+        float weight = KernelMath.Exp((scale * score) - row.LogSumExp);
         float kept = dropout ? AttentionMask.Factor(row.Element + key, random, stream, threshold, factor) : 1f;
         return new SoftmaxGradient { Weight = weight * kept, Score = weight * scale * ((gradient * kept) - row.Dot) };
     }

@@ -4,24 +4,13 @@ namespace Engine.Kernels.Host;
 /// A register of float32 lanes. Host loops are written once over this interface and compiled by the JIT for each width;
 /// every member becomes one or a few instructions.
 /// </summary>
-internal unsafe interface ISimd<T>
+internal unsafe interface ISimd<T> : IFloatLanes<T>
     where T : struct, ISimd<T>
 {
     /// <summary>Lanes.</summary>
     static abstract int Count { get; }
 
     static abstract T Zero { get; }
-
-    static abstract T operator +(T left, T right);
-
-    static abstract T operator -(T left, T right);
-
-    static abstract T operator *(T left, T right);
-
-    static abstract T operator /(T left, T right);
-
-    /// <summary>Bits of both: with a mask of <see cref="Less"/>, the value or zero.</summary>
-    static abstract T operator &(T left, T right);
 
     static abstract T Load(float* source);
 
@@ -31,30 +20,10 @@ internal unsafe interface ISimd<T>
     /// <summary>float16 elements, by their bits; exact, infinities and NaN included.</summary>
     static abstract T LoadHalf(ushort* source);
 
-    static abstract T Broadcast(float value);
-
-    /// <summary>left * right + addend, rounded once.</summary>
-    static abstract T MultiplyAdd(T left, T right, T addend);
-
     /// <summary>The larger of each pair; either one where one is NaN.</summary>
     static abstract T Max(T left, T right);
 
-    /// <summary>The smaller of each pair; either one where one is NaN.</summary>
-    static abstract T Min(T left, T right);
-
-    static abstract T Abs(T x);
-
     static abstract T Sqrt(T x);
-
-    static abstract T CopySign(T magnitude, T sign);
-
-    /// <summary>All bits set where left is less than right, none elsewhere and for NaN.</summary>
-    static abstract T Less(T left, T right);
-
-    static abstract T Select(T condition, T ifTrue, T ifFalse);
-
-    /// <summary>2^n of a whole number n in -127 (which gives 0) to 127 that lies in the low bits of 1.5 * 2^23 + n.</summary>
-    static abstract T PowerOfTwo(T shifted);
 
     /// <summary>The sum of all lanes, in an order fixed for the width.</summary>
     static abstract float Sum(T x);

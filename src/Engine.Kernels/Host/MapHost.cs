@@ -2,16 +2,18 @@ using System.Runtime.Intrinsics;
 
 namespace Engine.Kernels.Host;
 
-/// <summary>A function of one element, sixteen at a time; its fields are its constants.</summary>
+/// <summary>A function of one element, a register at a time; its fields are its constants.</summary>
 internal interface IUnaryMap
 {
-    Vector512<float> Apply(Vector512<float> x);
+    T Apply<T>(T x)
+        where T : struct, ISimd<T>;
 }
 
-/// <summary>A function of two elements, sixteen pairs at a time.</summary>
+/// <summary>A function of two elements, a register of pairs at a time.</summary>
 internal interface IBinaryMap
 {
-    Vector512<float> Apply(Vector512<float> a, Vector512<float> b);
+    T Apply<T>(T a, T b)
+        where T : struct, ISimd<T>;
 }
 
 /// <summary>y = map(x); y may be x.</summary>
@@ -26,18 +28,32 @@ internal sealed unsafe class UnaryHost<TMap>(string name, CpuDevice device, long
 
     protected override void Range(long start, int length, int worker)
     {
-        TMap apply = map;
-        float* from = x + start;
-        float* to = y + start;
-        int i = 0;
-        for (; i <= length - Lanes.Count; i += Lanes.Count)
+        if (Vector512.IsHardwareAccelerated)
         {
-            apply.Apply(Vector512.Load(from + i)).Store(to + i);
+            Map<Simd512>(map, x + start, y + start, length);
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            Map<Simd256>(map, x + start, y + start, length);
+        }
+        else
+        {
+            Map<Simd128>(map, x + start, y + start, length);
+        }
+    }
+
+    private static void Map<T>(TMap map, float* from, float* to, int length)
+        where T : struct, ISimd<T>
+    {
+        int i = 0;
+        for (; i <= length - T.Count; i += T.Count)
+        {
+            map.Apply(T.Load(from + i)).Store(to + i);
         }
 
         if (i < length)
         {
-            Lanes.StorePartial(apply.Apply(Lanes.LoadPartial(from + i, length - i)), to + i, length - i);
+            map.Apply(T.LoadPart(from + i, length - i)).StorePart(to + i, length - i);
         }
     }
 }
@@ -56,20 +72,33 @@ internal sealed unsafe class BinaryHost<TMap>(
 
     protected override void Range(long start, int length, int worker)
     {
-        TMap apply = map;
-        float* left = a + start;
-        float* right = b + start;
-        float* to = y + start;
-        int i = 0;
-        for (; i <= length - Lanes.Count; i += Lanes.Count)
+        if (Vector512.IsHardwareAccelerated)
         {
-            apply.Apply(Vector512.Load(left + i), Vector512.Load(right + i)).Store(to + i);
+            Map<Simd512>(map, a + start, b + start, y + start, length);
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            Map<Simd256>(map, a + start, b + start, y + start, length);
+        }
+        else
+        {
+            Map<Simd128>(map, a + start, b + start, y + start, length);
+        }
+    }
+
+    private static void Map<T>(TMap map, float* left, float* right, float* to, int length)
+        where T : struct, ISimd<T>
+    {
+        int i = 0;
+        for (; i <= length - T.Count; i += T.Count)
+        {
+            map.Apply(T.Load(left + i), T.Load(right + i)).Store(to + i);
         }
 
         if (i < length)
         {
             int rest = length - i;
-            Lanes.StorePartial(apply.Apply(Lanes.LoadPartial(left + i, rest), Lanes.LoadPartial(right + i, rest)), to + i, rest);
+            map.Apply(T.LoadPart(left + i, rest), T.LoadPart(right + i, rest)).StorePart(to + i, rest);
         }
     }
 }

@@ -27,13 +27,13 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     public static Simd128 operator -(Simd128 left, Simd128 right) => new(left.Value - right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator -(Simd128 x) => new(-x.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 operator *(Simd128 left, Simd128 right) => new(left.Value * right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 operator /(Simd128 left, Simd128 right) => new(left.Value / right.Value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 operator &(Simd128 left, Simd128 right) => new(left.Value & right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Load(float* source) => new(Vector128.Load(source));
@@ -75,14 +75,33 @@ internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
     public static Simd128 CopySign(Simd128 magnitude, Simd128 sign) => new(Vector128.CopySign(magnitude.Value, sign.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Less(Simd128 left, Simd128 right) => new(Vector128.LessThan(left.Value, right.Value));
+    public static Simd128 SelectLess(Simd128 left, Simd128 right, Simd128 ifTrue, Simd128 ifFalse) =>
+        new(Vector128.ConditionalSelect(Vector128.LessThan(left.Value, right.Value), ifTrue.Value, ifFalse.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Select(Simd128 condition, Simd128 ifTrue, Simd128 ifFalse) => new(Vector128.ConditionalSelect(condition.Value, ifTrue.Value, ifFalse.Value));
+    public static Simd128 SelectNegative(Simd128 sign, Simd128 ifNegative, Simd128 otherwise) =>
+        new(Vector128.ConditionalSelect((sign.Value.AsInt32() >> 31).AsSingle(), ifNegative.Value, otherwise.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 PowerOfTwo(Simd128 shifted)
-        => new(((Vector128.ShiftLeft(shifted.Value.AsInt32(), 23) + Vector128.Create(0x3F800000)).AsSingle()));
+    public static Simd128 AddBits(Simd128 left, Simd128 right) => new((left.Value.AsInt32() + right.Value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 AddBits(Simd128 left, int right) => new((left.Value.AsInt32() + Vector128.Create(right)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 And(Simd128 left, int right) => new((left.Value.AsInt32() & Vector128.Create(right)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Xor(Simd128 left, Simd128 right) => new(left.Value ^ right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 ShiftLeft(Simd128 x, int count) => new((x.Value.AsInt32() << count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 ShiftRight(Simd128 x, int count) => new((x.Value.AsInt32() >> count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 IntegerToFloat(Simd128 x) => new(Vector128.ConvertToSingle(x.Value.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Simd128 x) => Vector128.Sum(x.Value);

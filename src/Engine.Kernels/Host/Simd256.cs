@@ -27,13 +27,13 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     public static Simd256 operator -(Simd256 left, Simd256 right) => new(left.Value - right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 operator -(Simd256 x) => new(-x.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 operator *(Simd256 left, Simd256 right) => new(left.Value * right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 operator /(Simd256 left, Simd256 right) => new(left.Value / right.Value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 operator &(Simd256 left, Simd256 right) => new(left.Value & right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Load(float* source) => new(Vector256.Load(source));
@@ -75,14 +75,33 @@ internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
     public static Simd256 CopySign(Simd256 magnitude, Simd256 sign) => new(Vector256.CopySign(magnitude.Value, sign.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Less(Simd256 left, Simd256 right) => new(Vector256.LessThan(left.Value, right.Value));
+    public static Simd256 SelectLess(Simd256 left, Simd256 right, Simd256 ifTrue, Simd256 ifFalse) =>
+        new(Vector256.ConditionalSelect(Vector256.LessThan(left.Value, right.Value), ifTrue.Value, ifFalse.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Select(Simd256 condition, Simd256 ifTrue, Simd256 ifFalse) => new(Vector256.ConditionalSelect(condition.Value, ifTrue.Value, ifFalse.Value));
+    public static Simd256 SelectNegative(Simd256 sign, Simd256 ifNegative, Simd256 otherwise) =>
+        new(Vector256.ConditionalSelect((sign.Value.AsInt32() >> 31).AsSingle(), ifNegative.Value, otherwise.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 PowerOfTwo(Simd256 shifted)
-        => new(((Vector256.ShiftLeft(shifted.Value.AsInt32(), 23) + Vector256.Create(0x3F800000)).AsSingle()));
+    public static Simd256 AddBits(Simd256 left, Simd256 right) => new((left.Value.AsInt32() + right.Value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 AddBits(Simd256 left, int right) => new((left.Value.AsInt32() + Vector256.Create(right)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 And(Simd256 left, int right) => new((left.Value.AsInt32() & Vector256.Create(right)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Xor(Simd256 left, Simd256 right) => new(left.Value ^ right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 ShiftLeft(Simd256 x, int count) => new((x.Value.AsInt32() << count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 ShiftRight(Simd256 x, int count) => new((x.Value.AsInt32() >> count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 IntegerToFloat(Simd256 x) => new(Vector256.ConvertToSingle(x.Value.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Simd256 x) => Vector256.Sum(x.Value);

@@ -27,13 +27,13 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     public static Simd512 operator -(Simd512 left, Simd512 right) => new(left.Value - right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator -(Simd512 x) => new(-x.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 operator *(Simd512 left, Simd512 right) => new(left.Value * right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 operator /(Simd512 left, Simd512 right) => new(left.Value / right.Value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 operator &(Simd512 left, Simd512 right) => new(left.Value & right.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Load(float* source) => new(Vector512.Load(source));
@@ -75,14 +75,33 @@ internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
     public static Simd512 CopySign(Simd512 magnitude, Simd512 sign) => new(Vector512.CopySign(magnitude.Value, sign.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Less(Simd512 left, Simd512 right) => new(Vector512.LessThan(left.Value, right.Value));
+    public static Simd512 SelectLess(Simd512 left, Simd512 right, Simd512 ifTrue, Simd512 ifFalse) =>
+        new(Vector512.ConditionalSelect(Vector512.LessThan(left.Value, right.Value), ifTrue.Value, ifFalse.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Select(Simd512 condition, Simd512 ifTrue, Simd512 ifFalse) => new(Vector512.ConditionalSelect(condition.Value, ifTrue.Value, ifFalse.Value));
+    public static Simd512 SelectNegative(Simd512 sign, Simd512 ifNegative, Simd512 otherwise) =>
+        new(Vector512.ConditionalSelect((sign.Value.AsInt32() >> 31).AsSingle(), ifNegative.Value, otherwise.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 PowerOfTwo(Simd512 shifted)
-        => new(((Vector512.ShiftLeft(shifted.Value.AsInt32(), 23) + Vector512.Create(0x3F800000)).AsSingle()));
+    public static Simd512 AddBits(Simd512 left, Simd512 right) => new((left.Value.AsInt32() + right.Value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 AddBits(Simd512 left, int right) => new((left.Value.AsInt32() + Vector512.Create(right)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 And(Simd512 left, int right) => new((left.Value.AsInt32() & Vector512.Create(right)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Xor(Simd512 left, Simd512 right) => new(left.Value ^ right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 ShiftLeft(Simd512 x, int count) => new((x.Value.AsInt32() << count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 ShiftRight(Simd512 x, int count) => new((x.Value.AsInt32() >> count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 IntegerToFloat(Simd512 x) => new(Vector512.ConvertToSingle(x.Value.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Simd512 x) => Vector512.Sum(x.Value);

@@ -103,15 +103,15 @@ internal sealed unsafe class CrossEntropyHost(
         int j = 0;
         for (; j <= count - (2 * Lanes.Count); j += 2 * Lanes.Count)
         {
-            even += (Vector512<float>)VectorMath.Exp<Simd512>(Vector512.Load(x + j) - top);
-            odd += (Vector512<float>)VectorMath.Exp<Simd512>(Vector512.Load(x + j + Lanes.Count) - top);
+            even += (Vector512<float>)LaneMath.Exp<Simd512>(Vector512.Load(x + j) - top);
+            odd += (Vector512<float>)LaneMath.Exp<Simd512>(Vector512.Load(x + j + Lanes.Count) - top);
         }
 
         for (; j < count; j += Lanes.Count)
         {
             int rest = Math.Min(Lanes.Count, count - j);
             Vector512<float> lanes = rest == Lanes.Count ? Vector512.Load(x + j) : Lanes.LoadPartial(x + j, rest);
-            Vector512<float> power = VectorMath.Exp<Simd512>(lanes - top);
+            Vector512<float> power = LaneMath.Exp<Simd512>(lanes - top);
             even += Lanes.First(rest, power, Vector512<float>.Zero);
         }
 
@@ -126,13 +126,13 @@ internal sealed unsafe class CrossEntropyHost(
         int j = 0;
         for (; j <= count - Lanes.Count; j += Lanes.Count)
         {
-            Vector512<float> power = VectorMath.Exp<Simd512>(Vector512.Load(x + j) - top);
+            Vector512<float> power = LaneMath.Exp<Simd512>(Vector512.Load(x + j) - top);
             (power * factors).Store(to + j);
         }
 
         if (j < count)
         {
-            Vector512<float> power = VectorMath.Exp<Simd512>(Lanes.LoadPartial(x + j, count - j) - top);
+            Vector512<float> power = LaneMath.Exp<Simd512>(Lanes.LoadPartial(x + j, count - j) - top);
             Lanes.StorePartial(power * factors, to + j, count - j);
         }
     }

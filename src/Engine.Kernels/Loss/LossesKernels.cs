@@ -39,7 +39,7 @@ internal static partial class LossesKernels
             float part = 0f;
             for (int j = block; j < end; j += groupSize)
             {
-                part += MathF.Exp(logits[offset + j] - maximum);
+                part += KernelMath.Exp(logits[offset + j] - maximum);
             }
 
             powers += part;
@@ -53,7 +53,7 @@ internal static partial class LossesKernels
             float loss = 0f;
             if (!ignored)
             {
-                loss = MathF.Log(sum) + (maximum - logits[offset + label]);
+                loss = KernelMath.Log(sum) + (maximum - logits[offset + label]);
             }
 
             rowLoss[labelled] = loss;
@@ -69,7 +69,7 @@ internal static partial class LossesKernels
                 float gradient = 0f;
                 if (!ignored)
                 {
-                    gradient = (MathF.Exp(logits[offset + j] - maximum) * (scale / sum)) - (j == label ? scale : 0f);
+                    gradient = (KernelMath.Exp(logits[offset + j] - maximum) * (scale / sum)) - (j == label ? scale : 0f);
                 }
 
                 dLogits[offset + j] = gradient;

@@ -26,7 +26,7 @@ internal static class PairArithmetic
     public static Pair AddProduct(Pair sum, float x, float y)
     {
         float product = x * y;
-        float productError = MathF.FusedMultiplyAdd(x, y, -product);
+        float productError = KernelMath.FusedMultiplyAdd(x, y, -product);
         float high = sum.High + product;
         float part = high - sum.High;
         float error = (sum.High - (high - part)) + (product - part);
@@ -37,7 +37,7 @@ internal static class PairArithmetic
     public static Pair AddProduct(Pair sum, float x, Pair y)
     {
         Pair added = AddProduct(sum, x, y.High);
-        return new Pair { High = added.High, Low = MathF.FusedMultiplyAdd(x, y.Low, added.Low) };
+        return new Pair { High = added.High, Low = KernelMath.FusedMultiplyAdd(x, y.Low, added.Low) };
     }
 
     public static Pair Normalize(Pair sum)
@@ -59,8 +59,8 @@ internal static class PairArithmetic
     public static Pair Multiply(Pair a, Pair b)
     {
         float product = a.High * b.High;
-        float error = MathF.FusedMultiplyAdd(a.High, b.High, -product);
-        error = MathF.FusedMultiplyAdd(a.High, b.Low, MathF.FusedMultiplyAdd(a.Low, b.High, error));
+        float error = KernelMath.FusedMultiplyAdd(a.High, b.High, -product);
+        error = KernelMath.FusedMultiplyAdd(a.High, b.Low, KernelMath.FusedMultiplyAdd(a.Low, b.High, error));
         return Normalize(new Pair { High = product, Low = error });
     }
 

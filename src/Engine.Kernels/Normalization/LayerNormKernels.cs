@@ -29,7 +29,7 @@ internal static partial class LayerNormKernels
         float scale = 1f / MathF.Sqrt((GroupReductions.Sum(tile, squares, groupSize) / columns) + epsilon);
         for (int j = item; j < columns; j += groupSize)
         {
-            y[offset + j] = MathF.FusedMultiplyAdd((x[offset + j] - center) * scale, weight[j], bias[j]);
+            y[offset + j] = KernelMath.FusedMultiplyAdd((x[offset + j] - center) * scale, weight[j], bias[j]);
         }
 
         if (item == 0)

@@ -14,7 +14,7 @@ internal static partial class RmsNormKernels
         float squares = 0f;
         for (int j = item; j < columns; j += groupSize)
         {
-            squares = MathF.FusedMultiplyAdd(x[offset + j], x[offset + j], squares);
+            squares = KernelMath.FusedMultiplyAdd(x[offset + j], x[offset + j], squares);
         }
 
         float scale = 1f / MathF.Sqrt((GroupReductions.Sum(tile, squares, groupSize) / columns) + epsilon);

@@ -15,7 +15,7 @@ internal static partial class AdamWKernels
             float learningRate = scalars[StepScalars.LearningRate] * learningRateRatio;
             float g = gradients[i] * clip[0];
             float mean = m[i];
-            mean = MathF.FusedMultiplyAdd(meanRate, g - mean, mean);
+            mean = KernelMath.FusedMultiplyAdd(meanRate, g - mean, mean);
             float square = (v[i] * squareDecay) + (squareRate * g * g);
             float denominator = (MathF.Sqrt(square) / MathF.Sqrt(scalars[StepScalars.BiasCorrection2])) + epsilon;
             float step = learningRate / scalars[StepScalars.BiasCorrection1];

@@ -17,9 +17,9 @@ internal readonly unsafe struct NormalGroup : INoiseGroup
     public static void Group(PhiloxLanes philox, ulong group, float* to)
     {
         philox.Words(group, out Vector512<uint> word0, out Vector512<uint> word1, out Vector512<uint> word2, out Vector512<uint> word3);
-        (Vector512<float> z0, Vector512<float> z1) = BoxMuller.Normals(word0, word1);
-        (Vector512<float> z2, Vector512<float> z3) = BoxMuller.Normals(word2, word3);
-        PhiloxLanes.Store(z0, z1, z2, z3, to);
+        BoxMuller.Normals(&word0, &word1);
+        BoxMuller.Normals(&word2, &word3);
+        PhiloxLanes.Store(word0.AsSingle(), word1.AsSingle(), word2.AsSingle(), word3.AsSingle(), to);
     }
 }
 

@@ -15,8 +15,8 @@ internal static partial class NoiseKernels
         if (element < count)
         {
             PhiloxWords words = Philox.Block((ulong)block, seedLow, seedHigh, stream, step);
-            NormalPair first = Philox.Normals(words.X, words.Y);
-            NormalPair second = Philox.Normals(words.Z, words.W);
+            NormalPair first = BoxMuller.Normals(words.X, words.Y);
+            NormalPair second = BoxMuller.Normals(words.Z, words.W);
             y[element] = first.Cosine;
             if (element + 1 < count)
             {
@@ -79,22 +79,22 @@ internal static partial class NoiseKernels
         if (element < count)
         {
             PhiloxWords words = Philox.Block((ulong)block, seedLow, seedHigh, stream, step);
-            NormalPair first = Philox.Normals(words.X, words.Y);
-            NormalPair second = Philox.Normals(words.Z, words.W);
-            y[element] = MathF.FusedMultiplyAdd(deviation[element / columns], first.Cosine, Storage.Load(w, element));
+            NormalPair first = BoxMuller.Normals(words.X, words.Y);
+            NormalPair second = BoxMuller.Normals(words.Z, words.W);
+            y[element] = KernelMath.FusedMultiplyAdd(deviation[element / columns], first.Cosine, Storage.Load(w, element));
             if (element + 1 < count)
             {
-                y[element + 1] = MathF.FusedMultiplyAdd(deviation[(element + 1) / columns], first.Sine, Storage.Load(w, element + 1));
+                y[element + 1] = KernelMath.FusedMultiplyAdd(deviation[(element + 1) / columns], first.Sine, Storage.Load(w, element + 1));
             }
 
             if (element + 2 < count)
             {
-                y[element + 2] = MathF.FusedMultiplyAdd(deviation[(element + 2) / columns], second.Cosine, Storage.Load(w, element + 2));
+                y[element + 2] = KernelMath.FusedMultiplyAdd(deviation[(element + 2) / columns], second.Cosine, Storage.Load(w, element + 2));
             }
 
             if (element + 3 < count)
             {
-                y[element + 3] = MathF.FusedMultiplyAdd(deviation[(element + 3) / columns], second.Sine, Storage.Load(w, element + 3));
+                y[element + 3] = KernelMath.FusedMultiplyAdd(deviation[(element + 3) / columns], second.Sine, Storage.Load(w, element + 3));
             }
         }
     }

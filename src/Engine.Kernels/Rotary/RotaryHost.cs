@@ -4,7 +4,7 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>Cosines and sines token by token, in float64: made once a step for all layers, they do not show in its time.</summary>
+/// <summary>Cosines and sines token by token: made once a step for all layers, they do not show in its time.</summary>
 internal sealed unsafe class RotaryAnglesHost(
     CpuDevice device, int tokens, int half, BufferView<int> positions, BufferView<ulong> frequencies, BufferView<float> angles)
     : RowHost(device, tokens, 2 * half)
@@ -20,10 +20,9 @@ internal sealed unsafe class RotaryAnglesHost(
         float* to = angles + ((long)row * Columns);
         for (int j = 0; j < half; j++)
         {
-            long turns = (long)((ulong)positions[row] * frequencies[j]);
-            (double sine, double cosine) = Math.SinCos(Math.ScaleB(turns, -64) * 2 * Math.PI);
-            to[j] = (float)cosine;
-            to[half + j] = (float)sine;
+            uint turns = (uint)(((ulong)positions[row] * frequencies[j]) >> 32);
+            to[j] = KernelMath.CosTurns(turns, 0f);
+            to[half + j] = KernelMath.SinTurns(turns, 0f);
         }
     }
 }

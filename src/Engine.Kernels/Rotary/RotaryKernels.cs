@@ -13,11 +13,10 @@ internal static partial class RotaryKernels
             long token = i / half;
             int j = (int)(i % half);
 
-            // The upper word counts 2^-32 turns; as a signed number it is the angle from -pi to pi.
+            // The upper word counts 2^-32 turns.
             uint turns = (uint)(((ulong)positions[token] * frequencies[j]) >> 32);
-            float angle = (int)turns * 1.4629180792671596e-9f;
-            angles[(token * 2 * half) + j] = MathF.Cos(angle);
-            angles[(token * 2 * half) + half + j] = MathF.Sin(angle);
+            angles[(token * 2 * half) + j] = KernelMath.CosTurns(turns, 0f);
+            angles[(token * 2 * half) + half + j] = KernelMath.SinTurns(turns, 0f);
         }
     }
 

@@ -95,7 +95,7 @@ internal static partial class SegmentsKernels
             {
                 float w = run[first + i];
                 packed[copy + i] = w;
-                run[first + i] = MathF.FusedMultiplyAdd(factor, gradient[first + i], w);
+                run[first + i] = KernelMath.FusedMultiplyAdd(factor, gradient[first + i], w);
             }
 
             if (map == SegmentMap.PerturbAdaptive)
@@ -103,7 +103,7 @@ internal static partial class SegmentsKernels
                 float w = run[first + i];
                 float t = scaled == 0 ? 1f : MathF.Abs(w) + eta;
                 packed[copy + i] = w;
-                run[first + i] = MathF.FusedMultiplyAdd(factor, t * t * gradient[first + i], w);
+                run[first + i] = KernelMath.FusedMultiplyAdd(factor, t * t * gradient[first + i], w);
             }
 
             if (map == SegmentMap.Restore)
@@ -118,12 +118,12 @@ internal static partial class SegmentsKernels
 
             if (map == SegmentMap.Combine)
             {
-                packed[copy + i] = MathF.FusedMultiplyAdd(factor, packed[copy + i], run[first + i]);
+                packed[copy + i] = KernelMath.FusedMultiplyAdd(factor, packed[copy + i], run[first + i]);
             }
 
             if (map == SegmentMap.AddPacked)
             {
-                run[first + i] = MathF.FusedMultiplyAdd(factor, packed[copy + i], run[first + i]);
+                run[first + i] = KernelMath.FusedMultiplyAdd(factor, packed[copy + i], run[first + i]);
             }
 
             if (map == SegmentMap.Scale)

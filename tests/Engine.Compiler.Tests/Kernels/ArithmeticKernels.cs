@@ -5,7 +5,7 @@ internal static partial class ArithmeticKernels
 {
     public const int IntegerSlots = 20;
     public const int ConversionSlots = 18;
-    public const int FloatSlots = 26;
+    public const int FloatSlots = 22;
 
     private const int Offset = 3;
     private const float Scale = 0.1f;
@@ -129,31 +129,27 @@ internal static partial class ArithmeticKernels
     {
         float p = MathF.Abs(a) + 0.5f;
         results[0] = (a * b) + (a / b) - Scale;
-        results[1] = a % b;
-        results[2] = MathF.Exp(a);
-        results[3] = MathF.Log(p);
-        results[4] = MathF.Sqrt(p);
-        results[5] = MathF.Tanh(a);
-        results[6] = MathF.Cos(a);
-        results[7] = MathF.Sin(a);
-        results[8] = MathF.Pow(p, b);
-        results[9] = MathF.Abs(a);
-        results[10] = MathF.Floor(a);
-        results[11] = MathF.Ceiling(a);
-        results[12] = MathF.Round(a);
-        results[13] = MathF.Truncate(a);
-        results[14] = MathF.Min(a, b);
-        results[15] = MathF.Max(a, b);
-        results[16] = MathF.FusedMultiplyAdd(a, b, Scale);
-        results[17] = Math.Max(a, b) - Math.Min(a, b);
-        results[18] = Math.Clamp(a, -1f, 1f);
-        results[19] = float.IsNaN(a / 0f) ? 1f : 0f;
-        results[20] = MathF.Max(a, float.NegativeInfinity);
-        results[21] = MathF.Log2(p);
-        results[22] = (float)((double)a * b);
-        results[23] = MathF.Atan2(a, b);
-        results[24] = -a + 1e-12f;
-        results[25] = float.IsNaN(MathF.Max(float.NaN, a) + MathF.Min(b, float.NaN)) ? 1f : 0f;
+        results[1] = MathF.Exp(a);
+        results[2] = MathF.Log(p);
+        results[3] = MathF.Sqrt(p);
+        results[4] = MathF.Tanh(a);
+        results[5] = MathF.Cos(a);
+        results[6] = MathF.Sin(a);
+        results[7] = MathF.Abs(a);
+        results[8] = MathF.Floor(a);
+        results[9] = MathF.Ceiling(a);
+        results[10] = MathF.Round(a);
+        results[11] = MathF.Truncate(a);
+        results[12] = MathF.CopySign(p, a);
+        results[13] = MathF.Min(a, b);
+        results[14] = MathF.Max(a, b);
+        results[15] = MathF.FusedMultiplyAdd(a, b, Scale);
+        results[16] = Math.Max(a, b) - Math.Min(a, b);
+        results[17] = Math.Clamp(a, -1f, 1f);
+        results[18] = float.IsNaN(a / 0f) ? 1f : 0f;
+        results[19] = MathF.Max(a, float.NegativeInfinity);
+        results[20] = -a + 1e-12f;
+        results[21] = float.IsNaN(MathF.Max(float.NaN, a) + MathF.Min(b, float.NaN)) ? 1f : 0f;
     }
 
     [Kernel]
@@ -164,31 +160,27 @@ internal static partial class ArithmeticKernels
         ArrayView<float> r = results.SubView((long)Group.IdxX * FloatSlots);
         float p = MathF.Abs(a) + 0.5f;
         r[0] = (a * b) + (a / b) - Scale;
-        r[1] = a % b;
-        r[2] = MathF.Exp(a);
-        r[3] = MathF.Log(p);
-        r[4] = MathF.Sqrt(p);
-        r[5] = MathF.Tanh(a);
-        r[6] = MathF.Cos(a);
-        r[7] = MathF.Sin(a);
-        r[8] = MathF.Pow(p, b);
-        r[9] = MathF.Abs(a);
-        r[10] = MathF.Floor(a);
-        r[11] = MathF.Ceiling(a);
-        r[12] = MathF.Round(a);
-        r[13] = MathF.Truncate(a);
-        r[14] = MathF.Min(a, b);
-        r[15] = MathF.Max(a, b);
-        r[16] = MathF.FusedMultiplyAdd(a, b, Scale);
-        r[17] = Math.Max(a, b) - Math.Min(a, b);
-        r[18] = Math.Clamp(a, -1f, 1f);
-        r[19] = float.IsNaN(a / 0f) ? 1f : 0f;
-        r[20] = MathF.Max(a, float.NegativeInfinity);
-        r[21] = MathF.Log2(p);
-        r[22] = (float)((double)a * b);
-        r[23] = MathF.Atan2(a, b);
-        r[24] = -a + 1e-12f;
-        r[25] = float.IsNaN(MathF.Max(float.NaN, a) + MathF.Min(b, float.NaN)) ? 1f : 0f;
+        r[1] = KernelMath.Exp(a);
+        r[2] = KernelMath.Log(p);
+        r[3] = MathF.Sqrt(p);
+        r[4] = KernelMath.Tanh(a);
+        r[5] = KernelMath.Cos(a);
+        r[6] = KernelMath.Sin(a);
+        r[7] = MathF.Abs(a);
+        r[8] = MathF.Floor(a);
+        r[9] = MathF.Ceiling(a);
+        r[10] = MathF.Round(a);
+        r[11] = MathF.Truncate(a);
+        r[12] = MathF.CopySign(p, a);
+        r[13] = MathF.Min(a, b);
+        r[14] = MathF.Max(a, b);
+        r[15] = MathF.FusedMultiplyAdd(a, b, Scale);
+        r[16] = Math.Max(a, b) - Math.Min(a, b);
+        r[17] = Math.Clamp(a, -1f, 1f);
+        r[18] = float.IsNaN(a / 0f) ? 1f : 0f;
+        r[19] = MathF.Max(a, float.NegativeInfinity);
+        r[20] = -a + 1e-12f;
+        r[21] = float.IsNaN(MathF.Max(float.NaN, a) + MathF.Min(b, float.NaN)) ? 1f : 0f;
     }
 
     /// <summary>Storage types: y = 2 x + 0.3 as float, one element at a time.</summary>

@@ -121,16 +121,20 @@ internal static partial class ControlFlowKernels
         y[6] = Tail(x.SubView(count - 2));
     }
 
+    /// <summary>Of at most 16 elements.</summary>
     private static void Gather<T>(ArrayView<T> x, int count, ref Moments into)
         where T : unmanaged
     {
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < 16; i++)
         {
-            float value = Storage.Load(x, i);
-            into.Mean += value;
-            into.Square += value * value;
-            into.Count++;
-            into.Any = true;
+            if (i < count)
+            {
+                float value = Storage.Load(x, i);
+                into.Mean += value;
+                into.Square += value * value;
+                into.Count++;
+                into.Any = true;
+            }
         }
     }
 

@@ -54,7 +54,7 @@ internal static partial class SmallKernels
 
     /// <summary>Rows times a column for each item, in registers.</summary>
     [Kernel]
-    public static void OuterProduct(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int depth, [Specialize] int rows)
+    public static void OuterProduct(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int depth, [Specialize(Most = 4)] int rows)
     {
         ArrayView<float> sums = LocalMemory.Allocate<float>(rows);
         for (int r = 0; r < rows; r++)

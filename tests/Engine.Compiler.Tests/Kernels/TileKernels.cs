@@ -8,8 +8,8 @@ internal static partial class TileKernels
 
     public const int Teams = 2;
 
-    /// <summary>Elements from one stored row or column of an operand to the next: none that divides a tile.</summary>
-    public const int Stride = 37;
+    /// <summary>Elements from one stored row or column of an operand to the next: no multiple of a tile.</summary>
+    public const int Stride = 40;
 
     /// <summary>
     /// Team t: c[t] [16, 16 count] = diag(factors[t]) a[t] b[t], a [16, <see cref="Depth"/>] and b [<see cref="Depth"/>, 16 count] as their orders store them. A passes through shared memory.
@@ -22,7 +22,7 @@ internal static partial class TileKernels
         ArrayView<float> c,
         [Specialize] TileOrder orderA,
         [Specialize] TileOrder orderB,
-        [Specialize] int count)
+        [Specialize(Most = 4)] int count)
         where T : unmanaged
     {
         ArrayView<T> left = SharedMemory.Allocate<T>(Teams * Depth * Stride);

@@ -117,7 +117,7 @@ public sealed class DeviceThreadsTests
         using DeviceBuffer x = device.Allocate(64, "x");
         foreach (Action call in (Action[])[() => x.Clear(), x.Dispose, device.Dispose, () => device.Allocate(4, "y")])
         {
-            var kernel = new KernelDefinition("Tests_Nested", "Tests.cs:1", [], [], "");
+            var kernel = new KernelDefinition("Tests_Nested", "Tests.cs:1", [], [], typeof(Tests));
             using Launch launch = device.Bind(new HandWrittenCall(kernel, (_, _, _) => call()) { Shape = new LaunchShape(8, 1) });
             Assert.Contains("inside a kernel", Assert.Throws<InvalidOperationException>(launch.Enqueue).Message);
         }

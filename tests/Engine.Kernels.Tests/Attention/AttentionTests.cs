@@ -29,10 +29,7 @@ public sealed class AttentionTests
 
     public static TheoryData<string, string> DevicesAndCases => TestDevices.With<string>([.. Cases.Keys]);
 
-    /// <summary>Cases of the form for matrix units on an OpenCL device, by which its printed text runs: they hold every branch, and each takes PoCL's compiler ten seconds or more.</summary>
-    private static string[] CasesOnOpenCl => TestDevices.All.Contains("opencl") ? ["odd sizes", "several blocks, causal, grouped"] : [];
-
-    /// <summary>Every case in the finer type, and two in the other; on OpenCL one in each.</summary>
+    /// <summary>Every case in the finer type, and two in the other.</summary>
     public static TheoryData<string, string, ElementType> CaseNamesAndStorages
     {
         get
@@ -48,7 +45,6 @@ public sealed class AttentionTests
                 }
             }
 
-            Array.ForEach(CasesOnOpenCl, name => rows.Add("opencl", name, name == "odd sizes" ? ElementType.BFloat16 : ElementType.Float16));
             return rows;
         }
     }
@@ -59,16 +55,12 @@ public sealed class AttentionTests
         => Check(Cases[problem], Run(name, 2, Cases[problem]));
 
     /// <summary>
-    /// On devices without matrix units the form runs by loops. Inputs are values that the type holds, so that what it rounds is softmax's weights and their gradients.
+    /// The managed executor runs the form by loops. Inputs are values that the type holds, so that what it rounds is softmax's weights and their gradients.
     /// </summary>
     [Theory]
     [MemberData(nameof(CaseNamesAndStorages))]
     public void The_form_for_matrix_units_agrees_with_double_precision_but_for_rounded_weights(string device, string name, ElementType type)
-    {
-        using var run = new KernelRun(TestDevices.Open(device));
-        AttentionCase problem = Cases[name].Rounded(value => StoredWeights.Rounded(type, value));
-        Check(problem, type, Bind(run, problem, problem.Shape with { Products = type }, ForwardOfMatrixUnits, BackwardOfMatrixUnits).Run(run));
-    }
+        => CheckMatrixUnits(TestDevices.Open(device), Cases[name], type);
 
     [Fact]
     public void Attention_in_16_bits_needs_matrix_units()
@@ -237,6 +229,14 @@ public sealed class AttentionTests
 
             Assert.All(Forward(name, problem), x => Assert.True(float.IsFinite(x)));
         }
+    }
+
+    /// <summary>Holds the form for matrix units against double precision; disposes the device.</summary>
+    internal static void CheckMatrixUnits(Device device, AttentionCase exact, ElementType type)
+    {
+        using var run = new KernelRun(device);
+        AttentionCase problem = exact.Rounded(value => StoredWeights.Rounded(type, value));
+        Check(problem, type, Bind(run, problem, problem.Shape with { Products = type }, ForwardOfMatrixUnits, BackwardOfMatrixUnits).Run(run));
     }
 
     private static double Loss(AttentionCase problem, double[] q, double[] k, double[] v)

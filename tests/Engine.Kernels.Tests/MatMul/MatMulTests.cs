@@ -23,7 +23,21 @@ public sealed class MatMulTests
 
     public static TheoryData<string, ElementType> DevicesAndStorages => TestDevices.With(ElementType.Float16, ElementType.BFloat16);
 
-    public static TheoryData<string, ElementType> KernelDevicesAndStorages => TestDevices.WithKernels(ElementType.Float16, ElementType.BFloat16);
+    /// <summary>Devices that run kernels of tiles.</summary>
+    public static TheoryData<string, ElementType> TileDevicesAndStorages
+    {
+        get
+        {
+            var rows = new TheoryData<string, ElementType>();
+            foreach (string device in TestDevices.All.Where(device => device is "cpu-managed" or "cuda"))
+            {
+                rows.Add(device, ElementType.Float16);
+                rows.Add(device, ElementType.BFloat16);
+            }
+
+            return rows;
+        }
+    }
 
     public static TheoryData<string> Devices => TestDevices.Names;
 
@@ -186,7 +200,7 @@ public sealed class MatMulTests
             CheckGroups(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
         }
 
-        void CheckGroups(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
+        void CheckGroups(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(TestDevices.Open(name), shape, (device, a, b, c, bias, residual, preactivation) =>
             MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type);
     }
 
@@ -209,7 +223,7 @@ public sealed class MatMulTests
             CheckThin(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
         }
 
-        void CheckThin(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
+        void CheckThin(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(TestDevices.Open(name), shape, (device, a, b, c, bias, residual, preactivation) =>
             MatMulThinGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type);
     }
 
@@ -231,10 +245,10 @@ public sealed class MatMulTests
     }
 
     /// <summary>
-    /// On devices without matrix units the form runs by loops. What it may differ by from double precision on operands rounded to the type is float32 sums.
+    /// The managed executor runs the form by loops. What it may differ by from double precision on operands rounded to the type is float32 sums.
     /// </summary>
     [Theory]
-    [MemberData(nameof(KernelDevicesAndStorages))]
+    [MemberData(nameof(TileDevicesAndStorages))]
     public void The_form_for_matrix_units_agrees_with_double_precision_on_rounded_operands(string name, ElementType type)
     {
         foreach (MatMulLayout layout in new[] { MatMulLayout.NT, MatMulLayout.NN })
@@ -242,14 +256,13 @@ public sealed class MatMulTests
             foreach ((int m, int n, int k) in new[] { (1, 1, 1), (3, 5, 7), (64, 64, 32), (65, 63, 33), (130, 70, 50), (40, 50, 0) })
             {
                 var shape = new MatMulShape(m, n, k, layout);
-                CheckUnits(shape, false);
-                CheckUnits(shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false);
-                CheckUnits(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
+                CheckMatrixUnits(TestDevices.Open(name), shape, false, type);
+                CheckMatrixUnits(
+                    TestDevices.Open(name), shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false, type);
+                CheckMatrixUnits(
+                    TestDevices.Open(name), shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true, type);
             }
         }
-
-        void CheckUnits(MatMulShape shape, bool epilogue) => Check(name, shape, (device, a, b, c, bias, residual, preactivation) =>
-            MatMulMatrixUnits.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type, roundA: true);
     }
 
     [Fact]
@@ -309,6 +322,10 @@ public sealed class MatMulTests
             => Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, wrong, a, b, c)).Message;
     }
 
+    /// <summary>Holds the form for matrix units against double precision; disposes the device.</summary>
+    internal static void CheckMatrixUnits(Device card, MatMulShape shape, bool epilogue, ElementType type) => Check(card, shape, (device, a, b, c, bias, residual, preactivation) =>
+        MatMulMatrixUnits.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type, roundA: true);
+
     private static float[] Run(string name, int threads, MatMulShape shape)
     {
         using var run = new KernelRun(TestDevices.Open(name, threads));
@@ -321,15 +338,15 @@ public sealed class MatMulTests
     private static void CheckWidth<T, TTile>(MatMulShape shape, ElementType type)
         where T : struct, ISimd<T>
         where TTile : struct, ITile<T>
-        => Check("cpu", shape, (device, a, b, c, bias, residual, preactivation) => MatMulHost.Create<T, TTile>(
+        => Check(TestDevices.Open("cpu"), shape, (device, a, b, c, bias, residual, preactivation) => MatMulHost.Create<T, TTile>(
             (CpuDevice)device, shape, MatMulOperands.Of(shape, a, b, c), new MatMulEpilogue(shape, bias, residual, preactivation)), typeB: type);
 
     private static void Check(string name, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false, ElementType typeB = ElementType.Float32)
-        => Check(name, shape, (device, a, b, c, biasView, residualView, preactivationView) =>
+        => Check(TestDevices.Open(name), shape, (device, a, b, c, biasView, residualView, preactivationView) =>
             MatMul.Bind(device, shape, a, b, c, biasView, residualView, preactivationView), bias, residual, preactivation, typeB);
 
     private static void Check(
-        string name, MatMulShape shape, BindProduct bind, bool useBias = false, bool useResidual = false, bool usePreactivation = false,
+        Device device, MatMulShape shape, BindProduct bind, bool useBias = false, bool useResidual = false, bool usePreactivation = false,
         ElementType typeB = ElementType.Float32, bool roundA = false)
     {
         int rowsA = shape.Layout == MatMulLayout.TN ? shape.K : shape.M, rowsB = shape.Layout == MatMulLayout.NT ? shape.N : shape.K;
@@ -340,7 +357,7 @@ public sealed class MatMulTests
         float[]? bias = useBias ? Numbers.Values(4, shape.N) : null, residual = useResidual ? Numbers.Values(5, lengthC) : null;
         MatMulReference.Result expected = MatMulReference.Compute(shape, roundA ? [.. a.Select(value => StoredWeights.Rounded(typeB, value))] : a, b, c, bias, residual);
 
-        using var run = new KernelRun(TestDevices.Open(name));
+        using var run = new KernelRun(device);
         BufferView<float> viewC = run.Put(c), preactivation = run.Put(c);
         run.Run(bind(
             run.Device, run.Put(a), run.PutStored(typeB, b), viewC,

@@ -11,7 +11,7 @@ public sealed class DecodingRunnerTests
 {
     private static readonly string[] Decoders = ["qwen2", "qwen3", "llama"];
 
-    public static TheoryData<string, string> OnDevices => TestDevices.With<string>(Decoders);
+    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>(Decoders);
 
     [SharedTheory]
     [MemberData(nameof(OnDevices))]

@@ -7,7 +7,7 @@ namespace Engine.Model.Tests.Execution;
 /// <summary>Activations computed again in the backward pass instead of kept.</summary>
 public sealed class GradientCheckpointingTests
 {
-    public static TheoryData<string, string> OnDevices => TestDevices.With<string>("roberta-cls", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls");
+    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>("roberta-cls", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls");
 
     /// <summary>With dropout of embeddings, attention, layers, head and the adapter's inputs, and with the last layer on every token or on the selected ones.</summary>
     [SharedTheory]

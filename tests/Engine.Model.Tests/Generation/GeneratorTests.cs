@@ -13,7 +13,7 @@ public sealed class GeneratorTests
     private static readonly string[] Decoders = ["qwen2", "qwen3", "llama", "qwen2-bfloat16"];
     private static readonly GenerationOptions Greedy = new() { MaxNewTokens = 24 };
 
-    public static TheoryData<string, string> OnDevices => TestDevices.With<string>(Decoders);
+    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>(Decoders);
 
     private static string Story => SharedFiles.Path("data/models/tinystory-llama");
 

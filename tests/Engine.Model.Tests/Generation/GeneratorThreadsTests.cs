@@ -20,7 +20,7 @@ public sealed class GeneratorThreadsTests
         get
         {
             var rounds = new TheoryData<string, int>();
-            foreach (string name in TestDevices.All)
+            foreach (string name in TestDevices.Quick)
             {
                 rounds.Add(name, name == "cpu" ? 1000 : 20);
             }
@@ -64,7 +64,7 @@ public sealed class GeneratorThreadsTests
     [InlineData("opencl", 10)]
     public async Task A_device_disposed_under_a_generator_ends_its_answers(string deviceName, int rounds)
     {
-        int ended = 0, run = TestDevices.All.Contains(deviceName) ? rounds : 0;
+        int ended = 0, run = TestDevices.Quick.Contains(deviceName) ? rounds : 0;
         for (int round = 0; round < run; round++)
         {
             Device device = TestDevices.Open(deviceName);
@@ -85,7 +85,7 @@ public sealed class GeneratorThreadsTests
     }
 
     [SharedTheory]
-    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    [MemberData(nameof(TestDevices.QuickNames), MemberType = typeof(TestDevices))]
     public void Generators_of_one_device_answer_side_by_side_as_alone(string deviceName)
     {
         using Device device = TestDevices.Open(deviceName);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Engine.Model.Tokenizers;
 using Engine.Tests;
 
@@ -34,19 +35,25 @@ public sealed class TokenizerThreadsTests
     public void A_stream_that_two_threads_share_refuses_one_of_them_and_breaks_nothing()
     {
         StreamingDecoder stream = Tokenizer.Load(SharedFiles.Path("data/models/tinystory-llama")).CreateStream();
-        int refused = 0;
-        Parallel.For(0, 20_000, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
+        int refused = 0, added = 0;
+        long start = Stopwatch.GetTimestamp();
+        Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ =>
         {
-            try
+            // A busy machine may run them one after another for a while.
+            for (int i = 0; i < 5000 || (Volatile.Read(ref refused) == 0 && Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(1)); i++)
             {
-                stream.Add(100 + (i % 50));
-            }
-            catch (InvalidOperationException)
-            {
-                Interlocked.Increment(ref refused);
+                try
+                {
+                    stream.Add(100 + (i % 50));
+                    Interlocked.Increment(ref added);
+                }
+                catch (InvalidOperationException)
+                {
+                    Interlocked.Increment(ref refused);
+                }
             }
         });
-        Assert.InRange(refused, 1, 19_999);
+        Assert.True(refused > 0 && added > 0, $"{refused} refused, {added} added");
         stream.Flush();
     }
 }

@@ -17,9 +17,9 @@ public sealed class ModelSurfaceTests
 {
     private const ulong Seed = 7;
 
-    public static TheoryData<string> Devices => TestDevices.Names;
+    public static TheoryData<string> Devices => TestDevices.QuickNames;
 
-    public static TheoryData<string, string> Models => TestDevices.With("roberta-cls", "roberta-regression", "qwen2");
+    public static TheoryData<string, string> Models => TestDevices.QuickWith("roberta-cls", "roberta-regression", "qwen2");
 
     /// <summary>Targets of 0 make the loss 1/2 w^T H w with H_ii = 2 (how often token i occurs) / n, whichever batches the texts are in.</summary>
     [Theory]

@@ -46,7 +46,7 @@ internal static partial class AttentionBackwardGroups
             float dot = 0f;
             for (long i = row * headSize; i < (row + 1) * headSize; i++)
             {
-                dot = MathF.FusedMultiplyAdd(output[i], outputGradient[i], dot);
+                dot = KernelMath.FusedMultiplyAdd(output[i], outputGradient[i], dot);
             }
 
             dots[row] = dot;
@@ -76,7 +76,7 @@ internal static partial class AttentionBackwardGroups
         uint threshold,
         float factor,
         [Specialize] int headSize,
-        [Specialize] int columns,
+        [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
         [Specialize] bool dropout)
     {
@@ -152,7 +152,7 @@ internal static partial class AttentionBackwardGroups
         uint threshold,
         float factor,
         [Specialize] int headSize,
-        [Specialize] int columns,
+        [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
         [Specialize] bool dropout)
     {

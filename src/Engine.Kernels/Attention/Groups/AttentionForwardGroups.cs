@@ -38,7 +38,7 @@ internal static partial class AttentionForwardGroups
         uint threshold,
         float factor,
         [Specialize] int headSize,
-        [Specialize] int columns,
+        [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
         [Specialize] bool dropout)
     {
@@ -106,7 +106,7 @@ internal static partial class AttentionForwardGroups
 
                 // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
                 largest = largest == float.NegativeInfinity ? 0f : largest;
-                float shrink = MathF.Exp(maximum[i] - largest);
+                float shrink = KernelMath.Exp(maximum[i] - largest);
                 maximum[i] = largest;
                 sum[i] *= shrink;
                 for (int j = 0; j < columns; j++)
@@ -116,7 +116,7 @@ internal static partial class AttentionForwardGroups
 
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
-                    weights[(query * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = MathF.Exp(scores[(i * GroupTiles.Sums) + j] - largest);
+                    weights[(query * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = KernelMath.Exp(scores[(i * GroupTiles.Sums) + j] - largest);
                 }
             }
 
@@ -161,7 +161,7 @@ internal static partial class AttentionForwardGroups
 
             if (query < block.Count && itemColumn == 0)
             {
-                logSumExp[(((long)block.First + query) * heads) + block.Head] = any ? maximum[i] + MathF.Log(sum[i]) : 0f;
+                logSumExp[(((long)block.First + query) * heads) + block.Head] = any ? maximum[i] + KernelMath.Log(sum[i]) : 0f;
             }
         }
 

@@ -20,6 +20,9 @@ internal static class GroupTiles
     /// <summary>Elements from one row of a shared tile to the next: one more than the tile's, so that columns fall into different banks.</summary>
     public const int Pitch = Tile + 1;
 
+    /// <summary>The most columns of a result's row that an item holds: those of a head of 256 elements.</summary>
+    public const int MostColumns = 16;
+
     /// <summary>Steps of the summed dimension in shared memory at a time.</summary>
     public const int Depth = 16;
 
@@ -59,7 +62,7 @@ internal static class GroupTiles
                 {
                     for (int j = 0; j < Sums; j++)
                     {
-                        sums[(i * Sums) + j] = MathF.FusedMultiplyAdd(
+                        sums[(i * Sums) + j] = KernelMath.FusedMultiplyAdd(
                             left[(e * Pitch) + itemRow + (i * Side)], right[(e * Pitch) + itemColumn + (j * Side)], sums[(i * Sums) + j]);
                     }
                 }
@@ -82,7 +85,7 @@ internal static class GroupTiles
         ArrayView<float> shared,
         ArrayView<float> sums,
         [Specialize] int headSize,
-        [Specialize] int columns)
+        [Specialize(Most = MostColumns)] int columns)
     {
         int itemColumn = Group.IdxX % Side;
         int itemRow = Group.IdxX / Side;
@@ -103,7 +106,7 @@ internal static class GroupTiles
                     float score = scores[((itemRow + (i * Side)) * Pitch) + first + k];
                     for (int j = 0; j < columns; j++)
                     {
-                        sums[(i * columns) + j] = MathF.FusedMultiplyAdd(score, shared[(k * columns * Side) + itemColumn + (j * Side)], sums[(i * columns) + j]);
+                        sums[(i * columns) + j] = KernelMath.FusedMultiplyAdd(score, shared[(k * columns * Side) + itemColumn + (j * Side)], sums[(i * columns) + j]);
                     }
                 }
             }
@@ -114,7 +117,7 @@ internal static class GroupTiles
 
     /// <summary>Writes an item's sums of <see cref="Combine"/> to rows of memory.</summary>
     public static void Store(
-        ArrayView<float> sums, ArrayView<float> target, long start, long stride, int rows, [Specialize] int headSize, [Specialize] int columns)
+        ArrayView<float> sums, ArrayView<float> target, long start, long stride, int rows, [Specialize] int headSize, [Specialize(Most = MostColumns)] int columns)
     {
         int itemColumn = Group.IdxX % Side;
         int itemRow = Group.IdxX / Side;

@@ -78,7 +78,7 @@ internal sealed unsafe class AttentionForwardHost<T, TTile>(CpuDevice device, At
             long token = query0 + i;
             float* output = P.Output + (token * QueryStride) + (head * headSize);
             bool any = sum[i] != 0;
-            P.LogSumExp[(token * Shape.Heads) + head] = any ? maximum[i] + MathF.Log(sum[i]) : 0f;
+            P.LogSumExp[(token * Shape.Heads) + head] = any ? maximum[i] + KernelMath.Log(sum[i]) : 0f;
             if (any)
             {
                 AttentionRows<T>.Store(result + (i * padded), headSize, 1f / sum[i], output);

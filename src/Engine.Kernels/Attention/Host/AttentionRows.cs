@@ -21,12 +21,12 @@ internal static unsafe class AttentionRows<T>
         }
 
         float newMaximum = T.MaxElement(largest);
-        float shrink = newMaximum == maximum ? 1f : MathF.Exp(maximum - newMaximum);
+        float shrink = newMaximum == maximum ? 1f : KernelMath.Exp(maximum - newMaximum);
         T shift = T.Broadcast(newMaximum);
         T total = T.Zero;
         for (int j = 0; j < end; j += T.Count)
         {
-            T weight = VectorMath.Exp(T.Load(scores + j) - shift);
+            T weight = LaneMath.Exp(T.Load(scores + j) - shift);
             weight.Store(scores + j);
             total += weight;
         }
@@ -48,7 +48,7 @@ internal static unsafe class AttentionRows<T>
         T shift = T.Broadcast(logSumExp), subtract = T.Broadcast(dot), scales = T.Broadcast(scale);
         for (int j = 0; j < end; j += T.Count)
         {
-            T weight = VectorMath.Exp(T.Load(scores + j) - shift);
+            T weight = LaneMath.Exp(T.Load(scores + j) - shift);
             T gradient = T.Load(gradients + j);
             T kept = weight;
             if (factors != null)

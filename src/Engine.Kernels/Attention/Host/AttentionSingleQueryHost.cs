@@ -66,7 +66,7 @@ internal sealed unsafe class AttentionSingleQueryHost<T>(CpuDevice device, Atten
         {
             int head = (keyHead * GroupSize) + i;
             bool any = sum[i] != 0;
-            P.LogSumExp[((long)query * Shape.Heads) + head] = any ? maximum[i] + MathF.Log(sum[i]) : 0f;
+            P.LogSumExp[((long)query * Shape.Heads) + head] = any ? maximum[i] + KernelMath.Log(sum[i]) : 0f;
             AttentionRows<T>.Store(result + (i * padded), headSize, any ? 1f / sum[i] : 0f, P.Output + (query * QueryStride) + ((long)head * headSize));
         }
     }

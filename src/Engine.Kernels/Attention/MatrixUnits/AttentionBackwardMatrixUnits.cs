@@ -14,17 +14,17 @@ internal static partial class AttentionBackwardMatrixUnits
         [
             AttentionBackwardGroups.BindDots(device, shape, views, gradients, dots),
             QueriesKernel.Bind<TTile>(
-                device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, MatrixBlocks.GroupSize(device)),
+                device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
                 views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
                 gradients.OutputGradient, dots, gradients.Dq, views.Random ?? default, shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
                 shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
-                shape.HeadSize, AttentionTiles.ItemElements(device), shape.Causal, shape.Dropout > 0f),
+                shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f),
             KeysKernel.Bind<TTile>(
-                device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, MatrixBlocks.GroupSize(device)),
+                device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, AttentionTiles.GroupSize),
                 views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
                 gradients.OutputGradient, dots, gradients.Dk, gradients.Dv, views.Random ?? default, shape.Rows, shape.KeyTokens, shape.Heads, shape.DropoutPitch, shape.Scale,
                 shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
-                shape.HeadSize, AttentionTiles.ItemElements(device), shape.Causal, shape.Dropout > 0f),
+                shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f),
         ];
 
     /// <summary>dq of a block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
@@ -50,7 +50,7 @@ internal static partial class AttentionBackwardMatrixUnits
         uint threshold,
         float factor,
         [Specialize] int headSize,
-        [Specialize] int elements,
+        [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
         [Specialize] bool dropout)
         where TTile : unmanaged
@@ -58,8 +58,8 @@ internal static partial class AttentionBackwardMatrixUnits
         ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
         ArrayView<TTile> weights = SharedMemory.Allocate<TTile>(AttentionTiles.WeightSize);
         ArrayView<float> scores = SharedMemory.Allocate<float>(MatrixBlocks.ProductSize);
-        ArrayView<float> own = LocalMemory.Allocate<float>(elements);
-        ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
+        ArrayView<float> own = LocalMemory.Allocate<float>(AttentionTiles.ItemElements);
+        ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>(tiles);
         int heads = Grid.DimY;
         GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, MatrixBlocks.Block, headSize, causal);
         if (Grid.IdxZ == rows)
@@ -67,19 +67,18 @@ internal static partial class AttentionBackwardMatrixUnits
             GroupTiles.Clear(dq, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
         }
 
-        MatrixBlocks.Clear(result, (headSize + Tile.Size - 1) / Tile.Size);
+        MatrixBlocks.Clear(result, tiles);
         for (int first = 0; first < block.Visible; first += MatrixBlocks.Block)
         {
             int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
             AttentionTiles.RowProducts(q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, operands, scores, headSize);
-            AttentionTiles.Take(scores, own, elements);
+            AttentionTiles.Take(scores, own);
             AttentionTiles.RowProducts(outputGradient, block.At, block.Stride, block.Count, v, at, block.KeyStride, count, operands, scores, headSize);
-            for (int n = 0; n < elements; n++)
+            for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
-                int i = Group.IdxX + (n * Group.DimX);
-                int query = i / MatrixBlocks.Block;
-                int key = i % MatrixBlocks.Block;
+                int query = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
+                int key = AttentionTiles.Column();
                 SoftmaxRow row = SoftmaxRow.Of(
                     queryPosition, logSumExp, dots, block.First + query, query < block.Count, block.Head, heads, block.Keys, dropoutPitch, causal);
                 SoftmaxGradient step = SoftmaxGradient.Of(
@@ -88,10 +87,10 @@ internal static partial class AttentionBackwardMatrixUnits
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, k, at, block.KeyStride, count, operands, result, headSize);
+            AttentionTiles.Combine(weights, k, at, block.KeyStride, count, operands, result, headSize, tiles);
         }
 
-        AttentionTiles.Store(result, scores, dq, block.At, block.Stride, block.Count, headSize);
+        AttentionTiles.Store(result, scores, dq, block.At, block.Stride, block.Count, headSize, tiles);
     }
 
     /// <summary>dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.</summary>
@@ -118,7 +117,7 @@ internal static partial class AttentionBackwardMatrixUnits
         uint threshold,
         float factor,
         [Specialize] int headSize,
-        [Specialize] int elements,
+        [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
         [Specialize] bool dropout)
         where TTile : unmanaged
@@ -126,9 +125,9 @@ internal static partial class AttentionBackwardMatrixUnits
         ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
         ArrayView<TTile> weights = SharedMemory.Allocate<TTile>(AttentionTiles.WeightSize);
         ArrayView<float> scores = SharedMemory.Allocate<float>(MatrixBlocks.ProductSize);
-        ArrayView<float> own = LocalMemory.Allocate<float>(elements);
-        ArrayView<TileSum> keyGradient = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
-        ArrayView<TileSum> valueGradient = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
+        ArrayView<float> own = LocalMemory.Allocate<float>(AttentionTiles.ItemElements);
+        ArrayView<TileSum> keyGradient = LocalMemory.Allocate<TileSum>(tiles);
+        ArrayView<TileSum> valueGradient = LocalMemory.Allocate<TileSum>(tiles);
         GroupKeys block = GroupKeys.Of(queryStart, keyStart, queryPosition, rows, heads, MatrixBlocks.Block, headSize, causal);
         if (Grid.IdxZ == rows)
         {
@@ -136,8 +135,8 @@ internal static partial class AttentionBackwardMatrixUnits
             GroupTiles.Clear(dv, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
         }
 
-        MatrixBlocks.Clear(keyGradient, (headSize + Tile.Size - 1) / Tile.Size);
-        MatrixBlocks.Clear(valueGradient, (headSize + Tile.Size - 1) / Tile.Size);
+        MatrixBlocks.Clear(keyGradient, tiles);
+        MatrixBlocks.Clear(valueGradient, tiles);
 
         for (int pass = 0; pass < block.QueryHeads * block.QueryBlocks; pass++)
         {
@@ -148,14 +147,13 @@ internal static partial class AttentionBackwardMatrixUnits
             // Rows of the blocks are keys here, columns queries.
             long at = (query * block.QueryStride) + (head * headSize);
             AttentionTiles.RowProducts(k, block.At, block.Stride, block.Count, q, at, block.QueryStride, queries, operands, scores, headSize);
-            AttentionTiles.Take(scores, own, elements);
+            AttentionTiles.Take(scores, own);
             AttentionTiles.RowProducts(v, block.At, block.Stride, block.Count, outputGradient, at, block.QueryStride, queries, operands, scores, headSize);
-            for (int n = 0; n < elements; n++)
+            int column = AttentionTiles.Column();
+            SoftmaxRow row = SoftmaxRow.Of(queryPosition, logSumExp, dots, query + column, column < queries, head, heads, block.Keys, dropoutPitch, causal);
+            for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
-                int i = Group.IdxX + (n * Group.DimX);
-                int key = i / MatrixBlocks.Block;
-                int column = i % MatrixBlocks.Block;
-                SoftmaxRow row = SoftmaxRow.Of(queryPosition, logSumExp, dots, query + column, column < queries, head, heads, block.Keys, dropoutPitch, causal);
+                int key = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
                 SoftmaxGradient step = SoftmaxGradient.Of(
                     row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], scale, random, stream, threshold, factor, dropout);
                 Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, step.Weight);
@@ -163,18 +161,18 @@ internal static partial class AttentionBackwardMatrixUnits
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, outputGradient, at, block.QueryStride, queries, operands, valueGradient, headSize);
-            for (int n = 0; n < elements; n++)
+            AttentionTiles.Combine(weights, outputGradient, at, block.QueryStride, queries, operands, valueGradient, headSize, tiles);
+            for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
-                int i = Group.IdxX + (n * Group.DimX);
-                Storage.Store(weights, (i / MatrixBlocks.Block * AttentionTiles.WeightPitch) + (i % MatrixBlocks.Block), own[n]);
+                int key = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
+                Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, own[n]);
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, q, at, block.QueryStride, queries, operands, keyGradient, headSize);
+            AttentionTiles.Combine(weights, q, at, block.QueryStride, queries, operands, keyGradient, headSize, tiles);
         }
 
-        AttentionTiles.Store(keyGradient, scores, dk, block.At, block.Stride, block.Count, headSize);
-        AttentionTiles.Store(valueGradient, scores, dv, block.At, block.Stride, block.Count, headSize);
+        AttentionTiles.Store(keyGradient, scores, dk, block.At, block.Stride, block.Count, headSize, tiles);
+        AttentionTiles.Store(valueGradient, scores, dv, block.At, block.Stride, block.Count, headSize, tiles);
     }
 }

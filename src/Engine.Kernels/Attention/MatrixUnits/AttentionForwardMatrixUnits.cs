@@ -12,11 +12,11 @@ internal static partial class AttentionForwardMatrixUnits
     private static Launch Bind<TTile>(Device device, AttentionShape shape, AttentionViews views)
         where TTile : unmanaged => ForwardKernel.Bind<TTile>(
             device,
-            new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, MatrixBlocks.GroupSize(device)),
+            new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
             views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp, views.Random ?? default,
             shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
             shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
-            shape.HeadSize, shape.Causal, shape.Dropout > 0f);
+            shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f);
 
     /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
@@ -39,6 +39,7 @@ internal static partial class AttentionForwardMatrixUnits
         uint threshold,
         float factor,
         [Specialize] int headSize,
+        [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
         [Specialize] bool dropout)
         where TTile : unmanaged
@@ -49,7 +50,7 @@ internal static partial class AttentionForwardMatrixUnits
         ArrayView<float> maximum = SharedMemory.Allocate<float>(MatrixBlocks.Block);
         ArrayView<float> sum = SharedMemory.Allocate<float>(MatrixBlocks.Block);
         ArrayView<float> shrink = SharedMemory.Allocate<float>(MatrixBlocks.Block);
-        ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>((headSize + Tile.Size - 1) / Tile.Size);
+        ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>(tiles);
         int heads = Grid.DimY;
         int item = Group.IdxX;
         GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, MatrixBlocks.Block, headSize, causal);
@@ -59,7 +60,7 @@ internal static partial class AttentionForwardMatrixUnits
             GroupTiles.Clear(logSumExp, queryStart[rows], queryTokens, heads, block.Head, 1);
         }
 
-        MatrixBlocks.Clear(result, (headSize + Tile.Size - 1) / Tile.Size);
+        MatrixBlocks.Clear(result, tiles);
         if (item < MatrixBlocks.Block)
         {
             maximum[item] = float.NegativeInfinity;
@@ -82,19 +83,19 @@ internal static partial class AttentionForwardMatrixUnits
 
                 // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
                 largest = largest == float.NegativeInfinity ? 0f : largest;
-                shrink[item] = MathF.Exp(maximum[item] - largest);
+                shrink[item] = KernelMath.Exp(maximum[item] - largest);
                 maximum[item] = largest;
                 sum[item] *= shrink[item];
             }
 
             Group.Barrier();
-            for (int i = item; i < MatrixBlocks.Block * MatrixBlocks.Block; i += Group.DimX)
+            for (int i = item; i < MatrixBlocks.Block * MatrixBlocks.Block; i += AttentionTiles.GroupSize)
             {
                 int query = i / MatrixBlocks.Block;
                 int key = i % MatrixBlocks.Block;
                 int score = (query * MatrixBlocks.ProductPitch) + key;
                 int seen = query < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first) : 0;
-                float weight = MathF.Exp(key < seen ? (scale * scores[score]) - maximum[query] : float.NegativeInfinity);
+                float weight = KernelMath.Exp(key < seen ? (scale * scores[score]) - maximum[query] : float.NegativeInfinity);
                 scores[score] = weight;
                 if (dropout)
                 {
@@ -113,8 +114,8 @@ internal static partial class AttentionForwardMatrixUnits
                 }
             }
 
-            AttentionTiles.ScaleRows(result, shrink, headSize);
-            AttentionTiles.Combine(weights, v, at, block.KeyStride, count, operands, result, headSize);
+            AttentionTiles.ScaleRows(result, shrink, tiles);
+            AttentionTiles.Combine(weights, v, at, block.KeyStride, count, operands, result, headSize, tiles);
         }
 
         if (item < MatrixBlocks.Block)
@@ -123,12 +124,12 @@ internal static partial class AttentionForwardMatrixUnits
             shrink[item] = any ? 1f / sum[item] : 0f;
             if (item < block.Count)
             {
-                logSumExp[(((long)block.First + item) * heads) + block.Head] = any ? maximum[item] + MathF.Log(sum[item]) : 0f;
+                logSumExp[(((long)block.First + item) * heads) + block.Head] = any ? maximum[item] + KernelMath.Log(sum[item]) : 0f;
             }
         }
 
         Group.Barrier();
-        AttentionTiles.ScaleRows(result, shrink, headSize);
-        AttentionTiles.Store(result, scores, output, block.At, block.Stride, block.Count, headSize);
+        AttentionTiles.ScaleRows(result, shrink, tiles);
+        AttentionTiles.Store(result, scores, output, block.At, block.Stride, block.Count, headSize, tiles);
     }
 }

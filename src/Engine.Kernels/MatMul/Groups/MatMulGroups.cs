@@ -194,7 +194,7 @@ internal static partial class MatMulGroups
         {
             for (int j = 0; j < Sums; j++)
             {
-                sums[(i * Sums) + j] = MathF.FusedMultiplyAdd(x[i], y[j], sums[(i * Sums) + j]);
+                sums[(i * Sums) + j] = KernelMath.FusedMultiplyAdd(x[i], y[j], sums[(i * Sums) + j]);
             }
         }
     }

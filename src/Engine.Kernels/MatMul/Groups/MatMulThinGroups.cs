@@ -93,7 +93,7 @@ internal static partial class MatMulThinGroups
         bool narrowColumns,
         [Specialize] bool wideDeep,
         [Specialize] bool narrowDeep,
-        [Specialize] int width,
+        [Specialize(Most = MaxNarrow)] int width,
         [Specialize] ActivationKind activation)
         where TWide : unmanaged
         where TNarrow : unmanaged
@@ -136,7 +136,7 @@ internal static partial class MatMulThinGroups
             {
                 for (int step = 0; step < Ahead; step++)
                 {
-                    sums[j] = MathF.FusedMultiplyAdd(x[step], shared[(j * Pitch) + slice + (step * slices)], sums[j]);
+                    sums[j] = KernelMath.FusedMultiplyAdd(x[step], shared[(j * Pitch) + slice + (step * slices)], sums[j]);
                 }
             }
 

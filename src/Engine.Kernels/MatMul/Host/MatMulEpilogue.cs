@@ -72,8 +72,8 @@ internal readonly unsafe struct MatMulEpilogue
         where T : struct, ISimd<T> => activation switch
         {
             ActivationKind.None => x,
-            ActivationKind.GeluErf => VectorMath.GeluErf(x),
-            ActivationKind.GeluTanh => VectorMath.GeluTanh(x),
-            _ => VectorMath.Tanh(x),
+            ActivationKind.GeluErf => LaneMath.Gelu(x),
+            ActivationKind.GeluTanh => LaneMath.GeluTanh(x),
+            _ => LaneMath.Tanh(x),
         };
 }

@@ -6,6 +6,21 @@ namespace Engine.Kernels;
 /// </summary>
 internal static partial class MatMulMatrixUnits
 {
+    /// <summary>Tiles of rows of a team; two stand side by side.</summary>
+    private const int Height = 2;
+
+    /// <summary>Two by two teams.</summary>
+    private const int GroupSize = 4 * Tile.TeamItems;
+
+    /// <summary>Elements that an item copies of an operand at a time.</summary>
+    private const int ItemElements = MatrixBlocks.Block * MatrixBlocks.Depth / GroupSize;
+
+    /// <summary>Rows from one of an item's elements to the next where stored rows run along the summed dimension.</summary>
+    private const int RowsApart = GroupSize / MatrixBlocks.Depth;
+
+    /// <summary>Steps from one to the next where they run across it.</summary>
+    private const int StepsApart = GroupSize / MatrixBlocks.Block;
+
     public static Launch Bind(
         Device device,
         MatMulShape shape,
@@ -21,9 +36,9 @@ internal static partial class MatMulMatrixUnits
         Launch Bind<TStored>(BufferView<TStored> stored)
             where TStored : unmanaged => MultiplyKernel.Bind(
                 device,
-                new LaunchShape((shape.N + MatrixBlocks.Block - 1) / MatrixBlocks.Block, (shape.M + MatrixBlocks.Block - 1) / MatrixBlocks.Block, shape.Batch, MatrixBlocks.GroupSize(device)),
+                new LaunchShape((shape.N + MatrixBlocks.Block - 1) / MatrixBlocks.Block, (shape.M + MatrixBlocks.Block - 1) / MatrixBlocks.Block, shape.Batch, GroupSize),
                 a, stored, c, bias ?? default, residual ?? default, preactivation ?? default, shape.M, shape.N, shape.K, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
-                shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout == MatMulLayout.NT, MatrixBlocks.ItemElements(device), shape.Activation);
+                shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout == MatMulLayout.NT, shape.Activation);
     }
 
     /// <summary>A block of C: columns by group x, rows by group y, one product by group z. A is [m, k]; B is [n, k] where <paramref name="transposed"/>, else [k, n].</summary>
@@ -47,37 +62,36 @@ internal static partial class MatMulMatrixUnits
         float alpha,
         bool accumulate,
         [Specialize] bool transposed,
-        [Specialize] int elements,
         [Specialize] ActivationKind activation)
         where TStored : unmanaged
     {
         ArrayView<TStored> left = SharedMemory.Allocate<TStored>(MatrixBlocks.OperandSize);
         ArrayView<TStored> right = SharedMemory.Allocate<TStored>(MatrixBlocks.OperandSize);
         ArrayView<float> products = SharedMemory.Allocate<float>(MatrixBlocks.ProductSize);
-        ArrayView<TileSum> sums = LocalMemory.Allocate<TileSum>(MatrixBlocks.Sums);
-        ArrayView<float> nextLeft = LocalMemory.Allocate<float>(elements);
-        ArrayView<TStored> nextRight = LocalMemory.Allocate<TStored>(elements);
+        ArrayView<TileSum> sums = LocalMemory.Allocate<TileSum>(Height * MatrixBlocks.Side);
+        ArrayView<float> nextLeft = LocalMemory.Allocate<float>(ItemElements);
+        ArrayView<TStored> nextRight = LocalMemory.Allocate<TStored>(ItemElements);
         int row = Grid.IdxY * MatrixBlocks.Block;
         int column = Grid.IdxX * MatrixBlocks.Block;
         long startA = Grid.IdxZ * batchA;
         long startB = Grid.IdxZ * batchB;
-        MatrixBlocks.Clear(sums, MatrixBlocks.Sums);
-        MatrixBlocks.Read(a, startA, rowA, row, rows, 0, depth, nextLeft, true, elements);
-        MatrixBlocks.Read(b, startB, rowB, column, columns, 0, depth, nextRight, transposed, elements);
+        MatrixBlocks.Clear(sums, Height * MatrixBlocks.Side);
+        Read(a, startA, rowA, row, rows, 0, depth, nextLeft, true);
+        Read(b, startB, rowB, column, columns, 0, depth, nextRight, transposed);
         for (int first = 0; first < depth; first += MatrixBlocks.Depth)
         {
-            MatrixBlocks.Put(nextLeft, row, rows, first, depth, left, true, elements);
-            MatrixBlocks.Put(nextRight, column, columns, first, depth, right, transposed, elements);
+            Put(nextLeft, row, rows, first, depth, left, true);
+            Put(nextRight, column, columns, first, depth, right, transposed);
             Group.Barrier();
-            MatrixBlocks.Read(a, startA, rowA, row, rows, first + MatrixBlocks.Depth, depth, nextLeft, true, elements);
-            MatrixBlocks.Read(b, startB, rowB, column, columns, first + MatrixBlocks.Depth, depth, nextRight, transposed, elements);
-            MatrixBlocks.Multiply(left, right, sums, transposed);
+            Read(a, startA, rowA, row, rows, first + MatrixBlocks.Depth, depth, nextLeft, true);
+            Read(b, startB, rowB, column, columns, first + MatrixBlocks.Depth, depth, nextRight, transposed);
+            MatrixBlocks.Multiply(left, right, sums, transposed, Height);
             Group.Barrier();
         }
 
-        MatrixBlocks.StoreProducts(sums, products);
+        MatrixBlocks.StoreProducts(sums, products, Height);
         Group.Barrier();
-        for (int i = Group.IdxX; i < MatrixBlocks.Block * MatrixBlocks.Block; i += Group.DimX)
+        for (int i = Group.IdxX; i < MatrixBlocks.Block * MatrixBlocks.Block; i += GroupSize)
         {
             int r = i / MatrixBlocks.Block;
             int s = i % MatrixBlocks.Block;
@@ -89,4 +103,47 @@ internal static partial class MatMulMatrixUnits
             }
         }
     }
+    /// <summary>
+    /// Reads an item's part of an operand as it is stored: of rows <paramref name="at"/> to at + 63 and steps <paramref name="first"/> to first + 31, to be written by <see cref="Put"/> when shared
+    /// memory is free; nothing waits for it before. <paramref name="alongDepth"/>: stored rows run along the summed dimension. Either way neighbouring items read and write neighbouring elements.
+    /// </summary>
+    private static void Read<TSource>(
+        ArrayView<TSource> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TSource> part, [Specialize] bool alongDepth)
+        where TSource : unmanaged
+    {
+        int k = first + Step(alongDepth);
+        int r = at + Place(alongDepth);
+        long from = start + (alongDepth ? (r * stride) + k : (k * stride) + r);
+        for (int n = 0; n < ItemElements; n++)
+        {
+            if (r + (alongDepth ? n * RowsApart : 0) < count && k + (alongDepth ? 0 : n * StepsApart) < depth)
+            {
+                part[n] = operand[from];
+            }
+
+            from += (alongDepth ? RowsApart : StepsApart) * stride;
+        }
+    }
+
+    /// <summary>Writes what <see cref="Read"/> has read to shared memory, rounded to the type of the tiles, zeros behind the operand's edges; rows run as they are stored.</summary>
+    private static void Put<TSource, TTile>(
+        ArrayView<TSource> part, int at, int count, int first, int depth, ArrayView<TTile> shared, [Specialize] bool alongDepth)
+        where TSource : unmanaged
+        where TTile : unmanaged
+    {
+        int k = Step(alongDepth);
+        int r = Place(alongDepth);
+        int target = alongDepth ? (r * MatrixBlocks.DepthPitch) + k : (k * MatrixBlocks.BlockPitch) + r;
+        for (int n = 0; n < ItemElements; n++)
+        {
+            bool inside = at + r + (alongDepth ? n * RowsApart : 0) < count && first + k + (alongDepth ? 0 : n * StepsApart) < depth;
+            Storage.Store(shared, target + (n * (alongDepth ? RowsApart * MatrixBlocks.DepthPitch : StepsApart * MatrixBlocks.BlockPitch)), inside ? Storage.Load(part, n) : 0f);
+        }
+    }
+
+    /// <summary>The step, of 32, of the item's first element.</summary>
+    private static int Step([Specialize] bool alongDepth) => alongDepth ? Group.IdxX % MatrixBlocks.Depth : Group.IdxX / MatrixBlocks.Block;
+
+    /// <summary>Its row or column, of 64.</summary>
+    private static int Place([Specialize] bool alongDepth) => alongDepth ? Group.IdxX / MatrixBlocks.Depth : Group.IdxX % MatrixBlocks.Block;
 }

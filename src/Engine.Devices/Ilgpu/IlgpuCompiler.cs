@@ -1,0 +1,93 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using ILGPU;
+using ILGPU.Backends;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.OpenCL;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+
+namespace Engine.Devices.Ilgpu;
+
+/// <summary>
+/// Compiles kernels by ILGPU's back ends, which need neither a device nor a driver. Each kernel gets a context of its own (some milliseconds): after a failed compilation a context may answer
+/// nothing but errors, and the names it makes up count on from kernel to kernel.
+/// </summary>
+public static partial class IlgpuCompiler
+{
+    /// <summary>ILGPU's version, part of every key under which its text is kept.</summary>
+    public static string Version { get; } = typeof(Context).Assembly.GetName().Version!.ToString(3);
+
+    /// <summary>
+    /// OpenCL C of a variant, for devices without 16-bit or 64-bit floats, subgroups and a generic address space. Its entry point has the kernel's name; its arguments are the views' pointers,
+    /// then for each parameter in order a view's place (two 64-bit numbers: the index of its first element, and its length) or a scalar.
+    /// </summary>
+    /// <exception cref="DeviceException">ILGPU refuses the kernel.</exception>
+    public static string OpenCl(KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants)
+    {
+        if (kernel.UsesShuffles || kernel.UsesTiles)
+        {
+            string what = kernel.UsesTiles ? "tiles of matrix units" : "shuffles of a warp";
+            throw new DeviceException($"kernel {kernel.Name} ({kernel.Location}) uses {what}, which ILGPU {Version} compiles for CUDA alone; write a form without them for OpenCL and choose it by the device's features.");
+        }
+
+        return Compile(kernel, types, constants, (context, entry) =>
+        {
+            var capabilities = new CLCapabilityContext(float16: false, float64: false, genericAddressSpace: false, int64_Atomics: false, subGroups: false);
+            using var backend = new CLBackend(context, capabilities, CLDeviceVendor.Other, CLCVersion.CL12);
+            var compiled = (CLCompiledKernel)backend.Compile(entry, default);
+            return Named(OpenClText.Mend(compiled.Source), compiled.Name, kernel);
+        });
+    }
+
+    /// <summary>
+    /// PTX of a variant. Its entry point has the kernel's name; its arguments are the kernel's parameters in order, a view being a structure of its pointer and its length.
+    /// </summary>
+    /// <exception cref="DeviceException">ILGPU refuses the kernel.</exception>
+    public static string Ptx(
+        KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants, CudaArchitecture architecture, CudaInstructionSet instructions) =>
+        Compile(kernel, types, constants, (context, entry) =>
+        {
+            using var backend = new PTXBackend(context, new CudaCapabilityContext(architecture), architecture, instructions, null);
+            var compiled = (PTXCompiledKernel)backend.Compile(entry, default);
+            return Named(PtxText.Mend(compiled.PTXAssembly), compiled.Name, kernel);
+        });
+
+    /// <summary>The text with the kernel's name, and with the numbers in made-up names counted from 0: the same bytes at every compilation.</summary>
+    private static string Named(string text, string entryPoint, KernelDefinition kernel)
+    {
+        Dictionary<string, string> names = [];
+        Dictionary<string, int> counts = [];
+        return MadeUpName().Replace(text, made =>
+        {
+            ref string? name = ref CollectionsMarshal.GetValueRefOrAddDefault(names, made.Value, out bool known);
+            if (!known)
+            {
+                string kind = made.Groups[1].Value;
+                name = $"{kind}{CollectionsMarshal.GetValueRefOrAddDefault(counts, kind, out _)++}";
+            }
+
+            return name!;
+        }).Replace(entryPoint, kernel.Name, StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex(@"\b(type_|L_|_param_)\d+")]
+    private static partial Regex MadeUpName();
+
+    private static string Compile(
+        KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants, Func<Context, EntryPointDescription, string> compile)
+    {
+        MethodInfo entry = KernelEntry.Create(kernel, types, constants);
+        using Context context = Context.Create(builder => KernelIntrinsics.Register(builder.Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive)));
+        try
+        {
+            return compile(context, EntryPointDescription.FromExplicitlyGroupedKernel(entry));
+        }
+        catch (Exception exception) when (exception is InternalCompilerException or NotSupportedException or InvalidOperationException)
+        {
+            throw new DeviceException($"ILGPU {Version} does not compile kernel {kernel.Name} ({kernel.Location}): {(exception.InnerException ?? exception).Message}", exception);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Reflection;
+using Engine.Devices.Kernels;
+using ILGPU.Backends;
+using ILGPU.Backends.PTX;
+using ILGPU.IR;
+using ILGPU.IR.Intrinsics;
+using ILGPU.IR.Values;
+
+namespace Engine.Devices.Ilgpu;
+
+/// <summary>What <see cref="MatrixInstructions"/> are in PTX; OpenCL C has nothing for them. ILGPU calls the generators by reflection.</summary>
+internal static class MatrixIntrinsics
+{
+    public static void Register(IntrinsicImplementationManager manager)
+    {
+        Register(nameof(MatrixInstructions.IsShared), nameof(IsShared));
+        Register(nameof(MatrixInstructions.Load), nameof(Load));
+        Register(nameof(MatrixInstructions.LoadTransposed), nameof(LoadTransposed));
+        Register(nameof(MatrixInstructions.MultiplyAddBFloat16), nameof(MultiplyAddBFloat16));
+        Register(nameof(MatrixInstructions.MultiplyAddFloat16), nameof(MultiplyAddFloat16));
+
+        void Register(string instruction, string generator) => manager.RegisterMethod(
+            typeof(MatrixInstructions).GetMethod(instruction)!,
+            new PTXIntrinsic(typeof(MatrixIntrinsics).GetMethod(generator, BindingFlags.NonPublic | BindingFlags.Static)!, IntrinsicImplementationMode.GenerateCode));
+    }
+
+    private static void IsShared(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        var address = generator.LoadHardware(((MethodCall)value)[0]);
+        var target = generator.AllocateHardware(value);
+        using var command = generator.BeginCommand("isspacep.shared");
+        command.AppendArgument(target);
+        command.AppendArgument(address);
+    }
+
+    private static void Load(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, "ldmatrix.sync.aligned.m8n8.x4.b16");
+
+    private static void LoadTransposed(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, "ldmatrix.sync.aligned.m8n8.x4.trans.b16");
+
+    private static void EmitLoad(PTXCodeGenerator generator, Value value, string instruction)
+    {
+        var address = generator.LoadHardware(((MethodCall)value)[0]);
+        var target = (PTXRegisterAllocator.CompoundRegister)generator.Allocate(value);
+        using var command = generator.BeginCommand(instruction);
+        command.AppendVectorArgument(target.SliceAs<PTXRegisterAllocator.PrimitiveRegister>(0, 4));
+        command.AppendArgumentValue(address);
+    }
+
+    private static void MultiplyAddBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, value, "bf16");
+
+    private static void MultiplyAddFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, value, "f16");
+
+    private static void EmitMultiplyAdd(PTXCodeGenerator generator, Value value, string type)
+    {
+        var call = (MethodCall)value;
+        var a = Registers(generator, call[0]);
+        var b = Registers(generator, call[1]);
+        var sums = Registers(generator, call[2]);
+        var target = (PTXRegisterAllocator.CompoundRegister)generator.Allocate(value);
+        for (int half = 0; half < 2; half++)
+        {
+            using var command = generator.BeginCommand($"mma.sync.aligned.m16n8k16.row.col.f32.{type}.{type}.f32");
+            command.AppendVectorArgument(target.SliceAs<PTXRegisterAllocator.PrimitiveRegister>(4 * half, 4));
+            command.AppendVectorArgument(a);
+            command.AppendVectorArgument(b[(2 * half)..(2 * half + 2)]);
+            command.AppendVectorArgument(sums[(4 * half)..(4 * half + 4)]);
+        }
+    }
+
+    /// <summary>The registers of a structure, none of them a constant.</summary>
+    private static PTXRegisterAllocator.PrimitiveRegister[] Registers(PTXCodeGenerator generator, Value value) =>
+        [.. ((PTXRegisterAllocator.CompoundRegister)generator.Load(value)).Children.Select(child => generator.EnsureHardwareRegister((PTXRegisterAllocator.PrimitiveRegister)child))];
+}
