@@ -128,6 +128,9 @@ public abstract class KernelCall
     /// <summary>The value of each <c>[Specialize]</c> parameter, in declaration order (booleans as 0 and 1).</summary>
     public ImmutableArray<long> Constants { get; init; } = [];
 
+    /// <summary>What the kernel is compiled with.</summary>
+    public KernelVariant Variant => new(Types, Constants);
+
     /// <summary>The other parameters' values, in declaration order.</summary>
     public ImmutableArray<KernelArgument> Arguments { get; init; } = [];
 

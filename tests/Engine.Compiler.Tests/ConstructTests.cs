@@ -101,7 +101,7 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
     [Fact]
     public void A_kernel_with_shuffles_is_refused_for_OpenCL_with_what_to_do() => Assert.Contains(
         "uses shuffles of a warp, which ILGPU 1.5.3 compiles for CUDA alone; write a form without them",
-        Assert.Throws<DeviceException>(() => IlgpuCompiler.OpenCl(GroupKernels.ShufflesKernel.Definition, [], [])).Message);
+        Assert.Throws<DeviceException>(() => IlgpuCompiler.OpenCl(GroupKernels.ShufflesKernel.Definition, new KernelVariant([], []))).Message);
 
     [Theory]
     [MemberData(nameof(WithoutOpenCl))]

@@ -68,11 +68,9 @@ internal static unsafe class FakeDriver
     /// <summary>A device of the fake; without a disk cache unless one is given.</summary>
     /// <param name="compile">Makes the PTX of a kernel of that name; null for ILGPU, once for each variant.</param>
     public static CudaDevice Open(int number = 0, ProgramCache? cache = null, Func<string, string>? compile = null) => CudaDevice.Open(
-        CudaPlatform.Find(CudaApi.Library)[number], cache ?? new ProgramCache(null), compile is null ? Ptx : (kernel, _, _) => compile(kernel.Name));
+        CudaPlatform.Find(CudaApi.Library)[number], cache ?? new ProgramCache(null), compile is null ? Ptx : (kernel, _) => compile(kernel.Name));
 
-    private static string Ptx(KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants) => Texts.GetOrAdd(
-        $"{kernel.Name} {string.Join(',', types)} {string.Join(',', constants)}",
-        _ => IlgpuCompiler.Ptx(kernel, types, constants, ILGPU.Runtime.Cuda.CudaArchitecture.SM_80, ILGPU.Runtime.Cuda.CudaInstructionSet.ISA_76));
+    private static string Ptx(KernelDefinition kernel, KernelVariant variant) => Texts.GetOrAdd($"{kernel.Name} {variant}", _ => IlgpuCompiler.Ptx(kernel, variant));
 
     [ModuleInitializer]
     internal static void Install()

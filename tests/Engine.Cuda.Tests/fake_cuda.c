@@ -250,11 +250,11 @@ EXPORT int cuDeviceGetAttribute(int* value, int attribute, int device)
     switch (attribute)
     {
         case 1: *value = 1024; return 0;
+        case 8: *value = 49152; return 0;
         case 10: *value = 32; return 0;
         case 16: *value = 4; return 0;
         case 75: *value = card.architecture / 10; return 0;
         case 76: *value = card.architecture % 10; return 0;
-        case 97: *value = 101376; return 0;
         case 115: *value = card.pools; return 0;
         default: return INVALID_VALUE;
     }

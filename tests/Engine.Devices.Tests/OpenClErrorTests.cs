@@ -77,7 +77,7 @@ public sealed class OpenClErrorTests
     private static OpenClDevice Compiling(string id, params string[] texts)
     {
         int next = 0;
-        return OpenClDevice.Open(OpenClPlatforms.Find(OpenClApi.Library, out _).Single(candidate => candidate.Info.Id == id), new ProgramCache(null), (_, _, _) => texts[next++]);
+        return OpenClDevice.Open(OpenClPlatforms.Find(OpenClApi.Library, out _).Single(candidate => candidate.Info.Id == id), new ProgramCache(null), (_, _) => texts[next++]);
     }
 
     private static class Throws

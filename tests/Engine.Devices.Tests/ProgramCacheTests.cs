@@ -180,7 +180,7 @@ public sealed class ProgramCacheTests : IDisposable
     public void An_intact_entry_that_the_driver_refuses_is_rebuilt(string id)
     {
         AssertKernelRuns(id, new ProgramCache(folder));
-        string source = IlgpuCompiler.OpenCl(TestKernels.ScaledAdd, [], [8]);
+        string source = IlgpuCompiler.OpenCl(TestKernels.ScaledAdd, new KernelVariant([], [8]));
         using var device = (OpenClDevice)TestDevices.Open(id);
         ProgramKey key = ProgramKey.Of(source, device.BuildOptions, device.Name, device.Info.Driver);
         Assert.Contains(key.Hex + ".program", Directory.GetFiles(folder).Select(Path.GetFileName));

@@ -42,7 +42,7 @@ internal static class DeviceTextCompiler
             KernelVariant[] variants = [.. kernel.SampleVariants()];
             foreach (KernelVariant variant in target == Targets[0] ? variants : variants[..1])
             {
-                string source = Path.Combine(folder, "kernel.cl"), text = IlgpuCompiler.OpenCl(kernel, variant.Types, variant.Constants);
+                string source = Path.Combine(folder, "kernel.cl"), text = IlgpuCompiler.OpenCl(kernel, variant);
                 File.WriteAllText(source, text);
                 (int code, string messages) = Run(
                 [

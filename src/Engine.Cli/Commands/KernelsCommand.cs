@@ -5,7 +5,6 @@ using Engine.Devices;
 using Engine.Devices.Ilgpu;
 using Engine.Kernels;
 using Engine.Model.Files;
-using ILGPU.Runtime.Cuda;
 using Spectre.Console;
 
 namespace Engine.Cli.Commands;
@@ -46,9 +45,7 @@ internal sealed class KernelsCommand : EngineCommand
     /// <summary>A variant's file name, and its text under a heading that says which it is.</summary>
     private static (string File, string Text) Text(KernelDefinition kernel, KernelVariant variant, int number, bool ptx)
     {
-        string text = ptx
-            ? IlgpuCompiler.Ptx(kernel, variant.Types, variant.Constants, CudaArchitecture.SM_80, CudaInstructionSet.ISA_76)
-            : IlgpuCompiler.OpenCl(kernel, variant.Types, variant.Constants);
+        string text = ptx ? IlgpuCompiler.Ptx(kernel, variant) : IlgpuCompiler.OpenCl(kernel, variant);
         return ($"{kernel.Name}.{number}{(ptx ? ".ptx" : ".cl")}", $"// {kernel.Name}{variant}: {kernel.Location}\n{text}");
     }
 }

@@ -74,9 +74,7 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
         if (Collectives.IsHelper(method))
         {
             var specimen = new Specimen(method.OriginalDefinition, indices.LocalArguments(call, method, scope.LocalViews));
-            return indices.NeedsCopy(specimen)
-                ? $"{copy(specimen)}{Types(method.TypeArguments.SelectMany(t => new[] { IlgpuPrinter.TypeText(t), IlgpuPrinter.Witness(t) }))}({list})"
-                : $"{IlgpuPrinter.TypeText(method.ContainingType)}.{method.Name}({list})";
+            return $"{copy(specimen)}{Types(method.TypeArguments.SelectMany(t => new[] { IlgpuPrinter.TypeText(t), IlgpuPrinter.Witness(t) }))}({list})";
         }
 
         string receiver = method.IsStatic ? IlgpuPrinter.TypeText(method.ContainingType) + "."

@@ -11,7 +11,6 @@ namespace Engine.Compiler.Ilgpu;
 internal sealed class LocalIndices(Collectives collectives)
 {
     private readonly Dictionary<string, HashSet<ISymbol>> known = new();
-    private readonly Dictionary<string, bool> copies = new();
 
     /// <summary>The views of local memory that a method sees: what it allocates, and parameters it is called with.</summary>
     public HashSet<ISymbol> LocalViews(Specimen specimen)
@@ -69,23 +68,6 @@ internal sealed class LocalIndices(Collectives collectives)
         }
 
         return found;
-    }
-
-    /// <summary>Whether a helper has to be printed: it is private to its class, or it, or what it calls, unrolls a loop, allocates local memory or handles storage types or tiles.</summary>
-    public bool NeedsCopy(Specimen specimen)
-    {
-        if (!copies.TryGetValue(specimen.Key, out bool needed))
-        {
-            copies[specimen.Key] = false;
-            HashSet<ISymbol> local = LocalViews(specimen);
-            needed = specimen.Method.DeclaredAccessibility == Accessibility.Private || local.Count > 0
-                || Nodes(specimen.Method).OfType<MemberAccessExpressionSyntax>().Any(member => Symbol(member) is { } named && KernelApi.Intrinsic(named)?.Split('.')[0] is "Storage" or "Tile")
-                || Nodes(specimen.Method).OfType<InvocationExpressionSyntax>().Any(call => collectives.Target(call) is { } target && Collectives.IsHelper(target)
-                    && (target.IsGenericMethod || NeedsCopy(new Specimen(target.OriginalDefinition, LocalArguments(call, target, local)))));
-            copies[specimen.Key] = needed;
-        }
-
-        return needed;
     }
 
     private IEnumerable<ExpressionSyntax> LocalIndexes(SyntaxNode node, HashSet<ISymbol> local)

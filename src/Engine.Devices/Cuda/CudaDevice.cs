@@ -1,4 +1,4 @@
-using Engine.Devices.Native;
+using Engine.Devices.Ilgpu;
 using Engine.Devices.Programs;
 
 namespace Engine.Devices.Cuda;
@@ -25,7 +25,7 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Why the context is lost; null while it is not.</summary>
     private string? fault;
 
-    private CudaDevice(CudaCandidate candidate, ProgramCache cache, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string>? compile)
+    private CudaDevice(CudaCandidate candidate, ProgramCache cache, TextCompiler? compile)
         : base(candidate.Info)
     {
         card = candidate.Handle;
@@ -58,9 +58,8 @@ public sealed unsafe class CudaDevice : Device
     internal CudaStaging Staging => staging!;
 
     /// <summary>Opens a device that <see cref="CudaPlatform"/> found.</summary>
-    /// <param name="compile">Makes the PTX of a kernel with storage types and constants; null for ILGPU.</param>
-    internal static CudaDevice Open(
-        CudaCandidate candidate, ProgramCache? cache = null, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string>? compile = null) =>
+    /// <param name="compile">Makes PTX; null for ILGPU.</param>
+    internal static CudaDevice Open(CudaCandidate candidate, ProgramCache? cache = null, TextCompiler? compile = null) =>
         new(candidate, cache ?? ProgramCache.Default, compile);
 
     /// <summary>The driver keeps one current context a thread; every entry sets it, as callers may come on any thread.</summary>

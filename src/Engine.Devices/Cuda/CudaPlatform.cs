@@ -14,11 +14,11 @@ internal sealed record CudaCandidate(int Handle, int Architecture, bool HasPools
 internal static unsafe class CudaPlatform
 {
     private const int MaxThreadsPerBlock = 1;
+    private const int MaxSharedMemoryPerBlock = 8;
     private const int WarpSize = 10;
     private const int MultiprocessorCount = 16;
     private const int CapabilityMajor = 75;
     private const int CapabilityMinor = 76;
-    private const int MaxSharedMemoryPerBlockOptIn = 97;
     private const int MemoryPoolsSupported = 115;
 
     private const int NameCapacity = 256;
@@ -77,7 +77,7 @@ internal static unsafe class CudaPlatform
                 Float16Arithmetic = architecture >= 53,
                 MatrixUnits = architecture >= 80,
                 MaxGroupSize = Attribute(device, MaxThreadsPerBlock, id),
-                SharedMemoryBytes = Attribute(device, MaxSharedMemoryPerBlockOptIn, id),
+                SharedMemoryBytes = Attribute(device, MaxSharedMemoryPerBlock, id),
                 ComputeUnits = Attribute(device, MultiprocessorCount, id),
             },
         });

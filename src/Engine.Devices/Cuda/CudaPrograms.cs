@@ -1,7 +1,6 @@
 using System.Text;
 using Engine.Devices.Ilgpu;
 using Engine.Devices.Programs;
-using ILGPU.Runtime.Cuda;
 
 namespace Engine.Devices.Cuda;
 
@@ -11,23 +10,18 @@ internal sealed unsafe class CudaPrograms : IDisposable
     private const int JitErrorLog = 5;
     private const int JitErrorLogBytes = 6;
 
-    /// <summary>What the oldest driver reads (CUDA 11.6), and every later one.</summary>
-    private static readonly CudaInstructionSet Instructions = CudaInstructionSet.ISA_76;
-
     private readonly CudaDevice device;
     private readonly KernelTexts texts;
     private readonly Dictionary<ProgramKey, nint> modules = [];
 
     /// <param name="architecture">Compute capability as one number, 90 for 9.0.</param>
-    /// <param name="compile">Makes the PTX of a kernel with storage types and constants; null for ILGPU.</param>
-    public CudaPrograms(CudaDevice device, int architecture, ProgramCache cache, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string>? compile)
+    /// <param name="compile">Makes PTX; null for ILGPU.</param>
+    public CudaPrograms(CudaDevice device, int architecture, ProgramCache cache, TextCompiler? compile)
     {
         this.device = device;
         Cache = cache;
-
-        // Nothing in the kernels needs what came after 8.0; so later cards share one text.
-        CudaArchitecture target = architecture < 80 ? new CudaArchitecture(architecture / 10, architecture % 10) : CudaArchitecture.SM_80;
-        texts = new KernelTexts(cache, $"{target} PTX {Instructions}", compile ?? ((kernel, types, constants) => IlgpuCompiler.Ptx(kernel, types, constants, target, Instructions)));
+        int target = Math.Min(architecture, IlgpuCompiler.NewestArchitecture);
+        texts = new KernelTexts(cache, $"PTX sm_{target}", compile ?? ((kernel, variant) => IlgpuCompiler.Ptx(kernel, variant, target)));
     }
 
     public ProgramCache Cache { get; }
@@ -38,7 +32,7 @@ internal sealed unsafe class CudaPrograms : IDisposable
         ProgramKey key = texts.Key(call);
         if (!modules.TryGetValue(key, out nint module))
         {
-            module = Load(texts.Get(call), call.Definition);
+            module = Load(texts.Get(key, call), call.Definition);
             modules.Add(key, module);
         }
 

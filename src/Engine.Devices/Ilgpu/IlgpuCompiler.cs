@@ -17,6 +17,12 @@ namespace Engine.Devices.Ilgpu;
 /// </summary>
 public static partial class IlgpuCompiler
 {
+    /// <summary>Compute capability 8.0: nothing in kernels needs what came after it, so later cards share one text.</summary>
+    public const int NewestArchitecture = 80;
+
+    /// <summary>What the oldest driver reads (CUDA 11.6), and every later one.</summary>
+    private static readonly CudaInstructionSet Instructions = CudaInstructionSet.ISA_76;
+
     /// <summary>ILGPU's version, part of every key under which its text is kept.</summary>
     public static string Version { get; } = typeof(Context).Assembly.GetName().Version!.ToString(3);
 
@@ -25,7 +31,7 @@ public static partial class IlgpuCompiler
     /// then for each parameter in order a view's place (two 64-bit numbers: the index of its first element, and its length) or a scalar.
     /// </summary>
     /// <exception cref="DeviceException">ILGPU refuses the kernel.</exception>
-    public static string OpenCl(KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants)
+    public static string OpenCl(KernelDefinition kernel, KernelVariant variant)
     {
         if (kernel.UsesShuffles || kernel.UsesTiles)
         {
@@ -33,7 +39,7 @@ public static partial class IlgpuCompiler
             throw new DeviceException($"kernel {kernel.Name} ({kernel.Location}) uses {what}, which ILGPU {Version} compiles for CUDA alone; write a form without them for OpenCL and choose it by the device's features.");
         }
 
-        return Compile(kernel, types, constants, (context, entry) =>
+        return Compile(kernel, variant, (context, entry) =>
         {
             var capabilities = new CLCapabilityContext(float16: false, float64: false, genericAddressSpace: false, int64_Atomics: false, subGroups: false);
             using var backend = new CLBackend(context, capabilities, CLDeviceVendor.Other, CLCVersion.CL12);
@@ -45,15 +51,15 @@ public static partial class IlgpuCompiler
     /// <summary>
     /// PTX of a variant. Its entry point has the kernel's name; its arguments are the kernel's parameters in order, a view being a structure of its pointer and its length.
     /// </summary>
+    /// <param name="architecture">Compute capability as one number, 61 for 6.1; at most <see cref="NewestArchitecture"/>.</param>
     /// <exception cref="DeviceException">ILGPU refuses the kernel.</exception>
-    public static string Ptx(
-        KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants, CudaArchitecture architecture, CudaInstructionSet instructions) =>
-        Compile(kernel, types, constants, (context, entry) =>
-        {
-            using var backend = new PTXBackend(context, new CudaCapabilityContext(architecture), architecture, instructions, null);
-            var compiled = (PTXCompiledKernel)backend.Compile(entry, default);
-            return Named(PtxText.Mend(compiled.PTXAssembly), compiled.Name, kernel);
-        });
+    public static string Ptx(KernelDefinition kernel, KernelVariant variant, int architecture = NewestArchitecture) => Compile(kernel, variant, (context, entry) =>
+    {
+        var target = new CudaArchitecture(architecture / 10, architecture % 10);
+        using var backend = new PTXBackend(context, new CudaCapabilityContext(target), target, Instructions, null);
+        var compiled = (PTXCompiledKernel)backend.Compile(entry, default);
+        return Named(PtxText.Mend(compiled.PTXAssembly), compiled.Name, kernel);
+    });
 
     /// <summary>The text with the kernel's name, and with the numbers in made-up names counted from 0: the same bytes at every compilation.</summary>
     private static string Named(string text, string entryPoint, KernelDefinition kernel)
@@ -76,10 +82,9 @@ public static partial class IlgpuCompiler
     [GeneratedRegex(@"\b(type_|L_|_param_)\d+")]
     private static partial Regex MadeUpName();
 
-    private static string Compile(
-        KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants, Func<Context, EntryPointDescription, string> compile)
+    private static string Compile(KernelDefinition kernel, KernelVariant variant, Func<Context, EntryPointDescription, string> compile)
     {
-        MethodInfo entry = KernelEntry.Create(kernel, types, constants);
+        MethodInfo entry = KernelEntry.Create(kernel, variant);
         using Context context = Context.Create(builder => KernelIntrinsics.Register(builder.Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive)));
         try
         {

@@ -13,12 +13,12 @@ namespace Engine.Devices.Ilgpu;
 internal static class KernelEntry
 {
     /// <summary>Makes the method that ILGPU compiles: views, and scalars without bool and enum, in the order of the kernel's parameters.</summary>
-    public static MethodInfo Create(KernelDefinition kernel, IReadOnlyList<ElementType> types, IReadOnlyList<long> constants)
+    public static MethodInfo Create(KernelDefinition kernel, KernelVariant variant)
     {
         MethodInfo run = kernel.DeviceCode.GetMethod("Run", BindingFlags.Static | BindingFlags.NonPublic)!;
         if (run.IsGenericMethodDefinition)
         {
-            run = run.MakeGenericMethod([.. types.SelectMany(type => new[] { DeviceType(type), Witness(type) })]);
+            run = run.MakeGenericMethod([.. variant.Types.SelectMany(type => new[] { DeviceType(type), Witness(type) })]);
         }
 
         var assembly = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("KernelEntries"), AssemblyBuilderAccess.Run);
@@ -29,7 +29,7 @@ internal static class KernelEntry
         Type[] passed = [.. kernel.Parameters.Select((parameter, i) => (parameter, i)).Where(p => p.parameter.Kind != KernelParameterKind.Specialized)
             .Select(p => PassedType(parameters[p.i].ParameterType))];
         MethodBuilder method = type.DefineMethod("Entry", MethodAttributes.Public | MethodAttributes.Static, typeof(void), passed);
-        Emit(method.GetILGenerator(), kernel, parameters, constants, run);
+        Emit(method.GetILGenerator(), kernel, parameters, variant.Constants, run);
         return type.CreateType().GetMethod("Entry")!;
     }
 

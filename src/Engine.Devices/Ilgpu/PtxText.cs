@@ -10,9 +10,8 @@ internal static partial class PtxText
         // Everything is inlined: what stands before the entry point, but for the header, are intrinsics without their bodies, which nothing calls.
         text = Functions().Replace(text, "$1");
 
-        // Without a rounding mode ptxas contracts products and sums; MathF's minimum and maximum are NaN where either operand is.
+        // Without a rounding mode ptxas contracts products and sums.
         text = Arithmetic().Replace(text, "$1.rn.$2");
-        text = Extremum().Replace(text, "$1.NaN.f32");
 
         // ldmatrix reads 16 bytes; ILGPU aligns memory to its elements.
         return SharedAlignment().Replace(text, ".shared .align 16 ");
@@ -23,9 +22,6 @@ internal static partial class PtxText
 
     [GeneratedRegex(@"\b(add|sub|mul)\.(f32|f64)\b")]
     private static partial Regex Arithmetic();
-
-    [GeneratedRegex(@"\b(min|max)\.f32\b")]
-    private static partial Regex Extremum();
 
     [GeneratedRegex(@"\.shared \.align \d+ ")]
     private static partial Regex SharedAlignment();

@@ -10,7 +10,7 @@ public sealed unsafe class OpenClDevice : Device
 
     private readonly OpenClPrograms programs;
 
-    private OpenClDevice(OpenClCandidate candidate, ProgramCache cache, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string> compile)
+    private OpenClDevice(OpenClCandidate candidate, ProgramCache cache, TextCompiler compile)
         : base(candidate.Info)
     {
         Handle = candidate.Handle;
@@ -39,9 +39,8 @@ public sealed unsafe class OpenClDevice : Device
     internal nint Queue { get; }
 
     /// <summary>Opens a device that <see cref="OpenClPlatforms"/> found.</summary>
-    /// <param name="compile">Makes the OpenCL C of a kernel with storage types and constants; null for ILGPU.</param>
-    internal static OpenClDevice Open(
-        OpenClCandidate candidate, ProgramCache? cache = null, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string>? compile = null) =>
+    /// <param name="compile">Makes OpenCL C; null for ILGPU.</param>
+    internal static OpenClDevice Open(OpenClCandidate candidate, ProgramCache? cache = null, TextCompiler? compile = null) =>
         new(candidate, cache ?? ProgramCache.Default, compile ?? IlgpuCompiler.OpenCl);
 
     /// <summary>What its driver builds programs with.</summary>

@@ -5,9 +5,7 @@ using Engine.Devices.Programs;
 namespace Engine.Devices.OpenCl;
 
 /// <summary>One device's programs: in memory, else from the disk cache, else built by the driver of a text that ILGPU makes.</summary>
-/// <param name="compile">Makes the OpenCL C of a kernel with storage types and constants.</param>
-internal sealed unsafe class OpenClPrograms(
-    OpenClDevice device, ProgramCache cache, Func<KernelDefinition, IReadOnlyList<ElementType>, IReadOnlyList<long>, string> compile) : IDisposable
+internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache cache, TextCompiler compile) : IDisposable
 {
     private const uint SingleFloatConfiguration = 0x101B;
     private const ulong CorrectlyRoundedDivideAndSquareRoot = 1 << 7;
@@ -30,7 +28,7 @@ internal sealed unsafe class OpenClPrograms(
         ProgramKey variant = texts.Key(call);
         if (!programs.TryGetValue(variant, out nint program))
         {
-            string source = texts.Get(call);
+            string source = texts.Get(variant, call);
             var key = ProgramKey.Of(source, Options, device.Name, device.Info.Driver);
             program = FromDisk(key);
             bool built = program == 0;

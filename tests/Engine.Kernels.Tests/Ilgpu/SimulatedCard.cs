@@ -76,7 +76,7 @@ internal sealed class SimulatedCard : Device
         {
             this.device = device;
             this.call = call;
-            MethodInfo entry = KernelEntry.Create(call.Definition, call.Types, call.Constants);
+            MethodInfo entry = KernelEntry.Create(call.Definition, call.Variant);
             kernel = device.accelerator.LoadKernel(entry);
             arguments = [.. entry.GetParameters().Zip(call.Arguments, (parameter, argument) => argument.Kind == KernelParameterKind.View
                 ? View(parameter.ParameterType, argument)
