@@ -15,6 +15,7 @@ public abstract class Device : IDisposable
 
     private readonly Lock calls = new();
     private readonly SharedLifetime lifetime;
+    private int bindingTogether;
 
     private protected Device(DeviceInfo info)
     {
@@ -48,6 +49,9 @@ public abstract class Device : IDisposable
 
     /// <summary>Whose turn it is: how work of many calls, such as an answer or a training step, keeps other threads' work apart from it.</summary>
     public DeviceTurns Turns { get; }
+
+    /// <summary>Told how far the compilation of kernels is, on any thread, whenever one is asked for or there.</summary>
+    public event Action<KernelProgress>? Compiling;
 
     /// <summary>Allocates device memory. Its content is undefined.</summary>
     /// <param name="bytes">Size in bytes; 0 is allowed.</param>
@@ -85,13 +89,36 @@ public abstract class Device : IDisposable
 
     /// <summary>Compiles the kernel's variant (or finds it in the program cache) and binds its arguments.</summary>
     /// <exception cref="ArgumentException">The call does not fit its kernel's definition, or a buffer is of another device.</exception>
-    /// <exception cref="DeviceException">The driver refused the text; the message holds its log.</exception>
+    /// <exception cref="DeviceException">The kernel does not compile; the message holds the compiler's log. Inside of <see cref="BindTogether"/> it comes later.</exception>
     public Launch Bind(KernelCall kernel)
     {
+        Launch launch;
+        bool together;
+        using (Call())
+        {
+            ThrowIfDisposed();
+            KernelBinding.Check(kernel, this);
+            launch = BindCore(kernel);
+            together = bindingTogether > 0;
+        }
+
+        if (!together)
+        {
+            launch.Complete();
+        }
+
+        return launch;
+    }
+
+    /// <summary>
+    /// Until what it gives is disposed, <see cref="Bind"/> does not wait for compilers, so that kernels compile side by side. <see cref="Launch.Complete"/> waits for one and throws what its
+    /// compiler said; a launch that nobody completed waits when it is enqueued or recorded.
+    /// </summary>
+    public BindingScope BindTogether()
+    {
         using Lock.Scope call = Call();
-        ThrowIfDisposed();
-        KernelBinding.Check(kernel, this);
-        return BindCore(kernel);
+        bindingTogether++;
+        return new BindingScope(this);
     }
 
     /// <summary>Makes bound launches of this device one thing to replay.</summary>
@@ -100,6 +127,11 @@ public abstract class Device : IDisposable
     public Recording Record(IReadOnlyList<Launch> launches, IReadOnlyCollection<DeviceBuffer>? buffers = null)
     {
         ArgumentNullException.ThrowIfNull(launches);
+        foreach (Launch launch in launches)
+        {
+            launch.Complete();
+        }
+
         using Lock.Scope call = Call();
         ThrowIfDisposed();
         return RecordCore(launches, [.. buffers ?? []]);
@@ -126,6 +158,14 @@ public abstract class Device : IDisposable
     }
 
     public override string ToString() => Info.ToString();
+
+    internal void EndBindTogether()
+    {
+        using Lock.Scope call = Call();
+        bindingTogether--;
+    }
+
+    internal void ReportCompiling(KernelProgress progress) => Compiling?.Invoke(progress);
 
     internal void ThrowIfDisposed() => lifetime.ThrowIfClosed();
 
@@ -156,4 +196,17 @@ public abstract class Device : IDisposable
             throw new InvalidOperationException($"{Id} was called from inside a kernel that it runs; call it when the launch has returned.");
         }
     }
+}
+
+/// <summary>How many kernels that were asked for are compiled; counted anew when all were.</summary>
+public readonly record struct KernelProgress(int Compiled, int Asked);
+
+/// <summary>While it lasts, kernels that are bound to its device compile side by side (<see cref="Device.BindTogether"/>).</summary>
+public sealed class BindingScope : IDisposable
+{
+    private Device? device;
+
+    internal BindingScope(Device device) => this.device = device;
+
+    public void Dispose() => Interlocked.Exchange(ref device, null)?.EndBindTogether();
 }

@@ -14,6 +14,17 @@ public abstract class Launch : IDisposable
     /// <summary>The kernel's name, as profiles and errors show it.</summary>
     public abstract string Name { get; }
 
+    /// <summary>Waits until the launch is ready to run: kernels bound by <see cref="Device.BindTogether"/> may still be compiled. <see cref="Enqueue"/> waits by itself.</summary>
+    /// <exception cref="DeviceException">The kernel does not compile; the message holds the compiler's log.</exception>
+    public void Complete()
+    {
+        WaitForProgram();
+        using Lock.Scope call = device.Call();
+        ThrowIfDisposed();
+        device.ThrowIfDisposed();
+        CompleteCore();
+    }
+
     /// <summary>Puts the work on its device's queue. The cpu device runs it at once.</summary>
     /// <exception cref="ObjectDisposedException">The launch, its device or a buffer it is bound to is disposed.</exception>
     public void Enqueue()
@@ -43,6 +54,18 @@ public abstract class Launch : IDisposable
     }
 
     private protected abstract void EnqueueCore();
+
+    /// <summary>Waits for what is made without the device's lock, so that other threads use the device meanwhile. What fails is thrown by <see cref="CompleteCore"/>.</summary>
+    private protected virtual void WaitForProgram()
+    {
+    }
+
+    private protected virtual void CompleteCore()
+    {
+    }
+
+    /// <summary>Whether the launch is one of a device.</summary>
+    internal bool IsOf(Device other) => ReferenceEquals(device, other);
 
     private protected void ThrowIfDisposed()
     {

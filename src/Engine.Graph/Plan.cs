@@ -53,16 +53,19 @@ public sealed class Plan : IDisposable
         ServedTensors? served = tensors is null ? null : new ServedTensors(layout, tensors);
         try
         {
-            for (int i = 0; i < layout.Nodes.Count; i++)
+            using (device.BindTogether())
             {
-                Node node = layout.Nodes[i];
-                node.Operator.Lower(new Lowering(device, node, memory, launches, layout.Products));
-                if (served is not null)
+                for (int i = 0; i < layout.Nodes.Count; i++)
                 {
-                    classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));
-                }
+                    Node node = layout.Nodes[i];
+                    node.Operator.Lower(new Lowering(device, node, memory, launches, layout.Products));
+                    if (served is not null)
+                    {
+                        classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));
+                    }
 
-                operators.AddRange(Enumerable.Repeat(node.Operator.Name, launches.Count - operators.Count));
+                    operators.AddRange(Enumerable.Repeat(node.Operator.Name, launches.Count - operators.Count));
+                }
             }
 
             return new Plan(device, [.. launches], [.. operators], memory, [.. classes], served);

@@ -74,6 +74,56 @@ public sealed class ProgramTests : FakeDriverTests
     }
 
     [FakeDriverFact]
+    public void Kernels_that_are_bound_together_compile_side_by_side()
+    {
+        // Each compilation ends when the other has begun.
+        using var both = new Barrier(2);
+        using CudaDevice device = FakeDriver.Open(compile: name =>
+        {
+            Assert.True(both.SignalAndWait(TimeSpan.FromMinutes(1)), "The other kernel's compilation did not begin.");
+            return TestKernels.Ptx(name);
+        });
+        List<KernelProgress> progress = [];
+        device.Compiling += now =>
+        {
+            lock (progress)
+            {
+                progress.Add(now);
+            }
+        };
+        Launch[] launches;
+        using (device.BindTogether())
+        {
+            launches = [.. ((string[])["Tests_A", "Tests_B", "Tests_A"]).Select(name => device.Bind(TestKernels.CallOf(name)))];
+        }
+
+        Array.ForEach(launches, launch => launch.Complete());
+        Assert.Equal(2, FakeDriver.Count("modules"));
+        Assert.Equal([new(0, 1), new(0, 2), new(1, 2), new(2, 2)], progress.OrderBy(now => now.Compiled).ThenBy(now => now.Asked));
+        Array.ForEach(launches, launch => launch.Enqueue());
+        device.Synchronize();
+        Assert.Equal(3, FakeDriver.Launches.Length);
+        Array.ForEach(launches, launch => launch.Dispose());
+    }
+
+    [FakeDriverFact]
+    public void What_a_compiler_says_of_a_kernel_bound_with_others_comes_when_it_is_needed()
+    {
+        using CudaDevice device = FakeDriver.Open(compile: name => name == "Tests_Broken" ? throw new DeviceException("no such kernel") : TestKernels.Ptx(name));
+        using BindingScope scope = device.BindTogether();
+        using Launch broken = device.Bind(TestKernels.CallOf("Tests_Broken")), fine = device.Bind(TestKernels.CallOf("Tests_Fine"));
+        fine.Complete();
+        Assert.Equal("no such kernel", Assert.Throws<DeviceException>(broken.Complete).Message);
+        Assert.Equal("no such kernel", Assert.Throws<DeviceException>(broken.Enqueue).Message);
+        Assert.Equal("no such kernel", Assert.Throws<DeviceException>(() => device.Record([fine, broken])).Message);
+        scope.Dispose();
+        Assert.Equal("no such kernel", Assert.Throws<DeviceException>(() => device.Bind(TestKernels.CallOf("Tests_Broken"))).Message);
+        fine.Enqueue();
+        device.Synchronize();
+        Assert.Single(FakeDriver.Launches);
+    }
+
+    [FakeDriverFact]
     public void A_module_the_driver_cannot_read_is_named()
     {
         FakeDriver.Fail("cuModuleLoadDataEx", 209);

@@ -78,7 +78,7 @@ internal sealed class ForwardCommand : EngineCommand
         using SafetensorsFile inputFile = SafetensorsFile.Open(inputPath);
         PaddedBatch batch = PaddedBatch.Read(inputFile, architecture);
 
-        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
+        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host, Host.Error);
         using var transformer = new TransformerModel(architecture, tuning, folder.StorageOf(type));
         transformer.Allocate(target);
         CommonOptions.Note(ModelLoading.LoadWeights(transformer, folder, seed: 0, transformer.SavedParameters.Select(saved => saved.Name)), Host.Error);

@@ -81,7 +81,7 @@ internal sealed class PredictCommand : EngineCommand
         }
 
         IEnumerable<(string Text, string? Pair)> inputs = Inputs(arguments, trained.Run);
-        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Error);
+        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host, Host.Error);
         using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;

@@ -96,7 +96,7 @@ internal sealed class SharpnessCommand : EngineCommand
         string folder = arguments.GetRequiredValue(output);
         using OutputFolder held = OutputFolder.Open(folder);
         held.Claim(JsonName, PageName);
-        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host.Console.Profile.Out.Writer);
+        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host, Host.Console.Profile.Out.Writer);
         var view = new SharpnessView(Host);
         var analysis = new SharpnessAnalysis(target, options);
         var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.Validation!.ToString(), options, []);

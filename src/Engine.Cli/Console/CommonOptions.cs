@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Engine.Cli.Progress;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Files;
@@ -127,11 +128,12 @@ internal static class CommonOptions
         return null;
     }
 
-    /// <summary>Opens a device and says which.</summary>
-    public static Device Open(string id, TextWriter notes)
+    /// <summary>Opens a device, says which, and shows how far its kernels are compiled where that takes long.</summary>
+    public static Device Open(string id, CommandHost host, TextWriter notes)
     {
         Device device = DeviceCatalog.Open(id);
         notes.WriteLine($"device: {device}");
+        device.Compiling += new CompilingView(notes, host.Interactive && host.Console.Profile.Capabilities.Ansi, TimeProvider.System).Report;
         return device;
     }
 }

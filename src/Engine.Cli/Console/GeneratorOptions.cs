@@ -42,7 +42,7 @@ internal sealed class GeneratorOptions
     }
 
     /// <summary>Opens the device.</summary>
-    public Device Device(ParseResult arguments, CommandHost host) => CommonOptions.Open(arguments.GetValue(device) ?? "cpu", host.Error);
+    public Device Device(ParseResult arguments, CommandHost host) => CommonOptions.Open(arguments.GetValue(device) ?? "cpu", host, host.Error);
 
     /// <summary>Loads the model and the adapters.</summary>
     public Generator Open(ParseResult arguments, TrainedModel trained, Device target, CommandHost host)

@@ -149,7 +149,7 @@ public sealed unsafe class CudaDevice : Device
         }
 
         resources.Clear();
-        programs.Dispose();
+        programs.Release();
         ReleaseContext();
     }
 

@@ -1,53 +1,23 @@
 using System.Runtime.InteropServices;
+using Engine.Devices.Programs;
 
 namespace Engine.Devices.Cuda;
 
 /// <summary>A kernel with its argument block in native memory, filled once: enqueuing is one driver call.</summary>
-internal sealed unsafe class CudaLaunch : Launch
+internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, KernelCall call) : CompiledLaunch(device, program, call)
 {
     private const int MaxThreadsPerBlockOfFunction = 0;
 
-    private readonly CudaDevice device;
-    private readonly KernelDefinition kernel;
-    private readonly LaunchShape shape;
-    private readonly nint function;
+    private nint function;
 
     /// <summary>Pointers to the values, then the values, eight bytes each.</summary>
     private void** arguments;
-
-    public CudaLaunch(CudaDevice device, nint module, KernelCall call)
-        : base(device)
-    {
-        this.device = device;
-        kernel = call.Definition;
-        shape = call.Shape;
-        Buffers = KernelBinding.Buffers(call);
-        nint entry;
-        device.Check(CudaApi.ModuleGetFunction(&entry, module, kernel.Name), "cuModuleGetFunction", $"The program of {Where} has no such entry point.");
-        function = entry;
-        CheckGroupSize();
-        arguments = Arguments(call);
-    }
-
-    public override string Name => kernel.Name;
-
-    public CudaDevice Device => device;
-
-    /// <summary>The distinct buffers that the launch is bound to.</summary>
-    public DeviceBuffer[] Buffers { get; }
-
-    private bool HasNoGroups => shape.GroupsX == 0 || shape.GroupsY == 0 || shape.GroupsZ == 0;
-
-    private string Where => $"{kernel.Name} ({kernel.Location})";
-
-    /// <summary>Refuses a launch one of whose buffers is gone; allocates nothing.</summary>
-    public void CheckAlive() => KernelBinding.CheckAlive(kernel, Buffers);
 
     /// <summary>Adds the launch to a <c>CUgraph</c>, after another node or 0; gives its node, 0 where it has no groups.</summary>
     public nint AddTo(nint graph, nint previous)
     {
         ThrowIfDisposed();
-        CheckAlive();
+        Prepare();
         if (HasNoGroups)
         {
             return 0;
@@ -56,10 +26,10 @@ internal sealed unsafe class CudaLaunch : Launch
         var parameters = new CudaKernelNode
         {
             Function = function,
-            GridX = (uint)shape.GroupsX,
-            GridY = (uint)shape.GroupsY,
-            GridZ = (uint)shape.GroupsZ,
-            BlockX = (uint)shape.GroupSize,
+            GridX = (uint)Shape.GroupsX,
+            GridY = (uint)Shape.GroupsY,
+            GridZ = (uint)Shape.GroupsZ,
+            BlockX = (uint)Shape.GroupSize,
             BlockY = 1,
             BlockZ = 1,
             Arguments = arguments,
@@ -75,21 +45,25 @@ internal sealed unsafe class CudaLaunch : Launch
         arguments = null;
     }
 
-    private protected override void EnqueueCore()
+    private protected override void Make(nint program, KernelCall call)
     {
-        CheckAlive();
-        if (HasNoGroups)
-        {
-            return;
-        }
+        device.MakeCurrent();
+        nint entry;
+        device.Check(CudaApi.ModuleGetFunction(&entry, program, Kernel.Name), "cuModuleGetFunction", $"The program of {Where} has no such entry point.");
+        function = entry;
+        CheckGroupSize();
+        arguments = Arguments(call);
+    }
 
+    private protected override void Run()
+    {
         device.MakeCurrent();
         int code = CudaApi.LaunchKernel(
             function,
-            (uint)shape.GroupsX,
-            (uint)shape.GroupsY,
-            (uint)shape.GroupsZ,
-            (uint)shape.GroupSize,
+            (uint)Shape.GroupsX,
+            (uint)Shape.GroupsY,
+            (uint)Shape.GroupsZ,
+            (uint)Shape.GroupSize,
             1,
             1,
             0,
@@ -128,10 +102,10 @@ internal sealed unsafe class CudaLaunch : Launch
     {
         int limit;
         device.Check(CudaApi.FunctionGetAttribute(&limit, MaxThreadsPerBlockOfFunction, function), "cuFuncGetAttribute", $"The kernel is {Where}.");
-        if (shape.GroupSize > limit)
+        if (Shape.GroupSize > limit)
         {
             throw new DeviceException(
-                $"{device} runs {Where} in groups of at most {limit} work-items (registers and shared memory set that), and {shape.GroupSize} were asked for.");
+                $"{device} runs {Where} in groups of at most {limit} work-items (registers and shared memory set that), and {Shape.GroupSize} were asked for.");
         }
     }
 
@@ -140,7 +114,7 @@ internal sealed unsafe class CudaLaunch : Launch
         if (code != CudaError.Success)
         {
             throw device.Failure(
-                code, call, $"The kernel is {Where}, launched as {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups of {shape.GroupSize}.");
+                code, call, $"The kernel is {Where}, launched as {Shape.GroupsX} x {Shape.GroupsY} x {Shape.GroupsZ} groups of {Shape.GroupSize}.");
         }
     }
 }

@@ -4,15 +4,14 @@ using Engine.Devices.Programs;
 
 namespace Engine.Devices.Cuda;
 
-/// <summary>One device's modules: in memory, else of PTX from the disk cache or fresh from ILGPU. The driver assembles it, and keeps the machine code in a cache of its own.</summary>
-internal sealed unsafe class CudaPrograms : IDisposable
+/// <summary>One device's modules. The driver assembles them of PTX, and keeps the machine code in a cache of its own.</summary>
+internal sealed unsafe class CudaPrograms
 {
     private const int JitErrorLog = 5;
     private const int JitErrorLogBytes = 6;
 
     private readonly CudaDevice device;
-    private readonly KernelTexts texts;
-    private readonly Dictionary<ProgramKey, nint> modules = [];
+    private readonly DevicePrograms modules;
 
     /// <param name="architecture">Compute capability as one number, 90 for 9.0.</param>
     /// <param name="compile">Makes PTX; null for ILGPU.</param>
@@ -21,37 +20,21 @@ internal sealed unsafe class CudaPrograms : IDisposable
         this.device = device;
         Cache = cache;
         int target = Math.Min(architecture, IlgpuCompiler.NewestArchitecture);
-        texts = new KernelTexts(cache, $"PTX sm_{target}", compile ?? ((kernel, variant) => IlgpuCompiler.Ptx(kernel, variant, target)));
+        var texts = new KernelTexts(cache, $"PTX sm_{target}", compile ?? ((kernel, variant) => IlgpuCompiler.Ptx(kernel, variant, target)));
+        modules = new DevicePrograms(texts, Load, device.ReportCompiling);
     }
 
     public ProgramCache Cache { get; }
 
     /// <summary>The loaded <c>CUmodule</c> of a call's variant.</summary>
-    public nint Get(KernelCall call)
-    {
-        ProgramKey key = texts.Key(call);
-        if (!modules.TryGetValue(key, out nint module))
-        {
-            module = Load(texts.Get(key, call), call.Definition);
-            modules.Add(key, module);
-        }
+    public Task<nint> Get(KernelCall call) => modules.Get(call);
 
-        return module;
-    }
-
-    public void Dispose()
-    {
-        foreach (nint module in modules.Values)
-        {
-            device.CheckRelease(CudaApi.ModuleUnload(module), "cuModuleUnload");
-        }
-
-        modules.Clear();
-    }
+    public void Release() => modules.Release(module => device.CheckRelease(CudaApi.ModuleUnload(module), "cuModuleUnload"));
 
     private nint Load(string text, KernelDefinition kernel)
     {
         const int LogBytes = 16384;
+        device.MakeCurrent();
         byte[] image = [.. Encoding.UTF8.GetBytes(text), 0];
         byte* log = stackalloc byte[LogBytes];
         log[0] = 0;

@@ -88,7 +88,7 @@ internal sealed unsafe class CudaRecording : Recording, ICudaResource
 
     private protected override void Release() => device.Free(this);
 
-    private CudaLaunch Own(Launch launch) => launch is CudaLaunch own && ReferenceEquals(own.Device, device)
+    private CudaLaunch Own(Launch launch) => launch is CudaLaunch own && own.IsOf(device)
         ? own
         : throw new ArgumentException($"The launch of {launch.Name} is not one of {device}.", nameof(launch));
 }

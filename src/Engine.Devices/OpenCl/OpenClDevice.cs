@@ -57,7 +57,7 @@ public sealed unsafe class OpenClDevice : Device
     {
         // Buffers and kernels hold the context themselves, so they may be released after it.
         OpenClApi.Finish(Queue);
-        programs.Dispose();
+        programs.Release();
         OpenClApi.ReleaseCommandQueue(Queue);
         OpenClApi.ReleaseContext(Context);
     }

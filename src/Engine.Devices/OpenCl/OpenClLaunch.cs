@@ -1,26 +1,29 @@
+using Engine.Devices.Programs;
+
 namespace Engine.Devices.OpenCl;
 
 /// <summary>A <c>cl_kernel</c> of its own for each launch, its arguments set once: enqueuing is one driver call.</summary>
-internal sealed unsafe class OpenClLaunch : Launch
+internal sealed unsafe class OpenClLaunch(OpenClDevice device, Task<nint> program, KernelCall call) : CompiledLaunch(device, program, call)
 {
     private const uint KernelNumArgs = 0x1191;
     private const uint KernelWorkGroupSize = 0x11B0;
 
-    private readonly OpenClDevice device;
-    private readonly KernelDefinition kernel;
-    private readonly LaunchShape shape;
-    private readonly DeviceBuffer[] buffers;
     private nint handle;
 
-    public OpenClLaunch(OpenClDevice device, nint program, KernelCall call)
-        : base(device)
+    protected override void Release()
     {
-        this.device = device;
-        kernel = call.Definition;
-        shape = call.Shape;
-        buffers = KernelBinding.Buffers(call);
+        if (handle != 0)
+        {
+            int code = OpenClApi.ReleaseKernel(handle);
+            handle = 0;
+            OpenClError.Check(code, "clReleaseKernel", device, $"The kernel is {Where}.");
+        }
+    }
+
+    private protected override void Make(nint program, KernelCall call)
+    {
         int code;
-        handle = OpenClApi.CreateKernel(program, kernel.Name, &code);
+        handle = OpenClApi.CreateKernel(program, Kernel.Name, &code);
         OpenClError.Check(code, "clCreateKernel", device, $"The program of {Where} has no entry point of that name.");
         try
         {
@@ -30,36 +33,20 @@ internal sealed unsafe class OpenClLaunch : Launch
         catch
         {
             OpenClApi.ReleaseKernel(handle);
+            handle = 0;
             throw;
         }
     }
 
-    public override string Name => kernel.Name;
-
-    private string Where => $"{kernel.Name} ({kernel.Location})";
-
-    protected override void Release()
+    private protected override void Run()
     {
-        int code = OpenClApi.ReleaseKernel(handle);
-        handle = 0;
-        OpenClError.Check(code, "clReleaseKernel", device, $"The kernel is {Where}.");
-    }
-
-    private protected override void EnqueueCore()
-    {
-        KernelBinding.CheckAlive(kernel, buffers);
-        nuint* local = stackalloc nuint[] { (nuint)shape.GroupSize, 1, 1 };
-        nuint* global = stackalloc nuint[] { (nuint)shape.GroupsX * (nuint)shape.GroupSize, (nuint)shape.GroupsY, (nuint)shape.GroupsZ };
-        if (global[0] == 0 || global[1] == 0 || global[2] == 0)
-        {
-            return;
-        }
-
+        nuint* local = stackalloc nuint[] { (nuint)Shape.GroupSize, 1, 1 };
+        nuint* global = stackalloc nuint[] { (nuint)Shape.GroupsX * (nuint)Shape.GroupSize, (nuint)Shape.GroupsY, (nuint)Shape.GroupsZ };
         int code = OpenClApi.EnqueueNDRangeKernel(device.Queue, handle, 3, null, global, local, 0, null, null);
         if (code == OpenClError.MemObjectAllocationFailure)
         {
             // Drivers may take the memory of a buffer only when a kernel first uses it.
-            DeviceBuffer? largest = buffers.MaxBy(buffer => buffer.Bytes);
+            DeviceBuffer? largest = Buffers.MaxBy(buffer => buffer.Bytes);
             throw DeviceBuffer.OutOfMemory(device, largest?.Bytes ?? 0, largest?.Owner ?? "a kernel without buffers");
         }
 
@@ -69,7 +56,7 @@ internal sealed unsafe class OpenClLaunch : Launch
                 code,
                 "clEnqueueNDRangeKernel",
                 device,
-                $"The kernel is {Where}, launched as {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups of {shape.GroupSize}.");
+                $"The kernel is {Where}, launched as {Shape.GroupsX} x {Shape.GroupsY} x {Shape.GroupsZ} groups of {Shape.GroupSize}.");
         }
     }
 
@@ -79,7 +66,7 @@ internal sealed unsafe class OpenClLaunch : Launch
         uint expected;
         int code = OpenClApi.GetKernelInfo(handle, KernelNumArgs, sizeof(uint), &expected, null);
         OpenClError.Check(code, "clGetKernelInfo", device, $"The kernel is {Where}.");
-        int given = kernel.Parameters.Sum(p => p.Kind switch
+        int given = Kernel.Parameters.Sum(p => p.Kind switch
         {
             KernelParameterKind.View => 2,
             KernelParameterKind.Scalar => 1,
@@ -90,7 +77,7 @@ internal sealed unsafe class OpenClLaunch : Launch
             throw new DeviceException($"{device}: the device text of {Where} takes {expected} arguments, and its C# parameters make {given}.");
         }
 
-        KernelParameter[] parameters = [.. kernel.Parameters.Where(p => p.Kind != KernelParameterKind.Specialized)];
+        KernelParameter[] parameters = [.. Kernel.Parameters.Where(p => p.Kind != KernelParameterKind.Specialized)];
         uint index = 0;
         foreach ((KernelParameter parameter, KernelArgument argument) in parameters.Zip(call.Arguments).Where(p => p.Second.Kind == KernelParameterKind.View))
         {
@@ -125,10 +112,10 @@ internal sealed unsafe class OpenClLaunch : Launch
         nuint limit;
         int code = OpenClApi.GetKernelWorkGroupInfo(handle, device.Handle, KernelWorkGroupSize, (nuint)sizeof(nuint), &limit, null);
         OpenClError.Check(code, "clGetKernelWorkGroupInfo", device, $"The kernel is {Where}.");
-        if ((nuint)shape.GroupSize > limit)
+        if ((nuint)Shape.GroupSize > limit)
         {
             throw new DeviceException(
-                $"{device} runs {Where} in groups of at most {limit} work-items (registers and local memory set that), and {shape.GroupSize} were asked for.");
+                $"{device} runs {Where} in groups of at most {limit} work-items (registers and local memory set that), and {Shape.GroupSize} were asked for.");
         }
     }
 }

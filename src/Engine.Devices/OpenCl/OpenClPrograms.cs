@@ -4,8 +4,8 @@ using Engine.Devices.Programs;
 
 namespace Engine.Devices.OpenCl;
 
-/// <summary>One device's programs: in memory, else from the disk cache, else built by the driver of a text that ILGPU makes.</summary>
-internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache cache, TextCompiler compile) : IDisposable
+/// <summary>One device's programs: binaries of the disk cache, or built by the driver of a text.</summary>
+internal sealed unsafe class OpenClPrograms
 {
     private const uint SingleFloatConfiguration = 0x101B;
     private const ulong CorrectlyRoundedDivideAndSquareRoot = 1 << 7;
@@ -14,38 +14,26 @@ internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache ca
     private const uint ProgramBinaries = 0x1166;
     private const uint ProgramBuildLog = 0x1183;
 
-    private readonly Dictionary<ProgramKey, nint> programs = [];
-    private readonly KernelTexts texts = new(cache, "OpenCL C 1.2", compile);
+    private readonly OpenClDevice device;
+    private readonly DevicePrograms programs;
 
-    public ProgramCache Cache => cache;
+    public OpenClPrograms(OpenClDevice device, ProgramCache cache, TextCompiler compile)
+    {
+        this.device = device;
+        Cache = cache;
+        Options = (FloatFeatures(device.Handle) & CorrectlyRoundedDivideAndSquareRoot) != 0 ? "-cl-fp32-correctly-rounded-divide-sqrt" : "";
+        programs = new DevicePrograms(new KernelTexts(cache, "OpenCL C 1.2", compile), Load, device.ReportCompiling);
+    }
+
+    public ProgramCache Cache { get; }
 
     /// <summary>Division and square root rounded as on the other devices, where the driver can; no option loosens IEEE arithmetic.</summary>
-    public string Options { get; } = (FloatFeatures(device.Handle) & CorrectlyRoundedDivideAndSquareRoot) != 0 ? "-cl-fp32-correctly-rounded-divide-sqrt" : "";
+    public string Options { get; }
 
     /// <summary>The built <c>cl_program</c> of a call's variant.</summary>
-    public nint Get(KernelCall call)
-    {
-        ProgramKey variant = texts.Key(call);
-        if (!programs.TryGetValue(variant, out nint program))
-        {
-            string source = texts.Get(variant, call);
-            var key = ProgramKey.Of(source, Options, device.Name, device.Info.Driver);
-            program = FromDisk(key);
-            bool built = program == 0;
-            if (built)
-            {
-                program = Build(call.Definition, source);
-            }
+    public Task<nint> Get(KernelCall call) => programs.Get(call);
 
-            programs.Add(variant, program);
-            if (built)
-            {
-                cache.Store(key, Binary(program));
-            }
-        }
-
-        return program;
-    }
+    public void Release() => programs.Release(program => OpenClApi.ReleaseProgram(program));
 
     private static ulong FloatFeatures(nint device)
     {
@@ -53,20 +41,23 @@ internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache ca
         return OpenClApi.GetDeviceInfo(device, SingleFloatConfiguration, sizeof(ulong), &features, null) == OpenClError.Success ? features : 0;
     }
 
-    public void Dispose()
+    private nint Load(string source, KernelDefinition kernel)
     {
-        foreach (nint program in programs.Values)
+        var key = ProgramKey.Of(source, Options, device.Name, device.Info.Driver);
+        nint program = FromDisk(key);
+        if (program == 0)
         {
-            OpenClApi.ReleaseProgram(program);
+            program = Build(kernel, source);
+            Cache.Store(key, Binary(program));
         }
 
-        programs.Clear();
+        return program;
     }
 
     /// <summary>The program of a cached binary; 0 where there is none or the driver does not take it.</summary>
     private nint FromDisk(ProgramKey key)
     {
-        byte[]? binary = cache.Find(key);
+        byte[]? binary = Cache.Find(key);
         if (binary is null)
         {
             return 0;
@@ -96,7 +87,7 @@ internal sealed unsafe class OpenClPrograms(OpenClDevice device, ProgramCache ca
             OpenClApi.ReleaseProgram(program);
         }
 
-        cache.Reject(key, $"the driver refused it: {call} failed with {OpenClError.Name(code)}");
+        Cache.Reject(key, $"the driver refused it: {call} failed with {OpenClError.Name(code)}");
         return 0;
     }
 

@@ -51,6 +51,16 @@ public sealed partial class PtxTests
         Assert.Equal(Compile(variant), Compile(variant));
     });
 
+    /// <summary>A plan's kernels are compiled by several threads.</summary>
+    [Fact]
+    public void Texts_made_side_by_side_are_those_made_alone()
+    {
+        Variant[] variants = [.. KernelRegistry.All.Take(24).Select(kernel => Variants(kernel.Name).First())];
+        var together = new string[variants.Length];
+        Parallel.For(0, variants.Length, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => together[i] = Compile(variants[i]));
+        Assert.Equal(variants.Select(Text), together);
+    }
+
     [PtxasTheory]
     [MemberData(nameof(Kernels))]
     public void Every_kernel_fits_the_registers_of_a_card(string name)

@@ -1,0 +1,67 @@
+namespace Engine.Devices.Programs;
+
+/// <summary>A kernel of a driver: its program may still be on the way when it is bound.</summary>
+/// <param name="device">The device it runs on.</param>
+/// <param name="program">The driver's program of the call's variant.</param>
+/// <param name="call">Kernel, arguments and shape.</param>
+internal abstract class CompiledLaunch(Device device, Task<nint> program, KernelCall call) : Launch(device)
+{
+    /// <summary>What the launch is made of; null once it is made.</summary>
+    private (Task<nint> Program, KernelCall Call)? pending = (program, call);
+
+    public override string Name => Kernel.Name;
+
+    /// <summary>The distinct buffers that the launch is bound to.</summary>
+    public DeviceBuffer[] Buffers { get; } = KernelBinding.Buffers(call);
+
+    protected KernelDefinition Kernel { get; } = call.Definition;
+
+    protected LaunchShape Shape { get; } = call.Shape;
+
+    protected string Where => $"{Kernel.Name} ({Kernel.Location})";
+
+    protected bool HasNoGroups => Shape.GroupsX == 0 || Shape.GroupsY == 0 || Shape.GroupsZ == 0;
+
+    /// <summary>Refuses a launch one of whose buffers is gone; allocates nothing.</summary>
+    public void CheckAlive() => KernelBinding.CheckAlive(Kernel, Buffers);
+
+    private protected sealed override void WaitForProgram()
+    {
+        if (pending is { } made)
+        {
+            // Does not throw what the task threw.
+            Task.WaitAny(made.Program);
+        }
+    }
+
+    private protected sealed override void CompleteCore()
+    {
+        if (pending is { } made)
+        {
+            Make(made.Program.GetAwaiter().GetResult(), made.Call);
+            pending = null;
+        }
+    }
+
+    private protected sealed override void EnqueueCore()
+    {
+        Prepare();
+        if (!HasNoGroups)
+        {
+            Run();
+        }
+    }
+
+    /// <summary>Makes the launch ready to run, or refuses.</summary>
+    private protected void Prepare()
+    {
+        CompleteCore();
+        CheckAlive();
+    }
+
+    /// <summary>Makes what the driver needs to run the kernel, and fills in its arguments.</summary>
+    private protected abstract void Make(nint program, KernelCall call);
+
+    /// <summary>Puts the kernel on the queue; there are groups.</summary>
+    private protected abstract void Run();
+}
