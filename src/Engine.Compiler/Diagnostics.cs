@@ -13,7 +13,7 @@ internal static class Diagnostics
 
     public static readonly DiagnosticDescriptor ParameterType = Error(
         3, "A kernel's parameters are views and numbers",
-        "Parameter '{0}' of type '{1}' cannot be passed to a kernel; pass an ArrayView of numbers, a number, a bool or an enum, and a struct's fields one by one");
+        "Parameter '{0}' of type '{1}' cannot be passed to a kernel; pass an ArrayView of numbers, a number, a bool, an enum, or a struct of these that is marked [Operands]");
 
     public static readonly DiagnosticDescriptor SpecializeType = Error(
         4, "[Specialize] parameters are int, bool or enum", "Parameter '{0}' of type '{1}' cannot be [Specialize]; use an int, bool or enum parameter that is not ref or out");
@@ -83,6 +83,9 @@ internal static class Diagnostics
 
     public static readonly DiagnosticDescriptor Double = Error(
         25, "No double in a kernel", "'{0}' is of double precision, which OpenCL devices may lack and cards for games compute at a fraction of their speed; compute in float, in pairs of floats where that is too coarse");
+
+    public static readonly DiagnosticDescriptor Operands = Error(
+        26, "Operands are fields of views and numbers", "Struct '{0}' is marked [Operands], and {1}");
 
     private static DiagnosticDescriptor Error(int number, string title, string message) => new(
         $"ENG{number:0000}", title, message, "Engine.Kernels", DiagnosticSeverity.Error, isEnabledByDefault: true,

@@ -1,3 +1,5 @@
+using System;
+using System.Collections.Generic;
 using System.Linq;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
@@ -12,6 +14,8 @@ internal static class KernelApi
     private const string Ilgpu = "ILGPU";
 
     public const string KernelAttribute = Namespace + ".KernelAttribute";
+
+    public const string OperandsAttribute = Namespace + ".OperandsAttribute";
 
     public static bool IsApi(ITypeSymbol? type, string name) =>
         type is not null && type.Name == name && IsOf(type, Namespace);
@@ -33,6 +37,20 @@ internal static class KernelApi
     public static int? Most(IParameterSymbol parameter) =>
         parameter.GetAttributes().FirstOrDefault(a => IsApi(a.AttributeClass, "SpecializeAttribute"))?.NamedArguments
             .Where(argument => argument.Key == "Most").Select(argument => argument.Value.Value as int?).FirstOrDefault();
+
+    /// <summary>A struct of views and numbers that a kernel takes as one parameter.</summary>
+    public static bool IsOperands(ITypeSymbol? type) =>
+        type is INamedTypeSymbol && type.OriginalDefinition.GetAttributes().Any(a => IsApi(a.AttributeClass, "OperandsAttribute"));
+
+    /// <summary>The fields of operands, in the order of their declaration.</summary>
+    public static IEnumerable<IFieldSymbol> Fields(ITypeSymbol operands) => operands.GetMembers().OfType<IFieldSymbol>().Where(field => !field.IsStatic && !field.IsConst);
+
+    /// <summary>A type's name in full, with its type arguments as <paramref name="text"/> writes them.</summary>
+    public static string FullName(ITypeSymbol type, Func<ITypeSymbol, string> text)
+    {
+        string name = type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithGenericsOptions(SymbolDisplayGenericsOptions.None));
+        return type is INamedTypeSymbol { IsGenericType: true } named ? $"{name}<{string.Join(", ", named.TypeArguments.Select(text))}>" : name;
+    }
 
     /// <summary>A type that kernels store floats in and never compute with.</summary>
     public static bool Is16BitFloat(ITypeSymbol type) =>

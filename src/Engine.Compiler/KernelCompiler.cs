@@ -70,12 +70,16 @@ internal static class KernelCompiler
                     log.Report(Diagnostics.SpecializeType, parameter.Locations[0], parameter.Name, parameter.Type.ToDisplayString());
                 }
             }
-            else if (parameter.Type.TypeKind != TypeKind.Error && (parameter.RefKind != RefKind.None || !(KernelApi.IsView(parameterType) ? IsElement(KernelApi.Element(parameterType)) : ElementTypeName(parameterType) is not null && !IsStorage(parameterType))))
+            else if (parameter.Type.TypeKind != TypeKind.Error && (parameter.RefKind != RefKind.None || !(KernelApi.IsOperands(parameter.Type) || IsOperand(parameter.Type))))
             {
                 log.Report(Diagnostics.ParameterType, parameter.Locations[0], parameter.Name, parameter.Type.ToDisplayString());
             }
         }
     }
+
+    /// <summary>Whether a launch can pass a value of the type: a view of numbers or of storage types, a number, a bool, an enum.</summary>
+    public static bool IsOperand(ITypeSymbol type) => KernelApi.Underlying(type) is { } passed
+        && (KernelApi.IsView(passed) ? IsElement(KernelApi.Element(passed)) : ElementTypeName(passed) is not null && !IsStorage(passed));
 
     private static bool IsElement(ITypeSymbol type) => type is ITypeParameterSymbol || (ElementTypeName(type) is not null && type.SpecialType != SpecialType.System_Boolean);
 

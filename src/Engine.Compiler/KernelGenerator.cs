@@ -8,7 +8,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Engine.Compiler;
 
 /// <summary>
-/// For every <c>[Kernel]</c> method: a nested class with its definition, typed launcher and managed work-group function; for
+/// For every <c>[Operands]</c> struct its forms outside of kernels; for every <c>[Kernel]</c> method: a nested class with its definition, typed launcher and managed work-group function; for
 /// every assembly with kernels: <c>KernelRegistry</c>, which lists their definitions.
 /// </summary>
 [Generator(LanguageNames.CSharp)]
@@ -21,16 +21,30 @@ public sealed class KernelGenerator : IIncrementalGenerator
             (node, _) => node is MethodDeclarationSyntax,
             (attributed, _) => KernelCompiler.Compile(
                 (IMethodSymbol)attributed.TargetSymbol, (MethodDeclarationSyntax)attributed.TargetNode, attributed.SemanticModel.Compilation));
-        context.RegisterSourceOutput(kernels, (output, kernel) =>
-        {
-            foreach (DiagnosticInfo diagnostic in kernel.Diagnostics.Items)
+        context.RegisterSourceOutput(kernels, Report);
+
+        context.RegisterSourceOutput(
+            context.SyntaxProvider.ForAttributeWithMetadataName(
+                KernelApi.OperandsAttribute, (node, _) => node is StructDeclarationSyntax, (attributed, _) => OperandsPrinter.Print((INamedTypeSymbol)attributed.TargetSymbol)),
+            (output, operands) =>
             {
-                output.ReportDiagnostic(diagnostic.ToDiagnostic());
-            }
-        });
+                Report(output, operands);
+                if (operands.Source.Length > 0)
+                {
+                    output.AddSource(operands.Name + ".Operands.g.cs", operands.Source);
+                }
+            });
 
         IncrementalValueProvider<string> assembly = context.CompilationProvider.Select((compilation, _) => compilation.AssemblyName ?? "Kernels");
         context.RegisterSourceOutput(kernels.Collect().Combine(assembly), (output, all) => Emit(output, all.Left, all.Right));
+    }
+
+    private static void Report(SourceProductionContext output, KernelModel model)
+    {
+        foreach (DiagnosticInfo diagnostic in model.Diagnostics.Items)
+        {
+            output.ReportDiagnostic(diagnostic.ToDiagnostic());
+        }
     }
 
     private static void Emit(SourceProductionContext output, ImmutableArray<KernelModel> kernels, string assembly)

@@ -39,6 +39,32 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
 
     [Theory]
     [MemberData(nameof(Devices))]
+    public void Operands_travel_as_one_parameter(string device)
+    {
+        Half[] x = [.. Enumerable.Range(0, 8).Select(i => (Half)(i + 1))];
+        using var buffers = new Buffers(devices[device]);
+        foreach ((bool biased, bool negative) in new[] { (false, false), (true, false), (false, true), (true, true) })
+        {
+            BufferView<float> y = buffers.Of(Enumerable.Repeat(-1f, x.Length).ToArray());
+            var operands = new SmallKernels.RowOperands<Half>.Buffers
+            {
+                X = buffers.Of(x),
+                Y = y,
+                Bias = biased ? buffers.Of(10f, 20f, 30f) : default,
+                Stride = 4,
+                Day = DayOfWeek.Friday,
+                Negative = negative,
+            };
+            buffers.Run(SmallKernels.RowScaleKernel.Bind(devices[device], new LaunchShape(2, 4), operands, 2f, 3));
+            Assert.Equal(
+                Enumerable.Range(0, x.Length).Select(i => i % 4 == 3 ? -1f : Signed(2f * (float)x[(i / 4 * 4) + 2 - (i % 4)]) + (biased ? 10f * ((i % 4) + 1) : 0f)), y.ToArray());
+
+            float Signed(float value) => negative ? 5f - value : value;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
     public void Items_know_their_place_in_a_grid_of_three_dimensions(string device)
     {
         using var buffers = new Buffers(devices[device]);

@@ -13,7 +13,7 @@ public class PinnedTextTests
 
     private static readonly Lazy<IReadOnlyDictionary<string, string>> Generated = new(() => InMemory.Compile(File.ReadAllText(Path.Combine(Folder, "Kernels", "SmallKernels.cs"))).Generated);
 
-    public static TheoryData<string> Kernels { get; } = ["SmallKernels_Scale", "SmallKernels_GroupSum", "SmallKernels_WarpSum", "SmallKernels_OuterProduct", "SmallKernels_Turn", "SmallKernels_TileProduct"];
+    public static TheoryData<string> Kernels { get; } = ["SmallKernels_Scale", "SmallKernels_RowScale", "Engine.Compiler.Tests.Kernels.SmallKernels.RowOperands.Operands", "SmallKernels_GroupSum", "SmallKernels_WarpSum", "SmallKernels_OuterProduct", "SmallKernels_Turn", "SmallKernels_TileProduct"];
 
     [Theory]
     [MemberData(nameof(Kernels))]
@@ -28,6 +28,20 @@ public class PinnedTextTests
 
         Assert.Equal(File.ReadAllText(path), text);
     }
+
+    [Fact]
+    public void A_definition_tells_the_fields_of_operands_where_they_are_passed() => Assert.Equal(
+        [
+            new KernelParameter("X", KernelParameterKind.View, null, "T"),
+            new KernelParameter("Y", KernelParameterKind.View, ElementType.Float32, null),
+            new KernelParameter("Bias", KernelParameterKind.View, ElementType.Float32, null),
+            new KernelParameter("Stride", KernelParameterKind.Scalar, ElementType.Int64, null),
+            new KernelParameter("Day", KernelParameterKind.Scalar, ElementType.Int32, null),
+            new KernelParameter("Negative", KernelParameterKind.Scalar, ElementType.UInt8, null),
+            new KernelParameter("factor", KernelParameterKind.Scalar, ElementType.Float32, null),
+            new KernelParameter("columns", KernelParameterKind.Specialized, ElementType.Int32, null),
+        ],
+        SmallKernels.RowScaleKernel.Definition.Parameters.ToArray());
 
     [Fact]
     public void A_definition_tells_each_parameter_in_order()

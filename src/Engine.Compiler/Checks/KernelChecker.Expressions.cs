@@ -205,6 +205,12 @@ internal sealed partial class KernelChecker
 
     private void Creation(IObjectCreationOperation creation)
     {
+        if (KernelApi.IsOperands(creation.Type))
+        {
+            log.Report(Diagnostics.ViewUse, creation.Syntax, $"'{creation.Syntax}' makes operands inside of a kernel; pass what is needed of them, view by view");
+            return;
+        }
+
         if (creation.Type is not INamedTypeSymbol named || Substitute(named) is not INamedTypeSymbol type || !KernelApi.IsUserStruct(type))
         {
             log.Report(Diagnostics.Allocation, creation.Syntax, creation.Syntax.ToString());
@@ -234,7 +240,11 @@ internal sealed partial class KernelChecker
     private void Default(IDefaultValueOperation zero)
     {
         ITypeSymbol type = Substitute(zero.Type!);
-        if (KernelApi.IsTile(type))
+        if (KernelApi.IsOperands(type))
+        {
+            log.Report(Diagnostics.ViewUse, zero.Syntax, $"'{zero.Syntax}' makes operands inside of a kernel; pass what is needed of them, view by view");
+        }
+        else if (KernelApi.IsTile(type))
         {
             log.Report(Diagnostics.TileUse, zero.Syntax, $"A tile of type '{type.ToDisplayString()}' has no default; load it, or start sums with Tile.Zero()");
         }
@@ -293,6 +303,10 @@ internal sealed partial class KernelChecker
         if (target is IFieldReferenceOperation { Field.IsStatic: true } or IPropertyReferenceOperation { Property.IsStatic: true })
         {
             log.Report(Diagnostics.StaticState, target.Syntax, target.Syntax.ToString());
+        }
+        else if (target is IFieldReferenceOperation { Field: { } field } && KernelApi.IsOperands(field.ContainingType))
+        {
+            log.Report(Diagnostics.ViewUse, target.Syntax, $"'{target.Syntax}' is an operand of the launch and cannot be changed; declare a local");
         }
         else if (target is not IDiscardOperation)
         {

@@ -211,6 +211,8 @@ internal sealed partial class KernelChecker
                 return view;
             case IParameterReferenceOperation parameter when function.Views.TryGetValue(parameter.Parameter, out View? view):
                 return view;
+            case IFieldReferenceOperation { Instance: { } operands } when KernelApi.IsOperands(operands.Type):
+                return new View(Memory.Global, IsAllocation: false);
             case IInvocationOperation { TargetMethod.Name: "SubView", Instance: { } instance } call when KernelApi.IsView(instance.Type):
                 foreach (IArgumentOperation argument in call.Arguments)
                 {
@@ -235,6 +237,12 @@ internal sealed partial class KernelChecker
 
     private void AssignView(IAssignmentOperation assignment)
     {
+        if (assignment.Target is IFieldReferenceOperation)
+        {
+            Target(assignment.Target);
+            return;
+        }
+
         if (ViewOf(assignment.Target) is not { } target || ViewOf(assignment.Value) is not { } value)
         {
             return;

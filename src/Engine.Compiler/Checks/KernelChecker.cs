@@ -179,7 +179,7 @@ internal sealed partial class KernelChecker
             return;
         }
 
-        if (type is ITypeParameterSymbol || IsNumber(type) || type.SpecialType == SpecialType.System_Boolean || KernelApi.Is16BitFloat(type) || KernelApi.IsView(type))
+        if (type is ITypeParameterSymbol || IsNumber(type) || type.SpecialType == SpecialType.System_Boolean || KernelApi.Is16BitFloat(type) || KernelApi.IsView(type) || KernelApi.IsOperands(type))
         {
             return;
         }

@@ -50,6 +50,7 @@ internal sealed class IlgpuPrinter
         KernelApi.IsView(type) ? $"global::ILGPU.ArrayView<{TypeText(KernelApi.Element(type))}>"
         : KernelApi.Is16BitFloat(type) ? "ushort"
         : KernelApi.IsTile(type) ? Kernels + (KernelApi.IsTileOperand(type) ? "TileRegisters" : "SumRegisters")
+        : KernelApi.IsOperands(type) ? KernelApi.FullName(type, TypeText)
         : type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
 
     /// <summary>The witness of a storage type: how its elements become float and float becomes them.</summary>

@@ -169,7 +169,7 @@ internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(c
         MethodDeclarationSyntax declaration = Collectives.Declaration(definition)!;
         string types = string.Concat(definition.TypeParameters.Select(t => $", {t.Name}"));
         IEnumerable<string> parameters = declaration.ParameterList.Parameters.Select(p =>
-            $"{string.Join(" ", p.Modifiers.Where(m => !m.IsKind(SyntaxKind.ThisKeyword)).Select(m => m.Text))} {Print(p.Type!, scope)} {p.Identifier.Text}"
+            $"{Modifiers(p)} {Print(p.Type!, scope)} {p.Identifier.Text}"
             + (p.Default is { } value ? $" = {Print(value.Value, scope)}" : string.Empty));
         if (collectives.NeedsWorkItem(definition))
         {
@@ -184,6 +184,11 @@ internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(c
             + $"where TReads : struct, global::Engine.Devices.Kernels.IReadPolicy {constraints} {body}");
         return name;
     }
+
+    /// <summary>Operands, which are large, go by reference.</summary>
+    private string Modifiers(ParameterSyntax parameter) => KernelApi.IsOperands(Model(parameter).GetTypeInfo(parameter.Type!).Type)
+        ? "in"
+        : string.Join(" ", parameter.Modifiers.Where(m => !m.IsKind(SyntaxKind.ThisKeyword)).Select(m => m.Text));
 
     /// <summary>The extent of a <c>LocalMemory.Allocate</c>, or null for another expression.</summary>
     public ExpressionSyntax? LocalMemory(ExpressionSyntax? value) => Allocation(value, "LocalMemory.Allocate");

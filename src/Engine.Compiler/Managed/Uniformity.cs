@@ -57,7 +57,13 @@ internal sealed class Uniformity(Collectives collectives)
 
     private bool Member(MemberAccessExpressionSyntax member, Scope scope, bool perItem)
     {
-        if (collectives.Model(member).GetSymbolInfo(member).Symbol is not IPropertySymbol property)
+        ISymbol? symbol = collectives.Model(member).GetSymbolInfo(member).Symbol;
+        if (symbol is IFieldSymbol field && KernelApi.IsOperands(field.ContainingType))
+        {
+            return Is(member.Expression, scope, perItem);
+        }
+
+        if (symbol is not IPropertySymbol property)
         {
             return false;
         }

@@ -94,5 +94,6 @@ internal sealed class Scope(IMethodSymbol method, string suffix, bool isCopy)
     /// <summary>A type as the managed executor writes it.</summary>
     public static string ManagedType(ITypeSymbol type) => KernelApi.ManagedName(type) is { } name
         ? KernelApi.IsView(type) ? $"{name}<{ManagedType(KernelApi.Element(type))}>" : name
+        : KernelApi.IsOperands(type) ? $"{KernelApi.FullName(type, ManagedType)}.{OperandsPrinter.CpuForm}"
         : type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
 }

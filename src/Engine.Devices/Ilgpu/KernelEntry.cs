@@ -26,8 +26,7 @@ internal static class KernelEntry
         assembly.SetCustomAttribute(new CustomAttributeBuilder(access, [run.Module.Assembly.GetName().Name!]));
         TypeBuilder type = assembly.DefineDynamicModule("Entries").DefineType("Entry", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
         ParameterInfo[] parameters = run.GetParameters();
-        Type[] passed = [.. kernel.Parameters.Select((parameter, i) => (parameter, i)).Where(p => p.parameter.Kind != KernelParameterKind.Specialized)
-            .Select(p => PassedType(parameters[p.i].ParameterType))];
+        Type[] passed = [.. parameters.SelectMany(Values).Zip(kernel.Parameters).Where(p => p.Second.Kind != KernelParameterKind.Specialized).Select(p => PassedType(p.First))];
         MethodBuilder method = type.DefineMethod("Entry", MethodAttributes.Public | MethodAttributes.Static, typeof(void), passed);
         Emit(method.GetILGenerator(), kernel, parameters, variant.Constants, run);
         return type.CreateType().GetMethod("Entry")!;
@@ -35,27 +34,60 @@ internal static class KernelEntry
 
     private static void Emit(ILGenerator code, KernelDefinition kernel, ParameterInfo[] parameters, IReadOnlyList<long> constants, MethodInfo run)
     {
+        int value = 0;
         int argument = 0;
         int constant = 0;
-        for (int i = 0; i < parameters.Length; i++)
+        foreach (Type type in parameters.Select(parameter => parameter.ParameterType))
         {
-            if (kernel.Parameters[i].Kind == KernelParameterKind.Specialized)
+            if (!IsOperands(type))
             {
-                code.Emit(OpCodes.Ldc_I4, (int)constants[constant++]);
+                Load(type);
                 continue;
             }
 
+            LocalBuilder operands = code.DeclareLocal(type);
+            code.Emit(OpCodes.Ldloca, operands);
+            code.Emit(OpCodes.Initobj, type);
+            foreach (FieldInfo field in Fields(type))
+            {
+                code.Emit(OpCodes.Ldloca, operands);
+                Load(field.FieldType);
+                code.Emit(OpCodes.Stfld, field);
+            }
+
+            code.Emit(OpCodes.Ldloc, operands);
+        }
+
+        code.Emit(OpCodes.Call, run);
+        code.Emit(OpCodes.Ret);
+
+        // The next value that the kernel takes: a constant of the variant, or what a launch passes.
+        void Load(Type type)
+        {
+            if (kernel.Parameters[value++].Kind == KernelParameterKind.Specialized)
+            {
+                code.Emit(OpCodes.Ldc_I4, (int)constants[constant++]);
+                return;
+            }
+
             code.Emit(OpCodes.Ldarg, argument++);
-            if (parameters[i].ParameterType == typeof(bool))
+            if (type == typeof(bool))
             {
                 code.Emit(OpCodes.Ldc_I4_0);
                 code.Emit(OpCodes.Cgt_Un);
             }
         }
-
-        code.Emit(OpCodes.Call, run);
-        code.Emit(OpCodes.Ret);
     }
+
+    /// <summary>The types of what a parameter consists of: itself, or the fields of operands.</summary>
+    private static IEnumerable<Type> Values(ParameterInfo parameter) =>
+        IsOperands(parameter.ParameterType) ? Fields(parameter.ParameterType).Select(field => field.FieldType) : [parameter.ParameterType];
+
+    private static bool IsOperands(Type type) => type.IsDefined(typeof(OperandsAttribute), inherit: false);
+
+    /// <summary>The fields in the order of their declaration, which is the definition's.</summary>
+    private static FieldInfo[] Fields(Type operands) =>
+        [.. operands.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).OrderBy(field => field.MetadataToken)];
 
     /// <summary>What ILGPU passes for a parameter: bool as a byte, an enum as its integer.</summary>
     private static Type PassedType(Type type) => type == typeof(bool) ? typeof(byte) : type.IsEnum ? type.GetEnumUnderlyingType() : type;

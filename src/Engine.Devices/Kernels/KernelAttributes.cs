@@ -5,6 +5,13 @@ namespace Engine.Devices.Kernels;
 public sealed class KernelAttribute : Attribute;
 
 /// <summary>
+/// Marks a partial struct as operands of kernels: its fields are views and numbers, and a kernel takes them as one parameter. The build adds its form <c>Buffers</c>, whose views are
+/// <see cref="BufferView{T}"/>: what a launch is bound to.
+/// </summary>
+[AttributeUsage(AttributeTargets.Struct)]
+public sealed class OperandsAttribute : Attribute;
+
+/// <summary>
 /// Makes an int, bool or enum parameter a compile-time constant of the compiled variant: loop bounds that unroll, extents of
 /// shared and local memory. On a helper's parameter, the helper is printed once for each constant it is called with.
 /// </summary>

@@ -32,27 +32,19 @@ internal struct GroupQueries
     /// <summary>Keys of the segment that any of the queries sees.</summary>
     public int Visible;
 
-    public static GroupQueries Of(
-        ArrayView<int> queryStart,
-        ArrayView<int> keyStart,
-        ArrayView<int> queryPosition,
-        int rows,
-        int keyValueHeads,
-        int size,
-        [Specialize] int headSize,
-        [Specialize] bool causal)
+    public static GroupQueries Of(AttentionInputs of, int size, [Specialize] int headSize, [Specialize] bool causal)
     {
         int row = Grid.IdxZ;
         GroupQueries block = default;
         block.Head = Grid.IdxY;
         block.Stride = (long)Grid.DimY * headSize;
-        block.KeyStride = (long)keyValueHeads * headSize;
-        block.First = queryStart[row] + (Grid.IdxX * size);
-        block.Count = row == rows ? 0 : Math.Min(size, queryStart[row + 1] - block.First);
+        block.KeyStride = (long)of.KeyValueHeads * headSize;
+        block.First = of.QueryStart[row] + (Grid.IdxX * size);
+        block.Count = row == of.Rows ? 0 : Math.Min(size, of.QueryStart[row + 1] - block.First);
         block.At = (block.First * block.Stride) + (block.Head * headSize);
-        block.KeyAt = (keyStart[row] * block.KeyStride) + (block.Head / (Grid.DimY / keyValueHeads) * headSize);
-        block.Keys = row == rows ? 0 : keyStart[row + 1] - keyStart[row];
-        block.Visible = block.Count > 0 ? AttentionMask.VisibleKeys(queryPosition, block.First, block.Count, block.Keys, causal) : 0;
+        block.KeyAt = (of.KeyStart[row] * block.KeyStride) + (block.Head / (Grid.DimY / of.KeyValueHeads) * headSize);
+        block.Keys = row == of.Rows ? 0 : of.KeyStart[row + 1] - of.KeyStart[row];
+        block.Visible = block.Count > 0 ? AttentionMask.VisibleKeys(of.QueryPosition, block.First, block.Count, block.Keys, causal) : 0;
         return block;
     }
 }
@@ -92,29 +84,21 @@ internal struct GroupKeys
     /// <summary>Blocks of queries from the first on, for every head alike.</summary>
     public int QueryBlocks;
 
-    public static GroupKeys Of(
-        ArrayView<int> queryStart,
-        ArrayView<int> keyStart,
-        ArrayView<int> queryPosition,
-        int rows,
-        int heads,
-        int size,
-        [Specialize] int headSize,
-        [Specialize] bool causal)
+    public static GroupKeys Of(AttentionInputs of, int size, [Specialize] int headSize, [Specialize] bool causal)
     {
         int row = Grid.IdxZ;
         GroupKeys block = default;
         block.Head = Grid.IdxY;
-        block.QueryHeads = heads / Grid.DimY;
+        block.QueryHeads = of.Heads / Grid.DimY;
         block.Stride = (long)Grid.DimY * headSize;
-        block.QueryStride = (long)heads * headSize;
+        block.QueryStride = (long)of.Heads * headSize;
         block.First = Grid.IdxX * size;
-        block.Keys = row == rows ? 0 : keyStart[row + 1] - keyStart[row];
+        block.Keys = row == of.Rows ? 0 : of.KeyStart[row + 1] - of.KeyStart[row];
         block.Count = Math.Min(size, block.Keys - block.First);
-        block.At = ((keyStart[row] + block.First) * block.Stride) + (block.Head * headSize);
-        int query = queryStart[row];
-        int end = row == rows || block.Count <= 0 ? query : queryStart[row + 1];
-        while (query < end && AttentionMask.VisibleKeys(queryPosition, query, Math.Min(size, end - query), block.Keys, causal) <= block.First)
+        block.At = ((of.KeyStart[row] + block.First) * block.Stride) + (block.Head * headSize);
+        int query = of.QueryStart[row];
+        int end = row == of.Rows || block.Count <= 0 ? query : of.QueryStart[row + 1];
+        while (query < end && AttentionMask.VisibleKeys(of.QueryPosition, query, Math.Min(size, end - query), block.Keys, causal) <= block.First)
         {
             query += size;
         }

@@ -15,15 +15,14 @@ internal struct SoftmaxRow
     public long Element;
 
     public static SoftmaxRow Of(
-        ArrayView<int> queryPosition, ArrayView<float> logSumExp, ArrayView<float> dots,
-        int query, bool inside, int head, int heads, int keys, int dropoutPitch, [Specialize] bool causal)
+        AttentionInputs of, AttentionGradientInputs given, int query, bool inside, int head, int heads, int keys, [Specialize] bool causal)
     {
         long row = ((long)query * heads) + head;
         SoftmaxRow result = default;
-        result.Visible = inside ? AttentionMask.VisibleKeys(queryPosition, query, keys, causal) : 0;
-        result.LogSumExp = inside ? logSumExp[row] : 0f;
-        result.Dot = inside ? dots[row] : 0f;
-        result.Element = row * dropoutPitch;
+        result.Visible = inside ? AttentionMask.VisibleKeys(of.QueryPosition, query, keys, causal) : 0;
+        result.LogSumExp = inside ? given.LogSumExp[row] : 0f;
+        result.Dot = inside ? given.Dots[row] : 0f;
+        result.Element = row * of.DropoutPitch;
         return result;
     }
 }
@@ -40,15 +39,15 @@ internal struct SoftmaxGradient
     /// <param name="key">The key's index in its segment.</param>
     /// <param name="gradient">The gradient with respect to the weight after dropout.</param>
     public static SoftmaxGradient Of(
-        SoftmaxRow row, int key, float score, float gradient, float scale, ArrayView<uint> random, uint stream, uint threshold, float factor, [Specialize] bool dropout)
+        SoftmaxRow row, int key, float score, float gradient, AttentionInputs of, [Specialize] bool dropout)
     {
         if (key >= row.Visible)
         {
             return default;
         }
 
-        float weight = KernelMath.Exp((scale * score) - row.LogSumExp);
-        float kept = dropout ? AttentionMask.Factor(row.Element + key, random, stream, threshold, factor) : 1f;
-        return new SoftmaxGradient { Weight = weight * kept, Score = weight * scale * ((gradient * kept) - row.Dot) };
+        float weight = KernelMath.Exp((of.Scale * score) - row.LogSumExp);
+        float kept = dropout ? AttentionMask.Factor(row.Element + key, of) : 1f;
+        return new SoftmaxGradient { Weight = weight * kept, Score = weight * of.Scale * ((gradient * kept) - row.Dot) };
     }
 }

@@ -25,9 +25,22 @@ public static class AdamW
             return new AdamWHost(cpu, count, constants, parameters, gradients, m, v, scalars, clip);
         }
 
-        return AdamWKernels.StepKernel.Bind(
-            device, LaunchShapes.Elements(device, count), parameters, gradients, m, v, scalars, clip,
-            count, (float)(1 - beta1), (float)beta2, (float)(1 - beta2), (float)epsilon, (float)weightDecay, (float)learningRateRatio);
+        return AdamWKernels.StepKernel.Bind(device, LaunchShapes.Elements(device, count), new AdamWOperands.Buffers
+        {
+            Parameters = parameters,
+            Gradients = gradients,
+            M = m,
+            V = v,
+            Scalars = scalars,
+            Clip = clip,
+            Count = count,
+            MeanRate = (float)(1 - beta1),
+            SquareDecay = (float)beta2,
+            SquareRate = (float)(1 - beta2),
+            Epsilon = (float)epsilon,
+            WeightDecay = (float)weightDecay,
+            LearningRateRatio = (float)learningRateRatio,
+        });
     }
 }
 

@@ -15,6 +15,50 @@ internal static partial class SmallKernels
         }
     }
 
+    /// <summary>What <see cref="RowScale"/> reads and writes.</summary>
+    [Operands]
+    public partial struct RowOperands<T>
+        where T : unmanaged
+    {
+        public ArrayView<T> X;
+        public ArrayView<float> Y;
+
+        /// <summary>Added, where it is there.</summary>
+        public ArrayView<float> Bias;
+        public long Stride;
+        public DayOfWeek Day;
+        public bool Negative;
+    }
+
+    /// <summary>y = factor * x + bias, a row a group; the operands go to helpers with and without a barrier.</summary>
+    [Kernel]
+    public static void RowScale<T>(RowOperands<T> of, float factor, [Specialize] int columns)
+        where T : unmanaged
+    {
+        long row = Grid.IdxX * of.Stride;
+        ArrayView<float> tile = SharedMemory.Allocate<float>(columns);
+        Share(of, row, tile);
+        if (Group.IdxX < columns)
+        {
+            float value = factor * tile[columns - 1 - Group.IdxX];
+            of.Y[row + Group.IdxX] = Signed(of, value) + (of.Bias.Length > 0 ? of.Bias[Group.IdxX] : 0f);
+        }
+    }
+
+    private static void Share<T>(RowOperands<T> of, long row, ArrayView<float> tile)
+        where T : unmanaged
+    {
+        for (int i = Group.IdxX; i < tile.Length; i += Group.DimX)
+        {
+            tile[i] = Storage.Load(of.X, row + i);
+        }
+
+        Group.Barrier();
+    }
+
+    private static float Signed<T>(RowOperands<T> of, float value)
+        where T : unmanaged => of.Negative ? (int)of.Day - value : value;
+
     /// <summary>sums[group] = the sum of the group's elements, by a tree in shared memory.</summary>
     [Kernel]
     public static void GroupSum(ArrayView<float> x, ArrayView<float> sums, [Specialize] int groupSize)

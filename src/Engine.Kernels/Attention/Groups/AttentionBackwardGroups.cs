@@ -16,15 +16,11 @@ internal static partial class AttentionBackwardGroups
             BindDots(device, shape, views, gradients, dots),
             QueriesKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
-                views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
-                gradients.OutputGradient, dots, gradients.Dq, views.Random ?? default, shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
-                shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
+                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f),
             KeysKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, GroupTiles.GroupSize),
-                views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
-                gradients.OutputGradient, dots, gradients.Dk, gradients.Dv, views.Random ?? default, shape.Rows, shape.KeyTokens, shape.Heads, shape.DropoutPitch, shape.Scale,
-                shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
+                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f),
         ];
     }
@@ -56,25 +52,9 @@ internal static partial class AttentionBackwardGroups
     /// <summary>dq of a block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
     public static void Queries(
-        ArrayView<float> q,
-        ArrayView<float> k,
-        ArrayView<float> v,
-        ArrayView<int> queryStart,
-        ArrayView<int> keyStart,
-        ArrayView<int> queryPosition,
-        ArrayView<float> logSumExp,
-        ArrayView<float> outputGradient,
-        ArrayView<float> dots,
+        AttentionInputs of,
+        AttentionGradientInputs given,
         ArrayView<float> dq,
-        ArrayView<uint> random,
-        int rows,
-        int queryTokens,
-        int keyValueHeads,
-        int dropoutPitch,
-        float scale,
-        uint stream,
-        uint threshold,
-        float factor,
         [Specialize] int headSize,
         [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
@@ -90,10 +70,10 @@ internal static partial class AttentionBackwardGroups
         int heads = Grid.DimY;
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, GroupTiles.Tile, headSize, causal);
-        if (Grid.IdxZ == rows)
+        GroupQueries block = GroupQueries.Of(of, GroupTiles.Tile, headSize, causal);
+        if (Grid.IdxZ == of.Rows)
         {
-            GroupTiles.Clear(dq, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(dq, of.QueryStart[of.Rows], of.QueryTokens, block.Stride, block.Head * headSize, headSize);
         }
 
         for (int i = 0; i < GroupTiles.Sums * columns; i++)
@@ -105,24 +85,23 @@ internal static partial class AttentionBackwardGroups
         {
             int count = Math.Min(GroupTiles.Tile, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
-            GroupTiles.RowProducts(q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, left, right, scores, headSize);
-            GroupTiles.RowProducts(outputGradient, block.At, block.Stride, block.Count, v, at, block.KeyStride, count, left, right, gradients, headSize);
+            GroupTiles.RowProducts(of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, left, right, scores, headSize);
+            GroupTiles.RowProducts(given.OutputGradient, block.At, block.Stride, block.Count, of.V, at, block.KeyStride, count, left, right, gradients, headSize);
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
-                SoftmaxRow row = SoftmaxRow.Of(
-                    queryPosition, logSumExp, dots, block.First + query, query < block.Count, block.Head, heads, block.Keys, dropoutPitch, causal);
+                SoftmaxRow row = SoftmaxRow.Of(of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal);
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
                     int score = (i * GroupTiles.Sums) + j;
                     tile[(query * GroupTiles.Pitch) + key] =
-                        SoftmaxGradient.Of(row, first + key, scores[score], gradients[score], scale, random, stream, threshold, factor, dropout).Score;
+                        SoftmaxGradient.Of(row, first + key, scores[score], gradients[score], of, dropout).Score;
                 }
             }
 
             Group.Barrier();
-            GroupTiles.Combine(tile, k, at, block.KeyStride, count, keyRows, result, headSize, columns);
+            GroupTiles.Combine(tile, of.K, at, block.KeyStride, count, keyRows, result, headSize, columns);
         }
 
         GroupTiles.Store(result, dq, block.At, block.Stride, block.Count, headSize, columns);
@@ -131,26 +110,10 @@ internal static partial class AttentionBackwardGroups
     /// <summary>dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
     public static void Keys(
-        ArrayView<float> q,
-        ArrayView<float> k,
-        ArrayView<float> v,
-        ArrayView<int> queryStart,
-        ArrayView<int> keyStart,
-        ArrayView<int> queryPosition,
-        ArrayView<float> logSumExp,
-        ArrayView<float> outputGradient,
-        ArrayView<float> dots,
+        AttentionInputs of,
+        AttentionGradientInputs given,
         ArrayView<float> dk,
         ArrayView<float> dv,
-        ArrayView<uint> random,
-        int rows,
-        int keyTokens,
-        int heads,
-        int dropoutPitch,
-        float scale,
-        uint stream,
-        uint threshold,
-        float factor,
         [Specialize] int headSize,
         [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
@@ -166,11 +129,11 @@ internal static partial class AttentionBackwardGroups
         ArrayView<float> valueGradient = LocalMemory.Allocate<float>(GroupTiles.Sums * columns);
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        GroupKeys block = GroupKeys.Of(queryStart, keyStart, queryPosition, rows, heads, GroupTiles.Tile, headSize, causal);
-        if (Grid.IdxZ == rows)
+        GroupKeys block = GroupKeys.Of(of, GroupTiles.Tile, headSize, causal);
+        if (Grid.IdxZ == of.Rows)
         {
-            GroupTiles.Clear(dk, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
-            GroupTiles.Clear(dv, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(dk, of.KeyStart[of.Rows], of.KeyTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(dv, of.KeyStart[of.Rows], of.KeyTokens, block.Stride, block.Head * headSize, headSize);
         }
 
         for (int i = 0; i < GroupTiles.Sums * columns; i++)
@@ -187,24 +150,24 @@ internal static partial class AttentionBackwardGroups
 
             // Rows of the tiles are keys here, columns queries.
             long at = (query * block.QueryStride) + (head * headSize);
-            GroupTiles.RowProducts(k, block.At, block.Stride, block.Count, q, at, block.QueryStride, queries, left, right, scores, headSize);
-            GroupTiles.RowProducts(v, block.At, block.Stride, block.Count, outputGradient, at, block.QueryStride, queries, left, right, gradients, headSize);
+            GroupTiles.RowProducts(of.K, block.At, block.Stride, block.Count, of.Q, at, block.QueryStride, queries, left, right, scores, headSize);
+            GroupTiles.RowProducts(of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, left, right, gradients, headSize);
             for (int j = 0; j < GroupTiles.Sums; j++)
             {
                 int column = itemColumn + (j * GroupTiles.Side);
-                SoftmaxRow row = SoftmaxRow.Of(queryPosition, logSumExp, dots, query + column, column < queries, head, heads, block.Keys, dropoutPitch, causal);
+                SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal);
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int key = itemRow + (i * GroupTiles.Side);
                     int score = (i * GroupTiles.Sums) + j;
-                    SoftmaxGradient step = SoftmaxGradient.Of(row, block.First + key, scores[score], gradients[score], scale, random, stream, threshold, factor, dropout);
+                    SoftmaxGradient step = SoftmaxGradient.Of(row, block.First + key, scores[score], gradients[score], of, dropout);
                     tile[(key * GroupTiles.Pitch) + column] = step.Weight;
                     gradients[score] = step.Score;
                 }
             }
 
             Group.Barrier();
-            GroupTiles.Combine(tile, outputGradient, at, block.QueryStride, queries, queryRows, valueGradient, headSize, columns);
+            GroupTiles.Combine(tile, given.OutputGradient, at, block.QueryStride, queries, queryRows, valueGradient, headSize, columns);
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 for (int j = 0; j < GroupTiles.Sums; j++)
@@ -214,7 +177,7 @@ internal static partial class AttentionBackwardGroups
             }
 
             Group.Barrier();
-            GroupTiles.Combine(tile, q, at, block.QueryStride, queries, queryRows, keyGradient, headSize, columns);
+            GroupTiles.Combine(tile, of.Q, at, block.QueryStride, queries, queryRows, keyGradient, headSize, columns);
         }
 
         GroupTiles.Store(keyGradient, dk, block.At, block.Stride, block.Count, headSize, columns);

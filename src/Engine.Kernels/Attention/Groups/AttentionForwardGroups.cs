@@ -8,9 +8,7 @@ internal static partial class AttentionForwardGroups
         return ForwardKernel.Bind(
             device,
             new LaunchShape(Math.Max(1, (shape.MaxQueryLength + GroupTiles.Tile - 1) / GroupTiles.Tile), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
-            views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp, views.Random ?? default,
-            shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
-            shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
+            AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
             shape.HeadSize, Columns(shape), shape.Causal, shape.Dropout > 0f);
     }
 
@@ -20,23 +18,9 @@ internal static partial class AttentionForwardGroups
     /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
     public static void Forward(
-        ArrayView<float> q,
-        ArrayView<float> k,
-        ArrayView<float> v,
-        ArrayView<int> queryStart,
-        ArrayView<int> keyStart,
-        ArrayView<int> queryPosition,
+        AttentionInputs of,
         ArrayView<float> output,
         ArrayView<float> logSumExp,
-        ArrayView<uint> random,
-        int rows,
-        int queryTokens,
-        int keyValueHeads,
-        int dropoutPitch,
-        float scale,
-        uint stream,
-        uint threshold,
-        float factor,
         [Specialize] int headSize,
         [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
@@ -54,11 +38,11 @@ internal static partial class AttentionForwardGroups
         int heads = Grid.DimY;
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, GroupTiles.Tile, headSize, causal);
-        if (Grid.IdxZ == rows)
+        GroupQueries block = GroupQueries.Of(of, GroupTiles.Tile, headSize, causal);
+        if (Grid.IdxZ == of.Rows)
         {
-            GroupTiles.Clear(output, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
-            GroupTiles.Clear(logSumExp, queryStart[rows], queryTokens, heads, block.Head, 1);
+            GroupTiles.Clear(output, of.QueryStart[of.Rows], of.QueryTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(logSumExp, of.QueryStart[of.Rows], of.QueryTokens, heads, block.Head, 1);
         }
 
         for (int i = 0; i < GroupTiles.Sums; i++)
@@ -77,17 +61,17 @@ internal static partial class AttentionForwardGroups
             int count = Math.Min(GroupTiles.Tile, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
             GroupTiles.RowProducts(
-                q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, left, right, scores, headSize);
+                of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, left, right, scores, headSize);
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
-                int seen = query < block.Count ? AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first : 0;
+                int seen = query < block.Count ? AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal) - first : 0;
                 float largest = float.NegativeInfinity;
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
                     int at4 = (i * GroupTiles.Sums) + j;
-                    scores[at4] = key < seen && key < count ? scale * scores[at4] : float.NegativeInfinity;
+                    scores[at4] = key < seen && key < count ? of.Scale * scores[at4] : float.NegativeInfinity;
                     largest = MathF.Max(largest, scores[at4]);
                 }
 
@@ -135,18 +119,18 @@ internal static partial class AttentionForwardGroups
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int query = itemRow + (i * GroupTiles.Side);
-                    long element = ((((long)block.First + query) * heads) + block.Head) * dropoutPitch;
+                    long element = ((((long)block.First + query) * heads) + block.Head) * of.DropoutPitch;
                     for (int j = 0; j < GroupTiles.Sums; j++)
                     {
                         int key = itemColumn + (j * GroupTiles.Side);
-                        weights[(query * GroupTiles.Pitch) + key] *= AttentionMask.Factor(element + first + key, random, stream, threshold, factor);
+                        weights[(query * GroupTiles.Pitch) + key] *= AttentionMask.Factor(element + first + key, of);
                     }
                 }
 
                 Group.Barrier();
             }
 
-            GroupTiles.Combine(weights, v, at, block.KeyStride, count, values, result, headSize, columns);
+            GroupTiles.Combine(weights, of.V, at, block.KeyStride, count, values, result, headSize, columns);
         }
 
         for (int i = 0; i < GroupTiles.Sums; i++)

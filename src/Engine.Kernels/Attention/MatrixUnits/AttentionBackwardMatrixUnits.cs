@@ -15,40 +15,20 @@ internal static partial class AttentionBackwardMatrixUnits
             AttentionBackwardGroups.BindDots(device, shape, views, gradients, dots),
             QueriesKernel.Bind<TTile>(
                 device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
-                views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
-                gradients.OutputGradient, dots, gradients.Dq, views.Random ?? default, shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
-                shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
+                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
                 shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f),
             KeysKernel.Bind<TTile>(
                 device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, AttentionTiles.GroupSize),
-                views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.LogSumExp,
-                gradients.OutputGradient, dots, gradients.Dk, gradients.Dv, views.Random ?? default, shape.Rows, shape.KeyTokens, shape.Heads, shape.DropoutPitch, shape.Scale,
-                shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
+                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
                 shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f),
         ];
 
     /// <summary>dq of a block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
     public static void Queries<TTile>(
-        ArrayView<float> q,
-        ArrayView<float> k,
-        ArrayView<float> v,
-        ArrayView<int> queryStart,
-        ArrayView<int> keyStart,
-        ArrayView<int> queryPosition,
-        ArrayView<float> logSumExp,
-        ArrayView<float> outputGradient,
-        ArrayView<float> dots,
+        AttentionInputs of,
+        AttentionGradientInputs given,
         ArrayView<float> dq,
-        ArrayView<uint> random,
-        int rows,
-        int queryTokens,
-        int keyValueHeads,
-        int dropoutPitch,
-        float scale,
-        uint stream,
-        uint threshold,
-        float factor,
         [Specialize] int headSize,
         [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
@@ -61,10 +41,10 @@ internal static partial class AttentionBackwardMatrixUnits
         ArrayView<float> own = LocalMemory.Allocate<float>(AttentionTiles.ItemElements);
         ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>(tiles);
         int heads = Grid.DimY;
-        GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, MatrixBlocks.Block, headSize, causal);
-        if (Grid.IdxZ == rows)
+        GroupQueries block = GroupQueries.Of(of, MatrixBlocks.Block, headSize, causal);
+        if (Grid.IdxZ == of.Rows)
         {
-            GroupTiles.Clear(dq, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(dq, of.QueryStart[of.Rows], of.QueryTokens, block.Stride, block.Head * headSize, headSize);
         }
 
         MatrixBlocks.Clear(result, tiles);
@@ -72,22 +52,21 @@ internal static partial class AttentionBackwardMatrixUnits
         {
             int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
-            AttentionTiles.RowProducts(q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, operands, scores, headSize);
+            AttentionTiles.RowProducts(of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, operands, scores, headSize);
             AttentionTiles.Take(scores, own);
-            AttentionTiles.RowProducts(outputGradient, block.At, block.Stride, block.Count, v, at, block.KeyStride, count, operands, scores, headSize);
+            AttentionTiles.RowProducts(given.OutputGradient, block.At, block.Stride, block.Count, of.V, at, block.KeyStride, count, operands, scores, headSize);
             for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
                 int query = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
                 int key = AttentionTiles.Column();
-                SoftmaxRow row = SoftmaxRow.Of(
-                    queryPosition, logSumExp, dots, block.First + query, query < block.Count, block.Head, heads, block.Keys, dropoutPitch, causal);
+                SoftmaxRow row = SoftmaxRow.Of(of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal);
                 SoftmaxGradient step = SoftmaxGradient.Of(
-                    row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], scale, random, stream, threshold, factor, dropout);
+                    row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], of, dropout);
                 Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, step.Score);
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, k, at, block.KeyStride, count, operands, result, headSize, tiles);
+            AttentionTiles.Combine(weights, of.K, at, block.KeyStride, count, operands, result, headSize, tiles);
         }
 
         AttentionTiles.Store(result, scores, dq, block.At, block.Stride, block.Count, headSize, tiles);
@@ -96,26 +75,10 @@ internal static partial class AttentionBackwardMatrixUnits
     /// <summary>dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
     public static void Keys<TTile>(
-        ArrayView<float> q,
-        ArrayView<float> k,
-        ArrayView<float> v,
-        ArrayView<int> queryStart,
-        ArrayView<int> keyStart,
-        ArrayView<int> queryPosition,
-        ArrayView<float> logSumExp,
-        ArrayView<float> outputGradient,
-        ArrayView<float> dots,
+        AttentionInputs of,
+        AttentionGradientInputs given,
         ArrayView<float> dk,
         ArrayView<float> dv,
-        ArrayView<uint> random,
-        int rows,
-        int keyTokens,
-        int heads,
-        int dropoutPitch,
-        float scale,
-        uint stream,
-        uint threshold,
-        float factor,
         [Specialize] int headSize,
         [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
@@ -128,11 +91,11 @@ internal static partial class AttentionBackwardMatrixUnits
         ArrayView<float> own = LocalMemory.Allocate<float>(AttentionTiles.ItemElements);
         ArrayView<TileSum> keyGradient = LocalMemory.Allocate<TileSum>(tiles);
         ArrayView<TileSum> valueGradient = LocalMemory.Allocate<TileSum>(tiles);
-        GroupKeys block = GroupKeys.Of(queryStart, keyStart, queryPosition, rows, heads, MatrixBlocks.Block, headSize, causal);
-        if (Grid.IdxZ == rows)
+        GroupKeys block = GroupKeys.Of(of, MatrixBlocks.Block, headSize, causal);
+        if (Grid.IdxZ == of.Rows)
         {
-            GroupTiles.Clear(dk, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
-            GroupTiles.Clear(dv, keyStart[rows], keyTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(dk, of.KeyStart[of.Rows], of.KeyTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(dv, of.KeyStart[of.Rows], of.KeyTokens, block.Stride, block.Head * headSize, headSize);
         }
 
         MatrixBlocks.Clear(keyGradient, tiles);
@@ -146,22 +109,22 @@ internal static partial class AttentionBackwardMatrixUnits
 
             // Rows of the blocks are keys here, columns queries.
             long at = (query * block.QueryStride) + (head * headSize);
-            AttentionTiles.RowProducts(k, block.At, block.Stride, block.Count, q, at, block.QueryStride, queries, operands, scores, headSize);
+            AttentionTiles.RowProducts(of.K, block.At, block.Stride, block.Count, of.Q, at, block.QueryStride, queries, operands, scores, headSize);
             AttentionTiles.Take(scores, own);
-            AttentionTiles.RowProducts(v, block.At, block.Stride, block.Count, outputGradient, at, block.QueryStride, queries, operands, scores, headSize);
+            AttentionTiles.RowProducts(of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, operands, scores, headSize);
             int column = AttentionTiles.Column();
-            SoftmaxRow row = SoftmaxRow.Of(queryPosition, logSumExp, dots, query + column, column < queries, head, heads, block.Keys, dropoutPitch, causal);
+            SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal);
             for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
                 int key = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
                 SoftmaxGradient step = SoftmaxGradient.Of(
-                    row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], scale, random, stream, threshold, factor, dropout);
+                    row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], of, dropout);
                 Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, step.Weight);
                 own[n] = step.Score;
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, outputGradient, at, block.QueryStride, queries, operands, valueGradient, headSize, tiles);
+            AttentionTiles.Combine(weights, given.OutputGradient, at, block.QueryStride, queries, operands, valueGradient, headSize, tiles);
             for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
                 int key = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
@@ -169,7 +132,7 @@ internal static partial class AttentionBackwardMatrixUnits
             }
 
             Group.Barrier();
-            AttentionTiles.Combine(weights, q, at, block.QueryStride, queries, operands, keyGradient, headSize, tiles);
+            AttentionTiles.Combine(weights, of.Q, at, block.QueryStride, queries, operands, keyGradient, headSize, tiles);
         }
 
         AttentionTiles.Store(keyGradient, scores, dk, block.At, block.Stride, block.Count, headSize, tiles);

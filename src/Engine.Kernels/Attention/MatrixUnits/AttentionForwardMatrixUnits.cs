@@ -13,31 +13,15 @@ internal static partial class AttentionForwardMatrixUnits
         where TTile : unmanaged => ForwardKernel.Bind<TTile>(
             device,
             new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
-            views.Q, views.K, views.V, views.QueryStart, views.KeyStart, views.QueryPosition, views.Output, views.LogSumExp, views.Random ?? default,
-            shape.Rows, shape.QueryTokens, shape.KeyValueHeads, shape.DropoutPitch, shape.Scale,
-            shape.DropoutStream, Dropouts.Threshold(shape.Dropout), Dropouts.Factor(shape.Dropout),
+            AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
             shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f);
 
     /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
     public static void Forward<TTile>(
-        ArrayView<float> q,
-        ArrayView<float> k,
-        ArrayView<float> v,
-        ArrayView<int> queryStart,
-        ArrayView<int> keyStart,
-        ArrayView<int> queryPosition,
+        AttentionInputs of,
         ArrayView<float> output,
         ArrayView<float> logSumExp,
-        ArrayView<uint> random,
-        int rows,
-        int queryTokens,
-        int keyValueHeads,
-        int dropoutPitch,
-        float scale,
-        uint stream,
-        uint threshold,
-        float factor,
         [Specialize] int headSize,
         [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
@@ -53,11 +37,11 @@ internal static partial class AttentionForwardMatrixUnits
         ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>(tiles);
         int heads = Grid.DimY;
         int item = Group.IdxX;
-        GroupQueries block = GroupQueries.Of(queryStart, keyStart, queryPosition, rows, keyValueHeads, MatrixBlocks.Block, headSize, causal);
-        if (Grid.IdxZ == rows)
+        GroupQueries block = GroupQueries.Of(of, MatrixBlocks.Block, headSize, causal);
+        if (Grid.IdxZ == of.Rows)
         {
-            GroupTiles.Clear(output, queryStart[rows], queryTokens, block.Stride, block.Head * headSize, headSize);
-            GroupTiles.Clear(logSumExp, queryStart[rows], queryTokens, heads, block.Head, 1);
+            GroupTiles.Clear(output, of.QueryStart[of.Rows], of.QueryTokens, block.Stride, block.Head * headSize, headSize);
+            GroupTiles.Clear(logSumExp, of.QueryStart[of.Rows], of.QueryTokens, heads, block.Head, 1);
         }
 
         MatrixBlocks.Clear(result, tiles);
@@ -71,14 +55,14 @@ internal static partial class AttentionForwardMatrixUnits
         {
             int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
-            AttentionTiles.RowProducts(q, block.At, block.Stride, block.Count, k, at, block.KeyStride, count, operands, scores, headSize);
+            AttentionTiles.RowProducts(of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, operands, scores, headSize);
             if (item < MatrixBlocks.Block)
             {
-                int seen = item < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, block.First + item, block.Keys, causal) - first) : 0;
+                int seen = item < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + item, block.Keys, causal) - first) : 0;
                 float largest = maximum[item];
                 for (int key = 0; key < seen; key++)
                 {
-                    largest = MathF.Max(largest, scale * scores[(item * MatrixBlocks.ProductPitch) + key]);
+                    largest = MathF.Max(largest, of.Scale * scores[(item * MatrixBlocks.ProductPitch) + key]);
                 }
 
                 // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
@@ -94,12 +78,12 @@ internal static partial class AttentionForwardMatrixUnits
                 int query = i / MatrixBlocks.Block;
                 int key = i % MatrixBlocks.Block;
                 int score = (query * MatrixBlocks.ProductPitch) + key;
-                int seen = query < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(queryPosition, block.First + query, block.Keys, causal) - first) : 0;
-                float weight = KernelMath.Exp(key < seen ? (scale * scores[score]) - maximum[query] : float.NegativeInfinity);
+                int seen = query < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal) - first) : 0;
+                float weight = KernelMath.Exp(key < seen ? (of.Scale * scores[score]) - maximum[query] : float.NegativeInfinity);
                 scores[score] = weight;
                 if (dropout)
                 {
-                    weight *= AttentionMask.Factor((((((long)block.First + query) * heads) + block.Head) * dropoutPitch) + first + key, random, stream, threshold, factor);
+                    weight *= AttentionMask.Factor((((((long)block.First + query) * heads) + block.Head) * of.DropoutPitch) + first + key, of);
                 }
 
                 Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, weight);
@@ -115,7 +99,7 @@ internal static partial class AttentionForwardMatrixUnits
             }
 
             AttentionTiles.ScaleRows(result, shrink, tiles);
-            AttentionTiles.Combine(weights, v, at, block.KeyStride, count, operands, result, headSize, tiles);
+            AttentionTiles.Combine(weights, of.V, at, block.KeyStride, count, operands, result, headSize, tiles);
         }
 
         if (item < MatrixBlocks.Block)

@@ -44,30 +44,27 @@ internal static partial class MatMulGroups
         Launch Bind<TStored>(BufferView<TStored> stored)
             where TStored : unmanaged => MultiplyKernel.Bind(
                 device, new LaunchShape((shape.N + Tile - 1) / Tile, (shape.M + Tile - 1) / Tile, shape.Batch, GroupSize),
-                a, stored, c, bias ?? default, residual ?? default, preactivation ?? default, shape.M, shape.N, shape.K, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
-                shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout, shape.Activation);
+                new ProductOperands<TStored>.Buffers
+                {
+                    A = a,
+                    B = stored,
+                    Rows = shape.M,
+                    Columns = shape.N,
+                    Depth = shape.K,
+                    RowA = shape.RowStrideA,
+                    RowB = shape.RowStrideB,
+                    BatchA = shape.BatchStrideA,
+                    BatchB = shape.BatchStrideB,
+                },
+                ProductTarget.Of(shape, c, bias, residual, preactivation),
+                shape.Layout, shape.Activation);
     }
 
     /// <summary>A tile of C: columns by group x, rows by group y, one product by group z.</summary>
     [Kernel]
     public static void Multiply<TStored>(
-        ArrayView<float> a,
-        ArrayView<TStored> b,
-        ArrayView<float> c,
-        ArrayView<float> bias,
-        ArrayView<float> residual,
-        ArrayView<float> preactivation,
-        int rows,
-        int columns,
-        int depth,
-        long rowA,
-        long rowB,
-        long rowC,
-        long batchA,
-        long batchB,
-        long batchC,
-        float alpha,
-        bool accumulate,
+        ProductOperands<TStored> of,
+        ProductTarget target,
         [Specialize] MatMulLayout layout,
         [Specialize] ActivationKind activation)
         where TStored : unmanaged
@@ -81,22 +78,22 @@ internal static partial class MatMulGroups
         int itemRow = Group.IdxX / Side;
         int row = Grid.IdxY * Tile;
         int column = Grid.IdxX * Tile;
-        long startA = Grid.IdxZ * batchA;
-        long startB = Grid.IdxZ * batchB;
+        long startA = Grid.IdxZ * of.BatchA;
+        long startB = Grid.IdxZ * of.BatchB;
         for (int i = 0; i < Sums * Sums; i++)
         {
             sums[i] = 0f;
         }
 
-        Read(a, startA, rowA, row, rows, 0, depth, nextLeft, layout != MatMulLayout.TN);
-        Read(b, startB, rowB, column, columns, 0, depth, nextRight, layout == MatMulLayout.NT);
-        for (int first = 0; first < depth; first += Depth)
+        Read(of.A, startA, of.RowA, row, of.Rows, 0, of.Depth, nextLeft, layout != MatMulLayout.TN);
+        Read(of.B, startB, of.RowB, column, of.Columns, 0, of.Depth, nextRight, layout == MatMulLayout.NT);
+        for (int first = 0; first < of.Depth; first += Depth)
         {
-            Put(nextLeft, row, rows, first, depth, left, layout != MatMulLayout.TN);
-            Put(nextRight, column, columns, first, depth, right, layout == MatMulLayout.NT);
+            Put(nextLeft, row, of.Rows, first, of.Depth, left, layout != MatMulLayout.TN);
+            Put(nextRight, column, of.Columns, first, of.Depth, right, layout == MatMulLayout.NT);
             Group.Barrier();
-            Read(a, startA, rowA, row, rows, first + Depth, depth, nextLeft, layout != MatMulLayout.TN);
-            Read(b, startB, rowB, column, columns, first + Depth, depth, nextRight, layout == MatMulLayout.NT);
+            Read(of.A, startA, of.RowA, row, of.Rows, first + Depth, of.Depth, nextLeft, layout != MatMulLayout.TN);
+            Read(of.B, startB, of.RowB, column, of.Columns, first + Depth, of.Depth, nextRight, layout == MatMulLayout.NT);
             for (int k = 0; k < Depth; k++)
             {
                 Accumulate(left, right, (k * Pitch) + itemRow, (k * Pitch) + itemColumn, sums);
@@ -111,35 +108,12 @@ internal static partial class MatMulGroups
             {
                 int r = row + itemRow + (i * Side);
                 int s = column + itemColumn + (j * Side);
-                if (r < rows && s < columns)
+                if (r < of.Rows && s < of.Columns)
                 {
-                    Finish(alpha * sums[(i * Sums) + j], (Grid.IdxZ * batchC) + (r * rowC) + s, s, c, bias, residual, preactivation, accumulate, activation);
+                    ProductTarget.Finish(target, sums[(i * Sums) + j], (Grid.IdxZ * target.Batch) + (r * target.Row) + s, s, activation);
                 }
             }
         }
-    }
-
-    /// <summary>Writes one element of C, in column <paramref name="column"/>, whose scaled sum is <paramref name="value"/>.</summary>
-    internal static void Finish(
-        float value,
-        long at,
-        int column,
-        ArrayView<float> c,
-        ArrayView<float> bias,
-        ArrayView<float> residual,
-        ArrayView<float> preactivation,
-        bool accumulate,
-        [Specialize] ActivationKind activation)
-    {
-        value += accumulate ? c[at] : 0f;
-        value += bias.Length > 0 ? bias[column] : 0f;
-        if (preactivation.Length > 0)
-        {
-            preactivation[at] = value;
-        }
-
-        value = ActivationFunctions.Apply(value, activation);
-        c[at] = residual.Length > 0 ? value + residual[at] : value;
     }
 
     /// <summary>

@@ -61,36 +61,35 @@ internal static partial class MatMulThinGroups
             BufferView<TWide> wide, BufferView<TNarrow> narrow, long wideRow, long narrowRow, long batchWide, long batchNarrow, long strideWide, long strideNarrow)
             where TWide : unmanaged
             where TNarrow : unmanaged => MultiplyKernel.Bind(
-                device, new LaunchShape((wides + across - 1) / across, 1, shape.Batch, GroupSize), wide, narrow, c, bias ?? default, residual ?? default, preactivation ?? default,
-                wides, narrows, shape.K, wideRow, narrowRow, batchWide, batchNarrow, shape.BatchStrideC, strideWide, strideNarrow,
-                shape.Alpha, shape.Beta == 1f, wideA, wideDeep, narrowDeep, width, shape.Activation);
+                device,
+                new LaunchShape((wides + across - 1) / across, 1, shape.Batch, GroupSize),
+                new ThinOperands<TWide, TNarrow>.Buffers
+                {
+                    Wide = wide,
+                    Narrow = narrow,
+                    Wides = wides,
+                    Narrows = narrows,
+                    Depth = shape.K,
+                    WideRow = wideRow,
+                    NarrowRow = narrowRow,
+                    BatchWide = batchWide,
+                    BatchNarrow = batchNarrow,
+                    StrideWide = strideWide,
+                    StrideNarrow = strideNarrow,
+                    NarrowColumns = wideA,
+                },
+                ProductTarget.Of(shape, c, bias, residual, preactivation),
+                wideDeep, narrowDeep, width, shape.Activation);
     }
 
     /// <summary>
-    /// Wide rows or columns by group x, one product by group z. Element (i, k) of the wide operand is wide[i * wideRow + k] where <paramref name="wideDeep"/>, else wide[k * wideRow + i]; the narrow operand's
-    /// (j, k) likewise. C's element is c[i * strideWide + j * strideNarrow], in column j where <paramref name="narrowColumns"/>, else in column i.
+    /// Wide rows or columns by group x, one product by group z. Element (i, k) of the wide operand is Wide[i * WideRow + k] where <paramref name="wideDeep"/>, else Wide[k * WideRow + i]; the narrow
+    /// operand's (j, k) likewise.
     /// </summary>
     [Kernel]
     public static void Multiply<TWide, TNarrow>(
-        ArrayView<TWide> wide,
-        ArrayView<TNarrow> narrow,
-        ArrayView<float> c,
-        ArrayView<float> bias,
-        ArrayView<float> residual,
-        ArrayView<float> preactivation,
-        int wides,
-        int narrows,
-        int depth,
-        long wideRow,
-        long narrowRow,
-        long batchWide,
-        long batchNarrow,
-        long batchC,
-        long strideWide,
-        long strideNarrow,
-        float alpha,
-        bool accumulate,
-        bool narrowColumns,
+        ThinOperands<TWide, TNarrow> of,
+        ProductTarget target,
         [Specialize] bool wideDeep,
         [Specialize] bool narrowDeep,
         [Specialize(Most = MaxNarrow)] int width,
@@ -108,19 +107,19 @@ internal static partial class MatMulThinGroups
         int place = wideDeep ? Group.IdxX / slices : Group.IdxX % across;
         int i = (Grid.IdxX * across) + place;
         int steps = Ahead * slices;
-        long startWide = Grid.IdxZ * batchWide;
-        long startNarrow = Grid.IdxZ * batchNarrow;
+        long startWide = Grid.IdxZ * of.BatchWide;
+        long startNarrow = Grid.IdxZ * of.BatchNarrow;
         for (int j = 0; j < width; j++)
         {
             sums[j] = 0f;
         }
 
-        for (int first = 0; first < depth; first += steps)
+        for (int first = 0; first < of.Depth; first += steps)
         {
             for (int step = 0; step < Ahead; step++)
             {
                 int k = first + slice + (step * slices);
-                x[step] = i < wides && k < depth ? Storage.Load(wide, startWide + (wideDeep ? (i * wideRow) + k : (k * wideRow) + i)) : 0f;
+                x[step] = i < of.Wides && k < of.Depth ? Storage.Load(of.Wide, startWide + (wideDeep ? (i * of.WideRow) + k : (k * of.WideRow) + i)) : 0f;
             }
 
             for (int n = Group.IdxX; n < width * steps; n += GroupSize)
@@ -128,7 +127,7 @@ internal static partial class MatMulThinGroups
                 int j = narrowDeep ? n / steps : n % width;
                 int step = narrowDeep ? n % steps : n / width;
                 int k = first + step;
-                shared[(j * Pitch) + step] = j < narrows && k < depth ? Storage.Load(narrow, startNarrow + (narrowDeep ? (j * narrowRow) + k : (k * narrowRow) + j)) : 0f;
+                shared[(j * Pitch) + step] = j < of.Narrows && k < of.Depth ? Storage.Load(of.Narrow, startNarrow + (narrowDeep ? (j * of.NarrowRow) + k : (k * of.NarrowRow) + j)) : 0f;
             }
 
             Group.Barrier();
@@ -163,11 +162,43 @@ internal static partial class MatMulThinGroups
             Group.Barrier();
         }
 
-        if (i < wides && slice < narrows)
+        if (i < of.Wides && slice < of.Narrows)
         {
-            MatMulGroups.Finish(
-                alpha * shared[(slice * Pitch) + (wideDeep ? place * slices : place)], (Grid.IdxZ * batchC) + (i * strideWide) + (slice * strideNarrow), narrowColumns ? slice : i,
-                c, bias, residual, preactivation, accumulate, activation);
+            ProductTarget.Finish(
+                target, shared[(slice * Pitch) + (wideDeep ? place * slices : place)], (Grid.IdxZ * target.Batch) + (i * of.StrideWide) + (slice * of.StrideNarrow),
+                of.NarrowColumns ? slice : i, activation);
         }
     }
+}
+
+/// <summary>What a thin product reads, and where its sums lie in C.</summary>
+[Operands]
+internal partial struct ThinOperands<TWide, TNarrow>
+    where TWide : unmanaged
+    where TNarrow : unmanaged
+{
+    public ArrayView<TWide> Wide;
+    public ArrayView<TNarrow> Narrow;
+    public int Wides;
+    public int Narrows;
+
+    /// <summary>The summed dimension.</summary>
+    public int Depth;
+
+    /// <summary>Elements from one stored row of the wide operand to the next.</summary>
+    public long WideRow;
+
+    /// <summary>Elements from one stored row of the narrow operand to the next.</summary>
+    public long NarrowRow;
+    public long BatchWide;
+    public long BatchNarrow;
+
+    /// <summary>Elements of C from one wide row's sums to the next one's.</summary>
+    public long StrideWide;
+
+    /// <summary>Elements of C from one narrow row's sums to the next one's.</summary>
+    public long StrideNarrow;
+
+    /// <summary>Whether C's columns are the narrow rows, else the wide ones.</summary>
+    public bool NarrowColumns;
 }

@@ -37,30 +37,27 @@ internal static partial class MatMulMatrixUnits
             where TStored : unmanaged => MultiplyKernel.Bind(
                 device,
                 new LaunchShape((shape.N + MatrixBlocks.Block - 1) / MatrixBlocks.Block, (shape.M + MatrixBlocks.Block - 1) / MatrixBlocks.Block, shape.Batch, GroupSize),
-                a, stored, c, bias ?? default, residual ?? default, preactivation ?? default, shape.M, shape.N, shape.K, shape.RowStrideA, shape.RowStrideB, shape.RowStrideC,
-                shape.BatchStrideA, shape.BatchStrideB, shape.BatchStrideC, shape.Alpha, shape.Beta == 1f, shape.Layout == MatMulLayout.NT, shape.Activation);
+                new ProductOperands<TStored>.Buffers
+                {
+                    A = a,
+                    B = stored,
+                    Rows = shape.M,
+                    Columns = shape.N,
+                    Depth = shape.K,
+                    RowA = shape.RowStrideA,
+                    RowB = shape.RowStrideB,
+                    BatchA = shape.BatchStrideA,
+                    BatchB = shape.BatchStrideB,
+                },
+                ProductTarget.Of(shape, c, bias, residual, preactivation),
+                shape.Layout == MatMulLayout.NT, shape.Activation);
     }
 
     /// <summary>A block of C: columns by group x, rows by group y, one product by group z. A is [m, k]; B is [n, k] where <paramref name="transposed"/>, else [k, n].</summary>
     [Kernel]
     public static void Multiply<TStored>(
-        ArrayView<float> a,
-        ArrayView<TStored> b,
-        ArrayView<float> c,
-        ArrayView<float> bias,
-        ArrayView<float> residual,
-        ArrayView<float> preactivation,
-        int rows,
-        int columns,
-        int depth,
-        long rowA,
-        long rowB,
-        long rowC,
-        long batchA,
-        long batchB,
-        long batchC,
-        float alpha,
-        bool accumulate,
+        ProductOperands<TStored> of,
+        ProductTarget target,
         [Specialize] bool transposed,
         [Specialize] ActivationKind activation)
         where TStored : unmanaged
@@ -73,18 +70,18 @@ internal static partial class MatMulMatrixUnits
         ArrayView<TStored> nextRight = LocalMemory.Allocate<TStored>(ItemElements);
         int row = Grid.IdxY * MatrixBlocks.Block;
         int column = Grid.IdxX * MatrixBlocks.Block;
-        long startA = Grid.IdxZ * batchA;
-        long startB = Grid.IdxZ * batchB;
+        long startA = Grid.IdxZ * of.BatchA;
+        long startB = Grid.IdxZ * of.BatchB;
         MatrixBlocks.Clear(sums, Height * MatrixBlocks.Side);
-        Read(a, startA, rowA, row, rows, 0, depth, nextLeft, true);
-        Read(b, startB, rowB, column, columns, 0, depth, nextRight, transposed);
-        for (int first = 0; first < depth; first += MatrixBlocks.Depth)
+        Read(of.A, startA, of.RowA, row, of.Rows, 0, of.Depth, nextLeft, true);
+        Read(of.B, startB, of.RowB, column, of.Columns, 0, of.Depth, nextRight, transposed);
+        for (int first = 0; first < of.Depth; first += MatrixBlocks.Depth)
         {
-            Put(nextLeft, row, rows, first, depth, left, true);
-            Put(nextRight, column, columns, first, depth, right, transposed);
+            Put(nextLeft, row, of.Rows, first, of.Depth, left, true);
+            Put(nextRight, column, of.Columns, first, of.Depth, right, transposed);
             Group.Barrier();
-            Read(a, startA, rowA, row, rows, first + MatrixBlocks.Depth, depth, nextLeft, true);
-            Read(b, startB, rowB, column, columns, first + MatrixBlocks.Depth, depth, nextRight, transposed);
+            Read(of.A, startA, of.RowA, row, of.Rows, first + MatrixBlocks.Depth, of.Depth, nextLeft, true);
+            Read(of.B, startB, of.RowB, column, of.Columns, first + MatrixBlocks.Depth, of.Depth, nextRight, transposed);
             MatrixBlocks.Multiply(left, right, sums, transposed, Height);
             Group.Barrier();
         }
@@ -95,14 +92,14 @@ internal static partial class MatMulMatrixUnits
         {
             int r = i / MatrixBlocks.Block;
             int s = i % MatrixBlocks.Block;
-            if (row + r < rows && column + s < columns)
+            if (row + r < of.Rows && column + s < of.Columns)
             {
-                long at = (Grid.IdxZ * batchC) + ((row + r) * rowC) + column + s;
-                MatMulGroups.Finish(
-                    alpha * products[(r * MatrixBlocks.ProductPitch) + s], at, column + s, c, bias, residual, preactivation, accumulate, activation);
+                long at = (Grid.IdxZ * target.Batch) + ((row + r) * target.Row) + column + s;
+                ProductTarget.Finish(target, products[(r * MatrixBlocks.ProductPitch) + s], at, column + s, activation);
             }
         }
     }
+
     /// <summary>
     /// Reads an item's part of an operand as it is stored: of rows <paramref name="at"/> to at + 63 and steps <paramref name="first"/> to first + 31, to be written by <see cref="Put"/> when shared
     /// memory is free; nothing waits for it before. <paramref name="alongDepth"/>: stored rows run along the summed dimension. Either way neighbouring items read and write neighbouring elements.

@@ -1,0 +1,105 @@
+using System.Collections.Generic;
+using System.Linq;
+using Engine.Compiler.Managed;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace Engine.Compiler;
+
+/// <summary>Prints the two other forms of an <c>[Operands]</c> struct, nested in it: what a launch is bound to, and what the managed executor reads.</summary>
+internal static class OperandsPrinter
+{
+    /// <summary>The form whose views are windows of buffers.</summary>
+    public const string HostForm = "Buffers";
+
+    /// <summary>The form whose views are the cpu device's.</summary>
+    public const string CpuForm = "CpuViews";
+
+    public static KernelModel Print(INamedTypeSymbol operands)
+    {
+        var log = new CompilationLog();
+        Check(operands, log);
+        return new KernelModel(operands.ToDisplayString(SymbolDisplayFormat.CSharpErrorMessageFormat.WithGenericsOptions(SymbolDisplayGenericsOptions.None)), log.HasErrors ? string.Empty : Source(operands), string.Empty, LocationInfo.Of(operands.Locations[0]), log.Diagnostics);
+    }
+
+    /// <summary>The type of a field, or of a parameter, in the form that launches are bound to.</summary>
+    public static string HostType(ITypeSymbol type) =>
+        KernelApi.IsView(type) ? $"global::Engine.Devices.BufferView<{Scope.ManagedType(KernelApi.Element(type))}>"
+        : KernelApi.IsOperands(type) ? $"{KernelApi.FullName(type, Scope.ManagedType)}.{HostForm}"
+        : Scope.ManagedType(type);
+
+    private static void Check(INamedTypeSymbol operands, CompilationLog log)
+    {
+        if (Chain(operands).Any(type => !IsPartial(type)) || Chain(operands).Skip(1).Any(type => type.IsGenericType))
+        {
+            log.Report(Diagnostics.Operands, operands.Locations[0], operands.Name, "it and the classes around it must be partial, and these not generic");
+        }
+
+        foreach (IFieldSymbol field in KernelApi.Fields(operands))
+        {
+            if (field.AssociatedSymbol is not null || field.DeclaredAccessibility == Accessibility.Private || field.IsReadOnly)
+            {
+                log.Report(Diagnostics.Operands, field.Locations[0], operands.Name, $"'{(field.AssociatedSymbol ?? field).Name}' must be a field that is public or internal and not readonly");
+            }
+            else if (field.Type.TypeKind != TypeKind.Error && (!KernelCompiler.IsOperand(field.Type) || (KernelApi.IsView(field.Type) && KernelApi.Is16BitFloat(KernelApi.Element(field.Type)))))
+            {
+                log.Report(
+                    Diagnostics.Operands, field.Locations[0], operands.Name,
+                    $"'{field.Name}' of type '{field.Type.ToDisplayString()}' cannot be passed; use ArrayViews of numbers or of a type parameter, numbers, bools and enums");
+            }
+        }
+    }
+
+    /// <summary>A type and those it is nested in, the innermost first.</summary>
+    private static IEnumerable<INamedTypeSymbol> Chain(INamedTypeSymbol type)
+    {
+        for (INamedTypeSymbol? next = type; next is not null; next = next.ContainingType)
+        {
+            yield return next;
+        }
+    }
+
+    private static bool IsPartial(INamedTypeSymbol type) => type.DeclaringSyntaxReferences.Select(r => r.GetSyntax()).OfType<TypeDeclarationSyntax>()
+        .Any(declaration => declaration.Modifiers.Any(SyntaxKind.PartialKeyword));
+
+    private static string Source(INamedTypeSymbol operands)
+    {
+        var text = new IndentedText();
+        if (!operands.ContainingNamespace.IsGlobalNamespace)
+        {
+            text.Line($"namespace {operands.ContainingNamespace.ToDisplayString()};");
+            text.Line();
+        }
+
+        INamedTypeSymbol[] outer = Chain(operands).Skip(1).Reverse().ToArray();
+        foreach (INamedTypeSymbol type in outer)
+        {
+            text.Open($"{(type.IsStatic ? "static " : string.Empty)}partial {(type.TypeKind == TypeKind.Struct ? "struct" : "class")} {type.Name}");
+        }
+
+        text.Open($"partial struct {operands.Name}{(operands.IsGenericType ? $"<{string.Join(", ", operands.TypeParameters.Select(t => t.Name))}>" : string.Empty)}");
+        Form(operands, HostForm, "The operands as a launch is bound to them; a view that is left out is absent, of length 0 for the kernel.", HostType, text);
+        text.Line();
+        Form(operands, CpuForm, "The operands as the cpu device's executor reads them.", Scope.ManagedType, text);
+        text.Close();
+        foreach (INamedTypeSymbol _ in outer)
+        {
+            text.Close();
+        }
+
+        return LauncherPrinter.File(text);
+    }
+
+    private static void Form(INamedTypeSymbol operands, string name, string summary, System.Func<ITypeSymbol, string> typeText, IndentedText text)
+    {
+        text.Line($"/// <summary>{summary}</summary>");
+        text.Open($"public struct {name}");
+        foreach (IFieldSymbol field in KernelApi.Fields(operands))
+        {
+            text.Line($"public {typeText(field.Type)} {KernelApi.Escape(field.Name)};");
+        }
+
+        text.Close();
+    }
+}

@@ -1,0 +1,77 @@
+namespace Engine.Kernels;
+
+/// <summary>What compiled kernels of attention read in every pass; laid out as <see cref="Attention"/> says.</summary>
+[Operands]
+internal partial struct AttentionInputs
+{
+    public ArrayView<float> Q;
+    public ArrayView<float> K;
+    public ArrayView<float> V;
+    public ArrayView<int> QueryStart;
+    public ArrayView<int> KeyStart;
+
+    /// <summary>Read when causal.</summary>
+    public ArrayView<int> QueryPosition;
+
+    /// <summary>The dropout generator's state; absent without dropout.</summary>
+    public ArrayView<uint> Random;
+
+    /// <summary>Segments.</summary>
+    public int Rows;
+
+    /// <summary>Tokens of q, dead tail included.</summary>
+    public int QueryTokens;
+
+    /// <summary>Tokens of k and v, dead tail included.</summary>
+    public int KeyTokens;
+    public int Heads;
+    public int KeyValueHeads;
+    public float Scale;
+
+    /// <summary>Elements of the dropout mask from one head's keys to the next.</summary>
+    public int DropoutPitch;
+
+    /// <summary>The mask's Philox stream.</summary>
+    public uint Stream;
+
+    /// <summary>Random words below it drop a weight.</summary>
+    public uint Threshold;
+
+    /// <summary>What a weight that is kept is multiplied by.</summary>
+    public float Factor;
+
+    public static Buffers Of(AttentionShape shape, AttentionViews views) => new()
+    {
+        Q = views.Q,
+        K = views.K,
+        V = views.V,
+        QueryStart = views.QueryStart,
+        KeyStart = views.KeyStart,
+        QueryPosition = views.QueryPosition,
+        Random = views.Random ?? default,
+        Rows = shape.Rows,
+        QueryTokens = shape.QueryTokens,
+        KeyTokens = shape.KeyTokens,
+        Heads = shape.Heads,
+        KeyValueHeads = shape.KeyValueHeads,
+        Scale = shape.Scale,
+        DropoutPitch = shape.DropoutPitch,
+        Stream = shape.DropoutStream,
+        Threshold = Dropouts.Threshold(shape.Dropout),
+        Factor = Dropouts.Factor(shape.Dropout),
+    };
+}
+
+/// <summary>What the backward pass reads beside them.</summary>
+[Operands]
+internal partial struct AttentionGradientInputs
+{
+    public ArrayView<float> LogSumExp;
+    public ArrayView<float> OutputGradient;
+
+    /// <summary>Each row's output times its gradient, summed: [query tokens, heads].</summary>
+    public ArrayView<float> Dots;
+
+    public static Buffers Of(AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots) =>
+        new() { LogSumExp = views.LogSumExp, OutputGradient = gradients.OutputGradient, Dots = dots };
+}
