@@ -16,6 +16,9 @@ internal sealed class KernelRun(Device device) : IDisposable
 
     public Device Device => device;
 
+    /// <summary>The views' buffers with their guard bands, in the order in which they were put.</summary>
+    public IReadOnlyList<DeviceBuffer> Buffers => [.. buffers.Select(buffer => buffer.Buffer)];
+
     /// <summary>A view that holds these values.</summary>
     public BufferView<T> Put<T>(params T[] values)
         where T : unmanaged

@@ -239,6 +239,9 @@ public sealed class AttentionTests
         Check(problem, type, Bind(run, problem, problem.Shape with { Products = type }, ForwardOfMatrixUnits, BackwardOfMatrixUnits).Run(run));
     }
 
+    /// <summary>Both passes, bound in the device's own form.</summary>
+    internal static Launch[] BindPasses(KernelRun run, AttentionCase problem) => Bind(run, problem, Attention.Forward, Attention.Backward).Launches;
+
     private static double Loss(AttentionCase problem, double[] q, double[] k, double[] v)
         => AttentionReference.Forward(problem, q, k, v).Output.Zip(problem.OutputGradient, (x, y) => x * y).Sum();
 

@@ -34,6 +34,9 @@ internal sealed class SimulatedCard : Device
             Features = new DeviceFeatures { WarpSize = WarpSize, MatrixUnits = true, MaxGroupSize = Warps * WarpSize, SharedMemoryBytes = 48 * 1024 },
         }) => accelerator = new CPUDevice(WarpSize, Warps, 1).CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel);
 
+    /// <summary>Every call that has run, in order.</summary>
+    public List<KernelCall> Ran { get; } = [];
+
     private protected override DeviceBuffer AllocateCore(long bytes, string owner) => new HostBuffer(this, bytes, owner);
 
     private protected override Launch BindCore(KernelCall call) => new SimulatedLaunch(this, call);
@@ -95,6 +98,7 @@ internal sealed class SimulatedCard : Device
                 var groups = new KernelConfig(new Index3D(shape.GroupsX, shape.GroupsY, shape.GroupsZ), new Index3D(shape.GroupSize, 1, 1));
                 kernel.Launcher!.Invoke(null, [kernel, device.accelerator.DefaultStream, groups, .. arguments]);
                 device.accelerator.Synchronize();
+                device.Ran.Add(call);
             }
         }
 
