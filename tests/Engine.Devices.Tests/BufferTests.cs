@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Engine.Devices.Tests;
 
 [Collection(DeviceCollection.Name)]
@@ -23,6 +25,43 @@ public sealed class BufferTests(TestDevices devices)
             buffer.Read<byte>(read, offset);
             Assert.Equal(window, read);
         }
+    }
+
+    [OpenClTheory]
+    [MemberData(nameof(TestDevices.OpenCl), MemberType = typeof(TestDevices))]
+    public void A_write_does_not_wait_for_kernels_before_it_and_runs_after_them(string id)
+    {
+        using DeviceBuffer x = devices[id].Allocate(4 << 20, "x"), y = devices[id].Allocate(sizeof(uint), "y");
+        uint[] first = new uint[x.Bytes / sizeof(uint)], second = new uint[first.Length];
+        (first[0], second[0], second[^1]) = (7, 8, 9);
+        x.Write<uint>(first);
+        devices[id].Synchronize();
+
+        // Doubled until the kernel runs long enough for the clock to tell.
+        for (int rounds = 100_000_000; ; rounds *= 2)
+        {
+            using Launch launch = Tests.LateCopyKernel.Bind(devices[id], new LaunchShape(1, 1), x.View<uint>(), y.View<uint>(), rounds);
+            long start = Stopwatch.GetTimestamp();
+            launch.Enqueue();
+            x.Write<uint>(second.AsSpan(0, 1000));
+            TimeSpan written = Stopwatch.GetElapsedTime(start);
+            devices[id].Synchronize();
+            TimeSpan whole = Stopwatch.GetElapsedTime(start);
+            Assert.Equal([8u], y.View<uint>().ToArray());
+            Assert.Equal(second[..1000], x.View<uint>(0, 1000).ToArray());
+            if (whole > TimeSpan.FromSeconds(0.5) || rounds > 1 << 29)
+            {
+                Assert.True(written < whole / 2, $"The write returned after {written.TotalMilliseconds:0} ms of {whole.TotalMilliseconds:0}.");
+                break;
+            }
+
+            x.Write<uint>(first.AsSpan(0, 1000));
+        }
+
+        // More than all of the staging memory at once.
+        x.Write<uint>(second);
+        x.Write<uint>(second.AsSpan(0, 3));
+        Assert.Equal(second, x.View<uint>().ToArray());
     }
 
     [Theory]

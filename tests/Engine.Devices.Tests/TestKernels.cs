@@ -42,6 +42,19 @@ internal static partial class Tests
     }
 
     /// <summary>y = x.</summary>
+    /// <summary>y = x + 1, after a number of rounds that takes its time.</summary>
+    [Kernel]
+    public static void LateCopy(ArrayView<uint> x, ArrayView<uint> y, int rounds)
+    {
+        uint state = (uint)rounds;
+        for (int i = 0; i < rounds; i++)
+        {
+            state = (state * 1664525u) + 1013904223u;
+        }
+
+        y[0] = x[0] + (state == 0u ? 2u : 1u);
+    }
+
     [Kernel]
     public static void Copy<T>(ArrayView<T> x, ArrayView<T> y)
         where T : unmanaged => y[Group.IdxX] = x[Group.IdxX];

@@ -9,7 +9,10 @@ internal static unsafe partial class OpenClApi
 {
     public const ulong DeviceTypeAll = 0xFFFFFFFF;
     public const ulong MemoryReadWrite = 1;
+    public const ulong MemoryAllocateHostPointer = 1 << 4;
+    public const ulong MapWrite = 2;
     public const uint True = 1;
+    public const uint False = 0;
 
     private const string Import = "OpenCL";
 
@@ -68,6 +71,19 @@ internal static unsafe partial class OpenClApi
     [LibraryImport(Import, EntryPoint = "clEnqueueCopyBuffer")]
     public static partial int EnqueueCopyBuffer(
         nint queue, nint source, nint target, nuint sourceOffset, nuint targetOffset, nuint size, uint waitCount, nint* waitList, nint* done);
+
+    [LibraryImport(Import, EntryPoint = "clEnqueueMapBuffer")]
+    public static partial void* EnqueueMapBuffer(
+        nint queue, nint buffer, uint blocking, ulong flags, nuint offset, nuint size, uint waitCount, nint* waitList, nint* done, int* error);
+
+    [LibraryImport(Import, EntryPoint = "clEnqueueUnmapMemObject")]
+    public static partial int EnqueueUnmapMemObject(nint queue, nint buffer, void* mapped, uint waitCount, nint* waitList, nint* done);
+
+    [LibraryImport(Import, EntryPoint = "clWaitForEvents")]
+    public static partial int WaitForEvents(uint count, nint* events);
+
+    [LibraryImport(Import, EntryPoint = "clReleaseEvent")]
+    public static partial int ReleaseEvent(nint completion);
 
     [LibraryImport(Import, EntryPoint = "clCreateProgramWithSource")]
     public static partial nint CreateProgramWithSource(nint context, uint count, byte** texts, nuint* lengths, int* error);

@@ -30,15 +30,8 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
     /// <summary>The <c>cl_mem</c>.</summary>
     public nint Handle { get; private set; }
 
-    private protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset)
-    {
-        fixed (byte* from = source)
-        {
-            int code = OpenClApi.EnqueueWriteBuffer(
-                device.Queue, Handle, OpenClApi.True, (nuint)byteOffset, (nuint)source.Length, from, 0, null, null);
-            Check(code, "clEnqueueWriteBuffer");
-        }
-    }
+    private protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset) =>
+        Check(device.Staging.Write(Handle, source, byteOffset), "clEnqueueWriteBuffer");
 
     private protected override void ReadBytes(Span<byte> target, long byteOffset)
     {

@@ -9,6 +9,7 @@ public sealed unsafe class OpenClDevice : Device
     private const nint ContextPlatform = 0x1084;
 
     private readonly OpenClPrograms programs;
+    private OpenClStaging? staging;
 
     private OpenClDevice(OpenClCandidate candidate, ProgramCache cache, TextCompiler compile)
         : base(candidate.Info)
@@ -38,6 +39,9 @@ public sealed unsafe class OpenClDevice : Device
 
     internal nint Queue { get; }
 
+    /// <summary>Made at the first write: a device that is only asked what it is needs none.</summary>
+    internal OpenClStaging Staging => staging ??= new OpenClStaging(this);
+
     /// <summary>Opens a device that <see cref="OpenClPlatforms"/> found.</summary>
     /// <param name="compile">Makes OpenCL C; null for ILGPU.</param>
     internal static OpenClDevice Open(OpenClCandidate candidate, ProgramCache? cache = null, TextCompiler? compile = null) =>
@@ -57,6 +61,7 @@ public sealed unsafe class OpenClDevice : Device
     {
         // Buffers and kernels hold the context themselves, so they may be released after it.
         OpenClApi.Finish(Queue);
+        staging?.Release();
         programs.Release();
         OpenClApi.ReleaseCommandQueue(Queue);
         OpenClApi.ReleaseContext(Context);
