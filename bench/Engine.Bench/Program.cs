@@ -7,6 +7,7 @@ using Engine.Devices.Cpu;
 // host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step, and the type
 // of products on matrix units, for these and attention. For methods: --methods NAME,NAME (all without it),
 // --rounds N turns of each side (6). --operators, for methods and decode-step: the time of each operator too.
+// step-model --without-times: on a driver that runs nothing.
 // start [ENGINE.DLL] and plans RUN.yaml ... stand alone.
 if (args is ["export-batches", var runFile, var target])
 {
@@ -55,10 +56,10 @@ if (args is ["plans", .. { Length: > 0 } runFiles])
     return 0;
 }
 
-string[] known = [.. usual, "decode", "decode-step", "qwen-step"];
+string[] known = [.. usual, "decode", "decode-step", "qwen-step", "step-model"];
 List<string> names = [.. args];
 string? id = Option("--device"), dtype = Option("--dtype"), methodList = Option("--methods"), roundCount = Option("--rounds");
-bool operators = names.Remove("--operators");
+bool operators = names.Remove("--operators"), uncounted = names.Remove("--without-times");
 string[] methods = methodList?.Split(',') ?? [.. MethodsBench.Names];
 int rounds = roundCount is null ? 6 : int.TryParse(roundCount, NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : 0;
 ElementType? type = dtype switch
@@ -103,6 +104,9 @@ foreach (string name in names)
             break;
         case "qwen-step":
             QwenStepBench.Run(device, type!.Value);
+            break;
+        case "step-model":
+            StepModelBench.Run(device, measured: !uncounted);
             break;
         case "attention-bounds":
             AttentionBoundBench.Run(device);

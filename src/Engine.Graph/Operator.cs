@@ -27,6 +27,12 @@ public abstract class Operator
     /// <summary>Bytes of scratch memory the launches need on this device.</summary>
     public virtual long WorkspaceBytes(Device device, Node node) => 0;
 
+    /// <summary>Bytes that the node cannot but read and write: each input and output once.</summary>
+    public virtual long MovedBytes(Node node) => node.Inputs.Distinct().Concat(node.Outputs).Sum(tensor => tensor.Bytes);
+
+    /// <summary>Floating-point operations of the node's matrix products, 2 for a multiply-add. What else it computes is little beside the memory it moves.</summary>
+    public virtual double ProductOperations(Node node) => 0;
+
     /// <summary>Binds the launches that compute the outputs.</summary>
     public abstract void Lower(Lowering lowering);
 

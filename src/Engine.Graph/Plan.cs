@@ -12,6 +12,7 @@ public sealed class Plan : IDisposable
     private readonly Launch[] launches;
     private readonly Recording recording;
     private readonly string[] operators;
+    private readonly NodeCost[] costs;
     private readonly PlanMemory memory;
 
     /// <summary>The class of <see cref="ServedTensors"/> of each launch; empty where the plan only ever runs whole.</summary>
@@ -22,12 +23,13 @@ public sealed class Plan : IDisposable
     /// <summary>Whether the recording runs whole.</summary>
     private bool whole = true;
 
-    private Plan(Device device, Launch[] launches, string[] operators, PlanMemory memory, int[] classes, ServedTensors? served)
+    private Plan(Device device, Launch[] launches, string[] operators, NodeCost[] costs, PlanMemory memory, int[] classes, ServedTensors? served)
     {
         this.device = device;
         this.launches = launches;
         recording = device.Record(launches, memory.Buffers);
         this.operators = operators;
+        this.costs = costs;
         this.memory = memory;
         this.classes = classes;
         this.served = served;
@@ -49,6 +51,7 @@ public sealed class Plan : IDisposable
         var memory = new PlanMemory(layout, arena);
         var launches = new List<Launch>();
         var operators = new List<string>();
+        var costs = new List<NodeCost>();
         var classes = new List<int>();
         ServedTensors? served = tensors is null ? null : new ServedTensors(layout, tensors);
         try
@@ -64,11 +67,17 @@ public sealed class Plan : IDisposable
                         classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));
                     }
 
+                    if (launches.Count > operators.Count)
+                    {
+                        costs.Add(NodeCost.Of(node));
+                        costs.AddRange(Enumerable.Repeat(default(NodeCost), launches.Count - costs.Count));
+                    }
+
                     operators.AddRange(Enumerable.Repeat(node.Operator.Name, launches.Count - operators.Count));
                 }
             }
 
-            return new Plan(device, [.. launches], [.. operators], memory, [.. classes], served);
+            return new Plan(device, [.. launches], [.. operators], [.. costs], memory, [.. classes], served);
         }
         catch
         {
@@ -102,7 +111,7 @@ public sealed class Plan : IDisposable
             long start = Stopwatch.GetTimestamp();
             recording.Replay(i);
             device.Synchronize();
-            profile.Add(operators[i], Stopwatch.GetElapsedTime(start));
+            profile.Add(operators[i], Stopwatch.GetElapsedTime(start), costs[i]);
         }
     }
 
@@ -159,30 +168,45 @@ public sealed class Plan : IDisposable
     private bool Runs(int launch, ActiveSet? active) => active is null || classes[launch] < 0 || marked[classes[launch]];
 }
 
+/// <summary>What a node cannot do without: bytes to move, and operations of its matrix products. Of a node of several launches the first counts for all.</summary>
+public readonly record struct NodeCost(long Bytes, double Operations)
+{
+    internal static NodeCost Of(Node node) => new(node.Operator.MovedBytes(node), node.Operator.ProductOperations(node));
+
+    public static NodeCost operator +(NodeCost a, NodeCost b) => new(a.Bytes + b.Bytes, a.Operations + b.Operations);
+}
+
+/// <summary>One operator's part of a profile.</summary>
+/// <param name="Calls">Its launches.</param>
+/// <param name="Time">The time of these, each by itself.</param>
+/// <param name="Cost">What they cannot do without.</param>
+public sealed record OperatorProfile(string Operator, long Calls, TimeSpan Time, NodeCost Cost);
+
 /// <summary>Time by operator over profiled replays, of several threads too.</summary>
 public sealed class Profile
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<string, (long Calls, TimeSpan Time)> operators = [];
+    private readonly Dictionary<string, OperatorProfile> operators = [];
 
-    /// <summary>Operators with their number of launches and their time, the longest first.</summary>
-    public IReadOnlyList<(string Operator, long Calls, TimeSpan Time)> Rows
+    /// <summary>The operators, the longest first.</summary>
+    public IReadOnlyList<OperatorProfile> Rows
     {
         get
         {
             lock (gate)
             {
-                return [.. operators.Select(pair => (pair.Key, pair.Value.Calls, pair.Value.Time)).OrderByDescending(row => row.Time)];
+                return [.. operators.Values.OrderByDescending(row => row.Time)];
             }
         }
     }
 
-    public void Add(string @operator, TimeSpan time)
+    /// <summary>Adds one launch of an operator.</summary>
+    public void Add(string @operator, TimeSpan time, NodeCost cost)
     {
         lock (gate)
         {
-            (long calls, TimeSpan sum) = operators.GetValueOrDefault(@operator);
-            operators[@operator] = (calls + 1, sum + time);
+            OperatorProfile sum = operators.GetValueOrDefault(@operator) ?? new OperatorProfile(@operator, 0, TimeSpan.Zero, default);
+            operators[@operator] = sum with { Calls = sum.Calls + 1, Time = sum.Time + time, Cost = sum.Cost + cost };
         }
     }
 }

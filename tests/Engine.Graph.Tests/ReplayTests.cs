@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Graph.Operators;
 using Engine.Graph.Passes;
 using Engine.Kernels.Tests;
 
@@ -40,6 +41,33 @@ public sealed class ReplayTests
         Assert.Equal(expected.Logits, actual.Logits);
         Assert.Equal(expected.Loss, actual.Loss);
         Assert.All(expected.Gradients, pair => Assert.Equal(pair.Value, actual.Gradients[pair.Key]));
+    }
+
+    /// <summary>A layer of 3 x 8 on 5 rows in bfloat16, a second in float32 on its result, and their sum's gradient.</summary>
+    [Fact]
+    public void A_profile_counts_what_products_cannot_do_without()
+    {
+        using Device device = TestDevices.Open("cpu");
+        using var block = new StorageBlock("test");
+        Variable x = block.Reserve("x", new Shape(5, 8)), first = block.Reserve("first", new Shape(3, 8), ElementType.BFloat16), second = block.Reserve("second", new Shape(7, 3));
+        second.Gradient = block.Reserve("gradient", second.Shape);
+        var graph = new GraphBuilder();
+        Tensor y = graph.Linear(graph.Linear(graph.Read(x), graph.Read(first)), graph.Read(second));
+        GradientBuilder.Differentiate(graph, graph.Probe(y, block.Reserve("probe", y.Shape)));
+        block.Allocate(device);
+        PlanLayout layout = Planner.Layout(device, graph);
+        using DeviceBuffer arena = device.Allocate(layout.ArenaBytes, "arena");
+        using Plan plan = Plan.Create(device, layout, arena);
+        var profile = new Profile();
+        plan.Replay(profile: profile);
+        plan.Replay(profile: profile);
+
+        // 5 x 8 by 8 x 3, 5 x 3 by 3 x 7, and 7 x 5 by 5 x 3: twice each, in two replays.
+        OperatorProfile products = profile.Rows.Single(row => row.Operator == "MatMul");
+        Assert.Equal(6, products.Calls);
+        Assert.Equal(2 * 2 * ((5 * 8 * 3) + (5 * 3 * 7) + (7 * 5 * 3)), products.Cost.Operations);
+        int forward = (4 * 5 * 8) + (2 * 3 * 8) + (4 * 5 * 3), onward = 4 * ((5 * 3) + (7 * 3) + (5 * 7)), gradient = 4 * ((5 * 7) + (5 * 3) + (7 * 3));
+        Assert.Equal(2 * (forward + onward + gradient), products.Cost.Bytes);
     }
 
     [Fact]

@@ -42,15 +42,18 @@ internal static class ReportTables
     public static FittingTable ByOperator(Profile profile)
     {
         double total = profile.Rows.Sum(row => row.Time.TotalSeconds);
-        FittingTable table = Tables.Create("operator", ">share", ">seconds", ">calls", ">ms per call");
-        foreach ((string name, long calls, TimeSpan time) in profile.Rows)
+        FittingTable table = Tables.Create("operator", ">share", ">seconds", ">calls", ">ms per call", ">GB/s", ">GFLOP/s");
+        foreach (OperatorProfile row in profile.Rows)
         {
+            double seconds = row.Time.TotalSeconds;
             table.Row(
-                name,
-                (time.TotalSeconds / total).ToString("0.0 %", CultureInfo.InvariantCulture),
-                time.TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture),
-                calls.ToString("N0", CultureInfo.InvariantCulture),
-                (time.TotalMilliseconds / calls).ToString("0.000", CultureInfo.InvariantCulture));
+                row.Operator,
+                (seconds / total).ToString("0.0 %", CultureInfo.InvariantCulture),
+                seconds.ToString("0.000", CultureInfo.InvariantCulture),
+                row.Calls.ToString("N0", CultureInfo.InvariantCulture),
+                (row.Time.TotalMilliseconds / row.Calls).ToString("0.000", CultureInfo.InvariantCulture),
+                (row.Cost.Bytes / seconds / 1e9).ToString("N1", CultureInfo.InvariantCulture),
+                row.Cost.Operations > 0 ? (row.Cost.Operations / seconds / 1e9).ToString("N0", CultureInfo.InvariantCulture) : "");
         }
 
         return table;

@@ -13,6 +13,16 @@ public sealed class AttentionOperator(AttentionShape shape) : Operator
 
     public override string Name => "Attention";
 
+    /// <summary>Scores and weighted values, of segments as long as the shape's bounds.</summary>
+    public override double ProductOperations(Node node) => 2 * PairOperations(Settings);
+
+    /// <summary>Operations of one product over all pairs of a query and a key it sees.</summary>
+    internal static double PairOperations(AttentionShape shape)
+    {
+        double keys = Math.Min(shape.MaxKeyLength, (double)shape.KeyTokens);
+        return 2.0 * shape.QueryTokens * shape.Heads * shape.HeadSize * (shape.Causal ? (keys + 1) / 2 : keys);
+    }
+
     public override void Lower(Lowering lowering) => lowering.Emit(Attention.Forward(
         lowering.Device,
         Settings,
@@ -43,6 +53,9 @@ public sealed class AttentionOperator(AttentionShape shape) : Operator
 public sealed class AttentionGradientOperator(AttentionShape shape) : Operator
 {
     public override string Name => "AttentionGradient";
+
+    /// <summary>Scores and the weights' gradients twice, by blocks of queries and of keys, then the gradients of q, k and v.</summary>
+    public override double ProductOperations(Node node) => 7 * AttentionOperator.PairOperations(shape);
 
     public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * Attention.BackwardWorkspace(device, shape);
 

@@ -15,6 +15,9 @@ public sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, int
 {
     public override string Name => "Embedding";
 
+    /// <summary>A row of each table for each row of the output, which is added to table by table.</summary>
+    public override long MovedBytes(Node node) => node.Inputs.Count * node.Outputs[0].Bytes;
+
     public override void Lower(Lowering lowering)
     {
         Shape y = lowering.Node.Outputs[0].Shape;
@@ -46,6 +49,8 @@ public sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, int
 public sealed class EmbeddingGradientOperator(int paddingId) : Operator
 {
     public override string Name => "EmbeddingGradient";
+
+    public override long MovedBytes(Node node) => 3 * node.Inputs[0].Bytes;
 
     public override bool HasEffects => true;
 

@@ -75,6 +75,12 @@ public sealed class LinearCrossEntropyOperator : Operator
         return sizeof(float) * (((long)ChunkRows * (vocabulary + TrainedRows)) + sums);
     }
 
+    public override double ProductOperations(Node node)
+    {
+        int products = 1 + (WithGradient ? 1 : 0) + (SumsWeightGradient ? 1 : 0);
+        return 2.0 * node.Inputs[0].Shape.Count * ((products * (double)node.Inputs[1].Shape.Rows) + TrainedRows);
+    }
+
     public override void Lower(Lowering lowering)
     {
         int rows = lowering.Node.Inputs[0].Shape.Rows;

@@ -85,6 +85,12 @@ public sealed class MatMulOperator : Operator
         KeepsPreactivation = keepsPreactivation,
     };
 
+    public override double ProductOperations(Node node)
+    {
+        (int m, int n, int k) = Extents(node);
+        return 2.0 * m * n * k;
+    }
+
     public override void Lower(Lowering lowering)
     {
         BufferView<float> output = lowering.Output<float>(0);
@@ -189,6 +195,8 @@ public sealed class SumProductOperator : Operator
     public override string Name => "MatMul";
 
     public override bool HasEffects => true;
+
+    public override double ProductOperations(Node node) => 2.0 * node.Inputs[0].Shape.Count * (WindowB?.Count ?? node.Inputs[1].Shape.Columns);
 
     public override void Lower(Lowering lowering)
     {

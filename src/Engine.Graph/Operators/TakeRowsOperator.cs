@@ -16,6 +16,8 @@ public sealed class TakeRowsOperator(RowSelectionInputs selection) : Operator
 
     public override string Name => "TakeRows";
 
+    public override long MovedBytes(Node node) => 2 * node.Outputs[0].Bytes;
+
     public override void Lower(Lowering lowering)
     {
         Shape y = lowering.Node.Outputs[0].Shape;

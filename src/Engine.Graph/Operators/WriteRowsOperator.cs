@@ -9,6 +9,8 @@ public sealed class WriteRowsOperator : Operator
 
     public override bool HasEffects => true;
 
+    public override long MovedBytes(Node node) => 2 * node.Inputs[0].Bytes;
+
     public override void Lower(Lowering lowering)
     {
         Shape x = lowering.Node.Inputs[0].Shape;
