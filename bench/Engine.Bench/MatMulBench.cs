@@ -32,7 +32,9 @@ internal static unsafe class MatMulBench
                 using DeviceBuffer a = Filled(device, Values((long)m * k)), b = Filled(device, values), c = Filled(device, new float[m * n]);
                 using DeviceBuffer stored = device.Allocate(values.Length * type.SizeInBytes(), "benchmark");
                 WeightView weight = StoredWeight.Fill(stored, type, values);
-                using Launch ours = MatMul.Bind(device, shape with { Products = Measurement.Products(device, type) }, a.View<float>(), weight, c.View<float>());
+                MatMulShape rounded = shape with { Products = Measurement.Products(device, type) };
+                using DeviceBuffer workspace = device.Allocate(sizeof(float) * MatMul.Workspace(device, rounded, type), "benchmark");
+                using Launch ours = MatMul.Bind(device, rounded, a.View<float>(), weight, c.View<float>(), workspace: workspace.View<float>());
                 using Launch peer = MatMul.Bind(device, shape, a.View<float>(), b.View<float>(), c.View<float>());
                 (double seconds, double peerSeconds) = Measurement.Interleave(() => Run(ours), () => Run(peer));
                 Measurement.Report(device, "matmul", $"{m}x{n}x{k} {layout} {type}", seconds, 2.0 * m * n * k, "float32 weights", peerSeconds);

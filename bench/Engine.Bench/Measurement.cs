@@ -14,6 +14,9 @@ internal static class Measurement
     /// <summary>The type of products with weights of a type: theirs on a device with matrix units, else float32.</summary>
     public static ElementType Products(Device device, ElementType weights) => device.Features.MatrixUnits ? weights : ElementType.Float32;
 
+    /// <summary>What computes a device's products.</summary>
+    public static string ProductsBy(Device device) => device.Options.Products == ProductLibrary.Vendor ? device.Info.Products : "Engine's kernels";
+
     /// <summary>Seconds of the best run of each side.</summary>
     public static (double Ours, double Peer) Interleave(Action ours, Action peer)
     {
@@ -36,6 +39,7 @@ internal static class Measurement
         {
             commit = Commit,
             device = device.ToString(),
+            products_by = ProductsBy(device),
             benchmark = name,
             shape,
             seconds,

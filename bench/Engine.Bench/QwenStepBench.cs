@@ -40,8 +40,9 @@ internal static class QwenStepBench
         long peak = device.Memory.Peak;
 
         using DeviceBuffer x = device.Allocate((long)Tokens * architecture.VocabularySize * sizeof(float), "x"), y = device.Allocate(x.Bytes, "y");
+        using DeviceBuffer workspace = device.Allocate(x.Bytes, "workspace");
         x.Clear();
-        Launch[] products = [.. Products(device, model, x.View<float>(), y.View<float>())];
+        Launch[] products = [.. Products(device, model, x.View<float>(), y.View<float>(), workspace.View<float>())];
         double step = double.PositiveInfinity, bare = double.PositiveInfinity;
         for (int round = 0; round < Rounds; round++)
         {
@@ -64,6 +65,7 @@ internal static class QwenStepBench
             benchmark = "qwen-step",
             type = type.ToString(),
             products = model.Products.ToString(),
+            products_by = Measurement.ProductsBy(device),
             tokens = Tokens,
             seconds = step,
             products_seconds = bare,
@@ -75,17 +77,17 @@ internal static class QwenStepBench
     }
 
     /// <summary>Forward and input gradient of every linear layer and of the tied output layer; nothing below the first layer's adapters has a gradient.</summary>
-    private static IEnumerable<Launch> Products(Device device, TransformerModel model, BufferView<float> x, BufferView<float> y)
+    private static IEnumerable<Launch> Products(Device device, TransformerModel model, BufferView<float> x, BufferView<float> y, BufferView<float> workspace)
     {
         IEnumerable<(string Module, int Out, int In)> linears = model.Architecture.LinearGroups.SelectMany(group => group)
             .Select(linear => (linear.Module, linear.OutFeatures, linear.InFeatures)).Append(("model.embed_tokens", model.Architecture.VocabularySize, model.Architecture.HiddenSize));
         foreach ((string module, int outputs, int inputs) in linears)
         {
             WeightView weight = model.Parameter($"{module}.weight").Weight();
-            yield return MatMul.Bind(device, new MatMulShape(Tokens, outputs, inputs, MatMulLayout.NT) { Products = model.Products }, x, weight, y);
+            yield return MatMul.Bind(device, new MatMulShape(Tokens, outputs, inputs, MatMulLayout.NT) { Products = model.Products }, x, weight, y, workspace: workspace);
             if (!module.StartsWith("model.layers.0.self_attn.", StringComparison.Ordinal) || module.EndsWith("o_proj", StringComparison.Ordinal))
             {
-                yield return MatMul.Bind(device, new MatMulShape(Tokens, inputs, outputs, MatMulLayout.NN) { Products = model.Products }, x, weight, y);
+                yield return MatMul.Bind(device, new MatMulShape(Tokens, inputs, outputs, MatMulLayout.NN) { Products = model.Products }, x, weight, y, workspace: workspace);
             }
         }
     }

@@ -40,9 +40,11 @@ case "${1:-}" in
     exit 0
     ;;
   --fake)
-    "$(command -v clang-19 || echo cc)" -shared -fPIC -O1 -o "$pack/libfake_cuda.so" tests/Engine.Cuda.Tests/fake_cuda.c
+    compiler=$(command -v clang-19 || echo cc)
+    "$compiler" -shared -fPIC -O1 -o "$pack/libfake_cuda.so" tests/Engine.Cuda.Tests/fake_cuda.c
+    "$compiler" -shared -fPIC -O1 -o "$pack/libfake_cublaslt.so" tests/Engine.Cuda.Tests/fake_cublaslt.c "$pack/libfake_cuda.so" -lm -Wl,-rpath,'$ORIGIN'
     fake=$PWD/$pack/libfake_cuda.so
-    ENGINE_CUDA=$fake FAKE_CUDA=memory=8000000000 FAKE_CUDA_REPORT=$PWD/$pack/launches DEVICES=cuda "$pack/suite.sh" || status=$?
+    ENGINE_CUDA=$fake ENGINE_CUBLAS=$PWD/$pack/libfake_cublaslt.so FAKE_CUDA=memory=8000000000 FAKE_CUDA_REPORT=$PWD/$pack/launches DEVICES=cuda "$pack/suite.sh" || status=$?
     for suite in device operator golden trajectory; do
       if ! grep -q '"device":"cuda:0 (Fake Card A)".*"suite":"'$suite'".*"failed":[1-9].*"not_run":0,.*"failures":\[{"test":' "$pack/results/gpu-tests.jsonl"; then
         echo "$suite: no line that reports failures and nothing that was not run" >&2

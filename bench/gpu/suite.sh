@@ -35,10 +35,14 @@ for device in ${DEVICES:-cuda opencl}; do
     }
   done
 
-  # Timings of the first device that is there.
+  # Timings of the first device that is there; on cuda with Engine's products beside cublasLt's, where the machine has it.
+  libraries=own
+  [ "$device" != cuda ] || libraries="own vendor"
   for timing in $timings; do
-    within 60 dotnet/dotnet exec engine/bench/Engine.Bench.dll "$timing" --device "$device" --dtype bfloat16 >> results/gpu-timings.jsonl ||
-      echo "$device $timing: cut off or failed (exit code $?)" >&2
+    for library in $libraries; do
+      within 60 dotnet/dotnet exec engine/bench/Engine.Bench.dll "$timing" --device "$device" --dtype bfloat16 --products "$library" >> results/gpu-timings.jsonl ||
+        echo "$device $timing, products: $library: cut off or failed (exit code $?)" >&2
+    done
   done
   timings=
 done

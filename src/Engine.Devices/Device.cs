@@ -44,6 +44,9 @@ public abstract class Device : IDisposable
 
     public DeviceFeatures Features => Info.Features;
 
+    /// <summary>What was chosen when the device was opened: the library that computes its products is named here whether it was asked for or not.</summary>
+    public virtual DeviceOptions Options { get; } = new() { Products = ProductLibrary.Own };
+
     /// <summary>Live bytes by owner.</summary>
     public MemoryLedger Memory { get; } = new();
 

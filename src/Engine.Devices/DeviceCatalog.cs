@@ -21,17 +21,19 @@ public static class DeviceCatalog
 
     /// <summary>Opens a device.</summary>
     /// <param name="id"><c>cpu</c>, <c>opencl</c> or <c>cuda</c> (the first of that kind), <c>opencl:N</c> or <c>cuda:N</c>, N from 0.</param>
-    /// <exception cref="DeviceException">The name is unknown or the device is not there; the message lists what is.</exception>
-    public static Device Open(string id) => Open(id, OpenClApi.Library, CudaApi.Library);
+    /// <param name="options">What computes its products; null: <see cref="DeviceOptions"/> as it is.</param>
+    /// <exception cref="DeviceException">The name is unknown or the device is not there; the message lists what is. Or it has no library for products, and that was asked for.</exception>
+    public static Device Open(string id, DeviceOptions? options = null) => Open(id, OpenClApi.Library, CudaApi.Library, options);
 
     internal static IReadOnlyList<DeviceListing> List(DriverLibrary openCl, DriverLibrary cuda)
     {
         return [new DeviceListing(DeviceKind.Cpu, [CpuDevice.Describe(new CpuOptions())], null), ListOpenCl(openCl), ListCuda(cuda)];
     }
 
-    internal static Device Open(string id, DriverLibrary openCl, DriverLibrary cuda)
+    internal static Device Open(string id, DriverLibrary openCl, DriverLibrary cuda, DeviceOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(id);
+        options ??= new DeviceOptions();
         string Present() => DeviceCatalog.Present(List(openCl, cuda));
         string[] parts = id.Split(':');
         int number = 0;
@@ -39,6 +41,9 @@ public static class DeviceCatalog
         bool wellFormed = parts[0] == "cpu" ? parts.Length == 1 : parts.Length == 1 || numbered;
         switch (parts[0])
         {
+            case "cpu" or "opencl" when wellFormed && (options.Tf32 || options.Products == ProductLibrary.Vendor):
+                throw new DeviceException(
+                    $"Device {id} has no library of matrix products: cublasLt runs on cuda alone. Leave out {(options.Tf32 ? "tf32" : "products: vendor")}, or choose cuda.");
             case "cpu" when wellFormed:
                 return new CpuDevice();
             case "opencl" when wellFormed:
@@ -46,7 +51,7 @@ public static class DeviceCatalog
                 return OpenClDevice.Open(Pick(platforms, number, id, Present));
             case "cuda" when wellFormed:
                 List<CudaCandidate> cards = Require(() => CudaPlatform.Find(cuda), id, Present);
-                return CudaDevice.Open(Pick(cards, number, id, Present));
+                return CudaDevice.Open(Pick(cards, number, id, Present), options);
             default:
                 throw new DeviceException(
                     $"There is no kind of device named '{id}': write cpu, opencl, opencl:N, cuda or cuda:N, N from 0.{Present()}");
@@ -74,7 +79,7 @@ public static class DeviceCatalog
     {
         try
         {
-            return new DeviceListing(DeviceKind.Cuda, [.. CudaPlatform.Find(library).Select(candidate => candidate.Info)], null);
+            return new DeviceListing(DeviceKind.Cuda, [.. CudaPlatform.Find(library).Select(CudaProducts.Describe)], null);
         }
         catch (DeviceException exception)
         {

@@ -30,5 +30,8 @@ public sealed record DeviceInfo
 
     public required DeviceFeatures Features { get; init; }
 
+    /// <summary>What computes matrix products where nothing else is asked for: "cublasLt 12.4.5", or "Engine's kernels" with the reason.</summary>
+    public string Products { get; init; } = "Engine's kernels";
+
     public override string ToString() => $"{Id} ({Name})";
 }

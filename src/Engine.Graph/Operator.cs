@@ -46,11 +46,8 @@ public sealed class Lowering
 {
     private readonly PlanMemory memory;
     private readonly List<Launch> launches;
-    private readonly ElementType products;
-
-    internal Lowering(Device device, Node node, PlanMemory memory, List<Launch> launches, ElementType products)
+    internal Lowering(Device device, Node node, PlanMemory memory, List<Launch> launches)
     {
-        this.products = products;
         Device = device;
         Node = node;
         this.memory = memory;
@@ -66,9 +63,6 @@ public sealed class Lowering
 
     /// <summary>An input that may be a weight stored in 16 bits.</summary>
     public WeightView Weight(int index) => memory.Weight(Node.Inputs[index]);
-
-    /// <summary>The type of products with this weight: the graph's where the weight is stored in it, else float32.</summary>
-    public ElementType ProductsWith(WeightView weight) => weight.Type == products ? products : ElementType.Float32;
 
     public BufferView<T> Output<T>(int index)
         where T : unmanaged => memory.View<T>(Node.Outputs[index]);

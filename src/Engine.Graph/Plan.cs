@@ -61,7 +61,7 @@ public sealed class Plan : IDisposable
                 for (int i = 0; i < layout.Nodes.Count; i++)
                 {
                     Node node = layout.Nodes[i];
-                    node.Operator.Lower(new Lowering(device, node, memory, launches, layout.Products));
+                    node.Operator.Lower(new Lowering(device, node, memory, launches));
                     if (served is not null)
                     {
                         classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));
@@ -73,7 +73,7 @@ public sealed class Plan : IDisposable
                         costs.AddRange(Enumerable.Repeat(default(NodeCost), launches.Count - costs.Count));
                     }
 
-                    operators.AddRange(Enumerable.Repeat(node.Operator.Name, launches.Count - operators.Count));
+                    operators.AddRange(launches.Skip(operators.Count).Select(launch => launch.Library is { } library ? $"{node.Operator.Name} {library}" : node.Operator.Name));
                 }
             }
 

@@ -15,10 +15,8 @@ public sealed class PlanLayout
         Dictionary<Tensor, long> offsets,
         Dictionary<Node, (long Offset, long Bytes)> workspaces,
         long arenaBytes,
-        long liveBytes,
-        ElementType products)
+        long liveBytes)
     {
-        Products = products;
         Nodes = nodes;
         Outputs = [.. outputs];
         Offsets = offsets;
@@ -26,9 +24,6 @@ public sealed class PlanLayout
         ArenaBytes = arenaBytes;
         LiveBytes = liveBytes;
     }
-
-    /// <summary>The graph's <see cref="GraphBuilder.Products"/>.</summary>
-    internal ElementType Products { get; }
 
     /// <summary>The nodes in the order in which they run.</summary>
     public IReadOnlyList<Node> Nodes { get; }
@@ -104,8 +99,7 @@ public static class Planner
             slotOf.ToDictionary(pair => pair.Key, pair => pair.Value.Offset),
             workspaceOf.ToDictionary(pair => pair.Key, pair => (pair.Value.Offset, pair.Value.Bytes)),
             arenaBytes,
-            MostLive(slots, nodes.Count),
-            graph.Products);
+            MostLive(slots, nodes.Count));
     }
 
     private static long MostLive(List<Slot> slots, int nodes)

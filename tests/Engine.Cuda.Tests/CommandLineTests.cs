@@ -14,6 +14,16 @@ public sealed class CommandLineTests : FakeDriverTests
         Assert.Contains("warps of 32", output);
         Assert.Contains("CUDA 12.4", output);
         Assert.Contains("kernels by ILGPU 1.5.3 as PTX", output);
+        Assert.Contains("products by cublasLt 12.4.5", output);
+    }
+
+    [FakeDriverTheory]
+    [InlineData("130002", "cublasLt 13.0.2 does not serve here: the driver speaks CUDA 12.4")]
+    [InlineData("110801", "products by cublasLt 11.8.1")]
+    public void Devices_says_which_version_computes_products_or_why_none_does(string version, string expected)
+    {
+        string output = Run("devices", ("FAKE_CUBLASLT", $"version={version}"));
+        Assert.Contains(expected, string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
     }
 
     private static string Run(string command, params (string Name, string Value)[] variables)

@@ -11,19 +11,22 @@ using Engine.Devices.Programs;
 namespace Engine.Cuda.Tests;
 
 /// <summary>
-/// The driver of fake_cuda.c, built when the tests start and put in the place of the real one by the variable that users have for it.
-/// A process binds one driver library, hence these tests' own process.
+/// The driver of fake_cuda.c and the cublasLt of fake_cublaslt.c, built when the tests start and put in the place of the real ones by the variables that users have for them.
+/// A process binds one of each, hence these tests' own process.
 /// </summary>
 internal static unsafe class FakeDriver
 {
     private static readonly ConcurrentDictionary<string, string> Texts = new();
 
     private static nint library;
+    private static nint products;
 
-    /// <summary>Null where the fake was built, else why its tests are skipped.</summary>
+    /// <summary>Null where the fakes were built, else why its tests are skipped.</summary>
     public static string? Missing { get; private set; }
 
     public static string File { get; } = Path.Combine(AppContext.BaseDirectory, "libfake_cuda.so");
+
+    public static string ProductsFile { get; } = Path.Combine(AppContext.BaseDirectory, "libfake_cublaslt.so");
 
     /// <summary>What was recorded since <see cref="Reset"/>, a call a line.</summary>
     public static string[] Log =>
@@ -33,10 +36,18 @@ internal static unsafe class FakeDriver
     public static FakeLaunch[] Launches => [.. Log.Select(FakeLaunch.Parse).OfType<FakeLaunch>()];
 
     /// <summary>Back to one healthy card of 2 GiB with nothing recorded.</summary>
-    public static void Reset() => ((delegate* unmanaged<void>)Export("fake_reset"))();
+    public static void Reset()
+    {
+        ((delegate* unmanaged<void>)Export("fake_reset"))();
+        ((delegate* unmanaged<void>)ProductsExport("fake_lt_reset"))();
+    }
 
-    /// <summary>Changes what the fake is: devices, driver, pools, architecture, threads, memory.</summary>
+    /// <summary>Changes what the fake is: devices, driver, pools, architecture, threads, memory, captures (0: each is invalidated on the way).</summary>
     public static void Set(string key, long value) => WithText(key, text => ((delegate* unmanaged<nint, nint, void>)Export("fake_set"))(text, (nint)value));
+
+    /// <summary>Changes what the fake cublasLt is: version, gelu and algorithms (1 or 0), broken.</summary>
+    public static void SetProducts(string key, long value) =>
+        WithText(key, text => ((delegate* unmanaged<nint, nint, void>)ProductsExport("fake_lt_set"))(text, (nint)value));
 
     /// <summary>The call of an entry point after <paramref name="after"/> others fails.</summary>
     public static void Fail(string entry, int code, int after = 0) =>
@@ -46,49 +57,69 @@ internal static unsafe class FakeDriver
     public static void Lose(int code) => ((delegate* unmanaged<int, void>)Export("fake_lose"))(code);
 
     /// <summary>Takes every context away, and all that is in it: what the end of a process does for one that is lost.</summary>
-    public static void Forget() => ((delegate* unmanaged<void>)Export("fake_forget"))();
+    public static void Forget()
+    {
+        ((delegate* unmanaged<void>)Export("fake_forget"))();
+        ((delegate* unmanaged<void>)ProductsExport("fake_lt_forget"))();
+    }
 
     /// <summary>The driver refuses all PTX with this log.</summary>
     public static void RefuseWith(string log) => WithText(log, text => ((delegate* unmanaged<nint, void>)Export("fake_compiler_log"))(text));
 
-    /// <summary>Live objects of a kind (contexts, streams, events, blocks, host, pools, modules, graphs, executables), or bytes, pool_used, pool_peak.</summary>
+    /// <summary>
+    /// Live objects of a kind (contexts, streams, events, blocks, host, pools, modules, graphs, executables; cublasLt's handles, products, layouts, preferences), or bytes, pool_used, pool_peak.
+    /// </summary>
     public static long Count(string what)
     {
         nint count = -1;
-        WithText(what, text => count = ((delegate* unmanaged<nint, nint>)Export("fake_count"))(text));
+        WithText(what, text =>
+        {
+            count = ((delegate* unmanaged<nint, nint>)Export("fake_count"))(text);
+            count = count >= 0 ? count : ((delegate* unmanaged<nint, nint>)ProductsExport("fake_lt_count"))(text);
+        });
         return count >= 0 ? count : throw new ArgumentException($"The fake driver counts no {what}.", nameof(what));
     }
 
     /// <summary>Live objects of every kind, for tests that end where they began.</summary>
     public static string CountAll() => string.Join(
         ", ",
-        ((string[])["contexts", "streams", "events", "blocks", "host", "pools", "modules", "graphs", "executables", "bytes", "pool_used"])
+        ((string[])[
+            "contexts", "streams", "events", "blocks", "host", "pools", "modules", "graphs", "executables", "bytes", "pool_used", "handles", "products", "layouts", "preferences"])
             .Select(what => $"{what} {Count(what)}"));
 
-    /// <summary>A device of the fake; without a disk cache unless one is given.</summary>
+    /// <summary>A device of the fake whose products are Engine's kernels; without a disk cache unless one is given.</summary>
     /// <param name="compile">Makes the PTX of a kernel of that name; null for ILGPU, once for each variant.</param>
     public static CudaDevice Open(int number = 0, ProgramCache? cache = null, Func<string, string>? compile = null) => CudaDevice.Open(
-        CudaPlatform.Find(CudaApi.Library)[number], cache ?? new ProgramCache(null), compile is null ? Ptx : (kernel, _) => compile(kernel.Name));
+        Candidate(number), new DeviceOptions { Products = ProductLibrary.Own }, cache ?? new ProgramCache(null), compile is null ? Ptx : (kernel, _) => compile(kernel.Name));
+
+    /// <summary>A device whose products are cublasLt's.</summary>
+    public static CudaDevice OpenVendor(bool tf32 = false) =>
+        CudaDevice.Open(Candidate(0), new DeviceOptions { Products = ProductLibrary.Vendor, Tf32 = tf32 }, new ProgramCache(null), Ptx);
+
+    /// <summary>A card of the fake.</summary>
+    public static CudaCandidate Candidate(int number) => CudaPlatform.Find(CudaApi.Library)[number];
 
     private static string Ptx(KernelDefinition kernel, KernelVariant variant) => Texts.GetOrAdd($"{kernel.Name} {variant}", _ => IlgpuCompiler.Ptx(kernel, variant));
 
     [ModuleInitializer]
     internal static void Install()
     {
-        Missing = OperatingSystem.IsWindows() ? "the fake CUDA driver is built for Unix" : Build();
+        Missing = OperatingSystem.IsWindows() ? "the fake CUDA driver is built for Unix" : Build(File, "fake_cuda.c") ?? Build(ProductsFile, "fake_cublaslt.c", File, "-lm", "-Wl,-rpath,$ORIGIN");
         if (Missing is null)
         {
             Environment.SetEnvironmentVariable("ENGINE_CUDA", File);
             string cache = Directory.CreateTempSubdirectory("engine-cuda-tests").FullName;
             Environment.SetEnvironmentVariable("ENGINE_CACHE", cache);
             AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(cache, recursive: true);
+            Environment.SetEnvironmentVariable("ENGINE_CUBLAS", ProductsFile);
             library = NativeLibrary.Load(File);
+            products = NativeLibrary.Load(ProductsFile);
         }
     }
 
-    private static string? Build()
+    private static string? Build(string file, string source, params string[] libraries)
     {
-        string[] arguments = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", File, Path.Combine(AppContext.BaseDirectory, "fake_cuda.c")];
+        string[] arguments = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", file, Path.Combine(AppContext.BaseDirectory, source), .. libraries];
         foreach (string compiler in (string[])["clang-19", "cc"])
         {
             try
@@ -96,7 +127,7 @@ internal static unsafe class FakeDriver
                 using Process process = Process.Start(new ProcessStartInfo(compiler, arguments) { RedirectStandardError = true })!;
                 string messages = process.StandardError.ReadToEnd();
                 process.WaitForExit();
-                return process.ExitCode == 0 ? null : throw new InvalidOperationException($"{compiler} refused fake_cuda.c:\n{messages}");
+                return process.ExitCode == 0 ? null : throw new InvalidOperationException($"{compiler} refused {source}:\n{messages}");
             }
             catch (Win32Exception)
             {
@@ -108,6 +139,8 @@ internal static unsafe class FakeDriver
     }
 
     private static nint Export(string name) => NativeLibrary.GetExport(library, name);
+
+    private static nint ProductsExport(string name) => NativeLibrary.GetExport(products, name);
 
     private static void WithText(string text, Action<nint> use)
     {

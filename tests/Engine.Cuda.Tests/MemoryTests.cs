@@ -157,7 +157,7 @@ public sealed class MemoryTests : FakeDriverTests
         recording.Replay();
         first.Enqueue();
         x.Clear();
-        FakeDriver.Fail("cuGraphAddKernelNode", 1, after: 1);
+        FakeDriver.Fail("cuLaunchKernel", 1, after: 1);
         Assert.Throws<DeviceException>(() => device.Record([first, second]));
         FakeDriver.Fail("cuGraphInstantiateWithFlags", 2);
         Assert.Throws<DeviceException>(() => device.Record([first, second]));

@@ -151,7 +151,7 @@ public sealed class ProgramTests : FakeDriverTests
 
     private static void Bind(ProgramCache cache, params int[] tiles)
     {
-        using CudaDevice device = CudaDevice.Open(CudaPlatform.Find(CudaApi.Library)[0], cache);
+        using CudaDevice device = CudaDevice.Open(FakeDriver.Candidate(0), cache: cache);
         using DeviceBuffer x = device.Allocate(64, "x");
         foreach (int tile in tiles)
         {

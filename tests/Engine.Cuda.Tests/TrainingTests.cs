@@ -23,6 +23,14 @@ public sealed class TrainingTests : FakeDriverTests
         }
         """;
 
+    private const string Qwen = """
+        {
+          "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": 275, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+          "num_key_value_heads": 2, "intermediate_size": 48, "max_position_embeddings": 64, "hidden_act": "silu", "rms_norm_eps": 1e-06, "rope_theta": 10000.0,
+          "tie_word_embeddings": true
+        }
+        """;
+
     [FakeDriverTheory]
     [InlineData("lora", true)]
     [InlineData("lora", false)]
@@ -64,6 +72,74 @@ public sealed class TrainingTests : FakeDriverTests
         Assert.Contains(second, launch => launch.Kernel.StartsWith("AdamW", StringComparison.Ordinal));
         Assert.Contains(second, launch => launch.Kernel.StartsWith("MatMulThinGroups", StringComparison.Ordinal));
         Assert.Contains(second, launch => launch.Kernel.StartsWith("Attention", StringComparison.Ordinal));
+    }
+
+    /// <summary>A classifier and a language model, whose loss has products and scratch memory of its own; A in 16 bits is part of the forecast, and so is what the library holds.</summary>
+    [FakeDriverTheory]
+    [InlineData(ElementType.Float32, false)]
+    [InlineData(ElementType.BFloat16, false)]
+    [InlineData(ElementType.Float16, true)]
+    [InlineData(ElementType.BFloat16, true)]
+    public void A_step_with_the_vendors_products_takes_the_memory_that_was_forecast_and_is_graphs(ElementType type, bool decoder)
+    {
+        using CudaDevice device = FakeDriver.OpenVendor();
+        RaggedBatch batch = decoder ? Texts(40, 33) : Batch(9, 30, 40);
+        using var training = new Training(device, "lora", batch, type, products: type, decoder: decoder);
+        long held = FakeDriver.Count("bytes"), forecast = training.Session.Forecast([training.Shape], []).Values.Sum();
+        Assert.Equal(32 << 20, held);
+        training.Start();
+        training.Session.Step([batch], 1e-3, "test");
+        Assert.Equal(held + forecast, FakeDriver.Count("bytes"));
+        Assert.Equal(held + forecast, device.Memory.Peak);
+        FakeDriver.Reset();
+        training.Session.Step([batch], 1e-3, "test");
+        Assert.Equal(["graph-launch", "node", "node-library", "read", "synchronize", "write"], FakeDriver.Log.Select(line => line.Split(' ')[0]).Distinct().Order(StringComparer.Ordinal));
+        string told = type switch { ElementType.Float32 => "type=0", ElementType.Float16 => "type=2 ", _ => "type=14" };
+        Assert.Contains(FakeDriver.Log, line => line.StartsWith("node-library cublasLt", StringComparison.Ordinal) && line.Contains(told, StringComparison.Ordinal));
+        Assert.Equal(type != ElementType.Float32, FakeDriver.Launches.Any(launch => launch.Kernel.StartsWith("MatMulVendor_Round", StringComparison.Ordinal)));
+        Assert.DoesNotContain(FakeDriver.Launches, launch => launch.Kernel.StartsWith("MatMulGroups", StringComparison.Ordinal));
+
+        // Rows and columns follow two views: what is left to us is thin.
+        Assert.All(
+            FakeDriver.Launches.Where(launch => launch.Kernel.StartsWith("MatMulMatrixUnits", StringComparison.Ordinal)),
+            launch => Assert.True(Math.Min(launch.Arguments[4].Value, launch.Arguments[5].Value) <= 16));
+
+        // Without the library the same run needs less.
+        using CudaDevice own = FakeDriver.Open();
+        using var other = new Training(own, "lora", batch, type, products: type, decoder: decoder);
+        Assert.True(type == ElementType.Float32 || other.Session.Forecast([other.Shape], []).Values.Sum() < forecast);
+    }
+
+    [FakeDriverFact]
+    public void A_method_that_serves_other_tensors_leaves_out_the_librarys_nodes_too()
+    {
+        using CudaDevice device = FakeDriver.OpenVendor();
+        RaggedBatch batch = Batch(9, 30, 40);
+        using var training = new Training(device, "sl-sam", batch);
+        training.Start();
+        var counts = new List<int>();
+        for (int step = 0; step < 5; step++)
+        {
+            FakeDriver.Reset();
+            training.Session.Step([batch], 1e-3, "test");
+            counts.Add(FakeDriver.Log.Count(line => line.StartsWith("node-library cublasLt", StringComparison.Ordinal)));
+        }
+
+        Assert.True(counts.Distinct().Count() > 1, $"every step ran {counts[0]} products, whatever it served");
+    }
+
+    [FakeDriverFact]
+    public void A_profile_tells_the_librarys_products_from_ours()
+    {
+        using CudaDevice device = FakeDriver.OpenVendor();
+        RaggedBatch batch = Batch(9, 30, 40);
+        using var training = new Training(device, "lora", batch, ElementType.BFloat16, products: ElementType.BFloat16);
+        training.Start();
+        training.Session.Profile = new Graph.Profile();
+        training.Session.Step([batch], 1e-3, "test");
+        string[] operators = [.. training.Session.Profile.Rows.Select(row => row.Operator)];
+        Assert.Contains("MatMul", operators);
+        Assert.Contains("MatMul cublasLt_bf16", operators);
     }
 
     /// <summary>With float16's loss scaling as well. ESAM's selection needs the samples' losses on the way.</summary>
@@ -175,6 +251,13 @@ public sealed class TrainingTests : FakeDriverTests
         return batch with { ClassLabels = [.. lengths.Select(length => length % 2)] };
     }
 
+    /// <summary>Texts of a language model, each token labelled with the next.</summary>
+    private static RaggedBatch Texts(params int[] lengths)
+    {
+        RaggedBatch batch = RaggedBatch.FromRows([.. lengths.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]);
+        return batch.WithNextTokenLabels([.. lengths.SelectMany(length => Enumerable.Range(5, length))]);
+    }
+
     private sealed class LoseAt(long step) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value)
@@ -186,17 +269,26 @@ public sealed class TrainingTests : FakeDriverTests
         }
     }
 
-    /// <summary>A tiny classifier with its session.</summary>
+    /// <summary>A tiny classifier, or language model, with its session.</summary>
     private sealed class Training : IDisposable
     {
         private readonly Device device;
 
-        public Training(Device device, string method, RaggedBatch batch, ElementType type = ElementType.Float32, bool useDora = false)
+        public Training(Device device, string method, RaggedBatch batch, ElementType type = ElementType.Float32, bool useDora = false, ElementType products = ElementType.Float32, bool decoder = false)
         {
             this.device = device;
-            var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(Roberta)));
-            var config = new AdapterConfig { Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification, UseDora = useDora };
-            Model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config), type);
+            Architecture architecture = decoder
+                ? new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Qwen)))
+                : new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(Roberta)));
+            var config = new AdapterConfig
+            {
+                Rank = 4,
+                LoraAlpha = 8,
+                TargetModules = decoder ? ModulePattern.Of("q_proj", "v_proj") : ModulePattern.Of("query", "value"),
+                TaskType = decoder ? AdapterConfig.CausalLanguageModel : AdapterConfig.SequenceClassification,
+                UseDora = useDora,
+            };
+            Model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config), type) { Products = products };
             Shape = BatchShape.Of(architecture, batch);
             TrainingMethod plugIn = method == "lora" ? new PlainMethod() : MethodCatalog.Create(new MethodParameters(method, []));
             Session = new TrainingSession(device, Model, plugIn, new AdamWOptions { MaxGradNorm = 1 }, Shape, totalSteps: 10, seed: 1, microBatches: 2);

@@ -12,7 +12,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NO_BINARY = 209, INVALID_PTX = 218,
-       INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801 };
+       INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901 };
 enum { CONTEXT, STREAM, EVENT, BLOCK, HOST, POOL, MODULE, FUNCTION, GRAPH, NODE, EXECUTABLE, KINDS };
 
 static const char* kind_names[KINDS] = { "contexts", "streams", "events", "blocks", "host", "pools", "modules", "functions", "graphs", "nodes", "executables" };
@@ -31,9 +31,13 @@ typedef struct object
     uint64_t values[64];
     struct object** nodes;
     unsigned char* enabled;
+    struct object* capture; // the graph that a stream captures into
+    int invalidated;        // whether that capture has failed
+    void (*work)(void*);    // what a library's node does, with what
+    void* data;
 } object;
 
-static struct { int devices, driver, pools, architecture, threads; long memory; } card;
+static struct { int devices, driver, pools, architecture, threads, captures; long memory; } card;
 static struct { char entry[64]; int code, after; } faults[16];
 static object *blocks, *contexts[8];
 static int retained[8], lost, known_lost, fault_count;
@@ -42,6 +46,7 @@ static long live[KINDS], used_bytes, reserved_bytes, pool_used, pool_peak;
 static char *record, *compiler_log;
 static size_t record_size, record_room;
 static _Thread_local object* current;
+static _Thread_local int capture_mode; // global, thread-local, relaxed
 
 static void note(const char* format, ...)
 {
@@ -82,8 +87,8 @@ static int enter(const char* entry)
     return 0;
 }
 
-// Held by one thread at a time, until the function returns.
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+// Held by one thread at a time, until the function returns; what a library's node does may ask the driver meanwhile.
+static pthread_mutex_t gate;
 static int hold(void) { return pthread_mutex_lock(&gate); }
 static void leave(int* held) { (void)held, pthread_mutex_unlock(&gate); }
 #define HOLD() __attribute__((cleanup(leave))) int held_ = hold(); (void)held_
@@ -114,6 +119,7 @@ static void end(object* thing)
 {
     thing->live = 0;
     live[thing->kind]--;
+    for (int i = 0; thing->kind == GRAPH && i < thing->count; i++) { free(thing->nodes[i]->data); }
     free(thing->nodes);
     free(thing->enabled);
     thing->nodes = 0, thing->enabled = 0;
@@ -132,6 +138,7 @@ EXPORT void fake_set(const char* key, long value)
     else if (!strcmp(key, "pools")) { card.pools = (int)value; }
     else if (!strcmp(key, "architecture")) { card.architecture = (int)value; }
     else if (!strcmp(key, "threads")) { card.threads = (int)value; }
+    else if (!strcmp(key, "captures")) { card.captures = (int)value; }
     else if (!strcmp(key, "memory")) { card.memory = value; }
     else { fprintf(stderr, "the fake CUDA driver has no setting %s\n", key); abort(); }
 }
@@ -139,7 +146,7 @@ EXPORT void fake_set(const char* key, long value)
 // Back to one healthy card, with nothing recorded. What is live stays, and is still counted.
 EXPORT void fake_reset(void)
 {
-    card.devices = 1, card.driver = 12040, card.pools = 1, card.architecture = 90, card.threads = 1024, card.memory = 2L << 30;
+    card.devices = 1, card.driver = 12040, card.pools = 1, card.architecture = 90, card.threads = 1024, card.captures = 1, card.memory = 2L << 30;
     lost = known_lost = fault_count = 0;
     compiler_log = 0;
     record_size = 0;
@@ -186,6 +193,10 @@ EXPORT long fake_count(const char* what)
 
 __attribute__((constructor)) static void start(void)
 {
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&gate, &kind);
     fake_reset();
     const char* setup = getenv("FAKE_CUDA");
     char key[32];
@@ -225,6 +236,8 @@ EXPORT int cuGetErrorName(int code, const char** name)
         case ILLEGAL_ADDRESS: *name = "CUDA_ERROR_ILLEGAL_ADDRESS"; return 0;
         case 701: *name = "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"; return 0;
         case LAUNCH_FAILED: *name = "CUDA_ERROR_LAUNCH_FAILED"; return 0;
+        case CAPTURE_UNSUPPORTED: *name = "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"; return 0;
+        case CAPTURE_INVALIDATED: *name = "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"; return 0;
         default: return INVALID_VALUE;
     }
 }
@@ -296,11 +309,17 @@ EXPORT int cuStreamCreate(object** stream, unsigned flags) { ENTER(); IN_CONTEXT
 
 EXPORT int cuStreamDestroy_v2(object* stream) { ENTER(); IN_CONTEXT(); REQUIRE(is(stream, STREAM), INVALID_HANDLE); end(stream); return 0; }
 
+// What cannot be captured ends a capture that is under way.
+static int is_captured(object* stream) { if (stream->capture) { stream->invalidated = 1; } return stream->capture != 0; }
+
+#define NOT_CAPTURING(stream) REQUIRE(!is_captured(stream), CAPTURE_UNSUPPORTED)
+
 EXPORT int cuStreamSynchronize(object* stream)
 {
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    NOT_CAPTURING(stream);
     note("synchronize");
     known_lost = lost;
     return lost;
@@ -339,7 +358,7 @@ static int take(uint64_t* address, size_t bytes, object* pool)
     if (bytes == 0) { return INVALID_VALUE; }
     if (reserved_bytes + (long)bytes > card.memory) { note("out of memory: %zu", bytes); return OUT_OF_MEMORY; }
     object* block = make(BLOCK, pool);
-    block->binary = malloc(bytes);
+    block->binary = aligned_alloc(256, (bytes + 255) / 256 * 256);
     memset(block->binary, 0xCD, bytes);
     block->size = bytes;
     used_bytes += bytes, reserved_bytes += bytes;
@@ -415,10 +434,11 @@ EXPORT int cuMemAllocFromPoolAsync(uint64_t* address, size_t bytes, object* pool
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(pool, POOL) && is(stream, STREAM), INVALID_HANDLE);
+    NOT_CAPTURING(stream);
     return take(address, bytes, pool);
 }
 
-EXPORT int cuMemFreeAsync(uint64_t address, object* stream) { ENTER(); IN_CONTEXT(); REQUIRE(is(stream, STREAM), INVALID_HANDLE); return give(address, 1); }
+EXPORT int cuMemFreeAsync(uint64_t address, object* stream) { ENTER(); IN_CONTEXT(); REQUIRE(is(stream, STREAM), INVALID_HANDLE); NOT_CAPTURING(stream); return give(address, 1); }
 
 EXPORT int cuMemHostAlloc(void** address, size_t bytes, unsigned flags)
 {
@@ -446,6 +466,7 @@ EXPORT int cuMemcpyHtoDAsync_v2(uint64_t target, const void* source, size_t byte
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    NOT_CAPTURING(stream);
     REQUIRE(block_of(target, bytes), INVALID_VALUE);
     note("write %zu", bytes);
     memcpy((void*)(uintptr_t)target, source, bytes);
@@ -457,6 +478,7 @@ EXPORT int cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, obj
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    NOT_CAPTURING(stream);
     REQUIRE(block_of(source, bytes), INVALID_VALUE);
     note("read %zu", bytes);
     memcpy(target, (void*)(uintptr_t)source, bytes);
@@ -468,6 +490,7 @@ EXPORT int cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t bytes, 
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    NOT_CAPTURING(stream);
     REQUIRE(block_of(target, bytes) && block_of(source, bytes), INVALID_VALUE);
     note("copy %zu", bytes);
     memmove((void*)(uintptr_t)target, (void*)(uintptr_t)source, bytes);
@@ -479,6 +502,7 @@ EXPORT int cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, o
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    NOT_CAPTURING(stream);
     REQUIRE(block_of(target, bytes), INVALID_VALUE);
     note("fill %zu", bytes);
     memset((void*)(uintptr_t)target, value, bytes);
@@ -579,6 +603,12 @@ static void read_values(object* node, object* function, void** arguments)
 // Records a launch as "launch NAME grid=X,Y,Z block=N shared=BYTES args=VALUE:WIDTH,...", pointers as *ADDRESS; one that leads nowhere, of a view that is not empty, loses the card.
 static void run(const char* how, object* node)
 {
+    if (node->work)
+    {
+        note("%s-library %s", how, node->text);
+        node->work(node->data);
+        return;
+    }
     launches++;
     char line[3072];
     int length = snprintf(line, sizeof line, "%s %s grid=%u,%u,%u block=%u shared=%u args=", how, node->text, node->grid[0], node->grid[1], node->grid[2],
@@ -603,6 +633,19 @@ static int is_launchable(object* function, const unsigned* grid, unsigned block)
         && block > 0 && block <= (unsigned)card.threads;
 }
 
+// Adds a node behind the others of the graph that a stream captures into.
+static void add_node(object* graph, const object* content)
+{
+    object* made = make(NODE, graph);
+    live[NODE]--;
+    object *next = made->next, *owner = content->owner;
+    int device = made->device;
+    *made = *content;
+    made->kind = NODE, made->live = 1, made->device = device, made->owner = owner, made->next = next;
+    graph->nodes = realloc(graph->nodes, (graph->count + 1) * sizeof *graph->nodes);
+    graph->nodes[graph->count++] = made;
+}
+
 EXPORT int cuLaunchKernel(
     object* function, unsigned x, unsigned y, unsigned z, unsigned bx, unsigned by, unsigned bz, unsigned shared, object* stream, void** arguments, void** extra)
 {
@@ -611,32 +654,91 @@ EXPORT int cuLaunchKernel(
     object node = { .grid = { x, y, z }, .block = bx, .shared = shared };
     REQUIRE(is(stream, STREAM) && is_launchable(function, node.grid, bx) && by == 1 && bz == 1 && !extra, INVALID_VALUE);
     read_values(&node, function, arguments);
-    run("launch", &node);
+    if (stream->capture) { add_node(stream->capture, &node); }
+    else { run("launch", &node); }
     return 0;
 }
 
-typedef struct { object* function; unsigned grid[3], block[3], shared; void **arguments, **extra; } kernel_node;
+// For the fake libraries: work on a stream, at once or as a node of the graph that is captured. It is recorded as "launch-library TEXT" or "node-library TEXT"; data is freed with it.
+EXPORT int fake_enqueue(object* stream, const char* text, void (*work)(void*), void* data)
+{
+    HOLD();
+    IN_CONTEXT();
+    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    object node = { .text = strdup(text), .work = work, .data = data };
+    if (stream->capture) { add_node(stream->capture, &node); }
+    else
+    {
+        run("launch", &node);
+        free(data);
+    }
+    return 0;
+}
 
-EXPORT int cuGraphCreate(object** graph, unsigned flags) { ENTER(); IN_CONTEXT(); REQUIRE(flags == 0, INVALID_VALUE); *graph = make(GRAPH, 0); return 0; }
+// For the fake libraries: whether a range lies in a block of the current card.
+EXPORT int fake_is_memory(uint64_t address, size_t bytes) { HOLD(); return block_of(address, bytes) != 0; }
 
-EXPORT int cuGraphAddKernelNode(object** node, object* graph, object** dependencies, size_t count, const kernel_node* parameters)
+// For the fake libraries: whether a context is current, and whether this thread may load code, on a stream that captures or not.
+EXPORT int fake_has_context(void) { HOLD(); return current && current->live && !(lost && known_lost); }
+
+EXPORT int fake_may_load(object* stream) { HOLD(); return !stream->capture || capture_mode == 2; }
+
+EXPORT void fake_note(const char* text) { HOLD(); note("%s", text); }
+
+EXPORT int cuThreadExchangeStreamCaptureMode(int* mode)
+{
+    ENTER();
+    REQUIRE(*mode >= 0 && *mode <= 2, INVALID_VALUE);
+    int before = capture_mode;
+    capture_mode = *mode, *mode = before;
+    return 0;
+}
+
+EXPORT int cuStreamBeginCapture_v2(object* stream, int mode)
 {
     ENTER();
     IN_CONTEXT();
-    REQUIRE(is(graph, GRAPH), INVALID_HANDLE);
-    REQUIRE(is_launchable(parameters->function, parameters->grid, parameters->block[0]) && !parameters->extra, INVALID_VALUE);
+    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    REQUIRE(!stream->capture && mode == 1 && capture_mode != 2, INVALID_VALUE);
+    stream->capture = make(GRAPH, 0);
+    stream->invalidated = 0;
+    return 0;
+}
 
-    // A chain: each node after the one that was added before it.
-    REQUIRE(graph->count == 0 ? count == 0 : count == 1 && dependencies[0] == graph->nodes[graph->count - 1], INVALID_VALUE);
-    object* made = make(NODE, graph);
-    live[NODE]--;
-    memcpy(made->grid, parameters->grid, sizeof made->grid);
-    made->block = parameters->block[0];
-    made->shared = parameters->shared;
-    read_values(made, parameters->function, parameters->arguments);
-    graph->nodes = realloc(graph->nodes, (graph->count + 1) * sizeof *graph->nodes);
-    graph->nodes[graph->count++] = made;
-    *node = made;
+EXPORT int cuStreamEndCapture(object* stream, object** graph)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(stream, STREAM) && stream->capture, INVALID_HANDLE);
+    *graph = stream->capture;
+    stream->capture = 0;
+    if (stream->invalidated)
+    {
+        end(*graph);
+        *graph = 0;
+        return CAPTURE_INVALIDATED;
+    }
+    return 0;
+}
+
+EXPORT int cuStreamGetCaptureInfo_v2(object* stream, int* status, uint64_t* id, object** graph, const object*** dependencies, size_t* count)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is(stream, STREAM) && !id && !dependencies && !count, INVALID_VALUE);
+    stream->invalidated |= !card.captures;
+    *status = !stream->capture ? 0 : stream->invalidated ? 2 : 1;
+    if (*status == 1) { *graph = stream->capture; }
+    return 0;
+}
+
+// In another order than they were added in: no order is promised.
+EXPORT int cuGraphGetNodes(object* graph, object** nodes, size_t* count)
+{
+    ENTER();
+    REQUIRE(is(graph, GRAPH), INVALID_HANDLE);
+    for (size_t i = 0; nodes && i < *count; i++) { nodes[i] = i < (size_t)graph->count ? graph->nodes[graph->count - 1 - i] : 0; }
+    if (!nodes || *count > (size_t)graph->count) { *count = graph->count; }
     return 0;
 }
 
@@ -673,10 +775,11 @@ EXPORT int cuGraphLaunch(object* executable, object* stream)
     ENTER();
     IN_CONTEXT();
     REQUIRE(is(executable, EXECUTABLE) && is(stream, STREAM), INVALID_HANDLE);
+    NOT_CAPTURING(stream);
     note("graph-launch");
     for (int i = 0; i < executable->count; i++)
     {
-        REQUIRE(is(executable->nodes[i]->owner->owner, MODULE), INVALID_HANDLE);
+        REQUIRE(executable->nodes[i]->work || is(executable->nodes[i]->owner->owner, MODULE), INVALID_HANDLE);
         if (executable->enabled[i]) { run("node", executable->nodes[i]); }
     }
     return 0;

@@ -104,6 +104,20 @@ public sealed class DeviceCatalogTests
         Assert.Contains("\n  cpu (managed", error.Message);
     }
 
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("opencl")]
+    public void Devices_without_a_library_of_products_refuse_it_and_tf32(string id)
+    {
+        foreach ((DeviceOptions options, string left) in new[] { (new DeviceOptions { Products = ProductLibrary.Vendor }, "products: vendor"), (new DeviceOptions { Tf32 = true }, "tf32") })
+        {
+            Assert.Contains($"cublasLt runs on cuda alone. Leave out {left}, or choose cuda", Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, options)).Message);
+        }
+
+        using Device cpu = DeviceCatalog.Open("cpu", new DeviceOptions { Products = ProductLibrary.Own });
+        Assert.Equal(ProductLibrary.Own, cpu.Options.Products);
+    }
+
     [Fact]
     public void The_real_libraries_say_what_to_do_when_they_are_missing()
     {

@@ -115,6 +115,7 @@ public sealed class CommandLineTests
         string[] command = ["forward", "--model", model, "--inputs", Path.Combine(model, "expected.safetensors"), "--output", folder.File("result.safetensors"), "--device"];
         EngineProcess.Run([.. command, "opencl:99"]).Refused(1, "opencl:99", "cpu");
         EngineProcess.Run([.. command, "gpu"]).Refused(1, "'gpu'", "write cpu, opencl, opencl:N, cuda or cuda:N");
+        EngineProcess.Run([.. command, "cpu", "--products", "vendor"]).Refused(1, "cublasLt runs on cuda alone", "Leave out products: vendor");
     }
 
     [Fact]

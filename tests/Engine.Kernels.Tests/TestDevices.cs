@@ -25,6 +25,10 @@ public static class TestDevices
             .Where(WantedDevices.Contains),
     ];
 
+    /// <summary>Why no card's products can be the vendor's; null where they can. <see cref="VendorTheoryAttribute"/> says it aloud.</summary>
+    public static string? VendorProblem { get; } =
+        !All.Contains("cuda") ? "needs a CUDA card" : Card!.Products.StartsWith("cublasLt", StringComparison.Ordinal) ? null : $"needs cublasLt: {Card.Products}";
+
     public static TheoryData<string> Names => [.. All];
 
     /// <summary>Devices for tests that run a model for many steps: the managed executor, some hundred times slower than the others, is held by single operators and by one step of each model.</summary>
@@ -32,13 +36,15 @@ public static class TestDevices
 
     public static TheoryData<string> QuickNames => [.. Quick];
 
-    /// <summary>Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices. <c>cpu-matrix-units</c> is the cpu as if it had these.</summary>
+    /// <summary>Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices. <c>cpu-matrix-units</c> is the cpu as if it had these, <c>cuda-vendor</c> the card with cublasLt's products in place of ours.</summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
         "cpu" => new CpuDevice(new CpuOptions { Threads = threads, CheckReads = true }),
         "cpu-managed" => new CpuDevice(new CpuOptions { Threads = threads, HostVectors = false, CheckReads = true }),
         "cpu-matrix-units" => new CpuDevice(new CpuOptions { Threads = threads, CheckReads = true, MatrixUnits = true }),
-        "opencl" or "cuda" => DeviceCatalog.Open(name),
+        "opencl" => DeviceCatalog.Open(name),
+        "cuda" => DeviceCatalog.Open(name, new DeviceOptions { Products = ProductLibrary.Own }),
+        "cuda-vendor" => DeviceCatalog.Open("cuda", new DeviceOptions { Products = ProductLibrary.Vendor }),
         _ => throw new ArgumentException($"There is no test device '{name}'; add it to {nameof(TestDevices)}."),
     };
 
@@ -64,6 +70,12 @@ public static class TestDevices
 
         return data;
     }
+}
+
+/// <summary>A theory on a card with cublasLt; skipped with the reason where there is none.</summary>
+public sealed class VendorTheoryAttribute : TheoryAttribute
+{
+    public VendorTheoryAttribute() => Skip = TestDevices.VendorProblem;
 }
 
 /// <summary>A test that needs an OpenCL device; skipped with the reason where there is none.</summary>

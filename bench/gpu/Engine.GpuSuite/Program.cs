@@ -33,6 +33,7 @@ File.AppendAllText(file, JsonSerializer.Serialize(new
     commit = Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last(),
     device = device.ToString(),
     driver = device.Info.Driver,
+    products = device.Info.Products,
     suite,
     passed = result.Passed,
     failed = result.Failures.Count,

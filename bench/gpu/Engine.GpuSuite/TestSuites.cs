@@ -44,9 +44,9 @@ internal static class TestSuites
         return results.Sum();
     }
 
-    /// <summary>A row of this device; or a theory whose rows xunit cannot count beforehand, which ENGINE_TEST_DEVICES limits to the device.</summary>
+    /// <summary>A row of this device, with its vendor's products too; or a theory whose rows xunit cannot count beforehand, which ENGINE_TEST_DEVICES limits to the device.</summary>
     private static bool IsOf(string device, ITestCase test) => test.TestMethodArguments is { } arguments
-        ? Array.Exists(arguments, argument => argument is string text && (text == device || text == device + ":0"))
+        ? Array.Exists(arguments, argument => argument is string text && (text == device || text == device + ":0" || text == device + "-vendor"))
         : test is XunitTheoryTestCase;
 
     private static ITestCase[] Find(string assembly, string[] classes, string device)

@@ -77,7 +77,7 @@ internal sealed class CompareCommand : EngineCommand
         SharpnessRequest? request = arguments.GetValue(sharpness) is { } list ? SharpnessRequest.Parse(list, arguments.GetValue(sharpnessRows)) : null;
         using OutputFolder held = OutputFolder.Open(comparison.Folder);
         held.Claim(ComparisonResults.JsonName, ComparisonResults.PageName);
-        using Device device = CommonOptions.Open(runFile.DeviceId(arguments, comparison.Runs[0].Run), Host, Host.Console.Profile.Out.Writer);
+        using Device device = runFile.OpenDevice(arguments, comparison.Runs[0].Run, Host);
         var results = new ComparisonResults(comparison, device.ToString());
         bool interrupted = MakeRuns(comparison, device, request, results);
         ComparisonReport report = results.Report();

@@ -21,6 +21,11 @@ internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
                 grid.AddRow("", $"{Amounts.Bytes(device.MemoryBytes)} of memory, buffers of up to {Amounts.Bytes(device.LargestBufferBytes)}");
                 grid.AddRow(new Text(""), new Text(Features(device.Features)));
                 grid.AddRow(new Text(""), new Text(Kernels(device.Kind)));
+                if (device.Kind == DeviceKind.Cuda)
+                {
+                    grid.AddRow(new Text(""), new Text($"products by {device.Products}"));
+                }
+
                 grid.AddRow(new Text(""), new Text(device.Driver, new Style(decoration: Decoration.Dim)));
             }
 

@@ -29,7 +29,7 @@ internal sealed class EstimateCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         RunConfiguration run = runFile.Load(arguments);
-        using Device device = CommonOptions.Open(runFile.DeviceId(arguments, run), Host, Host.Console.Profile.Out.Writer);
+        using Device device = runFile.OpenDevice(arguments, run, Host);
         using PreparedRun prepared = PreparedRun.Create(run, device, loads: false);
         if (!run.FromScratch && !prepared.Data.Folder.HasWeights)
         {

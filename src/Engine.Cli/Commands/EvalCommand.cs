@@ -20,7 +20,7 @@ internal sealed class EvalCommand : EngineCommand
     private readonly LabelledDataOptions data;
     private readonly Option<bool> json = new("--json") { Description = "The metrics as one JSON line." };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
-    private readonly Option<string?> device = CommonOptions.Device();
+    private readonly DeviceChoice device;
 
     public EvalCommand(CommandHost host)
         : base(
@@ -37,7 +37,7 @@ internal sealed class EvalCommand : EngineCommand
         data = new LabelledDataOptions(this, DataFileFormat.Tsv, DataFileFormat.Csv, DataFileFormat.JsonLines, DataFileFormat.Json, DataFileFormat.Text);
         Add(json);
         Add(dtype);
-        Add(device);
+        device = new DeviceChoice(this);
     }
 
     protected override int Run(ParseResult arguments)
@@ -74,7 +74,7 @@ internal sealed class EvalCommand : EngineCommand
     private int EvaluateLabelled(ParseResult arguments, TrainedModel trained, WeightType type)
     {
         ExampleSet examples = ReadExamples(arguments, trained.Run);
-        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host, Host.Error);
+        using Device target = device.Open(arguments, Host, Host.Error);
         using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, type);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = data.MaxLength(arguments) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
@@ -93,7 +93,7 @@ internal sealed class EvalCommand : EngineCommand
         LanguageModelData texts = LanguageModelData.Read(run with { Model = trained.Model, MaxLength = data.MaxLength(arguments) ?? run.MaxLength, Data = read }, trained.Adapter);
         Evaluator evaluator = texts.Validation!;
         CommonOptions.Note(texts.Notes, Host.Error);
-        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host, Host.Error);
+        using Device target = device.Open(arguments, Host, Host.Error);
         using EvaluationModel loaded = EvaluationModel.Load(target, texts.Folder, texts.Architecture, trained.Adapter, trained.Seed, type);
         CommonOptions.Note(loaded.Notes, Host.Error);
         Report(arguments, loaded.Evaluate(evaluator).Metrics, evaluator.RowCount, evaluator.Origin);

@@ -34,7 +34,7 @@ internal sealed class ForwardCommand : EngineCommand
 
     private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
-    private readonly Option<string?> device = CommonOptions.Device();
+    private readonly DeviceChoice device;
 
     public ForwardCommand(CommandHost host)
         : base(
@@ -51,7 +51,7 @@ internal sealed class ForwardCommand : EngineCommand
         Add(gradients);
         Add(allowMissing);
         Add(dtype);
-        Add(device);
+        device = new DeviceChoice(this);
     }
 
     protected override int Run(ParseResult arguments)
@@ -78,7 +78,7 @@ internal sealed class ForwardCommand : EngineCommand
         using SafetensorsFile inputFile = SafetensorsFile.Open(inputPath);
         PaddedBatch batch = PaddedBatch.Read(inputFile, architecture);
 
-        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host, Host.Error);
+        using Device target = device.Open(arguments, Host, Host.Error);
         using var transformer = new TransformerModel(architecture, tuning, folder.StorageOf(type));
         transformer.Allocate(target);
         CommonOptions.Note(ModelLoading.LoadWeights(transformer, folder, seed: 0, transformer.SavedParameters.Select(saved => saved.Name)), Host.Error);

@@ -47,7 +47,7 @@ internal sealed class PredictCommand : EngineCommand
     private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
     private readonly Option<bool> json = new("--json") { Description = "One JSON line a text with the probability of every label." };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
-    private readonly Option<string?> device = CommonOptions.Device();
+    private readonly DeviceChoice device;
 
     public PredictCommand(CommandHost host)
         : base(
@@ -68,7 +68,7 @@ internal sealed class PredictCommand : EngineCommand
         Add(maxLength);
         Add(json);
         Add(dtype);
-        Add(device);
+        device = new DeviceChoice(this);
     }
 
     protected override int Run(ParseResult arguments)
@@ -81,7 +81,7 @@ internal sealed class PredictCommand : EngineCommand
         }
 
         IEnumerable<(string Text, string? Pair)> inputs = Inputs(arguments, trained.Run);
-        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host, Host.Error);
+        using Device target = device.Open(arguments, Host, Host.Error);
         using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;

@@ -63,7 +63,7 @@ internal sealed class SharpnessCommand : EngineCommand
     private readonly Option<ulong> seed = Number("--seed", Defaults.Seed, "Seed of every random direction.");
     private readonly Option<string> output = CommonOptions.Output("Folder of sharpness.json and sharpness.html.", "FOLDER", absent: "sharpness");
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
-    private readonly Option<string?> device = CommonOptions.Device();
+    private readonly DeviceChoice device;
 
     public SharpnessCommand(CommandHost host)
         : base(
@@ -77,10 +77,12 @@ internal sealed class SharpnessCommand : EngineCommand
         Add(model);
         Add(adapters);
         data = new LabelledDataOptions(this, DataFileFormat.Tsv, DataFileFormat.Csv, DataFileFormat.JsonLines, DataFileFormat.Json, DataFileFormat.Text);
-        foreach (Option option in (ReadOnlySpan<Option>)[rows, batch, instruments, spaces, sigma, rho, ascentSteps, samples, iterations, lanczosSteps, points, grid, range, seed, output, dtype, device])
+        foreach (Option option in (ReadOnlySpan<Option>)[rows, batch, instruments, spaces, sigma, rho, ascentSteps, samples, iterations, lanczosSteps, points, grid, range, seed, output, dtype])
         {
             Add(option);
         }
+
+        device = new DeviceChoice(this);
     }
 
     protected override int Run(ParseResult arguments)
@@ -96,7 +98,7 @@ internal sealed class SharpnessCommand : EngineCommand
         string folder = arguments.GetRequiredValue(output);
         using OutputFolder held = OutputFolder.Open(folder);
         held.Claim(JsonName, PageName);
-        using Device target = CommonOptions.Open(arguments.GetValue(device) ?? "cpu", Host, Host.Console.Profile.Out.Writer);
+        using Device target = device.Open(arguments, Host, Host.Console.Profile.Out.Writer);
         var view = new SharpnessView(Host);
         var analysis = new SharpnessAnalysis(target, options);
         var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.Validation!.ToString(), options, []);

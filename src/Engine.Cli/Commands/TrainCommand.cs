@@ -41,7 +41,7 @@ internal sealed class TrainCommand : EngineCommand
         }
 
         RunConfiguration run = runFile.Load(arguments);
-        using Device device = CommonOptions.Open(runFile.DeviceId(arguments, run), Host, Host.Console.Profile.Out.Writer);
+        using Device device = runFile.OpenDevice(arguments, run, Host);
         TrainingView view = TrainingView.Create(Host, run.LoggingSteps);
         Profile? times = arguments.GetValue(profile) ? new Profile() : null;
         TrainingOutcome outcome;

@@ -129,10 +129,15 @@ internal static class CommonOptions
     }
 
     /// <summary>Opens a device, says which, and shows how far its kernels are compiled where that takes long.</summary>
-    public static Device Open(string id, CommandHost host, TextWriter notes)
+    public static Device Open(string id, DeviceOptions options, CommandHost host, TextWriter notes)
     {
-        Device device = DeviceCatalog.Open(id);
-        notes.WriteLine($"device: {device}");
+        Device device = DeviceCatalog.Open(id, options);
+        notes.WriteLine(device.Options switch
+        {
+            { Products: ProductLibrary.Own } => $"device: {device}",
+            { Tf32: true } => $"device: {device}, products by {device.Info.Products} in TF32",
+            _ => $"device: {device}, products by {device.Info.Products}",
+        });
         device.Compiling += new CompilingView(notes, host.Interactive && host.Console.Profile.Capabilities.Ansi, TimeProvider.System).Report;
         return device;
     }

@@ -20,7 +20,7 @@ internal sealed class GeneratorOptions
     private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
     private readonly Option<int?> context = new("--context") { Description = "The most tokens of a prompt with its answer; without it the model's positions.", HelpName = "N" };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
-    private readonly Option<string?> device = CommonOptions.Device();
+    private readonly DeviceChoice device;
 
     public GeneratorOptions(Command command)
     {
@@ -29,7 +29,7 @@ internal sealed class GeneratorOptions
         command.Add(allowMissing);
         command.Add(context);
         command.Add(dtype);
-        command.Add(device);
+        device = new DeviceChoice(command);
     }
 
     /// <summary>The model; adapters of the command line take the place of a run's own.</summary>
@@ -42,7 +42,7 @@ internal sealed class GeneratorOptions
     }
 
     /// <summary>Opens the device.</summary>
-    public Device Device(ParseResult arguments, CommandHost host) => CommonOptions.Open(arguments.GetValue(device) ?? "cpu", host, host.Error);
+    public Device Device(ParseResult arguments, CommandHost host) => device.Open(arguments, host, host.Error);
 
     /// <summary>Loads the model and the adapters.</summary>
     public Generator Open(ParseResult arguments, TrainedModel trained, Device target, CommandHost host)

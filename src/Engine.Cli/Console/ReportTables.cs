@@ -2,6 +2,7 @@ using System.Globalization;
 using Engine.Cli.Inspection;
 using Engine.Cli.Progress;
 using Spectre.Console;
+using OperatorProfile = Engine.Graph.OperatorProfile;
 using Profile = Engine.Graph.Profile;
 
 namespace Engine.Cli.Console;

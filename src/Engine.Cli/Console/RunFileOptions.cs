@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engine.Devices;
 using Engine.Training.Configuration;
 
 namespace Engine.Cli.Console;
@@ -30,8 +31,9 @@ internal sealed class RunFileOptions
     /// <summary>The run.</summary>
     public RunConfiguration Load(ParseResult arguments) => RunConfiguration.Load(Path(arguments), Settings(arguments));
 
-    /// <summary>The device's name.</summary>
-    public string DeviceId(ParseResult arguments, RunConfiguration run) => arguments.GetValue(device) ?? run.Device ?? "cpu";
+    /// <summary>Opens the run's device and says which.</summary>
+    public Device OpenDevice(ParseResult arguments, RunConfiguration run, CommandHost host) =>
+        CommonOptions.Open(arguments.GetValue(device) ?? run.Device ?? "cpu", run.DeviceOptions, host, host.Console.Profile.Out.Writer);
 
     /// <summary>What to type after the command to have the same run again.</summary>
     public string Repeat(ParseResult arguments)

@@ -71,6 +71,18 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Import, EntryPoint = "cuStreamSynchronize")]
     public static partial int StreamSynchronize(nint stream);
 
+    [LibraryImport(Import, EntryPoint = "cuStreamBeginCapture_v2")]
+    public static partial int StreamBeginCapture(nint stream, int mode);
+
+    [LibraryImport(Import, EntryPoint = "cuStreamEndCapture")]
+    public static partial int StreamEndCapture(nint stream, nint* graph);
+
+    [LibraryImport(Import, EntryPoint = "cuStreamGetCaptureInfo_v2")]
+    public static partial int StreamGetCaptureInfo(nint stream, int* status, ulong* id, nint* graph, nint** dependencies, nuint* dependencyCount);
+
+    [LibraryImport(Import, EntryPoint = "cuThreadExchangeStreamCaptureMode")]
+    public static partial int ExchangeCaptureMode(int* mode);
+
     [LibraryImport(Import, EntryPoint = "cuEventCreate")]
     public static partial int EventCreate(nint* created, uint flags);
 
@@ -151,14 +163,12 @@ internal static unsafe partial class CudaApi
         void** arguments,
         void** extra);
 
-    [LibraryImport(Import, EntryPoint = "cuGraphCreate")]
-    public static partial int GraphCreate(nint* graph, uint flags);
-
     [LibraryImport(Import, EntryPoint = "cuGraphDestroy")]
     public static partial int GraphDestroy(nint graph);
 
-    [LibraryImport(Import, EntryPoint = "cuGraphAddKernelNode")]
-    public static partial int GraphAddKernelNode(nint* node, nint graph, nint* dependencies, nuint dependencyCount, CudaKernelNode* parameters);
+    /// <param name="count">Room for so many nodes, then how many there are.</param>
+    [LibraryImport(Import, EntryPoint = "cuGraphGetNodes")]
+    public static partial int GraphGetNodes(nint graph, nint* nodes, nuint* count);
 
     [LibraryImport(Import, EntryPoint = "cuGraphInstantiateWithFlags")]
     public static partial int GraphInstantiate(nint* executable, nint graph, ulong flags);
@@ -188,20 +198,4 @@ internal struct CudaPoolProperties
 
     /// <summary>The <c>CUdevice</c>.</summary>
     public int Location;
-}
-
-/// <summary>A kernel in a graph: the first version of <c>CUDA_KERNEL_NODE_PARAMS</c>, which every driver takes. The driver copies what it points to.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct CudaKernelNode
-{
-    public nint Function;
-    public uint GridX;
-    public uint GridY;
-    public uint GridZ;
-    public uint BlockX;
-    public uint BlockY;
-    public uint BlockZ;
-    public uint SharedBytes;
-    public void** Arguments;
-    public void** Extra;
 }

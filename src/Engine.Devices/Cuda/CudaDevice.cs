@@ -1,3 +1,4 @@
+using Engine.Devices.Cuda.CublasLt;
 using Engine.Devices.Ilgpu;
 using Engine.Devices.Programs;
 
@@ -21,12 +22,13 @@ public sealed unsafe class CudaDevice : Device
     private readonly nint context;
     private readonly CudaMemory? blocks;
     private readonly CudaStaging? staging;
+    private CublasLtHandle? products;
 
     /// <summary>Why the context is lost; null while it is not.</summary>
     private string? fault;
 
-    private CudaDevice(CudaCandidate candidate, ProgramCache cache, TextCompiler? compile)
-        : base(candidate.Info)
+    private CudaDevice(CudaCandidate candidate, DeviceInfo info, ProgramCache cache, TextCompiler? compile)
+        : base(info)
     {
         card = candidate.Handle;
         programs = new CudaPrograms(this, candidate.Architecture, cache, compile);
@@ -57,10 +59,34 @@ public sealed unsafe class CudaDevice : Device
 
     internal CudaStaging Staging => staging!;
 
+    /// <summary>What computes products in place of Engine's kernels; null where these do.</summary>
+    internal CublasLtHandle? Products => products;
+
+    public override DeviceOptions Options => new() { Products = products is null ? ProductLibrary.Own : ProductLibrary.Vendor, Tf32 = products is { Tf32: true } };
+
     /// <summary>Opens a device that <see cref="CudaPlatform"/> found.</summary>
+    /// <param name="candidate">The card.</param>
+    /// <param name="options">How; null: <see cref="DeviceOptions"/> as it is.</param>
+    /// <param name="cache">Where programs are kept; null: the user's.</param>
     /// <param name="compile">Makes PTX; null for ILGPU.</param>
-    internal static CudaDevice Open(CudaCandidate candidate, ProgramCache? cache = null, TextCompiler? compile = null) =>
-        new(candidate, cache ?? ProgramCache.Default, compile);
+    /// <exception cref="DeviceException">The card, or the library that was asked for, cannot be used.</exception>
+    internal static CudaDevice Open(CudaCandidate candidate, DeviceOptions? options = null, ProgramCache? cache = null, TextCompiler? compile = null)
+    {
+        options ??= new DeviceOptions();
+        DeviceInfo info = CudaProducts.Choose(candidate, options, CublasLtFolders.OfProcess(), out ProductLibrary chosen);
+        var device = new CudaDevice(candidate, info, cache ?? ProgramCache.Default, compile);
+        try
+        {
+            device.products = chosen == ProductLibrary.Vendor ? new CublasLtHandle(device, candidate.Architecture, options.Tf32) : null;
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+
+        return device;
+    }
 
     /// <summary>The driver keeps one current context a thread; every entry sets it, as callers may come on any thread.</summary>
     /// <exception cref="DeviceLostException">The context is lost.</exception>
@@ -143,6 +169,7 @@ public sealed unsafe class CudaDevice : Device
     {
         MakeCurrentForRelease();
         CheckRelease(CudaApi.StreamSynchronize(Stream), "cuStreamSynchronize");
+        products?.Dispose();
         foreach (ICudaResource resource in resources)
         {
             resource.Free();

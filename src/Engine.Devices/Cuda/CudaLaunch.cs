@@ -4,7 +4,7 @@ using Engine.Devices.Programs;
 namespace Engine.Devices.Cuda;
 
 /// <summary>A kernel with its argument block in native memory, filled once: enqueuing is one driver call.</summary>
-internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, KernelCall call) : CompiledLaunch(device, program, call)
+internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, KernelCall call) : CompiledLaunch(device, program, call), ICudaWork
 {
     private const int MaxThreadsPerBlockOfFunction = 0;
 
@@ -13,31 +13,6 @@ internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, K
     /// <summary>Pointers to the values, then the values, eight bytes each.</summary>
     private void** arguments;
 
-    /// <summary>Adds the launch to a <c>CUgraph</c>, after another node or 0; gives its node, 0 where it has no groups.</summary>
-    public nint AddTo(nint graph, nint previous)
-    {
-        ThrowIfDisposed();
-        Prepare();
-        if (HasNoGroups)
-        {
-            return 0;
-        }
-
-        var parameters = new CudaKernelNode
-        {
-            Function = function,
-            GridX = (uint)Shape.GroupsX,
-            GridY = (uint)Shape.GroupsY,
-            GridZ = (uint)Shape.GroupsZ,
-            BlockX = (uint)Shape.GroupSize,
-            BlockY = 1,
-            BlockZ = 1,
-            Arguments = arguments,
-        };
-        nint node;
-        Check(CudaApi.GraphAddKernelNode(&node, graph, &previous, previous == 0 ? 0u : 1u, &parameters), "cuGraphAddKernelNode");
-        return node;
-    }
 
     protected override void Release()
     {

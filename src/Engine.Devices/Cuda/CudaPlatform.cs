@@ -5,10 +5,11 @@ namespace Engine.Devices.Cuda;
 
 /// <summary>A card that the CUDA driver offers.</summary>
 /// <param name="Handle">The <c>CUdevice</c>.</param>
+/// <param name="DriverVersion">As <c>cuDriverGetVersion</c> counts.</param>
 /// <param name="Architecture">Compute capability as one number, 90 for 9.0.</param>
 /// <param name="HasPools">Whether memory can come from a pool; some virtual cards have none.</param>
 /// <param name="Info">What it is.</param>
-internal sealed record CudaCandidate(int Handle, int Architecture, bool HasPools, DeviceInfo Info);
+internal sealed record CudaCandidate(int Handle, int DriverVersion, int Architecture, bool HasPools, DeviceInfo Info);
 
 /// <summary>Finds the CUDA devices of this machine.</summary>
 internal static unsafe class CudaPlatform
@@ -47,13 +48,13 @@ internal static unsafe class CudaPlatform
             throw new DeviceException("The CUDA driver finds no card. Check that nvidia-smi lists one, and that CUDA_VISIBLE_DEVICES does not hide it.");
         }
 
-        string driver = Version(version);
+        int driver = version;
         return [.. Enumerable.Range(0, count).Select(ordinal => Describe(ordinal, driver))];
     }
 
     private static string Version(int version) => $"CUDA {version / 1000}.{version % 1000 / 10}";
 
-    private static CudaCandidate Describe(int ordinal, string driver)
+    private static CudaCandidate Describe(int ordinal, int driver)
     {
         string id = $"cuda:{ordinal}";
         int device;
@@ -63,12 +64,12 @@ internal static unsafe class CudaPlatform
         nuint memory;
         CudaError.Check(CudaApi.DeviceTotalMemory(&memory, device), "cuDeviceTotalMem", id);
         int architecture = (10 * Attribute(device, CapabilityMajor, id)) + Attribute(device, CapabilityMinor, id);
-        return new CudaCandidate(device, architecture, Attribute(device, MemoryPoolsSupported, id) != 0, new DeviceInfo
+        return new CudaCandidate(device, driver, architecture, Attribute(device, MemoryPoolsSupported, id) != 0, new DeviceInfo
         {
             Kind = DeviceKind.Cuda,
             Id = id,
             Name = Marshal.PtrToStringUTF8((nint)name) ?? id,
-            Driver = driver,
+            Driver = Version(driver),
             MemoryBytes = (long)memory,
             LargestBufferBytes = (long)memory,
             Features = new DeviceFeatures

@@ -6,13 +6,15 @@ namespace Engine.Devices.Programs;
 /// <param name="call">Kernel, arguments and shape.</param>
 internal abstract class CompiledLaunch(Device device, Task<nint> program, KernelCall call) : Launch(device)
 {
+    private readonly DeviceBuffer[] buffers = KernelBinding.Buffers(call);
+
     /// <summary>What the launch is made of; null once it is made.</summary>
     private (Task<nint> Program, KernelCall Call)? pending = (program, call);
 
     public override string Name => Kernel.Name;
 
     /// <summary>The distinct buffers that the launch is bound to.</summary>
-    public DeviceBuffer[] Buffers { get; } = KernelBinding.Buffers(call);
+    public IReadOnlyList<DeviceBuffer> Buffers => buffers;
 
     protected KernelDefinition Kernel { get; } = call.Definition;
 
@@ -23,9 +25,9 @@ internal abstract class CompiledLaunch(Device device, Task<nint> program, Kernel
     protected bool HasNoGroups => Shape.GroupsX == 0 || Shape.GroupsY == 0 || Shape.GroupsZ == 0;
 
     /// <summary>Refuses a launch one of whose buffers is gone; allocates nothing.</summary>
-    public void CheckAlive() => KernelBinding.CheckAlive(Kernel, Buffers);
+    public void CheckAlive() => KernelBinding.CheckAlive(Kernel, buffers);
 
-    private protected sealed override void WaitForProgram()
+    internal sealed override void WaitForProgram()
     {
         if (pending is { } made)
         {
@@ -34,7 +36,7 @@ internal abstract class CompiledLaunch(Device device, Task<nint> program, Kernel
         }
     }
 
-    private protected sealed override void CompleteCore()
+    internal sealed override void CompleteCore()
     {
         if (pending is { } made)
         {
@@ -53,7 +55,7 @@ internal abstract class CompiledLaunch(Device device, Task<nint> program, Kernel
     }
 
     /// <summary>Makes the launch ready to run, or refuses.</summary>
-    private protected void Prepare()
+    private void Prepare()
     {
         CompleteCore();
         CheckAlive();

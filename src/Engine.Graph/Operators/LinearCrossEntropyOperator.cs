@@ -48,6 +48,9 @@ public sealed class LinearCrossEntropyOperator : Operator
     /// <summary>Rows whose logits are held at once.</summary>
     public required int ChunkRows { get; init; }
 
+    /// <summary>The type of products with the weight where it stores that: the graph's.</summary>
+    public required ElementType Products { get; init; }
+
     public override string Name => "LinearCrossEntropy";
 
     public override bool HasEffects => SumsWeightGradient || SumsBiasGradient || TrainedRows > 0;
@@ -72,7 +75,7 @@ public sealed class LinearCrossEntropyOperator : Operator
     {
         int vocabulary = node.Inputs[1].Shape.Rows;
         long sums = SumsBiasGradient ? Reductions.ColumnSumsWorkspace(device, ChunkRows, vocabulary) : 0;
-        return sizeof(float) * (((long)ChunkRows * (vocabulary + TrainedRows)) + sums);
+        return sizeof(float) * (((long)ChunkRows * (vocabulary + TrainedRows)) + Math.Max(sums, ProductsWorkspace(device, node)));
     }
 
     public override double ProductOperations(Node node)
@@ -101,13 +104,18 @@ public sealed class LinearCrossEntropyOperator : Operator
         BufferView<float> logits = workspace.Slice(0, (long)count * vocabulary);
         BufferView<float> hidden = Rows(lowering.Input<float>(0));
         WeightView weight = lowering.Weight(1);
+
+        // Of the products and the sums of columns, which run one after another.
+        long start = (long)ChunkRows * (vocabulary + TrainedRows);
+        BufferView<float> scratch = workspace.Slice(start, workspace.Length - start);
         lowering.Emit(MatMul.Bind(
             device,
-            new MatMulShape(count, vocabulary, width, MatMulLayout.NT) { Products = lowering.ProductsWith(weight) },
+            Logits(lowering.Node, count),
             hidden,
             weight,
             logits,
-            HasBias ? lowering.Input<float>(BiasInput) : null));
+            HasBias ? lowering.Input<float>(BiasInput) : null,
+            workspace: scratch));
         lowering.Emit(Losses.CrossEntropyChunk(
             device,
             rows,
@@ -127,10 +135,11 @@ public sealed class LinearCrossEntropyOperator : Operator
 
         lowering.Emit(MatMul.Bind(
             device,
-            new MatMulShape(count, width, vocabulary, MatMulLayout.NN) { Products = lowering.ProductsWith(weight) },
+            HiddenGradient(lowering.Node, count),
             logits,
             weight,
-            Rows(lowering.Output<float>(HiddenGradientOutput))));
+            Rows(lowering.Output<float>(HiddenGradientOutput)),
+            workspace: scratch));
         if (SumsWeightGradient)
         {
             lowering.Emit(MatMul.Bind(
@@ -155,12 +164,25 @@ public sealed class LinearCrossEntropyOperator : Operator
 
         if (SumsBiasGradient)
         {
-            long start = (long)ChunkRows * (vocabulary + TrainedRows);
-            lowering.Emit(Reductions.ColumnSums(
-                device, count, vocabulary, logits, workspace.Slice(start, workspace.Length - start), lowering.Input<float>(BiasGradientInput)));
+            lowering.Emit(Reductions.ColumnSums(device, count, vocabulary, logits, scratch, lowering.Input<float>(BiasGradientInput)));
         }
 
         BufferView<float> Rows(BufferView<float> matrix) => matrix.Slice((long)first * width, (long)count * width);
+    }
+
+    private MatMulShape Logits(Node node, int count) =>
+        new(count, node.Inputs[1].Shape.Rows, node.Inputs[0].Shape.Columns, MatMulLayout.NT) { Products = ProductsOf(node) };
+
+    private MatMulShape HiddenGradient(Node node, int count) =>
+        new(count, node.Inputs[0].Shape.Columns, node.Inputs[1].Shape.Rows, MatMulLayout.NN) { Products = ProductsOf(node) };
+
+    private ElementType ProductsOf(Node node) => node.Inputs[1].Type == Products ? Products : ElementType.Float32;
+
+    /// <summary>What a chunk's products need; the last chunk may be smaller, and then be one that another kernel computes.</summary>
+    private long ProductsWorkspace(Device device, Node node)
+    {
+        ElementType stored = node.Inputs[1].Type;
+        return Math.Max(MatMul.Workspace(device, Logits(node, ChunkRows), stored), WithGradient ? MatMul.Workspace(device, HiddenGradient(node, ChunkRows), stored) : 0);
     }
 }
 
@@ -199,6 +221,7 @@ public static class LinearCrossEntropyExtensions
             SumsWeightGradient = weightGradient is not null,
             SumsBiasGradient = biasGradient is not null,
             TrainedRows = rowsGradient is null ? 0 : trained!.Rows.Shape.Rows,
+            Products = graph.Products,
             ChunkRows = Math.Min(rows, chunkRows ?? LinearCrossEntropyOperator.RowsAtOnce(rows, weight.Shape.Rows)),
         };
         List<Tensor> inputs = [hidden, weight, labels, scalars];

@@ -41,6 +41,9 @@ public sealed class MatMulOperator : Operator
     /// <summary>Output 1 holds what the activation was applied to.</summary>
     public bool KeepsPreactivation { get; init; }
 
+    /// <summary>The type of the product where b stores it: the graph's.</summary>
+    public ElementType Products { get; init; } = ElementType.Float32;
+
     public override string Name => "MatMul";
 
     public override int InPlaceInput => HasAddTo ? AddToIndex : -1;
@@ -83,13 +86,16 @@ public sealed class MatMulOperator : Operator
         HasResidual = residual,
         Activation = activation,
         KeepsPreactivation = keepsPreactivation,
+        Products = Products,
     };
 
     public override double ProductOperations(Node node)
     {
-        (int m, int n, int k) = Extents(node);
-        return 2.0 * m * n * k;
+        MatMulShape shape = ShapeOf(node);
+        return 2.0 * shape.M * shape.N * shape.K;
     }
+
+    public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * MatMul.Workspace(device, ShapeOf(node), node.Inputs[1].Type);
 
     public override void Lower(Lowering lowering)
     {
@@ -99,28 +105,18 @@ public sealed class MatMulOperator : Operator
             lowering.Emit(Elementwise.Copy(lowering.Device, output.Length, lowering.Input<float>(AddToIndex), output));
         }
 
-        (int m, int n, int k) = Extents(lowering.Node);
-        int outputColumns = lowering.Node.Outputs[0].Shape.Columns;
         BufferView<float> a = Windowed(lowering.Input<float>(0), WindowA);
         WeightView b = WindowB is null ? lowering.Weight(1) : Windowed(lowering.Input<float>(1), WindowB);
         lowering.Emit(MatMul.Bind(
             lowering.Device,
-            new MatMulShape(m, n, k, Layout)
-            {
-                StrideA = lowering.Node.Inputs[0].Shape.Columns,
-                StrideB = WindowB is null ? 0 : lowering.Node.Inputs[1].Shape.Columns,
-                StrideC = outputColumns,
-                Alpha = Alpha,
-                Beta = HasAddTo ? 1f : 0f,
-                Activation = Activation,
-                Products = lowering.ProductsWith(b),
-            },
+            ShapeOf(lowering.Node),
             a,
             b,
             Windowed(output, WindowOutput),
             HasBias ? lowering.Input<float>(BiasIndex) : null,
             HasResidual ? lowering.Input<float>(ResidualIndex) : null,
-            KeepsPreactivation ? lowering.Output<float>(1) : null));
+            KeepsPreactivation ? lowering.Output<float>(1) : null,
+            lowering.Workspace()));
     }
 
     public override void Gradient(GradientBuilder gradients)
@@ -169,17 +165,27 @@ public sealed class MatMulOperator : Operator
     private static BufferView<float> Windowed(BufferView<float> view, ColumnWindow? window) =>
         window is { Offset: > 0 } columns ? view.Slice(columns.Offset, view.Length - columns.Offset) : view;
 
-    private (int M, int N, int K) Extents(Node node)
+    private MatMulShape ShapeOf(Node node)
     {
         Shape a = node.Inputs[0].Shape;
         Shape b = node.Inputs[1].Shape;
         int columnsA = WindowA?.Count ?? a.Columns;
         int columnsB = WindowB?.Count ?? b.Columns;
-        return Layout switch
+        (int m, int n, int k) = Layout switch
         {
             MatMulLayout.NN => (a.Rows, columnsB, columnsA),
             MatMulLayout.NT => (a.Rows, b.Rows, columnsA),
             _ => (columnsA, columnsB, a.Rows),
+        };
+        return new MatMulShape(m, n, k, Layout)
+        {
+            StrideA = a.Columns,
+            StrideB = WindowB is null ? 0 : b.Columns,
+            StrideC = node.Outputs[0].Shape.Columns,
+            Alpha = Alpha,
+            Beta = HasAddTo ? 1f : 0f,
+            Activation = Activation,
+            Products = node.Inputs[1].Type == Products ? Products : ElementType.Float32,
         };
     }
 }
@@ -304,6 +310,7 @@ public static class MatMulExtensions
             WindowOutput = windowOutput,
             HasBias = bias is not null,
             HasAddTo = addTo is not null,
+            Products = graph.Products,
         };
         return graph.Add(@operator, shape, [.. inputs]);
     }

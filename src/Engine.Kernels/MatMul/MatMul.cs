@@ -1,3 +1,5 @@
+using Engine.Devices.Cuda;
+
 namespace Engine.Kernels;
 
 /// <summary>Which operand is stored transposed.</summary>
@@ -81,9 +83,15 @@ public sealed record MatMulShape(int M, int N, int K, MatMulLayout Layout)
     internal int RowStrideC => StrideC == 0 ? N : StrideC;
 }
 
-/// <summary>Matrix products: a kernel variant is chosen by the device's features and the shape.</summary>
+/// <summary>Matrix products: the vendor's library computes them where the device was opened with it, else a kernel variant that is chosen by the device's features and the shape.</summary>
 public static class MatMul
 {
+    /// <summary>Elements of scratch memory that <see cref="Bind"/> needs on this device.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="shape">Sizes and type of the product.</param>
+    /// <param name="stored">B's type.</param>
+    public static long Workspace(Device device, MatMulShape shape, ElementType stored) => MatMulVendor.Fits(device, shape, stored) ? MatMulVendor.Workspace(shape) : 0;
+
     /// <summary>Binds a product. Results have the same bits at every run and for any number of threads.</summary>
     /// <param name="device">The device of every buffer.</param>
     /// <param name="shape">Sizes, strides and what follows the sums.</param>
@@ -93,6 +101,7 @@ public static class MatMul
     /// <param name="bias">Bias [n], or null.</param>
     /// <param name="residual">Added after the activation, laid out as C, or null.</param>
     /// <param name="preactivation">Receives what the activation was applied to, laid out as C, or null.</param>
+    /// <param name="workspace">Scratch memory of <see cref="Workspace"/>.</param>
     /// <exception cref="ArgumentException">A size, a stride or beta is out of range, a buffer is too short for the shape, B in TN is not float32, or products are neither float32 nor of B's type on a device with matrix units.</exception>
     public static Launch Bind(
         Device device,
@@ -102,10 +111,16 @@ public static class MatMul
         BufferView<float> c,
         BufferView<float>? bias = null,
         BufferView<float>? residual = null,
-        BufferView<float>? preactivation = null)
+        BufferView<float>? preactivation = null,
+        BufferView<float> workspace = default)
     {
         Check(shape, a, b, c, bias, residual, preactivation);
         MatrixUnits.Check(device, shape.Products);
+        if (MatMulVendor.Fits(device, shape, b.Type) && MatMulVendor.Bind((CudaDevice)device, shape, a, b, c, bias, residual, preactivation, workspace) is { } product)
+        {
+            return product;
+        }
+
         if (shape.Products != ElementType.Float32)
         {
             return MatMulMatrixUnits.Bind(device, shape, a, b, c, bias, residual, preactivation);

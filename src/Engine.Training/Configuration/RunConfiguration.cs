@@ -36,6 +36,12 @@ public sealed record RunConfiguration
     [Key("The same in float16, with frozen matrices stored in float16.")]
     public bool Fp16 { get; init; }
 
+    [Key("What computes matrix products: own (Engine's kernels) or vendor (cublasLt, on cuda); docs/devices.md says how they differ.", Default = "vendor where `engine devices` finds it, else own")]
+    public ProductLibrary? Products { get; init; }
+
+    [Key("Products of float32 matrices by cublasLt with operands rounded to TF32, 10 bits of mantissa, on the device's matrix units; sums stay float32.")]
+    public bool Tf32 { get; init; }
+
     [Key("Training method: a name, a map of `name` and the method's own parameters, or a list of these that run together. `plain` is the optimizer alone.", Default = "plain")]
     public MethodsConfiguration? Method { get; init; }
 
@@ -194,7 +200,10 @@ public sealed record RunConfiguration
     public ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);
 
     /// <summary>The type of products with frozen matrices and of attention.</summary>
-    public ElementType Products => Bf16 ? ElementType.BFloat16 : Fp16 ? ElementType.Float16 : ElementType.Float32;
+    public ElementType ProductType => Bf16 ? ElementType.BFloat16 : Fp16 ? ElementType.Float16 : ElementType.Float32;
+
+    /// <summary>How the run's device is opened.</summary>
+    public DeviceOptions DeviceOptions => new() { Products = Products, Tf32 = Tf32 };
 
     /// <summary>The configuration as YAML with every key and absolute paths; reading it gives the same configuration.</summary>
     public string ToYaml() => RunFileWriter.Write(this);

@@ -136,8 +136,10 @@ internal static class RunRules
     {
         RefuseIf(run.Bf16 && run.Fp16, file, "fp16", "products are in bfloat16 (bf16) or in float16 (fp16), not in both.");
         RefuseIf(
-            run.Products != ElementType.Float32 && run.Adapter is null, file, run.Bf16 ? "bf16" : "fp16",
+            run.ProductType != ElementType.Float32 && run.Adapter is null, file, run.Bf16 ? "bf16" : "fp16",
             "without an adapter every matrix is trained and float32, and so are its products; leave it out, or add an 'adapter:' section.");
+        RefuseIf(
+            run.Tf32 && run.Products == ProductLibrary.Own, file, "tf32", "cublasLt computes in TF32, and products: own leaves products to Engine's kernels; leave out one of the two.");
     }
 
     private static void CheckLength(RunConfiguration run, MapNode? file)

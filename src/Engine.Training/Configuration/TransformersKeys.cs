@@ -46,7 +46,7 @@ internal static class TransformersKeys
             + " include_tokens_per_second include_num_input_tokens_seen plot_loss"),
         ("the kernels are made for the device as they are, and bf16, fp16 and dtype say in which numbers they compute and store.",
             "torch_compile torch_compile_backend torch_compile_mode torchdynamo jit_mode_eval use_ipex use_liger_kernel use_liger liger_kernel_config"
-            + " tf32 half_precision_backend fp16_backend "
+            + " half_precision_backend fp16_backend "
             + "fp16_opt_level bf16_full_eval fp16_full_eval attn_implementation flash_attention flash_attn use_flash_attention_2 use_cache"
             + " ephemeral_gpu_offload runtime_config"),
         ("gradient_checkpointing: true is all there is to it.", "gradient_checkpointing_kwargs activation_offloading"),

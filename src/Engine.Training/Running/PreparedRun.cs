@@ -37,7 +37,7 @@ public sealed class PreparedRun : IDisposable
         ElementType storage = run.WeightStorage(Data.Folder);
         CheckProducts(run, device, storage);
         idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run.Adapter!, architecture, AdapterConfig);
-        Model = new TransformerModel(architecture, TuningOf(run, architecture, AdapterConfig), storage) { Products = run.Products };
+        Model = new TransformerModel(architecture, TuningOf(run, architecture, AdapterConfig), storage) { Products = run.ProductType };
         Length = RunLength.Of(run, Data.Train);
         trainingShapes = Data.Train.Shapes(architecture, Length.TotalMicroBatches);
         evaluationShapes = Data.Validation?.Shapes ?? [];
@@ -218,13 +218,19 @@ public sealed class PreparedRun : IDisposable
 
     private static void CheckProducts(RunConfiguration run, Device device, ElementType storage)
     {
-        if (run.Products == ElementType.Float32)
+        if (run.Tf32 != device.Options.Tf32 || (run.Products ?? device.Options.Products) != device.Options.Products)
+        {
+            throw new ConfigurationException(
+                $"products and tf32 say what computes products, and {device} was opened with others; open it by DeviceCatalog.Open(id, run.DeviceOptions).");
+        }
+
+        if (run.ProductType == ElementType.Float32)
         {
             return;
         }
 
-        (string key, string type) = (run.Bf16 ? "bf16" : "fp16", WeightTypes.Name(run.Products));
-        if (storage != run.Products)
+        (string key, string type) = (run.Bf16 ? "bf16" : "fp16", WeightTypes.Name(run.ProductType));
+        if (storage != run.ProductType)
         {
             throw new ConfigurationException(
                 $"{key}: products in {type} are those with frozen matrices stored in {type}, and these are stored in {WeightTypes.Name(storage)}; set dtype: {type}, or leave {key} out.");

@@ -33,6 +33,7 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
             Output = string.Empty,
             OverwriteOutputDir = false,
             Device = null,
+            Products = null,
             SaveSteps = 1,
             SaveStrategy = IntervalStrategy.No,
             SaveTotalLimit = null,

@@ -44,7 +44,7 @@ internal static class MatMulReference
         return result;
     }
 
-    private static double Activate(ActivationKind kind, double x) => kind switch
+    public static double Activate(ActivationKind kind, double x) => kind switch
     {
         ActivationKind.None => x,
         ActivationKind.GeluErf => 0.5 * x * (1 + Numbers.Erf(x / Math.Sqrt(2))),

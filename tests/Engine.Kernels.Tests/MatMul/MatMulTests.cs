@@ -326,6 +326,24 @@ public sealed class MatMulTests
     internal static void CheckMatrixUnits(Device card, MatMulShape shape, bool epilogue, ElementType type) => Check(card, shape, (device, a, b, c, bias, residual, preactivation) =>
         MatMulMatrixUnits.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type, roundA: true);
 
+    /// <summary>Holds a product of float32 matrices, by whatever computes it on the device, against double precision.</summary>
+    internal static void CheckFloat32(string name, MatMulShape shape, bool epilogue) => Check(name, shape, epilogue, epilogue, epilogue);
+
+    /// <summary>Holds a product in 16 bits, by whatever computes it on the device, against double precision; disposes the device.</summary>
+    internal static void CheckProducts(Device card, MatMulShape shape, bool epilogue, ElementType type) => Check(
+        card,
+        shape with { Products = type },
+        (device, a, b, c, bias, residual, preactivation) =>
+        {
+            DeviceBuffer workspace = device.Allocate(sizeof(float) * MatMul.Workspace(device, shape with { Products = type }, type), "workspace");
+            return MatMul.Bind(device, shape with { Products = type }, a, b, c, bias, residual, preactivation, workspace.View<float>());
+        },
+        epilogue,
+        epilogue,
+        epilogue,
+        type,
+        roundA: true);
+
     private static float[] Run(string name, int threads, MatMulShape shape)
     {
         using var run = new KernelRun(TestDevices.Open(name, threads));

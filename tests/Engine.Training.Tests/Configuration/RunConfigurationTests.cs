@@ -149,6 +149,8 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("dtype: bfloat16\n", "run.yaml:4: dtype: without an adapter every parameter is trained")]
     [InlineData("bf16: true\n", "run.yaml:4: bf16: without an adapter every matrix is trained and float32")]
     [InlineData("bf16: true\nfp16: true\n", "run.yaml:5: fp16: products are in bfloat16 (bf16) or in float16 (fp16), not in both")]
+    [InlineData("products: cublas\n", "own, vendor")]
+    [InlineData("products: own\ntf32: true\n", "run.yaml:5: tf32: cublasLt computes in TF32, and products: own leaves products to Engine's kernels")]
     [InlineData("method: []\n", "a list with at least one method")]
     [InlineData("method: [flat-lora, {rho: 1}]\n", "'method.name' is missing")]
     [InlineData("eval_strategy: epoch\n", "run.yaml:4: eval_strategy: there is no data.validation")]

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Kernels.Tests;
+using Engine.Model;
 using Engine.Model.Batching;
 using Engine.Model.Safetensors;
 using Engine.Optim;
@@ -224,6 +225,18 @@ public sealed class TrainerTests
         var error = Assert.Throws<TrainingException>(() => Train(changed, new TrainerOptions { Resume = true }));
         Assert.Contains("other settings", error.Message, StringComparison.Ordinal);
         Assert.Contains("the settings had 'adam_beta1: 0.9'; the settings now have 'adam_beta1: 0.8'", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>As on another device, last bits may differ; TF32 changes what is computed.</summary>
+    [Fact]
+    public void A_run_may_go_on_with_another_library_of_products_and_not_in_tf32()
+    {
+        using var tiny = new TinyRun();
+        RunConfiguration run = RunConfiguration.Load(tiny.WriteRun("products"));
+        ModelFolder model = ModelFolder.Open(run.Model);
+        var before = RunFingerprint.Of(run, model);
+        Assert.Null(before.Difference(RunFingerprint.Of(run with { Products = ProductLibrary.Own }, model)));
+        Assert.Contains("the settings now have 'tf32: true'", before.Difference(RunFingerprint.Of(run with { Tf32 = true }, model)), StringComparison.Ordinal);
     }
 
     [Theory]
