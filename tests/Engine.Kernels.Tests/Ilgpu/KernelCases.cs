@@ -76,6 +76,17 @@ internal static class KernelCases
             Product(run, new MatMulShape(10, 3, 260, MatMulLayout.NN), ElementType.Float16),
             Product(run, new MatMulShape(18, 3, 130, MatMulLayout.TN) { StrideA = 20, StrideB = 4, StrideC = 5 }, ElementType.Float32),
         ],
+        ["around products of a library"] = run =>
+        [
+            .. ((ElementType[])[ElementType.Float16, ElementType.BFloat16]).Select(type =>
+            {
+                var shape = new MatMulShape(3, 40, Count, MatMulLayout.NT) { Products = type };
+                return MatMulVendor.Rounding(run.Device, shape, run.Put(Hard(1, 3 * Count)), run.Output(MatMulVendor.Workspace(shape)));
+            }),
+            .. ((bool[])[false, true]).Select(adds => MatMulVendor.Finishing(
+                run.Device, new MatMulShape(3, Count, 7, MatMulLayout.NT) { Activation = ActivationKind.GeluTanh }, Values(run, 1, 3 * Count), adds ? Values(run, 2, 3 * Count) : null,
+                run.Output(3 * Count))),
+        ],
         ["normalization"] = run =>
         {
             const int Rows = 3;
