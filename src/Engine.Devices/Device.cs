@@ -1,5 +1,6 @@
 using Engine.Devices.Cpu;
 using Engine.Devices.Sharing;
+using ILGPU.Runtime;
 
 namespace Engine.Devices;
 
@@ -23,6 +24,12 @@ public abstract class Device : IDisposable
         lifetime = new SharedLifetime($"The device {info.Id}", () =>
         {
             using Lock.Scope call = Call();
+            if (Accelerator is { } accelerator)
+            {
+                accelerator.Disposed -= CloseWithAccelerator;
+            }
+
+            Wrapped.Clear();
             Release();
         });
         Turns = new DeviceTurns(info.Id, lifetime);
@@ -55,6 +62,12 @@ public abstract class Device : IDisposable
 
     /// <summary>Told how far the compilation of kernels is, on any thread, whenever one is asked for or there.</summary>
     public event Action<KernelProgress>? Compiling;
+
+    /// <summary>The accelerator of ILGPU that the device was opened on (<see cref="Ilgpu.IlgpuInterop.Open"/>); null where it was opened by name.</summary>
+    internal Accelerator? Accelerator { get; private set; }
+
+    /// <summary>Buffers over memory of ILGPU, kept while launches may hold their addresses: ILGPU frees memory that nothing refers to.</summary>
+    internal HashSet<DeviceBuffer> Wrapped { get; } = [];
 
     /// <summary>Allocates device memory. Its content is undefined.</summary>
     /// <param name="bytes">Size in bytes; 0 is allowed.</param>
@@ -162,6 +175,13 @@ public abstract class Device : IDisposable
 
     public override string ToString() => Info.ToString();
 
+    /// <summary>Makes the device one on an accelerator of ILGPU: it closes with it.</summary>
+    internal void LiveOn(Accelerator accelerator)
+    {
+        Accelerator = accelerator;
+        accelerator.Disposed += CloseWithAccelerator;
+    }
+
     internal void EndBindTogether()
     {
         using Lock.Scope call = Call();
@@ -191,6 +211,9 @@ public abstract class Device : IDisposable
     private protected abstract void SynchronizeCore();
 
     private protected abstract void Release();
+
+    /// <summary>While what the device lives on is still there. Work under way is not waited for: it may wait for the accelerator, which this call holds.</summary>
+    private void CloseWithAccelerator(object? sender, EventArgs arguments) => lifetime.CloseNow("with the ILGPU accelerator that it was opened on");
 
     private void RefuseWithinKernel()
     {

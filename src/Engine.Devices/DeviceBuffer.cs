@@ -1,17 +1,23 @@
 using System.Runtime.InteropServices;
+using ILGPU.Runtime;
 
 namespace Engine.Devices;
 
-/// <summary>A block of device memory, counted on its device's ledger until it is disposed.</summary>
+/// <summary>
+/// A block of device memory, counted on its device's ledger until it is disposed; or memory of ILGPU (<see cref="Ilgpu.IlgpuInterop.Wrap"/>), which is neither counted nor freed.
+/// </summary>
 public abstract class DeviceBuffer : IDisposable
 {
+    private readonly MemoryBuffer? lender;
     private volatile bool disposed;
 
-    private protected DeviceBuffer(Device device, long bytes, string owner)
+    /// <param name="lender">Whose memory it is, where it is not the device's own.</param>
+    private protected DeviceBuffer(Device device, long bytes, string owner, MemoryBuffer? lender = null)
     {
         Device = device;
         Bytes = bytes;
         Owner = owner;
+        this.lender = lender;
     }
 
     public Device Device { get; }
@@ -19,11 +25,17 @@ public abstract class DeviceBuffer : IDisposable
     /// <summary>Size in bytes.</summary>
     public long Bytes { get; }
 
-    /// <summary>The owner under which the ledger counts this buffer.</summary>
+    /// <summary>The owner under which the ledger counts this buffer, and by which errors name it.</summary>
     public string Owner { get; }
 
-    /// <summary>True once the buffer is disposed.</summary>
-    internal bool IsDisposed => disposed;
+    /// <summary>True once the buffer is disposed, or the memory of ILGPU that it wraps.</summary>
+    internal bool IsDisposed => disposed || lender is { IsDisposed: true };
+
+    /// <summary>The memory of ILGPU that the buffer wraps; null where the memory is the device's own.</summary>
+    internal MemoryBuffer? Lender => lender;
+
+    /// <summary>The buffer's own memory as ILGPU knows it, from when it is first asked for.</summary>
+    internal MemoryBuffer? Lent { get; set; }
 
     /// <summary>All of the buffer, or a window of it, as elements of <typeparamref name="T"/>.</summary>
     /// <param name="byteOffset">Start of the window in bytes; a multiple of the element size.</param>
@@ -96,7 +108,7 @@ public abstract class DeviceBuffer : IDisposable
         }
     }
 
-    /// <summary>Frees the memory, once the call that may be using it has returned.</summary>
+    /// <summary>Frees the memory, unless it is ILGPU's, once the call that may be using it has returned.</summary>
     public void Dispose()
     {
         using Lock.Scope call = Device.Call();
@@ -104,7 +116,14 @@ public abstract class DeviceBuffer : IDisposable
         {
             disposed = true;
             Release();
-            Device.Memory.Remove(Owner, Bytes);
+            if (lender is null)
+            {
+                Device.Memory.Remove(Owner, Bytes);
+            }
+            else
+            {
+                Device.Wrapped.Remove(this);
+            }
         }
 
         GC.SuppressFinalize(this);
@@ -118,6 +137,10 @@ public abstract class DeviceBuffer : IDisposable
         }
 
         Device.ThrowIfDisposed();
+        if (IsDisposed)
+        {
+            throw new ObjectDisposedException(GetType().Name, $"ILGPU's memory of {Bytes:N0} bytes (owner {Owner}), which a buffer on {Device} wraps, is disposed.");
+        }
     }
 
     internal static DeviceOutOfMemoryException OutOfMemory(Device device, long bytes, string owner) =>

@@ -41,12 +41,11 @@ public static class DeviceCatalog
         bool wellFormed = parts[0] == "cpu" ? parts.Length == 1 : parts.Length == 1 || numbered;
         switch (parts[0])
         {
-            case "cpu" or "opencl" when wellFormed && (options.Tf32 || options.Products == ProductLibrary.Vendor):
-                throw new DeviceException(
-                    $"Device {id} has no library of matrix products: cublasLt runs on cuda alone. Leave out {(options.Tf32 ? "tf32" : "products: vendor")}, or choose cuda.");
             case "cpu" when wellFormed:
+                options.RequireNoLibrary(id);
                 return new CpuDevice();
             case "opencl" when wellFormed:
+                options.RequireNoLibrary(id);
                 List<OpenClCandidate> platforms = Require(() => OpenClPlatforms.Find(openCl, out _), id, Present);
                 return OpenClDevice.Open(Pick(platforms, number, id, Present));
             case "cuda" when wellFormed:

@@ -22,4 +22,14 @@ public sealed record DeviceOptions
 
     /// <summary>The vendor's library may round float32 operands to TF32 (10 bits of mantissa) for the matrix units; sums stay float32.</summary>
     public bool Tf32 { get; init; }
+
+    /// <exception cref="DeviceException">A library is asked for, and the device has none.</exception>
+    internal void RequireNoLibrary(string id)
+    {
+        if (Tf32 || Products == ProductLibrary.Vendor)
+        {
+            throw new DeviceException(
+                $"Device {id} has no library of matrix products: cublasLt runs on cuda alone. Leave out {(Tf32 ? "tf32" : "products: vendor")}, or choose cuda.");
+        }
+    }
 }

@@ -114,6 +114,7 @@ internal static unsafe class FakeDriver
             Environment.SetEnvironmentVariable("ENGINE_CUBLAS", ProductsFile);
             library = NativeLibrary.Load(File);
             products = NativeLibrary.Load(ProductsFile);
+            NativeLibrary.SetDllImportResolver(typeof(ILGPU.Context).Assembly, (name, _, _) => name == "cuda" ? library : 0);
         }
     }
 

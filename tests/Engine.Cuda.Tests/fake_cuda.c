@@ -256,6 +256,19 @@ EXPORT int cuDeviceGetName(char* name, int room, int device) { ENTER(); snprintf
 
 EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int device) { ENTER(); (void)device; *bytes = card.memory; return 0; }
 
+// What ILGPU's own accelerator asks for beside.
+static int ilgpu_attribute(int* value, int attribute)
+{
+    static const int known[][2] = { { 2, 1024 }, { 3, 1024 }, { 4, 64 }, { 5, INT32_MAX }, { 6, 65535 }, { 7, 65535 }, { 9, 65536 }, { 11, INT32_MAX }, { 12, 65536 }, { 13, 1000000 },
+        { 19, 1 }, { 32, 1 }, { 34, 0 }, { 35, 0 }, { 36, 1000000 }, { 37, 5120 }, { 38, 1 << 20 }, { 39, 2048 }, { 40, 2 }, { 50, 0 }, { 81, 65536 }, { 82, 65536 }, { 83, 1 },
+        { 90, 1 }, { 91, 1 } };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    {
+        if (known[i][0] == attribute) { *value = known[i][1]; return 0; }
+    }
+    return INVALID_VALUE;
+}
+
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int device)
 {
     ENTER();
@@ -269,7 +282,8 @@ EXPORT int cuDeviceGetAttribute(int* value, int attribute, int device)
         case 75: *value = card.architecture / 10; return 0;
         case 76: *value = card.architecture % 10; return 0;
         case 115: *value = card.pools; return 0;
-        default: return INVALID_VALUE;
+        case 33: *value = device; return 0;
+        default: return ilgpu_attribute(value, attribute);
     }
 }
 
@@ -298,19 +312,51 @@ EXPORT int cuCtxSetCurrent(object* context)
 {
     ENTER();
     current = 0;
-    REQUIRE(is(context, CONTEXT), INVALID_CONTEXT);
+    REQUIRE(!context || is(context, CONTEXT), INVALID_CONTEXT);
     current = context;
     return 0;
 }
 
+// ILGPU makes a context of its own, and works on its default stream, which is 0.
+EXPORT int cuCtxCreate_v2(object** context, unsigned flags, int device)
+{
+    ENTER();
+    (void)flags;
+    REQUIRE(device < card.devices, INVALID_DEVICE);
+    *context = make(CONTEXT, 0);
+    (*context)->device = device;
+    (*context)->count = 1;
+    current = *context;
+    return 0;
+}
+
+EXPORT int cuCtxDestroy_v2(object* context) { ENTER(); current = 0; REQUIRE(is(context, CONTEXT) && context->count, INVALID_CONTEXT); end(context); return 0; }
+
+static int is_stream(object* stream) { return stream ? is(stream, STREAM) : current->count; }
+
+EXPORT int cuCtxGetSharedMemConfig(int* value) { ENTER(); IN_CONTEXT(); *value = 0; return 0; }
+
+EXPORT int cuCtxGetCacheConfig(int* value) { ENTER(); IN_CONTEXT(); *value = 0; return 0; }
+
+EXPORT int cuCtxGetDevice(int* device) { ENTER(); IN_CONTEXT(); *device = current->device; return 0; }
+
 // ---- Streams and events ----
 
-EXPORT int cuStreamCreate(object** stream, unsigned flags) { ENTER(); IN_CONTEXT(); (void)flags; *stream = make(STREAM, 0); return 0; }
+EXPORT int cuStreamCreate(object** stream, unsigned flags)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(flags <= 1, INVALID_VALUE);
+    if (flags == 0) { note("stream in order with the default one"); }
+    *stream = make(STREAM, 0);
+    (*stream)->count = flags == 0;
+    return 0;
+}
 
 EXPORT int cuStreamDestroy_v2(object* stream) { ENTER(); IN_CONTEXT(); REQUIRE(is(stream, STREAM), INVALID_HANDLE); end(stream); return 0; }
 
 // What cannot be captured ends a capture that is under way.
-static int is_captured(object* stream) { if (stream->capture) { stream->invalidated = 1; } return stream->capture != 0; }
+static int is_captured(object* stream) { if (!stream) { return 0; } if (stream->capture) { stream->invalidated = 1; } return stream->capture != 0; }
 
 #define NOT_CAPTURING(stream) REQUIRE(!is_captured(stream), CAPTURE_UNSUPPORTED)
 
@@ -318,7 +364,7 @@ EXPORT int cuStreamSynchronize(object* stream)
 {
     ENTER();
     IN_CONTEXT();
-    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    REQUIRE(is_stream(stream), INVALID_HANDLE);
     NOT_CAPTURING(stream);
     note("synchronize");
     known_lost = lost;
@@ -501,11 +547,20 @@ EXPORT int cuMemsetD8Async(uint64_t target, unsigned char value, size_t bytes, o
 {
     ENTER();
     IN_CONTEXT();
-    REQUIRE(is(stream, STREAM), INVALID_HANDLE);
+    REQUIRE(is_stream(stream), INVALID_HANDLE);
     NOT_CAPTURING(stream);
     REQUIRE(block_of(target, bytes), INVALID_VALUE);
     note("fill %zu", bytes);
     memset((void*)(uintptr_t)target, value, bytes);
+    return 0;
+}
+
+EXPORT int cuMemcpyAsync(uint64_t target, uint64_t source, size_t bytes, object* stream)
+{
+    ENTER();
+    IN_CONTEXT();
+    REQUIRE(is_stream(stream) && (block_of(target, bytes) || block_of(source, bytes)), INVALID_VALUE);
+    memmove((void*)(uintptr_t)target, (void*)(uintptr_t)source, bytes);
     return 0;
 }
 
@@ -700,6 +755,9 @@ EXPORT int cuStreamBeginCapture_v2(object* stream, int mode)
     IN_CONTEXT();
     REQUIRE(is(stream, STREAM), INVALID_HANDLE);
     REQUIRE(!stream->capture && mode == 1 && capture_mode != 2, INVALID_VALUE);
+
+    // What comes to the default stream meanwhile would be refused.
+    REQUIRE(!stream->count, CAPTURE_UNSUPPORTED);
     stream->capture = make(GRAPH, 0);
     stream->invalidated = 0;
     return 0;

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
+using ILGPU.Runtime;
 
 namespace Engine.Devices.Cpu;
 
-/// <summary>Host memory that stays where it is, aligned to <see cref="Device.Alignment"/> bytes.</summary>
+/// <summary>Host memory that stays where it is, aligned to <see cref="Device.Alignment"/> bytes where it is the device's own.</summary>
 internal sealed unsafe class CpuBuffer : DeviceBuffer
 {
     public CpuBuffer(CpuDevice device, long bytes, string owner)
@@ -17,6 +18,10 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
             throw OutOfMemory(device, bytes, owner);
         }
     }
+
+    /// <summary>Memory of ILGPU's CPU accelerator.</summary>
+    public CpuBuffer(CpuDevice device, nint address, long bytes, string owner, MemoryBuffer lender)
+        : base(device, bytes, owner, lender) => Address = (byte*)address;
 
     public byte* Address { get; private set; }
 
@@ -44,7 +49,11 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
 
     private protected override void Release()
     {
-        NativeMemory.AlignedFree(Address);
+        if (Lender is null)
+        {
+            NativeMemory.AlignedFree(Address);
+        }
+
         Address = null;
     }
 }

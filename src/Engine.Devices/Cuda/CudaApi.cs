@@ -62,6 +62,9 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Import, EntryPoint = "cuCtxSetCurrent")]
     public static partial int SetCurrentContext(nint context);
 
+    [LibraryImport(Import, EntryPoint = "cuCtxGetDevice")]
+    public static partial int CurrentContextDevice(int* device);
+
     [LibraryImport(Import, EntryPoint = "cuStreamCreate")]
     public static partial int StreamCreate(nint* stream, uint flags);
 

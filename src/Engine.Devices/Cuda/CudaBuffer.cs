@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+
 namespace Engine.Devices.Cuda;
 
 /// <summary>Memory of a CUDA card.</summary>
@@ -30,6 +32,14 @@ internal sealed unsafe class CudaBuffer : DeviceBuffer, ICudaResource
 
         Address = address;
         device.Own(this);
+    }
+
+    /// <summary>Memory of ILGPU in the device's context.</summary>
+    public CudaBuffer(CudaDevice device, nint address, long bytes, string owner, MemoryBuffer lender)
+        : base(device, bytes, owner, lender)
+    {
+        this.device = device;
+        Address = (ulong)address;
     }
 
     /// <summary>The <c>CUdeviceptr</c>; 0 where the buffer is empty.</summary>

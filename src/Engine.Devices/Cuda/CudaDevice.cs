@@ -11,15 +11,24 @@ internal interface ICudaResource
     void Free();
 }
 
-/// <summary>A CUDA card: its primary context, one stream that runs in order, memory of its own.</summary>
+/// <summary>A CUDA card: its primary context, or one that ILGPU made; one stream that runs in order, memory of its own.</summary>
 public sealed unsafe class CudaDevice : Device
 {
+    /// <summary>In order with the context's default stream, where ILGPU's work is by default.</summary>
+    private const uint StreamBlocking = 0;
+
     private const uint StreamNonBlocking = 1;
 
     private readonly CudaPrograms programs;
     private readonly HashSet<ICudaResource> resources = [];
     private readonly int card;
     private readonly nint context;
+    private readonly bool ownsContext;
+
+    private readonly nint stream;
+
+    /// <summary>Recordings are captured from it: while one in order with the default stream captures, CUDA refuses what other threads give to the default stream.</summary>
+    private readonly nint captureStream;
     private readonly CudaMemory? blocks;
     private readonly CudaStaging? staging;
     private CublasLtHandle? products;
@@ -27,19 +36,31 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Why the context is lost; null while it is not.</summary>
     private string? fault;
 
-    private CudaDevice(CudaCandidate candidate, DeviceInfo info, ProgramCache cache, TextCompiler? compile)
+    /// <param name="lent">The <c>CUcontext</c> of somebody else; 0 for the primary one.</param>
+    private CudaDevice(CudaCandidate candidate, DeviceInfo info, nint lent, ProgramCache cache, TextCompiler? compile)
         : base(info)
     {
         card = candidate.Handle;
         programs = new CudaPrograms(this, candidate.Architecture, cache, compile);
-        nint created;
-        Check(CudaApi.PrimaryContextRetain(&created, card), "cuDevicePrimaryCtxRetain");
+        nint created = lent;
+        ownsContext = lent == 0;
+        if (ownsContext)
+        {
+            Check(CudaApi.PrimaryContextRetain(&created, card), "cuDevicePrimaryCtxRetain");
+        }
+
         context = created;
         try
         {
             MakeCurrent();
             Check(CudaApi.StreamCreate(&created, StreamNonBlocking), "cuStreamCreate");
-            Stream = created;
+            captureStream = created;
+            if (!ownsContext)
+            {
+                Check(CudaApi.StreamCreate(&created, StreamBlocking), "cuStreamCreate");
+            }
+
+            stream = created;
             blocks = new CudaMemory(this, card, candidate.HasPools);
             staging = new CudaStaging(this);
         }
@@ -53,7 +74,11 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>The disk cache that this device's programs come from.</summary>
     public ProgramCache Cache => programs.Cache;
 
-    internal nint Stream { get; }
+    /// <summary>Where work is put.</summary>
+    internal nint Stream => Capturing ? captureStream : stream;
+
+    /// <summary>Whether a recording is being captured: work is put on the stream for that, and does not run.</summary>
+    internal bool Capturing { get; set; }
 
     internal CudaMemory Blocks => blocks!;
 
@@ -70,22 +95,23 @@ public sealed unsafe class CudaDevice : Device
     /// <param name="cache">Where programs are kept; null: the user's.</param>
     /// <param name="compile">Makes PTX; null for ILGPU.</param>
     /// <exception cref="DeviceException">The card, or the library that was asked for, cannot be used.</exception>
-    internal static CudaDevice Open(CudaCandidate candidate, DeviceOptions? options = null, ProgramCache? cache = null, TextCompiler? compile = null)
-    {
-        options ??= new DeviceOptions();
-        DeviceInfo info = CudaProducts.Choose(candidate, options, CublasLtFolders.OfProcess(), out ProductLibrary chosen);
-        var device = new CudaDevice(candidate, info, cache ?? ProgramCache.Default, compile);
-        try
-        {
-            device.products = chosen == ProductLibrary.Vendor ? new CublasLtHandle(device, candidate.Architecture, options.Tf32) : null;
-        }
-        catch
-        {
-            device.Dispose();
-            throw;
-        }
+    internal static CudaDevice Open(CudaCandidate candidate, DeviceOptions? options = null, ProgramCache? cache = null, TextCompiler? compile = null) =>
+        Open(candidate, 0, options, cache, compile);
 
-        return device;
+    /// <summary>Opens the device of a context of somebody else, who keeps it until the device is disposed.</summary>
+    /// <param name="context">The <c>CUcontext</c>.</param>
+    /// <param name="options">As of <see cref="Open(CudaCandidate, DeviceOptions?, ProgramCache?, TextCompiler?)"/>.</param>
+    /// <param name="cache">Where programs are kept; null: the user's.</param>
+    /// <param name="compile">Makes PTX; null for ILGPU.</param>
+    internal static CudaDevice OpenOn(nint context, DeviceOptions? options = null, ProgramCache? cache = null, TextCompiler? compile = null)
+    {
+        const string Where = "The CUDA context that a device is opened on";
+        List<CudaCandidate> cards = CudaPlatform.Find(CudaApi.Library);
+        CudaError.Check(CudaApi.SetCurrentContext(context), "cuCtxSetCurrent", Where);
+        int handle;
+        CudaError.Check(CudaApi.CurrentContextDevice(&handle), "cuCtxGetDevice", Where);
+        int card = handle;
+        return Open(cards.Single(candidate => candidate.Handle == card), context, options, cache, compile);
     }
 
     /// <summary>The driver keeps one current context a thread; every entry sets it, as callers may come on any thread.</summary>
@@ -97,6 +123,8 @@ public sealed unsafe class CudaDevice : Device
             throw new DeviceLostException($"{this} takes no more work: it was lost earlier. {fault}");
         }
 
+        // ILGPU notes for each thread what it made current.
+        Accelerator?.Bind();
         Check(CudaApi.SetCurrentContext(context), "cuCtxSetCurrent");
     }
 
@@ -180,18 +208,43 @@ public sealed unsafe class CudaDevice : Device
         ReleaseContext();
     }
 
-    private void MakeCurrentForRelease() => CheckRelease(CudaApi.SetCurrentContext(context), "cuCtxSetCurrent");
+    private static CudaDevice Open(CudaCandidate candidate, nint lent, DeviceOptions? options, ProgramCache? cache, TextCompiler? compile)
+    {
+        options ??= new DeviceOptions();
+        DeviceInfo info = CudaProducts.Choose(candidate, options, CublasLtFolders.OfProcess(), out ProductLibrary chosen);
+        var device = new CudaDevice(candidate, info, lent, cache ?? ProgramCache.Default, compile);
+        try
+        {
+            device.products = chosen == ProductLibrary.Vendor ? new CublasLtHandle(device, candidate.Architecture, options.Tf32) : null;
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+
+        return device;
+    }
+
+    private void MakeCurrentForRelease()
+    {
+        Accelerator?.Bind();
+        CheckRelease(CudaApi.SetCurrentContext(context), "cuCtxSetCurrent");
+    }
 
     private void ReleaseContext()
     {
         staging?.Release();
         blocks?.Release();
-        if (Stream != 0)
+        foreach (nint made in new HashSet<nint> { stream, captureStream }.Where(made => made != 0))
         {
-            CheckRelease(CudaApi.StreamDestroy(Stream), "cuStreamDestroy");
+            CheckRelease(CudaApi.StreamDestroy(made), "cuStreamDestroy");
         }
 
-        CheckRelease(CudaApi.PrimaryContextRelease(card), "cuDevicePrimaryCtxRelease");
+        if (ownsContext)
+        {
+            CheckRelease(CudaApi.PrimaryContextRelease(card), "cuDevicePrimaryCtxRelease");
+        }
     }
 
     private void Lose(string message) => fault ??= $"{message} The driver gives this process no other context on the card: start the program again.";

@@ -93,6 +93,19 @@ internal sealed unsafe class CudaRecording : Recording, ICudaResource
     /// <summary>Enqueues every launch on the stream while it captures, so that nothing runs; gives the graph.</summary>
     private nint Capture()
     {
+        device.Capturing = true;
+        try
+        {
+            return CaptureFromStream();
+        }
+        finally
+        {
+            device.Capturing = false;
+        }
+    }
+
+    private nint CaptureFromStream()
+    {
         device.Check(CudaApi.StreamBeginCapture(device.Stream, ThreadLocal), "cuStreamBeginCapture");
         nint captured = 0;
         int code;

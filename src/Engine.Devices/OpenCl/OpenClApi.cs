@@ -38,11 +38,17 @@ internal static unsafe partial class OpenClApi
     [LibraryImport(Import, EntryPoint = "clCreateContext")]
     public static partial nint CreateContext(nint* properties, uint count, nint* devices, nint notify, nint state, int* error);
 
+    [LibraryImport(Import, EntryPoint = "clRetainContext")]
+    public static partial int RetainContext(nint context);
+
     [LibraryImport(Import, EntryPoint = "clReleaseContext")]
     public static partial int ReleaseContext(nint context);
 
     [LibraryImport(Import, EntryPoint = "clCreateCommandQueue")]
     public static partial nint CreateCommandQueue(nint context, nint device, ulong properties, int* error);
+
+    [LibraryImport(Import, EntryPoint = "clRetainCommandQueue")]
+    public static partial int RetainCommandQueue(nint queue);
 
     [LibraryImport(Import, EntryPoint = "clReleaseCommandQueue")]
     public static partial int ReleaseCommandQueue(nint queue);
@@ -52,6 +58,9 @@ internal static unsafe partial class OpenClApi
 
     [LibraryImport(Import, EntryPoint = "clCreateBuffer")]
     public static partial nint CreateBuffer(nint context, ulong flags, nuint size, void* host, int* error);
+
+    [LibraryImport(Import, EntryPoint = "clRetainMemObject")]
+    public static partial int RetainMemObject(nint buffer);
 
     [LibraryImport(Import, EntryPoint = "clReleaseMemObject")]
     public static partial int ReleaseMemObject(nint buffer);

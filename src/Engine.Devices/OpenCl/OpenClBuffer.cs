@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using ILGPU.Runtime;
 
 namespace Engine.Devices.OpenCl;
 
@@ -27,7 +28,20 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
         OpenClError.Check(code, "clCreateBuffer", device, $"{bytes:N0} bytes of {owner} were asked for.");
     }
 
-    /// <summary>The <c>cl_mem</c>.</summary>
+    /// <summary>Memory of ILGPU in the device's context. It is retained: ILGPU may let go of it first.</summary>
+    public OpenClBuffer(OpenClDevice device, nint memory, long bytes, string owner, MemoryBuffer lender)
+        : base(device, bytes, owner, lender)
+    {
+        this.device = device;
+        if (memory != 0)
+        {
+            OpenClError.Check(OpenClApi.RetainMemObject(memory), "clRetainMemObject", device, $"The memory holds {bytes:N0} bytes of {owner}.");
+        }
+
+        Handle = memory;
+    }
+
+    /// <summary>The <c>cl_mem</c>; 0 where empty memory of ILGPU is wrapped.</summary>
     public nint Handle { get; private set; }
 
     private protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset) =>
@@ -63,6 +77,11 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
 
     private protected override void Release()
     {
+        if (Handle == 0)
+        {
+            return;
+        }
+
         // Commands in the queue keep the memory until they have run.
         int code = OpenClApi.ReleaseMemObject(Handle);
         Handle = 0;

@@ -3,7 +3,7 @@ using Engine.Devices.Programs;
 
 namespace Engine.Devices.OpenCl;
 
-/// <summary>An OpenCL device: one context, one queue that runs in order.</summary>
+/// <summary>An OpenCL device: one context, one queue that runs in order, of its own or of ILGPU.</summary>
 public sealed unsafe class OpenClDevice : Device
 {
     private const nint ContextPlatform = 0x1084;
@@ -11,22 +11,12 @@ public sealed unsafe class OpenClDevice : Device
     private readonly OpenClPrograms programs;
     private OpenClStaging? staging;
 
-    private OpenClDevice(OpenClCandidate candidate, ProgramCache cache, TextCompiler compile)
+    /// <param name="lent">The <c>cl_context</c> and the <c>cl_command_queue</c> of somebody else; null for own ones.</param>
+    private OpenClDevice(OpenClCandidate candidate, (nint Context, nint Queue)? lent, ProgramCache cache, TextCompiler compile)
         : base(candidate.Info)
     {
         Handle = candidate.Handle;
-        int code;
-        nint handle = candidate.Handle;
-        nint* properties = stackalloc nint[] { ContextPlatform, candidate.Platform, 0 };
-        Context = OpenClApi.CreateContext(properties, 1, &handle, 0, 0, &code);
-        OpenClError.Check(code, "clCreateContext", this);
-        Queue = OpenClApi.CreateCommandQueue(Context, handle, 0, &code);
-        if (code != OpenClError.Success)
-        {
-            OpenClApi.ReleaseContext(Context);
-        }
-
-        OpenClError.Check(code, "clCreateCommandQueue", this);
+        (Context, Queue) = lent is { } handles ? Retain(handles.Context, handles.Queue) : Create(candidate);
         programs = new OpenClPrograms(this, cache, compile);
     }
 
@@ -45,7 +35,20 @@ public sealed unsafe class OpenClDevice : Device
     /// <summary>Opens a device that <see cref="OpenClPlatforms"/> found.</summary>
     /// <param name="compile">Makes OpenCL C; null for ILGPU.</param>
     internal static OpenClDevice Open(OpenClCandidate candidate, ProgramCache? cache = null, TextCompiler? compile = null) =>
-        new(candidate, cache ?? ProgramCache.Default, compile ?? IlgpuCompiler.OpenCl);
+        new(candidate, null, cache ?? ProgramCache.Default, compile ?? IlgpuCompiler.OpenCl);
+
+    /// <summary>Opens a device on the context and queue of somebody else: work of both is in one order. Both are retained.</summary>
+    /// <param name="handle">The <c>cl_device_id</c>.</param>
+    /// <param name="context">The <c>cl_context</c>.</param>
+    /// <param name="queue">The <c>cl_command_queue</c>, which runs in order.</param>
+    /// <param name="compile">Makes OpenCL C; null for ILGPU.</param>
+    /// <exception cref="DeviceException">The device is not one that <see cref="OpenClPlatforms"/> finds.</exception>
+    internal static OpenClDevice OpenOn(nint handle, nint context, nint queue, ProgramCache? cache = null, TextCompiler? compile = null)
+    {
+        OpenClCandidate candidate = OpenClPlatforms.Find(OpenClApi.Library, out List<string> problems).Find(candidate => candidate.Handle == handle)
+            ?? throw new DeviceException($"The OpenCL device of the context cannot be used. {string.Join(" ", problems)}");
+        return new OpenClDevice(candidate, (context, queue), cache ?? ProgramCache.Default, compile ?? IlgpuCompiler.OpenCl);
+    }
 
     /// <summary>What its driver builds programs with.</summary>
     internal string BuildOptions => programs.Options;
@@ -65,5 +68,35 @@ public sealed unsafe class OpenClDevice : Device
         programs.Release();
         OpenClApi.ReleaseCommandQueue(Queue);
         OpenClApi.ReleaseContext(Context);
+    }
+
+    private (nint Context, nint Queue) Create(OpenClCandidate candidate)
+    {
+        int code;
+        nint handle = candidate.Handle;
+        nint* properties = stackalloc nint[] { ContextPlatform, candidate.Platform, 0 };
+        nint context = OpenClApi.CreateContext(properties, 1, &handle, 0, 0, &code);
+        OpenClError.Check(code, "clCreateContext", this);
+        nint queue = OpenClApi.CreateCommandQueue(context, handle, 0, &code);
+        if (code != OpenClError.Success)
+        {
+            OpenClApi.ReleaseContext(context);
+        }
+
+        OpenClError.Check(code, "clCreateCommandQueue", this);
+        return (context, queue);
+    }
+
+    private (nint Context, nint Queue) Retain(nint context, nint queue)
+    {
+        OpenClError.Check(OpenClApi.RetainContext(context), "clRetainContext", this);
+        int code = OpenClApi.RetainCommandQueue(queue);
+        if (code != OpenClError.Success)
+        {
+            OpenClApi.ReleaseContext(context);
+        }
+
+        OpenClError.Check(code, "clRetainCommandQueue", this);
+        return (context, queue);
     }
 }

@@ -12,6 +12,8 @@ public sealed class SharedLifetime(string name, Action release)
     private readonly CancellationTokenSource closing = new();
     private readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int uses;
+    private int releases;
+    private string cause = "";
     private volatile bool closed;
 
     /// <summary>Whether the object is disposed, or about to be.</summary>
@@ -65,7 +67,7 @@ public sealed class SharedLifetime(string name, Action release)
     }
 
     /// <summary>The error of work that the disposal ended.</summary>
-    public ObjectDisposedException Disposed() => new(null, $"{name} is disposed.");
+    public ObjectDisposedException Disposed() => new(null, $"{name} is disposed{cause}.");
 
     /// <summary>
     /// Disposes the object and waits until it is released. Called by a callback (<see cref="WorkScope"/>) it returns at once, as the work that calls back may
@@ -91,8 +93,28 @@ public sealed class SharedLifetime(string name, Action release)
         }
     }
 
+    /// <summary>Disposes the object and releases it at once, though it may be in use, as what it stands on goes away: uses under way end at their next call.</summary>
+    /// <param name="with">What it goes with, for errors: "with its accelerator".</param>
+    internal void CloseNow(string with)
+    {
+        lock (gate)
+        {
+            cause = closed ? cause : $" {with}";
+            closed = true;
+        }
+
+        closing.Cancel();
+        Release();
+    }
+
     private void Release()
     {
+        if (Interlocked.Increment(ref releases) > 1)
+        {
+            released.Task.GetAwaiter().GetResult();
+            return;
+        }
+
         try
         {
             release();
