@@ -25,7 +25,7 @@ public sealed class KernelGenerator : IIncrementalGenerator
 
         context.RegisterSourceOutput(
             context.SyntaxProvider.ForAttributeWithMetadataName(
-                KernelApi.OperandsAttribute, (node, _) => node is StructDeclarationSyntax, (attributed, _) => OperandsPrinter.Print((INamedTypeSymbol)attributed.TargetSymbol)),
+                KernelApi.OperandsAttribute, (node, _) => node is TypeDeclarationSyntax, (attributed, _) => OperandsPrinter.Print((INamedTypeSymbol)attributed.TargetSymbol)),
             (output, operands) =>
             {
                 Report(output, operands);

@@ -20,7 +20,9 @@ internal static class OperandsPrinter
     {
         var log = new CompilationLog();
         Check(operands, log);
-        return new KernelModel(operands.ToDisplayString(SymbolDisplayFormat.CSharpErrorMessageFormat.WithGenericsOptions(SymbolDisplayGenericsOptions.None)), log.HasErrors ? string.Empty : Source(operands), string.Empty, LocationInfo.Of(operands.Locations[0]), log.Diagnostics);
+        string space = operands.ContainingNamespace.IsGlobalNamespace ? string.Empty : operands.ContainingNamespace.ToDisplayString() + ".";
+        string name = space + string.Join(".", Chain(operands).Reverse().Select(type => type.MetadataName.Replace('`', '_')));
+        return new KernelModel(name, log.HasErrors ? string.Empty : Source(operands), string.Empty, LocationInfo.Of(operands.Locations[0]), log.Diagnostics);
     }
 
     /// <summary>The type of a field, or of a parameter, in the form that launches are bound to.</summary>
@@ -31,14 +33,23 @@ internal static class OperandsPrinter
 
     private static void Check(INamedTypeSymbol operands, CompilationLog log)
     {
-        if (Chain(operands).Any(type => !IsPartial(type)) || Chain(operands).Skip(1).Any(type => type.IsGenericType))
+        if (Chain(operands).Any(type => !IsPartial(type) || type.IsRecord || type.TypeKind is not (TypeKind.Struct or TypeKind.Class)) || Chain(operands).Skip(1).Any(type => type.IsGenericType))
         {
-            log.Report(Diagnostics.Operands, operands.Locations[0], operands.Name, "it and the classes around it must be partial, and these not generic");
+            log.Report(Diagnostics.Operands, operands.Locations[0], operands.Name, "it must be a partial struct, in partial classes or structs that are not generic; records are neither");
+        }
+
+        if (!KernelApi.Fields(operands).Any())
+        {
+            log.Report(Diagnostics.Operands, operands.Locations[0], operands.Name, "it has no fields");
         }
 
         foreach (IFieldSymbol field in KernelApi.Fields(operands))
         {
-            if (field.AssociatedSymbol is not null || field.DeclaredAccessibility == Accessibility.Private || field.IsReadOnly)
+            if (field.Name is HostForm or CpuForm)
+            {
+                log.Report(Diagnostics.Operands, field.Locations[0], operands.Name, $"'{field.Name}' is the name of a form that the build adds; choose another");
+            }
+            else if (field.AssociatedSymbol is not null || field.DeclaredAccessibility == Accessibility.Private || field.IsReadOnly)
             {
                 log.Report(Diagnostics.Operands, field.Locations[0], operands.Name, $"'{(field.AssociatedSymbol ?? field).Name}' must be a field that is public or internal and not readonly");
             }
@@ -75,10 +86,10 @@ internal static class OperandsPrinter
         INamedTypeSymbol[] outer = Chain(operands).Skip(1).Reverse().ToArray();
         foreach (INamedTypeSymbol type in outer)
         {
-            text.Open($"{(type.IsStatic ? "static " : string.Empty)}partial {(type.TypeKind == TypeKind.Struct ? "struct" : "class")} {type.Name}");
+            text.Open($"{(type.IsStatic ? "static " : string.Empty)}partial {(type.TypeKind == TypeKind.Struct ? "struct" : "class")} {KernelApi.Escape(type.Name)}");
         }
 
-        text.Open($"partial struct {operands.Name}{(operands.IsGenericType ? $"<{string.Join(", ", operands.TypeParameters.Select(t => t.Name))}>" : string.Empty)}");
+        text.Open($"partial struct {KernelApi.Escape(operands.Name)}{(operands.IsGenericType ? $"<{string.Join(", ", operands.TypeParameters.Select(t => t.Name))}>" : string.Empty)}");
         Form(operands, HostForm, "The operands as a launch is bound to them; a view that is left out is absent, of length 0 for the kernel.", HostType, text);
         text.Line();
         Form(operands, CpuForm, "The operands as the cpu device's executor reads them.", Scope.ManagedType, text);
@@ -97,7 +108,7 @@ internal static class OperandsPrinter
         text.Open($"public struct {name}");
         foreach (IFieldSymbol field in KernelApi.Fields(operands))
         {
-            text.Line($"public {typeText(field.Type)} {KernelApi.Escape(field.Name)};");
+            text.Line($"{(field.DeclaredAccessibility == Accessibility.Public ? "public" : "internal")} {typeText(field.Type)} {KernelApi.Escape(field.Name)};");
         }
 
         text.Close();

@@ -60,7 +60,7 @@ public abstract class Device : IDisposable
     /// <summary>Whose turn it is: how work of many calls, such as an answer or a training step, keeps other threads' work apart from it.</summary>
     public DeviceTurns Turns { get; }
 
-    /// <summary>Told how far the compilation of kernels is, on any thread, whenever one is asked for or there.</summary>
+    /// <summary>Told how far the compilation of kernels is: the latest counts, one report after another, on a thread of the pool. What a handler throws is ignored.</summary>
     public event Action<KernelProgress>? Compiling;
 
     /// <summary>The accelerator of ILGPU that the device was opened on (<see cref="Ilgpu.IlgpuInterop.Open"/>); null where it was opened by name.</summary>
@@ -127,7 +127,7 @@ public abstract class Device : IDisposable
     }
 
     /// <summary>
-    /// Until what it gives is disposed, <see cref="Bind"/> does not wait for compilers, so that kernels compile side by side. <see cref="Launch.Complete"/> waits for one and throws what its
+    /// Until what it gives is disposed, <see cref="Bind"/>, on any thread, does not wait for compilers, so that kernels compile side by side. <see cref="Launch.Complete"/> waits for one and throws what its
     /// compiler said; a launch that nobody completed waits when it is enqueued or recorded.
     /// </summary>
     public BindingScope BindTogether()
@@ -213,7 +213,17 @@ public abstract class Device : IDisposable
     private protected abstract void Release();
 
     /// <summary>While what the device lives on is still there. Work under way is not waited for: it may wait for the accelerator, which this call holds.</summary>
-    private void CloseWithAccelerator(object? sender, EventArgs arguments) => lifetime.CloseNow("with the ILGPU accelerator that it was opened on");
+    private void CloseWithAccelerator(object? sender, EventArgs arguments)
+    {
+        try
+        {
+            lifetime.CloseNow("with the ILGPU accelerator that it was opened on");
+        }
+        catch (DeviceException)
+        {
+            // Dispose throws it again; ILGPU, which is disposing or finalising the accelerator, goes on.
+        }
+    }
 
     private void RefuseWithinKernel()
     {

@@ -17,7 +17,7 @@ public enum ProductLibrary
 /// <summary>How a device is opened.</summary>
 public sealed record DeviceOptions
 {
-    /// <summary>What computes matrix products; null: the vendor's library where the device has one, else Engine's kernels.</summary>
+    /// <summary>What computes matrix products; null: the vendor's library where it is found (one that does not start is an error), else Engine's kernels.</summary>
     public ProductLibrary? Products { get; init; }
 
     /// <summary>The vendor's library may round float32 operands to TF32 (10 bits of mantissa) for the matrix units; sums stay float32.</summary>

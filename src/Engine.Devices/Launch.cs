@@ -32,6 +32,7 @@ public abstract class Launch : IDisposable
     /// <exception cref="ObjectDisposedException">The launch, its device or a buffer it is bound to is disposed.</exception>
     public void Enqueue()
     {
+        WaitForProgram();
         using Lock.Scope call = device.Call();
         ThrowIfDisposed();
         device.ThrowIfDisposed();

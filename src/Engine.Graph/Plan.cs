@@ -73,7 +73,8 @@ public sealed class Plan : IDisposable
                         costs.AddRange(Enumerable.Repeat(default(NodeCost), launches.Count - costs.Count));
                     }
 
-                    operators.AddRange(launches.Skip(operators.Count).Select(launch => launch.Library is { } library ? $"{node.Operator.Name} {library}" : node.Operator.Name));
+                    string? library = launches.Skip(operators.Count).Select(launch => launch.Library).FirstOrDefault(name => name is not null);
+                    operators.AddRange(Enumerable.Repeat(library is null ? node.Operator.Name : $"{node.Operator.Name} {library}", launches.Count - operators.Count));
                 }
             }
 

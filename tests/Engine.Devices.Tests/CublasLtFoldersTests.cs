@@ -54,6 +54,19 @@ public sealed class CublasLtFoldersTests : IDisposable
     }
 
     [Fact]
+    public void Of_several_Pythons_the_newest_comes_first()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return; // An environment has one Python there.
+        }
+
+        variables["VIRTUAL_ENV"] = Path.Combine(root, "venv");
+        string[] made = [.. ((string[])["3.9", "3.12", "3"]).Select(python => Make(Path.Combine(root, $"venv/lib/python{python}/site-packages/nvidia/cublas/lib"), 12))];
+        Assert.Equal([made[1], made[0], made[2]], Candidates().Where(path => path.StartsWith(root, StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void A_chosen_file_is_the_only_candidate_and_named_where_it_is_wrong()
     {
         variables["ENGINE_CUBLAS"] = "/absent/libcublasLt.so.12";

@@ -10,34 +10,32 @@ internal sealed class CompilingView(TextWriter output, bool drawsOver, TimeProvi
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(10);
 
-    // Kernels are compiled on any thread.
-    private readonly Lock gate = new();
     private long start;
     private long shownAt;
+    private bool running;
     private bool shown;
 
     public void Report(KernelProgress progress)
     {
-        lock (gate)
+        bool ends = progress.Compiled == progress.Asked;
+        if (!running)
         {
-            bool ends = progress.Compiled == progress.Asked;
-            if (progress is { Compiled: 0, Asked: 1 })
-            {
-                start = time.GetTimestamp();
-            }
-            else if (drawsOver && shown && ends)
-            {
-                output.Write("\r\u001b[K");
-                shown = false;
-            }
-            else if (time.GetElapsedTime(start) >= Moment && !ends && (drawsOver || !shown || time.GetElapsedTime(shownAt) >= BetweenLines))
-            {
-                string line = $"compiling kernels, kept for later runs: {progress.Compiled} of {progress.Asked}";
-                output.Write(drawsOver ? $"\r{line}\u001b[K" : $"{line}{output.NewLine}");
-                output.Flush();
-                shown = true;
-                shownAt = time.GetTimestamp();
-            }
+            start = time.GetTimestamp();
+        }
+
+        running = !ends;
+        if (drawsOver && shown && ends)
+        {
+            output.Write("\r\u001b[K");
+            shown = false;
+        }
+        else if (time.GetElapsedTime(start) >= Moment && !ends && (drawsOver || !shown || time.GetElapsedTime(shownAt) >= BetweenLines))
+        {
+            string line = $"compiling kernels: {progress.Compiled} of {progress.Asked}";
+            output.Write(drawsOver ? $"\r{line}\u001b[K" : $"{line}{output.NewLine}");
+            output.Flush();
+            shown = true;
+            shownAt = time.GetTimestamp();
         }
     }
 }

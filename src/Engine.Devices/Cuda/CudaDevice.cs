@@ -111,7 +111,9 @@ public sealed unsafe class CudaDevice : Device
         int handle;
         CudaError.Check(CudaApi.CurrentContextDevice(&handle), "cuCtxGetDevice", Where);
         int card = handle;
-        return Open(cards.Single(candidate => candidate.Handle == card), context, options, cache, compile);
+        CudaCandidate candidate = cards.Find(candidate => candidate.Handle == card)
+            ?? throw new DeviceException($"{Where} is of a card that the driver does not list; check CUDA_VISIBLE_DEVICES.");
+        return Open(candidate, context, options, cache, compile);
     }
 
     /// <summary>The driver keeps one current context a thread; every entry sets it, as callers may come on any thread.</summary>

@@ -13,7 +13,6 @@ internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, K
     /// <summary>Pointers to the values, then the values, eight bytes each.</summary>
     private void** arguments;
 
-
     protected override void Release()
     {
         NativeMemory.Free(arguments);

@@ -14,7 +14,7 @@ internal static class CudaProducts
         }
         catch (DeviceException exception)
         {
-            return card.Info with { Products = $"nothing: {exception.Message}" };
+            return card.Info with { Products = $"cublasLt, which does not start, so that the device does not open without products: own ({exception.Message})" };
         }
     }
 

@@ -97,6 +97,7 @@ public static class IlgpuInterop
         }
 
         Accelerator accelerator = AcceleratorOf(buffer.Device);
+        using Lock.Scope call = buffer.Device.Call();
         buffer.ThrowIfDisposed();
         MemoryBuffer memory = buffer.Lender ?? (buffer.Lent ??= LentMemory.Of(accelerator, Memory(buffer), buffer.Bytes));
         return new ArrayView<T>(memory, view.ByteOffset / sizeof(T), view.Length);

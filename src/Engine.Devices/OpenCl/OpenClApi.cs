@@ -91,6 +91,9 @@ internal static unsafe partial class OpenClApi
     [LibraryImport(Import, EntryPoint = "clWaitForEvents")]
     public static partial int WaitForEvents(uint count, nint* events);
 
+    [LibraryImport(Import, EntryPoint = "clGetEventInfo")]
+    public static partial int GetEventInfo(nint completion, uint what, nuint capacity, void* value, nuint* size);
+
     [LibraryImport(Import, EntryPoint = "clReleaseEvent")]
     public static partial int ReleaseEvent(nint completion);
 

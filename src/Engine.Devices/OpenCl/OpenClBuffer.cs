@@ -45,7 +45,7 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
     public nint Handle { get; private set; }
 
     private protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset) =>
-        Check(device.Staging.Write(Handle, source, byteOffset), "clEnqueueWriteBuffer");
+        device.Staging.Write(this, source, byteOffset);
 
     private protected override void ReadBytes(Span<byte> target, long byteOffset)
     {
@@ -54,6 +54,7 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
             int code = OpenClApi.EnqueueReadBuffer(
                 device.Queue, Handle, OpenClApi.True, (nuint)byteOffset, (nuint)target.Length, to, 0, null, null);
             Check(code, "clEnqueueReadBuffer");
+            device.SettleWrites();
         }
     }
 
@@ -88,7 +89,8 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
         Check(code, "clReleaseMemObject");
     }
 
-    private void Check(int code, string call)
+    /// <summary>Throws when a call of this buffer failed.</summary>
+    public void Check(int code, string call)
     {
         if (code == OpenClError.MemObjectAllocationFailure)
         {

@@ -57,8 +57,14 @@ public sealed unsafe class OpenClDevice : Device
 
     private protected override Launch BindCore(KernelCall call) => new OpenClLaunch(this, programs.Get(call), call);
 
-    private protected override void SynchronizeCore() => OpenClError.Check(
-        OpenClApi.Finish(Queue), "clFinish", this, "A kernel that was enqueued earlier may be the cause.");
+    /// <summary>Reports writes that failed.</summary>
+    internal void SettleWrites() => staging?.Settle();
+
+    private protected override void SynchronizeCore()
+    {
+        OpenClError.Check(OpenClApi.Finish(Queue), "clFinish", this, "A kernel that was enqueued earlier may be the cause.");
+        SettleWrites();
+    }
 
     private protected override void Release()
     {

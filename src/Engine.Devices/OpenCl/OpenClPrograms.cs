@@ -48,7 +48,10 @@ internal sealed unsafe class OpenClPrograms
         if (program == 0)
         {
             program = Build(kernel, source);
-            Cache.Store(key, Binary(program));
+            if (Binary(program) is { } binary)
+            {
+                Cache.Store(key, binary);
+            }
         }
 
         return program;
@@ -136,20 +139,21 @@ internal sealed unsafe class OpenClPrograms
         return code == OpenClError.Success && log.Length > 0 ? log : "(the driver's log is empty)";
     }
 
-    private byte[] Binary(nint program)
+    /// <summary>What the disk cache keeps of a program; null where the driver does not give it.</summary>
+    private static byte[]? Binary(nint program)
     {
         // The program was made for one device, so there is one binary.
         nuint size;
-        OpenClError.Check(
-            OpenClApi.GetProgramInfo(program, ProgramBinarySizes, (nuint)sizeof(nuint), &size, null), "clGetProgramInfo(CL_PROGRAM_BINARY_SIZES)", device);
+        if (OpenClApi.GetProgramInfo(program, ProgramBinarySizes, (nuint)sizeof(nuint), &size, null) != OpenClError.Success || size == 0)
+        {
+            return null;
+        }
+
         var binary = new byte[size];
         fixed (byte* bytes = binary)
         {
             byte* first = bytes;
-            OpenClError.Check(
-                OpenClApi.GetProgramInfo(program, ProgramBinaries, (nuint)sizeof(byte*), &first, null), "clGetProgramInfo(CL_PROGRAM_BINARIES)", device);
+            return OpenClApi.GetProgramInfo(program, ProgramBinaries, (nuint)sizeof(byte*), &first, null) == OpenClError.Success ? binary : null;
         }
-
-        return binary;
     }
 }

@@ -1,18 +1,19 @@
 namespace Engine.Devices.OpenCl;
 
 /// <summary>
-/// Page-locked host memory through which writes reach the device, as <see cref="Cuda.CudaStaging"/>: the caller's memory is free at once, and nobody waits for the kernels before it. Drivers lock the
-/// pages of a buffer that they allocate on the host; it stays mapped.
+/// Page-locked host memory through which writes reach the device, as <see cref="Cuda.CudaStaging"/>: the caller's memory is free at once, and nobody waits for the kernels before it while there is room.
+/// Drivers lock the pages of a buffer that they allocate on the host; it stays mapped.
 /// </summary>
 internal sealed unsafe class OpenClStaging
 {
     private const int Slots = 16;
     private const int SlotBytes = 256 << 10;
+    private const uint EventCommandExecutionStatus = 0x11D3;
 
     private readonly OpenClDevice device;
 
-    /// <summary>For each slot what is complete when it has been copied; 0 before its first use.</summary>
-    private readonly nint[] copied = new nint[Slots];
+    /// <summary>For each slot the copy that was last made from it.</summary>
+    private readonly Copy[] copies = new Copy[Slots];
     private readonly nint buffer;
     private readonly byte* memory;
     private int next;
@@ -33,42 +34,40 @@ internal sealed unsafe class OpenClStaging
     }
 
     /// <summary>Copies host memory to a buffer in the queue's order; the host memory may be reused when the call returns.</summary>
-    /// <returns>The driver's code, of the first call that failed.</returns>
-    public int Write(nint target, ReadOnlySpan<byte> source, long byteOffset)
+    public void Write(OpenClBuffer target, ReadOnlySpan<byte> source, long byteOffset)
     {
         while (source.Length > 0)
         {
             int count = Math.Min(source.Length, SlotBytes);
             byte* slot = memory + (next * SlotBytes);
-            int code = Wait(next);
-            if (code != OpenClError.Success)
-            {
-                return code;
-            }
-
+            Settle(next);
             source[..count].CopyTo(new Span<byte>(slot, count));
             nint done;
-            code = OpenClApi.EnqueueWriteBuffer(device.Queue, target, OpenClApi.False, (nuint)byteOffset, (nuint)count, slot, 0, null, &done);
-            if (code != OpenClError.Success)
-            {
-                return code;
-            }
-
-            copied[next] = done;
+            target.Check(
+                OpenClApi.EnqueueWriteBuffer(device.Queue, target.Handle, OpenClApi.False, (nuint)byteOffset, (nuint)count, slot, 0, null, &done), "clEnqueueWriteBuffer");
+            copies[next] = new Copy(done, target);
             next = (next + 1) % Slots;
             source = source[count..];
             byteOffset += count;
         }
+    }
 
-        return OpenClError.Success;
+    /// <summary>Waits for every copy.</summary>
+    /// <exception cref="DeviceException">One failed.</exception>
+    public void Settle()
+    {
+        for (int slot = 0; slot < Slots; slot++)
+        {
+            Settle(slot);
+        }
     }
 
     /// <summary>Frees it; the queue is empty.</summary>
     public void Release()
     {
-        for (int i = 0; i < Slots; i++)
+        foreach (Copy copy in copies.Where(copy => copy.Done != 0))
         {
-            Wait(i);
+            OpenClApi.ReleaseEvent(copy.Done);
         }
 
         OpenClApi.EnqueueUnmapMemObject(device.Queue, buffer, memory, 0, null, null);
@@ -77,17 +76,26 @@ internal sealed unsafe class OpenClStaging
     }
 
     /// <summary>Waits until a slot has been copied.</summary>
-    private int Wait(int slot)
+    private void Settle(int slot)
     {
-        nint done = copied[slot];
+        (nint done, OpenClBuffer? target) = copies[slot];
         if (done == 0)
         {
-            return OpenClError.Success;
+            return;
         }
 
-        copied[slot] = 0;
+        copies[slot] = default;
         int code = OpenClApi.WaitForEvents(1, &done);
+        int status;
+        if (code != OpenClError.Success && OpenClApi.GetEventInfo(done, EventCommandExecutionStatus, sizeof(int), &status, null) == OpenClError.Success && status < 0)
+        {
+            code = status;
+        }
+
         OpenClApi.ReleaseEvent(done);
-        return code;
+        target!.Check(code, "clEnqueueWriteBuffer");
     }
+
+    /// <param name="Done">The <c>cl_event</c> of the copy; 0 where there is none.</param>
+    private readonly record struct Copy(nint Done, OpenClBuffer? Target);
 }

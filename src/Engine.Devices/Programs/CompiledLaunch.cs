@@ -9,7 +9,7 @@ internal abstract class CompiledLaunch(Device device, Task<nint> program, Kernel
     private readonly DeviceBuffer[] buffers = KernelBinding.Buffers(call);
 
     /// <summary>What the launch is made of; null once it is made.</summary>
-    private (Task<nint> Program, KernelCall Call)? pending = (program, call);
+    private volatile Pending? pending = new(program, call);
 
     public override string Name => Kernel.Name;
 
@@ -66,4 +66,6 @@ internal abstract class CompiledLaunch(Device device, Task<nint> program, Kernel
 
     /// <summary>Puts the kernel on the queue; there are groups.</summary>
     private protected abstract void Run();
+
+    private sealed record Pending(Task<nint> Program, KernelCall Call);
 }

@@ -8,13 +8,14 @@ namespace Engine.Devices.Programs;
 /// </summary>
 /// <param name="texts">Makes the texts.</param>
 /// <param name="load">The driver's program of a text. Called on any thread, without the device's lock.</param>
-/// <param name="progress">Told of every program that is asked for and that is there, on any thread.</param>
+/// <param name="progress">Told how many programs were asked for and are there, one report after another, on the thread pool; no program waits for it.</param>
 internal sealed class DevicePrograms(KernelTexts texts, Func<string, KernelDefinition, nint> load, Action<KernelProgress> progress)
 {
     private readonly Dictionary<ProgramKey, Task<nint>> programs = [];
     private readonly Lock gate = new();
-    private int asked;
-    private int made;
+    private KernelProgress counted;
+    private KernelProgress told;
+    private bool tells;
 
     /// <summary>The program of a call's variant, or the work that makes it. The caller holds the device's lock.</summary>
     public Task<nint> Get(KernelCall call)
@@ -59,18 +60,45 @@ internal sealed class DevicePrograms(KernelTexts texts, Func<string, KernelDefin
 
     private void Count(bool begins)
     {
-        KernelProgress now;
         lock (gate)
         {
-            if (begins && asked == made)
+            KernelProgress before = begins && counted.Asked == counted.Compiled ? default : counted;
+            counted = begins ? before with { Asked = before.Asked + 1 } : before with { Compiled = before.Compiled + 1 };
+            if (tells)
             {
-                asked = made = 0;
+                return;
             }
 
-            (asked, made) = begins ? (asked + 1, made) : (asked, made + 1);
-            now = new KernelProgress(made, asked);
+            tells = true;
         }
 
-        progress(now);
+        Task.Run(Tell);
+    }
+
+    /// <summary>Reports the latest counts until they are told; what was superseded meanwhile is left out.</summary>
+    private void Tell()
+    {
+        while (true)
+        {
+            lock (gate)
+            {
+                if (told == counted)
+                {
+                    tells = false;
+                    return;
+                }
+
+                told = counted;
+            }
+
+            try
+            {
+                progress(told);
+            }
+            catch (Exception exception) when (exception is not OutOfMemoryException)
+            {
+                // Who listens may fail, as when its terminal is gone: the kernels are compiled all the same.
+            }
+        }
     }
 }

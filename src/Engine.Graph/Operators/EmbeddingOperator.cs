@@ -1,3 +1,4 @@
+using Engine.Devices;
 using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
@@ -15,18 +16,21 @@ public sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, int
 {
     public override string Name => "Embedding";
 
-    /// <summary>A row of each table for each row of the output, which is added to table by table.</summary>
-    public override long MovedBytes(Node node) => node.Inputs.Count * node.Outputs[0].Bytes;
+    /// <summary>A row of each table for each row of the output, and the output.</summary>
+    public override long MovedBytes(Node node) => node.Outputs[0].Bytes
+        + Enumerable.Range(0, Tables(node)).Sum(table => node.Outputs[0].Shape.Count * node.Inputs[2 * table].Type.SizeInBytes());
 
     public override void Lower(Lowering lowering)
     {
         Shape y = lowering.Node.Outputs[0].Shape;
-        for (int table = 0; table < lowering.Node.Inputs.Count - (hasTrainedRows ? 2 : 0); table += 2)
+        for (int table = 0; table < 2 * Tables(lowering.Node); table += 2)
         {
             lowering.Emit(Embeddings.Forward(
                 lowering.Device, y.Rows, y.Columns, lowering.Weight(table), lowering.Input<int>(table + 1), lowering.Output<float>(0), accumulate: table > 0));
         }
     }
+
+    private int Tables(Node node) => (node.Inputs.Count / 2) - (hasTrainedRows ? 1 : 0);
 
     public override void Gradient(GradientBuilder gradients)
     {

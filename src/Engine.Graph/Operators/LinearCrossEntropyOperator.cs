@@ -29,6 +29,8 @@ public sealed class LinearCrossEntropyOperator : Operator
     /// <summary>Chunks are multiples of this many rows, which suits the tiles of the matrix products.</summary>
     private const int RowMultiple = 16;
 
+    private const int AlignedElements = Device.Alignment / sizeof(float);
+
     private const int LossOutput = 0;
     private const int RowLossOutput = 1;
     private const int HiddenGradientOutput = 2;
@@ -75,7 +77,7 @@ public sealed class LinearCrossEntropyOperator : Operator
     {
         int vocabulary = node.Inputs[1].Shape.Rows;
         long sums = SumsBiasGradient ? Reductions.ColumnSumsWorkspace(device, ChunkRows, vocabulary) : 0;
-        return sizeof(float) * (((long)ChunkRows * (vocabulary + TrainedRows)) + Math.Max(sums, ProductsWorkspace(device, node)));
+        return sizeof(float) * (ScratchStart(vocabulary) + Math.Max(sums, ProductsWorkspace(device, node)));
     }
 
     public override double ProductOperations(Node node)
@@ -106,7 +108,7 @@ public sealed class LinearCrossEntropyOperator : Operator
         WeightView weight = lowering.Weight(1);
 
         // Of the products and the sums of columns, which run one after another.
-        long start = (long)ChunkRows * (vocabulary + TrainedRows);
+        long start = ScratchStart(vocabulary);
         BufferView<float> scratch = workspace.Slice(start, workspace.Length - start);
         lowering.Emit(MatMul.Bind(
             device,
@@ -169,6 +171,9 @@ public sealed class LinearCrossEntropyOperator : Operator
 
         BufferView<float> Rows(BufferView<float> matrix) => matrix.Slice((long)first * width, (long)count * width);
     }
+
+    /// <summary>The element behind a chunk's logits and the columns taken of them, at an alignment that suits every product.</summary>
+    private long ScratchStart(int vocabulary) => ((ChunkRows * (long)(vocabulary + TrainedRows)) + AlignedElements - 1) / AlignedElements * AlignedElements;
 
     private MatMulShape Logits(Node node, int count) =>
         new(count, node.Inputs[1].Shape.Rows, node.Inputs[0].Shape.Columns, MatMulLayout.NT) { Products = ProductsOf(node) };

@@ -89,6 +89,15 @@ public sealed class MatMulOperator : Operator
         Products = Products,
     };
 
+    /// <summary>Windows of a, b and c alone.</summary>
+    public override long MovedBytes(Node node)
+    {
+        MatMulShape shape = ShapeOf(node);
+        int results = 1 + (HasAddTo ? 1 : 0) + (HasResidual ? 1 : 0) + (KeepsPreactivation ? 1 : 0);
+        return (sizeof(float) * (((long)shape.M * shape.K) + ((long)results * shape.M * shape.N) + (HasBias ? shape.N : 0)))
+            + ((long)shape.N * shape.K * node.Inputs[1].Type.SizeInBytes());
+    }
+
     public override double ProductOperations(Node node)
     {
         MatMulShape shape = ShapeOf(node);

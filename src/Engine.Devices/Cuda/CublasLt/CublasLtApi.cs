@@ -70,6 +70,9 @@ internal static unsafe partial class CublasLtApi
                 : $"The CUDA toolkit's and Python's usual folders have none either. Install it (the CUDA toolkit, or pip install {(newest > 12 ? "nvidia-cublas" : $"nvidia-cublas-cu{newest}")}), "
                 + "or let ENGINE_CUBLAS name its file or its folder.").Load();
         int version = (int)GetVersion();
+
+        // Early versions count 11.7.4 as 11704, later ones as 110704.
+        version = version < 100000 ? (version / 1000 * 10000) + (version % 1000) : version;
         return version < OldestVersion || version / 10000 > newest
             ? throw new DeviceException(
                 $"cublasLt {Text(version)} does not serve here: the driver speaks CUDA {newest}.{driver % 1000 / 10}, and 11.8 to {newest} is needed. Let ENGINE_CUBLAS name another version's file or folder.")

@@ -68,8 +68,15 @@ internal sealed class CublasLtFolders(Func<string, string?> variable, string hom
 
     /// <summary>The folders of a pattern, the highest version first.</summary>
     private static IEnumerable<string> Below(string folder, string pattern) => Directory.Exists(folder)
-        ? Directory.GetDirectories(folder, pattern).OrderDescending(StringComparer.Ordinal)
+        ? Directory.GetDirectories(folder, pattern).OrderByDescending(VersionOf).ThenByDescending(path => path, StringComparer.Ordinal)
         : [];
+
+    /// <summary>The number in a folder's name: 3.12 of python3.12.</summary>
+    private static Version VersionOf(string folder)
+    {
+        string number = Path.GetFileName(folder).TrimStart([.. "abcdefghijklmnopqrstuvwxyz-"]);
+        return Version.TryParse(number.Contains('.', StringComparison.Ordinal) ? number : number + ".0", out Version? version) ? version : new Version();
+    }
 
     private string? Variable(string name) => variable(name) is { Length: > 0 } value ? value : null;
 }
