@@ -21,7 +21,7 @@ within() {
 }
 
 status=0
-timings=${TIMINGS-matmul attention lora-step qwen-step}
+timings=${TIMINGS-matmul attention lora-step qwen-step step-model}
 for device in ${DEVICES:-cuda opencl}; do
   # Seconds for each suite: the kernels' tests have the most variants to compile.
   for suite in "device 40" "operator 90" "golden 25" "trajectory 30"; do
