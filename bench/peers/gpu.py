@@ -97,7 +97,7 @@ for line in open(sys.argv[1]):
     key = ours["benchmark"], ours.get("shape", "")
     if key not in known:
         try:
-            known[key] = PEERS[key[0]](key[1])
+            known[key] = PEERS[key[0]](key[1]) if key[0] in PEERS else {}
         except Exception as problem:  # a package that is missing or another version of it: the other peers are still worth having
             print(f"{key[0]} {key[1]}: {problem!r}", file=sys.stderr)
             known[key] = {}
