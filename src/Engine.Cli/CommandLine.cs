@@ -52,6 +52,7 @@ public static class CommandLine
             new DevicesCommand(host),
             new TokenizeCommand(host),
             new TrainTokenizerCommand(host),
+            new TemplateCommand(host),
             new ForwardCommand(host),
             new ChatCommand(host),
             new GenerateCommand(host),

@@ -75,6 +75,16 @@ public sealed class JsonRecord : IDisposable
         return value.ValueKind == JsonValueKind.String ? StringValue(value, name) : throw Wrong(name, value, "a string");
     }
 
+    /// <summary>A property that is an object, its members in the file's order; they live as long as this record.</summary>
+    /// <exception cref="DataFileException">There is none, or it is something else.</exception>
+    public IReadOnlyDictionary<string, object?> Members(string name)
+    {
+        JsonElement value = Property(name);
+        return value.ValueKind == JsonValueKind.Object
+            ? value.EnumerateObject().ToDictionary(member => member.Name, object? (member) => member.Value)
+            : throw Wrong(name, value, "an object");
+    }
+
     /// <summary>A property that is a list of whole numbers.</summary>
     /// <exception cref="DataFileException">There is none, or it holds something else.</exception>
     public int[] Integers(string name)
