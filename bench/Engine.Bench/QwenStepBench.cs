@@ -21,14 +21,9 @@ internal static class QwenStepBench
 
     public static void Run(Device device, ElementType type)
     {
-        Architecture architecture = ModelShapes.Qwen25Half;
-        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, ModelShapes.Adapter(architecture)), type)
-        {
-            Products = Measurement.Products(device, type),
-        };
-        int[] ids = [.. Enumerable.Range(0, Tokens).Select(i => (i + 1) * 7919 % architecture.VocabularySize)];
-        RaggedBatch batch = RaggedBatch.FromRows([(ids, (int[]?)null)]).WithNextTokenLabels(ids);
-        BatchShape shape = BatchShape.Of(architecture, batch);
+        using TransformerModel model = Model(type, Measurement.Products(device, type));
+        RaggedBatch batch = Batch(model.Architecture);
+        BatchShape shape = BatchShape.Of(model.Architecture, batch);
         device.Memory.ResetPeak();
         using var session = new TrainingSession(device, model, new PlainMethod(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
         long forecast = device.Memory.Current + session.Forecast([shape], []).Values.Sum();
@@ -39,7 +34,7 @@ internal static class QwenStepBench
         session.Step([batch], 1e-4, "benchmark");
         long peak = device.Memory.Peak;
 
-        using DeviceBuffer x = device.Allocate((long)Tokens * architecture.VocabularySize * sizeof(float), "x"), y = device.Allocate(x.Bytes, "y");
+        using DeviceBuffer x = device.Allocate((long)Tokens * model.Architecture.VocabularySize * sizeof(float), "x"), y = device.Allocate(x.Bytes, "y");
         using DeviceBuffer workspace = device.Allocate(x.Bytes, "workspace");
         x.Clear();
         Launch[] products = [.. Products(device, model, x.View<float>(), y.View<float>(), workspace.View<float>())];
@@ -74,6 +69,19 @@ internal static class QwenStepBench
             forecast_bytes = forecast,
             milliseconds_by_operator = profile.Rows.ToDictionary(row => row.Operator, row => Math.Round(row.Time.TotalMilliseconds, 1)),
         }));
+    }
+
+    /// <summary>The model with its adapters.</summary>
+    internal static TransformerModel Model(ElementType type, ElementType products)
+    {
+        Architecture architecture = ModelShapes.Qwen25Half;
+        return new TransformerModel(architecture, ModelAdapters.Tuning(architecture, ModelShapes.Adapter(architecture)), type) { Products = products };
+    }
+
+    internal static RaggedBatch Batch(Architecture architecture)
+    {
+        int[] ids = [.. Enumerable.Range(0, Tokens).Select(i => (i + 1) * 7919 % architecture.VocabularySize)];
+        return RaggedBatch.FromRows([(ids, (int[]?)null)]).WithNextTokenLabels(ids);
     }
 
     /// <summary>Forward and input gradient of every linear layer and of the tied output layer; nothing below the first layer's adapters has a gradient.</summary>

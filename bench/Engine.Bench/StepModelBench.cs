@@ -1,11 +1,9 @@
 using System.Text.Json;
 using Engine.Devices;
 using Engine.Graph;
-using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Optim;
-using Engine.Optim.Methods;
 
 namespace Engine.Bench;
 
@@ -20,37 +18,26 @@ internal static class StepModelBench
     private const double Float32PerSecond = 67e12;
     private const double TilesPerSecond = 989e12;
 
-    /// <summary>What a node of a graph takes that does nothing.</summary>
+    /// <summary>What a node of a graph takes that does nothing: a guess, until a card tells.</summary>
     private const double LaunchSeconds = 1.5e-6;
 
     public static void Run(Device device, bool measured)
     {
         using (TransformerModel model = TrainingBench.Model())
         {
-            RaggedBatch batch = TrainingBench.Batch();
-            using TrainingSession session = TrainingBench.Started(device, model, batch);
-            Report(device, "roberta-base 8x128 r8, float32", session, batch, Float32PerSecond, measured);
+            Report(device, "roberta-base 8x128 r8, float32", model, TrainingBench.Batch(), Float32PerSecond, measured);
         }
 
         if (device.Features.MatrixUnits)
         {
-            Qwen(device, measured);
+            using TransformerModel model = QwenStepBench.Model(ElementType.BFloat16, ElementType.BFloat16);
+            Report(device, "qwen2.5-0.5b 512 tokens r8, bfloat16", model, QwenStepBench.Batch(model.Architecture), TilesPerSecond, measured);
         }
     }
 
-    private static void Qwen(Device device, bool measured)
+    private static void Report(Device device, string size, TransformerModel model, RaggedBatch batch, double operationsPerSecond, bool measured)
     {
-        const int Tokens = 512;
-        Architecture architecture = ModelShapes.Qwen25Half;
-        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, ModelShapes.Adapter(architecture)), ElementType.BFloat16) { Products = ElementType.BFloat16 };
-        int[] ids = [.. Enumerable.Range(0, Tokens).Select(i => (i + 1) * 7919 % architecture.VocabularySize)];
-        RaggedBatch batch = RaggedBatch.FromRows([(ids, (int[]?)null)]).WithNextTokenLabels(ids);
         using TrainingSession session = TrainingBench.Started(device, model, batch);
-        Report(device, "qwen2.5-0.5b 512 tokens r8, bfloat16", session, batch, TilesPerSecond, measured);
-    }
-
-    private static void Report(Device device, string size, TrainingSession session, RaggedBatch batch, double operationsPerSecond, bool measured)
-    {
         var profile = new Profile();
         session.Profile = profile;
         session.Step([batch], 1e-3, "benchmark");

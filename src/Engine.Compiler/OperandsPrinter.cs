@@ -22,7 +22,8 @@ internal static class OperandsPrinter
         Check(operands, log);
         string space = operands.ContainingNamespace.IsGlobalNamespace ? string.Empty : operands.ContainingNamespace.ToDisplayString() + ".";
         string name = space + string.Join(".", Chain(operands).Reverse().Select(type => type.MetadataName.Replace('`', '_')));
-        return new KernelModel(name, log.HasErrors ? string.Empty : Source(operands), string.Empty, LocationInfo.Of(operands.Locations[0]), log.Diagnostics);
+        string source = log.HasErrors ? string.Empty : Source(operands);
+        return new KernelModel(name, source, string.Empty, LocationInfo.Of(operands.Locations[0]), log.Diagnostics);
     }
 
     /// <summary>The type of a field, or of a parameter, in the form that launches are bound to.</summary>
@@ -33,34 +34,40 @@ internal static class OperandsPrinter
 
     private static void Check(INamedTypeSymbol operands, CompilationLog log)
     {
-        if (Chain(operands).Any(type => !IsPartial(type) || type.IsRecord || type.TypeKind is not (TypeKind.Struct or TypeKind.Class)) || Chain(operands).Skip(1).Any(type => type.IsGenericType))
+        bool printable = Chain(operands).All(type => IsPartial(type) && !type.IsRecord && type.TypeKind is TypeKind.Struct or TypeKind.Class);
+        if (!printable || Chain(operands).Skip(1).Any(type => type.IsGenericType))
         {
-            log.Report(Diagnostics.Operands, operands.Locations[0], operands.Name, "it must be a partial struct, in partial classes or structs that are not generic; records are neither");
+            Refuse(operands, "it must be a partial struct, in partial classes or structs that are not generic; records are neither");
         }
 
         if (!KernelApi.Fields(operands).Any())
         {
-            log.Report(Diagnostics.Operands, operands.Locations[0], operands.Name, "it has no fields");
+            Refuse(operands, "it has no fields");
         }
 
         foreach (IFieldSymbol field in KernelApi.Fields(operands))
         {
-            if (field.Name is HostForm or CpuForm)
+            string name = (field.AssociatedSymbol ?? field).Name;
+            if (name is HostForm or CpuForm)
             {
-                log.Report(Diagnostics.Operands, field.Locations[0], operands.Name, $"'{field.Name}' is the name of a form that the build adds; choose another");
+                Refuse(field, $"'{name}' is the name of a form that the build adds; choose another");
             }
             else if (field.AssociatedSymbol is not null || field.DeclaredAccessibility == Accessibility.Private || field.IsReadOnly)
             {
-                log.Report(Diagnostics.Operands, field.Locations[0], operands.Name, $"'{(field.AssociatedSymbol ?? field).Name}' must be a field that is public or internal and not readonly");
+                Refuse(field, $"'{name}' must be a field that is public or internal and not readonly");
             }
-            else if (field.Type.TypeKind != TypeKind.Error && (!KernelCompiler.IsOperand(field.Type) || (KernelApi.IsView(field.Type) && KernelApi.Is16BitFloat(KernelApi.Element(field.Type)))))
+            else if (field.Type.TypeKind != TypeKind.Error && !IsPassed(field.Type))
             {
-                log.Report(
-                    Diagnostics.Operands, field.Locations[0], operands.Name,
-                    $"'{field.Name}' of type '{field.Type.ToDisplayString()}' cannot be passed; use ArrayViews of numbers or of a type parameter, numbers, bools and enums");
+                string type = field.Type.ToDisplayString();
+                Refuse(field, $"'{name}' of type '{type}' cannot be passed; use ArrayViews of numbers or of a type parameter, numbers, bools and enums");
             }
         }
+
+        void Refuse(ISymbol at, string why) => log.Report(Diagnostics.Operands, at.Locations[0], operands.Name, why);
     }
+
+    private static bool IsPassed(ITypeSymbol type) =>
+        KernelCompiler.IsOperand(type) && !(KernelApi.IsView(type) && KernelApi.Is16BitFloat(KernelApi.Element(type)));
 
     /// <summary>A type and those it is nested in, the innermost first.</summary>
     private static IEnumerable<INamedTypeSymbol> Chain(INamedTypeSymbol type)
@@ -71,7 +78,8 @@ internal static class OperandsPrinter
         }
     }
 
-    private static bool IsPartial(INamedTypeSymbol type) => type.DeclaringSyntaxReferences.Select(r => r.GetSyntax()).OfType<TypeDeclarationSyntax>()
+    private static bool IsPartial(INamedTypeSymbol type) => type.DeclaringSyntaxReferences
+        .Select(reference => reference.GetSyntax()).OfType<TypeDeclarationSyntax>()
         .Any(declaration => declaration.Modifiers.Any(SyntaxKind.PartialKeyword));
 
     private static string Source(INamedTypeSymbol operands)
@@ -86,10 +94,12 @@ internal static class OperandsPrinter
         INamedTypeSymbol[] outer = Chain(operands).Skip(1).Reverse().ToArray();
         foreach (INamedTypeSymbol type in outer)
         {
-            text.Open($"{(type.IsStatic ? "static " : string.Empty)}partial {(type.TypeKind == TypeKind.Struct ? "struct" : "class")} {KernelApi.Escape(type.Name)}");
+            string kind = type.TypeKind == TypeKind.Struct ? "struct" : "class";
+            text.Open($"{(type.IsStatic ? "static " : string.Empty)}partial {kind} {KernelApi.Escape(type.Name)}");
         }
 
-        text.Open($"partial struct {KernelApi.Escape(operands.Name)}{(operands.IsGenericType ? $"<{string.Join(", ", operands.TypeParameters.Select(t => t.Name))}>" : string.Empty)}");
+        string generics = operands.IsGenericType ? $"<{string.Join(", ", operands.TypeParameters.Select(t => t.Name))}>" : string.Empty;
+        text.Open($"partial struct {KernelApi.Escape(operands.Name)}{generics}");
         Form(operands, HostForm, "The operands as a launch is bound to them; a view that is left out is absent, of length 0 for the kernel.", HostType, text);
         text.Line();
         Form(operands, CpuForm, "The operands as the cpu device's executor reads them.", Scope.ManagedType, text);
@@ -102,13 +112,15 @@ internal static class OperandsPrinter
         return LauncherPrinter.File(text);
     }
 
-    private static void Form(INamedTypeSymbol operands, string name, string summary, System.Func<ITypeSymbol, string> typeText, IndentedText text)
+    private static void Form(
+        INamedTypeSymbol operands, string name, string summary, System.Func<ITypeSymbol, string> typeText, IndentedText text)
     {
         text.Line($"/// <summary>{summary}</summary>");
         text.Open($"public struct {name}");
         foreach (IFieldSymbol field in KernelApi.Fields(operands))
         {
-            text.Line($"{(field.DeclaredAccessibility == Accessibility.Public ? "public" : "internal")} {typeText(field.Type)} {KernelApi.Escape(field.Name)};");
+            string access = field.DeclaredAccessibility == Accessibility.Public ? "public" : "internal";
+            text.Line($"{access} {typeText(field.Type)} {KernelApi.Escape(field.Name)};");
         }
 
         text.Close();

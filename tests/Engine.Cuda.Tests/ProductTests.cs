@@ -8,9 +8,6 @@ namespace Engine.Cuda.Tests;
 /// <summary>Products by cublasLt against double precision: the fake library computes what it was told on the fake card's memory, in its own order of rows and columns.</summary>
 public sealed class ProductTests : FakeDriverTests
 {
-    /// <summary>The fake adds in double precision; only its results are float32.</summary>
-    private const double Tolerance = 1e-6;
-
     public static TheoryData<MatMulLayout, ElementType> LayoutsAndTypes
     {
         get
@@ -81,7 +78,7 @@ public sealed class ProductTests : FakeDriverTests
     public void Operands_are_rounded_to_tf32_where_that_was_asked_for_and_they_are_float32(bool tf32, ElementType type, string told, string name)
     {
         using CudaDevice device = FakeDriver.OpenVendor(tf32);
-        using var operands = new Operands(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { Products = type });
+        using var operands = new ProductCase(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { Products = type });
         using Launch launch = operands.Bind();
         Assert.Equal((name, name), (launch.Name, launch.Library));
         launch.Enqueue();
@@ -102,7 +99,7 @@ public sealed class ProductTests : FakeDriverTests
     {
         using CudaDevice device = FakeDriver.OpenVendor(tf32);
         var shape = new MatMulShape(20, 25, 32, MatMulLayout.NT) { Activation = activation, Beta = beta };
-        using var operands = new Operands(device, shape, bias: true, residual: residual, preactivation: preactivation);
+        using var operands = new ProductCase(device, shape, bias: true, residual: residual, preactivation: preactivation);
         using Launch launch = operands.Bind();
         launch.Enqueue();
         Assert.EndsWith(epilogue, Assert.Single(Products()));
@@ -119,7 +116,7 @@ public sealed class ProductTests : FakeDriverTests
         if (!epilogue.Contains("36", StringComparison.Ordinal))
         {
             float[] sums = (kept ? operands.Preactivation!.Value : operands.C).ToArray();
-            AssertClose(operands.Reference(shape with { Activation = ActivationKind.None }, residual: false).Result, sums, "sums");
+            ProductCase.AssertClose(operands.Reference(shape with { Activation = ActivationKind.None }, residual: false).Result, sums, "sums");
         }
     }
 
@@ -130,7 +127,7 @@ public sealed class ProductTests : FakeDriverTests
     {
         using CudaDevice device = FakeDriver.OpenVendor();
         var shape = new MatMulShape(20, 24, 35, MatMulLayout.NN) { Products = type, StrideA = 50 };
-        using var operands = new Operands(device, shape);
+        using var operands = new ProductCase(device, shape);
 
         // Rows of 35 start 40 apart, and two of their elements lie in one of float32.
         Assert.Equal(20 * 40 / 2, MatMul.Workspace(device, shape, type));
@@ -161,7 +158,7 @@ public sealed class ProductTests : FakeDriverTests
             (new MatMulShape(40, 40, 0, MatMulLayout.NT), "MatMulGroups"),
         })
         {
-            using var operands = new Operands(device, shape);
+            using var operands = new ProductCase(device, shape);
             Assert.Equal(0, MatMul.Workspace(device, shape, shape.Products));
             using Launch launch = operands.Bind();
             Assert.StartsWith(kernel, launch.Name, StringComparison.Ordinal);
@@ -179,7 +176,7 @@ public sealed class ProductTests : FakeDriverTests
     public void A_product_without_an_algorithm_is_ours_and_one_without_gelu_is_finished_by_us()
     {
         using CudaDevice device = FakeDriver.OpenVendor(tf32: true);
-        using var operands = new Operands(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { Activation = ActivationKind.GeluTanh }, bias: true);
+        using var operands = new ProductCase(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { Activation = ActivationKind.GeluTanh }, bias: true);
         FakeDriver.SetProducts("gelu", 0);
         using (Launch finished = operands.Bind())
         {
@@ -194,153 +191,6 @@ public sealed class ProductTests : FakeDriverTests
         Assert.Equal(0, FakeDriver.Count("products"));
     }
 
-    [FakeDriverFact]
-    public void A_recording_holds_every_node_of_a_product_and_leaves_them_out_together()
-    {
-        using CudaDevice device = FakeDriver.OpenVendor();
-
-        // With rounding before, a sum in parts and an activation after it: four nodes.
-        using var operands = new Operands(
-            device, new MatMulShape(20, 24, 300, MatMulLayout.NT) { Products = ElementType.BFloat16, Activation = ActivationKind.Tanh }, bias: true);
-        using Launch product = operands.Bind(), other = device.Bind(TestKernels.Call(operands.C, operands.C, 1f));
-        FakeDriver.Reset();
-        using Recording recording = device.Record([other, product, other]);
-        Assert.Contains("instantiate 6", FakeDriver.Log);
-        Assert.DoesNotContain(FakeDriver.Log, line => line.StartsWith("launch", StringComparison.Ordinal));
-        string[] whole = ["Tests_ScaledAdd", "MatMulVendor_Round", "memset", "cublasLt", "MatMulVendor_Finish", "Tests_ScaledAdd"];
-        Assert.Equal(whole, Replayed());
-        recording.Select(1, false);
-        Assert.Equal(["Tests_ScaledAdd", "Tests_ScaledAdd"], Replayed());
-        recording.Select(0, false);
-        recording.Select(1, true);
-        Assert.Equal(whole[1..], Replayed());
-
-        string[] Replayed()
-        {
-            FakeDriver.Reset();
-            recording.Replay();
-            return [.. FakeDriver.Log.Where(line => line.StartsWith("node", StringComparison.Ordinal)).Select(line => line.Split(' ')[1].Replace("MatMulVendor_Round_BFloat16", "MatMulVendor_Round", StringComparison.Ordinal))];
-        }
-    }
-
-    [FakeDriverFact]
-    public void A_recorded_product_computes_what_one_by_itself_does()
-    {
-        using CudaDevice device = FakeDriver.OpenVendor();
-        var shape = new MatMulShape(20, 24, 300, MatMulLayout.TN) { Beta = 1f };
-        using var operands = new Operands(device, shape, bias: true);
-        float[] expected = operands.Reference(shape, residual: false).Result;
-        using Launch product = operands.Bind();
-        using Recording recording = device.Record([product]);
-        recording.Replay();
-        AssertClose(expected, operands.C.ToArray(), "recorded");
-    }
-
-    [FakeDriverFact]
-    public void Enqueuing_and_replaying_products_allocate_nothing_managed()
-    {
-        using CudaDevice device = FakeDriver.OpenVendor();
-        using var operands = new Operands(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { Activation = ActivationKind.Tanh });
-        using Launch product = operands.Bind();
-        using Recording recording = device.Record([product]);
-        Run(10);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run(100);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-
-        void Run(int times)
-        {
-            for (int i = 0; i < times; i++)
-            {
-                product.Enqueue();
-                recording.Select(0, i % 2 == 0);
-                recording.Replay();
-            }
-        }
-    }
-
-    [FakeDriverFact]
-    public void A_capture_that_fails_is_ended_and_leaves_no_graph()
-    {
-        using CudaDevice device = FakeDriver.OpenVendor();
-        using var operands = new Operands(device, new MatMulShape(20, 24, 300, MatMulLayout.NT), bias: true);
-        using Launch product = operands.Bind();
-        FakeDriver.SetProducts("broken", 1);
-        var error = Assert.Throws<DeviceException>(() => device.Record([product, product]));
-        Assert.Contains("cublasLtMatmul failed with CUBLAS_STATUS_EXECUTION_FAILED (13, words of the fake library). The product is cublasLt_f32, 20 x 24.", error.Message);
-        Assert.Equal(0, FakeDriver.Count("graphs"));
-        FakeDriver.SetProducts("broken", 0);
-        FakeDriver.Set("captures", 0);
-        Assert.Contains("CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", Assert.Throws<DeviceException>(() => device.Record([product])).Message);
-    }
-
-    [FakeDriverFact]
-    public void A_product_whose_memory_is_gone_is_refused_with_its_owner()
-    {
-        using CudaDevice device = FakeDriver.OpenVendor();
-        DeviceBuffer a = device.Allocate(6400, "dropped");
-        using DeviceBuffer b = device.Allocate(6400, "b"), c = device.Allocate(6400, "c");
-        using Launch product = MatMul.Bind(device, new MatMulShape(40, 40, 40, MatMulLayout.NT), a.View<float>(), b.View<float>(), c.View<float>());
-        using Recording recording = device.Record([product]);
-        a.Dispose();
-        foreach (Action run in (Action[])[product.Enqueue, recording.Replay])
-        {
-            string message = Assert.Throws<ObjectDisposedException>(run).Message;
-            Assert.Contains("cublasLt_f32", message);
-            Assert.Contains("dropped", message);
-        }
-    }
-
-    [FakeDriverFact]
-    public void Memory_of_another_device_or_that_is_gone_is_refused_when_a_product_is_bound()
-    {
-        using CudaDevice device = FakeDriver.OpenVendor(), other = FakeDriver.OpenVendor();
-        using DeviceBuffer a = device.Allocate(6400, "a"), b = other.Allocate(6400, "b");
-        Assert.Contains("cublasLt_f32 is bound to a buffer of cuda:0", Assert.Throws<ArgumentException>(() => Bind(a, b)).Message);
-        DeviceBuffer gone = device.Allocate(6400, "gone");
-        gone.Dispose();
-        Assert.Contains("gone", Assert.Throws<ObjectDisposedException>(() => Bind(a, gone)).Message);
-
-        void Bind(DeviceBuffer left, DeviceBuffer right) =>
-            MatMul.Bind(device, new MatMulShape(40, 40, 40, MatMulLayout.NT), left.View<float>(), right.View<float>(), left.View<float>());
-    }
-
-    [FakeDriverFact]
-    public void The_handle_and_its_memory_live_as_long_as_the_device_and_products_may_outlive_it()
-    {
-        CudaDevice device = FakeDriver.OpenVendor(), other = FakeDriver.OpenVendor();
-        Assert.Equal(2, FakeDriver.Count("handles"));
-        Assert.Equal(32 << 20, device.Memory.ByOwner()["cublasLt"]);
-        var operands = new Operands(device, new MatMulShape(20, 24, 32, MatMulLayout.NT));
-        Launch product = operands.Bind();
-        Assert.Equal((1, 4), (FakeDriver.Count("products"), FakeDriver.Count("layouts")));
-        device.Dispose();
-        device.Dispose();
-        Assert.Equal(1, FakeDriver.Count("handles"));
-        Assert.Throws<ObjectDisposedException>(product.Enqueue);
-        product.Dispose();
-        Assert.Equal((0, 0, 0), (FakeDriver.Count("products"), FakeDriver.Count("layouts"), FakeDriver.Count("preferences")));
-        operands.Dispose();
-        Assert.Equal(0, device.Memory.Current);
-        other.Dispose();
-    }
-
-    [FakeDriverFact]
-    public void A_card_that_is_lost_takes_the_library_along_without_another_error()
-    {
-        CudaDevice device = FakeDriver.OpenVendor();
-        var operands = new Operands(device, new MatMulShape(20, 24, 32, MatMulLayout.NT));
-        Launch product = operands.Bind();
-        FakeDriver.Lose(700);
-        Assert.Throws<DeviceLostException>(device.Synchronize);
-        Assert.Throws<DeviceLostException>(product.Enqueue);
-        product.Dispose();
-        operands.Dispose();
-        device.Dispose();
-        Assert.Equal(0, device.Memory.Current);
-        FakeDriver.Forget();
-    }
-
     private static string[] Products() => [.. FakeDriver.Log.Where(line => line.StartsWith("launch-library cublasLt", StringComparison.Ordinal))];
 
     private static ulong Address(BufferView<float> view) => ((CudaBuffer)view.Buffer).Address + (ulong)view.ByteOffset;
@@ -348,7 +198,7 @@ public sealed class ProductTests : FakeDriverTests
     /// <summary>Runs a product that the library does alone, and holds all of C's memory against the reference, gaps included.</summary>
     private static void Compare(CudaDevice device, MatMulShape shape, bool bias, bool residual = false, bool preactivation = false, int first = 0)
     {
-        using var operands = new Operands(device, shape, bias, residual, preactivation, first);
+        using var operands = new ProductCase(device, shape, bias, residual, preactivation, first);
         (float[] expected, float[] kept) = operands.Reference(shape, residual);
         using Launch launch = operands.Bind();
         FakeDriver.Reset();
@@ -356,166 +206,10 @@ public sealed class ProductTests : FakeDriverTests
         string what = $"{shape} bias {bias} residual {residual} preactivation {preactivation}";
         Assert.Single(Products());
         Assert.All(FakeDriver.Launches, run => Assert.StartsWith("MatMulVendor_Round", run.Kernel, StringComparison.Ordinal));
-        AssertClose(expected, operands.C.ToArray(), what);
+        ProductCase.AssertClose(expected, operands.C.ToArray(), what);
         if (preactivation)
         {
-            AssertClose(kept, operands.Preactivation!.Value.ToArray(), what);
-        }
-    }
-
-    private static void AssertClose(float[] expected, float[] actual, string what)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        for (int i = 0; i < expected.Length; i++)
-        {
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= Tolerance * (1 + Math.Abs(expected[i])), $"{what}: element {i} is {actual[i]} and should be {expected[i]}");
-        }
-    }
-
-    /// <summary>A product's operands on the fake card. Its kernels do not run, so that A lies in the scratch memory rounded already.</summary>
-    private sealed class Operands : IDisposable
-    {
-        private readonly CudaDevice device;
-        private readonly MatMulShape shape;
-        private readonly List<DeviceBuffer> buffers = [];
-        private readonly float[] a;
-        private readonly float[] b;
-        private readonly float[] c;
-        private readonly float[]? bias;
-        private readonly float[]? residual;
-        private readonly WeightView weight;
-        private readonly BufferView<float>? biasView;
-
-        /// <param name="first">Elements before each matrix in its buffer.</param>
-        public Operands(CudaDevice device, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false, int first = 0)
-        {
-            this.device = device;
-            this.shape = shape;
-            bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;
-            a = Values(1, Extent(aTransposed ? shape.K : shape.M, shape.ColumnsA, shape.RowStrideA, shape.BatchStrideA));
-            b = Values(2, Extent(bTransposed ? shape.N : shape.K, shape.ColumnsB, shape.RowStrideB, shape.BatchStrideB));
-            c = Values(3, Extent(shape.M, shape.N, shape.RowStrideC, shape.BatchStrideC));
-            this.bias = bias ? Values(4, shape.N) : null;
-            this.residual = residual ? Values(5, c.Length) : null;
-            if (shape.Products != ElementType.Float32)
-            {
-                a = [.. a.Select(value => Rounded(value))];
-                b = [.. b.Select(value => Rounded(value))];
-            }
-
-            A = Put(a, first);
-            C = Put(c, first);
-            biasView = this.bias is null ? null : Put(this.bias, first);
-            Residual = this.residual is null ? null : Put(this.residual, first);
-            Preactivation = preactivation ? Put(new float[c.Length], first) : null;
-            weight = shape.Products switch
-            {
-                ElementType.BFloat16 => PutStored<BFloat16>([.. b.Select(value => (BFloat16)value)]),
-                ElementType.Float16 => PutStored<Half>([.. b.Select(value => (Half)value)]),
-                _ => Put(b, first),
-            };
-            Workspace = Put(new float[MatMul.Workspace(device, shape, weight.Type)], 0);
-            FillWorkspace();
-        }
-
-        public BufferView<float> A { get; }
-
-        public BufferView<float> C { get; }
-
-        public BufferView<float>? Residual { get; }
-
-        public BufferView<float>? Preactivation { get; }
-
-        public BufferView<float> Workspace { get; }
-
-        public Launch Bind(bool withWorkspace = true) => MatMul.Bind(device, shape, A, weight, C, biasView, Residual, Preactivation, withWorkspace ? Workspace : default);
-
-        /// <summary>All of C's memory, and of what the activation was applied to, in double precision.</summary>
-        public (float[] Result, float[] Preactivation) Reference(MatMulShape of, bool residual)
-        {
-            float[] result = [.. c], kept = new float[c.Length];
-            for (int batch = 0; batch < of.Batch; batch++)
-            {
-                for (int i = 0; i < of.M; i++)
-                {
-                    for (int j = 0; j < of.N; j++)
-                    {
-                        long at = (batch * of.BatchStrideC) + ((long)i * of.RowStrideC) + j;
-                        double sum = 0;
-                        for (int k = 0; k < of.K; k++)
-                        {
-                            long left = of.Layout == MatMulLayout.TN ? ((long)k * of.RowStrideA) + i : ((long)i * of.RowStrideA) + k;
-                            long right = of.Layout == MatMulLayout.NT ? ((long)j * of.RowStrideB) + k : ((long)k * of.RowStrideB) + j;
-                            sum += (double)a[(batch * of.BatchStrideA) + left] * b[(batch * of.BatchStrideB) + right];
-                        }
-
-                        sum = (of.Alpha * sum) + (of.Beta * c[at]) + (bias?[j] ?? 0);
-                        kept[at] = (float)sum;
-                        double activated = of.Activation == ActivationKind.GeluTanh
-                            ? 0.5 * sum * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (sum + (0.044715 * sum * sum * sum))))
-                            : sum;
-                        result[at] = (float)(activated + (residual ? this.residual![at] : 0));
-                    }
-                }
-            }
-
-            return (result, kept);
-        }
-
-        public void Dispose() => buffers.ForEach(buffer => buffer.Dispose());
-
-        private static float[] Values(int seed, long count)
-        {
-            var random = new Random(seed);
-            return [.. Enumerable.Range(0, (int)count).Select(_ => random.NextSingle() - 0.5f)];
-        }
-
-        private long Extent(int rows, int columns, long stride, long batchStride) =>
-            rows == 0 || columns == 0 ? 0 : ((shape.Batch - 1) * batchStride) + ((rows - 1) * stride) + columns;
-
-        private float Rounded(float value) => shape.Products == ElementType.BFloat16 ? (float)(BFloat16)value : (float)(Half)value;
-
-        private void FillWorkspace()
-        {
-            if (Workspace.Length == 0)
-            {
-                return;
-            }
-
-            int stride = (shape.K + 7) / 8 * 8;
-            var rounded = new float[shape.Batch * shape.M * stride];
-            for (int row = 0; row < shape.Batch * shape.M; row++)
-            {
-                long from = (row / shape.M * shape.BatchStrideA) + ((long)(row % shape.M) * shape.RowStrideA);
-                a.AsSpan((int)from, shape.K).CopyTo(rounded.AsSpan(row * stride));
-            }
-
-            if (shape.Products == ElementType.BFloat16)
-            {
-                Workspace.Buffer.Write<BFloat16>([.. rounded.Select(value => (BFloat16)value)]);
-            }
-            else
-            {
-                Workspace.Buffer.Write<Half>([.. rounded.Select(value => (Half)value)]);
-            }
-        }
-
-        private BufferView<float> Put(float[] values, int first)
-        {
-            DeviceBuffer buffer = device.Allocate((values.Length + first) * sizeof(float), "operands");
-            buffers.Add(buffer);
-            BufferView<float> view = buffer.View<float>(first * sizeof(float));
-            view.Write(values);
-            return view;
-        }
-
-        private BufferView<T> PutStored<T>(T[] values)
-            where T : unmanaged
-        {
-            DeviceBuffer buffer = device.Allocate(values.Length * 2, "operands");
-            buffers.Add(buffer);
-            buffer.Write<T>(values);
-            return buffer.View<T>();
+            ProductCase.AssertClose(kept, operands.Preactivation!.Value.ToArray(), what);
         }
     }
 }

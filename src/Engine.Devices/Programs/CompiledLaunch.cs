@@ -22,7 +22,7 @@ internal abstract class CompiledLaunch(Device device, Task<nint> program, Kernel
 
     protected string Where => $"{Kernel.Name} ({Kernel.Location})";
 
-    protected bool HasNoGroups => Shape.GroupsX == 0 || Shape.GroupsY == 0 || Shape.GroupsZ == 0;
+    private bool HasNoGroups => Shape.GroupsX == 0 || Shape.GroupsY == 0 || Shape.GroupsZ == 0;
 
     /// <summary>Refuses a launch one of whose buffers is gone; allocates nothing.</summary>
     public void CheckAlive() => KernelBinding.CheckAlive(Kernel, buffers);
@@ -47,18 +47,12 @@ internal abstract class CompiledLaunch(Device device, Task<nint> program, Kernel
 
     private protected sealed override void EnqueueCore()
     {
-        Prepare();
+        CompleteCore();
+        CheckAlive();
         if (!HasNoGroups)
         {
             Run();
         }
-    }
-
-    /// <summary>Makes the launch ready to run, or refuses.</summary>
-    private void Prepare()
-    {
-        CompleteCore();
-        CheckAlive();
     }
 
     /// <summary>Makes what the driver needs to run the kernel, and fills in its arguments.</summary>

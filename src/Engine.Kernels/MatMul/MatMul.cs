@@ -114,95 +114,24 @@ public static class MatMul
         BufferView<float>? preactivation = null,
         BufferView<float> workspace = default)
     {
-        Check(shape, a, b, c, bias, residual, preactivation);
+        var views = new MatMulViews(a, b, c, bias, residual, preactivation);
+        views.Check(shape);
         MatrixUnits.Check(device, shape.Products);
-        if (MatMulVendor.Fits(device, shape, b.Type) && MatMulVendor.Bind((CudaDevice)device, shape, a, b, c, bias, residual, preactivation, workspace) is { } product)
+        if (MatMulVendor.Fits(device, shape, b.Type) && MatMulVendor.Bind((CudaDevice)device, shape, views, workspace) is { } product)
         {
             return product;
         }
 
         if (shape.Products != ElementType.Float32)
         {
-            return MatMulMatrixUnits.Bind(device, shape, a, b, c, bias, residual, preactivation);
+            return MatMulMatrixUnits.Bind(device, shape, views);
         }
 
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            MatMulOperands operands = MatMulOperands.Of(shape, a, b, c);
-            return MatMulHost.Create(cpu, shape, operands, new MatMulEpilogue(shape, bias, residual, preactivation));
+            return MatMulHost.Create(cpu, shape, MatMulOperands.Of(shape, views), new MatMulEpilogue(shape, views));
         }
 
-        return MatMulThinGroups.Fits(shape)
-            ? MatMulThinGroups.Bind(device, shape, a, b, c, bias, residual, preactivation)
-            : MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation);
-    }
-
-    private static void Check(
-        MatMulShape shape,
-        BufferView<float> a,
-        WeightView b,
-        BufferView<float> c,
-        BufferView<float>? bias,
-        BufferView<float>? residual,
-        BufferView<float>? preactivation)
-    {
-        if (shape.M < 0 || shape.N < 0 || shape.K < 0 || shape.Batch < 0)
-        {
-            throw new ArgumentException($"{shape}: M, N, K and Batch must not be negative.", nameof(shape));
-        }
-
-        if (shape.Beta is not (0f or 1f))
-        {
-            throw new ArgumentException($"{shape}: Beta is {shape.Beta}; it must be 0 (C is written) or 1 (added to C).", nameof(shape));
-        }
-
-        if (shape.Layout == MatMulLayout.TN && b.Type != ElementType.Float32)
-        {
-            throw new ArgumentException($"{shape}: B stores {b.Type}; in TN, a weight gradient, both operands are float32.", nameof(b));
-        }
-
-        if (shape.Products != ElementType.Float32 && shape.Products != b.Type)
-        {
-            throw new ArgumentException($"{shape}: products are in {shape.Products}, and B stores {b.Type}; both must be the same, or products Float32.", nameof(b));
-        }
-
-        bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;
-        CheckOperand("A", a.Length, aTransposed ? shape.K : shape.M, shape.ColumnsA, shape.RowStrideA, shape.Batch, shape.BatchStrideA);
-        CheckOperand("B", b.Length, bTransposed ? shape.N : shape.K, shape.ColumnsB, shape.RowStrideB, shape.Batch, shape.BatchStrideB);
-        CheckOperand("C", c.Length, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
-        if (bias is { } biasView)
-        {
-            CheckOperand("bias", biasView.Length, 1, shape.N, shape.N, 1, 0);
-        }
-
-        if (residual is { } residualView)
-        {
-            CheckOperand("residual", residualView.Length, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
-            if (residualView.Buffer == c.Buffer && residualView.ByteOffset == c.ByteOffset)
-            {
-                throw new ArgumentException("residual is C itself, which holds partial sums while the product runs; use Beta = 1 to add to C.", nameof(residual));
-            }
-        }
-
-        if (preactivation is { } preactivationView)
-        {
-            CheckOperand("preactivation", preactivationView.Length, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
-        }
-    }
-
-    private static void CheckOperand(string name, long length, int rows, int columns, int stride, int batch, long batchStride)
-    {
-        if (stride < columns || batchStride < 0)
-        {
-            throw new ArgumentException(
-                $"{name} has {columns} columns, rows {stride} elements apart and matrices {batchStride} apart; rows must not overlap and the batch stride must not be negative.");
-        }
-
-        long needed = rows == 0 || columns == 0 || batch == 0 ? 0 : ((batch - 1) * batchStride) + ((long)(rows - 1) * stride) + columns;
-        if (length < needed)
-        {
-            throw new ArgumentException(
-                $"{name} is a view of {length} elements; {batch} x [{rows}, {columns}] with rows {stride} elements apart needs {needed}.");
-        }
+        return MatMulThinGroups.Fits(shape) ? MatMulThinGroups.Bind(device, shape, views) : MatMulGroups.Bind(device, shape, views);
     }
 }

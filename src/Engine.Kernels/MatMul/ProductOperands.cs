@@ -20,6 +20,20 @@ internal partial struct ProductOperands<TStored>
     public long RowB;
     public long BatchA;
     public long BatchB;
+
+    /// <param name="stored">B under its own type.</param>
+    public static Buffers Of(MatMulShape shape, BufferView<float> a, BufferView<TStored> stored) => new()
+    {
+        A = a,
+        B = stored,
+        Rows = shape.M,
+        Columns = shape.N,
+        Depth = shape.K,
+        RowA = shape.RowStrideA,
+        RowB = shape.RowStrideB,
+        BatchA = shape.BatchStrideA,
+        BatchB = shape.BatchStrideB,
+    };
 }
 
 /// <summary>Where a product's sums go, and what is done with them before; bias, residual and preactivation may be absent.</summary>
@@ -39,12 +53,12 @@ internal partial struct ProductTarget
     /// <summary>Whether C's old content is added.</summary>
     public bool Accumulate;
 
-    public static Buffers Of(MatMulShape shape, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation) => new()
+    public static Buffers Of(MatMulShape shape, MatMulViews views) => new()
     {
-        C = c,
-        Bias = bias ?? default,
-        Residual = residual ?? default,
-        Preactivation = preactivation ?? default,
+        C = views.C,
+        Bias = views.Bias ?? default,
+        Residual = views.Residual ?? default,
+        Preactivation = views.Preactivation ?? default,
         Row = shape.RowStrideC,
         Batch = shape.BatchStrideC,
         Alpha = shape.Alpha,

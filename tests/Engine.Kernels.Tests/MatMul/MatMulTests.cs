@@ -201,7 +201,7 @@ public sealed class MatMulTests
         }
 
         void CheckGroups(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(TestDevices.Open(name), shape, (device, a, b, c, bias, residual, preactivation) =>
-            MatMulGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type);
+            MatMulGroups.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue, epilogue, type);
     }
 
     /// <summary>Thin rows, columns and both, around the widths and around the steps that are read at a time.</summary>
@@ -224,7 +224,7 @@ public sealed class MatMulTests
         }
 
         void CheckThin(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(TestDevices.Open(name), shape, (device, a, b, c, bias, residual, preactivation) =>
-            MatMulThinGroups.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type);
+            MatMulThinGroups.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue, epilogue, type);
     }
 
     /// <summary>What a text is answered with must not depend on the texts beside it.</summary>
@@ -235,11 +235,11 @@ public sealed class MatMulTests
         const int N = 70, K = 333, Rows = MatMulThinGroups.MaxNarrow;
         using var run = new KernelRun(TestDevices.Open(name));
         BufferView<float> all = run.Output(Rows * N), a = run.Put(Numbers.Values(1, Rows * K)), b = run.Put(Numbers.Values(2, N * K));
-        run.Run(MatMulThinGroups.Bind(run.Device, new MatMulShape(Rows, N, K, layout), a, b, all, null, null, null));
+        run.Run(MatMulThinGroups.Bind(run.Device, new MatMulShape(Rows, N, K, layout), new MatMulViews(a, b, all, null, null, null)));
         foreach (int m in new[] { 1, 2, 5, 9 })
         {
             BufferView<float> some = run.Output(m * N);
-            run.Run(MatMulThinGroups.Bind(run.Device, new MatMulShape(m, N, K, layout), a, b, some, null, null, null));
+            run.Run(MatMulThinGroups.Bind(run.Device, new MatMulShape(m, N, K, layout), new MatMulViews(a, b, some, null, null, null)));
             Assert.Equal(all.ToArray()[..(m * N)], some.ToArray());
         }
     }
@@ -324,7 +324,7 @@ public sealed class MatMulTests
 
     /// <summary>Holds the form for matrix units against double precision; disposes the device.</summary>
     internal static void CheckMatrixUnits(Device card, MatMulShape shape, bool epilogue, ElementType type) => Check(card, shape, (device, a, b, c, bias, residual, preactivation) =>
-        MatMulMatrixUnits.Bind(device, shape, a, b, c, bias, residual, preactivation), epilogue, epilogue, epilogue, type, roundA: true);
+        MatMulMatrixUnits.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue, epilogue, type, roundA: true);
 
     /// <summary>Holds a product of float32 matrices, by whatever computes it on the device, against double precision.</summary>
     internal static void CheckFloat32(string name, MatMulShape shape, bool epilogue) => Check(name, shape, epilogue, epilogue, epilogue);
@@ -356,8 +356,11 @@ public sealed class MatMulTests
     private static void CheckWidth<T, TTile>(MatMulShape shape, ElementType type)
         where T : struct, ISimd<T>
         where TTile : struct, ITile<T>
-        => Check(TestDevices.Open("cpu"), shape, (device, a, b, c, bias, residual, preactivation) => MatMulHost.Create<T, TTile>(
-            (CpuDevice)device, shape, MatMulOperands.Of(shape, a, b, c), new MatMulEpilogue(shape, bias, residual, preactivation)), typeB: type);
+        => Check(TestDevices.Open("cpu"), shape, (device, a, b, c, bias, residual, preactivation) =>
+        {
+            var views = new MatMulViews(a, b, c, bias, residual, preactivation);
+            return MatMulHost.Create<T, TTile>((CpuDevice)device, shape, MatMulOperands.Of(shape, views), new MatMulEpilogue(shape, views));
+        }, typeB: type);
 
     private static void Check(string name, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false, ElementType typeB = ElementType.Float32)
         => Check(TestDevices.Open(name), shape, (device, a, b, c, biasView, residualView, preactivationView) =>

@@ -24,39 +24,20 @@ internal static partial class MatMulGroups
     /// <summary>Elements of an operand that an item copies at a time.</summary>
     private const int Copied = Tile * Depth / GroupSize;
 
-    public static Launch Bind(
-        Device device,
-        MatMulShape shape,
-        BufferView<float> a,
-        WeightView b,
-        BufferView<float> c,
-        BufferView<float>? bias,
-        BufferView<float>? residual,
-        BufferView<float>? preactivation)
+    public static Launch Bind(Device device, MatMulShape shape, MatMulViews views)
     {
-        return b.Type switch
+        return views.B.Type switch
         {
-            ElementType.Float32 => Bind(b.As<float>()),
-            ElementType.Float16 => Bind(b.As<Half>()),
-            _ => Bind(b.As<BFloat16>()),
+            ElementType.Float32 => Bind(views.B.As<float>()),
+            ElementType.Float16 => Bind(views.B.As<Half>()),
+            _ => Bind(views.B.As<BFloat16>()),
         };
 
         Launch Bind<TStored>(BufferView<TStored> stored)
             where TStored : unmanaged => MultiplyKernel.Bind(
                 device, new LaunchShape((shape.N + Tile - 1) / Tile, (shape.M + Tile - 1) / Tile, shape.Batch, GroupSize),
-                new ProductOperands<TStored>.Buffers
-                {
-                    A = a,
-                    B = stored,
-                    Rows = shape.M,
-                    Columns = shape.N,
-                    Depth = shape.K,
-                    RowA = shape.RowStrideA,
-                    RowB = shape.RowStrideB,
-                    BatchA = shape.BatchStrideA,
-                    BatchB = shape.BatchStrideB,
-                },
-                ProductTarget.Of(shape, c, bias, residual, preactivation),
+                ProductOperands<TStored>.Of(shape, views.A, stored),
+                ProductTarget.Of(shape, views),
                 shape.Layout, shape.Activation);
     }
 

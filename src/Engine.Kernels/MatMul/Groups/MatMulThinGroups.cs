@@ -28,15 +28,7 @@ internal static partial class MatMulThinGroups
 
     public static bool Fits(MatMulShape shape) => Math.Min(shape.M, shape.N) <= MaxNarrow;
 
-    public static Launch Bind(
-        Device device,
-        MatMulShape shape,
-        BufferView<float> a,
-        WeightView b,
-        BufferView<float> c,
-        BufferView<float>? bias,
-        BufferView<float>? residual,
-        BufferView<float>? preactivation)
+    public static Launch Bind(Device device, MatMulShape shape, MatMulViews views)
     {
         // Where both are narrow, NN takes A as the wide one: its rows lie along the summed dimension.
         bool wideA = shape.M > MaxNarrow || (shape.Layout == MatMulLayout.NN && shape.N <= MaxNarrow);
@@ -45,17 +37,17 @@ internal static partial class MatMulThinGroups
         bool wideDeep = wideA ? deepA : deepB, narrowDeep = wideA ? deepB : deepA;
         int across = GroupSize / (wideDeep ? DeepSlices : AcrossSlices);
         int width = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, narrows));
-        return b.Type switch
+        return views.B.Type switch
         {
-            ElementType.Float32 => Bind(b.As<float>()),
-            ElementType.Float16 => Bind(b.As<Half>()),
-            _ => Bind(b.As<BFloat16>()),
+            ElementType.Float32 => Bind(views.B.As<float>()),
+            ElementType.Float16 => Bind(views.B.As<Half>()),
+            _ => Bind(views.B.As<BFloat16>()),
         };
 
         Launch Bind<TStored>(BufferView<TStored> stored)
             where TStored : unmanaged => wideA
-            ? BindBoth(a, stored, shape.RowStrideA, shape.RowStrideB, shape.BatchStrideA, shape.BatchStrideB, shape.RowStrideC, 1)
-            : BindBoth(stored, a, shape.RowStrideB, shape.RowStrideA, shape.BatchStrideB, shape.BatchStrideA, 1, shape.RowStrideC);
+            ? BindBoth(views.A, stored, shape.RowStrideA, shape.RowStrideB, shape.BatchStrideA, shape.BatchStrideB, shape.RowStrideC, 1)
+            : BindBoth(stored, views.A, shape.RowStrideB, shape.RowStrideA, shape.BatchStrideB, shape.BatchStrideA, 1, shape.RowStrideC);
 
         Launch BindBoth<TWide, TNarrow>(
             BufferView<TWide> wide, BufferView<TNarrow> narrow, long wideRow, long narrowRow, long batchWide, long batchNarrow, long strideWide, long strideNarrow)
@@ -78,7 +70,7 @@ internal static partial class MatMulThinGroups
                     StrideNarrow = strideNarrow,
                     NarrowColumns = wideA,
                 },
-                ProductTarget.Of(shape, c, bias, residual, preactivation),
+                ProductTarget.Of(shape, views),
                 wideDeep, narrowDeep, width, shape.Activation);
     }
 

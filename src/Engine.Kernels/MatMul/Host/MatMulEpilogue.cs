@@ -10,13 +10,13 @@ internal readonly unsafe struct MatMulEpilogue
     private readonly float* preactivation;
     private readonly ActivationKind activation;
 
-    public MatMulEpilogue(MatMulShape shape, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation)
+    public MatMulEpilogue(MatMulShape shape, MatMulViews views)
     {
-        this.bias = bias is { } b ? CpuDevice.Pointer(b) : null;
-        this.residual = residual is { } r ? CpuDevice.Pointer(r) : null;
-        this.preactivation = preactivation is { } p ? CpuDevice.Pointer(p) : null;
+        bias = views.Bias is { } b ? CpuDevice.Pointer(b) : null;
+        residual = views.Residual is { } r ? CpuDevice.Pointer(r) : null;
+        preactivation = views.Preactivation is { } p ? CpuDevice.Pointer(p) : null;
         activation = shape.Activation;
-        IsEmpty = bias is null && residual is null && preactivation is null && activation == ActivationKind.None;
+        IsEmpty = views is { Bias: null, Residual: null, Preactivation: null } && activation == ActivationKind.None;
     }
 
     /// <summary>Nothing follows the sums.</summary>

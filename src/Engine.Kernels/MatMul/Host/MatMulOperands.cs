@@ -28,7 +28,7 @@ internal unsafe struct MatMulOperands
     /// <summary>M and N are C's columns and rows: the operands were exchanged.</summary>
     public bool Transposed;
 
-    public static MatMulOperands Of(MatMulShape shape, BufferView<float> a, WeightView b, BufferView<float> c)
+    public static MatMulOperands Of(MatMulShape shape, MatMulViews views)
     {
         long strideA = shape.RowStrideA, strideB = shape.RowStrideB;
         bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;
@@ -37,14 +37,14 @@ internal unsafe struct MatMulOperands
             M = shape.M,
             N = shape.N,
             K = shape.K,
-            A = CpuDevice.Pointer(a),
+            A = CpuDevice.Pointer(views.A),
             ARow = aTransposed ? 1 : strideA,
             AStep = aTransposed ? strideA : 1,
-            B = Pointer(b),
-            TypeB = b.Type,
+            B = Pointer(views.B),
+            TypeB = views.B.Type,
             BStep = bTransposed ? 1 : strideB,
             BColumn = bTransposed ? strideB : 1,
-            C = CpuDevice.Pointer(c),
+            C = CpuDevice.Pointer(views.C),
             CRow = shape.RowStrideC,
             Alpha = shape.Alpha,
             Accumulate = shape.Beta == 1f,

@@ -21,35 +21,16 @@ internal static partial class MatMulMatrixUnits
     /// <summary>Steps from one to the next where they run across it.</summary>
     private const int StepsApart = GroupSize / MatrixBlocks.Block;
 
-    public static Launch Bind(
-        Device device,
-        MatMulShape shape,
-        BufferView<float> a,
-        WeightView b,
-        BufferView<float> c,
-        BufferView<float>? bias,
-        BufferView<float>? residual,
-        BufferView<float>? preactivation)
+    public static Launch Bind(Device device, MatMulShape shape, MatMulViews views)
     {
-        return b.Type == ElementType.Float16 ? Bind(b.As<Half>()) : Bind(b.As<BFloat16>());
+        return views.B.Type == ElementType.Float16 ? Bind(views.B.As<Half>()) : Bind(views.B.As<BFloat16>());
 
         Launch Bind<TStored>(BufferView<TStored> stored)
             where TStored : unmanaged => MultiplyKernel.Bind(
                 device,
                 new LaunchShape((shape.N + MatrixBlocks.Block - 1) / MatrixBlocks.Block, (shape.M + MatrixBlocks.Block - 1) / MatrixBlocks.Block, shape.Batch, GroupSize),
-                new ProductOperands<TStored>.Buffers
-                {
-                    A = a,
-                    B = stored,
-                    Rows = shape.M,
-                    Columns = shape.N,
-                    Depth = shape.K,
-                    RowA = shape.RowStrideA,
-                    RowB = shape.RowStrideB,
-                    BatchA = shape.BatchStrideA,
-                    BatchB = shape.BatchStrideB,
-                },
-                ProductTarget.Of(shape, c, bias, residual, preactivation),
+                ProductOperands<TStored>.Of(shape, views.A, stored),
+                ProductTarget.Of(shape, views),
                 shape.Layout == MatMulLayout.NT, shape.Activation);
     }
 

@@ -27,17 +27,9 @@ internal static partial class MatMulVendor
     public static long Workspace(MatMulShape shape) => shape.Products == ElementType.Float32 ? 0 : ((long)shape.Batch * shape.M * RoundedStride(shape) + 1) / 2;
 
     /// <summary>Binds a product that <see cref="Fits"/>; null where the library has no algorithm for it.</summary>
-    public static Launch? Bind(
-        CudaDevice device,
-        MatMulShape shape,
-        BufferView<float> a,
-        WeightView b,
-        BufferView<float> c,
-        BufferView<float>? bias,
-        BufferView<float>? residual,
-        BufferView<float>? preactivation,
-        BufferView<float> workspace)
+    public static Launch? Bind(CudaDevice device, MatMulShape shape, MatMulViews views, BufferView<float> workspace)
     {
+        (BufferView<float> a, WeightView b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation) = views;
         Operand.Require(workspace, Workspace(shape));
 
         // The library's GELU is the one by tanh, and how exact its tanh is no document says: it serves where operands are rounded anyway.
