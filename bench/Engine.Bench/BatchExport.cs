@@ -1,5 +1,5 @@
 using Engine.Model.Batching;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 

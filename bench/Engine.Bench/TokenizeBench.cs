@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 
 namespace Engine.Bench;
 

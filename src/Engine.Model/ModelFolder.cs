@@ -1,11 +1,11 @@
 using Engine.Devices;
 using Engine.Model.Architectures;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Generation;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
-using Engine.Model.Tokenizers;
+using Engine.Safetensors;
+using Engine.Tokenizers;
 
 namespace Engine.Model;
 

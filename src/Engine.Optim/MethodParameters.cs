@@ -1,4 +1,5 @@
 using System.Globalization;
+using Engine.Common;
 
 namespace Engine.Optim;
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Tests;
 
 namespace Engine.EndToEnd.Tests;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Tests;
 
 namespace Engine.EndToEnd.Tests;

@@ -2,7 +2,7 @@ using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels.Tests;
 using Engine.Model.Execution;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Optim.Methods;
 using Engine.Tests;
 

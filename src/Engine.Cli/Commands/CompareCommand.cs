@@ -5,7 +5,7 @@ using Engine.Cli.Html;
 using Engine.Cli.Inspection;
 using Engine.Cli.Progress;
 using Engine.Devices;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Training.Comparing;
 using Spectre.Console;
 

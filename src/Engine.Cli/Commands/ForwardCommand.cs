@@ -5,9 +5,9 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;

@@ -2,10 +2,10 @@ using System.CommandLine;
 using Engine.Cli.Console;
 using Engine.Cli.Inspection;
 using Engine.Model;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 

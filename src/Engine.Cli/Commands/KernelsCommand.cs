@@ -4,7 +4,7 @@ using Engine.Cli.Console;
 using Engine.Devices;
 using Engine.Devices.Ilgpu;
 using Engine.Kernels;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Spectre.Console;
 
 namespace Engine.Cli.Commands;

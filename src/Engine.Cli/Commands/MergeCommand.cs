@@ -2,7 +2,7 @@ using System.CommandLine;
 using Engine.Cli.Console;
 using Engine.Model;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Cli.Commands;
 

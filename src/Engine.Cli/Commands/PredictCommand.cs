@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Engine.Cli.Console;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Batching;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Engine.Cli.Console;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 using Engine.Training.Data;
 
 namespace Engine.Cli.Commands;

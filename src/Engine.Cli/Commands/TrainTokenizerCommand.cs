@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Engine.Cli.Console;
-using Engine.Model.Files;
-using Engine.Model.Tokenizers;
+using Engine.Common.Files;
+using Engine.Tokenizers;
 using Spectre.Console;
 
 namespace Engine.Cli.Commands;

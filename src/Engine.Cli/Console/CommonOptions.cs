@@ -2,9 +2,10 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Engine.Cli.Progress;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Model;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Optim;
 
 namespace Engine.Cli.Console;

@@ -1,6 +1,7 @@
+using Engine.Common;
 using Engine.Devices;
 using Engine.Model.Batching;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Optim;
 using Engine.Training.Running;
 

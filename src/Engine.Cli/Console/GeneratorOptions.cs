@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Generation;

@@ -1,6 +1,6 @@
 using Engine.Model;
 using Engine.Model.Architectures;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
 using Engine.Training.Running;

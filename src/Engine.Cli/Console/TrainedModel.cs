@@ -1,4 +1,4 @@
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
-using Engine.Model.Files;
+using Engine.Common.Files;
+using Engine.Common;
 using Engine.Optim;
 
 namespace Engine.Cli.Console;

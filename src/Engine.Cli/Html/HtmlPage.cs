@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using Engine.Model.Files;
+using Engine.Common.Files;
 
 namespace Engine.Cli.Html;
 

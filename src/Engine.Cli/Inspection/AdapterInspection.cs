@@ -1,7 +1,7 @@
 using System.Globalization;
 using Engine.Cli.Console;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Spectre.Console;
 
 namespace Engine.Cli.Inspection;

@@ -1,5 +1,5 @@
 using Engine.Cli.Console;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Spectre.Console;
 
 namespace Engine.Cli.Inspection;

@@ -1,10 +1,10 @@
 using Engine.Cli.Console;
 using Engine.Model;
 using Engine.Model.Architectures;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
-using Engine.Model.Safetensors;
-using Engine.Model.Tokenizers;
+using Engine.Safetensors;
+using Engine.Tokenizers;
 using Spectre.Console;
 
 namespace Engine.Cli.Inspection;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Engine.Cli.Html;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 using Spectre.Console;

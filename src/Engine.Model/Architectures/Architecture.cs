@@ -1,6 +1,6 @@
 using Engine.Graph;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;

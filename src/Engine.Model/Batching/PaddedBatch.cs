@@ -1,5 +1,5 @@
 using Engine.Model.Architectures;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Model.Batching;
 

@@ -1,5 +1,5 @@
 using Engine.Model.Generation;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 
 namespace Engine.Model.Chat;
 

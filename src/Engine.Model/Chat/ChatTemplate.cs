@@ -1,4 +1,4 @@
-using Engine.Model.Files;
+using Engine.Common.Files;
 
 namespace Engine.Model.Chat;
 

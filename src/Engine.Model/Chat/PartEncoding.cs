@@ -1,4 +1,4 @@
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 
 namespace Engine.Model.Chat;
 

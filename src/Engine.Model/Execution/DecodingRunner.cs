@@ -1,3 +1,4 @@
+using Engine.Common;
 using Engine.Devices;
 using Engine.Devices.Sharing;
 using Engine.Graph;

@@ -1,8 +1,8 @@
 using Engine.Graph;
 using Engine.Model.Architectures;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Model.Execution;
 

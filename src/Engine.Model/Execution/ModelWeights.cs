@@ -4,8 +4,8 @@ using Engine.Devices.Kernels;
 using Engine.Graph;
 using Engine.Kernels;
 using Engine.Model.Architectures;
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
+using Engine.Common.Files;
+using Engine.Safetensors;
 
 namespace Engine.Model.Execution;
 
@@ -120,7 +120,7 @@ public static class ModelWeights
             _ = parameter.Type switch
             {
                 ElementType.Float16 => writer.Add(spec.Name, Longs(spec.Shape), Fill<Half>(parameter)),
-                ElementType.BFloat16 => writer.Add(spec.Name, Longs(spec.Shape), Fill<BFloat16>(parameter)),
+                ElementType.BFloat16 => writer.AddStored(SafetensorsType.BFloat16, spec.Name, Longs(spec.Shape), Fill<BFloat16>(parameter)),
                 _ => writer.Add(spec.Name, Longs(spec.Shape), Fill<float>(parameter)),
             };
         }
@@ -137,13 +137,13 @@ public static class ModelWeights
         switch (variable.Type)
         {
             case ElementType.Float16:
-                Upload<Half>(tensor, variable, (source, destination) => NarrowHalf(tensor, source, destination));
+                Upload<Half>(tensor, variable, SafetensorsType.Float16, (source, destination) => NarrowHalf(tensor, source, destination));
                 break;
             case ElementType.BFloat16:
-                Upload<BFloat16>(tensor, variable, TensorConversion.NarrowBFloat16);
+                Upload<BFloat16>(tensor, variable, SafetensorsType.BFloat16, NarrowBFloat16);
                 break;
             default:
-                Upload<float>(tensor, variable, (source, destination) => source.CopyTo(destination));
+                Upload<float>(tensor, variable, SafetensorsType.Float32, (source, destination) => source.CopyTo(destination));
                 break;
         }
     }
@@ -199,7 +199,7 @@ public static class ModelWeights
                 break;
             case ElementType.BFloat16:
                 var narrow = new BFloat16[values.Length];
-                TensorConversion.NarrowBFloat16(values, narrow);
+                NarrowBFloat16(values, narrow);
                 variable.View<BFloat16>().Slice(first, values.Length).Write(narrow);
                 break;
             default:
@@ -341,18 +341,18 @@ public static class ModelWeights
         Write(variable, values);
     }
 
-    private static void Upload<T>(SafetensorsTensor tensor, Variable variable, Narrowing<T> narrow)
+    private static void Upload<T>(SafetensorsTensor tensor, Variable variable, SafetensorsType stored, Narrowing<T> narrow)
         where T : unmanaged
     {
         BufferView<T> view = variable.View<T>().Slice(0, Math.Min(variable.Shape.Count, tensor.ElementCount));
         var chunk = new T[Math.Min(ChunkElements, view.Length)];
-        float[] wide = SafetensorsTypes.Of<T>() == tensor.Type ? [] : new float[chunk.Length];
+        float[] wide = tensor.Type == stored ? [] : new float[chunk.Length];
         for (long first = 0; first < view.Length; first += chunk.Length)
         {
             Span<T> part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, view.Length - first));
             if (wide.Length == 0)
             {
-                tensor.Read(part, first);
+                tensor.ReadStored(part, first);
             }
             else
             {
@@ -363,6 +363,9 @@ public static class ModelWeights
             view.Slice(first, part.Length).Write(part);
         }
     }
+
+    private static void NarrowBFloat16(ReadOnlySpan<float> source, Span<BFloat16> destination) =>
+        TensorConversion.NarrowBFloat16(source, System.Runtime.InteropServices.MemoryMarshal.Cast<BFloat16, ushort>(destination));
 
     private static void NarrowHalf(SafetensorsTensor tensor, ReadOnlySpan<float> source, Span<Half> destination)
     {

@@ -3,7 +3,7 @@ using Engine.Graph;
 using Engine.Kernels;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Model.Execution;
 

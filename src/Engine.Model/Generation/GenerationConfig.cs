@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Engine.Model.Files;
+using Engine.Common.Files;
 
 namespace Engine.Model.Generation;
 

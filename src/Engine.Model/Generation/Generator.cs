@@ -4,9 +4,9 @@ using Engine.Devices;
 using Engine.Devices.Sharing;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Peft;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 
 namespace Engine.Model.Generation;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using Engine.Model.Execution;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 
 namespace Engine.Model.Generation;
 

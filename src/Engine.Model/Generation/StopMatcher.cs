@@ -1,4 +1,5 @@
 using System.Text;
+using Engine.Common;
 using Engine.Devices.Sharing;
 
 namespace Engine.Model.Generation;

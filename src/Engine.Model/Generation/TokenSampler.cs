@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Devices.Sharing;
 

@@ -1,5 +1,5 @@
 using Engine.Kernels;
-using Engine.Model.Files;
+using Engine.Common.Files;
 
 namespace Engine.Model.HuggingFace;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Engine.Model.Files;
+using Engine.Common.Files;
 
 namespace Engine.Model.HuggingFace;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Devices;
-using Engine.Model.Files;
+using Engine.Common.Files;
 
 namespace Engine.Model.HuggingFace;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
+using Engine.Common.Files;
+using Engine.Safetensors;
 
 namespace Engine.Model.HuggingFace;
 

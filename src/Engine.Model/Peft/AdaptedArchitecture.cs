@@ -1,7 +1,7 @@
 using Engine.Model.Architectures;
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
-using Engine.Model.Tokenizers;
+using Engine.Common.Files;
+using Engine.Safetensors;
+using Engine.Tokenizers;
 
 namespace Engine.Model.Peft;
 

@@ -1,5 +1,5 @@
 using Engine.Model.Execution;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Model.Peft;
 

@@ -1,5 +1,5 @@
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
+using Engine.Common.Files;
+using Engine.Safetensors;
 
 namespace Engine.Model.Peft;
 

@@ -1,8 +1,8 @@
 using Engine.Devices;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
+using Engine.Common.Files;
+using Engine.Safetensors;
 
 namespace Engine.Model.Peft;
 

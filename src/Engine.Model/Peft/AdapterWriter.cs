@@ -1,4 +1,4 @@
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Model.Peft;
 

@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Model.Peft;
 

@@ -1,9 +1,10 @@
+using Engine.Common;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Execution;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Optim.Methods;
 

@@ -1,3 +1,5 @@
+using Engine.Common;
+
 namespace Engine.Optim.Methods;
 
 /// <summary>The training methods by their names in the run file.</summary>

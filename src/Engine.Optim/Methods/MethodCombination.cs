@@ -1,3 +1,4 @@
+using Engine.Common;
 using Engine.Graph;
 using Engine.Model.Execution;
 

@@ -1,3 +1,4 @@
+using Engine.Common;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;

@@ -1,3 +1,5 @@
+using Engine.Common;
+
 namespace Engine.Optim.Schedules;
 
 /// <summary>

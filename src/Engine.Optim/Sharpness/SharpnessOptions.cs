@@ -1,3 +1,5 @@
+using Engine.Common;
+
 namespace Engine.Optim.Sharpness;
 
 /// <summary>What is measured of a trained adapter.</summary>

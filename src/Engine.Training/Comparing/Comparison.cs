@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Optim;

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Engine.Model.Files;
+using Engine.Common.Files;
+using Engine.Common;
 using Engine.Optim;
 using Engine.Optim.Sharpness;
 using Engine.Training.Sharpness;

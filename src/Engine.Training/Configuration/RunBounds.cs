@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using Engine.Common;
 using Engine.Optim;
 
 namespace Engine.Training.Configuration;

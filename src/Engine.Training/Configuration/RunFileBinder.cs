@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.Serialization;
+using Engine.Common;
 using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;

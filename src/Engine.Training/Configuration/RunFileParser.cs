@@ -1,5 +1,6 @@
 using System.Text;
-using Engine.Model.Files;
+using Engine.Common.Files;
+using Engine.Common;
 using Engine.Optim;
 using Engine.Training.Running;
 using YamlDotNet.Core;

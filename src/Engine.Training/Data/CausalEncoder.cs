@@ -1,7 +1,7 @@
 using Engine.Model;
 using Engine.Model.Batching;
 using Engine.Model.Chat;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 
 namespace Engine.Training.Data;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Engine.Model.Batching;
-using Engine.Model.Files;
+using Engine.Common.Files;
 
 namespace Engine.Training.Data;
 

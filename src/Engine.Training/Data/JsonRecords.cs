@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Engine.Model.Batching;
-using Engine.Model.Files;
+using Engine.Common.Files;
 
 namespace Engine.Training.Data;
 

@@ -1,3 +1,4 @@
+using Engine.Common;
 using Engine.Model.Batching;
 using System.Globalization;
 using Engine.Optim;

@@ -1,5 +1,5 @@
 using Engine.Model.Batching;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using System.Text;
 
 namespace Engine.Training.Data;

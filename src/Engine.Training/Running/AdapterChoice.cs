@@ -1,3 +1,4 @@
+using Engine.Common;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Model.HuggingFace;

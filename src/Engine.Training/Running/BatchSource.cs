@@ -2,7 +2,7 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Training.Data;
 
 namespace Engine.Training.Running;

@@ -4,7 +4,7 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Peft;
 
 namespace Engine.Training.Running;

@@ -1,8 +1,8 @@
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Architectures;
-using Engine.Model.Files;
-using Engine.Model.Tokenizers;
+using Engine.Common.Files;
+using Engine.Tokenizers;
 using Engine.Training.Data;
 
 namespace Engine.Training.Running;

@@ -1,12 +1,13 @@
+using Engine.Common;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;

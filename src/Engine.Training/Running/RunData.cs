@@ -3,7 +3,7 @@ using Engine.Model.Batching;
 using Engine.Model.Architectures;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Data;

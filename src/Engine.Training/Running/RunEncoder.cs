@@ -1,8 +1,9 @@
+using Engine.Common;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Chat;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Data;

@@ -1,4 +1,5 @@
-using Engine.Model.Files;
+using Engine.Common.Files;
+using Engine.Common;
 using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;

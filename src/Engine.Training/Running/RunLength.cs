@@ -1,3 +1,4 @@
+using Engine.Common;
 using Engine.Optim;
 using Engine.Training.Configuration;
 

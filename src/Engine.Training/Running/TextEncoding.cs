@@ -1,6 +1,6 @@
 using Engine.Model;
 using Engine.Model.Architectures;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 using Engine.Training.Data;
 
 namespace Engine.Training.Running;

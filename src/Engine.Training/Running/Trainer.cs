@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Devices.Sharing;
 using Engine.Graph;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
+using Engine.Common.Files;
+using Engine.Safetensors;
 using Engine.Optim;
 using Engine.Optim.Schedules;
 using Engine.Training.Configuration;

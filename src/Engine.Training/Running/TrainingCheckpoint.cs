@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Engine.Graph;
 using Engine.Model.Execution;
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
+using Engine.Common.Files;
+using Engine.Safetensors;
 using Engine.Optim;
 using Engine.Training.Metrics;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Engine.Common;
 using Engine.Optim;
 using Engine.Optim.Sharpness;
 

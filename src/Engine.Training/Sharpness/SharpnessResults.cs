@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Optim.Sharpness;
 
 namespace Engine.Training.Sharpness;

@@ -1,7 +1,6 @@
 using Engine.Model.Chat;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Tests;
-using TemporaryFolder = Engine.Model.Tests.Tokenizers.TemporaryFolder;
 
 namespace Engine.Model.Tests.Chat;
 
@@ -73,9 +72,9 @@ public sealed class ChatTemplateTests
         using TemporaryFolder folder = new();
         string config = File.ReadAllText(SharedFiles.Path("data/qwen2-tokenizer/tokenizer_config.json"));
         folder.Write("tokenizer_config.json", config);
-        Assert.Equal("qwen2.5", ChatTemplate.OfFolder(folder.Path).Name);
+        Assert.Equal("qwen2.5", ChatTemplate.OfFolder(folder.Root).Name);
         folder.Write("tokenizer_config.json", config.Replace("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", "You are it\\\\'s owner.", StringComparison.Ordinal));
-        Assert.StartsWith("<|im_start|>system\nYou are it's owner.<|im_end|>\n", Text(ChatTemplate.OfFolder(folder.Path).Render(Talk)), StringComparison.Ordinal);
+        Assert.StartsWith("<|im_start|>system\nYou are it's owner.<|im_end|>\n", Text(ChatTemplate.OfFolder(folder.Root).Render(Talk)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,12 +85,12 @@ public sealed class ChatTemplateTests
         folder.Write("tokenizer_config.json", """{"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "{{ odd }}"}]}""");
         Refused(folder, "none of those known");
         folder.Write("chat_template.jinja", TinyDecoder.ChatMl);
-        Assert.Same(ChatTemplate.ChatMl, ChatTemplate.OfFolder(folder.Path));
+        Assert.Same(ChatTemplate.ChatMl, ChatTemplate.OfFolder(folder.Root));
     }
 
     private static void Refused(TemporaryFolder folder, string problem)
     {
-        ModelFileException error = Assert.Throws<ModelFileException>(() => ChatTemplate.OfFolder(folder.Path));
+        ModelFileException error = Assert.Throws<ModelFileException>(() => ChatTemplate.OfFolder(folder.Root));
         Assert.Contains(problem, error.Message, StringComparison.Ordinal);
         Assert.Contains("set chat_template in the run file", error.Message, StringComparison.Ordinal);
     }

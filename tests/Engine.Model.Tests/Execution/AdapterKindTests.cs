@@ -6,9 +6,9 @@ using Engine.Kernels.Tests;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;

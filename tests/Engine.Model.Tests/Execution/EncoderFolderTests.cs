@@ -1,6 +1,6 @@
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;

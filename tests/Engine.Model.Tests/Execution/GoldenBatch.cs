@@ -2,7 +2,7 @@ using Engine.Graph;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;

@@ -1,7 +1,7 @@
 using Engine.Kernels.Tests;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;

@@ -5,7 +5,7 @@ using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Model.Tests.Execution;
 

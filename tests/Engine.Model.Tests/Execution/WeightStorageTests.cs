@@ -5,8 +5,8 @@ using Engine.Graph;
 using Engine.Kernels.Tests;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
+using Engine.Common.Files;
+using Engine.Safetensors;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;

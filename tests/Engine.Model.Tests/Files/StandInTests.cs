@@ -1,8 +1,8 @@
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
-using Engine.Model.Tokenizers;
+using Engine.Safetensors;
+using Engine.Tokenizers;
 
 namespace Engine.Tests.Files;
 
@@ -70,16 +70,6 @@ public sealed class StandInTests : IDisposable
         string message = Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.Root)).Message;
 
         Assert.Contains("model.safetensors: it is the text 'Invalid username or password.', not the file", message);
-    }
-
-    [Theory]
-    [InlineData("{\"a\": \"b/c\"}")]
-    [InlineData("hello")]
-    [InlineData("a/b c/d")]
-    [InlineData("")]
-    public void What_is_only_short_is_no_stand_in(string content)
-    {
-        Assert.Null(StandIn.Problem(System.Text.Encoding.UTF8.GetBytes(content)));
     }
 
     private void Open(string name)

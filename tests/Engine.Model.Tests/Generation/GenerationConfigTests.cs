@@ -1,4 +1,4 @@
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Generation;
 using Engine.Tests;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Engine.Devices;
 using Engine.Kernels.Tests;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Generation;
 using Engine.Tests;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Model.Architectures;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Tests;
 

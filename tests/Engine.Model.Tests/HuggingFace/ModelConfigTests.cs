@@ -1,6 +1,6 @@
 using Engine.Devices;
 using Engine.Model.Architectures;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Tests.HuggingFace;

@@ -2,9 +2,9 @@ using System.Text.Json.Nodes;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 
 namespace Engine.Tests.HuggingFace;
 

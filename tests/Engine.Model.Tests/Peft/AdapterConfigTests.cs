@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Peft;
 
 namespace Engine.Tests.Peft;

@@ -1,8 +1,8 @@
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Model.Tests.Execution;
 using Engine.Tests;
 

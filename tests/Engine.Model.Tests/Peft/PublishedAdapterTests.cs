@@ -1,6 +1,6 @@
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Tests;

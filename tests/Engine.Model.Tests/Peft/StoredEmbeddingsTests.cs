@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Model.Generation;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Model.Tests.Execution;
 using Engine.Tests;
 

@@ -1,3 +1,4 @@
+using Engine.Common;
 using Engine.Model.Execution;
 using Engine.Optim.Methods;
 

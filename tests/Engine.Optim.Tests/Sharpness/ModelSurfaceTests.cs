@@ -5,7 +5,7 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Optim.Sharpness;
 using Engine.Optim.Tests.Methods;
 using Engine.Tests;

@@ -1,6 +1,8 @@
+using Engine.Common;
 using Engine.Devices;
 using Engine.Optim;
 using Engine.Optim.Schedules;
+using Engine.Tests;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
@@ -41,9 +43,9 @@ public sealed class RunConfigurationTests : IDisposable
             max_length: 128
             seed: 1
             """);
-        Assert.Equal(Path.Combine(folder.Path, "path/to/hugging-face-folder"), run.Model);
-        Assert.Equal(Path.Combine(folder.Path, "runs/demo"), run.Output);
-        Assert.Equal(Path.Combine(folder.Path, "optional/peft-folder"), run.Adapter!.Init);
+        Assert.Equal(Path.Combine(folder.Root, "path/to/hugging-face-folder"), run.Model);
+        Assert.Equal(Path.Combine(folder.Root, "runs/demo"), run.Output);
+        Assert.Equal(Path.Combine(folder.Root, "optional/peft-folder"), run.Adapter!.Init);
         Assert.Equal("flat-lora", run.Method!.Name);
         MethodParameters method = run.Method.Methods[0].Read();
         Assert.Equal((0.05, ulong.MaxValue), (method.Number("rho", 0), method.Seed("noise_seed", 0)));
@@ -215,7 +217,7 @@ public sealed class RunConfigurationTests : IDisposable
     public void Data_may_be_several_files_with_another_delimiter()
     {
         RunConfiguration run = Load("model: m\noutput: o\ndata: {train: [a.csv, sub/b.csv], validation: c.csv, delimiter: '|', text: t, label: l}\n");
-        Assert.Equal([Path.Combine(folder.Path, "a.csv"), Path.Combine(folder.Path, "sub", "b.csv")], run.Data.Train.Paths);
+        Assert.Equal([Path.Combine(folder.Root, "a.csv"), Path.Combine(folder.Root, "sub", "b.csv")], run.Data.Train.Paths);
         Assert.Equal('|', run.Data.Delimiter);
         RunConfiguration again = RunConfiguration.Load(folder.Write("again.yaml", run.ToYaml()));
         Assert.Equal((run.Data.Train, run.Data.Validation, run.Data.Delimiter), (again.Data.Train, again.Data.Validation, again.Data.Delimiter));
@@ -310,7 +312,7 @@ public sealed class RunConfigurationTests : IDisposable
     [Fact]
     public void Missing_and_empty_run_files_are_refused()
     {
-        Assert.Contains("does not exist", Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(Path.Combine(folder.Path, "none.yaml"))).Message);
+        Assert.Contains("does not exist", Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(Path.Combine(folder.Root, "none.yaml"))).Message);
         Assert.Contains("not a map", Fails(""));
         Assert.Contains("not a map", Fails("- a\n"));
         Assert.Contains("'model' is missing", Fails("seed: 1\n"));

@@ -1,5 +1,7 @@
 using System.Text;
+using Engine.Common;
 using Engine.Optim;
+using Engine.Tests;
 using Engine.Training.Configuration;
 
 namespace Engine.Training.Tests.Configuration;
@@ -48,10 +50,10 @@ public sealed class RunFileErrorTests : IDisposable
     [Fact]
     public void Folders_and_files_that_hold_no_map_are_named_for_what_they_are()
     {
-        Assert.Contains("this is a folder; a YAML file was expected", Fails(folder.Path, []));
-        Directory.CreateDirectory(Path.Combine(folder.Path, "run"));
+        Assert.Contains("this is a folder; a YAML file was expected", Fails(folder.Root, []));
+        Directory.CreateDirectory(Path.Combine(folder.Root, "run"));
         folder.Write("run/config.yaml", Minimal);
-        Assert.Contains($"this is the folder of a run; its run file is {Path.Combine(folder.Path, "run", "config.yaml")}", Fails(Path.Combine(folder.Path, "run"), []));
+        Assert.Contains($"this is the folder of a run; its run file is {Path.Combine(folder.Root, "run", "config.yaml")}", Fails(Path.Combine(folder.Root, "run"), []));
         Assert.Contains("the file is empty, not a map", Fails("# nothing\n"));
         Assert.Contains("the file is a list", Fails("- model: m\n"));
         Assert.Contains("the file is a single text", Fails("model\n"));
@@ -90,7 +92,7 @@ public sealed class RunFileErrorTests : IDisposable
     {
         string path = folder.Write("run.yaml", Minimal);
         Assert.Equal(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), "models/x"), RunConfiguration.Load(path, ["model='~/models/x'"]).Model);
-        Assert.Equal(Path.Combine(folder.Path, "a:b"), RunConfiguration.Load(path, ["model='a:b'"]).Model);
+        Assert.Equal(Path.Combine(folder.Root, "a:b"), RunConfiguration.Load(path, ["model='a:b'"]).Model);
         if (!OperatingSystem.IsWindows())
         {
             Assert.Contains("a path as Windows writes it", Fails(path, [@"model='C:\models\x'"]));
@@ -104,8 +106,8 @@ public sealed class RunFileErrorTests : IDisposable
     {
         string path = folder.Write("run.yaml", Minimal), home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         Assert.Equal($"--set data.train: there is no file '{Path.Combine(home, "nosuch")}'.", Fails(path, ["data.train='~/nosuch'"]));
-        Assert.Contains($"there is no file '{Path.Combine(folder.Path, "b")}'", Fails(path, [$"data.train=[{folder.Write("a.tsv", "")}, b]"]));
-        Assert.Contains($"'{folder.Path}' is a folder; a file, or a list of files, was expected.", Fails(path, ["data.validation=."]));
+        Assert.Contains($"there is no file '{Path.Combine(folder.Root, "b")}'", Fails(path, [$"data.train=[{folder.Write("a.tsv", "")}, b]"]));
+        Assert.Contains($"'{folder.Root}' is a folder; a file, or a list of files, was expected.", Fails(path, ["data.validation=."]));
         folder.Write("there", "");
         Assert.Contains("the ending of 'there' does not say how it is written", Fails(path, ["data.train=there"]));
     }

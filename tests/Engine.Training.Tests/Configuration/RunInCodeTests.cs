@@ -1,7 +1,9 @@
+using Engine.Common;
 using Engine.Devices.Cpu;
 using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Sharpness;
+using Engine.Tests;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
@@ -39,7 +41,7 @@ public sealed class RunInCodeTests : IDisposable
         Assert.Equal(inCode, RunConfiguration.Load(folder.Write("again.yaml", inCode)).Resolve().ToYaml());
         Assert.Null((Plain with { Method = new([new("plain", [], "")]) }).Resolve().Method);
 
-        string Full(string name) => Path.Combine(folder.Path, name);
+        string Full(string name) => Path.Combine(folder.Root, name);
     }
 
     [Fact]

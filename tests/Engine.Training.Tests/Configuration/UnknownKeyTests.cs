@@ -1,4 +1,6 @@
+using Engine.Common;
 using Engine.Optim;
+using Engine.Tests;
 using Engine.Training.Configuration;
 
 namespace Engine.Training.Tests.Configuration;

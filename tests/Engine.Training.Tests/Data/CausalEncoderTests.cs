@@ -1,6 +1,6 @@
 using Engine.Model.Batching;
 using Engine.Model.Chat;
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 using Engine.Tests;
 using Engine.Training.Data;
 
@@ -14,8 +14,8 @@ public sealed class CausalEncoderTests : IDisposable
 
     public CausalEncoderTests()
     {
-        TinyDecoder.WriteTokenizer(folder.Path);
-        tokenizer = Tokenizer.Load(folder.Path);
+        TinyDecoder.WriteTokenizer(folder.Root);
+        tokenizer = Tokenizer.Load(folder.Root);
     }
 
     public void Dispose() => folder.Dispose();
@@ -74,7 +74,7 @@ public sealed class CausalEncoderTests : IDisposable
     public void Special_tokens_that_the_tokenizer_puts_around_a_text_stand_around_the_sample()
     {
         // The mark of a blank before what starts a text only; "</s>" is added by the template already.
-        File.WriteAllText(Path.Combine(folder.Path, "tokenizer.json"), """
+        File.WriteAllText(Path.Combine(folder.Root, "tokenizer.json"), """
             {
               "model": {"type": "BPE", "vocab": {"<s>": 0, "</s>": 1, "\u2581": 2, "a": 3, "b": 4, "\u2581a": 5}, "merges": [["\u2581", "a"]]},
               "added_tokens": [{"id": 0, "content": "<s>", "special": true}, {"id": 1, "content": "</s>", "special": true}],
@@ -82,8 +82,8 @@ public sealed class CausalEncoderTests : IDisposable
               "post_processor": {"type": "BertProcessing", "cls": ["<s>", 0], "sep": ["</s>", 1]}
             }
             """);
-        File.WriteAllText(Path.Combine(folder.Path, "tokenizer_config.json"), """{"eos_token": "</s>"}""");
-        Tokenizer marking = Tokenizer.Load(folder.Path);
+        File.WriteAllText(Path.Combine(folder.Root, "tokenizer_config.json"), """{"eos_token": "</s>"}""");
+        Tokenizer marking = Tokenizer.Load(folder.Root);
         (int[] ids, int[] labels) = new CausalEncoder(marking, null, completionOnlyLoss: true).Encode(new CausalRecord.Completion("ab", " a"));
         Assert.Equal([0, 5, 4, 5, 1], ids);
         Assert.Equal(marking.Encode("ab a").Ids, ids);

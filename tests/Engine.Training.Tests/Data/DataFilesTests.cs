@@ -1,4 +1,5 @@
 using Engine.Model.Batching;
+using Engine.Tests;
 using Engine.Training.Data;
 
 namespace Engine.Training.Tests.Data;

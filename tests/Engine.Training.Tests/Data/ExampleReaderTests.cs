@@ -147,8 +147,8 @@ public sealed class ExampleReaderTests : IDisposable
     [Fact]
     public void Missing_files_folders_and_other_encodings_are_refused()
     {
-        Assert.Contains("does not exist", Fails(Path.Combine(folder.Path, "none.tsv"), DataFileFormat.Tsv));
-        Assert.Contains("a folder", Fails(folder.Path, DataFileFormat.Tsv));
+        Assert.Contains("does not exist", Fails(Path.Combine(folder.Root, "none.tsv"), DataFileFormat.Tsv));
+        Assert.Contains("a folder", Fails(folder.Root, DataFileFormat.Tsv));
         Assert.Contains("a.tsv:3: this line has bytes that are not UTF-8", Fails(folder.Write("a.tsv", [.. "text\tlabel\na\t1\nx"u8, 0xE9, .. "\t1\n"u8]), DataFileFormat.Tsv));
         Assert.Contains("a.csv:4: this line has bytes that are not UTF-8", Fails(folder.Write("a.csv", [.. "text,label\n\"a\nb\",1\nx"u8, 0xE9, .. ",1\n"u8]), DataFileFormat.Csv));
         Assert.Contains("a.json:2: this line has bytes that are not UTF-8", Fails(folder.Write("a.json", [.. "[\n{\"text\": \"x"u8, 0xE9, .. "\"}]\n"u8]), DataFileFormat.Json));

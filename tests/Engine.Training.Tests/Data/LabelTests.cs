@@ -1,3 +1,4 @@
+using Engine.Common;
 using Engine.Model.Batching;
 using Engine.Optim;
 using Engine.Tests;

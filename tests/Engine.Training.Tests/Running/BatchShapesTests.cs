@@ -74,7 +74,7 @@ public sealed class BatchShapesTests : IDisposable
         string model = Path.Combine(encoder.Folder, "model");
         if (task == "causal-lm")
         {
-            model = Path.Combine(folder.Path, "decoder");
+            model = Path.Combine(folder.Root, "decoder");
             TinyDecoder.Write(model);
         }
 

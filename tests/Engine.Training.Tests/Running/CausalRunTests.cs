@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Devices.Cpu;
-using Engine.Model.Files;
-using Engine.Model.Safetensors;
+using Engine.Common.Files;
+using Engine.Safetensors;
 using Engine.Tests;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
@@ -102,12 +102,12 @@ public sealed class CausalRunTests : IDisposable
         }
     }
 
-    private void UseTiny(string? chatTemplate = TinyDecoder.ChatMl) => TinyDecoder.Write(Path.Combine(folder.Path, "model"), chatTemplate);
+    private void UseTiny(string? chatTemplate = TinyDecoder.ChatMl) => TinyDecoder.Write(Path.Combine(folder.Root, "model"), chatTemplate);
 
     /// <summary>The qwen2 of the goldens, whose vocabulary is larger than the tokenizer's.</summary>
     private void UseQwen2()
     {
-        string model = Path.Combine(folder.Path, "model");
+        string model = Path.Combine(folder.Root, "model");
         TinyDecoder.WriteTokenizer(model);
         foreach (string file in (string[])["config.json", "model.safetensors"])
         {
@@ -121,7 +121,7 @@ public sealed class CausalRunTests : IDisposable
     /// <summary>Writes each pack as one row without seams, as often as there are steps; returns how many packs there are.</summary>
     private int JoinPacks(string runFile, string target, int steps)
     {
-        RunConfiguration run = RunConfiguration.Load(Path.Combine(folder.Path, runFile));
+        RunConfiguration run = RunConfiguration.Load(Path.Combine(folder.Root, runFile));
         using RunData data = RunData.Load(run);
         var samples = new Engine.Training.Data.CausalEncoder(data.Tokenizer!, null, completionOnlyLoss: true).Encode(run.Data.ReadTrainRecords(), run.MaxLength!.Value);
         IReadOnlyList<int[]> packs = Engine.Training.Data.SamplePacker.Pack(samples.Rows.Lengths, run.MaxLength.Value);
@@ -148,7 +148,7 @@ public sealed class CausalRunTests : IDisposable
             writer.Add($"labels.{step}", [packs.Count, run.MaxLength.Value], labels);
         }
 
-        writer.Write(Path.Combine(folder.Path, target));
+        writer.Write(Path.Combine(folder.Root, target));
         return packs.Count;
     }
 
@@ -174,7 +174,7 @@ public sealed class CausalRunTests : IDisposable
         return new Outcome(result, [.. Lines(output, "metrics.jsonl").Select(line => line["loss"]!.GetValue<double>())], seen.Notes);
     }
 
-    private JsonNode[] Lines(string output, string file) => [.. File.ReadLines(Path.Combine(folder.Path, output, file)).Select(line => JsonNode.Parse(line)!)];
+    private JsonNode[] Lines(string output, string file) => [.. File.ReadLines(Path.Combine(folder.Root, output, file)).Select(line => JsonNode.Parse(line)!)];
 
     private static double RelativeDifference(Outcome first, Outcome second)
     {

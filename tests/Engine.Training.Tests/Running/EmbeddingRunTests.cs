@@ -1,12 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Engine.Common;
 using Engine.Devices.Cpu;
 using Engine.Model;
 using Engine.Model.Execution;
 using Engine.Model.Generation;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Optim;
 using Engine.Tests;
 using Engine.Training.Configuration;
@@ -50,7 +51,7 @@ public sealed class EmbeddingRunTests : IDisposable
         using SafetensorsFile saved = SafetensorsFile.Open(Path.Combine(whole.WeightsFolder, AdapterFile.WeightsFileName));
         Assert.Equal(keys.Order(StringComparer.Ordinal), saved.Tensors.Select(tensor => tensor.Name["base_model.model.".Length..]).Where(name => !name.Contains("lora_", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
 
-        string merged = Path.Combine(folder.Path, "merged");
+        string merged = Path.Combine(folder.Root, "merged");
         AdapterMerge.Write(ModelFolder.Open(Model), whole.WeightsFolder, merged, new MergeOptions());
         Assert.Equal(Generate(Model, whole.WeightsFolder), Generate(merged, null));
         using Checkpoint before = Checkpoint.Open(Model), after = Checkpoint.Open(merged);
@@ -94,7 +95,7 @@ public sealed class EmbeddingRunTests : IDisposable
         writer.Write(weights);
         TrainingOutcome run = Train("head", adapter, settings).Outcome;
         Assert.Equal(expected, Bytes(run));
-        string merged = Path.Combine(folder.Path, "merged");
+        string merged = Path.Combine(folder.Root, "merged");
         AdapterMerge.Write(ModelFolder.Open(Model), run.WeightsFolder, merged, new MergeOptions());
         Assert.Equal(Generate(Model, run.WeightsFolder), Generate(merged, null));
     }
@@ -115,14 +116,14 @@ public sealed class EmbeddingRunTests : IDisposable
         Assert.Equal(adapter.StartsWith("target", StringComparison.Ordinal), notes.Any(note => note.StartsWith("No row of the tokens from 260 on is trained", StringComparison.Ordinal)));
 
         // The folder says by itself of which vocabulary it is, and the base model stays as it was.
-        string alone = Path.Combine(folder.Path, "elsewhere", "adapter");
+        string alone = Path.Combine(folder.Root, "elsewhere", "adapter");
         Directory.CreateDirectory(alone);
         foreach (string file in Directory.GetFiles(run.WeightsFolder))
         {
             File.Copy(file, Path.Combine(alone, Path.GetFileName(file)));
         }
 
-        string merged = Path.Combine(folder.Path, "merged");
+        string merged = Path.Combine(folder.Root, "merged");
         AdapterMerge.Write(ModelFolder.Open(Model), alone, merged, new MergeOptions());
         Assert.Equal(263, ModelFolder.Open(merged).CreateArchitecture().VocabularySize);
         Assert.True(ModelFolder.Open(merged).HasTokenizer);
@@ -146,7 +147,7 @@ public sealed class EmbeddingRunTests : IDisposable
         File.Delete(Path.Combine(alone, "tokenizer.json"));
         Assert.Contains(
             "has 263 rows, and the model's vocabulary has 260 tokens",
-            Assert.Throws<Engine.Model.Files.ModelFileException>(() => Generate(Model, alone)).Message, StringComparison.Ordinal);
+            Assert.Throws<Engine.Common.Files.ModelFileException>(() => Generate(Model, alone)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>As the cases in shared/cases/adapter-pattern-typos, and others of their kind.</summary>
@@ -189,7 +190,7 @@ public sealed class EmbeddingRunTests : IDisposable
         Assert.Equal(3, Train("further", "", init: run.WeightsFolder).Notes.Count(note => note.Contains("matches no", StringComparison.Ordinal)));
     }
 
-    private string Model => Path.Combine(folder.Path, "model");
+    private string Model => Path.Combine(folder.Root, "model");
 
     /// <summary>A decoder with drawn weights; its tokenizer has 263 tokens.</summary>
     private void Write(bool tied, int vocabulary = 272)

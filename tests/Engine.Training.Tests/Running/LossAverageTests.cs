@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Devices.Cpu;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Tests;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
@@ -84,8 +84,8 @@ public sealed class LossAverageTests : IDisposable
         Assert.Equal(Number(all[0], "loss"), Number(beside, "loss"));
         Assert.Equal(Number(all[0], "gradient_norm"), Number(beside, "gradient_norm"));
 
-        Directory.Delete(Path.Combine(folder.Path, "gap", "checkpoint-3"), recursive: true);
-        File.Delete(Path.Combine(folder.Path, "gap", "summary.json"));
+        Directory.Delete(Path.Combine(folder.Root, "gap", "checkpoint-3"), recursive: true);
+        File.Delete(Path.Combine(folder.Root, "gap", "summary.json"));
         Train("gap", Keys("gap"), new TrainerOptions { Resume = true });
         Assert.Equal(Weights("all"), Weights("gap"));
 
@@ -98,7 +98,7 @@ public sealed class LossAverageTests : IDisposable
             """;
     }
 
-    private byte[] Weights(string output) => File.ReadAllBytes(Path.Combine(folder.Path, output, "adapter", "adapter_model.safetensors"));
+    private byte[] Weights(string output) => File.ReadAllBytes(Path.Combine(folder.Root, output, "adapter", "adapter_model.safetensors"));
 
     /// <summary>Batches of a golden in this order; -1 is the first again with no label.</summary>
     private void WriteBatches(string golden, string target, int[] batches)
@@ -115,7 +115,7 @@ public sealed class LossAverageTests : IDisposable
             }
         }
 
-        writer.Write(Path.Combine(folder.Path, target));
+        writer.Write(Path.Combine(folder.Root, target));
     }
 
     private JsonNode[] Train(string output, string keys, TrainerOptions? options = null, List<TrainingProgress.Skipped>? skipped = null)
@@ -124,7 +124,7 @@ public sealed class LossAverageTests : IDisposable
         using var device = new CpuDevice(new CpuOptions { Threads = 2 });
         using var trainer = new Trainer(RunConfiguration.Load(path), device, options, new Seen(skipped ?? []));
         trainer.Train();
-        return [.. File.ReadLines(Path.Combine(folder.Path, output, "metrics.jsonl")).Select(line => JsonNode.Parse(line)!)];
+        return [.. File.ReadLines(Path.Combine(folder.Root, output, "metrics.jsonl")).Select(line => JsonNode.Parse(line)!)];
     }
 
     private static double Number(JsonNode line, string key) => line[key]!.GetValue<double>();

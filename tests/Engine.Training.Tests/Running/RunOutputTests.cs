@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Optim;

@@ -1,4 +1,4 @@
-using Engine.Model.Tokenizers;
+using Engine.Tokenizers;
 using Engine.Tests;
 
 namespace Engine.Training.Tests.Running;

@@ -1,10 +1,11 @@
 using System.Text.Json.Nodes;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Kernels.Tests;
 using Engine.Model;
 using Engine.Model.Batching;
-using Engine.Model.Safetensors;
+using Engine.Safetensors;
 using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
@@ -45,7 +46,7 @@ public sealed class TrainerTests
         labels["id2label"] = new JsonObject { ["0"] = "only" };
         labels["label2id"] = new JsonObject { ["only"] = 0 };
         File.WriteAllText(config, labels.ToJsonString());
-        string message = Assert.Throws<Engine.Model.Files.ModelFileException>(() => Predictor.Open(device, tiny.File("run/model"), null)).Message;
+        string message = Assert.Throws<Engine.Common.Files.ModelFileException>(() => Predictor.Open(device, tiny.File("run/model"), null)).Message;
         Assert.Contains("classifier.out_proj.weight has 2 rows, one for each class, and 1 class is named (only). Give id2label in config.json a name for each row, or num_labels", message, StringComparison.Ordinal);
     }
 
@@ -147,7 +148,7 @@ public sealed class TrainerTests
     public void Products_in_16_bits_need_weights_of_their_type_and_matrix_units(string keys, string expected)
     {
         using var tiny = new TinyRun();
-        var error = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("refused", keys, "plain")));
+        var error = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("refused", keys, "plain")));
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 
@@ -155,7 +156,7 @@ public sealed class TrainerTests
     public void A_start_of_adapters_that_is_not_made_here_is_refused_with_the_reason()
     {
         using var tiny = new TinyRun();
-        var error = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("loftq", adapter: ", init_lora_weights: loftq")));
+        var error = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("loftq", adapter: ", init_lora_weights: loftq")));
         Assert.Contains("quantised", error.Message, StringComparison.Ordinal);
     }
 
@@ -299,7 +300,7 @@ public sealed class TrainerTests
         var error = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
         Assert.Contains("the content of method.auxiliary_init has changed", error.Message, StringComparison.Ordinal);
         WriteAuxiliary(start, float.NaN);
-        var broken = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("broken", method: Method(start))));
+        var broken = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("broken", method: Method(start))));
         Assert.Contains($"{start}: tensor 'roberta.encoder.layer.0.attention.self.query.A' holds NaN at row 1, column 2", broken.Message, StringComparison.Ordinal);
 
         static string Method(string path) => $"{{name: bi-lora, rho: 0.2, auxiliary_rank: 2, auxiliary_init: {path}}}";
@@ -367,7 +368,7 @@ public sealed class TrainerTests
     {
         using var tiny = new TinyRun();
         tiny.WriteTable("train.tsv", [("the heron", "animal"), ("the saw", "tool"), ("the rose", "plant"), ("the small saw", "tool")]);
-        var error = Assert.Throws<Engine.Optim.ConfigurationException>(() => Train(tiny.WriteRun("metric", "metric_for_best_model: f1")));
+        var error = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("metric", "metric_for_best_model: f1")));
         Assert.Contains("f1_macro", error.Message, StringComparison.Ordinal);
     }
 
@@ -379,7 +380,7 @@ public sealed class TrainerTests
         TrainingOutcome outcome = Train(run);
         byte[] weights = Bytes(outcome);
         File.WriteAllText(Path.Combine(tiny.Folder, "model", "model.safetensors"), "not a checkpoint");
-        Assert.Throws<Engine.Model.Files.ModelFileException>(() => Train(run, new TrainerOptions { Overwrite = true }));
+        Assert.Throws<Engine.Common.Files.ModelFileException>(() => Train(run, new TrainerOptions { Overwrite = true }));
         Assert.Equal(weights, Bytes(outcome));
         Assert.True(File.Exists(Path.Combine(tiny.Folder, "finished", "summary.json")));
     }

@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
+using Engine.Common;
 using Engine.Devices;
 using Engine.Devices.Cpu;
-using Engine.Model.Files;
+using Engine.Common.Files;
 using Engine.Optim;
 using Engine.Optim.Sharpness;
 using Engine.Training.Configuration;

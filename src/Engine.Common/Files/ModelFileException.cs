@@ -1,0 +1,14 @@
+namespace Engine.Common.Files;
+
+/// <summary>A model, configuration or adapter file that is missing or does not hold what it should; the message starts with the file's path.</summary>
+public sealed class ModelFileException : Exception
+{
+    public ModelFileException(string path, string problem, Exception? innerException = null)
+        : base($"{path}: {problem}", innerException)
+    {
+        FilePath = path;
+    }
+
+    /// <summary>The file or folder at fault.</summary>
+    public string FilePath { get; }
+}
