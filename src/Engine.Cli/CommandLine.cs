@@ -47,6 +47,7 @@ public static class CommandLine
             new CompareCommand(host),
             new EvalCommand(host),
             new PredictCommand(host),
+            new EmbedCommand(host),
             new EstimateCommand(host),
             new InspectCommand(host),
             new DevicesCommand(host),

@@ -16,6 +16,9 @@ public sealed record DeviceListing(DeviceKind Kind, IReadOnlyList<DeviceInfo> De
 /// <summary>Lists and opens devices. What was asked for is opened or refused; nothing else takes its place.</summary>
 public static class DeviceCatalog
 {
+    /// <summary>The device that is there on every machine.</summary>
+    public const string Default = "cpu";
+
     /// <summary>Every kind of device, in the order cpu, opencl, cuda.</summary>
     public static IReadOnlyList<DeviceListing> List() => List(OpenClApi.Library, CudaApi.Library);
 

@@ -99,6 +99,13 @@ public sealed class ModelFolder
             adapterFolder);
     }
 
+    /// <summary>The architecture of this family that makes a vector of each text. An adapter's own head, if it has one, is left out.</summary>
+    /// <param name="pooling">How the vector is made; the folder's own way is in <see cref="SentenceSettings"/>.</param>
+    /// <param name="adapterFolder">A PEFT folder, or null.</param>
+    /// <exception cref="ModelFileException">The family is not built for this.</exception>
+    public Architecture CreateEmbedding(TextPooling pooling, string? adapterFolder = null) =>
+        Adapted(ArchitectureCatalog.CreateEmbedding(Config, pooling), adapterFolder);
+
     /// <summary>The architecture as an adapter needs it: see <see cref="AdaptedArchitecture"/>.</summary>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     /// <exception cref="ModelFileException">The adapter is of another vocabulary, and nothing says which.</exception>

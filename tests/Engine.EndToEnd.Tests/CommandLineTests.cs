@@ -6,7 +6,7 @@ namespace Engine.EndToEnd.Tests;
 /// <summary>What every command has in common: help, exit codes, errors as sentences.</summary>
 public sealed class CommandLineTests
 {
-    private static readonly string[] Names = ["train", "eval", "predict", "estimate", "inspect", "devices", "tokenize", "train-tokenizer", "template", "forward", "chat", "generate", "merge", "kernels"];
+    private static readonly string[] Names = ["train", "eval", "predict", "embed", "estimate", "inspect", "devices", "tokenize", "train-tokenizer", "template", "forward", "chat", "generate", "merge", "kernels"];
 
     public static TheoryData<string> Commands => [.. Names];
 

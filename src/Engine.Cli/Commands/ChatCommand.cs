@@ -4,6 +4,7 @@ using Engine.Cli.Console;
 using Engine.Devices;
 using Engine.Model.Chat;
 using Engine.Model.Generation;
+using Engine.Training.Running;
 using Spectre.Console;
 
 namespace Engine.Cli.Commands;

@@ -6,6 +6,7 @@ using Engine.Cli.Console;
 using Engine.Devices;
 using Engine.Model.Chat;
 using Engine.Model.Generation;
+using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
 

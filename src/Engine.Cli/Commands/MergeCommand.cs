@@ -3,6 +3,7 @@ using Engine.Cli.Console;
 using Engine.Model;
 using Engine.Model.Peft;
 using Engine.Safetensors;
+using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
 

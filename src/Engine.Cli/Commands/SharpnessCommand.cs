@@ -10,6 +10,7 @@ using Engine.Optim;
 using Engine.Optim.Sharpness;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Running;
 using Engine.Training.Sharpness;
 using Spectre.Console;
 

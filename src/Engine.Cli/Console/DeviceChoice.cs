@@ -29,6 +29,6 @@ internal sealed class DeviceChoice
     public Device Open(ParseResult arguments, CommandHost host, TextWriter notes)
     {
         ProductLibrary? library = arguments.GetValue(products) is { } name ? Enum.Parse<ProductLibrary>(name, ignoreCase: true) : null;
-        return CommonOptions.Open(arguments.GetValue(device) ?? "cpu", new DeviceOptions { Products = library, Tf32 = arguments.GetValue(tf32) }, host, notes);
+        return CommonOptions.Open(arguments.GetValue(device) ?? DeviceCatalog.Default, new DeviceOptions { Products = library, Tf32 = arguments.GetValue(tf32) }, host, notes);
     }
 }

@@ -5,6 +5,7 @@ using Engine.Model;
 using Engine.Model.Generation;
 using Engine.Optim;
 using Engine.Training.Configuration;
+using Engine.Training.Running;
 
 namespace Engine.Cli.Console;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Engine.Training.Running;
 
 namespace Engine.Cli.Console;
 

@@ -33,7 +33,7 @@ internal sealed class RunFileOptions
 
     /// <summary>Opens the run's device and says which.</summary>
     public Device OpenDevice(ParseResult arguments, RunConfiguration run, CommandHost host) =>
-        CommonOptions.Open(arguments.GetValue(device) ?? run.Device ?? "cpu", run.DeviceOptions, host, host.Console.Profile.Out.Writer);
+        CommonOptions.Open(arguments.GetValue(device) ?? run.Device ?? DeviceCatalog.Default, run.DeviceOptions, host, host.Console.Profile.Out.Writer);
 
     /// <summary>What to type after the command to have the same run again.</summary>
     public string Repeat(ParseResult arguments)

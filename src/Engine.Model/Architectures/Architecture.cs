@@ -70,6 +70,9 @@ public enum HeadKind
 
     /// <summary>The next token after each token.</summary>
     CausalLm,
+
+    /// <summary>Nothing: the model makes a vector of each text. Its loss is 0.</summary>
+    Embedding,
 }
 
 public static class HeadKinds

@@ -12,11 +12,13 @@ internal static class ArchitectureCatalog
         {
             Classifier = config => new BertForSequenceClassification(EncoderConfig.From(config)),
             MaskedLm = config => new BertForMaskedLM(EncoderConfig.From(config)),
+            Embedding = (config, pooling) => new BertModel(EncoderConfig.From(config), pooling),
         },
         ["roberta"] = new()
         {
             Classifier = config => new RobertaForSequenceClassification(EncoderConfig.From(config)),
             MaskedLm = config => new RobertaForMaskedLM(EncoderConfig.From(config)),
+            Embedding = (config, pooling) => new RobertaModel(EncoderConfig.From(config), pooling),
         },
         ["llama"] = new()
         {
@@ -49,20 +51,31 @@ internal static class ArchitectureCatalog
     /// <exception cref="ModelFileException">The family is not built, or not for this task, or its weights are quantized.</exception>
     public static Architecture Create(ModelConfig config, HeadKind head)
     {
+        RequireNumbers(config);
+        string task = head == HeadKind.MaskedLm ? "masked language modelling" : "causal language modelling";
+        return (FamilyOf(config).For(head) ?? throw NotBuilt(config, task, family => family.For(head) is not null))(config);
+    }
+
+    /// <summary>The architecture of a family that makes a vector of each text.</summary>
+    /// <exception cref="ModelFileException">The family is not built, or not for this, or its weights are quantized.</exception>
+    public static Architecture CreateEmbedding(ModelConfig config, TextPooling pooling)
+    {
+        RequireNumbers(config);
+        return (FamilyOf(config).Embedding ?? throw NotBuilt(config, "sentence vectors", family => family.Embedding is not null))(config, pooling);
+    }
+
+    private static void RequireNumbers(ModelConfig config)
+    {
         if (Quantization.Of(config.Root) is { } quantization)
         {
             throw new ModelFileException(config.FilePath, $"{quantization}. {Quantization.Advice}");
         }
+    }
 
-        Func<ModelConfig, Architecture>? create = FamilyOf(config).For(head);
-        if (create is null)
-        {
-            string known = string.Join(", ", Families.Where(family => family.Value.For(head) is not null).Select(family => family.Key));
-            string task = head == HeadKind.MaskedLm ? "masked" : "causal";
-            throw new ModelFileException(config.FilePath, $"a model of type {config.ModelType} is not built for {task} language modelling; models of type {known} are.");
-        }
-
-        return create(config);
+    private static ModelFileException NotBuilt(ModelConfig config, string task, Func<Family, bool> isBuilt)
+    {
+        string known = string.Join(", ", Families.Where(family => isBuilt(family.Value)).Select(family => family.Key));
+        return new(config.FilePath, $"a model of type {config.ModelType} is not built for {task}; models of type {known} are.");
     }
 
     private static Family FamilyOf(ModelConfig config) => Families.TryGetValue(config.ModelType, out Family? family)
@@ -77,6 +90,8 @@ internal static class ArchitectureCatalog
         public Func<ModelConfig, Architecture>? MaskedLm { get; init; }
 
         public Func<ModelConfig, Architecture>? CausalLm { get; init; }
+
+        public Func<ModelConfig, TextPooling, Architecture>? Embedding { get; init; }
 
         public Func<ModelConfig, Architecture>? For(HeadKind head) => head switch
         {

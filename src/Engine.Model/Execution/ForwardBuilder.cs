@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Architectures;
 
 namespace Engine.Model.Execution;
 
@@ -120,6 +121,9 @@ public sealed class ForwardBuilder
 
     /// <summary>The rows whose logits are wanted: one token of each text, or those that must name a label; all where none are selected.</summary>
     public Tensor TakeSelected(Tensor x) => Batch.Selection is { } selection ? Graph.TakeRows(x, selection) : x;
+
+    /// <summary>One vector for each text of its hidden states x [tokens, hidden].</summary>
+    public Tensor Pool(Tensor x, TextPooling pooling) => pooling == TextPooling.Mean ? Graph.MeanPooling(x, Batch.RowStart) : TakeSelected(x);
 
     /// <summary>
     /// An output layer over the vocabulary, of the module's weight and bias. With an adapter on it the logits are computed as those of any linear layer.

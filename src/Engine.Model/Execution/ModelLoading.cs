@@ -28,7 +28,8 @@ public static class ModelLoading
     {
         using Checkpoint checkpoint = folder.OpenWeights();
         LoadReport report = ModelWeights.Load(model, checkpoint, seed ?? 0);
-        List<string> notes = model.Architecture.Head.PredictsTokens() ? [] : [.. folder.Config.Labels.Notes];
+        HeadKind head = model.Architecture.Head;
+        List<string> notes = head.PredictsTokens() || head == HeadKind.Embedding ? [] : [.. folder.Config.Labels.Notes];
         string[] initialized = [.. report.Initialized.Except(replacedLater ?? [])];
         if (initialized.Length > 0 && seed is null)
         {
@@ -51,7 +52,8 @@ public static class ModelLoading
                 : $"The vocabulary shrinks from {stored} to {rows} tokens.");
         }
 
-        string[] unused = [.. report.Unused.Where(name => !IsComputed(name))];
+        // Whatever head a checkpoint has, sentence vectors are made without it.
+        string[] unused = head == HeadKind.Embedding ? [] : [.. report.Unused.Where(name => !IsComputed(name))];
         if (unused.Length > 0)
         {
             notes.Add($"In the checkpoint, not used by {model.Architecture.Name}: {List(unused)}.");

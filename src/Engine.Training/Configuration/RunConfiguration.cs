@@ -20,7 +20,7 @@ public sealed record RunConfiguration
     public TaskKind Task { get; init; } = TaskKind.SequenceClassification;
 
     [Key("Folder the run is written to.", Required = true, IsPath = true)]
-    public required string Output { get; init; }
+    public string Output { get; init; } = "";
 
     [Key("Let a run that the output folder holds give way when this one is finished; false: that is refused. --overwrite on the command line does the same once.")]
     public bool OverwriteOutputDir { get; init; }
@@ -53,7 +53,7 @@ public sealed record RunConfiguration
     public AdapterConfiguration? Adapter { get; init; }
 
     [Key("The data.", Required = true)]
-    public required DataConfiguration Data { get; init; }
+    public DataConfiguration Data { get; init; } = null!;
 
     [Key("Peak learning rate of AdamW.", Minimum = 0)]
     public double LearningRate { get; init; } = 5e-5;

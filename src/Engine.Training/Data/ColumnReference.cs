@@ -1,9 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace Engine.Training.Data;
 
 /// <summary>A column of a table, by its header name or by its number from 0; of JSON Lines, a property name.</summary>
-public readonly record struct ColumnReference
+public sealed record ColumnReference
 {
     private ColumnReference(string? name, int index)
     {
@@ -16,6 +17,9 @@ public readonly record struct ColumnReference
 
     /// <summary>The column's number from 0, where there is no name.</summary>
     public int Index { get; }
+
+    [return: NotNullIfNotNull(nameof(name))]
+    public static implicit operator ColumnReference?(string? name) => name is null ? null : ByName(name);
 
     public static ColumnReference ByName(string name) => new(name, -1);
 

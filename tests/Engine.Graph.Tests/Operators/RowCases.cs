@@ -67,7 +67,23 @@ internal static partial class OperatorTable
             [Activation(1, 5, 3), Integers(4, -1, 0, 2), Integers(0, 4), Integers(0, 0, 0, 0)],
             (graph, t) => [graph.TakeRows(t[0], new RowSelectionInputs(t[1], t[2], t[3], 4))],
             x => [Rows(x[0], x[1], 3)]);
+        foreach (int columns in (int[])[3, 33])
+        {
+            yield return new OperatorCase(
+                $"MeanPooling of {columns} columns, the last row of no text",
+                [Activation(1, 7, columns), Integers(0, 1, 4, 6)],
+                (graph, t) => [graph.MeanPooling(t[0], t[1])],
+                x => [Means(x[0], x[1], columns)]);
+        }
     }
+
+    /// <summary>The mean of each text's rows.</summary>
+    private static double[] Means(double[] x, double[] rowStart, int columns) =>
+    [
+        .. from text in Enumerable.Range(0, rowStart.Length - 1)
+           from column in Enumerable.Range(0, columns)
+           select Enumerable.Range((int)rowStart[text], (int)(rowStart[text + 1] - rowStart[text])).Average(row => x[(row * columns) + column]),
+    ];
 
     private static double[] Normalized(double[] x, double[] weight, double[] bias, int columns, double epsilon)
     {

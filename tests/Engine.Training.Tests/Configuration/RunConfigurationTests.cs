@@ -81,7 +81,7 @@ public sealed class RunConfigurationTests : IDisposable
         RunConfiguration again = RunConfiguration.Load(folder.Write("written.yaml", yaml));
         Assert.Equal(yaml, again.ToYaml());
         Assert.Equal((run.Model, run.Output, run.LearningRate, run.LrSchedulerKwargs), (again.Model, again.Output, again.LearningRate, again.LrSchedulerKwargs));
-        Assert.Equal((ColumnReference.ByIndex(3), ColumnReference.ByName("1")), (again.Data.Text!.Value, again.Data.Label!.Value));
+        Assert.Equal((ColumnReference.ByIndex(3), ColumnReference.ByName("1")), (again.Data.Text!, again.Data.Label!));
         Assert.Equal(["0", "yes: no", "null"], again.Data.Labels!);
         Assert.Equal(".*(query|value)", again.Adapter!.TargetModules!.Expression);
         Assert.Equal(run.Method!.Methods[0].Read().Values, again.Method!.Methods[0].Read().Values);

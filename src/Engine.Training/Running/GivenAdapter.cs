@@ -3,16 +3,15 @@ using Engine.Model.Architectures;
 using Engine.Common.Files;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
-using Engine.Training.Running;
 
-namespace Engine.Cli.Console;
+namespace Engine.Training.Running;
 
-/// <summary>An adapter as a command line names it: a PEFT folder, a run that wrote one, or that run's file.</summary>
+/// <summary>An adapter as a path names it: a PEFT folder, a run that wrote one, or that run's file.</summary>
 /// <param name="Folder">The PEFT folder.</param>
 /// <param name="Run">The run that wrote it; null where it came from elsewhere.</param>
-internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
+public sealed record GivenAdapter(string Folder, RunConfiguration? Run)
 {
-    /// <summary>What a command's help says of it.</summary>
+    /// <summary>What a path may be, for help texts.</summary>
     public const string Description = "PEFT adapter folder, or the folder of a run that wrote one, to put on the model; a run's own adapter needs none.";
 
     /// <summary>What reports call it: the run's folder, or its own.</summary>

@@ -2,17 +2,16 @@ using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
-using Engine.Training.Running;
 
-namespace Engine.Cli.Console;
+namespace Engine.Training.Running;
 
-/// <summary>What a command that uses a model is pointed at: a run, a model folder or an adapter folder, taken apart.</summary>
+/// <summary>A trained model as a path names it: a run, a model folder or an adapter folder, taken apart.</summary>
 /// <param name="Model">The model folder.</param>
 /// <param name="Adapter">The adapter folder; null for a fully tuned or an untouched model.</param>
 /// <param name="Run">The run it came from; null where it came from elsewhere.</param>
-internal sealed record TrainedModel(string Model, string? Adapter, RunConfiguration? Run)
+public sealed record TrainedModel(string Model, string? Adapter, RunConfiguration? Run)
 {
-    /// <summary>What a command's help says of it.</summary>
+    /// <summary>What a path may be, for help texts.</summary>
     public const string Description = "A run file, the folder of a run, a model folder, or an adapter folder (its base model is then the one it names).";
 
     /// <summary>What the run drew parameters from that no file gives; only an adapter's base model may lack any.</summary>
@@ -22,7 +21,7 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
     /// <param name="path">File or folder.</param>
     /// <param name="adapter">An adapter to put on the model, in place of a run's own: its folder or that of a run that wrote it; null for none.</param>
     /// <exception cref="ModelFileException">There is nothing to be used; the message says what was expected.</exception>
-    public static TrainedModel Resolve(string path, string? adapter)
+    public static TrainedModel Resolve(string path, string? adapter = null)
     {
         adapter = adapter is null ? null : GivenAdapter.Find(adapter).Folder;
         if (File.Exists(path))
@@ -60,7 +59,7 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
         string weights = full ? folder.ModelPath : folder.AdapterPath;
         return Directory.Exists(weights)
             ? full ? new TrainedModel(weights, null, run) : new TrainedModel(run.Model, weights, run)
-            : throw new ModelFileException(weights, "there is no such folder yet; the run writes it when it ends. Run 'engine train' first.");
+            : throw new ModelFileException(weights, "there is no such folder yet; the run writes it when it ends: train it first.");
     }
 
     /// <summary>The model an adapter says it was trained on.</summary>
@@ -71,7 +70,7 @@ internal sealed record TrainedModel(string Model, string? Adapter, RunConfigurat
         return model is not null && Directory.Exists(model)
             ? model
             : throw new ModelFileException(adapter, model is null
-                ? "the adapter does not say which model it was trained on; give the model's folder, and this one with --adapter."
-                : $"the adapter was trained on '{model}', and there is no such folder here; give the model's folder, and this one with --adapter. {LocalPath.HubHint}");
+                ? "the adapter does not say which model it was trained on; give the model's folder, and this one as the adapter (--adapter)."
+                : $"the adapter was trained on '{model}', and there is no such folder here; give the model's folder, and this one as the adapter (--adapter). {LocalPath.HubHint}");
     }
 }

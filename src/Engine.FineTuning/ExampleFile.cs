@@ -1,0 +1,67 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace Engine.FineTuning;
+
+/// <summary>
+/// Examples that a program has, as a file beside the run: a run's folder then says what the run was trained on, and whatever works on runs (resuming, evaluating,
+/// comparing, measuring sharpness) works on this one, too. The file's name has a hash of its content, so that no run's data is written over by another's.
+/// </summary>
+internal static class ExampleFile
+{
+    /// <summary>The folder of such files in a run's folder.</summary>
+    public const string FolderName = "data";
+
+    private const int HashDigits = 16;
+    private static readonly byte[] LineEnd = "\n"u8.ToArray();
+
+    /// <summary>Writes examples as JSON lines and gives the file's path.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="name">What they are: train or validation.</param>
+    /// <exception cref="ArgumentException">There are none.</exception>
+    public static async Task<string> WriteAsync<T>(
+        string folder, string name, IAsyncEnumerable<T> examples, Action<Utf8JsonWriter, T> write, CancellationToken cancellation)
+    {
+        folder = Path.Combine(folder, FolderName);
+        Directory.CreateDirectory(folder);
+        string unfinished = Path.Combine(folder, $"{name}.{Guid.NewGuid():N}.tmp");
+        try
+        {
+            string hash = await WriteLinesAsync(unfinished, name, examples, write, cancellation).ConfigureAwait(false);
+            string path = Path.Combine(folder, $"{name}-{hash}.jsonl");
+            File.Move(unfinished, path, overwrite: true);
+            return path;
+        }
+        finally
+        {
+            File.Delete(unfinished);
+        }
+    }
+
+    /// <summary>Writes the lines and gives their hash.</summary>
+    private static async Task<string> WriteLinesAsync<T>(
+        string path, string name, IAsyncEnumerable<T> examples, Action<Utf8JsonWriter, T> write, CancellationToken cancellation)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await using FileStream file = File.Create(path);
+        using MemoryStream line = new();
+        using Utf8JsonWriter json = new(line);
+        bool any = false;
+        await foreach (T example in examples.WithCancellation(cancellation).ConfigureAwait(false))
+        {
+            ArgumentNullException.ThrowIfNull(example, nameof(examples));
+            any = true;
+            line.SetLength(0);
+            json.Reset();
+            write(json, example);
+            json.Flush();
+            line.Write(LineEnd);
+            hash.AppendData(line.GetBuffer(), 0, (int)line.Length);
+            file.Write(line.GetBuffer(), 0, (int)line.Length);
+        }
+
+        return any
+            ? Convert.ToHexStringLower(hash.GetHashAndReset())[..HashDigits]
+            : throw new ArgumentException($"The {name} examples are empty; at least one was expected.", nameof(examples));
+    }
+}

@@ -1,0 +1,42 @@
+using Microsoft.Extensions.AI;
+
+namespace Engine.FineTuning;
+
+/// <summary>A text, or a pair of texts, with what is to be said of it.</summary>
+/// <param name="Text">The text, or the first of a pair.</param>
+public abstract record TextExample(string Text)
+{
+    /// <summary>The second text of a pair; null without one. All examples of a set have one, or none has.</summary>
+    public string? TextPair { get; init; }
+}
+
+/// <summary>A text, or a pair of texts, with its class.</summary>
+/// <param name="Text">The text, or the first of a pair.</param>
+/// <param name="Label">The class's name.</param>
+public sealed record LabelledText(string Text, string Label) : TextExample(Text);
+
+/// <summary>A text, or a pair of texts, with the number that a regressor is to predict.</summary>
+/// <param name="Text">The text, or the first of a pair.</param>
+/// <param name="Score">The number.</param>
+public sealed record ScoredText(string Text, double Score) : TextExample(Text);
+
+/// <summary>What a language model learns from; a set holds one kind.</summary>
+public abstract record LanguageExample
+{
+    private LanguageExample()
+    {
+    }
+
+    /// <summary>A text that is learned whole.</summary>
+    public static implicit operator LanguageExample(string text) => new PlainText(text);
+
+    /// <summary>A conversation: the assistant's messages are learned, the others read.</summary>
+    /// <param name="Messages">System, user and assistant messages of text.</param>
+    public sealed record Conversation(params IReadOnlyList<ChatMessage> Messages) : LanguageExample;
+
+    /// <summary>A prompt and what it is to be continued by, which is learned.</summary>
+    public sealed record Completion(string Prompt, string Answer) : LanguageExample;
+
+    /// <summary>A text that is learned whole.</summary>
+    public sealed record PlainText(string Text) : LanguageExample;
+}

@@ -1,0 +1,110 @@
+using Engine.ChatClient;
+using Engine.Devices;
+using Engine.Model;
+using Engine.Model.Chat;
+using Engine.Model.Generation;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+using Microsoft.Extensions.AI;
+
+namespace Engine.FineTuning;
+
+/// <summary>
+/// A causal language model that was trained or opened, as an <see cref="IChatClient"/>: conversations are laid out as its run, or its folder, says. Safe for use by
+/// several threads, whose answers take turns.
+/// </summary>
+public sealed class LanguageModel : DelegatingChatClient
+{
+    private readonly Opened opened;
+
+    private LanguageModel(Opened opened)
+        : base(new EngineChatClient(opened.Chat, opened.Name)) => this.opened = opened;
+
+    /// <summary>What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.</summary>
+    public TrainingOutcome? Training => opened.Training;
+
+    /// <summary>The model without a chat: goes on with texts.</summary>
+    public Generator Generator => opened.Chat.Generator;
+
+    /// <summary>Opens a language model.</summary>
+    /// <param name="path">A run's folder or its file, a model folder, or an adapter's folder whose base model is the one it names.</param>
+    /// <param name="adapter">An adapter's folder, to be put on the model; null: the run's own, or none.</param>
+    /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
+    /// <exception cref="Common.Files.ModelFileException">There is no such model, or it is no causal language model.</exception>
+    public static LanguageModel Open(string path, string? adapter = null, Device? device = null)
+    {
+        TrainedModel trained = TrainedModel.Resolve(path, adapter);
+        Device target = device ?? DeviceCatalog.Open(trained.Run?.Device ?? DeviceCatalog.Default, trained.Run?.DeviceOptions);
+        try
+        {
+            return new LanguageModel(Opened.Of(target, device is null, trained, place: null, training: null));
+        }
+        catch when (device is null)
+        {
+            target.Dispose();
+            throw;
+        }
+    }
+
+    internal static async Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation)
+    {
+        options ??= new FineTuneOptions();
+        Device? own = null;
+        try
+        {
+            RunConfiguration run = place.Run.Resolve();
+            Device device = options.Device ?? (own = DeviceCatalog.Open(run.Device ?? DeviceCatalog.Default, run.DeviceOptions));
+            TrainingOutcome outcome = await TrainingTask.RunAsync(run, device, options, cancellation).ConfigureAwait(false);
+            return new LanguageModel(Opened.Of(device, own is not null, TrainedModel.Resolve(run.Output), place, outcome));
+        }
+        catch
+        {
+            own?.Dispose();
+            place.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Frees the model, and the device where it was opened for it.</summary>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+        {
+            opened.Dispose();
+        }
+    }
+
+    /// <summary>The model with all that goes with it.</summary>
+    private sealed record Opened(ChatGenerator Chat, string Name, TrainingOutcome? Training, Device? OwnDevice, RunPlace? Place) : IDisposable
+    {
+        public static Opened Of(Device device, bool ownsDevice, TrainedModel trained, RunPlace? place, TrainingOutcome? training)
+        {
+            Generator generator = Generator.Open(device, trained.Model, type: trained.Run?.Dtype ?? WeightType.Auto, vocabularyOf: trained.Adapter);
+            try
+            {
+                string name = GivenAdapter.FolderName(trained.Run?.Output ?? trained.Adapter ?? trained.Model);
+                if (trained.Adapter is { } adapter)
+                {
+                    generator.AddAdapter(name, adapter);
+                    generator.UseAdapter(name);
+                }
+
+                var chat = new ChatGenerator(generator, ChatTemplate.Named(trained.Run?.ChatTemplateName, trained.Model));
+                return new Opened(chat, name, training, ownsDevice ? device : null, place);
+            }
+            catch
+            {
+                generator.Dispose();
+                throw;
+            }
+        }
+
+        public void Dispose()
+        {
+            Chat.Generator.Dispose();
+            OwnDevice?.Dispose();
+            Place?.Dispose();
+        }
+    }
+}

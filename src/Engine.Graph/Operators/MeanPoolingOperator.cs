@@ -1,0 +1,47 @@
+using Engine.Kernels;
+
+namespace Engine.Graph.Operators;
+
+/// <summary>The mean of each text's rows; inputs x [tokens, columns], row_start int32 [texts + 1]; output [texts, columns].</summary>
+public sealed class MeanPoolingOperator : Operator
+{
+    public override string Name => "MeanPooling";
+
+    public override long MovedBytes(Node node) => node.Inputs[0].Bytes + node.Outputs[0].Bytes;
+
+    public override void Lower(Lowering lowering)
+    {
+        Shape y = lowering.Node.Outputs[0].Shape;
+        lowering.Emit(MeanPooling.Forward(
+            lowering.Device, y.Rows, y.Columns, lowering.Input<float>(0), lowering.Input<int>(1), lowering.Output<float>(0)));
+    }
+
+    public override void Gradient(GradientBuilder gradients)
+    {
+        Node node = gradients.Node;
+        gradients.Contribute(0, gradients.Graph.Add(
+            new MeanPoolingGradientOperator(), node.Inputs[0].Shape, gradients.OutputGradient(), node.Inputs[1]));
+    }
+}
+
+/// <summary>Each text's gradient shared out among its rows; inputs dy [texts, columns], row_start int32 [texts + 1]; output [tokens, columns].</summary>
+public sealed class MeanPoolingGradientOperator : Operator
+{
+    public override string Name => "MeanPoolingGradient";
+
+    public override void Lower(Lowering lowering)
+    {
+        Shape dx = lowering.Node.Outputs[0].Shape;
+        Shape dy = lowering.Node.Inputs[0].Shape;
+        lowering.Emit(MeanPooling.Backward(
+            lowering.Device, dy.Rows, dx.Rows, dx.Columns, lowering.Input<float>(0), lowering.Input<int>(1), lowering.Output<float>(0)));
+    }
+}
+
+public static class MeanPoolingExtensions
+{
+    /// <summary>The mean of each text's rows of x [tokens, columns].</summary>
+    /// <param name="rowStart">Where each text begins, int32 [texts + 1]; none is empty.</param>
+    public static Tensor MeanPooling(this GraphBuilder graph, Tensor x, Tensor rowStart) =>
+        graph.Add(new MeanPoolingOperator(), new Shape((int)rowStart.Shape.Count - 1, x.Shape.Columns), x, rowStart);
+}

@@ -1,0 +1,48 @@
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Model.Execution;
+using Engine.Model.HuggingFace;
+
+namespace Engine.Model.Architectures;
+
+/// <summary>How one vector is made of a text's hidden states.</summary>
+public enum TextPooling
+{
+    /// <summary>The mean over the text's tokens, special ones included.</summary>
+    Mean,
+
+    /// <summary>The first token's hidden state.</summary>
+    FirstToken,
+}
+
+/// <summary>BERT without a head, each text's hidden states pooled to one vector (Reimers and Gurevych 2019, arXiv 1908.10084).</summary>
+public sealed class BertModel(EncoderConfig config, TextPooling pooling) : EncoderArchitecture(config, "bert.")
+{
+    public override string Name => nameof(BertModel);
+
+    public override HeadKind Head => HeadKind.Embedding;
+
+    public override string? OutputModule => null;
+
+    public override int OutputSize => HiddenSize;
+
+    public override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Pool(Stack.Build(forward, positionPaddingId: -1), pooling));
+
+    private protected override IReadOnlyList<LinearSpec> HeadLinears() => [];
+}
+
+/// <summary>RoBERTa likewise.</summary>
+public sealed class RobertaModel(EncoderConfig config, TextPooling pooling) : RobertaArchitecture(config)
+{
+    public override string Name => nameof(RobertaModel);
+
+    public override HeadKind Head => HeadKind.Embedding;
+
+    public override string? OutputModule => null;
+
+    public override int OutputSize => HiddenSize;
+
+    public override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Pool(Encode(forward), pooling));
+
+    private protected override IReadOnlyList<LinearSpec> HeadLinears() => [];
+}

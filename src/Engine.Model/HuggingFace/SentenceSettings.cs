@@ -1,0 +1,90 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Engine.Common.Files;
+using Engine.Model.Architectures;
+
+namespace Engine.Model.HuggingFace;
+
+/// <summary>
+/// How a folder's sentence vectors are made, as sentence-transformers reads it: <c>modules.json</c> lists the steps, <c>1_Pooling/config.json</c> says how tokens become one
+/// vector, <c>sentence_bert_config.json</c> where texts are cut. A folder without them is pooled by the mean and not normalised, as there.
+/// </summary>
+public sealed record SentenceSettings
+{
+    private const string ModulesName = "modules.json";
+    private const string TransformerName = "sentence_bert_config.json";
+
+    /// <summary>The pooling modes of the format that are built.</summary>
+    private static readonly (string Key, TextPooling? Pooling)[] Modes =
+    [
+        ("pooling_mode_mean_tokens", TextPooling.Mean),
+        ("pooling_mode_cls_token", TextPooling.FirstToken),
+        ("pooling_mode_max_tokens", null),
+        ("pooling_mode_mean_sqrt_len_tokens", null),
+        ("pooling_mode_weightedmean_tokens", null),
+        ("pooling_mode_lasttoken", null),
+    ];
+
+    public TextPooling Pooling { get; init; } = TextPooling.Mean;
+
+    /// <summary>Vectors are scaled to length 1.</summary>
+    public bool Normalize { get; init; }
+
+    /// <summary>Longer texts are cut to so many tokens; null: the folder does not say.</summary>
+    public int? MaxLength { get; init; }
+
+    /// <summary>Reads a folder's settings.</summary>
+    /// <exception cref="ModelFileException">A file is broken, or asks for a step that is not built.</exception>
+    public static SentenceSettings Read(string folder)
+    {
+        var settings = new SentenceSettings();
+        string modules = Path.Combine(folder, ModulesName);
+        foreach ((string type, string path) in File.Exists(modules) ? Modules(modules) : [])
+        {
+            settings = type[(type.LastIndexOf('.') + 1)..] switch
+            {
+                "Transformer" => settings,
+                "Pooling" => settings with { Pooling = PoolingOf(Path.Combine(folder, path, ModelConfig.FileName)) },
+                "Normalize" => settings with { Normalize = true },
+                _ => throw new ModelFileException(modules, $"it has a step {type}, which is not built; Transformer, Pooling and Normalize are."),
+            };
+        }
+
+        string transformer = Path.Combine(folder, TransformerName);
+        return File.Exists(transformer)
+            ? settings with { MaxLength = new JsonSection(transformer, JsonFile.ReadObject(transformer)).OptionalInt("max_seq_length") }
+            : settings;
+    }
+
+    private static IEnumerable<(string Type, string Path)> Modules(string file)
+    {
+        JsonArray steps;
+        try
+        {
+            steps = JsonNode.Parse(File.ReadAllBytes(file)) as JsonArray ?? throw new ModelFileException(file, "a list of steps was expected.");
+        }
+        catch (JsonException exception)
+        {
+            throw new ModelFileException(file, $"the file is not the JSON expected here: {exception.Message}", exception);
+        }
+
+        foreach (JsonNode? step in steps)
+        {
+            var section = new JsonSection(file, step as JsonObject ?? throw new ModelFileException(file, "a step is no object; objects with 'type' and 'path' were expected."));
+            yield return (section.OptionalString("type") ?? throw section.Missing("type", "the class of a step"), section.OptionalString("path") ?? "");
+        }
+    }
+
+    private static TextPooling PoolingOf(string file)
+    {
+        var section = new JsonSection(file, JsonFile.ReadObject(file));
+        (string Key, TextPooling? Pooling)[] wanted = [.. Modes.Where(mode => section.OptionalBool(mode.Key) == true)];
+        return wanted switch
+        {
+            [(_, { } pooling)] => pooling,
+            [] => throw new ModelFileException(file, "no pooling mode is true; one was expected."),
+            [var (key, _)] => throw new ModelFileException(file, $"{key} is not built; pooling_mode_mean_tokens and pooling_mode_cls_token are."),
+            _ => throw new ModelFileException(file, $"several pooling modes are true ({string.Join(", ", wanted.Select(mode => mode.Key))}), whose vectors lie side by side; one alone is built."),
+        };
+    }
+}

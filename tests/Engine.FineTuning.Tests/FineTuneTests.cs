@@ -1,0 +1,223 @@
+using Engine.Common;
+using Engine.Tests;
+using Engine.Training.Configuration;
+using Engine.Training.Data;
+using Engine.Training.Running;
+using Engine.Training.Tests.Running;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.FineTuning.Tests;
+
+/// <summary>Fine-tuning from a program, on a tiny random RoBERTa that tells animals from tools, and a tiny decoder whose tokens are bytes.</summary>
+public sealed class FineTuneTests : IDisposable
+{
+    private readonly TinyRun tiny = new();
+
+    public void Dispose() => tiny.Dispose();
+
+    [Fact]
+    public async Task Classifier_learns_from_examples_in_memory_and_predicts_at_once()
+    {
+        List<TrainingProgress> told = [];
+        var options = new FineTuneOptions { Progress = new Listener(told) };
+
+        using TextClassifier classifier = await FineTune.ClassifierAsync(Whole(), Labelled("train.tsv"), Labelled("dev.tsv"), options);
+
+        LabelledText[] unseen = [.. Labelled("dev.tsv")];
+        IReadOnlyList<Prediction> predictions = classifier.Predict(unseen.Select(row => row.Text));
+        double accuracy = predictions.Zip(unseen).Average(pair => pair.First.Label == pair.Second.Label ? 1.0 : 0);
+        Assert.Equal(["animal", "tool"], classifier.Labels);
+        Assert.True(classifier.Training!.After!["loss"] < classifier.Training.Before!["loss"]);
+        Assert.Equal(accuracy, classifier.Evaluate(unseen)["accuracy"]);
+        Assert.Equal(accuracy, classifier.Training.After["accuracy"]);
+        Assert.Equal(predictions[0], classifier.Predict(unseen[0].Text), new SameNumbers());
+        Assert.Equal(classifier.Training.Steps, told.OfType<TrainingProgress.Step>().Count());
+    }
+
+    [Fact]
+    public async Task Examples_in_memory_train_the_weights_that_their_file_trains()
+    {
+        RunConfiguration fromFile = Run() with
+        {
+            Output = tiny.File("file"),
+            Data = new DataConfiguration { Train = tiny.File("train.tsv"), Text = "sentence", Label = "label" },
+        };
+        using TextClassifier ofFile = await FineTune.ClassifierAsync(fromFile);
+        using TextClassifier ofRows = await FineTune.ClassifierAsync(Run() with { Output = tiny.File("rows") }, Labelled("train.tsv").ToAsyncEnumerable());
+
+        Assert.Equal(Weights("file"), Weights("rows"));
+        string data = Assert.Single(Directory.EnumerateFiles(tiny.File("rows/data")));
+        Assert.Equal(40, File.ReadLines(data).Count());
+
+        // What the folder holds is all that is needed to open it again, and to evaluate it as the command line does.
+        using TextClassifier opened = TextClassifier.Open(tiny.File("rows"));
+        Assert.Equal(ofRows.Predict("the small heron"), opened.Predict("the small heron"), new SameNumbers());
+        Assert.Equal(data, Assert.Single(RunConfiguration.Load(tiny.File("rows/config.yaml")).Data.Train.Paths));
+    }
+
+    [Fact]
+    public async Task Run_without_an_output_leaves_nothing_behind()
+    {
+        TextClassifier classifier = await FineTune.ClassifierAsync(Run(), Labelled("train.tsv"));
+        string folder = classifier.Training!.WeightsFolder;
+        Assert.True(Directory.Exists(folder));
+
+        classifier.Dispose();
+
+        Assert.False(Directory.Exists(folder));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => classifier.PredictAsync("the small heron"));
+    }
+
+    [Fact]
+    public async Task Cancelled_training_keeps_what_it_learned_and_goes_on_to_the_same_weights()
+    {
+        using (await FineTune.ClassifierAsync(Run() with { Output = tiny.File("whole") }, Labelled("train.tsv")))
+        {
+            using var cancellation = new CancellationTokenSource();
+            var options = new FineTuneOptions { Progress = new Listener([], step => { if (step == 2) { cancellation.Cancel(); } }) };
+            RunConfiguration run = Run() with { Output = tiny.File("stopped") };
+
+            OperationCanceledException cancelled = await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                () => FineTune.ClassifierAsync(run, Labelled("train.tsv"), null, options, cancellation.Token));
+            using TextClassifier resumed = await FineTune.ClassifierAsync(run, Labelled("train.tsv"), null, new FineTuneOptions { Resume = true });
+
+            Assert.Contains("after step 2", cancelled.Message);
+            Assert.Equal(Weights("whole"), Weights("stopped"));
+        }
+    }
+
+    [Fact]
+    public async Task Steps_evaluations_and_checkpoints_are_logged()
+    {
+        var logger = new Recorder();
+        RunConfiguration run = Run() with { LoggingSteps = 4, SaveSteps = 5 };
+
+        using TextClassifier classifier = await FineTune.ClassifierAsync(run, Labelled("train.tsv"), Labelled("dev.tsv"), new FineTuneOptions { Logger = logger });
+
+        Assert.Contains(logger.Lines, line => line.StartsWith("Training 30 steps from step 0", StringComparison.Ordinal));
+        Assert.Equal([4, 8, 12, 16, 20, 24, 28, 30], logger.Lines.Where(line => line.StartsWith("Step ", StringComparison.Ordinal)).Select(line => int.Parse(line.Split(' ')[1])));
+        Assert.Contains(logger.Lines, line => line.StartsWith("Checkpoint of step 5 written to", StringComparison.Ordinal));
+        Assert.Contains(logger.Lines, line => line.StartsWith("Evaluated after step 30: ", StringComparison.Ordinal) && line.Contains("accuracy 0.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Regressor_learns_from_pairs_in_memory_and_predicts_at_once()
+    {
+        ScoredText[] rows = [.. Labelled("train.tsv").Select(row => new ScoredText(row.Text, row.Label == "animal" ? 1 : -1) { TextPair = "how animate is it" })];
+        ScoredText[] unseen = [.. Labelled("dev.tsv").Select(row => new ScoredText(row.Text, row.Label == "animal" ? 1 : -1) { TextPair = "how animate is it" })];
+
+        using TextRegressor regressor = await FineTune.RegressorAsync(Whole(), rows, unseen);
+
+        Assert.True(regressor.Training!.After!["mse"] < regressor.Training.Before!["mse"]);
+        double error = unseen.Average(row => Math.Pow(regressor.Predict(row.Text, row.TextPair) - row.Score, 2));
+        Assert.Equal(regressor.Training.After["mse"], error, 1e-6);
+        Assert.Equal(error, regressor.Evaluate(unseen)["mse"], 1e-6);
+    }
+
+    [Fact]
+    public async Task Language_model_of_conversations_is_a_chat_client_that_answers_as_it_learned()
+    {
+        string model = tiny.File("decoder");
+        TinyDecoder.Write(model);
+        var run = new RunConfiguration
+        {
+            Model = model,
+            Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 32, TargetModules = Engine.Model.Peft.ModulePattern.OfExpression("all-linear") },
+            LearningRate = 2e-2,
+            NumTrainEpochs = 80,
+            PerDeviceTrainBatchSize = 2,
+        };
+        LanguageExample[] conversations =
+        [
+            new LanguageExample.Conversation(new ChatMessage(ChatRole.User, "ab?"), new ChatMessage(ChatRole.Assistant, "yes")),
+            new LanguageExample.Conversation(new ChatMessage(ChatRole.User, "xy?"), new ChatMessage(ChatRole.Assistant, "no")),
+        ];
+
+        using LanguageModel client = await FineTune.LanguageModelAsync(run, conversations);
+
+        Assert.Equal("yes", (await client.GetResponseAsync("ab?")).Text);
+        Assert.Equal("no", (await client.GetResponseAsync("xy?")).Text);
+    }
+
+    [SharedFact]
+    public async Task Embedding_generator_gives_the_vectors_of_sentence_transformers()
+    {
+        using EngineEmbeddingGenerator generator = EngineEmbeddingGenerator.Open(SharedFiles.Path("data/models/all-MiniLM-L6-v2"));
+        using var golden = Safetensors.SafetensorsFile.Open(SharedFiles.Path("goldens/real/all-MiniLM-L6-v2.safetensors"));
+        double[] hidden = golden["hidden.6.3"].ToFloat64();
+        int tokens = hidden.Length / 384;
+
+        GeneratedEmbeddings<Embedding<float>> embeddings = await generator.GenerateAsync(["No."]);
+
+        // Float32 on both sides, each within 1e-6 of the numbers' size.
+        Assert.All(
+            embeddings[0].Vector.ToArray().Index(),
+            number => Assert.Equal(Enumerable.Range(0, tokens).Average(token => hidden[(token * 384) + number.Index]), number.Item, 4e-6));
+        Assert.Equal(384, generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelDimensions);
+        await Assert.ThrowsAsync<NotSupportedException>(() => generator.GenerateAsync(["No."], new EmbeddingGenerationOptions { Dimensions = 128 }));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_learned_from_is_refused_in_words()
+    {
+        async Task<string> Refused<T>(IEnumerable<LabelledText> rows, RunConfiguration? run = null)
+            where T : Exception => (await Assert.ThrowsAsync<T>(() => FineTune.ClassifierAsync(run ?? Run(), rows))).Message;
+
+        Assert.Contains("train examples are empty", await Refused<ArgumentException>([]));
+        Assert.Contains("'b' is one of a pair, and the examples before it are single texts", await Refused<ArgumentException>([new("a", "x"), new("b", "y") { TextPair = "c" }]));
+        Assert.Contains("every row has the label 'x'", await Refused<Engine.Model.Batching.DataFileException>([new("a", "x"), new("b", "x")]));
+        Assert.Contains("learning_rate is '-1'", await Refused<ConfigurationException>([new("a", "x"), new("b", "y")], Run() with { LearningRate = -1 }));
+        Assert.Contains("'data' is missing", (await Assert.ThrowsAsync<ConfigurationException>(() => FineTune.ClassifierAsync(Run()))).Message);
+    }
+
+    /// <summary>What TinyRun's run files say, without output and data.</summary>
+    private RunConfiguration Run() => new()
+    {
+        Model = tiny.File("model"),
+        Adapter = new AdapterConfiguration { R = 4, LoraAlpha = 8, TargetModules = Engine.Model.Peft.ModulePattern.Of(["query", "value"]) },
+        LearningRate = 1e-2,
+        PerDeviceTrainBatchSize = 4,
+        Seed = 3,
+    };
+
+    /// <summary>The same with every parameter trained, and for longer: random weights have no features that an adapter could use.</summary>
+    private RunConfiguration Whole() => Run() with { Adapter = null, LearningRate = 3e-3, NumTrainEpochs = 10 };
+
+    private IEnumerable<LabelledText> Labelled(string file) => File.ReadLines(tiny.File(file)).Skip(1).Select(line => new LabelledText(line.Split('\t')[0], line.Split('\t')[1]));
+
+    private byte[] Weights(string run) => File.ReadAllBytes(tiny.File($"{run}/adapter/adapter_model.safetensors"));
+
+    /// <summary>Predictions with the same scores; a record compares lists by reference.</summary>
+    private sealed class SameNumbers : IEqualityComparer<Prediction>
+    {
+        public bool Equals(Prediction? x, Prediction? y) => x!.Label == y!.Label && x.Scores.Zip(y.Scores).All(pair => Math.Abs(pair.First - pair.Second) < 1e-6);
+
+        public int GetHashCode(Prediction prediction) => 0;
+    }
+
+    private sealed class Listener(List<TrainingProgress> told, Action<long>? onStep = null) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value)
+        {
+            told.Add(value);
+            if (value is TrainingProgress.Step step)
+            {
+                onStep?.Invoke(step.StepNumber);
+            }
+        }
+    }
+
+    private sealed class Recorder : ILogger
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Add(formatter(state, exception));
+    }
+}
