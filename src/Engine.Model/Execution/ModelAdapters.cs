@@ -188,7 +188,8 @@ public static class ModelAdapters
     private static AdapterBinding Bind(
         Architecture architecture, AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<string> saved, IReadOnlyList<TokenTarget> tokens, bool allowMissing)
     {
-        AdapterBinding binding = file.Bind(targets, [.. saved.Select(name => Saved(architecture, name))], allowMissing, tokens);
+        string? body = architecture.Head == HeadKind.Embedding ? architecture.BasePrefix : null;
+        AdapterBinding binding = file.Bind(targets, [.. saved.Select(name => Saved(architecture, name))], allowMissing, tokens, body);
         binding.IdleEntries = [.. IdleEntries.Find(architecture, file.Config).Select(entry => entry.ToString())];
         return binding;
     }

@@ -82,8 +82,10 @@ public sealed class AdapterFile : IDisposable
     /// <param name="allowMissing">
     /// Whether tensors that the file lacks, or has too many, are returned instead of refused, and names are taken as the same where all differ from the model's by one prefix.
     /// </param>
+    /// <param name="body">The prefix of a model without a head: parameters of other names, which are a head's, are left aside. Null: the model is whole.</param>
     /// <exception cref="ModelFileException">Tensors are missing or left over (unless allowed), none fits, or a shape differs.</exception>
-    public AdapterBinding Bind(IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, bool allowMissing = false, IReadOnlyList<TokenTarget>? tokens = null)
+    public AdapterBinding Bind(
+        IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, bool allowMissing = false, IReadOnlyList<TokenTarget>? tokens = null, string? body = null)
     {
         AdapterBinding binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], renamedPrefix: null);
         if (binding.Modules.Count == 0 && allowMissing && OtherPrefix(targets) is { } prefix && WithoutPlace(targets, prefix) is null)
@@ -101,9 +103,12 @@ public sealed class AdapterFile : IDisposable
             throw new ModelFileException(file.FilePath, $"{(binding.Missing.Count == 1 ? "1 tensor is" : $"{binding.Missing.Count} tensors are")} missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
         }
 
-        if (!allowMissing && binding.Unused.Count > 0)
+        string[] unused = [.. binding.Unused.Where(name => body is null || name.StartsWith(AdapterKeys.Prefix + body, StringComparison.Ordinal))];
+        if (!allowMissing && unused.Length > 0)
         {
-            throw new ModelFileException(file.FilePath, $"{(binding.Unused.Count == 1 ? "1 tensor belongs" : $"{binding.Unused.Count} tensors belong")} to nothing in the model: {Shortened(binding.Unused)}. {NamesOnBothSides(targets)}");
+            throw new ModelFileException(
+                file.FilePath,
+                $"{(unused.Length == 1 ? "1 tensor belongs" : $"{unused.Length} tensors belong")} to nothing in the model: {Shortened(unused)}. {NamesOnBothSides(targets)}");
         }
 
         return binding;
