@@ -1,25 +1,4 @@
 using PackageConsumer;
 
-// Runs the kernel below on every device of this machine and compares with plain C#.
-const int Count = 1000;
-const float Factor = 2.5f;
-float[] x = [.. Enumerable.Range(0, Count).Select(i => i * 0.25f)];
-float[] expected = [.. x.Select(value => Factor * value)];
-foreach (string id in DeviceCatalog.List().SelectMany(listing => listing.Devices).Select(device => device.Id))
-{
-    using Device device = DeviceCatalog.Open(id);
-    using DeviceBuffer source = device.Allocate(Count * sizeof(float), "x"), target = device.Allocate(Count * sizeof(float), "y");
-    source.View<float>().Write(x);
-    using Launch launch = ScaleKernels.ScaleKernel.Bind(device, LaunchShape.Cover(Count, 64), source.View<float>(), target.View<float>(), Factor, Count);
-    launch.Enqueue();
-    device.Synchronize();
-    if (!target.View<float>().ToArray().SequenceEqual(expected))
-    {
-        Console.Error.WriteLine($"{device}: the kernel's result is wrong.");
-        return 1;
-    }
-
-    Console.WriteLine($"{device}: right");
-}
-
-return 0;
+// What somebody writes who has only the packages; the argument is a model's folder.
+return KernelConsumer.Run() && await FineTuneConsumer.RunAsync(args[0]) ? 0 : 1;

@@ -11,7 +11,7 @@ internal readonly unsafe struct DropoutMask(float probability, uint stream, uint
     private readonly uint threshold = Dropouts.Threshold(probability);
     private readonly float factor = Dropouts.Factor(probability);
 
-    /// <summary>Elements <see cref="Factors"/> may write beyond those it is asked for, before and behind them together.</summary>
+    /// <summary>Elements <see cref="Factors(ulong, float*)"/> may write beyond those it is asked for, before and behind them together.</summary>
     public const int Slack = 3 * PhiloxLanes.Elements;
 
     /// <summary>Makes the factors of elements group * 64 to group * 64 + 63, in their order.</summary>

@@ -20,7 +20,7 @@ public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool H
     /// <param name="architecture">The model the batch is for.</param>
     /// <param name="suffix">What follows each name, such as <c>.3</c> for the fourth batch of a file.</param>
     /// <exception cref="DataFileException">A shape or a value is not as described.</exception>
-    /// <exception cref="Files.ModelFileException">A tensor is missing or of another type.</exception>
+    /// <exception cref="Engine.Common.Files.ModelFileException">A tensor is missing or of another type.</exception>
     public static PaddedBatch Read(TensorSource file, Architecture architecture, string suffix = "")
     {
         SafetensorsTensor ids = file[$"input_ids{suffix}"];

@@ -49,7 +49,7 @@ public static class ModelAdapters
     public static Tuning.Lora Tuning(Architecture architecture, AdapterFile file) => Tuning(architecture, file.Config, file.SavedParameters.Keys);
 
     /// <summary>Holds an adapter's tensors against an architecture; no memory is needed.</summary>
-    /// <exception cref="Files.ModelFileException">They do not fit.</exception>
+    /// <exception cref="ModelFileException">They do not fit.</exception>
     public static AdapterBinding Bind(Architecture architecture, AdapterFile file, bool allowMissing = false)
     {
         Tuning.Lora tuning = Tuning(architecture, file);

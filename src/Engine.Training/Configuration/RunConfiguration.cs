@@ -164,7 +164,7 @@ public sealed record RunConfiguration
     /// <summary>Reads a run file.</summary>
     /// <param name="path">The YAML file; paths in it are relative to its folder.</param>
     /// <param name="overrides">Settings of the form <c>key.sub=value</c> (YAML values) that replace those of the file, under the same checks.</param>
-    /// <exception cref="Common.ConfigurationException">Anything wrong in it: the message names file, line and key, and what was expected.</exception>
+    /// <exception cref="ConfigurationException">Anything wrong in it: the message names file, line and key, and what was expected.</exception>
     public static RunConfiguration Load(string path, IEnumerable<string>? overrides = null) => Load(path, overrides, []);
 
     /// <param name="replaced">What stands in place of some of the file's keys; overrides come after it.</param>
@@ -191,7 +191,7 @@ public sealed record RunConfiguration
     /// The run under the rules of a run file: every value is one that its key takes, keys do not contradict each other, defaults that depend on other keys are filled in, and paths are full
     /// ones. Whatever trains a run asks for this itself; a run that was read from a file has it already, and nothing changes.
     /// </summary>
-    /// <exception cref="Common.ConfigurationException">The message names the key, and what was expected.</exception>
+    /// <exception cref="ConfigurationException">The message names the key, and what was expected.</exception>
     public RunConfiguration Resolve() => RunRules.Resolve(this, file: null);
 
     /// <summary>Passes over the data, where they are given.</summary>

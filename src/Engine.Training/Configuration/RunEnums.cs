@@ -71,7 +71,7 @@ public static class ChatTemplateChoices
 
     /// <summary>The template; null for none.</summary>
     /// <param name="folder">The model's folder.</param>
-    /// <exception cref="Model.Files.ModelFileException">The folder is to say it, and has no template, or none that is known.</exception>
+    /// <exception cref="Engine.Common.Files.ModelFileException">The folder is to say it, and has no template, or none that is known.</exception>
     public static ChatTemplate? Template(this ChatTemplateChoice choice, string folder) => choice switch
     {
         ChatTemplateChoice.Tokenizer => ChatTemplate.OfFolder(folder),

@@ -24,7 +24,7 @@ public abstract record TrainingProgress
     }
 
     /// <summary>An optimizer step is done.</summary>
-    /// <param name="Step">Steps taken, this one included.</param>
+    /// <param name="StepNumber">Steps taken, this one included.</param>
     /// <param name="TokensPerSecond">Real tokens a second, smoothed over the last steps.</param>
     /// <param name="TimeLeft">Until the last step at that pace.</param>
     /// <param name="DeviceBytes">Live device bytes.</param>

@@ -33,7 +33,7 @@ public sealed class SharpnessAnalysis
     private bool LooksAtLayers => options.Instruments.Any(instrument => instrument is SharpnessInstrument.Layers or SharpnessInstrument.Intruders);
 
     /// <summary>Sees that everything an adapter is measured with is there and fits, before any of the work; returns what a user should know of the data.</summary>
-    /// <exception cref="Model.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
+    /// <exception cref="Engine.Common.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
     public static IReadOnlyList<string> Require(SharpnessSubject subject)
     {
@@ -47,7 +47,7 @@ public sealed class SharpnessAnalysis
     }
 
     /// <summary>Measures one adapter. Cancelled, it returns what was measured before.</summary>
-    /// <exception cref="Model.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
+    /// <exception cref="Engine.Common.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
     public AdapterReport Measure(SharpnessSubject subject, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellation = default)
     {
