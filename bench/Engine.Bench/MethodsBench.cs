@@ -21,7 +21,7 @@ internal static class MethodsBench
     private const long TotalSteps = 10_000;
 
     /// <summary>Every method but the plain one.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. MethodCatalog.Names.Where(name => name != PlainMethod.MethodName)];
+    public static IReadOnlyList<string> Names { get; } = [.. MethodCatalog.Names.Where(name => name != Plain.MethodName)];
 
     /// <param name="methods">Names of the catalogue.</param>
     /// <param name="rounds">Turns of each side.</param>
@@ -34,11 +34,11 @@ internal static class MethodsBench
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
         AdapterInitialization.Start(model, seed: 1);
-        using TrainingSession lora = Session(new PlainMethod());
+        using TrainingSession lora = Session(new Plain().CreatePlugIn());
         IReadOnlyDictionary<string, long> loraBytes = lora.Forecast([shape], []);
         foreach (string name in methods)
         {
-            TrainingMethod method = MethodCatalog.Create(new MethodParameters(name, []));
+            TrainingMethod method = MethodCatalog.Create(name).CreatePlugIn();
             using TrainingSession session = Session(method);
             int block = method.Courses.Count > 1 || method.UpdatesInPart ? MixedSteps : 1;
             int loraBlock = Math.Max(1, (int)Math.Round(block * Seconds(session, block) / Seconds(lora, 1)));

@@ -56,7 +56,7 @@ internal static class TrainingBench
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
         AdapterInitialization.Start(model, seed: 1);
-        var session = new TrainingSession(device, model, new PlainMethod(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
+        var session = new TrainingSession(device, model, new Plain().CreatePlugIn(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
         session.Allocate([shape], []);
         session.Begin();
         session.Step([batch], 1e-3, "benchmark");

@@ -290,7 +290,7 @@ public sealed class TrainingTests : FakeDriverTests
             };
             Model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config), type) { Products = products };
             Shape = BatchShape.Of(architecture, batch);
-            TrainingMethod plugIn = method == "lora" ? new PlainMethod() : MethodCatalog.Create(new MethodParameters(method, []));
+            TrainingMethod plugIn = MethodCatalog.Create(method == "lora" ? Plain.MethodName : method).CreatePlugIn();
             Session = new TrainingSession(device, Model, plugIn, new AdamWOptions { MaxGradNorm = 1 }, Shape, totalSteps: 10, seed: 1, microBatches: 2);
         }
 

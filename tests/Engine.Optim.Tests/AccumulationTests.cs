@@ -49,7 +49,7 @@ public sealed class AccumulationTests
     public void Samples_that_esam_selects_count_alike_whichever_micro_batch_they_are_in(string device)
     {
         using var plain = new ToyRun(device, new TwoLayerModel(), Full, new PlainMethod());
-        using var esam = new ToyRun(device, new TwoLayerModel(), Full, new Esam(0, 1, 0.5, 1));
+        using var esam = new ToyRun(device, new TwoLayerModel(), Full, new EsamMethod(new() { Rho = 0, Beta = 1, Gamma = 0.5, SelectionSeed = 1 }));
         RaggedBatch batch = ToyRun.Batch(token => 0.3f * token);
         RaggedBatch small = Rows(batch, 0..3), large = Rows(batch, 3..14);
         esam.Session.Step([small, large], 0, "test");
@@ -78,8 +78,8 @@ public sealed class AccumulationTests
     {
         foreach (HeadKind head in (HeadKind[])[HeadKind.SequenceClassification, HeadKind.Regression])
         {
-            using var alone = new ToyRun(device, new TableModel(head: head), Full, new Sam(0.3));
-            using var beside = new ToyRun(device, new TableModel(head: head), Full, new Sam(0.3));
+            using var alone = new ToyRun(device, new TableModel(head: head), Full, new SamMethod(new() { Rho = 0.3 }));
+            using var beside = new ToyRun(device, new TableModel(head: head), Full, new SamMethod(new() { Rho = 0.3 }));
             RaggedBatch batch = Labelled(head);
             StepReport expected = alone.Step(0.01, batch);
             Assert.Equal(expected with { Tokens = 2 * expected.Tokens }, beside.Session.Step([batch, Unlabelled(batch)], 0.01, "test"));
@@ -134,12 +134,10 @@ public sealed class AccumulationTests
     }
 
     /// <summary>The method with what it selects set to everything.</summary>
-    private static TrainingMethod Create(string name) => name == "plain" ? new PlainMethod() : MethodCatalog.Create(new MethodParameters(name, name switch
+    private static TrainingMethod Create(string name) => (MethodCatalog.Create(name) switch
     {
-        "esam" => [Set("beta", 1.0), Set("gamma", 1.0)],
-        "sl-sam" => [Set("s_frac", 1.0)],
-        _ => [],
-    }));
-
-    private static MethodParameter Set(string key, double value) => new(key, value, "test");
+        Esam method => method with { Beta = 1, Gamma = 1 },
+        SlSam method => method with { SFrac = 1 },
+        var method => method,
+    }).CreatePlugIn();
 }

@@ -31,8 +31,8 @@ public sealed class AdapterMethodTests
     [MemberData(nameof(Methods))]
     public void With_radius_zero_it_is_lora_bit_for_bit(string deviceName, string method)
     {
-        (float[] plain, _) = Train(deviceName, []);
-        (float[] trained, _) = Train(deviceName, [new(method, [new MethodParameter("rho", 0.0, "test")])]);
+        (float[] plain, _) = Train(deviceName, new Plain());
+        (float[] trained, _) = Train(deviceName, WithRho(method, 0));
         Assert.Equal(plain.Select(BitConverter.SingleToInt32Bits), trained.Select(BitConverter.SingleToInt32Bits));
     }
 
@@ -40,17 +40,16 @@ public sealed class AdapterMethodTests
     [MemberData(nameof(Methods))]
     public void The_base_weights_are_never_written_and_evaluation_sees_the_adapter_alone(string deviceName, string method)
     {
-        MethodParameters[] methods = [new(method, [new MethodParameter("rho", 0.2, "test")])];
-        (float[] trained, float[] logits) = Train(deviceName, methods, check: (model, before) =>
+        (float[] trained, float[] logits) = Train(deviceName, WithRho(method, 0.2), check: (model, before) =>
         {
             foreach ((string name, float[] bits) in before)
             {
                 Assert.Equal(bits, model.Parameter(name).View<float>().ToArray());
             }
         });
-        (_, float[] again) = Train(deviceName, [], start: trained, steps: 0);
+        (_, float[] again) = Train(deviceName, new Plain(), start: trained, steps: 0);
         Assert.Equal(again, logits);
-        (float[] plain, _) = Train(deviceName, []);
+        (float[] plain, _) = Train(deviceName, new Plain());
         Assert.NotEqual(plain, trained);
     }
 
@@ -58,10 +57,10 @@ public sealed class AdapterMethodTests
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void A_perturbed_b_returns_to_the_bit(string deviceName)
     {
-        (float[] start, _) = Train(deviceName, [], steps: 3);
+        (float[] start, _) = Train(deviceName, new Plain(), steps: 3);
         foreach (string method in (string[])["fm-lora", "efm-lora"])
         {
-            (float[] after, _) = Train(deviceName, [new(method, [new MethodParameter("rho", 0.5, "test")])], start: start, learningRate: 0);
+            (float[] after, _) = Train(deviceName, WithRho(method, 0.5), start: start, learningRate: 0);
             Assert.Equal(start, after);
         }
     }
@@ -70,9 +69,9 @@ public sealed class AdapterMethodTests
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_auxiliary_climbs_and_stays_within_the_radius(string deviceName)
     {
-        foreach (string optimizer in (string[])["adamw", "sgd"])
+        foreach (AuxiliaryOptimizer optimizer in Enum.GetValues<AuxiliaryOptimizer>())
         {
-            foreach ((string clip, bool whole) in new[] { ("global", true), ("per-layer", false) })
+            foreach (AuxiliaryClip clip in (AuxiliaryClip[])[AuxiliaryClip.Global, AuxiliaryClip.PerLayer])
             {
                 const double Rho = 0.3;
 
@@ -80,15 +79,20 @@ public sealed class AdapterMethodTests
                 var losses = new List<double>();
                 Train(
                     deviceName,
-                    [new("bi-lora", [
-                        new MethodParameter("rho", Rho, "test"), new MethodParameter("auxiliary_rank", 3L, "test"), new MethodParameter("clip", clip, "test"),
-                        new MethodParameter("auxiliary_optimizer", optimizer, "test"), new MethodParameter("auxiliary_learning_rate", optimizer == "sgd" ? 200.0 : 0.02, "test")])],
+                    new BiLora
+                    {
+                        Rho = Rho,
+                        AuxiliaryRank = 3,
+                        Clip = clip,
+                        AuxiliaryOptimizer = optimizer,
+                        AuxiliaryLearningRate = optimizer == AuxiliaryOptimizer.Sgd ? 200 : 0.02,
+                    },
                     learningRate: 1e-9,
                     losses: losses,
                     finished: session =>
                     {
                         double[] norms = [.. session.Model.Adapters.Select(layer => ProductNorm(session, layer))];
-                        double norm = whole ? Math.Sqrt(norms.Sum(value => value * value)) : norms.Max();
+                        double norm = clip == AuxiliaryClip.Global ? Math.Sqrt(norms.Sum(value => value * value)) : norms.Max();
                         Assert.InRange(norm, 0.9 * Rho, Rho * (1 + 1e-6));
                     });
                 Assert.True(losses[^1] > losses[0], $"{optimizer}, {clip}: the loss went from {losses[0]} to {losses[^1]}");
@@ -102,20 +106,27 @@ public sealed class AdapterMethodTests
     [InlineData("flatlora", "2508.00522")]
     public void A_name_that_the_literature_uses_otherwise_is_explained(string name, string hint)
     {
-        var error = Assert.Throws<ConfigurationException>(() => MethodCatalog.Create(new MethodParameters(name, [])));
+        var error = Assert.Throws<ConfigurationException>(() => MethodCatalog.Create(name));
         Assert.Contains(hint, error.Message, StringComparison.Ordinal);
     }
 
     [SharedFact]
     public void Methods_that_do_not_fit_the_adapter_say_why()
     {
-        var dora = Assert.Throws<ConfigurationException>(() => Train("cpu", [new("efm-lora", [])], adapter: Adapter with { UseDora = true }));
+        var dora = Assert.Throws<ConfigurationException>(() => Train("cpu", new EfmLora(), adapter: Adapter with { UseDora = true }));
         Assert.Contains("use_dora", dora.Message, StringComparison.Ordinal);
-        var rank = Assert.Throws<ConfigurationException>(() => Train("cpu", [new("fm-lora", [])], adapter: Adapter with { Rank = 65 }));
+        var rank = Assert.Throws<ConfigurationException>(() => Train("cpu", new FmLora(), adapter: Adapter with { Rank = 65 }));
         Assert.Contains("64", rank.Message, StringComparison.Ordinal);
-        var two = Assert.Throws<ConfigurationException>(() => Train("cpu", [new("fm-lora", []), new("bi-lora", [])]));
+        var two = Assert.Throws<ConfigurationException>(() => Train("cpu", new Together(new FmLora(), new BiLora())));
         Assert.Contains("do not go together", two.Message, StringComparison.Ordinal);
     }
+
+    private static Method WithRho(string name, double rho) => MethodCatalog.Create(name) switch
+    {
+        FmLora method => method with { Rho = rho },
+        EfmLora method => method with { Rho = rho },
+        var method => (BiLora)method with { Rho = rho },
+    };
 
     /// <summary>||s B2 A2|| of a layer's auxiliary, multiplied out.</summary>
     private static double ProductNorm(TrainingSession session, LoraLinear layer)
@@ -140,7 +151,7 @@ public sealed class AdapterMethodTests
     /// <param name="start">Trainable values to start from; null: a new adapter.</param>
     private static (float[] Values, float[] Logits) Train(
         string deviceName,
-        MethodParameters[] methods,
+        Method method,
         int steps = Steps,
         double learningRate = 1e-2,
         float[]? start = null,
@@ -155,7 +166,7 @@ public sealed class AdapterMethodTests
         RaggedBatch batch = RaggedBatch.FromRows([.. new[] { 9, 5, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with { ClassLabels = [0, 1, 1] };
         BatchShape shape = BatchShape.Of(architecture, batch);
         using var session = new TrainingSession(
-            device, model, MethodCatalog.Create(methods), new AdamWOptions { LearningRate = learningRate, WeightDecay = 0.01 }, shape, Math.Max(1, steps), seed: 1);
+            device, model, method.CreatePlugIn(), new AdamWOptions { LearningRate = learningRate, WeightDecay = 0.01 }, shape, Math.Max(1, steps), seed: 1);
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 3);
         AdapterInitialization.Start(model, seed: 3);

@@ -63,12 +63,12 @@ public sealed class AdapterMethodTrajectoryTests
         using var run = new GoldenRun(deviceName, modelName, "bi-lora", (settings, golden) =>
         {
             WriteAuxiliary(golden, folder.Path);
-            return method = new RecordingBiLora(new BiLoraOptions
+            return method = new RecordingBiLora(new BiLora
             {
                 Rho = settings.GetProperty("rho").GetDouble(),
-                Rank = settings.GetProperty("r2").GetInt32(),
-                LearningRate = settings.GetProperty("lr2").GetDouble(),
-                InitialFile = folder.Path,
+                AuxiliaryRank = settings.GetProperty("r2").GetInt32(),
+                AuxiliaryLearningRate = settings.GetProperty("lr2").GetDouble(),
+                AuxiliaryInit = folder.Path,
             });
         });
         float[] norms = run.Golden["mid.bi.norms"].ToFloat32();
@@ -111,7 +111,7 @@ public sealed class AdapterMethodTrajectoryTests
     }
 
     /// <summary>FMLoRA that also keeps the perturbation: B as the second pass sees it, minus B as it was.</summary>
-    private sealed class RecordingFmLora(double rho) : FmLora(rho, rho)
+    private sealed class RecordingFmLora(double rho) : FmLoraMethod(new() { Rho = rho })
     {
         private Variable? recorded;
 
@@ -131,7 +131,7 @@ public sealed class AdapterMethodTrajectoryTests
     }
 
     /// <summary>Bi-LoRA that also keeps the auxiliary as it is before it is clipped.</summary>
-    private sealed class RecordingBiLora(BiLoraOptions options) : BiLora(options)
+    private sealed class RecordingBiLora(BiLora settings) : BiLoraMethod(settings)
     {
         private Variable? recorded;
 

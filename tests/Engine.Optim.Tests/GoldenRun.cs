@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Kernels.Tests;
@@ -39,11 +40,11 @@ internal sealed class GoldenRun : IDisposable
     /// <summary>Gradient norms and other values on the way; PyTorch in float32 is at 1e-5.</summary>
     private const double IntermediateTolerance = 1e-4;
 
-    /// <summary>What a run's settings call the parameters of its method, and what they are called here.</summary>
-    private static readonly Dictionary<string, string> MethodKeys =
-        ((string[])["rho", "rho_min", "eta", "beta", "gamma", "k", "a", "mu", "noise_seed", "ratio"]).ToDictionary(key => key)
-            .Concat([KeyValuePair.Create("r2", "auxiliary_rank"), KeyValuePair.Create("lr2", "auxiliary_learning_rate")])
-            .ToDictionary(pair => pair.Key, pair => pair.Value);
+    /// <summary>What a run's settings call some parameters of its method that have another name here.</summary>
+    private static readonly (string Theirs, string Here)[] Renamed = [("r2", "auxiliary_rank"), ("lr2", "auxiliary_learning_rate")];
+
+    /// <summary>Settings read as a method's properties. What is no property of it is about the run.</summary>
+    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     private readonly Device device;
     private readonly TrainingMethod method;
@@ -125,16 +126,19 @@ internal sealed class GoldenRun : IDisposable
     /// <summary>The plug-in of the settings' method with the settings' parameters.</summary>
     public static TrainingMethod MethodOf(JsonElement settings)
     {
-        string method = settings.GetProperty("method").GetString()! switch
+        Type method = MethodCatalog.Create(settings.GetProperty("method").GetString()! switch
         {
-            "lora" or "full" => PlainMethod.MethodName,
+            "lora" or "full" => Plain.MethodName,
             "sam-full" => Sam.MethodName,
             var name => name,
-        };
-        return MethodCatalog.Create(new MethodParameters(method, settings.EnumerateObject()
-            .Where(setting => MethodKeys.ContainsKey(setting.Name))
-            .Select(setting => new MethodParameter(
-                MethodKeys[setting.Name], setting.Value.TryGetInt64(out long whole) ? (object)whole : setting.Value.GetDouble(), "golden"))));
+        }).GetType();
+        JsonObject keys = JsonObject.Create(settings)!;
+        foreach ((string theirs, string here) in Renamed.Where(name => keys.ContainsKey(name.Theirs)))
+        {
+            keys[here] = keys[theirs]!.DeepClone();
+        }
+
+        return ((Method)keys.Deserialize(method, SnakeCase)!).CreatePlugIn();
     }
 
     /// <summary>Takes a step and holds its loss and what else the golden has of it against the golden's.</summary>
@@ -151,7 +155,7 @@ internal sealed class GoldenRun : IDisposable
                 Math.Abs(report.GradientNorm - expected) <= IntermediateTolerance * expected, $"{name} step {step}: gradient norm {report.GradientNorm}, expected {expected}");
         }
 
-        if (method is Esam esam)
+        if (method is EsamMethod esam)
         {
             SafetensorsTensor selected = Golden["mid.esam.selected"];
             int count = (int)selected.Shape[1];

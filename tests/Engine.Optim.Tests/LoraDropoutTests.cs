@@ -26,7 +26,7 @@ public sealed class LoraDropoutTests
     [MemberData(nameof(Kinds))]
     public void Every_layer_drops_by_the_mask_of_its_own_stream(string device, (string Method, bool UseDora) kind)
     {
-        TrainingMethod method = kind.Method == "plain" ? new PlainMethod() : MethodCatalog.Create(new MethodParameters(kind.Method, []));
+        TrainingMethod method = MethodCatalog.Create(kind.Method).CreatePlugIn();
         using var run = new ToyRun(device, new SharedInputModel(), new Tuning.Lora([.. SharedInputModel.Layers.Select(layer => new LoraTarget(layer, 2, 2f, Probability, kind.UseDora))], []), method);
         AdapterInitialization.Start(run.Model, seed: 3);
         foreach (LoraLinear layer in run.Model.Adapters)

@@ -96,7 +96,7 @@ public sealed class SessionMemoryTests
             long before = device.Memory.Current;
             device.Memory.ResetPeak();
             using var model = new TransformerModel(architecture, TuningOf(architecture, name, "esam"));
-            using var session = new TrainingSession(device, model, new Esam(0.05, 0.6, gamma, 1), new AdamWOptions(), Largest(shapes), 100, seed: 1);
+            using var session = new TrainingSession(device, model, new EsamMethod(new() { Rho = 0.05, Beta = 0.6, Gamma = gamma, SelectionSeed = 1 }), new AdamWOptions(), Largest(shapes), 100, seed: 1);
             long forecast = session.Forecast(shapes, shapes).Values.Sum();
             Start(device, model, session, shapes);
             foreach (RaggedBatch batch in batches)
@@ -262,7 +262,7 @@ public sealed class SessionMemoryTests
 
     private static TrainingMethod MethodOf(string methodName) => methodName is "full" or "lora" ? new PlainMethod() : Named(methodName);
 
-    private static TrainingMethod Named(string methodName) => MethodCatalog.Create(new MethodParameters(methodName, []));
+    private static TrainingMethod Named(string methodName) => MethodCatalog.Create(methodName).CreatePlugIn();
 
     private static BatchShape Largest(BatchShape[] shapes) => shapes.Aggregate((a, b) => a.Max(b));
 

@@ -45,8 +45,8 @@ public sealed class WeightStorageTests
     public void A_step_whose_gradients_overflow_changes_nothing_and_halves_the_scale(string device, string method)
     {
         // What overflows must take part: SL-SAM draws every tensor.
-        MethodParameter[] parameters = method == SlSam.MethodName ? [new("s_frac", 1.0, "test")] : [];
-        using var session = new Session(device, ElementType.Float16, ElementType.Float16, MethodCatalog.Create(new MethodParameters(method, parameters)));
+        Method chosen = MethodCatalog.Create(method) is SlSam bandit ? bandit with { SFrac = 1 } : MethodCatalog.Create(method);
+        using var session = new Session(device, ElementType.Float16, ElementType.Float16, chosen.CreatePlugIn());
         LossScaling scaling = session.Training.LossScaling!;
         StepReport first = session.Step();
         Assert.False(first.Skipped);
@@ -81,7 +81,7 @@ public sealed class WeightStorageTests
 
         float[] Average(double beta)
         {
-            using var session = new Session(device, ElementType.Float16, ElementType.Float16, new EfmLora(0.05, 0.05, beta));
+            using var session = new Session(device, ElementType.Float16, ElementType.Float16, new EfmLoraMethod(new() { Rho = 0.05, Beta = beta }));
             session.Enlarge(1e6f);
             session.Training.LossScaling!.State = LossScaleState.Initial with { Scale = 8.507059173023462e37f };
             Assert.True(session.Step().Skipped);
@@ -165,7 +165,7 @@ public sealed class WeightStorageTests
             BatchShape shape = BatchShape.Of(architecture, batch);
             long before = device.Memory.Current;
             device.Memory.ResetPeak();
-            Training = new TrainingSession(device, model, method ?? new FlatLora(0.05, 42), new AdamWOptions(), shape, 10, seed: 1);
+            Training = new TrainingSession(device, model, method ?? new FlatLoraMethod(new() { Rho = 0.05, NoiseSeed = 42 }), new AdamWOptions(), shape, 10, seed: 1);
             ForecastBytes = before + Training.Forecast([shape], []).Values.Sum();
             model.Allocate(device);
             using (Checkpoint weights = folder.OpenWeights())

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Engine.Cli.Html;
 using Engine.Common.Files;
+using Engine.Optim.Methods;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 using Spectre.Console;
@@ -16,7 +17,7 @@ internal static class RunInspection
         Grid facts = Tables.Facts();
         facts.Fact("model", run.Model);
         facts.Fact("training data", run.Data.Train.ToString());
-        facts.Fact("method", run.Method?.Name ?? MethodConfiguration.Plain);
+        facts.Fact("method", run.Method?.Name ?? Plain.MethodName);
         facts.Fact("trains", run.Adapter is null ? "every parameter" : "an adapter");
         facts.Fact("dtype", run.Dtype.ToString().ToLowerInvariant());
         if (folder.Checkpoints is [(long step, string newest), ..])

@@ -1,3 +1,5 @@
+using System.Runtime.Serialization;
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
@@ -9,33 +11,58 @@ namespace Engine.Optim.Methods;
 public enum MuSchedule
 {
     /// <summary>mu.</summary>
+    [EnumMember(Value = "constant")]
     Constant,
 
     /// <summary>mu (1 - t / T).</summary>
+    [EnumMember(Value = "linear")]
     Linear,
 
     /// <summary>mu (1 + cos(pi t / T)) / 2.</summary>
+    [EnumMember(Value = "cosine")]
     Cosine,
 }
 
 /// <summary>
 /// Balancedness-aware regularisation (Li, Zhang, He, NeurIPS 2024, arXiv 2410.14802): before the update, each adapter pair is rescaled by 1 + s and 1 - s,
-/// s = mu_t times the learning rate. oBAR shrinks the factor of larger norm, nBAR grows the factor of larger gradient. One pass, no memory.
+/// s = mu_t times the learning rate. One pass, no memory.
 /// </summary>
+public abstract record Balancing : Method
+{
+    [Key("Strength at the first step; times the learning rate it must stay far below 1.", Minimum = 0)]
+    public double Mu { get; init; } = 0.5;
+
+    [Key("How the strength goes on from there, to 0 but for constant.")]
+    public MuSchedule MuSchedule { get; init; } = MuSchedule.Constant;
+}
+
+/// <summary>oBAR: BAR by the factors' norms. It shrinks the larger one.</summary>
+public sealed record OBar : Balancing
+{
+    public const string MethodName = "obar";
+
+    public override string Name => MethodName;
+
+    protected override TrainingMethod Create() => new BalancingMethod(this, byGradient: false);
+}
+
+/// <summary>nBAR: BAR by the gradients' norms. It grows the factor of the larger one.</summary>
+public sealed record NBar : Balancing
+{
+    public const string MethodName = "nbar";
+
+    public override string Name => MethodName;
+
+    protected override TrainingMethod Create() => new BalancingMethod(this, byGradient: true);
+}
+
+/// <summary>Rescales every pair in one launch, by factors that the device computes from one norm for each tensor.</summary>
 /// <param name="byGradient">nBAR.</param>
-/// <param name="mu">Strength at the first step.</param>
-/// <param name="schedule">How it goes on.</param>
-public sealed class Balancing(bool byGradient, double mu, MuSchedule schedule) : TrainingMethod
+internal sealed class BalancingMethod(Balancing settings, bool byGradient) : TrainingMethod
 {
     private TensorSegments? pairs;
 
-    /// <summary>BAR by the factors' norms.</summary>
-    public const string ByNormName = "obar";
-
-    /// <summary>BAR by the gradients' norms.</summary>
-    public const string ByGradientName = "nbar";
-
-    public override string Name => byGradient ? ByGradientName : ByNormName;
+    public override string Name => settings.Name;
 
     public override MethodRole Role => MethodRole.Balance;
 
@@ -43,10 +70,10 @@ public sealed class Balancing(bool byGradient, double mu, MuSchedule schedule) :
     {
         base.Attach(context);
         AdapterRequirement.Tensors(this, "balances the factors of LoRA adapters, but the run has none; add an 'adapter:' section, or remove the method", context);
-        if (mu * context.Optimizer.LearningRate is var scale and >= 1)
+        if (settings.Mu * context.Optimizer.LearningRate is var scale and >= 1)
         {
             throw Refusal(FormattableString.Invariant(
-                $"method {Name}: mu is {mu} and learning_rate {context.Optimizer.LearningRate}, so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; mu times the learning rate must stay far below 1. Lower one of them."));
+                $"method {Name}: mu is {settings.Mu} and learning_rate {context.Optimizer.LearningRate}, so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; mu times the learning rate must stay far below 1. Lower one of them."));
         }
 
         pairs = context.Segments(context.Model.Adapters.SelectMany(layer => new[] { ("lora_A.weight", layer.A), ("lora_B.weight", layer.B) }));
@@ -60,10 +87,10 @@ public sealed class Balancing(bool byGradient, double mu, MuSchedule schedule) :
         graph.MapSegments(segments, SegmentMap.Scale, values, graph.BalanceFactors(squares, graph.Read(Context.Scalars), finite, growsLarger: byGradient));
     }
 
-    public override double Factor(long step, long totalSteps) => schedule switch
+    public override double Factor(long step, long totalSteps) => settings.MuSchedule switch
     {
-        MuSchedule.Linear => mu * (1 - ((double)step / totalSteps)),
-        MuSchedule.Cosine => mu * (1 + Math.Cos(Math.PI * step / totalSteps)) / 2,
-        _ => mu,
+        MuSchedule.Linear => settings.Mu * (1 - ((double)step / totalSteps)),
+        MuSchedule.Cosine => settings.Mu * (1 + Math.Cos(Math.PI * step / totalSteps)) / 2,
+        _ => settings.Mu,
     };
 }

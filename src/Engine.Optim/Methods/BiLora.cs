@@ -1,4 +1,6 @@
+using System.Runtime.Serialization;
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
@@ -12,45 +14,66 @@ namespace Engine.Optim.Methods;
 public enum AuxiliaryClip
 {
     /// <summary>One norm over all layers, as the paper.</summary>
+    [EnumMember(Value = "global")]
     Global,
 
     /// <summary>Each layer by its own norm.</summary>
+    [EnumMember(Value = "per-layer")]
     PerLayer,
 
     /// <summary>Not at all.</summary>
+    [EnumMember(Value = "none")]
     None,
 }
 
-/// <summary>The settings of <see cref="BiLora"/>.</summary>
-public sealed record BiLoraOptions
+/// <summary>What takes the ascent's steps of Bi-LoRA's auxiliary.</summary>
+public enum AuxiliaryOptimizer
 {
-    /// <summary>Largest Frobenius norm of the auxiliary products s B2 A2.</summary>
-    public double Rho { get; init; } = 0.05;
+    /// <summary>AdamW with the run's settings, without decay.</summary>
+    [EnumMember(Value = "adamw")]
+    AdamW,
 
-    /// <summary>Rank of the auxiliary factors.</summary>
-    public int Rank { get; init; } = 8;
-
-    /// <summary>Peak learning rate of the ascent, under the run's schedule; null: the run's own.</summary>
-    public double? LearningRate { get; init; }
-
-    /// <summary>Ascend by plain gradient steps instead of AdamW.</summary>
-    public bool UseSgd { get; init; }
-
-    public AuxiliaryClip Clip { get; init; } = AuxiliaryClip.Global;
-
-    /// <summary>A safetensors file with <c>LAYER.A</c> and <c>LAYER.B</c> to start from (a missing B is zero); null: LoRA's start.</summary>
-    public string? InitialFile { get; init; }
-
-    /// <summary>Seed of the auxiliary's start.</summary>
-    public ulong Seed { get; init; } = 42;
+    /// <summary>Plain gradient steps.</summary>
+    [EnumMember(Value = "sgd")]
+    Sgd,
 }
 
 /// <summary>
 /// Bi-LoRA (Liu et al., ICLR 2026, arXiv 2508.19564): beside each adapter B A learns an auxiliary B2 A2 that climbs the loss where the adapter
-/// descends, its products held to norm rho. The adapter so learns under an adversarial weight perturbation at one pass a step. The auxiliary is part of the training passes
-/// alone: evaluation and files know nothing of it. With rho = 0 there is none.
+/// descends, its products held to norm rho. The adapter so learns under an adversarial weight perturbation at one pass a step. With rho = 0 there is no auxiliary.
 /// </summary>
-public class BiLora(BiLoraOptions options) : TrainingMethod
+public sealed record BiLora : Method
+{
+    public const string MethodName = "bi-lora";
+
+    public override string Name => MethodName;
+
+    [Key("Largest Frobenius norm of the auxiliary products s B2 A2.", Minimum = 0)]
+    public double Rho { get; init; } = 0.05;
+
+    [Key("Rank of the auxiliary factors.", Minimum = 1, Maximum = LowRank.LargestRank)]
+    public int AuxiliaryRank { get; init; } = 8;
+
+    [Key("Peak learning rate of the ascent, under the run's schedule.", Minimum = 0, Default = "learning_rate")]
+    public double? AuxiliaryLearningRate { get; init; }
+
+    [Key("What takes the ascent's steps: adamw, or sgd (plain gradient steps).")]
+    public AuxiliaryOptimizer AuxiliaryOptimizer { get; init; } = AuxiliaryOptimizer.AdamW;
+
+    [Key("Over what the products are clipped to rho: global (one norm over all layers, as the paper), per-layer (each by its own), none (not at all).")]
+    public AuxiliaryClip Clip { get; init; } = AuxiliaryClip.Global;
+
+    [Key("Safetensors file with LAYER.A and LAYER.B to start from; a missing B is zero.", IsPath = true, Default = "LoRA's start")]
+    public string? AuxiliaryInit { get; init; }
+
+    [Key("Seed of the auxiliary's start.", Minimum = 0)]
+    public ulong AuxiliarySeed { get; init; } = 42;
+
+    protected override TrainingMethod Create() => new BiLoraMethod(this);
+}
+
+/// <summary>The auxiliary is part of the training passes alone: evaluation and files know nothing of it.</summary>
+internal class BiLoraMethod(BiLora settings) : TrainingMethod
 {
     private readonly Dictionary<LoraLinear, AuxiliaryFactors> factors = [];
     private LowRankLayers? layers;
@@ -58,15 +81,15 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
     private Variable? firstMoment;
     private Variable? secondMoment;
 
-    public const string MethodName = "bi-lora";
+    public override string Name => settings.Name;
 
-    public override string Name => MethodName;
+    private bool UsesSgd => settings.AuxiliaryOptimizer == AuxiliaryOptimizer.Sgd;
 
     public override MethodRole Role => MethodRole.Perturbation;
 
     public override IReadOnlyList<Variable> OwnGradients => gradients is null ? [] : [gradients];
 
-    private bool IsOn => options.Rho > 0 || options.Clip == AuxiliaryClip.None;
+    private bool IsOn => settings.Rho > 0 || settings.Clip == AuxiliaryClip.None;
 
     /// <summary>Every auxiliary factor, all A2 and then all B2, as one vector. Only where there is an auxiliary.</summary>
     protected Variable Values => layers!.Values;
@@ -75,7 +98,7 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
     {
         base.Attach(context);
         IReadOnlyList<LoraLinear> adapters = AdapterRequirement.Layers(this, "trains an auxiliary beside each LoRA adapter", context);
-        if (options.LearningRate is not null && context.Optimizer.LearningRate == 0)
+        if (settings.AuxiliaryLearningRate is not null && context.Optimizer.LearningRate == 0)
         {
             throw new ConfigurationException("method.auxiliary_learning_rate follows the schedule of learning_rate, which is 0; set learning_rate above 0.");
         }
@@ -85,20 +108,20 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
             return;
         }
 
-        long count = adapters.Sum(adapter => options.Rank * ((long)adapter.A.Shape.Columns + adapter.B.Shape.Rows));
+        long count = adapters.Sum(adapter => settings.AuxiliaryRank * ((long)adapter.A.Shape.Columns + adapter.B.Shape.Rows));
         if (count > TrainableParameters.LargestCount)
         {
             throw new ConfigurationException(FormattableString.Invariant(
-                $"method.auxiliary_rank is {options.Rank}: the auxiliary would have {count:N0} numbers, and at most {TrainableParameters.LargestCount:N0} can be trained; lower it, or name fewer target_modules."));
+                $"method.auxiliary_rank is {settings.AuxiliaryRank}: the auxiliary would have {count:N0} numbers, and at most {TrainableParameters.LargestCount:N0} can be trained; lower it, or name fewer target_modules."));
         }
 
         StorageBlock state = context.State;
-        Variable[] a = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.A", new Shape(options.Rank, adapter.A.Shape.Columns)))];
-        Variable[] b = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.B", new Shape(adapter.B.Shape.Rows, options.Rank)))];
+        Variable[] a = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.A", new Shape(settings.AuxiliaryRank, adapter.A.Shape.Columns)))];
+        Variable[] b = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.B", new Shape(adapter.B.Shape.Rows, settings.AuxiliaryRank)))];
         var all = new Shape((int)count);
         Variable values = state.Overlay("auxiliary", all, a[0]);
         gradients = context.Scratch.Reserve("auxiliary.gradients", all);
-        if (!options.UseSgd)
+        if (!UsesSgd)
         {
             firstMoment = state.Reserve("auxiliary.m", all);
             secondMoment = state.Reserve("auxiliary.v", all);
@@ -119,7 +142,7 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
 
     public override void Initialize()
     {
-        if (options.InitialFile is { } path && IsOn)
+        if (settings.AuxiliaryInit is { } path && IsOn)
         {
             using SafetensorsFile file = SafetensorsFile.Open(path);
             RefuseStrangers(file, path);
@@ -137,7 +160,7 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
 
         foreach ((LoraLinear layer, AuxiliaryFactors pair) in factors)
         {
-            AdapterInitialization.DrawUniform(pair.A, options.Seed, RandomStream.AuxiliaryInitialization, layer.Index);
+            AdapterInitialization.DrawUniform(pair.A, settings.AuxiliarySeed, RandomStream.AuxiliaryInitialization, layer.Index);
         }
     }
 
@@ -152,9 +175,9 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
         }
 
         AdamWOptions optimizer = Context.Optimizer;
-        double ratio = options.LearningRate is { } rate ? rate / optimizer.LearningRate : 1;
+        double ratio = settings.AuxiliaryLearningRate is { } rate ? rate / optimizer.LearningRate : 1;
         Tensor scalars = graph.Read(Context.Scalars);
-        if (options.UseSgd)
+        if (UsesSgd)
         {
             graph.AddScaled(scalars, StepScalars.LearningRate, (float)ratio, finite, graph.Read(gradients), Values);
             return;
@@ -172,9 +195,9 @@ public class BiLora(BiLoraOptions options) : TrainingMethod
 
     public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
-        if (layers is not null && options.Clip != AuxiliaryClip.None)
+        if (layers is not null && settings.Clip != AuxiliaryClip.None)
         {
-            graph.ClipProducts(layers, (float)options.Rho, options.Clip == AuxiliaryClip.PerLayer, finite);
+            graph.ClipProducts(layers, (float)settings.Rho, settings.Clip == AuxiliaryClip.PerLayer, finite);
         }
     }
 

@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
@@ -9,16 +10,34 @@ namespace Engine.Optim.Methods;
 /// perturbs each tensor with probability beta, by e = rho / beta g / ||g|| over these. Sharpness-sensitive data selection: the second pass runs the share gamma of each micro-batch whose losses rise most.
 /// The first step perturbs every tensor, as the official code does.
 /// </summary>
-/// <param name="rho">Radius of the perturbation.</param>
-/// <param name="beta">Chance of a tensor to be perturbed.</param>
-/// <param name="gamma">Share of the samples in the second pass.</param>
-/// <param name="seed">Seed of the draws; their counter is the optimizer step, so a resumed run draws the same.</param>
-public sealed class Esam(double rho, double beta, double gamma, ulong seed) : SamMethod(rho)
+public sealed record Esam : Method
+{
+    public const string MethodName = "esam";
+
+    public override string Name => MethodName;
+
+    [Key("Radius of the perturbation.", Minimum = 0)]
+    public double Rho { get; init; } = 0.05;
+
+    [Key("Chance of a tensor to be perturbed.", Minimum = 0, Above = true, Maximum = 1)]
+    public double Beta { get; init; } = 0.6;
+
+    [Key("Share of the samples of each micro-batch in the second pass.", Minimum = 0, Above = true, Maximum = 1)]
+    public double Gamma { get; init; } = 0.5;
+
+    [Key("Seed of the draws; their counter is the optimizer step, so a resumed run draws the same.", Minimum = 0)]
+    public ulong SelectionSeed { get; init; } = 42;
+
+    protected override TrainingMethod Create() => new EsamMethod(this);
+}
+
+/// <summary>Draws and selects on the host, in arrays that are made once.</summary>
+internal sealed class EsamMethod(Esam settings) : SamAscent(settings.Rho)
 {
     /// <summary>A share of the samples that is whole but for rounding counts as whole.</summary>
     private const double Rounding = 1e-9;
 
-    private readonly float radius = (float)(rho / beta);
+    private readonly float radius = (float)(settings.Rho / settings.Beta);
     private ActiveSet? active;
     private Variable? mask;
     private float[] maskValues = [];
@@ -29,9 +48,7 @@ public sealed class Esam(double rho, double beta, double gamma, ulong seed) : Sa
     /// <summary>The perturbed tensors' numbers among the trainable ones.</summary>
     private int[] numbers = [];
 
-    public const string MethodName = "esam";
-
-    public override string Name => MethodName;
+    public override string Name => settings.Name;
 
     public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.SelectedSecondPass];
 
@@ -41,7 +58,7 @@ public sealed class Esam(double rho, double beta, double gamma, ulong seed) : Sa
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        if (beta < 1)
+        if (settings.Beta < 1)
         {
             // The first pass only serves the perturbation: what is not perturbed needs no gradient there.
             Variable[] tensors = [.. context.Trainables.Entries.Select(entry => entry.Value)];
@@ -60,10 +77,10 @@ public sealed class Esam(double rho, double beta, double gamma, ulong seed) : Sa
             return;
         }
 
-        var random = new PhiloxGenerator(seed, RandomStream.TensorSelection, (uint)step);
+        var random = new PhiloxGenerator(settings.SelectionSeed, RandomStream.TensorSelection, (uint)step);
         for (int i = 0; i < maskValues.Length; i++)
         {
-            bool drawn = step == 0 || PhiloxGenerator.ToUniform(random.Block((ulong)i).X) <= beta;
+            bool drawn = step == 0 || PhiloxGenerator.ToUniform(random.Block((ulong)i).X) <= settings.Beta;
             active[numbers[i]] = drawn;
             maskValues[i] = drawn ? 1 : 0;
         }
@@ -73,7 +90,7 @@ public sealed class Esam(double rho, double beta, double gamma, ulong seed) : Sa
 
     public override ActiveSet? ActiveIn(StepPart part) => part == StepPart.FirstPass ? active : null;
 
-    public override int SelectedRows(int rows) => Math.Max(1, (int)Math.Ceiling((gamma * rows) - Rounding));
+    public override int SelectedRows(int rows) => Math.Max(1, (int)Math.Ceiling((settings.Gamma * rows) - Rounding));
 
     public override ReadOnlySpan<int> Select(ReadOnlySpan<float> before, ReadOnlySpan<float> after)
     {

@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
@@ -8,22 +9,36 @@ namespace Engine.Optim.Methods;
 /// <summary>
 /// Flat-LoRA (Li et al., ICML 2025, arXiv 2409.14396): each step the adapted layers' frozen weights carry seeded Gaussian noise whose deviation
 /// per output row is factor * rho / sqrt(in) * ||row of W0 + s B A||; the factor rises from 0 to 1 over the run as (1 - cos(pi t / T)) / 2.
-/// The base weights are never written: the perturbed weight is made in scratch memory, once for the forward and once for the backward pass,
-/// and the row norms come from ||W0_i||^2 + 2 s b_i . (W0 A^T)_i + s^2 b_i (A A^T) b_i. Memory: a deviation for every output row.
 /// </summary>
-/// <param name="rho">The noise's relative size at the end of the run (the paper's sigma).</param>
-/// <param name="noiseSeed">Seed of the noise; streams are the adapted layers' numbers, steps the optimizer's.</param>
-public sealed class FlatLora(double rho, ulong noiseSeed) : TrainingMethod
+public sealed record FlatLora : Method
 {
-    private readonly Dictionary<LoraLinear, Variable> deviations = [];
-
     public const string MethodName = "flat-lora";
 
     public override string Name => MethodName;
 
+    [Key("Relative size of the noise at the end of the run (the paper's sigma).", Minimum = 0)]
+    public double Rho { get; init; } = 0.05;
+
+    [Key("Seed of the noise.", Minimum = 0)]
+    public ulong NoiseSeed { get; init; } = 42;
+
+    protected override TrainingMethod Create() => new FlatLoraMethod(this);
+}
+
+/// <summary>
+/// The base weights are never written: the perturbed weight is made in scratch memory, once for the forward and once for the backward pass,
+/// and the row norms come from ||W0_i||^2 + 2 s b_i . (W0 A^T)_i + s^2 b_i (A A^T) b_i. Memory: a deviation for every output row.
+/// The noise's streams are the adapted layers' numbers, its steps the optimizer's.
+/// </summary>
+internal sealed class FlatLoraMethod(FlatLora settings) : TrainingMethod
+{
+    private readonly Dictionary<LoraLinear, Variable> deviations = [];
+
+    public override string Name => settings.Name;
+
     public override MethodRole Role => MethodRole.Perturbation;
 
-    public override ulong NoiseSeed => noiseSeed;
+    public override ulong NoiseSeed => settings.NoiseSeed;
 
     public override void Attach(MethodContext context)
     {
@@ -44,7 +59,7 @@ public sealed class FlatLora(double rho, ulong noiseSeed) : TrainingMethod
             Tensor product = graph.MatMul(a, graph.Read(layer.Weight), MatMulLayout.NT);
             Tensor gram = graph.MatMul(a, a, MatMulLayout.NT);
             graph.FlatDeviation(
-                layer.Weight.Shape.Columns, (float)rho, layer.Scale, product, graph.Read(layer.B), gram, graph.Read(Context.Scalars), deviation);
+                layer.Weight.Shape.Columns, (float)settings.Rho, layer.Scale, product, graph.Read(layer.B), gram, graph.Read(Context.Scalars), deviation);
         }
     }
 

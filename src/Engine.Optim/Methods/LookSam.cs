@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
@@ -9,18 +10,32 @@ namespace Engine.Optim.Methods;
 /// the plain one; the steps between add a ||g|| / (||g_v|| + 1e-8) g_v to theirs. On adapters where the run has them, else on every trainable tensor; projection
 /// and norms over all of these together. Memory: g_v beside SAM's copy.
 /// </summary>
-/// <param name="rho">Radius of the perturbation.</param>
-/// <param name="k">Steps from one SAM step to the next.</param>
-/// <param name="a">Weight of the remembered direction.</param>
-public sealed class LookSam(double rho, int k, double a) : SamMethod(rho)
+public sealed record LookSam : Method
 {
-    private Variable? direction;
-
     public const string MethodName = "looksam";
 
     public override string Name => MethodName;
 
-    public override IReadOnlyList<StepCourse> Courses { get; } = k == 1 ? [StepCourse.TwoPasses] : [StepCourse.TwoPasses, StepCourse.OnePass];
+    [Key("Radius of the perturbation.", Minimum = 0)]
+    public double Rho { get; init; } = 0.1;
+
+    [Key("Steps from one SAM step to the next.", Minimum = 1)]
+    public int K { get; init; } = 10;
+
+    [Key("Weight of the remembered direction.", Minimum = 0)]
+    public double A { get; init; } = 0.7;
+
+    protected override TrainingMethod Create() => new LookSamMethod(this);
+}
+
+/// <summary>Two courses: SAM's two passes, and one that adds the direction.</summary>
+internal sealed class LookSamMethod(LookSam settings) : SamAscent(settings.Rho)
+{
+    private Variable? direction;
+
+    public override string Name => settings.Name;
+
+    public override IReadOnlyList<StepCourse> Courses { get; } = settings.K == 1 ? [StepCourse.TwoPasses] : [StepCourse.TwoPasses, StepCourse.OnePass];
 
     private Variable Direction => direction ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
 
@@ -30,14 +45,14 @@ public sealed class LookSam(double rho, int k, double a) : SamMethod(rho)
         direction = context.State.Reserve("looksam.direction", new Shape(Perturbed.Table.PackedCount));
     }
 
-    public override StepCourse CourseOf(long step) => step % k == 0 ? StepCourse.TwoPasses : StepCourse.OnePass;
+    public override StepCourse CourseOf(long step) => step % settings.K == 0 ? StepCourse.TwoPasses : StepCourse.OnePass;
 
     public override void OnTransformGradients(GraphBuilder graph, StepCourse course)
     {
         if (course == StepCourse.OnePass)
         {
             Tensor share = graph.NormRatioFactors(
-                graph.SegmentNorms(Perturbed, Gradients), graph.SegmentDots(Perturbed, Direction, true, Direction, true), (float)a);
+                graph.SegmentNorms(Perturbed, Gradients), graph.SegmentDots(Perturbed, Direction, true, Direction, true), (float)settings.A);
             graph.MapSegments(Perturbed, SegmentMap.AddPacked, Gradients, share, Direction);
             return;
         }

@@ -1,17 +1,28 @@
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;
 
 /// <summary>LoRA+ (Hayou et al. 2024, arXiv 2402.12354): B learns faster than A, because A's updates are felt through a B that is small.</summary>
-/// <param name="ratio">What the learning rate is multiplied by for every B.</param>
-public sealed class LoraPlus(double ratio) : TrainingMethod
+public sealed record LoraPlus : Method
 {
-    private readonly HashSet<Variable> factorsB = [];
-
     public const string MethodName = "lora-plus";
 
     public override string Name => MethodName;
+
+    [Key("What the learning rate is multiplied by for every B.", Minimum = 0, Above = true)]
+    public double Ratio { get; init; } = 16;
+
+    protected override TrainingMethod Create() => new LoraPlusMethod(this);
+}
+
+/// <summary>A ratio of the learning rate for every B.</summary>
+internal sealed class LoraPlusMethod(LoraPlus settings) : TrainingMethod
+{
+    private readonly HashSet<Variable> factorsB = [];
+
+    public override string Name => settings.Name;
 
     public override MethodRole Role => MethodRole.LearningRate;
 
@@ -24,5 +35,5 @@ public sealed class LoraPlus(double ratio) : TrainingMethod
         }
     }
 
-    public override double LearningRateRatio(Variable tensor) => factorsB.Contains(tensor) ? ratio : 1;
+    public override double LearningRateRatio(Variable tensor) => factorsB.Contains(tensor) ? settings.Ratio : 1;
 }

@@ -1,9 +1,52 @@
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;
+
+/// <summary>FMLoRA (Deng et al., arXiv 2508.00522): each layer's steepest ascent, from this step's own gradients; the step's come from a second pass there.</summary>
+public sealed record FmLora : Method, IKeyRules
+{
+    public const string MethodName = "fm-lora";
+
+    public override string Name => MethodName;
+
+    [Key("Radius of each layer's perturbation in the first step.", Minimum = 0)]
+    public double Rho { get; init; } = 0.05;
+
+    [Key("Radius at the end of the run, at most rho; between them half a cosine.", Minimum = 0, Default = "rho")]
+    public double? RhoMin { get; init; }
+
+    KeyProblem? IKeyRules.Problem => LowRankAscent.Problem(Rho, RhoMin);
+
+    protected override TrainingMethod Create() => new FmLoraMethod(this);
+}
+
+/// <summary>
+/// EFMLoRA (Deng et al., arXiv 2508.00522): one pass a step. The step runs under a moving average of the perturbations of the steps before it; the first step
+/// runs unperturbed and starts the average.
+/// </summary>
+public sealed record EfmLora : Method, IKeyRules
+{
+    public const string MethodName = "efm-lora";
+
+    public override string Name => MethodName;
+
+    [Key("Radius of each layer's perturbation in the first step.", Minimum = 0)]
+    public double Rho { get; init; } = 0.05;
+
+    [Key("Radius at the end of the run, at most rho; between them half a cosine.", Minimum = 0, Default = "rho")]
+    public double? RhoMin { get; init; }
+
+    [Key("Weight of the newest perturbation in the average; 1: the last step's alone.", Minimum = 0, Above = true, Maximum = 1)]
+    public double Beta { get; init; } = 0.9;
+
+    KeyProblem? IKeyRules.Problem => LowRankAscent.Problem(Rho, RhoMin);
+
+    protected override TrainingMethod Create() => new EfmLoraMethod(this);
+}
 
 /// <summary>
 /// What FMLoRA and EFMLoRA share (Deng et al., arXiv 2508.00522): each layer's steepest ascent within radius rho of the full weight, as far as
@@ -35,6 +78,11 @@ public abstract class LowRankAscent(double rho, double rhoMin) : TrainingMethod
         savedB = context.Scratch.Reserve("unperturbed_B", B.Shape);
     }
 
+    /// <summary>Radii that do not go together; null where they do.</summary>
+    internal static KeyProblem? Problem(double rho, double? rhoMin) => rhoMin > rho
+        ? new KeyProblem(nameof(FmLora.RhoMin), FormattableString.Invariant($"a number of at most rho, which is {rho}"))
+        : null;
+
     public override double Factor(long step, long totalSteps) => rhoMin + ((rho - rhoMin) * (1 + Math.Cos(Math.PI * step / totalSteps)) / 2);
 
     /// <summary>E_B of every layer at the present point, from the gradients there.</summary>
@@ -51,30 +99,23 @@ public abstract class LowRankAscent(double rho, double rhoMin) : TrainingMethod
     public override void OnRestore(GraphBuilder graph, StepCourse course) => graph.Store(graph.Read(savedB!), B);
 }
 
-/// <summary>FMLoRA: the perturbation comes from this step's own gradients, and the step from a second pass at the perturbed point.</summary>
-public class FmLora(double rho, double rhoMin) : LowRankAscent(rho, rhoMin)
+/// <summary>The perturbation comes from this step's own gradients, and the step from a second pass at the perturbed point.</summary>
+internal class FmLoraMethod(FmLora settings) : LowRankAscent(settings.Rho, settings.RhoMin ?? settings.Rho)
 {
-    public const string MethodName = "fm-lora";
-
-    public override string Name => MethodName;
+    public override string Name => settings.Name;
 
     public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.TwoPasses];
 
     public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Perturb(graph, Direction(graph));
 }
 
-/// <summary>
-/// EFMLoRA: one pass a step. The step runs under a moving average of the perturbations of the steps before it; the first step runs unperturbed and starts the average.
-/// </summary>
-/// <param name="beta">The weight of the newest perturbation in the average.</param>
-public class EfmLora(double rho, double rhoMin, double beta) : LowRankAscent(rho, rhoMin)
+/// <summary>Keeps the average of the perturbations as its state.</summary>
+internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings.Rho, settings.RhoMin ?? settings.Rho)
 {
-    public const string MethodName = "efm-lora";
-
     private Variable? average;
     private Tensor? newest;
 
-    public override string Name => MethodName;
+    public override string Name => settings.Name;
 
     public override void Attach(MethodContext context)
     {
@@ -101,6 +142,6 @@ public class EfmLora(double rho, double rhoMin, double beta) : LowRankAscent(rho
     internal override void WriteFactors(long step, long totalSteps, long updates, Span<float> scalars)
     {
         base.WriteFactors(step, totalSteps, updates, scalars);
-        scalars[StepScalars.AverageWeight] = updates == 0 ? 1f : (float)beta;
+        scalars[StepScalars.AverageWeight] = updates == 0 ? 1f : (float)settings.Beta;
     }
 }

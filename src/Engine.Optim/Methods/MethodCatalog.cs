@@ -2,116 +2,96 @@ using Engine.Common;
 
 namespace Engine.Optim.Methods;
 
-/// <summary>The training methods by their names in the run file.</summary>
+/// <summary>The training methods by their names in the run file: those of Engine, and those that a program registers.</summary>
 public static class MethodCatalog
 {
-    private static readonly Dictionary<string, MuSchedule> MuSchedules = new(StringComparer.Ordinal)
-    {
-        ["constant"] = MuSchedule.Constant,
-        ["linear"] = MuSchedule.Linear,
-        ["cosine"] = MuSchedule.Cosine,
-    };
-
-    private static readonly Dictionary<string, AuxiliaryClip> Clips = new(StringComparer.Ordinal)
-    {
-        ["global"] = AuxiliaryClip.Global,
-        ["per-layer"] = AuxiliaryClip.PerLayer,
-        ["none"] = AuxiliaryClip.None,
-    };
-
     /// <summary>Names of the literature that mean more than one method, or one by another name; in whatever spelling (<see cref="Letters"/>).</summary>
     private static readonly Dictionary<string, string> Meanings = new(StringComparer.Ordinal)
     {
         ["flatlora"] =
-            $"the name has two meanings: {FlatLora.MethodName} is random perturbation of the full weight (ICML 2025, arXiv 2409.14396); {FmLora.MethodName}, and in one pass {EfmLora.MethodName}, "
-            + "are adversarial perturbation through B, which the first version of the EFlat-LoRA paper (arXiv 2508.00522) calls Flat-LoRA and EFlat-LoRA",
-        ["eflatlora"] = $"the paper (arXiv 2508.00522) calls it EFMLoRA in its later versions: {EfmLora.MethodName} (and its two-pass form {FmLora.MethodName}); {FlatLora.MethodName} is random perturbation (arXiv 2409.14396)",
+            $"the name has two meanings: {FlatLora.MethodName} is random perturbation of the full weight (ICML 2025, arXiv 2409.14396); "
+            + $"{FmLora.MethodName}, and in one pass {EfmLora.MethodName}, are adversarial perturbation through B, "
+            + "which the first version of the EFlat-LoRA paper (arXiv 2508.00522) calls Flat-LoRA and EFlat-LoRA",
+        ["eflatlora"] =
+            $"the paper (arXiv 2508.00522) calls it EFMLoRA in its later versions: {EfmLora.MethodName} (and its two-pass form {FmLora.MethodName}); "
+            + $"{FlatLora.MethodName} is random perturbation (arXiv 2409.14396)",
         ["lora"] = "without a method, or with plain, adapters are trained as plain LoRA",
         ["dora"] = "DoRA is a kind of adapter: set adapter.use_dora: true",
         ["pissa"] = "PiSSA is a start of adapters: set adapter.init_lora_weights: pissa",
     };
 
-    private static readonly Dictionary<string, Func<MethodParameters, TrainingMethod>> Methods = new(StringComparer.Ordinal)
+    private static readonly Lock Registration = new();
+
+    /// <summary>Replaced as a whole, so that readers need no lock.</summary>
+    private static volatile OrderedDictionary<string, Func<Method>> methods = new(StringComparer.Ordinal)
     {
-        [PlainMethod.MethodName] = _ => new PlainMethod(),
-        [FlatLora.MethodName] = parameters => new FlatLora(Rho(parameters, 0.05), parameters.Seed("noise_seed", 42)),
-        [Sam.MethodName] = parameters => new Sam(Rho(parameters, 0.05)),
-        [LoraSam.MethodName] = parameters => new LoraSam(Rho(parameters, 0.05)),
-        [Asam.MethodName] = parameters => new Asam(Rho(parameters, 0.5), parameters.Number("eta", 0.01, minimum: 0)),
-        [Esam.MethodName] = parameters => new Esam(
-            Rho(parameters, 0.05), parameters.Share("beta", 0.6), parameters.Share("gamma", 0.5), parameters.Seed("selection_seed", 42)),
-        [LookSam.MethodName] = parameters => new LookSam(
-            Rho(parameters, 0.1), parameters.Integer("k", 10, minimum: 1), parameters.Number("a", 0.7, minimum: 0)),
-        [SlSam.MethodName] = parameters => new SlSam(Rho(parameters, 0.01), parameters.Share("s_frac", 0.2), parameters.Seed("selection_seed", 42)),
-        [LoraPlus.MethodName] = parameters => new LoraPlus(parameters.Positive("ratio", 16)),
-        [FmLora.MethodName] = parameters =>
-        {
-            double rho = Rho(parameters, 0.05);
-            return new FmLora(rho, parameters.Number("rho_min", rho, minimum: 0, maximum: rho));
-        },
-        [EfmLora.MethodName] = parameters =>
-        {
-            double rho = Rho(parameters, 0.05);
-            return new EfmLora(rho, parameters.Number("rho_min", rho, minimum: 0, maximum: rho), parameters.Share("beta", 0.9));
-        },
-        [BiLora.MethodName] = parameters => new BiLora(AuxiliaryOptions(parameters)),
-        [Balancing.ByNormName] = parameters => Balance(parameters, byGradient: false),
-        [Balancing.ByGradientName] = parameters => Balance(parameters, byGradient: true),
+        [Plain.MethodName] = () => new Plain(),
+        [FlatLora.MethodName] = () => new FlatLora(),
+        [Sam.MethodName] = () => new Sam(),
+        [LoraSam.MethodName] = () => new LoraSam(),
+        [Asam.MethodName] = () => new Asam(),
+        [Esam.MethodName] = () => new Esam(),
+        [LookSam.MethodName] = () => new LookSam(),
+        [SlSam.MethodName] = () => new SlSam(),
+        [LoraPlus.MethodName] = () => new LoraPlus(),
+        [FmLora.MethodName] = () => new FmLora(),
+        [EfmLora.MethodName] = () => new EfmLora(),
+        [BiLora.MethodName] = () => new BiLora(),
+        [OBar.MethodName] = () => new OBar(),
+        [NBar.MethodName] = () => new NBar(),
     };
 
-    public static IReadOnlyCollection<string> Names => Methods.Keys;
+    public static IReadOnlyCollection<string> Names => methods.Keys;
 
-    /// <summary>Parameters that are paths, relative to the run file.</summary>
-    public static IReadOnlyCollection<string> PathParameters { get; } = ["auxiliary_init"];
-
-    /// <summary>Makes a method from its name and parameters.</summary>
-    /// <exception cref="ConfigurationException">An unknown method or parameter, or a value out of range.</exception>
-    public static TrainingMethod Create(MethodParameters parameters)
+    /// <summary>Makes a method of a program's own known to run files, by its <see cref="Method.Name"/>. Once is enough; again changes nothing.</summary>
+    /// <exception cref="ArgumentException">Another method has the name, or a run file could not give it.</exception>
+    public static void Register<T>()
+        where T : Method, new()
     {
-        if (!Methods.TryGetValue(parameters.Method, out Func<MethodParameters, TrainingMethod>? create))
+        string name = new T().Name;
+        if (name.Length == 0 || !name.All(character => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) || character == '-'))
         {
-            string place = parameters.Location is { } location ? $"{location}: " : string.Empty;
-            throw new ConfigurationException($"{place}There is no training method '{parameters.Method}'; {Meaning(parameters.Method)}.");
+            throw new ArgumentException($"The method {typeof(T)} is called '{name}'; expected lower-case letters, digits and hyphens, as in flat-lora.");
         }
 
-        TrainingMethod method = create(parameters);
-        method.Location = parameters.Location;
-        parameters.Finish();
-        return method;
+        lock (Registration)
+        {
+            if (methods.TryGetValue(name, out Func<Method>? known))
+            {
+                if (known() is var other && other.GetType() != typeof(T))
+                {
+                    throw new ArgumentException($"The name '{name}' is taken by {other.GetType()}; call the method {typeof(T)} otherwise.");
+                }
+
+                return;
+            }
+
+            methods = new OrderedDictionary<string, Func<Method>>(methods, StringComparer.Ordinal) { [name] = () => new T() };
+        }
     }
 
-    /// <summary>Makes the methods of a run; none is plain fine-tuning.</summary>
-    /// <exception cref="ConfigurationException">As above, or methods that do not go together.</exception>
-    public static TrainingMethod Create(IReadOnlyList<MethodParameters> methods) => methods switch
+    /// <summary>A method with the defaults of its keys.</summary>
+    /// <param name="location">Where the name stands, for messages; null where no file or command says it.</param>
+    /// <exception cref="ConfigurationException">No method has the name; the message says which was probably meant.</exception>
+    public static Method Create(string name, string? location = null)
     {
-        [] => new PlainMethod(),
-        [var single] => Create(single),
-        _ => new MethodCombination([.. methods.Select(Create)]),
-    };
+        if (!methods.TryGetValue(name, out Func<Method>? create))
+        {
+            string place = location is null ? string.Empty : $"{location}: ";
+            throw new ConfigurationException($"{place}There is no training method '{name}'; {Meaning(name)}.");
+        }
+
+        return create() with { Location = location };
+    }
 
     private static string Meaning(string name)
     {
         string letters = Letters(name);
         return Meanings.GetValueOrDefault(letters)
-            ?? (Methods.Keys.FirstOrDefault(method => Letters(method) == letters) is { } spelled ? $"it is written {spelled} here" : NearestName.Hint(name, Methods.Keys));
+            ?? (Names.FirstOrDefault(method => Letters(method) == letters) is { } spelled ? $"it is written {spelled} here" : NearestName.Hint(name, Names));
     }
 
     /// <summary>A name without what spellings differ in: Flat-LoRA, flat_lora and FlatLoRA are one, and LoRA+ is lora-plus.</summary>
-    private static string Letters(string name) => string.Concat(name.Replace("+", "plus", StringComparison.Ordinal).Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant();
-
-    private static double Rho(MethodParameters parameters, double defaultValue) => parameters.Number("rho", defaultValue, minimum: 0);
-
-    private static Balancing Balance(MethodParameters parameters, bool byGradient) => new(
-        byGradient, parameters.Number("mu", 0.5, minimum: 0), MuSchedules[parameters.Choice("mu_schedule", "constant", MuSchedules.Keys)]);
-
-    private static BiLoraOptions AuxiliaryOptions(MethodParameters parameters) => new()
-    {
-        Rho = Rho(parameters, 0.05),
-        Rank = parameters.Integer("auxiliary_rank", 8, minimum: 1, maximum: Engine.Kernels.LowRank.LargestRank),
-        LearningRate = parameters.Has("auxiliary_learning_rate") ? parameters.Number("auxiliary_learning_rate", 0, minimum: 0) : null,
-        UseSgd = parameters.Choice("auxiliary_optimizer", "adamw", "adamw", "sgd") == "sgd",
-        Clip = Clips[parameters.Choice("clip", "global", Clips.Keys)],
-        InitialFile = parameters.Text("auxiliary_init"),
-        Seed = parameters.Seed("auxiliary_seed", 42),
-    };
+    private static string Letters(string name) =>
+        string.Concat(name.Replace("+", "plus", StringComparison.Ordinal).Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant();
 }

@@ -5,7 +5,7 @@ using Engine.Model.Execution;
 namespace Engine.Optim.Methods;
 
 /// <summary>Methods that run together: each hook of all of them, in their order. Their roles differ, so that no two want the same part of a step.</summary>
-public sealed class MethodCombination : TrainingMethod
+internal sealed class MethodCombination : TrainingMethod
 {
     private readonly IReadOnlyList<TrainingMethod> methods;
 

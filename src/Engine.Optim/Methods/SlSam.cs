@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
@@ -9,21 +10,35 @@ namespace Engine.Optim.Methods;
 /// SL-SAM (arXiv 2602.09395): one random set of tensors takes part in a step's ascent, second pass and update; the others' gradients are not computed and
 /// their bits do not change. A bandit moves the chances to tensors with large gradients (<see cref="TensorBandit"/>).
 /// </summary>
-/// <param name="rho">Radius of the perturbation.</param>
-/// <param name="share">s_frac, the expected share of tensors in a step.</param>
-/// <param name="seed">Seed of the draws; their counter is the optimizer step.</param>
-public sealed class SlSam(double rho, double share, ulong seed) : SamMethod(rho)
+public sealed record SlSam : Method
 {
-    private readonly float radius = (float)rho;
+    public const string MethodName = "sl-sam";
+
+    public override string Name => MethodName;
+
+    [Key("Radius of the perturbation.", Minimum = 0)]
+    public double Rho { get; init; } = 0.01;
+
+    [Key("Expected share of the tensors in a step.", Minimum = 0, Above = true, Maximum = 1)]
+    public double SFrac { get; init; } = 0.2;
+
+    [Key("Seed of the draws; their counter is the optimizer step, so a resumed run draws the same.", Minimum = 0)]
+    public ulong SelectionSeed { get; init; } = 42;
+
+    protected override TrainingMethod Create() => new SlSamMethod(this);
+}
+
+/// <summary>The set of a step is a mask on the device; the bandit learns from the squared norms that the step reports.</summary>
+internal sealed class SlSamMethod(SlSam settings) : SamAscent(settings.Rho)
+{
+    private readonly float radius = (float)settings.Rho;
     private TensorBandit? bandit;
     private ActiveSet? active;
     private Variable? mask;
     private Variable? squares;
     private float[] maskValues = [];
 
-    public const string MethodName = "sl-sam";
-
-    public override string Name => MethodName;
+    public override string Name => settings.Name;
 
     public override bool UpdatesInPart => true;
 
@@ -41,7 +56,7 @@ public sealed class SlSam(double rho, double share, ulong seed) : SamMethod(rho)
         base.Attach(context);
         IReadOnlyList<Variable> tensors = [.. context.Trainables.Entries.Select(entry => entry.Value)];
         active = new ActiveSet(tensors);
-        bandit = new TensorBandit(tensors.Count, share);
+        bandit = new TensorBandit(tensors.Count, settings.SFrac);
         mask = context.Tables.Reserve("sl_sam.mask", new Shape(tensors.Count));
         squares = context.Reports.Reserve("sl_sam.squares", new Shape(tensors.Count));
         maskValues = new float[tensors.Count];
@@ -49,7 +64,7 @@ public sealed class SlSam(double rho, double share, ulong seed) : SamMethod(rho)
 
     public override void Prepare(long step)
     {
-        Bandit.Draw(new PhiloxGenerator(seed, RandomStream.TensorSelection, (uint)step), Active);
+        Bandit.Draw(new PhiloxGenerator(settings.SelectionSeed, RandomStream.TensorSelection, (uint)step), Active);
         for (int i = 0; i < maskValues.Length; i++)
         {
             maskValues[i] = Active[i] ? 1 : 0;

@@ -23,7 +23,7 @@ public enum MethodRole
 }
 
 /// <summary>
-/// A training method as a plug-in: the hooks H0 to H7 of docs/contributing.md, in the order in which a step runs them.
+/// A training method at work, as <see cref="Method"/> makes it: the hooks H0 to H7 of docs/contributing.md, in the order in which a step runs them.
 /// Hooks that take a graph write device work once for each course the method's steps take; every later step replays it. The others run on the host in every
 /// step and allocate nothing. A method that overrides nothing is plain fine-tuning.
 /// </summary>
@@ -56,7 +56,7 @@ public abstract class TrainingMethod
 
     /// <summary>An error about the choice of this method, with the place where it is named in front.</summary>
     /// <param name="sentence">What does not go together, and what to do.</param>
-    internal ConfigurationException Refusal(string sentence) => new(Location is null ? sentence : $"{Location}: {sentence}");
+    protected internal ConfigurationException Refusal(string sentence) => new(Location is null ? sentence : $"{Location}: {sentence}");
 
     protected MethodContext Context => context ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
 
@@ -164,14 +164,4 @@ public readonly struct StepReadings
 
     /// <summary>The numbers of a variable of <see cref="MethodContext.Reports"/>.</summary>
     public ReadOnlySpan<float> Of(Variable report) => values.AsSpan((int)(report.ByteOffset / sizeof(float)), (int)report.Shape.Count);
-}
-
-/// <summary>No method beyond the optimizer.</summary>
-public sealed class PlainMethod : TrainingMethod
-{
-    public const string MethodName = "plain";
-
-    public override string Name => MethodName;
-
-    public override MethodRole Role => MethodRole.None;
 }

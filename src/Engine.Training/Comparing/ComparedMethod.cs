@@ -1,5 +1,4 @@
 using Engine.Common;
-using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;
 
@@ -8,7 +7,7 @@ namespace Engine.Training.Comparing;
 /// <summary>One side of a comparison: a name, and the settings that it puts in place of the run file's.</summary>
 public sealed class ComparedMethod
 {
-    /// <summary>What plain LoRA is called in a comparison; the catalogue has it as <see cref="PlainMethod"/>.</summary>
+    /// <summary>What plain LoRA is called in a comparison; the catalogue has it as <see cref="Plain"/>.</summary>
     public const string LoraName = "lora";
 
     /// <summary>Keys that the comparison itself sets.</summary>
@@ -50,9 +49,7 @@ public sealed class ComparedMethod
             throw new ConfigurationException($"{node.Location}: '{key}' is the same for everything that is compared; set it in the run file.");
         }
 
-        RunConfiguration run = RunConfiguration.Load(runFile, overrides, settings);
-        MethodCatalog.Create(run.Method?.Read() ?? []);
-        return run;
+        return RunConfiguration.Load(runFile, overrides, settings);
     }
 
     private static ComparedMethod Parse(string text)
@@ -76,7 +73,7 @@ public sealed class ComparedMethod
         IEnumerable<string> parameters = brace < 0 ? [] : Split(text[(brace + 1)..^1], ',').Select(parameter => parameter.Split('=', 2) is [var key, var value]
             ? $", {key.Trim()}: {value.Trim()}"
             : throw new ConfigurationException($"{location}: '{parameter}' is no parameter; expected name=value, such as rho=0.1."));
-        return $"{{name: {(name == LoraName ? PlainMethod.MethodName : name)}{string.Concat(parameters)}}}";
+        return $"{{name: {(name == LoraName ? Plain.MethodName : name)}{string.Concat(parameters)}}}";
     }
 
     /// <summary>Cuts at a separator outside braces.</summary>

@@ -36,7 +36,7 @@ public sealed class Comparison
         LargerIsBetter = start.GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(start.BestMetric);
 
         RunConfiguration[] runs = [.. methods.Select(method => method.Load(runFile, overrides))];
-        Reference = methods[Math.Max(0, Array.FindIndex(runs, IsPlain))];
+        Reference = methods[Math.Max(0, Array.FindIndex(runs, run => run.Method is null))];
 
         // Seed by seed: an interrupted comparison has as many runs of one method as of another.
         Runs = [.. Enumerable.Range(0, seeds).SelectMany(i => methods.Zip(runs, (method, run) => new PlannedRun(method, run with
@@ -142,6 +142,4 @@ public sealed class Comparison
         sharpness.Write(run.Output);
         return sharpness;
     }
-
-    private static bool IsPlain(RunConfiguration run) => run.Method is null or { Methods: [{ Name: MethodConfiguration.Plain }] };
 }

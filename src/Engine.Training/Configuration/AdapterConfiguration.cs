@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model.Peft;
 
 namespace Engine.Training.Configuration;

@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model.Batching;
 using Engine.Training.Data;
 

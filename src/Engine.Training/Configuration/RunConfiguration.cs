@@ -1,7 +1,9 @@
+using Engine.Common.Keys;
 using Engine.Common;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Optim;
+using Engine.Optim.Methods;
 using Engine.Optim.Schedules;
 using Engine.Training.Metrics;
 
@@ -44,7 +46,7 @@ public sealed record RunConfiguration
     public bool Tf32 { get; init; }
 
     [Key("Training method: a name, a map of `name` and the method's own parameters, or a list of these that run together. `plain` is the optimizer alone.", Default = "plain")]
-    public MethodsConfiguration? Method { get; init; }
+    public Method? Method { get; init; }
 
     [Key("Give the model's embeddings a row for each of the tokenizer's tokens where they have fewer; new rows start as the mean of the others. They are saved with the adapter.")]
     public bool ResizeTokenEmbeddings { get; init; }

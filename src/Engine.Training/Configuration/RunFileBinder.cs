@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.Serialization;
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Model.Peft;
-using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Data;
 
@@ -21,8 +21,7 @@ internal sealed class RunFileBinder(string folder)
 
     private object Bind(Type type, MapNode map, string section)
     {
-        IReadOnlyList<RunFileKey> keys = RunFileKey.Of(type);
-        string[] names = [.. keys.Select(key => key.Name)];
+        string[] names = [.. SectionKey.Of(type).Select(key => key.Name)];
         foreach ((string name, ConfigNode node) in map.Items)
         {
             if (!names.Contains(name))
@@ -33,7 +32,14 @@ internal sealed class RunFileBinder(string folder)
         }
 
         object record = Activator.CreateInstance(type)!;
-        foreach (RunFileKey key in keys)
+        Fill(record, map, section);
+        return record;
+    }
+
+    /// <summary>Sets the properties whose keys a map has.</summary>
+    private void Fill(object record, MapNode map, string section)
+    {
+        foreach (SectionKey key in SectionKey.Of(record.GetType()))
         {
             if (map.Find(key.Name) is { } node)
             {
@@ -45,10 +51,13 @@ internal sealed class RunFileBinder(string folder)
             }
         }
 
-        return record;
+        if (KeyBounds.BrokenRule(record, section) is var (broken, sentence))
+        {
+            throw new ConfigurationException($"{(map.Find(broken) ?? map).Location}: {sentence}");
+        }
     }
 
-    private object Convert(RunFileKey key, ConfigNode node, string name)
+    private object Convert(SectionKey key, ConfigNode node, string name)
     {
         Type type = key.ValueType;
         if (key.IsSection)
@@ -56,7 +65,7 @@ internal sealed class RunFileBinder(string folder)
             return node is MapNode map ? Bind(type, map, name + ".") : throw Wrong(node, name, "a map of keys to values");
         }
 
-        if (type == typeof(MethodsConfiguration))
+        if (type == typeof(Method))
         {
             return Methods(node);
         }
@@ -123,7 +132,9 @@ internal sealed class RunFileBinder(string folder)
             return Scalar(node, name, "true or false").Value is bool flag ? flag : throw Wrong(node, name, "true or false");
         }
 
-        return Number(key, Scalar(node, name, "a number"), name);
+        return type == typeof(int) || type == typeof(ulong) || type == typeof(double)
+            ? Number(key, Scalar(node, name, "a number"), name)
+            : throw new NotSupportedException($"The property {key.Property.DeclaringType}.{key.Property.Name} is a key of type {type}, which no run file gives.");
     }
 
     /// <summary>A map of module patterns to numbers, in its order: the first that matches a module counts.</summary>
@@ -131,7 +142,7 @@ internal sealed class RunFileBinder(string folder)
         ? map.Items.Select(item => KeyValuePair.Create(item.Key, InBounds(bounds, Scalar(item.Value, $"{name}.{item.Key}", "a number"), $"{name}.{item.Key}", isWhole)))
         : throw Wrong(node, name, "a map of module names or regular expressions to numbers");
 
-    private static object Number(RunFileKey key, ScalarNode node, string name)
+    private static object Number(SectionKey key, ScalarNode node, string name)
     {
         object value = node.Value;
         bool isWhole = key.ValueType != typeof(double);
@@ -155,28 +166,10 @@ internal sealed class RunFileBinder(string folder)
         double number = System.Convert.ToDouble(value, CultureInfo.InvariantCulture);
         if (!bounds.Allows(number) || (isWhole && number > int.MaxValue))
         {
-            throw Wrong(node, name, Bounds(bounds, isWhole));
+            throw Wrong(node, name, bounds.Range(isWhole));
         }
 
         return number;
-    }
-
-    /// <summary>The numbers a key takes, in words.</summary>
-    internal static string Bounds(KeyAttribute bounds, bool isWhole)
-    {
-        List<string> parts = [];
-        if (double.IsFinite(bounds.Minimum))
-        {
-            parts.Add(FormattableString.Invariant($"{(bounds.Above ? "above" : "of at least")} {bounds.Minimum}"));
-        }
-
-        if (double.IsFinite(bounds.Maximum))
-        {
-            parts.Add(FormattableString.Invariant($"{(bounds.Below ? "below" : "of at most")} {bounds.Maximum}"));
-        }
-
-        string kind = isWhole ? "a whole number" : "a finite number";
-        return parts.Count == 0 ? kind : $"{kind} {string.Join(" and ", parts)}";
     }
 
     private static object EnumValue(Type type, ScalarNode node, string name)
@@ -202,23 +195,23 @@ internal sealed class RunFileBinder(string folder)
         _ => ColumnReference.ByName(node.Text),
     };
 
-    private MethodsConfiguration Methods(ConfigNode node) => node switch
+    private Method Methods(ConfigNode node) => node switch
     {
         ListNode { Items.Count: 0 } => throw Wrong(node, "method", "a list with at least one method"),
-        ListNode list => new MethodsConfiguration([.. list.Items.Select(Method)]),
-        _ => new MethodsConfiguration([Method(node)]),
+        ListNode list => new Together([.. list.Items.Select(Single)]),
+        _ => Single(node),
     };
 
-    private MethodConfiguration Method(ConfigNode node)
+    private Method Single(ConfigNode node)
     {
         if (node is ScalarNode shorthand)
         {
-            return new MethodConfiguration(shorthand.Text, [], shorthand.Location);
+            return MethodCatalog.Create(shorthand.Text, shorthand.Location);
         }
 
         if (node is not MapNode map)
         {
-            throw Wrong(node, "method", "a name, or a map with `name` and the method's parameters");
+            throw Wrong(node, "method", "a name, or a map with `name` and the method's own keys");
         }
 
         if (map.Find("name") is not { } nameNode)
@@ -226,18 +219,19 @@ internal sealed class RunFileBinder(string folder)
             throw new ConfigurationException($"{map.Location}: the key 'method.name' is missing; it says which training method.");
         }
 
-        List<MethodParameter> parameters = [];
-        foreach ((string key, ConfigNode value) in map.Items)
+        Method method = MethodCatalog.Create(Scalar(nameNode, "method.name", "a name").Text, nameNode.Location);
+        string[] names = [.. SectionKey.Of(method.GetType()).Select(key => key.Name)];
+        foreach ((string name, ConfigNode value) in map.Items)
         {
-            if (key != "name" && value is not ScalarNode { IsNull: true })
+            if (name != "name" && !names.Contains(name))
             {
-                ScalarNode scalar = Scalar(value, $"method.{key}", "a single value");
-                object given = MethodCatalog.PathParameters.Contains(key) ? FullPath(scalar, $"method.{key}", scalar.Text) : scalar.Value;
-                parameters.Add(new MethodParameter(key, given, value.Location));
+                throw new ConfigurationException(
+                    $"{value.Location}: the method {method.Name} has no key '{name}'; {UnknownKey.ExplainOfMethod(method.Name, name, value, names)}");
             }
         }
 
-        return new MethodConfiguration(Scalar(nameNode, "method.name", "a name").Text, parameters, nameNode.Location);
+        Fill(method, map, "method.");
+        return method;
     }
 
     private static ModulePattern Modules(ConfigNode node, string name)

@@ -1,7 +1,9 @@
 using System.Reflection;
 using System.Runtime.Serialization;
 using System.Text;
+using Engine.Common.Keys;
 using Engine.Model.Peft;
+using Engine.Optim.Methods;
 
 namespace Engine.Training.Configuration;
 
@@ -12,13 +14,26 @@ namespace Engine.Training.Configuration;
 /// <param name="Description">What it does.</param>
 public sealed record RunFileReferenceEntry(string Name, string Type, string Default, string Description);
 
+/// <summary>The keys of a training method.</summary>
+/// <param name="Method">Its name.</param>
+/// <param name="Entries">Each as <c>method.KEY</c>.</param>
+public sealed record RunFileReferenceMethod(string Method, IReadOnlyList<RunFileReferenceEntry> Entries);
+
 /// <summary>The keys of the run file with their types and defaults, for the command line's help and docs/run-file.md.</summary>
 public static class RunFileReference
 {
     /// <summary>Every key, sections followed by their keys.</summary>
-    public static IReadOnlyList<RunFileReferenceEntry> Entries { get; } = [.. Section(typeof(RunConfiguration), "")];
+    public static IReadOnlyList<RunFileReferenceEntry> Entries { get; } = [.. Section(Blank(typeof(RunConfiguration)), "")];
 
-    /// <summary>The keys as Markdown tables, one per section.</summary>
+    /// <summary>The training methods with their keys, those that a program registered behind Engine's.</summary>
+    public static IReadOnlyList<RunFileReferenceMethod> Methods =>
+        [.. MethodCatalog.Names.Select(name => new RunFileReferenceMethod(name, [.. Section(MethodCatalog.Create(name), "method.")]))];
+
+    /// <summary>The names of the training methods that have a key.</summary>
+    public static IReadOnlyList<string> MethodsWith(string key) =>
+        [.. Methods.Where(method => method.Entries.Any(entry => entry.Name == $"method.{key}")).Select(method => method.Method)];
+
+    /// <summary>The keys as Markdown tables, one per section and one per training method of Engine.</summary>
     public static string ToMarkdown()
     {
         StringBuilder text = new();
@@ -29,27 +44,38 @@ public static class RunFileReference
                 text.Append($"\n### {section.Key}\n\n");
             }
 
-            text.Append("| key | value | default | |\n|---|---|---|---|\n");
-            foreach (RunFileReferenceEntry entry in section)
-            {
-                text.Append($"| `{entry.Name}` | {entry.Type} | {entry.Default} | {entry.Description} |\n");
-            }
+            Table(text, section);
+        }
+
+        foreach (RunFileReferenceMethod method in Methods.Where(method => method.Entries.Count > 0 && IsOwn(method.Method)))
+        {
+            text.Append($"\n### method: {method.Method}\n\n[What it does](methods/{method.Method}.md).\n\n");
+            Table(text, method.Entries);
         }
 
         return text.ToString();
     }
 
-    private static IEnumerable<RunFileReferenceEntry> Section(Type type, string prefix)
+    private static void Table(StringBuilder text, IEnumerable<RunFileReferenceEntry> entries)
     {
-        object defaults = Activator.CreateInstance(type)!;
-        foreach (RunFileKey key in RunFileKey.Of(type))
+        text.Append("| key | value | default | |\n|---|---|---|---|\n");
+        foreach (RunFileReferenceEntry entry in entries)
+        {
+            text.Append($"| `{entry.Name}` | {entry.Type} | {entry.Default} | {entry.Description} |\n");
+        }
+    }
+
+    /// <param name="defaults">A section's record as it is without any key.</param>
+    private static IEnumerable<RunFileReferenceEntry> Section(object defaults, string prefix)
+    {
+        foreach (SectionKey key in SectionKey.Of(defaults.GetType()))
         {
             object? value = key.Property.GetValue(defaults);
             string whenAbsent = key.Definition.Required ? "required" : key.Definition.Default ?? (value is null ? "none" : RunFileWriter.ScalarText(value));
             yield return new RunFileReferenceEntry(prefix + key.Name, Describe(key), whenAbsent, key.Definition.Description);
             if (key.IsSection)
             {
-                foreach (RunFileReferenceEntry entry in Section(key.ValueType, $"{prefix}{key.Name}."))
+                foreach (RunFileReferenceEntry entry in Section(Blank(key.ValueType), $"{prefix}{key.Name}."))
                 {
                     yield return entry;
                 }
@@ -57,7 +83,11 @@ public static class RunFileReference
         }
     }
 
-    private static string Describe(RunFileKey key)
+    private static bool IsOwn(string method) => MethodCatalog.Create(method).GetType().Assembly == typeof(Method).Assembly;
+
+    private static object Blank(Type section) => Activator.CreateInstance(section)!;
+
+    private static string Describe(SectionKey key)
     {
         Type type = key.ValueType;
         if (type.IsEnum)
@@ -72,14 +102,14 @@ public static class RunFileReference
             _ when key.Definition.IsPath => "path",
             _ when type == typeof(char) => "one character",
             _ when type == typeof(bool) => "true, false",
-            _ when type == typeof(double) => RunFileBinder.Bounds(key.Definition, isWhole: false),
-            _ when type == typeof(int) || type == typeof(ulong) => RunFileBinder.Bounds(key.Definition, isWhole: true),
+            _ when type == typeof(double) => key.Definition.Range(isWhole: false),
+            _ when type == typeof(int) || type == typeof(ulong) => key.Definition.Range(isWhole: true),
             _ when type == typeof(IReadOnlyList<string>) => "list",
             _ when type == typeof(IReadOnlyList<int>) => "list of numbers",
             _ when type == typeof(IReadOnlyList<TokenIndices>) => "list of numbers, or map of names to such lists",
             _ when type == typeof(IReadOnlyList<KeyValuePair<string, int>>) || type == typeof(IReadOnlyList<KeyValuePair<string, double>>) => "map of patterns to numbers",
             _ when type == typeof(ModulePattern) => "list or text",
-            _ when type == typeof(MethodsConfiguration) => "name, map or list",
+            _ when type == typeof(Method) => "name, map or list",
             _ when type == typeof(Data.ColumnReference) => "name or number",
             _ => "text",
         };

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.Serialization;
 using System.Text.RegularExpressions;
+using Engine.Common.Keys;
 using Engine.Model.Peft;
+using Engine.Optim.Methods;
 using Engine.Training.Data;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
@@ -35,10 +37,17 @@ internal static partial class RunFileWriter
         _ => (string)value,
     };
 
-    private static void Section(Emitter emitter, object record)
+    /// <param name="name">The name of a section of which there are several kinds, written before its keys.</param>
+    private static void Section(Emitter emitter, object record, string? name = null)
     {
         emitter.Emit(new MappingStart());
-        foreach (RunFileKey key in RunFileKey.Of(record.GetType()))
+        if (name is not null)
+        {
+            Text(emitter, "name");
+            Text(emitter, name);
+        }
+
+        foreach (SectionKey key in SectionKey.Of(record.GetType()))
         {
             if (key.Property.GetValue(record) is { } value)
             {
@@ -50,21 +59,21 @@ internal static partial class RunFileWriter
         emitter.Emit(new MappingEnd());
     }
 
-    private static void Value(Emitter emitter, RunFileKey key, object value)
+    private static void Value(Emitter emitter, SectionKey key, object value)
     {
         switch (value)
         {
-            case MethodsConfiguration { Methods: [var single] }:
-                Method(emitter, single);
-                break;
-            case MethodsConfiguration { Methods: var methods }:
+            case Together { Methods: var methods }:
                 emitter.Emit(new SequenceStart(AnchorName.Empty, TagName.Empty, isImplicit: true, SequenceStyle.Block));
-                foreach (MethodConfiguration method in methods)
+                foreach (Method method in methods)
                 {
-                    Method(emitter, method);
+                    Section(emitter, method, method.Name);
                 }
 
                 emitter.Emit(new SequenceEnd());
+                break;
+            case Method method:
+                Section(emitter, method, method.Name);
                 break;
             case ModulePattern { Expression: string expression }:
                 Text(emitter, expression);
@@ -100,20 +109,6 @@ internal static partial class RunFileWriter
                 Scalar(emitter, value);
                 break;
         }
-    }
-
-    private static void Method(Emitter emitter, MethodConfiguration method)
-    {
-        emitter.Emit(new MappingStart());
-        Text(emitter, "name");
-        Text(emitter, method.Name);
-        foreach (Optim.MethodParameter parameter in method.Given)
-        {
-            Text(emitter, parameter.Name);
-            Scalar(emitter, parameter.Value);
-        }
-
-        emitter.Emit(new MappingEnd());
     }
 
     private static void Patterns<T>(Emitter emitter, IReadOnlyList<KeyValuePair<string, T>> patterns)

@@ -1,7 +1,5 @@
 using Engine.Common.Files;
 using Engine.Common;
-using Engine.Optim;
-using Engine.Optim.Methods;
 using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
@@ -46,15 +44,10 @@ internal static class RunPaths
             Validation = run.Data.Validation is { } validation ? Full("data.validation", validation) : null,
         },
         Adapter = run.Adapter is { Init: { } start } adapter ? adapter with { Init = Full("adapter.init", start) } : run.Adapter,
-        Method = run.Method is { } method ? new MethodsConfiguration([.. method.Methods.Select(Full)]) : null,
+        Method = MethodPaths.Change(run.Method, Full),
     };
 
     private static string Full(string key, string path) => Full(key, path, UseOf(key), Environment.CurrentDirectory);
 
     private static DataFiles Full(string key, DataFiles files) => new(files.Paths.Select(path => Full(key, path)));
-
-    private static MethodConfiguration Full(MethodConfiguration method) => method with
-    {
-        Given = [.. method.Given.Select(given => MethodCatalog.PathParameters.Contains(given.Name) && given.Value is string path ? given with { Value = Full($"method.{given.Name}", path) } : given)],
-    };
 }

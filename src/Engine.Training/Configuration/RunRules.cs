@@ -1,7 +1,8 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model;
-using Engine.Optim;
+using Engine.Optim.Methods;
 using Engine.Training.Data;
 using Engine.Training.Metrics;
 
@@ -14,12 +15,11 @@ internal static class RunRules
     /// <exception cref="ConfigurationException">A value that a key does not take, keys that contradict each other, or one that would not be read.</exception>
     public static RunConfiguration Resolve(RunConfiguration run, MapNode? file)
     {
-        RunBounds.Check(run);
+        KeyBounds.Check(run);
         run = WithFormat(RunPaths.WithFullPaths(run), file);
         CheckColumns(run, file);
         CheckCausal(run, file);
         CheckEvaluation(run, file);
-        CheckMethod(run, file);
         CheckFromScratch(run, file);
         CheckDtype(run, file);
         CheckProducts(run, file);
@@ -29,7 +29,7 @@ internal static class RunRules
         {
             // Prebatched data is one epoch; saying so keeps the written configuration readable.
             NumTrainEpochs = run.Data.Format == DataFileFormat.Prebatched ? 1 : run.NumTrainEpochs,
-            Method = run.Method is { Methods: [{ Name: MethodConfiguration.Plain }] } ? null : run.Method,
+            Method = MethodOf(run),
             EvalStrategy = run.EvalStrategy ?? (run.Data.Validation is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
             MetricForBestModel = best,
             GreaterIsBetter = run.GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(best),
@@ -40,7 +40,7 @@ internal static class RunRules
     /// <exception cref="ConfigurationException">A value that a key does not take, or columns that the data cannot have.</exception>
     public static RunConfiguration ResolveEvaluation(RunConfiguration run)
     {
-        RunBounds.Check(run);
+        KeyBounds.Check(run);
         CheckColumns(run, file: null);
         return RunPaths.WithFullPaths(run);
     }
@@ -122,8 +122,17 @@ internal static class RunRules
         RefuseIf(run.EarlyStoppingPatience is not null && !evaluates, file, "early_stopping_patience", "early stopping goes by evaluations: set data.validation and eval_strategy.");
     }
 
-    private static void CheckMethod(RunConfiguration run, MapNode? file) => RefuseIf(
-        run.Method is { } chosen && chosen.Methods.Any(method => method is { Name: MethodConfiguration.Plain, Given.Count: > 0 }), file, "method", "plain is the optimizer alone and has no parameters.");
+    /// <summary>The method where there is one, checked for what it takes and for others that it runs together with; a list of one is that one.</summary>
+    private static Method? MethodOf(RunConfiguration run)
+    {
+        run.Method?.CreatePlugIn();
+        return Together.Of(run.Method) switch
+        {
+            [] or [Plain] => null,
+            [var single] => single,
+            _ => run.Method,
+        };
+    }
 
     private static void CheckFromScratch(RunConfiguration run, MapNode? file) => RefuseIf(
         run.FromScratch && run.Adapter is not null, file, "from_scratch",

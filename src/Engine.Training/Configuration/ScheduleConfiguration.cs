@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Optim.Schedules;
 
 namespace Engine.Training.Configuration;

@@ -39,10 +39,36 @@ internal static class UnknownKey
             return explanation;
         }
 
+        if (RunFileReference.MethodsWith(name) is [_, ..] methods)
+        {
+            return $"it belongs to the training {OfMethods(methods)}: write it below 'method:', beside the method's name.";
+        }
+
         return NearestName.Find(name, known) is { } nearest ? $"did you mean '{nearest}'?"
             : known.Count <= MostListed ? $"known are {string.Join(", ", known)}."
             : "docs/run-file.md lists the keys with their meaning.";
     }
+
+    /// <summary>The same of a key that a training method does not have.</summary>
+    public static string ExplainOfMethod(string method, string name, ConfigNode value, IReadOnlyCollection<string> known)
+    {
+        if (NearestName.Find(name, known) is null)
+        {
+            if (RunFileReference.MethodsWith(name) is [_, ..] others)
+            {
+                return $"it belongs to the {OfMethods(others)}; {(known.Count == 0 ? $"{method} has none." : $"{NearestName.Hint(name, known)}.")}";
+            }
+
+            if (RunFileReference.Entries.Any(entry => entry.Name == name))
+            {
+                return Explain("method.", name, value, known);
+            }
+        }
+
+        return $"{NearestName.Hint(name, known)}.";
+    }
+
+    private static string OfMethods(IReadOnlyList<string> names) => $"{(names.Count == 1 ? "method" : "methods")} {string.Join(", ", names)}";
 
     /// <summary>What a key is called here, where that stands, and which words it takes: they have other names here, too.</summary>
     private static string Renamed(string section, string here)

@@ -53,7 +53,7 @@ public sealed class PreparedRun : IDisposable
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
-            device, Model, MethodCatalog.Create(run.Method?.Read() ?? []), optimizer, capacity, Length.TotalSteps, run.Seed,
+            device, Model, (run.Method ?? new Plain()).CreatePlugIn(), optimizer, capacity, Length.TotalSteps, run.Seed,
             run.GradientAccumulationSteps, run.GradientCheckpointing, run.LossAverage);
         Forecast = Session.Forecast(trainingShapes, evaluationShapes);
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();

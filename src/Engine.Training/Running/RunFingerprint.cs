@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using Engine.Model;
 using Engine.Model.Peft;
-using Engine.Optim;
-using Engine.Optim.Methods;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 
@@ -41,7 +39,7 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
             GradientCheckpointing = false,
             Data = run.Data with { Train = string.Empty, Validation = run.Data.Validation is null ? null : (DataFiles)string.Empty },
             Adapter = run.Adapter is { } adapter ? adapter with { Init = adapter.Init is null ? null : string.Empty } : null,
-            Method = run.Method is { } chosen ? new MethodsConfiguration([.. chosen.Methods.Select(WithoutPaths)]) : null,
+            Method = MethodPaths.Change(run.Method, (_, _) => string.Empty),
         };
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach ((string key, DataFiles? set) in new[] { ("data.train", run.Data.Train), ("data.validation", run.Data.Validation) })
@@ -65,11 +63,11 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
             }
         }
 
-        foreach (MethodParameter file in (run.Method?.Methods ?? []).SelectMany(method => method.Given).Where(IsPath))
+        foreach ((string key, string path) in MethodPaths.Of(run.Method))
         {
-            if (file.Value is string path && File.Exists(path))
+            if (File.Exists(path))
             {
-                files[$"{MethodPrefix}{file.Name}"] = Hash(path, sampled: true);
+                files[key] = Hash(path, sampled: true);
             }
         }
 
@@ -98,11 +96,6 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
         differences.AddRange(lines.Except(then).Select(line => $"the settings now have '{line.Trim()}'"));
         return differences.Count == 0 ? Settings == now.Settings ? null : "the settings stand in another order" : string.Join("; ", differences);
     }
-
-    private static bool IsPath(MethodParameter parameter) => MethodCatalog.PathParameters.Contains(parameter.Name);
-
-    private static MethodConfiguration WithoutPaths(MethodConfiguration method) =>
-        method with { Given = [.. method.Given.Select(parameter => IsPath(parameter) ? parameter with { Value = string.Empty } : parameter)] };
 
     private static string Hash(string path, bool sampled)
     {

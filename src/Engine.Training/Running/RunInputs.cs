@@ -1,7 +1,5 @@
 using Engine.Common.Files;
 using Engine.Common;
-using Engine.Optim;
-using Engine.Optim.Methods;
 using Engine.Training.Configuration;
 
 namespace Engine.Training.Running;
@@ -55,12 +53,9 @@ internal static class RunInputs
             yield return ("adapter.init", start);
         }
 
-        foreach (MethodParameter parameter in (run.Method?.Methods ?? []).SelectMany(method => method.Given))
+        foreach ((string Key, string Path) input in MethodPaths.Of(run.Method))
         {
-            if (MethodCatalog.PathParameters.Contains(parameter.Name) && parameter.Value is string path)
-            {
-                yield return ($"method.{parameter.Name}", path);
-            }
+            yield return input;
         }
     }
 }

@@ -21,7 +21,7 @@ public sealed class BalancingTests
     {
         foreach (bool byGradient in (bool[])[false, true])
         {
-            using ToyRun run = Run(device, new Balancing(byGradient, Mu, MuSchedule.Constant));
+            using ToyRun run = Run(device, Bar(byGradient, Mu));
             double[][] before = Products(run);
             run.Step(Rate, Unknown);
             foreach ((double[] old, double[] now) in before.Zip(Products(run)))
@@ -35,7 +35,7 @@ public sealed class BalancingTests
     [MemberData(nameof(Devices))]
     public void Obar_brings_every_pair_nearer_to_balance_until_a_step_would_overshoot(string device)
     {
-        using ToyRun run = Run(device, new Balancing(false, 0.2, MuSchedule.Constant));
+        using ToyRun run = Run(device, Bar(byGradient: false, 0.2));
         Fill(run.Model.Adapters[0].A, 0.2f);
         Fill(run.Model.Adapters[0].B, 0.8f);
         Fill(run.Model.Adapters[1].A, 0.8f);
@@ -59,7 +59,7 @@ public sealed class BalancingTests
     [MemberData(nameof(Devices))]
     public void Obars_step_towards_balance_is_as_long_as_the_specification_says(string device)
     {
-        using ToyRun run = Run(device, new Balancing(false, Mu, MuSchedule.Constant));
+        using ToyRun run = Run(device, Bar(byGradient: false, Mu));
         double[] before = Balance(run), sizes = [.. run.Model.Adapters.Select(layer => Square(layer.A) + Square(layer.B))];
         run.Step(Rate, Unknown);
         double s = Mu * Rate;
@@ -73,7 +73,7 @@ public sealed class BalancingTests
     [MemberData(nameof(Devices))]
     public void Obar_treats_both_factors_alike(string device)
     {
-        using ToyRun run = Run(device, new Balancing(false, Mu, MuSchedule.Constant));
+        using ToyRun run = Run(device, Bar(byGradient: false, Mu));
         LoraLinear layer = run.Model.Adapters[0];
         foreach (bool largeB in (bool[])[false, true])
         {
@@ -90,7 +90,7 @@ public sealed class BalancingTests
     public void Nbar_grows_the_factor_with_the_larger_gradient_before_the_update(string device)
     {
         using ToyRun plain = Run(device, new PlainMethod(), decay: 0);
-        using ToyRun run = Run(device, new Balancing(true, Mu, MuSchedule.Constant), decay: 0);
+        using ToyRun run = Run(device, Bar(byGradient: true, Mu), decay: 0);
         double[] start = plain.Values.Double();
         plain.Step(Rate);
         run.Step(Rate);
@@ -115,7 +115,7 @@ public sealed class BalancingTests
     {
         foreach (bool byGradient in (bool[])[false, true])
         {
-            using ToyRun run = Run(device, new Balancing(byGradient, 0, MuSchedule.Linear));
+            using ToyRun run = Run(device, Bar(byGradient, 0, MuSchedule.Linear));
             using ToyRun again = Run(device, new PlainMethod(), decay: 0);
             for (int step = 0; step < 3; step++)
             {
@@ -135,13 +135,16 @@ public sealed class BalancingTests
 
         static double[] Mus(MuSchedule schedule)
         {
-            var method = new Balancing(false, 2, schedule);
+            TrainingMethod method = Bar(byGradient: false, 2, schedule);
             return [method.Factor(0, 8), method.Factor(4, 8), method.Factor(6, 8)];
         }
     }
 
+    private static TrainingMethod Bar(bool byGradient, double mu, MuSchedule schedule = MuSchedule.Constant) =>
+        ((Balancing)(byGradient ? new NBar() : new OBar()) with { Mu = mu, MuSchedule = schedule }).CreatePlugIn();
+
     private static ToyRun Run(string device, TrainingMethod method, double decay = 0.1) =>
-        new(device, new TwoLayerModel(), ToyRun.Adapters, method, new AdamWOptions { WeightDecay = method is Balancing ? 0 : decay });
+        new(device, new TwoLayerModel(), ToyRun.Adapters, method, new AdamWOptions { WeightDecay = method is BalancingMethod ? 0 : decay });
 
     private static void Fill(Graph.Variable variable, float value) => variable.View<float>().Write([.. Enumerable.Repeat(value, (int)variable.Shape.Count)]);
 

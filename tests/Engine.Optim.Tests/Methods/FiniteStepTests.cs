@@ -15,7 +15,7 @@ public sealed class FiniteStepTests
     [MemberData(nameof(Methods))]
     public void A_step_that_is_not_finite_writes_nothing(string device, string name)
     {
-        using ToyRun run = Start(device, new MethodParameters(name, []));
+        using ToyRun run = Start(device, MethodCatalog.Create(name));
         RequireUnchanged(run);
     }
 
@@ -23,7 +23,7 @@ public sealed class FiniteStepTests
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void Bi_loras_gradient_ascent_is_held_back_too(string device)
     {
-        using ToyRun run = Start(device, new MethodParameters("bi-lora", [new MethodParameter("auxiliary_optimizer", "sgd", "test")]));
+        using ToyRun run = Start(device, new BiLora { AuxiliaryOptimizer = AuxiliaryOptimizer.Sgd });
         RequireUnchanged(run);
     }
 
@@ -32,7 +32,7 @@ public sealed class FiniteStepTests
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void An_auxiliary_whose_gradients_alone_are_not_finite_stops_the_primary_as_well(string device)
     {
-        using ToyRun run = Start(device, new MethodParameters("bi-lora", []));
+        using ToyRun run = Start(device, new BiLora());
         foreach (Graph.Variable factor in run.Session.MethodState.Variables.Where(variable => variable.Name.StartsWith("auxiliary.", StringComparison.Ordinal) && variable.Name[^2] == '.'))
         {
             factor.View<float>().Write([.. Enumerable.Repeat(factor.Name[^1] == 'A' ? 1e37f : 0f, (int)factor.Shape.Count)]);
@@ -44,9 +44,9 @@ public sealed class FiniteStepTests
         Assert.Equal(values, run.Values);
     }
 
-    private static ToyRun Start(string device, MethodParameters method)
+    private static ToyRun Start(string device, Method method)
     {
-        var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, MethodCatalog.Create(method));
+        var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, method.CreatePlugIn());
         run.Step(0.01);
         run.Step(0.01);
         return run;

@@ -21,8 +21,8 @@ public sealed class FlatLoraTests
     public void Without_rho_and_in_the_first_step_it_is_lora_to_the_bit(string device)
     {
         using var plain = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new PlainMethod());
-        using var silent = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new FlatLora(0, 1));
-        using var flat = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new FlatLora(Rho, 1));
+        using var silent = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new FlatLoraMethod(new() { Rho = 0, NoiseSeed = 1 }));
+        using var flat = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new FlatLoraMethod(new() { Rho = Rho, NoiseSeed = 1 }));
         Assert.Equal(plain.Step(0.01), flat.Step(0.01));
         Assert.Equal(plain.Values, flat.Values);
         silent.Step(0.01);
@@ -41,7 +41,7 @@ public sealed class FlatLoraTests
     public void On_a_quadratic_the_noise_raises_the_mean_loss_by_its_trace_and_leaves_the_mean_gradient()
     {
         using var plain = new ToyRun("cpu", new TwoLayerModel(), First, new PlainMethod());
-        using var flat = new ToyRun("cpu", new TwoLayerModel(), First, new FlatLora(Rho, 7), totalSteps: TotalSteps);
+        using var flat = new ToyRun("cpu", new TwoLayerModel(), First, new FlatLoraMethod(new() { Rho = Rho, NoiseSeed = 7 }), totalSteps: TotalSteps);
         double clean = plain.Step().Loss;
         double[] gradient = plain.Gradients.Double();
         var losses = new double[Draws];

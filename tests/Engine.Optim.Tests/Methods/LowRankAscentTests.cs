@@ -18,7 +18,7 @@ public sealed class LowRankAscentTests
     {
         var recorder = new Recorder();
         using var plain = new ToyRun(device, new LinearModel(), LinearModel.Adapter, new PlainMethod());
-        using var run = new ToyRun(device, new LinearModel(), LinearModel.Adapter, recorder.Beside(new FmLora(Rho, Rho)));
+        using var run = new ToyRun(device, new LinearModel(), LinearModel.Adapter, recorder.Beside(new FmLoraMethod(new() { Rho = Rho })));
         LinearModel.Saturate(plain);
         double[,] g = LinearModel.Saturate(run);
         plain.Step();
@@ -38,8 +38,8 @@ public sealed class LowRankAscentTests
     public void With_beta_one_efm_lora_runs_under_the_last_steps_perturbation_and_no_other(string device)
     {
         var (seenByFm, seenByEfm) = (new Recorder(), new Recorder());
-        using var fm = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, seenByFm.Beside(new FmLora(Rho, Rho)));
-        using var efm = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, seenByEfm.Beside(new EfmLora(Rho, Rho, beta: 1)));
+        using var fm = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, seenByFm.Beside(new FmLoraMethod(new() { Rho = Rho })));
+        using var efm = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, seenByEfm.Beside(new EfmLoraMethod(new() { Rho = Rho, Beta = 1 })));
         fm.Step();
         float[] start = efm.Values;
         efm.Step();
@@ -59,8 +59,8 @@ public sealed class LowRankAscentTests
     public void The_average_starts_with_the_first_perturbation_and_takes_the_share_beta_of_each_new_one(string device)
     {
         const double Beta = 0.3;
-        using var newest = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new EfmLora(Rho, Rho, beta: 1));
-        using var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new EfmLora(Rho, Rho, Beta));
+        using var newest = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new EfmLoraMethod(new() { Rho = Rho, Beta = 1 }));
+        using var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new EfmLoraMethod(new() { Rho = Rho, Beta = Beta }));
         newest.Step();
         run.Step();
         float[] first = Average(newest);

@@ -22,12 +22,12 @@ public sealed class SamFamilyTests
 
     private static TrainingMethod Method(string name, double rho) => name switch
     {
-        "sam" => new Sam(rho),
-        "lora-sam" => new LoraSam(rho),
-        "asam" => new Asam(rho, 0.01),
-        "esam" => new Esam(rho, 1, 1, 1),
-        "looksam" => new LookSam(rho, 1, 0.7),
-        _ => new SlSam(rho, 1, 1),
+        "sam" => new SamMethod(new() { Rho = rho }),
+        "lora-sam" => new LoraSamMethod(new() { Rho = rho }),
+        "asam" => new AsamMethod(new() { Rho = rho, Eta = 0.01 }),
+        "esam" => new EsamMethod(new() { Rho = rho, Beta = 1, Gamma = 1, SelectionSeed = 1 }),
+        "looksam" => new LookSamMethod(new() { Rho = rho, K = 1, A = 0.7 }),
+        _ => new SlSamMethod(new() { Rho = rho, SFrac = 1, SelectionSeed = 1 }),
     };
 
     /// <summary>With dropout: both passes must see the same masks.</summary>
@@ -59,7 +59,7 @@ public sealed class SamFamilyTests
     [MemberData(nameof(Devices))]
     public void Sams_gradient_on_a_quadratic_is_its_closed_form_and_the_radius_is_rho(string device)
     {
-        using var run = new ToyRun(device, new TableModel(), Full, new Sam(Rho));
+        using var run = new ToyRun(device, new TableModel(), Full, new SamMethod(new() { Rho = Rho }));
         double[] w = run.Values.Double(), h = Hessian();
         run.Step(batch: ToyRun.Batch());
         double norm = Math.Sqrt(w.Select((value, i) => Math.Pow(h[i] * value, 2)).Sum());
@@ -71,7 +71,7 @@ public sealed class SamFamilyTests
     [MemberData(nameof(Devices))]
     public void Asams_radius_counts_in_units_of_its_operator(string device)
     {
-        using var run = new ToyRun(device, new TableModel(), Full, new Asam(Rho, 0.1));
+        using var run = new ToyRun(device, new TableModel(), Full, new AsamMethod(new() { Rho = Rho, Eta = 0.1 }));
         double[] w = run.Values.Double(), h = Hessian();
         run.Step(batch: ToyRun.Batch());
         double[] perturbation = Perturbation(run.Gradients, w, h);
@@ -84,7 +84,7 @@ public sealed class SamFamilyTests
     {
         // Far from the boundary the probability of the label is 0 and of the other class 1, and stays so in the ball.
         using var plain = new ToyRun(device, new TableModel(head: HeadKind.SequenceClassification), Full, new PlainMethod());
-        using var sam = new ToyRun(device, new TableModel(head: HeadKind.SequenceClassification), Full, new Sam(Rho));
+        using var sam = new ToyRun(device, new TableModel(head: HeadKind.SequenceClassification), Full, new SamMethod(new() { Rho = Rho }));
         plain.Values = sam.Values = [.. Enumerable.Range(0, 16).Select(i => i % 2 == 0 ? -60f : 60f)];
         plain.Step(0.01);
         sam.Step(0.01);
@@ -121,8 +121,8 @@ public sealed class SamFamilyTests
     [MemberData(nameof(Devices))]
     public void Asam_with_the_identity_is_sam_to_the_bit(string device)
     {
-        using var sam = new ToyRun(device, new TableModel("table.bias"), Full, new Sam(Rho));
-        using var asam = new ToyRun(device, new TableModel("table.bias"), Full, new Asam(Rho, 0.01));
+        using var sam = new ToyRun(device, new TableModel("table.bias"), Full, new SamMethod(new() { Rho = Rho }));
+        using var asam = new ToyRun(device, new TableModel("table.bias"), Full, new AsamMethod(new() { Rho = Rho, Eta = 0.01 }));
         sam.Step(0.01);
         asam.Step(0.01);
         Assert.Equal(sam.Values, asam.Values);
@@ -133,8 +133,8 @@ public sealed class SamFamilyTests
     [MemberData(nameof(Devices))]
     public void Asam_does_not_see_how_scale_is_shared_between_layers(string device)
     {
-        using var one = new ToyRun(device, new TwoLayerModel(), ToyRun.Layers, new Asam(Rho, 0));
-        using var other = new ToyRun(device, new TwoLayerModel(), ToyRun.Layers, new Asam(Rho, 0));
+        using var one = new ToyRun(device, new TwoLayerModel(), ToyRun.Layers, new AsamMethod(new() { Rho = Rho, Eta = 0 }));
+        using var other = new ToyRun(device, new TwoLayerModel(), ToyRun.Layers, new AsamMethod(new() { Rho = Rho, Eta = 0 }));
         int first = (int)one.Model.Parameter("first.weight").Shape.Count;
         other.Values = [.. one.Values.Select((w, i) => i < first ? 4 * w : w / 4)];
         one.Step();
@@ -148,7 +148,7 @@ public sealed class SamFamilyTests
     {
         foreach (string name in (string[])["esam", "looksam", "sl-sam"])
         {
-            using var sam = new ToyRun(device, new TwoLayerModel(), Full, new Sam(Rho));
+            using var sam = new ToyRun(device, new TwoLayerModel(), Full, new SamMethod(new() { Rho = Rho }));
             using var relative = new ToyRun(device, new TwoLayerModel(), Full, Method(name, Rho));
             for (int step = 0; step < 4; step++)
             {

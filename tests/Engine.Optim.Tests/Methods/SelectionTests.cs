@@ -20,13 +20,13 @@ public sealed class SelectionTests
     [InlineData(0.7, new[] { 9f, 8f, 7f, 6f, 5f, 4f, 3f, 2f, 1f, 0f }, new[] { 0, 1, 2, 3, 4, 5, 6 })]
     [InlineData(1.0, new[] { -1f, -2f }, new[] { 0, 1 })]
     public void Esam_selects_the_share_whose_losses_rise_most_the_first_of_equals(double gamma, float[] after, int[] expected) =>
-        Assert.Equal(expected, new Esam(0.05, 1, gamma, 1).Select(new float[after.Length], after).ToArray());
+        Assert.Equal(expected, new EsamMethod(new() { Rho = 0.05, Beta = 1, Gamma = gamma, SelectionSeed = 1 }).Select(new float[after.Length], after).ToArray());
 
     /// <summary>Five standard deviations of 400 draws of each of three tensors.</summary>
     [Fact]
     public void Esam_perturbs_every_tensor_at_first_and_then_the_share_beta()
     {
-        var method = new Esam(0.05, 0.6, 0.5, 9);
+        var method = new EsamMethod(new() { Rho = 0.05, Beta = 0.6, Gamma = 0.5, SelectionSeed = 9 });
         using var run = new ToyRun("cpu", new TwoLayerModel(), Full, method);
         ActiveSet active = method.ActiveIn(StepPart.FirstPass)!;
         Assert.Null(method.ActiveIn(StepPart.SecondPass));
@@ -48,7 +48,7 @@ public sealed class SelectionTests
     [MemberData(nameof(Devices))]
     public void Esams_perturbation_of_the_drawn_tensors_has_the_radius_rho_over_beta(string device)
     {
-        var method = new Esam(0.3, 0.5, 1, 9);
+        var method = new EsamMethod(new() { Rho = 0.3, Beta = 0.5, Gamma = 1, SelectionSeed = 9 });
         using var plain = new ToyRun(device, new TwoLayerModel(), Full, new PlainMethod());
         using var esam = new ToyRun(device, new TwoLayerModel(), Full, method);
         using var moved = new ToyRun(device, new TwoLayerModel(), Full, new PlainMethod());
@@ -80,7 +80,7 @@ public sealed class SelectionTests
         const double Radius = 0.3, Beta = 0.5;
         var recorder = new Recorder();
         using var plain = new ToyRun("cpu", new TwoLayerModel(), Full, new PlainMethod());
-        using var esam = new ToyRun("cpu", new TwoLayerModel(), Full, recorder.Beside(new Esam(Radius, Beta, 1, 9)));
+        using var esam = new ToyRun("cpu", new TwoLayerModel(), Full, recorder.Beside(new EsamMethod(new() { Rho = Radius, Beta = Beta, Gamma = 1, SelectionSeed = 9 })));
         plain.Step();
         float[] start = esam.Values;
         double[] gradient = plain.Gradients.Double(), sum = new double[gradient.Length];
@@ -104,8 +104,8 @@ public sealed class SelectionTests
     public void Looksams_direction_is_orthogonal_to_the_plain_gradient_and_is_added_with_the_share_a(string device)
     {
         using var plain = new ToyRun(device, new TwoLayerModel(), Full, new PlainMethod());
-        using var sam = new ToyRun(device, new TwoLayerModel(), Full, new Sam(0.5));
-        using var look = new ToyRun(device, new TwoLayerModel(), Full, new LookSam(0.5, 3, 0.7));
+        using var sam = new ToyRun(device, new TwoLayerModel(), Full, new SamMethod(new() { Rho = 0.5 }));
+        using var look = new ToyRun(device, new TwoLayerModel(), Full, new LookSamMethod(new() { Rho = 0.5, K = 3, A = 0.7 }));
         plain.Step();
         sam.Step();
         look.Step();
@@ -126,7 +126,7 @@ public sealed class SelectionTests
     [MemberData(nameof(Devices))]
     public void Looksam_without_a_share_is_sam_in_every_kth_step_and_the_optimizer_between(string device)
     {
-        using var look = new ToyRun(device, new TwoLayerModel(), Full, new LookSam(0.5, 3, 0));
+        using var look = new ToyRun(device, new TwoLayerModel(), Full, new LookSamMethod(new() { Rho = 0.5, K = 3, A = 0 }));
         using var expected = new ToyRun(device, new TwoLayerModel(), Full, new EveryThird());
         for (int step = 0; step < 7; step++)
         {
@@ -140,7 +140,7 @@ public sealed class SelectionTests
     [MemberData(nameof(Devices))]
     public void Slsam_leaves_the_other_tensors_and_their_moments_as_they_are(string device)
     {
-        var method = new SlSam(0.3, 0.4, 2);
+        var method = new SlSamMethod(new() { Rho = 0.3, SFrac = 0.4, SelectionSeed = 2 });
         using var run = new ToyRun(device, new TwoLayerModel(), Full, method);
         int[] updates = new int[3];
         for (int step = 0; step < 8; step++)
@@ -168,7 +168,7 @@ public sealed class SelectionTests
     public void Slsams_chances_follow_the_gradients_of_its_first_pass(string device)
     {
         const double Share = 0.6;
-        var method = new SlSam(0.3, Share, 2);
+        var method = new SlSamMethod(new() { Rho = 0.3, SFrac = Share, SelectionSeed = 2 });
         using var run = new ToyRun(device, new TwoLayerModel(), Full, method);
         double[] first = [.. method.Bandit.Probabilities];
         for (int step = 0; step < 12; step++)
@@ -294,7 +294,7 @@ public sealed class SelectionTests
 
     private static double Dot(double[] x, double[] y) => x.Zip(y, (a, b) => a * b).Sum();
 
-    private sealed class EveryThird() : SamMethod(0.5)
+    private sealed class EveryThird() : SamAscent(0.5)
     {
         public override string Name => "every-third";
 

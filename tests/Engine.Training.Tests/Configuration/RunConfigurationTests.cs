@@ -1,6 +1,6 @@
 using Engine.Common;
 using Engine.Devices;
-using Engine.Optim;
+using Engine.Optim.Methods;
 using Engine.Optim.Schedules;
 using Engine.Tests;
 using Engine.Training.Configuration;
@@ -46,9 +46,7 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal(Path.Combine(folder.Root, "path/to/hugging-face-folder"), run.Model);
         Assert.Equal(Path.Combine(folder.Root, "runs/demo"), run.Output);
         Assert.Equal(Path.Combine(folder.Root, "optional/peft-folder"), run.Adapter!.Init);
-        Assert.Equal("flat-lora", run.Method!.Name);
-        MethodParameters method = run.Method.Methods[0].Read();
-        Assert.Equal((0.05, ulong.MaxValue), (method.Number("rho", 0), method.Seed("noise_seed", 0)));
+        Assert.Equal(new FlatLora { Rho = 0.05, NoiseSeed = ulong.MaxValue }, run.Method);
         Assert.Equal((8, 16.0, 0.0, false), (run.Adapter.R, run.Adapter.LoraAlpha, run.Adapter.LoraDropout, run.Adapter.UseRslora));
         Assert.Equal(["query", "value"], run.Adapter.TargetModules!.Names!);
         Assert.Equal(ColumnReference.ByName("other"), run.Data.TextPair);
@@ -72,7 +70,7 @@ public sealed class RunConfigurationTests : IDisposable
     {
         string[] settings =
         [
-            "method={name: flat-lora, rho: 0.1, noise_seed: 18446744073709551615, mode: '12', on: true}", "adapter.target_modules=.*(query|value)", "adapter.modules_to_save=[classifier]",
+            "method={name: flat-lora, rho: 0.1, noise_seed: 18446744073709551615}", "adapter.target_modules=.*(query|value)", "adapter.modules_to_save=[classifier]",
             "data.text=3", "data.label='1'", "data.labels=['0', \"yes: no\", null]", "lr_scheduler_type=cosine_with_restarts", "lr_scheduler_kwargs.num_cycles=2", "learning_rate=1e-4",
             "output='/tmp/with space/ünï: #x'", "data.validation=dev.tsv", "eval_strategy=no",
         ];
@@ -84,8 +82,7 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal((ColumnReference.ByIndex(3), ColumnReference.ByName("1")), (again.Data.Text!, again.Data.Label!));
         Assert.Equal(["0", "yes: no", "null"], again.Data.Labels!);
         Assert.Equal(".*(query|value)", again.Adapter!.TargetModules!.Expression);
-        Assert.Equal(run.Method!.Methods[0].Read().Values, again.Method!.Methods[0].Read().Values);
-        Assert.Equal("12", again.Method.Methods[0].Read().Values["mode"]);
+        Assert.Equal(new FlatLora { Rho = 0.1, NoiseSeed = ulong.MaxValue }, again.Method);
     }
 
     [Fact]
@@ -102,7 +99,7 @@ public sealed class RunConfigurationTests : IDisposable
     [Fact]
     public void Damaged_run_files_are_refused_and_never_crash()
     {
-        string yaml = Minimal + "method: {name: x, rho: 0.5}\nadapter:\n  target_modules: [query, value]\n  init: \"a\\tb\"\nlearning_rate: 1e-4\n";
+        string yaml = Minimal + "method: {name: flat-lora, rho: 0.5}\nadapter:\n  target_modules: [query, value]\n  init: \"a\\tb\"\nlearning_rate: 1e-4\n";
         PhiloxGenerator random = new(11, 0, 0);
         const string inserted = "{}[]:,-&*!|>'\"%@`#?\n\t 0.\0é";
         int refused = 0;
@@ -145,8 +142,8 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("adapter: 8\n", "adapter is '8'; expected a map")]
     [InlineData("adapter: {target_modules: []}\n", "a list with at least one entry")]
     [InlineData("method: {rho: 1}\n", "'method.name' is missing")]
-    [InlineData("method: {name: x, rho: [1]}\n", "method.rho is a list; expected a single value")]
-    [InlineData("method: {name: plain, rho: 1}\n", "plain is the optimizer alone")]
+    [InlineData("method: {name: sam, rho: [1]}\n", "run.yaml:4: method.rho is a list; expected a number.")]
+    [InlineData("method: {name: plain, rho: 1}\n", "run.yaml:4: the method plain has no key 'rho'; it belongs to the methods flat-lora, sam, ")]
     [InlineData("dtype: half\n", "float32, bfloat16, float16")]
     [InlineData("dtype: bfloat16\n", "run.yaml:4: dtype: without an adapter every parameter is trained")]
     [InlineData("bf16: true\n", "run.yaml:4: bf16: without an adapter every matrix is trained and float32")]
@@ -262,16 +259,13 @@ public sealed class RunConfigurationTests : IDisposable
     {
         RunConfiguration run = Load(Minimal + "method: flat-lora\n", ["learning_rate=1e-3", "adapter.r=4", "method.rho=0.2", "data.text=text"]);
         Assert.Equal((1e-3, 4), (run.LearningRate, run.Adapter!.R!.Value));
-        Assert.Equal("flat-lora", run.Method!.Name);
-        Assert.Equal(0.2, run.Method.Methods[0].Read().Number("rho", 0));
+        Assert.Equal(new FlatLora { Rho = 0.2 }, run.Method);
         Assert.Null(Load(Minimal + "adapter: {r: 4}\n", ["adapter=null"]).Adapter);
         Assert.Contains("--set learning_rat: the run file has no key", Fails(Minimal, ["learning_rat=1"]));
         Assert.Contains("--set adapter.r is 'x'", Fails(Minimal, ["adapter.r=x"]));
         Assert.Contains("--set model.x: 'model'", Fails(Minimal, ["model.x=1"]));
         Assert.Contains("expected key=value", Fails(Minimal, ["seed"]));
-        MethodParameters method = Load(Minimal, ["method={name: flat-lora, roh: 1}"]).Method!.Methods[0].Read();
-        method.Number("rho", 0);
-        Assert.Contains("--set method: the method flat-lora has no parameter 'roh'; did you mean 'rho'?", Assert.Throws<ConfigurationException>(method.Finish).Message);
+        Assert.Contains("--set method: the method flat-lora has no key 'roh'; did you mean 'rho'?", Fails(Minimal, ["method={name: flat-lora, roh: 1}"]));
     }
 
     [Fact]
@@ -279,10 +273,11 @@ public sealed class RunConfigurationTests : IDisposable
     {
         RunConfiguration run = Load(Minimal + "method:\n  - {name: flat-lora, rho: 0.1}\n  - nbar\n");
         Assert.Equal("flat-lora+nbar", run.Method!.Name);
-        Assert.Equal(["flat-lora", "nbar"], run.Method.Read().Select(method => method.Method));
+        Assert.Equal(new Together(new FlatLora { Rho = 0.1 }, new NBar()), run.Method);
         RunConfiguration again = Load(run.ToYaml());
         Assert.Equal(run.ToYaml(), again.ToYaml());
-        Assert.Equal(0.1, again.Method!.Read()[0].Number("rho", 0));
+        Assert.Equal(run.Method, again.Method);
+        Assert.Equal(new FlatLora(), Load(Minimal + "method: [flat-lora]\n").Method);
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using Engine.Common;
 using Engine.Devices.Cpu;
 using Engine.Model.Peft;
 using Engine.Optim;
+using Engine.Optim.Methods;
 using Engine.Optim.Sharpness;
 using Engine.Tests;
 using Engine.Training.Configuration;
@@ -39,7 +40,7 @@ public sealed class RunInCodeTests : IDisposable
         Assert.Equal(RunConfiguration.Load(file).ToYaml(), inCode);
         Assert.Equal(IntervalStrategy.Epoch, Plain.Resolve().EvalStrategy);
         Assert.Equal(inCode, RunConfiguration.Load(folder.Write("again.yaml", inCode)).Resolve().ToYaml());
-        Assert.Null((Plain with { Method = new([new("plain", [], "")]) }).Resolve().Method);
+        Assert.Null((Plain with { Method = new Plain() }).Resolve().Method);
 
         string Full(string name) => Path.Combine(folder.Root, name);
     }
@@ -50,9 +51,9 @@ public sealed class RunInCodeTests : IDisposable
         RunConfiguration run = (Plain with
         {
             Adapter = new() { Init = "start" },
-            Method = new([new("bi-lora", [new("auxiliary_init", "aux.safetensors", "")], "")]),
+            Method = new BiLora { AuxiliaryInit = "aux.safetensors" },
         }).Resolve();
-        foreach (string path in (string[])[run.Model, run.Output, run.Adapter!.Init!, (string)run.Method!.Methods[0].Given[0].Value])
+        foreach (string path in (string[])[run.Model, run.Output, run.Adapter!.Init!, Together.Of(run.Method).OfType<BiLora>().Single().AuxiliaryInit!])
         {
             Assert.Equal(Environment.CurrentDirectory, Path.GetDirectoryName(path));
         }
@@ -67,10 +68,10 @@ public sealed class RunInCodeTests : IDisposable
             Output = "~/o",
             Data = Plain.Data with { Train = new DataFiles(["~/a.tsv", "b.tsv"]) },
             Adapter = new() { Init = "~/start" },
-            Method = new([new("bi-lora", [new("auxiliary_init", "~/aux.safetensors", "")], "")]),
+            Method = new Together(new BiLora { AuxiliaryInit = "~/aux.safetensors" }, new LoraPlus()),
         }).Resolve();
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        foreach (string path in (string[])[run.Model, run.Output, run.Data.Train.Paths[0], run.Adapter!.Init!, (string)run.Method!.Methods[0].Given[0].Value])
+        foreach (string path in (string[])[run.Model, run.Output, run.Data.Train.Paths[0], run.Adapter!.Init!, Together.Of(run.Method).OfType<BiLora>().Single().AuxiliaryInit!])
         {
             Assert.Equal(home, Path.GetDirectoryName(path));
         }
@@ -83,7 +84,7 @@ public sealed class RunInCodeTests : IDisposable
         { run => run with { Data = run.Data with { Train = "s3://b/x.tsv" } }, "data.train is 's3://b/x.tsv', a URL, and nothing is read from a network" },
         { run => run with { Data = run.Data with { Validation = "" } }, "data.validation is ''; expected a path." },
         { run => run with { Adapter = new() { Init = "~other/a" } }, "adapter.init is '~other/a', not expanded" },
-        { run => run with { Method = new([new("bi-lora", [new("auxiliary_init", "hf://a/b", "")], "")]) }, "method.auxiliary_init is 'hf://a/b', an address" },
+        { run => run with { Method = new BiLora { AuxiliaryInit = "hf://a/b" } }, "method.auxiliary_init is 'hf://a/b', an address" },
         { run => run with { LearningRate = -1 }, "learning_rate is '-1'; expected a finite number of at least 0." },
         { run => run with { LearningRate = double.NaN }, "learning_rate is 'NaN'; expected a finite number" },
         { run => run with { AdamBeta1 = 1 }, "adam_beta1 is '1'; expected a finite number of at least 0 and below 1." },
@@ -94,8 +95,14 @@ public sealed class RunInCodeTests : IDisposable
         { run => run with { Task = (TaskKind)99 }, "task is '99'; expected one of" },
         { run => run with { Model = "" }, "model is ''; expected a path." },
         { run => run with { Output = null! }, "'output' is missing" },
-        { run => run with { Method = new([]) }, "method is an empty list" },
-        { run => run with { Method = new([new("plain", [new("rho", 1.0, "")], "")]) }, "plain is the optimizer alone" },
+        { run => run with { Method = new Together() }, "method is an empty list" },
+        { run => run with { Method = new FlatLora { Rho = -1 } }, "method.rho is '-1'; expected a finite number of at least 0." },
+        { run => run with { Method = new Together(new LoraPlus(), new Sam { Rho = double.NaN }) }, "method.rho is 'NaN'; expected a finite number" },
+        { run => run with { Method = new LoraPlus { Ratio = 0 } }, "method.ratio is '0'; expected a finite number above 0." },
+        { run => run with { Method = new EfmLora { RhoMin = 0.06 } }, "method.rho_min is '0.06'; expected a number of at most rho, which is 0.05." },
+        { run => run with { Method = new BiLora { Clip = (AuxiliaryClip)9 } }, "method.clip is '9'; expected one of" },
+        { run => run with { Method = new BiLora { AuxiliaryInit = "" } }, "method.auxiliary_init is ''; expected a path." },
+        { run => run with { Method = new Together(new Sam(), new FlatLora()) }, "method: sam and flat-lora do not go together" },
         { run => run with { Bf16 = true }, "bf16: without an adapter" },
         { run => run with { Dtype = Model.WeightType.Float16 }, "dtype: without an adapter" },
         { run => run with { Adapter = new() { R = 0 } }, "adapter.r is '0'; expected a whole number of at least 1" },

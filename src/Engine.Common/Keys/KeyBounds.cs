@@ -1,19 +1,17 @@
 using System.Collections;
 using System.Globalization;
-using Engine.Common;
-using Engine.Optim;
 
-namespace Engine.Training.Configuration;
+namespace Engine.Common.Keys;
 
-/// <summary>What each key of a section takes by itself, held against sections that were made in code; a run file's reader sees to the same.</summary>
-internal static class RunBounds
+/// <summary>What each key of a section takes, held against sections that were made in code; a run file's reader sees to the same.</summary>
+internal static class KeyBounds
 {
     /// <param name="section">A record whose properties are keys.</param>
     /// <param name="prefix">Its dotted key with a dot behind it; empty for the whole run.</param>
     /// <exception cref="ConfigurationException">A value that the key does not take; the message names both.</exception>
     public static void Check(object section, string prefix = "")
     {
-        foreach (RunFileKey key in RunFileKey.Of(section.GetType()))
+        foreach (SectionKey key in SectionKey.Of(section.GetType()))
         {
             string name = prefix + key.Name;
             switch (key.Property.GetValue(section))
@@ -30,9 +28,26 @@ internal static class RunBounds
                     break;
             }
         }
+
+        if (BrokenRule(section, prefix) is var (_, sentence))
+        {
+            throw new ConfigurationException(sentence);
+        }
     }
 
-    private static void Check(RunFileKey key, string name, object value)
+    /// <summary>The key that breaks a rule of its section (<see cref="IKeyRules"/>), and the sentence about it; null where none does.</summary>
+    public static (string Key, string Sentence)? BrokenRule(object section, string prefix)
+    {
+        if (section is not IKeyRules { Problem: { } problem })
+        {
+            return null;
+        }
+
+        string key = SectionKey.NameOf(problem.Property);
+        return (key, Sentence(prefix + key, section.GetType().GetProperty(problem.Property)!.GetValue(section), problem.Expected));
+    }
+
+    private static void Check(SectionKey key, string name, object value)
     {
         switch (value)
         {
@@ -60,21 +75,21 @@ internal static class RunBounds
                 }
 
                 break;
-            case MethodsConfiguration { Methods.Count: 0 }:
-                throw new ConfigurationException($"{name} is an empty list; expected at least one method.");
             case IEnumerable list and not string when !list.GetEnumerator().MoveNext():
                 throw new ConfigurationException($"{name} is an empty list; expected at least one entry, or none for the default.");
         }
     }
 
-    private static void Number(RunFileKey key, string name, object value, bool isWhole)
+    private static void Number(SectionKey key, string name, object value, bool isWhole)
     {
         if (!key.Definition.Allows(Convert.ToDouble(value, CultureInfo.InvariantCulture)))
         {
-            throw Wrong(name, value, RunFileBinder.Bounds(key.Definition, isWhole));
+            throw Wrong(name, value, key.Definition.Range(isWhole));
         }
     }
 
-    private static ConfigurationException Wrong(string name, object value, string expected) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{name} is '{value}'; expected {expected}."));
+    private static ConfigurationException Wrong(string name, object value, string expected) => new(Sentence(name, value, expected));
+
+    private static string Sentence(string name, object? value, string expected) =>
+        string.Create(CultureInfo.InvariantCulture, $"{name} is '{value}'; expected {expected}.");
 }

@@ -1,0 +1,37 @@
+using Engine.Common;
+using Engine.Common.Keys;
+
+namespace Engine.Optim.Methods;
+
+/// <summary>
+/// A training method with its settings, as a program writes it and the <c>method</c> of a run file gives it: properties with a <see cref="KeyAttribute"/> are its
+/// keys. Derive from it for a method of your own; run files know that one once <see cref="MethodCatalog.Register"/> does.
+/// </summary>
+public abstract record Method
+{
+    /// <summary>What run files and messages call it.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Where a run file or a command names the method, for messages; null where none does. Methods are equal wherever they are named.</summary>
+    internal string? Location { get; init; }
+
+    /// <summary>The method at work: the hooks of a training session.</summary>
+    /// <exception cref="ConfigurationException">A value that its key does not take, or methods that do not go together.</exception>
+    public TrainingMethod CreatePlugIn()
+    {
+        Check();
+        TrainingMethod plugIn = Create();
+        plugIn.Location = Location;
+        return plugIn;
+    }
+
+    public virtual bool Equals(Method? other) => other is not null && EqualityContract == other.EqualityContract;
+
+    public override int GetHashCode() => EqualityContract.GetHashCode();
+
+    /// <summary>Refuses a value that its key does not take.</summary>
+    internal virtual void Check() => KeyBounds.Check(this, "method.");
+
+    /// <summary>Makes the plug-in. Every value is one that its key takes.</summary>
+    protected abstract TrainingMethod Create();
+}

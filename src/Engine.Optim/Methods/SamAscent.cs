@@ -1,0 +1,58 @@
+using Engine.Graph;
+using Engine.Graph.Operators;
+using Engine.Kernels;
+
+namespace Engine.Optim.Methods;
+
+/// <summary>
+/// What methods of the SAM family share: the gradients of a first pass perturb some of the trainable tensors by e = factor * g, a second pass computes the
+/// gradients that count, and the tensors return to a copy of what they were, bit for bit. Memory: that copy.
+/// </summary>
+/// <param name="rho">Radius of the perturbation, over all perturbed tensors together.</param>
+public abstract class SamAscent(double rho) : TrainingMethod
+{
+    private TensorSegments? segments;
+    private Variable? saved;
+
+    public override MethodRole Role => MethodRole.Perturbation;
+
+    public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.TwoPasses];
+
+    /// <summary>The tensors that are perturbed; the norm is taken over all of them together.</summary>
+    protected TensorSegments Perturbed => segments ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
+
+    protected Variable Values => Context.Trainables.Values;
+
+    protected Variable Gradients => Context.Trainables.Gradients;
+
+    public override void Attach(MethodContext context)
+    {
+        base.Attach(context);
+        segments = context.Segments(PerturbedTensors(context));
+        saved = context.Scratch.Reserve("unperturbed", new Shape(segments.Table.PackedCount));
+    }
+
+    public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Perturb(graph);
+
+    public override void OnRestore(GraphBuilder graph, StepCourse course)
+    {
+        if (course != StepCourse.OnePass)
+        {
+            graph.MapSegments(Perturbed, SegmentMap.Restore, Values, packed: saved);
+        }
+    }
+
+    /// <summary>Which trainable tensors are perturbed.</summary>
+    protected virtual IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) => context.Trainables.Entries;
+
+    /// <summary>Saves the perturbed tensors and moves them: e = rho g / ||g||.</summary>
+    protected virtual void Perturb(GraphBuilder graph) => Ascend(graph, graph.SamFactors(graph.SegmentNorms(Perturbed, Gradients), (float)rho));
+
+    /// <summary>Saves the perturbed tensors; w += factor g.</summary>
+    protected void Ascend(GraphBuilder graph, Tensor factors) =>
+        graph.MapSegments(Perturbed, SegmentMap.Perturb, Values, factors, saved, Gradients);
+
+    /// <summary>Saves the perturbed tensors; w += factor T^2 g with T = |w| + eta.</summary>
+    protected void AscendAdaptively(GraphBuilder graph, Tensor factors, float eta) =>
+        graph.MapSegments(Perturbed, SegmentMap.PerturbAdaptive, Values, factors, saved, Gradients, eta);
+}

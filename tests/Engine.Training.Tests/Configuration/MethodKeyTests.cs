@@ -1,0 +1,107 @@
+using Engine.Common;
+using Engine.Optim.Methods;
+using Engine.Tests;
+using Engine.Training.Configuration;
+
+namespace Engine.Training.Tests.Configuration;
+
+/// <summary>The run file's <c>method</c>: keys, bounds and refusals of every training method.</summary>
+public sealed class MethodKeyTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public static TheoryData<string> Names => [.. MethodCatalog.Names];
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Every_method_is_read_with_its_defaults_written_again_and_refuses_unknown_keys(string name)
+    {
+        Method method = MethodCatalog.Create(name);
+        RunConfiguration run = Load($"{name}\n");
+        Assert.Equal(method is Plain ? null : method, run.Method);
+        Assert.Equal(run.Method, RunConfiguration.Load(folder.Write("again.yaml", run.ToYaml())).Method);
+        Assert.Contains($"run.yaml:5: the method {name} has no key 'rhoo'", Fails($"\n  {{name: {name},\n   rhoo: 1}}\n"));
+    }
+
+    /// <summary>Every key with a value other than its default, as the run file has written it since the methods came.</summary>
+    [Fact]
+    public void Keys_are_the_properties_in_snake_case()
+    {
+        Assert.Equal(new FlatLora { Rho = 0.1, NoiseSeed = 3 }, Load("{name: flat-lora, rho: 0.1, noise_seed: 3}\n").Method);
+        Assert.Equal(new Sam { Rho = 0.1 }, Load("{name: sam, rho: 0.1}\n").Method);
+        Assert.Equal(new LoraSam { Rho = 0.1 }, Load("{name: lora-sam, rho: 0.1}\n").Method);
+        Assert.Equal(new Asam { Rho = 0.1, Eta = 0 }, Load("{name: asam, rho: 0.1, eta: 0}\n").Method);
+        Assert.Equal(
+            new Esam { Rho = 0.1, Beta = 1, Gamma = 0.2, SelectionSeed = 3 }, Load("{name: esam, rho: 0.1, beta: 1, gamma: 0.2, selection_seed: 3}\n").Method);
+        Assert.Equal(new LookSam { Rho = 0.2, K = 3, A = 1 }, Load("{name: looksam, rho: 0.2, k: 3, a: 1}\n").Method);
+        Assert.Equal(new SlSam { Rho = 0.2, SFrac = 0.5, SelectionSeed = 3 }, Load("{name: sl-sam, rho: 0.2, s_frac: 0.5, selection_seed: 3}\n").Method);
+        Assert.Equal(new LoraPlus { Ratio = 4 }, Load("{name: lora-plus, ratio: 4}\n").Method);
+        Assert.Equal(new FmLora { Rho = 0.2, RhoMin = 0.2 }, Load("{name: fm-lora, rho: 0.2, rho_min: 0.2}\n").Method);
+        Assert.Equal(new EfmLora { Rho = 0.2, RhoMin = 0, Beta = 1 }, Load("{name: efm-lora, rho: 0.2, rho_min: 0, beta: 1}\n").Method);
+        Assert.Equal(new OBar { Mu = 1, MuSchedule = MuSchedule.Linear }, Load("{name: obar, mu: 1, mu_schedule: linear}\n").Method);
+        Assert.Equal(new NBar { Mu = 1, MuSchedule = MuSchedule.Cosine }, Load("{name: nbar, mu: 1, mu_schedule: cosine}\n").Method);
+        Assert.Equal(
+            new BiLora
+            {
+                Rho = 0.2,
+                AuxiliaryRank = 3,
+                AuxiliaryLearningRate = 0.1,
+                AuxiliaryOptimizer = AuxiliaryOptimizer.Sgd,
+                Clip = AuxiliaryClip.PerLayer,
+                AuxiliaryInit = Path.Combine(folder.Root, "aux.safetensors"),
+                AuxiliarySeed = 3,
+            },
+            Load(
+                "{name: bi-lora, rho: 0.2, auxiliary_rank: 3, auxiliary_learning_rate: 0.1, auxiliary_optimizer: sgd, clip: per-layer, "
+                + "auxiliary_init: aux.safetensors, auxiliary_seed: 3}\n").Method);
+    }
+
+    [Theory]
+    [InlineData("sam", "rho", "-0.1")]
+    [InlineData("sam", "rho", "big")]
+    [InlineData("sam", "rho", ".nan")]
+    [InlineData("flat-lora", "noise_seed", "-1")]
+    [InlineData("flat-lora", "noise_seed", "2.5")]
+    [InlineData("asam", "eta", "-1")]
+    [InlineData("esam", "beta", "0")]
+    [InlineData("esam", "gamma", "1.5")]
+    [InlineData("looksam", "k", "0")]
+    [InlineData("looksam", "k", "1.5")]
+    [InlineData("sl-sam", "s_frac", "0")]
+    [InlineData("nbar", "mu", "-1")]
+    [InlineData("obar", "mu_schedule", "quadratic")]
+    [InlineData("fm-lora", "rho_min", "0.06")]
+    [InlineData("efm-lora", "rho_min", "0.06")]
+    [InlineData("efm-lora", "beta", "0")]
+    [InlineData("bi-lora", "auxiliary_rank", "65")]
+    [InlineData("bi-lora", "auxiliary_optimizer", "adam")]
+    [InlineData("bi-lora", "auxiliary_init", "''")]
+    [InlineData("lora-plus", "ratio", "0")]
+    public void Values_out_of_range_are_refused_with_their_place(string method, string key, string value) =>
+        Assert.Contains($"run.yaml:5: method.{key} is '{value.Trim('\'')}'", Fails($"\n  {{name: {method},\n   {key}: {value}}}\n"));
+
+    /// <summary>Each stands in the line of its own name.</summary>
+    [Theory]
+    [InlineData("sam", "flat-lora", "both move the weights")]
+    [InlineData("obar", "nbar", "both rescale")]
+    [InlineData("nbar", "sl-sam", "holds most tensors of a step still")]
+    [InlineData("plain", "nbar", "leave it out")]
+    public void Methods_that_do_not_go_together_are_refused_with_the_reason(string first, string second, string reason) =>
+        Assert.Matches($"run.yaml:[45]: .*{reason}", Fails($"\n  - {first}\n  - {second}\n"));
+
+    [Theory]
+    [InlineData("{name: sam, noise_seed: 1}", "it belongs to the method flat-lora; known are rho.")]
+    [InlineData("{name: sam, learning_rate: 1}", "it belongs to the run file itself")]
+    [InlineData("{name: flat-lora, noise_sed: 1}", "did you mean 'noise_seed'? Known are rho, noise_seed.")]
+    [InlineData("{name: obar, mu_schedule: linar}", "did you mean 'linear'? Known are constant, linear, cosine.")]
+    [InlineData("sam\nnoise_seed: 1", "it belongs to the training method flat-lora: write it below 'method:', beside the method's name.")]
+    [InlineData("{name: Flat-LoRA}", "run.yaml:3: There is no training method 'Flat-LoRA'; the name has two meanings: flat-lora is random perturbation")]
+    public void A_wrong_key_is_answered_with_what_to_write(string method, string expected) => Assert.Contains(expected, Fails($"{method}\n"));
+
+    private RunConfiguration Load(string method) =>
+        RunConfiguration.Load(folder.Write("run.yaml", $"model: m\noutput: o\nmethod: {method}data: {{train: t.tsv, text: a, label: b}}\n"));
+
+    private string Fails(string method) => Assert.Throws<ConfigurationException>(() => Load(method)).Message;
+}
