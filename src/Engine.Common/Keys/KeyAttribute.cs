@@ -1,15 +1,12 @@
 namespace Engine.Common.Keys;
 
 /// <summary>
-/// Makes a property a key of a run file, under its name in snake case. The description serves the command line's help and docs/run-file.md;
+/// Makes a property a key of a run file, under its name in snake case. Its summary is what messages and docs/run-file.md say of it (Engine.Keys.Generator);
 /// the bounds are checked on reading, and of records that a program makes before they are used.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class KeyAttribute(string description) : Attribute
+public sealed class KeyAttribute : Attribute
 {
-    /// <summary>What the key does, for the person who writes a run file.</summary>
-    public string Description { get; } = description;
-
     /// <summary>The smallest number allowed.</summary>
     public double Minimum { get; init; } = double.NegativeInfinity;
 

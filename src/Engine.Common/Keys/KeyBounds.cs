@@ -17,7 +17,7 @@ internal static class KeyBounds
             switch (key.Property.GetValue(section))
             {
                 case null when key.Definition.Required:
-                    throw new ConfigurationException($"'{name}' is missing. {key.Definition.Description}");
+                    throw new ConfigurationException($"'{name}' is missing. {key.Text}");
                 case null:
                     break;
                 case { } inner when key.IsSection:

@@ -6,7 +6,7 @@ namespace Engine.Common.Keys;
 /// <summary>One key of a section of the run file.</summary>
 /// <param name="Name">As written in YAML.</param>
 /// <param name="Property">The property it sets.</param>
-/// <param name="Definition">Its description and bounds.</param>
+/// <param name="Definition">Its bounds.</param>
 internal sealed record SectionKey(string Name, PropertyInfo Property, KeyAttribute Definition)
 {
     /// <summary>The keys of a section, in the order they are declared, those of a base record first.</summary>
@@ -21,6 +21,9 @@ internal sealed record SectionKey(string Name, PropertyInfo Property, KeyAttribu
 
     /// <summary>A property's name as a key.</summary>
     public static string NameOf(string property) => JsonNamingPolicy.SnakeCaseLower.ConvertName(property);
+
+    /// <summary>What it does, in the words of the property's summary.</summary>
+    public string Text => KeyTexts.Of(Property);
 
     /// <summary>The property's type without its nullable wrapper.</summary>
     public Type ValueType => Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType;

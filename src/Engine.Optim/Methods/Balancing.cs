@@ -29,10 +29,14 @@ public enum MuSchedule
 /// </summary>
 public abstract record Balancing : Method
 {
-    [Key("Strength at the first step; times the learning rate it must stay far below 1.", Minimum = 0)]
+    /// <summary>
+    /// Strength at the first step; papers use 0.05 to 2. Times <c>learning_rate</c> it must stay far below 1, and from 1 on it is refused.
+    /// </summary>
+    [Key(Minimum = 0)]
     public double Mu { get; init; } = 0.5;
 
-    [Key("How the strength goes on from there, to 0 but for constant.")]
+    /// <summary>How the strength goes on from there, to 0 but for constant.</summary>
+    [Key]
     public MuSchedule MuSchedule { get; init; } = MuSchedule.Constant;
 }
 

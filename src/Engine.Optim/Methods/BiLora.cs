@@ -48,25 +48,35 @@ public sealed record BiLora : Method
 
     public override string Name => MethodName;
 
-    [Key("Largest Frobenius norm of the auxiliary products s B2 A2.", Minimum = 0)]
+    /// <summary>Largest Frobenius norm of the auxiliary products s B2 A2.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.05;
 
-    [Key("Rank of the auxiliary factors.", Minimum = 1, Maximum = LowRank.LargestRank)]
+    /// <summary>Rank of the auxiliary factors.</summary>
+    [Key(Minimum = 1, Maximum = LowRank.LargestRank)]
     public int AuxiliaryRank { get; init; } = 8;
 
-    [Key("Peak learning rate of the ascent, under the run's schedule.", Minimum = 0, Default = "learning_rate")]
+    /// <summary>Peak learning rate of the ascent, under the run's schedule.</summary>
+    [Key(Minimum = 0, Default = "learning_rate")]
     public double? AuxiliaryLearningRate { get; init; }
 
-    [Key("What takes the ascent's steps: adamw, or sgd (plain gradient steps).")]
+    /// <summary>What takes the ascent's steps: AdamW, or plain gradient steps (<see cref="AuxiliaryOptimizer.Sgd"/>).</summary>
+    [Key]
     public AuxiliaryOptimizer AuxiliaryOptimizer { get; init; } = AuxiliaryOptimizer.AdamW;
 
-    [Key("Over what the products are clipped to rho: global (one norm over all layers, as the paper), per-layer (each by its own), none (not at all).")]
+    /// <summary>
+    /// Over what the products are clipped to <see cref="Rho"/>: one norm over all layers, as the paper, each layer by its own
+    /// (<see cref="AuxiliaryClip.PerLayer"/>), or not at all (<see cref="AuxiliaryClip.None"/>; both are the paper's ablations, and worse).
+    /// </summary>
+    [Key]
     public AuxiliaryClip Clip { get; init; } = AuxiliaryClip.Global;
 
-    [Key("Safetensors file with LAYER.A and LAYER.B to start from; a missing B is zero.", IsPath = true, Default = "LoRA's start")]
+    /// <summary>Safetensors file with <c>LAYER.A</c> and <c>LAYER.B</c> to start from; a missing B is zero.</summary>
+    [Key(IsPath = true, Default = "LoRA's start")]
     public string? AuxiliaryInit { get; init; }
 
-    [Key("Seed of the auxiliary's start.", Minimum = 0)]
+    /// <summary>Seed of the auxiliary's start.</summary>
+    [Key(Minimum = 0)]
     public ulong AuxiliarySeed { get; init; } = 42;
 
     protected override TrainingMethod Create() => new BiLoraMethod(this);

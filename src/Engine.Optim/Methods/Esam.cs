@@ -16,16 +16,20 @@ public sealed record Esam : Method
 
     public override string Name => MethodName;
 
-    [Key("Radius of the perturbation.", Minimum = 0)]
+    /// <summary>Radius of the perturbation.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.05;
 
-    [Key("Chance of a tensor to be perturbed.", Minimum = 0, Above = true, Maximum = 1)]
+    /// <summary>Chance of a tensor to be perturbed.</summary>
+    [Key(Minimum = 0, Above = true, Maximum = 1)]
     public double Beta { get; init; } = 0.6;
 
-    [Key("Share of the samples of each micro-batch in the second pass.", Minimum = 0, Above = true, Maximum = 1)]
+    /// <summary>Share of the samples of each micro-batch in the second pass.</summary>
+    [Key(Minimum = 0, Above = true, Maximum = 1)]
     public double Gamma { get; init; } = 0.5;
 
-    [Key("Seed of the draws; their counter is the optimizer step, so a resumed run draws the same.", Minimum = 0)]
+    /// <summary>Seed of the draws; their counter is the optimizer step, so a resumed run draws the same.</summary>
+    [Key(Minimum = 0)]
     public ulong SelectionSeed { get; init; } = 42;
 
     protected override TrainingMethod Create() => new EsamMethod(this);

@@ -16,10 +16,12 @@ public sealed record FlatLora : Method
 
     public override string Name => MethodName;
 
-    [Key("Relative size of the noise at the end of the run (the paper's sigma).", Minimum = 0)]
+    /// <summary>Relative size of the noise at the end of the run (the paper's sigma).</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.05;
 
-    [Key("Seed of the noise.", Minimum = 0)]
+    /// <summary>Seed of the noise.</summary>
+    [Key(Minimum = 0)]
     public ulong NoiseSeed { get; init; } = 42;
 
     protected override TrainingMethod Create() => new FlatLoraMethod(this);

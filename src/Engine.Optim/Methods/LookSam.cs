@@ -16,13 +16,16 @@ public sealed record LookSam : Method
 
     public override string Name => MethodName;
 
-    [Key("Radius of the perturbation.", Minimum = 0)]
+    /// <summary>Radius of the perturbation.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.1;
 
-    [Key("Steps from one SAM step to the next.", Minimum = 1)]
+    /// <summary>Steps from one SAM step to the next.</summary>
+    [Key(Minimum = 1)]
     public int K { get; init; } = 10;
 
-    [Key("Weight of the remembered direction.", Minimum = 0)]
+    /// <summary>Weight of the remembered direction.</summary>
+    [Key(Minimum = 0)]
     public double A { get; init; } = 0.7;
 
     protected override TrainingMethod Create() => new LookSamMethod(this);

@@ -11,7 +11,8 @@ public sealed record LoraPlus : Method
 
     public override string Name => MethodName;
 
-    [Key("What the learning rate is multiplied by for every B.", Minimum = 0, Above = true)]
+    /// <summary>What the learning rate is multiplied by for every B.</summary>
+    [Key(Minimum = 0, Above = true)]
     public double Ratio { get; init; } = 16;
 
     protected override TrainingMethod Create() => new LoraPlusMethod(this);

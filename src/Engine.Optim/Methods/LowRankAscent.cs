@@ -13,10 +13,12 @@ public sealed record FmLora : Method, IKeyRules
 
     public override string Name => MethodName;
 
-    [Key("Radius of each layer's perturbation in the first step.", Minimum = 0)]
+    /// <summary>Radius of each layer's perturbation in the first step.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.05;
 
-    [Key("Radius at the end of the run, at most rho; between them half a cosine.", Minimum = 0, Default = "rho")]
+    /// <summary>Radius at the end of the run, at most <see cref="Rho"/>; between them half a cosine.</summary>
+    [Key(Minimum = 0, Default = "rho")]
     public double? RhoMin { get; init; }
 
     KeyProblem? IKeyRules.Problem => LowRankAscent.Problem(Rho, RhoMin);
@@ -34,13 +36,16 @@ public sealed record EfmLora : Method, IKeyRules
 
     public override string Name => MethodName;
 
-    [Key("Radius of each layer's perturbation in the first step.", Minimum = 0)]
+    /// <summary>Radius of each layer's perturbation in the first step.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.05;
 
-    [Key("Radius at the end of the run, at most rho; between them half a cosine.", Minimum = 0, Default = "rho")]
+    /// <summary>Radius at the end of the run, at most <see cref="Rho"/>; between them half a cosine.</summary>
+    [Key(Minimum = 0, Default = "rho")]
     public double? RhoMin { get; init; }
 
-    [Key("Weight of the newest perturbation in the average; 1: the last step's alone.", Minimum = 0, Above = true, Maximum = 1)]
+    /// <summary>Weight of the newest perturbation in the average; 1: the last step's alone.</summary>
+    [Key(Minimum = 0, Above = true, Maximum = 1)]
     public double Beta { get; init; } = 0.9;
 
     KeyProblem? IKeyRules.Problem => LowRankAscent.Problem(Rho, RhoMin);

@@ -11,7 +11,8 @@ public sealed record Sam : Method
 
     public override string Name => MethodName;
 
-    [Key("Radius of the perturbation.", Minimum = 0)]
+    /// <summary>Radius of the perturbation.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.05;
 
     protected override TrainingMethod Create() => new SamMethod(this);
@@ -24,7 +25,8 @@ public sealed record LoraSam : Method
 
     public override string Name => MethodName;
 
-    [Key("Radius of the perturbation, over the A and B of all layers together.", Minimum = 0)]
+    /// <summary>Radius of the perturbation, over the A and B of all layers together; papers use 0.003 to 0.2.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.05;
 
     protected override TrainingMethod Create() => new LoraSamMethod(this);
@@ -40,10 +42,12 @@ public sealed record Asam : Method
 
     public override string Name => MethodName;
 
-    [Key("Radius of the perturbation in units of the weights, T^-1 e; about ten times SAM's.", Minimum = 0)]
+    /// <summary>Radius of the perturbation in units of the weights, T^-1 e; about ten times SAM's.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.5;
 
-    [Key("What is added to each weight's magnitude.", Minimum = 0)]
+    /// <summary>What is added to each weight's magnitude.</summary>
+    [Key(Minimum = 0)]
     public double Eta { get; init; } = 0.01;
 
     protected override TrainingMethod Create() => new AsamMethod(this);

@@ -16,13 +16,16 @@ public sealed record SlSam : Method
 
     public override string Name => MethodName;
 
-    [Key("Radius of the perturbation.", Minimum = 0)]
+    /// <summary>Radius of the perturbation.</summary>
+    [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.01;
 
-    [Key("Expected share of the tensors in a step.", Minimum = 0, Above = true, Maximum = 1)]
+    /// <summary>Expected share of the tensors in a step.</summary>
+    [Key(Minimum = 0, Above = true, Maximum = 1)]
     public double SFrac { get; init; } = 0.2;
 
-    [Key("Seed of the draws; their counter is the optimizer step, so a resumed run draws the same.", Minimum = 0)]
+    /// <summary>Seed of the draws; their counter is the optimizer step, so a resumed run draws the same.</summary>
+    [Key(Minimum = 0)]
     public ulong SelectionSeed { get; init; } = 42;
 
     protected override TrainingMethod Create() => new SlSamMethod(this);

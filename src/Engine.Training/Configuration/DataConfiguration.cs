@@ -7,46 +7,66 @@ namespace Engine.Training.Configuration;
 /// <summary>The section <c>data</c>.</summary>
 public sealed record DataConfiguration
 {
-    [Key("Training data: a file, or a list of files that are read one after another.", Required = true, IsPath = true)]
+    /// <summary>Training data: a file, or a list of files that are read one after another.</summary>
+    [Key(Required = true, IsPath = true)]
     public required DataFiles Train { get; init; }
 
-    [Key("Validation data: a file or a list of files.", IsPath = true, Default = "none")]
+    /// <summary>Validation data: a file or a list of files.</summary>
+    [Key(IsPath = true, Default = "none")]
     public DataFiles? Validation { get; init; }
 
-    [Key("How the files are written: tsv (tabs, no quoting, as GLUE), csv (quoting), jsonl (one JSON object per line), json (a list of objects), text (one text per line), prebatched (safetensors with input_ids.T, attention_mask.T, labels.T).", Default = "by each file's ending: .tsv, .csv, .jsonl, .json, .txt (text), .safetensors (prebatched)")]
+    /// <summary>
+    /// How the files are written: tsv (tabs, no quoting, as GLUE), csv (quoting), jsonl (one JSON object per line), json (a list of
+    /// objects), text (one text per line), prebatched (safetensors with input_ids.T, attention_mask.T, labels.T).
+    /// </summary>
+    [Key(Default = "by each file's ending: .tsv, .csv, .jsonl, .json, .txt (text), .safetensors (prebatched)")]
     public DataFileFormat? Format { get; init; }
 
-    [Key("tsv, csv: the first line names the columns.", Default = "true")]
+    /// <summary>tsv, csv: the first line names the columns.</summary>
+    [Key(Default = "true")]
     public bool? Header { get; init; }
 
-    [Key("tsv, csv: the character between two columns, such as ';'; \\t is a tab.", Default = "a tab for tsv, a comma for csv")]
+    /// <summary>tsv, csv: the character between two columns, such as ';'; \t is a tab.</summary>
+    [Key(Default = "a tab for tsv, a comma for csv")]
     public char? Delimiter { get; init; }
 
-    [Key("Column of the text: its name, or its number from 0.", Default = "none")]
+    /// <summary>Column of the text: its name, or its number from 0.</summary>
+    [Key(Default = "none")]
     public ColumnReference? Text { get; init; }
 
-    [Key("Column of the second text of a pair.", Default = "none")]
+    /// <summary>Column of the second text of a pair.</summary>
+    [Key(Default = "none")]
     public ColumnReference? TextPair { get; init; }
 
-    [Key("Column of the label.", Default = "none")]
+    /// <summary>Column of the label.</summary>
+    [Key(Default = "none")]
     public ColumnReference? Label { get; init; }
 
-    [Key("Class names in the order of the model's outputs.", Default = "the model's where they fit, else those of the training data, sorted")]
+    /// <summary>Class names in the order of the model's outputs.</summary>
+    [Key(Default = "the model's where they fit, else those of the training data, sorted")]
     public IReadOnlyList<string>? Labels { get; init; }
 
-    [Key("Read only the first rows of the training data, this many.", Minimum = 1, Default = "all")]
+    /// <summary>Read only the first rows of the training data, this many.</summary>
+    [Key(Minimum = 1, Default = "all")]
     public int? Limit { get; init; }
 
-    [Key("The same for the validation data.", Minimum = 1, Default = "all")]
+    /// <summary>The same for the validation data.</summary>
+    [Key(Minimum = 1, Default = "all")]
     public int? ValidationLimit { get; init; }
 
-    [Key("causal-lm: what the records hold: messages (a list of role and content), prompt-completion, alpaca (instruction, input, output) or text.", Default = "what their keys say")]
+    /// <summary>
+    /// causal-lm: what the records hold: messages (a list of role and content), prompt-completion, alpaca (instruction, input, output) or
+    /// text.
+    /// </summary>
+    [Key(Default = "what their keys say")]
     public CausalDataKind? Kind { get; init; }
 
-    [Key("masked-lm: every text starts a row of its own; false: texts are joined to rows of max_length.")]
+    /// <summary>masked-lm: every text starts a row of its own; false: texts are joined to rows of max_length.</summary>
+    [Key]
     public bool LineByLine { get; init; } = true;
 
-    [Key("masked-lm: chance of a token to be masked.", Minimum = 0, Above = true, Maximum = 1)]
+    /// <summary>masked-lm: chance of a token to be masked.</summary>
+    [Key(Minimum = 0, Above = true, Maximum = 1)]
     public double MlmProbability { get; init; } = 0.15;
 
     /// <summary>Every file of the section, those to train on first.</summary>

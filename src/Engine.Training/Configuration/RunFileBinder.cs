@@ -47,7 +47,7 @@ internal sealed class RunFileBinder(string folder)
             }
             else if (key.Definition.Required)
             {
-                throw new ConfigurationException($"{map.Location}: the key '{section}{key.Name}' is missing. {key.Definition.Description}");
+                throw new ConfigurationException($"{map.Location}: the key '{section}{key.Name}' is missing. {key.Text}");
             }
         }
 

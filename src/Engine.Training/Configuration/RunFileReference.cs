@@ -61,7 +61,7 @@ public static class RunFileReference
         text.Append("| key | value | default | |\n|---|---|---|---|\n");
         foreach (RunFileReferenceEntry entry in entries)
         {
-            text.Append($"| `{entry.Name}` | {entry.Type} | {entry.Default} | {entry.Description} |\n");
+            text.Append($"| `{entry.Name}` | {entry.Type} | {entry.Default} | {entry.Description.Replace("|", @"\|", StringComparison.Ordinal)} |\n");
         }
     }
 
@@ -72,7 +72,7 @@ public static class RunFileReference
         {
             object? value = key.Property.GetValue(defaults);
             string whenAbsent = key.Definition.Required ? "required" : key.Definition.Default ?? (value is null ? "none" : RunFileWriter.ScalarText(value));
-            yield return new RunFileReferenceEntry(prefix + key.Name, Describe(key), whenAbsent, key.Definition.Description);
+            yield return new RunFileReferenceEntry(prefix + key.Name, Describe(key), whenAbsent, key.Text);
             if (key.IsSection)
             {
                 foreach (RunFileReferenceEntry entry in Section(Blank(key.ValueType), $"{prefix}{key.Name}."))

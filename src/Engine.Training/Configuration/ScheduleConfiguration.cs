@@ -6,16 +6,20 @@ namespace Engine.Training.Configuration;
 /// <summary>The section <c>lr_scheduler_kwargs</c>.</summary>
 public sealed record ScheduleConfiguration
 {
-    [Key("Waves of cosine or restarts of cosine_with_restarts.", Minimum = 0, Above = true, Default = "0.5 waves, 1 restart")]
+    /// <summary>Waves of cosine or restarts of cosine_with_restarts.</summary>
+    [Key(Minimum = 0, Above = true, Default = "0.5 waves, 1 restart")]
     public double? NumCycles { get; init; }
 
-    [Key("Exponent of polynomial.", Minimum = 0, Above = true)]
+    /// <summary>Exponent of polynomial.</summary>
+    [Key(Minimum = 0, Above = true)]
     public double Power { get; init; } = 1;
 
-    [Key("Learning rate that polynomial ends at.", Minimum = 0)]
+    /// <summary>Learning rate that polynomial ends at.</summary>
+    [Key(Minimum = 0)]
     public double LrEnd { get; init; } = 1e-7;
 
-    [Key("Time scale of inverse_sqrt in steps.", Minimum = 0, Above = true, Default = "the warm-up's steps, or 10000")]
+    /// <summary>Time scale of inverse_sqrt in steps.</summary>
+    [Key(Minimum = 0, Above = true, Default = "the warm-up's steps, or 10000")]
     public double? Timescale { get; init; }
 
     /// <summary>The same for <see cref="LearningRateSchedule"/>.</summary>

@@ -13,10 +13,12 @@ public sealed record ShareOfRate : Method, IKeyRules
 {
     public override string Name => "share-of-rate";
 
-    [Key("What the learning rate is multiplied by.", Minimum = 0, Above = true)]
+    /// <summary>What the learning rate is multiplied by.</summary>
+    [Key(Minimum = 0, Above = true)]
     public double Share { get; init; } = 0.5;
 
-    [Key("The largest share.", Minimum = 0)]
+    /// <summary>The largest share.</summary>
+    [Key(Minimum = 0)]
     public double Most { get; init; } = 1;
 
     KeyProblem? IKeyRules.Problem => Share > Most ? new KeyProblem(nameof(Share), "a number of at most most") : null;
