@@ -40,7 +40,8 @@ internal static class CheckpointingBench
         TrainingSession Session(bool checkpointing)
         {
             var session = new TrainingSession(
-                device, model, new Plain().CreatePlugIn(), new AdamWOptions(), shape, totalSteps: 100, seed: 1, gradientCheckpointing: checkpointing);
+                device, model, new Plain().CreatePlugIn(), new AdamWOptions(), shape, totalSteps: 100, seed: 1,
+                gradientCheckpointing: checkpointing);
             session.Allocate([shape], []);
             session.Begin();
             session.Step([batch], 1e-3, "benchmark");

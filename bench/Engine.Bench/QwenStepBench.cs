@@ -25,7 +25,8 @@ internal static class QwenStepBench
         RaggedBatch batch = Batch(model.Architecture);
         BatchShape shape = BatchShape.Of(model.Architecture, batch);
         device.Memory.ResetPeak();
-        using var session = new TrainingSession(device, model, new Plain().CreatePlugIn(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
+        TrainingMethod plain = new Plain().CreatePlugIn();
+        using var session = new TrainingSession(device, model, plain, new AdamWOptions(), shape, totalSteps: 100, seed: 1);
         long forecast = device.Memory.Current + session.Forecast([shape], []).Values.Sum();
         model.Allocate(device);
         RandomWeights.Fill(model);

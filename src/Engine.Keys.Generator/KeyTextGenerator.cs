@@ -7,14 +7,17 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Engine.Keys.Generator;
 
-/// <summary>For every property with <c>[Key]</c> an attribute of the assembly with the text of its summary, which reflection alone cannot read.</summary>
+/// <summary>
+/// For every property with <c>[Key]</c> an attribute of the assembly with the text of its summary, which reflection alone cannot read.
+/// </summary>
 [Generator(LanguageNames.CSharp)]
 public sealed class KeyTextGenerator : IIncrementalGenerator
 {
     private static readonly DiagnosticDescriptor NoSummary = new(
         "KEY0001",
         "A key has a summary",
-        "The key {0}.{1} has no <summary>, which is what docs and messages say of it; write one, and set GenerateDocumentationFile in the project, without which comments are not read",
+        "The key {0}.{1} has no <summary>, which is what docs and messages say of it; write one, "
+            + "and set GenerateDocumentationFile in the project, without which comments are not read",
         "Engine.Keys",
         DiagnosticSeverity.Warning,
         isEnabledByDefault: true);
@@ -44,7 +47,8 @@ public sealed class KeyTextGenerator : IIncrementalGenerator
                 continue;
             }
 
-            text.Append($"[assembly: global::Engine.Common.Keys.KeyText({Literal(summary.Type)}, {Literal(summary.Property)}, {Literal(summary.Text)})]\n");
+            string arguments = string.Join(", ", new[] { summary.Type, summary.Property, summary.Text }.Select(Literal));
+            text.Append($"[assembly: global::Engine.Common.Keys.KeyText({arguments})]\n");
         }
 
         output.AddSource("KeyTexts.g.cs", text.ToString());

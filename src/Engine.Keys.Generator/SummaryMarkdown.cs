@@ -7,7 +7,10 @@ using Microsoft.CodeAnalysis;
 
 namespace Engine.Keys.Generator;
 
-/// <summary>A documentation comment's summary as one paragraph of Markdown. What stands for code there is code here; keys and their values are called as run files call them.</summary>
+/// <summary>
+/// A documentation comment's summary as one paragraph of Markdown. What stands for code there is code here; keys and their values are
+/// called as run files call them.
+/// </summary>
 internal static class SummaryMarkdown
 {
     private const string KeyAttribute = "Engine.Common.Keys.KeyAttribute";
@@ -38,7 +41,8 @@ internal static class SummaryMarkdown
         XElement { Name.LocalName: "c" or "code" } code => $"`{code.Value}`",
         XElement element when element.Attribute("cref") is { } cref => $"`{Name(cref.Value, compilation)}`",
         XElement element when (element.Attribute("langword") ?? element.Attribute("name")) is { } name => $"`{name.Value}`",
-        XElement element when element.Attribute("href") is { } link => $"[{(element.IsEmpty ? link.Value : Text(element, compilation))}]({link.Value})",
+        XElement element when element.Attribute("href") is { } link =>
+            $"[{(element.IsEmpty ? link.Value : Text(element, compilation))}]({link.Value})",
         XElement element => $" {Text(element, compilation)} ",
         _ => string.Empty,
     };
@@ -47,16 +51,21 @@ internal static class SummaryMarkdown
     private static string Name(string cref, Compilation compilation)
     {
         ISymbol? symbol = DocumentationCommentId.GetFirstSymbolForDeclarationId(cref, compilation);
-        AttributeData? Attribute(string name) => symbol?.GetAttributes().FirstOrDefault(attribute => attribute.AttributeClass?.ToDisplayString() == name);
         return symbol switch
         {
             null => cref.Substring(cref.LastIndexOf('.') + 1),
-            IFieldSymbol when Attribute(EnumMemberAttribute)?.NamedArguments.FirstOrDefault(argument => argument.Key == "Value").Value.Value is string value => value,
+            IFieldSymbol when Attribute(EnumMemberAttribute)?.NamedArguments.FirstOrDefault().Value.Value is string value => value,
             IPropertySymbol when Attribute(KeyAttribute) is not null => SnakeCase(symbol.Name),
             _ => symbol.Name,
         };
+
+        AttributeData? Attribute(string name) =>
+            symbol?.GetAttributes().FirstOrDefault(attribute => attribute.AttributeClass?.ToDisplayString() == name);
     }
 
-    /// <summary>The name of a property as its key is called: a word begins at a capital that small letters follow, or that follows one.</summary>
-    private static string SnakeCase(string name) => Regex.Replace(name, "(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_").ToLowerInvariant();
+    /// <summary>
+    /// The name of a property as its key is called: a word begins at a capital that small letters follow, or that follows one.
+    /// </summary>
+    private static string SnakeCase(string name) =>
+        Regex.Replace(name, "(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_").ToLowerInvariant();
 }

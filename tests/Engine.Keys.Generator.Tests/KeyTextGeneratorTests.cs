@@ -39,7 +39,8 @@ public sealed class KeyTextGeneratorTests
         Assert.True(compilation.Emit(image).Success);
         var assembly = Assembly.Load(image.ToArray());
         PropertyInfo rate = assembly.GetType("Own.Outer`1+Section")!.GetProperty("Rate")!;
-        (string, string, string)[] texts = [.. assembly.GetCustomAttributes<KeyTextAttribute>().Select(text => (text.Type, text.Property, text.Text))];
+        IEnumerable<(string, string, string)> texts =
+            assembly.GetCustomAttributes<KeyTextAttribute>().Select(text => (text.Type, text.Property, text.Text));
         string type = rate.DeclaringType!.FullName!;
         Assert.Equal([(type, "Rate", "What it does: `a` and `other`, not `Math`."), (type, "Other", "The other. It goes on.")], texts);
     }
@@ -53,7 +54,8 @@ public sealed class KeyTextGeneratorTests
     {
         string source = $"using Engine.Common.Keys;\npublic record Section\n{{\n{comment}\n[Key]\npublic int Rate {{ get; init; }}\n}}\n";
         Diagnostic warning = Assert.Single(Run(source, WithComments).Result.Diagnostics);
-        Assert.Equal(("KEY0001", DiagnosticSeverity.Warning, 5), (warning.Id, warning.Severity, warning.Location.GetLineSpan().StartLinePosition.Line));
+        Assert.Equal(("KEY0001", DiagnosticSeverity.Warning), (warning.Id, warning.Severity));
+        Assert.Equal(5, warning.Location.GetLineSpan().StartLinePosition.Line);
         Assert.Contains("Section.Rate has no <summary>", warning.GetMessage(null), StringComparison.Ordinal);
     }
 

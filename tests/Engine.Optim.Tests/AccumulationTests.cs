@@ -49,7 +49,8 @@ public sealed class AccumulationTests
     public void Samples_that_esam_selects_count_alike_whichever_micro_batch_they_are_in(string device)
     {
         using var plain = new ToyRun(device, new TwoLayerModel(), Full, new PlainMethod());
-        using var esam = new ToyRun(device, new TwoLayerModel(), Full, new EsamMethod(new() { Rho = 0, Beta = 1, Gamma = 0.5, SelectionSeed = 1 }));
+        var halved = new EsamMethod(new() { Rho = 0, Beta = 1, Gamma = 0.5, SelectionSeed = 1 });
+        using var esam = new ToyRun(device, new TwoLayerModel(), Full, halved);
         RaggedBatch batch = ToyRun.Batch(token => 0.3f * token);
         RaggedBatch small = Rows(batch, 0..3), large = Rows(batch, 3..14);
         esam.Session.Step([small, large], 0, "test");

@@ -166,7 +166,13 @@ public sealed class AdapterMethodTests
         RaggedBatch batch = RaggedBatch.FromRows([.. new[] { 9, 5, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with { ClassLabels = [0, 1, 1] };
         BatchShape shape = BatchShape.Of(architecture, batch);
         using var session = new TrainingSession(
-            device, model, method.CreatePlugIn(), new AdamWOptions { LearningRate = learningRate, WeightDecay = 0.01 }, shape, Math.Max(1, steps), seed: 1);
+            device,
+            model,
+            method.CreatePlugIn(),
+            new AdamWOptions { LearningRate = learningRate, WeightDecay = 0.01 },
+            shape,
+            Math.Max(1, steps),
+            seed: 1);
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 3);
         AdapterInitialization.Start(model, seed: 3);

@@ -96,7 +96,8 @@ public sealed class SessionMemoryTests
             long before = device.Memory.Current;
             device.Memory.ResetPeak();
             using var model = new TransformerModel(architecture, TuningOf(architecture, name, "esam"));
-            using var session = new TrainingSession(device, model, new EsamMethod(new() { Rho = 0.05, Beta = 0.6, Gamma = gamma, SelectionSeed = 1 }), new AdamWOptions(), Largest(shapes), 100, seed: 1);
+            var method = new EsamMethod(new() { Rho = 0.05, Beta = 0.6, Gamma = gamma, SelectionSeed = 1 });
+            using var session = new TrainingSession(device, model, method, new AdamWOptions(), Largest(shapes), 100, seed: 1);
             long forecast = session.Forecast(shapes, shapes).Values.Sum();
             Start(device, model, session, shapes);
             foreach (RaggedBatch batch in batches)

@@ -81,7 +81,8 @@ public sealed class WeightStorageTests
 
         float[] Average(double beta)
         {
-            using var session = new Session(device, ElementType.Float16, ElementType.Float16, new EfmLoraMethod(new() { Rho = 0.05, Beta = beta }));
+            var method = new EfmLoraMethod(new() { Rho = 0.05, Beta = beta });
+            using var session = new Session(device, ElementType.Float16, ElementType.Float16, method);
             session.Enlarge(1e6f);
             session.Training.LossScaling!.State = LossScaleState.Initial with { Scale = 8.507059173023462e37f };
             Assert.True(session.Step().Skipped);
@@ -165,7 +166,8 @@ public sealed class WeightStorageTests
             BatchShape shape = BatchShape.Of(architecture, batch);
             long before = device.Memory.Current;
             device.Memory.ResetPeak();
-            Training = new TrainingSession(device, model, method ?? new FlatLoraMethod(new() { Rho = 0.05, NoiseSeed = 42 }), new AdamWOptions(), shape, 10, seed: 1);
+            method ??= new FlatLora().CreatePlugIn();
+            Training = new TrainingSession(device, model, method, new AdamWOptions(), shape, 10, seed: 1);
             ForecastBytes = before + Training.Forecast([shape], []).Values.Sum();
             model.Allocate(device);
             using (Checkpoint weights = folder.OpenWeights())

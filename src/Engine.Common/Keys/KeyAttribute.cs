@@ -1,8 +1,8 @@
 namespace Engine.Common.Keys;
 
 /// <summary>
-/// Makes a property a key of a run file, under its name in snake case. Its summary is what messages and docs/run-file.md say of it (Engine.Keys.Generator);
-/// the bounds are checked on reading, and of records that a program makes before they are used.
+/// Makes a property a key of a run file, under its name in snake case. Its summary is what messages and docs/run-file.md say of it
+/// (Engine.Keys.Generator); the bounds are checked on reading, and of records that a program makes before they are used.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class KeyAttribute : Attribute

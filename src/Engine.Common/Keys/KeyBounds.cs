@@ -35,7 +35,9 @@ internal static class KeyBounds
         }
     }
 
-    /// <summary>The key that breaks a rule of its section (<see cref="IKeyRules"/>), and the sentence about it; null where none does.</summary>
+    /// <summary>
+    /// The key that breaks a rule of its section (<see cref="IKeyRules"/>), and the sentence about it; null where none does.
+    /// </summary>
     public static (string Key, string Sentence)? BrokenRule(object section, string prefix)
     {
         if (section is not IKeyRules { Problem: { } problem })

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.Serialization;
 using Engine.Common.Keys;
 using Engine.Graph;
@@ -76,8 +77,10 @@ internal sealed class BalancingMethod(Balancing settings, bool byGradient) : Tra
         AdapterRequirement.Tensors(this, "balances the factors of LoRA adapters, but the run has none; add an 'adapter:' section, or remove the method", context);
         if (settings.Mu * context.Optimizer.LearningRate is var scale and >= 1)
         {
-            throw Refusal(FormattableString.Invariant(
-                $"method {Name}: mu is {settings.Mu} and learning_rate {context.Optimizer.LearningRate}, so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; mu times the learning rate must stay far below 1. Lower one of them."));
+            throw Refusal(string.Create(
+                CultureInfo.InvariantCulture,
+                $"method {Name}: mu is {settings.Mu} and learning_rate {context.Optimizer.LearningRate}, "
+                + $"so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; mu times the learning rate must stay far below 1. Lower one of them."));
         }
 
         pairs = context.Segments(context.Model.Adapters.SelectMany(layer => new[] { ("lora_A.weight", layer.A), ("lora_B.weight", layer.B) }));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.Serialization;
 using Engine.Common;
 using Engine.Common.Keys;
@@ -39,8 +40,9 @@ public enum AuxiliaryOptimizer
 }
 
 /// <summary>
-/// Bi-LoRA (Liu et al., ICLR 2026, arXiv 2508.19564): beside each adapter B A learns an auxiliary B2 A2 that climbs the loss where the adapter
-/// descends, its products held to norm rho. The adapter so learns under an adversarial weight perturbation at one pass a step. With rho = 0 there is no auxiliary.
+/// Bi-LoRA (Liu et al., ICLR 2026, arXiv 2508.19564): beside each adapter B A learns an auxiliary B2 A2 that climbs the loss where the
+/// adapter descends, its products held to norm rho. The adapter so learns under an adversarial weight perturbation at one pass a step. With
+/// rho = 0 there is no auxiliary.
 /// </summary>
 public sealed record BiLora : Method
 {
@@ -118,16 +120,21 @@ internal class BiLoraMethod(BiLora settings) : TrainingMethod
             return;
         }
 
-        long count = adapters.Sum(adapter => settings.AuxiliaryRank * ((long)adapter.A.Shape.Columns + adapter.B.Shape.Rows));
+        int rank = settings.AuxiliaryRank;
+        long count = adapters.Sum(adapter => rank * ((long)adapter.A.Shape.Columns + adapter.B.Shape.Rows));
         if (count > TrainableParameters.LargestCount)
         {
-            throw new ConfigurationException(FormattableString.Invariant(
-                $"method.auxiliary_rank is {settings.AuxiliaryRank}: the auxiliary would have {count:N0} numbers, and at most {TrainableParameters.LargestCount:N0} can be trained; lower it, or name fewer target_modules."));
+            throw new ConfigurationException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"method.auxiliary_rank is {rank}: the auxiliary would have {count:N0} numbers, "
+                + $"and at most {TrainableParameters.LargestCount:N0} can be trained; lower it, or name fewer target_modules."));
         }
 
         StorageBlock state = context.State;
-        Variable[] a = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.A", new Shape(settings.AuxiliaryRank, adapter.A.Shape.Columns)))];
-        Variable[] b = [.. adapters.Select(adapter => state.Reserve($"auxiliary.{adapter.Module}.B", new Shape(adapter.B.Shape.Rows, settings.AuxiliaryRank)))];
+        Variable[] a = [.. adapters.Select(
+            adapter => state.Reserve($"auxiliary.{adapter.Module}.A", new Shape(rank, adapter.A.Shape.Columns)))];
+        Variable[] b = [.. adapters.Select(
+            adapter => state.Reserve($"auxiliary.{adapter.Module}.B", new Shape(adapter.B.Shape.Rows, rank)))];
         var all = new Shape((int)count);
         Variable values = state.Overlay("auxiliary", all, a[0]);
         gradients = context.Scratch.Reserve("auxiliary.gradients", all);

@@ -61,7 +61,14 @@ internal sealed class FlatLoraMethod(FlatLora settings) : TrainingMethod
             Tensor product = graph.MatMul(a, graph.Read(layer.Weight), MatMulLayout.NT);
             Tensor gram = graph.MatMul(a, a, MatMulLayout.NT);
             graph.FlatDeviation(
-                layer.Weight.Shape.Columns, (float)settings.Rho, layer.Scale, product, graph.Read(layer.B), gram, graph.Read(Context.Scalars), deviation);
+                layer.Weight.Shape.Columns,
+                (float)settings.Rho,
+                layer.Scale,
+                product,
+                graph.Read(layer.B),
+                gram,
+                graph.Read(Context.Scalars),
+                deviation);
         }
     }
 

@@ -38,7 +38,8 @@ internal sealed class LookSamMethod(LookSam settings) : SamAscent(settings.Rho)
 
     public override string Name => settings.Name;
 
-    public override IReadOnlyList<StepCourse> Courses { get; } = settings.K == 1 ? [StepCourse.TwoPasses] : [StepCourse.TwoPasses, StepCourse.OnePass];
+    public override IReadOnlyList<StepCourse> Courses { get; } =
+        settings.K == 1 ? [StepCourse.TwoPasses] : [StepCourse.TwoPasses, StepCourse.OnePass];
 
     private Variable Direction => direction ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
 
@@ -55,7 +56,9 @@ internal sealed class LookSamMethod(LookSam settings) : SamAscent(settings.Rho)
         if (course == StepCourse.OnePass)
         {
             Tensor share = graph.NormRatioFactors(
-                graph.SegmentNorms(Perturbed, Gradients), graph.SegmentDots(Perturbed, Direction, true, Direction, true), (float)settings.A);
+                graph.SegmentNorms(Perturbed, Gradients),
+                graph.SegmentDots(Perturbed, Direction, true, Direction, true),
+                (float)settings.A);
             graph.MapSegments(Perturbed, SegmentMap.AddPacked, Gradients, share, Direction);
             return;
         }

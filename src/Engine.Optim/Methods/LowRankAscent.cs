@@ -6,7 +6,10 @@ using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;
 
-/// <summary>FMLoRA (Deng et al., arXiv 2508.00522): each layer's steepest ascent, from this step's own gradients; the step's come from a second pass there.</summary>
+/// <summary>
+/// FMLoRA (Deng et al., arXiv 2508.00522): each layer's steepest ascent, from this step's own gradients; the step's come from a second pass
+/// there.
+/// </summary>
 public sealed record FmLora : Method, IKeyRules
 {
     public const string MethodName = "fm-lora";
@@ -27,8 +30,8 @@ public sealed record FmLora : Method, IKeyRules
 }
 
 /// <summary>
-/// EFMLoRA (Deng et al., arXiv 2508.00522): one pass a step. The step runs under a moving average of the perturbations of the steps before it; the first step
-/// runs unperturbed and starts the average.
+/// EFMLoRA (Deng et al., arXiv 2508.00522): one pass a step. The step runs under a moving average of the perturbations of the steps before
+/// it; the first step runs unperturbed and starts the average.
 /// </summary>
 public sealed record EfmLora : Method, IKeyRules
 {

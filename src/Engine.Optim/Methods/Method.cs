@@ -4,15 +4,18 @@ using Engine.Common.Keys;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// A training method with its settings, as a program writes it and the <c>method</c> of a run file gives it: properties with a <see cref="KeyAttribute"/> are its
-/// keys. Derive from it for a method of your own; run files know that one once <see cref="MethodCatalog.Register"/> does.
+/// A training method with its settings, as a program writes it and the <c>method</c> of a run file gives it: properties with a
+/// <see cref="KeyAttribute"/> are its keys. Derive from it for a method of your own; run files know that one once
+/// <see cref="MethodCatalog.Register"/> does.
 /// </summary>
 public abstract record Method
 {
     /// <summary>What run files and messages call it.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Where a run file or a command names the method, for messages; null where none does. Methods are equal wherever they are named.</summary>
+    /// <summary>
+    /// Where a run file or a command names the method, for messages; null where none does. Methods are equal wherever they are named.
+    /// </summary>
     internal string? Location { get; init; }
 
     /// <summary>The method at work: the hooks of a training session.</summary>

@@ -13,8 +13,8 @@ public static class MethodCatalog
             + $"{FmLora.MethodName}, and in one pass {EfmLora.MethodName}, are adversarial perturbation through B, "
             + "which the first version of the EFlat-LoRA paper (arXiv 2508.00522) calls Flat-LoRA and EFlat-LoRA",
         ["eflatlora"] =
-            $"the paper (arXiv 2508.00522) calls it EFMLoRA in its later versions: {EfmLora.MethodName} (and its two-pass form {FmLora.MethodName}); "
-            + $"{FlatLora.MethodName} is random perturbation (arXiv 2409.14396)",
+            $"the paper (arXiv 2508.00522) calls it EFMLoRA in its later versions: {EfmLora.MethodName} "
+            + $"(and its two-pass form {FmLora.MethodName}); {FlatLora.MethodName} is random perturbation (arXiv 2409.14396)",
         ["lora"] = "without a method, or with plain, adapters are trained as plain LoRA",
         ["dora"] = "DoRA is a kind of adapter: set adapter.use_dora: true",
         ["pissa"] = "PiSSA is a start of adapters: set adapter.init_lora_weights: pissa",
@@ -43,15 +43,18 @@ public static class MethodCatalog
 
     public static IReadOnlyCollection<string> Names => methods.Keys;
 
-    /// <summary>Makes a method of a program's own known to run files, by its <see cref="Method.Name"/>. Once is enough; again changes nothing.</summary>
+    /// <summary>
+    /// Makes a method of a program's own known to run files, by its <see cref="Method.Name"/>. Once is enough; again changes nothing.
+    /// </summary>
     /// <exception cref="ArgumentException">Another method has the name, or a run file could not give it.</exception>
     public static void Register<T>()
         where T : Method, new()
     {
         string name = new T().Name;
-        if (name.Length == 0 || !name.All(character => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) || character == '-'))
+        if (name.Length == 0 || name.AsSpan().ContainsAnyExcept("abcdefghijklmnopqrstuvwxyz0123456789-"))
         {
-            throw new ArgumentException($"The method {typeof(T)} is called '{name}'; expected lower-case letters, digits and hyphens, as in flat-lora.");
+            throw new ArgumentException(
+                $"The method {typeof(T)} is called '{name}'; expected lower-case letters, digits and hyphens, as in flat-lora.");
         }
 
         lock (Registration)
@@ -88,7 +91,9 @@ public static class MethodCatalog
     {
         string letters = Letters(name);
         return Meanings.GetValueOrDefault(letters)
-            ?? (Names.FirstOrDefault(method => Letters(method) == letters) is { } spelled ? $"it is written {spelled} here" : NearestName.Hint(name, Names));
+            ?? (Names.FirstOrDefault(method => Letters(method) == letters) is { } spelled
+                ? $"it is written {spelled} here"
+                : NearestName.Hint(name, Names));
     }
 
     /// <summary>A name without what spellings differ in: Flat-LoRA, flat_lora and FlatLoRA are one, and LoRA+ is lora-plus.</summary>

@@ -33,8 +33,8 @@ public sealed record LoraSam : Method
 }
 
 /// <summary>
-/// ASAM (Kwon et al. 2021, arXiv 2102.11600): e = rho T^2 g / ||T g|| with T = |w| + eta elementwise, the identity for tensors whose name has no "weight"
-/// (biases).
+/// ASAM (Kwon et al. 2021, arXiv 2102.11600): e = rho T^2 g / ||T g|| with T = |w| + eta elementwise, the identity for tensors whose name
+/// has no "weight" (biases).
 /// </summary>
 public sealed record Asam : Method
 {
@@ -65,7 +65,9 @@ internal sealed class LoraSamMethod(LoraSam settings) : SamAscent(settings.Rho)
     public override string Name => settings.Name;
 
     protected override IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) => AdapterRequirement.Tensors(
-        this, $"perturbs LoRA adapters, but the run has none; add an 'adapter:' section, or use method {Sam.MethodName} for full fine-tuning", context);
+        this,
+        $"perturbs LoRA adapters, but the run has none; add an 'adapter:' section, or use method {Sam.MethodName} for full fine-tuning",
+        context);
 }
 
 /// <summary>The ascent in units of the weights.</summary>

@@ -5,8 +5,8 @@ using Engine.Kernels;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// What methods of the SAM family share: the gradients of a first pass perturb some of the trainable tensors by e = factor * g, a second pass computes the
-/// gradients that count, and the tensors return to a copy of what they were, bit for bit. Memory: that copy.
+/// What methods of the SAM family share: the gradients of a first pass perturb some of the trainable tensors by e = factor * g, a second
+/// pass computes the gradients that count, and the tensors return to a copy of what they were, bit for bit. Memory: that copy.
 /// </summary>
 /// <param name="rho">Radius of the perturbation, over all perturbed tensors together.</param>
 public abstract class SamAscent(double rho) : TrainingMethod
@@ -19,7 +19,8 @@ public abstract class SamAscent(double rho) : TrainingMethod
     public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.TwoPasses];
 
     /// <summary>The tensors that are perturbed; the norm is taken over all of them together.</summary>
-    protected TensorSegments Perturbed => segments ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
+    protected TensorSegments Perturbed =>
+        segments ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
 
     protected Variable Values => Context.Trainables.Values;
 
@@ -46,7 +47,8 @@ public abstract class SamAscent(double rho) : TrainingMethod
     protected virtual IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) => context.Trainables.Entries;
 
     /// <summary>Saves the perturbed tensors and moves them: e = rho g / ||g||.</summary>
-    protected virtual void Perturb(GraphBuilder graph) => Ascend(graph, graph.SamFactors(graph.SegmentNorms(Perturbed, Gradients), (float)rho));
+    protected virtual void Perturb(GraphBuilder graph) =>
+        Ascend(graph, graph.SamFactors(graph.SegmentNorms(Perturbed, Gradients), (float)rho));
 
     /// <summary>Saves the perturbed tensors; w += factor g.</summary>
     protected void Ascend(GraphBuilder graph, Tensor factors) =>

@@ -7,7 +7,7 @@ namespace Engine.Optim.Methods;
 /// SL-SAM's bandit of EXP3's kind over tensors, with a budget: each tensor is drawn by itself with its own chance, the chances sum to the budget, and tensors
 /// drawn with large gradient norms become likelier. Numbers in float64. docs/methods/sl-sam.md has the formulas.
 /// </summary>
-public sealed class TensorBandit
+internal sealed class TensorBandit
 {
     /// <summary>The learning rate of the chances (a_p).</summary>
     private const double Rate = 0.001;

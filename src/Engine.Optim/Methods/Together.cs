@@ -2,7 +2,10 @@ using Engine.Common;
 
 namespace Engine.Optim.Methods;
 
-/// <summary>Methods that run together, hook by hook in their order: one that perturbs the weights, one that balances adapter pairs, one that sets learning rates.</summary>
+/// <summary>
+/// Methods that run together, hook by hook in their order: one that perturbs the weights, one that balances adapter pairs, one that sets
+/// learning rates.
+/// </summary>
 public sealed record Together : Method
 {
     /// <param name="methods">At least one; the methods of another of these stand for themselves.</param>

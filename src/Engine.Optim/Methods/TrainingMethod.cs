@@ -23,9 +23,9 @@ public enum MethodRole
 }
 
 /// <summary>
-/// A training method at work, as <see cref="Method"/> makes it: the hooks H0 to H7 of docs/contributing.md, in the order in which a step runs them.
-/// Hooks that take a graph write device work once for each course the method's steps take; every later step replays it. The others run on the host in every
-/// step and allocate nothing. A method that overrides nothing is plain fine-tuning.
+/// A training method at work, as <see cref="Method"/> makes it: the hooks H0 to H7 of docs/contributing.md, in the order in which a step
+/// runs them. Hooks that take a graph write device work once for each course the method's steps take; every later step replays it. The
+/// others run on the host in every step and allocate nothing. A method that overrides nothing is plain fine-tuning.
 /// </summary>
 public abstract class TrainingMethod
 {

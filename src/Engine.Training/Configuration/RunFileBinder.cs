@@ -134,7 +134,9 @@ internal sealed class RunFileBinder(string folder)
 
         return type == typeof(int) || type == typeof(ulong) || type == typeof(double)
             ? Number(key, Scalar(node, name, "a number"), name)
-            : throw new NotSupportedException($"The property {key.Property.DeclaringType}.{key.Property.Name} is a key of type {type}, which no run file gives.");
+            : throw new NotSupportedException(
+                $"The key {key.Property.DeclaringType}.{key.Property.Name} is of type {type}, which no run file gives; "
+                + "make it a double, int, ulong, bool, string or enum.");
     }
 
     /// <summary>A map of module patterns to numbers, in its order: the first that matches a module counts.</summary>
@@ -225,8 +227,8 @@ internal sealed class RunFileBinder(string folder)
         {
             if (name != "name" && !names.Contains(name))
             {
-                throw new ConfigurationException(
-                    $"{value.Location}: the method {method.Name} has no key '{name}'; {UnknownKey.ExplainOfMethod(method.Name, name, value, names)}");
+                string answer = UnknownKey.ExplainOfMethod(method.Name, name, value, names);
+                throw new ConfigurationException($"{value.Location}: the method {method.Name} has no key '{name}'; {answer}");
             }
         }
 

@@ -61,7 +61,8 @@ public static class RunFileReference
         text.Append("| key | value | default | |\n|---|---|---|---|\n");
         foreach (RunFileReferenceEntry entry in entries)
         {
-            text.Append($"| `{entry.Name}` | {entry.Type} | {entry.Default} | {entry.Description.Replace("|", @"\|", StringComparison.Ordinal)} |\n");
+            string description = entry.Description.Replace("|", @"\|", StringComparison.Ordinal);
+            text.Append($"| `{entry.Name}` | {entry.Type} | {entry.Default} | {description} |\n");
         }
     }
 

@@ -122,7 +122,9 @@ internal static class RunRules
         RefuseIf(run.EarlyStoppingPatience is not null && !evaluates, file, "early_stopping_patience", "early stopping goes by evaluations: set data.validation and eval_strategy.");
     }
 
-    /// <summary>The method where there is one, checked for what it takes and for others that it runs together with; a list of one is that one.</summary>
+    /// <summary>
+    /// The method where there is one, checked for what it takes and for others that it runs together with; a list of one is that one.
+    /// </summary>
     private static Method? MethodOf(RunConfiguration run)
     {
         run.Method?.CreatePlugIn();

@@ -56,10 +56,11 @@ internal static class UnknownKey
         {
             if (RunFileReference.MethodsWith(name) is [_, ..] others)
             {
-                return $"it belongs to the {OfMethods(others)}; {(known.Count == 0 ? $"{method} has none." : $"{NearestName.Hint(name, known)}.")}";
+                string own = known.Count == 0 ? $"{method} has none" : NearestName.Hint(name, known);
+                return $"it belongs to the {OfMethods(others)}; {own}.";
             }
 
-            if (RunFileReference.Entries.Any(entry => entry.Name == name))
+            if (RunFileReference.Entries.Any(entry => entry.Name.Split('.')[^1] == name))
             {
                 return Explain("method.", name, value, known);
             }
@@ -68,7 +69,8 @@ internal static class UnknownKey
         return $"{NearestName.Hint(name, known)}.";
     }
 
-    private static string OfMethods(IReadOnlyList<string> names) => $"{(names.Count == 1 ? "method" : "methods")} {string.Join(", ", names)}";
+    private static string OfMethods(IReadOnlyList<string> names) =>
+        $"{(names.Count == 1 ? "method" : "methods")} {string.Join(", ", names)}";
 
     /// <summary>What a key is called here, where that stands, and which words it takes: they have other names here, too.</summary>
     private static string Renamed(string section, string here)

@@ -86,7 +86,8 @@ internal static class AdapterChoice
 
     /// <summary>Whether the run file has a key, or leaves it to its default.</summary>
     private static bool IsGiven(AdapterConfiguration adapter, string key) =>
-        adapter.Init is null || SectionKey.Of(typeof(AdapterConfiguration)).Any(known => known.Name == key && known.Property.GetValue(adapter) is not null);
+        adapter.Init is null
+        || SectionKey.Of(typeof(AdapterConfiguration)).Any(known => known.Name == key && known.Property.GetValue(adapter) is not null);
 
     /// <summary>What a new adapter starts from; an adapter of a folder has started.</summary>
     /// <exception cref="ConfigurationException">A start that is not made here; the message says why.</exception>

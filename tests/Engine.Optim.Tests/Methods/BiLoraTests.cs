@@ -79,7 +79,11 @@ public sealed class BiLoraTests
         const double Rate = 0.01;
         var optimizer = new AdamWOptions { LearningRate = Rate, WeightDecay = 0, MaxGradNorm = 0 };
         using var dual = new ToyRun(
-            device, new TwoLayerModel(), Target(2), new BiLoraMethod(new() { AuxiliaryRank = 2, Clip = AuxiliaryClip.None, AuxiliaryLearningRate = -Rate }), optimizer);
+            device,
+            new TwoLayerModel(),
+            Target(2),
+            new BiLoraMethod(new() { AuxiliaryRank = 2, Clip = AuxiliaryClip.None, AuxiliaryLearningRate = -Rate }),
+            optimizer);
         using var wide = new ToyRun(device, new TwoLayerModel(), Target(4), new PlainMethod(), optimizer);
         LoraLinear narrow = dual.Model.Adapters[0], joined = wide.Model.Adapters[0];
         Variable a = Auxiliary("A"), b = Auxiliary("B");
@@ -109,7 +113,14 @@ public sealed class BiLoraTests
         device,
         new LinearModel(),
         LinearModel.Adapter,
-        new BiLoraMethod(new() { Rho = rho, AuxiliaryRank = 2, Clip = clip, AuxiliaryOptimizer = AuxiliaryOptimizer.Sgd, AuxiliaryLearningRate = rate }),
+        new BiLoraMethod(new()
+        {
+            Rho = rho,
+            AuxiliaryRank = 2,
+            Clip = clip,
+            AuxiliaryOptimizer = AuxiliaryOptimizer.Sgd,
+            AuxiliaryLearningRate = rate,
+        }),
         new AdamWOptions { LearningRate = PrimaryRate });
 
     private static Variable Factor(ToyRun run, string name) =>

@@ -41,7 +41,8 @@ public sealed class FlatLoraTests
     public void On_a_quadratic_the_noise_raises_the_mean_loss_by_its_trace_and_leaves_the_mean_gradient()
     {
         using var plain = new ToyRun("cpu", new TwoLayerModel(), First, new PlainMethod());
-        using var flat = new ToyRun("cpu", new TwoLayerModel(), First, new FlatLoraMethod(new() { Rho = Rho, NoiseSeed = 7 }), totalSteps: TotalSteps);
+        var method = new FlatLoraMethod(new() { Rho = Rho, NoiseSeed = 7 });
+        using var flat = new ToyRun("cpu", new TwoLayerModel(), First, method, totalSteps: TotalSteps);
         double clean = plain.Step().Loss;
         double[] gradient = plain.Gradients.Double();
         var losses = new double[Draws];

@@ -39,7 +39,8 @@ public sealed class LowRankAscentTests
     {
         var (seenByFm, seenByEfm) = (new Recorder(), new Recorder());
         using var fm = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, seenByFm.Beside(new FmLoraMethod(new() { Rho = Rho })));
-        using var efm = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, seenByEfm.Beside(new EfmLoraMethod(new() { Rho = Rho, Beta = 1 })));
+        TrainingMethod newest = seenByEfm.Beside(new EfmLoraMethod(new() { Rho = Rho, Beta = 1 }));
+        using var efm = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, newest);
         fm.Step();
         float[] start = efm.Values;
         efm.Step();

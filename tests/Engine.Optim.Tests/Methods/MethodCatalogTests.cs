@@ -36,7 +36,8 @@ public sealed class MethodCatalogTests
     [InlineData("sl-sam", "nbar", "holds most tensors of a step still")]
     [InlineData("plain", "nbar", "leave it out")]
     public void Methods_that_do_not_go_together_are_refused_with_the_reason(string first, string second, string reason) => Assert.Matches(
-        $"^run.yaml:3: .*{reason}", Assert.Throws<ConfigurationException>(() => new Together(Named(first), Named(second)).CreatePlugIn()).Message);
+        $"^run.yaml:3: .*{reason}",
+        Assert.Throws<ConfigurationException>(() => new Together(Named(first), Named(second)).CreatePlugIn()).Message);
 
     [Theory]
     [InlineData("Flat-LoRA")]
@@ -77,7 +78,9 @@ public sealed class MethodCatalogTests
     [InlineData("nbar")]
     [InlineData("flat-lora")]
     public void Methods_of_adapters_are_refused_without_one(string name) => Assert.Matches(
-        "^run.yaml:3: method .*adapter", Assert.Throws<ConfigurationException>(() => new ToyRun("cpu", new TwoLayerModel(), new Tuning.Full(), Named(name).CreatePlugIn())).Message);
+        "^run.yaml:3: method .*adapter",
+        Assert.Throws<ConfigurationException>(
+            () => new ToyRun("cpu", new TwoLayerModel(), new Tuning.Full(), Named(name).CreatePlugIn())).Message);
 
     /// <summary>Without noise, Flat-LoRA with BAR is BAR; without mu, it is Flat-LoRA.</summary>
     [Fact]

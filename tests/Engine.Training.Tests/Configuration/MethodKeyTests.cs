@@ -34,9 +34,12 @@ public sealed class MethodKeyTests : IDisposable
         Assert.Equal(new LoraSam { Rho = 0.1 }, Load("{name: lora-sam, rho: 0.1}\n").Method);
         Assert.Equal(new Asam { Rho = 0.1, Eta = 0 }, Load("{name: asam, rho: 0.1, eta: 0}\n").Method);
         Assert.Equal(
-            new Esam { Rho = 0.1, Beta = 1, Gamma = 0.2, SelectionSeed = 3 }, Load("{name: esam, rho: 0.1, beta: 1, gamma: 0.2, selection_seed: 3}\n").Method);
+            new Esam { Rho = 0.1, Beta = 1, Gamma = 0.2, SelectionSeed = 3 },
+            Load("{name: esam, rho: 0.1, beta: 1, gamma: 0.2, selection_seed: 3}\n").Method);
         Assert.Equal(new LookSam { Rho = 0.2, K = 3, A = 1 }, Load("{name: looksam, rho: 0.2, k: 3, a: 1}\n").Method);
-        Assert.Equal(new SlSam { Rho = 0.2, SFrac = 0.5, SelectionSeed = 3 }, Load("{name: sl-sam, rho: 0.2, s_frac: 0.5, selection_seed: 3}\n").Method);
+        Assert.Equal(
+            new SlSam { Rho = 0.2, SFrac = 0.5, SelectionSeed = 3 },
+            Load("{name: sl-sam, rho: 0.2, s_frac: 0.5, selection_seed: 3}\n").Method);
         Assert.Equal(new LoraPlus { Ratio = 4 }, Load("{name: lora-plus, ratio: 4}\n").Method);
         Assert.Equal(new FmLora { Rho = 0.2, RhoMin = 0.2 }, Load("{name: fm-lora, rho: 0.2, rho_min: 0.2}\n").Method);
         Assert.Equal(new EfmLora { Rho = 0.2, RhoMin = 0, Beta = 1 }, Load("{name: efm-lora, rho: 0.2, rho_min: 0, beta: 1}\n").Method);
@@ -94,14 +97,17 @@ public sealed class MethodKeyTests : IDisposable
     [Theory]
     [InlineData("{name: sam, noise_seed: 1}", "it belongs to the method flat-lora; known are rho.")]
     [InlineData("{name: sam, learning_rate: 1}", "it belongs to the run file itself")]
+    [InlineData("{name: sam, lora_alpha: 1}", "it belongs to another section: write it below 'adapter:', as adapter.lora_alpha.")]
     [InlineData("{name: flat-lora, noise_sed: 1}", "did you mean 'noise_seed'? Known are rho, noise_seed.")]
     [InlineData("{name: obar, mu_schedule: linar}", "did you mean 'linear'? Known are constant, linear, cosine.")]
     [InlineData("sam\nnoise_seed: 1", "it belongs to the training method flat-lora: write it below 'method:', beside the method's name.")]
-    [InlineData("{name: Flat-LoRA}", "run.yaml:3: There is no training method 'Flat-LoRA'; the name has two meanings: flat-lora is random perturbation")]
-    public void A_wrong_key_is_answered_with_what_to_write(string method, string expected) => Assert.Contains(expected, Fails($"{method}\n"));
+    [InlineData("{name: Flat-LoRA}", "run.yaml:3: There is no training method 'Flat-LoRA'; the name has two meanings: flat-lora is random")]
+    public void A_wrong_key_is_answered_with_what_to_write(string method, string expected) =>
+        Assert.Contains(expected, Fails($"{method}\n"));
 
     private RunConfiguration Load(string method) =>
-        RunConfiguration.Load(folder.Write("run.yaml", $"model: m\noutput: o\nmethod: {method}data: {{train: t.tsv, text: a, label: b}}\n"));
+        RunConfiguration.Load(folder.Write(
+            "run.yaml", $"model: m\noutput: o\nmethod: {method}data: {{train: t.tsv, text: a, label: b}}\n"));
 
     private string Fails(string method) => Assert.Throws<ConfigurationException>(() => Load(method)).Message;
 }

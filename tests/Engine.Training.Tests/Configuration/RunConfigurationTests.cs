@@ -143,7 +143,7 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("adapter: {target_modules: []}\n", "a list with at least one entry")]
     [InlineData("method: {rho: 1}\n", "'method.name' is missing")]
     [InlineData("method: {name: sam, rho: [1]}\n", "run.yaml:4: method.rho is a list; expected a number.")]
-    [InlineData("method: {name: plain, rho: 1}\n", "run.yaml:4: the method plain has no key 'rho'; it belongs to the methods flat-lora, sam, ")]
+    [InlineData("method: {name: plain, rho: 1}\n", "run.yaml:4: the method plain has no key 'rho'; it belongs to the methods flat-lora, ")]
     [InlineData("dtype: half\n", "float32, bfloat16, float16")]
     [InlineData("dtype: bfloat16\n", "run.yaml:4: dtype: without an adapter every parameter is trained")]
     [InlineData("bf16: true\n", "run.yaml:4: bf16: without an adapter every matrix is trained and float32")]
@@ -265,7 +265,9 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Contains("--set adapter.r is 'x'", Fails(Minimal, ["adapter.r=x"]));
         Assert.Contains("--set model.x: 'model'", Fails(Minimal, ["model.x=1"]));
         Assert.Contains("expected key=value", Fails(Minimal, ["seed"]));
-        Assert.Contains("--set method: the method flat-lora has no key 'roh'; did you mean 'rho'?", Fails(Minimal, ["method={name: flat-lora, roh: 1}"]));
+        Assert.Contains(
+            "--set method: the method flat-lora has no key 'roh'; did you mean 'rho'?",
+            Fails(Minimal, ["method={name: flat-lora, roh: 1}"]));
     }
 
     [Fact]

@@ -53,7 +53,7 @@ public sealed class RunInCodeTests : IDisposable
             Adapter = new() { Init = "start" },
             Method = new BiLora { AuxiliaryInit = "aux.safetensors" },
         }).Resolve();
-        foreach (string path in (string[])[run.Model, run.Output, run.Adapter!.Init!, Together.Of(run.Method).OfType<BiLora>().Single().AuxiliaryInit!])
+        foreach (string path in (string[])[run.Model, run.Output, run.Adapter!.Init!, AuxiliaryOf(run)])
         {
             Assert.Equal(Environment.CurrentDirectory, Path.GetDirectoryName(path));
         }
@@ -71,11 +71,13 @@ public sealed class RunInCodeTests : IDisposable
             Method = new Together(new BiLora { AuxiliaryInit = "~/aux.safetensors" }, new LoraPlus()),
         }).Resolve();
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        foreach (string path in (string[])[run.Model, run.Output, run.Data.Train.Paths[0], run.Adapter!.Init!, Together.Of(run.Method).OfType<BiLora>().Single().AuxiliaryInit!])
+        foreach (string path in (string[])[run.Model, run.Output, run.Data.Train.Paths[0], run.Adapter!.Init!, AuxiliaryOf(run)])
         {
             Assert.Equal(home, Path.GetDirectoryName(path));
         }
     }
+
+    private static string AuxiliaryOf(RunConfiguration run) => Together.Of(run.Method).OfType<BiLora>().Single().AuxiliaryInit!;
 
     public static TheoryData<Func<RunConfiguration, RunConfiguration>, string> Wrong => new()
     {
@@ -97,9 +99,9 @@ public sealed class RunInCodeTests : IDisposable
         { run => run with { Output = null! }, "'output' is missing" },
         { run => run with { Method = new Together() }, "method is an empty list" },
         { run => run with { Method = new FlatLora { Rho = -1 } }, "method.rho is '-1'; expected a finite number of at least 0." },
-        { run => run with { Method = new Together(new LoraPlus(), new Sam { Rho = double.NaN }) }, "method.rho is 'NaN'; expected a finite number" },
+        { run => run with { Method = new Together(new LoraPlus(), new Sam { Rho = double.NaN }) }, "method.rho is 'NaN'; expected a finite" },
         { run => run with { Method = new LoraPlus { Ratio = 0 } }, "method.ratio is '0'; expected a finite number above 0." },
-        { run => run with { Method = new EfmLora { RhoMin = 0.06 } }, "method.rho_min is '0.06'; expected a number of at most rho, which is 0.05." },
+        { run => run with { Method = new EfmLora { RhoMin = 0.06 } }, "method.rho_min is '0.06'; expected a number of at most rho, which is" },
         { run => run with { Method = new BiLora { Clip = (AuxiliaryClip)9 } }, "method.clip is '9'; expected one of" },
         { run => run with { Method = new BiLora { AuxiliaryInit = "" } }, "method.auxiliary_init is ''; expected a path." },
         { run => run with { Method = new Together(new Sam(), new FlatLora()) }, "method: sam and flat-lora do not go together" },
