@@ -6,6 +6,7 @@ using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Optim.Schedules;
 using Engine.Training.Metrics;
+using Engine.Training.Tracking;
 
 namespace Engine.Training.Configuration;
 
@@ -251,6 +252,13 @@ public sealed record RunConfiguration
     /// <summary>Optimizer steps between progress lines where output is not a terminal.</summary>
     [Key(Minimum = 1)]
     public int LoggingSteps { get; init; } = 10;
+
+    /// <summary>
+    /// Programs that metrics are also written for, in the output folder: tensorboard (events.out.tfevents.engine), csv (metrics.csv,
+    /// evaluations.csv); one or a list.
+    /// </summary>
+    [Key(Default = "none")]
+    public IReadOnlyList<MetricsTarget>? ReportTo { get; init; }
 
     /// <summary>Reads a run file.</summary>
     /// <param name="path">The YAML file; paths in it are relative to its folder.</param>

@@ -6,6 +6,7 @@ using Engine.Common.Keys;
 using Engine.Model.Peft;
 using Engine.Optim.Methods;
 using Engine.Training.Data;
+using Engine.Training.Tracking;
 
 namespace Engine.Training.Configuration;
 
@@ -78,6 +79,12 @@ internal sealed class RunFileBinder(string folder)
         if (type == typeof(IReadOnlyList<int>))
         {
             return Integers(node, name, "a list of layer numbers from 0, such as [0, 1]");
+        }
+
+        if (type == typeof(IReadOnlyList<MetricsTarget>))
+        {
+            return (node is ListNode list ? list.Items : [node])
+                .Select(item => (MetricsTarget)EnumValue(typeof(MetricsTarget), Scalar(item, name, "a word or a list of words"), name)).ToArray();
         }
 
         if (type == typeof(IReadOnlyList<TokenIndices>))

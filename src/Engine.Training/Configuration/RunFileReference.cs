@@ -107,6 +107,7 @@ public static class RunFileReference
             _ when type == typeof(int) || type == typeof(ulong) => key.Definition.Range(isWhole: true),
             _ when type == typeof(IReadOnlyList<string>) => "list",
             _ when type == typeof(IReadOnlyList<int>) => "list of numbers",
+            _ when type == typeof(IReadOnlyList<Tracking.MetricsTarget>) => "word or list of words",
             _ when type == typeof(IReadOnlyList<TokenIndices>) => "list of numbers, or map of names to such lists",
             _ when type == typeof(IReadOnlyList<KeyValuePair<string, int>>) || type == typeof(IReadOnlyList<KeyValuePair<string, double>>) => "map of patterns to numbers",
             _ when type == typeof(ModulePattern) => "list or text",

@@ -6,6 +6,7 @@ using Engine.Common.Keys;
 using Engine.Model.Peft;
 using Engine.Optim.Methods;
 using Engine.Training.Data;
+using Engine.Training.Tracking;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -83,6 +84,9 @@ internal static partial class RunFileWriter
                 break;
             case IReadOnlyList<string> names:
                 List(emitter, names);
+                break;
+            case IReadOnlyList<MetricsTarget> targets:
+                List(emitter, [.. targets.Select(target => ScalarText(target))]);
                 break;
             case IReadOnlyList<int> numbers:
                 Integers(emitter, numbers);

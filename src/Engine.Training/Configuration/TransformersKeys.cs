@@ -91,8 +91,8 @@ internal static class TransformersKeys
             + " xpu_backend average_tokens_across_devices "
             + "eval_use_gather_object log_on_each_node save_on_each_node megatron_config megatron_core use_bdlora"),
         ("device (or --device) says where the run is made: cpu, opencl, cuda.", "no_cuda use_cpu use_mps_device device_map max_memory"),
-        ("nothing is sent over a network; the output folder has metrics.jsonl, evaluations.jsonl and summary.json, which such a program can be fed.",
-            "report_to run_name project trackio_space_id ray_scope wandb_project wandb_entity wandb_run_id"),
+        ("nothing is sent over a network; the output folder has metrics.jsonl, evaluations.jsonl and summary.json, which such a program can be fed; report_to: tensorboard or csv writes theirs, too.",
+            "run_name project trackio_space_id ray_scope wandb_project wandb_entity wandb_run_id"),
         ("nothing is sent over a network; adapter/ or model/ in the output folder can be uploaded as it is.",
             "push_to_hub push_to_hub_model_id push_to_hub_organization push_to_hub_token hub_model_id hub_strategy hub_token hub_private_repo"
             + " hub_always_push hub_revision"),

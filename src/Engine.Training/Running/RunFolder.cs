@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Engine.Training.Tracking;
 
 namespace Engine.Training.Running;
 
@@ -66,7 +67,10 @@ public sealed class RunFolder
 
     /// <summary>Names of the files that a run writes beside its folders.</summary>
     internal static IReadOnlyList<string> FileNames { get; } =
-        [ConfigurationName, Engine.Model.HuggingFace.ModelConfig.FileName, MetricsName, EvaluationsName, BestName, SummaryName, FingerprintName];
+    [
+        ConfigurationName, Engine.Model.HuggingFace.ModelConfig.FileName, MetricsName, EvaluationsName, BestName, SummaryName, FingerprintName,
+        CsvLog.MetricsName, CsvLog.EvaluationsName, TensorBoardLog.FileName,
+    ];
 
     /// <summary>Whether a run, or a comparison that measures it, writes a file or folder of this name.</summary>
     internal static bool IsOfRun(string name) =>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Engine.Common;
 using Engine.Devices;
 using Engine.Devices.Sharing;
@@ -12,6 +13,7 @@ using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Metrics;
+using Engine.Training.Tracking;
 
 namespace Engine.Training.Running;
 
@@ -31,6 +33,7 @@ public sealed class Trainer : IDisposable
     private readonly BestTracker best;
     private readonly RunFingerprint fingerprint;
     private readonly Pace pace = new();
+    private IReadOnlyList<MetricsLog> logs = [];
     private TrainerState state;
     private long lastSaved = -1;
     private int training;
@@ -118,6 +121,7 @@ public sealed class Trainer : IDisposable
 
     private TrainingOutcome Run(CancellationToken cancellation)
     {
+        using Activity? activity = TrainingTelemetry.Start("train", run.Output);
         TrainingProgress.Started started = Start();
         try
         {
@@ -154,10 +158,16 @@ public sealed class Trainer : IDisposable
             best.State = state.Best;
             lastSaved = point.Step;
             output.Rewind(point.Step);
+            logs = MetricsLog.Of(run.ReportTo ?? [], Folder.FolderPath);
+            foreach (MetricsLog log in logs)
+            {
+                log.Rewind(point.Step);
+            }
         }
         else
         {
             output.Begin(run);
+            logs = MetricsLog.Of(run.ReportTo ?? [], Folder.FolderPath);
             state = state with { EvaluationDue = true };
         }
 
@@ -222,7 +232,8 @@ public sealed class Trainer : IDisposable
         pace.Add(report.Tokens, elapsed);
         double epochs = prepared.Length.EpochsAfter(state.Step);
         bool scaleChanged = state.LossScale?.Scale != scaleBefore;
-        RunFolder.AppendLine(Folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged));
+        Write(MetricsLog.Train, Folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged));
+        TrainingTelemetry.Step(run.Output, report.Tokens, elapsed, report.Loss, rate, report.GradientNorm);
         if (report.Labels == 0)
         {
             progress?.Report(new TrainingProgress.Skipped(state.Step, Unlabelled(report)));
@@ -239,6 +250,16 @@ public sealed class Trainer : IDisposable
             pace.TokensPerSecond,
             pace.TimeFor(prepared.Length.TotalSteps - state.Step),
             prepared.Device.Memory.Current));
+    }
+
+    /// <summary>Adds a line of numbers to one of the run's files, and to what it writes for other programs.</summary>
+    private void Write(string group, string path, JsonObject line)
+    {
+        RunFolder.AppendLine(path, line);
+        foreach (MetricsLog log in logs)
+        {
+            log.Add(group, line);
+        }
     }
 
     /// <summary>Why a step had nothing to learn from, and what gives it something.</summary>
@@ -287,7 +308,11 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        latest = MetricsOf(validation, cancellation);
+        using (TrainingTelemetry.Start("evaluate", run.Output))
+        {
+            latest = MetricsOf(validation, cancellation);
+        }
+
         double loss = latest[TaskMetrics.Loss];
         bool isBest = state.Step > 0 && best.Report((int)state.Step, double.IsFinite(loss) ? latest[best.Metric] : double.NaN);
         state = state with
@@ -305,7 +330,8 @@ public sealed class Trainer : IDisposable
         }
 
         double epochs = prepared.Length.EpochsAfter(state.Step);
-        RunFolder.AppendLine(Folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, latest));
+        Write(MetricsLog.Eval, Folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, latest));
+        TrainingTelemetry.Evaluated(run.Output, latest);
         progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, latest, isBest) { Warning = Worse(loss, isBest) });
     }
 
@@ -365,6 +391,7 @@ public sealed class Trainer : IDisposable
             return;
         }
 
+        using Activity? activity = TrainingTelemetry.Start("save", run.Output);
         output.WriteCheckpoint(state.Step, target => TrainingCheckpoint.Write(target, Session, state, folder => prepared.WriteWeights(folder)), best.State.BestStep);
         lastSaved = state.Step;
         progress?.Report(new TrainingProgress.Saved(state.Step, Folder.CheckpointPath(state.Step)));

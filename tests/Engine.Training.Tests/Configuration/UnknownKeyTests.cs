@@ -83,7 +83,8 @@ public sealed class UnknownKeyTests : IDisposable
     }
 
     [Theory]
-    [InlineData("report_to: wandb", "run.yaml:4: the run file has no key 'report_to'; it is not supported: nothing is sent over a network; the output folder has metrics.jsonl")]
+    [InlineData("report_to: wandb", "run.yaml:4: report_to is 'wandb'; known are csv, tensorboard.")]
+    [InlineData("run_name: first", "it is not supported: nothing is sent over a network; the output folder has metrics.jsonl")]
     [InlineData("load_in_4bit: true", "frozen matrices are stored as dtype says")]
     [InlineData("evaluation_strategy: epoch", "it is called 'eval_strategy' here.")]
     [InlineData("dataloader_num_workers: 4", "it has no effect here, so leave it out")]
