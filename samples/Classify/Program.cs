@@ -1,5 +1,4 @@
 using Engine.FineTuning;
-using Engine.Model.Peft;
 using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
@@ -14,7 +13,7 @@ LabelledText[] Rows(string table) =>
 var run = new RunConfiguration
 {
     Model = Path.Combine(models, "tiny-roberta"),
-    Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16, TargetModules = ModulePattern.Of(["query", "value"]) },
+    Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16, TargetModules = ["query", "value"] },
     LearningRate = 2e-3,
     LrSchedulerType = ScheduleKind.Linear,
     NumTrainEpochs = 2,

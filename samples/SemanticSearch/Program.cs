@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using Engine.FineTuning;
-using Engine.Model.Peft;
 using Engine.Training.Configuration;
 using Microsoft.Extensions.AI;
 
@@ -13,7 +12,7 @@ var run = new RunConfiguration
 {
     Model = Path.Combine(models, "tiny-roberta"),
     Output = Directory.CreateTempSubdirectory("search-").FullName,
-    Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16, TargetModules = ModulePattern.Of(["query", "value"]) },
+    Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16, TargetModules = ["query", "value"] },
     LearningRate = 2e-3,
     NumTrainEpochs = 2,
     PerDeviceTrainBatchSize = 16,

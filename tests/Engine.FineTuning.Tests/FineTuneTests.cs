@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Optim.Methods;
 using Engine.Tests;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
@@ -41,10 +42,11 @@ public sealed class FineTuneTests : IDisposable
         RunConfiguration fromFile = Run() with
         {
             Output = tiny.File("file"),
+            Method = new FlatLora { Rho = 0.1, NoiseSeed = 7 },
             Data = new DataConfiguration { Train = tiny.File("train.tsv"), Text = "sentence", Label = "label" },
         };
         using TextClassifier ofFile = await FineTune.ClassifierAsync(fromFile);
-        using TextClassifier ofRows = await FineTune.ClassifierAsync(Run() with { Output = tiny.File("rows") }, Labelled("train.tsv").ToAsyncEnumerable());
+        using TextClassifier ofRows = await FineTune.ClassifierAsync(fromFile with { Output = tiny.File("rows"), Data = null! }, Labelled("train.tsv").ToAsyncEnumerable());
 
         Assert.Equal(Weights("file"), Weights("rows"));
         string data = Assert.Single(Directory.EnumerateFiles(tiny.File("rows/data")));
@@ -123,7 +125,7 @@ public sealed class FineTuneTests : IDisposable
         var run = new RunConfiguration
         {
             Model = model,
-            Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 32, TargetModules = Engine.Model.Peft.ModulePattern.OfExpression("all-linear") },
+            Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 32, TargetModules = "all-linear" },
             LearningRate = 2e-2,
             NumTrainEpochs = 80,
             PerDeviceTrainBatchSize = 2,
@@ -175,7 +177,7 @@ public sealed class FineTuneTests : IDisposable
     private RunConfiguration Run() => new()
     {
         Model = tiny.File("model"),
-        Adapter = new AdapterConfiguration { R = 4, LoraAlpha = 8, TargetModules = Engine.Model.Peft.ModulePattern.Of(["query", "value"]) },
+        Adapter = new AdapterConfiguration { R = 4, LoraAlpha = 8, TargetModules = ["query", "value"] },
         LearningRate = 1e-2,
         PerDeviceTrainBatchSize = 4,
         Seed = 3,

@@ -1,5 +1,4 @@
 using Engine.FineTuning;
-using Engine.Model.Peft;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
@@ -21,7 +20,7 @@ internal static class FineTuneConsumer
         var run = new RunConfiguration
         {
             Model = model,
-            Adapter = new AdapterConfiguration { R = 4, TargetModules = ModulePattern.Of(["query", "value"]) },
+            Adapter = new AdapterConfiguration { R = 4, TargetModules = ["query", "value"] },
             LearningRate = 5e-3,
             MaxSteps = Steps,
             PerDeviceTrainBatchSize = 4,

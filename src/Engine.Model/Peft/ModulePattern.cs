@@ -1,3 +1,5 @@
+using System.Collections;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Common.Files;
@@ -6,9 +8,10 @@ namespace Engine.Model.Peft;
 
 /// <summary>
 /// Which modules are meant: a list of names, each matching a module of that name or one that ends in a dot and that name; or one regular
-/// expression (Python's) over the whole name; or, for targets, <c>all-linear</c>.
+/// expression (Python's) over the whole name; or, for targets, <c>all-linear</c>. In C#, <c>["query", "value"]</c> is a list, and a string an expression.
 /// </summary>
-public sealed class ModulePattern
+[CollectionBuilder(typeof(ModulePattern), nameof(OfNames))]
+public sealed class ModulePattern : IEnumerable<string>
 {
     private readonly PythonRegex? regex;
 
@@ -28,8 +31,14 @@ public sealed class ModulePattern
     /// <summary>Whether every linear layer is meant (but the output head and modules that are saved whole).</summary>
     public bool IsAllLinear => string.Equals(Expression, "all-linear", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>As <see cref="OfExpression"/>.</summary>
+    public static implicit operator ModulePattern(string expression) => OfExpression(expression);
+
     /// <summary>Modules of these names or endings.</summary>
     public static ModulePattern Of(params IReadOnlyList<string> names) => new(names.ToArray(), null);
+
+    /// <summary>The same for a collection expression.</summary>
+    public static ModulePattern OfNames(ReadOnlySpan<string> names) => new(names.ToArray(), null);
 
     /// <summary>Modules whose whole name a regular expression matches, or <c>all-linear</c>.</summary>
     /// <exception cref="ArgumentException">The expression is not understood.</exception>
@@ -46,6 +55,11 @@ public sealed class ModulePattern
 
         return regex is null || regex.IsMatch(module);
     }
+
+    /// <summary>The names of the list; none of an expression.</summary>
+    public IEnumerator<string> GetEnumerator() => (Names ?? []).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     public override string ToString() => Names is null ? $"'{Expression}'" : $"[{string.Join(", ", Names)}]";
 
