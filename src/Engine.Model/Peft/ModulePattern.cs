@@ -56,8 +56,8 @@ public sealed class ModulePattern : IEnumerable<string>
         return regex is null || regex.IsMatch(module);
     }
 
-    /// <summary>The names of the list; none of an expression.</summary>
-    public IEnumerator<string> GetEnumerator() => (Names ?? []).GetEnumerator();
+    /// <summary>The names of the list, or the expression alone.</summary>
+    public IEnumerator<string> GetEnumerator() => (Names ?? [Expression!]).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
