@@ -51,7 +51,7 @@ public sealed class TextClassifier : IDisposable
     /// <summary>Loss, accuracy, F1 and Matthews' correlation over labelled texts.</summary>
     /// <exception cref="Model.Batching.DataFileException">A label that is none of <see cref="Labels"/>.</exception>
     public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<LabelledText> examples, CancellationToken cancellation = default) =>
-        model.Evaluate(examples.Select((row, i) => new Example(row.Text, row.TextPair, row.Label, i, "examples", i + 1)), cancellation);
+        model.Evaluate(examples.Select((row, i) => new Example(row.Text, row.TextPair, row.Label, i, new DataPlace("examples", i + 1, IsRow: true))), cancellation);
 
     /// <summary>Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => model.Dispose();

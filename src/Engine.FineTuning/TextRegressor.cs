@@ -36,7 +36,7 @@ public sealed class TextRegressor : IDisposable
 
     /// <summary>Loss, and Pearson's and Spearman's correlation over texts with their numbers.</summary>
     public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<ScoredText> examples, CancellationToken cancellation = default) => model.Evaluate(
-        examples.Select((row, i) => new Example(row.Text, row.TextPair, row.Score.ToString("R", CultureInfo.InvariantCulture), i, "examples", i + 1)), cancellation);
+        examples.Select((row, i) => new Example(row.Text, row.TextPair, row.Score.ToString("R", CultureInfo.InvariantCulture), i, new DataPlace("examples", i + 1, IsRow: true))), cancellation);
 
     /// <summary>Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => model.Dispose();

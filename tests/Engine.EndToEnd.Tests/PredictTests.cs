@@ -1,4 +1,7 @@
+using System.IO.Compression;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Parquet.Serialization;
 
 namespace Engine.EndToEnd.Tests;
 
@@ -58,6 +61,29 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
     }
 
     [Fact]
+    public async Task Folders_patterns_compressed_files_and_Parquet_are_read_like_the_table_they_were()
+    {
+        string[] rows = File.ReadAllLines(run.File("dev.tsv"));
+        string whole = EngineProcess.Run("eval", run.File("run"), "--json").Succeeded().Output;
+        Directory.CreateDirectory(run.File("shards"));
+        WriteCompressed("shards/dev-00000-of-00002.tsv.gz", rows[..11]);
+        WriteCompressed("shards/dev-00001-of-00002.tsv.gz", [rows[0], .. rows[11..]]);
+        Assert.Equal(whole, EngineProcess.Run("eval", run.File("run"), "--data", run.File("shards"), "--json").Succeeded().Output);
+
+        LabelledRow[] labelled = [.. rows.Skip(1).Select(row => row.Split('\t')).Select(row => new LabelledRow { Sentence = row[0], Label = row[1] })];
+        await ParquetSerializer.SerializeAsync(labelled, run.File("dev.parquet"));
+        Assert.Equal(whole, EngineProcess.Run("eval", run.File("run"), "--data", run.File("dev.parquet"), "--json").Succeeded().Output);
+        Assert.Equal(Predict("--file", run.File("dev.parquet")), Predict("--file", run.File("shards/*.gz")));
+
+        EngineProcess.Run("eval", run.File("run"), "--data", run.File("shards/none-*")).Refused(1, "none-*", "dev-00000-of-00002.tsv.gz");
+        EngineProcess.Run("predict", run.File("run"), "--file", run.File("run/model")).Refused(1, "run/model", "several formats");
+        EngineProcess.Run("predict", run.File("run"), "--file", run.File("dev.parquet"), "--text", "0").Refused(1, "parquet", "column numbers");
+        string help = string.Join(' ', EngineProcess.Run("eval", "--help").Succeeded().Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("--format <tsv|csv|jsonl|json|parquet|arrow|text>", help, StringComparison.Ordinal);
+        Assert.Contains("jsonl (one JSON object per line)", help, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Texts_that_are_cut_or_empty_and_classes_are_said()
     {
         string odd = Write("odd.csv", $"sentence,label\n{string.Join(' ', Enumerable.Repeat("the cat", 60))},good\n,bad\nthe cat,bad\n");
@@ -83,6 +109,25 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
     {
         File.WriteAllText(run.File(name), content);
         return run.File(name);
+    }
+
+    private void WriteCompressed(string name, IEnumerable<string> lines)
+    {
+        using StreamWriter writer = new(new GZipStream(File.Create(run.File(name)), CompressionLevel.Optimal));
+        foreach (string line in lines)
+        {
+            writer.Write(line + "\n");
+        }
+    }
+
+    /// <summary>A row of the run's data.</summary>
+    public sealed class LabelledRow
+    {
+        [JsonPropertyName("sentence")]
+        public string? Sentence { get; set; }
+
+        [JsonPropertyName("label")]
+        public string? Label { get; set; }
     }
 
     /// <summary>A run that has ended, for all tests.</summary>

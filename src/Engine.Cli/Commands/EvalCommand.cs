@@ -7,6 +7,7 @@ using Engine.Model.Architectures;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 using Engine.Training.Running;
 using Spectre.Console;
 
@@ -34,7 +35,7 @@ internal sealed class EvalCommand : EngineCommand
     {
         model = new ModelArgument(this);
         Add(adapter);
-        data = new LabelledDataOptions(this, DataFileFormat.Tsv, DataFileFormat.Csv, DataFileFormat.JsonLines, DataFileFormat.Json, DataFileFormat.Text);
+        data = new LabelledDataOptions(this);
         Add(json);
         Add(dtype);
         device = new DeviceChoice(this);
@@ -103,8 +104,8 @@ internal sealed class EvalCommand : EngineCommand
     /// <summary>Refuses columns and formats that hold no texts for this task.</summary>
     private static void RequireTexts(DataConfiguration read, TaskKind task)
     {
-        IReadOnlyList<DataFileFormat> formats = read.FormatsOf(read.Validation!);
-        if (formats.Contains(DataFileFormat.Prebatched))
+        IReadOnlyList<DataFormat> formats = read.FormatsOf(read.Validation!);
+        if (formats.Any(format => format.HoldsAny(DataContents.Batches)))
         {
             throw new ArgumentException("The run was trained on prebatched data, which is not evaluated; give texts with --data and say how they are written with --format.");
         }
@@ -120,9 +121,11 @@ internal sealed class EvalCommand : EngineCommand
                 "--text, --text-pair and --label name columns, and a causal language model's data is known by its keys (messages, prompt with completion, ...); leave them out.");
         }
 
-        if (formats.Any(format => format.IsTable()))
+        const DataContents Read = DataContents.Records | DataContents.Texts;
+        if (formats.Any(format => !format.HoldsAny(Read)))
         {
-            throw new ArgumentException("Tables are not read for a causal language model; --format jsonl or json was expected.");
+            throw new ArgumentException("Tables are not read for a causal language model; --format "
+                + $"{DataFormats.Names(DataFormats.Holding(Read), "or")} was expected.");
         }
     }
 

@@ -10,6 +10,7 @@ using Engine.Model.Batching;
 using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
@@ -34,7 +35,9 @@ internal sealed class PredictCommand : EngineCommand
     private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
     private readonly Option<string[]> files = new("--file")
     {
-        Description = "File of texts: a table or JSON, whose column of texts the run or --text names, or a text a line (.txt); - is standard input, a text a line. "
+        Description = "File of texts, folder of files, or pattern (*): rows whose column of texts the run or --text names, or a "
+            + "text a line (.txt); "
+            + "- is standard input, a text a line. "
             + "May be given several times.",
         HelpName = "FILE",
     };
@@ -64,7 +67,7 @@ internal sealed class PredictCommand : EngineCommand
         Add(texts);
         Add(adapter);
         Add(files);
-        reading = new ReadingOptions(this, DataFileFormat.Tsv, DataFileFormat.Csv, DataFileFormat.JsonLines, DataFileFormat.Json, DataFileFormat.Text);
+        reading = new ReadingOptions(this);
         Add(pairs);
         Add(maxLength);
         Add(json);
@@ -123,18 +126,20 @@ internal sealed class PredictCommand : EngineCommand
                 : throw new ArgumentException("Texts are given both as arguments and with --file; give one of them.");
         }
 
-        if (asPairs && reading.Format(arguments) is { } format && format != DataFileFormat.Text)
+        if (asPairs && reading.Format(arguments) is { } format && !format.HoldsAny(DataContents.Texts))
         {
             throw new ArgumentException(
-                $"--pairs is for lines of text, and the files are {format.Name()}; name the columns of the two texts with --text and --text-pair instead.");
+                $"--pairs is for lines of text, and the files are {format}; name the columns of the two texts with --text and "
+                    + "--text-pair instead.");
         }
 
-        if (paths.Contains(StandardInput) && reading.Format(arguments) is not (null or DataFileFormat.Text))
+        if (paths.Contains(StandardInput) && reading.Format(arguments)?.HoldsAny(DataContents.Texts) == false)
         {
             throw new ArgumentException("Standard input is read as a text a line; give a table or JSON as a file with --file.");
         }
 
         // What the command line has wrong is said before the first text is read.
+        paths = [.. paths.SelectMany(path => path == StandardInput ? [path] : DataFileSearch.Find(path, reading.Format(arguments)).Paths)];
         string[] named = [.. paths.Where(path => path != StandardInput)];
         DataConfiguration? read = named.Length == 0 ? null : Reading(arguments, new DataFiles(named), run, asPairs);
         return paths.SelectMany(path => path == StandardInput
@@ -145,13 +150,13 @@ internal sealed class PredictCommand : EngineCommand
     private DataConfiguration Reading(ParseResult arguments, DataFiles given, RunConfiguration? run, bool asPairs)
     {
         DataConfiguration read = reading.Over(arguments, run?.Data ?? new DataConfiguration { Train = given }, given);
-        return asPairs || read.Text is not null || read.FormatsOf(given) is [DataFileFormat.Text]
+        return asPairs || read.Text is not null || read.FormatsOf(given).All(format => format.HoldsAny(DataContents.Texts))
             ? read
             : throw new ArgumentException($"Say which column of {given} holds the text: --text COLUMN, and --text-pair COLUMN for pairs.");
     }
 
     private static IEnumerable<(string Text, string? Pair)> Texts(string path, DataConfiguration read, bool asPairs) =>
-        asPairs || read.FormatsOf(path) is [DataFileFormat.Text]
+        asPairs || read.FormatsOf(path).All(format => format.HoldsAny(DataContents.Texts))
         ? Lines(TextLines.Read(path), path, asPairs)
         : ExampleReader.Enumerate(path, read.ReaderOptions() with { Label = null }).Select(example => (example.Text, example.TextPair));
 

@@ -78,7 +78,7 @@ internal sealed class SharpnessCommand : EngineCommand
     {
         Add(model);
         Add(adapters);
-        data = new LabelledDataOptions(this, DataFileFormat.Tsv, DataFileFormat.Csv, DataFileFormat.JsonLines, DataFileFormat.Json, DataFileFormat.Text);
+        data = new LabelledDataOptions(this);
         foreach (Option option in (ReadOnlySpan<Option>)[rows, batch, instruments, spaces, sigma, rho, ascentSteps, samples, iterations, lanczosSteps, points, grid, range, seed, output, dtype])
         {
             Add(option);

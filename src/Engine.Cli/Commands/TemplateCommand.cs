@@ -38,7 +38,7 @@ internal sealed class TemplateCommand : EngineCommand
         using Utf8JsonWriter writer = new(output, LineOptions);
         foreach ((int line, string text) in lines)
         {
-            using JsonRecord item = JsonRecord.Parse(source, line, text);
+            using JsonRecord item = JsonRecord.Parse(new DataPlace(source, line), text);
             writer.WriteStartObject();
             try
             {

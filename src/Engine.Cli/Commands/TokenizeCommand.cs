@@ -74,7 +74,7 @@ internal sealed class TokenizeCommand : EngineCommand
         {
             if (arguments.GetValue(decode))
             {
-                using JsonRecord item = JsonRecord.Parse(source, line, text);
+                using JsonRecord item = JsonRecord.Parse(new DataPlace(source, line), text);
                 WriteText(writer, tokenizer.Decode(Ids(item)));
             }
             else
@@ -104,7 +104,7 @@ internal sealed class TokenizeCommand : EngineCommand
             return tokenizer.Encode(text, options);
         }
 
-        using JsonRecord item = JsonRecord.Parse(source, line, text);
+        using JsonRecord item = JsonRecord.Parse(new DataPlace(source, line), text);
         if (item.Has("text") && (item.Has("a") || item.Has("b")))
         {
             throw item.Wrong("the object has 'text' beside 'a' or 'b'; 'text' alone, or 'a' and 'b' for a pair, was expected.");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Cli.Console;
 
@@ -9,7 +10,8 @@ internal sealed class LabelledDataOptions
 {
     private readonly Option<string[]> data = new("--data")
     {
-        Description = "Labelled file; without it the validation data of the run. May be given several times: the files are read one after another.",
+        Description = "Labelled file, folder of files, or pattern (*); without it the validation data of the run. "
+            + "May be given several times: the files are read one after another.",
         HelpName = "FILE",
     };
 
@@ -17,11 +19,10 @@ internal sealed class LabelledDataOptions
     private readonly Option<string?> label = new("--label") { Description = "Column of the label.", HelpName = "COLUMN" };
     private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
 
-    /// <param name="formats">The formats the command reads.</param>
-    public LabelledDataOptions(Command command, params DataFileFormat[] formats)
+    public LabelledDataOptions(Command command)
     {
         command.Add(data);
-        reading = new ReadingOptions(command, formats);
+        reading = new ReadingOptions(command);
         command.Add(label);
         command.Add(maxLength);
     }
@@ -32,7 +33,9 @@ internal sealed class LabelledDataOptions
     /// <summary>The data, as validation data; null where neither the command line nor a run names any.</summary>
     public DataConfiguration? Resolve(ParseResult arguments, DataConfiguration? run)
     {
-        DataFiles? given = arguments.GetValue(data) is { Length: > 0 } paths ? new DataFiles(paths) : null;
+        DataFiles? given = arguments.GetValue(data) is { Length: > 0 } paths
+            ? DataFileSearch.Find(new DataFiles(paths), reading.Format(arguments))
+            : null;
         if ((given ?? run?.Validation) is not { } files)
         {
             return null;
@@ -50,7 +53,7 @@ internal sealed class LabelledDataOptions
     /// <exception cref="ArgumentException">A column of labelled texts is not named, or a file has no columns.</exception>
     public static void RequireColumns(DataConfiguration data)
     {
-        if (data.FormatsOf(data.Validation!).Contains(DataFileFormat.Text))
+        if (data.FormatsOf(data.Validation!).Any(format => format.HoldsAny(DataContents.Texts)))
         {
             throw new ArgumentException(
                 $"{data.Validation} is read as lines of text, which have no labels; give a table or JSON, or say how it is written with --format.");

@@ -1,33 +1,34 @@
 using Engine.Common.Keys;
 using Engine.Model.Batching;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Configuration;
 
 /// <summary>The section <c>data</c>.</summary>
 public sealed record DataConfiguration
 {
-    /// <summary>Training data: a file, or a list of files that are read one after another.</summary>
+    /// <summary>
+    /// Training data: a file, a folder of data files, a pattern such as train-*.parquet, or a list of these; the files are read one after
+    /// another.
+    /// </summary>
     [Key(Required = true, IsPath = true)]
     public required DataFiles Train { get; init; }
 
-    /// <summary>Validation data: a file or a list of files.</summary>
+    /// <summary>Validation data, named likewise.</summary>
     [Key(IsPath = true, Default = "none")]
     public DataFiles? Validation { get; init; }
 
-    /// <summary>
-    /// How the files are written: tsv (tabs, no quoting, as GLUE), csv (quoting), jsonl (one JSON object per line), json (a list of
-    /// objects), text (one text per line), prebatched (safetensors with input_ids.T, attention_mask.T, labels.T).
-    /// </summary>
-    [Key(Default = "by each file's ending: .tsv, .csv, .jsonl, .json, .txt (text), .safetensors (prebatched)")]
-    public DataFileFormat? Format { get; init; }
+    /// <summary>How the files are written</summary>
+    [Key(Default = "by each file's ending")]
+    public DataFormat? Format { get; init; }
 
-    /// <summary>tsv, csv: the first line names the columns.</summary>
+    /// <summary>Tables of text: the first line names the columns.</summary>
     [Key(Default = "true")]
     public bool? Header { get; init; }
 
-    /// <summary>tsv, csv: the character between two columns, such as ';'; \t is a tab.</summary>
-    [Key(Default = "a tab for tsv, a comma for csv")]
+    /// <summary>Tables of text: the character between two columns, such as ';'; \t is a tab.</summary>
+    [Key(Default = "as the format has it")]
     public char? Delimiter { get; init; }
 
     /// <summary>Column of the text: its name, or its number from 0.</summary>
@@ -43,7 +44,7 @@ public sealed record DataConfiguration
     public ColumnReference? Label { get; init; }
 
     /// <summary>Class names in the order of the model's outputs.</summary>
-    [Key(Default = "the model's where they fit, else those of the training data, sorted")]
+    [Key(Default = "the model's where they fit, else as the training data itself orders them, else sorted")]
     public IReadOnlyList<string>? Labels { get; init; }
 
     /// <summary>Read only the first rows of the training data, this many.</summary>
@@ -74,11 +75,15 @@ public sealed record DataConfiguration
 
     /// <summary>How the files are written: one format where all are alike, as is usual.</summary>
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
-    public IReadOnlyList<DataFileFormat> Formats => [.. FormatsOf(Train).Union(Validation is null ? [] : FormatsOf(Validation))];
+    public IReadOnlyList<DataFormat> Formats => [.. FormatsOf(Train).Union(Validation is null ? [] : FormatsOf(Validation))];
+
+    /// <summary>Whether the data is tokenised already.</summary>
+    /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says how a file is written.</exception>
+    public bool IsPrebatched => Formats.Any(format => format.HoldsAny(DataContents.Batches));
 
     /// <summary>How some files are written that are read as this section says.</summary>
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
-    public IReadOnlyList<DataFileFormat> FormatsOf(DataFiles files) => [.. files.Paths.Select(path => DataFileFormats.Of(path, Format)).Distinct()];
+    public IReadOnlyList<DataFormat> FormatsOf(DataFiles files) => [.. files.Paths.Select(path => DataFormats.Of(path, Format)).Distinct()];
 
     /// <summary>Reads the training rows.</summary>
     /// <exception cref="DataFileException">The file cannot be used.</exception>

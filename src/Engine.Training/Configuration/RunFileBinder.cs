@@ -6,6 +6,7 @@ using Engine.Common.Keys;
 using Engine.Model.Peft;
 using Engine.Optim.Methods;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 using Engine.Training.Tracking;
 
 namespace Engine.Training.Configuration;
@@ -117,10 +118,15 @@ internal sealed class RunFileBinder(string folder)
             return Files(node, name);
         }
 
+        if (type == typeof(DataFormat))
+        {
+            return Format(Scalar(node, name, "the name of a format"), name);
+        }
+
         if (type == typeof(char))
         {
             ScalarNode scalar = Scalar(node, name, "one character");
-            return TableRows.Delimiter(scalar.Text) ?? throw Wrong(node, name, @"one character other than a double quote, such as ';', ""|"" in quotes, or \t for a tab");
+            return Delimiters.Parse(scalar.Text) ?? throw Wrong(node, name, @"one character other than a double quote, such as ';', ""|"" in quotes, or \t for a tab");
         }
 
         if (type == typeof(string))
@@ -195,6 +201,10 @@ internal sealed class RunFileBinder(string folder)
             ? value
             : throw new ConfigurationException($"{node.At(name)} is '{node.Text}'; {NearestName.Hint(text, values.Keys)}.");
     }
+
+    private static DataFormat Format(ScalarNode node, string name) => DataFormats.Named(node.Text)
+        ?? throw new ConfigurationException($"{node.At(name)} is '{node.Text}'; "
+            + $"{NearestName.Hint(node.Text, [.. DataFormats.All.Select(format => format.Name)])}.");
 
     private static ColumnReference Column(ScalarNode node, string name) => node.Value switch
     {

@@ -4,6 +4,7 @@ using System.Text;
 using Engine.Common.Keys;
 using Engine.Model.Peft;
 using Engine.Optim.Methods;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Configuration;
 
@@ -73,7 +74,12 @@ public static class RunFileReference
         {
             object? value = key.Property.GetValue(defaults);
             string whenAbsent = key.Definition.Required ? "required" : key.Definition.Default ?? (value is null ? "none" : RunFileWriter.ScalarText(value));
-            yield return new RunFileReferenceEntry(prefix + key.Name, Describe(key), whenAbsent, key.Text);
+            bool isFormat = key.ValueType == typeof(DataFormat);
+            yield return new RunFileReferenceEntry(
+                prefix + key.Name,
+                Describe(key),
+                isFormat ? $"{whenAbsent}: {DataFormats.Endings()}" : whenAbsent,
+                isFormat ? $"{key.Text}: {DataFormats.Summaries(DataFormats.All)}." : key.Text);
             if (key.IsSection)
             {
                 foreach (RunFileReferenceEntry entry in Section(Blank(key.ValueType), $"{prefix}{key.Name}."))
@@ -101,6 +107,7 @@ public static class RunFileReference
             _ when key.IsSection => "map",
             _ when type == typeof(Data.DataFiles) => "path or list of paths",
             _ when key.Definition.IsPath => "path",
+            _ when type == typeof(DataFormat) => string.Join(", ", DataFormats.All),
             _ when type == typeof(char) => "one character",
             _ when type == typeof(bool) => "true, false",
             _ when type == typeof(double) => key.Definition.Range(isWhole: false),

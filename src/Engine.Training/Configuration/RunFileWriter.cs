@@ -6,6 +6,7 @@ using Engine.Common.Keys;
 using Engine.Model.Peft;
 using Engine.Optim.Methods;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 using Engine.Training.Tracking;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
@@ -33,6 +34,7 @@ internal static partial class RunFileWriter
         bool flag => flag ? "true" : "false",
         Enum member => member.GetType().GetField(member.ToString())!.GetCustomAttribute<EnumMemberAttribute>()!.Value!,
         ColumnReference column => column.Name ?? column.Index.ToString(CultureInfo.InvariantCulture),
+        DataFormat format => format.Name,
         double number => number.ToString("R", CultureInfo.InvariantCulture).ToLowerInvariant(),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => (string)value,

@@ -2,8 +2,10 @@ using Engine.Common;
 using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model;
+using Engine.Model.Batching;
 using Engine.Optim.Methods;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Configuration;
@@ -16,7 +18,7 @@ internal static class RunRules
     public static RunConfiguration Resolve(RunConfiguration run, MapNode? file)
     {
         KeyBounds.Check(run);
-        run = WithFormat(RunPaths.WithFullPaths(run), file);
+        run = WithFormat(WithFiles(RunPaths.WithFullPaths(run), file), file);
         CheckColumns(run, file);
         CheckCausal(run, file);
         CheckEvaluation(run, file);
@@ -28,7 +30,7 @@ internal static class RunRules
         return run with
         {
             // Prebatched data is one epoch; saying so keeps the written configuration readable.
-            NumTrainEpochs = run.Data.Format == DataFileFormat.Prebatched ? 1 : run.NumTrainEpochs,
+            NumTrainEpochs = run.Data.IsPrebatched ? 1 : run.NumTrainEpochs,
             Method = MethodOf(run),
             EvalStrategy = run.EvalStrategy ?? (run.Data.Validation is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
             MetricForBestModel = best,
@@ -41,60 +43,103 @@ internal static class RunRules
     public static RunConfiguration ResolveEvaluation(RunConfiguration run)
     {
         KeyBounds.Check(run);
+        run = WithFiles(RunPaths.WithFullPaths(run), file: null);
         CheckColumns(run, file: null);
-        return RunPaths.WithFullPaths(run);
+        return run;
+    }
+
+    /// <summary>Folders and patterns of data files as the files that they mean.</summary>
+    private static RunConfiguration WithFiles(RunConfiguration run, MapNode? file)
+    {
+        DataFiles Find(string key, DataFiles files)
+        {
+            try
+            {
+                return DataFileSearch.Find(files, run.Data.Format);
+            }
+            catch (DataFileException error)
+            {
+                throw new ConfigurationException($"{At(file, key)}: {error.Message}", error);
+            }
+        }
+
+        return run with
+        {
+            Data = run.Data with
+            {
+                Train = Find("data.train", run.Data.Train),
+                Validation = run.Data.Validation is { } validation ? Find("data.validation", validation) : null,
+            },
+        };
     }
 
     /// <summary>Where the run file does not say how the files are written, the ending of each does; the format is filled in where all have one.</summary>
     private static RunConfiguration WithFormat(RunConfiguration run, MapNode? file)
     {
-        bool isCausal = run.Task == TaskKind.CausalLanguageModel;
-        string readable = isCausal ? "jsonl, json, text or prebatched" : "tsv, csv, jsonl, json, text or prebatched";
+        DataContents read = ContentsOf(run.Task) | DataContents.Batches;
         foreach ((string key, DataFiles? files) in new[] { ("data.train", run.Data.Train), ("data.validation", run.Data.Validation) })
         {
             string? unclear = run.Data.Format is not null
                 ? null
-                : files?.Paths.FirstOrDefault(path => DataFileFormats.OfEnding(path) is not { } format || (isCausal && format.IsTable()));
-            RefuseIf(unclear is not null && !Path.Exists(unclear) && DataFileFormats.OfEnding(unclear) is null, file, key, $"there is no file '{unclear}'.");
-            RefuseIf(Directory.Exists(unclear), file, key, $"'{unclear}' is a folder; a file, or a list of files, was expected.");
+                : files?.Paths.FirstOrDefault(path => DataFormats.OfEnding(path) is not { } format || !format.HoldsAny(read));
+            RefuseIf(unclear is not null && !Path.Exists(unclear) && DataFormats.OfEnding(unclear) is null, file, key,
+                $"there is no file '{unclear}'.");
             RefuseIf(
                 unclear is not null, file, key,
-                $"the ending of '{Path.GetFileName(unclear)}' does not say how {(isCausal ? "a causal-lm's data" : "it")} is written; set data.format to {readable}.");
+                $"the ending of '{Path.GetFileName(unclear)}' does not say how "
+                    + $"{(run.Task == TaskKind.CausalLanguageModel ? "a causal-lm's data" : "it")} is written; "
+                + $"set data.format to {DataFormats.Names(DataFormats.Holding(read), "or")}.");
         }
 
         return run.Data.Formats is [var only] ? run with { Data = run.Data with { Format = only } } : run;
     }
 
+    /// <summary>What the data of a task may be, prebatched data apart.</summary>
+    private static DataContents ContentsOf(TaskKind task) =>
+        task == TaskKind.CausalLanguageModel ? DataContents.Records | DataContents.Texts : DataContents.Rows | DataContents.Texts;
+
     private static void CheckCausal(RunConfiguration run, MapNode? file)
     {
-        IReadOnlyList<DataFileFormat> formats = run.Data.Formats;
+        IReadOnlyList<DataFormat> formats = run.Data.Formats;
         bool isCausal = run.Task == TaskKind.CausalLanguageModel;
-        bool hasRecords = isCausal && formats.Any(format => format.IsJson());
-        bool isPrebatched = formats.Contains(DataFileFormat.Prebatched);
+        bool hasRecords = isCausal && formats.Any(format => format.HoldsAny(DataContents.Records));
+        bool isPrebatched = run.Data.IsPrebatched;
+        DataContents read = ContentsOf(run.Task) | DataContents.Batches;
         RefuseIf(isPrebatched && (formats.Count > 1 || run.Data.Train.Paths.Count > 1), file, "data.train", "prebatched data is one file; give that file alone.");
-        RefuseIf(isCausal && formats.Any(format => format.IsTable()), file, "data.format", "tables are not read for causal-lm; expected jsonl, json, text or prebatched.");
-        RefuseIf(run.Data.Kind is not null && !hasRecords, file, "data.kind", "it is read for task: causal-lm with JSON data only; leave it out.");
-        RefuseIf(run.ChatTemplate is not null && !hasRecords, file, "chat_template", "it is read for task: causal-lm with JSON data only; leave it out.");
-        RefuseIf(run.Packing && (!isCausal || isPrebatched), file, "packing", "it is for task: causal-lm with texts or JSON data; leave it out.");
-        RefuseIf(!run.CompletionOnlyLoss && (!isCausal || isPrebatched), file, "completion_only_loss", "it is for task: causal-lm with JSON data; leave it out.");
+        RefuseIf(
+            isCausal && formats.Any(format => !format.HoldsAny(read)), file, "data.format",
+            $"tables are not read for causal-lm; expected {DataFormats.Names(DataFormats.Holding(read), "or")}.");
+        string records = DataFormats.Names(DataFormats.Holding(DataContents.Records), "or");
+        RefuseIf(run.Data.Kind is not null && !hasRecords, file, "data.kind", $"it is read for task: causal-lm with {records} data "
+            + "only; leave it out.");
+        RefuseIf(run.ChatTemplate is not null && !hasRecords, file, "chat_template", $"it is read for task: causal-lm with "
+            + $"{records} data only; leave it out.");
+        RefuseIf(run.Packing && (!isCausal || isPrebatched), file, "packing", $"it is for task: causal-lm with texts or {records} "
+            + "data; leave it out.");
+        RefuseIf(!run.CompletionOnlyLoss && (!isCausal || isPrebatched), file, "completion_only_loss", $"it is for task: causal-lm "
+            + $"with {records} data; leave it out.");
     }
 
     private static void CheckColumns(RunConfiguration run, MapNode? file)
     {
         DataConfiguration data = run.Data;
-        IReadOnlyList<DataFileFormat> formats = data.Formats;
-        bool isTable = formats.Any(format => format.IsTable()), isJson = formats.Any(format => format.IsJson());
+        IReadOnlyList<DataFormat> formats = data.Formats;
+        bool isDelimited = formats.Any(format => format.IsDelimited);
         bool isCausal = run.Task == TaskKind.CausalLanguageModel;
-        bool hasColumns = !isCausal && (isTable || isJson), isPrebatched = formats.Contains(DataFileFormat.Prebatched);
+        bool hasColumns = !isCausal && formats.Any(format => format.HoldsAny(DataContents.Rows)), isPrebatched = data.IsPrebatched;
         bool isMasked = run.Task == TaskKind.MaskedLanguageModel;
+        DataFormat? named = formats.FirstOrDefault(format => format.HoldsAny(DataContents.Rows) && !format.HasColumnNumbers);
+        DataFormat? texts = formats.FirstOrDefault(format => format.HoldsAny(DataContents.Texts));
+        string delimited = DataFormats.Names(DataFormats.All.Where(format => format.IsDelimited), "and");
 
-        RefuseIf(data.Header is not null && !isTable, file, "data.header", "only tsv and csv have a header; leave it out.");
-        RefuseIf(data.Delimiter is not null && !isTable, file, "data.delimiter", "only tsv and csv have something between columns; leave it out.");
+        RefuseIf(data.Header is not null && !isDelimited, file, "data.header", $"only {delimited} have a header; leave it out.");
+        RefuseIf(data.Delimiter is not null && !isDelimited, file, "data.delimiter", $"only {delimited} have something between "
+            + "columns; leave it out.");
         foreach ((string key, ColumnReference? column) in new[] { ("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label) })
         {
             RefuseIf(column is not null && isCausal, file, key, "causal-lm knows its columns by their names (see data.kind); leave it out.");
             RefuseIf(column is not null && !hasColumns, file, key, "this format has no columns; leave it out.");
-            RefuseIf(column is { Name: null } && isJson, file, key, "JSON has no column numbers; give the property's name.");
+            RefuseIf(column is { Name: null } && named is not null, file, key, $"{named} has no column numbers; give the column's name.");
             RefuseIf(column is { Name: not null } && data.Header == false, file, key, "with header: false columns have no names; give the number, counted from 0.");
         }
 
@@ -102,7 +147,10 @@ internal static class RunRules
         RefuseIf(hasColumns && !isMasked && data.Label is null, file, "data", "the key 'data.label' is missing; it names the column of the label.");
         RefuseIf(isMasked && data.Label is not null, file, "data.label", "masked-lm makes its own labels; leave it out.");
         RefuseIf(isMasked && data.TextPair is not null, file, "data.text_pair", "masked-lm reads single texts; leave it out.");
-        RefuseIf(!isMasked && !isCausal && formats.Contains(DataFileFormat.Text), file, "data.format", "text (.txt) has no labels; it is read for task: masked-lm or causal-lm only. A table with that ending needs data.format: tsv or csv.");
+        RefuseIf(
+            !isMasked && !isCausal && texts is not null, file, "data.format",
+            $"{texts} ({texts?.Endings[0]}) has no labels; it is read for task: masked-lm or causal-lm only. A table with that "
+                + $"ending needs data.format: {DataFormats.Names(DataFormats.All.Where(format => format.IsDelimited), "or")}.");
         RefuseIf(run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels", "only sequence-classification has named classes; leave it out.");
         RefuseIf(data.Validation is null && data.ValidationLimit is not null, file, "data.validation_limit", "there is no data.validation to limit.");
         RefuseIf(
@@ -158,7 +206,7 @@ internal static class RunRules
     {
         RefuseIf(run.MaxSteps == 0, file, "max_steps", "0 steps train nothing; expected at least 1, or -1 for num_train_epochs.");
         RefuseIf(
-            run.Data.Format == DataFileFormat.Prebatched && run.MaxSteps < 0 && run.GivenEpochs is not (null or 1),
+            run.Data.IsPrebatched && run.MaxSteps < 0 && run.GivenEpochs is not (null or 1),
             file, "num_train_epochs", "prebatched data is used once, in its order; leave it out or set max_steps.");
         RefuseIf(
             run.LrSchedulerType == Optim.Schedules.ScheduleKind.Polynomial && (run.LrSchedulerKwargs ?? new()).LrEnd >= run.LearningRate,

@@ -1,4 +1,5 @@
 using Engine.Model.Batching;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Data;
 
@@ -14,11 +15,11 @@ public static class CausalReader
     ];
 
     /// <summary>Reads files, one after another.</summary>
-    /// <param name="format">JSON Lines, JSON, or plain text, of which each line is a text; null: as the ending of each file says.</param>
+    /// <param name="format">One that holds records or texts; null: as the ending of each file says.</param>
     /// <param name="kind">What the records hold; null: what their keys say.</param>
     /// <param name="limit">Only the first records, this many; null: all.</param>
     /// <exception cref="DataFileException">A record that is broken, fits no kind or several, or another than those before; a file without records.</exception>
-    public static CausalRecordSet Read(DataFiles files, DataFileFormat? format, CausalDataKind? kind, int? limit = null)
+    public static CausalRecordSet Read(DataFiles files, DataFormat? format, CausalDataKind? kind, int? limit = null)
     {
         List<CausalRecord> records = [];
         var notes = new RecordNotes(files);
@@ -31,12 +32,12 @@ public static class CausalReader
                 break;
             }
 
-            DataFileFormat written = DataFileFormats.Of(path, format);
+            DataFormat written = DataFormats.Of(path, format);
             try
             {
                 found = Read(path, written, kind, found, left, records, notes);
             }
-            catch (DataFileException error) when (DataFileFormats.Suspicion(path, written) is { } suspicion)
+            catch (DataFileException error) when (DataFormats.Suspicion(path, written) is { } suspicion)
             {
                 throw error.With(suspicion);
             }
@@ -55,16 +56,22 @@ public static class CausalReader
     /// <summary>Adds a file's records; returns what they hold.</summary>
     /// <param name="found">What those before hold; null before the first.</param>
     private static CausalDataKind? Read(
-        string path, DataFileFormat written, CausalDataKind? kind, CausalDataKind? found, int limit, List<CausalRecord> records, RecordNotes notes)
+        string path,
+        DataFormat written,
+        CausalDataKind? kind,
+        CausalDataKind? found,
+        int limit,
+        List<CausalRecord> records,
+        RecordNotes notes)
     {
-        if (written == DataFileFormat.Text)
+        if (written.HoldsAny(DataContents.Texts))
         {
-            IEnumerable<string> texts = TextLines.Read(path).Select(line => line.Text).Where(text => !string.IsNullOrWhiteSpace(text)).Take(limit);
-            records.AddRange(texts.Select(text => notes.Count(new CausalRecord.Plain(text))));
-            return Same(found, CausalDataKind.Text, problem => new DataFileException(path, $"each line is a text, and {problem}"));
+            IEnumerable<Example> texts = written.ReadExamples(path, new ExampleReaderOptions()).Take(limit);
+            records.AddRange(texts.Select(text => notes.Count(new CausalRecord.Plain(text.Text))));
+            return Same(found, CausalDataKind.Text, problem => new DataFileException(path, $"the file holds texts alone, and {problem}"));
         }
 
-        foreach (JsonRecord record in JsonRecords.Read(path, written).Take(limit))
+        foreach (JsonRecord record in written.ReadRecords(path).Take(limit))
         {
             using (record)
             {

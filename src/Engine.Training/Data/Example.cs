@@ -5,9 +5,8 @@ namespace Engine.Training.Data;
 /// <param name="TextPair">The second text of a pair; null without one.</param>
 /// <param name="Label">The label as written, without white space around it; a JSON number in its shortest form. Null where no label column is read.</param>
 /// <param name="Row">The row's number from 0 in the order of the set, header and blank lines not counted.</param>
-/// <param name="Path">The file it is from, for messages.</param>
-/// <param name="Line">The line it starts on, from 1, for messages.</param>
-public sealed record Example(string Text, string? TextPair, string? Label, int Row, string Path, int Line);
+/// <param name="Place">Where it stands, for messages.</param>
+public sealed record Example(string Text, string? TextPair, string? Label, int Row, DataPlace Place);
 
 /// <summary>The rows of a data set in their order.</summary>
 /// <param name="Files">The files, for messages.</param>
@@ -15,4 +14,7 @@ public sealed record Example(string Text, string? TextPair, string? Label, int R
 public sealed record ExampleSet(DataFiles Files, IReadOnlyList<Example> Examples)
 {
     public int Count => Examples.Count;
+
+    /// <summary>The names of the classes in the order of their numbers, where the files themselves say it; else null.</summary>
+    public IReadOnlyList<string>? ClassNames { get; init; }
 }

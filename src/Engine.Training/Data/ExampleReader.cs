@@ -1,20 +1,21 @@
 using Engine.Model.Batching;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Data;
 
 /// <summary>Which columns of a data file hold what.</summary>
 public sealed record ExampleReaderOptions
 {
-    /// <summary>How the files are written; null: as the ending of each says. <see cref="DataFileFormat.Prebatched"/> is not read here.</summary>
-    public DataFileFormat? Format { get; init; }
+    /// <summary>How the files are written; null: as the ending of each says. It holds rows or texts.</summary>
+    public DataFormat? Format { get; init; }
 
     /// <summary>The first row of a table names the columns.</summary>
     public bool Header { get; init; } = true;
 
-    /// <summary>What stands between a table's columns; null: a tab (tsv) or a comma (csv).</summary>
+    /// <summary>What stands between a table's columns; null: what the format has.</summary>
     public char? Delimiter { get; init; }
 
-    /// <summary>The text; not read from <see cref="DataFileFormat.Text"/>, where the line is the text.</summary>
+    /// <summary>The text; not read from formats of texts alone.</summary>
     public ColumnReference? Text { get; init; }
 
     /// <summary>The second text of a pair; null without pairs.</summary>
@@ -27,7 +28,7 @@ public sealed record ExampleReaderOptions
     public int? Limit { get; init; }
 }
 
-/// <summary>Reads texts and labels from TSV, CSV, JSON Lines, JSON and plain text.</summary>
+/// <summary>Reads texts and labels from files of every format that holds rows or texts.</summary>
 public static class ExampleReader
 {
     /// <summary>Reads whole files, one after another. Blank lines are passed over.</summary>
@@ -35,7 +36,10 @@ public static class ExampleReader
     public static ExampleSet Read(DataFiles files, ExampleReaderOptions options)
     {
         IEnumerable<Example> examples = Enumerate(files, options);
-        return new ExampleSet(files, [.. options.Limit is int limit ? examples.Take(limit) : examples]);
+        return new ExampleSet(files, [.. options.Limit is int limit ? examples.Take(limit) : examples])
+        {
+            ClassNames = ClassNames(files, options),
+        };
     }
 
     /// <summary>The rows of files as they are read, the limit apart.</summary>
@@ -45,9 +49,9 @@ public static class ExampleReader
         int row = 0;
         foreach (string path in files.Paths)
         {
-            DataFileFormat format = DataFileFormats.Of(path, options.Format);
+            DataFormat format = DataFormats.Of(path, options.Format);
             int before = row;
-            using IEnumerator<Example> examples = Rows(path, format, options).GetEnumerator();
+            using IEnumerator<Example> examples = format.ReadExamples(path, options).GetEnumerator();
             while (MoveNext(examples, path, format))
             {
                 yield return examples.Current with { Row = row++ };
@@ -60,28 +64,28 @@ public static class ExampleReader
         }
     }
 
-    private static IEnumerable<Example> Rows(string path, DataFileFormat format, ExampleReaderOptions options) => format switch
+    /// <summary>The classes that the files name, where all of them name the same ones.</summary>
+    private static IReadOnlyList<string>? ClassNames(DataFiles files, ExampleReaderOptions options)
     {
-        DataFileFormat.Tsv or DataFileFormat.Csv => new TableReader(path, format, options).Read(),
-        DataFileFormat.JsonLines or DataFileFormat.Json => JsonRecords.ReadExamples(path, format, options),
-        DataFileFormat.Text => FromText(path),
-        _ => throw new ArgumentException($"The format {format} has no rows of text to read.", nameof(options)),
-    };
+        if (options.Label is not { } label)
+        {
+            return null;
+        }
+
+        IReadOnlyList<string>?[] names = [.. files.Paths.Select(path => DataFormats.Of(path, options.Format).ClassNames(path, label))];
+        return Array.TrueForAll(names, other => other is not null && other.SequenceEqual(names[0]!)) ? names[0] : null;
+    }
 
     /// <summary>Goes on to the next row; a complaint about a file whose ending says that it is read wrongly says so.</summary>
-    private static bool MoveNext(IEnumerator<Example> examples, string path, DataFileFormat format)
+    private static bool MoveNext(IEnumerator<Example> examples, string path, DataFormat format)
     {
         try
         {
             return examples.MoveNext();
         }
-        catch (DataFileException error) when (DataFileFormats.Suspicion(path, format) is { } suspicion)
+        catch (DataFileException error) when (DataFormats.Suspicion(path, format) is { } suspicion)
         {
             throw error.With(suspicion);
         }
     }
-
-    private static IEnumerable<Example> FromText(string path) => TextLines.Read(path)
-        .Where(line => !string.IsNullOrWhiteSpace(line.Text))
-        .Select(line => new Example(line.Text, null, null, 0, path, line.Line));
 }

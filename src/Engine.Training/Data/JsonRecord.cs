@@ -5,59 +5,61 @@ using Engine.Common.Files;
 
 namespace Engine.Training.Data;
 
-/// <summary>One object of a JSON or JSON Lines file; every complaint about it names the file and the line.</summary>
+/// <summary>One record of a data file as a JSON object; every complaint about it names the file and the place.</summary>
 public sealed class JsonRecord : IDisposable
 {
     private static readonly JsonDocumentOptions DocumentOptions = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 
     private readonly JsonDocument? document;
     private readonly JsonElement root;
-    private readonly string path;
-    private readonly int line;
-    private readonly string place;
+    private readonly DataPlace place;
+    private readonly string part;
 
-    /// <param name="place">Goes before complaints about an object inside a record, such as "turn 2: ".</param>
-    private JsonRecord(JsonDocument? document, JsonElement root, string path, int line, string place = "")
+    /// <param name="part">Goes before complaints about an object inside a record, such as "turn 2: ".</param>
+    private JsonRecord(JsonDocument? document, JsonElement root, DataPlace place, string part = "")
     {
         this.document = document;
         this.root = root;
-        this.path = path;
-        this.line = line;
         this.place = place;
+        this.part = part;
     }
 
-    /// <summary>The line it starts on, counted from 1.</summary>
-    public int Line => line;
+    /// <summary>Where it stands.</summary>
+    public DataPlace Place => place;
 
     /// <summary>Names of the properties, in the file's order.</summary>
     public IReadOnlyList<string> Keys => [.. root.EnumerateObject().Select(property => property.Name)];
 
     /// <summary>Parses an object. NaN and infinities, as Python writes them, are read past where nobody asks for them.</summary>
-    /// <param name="path">The file, for messages.</param>
-    /// <param name="line">The line it starts on, counted from 1.</param>
+    /// <param name="place">Where it stands, for messages.</param>
     /// <exception cref="DataFileException">The text is not one JSON object, or names a property twice.</exception>
-    public static JsonRecord Parse(string path, int line, string text)
+    public static JsonRecord Parse(DataPlace place, string text) => Parse(place, Encoding.UTF8.GetBytes(text));
+
+    /// <inheritdoc cref="Parse(DataPlace, string)"/>
+    /// <param name="utf8">The object; the record reads from this memory as long as it lives.</param>
+    public static JsonRecord Parse(DataPlace place, ReadOnlyMemory<byte> utf8)
     {
         JsonDocument document;
         try
         {
-            document = PythonJson.ParseDocument(Encoding.UTF8.GetBytes(text), DocumentOptions);
+            document = PythonJson.ParseDocument(utf8, DocumentOptions);
         }
         catch (JsonException error)
         {
             // A property that is there twice comes without a place.
-            string where = error.BytePositionInLine is { } place ? $" (at byte {place})." : $": {error.Message}";
-            throw new DataFileException(path, line, $"the line is not one JSON object{where}", error);
+            string where = error.BytePositionInLine is { } at ? $" (at byte {at})." : $": {error.Message}";
+            throw place.Wrong($"the line is not one JSON object{where}", error);
         }
 
         if (document.RootElement.ValueKind == JsonValueKind.Object)
         {
-            return new JsonRecord(document, document.RootElement, path, line);
+            return new JsonRecord(document, document.RootElement, place);
         }
 
         using (document)
         {
-            throw new DataFileException(path, line, $"the line is {Kind(document.RootElement)}; an object was expected. A list of objects is read with data.format: json.");
+            throw place.Wrong($"the line is {Kind(document.RootElement)}; an object was expected. A list of objects is read with "
+                + "data.format: json.");
         }
     }
 
@@ -97,7 +99,8 @@ public sealed class JsonRecord : IDisposable
 
         return [.. value.EnumerateArray().Select((item, index) => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number)
             ? number
-            : throw Wrong($"property '{name}' has {PythonJson.Shown(item.GetRawText())} at place {index}; a whole number of 32 bits was expected."))];
+            : throw Wrong($"{Noun} '{name}' has {PythonJson.Shown(item.GetRawText())} at place {index}; a whole number of 32 bits "
+                + "was expected."))];
     }
 
     /// <summary>A property that is a list of objects, which live as long as this one.</summary>
@@ -108,8 +111,8 @@ public sealed class JsonRecord : IDisposable
         JsonElement value = Property(name);
         return value.ValueKind == JsonValueKind.Array
             ? value.EnumerateArray().Select((item, index) => item.ValueKind == JsonValueKind.Object
-                ? new JsonRecord(null, item, path, line, $"{place}{itemName} {index + 1}: ")
-                : throw Wrong($"property '{name}' has {Kind(item)} at place {index}; an object was expected."))
+                ? new JsonRecord(null, item, place, $"{part}{itemName} {index + 1}: ")
+                : throw Wrong($"{Noun} '{name}' has {Kind(item)} at place {index}; an object was expected."))
             : throw Wrong(name, value, "a list of objects");
     }
 
@@ -148,8 +151,10 @@ public sealed class JsonRecord : IDisposable
         };
     }
 
+    private string Noun => place.IsRow && part.Length == 0 ? "column" : "property";
+
     /// <summary>A complaint about this record.</summary>
-    public DataFileException Wrong(string problem) => new(path, line, place + problem);
+    public DataFileException Wrong(string problem) => place.Wrong(part + problem);
 
     public void Dispose() => document?.Dispose();
 
@@ -165,12 +170,12 @@ public sealed class JsonRecord : IDisposable
         }
         catch (InvalidOperationException error)
         {
-            throw new DataFileException(path, line, $"{place}property '{name}' holds an escape that is half of a surrogate pair; it is not text.", error);
+            throw place.Wrong($"{part}{Noun} '{name}' holds an escape that is half of a surrogate pair; it is not text.", error);
         }
     }
 
     private DataFileException Wrong(string name, JsonElement value, string expected) =>
-        Wrong($"property '{name}' is {Kind(value)}; {expected} was expected.");
+        Wrong($"{Noun} '{name}' is {Kind(value)}; {expected} was expected.");
 
     private static string Kind(JsonElement value) => value.ValueKind switch
     {

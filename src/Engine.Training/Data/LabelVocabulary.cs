@@ -31,7 +31,8 @@ public sealed class LabelVocabulary
 
     /// <summary>
     /// Classes in the order given by the run file; else by the model's <c>id2label</c>, where every training label is one of its names (or
-    /// the labels are exactly the numbers 0 ... classes - 1 and so mean its names); else those that occur, sorted, numbers by value.
+    /// the labels are exactly the numbers 0 ... classes - 1 and so mean its names); else in the order in which the training files name them
+    /// (<see cref="ExampleSet.ClassNames"/>); else those that occur, sorted, numbers by value.
     /// </summary>
     /// <param name="train">The training rows, with labels.</param>
     /// <param name="configured"><c>data.labels</c> of the run file, or null.</param>
@@ -50,6 +51,11 @@ public sealed class LabelVocabulary
         if (modelLabels is not null && FromModel(seen, modelLabels) is { } matching)
         {
             return matching;
+        }
+
+        if (train.ClassNames is { } named && Covers(named, seen))
+        {
+            return FromNames(named, "the classes that the training data names");
         }
 
         if (seen.Count < 2)
@@ -79,7 +85,7 @@ public sealed class LabelVocabulary
             string label = LabelOf(example);
             labels[i] = indices.TryGetValue(ClassLabel.Key(label), out int index)
                 ? index
-                : throw new DataFileException(example.Path, example.Line, $"the label '{label}' is not among {Origin}: {NearestName.Hint(label, [.. Names])}.");
+                : throw example.Place.Wrong($"the label '{label}' is not among {Origin}: {NearestName.Hint(label, [.. Names])}.");
         }
 
         return labels;
@@ -102,6 +108,12 @@ public sealed class LabelVocabulary
         return new LabelVocabulary([.. names], indices, origin);
     }
 
+    private static bool Covers(IReadOnlyList<string> names, List<string> seen)
+    {
+        HashSet<string> keys = [.. names.Select(ClassLabel.Key)];
+        return seen.TrueForAll(label => keys.Contains(ClassLabel.Key(label)));
+    }
+
     private static LabelVocabulary? FromModel(List<string> seen, IReadOnlyList<string> modelLabels)
     {
         string[] keys = [.. modelLabels.Select(ClassLabel.Key)];
@@ -110,7 +122,7 @@ public sealed class LabelVocabulary
             return null;
         }
 
-        if (seen.TrueForAll(label => keys.Contains(ClassLabel.Key(label))))
+        if (Covers(modelLabels, seen))
         {
             return FromNames(modelLabels, "the model's id2label");
         }
@@ -147,8 +159,8 @@ public sealed class LabelVocabulary
 
     private static string LabelOf(Example example) => example.Label switch
     {
-        null => throw new DataFileException(example.Path, example.Line, "the row was read without a label; name the label column in data.label."),
-        "" => throw new DataFileException(example.Path, example.Line, "the label is empty; every row needs one."),
+        null => throw example.Place.Wrong("the row was read without a label; name the label column in data.label."),
+        "" => throw example.Place.Wrong("the label is empty; every row needs one."),
         string label => label,
     };
 

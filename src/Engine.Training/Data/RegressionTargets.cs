@@ -16,12 +16,12 @@ public static class RegressionTargets
             Example example = set.Examples[i];
             if (example.Label is null)
             {
-                throw new DataFileException(example.Path, example.Line, "the row was read without a label; name the label column in data.label.");
+                throw example.Place.Wrong("the row was read without a label; name the label column in data.label.");
             }
 
             if (!float.TryParse(example.Label, NumberStyles.Float, CultureInfo.InvariantCulture, out targets[i]) || !float.IsFinite(targets[i]))
             {
-                throw new DataFileException(example.Path, example.Line, $"the label '{example.Label}' is not a finite number; task: regression needs one in every row.");
+                throw example.Place.Wrong($"the label '{example.Label}' is not a finite number; task: regression needs one in every row.");
             }
         }
 

@@ -1,17 +1,15 @@
 using Engine.Common;
 using Engine.Model.Batching;
 using Engine.Optim;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Data;
 
 /// <summary>Finds the columns that are asked for in a table and reads its rows.</summary>
-/// <param name="format">Tsv or Csv.</param>
-internal sealed class TableReader(string path, DataFileFormat format, ExampleReaderOptions options)
+internal sealed class TableReader(string path, TableFormat format, ExampleReaderOptions options)
 {
     // What tables that are no commas or tabs have between their columns.
     private const string LikelyDelimiters = ",;\t|";
-
-    private readonly bool isTsv = format == DataFileFormat.Tsv;
 
     /// <exception cref="DataFileException">A missing column, a malformed line.</exception>
     public IEnumerable<Example> Read()
@@ -19,7 +17,7 @@ internal sealed class TableReader(string path, DataFileFormat format, ExampleRea
         ColumnReference textColumn = options.Text ?? throw new ArgumentException("A table needs the column of the text.", nameof(options));
         string[]? header = null;
         (int Text, int Pair, int Label)? columns = null;
-        foreach ((int line, string[] fields) in isTsv ? TableRows.ReadTsv(path, options.Delimiter ?? '\t') : TableRows.ReadCsv(path, options.Delimiter))
+        foreach ((int line, string[] fields) in format.Rows(path, options.Delimiter))
         {
             if (columns is null)
             {
@@ -35,20 +33,18 @@ internal sealed class TableReader(string path, DataFileFormat format, ExampleRea
 
             if (header is not null && fields.Length != header.Length)
             {
-                throw new DataFileException(path, line, $"the line has {Columns(fields.Length)}, the header {header.Length}. {Splitting()}");
+                throw new DataFileException(path, line, $"the line has {Columns(fields.Length)}, the header {header.Length}. "
+                    + $"{format.Splitting(Delimiters.NameOf(options.Delimiter ?? format.Delimiter))}");
             }
 
             string Cell(int index) => index < fields.Length
                 ? fields[index]
                 : throw new DataFileException(path, line, $"the line has {Columns(fields.Length)}; column {index} (counted from 0) is missing.");
             (int text, int pair, int label) = columns.Value;
-            yield return new Example(Cell(text), pair < 0 ? null : Cell(pair), label < 0 ? null : Cell(label).Trim(), 0, path, line);
+            string? second = pair < 0 ? null : Cell(pair);
+            yield return new Example(Cell(text), second, label < 0 ? null : Cell(label).Trim(), 0, new DataPlace(path, line));
         }
     }
-
-    private string Splitting() => isTsv
-        ? $"A {NameOf(options.Delimiter ?? '\t')} inside a text splits it."
-        : $"A text that holds a {NameOf(options.Delimiter ?? ',')} must be quoted.";
 
     private void RequireApart(int line, (int Text, int Pair, int Label) columns)
     {
@@ -97,22 +93,10 @@ internal sealed class TableReader(string path, DataFileFormat format, ExampleRea
             return "";
         }
 
-        string meant = (likely, isTsv) switch
-        {
-            (',', true) => "format: csv",
-            ('\t', false) => "format: tsv",
-            _ => $"delimiter: '{(likely == '\t' ? "\\t" : likely)}'",
-        };
-        return $" It is one column and holds a {NameOf(likely)}: is {meant} meant?";
+        DataFormat? other = DataFormats.All.OfType<TableFormat>().FirstOrDefault(table => table != format && table.Delimiter == likely);
+        string meant = other is null ? $"delimiter: '{(likely == '\t' ? "\\t" : likely)}'" : $"format: {other}";
+        return $" It is one column and holds a {Delimiters.NameOf(likely)}: is {meant} meant?";
     }
-
-    private static string NameOf(char delimiter) => delimiter switch
-    {
-        '\t' => "tab",
-        ',' => "comma",
-        ';' => "semicolon",
-        _ => $"'{delimiter}'",
-    };
 
     private static string Columns(int count) => count == 1 ? "1 column" : $"{count} columns";
 }

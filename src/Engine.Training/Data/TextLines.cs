@@ -6,7 +6,8 @@ namespace Engine.Training.Data;
 
 /// <summary>
 /// Lines of a UTF-8 file with their numbers. A line ends at LF or CR LF and nowhere else, so a stray carriage return stays inside its text;
-/// a byte-order mark is dropped. UTF-16 with its byte-order mark is read too.
+/// a byte-order mark is dropped. UTF-16 with its byte-order mark is read too. Of a file whose name ends with <c>.gz</c> what is inside is
+/// read.
 /// </summary>
 public static class TextLines
 {
@@ -71,27 +72,26 @@ public static class TextLines
     }
 
     /// <summary>Opens a text file for reading; bytes that are not UTF-8 are errors, not replacement characters.</summary>
-    public static StreamReader Open(string path)
-    {
-        try
-        {
-            return new StreamReader(path, Utf8, detectEncodingFromByteOrderMarks: true);
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new DataFileException(path, "the file does not exist.", error);
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new DataFileException(path, Directory.Exists(path) ? "this is a folder; a file was expected." : "the file may not be read by this user.", error);
-        }
-    }
+    /// <exception cref="DataFileException">There is no such file, or it may not be read.</exception>
+    public static StreamReader Open(string path) =>
+        new(DataFileBytes.OpenText(path), Utf8, detectEncodingFromByteOrderMarks: true, bufferSize: 16 * 1024);
 
     /// <summary>The error of bytes that are not UTF-8: it names their line, of a stream the line from which on they stand.</summary>
     /// <param name="line">The line up to which the file was read; a reader decodes whole blocks ahead.</param>
-    internal static DataFileException NotUtf8(string path, int line, DecoderFallbackException error) => FileFault.LineNotUtf8(path) is { } at
+    internal static DataFileException NotUtf8(string path, int line, DecoderFallbackException error) => LineNotUtf8(path) is { } at
         ? new DataFileException(path, at, "this line has bytes that are not UTF-8; convert the file to UTF-8.", error)
         : new DataFileException(path, line, "from this line on there are bytes that are not UTF-8; convert it to UTF-8.", error);
+
+    private static int? LineNotUtf8(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        using BufferedStream bytes = new(DataFileBytes.OpenText(path), 1 << 16);
+        return FileFault.LineNotUtf8(bytes);
+    }
 
     private static int Fill(StreamReader reader, char[] buffer, string path, int line)
     {

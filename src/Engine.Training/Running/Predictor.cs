@@ -105,7 +105,8 @@ public sealed class Predictor : IDisposable
 
     private EncodedSet Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength)
     {
-        var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, "input", i + 1))]);
+        Example[] rows = [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, new DataPlace("input", i + 1, IsRow: true)))];
+        var examples = new ExampleSet("input", rows);
         return TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
     }
 

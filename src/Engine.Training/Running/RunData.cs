@@ -48,7 +48,7 @@ public sealed class RunData : IDisposable
     {
         run = run.Resolve();
         ModelFolder folder = ModelFolder.Open(run.Model);
-        if (run.Data.Formats.Contains(DataFileFormat.Prebatched))
+        if (run.Data.IsPrebatched)
         {
             return Prebatched(run, folder);
         }

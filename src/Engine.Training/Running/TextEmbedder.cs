@@ -71,7 +71,7 @@ public sealed class TextEmbedder : IDisposable
 
     private Evaluator Batches(IReadOnlyList<string> texts, int batchSize)
     {
-        var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text, null, null, i, "input", i + 1))]);
+        var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text, null, null, i, new DataPlace("input", i + 1, IsRow: true)))]);
         return new Evaluator(architecture, TextEncoding.Encode(tokenizer, architecture, examples, MaxLength), batchSize, null, "input");
     }
 

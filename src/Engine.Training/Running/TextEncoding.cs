@@ -31,7 +31,7 @@ public static class TextEncoding
         Example[] empty = [.. examples.Examples.Where(example => IsEmpty(example.Text, example.TextPair))];
         if (empty is [var first, ..])
         {
-            yield return $"{examples.Files}: {empty.Length} of {examples.Count} texts are empty, the first in line {first.Line} of {first.Path}.";
+            yield return $"{examples.Files}: {empty.Length} of {examples.Count} texts are empty, the first in {first.Place}.";
         }
     }
 

@@ -265,7 +265,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Why a step had nothing to learn from, and what gives it something.</summary>
     private string Unlabelled(StepReport report)
     {
-        string remedy = run.Data.Format == DataFileFormat.Prebatched
+        string remedy = run.Data.IsPrebatched
             ? $"every label of its batches in {prepared.Data.Train.Origin} is {RaggedBatch.IgnoredLabel}"
             : "raise per_device_train_batch_size or gradient_accumulation_steps, or for masked-lm data.mlm_probability";
         return $"none of its {report.Tokens} tokens has a label, so that there is nothing to learn from; {remedy}.";

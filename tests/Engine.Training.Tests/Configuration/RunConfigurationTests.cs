@@ -5,6 +5,7 @@ using Engine.Optim.Schedules;
 using Engine.Tests;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 using Engine.Training.Running;
 
 namespace Engine.Training.Tests.Configuration;
@@ -173,7 +174,7 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("label: null", "'data.label' is missing")]
     [InlineData("validation_limit: 3", "no data.validation to limit")]
     [InlineData("train: null", "'data.train' is missing")]
-    [InlineData("format: parquet", "data.format is 'parquet'")]
+    [InlineData("format: orc", "data.format is 'orc'")]
     [InlineData("labels: yes", "data.labels is 'yes'; expected a list")]
     public void Data_keys_that_do_not_go_together_are_refused(string settings, string expected)
     {
@@ -182,31 +183,31 @@ public sealed class RunConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("t.jsonl", "", DataFileFormat.JsonLines)]
-    [InlineData("t.JSON", "", DataFileFormat.Json)]
-    [InlineData("t.txt", "", DataFileFormat.Text)]
-    [InlineData("t.safetensors", "", DataFileFormat.Prebatched)]
-    [InlineData("t.txt", ", format: jsonl", DataFileFormat.JsonLines)]
-    public void Format_of_causal_data_goes_by_the_files_ending(string file, string format, DataFileFormat expected)
+    [InlineData("t.jsonl", "", "jsonl")]
+    [InlineData("t.JSON", "", "json")]
+    [InlineData("t.txt", "", "text")]
+    [InlineData("t.safetensors", "", "prebatched")]
+    [InlineData("t.txt", ", format: jsonl", "jsonl")]
+    public void Format_of_causal_data_goes_by_the_files_ending(string file, string format, string expected)
     {
         RunConfiguration run = Load($"model: m\noutput: o\ntask: causal-lm\ndata: {{train: {file}{format}}}\n");
-        Assert.Equal(expected, run.Data.Format);
+        Assert.Equal(expected, run.Data.Format?.Name);
         Assert.Equal((true, false, "loss", false), (run.CompletionOnlyLoss, run.Packing, run.MetricForBestModel, run.GreaterIsBetter!.Value));
         Assert.Null(run.ChatTemplate);
     }
 
     [Theory]
-    [InlineData("train: t.csv", DataFileFormat.Csv)]
-    [InlineData("train: t.TSV", DataFileFormat.Tsv)]
-    [InlineData("train: t.jsonl, validation: v.ndjson", DataFileFormat.JsonLines)]
-    [InlineData("train: [a.json, b.json]", DataFileFormat.Json)]
-    [InlineData("train: t.csv, format: tsv", DataFileFormat.Tsv)]
-    [InlineData("train: t.data, format: csv", DataFileFormat.Csv)]
+    [InlineData("train: t.csv", "csv")]
+    [InlineData("train: t.TSV", "tsv")]
+    [InlineData("train: t.jsonl, validation: v.ndjson", "jsonl")]
+    [InlineData("train: [a.json, b.json]", "json")]
+    [InlineData("train: t.csv, format: tsv", "tsv")]
+    [InlineData("train: t.data, format: csv", "csv")]
     [InlineData("train: [a.csv, b.tsv], validation: v.jsonl", null)]
-    public void Format_of_labelled_data_goes_by_the_files_endings(string files, DataFileFormat? expected)
+    public void Format_of_labelled_data_goes_by_the_files_endings(string files, string? expected)
     {
         RunConfiguration run = Load($"model: m\noutput: o\ndata: {{{files}, text: a, label: b}}\n");
-        Assert.Equal(expected, run.Data.Format);
+        Assert.Equal(expected, run.Data.Format?.Name);
         Assert.Equal(run.ToYaml(), RunConfiguration.Load(folder.Write("again.yaml", run.ToYaml())).ToYaml());
     }
 
@@ -220,6 +221,18 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal((run.Data.Train, run.Data.Validation, run.Data.Delimiter), (again.Data.Train, again.Data.Validation, again.Data.Delimiter));
         Assert.Equal('\t', Load(Minimal, ["data.delimiter=\\t"]).Data.Delimiter);
         Assert.Equal(';', Load(Minimal, ["data.delimiter=;"]).Data.Delimiter);
+    }
+
+    [Fact]
+    public void Folders_and_patterns_of_data_are_written_out_as_their_files()
+    {
+        Directory.CreateDirectory(folder.File("shards"));
+        string[] files = [folder.Write("shards/a-1.csv", ""), folder.Write("shards/a-2.csv", ""), folder.Write("b.csv.gz", "")];
+        RunConfiguration run = Load("model: m\noutput: o\ndata: {train: [shards, b.csv.gz], validation: shards/*-2.csv, text: t, label: l}\n");
+        Assert.Equal(files, run.Data.Train.Paths);
+        Assert.Equal([files[1]], run.Data.Validation!.Paths);
+        Assert.Equal(DataFormats.Csv, run.Data.Format);
+        Assert.Equal(run.Data, RunConfiguration.Load(folder.Write("again.yaml", run.ToYaml())).Data);
     }
 
     [Theory]
@@ -239,7 +252,7 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("data: {train: t.tsv}", "the ending of 't.tsv'")]
     [InlineData("data: {train: t.tsv, format: tsv}", "tables are not read")]
     [InlineData("data: {train: t.jsonl, text: x}", "see data.kind")]
-    [InlineData("data: {train: t.txt, kind: text}", "data.kind: it is read for task: causal-lm with JSON data only")]
+    [InlineData("data: {train: t.txt, kind: text}", "data.kind: it is read for task: causal-lm with jsonl")]
     [InlineData("data: {train: t.jsonl, kind: chat}", "data.kind is 'chat'")]
     [InlineData("data: {train: t.txt}\nchat_template: chatml", "chat_template: it is read")]
     [InlineData("data: {train: t.jsonl}\nchat_template: llama2", "did you mean 'llama3'?")]

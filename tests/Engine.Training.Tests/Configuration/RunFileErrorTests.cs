@@ -107,7 +107,9 @@ public sealed class RunFileErrorTests : IDisposable
         string path = folder.Write("run.yaml", Minimal), home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         Assert.Equal($"--set data.train: there is no file '{Path.Combine(home, "nosuch")}'.", Fails(path, ["data.train='~/nosuch'"]));
         Assert.Contains($"there is no file '{Path.Combine(folder.Root, "b")}'", Fails(path, [$"data.train=[{folder.Write("a.tsv", "")}, b]"]));
-        Assert.Contains($"'{folder.Root}' is a folder; a file, or a list of files, was expected.", Fails(path, ["data.validation=."]));
+        string empty = Directory.CreateDirectory(folder.File("empty")).FullName;
+        Assert.StartsWith($"--set data.validation: {empty}: the folder has no data files; it holds nothing.", Fails(path, ["data.validation=empty"]));
+        Assert.StartsWith($"--set data.train: {folder.File("t*.csv")}: no file fits this pattern", Fails(path, ["data.train='t*.csv'"]));
         folder.Write("there", "");
         Assert.Contains("the ending of 'there' does not say how it is written", Fails(path, ["data.train=there"]));
     }

@@ -7,6 +7,7 @@ using Engine.Optim.Sharpness;
 using Engine.Tests;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 using Engine.Training.Running;
 using Engine.Training.Sharpness;
 using Engine.Training.Tests.Running;
@@ -114,13 +115,13 @@ public sealed class RunInCodeTests : IDisposable
         { run => run with { Data = run.Data with { Limit = 0 } }, "data.limit is '0'" },
         { run => run with { Data = run.Data with { MlmProbability = 0 } }, "data.mlm_probability is '0'" },
         { run => run with { Data = run.Data with { Label = null } }, "'data.label' is missing" },
-        { run => run with { Data = run.Data with { Format = DataFileFormat.JsonLines, Header = true } }, "data.header: only tsv and csv have a header" },
+        { run => run with { Data = run.Data with { Format = DataFormats.JsonLines, Header = true } }, "data.header: only tsv and csv have a header" },
         { run => run with { Data = run.Data with { Validation = null }, EvalStrategy = IntervalStrategy.Epoch }, "eval_strategy: there is no data.validation" },
         { run => run with { EvalStrategy = IntervalStrategy.Steps }, "eval_steps" },
         { run => run with { LoadBestModelAtEnd = true, EvalStrategy = IntervalStrategy.No }, "set data.validation and eval_strategy" },
         { run => run with { MetricForBestModel = "acuracy" }, "did you mean 'accuracy'?" },
         { run => run with { LrSchedulerKwargs = new() { Power = 0 } }, "lr_scheduler_kwargs.power is '0'" },
-        { run => run with { NumTrainEpochs = 2, Data = new() { Train = "batches.safetensors", Format = DataFileFormat.Prebatched } }, "prebatched data is used once" },
+        { run => run with { NumTrainEpochs = 2, Data = new() { Train = "batches.safetensors", Format = DataFormats.Prebatched } }, "prebatched data is used once" },
         { run => run with { Packing = true }, "packing: it is for task: causal-lm" },
     };
 
@@ -137,7 +138,7 @@ public sealed class RunInCodeTests : IDisposable
 
     [Fact]
     public void A_prebatched_run_made_in_code_is_one_epoch() =>
-        Assert.Equal(1, (Plain with { Data = new() { Train = "batches.safetensors", Format = DataFileFormat.Prebatched } }).Resolve().NumTrainEpochs);
+        Assert.Equal(1, (Plain with { Data = new() { Train = "batches.safetensors", Format = DataFormats.Prebatched } }).Resolve().NumTrainEpochs);
 
     /// <summary>Evaluated after each epoch, as the run file's default has it.</summary>
     [Fact]
@@ -175,7 +176,7 @@ public sealed class RunInCodeTests : IDisposable
         using var device = new CpuDevice(new CpuOptions { Threads = 1 });
         Assert.Contains(expected, Assert.Throws<ConfigurationException>(() => new SharpnessAnalysis(device, new SharpnessOptions()).Measure(subject)).Message);
         Assert.Contains("no column numbers", Assert.Throws<ConfigurationException>(() => SharpnessAnalysis.Require(
-            subject with { Run = Plain with { Data = Plain.Data with { Format = DataFileFormat.JsonLines, Text = ColumnReference.ByIndex(0) } } })).Message);
+            subject with { Run = Plain with { Data = Plain.Data with { Format = DataFormats.JsonLines, Text = ColumnReference.ByIndex(0) } } })).Message);
         foreach (SharpnessOptions options in (SharpnessOptions[])[new() { Grid = 50_000 }, new() { Samples = int.MaxValue }, new() { Instruments = [(SharpnessInstrument)99] }])
         {
             Assert.Throws<ConfigurationException>(() => new SharpnessAnalysis(device, options));

@@ -2,6 +2,7 @@ using Engine.Model.Batching;
 using Engine.Model.Chat;
 using Engine.Tests;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Tests.Data;
 
@@ -21,9 +22,9 @@ public sealed class CausalReaderTests : IDisposable
     [InlineData("""{"text": "a"}""", CausalDataKind.Text)]
     public void Keys_of_the_records_say_what_a_file_holds(string record, CausalDataKind kind)
     {
-        CausalRecordSet lines = Read("a.jsonl", $"{record}\n\n{record}\n", DataFileFormat.JsonLines);
+        CausalRecordSet lines = Read("a.jsonl", $"{record}\n\n{record}\n", DataFormats.JsonLines);
         Assert.Equal((kind, 2), (lines.Kind, lines.Records.Count));
-        CausalRecordSet list = Read("a.json", $"\uFEFF[\n{record},\n{record}]\n", DataFileFormat.Json);
+        CausalRecordSet list = Read("a.json", $"\uFEFF[\n{record},\n{record}]\n", DataFormats.Json);
         Assert.Equal((kind, 2), (list.Kind, list.Records.Count));
     }
 
@@ -32,11 +33,11 @@ public sealed class CausalReaderTests : IDisposable
     {
         Assert.Equal(
             [new ChatMessage("user", "Hi"), new ChatMessage("assistant", "Hello")],
-            Assert.IsType<CausalRecord.Conversation>(Read("a.jsonl", Chat, DataFileFormat.JsonLines).Records[0]).Messages);
+            Assert.IsType<CausalRecord.Conversation>(Read("a.jsonl", Chat, DataFormats.JsonLines).Records[0]).Messages);
         Assert.Equal(
-            new CausalRecord.Instruction("a", "", "b"), Read("b.jsonl", """{"instruction": "a", "input": null, "output": "b"}""", DataFileFormat.JsonLines).Records[0]);
+            new CausalRecord.Instruction("a", "", "b"), Read("b.jsonl", """{"instruction": "a", "input": null, "output": "b"}""", DataFormats.JsonLines).Records[0]);
         Assert.Equal(
-            [new CausalRecord.Plain("one"), new CausalRecord.Plain(" two")], Read("c.txt", "one\n\n two\n", DataFileFormat.Text).Records);
+            [new CausalRecord.Plain("one"), new CausalRecord.Plain(" two")], Read("c.txt", "one\n\n two\n", DataFormats.Text).Records);
     }
 
     [Theory]
@@ -55,7 +56,7 @@ public sealed class CausalReaderTests : IDisposable
     [InlineData("", null, "", "no records", "at least one")]
     public void Record_that_does_not_fit_is_named_with_its_line_and_keys(string lines, CausalDataKind? kind, string line, string what, string expected)
     {
-        DataFileException error = Assert.Throws<DataFileException>(() => Read("data.jsonl", lines, DataFileFormat.JsonLines, kind));
+        DataFileException error = Assert.Throws<DataFileException>(() => Read("data.jsonl", lines, DataFormats.JsonLines, kind));
         Assert.Contains($"data.jsonl{line}: ", error.Message, StringComparison.Ordinal);
         Assert.Contains(what, error.Message, StringComparison.Ordinal);
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
@@ -63,7 +64,7 @@ public sealed class CausalReaderTests : IDisposable
 
     [Fact]
     public void Kind_that_is_given_settles_what_fits_several() => Assert.Equal(
-        [new CausalRecord.Plain("c")], Read("a.jsonl", """{"prompt": "a", "completion": "b", "text": "c"}""", DataFileFormat.JsonLines, CausalDataKind.Text).Records);
+        [new CausalRecord.Plain("c")], Read("a.jsonl", """{"prompt": "a", "completion": "b", "text": "c"}""", DataFormats.JsonLines, CausalDataKind.Text).Records);
 
     [Theory]
     [InlineData("""{"text": "a"}""", "data.json: ", "jsonl")]
@@ -74,7 +75,7 @@ public sealed class CausalReaderTests : IDisposable
     [InlineData("[{\"text\": \"a\"}", "data.json", "not JSON")]
     public void Broken_list_is_named_with_the_line(string text, string place, string what)
     {
-        DataFileException error = Assert.Throws<DataFileException>(() => Read("data.json", text, DataFileFormat.Json));
+        DataFileException error = Assert.Throws<DataFileException>(() => Read("data.json", text, DataFormats.Json));
         Assert.Contains(place, error.Message, StringComparison.Ordinal);
         Assert.Contains(what, error.Message, StringComparison.Ordinal);
     }
@@ -84,7 +85,7 @@ public sealed class CausalReaderTests : IDisposable
     {
         string path = folder.Write("list.json", "[\n{\"text\": \"a\"}]\n");
         Assert.Single(CausalReader.Read(path, null, null).Records);
-        string message = Assert.Throws<DataFileException>(() => CausalReader.Read(path, DataFileFormat.JsonLines, null)).Message;
+        string message = Assert.Throws<DataFileException>(() => CausalReader.Read(path, DataFormats.JsonLines, null)).Message;
         Assert.Contains("list.json:1: ", message, StringComparison.Ordinal);
         Assert.Contains("ending says json, and it is read as jsonl", message, StringComparison.Ordinal);
     }
@@ -92,12 +93,12 @@ public sealed class CausalReaderTests : IDisposable
     [SharedFact]
     public void Alpacas_file_is_read_whole()
     {
-        CausalRecordSet set = CausalReader.Read(SharedFiles.Path("data/alpaca-demo/alpaca_en_demo.json"), DataFileFormat.Json, null);
+        CausalRecordSet set = CausalReader.Read(SharedFiles.Path("data/alpaca-demo/alpaca_en_demo.json"), DataFormats.Json, null);
         Assert.Equal(CausalDataKind.Alpaca, set.Kind);
         Assert.Equal(999, set.Records.Count);
         Assert.Equal("Describe a process of making crepes.", Assert.IsType<CausalRecord.Instruction>(set.Records[0]).Task);
     }
 
-    private CausalRecordSet Read(string name, string text, DataFileFormat format, CausalDataKind? kind = null) =>
+    private CausalRecordSet Read(string name, string text, DataFormat format, CausalDataKind? kind = null) =>
         CausalReader.Read(folder.Write(name, text), format, kind);
 }

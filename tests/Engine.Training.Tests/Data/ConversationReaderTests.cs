@@ -2,6 +2,7 @@ using Engine.Model.Batching;
 using Engine.Model.Chat;
 using Engine.Tests;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Tests.Data;
 
@@ -106,7 +107,7 @@ public sealed class ConversationReaderTests : IDisposable
         Assert.Contains("property 'text' is NaN", Fails("""{"text": NaN}"""), StringComparison.Ordinal);
     }
 
-    private CausalRecordSet Read(string lines) => CausalReader.Read(folder.Write("data.jsonl", lines), DataFileFormat.JsonLines, null);
+    private CausalRecordSet Read(string lines) => CausalReader.Read(folder.Write("data.jsonl", lines), DataFormats.JsonLines, null);
 
     private string Fails(string lines) => Assert.Throws<DataFileException>(() => Read(lines)).Message;
 }

@@ -1,6 +1,7 @@
 using Engine.Model.Batching;
 using Engine.Tests;
 using Engine.Training.Data;
+using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Tests.Data;
 
@@ -29,25 +30,25 @@ public sealed class DataFilesTests : IDisposable
     public void A_format_that_contradicts_the_ending_is_followed_and_errors_name_the_suspicion()
     {
         string path = folder.Write("a.csv", "text\tlabel\nx, y\t1\n");
-        Assert.Equal("x, y", Read(path, Options with { Format = DataFileFormat.Tsv }).Examples[0].Text);
+        Assert.Equal("x, y", Read(path, Options with { Format = DataFormats.Tsv }).Examples[0].Text);
 
         string commas = folder.Write("b.csv", "text,label\nx,1\n");
-        string message = Fails(commas, Options with { Format = DataFileFormat.Tsv });
+        string message = Fails(commas, Options with { Format = DataFormats.Tsv });
         Assert.Contains("b.csv:1: the header has no column 'text'", message, StringComparison.Ordinal);
         Assert.Contains("The file's ending says csv, and it is read as tsv", message, StringComparison.Ordinal);
         Assert.Contains("format: csv", message, StringComparison.Ordinal);
-        Assert.Contains("The file's ending says jsonl", Fails(folder.Write("c.jsonl", "{}"), Options with { Format = DataFileFormat.Csv }), StringComparison.Ordinal);
+        Assert.Contains("The file's ending says jsonl", Fails(folder.Write("c.jsonl", "{}"), Options with { Format = DataFormats.Csv }), StringComparison.Ordinal);
         Assert.Contains("does not say how it is written", Fails(folder.Write("d.data", "x"), Options), StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData(DataFileFormat.Csv, ';', "text;label\n\"a; \"\"b\"\"\nc\";1\n", "a; \"b\"\nc")]
-    [InlineData(DataFileFormat.Csv, '\t', "text\tlabel\n\"a\tb\"\t1\n", "a\tb")]
-    [InlineData(DataFileFormat.Csv, '|', "text|label\na, b|1\n", "a, b")]
-    [InlineData(DataFileFormat.Tsv, '|', "text|label\n\"a\tb|1\n", "\"a\tb")]
-    public void Columns_may_be_parted_by_another_character(DataFileFormat format, char delimiter, string content, string text)
+    [InlineData("csv", ';', "text;label\n\"a; \"\"b\"\"\nc\";1\n", "a; \"b\"\nc")]
+    [InlineData("csv", '\t', "text\tlabel\n\"a\tb\"\t1\n", "a\tb")]
+    [InlineData("csv", '|', "text|label\na, b|1\n", "a, b")]
+    [InlineData("tsv", '|', "text|label\n\"a\tb|1\n", "\"a\tb")]
+    public void Columns_may_be_parted_by_another_character(string format, char delimiter, string content, string text)
     {
-        Example row = Read(folder.Write("a.data", content), Options with { Format = format, Delimiter = delimiter }).Examples.Single();
+        Example row = Read(folder.Write("a.data", content), Options with { Format = DataFormats.Named(format), Delimiter = delimiter }).Examples.Single();
         Assert.Equal((text, "1"), (row.Text, row.Label));
     }
 
@@ -63,7 +64,7 @@ public sealed class DataFilesTests : IDisposable
     public void The_line_with_which_spreadsheets_name_the_delimiter_is_obeyed()
     {
         string path = folder.Write("a.csv", "\uFEFFsep=;\r\ntext;label\r\n\"a, b\r\nc\";1\r\nd;0\r\n");
-        Assert.Equal([("a, b\r\nc", 3), ("d", 5)], Read(path).Examples.Select(row => (row.Text, row.Line)));
+        Assert.Equal([("a, b\r\nc", 3), ("d", 5)], Read(path).Examples.Select(row => (row.Text, row.Place.Number)));
         Assert.Equal("x", Read(folder.Write("b.csv", "sep=,\ntext,label\nx,1\n")).Examples.Single().Text);
         Assert.Contains("names the delimiter ';'", Fails(path, Options with { Delimiter = '|' }), StringComparison.Ordinal);
     }
@@ -73,7 +74,7 @@ public sealed class DataFilesTests : IDisposable
     {
         string first = folder.Write("a.tsv", "text\tlabel\na\t1\nb\t0\n"), second = folder.Write("b.csv", "label,text\n1,c\n"), third = folder.Write("c.jsonl", "{\"text\": \"d\", \"label\": 0}\n{}\n");
         ExampleSet set = Read(new DataFiles([first, second]));
-        Assert.Equal([new("a", null, "1", 0, first, 2), new("b", null, "0", 1, first, 3), new Example("c", null, "1", 2, second, 2)], set.Examples);
+        Assert.Equal([new("a", null, "1", 0, new DataPlace(first, 2)), new("b", null, "0", 1, new DataPlace(first, 3)), new Example("c", null, "1", 2, new DataPlace(second, 2))], set.Examples);
         Assert.Equal(["a", "b", "c"], Read(new DataFiles([first, second, third]), Options with { Limit = 3 }).Examples.Select(row => row.Text));
         Assert.Contains($"{third}:2: ", Fails(new DataFiles([first, second, third]), Options), StringComparison.Ordinal);
         Assert.Contains("e.tsv: there are no rows", Fails(new DataFiles([first, folder.Write("e.tsv", "text\tlabel\n")]), Options), StringComparison.Ordinal);

@@ -117,5 +117,5 @@ public sealed class LabelTests
     }
 
     private static ExampleSet Set(params string[] labels) =>
-        new("train.tsv", [.. labels.Select((label, row) => new Example("text", null, label, row, "train.tsv", row + 2))]);
+        new("train.tsv", [.. labels.Select((label, row) => new Example("text", null, label, row, new DataPlace("train.tsv", row + 2)))]);
 }

@@ -56,5 +56,5 @@ public sealed class LabelledDataNotesTests
     }
 
     private static ExampleSet Set(params (string Text, string Label)[] rows) =>
-        new("data.tsv", [.. rows.Select((row, i) => new Example(row.Text, null, row.Label, i, "data.tsv", i + 2))]);
+        new("data.tsv", [.. rows.Select((row, i) => new Example(row.Text, null, row.Label, i, new DataPlace("data.tsv", i + 2)))]);
 }

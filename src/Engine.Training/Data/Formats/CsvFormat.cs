@@ -4,50 +4,34 @@ using System.Text;
 using CsvHelper;
 using CsvHelper.Configuration;
 
-namespace Engine.Training.Data;
+namespace Engine.Training.Data.Formats;
 
-/// <summary>The records of a table, header included, as fields; blank lines are left out.</summary>
-public static class TableRows
+/// <summary>Comma-separated values with quoting (RFC 4180).</summary>
+internal sealed class CsvFormat : TableFormat
 {
     private const int LongestField = 16 * 1024 * 1024;
 
-    /// <summary>What a delimiter is written as: one character, or <c>\t</c>; null where it is neither, or cannot part columns.</summary>
-    public static char? Delimiter(string text) => text switch
-    {
-        "\\t" => '\t',
-        [not ('"' or '\r' or '\n') and var character] => character,
-        _ => null,
-    };
+    public override string Name => "csv";
 
-    /// <summary>Fields without any quoting.</summary>
-    public static IEnumerable<(int Line, string[] Fields)> ReadTsv(string path, char delimiter)
-    {
-        using IEnumerator<(int Line, string Text)> lines = TextLines.Read(path).GetEnumerator();
-        bool more = lines.MoveNext();
-        for (bool first = true; more; first = false)
-        {
-            (int line, string text) = lines.Current;
-            more = lines.MoveNext();
-            if (first && !more && text.Contains('\r', StringComparison.Ordinal))
-            {
-                throw new DataFileException(path, "the lines end with a carriage return alone; convert them to end with a line feed.");
-            }
+    public override IReadOnlyList<string> Endings { get; } = [".csv"];
 
-            if (!string.IsNullOrWhiteSpace(text))
-            {
-                yield return (line, text.Split(delimiter));
-            }
-        }
-    }
+    public override string Summary => "commas, quoting";
+
+    public override string Description => "Comma-separated; a field in double quotes may hold commas, line breaks and doubled quotes. "
+        + "A first line `sep=;`, as spreadsheets write it, names the delimiter.";
+
+    public override char Delimiter => ',';
+
+    public override string Splitting(string delimiter) => $"A text that holds a {delimiter} must be quoted.";
 
     /// <summary>
-    /// Fields of which a quoted one may hold delimiters, doubled quotes and line breaks. A first line <c>sep=;</c>, as spreadsheets write it, names the delimiter
-    /// and is no row.
+    /// Fields of which a quoted one may hold delimiters, doubled quotes and line breaks. A first line <c>sep=;</c>, as spreadsheets write
+    /// it, names the delimiter and is no row.
     /// </summary>
     /// <param name="delimiter">Null: a comma, or what such a line names.</param>
-    public static IEnumerable<(int Line, string[] Fields)> ReadCsv(string path, char? delimiter)
+    public override IEnumerable<(int Line, string[] Fields)> Rows(string path, char? delimiter)
     {
-        char named = ReadSeparator(path) ?? delimiter ?? ',';
+        char named = ReadSeparator(path) ?? delimiter ?? Delimiter;
         if (delimiter is not null && named != delimiter)
         {
             throw new DataFileException(
@@ -72,7 +56,8 @@ public static class TableRows
             string[] fields = parser.Record!;
             if (unterminated || EndsInsideQuotes(parser.RawRecord))
             {
-                throw new DataFileException(path, start, "a quoted field is not closed or is followed by other text, or a quote stands in a field that is not quoted; quote the whole field and write a quote inside it twice.");
+                throw new DataFileException(path, start, "a quoted field is not closed or is followed by other text, or a quote "
+                    + "stands in a field that is not quoted; quote the whole field and write a quote inside it twice.");
             }
 
             // RawRow counts up to the record's last line.
@@ -86,7 +71,9 @@ public static class TableRows
         }
     }
 
-    /// <summary>The delimiter that the file's first line names. A pipe, which has no length, cannot be read a second time and is not asked.</summary>
+    /// <summary>
+    /// The delimiter that the file's first line names. A pipe, which has no length, cannot be read a second time and is not asked.
+    /// </summary>
     private static char? ReadSeparator(string path)
     {
         bool isFile = new FileInfo(path) is { Exists: true, Length: > 0 };
@@ -96,7 +83,7 @@ public static class TableRows
     private static char? Separator(string line)
     {
         string text = line.TrimEnd('\r', '\n').Trim('"');
-        return text.Length == 5 && text.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) ? Delimiter(text[4..]) : null;
+        return text.Length == 5 && text.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) ? Delimiters.Parse(text[4..]) : null;
     }
 
     private static bool Read(CsvParser parser, string path, int line)

@@ -1,0 +1,44 @@
+using Engine.Model.Batching;
+
+namespace Engine.Training.Data.Formats;
+
+/// <summary>Objects whose properties are columns with names; they may be records for language models too.</summary>
+internal abstract class RecordFormat : DataFormat
+{
+    public sealed override DataContents Holds => DataContents.Rows | DataContents.Records;
+
+    public sealed override IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options)
+    {
+        string text = NameOf(options.Text) ?? throw new ArgumentException($"The format {Name} needs the column of the "
+            + "text.", nameof(options));
+        string? pair = NameOf(options.TextPair), label = NameOf(options.Label);
+        if (label is not null && (label == text || label == pair))
+        {
+            throw new DataFileException(path, $"the label is read from column '{label}', which is the text's; the model would be "
+                + "given its answer. Name the label's own column.");
+        }
+
+        if (text == pair)
+        {
+            throw new DataFileException(path, $"both texts of a pair are read from column '{text}'; name the second one's own column.");
+        }
+
+        foreach (JsonRecord record in ReadColumns(path, [.. new[] { text, pair, label }.OfType<string>()]))
+        {
+            using (record)
+            {
+                string? second = pair is null ? null : record.Text(pair);
+                yield return new Example(record.Text(text), second, label is null ? null : record.Label(label), 0, record.Place);
+            }
+        }
+    }
+
+    /// <summary>The records of a file, of which only these columns are asked for.</summary>
+    /// <exception cref="DataFileException">As for <see cref="DataFormat.ReadRecords"/>.</exception>
+    protected virtual IEnumerable<JsonRecord> ReadColumns(string path, IReadOnlyList<string> columns) => ReadRecords(path);
+
+    private string? NameOf(ColumnReference? column) => column is not { } reference
+        ? null
+        : reference.Name ?? throw new ArgumentException($"{Name} has no column numbers; give the name of the column instead of "
+            + $"{reference.Index}.");
+}
