@@ -78,7 +78,7 @@ public sealed class TableWidthTests
     private static string Fits(int width, params string[] arguments)
     {
         string output = EngineProcess.RunAtWidth(width, arguments).Succeeded().Output;
-        string[] copied = ["written: ", "result: ", "device: "];
+        string[] copied = ["written: ", "result: ", "try it: ", "device: "];
         Assert.All(
             output.Split('\n').Where(line => !copied.Any(start => line.StartsWith(start, StringComparison.Ordinal))),
             line => Assert.InRange(line.Length, 0, width));

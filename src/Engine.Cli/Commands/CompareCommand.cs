@@ -98,7 +98,7 @@ internal sealed class CompareCommand : EngineCommand
         Host.WriteLine($"written: {results.JsonPath} and {results.PagePath}");
         if (interrupted)
         {
-            Host.WriteLine($"{report.Finished} of {Amounts.Of(report.Planned, "run")} {(report.Planned == 1 ? "is" : "are")} done; go on with: engine compare {runFile.Repeat(arguments)} --methods {RunFileOptions.Quoted(given)} --seeds {count}{(request is null ? "" : $" --sharpness {arguments.GetValue(sharpness)} --sharpness-rows {request.Rows}")}");
+            Host.WriteLine($"{report.Finished} of {Amounts.Of(report.Planned, "run")} {(report.Planned == 1 ? "is" : "are")} done; go on with: engine compare {runFile.Repeat(arguments)} --methods {ShellWord.Quoted(given)} --seeds {count}{(request is null ? "" : $" --sharpness {arguments.GetValue(sharpness)} --sharpness-rows {request.Rows}")}");
             return ExitCode.Interrupted;
         }
 

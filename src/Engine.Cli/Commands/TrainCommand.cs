@@ -56,11 +56,11 @@ internal sealed class TrainCommand : EngineCommand
             Host.Console.Write(ReportTables.ByOperator(times));
         }
 
-        Report(outcome, runFile.Repeat(arguments));
+        Report(outcome, run, runFile.Repeat(arguments));
         return outcome.Interrupted ? ExitCode.Interrupted : ExitCode.Success;
     }
 
-    private void Report(TrainingOutcome outcome, string repeat)
+    private void Report(TrainingOutcome outcome, RunConfiguration run, string repeat)
     {
         IAnsiConsole console = Host.Console;
         if (outcome.After is { } after && !outcome.Interrupted)
@@ -76,6 +76,10 @@ internal sealed class TrainCommand : EngineCommand
         if (outcome.Interrupted)
         {
             Host.WriteLine($"go on with: engine train {repeat} --resume");
+        }
+        else if (NextCommand.Of(run) is { } next)
+        {
+            Host.WriteLine($"try it: {next}");
         }
     }
 }

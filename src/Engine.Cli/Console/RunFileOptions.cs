@@ -38,7 +38,7 @@ internal sealed class RunFileOptions
     /// <summary>What to type after the command to have the same run again.</summary>
     public string Repeat(ParseResult arguments)
     {
-        IEnumerable<string> words = [Path(arguments), .. Settings(arguments).Select(setting => $"--set {Quoted(setting)}")];
+        IEnumerable<string> words = [Path(arguments), .. Settings(arguments).Select(setting => $"--set {ShellWord.Quoted(setting)}")];
         return string.Join(' ', arguments.GetValue(device) is { } id ? words.Append($"--device {id}") : words);
     }
 
@@ -48,8 +48,4 @@ internal sealed class RunFileOptions
         string[] given = arguments.GetValue(settings) ?? [];
         return arguments.GetValue(dtype) is { } type ? given.Append($"dtype={type}") : given;
     }
-
-    /// <summary>A word as a shell takes it whole.</summary>
-    public static string Quoted(string word) =>
-        word.All(character => char.IsLetterOrDigit(character) || "=._-/:,".Contains(character, StringComparison.Ordinal)) ? word : $"'{word}'";
 }
