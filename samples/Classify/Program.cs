@@ -13,10 +13,16 @@ LabelledText[] Rows(string table) =>
 var run = new RunConfiguration
 {
     Model = Path.Combine(models, "tiny-roberta"),
-    Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16, TargetModules = ["query", "value"] },
+    Adapter = new AdapterConfiguration
+    {
+        R = 16,
+        LoraAlpha = 32,
+        TargetModules = ["query", "key", "value", "dense"],
+        ModulesToSave = ["word_embeddings"],
+    },
     LearningRate = 2e-3,
     LrSchedulerType = ScheduleKind.Linear,
-    NumTrainEpochs = 2,
+    NumTrainEpochs = 3,
     PerDeviceTrainBatchSize = 16,
     MaxLength = 64,
 };
@@ -28,10 +34,10 @@ var progress = new Progress<TrainingProgress>(told =>
     }
 });
 
-using TextClassifier topics = await FineTune.ClassifierAsync(run, Rows("train.tsv"), Rows("test.tsv"), new FineTuneOptions { Progress = progress });
+using TextClassifier intents = await FineTune.ClassifierAsync(run, Rows("train.tsv"), Rows("test.tsv"), new FineTuneOptions { Progress = progress });
 
-foreach (string text in (string[])["The orchestra played until midnight.", "Simmer the onions in butter until they are soft.", "The heron stood still among the reeds."])
+foreach (string text in (string[])["wake me at seven tomorrow", "Is it going to rain at the weekend?", "we are out of coffee and bread"])
 {
-    Prediction prediction = topics.Predict(text);
+    Prediction prediction = intents.Predict(text);
     Console.WriteLine($"{prediction.Label} {prediction.Probability:0.00} {text}");
 }

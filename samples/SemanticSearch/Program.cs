@@ -3,7 +3,7 @@ using Engine.FineTuning;
 using Engine.Training.Configuration;
 using Microsoft.Extensions.AI;
 
-// An encoder that has learned to tell topics apart puts sentences of one topic near each other: its vectors find by meaning, not by words.
+// An encoder that has learned what requests are for puts those of one intent near each other: its vectors find by meaning, not by words.
 string models = args is [var folder, ..] ? folder : "models";
 LabelledText[] Rows(string table) =>
     [.. File.ReadLines(Path.Combine(models, "demo", table)).Skip(1).Select(line => line.Split('\t')).Select(cells => new LabelledText(cells[0], cells[1]))];
@@ -12,9 +12,15 @@ var run = new RunConfiguration
 {
     Model = Path.Combine(models, "tiny-roberta"),
     Output = Directory.CreateTempSubdirectory("search-").FullName,
-    Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16, TargetModules = ["query", "value"] },
+    Adapter = new AdapterConfiguration
+    {
+        R = 16,
+        LoraAlpha = 32,
+        TargetModules = ["query", "key", "value", "dense"],
+        ModulesToSave = ["word_embeddings"],
+    },
     LearningRate = 2e-3,
-    NumTrainEpochs = 2,
+    NumTrainEpochs = 3,
     PerDeviceTrainBatchSize = 16,
     MaxLength = 64,
 };
@@ -25,10 +31,10 @@ using EngineEmbeddingGenerator encoder = EngineEmbeddingGenerator.Open(run.Outpu
 string[] documents = [.. Rows("test.tsv").Select(row => row.Text)];
 GeneratedEmbeddings<Embedding<float>> index = await encoder.GenerateAsync(documents);
 
-foreach (string question in (string[])["How do I bake bread?", "Which birds live by the river?"])
+foreach (string request in (string[])["there is no food in the house", "How do I find the nearest doctor?"])
 {
-    ReadOnlyMemory<float> asked = await encoder.GenerateVectorAsync(question);
-    Console.WriteLine(question);
+    ReadOnlyMemory<float> asked = await encoder.GenerateVectorAsync(request);
+    Console.WriteLine(request);
     foreach ((int i, Embedding<float> found) in index.Index().OrderByDescending(entry => TensorPrimitives.CosineSimilarity(asked.Span, entry.Item.Vector.Span)).Take(3))
     {
         Console.WriteLine($"  {TensorPrimitives.CosineSimilarity(asked.Span, found.Vector.Span):0.00} {documents[i]}");

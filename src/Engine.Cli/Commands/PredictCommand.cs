@@ -58,8 +58,8 @@ internal sealed class PredictCommand : EngineCommand
             host,
             "predict",
             "Labels texts with a trained classifier: prints label, probability and text, with tabs between them and a line each; for regression the number and the text.",
-            "engine predict runs/demo \"The orchestra played until midnight.\"",
-            "engine predict runs/demo --json --file sentences.txt",
+            "engine predict runs/demo \"wake me at seven tomorrow\"",
+            "engine predict runs/demo --json --file requests.txt",
             "engine predict runs/demo --file dev.csv --file test.csv --text review",
             "engine predict roberta-base --adapter my-adapter --pairs < pairs.tsv")
     {

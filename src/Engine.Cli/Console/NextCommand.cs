@@ -14,13 +14,12 @@ internal static class NextCommand
     public static string? Of(RunConfiguration run)
     {
         string folder = ShellWord.Quoted(Shown(run.Output));
-        bool isPrebatched = run.Data.Formats.Contains(DataFileFormat.Prebatched);
         return run.Task switch
         {
             TaskKind.MaskedLanguageModel => null,
             TaskKind.CausalLanguageModel when HasTemplate(run) => $"engine chat {folder}",
             TaskKind.CausalLanguageModel => $"engine generate {folder} --prompt \"Once upon a time\"",
-            _ when isPrebatched => null,
+            _ when run.Data.IsPrebatched => null,
             _ when run.Data.TextPair is not null => $"engine predict {folder} --file {ShellWord.Quoted(Shown(HeldOut(run).Paths[0]))}",
             _ => $"engine predict {folder} {ShellWord.Quoted(Sample(run))}",
         };
