@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// Softmax attention over ragged rows. Inputs q, k, v, query offsets, key offsets, query positions, [random state];
 /// outputs o (as q) and the log of each softmax denominator [query tokens, heads], which the backward pass reads.
 /// </summary>
-public sealed class AttentionOperator(AttentionShape shape) : Operator
+internal sealed class AttentionOperator(AttentionShape shape) : Operator
 {
     internal AttentionShape Settings { get; } = shape;
 
@@ -50,7 +50,7 @@ public sealed class AttentionOperator(AttentionShape shape) : Operator
 }
 
 /// <summary>dQ, dK, dV of attention; inputs as the forward operator's, then o, the log denominators and dO.</summary>
-public sealed class AttentionGradientOperator(AttentionShape shape) : Operator
+internal sealed class AttentionGradientOperator(AttentionShape shape) : Operator
 {
     public override string Name => "AttentionGradient";
 

@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// y = (scale - offset) z + bias, scale and bias by column. dz = (scale - offset) dY; dScale = sum over rows of dY z; a trainable bias sums dY.
 /// Inputs z, scale, [bias].
 /// </summary>
-public sealed class ScaleColumnsOperator(float offset, bool hasBias) : Operator
+internal sealed class ScaleColumnsOperator(float offset, bool hasBias) : Operator
 {
     public override string Name => "ScaleColumns";
 
@@ -52,7 +52,7 @@ public sealed class ScaleColumnsOperator(float offset, bool hasBias) : Operator
 }
 
 /// <summary>result[j] = sum over rows of x[i, j] y[i, j]; inputs x, y.</summary>
-public sealed class ColumnDotsOperator : Operator
+internal sealed class ColumnDotsOperator : Operator
 {
     public override string Name => "ColumnDots";
 
@@ -72,7 +72,7 @@ public sealed class ColumnDotsOperator : Operator
 /// DoRA's magnitude over the norm of each row of W0 + s B A, and the inverse norm (<see cref="Dora.Scale"/>); inputs squared row norms of W0, A W0^T, B, A A^T,
 /// magnitudes. The norm counts as a constant (paper, section 4.3): only the magnitudes get a gradient, dScale times the inverse norm.
 /// </summary>
-public sealed class DoraScaleOperator(float loraScale) : Operator
+internal sealed class DoraScaleOperator(float loraScale) : Operator
 {
     public override string Name => "DoraScale";
 
@@ -103,7 +103,7 @@ public sealed class DoraScaleOperator(float loraScale) : Operator
 }
 
 /// <summary>variable += a b, elementwise; inputs a, b, the variable.</summary>
-public sealed class AddProductOperator : Operator
+internal sealed class AddProductOperator : Operator
 {
     public override string Name => "AddProduct";
 

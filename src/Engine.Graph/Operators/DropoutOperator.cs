@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// Inputs x, random state, [residual].
 /// </summary>
 /// <param name="recompute">y is made again where the backward pass reads it, so that x alone is kept.</param>
-public sealed class DropoutOperator(float probability, uint stream, bool hasResidual = false, bool recompute = false) : Operator
+internal sealed class DropoutOperator(float probability, uint stream, bool hasResidual = false, bool recompute = false) : Operator
 {
     public override string Name => "Dropout";
 

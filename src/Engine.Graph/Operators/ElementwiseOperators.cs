@@ -3,7 +3,7 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>y = a + b. Both inputs get dY.</summary>
-public sealed class AddOperator : Operator
+internal sealed class AddOperator : Operator
 {
     public override string Name => "Add";
 
@@ -22,7 +22,7 @@ public sealed class AddOperator : Operator
 }
 
 /// <summary>A tensor of one value: zeros, into whose column windows products are added, or a constant.</summary>
-public sealed class FillOperator(float value) : Operator
+internal sealed class FillOperator(float value) : Operator
 {
     public override string Name => "Fill";
 
@@ -31,7 +31,7 @@ public sealed class FillOperator(float value) : Operator
 }
 
 /// <summary>y = activation(x). dX = dY activation'(x).</summary>
-public sealed class ActivationOperator(ActivationKind kind) : Operator
+internal sealed class ActivationOperator(ActivationKind kind) : Operator
 {
     public ActivationKind Kind { get; } = kind;
 
@@ -53,7 +53,7 @@ public sealed class ActivationOperator(ActivationKind kind) : Operator
 }
 
 /// <summary>dX = dY activation'(x); inputs dY, x.</summary>
-public sealed class ActivationGradientOperator(ActivationKind kind) : Operator
+internal sealed class ActivationGradientOperator(ActivationKind kind) : Operator
 {
     public override string Name => $"{kind}Gradient";
 

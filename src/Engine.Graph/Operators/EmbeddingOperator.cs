@@ -12,7 +12,7 @@ public sealed record TrainedEmbeddings(Tensor Rows, Tensor Slots);
 /// The sum of up to three embedding tables' rows; inputs word table, ids, [position table, positions], [type table, types], [trained rows of the word table, slots].
 /// Trainable tables sum their gradient row by row, the padding row left out as Transformers leaves it out.
 /// </summary>
-public sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, int wordPaddingId, int positionPaddingId) : Operator
+internal sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, int wordPaddingId, int positionPaddingId) : Operator
 {
     public override string Name => "Embedding";
 
@@ -50,7 +50,7 @@ public sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, int
 }
 
 /// <summary>Adds dY's rows to the rows of a table's gradient; inputs dY, ids, the gradient variable.</summary>
-public sealed class EmbeddingGradientOperator(int paddingId) : Operator
+internal sealed class EmbeddingGradientOperator(int paddingId) : Operator
 {
     public override string Name => "EmbeddingGradient";
 

@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// Matrices below or beside one another as one, so that one product serves them all. Cheap to make, so the backward pass makes it again; the gradient is taken apart
 /// into the matrices' gradient variables.
 /// </summary>
-public sealed class JoinOperator(bool columns) : Operator
+internal sealed class JoinOperator(bool columns) : Operator
 {
     public override string Name => columns ? "JoinColumns" : "JoinRows";
 
@@ -49,7 +49,7 @@ public sealed class JoinOperator(bool columns) : Operator
 }
 
 /// <summary>variable += the part of x that starts at an element and has the variable's rows and columns; inputs x, the variable.</summary>
-public sealed class AddWindowOperator(long start) : Operator
+internal sealed class AddWindowOperator(long start) : Operator
 {
     public override string Name => "AddWindow";
 

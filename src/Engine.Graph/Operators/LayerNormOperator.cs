@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// Layer normalization; inputs x [rows, columns], weight, bias [columns]; outputs y, mean [rows], inverse deviation [rows].
 /// Gradient contract: dX in one kernel with whatever is already summed for x; weight and bias sum into their gradient variables.
 /// </summary>
-public sealed class LayerNormOperator(float epsilon) : Operator
+internal sealed class LayerNormOperator(float epsilon) : Operator
 {
     public override string Name => "LayerNorm";
 
@@ -55,7 +55,7 @@ public sealed class LayerNormOperator(float epsilon) : Operator
 }
 
 /// <summary>dX of layer normalization [+ addend]; inputs dY, x, weight, mean, inverse deviation, [addend].</summary>
-public sealed class LayerNormGradientOperator(bool hasAddend) : Operator
+internal sealed class LayerNormGradientOperator(bool hasAddend) : Operator
 {
     public override string Name => "LayerNormGradient";
 
@@ -79,7 +79,7 @@ public sealed class LayerNormGradientOperator(bool hasAddend) : Operator
 }
 
 /// <summary>Sums the gradients by weight and bias; inputs x, mean, inverse deviation, dY, the two gradient variables.</summary>
-public sealed class LayerNormParameterGradientOperator : Operator
+internal sealed class LayerNormParameterGradientOperator : Operator
 {
     public override string Name => "LayerNormGradient";
 

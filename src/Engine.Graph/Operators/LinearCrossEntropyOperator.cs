@@ -16,7 +16,7 @@ public sealed record TrainedRows(Tensor Rows, Tensor Index);
 /// has them, the gradient being that by hidden.
 /// </summary>
 /// <remarks>Gradient contract: everything is done in the forward pass. Trainable weight, bias and rows sum into their gradient variables there.</remarks>
-public sealed class LinearCrossEntropyOperator : Operator
+internal sealed class LinearCrossEntropyOperator : Operator
 {
     /// <summary>Scratch memory for a chunk's logits, where <see cref="LeastRows"/> rows fit it.</summary>
     private const long ChunkBytes = 64L << 20;

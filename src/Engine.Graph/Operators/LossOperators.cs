@@ -6,7 +6,7 @@ namespace Engine.Graph.Operators;
 /// Mean cross-entropy; inputs logits [rows, classes], labels int32 [rows], step scalars; outputs loss [1], row losses [rows] and,
 /// for training, the gradient by the logits, already times the loss scale.
 /// </summary>
-public sealed class CrossEntropyOperator(bool withGradient) : Operator
+internal sealed class CrossEntropyOperator(bool withGradient) : Operator
 {
     public override string Name => "CrossEntropy";
 
@@ -29,7 +29,7 @@ public sealed class CrossEntropyOperator(bool withGradient) : Operator
 }
 
 /// <summary>Mean squared error; inputs predictions [rows, 1], targets float32 [rows], step scalars; outputs as <see cref="CrossEntropyOperator"/>.</summary>
-public sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
+internal sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
 {
     public override string Name => "MeanSquaredError";
 
@@ -47,7 +47,7 @@ public sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
 }
 
 /// <summary>The mean loss of each sample; inputs losses, labels [places], start [rows + 1]; output [rows].</summary>
-public sealed class SampleMeansOperator : Operator
+internal sealed class SampleMeansOperator : Operator
 {
     public override string Name => "SampleMeans";
 

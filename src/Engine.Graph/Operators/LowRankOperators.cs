@@ -10,7 +10,7 @@ namespace Engine.Graph.Operators;
 public sealed record LowRankLayers(LowRankTable Table, Variable Words, Variable Values);
 
 /// <summary>EFMLoRA's perturbation of every B (<see cref="LowRank.AscentDirection"/>); inputs table, parameters, gradients, step scalars.</summary>
-public sealed class AscentDirectionOperator(LowRankTable table) : Operator
+internal sealed class AscentDirectionOperator(LowRankTable table) : Operator
 {
     public override string Name => "AscentDirection";
 
@@ -28,7 +28,7 @@ public sealed class AscentDirectionOperator(LowRankTable table) : Operator
 }
 
 /// <summary>Clips scaled products in place (<see cref="LowRank.ClipProducts"/>); inputs table, parameters, whether the step is finite.</summary>
-public sealed class ClipProductsOperator(LowRankTable table, float rho, bool perLayer) : Operator
+internal sealed class ClipProductsOperator(LowRankTable table, float rho, bool perLayer) : Operator
 {
     public override string Name => "ClipProducts";
 

@@ -15,7 +15,7 @@ public readonly record struct ColumnWindow(int Offset, int Count);
 /// Gradient contract: a gets dY b alpha (accumulated inside the product), a trainable b and bias sum into their gradient variables, a computed b gets alpha dY^T a,
 /// addTo gets dY. Fused forms (activation, residual) are made after differentiation and have no gradient.
 /// </remarks>
-public sealed class MatMulOperator : Operator
+internal sealed class MatMulOperator : Operator
 {
     public required MatMulLayout Layout { get; init; }
 
@@ -200,7 +200,7 @@ public sealed class MatMulOperator : Operator
 }
 
 /// <summary>gradient += alpha a^T b: the gradient by a weight, summed over tokens and over micro-batches.</summary>
-public sealed class SumProductOperator : Operator
+internal sealed class SumProductOperator : Operator
 {
     public float Alpha { get; init; } = 1f;
 
@@ -233,7 +233,7 @@ public sealed class SumProductOperator : Operator
 }
 
 /// <summary>gradient += the sum of x's rows: the gradient by a bias.</summary>
-public sealed class SumColumnsOperator : Operator
+internal sealed class SumColumnsOperator : Operator
 {
     public override string Name => "SumColumns";
 

@@ -3,7 +3,7 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>The mean of each text's rows; inputs x [tokens, columns], row_start int32 [texts + 1]; output [texts, columns].</summary>
-public sealed class MeanPoolingOperator : Operator
+internal sealed class MeanPoolingOperator : Operator
 {
     public override string Name => "MeanPooling";
 
@@ -25,7 +25,7 @@ public sealed class MeanPoolingOperator : Operator
 }
 
 /// <summary>Each text's gradient shared out among its rows; inputs dy [texts, columns], row_start int32 [texts + 1]; output [tokens, columns].</summary>
-public sealed class MeanPoolingGradientOperator : Operator
+internal sealed class MeanPoolingGradientOperator : Operator
 {
     public override string Name => "MeanPoolingGradient";
 

@@ -3,7 +3,7 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>variable += weight x, or variable = (1 - weight) variable + weight x; weight = factor * a step scalar. Inputs step scalars, whether the step is finite, x, the variable.</summary>
-public sealed class MixOperator(float factor, int slot, bool blends) : Operator
+internal sealed class MixOperator(float factor, int slot, bool blends) : Operator
 {
     public override string Name => "Mix";
 

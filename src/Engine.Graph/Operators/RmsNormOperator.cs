@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// Root mean square normalization of groups of columns; inputs x [rows, groups * size], weight [size]; outputs y, 1 / rms [rows, groups].
 /// Gradient contract: dX in one kernel with whatever is already summed for x; the weight sums into its gradient variable.
 /// </summary>
-public sealed class RmsNormOperator(float epsilon) : Operator
+internal sealed class RmsNormOperator(float epsilon) : Operator
 {
     public override string Name => "RmsNorm";
 
@@ -49,7 +49,7 @@ public sealed class RmsNormOperator(float epsilon) : Operator
 }
 
 /// <summary>dX of root mean square normalization [+ addend]; inputs dY, x, weight, 1 / rms, [addend].</summary>
-public sealed class RmsNormGradientOperator(bool hasAddend) : Operator
+internal sealed class RmsNormGradientOperator(bool hasAddend) : Operator
 {
     public override string Name => "RmsNormGradient";
 
@@ -68,7 +68,7 @@ public sealed class RmsNormGradientOperator(bool hasAddend) : Operator
 }
 
 /// <summary>Sums the gradient by the weight; inputs x, 1 / rms, dY, the gradient variable.</summary>
-public sealed class RmsNormParameterGradientOperator : Operator
+internal sealed class RmsNormParameterGradientOperator : Operator
 {
     public override string Name => "RmsNormGradient";
 

@@ -3,7 +3,7 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>Cosines and sines of every token's rotary angles [tokens, 2 half]; inputs positions int32 [tokens], frequencies uint64 [half].</summary>
-public sealed class RotaryAnglesOperator : Operator
+internal sealed class RotaryAnglesOperator : Operator
 {
     public override string Name => "RotaryAngles";
 
@@ -17,7 +17,7 @@ public sealed class RotaryAnglesOperator : Operator
 }
 
 /// <summary>Turns every head of x by its token's angles; inputs x [tokens, heads * size], angles [tokens, size]. dX is dY turned back.</summary>
-public sealed class RotaryOperator(bool backwards) : Operator
+internal sealed class RotaryOperator(bool backwards) : Operator
 {
     public override string Name => backwards ? "RotaryGradient" : "Rotary";
 

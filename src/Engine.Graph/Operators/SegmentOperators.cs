@@ -13,7 +13,7 @@ public sealed record TensorSegments(SegmentTable Table, Variable Words)
 }
 
 /// <summary>A number for each segment; inputs the table, two runs or packed tensors; output [segments].</summary>
-public sealed class SegmentDotsOperator(SegmentTable table, bool xPacked, bool yPacked) : Operator
+internal sealed class SegmentDotsOperator(SegmentTable table, bool xPacked, bool yPacked) : Operator
 {
     public override string Name => "SegmentDots";
 
@@ -32,7 +32,7 @@ public sealed class SegmentDotsOperator(SegmentTable table, bool xPacked, bool y
 }
 
 /// <summary>ASAM's squared norm of each segment; inputs the table, weights, gradients; output [segments].</summary>
-public sealed class AdaptiveNormsOperator(SegmentTable table, float eta) : Operator
+internal sealed class AdaptiveNormsOperator(SegmentTable table, float eta) : Operator
 {
     public override string Name => "AdaptiveNorms";
 
@@ -43,7 +43,7 @@ public sealed class AdaptiveNormsOperator(SegmentTable table, float eta) : Opera
 }
 
 /// <summary>A <see cref="SegmentMap"/>; inputs the table, the run, then factors, packed values and gradients as far as the map uses them.</summary>
-public sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, float eta, bool hasFactors, bool hasPacked, bool hasGradient) : Operator
+internal sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, float eta, bool hasFactors, bool hasPacked, bool hasGradient) : Operator
 {
     public override string Name => $"Segment{map}";
 
@@ -59,7 +59,7 @@ public sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, float
 }
 
 /// <summary>SAM's factors; inputs squared norms [segments] and, where tensors are left out, the mask; output [segments].</summary>
-public sealed class SamFactorsOperator(float numerator) : Operator
+internal sealed class SamFactorsOperator(float numerator) : Operator
 {
     public override string Name => "SamFactors";
 
@@ -73,7 +73,7 @@ public sealed class SamFactorsOperator(float numerator) : Operator
 }
 
 /// <summary>LookSAM's factor of a projection; inputs dots, squared norms [segments]; output [segments].</summary>
-public sealed class ProjectionFactorsOperator : Operator
+internal sealed class ProjectionFactorsOperator : Operator
 {
     public override string Name => "ProjectionFactors";
 
@@ -82,7 +82,7 @@ public sealed class ProjectionFactorsOperator : Operator
 }
 
 /// <summary>a times a ratio of norms; inputs squared norms, the others' squared norms [segments]; output [segments].</summary>
-public sealed class NormRatioFactorsOperator(float a) : Operator
+internal sealed class NormRatioFactorsOperator(float a) : Operator
 {
     public override string Name => "NormRatioFactors";
 
@@ -91,7 +91,7 @@ public sealed class NormRatioFactorsOperator(float a) : Operator
 }
 
 /// <summary>BAR's factors; inputs squared norms of A and B of each pair [2 pairs], step scalars, whether the step is finite; output [2 pairs].</summary>
-public sealed class BalanceFactorsOperator(bool growsLarger) : Operator
+internal sealed class BalanceFactorsOperator(bool growsLarger) : Operator
 {
     public override string Name => "BalanceFactors";
 

@@ -3,7 +3,7 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>y = silu(gate) up; inputs gate, up. One kernel gives both gradients.</summary>
-public sealed class SwiGluOperator : Operator
+internal sealed class SwiGluOperator : Operator
 {
     public override string Name => "SwiGlu";
 
@@ -26,7 +26,7 @@ public sealed class SwiGluOperator : Operator
 }
 
 /// <summary>dGate, dUp; inputs dY, gate, up.</summary>
-public sealed class SwiGluGradientOperator : Operator
+internal sealed class SwiGluGradientOperator : Operator
 {
     public override string Name => "SwiGluGradient";
 

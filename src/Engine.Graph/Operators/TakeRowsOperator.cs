@@ -10,7 +10,7 @@ namespace Engine.Graph.Operators;
 public sealed record RowSelectionInputs(Tensor Index, Tensor RowStart, Tensor Position, int MaxPerRow);
 
 /// <summary>y[i] = x[index[i]]. dX is zero but for those rows. A pass moves it towards the inputs: <see cref="Passes.RowSelectionPass"/>.</summary>
-public sealed class TakeRowsOperator(RowSelectionInputs selection) : Operator
+internal sealed class TakeRowsOperator(RowSelectionInputs selection) : Operator
 {
     internal RowSelectionInputs Selection { get; } = selection;
 
@@ -36,7 +36,7 @@ public sealed class TakeRowsOperator(RowSelectionInputs selection) : Operator
 }
 
 /// <summary>x[index[i]] = y[i] over zeros; inputs y, index.</summary>
-public sealed class PlaceRowsOperator : Operator
+internal sealed class PlaceRowsOperator : Operator
 {
     public override string Name => "TakeRowsGradient";
 

@@ -12,7 +12,7 @@ public readonly record struct GradientFactors(Tensor Clip, Tensor Finite);
 /// The global gradient norm, written to a variable, and what follows from it; inputs gradients, the norm's variable, further gradients that count only by whether they
 /// are finite; outputs squared norm, clipping factor, finiteness, each [1].
 /// </summary>
-public sealed class ClipOperator(float maxNorm) : Operator
+internal sealed class ClipOperator(float maxNorm) : Operator
 {
     public override string Name => "GradientNorm";
 
@@ -41,7 +41,7 @@ public sealed class ClipOperator(float maxNorm) : Operator
 }
 
 /// <summary>variable += x; inputs x, the variable.</summary>
-public sealed class AddToVariableOperator : Operator
+internal sealed class AddToVariableOperator : Operator
 {
     public override string Name => "Add";
 
@@ -52,7 +52,7 @@ public sealed class AddToVariableOperator : Operator
 }
 
 /// <summary>variable += one of the step's scalars * x, all of one element; inputs x, the scalars, the variable.</summary>
-public sealed class AddWeightedOperator(int slot) : Operator
+internal sealed class AddWeightedOperator(int slot) : Operator
 {
     public override string Name => "AddWeighted";
 
@@ -70,7 +70,7 @@ public sealed record AdamWSettings(double Beta1, double Beta2, double Epsilon, d
 }
 
 /// <summary>One AdamW step over a run of parameters; inputs parameters, gradients, m, v, step scalars, clipping factor.</summary>
-public sealed class AdamWOperator(AdamWSettings settings) : Operator
+internal sealed class AdamWOperator(AdamWSettings settings) : Operator
 {
     public override string Name => "AdamW";
 
@@ -93,7 +93,7 @@ public sealed class AdamWOperator(AdamWSettings settings) : Operator
 }
 
 /// <summary>variable *= one of the step's scalars; inputs the variable, the scalars.</summary>
-public sealed class ScaleByOperator(int slot) : Operator
+internal sealed class ScaleByOperator(int slot) : Operator
 {
     public override string Name => "Scale";
 
@@ -104,7 +104,7 @@ public sealed class ScaleByOperator(int slot) : Operator
 }
 
 /// <summary>variable = x; inputs x, the variable.</summary>
-public sealed class StoreOperator : Operator
+internal sealed class StoreOperator : Operator
 {
     public override string Name => "Store";
 
@@ -115,7 +115,7 @@ public sealed class StoreOperator : Operator
 }
 
 /// <summary>Sets a variable to zero.</summary>
-public sealed class ClearOperator : Operator
+internal sealed class ClearOperator : Operator
 {
     public override string Name => "Clear";
 

@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// A frozen weight plus seeded Gaussian noise, each output row with its own deviation: inputs weight [out, in], deviation [out], random state.
 /// The perturbed weight lives in scratch memory while one product reads it; the backward pass makes it again. It has no gradient.
 /// </summary>
-public sealed class PerturbWeightOperator(uint stream) : Operator
+internal sealed class PerturbWeightOperator(uint stream) : Operator
 {
     public override string Name => "PerturbWeight";
 
@@ -22,7 +22,7 @@ public sealed class PerturbWeightOperator(uint stream) : Operator
 }
 
 /// <summary>Flat-LoRA's noise deviation per output row; inputs A W0^T, B, A A^T, step scalars, the deviation variable, which holds the frozen rows' squared norms before.</summary>
-public sealed class FlatDeviationOperator(int columns, float rho, float loraScale) : Operator
+internal sealed class FlatDeviationOperator(int columns, float rho, float loraScale) : Operator
 {
     public override string Name => "FlatDeviation";
 
@@ -47,7 +47,7 @@ public sealed class FlatDeviationOperator(int columns, float rho, float loraScal
 }
 
 /// <summary>The squared norm of each row, written to a variable; inputs x [rows, columns], the variable [rows].</summary>
-public sealed class RowSquaredNormsOperator : Operator
+internal sealed class RowSquaredNormsOperator : Operator
 {
     public override string Name => "RowSquaredNorms";
 

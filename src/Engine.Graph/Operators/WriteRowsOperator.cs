@@ -3,7 +3,7 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>variable[index[i]] = x[i], rounded to what the variable stores; inputs x, index, the variable.</summary>
-public sealed class WriteRowsOperator : Operator
+internal sealed class WriteRowsOperator : Operator
 {
     public override string Name => "WriteRows";
 
