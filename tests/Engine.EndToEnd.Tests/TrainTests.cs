@@ -91,7 +91,7 @@ public sealed class TrainTests
         File.WriteAllText(run.File("empty.tsv"), "");
         EngineProcess.Run("train", run.RunFile, "--set", $"data.train={run.File("empty.tsv")}").Refused(1, "empty.tsv");
         EngineProcess.Run("train", run.File("absent.yaml")).Refused(1, "absent.yaml");
-        EngineProcess.Run("predict", run.RunFile, "text").Refused(1, "engine train");
+        EngineProcess.Run("predict", run.RunFile, "text").Refused(1, "train it first");
         EngineProcess.Run("train", run.RunFile, "--resume").Refused(1, "no checkpoint");
         EngineProcess.Run("train", run.RunFile, "--set", "output=train.tsv").Refused(1, "train.tsv", "is a file");
         EngineProcess.Run("eval", run.File("model")).Refused(1, "--data");
