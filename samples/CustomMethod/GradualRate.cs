@@ -25,10 +25,12 @@ public sealed record GradualRate : Method
 
         public override double LearningRateRatio(Variable tensor)
         {
-            // roberta.encoder.layer.3.attention.self.query.lora_A.weight; the head is no layer and learns at the full rate.
+            // roberta.encoder.layer.3.attention.self.query.lora_A.weight, model.layers.3.self_attn.q_proj.lora_A.weight. The embeddings are below the first layer; the head learns at the full rate.
             string[] parts = tensor.Name.Split('.');
-            int at = Array.IndexOf(parts, "layer");
-            return at < 0 ? 1 : Math.Pow(settings.Decay, Context.Model.Architecture.NumLayers - 1 - int.Parse(parts[at + 1]));
+            int at = Array.FindIndex(parts, part => part is "layer" or "layers");
+            bool isEmbedding = tensor.Name.StartsWith(Context.Model.Architecture.InputEmbeddings, StringComparison.Ordinal);
+            int? layer = at >= 0 ? int.Parse(parts[at + 1]) : isEmbedding ? -1 : null;
+            return layer is null ? 1 : Math.Pow(settings.Decay, Context.Model.Architecture.NumLayers - 1 - layer.Value);
         }
     }
 }

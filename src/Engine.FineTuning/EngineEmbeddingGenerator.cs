@@ -34,7 +34,7 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
         Device target = device ?? DeviceCatalog.Open(trained.Run?.Device ?? DeviceCatalog.Default, trained.Run?.DeviceOptions);
         try
         {
-            var embedder = TextEmbedder.Open(target, trained.Model, trained.Adapter, type: trained.Run?.Dtype ?? WeightType.Auto);
+            var embedder = TextEmbedder.Open(target, trained.Model, trained.Adapter, trained.SentenceSettings, trained.Run?.Dtype ?? WeightType.Auto);
             return new EngineEmbeddingGenerator(embedder, device is null ? target : null, GivenAdapter.FolderName(trained.Run?.Output ?? trained.Adapter ?? trained.Model));
         }
         catch when (device is null)

@@ -10,8 +10,8 @@ namespace Engine.FineTuning;
 /// <c>data/train-HASH.jsonl</c>. A run without <c>Output</c> works in a temporary folder that is removed when its model is disposed.
 /// </summary>
 /// <remarks>
-/// A training goes on beside other work on its device, in turns. When it is cancelled, it stops after its step, keeps what was learned in the run's folder, and the
-/// task ends as cancelled; <see cref="FineTuneOptions.Resume"/> goes on with it, bit for bit.
+/// A training goes on beside other work on its device, in turns. When it is cancelled, it stops after its step, keeps what was learned in the run's <c>Output</c>, and the
+/// task ends as cancelled; <see cref="FineTuneOptions.Resume"/> goes on with it, bit for bit. Without an <c>Output</c> nothing is kept.
 /// </remarks>
 /// <exception cref="Common.ConfigurationException">Settings that cannot be used; the message names the key and what was expected.</exception>
 /// <exception cref="TrainingException">The run cannot start or go on.</exception>
@@ -82,6 +82,16 @@ public static class FineTune
         FineTuneOptions? options = null,
         CancellationToken cancellation = default) =>
         LanguageModelAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellation);
+
+    /// <summary>Trains a causal language model on texts, which are learned whole.</summary>
+    /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
+    public static Task<LanguageModel> LanguageModelAsync(
+        RunConfiguration run,
+        IEnumerable<string> train,
+        IEnumerable<string>? validation = null,
+        FineTuneOptions? options = null,
+        CancellationToken cancellation = default) =>
+        LanguageModelAsync(run, train.Select(text => (LanguageExample)text), validation?.Select(text => (LanguageExample)text), options, cancellation);
 
     /// <inheritdoc cref="LanguageModelAsync(RunConfiguration, IEnumerable{LanguageExample}, IEnumerable{LanguageExample}?, FineTuneOptions?, CancellationToken)"/>
     public static async Task<LanguageModel> LanguageModelAsync(

@@ -3,7 +3,6 @@ using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Chat;
 using Engine.Model.Generation;
-using Engine.Training.Configuration;
 using Engine.Training.Running;
 using Microsoft.Extensions.AI;
 
@@ -46,24 +45,8 @@ public sealed class LanguageModel : DelegatingChatClient
         }
     }
 
-    internal static async Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation)
-    {
-        options ??= new FineTuneOptions();
-        Device? own = null;
-        try
-        {
-            RunConfiguration run = place.Run.Resolve();
-            Device device = options.Device ?? (own = DeviceCatalog.Open(run.Device ?? DeviceCatalog.Default, run.DeviceOptions));
-            TrainingOutcome outcome = await TrainingTask.RunAsync(run, device, options, cancellation).ConfigureAwait(false);
-            return new LanguageModel(Opened.Of(device, own is not null, TrainedModel.Resolve(run.Output), place, outcome));
-        }
-        catch
-        {
-            own?.Dispose();
-            place.Dispose();
-            throw;
-        }
-    }
+    internal static Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) => TrainingTask.TrainAndOpenAsync(
+        place, options, (device, ownsDevice, trained, outcome) => new LanguageModel(Opened.Of(device, ownsDevice, trained, place, outcome)), cancellation);
 
     /// <summary>Frees the model, and the device where it was opened for it.</summary>
     protected override void Dispose(bool disposing)
@@ -90,7 +73,9 @@ public sealed class LanguageModel : DelegatingChatClient
                     generator.UseAdapter(name);
                 }
 
-                var chat = new ChatGenerator(generator, ChatTemplate.Named(trained.Run?.ChatTemplateName, trained.Model));
+                // A model that was never made for conversations goes on with their texts.
+                ChatTemplate? template = trained.Run?.ChatTemplateName is { } layout ? ChatTemplate.Named(layout, trained.Model) : ChatTemplate.FindOf(trained.Model);
+                var chat = new ChatGenerator(generator, template);
                 return new Opened(chat, name, training, ownsDevice ? device : null, place);
             }
             catch

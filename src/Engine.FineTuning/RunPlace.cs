@@ -7,7 +7,7 @@ namespace Engine.FineTuning;
 /// <summary>A run that is about to be trained, and the folder it writes to: the one it names, or a temporary one that goes when this is disposed.</summary>
 internal sealed class RunPlace : IDisposable
 {
-    private readonly string? temporary;
+    private string? temporary;
 
     private RunPlace(RunConfiguration run, string? temporary)
     {
@@ -16,6 +16,9 @@ internal sealed class RunPlace : IDisposable
     }
 
     public RunConfiguration Run { get; private set; }
+
+    /// <summary>Whether the folder goes with the model.</summary>
+    public bool IsTemporary => temporary is not null;
 
     public static RunPlace Of(RunConfiguration run)
     {
@@ -38,15 +41,35 @@ internal sealed class RunPlace : IDisposable
         string? validationFile = validation is null
             ? null
             : await ExampleFile.WriteAsync(Run.Output, "validation", validation, write, cancellation).ConfigureAwait(false);
-        DataConfiguration data = (Run.Data ?? new DataConfiguration { Train = trainFile }) with { Train = trainFile, Validation = validationFile is null ? null : new DataFiles([validationFile]) };
-        Run = Run with { Data = columns(data) };
+
+        // Of a run that a file described, what it says of its own data's files, and whether it evaluates, goes with them.
+        DataConfiguration? given = Run.Data;
+        bool follows = validationFile is null || (given is not null && given.Validation is null);
+        Run = Run with
+        {
+            Data = columns(new DataConfiguration { Train = trainFile, Validation = validationFile is null ? null : new DataFiles([validationFile]), Labels = given?.Labels }),
+            EvalStrategy = follows ? null : Run.EvalStrategy,
+            EvalSteps = validationFile is null ? null : Run.EvalSteps,
+        };
     }
+
+    /// <summary>Leaves the folder where it is, for whoever wants its result.</summary>
+    public void Keep() => temporary = null;
 
     public void Dispose()
     {
-        if (temporary is not null && Directory.Exists(temporary))
+        if (temporary is null || !Directory.Exists(temporary))
+        {
+            return;
+        }
+
+        try
         {
             Directory.Delete(temporary, recursive: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The system's folder for temporary files is emptied by the system.
         }
     }
 }

@@ -48,6 +48,11 @@ public sealed class TextClassifier : IDisposable
     public Task<IReadOnlyList<Prediction>> PredictAsync(IEnumerable<string> texts, CancellationToken cancellation = default) =>
         model.PredictAsync([.. texts.Select(text => (text, (string?)null))], cancellation);
 
+    /// <summary>The classes of pairs of texts, in their order; waiting holds no thread.</summary>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    public Task<IReadOnlyList<Prediction>> PredictAsync(IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
+        model.PredictAsync([.. texts], cancellation);
+
     /// <summary>Loss, accuracy, F1 and Matthews' correlation over labelled texts.</summary>
     /// <exception cref="Model.Batching.DataFileException">A label that is none of <see cref="Labels"/>.</exception>
     public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<LabelledText> examples, CancellationToken cancellation = default) =>

@@ -33,24 +33,8 @@ internal sealed class TextModel : IDisposable
     public TrainingOutcome? Training { get; }
 
     /// <summary>Trains a run and opens what came of it; the place is the model's from here on.</summary>
-    public static async Task<TextModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation)
-    {
-        options ??= new FineTuneOptions();
-        Device? opened = null;
-        try
-        {
-            RunConfiguration run = place.Run.Resolve();
-            Device device = options.Device ?? (opened = DeviceCatalog.Open(run.Device ?? DeviceCatalog.Default, run.DeviceOptions));
-            TrainingOutcome outcome = await TrainingTask.RunAsync(run, device, options, cancellation).ConfigureAwait(false);
-            return Open(device, opened is not null, TrainedModel.Resolve(run.Output), place, outcome);
-        }
-        catch
-        {
-            opened?.Dispose();
-            place.Dispose();
-            throw;
-        }
-    }
+    public static Task<TextModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) => TrainingTask.TrainAndOpenAsync(
+        place, options, (device, ownsDevice, trained, outcome) => Open(device, ownsDevice, trained, place, outcome), cancellation);
 
     public static TextModel Open(string path, string? adapter, Device? given)
     {
@@ -74,8 +58,14 @@ internal sealed class TextModel : IDisposable
         texts.Count == 0 ? [] : await Predictor.PredictAsync(texts, maxLength, batchSize, cancellation).ConfigureAwait(false);
 
     /// <summary>The task's metrics over labelled examples.</summary>
-    public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<Example> examples, CancellationToken cancellation) =>
-        Predictor.Evaluate(new ExampleSet("examples", [.. examples]), maxLength, batchSize, cancellation).Metrics;
+    /// <exception cref="ArgumentException">There are none.</exception>
+    public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<Example> examples, CancellationToken cancellation)
+    {
+        var set = new ExampleSet("examples", [.. examples]);
+        return set.Count > 0
+            ? Predictor.Evaluate(set, maxLength, batchSize, cancellation).Metrics
+            : throw new ArgumentException("The examples are empty; at least one was expected.", nameof(examples));
+    }
 
     public void Dispose()
     {

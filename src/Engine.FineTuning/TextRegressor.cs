@@ -29,6 +29,16 @@ public sealed class TextRegressor : IDisposable
     public IReadOnlyList<double> Predict(IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
         [.. model.Predict([.. texts], cancellation).Select(prediction => prediction.Probability)];
 
+    /// <summary>The numbers of texts, in their order; texts of like length run together.</summary>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    public IReadOnlyList<double> Predict(IEnumerable<string> texts, CancellationToken cancellation = default) =>
+        Predict(texts.Select(text => (text, (string?)null)), cancellation);
+
+    /// <summary>The number of a text, or of a pair of texts; waiting holds no thread.</summary>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    public async Task<double> PredictAsync(string text, string? textPair = null, CancellationToken cancellation = default) =>
+        (await PredictAsync([(text, textPair)], cancellation).ConfigureAwait(false))[0];
+
     /// <summary>The numbers of texts or pairs, in their order; waiting holds no thread.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
     public async Task<IReadOnlyList<double>> PredictAsync(IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>

@@ -8,21 +8,63 @@ namespace Engine.FineTuning;
 /// <summary>A training as a task, on a thread of its own.</summary>
 internal static class TrainingTask
 {
-    /// <exception cref="OperationCanceledException">Cancelled; what was learned is in the run's folder.</exception>
-    public static Task<TrainingOutcome> RunAsync(RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellation)
+    /// <summary>Trains a place's run on a device and opens what came of it. The place is whoever's opens it; where nothing does, it is disposed.</summary>
+    /// <exception cref="ArgumentException">A run without an output is to be resumed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what was learned is in the run's folder, where it has one of its own.</exception>
+    /// <exception cref="TrainingException">The run cannot start or go on, or its result cannot be opened; the message says where it is.</exception>
+    public static async Task<T> TrainAndOpenAsync<T>(
+        RunPlace place, FineTuneOptions? options, Func<Device, bool, TrainedModel, TrainingOutcome, T> open, CancellationToken cancellation)
     {
-        cancellation.ThrowIfCancellationRequested();
-        return Task.Factory.StartNew(() => Run(run, device, options, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        options ??= new FineTuneOptions();
+        Device? own = null;
+        try
+        {
+            if (options.Resume && place.IsTemporary)
+            {
+                throw new ArgumentException("Resume goes on with the run in Output, and this run names none.", nameof(options));
+            }
+
+            RunConfiguration run = place.Run.Resolve();
+            Device device = options.Device ?? (own = DeviceCatalog.Open(run.Device ?? DeviceCatalog.Default, run.DeviceOptions));
+            (RunConfiguration trained, TrainingOutcome outcome) = await RunAsync(place, run, device, options, cancellation).ConfigureAwait(false);
+            try
+            {
+                return open(device, own is not null, TrainedModel.Of(trained, outcome.WeightsFolder), outcome);
+            }
+            catch (Exception exception)
+            {
+                place.Keep();
+                throw new TrainingException($"The training is done and its result is in {outcome.WeightsFolder}, but it could not be opened: {exception.Message}", exception);
+            }
+        }
+        catch
+        {
+            own?.Dispose();
+            place.Dispose();
+            throw;
+        }
     }
 
-    private static TrainingOutcome Run(RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellation)
+    private static Task<(RunConfiguration Run, TrainingOutcome Outcome)> RunAsync(
+        RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        return Task.Factory.StartNew(() => Run(place, run, device, options, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    private static (RunConfiguration Run, TrainingOutcome Outcome) Run(
+        RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellation)
     {
         var log = options.Logger is null ? null : new TrainingLog(options.Logger, run.LoggingSteps);
         using var trainer = new Trainer(run, device, options.ForTrainer, Both(options.Progress, log));
         TrainingOutcome outcome = trainer.Train(cancellation);
-        return outcome.Interrupted
-            ? throw new OperationCanceledException($"The training was cancelled after step {outcome.Steps}; {run.Output} has a checkpoint to go on from (Resume).", cancellation)
-            : outcome;
+        if (!outcome.Interrupted)
+        {
+            return (trainer.Configuration, outcome);
+        }
+
+        string left = place.IsTemporary ? "a run without an Output keeps nothing" : $"{run.Output} has a checkpoint to go on from (Resume)";
+        throw new OperationCanceledException($"The training was cancelled after step {outcome.Steps}; {left}.", cancellation);
     }
 
     private static IProgress<TrainingProgress>? Both(IProgress<TrainingProgress>? one, IProgress<TrainingProgress>? other) =>

@@ -67,7 +67,7 @@ public sealed class FineTuneTests : IDisposable
 
         classifier.Dispose();
 
-        Assert.False(Directory.Exists(folder));
+        Assert.False(Directory.Exists(Path.GetDirectoryName(folder)));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => classifier.PredictAsync("the small heron"));
     }
 
@@ -140,6 +140,45 @@ public sealed class FineTuneTests : IDisposable
 
         Assert.Equal("yes", (await client.GetResponseAsync("ab?")).Text);
         Assert.Equal("no", (await client.GetResponseAsync("xy?")).Text);
+    }
+
+    /// <summary>What the file says of its own data's files (tabs, columns, validation) does not hold for the program's examples.</summary>
+    [Fact]
+    public async Task Run_file_serves_for_examples_in_memory()
+    {
+        RunConfiguration run = RunConfiguration.Load(tiny.WriteRun("loaded", "max_steps: 2\nload_best_model_at_end: false"));
+
+        using TextClassifier alone = await FineTune.ClassifierAsync(run, Labelled("train.tsv"));
+        using TextClassifier validated = await FineTune.ClassifierAsync(run with { Output = tiny.File("second") }, Labelled("train.tsv"), Labelled("dev.tsv"));
+
+        Assert.Null(alone.Training!.After);
+        Assert.NotNull(validated.Training!.Before);
+    }
+
+    [Fact]
+    public async Task Texts_train_a_model_without_a_chat_template()
+    {
+        string model = tiny.File("plain");
+        TinyDecoder.Write(model, chatTemplate: null);
+        var run = new RunConfiguration { Model = model, Adapter = new AdapterConfiguration { TargetModules = "all-linear" }, MaxSteps = 2 };
+
+        using LanguageModel trained = await FineTune.LanguageModelAsync(run, ["abc", "abd"]);
+
+        Assert.NotNull((await trained.GetResponseAsync("ab", new ChatOptions { MaxOutputTokens = 2 })).Text);
+    }
+
+    [Fact]
+    public async Task Run_without_an_output_says_that_nothing_is_kept_and_resumes_nothing()
+    {
+        using var cancellation = new CancellationTokenSource();
+        var options = new FineTuneOptions { Progress = new Listener([], step => cancellation.Cancel()) };
+        OperationCanceledException cancelled = await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => FineTune.ClassifierAsync(Run(), Labelled("train.tsv"), null, options, cancellation.Token));
+        ArgumentException refused = await Assert.ThrowsAsync<ArgumentException>(
+            () => FineTune.ClassifierAsync(Run(), Labelled("train.tsv"), null, new FineTuneOptions { Resume = true }));
+
+        Assert.Contains("a run without an Output keeps nothing", cancelled.Message);
+        Assert.Contains("this run names none", refused.Message);
     }
 
     [SharedFact]

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -63,7 +64,7 @@ internal sealed class EmbedCommand : EngineCommand
         IEnumerable<string> inputs = Inputs(arguments);
         using Device target = device.Open(arguments, Host, Host.Error);
         WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto;
-        using TextEmbedder embedder = TextEmbedder.Open(target, trained.Model, trained.Adapter, type: type);
+        using TextEmbedder embedder = TextEmbedder.Open(target, trained.Model, trained.Adapter, trained.SentenceSettings, type);
         CommonOptions.Note(embedder.Notes, Host.Error);
         if (arguments.GetValue(output) is { } path)
         {
@@ -101,7 +102,8 @@ internal sealed class EmbedCommand : EngineCommand
 
     private static void WriteLine(Stream lines, string text, float[] vector)
     {
-        using (Utf8JsonWriter writer = new(lines, LineOptions))
+        ArrayBufferWriter<byte> line = new();
+        using (Utf8JsonWriter writer = new(line, LineOptions))
         {
             writer.WriteStartObject();
             writer.WriteString("text", text);
@@ -115,6 +117,7 @@ internal sealed class EmbedCommand : EngineCommand
             writer.WriteEndObject();
         }
 
-        lines.WriteByte((byte)'\n');
+        line.Write("\n"u8);
+        lines.Write(line.WrittenSpan);
     }
 }

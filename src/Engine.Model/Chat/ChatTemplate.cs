@@ -74,6 +74,10 @@ public sealed class ChatTemplate
             ?? throw new ModelFileException(path, $"the chat template is none of those known here; {Choice()}");
     }
 
+    /// <summary>The template of a model's folder; null where it has none.</summary>
+    /// <exception cref="ModelFileException">It has one, and none that is known.</exception>
+    public static ChatTemplate? FindOf(string folder) => ChatTemplateFile.Read(folder) is null ? null : OfFolder(folder);
+
     /// <summary>What a user asks for: the template of that name, <c>none</c> for no template (null), or, where no name is given, that of the model's folder.</summary>
     /// <exception cref="ArgumentException">There is no template of that name.</exception>
     /// <exception cref="ModelFileException">No name is given, and the folder has no template, or none that is known.</exception>

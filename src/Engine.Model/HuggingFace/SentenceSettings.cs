@@ -13,6 +13,7 @@ public sealed record SentenceSettings
 {
     private const string ModulesName = "modules.json";
     private const string TransformerName = "sentence_bert_config.json";
+    private const string PromptsName = "config_sentence_transformers.json";
 
     /// <summary>The pooling modes of the format that are built.</summary>
     private static readonly (string Key, TextPooling? Pooling)[] Modes =
@@ -50,10 +51,26 @@ public sealed record SentenceSettings
             };
         }
 
+        RequireNoPrompt(Path.Combine(folder, PromptsName));
         string transformer = Path.Combine(folder, TransformerName);
-        return File.Exists(transformer)
-            ? settings with { MaxLength = new JsonSection(transformer, JsonFile.ReadObject(transformer)).OptionalInt("max_seq_length") }
-            : settings;
+        if (!File.Exists(transformer))
+        {
+            return settings;
+        }
+
+        var section = new JsonSection(transformer, JsonFile.ReadObject(transformer));
+        return section.OptionalBool("do_lower_case") == true
+            ? throw new ModelFileException(transformer, "do_lower_case is true, which is not built; a tokenizer that lowers its texts itself needs it not.")
+            : settings with { MaxLength = section.OptionalInt("max_seq_length") };
+    }
+
+    /// <summary>A prompt that is put before every text is not built.</summary>
+    private static void RequireNoPrompt(string file)
+    {
+        if (File.Exists(file) && new JsonSection(file, JsonFile.ReadObject(file)).OptionalString("default_prompt_name") is { } name)
+        {
+            throw new ModelFileException(file, $"default_prompt_name is '{name}', whose prompt would stand before every text; that is not built.");
+        }
     }
 
     private static IEnumerable<(string Type, string Path)> Modules(string file)
@@ -78,7 +95,7 @@ public sealed record SentenceSettings
     private static TextPooling PoolingOf(string file)
     {
         var section = new JsonSection(file, JsonFile.ReadObject(file));
-        (string Key, TextPooling? Pooling)[] wanted = [.. Modes.Where(mode => section.OptionalBool(mode.Key) == true)];
+        (string Key, TextPooling? Pooling)[] wanted = [.. Modes.Where(mode => section.OptionalBool(mode.Key) ?? mode.Pooling == TextPooling.Mean)];
         return wanted switch
         {
             [(_, { } pooling)] => pooling,

@@ -93,7 +93,7 @@ public sealed class Predictor : IDisposable
     public async Task<IReadOnlyList<Prediction>> PredictAsync(
         IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default)
     {
-        EncodedSet set = Encode(texts, maxLength);
+        EncodedSet set = await Task.Run(() => Encode(texts, maxLength), cancellation).ConfigureAwait(false);
         return PredictionsOf(set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "input"), cancellation).ConfigureAwait(false));
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Engine.Training.Configuration;
 using Engine.Training.Tracking;
 
 namespace Engine.Training.Running;
@@ -69,12 +70,14 @@ public sealed class RunFolder
     internal static IReadOnlyList<string> FileNames { get; } =
     [
         ConfigurationName, Engine.Model.HuggingFace.ModelConfig.FileName, MetricsName, EvaluationsName, BestName, SummaryName, FingerprintName,
-        CsvLog.MetricsName, CsvLog.EvaluationsName, TensorBoardLog.FileName,
     ];
+
+    /// <summary>The same, with the files that a run writes for other programs.</summary>
+    internal static IReadOnlyList<string> FileNamesOf(RunConfiguration run) => [.. FileNames, .. MetricsLog.FileNames(run.ReportTo ?? [])];
 
     /// <summary>Whether a run, or a comparison that measures it, writes a file or folder of this name.</summary>
     internal static bool IsOfRun(string name) =>
-        name is AdapterName or ModelName or Comparing.RunSharpness.FileName || name.StartsWith(CheckpointPrefix, StringComparison.Ordinal) || FileNames.Contains(name);
+        name is AdapterName or ModelName or Comparing.RunSharpness.FileName || name.StartsWith(CheckpointPrefix, StringComparison.Ordinal) || FileNames.Contains(name) || MetricsLog.FileNames(Enum.GetValues<MetricsTarget>()).Contains(name);
 
     /// <summary>Whether a file is there only where a step was taken.</summary>
     internal static bool IsOfSteps(string name) => name is MetricsName or BestName;

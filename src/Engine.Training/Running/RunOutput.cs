@@ -288,7 +288,7 @@ internal sealed class RunOutput : IDisposable
     private void RequireApart() => RunInputs.RequireApart(
         run,
         there.FolderPath,
-        RunFolder.FileNames,
+        RunFolder.FileNamesOf(run),
         [
             run.Adapter is null ? RunFolder.ModelName : RunFolder.AdapterName,
             RunFolder.ReplacementName,
@@ -297,7 +297,7 @@ internal sealed class RunOutput : IDisposable
         ]);
 
     /// <summary>Every file that the run writes beside its checkpoints.</summary>
-    private IEnumerable<string> Names() => RunFolder.FileNames.Concat(WeightNames());
+    private IEnumerable<string> Names() => RunFolder.FileNamesOf(run).Concat(WeightNames());
 
     private IEnumerable<string> WeightNames() => run.Adapter is null
         ? ((IEnumerable<string>)[ModelConfig.FileName, Checkpoint.SingleFileName, .. ModelFolder.TokenizerFiles]).Select(name => $"{RunFolder.ModelName}/{name}")

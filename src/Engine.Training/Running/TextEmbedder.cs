@@ -64,7 +64,9 @@ public sealed class TextEmbedder : IDisposable
     /// <summary>As <see cref="Embed"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Embed"/>
     public async Task<IReadOnlyList<float[]>> EmbedAsync(IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellation = default) =>
-        texts.Count == 0 ? [] : Vectors(await model.PredictAsync(Batches(texts, batchSize), cancellation).ConfigureAwait(false));
+        texts.Count == 0
+            ? []
+            : Vectors(await model.PredictAsync(await Task.Run(() => Batches(texts, batchSize), cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false));
 
     /// <summary>Frees the model; calls that wait or are under way end with an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => model.Dispose();

@@ -17,6 +17,13 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
     /// <summary>What the run drew parameters from that no file gives; only an adapter's base model may lack any.</summary>
     public ulong? Seed => Adapter is null ? null : Run?.Seed;
 
+    /// <summary>How sentence vectors are made with it: as the pretrained model's folder says, which a fully tuned run's does not repeat.</summary>
+    public SentenceSettings SentenceSettings => SentenceSettings.Read(Run?.Model ?? Model);
+
+    /// <summary>What a run has made.</summary>
+    /// <param name="weights">The adapter's folder, or that of the fully tuned model.</param>
+    public static TrainedModel Of(RunConfiguration run, string weights) => run.Adapter is null ? new(weights, null, run) : new(run.Model, weights, run);
+
     /// <summary>Finds out what a path is.</summary>
     /// <param name="path">File or folder.</param>
     /// <param name="adapter">An adapter to put on the model, in place of a run's own: its folder or that of a run that wrote it; null for none.</param>

@@ -78,6 +78,9 @@ public sealed class Trainer : IDisposable
         prepared.Session.Profile = this.options.Profile;
     }
 
+    /// <summary>The run with what its data settled, as its folder has it.</summary>
+    public RunConfiguration Configuration => run;
+
     private TrainingSession Session => prepared.Session;
 
     /// <summary>Where the run writes now.</summary>
@@ -142,6 +145,7 @@ public sealed class Trainer : IDisposable
         }
         catch (Exception exception) when (exception is not TrainingException)
         {
+            activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
             string when = state.Step == 0 ? "before its first step was done" : $"after step {state.Step}";
             throw new TrainingException($"The run stopped {when}: {Sentence(exception)} {Newest()}", exception) { StoppedBy = exception };
         }
@@ -308,11 +312,7 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        using (TrainingTelemetry.Start("evaluate", run.Output))
-        {
-            latest = MetricsOf(validation, cancellation);
-        }
-
+        latest = MetricsOf(validation, cancellation);
         double loss = latest[TaskMetrics.Loss];
         bool isBest = state.Step > 0 && best.Report((int)state.Step, double.IsFinite(loss) ? latest[best.Metric] : double.NaN);
         state = state with
@@ -331,15 +331,17 @@ public sealed class Trainer : IDisposable
 
         double epochs = prepared.Length.EpochsAfter(state.Step);
         Write(MetricsLog.Eval, Folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, latest));
-        TrainingTelemetry.Evaluated(run.Output, latest);
         progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, latest, isBest) { Warning = Worse(loss, isBest) });
     }
 
     private IReadOnlyDictionary<string, double> MetricsOf(Evaluator validation, CancellationToken cancellation)
     {
+        using Activity? activity = TrainingTelemetry.Start("evaluate", run.Output);
         try
         {
-            return validation.Evaluate(Session.Evaluate, cancellation).Metrics;
+            IReadOnlyDictionary<string, double> metrics = validation.Evaluate(Session.Evaluate, cancellation).Metrics;
+            TrainingTelemetry.Evaluated(run.Output, metrics);
+            return metrics;
         }
         catch (TrainingException exception) when (state.Step > 0)
         {

@@ -17,6 +17,13 @@ internal abstract class MetricsLog
     /// <summary>The logs that a run writes into its folder.</summary>
     public static IReadOnlyList<MetricsLog> Of(IEnumerable<MetricsTarget> targets, string folder) => [.. targets.Distinct().Select(target => Of(target, folder))];
 
+    /// <summary>The names of the files that are written for these.</summary>
+    public static IReadOnlyList<string> FileNames(IEnumerable<MetricsTarget> targets) => [.. targets.Distinct().SelectMany(target => target switch
+    {
+        MetricsTarget.Csv => (string[])[CsvLog.MetricsName, CsvLog.EvaluationsName],
+        _ => [TensorBoardLog.FileName],
+    })];
+
     /// <summary>Takes away what was written of steps after this one, which a resumed run writes again.</summary>
     public abstract void Rewind(long step);
 

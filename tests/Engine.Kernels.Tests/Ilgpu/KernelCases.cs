@@ -178,6 +178,8 @@ internal static class KernelCases
             RowSelection.Gather(run.Device, 3, Count, Values(run, 1, 4 * Count), run.Put(3, -1, 0), run.Output(3 * Count)),
             .. StoredWeights.Types.Select(type => RowSelection.Write(
                 run.Device, 3, 4, Count, run.Put(Hard(1, 3 * Count)), run.Put(3, -1, 0), run.PutStored(type, StoredWeights.Values(type, 2, 4 * Count)))),
+            MeanPooling.Forward(run.Device, 3, Count, Values(run, 1, 7 * Count), run.Put(0, 1, 4, 6), run.Output(3 * Count)),
+            .. MeanPooling.Backward(run.Device, 3, 7, Count, Values(run, 1, 3 * Count), run.Put(0, 1, 4, 6), run.Output(7 * Count)),
             RowSelection.GatherColumns(run.Device, 3, Count + 2, Count, Values(run, 1, 3 * (Count + 2)), run.Put([.. Enumerable.Range(0, Count).Reverse()]), run.Output(3 * Count)),
             Rotary.Angles(
                 run.Device, 10, 30, run.Put([0, 1, 2, 77, 4096, 32767, 131071, 1_000_000, 3, int.MaxValue]),
