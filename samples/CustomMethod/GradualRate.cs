@@ -5,7 +5,8 @@ using Engine.Optim.Methods;
 namespace CustomMethod;
 
 /// <summary>
-/// Layers near the input learn more slowly (ULMFiT's discriminative fine-tuning, Howard and Ruder 2018, arXiv 1801.06146): the learning rate of layer l of L is multiplied by decay^(L - 1 - l).
+/// Layers near the input learn more slowly (ULMFiT's discriminative fine-tuning, Howard and Ruder 2018, arXiv 1801.06146): the learning
+/// rate of layer l of L is multiplied by decay^(L - 1 - l).
 /// </summary>
 public sealed record GradualRate : Method
 {

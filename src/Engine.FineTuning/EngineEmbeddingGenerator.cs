@@ -1,48 +1,36 @@
 using Engine.Devices;
-using Engine.Model;
 using Engine.Training.Running;
 using Microsoft.Extensions.AI;
 
 namespace Engine.FineTuning;
 
 /// <summary>
-/// An encoder as an <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/>: vectors as sentence-transformers makes them of the same folder. Safe for use by several threads.
+/// An encoder as an <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/>: vectors as sentence-transformers makes them of the same folder.
+/// Safe for use by several threads.
 /// </summary>
 public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embedding<float>>
 {
     private const int BatchSize = 32;
 
+    private readonly Holding holding;
     private readonly TextEmbedder embedder;
-    private readonly Device? ownDevice;
     private readonly EmbeddingGeneratorMetadata metadata;
 
-    private EngineEmbeddingGenerator(TextEmbedder embedder, Device? ownDevice, string name)
+    private EngineEmbeddingGenerator(Holding holding, TrainedModel trained)
     {
-        this.embedder = embedder;
-        this.ownDevice = ownDevice;
-        metadata = new EmbeddingGeneratorMetadata("engine", providerUri: null, name, embedder.Dimensions);
+        this.holding = holding;
+        embedder = TextEmbedder.Open(holding.Device, trained.Model, trained.Adapter, trained.ReadSentenceSettings(), trained.Dtype);
+        metadata = new EmbeddingGeneratorMetadata("engine", providerUri: null, trained.Name, embedder.Dimensions);
     }
 
     /// <summary>Opens an encoder.</summary>
-    /// <param name="path">A model folder, a run's folder or its file, or an adapter's folder whose base model is the one it names; a classifier's head is left out.</param>
+    /// <param name="path">A model folder, a run's folder or its file, or an adapter's folder whose base model is the one it names; a
+    /// classifier's head is left out.</param>
     /// <param name="adapter">An adapter's folder, to be put on the model; null: the run's own, or none.</param>
     /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
     /// <exception cref="Common.Files.ModelFileException">There is no such model, or it is no encoder.</exception>
-    public static EngineEmbeddingGenerator Open(string path, string? adapter = null, Device? device = null)
-    {
-        TrainedModel trained = TrainedModel.Resolve(path, adapter);
-        Device target = device ?? DeviceCatalog.Open(trained.Run?.Device ?? DeviceCatalog.Default, trained.Run?.DeviceOptions);
-        try
-        {
-            var embedder = TextEmbedder.Open(target, trained.Model, trained.Adapter, trained.SentenceSettings, trained.Run?.Dtype ?? WeightType.Auto);
-            return new EngineEmbeddingGenerator(embedder, device is null ? target : null, GivenAdapter.FolderName(trained.Run?.Output ?? trained.Adapter ?? trained.Model));
-        }
-        catch when (device is null)
-        {
-            target.Dispose();
-            throw;
-        }
-    }
+    public static EngineEmbeddingGenerator Open(string path, string? adapter = null, Device? device = null) =>
+        Holding.Open(path, adapter, device, (holding, trained) => new EngineEmbeddingGenerator(holding, trained));
 
     /// <summary>The vectors of texts, in their order.</summary>
     /// <exception cref="NotSupportedException">Other dimensions, or another model, than this one's are asked for.</exception>
@@ -50,8 +38,10 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        Refuse(options?.Dimensions is { } dimensions && dimensions != embedder.Dimensions, nameof(options.Dimensions), $"the model's vectors have {embedder.Dimensions}");
-        Refuse(options?.ModelId is { } model && model != metadata.DefaultModelId, nameof(options.ModelId), $"this generator's model is '{metadata.DefaultModelId}'");
+        bool otherSize = options?.Dimensions is { } dimensions && dimensions != embedder.Dimensions;
+        bool otherModel = options?.ModelId is { } model && model != metadata.DefaultModelId;
+        Refuse(otherSize, nameof(options.Dimensions), $"the model's vectors have {embedder.Dimensions}");
+        Refuse(otherModel, nameof(options.ModelId), $"this generator's model is '{metadata.DefaultModelId}'");
         IReadOnlyList<float[]> vectors = await embedder.EmbedAsync([.. values], BatchSize, cancellationToken).ConfigureAwait(false);
         DateTimeOffset now = DateTimeOffset.UtcNow;
         return [.. vectors.Select(vector => new Embedding<float>(vector) { ModelId = metadata.DefaultModelId, CreatedAt = now })];
@@ -69,7 +59,7 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     public void Dispose()
     {
         embedder.Dispose();
-        ownDevice?.Dispose();
+        holding.Dispose();
     }
 
     private static void Refuse(bool asked, string option, string why)

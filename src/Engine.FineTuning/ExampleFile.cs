@@ -4,8 +4,9 @@ using System.Text.Json;
 namespace Engine.FineTuning;
 
 /// <summary>
-/// Examples that a program has, as a file beside the run: a run's folder then says what the run was trained on, and whatever works on runs (resuming, evaluating,
-/// comparing, measuring sharpness) works on this one, too. The file's name has a hash of its content, so that no run's data is written over by another's.
+/// Examples that a program has, as a file beside the run: a run's folder then says what the run was trained on, and whatever works on runs
+/// (resuming, evaluating, comparing, measuring sharpness) works on this one, too. The file's name has a hash of its content, so that no
+/// run's data is written over by another's.
 /// </summary>
 internal static class ExampleFile
 {

@@ -5,20 +5,24 @@ using Engine.Training.Running;
 namespace Engine.FineTuning;
 
 /// <summary>
-/// Fine-tunes a Hugging Face model and gives the model that came of it. The run's settings are those of a run file, so that <c>RunConfiguration.Load("run.yaml")</c>
-/// serves as well as one written in C#. Examples come from the files that the run names, or from the program; then they are also written into the run's folder, as
-/// <c>data/train-HASH.jsonl</c>. A run without <c>Output</c> works in a temporary folder that is removed when its model is disposed.
+/// Fine-tunes a Hugging Face model and gives the model that came of it. The run's settings are those of a run file, so that
+/// <c>RunConfiguration.Load("run.yaml")</c> serves as well as one written in C#. Examples come from the files that the run names, or from
+/// the program; then they are also written into the run's folder, as <c>data/train-HASH.jsonl</c>. A run without <c>Output</c> works in a
+/// temporary folder that is removed when its model is disposed.
 /// </summary>
 /// <remarks>
-/// A training goes on beside other work on its device, in turns. When it is cancelled, it stops after its step, keeps what was learned in the run's <c>Output</c>, and the
-/// task ends as cancelled; <see cref="FineTuneOptions.Resume"/> goes on with it, bit for bit. Without an <c>Output</c> nothing is kept.
+/// A training goes on beside other work on its device, in turns. When it is cancelled, it stops after its step, keeps what was learned in
+/// the run's <c>Output</c>, and the task ends as cancelled; <see cref="FineTuneOptions.Resume"/> goes on with it, bit for bit. Without an
+/// <c>Output</c> nothing is kept.
 /// </remarks>
-/// <exception cref="Common.ConfigurationException">Settings that cannot be used; the message names the key and what was expected.</exception>
+/// <exception cref="Common.ConfigurationException">Settings that cannot be used; the message names the key and what was
+/// expected.</exception>
 /// <exception cref="TrainingException">The run cannot start or go on.</exception>
 public static class FineTune
 {
     /// <summary>Trains a classifier on the files that the run names.</summary>
-    public static async Task<TextClassifier> ClassifierAsync(RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
+    public static async Task<TextClassifier> ClassifierAsync(
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
         new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.SequenceClassification }), options, cancellation).ConfigureAwait(false));
 
     /// <summary>Trains a classifier on the program's examples.</summary>
@@ -39,12 +43,14 @@ public static class FineTune
         FineTuneOptions? options = null,
         CancellationToken cancellation = default)
     {
-        RunPlace place = await WithTextsAsync(run with { Task = TaskKind.SequenceClassification }, train, validation, cancellation).ConfigureAwait(false);
+        run = run with { Task = TaskKind.SequenceClassification };
+        RunPlace place = await WithTextsAsync(run, train, validation, cancellation).ConfigureAwait(false);
         return new(await TextModel.TrainAsync(place, options, cancellation).ConfigureAwait(false));
     }
 
     /// <summary>Trains a regressor on the files that the run names.</summary>
-    public static async Task<TextRegressor> RegressorAsync(RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
+    public static async Task<TextRegressor> RegressorAsync(
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
         new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.Regression }), options, cancellation).ConfigureAwait(false));
 
     /// <summary>Trains a regressor on the program's examples.</summary>
@@ -65,12 +71,14 @@ public static class FineTune
         FineTuneOptions? options = null,
         CancellationToken cancellation = default)
     {
-        RunPlace place = await WithTextsAsync(run with { Task = TaskKind.Regression }, train, validation, cancellation).ConfigureAwait(false);
+        run = run with { Task = TaskKind.Regression };
+        RunPlace place = await WithTextsAsync(run, train, validation, cancellation).ConfigureAwait(false);
         return new(await TextModel.TrainAsync(place, options, cancellation).ConfigureAwait(false));
     }
 
     /// <summary>Trains a causal language model on the files that the run names.</summary>
-    public static Task<LanguageModel> LanguageModelAsync(RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
+    public static Task<LanguageModel> LanguageModelAsync(
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
         LanguageModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.CausalLanguageModel }), options, cancellation);
 
     /// <summary>Trains a causal language model on the program's conversations, completions or texts.</summary>
@@ -101,8 +109,8 @@ public static class FineTune
         FineTuneOptions? options = null,
         CancellationToken cancellation = default)
     {
-        RunPlace place = await PlaceAsync(
-            run with { Task = TaskKind.CausalLanguageModel }, train, validation, ExampleWriter.Write, data => data, cancellation).ConfigureAwait(false);
+        run = run with { Task = TaskKind.CausalLanguageModel };
+        RunPlace place = await PlaceAsync(run, train, validation, ExampleWriter.Write, data => data, cancellation).ConfigureAwait(false);
         return await LanguageModel.TrainAsync(place, options, cancellation).ConfigureAwait(false);
     }
 

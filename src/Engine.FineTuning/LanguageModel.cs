@@ -1,6 +1,5 @@
 using Engine.ChatClient;
 using Engine.Devices;
-using Engine.Model;
 using Engine.Model.Chat;
 using Engine.Model.Generation;
 using Engine.Training.Running;
@@ -9,8 +8,8 @@ using Microsoft.Extensions.AI;
 namespace Engine.FineTuning;
 
 /// <summary>
-/// A causal language model that was trained or opened, as an <see cref="IChatClient"/>: conversations are laid out as its run, or its folder, says. Safe for use by
-/// several threads, whose answers take turns.
+/// A causal language model that was trained or opened, as an <see cref="IChatClient"/>: conversations are laid out as its run, or its
+/// folder, says. Safe for use by several threads, whose answers take turns.
 /// </summary>
 public sealed class LanguageModel : DelegatingChatClient
 {
@@ -19,7 +18,9 @@ public sealed class LanguageModel : DelegatingChatClient
     private LanguageModel(Opened opened)
         : base(new EngineChatClient(opened.Chat, opened.Name)) => this.opened = opened;
 
-    /// <summary>What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.</summary>
+    /// <summary>
+    /// What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.
+    /// </summary>
     public TrainingOutcome? Training => opened.Training;
 
     /// <summary>The model without a chat: goes on with texts.</summary>
@@ -30,23 +31,11 @@ public sealed class LanguageModel : DelegatingChatClient
     /// <param name="adapter">An adapter's folder, to be put on the model; null: the run's own, or none.</param>
     /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
     /// <exception cref="Common.Files.ModelFileException">There is no such model, or it is no causal language model.</exception>
-    public static LanguageModel Open(string path, string? adapter = null, Device? device = null)
-    {
-        TrainedModel trained = TrainedModel.Resolve(path, adapter);
-        Device target = device ?? DeviceCatalog.Open(trained.Run?.Device ?? DeviceCatalog.Default, trained.Run?.DeviceOptions);
-        try
-        {
-            return new LanguageModel(Opened.Of(target, device is null, trained, place: null, training: null));
-        }
-        catch when (device is null)
-        {
-            target.Dispose();
-            throw;
-        }
-    }
+    public static LanguageModel Open(string path, string? adapter = null, Device? device = null) =>
+        Holding.Open(path, adapter, device, (holding, trained) => new LanguageModel(Opened.Of(holding, trained, training: null)));
 
-    internal static Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) => TrainingTask.TrainAndOpenAsync(
-        place, options, (device, ownsDevice, trained, outcome) => new LanguageModel(Opened.Of(device, ownsDevice, trained, place, outcome)), cancellation);
+    internal static Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) =>
+        TrainingTask.TrainAndOpenAsync(place, options, (holding, trained, outcome) => new LanguageModel(Opened.Of(holding, trained, outcome)), cancellation);
 
     /// <summary>Frees the model, and the device where it was opened for it.</summary>
     protected override void Dispose(bool disposing)
@@ -59,24 +48,24 @@ public sealed class LanguageModel : DelegatingChatClient
     }
 
     /// <summary>The model with all that goes with it.</summary>
-    private sealed record Opened(ChatGenerator Chat, string Name, TrainingOutcome? Training, Device? OwnDevice, RunPlace? Place) : IDisposable
+    private sealed record Opened(ChatGenerator Chat, string Name, TrainingOutcome? Training, Holding Holding) : IDisposable
     {
-        public static Opened Of(Device device, bool ownsDevice, TrainedModel trained, RunPlace? place, TrainingOutcome? training)
+        public static Opened Of(Holding holding, TrainedModel trained, TrainingOutcome? training)
         {
-            Generator generator = Generator.Open(device, trained.Model, type: trained.Run?.Dtype ?? WeightType.Auto, vocabularyOf: trained.Adapter);
+            Generator generator = Generator.Open(holding.Device, trained.Model, type: trained.Dtype, vocabularyOf: trained.Adapter);
             try
             {
-                string name = GivenAdapter.FolderName(trained.Run?.Output ?? trained.Adapter ?? trained.Model);
                 if (trained.Adapter is { } adapter)
                 {
-                    generator.AddAdapter(name, adapter);
-                    generator.UseAdapter(name);
+                    generator.AddAdapter(trained.Name, adapter);
+                    generator.UseAdapter(trained.Name);
                 }
 
                 // A model that was never made for conversations goes on with their texts.
-                ChatTemplate? template = trained.Run?.ChatTemplateName is { } layout ? ChatTemplate.Named(layout, trained.Model) : ChatTemplate.FindOf(trained.Model);
-                var chat = new ChatGenerator(generator, template);
-                return new Opened(chat, name, training, ownsDevice ? device : null, place);
+                ChatTemplate? template = trained.Run?.ChatTemplateName is { } layout
+                    ? ChatTemplate.Named(layout, trained.Model)
+                    : ChatTemplate.FindOf(trained.Model);
+                return new Opened(new ChatGenerator(generator, template), trained.Name, training, holding);
             }
             catch
             {
@@ -88,8 +77,7 @@ public sealed class LanguageModel : DelegatingChatClient
         public void Dispose()
         {
             Chat.Generator.Dispose();
-            OwnDevice?.Dispose();
-            Place?.Dispose();
+            Holding.Dispose();
         }
     }
 }

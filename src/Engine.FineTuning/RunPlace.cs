@@ -4,7 +4,9 @@ using Engine.Training.Data;
 
 namespace Engine.FineTuning;
 
-/// <summary>A run that is about to be trained, and the folder it writes to: the one it names, or a temporary one that goes when this is disposed.</summary>
+/// <summary>
+/// A run that is about to be trained, and the folder it writes to: the one it names, or a temporary one that goes when this is disposed.
+/// </summary>
 internal sealed class RunPlace : IDisposable
 {
     private string? temporary;
@@ -35,7 +37,11 @@ internal sealed class RunPlace : IDisposable
     /// <param name="columns">Says which columns the examples have; asked when they are written.</param>
     /// <exception cref="ArgumentException">There are no examples.</exception>
     public async Task AddAsync<T>(
-        IAsyncEnumerable<T> train, IAsyncEnumerable<T>? validation, Action<Utf8JsonWriter, T> write, Func<DataConfiguration, DataConfiguration> columns, CancellationToken cancellation)
+        IAsyncEnumerable<T> train,
+        IAsyncEnumerable<T>? validation,
+        Action<Utf8JsonWriter, T> write,
+        Func<DataConfiguration, DataConfiguration> columns,
+        CancellationToken cancellation)
     {
         string trainFile = await ExampleFile.WriteAsync(Run.Output, "train", train, write, cancellation).ConfigureAwait(false);
         string? validationFile = validation is null
@@ -47,7 +53,12 @@ internal sealed class RunPlace : IDisposable
         bool follows = validationFile is null || (given is not null && given.Validation is null);
         Run = Run with
         {
-            Data = columns(new DataConfiguration { Train = trainFile, Validation = validationFile is null ? null : new DataFiles([validationFile]), Labels = given?.Labels }),
+            Data = columns(new DataConfiguration
+            {
+                Train = trainFile,
+                Validation = validationFile is null ? null : new DataFiles([validationFile]),
+                Labels = given?.Labels,
+            }),
             EvalStrategy = follows ? null : Run.EvalStrategy,
             EvalSteps = validationFile is null ? null : Run.EvalSteps,
         };

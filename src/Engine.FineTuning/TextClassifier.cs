@@ -4,7 +4,9 @@ using Engine.Training.Running;
 
 namespace Engine.FineTuning;
 
-/// <summary>A classifier that was trained or opened. Safe for use by several threads: their texts wait for one another's turn on the device.</summary>
+/// <summary>
+/// A classifier that was trained or opened. Safe for use by several threads: their texts wait for one another's turn on the device.
+/// </summary>
 public sealed class TextClassifier : IDisposable
 {
     private readonly TextModel model;
@@ -14,7 +16,9 @@ public sealed class TextClassifier : IDisposable
     /// <summary>The classes by index, as <see cref="Prediction.Scores"/> has them.</summary>
     public IReadOnlyList<string> Labels => model.Predictor.Labels;
 
-    /// <summary>What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.</summary>
+    /// <summary>
+    /// What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.
+    /// </summary>
     public TrainingOutcome? Training => model.Training;
 
     /// <summary>Opens a trained classifier.</summary>
@@ -26,7 +30,8 @@ public sealed class TextClassifier : IDisposable
 
     /// <summary>The class of a text, or of a pair of texts.</summary>
     /// <exception cref="ObjectDisposedException">The classifier or its device was disposed, before or meanwhile.</exception>
-    public Prediction Predict(string text, string? textPair = null, CancellationToken cancellation = default) => model.Predict([(text, textPair)], cancellation)[0];
+    public Prediction Predict(string text, string? textPair = null, CancellationToken cancellation = default) =>
+        model.Predict([(text, textPair)], cancellation)[0];
 
     /// <summary>The classes of texts, in their order; texts of like length run together.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
@@ -56,8 +61,10 @@ public sealed class TextClassifier : IDisposable
     /// <summary>Loss, accuracy, F1 and Matthews' correlation over labelled texts.</summary>
     /// <exception cref="Model.Batching.DataFileException">A label that is none of <see cref="Labels"/>.</exception>
     public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<LabelledText> examples, CancellationToken cancellation = default) =>
-        model.Evaluate(examples.Select((row, i) => new Example(row.Text, row.TextPair, row.Label, i, new DataPlace("examples", i + 1, IsRow: true))), cancellation);
+        model.Evaluate(examples.Select(row => (row.Text, row.TextPair, (string?)row.Label)), cancellation);
 
-    /// <summary>Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>
+    /// Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.
+    /// </summary>
     public void Dispose() => model.Dispose();
 }

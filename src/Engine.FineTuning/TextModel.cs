@@ -1,6 +1,4 @@
 using Engine.Devices;
-using Engine.Model;
-using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
 
@@ -11,21 +9,17 @@ internal sealed class TextModel : IDisposable
 {
     private const int BatchSize = 16;
 
-    private readonly Device device;
-    private readonly bool ownsDevice;
-    private readonly RunPlace? place;
+    private readonly Holding holding;
     private readonly int maxLength;
     private readonly int batchSize;
 
-    private TextModel(Device device, bool ownsDevice, Predictor predictor, RunConfiguration? run, RunPlace? place, TrainingOutcome? training)
+    private TextModel(Holding holding, TrainedModel trained, TrainingOutcome? training)
     {
-        this.device = device;
-        this.ownsDevice = ownsDevice;
-        this.place = place;
-        Predictor = predictor;
+        this.holding = holding;
+        Predictor = Predictor.Open(holding.Device, trained.Model, trained.Adapter, trained.Seed, trained.Dtype);
         Training = training;
-        maxLength = run?.MaxLength ?? predictor.MaxLength;
-        batchSize = run?.PerDeviceEvalBatchSize ?? BatchSize;
+        maxLength = trained.Run?.MaxLength ?? Predictor.MaxLength;
+        batchSize = trained.Run?.PerDeviceEvalBatchSize ?? BatchSize;
     }
 
     public Predictor Predictor { get; }
@@ -33,23 +27,11 @@ internal sealed class TextModel : IDisposable
     public TrainingOutcome? Training { get; }
 
     /// <summary>Trains a run and opens what came of it; the place is the model's from here on.</summary>
-    public static Task<TextModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) => TrainingTask.TrainAndOpenAsync(
-        place, options, (device, ownsDevice, trained, outcome) => Open(device, ownsDevice, trained, place, outcome), cancellation);
+    public static Task<TextModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) =>
+        TrainingTask.TrainAndOpenAsync(place, options, (holding, trained, outcome) => new TextModel(holding, trained, outcome), cancellation);
 
-    public static TextModel Open(string path, string? adapter, Device? given)
-    {
-        TrainedModel trained = TrainedModel.Resolve(path, adapter);
-        Device device = given ?? DeviceCatalog.Open(trained.Run?.Device ?? DeviceCatalog.Default, trained.Run?.DeviceOptions);
-        try
-        {
-            return Open(device, given is null, trained, place: null, training: null);
-        }
-        catch when (given is null)
-        {
-            device.Dispose();
-            throw;
-        }
-    }
+    public static TextModel Open(string path, string? adapter, Device? device) =>
+        Holding.Open(path, adapter, device, (holding, trained) => new TextModel(holding, trained, training: null));
 
     public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellation) =>
         texts.Count == 0 ? [] : Predictor.Predict(texts, maxLength, batchSize, cancellation);
@@ -59,9 +41,10 @@ internal sealed class TextModel : IDisposable
 
     /// <summary>The task's metrics over labelled examples.</summary>
     /// <exception cref="ArgumentException">There are none.</exception>
-    public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<Example> examples, CancellationToken cancellation)
+    public IReadOnlyDictionary<string, double> Evaluate(
+        IEnumerable<(string Text, string? TextPair, string? Label)> examples, CancellationToken cancellation)
     {
-        var set = new ExampleSet("examples", [.. examples]);
+        var set = ExampleSet.InMemory("examples", examples);
         return set.Count > 0
             ? Predictor.Evaluate(set, maxLength, batchSize, cancellation).Metrics
             : throw new ArgumentException("The examples are empty; at least one was expected.", nameof(examples));
@@ -70,18 +53,6 @@ internal sealed class TextModel : IDisposable
     public void Dispose()
     {
         Predictor.Dispose();
-        if (ownsDevice)
-        {
-            device.Dispose();
-        }
-
-        place?.Dispose();
-    }
-
-    private static TextModel Open(Device device, bool ownsDevice, TrainedModel trained, RunPlace? place, TrainingOutcome? training)
-    {
-        WeightType type = trained.Run?.Dtype ?? WeightType.Auto;
-        return new TextModel(
-            device, ownsDevice, Predictor.Open(device, trained.Model, trained.Adapter, trained.Seed, type), trained.Run, place, training);
+        holding.Dispose();
     }
 }

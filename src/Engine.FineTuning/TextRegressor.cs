@@ -5,14 +5,18 @@ using Engine.Training.Running;
 
 namespace Engine.FineTuning;
 
-/// <summary>A regressor that was trained or opened. Safe for use by several threads: their texts wait for one another's turn on the device.</summary>
+/// <summary>
+/// A regressor that was trained or opened. Safe for use by several threads: their texts wait for one another's turn on the device.
+/// </summary>
 public sealed class TextRegressor : IDisposable
 {
     private readonly TextModel model;
 
     internal TextRegressor(TextModel model) => this.model = model;
 
-    /// <summary>What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.</summary>
+    /// <summary>
+    /// What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.
+    /// </summary>
     public TrainingOutcome? Training => model.Training;
 
     /// <summary>Opens a trained regressor.</summary>
@@ -41,13 +45,16 @@ public sealed class TextRegressor : IDisposable
 
     /// <summary>The numbers of texts or pairs, in their order; waiting holds no thread.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public async Task<IReadOnlyList<double>> PredictAsync(IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
+    public async Task<IReadOnlyList<double>> PredictAsync(
+        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
         [.. (await model.PredictAsync([.. texts], cancellation).ConfigureAwait(false)).Select(prediction => prediction.Probability)];
 
     /// <summary>Loss, and Pearson's and Spearman's correlation over texts with their numbers.</summary>
     public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<ScoredText> examples, CancellationToken cancellation = default) => model.Evaluate(
-        examples.Select((row, i) => new Example(row.Text, row.TextPair, row.Score.ToString("R", CultureInfo.InvariantCulture), i, new DataPlace("examples", i + 1, IsRow: true))), cancellation);
+        examples.Select(row => (row.Text, row.TextPair, (string?)row.Score.ToString("R", CultureInfo.InvariantCulture))), cancellation);
 
-    /// <summary>Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>
+    /// Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.
+    /// </summary>
     public void Dispose() => model.Dispose();
 }

@@ -23,7 +23,8 @@ internal sealed partial class TrainingLog(ILogger logger, int loggingSteps) : IP
                 Step(step.StepNumber, step.TotalSteps, step.Epoch, step.Loss, step.LearningRate, step.TokensPerSecond, step.TimeLeft);
                 break;
             case TrainingProgress.Evaluated evaluated:
-                Evaluated(evaluated.StepNumber, string.Join(", ", evaluated.Metrics.Select(metric => FormattableString.Invariant($"{metric.Key} {metric.Value:0.####}"))));
+                IEnumerable<string> metrics = evaluated.Metrics.Select(metric => FormattableString.Invariant($"{metric.Key} {metric.Value:0.####}"));
+                Evaluated(evaluated.StepNumber, string.Join(", ", metrics));
                 if (evaluated.Warning is { } warning)
                 {
                     Warn(warning);
@@ -42,13 +43,17 @@ internal sealed partial class TrainingLog(ILogger logger, int loggingSteps) : IP
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Training {TotalSteps} steps from step {FirstStep}: {TrainableParameters} parameters, {ForecastBytes} bytes of device memory")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Training {TotalSteps} steps from step {FirstStep}: {TrainableParameters} parameters, {ForecastBytes} bytes of device memory")]
     private partial void Started(int totalSteps, long firstStep, long trainableParameters, long forecastBytes);
 
     [LoggerMessage(
         Level = LogLevel.Information,
-        Message = "Step {Step} of {TotalSteps}, epoch {Epoch:0.00}: loss {Loss:0.0000}, learning rate {LearningRate:0.00e+0}, {TokensPerSecond:0} tokens/s, {TimeLeft} left")]
-    private partial void Step(long step, int totalSteps, double epoch, double loss, double learningRate, double tokensPerSecond, TimeSpan timeLeft);
+        Message = "Step {Step} of {TotalSteps}, epoch {Epoch:0.00}: loss {Loss:0.0000}, learning rate {LearningRate:0.00e+0}, "
+            + "{TokensPerSecond:0} tokens/s, {TimeLeft} left")]
+    private partial void Step(
+        long step, int totalSteps, double epoch, double loss, double learningRate, double tokensPerSecond, TimeSpan timeLeft);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Evaluated after step {Step}: {Metrics}")]
     private partial void Evaluated(long step, string metrics);

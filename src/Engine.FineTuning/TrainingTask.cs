@@ -8,15 +8,19 @@ namespace Engine.FineTuning;
 /// <summary>A training as a task, on a thread of its own.</summary>
 internal static class TrainingTask
 {
-    /// <summary>Trains a place's run on a device and opens what came of it. The place is whoever's opens it; where nothing does, it is disposed.</summary>
+    /// <summary>
+    /// Trains a place's run on a device and opens what came of it. The place is whoever's opens it; where nothing does, it is disposed.
+    /// </summary>
     /// <exception cref="ArgumentException">A run without an output is to be resumed.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; what was learned is in the run's folder, where it has one of its own.</exception>
-    /// <exception cref="TrainingException">The run cannot start or go on, or its result cannot be opened; the message says where it is.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what was learned is in the run's folder, where it has one of its
+    /// own.</exception>
+    /// <exception cref="TrainingException">The run cannot start or go on, or its result cannot be opened; the message says where it
+    /// is.</exception>
     public static async Task<T> TrainAndOpenAsync<T>(
-        RunPlace place, FineTuneOptions? options, Func<Device, bool, TrainedModel, TrainingOutcome, T> open, CancellationToken cancellation)
+        RunPlace place, FineTuneOptions? options, Func<Holding, TrainedModel, TrainingOutcome, T> open, CancellationToken cancellation)
     {
         options ??= new FineTuneOptions();
-        Device? own = null;
+        Holding? holding = null;
         try
         {
             if (options.Resume && place.IsTemporary)
@@ -25,21 +29,23 @@ internal static class TrainingTask
             }
 
             RunConfiguration run = place.Run.Resolve();
-            Device device = options.Device ?? (own = DeviceCatalog.Open(run.Device ?? DeviceCatalog.Default, run.DeviceOptions));
-            (RunConfiguration trained, TrainingOutcome outcome) = await RunAsync(place, run, device, options, cancellation).ConfigureAwait(false);
+            holding = Holding.Of(run, options.Device, place);
+            (RunConfiguration trained, TrainingOutcome outcome) =
+                await RunAsync(place, run, holding.Device, options, cancellation).ConfigureAwait(false);
             try
             {
-                return open(device, own is not null, TrainedModel.Of(trained, outcome.WeightsFolder), outcome);
+                return open(holding, TrainedModel.Of(trained, outcome.WeightsFolder), outcome);
             }
             catch (Exception exception)
             {
                 place.Keep();
-                throw new TrainingException($"The training is done and its result is in {outcome.WeightsFolder}, but it could not be opened: {exception.Message}", exception);
+                throw new TrainingException(
+                    $"The training is done and its result is in {outcome.WeightsFolder}, but it could not be opened: {exception.Message}", exception);
             }
         }
         catch
         {
-            own?.Dispose();
+            holding?.Dispose();
             place.Dispose();
             throw;
         }
@@ -49,7 +55,8 @@ internal static class TrainingTask
         RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        return Task.Factory.StartNew(() => Run(place, run, device, options, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return Task.Factory.StartNew(
+            () => Run(place, run, device, options, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     private static (RunConfiguration Run, TrainingOutcome Outcome) Run(

@@ -10,7 +10,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Engine.FineTuning.Tests;
 
-/// <summary>Fine-tuning from a program, on a tiny random RoBERTa that tells animals from tools, and a tiny decoder whose tokens are bytes.</summary>
+/// <summary>
+/// Fine-tuning from a program, on a tiny random RoBERTa that tells animals from tools, and a tiny decoder whose tokens are bytes.
+/// </summary>
 public sealed class FineTuneTests : IDisposable
 {
     private readonly TinyRun tiny = new();
@@ -49,6 +51,8 @@ public sealed class FineTuneTests : IDisposable
         using TextClassifier ofRows = await FineTune.ClassifierAsync(fromFile with { Output = tiny.File("rows"), Data = null! }, Labelled("train.tsv").ToAsyncEnumerable());
 
         Assert.Equal(Weights("file"), Weights("rows"));
+        using var learned = Safetensors.SafetensorsFile.Open(tiny.File("file/adapter/adapter_model.safetensors"));
+        Assert.All(learned.Tensors.Where(tensor => tensor.Name.Contains("lora_B", StringComparison.Ordinal)), tensor => Assert.Contains(tensor.ToFloat32(), value => value != 0));
         string data = Assert.Single(Directory.EnumerateFiles(tiny.File("rows/data")));
         Assert.Equal(40, File.ReadLines(data).Count());
 

@@ -5,7 +5,8 @@ using PublicApiGenerator;
 namespace Engine.PublicApi.Tests;
 
 /// <summary>
-/// What each library shows to its users, as text beside this file: a change of it is seen in review. <c>ENGINE_PIN=1 dotnet test tests/Engine.PublicApi.Tests</c> writes the texts anew.
+/// What each library shows to its users, as text beside this file: a change of it is seen in review.
+/// <c>ENGINE_PIN=1 dotnet test tests/Engine.PublicApi.Tests</c> writes the texts anew.
 /// </summary>
 public sealed class PublicApiTests
 {

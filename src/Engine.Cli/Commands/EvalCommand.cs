@@ -44,7 +44,7 @@ internal sealed class EvalCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
-        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto;
+        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Dtype;
         if (trained.Run is { } run && run.Task.IsLanguageModel())
         {
             return EvaluateTexts(arguments, trained, run, type);

@@ -69,7 +69,7 @@ internal sealed class ForwardCommand : EngineCommand
         bool wantGradients = arguments.GetValue(gradients);
         Tuning tuning = !wantGradients ? new Tuning.Frozen(lora) : lora is null ? new Tuning.Full() : lora;
 
-        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto;
+        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Dtype;
         if (tuning is Tuning.Full && type is (WeightType.BFloat16 or WeightType.Float16))
         {
             throw new ArgumentException("With --gradients and without --adapter every parameter is trained, and trained parameters are float32; leave --dtype out or give an adapter.");

@@ -13,8 +13,6 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine generate</c>: prompts in, what the model makes of them out.</summary>
 internal sealed class GenerateCommand : EngineCommand
 {
-    private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     private readonly GeneratorOptions model;
     private readonly Option<string[]> prompts = new("--prompt") { Description = "Text to go on with, special tokens added as the tokenizer does. May be given several times: prompts run side by side. A single word that begins with -- is given as --prompt=WORD.", HelpName = "TEXT" };
     private readonly Option<string[]> ids = new("--ids") { Description = "Tokens to go on with, such as 1,2,3, as they are. May be given several times.", HelpName = "IDS" };
@@ -131,32 +129,17 @@ internal sealed class GenerateCommand : EngineCommand
 
     private void WriteJson(GenerationRequest[] requests, IReadOnlyList<GeneratedText> answers, TokenSpeed speed)
     {
-        using BufferedStream output = new(Host.Output);
+        using JsonLines lines = new(Host.Output);
         foreach ((GenerationRequest request, GeneratedText answer) in requests.Zip(answers))
         {
-            using (Utf8JsonWriter writer = new(output, LineOptions))
-            {
-                writer.WriteStartObject();
-                WriteNumbers(writer, "prompt_ids", request.PromptIds);
-                WriteNumbers(writer, "ids", answer.Ids);
-                writer.WriteString("text", answer.Text);
-                writer.WriteString("finish_reason", answer.Finish switch { FinishReason.EndToken => "eos", FinishReason.StopString => "stop", _ => "length" });
-                writer.WriteNumber("tokens_per_second", Math.Round(speed.PerSecond, 2));
-                writer.WriteEndObject();
-            }
-
-            output.WriteByte((byte)'\n');
+            lines.Writer.WriteStartObject();
+            lines.WriteNumbers("prompt_ids", request.PromptIds);
+            lines.WriteNumbers("ids", answer.Ids);
+            lines.Writer.WriteString("text", answer.Text);
+            lines.Writer.WriteString("finish_reason", answer.Finish switch { FinishReason.EndToken => "eos", FinishReason.StopString => "stop", _ => "length" });
+            lines.Writer.WriteNumber("tokens_per_second", Math.Round(speed.PerSecond, 2));
+            lines.Writer.WriteEndObject();
+            lines.End();
         }
-    }
-
-    private static void WriteNumbers(Utf8JsonWriter writer, string key, IEnumerable<int> numbers)
-    {
-        writer.WriteStartArray(key);
-        foreach (int number in numbers)
-        {
-            writer.WriteNumberValue(number);
-        }
-
-        writer.WriteEndArray();
     }
 }

@@ -10,8 +10,6 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine template</c>: renders Jinja templates, one JSON line each.</summary>
 internal sealed class TemplateCommand : EngineCommand
 {
-    private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     private readonly Option<DateTime?> now = new("--now") { Description = "The time that strftime_now prints; by default the clock's.", HelpName = "TIME" };
     private readonly Argument<string> file = new("FILE") { Description = "JSON Lines: each line has 'source', the template, and 'variables', an object; - is standard input." };
 
@@ -34,8 +32,8 @@ internal sealed class TemplateCommand : EngineCommand
         JinjaOptions options = arguments.GetValue(now) is { } time ? new() { Now = time } : new();
         string source = path == "-" ? "standard input" : path;
         IEnumerable<(int, string)> lines = path == "-" ? TextLines.Read(Host.Input, source) : TextLines.Read(path);
-        using BufferedStream output = new(Host.Output, 1 << 16);
-        using Utf8JsonWriter writer = new(output, LineOptions);
+        using JsonLines output = new(Host.Output);
+        Utf8JsonWriter writer = output.Writer;
         foreach ((int line, string text) in lines)
         {
             using JsonRecord item = JsonRecord.Parse(new DataPlace(source, line), text);
@@ -51,9 +49,7 @@ internal sealed class TemplateCommand : EngineCommand
             }
 
             writer.WriteEndObject();
-            writer.Flush();
-            output.WriteByte((byte)'\n');
-            writer.Reset();
+            output.End();
         }
 
         return ExitCode.Success;

@@ -10,8 +10,6 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine tokenize</c>: texts to token ids and back, one JSON line each.</summary>
 internal sealed class TokenizeCommand : EngineCommand
 {
-    private static readonly JsonWriterOptions LineOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     private readonly Option<string> model = new("--model")
     {
         Description = "Folder with the tokenizer: tokenizer.json, or vocab.json and merges.txt, or vocab.txt.",
@@ -68,23 +66,20 @@ internal sealed class TokenizeCommand : EngineCommand
         var options = new EncodeOptions { AddSpecialTokens = !arguments.GetValue(noSpecialTokens), MaxLength = arguments.GetValue(maxLength) };
         string source = path == "-" ? "standard input" : path;
         IEnumerable<(int, string)> lines = path == "-" ? TextLines.Read(Host.Input, source) : TextLines.Read(path);
-        using BufferedStream output = new(Host.Output, 1 << 16);
-        using Utf8JsonWriter writer = new(output, LineOptions);
+        using JsonLines output = new(Host.Output);
         foreach ((int line, string text) in lines)
         {
             if (arguments.GetValue(decode))
             {
                 using JsonRecord item = JsonRecord.Parse(new DataPlace(source, line), text);
-                WriteText(writer, tokenizer.Decode(Ids(item)));
+                WriteText(output.Writer, tokenizer.Decode(Ids(item)));
             }
             else
             {
-                WriteEncoding(writer, Encode(tokenizer, source, line, text, json, options));
+                WriteEncoding(output, Encode(tokenizer, source, line, text, json, options));
             }
 
-            writer.Flush();
-            output.WriteByte((byte)'\n');
-            writer.Reset();
+            output.End();
         }
 
         return ExitCode.Success;
@@ -122,22 +117,11 @@ internal sealed class TokenizeCommand : EngineCommand
         writer.WriteEndObject();
     }
 
-    private static void WriteEncoding(Utf8JsonWriter writer, Encoding encoding)
+    private static void WriteEncoding(JsonLines output, Encoding encoding)
     {
-        writer.WriteStartObject();
-        WriteNumbers(writer, "ids", encoding.Ids);
-        WriteNumbers(writer, "type_ids", encoding.TypeIds);
-        writer.WriteEndObject();
-    }
-
-    private static void WriteNumbers(Utf8JsonWriter writer, string name, int[] numbers)
-    {
-        writer.WriteStartArray(name);
-        foreach (int number in numbers)
-        {
-            writer.WriteNumberValue(number);
-        }
-
-        writer.WriteEndArray();
+        output.Writer.WriteStartObject();
+        output.WriteNumbers("ids", encoding.Ids);
+        output.WriteNumbers("type_ids", encoding.TypeIds);
+        output.Writer.WriteEndObject();
     }
 }

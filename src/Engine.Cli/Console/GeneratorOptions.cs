@@ -55,7 +55,7 @@ internal sealed class GeneratorOptions
             target,
             trained.Model,
             arguments.GetValue(context),
-            CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Run?.Dtype ?? WeightType.Auto,
+            CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Dtype,
             loaded is [var (_, first), ..] ? first : null);
         try
         {

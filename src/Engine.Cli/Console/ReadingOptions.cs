@@ -26,7 +26,8 @@ internal sealed class ReadingOptions
     private readonly Option<string?> text = new("--text") { Description = "Column of the text: its name, or its number from 0.", HelpName = "COLUMN" };
     private readonly Option<string?> textPair = new("--text-pair") { Description = "Column of the second text of a pair.", HelpName = "COLUMN" };
 
-    public ReadingOptions(Command command)
+    /// <param name="pairs">Whether the command reads pairs of texts.</param>
+    public ReadingOptions(Command command, bool pairs = true)
     {
         DataFormat[] formats = [.. DataFormats.Holding(~DataContents.Batches)];
         string[] names = [.. formats.Select(known => known.Name)];
@@ -37,9 +38,14 @@ internal sealed class ReadingOptions
             HelpName = string.Join('|', names),
         };
         format = CommonOptions.OneOf(written, names);
-        foreach (Option option in (ReadOnlySpan<Option>)[format, delimiter, noHeader, text, textPair])
+        foreach (Option option in (ReadOnlySpan<Option>)[format, delimiter, noHeader, text])
         {
             command.Add(option);
+        }
+
+        if (pairs)
+        {
+            command.Add(textPair);
         }
     }
 

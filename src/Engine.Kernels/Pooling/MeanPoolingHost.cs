@@ -5,7 +5,8 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>y[i] = mean of a text's rows of x: summed in their order, so that the numbers are the kernel's.</summary>
-internal sealed unsafe class MeanPoolingHost(CpuDevice device, int texts, int columns, BufferView<float> x, BufferView<int> rowStart, BufferView<float> y)
+internal sealed unsafe class MeanPoolingHost(
+    CpuDevice device, int texts, int columns, BufferView<float> x, BufferView<int> rowStart, BufferView<float> y)
     : RowHost(device, texts, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -44,7 +45,8 @@ internal sealed unsafe class MeanPoolingHost(CpuDevice device, int texts, int co
 }
 
 /// <summary>dx[t] = dy[i] / (rows of text i) for the rows t of text i.</summary>
-internal sealed unsafe class MeanPoolingGradientHost(CpuDevice device, int texts, int columns, BufferView<float> dy, BufferView<int> rowStart, BufferView<float> dx)
+internal sealed unsafe class MeanPoolingGradientHost(
+    CpuDevice device, int texts, int columns, BufferView<float> dy, BufferView<int> rowStart, BufferView<float> dx)
     : RowHost(device, texts, columns)
 {
     private readonly float* dy = CpuDevice.Pointer(dy);

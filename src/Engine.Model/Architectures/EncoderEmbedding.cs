@@ -26,7 +26,8 @@ public sealed class BertModel(EncoderConfig config, TextPooling pooling) : Encod
 
     public override int OutputSize => HiddenSize;
 
-    public override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Pool(Stack.Build(forward, positionPaddingId: -1), pooling));
+    public override ModelOutput Build(ForwardBuilder forward) =>
+        new ModelOutput.Logits(forward.Pool(Stack.Build(forward, positionPaddingId: -1), pooling));
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [];
 }

@@ -6,8 +6,9 @@ using Engine.Model.Architectures;
 namespace Engine.Model.HuggingFace;
 
 /// <summary>
-/// How a folder's sentence vectors are made, as sentence-transformers reads it: <c>modules.json</c> lists the steps, <c>1_Pooling/config.json</c> says how tokens become one
-/// vector, <c>sentence_bert_config.json</c> where texts are cut. A folder without them is pooled by the mean and not normalised, as there.
+/// How a folder's sentence vectors are made, as sentence-transformers reads it: <c>modules.json</c> lists the steps,
+/// <c>1_Pooling/config.json</c> says how tokens become one vector, <c>sentence_bert_config.json</c> where texts are cut. A folder without
+/// them is pooled by the mean and not normalised, as there.
 /// </summary>
 public sealed record SentenceSettings
 {
@@ -60,7 +61,8 @@ public sealed record SentenceSettings
 
         var section = new JsonSection(transformer, JsonFile.ReadObject(transformer));
         return section.OptionalBool("do_lower_case") == true
-            ? throw new ModelFileException(transformer, "do_lower_case is true, which is not built; a tokenizer that lowers its texts itself needs it not.")
+            ? throw new ModelFileException(
+                transformer, "do_lower_case is true, which is not built; a tokenizer that lowers its texts itself needs it not.")
             : settings with { MaxLength = section.OptionalInt("max_seq_length") };
     }
 
@@ -87,8 +89,11 @@ public sealed record SentenceSettings
 
         foreach (JsonNode? step in steps)
         {
-            var section = new JsonSection(file, step as JsonObject ?? throw new ModelFileException(file, "a step is no object; objects with 'type' and 'path' were expected."));
-            yield return (section.OptionalString("type") ?? throw section.Missing("type", "the class of a step"), section.OptionalString("path") ?? "");
+            JsonObject entry = step as JsonObject
+                ?? throw new ModelFileException(file, "a step is no object; objects with 'type' and 'path' were expected.");
+            var section = new JsonSection(file, entry);
+            string type = section.OptionalString("type") ?? throw section.Missing("type", "the class of a step");
+            yield return (type, section.OptionalString("path") ?? "");
         }
     }
 
@@ -101,7 +106,10 @@ public sealed record SentenceSettings
             [(_, { } pooling)] => pooling,
             [] => throw new ModelFileException(file, "no pooling mode is true; one was expected."),
             [var (key, _)] => throw new ModelFileException(file, $"{key} is not built; pooling_mode_mean_tokens and pooling_mode_cls_token are."),
-            _ => throw new ModelFileException(file, $"several pooling modes are true ({string.Join(", ", wanted.Select(mode => mode.Key))}), whose vectors lie side by side; one alone is built."),
+            _ => throw new ModelFileException(
+                file,
+                $"several pooling modes are true ({string.Join(", ", wanted.Select(mode => mode.Key))}), whose vectors lie side by side; "
+                    + "one alone is built."),
         };
     }
 }

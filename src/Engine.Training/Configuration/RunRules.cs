@@ -14,7 +14,8 @@ namespace Engine.Training.Configuration;
 internal static class RunRules
 {
     /// <param name="file">Where the keys stand; null for a run that was made in code.</param>
-    /// <exception cref="ConfigurationException">A value that a key does not take, keys that contradict each other, or one that would not be read.</exception>
+    /// <exception cref="ConfigurationException">A value that a key does not take, keys that contradict each other, or one that would not be
+    /// read.</exception>
     public static RunConfiguration Resolve(RunConfiguration run, MapNode? file)
     {
         KeyBounds.Check(run);
@@ -73,7 +74,9 @@ internal static class RunRules
         };
     }
 
-    /// <summary>Where the run file does not say how the files are written, the ending of each does; the format is filled in where all have one.</summary>
+    /// <summary>
+    /// Where the run file does not say how the files are written, the ending of each does; the format is filled in where all have one.
+    /// </summary>
     private static RunConfiguration WithFormat(RunConfiguration run, MapNode? file)
     {
         DataContents read = ContentsOf(run.Task) | DataContents.Batches;
@@ -105,7 +108,9 @@ internal static class RunRules
         bool hasRecords = isCausal && formats.Any(format => format.HoldsAny(DataContents.Records));
         bool isPrebatched = run.Data.IsPrebatched;
         DataContents read = ContentsOf(run.Task) | DataContents.Batches;
-        RefuseIf(isPrebatched && (formats.Count > 1 || run.Data.Train.Paths.Count > 1), file, "data.train", "prebatched data is one file; give that file alone.");
+        RefuseIf(
+            isPrebatched && (formats.Count > 1 || run.Data.Train.Paths.Count > 1), file, "data.train",
+            "prebatched data is one file; give that file alone.");
         RefuseIf(
             isCausal && formats.Any(format => !format.HoldsAny(read)), file, "data.format",
             $"tables are not read for causal-lm; expected {DataFormats.Names(DataFormats.Holding(read), "or")}.");
@@ -135,39 +140,64 @@ internal static class RunRules
         RefuseIf(data.Header is not null && !isDelimited, file, "data.header", $"only {delimited} have a header; leave it out.");
         RefuseIf(data.Delimiter is not null && !isDelimited, file, "data.delimiter", $"only {delimited} have something between "
             + "columns; leave it out.");
-        foreach ((string key, ColumnReference? column) in new[] { ("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label) })
+        (string Key, ColumnReference? Column)[] columns = [("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label)];
+        foreach ((string key, ColumnReference? column) in columns)
         {
-            RefuseIf(column is not null && isCausal, file, key, "causal-lm knows its columns by their names (see data.kind); leave it out.");
+            RefuseIf(
+                column is not null && isCausal, file, key,
+                "causal-lm knows its columns by their names (see data.kind); leave it out.");
             RefuseIf(column is not null && !hasColumns, file, key, "this format has no columns; leave it out.");
             RefuseIf(column is { Name: null } && named is not null, file, key, $"{named} has no column numbers; give the column's name.");
-            RefuseIf(column is { Name: not null } && data.Header == false, file, key, "with header: false columns have no names; give the number, counted from 0.");
+            RefuseIf(
+                column is { Name: not null } && data.Header == false, file, key,
+                "with header: false columns have no names; give the number, counted from 0.");
         }
 
         RefuseIf(hasColumns && data.Text is null, file, "data", "the key 'data.text' is missing; it names the column of the text.");
-        RefuseIf(hasColumns && !isMasked && data.Label is null, file, "data", "the key 'data.label' is missing; it names the column of the label.");
+        RefuseIf(
+            hasColumns && !isMasked && data.Label is null, file, "data",
+            "the key 'data.label' is missing; it names the column of the label.");
         RefuseIf(isMasked && data.Label is not null, file, "data.label", "masked-lm makes its own labels; leave it out.");
         RefuseIf(isMasked && data.TextPair is not null, file, "data.text_pair", "masked-lm reads single texts; leave it out.");
         RefuseIf(
             !isMasked && !isCausal && texts is not null, file, "data.format",
             $"{texts} ({texts?.Endings[0]}) has no labels; it is read for task: masked-lm or causal-lm only. A table with that "
                 + $"ending needs data.format: {DataFormats.Names(DataFormats.All.Where(format => format.IsDelimited), "or")}.");
-        RefuseIf(run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels", "only sequence-classification has named classes; leave it out.");
-        RefuseIf(data.Validation is null && data.ValidationLimit is not null, file, "data.validation_limit", "there is no data.validation to limit.");
+        RefuseIf(
+            run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels",
+            "only sequence-classification has named classes; leave it out.");
+        RefuseIf(
+            data.Validation is null && data.ValidationLimit is not null, file, "data.validation_limit",
+            "there is no data.validation to limit.");
         RefuseIf(
             isPrebatched && run.ResizeTokenEmbeddings, file, "resize_token_embeddings",
             "prebatched data comes without the tokenizer whose tokens it would count; leave it out.");
-        RefuseIf(isPrebatched && data.Validation is not null, file, "data.validation", "prebatched data is trained on, not evaluated; leave it out.");
-        RefuseIf(isPrebatched && (data.Limit ?? data.ValidationLimit) is not null, file, data.Limit is null ? "data.validation_limit" : "data.limit", "prebatched files are read whole; leave it out, or set max_steps.");
+        RefuseIf(
+            isPrebatched && data.Validation is not null, file, "data.validation",
+            "prebatched data is trained on, not evaluated; leave it out.");
+        RefuseIf(
+            isPrebatched && (data.Limit ?? data.ValidationLimit) is not null, file, data.Limit is null ? "data.validation_limit" : "data.limit",
+            "prebatched files are read whole; leave it out, or set max_steps.");
     }
 
     private static void CheckEvaluation(RunConfiguration run, MapNode? file)
     {
         bool evaluates = run.Data.Validation is not null && run.EvalStrategy != IntervalStrategy.No;
-        RefuseIf(run.EvalStrategy is IntervalStrategy.Steps or IntervalStrategy.Epoch && run.Data.Validation is null, file, "eval_strategy", "there is no data.validation to evaluate on.");
-        RefuseIf(run.EvalStrategy == IntervalStrategy.Steps && run.EvalSteps is null, file, "eval_strategy", "eval_steps says how many steps lie between evaluations; it is missing.");
-        RefuseIf(run.EvalSteps is not null && run.EvalStrategy != IntervalStrategy.Steps, file, "eval_steps", "it is read with eval_strategy: steps only.");
-        RefuseIf(run.LoadBestModelAtEnd && !evaluates, file, "load_best_model_at_end", "the best model is found by evaluating: set data.validation and eval_strategy.");
-        RefuseIf(run.EarlyStoppingPatience is not null && !evaluates, file, "early_stopping_patience", "early stopping goes by evaluations: set data.validation and eval_strategy.");
+        RefuseIf(
+            run.EvalStrategy is IntervalStrategy.Steps or IntervalStrategy.Epoch && run.Data.Validation is null, file, "eval_strategy",
+            "there is no data.validation to evaluate on.");
+        RefuseIf(
+            run.EvalStrategy == IntervalStrategy.Steps && run.EvalSteps is null, file, "eval_strategy",
+            "eval_steps says how many steps lie between evaluations; it is missing.");
+        RefuseIf(
+            run.EvalSteps is not null && run.EvalStrategy != IntervalStrategy.Steps, file, "eval_steps",
+            "it is read with eval_strategy: steps only.");
+        RefuseIf(
+            run.LoadBestModelAtEnd && !evaluates, file, "load_best_model_at_end",
+            "the best model is found by evaluating: set data.validation and eval_strategy.");
+        RefuseIf(
+            run.EarlyStoppingPatience is not null && !evaluates, file, "early_stopping_patience",
+            "early stopping goes by evaluations: set data.validation and eval_strategy.");
     }
 
     /// <summary>
@@ -186,7 +216,8 @@ internal static class RunRules
 
     private static void CheckFromScratch(RunConfiguration run, MapNode? file) => RefuseIf(
         run.FromScratch && run.Adapter is not null, file, "from_scratch",
-        "an adapter adapts what a model has learned, and random weights have learned nothing; leave out the 'adapter:' section to train every parameter, or from_scratch.");
+        "an adapter adapts what a model has learned, and random weights have learned nothing; "
+            + "leave out the 'adapter:' section to train every parameter, or from_scratch.");
 
     private static void CheckDtype(RunConfiguration run, MapNode? file) => RefuseIf(
         run.Adapter is null && run.Dtype is (WeightType.BFloat16 or WeightType.Float16), file, "dtype",
@@ -199,7 +230,8 @@ internal static class RunRules
             run.ProductType != ElementType.Float32 && run.Adapter is null, file, run.Bf16 ? "bf16" : "fp16",
             "without an adapter every matrix is trained and float32, and so are its products; leave it out, or add an 'adapter:' section.");
         RefuseIf(
-            run.Tf32 && run.Products == ProductLibrary.Own, file, "tf32", "cublasLt computes in TF32, and products: own leaves products to Engine's kernels; leave out one of the two.");
+            run.Tf32 && run.Products == ProductLibrary.Own, file, "tf32",
+            "cublasLt computes in TF32, and products: own leaves products to Engine's kernels; leave out one of the two.");
     }
 
     private static void CheckLength(RunConfiguration run, MapNode? file)

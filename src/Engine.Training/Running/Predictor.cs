@@ -105,8 +105,7 @@ public sealed class Predictor : IDisposable
 
     private EncodedSet Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength)
     {
-        Example[] rows = [.. texts.Select((text, i) => new Example(text.Text, text.Pair, null, i, new DataPlace("input", i + 1, IsRow: true)))];
-        var examples = new ExampleSet("input", rows);
+        var examples = ExampleSet.InMemory("input", texts.Select(text => (text.Text, text.Pair, (string?)null)));
         return TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
     }
 

@@ -36,6 +36,7 @@ public sealed record RunFingerprint(string Settings, SortedDictionary<string, st
             SaveStrategy = IntervalStrategy.No,
             SaveTotalLimit = null,
             LoggingSteps = 1,
+            ReportTo = null,
             GradientCheckpointing = false,
             Data = run.Data with { Train = string.Empty, Validation = run.Data.Validation is null ? null : (DataFiles)string.Empty },
             Adapter = run.Adapter is { } adapter ? adapter with { Init = adapter.Init is null ? null : string.Empty } : null,

@@ -1,13 +1,16 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Engine.Common.Files;
 using Engine.Training.Configuration;
 using Engine.Training.Tracking;
 
 namespace Engine.Training.Running;
 
 /// <summary>
-/// Where a run's files are: <c>config.yaml</c> (the resolved run file), <c>config.json</c> (the model's, with the run's labels), <c>metrics.jsonl</c>
-/// (a line per optimizer step), <c>evaluations.jsonl</c>, <c>checkpoint-N/</c>, <c>adapter/</c> or <c>model/</c>, and at the end <c>summary.json</c> and <c>fingerprint.json</c>.
+/// Where a run's files are: <c>config.yaml</c> (the resolved run file), <c>config.json</c> (the model's, with the run's labels),
+/// <c>metrics.jsonl</c> (a line per optimizer step), <c>evaluations.jsonl</c>, <c>checkpoint-N/</c>, <c>adapter/</c> or <c>model/</c>, and
+/// at the end <c>summary.json</c> and <c>fingerprint.json</c>.
 /// </summary>
 public sealed class RunFolder
 {
@@ -73,17 +76,29 @@ public sealed class RunFolder
     ];
 
     /// <summary>The same, with the files that a run writes for other programs.</summary>
-    internal static IReadOnlyList<string> FileNamesOf(RunConfiguration run) => [.. FileNames, .. MetricsLog.FileNames(run.ReportTo ?? [])];
+    internal static IReadOnlyList<string> FileNamesOf(RunConfiguration run) => [.. FileNames, .. MetricsLog.FileNames(run)];
 
     /// <summary>Whether a run, or a comparison that measures it, writes a file or folder of this name.</summary>
     internal static bool IsOfRun(string name) =>
-        name is AdapterName or ModelName or Comparing.RunSharpness.FileName || name.StartsWith(CheckpointPrefix, StringComparison.Ordinal) || FileNames.Contains(name) || MetricsLog.FileNames(Enum.GetValues<MetricsTarget>()).Contains(name);
+        name is AdapterName or ModelName or Comparing.RunSharpness.FileName || name.StartsWith(CheckpointPrefix, StringComparison.Ordinal)
+        || FileNames.Contains(name) || MetricsLog.Writes(name);
 
     /// <summary>Whether a file is there only where a step was taken.</summary>
     internal static bool IsOfSteps(string name) => name is MetricsName or BestName;
 
     /// <summary>Appends one JSON object as a line.</summary>
     public static void AppendLine(string path, JsonObject line) => File.AppendAllText(path, line.ToJsonString() + "\n");
+
+    /// <summary>Leaves of a file, if it is there, the lines that are to be kept.</summary>
+    /// <param name="keeps">Asked with each line and its number from 0.</param>
+    internal static void KeepLines(string path, Func<string, int, bool> keeps)
+    {
+        if (File.Exists(path))
+        {
+            IEnumerable<string> kept = File.ReadLines(path).Where(keeps);
+            AtomicFile.WriteAllBytes(path, Encoding.UTF8.GetBytes(string.Concat(kept.Select(line => line + "\n"))));
+        }
+    }
 
     /// <summary>The step a line belongs to; null for a line that a kill cut off.</summary>
     internal static long? StepOf(string line)

@@ -118,11 +118,7 @@ internal sealed class RunOutput : IDisposable
 
         foreach (string path in (ReadOnlySpan<string>)[Folder.MetricsPath, Folder.EvaluationsPath])
         {
-            if (File.Exists(path))
-            {
-                IEnumerable<string> kept = File.ReadLines(path).Where(line => RunFolder.StepOf(line) is long written && written <= step);
-                AtomicFile.WriteAllBytes(path, Encoding.UTF8.GetBytes(string.Concat(kept.Select(line => line + "\n"))));
-            }
+            RunFolder.KeepLines(path, (line, _) => RunFolder.StepOf(line) <= step);
         }
     }
 

@@ -10,8 +10,8 @@ using Engine.Training.Data;
 namespace Engine.Training.Running;
 
 /// <summary>
-/// Makes a vector of each text, as sentence-transformers does with the same folder: an encoder with or without an adapter, its hidden states pooled. Safe for use by
-/// several threads: each batch waits for its turn on the device (<see cref="Device.Turns"/>).
+/// Makes a vector of each text, as sentence-transformers does with the same folder: an encoder with or without an adapter, its hidden
+/// states pooled. Safe for use by several threads: each batch waits for its turn on the device (<see cref="Device.Turns"/>).
 /// </summary>
 public sealed class TextEmbedder : IDisposable
 {
@@ -32,7 +32,8 @@ public sealed class TextEmbedder : IDisposable
     public int Dimensions => architecture.OutputSize;
 
     /// <summary>Longer texts are cut to so many tokens, special ones included.</summary>
-    public int MaxLength => Math.Min(settings.MaxLength ?? int.MaxValue, Math.Min(architecture.MaxLength, tokenizer.ModelMaxLength ?? architecture.MaxLength));
+    public int MaxLength => Math.Min(
+        settings.MaxLength ?? int.MaxValue, Math.Min(architecture.MaxLength, tokenizer.ModelMaxLength ?? architecture.MaxLength));
 
     /// <summary>What a user should know of the weights.</summary>
     public IReadOnlyList<string> Notes => model.Notes;
@@ -50,7 +51,8 @@ public sealed class TextEmbedder : IDisposable
         settings ??= SentenceSettings.Read(modelFolder);
         Architecture architecture = folder.CreateEmbedding(settings.Pooling, adapterFolder);
         Tokenizer tokenizer = Tokenizer.Load(folder.TokenizerFolderOf(architecture, adapterFolder));
-        return new TextEmbedder(EvaluationModel.Load(device, folder, architecture, adapterFolder, seed: null, type), architecture, tokenizer, settings);
+        var model = EvaluationModel.Load(device, folder, architecture, adapterFolder, seed: null, type);
+        return new TextEmbedder(model, architecture, tokenizer, settings);
     }
 
     /// <summary>The vectors of texts, in their order, each of <see cref="Dimensions"/> numbers.</summary>
@@ -63,17 +65,23 @@ public sealed class TextEmbedder : IDisposable
 
     /// <summary>As <see cref="Embed"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Embed"/>
-    public async Task<IReadOnlyList<float[]>> EmbedAsync(IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellation = default) =>
-        texts.Count == 0
-            ? []
-            : Vectors(await model.PredictAsync(await Task.Run(() => Batches(texts, batchSize), cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false));
+    public async Task<IReadOnlyList<float[]>> EmbedAsync(IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellation = default)
+    {
+        if (texts.Count == 0)
+        {
+            return [];
+        }
+
+        Evaluator batches = await Task.Run(() => Batches(texts, batchSize), cancellation).ConfigureAwait(false);
+        return Vectors(await model.PredictAsync(batches, cancellation).ConfigureAwait(false));
+    }
 
     /// <summary>Frees the model; calls that wait or are under way end with an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => model.Dispose();
 
     private Evaluator Batches(IReadOnlyList<string> texts, int batchSize)
     {
-        var examples = new ExampleSet("input", [.. texts.Select((text, i) => new Example(text, null, null, i, new DataPlace("input", i + 1, IsRow: true)))]);
+        var examples = ExampleSet.InMemory("input", texts.Select(text => (text, (string?)null, (string?)null)));
         return new Evaluator(architecture, TextEncoding.Encode(tokenizer, architecture, examples, MaxLength), batchSize, null, "input");
     }
 

@@ -1,4 +1,5 @@
 using Engine.Common.Files;
+using Engine.Model;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
@@ -17,8 +18,17 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
     /// <summary>What the run drew parameters from that no file gives; only an adapter's base model may lack any.</summary>
     public ulong? Seed => Adapter is null ? null : Run?.Seed;
 
-    /// <summary>How sentence vectors are made with it: as the pretrained model's folder says, which a fully tuned run's does not repeat.</summary>
-    public SentenceSettings SentenceSettings => SentenceSettings.Read(Run?.Model ?? Model);
+    /// <summary>What reports call it: its run's folder, else its adapter's, else its own.</summary>
+    public string Name => GivenAdapter.FolderName(Run?.Output ?? Adapter ?? Model);
+
+    /// <summary>How its frozen matrices are stored: as its run had it.</summary>
+    public WeightType Dtype => Run?.Dtype ?? WeightType.Auto;
+
+    /// <summary>
+    /// Reads how sentence vectors are made with it: as the pretrained model's folder says, which a fully tuned run's does not repeat.
+    /// </summary>
+    /// <exception cref="ModelFileException">A file is broken, or asks for a step that is not built.</exception>
+    public SentenceSettings ReadSentenceSettings() => SentenceSettings.Read(Run?.Model ?? Model);
 
     /// <summary>What a run has made.</summary>
     /// <param name="weights">The adapter's folder, or that of the fully tuned model.</param>
@@ -26,7 +36,8 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
 
     /// <summary>Finds out what a path is.</summary>
     /// <param name="path">File or folder.</param>
-    /// <param name="adapter">An adapter to put on the model, in place of a run's own: its folder or that of a run that wrote it; null for none.</param>
+    /// <param name="adapter">An adapter to put on the model, in place of a run's own: its folder or that of a run that wrote it; null for
+    /// none.</param>
     /// <exception cref="ModelFileException">There is nothing to be used; the message says what was expected.</exception>
     public static TrainedModel Resolve(string path, string? adapter = null)
     {
@@ -62,10 +73,9 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
             return new TrainedModel(run.Model, adapter, run);
         }
 
-        bool full = run.Adapter is null;
-        string weights = full ? folder.ModelPath : folder.AdapterPath;
+        string weights = run.Adapter is null ? folder.ModelPath : folder.AdapterPath;
         return Directory.Exists(weights)
-            ? full ? new TrainedModel(weights, null, run) : new TrainedModel(run.Model, weights, run)
+            ? Of(run, weights)
             : throw new ModelFileException(weights, "there is no such folder yet; the run writes it when it ends: train it first.");
     }
 
@@ -78,6 +88,7 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
             ? model
             : throw new ModelFileException(adapter, model is null
                 ? "the adapter does not say which model it was trained on; give the model's folder, and this one as the adapter (--adapter)."
-                : $"the adapter was trained on '{model}', and there is no such folder here; give the model's folder, and this one as the adapter (--adapter). {LocalPath.HubHint}");
+                : $"the adapter was trained on '{model}', and there is no such folder here; "
+                    + $"give the model's folder, and this one as the adapter (--adapter). {LocalPath.HubHint}");
     }
 }

@@ -162,17 +162,17 @@ public sealed class Trainer : IDisposable
             best.State = state.Best;
             lastSaved = point.Step;
             output.Rewind(point.Step);
-            logs = MetricsLog.Of(run.ReportTo ?? [], Folder.FolderPath);
-            foreach (MetricsLog log in logs)
-            {
-                log.Rewind(point.Step);
-            }
         }
         else
         {
             output.Begin(run);
-            logs = MetricsLog.Of(run.ReportTo ?? [], Folder.FolderPath);
             state = state with { EvaluationDue = true };
+        }
+
+        logs = MetricsLog.Of(run, Folder.FolderPath);
+        foreach (MetricsLog log in logs)
+        {
+            log.Rewind(state.Step);
         }
 
         return new TrainingProgress.Started(

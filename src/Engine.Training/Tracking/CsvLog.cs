@@ -1,11 +1,12 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
-using Engine.Common.Files;
+using Engine.Training.Running;
 
 namespace Engine.Training.Tracking;
 
-/// <summary>metrics.csv with a row for each step, and evaluations.csv with a row for each evaluation; a number that is not finite is an empty cell.</summary>
+/// <summary>
+/// metrics.csv with a row for each step, and evaluations.csv with a row for each evaluation; a number that is not finite is an empty cell.
+/// </summary>
 internal sealed class CsvLog(string folder) : MetricsLog
 {
     public const string MetricsName = "metrics.csv", EvaluationsName = "evaluations.csv";
@@ -26,16 +27,13 @@ internal sealed class CsvLog(string folder) : MetricsLog
     {
         foreach (string path in (string[])[PathOf(Train), PathOf(Eval)])
         {
-            if (File.Exists(path))
-            {
-                IEnumerable<string> kept = File.ReadLines(path).Where((line, i) => i == 0 || (StepOf(line) is long written && written <= step));
-                AtomicFile.WriteAllBytes(path, Encoding.UTF8.GetBytes(string.Concat(kept.Select(line => line + "\n"))));
-            }
+            RunFolder.KeepLines(path, (line, index) => index == 0 || StepOf(line) <= step);
         }
     }
 
     private string PathOf(string group) => Path.Combine(folder, group == Train ? MetricsName : EvaluationsName);
 
     /// <summary>The step of a row; null for a row that a kill cut off. Steps are the first column.</summary>
-    private static long? StepOf(string row) => long.TryParse(row.AsSpan(0, Math.Max(0, row.IndexOf(','))), NumberStyles.None, CultureInfo.InvariantCulture, out long step) ? step : null;
+    private static long? StepOf(string row) =>
+        long.TryParse(row.AsSpan(0, Math.Max(0, row.IndexOf(','))), NumberStyles.None, CultureInfo.InvariantCulture, out long step) ? step : null;
 }

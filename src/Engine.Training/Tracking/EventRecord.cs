@@ -5,8 +5,9 @@ using System.Text;
 namespace Engine.Training.Tracking;
 
 /// <summary>
-/// Records of TensorFlow's event files: each is its length, a checksum of that, the bytes, a checksum of them (TFRecord); the bytes are an <c>Event</c> of event.proto,
-/// of which wall_time (1, double), step (2, int64), file_version (3, string) and summary (5) are written, of a summary its values (1) with tag (1) and simple_value (2, float).
+/// Records of TensorFlow's event files: each is its length, a checksum of that, the bytes, a checksum of them (TFRecord); the bytes are an
+/// <c>Event</c> of event.proto, of which wall_time (1, double), step (2, int64), file_version (3, string) and summary (5) are written, of a
+/// summary its values (1) with tag (1) and simple_value (2, float).
 /// </summary>
 internal static class EventRecord
 {

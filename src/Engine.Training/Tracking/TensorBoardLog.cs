@@ -5,7 +5,8 @@ using Engine.Common.Files;
 namespace Engine.Training.Tracking;
 
 /// <summary>
-/// A file of TensorBoard's events: scalars <c>train/loss</c>, <c>eval/accuracy</c> and so on, by step. <c>tensorboard --logdir runs</c> shows every run below a folder by its name.
+/// A file of TensorBoard's events: scalars <c>train/loss</c>, <c>eval/accuracy</c> and so on, by step. <c>tensorboard --logdir runs</c>
+/// shows every run below a folder by its name.
 /// </summary>
 internal sealed class TensorBoardLog : MetricsLog
 {

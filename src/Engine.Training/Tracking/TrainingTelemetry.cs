@@ -4,8 +4,8 @@ using System.Diagnostics.Metrics;
 namespace Engine.Training.Tracking;
 
 /// <summary>
-/// Training as OpenTelemetry sees it, through <see cref="System.Diagnostics"/> and without a dependency: a meter and an activity source named <see cref="Name"/>, which a
-/// program's exporter subscribes to. Where nobody listens, nothing is measured.
+/// Training as OpenTelemetry sees it, through <see cref="System.Diagnostics"/> and without a dependency: a meter and an activity source
+/// named <see cref="Name"/>, which a program's exporter subscribes to. Where nobody listens, nothing is measured.
 /// </summary>
 public static class TrainingTelemetry
 {
@@ -16,12 +16,17 @@ public static class TrainingTelemetry
     private static readonly ActivitySource Source = new(Name);
 
     private static readonly Counter<long> Steps = Meter.CreateCounter<long>("engine.training.steps", "{step}", "Optimizer steps taken.");
-    private static readonly Counter<long> Tokens = Meter.CreateCounter<long>("engine.training.tokens", "{token}", "Tokens trained on, without padding.");
-    private static readonly Histogram<double> StepDuration = Meter.CreateHistogram<double>("engine.training.step.duration", "s", "Time of an optimizer step.");
+    private static readonly Counter<long> Tokens =
+        Meter.CreateCounter<long>("engine.training.tokens", "{token}", "Tokens trained on, without padding.");
+    private static readonly Histogram<double> StepDuration =
+        Meter.CreateHistogram<double>("engine.training.step.duration", "s", "Time of an optimizer step.");
     private static readonly Gauge<double> Loss = Meter.CreateGauge<double>("engine.training.loss", description: "Loss of the last step.");
-    private static readonly Gauge<double> LearningRate = Meter.CreateGauge<double>("engine.training.learning_rate", description: "Learning rate of the last step.");
-    private static readonly Gauge<double> GradientNorm = Meter.CreateGauge<double>("engine.training.gradient_norm", description: "Norm of the last step's gradients.");
-    private static readonly Gauge<double> Evaluation = Meter.CreateGauge<double>("engine.training.evaluation", description: "A metric of the last evaluation; the tag 'metric' says which.");
+    private static readonly Gauge<double> LearningRate =
+        Meter.CreateGauge<double>("engine.training.learning_rate", description: "Learning rate of the last step.");
+    private static readonly Gauge<double> GradientNorm =
+        Meter.CreateGauge<double>("engine.training.gradient_norm", description: "Norm of the last step's gradients.");
+    private static readonly Gauge<double> Evaluation =
+        Meter.CreateGauge<double>("engine.training.evaluation", description: "A metric of the last evaluation; its tag says which.");
 
     /// <summary>An activity that lasts as long as a piece of a run; null where nobody listens.</summary>
     /// <param name="piece">train, evaluate or save.</param>

@@ -10,7 +10,10 @@ using Tensorboard;
 
 namespace Engine.Training.Tests.Tracking;
 
-/// <summary>What a run writes for other programs' viewers. TensorBoard's file is read back with the classes that protoc made of event.proto (TorchSharp has them).</summary>
+/// <summary>
+/// What a run writes for other programs' viewers. TensorBoard's file is read back with the classes that protoc made of event.proto
+/// (TorchSharp has them).
+/// </summary>
 public sealed class MetricsLogTests : IDisposable
 {
     private readonly TinyRun tiny = new();
@@ -45,7 +48,7 @@ public sealed class MetricsLogTests : IDisposable
         string whole = Train("whole", "report_to: [tensorboard, csv]").Folder;
         using var cancellation = new CancellationTokenSource();
         Assert.True(Train("stopped", "report_to: [tensorboard, csv]", stopAt: 4, cancellation: cancellation).Outcome.Interrupted);
-        string stopped = Train("stopped", "report_to: [tensorboard, csv]", resume: true).Folder;
+        string stopped = Train("stopped", "report_to: [csv, tensorboard]", resume: true).Folder;
 
         Assert.Equal(Losses(whole), Losses(stopped));
         Assert.Equal(Column(whole, 0), Column(stopped, 0));
@@ -69,7 +72,10 @@ public sealed class MetricsLogTests : IDisposable
         Assert.Equal(["train/loss"], Tags(Events(tiny.Folder)[2]).Keys);
     }
 
-    /// <summary>RFC 3720, appendix B.4: the CRC-32C of 32 zero bytes is 8A9136AA. TFRecord turns it right by 15 bits and adds A282EAD8 (record_writer.cc).</summary>
+    /// <summary>
+    /// RFC 3720, appendix B.4: the CRC-32C of 32 zero bytes is 8A9136AA. TFRecord turns it right by 15 bits and adds A282EAD8
+    /// (record_writer.cc).
+    /// </summary>
     [Fact]
     public void Records_carry_the_masked_checksum_of_TFRecord()
     {
@@ -120,8 +126,23 @@ public sealed class MetricsLogTests : IDisposable
 
     private static JsonObject[] Lines(string folder, string name) => [.. File.ReadLines(Path.Combine(folder, name)).Select(line => JsonNode.Parse(line)!.AsObject())];
 
-    private static Event[] Events(string folder) =>
-        [.. EventRecord.Read(File.ReadAllBytes(Path.Combine(folder, TensorBoardLog.FileName))).Select(record => Event.Parser.ParseFrom(record.ToArray()))];
+    /// <summary>
+    /// TFRecord's frames (tensorflow/core/lib/io/record_writer.h): a length of 8 bytes, 4 bytes of checksum, the record, 4 bytes of
+    /// checksum.
+    /// </summary>
+    private static Event[] Events(string folder)
+    {
+        byte[] file = File.ReadAllBytes(Path.Combine(folder, TensorBoardLog.FileName));
+        List<Event> events = [];
+        for (int at = 0; at < file.Length;)
+        {
+            int length = checked((int)BitConverter.ToUInt64(file, at));
+            events.Add(Event.Parser.ParseFrom(file, at + 12, length));
+            at += 12 + length + 4;
+        }
+
+        return [.. events];
+    }
 
     private static Dictionary<string, float> Tags(Event entry) => (entry.Summary?.Value ?? []).ToDictionary(value => value.Tag, value => value.SimpleValue);
 
