@@ -40,13 +40,14 @@ internal sealed class CoursePlans : IDisposable
         method.OnStepBegin(begin, course);
 
         GraphBuilder? ascend = null;
-        if (course != StepCourse.OnePass)
+        if (course is not (StepCourse.OnePass or StepCourse.Plain))
         {
             ascend = new GraphBuilder();
             scaling?.UnscaleFirstPass(ascend);
             method.OnGradientsReady(ascend, course);
             Clear(ascend);
-            ascend.Store(ascend.Read(reports.Loss), reports.FirstPassLoss);
+            ascend.Store(ascend.Read(reports.Loss), reports.UnperturbedLoss);
+            ascend.Clear(reports.Loss);
         }
 
         var update = new GraphBuilder();
@@ -85,7 +86,8 @@ internal sealed class SessionReports
     public SessionReports()
     {
         Loss = Block.Reserve("loss", new Shape(1));
-        FirstPassLoss = Block.Reserve("first_pass_loss", new Shape(1));
+        UnperturbedLoss = Block.Reserve("unperturbed_loss", new Shape(1));
+        ProbedLoss = Block.Reserve("probed_loss", new Shape(1));
         GradientNorm = Block.Reserve("gradient_norm", new Shape(1));
     }
 
@@ -94,8 +96,11 @@ internal sealed class SessionReports
     /// <summary>The sum of the micro-batches' losses of the pass in progress.</summary>
     public Variable Loss { get; }
 
-    /// <summary>The same of the first of two passes.</summary>
-    public Variable FirstPassLoss { get; }
+    /// <summary>The same without a perturbation: of the first of two passes, or of a <see cref="LossProbe"/>.</summary>
+    public Variable UnperturbedLoss { get; }
+
+    /// <summary>The same of the losses that are computed alone, at the perturbed point.</summary>
+    public Variable ProbedLoss { get; }
 
     /// <summary>The gradients' global norm before clipping.</summary>
     public Variable GradientNorm { get; }

@@ -14,6 +14,21 @@ public enum StepCourse
     /// numbered anew, so with dropout their masks are other draws than in the first pass.
     /// </summary>
     SelectedSecondPass,
+
+    /// <summary>Once, as if the method that perturbs were not there; the others of a combination are.</summary>
+    Plain,
+}
+
+/// <summary>
+/// Losses that a step of one pass computes beside it, by forward passes with the same dropout masks, so that what the perturbation does
+/// to the loss is known.
+/// </summary>
+public enum LossProbe
+{
+    None,
+
+    /// <summary>The loss without the perturbation: one forward pass.</summary>
+    Unperturbed,
 }
 
 /// <summary>The parts of a step that may serve some of the trainable tensors only.</summary>

@@ -16,7 +16,10 @@ namespace Engine.Optim;
 /// <param name="Tokens">Real tokens of the micro-batches.</param>
 /// <param name="Labels">Labels of the micro-batches: labelled tokens of a language model, else texts.</param>
 /// <param name="Skipped">Nothing was updated: no micro-batch has a label, or the gradients overflowed under loss scaling and the scale is lower now.</param>
-public sealed record StepReport(double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false);
+/// <param name="LossRise">The loss at the perturbed point less that without the perturbation; NaN where the step does not know
+/// both.</param>
+public sealed record StepReport(
+    double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false, double LossRise = double.NaN);
 
 /// <summary>
 /// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
@@ -28,6 +31,9 @@ public sealed class TrainingSession : IDisposable
 {
     private readonly Device device;
     private readonly TrainingMethod method;
+
+    /// <summary>What is left of the method in plain steps.</summary>
+    private readonly TrainingMethod unperturbed;
     private readonly ulong seed;
     private readonly MethodContext context;
     private readonly StorageBlock moments = new("optimizer");
@@ -38,13 +44,20 @@ public sealed class TrainingSession : IDisposable
     private readonly Arena arena;
     private readonly RunnerOptions training;
     private readonly ModelRunner trainer;
+
+    /// <summary>The training passes of plain steps; null where there are none.</summary>
+    private readonly ModelRunner? plainTrainer;
     private readonly ModelRunner evaluator;
 
-    /// <summary>The losses alone, as the training passes compute them; null where no method selects samples.</summary>
+    /// <summary>The losses alone, as the training passes compute them; null where no method asks for them.</summary>
     private readonly ModelRunner? prober;
+
+    /// <summary>The losses alone, as plain steps compute them; null where no method asks for them.</summary>
+    private readonly ModelRunner? unperturbedProber;
     private readonly float[] scalars = new float[StepScalars.Count];
     private readonly uint[] random = new uint[RandomState.Count];
     private readonly float[] readings;
+    private readonly float[] zero = new float[1];
     private readonly Dictionary<StepCourse, CoursePlans> courses = [];
     private Profile? profile;
     private bool disposed;
@@ -69,13 +82,14 @@ public sealed class TrainingSession : IDisposable
     {
         this.device = device;
         this.method = method;
+        unperturbed = method.WithoutPerturbation;
         this.seed = seed;
         Model = model;
         TotalSteps = totalSteps;
         weights = new MicroBatchWeights(lossAverage);
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Inputs = new BatchInputs(model.Architecture, capacity, model.EmbeddingRows);
-        context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer);
+        context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer, totalSteps);
         method.Attach(context);
         this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, moments, context.Tables);
         readings = new float[reports.Block.Bytes / sizeof(float)];
@@ -94,25 +108,47 @@ public sealed class TrainingSession : IDisposable
             PartialTensors = partial,
             Extend = graph =>
             {
-                graph.Graph.AccumulateWeighted(graph.Loss, Inputs.Scalars, StepScalars.LossWeight, reports.Loss);
+                Accumulate(graph, reports.Loss);
                 selection?.Build(graph, model.Architecture.Head);
             },
         };
-        trainer = new ModelRunner(device, model, Inputs, arena, training);
-        evaluator = new ModelRunner(device, model, Inputs, arena, new RunnerOptions());
-        prober = selection is null ? null : new ModelRunner(device, model, Inputs, arena, new RunnerOptions
+        trainer = Runner(training);
+        plainTrainer = method.Courses.Contains(StepCourse.Plain)
+            ? Runner(training with
+            {
+                TransformWeight = unperturbed.TransformWeight,
+                Auxiliary = unperturbed.Auxiliary,
+                Extend = graph => Accumulate(graph, reports.Loss),
+            })
+            : null;
+        evaluator = Runner(new RunnerOptions());
+        prober = selection is null ? null : Runner(Losses(method, reports.ProbedLoss) with
         {
-            Dropout = true,
-            TransformWeight = method.TransformWeight,
-            Auxiliary = method.Auxiliary,
-            Extend = graph => selection.Build(graph, model.Architecture.Head),
+            Extend = graph =>
+            {
+                Accumulate(graph, reports.ProbedLoss);
+                selection.Build(graph, model.Architecture.Head);
+            },
         });
+        unperturbedProber = method.Probes.Count > 0 ? Runner(Losses(unperturbed, reports.UnperturbedLoss)) : null;
         LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, method.OwnGradients, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars) : null;
         foreach (StepCourse course in method.Courses)
         {
+            TrainingMethod acting = course == StepCourse.Plain ? unperturbed : method;
             courses.Add(course, CoursePlans.Build(
-                device, course, method, Trainables, this.optimizer, reports, LossScaling, Inputs.Scalars, optimizer.MaxGradNorm, partial));
+                device, course, acting, Trainables, this.optimizer, reports, LossScaling, Inputs.Scalars, optimizer.MaxGradNorm, partial));
         }
+
+        ModelRunner Runner(RunnerOptions options) => new(device, model, Inputs, arena, options);
+        RunnerOptions Losses(TrainingMethod acting, Variable loss) => new()
+        {
+            Dropout = true,
+            TransformWeight = acting.TransformWeight,
+            Auxiliary = acting.Auxiliary,
+            Extend = graph => Accumulate(graph, loss),
+        };
+        void Accumulate(ModelGraph graph, Variable loss) =>
+            graph.Graph.AccumulateWeighted(graph.Loss, Inputs.Scalars, StepScalars.LossWeight, loss);
     }
 
     public TransformerModel Model { get; }
@@ -151,13 +187,22 @@ public sealed class TrainingSession : IDisposable
         get => profile;
         set
         {
-            profile = trainer.Profile = value;
-            if (prober is not null)
+            profile = value;
+            foreach (ModelRunner runner in StepRunners)
             {
-                prober.Profile = value;
+                runner.Profile = value;
             }
         }
     }
+
+    /// <summary>
+    /// Whether a method that perturbs the weights is part of the training, so that steps have a <see cref="StepReport.LossRise"/>.
+    /// </summary>
+    public bool Perturbs => method.Perturbs;
+
+    /// <summary>The runners of a step's passes.</summary>
+    private IEnumerable<ModelRunner> StepRunners =>
+        ((ModelRunner?[])[trainer, plainTrainer, prober, unperturbedProber]).OfType<ModelRunner>();
 
     /// <summary>The memory the session holds beside the model's, by owner.</summary>
     private IEnumerable<StorageBlock> OwnBlocks =>
@@ -175,7 +220,7 @@ public sealed class TrainingSession : IDisposable
             bytes[block.Owner] = bytes.GetValueOrDefault(block.Owner) + block.Bytes;
         }
 
-        bytes["arena"] = ArenaBytes(trainer, trainingShapes, evaluationShapes);
+        bytes["arena"] = ArenaBytes(trainer, plainTrainer, trainingShapes, evaluationShapes);
         return bytes;
     }
 
@@ -184,11 +229,11 @@ public sealed class TrainingSession : IDisposable
     {
         if (gradientCheckpointing == training.GradientCheckpointing)
         {
-            return ArenaBytes(trainer, trainingShapes, evaluationShapes);
+            return ArenaBytes(trainer, plainTrainer, trainingShapes, evaluationShapes);
         }
 
         using var other = new ModelRunner(device, Model, Inputs, arena, training with { GradientCheckpointing = gradientCheckpointing });
-        return ArenaBytes(other, trainingShapes, evaluationShapes);
+        return ArenaBytes(other, null, trainingShapes, evaluationShapes);
     }
 
     /// <summary>Takes the memory, the arena for these shapes included. The model's own blocks must be allocated.</summary>
@@ -199,7 +244,7 @@ public sealed class TrainingSession : IDisposable
             block.Allocate(device);
         }
 
-        arena.Require(ArenaBytes(trainer, trainingShapes, evaluationShapes));
+        arena.Require(ArenaBytes(trainer, plainTrainer, trainingShapes, evaluationShapes));
     }
 
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
@@ -269,13 +314,24 @@ public sealed class TrainingSession : IDisposable
 
         LossScaling?.Keep();
         StepCourse course = method.CourseOf(StepsTaken);
+        (TrainingMethod acting, ModelRunner runner) = course == StepCourse.Plain ? (unperturbed, plainTrainer!) : (method, trainer);
         CoursePlans plans = courses[course];
-        method.Prepare(StepsTaken);
-        Upload(StepsTaken, learningRate);
+        acting.Prepare(StepsTaken);
+        Upload(acting, StepsTaken, learningRate);
+        LossProbe probe = acting.ProbeOf(StepsTaken);
+        if (probe != LossProbe.None)
+        {
+            Clear(reports.UnperturbedLoss);
+            for (int i = 0; i < microBatches.Count; i++)
+            {
+                Run(unperturbedProber!, microBatches[i], i, source);
+            }
+        }
+
         plans.Begin.Run(arena, profile);
         for (int i = 0; i < microBatches.Count; i++)
         {
-            Run(trainer, microBatches[i], i, source, method.ActiveIn(StepPart.FirstPass));
+            Run(runner, microBatches[i], i, source, acting.ActiveIn(StepPart.FirstPass));
             if (course == StepCourse.SelectedSecondPass)
             {
                 selection!.Keep(i, microBatches[i], after: false);
@@ -288,14 +344,14 @@ public sealed class TrainingSession : IDisposable
             RepeatPass(course, microBatches, source);
         }
 
-        plans.Update.Run(arena, profile, method.ActiveIn(StepPart.Update));
+        plans.Update.Run(arena, profile, acting.ActiveIn(StepPart.Update));
         reports.Block.Buffer.Read(readings.AsSpan());
         var report = new StepReadings(readings);
         float norm = report.Of(reports.GradientNorm)[0];
         bool skipped = false;
         if (float.IsFinite(norm))
         {
-            method.OnStepEnd(report);
+            acting.OnStepEnd(report);
             LossScaling?.Advance();
         }
         else
@@ -305,8 +361,9 @@ public sealed class TrainingSession : IDisposable
 
         StepsTaken++;
         MicroBatchesTaken += microBatches.Count;
-        double loss = report.Of(plans.Ascend is null ? reports.Loss : reports.FirstPassLoss)[0];
-        return new StepReport(loss, norm, tokens, labels, skipped);
+        double perturbed = report.Of(course == StepCourse.SelectedSecondPass ? reports.ProbedLoss : reports.Loss)[0];
+        double before = plans.Ascend is null && probe == LossProbe.None ? double.NaN : report.Of(reports.UnperturbedLoss)[0];
+        return new StepReport(plans.Ascend is null ? perturbed : before, norm, tokens, labels, skipped, perturbed - before);
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>
@@ -334,9 +391,12 @@ public sealed class TrainingSession : IDisposable
             plans.Dispose();
         }
 
-        trainer.Dispose();
+        foreach (ModelRunner runner in StepRunners)
+        {
+            runner.Dispose();
+        }
+
         evaluator.Dispose();
-        prober?.Dispose();
         arena.Dispose();
         foreach (StorageBlock block in OwnBlocks)
         {
@@ -358,6 +418,7 @@ public sealed class TrainingSession : IDisposable
             return;
         }
 
+        Clear(reports.ProbedLoss);
         for (int i = 0; i < microBatches.Count; i++)
         {
             Run(prober!, microBatches[i], i, source);
@@ -391,14 +452,17 @@ public sealed class TrainingSession : IDisposable
         runner.Run(batch, source, active);
     }
 
-    private void Upload(long step, double learningRate)
+    /// <summary>Sets a loss to zero, outside the plans.</summary>
+    private void Clear(Variable loss) => loss.View<float>().Write(zero);
+
+    private void Upload(TrainingMethod acting, long step, double learningRate)
     {
         long updates = step - UnlabelledSteps - (LossScaling?.State.SkippedSteps ?? 0);
         scalars[StepScalars.LearningRate] = (float)learningRate;
         (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(updates + 1);
-        method.WriteFactors(step, TotalSteps, updates, scalars);
+        acting.WriteFactors(step, TotalSteps, scalars);
         UploadScalars(weights[0]);
-        optimizer.Prepare(scalars, method.ActiveIn(StepPart.Update));
+        optimizer.Prepare(scalars, acting.ActiveIn(StepPart.Update));
         UploadRandom(Inputs.NoiseRandom, method.NoiseSeed, step);
     }
 
@@ -420,14 +484,17 @@ public sealed class TrainingSession : IDisposable
         target.View<uint>().Write(random);
     }
 
-    private long ArenaBytes(ModelRunner trainer, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
+    private long ArenaBytes(
+        ModelRunner trainer, ModelRunner? plainTrainer, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
         BatchShape[] training = [.. trainingShapes];
         return ((long[])
         [
             courses.Values.Max(plans => plans.ArenaBytes),
             trainer.ArenaBytes(selection is null ? training : [.. training, .. training.Select(LargestSelection)]),
+            plainTrainer?.ArenaBytes(training) ?? 0,
             prober?.ArenaBytes(training) ?? 0,
+            unperturbedProber?.ArenaBytes(training) ?? 0,
             evaluator.ArenaBytes(evaluationShapes),
         ]).Max();
     }

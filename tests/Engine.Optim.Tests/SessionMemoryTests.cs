@@ -17,7 +17,7 @@ namespace Engine.Optim.Tests;
 public sealed class SessionMemoryTests
 {
     /// <summary>One optimizer step makes one <see cref="StepReport"/>.</summary>
-    private const int ManagedBytesPerStep = 56;
+    private const int ManagedBytesPerStep = 64;
 
     /// <summary>Bi-LoRA's default.</summary>
     private const int AuxiliaryRank = 8;

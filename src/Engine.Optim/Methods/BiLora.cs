@@ -44,7 +44,7 @@ public enum AuxiliaryOptimizer
 /// adapter descends, its products held to norm rho. The adapter so learns under an adversarial weight perturbation at one pass a step. With
 /// rho = 0 there is no auxiliary.
 /// </summary>
-public sealed record BiLora : Method
+public sealed record BiLora : OnePassPerturbation
 {
     public const string MethodName = "bi-lora";
 
@@ -85,7 +85,7 @@ public sealed record BiLora : Method
 }
 
 /// <summary>The auxiliary is part of the training passes alone: evaluation and files know nothing of it.</summary>
-internal class BiLoraMethod(BiLora settings) : TrainingMethod
+internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
 {
     private readonly Dictionary<LoraLinear, AuxiliaryFactors> factors = [];
     private LowRankLayers? layers;
@@ -93,11 +93,7 @@ internal class BiLoraMethod(BiLora settings) : TrainingMethod
     private Variable? firstMoment;
     private Variable? secondMoment;
 
-    public override string Name => settings.Name;
-
     private bool UsesSgd => settings.AuxiliaryOptimizer == AuxiliaryOptimizer.Sgd;
-
-    public override MethodRole Role => MethodRole.Perturbation;
 
     public override IReadOnlyList<Variable> OwnGradients => gradients is null ? [] : [gradients];
 

@@ -10,7 +10,7 @@ namespace Engine.Optim.Methods;
 /// perturbs each tensor with probability beta, by e = rho / beta g / ||g|| over these. Sharpness-sensitive data selection: the second pass runs the share gamma of each micro-batch whose losses rise most.
 /// The first step perturbs every tensor, as the official code does.
 /// </summary>
-public sealed record Esam : Method
+public sealed record Esam : Perturbation
 {
     public const string MethodName = "esam";
 
@@ -36,7 +36,7 @@ public sealed record Esam : Method
 }
 
 /// <summary>Draws and selects on the host, in arrays that are made once.</summary>
-internal sealed class EsamMethod(Esam settings) : SamAscent(settings.Rho)
+internal sealed class EsamMethod(Esam settings) : SamAscent(settings, settings.Rho)
 {
     /// <summary>A share of the samples that is whole but for rounding counts as whole.</summary>
     private const double Rounding = 1e-9;
@@ -52,9 +52,7 @@ internal sealed class EsamMethod(Esam settings) : SamAscent(settings.Rho)
     /// <summary>The perturbed tensors' numbers among the trainable ones.</summary>
     private int[] numbers = [];
 
-    public override string Name => settings.Name;
-
-    public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.SelectedSecondPass];
+    protected override IReadOnlyList<StepCourse> PerturbedCourses { get; } = [StepCourse.SelectedSecondPass];
 
     /// <summary>The rows that the last second pass ran, of its last micro-batch.</summary>
     public ReadOnlySpan<int> Selected => selected.AsSpan(0, selectedCount);

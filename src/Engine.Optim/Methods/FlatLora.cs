@@ -10,7 +10,7 @@ namespace Engine.Optim.Methods;
 /// Flat-LoRA (Li et al., ICML 2025, arXiv 2409.14396): each step the adapted layers' frozen weights carry seeded Gaussian noise whose deviation
 /// per output row is factor * rho / sqrt(in) * ||row of W0 + s B A||; the factor rises from 0 to 1 over the run as (1 - cos(pi t / T)) / 2.
 /// </summary>
-public sealed record FlatLora : Method
+public sealed record FlatLora : OnePassPerturbation
 {
     public const string MethodName = "flat-lora";
 
@@ -32,13 +32,9 @@ public sealed record FlatLora : Method
 /// and the row norms come from ||W0_i||^2 + 2 s b_i . (W0 A^T)_i + s^2 b_i (A A^T) b_i. Memory: a deviation for every output row.
 /// The noise's streams are the adapted layers' numbers, its steps the optimizer's.
 /// </summary>
-internal sealed class FlatLoraMethod(FlatLora settings) : TrainingMethod
+internal sealed class FlatLoraMethod(FlatLora settings) : PerturbationMethod(settings)
 {
     private readonly Dictionary<LoraLinear, Variable> deviations = [];
-
-    public override string Name => settings.Name;
-
-    public override MethodRole Role => MethodRole.Perturbation;
 
     public override ulong NoiseSeed => settings.NoiseSeed;
 

@@ -10,7 +10,7 @@ namespace Engine.Optim.Methods;
 /// the plain one; the steps between add a ||g|| / (||g_v|| + 1e-8) g_v to theirs. On adapters where the run has them, else on every trainable tensor; projection
 /// and norms over all of these together. Memory: g_v beside SAM's copy.
 /// </summary>
-public sealed record LookSam : Method
+public sealed record LookSam : Perturbation
 {
     public const string MethodName = "looksam";
 
@@ -20,7 +20,7 @@ public sealed record LookSam : Method
     [Key(Minimum = 0)]
     public double Rho { get; init; } = 0.1;
 
-    /// <summary>Steps from one SAM step to the next.</summary>
+    /// <summary>Steps from one SAM step to the next, counted in those that <c>every</c> leaves.</summary>
     [Key(Minimum = 1)]
     public int K { get; init; } = 10;
 
@@ -32,13 +32,11 @@ public sealed record LookSam : Method
 }
 
 /// <summary>Two courses: SAM's two passes, and one that adds the direction.</summary>
-internal sealed class LookSamMethod(LookSam settings) : SamAscent(settings.Rho)
+internal sealed class LookSamMethod(LookSam settings) : SamAscent(settings, settings.Rho)
 {
     private Variable? direction;
 
-    public override string Name => settings.Name;
-
-    public override IReadOnlyList<StepCourse> Courses { get; } =
+    protected override IReadOnlyList<StepCourse> PerturbedCourses { get; } =
         settings.K == 1 ? [StepCourse.TwoPasses] : [StepCourse.TwoPasses, StepCourse.OnePass];
 
     private Variable Direction => direction ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
@@ -49,7 +47,7 @@ internal sealed class LookSamMethod(LookSam settings) : SamAscent(settings.Rho)
         direction = context.State.Reserve("looksam.direction", new Shape(Perturbed.Table.PackedCount));
     }
 
-    public override StepCourse CourseOf(long step) => step % settings.K == 0 ? StepCourse.TwoPasses : StepCourse.OnePass;
+    protected override StepCourse PerturbedCourse(long due) => due % settings.K == 0 ? StepCourse.TwoPasses : StepCourse.OnePass;
 
     public override void OnTransformGradients(GraphBuilder graph, StepCourse course)
     {

@@ -10,7 +10,7 @@ namespace Engine.Optim.Methods;
 /// FMLoRA (Deng et al., arXiv 2508.00522): each layer's steepest ascent, from this step's own gradients; the step's come from a second pass
 /// there.
 /// </summary>
-public sealed record FmLora : Method, IKeyRules
+public sealed record FmLora : Perturbation
 {
     public const string MethodName = "fm-lora";
 
@@ -24,7 +24,7 @@ public sealed record FmLora : Method, IKeyRules
     [Key(Minimum = 0, Default = "rho")]
     public double? RhoMin { get; init; }
 
-    KeyProblem? IKeyRules.Problem => LowRankAscent.Problem(Rho, RhoMin);
+    protected override KeyProblem? Problem => LowRankAscent.Problem(Rho, RhoMin) ?? base.Problem;
 
     protected override TrainingMethod Create() => new FmLoraMethod(this);
 }
@@ -33,7 +33,7 @@ public sealed record FmLora : Method, IKeyRules
 /// EFMLoRA (Deng et al., arXiv 2508.00522): one pass a step. The step runs under a moving average of the perturbations of the steps before
 /// it; the first step runs unperturbed and starts the average.
 /// </summary>
-public sealed record EfmLora : Method, IKeyRules
+public sealed record EfmLora : OnePassPerturbation
 {
     public const string MethodName = "efm-lora";
 
@@ -51,7 +51,7 @@ public sealed record EfmLora : Method, IKeyRules
     [Key(Minimum = 0, Above = true, Maximum = 1)]
     public double Beta { get; init; } = 0.9;
 
-    KeyProblem? IKeyRules.Problem => LowRankAscent.Problem(Rho, RhoMin);
+    protected override KeyProblem? Problem => LowRankAscent.Problem(Rho, RhoMin) ?? base.Problem;
 
     protected override TrainingMethod Create() => new EfmLoraMethod(this);
 }
@@ -60,17 +60,16 @@ public sealed record EfmLora : Method, IKeyRules
 /// What FMLoRA and EFMLoRA share (Deng et al., arXiv 2508.00522): each layer's steepest ascent within radius rho of the full weight, as far as
 /// the factors see it, carried over to B alone. Everything goes through r x r products; the m x n gradient is never formed.
 /// </summary>
+/// <param name="settings">The method's settings.</param>
 /// <param name="rho">The radius of each layer's perturbation in the first step.</param>
 /// <param name="rhoMin">The radius at the end of the run; between them half a cosine.</param>
-public abstract class LowRankAscent(double rho, double rhoMin) : TrainingMethod
+public abstract class LowRankAscent(Perturbation settings, double rho, double rhoMin) : PerturbationMethod(settings)
 {
     private LowRankLayers? layers;
     private Variable? savedB;
 
     /// <summary>Every adapter's B, as one vector.</summary>
     protected Variable B => Context.Trainables.AdapterB;
-
-    public override MethodRole Role => MethodRole.Perturbation;
 
     public override void Attach(MethodContext context)
     {
@@ -108,22 +107,22 @@ public abstract class LowRankAscent(double rho, double rhoMin) : TrainingMethod
 }
 
 /// <summary>The perturbation comes from this step's own gradients, and the step from a second pass at the perturbed point.</summary>
-internal class FmLoraMethod(FmLora settings) : LowRankAscent(settings.Rho, settings.RhoMin ?? settings.Rho)
+internal class FmLoraMethod(FmLora settings) : LowRankAscent(settings, settings.Rho, settings.RhoMin ?? settings.Rho)
 {
-    public override string Name => settings.Name;
-
-    public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.TwoPasses];
+    protected override IReadOnlyList<StepCourse> PerturbedCourses { get; } = [StepCourse.TwoPasses];
 
     public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Perturb(graph, Direction(graph));
 }
 
 /// <summary>Keeps the average of the perturbations as its state.</summary>
-internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings.Rho, settings.RhoMin ?? settings.Rho)
+internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings, settings.Rho, settings.RhoMin ?? settings.Rho)
 {
+    /// <summary>[1] How many perturbations are in the average.</summary>
+    private readonly double[] averaged = new double[1];
     private Variable? average;
     private Tensor? newest;
 
-    public override string Name => settings.Name;
+    public override IReadOnlyList<(string Name, double[] Values)> HostState => [("efm_lora.averaged", averaged)];
 
     public override void Attach(MethodContext context)
     {
@@ -147,9 +146,11 @@ internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings.R
         newest ?? throw new InvalidOperationException($"{nameof(OnRestore)} comes before {nameof(OnUpdate)}."),
         average!);
 
-    internal override void WriteFactors(long step, long totalSteps, long updates, Span<float> scalars)
+    public override void OnStepEnd(StepReadings readings) => averaged[0]++;
+
+    internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
     {
-        base.WriteFactors(step, totalSteps, updates, scalars);
-        scalars[StepScalars.AverageWeight] = updates == 0 ? 1f : (float)settings.Beta;
+        base.WriteFactors(step, totalSteps, scalars);
+        scalars[StepScalars.AverageWeight] = averaged[0] == 0 ? 1f : (float)settings.Beta;
     }
 }

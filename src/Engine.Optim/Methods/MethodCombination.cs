@@ -60,6 +60,30 @@ internal sealed class MethodCombination : TrainingMethod
 
     public override StepCourse CourseOf(long step) => leader.CourseOf(step);
 
+    public override LossProbe ProbeOf(long step)
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            if (method.ProbeOf(step) is not LossProbe.None and var probe)
+            {
+                return probe;
+            }
+        }
+
+        return LossProbe.None;
+    }
+
+    public override IReadOnlyList<LossProbe> Probes => [.. methods.SelectMany(method => method.Probes)];
+
+    internal override TrainingMethod WithoutPerturbation => methods.Where(method => !method.Perturbs).ToArray() switch
+    {
+        [] => new PlainMethod(),
+        [var single] => single,
+        var others => new MethodCombination(others),
+    };
+
+    internal override bool Perturbs => methods.Any(method => method.Perturbs);
+
     public override void Prepare(long step)
     {
         foreach (TrainingMethod method in methods)
@@ -111,11 +135,11 @@ internal sealed class MethodCombination : TrainingMethod
         }
     }
 
-    internal override void WriteFactors(long step, long totalSteps, long updates, Span<float> scalars)
+    internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
     {
         foreach (TrainingMethod method in methods)
         {
-            method.WriteFactors(step, totalSteps, updates, scalars);
+            method.WriteFactors(step, totalSteps, scalars);
         }
     }
 

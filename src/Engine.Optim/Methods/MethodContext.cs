@@ -15,10 +15,13 @@ public sealed class MethodContext
     /// <param name="scalars">The step's scalars (<see cref="StepScalars"/>).</param>
     /// <param name="noiseRandom">The state of the method's noise generator: its seed and the optimizer step.</param>
     /// <param name="optimizer">The settings of the run's AdamW.</param>
-    internal MethodContext(TransformerModel model, StorageBlock reports, Variable scalars, Variable noiseRandom, AdamWOptions optimizer)
+    /// <param name="totalSteps">Optimizer steps of the whole run.</param>
+    internal MethodContext(
+        TransformerModel model, StorageBlock reports, Variable scalars, Variable noiseRandom, AdamWOptions optimizer, long totalSteps)
     {
         Model = model;
         Optimizer = optimizer;
+        TotalSteps = totalSteps;
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Reports = reports;
         Scalars = scalars;
@@ -47,6 +50,9 @@ public sealed class MethodContext
 
     /// <summary>The settings of the run's AdamW.</summary>
     public AdamWOptions Optimizer { get; }
+
+    /// <summary>Optimizer steps of the whole run.</summary>
+    public long TotalSteps { get; }
 
     /// <summary>The A and B of every adapted layer, named as trainable tensors.</summary>
     public IReadOnlyList<(string Name, Variable Value)> AdapterTensors

@@ -5,7 +5,7 @@ using Engine.Graph.Operators;
 namespace Engine.Optim.Methods;
 
 /// <summary>SAM (Foret et al. 2021, arXiv 2010.01412): e = rho g / ||g|| over every trainable tensor.</summary>
-public sealed record Sam : Method
+public sealed record Sam : Perturbation
 {
     public const string MethodName = "sam";
 
@@ -19,7 +19,7 @@ public sealed record Sam : Method
 }
 
 /// <summary>LoRA-SAM (compared with in arXiv 2410.14802 and 2508.19564): SAM on the adapters' factors alone.</summary>
-public sealed record LoraSam : Method
+public sealed record LoraSam : Perturbation
 {
     public const string MethodName = "lora-sam";
 
@@ -36,7 +36,7 @@ public sealed record LoraSam : Method
 /// ASAM (Kwon et al. 2021, arXiv 2102.11600): e = rho T^2 g / ||T g|| with T = |w| + eta elementwise, the identity for tensors whose name
 /// has no "weight" (biases).
 /// </summary>
-public sealed record Asam : Method
+public sealed record Asam : Perturbation
 {
     public const string MethodName = "asam";
 
@@ -54,16 +54,11 @@ public sealed record Asam : Method
 }
 
 /// <summary>The family's ascent as it is.</summary>
-internal sealed class SamMethod(Sam settings) : SamAscent(settings.Rho)
-{
-    public override string Name => settings.Name;
-}
+internal sealed class SamMethod(Sam settings) : SamAscent(settings, settings.Rho);
 
 /// <summary>The family's ascent on adapters.</summary>
-internal sealed class LoraSamMethod(LoraSam settings) : SamAscent(settings.Rho)
+internal sealed class LoraSamMethod(LoraSam settings) : SamAscent(settings, settings.Rho)
 {
-    public override string Name => settings.Name;
-
     protected override IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) => AdapterRequirement.Tensors(
         this,
         $"perturbs LoRA adapters, but the run has none; add an 'adapter:' section, or use method {Sam.MethodName} for full fine-tuning",
@@ -71,12 +66,10 @@ internal sealed class LoraSamMethod(LoraSam settings) : SamAscent(settings.Rho)
 }
 
 /// <summary>The ascent in units of the weights.</summary>
-internal sealed class AsamMethod(Asam settings) : SamAscent(settings.Rho)
+internal sealed class AsamMethod(Asam settings) : SamAscent(settings, settings.Rho)
 {
     private readonly float radius = (float)settings.Rho;
     private readonly float eta = (float)settings.Eta;
-
-    public override string Name => settings.Name;
 
     protected override void Perturb(GraphBuilder graph) =>
         AscendAdaptively(graph, graph.SamFactors(graph.AdaptiveNorms(Perturbed, Values, Gradients, eta), radius), eta);

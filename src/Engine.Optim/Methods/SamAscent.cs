@@ -8,15 +8,14 @@ namespace Engine.Optim.Methods;
 /// What methods of the SAM family share: the gradients of a first pass perturb some of the trainable tensors by e = factor * g, a second
 /// pass computes the gradients that count, and the tensors return to a copy of what they were, bit for bit. Memory: that copy.
 /// </summary>
+/// <param name="settings">The method's settings.</param>
 /// <param name="rho">Radius of the perturbation, over all perturbed tensors together.</param>
-public abstract class SamAscent(double rho) : TrainingMethod
+public abstract class SamAscent(Perturbation settings, double rho) : PerturbationMethod(settings)
 {
     private TensorSegments? segments;
     private Variable? saved;
 
-    public override MethodRole Role => MethodRole.Perturbation;
-
-    public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.TwoPasses];
+    protected override IReadOnlyList<StepCourse> PerturbedCourses { get; } = [StepCourse.TwoPasses];
 
     /// <summary>The tensors that are perturbed; the norm is taken over all of them together.</summary>
     protected TensorSegments Perturbed =>

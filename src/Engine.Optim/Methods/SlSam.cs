@@ -10,7 +10,7 @@ namespace Engine.Optim.Methods;
 /// SL-SAM (arXiv 2602.09395): one random set of tensors takes part in a step's ascent, second pass and update; the others' gradients are not computed and
 /// their bits do not change. A bandit moves the chances to tensors with large gradients (<see cref="TensorBandit"/>).
 /// </summary>
-public sealed record SlSam : Method
+public sealed record SlSam : Perturbation
 {
     public const string MethodName = "sl-sam";
 
@@ -32,7 +32,7 @@ public sealed record SlSam : Method
 }
 
 /// <summary>The set of a step is a mask on the device; the bandit learns from the squared norms that the step reports.</summary>
-internal sealed class SlSamMethod(SlSam settings) : SamAscent(settings.Rho)
+internal sealed class SlSamMethod(SlSam settings) : SamAscent(settings, settings.Rho)
 {
     private readonly float radius = (float)settings.Rho;
     private TensorBandit? bandit;
@@ -40,8 +40,6 @@ internal sealed class SlSamMethod(SlSam settings) : SamAscent(settings.Rho)
     private Variable? mask;
     private Variable? squares;
     private float[] maskValues = [];
-
-    public override string Name => settings.Name;
 
     public override bool UpdatesInPart => true;
 

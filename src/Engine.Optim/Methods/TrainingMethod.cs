@@ -68,6 +68,12 @@ public abstract class TrainingMethod
     /// <param name="step">The optimizer step, from 0.</param>
     public virtual StepCourse CourseOf(long step) => Courses[0];
 
+    /// <summary>What a step of one pass computes beside it to know its perturbation's effect.</summary>
+    public virtual LossProbe ProbeOf(long step) => LossProbe.None;
+
+    /// <summary>Every probe that a step may make; empty: none.</summary>
+    public virtual IReadOnlyList<LossProbe> Probes => [];
+
     /// <summary>On the host, before a step: draws what takes part in it.</summary>
     public virtual void Prepare(long step)
     {
@@ -76,7 +82,10 @@ public abstract class TrainingMethod
     /// <summary>On the host: the tensors that a part of the step serves; null: all. A set of the model's trainable tensors in their order.</summary>
     public virtual ActiveSet? ActiveIn(StepPart part) => null;
 
-    /// <summary>H7: the method's schedule, which kernels read from the step's scalars at <see cref="FactorSlot"/>.</summary>
+    /// <summary>
+    /// H7: the method's schedule, which kernels read from the step's scalars (<see cref="StepScalars.MethodFactor"/>, <see
+    /// cref="StepScalars.BalanceFactor"/>).
+    /// </summary>
     public virtual double Factor(long step, long totalSteps) => 0;
 
     /// <summary>On the host, once, when weights and adapters of a new run are loaded: writes what the state starts from. A run that goes on takes its state from a checkpoint instead.</summary>
@@ -147,12 +156,22 @@ public abstract class TrainingMethod
     {
     }
 
-    /// <summary>Writes the schedule of a step into its scalars.</summary>
-    /// <param name="updates">Steps before it that were not skipped.</param>
-    internal virtual void WriteFactors(long step, long totalSteps, long updates, Span<float> scalars) => scalars[FactorSlot] = (float)Factor(step, totalSteps);
+    /// <summary>What is left of the method in a step of <see cref="StepCourse.Plain"/>.</summary>
+    internal virtual TrainingMethod WithoutPerturbation => Perturbs ? new PlainMethod() : this;
 
-    /// <summary>Where kernels find <see cref="Factor"/>.</summary>
-    internal int FactorSlot => Role == MethodRole.Balance ? StepScalars.BalanceFactor : StepScalars.MethodFactor;
+    /// <summary>Whether a perturbation is part of it.</summary>
+    internal virtual bool Perturbs => Role == MethodRole.Perturbation;
+
+    /// <summary>
+    /// Writes the schedule of a step into its scalars: a perturbation's and a balance's have a slot each, other methods have no schedule.
+    /// </summary>
+    internal virtual void WriteFactors(long step, long totalSteps, Span<float> scalars)
+    {
+        if (Role is MethodRole.Perturbation or MethodRole.Balance)
+        {
+            scalars[Role == MethodRole.Balance ? StepScalars.BalanceFactor : StepScalars.MethodFactor] = (float)Factor(step, totalSteps);
+        }
+    }
 }
 
 /// <summary>The reports of a step as they were read to the host.</summary>

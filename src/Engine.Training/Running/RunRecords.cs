@@ -9,7 +9,10 @@ namespace Engine.Training.Running;
 internal static class RunRecords
 {
     /// <summary>A step's line, after <paramref name="state"/> has moved on; the loss scale is written when it changed.</summary>
-    public static JsonObject Step(TrainerState state, double epochs, double rate, StepReport report, TimeSpan elapsed, bool scaleChanged)
+    /// <param name="perturbs">The run's method perturbs the weights: every line has the rise of the loss, null where it is not
+    /// known.</param>
+    public static JsonObject Step(
+        TrainerState state, double epochs, double rate, StepReport report, TimeSpan elapsed, bool scaleChanged, bool perturbs)
     {
         var line = new JsonObject
         {
@@ -21,6 +24,11 @@ internal static class RunRecords
             ["seconds"] = elapsed.TotalSeconds,
             ["tokens"] = report.Tokens,
         };
+        if (perturbs)
+        {
+            line["loss_rise"] = Number(report.LossRise);
+        }
+
         if (scaleChanged && state.LossScale is { } scale)
         {
             line["loss_scale"] = scale.Scale;

@@ -37,6 +37,9 @@ public sealed class Trainer : IDisposable
     private TrainerState state;
     private long lastSaved = -1;
     private int training;
+
+    /// <summary>The last rise of the loss that a step knew.</summary>
+    private double? lossRise;
     private IReadOnlyDictionary<string, double>? latest;
 
     /// <summary>
@@ -236,8 +239,8 @@ public sealed class Trainer : IDisposable
         pace.Add(report.Tokens, elapsed);
         double epochs = prepared.Length.EpochsAfter(state.Step);
         bool scaleChanged = state.LossScale?.Scale != scaleBefore;
-        Write(MetricsLog.Train, Folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged));
-        TrainingTelemetry.Step(run.Output, report.Tokens, elapsed, report.Loss, rate, report.GradientNorm);
+        Write(MetricsLog.Train, Folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged, Session.Perturbs));
+        TrainingTelemetry.Step(run.Output, report, rate, elapsed);
         if (report.Labels == 0)
         {
             progress?.Report(new TrainingProgress.Skipped(state.Step, Unlabelled(report)));
@@ -253,7 +256,10 @@ public sealed class Trainer : IDisposable
             report.GradientNorm,
             pace.TokensPerSecond,
             pace.TimeFor(prepared.Length.TotalSteps - state.Step),
-            prepared.Device.Memory.Current));
+            prepared.Device.Memory.Current)
+        {
+            LossRise = lossRise = double.IsFinite(report.LossRise) ? report.LossRise : lossRise,
+        });
     }
 
     /// <summary>Adds a line of numbers to one of the run's files, and to what it writes for other programs.</summary>

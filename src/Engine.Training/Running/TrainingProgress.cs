@@ -37,7 +37,11 @@ public abstract record TrainingProgress
         double GradientNorm,
         double TokensPerSecond,
         TimeSpan TimeLeft,
-        long DeviceBytes) : TrainingProgress;
+        long DeviceBytes) : TrainingProgress
+    {
+        /// <summary>What the method's perturbation added to the loss of the last step that knows it; null where none does.</summary>
+        public double? LossRise { get; init; }
+    }
 
     /// <summary>An optimizer step was counted but updated nothing, since none of its texts has a label.</summary>
     /// <param name="StepNumber">Steps taken, this one included.</param>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Engine.Optim;
 
 namespace Engine.Training.Tracking;
 
@@ -25,6 +26,8 @@ public static class TrainingTelemetry
         Meter.CreateGauge<double>("engine.training.learning_rate", description: "Learning rate of the last step.");
     private static readonly Gauge<double> GradientNorm =
         Meter.CreateGauge<double>("engine.training.gradient_norm", description: "Norm of the last step's gradients.");
+    private static readonly Gauge<double> LossRise =
+        Meter.CreateGauge<double>("engine.training.loss_rise", description: "What the method's perturbation last added to a step's loss.");
     private static readonly Gauge<double> Evaluation =
         Meter.CreateGauge<double>("engine.training.evaluation", description: "A metric of the last evaluation; its tag says which.");
 
@@ -33,15 +36,19 @@ public static class TrainingTelemetry
     /// <param name="run">The run's folder.</param>
     internal static Activity? Start(string piece, string run) => Source.StartActivity(piece)?.SetTag("engine.run", run);
 
-    internal static void Step(string run, long tokens, TimeSpan elapsed, double loss, double learningRate, double gradientNorm)
+    internal static void Step(string run, StepReport report, double learningRate, TimeSpan elapsed)
     {
         KeyValuePair<string, object?> tag = Tag(run);
         Steps.Add(1, tag);
-        Tokens.Add(tokens, tag);
+        Tokens.Add(report.Tokens, tag);
         StepDuration.Record(elapsed.TotalSeconds, tag);
-        Loss.Record(loss, tag);
+        Loss.Record(report.Loss, tag);
         LearningRate.Record(learningRate, tag);
-        GradientNorm.Record(gradientNorm, tag);
+        GradientNorm.Record(report.GradientNorm, tag);
+        if (double.IsFinite(report.LossRise))
+        {
+            LossRise.Record(report.LossRise, tag);
+        }
     }
 
     internal static void Evaluated(string run, IReadOnlyDictionary<string, double> metrics)

@@ -39,7 +39,7 @@ public sealed class SamFamilyTests
         using var sam = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, Method(name, 0));
         for (int step = 0; step < 5; step++)
         {
-            Assert.Equal(plain.Step(0.01), sam.Step(0.01));
+            Assert.Equal(plain.Step(0.01), sam.Step(0.01) with { LossRise = double.NaN });
         }
 
         Assert.Equal(plain.Values, sam.Values);

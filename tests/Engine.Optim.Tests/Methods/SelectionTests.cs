@@ -298,12 +298,12 @@ public sealed class SelectionTests
 
     private static double Dot(double[] x, double[] y) => x.Zip(y, (a, b) => a * b).Sum();
 
-    private sealed class EveryThird() : SamAscent(0.5)
+    private sealed class EveryThird() : SamAscent(new Sam(), 0.5)
     {
         public override string Name => "every-third";
 
-        public override IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.TwoPasses, StepCourse.OnePass];
+        protected override IReadOnlyList<StepCourse> PerturbedCourses { get; } = [StepCourse.TwoPasses, StepCourse.OnePass];
 
-        public override StepCourse CourseOf(long step) => step % 3 == 0 ? StepCourse.TwoPasses : StepCourse.OnePass;
+        protected override StepCourse PerturbedCourse(long due) => due % 3 == 0 ? StepCourse.TwoPasses : StepCourse.OnePass;
     }
 }

@@ -86,6 +86,9 @@ public sealed class TrainerTests
     [InlineData("plain", ", use_dora: true, init_lora_weights: pissa, rank_pattern: {value: 2}, alpha_pattern: {value: 6}")]
     [InlineData("{name: bi-lora, rho: 0.2}", ", use_dora: true", "dtype: float16")]
     [InlineData("{name: efm-lora, rho: 0.1}", "", "dtype: bfloat16")]
+    [InlineData("{name: efm-lora, rho: 0.1, start: 2, every: 3, rise_every: 1}", "")]
+    [InlineData("{name: looksam, k: 2, every: 2}", "")]
+    [InlineData("{name: sl-sam, s_frac: 0.5, start: 0.3, every: 2}", "")]
     public void A_run_with_state_resumes_to_the_bit(string method, string adapter, string extra = "")
     {
         using var tiny = new TinyRun();
@@ -97,6 +100,26 @@ public sealed class TrainerTests
         TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
         Assert.Equal(Bytes(whole), Bytes(resumed));
         Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
+    }
+
+    /// <summary>Every line has the key, so that tables of it have the column; where a step does not know the rise, it is null.</summary>
+    [Theory]
+    [InlineData("{name: lora-sam, rho: 0.2}", 10)]
+    [InlineData("{name: lora-sam, rho: 0.2, every: 5}", 2)]
+    [InlineData("{name: flat-lora, rho: 0.2, rise_every: 3}", 4)]
+    [InlineData("{name: bi-lora, rise_every: 0}", 0)]
+    [InlineData("plain", null)]
+    public void Every_step_of_a_perturbing_method_writes_the_rise_it_knows(string method, int? known)
+    {
+        using var tiny = new TinyRun();
+        Train(tiny.WriteRun("run", "report_to: csv", method));
+        JsonNode[] lines = [.. File.ReadAllLines(tiny.File("run/metrics.jsonl")).Select(line => JsonNode.Parse(line)!)];
+        Assert.Equal(Steps, lines.Length);
+        Assert.All(lines, line => Assert.Equal(known is not null, line.AsObject().ContainsKey("loss_rise")));
+        Assert.Equal(known ?? 0, lines.Count(line => line["loss_rise"] is not null));
+        string[] table = File.ReadAllLines(tiny.File("run/metrics.csv"));
+        Assert.Equal(known is not null, table[0].Split(',').Contains("loss_rise"));
+        Assert.All(table, row => Assert.Equal(table[0].Count(c => c == ','), row.Count(c => c == ',')));
     }
 
     /// <summary>The methods that copy between device buffers within a step: remembered gradients, samples' losses.</summary>

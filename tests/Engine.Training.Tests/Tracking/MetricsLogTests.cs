@@ -37,7 +37,7 @@ public sealed class MetricsLogTests : IDisposable
         Assert.All(events, entry => Assert.InRange(DateTime.UtcNow - DateTime.UnixEpoch.AddSeconds(entry.WallTime), TimeSpan.Zero, TimeSpan.FromHours(1)));
 
         string[] table = File.ReadAllLines(Path.Combine(output, "metrics.csv"));
-        Assert.Equal("step,epoch,loss,learning_rate,gradient_norm,seconds,tokens", table[0]);
+        Assert.Equal("step,epoch,loss,learning_rate,gradient_norm,seconds,tokens,loss_rise", table[0]);
         Assert.Equal(steps.Select(line => (double)line["loss"]!), table[1..].Select(row => double.Parse(row.Split(',')[2], System.Globalization.CultureInfo.InvariantCulture)));
         Assert.Equal(evaluations.Length + 1, File.ReadAllLines(Path.Combine(output, "evaluations.csv")).Length);
     }

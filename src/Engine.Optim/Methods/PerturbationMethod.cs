@@ -1,0 +1,41 @@
+namespace Engine.Optim.Methods;
+
+/// <summary>
+/// A <see cref="Perturbation"/> at work. Steps that it leaves out take <see cref="StepCourse.Plain"/>, in which none of its hooks run.
+/// </summary>
+public abstract class PerturbationMethod(Perturbation settings) : TrainingMethod
+{
+    private readonly int riseEvery = settings is OnePassPerturbation { RiseEvery: var every } ? every : 0;
+    private IReadOnlyList<StepCourse>? courses;
+
+    public override string Name => settings.Name;
+
+    public override MethodRole Role => MethodRole.Perturbation;
+
+    public sealed override IReadOnlyList<StepCourse> Courses =>
+        courses ??= settings.Start > 0 || settings.Every > 1 ? [.. PerturbedCourses, StepCourse.Plain] : PerturbedCourses;
+
+    /// <summary>Every course of the steps that are perturbed.</summary>
+    protected virtual IReadOnlyList<StepCourse> PerturbedCourses { get; } = [StepCourse.OnePass];
+
+    public sealed override StepCourse CourseOf(long step) => Due(step) is >= 0 and var due ? PerturbedCourse(due) : StepCourse.Plain;
+
+    /// <summary>The course of a step that is perturbed: one of <see cref="PerturbedCourses"/>.</summary>
+    /// <param name="due">Its number among these steps, from 0.</param>
+    protected virtual StepCourse PerturbedCourse(long due) => PerturbedCourses[0];
+
+    public sealed override LossProbe ProbeOf(long step) =>
+        riseEvery > 0 && Due(step) is >= 0 and var due && due % riseEvery == 0 ? Probe : LossProbe.None;
+
+    public sealed override IReadOnlyList<LossProbe> Probes => riseEvery > 0 ? [Probe] : [];
+
+    /// <summary>What is computed beside the steps of <see cref="OnePassPerturbation.RiseEvery"/>.</summary>
+    protected virtual LossProbe Probe => LossProbe.Unperturbed;
+
+    /// <summary>A step's number among those that are perturbed, from 0; -1 for the others.</summary>
+    protected long Due(long step)
+    {
+        long since = step - (long)RunPoint.Step(settings.Start, Context.TotalSteps);
+        return since >= 0 && since % settings.Every == 0 ? since / settings.Every : -1;
+    }
+}
