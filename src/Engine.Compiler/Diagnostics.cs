@@ -57,7 +57,7 @@ internal static class Diagnostics
         16, "An expression a kernel cannot use", "{0} cannot be used in a kernel; {1}");
 
     public static readonly DiagnosticDescriptor SideEffect = Error(
-        17, "Side effects are statements", "'{0}' changes a variable inside an expression; write it as a statement of its own, so that every device evaluates it in the same order");
+        17, "Side effects are statements", "'{0}' changes a variable inside an expression; write it as a statement of its own, so that it changes once wherever the expression is printed");
 
     public static readonly DiagnosticDescriptor StaticState = Error(
         18, "No static state in a kernel", "'{0}' is not a constant; make it const, or pass its value as a parameter");
