@@ -5,7 +5,7 @@
 #   bench/gpu/run.sh user@machine    on another, reached by ssh
 #   bench/gpu/run.sh --pack FOLDER   only makes the folder to carry; FOLDER/suite.sh runs there and leaves FOLDER/results
 #   bench/gpu/run.sh --fake          tries all this without a card, beside the driver of tests/Engine.Cuda.Tests, which runs nothing: 0 where every suite reports failures; no results
-# DEVICES="cuda opencl" and TIMINGS="matmul attention lora-step qwen-step step-model" choose what runs;
+# DEVICES="cuda opencl" and TIMINGS="matmul attention lora-step qwen-step decode-step methods step-model" choose what runs (methods: Flat-LoRA);
 # PATIENCE=5 gives everything five times its seconds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

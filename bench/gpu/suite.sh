@@ -21,7 +21,7 @@ within() {
 }
 
 status=0
-timings=${TIMINGS-matmul attention lora-step qwen-step step-model}
+timings=${TIMINGS-matmul attention lora-step qwen-step decode-step methods step-model}
 for device in ${DEVICES:-cuda opencl}; do
   # Seconds for each suite: the kernels' tests have the most variants to compile.
   for suite in "device 40" "operator 90" "golden 25" "trajectory 30"; do
@@ -39,8 +39,10 @@ for device in ${DEVICES:-cuda opencl}; do
   libraries=own
   [ "$device" != cuda ] || libraries="own vendor"
   for timing in $timings; do
+    extra=
+    [ "$timing" != methods ] || extra="--methods flat-lora"
     for library in $libraries; do
-      within 60 dotnet/dotnet exec engine/bench/Engine.Bench.dll "$timing" --device "$device" --dtype bfloat16 --products "$library" >> results/gpu-timings.jsonl ||
+      within 60 dotnet/dotnet exec engine/bench/Engine.Bench.dll "$timing" $extra --device "$device" --dtype bfloat16 --products "$library" >> results/gpu-timings.jsonl ||
         echo "$device $timing, products: $library: cut off or failed (exit code $?)" >&2
     done
   done

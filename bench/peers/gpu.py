@@ -88,7 +88,28 @@ def qwen(_):
     return {"bfloat16": lora_step(model, ["q_proj", "v_proj"], "CAUSAL_LM", dict(input_ids=ids, labels=ids))}
 
 
-PEERS = {"matmul": product, "attention": attention, "lora-step": roberta, "qwen-step": qwen}
+def token(shape):
+    """A token more behind those in the cache, its logits on the host."""
+    from transformers import DynamicCache, Qwen2Config, Qwen2ForCausalLM
+
+    dtype, before = re.match(r"qwen2.5-0.5b (\w+) after (\d+) tokens", shape).groups()
+    model = Qwen2ForCausalLM(Qwen2Config(**QWEN)).to(getattr(torch, dtype.lower())).to(DEVICE).eval()
+    ids = torch.randint(0, 151936, (1, int(before) + 1), device=DEVICE)
+    cache = DynamicCache()
+
+    def run(tokens):
+        with torch.inference_mode():
+            return model(input_ids=tokens, past_key_values=cache, use_cache=True).logits[0, -1].float().cpu()
+
+    def work():
+        cache.crop(int(before))
+        run(ids[:, -1:])
+
+    run(ids[:, :-1])
+    return {dtype.lower(): seconds(work)}
+
+
+PEERS = {"matmul": product, "attention": attention, "lora-step": roberta, "qwen-step": qwen, "decode-step": token}
 if DEVICE == "cuda" and not torch.cuda.is_available():
     sys.exit("PyTorch " + torch.__version__ + " sees no card")
 known = {}
