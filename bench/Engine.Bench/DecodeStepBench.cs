@@ -19,26 +19,13 @@ internal static class DecodeStepBench
 
     public static void Run(Device device, ElementType type, bool operators)
     {
-        Architecture architecture = ModelShapes.Qwen25Half;
-        using var model = new TransformerModel(architecture, new Tuning.Frozen(), type);
-        model.Allocate(device);
-        Variable[] parameters = [.. architecture.Parameters.Select(spec => model.Parameter(spec.Name))];
-        Array.ForEach(parameters, Fill);
-        using var runner = new DecodingRunner(device, model, rows: 1, capacity: 2 * Before);
-        float[] logits = new float[architecture.OutputSize];
-        RowTokens[] prompt = [new RowTokens(0, Enumerable.Range(0, Before).Select(i => i * 7919 % 150000).ToArray())];
-        RowTokens[] token = [new RowTokens(0, new[] { 100 })];
-        runner.Run(prompt, logits);
+        using TransformerModel model = Model(device, type);
+        Variable[] parameters = Parameters(model);
+        using DecodingRunner runner = Prepared(device, model, out Action token);
         using DeviceBuffer memory = device.Allocate(ReadBytes, "read");
         memory.Clear();
         Action read = device is CpuDevice cpu ? new DecodeBench.ReadAll(cpu, memory).Run : static () => { };
-        (double seconds, double limit) = Measurement.Interleave(
-            () =>
-            {
-                runner.Truncate(0, Before);
-                runner.Run(token, logits);
-            },
-            read);
+        (double seconds, double limit) = Measurement.Interleave(token, read);
 
         // A multiplication and an addition for every weight.
         double operations = 2.0 * parameters.Sum(parameter => parameter.Shape.Count);
@@ -49,8 +36,7 @@ internal static class DecodeStepBench
             runner.Profile = new Profile();
             for (int i = 0; i < ProfiledSteps; i++)
             {
-                runner.Truncate(0, Before);
-                runner.Run(token, logits);
+                token();
             }
 
             Console.WriteLine(JsonSerializer.Serialize(new
@@ -61,6 +47,33 @@ internal static class DecodeStepBench
             }));
         }
     }
+
+    /// <summary>The model, its weights stored as a type.</summary>
+    internal static TransformerModel Model(Device device, ElementType type)
+    {
+        var model = new TransformerModel(ModelShapes.Qwen25Half, new Tuning.Frozen(), type);
+        model.Allocate(device);
+        Array.ForEach(Parameters(model), Fill);
+        return model;
+    }
+
+    /// <summary>A runner with the tokens before in its cache.</summary>
+    /// <param name="token">Runs one token more.</param>
+    internal static DecodingRunner Prepared(Device device, TransformerModel model, out Action token)
+    {
+        var runner = new DecodingRunner(device, model, rows: 1, capacity: 2 * Before);
+        float[] logits = new float[model.Architecture.OutputSize];
+        runner.Run([new RowTokens(0, Enumerable.Range(0, Before).Select(i => i * 7919 % 150000).ToArray())], logits);
+        RowTokens[] next = [new RowTokens(0, new[] { 100 })];
+        token = () =>
+        {
+            runner.Truncate(0, Before);
+            runner.Run(next, logits);
+        };
+        return runner;
+    }
+
+    private static Variable[] Parameters(TransformerModel model) => [.. model.Architecture.Parameters.Select(spec => model.Parameter(spec.Name))];
 
     /// <summary>Small numbers, the same for every parameter and over again: what they are does not matter to the time.</summary>
     private static void Fill(Variable parameter)

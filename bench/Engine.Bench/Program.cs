@@ -8,7 +8,7 @@ using Engine.Devices.Cpu;
 // of products on matrix units, for these and attention; --products own or vendor: what computes them on cuda, where `engine` would choose. For methods: --methods NAME,NAME (all without it),
 // --rounds N turns of each side (6). --operators, for methods and decode-step: the time of each operator too.
 // step-model --without-times: on a driver that runs nothing.
-// start [ENGINE.DLL] and plans RUN.yaml ... stand alone.
+// start [ENGINE.DLL] [--device DEVICE] and plans RUN.yaml ... stand alone.
 if (args is ["export-batches", var runFile, var target])
 {
     BatchExport.Run(runFile, target);
@@ -39,12 +39,6 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
     return 0;
 }
 
-if (args is ["start", .. { Length: <= 1 } engines])
-{
-    StartBench.Run(engines.FirstOrDefault());
-    return 0;
-}
-
 string[] usual =
 [
     "matmul", "matmul-thin", "attention", "attention-bounds", "families", "lora-step", "methods", "checkpointing", "lora-dropout", "vocabulary-loss", "memory",
@@ -60,6 +54,12 @@ string[] known = [.. usual, "decode", "decode-step", "qwen-step", "step-model"];
 List<string> names = [.. args];
 string? id = Option("--device"), dtype = Option("--dtype"), library = Option("--products"), methodList = Option("--methods"), roundCount = Option("--rounds");
 bool operators = names.Remove("--operators"), uncounted = names.Remove("--without-times");
+if (names is ["start", .. { Count: <= 1 } engines] && id != "")
+{
+    StartBench.Run(engines.FirstOrDefault(), id ?? "cpu");
+    return 0;
+}
+
 string[] methods = methodList?.Split(',') ?? [.. MethodsBench.Names];
 int rounds = roundCount is null ? 6 : int.TryParse(roundCount, NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : 0;
 ElementType? type = dtype switch

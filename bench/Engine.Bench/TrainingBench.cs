@@ -49,14 +49,15 @@ internal static class TrainingBench
     /// <summary>A step's operations, forward and backward through the frozen weights: 2 multiplications and additions per weight and token each.</summary>
     internal const double Operations = 4.0 * 85.0e6 * Rows * Length;
 
-    /// <summary>A session of plain LoRA that has taken a step.</summary>
-    internal static TrainingSession Started(Device device, TransformerModel model, RaggedBatch batch)
+    /// <summary>A session that has taken a step.</summary>
+    /// <param name="method">A name of the catalogue.</param>
+    internal static TrainingSession Started(Device device, TransformerModel model, RaggedBatch batch, string method = Plain.MethodName)
     {
         BatchShape shape = BatchShape.Of(model.Architecture, batch);
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
         AdapterInitialization.Start(model, seed: 1);
-        var session = new TrainingSession(device, model, new Plain().CreatePlugIn(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
+        var session = new TrainingSession(device, model, MethodCatalog.Create(method).CreatePlugIn(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
         session.Allocate([shape], []);
         session.Begin();
         session.Step([batch], 1e-3, "benchmark");
