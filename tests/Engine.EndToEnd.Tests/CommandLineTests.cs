@@ -107,7 +107,7 @@ public sealed class CommandLineTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Device_that_is_not_there_is_an_error_that_lists_what_is()
     {
         using TemporaryFolder folder = new();
@@ -126,7 +126,7 @@ public sealed class CommandLineTests
         Assert.Contains("   at ", result.Error, StringComparison.Ordinal);
     }
 
-    [SharedFact]
+    [Fact]
     public void Inspect_shows_models_adapters_and_files()
     {
         string model = SharedFiles.Path("goldens/models/roberta-cls");
@@ -163,12 +163,12 @@ public sealed class CommandLineTests
         EngineProcess.Run("inspect", folder.Write("text.safetensors", "not a tensor file, but a text")).Refused(1, "text.safetensors");
     }
 
-    [SharedFact]
+    [Fact]
     public void Process_prints_results_to_output_and_notes_to_error_and_returns_its_code()
     {
         EngineResult good = EngineProcess.Shell(
             "echo 'naïve 🦊' | $ENGINE tokenize --model $MODEL - | $ENGINE tokenize --model $MODEL --decode -",
-            ("MODEL", SharedFiles.Path("data/roberta-base-tokenizer")));
+            ("MODEL", SharedFiles.Path("goldens/tokenizers/roberta-base")));
         Assert.Equal("<s>naïve 🦊</s>", JsonNode.Parse(good.Succeeded().Output)!["text"]!.GetValue<string>());
         EngineProcess.Shell("$ENGINE inspect /absent").Refused(1, "/absent");
         EngineProcess.Shell("$ENGINE inspect --no-such-option").Refused(2, "--no-such-option");
@@ -184,8 +184,8 @@ public sealed class CommandLineTests
         Assert.Equal(2, result.Error.Split(folder.Root).Length);
     }
 
-    [SharedFact]
+    [Fact]
     public void Full_disk_is_a_sentence() => EngineProcess.Shell(
-        "yes text | head -n 20000 | $ENGINE tokenize --model $MODEL - > /dev/full", ("MODEL", SharedFiles.Path("data/roberta-base-tokenizer")))
+        "yes text | head -n 20000 | $ENGINE tokenize --model $MODEL - > /dev/full", ("MODEL", SharedFiles.Path("goldens/tokenizers/roberta-base")))
         .Refused(1, "No space left on device");
 }

@@ -5,7 +5,7 @@ using Engine.Tests;
 
 namespace Engine.EndToEnd.Tests;
 
-/// <summary><c>engine forward</c> held against Transformers and PEFT (shared/goldens/models, shared/goldens/real).</summary>
+/// <summary><c>engine forward</c> held against Transformers and PEFT (goldens/models, goldens/real).</summary>
 public sealed class ForwardTests
 {
     /// <summary>Norm of a tensor's difference over its norm. Both sides compute in float32, where PEFT itself is 1e-6 from float64; ten layers of sums leave room to 1e-4, and a wrong formula does not hide below it.</summary>
@@ -17,28 +17,34 @@ public sealed class ForwardTests
     /// </summary>
     private const double NoiseShare = 1e-6;
 
+    /// <summary>Models of which the repository holds all that Transformers computed, and those whose hidden states and gradients under full fine-tuning only ../shared has.</summary>
+    private static readonly string[] Whole = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2-cls"], InPart = ["qwen2", "qwen3", "llama", "qwen2-bfloat16"];
+
     /// <summary>Every model with and without its adapter, on the cpu device and on the first of each other kind that is there.</summary>
-    public static TheoryData<string, bool, string> Cases()
+    public static TheoryData<string, bool, string> Cases(bool inRepository)
     {
         var data = new TheoryData<string, bool, string>();
         foreach (DeviceListing listing in DeviceCatalog.List().Where(listing => listing.Devices.Count > 0 && WantedDevices.Contains(listing.Devices[0].Id)))
         {
-            foreach (string model in (string[])["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls", "qwen2-bfloat16"])
+            foreach ((string model, bool withAdapter) in from model in Whole.Concat(InPart) from withAdapter in (bool[])[false, true] select (model, withAdapter))
             {
-                data.Add(model, false, listing.Devices[0].Id);
-                data.Add(model, true, listing.Devices[0].Id);
+                if (inRepository == (withAdapter || Whole.Contains(model)))
+                {
+                    data.Add(model, withAdapter, listing.Devices[0].Id);
+                }
             }
         }
 
         return data;
     }
 
-    [SharedTheory]
-    [MemberData(nameof(Cases))]
+    [Theory]
+    [MemberData(nameof(Cases), true)]
+    [SharedMemberData(nameof(Cases), false)]
     public void Forward_and_gradients_match_transformers(string model, bool withAdapter, string device)
     {
         using TemporaryFolder folder = new();
-        string source = SharedFiles.Path($"goldens/models/{model}");
+        string source = SharedFiles.Whole($"goldens/models/{model}");
         string inputs = Path.Combine(source, "expected.safetensors");
         string output = folder.File("result.safetensors");
         string[] adapter = withAdapter ? ["--adapter", Path.Combine(source, "adapter")] : [];
@@ -48,7 +54,7 @@ public sealed class ForwardTests
     }
 
     /// <summary>The folder people have: a pretrained language model that knows nothing of labels, and beside it a classifier's adapter that brings its head.</summary>
-    [SharedTheory]
+    [Theory]
     [InlineData("bert-cls", "BertForMaskedLM")]
     [InlineData("roberta-cls", "RobertaForMaskedLM")]
     [InlineData("qwen2-cls", "Qwen2ForCausalLM")]
@@ -75,7 +81,7 @@ public sealed class ForwardTests
     /// BERT's masked-language-modelling head is RoBERTa's under other names, and BERT counts positions from 0 where RoBERTa counts from the padding id + 1: so a BERT made of
     /// the golden RoBERTa's weights has the numbers that Transformers computed for that.
     /// </summary>
-    [SharedFact]
+    [Fact]
     public void Bert_predicts_masked_tokens_as_transformers_does_with_robertas_weights()
     {
         const int FirstPosition = 2;
@@ -130,7 +136,7 @@ public sealed class ForwardTests
             .Replace("lm_head.layer_norm", "cls.predictions.transform.LayerNorm", StringComparison.Ordinal);
     }
 
-    [SharedFact]
+    [Fact]
     public void Labels_that_are_all_ignored_give_no_loss_and_zero_gradients_and_that_is_said()
     {
         using TemporaryFolder folder = new();
@@ -147,7 +153,7 @@ public sealed class ForwardTests
         Assert.All(actual.Tensors.Where(tensor => tensor.Name.StartsWith("grad.", StringComparison.Ordinal)), tensor => Assert.All(tensor.ToFloat64(), value => Assert.Equal(0, value)));
     }
 
-    [SharedFact]
+    [Fact]
     public void Logits_that_are_not_numbers_are_said()
     {
         using TemporaryFolder folder = new();
@@ -170,7 +176,7 @@ public sealed class ForwardTests
         Assert.Matches("note: ([0-9]+) of [0-9]+ logits are not finite", result.Error);
     }
 
-    [SharedFact]
+    [Fact]
     public void What_forward_reads_is_not_written_over()
     {
         using TemporaryFolder folder = new();
@@ -185,7 +191,7 @@ public sealed class ForwardTests
             .Refused(1, "nope", "there is no such folder; an adapter's or a run's was expected");
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("TOKEN_CLS", "task_type is TOKEN_CLS; SEQ_CLS, CAUSAL_LM or none was expected")]
     [InlineData("CAUSAL_LM", "a model of type bert is not built for causal language modelling")]
     public void An_adapter_for_a_task_that_is_not_built_is_refused_by_name(string task, string expected)
@@ -244,7 +250,7 @@ public sealed class ForwardTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Without_labels_there_are_logits_and_hidden_states_and_no_loss()
     {
         using TemporaryFolder folder = new();
@@ -296,7 +302,7 @@ public sealed class ForwardTests
         }
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("labels", "labels: row 2 is NaN; a finite number was expected")]
     [InlineData("attention_mask", "row 0 has a hole at column 5")]
     [InlineData("left", "row 1 has padding before its tokens")]
@@ -349,7 +355,7 @@ public sealed class ForwardTests
         Assert.False(File.Exists(output));
     }
 
-    [SharedFact]
+    [Fact]
     public void Truncated_weights_are_refused_with_a_sentence()
     {
         using TemporaryFolder folder = new();

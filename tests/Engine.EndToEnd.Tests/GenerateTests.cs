@@ -8,7 +8,7 @@ public sealed class GenerateTests
 {
     private static string Story => SharedFiles.Path("data/models/tinystory-llama");
 
-    [SharedTheory]
+    [Theory]
     [InlineData("qwen2")]
     [InlineData("llama")]
     public void Json_lines_hold_the_completions_of_transformers_in_the_order_of_the_prompts(string name)
@@ -30,7 +30,7 @@ public sealed class GenerateTests
         Assert.All(lines, line => Assert.True(line.GetProperty("tokens_per_second").GetDouble() > 0));
     }
 
-    [SharedFact]
+    [Fact]
     public void Merged_model_generates_as_base_and_adapter_do()
     {
         string folder = SharedFiles.Path("goldens/models/qwen3");
@@ -50,7 +50,7 @@ public sealed class GenerateTests
         EngineProcess.Run("merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", output.File("x"), "--dtype", "int4").Refused(2, "'int4'", "bfloat16");
     }
 
-    [SharedFact]
+    [Fact]
     public void Adapters_for_another_task_are_refused_by_what_uses_them()
     {
         string decoder = SharedFiles.Path("goldens/models/qwen2"), classifier = SharedFiles.Path("goldens/models/qwen2-cls");

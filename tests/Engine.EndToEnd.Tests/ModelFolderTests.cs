@@ -105,7 +105,7 @@ public sealed class ModelFolderTests : IDisposable
     }
 
     /// <summary>../shared/cases/cfg-id2label-integers: run_glue.py of Transformers writes numbers.</summary>
-    [SharedFact]
+    [Fact]
     public void Labels_that_are_numbers_name_the_classes()
     {
         using SmallRun run = new();

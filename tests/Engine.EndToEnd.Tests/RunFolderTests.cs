@@ -43,7 +43,7 @@ public sealed class RunFolderTests
         Assert.Contains("finished", EngineProcess.Run("inspect", file).Succeeded().Output, StringComparison.Ordinal);
     }
 
-    [SharedFact]
+    [Fact]
     public void Forward_of_a_run_is_that_of_its_model_with_its_adapter()
     {
         using TemporaryFolder folder = new();
@@ -81,7 +81,7 @@ public sealed class RunFolderTests
     }
 
     /// <summary>Positions that older versions of Transformers saved follow from the configuration: no command says that they are not used.</summary>
-    [SharedFact]
+    [Fact]
     public void Saved_positions_are_not_worth_a_note()
     {
         using TemporaryFolder folder = new();

@@ -65,7 +65,7 @@ public sealed class TableWidthTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Names_of_tensors_are_whole_at_80_columns()
     {
         string output = Fits(80, "inspect", SharedFiles.Path("goldens/models/roberta-cls/model.safetensors"));

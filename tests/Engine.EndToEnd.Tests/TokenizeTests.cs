@@ -4,16 +4,16 @@ using Engine.Tests;
 
 namespace Engine.EndToEnd.Tests;
 
-/// <summary><c>engine tokenize</c> held against Hugging Face's tokenizers (shared/goldens/tokenizers).</summary>
+/// <summary><c>engine tokenize</c> held against Hugging Face's tokenizers (goldens/tokenizers).</summary>
 public sealed class TokenizeTests
 {
     public static TheoryData<string, string> Tokenizers => new()
     {
-        { "roberta-base", "data/roberta-base-tokenizer" },
-        { "all-MiniLM-L6-v2", "data/models/all-MiniLM-L6-v2" },
+        { "roberta-base", "goldens/tokenizers/roberta-base" },
+        { "all-MiniLM-L6-v2", "goldens/tokenizers/all-MiniLM-L6-v2" },
     };
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Tokenizers))]
     public void Every_line_has_the_ids_of_hugging_face(string name, string folder)
     {
@@ -29,7 +29,7 @@ public sealed class TokenizeTests
             Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--decode", golden).Succeeded().Output).Select(line => line["text"]!.GetValue<string>()));
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Tokenizers))]
     public void Every_pair_is_cut_as_hugging_face_cuts_it(string name, string folder)
     {
@@ -47,10 +47,10 @@ public sealed class TokenizeTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Plain_lines_are_texts_and_keep_everything_but_their_line_end()
     {
-        string model = SharedFiles.Path("data/roberta-base-tokenizer");
+        string model = SharedFiles.Path("goldens/tokenizers/roberta-base");
         string[] texts = ["naïve café 🦊", "", " two  spaces ", "tab\there", "a\rb"];
         string plain = EngineProcess.RunWithInput(string.Join("\n", texts) + "\n", "tokenize", "--model", model, "-").Succeeded().Output;
         string json = string.Join('\n', texts.Select(text => JsonSerializer.Serialize(new { text })));
@@ -60,7 +60,7 @@ public sealed class TokenizeTests
             "tokenize", "--model", model, "--decode", "-").Succeeded().Output).Select(line => line["text"]!.GetValue<string>()));
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("{\"text\": \"half \\ud83d\"}", "2: property 'text' holds an escape that is half of a surrogate pair")]
     [InlineData("{\"txt\": \"a\"}", "2: the object has no property 'text'; it has txt.")]
     [InlineData("{\"text\": \"a\", \"b\": \"b\"}", "2: the object has 'text' beside 'a' or 'b'")]
@@ -70,23 +70,23 @@ public sealed class TokenizeTests
     public void Broken_json_lines_are_refused_with_their_number(string line, string expected)
     {
         EngineResult result = EngineProcess.RunWithInput(
-            "{\"text\": \"good\"}\n" + line, "tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--jsonl", "-");
+            "{\"text\": \"good\"}\n" + line, "tokenize", "--model", SharedFiles.Path("goldens/tokenizers/roberta-base"), "--jsonl", "-");
 
         result.Refused(1, "standard input:" + expected);
         Assert.EndsWith("}\n", result.Output, StringComparison.Ordinal);
         Assert.Single(result.OutputLines);
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("--jsonl")]
     [InlineData("--no-special-tokens")]
     [InlineData("--max-length", "4")]
     public void Options_that_decoding_does_not_read_are_refused(params string[] options) =>
-        EngineProcess.RunWithInput("{\"ids\": [5]}", ["tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--decode", "-", .. options]).Refused(1, options[0], "has no effect with --decode");
+        EngineProcess.RunWithInput("{\"ids\": [5]}", ["tokenize", "--model", SharedFiles.Path("goldens/tokenizers/roberta-base"), "--decode", "-", .. options]).Refused(1, options[0], "has no effect with --decode");
 
-    [SharedFact]
+    [Fact]
     public void Ids_below_0_are_refused() =>
-        EngineProcess.RunWithInput("{\"ids\": [5, -1]}", "tokenize", "--model", SharedFiles.Path("data/roberta-base-tokenizer"), "--decode", "-").Refused(1, "standard input:1: property 'ids' has -1 at place 1");
+        EngineProcess.RunWithInput("{\"ids\": [5, -1]}", "tokenize", "--model", SharedFiles.Path("goldens/tokenizers/roberta-base"), "--decode", "-").Refused(1, "standard input:1: property 'ids' has -1 at place 1");
 
     [Fact]
     public void A_tokenizer_is_not_trained_over_the_text_it_learns_from()

@@ -27,7 +27,7 @@ public sealed class AdapterMethodTests
 
     public static TheoryData<string, string> Methods => TestDevices.With("fm-lora", "efm-lora", "bi-lora");
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Methods))]
     public void With_radius_zero_it_is_lora_bit_for_bit(string deviceName, string method)
     {
@@ -36,7 +36,7 @@ public sealed class AdapterMethodTests
         Assert.Equal(plain.Select(BitConverter.SingleToInt32Bits), trained.Select(BitConverter.SingleToInt32Bits));
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Methods))]
     public void The_base_weights_are_never_written_and_evaluation_sees_the_adapter_alone(string deviceName, string method)
     {
@@ -53,7 +53,7 @@ public sealed class AdapterMethodTests
         Assert.NotEqual(plain, trained);
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void A_perturbed_b_returns_to_the_bit(string deviceName)
     {
@@ -65,7 +65,7 @@ public sealed class AdapterMethodTests
         }
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_auxiliary_climbs_and_stays_within_the_radius(string deviceName)
     {
@@ -110,7 +110,7 @@ public sealed class AdapterMethodTests
         Assert.Contains(hint, error.Message, StringComparison.Ordinal);
     }
 
-    [SharedFact]
+    [Fact]
     public void Methods_that_do_not_fit_the_adapter_say_why()
     {
         var dora = Assert.Throws<ConfigurationException>(() => Train("cpu", new EfmLora(), adapter: Adapter with { UseDora = true }));

@@ -11,19 +11,22 @@ namespace Engine.Optim.Tests;
 /// <summary>Runs of methods on LoRA factors held against PyTorch's, their inner values too.</summary>
 public sealed class AdapterMethodTrajectoryTests
 {
-    private static readonly string[] Models = ["roberta-cls", "qwen2"];
+    public static TheoryData<string, (string Model, string Run)> FmRuns(bool inRepository) =>
+        TestDevices.QuickWith<(string, string)>(GoldenFiles.Runs(inRepository, "fm-lora"));
 
-    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>(Models);
+    public static TheoryData<string, (string Model, string Run)> EfmRuns(bool inRepository) =>
+        TestDevices.QuickWith<(string, string)>(GoldenFiles.Runs(inRepository, "efm-lora", "efm-lora-both", "efm-lora-decay"));
 
-    public static TheoryData<string, (string Model, string Run)> EfmRuns => TestDevices.QuickWith<(string, string)>(
-        [.. from model in Models from run in (string[])["efm-lora", "efm-lora-both", "efm-lora-decay"] select (model, run)]);
+    public static TheoryData<string, (string Model, string Run)> BiRuns(bool inRepository) =>
+        TestDevices.QuickWith<(string, string)>(GoldenFiles.Runs(inRepository, "bi-lora"));
 
-    [SharedTheory]
-    [MemberData(nameof(OnDevices))]
-    public void Fm_lora_and_its_perturbations_match_pytorch(string deviceName, string modelName)
+    [Theory]
+    [MemberData(nameof(FmRuns), true)]
+    [SharedMemberData(nameof(FmRuns), false)]
+    public void Fm_lora_and_its_perturbations_match_pytorch(string deviceName, (string Model, string Run) problem)
     {
         RecordingFmLora? method = null;
-        using var run = new GoldenRun(deviceName, modelName, "fm-lora", (settings, _) => method = new RecordingFmLora(settings.GetProperty("rho").GetDouble()));
+        using var run = new GoldenRun(deviceName, problem.Model, problem.Run, (settings, _) => method = new RecordingFmLora(settings.GetProperty("rho").GetDouble()));
         for (int step = 0; step < run.Steps; step++)
         {
             run.Step(step);
@@ -36,8 +39,9 @@ public sealed class AdapterMethodTrajectoryTests
         run.RequireFinalWeights();
     }
 
-    [SharedTheory]
-    [MemberData(nameof(EfmRuns))]
+    [Theory]
+    [MemberData(nameof(EfmRuns), true)]
+    [SharedMemberData(nameof(EfmRuns), false)]
     public void Efm_lora_and_its_average_match_pytorch(string deviceName, (string Model, string Run) problem)
     {
         using var run = new GoldenRun(deviceName, problem.Model, problem.Run);
@@ -54,13 +58,14 @@ public sealed class AdapterMethodTrajectoryTests
         run.RequireFinalWeights();
     }
 
-    [SharedTheory]
-    [MemberData(nameof(OnDevices))]
-    public void Bi_lora_its_auxiliary_and_its_norms_match_pytorch(string deviceName, string modelName)
+    [Theory]
+    [MemberData(nameof(BiRuns), true)]
+    [SharedMemberData(nameof(BiRuns), false)]
+    public void Bi_lora_its_auxiliary_and_its_norms_match_pytorch(string deviceName, (string Model, string Run) problem)
     {
         using var folder = new TemporaryFile();
         RecordingBiLora? method = null;
-        using var run = new GoldenRun(deviceName, modelName, "bi-lora", (settings, golden) =>
+        using var run = new GoldenRun(deviceName, problem.Model, problem.Run, (settings, golden) =>
         {
             WriteAuxiliary(golden, folder.Path);
             return method = new RecordingBiLora(new BiLora

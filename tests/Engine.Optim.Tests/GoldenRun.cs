@@ -15,18 +15,27 @@ using Engine.Tests;
 
 namespace Engine.Optim.Tests;
 
-/// <summary>The files of a golden run, as paths without endings below shared/goldens.</summary>
+/// <summary>The files of a golden run, as paths without endings below goldens.</summary>
 /// <param name="Model">A folder of goldens/models.</param>
 /// <param name="Run">The settings (.json) and the results (.safetensors).</param>
 /// <param name="Batches">The micro-batches (.safetensors).</param>
 /// <param name="Initial">The folder of the adapter at step 0, where the run has one.</param>
 internal sealed record GoldenFiles(string Model, string Run, string Batches, string Initial)
 {
+    /// <summary>The models of goldens/trajectories with each of these runs that they have: those that the repository holds, or the others.</summary>
+    public static (string Model, string Run)[] Runs(bool inRepository, params string[] runs) =>
+    [
+        .. from model in (string[])["roberta-cls", "qwen2"]
+           from run in runs
+           where SharedFiles.Holds($"goldens/trajectories/{model}/{run}.json") == inRepository && (model, run) != ("qwen2", "esam")
+           select (model, run),
+    ];
+
     public static GoldenFiles Trajectory(string model, string run) =>
         new(model, $"trajectories/{model}/{run}", $"trajectories/{model}/{run}", $"trajectories/{model}/{run}.init");
 }
 
-/// <summary>A run of shared/goldens, set up to be taken step by step on a device and held against PyTorch's numbers in float64.</summary>
+/// <summary>A run of the goldens, set up to be taken step by step on a device and held against PyTorch's numbers in float64.</summary>
 internal sealed class GoldenRun : IDisposable
 {
     /// <summary>PyTorch in float32 agrees with the goldens to 3e-7 in losses; the rest is room for another order of summation.</summary>
@@ -72,9 +81,8 @@ internal sealed class GoldenRun : IDisposable
         Golden = SafetensorsFile.Open(SharedFiles.Path($"goldens/{files.Run}.safetensors"));
         ModelFolder modelFolder = ModelFolder.Open(SharedFiles.Path($"goldens/models/{files.Model}"));
         Architecture architecture = modelFolder.CreateArchitecture();
-        string initial = SharedFiles.Path($"goldens/{files.Initial}");
-        using AdapterFile? adapter = Directory.Exists(initial) ? AdapterFile.Read(initial) : null;
-        AdapterConfig? config = adapter?.Config ?? Decomposed(settings, Path.GetDirectoryName(initial)!);
+        using AdapterFile? adapter = SharedFiles.Find($"goldens/{files.Initial}") is { } initial ? AdapterFile.Read(initial) : null;
+        AdapterConfig? config = adapter?.Config ?? Decomposed(settings, files.Model);
         full = config is null;
         device = TestDevices.Open(deviceName);
         Model = new TransformerModel(architecture, config is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, config));
@@ -196,7 +204,7 @@ internal sealed class GoldenRun : IDisposable
     }
 
     /// <summary>The configuration of a run that starts from its own decomposition of the weights; null for full fine-tuning.</summary>
-    private static AdapterConfig? Decomposed(JsonElement settings, string folder) => settings.TryGetProperty("pissa", out _)
-        ? AdapterConfig.Read(Path.Combine(folder, "lora.init")) with { InitLoraWeights = "pissa" }
+    private static AdapterConfig? Decomposed(JsonElement settings, string model) => settings.TryGetProperty("pissa", out _)
+        ? AdapterConfig.Read(SharedFiles.Path($"goldens/trajectories/{model}/lora.init")) with { InitLoraWeights = "pissa" }
         : null;
 }

@@ -19,7 +19,7 @@ public sealed class LearningRateScheduleTests
         ["cosine_with_restarts"] = ScheduleKind.CosineWithRestarts,
     };
 
-    [SharedFact]
+    [Fact]
     public void Every_schedule_equals_Transformers_step_by_step()
     {
         using JsonDocument goldens = JsonDocument.Parse(File.ReadAllBytes(SharedFiles.Path("goldens/small/schedules.json")));

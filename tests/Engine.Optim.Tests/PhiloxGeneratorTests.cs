@@ -9,7 +9,7 @@ namespace Engine.Optim.Tests;
 
 public sealed class PhiloxGeneratorTests
 {
-    [SharedFact]
+    [Fact]
     public void Words_equal_the_published_known_answers()
     {
         using JsonDocument goldens = JsonDocument.Parse(File.ReadAllBytes(SharedFiles.Path("goldens/small/philox.json")));
@@ -23,7 +23,7 @@ public sealed class PhiloxGeneratorTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Normals_equal_the_goldens_element_by_element()
     {
         using JsonDocument goldens = JsonDocument.Parse(File.ReadAllBytes(SharedFiles.Path("goldens/small/philox.json")));

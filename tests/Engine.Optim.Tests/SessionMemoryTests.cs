@@ -45,7 +45,7 @@ public sealed class SessionMemoryTests
         { "qwen2", "esam" },
     };
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Runs))]
     public void Forecast_is_the_counted_peak_to_the_byte(string name, string methodName)
     {
@@ -81,7 +81,7 @@ public sealed class SessionMemoryTests
     }
 
     /// <summary>Which rows the second pass runs is known only in the step; whichever they are, they fit.</summary>
-    [SharedTheory]
+    [Theory]
     [InlineData("roberta-cls")]
     [InlineData("roberta-mlm")]
     [InlineData("qwen2")]
@@ -109,7 +109,7 @@ public sealed class SessionMemoryTests
         }
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("roberta-cls", "flat-lora")]
     [InlineData("roberta-mlm", "full")]
     [InlineData("roberta-regression", "lora")]
@@ -156,7 +156,7 @@ public sealed class SessionMemoryTests
     /// with gradients and moments, and nothing for BAR and LoRA+. The arena is plain LoRA's but for two: Flat-LoRA's holds the perturbed weight that is being read, and
     /// Bi-LoRA's the wider products with the A's, which the backward pass reads, and the joined factors of layers that share an input.
     /// </summary>
-    [SharedFact]
+    [Fact]
     public void A_methods_memory_is_what_its_page_says()
     {
         using Device device = new CpuDevice(new CpuOptions { Threads = 1 });
@@ -217,7 +217,7 @@ public sealed class SessionMemoryTests
     }
 
     /// <summary>Flat-LoRA's perturbed weights are made again in every pass that reads them.</summary>
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Runs))]
     public void Gradient_checkpointing_changes_no_bit_of_a_run_and_shrinks_the_forecast_arena(string name, string methodName)
     {

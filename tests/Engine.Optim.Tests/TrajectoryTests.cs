@@ -4,26 +4,23 @@ using Engine.Tests;
 
 namespace Engine.Optim.Tests;
 
-/// <summary>Whole training runs held against PyTorch's in float64 (shared/goldens/trajectories).</summary>
+/// <summary>Whole training runs held against PyTorch's in float64 (goldens/trajectories).</summary>
 public sealed class TrajectoryTests
 {
-    private static readonly string[] Models = ["roberta-cls", "qwen2"];
-
-    /// <summary>Every run on every device.</summary>
-    public static TheoryData<string, (string Model, string Run)> Runs => TestDevices.QuickWith<(string, string)>(
+    /// <summary>Every run on every device, of those that the repository holds or of the others.</summary>
+    public static TheoryData<string, (string Model, string Run)> Runs(bool inRepository) => TestDevices.QuickWith<(string, string)>(
     [
-        .. from name in Models
-           from run in (string[])[
-               "full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "lora-plus", "lora-dora", "flat-lora", "flat-lora-accumulate2",
-               "sam-full", "lora-sam", "lora-sam-accumulate2", "asam", "looksam", "obar", "nbar"]
-           select (name, run),
-        ("roberta-cls", "esam"),
+        .. GoldenFiles.Runs(
+            inRepository, "full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "lora-plus", "lora-dora", "flat-lora", "flat-lora-accumulate2",
+            "sam-full", "lora-sam", "lora-sam-accumulate2", "asam", "looksam", "obar", "nbar", "esam"),
     ]);
 
-    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>(Models);
+    public static TheoryData<string, (string Model, string Run)> PissaRuns(bool inRepository) =>
+        TestDevices.QuickWith<(string, string)>(GoldenFiles.Runs(inRepository, "lora-pissa"));
 
-    [SharedTheory]
-    [MemberData(nameof(Runs))]
+    [Theory]
+    [MemberData(nameof(Runs), true)]
+    [SharedMemberData(nameof(Runs), false)]
     public void Trajectory_matches_pytorch(string deviceName, (string Model, string Run) problem)
     {
         using var run = new GoldenRun(deviceName, problem.Model, problem.Run);
@@ -38,7 +35,7 @@ public sealed class TrajectoryTests
     public static TheoryData<string, string> TokenRuns => TestDevices.QuickWith<string>("lora-accumulate2-tokens", "roberta-mlm-accumulate2-tokens");
 
     /// <summary>Every label of a step counts alike whichever micro-batch it is in; the mean of the two means is off by percents.</summary>
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(TokenRuns))]
     public void Trajectory_of_accumulated_steps_averaged_by_tokens_matches_pytorch(string deviceName, string name)
     {
@@ -56,11 +53,12 @@ public sealed class TrajectoryTests
     }
 
     /// <summary>The signs of singular vectors are free, so the products are compared.</summary>
-    [SharedTheory]
-    [MemberData(nameof(OnDevices))]
-    public void Lora_from_pissa_matches_pytorch(string deviceName, string model)
+    [Theory]
+    [MemberData(nameof(PissaRuns), true)]
+    [SharedMemberData(nameof(PissaRuns), false)]
+    public void Lora_from_pissa_matches_pytorch(string deviceName, (string Model, string Run) problem)
     {
-        using var run = new GoldenRun(deviceName, model, "lora-pissa");
+        using var run = new GoldenRun(deviceName, problem.Model, problem.Run);
         for (int step = 0; step < run.Steps; step++)
         {
             run.Step(step);

@@ -20,7 +20,7 @@ public sealed class WeightStorageTests
 
     public static TheoryData<string, ElementType> Types => TestDevices.With(ElementType.BFloat16, ElementType.Float16);
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Types))]
     public void Flat_lora_on_weights_in_16_bits_leaves_them_untouched_and_follows_float32_on_the_rounded_weights(string device, ElementType type)
     {
@@ -40,7 +40,7 @@ public sealed class WeightStorageTests
     public static TheoryData<string, string> Methods => TestDevices.QuickWith<string>([.. MethodCatalog.Names]);
 
     /// <summary>Where there are two passes the first one overflows: the host knows of it only when the step's report is read, after the second.</summary>
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Methods))]
     public void A_step_whose_gradients_overflow_changes_nothing_and_halves_the_scale(string device, string method)
     {
@@ -73,7 +73,7 @@ public sealed class WeightStorageTests
     }
 
     /// <summary>A first step that is skipped is no first step: the average starts with the perturbation of the next one, whole.</summary>
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void Efm_loras_average_starts_with_the_first_step_that_is_taken(string device)
     {
@@ -96,7 +96,7 @@ public sealed class WeightStorageTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void The_scale_doubles_after_2000_good_steps_and_at_1_an_overflow_is_not_skipped()
     {
         using var session = new Session("cpu", ElementType.Float16, ElementType.Float16);
@@ -114,7 +114,7 @@ public sealed class WeightStorageTests
     }
 
     /// <summary>A loss scale is a power of two, so that no bit depends on it.</summary>
-    [SharedFact]
+    [Fact]
     public void Micro_batches_of_unlike_size_weigh_alike_under_loss_scaling()
     {
         using var stored = new Session("cpu", ElementType.Float16, ElementType.Float16);
@@ -127,7 +127,7 @@ public sealed class WeightStorageTests
         Assert.Equal(wide.Values(), stored.Values());
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData(ElementType.BFloat16)]
     [InlineData(ElementType.Float16)]
     public void Forecast_is_the_counted_peak_to_the_byte(ElementType type)

@@ -9,7 +9,7 @@ public sealed class CheckpointTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SharedFact]
+    [Fact]
     public void A_sharded_checkpoint_of_Transformers_opens_as_one()
     {
         using Checkpoint checkpoint = Checkpoint.Open(SharedFiles.Path("goldens/models/llama"));

@@ -8,14 +8,11 @@ public sealed class SafetensorsRoundTripTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    public static TheoryData<string> FilesOfHuggingFace => new(
-        "goldens/models/roberta-cls/model.safetensors",
-        "goldens/models/roberta-cls/adapter/adapter_model.safetensors",
-        "goldens/models/qwen2-bfloat16/model.safetensors",
-        "data/models/all-MiniLM-L6-v2/model.safetensors");
-
-    [SharedTheory]
-    [MemberData(nameof(FilesOfHuggingFace))]
+    [Theory]
+    [InlineData("goldens/models/roberta-cls/model.safetensors")]
+    [InlineData("goldens/models/roberta-cls/adapter/adapter_model.safetensors")]
+    [InlineData("goldens/models/qwen2-bfloat16/model.safetensors")]
+    [SharedInlineData("data/models/all-MiniLM-L6-v2/model.safetensors")]
     public void A_copied_file_equals_the_one_Hugging_Face_wrote_byte_for_byte(string name)
     {
         string copy = folder.File("copy.safetensors");

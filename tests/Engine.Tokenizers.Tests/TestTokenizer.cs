@@ -27,7 +27,7 @@ internal static class TestTokenizer
         return Tokenizer.Load(folder.Root);
     }
 
-    /// <summary>The lines of a file of goldens.</summary>
+    /// <summary>The lines of a file of goldens; the repository's lack the sentences of GLUE.</summary>
     public static IEnumerable<JsonElement> Lines(string relative) =>
-        File.ReadLines(SharedFiles.Path(relative)).Select(line => JsonDocument.Parse(line).RootElement);
+        File.ReadLines(SharedFiles.Whole(relative)).Select(line => JsonDocument.Parse(line).RootElement);
 }

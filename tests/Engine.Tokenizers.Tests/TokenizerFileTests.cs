@@ -98,16 +98,16 @@ public sealed class TokenizerFileTests
         Assert.Contains("pad_token", error.Message, StringComparison.Ordinal);
     }
 
-    [SharedFact]
+    [Fact]
     public void Saved_files_equal_those_that_were_read()
     {
         using TemporaryFolder folder = new();
-        Tokenizer.Load(SharedFiles.Path("data/models/all-MiniLM-L6-v2")).Save(folder.Root);
+        Tokenizer.Load(SharedFiles.Path("goldens/tokenizers/all-MiniLM-L6-v2")).Save(folder.Root);
         string[] names = ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
         Assert.Equal(names, Directory.GetFiles(folder.Root).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
         foreach (string name in names)
         {
-            Assert.Equal(File.ReadAllBytes(SharedFiles.Path($"data/models/all-MiniLM-L6-v2/{name}")), File.ReadAllBytes(Path.Combine(folder.Root, name)));
+            Assert.Equal(File.ReadAllBytes(SharedFiles.Path($"goldens/tokenizers/all-MiniLM-L6-v2/{name}")), File.ReadAllBytes(Path.Combine(folder.Root, name)));
         }
     }
 

@@ -11,6 +11,8 @@ public sealed class TokenizerSpeedTests(ITestOutputHelper output)
     [SharedTheory]
     [MemberData(nameof(GoldenTokenizerTests.Encoders), MemberType = typeof(GoldenTokenizerTests))]
     [MemberData(nameof(GoldenTokenizerTests.Decoders), MemberType = typeof(GoldenTokenizerTests))]
+    [MemberData(nameof(GoldenTokenizerTests.SharedEncoders), MemberType = typeof(GoldenTokenizerTests))]
+    [MemberData(nameof(GoldenTokenizerTests.SharedDecoders), MemberType = typeof(GoldenTokenizerTests))]
     public void Encoding_speed_is_printed(string name, string folder, string[] files)
     {
         Tokenizer tokenizer = TestTokenizer.Load(folder, files);

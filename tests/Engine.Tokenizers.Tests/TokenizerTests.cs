@@ -73,7 +73,7 @@ public sealed class TokenizerTests
         Assert.Equal((keptFirst, keptSecond), (a.Count, b.Count));
     }
 
-    [SharedFact]
+    [Fact]
     public void Special_tokens_mask_marks_what_was_added()
     {
         Tokenizer tokenizer = Roberta();
@@ -84,7 +84,7 @@ public sealed class TokenizerTests
         Assert.Equal([0, 1, 2, 3, 50264], tokenizer.AllSpecialIds);
     }
 
-    [SharedFact]
+    [Fact]
     public void Maximum_length_below_the_special_tokens_is_refused()
     {
         ArgumentException error = Assert.Throws<ArgumentException>(() => Roberta().Encode("a", "b", maxLength: 3));
@@ -92,14 +92,14 @@ public sealed class TokenizerTests
         Assert.Equal([0, 2], Roberta().Encode("a b c", null, maxLength: 2).Ids);
     }
 
-    [SharedFact]
+    [Fact]
     public void Half_of_a_surrogate_pair_encodes_as_the_replacement_character()
     {
         Tokenizer tokenizer = Roberta();
         Assert.Equal(tokenizer.Encode("a\uFFFDb").Ids, tokenizer.Encode("a\uD83Db").Ids);
     }
 
-    [SharedFact]
+    [Fact]
     public void Threads_share_a_tokenizer()
     {
         Tokenizer tokenizer = Roberta();
@@ -108,7 +108,7 @@ public sealed class TokenizerTests
         Parallel.For(0, 8 * texts.Length, i => Assert.Equal(expected[i % texts.Length], tokenizer.Encode(texts[i % texts.Length]).Ids));
     }
 
-    [SharedFact]
+    [Fact]
     public void Long_text_without_blanks_takes_time_in_proportion()
     {
         // A million characters in one piece; a search for the best pair over the whole piece at each merge would take hours.
@@ -117,7 +117,7 @@ public sealed class TokenizerTests
         Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text).Ids, skipSpecialTokens: true));
     }
 
-    [SharedFact]
+    [Fact]
     public void Stream_gives_a_character_once_its_last_byte_has_come()
     {
         Tokenizer tokenizer = TestTokenizer.Load("goldens/tokenizers/llama2-style", "tokenizer.json");
@@ -129,7 +129,7 @@ public sealed class TokenizerTests
         Assert.Equal("", stream.Flush());
     }
 
-    [SharedFact]
+    [Fact]
     public void Stream_gives_broken_bytes_at_the_end()
     {
         Tokenizer tokenizer = Roberta();
@@ -139,5 +139,5 @@ public sealed class TokenizerTests
         Assert.Contains('\uFFFD', stream.Flush());
     }
 
-    private static Tokenizer Roberta() => TestTokenizer.Load("data/roberta-base-tokenizer", "vocab.json", "merges.txt");
+    private static Tokenizer Roberta() => TestTokenizer.Load("goldens/tokenizers/roberta-base", "vocab.json", "merges.txt");
 }

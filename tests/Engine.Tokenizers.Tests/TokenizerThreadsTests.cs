@@ -7,9 +7,11 @@ namespace Engine.Tokenizers.Tests;
 /// <summary>One tokenizer, four threads: each line has the ids and the text that Hugging Face's tokenizers wrote.</summary>
 public sealed class TokenizerThreadsTests
 {
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(GoldenTokenizerTests.Encoders), MemberType = typeof(GoldenTokenizerTests))]
     [MemberData(nameof(GoldenTokenizerTests.Decoders), MemberType = typeof(GoldenTokenizerTests))]
+    [SharedMemberData(nameof(GoldenTokenizerTests.SharedEncoders), MemberType = typeof(GoldenTokenizerTests))]
+    [SharedMemberData(nameof(GoldenTokenizerTests.SharedDecoders), MemberType = typeof(GoldenTokenizerTests))]
     public void Threads_that_share_a_tokenizer_get_the_lines_of_Hugging_Face(string name, string folder, string[] files)
     {
         Tokenizer tokenizer = TestTokenizer.Load(folder, files);

@@ -14,7 +14,7 @@ public class NoiseTests
 
     public static TheoryData<string, int> Goldens() => TestDevices.With(0, 1, 2, 3);
 
-    [SharedFact]
+    [Fact]
     public void The_reference_gives_the_published_words()
     {
         using JsonDocument golden = JsonDocument.Parse(File.ReadAllText(SharedFiles.Path("goldens/small/philox.json")));
@@ -25,7 +25,7 @@ public class NoiseTests
         }
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Goldens))]
     public void Normals_agree_with_the_goldens(string name, int index)
     {

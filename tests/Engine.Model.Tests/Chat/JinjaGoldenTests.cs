@@ -10,7 +10,7 @@ public sealed class JinjaGoldenTests
 {
     private static readonly JinjaOptions Options = new() { Now = new DateTime(2026, 1, 15) };
 
-    [SharedFact]
+    [Fact]
     public void Every_snippet_is_as_jinja_has_it()
     {
         List<string> differences = [];
@@ -23,7 +23,7 @@ public sealed class JinjaGoldenTests
         Assert.True(differences.Count == 0, $"{differences.Count} differ:\n{string.Join('\n', differences)}");
     }
 
-    [SharedFact]
+    [Fact]
     public void Every_published_template_renders_as_transformers_has_it()
     {
         Dictionary<string, JinjaTemplate> templates = Directory.GetFiles(SharedFiles.Path("goldens/templates/templates"), "*.jinja")

@@ -7,8 +7,8 @@ namespace Engine.Model.Tests.Chat;
 
 public sealed class PartEncodingTests
 {
-    [SharedTheory]
-    [InlineData("goldens/tokenizers/qwen2", "qwen2", "qwen2.5")]
+    [Theory]
+    [SharedInlineData("goldens/tokenizers/qwen2", "qwen2", "qwen2.5")]
     [InlineData("goldens/tokenizers/llama3-style", "llama3-style", "llama3")]
     public void Parts_of_a_chat_encode_as_its_whole_text(string folder, string lines, string name)
     {
@@ -31,10 +31,10 @@ public sealed class PartEncodingTests
         }
     }
 
-    [SharedTheory]
-    [InlineData("goldens/tokenizers/qwen2", "qwen2")]
+    [Theory]
+    [SharedInlineData("goldens/tokenizers/qwen2", "qwen2")]
     [InlineData("goldens/tokenizers/llama2-style", "llama2-style")]
-    [InlineData("data/models/tinystory-llama", "tinystory-llama")]
+    [SharedInlineData("data/models/tinystory-llama", "tinystory-llama")]
     public void Answer_right_after_its_prompt_encodes_as_in_the_whole_text(string folder, string lines)
     {
         Tokenizer tokenizer = TestTokenizer.Load(folder, "tokenizer.json");
@@ -53,11 +53,11 @@ public sealed class PartEncodingTests
     }
 
     /// <summary>Wherever a text is cut, inside a character's bytes too: the seam, which is looked for among the last tokens, is the one that decoding from the first token on gives.</summary>
-    [SharedTheory]
-    [InlineData("goldens/tokenizers/qwen2", "qwen2")]
+    [Theory]
+    [SharedInlineData("goldens/tokenizers/qwen2", "qwen2")]
     [InlineData("goldens/tokenizers/llama2-style", "llama2-style")]
     [InlineData("goldens/tokenizers/llama3-style", "llama3-style")]
-    [InlineData("data/models/tinystory-llama", "tinystory-llama")]
+    [SharedInlineData("data/models/tinystory-llama", "tinystory-llama")]
     public void A_seam_is_where_the_text_from_its_beginning_puts_it(string folder, string lines)
     {
         const int Longest = 200;

@@ -24,7 +24,7 @@ public sealed class AdapterKindTests
         TaskType = AdapterConfig.SequenceClassification,
     };
 
-    [SharedTheory]
+    [Theory]
     [InlineData("true", false)]
     [InlineData("gaussian", false)]
     [InlineData("true", true)]
@@ -40,7 +40,7 @@ public sealed class AdapterKindTests
         RequireNear(before, after, start == "pissa" || dora ? 1e-5 : 0);
     }
 
-    [SharedFact]
+    [Fact]
     public void Pissa_takes_the_leading_part_out_of_the_weight()
     {
         using var golden = new GoldenBatch("roberta-cls");
@@ -80,7 +80,7 @@ public sealed class AdapterKindTests
         double Gram(float[] rows, int k, int j) => Enumerable.Range(0, columns).Sum(i => (double)rows[(k * columns) + i] * rows[(j * columns) + i]);
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("pissa", false, false)]
     [InlineData("pissa_niter_4", false, true)]
     [InlineData("pissa", true, false)]
@@ -112,7 +112,7 @@ public sealed class AdapterKindTests
     }
 
     /// <summary>W' = diag(m / ||V_i||) V is the same for k V; a power of two scales without rounding.</summary>
-    [SharedFact]
+    [Fact]
     public void Dora_sees_only_the_direction_of_the_rows_under_its_magnitudes()
     {
         const float K = 4;
@@ -136,7 +136,7 @@ public sealed class AdapterKindTests
         static void Scale(Variable variable, float factor) => variable.View<float>().Write([.. variable.View<float>().ToArray().Select(value => value * factor)]);
     }
 
-    [SharedFact]
+    [Fact]
     public void Dropout_that_drops_nothing_is_no_dropout_for_dora_too()
     {
         using var golden = new GoldenBatch("roberta-cls");
@@ -148,7 +148,7 @@ public sealed class AdapterKindTests
         RequireNear(gradients, droppedGradients, 1e-5);
     }
 
-    [SharedFact]
+    [Fact]
     public void Factors_of_a_base_without_its_leading_part_are_refused()
     {
         using var golden = new GoldenBatch("roberta-cls");

@@ -14,7 +14,7 @@ public sealed class BatchShapeTests
     /// <summary>Float32 in another order of sums: some epsilons of logits that are near 1.</summary>
     private const float Tolerance = 5e-6f;
 
-    [SharedTheory]
+    [Theory]
     [InlineData("roberta-cls")]
     [InlineData("roberta-regression")]
     [InlineData("bert-cls")]
@@ -55,7 +55,7 @@ public sealed class BatchShapeTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void A_batch_without_labels_has_no_loss_whatever_ran_before()
     {
         foreach (string name in (string[])["roberta-cls", "roberta-regression"])
@@ -68,7 +68,7 @@ public sealed class BatchShapeTests
     }
 
     /// <summary>Kernels go by blocks of 64 tokens of a row: powers of two from there on are few, and at most half of the longest row's blocks have no work.</summary>
-    [SharedFact]
+    [Fact]
     public void The_bound_of_rows_follows_the_longest_row_and_not_the_tokens_of_the_batch()
     {
         using var golden = new GoldenBatch("roberta-cls");
@@ -115,7 +115,7 @@ public sealed class BatchShapeTests
         RaggedBatch Batch(int[] others) => RaggedBatch.FromRows([(text, (int[]?)null), .. others.Select(length => (new int[length], (int[]?)null))]);
     }
 
-    [SharedFact]
+    [Fact]
     public void A_batch_that_exceeds_the_capacity_is_refused()
     {
         using var golden = new GoldenBatch("roberta-cls");

@@ -41,7 +41,7 @@ public sealed class DecoderTests
         }
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("llama")]
     [InlineData("qwen3")]
     public void The_last_layer_computes_only_keys_and_values_for_every_token(string name)
@@ -67,7 +67,7 @@ public sealed class DecoderTests
         Assert.Equal([None, 12, None, None, 14, None], batch.WithNextTokenLabels([11, None, 12, 13, 99, 14]).TokenLabels!);
     }
 
-    [SharedFact]
+    [Fact]
     public void A_text_is_pooled_at_its_last_token_that_is_not_padding()
     {
         Architecture classifier = ModelFolder.Open(SharedFiles.Path("goldens/models/qwen2-cls")).CreateArchitecture();
@@ -78,7 +78,7 @@ public sealed class DecoderTests
         Assert.Equal(3, withoutPadding.PooledToken([0, 8, 0, 0]));
     }
 
-    [SharedFact]
+    [Fact]
     public void A_tied_weight_may_stand_in_the_checkpoint_under_both_names_if_it_is_one()
     {
         using var golden = new GoldenBatch("qwen2");
@@ -117,7 +117,7 @@ public sealed class DecoderTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Adapters_go_where_peft_puts_them()
     {
         Architecture tied = ModelFolder.Open(SharedFiles.Path("goldens/models/qwen2")).CreateArchitecture();

@@ -13,7 +13,7 @@ public sealed class DecodingRunnerTests
 
     public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>(Decoders);
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(OnDevices))]
     public void Token_by_token_logits_are_those_of_the_whole_forward_pass(string deviceName, string name)
     {
@@ -31,7 +31,7 @@ public sealed class DecodingRunnerTests
     }
 
     /// <summary>Prompts are cut into pieces of 8 tokens, which end within rows and between them.</summary>
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(OnDevices))]
     public void Prompts_of_unequal_length_in_pieces_have_the_logits_of_the_whole_forward_pass(string deviceName, string name)
     {
@@ -43,7 +43,7 @@ public sealed class DecodingRunnerTests
         Check(golden, whole, rows.Select(row => golden.Batch.RowStart[row + 1] - 1), logits);
     }
 
-    [SharedFact]
+    [Fact]
     public void A_row_goes_on_from_where_it_was_cut()
     {
         using var golden = new GoldenBatch("qwen2");
@@ -59,7 +59,7 @@ public sealed class DecodingRunnerTests
         Check(golden, whole, [Length(golden, 0) - 1], decoding.Run([Tokens(golden, 0, 4, Length(golden, 0) - 4)]));
     }
 
-    [SharedFact]
+    [Fact]
     public void Going_on_allocates_nothing_managed_on_the_device_side()
     {
         using var golden = new GoldenBatch("qwen2");
@@ -73,7 +73,7 @@ public sealed class DecodingRunnerTests
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
-    [SharedFact]
+    [Fact]
     public void What_the_cache_cannot_hold_and_what_is_no_token_is_refused()
     {
         using var golden = new GoldenBatch("qwen2");
@@ -85,7 +85,7 @@ public sealed class DecodingRunnerTests
         Assert.Contains("256 positions", Assert.Throws<ArgumentException>(() => new DecodingRunner(decoding.Device, decoding.Model, 1, 257)).Message, StringComparison.Ordinal);
     }
 
-    [SharedFact]
+    [Fact]
     public void An_encoder_cannot_go_on()
     {
         using var golden = new GoldenBatch("roberta-mlm");

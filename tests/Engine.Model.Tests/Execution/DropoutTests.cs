@@ -16,7 +16,7 @@ public sealed class DropoutTests
 
     private const float Step = 1e-2f;
 
-    [SharedTheory]
+    [Theory]
     [InlineData("roberta-cls")]
     [InlineData("roberta-mlm")]
     public void The_backward_pass_drops_what_the_forward_pass_dropped(string name)
@@ -45,7 +45,7 @@ public sealed class DropoutTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Evaluation_drops_nothing_and_another_step_drops_something_else()
     {
         using var golden = new GoldenBatch("roberta-cls");
@@ -62,7 +62,7 @@ public sealed class DropoutTests
     private static RunnerOptions Training => new() { Gradients = true, Dropout = true };
 
     /// <summary>The inputs of query, key and value are dropped by three masks, each made again in the backward pass.</summary>
-    [SharedTheory]
+    [Theory]
     [InlineData("roberta-cls")]
     [InlineData("qwen2")]
     public void The_backward_pass_drops_what_each_adapter_dropped(string name)

@@ -7,17 +7,28 @@ using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;
 
-/// <summary>The padded batch of a golden model (shared/goldens/models), what Transformers computed of it, and the comparison.</summary>
+/// <summary>The padded batch of a golden model (goldens/models), what Transformers computed of it, and the comparison.</summary>
 internal sealed class GoldenBatch : IDisposable
 {
     /// <summary>Norm of the difference over norm of the golden: PyTorch's own float32 is at 1e-6, and 1e-4 means that something is wrong.</summary>
     public const double Tolerance = 1e-4;
 
+    /// <summary>The models of which the repository holds all that Transformers computed.</summary>
+    public static readonly string[] WithAllGradients = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2-cls"];
+
+    /// <summary>The models whose hidden states and gradients under full fine-tuning only ../shared has.</summary>
+    public static readonly string[] WithAdapterGradients = ["qwen2", "qwen3", "llama", "qwen2-bfloat16"];
+
     private readonly SafetensorsFile expected;
 
     public GoldenBatch(string name)
+        : this(name, SharedFiles.Path($"goldens/models/{name}"))
     {
-        Folder = SharedFiles.Path($"goldens/models/{name}");
+    }
+
+    private GoldenBatch(string name, string folder)
+    {
+        Folder = folder;
         expected = SafetensorsFile.Open(Path.Combine(Folder, "expected.safetensors"));
         SafetensorsTensor ids = expected["input_ids"];
         Architecture = ModelFolder.Open(Folder).CreateArchitecture();
@@ -32,6 +43,9 @@ internal sealed class GoldenBatch : IDisposable
             _ => batch with { ClassLabels = labels.ToInt32() },
         };
     }
+
+    /// <summary>The batch with all that Transformers computed of it, from ../shared where the repository holds a part.</summary>
+    public static GoldenBatch Whole(string name) => new(name, SharedFiles.Whole($"goldens/models/{name}"));
 
     public string Folder { get; }
 

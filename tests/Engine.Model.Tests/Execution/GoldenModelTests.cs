@@ -6,30 +6,37 @@ using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;
 
-/// <summary>Tiny models held against Transformers and PEFT (shared/goldens/models).</summary>
+/// <summary>Tiny models held against Transformers and PEFT (goldens/models).</summary>
 public sealed class GoldenModelTests
 {
     private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true, VocabularyLogits = true };
     private static readonly RunnerOptions WithGradients = Everything with { Gradients = true };
 
-    private static readonly string[] Names = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls", "qwen2-bfloat16"];
+    public static TheoryData<string> Models => [.. GoldenBatch.WithAllGradients, .. GoldenBatch.WithAdapterGradients];
 
-    public static TheoryData<string> Models => [.. Names];
+    public static TheoryData<string> WithAllGradients => [.. GoldenBatch.WithAllGradients];
 
-    public static TheoryData<string, string> OnDevices => TestDevices.With<string>(Names);
+    public static TheoryData<string> WithAdapterGradients => [.. GoldenBatch.WithAdapterGradients];
 
-    [SharedTheory]
-    [MemberData(nameof(OnDevices))]
+    public static TheoryData<string, string> OnDevices => TestDevices.With<string>([.. GoldenBatch.WithAllGradients, .. GoldenBatch.WithAdapterGradients]);
+
+    public static TheoryData<string, string> FullOnDevices => TestDevices.With<string>(GoldenBatch.WithAllGradients);
+
+    public static TheoryData<string, string> SharedFullOnDevices => TestDevices.With<string>(GoldenBatch.WithAdapterGradients);
+
+    [Theory]
+    [MemberData(nameof(FullOnDevices))]
+    [SharedMemberData(nameof(SharedFullOnDevices))]
     public void Full_fine_tuning_has_the_logits_hidden_states_loss_and_gradients_of_transformers(string deviceName, string name)
     {
-        using var golden = new GoldenBatch(name);
+        using GoldenBatch golden = GoldenBatch.Whole(name);
         using var loaded = new LoadedModel(golden.Folder, null, train: true, golden.Capacity, deviceName);
         Assert.Empty(loaded.Report.Initialized);
         golden.CheckOutputs(loaded.Run(golden.Batch, WithGradients), "base", hiddenStates: true);
         golden.CheckGradients(loaded.Model.Trainables!, "base");
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(OnDevices))]
     public void Lora_has_the_logits_loss_and_gradients_of_peft(string deviceName, string name)
     {
@@ -40,11 +47,12 @@ public sealed class GoldenModelTests
     }
 
     /// <summary>Only what the loss reads is computed then: the last layer runs on the selected rows alone.</summary>
-    [SharedTheory]
-    [MemberData(nameof(Models))]
+    [Theory]
+    [MemberData(nameof(WithAllGradients))]
+    [SharedMemberData(nameof(WithAdapterGradients))]
     public void Gradients_are_the_same_when_only_the_rows_that_the_loss_reads_are_computed(string name)
     {
-        using var golden = new GoldenBatch(name);
+        using GoldenBatch golden = GoldenBatch.Whole(name);
         using var full = new LoadedModel(golden.Folder, null, train: true, golden.Capacity);
         full.Run(golden.Batch, new RunnerOptions { Gradients = true });
         golden.CheckGradients(full.Model.Trainables!, "base");
@@ -53,7 +61,7 @@ public sealed class GoldenModelTests
         golden.CheckGradients(lora.Model.Trainables!, "lora");
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Models))]
     public void A_frozen_model_with_an_adapter_evaluates_as_in_training(string name)
     {
@@ -63,7 +71,7 @@ public sealed class GoldenModelTests
         golden.CheckOutputs(loaded.Run(golden.Batch, Everything), "lora", hiddenStates: false);
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Models))]
     public void A_loaded_adapter_is_saved_as_the_file_it_came_from(string name)
     {
@@ -80,7 +88,7 @@ public sealed class GoldenModelTests
         golden.CheckOutputs(again.Run(golden.Batch, Everything), "lora", hiddenStates: false);
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Models))]
     public void A_loaded_model_is_saved_as_the_file_it_came_from(string name)
     {

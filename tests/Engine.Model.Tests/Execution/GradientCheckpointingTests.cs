@@ -10,7 +10,7 @@ public sealed class GradientCheckpointingTests
     public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>("roberta-cls", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls");
 
     /// <summary>With dropout of embeddings, attention, layers, head and the adapter's inputs, and with the last layer on every token or on the selected ones.</summary>
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(OnDevices))]
     public void Loss_and_gradients_are_those_of_kept_activations_to_the_bit(string deviceName, string name)
     {

@@ -9,7 +9,7 @@ namespace Engine.Model.Tests.Execution;
 /// <summary>How many plans a runner keeps.</summary>
 public sealed class PlanCountTests
 {
-    [SharedFact]
+    [Fact]
     public void Plans_for_which_there_is_no_memory_give_way_and_are_made_again_with_the_same_result()
     {
         using var runs = new Runs(5);
@@ -23,7 +23,7 @@ public sealed class PlanCountTests
         Assert.Equal(5, many.PlanCount);
     }
 
-    [SharedFact]
+    [Fact]
     public void Plans_of_a_hundred_shapes_are_kept_as_long_as_there_is_memory()
     {
         const int Shapes = 100;

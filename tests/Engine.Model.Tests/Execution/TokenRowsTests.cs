@@ -26,7 +26,7 @@ public sealed class TokenRowsTests
         return rows;
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Tables))]
     public void Gradients_of_single_rows_are_those_of_the_whole_table(string deviceName, string name, string[] modules)
     {

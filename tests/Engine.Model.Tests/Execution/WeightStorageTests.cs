@@ -19,7 +19,7 @@ public sealed class WeightStorageTests
     public static TheoryData<string, (string Model, ElementType Type)> Cases => TestDevices.With<(string, ElementType)>(
         ("roberta-cls", ElementType.BFloat16), ("roberta-mlm", ElementType.Float16), ("qwen2", ElementType.Float16));
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Cases))]
     public void A_rounded_checkpoint_gives_the_same_bits_stored_as_it_is_and_as_float32(string device, (string Model, ElementType Type) problem)
     {
@@ -43,7 +43,7 @@ public sealed class WeightStorageTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Matrices_are_stored_as_asked_and_what_is_trained_or_a_vector_is_float32()
     {
         using var golden = new GoldenBatch("roberta-cls");
@@ -63,7 +63,7 @@ public sealed class WeightStorageTests
     /// The golden is float32 arithmetic on bfloat16 weights. Every operand of every product is off by up to 2^-8 of itself, by 2^-9.8 of it in the root mean square; a sum of many such terms is off by as
     /// much of its norm, and a few layers of seven products each add up to some times that: 2e-2 allows for twenty. Below 1e-3 nothing was rounded.
     /// </summary>
-    [SharedFact]
+    [Fact]
     public void Products_in_bfloat16_stay_within_their_rounding_of_the_golden()
     {
         using var golden = new GoldenBatch("qwen2-bfloat16");
@@ -71,7 +71,7 @@ public sealed class WeightStorageTests
         Assert.InRange(golden.Distance(loaded.Run(golden.Batch, new RunnerOptions { EveryToken = true, VocabularyLogits = true }), "base"), 1e-3, 2e-2);
     }
 
-    [SharedFact]
+    [Fact]
     public void A_model_in_16_bits_is_saved_as_the_file_it_came_from()
     {
         using var golden = new GoldenBatch("qwen2-bfloat16");

@@ -17,7 +17,7 @@ public sealed class GeneratorTests
 
     private static string Story => SharedFiles.Path("data/models/tinystory-llama");
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(OnDevices))]
     public void Greedy_completions_with_the_adapter_are_those_of_the_merged_model_in_transformers(string deviceName, string name)
     {
@@ -65,7 +65,7 @@ public sealed class GeneratorTests
         Assert.NotEqual(alone, generator.Generate([Request("Tom and Ann", 12)])[0].Text);
     }
 
-    [SharedFact]
+    [Fact]
     public void Adapters_are_switched_without_loading_the_base_again()
     {
         string folder = SharedFiles.Path("goldens/models/qwen2");
@@ -75,7 +75,7 @@ public sealed class GeneratorTests
         IReadOnlyList<int> plain = generator.Generate([request])[0].Ids;
         long baseBytes = device.Memory.Current;
         generator.AddAdapter("one", Path.Combine(folder, "adapter"));
-        generator.AddAdapter("two", Path.Combine(SharedFiles.Path("goldens/trajectories/qwen2"), "lora.init"));
+        generator.AddAdapter("two", SharedFiles.Path("goldens/trajectories/qwen2/lora.init"));
         Assert.InRange(device.Memory.Current - baseBytes, 1, baseBytes / 2);
         Assert.Equal(["one", "two"], generator.AdapterNames);
 
@@ -185,7 +185,7 @@ public sealed class GeneratorTests
         Assert.Equal(fresh.Generate([longer])[0].Ids, chat.Generate([longer])[0].Ids);
     }
 
-    [SharedFact]
+    [Fact]
     public void A_model_that_writes_nothing_is_refused()
     {
         using Device device = TestDevices.Open("cpu");

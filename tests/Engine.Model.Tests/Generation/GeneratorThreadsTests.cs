@@ -30,7 +30,7 @@ public sealed class GeneratorThreadsTests
     }
 
     /// <summary>Where the disposal comes is left to chance: before the first token, between two, while a launch runs.</summary>
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Rounds))]
     public async Task A_generator_disposed_in_flight_ends_its_answers_and_its_memory_is_free(string deviceName, int rounds)
     {
@@ -59,7 +59,7 @@ public sealed class GeneratorThreadsTests
         Assert.InRange(ended, rounds, 2 * rounds);
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("cpu", 100)]
     [InlineData("opencl", 10)]
     public async Task A_device_disposed_under_a_generator_ends_its_answers(string deviceName, int rounds)
@@ -84,7 +84,7 @@ public sealed class GeneratorThreadsTests
         Assert.InRange(ended, run / 2, 2 * run);
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(TestDevices.QuickNames), MemberType = typeof(TestDevices))]
     public void Generators_of_one_device_answer_side_by_side_as_alone(string deviceName)
     {
@@ -97,7 +97,7 @@ public sealed class GeneratorThreadsTests
         static GenerationRequest Numbered(int i) => Request with { PromptIds = [10 + i, 20 + i] };
     }
 
-    [SharedFact]
+    [Fact]
     public void Requests_of_one_call_and_of_many_threads_each_have_their_adapter()
     {
         using Device device = TestDevices.Open("cpu");
@@ -120,7 +120,7 @@ public sealed class GeneratorThreadsTests
         Assert.Contains("golden, seeded", Assert.Throws<ArgumentException>(() => generator.Generate([Request with { Adapter = "other" }])).Message);
     }
 
-    [SharedFact]
+    [Fact]
     public void An_adapter_is_removed_when_no_request_uses_it()
     {
         using Device device = TestDevices.Open("cpu");
@@ -151,7 +151,7 @@ public sealed class GeneratorThreadsTests
     }
 
     /// <summary>Each of these waited for ever, or may have: now it is served or refused.</summary>
-    [SharedFact]
+    [Fact]
     public async Task What_a_progress_callback_asks_is_served_or_refused_but_never_waits_for_itself()
     {
         using Device device = TestDevices.Open("cpu");
@@ -187,7 +187,7 @@ public sealed class GeneratorThreadsTests
         Assert.Equal(alone, generator.Generate([Request])[0].Ids);
     }
 
-    [SharedFact]
+    [Fact]
     public async Task Disposing_in_a_callback_ends_the_answer_and_then_frees()
     {
         Device device = TestDevices.Open("cpu");
@@ -201,7 +201,7 @@ public sealed class GeneratorThreadsTests
         Assert.Throws<ObjectDisposedException>(() => device.Allocate(4, "late"));
     }
 
-    [SharedFact]
+    [Fact]
     public async Task The_reader_of_a_stream_may_ask_for_another_answer_and_leave()
     {
         using Device device = TestDevices.Open("cpu");
@@ -229,7 +229,7 @@ public sealed class GeneratorThreadsTests
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await generator.StreamAsync(Request).GetAsyncEnumerator().MoveNextAsync());
     }
 
-    [SharedFact]
+    [Fact]
     public async Task Two_hundred_requests_wait_without_a_thread_each()
     {
         using Device device = TestDevices.Open("cpu");
@@ -282,7 +282,7 @@ public sealed class GeneratorThreadsTests
     {
         Generator generator = Generator.Open(device, Folder);
         generator.AddAdapter("golden", Path.Combine(Folder, "adapter"));
-        generator.AddAdapter("seeded", Path.Combine(SharedFiles.Path("goldens/trajectories/qwen2"), "lora.init"));
+        generator.AddAdapter("seeded", SharedFiles.Path("goldens/trajectories/qwen2/lora.init"));
         return generator;
     }
 }

@@ -12,7 +12,7 @@ public sealed class DecoderConfigTests
         {"model_type":"llama","vocab_size":32,"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":4,"intermediate_size":24,"max_position_embeddings":64}
         """;
 
-    [SharedFact]
+    [Fact]
     public void Published_configurations_of_both_generations_are_read()
     {
         DecoderConfig qwen2 = Read("goldens/models/qwen2"), qwen3 = Read("goldens/models/qwen3"), llama = Read("goldens/models/llama");

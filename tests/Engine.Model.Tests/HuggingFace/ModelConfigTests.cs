@@ -18,12 +18,12 @@ public sealed class ModelConfigTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SharedFact]
+    [Fact]
     public void The_golden_encoders_are_read_as_Transformers_wrote_them()
     {
         EncoderConfig roberta = EncoderConfig.From(ModelConfig.Read(SharedFiles.Path("goldens/models/roberta-cls")));
         EncoderConfig bert = EncoderConfig.From(ModelConfig.Read(SharedFiles.Path("goldens/models/bert-cls")));
-        EncoderConfig miniLm = EncoderConfig.From(ModelConfig.Read(SharedFiles.Path("data/models/all-MiniLM-L6-v2")));
+        EncoderConfig miniLm = EncoderConfig.From(ModelConfig.Read(SharedFiles.Path("goldens/tokenizers/all-MiniLM-L6-v2")));
         ModelConfig regression = ModelConfig.Read(SharedFiles.Path("goldens/models/roberta-regression"));
 
         Assert.Equal("RobertaForSequenceClassification", roberta.Architecture);
@@ -40,7 +40,7 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Equal(["LABEL_0"], regression.Labels.Names);
     }
 
-    [SharedFact]
+    [Fact]
     public void Rotary_parameters_are_read_in_the_keys_of_both_Transformers_versions()
     {
         RopeParameters version4 = ModelConfig.Read(SharedFiles.Path("goldens/models/qwen2")).Rope!;
@@ -67,7 +67,7 @@ public sealed class ModelConfigTests : IDisposable
             """));
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("goldens/models/roberta-cls")]
     [InlineData("goldens/models/bert-cls")]
     [InlineData("goldens/models/llama")]

@@ -10,7 +10,7 @@ public sealed class AdapterConfigTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SharedTheory]
+    [Theory]
     [InlineData("goldens/models/roberta-cls/adapter")]
     [InlineData("goldens/models/roberta-mlm/adapter")]
     [InlineData("goldens/models/llama/adapter")]
@@ -23,7 +23,7 @@ public sealed class AdapterConfigTests : IDisposable
         Assert.Equal(File.ReadAllText(SharedFiles.Path($"{adapter}/adapter_config.json")), File.ReadAllText(folder.File("adapter_config.json")).TrimEnd('\n'));
     }
 
-    [SharedFact]
+    [Fact]
     public void A_new_configuration_has_every_key_that_PEFT_writes()
     {
         new AdapterConfig { Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification }.Write(folder.Root);

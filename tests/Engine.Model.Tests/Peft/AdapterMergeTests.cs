@@ -13,7 +13,7 @@ public sealed class AdapterMergeTests
 {
     public static TheoryData<string> Models => ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls", "qwen2-bfloat16"];
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Models))]
     public void A_merged_model_has_the_logits_of_the_model_that_peft_merges(string name)
     {
@@ -30,7 +30,7 @@ public sealed class AdapterMergeTests
     }
 
     /// <summary>Merged in float32, so that what rounding adds is some 1e-7 of the weight in every direction.</summary>
-    [SharedFact]
+    [Fact]
     public void What_merging_adds_to_a_weight_has_the_adapters_rank()
     {
         string source = SharedFiles.Path("goldens/models/roberta-cls");
@@ -54,7 +54,7 @@ public sealed class AdapterMergeTests
         Assert.True(seen > 1);
     }
 
-    [SharedFact]
+    [Fact]
     public void Weights_keep_the_type_of_the_base_and_those_without_adapter_their_bits()
     {
         string source = SharedFiles.Path("goldens/models/qwen2-bfloat16");
@@ -72,7 +72,7 @@ public sealed class AdapterMergeTests
         Assert.Equal(Devices.ElementType.BFloat16, ModelConfig.Read(folder.File("merged")).StorageType);
     }
 
-    [SharedFact]
+    [Fact]
     public void Another_type_is_written_to_weights_and_configuration()
     {
         string source = SharedFiles.Path("goldens/models/roberta-cls");
@@ -83,7 +83,7 @@ public sealed class AdapterMergeTests
         Assert.Equal(Devices.ElementType.Float16, ModelConfig.Read(folder.File("merged")).StorageType);
     }
 
-    [SharedFact]
+    [Fact]
     public void A_large_model_is_cut_into_shards_that_load_as_the_single_file_does()
     {
         string source = SharedFiles.Path("goldens/models/llama");
@@ -98,7 +98,7 @@ public sealed class AdapterMergeTests
         Assert.All(single.Tensors, tensor => Assert.Equal(tensor.ToFloat32(), shards[tensor.Name].ToFloat32()));
     }
 
-    [SharedFact]
+    [Fact]
     public void A_folder_that_holds_something_is_not_written_over()
     {
         string source = SharedFiles.Path("goldens/models/roberta-cls");
@@ -107,7 +107,7 @@ public sealed class AdapterMergeTests
         Assert.Contains("holds files already", Assert.Throws<IOException>(() => Merge(source, Path.Combine(source, "adapter"), folder.Root, new MergeOptions())).Message, StringComparison.Ordinal);
     }
 
-    [SharedFact]
+    [Fact]
     public void Dora_scales_each_row_to_its_magnitude()
     {
         string source = SharedFiles.Path("goldens/models/roberta-cls");

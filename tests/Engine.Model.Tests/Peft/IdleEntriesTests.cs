@@ -8,7 +8,7 @@ public sealed class IdleEntriesTests
 {
     private static readonly AdapterConfig Config = new() { TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification };
 
-    [SharedFact]
+    [Fact]
     public void A_configuration_that_matches_has_none()
     {
         Assert.Empty(Idle(Config with
@@ -23,7 +23,7 @@ public sealed class IdleEntriesTests
         Assert.Empty(Idle(Config with { TargetModules = ModulePattern.OfExpression("all-linear"), ExcludeModules = ModulePattern.OfExpression(".*embeddings.*|.*dense") }));
     }
 
-    [SharedFact]
+    [Fact]
     public void Every_kind_of_pattern_that_matches_nothing_is_found()
     {
         Expect(Config with { RankPattern = [new("query", 2), new("quary", 2)] }, "rank_pattern: 'quary' matches no module");
@@ -38,7 +38,7 @@ public sealed class IdleEntriesTests
         Expect(Config with { LayersToTransform = [1], LayersPattern = ["layer", "blocks"] }, "layers_pattern: 'blocks' is the name of no list of layers");
     }
 
-    [SharedFact]
+    [Fact]
     public void Patterns_are_held_against_what_is_adapted_in_the_end()
     {
         Expect(Config with { RankPattern = [new("key", 2)] }, "rank_pattern: 'key' matches only modules without an adapter, such as roberta.encoder.layer.0.attention.self.key");
@@ -48,7 +48,7 @@ public sealed class IdleEntriesTests
         Expect(Config with { TargetModules = ModulePattern.Of("query", "out_proj"), LayersToTransform = [1], TaskType = null }, "target_modules: 'out_proj' matches only layers that layers_to_transform leaves out");
     }
 
-    [SharedFact]
+    [Fact]
     public void What_an_entry_could_have_been_is_as_deep_as_the_entry()
     {
         Assert.Equal(["query", "value"], Assert.Single(Idle(Config with { RankPattern = [new("quary", 2)] })).Known);

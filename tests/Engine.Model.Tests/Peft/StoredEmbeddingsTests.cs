@@ -65,7 +65,7 @@ public sealed class StoredEmbeddingsTests : IDisposable
         { "roberta-mlm", [$"{Prefix}roberta.embeddings.word_embeddings.weight"] },
     };
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Keys))]
     public void Embeddings_without_a_word_in_the_configuration_are_the_bases_tied_or_not(string name, string[] keys)
     {
@@ -91,7 +91,7 @@ public sealed class StoredEmbeddingsTests : IDisposable
         { """{"modules_to_save": ["embed_tokens"], "ensure_weight_tying": true}""", [$"{Prefix}{Embeddings}", $"{Prefix}{Head}"], false },
     };
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Untying))]
     public void A_copy_that_is_trained_in_one_place_unties_the_two(string config, string[] keys, bool unties)
     {
@@ -111,7 +111,7 @@ public sealed class StoredEmbeddingsTests : IDisposable
         Assert.Equal(!unties, ModelConfig.Read(RequireMerged(golden, golden.Folder, adapter)).TieWordEmbeddings);
     }
 
-    [SharedFact]
+    [Fact]
     public void LoRA_on_an_output_layer_brings_the_layers_weight_with_it()
     {
         using var golden = new GoldenBatch("qwen2");
@@ -138,7 +138,7 @@ public sealed class StoredEmbeddingsTests : IDisposable
         { "roberta-mlm", """{"trainable_token_indices": [17, 8]}""", ["roberta.embeddings.word_embeddings"] },
     };
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Tokens))]
     public void Rows_of_tokens_stand_in_the_places_of_the_models(string name, string config, string[] modules)
     {
@@ -175,7 +175,7 @@ public sealed class StoredEmbeddingsTests : IDisposable
         RequireMerged(golden, golden.Folder, adapter);
     }
 
-    [SharedFact]
+    [Fact]
     public void What_cannot_be_is_refused_with_what_to_do()
     {
         using var tied = new GoldenBatch("qwen2");

@@ -113,7 +113,7 @@ public sealed class ModelSurfaceTests
     /// Along the gradient: first differences of the loss with steps of 1e-2 of the weights' length are off by 1e-7 / 1e-2 of a gradient near 1 and by the third derivative; second differences
     /// by 1e-7 / 1e-2^2 and by the fourth. The differences are float64 sums of float32 losses of rows.
     /// </summary>
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Models))]
     public void Gradients_and_hessian_products_of_a_model_are_differences_of_its_loss(string name, string modelName)
     {
@@ -134,7 +134,7 @@ public sealed class ModelSurfaceTests
         Assert.Equal(second, curvature, (0.02 * Math.Abs(second)) + 2e-3);
     }
 
-    [SharedTheory]
+    [Theory]
     [MemberData(nameof(Models))]
     public void Measuring_a_model_twice_gives_the_same_numbers_and_leaves_every_weight_as_it_was(string name, string modelName)
     {

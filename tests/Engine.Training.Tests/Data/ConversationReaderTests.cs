@@ -32,7 +32,7 @@ public sealed class ConversationReaderTests : IDisposable
         Assert.Contains("call", message, StringComparison.Ordinal);
     }
 
-    [SharedFact]
+    [Fact]
     public void The_call_that_trained_silence_is_refused()
     {
         string path = SharedFiles.Path("cases/chat-toolcalls-empty-content/d.jsonl");

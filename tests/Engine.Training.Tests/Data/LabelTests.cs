@@ -98,7 +98,7 @@ public sealed class LabelTests
         Assert.Contains("'1' and '1.0' are one class", Assert.Throws<ConfigurationException>(() => LabelVocabulary.Build(Set("1"), ["1", "1.0"])).Message, StringComparison.Ordinal);
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("mix.tsv", "0 2, 1 2")]
     [InlineData("lead.tsv", "0 1, 1 2")]
     [InlineData("ws.tsv", "Yes 1, yes 2")]

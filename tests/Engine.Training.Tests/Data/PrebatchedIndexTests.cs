@@ -8,7 +8,7 @@ namespace Engine.Training.Tests.Data;
 
 public sealed class PrebatchedIndexTests
 {
-    [SharedTheory]
+    [Theory]
     [InlineData("flat-lora", 12)]
     [InlineData("lora-accumulate2", 12)]
     public void Batches_of_a_trajectory_are_counted(string run, int batches)

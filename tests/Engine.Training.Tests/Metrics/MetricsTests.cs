@@ -10,7 +10,7 @@ public sealed class MetricsTests
     // The goldens are float64 from the same formulas; sums in another order differ in the last bits.
     private const double Tolerance = 1e-12;
 
-    [SharedFact]
+    [Fact]
     public void Classification_metrics_equal_scikit_learn()
     {
         using JsonDocument goldens = Goldens();
@@ -28,7 +28,7 @@ public sealed class MetricsTests
         }
     }
 
-    [SharedFact]
+    [Fact]
     public void Regression_metrics_equal_SciPy()
     {
         using JsonDocument goldens = Goldens();

@@ -22,7 +22,7 @@ public sealed class CausalRunTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SharedFact]
+    [Fact]
     public void Packed_samples_train_as_rows_of_their_own_and_not_as_one_text()
     {
         UseQwen2();

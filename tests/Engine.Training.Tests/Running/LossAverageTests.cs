@@ -61,7 +61,7 @@ public sealed class LossAverageTests : IDisposable
     }
 
     /// <summary>At a constant rate a step that is skipped leaves no trace but its line.</summary>
-    [SharedFact]
+    [Fact]
     public void A_step_without_any_label_is_skipped_and_said_and_its_run_resumes()
     {
         string golden = SharedFiles.Path("goldens/trajectories/qwen2/lora-accumulate2.safetensors");

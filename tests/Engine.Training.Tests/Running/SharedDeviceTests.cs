@@ -102,7 +102,7 @@ public sealed class SharedDeviceTests
     }
 
     /// <summary>A progress callback works between two steps, in nobody's turn: there the device may be used for anything.</summary>
-    [SharedFact]
+    [Fact]
     public async Task A_training_gives_the_same_weights_beside_predictions_and_answers_on_its_device()
     {
         using var tiny = new TinyRun();

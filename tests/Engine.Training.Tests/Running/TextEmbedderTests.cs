@@ -42,7 +42,7 @@ public sealed class TextEmbedderTests : IDisposable
         Near(Mean(golden["hidden.6.3"]), vectors[1]);
     }
 
-    [SharedTheory]
+    [Theory]
     [InlineData("mnrl", "anchor")]
     [InlineData("mnrl", "positive")]
     [InlineData("cosine-mse", "a")]
