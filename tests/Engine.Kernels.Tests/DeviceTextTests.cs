@@ -8,6 +8,7 @@ public class DeviceTextTests
     public static TheoryData<string, string> KernelsAndTargets { get; } = DeviceTextCompiler.KernelsAndTargets(KernelRegistry.All);
 
     [ClangTheory]
+    [Trait("Category", "Long")]
     [MemberData(nameof(KernelsAndTargets))]
     public void Every_kernel_compiles_for_AMD(string name, string target)
     {

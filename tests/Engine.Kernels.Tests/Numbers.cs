@@ -33,6 +33,13 @@ internal static class Numbers
         }
     }
 
+    /// <summary>Finds numbers that something computed: finite, and not all 0. Two runs that must agree to the bit agree where neither wrote its output, too.</summary>
+    public static void RequireComputed(float[] values)
+    {
+        Assert.All(values, value => Assert.True(float.IsFinite(value), $"{value} was computed"));
+        Assert.Contains(values, value => value != 0);
+    }
+
     /// <summary>Central differences of a scalar function of a vector: the gradient, to about h^2.</summary>
     public static double[] Gradient(Func<double[], double> f, double[] at, double h = 1e-5)
     {

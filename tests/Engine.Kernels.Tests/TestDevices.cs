@@ -11,9 +11,7 @@ public static class TestDevices
     private const int Threads = 2;
 
     /// <summary>Why there is no OpenCL device; null where there is one. <see cref="OpenClFactAttribute"/> says it aloud.</summary>
-    public static string? OpenClProblem { get; } = DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.OpenCl) is { Devices.Count: 0 } none
-        ? $"needs an OpenCL device: {none.Problem}"
-        : null;
+    public static string? OpenClProblem { get; } = FindOpenClProblem();
 
     /// <summary>The first CUDA card; null where there is none.</summary>
     private static DeviceInfo? Card { get; } = DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.Cuda).Devices.FirstOrDefault();
@@ -56,6 +54,16 @@ public static class TestDevices
 
     /// <summary>Each device that runs compiled kernels with each of the given values.</summary>
     public static TheoryData<string, T> WithKernels<T>(params ReadOnlySpan<T> values) => With([.. All.Where(name => name != "cpu")], values);
+
+    /// <summary>On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that only the long run does it. Whole models run there in each.</summary>
+    private static string? FindOpenClProblem()
+    {
+        DeviceListing listing = DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.OpenCl);
+        return listing.Devices.Count == 0 ? $"needs an OpenCL device: {listing.Problem}"
+            : listing.Devices[0].Driver.Contains("PoCL", StringComparison.Ordinal) && !WantedDevices.Long && !WantedDevices.IsNamed("opencl")
+                ? "OpenCL on the processor takes long: set ENGINE_LONG_TESTS=1, or ENGINE_TEST_DEVICES=opencl"
+            : null;
+    }
 
     private static TheoryData<string, T> With<T>(IReadOnlyList<string> names, ReadOnlySpan<T> values)
     {

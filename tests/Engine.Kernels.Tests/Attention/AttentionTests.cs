@@ -98,6 +98,8 @@ public sealed class AttentionTests
     {
         AttentionCase problem = Cases["several blocks, causal, grouped"];
         Result one = Run(name, 1, problem);
+        Numbers.RequireComputed(one.Output);
+        Numbers.RequireComputed(one.Dk);
         foreach (int threads in new[] { 2, 3 })
         {
             Result more = Run(name, threads, problem);

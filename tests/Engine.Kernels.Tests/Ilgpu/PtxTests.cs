@@ -62,6 +62,7 @@ public sealed partial class PtxTests
     }
 
     [PtxasTheory]
+    [Trait("Category", "Long")]
     [MemberData(nameof(Kernels))]
     public void Every_kernel_fits_the_registers_of_a_card(string name)
     {

@@ -90,6 +90,7 @@ public sealed class MatMulTests
                 BufferView<float> a = run.Put(Numbers.Values(1, m * k)), expected = run.Output(m * n), actual = run.Output(m * n);
                 run.Run(MatMul.Bind(run.Device, shape, a, run.Put(b), expected), MatMul.Bind(run.Device, shape, a, run.PutStored(type, b), actual));
                 Assert.Equal(expected.ToArray(), actual.ToArray());
+                Numbers.RequireComputed(actual.ToArray());
             }
         }
     }
@@ -104,6 +105,7 @@ public sealed class MatMulTests
         float[] a = Numbers.Values(1, 8 * K);
         BufferView<float> all = run.Output(8 * N), viewA = run.Put(a), b = run.Put(Numbers.Values(2, N * K));
         run.Run(MatMul.Bind(run.Device, new MatMulShape(8, N, K, MatMulLayout.NT), viewA, b, all));
+        Numbers.RequireComputed(all.ToArray());
         foreach (int m in new[] { 1, 2, 5 })
         {
             BufferView<float> some = run.Output(m * N);
@@ -161,6 +163,7 @@ public sealed class MatMulTests
             {
                 var shape = new MatMulShape(m, n, k, layout) { Activation = ActivationKind.GeluErf };
                 float[] one = Run(name, 1, shape);
+                Numbers.RequireComputed(one);
                 Assert.Equal(one, Run(name, 2, shape));
                 Assert.Equal(one, Run(name, 3, shape));
             }
@@ -236,6 +239,7 @@ public sealed class MatMulTests
         using var run = new KernelRun(TestDevices.Open(name));
         BufferView<float> all = run.Output(Rows * N), a = run.Put(Numbers.Values(1, Rows * K)), b = run.Put(Numbers.Values(2, N * K));
         run.Run(MatMulThinGroups.Bind(run.Device, new MatMulShape(Rows, N, K, layout), new MatMulViews(a, b, all, null, null, null)));
+        Numbers.RequireComputed(all.ToArray());
         foreach (int m in new[] { 1, 2, 5, 9 })
         {
             BufferView<float> some = run.Output(m * N);

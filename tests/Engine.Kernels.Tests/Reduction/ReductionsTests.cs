@@ -58,6 +58,7 @@ public class ReductionsTests
                 Reductions.RowSquaredNorms(run.Device, Rows, Columns, run.Put(w), expected),
                 Reductions.RowSquaredNorms(run.Device, Rows, Columns, run.PutStored(type, w), actual));
             Assert.Equal(expected.ToArray(), actual.ToArray());
+            Numbers.Near([.. w.Chunk(Columns).Select(row => row.Sum(value => (double)value * value))], actual.ToArray(), Tolerance, 0);
         }
     }
 
