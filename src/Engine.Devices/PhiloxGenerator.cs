@@ -100,6 +100,9 @@ public static class RandomStream
     /// <summary>Dropout on the first adapted layer's input; those of the others follow by the layers' numbers. The step is the micro-batch.</summary>
     public const uint LoraDropout = 0xC000_0000;
 
+    /// <summary>First values of the boosters of XGBLoRA by their numbers; the step is the adapted layer's number.</summary>
+    public const uint BoosterInitialization = 0xFFFE_0000;
+
     /// <summary>Which examples fall into which batch; the step is the epoch.</summary>
     public const uint Shuffle = 0xFFFF_0001;
 
@@ -115,7 +118,10 @@ public static class RandomStream
     /// <summary>First values of new adapters; the step is the adapted layer's number.</summary>
     public const uint AdapterInitialization = 0xFFFF_0005;
 
-    /// <summary>Which tensors take part in a step of ESAM or SL-SAM; the step is the optimizer step.</summary>
+    /// <summary>
+    /// Which tensors take part in a step of ESAM or SL-SAM, or in a booster of XGBLoRA; the step is the optimizer step or the booster's
+    /// number.
+    /// </summary>
     public const uint TensorSelection = 0xFFFF_0006;
 
     /// <summary>Which token a text goes on with; the step is the number of tokens generated before it.</summary>

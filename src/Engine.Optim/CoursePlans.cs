@@ -40,7 +40,7 @@ internal sealed class CoursePlans : IDisposable
         method.OnStepBegin(begin, course);
 
         GraphBuilder? ascend = null;
-        if (course is not (StepCourse.OnePass or StepCourse.Plain))
+        if (course.HasSecondPass())
         {
             ascend = new GraphBuilder();
             scaling?.UnscaleFirstPass(ascend);

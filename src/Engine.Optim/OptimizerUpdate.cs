@@ -22,12 +22,17 @@ internal sealed class OptimizerUpdate
     private readonly Variable? tensorScalars;
     private readonly float[] values = [];
 
-    public OptimizerUpdate(TrainableParameters trainables, TrainingMethod method, AdamWOptions options, StorageBlock moments, StorageBlock tables)
+    /// <param name="moments">m and v, [trainable elements] each.</param>
+    public OptimizerUpdate(
+        TrainableParameters trainables,
+        TrainingMethod method,
+        AdamWOptions options,
+        (Variable First, Variable Second) moments,
+        StorageBlock tables)
     {
         this.trainables = trainables;
         this.options = options;
-        firstMoment = moments.Reserve("m", new Shape(trainables.Count));
-        secondMoment = moments.Reserve("v", new Shape(trainables.Count));
+        (firstMoment, secondMoment) = moments;
         ranges = Ranges(trainables, method);
         if (method.UpdatesInPart)
         {
@@ -36,8 +41,6 @@ internal sealed class OptimizerUpdate
             tensorScalars = tables.Reserve("tensor_scalars", new Shape(Updates.Length, StepScalars.Count));
         }
     }
-
-    public (Variable First, Variable Second) Moments => (firstMoment, secondMoment);
 
     /// <summary>Updates each tensor has had; null where all have had the session's steps.</summary>
     public double[]? Updates { get; }

@@ -17,6 +17,16 @@ public enum StepCourse
 
     /// <summary>Once, as if the method that perturbs were not there; the others of a combination are.</summary>
     Plain,
+
+    /// <summary>Once, and before the update the adapters' products move into their base weights in part.</summary>
+    Merging,
+}
+
+/// <summary>What the courses have in common.</summary>
+internal static class StepCourses
+{
+    /// <summary>Whether the micro-batches run a second time.</summary>
+    public static bool HasSecondPass(this StepCourse course) => course is StepCourse.TwoPasses or StepCourse.SelectedSecondPass;
 }
 
 /// <summary>

@@ -89,9 +89,10 @@ public sealed class TrainingSession : IDisposable
         weights = new MicroBatchWeights(lossAverage);
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Inputs = new BatchInputs(model.Architecture, capacity, model.EmbeddingRows);
-        context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer, totalSteps);
+        Moments = (moments.Reserve("m", new Shape(Trainables.Count)), moments.Reserve("v", new Shape(Trainables.Count)));
+        context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer, Moments, totalSteps);
         method.Attach(context);
-        this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, moments, context.Tables);
+        this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, Moments, context.Tables);
         readings = new float[reports.Block.Bytes / sizeof(float)];
         selection = method.Courses.Contains(StepCourse.SelectedSecondPass) ? new SampleSelection(capacity, microBatches) : null;
 
@@ -169,13 +170,24 @@ public sealed class TrainingSession : IDisposable
     public long UnlabelledSteps { get; private set; }
 
     /// <summary>The moments of AdamW, [trainable elements] each.</summary>
-    public (Variable First, Variable Second) Moments => optimizer.Moments;
+    public (Variable First, Variable Second) Moments { get; }
 
     /// <summary>Dynamic loss scaling, of models with float16 weights; else null.</summary>
     public LossScaling? LossScaling { get; }
 
     /// <summary>The method's state on the device.</summary>
     public StorageBlock MethodState => context.State;
+
+    /// <summary>
+    /// All that training makes of the model, under the names that checkpoints give it: the trainable parameters as one vector, the base
+    /// weights that the method writes, and what it keeps of them.
+    /// </summary>
+    public IEnumerable<(string Name, Variable Value)> TrainedTensors =>
+    [
+        ("trainable", Trainables.Values),
+        .. method.WritesBaseWeights ? Model.Adapters.Select(layer => ($"base.{layer.Module}", layer.Weight)) : [],
+        .. context.Merged.Variables.Select(variable => ($"merged.{variable.Name}", variable)),
+    ];
 
     /// <summary>State on the host, the method's and the optimizer's: arrays that a checkpoint saves and fills again.</summary>
     public IEnumerable<(string Name, double[] Values)> HostState =>
@@ -205,8 +217,11 @@ public sealed class TrainingSession : IDisposable
         ((ModelRunner?[])[trainer, plainTrainer, prober, unperturbedProber]).OfType<ModelRunner>();
 
     /// <summary>The memory the session holds beside the model's, by owner.</summary>
-    private IEnumerable<StorageBlock> OwnBlocks =>
-        [Inputs.Block, context.State, context.Scratch, context.Tables, moments, reports.Block, .. selection is null ? [] : new[] { selection.Block }, .. LossScaling is null ? [] : new[] { LossScaling.Block }];
+    private IEnumerable<StorageBlock> OwnBlocks => new[]
+    {
+        Inputs.Block, context.State, context.Scratch, context.Merged, context.Tables, moments, reports.Block,
+        selection?.Block, LossScaling?.Block,
+    }.OfType<StorageBlock>();
 
     /// <summary>
     /// Bytes by owner that training batches of these shapes takes, known before anything is allocated: parameters, gradients, optimizer state,
@@ -312,6 +327,7 @@ public sealed class TrainingSession : IDisposable
             return new StepReport(double.NaN, 0, tokens, 0, Skipped: true);
         }
 
+        method.BetweenSteps(StepsTaken);
         LossScaling?.Keep();
         StepCourse course = method.CourseOf(StepsTaken);
         (TrainingMethod acting, ModelRunner runner) = course == StepCourse.Plain ? (unperturbed, plainTrainer!) : (method, trainer);

@@ -150,11 +150,12 @@ internal sealed class GoldenRun : IDisposable
     }
 
     /// <summary>Takes a step and holds its loss and what else the golden has of it against the golden's.</summary>
-    public void Step(int step)
+    /// <param name="lossTolerance">Relative.</param>
+    public void Step(int step, double lossTolerance = LossTolerance)
     {
         StepReport report = Session.Step(batches[(step * accumulation)..((step + 1) * accumulation)], schedule.RateAt(step), name);
         Assert.True(
-            Math.Abs(report.Loss - losses[step]) <= LossTolerance * Math.Abs(losses[step]),
+            Math.Abs(report.Loss - losses[step]) <= lossTolerance * Math.Abs(losses[step]),
             $"{name} step {step}: loss {report.Loss}, expected {losses[step]}");
         if (((string[])["mid.grad_norm", "grad_norm"]).FirstOrDefault(Golden.Contains) is { } norms)
         {

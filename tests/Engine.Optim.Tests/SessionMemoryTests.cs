@@ -43,6 +43,8 @@ public sealed class SessionMemoryTests
         { "qwen2", "full" },
         { "llama", "lora" },
         { "qwen2", "esam" },
+        { "roberta-cls", "scalora" },
+        { "qwen2", "xgblora" },
     };
 
     [Theory]
@@ -122,6 +124,8 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "fm-lora")]
     [InlineData("roberta-cls", "efm-lora")]
     [InlineData("roberta-cls", "bi-lora")]
+    [InlineData("roberta-cls", "scalora")]
+    [InlineData("roberta-cls", "xgblora")]
     [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {
@@ -152,8 +156,9 @@ public sealed class SessionMemoryTests
     }
 
     /// <summary>
-    /// In float32 numbers: the copy of what is perturbed, LookSAM's direction, Flat-LoRA's deviation of each row, EFMLoRA's average and copy of B, Bi-LoRA's factors
-    /// with gradients and moments, and nothing for BAR and LoRA+. The arena is plain LoRA's but for two: Flat-LoRA's holds the perturbed weight that is being read, and
+    /// In float32 numbers: the copy of what is perturbed, LookSAM's direction, Flat-LoRA's deviation of each row, EFMLoRA's average and
+    /// copy of B, Bi-LoRA's factors with gradients and moments, five numbers a column for ScaLoRA, the boosters but the last for XGBLoRA,
+    /// and nothing for BAR and LoRA+. The arena is plain LoRA's but for two: Flat-LoRA's holds the perturbed weight that is being read, and
     /// Bi-LoRA's the wider products with the A's, which the backward pass reads, and the joined factors of layers that share an input.
     /// </summary>
     [Fact]
@@ -169,6 +174,8 @@ public sealed class SessionMemoryTests
         long factorsB = model.Adapters.Sum(layer => layer.B.Shape.Count);
         long auxiliary = model.Adapters.Sum(layer => AuxiliaryRank * (layer.A.Shape.Columns + (long)layer.B.Shape.Rows));
         long rows = model.Adapters.Sum(layer => layer.Weight.Shape.Rows);
+        long adaptedRanks = model.Adapters.Sum(layer => layer.Rank);
+        long scales = model.Adapters.Sum(layer => (5 * layer.Rank) + 1);
         int tensors = model.Trainables.Entries.Count;
         int capacity = shapes.Max(shape => shape.Rows);
         long largestWeight = model.Adapters.Max(layer => layer.Weight.Shape.Count);
@@ -187,6 +194,8 @@ public sealed class SessionMemoryTests
             ("efm-lora", 2 * factorsB, 0, 0),
             ("bi-lora", 4 * auxiliary, 0, 0),
             ("lora-plus", 0, 0, 0),
+            ("scalora", scales, 0, 0),
+            ("xgblora", 9 * adapters, adaptedRanks, 0),
             ("obar", 0, 0, 0),
             ("nbar", 0, 0, 0)])
         {

@@ -59,7 +59,10 @@ internal static class AdapterInspection
         }
     }
 
-    private static string Kind(AdapterConfig config) => (config.UseDora, config.UseRslora) switch
+    private static string Kind(AdapterConfig config) =>
+        config.HoldsBaseWeights ? $"{Form(config)} with the base weights it belongs to" : Form(config);
+
+    private static string Form(AdapterConfig config) => (config.UseDora, config.UseRslora) switch
     {
         (true, true) => "DoRA with rsLoRA's scale",
         (true, false) => "DoRA",

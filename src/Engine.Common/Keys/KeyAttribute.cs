@@ -7,6 +7,9 @@ namespace Engine.Common.Keys;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class KeyAttribute : Attribute
 {
+    /// <summary>The key's name where it is not the property's in snake case.</summary>
+    public string? Name { get; init; }
+
     /// <summary>The smallest number allowed.</summary>
     public double Minimum { get; init; } = double.NegativeInfinity;
 

@@ -33,7 +33,7 @@ internal sealed record SectionKey(string Name, PropertyInfo Property, KeyAttribu
            let definition = property.GetCustomAttribute<KeyAttribute>()
            where definition is not null
            orderby Depth(property.DeclaringType), property.MetadataToken
-           select new SectionKey(NameOf(property.Name), property, definition),
+           select new SectionKey(definition.Name ?? NameOf(property.Name), property, definition),
     ];
 
     private static int Depth(Type? type) => type is null ? 0 : 1 + Depth(type.BaseType);

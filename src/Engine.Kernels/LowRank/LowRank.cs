@@ -95,7 +95,10 @@ public static class LowRank
         ];
     }
 
-    private static Launch Grams(
+    /// <summary>
+    /// The first <paramref name="products"/> products of every layer, as pairs in their slots (<see cref="LowRankSlots"/>).
+    /// </summary>
+    internal static Launch Grams(
         Device device, LowRankTable table, int products, BufferView<int> tableView, BufferView<float> values, BufferView<float> gradients, BufferView<float> workspace)
     {
         int groupSize = LaunchShapes.RowGroup(device, table.Pairs.Max(pair => Math.Max(pair.Rows, pair.Columns)));
@@ -106,6 +109,6 @@ public static class LowRank
     /// <summary>The most sweeps. Jacobi converges quadratically once it is near; ranks 8 and 64 take about 6 and 9 sweeps to 2^-48.</summary>
     private static int Sweeps(int rank) => 7 + (int)Math.Log2(rank);
 
-    private static void RequireTable(LowRankTable table, BufferView<int> tableView) =>
+    internal static void RequireTable(LowRankTable table, BufferView<int> tableView) =>
         Operand.Require(tableView, (long)table.Pairs.Count * LowRankTable.Width);
 }

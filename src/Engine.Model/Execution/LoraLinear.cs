@@ -17,6 +17,11 @@ public sealed record LoraTarget(string Module, int Rank, float Scale, float Drop
 /// <param name="BaseNorm">Squared norms of the frozen weight's rows [out], kept for DoRA; null without.</param>
 internal sealed record LoraVariables(Variable A, Variable B, Variable? Magnitude, Variable? BaseNorm);
 
+/// <summary>A pair of factors of a layer.</summary>
+/// <param name="A">[rank, in].</param>
+/// <param name="B">[out, rank].</param>
+public sealed record LoraFactors(Variable A, Variable B);
+
 /// <summary>A linear layer with an adapter: y = x W^T + scale (x A^T) B^T; with DoRA, W + scale B A has its rows rescaled to the magnitudes.</summary>
 public sealed class LoraLinear
 {
@@ -63,6 +68,15 @@ public sealed class LoraLinear
 
     /// <summary>The A of every adapter that reads the same input, one below the other in model order.</summary>
     public Variable GroupA { get; }
+
+    /// <summary>
+    /// Pairs that training has moved from the adapter into <see cref="Weight"/>, set by the method that does so; zero until then. What
+    /// training made is their sum with the adapter's own, and an adapter file holds all of them.
+    /// </summary>
+    public IReadOnlyList<LoraFactors> Merged { get; set; } = [];
+
+    /// <summary>Whether the adapter started from a part of the frozen weight, which is now without it (PiSSA).</summary>
+    public bool IsReduced => Removed is not null;
 
     /// <summary>
     /// The factors the frozen weight was reduced by (PiSSA: W0 - scale B A is what is frozen), on the host; null where it is the checkpoint's own.

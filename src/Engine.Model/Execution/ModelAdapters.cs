@@ -39,7 +39,9 @@ public static class ModelAdapters
         }
 
         HashSet<string> known = [.. architecture.Parameters.Select(spec => spec.Name)];
-        string[] held = [.. (stored ?? []).Select(name => ParameterOf(architecture, name)).Where(known.Contains).Distinct().Except(trained)];
+        IEnumerable<string> written = config.HoldsBaseWeights ? targets.Select(target => $"{target.Module}.weight") : [];
+        IEnumerable<string> kept = (stored ?? []).Concat(written).Select(name => ParameterOf(architecture, name));
+        string[] held = [.. kept.Where(known.Contains).Distinct().Except(trained)];
         return new Tuning.Lora(targets, [.. trained, .. held]) { HeldParameters = held, TokenRows = tokens };
     }
 
@@ -68,8 +70,13 @@ public static class ModelAdapters
     public static AdapterBinding Load(TransformerModel model, AdapterFile file, bool allowMissing = false)
     {
         RequirePublishedBase(file);
-        AdapterBinding binding = Bind(
-            model.Architecture, file, [.. model.Adapters.Select(Target)], [.. model.SavedParameters.Select(saved => saved.Name)], model.TokenTargets, allowMissing);
+        // Base weights that training is going to write, an adapter to start from may lack.
+        HashSet<Variable> written = model.Tuning is Tuning.Lora { WritesBaseWeights: true } && !file.Config.HoldsBaseWeights
+            ? [.. model.Adapters.Select(adapter => adapter.Weight)]
+            : [];
+        string[] saved = [.. model.SavedParameters.Where(saved => !written.Contains(saved.Value)).Select(saved => saved.Name)];
+        AdapterTarget[] targets = [.. model.Adapters.Select(Target)];
+        AdapterBinding binding = Bind(model.Architecture, file, targets, saved, model.TokenTargets, allowMissing);
         foreach (LoraTensors tensors in binding.Modules)
         {
             LoraLinear adapter = model.Adapter(tensors.Module)!;
@@ -114,6 +121,12 @@ public static class ModelAdapters
 
             float scale = (float)file.Config.ScalingOf(tensors.Module);
             new MergedWeight(Fill(original), tensors, scale).Fill(0, merged);
+            if (file.Config.HoldsBaseWeights)
+            {
+                // What training changed is counted from the model's own weight.
+                ModelWeights.Read(weight, 0, original);
+            }
+
             yield return new MergedLayer(tensors, scale, weight, original, merged);
         }
     }
@@ -134,20 +147,22 @@ public static class ModelAdapters
     }
 
     /// <summary>
-    /// Writes the adapter as PEFT does. Where it started from a part of the weight (PiSSA), the file holds s (B A - B0 A0) as factors of twice the rank: an adapter of the
-    /// model as it was published.
+    /// Writes the adapter as PEFT does. Where it started from a part of the weight (PiSSA), the file holds s (B A - B0 A0) as factors of
+    /// twice the rank, and where training has merged others (<see cref="LoraLinear.Merged"/>), the factors of all: an adapter of the model
+    /// as it was published. Where the configuration says so, base weights go along (<see cref="AdapterConfig.HoldsBaseWeights"/>), and what
+    /// was merged is in these.
     /// </summary>
     public static void Save(TransformerModel model, AdapterConfig config, string folder)
     {
-        bool converted = model.Adapters.Any(adapter => adapter.Removed is not null);
-        var writer = new AdapterWriter(converted ? config.WithStartTakenOut() : config);
+        int pairs = model.Adapters.Select(adapter => 1 + FurtherPairs(adapter, config).Count).DefaultIfEmpty(1).Max();
+        var writer = new AdapterWriter(pairs > 1 ? config.WithPairs(pairs) : config);
         foreach (LoraLinear adapter in model.Adapters)
         {
             TensorFill<float> a = ModelWeights.Fill<float>(adapter.A), b = ModelWeights.Fill<float>(adapter.B);
-            if (adapter.Removed is { } removed)
+            if (FurtherPairs(adapter, config) is { Count: > 0 } further)
             {
-                a = Fill([.. adapter.A.View<float>().ToArray(), .. removed.A]);
-                b = Fill(BesideNegated(adapter.B.View<float>().ToArray(), removed.B, adapter.Rank));
+                a = Fill([.. adapter.A.View<float>().ToArray(), .. further.SelectMany(pair => pair.A)]);
+                b = Fill(SideBySide([adapter.B.View<float>().ToArray(), .. further.Select(pair => pair.B)], adapter.Rank));
             }
 
             writer.AddLora(Target(adapter), a, b, adapter.Magnitude is { } magnitude ? ModelWeights.Fill<float>(magnitude) : null);
@@ -238,15 +253,23 @@ public static class ModelAdapters
 
     private static TensorFill<float> Fill(float[] values) => (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);
 
-    /// <summary>[b, -other], both [rows, rank].</summary>
-    private static float[] BesideNegated(float[] b, float[] other, int rank)
+    /// <summary>The pairs that an adapter file holds of a layer beside its adapter's own.</summary>
+    private static IReadOnlyList<(float[] A, float[] B)> FurtherPairs(LoraLinear adapter, AdapterConfig config) =>
+        adapter.Removed is { } removed ? [(removed.A, [.. removed.B.Select(value => -value)])]
+        : config.HoldsBaseWeights ? []
+        : [.. adapter.Merged.Select(pair => (pair.A.View<float>().ToArray(), pair.B.View<float>().ToArray()))];
+
+    /// <summary>Matrices [rows, rank] as one.</summary>
+    private static float[] SideBySide(IReadOnlyList<float[]> matrices, int rank)
     {
-        var joined = new float[2 * b.Length];
-        for (int i = 0; i < b.Length; i++)
+        int width = matrices.Count * rank;
+        var joined = new float[matrices.Count * matrices[0].Length];
+        for (int m = 0; m < matrices.Count; m++)
         {
-            int start = (i / rank * 2 * rank) + (i % rank);
-            joined[start] = b[i];
-            joined[start + rank] = -other[i];
+            for (int i = 0; i < matrices[m].Length; i++)
+            {
+                joined[(i / rank * width) + (m * rank) + (i % rank)] = matrices[m][i];
+            }
         }
 
         return joined;

@@ -35,6 +35,9 @@ public abstract record Tuning
 
         /// <summary>The token rows are held still, too: they lie in their tables.</summary>
         public bool HoldsTokenRows { get; init; }
+
+        /// <summary>Training writes the base weights of adapted layers too: they are float32, whatever the others are stored in.</summary>
+        public bool WritesBaseWeights { get; init; }
     }
 }
 
@@ -69,14 +72,16 @@ public sealed class TransformerModel : IDisposable
         };
         Dictionary<string, LoraTarget> targets = (adapter?.Adapters ?? []).ToDictionary(target => target.Module, StringComparer.Ordinal);
         RequireCountable(targets);
+        HashSet<string> written = adapter?.WritesBaseWeights == true ? [.. targets.Keys.Select(module => $"{module}.weight")] : [];
         foreach (ParameterSpec spec in architecture.Parameters)
         {
             if (!IsTrained(spec.Name))
             {
                 var block = new StorageBlock("weights");
                 blocks.Add(block);
-                bool saved = adapter?.SavedParameters.Contains(spec.Name) == true;
-                parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape, spec.Shape.Rank > 1 && !saved ? weightType : ElementType.Float32));
+                bool wide = adapter?.SavedParameters.Contains(spec.Name) == true || written.Contains(spec.Name);
+                ElementType type = spec.Shape.Rank > 1 && !wide ? weightType : ElementType.Float32;
+                parameters.Add(spec.Name, block.Reserve(spec.Name, spec.Shape, type));
             }
         }
 
@@ -187,6 +192,9 @@ public sealed class TransformerModel : IDisposable
 
     /// <summary>The adapter on a linear layer, or null.</summary>
     public LoraLinear? Adapter(string module) => adapters.GetValueOrDefault(module);
+
+    /// <summary>Whether a parameter also serves under another name (tied embeddings).</summary>
+    public bool IsTied(Variable parameter) => Architecture.Aliases.Any(alias => Parameter(alias.Parameter) == parameter);
 
     /// <summary>Takes device memory for every parameter and gradient.</summary>
     public void Allocate(Device device)

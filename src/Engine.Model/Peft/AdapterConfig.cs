@@ -26,6 +26,11 @@ public sealed record AdapterConfig
     /// <summary>The modules PEFT adds to <c>modules_to_save</c> for classifiers, whichever the model has.</summary>
     internal static readonly string[] ClassificationHeads = ["classifier", "score"];
 
+    private const string Lora = "LORA";
+
+    /// <summary>A <c>peft_type</c> that PEFT does not know and so refuses.</summary>
+    private const string LoraWithBaseWeights = "LORA_WITH_BASE_WEIGHTS";
+
     private readonly JsonObject original = [];
 
     /// <summary>The rank <c>r</c>: rows of A and columns of B.</summary>
@@ -84,6 +89,12 @@ public sealed record AdapterConfig
     /// </summary>
     public bool InitChangesBaseWeights => InitLoraWeights == "olora" || IsPissa(InitLoraWeights);
 
+    /// <summary>
+    /// <c>peft_type</c> is <c>LORA_WITH_BASE_WEIGHTS</c>: the file also holds the adapted layers' base weights, which training wrote, and
+    /// the factors belong to these. PEFT has no such kind and refuses it, where it would else put the factors on the published weights.
+    /// </summary>
+    public bool HoldsBaseWeights { get; init; }
+
     /// <summary><c>fan_in_fan_out</c>: whether base weights are stored [in, out]; PEFT resets it for linear layers.</summary>
     public bool FanInFanOut { get; init; }
 
@@ -117,17 +128,18 @@ public sealed record AdapterConfig
         || (initialization.StartsWith("pissa_niter_", StringComparison.Ordinal) && int.TryParse(initialization.AsSpan("pissa_niter_".Length), out int rounds) && rounds >= 0);
 
     /// <summary>
-    /// The configuration of an adapter that holds factors and beside them those they started from with the sign turned: twice the rank, the same scale, and
+    /// The configuration of an adapter that holds several pairs of factors side by side: so many times the rank, the same scale, and
     /// nothing left of how it started, as PEFT writes it for <c>path_initial_model_for_weight_conversion</c>.
     /// </summary>
-    public AdapterConfig WithStartTakenOut()
+    /// <param name="pairs">Pairs for each layer, at least one.</param>
+    public AdapterConfig WithPairs(int pairs)
     {
-        double growth = UseRslora ? Math.Sqrt(2) : 2;
+        double growth = UseRslora ? Math.Sqrt(pairs) : pairs;
         return this with
         {
-            Rank = 2 * Rank,
+            Rank = checked(pairs * Rank),
             LoraAlpha = growth * LoraAlpha,
-            RankPattern = [.. RankPattern.Select(pair => KeyValuePair.Create(pair.Key, 2 * pair.Value))],
+            RankPattern = [.. RankPattern.Select(pair => KeyValuePair.Create(pair.Key, checked(pairs * pair.Value)))],
             AlphaPattern = [.. AlphaPattern.Select(pair => KeyValuePair.Create(pair.Key, growth * pair.Value))],
             InitLoraWeights = "true",
         };
@@ -174,7 +186,7 @@ public sealed record AdapterConfig
 
     internal static AdapterConfig FromJson(JsonSection root)
     {
-        UnsupportedOptions.Refuse(root);
+        UnsupportedOptions.Refuse(root, kinds: [Lora, LoraWithBaseWeights]);
         AdapterConfig config = new(root.Content)
         {
             Rank = root.Int("r"),
@@ -196,6 +208,7 @@ public sealed record AdapterConfig
             TaskType = root.OptionalString("task_type"),
             BaseModelNameOrPath = root.OptionalString("base_model_name_or_path"),
             InitLoraWeights = ReadInit(root),
+            HoldsBaseWeights = root.OptionalString("peft_type") == LoraWithBaseWeights,
             FanInFanOut = root.OptionalBool("fan_in_fan_out") ?? false,
             UnknownKeys = [.. root.Content.Where(pair => !PeftDefaults.Keys.Contains(pair.Key) && !UnsupportedOptions.IsOff(pair.Value)).Select(pair => pair.Key)],
         };
@@ -228,6 +241,7 @@ public sealed record AdapterConfig
             values[key] = value?.DeepClone();
         }
 
+        values["peft_type"] = HoldsBaseWeights ? LoraWithBaseWeights : Lora;
         values["r"] = Rank;
         values["lora_alpha"] = Number(LoraAlpha);
         values["lora_dropout"] = PeftDefaults.Float(LoraDropout);

@@ -197,6 +197,12 @@ public sealed class AdapterFile : IDisposable
         foreach ((string module, Dictionary<AdapterKeyKind, SafetensorsTensor> ofModule) in parts)
         {
             modules.Add(module, Checked(module, ofModule));
+            if (Config.HoldsBaseWeights && !saved.ContainsKey($"{module}.weight"))
+            {
+                string key = AdapterKeys.SavedUnderAdapter($"{module}.weight", tokens: false);
+                throw Bad(
+                    $"module '{module}' has no {key}, but by its peft_type the file holds the base weights that its factors belong to.");
+            }
         }
     }
 

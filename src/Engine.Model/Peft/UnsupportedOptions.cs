@@ -17,12 +17,13 @@ internal static class UnsupportedOptions
     // A loaded adapter overwrites what these drew. PiSSA and OLoRA also change the base weights: AdapterConfig.InitChangesBaseWeights says so.
     private static readonly string[] KnownInits = ["gaussian", "orthogonal", "eva", "olora", "pissa"];
 
-    public static void Refuse(JsonSection root)
+    /// <param name="kinds">The values of <c>peft_type</c> that are read, PEFT's own first.</param>
+    public static void Refuse(JsonSection root, IReadOnlyList<string> kinds)
     {
-        string type = root.OptionalString("peft_type") ?? throw root.Missing("peft_type", "\"LORA\"");
-        if (type != "LORA")
+        string type = root.OptionalString("peft_type") ?? throw root.Missing("peft_type", $"\"{kinds[0]}\"");
+        if (!kinds.Contains(type))
         {
-            throw root.Wrong("peft_type", "LORA, the only supported kind of adapter,");
+            throw root.Wrong("peft_type", $"{kinds[0]}, the only supported kind of PEFT's adapters,");
         }
 
         foreach (string key in MustBeOff)

@@ -161,10 +161,10 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
             RefuseStrangers(file, path);
             foreach ((LoraLinear layer, AuxiliaryFactors pair) in factors)
             {
-                Start(file[$"{layer.Module}.A"], pair.A);
+                StartValues.Upload(file[$"{layer.Module}.A"], pair.A, "method.auxiliary_init");
                 if (file.TryGet($"{layer.Module}.B", out SafetensorsTensor? b))
                 {
-                    Start(b, pair.B);
+                    StartValues.Upload(b, pair.B, "method.auxiliary_init");
                 }
             }
 
@@ -212,19 +212,6 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
         {
             graph.ClipProducts(layers, (float)settings.Rho, settings.Clip == AuxiliaryClip.PerLayer, finite);
         }
-    }
-
-    private static void Start(SafetensorsTensor tensor, Variable factor)
-    {
-        float[] values = tensor.RequireShape(ModelWeights.Longs(factor.Shape)).ToFloat32();
-        int strange = Array.FindIndex(values, value => !float.IsFinite(value));
-        if (strange >= 0)
-        {
-            throw new ConfigurationException(FormattableString.Invariant(
-                $"{tensor.FilePath}: tensor '{tensor.Name}' holds {values[strange]} at row {strange / factor.Shape.Columns}, column {strange % factor.Shape.Columns}; an auxiliary starts from finite float32 numbers (method.auxiliary_init)."));
-        }
-
-        factor.View<float>().Write(values);
     }
 
     private void RefuseStrangers(SafetensorsFile file, string path)

@@ -3,6 +3,19 @@ using Engine.Common.Keys;
 
 namespace Engine.Optim.Methods;
 
+/// <summary>What a method does to the base weights of adapted layers.</summary>
+public enum BaseWeightUse
+{
+    /// <summary>Nothing.</summary>
+    Frozen,
+
+    /// <summary>It adds adapters to them and keeps these, so that base and result differ by an adapter.</summary>
+    Merged,
+
+    /// <summary>It writes them so that the result has to hold them.</summary>
+    Rewritten,
+}
+
 /// <summary>
 /// A training method with its settings, as a program writes it and the <c>method</c> of a run file gives it: properties with a
 /// <see cref="KeyAttribute"/> are its keys. Derive from it for a method of your own; run files know that one once
@@ -12,6 +25,9 @@ public abstract record Method
 {
     /// <summary>What run files and messages call it.</summary>
     public abstract string Name { get; }
+
+    /// <summary>What it does to the base weights of adapted layers.</summary>
+    public virtual BaseWeightUse BaseWeights => BaseWeightUse.Frozen;
 
     /// <summary>
     /// Where a run file or a command names the method, for messages; null where none does. Methods are equal wherever they are named.

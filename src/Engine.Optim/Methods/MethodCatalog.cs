@@ -39,6 +39,8 @@ public static class MethodCatalog
         [BiLora.MethodName] = () => new BiLora(),
         [OBar.MethodName] = () => new OBar(),
         [NBar.MethodName] = () => new NBar(),
+        [ScaLora.MethodName] = () => new ScaLora(),
+        [XgbLora.MethodName] = () => new XgbLora(),
     };
 
     public static IReadOnlyCollection<string> Names => methods.Keys;

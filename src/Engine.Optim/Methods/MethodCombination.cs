@@ -30,7 +30,15 @@ internal sealed class MethodCombination : TrainingMethod
             }
         }
 
-        leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass]) ?? methods[0];
+        if (methods.FirstOrDefault(method => method.Role == MethodRole.Merging) is { } merging
+            && methods.FirstOrDefault(method => method.Role is MethodRole.Perturbation or MethodRole.Balance) is { } moving)
+        {
+            throw moving.Refusal(
+                $"method: {merging.Name} and {moving.Name} do not go together, since {merging.Name} moves adapters into their base weights "
+                + $"and {moving.Name} is derived for factors that the optimizer alone moves; keep one of them.");
+        }
+
+        leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass] || method.UpdatesInPart) ?? methods[0];
         if (methods.FirstOrDefault(method => method.UpdatesInPart) is { } partial && methods.FirstOrDefault(method => method.Role == MethodRole.Balance) is { } balance)
         {
             throw balance.Refusal(
@@ -49,6 +57,8 @@ internal sealed class MethodCombination : TrainingMethod
     public override IReadOnlyList<Variable> OwnGradients => [.. methods.SelectMany(method => method.OwnGradients)];
 
     public override bool UpdatesInPart => leader.UpdatesInPart;
+
+    public override bool WritesBaseWeights => methods.Any(method => method.WritesBaseWeights);
 
     public override IReadOnlyList<(string Name, double[] Values)> HostState => [.. methods.SelectMany(method => method.HostState)];
 
@@ -83,6 +93,14 @@ internal sealed class MethodCombination : TrainingMethod
     };
 
     internal override bool Perturbs => methods.Any(method => method.Perturbs);
+
+    public override void BetweenSteps(long step)
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            method.BetweenSteps(step);
+        }
+    }
 
     public override void Prepare(long step)
     {
@@ -147,6 +165,7 @@ internal sealed class MethodCombination : TrainingMethod
     {
         MethodRole.Perturbation => "since both move the weights before the gradient is taken and a step has one such point",
         MethodRole.Balance => "since both rescale the factors of every adapter pair",
+        MethodRole.Merging => "since both move adapters into their base weights",
         _ => "since both set the learning rate of single tensors",
     };
 

@@ -15,10 +15,18 @@ public sealed class MethodContext
     /// <param name="scalars">The step's scalars (<see cref="StepScalars"/>).</param>
     /// <param name="noiseRandom">The state of the method's noise generator: its seed and the optimizer step.</param>
     /// <param name="optimizer">The settings of the run's AdamW.</param>
+    /// <param name="moments">AdamW's m and v, [trainable elements] each.</param>
     /// <param name="totalSteps">Optimizer steps of the whole run.</param>
     internal MethodContext(
-        TransformerModel model, StorageBlock reports, Variable scalars, Variable noiseRandom, AdamWOptions optimizer, long totalSteps)
+        TransformerModel model,
+        StorageBlock reports,
+        Variable scalars,
+        Variable noiseRandom,
+        AdamWOptions optimizer,
+        (Variable First, Variable Second) moments,
+        long totalSteps)
     {
+        Moments = moments;
         Model = model;
         Optimizer = optimizer;
         TotalSteps = totalSteps;
@@ -35,6 +43,12 @@ public sealed class MethodContext
     /// <summary>Memory of the method's state, which checkpoints hold; reserve variables in <see cref="TrainingMethod.Attach"/>.</summary>
     public StorageBlock State { get; } = new("method");
 
+    /// <summary>
+    /// Memory of what has moved from adapters into base weights and belongs to the run's result; checkpoints and the weights of the best
+    /// evaluation hold it. It changes between steps alone (<see cref="TrainingMethod.BetweenSteps"/>).
+    /// </summary>
+    public StorageBlock Merged { get; } = new("method");
+
     /// <summary>Memory that nothing reads in a later step, such as the copy of perturbed weights.</summary>
     public StorageBlock Scratch { get; } = new("method");
 
@@ -50,6 +64,9 @@ public sealed class MethodContext
 
     /// <summary>The settings of the run's AdamW.</summary>
     public AdamWOptions Optimizer { get; }
+
+    /// <summary>The moments of AdamW, laid out as <see cref="TrainableParameters.Values"/>.</summary>
+    public (Variable First, Variable Second) Moments { get; }
 
     /// <summary>Optimizer steps of the whole run.</summary>
     public long TotalSteps { get; }

@@ -16,6 +16,8 @@ public sealed record Together : Method
     /// <summary>The names, joined by a plus sign.</summary>
     public override string Name => string.Join('+', Methods.Select(method => method.Name));
 
+    public override BaseWeightUse BaseWeights => Methods.Max(method => method.BaseWeights);
+
     /// <summary>The single methods of what a run is given.</summary>
     public static IReadOnlyList<Method> Of(Method? method) => method switch
     {

@@ -20,6 +20,9 @@ public enum MethodRole
 
     /// <summary>The learning rate of single tensors.</summary>
     LearningRate,
+
+    /// <summary>What of the adapters lies in their base weights.</summary>
+    Merging,
 }
 
 /// <summary>
@@ -51,6 +54,12 @@ public abstract class TrainingMethod
     /// <summary>Whether updates leave tensors out: each tensor then counts its own steps, as PyTorch's optimizers do where a gradient is None.</summary>
     public virtual bool UpdatesInPart => false;
 
+    /// <summary>
+    /// Whether the base weights of adapted layers are written in training. They are then float32 (<see
+    /// cref="Tuning.Lora.WritesBaseWeights"/>) and part of checkpoints.
+    /// </summary>
+    public virtual bool WritesBaseWeights => false;
+
     /// <summary>The method's state on the host, arrays that a checkpoint saves and fills again.</summary>
     public virtual IReadOnlyList<(string Name, double[] Values)> HostState => [];
 
@@ -73,6 +82,14 @@ public abstract class TrainingMethod
 
     /// <summary>Every probe that a step may make; empty: none.</summary>
     public virtual IReadOnlyList<LossProbe> Probes => [];
+
+    /// <summary>
+    /// On the host, before anything of a step that has labels: what changes the model between two steps, whether or not the coming one then
+    /// counts. It may use the device.
+    /// </summary>
+    public virtual void BetweenSteps(long step)
+    {
+    }
 
     /// <summary>On the host, before a step: draws what takes part in it.</summary>
     public virtual void Prepare(long step)

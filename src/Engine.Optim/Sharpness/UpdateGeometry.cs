@@ -21,7 +21,7 @@ public sealed record UpdateGeometry(double Balancedness, double EffectiveRank, d
         return Of(a, b, [.. core.Svd(computeVectors: false).S], baseNorm);
     }
 
-    /// <summary>Of a D that is no product of thin factors (DoRA's).</summary>
+    /// <summary>Of a D that is no product of thin factors (DoRA's, or where training wrote the base weight).</summary>
     /// <param name="update">D [rows, columns].</param>
     public static UpdateGeometry Of(float[] a, float[] b, float[] update, int rows, double baseNorm) =>
         Of(a, b, [.. GramSpectrum.Of(update, rows, update.Length / rows, wantsVectors: false).Values], baseNorm);

@@ -5,6 +5,7 @@ using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Optim;
+using Engine.Optim.Methods;
 using Engine.Training.Configuration;
 
 namespace Engine.Training.Running;
@@ -50,6 +51,7 @@ internal static class AdapterChoice
             ModulesToSave = adapter.ModulesToSave ?? start.ModulesToSave,
             TrainableTokenIndices = adapter.TrainableTokenIndices ?? start.TrainableTokenIndices,
             EnsureWeightTying = adapter.EnsureWeightTying ?? start.EnsureWeightTying,
+            HoldsBaseWeights = start.HoldsBaseWeights || run.Method?.BaseWeights == BaseWeightUse.Rewritten,
         }).ForModel(model);
         try
         {

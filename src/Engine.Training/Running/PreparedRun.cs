@@ -192,7 +192,10 @@ public sealed class PreparedRun : IDisposable
             ? []
             : architecture.Parameters.Where(spec => spec.RowPerToken).Select(spec => spec.Name);
         using AdapterFile? start = run.Adapter?.Init is { } folder ? AdapterFile.Read(folder) : null;
-        return ModelAdapters.Tuning(architecture, config, [.. start?.SavedParameters.Keys ?? [], .. resized]);
+        return ModelAdapters.Tuning(architecture, config, [.. start?.SavedParameters.Keys ?? [], .. resized]) with
+        {
+            WritesBaseWeights = run.Method is { BaseWeights: not BaseWeightUse.Frozen },
+        };
     }
 
     /// <summary>What becomes of the embeddings, where that is not what the model's folder says.</summary>

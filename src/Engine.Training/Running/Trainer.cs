@@ -330,8 +330,11 @@ public sealed class Trainer : IDisposable
         if (isBest)
         {
             var writer = new SafetensorsWriter();
-            Variable values = Session.Trainables.Values;
-            writer.Add("trainable", ModelWeights.Longs(values.Shape), ModelWeights.Fill<float>(values));
+            foreach ((string name, Variable value) in Session.TrainedTensors)
+            {
+                writer.Add(name, ModelWeights.Longs(value.Shape), ModelWeights.Fill<float>(value));
+            }
+
             writer.Write(Folder.BestPath);
         }
 
@@ -374,7 +377,11 @@ public sealed class Trainer : IDisposable
         if (run.LoadBestModelAtEnd && File.Exists(Folder.BestPath))
         {
             using SafetensorsFile file = SafetensorsFile.Open(Folder.BestPath);
-            ModelWeights.Upload(file["trainable"], Session.Trainables.Values);
+            foreach ((string name, Variable value) in Session.TrainedTensors)
+            {
+                ModelWeights.Upload(file[name], value);
+            }
+
             latest = prepared.Data.Validation is { } validation ? MetricsOf(validation, cancellation) : null;
         }
         else if ((run.EvalStrategy ?? IntervalStrategy.No) == IntervalStrategy.No)

@@ -131,7 +131,11 @@ public static class TrainingCheckpoint
 
     private static IEnumerable<(string Name, Variable Variable)> Tensors(TrainingSession session)
     {
-        yield return ("trainable", session.Trainables.Values);
+        foreach ((string Name, Variable Value) tensor in session.TrainedTensors)
+        {
+            yield return tensor;
+        }
+
         yield return ("optimizer.m", session.Moments.First);
         yield return ("optimizer.v", session.Moments.Second);
         foreach (Variable variable in session.MethodState.Variables)

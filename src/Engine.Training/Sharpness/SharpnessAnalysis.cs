@@ -150,6 +150,7 @@ public sealed class SharpnessAnalysis
     private AdapterReport LookAtLayers(AdapterReport report, TransformerModel model, AdapterFile file, Meter meter, CancellationToken cancellation)
     {
         List<LayerReport> layers = [];
+        bool isProduct = file.Config is { UseDora: false, HoldsBaseWeights: false };
         meter.Begin("layers");
         foreach (MergedLayer layer in ModelAdapters.Merge(model, file))
         {
@@ -161,7 +162,7 @@ public sealed class SharpnessAnalysis
             layers.Add(new LayerReport(
                 layer.Tensors.Module,
                 layer.Tensors.Rank,
-                options.Instruments.Contains(SharpnessInstrument.Layers) ? Geometry(layer) : null,
+                options.Instruments.Contains(SharpnessInstrument.Layers) ? Geometry(layer, isProduct) : null,
                 options.Instruments.Contains(SharpnessInstrument.Intruders)
                     ? intruders.Count(layer.Tensors.Module, layer.Original, layer.Merged, layer.Weight.Shape.Rows)
                     : null));
@@ -170,11 +171,12 @@ public sealed class SharpnessAnalysis
         return report with { Layers = layers };
     }
 
-    private static UpdateGeometry Geometry(MergedLayer layer)
+    /// <param name="isProduct">What training changed is the product of the factors alone.</param>
+    private static UpdateGeometry Geometry(MergedLayer layer, bool isProduct)
     {
         float[] a = layer.Tensors.A.ToFloat32(), b = layer.Tensors.B.ToFloat32();
         double baseNorm = Math.Sqrt(layer.Original.Sum(value => (double)value * value));
-        return layer.Tensors.Magnitude is null
+        return isProduct
             ? UpdateGeometry.Of(a, b, layer.Tensors.Rank, layer.Scale, baseNorm)
             : UpdateGeometry.Of(a, b, [.. layer.Merged.Zip(layer.Original, (merged, original) => merged - original)], layer.Weight.Shape.Rows, baseNorm);
     }

@@ -137,6 +137,22 @@ internal static class KernelCases
                 .. LowRank.ClipProducts(run.Device, table, 0.1f, true, view, values, run.Put(1f), run.Output(LowRank.ClipProductsWorkspace(run.Device, table))),
             ];
         },
+        ["column scaling"] = run =>
+        {
+            var table = new LowRankTable([new(0, 400, 0, 33, 40, 9, 2f), new(360, 700, 300, 5, 6, 2, 0.5f)]);
+            BufferView<int> view = run.Put(table.Data);
+            BufferView<float> values = Values(run, 1, table.RunCount, 0.2), gradients = Values(run, 2, table.RunCount, 0.01);
+            BufferView<float> scales = run.Output(ColumnScales.Count(table));
+            return
+            [
+                .. ColumnScaling.Solve(
+                    run.Device, table, true, view, values, gradients, run.Scalars((StepScalars.MethodFactor, 0.3f)), run.Put(1f),
+                    run.Output(ColumnScaling.SolveWorkspace(run.Device, table)), scales),
+                ColumnScaling.Merge(run.Device, table, 0, view, values, ColumnScaling.MergeCoefficients(table, 0, scales), Values(run, 3, 33 * 40)),
+                ColumnScaling.Apply(
+                    run.Device, table, view, scales, values, gradients, Values(run, 4, table.RunCount), Values(run, 5, table.RunCount)),
+            ];
+        },
         ["optimizer"] = run =>
         [
             AdamW.Step(

@@ -15,7 +15,9 @@ public sealed class FiniteStepTests
     [MemberData(nameof(Methods))]
     public void A_step_that_is_not_finite_writes_nothing(string device, string name)
     {
-        using ToyRun run = Start(device, MethodCatalog.Create(name));
+        // A boundary between boosters lies before its step, whatever becomes of that.
+        Method method = MethodCatalog.Create(name) is XgbLora boosting ? boosting with { Kappa = 20 } : MethodCatalog.Create(name);
+        using ToyRun run = Start(device, method);
         RequireUnchanged(run);
     }
 
@@ -64,7 +66,7 @@ public sealed class FiniteStepTests
 
         (string, float[])[] State() =>
         [
-            ("values", run.Values),
+            .. run.Session.TrainedTensors.Select(tensor => (tensor.Name, tensor.Value.View<float>().ToArray())),
             ("first moments", run.Session.Moments.First.View<float>().ToArray()),
             ("second moments", run.Session.Moments.Second.View<float>().ToArray()),
             .. run.Session.MethodState.Variables

@@ -44,6 +44,12 @@ public sealed class MethodKeyTests : IDisposable
         Assert.Equal(new FmLora { Rho = 0.2, RhoMin = 0.2 }, Load("{name: fm-lora, rho: 0.2, rho_min: 0.2}\n").Method);
         Assert.Equal(new EfmLora { Rho = 0.2, RhoMin = 0, Beta = 1 }, Load("{name: efm-lora, rho: 0.2, rho_min: 0, beta: 1}\n").Method);
         Assert.Equal(new OBar { Mu = 1, MuSchedule = MuSchedule.Linear }, Load("{name: obar, mu: 1, mu_schedule: linear}\n").Method);
+        Assert.Equal(
+            new ScaLora { Interval = 10, L = 200, Eta = ScalingRate.Current }, Load("{name: scalora, interval: 10, L: 200, eta: current}\n").Method);
+        Assert.Equal(
+            new XgbLora { Kappa = 3, Layers = 2, Init = Path.Combine(folder.Root, "start.safetensors"), BoosterSeed = 3 },
+            Load("{name: xgblora, kappa: 3, layers: 2, init: start.safetensors, booster_seed: 3}\n").Method);
+        Assert.Equal(new XgbLora { Boosters = 4 }, Load("{name: xgblora, boosters: 4}\n").Method);
         Assert.Equal(new NBar { Mu = 1, MuSchedule = MuSchedule.Cosine }, Load("{name: nbar, mu: 1, mu_schedule: cosine}\n").Method);
         Assert.Equal(
             new BiLora
@@ -82,6 +88,10 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("bi-lora", "auxiliary_optimizer", "adam")]
     [InlineData("bi-lora", "auxiliary_init", "''")]
     [InlineData("lora-plus", "ratio", "0")]
+    [InlineData("scalora", "L", "0")]
+    [InlineData("scalora", "interval", "0")]
+    [InlineData("scalora", "eta", "half")]
+    [InlineData("xgblora", "kappa", "0")]
     public void Values_out_of_range_are_refused_with_their_place(string method, string key, string value) =>
         Assert.Contains($"run.yaml:5: method.{key} is '{value.Trim('\'')}'", Fails($"\n  {{name: {method},\n   {key}: {value}}}\n"));
 
@@ -91,6 +101,9 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("obar", "nbar", "both rescale")]
     [InlineData("nbar", "sl-sam", "holds most tensors of a step still")]
     [InlineData("plain", "nbar", "leave it out")]
+    [InlineData("scalora", "flat-lora", "moves adapters into their base weights")]
+    [InlineData("obar", "xgblora", "moves adapters into their base weights")]
+    [InlineData("scalora", "xgblora", "both move adapters")]
     public void Methods_that_do_not_go_together_are_refused_with_the_reason(string first, string second, string reason) =>
         Assert.Matches($"run.yaml:[45]: .*{reason}", Fails($"\n  - {first}\n  - {second}\n"));
 
@@ -101,6 +114,7 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("{name: flat-lora, noise_sed: 1}", "did you mean 'noise_seed'? Known are start, every, rise_every, rho, noise_seed.")]
     [InlineData("{name: obar, mu_schedule: linar}", "did you mean 'linear'? Known are constant, linear, cosine.")]
     [InlineData("sam\nnoise_seed: 1", "it belongs to the training method flat-lora: write it below 'method:', beside the method's name.")]
+    [InlineData("{name: xgblora, kappa: 3, boosters: 2}", "method.boosters is '2'; expected either kappa or boosters")]
     [InlineData("{name: Flat-LoRA}", "run.yaml:3: There is no training method 'Flat-LoRA'; the name has two meanings: flat-lora is random")]
     public void A_wrong_key_is_answered_with_what_to_write(string method, string expected) =>
         Assert.Contains(expected, Fails($"{method}\n"));

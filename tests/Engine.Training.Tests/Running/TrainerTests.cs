@@ -5,6 +5,7 @@ using Engine.Devices.Cpu;
 using Engine.Kernels.Tests;
 using Engine.Model;
 using Engine.Model.Batching;
+using Engine.Model.Peft;
 using Engine.Safetensors;
 using Engine.Optim;
 using Engine.Training.Configuration;
@@ -89,6 +90,10 @@ public sealed class TrainerTests
     [InlineData("{name: efm-lora, rho: 0.1, start: 2, every: 3, rise_every: 1}", "")]
     [InlineData("{name: looksam, k: 2, every: 2}", "")]
     [InlineData("{name: sl-sam, s_frac: 0.5, start: 0.3, every: 2}", "")]
+    [InlineData("{name: scalora, interval: 2, L: 100}", "")]
+    [InlineData("{name: scalora, eta: current}", ", use_rslora: true", "dtype: bfloat16")]
+    [InlineData("{name: xgblora, kappa: 2, layers: 3}", "")]
+    [InlineData("[{name: lora-plus}, {name: xgblora, boosters: 5}]", ", use_rslora: true", "dtype: float16")]
     public void A_run_with_state_resumes_to_the_bit(string method, string adapter, string extra = "")
     {
         using var tiny = new TinyRun();
@@ -453,6 +458,55 @@ public sealed class TrainerTests
         using var tiny = new TinyRun();
         TrainingOutcome outcome = Train(tiny.WriteRun("adapted"));
         Check(outcome, Path.Combine(tiny.Folder, "model"), outcome.WeightsFolder, tiny);
+    }
+
+    /// <summary>
+    /// A booster's adapter is plain LoRA of the ranks of all boosters; what ScaLoRA makes is no adapter that PEFT could read, and says so.
+    /// The best weights are those of an evaluation before later merges.
+    /// </summary>
+    [Theory]
+    [InlineData("{name: xgblora, kappa: 2}", ", use_rslora: true", "LORA", 20)]
+    [InlineData("{name: xgblora, kappa: 3, layers: 2}", "", "LORA", 16)]
+    [InlineData("{name: scalora, L: 400}", "", "LORA_WITH_BASE_WEIGHTS", 4)]
+    public void An_adapter_whose_base_weights_were_written_predicts_what_the_run_evaluated(string method, string adapter, string kind, int rank)
+    {
+        using var tiny = new TinyRun();
+        const string Best = "eval_strategy: steps\neval_steps: 3\nload_best_model_at_end: true\nmetric_for_best_model: loss\ngreater_is_better: true";
+        foreach ((string output, string extra) in new[] { ("last", ""), ("best", Best) })
+        {
+            TrainingOutcome outcome = Train(tiny.WriteRun(output, extra, method, adapter));
+            JsonNode config = JsonNode.Parse(File.ReadAllText(Path.Combine(outcome.WeightsFolder, "adapter_config.json")))!;
+            Assert.Equal((kind, rank), (config["peft_type"]!.GetValue<string>(), config["r"]!.GetValue<int>()));
+            string model = Path.Combine(tiny.Folder, "model"), merged = Path.Combine(tiny.Folder, $"{output}-merged");
+            Check(outcome, model, outcome.WeightsFolder, tiny);
+            AdapterMerge.Write(ModelFolder.Open(model), outcome.WeightsFolder, merged, new MergeOptions());
+            Check(outcome, merged, null, tiny);
+        }
+    }
+
+    [Theory]
+    [InlineData("scalora", ", use_dora: true", "use_dora: false")]
+    [InlineData("xgblora", ", init_lora_weights: pissa", "pissa")]
+    [InlineData("{name: xgblora, layers: 5}", "", "4 layers are adapted")]
+    public void Base_weights_that_cannot_take_an_adapter_are_not_written(string method, string adapter, string reason)
+    {
+        using var tiny = new TinyRun();
+        var error = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("refused", method: method, adapter: adapter)));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A run may go on from what ScaLoRA left, with whatever method: the base weights go along.</summary>
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("{name: scalora, L: 50}")]
+    [InlineData("{name: xgblora, kappa: 2}")]
+    public void A_run_starts_from_an_adapter_that_holds_its_base_weights(string method)
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome first = Train(tiny.WriteRun("first", method: "{name: scalora, L: 400}"));
+        TrainingOutcome second = Train(tiny.WriteRun("second", method: method, adapter: ", init: first/adapter"));
+        Assert.Equal(first.After!["loss"], second.Before!["loss"], 1e-5);
+        Check(second, Path.Combine(tiny.Folder, "model"), second.WeightsFolder, tiny);
     }
 
     private static void Check(TrainingOutcome outcome, string model, string? adapter, TinyRun tiny)
