@@ -18,7 +18,7 @@ internal sealed class AddedVocabulary
         foreach (AddedToken token in tokens.OrderByDescending(token => token.Special))
         {
             Register(token, vocabulary, source);
-            string pattern = token.Normalized && normalizer is not null ? normalizer.Normalize(token.Content) : token.Content;
+            string pattern = token.Normalized && normalizer is not null ? normalizer.Normalized(token.Content) : token.Content;
             if (pattern.Length == 0)
             {
                 throw new InvalidDataException($"{source}: the normalizer leaves nothing of the added token \"{token.Content}\"; give it \"normalized\": false.");

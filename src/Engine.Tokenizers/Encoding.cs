@@ -13,17 +13,30 @@ public sealed record Encoding(int[] Ids, int[] TypeIds, int[] AttentionMask, int
     /// <summary>Whether tokens of the texts were cut off to keep to a maximum length.</summary>
     public bool IsTruncated { get; init; }
 
+    /// <summary>
+    /// For each token the part of its text (the first or the second) that it stands for, where <see cref="EncodeOptions.Offsets"/> asked for them;
+    /// null otherwise. They are those of Hugging Face's <c>offset_mapping</c>, in UTF-16 units instead of code points: special tokens and
+    /// padding have (0, 0); each of the tokens that make up one character (bytes of UTF-8) has the whole character; what a normalizer
+    /// composed of several characters has the first of them; and tokenizers whose post-processor says <c>trim_offsets</c> leave the blanks around
+    /// a token out. One case is apart: characters that the vocabulary lacks and no unknown token stands for shift nothing here.
+    /// </summary>
+    public TokenOffset[]? Offsets { get; init; }
+
     /// <summary>This encoding, padded to <paramref name="length"/>; as it is where it is as long or longer.</summary>
     internal Encoding Pad(int length, int padId, Side side)
     {
         int missing = length - Length;
         return missing <= 0
             ? this
-            : new Encoding(Fill(Ids, padId), Fill(TypeIds, 0), Fill(AttentionMask, 0), Fill(SpecialTokensMask, 1)) { IsTruncated = IsTruncated };
+            : new Encoding(Fill(Ids, padId), Fill(TypeIds, 0), Fill(AttentionMask, 0), Fill(SpecialTokensMask, 1))
+            {
+                IsTruncated = IsTruncated,
+                Offsets = Offsets is null ? null : Fill(Offsets, default),
+            };
 
-        int[] Fill(int[] values, int value)
+        T[] Fill<T>(T[] values, T value)
         {
-            IEnumerable<int> padding = Enumerable.Repeat(value, missing);
+            IEnumerable<T> padding = Enumerable.Repeat(value, missing);
             return side == Side.Right ? [.. values, .. padding] : [.. padding, .. values];
         }
     }

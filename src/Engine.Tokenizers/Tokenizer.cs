@@ -95,7 +95,7 @@ public sealed class Tokenizer
     public (int[] Before, int[] After) SpecialTokensAround()
     {
         const int Text = -1;
-        ReadOnlySpan<int> ids = pipeline.Template.Apply([Text], null, addSpecialTokens: true).Ids;
+        ReadOnlySpan<int> ids = pipeline.Template.Apply([new Token(Text, 0, 0)], null, addSpecialTokens: true, withOffsets: false).Ids;
         int text = ids.IndexOf(Text);
         return (ids[..text].ToArray(), ids[(text + 1)..].ToArray());
     }
@@ -106,8 +106,8 @@ public sealed class Tokenizer
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(options);
-        List<int> firstIds = EncodePlain(first, foundInText, startsText: true);
-        List<int>? secondIds = second is null ? null : EncodePlain(second, foundInText, startsText: true);
+        List<Token> firstTokens = EncodePlain(first, foundInText, startsText: true, options);
+        List<Token>? secondTokens = second is null ? null : EncodePlain(second, foundInText, startsText: true, options);
         bool isTruncated = false;
         if (options.MaxLength is int maxLength)
         {
@@ -117,10 +117,19 @@ public sealed class Tokenizer
                 throw new ArgumentException($"A maximum length of {maxLength} leaves no room for the {added} special tokens; raise it.", nameof(options));
             }
 
-            isTruncated = Truncation.Apply(firstIds, secondIds, maxLength - added, options.Truncation, TruncationSide);
+            isTruncated = Truncation.Apply(firstTokens, secondTokens, maxLength - added, options.Truncation, TruncationSide);
         }
 
-        Encoding encoding = pipeline.Template.Apply(firstIds, secondIds, options.AddSpecialTokens) with { IsTruncated = isTruncated };
+        if (options.Offsets && options.TrimOffsets)
+        {
+            Trim(firstTokens, first);
+            if (secondTokens is not null)
+            {
+                Trim(secondTokens, second!);
+            }
+        }
+
+        Encoding encoding = pipeline.Template.Apply(firstTokens, secondTokens, options.AddSpecialTokens, options.Offsets) with { IsTruncated = isTruncated };
         if (!options.PadToMaxLength)
         {
             return encoding;
@@ -139,7 +148,7 @@ public sealed class Tokenizer
     public int[] EncodePart(string text, bool startsText)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return [.. EncodePlain(text, pipeline.Added.WithoutSpecial, startsText)];
+        return [.. EncodePlain(text, pipeline.Added.WithoutSpecial, startsText, EncodeOptions.Default).Select(token => token.Id)];
     }
 
     /// <summary>The text of tokens; ids without a token give nothing.</summary>
@@ -168,16 +177,25 @@ public sealed class Tokenizer
         }
     }
 
-    private List<int> EncodePlain(string text, AddedTokenMatchers tokens, bool startsText)
+    private List<Token> EncodePlain(string text, AddedTokenMatchers added, bool startsText, EncodeOptions options)
     {
+        TokenizerPipeline used = options.Normalize && options.PreTokenize ? pipeline : pipeline with
+        {
+            Normalizer = options.Normalize ? pipeline.Normalizer : null,
+            PreTokenizer = options.PreTokenize ? pipeline.PreTokenizer : null,
+        };
         EncodeScratch scratch = this.scratch.TryTake(out EncodeScratch? kept) ? kept : new EncodeScratch();
-        List<int> ids = new((text.Length / 4) + 8);
-        pipeline.Encode(WellFormed(text), tokens, startsText, scratch, ids);
+        List<Token> tokens = new((text.Length / 4) + 8);
+        used.Encode(WellFormed(text), added, startsText, options.Offsets, scratch, tokens);
         this.scratch.Add(scratch);
-        return ids;
+        return tokens;
     }
 
-    /// <summary>Halves of surrogate pairs, which no UTF-8 text holds, become U+FFFD.</summary>
+    private void Trim(List<Token> tokens, string text) => pipeline.Trimming?.Apply(tokens, text, token => pipeline.Added.TokenOf(token.Id) is null
+        ? pipeline.Model.Vocabulary.TokenOf(token.Id)!
+        : text[token.Start..token.End]);
+
+    /// <summary>Halves of surrogate pairs, which no UTF-8 text holds, become U+FFFD; each is one unit, so that no offset moves.</summary>
     private static string WellFormed(string text) => text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0
         ? text
         : System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text));

@@ -4,36 +4,47 @@ namespace Engine.Tokenizers;
 internal sealed record TokenizerPipeline(
     INormalizer? Normalizer, IPreTokenizer? PreTokenizer, ITokenModel Model, SequenceTemplate Template, IDecoder? Decoder, AddedVocabulary Added)
 {
+    /// <summary>Whether offsets leave blanks out that tokens begin or end with; null where they do not.</summary>
+    public OffsetTrimming? Trimming { get; init; }
+
     public int? TokenToId(string token) =>
         Added.TryGet(token, out int id) || Model.Vocabulary.TryGetId(token, out id) ? id : null;
 
     public string? IdToToken(int id) => Added.TokenOf(id)?.Content ?? Model.Vocabulary.TokenOf(id);
 
-    /// <summary>Appends the ids of a well-formed text; none are added around it.</summary>
-    /// <param name="tokens">The added tokens that are looked for in it.</param>
+    /// <summary>A normalizer may take away what starts the text: then the places say whether anything starts it.</summary>
+    private bool NeedsPlaces => Normalizer is not null && PreTokenizer is { AsksForStart: true };
+
+    /// <summary>Appends the tokens of a well-formed text; none are added around it.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="added">The added tokens that are looked for in it.</param>
     /// <param name="isStart">Nothing stands before it in the text that the network reads.</param>
-    public void Encode(string text, AddedTokenMatchers tokens, bool isStart, EncodeScratch scratch, List<int> ids)
+    /// <param name="withPlaces">Whether tokens get their places in the text; without, their starts and ends mean nothing.</param>
+    /// <param name="scratch">Working memory.</param>
+    /// <param name="tokens">Gets the tokens.</param>
+    public void Encode(string text, AddedTokenMatchers added, bool isStart, bool withPlaces, EncodeScratch scratch, List<Token> tokens)
     {
-        foreach (TextSegment raw in Split(tokens.Raw, text))
+        foreach (TextSegment raw in Split(added.Raw, text))
         {
             if (raw.Token is not null)
             {
-                ids.Add(raw.Token.Id);
+                tokens.Add(new Token(raw.Token.Id, raw.Start, raw.End));
                 continue;
             }
 
-            string normalized = Cut(text, raw);
-            normalized = Normalizer is null ? normalized : Normalizer.Normalize(normalized);
-            foreach (TextSegment segment in Split(tokens.Normalized, normalized))
+            AlignedText normalized = new(Cut(text, raw), withPlaces || NeedsPlaces, raw.Start);
+            Normalizer?.Normalize(normalized);
+            foreach (TextSegment segment in Split(added.Normalized, normalized.Text))
             {
-                if (segment.Token is not null)
+                bool startsText = isStart && normalized.PlaceOf(segment.Start, segment.End).Start == 0;
+                Piece piece = new(normalized, segment.Start, segment.End - segment.Start, startsText);
+                if (segment.Token is null)
                 {
-                    ids.Add(segment.Token.Id);
+                    EncodePieces(piece, scratch, tokens);
                 }
                 else
                 {
-                    bool startsText = isStart && raw.Start == 0 && segment.Start == 0;
-                    EncodePieces(new Piece(normalized, segment.Start, segment.End - segment.Start, startsText), scratch, ids);
+                    tokens.Add(piece.Place(new Token(segment.Token.Id, 0, piece.Length)));
                 }
             }
         }
@@ -55,19 +66,26 @@ internal sealed record TokenizerPipeline(
         return Decoder is null ? string.Join(' ', tokens) : string.Concat(Decoder.Decode(tokens));
     }
 
-    private void EncodePieces(Piece piece, EncodeScratch scratch, List<int> ids)
+    private void EncodePieces(Piece piece, EncodeScratch scratch, List<Token> tokens)
     {
+        scratch.Pieces.Clear();
         if (PreTokenizer is null)
         {
-            Model.Encode(piece.Span, scratch, ids);
-            return;
+            scratch.Pieces.Add(piece);
+        }
+        else
+        {
+            PreTokenizer.Split(piece, scratch.Pieces);
         }
 
-        scratch.Pieces.Clear();
-        PreTokenizer.Split(piece, scratch.Pieces);
         foreach (Piece part in scratch.Pieces)
         {
-            Model.Encode(part.Span, scratch, ids);
+            int first = tokens.Count;
+            Model.Encode(part.Span, scratch, tokens);
+            for (int i = first; part.Text.Tracks && i < tokens.Count; i++)
+            {
+                tokens[i] = part.Place(tokens[i]);
+            }
         }
     }
 

@@ -23,7 +23,7 @@ internal static class Truncation
     /// <param name="side">Which end is cut off.</param>
     /// <returns>Whether anything was cut.</returns>
     /// <exception cref="ArgumentException">The text that may be cut is too short.</exception>
-    public static bool Apply(List<int> first, List<int>? second, int maxLength, TruncationStrategy strategy, Side side)
+    public static bool Apply<T>(List<T> first, List<T>? second, int maxLength, TruncationStrategy strategy, Side side)
     {
         int excess = first.Count + (second?.Count ?? 0) - maxLength;
         if (excess <= 0)
@@ -66,6 +66,6 @@ internal static class Truncation
         return first > second ? (longer, shorter) : (shorter, longer);
     }
 
-    private static void Cut(List<int> ids, int keep, Side side) =>
-        ids.RemoveRange(side == Side.Right ? Math.Min(keep, ids.Count) : 0, Math.Max(0, ids.Count - keep));
+    private static void Cut<T>(List<T> tokens, int keep, Side side) =>
+        tokens.RemoveRange(side == Side.Right ? Math.Min(keep, tokens.Count) : 0, Math.Max(0, tokens.Count - keep));
 }

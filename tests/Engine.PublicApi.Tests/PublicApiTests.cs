@@ -12,8 +12,8 @@ public sealed class PublicApiTests
 {
     public static TheoryData<string> Packages =>
     [
-        "Engine.Common", "Engine.Safetensors", "Engine.Tokenizers", "Engine.Devices", "Engine.Kernels", "Engine.Graph", "Engine.Model", "Engine.ChatClient", "Engine.Optim",
-        "Engine.Training", "Engine.FineTuning",
+        "Engine.Common", "Engine.Safetensors", "Engine.Tokenizers", "Engine.Tokenizers.Microsoft", "Engine.Devices", "Engine.Kernels", "Engine.Graph", "Engine.Model", "Engine.ChatClient",
+        "Engine.Optim", "Engine.Training", "Engine.FineTuning",
     ];
 
     [Theory]

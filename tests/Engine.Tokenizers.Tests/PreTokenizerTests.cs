@@ -42,7 +42,7 @@ public sealed class PreTokenizerTests
     private static string[] Cut(IPreTokenizer preTokenizer, string text)
     {
         List<Piece> pieces = [];
-        preTokenizer.Split(new Piece(text, 0, text.Length, StartsText: true), pieces);
+        preTokenizer.Split(new Piece(new AlignedText(text), startsText: true), pieces);
         return [.. pieces.Select(piece => piece.Span.ToString())];
     }
 }

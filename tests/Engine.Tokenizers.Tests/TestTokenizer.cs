@@ -27,6 +27,9 @@ internal static class TestTokenizer
         return Tokenizer.Load(folder.Root);
     }
 
+    /// <summary>The byte-level tokenizer of the demo's model, which lies in the repository.</summary>
+    public static Tokenizer TinyRoberta() => Tokenizer.Load(Repository.Path("models/tiny-roberta"));
+
     /// <summary>The lines of a file of goldens; the repository's lack the sentences of GLUE.</summary>
     public static IEnumerable<JsonElement> Lines(string relative) =>
         File.ReadLines(SharedFiles.Whole(relative)).Select(line => JsonDocument.Parse(line).RootElement);

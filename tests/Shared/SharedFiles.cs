@@ -13,7 +13,7 @@ internal static class SharedFiles
 {
     private const string PackedEnding = ".gz";
 
-    private static readonly string Tests = System.IO.Path.Combine(Repository(), "tests");
+    private static readonly string Tests = System.IO.Path.Combine(Repository.Root, "tests");
 
     /// <summary>Where what the repository holds lies unpacked.</summary>
     private static readonly string Unpacked = System.IO.Path.Combine(AppContext.BaseDirectory, "unpacked");
@@ -93,19 +93,6 @@ internal static class SharedFiles
     }
 
     private static string WithoutPacking(string path) => path.EndsWith(PackedEnding, StringComparison.Ordinal) ? path[..^PackedEnding.Length] : path;
-
-    private static string Repository()
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(System.IO.Path.Combine(folder.FullName, "Engine.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} has Engine.sln: the tests run in a checkout.");
-    }
 
     private static string? FindRoot()
     {

@@ -11,7 +11,6 @@ internal static class PostProcessorJson
         return type.Text() switch
         {
             "BertProcessing" => SequenceTemplate.Bert(TokenId(field.Get("cls")), TokenId(field.Get("sep"))),
-            // It only moves offsets.
             "ByteLevel" => SequenceTemplate.Plain,
             "RobertaProcessing" => SequenceTemplate.Roberta(TokenId(field.Get("cls")), TokenId(field.Get("sep"))),
             "Sequence" => Sequence(field),
@@ -19,6 +18,14 @@ internal static class PostProcessorJson
             _ => throw type.Unknown("a post-processor", s_known),
         };
     }
+
+    /// <summary>What it does to offsets; null for nothing.</summary>
+    public static OffsetTrimming? Trimming(JsonField field) => field.Get("type").Text() switch
+    {
+        "ByteLevel" or "RobertaProcessing" when field.Flag("trim_offsets", true) => new OffsetTrimming(field.Flag("add_prefix_space", true)),
+        "Sequence" => field.Get("processors").Items().Select(Trimming).FirstOrDefault(trimming => trimming is not null),
+        _ => null,
+    };
 
     private static SequenceTemplate Sequence(JsonField field)
     {
@@ -38,10 +45,10 @@ internal static class PostProcessorJson
 
     private static SequenceTemplate Template(JsonField field)
     {
-        Dictionary<string, List<int>> special = new(StringComparer.Ordinal);
+        Dictionary<string, List<Token>> special = new(StringComparer.Ordinal);
         foreach ((string name, JsonField token) in field.Find("special_tokens")?.Properties() ?? [])
         {
-            special[name] = [.. token.Get("ids").Items().Select(Checked)];
+            special[name] = [.. token.Get("ids").Items().Select(id => new Token(Checked(id), 0, 0))];
         }
 
         return new SequenceTemplate(Parts("single", pair: false), Parts("pair", pair: true));
@@ -49,13 +56,13 @@ internal static class PostProcessorJson
         TemplatePart[] Parts(string name, bool pair) => [.. field.Get(name).Items().Select(part => Part(part, special, pair))];
     }
 
-    private static TemplatePart Part(JsonField part, Dictionary<string, List<int>> special, bool pair)
+    private static TemplatePart Part(JsonField part, Dictionary<string, List<Token>> special, bool pair)
     {
         if (part.Find("SpecialToken") is JsonField token)
         {
             JsonField name = token.Get("id");
-            return special.TryGetValue(name.Text(), out List<int>? ids)
-                ? new TemplatePart(TemplateSource.Special, token.Get("type_id").Integer(), ids)
+            return special.TryGetValue(name.Text(), out List<Token>? tokens)
+                ? new TemplatePart(TemplateSource.Special, token.Get("type_id").Integer(), tokens)
                 : throw name.Wrong("one of the template's special_tokens");
         }
 

@@ -15,7 +15,8 @@ internal static class TokenizerJson
             ? PreTokenizerJson.Read(preTokenizerField, out byteLevel, settings.AddPrefixSpace)
             : null;
         ITokenModel model = ReadModel(root.Get("model"), byteLevel);
-        SequenceTemplate template = root.Find("post_processor") is JsonField processor ? PostProcessorJson.Read(processor) : SequenceTemplate.Plain;
+        JsonField? processor = root.Find("post_processor");
+        SequenceTemplate template = processor is { } templateField ? PostProcessorJson.Read(templateField) : SequenceTemplate.Plain;
         IDecoder? decoder = root.Find("decoder") is JsonField decoderField ? DecoderJson.Read(decoderField) : null;
 
         List<AddedToken> added = [.. (root.Find("added_tokens")?.Items() ?? []).Select(token => ReadAddedToken(token, token.Get("id").Integer()))];
@@ -27,7 +28,10 @@ internal static class TokenizerJson
             settings.CheckPrefixSpace(normalizer, preTokenizer, root.File);
         }
 
-        TokenizerPipeline pipeline = new(normalizer, preTokenizer, model, template, decoder, vocabulary);
+        TokenizerPipeline pipeline = new(normalizer, preTokenizer, model, template, decoder, vocabulary)
+        {
+            Trimming = processor is { } trimmingField ? PostProcessorJson.Trimming(trimmingField) : null,
+        };
         foreach (int id in template.SpecialIds.Where(id => pipeline.IdToToken(id) is null))
         {
             throw new InvalidDataException($"{root.File}: $.post_processor adds the id {id}, which is no token of this tokenizer; an id without a token would reach past the embedding.");

@@ -46,7 +46,7 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
         }
 
         INormalizer normalizer = NormalizerJson.Read(stored);
-        return replaces && lowercase is { } asked && asked != (normalizer.Normalize("A") == "a")
+        return replaces && lowercase is { } asked && asked != (normalizer.Normalized("A") == "a")
             ? throw Contradiction("do_lower_case", asked, $"the normalizer of {stored.File} {(asked ? "keeps capitals" : "makes capitals small")}")
             : normalizer;
     }
@@ -66,9 +66,9 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
             return;
         }
 
-        string normalized = normalizer?.Normalize(Text) ?? Text;
+        string normalized = normalizer?.Normalized(Text) ?? Text;
         List<Piece> pieces = [];
-        preTokenizer?.Split(new Piece(normalized, 0, normalized.Length, StartsText: true), pieces);
+        preTokenizer?.Split(new Piece(new AlignedText(normalized), startsText: true), pieces);
         bool adds = !(pieces.Count > 0 ? pieces[0].Span : normalized).StartsWith(Text, StringComparison.Ordinal);
         if (adds != asked)
         {

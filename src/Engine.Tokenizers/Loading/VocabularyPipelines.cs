@@ -27,7 +27,11 @@ internal static class VocabularyPipelines
             : addBos ? SequenceTemplate.Gpt2(Id(vocabulary, config, "bos_token", "<|endoftext|>", vocabularyFile))
             : SequenceTemplate.Plain;
         AddedVocabulary tokens = new(roberta ? WithSpecial(s_robertaTokens, vocabulary, config, added) : added, vocabulary, normalizer, vocabularyFile.Path);
-        return new TokenizerPipeline(normalizer, preTokenizer, model, template, new ByteLevelDecoder(), tokens);
+        return new TokenizerPipeline(normalizer, preTokenizer, model, template, new ByteLevelDecoder(), tokens)
+        {
+            // Transformers trims offsets for RoBERTa, and for neither of the others.
+            Trimming = roberta ? new OffsetTrimming(config.Flag("add_prefix_space") ?? false) : null,
+        };
     }
 
     /// <summary>vocab.txt of BERT.</summary>

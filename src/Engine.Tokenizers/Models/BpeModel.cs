@@ -68,15 +68,16 @@ internal sealed class BpeModel : ITokenModel
 
     public Vocabulary Vocabulary { get; }
 
-    public void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<int> ids)
+    public void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<Token> tokens)
     {
-        while (cutsBeforeBlanks && EndOfWord(piece) is var end && end < piece.Length)
+        int start = 0;
+        while (cutsBeforeBlanks && EndOfWord(piece[start..]) is var length && start + length < piece.Length)
         {
-            EncodeWord(piece[..end], scratch, ids);
-            piece = piece[end..];
+            EncodeWord(piece.Slice(start, length), start, scratch, tokens);
+            start += length;
         }
 
-        EncodeWord(piece, scratch, ids);
+        EncodeWord(piece[start..], start, scratch, tokens);
     }
 
     /// <summary>The end of the first word: blanks, and what stands before the next blank.</summary>
@@ -87,26 +88,26 @@ internal sealed class BpeModel : ITokenModel
         return rest < 0 ? piece.Length : blanks + rest;
     }
 
-    private void EncodeWord(ReadOnlySpan<char> piece, EncodeScratch scratch, List<int> ids)
+    private void EncodeWord(ReadOnlySpan<char> word, int start, EncodeScratch scratch, List<Token> tokens)
     {
-        if (scratch.Cache.TryAppend(piece, ids))
+        if (scratch.Cache.TryAppend(word, start, tokens))
         {
             return;
         }
 
-        int first = ids.Count;
-        ReadOnlySpan<char> symbols = byteLevel ? MapBytes(piece, scratch) : piece;
+        int first = tokens.Count;
+        ReadOnlySpan<char> symbols = byteLevel ? MapBytes(word, scratch) : word;
         if (options.IgnoreMerges && Vocabulary.TryGetId(symbols, out int whole))
         {
-            ids.Add(whole);
+            tokens.Add(new Token(whole, start, start + word.Length));
         }
         else
         {
-            AddSymbols(symbols, scratch.Merges);
-            scratch.Merges.Run(merges, ids);
+            AddSymbols(symbols, byteLevel ? scratch.Places : [], start, scratch.Merges);
+            scratch.Merges.Run(merges, tokens);
         }
 
-        scratch.Cache.Add(piece, CollectionsMarshal.AsSpan(ids)[first..]);
+        scratch.Cache.Add(word, start, CollectionsMarshal.AsSpan(tokens)[first..]);
     }
 
     private static ReadOnlySpan<char> MapBytes(ReadOnlySpan<char> piece, EncodeScratch scratch)
@@ -115,37 +116,46 @@ internal sealed class BpeModel : ITokenModel
         if (scratch.Characters.Length < most)
         {
             scratch.Characters = new char[most];
+            scratch.Places = new (int, int)[most];
         }
 
-        int length = 0;
+        int length = 0, source = 0;
         Span<byte> bytes = stackalloc byte[4];
         foreach (Rune rune in piece.EnumerateRunes())
         {
             int count = rune.EncodeToUtf8(bytes);
             for (int i = 0; i < count; i++)
             {
+                scratch.Places[length] = (source, source + rune.Utf16SequenceLength);
                 scratch.Characters[length++] = ByteAlphabet.Characters[bytes[i]];
             }
+
+            source += rune.Utf16SequenceLength;
         }
 
         return scratch.Characters.AsSpan(0, length);
     }
 
-    private void AddSymbols(ReadOnlySpan<char> piece, MergeQueue word)
+    /// <param name="symbols">The word as the vocabulary spells it.</param>
+    /// <param name="places">The characters of the word that the units of <paramref name="symbols"/> are bytes of; empty where they are the word itself.</param>
+    /// <param name="start">Where the word begins in its piece.</param>
+    /// <param name="word">Gets the symbols.</param>
+    private void AddSymbols(ReadOnlySpan<char> symbols, ReadOnlySpan<(int Start, int End)> places, int start, MergeQueue word)
     {
         word.Clear();
-        bool pendingUnknown = false;
-        for (int index = 0, units; index < piece.Length; index += units)
+        (int Start, int End)? pendingUnknown = null;
+        for (int index = 0, units; index < symbols.Length; index += units)
         {
-            units = char.IsHighSurrogate(piece[index]) ? 2 : 1;
-            ReadOnlySpan<char> character = piece.Slice(index, units);
+            units = char.IsHighSurrogate(symbols[index]) ? 2 : 1;
+            ReadOnlySpan<char> character = symbols.Slice(index, units);
             int id = units == 1 ? characters[character[0]] : Vocabulary.TryGetId(character, out int found) ? found : Absent;
+            (int from, int to) = places.IsEmpty ? (index, index + units) : places[index];
             if (id != Absent)
             {
                 FlushUnknown();
-                word.Add(id);
+                word.Add(id, start + from, start + to);
             }
-            else if (!TryAddBytes(character, word) && unknown != Absent)
+            else if (!TryAddBytes(character, start + from, start + to, word) && unknown != Absent)
             {
                 // Bytes do not end a run of unknown characters: their token comes after the bytes, as in the original.
                 if (!options.FuseUnknown)
@@ -153,7 +163,7 @@ internal sealed class BpeModel : ITokenModel
                     FlushUnknown();
                 }
 
-                pendingUnknown = true;
+                pendingUnknown = (pendingUnknown?.Start ?? start + from, start + to);
             }
         }
 
@@ -161,15 +171,15 @@ internal sealed class BpeModel : ITokenModel
 
         void FlushUnknown()
         {
-            if (pendingUnknown)
+            if (pendingUnknown is (int first, int end))
             {
-                word.Add(unknown);
-                pendingUnknown = false;
+                word.Add(unknown, first, end);
+                pendingUnknown = null;
             }
         }
     }
 
-    private bool TryAddBytes(ReadOnlySpan<char> character, MergeQueue word)
+    private bool TryAddBytes(ReadOnlySpan<char> character, int start, int end, MergeQueue word)
     {
         if (fallback is null)
         {
@@ -188,7 +198,7 @@ internal sealed class BpeModel : ITokenModel
 
         foreach (byte value in bytes)
         {
-            word.Add(fallback[value]);
+            word.Add(fallback[value], start, end);
         }
 
         return true;

@@ -5,11 +5,14 @@ internal interface ITokenModel
 {
     Vocabulary Vocabulary { get; }
 
-    /// <summary>Appends the ids of one piece. <paramref name="scratch"/> belongs to one thread at a time and to this model alone.</summary>
-    void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<int> ids);
+    /// <summary>Appends the tokens of one piece. <paramref name="scratch"/> belongs to one thread at a time and to this model alone.</summary>
+    void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<Token> tokens);
 }
 
-/// <summary>What one thread keeps between pieces: ids of words met before, and working memory.</summary>
+/// <summary>A token and the whole characters that it stands for: of a piece in UTF-16 units from its start, later of the given text.</summary>
+internal readonly record struct Token(int Id, int Start, int End);
+
+/// <summary>What one thread keeps between pieces: tokens of words met before, and working memory.</summary>
 internal sealed class EncodeScratch
 {
     public WordCache Cache { get; } = new();
@@ -19,4 +22,7 @@ internal sealed class EncodeScratch
     public List<Piece> Pieces { get; } = [];
 
     public char[] Characters { get; set; } = new char[256];
+
+    /// <summary>For each of <see cref="Characters"/> the character of the word whose byte it is.</summary>
+    public (int Start, int End)[] Places { get; set; } = new (int, int)[256];
 }

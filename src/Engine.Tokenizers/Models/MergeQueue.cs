@@ -12,26 +12,35 @@ internal sealed class MergeQueue
     private int[] symbols = new int[64];
     private int[] previous = new int[64];
     private int[] next = new int[64];
+    private int[] starts = new int[64];
+    private int[] ends = new int[64];
     private int count;
 
     public void Clear() => count = 0;
 
-    public void Add(int id)
+    /// <param name="id">A symbol.</param>
+    /// <param name="start">Where the character begins that it is, or is a part of.</param>
+    /// <param name="end">Where that character ends.</param>
+    public void Add(int id, int start, int end)
     {
         if (count == symbols.Length)
         {
             Array.Resize(ref symbols, count * 2);
             Array.Resize(ref previous, count * 2);
             Array.Resize(ref next, count * 2);
+            Array.Resize(ref starts, count * 2);
+            Array.Resize(ref ends, count * 2);
         }
 
         symbols[count] = id;
+        starts[count] = start;
+        ends[count] = end;
         previous[count] = count - 1;
         next[count] = ++count;
     }
 
-    /// <summary>Merges what was added and appends the resulting ids.</summary>
-    public void Run(MergeTable merges, List<int> ids)
+    /// <summary>Merges what was added and appends the resulting tokens.</summary>
+    public void Run(MergeTable merges, List<Token> tokens)
     {
         queue.Clear();
         for (int position = 0; position + 1 < count; position++)
@@ -56,6 +65,7 @@ internal sealed class MergeQueue
             }
 
             symbols[position] = merged;
+            ends[position] = ends[next];
             symbols[next] = Gone;
             this.next[position] = this.next[next];
             if (this.next[position] < count)
@@ -72,7 +82,7 @@ internal sealed class MergeQueue
 
         for (int position = 0; position < count; position = this.next[position])
         {
-            ids.Add(symbols[position]);
+            tokens.Add(new Token(symbols[position], starts[position], ends[position]));
         }
     }
 

@@ -39,24 +39,24 @@ internal sealed class WordPieceModel : ITokenModel
 
     public Vocabulary Vocabulary { get; }
 
-    public void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<int> ids)
+    public void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<Token> tokens)
     {
-        if (scratch.Cache.TryAppend(piece, ids))
+        if (scratch.Cache.TryAppend(piece, 0, tokens))
         {
             return;
         }
 
-        int first = ids.Count;
-        if (CountCharacters(piece) > maxCharacters || !TryCover(piece, ids))
+        int first = tokens.Count;
+        if (CountCharacters(piece) > maxCharacters || !TryCover(piece, tokens))
         {
-            ids.RemoveRange(first, ids.Count - first);
-            ids.Add(unknown);
+            tokens.RemoveRange(first, tokens.Count - first);
+            tokens.Add(new Token(unknown, 0, piece.Length));
         }
 
-        scratch.Cache.Add(piece, CollectionsMarshal.AsSpan(ids)[first..]);
+        scratch.Cache.Add(piece, 0, CollectionsMarshal.AsSpan(tokens)[first..]);
     }
 
-    private bool TryCover(ReadOnlySpan<char> word, List<int> ids)
+    private bool TryCover(ReadOnlySpan<char> word, List<Token> tokens)
     {
         for (int start = 0; start < word.Length;)
         {
@@ -72,7 +72,7 @@ internal sealed class WordPieceModel : ITokenModel
                 return false;
             }
 
-            ids.Add(id);
+            tokens.Add(new Token(id, start, end));
             start = end;
         }
 

@@ -7,75 +7,68 @@ namespace Engine.Tokenizers;
 /// </summary>
 internal sealed class BertNormalizer(bool cleanText, bool handleChineseChars, bool stripAccents, bool lowercase) : INormalizer
 {
-    public string Normalize(string text)
+    public void Normalize(AlignedText text)
     {
-        if (Ascii.IsValid(text))
+        if (!Ascii.IsValid(text.Text) || (cleanText && HasControls(text.Text)))
         {
-            return NormalizeAscii(text);
+            CleanAndSpread(text);
         }
 
-        text = CleanAndSpread(text);
-        if (stripAccents)
+        if (stripAccents && !Ascii.IsValid(text.Text))
         {
-            text = StripAccents(UnicodeNormalization.Normalize(text, NormalizationForm.FormD));
+            UnicodeNormalization.Normalize(text, NormalizationForm.FormD);
+            StripAccents(text);
         }
 
-        return lowercase ? LowercaseNormalizer.Lower(text) : text;
+        if (lowercase)
+        {
+            LowercaseNormalizer.Lower(text);
+        }
     }
 
-    private string NormalizeAscii(string text)
+    private static bool HasControls(ReadOnlySpan<char> text) => text.IndexOfAnyInRange('\0', '\x1F') >= 0 || text.Contains('\x7F');
+
+    private void CleanAndSpread(AlignedText text)
     {
-        if (cleanText && (text.AsSpan().IndexOfAnyInRange('\0', '\x1F') >= 0 || text.Contains('\x7F')))
+        TextRewriter output = new(text);
+        int index = 0;
+        foreach (Rune rune in text.Text.EnumerateRunes())
         {
-            text = CleanAndSpread(text);
+            // Some control characters are white space, too: they go.
+            bool removed = cleanText && BertCharacters.IsRemoved(rune);
+            if (!removed && cleanText && Rune.IsWhiteSpace(rune))
+            {
+                output.Append(" ", index);
+            }
+            else if (!removed && handleChineseChars && BertCharacters.IsChinese(rune))
+            {
+                output.Append($" {rune} ", index);
+            }
+            else if (!removed)
+            {
+                output.Append(rune, index);
+            }
+
+            index += rune.Utf16SequenceLength;
         }
 
-        return lowercase ? text.ToLowerInvariant() : text;
+        output.Apply();
     }
 
-    private string CleanAndSpread(string text)
+    private static void StripAccents(AlignedText decomposed)
     {
-        StringBuilder result = new(text.Length + 16);
-        Span<char> units = stackalloc char[2];
-        foreach (Rune rune in text.EnumerateRunes())
-        {
-            if (cleanText && BertCharacters.IsRemoved(rune))
-            {
-                continue;
-            }
-
-            if (cleanText && Rune.IsWhiteSpace(rune))
-            {
-                result.Append(' ');
-                continue;
-            }
-
-            Span<char> written = units[..rune.EncodeToUtf16(units)];
-            if (handleChineseChars && BertCharacters.IsChinese(rune))
-            {
-                result.Append(' ').Append(written).Append(' ');
-            }
-            else
-            {
-                result.Append(written);
-            }
-        }
-
-        return result.ToString();
-    }
-
-    private static string StripAccents(string decomposed)
-    {
-        StringBuilder result = new(decomposed.Length);
-        Span<char> units = stackalloc char[2];
-        foreach (Rune rune in decomposed.EnumerateRunes())
+        TextRewriter output = new(decomposed);
+        int index = 0;
+        foreach (Rune rune in decomposed.Text.EnumerateRunes())
         {
             if (!BertCharacters.IsAccent(rune))
             {
-                result.Append(units[..rune.EncodeToUtf16(units)]);
+                output.Append(rune, index);
             }
+
+            index += rune.Utf16SequenceLength;
         }
 
-        return result.ToString();
+        output.Apply();
     }
 }

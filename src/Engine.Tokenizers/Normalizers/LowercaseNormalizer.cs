@@ -5,30 +5,33 @@ namespace Engine.Tokenizers;
 /// <summary><c>Lowercase</c>: the full lower-case mapping of each character by itself (no final sigma).</summary>
 internal sealed class LowercaseNormalizer : INormalizer
 {
-    public string Normalize(string text) => Lower(text);
+    public void Normalize(AlignedText text) => Lower(text);
 
-    public static string Lower(string text)
+    public static void Lower(AlignedText text)
     {
-        if (Ascii.IsValid(text))
+        if (Ascii.IsValid(text.Text))
         {
-            return text.ToLowerInvariant();
+            text.Overwrite(text.Text.ToLowerInvariant());
+            return;
         }
 
-        StringBuilder result = new(text.Length + 8);
-        Span<char> units = stackalloc char[2];
-        foreach (Rune rune in text.EnumerateRunes())
+        TextRewriter output = new(text);
+        int index = 0;
+        foreach (Rune rune in text.Text.EnumerateRunes())
         {
             // The one character whose lower case is two.
             if (rune.Value == 0x130)
             {
-                result.Append("i\u0307");
+                output.Append("i\u0307", index);
             }
             else
             {
-                result.Append(units[..Rune.ToLowerInvariant(rune).EncodeToUtf16(units)]);
+                output.Append(Rune.ToLowerInvariant(rune), index);
             }
+
+            index += rune.Utf16SequenceLength;
         }
 
-        return result.ToString();
+        output.Apply();
     }
 }

@@ -5,41 +5,46 @@ namespace Engine.Tokenizers;
 /// <summary><c>Sequence</c>: one normalizer after the other.</summary>
 internal sealed class SequenceNormalizer(IReadOnlyList<INormalizer> normalizers) : INormalizer
 {
-    public string Normalize(string text)
+    public void Normalize(AlignedText text)
     {
         foreach (INormalizer normalizer in normalizers)
         {
-            text = normalizer.Normalize(text);
+            normalizer.Normalize(text);
         }
-
-        return text;
     }
 }
 
 /// <summary><c>NFC</c>, <c>NFD</c>, <c>NFKC</c>, <c>NFKD</c>.</summary>
 internal sealed class UnicodeFormNormalizer(NormalizationForm form) : INormalizer
 {
-    public string Normalize(string text) => UnicodeNormalization.Normalize(text, form);
+    public void Normalize(AlignedText text) => UnicodeNormalization.Normalize(text, form);
 }
 
 /// <summary><c>Prepend</c>: puts a text before any text that is not empty.</summary>
 internal sealed class PrependNormalizer(string prefix) : INormalizer
 {
-    public string Normalize(string text) => text.Length == 0 ? text : prefix + text;
+    public void Normalize(AlignedText text)
+    {
+        if (text.Text.Length > 0)
+        {
+            text.Prepend(prefix);
+        }
+    }
 }
 
 /// <summary><c>Replace</c> of a literal text.</summary>
 internal sealed class ReplaceNormalizer(string pattern, string content) : INormalizer
 {
-    public string Normalize(string text) => text.Replace(pattern, content, StringComparison.Ordinal);
+    public void Normalize(AlignedText text) => text.Replace(pattern, content);
 }
 
 /// <summary><c>Strip</c>: removes white space at the ends.</summary>
 internal sealed class StripNormalizer(bool left, bool right) : INormalizer
 {
-    public string Normalize(string text)
+    public void Normalize(AlignedText text)
     {
-        text = left ? text.TrimStart() : text;
-        return right ? text.TrimEnd() : text;
+        int start = left ? text.Text.Length - text.Text.AsSpan().TrimStart().Length : 0;
+        int end = right ? text.Text.AsSpan(start).TrimEnd().Length + start : text.Text.Length;
+        text.Keep(start, end - start);
     }
 }

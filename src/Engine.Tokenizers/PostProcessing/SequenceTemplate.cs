@@ -1,7 +1,7 @@
 namespace Engine.Tokenizers;
 
 /// <summary>One place of a template: the first text, the second text, or special tokens, with the token type of what stands there.</summary>
-internal readonly record struct TemplatePart(TemplateSource Source, int TypeId, List<int>? SpecialIds = null);
+internal readonly record struct TemplatePart(TemplateSource Source, int TypeId, List<Token>? Special = null);
 
 internal enum TemplateSource
 {
@@ -44,42 +44,52 @@ internal sealed class SequenceTemplate(IReadOnlyList<TemplatePart> single, IRead
     }
 
     /// <summary>Whether a single text begins with a special token; never for null.</summary>
-    public bool StartsWith(int? id) => id is { } token && single is [{ SpecialIds: [int first, ..] }, ..] && first == token;
+    public bool StartsWith(int? id) => id is { } token && single is [{ Special: [Token first, ..] }, ..] && first.Id == token;
 
     /// <summary>Whether a single text ends with a special token; never for null.</summary>
-    public bool EndsWith(int? id) => id is { } token && single is [.., { SpecialIds: [.., int last] }] && last == token;
+    public bool EndsWith(int? id) => id is { } token && single is [.., { Special: [.., Token last] }] && last.Id == token;
 
     /// <summary>The ids of all special tokens that are added.</summary>
-    public IEnumerable<int> SpecialIds => single.Concat(pair).SelectMany(part => part.SpecialIds ?? []).Distinct();
+    public IEnumerable<int> SpecialIds => single.Concat(pair).SelectMany(part => part.Special ?? []).Select(token => token.Id).Distinct();
 
     /// <summary>How many special tokens are added to one text or to a pair.</summary>
-    public int AddedCount(bool isPair) => (isPair ? pair : single).Sum(part => part.SpecialIds?.Count ?? 0);
+    public int AddedCount(bool isPair) => (isPair ? pair : single).Sum(part => part.Special?.Count ?? 0);
 
-    public Encoding Apply(List<int> first, List<int>? second, bool addSpecialTokens)
+    /// <summary>Puts the tokens of a text or a pair and the special tokens in their order; with <paramref name="withOffsets"/> with the places of the former.</summary>
+    public Encoding Apply(List<Token> first, List<Token>? second, bool addSpecialTokens, bool withOffsets)
     {
         IReadOnlyList<TemplatePart> parts = second is null ? single : pair;
         int length = parts.Sum(part => Content(part).Count);
         int[] ids = new int[length], types = new int[length], attention = new int[length], special = new int[length];
+        TokenOffset[]? offsets = withOffsets ? new TokenOffset[length] : null;
         Array.Fill(attention, 1);
         int start = 0;
         foreach (TemplatePart part in parts)
         {
-            List<int> content = Content(part);
-            content.CopyTo(ids, start);
+            List<Token> content = Content(part);
             types.AsSpan(start, content.Count).Fill(part.TypeId);
             special.AsSpan(start, content.Count).Fill(part.Source == TemplateSource.Special ? 1 : 0);
-            start += content.Count;
+            foreach (Token token in content)
+            {
+                ids[start] = token.Id;
+                if (offsets is not null)
+                {
+                    offsets[start] = new TokenOffset(token.Start, token.End);
+                }
+
+                start++;
+            }
         }
 
-        return new Encoding(ids, types, attention, special);
+        return new Encoding(ids, types, attention, special) { Offsets = offsets };
 
-        List<int> Content(TemplatePart part) => part.Source switch
+        List<Token> Content(TemplatePart part) => part.Source switch
         {
             TemplateSource.First => first,
             TemplateSource.Second => second ?? [],
-            _ => addSpecialTokens ? part.SpecialIds! : [],
+            _ => addSpecialTokens ? part.Special! : [],
         };
     }
 
-    private static TemplatePart Special(int id, int type = 0) => new(TemplateSource.Special, type, [id]);
+    private static TemplatePart Special(int id, int type = 0) => new(TemplateSource.Special, type, [new Token(id, 0, 0)]);
 }

@@ -13,8 +13,9 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) 
     {
         if (addPrefixSpace && piece.Span[0] != ' ')
         {
-            string prefixed = string.Concat(" ", piece.Span);
-            piece = new Piece(prefixed, 0, prefixed.Length, piece.StartsText);
+            AlignedText prefixed = piece.Copy();
+            prefixed.Prepend(" ");
+            piece = new Piece(prefixed, piece.StartsText);
         }
 
         if (useRegex)

@@ -15,18 +15,22 @@ internal enum PrependScheme
 /// <summary><c>Metaspace</c>: blanks become the mark of SentencePiece; with <paramref name="split"/> each mark starts a piece.</summary>
 internal sealed class MetaspacePreTokenizer(char replacement, PrependScheme scheme, bool split) : IPreTokenizer
 {
+    private readonly string mark = replacement.ToString();
     private readonly LiteralSplitPreTokenizer splitter = new(replacement.ToString(), DelimiterBehavior.MergedWithNext);
+
+    public bool AsksForStart => scheme == PrependScheme.First;
 
     public void Split(Piece piece, List<Piece> output)
     {
-        string text = piece.Span.ToString().Replace(' ', replacement);
+        AlignedText text = piece.Copy();
+        text.Replace(" ", mark);
         bool prepend = scheme == PrependScheme.Always || (scheme == PrependScheme.First && piece.StartsText);
-        if (prepend && text[0] != replacement)
+        if (prepend && text.Text[0] != replacement)
         {
-            text = replacement + text;
+            text.Prepend(mark);
         }
 
-        Piece marked = new(text, 0, text.Length, piece.StartsText);
+        Piece marked = new(text, piece.StartsText);
         if (split)
         {
             splitter.Split(marked, output);

@@ -35,53 +35,69 @@ internal sealed class UnicodeNormalization
     /// <summary>Normalizes well-formed UTF-16 text.</summary>
     public static string Normalize(string text, NormalizationForm form)
     {
+        AlignedText aligned = new(text);
+        Normalize(aligned, form);
+        return aligned.Text;
+    }
+
+    /// <summary>Normalizes a text in place. A composed character stands for what its first part stood for alone, as in Hugging Face's tokenizers.</summary>
+    public static void Normalize(AlignedText text, NormalizationForm form)
+    {
         bool compose = form is NormalizationForm.FormC or NormalizationForm.FormKC;
         bool compatible = form is NormalizationForm.FormKC or NormalizationForm.FormKD;
         // Below U+0300 nothing combines, so composed Latin-1 text is already in form C.
         char first = compose && !compatible ? '\u0300' : FirstAffected;
-        return text.AsSpan().IndexOfAnyExceptInRange('\0', (char)(first - 1)) < 0
-            ? text
-            : s_tables.Value.Normalize(text, compatible, compose);
+        if (text.Text.AsSpan().IndexOfAnyExceptInRange('\0', (char)(first - 1)) >= 0)
+        {
+            s_tables.Value.Normalize(text, compatible, compose);
+        }
     }
 
     /// <summary>The code points that have a combining class or a decomposition, ascending.</summary>
     internal static IEnumerable<int> AffectedCodePoints => s_tables.Value.combiningClass.Keys
         .Concat(s_tables.Value.canonical.Keys).Concat(s_tables.Value.compatible.Keys).Distinct().Order();
 
-    private string Normalize(string text, bool compatible, bool compose)
+    private void Normalize(AlignedText text, bool compatible, bool compose)
     {
-        List<int> points = new(text.Length + 16);
-        foreach (Rune rune in text.EnumerateRunes())
+        List<Part> parts = new(text.Text.Length + 16);
+        foreach (Rune rune in text.Text.EnumerateRunes())
         {
-            Decompose(rune.Value, compatible, points);
+            int first = parts.Count;
+            Decompose(rune.Value, compatible, parts);
+            parts[first] = parts[first] with { Taken = 1 };
         }
 
-        SortMarks(points);
+        SortMarks(parts);
         if (compose)
         {
-            Compose(points);
+            Compose(parts);
         }
 
-        StringBuilder result = new(points.Count + 16);
-        Span<char> pair = stackalloc char[2];
-        foreach (int point in points)
+        TextRewriter output = new(text);
+        int previous = 0, next = 0;
+        foreach ((int point, int taken) in parts)
         {
-            result.Append(pair[..new Rune(point).EncodeToUtf16(pair)]);
+            output.Append(new Rune(point), taken > 0 ? next : previous);
+            for (int i = 0; i < taken; i++)
+            {
+                previous = next;
+                next += char.IsHighSurrogate(text.Text[next]) ? 2 : 1;
+            }
         }
 
-        return result.ToString();
+        output.Apply();
     }
 
-    private void Decompose(int point, bool compatible, List<int> output)
+    private void Decompose(int point, bool compatible, List<Part> output)
     {
         int hangul = point - HangulBase;
         if ((uint)hangul < HangulCount)
         {
-            output.Add(LeadBase + (hangul / (VowelCount * TrailCount)));
-            output.Add(VowelBase + (hangul % (VowelCount * TrailCount) / TrailCount));
+            output.Add(new Part(LeadBase + (hangul / (VowelCount * TrailCount))));
+            output.Add(new Part(VowelBase + (hangul % (VowelCount * TrailCount) / TrailCount)));
             if (hangul % TrailCount != 0)
             {
-                output.Add(TrailBase + (hangul % TrailCount));
+                output.Add(new Part(TrailBase + (hangul % TrailCount)));
             }
         }
         else if (canonical.TryGetValue(point, out int[]? parts) || (compatible && this.compatible.TryGetValue(point, out parts)))
@@ -93,32 +109,32 @@ internal sealed class UnicodeNormalization
         }
         else
         {
-            output.Add(point);
+            output.Add(new Part(point));
         }
     }
 
     /// <summary>Puts each run of combining marks into the order of their classes; equal classes keep their order.</summary>
-    private void SortMarks(List<int> points)
+    private void SortMarks(List<Part> parts)
     {
-        for (int start = 0; start < points.Count; start++)
+        for (int start = 0; start < parts.Count; start++)
         {
-            if (CombiningClass(points[start]) == 0)
+            if (CombiningClass(parts[start].Point) == 0)
             {
                 continue;
             }
 
             int end = start + 1;
-            while (end < points.Count && CombiningClass(points[end]) != 0)
+            while (end < parts.Count && CombiningClass(parts[end].Point) != 0)
             {
                 end++;
             }
 
             if (end - start > 1)
             {
-                int[] sorted = [.. points[start..end].OrderBy(CombiningClass)];
+                Part[] sorted = [.. parts[start..end].OrderBy(part => CombiningClass(part.Point))];
                 for (int i = 0; i < sorted.Length; i++)
                 {
-                    points[start + i] = sorted[i];
+                    parts[start + i] = sorted[i];
                 }
             }
 
@@ -126,17 +142,17 @@ internal sealed class UnicodeNormalization
         }
     }
 
-    private void Compose(List<int> points)
+    private void Compose(List<Part> parts)
     {
         int starter = -1, previousClass = 0, written = 0;
-        foreach (int point in points.ToArray())
+        foreach (Part part in parts.ToArray())
         {
-            int currentClass = CombiningClass(point);
+            int currentClass = CombiningClass(part.Point);
             // A mark is blocked by one of the same or a higher class, a starter by anything that stands between.
             bool adjacent = starter >= 0 && (written == starter + 1 || (previousClass != 0 && previousClass < currentClass));
-            if (adjacent && TryCompose(points[starter], point, out int composed))
+            if (adjacent && TryCompose(parts[starter].Point, part.Point, out int composed))
             {
-                points[starter] = composed;
+                parts[starter] = new Part(composed, parts[starter].Taken + part.Taken);
                 continue;
             }
 
@@ -146,10 +162,10 @@ internal sealed class UnicodeNormalization
             }
 
             previousClass = currentClass;
-            points[written++] = point;
+            parts[written++] = part;
         }
 
-        points.RemoveRange(written, points.Count - written);
+        parts.RemoveRange(written, parts.Count - written);
     }
 
     private bool TryCompose(int first, int second, out int composed)
@@ -221,4 +237,7 @@ internal sealed class UnicodeNormalization
 
     private static int[] CodePoints(string hexadecimal) =>
         [.. hexadecimal.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(point => int.Parse(point, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
+
+    /// <summary>A character of the result, and of how many characters of the text it takes the place.</summary>
+    private readonly record struct Part(int Point, int Taken = 0);
 }
