@@ -84,19 +84,40 @@ public sealed class SafetensorsTensor
         ReadPieces(destination, firstElement, (bytes, piece) => bytes.CopyTo(MemoryMarshal.AsBytes(piece)));
     }
 
-    /// <summary>Reads elements as float32: exact from narrower types and float32, rounded to nearest from float64 and wide integers.</summary>
-    /// <exception cref="ModelFileException">The type holds no real numbers (packed 4 and 6 bit types, complex).</exception>
+    /// <summary>
+    /// Reads elements as float32: exact from narrower types and float32, rounded to nearest from float64 and wide integers. Of two F4 elements in
+    /// a byte the first is in the lower bits, as PyTorch has them.
+    /// </summary>
+    /// <exception cref="ModelFileException">The type holds no real numbers (complex), or no one has laid down where in its bytes they are (6-bit types).</exception>
     public void ReadFloat32(Span<float> destination, long firstElement = 0)
     {
         RequireReal();
+        if (Type == SafetensorsType.Float4)
+        {
+            ReadFloat4(destination, firstElement);
+            return;
+        }
+
         ReadPieces(destination, firstElement, (bytes, piece) => TensorConversion.ToFloat32(Type, bytes, piece));
     }
 
     /// <summary>Reads elements as float64: exact from every type but 64-bit integers, which round to nearest.</summary>
-    /// <exception cref="ModelFileException">The type holds no real numbers (packed 4 and 6 bit types, complex).</exception>
+    /// <inheritdoc cref="ReadFloat32" path="/exception"/>
     public void ReadFloat64(Span<double> destination, long firstElement = 0)
     {
         RequireReal();
+        if (Type == SafetensorsType.Float4)
+        {
+            float[] values = new float[destination.Length];
+            ReadFloat4(values, firstElement);
+            for (int i = 0; i < values.Length; i++)
+            {
+                destination[i] = values[i];
+            }
+
+            return;
+        }
+
         ReadPieces(destination, firstElement, (bytes, piece) => TensorConversion.ToFloat64(Type, bytes, piece));
     }
 
@@ -153,20 +174,38 @@ public sealed class SafetensorsTensor
         return equal ? this : throw Bad($"its shape is {ShapeText}; [{string.Join(", ", expected.ToArray())}] was expected.");
     }
 
+    /// <summary>Name, type and shape.</summary>
     public override string ToString() => $"{Name} {Type.HeaderName()} {ShapeText}";
 
     private string ShapeText => $"[{string.Join(", ", Shape)}]";
 
     private delegate void PieceReader<T>(ReadOnlySpan<byte> bytes, Span<T> piece);
 
-    private void ReadPieces<T>(Span<T> destination, long firstElement, PieceReader<T> read)
+    private void ReadFloat4(Span<float> destination, long firstElement)
     {
-        if (firstElement < 0 || firstElement > ElementCount - destination.Length)
+        CheckRange(firstElement, destination.Length);
+        for (int done = 0; done < destination.Length;)
+        {
+            int count = Math.Min(PieceElements, destination.Length - done);
+            long first = firstElement + done, firstByte = first / 2;
+            ReadOnlySpan<byte> bytes = Bytes(firstByte, (int)(((first + count + 1) / 2) - firstByte));
+            TensorConversion.Float4ToFloat32(bytes, skipsFirst: first % 2 == 1, destination.Slice(done, count));
+            done += count;
+        }
+    }
+
+    private void CheckRange(long firstElement, int count)
+    {
+        if (firstElement < 0 || firstElement > ElementCount - count)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(firstElement), $"tensor '{Name}' has {ElementCount:N0} elements; {destination.Length:N0} from {firstElement:N0} on do not lie in it.");
+                nameof(firstElement), $"tensor '{Name}' has {ElementCount:N0} elements; {count:N0} from {firstElement:N0} on do not lie in it.");
         }
+    }
 
+    private void ReadPieces<T>(Span<T> destination, long firstElement, PieceReader<T> read)
+    {
+        CheckRange(firstElement, destination.Length);
         int size = Type.Bits() / 8;
         for (int done = 0; done < destination.Length;)
         {

@@ -6,25 +6,64 @@ namespace Engine.Safetensors;
 /// </summary>
 public enum SafetensorsType
 {
+    /// <summary><c>BOOL</c>: a byte, 0 or 1.</summary>
     Bool,
+
+    /// <summary><c>F4</c>: OCP's E2M1 (Microscaling Formats 1.0), two a byte.</summary>
     Float4,
+
+    /// <summary><c>F6_E2M3</c>: OCP's 6-bit format with 2 exponent bits, four in three bytes.</summary>
     Float6E2M3,
+
+    /// <summary><c>F6_E3M2</c>: OCP's 6-bit format with 3 exponent bits, four in three bytes.</summary>
     Float6E3M2,
+
+    /// <summary><c>U8</c>.</summary>
     UInt8,
+
+    /// <summary><c>I8</c>.</summary>
     Int8,
+
+    /// <summary><c>F8_E5M2</c>: OCP's 8-bit format with 5 exponent bits (OFP8 1.0): infinities and NaN as in IEEE 754.</summary>
     Float8E5M2,
+
+    /// <summary><c>F8_E4M3</c>: OCP's 8-bit format with 4 exponent bits (OFP8 1.0): no infinities.</summary>
     Float8E4M3,
+
+    /// <summary><c>F8_E8M0</c>: OCP's scale, a power of two from 2^-127 to 2^127, or NaN.</summary>
     Float8E8M0,
+
+    /// <summary><c>I16</c>.</summary>
     Int16,
+
+    /// <summary><c>U16</c>.</summary>
     UInt16,
+
+    /// <summary><c>F16</c>: IEEE 754's binary16.</summary>
     Float16,
+
+    /// <summary><c>BF16</c>: the upper half of a float32.</summary>
     BFloat16,
+
+    /// <summary><c>I32</c>.</summary>
     Int32,
+
+    /// <summary><c>U32</c>.</summary>
     UInt32,
+
+    /// <summary><c>F32</c>.</summary>
     Float32,
+
+    /// <summary><c>C64</c>: two float32, the real part and the imaginary one.</summary>
     Complex64,
+
+    /// <summary><c>F64</c>.</summary>
     Float64,
+
+    /// <summary><c>I64</c>.</summary>
     Int64,
+
+    /// <summary><c>U64</c>.</summary>
     UInt64,
 }
 

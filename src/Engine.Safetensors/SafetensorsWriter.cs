@@ -172,6 +172,11 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
             bits = checked(bits * size);
         }
 
+        if (bits % 8 != 0)
+        {
+            throw new ArgumentException($"tensor '{name}': shape [{string.Join(", ", shape.ToArray())}] of {type.HeaderName()} does not fill whole bytes.", nameof(shape));
+        }
+
         if (!names.Add(name))
         {
             throw new ArgumentException($"a tensor '{name}' was already added.", nameof(name));

@@ -15,9 +15,25 @@ internal static class TensorConversion
     private static readonly float[] Float8E5M2Values = Enumerable.Range(0, 256).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)(bits << 8))).ToArray();
     private static readonly float[] Float8E8M0Values = Enumerable.Range(0, 256).Select(bits => bits == 255 ? float.NaN : MathF.ScaleB(1, bits - 127)).ToArray();
 
-    /// <summary>Whether the elements of a type can be read as real numbers; packed and complex types cannot.</summary>
+    /// <summary>The OCP 4-bit format E2M1 (Microscaling Formats 1.0, section 5.3.3): 2 exponent bits of bias 1, 1 fraction bit, neither infinity nor NaN.</summary>
+    private static readonly float[] Float4Values = [0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0f, -0.5f, -1, -1.5f, -2, -3, -4, -6];
+
+    /// <summary>Whether the elements of a type can be read as real numbers; complex ones cannot, nor those of 6 bits, whose order in bytes no one has laid down.</summary>
     public static bool IsReal(SafetensorsType type) => type
-        is not (SafetensorsType.Float4 or SafetensorsType.Float6E2M3 or SafetensorsType.Float6E3M2 or SafetensorsType.Complex64);
+        is not (SafetensorsType.Float6E2M3 or SafetensorsType.Float6E3M2 or SafetensorsType.Complex64);
+
+    /// <summary>Two numbers of 4 bits a byte, the first in the lower bits, as PyTorch's <c>float4_e2m1fn_x2</c> has them.</summary>
+    /// <param name="source">The bytes.</param>
+    /// <param name="skipsFirst">Whether the first number of the first byte is left out.</param>
+    /// <param name="destination">Gets the numbers.</param>
+    public static void Float4ToFloat32(ReadOnlySpan<byte> source, bool skipsFirst, Span<float> destination)
+    {
+        for (int i = 0; i < destination.Length; i++)
+        {
+            int place = skipsFirst ? i + 1 : i;
+            destination[i] = Float4Values[(source[place / 2] >> (4 * (place % 2))) & 15];
+        }
+    }
 
     /// <summary>Whether the elements of a type are whole numbers or truth values.</summary>
     public static bool IsWhole(SafetensorsType type) => IsReal(type) && !type.IsFloatingPoint();

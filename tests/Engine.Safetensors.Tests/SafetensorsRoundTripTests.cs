@@ -70,6 +70,30 @@ public sealed class SafetensorsRoundTripTests : IDisposable
         Assert.Equal("pt", file.Metadata["format"]);
     }
 
+    public static TheoryData<SafetensorsType> Types => new(Enum.GetValues<SafetensorsType>());
+
+    /// <summary>Four elements fill whole bytes of every type.</summary>
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Every_type_is_stored_byte_for_byte_and_copied(SafetensorsType type)
+    {
+        byte[] stored = [.. Enumerable.Range(0, type.Bits() / 2).Select(i => (byte)(type == SafetensorsType.Bool ? i % 2 : (i * 37) + 11))];
+        string path = folder.File($"{type}.safetensors"), copy = folder.File($"{type}-copy.safetensors");
+        new SafetensorsWriter().AddStored(type, "x", [2, 2], stored).Write(path);
+        using (SafetensorsFile file = SafetensorsFile.Open(path))
+        {
+            Assert.Equal(type, file["x"].Type);
+            Assert.Equal(4, file["x"].ElementCount);
+            Assert.Equal(stored, file["x"].Bytes(0, stored.Length).ToArray());
+            new SafetensorsWriter().Copy(file["x"]).Write(copy);
+        }
+
+        Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(copy));
+        Assert.Contains($"\"dtype\":\"{type.HeaderName()}\"", System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(path)), StringComparison.Ordinal);
+        Assert.True(SafetensorsTypes.TryParse(type.HeaderName(), out SafetensorsType parsed) && parsed == type);
+        Assert.Throws<ArgumentException>(() => new SafetensorsWriter().AddStored(type, "x", [2, 2], stored.AsMemory(1)));
+    }
+
     [Fact]
     public void Contents_are_asked_for_in_pieces_that_cover_the_tensor_once()
     {
@@ -146,6 +170,7 @@ public sealed class SafetensorsRoundTripTests : IDisposable
         Assert.Contains("already added", Assert.Throws<ArgumentException>(() => writer.Add("x", [1], new[] { 1f })).Message);
         Assert.Contains("6 elements, but 5", Assert.Throws<ArgumentException>(() => writer.Add("y", [2, 3], new float[5])).Message);
         Assert.Throws<ArgumentException>(() => writer.Add("__metadata__", [1], new float[1]));
+        Assert.Contains("whole bytes", Assert.Throws<ArgumentException>(() => writer.AddStored(SafetensorsType.Float4, "z", [3], new byte[1])).Message);
     }
 
     private static T[] Read<T>(SafetensorsTensor tensor)

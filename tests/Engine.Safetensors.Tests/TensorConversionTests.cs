@@ -16,6 +16,8 @@ public sealed class TensorConversionTests : IDisposable
         { "BOOL", [0, 1], [0, 1] },
         { "U8", [0, 255], [0, 255] },
         { "I8", [0x80, 0x7F], [-128, 127] },
+        // Microscaling Formats 1.0, table 5: every value of E2M1, the first of two in the lower bits.
+        { "F4", [0x10, 0x32, 0x54, 0x76, 0x98, 0xBA, 0xDC, 0xFE], [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6] },
         { "F8_E4M3", [0x00, 0x01, 0x07, 0x08, 0x38, 0x7E, 0xFE, 0x7F, 0xB8], [0, 0.001953125, 0.013671875, 0.015625, 1, 448, -448, double.NaN, -1] },
         { "F8_E5M2", [0x00, 0x01, 0x04, 0x3C, 0x7B, 0x7C, 0xFC, 0x7F, 0xBC], [0, 1.52587890625e-05, 6.103515625e-05, 1, 57344, double.PositiveInfinity, double.NegativeInfinity, double.NaN, -1] },
         { "F8_E8M0", [127, 128, 126, 255], [1, 2, 0.5, double.NaN] },
@@ -72,15 +74,40 @@ public sealed class TensorConversionTests : IDisposable
         Assert.Contains("holds F32; an integer type was expected", Assert.Throws<ModelFileException>(() => real["x"].ToInt32()).Message);
     }
 
-    [Fact]
-    public void Packed_and_complex_types_give_their_bytes_only()
+    [Theory]
+    [InlineData("F6_E2M3", 3, 4)]
+    [InlineData("F6_E3M2", 3, 4)]
+    [InlineData("C64", 8, 1)]
+    public void Types_of_6_bits_and_complex_ones_give_their_bytes_only(string type, int bytes, int count)
     {
-        using SafetensorsFile packed = Open("F4", [0x21], 2);
-        using SafetensorsFile complex = Open("C64", new byte[8], 1);
+        byte[] stored = [.. Enumerable.Range(1, bytes).Select(value => (byte)value)];
+        using SafetensorsFile file = Open(type, stored, count);
 
-        Assert.Equal([0x21], packed["x"].Bytes(0, 1).ToArray());
-        Assert.Contains("cannot be read as numbers", Assert.Throws<ModelFileException>(() => packed["x"].ToFloat32()).Message);
-        Assert.Contains("cannot be read as numbers", Assert.Throws<ModelFileException>(() => complex["x"].ToFloat64()).Message);
+        Assert.Equal(stored, file["x"].Bytes(0, bytes).ToArray());
+        Assert.Contains("cannot be read as numbers", Assert.Throws<ModelFileException>(() => file["x"].ToFloat32()).Message);
+        Assert.Contains("cannot be read as numbers", Assert.Throws<ModelFileException>(() => file["x"].ToFloat64()).Message);
+    }
+
+    [Fact]
+    public void Numbers_of_4_bits_are_read_from_the_middle_of_a_byte()
+    {
+        using SafetensorsFile file = Open("F4", [0x10, 0x32, 0x54], 6);
+        float[] middle = new float[4];
+        file["x"].ReadFloat32(middle, firstElement: 1);
+
+        Assert.Equal([0.5f, 1, 1.5f, 2], middle);
+        Assert.Throws<ArgumentOutOfRangeException>(() => file["x"].ReadFloat32(new float[6], firstElement: 1));
+    }
+
+    /// <summary>The limits of OCP's 8-bit formats (OFP8 1.0, table 1): largest, smallest normal, largest and smallest subnormal.</summary>
+    [Theory]
+    [InlineData("F8_E4M3", new byte[] { 0x7E, 0x08, 0x07, 0x01 }, new[] { 448, 0.015625, 0.875 * 0.015625, 0.001953125 })]
+    [InlineData("F8_E5M2", new byte[] { 0x7B, 0x04, 0x03, 0x01 }, new[] { 57344, 6.103515625e-05, 0.75 * 6.103515625e-05, 1.52587890625e-05 })]
+    [InlineData("F8_E8M0", new byte[] { 254, 0 }, new[] { 1.7014118346046923e38, 5.877471754111438e-39 })]
+    public void Limits_of_8_bit_formats_are_those_of_their_tables(string type, byte[] bytes, double[] expected)
+    {
+        using SafetensorsFile file = Open(type, bytes, expected.Length);
+        Assert.Equal(expected, file["x"].ToFloat64());
     }
 
     [Fact]
