@@ -3,11 +3,14 @@ namespace Engine.Common;
 /// <summary>A setting that cannot be used: an unknown or missing key, a wrong type, a value out of range. The message names where it was given and what was expected.</summary>
 public sealed class ConfigurationException : Exception
 {
+    /// <param name="message">A sentence: where, what was given, what was expected.</param>
     public ConfigurationException(string message)
         : base(message)
     {
     }
 
+    /// <param name="message">A sentence: where, what was given, what was expected.</param>
+    /// <param name="innerException">What told of it.</param>
     public ConfigurationException(string message, Exception innerException)
         : base(message, innerException)
     {

@@ -40,6 +40,7 @@ public sealed class Checkpoint : TensorSource
         }
     }
 
+    /// <inheritdoc/>
     public override void Dispose()
     {
         foreach (SafetensorsFile file in files)

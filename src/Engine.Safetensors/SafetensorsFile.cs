@@ -64,6 +64,7 @@ public sealed unsafe class SafetensorsFile : TensorSource
         }
     }
 
+    /// <inheritdoc/>
     public override void Dispose()
     {
         if (!disposed)

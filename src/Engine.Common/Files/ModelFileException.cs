@@ -3,6 +3,9 @@ namespace Engine.Common.Files;
 /// <summary>A model, configuration or adapter file that is missing or does not hold what it should; the message starts with the file's path.</summary>
 public sealed class ModelFileException : Exception
 {
+    /// <param name="path">The file or folder at fault, which the message starts with.</param>
+    /// <param name="problem">A sentence: what is wrong, what was expected.</param>
+    /// <param name="innerException">What told of it.</param>
     public ModelFileException(string path, string problem, Exception? innerException = null)
         : base($"{path}: {problem}", innerException)
     {

@@ -10,9 +10,12 @@ namespace Engine.Common.Keys;
 [EditorBrowsable(EditorBrowsableState.Never)]
 public sealed class KeyTextAttribute(string type, string property, string text) : Attribute
 {
+    /// <summary>The declaring type's full name.</summary>
     public string Type { get; } = type;
 
+    /// <summary>The property's name.</summary>
     public string Property { get; } = property;
 
+    /// <summary>One paragraph of Markdown.</summary>
     public string Text { get; } = text;
 }
