@@ -29,6 +29,7 @@ public sealed class ActiveSetTests
 
                 plan.Replay(active);
             }, tensors);
+            Numbers.RequireComputed(whole[wanted]);
             foreach ((string name, Variable gradient) in encoder.Gradients)
             {
                 float[] values = gradient.View<float>().ToArray();

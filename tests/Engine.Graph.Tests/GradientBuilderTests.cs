@@ -19,6 +19,7 @@ public sealed class GradientBuilderTests
         Dictionary<string, float[]> expected = all.Run(device).Gradients, actual = some.Run(device).Gradients;
         Assert.Equal(6, actual.Count);
         Assert.All(actual, pair => Assert.Equal(expected[pair.Key], pair.Value));
+        Assert.All(actual.Values, Numbers.RequireComputed);
         Assert.Equal(3, Products<SumProductOperator>(some).Count());
         Assert.Equal(3, Products<SumColumnsOperator>(some).Count());
         Assert.Empty(Products<LayerNormParameterGradientOperator>(some));

@@ -40,6 +40,7 @@ public sealed class ReplayTests
         var actual = second.Run(device);
         Assert.Equal(expected.Logits, actual.Logits);
         Assert.Equal(expected.Loss, actual.Loss);
+        Assert.All(expected.Gradients.Values, Numbers.RequireComputed);
         Assert.All(expected.Gradients, pair => Assert.Equal(pair.Value, actual.Gradients[pair.Key]));
     }
 

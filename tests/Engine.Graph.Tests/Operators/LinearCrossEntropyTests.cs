@@ -39,6 +39,8 @@ public sealed class LinearCrossEntropyTests
         using var stored = new OperatorRun(
             device, Case((graph, t) => graph.CrossEntropy(graph.Linear(t[0], t[1], t[2]), t[3], t[4], withGradient: true)), fuse: true);
         stored.Replay();
+        Numbers.RequireComputed(stored.Output(0));
+        Numbers.RequireComputed(stored.Gradient(0)!);
         foreach (int chunkRows in (int[])[16, 17, Rows])
         {
             using var chunked = new OperatorRun(
