@@ -6,11 +6,8 @@ public sealed record DeviceFeatures
     /// <summary>Runs vectorised host code (<see cref="Cpu.HostLaunch"/>) instead of compiled kernels.</summary>
     public bool HostVectors { get; init; }
 
-    /// <summary>Work-items that run in lockstep; 1 where warp functions go through local memory.</summary>
-    public int WarpSize { get; init; } = 1;
-
-    /// <summary>Arithmetic on float16 (not merely storage).</summary>
-    public bool Float16Arithmetic { get; init; }
+    /// <summary>Kernels of <see cref="Kernels.Tile"/> run: by matrix units where the device has them, else by loops.</summary>
+    public bool Tiles { get; init; }
 
     /// <summary>Products of 16 x 16 tiles of float16 and bfloat16 are computed by matrix units, so that kernels of <see cref="Kernels.Tile"/> are the fast form. CUDA cards have them, from compute capability 8.0 on.</summary>
     public bool MatrixUnits { get; init; }

@@ -1,3 +1,4 @@
+using Engine.Devices.Ilgpu;
 using Engine.Devices.Kernels;
 
 namespace Engine.Devices;
@@ -86,9 +87,14 @@ internal static class KernelBinding
 
     private static void CheckTiles(string where, KernelCall call, Device device)
     {
-        if (device.Kind != DeviceKind.Cpu && !device.Features.MatrixUnits)
+        if (device.Kind != DeviceKind.Cpu && !device.Features.Tiles)
         {
-            throw new ArgumentException($"{where}: the kernel multiplies tiles, and {device} has no matrix units; choose a kernel without tiles there.");
+            throw new ArgumentException($"{where}: the kernel multiplies tiles, and {device} runs none; choose a kernel without tiles there.");
+        }
+
+        if (device.Kind == DeviceKind.OpenCl && call.Shape.GroupSize > OpenClTiles.MostTeams * Tile.TeamItems)
+        {
+            throw new ArgumentException($"{where}: {call.Shape.GroupSize} work-items multiply tiles; on OpenCL a group has at most {OpenClTiles.MostTeams * Tile.TeamItems}.");
         }
 
         foreach (string name in call.Definition.TileTypes)

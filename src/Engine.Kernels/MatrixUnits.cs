@@ -11,9 +11,9 @@ internal static class MatrixUnits
             throw new ArgumentException($"Products of {products} are not computed; choose Float32, Float16 or BFloat16.", nameof(products));
         }
 
-        if (products != ElementType.Float32 && !device.Features.MatrixUnits)
+        if (products != ElementType.Float32 && !device.Features.Tiles)
         {
-            throw new ArgumentException($"Products in {products} need matrix units, and {device} has none; compute them in Float32.", nameof(products));
+            throw new ArgumentException($"Products in {products} need tiles, and {device} runs none; compute them in Float32.", nameof(products));
         }
     }
 }

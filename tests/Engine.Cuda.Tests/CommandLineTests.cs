@@ -11,7 +11,7 @@ public sealed class CommandLineTests : FakeDriverTests
         string output = Run("devices", ("FAKE_CUDA", "devices=2,architecture=80"));
         Assert.Contains("cuda:0", output);
         Assert.Contains("Fake Card B", output);
-        Assert.Contains("warps of 32", output);
+        Assert.Contains("matrix units for bfloat16 and float16", output);
         Assert.Contains("CUDA 12.4", output);
         Assert.Contains("kernels by ILGPU 1.5.3 as PTX", output);
         Assert.Contains("products by cublasLt 12.4.5", output);

@@ -150,7 +150,7 @@ public sealed class CommandLineTests
         EngineProcess.Run("kernels", "--language", language, "--output", folder.Root).Succeeded();
         string[] files = [.. Directory.GetFiles(folder.Root, "*" + extension).Select(file => Path.GetFileName(file))];
         string[] written = [.. files.Select(file => file.Split('.')[0]).Distinct().Order(StringComparer.Ordinal)];
-        Assert.Equal(Kernels.KernelRegistry.All.Where(kernel => language == "ptx" || !kernel.UsesTiles).Select(kernel => kernel.Name).Order(StringComparer.Ordinal), written);
+        Assert.Equal(Kernels.KernelRegistry.All.Where(kernel => language == "ptx" || !kernel.UsesShuffles).Select(kernel => kernel.Name).Order(StringComparer.Ordinal), written);
         Assert.All(files, file => Assert.Contains($"{entry} {file.Split('.')[0]}(", File.ReadAllText(folder.File(file)), StringComparison.Ordinal));
         EngineProcess.Run("kernels", "--language", "metal", "--output", folder.Root).Refused(2, "metal");
     }

@@ -21,7 +21,7 @@ internal static class DeviceTextCompiler
     public static TheoryData<string, string> KernelsAndTargets(IEnumerable<KernelDefinition> kernels)
     {
         var rows = new TheoryData<string, string>();
-        foreach (KernelDefinition kernel in kernels.Where(kernel => !kernel.UsesTiles))
+        foreach (KernelDefinition kernel in kernels.Where(kernel => !kernel.UsesShuffles))
         {
             foreach (string target in Targets)
             {

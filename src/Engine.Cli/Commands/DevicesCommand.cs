@@ -56,16 +56,6 @@ internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
             parts.Add("vectorised host kernels");
         }
 
-        if (features.WarpSize > 1)
-        {
-            parts.Add($"warps of {features.WarpSize}");
-        }
-
-        if (features.Float16Arithmetic)
-        {
-            parts.Add("float16 arithmetic");
-        }
-
         if (features.MatrixUnits)
         {
             parts.Add("matrix units for bfloat16 and float16");

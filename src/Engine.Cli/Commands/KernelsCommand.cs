@@ -32,7 +32,7 @@ internal sealed class KernelsCommand : EngineCommand
         bool ptx = arguments.GetRequiredValue(language) == "ptx";
         string folder = arguments.GetRequiredValue(output);
         (KernelDefinition Kernel, KernelVariant Variant, int Number)[] variants =
-            [.. KernelRegistry.All.Where(kernel => ptx || !kernel.UsesTiles).SelectMany(kernel => kernel.SampleVariants().Select((variant, i) => (kernel, variant, i + 1)))];
+            [.. KernelRegistry.All.Where(kernel => ptx || !kernel.UsesShuffles).SelectMany(kernel => kernel.SampleVariants().Select((variant, i) => (kernel, variant, i + 1)))];
         foreach ((string file, string text) in variants.AsParallel().AsOrdered().Select(sample => Text(sample.Kernel, sample.Variant, sample.Number, ptx)))
         {
             AtomicFile.WriteAllBytes(Path.Combine(folder, file), Encoding.UTF8.GetBytes(text));

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.Linq;
 using Engine.Compiler.Managed;
 using Microsoft.CodeAnalysis;
@@ -28,6 +29,8 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
         {
             case ForStatementSyntax loop when Unrolled(loop, scope) is { } passes:
                 return passes;
+            case ExpressionSyntax constant when FloatConstant(constant) is { } value:
+                return $"{LibraryForms.Mathematics}Opaque({value})";
             case CastExpressionSyntax cast when Conversion(Model(cast).GetTypeInfo(cast.Expression).Type, Model(cast).GetTypeInfo(cast).Type) is { } form:
                 return $"{form}({Print(cast.Expression, scope)})";
             case ExpressionSyntax { Parent: not CastExpressionSyntax } value when Model(value).GetTypeInfo(value) is { Type: { } from, ConvertedType.SpecialType: SpecialType.System_Single } types
@@ -36,6 +39,30 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
             default:
                 return base.Print(node, scope);
         }
+    }
+
+    /// <summary>
+    /// The literal of a float constant that a kernel computes with; null for other expressions, and where C# wants a constant.
+    /// ILGPU would add and multiply constants across sums and products, (x + c) + d as x + (c + d), which is another float.
+    /// </summary>
+    private string? FloatConstant(ExpressionSyntax expression)
+    {
+        SemanticModel model = Model(expression);
+        if (model.GetTypeInfo(expression).ConvertedType?.SpecialType != SpecialType.System_Single
+            || model.GetConstantValue(expression) is not { HasValue: true, Value: { } value }
+            || expression.Ancestors().Any(node => node is LocalDeclarationStatementSyntax { IsConst: true } or CaseSwitchLabelSyntax
+                || (node is ExpressionSyntax outer && model.GetConstantValue(outer).HasValue)))
+        {
+            return null;
+        }
+
+        return Convert.ToSingle(value, CultureInfo.InvariantCulture) switch
+        {
+            float.NaN => "float.NaN",
+            float.PositiveInfinity => "float.PositiveInfinity",
+            float.NegativeInfinity => "float.NegativeInfinity",
+            float number => number.ToString("R", CultureInfo.InvariantCulture) + "f",
+        };
     }
 
     /// <summary>What to call for a conversion; null where C#'s own will do.</summary>
@@ -60,6 +87,10 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
                 return $"{IlgpuPrinter.Witness(method.TypeArguments[0])}.Load({arguments[0]}[{arguments[1]}])";
             case "Storage.Store":
                 return $"{arguments[0]}[{arguments[1]}] = {IlgpuPrinter.Witness(method.TypeArguments[0])}.Store({arguments[2]})";
+            case "LocalMemory.Allocate":
+                // ILGPU leaves an array of one element in memory.
+                string types = Types(method.TypeArguments.Select(IlgpuPrinter.TypeText));
+                return $"global::ILGPU.LocalMemory.Allocate{types}(global::System.Math.Max({list}, 2))";
             case "Tile.MultiplyAdd":
                 return $"{WarpTile}.MultiplyAdd<{IlgpuPrinter.Witness(method.TypeArguments[0])}>({list})";
             case { } tile when tile.StartsWith("Tile.", StringComparison.Ordinal):

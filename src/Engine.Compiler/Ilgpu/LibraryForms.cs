@@ -7,7 +7,7 @@ namespace Engine.Compiler.Ilgpu;
 /// <summary>What kernels for ILGPU call in place of functions of the base library that it does not compile, or compiles to something else.</summary>
 internal static class LibraryForms
 {
-    private const string Mathematics = "global::Engine.Devices.Kernels.KernelMath.";
+    public const string Mathematics = "global::Engine.Devices.Kernels.KernelMath.";
 
     /// <summary>Functions of float: ILGPU's Max and Min lose NaNs on OpenCL, its CopySign swaps its operands on CUDA, the rest it has not.</summary>
     private static readonly HashSet<string> Own = new() { "FusedMultiplyAdd", "Max", "Min", "Clamp", "Round", "Truncate", "CopySign" };

@@ -85,6 +85,7 @@ public sealed unsafe class CpuDevice : Device
             Features = new DeviceFeatures
             {
                 HostVectors = options.HostVectors,
+                Tiles = options.MatrixUnits,
                 MatrixUnits = options.MatrixUnits,
                 MaxGroupSize = 1024,
                 SharedMemoryBytes = 64 * 1024,

@@ -16,7 +16,6 @@ internal static unsafe class CudaPlatform
 {
     private const int MaxThreadsPerBlock = 1;
     private const int MaxSharedMemoryPerBlock = 8;
-    private const int WarpSize = 10;
     private const int MultiprocessorCount = 16;
     private const int CapabilityMajor = 75;
     private const int CapabilityMinor = 76;
@@ -74,8 +73,7 @@ internal static unsafe class CudaPlatform
             LargestBufferBytes = (long)memory,
             Features = new DeviceFeatures
             {
-                WarpSize = Attribute(device, WarpSize, id),
-                Float16Arithmetic = architecture >= 53,
+                Tiles = architecture >= 80,
                 MatrixUnits = architecture >= 80,
                 MaxGroupSize = Attribute(device, MaxThreadsPerBlock, id),
                 SharedMemoryBytes = Attribute(device, MaxSharedMemoryPerBlock, id),

@@ -33,10 +33,10 @@ public static partial class IlgpuCompiler
     /// <exception cref="DeviceException">ILGPU refuses the kernel.</exception>
     public static string OpenCl(KernelDefinition kernel, KernelVariant variant)
     {
-        if (kernel.UsesShuffles || kernel.UsesTiles)
+        if (kernel.UsesShuffles)
         {
-            string what = kernel.UsesTiles ? "tiles of matrix units" : "shuffles of a warp";
-            throw new DeviceException($"kernel {kernel.Name} ({kernel.Location}) uses {what}, which ILGPU {Version} compiles for CUDA alone; write a form without them for OpenCL and choose it by the device's features.");
+            throw new DeviceException(
+                $"kernel {kernel.Name} ({kernel.Location}) uses shuffles of a warp, which ILGPU {Version} compiles for CUDA alone; write a form without them for OpenCL.");
         }
 
         return Compile(kernel, variant, (context, entry) =>
@@ -44,7 +44,7 @@ public static partial class IlgpuCompiler
             var capabilities = new CLCapabilityContext(float16: false, float64: false, genericAddressSpace: false, int64_Atomics: false, subGroups: false);
             using var backend = new CLBackend(context, capabilities, CLDeviceVendor.Other, CLCVersion.CL12);
             var compiled = (CLCompiledKernel)backend.Compile(entry, default);
-            return Named(OpenClText.Mend(compiled.Source), compiled.Name, kernel);
+            return Named(OpenClTiles.Mend(OpenClText.Mend(compiled.Source), compiled.Name), compiled.Name, kernel);
         });
     }
 

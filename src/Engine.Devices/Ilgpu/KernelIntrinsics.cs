@@ -18,6 +18,9 @@ internal static class KernelIntrinsics
         MethodInfo fused = typeof(KernelMath).GetMethod(nameof(KernelMath.FusedMultiplyAdd))!;
         manager.RegisterMethod(fused, new PTXIntrinsic(Generator(nameof(PtxFusedMultiplyAdd)), IntrinsicImplementationMode.GenerateCode));
         manager.RegisterMethod(fused, new CLIntrinsic(Generator(nameof(OpenClFusedMultiplyAdd)), IntrinsicImplementationMode.GenerateCode));
+        MethodInfo opaque = typeof(KernelMath).GetMethod(nameof(KernelMath.Opaque))!;
+        manager.RegisterMethod(opaque, new PTXIntrinsic(Generator(nameof(PtxOpaque)), IntrinsicImplementationMode.GenerateCode));
+        manager.RegisterMethod(opaque, new CLIntrinsic(Generator(nameof(OpenClOpaque)), IntrinsicImplementationMode.GenerateCode));
         MatrixIntrinsics.Register(manager);
     }
 
@@ -50,5 +53,21 @@ internal static class KernelIntrinsics
         statement.AppendArgument(b);
         statement.AppendArgument(c);
         statement.EndArguments();
+    }
+
+    private static void PtxOpaque(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        var argument = generator.LoadPrimitive(((MethodCall)value)[0]);
+        var target = generator.AllocateHardware(value);
+        using var command = generator.BeginCommand("mov.b32");
+        command.AppendArgument(target);
+        command.AppendArgument(argument);
+    }
+
+    private static void OpenClOpaque(CLBackend backend, CLCodeGenerator generator, Value value)
+    {
+        var argument = generator.Load(((MethodCall)value)[0]);
+        using var statement = generator.BeginStatement(generator.Allocate(value));
+        statement.AppendArgument(argument);
     }
 }

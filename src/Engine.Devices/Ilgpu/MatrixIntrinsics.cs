@@ -1,6 +1,7 @@
 using System.Reflection;
 using Engine.Devices.Kernels;
 using ILGPU.Backends;
+using ILGPU.Backends.OpenCL;
 using ILGPU.Backends.PTX;
 using ILGPU.IR;
 using ILGPU.IR.Intrinsics;
@@ -8,20 +9,24 @@ using ILGPU.IR.Values;
 
 namespace Engine.Devices.Ilgpu;
 
-/// <summary>What <see cref="MatrixInstructions"/> are in PTX; OpenCL C has nothing for them. ILGPU calls the generators by reflection.</summary>
+/// <summary>What <see cref="MatrixInstructions"/> are in PTX; in OpenCL C they are those of <see cref="OpenClTiles"/>. ILGPU calls the generators by reflection.</summary>
 internal static class MatrixIntrinsics
 {
     public static void Register(IntrinsicImplementationManager manager)
     {
-        Register(nameof(MatrixInstructions.IsShared), nameof(IsShared));
-        Register(nameof(MatrixInstructions.Load), nameof(Load));
-        Register(nameof(MatrixInstructions.LoadTransposed), nameof(LoadTransposed));
-        Register(nameof(MatrixInstructions.MultiplyAddBFloat16), nameof(MultiplyAddBFloat16));
-        Register(nameof(MatrixInstructions.MultiplyAddFloat16), nameof(MultiplyAddFloat16));
+        string[] instructions =
+        [
+            nameof(MatrixInstructions.IsShared), nameof(MatrixInstructions.Load), nameof(MatrixInstructions.LoadTransposed),
+            nameof(MatrixInstructions.MultiplyAddBFloat16), nameof(MatrixInstructions.MultiplyAddFloat16),
+        ];
+        foreach (string name in instructions)
+        {
+            MethodInfo instruction = typeof(MatrixInstructions).GetMethod(name)!;
+            manager.RegisterMethod(instruction, new PTXIntrinsic(Generator(typeof(MatrixIntrinsics)), IntrinsicImplementationMode.GenerateCode));
+            manager.RegisterMethod(instruction, new CLIntrinsic(Generator(typeof(OpenClTiles)), IntrinsicImplementationMode.GenerateCode));
 
-        void Register(string instruction, string generator) => manager.RegisterMethod(
-            typeof(MatrixInstructions).GetMethod(instruction)!,
-            new PTXIntrinsic(typeof(MatrixIntrinsics).GetMethod(generator, BindingFlags.NonPublic | BindingFlags.Static)!, IntrinsicImplementationMode.GenerateCode));
+            MethodInfo Generator(Type generators) => generators.GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!;
+        }
     }
 
     private static void IsShared(PTXBackend backend, PTXCodeGenerator generator, Value value)

@@ -15,6 +15,10 @@ public static partial class KernelMath
     [IntrinsicImplementation]
     public static float FusedMultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
 
+    /// <summary>The value, of which ILGPU's optimizer knows nothing. The build puts it around a kernel's constants.</summary>
+    [IntrinsicImplementation]
+    public static float Opaque(float value) => value;
+
     /// <summary>The larger value; NaN where one is NaN.</summary>
     public static float Max(float a, float b) => a > b || float.IsNaN(a) ? a : b;
 

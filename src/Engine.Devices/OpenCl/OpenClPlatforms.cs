@@ -25,9 +25,12 @@ internal static unsafe class OpenClPlatforms
     private const uint DeviceName = 0x102B;
     private const uint DriverVersion = 0x102D;
     private const uint DeviceVersion = 0x102F;
-    private const uint Extensions = 0x1030;
 
     private const ulong CpuType = 2;
+
+    /// <summary>Items, and bytes of local memory, that kernels of tiles ask for.</summary>
+    private const int TileGroup = 256;
+    private const int TileMemory = 48 * 1024;
 
     private delegate int Query(nuint capacity, void* value, nuint* size);
 
@@ -142,7 +145,7 @@ internal static unsafe class OpenClPlatforms
         LargestBufferBytes = Clamp(Number(device, MaxMemAllocSize)),
         Features = new DeviceFeatures
         {
-            Float16Arithmetic = Text(device, Extensions).Split(' ').Contains("cl_khr_fp16"),
+            Tiles = Number(device, MaxWorkGroupSize) >= TileGroup && Number(device, LocalMemSize) >= TileMemory,
             // What CUDA's cards take; PoCL would take 4096.
             MaxGroupSize = (int)Math.Min(Number(device, MaxWorkGroupSize), 1024),
             SharedMemoryBytes = (int)Math.Min(Number(device, LocalMemSize), int.MaxValue),

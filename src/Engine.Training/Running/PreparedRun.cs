@@ -240,9 +240,9 @@ public sealed class PreparedRun : IDisposable
                 $"{key}: products in {type} are those with frozen matrices stored in {type}, and these are stored in {WeightTypes.Name(storage)}; set dtype: {type}, or leave {key} out.");
         }
 
-        if (!device.Features.MatrixUnits)
+        if (!device.Features.Tiles)
         {
-            throw new ConfigurationException($"{key}: products in {type} need matrix units, and {device} has none; leave {key} out, or choose another device.");
+            throw new ConfigurationException($"{key}: products in {type} are for graphics cards, and {device} computes none; leave {key} out, or choose another device.");
         }
     }
 }

@@ -5,7 +5,7 @@ internal static partial class ArithmeticKernels
 {
     public const int IntegerSlots = 20;
     public const int ConversionSlots = 18;
-    public const int FloatSlots = 22;
+    public const int FloatSlots = 25;
 
     private const int Offset = 3;
     private const float Scale = 0.1f;
@@ -150,6 +150,9 @@ internal static partial class ArithmeticKernels
         results[19] = MathF.Max(a, float.NegativeInfinity);
         results[20] = -a + 1e-12f;
         results[21] = float.IsNaN(MathF.Max(float.NaN, a) + MathF.Min(b, float.NaN)) ? 1f : 0f;
+        results[22] = Difference(1e8f, 1e8f - a);
+        results[23] = a + 1e8f + -1e8f;
+        results[24] = float.IsInfinity(a * 1e38f * 1e-38f) ? 1f : 0f;
     }
 
     [Kernel]
@@ -181,7 +184,12 @@ internal static partial class ArithmeticKernels
         r[19] = MathF.Max(a, float.NegativeInfinity);
         r[20] = -a + 1e-12f;
         r[21] = float.IsNaN(MathF.Max(float.NaN, a) + MathF.Min(b, float.NaN)) ? 1f : 0f;
+        r[22] = Difference(1e8f, 1e8f - a);
+        r[23] = a + 1e8f + -1e8f;
+        r[24] = float.IsInfinity(a * 1e38f * 1e-38f) ? 1f : 0f;
     }
+
+    private static float Difference(float a, float b) => a - b;
 
     /// <summary>Storage types: y = 2 x + 0.3 as float, one element at a time.</summary>
     [Kernel]

@@ -31,7 +31,7 @@ internal sealed class SimulatedCard : Device
             Driver = IlgpuCompiler.Version,
             MemoryBytes = 1 << 30,
             LargestBufferBytes = 1 << 30,
-            Features = new DeviceFeatures { WarpSize = WarpSize, MatrixUnits = true, MaxGroupSize = Warps * WarpSize, SharedMemoryBytes = 48 * 1024 },
+            Features = new DeviceFeatures { Tiles = true, MatrixUnits = true, MaxGroupSize = Warps * WarpSize, SharedMemoryBytes = 48 * 1024 },
         }) => accelerator = new CPUDevice(WarpSize, Warps, 1).CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel);
 
     /// <summary>Every call that has run, in order.</summary>

@@ -170,7 +170,7 @@ public sealed class TrainerTests
     }
 
     [Theory]
-    [InlineData("dtype: bfloat16\nbf16: true", "bf16: products in bfloat16 need matrix units, and cpu")]
+    [InlineData("dtype: bfloat16\nbf16: true", "bf16: products in bfloat16 are for graphics cards, and cpu")]
     [InlineData("dtype: float16\nbf16: true", "bf16: products in bfloat16 are those with frozen matrices stored in bfloat16, and these are stored in float16; set dtype: bfloat16")]
     [InlineData("dtype: float32\nfp16: true", "fp16: products in float16 are those with frozen matrices stored in float16, and these are stored in float32; set dtype: float16")]
     public void Products_in_16_bits_need_weights_of_their_type_and_matrix_units(string keys, string expected)
