@@ -9,7 +9,9 @@ namespace Engine.ChatClient;
 /// <summary>A request as the model's templates know it.</summary>
 internal static class ConversationReader
 {
-    /// <summary>Among <see cref="ChatOptions.AdditionalProperties"/>: variables of the template by name, and texts that the answer may go by.</summary>
+    /// <summary>
+    /// Among <see cref="ChatOptions.AdditionalProperties"/>: variables of the template by name, and texts that the answer may go by.
+    /// </summary>
     public const string Variables = "chat_template_kwargs", Documents = "documents";
 
     private static readonly JsonSerializerOptions Json = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
@@ -28,9 +30,13 @@ internal static class ConversationReader
         }
 
         bool offersTools = options?.ToolMode is not NoneChatToolMode;
-        var conversation = new Conversation(read) { Tools = offersTools ? Tools(options?.Tools) : null, Documents = Given(options, Documents, JsonValueKind.Array)?.EnumerateArray().Select(item => (object?)item).ToList() };
-        return Given(options, Variables, JsonValueKind.Object) is { } variables
-            ? conversation with { Variables = variables.EnumerateObject().ToDictionary(variable => variable.Name, object? (variable) => variable.Value) }
+        var conversation = new Conversation(read)
+        {
+            Tools = offersTools ? Tools(options?.Tools) : null,
+            Documents = Given(options, Documents, JsonValueKind.Array)?.EnumerateArray().Select(item => (object?)item).ToList(),
+        };
+        return Given(options, Variables, JsonValueKind.Object)?.EnumerateObject() is { } variables
+            ? conversation with { Variables = variables.ToDictionary(variable => variable.Name, object? (variable) => variable.Value) }
             : conversation;
     }
 
@@ -66,7 +72,8 @@ internal static class ConversationReader
 
     /// <summary>Tools as templates are told of them; null for none.</summary>
     /// <exception cref="NotSupportedException">A tool that is no function.</exception>
-    public static IReadOnlyList<object?>? Tools(IEnumerable<AITool>? tools) => tools?.Select(Tool).ToList() is { Count: > 0 } list ? list : null;
+    public static IReadOnlyList<object?>? Tools(IEnumerable<AITool>? tools) =>
+        tools?.Select(Tool).ToList() is { Count: > 0 } list ? list : null;
 
     private static object? Tool(AITool tool) => tool is AIFunctionDeclaration function
         ? new Dictionary<string, object?>
@@ -83,7 +90,8 @@ internal static class ConversationReader
 
     private static ModelMessage Turn(string role, ChatMessage message)
     {
-        AIContent? other = message.Contents.FirstOrDefault(content => content is not (TextContent or UsageContent or FunctionCallContent or TextReasoningContent));
+        AIContent? other = message.Contents.FirstOrDefault(
+            content => content is not (TextContent or UsageContent or FunctionCallContent or TextReasoningContent));
         if (other is not null)
         {
             throw new NotSupportedException($"A message of the {role} holds {other.GetType().Name}; the model reads text.");
@@ -144,6 +152,7 @@ internal static class ConversationReader
         JsonElement json = JsonSerializer.SerializeToElement(value, Json);
         return json.ValueKind == kind
             ? json
-            : throw new NotSupportedException($"The additional property {name} is no {(kind == JsonValueKind.Array ? "list" : "object")} of JSON.");
+            : throw new NotSupportedException(
+                $"The additional property {name} is no {(kind == JsonValueKind.Array ? "list" : "object")} of JSON.");
     }
 }

@@ -7,12 +7,13 @@ using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 namespace Engine.ChatClient;
 
 /// <summary>
-/// A model as an <see cref="IChatClient"/>. Safe for use by several threads: calls wait for one another, without a thread. <see cref="ChatOptions.ModelId"/>
-/// chooses the request's adapter: the name of a loaded one, or the client's own name for what <see cref="Engine.Model.Generation.Generator.UseAdapter"/>
-/// chose. The model's chat template is told of <see cref="ChatOptions.Tools"/>, which are functions, and of the additional properties <c>documents</c> and
-/// <c>chat_template_kwargs</c> (its variables, such as <c>enable_thinking</c>). Answers are text; calls of tools are found in it where the template has the form of
-/// Hermes and Qwen, <c>&lt;tool_call&gt;{...}&lt;/tool_call&gt;</c>. Options that the model cannot honour are refused by name: a required tool, response formats
-/// other than text, frequency and presence penalties, conversations kept by the service.
+/// A model as an <see cref="IChatClient"/>. Safe for use by several threads: calls wait for one another, without a thread. <see
+/// cref="ChatOptions.ModelId"/> chooses the request's adapter: the name of a loaded one, or the client's own name for what <see
+/// cref="Engine.Model.Generation.Generator.UseAdapter"/> chose. The model's chat template is told of <see cref="ChatOptions.Tools"/>, which
+/// are functions, and of the additional properties <c>documents</c> and <c>chat_template_kwargs</c> (its variables, such as
+/// <c>enable_thinking</c>). Answers are text; calls of tools are found in it where the template has the form of Hermes and Qwen,
+/// <c>&lt;tool_call&gt;{...}&lt;/tool_call&gt;</c>. Options that the model cannot honour are refused by name: a required tool, response
+/// formats other than text, frequency and presence penalties, conversations kept by the service.
 /// </summary>
 /// <param name="chat">The model; not disposed with the client.</param>
 /// <param name="modelId">The name under which the model answers.</param>
@@ -33,7 +34,8 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
         string? adapter = RequestOptions.Adapter(options, modelId, chat.Generator.AdapterNames);
         Conversation conversation = ConversationReader.Read(messages, options);
         GenerationRequest request = chat.Request(conversation, RequestOptions.Read(options, chat.Defaults), adapter);
-        ToolCallReader? calls = conversation.Tools is not null && chat.Template?.Mentions(ToolCallReader.Open) == true ? new ToolCallReader() : null;
+        bool mayCall = conversation.Tools is not null && chat.Template?.Mentions(ToolCallReader.Open) == true;
+        ToolCallReader? calls = mayCall ? new ToolCallReader() : null;
         string id = Guid.NewGuid().ToString("N");
         bool isFirst = true;
         await foreach (GeneratedPiece piece in chat.Generator.StreamAsync(request, cancellationToken).ConfigureAwait(false))
@@ -77,12 +79,13 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
         TotalTokenCount = promptTokens + tokens,
     });
 
-    private static ChatResponseUpdate Update(List<AIContent> contents, string id, string model, ChatFinishReason? reason) => new(ChatRole.Assistant, contents)
-    {
-        ResponseId = id,
-        MessageId = id,
-        ModelId = model,
-        CreatedAt = DateTimeOffset.UtcNow,
-        FinishReason = reason,
-    };
+    private static ChatResponseUpdate Update(List<AIContent> contents, string id, string model, ChatFinishReason? reason) =>
+        new(ChatRole.Assistant, contents)
+        {
+            ResponseId = id,
+            MessageId = id,
+            ModelId = model,
+            CreatedAt = DateTimeOffset.UtcNow,
+            FinishReason = reason,
+        };
 }

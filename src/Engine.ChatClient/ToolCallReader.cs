@@ -5,8 +5,9 @@ using Microsoft.Extensions.AI;
 namespace Engine.ChatClient;
 
 /// <summary>
-/// Finds calls of tools in an answer that comes in pieces: <c>&lt;tool_call&gt;{"name": ..., "arguments": {...}}&lt;/tool_call&gt;</c>, as Hermes and Qwen write
-/// them. Whatever is not of this form stays text, and so does a call that is cut off. White space around calls belongs to them.
+/// Finds calls of tools in an answer that comes in pieces: <c>&lt;tool_call&gt;{"name": ..., "arguments": {...}}&lt;/tool_call&gt;</c>, as
+/// Hermes and Qwen write them. Whatever is not of this form stays text, and so does a call that is cut off. White space around calls
+/// belongs to them.
 /// </summary>
 internal sealed class ToolCallReader
 {
@@ -97,7 +98,9 @@ internal sealed class ToolCallReader
                 && root.TryGetProperty("name", out JsonElement name) && name.ValueKind == JsonValueKind.String
                 && root.TryGetProperty("arguments", out JsonElement arguments) && arguments.ValueKind == JsonValueKind.Object
                 ? new FunctionCallContent(
-                    $"call_{Guid.NewGuid():N}", name.GetString()!, arguments.EnumerateObject().ToDictionary(argument => argument.Name, object? (argument) => argument.Value.Clone()))
+                    $"call_{Guid.NewGuid():N}",
+                    name.GetString()!,
+                    arguments.EnumerateObject().ToDictionary(argument => argument.Name, object? (argument) => argument.Value.Clone()))
                 : null;
         }
         catch (JsonException)

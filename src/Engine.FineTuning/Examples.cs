@@ -31,7 +31,8 @@ public abstract record LanguageExample
     public static implicit operator LanguageExample(string text) => new PlainText(text);
 
     /// <summary>A conversation: the assistant's messages are learned, the others read.</summary>
-    /// <param name="Messages">Messages of text; those of the assistant may hold reasoning and calls of tools, those of a tool its results.</param>
+    /// <param name="Messages">Messages of text; those of the assistant may hold reasoning and calls of tools, those of a tool its
+    /// results.</param>
     public sealed record Conversation(params IReadOnlyList<ChatMessage> Messages) : LanguageExample
     {
         /// <summary>The functions that the assistant may call; null for none.</summary>

@@ -75,7 +75,8 @@ public sealed class Tokenizer
     public int? UnkId => special.Unk;
 
     /// <summary>The tokens that have a role, by its name in tokenizer_config.json, such as <c>bos_token</c>.</summary>
-    internal IEnumerable<(string Role, string Token)> NamedSpecialTokens => special.Named.Select(named => (named.Role, IdToToken(named.Id)!));
+    internal IEnumerable<(string Role, string Token)> NamedSpecialTokens =>
+        special.Named.Select(named => (named.Role, IdToToken(named.Id)!));
 
     /// <summary>The special tokens as they are spelled; those of a role are special wherever the tokenizer has them.</summary>
     internal IEnumerable<AddedToken> SpecialTokenTexts =>

@@ -31,7 +31,9 @@ internal sealed class ChatCommand : EngineCommand
     {
         model = new GeneratorOptions(this);
         template = new ChatTemplateOptions(
-            this, $"How a conversation is laid out: {ChatTemplateOptions.Names}, or none for a model that only goes on with text; without it the run's chat_template, else that of the model's folder.");
+            this,
+            $"How a conversation is laid out: {ChatTemplateOptions.Names}, or none for a model that only goes on with text; "
+                + "without it the run's chat_template, else that of the model's folder.");
         Add(system);
         sampling = new SamplingOptions(this, ignoreEos: false);
     }
@@ -91,7 +93,9 @@ internal sealed class ChatCommand : EngineCommand
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         string adapter = generator.Adapter is null ? "" : $" with adapter {generator.Adapter}";
-        Note($"{name}{adapter}, {(layout is null ? "plain text" : layout.Name == ChatTemplate.FolderName ? "the folder's template" : $"{layout.Name} template")}, {Amounts.Of(generator.ContextLength, "token")} of context. /help lists commands, Ctrl-C stops an answer.");
+        string laidOut = layout is null ? "plain text" : layout.Name == ChatTemplate.FolderName ? "the folder's template" : $"{layout.Name} template";
+        Note($"{name}{adapter}, {laidOut}, {Amounts.Of(generator.ContextLength, "token")} of context. "
+            + "/help lists commands, Ctrl-C stops an answer.");
     }
 
     private void Answer(ChatConversation conversation, string text, AnswerInterrupt interrupt)

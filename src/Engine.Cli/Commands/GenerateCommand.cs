@@ -37,7 +37,9 @@ internal sealed class GenerateCommand : EngineCommand
         Add(prompts);
         Add(ids);
         template = new ChatTemplateOptions(
-            this, $"Lay each --prompt out as a user's message, to be answered: {ChatTemplateOptions.Names}. Without it, or with none, a prompt is a text to go on with.");
+            this,
+            $"Lay each --prompt out as a user's message, to be answered: {ChatTemplateOptions.Names}. "
+                + "Without it, or with none, a prompt is a text to go on with.");
         sampling = new SamplingOptions(this);
         Add(json);
     }

@@ -12,7 +12,8 @@ internal sealed class ChatConversation(ChatGenerator chat, GenerationOptions opt
 
     /// <summary>Answers a message; message and answer become part of the conversation, the answer as far as it came where it is stopped.</summary>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
-    /// <exception cref="ArgumentException">The conversation does not fit the context, or the template refuses it; it stays as it was.</exception>
+    /// <exception cref="ArgumentException">The conversation does not fit the context, or the template refuses it; it stays as it
+    /// was.</exception>
     public FinishReason Answer(string text, Action<GeneratedPiece> progress, CancellationToken cancellation)
     {
         ChatMessage[] turn = [.. system is null ? [] : new[] { new ChatMessage(ChatMessage.System, system) }, .. messages, new ChatMessage(ChatMessage.User, text)];

@@ -11,14 +11,21 @@ internal sealed class ChatTemplateOptions
     private readonly Option<string?> template;
     private readonly Option<string?> tools = new("--tools")
     {
-        Description = "JSON file with the list of tools that the template is told of: objects with type \"function\" and function (name, description, parameters).",
+        Description = "JSON file with the list of tools that the template is told of: objects with type \"function\" and function "
+            + "(name, description, parameters).",
         HelpName = "FILE",
     };
 
-    private readonly Option<string?> documents = new("--documents") { Description = "JSON file with the list of documents that the template is told of.", HelpName = "FILE" };
+    private readonly Option<string?> documents = new("--documents")
+    {
+        Description = "JSON file with the list of documents that the template is told of.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<string[]> variables = new("--template-option")
     {
-        Description = "A variable of the template, such as enable_thinking=false; the value is read as JSON where it is some, else as a text. May be given several times.",
+        Description = "A variable of the template, such as enable_thinking=false; the value is read as JSON where it is some, else as a "
+            + "text. May be given several times.",
         HelpName = "NAME=VALUE",
     };
 
@@ -33,11 +40,13 @@ internal sealed class ChatTemplateOptions
     }
 
     /// <summary>What <c>--template</c> may be, but for none.</summary>
-    public static string Names => $"{ChatTemplate.FolderName} (that of the model's folder), {string.Join(", ", ChatTemplate.Known.Select(known => known.Name))}";
+    public static string Names =>
+        $"{ChatTemplate.FolderName} (that of the model's folder), {string.Join(", ", ChatTemplate.Known.Select(known => known.Name))}";
 
     /// <summary>The template; null for none.</summary>
     /// <param name="otherwise">Its name where the command line gives none.</param>
-    public ChatTemplate? Read(ParseResult arguments, string? otherwise, string folder) => ChatTemplate.Named(arguments.GetValue(template) ?? otherwise, folder);
+    public ChatTemplate? Read(ParseResult arguments, string? otherwise, string folder) =>
+        ChatTemplate.Named(arguments.GetValue(template) ?? otherwise, folder);
 
     /// <summary>What the template is told, without messages.</summary>
     /// <exception cref="ArgumentException">An option that is broken, or that the template does not speak of.</exception>
@@ -49,12 +58,19 @@ internal sealed class ChatTemplateOptions
         foreach (string variable in arguments.GetValue(variables) ?? [])
         {
             int equals = variable.IndexOf('=');
-            string name = equals > 0 ? variable[..equals] : throw new ArgumentException($"--template-option is '{variable}'; NAME=VALUE was expected, such as enable_thinking=false.");
+            string name = equals > 0
+                ? variable[..equals]
+                : throw new ArgumentException($"--template-option is '{variable}'; NAME=VALUE was expected, such as enable_thinking=false.");
             Require(true, "--template-option", name, layout);
             told[name] = Value(variable[(equals + 1)..]);
         }
 
-        return new Conversation([]) { Tools = List(arguments.GetValue(tools)), Documents = List(arguments.GetValue(documents)), Variables = told };
+        return new Conversation([])
+        {
+            Tools = List(arguments.GetValue(tools)),
+            Documents = List(arguments.GetValue(documents)),
+            Variables = told,
+        };
     }
 
     private static void Require(bool isGiven, string option, string name, ChatTemplate? layout)
@@ -96,7 +112,8 @@ internal sealed class ChatTemplateOptions
         }
         catch (JsonException error)
         {
-            throw new ModelFileException(path, $"the file is not JSON from line {(error.LineNumber ?? 0) + 1} on; a list of objects was expected.", error);
+            throw new ModelFileException(
+                path, $"the file is not JSON from line {(error.LineNumber ?? 0) + 1} on; a list of objects was expected.", error);
         }
     }
 }

@@ -13,15 +13,19 @@ internal readonly record struct AnswerMark(int Start, int End, bool IsLearned);
 /// <param name="Marks">In their order; those of a prompt have no mark.</param>
 /// <param name="Unsure">Answers whose place the renderings do not tell.</param>
 /// <remarks>
-/// A template with <c>generation</c> blocks says itself what is learned. Of another one the answer of a turn begins where the rendering of the turns before it
-/// ends, generation prompt included, as long as that is how the whole rendering begins. Where it is not, or where the template knows no generation prompt, the
-/// answer begins behind the rendering of the turns before it and the header that stands before any answer. It ends with the special token that the template
-/// puts behind answers, as long as that is the first one in it. Else it ends where the rendering of the turns up to it does, again as long as that is how the whole
-/// begins, and without the white space behind its last special token, or behind its text where it ends with none. What cannot be told so is not learned.
+/// A template with <c>generation</c> blocks says itself what is learned. Of another one the answer of a turn begins where the rendering of
+/// the turns before it ends, generation prompt included, as long as that is how the whole rendering begins. Where it is not, or where the
+/// template knows no generation prompt, the answer begins behind the rendering of the turns before it and the header that stands before any
+/// answer. It ends with the special token that the template puts behind answers, as long as that is the first one in it. Else it ends where
+/// the rendering of the turns up to it does, again as long as that is how the whole begins, and without the white space behind its last
+/// special token, or behind its text where it ends with none. What cannot be told so is not learned.
 /// </remarks>
 internal sealed record AnswerMarks(IReadOnlyList<AnswerMark> Marks, int Unsure)
 {
-    /// <summary>What the template's <c>generation</c> blocks printed, a block for each answer; where there are more or fewer it does not tell which turn's they are.</summary>
+    /// <summary>
+    /// What the template's <c>generation</c> blocks printed, a block for each answer; where there are more or fewer it does not tell which
+    /// turn's they are.
+    /// </summary>
     public static AnswerMarks OfSpans(Conversation conversation, JinjaRendering whole)
     {
         int[] turns = AnswersOf(conversation);
@@ -43,7 +47,8 @@ internal sealed record AnswerMarks(IReadOnlyList<AnswerMark> Marks, int Unsure)
     public static AnswerMarks OfBeginnings(
         Conversation conversation, string whole, IReadOnlyList<TextSegment> segments, ConversationRendering rendering, TemplateShape shape)
     {
-        return Of(conversation, whole, AnswersOf(conversation).Where(turn => turn >= conversation.FirstLearned || !conversation.Messages[turn].IsLearned).Select(turn => (turn, Place(turn))));
+        IEnumerable<int> marked = AnswersOf(conversation).Where(turn => turn >= conversation.FirstLearned || !conversation.Messages[turn].IsLearned);
+        return Of(conversation, whole, marked.Select(turn => (turn, Place(turn))));
 
         (int, int)? Place(int turn) => StartOf(turn) is { } start && EndOf(turn, start) is { } end ? (start, end) : null;
 
@@ -75,7 +80,8 @@ internal sealed record AnswerMarks(IReadOnlyList<AnswerMark> Marks, int Unsure)
             return last.Token is not null && whole.AsSpan(last.End..end).IsWhiteSpace() ? last.End : whole.AsSpan(0, end).TrimEnd().Length;
         }
 
-        int? BeginsWith(string? beginning) => beginning is not null && whole.StartsWith(beginning, StringComparison.Ordinal) ? beginning.Length : null;
+        int? BeginsWith(string? beginning) =>
+            beginning is not null && whole.StartsWith(beginning, StringComparison.Ordinal) ? beginning.Length : null;
     }
 
     /// <summary>Marks the answers that have a place. Where one that must not be learned has none, nothing of the conversation is.</summary>

@@ -35,7 +35,8 @@ public sealed class ChatGenerator
     /// <summary>The request for the next answer.</summary>
     /// <param name="adapter">The request's adapter, as <see cref="GenerationRequest"/> has it.</param>
     /// <exception cref="ChatTemplateException">The template refuses the conversation, or fails.</exception>
-    /// <exception cref="ArgumentException">No messages; or without a template what only one lays out: tools, documents, variables.</exception>
+    /// <exception cref="ArgumentException">No messages; or without a template what only one lays out: tools, documents,
+    /// variables.</exception>
     public GenerationRequest Request(Conversation conversation, GenerationOptions options, string? adapter = null)
     {
         if (conversation.Messages.Count == 0)

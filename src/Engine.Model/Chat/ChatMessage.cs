@@ -7,15 +7,17 @@ public sealed record ChatMessage(string Role, string? Content)
 {
     public const string System = "system", Developer = "developer", User = "user", Assistant = "assistant", Tool = "tool";
 
-    /// <summary>Members of a turn that templates know beside its content: what an assistant calls, what it thought, which call a tool answers.</summary>
+    /// <summary>
+    /// Members of a turn that templates know beside its content: what an assistant calls, what it thought, which call a tool answers.
+    /// </summary>
     public const string ToolCalls = "tool_calls", ReasoningContent = "reasoning_content", ToolCallId = "tool_call_id", Name = "name";
 
     /// <summary>Whether training asks for it where it is an answer; false: it is only read.</summary>
     public bool IsLearned { get; init; } = true;
 
     /// <summary>
-    /// What else templates read of the turn, by its name (<see cref="ToolCalls"/> and the like): values of JSON's types, as
-    /// <see cref="Jinja.JinjaTemplate.Render"/> takes them.
+    /// What else templates read of the turn, by its name (<see cref="ToolCalls"/> and the like): values of JSON's types, as <see
+    /// cref="Jinja.JinjaTemplate.Render"/> takes them.
     /// </summary>
     public IReadOnlyDictionary<string, object?> Members { get; init; } = NoMembers;
 

@@ -9,8 +9,8 @@ namespace Engine.Model.Chat;
 public sealed record ChatSample(IReadOnlyList<TextPart> Parts, int UnsureAnswers);
 
 /// <summary>
-/// Lays conversations out by a template, for a tokenizer. Special tokens are those that the template prints; those that are spelled out in messages stay ordinary
-/// text, so that no text can end its turn or start another's. Safe for use by several threads.
+/// Lays conversations out by a template, for a tokenizer. Special tokens are those that the template prints; those that are spelled out in
+/// messages stay ordinary text, so that no text can end its turn or start another's. Safe for use by several threads.
 /// </summary>
 public sealed class ChatRenderer
 {
@@ -28,8 +28,8 @@ public sealed class ChatRenderer
         if (template.RequiredTokens.FirstOrDefault(token => tokenizer.TokenToId(token) is null) is { } missing)
         {
             throw new InvalidDataException(
-                $"The chat template needs the token \"{missing}\", which this tokenizer does not have; set chat_template (--template) to a template that the model was made for, "
-                + $"or to {ChatTemplate.Plain.Name}, which needs no tokens of its own.");
+                $"The chat template needs the token \"{missing}\", which this tokenizer does not have; set chat_template (--template) to a "
+                + $"template that the model was made for, or to {ChatTemplate.Plain.Name}, which needs no tokens of its own.");
         }
 
         if (template.IsPlain)
@@ -50,13 +50,15 @@ public sealed class ChatRenderer
     {
         string text = Rendering(conversation).Whole(addGenerationPrompt: true).Text;
 
-        // Some templates know of no generation prompt; the header that they put before any answer is one, but for a blank, with which the answer's first token begins.
+        // Some templates know of no generation prompt; the header that they put before any answer is one, but for a blank, with which the
+        // answer's first token begins.
         text += shape.Value is { HeedsPrompt: false, Header: { } header } ? header.TrimEnd(' ') : "";
         return Parts(text, tokenizer.SplitSpecial(text), []);
     }
 
     /// <summary>A conversation to be learned, its answers marked as <see cref="AnswerMarks"/> finds them.</summary>
-    /// <exception cref="ChatTemplateException">The template refuses the conversation, fails, or has no place for an answer that is only a call of a tool.</exception>
+    /// <exception cref="ChatTemplateException">The template refuses the conversation, fails, or has no place for an answer that is only a
+    /// call of a tool.</exception>
     public ChatSample Sample(Conversation conversation)
     {
         conversation.RequirePlaceForCalls(Template);

@@ -3,7 +3,9 @@ using Engine.Model.Chat.Jinja;
 
 namespace Engine.Model.Chat;
 
-/// <summary>How a conversation is laid out as one text: by the Jinja template of a model's folder, or by a built-in one for folders that have none.</summary>
+/// <summary>
+/// How a conversation is laid out as one text: by the Jinja template of a model's folder, or by a built-in one for folders that have none.
+/// </summary>
 public sealed class ChatTemplate
 {
     /// <summary>What a user asks for who wants no template.</summary>
@@ -33,7 +35,8 @@ public sealed class ChatTemplate
     public static ChatTemplate ChatMl { get; } = BuiltIn("chatml", BuiltInTemplates.ChatMl, TurnStart, TurnEnd);
 
     /// <summary><c>qwen2</c>: ChatML, with Qwen2's system message before a conversation that has none.</summary>
-    public static ChatTemplate Qwen2 { get; } = BuiltIn("qwen2", BuiltInTemplates.ChatMlWith("You are a helpful assistant."), TurnStart, TurnEnd);
+    public static ChatTemplate Qwen2 { get; } =
+        BuiltIn("qwen2", BuiltInTemplates.ChatMlWith("You are a helpful assistant."), TurnStart, TurnEnd);
 
     /// <summary><c>qwen2.5</c>: ChatML, with the system message of Qwen2.5-Instruct before a conversation that has none.</summary>
     public static ChatTemplate Qwen25 { get; } =
@@ -44,8 +47,8 @@ public sealed class ChatTemplate
         BuiltIn("llama3", BuiltInTemplates.Llama3, "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>");
 
     /// <summary>
-    /// <c>plain</c>: <c>User: content\n</c> and <c>Assistant: content</c> with the tokenizer's end-of-text token and a line break after it, for tokenizers
-    /// without tokens for chats; content without white space around, the tokenizer's own tokens before the conversation.
+    /// <c>plain</c>: <c>User: content\n</c> and <c>Assistant: content</c> with the tokenizer's end-of-text token and a line break after it,
+    /// for tokenizers without tokens for chats; content without white space around, the tokenizer's own tokens before the conversation.
     /// </summary>
     public static ChatTemplate Plain { get; } = BuiltIn("plain", BuiltInTemplates.Plain);
 
@@ -61,7 +64,9 @@ public sealed class ChatTemplate
     /// <summary>Whether special tokens are those that the tokenizer puts around any text, and answers begin with a blank that is no part of them.</summary>
     public bool IsPlain => Name == "plain";
 
-    /// <summary>The special tokens that a built-in layout cannot do without; a folder's template is taken to go with the folder's tokenizer.</summary>
+    /// <summary>
+    /// The special tokens that a built-in layout cannot do without; a folder's template is taken to go with the folder's tokenizer.
+    /// </summary>
     internal IReadOnlyList<string> RequiredTokens { get; private init; } = [];
 
     /// <summary>Whether blocks <c>generation</c> say what of a rendering is learned.</summary>
@@ -70,7 +75,8 @@ public sealed class ChatTemplate
     /// <summary>The template of a model folder: <c>chat_template.jinja</c>, or <c>chat_template</c> in tokenizer_config.json.</summary>
     /// <exception cref="ModelFileException">There is none, or it is no template; the message names its line.</exception>
     public static ChatTemplate OfFolder(string folder) => FindOf(folder)
-        ?? throw new ModelFileException(folder, $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor chat_template in {ChatTemplateFile.ConfigName}; {Choice()}");
+        ?? throw new ModelFileException(
+            folder, $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor chat_template in {ChatTemplateFile.ConfigName}; {Choice()}");
 
     /// <summary>The template of a model's folder; null where it has none.</summary>
     /// <exception cref="ModelFileException">It has one that is no template; the message names its line.</exception>
@@ -87,11 +93,15 @@ public sealed class ChatTemplate
         }
         catch (JinjaException error)
         {
-            throw new ModelFileException(source.Path, $"the chat template cannot be read, line {error.Line}: {error.Message} Or {Choice()}", error);
+            throw new ModelFileException(
+                source.Path, $"the chat template cannot be read, line {error.Line}: {error.Message} Mend it, or {Choice()}", error);
         }
     }
 
-    /// <summary>What a user asks for: the template of that name, <c>none</c> for no template (null), or, where no name is given, that of the model's folder.</summary>
+    /// <summary>
+    /// What a user asks for: the template of that name, <c>none</c> for no template (null), or, where no name is given, that of the model's
+    /// folder.
+    /// </summary>
     /// <exception cref="ArgumentException">There is no template of that name.</exception>
     /// <exception cref="ModelFileException">No name is given, and the folder has no template, or one that is none.</exception>
     public static ChatTemplate? Named(string? name, string folder) => name switch
@@ -99,7 +109,8 @@ public sealed class ChatTemplate
         null or FolderName => OfFolder(folder),
         NoName => null,
         _ => Known.FirstOrDefault(template => template.Name == name)
-            ?? throw new ArgumentException($"There is no chat template '{name}'; there are {string.Join(", ", Known.Select(template => template.Name))} and {NoName}."),
+            ?? throw new ArgumentException(
+                $"There is no chat template '{name}'; there are {FolderName}, {string.Join(", ", Known.Select(known => known.Name))} and {NoName}."),
     };
 
     /// <summary>Whether the template speaks of a variable, or of a member of a turn; what it does not speak of changes nothing.</summary>

@@ -1,10 +1,16 @@
 namespace Engine.Model.Chat;
 
-/// <summary>What a chat template lays out: turns, and what else it is told. All values are of JSON's types, as <see cref="Jinja.JinjaTemplate.Render"/> takes them.</summary>
+/// <summary>
+/// What a chat template lays out: turns, and what else it is told. All values are of JSON's types, as <see
+/// cref="Jinja.JinjaTemplate.Render"/> takes them.
+/// </summary>
 /// <param name="Messages">The turns.</param>
 public sealed record Conversation(IReadOnlyList<ChatMessage> Messages)
 {
-    /// <summary>The tools that the assistant may call, each an object <c>{"type": "function", "function": {"name", "description", "parameters"}}</c>; null for none.</summary>
+    /// <summary>
+    /// The tools that the assistant may call, each an object <c>{"type": "function", "function": {"name", "description",
+    /// "parameters"}}</c>; null for none.
+    /// </summary>
     public IReadOnlyList<object?>? Tools { get; init; }
 
     /// <summary>Texts that the answer may go by, each an object such as <c>{"title", "text"}</c>; null for none.</summary>
@@ -28,11 +34,14 @@ public sealed record Conversation(IReadOnlyList<ChatMessage> Messages)
 
         for (int i = 0; i < Messages.Count; i++)
         {
-            if (Messages[i] is { Role: ChatMessage.Assistant } message && string.IsNullOrWhiteSpace(message.Content) && message.Members.ContainsKey(ChatMessage.ToolCalls))
+            if (Messages[i] is { Role: ChatMessage.Assistant } message && string.IsNullOrWhiteSpace(message.Content)
+                && message.Members.ContainsKey(ChatMessage.ToolCalls))
             {
+                string where = template is null ? "without a chat template" : "in this chat template";
                 throw new ChatTemplateException(
-                    $"turn {i + 1}: the answer is a call of a tool ({ChatMessage.ToolCalls}) without content, and {(template is null ? "without a chat template" : "in this chat template")} "
-                    + "calls have no place, so that the model would learn to say nothing; choose a template that lays calls out, leave the conversation out, or write the call into content.");
+                    $"turn {i + 1}: the answer is a call of a tool ({ChatMessage.ToolCalls}) without content, and {where} calls have no place, "
+                    + "so that the model would learn to say nothing; choose a template that lays calls out, leave the conversation out, or "
+                    + "write the call into content.");
             }
         }
     }

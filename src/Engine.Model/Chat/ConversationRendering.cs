@@ -3,7 +3,9 @@ using Engine.Tokenizers;
 
 namespace Engine.Model.Chat;
 
-/// <summary>The renderings of a conversation and of its beginnings; what the template is told of it is made once for all of them. For one thread.</summary>
+/// <summary>
+/// The renderings of a conversation and of its beginnings; what the template is told of it is made once for all of them. For one thread.
+/// </summary>
 internal sealed class ConversationRendering
 {
     private readonly ChatTemplate template;
@@ -11,8 +13,8 @@ internal sealed class ConversationRendering
     private readonly List<object?> messages;
 
     /// <summary>
-    /// The variables are those that Transformers' <c>apply_chat_template</c> sets: the tokens with a role by its name, turns, tools and documents (none where
-    /// there are none), then the conversation's own.
+    /// The variables are those that Transformers' <c>apply_chat_template</c> sets: the tokens with a role by its name, turns, tools and
+    /// documents (none where there are none), then the conversation's own.
     /// </summary>
     /// <exception cref="ChatTemplateException">A value that is no text.</exception>
     public ConversationRendering(Conversation conversation, ChatTemplate template, Tokenizer tokenizer, TextGuard guard)
@@ -55,7 +57,8 @@ internal sealed class ConversationRendering
         return template.Render(variables);
     }
 
-    private static (List<object?> Messages, Dictionary<string, object?> Variables) Values(Conversation conversation, Tokenizer tokenizer, TextGuard guard)
+    private static (List<object?> Messages, Dictionary<string, object?> Variables) Values(
+        Conversation conversation, Tokenizer tokenizer, TextGuard guard)
     {
         Dictionary<string, object?> variables = tokenizer.NamedSpecialTokens.ToDictionary(named => named.Role, object? (named) => named.Token);
         variables["tools"] = InputValues.Of(conversation.Tools, guard.Guarded);

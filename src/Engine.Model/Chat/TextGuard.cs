@@ -5,8 +5,9 @@ using Engine.Tokenizers;
 namespace Engine.Model.Chat;
 
 /// <summary>
-/// Keeps texts that go through a template from becoming special tokens: the special tokens of a rendering are those that the template printed. A character that
-/// no text has (Unicode keeps it for the use of programs) is put into what a text spells out, and taken away once the rendering is cut at its special tokens.
+/// Keeps texts that go through a template from becoming special tokens: the special tokens of a rendering are those that the template
+/// printed. A character that no text has (Unicode keeps it for the use of programs) is put into what a text spells out, and taken away once
+/// the rendering is cut at its special tokens.
 /// </summary>
 internal sealed class TextGuard
 {
@@ -25,7 +26,10 @@ internal sealed class TextGuard
         longest = special.Select(token => token.Length).DefaultIfEmpty().Max();
     }
 
-    /// <summary>The text with a mark in each special token that is spelled out, and behind the beginning of one at its end, which what follows could complete.</summary>
+    /// <summary>
+    /// The text with a mark in each special token that is spelled out, and behind the beginning of one at its end, which what follows could
+    /// complete.
+    /// </summary>
     public string Guarded(string text)
     {
         if (!text.AsSpan().ContainsAny(firsts))

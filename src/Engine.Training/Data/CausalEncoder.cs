@@ -13,8 +13,9 @@ namespace Engine.Training.Data;
 public sealed record CausalSamples(EncodedSet Rows, int Cut, int Dropped, int UnsureAnswers);
 
 /// <summary>
-/// Turns records into tokens and labels. With a chat template every record but a text becomes a conversation; without one a prompt is followed by its answer and
-/// one turn by the next as they stand, the end-of-text token after all. Text of a user never becomes a special token.
+/// Turns records into tokens and labels. With a chat template every record but a text becomes a conversation; without one a prompt is
+/// followed by its answer and one turn by the next as they stand, the end-of-text token after all. Text of a user never becomes a special
+/// token.
 /// </summary>
 public sealed class CausalEncoder
 {
@@ -38,7 +39,8 @@ public sealed class CausalEncoder
     }
 
     /// <summary>Encodes records on all processors, each cut at the end to <paramref name="maxLength"/> tokens.</summary>
-    /// <exception cref="DataFileException">Not one record has a token that the loss asks for, or the template does not lay one out.</exception>
+    /// <exception cref="DataFileException">Not one record has a token that the loss asks for, or the template does not lay one
+    /// out.</exception>
     public CausalSamples Encode(CausalRecordSet set, int maxLength)
     {
         int unsure = 0;
@@ -77,7 +79,8 @@ public sealed class CausalEncoder
         }
         catch (ChatTemplateException error)
         {
-            throw (record as CausalRecord.Conversation)?.Place?.Wrong(error.Message, error) ?? new DataFileException(set.Files.ToString(), error.Message, error);
+            throw (record as CausalRecord.Conversation)?.Place?.Wrong(error.Message, error)
+                ?? new DataFileException(set.Files.ToString(), error.Message, error);
         }
     }
 
@@ -133,7 +136,8 @@ public sealed class CausalEncoder
         _ => throw Unknown(record),
     };
 
-    private static Conversation Turns(string prompt, string answer) => new([new(ChatMessage.User, prompt), new(ChatMessage.Assistant, answer)]);
+    private static Conversation Turns(string prompt, string answer) =>
+        new([new(ChatMessage.User, prompt), new(ChatMessage.Assistant, answer)]);
 
     private static TextPart[] Plain(CausalRecord record) => record switch
     {
@@ -147,5 +151,6 @@ public sealed class CausalEncoder
         _ => throw Unknown(record),
     };
 
-    private static ArgumentException Unknown(CausalRecord record) => new($"A record of the kind {record.GetType().Name} has no layout.", nameof(record));
+    private static ArgumentException Unknown(CausalRecord record) =>
+        new($"A record of the kind {record.GetType().Name} has no layout.", nameof(record));
 }

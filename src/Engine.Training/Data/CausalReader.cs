@@ -103,7 +103,9 @@ public static class CausalReader
             }
         }
 
-        return only is CausalDataKind.PromptCompletion && record.IsList("prompt") ? CausalDataKind.PromptCompletionMessages : only ?? throw WrongKeys(record);
+        return only is CausalDataKind.PromptCompletion && record.IsList("prompt")
+            ? CausalDataKind.PromptCompletionMessages
+            : only ?? throw WrongKeys(record);
     }
 
     private static bool HasAll(JsonRecord record, string[] keys)
@@ -123,7 +125,8 @@ public static class CausalReader
     {
         string[] fitting = [.. Kinds.Where(kind => HasAll(record, kind.Keys)).Select(kind => Describe(kind.Kind))];
         return record.Wrong($"the record has the keys {Keys(record)}" + (fitting.Length == 0
-            ? "; expected messages (a list of role and content), conversations (of from and value), prompt with completion, instruction with output (and input), or text."
+            ? "; expected messages (a list of role and content), conversations (of from and value), prompt with completion, instruction with "
+                + "output (and input), or text."
             : $" and so fits {string.Join(" and ", fitting)}; set data.kind to the one that is meant."));
     }
 

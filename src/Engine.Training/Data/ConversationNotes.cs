@@ -18,17 +18,22 @@ internal static class ConversationNotes
             }
         }
 
-        string[] lost = [.. counts.Where(count => template?.Mentions(count.Key) != true).Select(count => $"{count.Key} (in {count.Value} of {set.Records.Count} records)")];
+        string[] lost =
+        [
+            .. counts.Where(count => template?.Mentions(count.Key) != true)
+                .Select(count => $"{count.Key} (in {count.Value} of {set.Records.Count} records)"),
+        ];
         if (lost.Length > 0)
         {
-            yield return $"{set.Files}: {(template is null ? "without a chat template" : "by this chat template")} there is no place for {string.Join(", ", lost)}: the model does not read it.";
+            string by = template is null ? "without a chat template" : "by this chat template";
+            yield return $"{set.Files}: {by} there is no place for {string.Join(", ", lost)}: the model does not read it.";
         }
     }
 
     /// <summary>Answers whose place in a rendering is not certain.</summary>
     public static string Unsure(CausalRecordSet set, int answers) =>
-        $"{set.Files}: {answers} answers are not learned, since the chat template does not lay a conversation out as its beginning and what follows, and it is not certain "
-        + "where they stand; a template with {% generation %} blocks says it.";
+        $"{set.Files}: {answers} answers are not learned, since the chat template does not lay a conversation out as its beginning and what "
+        + "follows, and it is not certain where they stand; a template with {% generation %} blocks says it.";
 
     private static IEnumerable<string> Names(Conversation conversation)
     {

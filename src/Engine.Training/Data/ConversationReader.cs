@@ -23,7 +23,8 @@ internal static class ConversationReader
     };
 
     /// <summary>The conversation of a record's <c>messages</c>.</summary>
-    /// <exception cref="DataFileException">A turn that is broken, has a role no layout has, or is a call in a form that templates do not read; no turns.</exception>
+    /// <exception cref="DataFileException">A turn that is broken, has a role no layout has, or is a call in a form that templates do not
+    /// read; no turns.</exception>
     public static CausalRecord.Conversation Messages(JsonRecord record, RecordNotes notes) => Conversation(record, Turns(record, "messages", notes));
 
     /// <summary>The conversation of a record's <c>conversations</c>, turns of <c>from</c> and <c>value</c>.</summary>
@@ -43,8 +44,14 @@ internal static class ConversationReader
 
     private static CausalRecord.Conversation Conversation(JsonRecord record, ChatMessage[] turns, int firstLearned = 0)
     {
-        var conversation = new Conversation(turns) { Tools = record.List(Tools), Documents = record.List(Documents), FirstLearned = firstLearned };
-        return new CausalRecord.Conversation(record.HasValue(Variables) ? conversation with { Variables = record.Object(Variables) } : conversation) { Place = record.Place };
+        var conversation = new Conversation(turns)
+        {
+            Tools = record.List(Tools),
+            Documents = record.List(Documents),
+            FirstLearned = firstLearned,
+        };
+        conversation = record.HasValue(Variables) ? conversation with { Variables = record.Object(Variables) } : conversation;
+        return new CausalRecord.Conversation(conversation) { Place = record.Place };
     }
 
     private static ChatMessage[] Turns(JsonRecord record, string name, RecordNotes? notes) => All(record, name, turn => Turn(turn, notes));
@@ -68,7 +75,9 @@ internal static class ConversationReader
         bool hasCalls = isAnswer && turn.HasContent(ChatMessage.ToolCalls);
         if (turn.HasContent(LegacyCall))
         {
-            throw turn.Wrong($"'{LegacyCall}' is an older form that chat templates do not read; write {ChatMessage.ToolCalls}: [{{\"type\": \"function\", \"function\": {{\"name\", \"arguments\"}}}}].");
+            throw turn.Wrong(
+                $"'{LegacyCall}' is an older form that chat templates do not read; write {ChatMessage.ToolCalls}: "
+                + "[{\"type\": \"function\", \"function\": {\"name\", \"arguments\"}}].");
         }
 
         bool? learned = Learned(turn);
@@ -100,7 +109,10 @@ internal static class ConversationReader
         return message;
     }
 
-    /// <summary>Whether the loss is to ask for a turn, by OpenAI's <c>weight</c> (0 or 1) or <c>train</c> (true or false); null where neither is there.</summary>
+    /// <summary>
+    /// Whether the loss is to ask for a turn, by OpenAI's <c>weight</c> (0 or 1) or <c>train</c> (true or false); null where neither is
+    /// there.
+    /// </summary>
     /// <exception cref="DataFileException">Another value, or two that contradict each other.</exception>
     private static bool? Learned(JsonRecord turn)
     {
@@ -112,8 +124,10 @@ internal static class ConversationReader
                 continue;
             }
 
-            bool given = turn.Switch(key) ?? throw turn.Wrong($"'{key}' says whether the turn is learned, and is neither 0 nor 1, nor true or false; other weights are not built.");
-            learned = learned is null || learned == given ? given : throw turn.Wrong($"'{Weight}' and '{Train}' contradict each other; leave one of them out.");
+            bool given = turn.Switch(key) ?? throw turn.Wrong(
+                $"'{key}' says whether the turn is learned, and is neither 0 nor 1, nor true or false; other weights are not built.");
+            learned = learned is null || learned == given ? given : throw turn.Wrong(
+                $"'{Weight}' and '{Train}' contradict each other; leave one of them out.");
         }
 
         return learned;

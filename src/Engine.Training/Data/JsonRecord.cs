@@ -89,7 +89,9 @@ public sealed class JsonRecord : IDisposable
 
     /// <summary>Every property that is not null, with a value that outlives this record.</summary>
     /// <param name="names">Properties that are left out.</param>
-    /// <remarks>A row's structs have all the members that any row's have, null where a row has none: in rows nulls are left out at every depth.</remarks>
+    /// <remarks>
+    /// A row's structs have all the members that any row's have, null where a row has none: in rows nulls are left out at every depth.
+    /// </remarks>
     public Dictionary<string, object?> MembersBut(params ReadOnlySpan<string> names)
     {
         Dictionary<string, object?> members = [];
@@ -114,7 +116,10 @@ public sealed class JsonRecord : IDisposable
             : throw Wrong(name, value, "an object");
     }
 
-    /// <summary>A property that is a list, or a list written as JSON in a text; its items outlive this record. Null where it is absent, null or empty.</summary>
+    /// <summary>
+    /// A property that is a list, or a list written as JSON in a text; its items outlive this record. Null where it is absent, null or
+    /// empty.
+    /// </summary>
     /// <exception cref="DataFileException">It is something else.</exception>
     public IReadOnlyList<object?>? List(string name)
     {

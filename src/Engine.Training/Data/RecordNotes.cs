@@ -88,7 +88,8 @@ internal sealed class RecordNotes(DataFiles files)
         List<string> notes = [];
         if (unread.Count > 0)
         {
-            notes.Add($"{files}: keys that are not read: {string.Join(", ", unread.Select(count => $"{count.Key} (in {count.Value} of {Records} records)"))}.");
+            IEnumerable<string> counts = unread.Select(count => $"{count.Key} (in {count.Value} of {Records} records)");
+            notes.Add($"{files}: keys that are not read: {string.Join(", ", counts)}.");
         }
 
         if (leftOut > 0)

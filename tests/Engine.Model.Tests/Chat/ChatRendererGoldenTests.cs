@@ -6,15 +6,16 @@ using Engine.Tokenizers;
 
 namespace Engine.Model.Tests.Chat;
 
-/// <summary>Conversations laid out by 28 published templates, with a tokenizer of bytes that has the tokens which the templates print.</summary>
+/// <summary>
+/// Conversations laid out by 28 published templates, with a tokenizer of bytes that has the tokens which the templates print.
+/// </summary>
 public sealed partial class ChatRendererGoldenTests
 {
-    private static readonly Dictionary<string, JsonElement> Conversations = SharedFiles.Present
-        ? Document("conversations.json").EnumerateArray().ToDictionary(one => one.GetProperty("name").GetString()!)
-        : [];
+    private static readonly Dictionary<string, JsonElement> Conversations =
+        Document("conversations.json").EnumerateArray().ToDictionary(one => one.GetProperty("name").GetString()!);
 
     /// <summary>What a template is told, and what is done to keep special tokens out of texts, changes nothing of a rendering.</summary>
-    [SharedFact]
+    [Fact]
     public void Prompts_are_the_renderings_of_transformers()
     {
         Dictionary<string, ChatRenderer> renderers = Templates().ToDictionary(name => name, Renderer);
@@ -52,8 +53,11 @@ public sealed partial class ChatRendererGoldenTests
         }
     }
 
-    /// <summary>TRL publishes two templates with <c>generation</c> blocks: where these stand, the originals' answers are found. Qwen2.5's hold the line breaks around an answer, too.</summary>
-    [SharedTheory]
+    /// <summary>
+    /// TRL publishes two templates with <c>generation</c> blocks: where these stand, the originals' answers are found. Qwen2.5's hold the
+    /// line breaks around an answer, too.
+    /// </summary>
+    [Theory]
     [InlineData("qwen2.5-instruct", "qwen2.5-training")]
     [InlineData("llama3-instruct", "llama3-training")]
     public void Answers_of_a_template_are_what_its_variant_with_generation_blocks_marks(string original, string marked)
@@ -78,7 +82,7 @@ public sealed partial class ChatRendererGoldenTests
     }
 
     /// <summary>Two answers, a question between: what is learned of them, by each template's own ends.</summary>
-    [SharedTheory]
+    [Theory]
     [InlineData("chatml", "One.<|im_end|>Two.<|im_end|>")]
     [InlineData("command-r", "One.<|END_OF_TURN_TOKEN|>Two.<|END_OF_TURN_TOKEN|>")]
     [InlineData("deepseek-v3", "One.<｜end▁of▁sentence｜>Two.<｜end▁of▁sentence｜>")]
@@ -110,8 +114,11 @@ public sealed partial class ChatRendererGoldenTests
         Assert.Equal(0, sample.UnsureAnswers);
     }
 
-    /// <summary>An answer that another follows ends otherwise than a last one, and both begin with tokens of their own: the first one's end is not certain.</summary>
-    [SharedFact]
+    /// <summary>
+    /// An answer that another follows ends otherwise than a last one, and both begin with tokens of their own: the first one's end is not
+    /// certain.
+    /// </summary>
+    [Fact]
     public void An_answer_that_its_beginning_does_not_place_is_left_out()
     {
         ChatSample sample = Renderer("gpt-oss").Sample(new Conversation([new("user", "1?"), new("assistant", "One."), new("user", "2?"), new("assistant", "Two.")]));
@@ -119,7 +126,7 @@ public sealed partial class ChatRendererGoldenTests
         Assert.Equal(1, sample.UnsureAnswers);
     }
 
-    [SharedFact]
+    [Fact]
     public void Thoughts_and_calls_are_learned_where_a_template_lays_them_out()
     {
         ChatRenderer qwen3 = Renderer("qwen3");
@@ -152,7 +159,9 @@ public sealed partial class ChatRendererGoldenTests
         }
     }
 
-    /// <summary>A golden's conversation; null where it has contents that are lists of parts, or none where a text is asked for, which are no text.</summary>
+    /// <summary>
+    /// A golden's conversation; null where it has contents that are lists of parts, or none where a text is asked for, which are no text.
+    /// </summary>
     private static Conversation? Read(string name)
     {
         JsonElement golden = Conversations[name];

@@ -62,7 +62,9 @@ public sealed class ChatTemplateTests : IDisposable
         Assert.StartsWith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n", Text(Prompt(ChatTemplate.Qwen25, [new("system", "Be brief."), .. Talk])), StringComparison.Ordinal);
     }
 
-    /// <summary>Spellings of ChatML and Llama 3 that published models have, old ones without a generation prompt, or with one always, among them.</summary>
+    /// <summary>
+    /// Spellings of ChatML and Llama 3 that published models have, old ones without a generation prompt, or with one always, among them.
+    /// </summary>
     [Theory]
     [InlineData("{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")]
     [InlineData("{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{% for message in messages %}\n{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}")]
