@@ -7,10 +7,13 @@ using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 namespace Engine.ChatClient;
 
 /// <summary>
-/// A model as an <see cref="IChatClient"/>. Safe for use by several threads: calls wait for one another, without a thread. <see cref="ChatOptions.ModelId"/>
-/// chooses the request's adapter: the name of a loaded one, or the client's own name for what <see cref="Engine.Model.Generation.Generator.UseAdapter"/>
-/// chose. Options that the model cannot honour are refused by name: tools, response formats other than text, frequency and presence penalties, conversations
-/// kept by the service.
+/// A model as an <see cref="IChatClient"/>. Safe for use by several threads: calls wait for one another, without a thread. <see
+/// cref="ChatOptions.ModelId"/> chooses the request's adapter: the name of a loaded one, or the client's own name for what <see
+/// cref="Engine.Model.Generation.Generator.UseAdapter"/> chose. The model's chat template is told of <see cref="ChatOptions.Tools"/>, which
+/// are functions, and of the additional properties <c>documents</c> and <c>chat_template_kwargs</c> (its variables, such as
+/// <c>enable_thinking</c>). Answers are text; calls of tools are found in it where the template has the form of Hermes and Qwen,
+/// <c>&lt;tool_call&gt;{...}&lt;/tool_call&gt;</c>. Options that the model cannot honour are refused by name: a required tool, response
+/// formats other than text, frequency and presence penalties, conversations kept by the service.
 /// </summary>
 /// <param name="chat">The model; not disposed with the client.</param>
 /// <param name="modelId">The name under which the model answers.</param>
@@ -29,16 +32,26 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         string? adapter = RequestOptions.Adapter(options, modelId, chat.Generator.AdapterNames);
-        GenerationRequest request = chat.Request(Conversation.Read(messages, options?.Instructions), RequestOptions.Read(options, chat.Defaults), adapter);
+        Conversation conversation = ConversationReader.Read(messages, options);
+        GenerationRequest request = chat.Request(conversation, RequestOptions.Read(options, chat.Defaults), adapter);
+        bool mayCall = conversation.Tools is not null && chat.Template?.Mentions(ToolCallReader.Open) == true;
+        ToolCallReader? calls = mayCall ? new ToolCallReader() : null;
         string id = Guid.NewGuid().ToString("N");
         bool isFirst = true;
         await foreach (GeneratedPiece piece in chat.Generator.StreamAsync(request, cancellationToken).ConfigureAwait(false))
         {
             string text = chat.Shown(piece.Text, isFirst);
             isFirst &= text.Length == 0;
-            if (text.Length > 0 || piece.Finish is not null)
+            List<AIContent> contents = calls is null ? text.Length > 0 ? [new TextContent(text)] : [] : [.. calls.Read(text)];
+            if (piece.Finish is { } finish)
             {
-                yield return Update(piece, text, request.PromptIds.Count, id, adapter ?? modelId);
+                contents.AddRange(calls?.End() ?? []);
+                contents.Add(Usage(request.PromptIds.Count, piece.Tokens));
+                yield return Update(contents, id, adapter ?? modelId, Reason(finish, calls?.HasCalls == true));
+            }
+            else if (contents.Count > 0)
+            {
+                yield return Update(contents, id, adapter ?? modelId, null);
             }
         }
     }
@@ -56,26 +69,23 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
     {
     }
 
-    private static ChatResponseUpdate Update(GeneratedPiece piece, string text, int promptTokens, string id, string model)
+    private static ChatFinishReason Reason(FinishReason finish, bool hasCalls) =>
+        finish == FinishReason.Length ? ChatFinishReason.Length : hasCalls ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop;
+
+    private static UsageContent Usage(int promptTokens, int tokens) => new(new UsageDetails
     {
-        var update = new ChatResponseUpdate(ChatRole.Assistant, text)
+        InputTokenCount = promptTokens,
+        OutputTokenCount = tokens,
+        TotalTokenCount = promptTokens + tokens,
+    });
+
+    private static ChatResponseUpdate Update(List<AIContent> contents, string id, string model, ChatFinishReason? reason) =>
+        new(ChatRole.Assistant, contents)
         {
             ResponseId = id,
             MessageId = id,
             ModelId = model,
             CreatedAt = DateTimeOffset.UtcNow,
+            FinishReason = reason,
         };
-        if (piece.Finish is { } finish)
-        {
-            update.FinishReason = finish == FinishReason.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
-            update.Contents.Add(new UsageContent(new UsageDetails
-            {
-                InputTokenCount = promptTokens,
-                OutputTokenCount = piece.Tokens,
-                TotalTokenCount = promptTokens + piece.Tokens,
-            }));
-        }
-
-        return update;
-    }
 }

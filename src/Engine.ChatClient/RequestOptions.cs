@@ -16,7 +16,7 @@ internal static class RequestOptions
         }
 
         Refuse(options.ConversationId is not null, nameof(options.ConversationId), "conversations are not kept; send all messages");
-        Refuse(options.Tools is { Count: > 0 }, nameof(options.Tools), "the model calls none");
+        Refuse(options.ToolMode is RequiredChatToolMode, nameof(options.ToolMode), "no call can be required of the model");
         Refuse(options.ResponseFormat is not (null or ChatResponseFormatText), nameof(options.ResponseFormat), "answers are text");
         Refuse(options.FrequencyPenalty is not (null or 0), nameof(options.FrequencyPenalty), "it is not built");
         Refuse(options.PresencePenalty is not (null or 0), nameof(options.PresencePenalty), "it is not built");

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Microsoft.Extensions.AI;
+using Engine.ChatClient;
+using ModelMessage = Engine.Model.Chat.ChatMessage;
 
 namespace Engine.FineTuning;
 
@@ -30,20 +31,14 @@ internal static class ExampleWriter
         json.WriteEndObject();
     }
 
-    /// <exception cref="ArgumentException">A message holds something else than text.</exception>
+    /// <exception cref="ArgumentException">A message has a role, or holds content, that a language model does not read.</exception>
     public static void Write(Utf8JsonWriter json, LanguageExample example)
     {
         json.WriteStartObject();
         switch (example)
         {
             case LanguageExample.Conversation conversation:
-                json.WriteStartArray("messages");
-                foreach (ChatMessage message in conversation.Messages)
-                {
-                    Turn(json, message);
-                }
-
-                json.WriteEndArray();
+                Write(json, conversation);
                 break;
             case LanguageExample.Completion completion:
                 json.WriteString("prompt", completion.Prompt);
@@ -57,16 +52,40 @@ internal static class ExampleWriter
         json.WriteEndObject();
     }
 
-    private static void Turn(Utf8JsonWriter json, ChatMessage message)
+    private static void Write(Utf8JsonWriter json, LanguageExample.Conversation conversation)
     {
-        if (message.Contents.FirstOrDefault(content => content is not TextContent) is { } other)
+        try
         {
-            throw new ArgumentException($"A message of the {message.Role} holds {other.GetType().Name}; a language model learns from text.");
-        }
+            if (ConversationReader.Tools(conversation.Tools) is { } tools)
+            {
+                Member(json, "tools", tools);
+            }
 
-        json.WriteStartObject();
-        json.WriteString("role", message.Role.Value);
-        json.WriteString("content", message.Text);
-        json.WriteEndObject();
+            json.WriteStartArray("messages");
+            foreach (ModelMessage turn in ConversationReader.Messages(conversation.Messages))
+            {
+                json.WriteStartObject();
+                json.WriteString("role", turn.Role);
+                json.WriteString("content", turn.Content);
+                foreach ((string name, object? value) in turn.Members)
+                {
+                    Member(json, name, value);
+                }
+
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+        catch (NotSupportedException problem)
+        {
+            throw new ArgumentException(problem.Message, problem);
+        }
+    }
+
+    private static void Member(Utf8JsonWriter json, string name, object? value)
+    {
+        json.WritePropertyName(name);
+        JsonSerializer.Serialize(json, value);
     }
 }

@@ -31,8 +31,13 @@ public abstract record LanguageExample
     public static implicit operator LanguageExample(string text) => new PlainText(text);
 
     /// <summary>A conversation: the assistant's messages are learned, the others read.</summary>
-    /// <param name="Messages">System, user and assistant messages of text.</param>
-    public sealed record Conversation(params IReadOnlyList<ChatMessage> Messages) : LanguageExample;
+    /// <param name="Messages">Messages of text; those of the assistant may hold reasoning and calls of tools, those of a tool its
+    /// results.</param>
+    public sealed record Conversation(params IReadOnlyList<ChatMessage> Messages) : LanguageExample
+    {
+        /// <summary>The functions that the assistant may call; null for none.</summary>
+        public IReadOnlyList<AITool>? Tools { get; init; }
+    }
 
     /// <summary>A prompt and what it is to be continued by, which is learned.</summary>
     public sealed record Completion(string Prompt, string Answer) : LanguageExample;

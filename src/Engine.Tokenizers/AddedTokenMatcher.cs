@@ -4,7 +4,11 @@ using System.Text;
 namespace Engine.Tokenizers;
 
 /// <summary>A part of a text: an added token, or (<paramref name="Token"/> null) what lies between.</summary>
-internal readonly record struct TextSegment(int Start, int End, AddedToken? Token);
+internal readonly record struct TextSegment(int Start, int End, AddedToken? Token)
+{
+    /// <summary>Where a token's own text begins, behind the white space that it takes along.</summary>
+    public int ContentStart(string text) => Token is null ? Start : text.IndexOf(Token.Content, Start, StringComparison.Ordinal);
+}
 
 /// <summary>Finds added tokens in a text: the leftmost first, of those that start at one place the longest.</summary>
 internal sealed class AddedTokenMatcher

@@ -5,6 +5,11 @@ internal sealed record SpecialTokens(int? Bos, int? Eos, int? Unk, int? Sep, int
 {
     public static IReadOnlyList<string> Roles { get; } = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
+    /// <summary>The roles that a token has, with its id.</summary>
+    public IEnumerable<(string Role, int Id)> Named =>
+        Roles.Zip((int?[])[Bos, Eos, Unk, Sep, Pad, Cls, Mask])
+            .Where(pair => pair.Second is not null).Select(pair => (pair.First, pair.Second!.Value));
+
     /// <summary>
     /// Finds the ids by what the configuration says. A role that it does not speak of goes to the special token of the customary name, if there
     /// is one; the customary first and last tokens of encoders only where there is a mask token.

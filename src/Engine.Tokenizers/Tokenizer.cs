@@ -12,6 +12,7 @@ public sealed class Tokenizer
     private readonly SpecialTokens special;
     private readonly IReadOnlyList<TokenizerFile> files;
     private readonly AddedTokenMatchers foundInText;
+    private readonly Lazy<AddedTokenMatcher> specialInText;
     private readonly ConcurrentBag<EncodeScratch> scratch = [];
 
     internal Tokenizer(TokenizerPipeline pipeline, TokenizerConfig config, string folder, IReadOnlyList<TokenizerFile> files)
@@ -23,6 +24,7 @@ public sealed class Tokenizer
         VocabularySize = Math.Max(pipeline.Model.Vocabulary.HighestId, pipeline.Added.HighestId) + 1;
         AllSpecialIds = [.. pipeline.Added.Tokens.Where(token => token.Special).Select(token => token.Id)];
         AddedTokens = [.. pipeline.Added.Tokens];
+        specialInText = new(() => new AddedTokenMatcher(SpecialTokenTexts.Select(token => (token.Content, token))));
         ModelMaxLength = config.ModelMaxLength;
         PaddingSide = config.PaddingSide;
         TruncationSide = config.TruncationSide;
@@ -71,6 +73,14 @@ public sealed class Tokenizer
 
     /// <summary>What stands for text that the vocabulary cannot express.</summary>
     public int? UnkId => special.Unk;
+
+    /// <summary>The tokens that have a role, by its name in tokenizer_config.json, such as <c>bos_token</c>.</summary>
+    internal IEnumerable<(string Role, string Token)> NamedSpecialTokens =>
+        special.Named.Select(named => (named.Role, IdToToken(named.Id)!));
+
+    /// <summary>The special tokens as they are spelled; those of a role are special wherever the tokenizer has them.</summary>
+    internal IEnumerable<AddedToken> SpecialTokenTexts =>
+        AddedTokens.Where(token => token.Special).Concat(special.Named.Select(named => new AddedToken(named.Id, IdToToken(named.Id)!, Special: true)));
 
     /// <summary>
     /// Reads the tokenizer of a Hugging Face folder: tokenizer.json where it is there, else vocab.json with merges.txt, else vocab.txt.
@@ -149,6 +159,14 @@ public sealed class Tokenizer
     {
         ArgumentNullException.ThrowIfNull(text);
         return [.. EncodePlain(text, pipeline.Added.WithoutSpecial, startsText, EncodeOptions.Default).Select(token => token.Id)];
+    }
+
+    /// <summary>Cuts a text into the special tokens that are spelled out in it and what lies between.</summary>
+    internal List<TextSegment> SplitSpecial(string text)
+    {
+        List<TextSegment> segments = [];
+        specialInText.Value.Split(text, segments);
+        return segments;
     }
 
     /// <summary>The text of tokens; ids without a token give nothing.</summary>

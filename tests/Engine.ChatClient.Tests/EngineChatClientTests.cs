@@ -99,6 +99,8 @@ public sealed class EngineChatClientTests
             (new ChatOptions { ResponseFormat = ChatResponseFormat.Json }, "ResponseFormat"),
             (new ChatOptions { ModelId = "another" }, "'story'"),
             (new ChatOptions { ConversationId = "7" }, "ConversationId"),
+            (new ChatOptions { ToolMode = ChatToolMode.RequireAny }, "ToolMode"),
+            (new ChatOptions { AdditionalProperties = new() { ["documents"] = "x" } }, "documents"),
         })
         {
             var refused = await Assert.ThrowsAsync<NotSupportedException>(() => model.Client.GetResponseAsync([User("x")], options));
@@ -107,17 +109,18 @@ public sealed class EngineChatClientTests
 
         var image = new ChatMessage(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]);
         Assert.Contains("DataContent", (await Assert.ThrowsAsync<NotSupportedException>(() => model.Client.GetResponseAsync([image]))).Message, StringComparison.Ordinal);
-        Assert.Contains("'tool'", (await Assert.ThrowsAsync<NotSupportedException>(() => model.Client.GetResponseAsync([new ChatMessage(ChatRole.Tool, "x")]))).Message, StringComparison.Ordinal);
+        Assert.Contains("'narrator'", (await Assert.ThrowsAsync<NotSupportedException>(() => model.Client.GetResponseAsync([new ChatMessage(new ChatRole("narrator"), "x")]))).Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(() => model.Client.GetResponseAsync([User("x")], new ChatOptions { TopP = 7 }));
     }
 
     [SharedFact]
     public void Instructions_go_before_the_conversation()
     {
+        var options = new ChatOptions { Instructions = "Be brief." };
         Assert.Equal(
             [("system", "Be brief.\nBe kind."), ("user", "Hello")],
-            Conversation.Read([new ChatMessage(ChatRole.System, "Be kind."), User("Hello")], "Be brief.").Select(message => (message.Role, message.Content)));
-        Assert.Equal([("system", "Be brief."), ("user", "Hello")], Conversation.Read([User("Hello")], "Be brief.").Select(message => (message.Role, message.Content)));
+            ConversationReader.Read([new ChatMessage(ChatRole.System, "Be kind."), User("Hello")], options).Messages.Select(message => (message.Role, message.Content!)));
+        Assert.Equal([("system", "Be brief."), ("user", "Hello")], ConversationReader.Read([User("Hello")], options).Messages.Select(message => (message.Role, message.Content!)));
     }
 
     [SharedFact]

@@ -15,6 +15,8 @@ public sealed class CausalTests : IDisposable
 
     [Theory]
     [InlineData("train.jsonl", """{"messages": [{"role": "user", "content": "Ping"}, {"role": "assistant", "content": "Pong"}]}""", "")]
+    [InlineData("train.jsonl", """{"conversations": [{"from": "human", "value": "Ping"}, {"from": "gpt", "value": "Pong"}]}""", "")]
+    [InlineData("train.jsonl", """{"prompt": [{"role": "user", "content": "Ping"}], "completion": [{"role": "assistant", "content": "Pong"}]}""", "")]
     [InlineData("train.jsonl", """{"prompt": "one two ", "completion": "three"}""", "")]
     [InlineData("train.json", """{"instruction": "Count.", "input": "1 2", "output": "3"}""", "")]
     [InlineData("train.json", """{"instruction": "Count.", "input": "1 2", "output": "3"}""", "chat_template: llama3")]
@@ -88,8 +90,10 @@ public sealed class CausalTests : IDisposable
         EngineProcess.Run("train", run).Refused(1, "run.yaml:8", "chat_template is 'alpaca'");
         run = Write("train.jsonl", """{"messages": [{"role": "user", "content": "Ping"}]}""", "");
         EngineProcess.Run("train", run).Refused(1, "train.jsonl", "no record has an answer token");
-        TinyDecoder.Write(folder.File("model"), chatTemplate: "{{ odd }}");
-        EngineProcess.Run("train", run).Refused(1, "tokenizer_config.json", "set chat_template", "chatml");
+        TinyDecoder.Write(folder.File("model"), chatTemplate: "{{ odd.key }}");
+        EngineProcess.Run("train", run).Refused(1, "train.jsonl:1: ", "tokenizer_config.json, line 1): 'odd' is undefined");
+        TinyDecoder.Write(folder.File("model"), chatTemplate: "\n{% odd %}");
+        EngineProcess.Run("train", run).Refused(1, "tokenizer_config.json", "line 2", "set chat_template", "chatml");
         Assert.False(File.Exists(folder.File("run/config.yaml")));
     }
 

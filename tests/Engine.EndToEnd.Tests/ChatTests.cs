@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Engine.Tests;
 
 namespace Engine.EndToEnd.Tests;
@@ -45,5 +46,21 @@ public sealed class ChatTests
     {
         EngineProcess.Run(Chat[..3]).Refused(1, "no chat template", "--template");
         EngineProcess.Run([.. Chat[..3], "--template", "vicuna"]).Refused(1, "'vicuna'", "chatml");
+        EngineProcess.Run([.. Chat, "--tools", "tools.json"]).Refused(1, "--tools", "--template");
+    }
+
+    [Fact]
+    public void Tools_and_variables_reach_the_folders_template()
+    {
+        using TemporaryFolder folder = new();
+        TinyDecoder.Write(folder.Root, "{{ tools | tojson }}{{ mood }}{% for message in messages %}{{ message.content }}{% endfor %}");
+        string tools = folder.Write("tools.json", """[{"type": "function"}]""");
+        string[] generate = ["generate", folder.Root, "--template", "tokenizer", "--prompt", "Hi", "--max-new-tokens", "1", "--json"];
+        string line = EngineProcess.Run([.. generate, "--tools", tools, "--template-option", "mood=1.0"]).Succeeded().Output;
+        Assert.Equal("[{\"type\": \"function\"}]1.0Hi", string.Concat(JsonNode.Parse(line)!["prompt_ids"]!.AsArray().Select(id => (char)id!.GetValue<int>())));
+        EngineProcess.Run([.. generate, "--template-option", "moods=1"]).Refused(1, "does not speak of moods");
+        EngineProcess.Run([.. generate, "--template-option", "mood"]).Refused(1, "NAME=VALUE");
+        EngineProcess.Run([.. generate, "--tools", folder.Write("broken.json", "[{]")]).Refused(1, "broken.json", "not JSON from line 1");
+        Assert.Contains("the folder's template", EngineProcess.RunWithInput("Hi\n", "chat", folder.Root, "--max-new-tokens", "1").Succeeded().Output, StringComparison.Ordinal);
     }
 }

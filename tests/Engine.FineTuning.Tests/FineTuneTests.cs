@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json;
 using Engine.Common;
 using Engine.Optim.Methods;
 using Engine.Tests;
@@ -144,6 +146,33 @@ public sealed class FineTuneTests : IDisposable
 
         Assert.Equal("yes", (await client.GetResponseAsync("ab?")).Text);
         Assert.Equal("no", (await client.GetResponseAsync("xy?")).Text);
+    }
+
+    [Fact]
+    public void Conversations_are_written_with_their_tools_calls_and_results()
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter json = new(stream))
+        {
+            ExampleWriter.Write(json, new LanguageExample.Conversation(
+                new ChatMessage(ChatRole.Assistant, [new FunctionCallContent("1", "f", new Dictionary<string, object?> { ["a"] = 1 })]),
+                new ChatMessage(ChatRole.Tool, [new FunctionResultContent("1", "r")]))
+            {
+                Tools = [AIFunctionFactory.Create(() => 0, "f")],
+            });
+        }
+
+        string line = Encoding.UTF8.GetString(stream.ToArray());
+        Assert.StartsWith("""{"tools":[{"type":"function","function":{"name":"f",""", line, StringComparison.Ordinal);
+        Assert.EndsWith(
+            """
+            "messages":[{"role":"assistant","content":"","tool_calls":[{"type":"function","id":"1","function":{"name":"f","arguments":{"a":1}}}]},{"role":"tool","content":"r","tool_call_id":"1","name":"f"}]}
+            """,
+            line,
+            StringComparison.Ordinal);
+        LanguageExample image = new LanguageExample.Conversation(new ChatMessage(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]));
+        using Utf8JsonWriter writer = new(stream);
+        Assert.Contains("DataContent", Assert.Throws<ArgumentException>(() => ExampleWriter.Write(writer, image)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>What the file says of its own data's files (tabs, columns, validation) does not hold for the program's examples.</summary>

@@ -28,17 +28,21 @@ internal static class TinyDecoder
     }
 
     /// <summary>Writes the tokenizer's files alone.</summary>
-    public static void WriteTokenizer(string folder, string? chatTemplate = ChatMl)
+    /// <param name="roles">Special tokens by their role; null: the end of text alone.</param>
+    /// <param name="tokens">Further special tokens.</param>
+    public static void WriteTokenizer(
+        string folder, string? chatTemplate = ChatMl, IReadOnlyDictionary<string, string>? roles = null, IReadOnlyList<string>? tokens = null)
     {
+        roles ??= new Dictionary<string, string> { ["eos_token"] = "<|endoftext|>" };
         Directory.CreateDirectory(folder);
         Dictionary<string, int> vocabulary = Enumerable.Range(0, 256).ToDictionary(value => $"<0x{value:X2}>");
         File.WriteAllText(Path.Combine(folder, "tokenizer.json"), JsonSerializer.Serialize(new
         {
             model = new { type = "BPE", vocab = vocabulary, merges = Array.Empty<string>(), byte_fallback = true },
-            added_tokens = SpecialTokens.Select((content, i) => new { id = 256 + i, content, special = true, normalized = false }),
+            added_tokens = SpecialTokens.Concat(roles.Values).Concat(tokens ?? []).Distinct().Select((content, i) => new { id = 256 + i, content, special = true, normalized = false }),
             decoder = new { type = "Sequence", decoders = new[] { new { type = "ByteFallback" }, new { type = "Fuse" } } },
         }));
-        Dictionary<string, string> config = new() { ["eos_token"] = "<|endoftext|>" };
+        Dictionary<string, string> config = roles.ToDictionary();
         if (chatTemplate is not null)
         {
             config["chat_template"] = chatTemplate;

@@ -13,12 +13,7 @@ namespace Engine.Cli.Commands;
 internal sealed class ChatCommand : EngineCommand
 {
     private readonly GeneratorOptions model;
-    private readonly Option<string?> template = new("--template")
-    {
-        Description = $"How a conversation is laid out: {string.Join(", ", ChatTemplate.Known.Select(known => known.Name))}, or none for a model that only goes on with text; without it the run's chat_template, else that of the model's folder.",
-        HelpName = "NAME",
-    };
-
+    private readonly ChatTemplateOptions template;
     private readonly Option<string?> system = new("--system") { Description = "What the model is told before the conversation.", HelpName = "TEXT" };
     private readonly SamplingOptions sampling;
 
@@ -31,10 +26,14 @@ internal sealed class ChatCommand : EngineCommand
             "Talks with a model: reads a line, streams the answer. /help lists what else can be typed.",
             "engine chat runs/poems",
             "engine chat qwen2.5-0.5b-instruct --adapter poems=runs/poems --adapter law=runs/law --system \"Answer in one sentence.\" --temperature 0.7",
+            "engine chat qwen3-0.6b --template-option enable_thinking=false --tools tools.json",
             "engine chat tinystory-llama --template none")
     {
         model = new GeneratorOptions(this);
-        Add(template);
+        template = new ChatTemplateOptions(
+            this,
+            $"How a conversation is laid out: {ChatTemplateOptions.Names}, or none for a model that only goes on with text; "
+                + "without it the run's chat_template, else that of the model's folder.");
         Add(system);
         sampling = new SamplingOptions(this, ignoreEos: false);
     }
@@ -42,11 +41,12 @@ internal sealed class ChatCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = model.Resolve(arguments);
-        ChatTemplate? layout = ChatTemplate.Named(arguments.GetValue(template) ?? trained.Run?.ChatTemplateName, trained.Model);
+        ChatTemplate? layout = template.Read(arguments, trained.Run?.ChatTemplateName, trained.Model);
+        Conversation told = template.Told(arguments, layout);
         using Device device = model.Device(arguments, Host);
         using Generator generator = model.Open(arguments, trained, device, Host);
         var chat = new ChatGenerator(generator, layout);
-        var conversation = new ChatConversation(chat, sampling.Read(arguments, chat.Defaults), arguments.GetValue(system));
+        var conversation = new ChatConversation(chat, sampling.Read(arguments, chat.Defaults), arguments.GetValue(system), told);
         Introduce(trained.Model, generator, layout);
         using ChatPrompt prompt = ChatPrompt.Of(Host);
         using var interrupt = new AnswerInterrupt(() => Note($"\n{HowToLeave}"));
@@ -93,7 +93,9 @@ internal sealed class ChatCommand : EngineCommand
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         string adapter = generator.Adapter is null ? "" : $" with adapter {generator.Adapter}";
-        Note($"{name}{adapter}, {(layout is null ? "plain text" : $"{layout.Name} template")}, {Amounts.Of(generator.ContextLength, "token")} of context. /help lists commands, Ctrl-C stops an answer.");
+        string laidOut = layout is null ? "plain text" : layout.Name == ChatTemplate.FolderName ? "the folder's template" : $"{layout.Name} template";
+        Note($"{name}{adapter}, {laidOut}, {Amounts.Of(generator.ContextLength, "token")} of context. "
+            + "/help lists commands, Ctrl-C stops an answer.");
     }
 
     private void Answer(ChatConversation conversation, string text, AnswerInterrupt interrupt)

@@ -16,13 +16,7 @@ internal sealed class GenerateCommand : EngineCommand
     private readonly GeneratorOptions model;
     private readonly Option<string[]> prompts = new("--prompt") { Description = "Text to go on with, special tokens added as the tokenizer does. May be given several times: prompts run side by side. A single word that begins with -- is given as --prompt=WORD.", HelpName = "TEXT" };
     private readonly Option<string[]> ids = new("--ids") { Description = "Tokens to go on with, such as 1,2,3, as they are. May be given several times.", HelpName = "IDS" };
-    private readonly Option<string?> template = new("--template")
-    {
-        Description = $"Lay each --prompt out as a user's message, to be answered: {string.Join(", ", ChatTemplate.Known.Select(known => known.Name))}. "
-            + "Without it, or with none, a prompt is a text to go on with.",
-        HelpName = "NAME",
-    };
-
+    private readonly ChatTemplateOptions template;
     private readonly SamplingOptions sampling;
     private readonly Option<bool> json = new("--json")
     {
@@ -36,13 +30,16 @@ internal sealed class GenerateCommand : EngineCommand
             "Goes on with prompts and prints the answers: by the most probable tokens, or drawn at random.",
             "engine generate qwen2.5-0.5b --prompt \"Once upon a time\" --max-new-tokens 100",
             "engine generate runs/stories --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.9 --seed 7",
-            "engine generate qwen2.5-0.5b-instruct --template qwen2.5 --prompt \"Name a colour.\"",
+            "engine generate qwen2.5-0.5b-instruct --template tokenizer --prompt \"Name a colour.\"",
             "engine generate qwen2.5-0.5b --adapter my-adapter --ids 1,2,3 --ids 4,5 --greedy --ignore-eos --json")
     {
         model = new GeneratorOptions(this);
         Add(prompts);
         Add(ids);
-        Add(template);
+        template = new ChatTemplateOptions(
+            this,
+            $"Lay each --prompt out as a user's message, to be answered: {ChatTemplateOptions.Names}. "
+                + "Without it, or with none, a prompt is a text to go on with.");
         sampling = new SamplingOptions(this);
         Add(json);
     }
@@ -59,14 +56,15 @@ internal sealed class GenerateCommand : EngineCommand
         TrainedModel trained = model.Resolve(arguments);
         using Device device = model.Device(arguments, Host);
         using Generator generator = model.Open(arguments, trained, device, Host);
-        ChatTemplate? layout = ChatTemplate.Named(arguments.GetValue(template) ?? ChatTemplate.NoName, trained.Model);
+        ChatTemplate? layout = template.Read(arguments, ChatTemplate.NoName, trained.Model);
+        Conversation told = template.Told(arguments, layout);
         ChatGenerator? chat = layout is null ? null : new ChatGenerator(generator, layout);
         GenerationOptions options = sampling.Read(arguments, chat?.Defaults ?? generator.Defaults);
         GenerationRequest[] requests =
         [
             .. texts.Select(text => chat is null
                 ? new GenerationRequest(generator.Encode(text), options)
-                : chat.Request([new ChatMessage(ChatMessage.User, text)], options)),
+                : chat.Request(told with { Messages = [new ChatMessage(ChatMessage.User, text)] }, options)),
             .. given.Select(prompt => new GenerationRequest(prompt, options)),
         ];
         bool asJson = arguments.GetValue(json);

@@ -5,17 +5,19 @@ using Engine.Model.Generation;
 namespace Engine.Cli.Console;
 
 /// <summary>The state of <c>engine chat</c>: what was said, and the commands that change it.</summary>
-internal sealed class ChatConversation(ChatGenerator chat, GenerationOptions options, string? system)
+/// <param name="told">What the template is told beside the messages.</param>
+internal sealed class ChatConversation(ChatGenerator chat, GenerationOptions options, string? system, Conversation told)
 {
     private readonly List<ChatMessage> messages = [];
 
     /// <summary>Answers a message; message and answer become part of the conversation, the answer as far as it came where it is stopped.</summary>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
-    /// <exception cref="ArgumentException">The conversation does not fit the context; it stays as it was.</exception>
+    /// <exception cref="ArgumentException">The conversation does not fit the context, or the template refuses it; it stays as it
+    /// was.</exception>
     public FinishReason Answer(string text, Action<GeneratedPiece> progress, CancellationToken cancellation)
     {
         ChatMessage[] turn = [.. system is null ? [] : new[] { new ChatMessage(ChatMessage.System, system) }, .. messages, new ChatMessage(ChatMessage.User, text)];
-        GenerationRequest request = chat.Request(turn, options);
+        GenerationRequest request = chat.Request(told with { Messages = turn }, options);
         var answer = new StringBuilder();
         try
         {

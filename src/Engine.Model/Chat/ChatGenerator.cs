@@ -7,19 +7,20 @@ namespace Engine.Model.Chat;
 public sealed class ChatGenerator
 {
     private readonly Tokenizer tokenizer;
+    private readonly ChatRenderer? renderer;
 
     /// <param name="template">Null: no template; the texts of a conversation follow each other as they are, for models that only go on with text.</param>
     /// <exception cref="ArgumentException">The model's folder has no tokenizer.</exception>
-    /// <exception cref="InvalidDataException">The layout is plain, and the tokenizer names no end-of-text token.</exception>
+    /// <exception cref="InvalidDataException">The tokenizer lacks a token of a built-in layout.</exception>
     public ChatGenerator(Generator generator, ChatTemplate? template)
     {
         Generator = generator;
         Template = template;
         tokenizer = generator.Tokenizer ?? throw new ArgumentException("A chat is text, and the model's folder has no tokenizer.", nameof(generator));
-        int? end = template is null ? null : template.IsPlain ? tokenizer.EndOfText : tokenizer.TokenToId(template.EndOfTurn);
+        renderer = template is null ? null : new ChatRenderer(tokenizer, template);
         Defaults = generator.Defaults with
         {
-            EosTokenIds = end is { } id ? [.. generator.Defaults.EosTokenIds.Union([id])] : generator.Defaults.EosTokenIds,
+            EosTokenIds = renderer?.EndToken is { } id ? [.. generator.Defaults.EosTokenIds.Union([id])] : generator.Defaults.EosTokenIds,
             StopStrings = [.. generator.Defaults.StopStrings, .. template?.StopStrings ?? []],
         };
     }
@@ -33,21 +34,27 @@ public sealed class ChatGenerator
 
     /// <summary>The request for the next answer.</summary>
     /// <param name="adapter">The request's adapter, as <see cref="GenerationRequest"/> has it.</param>
-    /// <exception cref="ArgumentException">A role that the template does not have, or no messages.</exception>
-    /// <exception cref="InvalidDataException">The tokenizer lacks a token of the template.</exception>
-    public GenerationRequest Request(IReadOnlyList<ChatMessage> messages, GenerationOptions options, string? adapter = null)
+    /// <exception cref="ChatTemplateException">The template refuses the conversation, or fails.</exception>
+    /// <exception cref="ArgumentException">No messages; or without a template what only one lays out: tools, documents,
+    /// variables.</exception>
+    public GenerationRequest Request(Conversation conversation, GenerationOptions options, string? adapter = null)
     {
-        if (messages.Count == 0)
+        if (conversation.Messages.Count == 0)
         {
-            throw new ArgumentException("A conversation needs a message to answer.", nameof(messages));
+            throw new ArgumentException("A conversation needs a message to answer.", nameof(conversation));
         }
 
-        int[] ids = Template is null
-            ? Generator.Encode(string.Concat(messages.Select(message => message.Content)))
+        if (renderer is null && (conversation.Tools is not null || conversation.Documents is not null || conversation.Variables.Count > 0))
+        {
+            throw new ArgumentException("Tools, documents and variables are laid out by a chat template, and none is in use.", nameof(conversation));
+        }
+
+        int[] ids = renderer is null
+            ? Generator.Encode(string.Concat(conversation.Messages.Select(message => message.Content)))
             :
             [
-                .. Template.IsPlain ? tokenizer.SpecialTokensAround().Before : [],
-                .. PartEncoding.Encode(tokenizer, Template.Render(messages, addGenerationPrompt: true)).Ids,
+                .. Template!.IsPlain ? tokenizer.SpecialTokensAround().Before : [],
+                .. PartEncoding.Encode(tokenizer, renderer.Prompt(conversation)).Ids,
             ];
         return new GenerationRequest(ids, options, adapter);
     }

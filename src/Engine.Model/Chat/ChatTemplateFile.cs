@@ -3,20 +3,29 @@ using Engine.Common.Files;
 
 namespace Engine.Model.Chat;
 
+/// <summary>A folder's template as it is written.</summary>
+/// <param name="Path">The file that holds it.</param>
+/// <param name="Default">Its text.</param>
+/// <param name="WithTools">The text for conversations with tools, where that is another.</param>
+internal sealed record ChatTemplateSource(string Path, string Default, string? WithTools = null);
+
 /// <summary>Finds the chat template of a model folder.</summary>
 internal static class ChatTemplateFile
 {
     public const string JinjaName = "chat_template.jinja", ConfigName = "tokenizer_config.json";
 
-    /// <summary>The file that holds it and its text; null where there is none. As in Transformers the file of its own comes first.</summary>
-    public static (string Path, string Source)? Read(string folder)
+    /// <summary>Characters; published templates have a tenth of that.</summary>
+    private const int LongestTemplate = 1 << 17;
+
+    /// <summary>The template; null where there is none. As in Transformers the file of its own comes first.</summary>
+    public static ChatTemplateSource? Read(string folder)
     {
         FileInfo jinja = new(Path.Combine(folder, JinjaName));
         if (jinja.Exists)
         {
-            return jinja.Length <= ChatTemplateRecognition.LongestTemplate
-                ? (jinja.FullName, File.ReadAllText(jinja.FullName))
-                : throw new ModelFileException(jinja.FullName, $"the file has {jinja.Length:N0} bytes; a chat template has at most {ChatTemplateRecognition.LongestTemplate:N0}.");
+            return jinja.Length <= LongestTemplate
+                ? new(jinja.FullName, File.ReadAllText(jinja.FullName))
+                : throw new ModelFileException(jinja.FullName, $"the file has {jinja.Length:N0} bytes; a chat template has at most {LongestTemplate:N0}.");
         }
 
         string path = Path.Combine(folder, ConfigName);
@@ -28,16 +37,18 @@ internal static class ChatTemplateFile
         return JsonFile.ReadObject(path)["chat_template"] switch
         {
             null => null,
-            JsonValue value when value.TryGetValue(out string? source) => (path, source),
-            JsonArray named => Default(named) is string source ? (path, source) : throw Wrong(path, "a list without a template named default"),
+            JsonValue value when value.TryGetValue(out string? source) => new(path, source),
+            JsonArray named => Named(named, "default") is string source
+                ? new(path, source, Named(named, "tool_use"))
+                : throw Wrong(path, "a list without a template named default"),
             _ => throw Wrong(path, "neither a text nor a list"),
         };
     }
 
-    /// <summary>The template named default among several with names.</summary>
-    private static string? Default(JsonArray named) => named
+    /// <summary>One template among several with names.</summary>
+    private static string? Named(JsonArray named, string name) => named
         .OfType<JsonObject>()
-        .Where(entry => Text(entry["name"]) == "default")
+        .Where(entry => Text(entry["name"]) == name)
         .Select(entry => Text(entry["template"]))
         .FirstOrDefault();
 

@@ -17,22 +17,21 @@ public static class PartEncoding
     private const int LongestCharacter = 4;
 
     /// <summary>Encodes the parts one after another; nothing is added around them.</summary>
-    /// <exception cref="InvalidDataException">The tokenizer lacks a special token.</exception>
     public static PartTokens Encode(Tokenizer tokenizer, IReadOnlyList<TextPart> parts)
     {
         List<int> ids = [];
         List<bool> isAnswer = [];
         for (int index = 0; index < parts.Count;)
         {
-            if (parts[index].IsSpecial)
+            if (parts[index].SpecialId is { } special)
             {
-                ids.Add(SpecialId(tokenizer, parts[index].Text));
+                ids.Add(special);
                 isAnswer.Add(parts[index++].IsAnswer);
                 continue;
             }
 
             int end = index;
-            while (end < parts.Count && !parts[end].IsSpecial)
+            while (end < parts.Count && parts[end].SpecialId is null)
             {
                 end++;
             }
@@ -89,10 +88,4 @@ public static class PartEncoding
 
         return count;
     }
-
-    private static int SpecialId(Tokenizer tokenizer, string token) => token == TextPart.EndOfText
-        ? tokenizer.EndOfText
-        : tokenizer.TokenToId(token) ?? throw new InvalidDataException(
-            $"The chat template needs the token \"{token}\", which this tokenizer does not have; set chat_template (--template) to a template that the model was made for, "
-            + $"or to {ChatTemplate.Plain.Name}, which needs no tokens of its own.");
 }

@@ -56,8 +56,8 @@ public sealed record DataConfiguration
     public int? ValidationLimit { get; init; }
 
     /// <summary>
-    /// causal-lm: what the records hold: messages (a list of role and content), prompt-completion, alpaca (instruction, input, output) or
-    /// text.
+    /// causal-lm: what the records hold: messages (a list of role and content), sharegpt (conversations, a list of from and value),
+    /// prompt-completion, prompt-completion-messages (both lists of messages), alpaca (instruction, input, output) or text.
     /// </summary>
     [Key(Default = "what their keys say")]
     public CausalDataKind? Kind { get; init; }

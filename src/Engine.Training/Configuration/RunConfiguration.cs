@@ -197,10 +197,11 @@ public sealed record RunConfiguration
     public bool CompletionOnlyLoss { get; init; } = true;
 
     /// <summary>
-    /// causal-lm: how conversations are laid out; tokenizer: as tokenizer_config.json or chat_template.jinja in the model's folder says;
-    /// plain: User: ... and Assistant: ..., for tokenizers without tokens for chats; none: texts follow each other as they stand.
+    /// causal-lm: how conversations are laid out; tokenizer: by the Jinja template in tokenizer_config.json or chat_template.jinja of the
+    /// model's folder; chatml, qwen2, qwen2.5, llama3: for folders without one; plain: User: ... and Assistant: ..., for tokenizers without
+    /// tokens for chats; none: texts follow each other as they stand.
     /// </summary>
-    [Key(Default = "tokenizer for messages, none for other data")]
+    [Key(Default = "tokenizer for conversations, none for other data")]
     public ChatTemplateChoice? ChatTemplate { get; init; }
 
     /// <summary>Seed of every random draw: new weights, shuffling, dropout, masking.</summary>

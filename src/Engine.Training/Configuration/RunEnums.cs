@@ -67,11 +67,13 @@ public enum ChatTemplateChoice
 public static class ChatTemplateChoices
 {
     /// <summary>What holds for records of a kind where the run file says nothing.</summary>
-    public static ChatTemplateChoice Default(CausalDataKind kind) => kind == CausalDataKind.Messages ? ChatTemplateChoice.Tokenizer : ChatTemplateChoice.None;
+    public static ChatTemplateChoice Default(CausalDataKind kind) =>
+        kind.IsConversation() ? ChatTemplateChoice.Tokenizer : ChatTemplateChoice.None;
 
     /// <summary>The template; null for none.</summary>
     /// <param name="folder">The model's folder.</param>
-    /// <exception cref="Engine.Common.Files.ModelFileException">The folder is to say it, and has no template, or none that is known.</exception>
+    /// <exception cref="Engine.Common.Files.ModelFileException">The folder is to say it, and has no template, or one that is
+    /// none.</exception>
     public static ChatTemplate? Template(this ChatTemplateChoice choice, string folder) => choice switch
     {
         ChatTemplateChoice.Tokenizer => ChatTemplate.OfFolder(folder),

@@ -9,25 +9,42 @@ namespace Engine.Training.Data;
 /// <param name="Rows">The samples, with labels.</param>
 /// <param name="Cut">How many were cut at the end to fit.</param>
 /// <param name="Dropped">How many were left out since no token was left for the loss to ask for.</param>
-public sealed record CausalSamples(EncodedSet Rows, int Cut, int Dropped);
+/// <param name="UnsureAnswers">How many answers are not learned since the template's rendering does not tell where they stand.</param>
+public sealed record CausalSamples(EncodedSet Rows, int Cut, int Dropped, int UnsureAnswers);
 
 /// <summary>
-/// Turns records into tokens and labels. With a chat template every record but a text becomes a conversation; without one a prompt is followed by its answer and
-/// one turn by the next as they stand, the end-of-text token after all. Text of a user never becomes a special token.
+/// Turns records into tokens and labels. With a chat template every record but a text becomes a conversation; without one a prompt is
+/// followed by its answer and one turn by the next as they stand, the end-of-text token after all. Text of a user never becomes a special
+/// token.
 /// </summary>
-/// <param name="tokenizer">The model's tokenizer.</param>
-/// <param name="template">How conversations are laid out; null: none.</param>
-/// <param name="completionOnlyLoss">The loss asks for answers alone.</param>
-public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, bool completionOnlyLoss)
+public sealed class CausalEncoder
 {
+    private readonly Tokenizer tokenizer;
+    private readonly ChatRenderer? renderer;
+    private readonly bool completionOnlyLoss;
+
     /// <summary>The special tokens around a text.</summary>
-    private readonly Lazy<(int[] Before, int[] After)> around = new(tokenizer.SpecialTokensAround);
+    private readonly Lazy<(int[] Before, int[] After)> around;
+
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="template">How conversations are laid out; null: none.</param>
+    /// <param name="completionOnlyLoss">The loss asks for answers alone.</param>
+    /// <exception cref="InvalidDataException">The tokenizer lacks a token of a built-in layout.</exception>
+    public CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, bool completionOnlyLoss)
+    {
+        this.tokenizer = tokenizer;
+        this.completionOnlyLoss = completionOnlyLoss;
+        renderer = template is null ? null : new ChatRenderer(tokenizer, template);
+        around = new(tokenizer.SpecialTokensAround);
+    }
 
     /// <summary>Encodes records on all processors, each cut at the end to <paramref name="maxLength"/> tokens.</summary>
-    /// <exception cref="DataFileException">Not one record has a token that the loss asks for.</exception>
+    /// <exception cref="DataFileException">Not one record has a token that the loss asks for, or the template does not lay one
+    /// out.</exception>
     public CausalSamples Encode(CausalRecordSet set, int maxLength)
     {
-        (int[] Ids, int[] Labels)[] samples = ParallelWork.Run(set.Records.Count, i => Encode(set.Records[i]));
+        int unsure = 0;
+        (int[] Ids, int[] Labels)[] samples = ParallelWork.Run(set.Records.Count, i => Encode(set, set.Records[i], ref unsure));
         List<(int[], int[]?)> rows = new(samples.Length);
         List<int[]> labels = new(samples.Length);
         int cut = 0;
@@ -43,22 +60,47 @@ public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, b
         }
 
         return rows.Count > 0
-            ? new CausalSamples(new EncodedSet(rows) { TokenLabels = labels }, cut, set.Records.Count - rows.Count)
+            ? new CausalSamples(new EncodedSet(rows) { TokenLabels = labels }, cut, set.Records.Count - rows.Count, unsure)
             : throw new DataFileException(
                 set.Files.ToString(), $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; raise max_length, or see whether the records have answers that are to be learned.");
     }
 
     /// <summary>The tokens of a record, and its labels: each at the token it names, -100 where the loss asks for none. The first token, which nothing predicts, has none.</summary>
-    public (int[] Ids, int[] Labels) Encode(CausalRecord record)
+    /// <exception cref="ChatTemplateException">The template refuses the record, or fails.</exception>
+    public (int[] Ids, int[] Labels) Encode(CausalRecord record) => Encode(record, out _);
+
+    private (int[] Ids, int[] Labels) Encode(CausalRecordSet set, CausalRecord record, ref int unsure)
     {
-        IReadOnlyList<TextPart> parts = template is not null && Messages(record) is { } messages ? template.Render(messages) : Plain(record);
+        try
+        {
+            (int[], int[]) sample = Encode(record, out int ofRecord);
+            Interlocked.Add(ref unsure, ofRecord);
+            return sample;
+        }
+        catch (ChatTemplateException error)
+        {
+            throw (record as CausalRecord.Conversation)?.Place?.Wrong(error.Message, error)
+                ?? new DataFileException(set.Files.ToString(), error.Message, error);
+        }
+    }
+
+    private (int[] Ids, int[] Labels) Encode(CausalRecord record, out int unsure)
+    {
+        bool isTemplated = renderer is not null && record is not CausalRecord.Plain;
+        if (!isTemplated && record is CausalRecord.Conversation { Chat: var untemplated })
+        {
+            untemplated.RequirePlaceForCalls(template: null);
+        }
+
+        ChatSample sample = isTemplated ? renderer!.Sample(Chat(record)) : new ChatSample(Plain(record), UnsureAnswers: 0);
+        unsure = sample.UnsureAnswers;
+        IReadOnlyList<TextPart> parts = sample.Parts;
         if (!completionOnlyLoss)
         {
             parts = [.. parts.Select(part => part with { IsAnswer = !part.IsUnlearned })];
         }
 
-        bool isTemplated = template is not null && record is not CausalRecord.Plain;
-        (int[] prefix, int[] suffix) = isTemplated && !template!.IsPlain ? ([], []) : around.Value;
+        (int[] prefix, int[] suffix) = isTemplated && !renderer!.Template.IsPlain ? ([], []) : around.Value;
         PartTokens tokens = PartEncoding.Encode(tokenizer, parts);
         if (isTemplated)
         {
@@ -70,7 +112,7 @@ public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, b
             suffix = [.. suffix, tokenizer.EndOfText];
         }
 
-        bool endIsLearned = parts[^1].IsAnswer;
+        bool endIsLearned = parts is [.., { IsAnswer: true }];
         int[] ids = [.. prefix, .. tokens.Ids, .. suffix];
         int[] labels = [.. ids];
         Span<int> body = labels.AsSpan(prefix.Length, tokens.Ids.Length);
@@ -85,25 +127,30 @@ public sealed class CausalEncoder(Tokenizer tokenizer, ChatTemplate? template, b
         return (ids, labels);
     }
 
-    private static IReadOnlyList<ChatMessage>? Messages(CausalRecord record) => record switch
+    private static Conversation Chat(CausalRecord record) => record switch
     {
-        CausalRecord.Conversation conversation => conversation.Messages,
+        CausalRecord.Conversation conversation => conversation.Chat,
         CausalRecord.Completion completion => Turns(completion.Prompt, completion.Answer),
         CausalRecord.Instruction { Input: "" } instruction => Turns(instruction.Task, instruction.Answer),
         CausalRecord.Instruction instruction => Turns($"{instruction.Task}\n{instruction.Input}", instruction.Answer),
-        _ => null,
+        _ => throw Unknown(record),
     };
 
-    private static ChatMessage[] Turns(string prompt, string answer) => [new(ChatMessage.User, prompt), new(ChatMessage.Assistant, answer)];
+    private static Conversation Turns(string prompt, string answer) =>
+        new([new(ChatMessage.User, prompt), new(ChatMessage.Assistant, answer)]);
 
     private static TextPart[] Plain(CausalRecord record) => record switch
     {
         CausalRecord.Completion completion => [new(completion.Prompt), new(completion.Answer, IsAnswer: true)],
         CausalRecord.Instruction instruction => [new(AlpacaPrompt.Of(instruction.Task, instruction.Input)), new(instruction.Answer, IsAnswer: true)],
         CausalRecord.Plain plain => [new(plain.Text, IsAnswer: true)],
-        CausalRecord.Conversation conversation => [.. conversation.Messages.Select(message => message.Role == ChatMessage.Assistant
-            ? new TextPart(message.Content, IsAnswer: message.IsLearned, IsUnlearned: !message.IsLearned)
-            : new TextPart(message.Content))],
-        _ => throw new ArgumentException($"A record of the kind {record.GetType().Name} has no layout.", nameof(record)),
+        CausalRecord.Conversation conversation => [.. conversation.Messages.Select((message, turn) => message.Role == ChatMessage.Assistant
+            ? new TextPart(
+                message.Content ?? "", IsAnswer: message.IsLearned && turn >= conversation.Chat.FirstLearned, IsUnlearned: !message.IsLearned)
+            : new TextPart(message.Content ?? ""))],
+        _ => throw Unknown(record),
     };
+
+    private static ArgumentException Unknown(CausalRecord record) =>
+        new($"A record of the kind {record.GetType().Name} has no layout.", nameof(record));
 }

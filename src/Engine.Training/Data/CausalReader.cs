@@ -9,6 +9,7 @@ public static class CausalReader
     private static readonly (CausalDataKind Kind, string[] Keys)[] Kinds =
     [
         (CausalDataKind.Messages, ["messages"]),
+        (CausalDataKind.ShareGpt, ["conversations"]),
         (CausalDataKind.PromptCompletion, ["prompt", "completion"]),
         (CausalDataKind.Alpaca, ["instruction", "output"]),
         (CausalDataKind.Text, ["text"]),
@@ -77,7 +78,7 @@ public static class CausalReader
             {
                 CausalDataKind current = kind ?? Same(found, KindOf(record), problem => record.Wrong($"the record's keys are {Keys(record)}, and {problem}"));
                 found = current;
-                if (notes.Count(record))
+                if (notes.Count(record, current))
                 {
                     records.Add(Convert(record, current, notes));
                 }
@@ -102,7 +103,9 @@ public static class CausalReader
             }
         }
 
-        return only ?? throw WrongKeys(record);
+        return only is CausalDataKind.PromptCompletion && record.IsList("prompt")
+            ? CausalDataKind.PromptCompletionMessages
+            : only ?? throw WrongKeys(record);
     }
 
     private static bool HasAll(JsonRecord record, string[] keys)
@@ -122,13 +125,16 @@ public static class CausalReader
     {
         string[] fitting = [.. Kinds.Where(kind => HasAll(record, kind.Keys)).Select(kind => Describe(kind.Kind))];
         return record.Wrong($"the record has the keys {Keys(record)}" + (fitting.Length == 0
-            ? "; expected messages (a list of role and content), prompt with completion, instruction with output (and input), or text."
+            ? "; expected messages (a list of role and content), conversations (of from and value), prompt with completion, instruction with "
+                + "output (and input), or text."
             : $" and so fits {string.Join(" and ", fitting)}; set data.kind to the one that is meant."));
     }
 
     private static CausalRecord Convert(JsonRecord record, CausalDataKind kind, RecordNotes notes) => kind switch
     {
-        CausalDataKind.Messages => new CausalRecord.Conversation(ConversationReader.Read(record, notes)),
+        CausalDataKind.Messages => ConversationReader.Messages(record, notes),
+        CausalDataKind.ShareGpt => ConversationReader.ShareGpt(record, notes),
+        CausalDataKind.PromptCompletionMessages => ConversationReader.PromptCompletion(record, notes),
         CausalDataKind.PromptCompletion => new CausalRecord.Completion(record.Text("prompt"), notes.Answer(record.Text("completion"))),
         CausalDataKind.Alpaca => new CausalRecord.Instruction(
             record.Text("instruction"), record.HasValue("input") ? record.Text("input") : "", notes.Answer(record.Text("output"))),
@@ -138,6 +144,8 @@ public static class CausalReader
     private static string Describe(CausalDataKind kind) => kind switch
     {
         CausalDataKind.Messages => "messages",
+        CausalDataKind.ShareGpt => "conversations",
+        CausalDataKind.PromptCompletionMessages => "prompt with completion, of messages",
         CausalDataKind.PromptCompletion => "prompt with completion",
         CausalDataKind.Alpaca => "instruction with output",
         _ => "text",

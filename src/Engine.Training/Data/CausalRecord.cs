@@ -10,9 +10,17 @@ public enum CausalDataKind
     [EnumMember(Value = "messages")]
     Messages,
 
+    /// <summary>A conversation as ShareGPT writes it.</summary>
+    [EnumMember(Value = "sharegpt")]
+    ShareGpt,
+
     /// <summary>A prompt and what it is to be continued by.</summary>
     [EnumMember(Value = "prompt-completion")]
     PromptCompletion,
+
+    /// <summary>The turns of a prompt and those it is to be continued by.</summary>
+    [EnumMember(Value = "prompt-completion-messages")]
+    PromptCompletionMessages,
 
     /// <summary>An instruction, perhaps with an input, and the answer.</summary>
     [EnumMember(Value = "alpaca")]
@@ -23,6 +31,14 @@ public enum CausalDataKind
     Text,
 }
 
+/// <summary>What the kinds have in common.</summary>
+public static class CausalDataKinds
+{
+    /// <summary>Whether records hold turns.</summary>
+    public static bool IsConversation(this CausalDataKind kind) =>
+        kind is CausalDataKind.Messages or CausalDataKind.ShareGpt or CausalDataKind.PromptCompletionMessages;
+}
+
 /// <summary>One record of such a file.</summary>
 public abstract record CausalRecord
 {
@@ -31,7 +47,20 @@ public abstract record CausalRecord
     }
 
     /// <summary>A conversation; the assistant's messages are the answers.</summary>
-    public sealed record Conversation(IReadOnlyList<ChatMessage> Messages) : CausalRecord;
+    public sealed record Conversation(Engine.Model.Chat.Conversation Chat) : CausalRecord
+    {
+        /// <summary>A conversation of turns alone.</summary>
+        public Conversation(params IReadOnlyList<ChatMessage> messages)
+            : this(new Engine.Model.Chat.Conversation(messages))
+        {
+        }
+
+        /// <summary>Where it stands, for messages; null where it comes from no file.</summary>
+        public DataPlace? Place { get; init; }
+
+        /// <summary>The turns.</summary>
+        public IReadOnlyList<ChatMessage> Messages => Chat.Messages;
+    }
 
     /// <summary>A prompt and its completion.</summary>
     public sealed record Completion(string Prompt, string Answer) : CausalRecord;

@@ -87,6 +87,71 @@ public sealed class JsonRecord : IDisposable
             : throw Wrong(name, value, "an object");
     }
 
+    /// <summary>Every property that is not null, with a value that outlives this record.</summary>
+    /// <param name="names">Properties that are left out.</param>
+    /// <remarks>
+    /// A row's structs have all the members that any row's have, null where a row has none: in rows nulls are left out at every depth.
+    /// </remarks>
+    public Dictionary<string, object?> MembersBut(params ReadOnlySpan<string> names)
+    {
+        Dictionary<string, object?> members = [];
+        foreach (JsonProperty member in root.EnumerateObject())
+        {
+            if (member.Value.ValueKind != JsonValueKind.Null && !names.Contains(member.Name))
+            {
+                members.Add(member.Name, Kept(member.Value));
+            }
+        }
+
+        return members;
+    }
+
+    /// <summary>A property that is an object, its members that are not null; they outlive this record.</summary>
+    /// <exception cref="DataFileException">There is none, or it is something else.</exception>
+    public Dictionary<string, object?> Object(string name)
+    {
+        JsonElement value = Property(name);
+        return value.ValueKind == JsonValueKind.Object
+            ? new JsonRecord(null, value, place, part).MembersBut()
+            : throw Wrong(name, value, "an object");
+    }
+
+    /// <summary>
+    /// A property that is a list, or a list written as JSON in a text; its items outlive this record. Null where it is absent, null or
+    /// empty.
+    /// </summary>
+    /// <exception cref="DataFileException">It is something else.</exception>
+    public IReadOnlyList<object?>? List(string name)
+    {
+        if (!HasContent(name))
+        {
+            return null;
+        }
+
+        JsonElement value = Property(name);
+        if (value.ValueKind == JsonValueKind.Array)
+        {
+            return [.. value.EnumerateArray().Select(Kept)];
+        }
+
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            throw Wrong(name, value, "a list");
+        }
+
+        try
+        {
+            using JsonDocument written = JsonDocument.Parse(StringValue(value, name), DocumentOptions);
+            return written.RootElement.ValueKind == JsonValueKind.Array
+                ? [.. written.RootElement.EnumerateArray().Select(item => (object?)item.Clone())]
+                : throw Wrong(name, written.RootElement, "a list");
+        }
+        catch (JsonException error)
+        {
+            throw place.Wrong($"{part}{Noun} '{name}' is a text that is not JSON; a list was expected.", error);
+        }
+    }
+
     /// <summary>A property that is a list of whole numbers.</summary>
     /// <exception cref="DataFileException">There is none, or it holds something else.</exception>
     public int[] Integers(string name)
@@ -126,6 +191,9 @@ public sealed class JsonRecord : IDisposable
         _ => true,
     };
 
+    /// <summary>Whether a property is a list.</summary>
+    public bool IsList(string name) => root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array;
+
     /// <summary>A property that is true or false, or 1 or 0; null where it is something else or absent.</summary>
     public bool? Switch(string name) => !root.TryGetProperty(name, out JsonElement value) ? null : value.ValueKind switch
     {
@@ -150,6 +218,14 @@ public sealed class JsonRecord : IDisposable
             _ => throw Wrong(name, value, "a string or a number"),
         };
     }
+
+    /// <summary>A value that outlives this record.</summary>
+    private object? Kept(JsonElement value) => !place.IsRow ? value.Clone() : value.ValueKind switch
+    {
+        JsonValueKind.Object => new JsonRecord(null, value, place, part).MembersBut(),
+        JsonValueKind.Array => value.EnumerateArray().Select(Kept).ToList(),
+        _ => value.Clone(),
+    };
 
     private string Noun => place.IsRow && part.Length == 0 ? "column" : "property";
 

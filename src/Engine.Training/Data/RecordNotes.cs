@@ -6,20 +6,22 @@ namespace Engine.Training.Data;
 internal sealed class RecordNotes(DataFiles files)
 {
     /// <summary>Keys that other trainers read and that change what a record means.</summary>
-    private static readonly string[] KeysOfRecords = ["tools", "functions", "system", "history", "documents"];
+    private static readonly string[] KeysOfRecords = ["functions", "system", "history"];
+
+    /// <summary>Those that are read with conversations alone.</summary>
+    private static readonly string[] KeysOfConversations = [ConversationReader.Tools, ConversationReader.Documents, ConversationReader.Variables];
 
     private readonly OrderedDictionary<string, int> unread = [];
-    private readonly OrderedDictionary<string, int> unreadOfTurns = [];
     private int leftOut, turns, learnedAnswers, emptyAnswers, emptyTexts, askedPrompts;
 
     /// <summary>Records so far.</summary>
     public int Records { get; private set; }
 
     /// <summary>Counts a record; whether it is learned: its <c>weight</c> is not 0, nor <c>train</c> false.</summary>
-    public bool Count(JsonRecord record)
+    public bool Count(JsonRecord record, CausalDataKind kind)
     {
         Records++;
-        foreach (string key in KeysOfRecords)
+        foreach (string key in (IEnumerable<string>)(kind.IsConversation() ? KeysOfRecords : [.. KeysOfRecords, .. KeysOfConversations]))
         {
             if (record.HasContent(key))
             {
@@ -68,19 +70,13 @@ internal sealed class RecordNotes(DataFiles files)
     }
 
     /// <summary>Counts a turn of a conversation.</summary>
-    /// <param name="call">The key of a tool call that it holds; null for none.</param>
     /// <param name="asksForPrompt">It is no answer, and asks to be learned.</param>
-    public void Turn(ChatMessage message, string? call, bool asksForPrompt)
+    public void Turn(ChatMessage message, bool asksForPrompt)
     {
         turns++;
-        if (message.Role == ChatMessage.Assistant && message.IsLearned)
+        if (message.Role == ChatMessage.Assistant && message.IsLearned && !message.Members.ContainsKey(ChatMessage.ToolCalls))
         {
-            Answer(message.Content);
-        }
-
-        if (call is not null)
-        {
-            Add(unreadOfTurns, call);
+            Answer(message.Content ?? "");
         }
 
         askedPrompts += asksForPrompt ? 1 : 0;
@@ -92,12 +88,8 @@ internal sealed class RecordNotes(DataFiles files)
         List<string> notes = [];
         if (unread.Count > 0)
         {
-            notes.Add($"{files}: keys that are not read: {List(unread, Records, "records")}.");
-        }
-
-        if (unreadOfTurns.Count > 0)
-        {
-            notes.Add($"{files}: keys that are not read: {List(unreadOfTurns, turns, "turns")}. Calls of tools are not laid out; what the turns say beside them is learned.");
+            IEnumerable<string> counts = unread.Select(count => $"{count.Key} (in {count.Value} of {Records} records)");
+            notes.Add($"{files}: keys that are not read: {string.Join(", ", counts)}.");
         }
 
         if (leftOut > 0)
@@ -124,9 +116,6 @@ internal sealed class RecordNotes(DataFiles files)
 
         return notes;
     }
-
-    private static string List(OrderedDictionary<string, int> counts, int total, string what) =>
-        string.Join(", ", counts.Select(count => $"{count.Key} (in {count.Value} of {total} {what})"));
 
     private static void Add(OrderedDictionary<string, int> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;
 }

@@ -107,7 +107,14 @@ internal sealed class RunEncoder
     public EncodedSet Records(CausalRecordSet set)
     {
         notes.AddRange(set.Notes);
-        CausalSamples samples = new CausalEncoder(Tokenizer, Template(set.Kind), run.CompletionOnlyLoss).Encode(set, maxLength);
+        ChatTemplate? template = (run.ChatTemplate ?? ChatTemplateChoices.Default(set.Kind)).Template(folder.FolderPath);
+        notes.AddRange(ConversationNotes.NotLaidOut(set, template));
+        CausalSamples samples = new CausalEncoder(Tokenizer, template, run.CompletionOnlyLoss).Encode(set, maxLength);
+        if (samples.UnsureAnswers > 0)
+        {
+            notes.Add(ConversationNotes.Unsure(set, samples.UnsureAnswers));
+        }
+
         if (samples.Cut > 0)
         {
             notes.Add($"{set.Files}: {samples.Cut} of {set.Records.Count} samples are longer than max_length ({maxLength} tokens) and were cut at the end.");
@@ -120,10 +127,6 @@ internal sealed class RunEncoder
 
         return samples.Rows;
     }
-
-    /// <summary>How this kind of data is laid out; null: without a chat template.</summary>
-    private ChatTemplate? Template(CausalDataKind kind) =>
-        (run.ChatTemplate ?? ChatTemplateChoices.Default(kind)).Template(folder.FolderPath);
 
     private static Tokenizer Checked(Tokenizer tokenizer, ModelFolder folder, Architecture architecture) => tokenizer.VocabularySize <= architecture.VocabularySize
         ? tokenizer

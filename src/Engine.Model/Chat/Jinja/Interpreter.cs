@@ -43,26 +43,16 @@ internal sealed partial class Interpreter
     /// <summary>The line that runs.</summary>
     public int Line { get; private set; } = 1;
 
-    public JinjaRendering Render(IReadOnlyDictionary<string, object?> given)
+    public JinjaRendering Render(IReadOnlyDictionary<string, object?> given) => Limits.Within(maxWork, () =>
     {
-        // A rendering may stand in another's: what is left to that one stays.
-        long outerWork = Limits.WorkLeft;
-        Limits.WorkLeft = maxWork;
-        try
+        foreach ((string name, object? value) in given)
         {
-            foreach ((string name, object? value) in given)
-            {
-                variables[name] = InputValues.Of(value);
-            }
+            variables[name] = InputValues.Of(value);
+        }
 
-            Run(template.Body, root);
-            return new(rootOutput.ToString(), spans);
-        }
-        finally
-        {
-            Limits.WorkLeft = outerWork;
-        }
-    }
+        Run(template.Body, root);
+        return new JinjaRendering(rootOutput.ToString(), spans);
+    });
 
     /// <summary>What a macro prints.</summary>
     public string RunMacro(MacroSyntax macro, Scope scope, Action fill) => Called(() => Captured(() =>

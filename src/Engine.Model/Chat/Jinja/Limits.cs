@@ -19,7 +19,22 @@ internal static class Limits
 
     /// <summary>What is left of <see cref="JinjaOptions.MaxWork"/> to the rendering on this thread.</summary>
     [field: ThreadStatic]
-    public static long WorkLeft { get; set; }
+    private static long WorkLeft { get; set; }
+
+    /// <summary>Does what may take so much work. It may stand in another's bounds: what is left to that one stays.</summary>
+    public static T Within<T>(long work, Func<T> run)
+    {
+        long outer = WorkLeft;
+        WorkLeft = work;
+        try
+        {
+            return run();
+        }
+        finally
+        {
+            WorkLeft = outer;
+        }
+    }
 
     /// <summary>Counts work before it is done.</summary>
     public static void Work(long steps)
