@@ -30,6 +30,13 @@ internal static class ExampleWriter
         json.WriteEndObject();
     }
 
+    public static void Write(Utf8JsonWriter json, string text)
+    {
+        json.WriteStartObject();
+        json.WriteString(Text, text);
+        json.WriteEndObject();
+    }
+
     /// <exception cref="ArgumentException">A message holds something else than text.</exception>
     public static void Write(Utf8JsonWriter json, LanguageExample example)
     {
