@@ -272,7 +272,7 @@ public sealed class FineTuneTests : IDisposable
 
         NamedAdapter[] adapters = [new("first", tiny.File("one/adapter")), new("second", tiny.File("other/adapter"))];
         using LanguageModel both = LanguageModel.Open(model, new LanguageModelOptions { Adapters = adapters, ContextLength = 16 });
-        Assert.Equal(["first", "second"], both.Generator.Adapters);
+        Assert.Equal(["first", "second"], both.Generator.AdapterNames);
         Assert.Equal(("first", 16), (both.Generator.Adapter, both.Generator.ContextLength));
     }
 
