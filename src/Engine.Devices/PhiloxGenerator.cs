@@ -132,4 +132,7 @@ public static class RandomStream
 
     /// <summary>Directions in which a weight's singular vectors are looked for; the step is the adapted layer's number.</summary>
     public const uint SingularVectors = 0xFFFF_0009;
+
+    /// <summary>Which rows are held out as validation data; the step is the class's number.</summary>
+    public const uint ValidationSplit = 0xFFFF_000A;
 }

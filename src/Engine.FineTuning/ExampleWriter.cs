@@ -31,6 +31,13 @@ internal static class ExampleWriter
         json.WriteEndObject();
     }
 
+    public static void Write(Utf8JsonWriter json, string text)
+    {
+        json.WriteStartObject();
+        json.WriteString(Text, text);
+        json.WriteEndObject();
+    }
+
     /// <exception cref="ArgumentException">A message has a role, or holds content, that a language model does not read.</exception>
     public static void Write(Utf8JsonWriter json, LanguageExample example)
     {

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Engine.Devices;
+using Engine.Model.Peft;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 
@@ -113,6 +115,57 @@ public static class FineTune
         RunPlace place = await PlaceAsync(run, train, validation, ExampleWriter.Write, data => data, cancellation).ConfigureAwait(false);
         return await LanguageModel.TrainAsync(place, options, cancellation).ConfigureAwait(false);
     }
+
+    /// <summary>Trains a masked language model on the files that the run names.</summary>
+    public static Task<MaskedLanguageModel> MaskedLanguageModelAsync(
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
+        MaskedLanguageModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.MaskedLanguageModel }), options, cancellation);
+
+    /// <summary>Trains a masked language model on the program's texts.</summary>
+    /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
+    public static Task<MaskedLanguageModel> MaskedLanguageModelAsync(
+        RunConfiguration run,
+        IEnumerable<string> train,
+        IEnumerable<string>? validation = null,
+        FineTuneOptions? options = null,
+        CancellationToken cancellation = default) =>
+        MaskedLanguageModelAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellation);
+
+    /// <inheritdoc cref="MaskedLanguageModelAsync(RunConfiguration, IEnumerable{string}, IEnumerable{string}?, FineTuneOptions?, CancellationToken)"/>
+    public static async Task<MaskedLanguageModel> MaskedLanguageModelAsync(
+        RunConfiguration run,
+        IAsyncEnumerable<string> train,
+        IAsyncEnumerable<string>? validation = null,
+        FineTuneOptions? options = null,
+        CancellationToken cancellation = default)
+    {
+        run = run with { Task = TaskKind.MaskedLanguageModel };
+        RunPlace place = await PlaceAsync(
+            run, train, validation, ExampleWriter.Write, data => data with { Text = ExampleWriter.Text }, cancellation).ConfigureAwait(false);
+        return await MaskedLanguageModel.TrainAsync(place, options, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>What a run will need, of memory to the byte; its data is read and every batch shape planned, and nothing is allocated.</summary>
+    /// <param name="run">With an adapter or without, its <c>Data</c> naming files; an <c>Output</c> is not needed.</param>
+    /// <param name="device">The device, which stays the caller's; null: the one that the run names.</param>
+    public static RunEstimate Estimate(RunConfiguration run, Device? device = null)
+    {
+        using RunPlace place = RunPlace.Of(run);
+        RunConfiguration resolved = place.Run.Resolve();
+        using Holding holding = Holding.Of(resolved, device);
+        return RunEstimate.Of(resolved, holding.Device);
+    }
+
+    /// <summary>Merges an adapter into its base model and writes a Hugging Face folder that needs no adapter.</summary>
+    /// <param name="path">A run's folder or its file, an adapter's folder whose base model is the one it names, or a model folder.</param>
+    /// <param name="output">A folder that is empty or not there yet.</param>
+    /// <param name="adapter">An adapter's folder, in place of the run's own; a model folder needs one.</param>
+    /// <returns>What a user should know, in words.</returns>
+    /// <exception cref="ArgumentException">There is no adapter.</exception>
+    /// <exception cref="Common.Files.ModelFileException">Base and adapter do not fit, or a parameter is in neither.</exception>
+    /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
+    public static IReadOnlyList<string> Merge(string path, string output, string? adapter = null, MergeOptions? options = null) =>
+        TrainedModel.Resolve(path, adapter).WriteMerged(output, options);
 
     private static Task<RunPlace> WithTextsAsync<T>(
         RunConfiguration run, IAsyncEnumerable<T> train, IAsyncEnumerable<T>? validation, CancellationToken cancellation)

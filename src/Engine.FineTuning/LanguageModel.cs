@@ -16,7 +16,7 @@ public sealed class LanguageModel : DelegatingChatClient
     private readonly Opened opened;
 
     private LanguageModel(Opened opened)
-        : base(new EngineChatClient(opened.Chat, opened.Name)) => this.opened = opened;
+        : base(new EngineChatClient(opened.Chat, opened.Trained.Name)) => this.opened = opened;
 
     /// <summary>
     /// What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.
@@ -32,7 +32,32 @@ public sealed class LanguageModel : DelegatingChatClient
     /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
     /// <exception cref="Common.Files.ModelFileException">There is no such model, or it is no causal language model.</exception>
     public static LanguageModel Open(string path, string? adapter = null, Device? device = null) =>
-        Holding.Open(path, adapter, device, (holding, trained) => new LanguageModel(Opened.Of(holding, trained, training: null)));
+        Holding.Open(path, adapter, device, (holding, trained) => new LanguageModel(Opened.Of(holding, trained)));
+
+    /// <summary>Opens a language model with several adapters, a context of its own or another storage.</summary>
+    /// <inheritdoc cref="Open(string, string?, Device?)"/>
+    public static LanguageModel Open(string path, LanguageModelOptions options)
+    {
+        string? first = options.Adapters.FirstOrDefault()?.Folder;
+        return Holding.Open(path, first, options.Device, (holding, trained) => new LanguageModel(Opened.Of(holding, trained, options: options)));
+    }
+
+    /// <summary>
+    /// Loss of what is learned of each example, laid out and cut as the model's run does, and its exponential: <c>loss</c> and
+    /// <c>perplexity</c>. A second copy of the weights is on the device meanwhile.
+    /// </summary>
+    /// <exception cref="ArgumentException">There are no examples, or a message holds something else than text.</exception>
+    /// <exception cref="ObjectDisposedException">The model's device was disposed, before or meanwhile.</exception>
+    public Task<IReadOnlyDictionary<string, double>> EvaluateAsync(
+        IEnumerable<LanguageExample> examples, CancellationToken cancellation = default) =>
+        LanguageEvaluation.EvaluateAsync(
+            opened.Holding.Device,
+            opened.Trained,
+            TaskKind.CausalLanguageModel,
+            examples.ToAsyncEnumerable(),
+            ExampleWriter.Write,
+            data => data,
+            cancellation);
 
     internal static Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) =>
         TrainingTask.TrainAndOpenAsync(place, options, (holding, trained, outcome) => new LanguageModel(Opened.Of(holding, trained, outcome)), cancellation);
@@ -48,24 +73,20 @@ public sealed class LanguageModel : DelegatingChatClient
     }
 
     /// <summary>The model with all that goes with it.</summary>
-    private sealed record Opened(ChatGenerator Chat, string Name, TrainingOutcome? Training, Holding Holding) : IDisposable
+    private sealed record Opened(ChatGenerator Chat, TrainedModel Trained, TrainingOutcome? Training, Holding Holding) : IDisposable
     {
-        public static Opened Of(Holding holding, TrainedModel trained, TrainingOutcome? training)
+        public static Opened Of(
+            Holding holding, TrainedModel trained, TrainingOutcome? training = null, LanguageModelOptions? options = null)
         {
-            Generator generator = Generator.Open(holding.Device, trained.Model, type: trained.Dtype, vocabularyOf: trained.Adapter);
+            Generator generator = trained.OpenGenerator(
+                holding.Device, out _, options?.Adapters, options?.ContextLength, options?.Dtype, options?.AllowMissing ?? false);
             try
             {
-                if (trained.Adapter is { } adapter)
-                {
-                    generator.AddAdapter(trained.Name, adapter);
-                    generator.UseAdapter(trained.Name);
-                }
-
                 // A model that was never made for conversations goes on with their texts.
                 ChatTemplate? template = trained.Run?.ChatTemplateName is { } layout
                     ? ChatTemplate.Named(layout, trained.Model)
                     : ChatTemplate.FindOf(trained.Model);
-                return new Opened(new ChatGenerator(generator, template), trained.Name, training, holding);
+                return new Opened(new ChatGenerator(generator, template), trained, training, holding);
             }
             catch
             {

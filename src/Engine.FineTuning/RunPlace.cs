@@ -50,17 +50,20 @@ internal sealed class RunPlace : IDisposable
 
         // Of a run that a file described, what it says of its own data's files, and whether it evaluates, goes with them.
         DataConfiguration? given = Run.Data;
-        bool follows = validationFile is null || (given is not null && given.Validation is null);
+        double? split = validationFile is null ? given?.ValidationSplit : null;
+        bool isEvaluated = validationFile is not null || split is not null;
+        bool follows = !isEvaluated || (given is not null && given.HeldOut is null);
         Run = Run with
         {
             Data = columns(new DataConfiguration
             {
                 Train = trainFile,
                 Validation = validationFile is null ? null : new DataFiles([validationFile]),
+                ValidationSplit = split,
                 Labels = given?.Labels,
             }),
             EvalStrategy = follows ? null : Run.EvalStrategy,
-            EvalSteps = validationFile is null ? null : Run.EvalSteps,
+            EvalSteps = isEvaluated ? Run.EvalSteps : null,
         };
     }
 

@@ -37,6 +37,9 @@ public sealed class TrainingSession : IDisposable
     private readonly ulong seed;
     private readonly MethodContext context;
     private readonly StorageBlock moments = new("optimizer");
+    private readonly StorageBlock lossBlock = new("loss");
+    private readonly LossOptions loss;
+    private readonly Variable? classWeights;
     private readonly SessionReports reports = new();
     private readonly OptimizerUpdate optimizer;
     private readonly SampleSelection? selection;
@@ -67,7 +70,8 @@ public sealed class TrainingSession : IDisposable
     /// <param name="seed">Seed of dropout.</param>
     /// <param name="microBatches">Micro-batches of the longest step; only methods that select samples need to know.</param>
     /// <param name="gradientCheckpointing">The backward pass computes each layer's activations again instead of keeping them.</param>
-    /// <param name="lossAverage">What the loss of a step of several micro-batches is the mean over.</param>
+    /// <param name="loss">What the loss of a step is; null: the mean over its labels, to these alone.</param>
+    /// <exception cref="ArgumentException">Class weights that do not fit the model's classes.</exception>
     public TrainingSession(
         Device device,
         TransformerModel model,
@@ -78,7 +82,7 @@ public sealed class TrainingSession : IDisposable
         ulong seed,
         int microBatches = 1,
         bool gradientCheckpointing = false,
-        LossAverage lossAverage = LossAverage.Tokens)
+        LossOptions? loss = null)
     {
         this.device = device;
         this.method = method;
@@ -86,7 +90,10 @@ public sealed class TrainingSession : IDisposable
         this.seed = seed;
         Model = model;
         TotalSteps = totalSteps;
-        weights = new MicroBatchWeights(lossAverage);
+        loss ??= new LossOptions();
+        weights = new MicroBatchWeights(loss);
+        classWeights = loss.ClassWeights is { } given ? Reserve(given, model.Architecture) : null;
+        this.loss = loss;
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Inputs = new BatchInputs(model.Architecture, capacity, model.EmbeddingRows);
         Moments = (moments.Reserve("m", new Shape(Trainables.Count)), moments.Reserve("v", new Shape(Trainables.Count)));
@@ -103,6 +110,8 @@ public sealed class TrainingSession : IDisposable
         {
             Gradients = true,
             Dropout = true,
+            LabelSmoothing = loss.LabelSmoothing,
+            ClassWeights = classWeights,
             GradientCheckpointing = gradientCheckpointing,
             TransformWeight = method.TransformWeight,
             Auxiliary = method.Auxiliary,
@@ -141,15 +150,17 @@ public sealed class TrainingSession : IDisposable
         }
 
         ModelRunner Runner(RunnerOptions options) => new(device, model, Inputs, arena, options);
-        RunnerOptions Losses(TrainingMethod acting, Variable loss) => new()
+        RunnerOptions Losses(TrainingMethod acting, Variable sum) => new()
         {
             Dropout = true,
+            LabelSmoothing = loss.LabelSmoothing,
+            ClassWeights = classWeights,
             TransformWeight = acting.TransformWeight,
             Auxiliary = acting.Auxiliary,
-            Extend = graph => Accumulate(graph, loss),
+            Extend = graph => Accumulate(graph, sum),
         };
-        void Accumulate(ModelGraph graph, Variable loss) =>
-            graph.Graph.AccumulateWeighted(graph.Loss, Inputs.Scalars, StepScalars.LossWeight, loss);
+        void Accumulate(ModelGraph graph, Variable sum) =>
+            graph.Graph.AccumulateWeighted(graph.Loss, Inputs.Scalars, StepScalars.LossWeight, sum);
     }
 
     public TransformerModel Model { get; }
@@ -220,7 +231,7 @@ public sealed class TrainingSession : IDisposable
     private IEnumerable<StorageBlock> OwnBlocks => new[]
     {
         Inputs.Block, context.State, context.Scratch, context.Merged, context.Tables, moments, reports.Block,
-        selection?.Block, LossScaling?.Block,
+        selection?.Block, LossScaling?.Block, classWeights is null ? null : lossBlock,
     }.OfType<StorageBlock>();
 
     /// <summary>
@@ -315,7 +326,7 @@ public sealed class TrainingSession : IDisposable
         for (int i = 0; i < microBatches.Count; i++)
         {
             tokens += microBatches[i].TokenCount;
-            weights.Count(i, microBatches[i].LabelCount);
+            weights.Count(i, microBatches[i]);
         }
 
         long labels = weights.Total;
@@ -447,7 +458,7 @@ public sealed class TrainingSession : IDisposable
         {
             RaggedBatch batch = microBatches[i];
             selection.Select(i, method.Select(selection.Losses(i, batch, after: false), selection.Losses(i, batch, after: true)));
-            weights.Count(i, batch.LabelCountOf(selection.Selected(i)));
+            weights.Count(i, batch, selection.Selected(i));
         }
 
         for (int i = 0; i < microBatches.Count; i++)
@@ -520,6 +531,14 @@ public sealed class TrainingSession : IDisposable
     {
         int rows = method.SelectedRows(shape.Rows);
         return shape with { Rows = rows, Selected = Model.Architecture.Head.PredictsTokens() ? shape.Selected : rows };
+    }
+
+    private Variable Reserve(IReadOnlyList<float> weights, Architecture architecture)
+    {
+        int classes = architecture.Head == HeadKind.SequenceClassification ? architecture.OutputSize : 0;
+        return weights.Count == classes && weights.All(weight => weight > 0 && float.IsFinite(weight))
+            ? lossBlock.Reserve("class_weights", new Shape(classes))
+            : throw new ArgumentException($"The model has {classes} classes, each with a weight above 0; {weights.Count} weights are given.", nameof(weights));
     }
 
     private static IReadOnlyList<Variable>? PartialTensors(TrainingMethod method) =>

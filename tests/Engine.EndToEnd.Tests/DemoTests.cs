@@ -71,7 +71,7 @@ public sealed partial class DemoTests
         return Math.Max(a.Length, b.Length) - shared;
     }
 
-    private static string Root()
+    internal static string Root()
     {
         string folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "Engine.sln")))

@@ -245,6 +245,93 @@ public sealed class FineTuneTests : IDisposable
         Assert.Contains("'data' is missing", (await Assert.ThrowsAsync<ConfigurationException>(() => FineTune.ClassifierAsync(Run()))).Message);
     }
 
+    [Fact]
+    public async Task Part_of_the_examples_in_memory_is_held_out()
+    {
+        RunConfiguration run = Run() with
+        {
+            Output = tiny.File("split"),
+            Data = new DataConfiguration { Train = "unused", ValidationSplit = 0.25 },
+        };
+        using TextClassifier classifier = await FineTune.ClassifierAsync(run, Labelled("train.tsv"));
+
+        ExampleSet heldOut = RunConfiguration.Load(tiny.File("split/config.yaml")).ReadValidationExamples()!;
+        Assert.Equal(10, heldOut.Count);
+        IEnumerable<LabelledText> rows = heldOut.Examples.Select(row => new LabelledText(row.Text, row.Label!));
+        Assert.Equal(classifier.Training!.After!["accuracy"], classifier.Evaluate(rows)["accuracy"]);
+    }
+
+    [Fact]
+    public async Task Masked_language_model_learns_the_programs_texts_and_starts_a_classifier()
+    {
+        string[] texts = [.. Labelled("train.tsv").Select(row => row.Text)], unseen = [.. Labelled("dev.tsv").Select(row => row.Text)];
+        RunConfiguration run = Whole() with { Output = tiny.File("masked") };
+        IReadOnlyDictionary<string, double> metrics;
+        using (MaskedLanguageModel model = await FineTune.MaskedLanguageModelAsync(run, texts, unseen))
+        {
+            metrics = await model.EvaluateAsync(unseen);
+            Assert.True(model.Training!.After!["loss"] < model.Training.Before!["loss"]);
+            Assert.Equal(model.Training.After["loss"], metrics["loss"], 1e-6);
+            Assert.Equal(Math.Exp(metrics["loss"]), metrics["perplexity"], 1e-6 * metrics["perplexity"]);
+        }
+
+        using (MaskedLanguageModel opened = MaskedLanguageModel.Open(tiny.File("masked")))
+        {
+            Assert.Equal(metrics["loss"], (await opened.EvaluateAsync(unseen))["loss"]);
+        }
+
+        using TextClassifier classifier = await FineTune.ClassifierAsync(
+            Run() with { Model = tiny.File("masked/model") }, Labelled("train.tsv"));
+        Assert.Equal(["animal", "tool"], classifier.Labels);
+    }
+
+    [Fact]
+    public async Task Language_model_is_evaluated_as_its_run_was_and_opens_with_several_adapters()
+    {
+        string model = tiny.File("decoder");
+        TinyDecoder.Write(model, chatTemplate: null);
+        LanguageExample[] unseen = [new LanguageExample.Completion("ab", "c"), new LanguageExample.Completion("b", "cd")];
+        foreach ((string name, string text) in ((string, string)[])[("one", "abcabc"), ("other", "cbacba")])
+        {
+            RunConfiguration run = Run() with { Model = model, Output = tiny.File(name), Adapter = new() { R = 4, TargetModules = ["q_proj"] } };
+            using LanguageModel trained = await FineTune.LanguageModelAsync(run, [new LanguageExample.Completion(text, "abc")], unseen);
+            IReadOnlyDictionary<string, double> metrics = await trained.EvaluateAsync(unseen);
+            Assert.Equal(trained.Training!.After!["loss"], metrics["loss"], 1e-6);
+        }
+
+        NamedAdapter[] adapters = [new("first", tiny.File("one/adapter")), new("second", tiny.File("other/adapter"))];
+        using LanguageModel both = LanguageModel.Open(model, new LanguageModelOptions { Adapters = adapters, ContextLength = 16 });
+        Assert.Equal(["first", "second"], both.Generator.AdapterNames);
+        Assert.Equal(("first", 16), (both.Generator.Adapter, both.Generator.ContextLength));
+    }
+
+    [Fact]
+    public async Task Merged_model_predicts_what_base_and_adapter_do()
+    {
+        using TextClassifier tuned = await FineTune.ClassifierAsync(Run() with { Output = tiny.File("run") }, Labelled("train.tsv"));
+        FineTune.Merge(tiny.File("run"), tiny.File("merged"));
+        using TextClassifier merged = TextClassifier.Open(tiny.File("merged"));
+        Prediction expected = tuned.Predict("the small heron"), actual = merged.Predict("the small heron");
+
+        // Products of W + B A instead of W x + B (A x), in float32.
+        Assert.Equal(expected.Label, actual.Label);
+        Assert.All(expected.Scores.Zip(actual.Scores), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        Assert.Contains("nothing to merge", Assert.Throws<ArgumentException>(() => FineTune.Merge(tiny.File("merged"), tiny.File("again"))).Message);
+    }
+
+    [Fact]
+    public async Task Estimate_says_the_steps_and_the_bytes_that_the_run_then_takes()
+    {
+        RunConfiguration run = Run() with { Data = new DataConfiguration { Train = tiny.File("train.tsv"), Text = "sentence", Label = "label" } };
+        RunEstimate estimate = FineTune.Estimate(run);
+        using TextClassifier trained = await FineTune.ClassifierAsync(run);
+        Assert.True(estimate.Fits);
+        Assert.Equal(trained.Training!.Steps, estimate.Length.TotalSteps);
+        Assert.Equal(trained.Training.PeakBytes, estimate.Bytes);
+        Assert.Equal(estimate.Bytes, estimate.BytesByOwner.Values.Sum());
+        Assert.Equal([new ClassCount("animal", 20), new ClassCount("tool", 20)], estimate.Classes);
+    }
+
     /// <summary>What TinyRun's run files say, without output and data.</summary>
     private RunConfiguration Run() => new()
     {

@@ -70,7 +70,27 @@ public sealed class AccumulationTests
         Assert.Equal((first.Loss + second.Loss) / 2, together.Loss, SumOrder * together.Loss);
         Numbers.Near([.. one.Gradients.Zip(other.Gradients, (a, b) => ((double)a + b) / 2)], both.Gradients, 1e-4, SumOrder);
 
-        ToyRun Toy() => new(device, new TwoLayerModel(), Full, new PlainMethod(), lossAverage: LossAverage.Batches);
+        ToyRun Toy() => new(device, new TwoLayerModel(), Full, new PlainMethod(), loss: new LossOptions { Average = LossAverage.Batches });
+    }
+
+    /// <summary>The weighted mean divides by the weights of the whole step, not by those of a micro-batch.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void With_class_weights_and_smoothing_two_micro_batches_are_one_batch(string device)
+    {
+        var head = HeadKind.SequenceClassification;
+        RaggedBatch batch = Labelled(head);
+        int split = batch.RowCount / 3;
+        using ToyRun whole = Toy(null), parts = Toy(null), unweighted = Toy([1, 1]);
+        StepReport expected = whole.Step(0, batch);
+        StepReport report = parts.Session.Step([Rows(batch, 0..split), Rows(batch, split..batch.RowCount)], 0, "test");
+        Assert.Equal(expected.Loss, report.Loss, SumOrder * expected.Loss);
+        Numbers.Near(whole.Gradients.Double(), parts.Gradients, 1e-4, SumOrder);
+        Assert.True(Math.Abs(unweighted.Step(0, batch).Loss - expected.Loss) > 0.01 * expected.Loss, "the weights change nothing");
+
+        ToyRun Toy(float[]? weights) => new(
+            device, new TableModel(head: head), Full, new PlainMethod(),
+            loss: new LossOptions { LabelSmoothing = 0.1, ClassWeights = weights ?? [0.25f, 4] });
     }
 
     [Theory]

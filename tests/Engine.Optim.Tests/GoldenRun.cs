@@ -102,7 +102,7 @@ internal sealed class GoldenRun : IDisposable
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
         method = create is null ? MethodOf(settings) : create(settings, Golden);
         Session = new TrainingSession(
-            device, Model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), Steps, seed: 0, lossAverage: lossAverage);
+            device, Model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), Steps, seed: 0, loss: new LossOptions { Average = lossAverage });
         Model.Allocate(device);
         using (Checkpoint weights = modelFolder.OpenWeights())
         {

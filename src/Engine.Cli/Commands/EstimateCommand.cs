@@ -30,36 +30,29 @@ internal sealed class EstimateCommand : EngineCommand
     {
         RunConfiguration run = runFile.Load(arguments);
         using Device device = runFile.OpenDevice(arguments, run, Host);
-        using PreparedRun prepared = PreparedRun.Create(run, device, loads: false);
-        if (!run.FromScratch && !prepared.Data.Folder.HasWeights)
+        RunEstimate estimate = RunEstimate.Of(run, device);
+        CommonOptions.Note(estimate.Notes, Host.Error);
+        Host.Console.Write(ReportTables.Memory(estimate.BytesByOwner, estimate.Bytes));
+        if (estimate.Classes.Count > 0)
         {
-            CommonOptions.Note(
-                [$"{prepared.Data.Folder.FolderPath} holds no weights, which 'engine train' will need; the forecast goes by config.json."], Host.Error);
+            Host.Console.WriteLine(TrainingView.Classes(estimate.Classes));
         }
 
-        CommonOptions.Note(prepared.Data.Notes, Host.Error);
-        IEnumerable<KeyValuePair<string, long>> byOwner = prepared.Forecast.Concat(device.Memory.ByOwner());
-        Host.Console.Write(ReportTables.Memory(byOwner, prepared.ForecastBytes));
-        if (prepared.Data.Classes.Count > 0)
-        {
-            Host.Console.WriteLine(TrainingView.Classes(prepared.Data.Classes));
-        }
-
+        string trained = $"{Amounts.Of(estimate.TrainableParameters, "parameter")} {(estimate.TrainableParameters == 1 ? "is" : "are")} trained";
         Host.Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Amounts.Of(prepared.Model.Trainables!.Count, "parameter")} {(prepared.Model.Trainables.Count == 1 ? "is" : "are")} trained in {Amounts.Of(prepared.Length.TotalSteps, "step")}, {prepared.Length.StepsPerEpoch:N0} an epoch"));
+            $"{trained} in {Amounts.Of(estimate.Length.TotalSteps, "step")}, {estimate.Length.StepsPerEpoch:N0} an epoch"));
         if (run.Adapter is not null)
         {
-            Host.Console.WriteLine($"frozen matrices are stored as {WeightTypes.Name(prepared.Model.WeightType)}");
+            Host.Console.WriteLine($"frozen matrices are stored as {WeightTypes.Name(estimate.WeightType)}");
         }
 
         bool checkpointing = run.GradientCheckpointing;
-        long kept = prepared.ArenaBytes(gradientCheckpointing: false), repeated = prepared.ArenaBytes(gradientCheckpointing: true);
+        (long kept, long repeated) = (estimate.ArenaBytes, estimate.CheckpointedArenaBytes);
         Host.Console.WriteLine(
             $"gradient_checkpointing is {(checkpointing ? "on" : "off")}: the arena takes {Amounts.Bytes(checkpointing ? repeated : kept)}; "
             + $"{(checkpointing ? "off" : "on")}, it would take {Amounts.Bytes(checkpointing ? kept : repeated)}");
-        bool fits = prepared.ForecastBytes <= device.MemoryBytes;
-        Host.Console.WriteLine($"{device} has {Amounts.Bytes(device.MemoryBytes)}: the run {(fits ? "fits" : "does not fit")}");
+        Host.Console.WriteLine($"{device} has {Amounts.Bytes(device.MemoryBytes)}: the run {(estimate.Fits ? "fits" : "does not fit")}");
         return ExitCode.Success;
     }
 }

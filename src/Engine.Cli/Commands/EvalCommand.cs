@@ -7,7 +7,6 @@ using Engine.Model.Architectures;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
-using Engine.Training.Data.Formats;
 using Engine.Training.Running;
 using Spectre.Console;
 
@@ -74,7 +73,7 @@ internal sealed class EvalCommand : EngineCommand
 
     private int EvaluateLabelled(ParseResult arguments, TrainedModel trained, WeightType type)
     {
-        ExampleSet examples = ReadExamples(arguments, trained.Run);
+        ExampleSet examples = ReadExamples(arguments, trained);
         using Device target = device.Open(arguments, Host, Host.Error);
         using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, type);
         CommonOptions.Note(predictor.Notes, Host.Error);
@@ -90,43 +89,15 @@ internal sealed class EvalCommand : EngineCommand
     {
         DataConfiguration read = data.Resolve(arguments, run.Data)
             ?? throw new ArgumentException("There are no texts to evaluate on: the run has no data.validation; give a file with --data.");
-        RequireTexts(read, run.Task);
-        LanguageModelData texts = LanguageModelData.Read(run with { Model = trained.Model, MaxLength = data.MaxLength(arguments) ?? run.MaxLength, Data = read }, trained.Adapter);
-        Evaluator evaluator = texts.Validation!;
+        LanguageModelData texts = LanguageModelData.Read(
+            run with { Model = trained.Model, MaxLength = data.MaxLength(arguments) ?? run.MaxLength, Data = read }, trained.Adapter);
         CommonOptions.Note(texts.Notes, Host.Error);
         using Device target = device.Open(arguments, Host, Host.Error);
-        using EvaluationModel loaded = EvaluationModel.Load(target, texts.Folder, texts.Architecture, trained.Adapter, trained.Seed, type);
+        using EvaluationModel loaded = texts.Load(target, trained, type);
+        Evaluator evaluator = texts.Validation!;
         CommonOptions.Note(loaded.Notes, Host.Error);
         Report(arguments, loaded.Evaluate(evaluator).Metrics, evaluator.RowCount, evaluator.Origin);
         return ExitCode.Success;
-    }
-
-    /// <summary>Refuses columns and formats that hold no texts for this task.</summary>
-    private static void RequireTexts(DataConfiguration read, TaskKind task)
-    {
-        IReadOnlyList<DataFormat> formats = read.FormatsOf(read.Validation!);
-        if (formats.Any(format => format.HoldsAny(DataContents.Batches)))
-        {
-            throw new ArgumentException("The run was trained on prebatched data, which is not evaluated; give texts with --data and say how they are written with --format.");
-        }
-
-        if (task != TaskKind.CausalLanguageModel)
-        {
-            return;
-        }
-
-        if ((read.Text ?? read.TextPair ?? read.Label) is not null)
-        {
-            throw new ArgumentException(
-                "--text, --text-pair and --label name columns, and a causal language model's data is known by its keys (messages, prompt with completion, ...); leave them out.");
-        }
-
-        const DataContents Read = DataContents.Records | DataContents.Texts;
-        if (formats.Any(format => !format.HoldsAny(Read)))
-        {
-            throw new ArgumentException("Tables are not read for a causal language model; --format "
-                + $"{DataFormats.Names(DataFormats.Holding(Read), "or")} was expected.");
-        }
     }
 
     private void Report(ParseResult arguments, IReadOnlyDictionary<string, double> metrics, int rows, string path)
@@ -142,10 +113,11 @@ internal sealed class EvalCommand : EngineCommand
         }
     }
 
-    private ExampleSet ReadExamples(ParseResult arguments, RunConfiguration? run)
+    private ExampleSet ReadExamples(ParseResult arguments, TrainedModel trained)
     {
-        DataConfiguration read = data.Resolve(arguments, run?.Data) ?? throw new ArgumentException("There is no data to evaluate on: give a labelled file with --data.");
+        DataConfiguration read = data.Resolve(arguments, trained.Run?.Data) ?? throw new ArgumentException("There is no data to evaluate on: give a labelled file with --data.");
         LabelledDataOptions.RequireColumns(read);
-        return read.ReadValidation()!;
+        RunConfiguration run = trained.Run ?? new RunConfiguration { Model = trained.Model };
+        return (run with { Data = read }).ReadValidationExamples()!;
     }
 }

@@ -48,14 +48,7 @@ internal sealed class MergeCommand : EngineCommand
             AllowMissing = arguments.GetValue(allowMissing),
         };
         TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
-        if (trained.Adapter is null)
-        {
-            throw new ArgumentException(trained.Run is null
-                ? $"{model.Path(arguments)} is a model without an adapter, so that there is nothing to merge; give one with --adapter."
-                : $"{model.Path(arguments)} is a run that trained every parameter: {trained.Model} is a whole model already.");
-        }
-
-        CommonOptions.Note(AdapterMerge.Write(ModelFolder.Open(trained.Model), trained.Adapter, folder, options), Host.Error);
+        CommonOptions.Note(trained.WriteMerged(folder, options), Host.Error);
         Host.Error.WriteLine($"merged model written to {folder}");
         return ExitCode.Success;
     }

@@ -103,7 +103,7 @@ internal sealed class SharpnessCommand : EngineCommand
         using Device target = device.Open(arguments, Host, Host.Console.Profile.Out.Writer);
         var view = new SharpnessView(Host);
         var analysis = new SharpnessAnalysis(target, options);
-        var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.Validation!.ToString(), options, []);
+        var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.HeldOut!.ToString(), options, []);
         string json = Path.Combine(folder, JsonName), html = Path.Combine(folder, PageName);
         bool interrupted = false;
         using (Interrupt interrupt = new(() => view.Notice("Stopping; what was measured is kept. Ctrl-C again aborts.")))
@@ -157,7 +157,7 @@ internal sealed class SharpnessCommand : EngineCommand
         foreach (SharpnessSubject subject in subjects)
         {
             RequireSame("model", "--model", subjects[0], subject, run => [run.Model]);
-            RequireSame("evaluation data", "--data", subjects[0], subject, run => run.Data.Validation!.Paths);
+            RequireSame("evaluation data", "--data", subjects[0], subject, run => run.Data.HeldOut!.Paths);
         }
 
         return subjects;

@@ -49,39 +49,20 @@ internal sealed class GeneratorOptions
     /// <summary>Loads the model and the adapters.</summary>
     public Generator Open(ParseResult arguments, TrainedModel trained, Device target, CommandHost host)
     {
-        (string Name, string Folder)[] given = Adapters(arguments);
-        (string Name, string Folder)[] loaded = given.Length == 0 && trained.Adapter is { } own ? [(GivenAdapter.Find(own).Name, own)] : given;
-        Generator generator = Generator.Open(
-            target,
-            trained.Model,
-            arguments.GetValue(context),
-            CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Dtype,
-            loaded is [var (_, first), ..] ? first : null);
-        try
-        {
-            CommonOptions.Note(generator.Notes, host.Error);
-            foreach ((string name, string folder) in loaded)
-            {
-                CommonOptions.Note(generator.AddAdapter(name, folder, arguments.GetValue(allowMissing)), host.Error);
-                generator.UseAdapter(generator.Adapter ?? name);
-            }
-
-            return generator;
-        }
-        catch
-        {
-            generator.Dispose();
-            throw;
-        }
+        Generator generator = trained.OpenGenerator(
+            target, out IReadOnlyList<string> notes, Adapters(arguments), arguments.GetValue(context),
+            CommonOptions.WeightTypeOf(arguments.GetValue(dtype)), arguments.GetValue(allowMissing));
+        CommonOptions.Note(notes, host.Error);
+        return generator;
     }
 
-    private (string Name, string Folder)[] Adapters(ParseResult arguments) => [.. (arguments.GetValue(adapters) ?? []).Select(NamedFolder)];
+    private NamedAdapter[] Adapters(ParseResult arguments) => [.. (arguments.GetValue(adapters) ?? []).Select(NamedFolder)];
 
-    private static (string Name, string Folder) NamedFolder(string text)
+    private static NamedAdapter NamedFolder(string text)
     {
         int equals = text.IndexOf('=');
         return equals < 0 || Directory.Exists(text)
-            ? (GivenAdapter.FolderName(text), GivenAdapter.Find(text).Folder)
-            : (text[..equals], GivenAdapter.Find(text[(equals + 1)..]).Folder);
+            ? new NamedAdapter(GivenAdapter.FolderName(text), GivenAdapter.Find(text).Folder)
+            : new NamedAdapter(text[..equals], GivenAdapter.Find(text[(equals + 1)..]).Folder);
     }
 }

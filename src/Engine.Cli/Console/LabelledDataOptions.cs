@@ -36,7 +36,7 @@ internal sealed class LabelledDataOptions
         DataFiles? given = arguments.GetValue(data) is { Length: > 0 } paths
             ? DataFileSearch.Find(new DataFiles(paths), reading.Format(arguments))
             : null;
-        if ((given ?? run?.Validation) is not { } files)
+        if ((given ?? run?.HeldOut) is not { } files)
         {
             return null;
         }
@@ -44,7 +44,8 @@ internal sealed class LabelledDataOptions
         DataConfiguration start = run ?? new DataConfiguration { Train = files };
         return reading.Over(arguments, start, given) with
         {
-            Validation = files,
+            Validation = given ?? start.Validation,
+            ValidationSplit = given is null ? start.ValidationSplit : null,
             ValidationLimit = given is null ? start.ValidationLimit : null,
             Label = ReadingOptions.Column(arguments.GetValue(label)) ?? start.Label,
         };
@@ -53,10 +54,10 @@ internal sealed class LabelledDataOptions
     /// <exception cref="ArgumentException">A column of labelled texts is not named, or a file has no columns.</exception>
     public static void RequireColumns(DataConfiguration data)
     {
-        if (data.FormatsOf(data.Validation!).Any(format => format.HoldsAny(DataContents.Texts)))
+        if (data.FormatsOf(data.HeldOut!).Any(format => format.HoldsAny(DataContents.Texts)))
         {
             throw new ArgumentException(
-                $"{data.Validation} is read as lines of text, which have no labels; give a table or JSON, or say how it is written with --format.");
+                $"{data.HeldOut} is read as lines of text, which have no labels; give a table or JSON, or say how it is written with --format.");
         }
 
         if (data.Text is null || data.Label is null)

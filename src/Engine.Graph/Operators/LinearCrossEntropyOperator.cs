@@ -50,6 +50,9 @@ internal sealed class LinearCrossEntropyOperator : Operator
     /// <summary>Rows whose logits are held at once.</summary>
     public required int ChunkRows { get; init; }
 
+    /// <summary>The share of each row's target that is spread over the vocabulary.</summary>
+    public required double LabelSmoothing { get; init; }
+
     /// <summary>The type of products with the weight where it stores that: the graph's.</summary>
     public required ElementType Products { get; init; }
 
@@ -129,7 +132,8 @@ internal sealed class LinearCrossEntropyOperator : Operator
             lowering.Input<float>(3),
             lowering.Output<float>(RowLossOutput),
             lowering.Output<float>(LossOutput),
-            WithGradient ? logits : null));
+            WithGradient ? logits : null,
+            new CrossEntropyOptions((float)LabelSmoothing)));
         if (!WithGradient)
         {
             return;
@@ -200,11 +204,13 @@ public static class LinearCrossEntropyExtensions
     /// <param name="withGradient">The loss will be differentiated.</param>
     /// <param name="chunkRows">Rows held at a time; null: as many as suit the shape.</param>
     /// <param name="trained">Rows of a frozen weight with a gradient; null for none.</param>
+    /// <param name="labelSmoothing">The share of each row's target that is spread evenly over the vocabulary, from 0 to below 1.</param>
     /// <exception cref="ArgumentException">Shapes that do not fit, or a weight or bias that is computed: their gradient is summed into a variable's.</exception>
     public static Tensor LinearCrossEntropy(
         this GraphBuilder graph, Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor scalars, bool withGradient, int? chunkRows = null,
-        TrainedRows? trained = null)
+        TrainedRows? trained = null, double labelSmoothing = 0)
     {
+        LossExtensions.RequireSmoothing(labelSmoothing);
         int rows = hidden.Shape.Rows;
         if (rows == 0 || weight.Shape.Columns != hidden.Shape.Columns || (bias is not null && bias.Shape.Count != weight.Shape.Rows) || labels.Shape.Count != rows)
         {
@@ -222,6 +228,7 @@ public static class LinearCrossEntropyExtensions
         var @operator = new LinearCrossEntropyOperator
         {
             HasBias = bias is not null,
+            LabelSmoothing = labelSmoothing,
             WithGradient = withGradient,
             SumsWeightGradient = weightGradient is not null,
             SumsBiasGradient = biasGradient is not null,

@@ -4,10 +4,12 @@ namespace Engine.Graph.Operators;
 
 /// <summary>
 /// Mean cross-entropy; inputs logits [rows, classes], labels int32 [rows], step scalars; outputs loss [1], row losses [rows] and,
-/// for training, the gradient by the logits, already times the loss scale.
+/// for training, the gradient by the logits, already times the loss scale. A fourth input are the class weights, where there are some.
 /// </summary>
-internal sealed class CrossEntropyOperator(bool withGradient) : Operator
+internal sealed class CrossEntropyOperator(bool withGradient, double labelSmoothing) : Operator
 {
+    private const int WeightsInput = 3;
+
     public override string Name => "CrossEntropy";
 
     public override void Lower(Lowering lowering)
@@ -22,7 +24,8 @@ internal sealed class CrossEntropyOperator(bool withGradient) : Operator
             lowering.Input<float>(2),
             lowering.Output<float>(1),
             lowering.Output<float>(0),
-            withGradient ? lowering.Output<float>(2) : null));
+            withGradient ? lowering.Output<float>(2) : null,
+            new CrossEntropyOptions((float)labelSmoothing, lowering.Node.Inputs.Count > WeightsInput ? lowering.Input<float>(WeightsInput) : null)));
     }
 
     public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
@@ -70,15 +73,33 @@ public static class LossExtensions
 
     /// <summary>Mean cross-entropy over the rows whose label is not -100, [1].</summary>
     /// <param name="withGradient">The loss will be differentiated.</param>
-    public static Tensor CrossEntropy(this GraphBuilder graph, Tensor logits, Tensor labels, Tensor scalars, bool withGradient) =>
-        graph.Loss(new CrossEntropyOperator(withGradient), logits, labels, scalars, withGradient);
+    /// <param name="labelSmoothing">The share of each row's target that is spread evenly over all classes, from 0 to below 1.</param>
+    /// <param name="classWeights">What a row of each class counts for in the mean, positive [classes]; null: all alike.</param>
+    /// <exception cref="ArgumentException">Labels or weights that do not fit the logits.</exception>
+    public static Tensor CrossEntropy(
+        this GraphBuilder graph, Tensor logits, Tensor labels, Tensor scalars, bool withGradient, double labelSmoothing = 0, Tensor? classWeights = null)
+    {
+        RequireSmoothing(labelSmoothing);
+        return classWeights is null || classWeights.Shape.Count == logits.Shape.Columns
+            ? graph.Loss(
+                new CrossEntropyOperator(withGradient, labelSmoothing), logits, labels, classWeights is null ? [scalars] : [scalars, classWeights],
+                withGradient)
+            : throw new ArgumentException($"{logits} needs {logits.Shape.Columns} class weights, not {classWeights}.");
+    }
 
     /// <summary>Mean squared error over the targets that are not NaN, [1].</summary>
     /// <param name="withGradient">The loss will be differentiated.</param>
     public static Tensor MeanSquaredError(this GraphBuilder graph, Tensor predictions, Tensor targets, Tensor scalars, bool withGradient) =>
-        graph.Loss(new MeanSquaredErrorOperator(withGradient), predictions, targets, scalars, withGradient);
+        graph.Loss(new MeanSquaredErrorOperator(withGradient), predictions, targets, [scalars], withGradient);
 
-    private static Tensor Loss(this GraphBuilder graph, Operator @operator, Tensor predictions, Tensor labels, Tensor scalars, bool withGradient)
+    internal static void RequireSmoothing(double labelSmoothing)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(labelSmoothing);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(labelSmoothing, 1);
+    }
+
+    private static Tensor Loss(
+        this GraphBuilder graph, Operator @operator, Tensor predictions, Tensor labels, Tensor[] constants, bool withGradient)
     {
         if (labels.Shape.Count != predictions.Shape.Rows)
         {
@@ -88,6 +109,6 @@ public static class LossExtensions
         Shape[] shapes = withGradient
             ? [new Shape(1), new Shape(predictions.Shape.Rows), predictions.Shape]
             : [new Shape(1), new Shape(predictions.Shape.Rows)];
-        return graph.Add(@operator, [predictions, labels, scalars], shapes)[0];
+        return graph.Add(@operator, [predictions, labels, .. constants], shapes)[0];
     }
 }

@@ -5,11 +5,12 @@ namespace Engine.Kernels;
 
 /// <summary>
 /// Cross-entropy of a chunk of rows, row by row: the row's maximum, the sum of exponentials below it, then the gradient. The rows' losses are
-/// added in float64 in their order by the chunk that writes the loss.
+/// added in float64 in their order by the chunk that writes the loss. Sums over a row's targets are float64, too.
 /// </summary>
 internal sealed unsafe class CrossEntropyHost(
     CpuDevice device, int rows, int first, int count, int classes,
-    BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float>? loss, BufferView<float>? dLogits)
+    BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float>? loss,
+    BufferView<float>? dLogits, CrossEntropyOptions options)
     : RowHost(device, count, classes)
 {
     private readonly float* logits = CpuDevice.Pointer(logits);
@@ -18,19 +19,34 @@ internal sealed unsafe class CrossEntropyHost(
     private readonly float* rowLoss = CpuDevice.Pointer(rowLoss);
     private readonly float* loss = loss is { } mean ? CpuDevice.Pointer(mean) : null;
     private readonly float* dLogits = dLogits is { } wanted ? CpuDevice.Pointer(wanted) : null;
+    private readonly float* weights = options.ClassWeights is { } given ? CpuDevice.Pointer(given) : null;
+    private readonly float smoothing = options.LabelSmoothing;
     private float gradientScale;
+
+    /// <summary>The sum of the class weights.</summary>
+    private double allWeights;
 
     public override string Name => "Losses_CrossEntropy";
 
     protected override void Execute(HostThreads threads)
     {
-        int counted = 0;
+        double total = 0;
         for (int row = 0; row < rows; row++)
         {
-            counted += labels[row] == Losses.IgnoredLabel ? 0 : 1;
+            total += labels[row] == Losses.IgnoredLabel ? 0 : Weight(labels[row]);
         }
 
-        gradientScale = counted == 0 ? 0 : scalars[StepScalars.LossScale] / counted;
+        gradientScale = total == 0 ? 0 : (float)(scalars[StepScalars.LossScale] / total);
+        allWeights = Columns;
+        if (weights != null)
+        {
+            allWeights = 0;
+            for (int j = 0; j < Columns; j++)
+            {
+                allWeights += weights[j];
+            }
+        }
+
         base.Execute(threads);
         if (loss == null)
         {
@@ -43,7 +59,7 @@ internal sealed unsafe class CrossEntropyHost(
             sum += rowLoss[row];
         }
 
-        *loss = counted == 0 ? 0 : (float)(sum / counted);
+        *loss = total == 0 ? 0 : (float)(sum / total);
     }
 
     protected override void Row(int row, int worker)
@@ -64,12 +80,49 @@ internal sealed unsafe class CrossEntropyHost(
 
         float maximum = Maximum(from, Columns);
         double sum = SumOfExponentials(from, Columns, maximum);
-        rowLoss[first + row] = (float)(Math.Log(sum) + ((double)maximum - from[label]));
-        if (to != null)
+        double share = (double)smoothing / Columns, own = (1 - (double)smoothing) * Weight(label), targets = own + (share * allWeights);
+        double distance = smoothing > 0 ? share * WeightedDistance(from, maximum) : 0;
+        rowLoss[first + row] = (float)((targets * Math.Log(sum)) + (own * ((double)maximum - from[label])) + distance);
+        if (to == null)
         {
-            Probabilities(from, Columns, maximum, (float)(gradientScale / sum), to);
-            to[label] -= gradientScale;
+            return;
         }
+
+        float everywhere = weights == null ? (float)(gradientScale * share) : 0;
+        Probabilities(from, Columns, maximum, (float)(gradientScale * targets / sum), everywhere, to);
+        to[label] -= (float)(gradientScale * own);
+        for (int j = 0; weights != null && smoothing > 0 && j < Columns; j++)
+        {
+            to[j] -= (float)(gradientScale * share * weights[j]);
+        }
+    }
+
+    private float Weight(int label) => weights == null ? 1 : weights[label];
+
+    /// <summary>The sum of w_c (maximum - x_c).</summary>
+    private double WeightedDistance(float* x, float maximum)
+    {
+        double sum = 0;
+        int j = 0;
+        if (weights == null)
+        {
+            var sums = Vector512<double>.Zero;
+            Vector512<float> top = Vector512.Create(maximum);
+            for (; j <= Columns - Lanes.Count; j += Lanes.Count)
+            {
+                (Vector512<double> lower, Vector512<double> upper) = Vector512.Widen(top - Vector512.Load(x + j));
+                sums += lower + upper;
+            }
+
+            sum = Vector512.Sum(sums);
+        }
+
+        for (; j < Columns; j++)
+        {
+            sum += Weight(j) * ((double)maximum - x[j]);
+        }
+
+        return sum;
     }
 
     private static float Maximum(float* x, int count)
@@ -118,22 +171,23 @@ internal sealed unsafe class CrossEntropyHost(
         return Lanes.Sum(even) + Lanes.Sum(odd);
     }
 
-    /// <summary>to = factor * e^(x - maximum).</summary>
-    private static void Probabilities(float* x, int count, float maximum, float factor, float* to)
+    /// <summary>to = factor * e^(x - maximum) - subtrahend.</summary>
+    private static void Probabilities(float* x, int count, float maximum, float factor, float subtrahend, float* to)
     {
+        Vector512<float> subtrahends = Vector512.Create(subtrahend);
         Vector512<float> top = Vector512.Create(maximum);
         Vector512<float> factors = Vector512.Create(factor);
         int j = 0;
         for (; j <= count - Lanes.Count; j += Lanes.Count)
         {
             Vector512<float> power = LaneMath.Exp<Simd512>(Vector512.Load(x + j) - top);
-            (power * factors).Store(to + j);
+            ((power * factors) - subtrahends).Store(to + j);
         }
 
         if (j < count)
         {
             Vector512<float> power = LaneMath.Exp<Simd512>(Lanes.LoadPartial(x + j, count - j) - top);
-            Lanes.StorePartial(power * factors, to + j, count - j);
+            Lanes.StorePartial((power * factors) - subtrahends, to + j, count - j);
         }
     }
 }

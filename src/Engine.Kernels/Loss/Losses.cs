@@ -8,21 +8,24 @@ public static class Losses
 
     /// <summary>
     /// Mean cross-entropy of logits [rows, classes] under labels [rows] (-100: ignored).
-    /// loss[0] = mean loss (unscaled); dLogits = scalars[LossScale] * gradient (null: not wanted), and may be the logits. rowLoss [rows] receives each row's loss (0 where ignored).
-    /// Rows are reduced in a fixed order.
+    /// loss[0] = mean loss (unscaled); dLogits = scalars[LossScale] * gradient (null: not wanted), and may be the logits. rowLoss [rows] receives
+    /// each row's loss (0 where ignored). Rows are reduced in a fixed order.
     /// </summary>
     public static Launch[] CrossEntropy(
         Device device, int rows, int classes,
-        BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dLogits) =>
-        CrossEntropyChunk(device, rows, 0, rows, classes, logits, labels, scalars, rowLoss, loss, dLogits);
+        BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss,
+        BufferView<float>? dLogits, CrossEntropyOptions options = default) =>
+        CrossEntropyChunk(device, rows, 0, rows, classes, logits, labels, scalars, rowLoss, loss, dLogits, options);
 
     /// <summary>
-    /// The same for <paramref name="count"/> rows from <paramref name="first"/> on, whose logits and dLogits are [count, classes]; labels and rowLoss are those of
-    /// all rows, over which the mean is taken. The chunk with the last row, which must run after the others, writes the loss.
+    /// The same for <paramref name="count"/> rows from <paramref name="first"/> on, whose logits and dLogits are [count, classes]; labels and
+    /// rowLoss are those of all rows, over which the mean is taken. The chunk with the last row, which must run after the others, writes the
+    /// loss.
     /// </summary>
     public static Launch[] CrossEntropyChunk(
         Device device, int rows, int first, int count, int classes,
-        BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dLogits)
+        BufferView<float> logits, BufferView<int> labels, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss,
+        BufferView<float>? dLogits, CrossEntropyOptions options = default)
     {
         Operand.Require(logits, (long)count * classes);
         Operand.Require(labels, Math.Max(rows, first + count));
@@ -30,17 +33,22 @@ public static class Losses
         Operand.Require(rowLoss, Math.Max(rows, first + count));
         Operand.Require(loss, 1);
         Operand.Require(dLogits, (long)count * classes);
+        Operand.Require(options.ClassWeights, classes);
         bool last = first + count == rows;
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return [new CrossEntropyHost(cpu, rows, first, count, classes, logits, labels, scalars, rowLoss, last ? loss : null, dLogits)];
+            return [new CrossEntropyHost(cpu, rows, first, count, classes, logits, labels, scalars, rowLoss, last ? loss : null, dLogits, options)];
         }
 
         int groupSize = LaunchShapes.RowGroup(device, classes);
+        BufferView<float> weights = options.ClassWeights ?? default;
+        bool weighted = options.ClassWeights is not null;
         Launch chunk = LossesKernels.CrossEntropyKernel.Bind(
-            device, new LaunchShape(count, groupSize), logits, labels, scalars, rowLoss, dLogits ?? default, rows, first, classes, dLogits is not null, groupSize);
+            device, new LaunchShape(count, groupSize), logits, labels, weights, scalars, rowLoss, dLogits ?? default, rows, first, classes,
+            options.LabelSmoothing, weighted, dLogits is not null, groupSize);
         return last
-            ? [chunk, LossesKernels.MeanKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), rowLoss, labels, loss, rows, LaunchShapes.SingleGroup)]
+            ? [chunk, LossesKernels.MeanKernel.Bind(
+                device, new LaunchShape(1, LaunchShapes.SingleGroup), rowLoss, labels, weights, loss, rows, weighted, LaunchShapes.SingleGroup)]
             : [chunk];
     }
 

@@ -4,25 +4,27 @@ namespace Engine.Kernels;
 internal static partial class LossesKernels
 {
     /// <summary>
-    /// Cross-entropy of a chunk of rows from <paramref name="first"/> on, one group a row: the row's maximum, the sum of exponentials below it, the row's loss, then its gradient.
-    /// Every group counts the rows that count for itself: that costs less than a launch of its own.
+    /// Cross-entropy of a chunk of rows from <paramref name="first"/> on, one group a row: the row's maximum, the sum of exponentials below it,
+    /// the row's loss, then its gradient. With targets t_c the loss is t (log(sum) + maximum) - sum of t_c x_c, t their sum, and the gradient
+    /// t p_c - t_c. Every group adds up the weights of all rows for itself: that costs less than a launch of its own.
     /// </summary>
     [Kernel]
     public static void CrossEntropy(
-        ArrayView<float> logits, ArrayView<int> labels, ArrayView<float> scalars, ArrayView<float> rowLoss, ArrayView<float> dLogits,
-        int rows, int first, int classes, [Specialize] bool withGradient, [Specialize] int groupSize)
+        ArrayView<float> logits, ArrayView<int> labels, ArrayView<float> classWeights, ArrayView<float> scalars, ArrayView<float> rowLoss,
+        ArrayView<float> dLogits, int rows, int first, int classes, float smoothing,
+        [Specialize] bool weighted, [Specialize] bool withGradient, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
         int labelled = first + Grid.IdxX;
         long offset = (long)Grid.IdxX * classes;
-        float counted = 0f;
+        float weights = 0f;
         for (int row = item; row < rows; row += groupSize)
         {
-            counted += labels[row] == Losses.IgnoredLabel ? 0f : 1f;
+            weights += RowWeight(labels[row], classWeights, weighted);
         }
 
-        float count = GroupReductions.Sum(tile, counted, groupSize);
+        float total = GroupReductions.Sum(tile, weights, groupSize);
         float largest = float.NegativeInfinity;
         for (int j = item; j < classes; j += groupSize)
         {
@@ -33,27 +35,49 @@ internal static partial class LossesKernels
 
         // In blocks: thousands of terms added one by one would lose digits.
         float powers = 0f;
+        float distances = 0f;
+        float spread = 0f;
         for (int block = item; block < classes; block += LaunchShapes.TermsPerItem * groupSize)
         {
             int end = Math.Min(classes, block + (LaunchShapes.TermsPerItem * groupSize));
             float part = 0f;
+            float far = 0f;
             for (int j = block; j < end; j += groupSize)
             {
-                part += KernelMath.Exp(logits[offset + j] - maximum);
+                float below = logits[offset + j] - maximum;
+                part += KernelMath.Exp(below);
+                if (smoothing > 0f)
+                {
+                    float weight = weighted ? classWeights[j] : 1f;
+                    far -= weight * below;
+                    spread += weight;
+                }
             }
 
             powers += part;
+            distances += far;
         }
 
         float sum = GroupReductions.Sum(tile, powers, groupSize);
+        float share = smoothing / classes;
+        float targets = 0f;
+        float distance = 0f;
+        if (smoothing > 0f)
+        {
+            targets = share * GroupReductions.Sum(tile, spread, groupSize);
+            distance = share * GroupReductions.Sum(tile, distances, groupSize);
+        }
+
         int label = labels[labelled];
         bool ignored = label == Losses.IgnoredLabel;
+        float own = (1f - smoothing) * RowWeight(label, classWeights, weighted);
+        targets += own;
         if (item == 0)
         {
             float loss = 0f;
             if (!ignored)
             {
-                loss = KernelMath.Log(sum) + (maximum - logits[offset + label]);
+                loss = (targets * KernelMath.Log(sum)) + ((own * (maximum - logits[offset + label])) + distance);
             }
 
             rowLoss[labelled] = loss;
@@ -63,13 +87,14 @@ internal static partial class LossesKernels
         {
             // The gradient may be written over the logits, whose label item 0 has read.
             Group.Barrier();
-            float scale = ignored ? 0f : scalars[StepScalars.LossScale] / count;
+            float scale = ignored ? 0f : scalars[StepScalars.LossScale] / total;
             for (int j = item; j < classes; j += groupSize)
             {
                 float gradient = 0f;
                 if (!ignored)
                 {
-                    gradient = (KernelMath.Exp(logits[offset + j] - maximum) * (scale / sum)) - (j == label ? scale : 0f);
+                    float target = (share * (weighted ? classWeights[j] : 1f)) + (j == label ? own : 0f);
+                    gradient = (KernelMath.Exp(logits[offset + j] - maximum) * (targets * scale / sum)) - (scale * target);
                 }
 
                 dLogits[offset + j] = gradient;
@@ -77,25 +102,27 @@ internal static partial class LossesKernels
         }
     }
 
-    /// <summary>One group: loss[0] = the sum of the rows' losses over the number of rows that count.</summary>
+    /// <summary>One group: loss[0] = the sum of the rows' losses over that of their weights.</summary>
     [Kernel]
-    public static void Mean(ArrayView<float> rowLoss, ArrayView<int> labels, ArrayView<float> loss, int rows, [Specialize] int groupSize)
+    public static void Mean(
+        ArrayView<float> rowLoss, ArrayView<int> labels, ArrayView<float> classWeights, ArrayView<float> loss, int rows,
+        [Specialize] bool weighted, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
         float losses = 0f;
-        float counted = 0f;
+        float weights = 0f;
         for (int row = item; row < rows; row += groupSize)
         {
             losses += rowLoss[row];
-            counted += labels[row] == Losses.IgnoredLabel ? 0f : 1f;
+            weights += RowWeight(labels[row], classWeights, weighted);
         }
 
         float sum = GroupReductions.Sum(tile, losses, groupSize);
-        float count = GroupReductions.Sum(tile, counted, groupSize);
+        float total = GroupReductions.Sum(tile, weights, groupSize);
         if (item == 0)
         {
-            loss[0] = count > 0f ? sum / count : 0f;
+            loss[0] = total > 0f ? sum / total : 0f;
         }
     }
 
@@ -151,5 +178,17 @@ internal static partial class LossesKernels
                 dPredictions[i] = gradient;
             }
         }
+    }
+
+    /// <summary>What a row counts for in the mean.</summary>
+    private static float RowWeight(int label, ArrayView<float> classWeights, bool weighted)
+    {
+        float weight = 0f;
+        if (label != Losses.IgnoredLabel)
+        {
+            weight = weighted ? classWeights[label] : 1f;
+        }
+
+        return weight;
     }
 }

@@ -13,6 +13,12 @@ public sealed record RunnerOptions
     /// <summary>Dropout is on.</summary>
     public bool Dropout { get; init; }
 
+    /// <summary>The share of each label's target that cross-entropy spreads evenly over all classes or tokens, from 0 to below 1.</summary>
+    public double LabelSmoothing { get; init; }
+
+    /// <summary>What a row of each class counts for in the mean loss, float32 [classes]; null: all alike.</summary>
+    public Variable? ClassWeights { get; init; }
+
     /// <summary>Only the layers' inputs are kept for the backward pass (with <see cref="Gradients"/> only).</summary>
     public bool GradientCheckpointing { get; init; }
 

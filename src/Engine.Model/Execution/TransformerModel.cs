@@ -231,9 +231,13 @@ public sealed class TransformerModel : IDisposable
         Tensor loss = graph.Output(output switch
         {
             ModelOutput.VocabularyHead head =>
-                graph.LinearCrossEntropy(head.Hidden, head.Weight, head.Bias, batch.Labels, batch.Scalars, options.Gradients, trained: head.Trained),
+                graph.LinearCrossEntropy(
+                    head.Hidden, head.Weight, head.Bias, batch.Labels, batch.Scalars, options.Gradients, trained: head.Trained,
+                    labelSmoothing: options.LabelSmoothing),
             _ when Architecture.Head == HeadKind.Regression => graph.MeanSquaredError(logits!, batch.Targets, batch.Scalars, options.Gradients),
-            _ => graph.CrossEntropy(logits!, batch.Labels, batch.Scalars, options.Gradients),
+            _ => graph.CrossEntropy(
+                logits!, batch.Labels, batch.Scalars, options.Gradients, options.LabelSmoothing,
+                options.ClassWeights is { } weights ? graph.Read(weights) : null),
         });
         Tensor rowLosses = graph.Output(loss.Producer!.Outputs[1]);
         if (options.HiddenStates)

@@ -126,9 +126,9 @@ public sealed class Comparison
         PlannedRun planned, Device device, SharpnessRequest request, IProgress<SharpnessProgress>? progress, CancellationToken cancellation)
     {
         RunConfiguration run = planned.Run;
-        if (run.Adapter is null || run.Data.Validation is null)
+        if (run.Adapter is null || run.Data.HeldOut is null)
         {
-            throw new ConfigurationException("Sharpness is measured around adapters on validation data; add an 'adapter:' section and data.validation, or leave --sharpness out.");
+            throw new ConfigurationException("Sharpness is measured around adapters on validation data; add an 'adapter:' section and data.validation or data.validation_split, or leave --sharpness out.");
         }
 
         AdapterReport report = new SharpnessAnalysis(device, request.Options).Measure(

@@ -38,7 +38,7 @@ public sealed class ComparisonResults(Comparison comparison, string device)
     public ComparisonReport Report() => new(
         comparison.RunFile,
         comparison.Runs[0].Run.Model,
-        (comparison.Runs[0].Run.Data.Validation ?? comparison.Runs[0].Run.Data.Train).ToString(),
+        (comparison.Runs[0].Run.Data.HeldOut ?? comparison.Runs[0].Run.Data.Train).ToString(),
         device,
         comparison.Metric,
         comparison.LargerIsBetter,

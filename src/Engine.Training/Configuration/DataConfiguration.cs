@@ -19,6 +19,13 @@ public sealed record DataConfiguration
     [Key(IsPath = true, Default = "none")]
     public DataFiles? Validation { get; init; }
 
+    /// <summary>
+    /// Without data.validation: share of the training data's rows that are held out as validation data, drawn by seed; for
+    /// sequence-classification of each class alike, with at least one row of a class left to train on.
+    /// </summary>
+    [Key(Minimum = 0, Above = true, Maximum = 1, Below = true, Default = "none")]
+    public double? ValidationSplit { get; init; }
+
     /// <summary>How the files are written</summary>
     [Key(Default = "by each file's ending")]
     public DataFormat? Format { get; init; }
@@ -73,6 +80,9 @@ public sealed record DataConfiguration
     /// <summary>Every file of the section, those to train on first.</summary>
     public IEnumerable<string> Files => [.. Train.Paths, .. Validation?.Paths ?? []];
 
+    /// <summary>The files that hold what the model is evaluated on, whole or in part; null where nothing is held out.</summary>
+    public DataFiles? HeldOut => Validation ?? (ValidationSplit is null ? null : Train);
+
     /// <summary>How the files are written: one format where all are alike, as is usual.</summary>
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
     public IReadOnlyList<DataFormat> Formats => [.. FormatsOf(Train).Union(Validation is null ? [] : FormatsOf(Validation))];
@@ -84,22 +94,6 @@ public sealed record DataConfiguration
     /// <summary>How some files are written that are read as this section says.</summary>
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
     public IReadOnlyList<DataFormat> FormatsOf(DataFiles files) => [.. files.Paths.Select(path => DataFormats.Of(path, Format)).Distinct()];
-
-    /// <summary>Reads the training rows.</summary>
-    /// <exception cref="DataFileException">The file cannot be used.</exception>
-    public ExampleSet ReadTrain() => ExampleReader.Read(Train, ReaderOptions(Limit));
-
-    /// <summary>Reads the validation rows; null without a file.</summary>
-    /// <exception cref="DataFileException">The file cannot be used.</exception>
-    public ExampleSet? ReadValidation() => Validation is null ? null : ExampleReader.Read(Validation, ReaderOptions(ValidationLimit));
-
-    /// <summary>Reads the training records of a causal model.</summary>
-    /// <exception cref="DataFileException">The file cannot be used.</exception>
-    public CausalRecordSet ReadTrainRecords() => CausalReader.Read(Train, Format, Kind, Limit);
-
-    /// <summary>Reads its validation records; null without a file.</summary>
-    /// <exception cref="DataFileException">The file cannot be used.</exception>
-    public CausalRecordSet? ReadValidationRecords() => Validation is null ? null : CausalReader.Read(Validation, Format, Kind, ValidationLimit);
 
     /// <summary>How to read a file of this run's format and columns.</summary>
     public ExampleReaderOptions ReaderOptions(int? limit = null) => new()

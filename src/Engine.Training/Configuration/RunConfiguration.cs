@@ -154,6 +154,21 @@ public sealed record RunConfiguration
     public LossAverage LossAverage { get; init; } = LossAverage.Tokens;
 
     /// <summary>
+    /// sequence-classification: what a row of each class counts for in the training loss, which divides by the sum of its rows' weights:
+    /// balanced (rows / (classes * rows of the class), from the rows that are trained on), or a list of numbers in the order of
+    /// data.labels.
+    /// </summary>
+    [Key(Default = "all alike")]
+    public ClassWeights? ClassWeights { get; init; }
+
+    /// <summary>
+    /// The share of each label's target in the training loss that is spread evenly over all classes, or all tokens of a language model.
+    /// Evaluations measure the loss without it.
+    /// </summary>
+    [Key(Minimum = 0, Maximum = 1, Below = true)]
+    public double LabelSmoothingFactor { get; init; }
+
+    /// <summary>
     /// Keep only each layer's input for the backward pass and compute the layer again there: far less memory for a longer step, the same
     /// gradients.
     /// </summary>
@@ -208,7 +223,7 @@ public sealed record RunConfiguration
     [Key(Minimum = 0)]
     public ulong Seed { get; init; } = 42;
 
-    /// <summary>When to evaluate on data.validation.</summary>
+    /// <summary>When to evaluate on the validation data.</summary>
     [Key(Default = "epoch where there is validation data, else no")]
     public IntervalStrategy? EvalStrategy { get; init; }
 

@@ -103,6 +103,11 @@ internal sealed class RunFileBinder(string folder)
             return Patterns(key.Definition, node, name, isWhole: false).ToArray();
         }
 
+        if (type == typeof(ClassWeights))
+        {
+            return Weights(node, name);
+        }
+
         if (type == typeof(ModulePattern))
         {
             return Modules(node, name);
@@ -251,6 +256,24 @@ internal sealed class RunFileBinder(string folder)
 
         Fill(method, map, "method.");
         return method;
+    }
+
+    private static ClassWeights Weights(ConfigNode node, string name)
+    {
+        const string Expected = "balanced, or a list with a number above 0 for each class";
+        if (node is ScalarNode { Text: "balanced" })
+        {
+            return ClassWeights.Balanced;
+        }
+
+        return node is ListNode { Items.Count: > 0 } list
+            ? new ClassWeights([.. list.Items.Select(item => Scalar(item, name, Expected).Value switch
+            {
+                double number when (float)number > 0 && float.IsFinite((float)number) => number,
+                long number and > 0 => number,
+                _ => throw Wrong(item, name, Expected),
+            })])
+            : throw Wrong(node, name, Expected);
     }
 
     private static ModulePattern Modules(ConfigNode node, string name)

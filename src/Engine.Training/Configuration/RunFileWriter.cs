@@ -84,6 +84,12 @@ internal static partial class RunFileWriter
             case ModulePattern { Names: IReadOnlyList<string> names }:
                 List(emitter, names);
                 break;
+            case ClassWeights { Values: { } weights }:
+                Numbers(emitter, weights);
+                break;
+            case ClassWeights:
+                Text(emitter, "balanced");
+                break;
             case IReadOnlyList<string> names:
                 List(emitter, names);
                 break;
@@ -91,7 +97,7 @@ internal static partial class RunFileWriter
                 List(emitter, [.. targets.Select(target => ScalarText(target))]);
                 break;
             case IReadOnlyList<int> numbers:
-                Integers(emitter, numbers);
+                Numbers(emitter, numbers);
                 break;
             case IReadOnlyList<TokenIndices> tokens:
                 Tokens(emitter, tokens);
@@ -134,7 +140,7 @@ internal static partial class RunFileWriter
     {
         if (entries is [{ Module: null, Indices: var all }])
         {
-            Integers(emitter, all);
+            Numbers(emitter, all);
             return;
         }
 
@@ -142,16 +148,17 @@ internal static partial class RunFileWriter
         foreach (TokenIndices entry in entries)
         {
             Text(emitter, entry.Module!);
-            Integers(emitter, entry.Indices);
+            Numbers(emitter, entry.Indices);
         }
 
         emitter.Emit(new MappingEnd());
     }
 
-    private static void Integers(Emitter emitter, IReadOnlyList<int> numbers)
+    private static void Numbers<T>(Emitter emitter, IReadOnlyList<T> numbers)
+        where T : struct
     {
         emitter.Emit(new SequenceStart(AnchorName.Empty, TagName.Empty, isImplicit: true, SequenceStyle.Flow));
-        foreach (int number in numbers)
+        foreach (T number in numbers)
         {
             Scalar(emitter, number);
         }

@@ -23,6 +23,7 @@ internal static class RunRules
         CheckColumns(run, file);
         CheckCausal(run, file);
         CheckEvaluation(run, file);
+        CheckLoss(run, file);
         CheckFromScratch(run, file);
         CheckDtype(run, file);
         CheckProducts(run, file);
@@ -33,7 +34,7 @@ internal static class RunRules
             // Prebatched data is one epoch; saying so keeps the written configuration readable.
             NumTrainEpochs = run.Data.IsPrebatched ? 1 : run.NumTrainEpochs,
             Method = MethodOf(run),
-            EvalStrategy = run.EvalStrategy ?? (run.Data.Validation is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
+            EvalStrategy = run.EvalStrategy ?? (run.Data.HeldOut is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
             MetricForBestModel = best,
             GreaterIsBetter = run.GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(best),
         };
@@ -167,8 +168,14 @@ internal static class RunRules
             run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels",
             "only sequence-classification has named classes; leave it out.");
         RefuseIf(
-            data.Validation is null && data.ValidationLimit is not null, file, "data.validation_limit",
+            data.HeldOut is null && data.ValidationLimit is not null, file, "data.validation_limit",
             "there is no data.validation to limit.");
+        RefuseIf(
+            data.Validation is not null && data.ValidationSplit is not null, file, "data.validation_split",
+            "data.validation names the data to evaluate on, so that none is held out of data.train; leave out one of the two.");
+        RefuseIf(
+            isPrebatched && data.ValidationSplit is not null, file, "data.validation_split",
+            "prebatched data is trained on, not evaluated; leave it out.");
         RefuseIf(
             isPrebatched && run.ResizeTokenEmbeddings, file, "resize_token_embeddings",
             "prebatched data comes without the tokenizer whose tokens it would count; leave it out.");
@@ -182,10 +189,10 @@ internal static class RunRules
 
     private static void CheckEvaluation(RunConfiguration run, MapNode? file)
     {
-        bool evaluates = run.Data.Validation is not null && run.EvalStrategy != IntervalStrategy.No;
+        bool evaluates = run.Data.HeldOut is not null && run.EvalStrategy != IntervalStrategy.No;
         RefuseIf(
-            run.EvalStrategy is IntervalStrategy.Steps or IntervalStrategy.Epoch && run.Data.Validation is null, file, "eval_strategy",
-            "there is no data.validation to evaluate on.");
+            run.EvalStrategy is IntervalStrategy.Steps or IntervalStrategy.Epoch && run.Data.HeldOut is null, file, "eval_strategy",
+            "there is no data.validation to evaluate on, and no data.validation_split.");
         RefuseIf(
             run.EvalStrategy == IntervalStrategy.Steps && run.EvalSteps is null, file, "eval_strategy",
             "eval_steps says how many steps lie between evaluations; it is missing.");
@@ -194,10 +201,23 @@ internal static class RunRules
             "it is read with eval_strategy: steps only.");
         RefuseIf(
             run.LoadBestModelAtEnd && !evaluates, file, "load_best_model_at_end",
-            "the best model is found by evaluating: set data.validation and eval_strategy.");
+            "the best model is found by evaluating: set data.validation and eval_strategy, or data.validation_split.");
         RefuseIf(
             run.EarlyStoppingPatience is not null && !evaluates, file, "early_stopping_patience",
-            "early stopping goes by evaluations: set data.validation and eval_strategy.");
+            "early stopping goes by evaluations: set data.validation and eval_strategy, or data.validation_split.");
+    }
+
+    private static void CheckLoss(RunConfiguration run, MapNode? file)
+    {
+        RefuseIf(
+            run.ClassWeights is not null && run.Task != TaskKind.SequenceClassification, file, "class_weights",
+            "only sequence-classification has classes; leave it out.");
+        RefuseIf(
+            run.ClassWeights is { Values: null } && run.Data.IsPrebatched, file, "class_weights",
+            "prebatched data is not read beforehand, so that its classes cannot be counted; give the weights as a list.");
+        RefuseIf(
+            run.LabelSmoothingFactor > 0 && run.Task == TaskKind.Regression, file, "label_smoothing_factor",
+            "regression predicts numbers, and only labels are smoothed; leave it out.");
     }
 
     /// <summary>

@@ -27,6 +27,8 @@ internal static class TransformersKeys
         ("data.validation", "validation_file eval_file"),
         ("data.text", "dataset_text_field text_column text_column_name sentence1_key"),
         ("data.text_pair", "sentence2_key"),
+        ("data.validation_split", "val_size val_set_size validation_split_percentage"),
+        ("label_smoothing_factor", "label_smoothing"),
         ("data.label", "label_column label_column_name"),
         ("data.limit", "max_train_samples max_samples"),
         ("data.validation_limit", "max_eval_samples"),
@@ -78,7 +80,7 @@ internal static class TransformersKeys
     [
         ("the optimizer is AdamW, PyTorch's (adamw_torch): leave it out. adam_beta1, adam_beta2, adam_epsilon and weight_decay are its settings.",
             "optim optim_args optim_target_modules adafactor optimizer"),
-        ("the loss is cross-entropy with the labels as they are.", "label_smoothing_factor loss_type router_aux_loss_coef"),
+        ("the loss is cross-entropy; label_smoothing_factor and class_weights are its settings.", "loss_type router_aux_loss_coef"),
         ("noise on weights, not on embeddings, is what method: flat-lora has (docs/methods).", "neftune_noise_alpha"),
         ("frozen matrices are stored as dtype says; bfloat16 and float16 take half of float32's memory.",
             "load_in_4bit load_in_8bit bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant bnb_4bit_quant_storage llm_int8_threshold"
@@ -108,7 +110,7 @@ internal static class TransformersKeys
         ("seed is that of the data's order too.", "data_seed shuffle_dataset"),
         ("--profile times the operators, and the cpu device runs what others run.", "debug"),
         ("only files of this machine are read: data.train, data.validation.",
-            "dataset dataset_name dataset_config_name dataset_kwargs datasets dataset_dir test_file val_size val_set_size"),
+            "dataset dataset_name dataset_config_name dataset_kwargs datasets dataset_dir test_file"),
         ("the model is built as its config.json says.", "model_init_kwargs"),
         ("packing holds for training and evaluation, and cuts no sample in two.", "packing_strategy eval_packing"),
         ("texts are cut at their end.", "truncation_mode"),

@@ -8,6 +8,7 @@ using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Safetensors;
+using Engine.Training.Data;
 using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;
@@ -54,7 +55,7 @@ public sealed class PreparedRun : IDisposable
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
             device, Model, (run.Method ?? new Plain()).CreatePlugIn(), optimizer, capacity, Length.TotalSteps, run.Seed,
-            run.GradientAccumulationSteps, run.GradientCheckpointing, run.LossAverage);
+            run.GradientAccumulationSteps, run.GradientCheckpointing, LossOf(run, Data));
         Forecast = Session.Forecast(trainingShapes, evaluationShapes);
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
     }
@@ -168,6 +169,18 @@ public sealed class PreparedRun : IDisposable
         Session.Dispose();
         Model.Dispose();
         Data.Dispose();
+    }
+
+    private static LossOptions LossOf(RunConfiguration run, RunData data)
+    {
+        LabelSet labels = data.Architecture.ModelConfig.Labels;
+        IReadOnlyList<ClassCount> classes = data.Classes.Count > 0 ? data.Classes : [.. labels.Names.Select(name => new ClassCount(name, 0))];
+        return new LossOptions
+        {
+            Average = run.LossAverage,
+            LabelSmoothing = run.LabelSmoothingFactor,
+            ClassWeights = run.ClassWeights?.Of(classes),
+        };
     }
 
     private static void RequireWeights(ModelFolder folder)

@@ -71,10 +71,10 @@ public sealed class RunData : IDisposable
     private static RunData Texts(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
         Architecture architecture = ArchitectureOf(run, folder, tokenizer, HeadKind.MaskedLm);
-        ExampleSet examples = run.Data.ReadTrain();
+        (ExampleSet examples, ExampleSet? heldOut) = run.ReadExamples();
         var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Examples(examples, null);
-        Evaluator? validation = encoder.Validation(null);
+        Evaluator? validation = encoder.Validation(heldOut, labels: null);
         var batches = new SampledBatches(run.Data.Train.ToString(), train, Sampler(run, train.Lengths), encoder.Masker);
         return new RunData(folder, architecture, encoder.Tokenizer, batches, validation) { Notes = encoder.Notes };
     }
@@ -82,7 +82,7 @@ public sealed class RunData : IDisposable
     private static RunData Causal(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
         Architecture architecture = ArchitectureOf(run, folder, tokenizer, HeadKind.CausalLm);
-        CausalRecordSet records = run.Data.ReadTrainRecords();
+        (CausalRecordSet records, CausalRecordSet? heldOut) = run.ReadRecords();
         var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Records(records);
         List<string> packed = [];
@@ -94,7 +94,7 @@ public sealed class RunData : IDisposable
         }
 
         IReadOnlyList<int> lengths = packs is null ? train.Lengths : [.. packs.Select(pack => pack.Sum(sample => train.Lengths[sample]))];
-        Evaluator? validation = encoder.Validation(null);
+        Evaluator? validation = encoder.Validation(heldOut);
         return new RunData(folder, architecture, encoder.Tokenizer, new SampledBatches(records.Files.ToString(), train, Sampler(run, lengths), null, packs), validation)
         {
             Notes = [.. encoder.Notes, .. packed],
@@ -104,14 +104,14 @@ public sealed class RunData : IDisposable
 
     private static RunData Labelled(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
-        ExampleSet examples = run.Data.ReadTrain();
+        (ExampleSet examples, ExampleSet? heldOut) = run.ReadExamples();
         LabelVocabulary? labels = run.Task == TaskKind.Regression
             ? null
             : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
         Architecture architecture = ArchitectureOf(run, folder, tokenizer, HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
         var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Train(examples, labels);
-        Evaluator? validation = encoder.Validation(labels, examples);
+        Evaluator? validation = encoder.Validation(heldOut, labels, examples);
         var batches = new SampledBatches(examples.Files.ToString(), train, Sampler(run, train.Lengths), null);
         return new RunData(folder, architecture, encoder.Tokenizer, batches, validation) { Notes = encoder.Notes, Classes = encoder.Classes };
     }

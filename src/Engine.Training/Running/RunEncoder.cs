@@ -49,25 +49,32 @@ internal sealed class RunEncoder
     /// <summary>The classes with their training rows, once these are encoded; empty for other tasks.</summary>
     public IReadOnlyList<ClassCount> Classes { get; private set; } = [];
 
-    /// <summary>The evaluation on the run's validation data; null where it names none.</summary>
+    /// <summary>The evaluation on the run's validation data; null where it has none.</summary>
+    /// <param name="labels">The classes of a classification task; else null.</param>
+    /// <exception cref="DataFileException">The data cannot be used.</exception>
+    public Evaluator? Validation(LabelVocabulary? labels) => run.Task == TaskKind.CausalLanguageModel
+        ? Validation(run.ReadValidationRecords())
+        : Validation(run.ReadValidationExamples(), labels);
+
+    /// <summary>The evaluation on labelled texts, or lines of text for masked language modelling; null for none.</summary>
     /// <param name="labels">The classes of a classification task; else null.</param>
     /// <param name="train">The labelled training data that it is held against; null where there is none.</param>
     /// <exception cref="DataFileException">The data cannot be used.</exception>
-    public Evaluator? Validation(LabelVocabulary? labels, ExampleSet? train = null)
+    public Evaluator? Validation(ExampleSet? examples, LabelVocabulary? labels, ExampleSet? train = null)
     {
-        EncodedSet? set = null;
-        if (run.Task == TaskKind.CausalLanguageModel)
+        if (examples is null)
         {
-            set = run.Data.ReadValidationRecords() is { } records ? Records(records) : null;
-        }
-        else if (run.Data.ReadValidation() is { } examples)
-        {
-            set = Examples(examples, labels);
-            notes.AddRange(train is null ? [] : LabelledDataNotes.OfValidation(train, examples, labels is null ? null : Classes, set.ClassLabels));
+            return null;
         }
 
-        return set is null ? null : new Evaluator(architecture, set, run.PerDeviceEvalBatchSize, Masker, run.Data.Validation!.ToString());
+        EncodedSet set = Examples(examples, labels);
+        notes.AddRange(train is null ? [] : LabelledDataNotes.OfValidation(train, examples, labels is null ? null : Classes, set.ClassLabels));
+        return EvaluatorOf(set, examples.Files);
     }
+
+    /// <summary>The evaluation on a causal model's records; null for none.</summary>
+    /// <exception cref="DataFileException">The data cannot be used.</exception>
+    public Evaluator? Validation(CausalRecordSet? records) => records is null ? null : EvaluatorOf(Records(records), records.Files);
 
     /// <summary>Labelled texts to train on.</summary>
     /// <exception cref="DataFileException">A label cannot be used.</exception>
@@ -127,6 +134,8 @@ internal sealed class RunEncoder
 
         return samples.Rows;
     }
+
+    private Evaluator EvaluatorOf(EncodedSet set, DataFiles files) => new(architecture, set, run.PerDeviceEvalBatchSize, Masker, files.ToString());
 
     private static Tokenizer Checked(Tokenizer tokenizer, ModelFolder folder, Architecture architecture) => tokenizer.VocabularySize <= architecture.VocabularySize
         ? tokenizer

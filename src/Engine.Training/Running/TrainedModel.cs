@@ -1,10 +1,17 @@
+using Engine.Common;
 using Engine.Common.Files;
+using Engine.Devices;
 using Engine.Model;
+using Engine.Model.Generation;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
 
 namespace Engine.Training.Running;
+
+/// <summary>An adapter under the name by which requests ask for it.</summary>
+/// <param name="Folder">A PEFT folder.</param>
+public sealed record NamedAdapter(string Name, string Folder);
 
 /// <summary>A trained model as a path names it: a run, a model folder or an adapter folder, taken apart.</summary>
 /// <param name="Model">The model folder.</param>
@@ -77,6 +84,56 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
         return Directory.Exists(weights)
             ? Of(run, weights)
             : throw new ModelFileException(weights, "there is no such folder yet; the run writes it when it ends: train it first.");
+    }
+
+    /// <summary>Merges the adapter into its base model, W + scale B A in float32, and writes a Hugging Face folder that needs no adapter.</summary>
+    /// <param name="output">A folder that is empty or not there yet.</param>
+    /// <returns>What a user should know, in words.</returns>
+    /// <exception cref="ArgumentException">There is no adapter.</exception>
+    /// <exception cref="ModelFileException">Base and adapter do not fit, or a parameter is in neither.</exception>
+    /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
+    public IReadOnlyList<string> WriteMerged(string output, MergeOptions? options = null) => Adapter is null
+        ? throw new ArgumentException(Run is null
+            ? $"{Model} is a model without an adapter, so that there is nothing to merge; give the adapter, too."
+            : $"{Run.Output} is a run that trained every parameter: {Model} is a whole model already.")
+        : AdapterMerge.Write(ModelFolder.Open(Model), Adapter, output, options ?? new MergeOptions());
+
+    /// <summary>Opens a causal language model with adapters, of which the first is the one of requests that name none.</summary>
+    /// <param name="adapters">Adapters by name, in place of the model's own; null or empty: its own, where it has one.</param>
+    /// <param name="contextLength">The most tokens of a prompt with its answer; null: the model's positions.</param>
+    /// <param name="type">How matrices are stored; null: as its run had it.</param>
+    /// <param name="allowMissing">Accept adapters that lack tensors or have too many.</param>
+    /// <param name="notes">What a user should know of the weights and the adapters.</param>
+    /// <exception cref="ConfigurationException">It is the run of a classifier or regressor.</exception>
+    /// <exception cref="ModelFileException">The model is no causal language model, or an adapter does not fit it.</exception>
+    public Generator OpenGenerator(
+        Device device, out IReadOnlyList<string> notes, IReadOnlyList<NamedAdapter>? adapters = null, int? contextLength = null,
+        WeightType? type = null, bool allowMissing = false)
+    {
+        if (Run is { } run && !run.Task.IsLanguageModel())
+        {
+            throw new ConfigurationException($"{run.Output} is the run of a classifier or regressor, which goes on with no texts.");
+        }
+
+        NamedAdapter[] loaded = adapters is { Count: > 0 } ? [.. adapters] : Adapter is { } own ? [new(GivenAdapter.Find(own).Name, own)] : [];
+        Generator generator = Generator.Open(device, Model, contextLength, type ?? Dtype, loaded.FirstOrDefault()?.Folder);
+        try
+        {
+            List<string> said = [.. generator.Notes];
+            foreach (NamedAdapter adapter in loaded)
+            {
+                said.AddRange(generator.AddAdapter(adapter.Name, adapter.Folder, allowMissing));
+                generator.UseAdapter(generator.Adapter ?? adapter.Name);
+            }
+
+            notes = said;
+            return generator;
+        }
+        catch
+        {
+            generator.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The model an adapter says it was trained on.</summary>

@@ -20,6 +20,21 @@ internal static partial class OperatorTable
             };
         }
 
+        foreach ((string name, double smoothing, float[]? weights) in ((string, double, float[]?)[])
+            [("smoothed", 0.1, null), ("weighted", 0, [0.5f, 2, 1, 3]), ("smoothed and weighted", 0.25, [0.5f, 2, 1, 3])])
+        {
+            int[] labels = [0, -100, 3, 1, 3];
+            CaseInput[] inputs = [Activation(1, labels.Length, 4), Integers(labels), Scalars((StepScalars.LossScale, 0.5f))];
+            yield return new OperatorCase(
+                $"CrossEntropy, {name}",
+                weights is null ? inputs : [.. inputs, Floats(weights)],
+                (graph, t) => LossAndRows(graph.CrossEntropy(t[0], t[1], t[2], withGradient: true, smoothing, weights is null ? null : t[3])),
+                x => WeightedMeanAndRows(labels, weights ?? [1, 1, 1, 1], smoothing, x[0]))
+            {
+                LossScale = 0.5,
+            };
+        }
+
         foreach ((string name, float[] targets) in ((string, float[])[])[("one text", [0.5f]), ("a target that is not known", [1f, float.NaN, -2f, 0.25f])])
         {
             yield return new OperatorCase(
@@ -63,6 +78,29 @@ internal static partial class OperatorTable
         }
     }
 
+    /// <summary>Label smoothing over the vocabulary, in chunks.</summary>
+    private static IEnumerable<OperatorCase> SmoothedVocabularyCases()
+    {
+        const int vocabulary = 7, width = 5;
+        int[] labels = [0, 6, -100, 3, 2];
+        foreach (int? chunkRows in (int?[])[null, 2])
+        {
+            yield return new OperatorCase(
+                $"LinearCrossEntropy, smoothed, {(chunkRows is null ? "one chunk" : "chunks")}",
+                [
+                    Activation(1, labels.Length, width), Parameter(2, vocabulary, width), Parameter(3, vocabulary), Integers(labels),
+                    Scalars((StepScalars.LossScale, 0.5f)),
+                ],
+                (graph, t) => LossAndRows(
+                    graph.LinearCrossEntropy(t[0], t[1], t[2], t[3], t[4], withGradient: true, chunkRows, labelSmoothing: 0.1)),
+                x => WeightedMeanAndRows(
+                    labels, [1, 1, 1, 1, 1, 1, 1], 0.1, Affine(x[0], x[1], x[2], labels.Length, vocabulary, width)))
+            {
+                LossScale = 0.5,
+            };
+        }
+    }
+
     /// <summary>Rows 4 and 1 of a frozen weight are trained: the weight holds them, and they alone have a gradient.</summary>
     private static IEnumerable<OperatorCase> TrainedRowsCases()
     {
@@ -95,6 +133,17 @@ internal static partial class OperatorTable
     private static Tensor[] LossAndRows(Tensor loss) => [loss, loss.Producer!.Outputs[1]];
 
     private static double[][] MeanAndRows(double?[] rows) => [[rows.Average() ?? 0], [.. rows.Select(row => row ?? 0)]];
+
+    /// <summary>torch.nn.CrossEntropyLoss(weight, label_smoothing): its mean, and its rows.</summary>
+    private static double[][] WeightedMeanAndRows(int[] labels, float[] weights, double smoothing, double[] logits)
+    {
+        int classes = weights.Length;
+        double Minus(int row, int label) => weights[label] * (LogSumExp(logits, row, classes) - logits[(row * classes) + label]);
+        double[] rows = [.. labels.Select((label, row) => label < 0
+            ? 0
+            : ((1 - smoothing) * Minus(row, label)) + (smoothing * Enumerable.Range(0, classes).Average(other => Minus(row, other))))];
+        return [[rows.Sum() / labels.Where(label => label >= 0).Sum(label => (double)weights[label])], rows];
+    }
 
     private static double LogSumExp(double[] logits, int row, int classes) =>
         Math.Log(logits[(row * classes)..((row + 1) * classes)].Sum(Math.Exp));

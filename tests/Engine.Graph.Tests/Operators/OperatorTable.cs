@@ -13,7 +13,7 @@ internal static partial class OperatorTable
     private static readonly Lazy<Dictionary<string, OperatorCase>> Table = new(() => new OperatorCase[][]
     {
         [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. RotaryCases()], [.. AttentionCases()], [.. LossCases()],
-        [.. LinearCrossEntropyCases()], [.. TrainedRowsCases()], [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
+        [.. LinearCrossEntropyCases()], [.. SmoothedVocabularyCases()], [.. TrainedRowsCases()], [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
     }.SelectMany(family => family).ToDictionary(problem => problem.Name));
 
     public static IReadOnlyCollection<OperatorCase> All => Table.Value.Values;

@@ -90,6 +90,8 @@ public class HostLaunchTests
             RowSelection.Gather(device, Rows, Columns, x, ids, Whole()),
             .. RowSelection.Scatter(device, Rows, Rows, Columns, x, distinct, Whole()),
             .. Losses.CrossEntropy(device, Rows, Columns, x, labels, scalars, Part(Rows), Part(1), Whole()),
+            .. Losses.CrossEntropy(
+                device, Rows, Columns, x, labels, scalars, Part(Rows), Part(1), Whole(), new CrossEntropyOptions(0.1f, run.Put(new float[Columns]))),
             .. Losses.MeanSquaredError(device, Count, x, dy, scalars, Whole(), Part(1), Whole()),
             Dropouts.Apply(device, Count, 0.1f, 1, x, dy, random, Whole()),
             Noise.Normals(device, Count, 1, random, Whole()),

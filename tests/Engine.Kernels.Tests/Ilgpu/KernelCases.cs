@@ -120,6 +120,9 @@ internal static class KernelCases
             [
                 .. Losses.CrossEntropyChunk(run.Device, Rows, 0, 1, Count, logits.Slice(0, Count), labels, scalars, rowLoss, run.Output(1), null),
                 .. Losses.CrossEntropyChunk(run.Device, Rows, 1, 2, Count, logits.Slice(Count, 2 * Count), labels, scalars, rowLoss, run.Output(1), run.Output(2 * Count)),
+                .. Losses.CrossEntropy(
+                    run.Device, Rows, Count, logits, labels, scalars, run.Output(Rows), run.Output(1), run.Output(Rows * Count),
+                    new CrossEntropyOptions(0.1f, run.Put([.. Numbers.Values(8, Count).Select(value => 1 + Math.Abs(value))]))),
                 .. Losses.MeanSquaredError(run.Device, Count, Values(run, 2, Count), run.Put(targets), scalars, run.Output(Count), run.Output(1), run.Output(Count)),
                 SampleLosses.Means(run.Device, Rows, Count, Values(run, 4, Count), run.Put(places), run.Put(0, 270, 270, Count), run.Output(Rows)),
             ];

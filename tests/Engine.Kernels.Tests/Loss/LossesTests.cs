@@ -39,6 +39,56 @@ public class LossesTests
         Assert.Equal(dLogits.ToArray(), inPlace.ToArray());
     }
 
+    /// <summary>By the definition of torch.nn.CrossEntropyLoss(weight, label_smoothing), and by finite differences of it.</summary>
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Smoothed_and_weighted_cross_entropy_agrees_with_float64(string name, (int Rows, int Classes) shape)
+    {
+        (int rows, int classes) = shape;
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] logits = Numbers.Values(1, rows * classes, 10);
+        float[] weights = [.. Numbers.Values(5, classes).Select(value => 0.2f + Math.Abs(value))];
+        int[] labels = Numbers.Indices(2, rows, classes);
+        for (int i = 1; i < rows; i += 3)
+        {
+            labels[i] = Losses.IgnoredLabel;
+        }
+
+        BufferView<float> view = run.Put(logits), scalars = run.Scalars((StepScalars.LossScale, Scale));
+        foreach ((float smoothing, bool weighted) in ((float, bool)[])[(0.1f, false), (0, true), (0.3f, true)])
+        {
+            BufferView<float> rowLoss = run.Output(rows), loss = run.Output(1), gradient = run.Output(rows * classes);
+            var options = new CrossEntropyOptions(smoothing, weighted ? run.Put(weights) : null);
+            run.Run(Losses.CrossEntropy(run.Device, rows, classes, view, run.Put(labels), scalars, rowLoss, loss, gradient, options));
+            double[] expected = [.. SoftLosses(logits.Double(), labels, classes, smoothing, weighted ? weights : null)];
+            double total = labels.Where(label => label >= 0).Sum(label => weighted ? weights[label] : 1.0);
+            Numbers.Near(expected, rowLoss.ToArray(), Tolerance, Tolerance);
+            Numbers.Near([expected.Sum() / total], loss.ToArray(), Tolerance, Tolerance);
+            double[] byDefinition = SoftGradient(logits.Double(), labels, classes, smoothing, weighted ? weights : null);
+            Numbers.Near([.. byDefinition.Select(value => value * Scale / total)], gradient.ToArray(), Tolerance, 1e-7);
+            if (classes <= 3)
+            {
+                double[] byDifferences = Numbers.Gradient(
+                    at => SoftLosses(at, labels, classes, smoothing, weighted ? weights : null).Sum() * Scale / total, logits.Double());
+                Numbers.Near(byDifferences, gradient.ToArray(), 1e-6, 1e-7);
+            }
+        }
+    }
+
+    /// <summary>Two classes with logits 0 and log 3, so probabilities 1/4 and 3/4: -(1 - s) w_0 log(1/4) - s/2 (w_0 log(1/4) + w_1 log(3/4)).</summary>
+    [Theory]
+    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    public void Smoothed_loss_of_two_classes_is_its_closed_form(string name)
+    {
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> loss = run.Output(1), gradient = run.Output(2), scalars = run.Scalars((StepScalars.LossScale, 1));
+        var options = new CrossEntropyOptions(0.2f, run.Put(2f, 5f));
+        run.Run(Losses.CrossEntropy(run.Device, 1, 2, run.Put(0f, MathF.Log(3)), run.Put(0), scalars, run.Output(1), loss, gradient, options));
+        double expected = ((0.8 * 2 * Math.Log(4)) + (0.1 * ((2 * Math.Log(4)) + (5 * Math.Log(4.0 / 3))))) / 2;
+        Numbers.Near([expected], loss.ToArray(), 1e-6, 0);
+        Numbers.Near([((2.3 / 4) - 1.8) / 2, ((2.3 * 3 / 4) - 0.5) / 2], gradient.ToArray(), 1e-6, 0);
+    }
+
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void Chunks_of_rows_have_the_bits_of_all_rows_at_once(string name)
@@ -134,6 +184,36 @@ public class LossesTests
         Numbers.Near([difference.Sum(value => value * value) / counted], loss.ToArray(), 1e-6, 0);
         Numbers.Near([.. difference.Select(value => value * value)], rowLoss.ToArray(), 5e-7, 1e-6);
         Numbers.Near([.. difference.Select(value => 2 * value * Scale / counted)], gradient.ToArray(), 5e-7, 1e-6 / counted);
+    }
+
+    /// <summary>Each row's loss: (1 - s) w_y (-log p_y) + s / classes * sum of w_c (-log p_c).</summary>
+    private static IEnumerable<double> SoftLosses(double[] logits, int[] labels, int classes, float smoothing, float[]? weights)
+    {
+        for (int i = 0; i < labels.Length; i++)
+        {
+            double[] row = logits[(i * classes)..((i + 1) * classes)];
+            double top = row.Max(), normaliser = top + Math.Log(row.Sum(value => Math.Exp(value - top)));
+            double Term(int j) => (weights?[j] ?? 1) * (normaliser - row[j]);
+            yield return labels[i] < 0 ? 0 : ((1 - (double)smoothing) * Term(labels[i])) + (smoothing * Enumerable.Range(0, classes).Average(Term));
+        }
+    }
+
+    private static double[] SoftGradient(double[] logits, int[] labels, int classes, float smoothing, float[]? weights)
+    {
+        double[] gradient = new double[logits.Length];
+        for (int i = 0; i < labels.Length; i++)
+        {
+            double[] row = logits[(i * classes)..((i + 1) * classes)];
+            double top = row.Max(), sum = row.Sum(value => Math.Exp(value - top));
+            double Target(int j) => (weights?[j] ?? 1) * ((smoothing / (double)classes) + (j == labels[i] ? 1 - (double)smoothing : 0));
+            double targets = Enumerable.Range(0, classes).Sum(Target);
+            for (int j = 0; j < classes && labels[i] >= 0; j++)
+            {
+                gradient[(i * classes) + j] = (targets * Math.Exp(row[j] - top) / sum) - Target(j);
+            }
+        }
+
+        return gradient;
     }
 
     private static double CrossEntropy(double[] logits, int[] labels, int classes, out double[] losses, out double[] gradient)

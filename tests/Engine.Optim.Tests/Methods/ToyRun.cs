@@ -26,13 +26,13 @@ internal sealed class ToyRun : IDisposable
 
     public ToyRun(
         string deviceName, Architecture architecture, Tuning tuning, TrainingMethod method, AdamWOptions? optimizer = null, int totalSteps = 20,
-        LossAverage lossAverage = LossAverage.Tokens)
+        LossOptions? loss = null)
     {
         device = TestDevices.Open(deviceName);
         Model = new TransformerModel(architecture, tuning);
         BatchShape shape = BatchShape.Of(architecture, Batch());
         Session = new TrainingSession(
-            device, Model, method, optimizer ?? new AdamWOptions { WeightDecay = 0.1 }, shape, totalSteps, Seed, microBatches: 3, lossAverage: lossAverage);
+            device, Model, method, optimizer ?? new AdamWOptions { WeightDecay = 0.1 }, shape, totalSteps, Seed, microBatches: 3, loss: loss);
         Model.Allocate(device);
         ModelWeights.InitializeAll(Model, seed: 3);
         Values = Numbers.Values(4, Model.Trainables!.Count, 0.5);

@@ -123,7 +123,7 @@ public sealed class CausalRunTests : IDisposable
     {
         RunConfiguration run = RunConfiguration.Load(Path.Combine(folder.Root, runFile));
         using RunData data = RunData.Load(run);
-        var samples = new Engine.Training.Data.CausalEncoder(data.Tokenizer!, null, completionOnlyLoss: true).Encode(run.Data.ReadTrainRecords(), run.MaxLength!.Value);
+        var samples = new Engine.Training.Data.CausalEncoder(data.Tokenizer!, null, completionOnlyLoss: true).Encode(run.ReadRecords().Train, run.MaxLength!.Value);
         IReadOnlyList<int[]> packs = Engine.Training.Data.SamplePacker.Pack(samples.Rows.Lengths, run.MaxLength.Value);
         int[] ids = new int[packs.Count * run.MaxLength.Value], mask = new int[ids.Length], labels = new int[ids.Length];
         labels.AsSpan().Fill(-100);

@@ -514,7 +514,7 @@ public sealed class TrainerTests
         using var device = new CpuDevice();
         using Predictor predictor = Predictor.Open(device, model, adapter);
         RunConfiguration run = RunConfiguration.Load(tiny.WriteRun("check"));
-        EvaluationResult result = predictor.Evaluate(run.Data.ReadValidation()!, 64, 8);
+        EvaluationResult result = predictor.Evaluate(run.ReadValidationExamples()!, 64, 8);
         Assert.Equal(outcome.After!["accuracy"], result.Metrics["accuracy"]);
         // Batches of other sizes sum in another order.
         Assert.Equal(outcome.After!["loss"], result.Metrics["loss"], 1e-5);

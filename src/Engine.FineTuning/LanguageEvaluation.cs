@@ -1,0 +1,44 @@
+using System.Text.Json;
+using Engine.Devices;
+using Engine.Training.Configuration;
+using Engine.Training.Data;
+using Engine.Training.Running;
+
+namespace Engine.FineTuning;
+
+/// <summary>Loss and perplexity of a language model over a program's examples, laid out and cut as its run does.</summary>
+internal static class LanguageEvaluation
+{
+    /// <param name="write">Writes an example as the JSON line that a run reads.</param>
+    /// <param name="columns">Says which columns the lines have.</param>
+    /// <exception cref="ArgumentException">There are no examples.</exception>
+    public static async Task<IReadOnlyDictionary<string, double>> EvaluateAsync<T>(
+        Device device,
+        TrainedModel trained,
+        TaskKind task,
+        IAsyncEnumerable<T> examples,
+        Action<Utf8JsonWriter, T> write,
+        Func<DataConfiguration, DataConfiguration> columns,
+        CancellationToken cancellation)
+    {
+        string folder = Directory.CreateTempSubdirectory("engine-").FullName;
+        try
+        {
+            DataFiles file = await ExampleFile.WriteAsync(folder, "evaluation", examples, write, cancellation).ConfigureAwait(false);
+            RunConfiguration start = trained.Run ?? new RunConfiguration { Model = trained.Model };
+            RunConfiguration run = start with
+            {
+                Model = trained.Model,
+                Task = task,
+                Data = columns(new DataConfiguration { Train = file, Validation = file }),
+            };
+            var data = LanguageModelData.Read(run, trained.Adapter);
+            using EvaluationModel model = data.Load(device, trained);
+            return model.Evaluate(data.Validation!, cancellation).Metrics;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
