@@ -2,6 +2,7 @@ using Engine.ChatClient;
 using Engine.Devices;
 using Engine.Model.Chat;
 using Engine.Model.Generation;
+using Engine.Training.Configuration;
 using Engine.Training.Running;
 using Microsoft.Extensions.AI;
 
