@@ -278,6 +278,7 @@ public sealed class TrainingSession : IDisposable
     public void Begin(bool resumes = false)
     {
         context.UploadTables();
+        classWeights?.View<float>().Write([.. loss.ClassWeights!]);
         if (!resumes)
         {
             method.Initialize();

@@ -85,6 +85,44 @@ internal static partial class OperatorTable
                     MatMulLayout.NN, pair.Rows, pair.Columns, pair.Rank, pair.Scale).Sum(value => value * value));
                 return [[.. x[1].Select(value => value * Math.Sqrt(0.5 / Math.Sqrt(square)))]];
             });
+
+        // One layer of rank 1, A [1, 5] before B [6, 1]: two equations for alpha^2 L' and beta^2 L' (arXiv 2510.23818).
+        LowRankTable column = new([new LowRankPair(0, 5, 0, 6, 5, 1, 2f)]);
+        const int Run = 11;
+        const double Smoothness = 0.25;
+        yield return new OperatorCase(
+            "Scales of one column, merged",
+            [
+                Integers(column.Data), Constant(1, Run), Constant(2, Run), Constant(3, Run), Constant(4, Run),
+                Scalars((StepScalars.MethodFactor, (float)Smoothness)), Floats(1f), Constant(5, (int)ColumnScales.Count(column)), Constant(6, 6, 5),
+            ],
+            (graph, t) =>
+            {
+                var layers = new LowRankLayers(column, t[0].Variable!, t[1].Variable!);
+                graph.SolveScales(layers, t[2].Variable!, byScale: false, t[5], t[6], t[7].Variable!);
+                graph.MergeScaled(layers, 0, t[7].Variable!, t[8].Variable!);
+                graph.ApplyScales(layers, t[7].Variable!, t[2].Variable!, (t[3].Variable!, t[4].Variable!));
+                return [t[1], t[2], t[3], t[4], t[8]];
+            },
+            x =>
+            {
+                double[] a = x[1][..5], b = x[1][5..], v = [.. x[2][..5].Select(g => g / 2)], u = [.. x[2][5..].Select(g => g / 2)];
+                double Dot(double[] left, double[] right) => left.Zip(right, (l, r) => l * r).Sum();
+                double own = Dot(b, b) * Dot(v, v), cross = Dot(b, u) * Dot(v, a), other = Dot(u, u) * Dot(a, a);
+                double determinant = (own * other) - (cross * cross);
+                double alphaSquare = ((Dot(v, v) * other) - (Dot(u, u) * cross)) / determinant, betaSquare = ((Dot(u, u) * own) - (Dot(v, v) * cross)) / determinant;
+                Assert.True(alphaSquare > 0 && betaSquare > 0, "The case is to take the branch that scales columns.");
+                double alpha = Math.Sqrt(alphaSquare / Smoothness), beta = Math.Sqrt(betaSquare / Smoothness);
+                double[] Scaled(double[] run, double ofA, double ofB) => [.. run.Select((value, i) => value * (i < 5 ? ofA : ofB))];
+                return
+                [
+                    Scaled(x[1], beta, alpha),
+                    Scaled(x[2], alpha, beta),
+                    Scaled(x[3], alpha, beta),
+                    Scaled(x[4], alpha * alpha, beta * beta),
+                    [.. x[8].Select((w, i) => w + (2 * (1 - (alpha * beta)) * b[i / 5] * a[i % 5]))],
+                ];
+            });
     }
 
     private static IEnumerable<OperatorCase> DoraCases()
