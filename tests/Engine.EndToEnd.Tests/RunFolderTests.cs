@@ -68,7 +68,7 @@ public sealed class RunFolderTests
         EngineProcess.Run("train", run.RunFile, "--set", "max_steps=2", "--set", "output=whole").Succeeded();
         EngineProcess.Run("generate", run.File("small"), "--prompt", "x").Refused(1, "is the run of a classifier or regressor", "engine predict");
         EngineProcess.Run("merge", run.File("whole"), "--output", run.File("merged")).Refused(1, "trained every parameter", "is a whole model already");
-        EngineProcess.Run("merge", run.File("whole/model"), "--output", run.File("merged")).Refused(1, "is a model without an adapter", "--adapter");
+        EngineProcess.Run("merge", run.File("whole/model"), "--output", run.File("merged")).Refused(1, "is a model without an adapter", "give the adapter, too");
 
         // With --model every argument of predict is a text.
         string[] labelled = EngineProcess.Run("predict", "--model", run.File("small"), "the cat", "a dog").Succeeded().OutputLines;
