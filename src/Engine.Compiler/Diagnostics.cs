@@ -9,14 +9,18 @@ internal static class Diagnostics
         1, "A kernel is a static void method", "Kernel '{0}' must be static and return void; write its results to an ArrayView parameter");
 
     public static readonly DiagnosticDescriptor NotPartial = Error(
-        2, "A kernel's class is static, partial and not nested", "Class '{0}' holds kernels, so declare it 'static partial', directly in a namespace and not generic");
+        2, "A kernel's class is static, partial and not nested",
+        "Class '{0}' holds kernels, so declare it 'static partial', directly in a namespace and not generic");
 
     public static readonly DiagnosticDescriptor ParameterType = Error(
         3, "A kernel's parameters are views and numbers",
-        "Parameter '{0}' of type '{1}' cannot be passed to a kernel; pass an ArrayView of numbers, a number, a bool, an enum, or a struct of these that is marked [Operands]");
+        "Parameter '{0}' of type '{1}' cannot be passed to a kernel; "
+            + "pass an ArrayView of numbers, a number, a bool, an enum, or a struct of these that is marked [Operands]");
 
     public static readonly DiagnosticDescriptor SpecializeType = Error(
-        4, "[Specialize] parameters are int, bool or enum", "Parameter '{0}' of type '{1}' cannot be [Specialize]; use an int, bool or enum parameter that is not ref or out");
+        4, "[Specialize] parameters are int, bool or enum",
+        "Parameter '{0}' of type '{1}' cannot be [Specialize]; "
+            + "use an int, bool or enum parameter that is not ref or out");
 
     public static readonly DiagnosticDescriptor TypeConstraint = Error(
         5, "A kernel's type parameters are unmanaged", "Type parameter '{0}' is a storage type: add 'where {0} : unmanaged'");
@@ -39,7 +43,8 @@ internal static class Diagnostics
 
     public static readonly DiagnosticDescriptor FloatAtomic = Error(
         11, "No atomics on floats",
-        "Atomic operations of kernels take int and uint only: float sums in changing order are not reproducible; reduce per group, write partial results and reduce those in a second kernel");
+        "Atomic operations of kernels take int and uint only: float sums in changing order are not reproducible; "
+            + "reduce per group, write partial results and reduce those in a second kernel");
 
     public static readonly DiagnosticDescriptor Extent = Error(
         12, "Allocation extents are constants", "The extent '{0}' must be made of literals, constants and [Specialize] parameters");
@@ -57,7 +62,9 @@ internal static class Diagnostics
         16, "An expression a kernel cannot use", "{0} cannot be used in a kernel; {1}");
 
     public static readonly DiagnosticDescriptor SideEffect = Error(
-        17, "Side effects are statements", "'{0}' changes a variable inside an expression; write it as a statement of its own, so that it changes once wherever the expression is printed");
+        17, "Side effects are statements",
+        "'{0}' changes a variable inside an expression; "
+            + "write it as a statement of its own, so that it changes once wherever the expression is printed");
 
     public static readonly DiagnosticDescriptor StaticState = Error(
         18, "No static state in a kernel", "'{0}' is not a constant; make it const, or pass its value as a parameter");
@@ -79,10 +86,13 @@ internal static class Diagnostics
 
     public static readonly DiagnosticDescriptor NotUnrollable = Error(
         24, "Loops over local memory are counted",
-        "'{0}' indexes local memory, and how often its loop can run is not known to the build; count it from a constant, in constant steps, with '<' below constants and [Specialize] parameters that declare Most");
+        "'{0}' indexes local memory, and how often its loop can run is not known to the build; "
+            + "count it from a constant, in constant steps, with '<' below constants and [Specialize] parameters that declare Most");
 
     public static readonly DiagnosticDescriptor Double = Error(
-        25, "No double in a kernel", "'{0}' is of double precision, which OpenCL devices may lack and cards for games compute at a fraction of their speed; compute in float, in pairs of floats where that is too coarse");
+        25, "No double in a kernel",
+        "'{0}' is of double precision, which OpenCL devices may lack and cards for games compute at a "
+            + "fraction of their speed; compute in float, in pairs of floats where that is too coarse");
 
     public static readonly DiagnosticDescriptor Operands = Error(
         26, "Operands are fields of views and numbers", "Struct '{0}' is marked [Operands], and {1}");

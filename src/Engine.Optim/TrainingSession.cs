@@ -10,17 +10,6 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim;
 
-/// <summary>What one optimizer step reports.</summary>
-/// <param name="Loss">The step's mean loss, as the method's first pass saw it; NaN where there is no label.</param>
-/// <param name="GradientNorm">Global norm of the gradients before clipping.</param>
-/// <param name="Tokens">Real tokens of the micro-batches.</param>
-/// <param name="Labels">Labels of the micro-batches: labelled tokens of a language model, else texts.</param>
-/// <param name="Skipped">Nothing was updated: no micro-batch has a label, or the gradients overflowed under loss scaling and the scale is lower now.</param>
-/// <param name="LossRise">The loss at the perturbed point less that without the perturbation; NaN where the step does not know
-/// both.</param>
-public sealed record StepReport(
-    double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false, double LossRise = double.NaN);
-
 /// <summary>
 /// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
 /// loss, backward), where there is a second pass an ascent plan (H1) and the micro-batches again, and an update plan (H2 to H6 with clipping and AdamW).
@@ -37,13 +26,10 @@ public sealed class TrainingSession : IDisposable
     private readonly ulong seed;
     private readonly MethodContext context;
     private readonly StorageBlock moments = new("optimizer");
-    private readonly StorageBlock lossBlock = new("loss");
-    private readonly LossOptions loss;
-    private readonly Variable? classWeights;
+    private readonly StepLoss loss;
     private readonly SessionReports reports = new();
     private readonly OptimizerUpdate optimizer;
     private readonly SampleSelection? selection;
-    private readonly MicroBatchWeights weights;
     private readonly Arena arena;
     private readonly RunnerOptions training;
     private readonly ModelRunner trainer;
@@ -57,8 +43,7 @@ public sealed class TrainingSession : IDisposable
 
     /// <summary>The losses alone, as plain steps compute them; null where no method asks for them.</summary>
     private readonly ModelRunner? unperturbedProber;
-    private readonly float[] scalars = new float[StepScalars.Count];
-    private readonly uint[] random = new uint[RandomState.Count];
+    private readonly StepUploads uploads;
     private readonly float[] readings;
     private readonly float[] zero = new float[1];
     private readonly Dictionary<StepCourse, CoursePlans> courses = [];
@@ -90,12 +75,10 @@ public sealed class TrainingSession : IDisposable
         this.seed = seed;
         Model = model;
         TotalSteps = totalSteps;
-        loss ??= new LossOptions();
-        weights = new MicroBatchWeights(loss);
-        classWeights = loss.ClassWeights is { } given ? Reserve(given, model.Architecture) : null;
-        this.loss = loss;
+        this.loss = new StepLoss(loss ?? new LossOptions(), model.Architecture);
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         Inputs = new BatchInputs(model.Architecture, capacity, model.EmbeddingRows);
+        uploads = new StepUploads(Inputs.Scalars);
         Moments = (moments.Reserve("m", new Shape(Trainables.Count)), moments.Reserve("v", new Shape(Trainables.Count)));
         context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer, Moments, totalSteps);
         method.Attach(context);
@@ -106,12 +89,9 @@ public sealed class TrainingSession : IDisposable
         // A set of tensors is known by its list, so that plans and sets share one.
         IReadOnlyList<Variable>? partial = PartialTensors(method);
         arena = new Arena(device);
-        training = new RunnerOptions
+        training = this.loss.Passes with
         {
             Gradients = true,
-            Dropout = true,
-            LabelSmoothing = loss.LabelSmoothing,
-            ClassWeights = classWeights,
             GradientCheckpointing = gradientCheckpointing,
             TransformWeight = method.TransformWeight,
             Auxiliary = method.Auxiliary,
@@ -150,11 +130,8 @@ public sealed class TrainingSession : IDisposable
         }
 
         ModelRunner Runner(RunnerOptions options) => new(device, model, Inputs, arena, options);
-        RunnerOptions Losses(TrainingMethod acting, Variable sum) => new()
+        RunnerOptions Losses(TrainingMethod acting, Variable sum) => this.loss.Passes with
         {
-            Dropout = true,
-            LabelSmoothing = loss.LabelSmoothing,
-            ClassWeights = classWeights,
             TransformWeight = acting.TransformWeight,
             Auxiliary = acting.Auxiliary,
             Extend = graph => Accumulate(graph, sum),
@@ -231,7 +208,7 @@ public sealed class TrainingSession : IDisposable
     private IEnumerable<StorageBlock> OwnBlocks => new[]
     {
         Inputs.Block, context.State, context.Scratch, context.Merged, context.Tables, moments, reports.Block,
-        selection?.Block, LossScaling?.Block, classWeights is null ? null : lossBlock,
+        selection?.Block, LossScaling?.Block, loss.Block,
     }.OfType<StorageBlock>();
 
     /// <summary>
@@ -278,7 +255,7 @@ public sealed class TrainingSession : IDisposable
     public void Begin(bool resumes = false)
     {
         context.UploadTables();
-        classWeights?.View<float>().Write([.. loss.ClassWeights!]);
+        loss.Upload();
         if (!resumes)
         {
             method.Initialize();
@@ -323,14 +300,14 @@ public sealed class TrainingSession : IDisposable
         using Lock.Scope use = arena.Enter();
         ObjectDisposedException.ThrowIf(disposed, this);
         long tokens = 0;
-        weights.Begin(microBatches.Count);
+        loss.Begin(microBatches.Count);
         for (int i = 0; i < microBatches.Count; i++)
         {
             tokens += microBatches[i].TokenCount;
-            weights.Count(i, microBatches[i]);
+            loss.Count(i, microBatches[i]);
         }
 
-        long labels = weights.Total;
+        long labels = loss.Total;
         if (labels == 0)
         {
             StepsTaken++;
@@ -454,12 +431,12 @@ public sealed class TrainingSession : IDisposable
         }
 
         selection!.Read();
-        weights.Begin(microBatches.Count);
+        loss.Begin(microBatches.Count);
         for (int i = 0; i < microBatches.Count; i++)
         {
             RaggedBatch batch = microBatches[i];
             selection.Select(i, method.Select(selection.Losses(i, batch, after: false), selection.Losses(i, batch, after: true)));
-            weights.Count(i, batch, selection.Selected(i));
+            loss.Count(i, batch, selection.Selected(i));
         }
 
         for (int i = 0; i < microBatches.Count; i++)
@@ -471,45 +448,28 @@ public sealed class TrainingSession : IDisposable
     /// <summary>Runs the step's i-th micro-batch, in every pass with the same dropout masks.</summary>
     private void Run(ModelRunner runner, RaggedBatch batch, int index, string source, ActiveSet? active = null)
     {
-        UploadRandom(Inputs.DropoutRandom, seed, MicroBatchesTaken + index);
-        if (scalars[StepScalars.LossWeight] != weights[index])
+        uploads.Seed(Inputs.DropoutRandom, seed, MicroBatchesTaken + index);
+        if (uploads.LossWeight != loss[index])
         {
-            UploadScalars(weights[index]);
+            uploads.Write(loss[index], LossScaling);
         }
 
         runner.Run(batch, source, active);
     }
 
     /// <summary>Sets a loss to zero, outside the plans.</summary>
-    private void Clear(Variable loss) => loss.View<float>().Write(zero);
+    private void Clear(Variable sum) => sum.View<float>().Write(zero);
 
     private void Upload(TrainingMethod acting, long step, double learningRate)
     {
         long updates = step - UnlabelledSteps - (LossScaling?.State.SkippedSteps ?? 0);
+        Span<float> scalars = uploads.Scalars;
         scalars[StepScalars.LearningRate] = (float)learningRate;
         (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(updates + 1);
         acting.WriteFactors(step, TotalSteps, scalars);
-        UploadScalars(weights[0]);
+        uploads.Write(loss[0], LossScaling);
         optimizer.Prepare(scalars, acting.ActiveIn(StepPart.Update));
-        UploadRandom(Inputs.NoiseRandom, method.NoiseSeed, step);
-    }
-
-    /// <param name="lossWeight">The weight of the micro-batch that runs next.</param>
-    private void UploadScalars(float lossWeight)
-    {
-        float scale = LossScaling?.State.Scale ?? 1;
-        scalars[StepScalars.LossScale] = scale * lossWeight;
-        scalars[StepScalars.InverseLossScale] = 1 / scale;
-        scalars[StepScalars.LossWeight] = lossWeight;
-        Inputs.Scalars.View<float>().Write(scalars);
-    }
-
-    private void UploadRandom(Variable target, ulong key, long step)
-    {
-        random[RandomState.SeedLow] = (uint)key;
-        random[RandomState.SeedHigh] = (uint)(key >> 32);
-        random[RandomState.Step] = (uint)step;
-        target.View<uint>().Write(random);
+        uploads.Seed(Inputs.NoiseRandom, method.NoiseSeed, step);
     }
 
     private long ArenaBytes(
@@ -532,14 +492,6 @@ public sealed class TrainingSession : IDisposable
     {
         int rows = method.SelectedRows(shape.Rows);
         return shape with { Rows = rows, Selected = Model.Architecture.Head.PredictsTokens() ? shape.Selected : rows };
-    }
-
-    private Variable Reserve(IReadOnlyList<float> weights, Architecture architecture)
-    {
-        int classes = architecture.Head == HeadKind.SequenceClassification ? architecture.OutputSize : 0;
-        return weights.Count == classes && weights.All(weight => weight > 0 && float.IsFinite(weight))
-            ? lossBlock.Reserve("class_weights", new Shape(classes))
-            : throw new ArgumentException($"The model has {classes} classes, each with a weight above 0; {weights.Count} weights are given.", nameof(weights));
     }
 
     private static IReadOnlyList<Variable>? PartialTensors(TrainingMethod method) =>

@@ -73,7 +73,7 @@ public sealed class CausalTests : IDisposable
         EngineProcess.Run("train", Write("train.jsonl", """{"prompt": "ab", "completion": "cd"}""", "max_length: 16")).Succeeded();
         string run = folder.File("run"), file = folder.File("train.jsonl");
         EngineProcess.Run("eval", run).Refused(1, "no data.validation", "--data");
-        EngineProcess.Run("eval", run, "--data", file, "--text", "prompt").Refused(1, "--text-pair and --label name columns", "leave them out");
+        EngineProcess.Run("eval", run, "--data", file, "--text", "prompt").Refused(1, "columns are named (text, text_pair, label)", "leave them out");
         EngineProcess.Run("eval", run, "--data", file, "--format", "csv").Refused(1, "--format jsonl");
         EngineProcess.Run("eval", $"{run}/adapter", "--data", file).Refused(1, $"{run}/adapter is a language model", "give that run, its folder or its file, in its place");
         EngineProcess.Run("eval", folder.File("model"), "--data", file).Refused(1, "model is a language model", "give that run");

@@ -30,7 +30,7 @@ public sealed class ModelFolderTests : IDisposable
         Assert.Contains("pytorch_model.bin", EngineProcess.Run("inspect", model).Succeeded().Output, StringComparison.Ordinal);
 
         EngineResult estimated = EngineProcess.Run("estimate", run.RunFile, "--set", "adapter.r=4").Succeeded();
-        Assert.Contains("holds no weights, which 'engine train' will need", estimated.Error, StringComparison.Ordinal);
+        Assert.Contains("holds no weights, which training will need", estimated.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(run.File("run/checkpoint-1")));
     }
 

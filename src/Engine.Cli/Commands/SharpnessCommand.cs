@@ -26,7 +26,12 @@ internal sealed class SharpnessCommand : EngineCommand
 
     private static readonly SharpnessOptions Defaults = new();
 
-    private readonly Option<string?> model = new("--model") { Description = "Hugging Face folder of the base model; without it the run's, else the one the adapter names.", HelpName = "FOLDER" };
+    private readonly Option<string?> model = new("--model")
+    {
+        Description = "Hugging Face folder of the base model; without it the run's, else the one the adapter names.",
+        HelpName = "FOLDER",
+    };
+
     private readonly Option<string[]> adapters = new("--adapter")
     {
         Description = "PEFT adapter folders, or folders of runs that wrote one; several are compared on the same directions.",
@@ -53,7 +58,8 @@ internal sealed class SharpnessCommand : EngineCommand
         DefaultValueFactory = _ => string.Join(',', SharpnessNames.Spaces),
     };
 
-    private readonly Option<double> sigma = CommonOptions.Number(Number("--sigma", Defaults.Sigma, "expected: size of the noise, relative to the weights' rows."));
+    private readonly Option<double> sigma =
+        CommonOptions.Number(Number("--sigma", Defaults.Sigma, "expected: size of the noise, relative to the weights' rows."));
     private readonly Option<double> rho = CommonOptions.Number(Number("--rho", Defaults.Rho, "worst-case: radius."));
     private readonly Option<int> ascentSteps = Number("--ascent-steps", Defaults.AscentSteps, "worst-case: steps of the ascent.");
     private readonly Option<int> samples = Number("--samples", Defaults.Samples, "expected, trace: random samples.");
@@ -61,7 +67,8 @@ internal sealed class SharpnessCommand : EngineCommand
     private readonly Option<int> lanczosSteps = Number("--lanczos-steps", Defaults.LanczosSteps, "spectrum: steps; each keeps a vector in memory.");
     private readonly Option<int> points = Number("--points", Defaults.Points, "line: points.");
     private readonly Option<int> grid = Number("--grid", Defaults.Grid, "plane: points along each axis.");
-    private readonly Option<double> range = CommonOptions.Number(Number("--range", Defaults.Range, "line, plane: how far they reach on either side, in lengths of the weights."));
+    private readonly Option<double> range = CommonOptions.Number(
+        Number("--range", Defaults.Range, "line, plane: how far they reach on either side, in lengths of the weights."));
     private readonly Option<ulong> seed = Number("--seed", Defaults.Seed, "Seed of every random direction.");
     private readonly Option<string> output = CommonOptions.Output("Folder of sharpness.json and sharpness.html.", "FOLDER", absent: "sharpness");
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
@@ -71,15 +78,21 @@ internal sealed class SharpnessCommand : EngineCommand
         : base(
             host,
             "sharpness",
-            "Measures how flat the loss is around trained adapters, and writes the figures and a page of plots that compares them (docs/sharpness.md). Ctrl-C keeps what was measured.",
+            "Measures how flat the loss is around trained adapters, and writes the figures and a page of plots that compares them "
+                + "(docs/sharpness.md). Ctrl-C keeps what was measured.",
             "engine sharpness --adapter runs/lora runs/flat-lora",
-            "engine sharpness --model roberta-base --adapter my-adapter --data dev.tsv --text sentence --label label --instruments expected,worst-case,eigenvalue",
+            "engine sharpness --model roberta-base --adapter my-adapter --data dev.tsv --text sentence --label label "
+                + "--instruments expected,worst-case,eigenvalue",
             "engine sharpness --adapter runs/chat --rows 64 --spaces adapter --device cuda --output runs/chat/sharpness")
     {
         Add(model);
         Add(adapters);
         data = new LabelledDataOptions(this);
-        foreach (Option option in (ReadOnlySpan<Option>)[rows, batch, instruments, spaces, sigma, rho, ascentSteps, samples, iterations, lanczosSteps, points, grid, range, seed, output, dtype])
+        foreach (Option option in (ReadOnlySpan<Option>)
+        [
+            rows, batch, instruments, spaces, sigma, rho, ascentSteps, samples, iterations, lanczosSteps, points, grid, range, seed, output,
+            dtype,
+        ])
         {
             Add(option);
         }
@@ -186,12 +199,15 @@ internal sealed class SharpnessCommand : EngineCommand
         return new SharpnessSubject(name, adapter.Folder, run, adapter.Run?.Seed);
     }
 
-    private static void RequireSame(string what, string option, SharpnessSubject first, SharpnessSubject other, Func<RunConfiguration, IReadOnlyList<string>> paths)
+    private static void RequireSame(
+        string what, string option, SharpnessSubject first, SharpnessSubject other, Func<RunConfiguration, IReadOnlyList<string>> paths)
     {
-        if (!paths(first.Run).Select(Path.GetFullPath).SequenceEqual(paths(other.Run).Select(Path.GetFullPath)))
+        IReadOnlyList<string> one = paths(first.Run), two = paths(other.Run);
+        if (!one.Select(Path.GetFullPath).SequenceEqual(two.Select(Path.GetFullPath)))
         {
             throw new ConfigurationException(
-                $"Adapters are compared on one {what}, but that of {first.Name} is {string.Join(", ", paths(first.Run))} and that of {other.Name} {string.Join(", ", paths(other.Run))}; say which with {option}, or measure them apart.");
+                $"Adapters are compared on one {what}, but that of {first.Name} is {string.Join(", ", one)} and that of {other.Name} "
+                + $"{string.Join(", ", two)}; say which with {option}, or measure them apart.");
         }
     }
 

@@ -43,7 +43,12 @@ internal static class SharpnessPage
     private static void Space(HtmlPage page, SharpnessResults results, SharpnessSpace space)
     {
         (int Color, AdapterReport Adapter, SpaceReport Report)[] measured =
-            [.. results.Adapters.Select((adapter, i) => (i, adapter, adapter.Of(space))).Where(entry => entry.Item3 is not null).Select(entry => (entry.i, entry.adapter, entry.Item3!))];
+        [
+            .. from entry in results.Adapters.Index()
+               let report = entry.Item.Of(space)
+               where report is not null
+               select (entry.Index, entry.Item, report!),
+        ];
         if (measured.Length == 0)
         {
             return;
@@ -91,12 +96,16 @@ internal static class SharpnessPage
         List<string> sentences = [];
         if (all.Any(report => report.Expected is not null))
         {
-            sentences.Add($"Expected: the mean rise of the loss under noise of {ChartScale.Number(options.Sigma)} of each row's length, over {options.Samples} pairs +e, -e, with its standard error.");
+            sentences.Add(
+                $"Expected: the mean rise of the loss under noise of {ChartScale.Number(options.Sigma)} of each row's length, "
+                + $"over {options.Samples} pairs +e, -e, with its standard error.");
         }
 
         if (all.Any(report => report.WorstCase is not null))
         {
-            sentences.Add($"One step and ascent: the rise after one step along the gradient, and the highest within a radius of {ChartScale.Number(options.Rho)} that {options.AscentSteps} steps find.");
+            sentences.Add(
+                "One step and ascent: the rise after one step along the gradient, and the highest within a radius of "
+                + $"{ChartScale.Number(options.Rho)} that {options.AscentSteps} steps find.");
         }
 
         if (all.Any(report => report.Eigenvalue is { Converged: false }))
@@ -106,7 +115,9 @@ internal static class SharpnessPage
 
         if (all.Any(report => report.Eigenvalue is { PlateauSpread: > 0.1 }))
         {
-            sentences.Add("A top eigenvalue here changes by more than a tenth with the step of its differences: the loss is not quadratic that far, or flat to within round-off.");
+            sentences.Add(
+                "A top eigenvalue here changes by more than a tenth with the step of its differences: the loss is not quadratic that far, "
+                + "or flat to within round-off.");
         }
 
         if (all.Any(report => report.Trace is not null))
@@ -174,7 +185,8 @@ internal static class SharpnessPage
         var colors = new HeatMap(planes.SelectMany(entry => entry.Report.Plane!.Losses.SelectMany(row => row)));
         page.Subheading("Along two random directions");
         page.Charts([
-            .. planes.Select(entry => colors.Map(entry.Adapter.Name, entry.Report.Plane!.Coordinates, entry.Report.Plane.Losses, "first direction", "second direction")),
+            .. planes.Select(entry => colors.Map(
+                entry.Adapter.Name, entry.Report.Plane!.Coordinates, entry.Report.Plane.Losses, "first direction", "second direction")),
             colors.Legend("loss")]);
     }
 
@@ -187,8 +199,9 @@ internal static class SharpnessPage
         }
 
         page.Heading("Layer by layer");
-        page.Paragraph("Balancedness is half of ||B||² - ||A||². The effective rank of an update D = W - W0 is the exponential of the entropy of its singular values. Intruders are leading "
-            + "singular vectors of the tuned weight that are like none of the base weight's.");
+        page.Paragraph(
+            "Balancedness is half of ||B||² - ||A||². The effective rank of an update D = W - W0 is the exponential of the entropy of its "
+            + "singular values. Intruders are leading singular vectors of the tuned weight that are like none of the base weight's.");
         page.Html(Summary(measured).ToString());
         page.Charts(
             new[]
@@ -201,7 +214,8 @@ internal static class SharpnessPage
         string[] modules = Modules(measured.SelectMany(entry => entry.Adapter.Layers.Select(layer => layer.Layer)));
         page.Details("Names of the layers", $"<ol>{string.Concat(modules.Select(module => $"<li>{HtmlPage.Encode(module)}</li>"))}</ol>");
 
-        string? Chart(string caption, string title, Func<LayerReport, double?> value) => measured.Any(entry => entry.Adapter.Layers.Any(layer => value(layer) is not null))
+        string? Chart(string caption, string title, Func<LayerReport, double?> value) =>
+            measured.Any(entry => entry.Adapter.Layers.Any(layer => value(layer) is not null))
             ? LayerChart(caption, title, [.. measured.Select(entry => (entry.Color, entry.Adapter.Name, entry.Adapter.Layers
                 .Where(layer => value(layer) is not null).Select(layer => (layer.Layer, value(layer)!.Value)).ToArray()))])
             : null;
@@ -234,7 +248,8 @@ internal static class SharpnessPage
         var chart = new LineChart(caption, "adapted layer", title) { Dots = true, DotName = number => modules[(int)number - 1] };
         foreach ((int color, string name, (string Layer, double Value)[] values) in adapters)
         {
-            chart.Add(new ChartSeries(name, color, [.. values.Select(value => Array.IndexOf(modules, value.Layer) + 1.0)], [.. values.Select(value => value.Value)]));
+            double[] numbers = [.. values.Select(value => Array.IndexOf(modules, value.Layer) + 1.0)];
+            chart.Add(new ChartSeries(name, color, numbers, [.. values.Select(value => value.Value)]));
         }
 
         return chart.ToString();

@@ -105,7 +105,7 @@ internal sealed class TrainingBar(IAnsiConsole console) : TrainingView(console)
         string share = Invariant($"{100.0 * step.StepNumber / step.TotalSteps,3:0} %");
         string left = $"{Amounts.Time(step.TimeLeft)} left";
         string epoch = Invariant($"epoch {step.Epoch:0.00}");
-        string numbers = Invariant($"loss {step.Loss,-7:0.0000} {Rise(step)}lr {step.LearningRate,-8:0.00e-0} ")
+        string numbers = Invariant($"loss {step.Loss,-7:0.0000} {Rise(step, " ")}lr {step.LearningRate,-8:0.00e-0} ")
             + Invariant($"{step.TokensPerSecond,7:N0} tokens/s  {Amounts.Bytes(step.DeviceBytes)}");
         if (width >= WideFrom)
         {
@@ -127,9 +127,9 @@ internal sealed class TrainingBar(IAnsiConsole console) : TrainingView(console)
             .Append(Fit(after, width - 1 - before.Length - bar));
     }
 
-    /// <summary>What the perturbation adds to the loss, with a blank behind it; empty where that is not known.</summary>
-    internal static string Rise(TrainingProgress.Step step) =>
-        step.LossRise is { } rise ? Invariant($"rise {rise:0.0e-0} ") : "";
+    /// <summary>What the perturbation adds to the loss, with what divides it from the next number; empty where it is not known.</summary>
+    internal static string Rise(TrainingProgress.Step step, string divider) =>
+        step.LossRise is { } rise ? Invariant($"rise {rise:0.0e-0}{divider}") : "";
 
     private static string Fit(string text, int width) => text.Length <= width ? text : text[..Math.Max(0, width)];
 }

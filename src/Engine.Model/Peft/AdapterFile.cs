@@ -41,7 +41,10 @@ public sealed class AdapterFile : IDisposable
     /// <summary>The adapted layers by their name in the model.</summary>
     public IReadOnlyDictionary<string, LoraTensors> Modules => modules;
 
-    /// <summary>The parameters that are stored whole (<c>modules_to_save</c>, embeddings that take the place of the base model's), by their name in the model.</summary>
+    /// <summary>
+    /// The parameters that are stored whole (<c>modules_to_save</c>, embeddings that take the place of the base model's), by their name in
+    /// the model.
+    /// </summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters => saved;
 
     /// <summary>The rows of single tokens [tokens, columns] (<c>trainable_token_indices</c>), by the module whose weight they are in.</summary>
@@ -80,12 +83,19 @@ public sealed class AdapterFile : IDisposable
     /// <param name="saved">The parameters that should be stored whole (see <see cref="SavedModules"/>).</param>
     /// <param name="tokens">The tokens that should have rows of their own; null for none.</param>
     /// <param name="allowMissing">
-    /// Whether tensors that the file lacks, or has too many, are returned instead of refused, and names are taken as the same where all differ from the model's by one prefix.
+    /// Whether tensors that the file lacks, or has too many, are returned instead of refused, and names are taken as the same where all
+    /// differ from the model's by one prefix.
     /// </param>
-    /// <param name="body">The prefix of a model without a head: parameters of other names, which are a head's, are left aside. Null: the model is whole.</param>
+    /// <param name="body">
+    /// The prefix of a model without a head: parameters of other names, which are a head's, are left aside. Null: the model is whole.
+    /// </param>
     /// <exception cref="ModelFileException">Tensors are missing or left over (unless allowed), none fits, or a shape differs.</exception>
     public AdapterBinding Bind(
-        IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, bool allowMissing = false, IReadOnlyList<TokenTarget>? tokens = null, string? body = null)
+        IReadOnlyList<AdapterTarget> targets,
+        IReadOnlyList<SavedTarget> saved,
+        bool allowMissing = false,
+        IReadOnlyList<TokenTarget>? tokens = null,
+        string? body = null)
     {
         AdapterBinding binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], renamedPrefix: null);
         if (binding.Modules.Count == 0 && allowMissing && OtherPrefix(targets) is { } prefix && WithoutPlace(targets, prefix) is null)
@@ -100,15 +110,16 @@ public sealed class AdapterFile : IDisposable
 
         if (!allowMissing && binding.Missing.Count > 0)
         {
-            throw new ModelFileException(file.FilePath, $"{(binding.Missing.Count == 1 ? "1 tensor is" : $"{binding.Missing.Count} tensors are")} missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
+            string are = binding.Missing.Count == 1 ? "1 tensor is" : $"{binding.Missing.Count} tensors are";
+            throw new ModelFileException(file.FilePath, $"{are} missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
         }
 
         string[] unused = [.. binding.Unused.Where(name => body is null || name.StartsWith(AdapterKeys.Prefix + body, StringComparison.Ordinal))];
         if (!allowMissing && unused.Length > 0)
         {
+            string belong = unused.Length == 1 ? "1 tensor belongs" : $"{unused.Length} tensors belong";
             throw new ModelFileException(
-                file.FilePath,
-                $"{(unused.Length == 1 ? "1 tensor belongs" : $"{unused.Length} tensors belong")} to nothing in the model: {Shortened(unused)}. {NamesOnBothSides(targets)}");
+                file.FilePath, $"{belong} to nothing in the model: {Shortened(unused)}. {NamesOnBothSides(targets)}");
         }
 
         return binding;
@@ -120,7 +131,10 @@ public sealed class AdapterFile : IDisposable
         return string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? ", ..." : "");
     }
 
-    /// <summary>The prefix by which the file's first module differs from the layer of the model whose name ends most like its own; null where no name ends so.</summary>
+    /// <summary>
+    /// The prefix by which the file's first module differs from the layer of the model whose name ends most like its own; null where no
+    /// name ends so.
+    /// </summary>
     private (string From, string To)? OtherPrefix(IReadOnlyList<AdapterTarget> targets)
     {
         if (modules.Count == 0)
@@ -129,7 +143,10 @@ public sealed class AdapterFile : IDisposable
         }
 
         string[] first = modules.Keys.First().Split('.');
-        (int Length, string Module) best = targets.Select(target => (SharedEnd(first, target.Module.Split('.')), target.Module)).DefaultIfEmpty((0, "")).MaxBy(pair => pair.Item1);
+        (int Length, string Module) best = targets
+            .Select(target => (Length: SharedEnd(first, target.Module.Split('.')), target.Module))
+            .DefaultIfEmpty((Length: 0, Module: ""))
+            .MaxBy(pair => pair.Length);
         return best.Length > 0 ? (Prefix(first, best.Length), Prefix(best.Module.Split('.'), best.Length)) : null;
 
         static int SharedEnd(string[] left, string[] right)
@@ -150,7 +167,8 @@ public sealed class AdapterFile : IDisposable
     private string? WithoutPlace(IReadOnlyList<AdapterTarget> targets, (string From, string To) prefix)
     {
         HashSet<string> inModel = targets.Select(target => target.Module).ToHashSet(StringComparer.Ordinal);
-        return modules.Keys.FirstOrDefault(name => !name.StartsWith(prefix.From, StringComparison.Ordinal) || !inModel.Contains(prefix.To + name[prefix.From.Length..]));
+        return modules.Keys.FirstOrDefault(name =>
+            !name.StartsWith(prefix.From, StringComparison.Ordinal) || !inModel.Contains(prefix.To + name[prefix.From.Length..]));
     }
 
     private string NamesOnBothSides(IReadOnlyList<AdapterTarget> targets)
@@ -163,7 +181,8 @@ public sealed class AdapterFile : IDisposable
 
         string names = $"The file has modules such as {inFile}, the model such as {targets[0].Module}";
         return OtherPrefix(targets) is not { } prefix ? $"{names}: they are of other models."
-            : WithoutPlace(targets, prefix) is not { } odd ? $"{names}; if they are the same under another prefix, allow missing tensors (--allow-missing) to take them so."
+            : WithoutPlace(targets, prefix) is not { } odd
+            ? $"{names}; if they are the same under another prefix, allow missing tensors (--allow-missing) to take them so."
             : prefix.From == prefix.To ? $"{odd} of the file is not in the model; it is of a model with more or other layers."
             : $"{names}; with '{prefix.To}' for '{prefix.From}' {odd} of the file is still not in the model, so it is of a model with more or other layers.";
     }
@@ -184,10 +203,13 @@ public sealed class AdapterFile : IDisposable
             }
 
             string name = key.Name;
-            bool added = key.Kind == AdapterKeyKind.Original
-                || (key.Kind == AdapterKeyKind.SavedParameter ? saved.TryAdd(name, tensor) || AdapterKeys.IsCopyInMemory(tensor.Name)
-                : key.Kind == AdapterKeyKind.TokenRows ? tokenRows.TryAdd(name, tensor)
-                : (parts.TryGetValue(name, out Dictionary<AdapterKeyKind, SafetensorsTensor>? ofModule) ? ofModule : parts[name] = []).TryAdd(key.Kind, tensor));
+            bool added = key.Kind switch
+            {
+                AdapterKeyKind.Original => true,
+                AdapterKeyKind.SavedParameter => saved.TryAdd(name, tensor) || AdapterKeys.IsCopyInMemory(tensor.Name),
+                AdapterKeyKind.TokenRows => tokenRows.TryAdd(name, tensor),
+                _ => Parts(name).TryAdd(key.Kind, tensor),
+            };
             if (!added)
             {
                 throw Bad($"the key '{tensor.Name}' stands for '{name}', which another key of the file also gives.");
@@ -204,6 +226,9 @@ public sealed class AdapterFile : IDisposable
                     $"module '{module}' has no {key}, but by its peft_type the file holds the base weights that its factors belong to.");
             }
         }
+
+        Dictionary<AdapterKeyKind, SafetensorsTensor> Parts(string module) =>
+            parts.TryGetValue(module, out Dictionary<AdapterKeyKind, SafetensorsTensor>? known) ? known : parts[module] = [];
     }
 
     private LoraTensors Checked(string module, Dictionary<AdapterKeyKind, SafetensorsTensor> parts)
@@ -214,7 +239,9 @@ public sealed class AdapterFile : IDisposable
         int rank = Config.RankOf(module);
         if (a.Shape.Count != 2 || a.Shape[0] != rank || b.Shape.Count != 2 || b.Shape[1] != rank)
         {
-            throw Bad($"module '{module}' has A [{string.Join(", ", a.Shape)}] and B [{string.Join(", ", b.Shape)}]; {AdapterConfig.FileName} gives it rank {rank}, so A [{rank}, in] and B [out, {rank}] were expected.");
+            throw Bad(
+                $"module '{module}' has A [{string.Join(", ", a.Shape)}] and B [{string.Join(", ", b.Shape)}]; "
+                + $"{AdapterConfig.FileName} gives it rank {rank}, so A [{rank}, in] and B [out, {rank}] were expected.");
         }
 
         if (Config.UseDora != magnitude is not null)

@@ -35,7 +35,8 @@ internal static class RunFileParser
         if (!File.Exists(path))
         {
             throw new ConfigurationException(!Directory.Exists(path) ? $"{path}: the file does not exist."
-                : File.Exists(new RunFolder(path).ConfigurationPath) ? $"{path}: this is the folder of a run; its run file is {new RunFolder(path).ConfigurationPath}."
+                : File.Exists(new RunFolder(path).ConfigurationPath)
+                ? $"{path}: this is the folder of a run; its run file is {new RunFolder(path).ConfigurationPath}."
                 : $"{path}: this is a folder; a YAML file was expected.");
         }
 
@@ -56,7 +57,8 @@ internal static class RunFileParser
         }
         catch (DecoderFallbackException error)
         {
-            throw new ConfigurationException($"{path}:{FileFault.LineNotUtf8(path)}: this line has bytes that are not UTF-8; convert the file to UTF-8.", error);
+            throw new ConfigurationException(
+                $"{path}:{FileFault.LineNotUtf8(path)}: this line has bytes that are not UTF-8; convert the file to UTF-8.", error);
         }
     }
 
@@ -87,7 +89,10 @@ internal static class RunFileParser
         catch (InvalidOperationException error)
         {
             // YamlDotNet's scanner says so, without a place, where a plain value inside braces runs on over lines.
-            throw new ConfigurationException($"{locate(parser.Current?.End.Line ?? 1)}: this is not YAML: the entry after this line cannot be read; is a brace or bracket left open?", error);
+            throw new ConfigurationException(
+                $"{locate(parser.Current?.End.Line ?? 1)}: this is not YAML: the entry after this line cannot be read; "
+                    + "is a brace or bracket left open?",
+                error);
         }
     }
 
@@ -96,7 +101,7 @@ internal static class RunFileParser
     private static ConfigurationException NotYaml(string text, YamlException error, long read, Func<long, string> locate)
     {
         string said = error.Message;
-        if (said.Contains("tab", StringComparison.Ordinal) && LineIndentedByTab(text, read) is { } line)
+        if (Says("tab") && LineIndentedByTab(text, read) is { } line)
         {
             // The scanner names where the value before it began, or the file's beginning.
             return new ConfigurationException($"{locate(line)}: this is not YAML: the line is indented by a tab; write spaces.", error);
@@ -104,21 +109,27 @@ internal static class RunFileParser
 
         string problem = said switch
         {
-            _ when said.Contains("quoted scalar", StringComparison.Ordinal) && !said.Contains("escape", StringComparison.Ordinal) => "the quote that is opened here is not closed",
-            _ when said.Contains("escape", StringComparison.Ordinal) => "a backslash in double quotes begins an escape that YAML does not have; write single quotes, or the backslash twice",
-            _ when said.Contains("expected key", StringComparison.Ordinal) => "'key: value' was expected, indented as the lines that belong together with it",
-            _ when said.Contains("invalid mapping", StringComparison.Ordinal) => "a second ': ' in one value, or a key indented below a value; put a text with a colon in quotes",
-            _ when said.Contains("start any token", StringComparison.Ordinal) => "no value begins with this character; put the text in quotes",
-            _ when said.Contains("node content", StringComparison.Ordinal) => "a value was expected",
+            _ when Says("escape") => "a backslash in double quotes begins an escape that YAML does not have; "
+                + "write single quotes, or the backslash twice",
+            _ when Says("quoted scalar") => "the quote that is opened here is not closed",
+            _ when Says("expected key") => "'key: value' was expected, indented as the lines that belong together with it",
+            _ when Says("invalid mapping") => "a second ': ' in one value, or a key indented below a value; "
+                + "put a text with a colon in quotes",
+            _ when Says("start any token") => "no value begins with this character; put the text in quotes",
+            _ when Says("node content") => "a value was expected",
             _ => said.TrimEnd('.'),
         };
         return new ConfigurationException($"{locate(error.Start.Line)}: this is not YAML: {problem} (column {error.Start.Column}).", error);
+
+        bool Says(string words) => said.Contains(words, StringComparison.Ordinal);
     }
 
     /// <summary>The first line from a line on whose indentation has a tab, counted from 1.</summary>
     private static long? LineIndentedByTab(string text, long from) => text.Split('\n')
         .Select((line, index) => (Number: index + 1L, Indentation: line[..^line.TrimStart().Length]))
-        .FirstOrDefault(line => line.Number >= from && line.Indentation.Contains('\t', StringComparison.Ordinal)) is { Number: > 0 } found ? found.Number : null;
+        .Where(line => line.Number >= from && line.Indentation.Contains('\t', StringComparison.Ordinal))
+        .Select(line => (long?)line.Number)
+        .FirstOrDefault();
 
     private static ConfigNode Node(Parser parser, Func<long, string> locate, int depth)
     {
@@ -130,7 +141,8 @@ internal static class RunFileParser
 
         if (parser.Current is AnchorAlias || parser.Current is NodeEvent { Anchor.IsEmpty: false })
         {
-            throw new ConfigurationException($"{location}: anchors and aliases (& and *) are not read in run files; write the value out, or quote it if it is text.");
+            throw new ConfigurationException(
+                $"{location}: anchors and aliases (& and *) are not read in run files; write the value out, or quote it if it is text.");
         }
 
         if (parser.Current is Scalar scalar)

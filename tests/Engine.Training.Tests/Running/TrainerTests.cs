@@ -10,13 +10,12 @@ using Engine.Safetensors;
 using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
+using static Engine.Training.Tests.Running.TrainerRuns;
 
 namespace Engine.Training.Tests.Running;
 
 public sealed class TrainerTests
 {
-    private const int Steps = 10;
-
     /// <summary>Containers of modules are trained whole, too.</summary>
     [Fact]
     public void A_mistyped_container_in_modules_to_save_is_answered_with_the_nearest()
@@ -51,62 +50,6 @@ public sealed class TrainerTests
         Assert.Contains("classifier.out_proj.weight has 2 rows, one for each class, and 1 class is named (only). Give id2label in config.json a name for each row, or num_labels", message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Resumed_run_equals_uninterrupted_run_and_differs_from_a_cold_start()
-    {
-        using var tiny = new TinyRun();
-        TrainingOutcome whole = Train(tiny.WriteRun("whole"));
-        Assert.Equal(Steps, whole.Steps);
-
-        string run = tiny.WriteRun("stopped");
-        using var cancellation = new CancellationTokenSource();
-        TrainingOutcome stopped = Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
-        Assert.True(stopped.Interrupted);
-        Assert.Equal(4, stopped.Steps);
-        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
-
-        Assert.Equal(Bytes(whole), Bytes(resumed));
-        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
-        TrainingOutcome cold = Train(tiny.WriteRun("cold", "max_steps: 6"));
-        Assert.NotEqual(Bytes(whole), Bytes(cold));
-    }
-
-    /// <summary>
-    /// Methods with state (a remembered direction, a bandit's chances, draws, an auxiliary, two methods at once) and adapters that are more than A and B. The stop lies between
-    /// LookSAM's SAM steps.
-    /// </summary>
-    [Theory]
-    [InlineData("{name: looksam, k: 3, rho: 0.2}", "")]
-    [InlineData("{name: sl-sam, s_frac: 0.5, rho: 0.1}", "")]
-    [InlineData("{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}", "")]
-    [InlineData("[{name: flat-lora, rho: 0.1}, {name: nbar, mu: 2, mu_schedule: linear}]", "")]
-    [InlineData("{name: fm-lora, rho: 0.1}", "")]
-    [InlineData("{name: efm-lora, rho: 0.1, rho_min: 0.02, beta: 0.5}", ", init_lora_weights: gaussian")]
-    [InlineData("{name: bi-lora, rho: 0.2, auxiliary_rank: 3}", ", use_dora: true")]
-    [InlineData("[{name: lora-plus}, {name: bi-lora, rho: 0.2, auxiliary_optimizer: sgd, clip: per-layer}]", ", init_lora_weights: pissa")]
-    [InlineData("plain", ", use_dora: true, init_lora_weights: pissa, rank_pattern: {value: 2}, alpha_pattern: {value: 6}")]
-    [InlineData("{name: bi-lora, rho: 0.2}", ", use_dora: true", "dtype: float16")]
-    [InlineData("{name: efm-lora, rho: 0.1}", "", "dtype: bfloat16")]
-    [InlineData("{name: efm-lora, rho: 0.1, start: 2, every: 3, rise_every: 1}", "")]
-    [InlineData("{name: looksam, k: 2, every: 2}", "")]
-    [InlineData("{name: sl-sam, s_frac: 0.5, start: 0.3, every: 2}", "")]
-    [InlineData("{name: scalora, interval: 2, L: 100}", "")]
-    [InlineData("{name: scalora, eta: current}", ", use_rslora: true", "dtype: bfloat16")]
-    [InlineData("{name: xgblora, kappa: 2, layers: 3}", "")]
-    [InlineData("[{name: lora-plus}, {name: xgblora, boosters: 5}]", ", use_rslora: true", "dtype: float16")]
-    public void A_run_with_state_resumes_to_the_bit(string method, string adapter, string extra = "")
-    {
-        using var tiny = new TinyRun();
-        TrainingOutcome whole = Train(tiny.WriteRun("whole", extra, method, adapter));
-        Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
-        string run = tiny.WriteRun("stopped", extra, method, adapter);
-        using var cancellation = new CancellationTokenSource();
-        Assert.True(Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
-        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
-        Assert.Equal(Bytes(whole), Bytes(resumed));
-        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
-    }
-
     /// <summary>Every line has the key, so that tables of it have the column; where a step does not know the rise, it is null.</summary>
     [Theory]
     [InlineData("{name: lora-sam, rho: 0.2}", 10)]
@@ -125,28 +68,6 @@ public sealed class TrainerTests
         string[] table = File.ReadAllLines(tiny.File("run/metrics.csv"));
         Assert.Equal(known is not null, table[0].Split(',').Contains("loss_rise"));
         Assert.All(table, row => Assert.Equal(table[0].Count(c => c == ','), row.Count(c => c == ',')));
-    }
-
-    /// <summary>The methods that copy between device buffers within a step: remembered gradients, samples' losses.</summary>
-    [OpenClFact]
-    public void A_run_with_state_resumes_to_the_bit_on_opencl()
-    {
-        foreach (string method in (string[])["{name: looksam, k: 3, rho: 0.2}", "{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}"])
-        {
-            using var tiny = new TinyRun();
-            TrainingOutcome whole = TrainOnOpenCl(tiny.WriteRun("whole", method: method));
-            string run = tiny.WriteRun("stopped", method: method);
-            using var cancellation = new CancellationTokenSource();
-            Assert.True(TrainOnOpenCl(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
-            Assert.Equal(Bytes(whole), Bytes(TrainOnOpenCl(run, new TrainerOptions { Resume = true })));
-            Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
-        }
-
-        static TrainingOutcome TrainOnOpenCl(string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
-        {
-            using Device device = TestDevices.Open("opencl");
-            return Train(device, path, options, progress, cancellation);
-        }
     }
 
     [Theory]
@@ -189,40 +110,6 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void A_run_in_float16_goes_on_with_its_loss_scale()
-    {
-        using var tiny = new TinyRun();
-        TrainingOutcome whole = Train(tiny.WriteRun("whole", "dtype: float16"));
-        string run = tiny.WriteRun("stopped", "dtype: float16");
-        using var cancellation = new CancellationTokenSource();
-        Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
-        string state = Path.Combine(new RunFolder(Path.Combine(tiny.Folder, "stopped")).Checkpoints[0].Folder, "training_state.json");
-        JsonNode scale = JsonNode.Parse(File.ReadAllText(state))!["loss_scale"]!;
-        Assert.Equal(65536, scale["scale"]!.GetValue<double>());
-        Assert.Equal(4, scale["good_steps"]!.GetValue<int>());
-        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
-        Assert.Equal(Bytes(whole), Bytes(resumed));
-        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
-        Assert.Equal(65536, JsonNode.Parse(File.ReadLines(Path.Combine(tiny.Folder, "whole", "metrics.jsonl")).First())!["loss_scale"]!.GetValue<double>());
-        Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
-    }
-
-    [Fact]
-    public void A_run_killed_between_checkpoints_goes_on_from_the_newest_and_repeats_the_lost_steps()
-    {
-        using var tiny = new TinyRun();
-        TrainingOutcome whole = Train(tiny.WriteRun("whole"));
-        string run = tiny.WriteRun("killed");
-        Assert.IsType<KilledException>(Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions(), new KillAt(5))).StoppedBy);
-        File.AppendAllText(Path.Combine(tiny.Folder, "killed", "metrics.jsonl"), "{\"step\": 6, \"lo");
-
-        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
-
-        Assert.Equal(Bytes(whole), Bytes(resumed));
-        Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "killed"));
-    }
-
-    [Fact]
     public void Peak_of_device_memory_equals_the_forecast()
     {
         using var tiny = new TinyRun();
@@ -231,154 +118,6 @@ public sealed class TrainerTests
             TrainingOutcome outcome = Train(tiny.WriteRun("memory", extra), new TrainerOptions { Overwrite = true });
             Assert.Equal(outcome.ForecastBytes, outcome.PeakBytes);
         }
-    }
-
-    [Fact]
-    public void An_unfinished_run_is_not_overwritten()
-    {
-        using var tiny = new TinyRun();
-        string run = tiny.WriteRun("unfinished");
-        using var cancellation = new CancellationTokenSource();
-        Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
-        var error = Assert.Throws<TrainingException>(() => Train(run));
-        Assert.Contains("--resume", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Resuming_under_other_settings_is_refused()
-    {
-        using var tiny = new TinyRun();
-        using var cancellation = new CancellationTokenSource();
-        Train(tiny.WriteRun("changed"), new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
-        string changed = tiny.WriteRun("changed", "adam_beta1: 0.8");
-        var error = Assert.Throws<TrainingException>(() => Train(changed, new TrainerOptions { Resume = true }));
-        Assert.Contains("other settings", error.Message, StringComparison.Ordinal);
-        Assert.Contains("the settings had 'adam_beta1: 0.9'; the settings now have 'adam_beta1: 0.8'", error.Message, StringComparison.Ordinal);
-    }
-
-    /// <summary>As on another device, last bits may differ; TF32 changes what is computed.</summary>
-    [Fact]
-    public void A_run_may_go_on_with_another_library_of_products_and_not_in_tf32()
-    {
-        using var tiny = new TinyRun();
-        RunConfiguration run = RunConfiguration.Load(tiny.WriteRun("products"));
-        ModelFolder model = ModelFolder.Open(run.Model);
-        var before = RunFingerprint.Of(run, model);
-        Assert.Null(before.Difference(RunFingerprint.Of(run with { Products = ProductLibrary.Own }, model)));
-        Assert.Contains("the settings now have 'tf32: true'", before.Difference(RunFingerprint.Of(run with { Tf32 = true }, model)), StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("train.tsv", "the content of data.train has changed")]
-    [InlineData("dev.tsv", "the content of data.validation has changed")]
-    [InlineData("model/vocab.json", "the content of model/vocab.json has changed")]
-    [InlineData("model/added_tokens.json", "model/added_tokens.json is new")]
-    public void Resuming_on_other_data_or_another_model_is_refused_with_what_changed(string file, string difference)
-    {
-        using var tiny = new TinyRun();
-        string run = tiny.WriteRun("other");
-        using var cancellation = new CancellationTokenSource();
-        Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
-        string path = Path.Combine(tiny.Folder, file);
-        string content = File.Exists(path) ? File.ReadAllText(path) : "{}";
-        File.WriteAllText(path, content.Contains("small", StringComparison.Ordinal) ? content.Replace("small", "large", StringComparison.Ordinal) : content + "\n");
-        var error = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
-        Assert.Contains(difference, error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_run_resumes_where_its_files_have_moved()
-    {
-        using var tiny = new TinyRun();
-        TrainingOutcome whole = Train(tiny.WriteRun("whole"));
-        using var cancellation = new CancellationTokenSource();
-        Train(tiny.WriteRun("moved"), new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
-        foreach (string name in (string[])["train.tsv", "model"])
-        {
-            Directory.Move(Path.Combine(tiny.Folder, name), Path.Combine(tiny.Folder, $"moved-{name}"));
-        }
-
-        string run = tiny.WriteRun("moved");
-        File.WriteAllText(run, File.ReadAllText(run).Replace("train: train", "train: moved-train", StringComparison.Ordinal).Replace("model: model", "model: moved-model", StringComparison.Ordinal));
-        Assert.Equal(Bytes(whole), Bytes(Train(run, new TrainerOptions { Resume = true })));
-    }
-
-    /// <summary>The auxiliary's factors are in the checkpoint, so that the file they started from is not needed again; where it is there, it must be the same.</summary>
-    [Fact]
-    public void A_run_resumes_without_the_file_that_its_method_started_from_and_not_with_another()
-    {
-        using var tiny = new TinyRun();
-        string start = Path.Combine(tiny.Folder, "auxiliary.safetensors"), moved = Path.Combine(tiny.Folder, "moved.safetensors");
-        WriteAuxiliary(start, 0.01f);
-        TrainingOutcome whole = Train(tiny.WriteRun("whole", method: Method(start)));
-        foreach (bool gone in (bool[])[true, false])
-        {
-            string output = gone ? "gone" : "moved";
-            using var cancellation = new CancellationTokenSource();
-            Train(tiny.WriteRun(output, method: Method(start)), new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
-            File.Move(start, moved);
-            Assert.Equal(Bytes(whole), Bytes(Train(tiny.WriteRun(output, method: Method(gone ? start : moved)), new TrainerOptions { Resume = true })));
-            File.Move(moved, start);
-        }
-
-        using var again = new CancellationTokenSource();
-        string run = tiny.WriteRun("changed", method: Method(start));
-        Train(run, new TrainerOptions(), new StopAt(4, again), again.Token);
-        WriteAuxiliary(start, 0.02f);
-        var error = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
-        Assert.Contains("the content of method.auxiliary_init has changed", error.Message, StringComparison.Ordinal);
-        WriteAuxiliary(start, float.NaN);
-        var broken = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("broken", method: Method(start))));
-        Assert.Contains($"{start}: tensor 'roberta.encoder.layer.0.attention.self.query.A' holds NaN at row 1, column 2", broken.Message, StringComparison.Ordinal);
-
-        static string Method(string path) => $"{{name: bi-lora, rho: 0.2, auxiliary_rank: 2, auxiliary_init: {path}}}";
-
-        static void WriteAuxiliary(string path, float value)
-        {
-            var writer = new SafetensorsWriter();
-            foreach (string module in Enumerable.Range(0, 2).SelectMany(layer => new[] { "query", "value" }.Select(name => $"roberta.encoder.layer.{layer}.attention.self.{name}.A")))
-            {
-                writer.Add(module, [2, 32], [.. Enumerable.Range(0, 64).Select(i => i == 34 ? value : 0.01f * (i % 7))]);
-            }
-
-            writer.Write(path);
-        }
-    }
-
-    [Theory]
-    [InlineData(0)]
-    [InlineData(5)]
-    public void An_interrupted_evaluation_stops_at_once_and_is_made_when_the_run_resumes(long step)
-    {
-        using var tiny = new TinyRun();
-        TrainingOutcome whole = Train(tiny.WriteRun("whole"));
-        string run = tiny.WriteRun("evaluating");
-        using var cancellation = new CancellationTokenSource();
-        TrainingOutcome stopped = Train(run, new TrainerOptions(), new StopAt(step, cancellation), cancellation.Token);
-        Assert.True(stopped.Interrupted);
-        Assert.Equal(step, stopped.Steps);
-        Assert.Equal(step == 0 ? [] : [0L], Evaluations("evaluating").Select(line => line.Step));
-
-        TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
-        Assert.Equal(Bytes(whole), Bytes(resumed));
-        Assert.Equal(whole.Before, resumed.Before);
-        Assert.Equal(Evaluations("whole"), Evaluations("evaluating"));
-
-        IEnumerable<(long Step, double Loss)> Evaluations(string output)
-        {
-            string path = Path.Combine(tiny.Folder, output, "evaluations.jsonl");
-            return File.Exists(path)
-                ? [.. File.ReadLines(path).Select(line => JsonNode.Parse(line)!).Select(line => (line["step"]!.GetValue<long>(), line["loss"]!.GetValue<double>()))]
-                : [];
-        }
-    }
-
-    [Fact]
-    public void Resuming_without_a_checkpoint_says_so()
-    {
-        using var tiny = new TinyRun();
-        string run = tiny.WriteRun("none");
-        Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
     }
 
     [Fact]
@@ -518,48 +257,5 @@ public sealed class TrainerTests
         Assert.Equal(outcome.After!["accuracy"], result.Metrics["accuracy"]);
         // Batches of other sizes sum in another order.
         Assert.Equal(outcome.After!["loss"], result.Metrics["loss"], 1e-5);
-    }
-
-    private static TrainingOutcome Train(
-        string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
-    {
-        using var device = new CpuDevice();
-        return Train(device, path, options, progress, cancellation);
-    }
-
-    private static TrainingOutcome Train(Device device, string path, TrainerOptions? options, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
-    {
-        using var trainer = new Trainer(RunConfiguration.Load(path), device, options, progress);
-        return trainer.Train(cancellation);
-    }
-
-    private static byte[] Bytes(TrainingOutcome outcome) => File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
-
-    private static double[] Losses(TinyRun tiny, string output) =>
-        [.. File.ReadLines(Path.Combine(tiny.Folder, output, "metrics.jsonl")).Select(line => JsonNode.Parse(line)!["loss"]!.GetValue<double>())];
-
-    /// <summary>Cancels when a step is taken; at 0 when steps are about to follow.</summary>
-    private sealed class StopAt(long step, CancellationTokenSource cancellation) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value)
-        {
-            if ((value is TrainingProgress.Step { StepNumber: var taken } && taken == step) || (value is TrainingProgress.Started && step == 0))
-            {
-                cancellation.Cancel();
-            }
-        }
-    }
-
-    private sealed class KilledException : Exception;
-
-    private sealed class KillAt(long step) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value)
-        {
-            if (value is TrainingProgress.Step { StepNumber: var taken } && taken == step)
-            {
-                throw new KilledException();
-            }
-        }
     }
 }
