@@ -74,7 +74,7 @@ public sealed class CausalTests : IDisposable
         string run = folder.File("run"), file = folder.File("train.jsonl");
         EngineProcess.Run("eval", run).Refused(1, "no data.validation", "--data");
         EngineProcess.Run("eval", run, "--data", file, "--text", "prompt").Refused(1, "columns are named (text, text_pair, label)", "leave them out");
-        EngineProcess.Run("eval", run, "--data", file, "--format", "csv").Refused(1, "--format jsonl");
+        EngineProcess.Run("eval", run, "--data", file, "--format", "csv").Refused(1, "Tables are not read for a causal language model", "jsonl");
         EngineProcess.Run("eval", $"{run}/adapter", "--data", file).Refused(1, $"{run}/adapter is a language model", "give that run, its folder or its file, in its place");
         EngineProcess.Run("eval", folder.File("model"), "--data", file).Refused(1, "model is a language model", "give that run");
         EngineProcess.Run("eval", folder.File("model"), "--adapter", $"{run}/adapter", "--data", file).Refused(1, $"{run}/adapter is a language model", "give that run");
