@@ -24,6 +24,11 @@ public abstract class Operator
     /// <summary>Cheap to compute and large to keep: the backward pass computes it again instead of saving it.</summary>
     public virtual bool RecomputeInBackward => false;
 
+    /// <summary>
+    /// What stands for output 0 in the gradient by a factor that it is multiplied with: output 0, or an input that it deviates from.
+    /// </summary>
+    public virtual Tensor InGradients(Node node) => node.Outputs[0];
+
     /// <summary>Bytes of scratch memory the launches need on this device.</summary>
     public virtual long WorkspaceBytes(Device device, Node node) => 0;
 

@@ -33,6 +33,11 @@ public static class StepScalars
     /// <summary>What the micro-batch's mean loss counts for in the step's: its share of the step's labels.</summary>
     public const int LossWeight = 8;
 
+    /// <summary>
+    /// The rise of the loss that a step's radius is chosen for, or its share of the loss (<see cref="StepFactors.Radius"/>).
+    /// </summary>
+    public const int RiseTarget = 9;
+
     /// <summary>Number of slots.</summary>
     public const int Count = 16;
 }

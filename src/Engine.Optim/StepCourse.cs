@@ -39,6 +39,11 @@ public enum LossProbe
 
     /// <summary>The loss without the perturbation: one forward pass.</summary>
     Unperturbed,
+
+    /// <summary>
+    /// That, and the loss at the opposite perturbation (<see cref="Methods.TrainingMethod.OnMirror"/>): two forward passes.
+    /// </summary>
+    Mirrored,
 }
 
 /// <summary>The parts of a step that may serve some of the trainable tensors only.</summary>

@@ -47,6 +47,9 @@ public sealed class TrainingSession : IDisposable
     private readonly float[] readings;
     private readonly float[] zero = new float[1];
     private readonly Dictionary<StepCourse, CoursePlans> courses = [];
+
+    /// <summary>Turns the perturbation round; null where no step measures that.</summary>
+    private readonly FixedPlan? mirror;
     private Profile? profile;
     private bool disposed;
 
@@ -80,8 +83,9 @@ public sealed class TrainingSession : IDisposable
         Inputs = new BatchInputs(model.Architecture, capacity, model.EmbeddingRows);
         uploads = new StepUploads(Inputs.Scalars);
         Moments = (moments.Reserve("m", new Shape(Trainables.Count)), moments.Reserve("v", new Shape(Trainables.Count)));
-        context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer, Moments, totalSteps);
+        context = new MethodContext(model, reports, Inputs.Scalars, Inputs.NoiseRandom, optimizer, Moments, totalSteps);
         method.Attach(context);
+        Numbers = method.Numbers;
         this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, Moments, context.Tables);
         readings = new float[reports.Block.Bytes / sizeof(float)];
         selection = method.Courses.Contains(StepCourse.SelectedSecondPass) ? new SampleSelection(capacity, microBatches) : null;
@@ -112,12 +116,13 @@ public sealed class TrainingSession : IDisposable
             })
             : null;
         evaluator = Runner(new RunnerOptions());
-        prober = selection is null ? null : Runner(Losses(method, reports.ProbedLoss) with
+        bool mirrors = method.Probes.Contains(LossProbe.Mirrored);
+        prober = selection is null && !mirrors ? null : Runner(Losses(method, reports.ProbedLoss) with
         {
             Extend = graph =>
             {
                 Accumulate(graph, reports.ProbedLoss);
-                selection.Build(graph, model.Architecture.Head);
+                selection?.Build(graph, model.Architecture.Head);
             },
         });
         unperturbedProber = method.Probes.Count > 0 ? Runner(Losses(unperturbed, reports.UnperturbedLoss)) : null;
@@ -127,6 +132,13 @@ public sealed class TrainingSession : IDisposable
             TrainingMethod acting = course == StepCourse.Plain ? unperturbed : method;
             courses.Add(course, CoursePlans.Build(
                 device, course, acting, Trainables, this.optimizer, reports, LossScaling, Inputs.Scalars, optimizer.MaxGradNorm, partial));
+        }
+
+        if (mirrors)
+        {
+            var graph = new GraphBuilder();
+            method.OnMirror(graph);
+            mirror = new FixedPlan(device, graph);
         }
 
         ModelRunner Runner(RunnerOptions options) => new(device, model, Inputs, arena, options);
@@ -156,6 +168,9 @@ public sealed class TrainingSession : IDisposable
 
     /// <summary>Steps among those taken that had no label and so updated nothing.</summary>
     public long UnlabelledSteps { get; private set; }
+
+    /// <summary>What the method reports of the last step.</summary>
+    public IReadOnlyList<StepNumber> Numbers { get; }
 
     /// <summary>The moments of AdamW, [trainable elements] each.</summary>
     public (Variable First, Variable Second) Moments { get; }
@@ -317,6 +332,12 @@ public sealed class TrainingSession : IDisposable
         }
 
         method.BetweenSteps(StepsTaken);
+
+        for (int i = 0; i < Numbers.Count; i++)
+        {
+            Numbers[i].Value = double.NaN;
+        }
+
         LossScaling?.Keep();
         StepCourse course = method.CourseOf(StepsTaken);
         (TrainingMethod acting, ModelRunner runner) = course == StepCourse.Plain ? (unperturbed, plainTrainer!) : (method, trainer);
@@ -326,11 +347,7 @@ public sealed class TrainingSession : IDisposable
         LossProbe probe = acting.ProbeOf(StepsTaken);
         if (probe != LossProbe.None)
         {
-            Clear(reports.UnperturbedLoss);
-            for (int i = 0; i < microBatches.Count; i++)
-            {
-                Run(unperturbedProber!, microBatches[i], i, source);
-            }
+            Probe(unperturbedProber!, reports.UnperturbedLoss, microBatches, source);
         }
 
         plans.Begin.Run(arena, profile);
@@ -349,9 +366,15 @@ public sealed class TrainingSession : IDisposable
             RepeatPass(course, microBatches, source);
         }
 
+        if (probe == LossProbe.Mirrored)
+        {
+            mirror!.Run(arena, profile);
+            Probe(prober!, reports.ProbedLoss, microBatches, source);
+        }
+
         plans.Update.Run(arena, profile, acting.ActiveIn(StepPart.Update));
         reports.Block.Buffer.Read(readings.AsSpan());
-        var report = new StepReadings(readings);
+        var report = new StepReadings(readings, course, probe);
         float norm = report.Of(reports.GradientNorm)[0];
         bool skipped = false;
         if (float.IsFinite(norm))
@@ -401,6 +424,7 @@ public sealed class TrainingSession : IDisposable
             runner.Dispose();
         }
 
+        mirror?.Dispose();
         evaluator.Dispose();
         arena.Dispose();
         foreach (StorageBlock block in OwnBlocks)
@@ -457,6 +481,16 @@ public sealed class TrainingSession : IDisposable
         runner.Run(batch, source, active);
     }
 
+    /// <summary>The micro-batches' loss alone.</summary>
+    private void Probe(ModelRunner prober, Variable loss, IReadOnlyList<RaggedBatch> microBatches, string source)
+    {
+        Clear(loss);
+        for (int i = 0; i < microBatches.Count; i++)
+        {
+            Run(prober, microBatches[i], i, source);
+        }
+    }
+
     /// <summary>Sets a loss to zero, outside the plans.</summary>
     private void Clear(Variable sum) => sum.View<float>().Write(zero);
 
@@ -479,6 +513,7 @@ public sealed class TrainingSession : IDisposable
         return ((long[])
         [
             courses.Values.Max(plans => plans.ArenaBytes),
+            mirror?.ArenaBytes ?? 0,
             trainer.ArenaBytes(selection is null ? training : [.. training, .. training.Select(LargestSelection)]),
             plainTrainer?.ArenaBytes(training) ?? 0,
             prober?.ArenaBytes(training) ?? 0,

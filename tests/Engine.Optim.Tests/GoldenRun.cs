@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Kernels.Tests;
@@ -31,6 +32,9 @@ internal sealed record GoldenFiles(string Model, string Run, string Batches, str
            select (model, run),
     ];
 
+    /// <summary>A run of goldens/related, on roberta-cls.</summary>
+    public static GoldenFiles Related(string run) => new("roberta-cls", $"related/{run}", $"related/{run}", $"related/{run}.init");
+
     public static GoldenFiles Trajectory(string model, string run) =>
         new(model, $"trajectories/{model}/{run}", $"trajectories/{model}/{run}", $"trajectories/{model}/{run}.init");
 }
@@ -53,7 +57,11 @@ internal sealed class GoldenRun : IDisposable
     private static readonly (string Theirs, string Here)[] Renamed = [("r2", "auxiliary_rank"), ("lr2", "auxiliary_learning_rate")];
 
     /// <summary>Settings read as a method's properties. What is no property of it is about the run.</summary>
-    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions SnakeCase = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower), new RadiusConverter() },
+    };
 
     private readonly Device device;
     private readonly TrainingMethod method;
@@ -151,7 +159,7 @@ internal sealed class GoldenRun : IDisposable
 
     /// <summary>Takes a step and holds its loss and what else the golden has of it against the golden's.</summary>
     /// <param name="lossTolerance">Relative.</param>
-    public void Step(int step, double lossTolerance = LossTolerance)
+    public StepReport Step(int step, double lossTolerance = LossTolerance)
     {
         StepReport report = Session.Step(batches[(step * accumulation)..((step + 1) * accumulation)], schedule.RateAt(step), name);
         Assert.True(
@@ -170,11 +178,35 @@ internal sealed class GoldenRun : IDisposable
             int count = (int)selected.Shape[1];
             Assert.Equal(selected.ToFloat32()[(step * count)..((step + 1) * count)].Select(row => (int)row).Order(), esam.Selected.ToArray());
         }
+
+        return report;
     }
 
     /// <summary>Holds every trainable tensor against the golden's after the last step.</summary>
     public void RequireFinalWeights() => RequireNear(
         Model.Trainables!.Entries.Select(entry => (entry.Value.View<float>().ToArray(), $"final.{entry.Name}")), full ? FullTolerance : AdapterTolerance);
+
+    /// <summary>
+    /// Holds every trainable tensor after the last step against the golden's by its movement over the run, all taken together; where the
+    /// golden has what they started from.
+    /// </summary>
+    public void RequireMovement(float[] start, double tolerance)
+    {
+        double difference = 0, movement = 0;
+        int at = 0;
+        foreach ((string tensor, Variable value) in Model.Trainables!.Entries)
+        {
+            float[] expected = Golden[$"final.{tensor}"].ToFloat32(), actual = value.View<float>().ToArray();
+            for (int i = 0; i < expected.Length; i++, at++)
+            {
+                difference += Math.Pow((double)actual[i] - expected[i], 2);
+                movement += Math.Pow((double)expected[i] - start[at], 2);
+            }
+        }
+
+        double relative = Math.Sqrt(difference / movement);
+        Assert.True(relative <= tolerance, $"{name}: tensors differ by {relative} of their movement, allowed {tolerance}");
+    }
 
     /// <summary>The norm of the difference to tensors of the golden over their norm, all taken together.</summary>
     public void RequireNear(IEnumerable<(float[] Actual, string Name)> tensors, double tolerance = AdapterTolerance)
@@ -202,6 +234,14 @@ internal sealed class GoldenRun : IDisposable
         Golden.Dispose();
         document.Dispose();
         device.Dispose();
+    }
+
+    /// <summary>A radius that a run's settings give as a number.</summary>
+    private sealed class RadiusConverter : JsonConverter<Radius>
+    {
+        public override Radius Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();
+
+        public override void Write(Utf8JsonWriter writer, Radius value, JsonSerializerOptions options) => throw new NotSupportedException();
     }
 
     /// <summary>The configuration of a run that starts from its own decomposition of the weights; null for full fine-tuning.</summary>

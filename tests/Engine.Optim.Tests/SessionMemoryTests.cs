@@ -27,6 +27,9 @@ public sealed class SessionMemoryTests
         { "roberta-cls", "full" },
         { "roberta-cls", "lora" },
         { "roberta-cls", "flat-lora" },
+        { "roberta-cls", "flat-lora-ggpo" },
+        { "roberta-cls", "lora-sam-lesam" },
+        { "roberta-cls", "logits-sam" },
         { "roberta-mlm", "full" },
         { "roberta-regression", "lora" },
         { "bert-cls", "flat-lora" },
@@ -121,6 +124,9 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "looksam")]
     [InlineData("roberta-cls", "sl-sam")]
     [InlineData("roberta-cls", "obar")]
+    [InlineData("roberta-cls", "flat-lora-ggpo")]
+    [InlineData("roberta-cls", "lora-sam-lesam")]
+    [InlineData("roberta-cls", "logits-sam")]
     [InlineData("roberta-cls", "fm-lora")]
     [InlineData("roberta-cls", "efm-lora")]
     [InlineData("roberta-cls", "bi-lora")]
@@ -156,10 +162,11 @@ public sealed class SessionMemoryTests
     }
 
     /// <summary>
-    /// In float32 numbers: the copy of what is perturbed, LookSAM's direction, Flat-LoRA's deviation of each row, EFMLoRA's average and
-    /// copy of B, Bi-LoRA's factors with gradients and moments, five numbers a column for ScaLoRA, the boosters but the last for XGBLoRA,
-    /// and nothing for BAR and LoRA+. The arena is plain LoRA's but for two: Flat-LoRA's holds the perturbed weight that is being read, and
-    /// Bi-LoRA's the wider products with the A's, which the backward pass reads, and the joined factors of layers that share an input.
+    /// In float32 numbers: the copy of what is perturbed, LookSAM's direction, Flat-LoRA's deviation of each row, LoRA-GGPO's gradient
+    /// norms beside it, EFMLoRA's average and copy of B, Bi-LoRA's factors with gradients and moments, five numbers a column for ScaLoRA,
+    /// the boosters but the last for XGBLoRA, and nothing for BAR and LoRA+. The arena is plain LoRA's but for two: Flat-LoRA's holds the
+    /// perturbed weight that is being read, and Bi-LoRA's the wider products with the A's, which the backward pass reads, and the joined
+    /// factors of layers that share an input.
     /// </summary>
     [Fact]
     public void A_methods_memory_is_what_its_page_says()
@@ -177,6 +184,8 @@ public sealed class SessionMemoryTests
         long adaptedRanks = model.Adapters.Sum(layer => layer.Rank);
         long scales = model.Adapters.Sum(layer => (5 * layer.Rank) + 1);
         int tensors = model.Trainables.Entries.Count;
+        long output = model.Trainables.Entries.Where(entry => entry.Name.StartsWith("classifier.out_proj.", StringComparison.Ordinal))
+            .Sum(entry => entry.Value.Shape.Count);
         int capacity = shapes.Max(shape => shape.Rows);
         long largestWeight = model.Adapters.Max(layer => layer.Weight.Shape.Count);
         long joinedFactors = model.Adapters.GroupBy(layer => layer.GroupA)
@@ -184,6 +193,9 @@ public sealed class SessionMemoryTests
         long widerProducts = (long)AuxiliaryRank * shapes.Max(shape => shape.Tokens) * model.Adapters.Count;
         foreach ((string name, long numbers, long masks, long samples) in ((string, long, long, long)[])[
             ("flat-lora", rows, 0, 0),
+            ("flat-lora-ggpo", 2 * rows, 0, 0),
+            ("lora-sam-lesam", adapters, 0, 0),
+            ("logits-sam", output, 0, 0),
             ("sam", trainable, 0, 0),
             ("asam", trainable, 0, 0),
             ("lora-sam", adapters, 0, 0),
@@ -212,7 +224,12 @@ public sealed class SessionMemoryTests
             }
 
             long growth = forecast["arena"] - plain["arena"];
-            Assert.InRange(growth, 0, sizeof(float) * (name switch { "flat-lora" => largestWeight, "bi-lora" => widerProducts + joinedFactors, _ => 0 }));
+            Assert.InRange(growth, 0, sizeof(float) * name switch
+            {
+                "flat-lora" or "flat-lora-ggpo" => largestWeight,
+                "bi-lora" => widerProducts + joinedFactors,
+                _ => 0,
+            });
             Assert.Equal(name == "bi-lora", growth > largestWeight);
         }
 

@@ -20,6 +20,9 @@ internal static class KeyBounds
                     throw new ConfigurationException($"'{name}' is missing. {key.Text}");
                 case null:
                     break;
+                case INumberOrSection { Number: { } number }:
+                    Number(key, name, number, isWhole: false);
+                    break;
                 case { } inner when key.IsSection:
                     Check(inner, name + ".");
                     break;
@@ -46,7 +49,8 @@ internal static class KeyBounds
         }
 
         string key = SectionKey.NameOf(problem.Property);
-        return (key, Sentence(prefix + key, section.GetType().GetProperty(problem.Property)!.GetValue(section), problem.Expected));
+        object? value = section.GetType().GetProperty(problem.Property)!.GetValue(section);
+        return (key, Sentence(prefix + key, value is INumberOrSection either ? either.Number ?? (object)"a map" : value, problem.Expected));
     }
 
     private static void Check(SectionKey key, string name, object value)

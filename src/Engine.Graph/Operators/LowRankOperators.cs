@@ -27,8 +27,11 @@ internal sealed class AscentDirectionOperator(LowRankTable table) : Operator
         lowering.Output<float>(0)));
 }
 
-/// <summary>Clips scaled products in place (<see cref="LowRank.ClipProducts"/>); inputs table, parameters, whether the step is finite.</summary>
-internal sealed class ClipProductsOperator(LowRankTable table, float rho, bool perLayer) : Operator
+/// <summary>
+/// Clips scaled products in place (<see cref="LowRank.ClipProducts"/>); inputs table, parameters, step scalars, whether the step is finite,
+/// the ratio's variable.
+/// </summary>
+internal sealed class ClipProductsOperator(LowRankTable table, bool perLayer) : Operator
 {
     public override string Name => "ClipProducts";
 
@@ -37,7 +40,15 @@ internal sealed class ClipProductsOperator(LowRankTable table, float rho, bool p
     public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * LowRank.ClipProductsWorkspace(device, table);
 
     public override void Lower(Lowering lowering) => lowering.Emit(LowRank.ClipProducts(
-        lowering.Device, table, rho, perLayer, lowering.Input<int>(0), lowering.Input<float>(1), lowering.Input<float>(2), lowering.Workspace()));
+        lowering.Device,
+        table,
+        perLayer,
+        lowering.Input<int>(0),
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Input<float>(3),
+        lowering.Input<float>(4),
+        lowering.Workspace()));
 }
 
 public static class LowRankExtensions
@@ -51,8 +62,14 @@ public static class LowRankExtensions
         graph.Read(gradients),
         scalars);
 
-    /// <summary>Scales every A and B so that the products' norm is at most <paramref name="rho"/>, over all layers or in each.</summary>
+    /// <summary>
+    /// Scales every A and B so that the products' norm is at most the radius in <see cref="StepScalars.MethodFactor"/>, over all layers or
+    /// in each.
+    /// </summary>
     /// <param name="finite"><see cref="GradientFactors.Finite"/>.</param>
-    public static void ClipProducts(this GraphBuilder graph, LowRankLayers layers, float rho, bool perLayer, Tensor finite) =>
-        graph.Add(new ClipProductsOperator(layers.Table, rho, perLayer), [graph.Read(layers.Words), graph.Read(layers.Values), finite]);
+    /// <param name="ratio">[1] Receives the norm before over the radius.</param>
+    public static void ClipProducts(
+        this GraphBuilder graph, LowRankLayers layers, bool perLayer, Tensor scalars, Tensor finite, Variable ratio) => graph.Add(
+            new ClipProductsOperator(layers.Table, perLayer),
+            [graph.Read(layers.Words), graph.Read(layers.Values), scalars, finite, graph.Read(ratio)]);
 }

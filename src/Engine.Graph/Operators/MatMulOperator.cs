@@ -155,7 +155,7 @@ internal sealed class MatMulOperator : Operator
 
         if (gradients.Wants(0))
         {
-            Tensor b = gradients.Saved(node.Inputs[1]);
+            Tensor b = gradients.Saved(node.Inputs[1].Producer is { } producer ? producer.Operator.InGradients(producer) : node.Inputs[1]);
             gradients.Contribute(0, existing => graph.MatMul(
                 dy,
                 b,

@@ -58,8 +58,11 @@ internal sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, flo
     }
 }
 
-/// <summary>SAM's factors; inputs squared norms [segments] and, where tensors are left out, the mask; output [segments].</summary>
-internal sealed class SamFactorsOperator(float numerator) : Operator
+/// <summary>
+/// SAM's factors; inputs squared norms [segments], where tensors are left out the mask, where a step chooses its radius that; output
+/// [segments].
+/// </summary>
+internal sealed class SamFactorsOperator(float numerator, bool hasMask, bool hasRadius) : Operator
 {
     public override string Name => "SamFactors";
 
@@ -68,8 +71,30 @@ internal sealed class SamFactorsOperator(float numerator) : Operator
         (int)lowering.Node.Outputs[0].Shape.Count,
         numerator,
         lowering.Input<float>(0),
-        lowering.Node.Inputs.Count > 1 ? lowering.Input<float>(1) : null,
+        hasMask ? lowering.Input<float>(1) : null,
+        hasRadius ? lowering.Input<float>(hasMask ? 2 : 1) : null,
         lowering.Output<float>(0)));
+}
+
+/// <summary>
+/// A radius by the rise of the loss (<see cref="StepFactors.Radius"/>); inputs sums [segments], step scalars, loss, the radius's variable
+/// and, where tensors are left out, the mask.
+/// </summary>
+internal sealed class AscentRadiusOperator(RadiusRule rule) : Operator
+{
+    public override string Name => "AscentRadius";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Radius(
+        lowering.Device,
+        (int)lowering.Node.Inputs[0].Shape.Count,
+        rule,
+        lowering.Input<float>(0),
+        lowering.Node.Inputs.Count > 4 ? lowering.Input<float>(4) : null,
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Input<float>(3)));
 }
 
 /// <summary>LookSAM's factor of a projection; inputs dots, squared norms [segments]; output [segments].</summary>
@@ -136,8 +161,25 @@ public static class SegmentExtensions
     }
 
     /// <summary>The factor of each segment's gradient in a perturbation of the given radius, one norm over all segments of the mask.</summary>
-    public static Tensor SamFactors(this GraphBuilder graph, Tensor squares, float numerator, Tensor? mask = null) => graph.Add(
-        new SamFactorsOperator(numerator), squares.Shape, mask is null ? [squares] : [squares, mask]);
+    /// <param name="numerator">The radius, or what it is multiplied by.</param>
+    /// <param name="radius">[1] The radius of this step; null: 1.</param>
+    public static Tensor SamFactors(this GraphBuilder graph, Tensor squares, float numerator, Tensor? mask = null, Tensor? radius = null) =>
+        graph.Add(
+            new SamFactorsOperator(numerator, mask is not null, radius is not null),
+            squares.Shape,
+            [squares, .. mask is null ? (Tensor[])[] : [mask], .. radius is null ? (Tensor[])[] : [radius]]);
+
+    /// <summary>
+    /// Writes the radius at which a perturbation raises the loss by the step's target (<see cref="StepScalars.RiseTarget"/>).
+    /// </summary>
+    /// <param name="sums">A number for each segment, whose sum is the slope or its square.</param>
+    /// <param name="loss">[1] The loss that the target is a share of.</param>
+    public static void AscentRadius(
+        this GraphBuilder graph, RadiusRule rule, Tensor sums, Tensor scalars, Tensor loss, Variable radius, Tensor? mask = null)
+    {
+        Tensor[] operands = [sums, scalars, loss, graph.Read(radius)];
+        graph.Add(new AscentRadiusOperator(rule), mask is null ? operands : [.. operands, mask]);
+    }
 
     /// <summary>-(sum of dots) / (sum of squares), for every segment.</summary>
     public static Tensor ProjectionFactors(this GraphBuilder graph, Tensor dots, Tensor squares) =>

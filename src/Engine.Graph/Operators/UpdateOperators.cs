@@ -51,6 +51,17 @@ internal sealed class AddToVariableOperator : Operator
         lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0), lowering.Input<float>(1)));
 }
 
+/// <summary>variable += factor * x; inputs x, the variable.</summary>
+internal sealed class AddScaledToVariableOperator(float factor) : Operator
+{
+    public override string Name => "AddScaled";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.AddScaled(
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, factor, lowering.Input<float>(0), lowering.Input<float>(1)));
+}
+
 /// <summary>variable += one of the step's scalars * x, all of one element; inputs x, the scalars, the variable.</summary>
 internal sealed class AddWeightedOperator(int slot) : Operator
 {
@@ -145,6 +156,17 @@ public static class UpdateExtensions
         }
 
         graph.Add(new AddToVariableOperator(), [x, graph.Read(variable)]);
+    }
+
+    /// <summary>variable += factor * x, of one number of elements.</summary>
+    public static void AccumulateScaled(this GraphBuilder graph, Tensor x, float factor, Variable variable)
+    {
+        if (x.Shape.Count != variable.Shape.Count)
+        {
+            throw new ArgumentException($"{x} cannot be added to the variable {variable}: they have different numbers of elements.");
+        }
+
+        graph.Add(new AddScaledToVariableOperator(factor), [x, graph.Read(variable)]);
     }
 
     /// <summary>variable += a slot of <see cref="StepScalars"/> * x, both [1].</summary>

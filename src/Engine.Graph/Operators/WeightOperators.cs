@@ -5,13 +5,18 @@ namespace Engine.Graph.Operators;
 
 /// <summary>
 /// A frozen weight plus seeded Gaussian noise, each output row with its own deviation: inputs weight [out, in], deviation [out], random state.
-/// The perturbed weight lives in scratch memory while one product reads it; the backward pass makes it again. It has no gradient.
+/// The perturbed weight lives in scratch memory while one product reads it; the backward pass makes it again, or reads the weight itself.
+/// It
+/// has no gradient.
 /// </summary>
-internal sealed class PerturbWeightOperator(uint stream) : Operator
+/// <param name="reachesInputs">The gradient by what is multiplied with the perturbed weight sees the noise.</param>
+internal sealed class PerturbWeightOperator(uint stream, bool reachesInputs) : Operator
 {
     public override string Name => "PerturbWeight";
 
     public override bool RecomputeInBackward => true;
+
+    public override Tensor InGradients(Node node) => reachesInputs ? node.Outputs[0] : node.Inputs[0];
 
     public override void Lower(Lowering lowering)
     {
@@ -63,8 +68,12 @@ internal sealed class RowSquaredNormsOperator : Operator
 public static class WeightExtensions
 {
     /// <summary>weight + deviation * noise of the given stream.</summary>
-    public static Tensor PerturbWeight(this GraphBuilder graph, Tensor weight, Tensor deviation, Tensor random, uint stream) =>
-        graph.Add(new PerturbWeightOperator(stream), weight.Shape, weight, deviation, random);
+    /// <param name="reachesInputs">
+    /// The gradient by what is multiplied with it sees the noise; else that of x (weight + noise)^T by x is the weight's alone.
+    /// </param>
+    public static Tensor PerturbWeight(
+        this GraphBuilder graph, Tensor weight, Tensor deviation, Tensor random, uint stream, bool reachesInputs = true) =>
+        graph.Add(new PerturbWeightOperator(stream, reachesInputs), weight.Shape, weight, deviation, random);
 
     /// <summary>Turns the squared norms of an adapted layer's frozen rows into Flat-LoRA's deviation of each.</summary>
     public static void FlatDeviation(

@@ -63,24 +63,27 @@ public static class LowRank
         table.Pairs.Count + (device is CpuDevice { Features.HostVectors: true } ? 0 : LowRankSlots.LayerStride(table.LargestRank) * table.Pairs.Count);
 
     /// <summary>
-    /// Clips the scaled products s B A to Frobenius norm <paramref name="rho"/>: with norm c above it, A and B are multiplied by sqrt(rho / c). The norm is
-    /// that over all layers, or each layer's own.
+    /// Clips the scaled products s B A to Frobenius norm rho = scalars[MethodFactor]: with norm c above it, A and B are multiplied by
+    /// sqrt(rho / c). The norm is that over all layers, or each layer's own.
     /// </summary>
     /// <param name="perLayer">Each layer by its own norm.</param>
     /// <param name="values">The run of parameters, changed in place.</param>
-    /// <param name="finite">[1] NaN says that the step's gradients are not finite: nothing is then changed.</param>
+    /// <param name="finite">[1] NaN says that the step's gradients are not finite: no parameter is then changed.</param>
+    /// <param name="ratio">[1] Receives c / rho, of layers by themselves the largest.</param>
     public static Launch[] ClipProducts(
-        Device device, LowRankTable table, float rho, bool perLayer,
-        BufferView<int> tableView, BufferView<float> values, BufferView<float> finite, BufferView<float> workspace)
+        Device device, LowRankTable table, bool perLayer, BufferView<int> tableView, BufferView<float> values, BufferView<float> scalars,
+        BufferView<float> finite, BufferView<float> ratio, BufferView<float> workspace)
     {
         RequireTable(table, tableView);
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(ratio, 1);
         Operand.Require(finite, 1);
         Operand.Require(values, table.RunCount);
         Operand.Require(workspace, ClipProductsWorkspace(device, table));
         int layers = table.Pairs.Count, rank = table.LargestRank;
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return [new ClipProductsHost(cpu, table.Pairs, rho, perLayer, values, finite, workspace)];
+            return [new ClipProductsHost(cpu, table.Pairs, perLayer, values, scalars, finite, ratio, workspace)];
         }
 
         BufferView<float> norms = workspace.Slice(0, layers), products = workspace.Slice(layers, workspace.Length - layers);
@@ -89,7 +92,9 @@ public static class LowRank
         [
             Grams(device, table, LowRankSlots.FactorProducts, tableView, values, default, products),
             LowRankKernels.ProductNormsKernel.Bind(device, new LaunchShape(layers, small), tableView, products, norms, rank, small),
-            LowRankKernels.ClipFactorsKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), norms, finite, layers, rho, perLayer, LaunchShapes.SingleGroup),
+            LowRankKernels.ClipFactorsKernel.Bind(
+                device, new LaunchShape(1, LaunchShapes.SingleGroup), norms, scalars, finite, ratio, layers, perLayer,
+                LaunchShapes.SingleGroup),
             LowRankKernels.ScaleFactorsKernel.Bind(
                 device, LaunchShapes.Elements(device, table.LargestFactor) with { GroupsY = layers }, tableView, values, norms),
         ];

@@ -76,11 +76,14 @@ internal sealed unsafe class AscentDirectionHost(
 
 /// <summary>Clips scaled products: the layers' squared norms first, then the factors, then A and B.</summary>
 internal sealed unsafe class ClipProductsHost(
-    CpuDevice device, IReadOnlyList<LowRankPair> pairs, float rho, bool perLayer, BufferView<float> values, BufferView<float> finite, BufferView<float> workspace)
+    CpuDevice device, IReadOnlyList<LowRankPair> pairs, bool perLayer, BufferView<float> values, BufferView<float> scalars,
+    BufferView<float> finite, BufferView<float> ratio, BufferView<float> workspace)
     : LayerHost(device, pairs)
 {
     private readonly float* values = CpuDevice.Pointer(values);
+    private readonly float* scalars = CpuDevice.Pointer(scalars);
     private readonly float* finite = CpuDevice.Pointer(finite);
+    private readonly float* ratio = CpuDevice.Pointer(ratio);
     private readonly float* norms = CpuDevice.Pointer(workspace);
     private bool measured;
 
@@ -95,11 +98,15 @@ internal sealed unsafe class ClipProductsHost(
 
         measured = false;
         base.Execute(threads);
-        double total = 0;
+        float rho = scalars[StepScalars.MethodFactor];
+        double total = 0, largest = 0;
         for (int layer = 0; layer < Layers; layer++)
         {
             total += norms[layer];
+            largest = Math.Max(largest, norms[layer]);
         }
+
+        *ratio = (float)(Math.Sqrt(perLayer ? largest : total) / rho);
 
         for (int layer = 0; layer < Layers; layer++)
         {

@@ -254,16 +254,27 @@ internal static partial class LowRankKernels
 
     /// <summary>One group: the squared norms become the factors of A and B.</summary>
     [Kernel]
-    public static void ClipFactors(ArrayView<float> norms, ArrayView<float> finite, int layers, float rho, bool perLayer, [Specialize] int groupSize)
+    public static void ClipFactors(
+        ArrayView<float> norms, ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> ratio, int layers, bool perLayer,
+        [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
+        float rho = scalars[StepScalars.MethodFactor];
         float part = 0f;
+        float largest = 0f;
         for (int i = Group.IdxX; i < layers; i += groupSize)
         {
             part += norms[i];
+            largest = MathF.Max(largest, norms[i]);
         }
 
         float total = GroupReductions.Sum(tile, part, groupSize);
+        largest = GroupReductions.Max(tile, largest, groupSize);
+        if (Group.IdxX == 0)
+        {
+            ratio[0] = MathF.Sqrt(perLayer ? largest : total) / rho;
+        }
+
         for (int i = Group.IdxX; i < layers; i += groupSize)
         {
             float norm = MathF.Sqrt(perLayer ? norms[i] : total);

@@ -1,5 +1,12 @@
 namespace Engine.Kernels;
 
+/// <summary>How a step's radius follows from the rise it is to make (<see cref="StepFactors.Radius"/>).</summary>
+/// <param name="C">What is added to the slope that is divided by.</param>
+/// <param name="Largest">The largest radius.</param>
+/// <param name="IsShare">The target is a share of the loss.</param>
+/// <param name="OfSquares">The sums are squared norms; else the slope's own terms.</param>
+public sealed record RadiusRule(float C, float Largest, bool IsShare, bool OfSquares);
+
 /// <summary>The few numbers a step's perturbation or rescaling is made of, from the squared norms of its tensors; they never leave the device.</summary>
 public static class StepFactors
 {
@@ -11,20 +18,50 @@ public static class StepFactors
 
     /// <summary>
     /// The factor of the gradient in SAM's perturbation, one norm over all tensors that take part:
-    /// factors[s] = mask[s] numerator / (sqrt(sum over s of mask[s] squares[s]) + 1e-12). mask [segments] of 0 and 1; null: all take part.
+    /// factors[s] = mask[s] numerator radius[0] / (sqrt(sum over s of mask[s] squares[s]) + 1e-12). mask [segments] of 0 and 1; null: all
+    /// take part. radius [1]; null: 1.
     /// </summary>
-    public static Launch Sam(Device device, int segments, float numerator, BufferView<float> squares, BufferView<float>? mask, BufferView<float> factors)
+    public static Launch Sam(
+        Device device, int segments, float numerator, BufferView<float> squares, BufferView<float>? mask, BufferView<float>? radius,
+        BufferView<float> factors)
     {
+        Operand.Require(radius, 1);
         Operand.Require(squares, segments);
         Operand.Require(mask, segments);
         Operand.Require(factors, segments);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new SamFactorsHost(cpu, segments, numerator, squares, mask, factors);
+            return new SamFactorsHost(cpu, segments, numerator, squares, mask, radius, factors);
         }
 
         return StepFactorsKernels.SamKernel.Bind(
-            device, new LaunchShape(1, LaunchShapes.SingleGroup), squares, mask ?? default, factors, segments, numerator, mask is not null, LaunchShapes.SingleGroup);
+            device, new LaunchShape(1, LaunchShapes.SingleGroup), squares, mask ?? default, radius ?? default, factors, segments, numerator,
+            mask is not null, radius is not null, LaunchShapes.SingleGroup);
+    }
+
+    /// <summary>
+    /// The radius at which a perturbation raises the loss to first order by what the step is to raise it:
+    /// radius[0] = min(scalars[RiseTarget] / (slope + c), largest), the target times loss[0] where it is a share of the loss. slope is the
+    /// rise per unit of radius: the root of the sum of sums[s] over the mask, or that sum itself. sums [segments], mask as for
+    /// <see cref="Sam"/>, loss [1], radius [1].
+    /// </summary>
+    public static Launch Radius(
+        Device device, int segments, RadiusRule rule, BufferView<float> sums, BufferView<float>? mask, BufferView<float> scalars,
+        BufferView<float> loss, BufferView<float> radius)
+    {
+        Operand.Require(sums, segments);
+        Operand.Require(mask, segments);
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(loss, 1);
+        Operand.Require(radius, 1);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new RadiusHost(cpu, segments, rule, sums, mask, scalars, loss, radius);
+        }
+
+        return StepFactorsKernels.RadiusKernel.Bind(
+            device, new LaunchShape(1, LaunchShapes.SingleGroup), sums, mask ?? default, scalars, loss, radius, segments, rule.C,
+            rule.Largest, mask is not null, rule.IsShare, rule.OfSquares, LaunchShapes.SingleGroup);
     }
 
     /// <summary>factors[s] = -(sum of dots) / (sum of squares): what takes from a vector its part along another; 0 where that one is zero.</summary>

@@ -1,11 +1,13 @@
 namespace Engine.Kernels;
 
 internal sealed unsafe class SamFactorsHost(
-    CpuDevice device, int segments, float numerator, BufferView<float> squares, BufferView<float>? mask, BufferView<float> factors)
+    CpuDevice device, int segments, float numerator, BufferView<float> squares, BufferView<float>? mask, BufferView<float>? radius,
+    BufferView<float> factors)
     : HostLaunch(device)
 {
     private readonly float* squares = CpuDevice.Pointer(squares);
     private readonly float* mask = mask is { } given ? CpuDevice.Pointer(given) : null;
+    private readonly float* radius = radius is { } chosen ? CpuDevice.Pointer(chosen) : null;
     private readonly float* factors = CpuDevice.Pointer(factors);
 
     public override string Name => "StepFactors_Sam";
@@ -18,7 +20,8 @@ internal sealed unsafe class SamFactorsHost(
             sum += TakesPart(s) ? squares[s] : 0;
         }
 
-        float factor = (float)(numerator / (Math.Sqrt(sum) + StepFactors.SamEpsilon));
+        double length = radius == null ? numerator : (double)numerator * *radius;
+        float factor = (float)(length / (Math.Sqrt(sum) + StepFactors.SamEpsilon));
         for (int s = 0; s < segments; s++)
         {
             factors[s] = TakesPart(s) ? factor : 0;
@@ -26,6 +29,32 @@ internal sealed unsafe class SamFactorsHost(
     }
 
     private bool TakesPart(int segment) => mask == null || mask[segment] != 0;
+}
+
+internal sealed unsafe class RadiusHost(
+    CpuDevice device, int segments, RadiusRule rule, BufferView<float> sums, BufferView<float>? mask, BufferView<float> scalars,
+    BufferView<float> loss, BufferView<float> radius)
+    : HostLaunch(device)
+{
+    private readonly float* sums = CpuDevice.Pointer(sums);
+    private readonly float* mask = mask is { } given ? CpuDevice.Pointer(given) : null;
+    private readonly float* scalars = CpuDevice.Pointer(scalars);
+    private readonly float* loss = CpuDevice.Pointer(loss);
+    private readonly float* radius = CpuDevice.Pointer(radius);
+
+    public override string Name => "StepFactors_Radius";
+
+    protected override void Execute(HostThreads threads)
+    {
+        double sum = 0;
+        for (int s = 0; s < segments; s++)
+        {
+            sum += mask == null || mask[s] != 0 ? sums[s] : 0;
+        }
+
+        double target = scalars[StepScalars.RiseTarget] * (rule.IsShare ? (double)*loss : 1);
+        *radius = (float)Math.Min(target / ((rule.OfSquares ? Math.Sqrt(sum) : sum) + rule.C), rule.Largest);
+    }
 }
 
 /// <summary>One factor for all segments, from the sums of two numbers a segment.</summary>

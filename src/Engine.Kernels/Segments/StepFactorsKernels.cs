@@ -6,7 +6,8 @@ internal static partial class StepFactorsKernels
     /// <summary>One group: SAM's factor of every tensor that takes part.</summary>
     [Kernel]
     public static void Sam(
-        ArrayView<float> squares, ArrayView<float> mask, ArrayView<float> factors, int segments, float numerator, [Specialize] bool masked, [Specialize] int groupSize)
+        ArrayView<float> squares, ArrayView<float> mask, ArrayView<float> radius, ArrayView<float> factors, int segments, float numerator,
+        [Specialize] bool masked, [Specialize] bool scaled, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         float terms = 0f;
@@ -22,7 +23,13 @@ internal static partial class StepFactorsKernels
             terms += term;
         }
 
-        float factor = numerator / (MathF.Sqrt(GroupReductions.Sum(tile, terms, groupSize)) + StepFactors.SamEpsilon);
+        float length = numerator;
+        if (scaled)
+        {
+            length *= radius[0];
+        }
+
+        float factor = length / (MathF.Sqrt(GroupReductions.Sum(tile, terms, groupSize)) + StepFactors.SamEpsilon);
         for (int s = Group.IdxX; s < segments; s += groupSize)
         {
             float own = factor;
@@ -32,6 +39,44 @@ internal static partial class StepFactorsKernels
             }
 
             factors[s] = own;
+        }
+    }
+
+    /// <summary>One group: the radius that raises the loss by the step's target.</summary>
+    [Kernel]
+    public static void Radius(
+        ArrayView<float> sums, ArrayView<float> mask, ArrayView<float> scalars, ArrayView<float> loss, ArrayView<float> radius,
+        int segments, float c, float largest,
+        [Specialize] bool masked, [Specialize] bool isShare, [Specialize] bool ofSquares, [Specialize] int groupSize)
+    {
+        ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
+        float terms = 0f;
+        for (int s = Group.IdxX; s < segments; s += groupSize)
+        {
+            float term = sums[s];
+            if (masked)
+            {
+                term = mask[s] == 0f ? 0f : term;
+            }
+
+            terms += term;
+        }
+
+        float slope = GroupReductions.Sum(tile, terms, groupSize);
+        if (Group.IdxX == 0)
+        {
+            float target = scalars[StepScalars.RiseTarget];
+            if (isShare)
+            {
+                target *= loss[0];
+            }
+
+            if (ofSquares)
+            {
+                slope = MathF.Sqrt(slope);
+            }
+
+            radius[0] = MathF.Min(target / (slope + c), largest);
         }
     }
 

@@ -52,7 +52,7 @@ public sealed record BiLora : OnePassPerturbation
 
     /// <summary>Largest Frobenius norm of the auxiliary products s B2 A2.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.05;
+    public Radius Rho { get; init; } = 0.05;
 
     /// <summary>Rank of the auxiliary factors.</summary>
     [Key(Minimum = 1, Maximum = LowRank.LargestRank)]
@@ -81,23 +81,38 @@ public sealed record BiLora : OnePassPerturbation
     [Key(Minimum = 0)]
     public ulong AuxiliarySeed { get; init; } = 42;
 
+    protected override KeyProblem? Problem => Rho.Rise is not null && Clip == AuxiliaryClip.None
+        ? new KeyProblem(nameof(Rho), "a number: with clip: none no radius holds the auxiliary")
+        : MeasuredRadius.Problem(Rho, RiseEvery) ?? base.Problem;
+
     protected override TrainingMethod Create() => new BiLoraMethod(this);
 }
 
 /// <summary>The auxiliary is part of the training passes alone: evaluation and files know nothing of it.</summary>
 internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
 {
+    private readonly MeasuredRadius? measured =
+        settings.Rho.Rise is null ? null : new MeasuredRadius(settings.Rho, power: 1, largest: double.MaxValue);
+
+    private readonly StepNumber ratioOfNorms = new("c_over_rho");
     private readonly Dictionary<LoraLinear, AuxiliaryFactors> factors = [];
     private LowRankLayers? layers;
     private Variable? gradients;
     private Variable? firstMoment;
     private Variable? secondMoment;
 
+    /// <summary>[1] The auxiliary's norm before it is clipped, over the radius; null where it is not clipped.</summary>
+    private Variable? ratio;
+
     private bool UsesSgd => settings.AuxiliaryOptimizer == AuxiliaryOptimizer.Sgd;
 
     public override IReadOnlyList<Variable> OwnGradients => gradients is null ? [] : [gradients];
 
-    private bool IsOn => settings.Rho > 0 || settings.Clip == AuxiliaryClip.None;
+    public override IReadOnlyList<(string Name, double[] Values)> HostState => measured is null ? [] : [measured.State];
+
+    public override IReadOnlyList<StepNumber> Numbers => ratio is null ? base.Numbers : [.. base.Numbers, ratioOfNorms];
+
+    private bool IsOn => settings.Rho.Value > 0 || measured is not null || settings.Clip == AuxiliaryClip.None;
 
     /// <summary>Every auxiliary factor, all A2 and then all B2, as one vector. Only where there is an auxiliary.</summary>
     protected Variable Values => layers!.Values;
@@ -124,6 +139,11 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
                 CultureInfo.InvariantCulture,
                 $"method.auxiliary_rank is {rank}: the auxiliary would have {count:N0} numbers, "
                 + $"and at most {TrainableParameters.LargestCount:N0} can be trained; lower it, or name fewer target_modules."));
+        }
+
+        if (settings.Clip != AuxiliaryClip.None)
+        {
+            ratio = context.Reports.Reserve("auxiliary.ratio", new Shape(1));
         }
 
         StorageBlock state = context.State;
@@ -208,11 +228,34 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
 
     public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
-        if (layers is not null && settings.Clip != AuxiliaryClip.None)
+        if (layers is not null && ratio is not null)
         {
-            graph.ClipProducts(layers, (float)settings.Rho, settings.Clip == AuxiliaryClip.PerLayer, finite);
+            graph.ClipProducts(layers, settings.Clip == AuxiliaryClip.PerLayer, graph.Read(Context.Scalars), finite, ratio);
         }
     }
+
+    public override double Factor(long step, long totalSteps) => measured?.Current ?? settings.Rho.Value;
+
+    /// <summary>The rise that was measured is that of the auxiliary before this step's ascent, which changes it little.</summary>
+    public override void OnStepEnd(StepReadings readings)
+    {
+        base.OnStepEnd(readings);
+        if (ratio is null)
+        {
+            return;
+        }
+
+        ratioOfNorms.Value = readings.Of(ratio)[0];
+        if (readings.Probe == LossProbe.Unperturbed)
+        {
+            double before = readings.Of(Context.Losses.UnperturbedLoss)[0];
+            measured?.Measure((readings.Of(Context.Losses.Loss)[0] - before) / before, ratioOfNorms.Value);
+        }
+    }
+
+    private protected override bool ChoosesRadius => measured is not null;
+
+    private protected override double RadiusOf(StepReadings readings) => measured?.Current ?? double.NaN;
 
     private void RefuseStrangers(SafetensorsFile file, string path)
     {

@@ -18,7 +18,7 @@ public sealed record Esam : Perturbation
 
     /// <summary>Radius of the perturbation.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.05;
+    public Radius Rho { get; init; } = 0.05;
 
     /// <summary>Chance of a tensor to be perturbed.</summary>
     [Key(Minimum = 0, Above = true, Maximum = 1)]
@@ -41,7 +41,6 @@ internal sealed class EsamMethod(Esam settings) : SamAscent(settings, settings.R
     /// <summary>A share of the samples that is whole but for rounding counts as whole.</summary>
     private const double Rounding = 1e-9;
 
-    private readonly float radius = (float)(settings.Rho / settings.Beta);
     private ActiveSet? active;
     private Variable? mask;
     private float[] maskValues = [];
@@ -121,8 +120,8 @@ internal sealed class EsamMethod(Esam settings) : SamAscent(settings, settings.R
 
     protected override IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) => context.AdaptersOrAll;
 
-    protected override void Perturb(GraphBuilder graph) => Ascend(graph, graph.SamFactors(
-        graph.SegmentNorms(Perturbed, Gradients), radius, mask is null ? null : graph.Read(mask)));
+    protected override void Perturb(GraphBuilder graph) => Ascend(graph, Factors(
+        graph, graph.SegmentNorms(Perturbed, Gradients), settings.Rho.Value / settings.Beta, mask is null ? null : graph.Read(mask)));
 
     /// <summary>How much a row's loss rose: the largest first, then the first row; a rise that is not a number last.</summary>
     private readonly record struct Rise(double Amount, int Row) : IComparable<Rise>

@@ -1,7 +1,5 @@
 using Engine.Common.Keys;
 using Engine.Graph;
-using Engine.Graph.Operators;
-using Engine.Kernels;
 using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;
@@ -18,58 +16,60 @@ public sealed record FlatLora : OnePassPerturbation
 
     /// <summary>Relative size of the noise at the end of the run (the paper's sigma).</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.05;
+    public Radius Rho { get; init; } = 0.05;
 
     /// <summary>Seed of the noise.</summary>
     [Key(Minimum = 0)]
     public ulong NoiseSeed { get; init; } = 42;
 
+    protected override KeyProblem? Problem => MeasuredRadius.Problem(Rho, RiseEvery) ?? base.Problem;
+
     protected override TrainingMethod Create() => new FlatLoraMethod(this);
 }
 
 /// <summary>
-/// The base weights are never written: the perturbed weight is made in scratch memory, once for the forward and once for the backward pass,
-/// and the row norms come from ||W0_i||^2 + 2 s b_i . (W0 A^T)_i + s^2 b_i (A A^T) b_i. Memory: a deviation for every output row.
-/// The noise's streams are the adapted layers' numbers, its steps the optimizer's.
+/// The noise grows along half a cosine to what rho says. Where the radius is measured instead, it is that from the first step on.
 /// </summary>
-internal sealed class FlatLoraMethod(FlatLora settings) : PerturbationMethod(settings)
+internal sealed class FlatLoraMethod(FlatLora settings) : WeightNoise(settings, settings.NoiseSeed)
 {
-    private readonly Dictionary<LoraLinear, Variable> deviations = [];
+    private readonly MeasuredRadius? measured = settings.Rho.Rise is null ? null : new MeasuredRadius(settings.Rho, power: 2, largest: 1);
 
-    public override ulong NoiseSeed => settings.NoiseSeed;
+    public override IReadOnlyList<(string Name, double[] Values)> HostState => measured is null ? [] : [measured.State];
 
-    public override void Attach(MethodContext context)
+    protected override LossProbe Probe => measured is null ? LossProbe.Unperturbed : LossProbe.Mirrored;
+
+    public override void OnStepBegin(GraphBuilder graph, StepCourse course) => DeviateAll(graph, measured is null ? settings.Rho.Value : 1);
+
+    /// <summary>The same normals with the deviations' sign turned.</summary>
+    public override void OnMirror(GraphBuilder graph) => DeviateAll(graph, -1);
+
+    public override double Factor(long step, long totalSteps) => measured?.Current ?? (1 - Math.Cos(Math.PI * step / totalSteps)) / 2;
+
+    /// <summary>
+    /// The rise that is measured is the mean of the losses under the noise and under its opposite, less that without: what is linear in the
+    /// noise cancels.
+    /// </summary>
+    public override void OnStepEnd(StepReadings readings)
     {
-        base.Attach(context);
-        foreach (LoraLinear layer in AdapterRequirement.Layers(this, "perturbs the frozen weights under LoRA adapters", context))
+        base.OnStepEnd(readings);
+        if (readings.Probe == LossProbe.Mirrored)
         {
-            deviations.Add(layer, context.Scratch.Reserve($"{layer.Module}.deviation", new Shape(layer.Weight.Shape.Rows)));
+            double before = readings.Of(Context.Losses.UnperturbedLoss)[0];
+            double after = ((double)readings.Of(Context.Losses.Loss)[0] + readings.Of(Context.Losses.ProbedLoss)[0]) / 2;
+            measured!.Measure((after - before) / before);
         }
     }
 
-    public override void OnStepBegin(GraphBuilder graph, StepCourse course)
+    private protected override bool ChoosesRadius => measured is not null;
+
+    private protected override double RadiusOf(StepReadings readings) => measured?.Current ?? double.NaN;
+
+    /// <param name="rho">What the step's factor is multiplied by.</param>
+    private void DeviateAll(GraphBuilder graph, double rho)
     {
-        foreach ((LoraLinear layer, Variable deviation) in deviations)
+        foreach (LoraLinear layer in Deviations.Keys)
         {
-            // The frozen rows' norms never change. Taking them anew reads the weight once, where the noise reads it twice and draws for every element, and nothing is kept.
-            graph.RowSquaredNorms(graph.Read(layer.Weight), deviation);
-            Tensor a = graph.Read(layer.A);
-            Tensor product = graph.MatMul(a, graph.Read(layer.Weight), MatMulLayout.NT);
-            Tensor gram = graph.MatMul(a, a, MatMulLayout.NT);
-            graph.FlatDeviation(
-                layer.Weight.Shape.Columns,
-                (float)settings.Rho,
-                layer.Scale,
-                product,
-                graph.Read(layer.B),
-                gram,
-                graph.Read(Context.Scalars),
-                deviation);
+            Deviate(graph, layer, rho);
         }
     }
-
-    public override Tensor TransformWeight(GraphBuilder graph, LoraLinear layer, Tensor weight) =>
-        graph.PerturbWeight(weight, graph.Read(deviations[layer]), graph.Read(Context.NoiseRandom), (uint)layer.Index);
-
-    public override double Factor(long step, long totalSteps) => (1 - Math.Cos(Math.PI * step / totalSteps)) / 2;
 }

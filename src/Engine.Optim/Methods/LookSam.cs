@@ -18,7 +18,7 @@ public sealed record LookSam : Perturbation
 
     /// <summary>Radius of the perturbation.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.1;
+    public Radius Rho { get; init; } = 0.1;
 
     /// <summary>Steps from one SAM step to the next, counted in those that <c>every</c> leaves.</summary>
     [Key(Minimum = 1)]

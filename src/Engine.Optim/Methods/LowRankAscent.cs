@@ -10,7 +10,7 @@ namespace Engine.Optim.Methods;
 /// FMLoRA (Deng et al., arXiv 2508.00522): each layer's steepest ascent, from this step's own gradients; the step's come from a second pass
 /// there.
 /// </summary>
-public sealed record FmLora : Perturbation
+public sealed record FmLora : LossRiseAscent
 {
     public const string MethodName = "fm-lora";
 
@@ -18,7 +18,7 @@ public sealed record FmLora : Perturbation
 
     /// <summary>Radius of each layer's perturbation in the first step.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.05;
+    public Radius Rho { get; init; } = 0.05;
 
     /// <summary>Radius at the end of the run, at most <see cref="Rho"/>; between them half a cosine.</summary>
     [Key(Minimum = 0, Default = "rho")]
@@ -41,7 +41,7 @@ public sealed record EfmLora : OnePassPerturbation
 
     /// <summary>Radius of each layer's perturbation in the first step.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.05;
+    public Radius Rho { get; init; } = 0.05;
 
     /// <summary>Radius at the end of the run, at most <see cref="Rho"/>; between them half a cosine.</summary>
     [Key(Minimum = 0, Default = "rho")]
@@ -62,9 +62,14 @@ public sealed record EfmLora : OnePassPerturbation
 /// </summary>
 /// <param name="settings">The method's settings.</param>
 /// <param name="rho">The radius of each layer's perturbation in the first step.</param>
-/// <param name="rhoMin">The radius at the end of the run; between them half a cosine.</param>
-public abstract class LowRankAscent(Perturbation settings, double rho, double rhoMin) : PerturbationMethod(settings)
+/// <param name="rhoMin">The radius at the end of the run, between them half a cosine; null: rho's.</param>
+public abstract class LowRankAscent(Perturbation settings, Radius rho, double? rhoMin) : PerturbationMethod(settings)
 {
+    private readonly ChosenRadius? chosen = ChosenRadius.Of(settings, rho);
+    private readonly double last = rhoMin ?? rho.Value;
+
+    /// <summary>Every B as one segment, and the direction of radius 1; only where the radius is chosen.</summary>
+    private (TensorSegments B, Variable Direction)? ascent;
     private LowRankLayers? layers;
     private Variable? savedB;
 
@@ -83,17 +88,40 @@ public abstract class LowRankAscent(Perturbation settings, double rho, double rh
 
         layers = context.LowRankLayers(adapters.Select(adapter => (adapter.A, adapter.B, adapter.Scale)), context.Trainables.Values, "adapter.r", Name);
         savedB = context.Scratch.Reserve("unperturbed_B", B.Shape);
+        if (chosen is not null)
+        {
+            chosen.Attach(context);
+            ascent = (context.Segments([("lora_B.weight", B)]), context.Scratch.Reserve("direction", B.Shape));
+        }
     }
 
     /// <summary>Radii that do not go together; null where they do.</summary>
-    internal static KeyProblem? Problem(double rho, double? rhoMin) => rhoMin > rho
-        ? new KeyProblem(nameof(FmLora.RhoMin), FormattableString.Invariant($"a number of at most rho, which is {rho}"))
+    internal static KeyProblem? Problem(Radius rho, double? rhoMin) => rhoMin is null ? null
+        : rho.Rise is not null ? new KeyProblem(nameof(FmLora.RhoMin), "nothing, since rho says the rise of the loss")
+        : rhoMin > rho.Value
+            ? new KeyProblem(nameof(FmLora.RhoMin), FormattableString.Invariant($"a number of at most rho, which is {rho.Value}"))
         : null;
 
-    public override double Factor(long step, long totalSteps) => rhoMin + ((rho - rhoMin) * (1 + Math.Cos(Math.PI * step / totalSteps)) / 2);
+    public override double Factor(long step, long totalSteps) =>
+        chosen is null ? last + ((rho.Value - last) * (1 + Math.Cos(Math.PI * step / totalSteps)) / 2) : 1;
 
-    /// <summary>E_B of every layer at the present point, from the gradients there.</summary>
-    protected Tensor Direction(GraphBuilder graph) => graph.AscentDirection(layers!, Context.Trainables.Gradients, graph.Read(Context.Scalars));
+    /// <summary>
+    /// E_B of every layer at the present point, from the gradients there. Where the radius is chosen, it is one for all layers: the rise is
+    /// the sum over layers of G_B . E_B, linear in it.
+    /// </summary>
+    protected Tensor Direction(GraphBuilder graph)
+    {
+        Tensor direction = graph.AscentDirection(layers!, Context.Trainables.Gradients, graph.Read(Context.Scalars));
+        if (chosen is null || ascent is not var (segments, unit))
+        {
+            return direction;
+        }
+
+        graph.Store(direction, unit);
+        chosen.Choose(graph, Context, graph.SegmentDots(segments, Context.Trainables.Gradients, false, unit, true), areSquares: false);
+        graph.ScaleBy(unit, chosen.Value, slot: 0);
+        return graph.Read(unit);
+    }
 
     /// <summary>Keeps B, then adds to it.</summary>
     protected void Perturb(GraphBuilder graph, Tensor perturbation)
@@ -104,10 +132,20 @@ public abstract class LowRankAscent(Perturbation settings, double rho, double rh
 
     /// <summary>B as it was kept: a copy, so that round-off leaves no trace.</summary>
     public override void OnRestore(GraphBuilder graph, StepCourse course) => graph.Store(graph.Read(savedB!), B);
+
+    private protected override bool ChoosesRadius => chosen is not null;
+
+    private protected override double RadiusOf(StepReadings readings) => chosen is null ? double.NaN : readings.Of(chosen.Value)[0];
+
+    internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
+    {
+        base.WriteFactors(step, totalSteps, scalars);
+        chosen?.WriteTarget(step, totalSteps, scalars);
+    }
 }
 
 /// <summary>The perturbation comes from this step's own gradients, and the step from a second pass at the perturbed point.</summary>
-internal class FmLoraMethod(FmLora settings) : LowRankAscent(settings, settings.Rho, settings.RhoMin ?? settings.Rho)
+internal class FmLoraMethod(FmLora settings) : LowRankAscent(settings, settings.Rho, settings.RhoMin)
 {
     protected override IReadOnlyList<StepCourse> PerturbedCourses { get; } = [StepCourse.TwoPasses];
 
@@ -115,7 +153,7 @@ internal class FmLoraMethod(FmLora settings) : LowRankAscent(settings, settings.
 }
 
 /// <summary>Keeps the average of the perturbations as its state.</summary>
-internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings, settings.Rho, settings.RhoMin ?? settings.Rho)
+internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings, settings.Rho, settings.RhoMin)
 {
     /// <summary>[1] How many perturbations are in the average.</summary>
     private readonly double[] averaged = new double[1];
@@ -146,7 +184,11 @@ internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings, 
         newest ?? throw new InvalidOperationException($"{nameof(OnRestore)} comes before {nameof(OnUpdate)}."),
         average!);
 
-    public override void OnStepEnd(StepReadings readings) => averaged[0]++;
+    public override void OnStepEnd(StepReadings readings)
+    {
+        base.OnStepEnd(readings);
+        averaged[0]++;
+    }
 
     internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
     {

@@ -15,6 +15,9 @@ public static class MethodCatalog
         ["eflatlora"] =
             $"the paper (arXiv 2508.00522) calls it EFMLoRA in its later versions: {EfmLora.MethodName} "
             + $"(and its two-pass form {FmLora.MethodName}); {FlatLora.MethodName} is random perturbation (arXiv 2409.14396)",
+        ["loraggpo"] = $"it is written {FlatLoraGgpo.MethodName} here",
+        ["lesam"] =
+            $"it is the radius of {LoraSamLesam.MethodName}, and of {Sam.MethodName} and {FmLora.MethodName} where their sigma is set",
         ["lora"] = "without a method, or with plain, adapters are trained as plain LoRA",
         ["dora"] = "DoRA is a kind of adapter: set adapter.use_dora: true",
         ["pissa"] = "PiSSA is a start of adapters: set adapter.init_lora_weights: pissa",
@@ -27,8 +30,11 @@ public static class MethodCatalog
     {
         [Plain.MethodName] = () => new Plain(),
         [FlatLora.MethodName] = () => new FlatLora(),
+        [FlatLoraGgpo.MethodName] = () => new FlatLoraGgpo(),
         [Sam.MethodName] = () => new Sam(),
         [LoraSam.MethodName] = () => new LoraSam(),
+        [LoraSamLesam.MethodName] = () => new LoraSamLesam(),
+        [LogitsSam.MethodName] = () => new LogitsSam(),
         [Asam.MethodName] = () => new Asam(),
         [Esam.MethodName] = () => new Esam(),
         [LookSam.MethodName] = () => new LookSam(),

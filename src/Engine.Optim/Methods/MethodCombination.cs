@@ -85,6 +85,8 @@ internal sealed class MethodCombination : TrainingMethod
 
     public override IReadOnlyList<LossProbe> Probes => [.. methods.SelectMany(method => method.Probes)];
 
+    public override IReadOnlyList<StepNumber> Numbers => [.. methods.SelectMany(method => method.Numbers)];
+
     internal override TrainingMethod WithoutPerturbation => methods.Where(method => !method.Perturbs).ToArray() switch
     {
         [] => new PlainMethod(),
@@ -126,6 +128,8 @@ internal sealed class MethodCombination : TrainingMethod
         methods.Aggregate(weight, (transformed, method) => method.TransformWeight(graph, layer, transformed));
 
     public override AuxiliaryFactors? Auxiliary(LoraLinear layer) => methods.Select(method => method.Auxiliary(layer)).FirstOrDefault(factors => factors is not null);
+
+    public override void OnMirror(GraphBuilder graph) => Each(method => method.OnMirror(graph));
 
     public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Each(method => method.OnGradientsReady(graph, course));
 

@@ -19,7 +19,7 @@ public sealed class MethodContext
     /// <param name="totalSteps">Optimizer steps of the whole run.</param>
     internal MethodContext(
         TransformerModel model,
-        StorageBlock reports,
+        SessionReports reports,
         Variable scalars,
         Variable noiseRandom,
         AdamWOptions optimizer,
@@ -31,7 +31,7 @@ public sealed class MethodContext
         Optimizer = optimizer;
         TotalSteps = totalSteps;
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
-        Reports = reports;
+        Losses = reports;
         Scalars = scalars;
         NoiseRandom = noiseRandom;
     }
@@ -53,7 +53,7 @@ public sealed class MethodContext
     public StorageBlock Scratch { get; } = new("method");
 
     /// <summary>A few numbers that are read to the host once, at the end of a step (<see cref="TrainingMethod.OnStepEnd"/>).</summary>
-    public StorageBlock Reports { get; }
+    public StorageBlock Reports => Losses.Block;
 
     /// <summary>Small memory a host writes: tables of tensors, masks of one number a tensor.</summary>
     public StorageBlock Tables { get; } = new("tables");
@@ -67,6 +67,12 @@ public sealed class MethodContext
 
     /// <summary>The moments of AdamW, laid out as <see cref="TrainableParameters.Values"/>.</summary>
     public (Variable First, Variable Second) Moments { get; }
+
+    /// <summary>[1] The mean loss of the step's micro-batches in the pass that ran last.</summary>
+    public Variable Loss => Losses.Loss;
+
+    /// <summary>The losses that a step is reported by.</summary>
+    internal SessionReports Losses { get; }
 
     /// <summary>Optimizer steps of the whole run.</summary>
     public long TotalSteps { get; }

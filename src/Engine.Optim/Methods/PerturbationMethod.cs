@@ -6,6 +6,7 @@ namespace Engine.Optim.Methods;
 public abstract class PerturbationMethod(Perturbation settings) : TrainingMethod
 {
     private readonly int riseEvery = settings is OnePassPerturbation { RiseEvery: var every } ? every : 0;
+    private readonly StepNumber radius = new("rho");
     private IReadOnlyList<StepCourse>? courses;
 
     public override string Name => settings.Name;
@@ -31,6 +32,17 @@ public abstract class PerturbationMethod(Perturbation settings) : TrainingMethod
 
     /// <summary>What is computed beside the steps of <see cref="OnePassPerturbation.RiseEvery"/>.</summary>
     protected virtual LossProbe Probe => LossProbe.Unperturbed;
+
+    /// <summary>Where the radius is not a number that the settings say, each step's.</summary>
+    public override IReadOnlyList<StepNumber> Numbers => ChoosesRadius ? [radius] : [];
+
+    public override void OnStepEnd(StepReadings readings) => radius.Value = RadiusOf(readings);
+
+    /// <summary>Whether the radius follows from the rise of the loss.</summary>
+    private protected virtual bool ChoosesRadius => false;
+
+    /// <summary>The radius of a step that has one of its own; NaN for none.</summary>
+    private protected virtual double RadiusOf(StepReadings readings) => double.NaN;
 
     /// <summary>A step's number among those that are perturbed, from 0; -1 for the others.</summary>
     protected long Due(long step)

@@ -5,7 +5,7 @@ using Engine.Graph.Operators;
 namespace Engine.Optim.Methods;
 
 /// <summary>SAM (Foret et al. 2021, arXiv 2010.01412): e = rho g / ||g|| over every trainable tensor.</summary>
-public sealed record Sam : Perturbation
+public sealed record Sam : LossRiseAscent
 {
     public const string MethodName = "sam";
 
@@ -13,7 +13,7 @@ public sealed record Sam : Perturbation
 
     /// <summary>Radius of the perturbation.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.05;
+    public Radius Rho { get; init; } = 0.05;
 
     protected override TrainingMethod Create() => new SamMethod(this);
 }
@@ -27,9 +27,26 @@ public sealed record LoraSam : Perturbation
 
     /// <summary>Radius of the perturbation, over the A and B of all layers together; papers use 0.003 to 0.2.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.05;
+    public Radius Rho { get; init; } = 0.05;
 
-    protected override TrainingMethod Create() => new LoraSamMethod(this);
+    protected override TrainingMethod Create() => new LoraSamMethod(this, Rho);
+}
+
+/// <summary>
+/// LE-SAM (ICML 2026, arXiv 2605.10183) on the adapters' factors: LoRA-SAM whose radius is chosen in each step for a fixed rise of the
+/// loss.
+/// </summary>
+public sealed record LoraSamLesam : LossRiseAscent
+{
+    public const string MethodName = "lora-sam-lesam";
+
+    public LoraSamLesam() => Sigma = 0.01;
+
+    public override string Name => MethodName;
+
+    protected override KeyProblem? Problem => Sigma is null ? new KeyProblem(nameof(Sigma), "a number of at least 0") : base.Problem;
+
+    protected override TrainingMethod Create() => new LoraSamMethod(this, rho: 0);
 }
 
 /// <summary>
@@ -44,7 +61,7 @@ public sealed record Asam : Perturbation
 
     /// <summary>Radius of the perturbation in units of the weights, T^-1 e; about ten times SAM's.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.5;
+    public Radius Rho { get; init; } = 0.5;
 
     /// <summary>What is added to each weight's magnitude.</summary>
     [Key(Minimum = 0)]
@@ -57,7 +74,7 @@ public sealed record Asam : Perturbation
 internal sealed class SamMethod(Sam settings) : SamAscent(settings, settings.Rho);
 
 /// <summary>The family's ascent on adapters.</summary>
-internal sealed class LoraSamMethod(LoraSam settings) : SamAscent(settings, settings.Rho)
+internal sealed class LoraSamMethod(Perturbation settings, Radius rho) : SamAscent(settings, rho)
 {
     protected override IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) => AdapterRequirement.Tensors(
         this,
@@ -68,9 +85,8 @@ internal sealed class LoraSamMethod(LoraSam settings) : SamAscent(settings, sett
 /// <summary>The ascent in units of the weights.</summary>
 internal sealed class AsamMethod(Asam settings) : SamAscent(settings, settings.Rho)
 {
-    private readonly float radius = (float)settings.Rho;
     private readonly float eta = (float)settings.Eta;
 
     protected override void Perturb(GraphBuilder graph) =>
-        AscendAdaptively(graph, graph.SamFactors(graph.AdaptiveNorms(Perturbed, Values, Gradients, eta), radius), eta);
+        AscendAdaptively(graph, Factors(graph, graph.AdaptiveNorms(Perturbed, Values, Gradients, eta), settings.Rho.Value), eta);
 }

@@ -10,8 +10,9 @@ namespace Engine.Optim.Methods;
 /// </summary>
 /// <param name="settings">The method's settings.</param>
 /// <param name="rho">Radius of the perturbation, over all perturbed tensors together.</param>
-public abstract class SamAscent(Perturbation settings, double rho) : PerturbationMethod(settings)
+public abstract class SamAscent(Perturbation settings, Radius rho) : PerturbationMethod(settings)
 {
+    private readonly ChosenRadius? chosen = ChosenRadius.Of(settings, rho);
     private TensorSegments? segments;
     private Variable? saved;
 
@@ -30,6 +31,7 @@ public abstract class SamAscent(Perturbation settings, double rho) : Perturbatio
         base.Attach(context);
         segments = context.Segments(PerturbedTensors(context));
         saved = context.Scratch.Reserve("unperturbed", new Shape(segments.Table.PackedCount));
+        chosen?.Attach(context);
     }
 
     public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Perturb(graph);
@@ -47,7 +49,15 @@ public abstract class SamAscent(Perturbation settings, double rho) : Perturbatio
 
     /// <summary>Saves the perturbed tensors and moves them: e = rho g / ||g||.</summary>
     protected virtual void Perturb(GraphBuilder graph) =>
-        Ascend(graph, graph.SamFactors(graph.SegmentNorms(Perturbed, Gradients), (float)rho));
+        Ascend(graph, Factors(graph, graph.SegmentNorms(Perturbed, Gradients), rho.Value));
+
+    /// <summary>What the gradient of each perturbed tensor is multiplied by: the step's radius over the norm.</summary>
+    /// <param name="squares">Each tensor's squared norm.</param>
+    /// <param name="radius">The radius where the step does not choose it.</param>
+    /// <param name="mask">1 for each tensor that takes part; null: all do.</param>
+    protected Tensor Factors(GraphBuilder graph, Tensor squares, double radius, Tensor? mask = null) => chosen is null
+        ? graph.SamFactors(squares, (float)radius, mask)
+        : graph.SamFactors(squares, 1f, mask, chosen.Choose(graph, Context, squares, mask: mask));
 
     /// <summary>Saves the perturbed tensors; w += factor g.</summary>
     protected void Ascend(GraphBuilder graph, Tensor factors) =>
@@ -56,4 +66,15 @@ public abstract class SamAscent(Perturbation settings, double rho) : Perturbatio
     /// <summary>Saves the perturbed tensors; w += factor T^2 g with T = |w| + eta.</summary>
     protected void AscendAdaptively(GraphBuilder graph, Tensor factors, float eta) =>
         graph.MapSegments(Perturbed, SegmentMap.PerturbAdaptive, Values, factors, saved, Gradients, eta);
+
+    private protected override bool ChoosesRadius => chosen is not null;
+
+    private protected override double RadiusOf(StepReadings readings) =>
+        chosen is null || readings.Course == StepCourse.OnePass ? double.NaN : readings.Of(chosen.Value)[0];
+
+    internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
+    {
+        base.WriteFactors(step, totalSteps, scalars);
+        chosen?.WriteTarget(step, totalSteps, scalars);
+    }
 }

@@ -18,7 +18,7 @@ public sealed record SlSam : Perturbation
 
     /// <summary>Radius of the perturbation.</summary>
     [Key(Minimum = 0)]
-    public double Rho { get; init; } = 0.01;
+    public Radius Rho { get; init; } = 0.01;
 
     /// <summary>Expected share of the tensors in a step.</summary>
     [Key(Minimum = 0, Above = true, Maximum = 1)]
@@ -34,7 +34,6 @@ public sealed record SlSam : Perturbation
 /// <summary>The set of a step is a mask on the device; the bandit learns from the squared norms that the step reports.</summary>
 internal sealed class SlSamMethod(SlSam settings) : SamAscent(settings, settings.Rho)
 {
-    private readonly float radius = (float)settings.Rho;
     private TensorBandit? bandit;
     private ActiveSet? active;
     private Variable? mask;
@@ -80,13 +79,17 @@ internal sealed class SlSamMethod(SlSam settings) : SamAscent(settings, settings
     public override void OnTransformGradients(GraphBuilder graph, StepCourse course) =>
         graph.MapSegments(Perturbed, SegmentMap.Scale, Gradients, graph.Read(Mask));
 
-    public override void OnStepEnd(StepReadings readings) => Bandit.Update(Active, readings.Of(squares ?? throw NotAttached()));
+    public override void OnStepEnd(StepReadings readings)
+    {
+        base.OnStepEnd(readings);
+        Bandit.Update(Active, readings.Of(squares ?? throw NotAttached()));
+    }
 
     protected override void Perturb(GraphBuilder graph)
     {
         Tensor norms = graph.SegmentNorms(Perturbed, Gradients);
         graph.Store(norms, squares ?? throw NotAttached());
-        Ascend(graph, graph.SamFactors(norms, radius, graph.Read(Mask)));
+        Ascend(graph, Factors(graph, norms, settings.Rho.Value, graph.Read(Mask)));
     }
 
     private InvalidOperationException NotAttached() => new($"The method {Name} is not attached to a model yet.");

@@ -91,6 +91,9 @@ public abstract class TrainingMethod
     {
     }
 
+    /// <summary>Numbers that the method reports of its steps.</summary>
+    public virtual IReadOnlyList<StepNumber> Numbers => [];
+
     /// <summary>On the host, before a step: draws what takes part in it.</summary>
     public virtual void Prepare(long step)
     {
@@ -121,6 +124,13 @@ public abstract class TrainingMethod
 
     /// <summary>A second pair of factors beside an adapter's own in the training passes; null: none.</summary>
     public virtual AuxiliaryFactors? Auxiliary(LoraLinear layer) => null;
+
+    /// <summary>
+    /// Between the pass of a step and its update, where <see cref="LossProbe.Mirrored"/> is measured: turns the perturbation round.
+    /// </summary>
+    public virtual void OnMirror(GraphBuilder graph)
+    {
+    }
 
     /// <summary>H1: the first pass's gradients of all micro-batches are summed, and a second pass follows.</summary>
     public virtual void OnGradientsReady(GraphBuilder graph, StepCourse course)
@@ -196,7 +206,13 @@ public readonly struct StepReadings
 {
     private readonly float[] values;
 
-    internal StepReadings(float[] values) => this.values = values;
+    internal StepReadings(float[] values, StepCourse course, LossProbe probe) => (this.values, Course, Probe) = (values, course, probe);
+
+    /// <summary>The course that the step took.</summary>
+    public StepCourse Course { get; }
+
+    /// <summary>The losses that the step computed beside its passes.</summary>
+    public LossProbe Probe { get; }
 
     /// <summary>The numbers of a variable of <see cref="MethodContext.Reports"/>.</summary>
     public ReadOnlySpan<float> Of(Variable report) => values.AsSpan((int)(report.ByteOffset / sizeof(float)), (int)report.Shape.Count);

@@ -62,6 +62,11 @@ internal sealed class RunFileBinder(string folder)
     private object Convert(SectionKey key, ConfigNode node, string name)
     {
         Type type = key.ValueType;
+        if (type == typeof(Radius) && node is not MapNode)
+        {
+            return (Radius)InBounds(key.Definition, Scalar(node, name, "a number, or a map such as {rise: 0.05}"), name, isWhole: false);
+        }
+
         if (key.IsSection)
         {
             return node is MapNode map ? Bind(type, map, name + ".") : throw Wrong(node, name, "a map of keys to values");

@@ -48,6 +48,8 @@ public static class RunFileReference
             Table(text, section);
         }
 
+        text.Append("\n### method: rho as a map\n\n[What it does](methods/README.md#a-radius-by-the-rise-it-makes).\n\n");
+        Table(text, Section(new Radius(), "method.rho."));
         foreach (RunFileReferenceMethod method in Methods.Where(method => method.Entries.Count > 0 && IsOwn(method.Method)))
         {
             text.Append($"\n### method: {method.Method}\n\n[What it does](methods/{method.Method}.md).\n\n");
@@ -80,7 +82,7 @@ public static class RunFileReference
                 Describe(key),
                 isFormat ? $"{whenAbsent}: {DataFormats.Endings()}" : whenAbsent,
                 isFormat ? $"{key.Text}: {DataFormats.Summaries(DataFormats.All)}." : key.Text);
-            if (key.IsSection)
+            if (key.IsSection && key.ValueType != typeof(Radius))
             {
                 foreach (RunFileReferenceEntry entry in Section(Blank(key.ValueType), $"{prefix}{key.Name}."))
                 {
@@ -104,6 +106,7 @@ public static class RunFileReference
 
         return type switch
         {
+            _ when type == typeof(Radius) => $"{key.Definition.Range(isWhole: false)}, or map",
             _ when key.IsSection => "map",
             _ when type == typeof(Data.DataFiles) => "path or list of paths",
             _ when key.Definition.IsPath => "path",

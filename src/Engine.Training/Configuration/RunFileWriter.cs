@@ -35,6 +35,7 @@ internal static partial class RunFileWriter
         Enum member => member.GetType().GetField(member.ToString())!.GetCustomAttribute<EnumMemberAttribute>()!.Value!,
         ColumnReference column => column.Name ?? column.Index.ToString(CultureInfo.InvariantCulture),
         DataFormat format => format.Name,
+        INumberOrSection { Number: { } number } => ScalarText(number),
         double number => number.ToString("R", CultureInfo.InvariantCulture).ToLowerInvariant(),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => (string)value,
@@ -113,6 +114,9 @@ internal static partial class RunFileWriter
                 break;
             case IReadOnlyList<KeyValuePair<string, double>> patterns:
                 Patterns(emitter, patterns);
+                break;
+            case INumberOrSection { Number: { } number }:
+                Scalar(emitter, number);
                 break;
             case var _ when key.IsSection:
                 Section(emitter, value);

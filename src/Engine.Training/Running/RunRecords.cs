@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Engine.Model;
 using Engine.Optim;
+using Engine.Optim.Methods;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
@@ -11,8 +12,10 @@ internal static class RunRecords
     /// <summary>A step's line, after <paramref name="state"/> has moved on; the loss scale is written when it changed.</summary>
     /// <param name="perturbs">The run's method perturbs the weights: every line has the rise of the loss, null where it is not
     /// known.</param>
+    /// <param name="numbers">What the method reports of the step.</param>
     public static JsonObject Step(
-        TrainerState state, double epochs, double rate, StepReport report, TimeSpan elapsed, bool scaleChanged, bool perturbs)
+        TrainerState state, double epochs, double rate, StepReport report, TimeSpan elapsed, bool scaleChanged, bool perturbs,
+        IReadOnlyList<StepNumber> numbers)
     {
         var line = new JsonObject
         {
@@ -27,6 +30,11 @@ internal static class RunRecords
         if (perturbs)
         {
             line["loss_rise"] = Number(report.LossRise);
+        }
+
+        foreach (StepNumber number in numbers)
+        {
+            line[number.Key] = Number(number.Value);
         }
 
         if (scaleChanged && state.LossScale is { } scale)

@@ -239,7 +239,10 @@ public sealed class Trainer : IDisposable
         pace.Add(report.Tokens, elapsed);
         double epochs = prepared.Length.EpochsAfter(state.Step);
         bool scaleChanged = state.LossScale?.Scale != scaleBefore;
-        Write(MetricsLog.Train, Folder.MetricsPath, RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged, Session.Perturbs));
+        Write(
+            MetricsLog.Train,
+            Folder.MetricsPath,
+            RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged, Session.Perturbs, Session.Numbers));
         TrainingTelemetry.Step(run.Output, report, rate, elapsed);
         if (report.Labels == 0)
         {

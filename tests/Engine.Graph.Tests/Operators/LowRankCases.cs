@@ -72,18 +72,18 @@ internal static partial class OperatorTable
             })]]);
         yield return new OperatorCase(
             "ClipProducts",
-            [words, Constant(1, 55), Floats(1f)],
+            [words, Constant(1, 55), Scalars((StepScalars.MethodFactor, 0.5f)), Floats(1f), Floats(0f)],
             (graph, t) =>
             {
-                graph.ClipProducts(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), 0.5f, perLayer: false, t[2]);
-                return [t[1]];
+                graph.ClipProducts(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), perLayer: false, t[2], t[3], t[4].Variable!);
+                return [t[1], t[4]];
             },
             x =>
             {
                 double square = table.Pairs.Sum(pair => Product(
                     x[1][pair.B..(pair.B + (pair.Rows * pair.Rank))], x[1][pair.A..(pair.A + (pair.Rank * pair.Columns))],
                     MatMulLayout.NN, pair.Rows, pair.Columns, pair.Rank, pair.Scale).Sum(value => value * value));
-                return [[.. x[1].Select(value => value * Math.Sqrt(0.5 / Math.Sqrt(square)))]];
+                return [[.. x[1].Select(value => value * Math.Sqrt(0.5 / Math.Sqrt(square)))], [Math.Sqrt(square) / 0.5]];
             });
 
         // One layer of rank 1, A [1, 5] before B [6, 1]: two equations for alpha^2 L' and beta^2 L' (arXiv 2510.23818).

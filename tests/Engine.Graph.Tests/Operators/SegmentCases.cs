@@ -48,6 +48,26 @@ internal static partial class OperatorTable
             (graph, t) => [graph.SamFactors(t[0], 0.5f, t[1]), graph.SamFactors(t[0], 0.5f)],
             x => [[0.5 / Math.Sqrt(7), 0, 0.5 / Math.Sqrt(7)], [0.125, 0.125, 0.125]]);
         yield return new OperatorCase(
+            "SamFactors of a chosen radius",
+            [squares, Floats(1f, 0f, 1f), Floats(3f)],
+            (graph, t) => [graph.SamFactors(t[0], 0.5f, t[1], t[2]), graph.SamFactors(t[0], 0.5f, radius: t[2])],
+            x => [[1.5 / Math.Sqrt(7), 0, 1.5 / Math.Sqrt(7)], [0.375, 0.375, 0.375]]);
+        foreach ((bool isShare, float largest) in ((bool, float)[])[(false, 10f), (true, 10f), (true, 0.01f)])
+        {
+            double target = isShare ? 0.2 * 0.75 : 0.2;
+            yield return new OperatorCase(
+                $"AscentRadius, at most {largest}{(isShare ? ", of a share of the loss" : "")}",
+                [squares, Scalars((StepScalars.RiseTarget, 0.2f)), Floats(0.75f), Floats(0f), Floats(0f), Floats(1f, 0f, 1f)],
+                (graph, t) =>
+                {
+                    graph.AscentRadius(new RadiusRule(0.5f, largest, isShare, OfSquares: true), t[0], t[1], t[2], t[3].Variable!);
+                    graph.AscentRadius(new RadiusRule(0.5f, largest, isShare, OfSquares: false), t[0], t[1], t[2], t[4].Variable!, t[5]);
+                    return [t[3], t[4]];
+                },
+                x => [[Math.Min(target / 4.5, largest)], [Math.Min(target / 7.5, largest)]]);
+        }
+
+        yield return new OperatorCase(
             "SamFactors of a zero gradient",
             [Floats(0f, 0f)],
             (graph, t) => [graph.SamFactors(t[0], 0f)],

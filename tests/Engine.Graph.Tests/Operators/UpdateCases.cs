@@ -46,6 +46,15 @@ internal static partial class OperatorTable
             },
             x => [Sum(x[0], x[1])]);
         yield return new OperatorCase(
+            "AccumulateScaled",
+            [Constant(1, 13), Constant(2, 13)],
+            (graph, t) =>
+            {
+                graph.AccumulateScaled(t[0], 0.25f, t[1].Variable!);
+                return [t[1]];
+            },
+            x => [[.. x[0].Select((value, i) => (0.25 * value) + x[1][i])]]);
+        yield return new OperatorCase(
             "AccumulateWeighted",
             [Constant(1, 1), Scalars((StepScalars.LossWeight, 0.75f)), Constant(2, 1)],
             (graph, t) =>

@@ -137,7 +137,9 @@ internal static class KernelCases
                 .. LowRank.AscentDirection(
                     run.Device, table, view, values, gradients, run.Scalars((StepScalars.MethodFactor, 0.3f)),
                     run.Output(LowRank.AscentDirectionWorkspace(run.Device, table)), run.Output(table.DirectionCount)),
-                .. LowRank.ClipProducts(run.Device, table, 0.1f, true, view, values, run.Put(1f), run.Output(LowRank.ClipProductsWorkspace(run.Device, table))),
+                .. LowRank.ClipProducts(
+                    run.Device, table, true, view, values, run.Scalars((StepScalars.MethodFactor, 0.1f)), run.Put(1f), run.Output(1),
+                    run.Output(LowRank.ClipProductsWorkspace(run.Device, table))),
             ];
         },
         ["column scaling"] = run =>
@@ -227,8 +229,11 @@ internal static class KernelCases
             BufferView<float> scalars = run.Scalars((StepScalars.BalanceFactor, 0.7f), (StepScalars.LearningRate, 0.3f));
             return
             [
-                StepFactors.Sam(run.Device, Count, 0.05f, squares, null, run.Output(Count)),
-                StepFactors.Sam(run.Device, Count, 0.05f, squares, mask, run.Output(Count)),
+                StepFactors.Sam(run.Device, Count, 0.05f, squares, null, null, run.Output(Count)),
+                StepFactors.Sam(run.Device, Count, 0.05f, squares, mask, run.Put(0.3f), run.Output(Count)),
+                .. ((bool[])[false, true]).Select(flag => StepFactors.Radius(
+                    run.Device, Count, new RadiusRule(0.1f, 2f, IsShare: flag, OfSquares: !flag), squares, flag ? mask : null,
+                    run.Scalars((StepScalars.RiseTarget, 0.2f)), run.Put(0.7f), run.Output(1))),
                 StepFactors.Projection(run.Device, Count, Values(run, 2, Count), squares, run.Output(Count)),
                 StepFactors.NormRatio(run.Device, Count, 0.1f, squares, run.Put(Numbers.Values(3, Count, 1, 1)), run.Output(Count)),
                 .. ((bool[])[false, true]).Select(growsLarger => StepFactors.Balance(run.Device, Count, growsLarger, squares, scalars, run.Put(1f), run.Output(2 * Count))),

@@ -83,8 +83,11 @@ public class LowRankTests
             (LowRankTable table, float[] values, _) = Run(layers);
             using var run = new KernelRun(TestDevices.Open(deviceName));
             BufferView<float> view = run.Put(values);
+            BufferView<float> ratio = run.Output(1);
             run.Run(LowRank.ClipProducts(
-                run.Device, table, rho, perLayer, run.Put(table.Data), view, run.Put(1f), run.Output(LowRank.ClipProductsWorkspace(run.Device, table))));
+                run.Device, table, perLayer, run.Put(table.Data), view, run.Scalars((StepScalars.MethodFactor, rho)), run.Put(1f), ratio,
+                run.Output(LowRank.ClipProductsWorkspace(run.Device, table))));
+            Numbers.Near([(perLayer ? norms.Max() : total) / rho], ratio.ToArray(), 1e-6, 0);
             double[] expected = [.. values.Double()];
             for (int layer = 0; layer < layers.Length; layer++)
             {

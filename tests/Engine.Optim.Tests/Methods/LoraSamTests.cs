@@ -84,7 +84,7 @@ public sealed class LoraSamTests
         adapters ??= ToyRun.Adapters;
         var recorder = new Recorder();
         using var plain = new ToyRun(device, new TwoLayerModel(), adapters, new PlainMethod());
-        using var sam = new ToyRun(device, new TwoLayerModel(), adapters, recorder.Beside(new LoraSamMethod(new() { Rho = rho })));
+        using var sam = new ToyRun(device, new TwoLayerModel(), adapters, recorder.Beside(new LoraSamMethod(new LoraSam(), rho)));
         if (zeroB)
         {
             bool[] isA = FactorA(sam);

@@ -23,7 +23,7 @@ public sealed class SamFamilyTests
     private static TrainingMethod Method(string name, double rho) => name switch
     {
         "sam" => new SamMethod(new() { Rho = rho }),
-        "lora-sam" => new LoraSamMethod(new() { Rho = rho }),
+        "lora-sam" => new LoraSamMethod(new LoraSam(), rho),
         "asam" => new AsamMethod(new() { Rho = rho, Eta = 0.01 }),
         "esam" => new EsamMethod(new() { Rho = rho, Beta = 1, Gamma = 1, SelectionSeed = 1 }),
         "looksam" => new LookSamMethod(new() { Rho = rho, K = 1, A = 0.7 }),

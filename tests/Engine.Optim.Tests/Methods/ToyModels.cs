@@ -73,6 +73,8 @@ internal sealed class TwoLayerModel : ToyModel
 
     public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [[new("first", Inner, Width)], [new("second", 1, Inner)]];
 
+    public override string? OutputModule => "second";
+
     public override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor x = forward.TakeSelected(forward.Graph.Embedding(forward.Parameter("table.weight"), forward.Batch.InputIds));

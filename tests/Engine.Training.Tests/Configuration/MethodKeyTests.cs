@@ -108,12 +108,12 @@ public sealed class MethodKeyTests : IDisposable
         Assert.Matches($"run.yaml:[45]: .*{reason}", Fails($"\n  - {first}\n  - {second}\n"));
 
     [Theory]
-    [InlineData("{name: sam, noise_seed: 1}", "it belongs to the method flat-lora; known are start, every, rho.")]
+    [InlineData("{name: sam, s_frac: 1}", "it belongs to the method sl-sam; known are start, every, sigma, c, rho_max, anneal_start, rho.")]
     [InlineData("{name: sam, learning_rate: 1}", "it belongs to the run file itself")]
     [InlineData("{name: sam, lora_alpha: 1}", "it belongs to another section: write it below 'adapter:', as adapter.lora_alpha.")]
     [InlineData("{name: flat-lora, noise_sed: 1}", "did you mean 'noise_seed'? Known are start, every, rise_every, rho, noise_seed.")]
     [InlineData("{name: obar, mu_schedule: linar}", "did you mean 'linear'? Known are constant, linear, cosine.")]
-    [InlineData("sam\nnoise_seed: 1", "it belongs to the training method flat-lora: write it below 'method:', beside the method's name.")]
+    [InlineData("sam\ns_frac: 1", "it belongs to the training method sl-sam: write it below 'method:', beside the method's name.")]
     [InlineData("{name: xgblora, kappa: 3, boosters: 2}", "method.boosters is '2'; expected either kappa or boosters")]
     [InlineData("{name: Flat-LoRA}", "run.yaml:3: There is no training method 'Flat-LoRA'; the name has two meanings: flat-lora is random")]
     public void A_wrong_key_is_answered_with_what_to_write(string method, string expected) =>

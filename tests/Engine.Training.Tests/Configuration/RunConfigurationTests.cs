@@ -143,7 +143,7 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("adapter: 8\n", "adapter is '8'; expected a map")]
     [InlineData("adapter: {target_modules: []}\n", "a list with at least one entry")]
     [InlineData("method: {rho: 1}\n", "'method.name' is missing")]
-    [InlineData("method: {name: sam, rho: [1]}\n", "run.yaml:4: method.rho is a list; expected a number.")]
+    [InlineData("method: {name: sam, rho: [1]}\n", "run.yaml:4: method.rho is a list; expected a number, or a map such as {rise: 0.05}.")]
     [InlineData("method: {name: plain, rho: 1}\n", "run.yaml:4: the method plain has no key 'rho'; it belongs to the methods flat-lora, ")]
     [InlineData("dtype: half\n", "float32, bfloat16, float16")]
     [InlineData("dtype: bfloat16\n", "run.yaml:4: dtype: without an adapter every parameter is trained")]
