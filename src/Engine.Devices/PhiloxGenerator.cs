@@ -132,4 +132,7 @@ public static class RandomStream
 
     /// <summary>Directions in which a weight's singular vectors are looked for; the step is the adapted layer's number.</summary>
     public const uint SingularVectors = 0xFFFF_0009;
+
+    /// <summary>First values of adapters' routers; the step is the adapted layer's number.</summary>
+    public const uint RouterInitialization = 0xFFFF_000B;
 }

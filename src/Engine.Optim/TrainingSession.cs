@@ -19,7 +19,11 @@ namespace Engine.Optim;
 /// <param name="LossRise">The loss at the perturbed point less that without the perturbation; NaN where the step does not know
 /// both.</param>
 public sealed record StepReport(
-    double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false, double LossRise = double.NaN);
+    double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false, double LossRise = double.NaN)
+{
+    /// <summary>The part of <see cref="Loss"/> that the adapters' form adds to the task's; NaN where it adds nothing.</summary>
+    public double AdapterLoss { get; init; } = double.NaN;
+}
 
 /// <summary>
 /// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
@@ -37,7 +41,7 @@ public sealed class TrainingSession : IDisposable
     private readonly ulong seed;
     private readonly MethodContext context;
     private readonly StorageBlock moments = new("optimizer");
-    private readonly SessionReports reports = new();
+    private readonly SessionReports reports;
     private readonly OptimizerUpdate optimizer;
     private readonly SampleSelection? selection;
     private readonly MicroBatchWeights weights;
@@ -88,6 +92,7 @@ public sealed class TrainingSession : IDisposable
         TotalSteps = totalSteps;
         weights = new MicroBatchWeights(lossAverage);
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
+        reports = new SessionReports(model.Adapters.Any(adapter => adapter.Form is { HasLossTerm: true }));
         Inputs = new BatchInputs(model.Architecture, capacity, model.EmbeddingRows);
         Moments = (moments.Reserve("m", new Shape(Trainables.Count)), moments.Reserve("v", new Shape(Trainables.Count)));
         context = new MethodContext(model, reports.Block, Inputs.Scalars, Inputs.NoiseRandom, optimizer, Moments, totalSteps);
@@ -109,7 +114,7 @@ public sealed class TrainingSession : IDisposable
             PartialTensors = partial,
             Extend = graph =>
             {
-                Accumulate(graph, reports.Loss);
+                AccumulateTraining(graph);
                 selection?.Build(graph, model.Architecture.Head);
             },
         };
@@ -119,7 +124,7 @@ public sealed class TrainingSession : IDisposable
             {
                 TransformWeight = unperturbed.TransformWeight,
                 Auxiliary = unperturbed.Auxiliary,
-                Extend = graph => Accumulate(graph, reports.Loss),
+                Extend = AccumulateTraining,
             })
             : null;
         evaluator = Runner(new RunnerOptions());
@@ -148,8 +153,23 @@ public sealed class TrainingSession : IDisposable
             Auxiliary = acting.Auxiliary,
             Extend = graph => Accumulate(graph, loss),
         };
-        void Accumulate(ModelGraph graph, Variable loss) =>
+        void AccumulateTraining(ModelGraph graph)
+        {
+            Accumulate(graph, reports.Loss);
+            if (graph.LossTerm is { } term)
+            {
+                graph.Graph.AccumulateWeighted(term, Inputs.Scalars, StepScalars.LossWeight, reports.AdapterLoss!);
+            }
+        }
+
+        void Accumulate(ModelGraph graph, Variable loss)
+        {
             graph.Graph.AccumulateWeighted(graph.Loss, Inputs.Scalars, StepScalars.LossWeight, loss);
+            if (graph.LossTerm is { } term)
+            {
+                graph.Graph.AccumulateWeighted(term, Inputs.Scalars, StepScalars.LossWeight, loss);
+            }
+        }
     }
 
     public TransformerModel Model { get; }
@@ -379,7 +399,10 @@ public sealed class TrainingSession : IDisposable
         MicroBatchesTaken += microBatches.Count;
         double perturbed = report.Of(course == StepCourse.SelectedSecondPass ? reports.ProbedLoss : reports.Loss)[0];
         double before = plans.Ascend is null && probe == LossProbe.None ? double.NaN : report.Of(reports.UnperturbedLoss)[0];
-        return new StepReport(plans.Ascend is null ? perturbed : before, norm, tokens, labels, skipped, perturbed - before);
+        return new StepReport(plans.Ascend is null ? perturbed : before, norm, tokens, labels, skipped, perturbed - before)
+        {
+            AdapterLoss = (plans.Ascend is null ? reports.AdapterLoss : reports.FirstPassAdapterLoss) is { } added ? report.Of(added)[0] : double.NaN,
+        };
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>

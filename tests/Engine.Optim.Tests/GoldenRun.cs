@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Kernels.Tests;
@@ -33,13 +34,16 @@ internal sealed record GoldenFiles(string Model, string Run, string Batches, str
 
     public static GoldenFiles Trajectory(string model, string run) =>
         new(model, $"trajectories/{model}/{run}", $"trajectories/{model}/{run}", $"trajectories/{model}/{run}.init");
+
+    /// <summary>One of the runs of related methods.</summary>
+    public static GoldenFiles Related(string run) => new("roberta-cls", $"related/{run}", $"related/{run}", $"related/{run}.init");
 }
 
 /// <summary>A run of the goldens, set up to be taken step by step on a device and held against PyTorch's numbers in float64.</summary>
 internal sealed class GoldenRun : IDisposable
 {
-    /// <summary>PyTorch in float32 agrees with the goldens to 3e-7 in losses; the rest is room for another order of summation.</summary>
-    private const double LossTolerance = 1e-5;
+    /// <summary>PyTorch in float32 agrees with the goldens to 4e-7 in losses; the rest is room for another order of summation.</summary>
+    private const double LossTolerance = 5e-6;
 
     /// <summary>Norm of the difference over norm of the weights; PyTorch in float32 is at 1e-5 (full fine-tuning 1e-4: key biases have no gradient).</summary>
     private const double AdapterTolerance = 1e-4;
@@ -53,7 +57,11 @@ internal sealed class GoldenRun : IDisposable
     private static readonly (string Theirs, string Here)[] Renamed = [("r2", "auxiliary_rank"), ("lr2", "auxiliary_learning_rate")];
 
     /// <summary>Settings read as a method's properties. What is no property of it is about the run.</summary>
-    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions SnakeCase = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower) },
+    };
 
     private readonly Device device;
     private readonly TrainingMethod method;
@@ -81,8 +89,11 @@ internal sealed class GoldenRun : IDisposable
         Golden = SafetensorsFile.Open(SharedFiles.Path($"goldens/{files.Run}.safetensors"));
         ModelFolder modelFolder = ModelFolder.Open(SharedFiles.Path($"goldens/models/{files.Model}"));
         Architecture architecture = modelFolder.CreateArchitecture();
+        method = create is null ? MethodOf(settings) : create(settings, Golden);
         using AdapterFile? adapter = SharedFiles.Find($"goldens/{files.Initial}") is { } initial ? AdapterFile.Read(initial) : null;
-        AdapterConfig? config = adapter?.Config ?? Decomposed(settings, files.Model);
+        AdapterConfig? config = adapter?.Config ?? Decomposed(settings, files.Model) ?? Started(settings);
+        config = config is null ? null : config with { Form = (method as AdapterMethod)?.Form };
+        Config = config;
         full = config is null;
         device = TestDevices.Open(deviceName);
         Model = new TransformerModel(architecture, config is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, config));
@@ -98,9 +109,8 @@ internal sealed class GoldenRun : IDisposable
         ScheduleKind kind = settings.GetProperty("schedule").GetString()!.Contains("cosine", StringComparison.Ordinal) ? ScheduleKind.Cosine : ScheduleKind.Linear;
         schedule = new LearningRateSchedule(kind, rate, Steps, settings.GetProperty("warmup_steps").GetInt32());
         using SafetensorsFile batchFile = SafetensorsFile.Open(SharedFiles.Path($"goldens/{files.Batches}.safetensors"));
-        batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(batchFile, architecture, $".{index}").Ragged)];
+        batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(batchFile, architecture, $".{index}", config?.Form?.CountsPadding == true).Ragged)];
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
-        method = create is null ? MethodOf(settings) : create(settings, Golden);
         Session = new TrainingSession(
             device, Model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), Steps, seed: 0, lossAverage: lossAverage);
         Model.Allocate(device);
@@ -120,6 +130,7 @@ internal sealed class GoldenRun : IDisposable
 
         Session.Allocate(shapes, []);
         Session.Begin();
+        Start = Model.Trainables!.Entries.ToDictionary(entry => entry.Name, entry => entry.Value.View<float>().ToArray());
         losses = Golden["losses"].ToFloat32();
     }
 
@@ -131,8 +142,17 @@ internal sealed class GoldenRun : IDisposable
 
     public int Steps { get; }
 
+    /// <summary>The adapter's configuration; null for full fine-tuning.</summary>
+    public AdapterConfig? Config { get; }
+
+    /// <summary>Every trained tensor as it was before the first step.</summary>
+    public IReadOnlyDictionary<string, float[]> Start { get; }
+
     /// <summary>The plug-in of the settings' method with the settings' parameters.</summary>
-    public static TrainingMethod MethodOf(JsonElement settings)
+    public static TrainingMethod MethodOf(JsonElement settings) => SettingsOf(settings).CreatePlugIn();
+
+    /// <summary>The settings' method with the settings' parameters.</summary>
+    public static Method SettingsOf(JsonElement settings)
     {
         Type method = MethodCatalog.Create(settings.GetProperty("method").GetString()! switch
         {
@@ -146,12 +166,20 @@ internal sealed class GoldenRun : IDisposable
             keys[here] = keys[theirs]!.DeepClone();
         }
 
-        return ((Method)keys.Deserialize(method, SnakeCase)!).CreatePlugIn();
+        return (Method)keys.Deserialize(method, SnakeCase)!;
+    }
+
+    /// <summary>The logits of a batch in evaluation.</summary>
+    public float[] Logits(int batch)
+    {
+        float[] logits = [];
+        Session.Evaluate(batches[batch], name, run => logits = run.Logits);
+        return logits;
     }
 
     /// <summary>Takes a step and holds its loss and what else the golden has of it against the golden's.</summary>
     /// <param name="lossTolerance">Relative.</param>
-    public void Step(int step, double lossTolerance = LossTolerance)
+    public StepReport Step(int step, double lossTolerance = LossTolerance)
     {
         StepReport report = Session.Step(batches[(step * accumulation)..((step + 1) * accumulation)], schedule.RateAt(step), name);
         Assert.True(
@@ -170,11 +198,57 @@ internal sealed class GoldenRun : IDisposable
             int count = (int)selected.Shape[1];
             Assert.Equal(selected.ToFloat32()[(step * count)..((step + 1) * count)].Select(row => (int)row).Order(), esam.Selected.ToArray());
         }
+
+        return report;
     }
 
     /// <summary>Holds every trainable tensor against the golden's after the last step.</summary>
     public void RequireFinalWeights() => RequireNear(
         Model.Trainables!.Entries.Select(entry => (entry.Value.View<float>().ToArray(), $"final.{entry.Name}")), full ? FullTolerance : AdapterTolerance);
+
+    /// <summary>
+    /// Holds what training has moved against the golden's: the norm of the difference over that of the movement, all tensors together. PyTorch in float32 is at 3e-6.
+    /// </summary>
+    /// <param name="trained">The golden's name of each trained tensor, and its numbers at the end and at the start.</param>
+    public void RequireMovement(IEnumerable<(string Name, float[] Actual, float[] First)> trained, double tolerance = 1e-4)
+    {
+        double difference = 0, moved = 0;
+        foreach ((string tensor, float[] actual, float[] first) in trained)
+        {
+            float[] expected = Golden[tensor].ToFloat32();
+            Assert.Equal(expected.Length, actual.Length);
+            for (int i = 0; i < expected.Length; i++)
+            {
+                difference += Math.Pow(actual[i] - expected[i], 2);
+                moved += Math.Pow(expected[i] - first[i], 2);
+            }
+        }
+
+        double relative = Math.Sqrt(difference / moved);
+        Assert.True(relative <= tolerance, $"{name}: tensors differ by {relative} of their movement, allowed {tolerance}");
+    }
+
+    /// <summary>Writes the adapter's folder.</summary>
+    public void SaveAdapter(string folder) => ModelAdapters.Save(Model, Config!, folder);
+
+    /// <summary>A batch without its padding.</summary>
+    public PaddedBatch Batch(int index) => PaddedBatch.Read(Golden, Model.Architecture, $".{index}");
+
+    /// <summary>The tensors of the adapter's file as it is written now, by their names without PEFT's prefix.</summary>
+    public IReadOnlyDictionary<string, float[]> SavedAdapter()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory();
+        try
+        {
+            SaveAdapter(folder.FullName);
+            using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder.FullName, AdapterFile.WeightsFileName));
+            return file.Tensors.ToDictionary(tensor => tensor.Name[AdapterKeys.Prefix.Length..], tensor => tensor.ToFloat32());
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
 
     /// <summary>The norm of the difference to tensors of the golden over their norm, all taken together.</summary>
     public void RequireNear(IEnumerable<(float[] Actual, string Name)> tensors, double tolerance = AdapterTolerance)
@@ -203,6 +277,18 @@ internal sealed class GoldenRun : IDisposable
         document.Dispose();
         device.Dispose();
     }
+
+    /// <summary>The configuration of a run whose start values lie in its own file; null for another.</summary>
+    private static AdapterConfig? Started(JsonElement settings) =>
+        settings.TryGetProperty("initial", out JsonElement initial) && initial.GetString()!.StartsWith("init.", StringComparison.Ordinal)
+            ? new AdapterConfig
+            {
+                Rank = settings.GetProperty("r").GetInt32(),
+                LoraAlpha = settings.GetProperty("alpha").GetDouble(),
+                TaskType = AdapterConfig.SequenceClassification,
+                TargetModules = ModulePattern.Of(["query", "value"]),
+            }
+            : null;
 
     /// <summary>The configuration of a run that starts from its own decomposition of the weights; null for full fine-tuning.</summary>
     private static AdapterConfig? Decomposed(JsonElement settings, string model) => settings.TryGetProperty("pissa", out _)

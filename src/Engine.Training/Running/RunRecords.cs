@@ -29,6 +29,11 @@ internal static class RunRecords
             line["loss_rise"] = Number(report.LossRise);
         }
 
+        if (!double.IsNaN(report.AdapterLoss))
+        {
+            line["adapter_loss"] = Number(report.AdapterLoss);
+        }
+
         if (scaleChanged && state.LossScale is { } scale)
         {
             line["loss_scale"] = scale.Scale;
