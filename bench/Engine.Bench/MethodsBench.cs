@@ -34,12 +34,20 @@ internal static class MethodsBench
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
         AdapterInitialization.Start(model, seed: 1);
-        using TrainingSession lora = Session(new Plain().CreatePlugIn());
+        using TrainingSession lora = Session(new Plain().CreatePlugIn(), other: null);
         IReadOnlyDictionary<string, long> loraBytes = lora.Forecast([shape], []);
         foreach (string name in methods)
         {
-            TrainingMethod method = MethodCatalog.Create(name).CreatePlugIn();
-            using TrainingSession session = Session(method);
+            Method settings = MethodCatalog.Create(name);
+            TrainingMethod method = settings.CreatePlugIn();
+            using TransformerModel? other = settings.Form is { } form ? TrainingBench.Model(dropout: 0, form, "query", "value") : null;
+            other?.Allocate(device);
+            if (other is not null)
+            {
+                ModelWeights.InitializeAll(other, seed: 1);
+            }
+
+            using TrainingSession session = Session(method, other);
             int block = method.Courses.Count > 1 || method.UpdatesInPart ? MixedSteps : 1;
             int loraBlock = Math.Max(1, (int)Math.Round(block * Seconds(session, block) / Seconds(lora, 1)));
             double[] own = new double[rounds], before = new double[rounds + 1];
@@ -65,9 +73,10 @@ internal static class MethodsBench
             }
         }
 
-        TrainingSession Session(TrainingMethod method)
+        // A method whose adapters are of a form of its own has a model of its own.
+        TrainingSession Session(TrainingMethod method, TransformerModel? other)
         {
-            var session = new TrainingSession(device, model, method, new AdamWOptions(), shape, TotalSteps, seed: 1);
+            var session = new TrainingSession(device, other ?? model, method, new AdamWOptions(), shape, TotalSteps, seed: 1);
             session.Allocate([shape], []);
             session.Begin();
             session.Step([batch], 1e-4, "benchmark");

@@ -4,6 +4,7 @@ using Engine.Devices;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Forms;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Optim;
@@ -76,7 +77,10 @@ internal static class TrainingBench
     internal static TransformerModel Model() => Model(dropout: 0, "query", "value");
 
     /// <summary>The same with dropout before the adapters of these modules.</summary>
-    internal static TransformerModel Model(double dropout, params string[] modules)
+    internal static TransformerModel Model(double dropout, params string[] modules) => Model(dropout, form: null, modules);
+
+    /// <summary>The same with adapters of a form.</summary>
+    internal static TransformerModel Model(double dropout, AdapterForm? form, params string[] modules)
     {
         var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(RobertaBase)));
         var config = new AdapterConfig
@@ -84,6 +88,7 @@ internal static class TrainingBench
             Rank = 8,
             LoraAlpha = 16,
             LoraDropout = dropout,
+            Form = form,
             TargetModules = ModulePattern.Of(modules),
             TaskType = AdapterConfig.SequenceClassification,
         };

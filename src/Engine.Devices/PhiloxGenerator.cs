@@ -135,4 +135,7 @@ public static class RandomStream
 
     /// <summary>Which rows are held out as validation data; the step is the class's number.</summary>
     public const uint ValidationSplit = 0xFFFF_000A;
+
+    /// <summary>First values of adapters' routers; the step is the adapted layer's number.</summary>
+    public const uint RouterInitialization = 0xFFFF_000B;
 }

@@ -23,7 +23,8 @@ public sealed class GradientBuilder
     /// <summary>
     /// Adds the backward pass. The loss's operator seeds it: its own gradient rule gets no incoming gradient.
     /// </summary>
-    public static void Differentiate(GraphBuilder graph, Tensor loss)
+    /// <param name="terms">Further losses that are differentiated with it, as one sum.</param>
+    public static void Differentiate(GraphBuilder graph, Tensor loss, IReadOnlyList<Tensor>? terms = null)
     {
         var builder = new GradientBuilder(graph);
         Node[] forward = [.. graph.Nodes];
@@ -40,7 +41,7 @@ public sealed class GradientBuilder
             throw new InvalidOperationException("The loss does not depend on any trainable variable.");
         }
 
-        var reached = new HashSet<Node> { loss.Producer };
+        var reached = new HashSet<Node>([loss.Producer, .. (terms ?? []).Select(term => term.Producer!)]);
         for (int i = forward.Length - 1; i >= 0; i--)
         {
             Node node = forward[i];

@@ -37,6 +37,11 @@ internal sealed class CoursePlans : IDisposable
         var begin = new GraphBuilder();
         Clear(begin);
         begin.Clear(reports.Loss);
+        if (reports.AdapterLoss is { } adapterLoss)
+        {
+            begin.Clear(adapterLoss);
+        }
+
         method.OnStepBegin(begin, course);
 
         GraphBuilder? ascend = null;
@@ -48,6 +53,10 @@ internal sealed class CoursePlans : IDisposable
             Clear(ascend);
             ascend.Store(ascend.Read(reports.Loss), reports.UnperturbedLoss);
             ascend.Clear(reports.Loss);
+            if (reports.AdapterLoss is { } added)
+            {
+                ascend.Store(ascend.Read(added), reports.FirstPassAdapterLoss!);
+            }
         }
 
         var update = new GraphBuilder();
@@ -83,12 +92,18 @@ internal sealed class CoursePlans : IDisposable
 /// <summary>The numbers a step is reported by, and the method's (<see cref="MethodContext.Reports"/>): one block, read once a step.</summary>
 internal sealed class SessionReports
 {
-    public SessionReports()
+    /// <param name="adapterLoss">The adapters add to the loss.</param>
+    public SessionReports(bool adapterLoss)
     {
         Loss = Block.Reserve("loss", new Shape(1));
         UnperturbedLoss = Block.Reserve("unperturbed_loss", new Shape(1));
         ProbedLoss = Block.Reserve("probed_loss", new Shape(1));
         GradientNorm = Block.Reserve("gradient_norm", new Shape(1));
+        if (adapterLoss)
+        {
+            AdapterLoss = Block.Reserve("adapter_loss", new Shape(1));
+            FirstPassAdapterLoss = Block.Reserve("first_pass_adapter_loss", new Shape(1));
+        }
     }
 
     public StorageBlock Block { get; } = new("report");
@@ -101,6 +116,12 @@ internal sealed class SessionReports
 
     /// <summary>The same of the losses that are computed alone, at the perturbed point.</summary>
     public Variable ProbedLoss { get; }
+
+    /// <summary>The part of <see cref="Loss"/> that the adapters' form adds; null where it adds nothing.</summary>
+    public Variable? AdapterLoss { get; }
+
+    /// <summary>The same of the first of two passes.</summary>
+    public Variable? FirstPassAdapterLoss { get; }
 
     /// <summary>The gradients' global norm before clipping.</summary>
     public Variable GradientNorm { get; }

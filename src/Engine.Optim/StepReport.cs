@@ -9,4 +9,8 @@ namespace Engine.Optim;
 /// <param name="LossRise">The loss at the perturbed point less that without the perturbation; NaN where the step does not know
 /// both.</param>
 public sealed record StepReport(
-    double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false, double LossRise = double.NaN);
+    double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false, double LossRise = double.NaN)
+{
+    /// <summary>The part of <see cref="Loss"/> that the adapters' form adds to the task's; NaN where it adds nothing.</summary>
+    public double AdapterLoss { get; init; } = double.NaN;
+}

@@ -27,7 +27,7 @@ public sealed class TrainingSession : IDisposable
     private readonly MethodContext context;
     private readonly StorageBlock moments = new("optimizer");
     private readonly StepLoss loss;
-    private readonly SessionReports reports = new();
+    private readonly SessionReports reports;
     private readonly OptimizerUpdate optimizer;
     private readonly SampleSelection? selection;
     private readonly Arena arena;
@@ -80,6 +80,7 @@ public sealed class TrainingSession : IDisposable
         TotalSteps = totalSteps;
         this.loss = new StepLoss(loss ?? new LossOptions(), model.Architecture);
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
+        reports = new SessionReports(model.Adapters.Any(adapter => adapter.Form is { HasLossTerm: true }));
         Inputs = new BatchInputs(model.Architecture, capacity, model.EmbeddingRows);
         uploads = new StepUploads(Inputs.Scalars);
         Moments = (moments.Reserve("m", new Shape(Trainables.Count)), moments.Reserve("v", new Shape(Trainables.Count)));
@@ -102,7 +103,7 @@ public sealed class TrainingSession : IDisposable
             PartialTensors = partial,
             Extend = graph =>
             {
-                Accumulate(graph, reports.Loss);
+                AccumulateTraining(graph);
                 selection?.Build(graph, model.Architecture.Head);
             },
         };
@@ -112,7 +113,7 @@ public sealed class TrainingSession : IDisposable
             {
                 TransformWeight = unperturbed.TransformWeight,
                 Auxiliary = unperturbed.Auxiliary,
-                Extend = graph => Accumulate(graph, reports.Loss),
+                Extend = AccumulateTraining,
             })
             : null;
         evaluator = Runner(new RunnerOptions());
@@ -148,8 +149,23 @@ public sealed class TrainingSession : IDisposable
             Auxiliary = acting.Auxiliary,
             Extend = graph => Accumulate(graph, sum),
         };
-        void Accumulate(ModelGraph graph, Variable sum) =>
+        void AccumulateTraining(ModelGraph graph)
+        {
+            Accumulate(graph, reports.Loss);
+            if (graph.LossTerm is { } term)
+            {
+                graph.Graph.AccumulateWeighted(term, Inputs.Scalars, StepScalars.LossWeight, reports.AdapterLoss!);
+            }
+        }
+
+        void Accumulate(ModelGraph graph, Variable sum)
+        {
             graph.Graph.AccumulateWeighted(graph.Loss, Inputs.Scalars, StepScalars.LossWeight, sum);
+            if (graph.LossTerm is { } term)
+            {
+                graph.Graph.AccumulateWeighted(term, Inputs.Scalars, StepScalars.LossWeight, sum);
+            }
+        }
     }
 
     public TransformerModel Model { get; }
@@ -391,7 +407,10 @@ public sealed class TrainingSession : IDisposable
         MicroBatchesTaken += microBatches.Count;
         double perturbed = report.Of(course == StepCourse.SelectedSecondPass ? reports.ProbedLoss : reports.Loss)[0];
         double before = plans.Ascend is null && probe == LossProbe.None ? double.NaN : report.Of(reports.UnperturbedLoss)[0];
-        return new StepReport(plans.Ascend is null ? perturbed : before, norm, tokens, labels, skipped, perturbed - before);
+        return new StepReport(plans.Ascend is null ? perturbed : before, norm, tokens, labels, skipped, perturbed - before)
+        {
+            AdapterLoss = (plans.Ascend is null ? reports.AdapterLoss : reports.FirstPassAdapterLoss) is { } added ? report.Of(added)[0] : double.NaN,
+        };
     }
 
     /// <summary>Runs a batch in evaluation: no dropout, no perturbation.</summary>

@@ -42,8 +42,8 @@ internal sealed record GoldenFiles(string Model, string Run, string Batches, str
 /// <summary>A run of the goldens, set up to be taken step by step on a device and held against PyTorch's numbers in float64.</summary>
 internal sealed class GoldenRun : IDisposable
 {
-    /// <summary>PyTorch in float32 agrees with the goldens to 3e-7 in losses; the rest is room for another order of summation.</summary>
-    private const double LossTolerance = 1e-5;
+    /// <summary>PyTorch in float32 agrees with the goldens to 4e-7 in losses; the rest is room for another order of summation.</summary>
+    private const double LossTolerance = 5e-6;
 
     /// <summary>Norm of the difference over norm of the weights; PyTorch in float32 is at 1e-5 (full fine-tuning 1e-4: key biases have no gradient).</summary>
     private const double AdapterTolerance = 1e-4;
@@ -60,7 +60,7 @@ internal sealed class GoldenRun : IDisposable
     private static readonly JsonSerializerOptions SnakeCase = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower), new RadiusConverter() },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower), new RadiusConverter() },
     };
 
     private readonly Device device;
@@ -89,8 +89,11 @@ internal sealed class GoldenRun : IDisposable
         Golden = SafetensorsFile.Open(SharedFiles.Path($"goldens/{files.Run}.safetensors"));
         ModelFolder modelFolder = ModelFolder.Open(SharedFiles.Path($"goldens/models/{files.Model}"));
         Architecture architecture = modelFolder.CreateArchitecture();
+        method = create is null ? MethodOf(settings) : create(settings, Golden);
         using AdapterFile? adapter = SharedFiles.Find($"goldens/{files.Initial}") is { } initial ? AdapterFile.Read(initial) : null;
-        AdapterConfig? config = adapter?.Config ?? Decomposed(settings, files.Model);
+        AdapterConfig? config = adapter?.Config ?? Decomposed(settings, files.Model) ?? Started(settings);
+        config = config is null ? null : config with { Form = (method as AdapterMethod)?.Form };
+        Config = config;
         full = config is null;
         device = TestDevices.Open(deviceName);
         Model = new TransformerModel(architecture, config is null ? new Tuning.Full() : ModelAdapters.Tuning(architecture, config));
@@ -106,9 +109,8 @@ internal sealed class GoldenRun : IDisposable
         ScheduleKind kind = settings.GetProperty("schedule").GetString()!.Contains("cosine", StringComparison.Ordinal) ? ScheduleKind.Cosine : ScheduleKind.Linear;
         schedule = new LearningRateSchedule(kind, rate, Steps, settings.GetProperty("warmup_steps").GetInt32());
         using SafetensorsFile batchFile = SafetensorsFile.Open(SharedFiles.Path($"goldens/{files.Batches}.safetensors"));
-        batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(batchFile, architecture, $".{index}").Ragged)];
+        batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(batchFile, architecture, $".{index}", config?.Form?.CountsPadding == true).Ragged)];
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
-        method = create is null ? MethodOf(settings) : create(settings, Golden);
         Session = new TrainingSession(
             device, Model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), Steps, seed: 0, loss: new LossOptions { Average = lossAverage });
         Model.Allocate(device);
@@ -128,6 +130,7 @@ internal sealed class GoldenRun : IDisposable
 
         Session.Allocate(shapes, []);
         Session.Begin();
+        Start = Model.Trainables!.Entries.ToDictionary(entry => entry.Name, entry => entry.Value.View<float>().ToArray());
         losses = Golden["losses"].ToFloat32();
     }
 
@@ -139,8 +142,17 @@ internal sealed class GoldenRun : IDisposable
 
     public int Steps { get; }
 
+    /// <summary>The adapter's configuration; null for full fine-tuning.</summary>
+    public AdapterConfig? Config { get; }
+
+    /// <summary>Every trained tensor as it was before the first step.</summary>
+    public IReadOnlyDictionary<string, float[]> Start { get; }
+
     /// <summary>The plug-in of the settings' method with the settings' parameters.</summary>
-    public static TrainingMethod MethodOf(JsonElement settings)
+    public static TrainingMethod MethodOf(JsonElement settings) => SettingsOf(settings).CreatePlugIn();
+
+    /// <summary>The settings' method with the settings' parameters.</summary>
+    public static Method SettingsOf(JsonElement settings)
     {
         Type method = MethodCatalog.Create(settings.GetProperty("method").GetString()! switch
         {
@@ -154,7 +166,15 @@ internal sealed class GoldenRun : IDisposable
             keys[here] = keys[theirs]!.DeepClone();
         }
 
-        return ((Method)keys.Deserialize(method, SnakeCase)!).CreatePlugIn();
+        return (Method)keys.Deserialize(method, SnakeCase)!;
+    }
+
+    /// <summary>The logits of a batch in evaluation.</summary>
+    public float[] Logits(int batch)
+    {
+        float[] logits = [];
+        Session.Evaluate(batches[batch], name, run => logits = run.Logits);
+        return logits;
     }
 
     /// <summary>Takes a step and holds its loss and what else the golden has of it against the golden's.</summary>
@@ -187,25 +207,51 @@ internal sealed class GoldenRun : IDisposable
         Model.Trainables!.Entries.Select(entry => (entry.Value.View<float>().ToArray(), $"final.{entry.Name}")), full ? FullTolerance : AdapterTolerance);
 
     /// <summary>
-    /// Holds every trainable tensor after the last step against the golden's by its movement over the run, all taken together; where the
-    /// golden has what they started from.
+    /// Holds what training has moved against the golden's: the norm of the difference over that of the movement, all tensors together. PyTorch in float32 is at 3e-6.
     /// </summary>
-    public void RequireMovement(float[] start, double tolerance)
+    /// <param name="trained">The golden's name of each trained tensor, and its numbers at the end and at the start.</param>
+    public void RequireMovement(IEnumerable<(string Name, float[] Actual, float[] First)> trained, double tolerance = 1e-4)
     {
-        double difference = 0, movement = 0;
-        int at = 0;
-        foreach ((string tensor, Variable value) in Model.Trainables!.Entries)
+        double difference = 0, moved = 0;
+        foreach ((string tensor, float[] actual, float[] first) in trained)
         {
-            float[] expected = Golden[$"final.{tensor}"].ToFloat32(), actual = value.View<float>().ToArray();
-            for (int i = 0; i < expected.Length; i++, at++)
+            float[] expected = Golden[tensor].ToFloat32();
+            Assert.Equal(expected.Length, actual.Length);
+            for (int i = 0; i < expected.Length; i++)
             {
-                difference += Math.Pow((double)actual[i] - expected[i], 2);
-                movement += Math.Pow((double)expected[i] - start[at], 2);
+                difference += Math.Pow(actual[i] - expected[i], 2);
+                moved += Math.Pow(expected[i] - first[i], 2);
             }
         }
 
-        double relative = Math.Sqrt(difference / movement);
+        double relative = Math.Sqrt(difference / moved);
         Assert.True(relative <= tolerance, $"{name}: tensors differ by {relative} of their movement, allowed {tolerance}");
+    }
+
+    /// <summary>The same of every trained tensor.</summary>
+    public void RequireMovement() =>
+        RequireMovement(Model.Trainables!.Entries.Select(entry => ($"final.{entry.Name}", entry.Value.View<float>().ToArray(), Start[entry.Name])));
+
+    /// <summary>Writes the adapter's folder.</summary>
+    public void SaveAdapter(string folder) => ModelAdapters.Save(Model, Config!, folder);
+
+    /// <summary>A batch without its padding.</summary>
+    public PaddedBatch Batch(int index) => PaddedBatch.Read(Golden, Model.Architecture, $".{index}");
+
+    /// <summary>The tensors of the adapter's file as it is written now, by their names without PEFT's prefix.</summary>
+    public IReadOnlyDictionary<string, float[]> SavedAdapter()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory();
+        try
+        {
+            SaveAdapter(folder.FullName);
+            using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder.FullName, AdapterFile.WeightsFileName));
+            return file.Tensors.ToDictionary(tensor => tensor.Name[AdapterKeys.Prefix.Length..], tensor => tensor.ToFloat32());
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     /// <summary>The norm of the difference to tensors of the golden over their norm, all taken together.</summary>
@@ -243,6 +289,18 @@ internal sealed class GoldenRun : IDisposable
 
         public override void Write(Utf8JsonWriter writer, Radius value, JsonSerializerOptions options) => throw new NotSupportedException();
     }
+
+    /// <summary>The configuration of a run whose start values lie in its own file; null for another.</summary>
+    private static AdapterConfig? Started(JsonElement settings) =>
+        settings.TryGetProperty("initial", out JsonElement initial) && initial.GetString()!.StartsWith("init.", StringComparison.Ordinal)
+            ? new AdapterConfig
+            {
+                Rank = settings.GetProperty("r").GetInt32(),
+                LoraAlpha = settings.GetProperty("alpha").GetDouble(),
+                TaskType = AdapterConfig.SequenceClassification,
+                TargetModules = ModulePattern.Of(["query", "value"]),
+            }
+            : null;
 
     /// <summary>The configuration of a run that starts from its own decomposition of the weights; null for full fine-tuning.</summary>
     private static AdapterConfig? Decomposed(JsonElement settings, string model) => settings.TryGetProperty("pissa", out _)

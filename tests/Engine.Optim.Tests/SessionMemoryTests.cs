@@ -17,7 +17,7 @@ namespace Engine.Optim.Tests;
 public sealed class SessionMemoryTests
 {
     /// <summary>One optimizer step makes one <see cref="StepReport"/>.</summary>
-    private const int ManagedBytesPerStep = 64;
+    private const int ManagedBytesPerStep = 72;
 
     /// <summary>Bi-LoRA's default.</summary>
     private const int AuxiliaryRank = 8;
@@ -45,6 +45,11 @@ public sealed class SessionMemoryTests
         { "roberta-regression", "bi-lora" },
         { "qwen2", "full" },
         { "llama", "lora" },
+        { "roberta-cls", "beamlora" },
+        { "llama", "beamlora" },
+        { "roberta-cls", "goat" },
+        { "llama", "goat" },
+        { "roberta-cls", "effilora" },
         { "qwen2", "esam" },
         { "roberta-cls", "scalora" },
         { "qwen2", "xgblora" },
@@ -132,6 +137,9 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "bi-lora")]
     [InlineData("roberta-cls", "scalora")]
     [InlineData("roberta-cls", "xgblora")]
+    [InlineData("roberta-cls", "beamlora")]
+    [InlineData("roberta-cls", "goat")]
+    [InlineData("roberta-cls", "effilora")]
     [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {
@@ -283,9 +291,21 @@ public sealed class SessionMemoryTests
         session.Begin();
     }
 
-    private static Tuning TuningOf(Architecture architecture, string name, string methodName) => methodName == "full"
-        ? new Tuning.Full()
-        : ModelAdapters.Tuning(architecture, AdapterConfig.Read(SharedFiles.Path($"goldens/models/{name}/adapter")));
+    private static Tuning TuningOf(Architecture architecture, string name, string methodName)
+    {
+        if (methodName == "full")
+        {
+            return new Tuning.Full();
+        }
+
+        AdapterConfig config = AdapterConfig.Read(SharedFiles.Path($"goldens/models/{name}/adapter"));
+        return ModelAdapters.Tuning(architecture, methodName switch
+        {
+            "lora" => config,
+            "goat" => config with { Form = new Goat().Form, Rank = new Goat().Experts },
+            _ => config with { Form = MethodCatalog.Create(methodName).Form },
+        });
+    }
 
     private static TrainingMethod MethodOf(string methodName) => methodName is "full" or "lora" ? new PlainMethod() : Named(methodName);
 

@@ -6,6 +6,7 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Forms;
 using Engine.Model.Peft;
 using Engine.Safetensors;
 using Engine.Optim.Methods;
@@ -37,9 +38,11 @@ public sealed class WeightStorageTests
         Assert.Null(wide.Training.LossScaling);
     }
 
-    public static TheoryData<string, string> Methods => TestDevices.QuickWith<string>([.. MethodCatalog.Names]);
+    public static TheoryData<string, string> Methods => TestDevices.QuickWith<string>([.. MethodCatalog.Names.Where(name => name != Goat.MethodName)]);
 
-    /// <summary>Where there are two passes the first one overflows: the host knows of it only when the step's report is read, after the second.</summary>
+    /// <summary>
+    /// GOAT, which changes its frozen weights, refuses 16 bits. Where there are two passes the first one overflows: the host knows of it only when the step's report is read, after the second.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Methods))]
     public void A_step_whose_gradients_overflow_changes_nothing_and_halves_the_scale(string device, string method)
@@ -51,7 +54,7 @@ public sealed class WeightStorageTests
             XgbLora boosting => boosting with { Kappa = 10 },
             var other => other,
         };
-        using var session = new Session(device, ElementType.Float16, ElementType.Float16, chosen.CreatePlugIn());
+        using var session = new Session(device, ElementType.Float16, ElementType.Float16, chosen.CreatePlugIn(), chosen.Form);
         LossScaling scaling = session.Training.LossScaling!;
         StepReport first = session.Step();
         Assert.False(first.Skipped);
@@ -160,13 +163,13 @@ public sealed class WeightStorageTests
         private readonly TransformerModel model;
         private readonly RaggedBatch batch;
 
-        public Session(string deviceName, ElementType storage, ElementType rounding, TrainingMethod? method = null)
+        public Session(string deviceName, ElementType storage, ElementType rounding, TrainingMethod? method = null, AdapterForm? form = null)
         {
             ModelFolder folder = ModelFolder.Open(SharedFiles.Path("goldens/models/roberta-cls"));
             Architecture architecture = folder.CreateArchitecture();
             using AdapterFile adapter = AdapterFile.Read(SharedFiles.Path("goldens/models/roberta-cls/adapter"));
             device = TestDevices.Open(deviceName);
-            Tuning.Lora tuning = ModelAdapters.Tuning(architecture, adapter.Config) with { WritesBaseWeights = method?.WritesBaseWeights == true };
+            Tuning.Lora tuning = ModelAdapters.Tuning(architecture, adapter.Config with { Form = form }) with { WritesBaseWeights = method?.WritesBaseWeights == true };
             model = new TransformerModel(architecture, tuning, storage);
             batch = RaggedBatch.FromRows([.. new[] { 9, 4, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with { ClassLabels = [0, 1, 0] };
             BatchShape shape = BatchShape.Of(architecture, batch);
@@ -187,7 +190,15 @@ public sealed class WeightStorageTests
                 view.Write(Array.ConvertAll(view.ToArray(), value => spec.Shape.Rank == 1 ? value : rounding == ElementType.BFloat16 ? (BFloat16)value : (float)(Half)value));
             }
 
-            ModelAdapters.Load(model, adapter);
+            if (form?.FileType is null)
+            {
+                ModelAdapters.Load(model, adapter);
+            }
+            else
+            {
+                AdapterInitialization.Start(model, seed: 1);
+            }
+
             Training.Allocate([shape], []);
             Training.Begin();
         }
@@ -212,10 +223,14 @@ public sealed class WeightStorageTests
         /// <summary>Adapters that change nothing yet but have large gradients by B: B is 0, A large.</summary>
         public void Enlarge(float factor)
         {
+            // Layers may share an A.
+            foreach (BufferView<float> a in model.Adapters.Select(adapter => adapter.A).Distinct().Select(factorA => factorA.View<float>()))
+            {
+                a.Write(Array.ConvertAll(a.ToArray(), value => value * factor));
+            }
+
             foreach (LoraLinear adapter in model.Adapters)
             {
-                BufferView<float> a = adapter.A.View<float>();
-                a.Write(Array.ConvertAll(a.ToArray(), value => value * factor));
                 adapter.B.View<float>().Write(new float[adapter.B.Shape.Count]);
             }
         }

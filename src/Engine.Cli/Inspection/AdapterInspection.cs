@@ -13,7 +13,7 @@ internal static class AdapterInspection
     {
         AdapterConfig config = adapter.Config;
         long elements = adapter.Modules.Values.Sum(module => module.A.ElementCount + module.B.ElementCount + (module.Magnitude?.ElementCount ?? 0))
-            + adapter.SavedParameters.Values.Concat(adapter.TokenRows.Values).Sum(tensor => tensor.ElementCount);
+            + adapter.SavedParameters.Values.Concat(adapter.TokenRows.Values).Concat(adapter.FormTensors.Values).Sum(tensor => tensor.ElementCount);
         Grid facts = Tables.Facts();
         facts.Fact("adapter", Kind(config));
         facts.Fact("rank", string.Create(CultureInfo.InvariantCulture, $"r {config.Rank}, lora_alpha {config.LoraAlpha}, lora_dropout {config.LoraDropout}"));
@@ -36,6 +36,17 @@ internal static class AdapterInspection
         }
 
         console.Write(table);
+        if (adapter.FormTensors.Count > 0)
+        {
+            FittingTable parts = Tables.Create("tensor", "type", "shape");
+            foreach ((string name, SafetensorsTensor tensor) in adapter.FormTensors.OrderBy(pair => pair.Key, NaturalOrder.Comparer))
+            {
+                parts.Row(name, tensor.Type.HeaderName(), FileInspection.Shape(tensor));
+            }
+
+            console.Write(parts);
+        }
+
         if (adapter.SavedParameters.Count > 0)
         {
             FittingTable saved = Tables.Create("saved whole", "type", "shape");
@@ -62,7 +73,7 @@ internal static class AdapterInspection
     private static string Kind(AdapterConfig config) =>
         config.HoldsBaseWeights ? $"{Form(config)} with the base weights it belongs to" : Form(config);
 
-    private static string Form(AdapterConfig config) => (config.UseDora, config.UseRslora) switch
+    private static string Form(AdapterConfig config) => config.Form?.Name ?? (config.UseDora, config.UseRslora) switch
     {
         (true, true) => "DoRA with rsLoRA's scale",
         (true, false) => "DoRA",

@@ -15,10 +15,11 @@ public static class CheckpointPass
     /// <param name="graph">A differentiated graph.</param>
     /// <param name="loss">What was differentiated.</param>
     /// <param name="boundaries">The tensors between layers in their order; those that the loss does not depend on are passed over.</param>
-    public static void Run(GraphBuilder graph, Tensor loss, IReadOnlyList<Tensor> boundaries)
+    /// <param name="terms">Further losses that were differentiated with it.</param>
+    public static void Run(GraphBuilder graph, Tensor loss, IReadOnlyList<Tensor> boundaries, IReadOnlyList<Tensor>? terms = null)
     {
         graph.Reorder(Liveness.LiveNodes(graph));
-        HashSet<Node> forward = Liveness.WithAncestors([loss.Producer!], _ => true);
+        HashSet<Node> forward = Liveness.WithAncestors([loss.Producer!, .. (terms ?? []).Select(term => term.Producer!)], _ => true);
         Dictionary<Node, int> layerOf = Layers(forward, boundaries);
         ILookup<int, Tensor> readBackward = graph.Nodes
             .Where(node => !forward.Contains(node))

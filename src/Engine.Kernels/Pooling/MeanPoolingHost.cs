@@ -4,9 +4,9 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>y[i] = mean of a text's rows of x: summed in their order, so that the numbers are the kernel's.</summary>
+/// <summary>y[i] = mean, or sum, of a text's rows of x: summed in their order, so that the numbers are the kernel's.</summary>
 internal sealed unsafe class MeanPoolingHost(
-    CpuDevice device, int texts, int columns, BufferView<float> x, BufferView<int> rowStart, BufferView<float> y)
+    CpuDevice device, int texts, int columns, bool mean, BufferView<float> x, BufferView<int> rowStart, BufferView<float> y)
     : RowHost(device, texts, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -18,7 +18,7 @@ internal sealed unsafe class MeanPoolingHost(
     protected override void Row(int text, int worker)
     {
         float* to = y + ((long)text * Columns);
-        float count = rowStart[text + 1] - rowStart[text];
+        float count = mean ? rowStart[text + 1] - rowStart[text] : 1;
         int j = 0;
         for (; j + Vector<float>.Count <= Columns; j += Vector<float>.Count)
         {
@@ -44,9 +44,9 @@ internal sealed unsafe class MeanPoolingHost(
     }
 }
 
-/// <summary>dx[t] = dy[i] / (rows of text i) for the rows t of text i.</summary>
+/// <summary>dx[t] = dy[i] / (rows of text i), or dy[i], for the rows t of text i.</summary>
 internal sealed unsafe class MeanPoolingGradientHost(
-    CpuDevice device, int texts, int columns, BufferView<float> dy, BufferView<int> rowStart, BufferView<float> dx)
+    CpuDevice device, int texts, int columns, bool mean, BufferView<float> dy, BufferView<int> rowStart, BufferView<float> dx)
     : RowHost(device, texts, columns)
 {
     private readonly float* dy = CpuDevice.Pointer(dy);
@@ -66,7 +66,7 @@ internal sealed unsafe class MeanPoolingGradientHost(
         float* share = dx + ((long)first * Columns);
         for (int j = 0; j < Columns; j++)
         {
-            share[j] = dy[((long)text * Columns) + j] / (end - first);
+            share[j] = dy[((long)text * Columns) + j] / (mean ? end - first : 1);
         }
 
         for (int row = first + 1; row < end; row++)

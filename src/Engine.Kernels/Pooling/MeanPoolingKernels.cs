@@ -3,9 +3,9 @@ namespace Engine.Kernels;
 /// <summary>Means of runs of rows, one group a run.</summary>
 internal static partial class MeanPoolingKernels
 {
-    /// <summary>y[i] = mean of x[rowStart[i]] ... x[rowStart[i + 1] - 1], summed in their order.</summary>
+    /// <summary>y[i] = mean, or sum, of x[rowStart[i]] ... x[rowStart[i + 1] - 1], summed in their order.</summary>
     [Kernel]
-    public static void Forward(ArrayView<float> x, ArrayView<int> rowStart, ArrayView<float> y, int columns)
+    public static void Forward(ArrayView<float> x, ArrayView<int> rowStart, ArrayView<float> y, int columns, bool mean)
     {
         int first = rowStart[Grid.IdxX];
         int end = rowStart[Grid.IdxX + 1];
@@ -17,19 +17,20 @@ internal static partial class MeanPoolingKernels
                 sum += x[((long)row * columns) + j];
             }
 
-            y[((long)Grid.IdxX * columns) + j] = sum / (end - first);
+            y[((long)Grid.IdxX * columns) + j] = mean ? sum / (end - first) : sum;
         }
     }
 
-    /// <summary>dx[t] = dy[i] / (rows of run i) for the rows t of run i.</summary>
+    /// <summary>dx[t] = dy[i] / (rows of run i), or dy[i], for the rows t of run i.</summary>
     [Kernel]
-    public static void Backward(ArrayView<float> dy, ArrayView<int> rowStart, ArrayView<float> dx, int columns)
+    public static void Backward(ArrayView<float> dy, ArrayView<int> rowStart, ArrayView<float> dx, int columns, bool mean)
     {
         int first = rowStart[Grid.IdxX];
         int end = rowStart[Grid.IdxX + 1];
         for (int j = Group.IdxX; j < columns; j += Group.DimX)
         {
-            float share = dy[((long)Grid.IdxX * columns) + j] / (end - first);
+            float gradient = dy[((long)Grid.IdxX * columns) + j];
+            float share = mean ? gradient / (end - first) : gradient;
             for (int row = first; row < end; row++)
             {
                 dx[((long)row * columns) + j] = share;

@@ -21,7 +21,8 @@ public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool H
     /// <param name="suffix">What follows each name, such as <c>.3</c> for the fourth batch of a file.</param>
     /// <exception cref="DataFileException">A shape or a value is not as described.</exception>
     /// <exception cref="Engine.Common.Files.ModelFileException">A tensor is missing or of another type.</exception>
-    public static PaddedBatch Read(TensorSource file, Architecture architecture, string suffix = "")
+    /// <param name="keepsPadding">The ragged batch keeps the padding, which then stands behind its rows.</param>
+    public static PaddedBatch Read(TensorSource file, Architecture architecture, string suffix = "", bool keepsPadding = false)
     {
         SafetensorsTensor ids = file[$"input_ids{suffix}"];
         if (ids.Shape.Count != 2 || ids.Shape.Any(size => size is < 1 or > int.MaxValue))
@@ -33,15 +34,20 @@ public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool H
         string source = suffix.Length == 0 ? file.SourcePath : $"{file.SourcePath}, batch {suffix.TrimStart('.')}";
         SafetensorsTensor mask = file[$"attention_mask{suffix}"].RequireShape(shape);
         PaddedLayout layout = PaddedLayout.FromMask(source, mask.ToInt32(), (int)shape[0], (int)shape[1]);
-        if (architecture.NeedsTextFirst && layout.FirstRowPaddedBefore is { } row)
+        if ((keepsPadding || architecture.NeedsTextFirst) && layout.FirstRowPaddedBefore is { } row)
         {
             throw new DataFileException(
-                source, $"{mask.Name}: row {row} has padding before its tokens, and to {architecture.Name} the columns of a text count from its first token; pad after the tokens.");
+                source, $"{mask.Name}: row {row} has padding before its tokens, and "
+                + (keepsPadding ? "this run computes padding, behind them" : $"to {architecture.Name} the columns of a text count from its first token") + "; pad after the tokens.");
         }
 
-        RaggedBatch ragged = file.TryGet($"token_type_ids{suffix}", out SafetensorsTensor? types)
-            ? layout.ToRagged(ids.ToInt32(), types.RequireShape(shape).ToInt32())
-            : layout.ToRagged(ids.ToInt32());
+        int[] types = file.TryGet($"token_type_ids{suffix}", out SafetensorsTensor? typeIds) ? typeIds.RequireShape(shape).ToInt32() : [];
+        RaggedBatch ragged = keepsPadding ? layout.WithPadding(ids.ToInt32(), types) : layout.ToRagged(ids.ToInt32(), types);
+        if (keepsPadding && architecture is CausalDecoder)
+        {
+            ragged = ragged with { LastVisible = [.. ragged.LastVisible!.Zip(ragged.Positions, Math.Min)] };
+        }
+
         return file.TryGet($"labels{suffix}", out SafetensorsTensor? labels)
             ? new PaddedBatch(layout, WithLabels(ragged, layout, labels, architecture.Head, source), HasLabels: true)
             : new PaddedBatch(layout, ragged, HasLabels: false);
@@ -51,7 +57,8 @@ public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool H
     {
         if (head.PredictsTokens())
         {
-            int[] tokenLabels = layout.TokenLabels(labels.RequireShape(layout.Rows, layout.Length).ToInt32());
+            int[] padded = labels.RequireShape(layout.Rows, layout.Length).ToInt32(), real = layout.TokenLabels(padded);
+            int[] tokenLabels = batch.LastVisible is null ? real : padded;
             return head == HeadKind.CausalLm ? batch.WithNextTokenLabels(tokenLabels) : batch with { TokenLabels = tokenLabels };
         }
 

@@ -93,6 +93,19 @@ public sealed class PaddedLayout
         return batch;
     }
 
+    /// <summary>The batch with the padding behind its rows, which attention looks at nowhere.</summary>
+    /// <param name="inputIds">[rows, length]</param>
+    /// <param name="tokenTypeIds">[rows, length], or empty.</param>
+    public RaggedBatch WithPadding(ReadOnlySpan<int> inputIds, ReadOnlySpan<int> tokenTypeIds = default)
+    {
+        RequireSize(source, "input_ids", inputIds.Length, Rows, Length);
+        RaggedBatch batch = RaggedBatch.WithRowStart([.. Enumerable.Range(0, Rows + 1).Select(row => row * Length)]);
+        inputIds.CopyTo(batch.InputIds);
+        tokenTypeIds.CopyTo(batch.TypeIds);
+        int[] last = [.. Enumerable.Range(0, Rows * Length).Select(token => rowStart[(token / Length) + 1] - rowStart[token / Length] - 1)];
+        return batch with { LastVisible = last };
+    }
+
     /// <summary>Labels per token, [rows, length] to [tokens].</summary>
     /// <exception cref="DataFileException">A label at padding: Transformers would count it, a ragged batch cannot.</exception>
     public int[] TokenLabels(ReadOnlySpan<int> labels)

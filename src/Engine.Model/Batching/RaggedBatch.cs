@@ -36,7 +36,13 @@ public sealed record RaggedBatch
     /// </summary>
     public int[]? TokenLabels { get; init; }
 
-    /// <summary>Real tokens.</summary>
+    /// <summary>
+    /// [capacity] Where rows end in padding, which is computed as Transformers computes it: the index in its row of the last token that each token attends to.
+    /// Null: there is no padding.
+    /// </summary>
+    public int[]? LastVisible { get; init; }
+
+    /// <summary>Tokens, padding that the batch keeps included.</summary>
     public int TokenCount => RowStart[^1];
 
     /// <summary>Texts.</summary>
@@ -112,6 +118,7 @@ public sealed record RaggedBatch
         ClassLabels = ClassLabels is null ? null : new int[rows],
         Targets = Targets is null ? null : new float[rows],
         TokenLabels = TokenLabels is null ? null : new int[tokens],
+        LastVisible = LastVisible is null ? null : new int[tokens],
     };
 
     /// <summary>Writes some of the rows, in the given order, over another batch's, which then has these alone; allocates nothing.</summary>
@@ -144,6 +151,11 @@ public sealed record RaggedBatch
                 Array.Copy(TokenLabels, first, target.TokenLabels!, tokens, length);
             }
 
+            if (LastVisible is not null)
+            {
+                Array.Copy(LastVisible, first, target.LastVisible!, tokens, length);
+            }
+
             tokens += length;
         }
 
@@ -171,6 +183,7 @@ public sealed record RaggedBatch
                 Rows = Extend(Rows, capacity, -1),
                 TypeIds = Extend(TypeIds, capacity, 0),
                 TokenLabels = TokenLabels is null ? null : Extend(TokenLabels, capacity, IgnoredLabel),
+                LastVisible = LastVisible is null ? null : Extend(LastVisible, capacity, 0),
             };
     }
 

@@ -65,6 +65,8 @@ public static class AdapterInitialization
             {
                 DrawUniform(adapter.A, seed, RandomStream.AdapterInitialization, adapter.Index);
             }
+
+            adapter.Form?.Start(adapter, seed);
         }
 
         ModelWeights.RefreshNorms(model);
@@ -123,6 +125,19 @@ public static class AdapterInitialization
             }
         }
 
+        TakeOut(adapter.Weight, a, b, rank, adapter.Scale);
+        adapter.A.View<float>().Write(a);
+        adapter.B.View<float>().Write(b);
+        adapter.Removed = (a, b);
+    }
+
+    /// <summary>Takes scale B A out of a float32 weight [rows, columns], in float64: the same bits whenever it is done.</summary>
+    /// <param name="a">[rank, columns].</param>
+    /// <param name="b">[rows, rank].</param>
+    internal static void TakeOut(Variable variable, float[] a, float[] b, int rank, double scale)
+    {
+        float[] weight = variable.View<float>().ToArray();
+        int rows = variable.Shape.Rows, columns = variable.Shape.Columns;
         var row = new double[columns];
         var factor = new double[columns];
         for (int i = 0; i < rows; i++)
@@ -132,15 +147,12 @@ public static class AdapterInitialization
             for (int k = 0; k < rank; k++)
             {
                 TensorPrimitives.ConvertTruncating<float, double>(a.AsSpan(k * columns, columns), factor);
-                TensorPrimitives.MultiplyAdd(factor, -(double)adapter.Scale * b[(i * rank) + k], row, row);
+                TensorPrimitives.MultiplyAdd(factor, -scale * b[(i * rank) + k], row, row);
             }
 
             TensorPrimitives.ConvertTruncating<double, float>(row, kept);
         }
 
-        adapter.Weight.View<float>().Write(weight);
-        adapter.A.View<float>().Write(a);
-        adapter.B.View<float>().Write(b);
-        adapter.Removed = (a, b);
+        variable.View<float>().Write(weight);
     }
 }

@@ -31,6 +31,9 @@ public record BatchTensors
     /// <summary>For each token its row of the word embeddings' trained ones, -1 for none, int32 [tokens]; null where no rows are trained.</summary>
     public Tensor? TrainedSlots { get; init; }
 
+    /// <summary>The last token of its text that each token attends to, int32 [tokens]; null where texts have no padding.</summary>
+    public Tensor? LastVisible { get; init; }
+
     /// <summary>The places whose logits are wanted; null: all tokens.</summary>
     public required RowSelectionInputs? Selection { get; init; }
 
@@ -68,6 +71,7 @@ public sealed class BatchInputs : IDisposable
     private readonly Variable labels;
     private readonly Variable targets;
     private readonly Variable? trainedSlots;
+    private readonly Variable? lastVisible;
     private readonly Dictionary<int, int> slotOfToken = [];
 
     /// <summary>Where a batch's arrays are padded before they are copied: uploading allocates nothing.</summary>
@@ -98,6 +102,7 @@ public sealed class BatchInputs : IDisposable
             slotOfToken = trained.Indices.Index().Where(pair => pair.Item != architecture.EmbeddingPaddingId).ToDictionary(pair => pair.Item, pair => pair.Index);
         }
 
+        lastVisible = capacity.Padded ? Integers("last_visible", capacity.Tokens) : null;
         Scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
         DropoutRandom = block.Reserve("dropout_random", new Shape(RandomState.Count), ElementType.UInt32);
         NoiseRandom = block.Reserve("noise_random", new Shape(RandomState.Count), ElementType.UInt32);
@@ -131,6 +136,7 @@ public sealed class BatchInputs : IDisposable
             PositionInRow = Window(positionInRow, shape.Tokens),
             RowStart = Window(rowStart, shape.Rows + 1),
             TrainedSlots = trainedSlots is null ? null : Window(trainedSlots, shape.Tokens),
+            LastVisible = shape.Padded ? Window(lastVisible!, shape.Tokens) : null,
             Selection = shape.Selected == 0
                 ? null
                 : new RowSelectionInputs(
@@ -163,6 +169,11 @@ public sealed class BatchInputs : IDisposable
         }
 
         Write(positions, modelPositions, shape.Tokens, 0);
+        if (batch.LastVisible is { } visible)
+        {
+            Write(lastVisible!, visible.AsSpan(0, batch.TokenCount), shape.Tokens, -1);
+        }
+
         if (trainedSlots is not null)
         {
             WriteSlots(trainedSlots, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens);
@@ -219,6 +230,7 @@ public sealed class BatchInputs : IDisposable
         {
             position[row] = architecture.PooledToken(batch.InputIds.AsSpan()[batch.RowStart[row]..batch.RowStart[row + 1]]);
             index[row] = batch.RowStart[row] + position[row];
+            position[row] = batch.LastVisible?[index[row]] ?? position[row];
         }
 
         selectionPosition.View<int>().Write(position);
@@ -248,7 +260,7 @@ public sealed class BatchInputs : IDisposable
                 if (tokenLabels[token] != RaggedBatch.IgnoredLabel)
                 {
                     index[places] = token;
-                    position[places] = batch.Positions[token];
+                    position[places] = batch.LastVisible?[token] ?? batch.Positions[token];
                     label[places++] = tokenLabels[token];
                 }
             }

@@ -13,11 +13,14 @@ public readonly record struct BatchShape(int Rows, int Tokens, int Selected, int
     /// <summary>A bound of the tokens of one text.</summary>
     public int LongestRow { get; init; } = Math.Min(LongestRow, Tokens);
 
+    /// <summary>Rows end in padding (<see cref="RaggedBatch.LastVisible"/>).</summary>
+    public bool Padded { get; init; }
+
     /// <summary>The shape a batch runs in.</summary>
     /// <param name="everyToken">A language model's logits are wanted at every token, not only where a label is.</param>
     public static BatchShape Of(Architecture architecture, RaggedBatch batch, bool everyToken = false)
     {
-        BatchShape shape = Of(architecture, batch.RowCount, batch.TokenCount, everyToken ? 0 : batch.LabelCount, batch.LongestRow);
+        BatchShape shape = Of(architecture, batch.RowCount, batch.TokenCount, everyToken ? 0 : batch.LabelCount, batch.LongestRow) with { Padded = batch.LastVisible is not null };
         return everyToken && architecture.Head.PredictsTokens() ? shape with { Selected = 0 } : shape;
     }
 
@@ -34,5 +37,5 @@ public readonly record struct BatchShape(int Rows, int Tokens, int Selected, int
 
     /// <summary>The smallest shape that holds both.</summary>
     public BatchShape Max(BatchShape other) =>
-        new(Math.Max(Rows, other.Rows), Math.Max(Tokens, other.Tokens), Math.Max(Selected, other.Selected), Math.Max(LongestRow, other.LongestRow));
+        new(Math.Max(Rows, other.Rows), Math.Max(Tokens, other.Tokens), Math.Max(Selected, other.Selected), Math.Max(LongestRow, other.LongestRow)) { Padded = Padded || other.Padded };
 }

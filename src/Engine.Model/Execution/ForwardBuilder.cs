@@ -3,6 +3,7 @@ using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Architectures;
+using Engine.Model.Forms;
 
 namespace Engine.Model.Execution;
 
@@ -16,6 +17,7 @@ public sealed class ForwardBuilder
     private readonly bool dropoutOn;
     private readonly RunnerOptions? training;
     private readonly List<Tensor> hiddenStates = [];
+    private readonly List<Tensor> lossTerms = [];
     private uint dropoutStream = RandomStream.Dropout;
     private readonly CachedAttention? cached;
     private Tensor? rotaryAngles;
@@ -47,6 +49,12 @@ public sealed class ForwardBuilder
     /// <summary>The embeddings' output and each layer's, [tokens, hidden].</summary>
     public IReadOnlyList<Tensor> HiddenStates => hiddenStates;
 
+    /// <summary>What the adapters' forms add to the loss of a training pass, [1]; null for nothing.</summary>
+    internal Tensor? LossTerm => lossTerms.LastOrDefault();
+
+    /// <summary>The sums of terms, each with those before it: every one is a loss to differentiate.</summary>
+    internal IReadOnlyList<Tensor> LossTerms => lossTerms;
+
     /// <summary>A parameter by its checkpoint name.</summary>
     public Tensor Parameter(string name) => Graph.Read(model.Parameter(name));
 
@@ -65,7 +73,7 @@ public sealed class ForwardBuilder
         var adapters = new List<LoraLinear>();
         foreach (string module in modules)
         {
-            if (model.Adapter(module) is { } adapter)
+            if (model.Adapter(module) is { Form: null } adapter)
             {
                 adapters.Add(adapter);
             }
@@ -83,7 +91,9 @@ public sealed class ForwardBuilder
                 weight = transform(Graph, adapter, weight);
             }
 
-            outputs[i] = adapter is null ? Graph.Linear(x, weight, bias) : branches[adapter].Apply(adapter, weight, bias);
+            outputs[i] = adapter is null ? Graph.Linear(x, weight, bias)
+                : adapter.Form is { } form ? form.Apply(PassOf(adapter, x, recompute: modules.Length > 1), weight, bias)
+                : branches[adapter].Apply(adapter, weight, bias);
         }
 
         return outputs;
@@ -155,13 +165,18 @@ public sealed class ForwardBuilder
             return adapters.ToDictionary(adapter => adapter, _ => shared);
         }
 
-        return adapters.ToDictionary(adapter => adapter, adapter =>
-        {
-            Tensor dropped = Graph.Dropout(
-                x, adapter.Dropout, RandomStream.LoraDropout + (uint)adapter.Index, Batch.DropoutRandom!, recompute: adapters.Length > 1);
-            return new AdapterBranch(Graph, x, dropped, [adapter], training?.Auxiliary);
-        });
+        return adapters.ToDictionary(
+            adapter => adapter,
+            adapter => new AdapterBranch(Graph, x, Dropped(adapter, x, recompute: adapters.Length > 1), [adapter], training?.Auxiliary));
     }
+
+    /// <summary>What an adapter sees of its layer's input.</summary>
+    private Tensor Dropped(LoraLinear adapter, Tensor x, bool recompute) => dropoutOn && adapter.Dropout > 0
+        ? Graph.Dropout(x, adapter.Dropout, RandomStream.LoraDropout + (uint)adapter.Index, Batch.DropoutRandom!, recompute: recompute)
+        : x;
+
+    private FormPass PassOf(LoraLinear adapter, Tensor x, bool recompute) => new(
+        Graph, adapter, x, Dropped(adapter, x, recompute), Batch, dropoutOn, add => lossTerms.Add(add(LossTerm)));
 
     private Tensor? Bias(string module) => model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;
 
@@ -173,7 +188,8 @@ public sealed class ForwardBuilder
         var shape = new AttentionShape(
             Batch.Shape.Rows, tokens, tokens, longest, longest, heads, keyValueHeads, headSize, (float)(1 / Math.Sqrt(headSize)))
         {
-            Causal = causal,
+            // Where texts end in padding, how far a token sees is a number of its own.
+            Causal = causal || Batch.LastVisible is not null,
             Dropout = dropoutOn ? dropout : 0f,
             DropoutStream = dropoutStream++,
 
@@ -181,7 +197,7 @@ public sealed class ForwardBuilder
             DropoutPitch = Math.Min(model.Architecture.MaxLength, tokens),
         };
         return cached is null
-            ? Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.PositionInRow, Batch.DropoutRandom)
+            ? Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.LastVisible ?? Batch.PositionInRow, Batch.DropoutRandom)
             : AttentionOverCache(shape, q, k, v, cached);
     }
 

@@ -1,4 +1,6 @@
 using Engine.Graph;
+using Engine.Model.Architectures;
+using Engine.Model.Forms;
 
 namespace Engine.Model.Execution;
 
@@ -8,7 +10,11 @@ namespace Engine.Model.Execution;
 /// <param name="Scale">alpha / r, or alpha / sqrt(r) for rsLoRA.</param>
 /// <param name="Dropout">Probability of dropping an input element of the adapter's branch.</param>
 /// <param name="UseDora">DoRA: the row norms of the adapted weight are parameters of their own.</param>
-public sealed record LoraTarget(string Module, int Rank, float Scale, float Dropout, bool UseDora = false);
+public sealed record LoraTarget(string Module, int Rank, float Scale, float Dropout, bool UseDora = false)
+{
+    /// <summary>What the adapter computes where it is more than LoRA; null: LoRA or DoRA.</summary>
+    public AdapterForm? Form { get; init; }
+}
 
 /// <summary>The factors of an adapter, and with DoRA its magnitudes.</summary>
 /// <param name="A">[rank, in].</param>
@@ -22,7 +28,10 @@ internal sealed record LoraVariables(Variable A, Variable B, Variable? Magnitude
 /// <param name="B">[out, rank].</param>
 public sealed record LoraFactors(Variable A, Variable B);
 
-/// <summary>A linear layer with an adapter: y = x W^T + scale (x A^T) B^T; with DoRA, W + scale B A has its rows rescaled to the magnitudes.</summary>
+/// <summary>
+/// A linear layer with an adapter: y = x W^T + scale (x A^T) B^T; with DoRA, W + scale B A has its rows rescaled to the magnitudes; with a <see cref="Form"/> as
+/// that has it.
+/// </summary>
 public sealed class LoraLinear
 {
     internal LoraLinear(LoraTarget target, int index, Variable weight, LoraVariables variables, Variable groupA)
@@ -38,6 +47,7 @@ public sealed class LoraLinear
         Magnitude = variables.Magnitude;
         BaseNorm = variables.BaseNorm;
         GroupA = groupA;
+        Form = target.Form;
     }
 
     public string Module { get; }
@@ -46,6 +56,9 @@ public sealed class LoraLinear
     public int Index { get; }
 
     public int Rank { get; }
+
+    /// <summary>What the adapter computes where it is more than LoRA; null: LoRA or DoRA.</summary>
+    public AdapterForm? Form { get; }
 
     public float Scale { get; }
 
@@ -57,7 +70,7 @@ public sealed class LoraLinear
     /// <summary>[rank, in].</summary>
     public Variable A { get; }
 
-    /// <summary>[out, rank].</summary>
+    /// <summary>[out, rank], or with a form's heads [out, heads * rank].</summary>
     public Variable B { get; }
 
     /// <summary>DoRA's magnitudes [out]; null without DoRA.</summary>
@@ -68,6 +81,15 @@ public sealed class LoraLinear
 
     /// <summary>The A of every adapter that reads the same input, one below the other in model order.</summary>
     public Variable GroupA { get; }
+
+    /// <summary>Every tensor of the adapter, A and B first. Layers may share one.</summary>
+    public IEnumerable<Variable> Tensors => new[] { A, B, Magnitude }.OfType<Variable>().Concat(Own.Values);
+
+    /// <summary>The tensors of the adapter's form, by their names in the layer.</summary>
+    internal Dictionary<string, Variable> Own { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What the adapter's form keeps on the host for its file.</summary>
+    internal Dictionary<string, float[]> Kept { get; } = new(StringComparer.Ordinal);
 
     /// <summary>
     /// Pairs that training has moved from the adapter into <see cref="Weight"/>, set by the method that does so; zero until then. What
@@ -83,4 +105,17 @@ public sealed class LoraLinear
     /// An adapter file takes them back out.
     /// </summary>
     internal (float[] A, float[] B)? Removed { get; set; }
+
+    internal LinearSpec Linear => new(Module, Weight.Shape.Rows, Weight.Shape.Columns);
+
+    /// <summary>A tensor of the layer by its name in it.</summary>
+    /// <exception cref="ArgumentException">The adapter's form has no such tensor.</exception>
+    internal Variable Tensor(string part) => part switch
+    {
+        StoredPart.A => A,
+        StoredPart.B => B,
+        _ => Own.TryGetValue(part, out Variable? variable)
+            ? variable
+            : throw new ArgumentException($"The adapter on {Module} has no tensor '{part}'."),
+    };
 }

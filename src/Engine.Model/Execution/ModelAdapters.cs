@@ -1,5 +1,6 @@
 using Engine.Graph;
 using Engine.Model.Architectures;
+using Engine.Model.Forms;
 using Engine.Common.Files;
 using Engine.Model.Peft;
 using Engine.Safetensors;
@@ -25,8 +26,19 @@ public static class ModelAdapters
     {
         ModuleNames modules = ModuleNames.Of(architecture);
         config = config.ForModel(architecture.ModelConfig);
+        if (config.Form?.Problem(config, architecture) is { } problem)
+        {
+            throw new ArgumentException($"{config.Form.Name}: {problem}.");
+        }
+
+        Dictionary<string, LinearSpec> linears = architecture.LinearGroups.SelectMany(group => group).ToDictionary(linear => linear.Module, StringComparer.Ordinal);
         LoraTarget[] targets = [.. TargetModules.Match(modules.Linear, config, modules.OutputHead, modules.Others).Select(module =>
-            new LoraTarget(module, config.RankOf(module), (float)config.ScalingOf(module), (float)config.LoraDropout, config.UseDora))];
+            new LoraTarget(
+                module,
+                config.RankOf(module),
+                (float)(config.Form?.ScaleOf(config, linears[module]) ?? config.ScalingOf(module)),
+                (float)config.LoraDropout,
+                config.UseDora) { Form = config.Form })];
         string[] trained = [.. SavedModules.Match(modules.Parameters, config).Select(name => ParameterOf(architecture, name)).Distinct()];
         IReadOnlyList<TokenTarget> tokens = TrainedTokens.Find(architecture, config);
         foreach (TokenTarget rows in tokens)
@@ -54,6 +66,7 @@ public static class ModelAdapters
     /// <exception cref="ModelFileException">They do not fit.</exception>
     public static AdapterBinding Bind(Architecture architecture, AdapterFile file, bool allowMissing = false)
     {
+        RequirePlainWithoutGates(file);
         Tuning.Lora tuning = Tuning(architecture, file);
         Dictionary<string, LinearSpec> linears = architecture.LinearGroups.SelectMany(group => group).ToDictionary(linear => linear.Module, StringComparer.Ordinal);
         return Bind(
@@ -77,6 +90,17 @@ public static class ModelAdapters
         string[] saved = [.. model.SavedParameters.Where(saved => !written.Contains(saved.Value)).Select(saved => saved.Name)];
         AdapterTarget[] targets = [.. model.Adapters.Select(Target)];
         AdapterBinding binding = Bind(model.Architecture, file, targets, saved, model.TokenTargets, allowMissing);
+        AdapterForm? form = model.Adapters.Select(adapter => adapter.Form).FirstOrDefault();
+        if (form is null)
+        {
+            RequirePlainWithoutGates(file);
+        }
+
+        if (form?.FileType != file.Config.Form?.FileType)
+        {
+            throw new ModelFileException(file.FolderPath, $"it holds adapters of {file.Config.Form?.Name ?? "LoRA"}, and the model has those of {form?.Name ?? "LoRA"}.");
+        }
+
         foreach (LoraTensors tensors in binding.Modules)
         {
             LoraLinear adapter = model.Adapter(tensors.Module)!;
@@ -88,6 +112,7 @@ public static class ModelAdapters
             }
         }
 
+        LoadForms(model, file);
         LoadSaved(model, binding, model.TokenTargets);
         ModelWeights.RefreshNorms(model);
         return binding;
@@ -99,7 +124,7 @@ public static class ModelAdapters
     /// <exception cref="ModelFileException">The adapter does not fit the model.</exception>
     public static IEnumerable<MergedLayer> Merge(TransformerModel model, AdapterFile file)
     {
-        RequirePublishedBase(file);
+        RequireMergeable(file);
         return Merge(model, file, Bind(model.Architecture, file));
     }
 
@@ -137,7 +162,7 @@ public static class ModelAdapters
     /// <exception cref="ModelFileException">The adapter does not fit the model.</exception>
     public static void LoadMerged(TransformerModel model, AdapterFile file)
     {
-        RequirePublishedBase(file);
+        RequireMergeable(file);
         AdapterBinding binding = Bind(model.Architecture, file);
         LoadSaved(model, binding, TrainedTokens.Find(model.Architecture, file.Config));
         foreach (MergedLayer layer in Merge(model, file, binding))
@@ -156,7 +181,7 @@ public static class ModelAdapters
     {
         int pairs = model.Adapters.Select(adapter => 1 + FurtherPairs(adapter, config).Count).DefaultIfEmpty(1).Max();
         var writer = new AdapterWriter(pairs > 1 ? config.WithPairs(pairs) : config);
-        foreach (LoraLinear adapter in model.Adapters)
+        foreach (LoraLinear adapter in config.Form?.FileType is null ? model.Adapters : [])
         {
             TensorFill<float> a = ModelWeights.Fill<float>(adapter.A), b = ModelWeights.Fill<float>(adapter.B);
             if (FurtherPairs(adapter, config) is { Count: > 0 } further)
@@ -165,7 +190,17 @@ public static class ModelAdapters
                 b = Fill(SideBySide([adapter.B.View<float>().ToArray(), .. further.Select(pair => pair.B)], adapter.Rank));
             }
 
+            if (adapter.Form is { } plain)
+            {
+                b = Fill(plain.PlainB(adapter));
+            }
+
             writer.AddLora(Target(adapter), a, b, adapter.Magnitude is { } magnitude ? ModelWeights.Fill<float>(magnitude) : null);
+        }
+
+        foreach ((LoraLinear adapter, StoredPart part) in config.Form?.FileType is null ? [] : FormFile.Parts(model))
+        {
+            writer.AddPart(part, Fill(part.Read(adapter)));
         }
 
         foreach ((string name, Variable value) in model.SavedParameters)
@@ -186,6 +221,20 @@ public static class ModelAdapters
         }
 
         writer.Write(folder);
+        if (config.Form is { FileType: null })
+        {
+            FormFile.Write(model, Path.Combine(folder, FormFile.Name));
+        }
+    }
+
+    /// <summary>Refuses an adapter that cannot become part of the weights.</summary>
+    internal static void RequireMergeable(AdapterFile file)
+    {
+        RequirePublishedBase(file);
+        if (file.Config.Form is { Unmergeable: { } reason } form)
+        {
+            throw new ModelFileException(file.FolderPath, $"an adapter of {form.Name} cannot be merged into the weights: {reason}.");
+        }
     }
 
     /// <summary>Refuses factors of a base that was changed before training.</summary>
@@ -207,6 +256,37 @@ public static class ModelAdapters
         AdapterBinding binding = file.Bind(targets, [.. saved.Select(name => Saved(architecture, name))], allowMissing, tokens, body);
         binding.IdleEntries = [.. IdleEntries.Find(architecture, file.Config).Select(entry => entry.ToString())];
         return binding;
+    }
+
+    /// <summary>Copies the tensors of the adapters' forms.</summary>
+    private static void LoadForms(TransformerModel model, AdapterFile file)
+    {
+        string exact = Path.Combine(file.FolderPath, FormFile.Name);
+        using SafetensorsFile? beside = file.Config.Form is null && File.Exists(exact) ? SafetensorsFile.Open(exact) : null;
+        foreach ((LoraLinear adapter, StoredPart part) in FormFile.Parts(model))
+        {
+            if ((FormFile.Find(part, beside) ?? file.FormTensors.GetValueOrDefault(part.Name)) is { } tensor)
+            {
+                part.Write(adapter, FormFile.Numbers(tensor, part));
+            }
+        }
+
+        foreach (LoraLinear adapter in model.Adapters)
+        {
+            adapter.Form?.Loaded(adapter);
+        }
+    }
+
+    /// <summary>Refuses gates that whoever takes the factors for plain LoRA would leave out.</summary>
+    private static void RequirePlainWithoutGates(AdapterFile file)
+    {
+        if (file.Config.Form is null && file.FormTensors.Count > 0)
+        {
+            throw new ModelFileException(
+                file.FolderPath,
+                $"the file holds gates of BeamLoRA ({file.FormTensors.Keys.First()}), without which these factors are another adapter. "
+                + "Go on with method: beamlora, or take the adapter that its run has written.");
+        }
     }
 
     /// <summary>Copies what an adapter has in place of the model's parameters: whole ones, then rows of single tokens.</summary>

@@ -4,6 +4,7 @@ using Engine.Graph.Operators;
 using Engine.Graph.Passes;
 using Engine.Kernels;
 using Engine.Model.Architectures;
+using Engine.Model.Forms;
 using Engine.Model.Peft;
 
 namespace Engine.Model.Execution;
@@ -96,6 +97,11 @@ public sealed class TransformerModel : IDisposable
         ReserveTokenRows(trainables);
         foreach (bool decays in (ReadOnlySpan<bool>)[true, false])
         {
+            if (!decays && tuning is Tuning.Lora)
+            {
+                ReserveUndecayed(targets, trainables);
+            }
+
             foreach (ParameterSpec spec in architecture.Parameters.Where(spec => IsTrained(spec.Name) && spec.Decays == decays))
             {
                 parameters.Add(spec.Name, trainables.Reserve(spec.Name, spec.Shape, decays));
@@ -125,7 +131,8 @@ public sealed class TransformerModel : IDisposable
             Variable shared = baseModel.Parameter(
                 baseModel.HasParameter(spec.Name) ? spec.Name : architecture.Aliases.First(alias => alias.Parameter == spec.Name).Name);
             bool saved = adapter.SavedParameters.Contains(spec.Name);
-            if (saved || adapter.TokenRows.Any(rows => rows.Parameter == spec.Name))
+            if (saved || adapter.TokenRows.Any(rows => rows.Parameter == spec.Name)
+                || adapter.Adapters.Any(target => target.Form?.ChangesWeight == true && $"{target.Module}.weight" == spec.Name))
             {
                 var block = new StorageBlock("adapter");
                 blocks.Add(block);
@@ -248,17 +255,22 @@ public sealed class TransformerModel : IDisposable
             }
         }
 
+        if (forward.LossTerm is { } term)
+        {
+            graph.Output(term);
+        }
+
         RowSelectionPass.Run(graph);
         if (options.Gradients)
         {
-            GradientBuilder.Differentiate(graph, loss);
+            GradientBuilder.Differentiate(graph, loss, forward.LossTerms);
             if (options.GradientCheckpointing)
             {
-                CheckpointPass.Run(graph, loss, forward.HiddenStates);
+                CheckpointPass.Run(graph, loss, forward.HiddenStates, forward.LossTerms);
             }
         }
 
-        var result = new ModelGraph(graph, batch, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []);
+        var result = new ModelGraph(graph, batch, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []) { LossTerm = forward.LossTerm };
         options.Extend?.Invoke(result);
         FusionPass.Run(graph);
         return result;
@@ -288,7 +300,8 @@ public sealed class TransformerModel : IDisposable
         }
 
         long factors = Architecture.LinearGroups.SelectMany(group => group).Sum(linear => targets.TryGetValue(linear.Module, out LoraTarget? target)
-            ? (target.Rank * ((long)linear.InFeatures + linear.OutFeatures)) + (target.UseDora ? linear.OutFeatures : 0)
+            ? (target.Rank * (linear.InFeatures + ((long)linear.OutFeatures * (target.Form?.Heads ?? 1)))) + (target.UseDora ? linear.OutFeatures : 0)
+                + (target.Form?.Tensors(linear, target.Rank).Sum(tensor => tensor.Shape.Count) ?? 0)
             : 0);
         long whole = Architecture.Parameters.Where(spec => IsTrained(spec.Name)).Sum(spec => spec.Shape.Count);
         if (factors + whole > TrainableParameters.LargestCount)
@@ -298,6 +311,21 @@ public sealed class TransformerModel : IDisposable
                 : FormattableString.Invariant($"{factors:N0} of them are adapters' and {whole:N0} those of modules_to_save: lower r, or name fewer modules");
             throw new ArgumentException(FormattableString.Invariant(
                 $"{Architecture.Name} would have {factors + whole:N0} trained numbers, and at most {TrainableParameters.LargestCount:N0} can be trained: they, their gradients and the optimizer's moments are counted in 32 bits. {remedy}."));
+        }
+    }
+
+    /// <summary>Reserves the trained tensors of the adapters' forms on which no weight decay acts.</summary>
+    private void ReserveUndecayed(Dictionary<string, LoraTarget> targets, TrainableParameters trainables)
+    {
+        foreach (LinearSpec linear in Architecture.LinearGroups.SelectMany(group => group))
+        {
+            foreach (FormTensor tensor in targets.GetValueOrDefault(linear.Module) is { Form: { } form, Rank: var rank } ? form.Tensors(linear, rank) : [])
+            {
+                if (!tensor.Decays)
+                {
+                    adapters[linear.Module].Own.Add(tensor.Part, trainables.Reserve($"{linear.Module}.{tensor.Part}", tensor.Shape, decays: false));
+                }
+            }
         }
     }
 
@@ -322,7 +350,8 @@ public sealed class TransformerModel : IDisposable
     }
 
     /// <summary>
-    /// All A's, then all B's, then all magnitudes: each kind is one run. A's of one input lie below one another, so that x A^T is one product for all of them.
+    /// All A's, then all B's, then the tensors of forms, then all magnitudes: each kind is one run. A's of one input lie below one another, so that x A^T is one
+    /// product for all of them.
     /// </summary>
     private void ReserveAdapters(Dictionary<string, LoraTarget> targets, TrainableParameters trainables, bool trained)
     {
@@ -332,10 +361,34 @@ public sealed class TransformerModel : IDisposable
         LinearSpec[] linears = [.. groups.SelectMany(group => group)];
         var frozen = new StorageBlock("adapter");
         Variable Reserve(string name, Shape shape) => trained ? trainables.Reserve(name, shape, decays: true) : frozen.Reserve(name, shape);
-        Dictionary<string, Variable> a = linears.ToDictionary(
-            linear => linear.Module, linear => Reserve($"{linear.Module}.lora_A.weight", new Shape(targets[linear.Module].Rank, linear.InFeatures)));
+        var shared = new Dictionary<int, Variable>();
+        Variable ReserveA(LinearSpec linear)
+        {
+            LoraTarget target = targets[linear.Module];
+            bool shares = target.Form?.SharesA == true;
+            if (!shares || !shared.TryGetValue(linear.InFeatures, out Variable? factor))
+            {
+                factor = Reserve($"{linear.Module}.lora_A.weight", new Shape(target.Rank, linear.InFeatures));
+                if (shares)
+                {
+                    shared.Add(linear.InFeatures, factor);
+                }
+            }
+
+            return factor;
+        }
+
+        Dictionary<string, Variable> a = linears.ToDictionary(linear => linear.Module, ReserveA);
         Dictionary<string, Variable> b = linears.ToDictionary(
-            linear => linear.Module, linear => Reserve($"{linear.Module}.lora_B.weight", new Shape(linear.OutFeatures, targets[linear.Module].Rank)));
+            linear => linear.Module,
+            linear => Reserve(
+                $"{linear.Module}.lora_B.weight",
+                new Shape(linear.OutFeatures, (targets[linear.Module].Form?.Heads ?? 1) * targets[linear.Module].Rank)));
+        Dictionary<(string Module, string Part), Variable> own = (
+            from linear in linears
+            from tensor in targets[linear.Module].Form?.Tensors(linear, targets[linear.Module].Rank) ?? []
+            where tensor.Decays || !trained
+            select ((linear.Module, tensor.Part), Reserve($"{linear.Module}.{tensor.Part}", tensor.Shape))).ToDictionary();
         LinearSpec[] dora = [.. linears.Where(linear => targets[linear.Module].UseDora)];
         Dictionary<string, Variable> magnitudes = dora.ToDictionary(
             linear => linear.Module, linear => Reserve($"{linear.Module}.lora_magnitude_vector.weight", new Shape(linear.OutFeatures)));
@@ -347,11 +400,18 @@ public sealed class TransformerModel : IDisposable
             Variable first = a[group[0].Module];
             var groupShape = new Shape(group.Sum(linear => a[linear.Module].Shape.Rows), group[0].InFeatures);
             string groupName = $"{group[0].Module}.lora_A.group";
-            Variable groupA = trained ? trainables.Join(groupName, groupShape, first) : frozen.Overlay(groupName, groupShape, first);
+            bool joins = group.All(linear => targets[linear.Module].Form is null);
+            Variable groupA = !joins ? first : trained ? trainables.Join(groupName, groupShape, first) : frozen.Overlay(groupName, groupShape, first);
             foreach (string module in group.Select(linear => linear.Module))
             {
                 var variables = new LoraVariables(a[module], b[module], magnitudes.GetValueOrDefault(module), baseNorms.GetValueOrDefault(module));
-                adapters.Add(module, new LoraLinear(targets[module], index++, Parameter($"{module}.weight"), variables, groupA));
+                var adapter = new LoraLinear(targets[module], index++, Parameter($"{module}.weight"), variables, groupA);
+                foreach (((string, string Part) key, Variable variable) in own.Where(pair => pair.Key.Module == module))
+                {
+                    adapter.Own.Add(key.Part, variable);
+                }
+
+                adapters.Add(module, adapter);
             }
         }
 
@@ -381,4 +441,8 @@ public sealed class TransformerModel : IDisposable
 /// <param name="RowLosses">Each place's loss [places].</param>
 /// <param name="HiddenStates">Embeddings and layers [tokens, hidden].</param>
 public sealed record ModelGraph(
-    GraphBuilder Graph, LossTensors Batch, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates);
+    GraphBuilder Graph, LossTensors Batch, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates)
+{
+    /// <summary>What the adapters' forms add to the loss, which is differentiated with it, [1]; null for nothing.</summary>
+    public Tensor? LossTerm { get; init; }
+}

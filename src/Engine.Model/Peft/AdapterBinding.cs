@@ -1,4 +1,6 @@
+using Engine.Model.Architectures;
 using Engine.Model.Execution;
+using Engine.Model.Forms;
 using Engine.Safetensors;
 
 namespace Engine.Model.Peft;
@@ -7,7 +9,10 @@ namespace Engine.Model.Peft;
 /// <param name="Module">The layer's name in the model.</param>
 /// <param name="InFeatures">Columns of its weight [out, in].</param>
 /// <param name="OutFeatures">Rows of its weight [out, in].</param>
-public sealed record AdapterTarget(string Module, int InFeatures, int OutFeatures);
+public sealed record AdapterTarget(string Module, int InFeatures, int OutFeatures)
+{
+    internal LinearSpec Linear => new(Module, OutFeatures, InFeatures);
+}
 
 /// <summary>A parameter of a model that an adapter stores in full.</summary>
 /// <param name="Parameter">The parameter's name in the model.</param>
@@ -41,6 +46,9 @@ public sealed class AdapterBinding
     /// <summary>The adapted layers that the file holds, in the order of the model's.</summary>
     public required IReadOnlyList<LoraTensors> Modules { get; init; }
 
+    /// <summary>The tensors of the adapter's form, by their names without PEFT's prefix, where its files are not LoRA's.</summary>
+    internal IReadOnlyDictionary<string, SafetensorsTensor> FormTensors { get; private init; } = new Dictionary<string, SafetensorsTensor>();
+
     /// <summary>The parameters stored whole that the file holds, by name.</summary>
     public required IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters { get; init; }
 
@@ -67,7 +75,8 @@ public sealed class AdapterBinding
     {
         List<LoraTensors> modules = [];
         List<string> missing = [];
-        foreach (AdapterTarget target in targets)
+        Dictionary<string, SafetensorsTensor> parts = new(StringComparer.Ordinal);
+        foreach (AdapterTarget target in file.Config.Form is null ? targets : [])
         {
             if (NameInFile(target.Module, renamedPrefix) is { } name && file.Modules.TryGetValue(name, out LoraTensors? tensors))
             {
@@ -82,6 +91,20 @@ public sealed class AdapterBinding
                 {
                     missing.Add(AdapterKeys.Magnitude(target.Module));
                 }
+            }
+        }
+
+        IEnumerable<StoredPart> stored = file.Config.Form?.Stored([.. targets.Select(target => (target.Linear, file.Config.RankOf(target.Module)))])
+            .SelectMany(layer => layer.Parts) ?? [];
+        foreach (StoredPart part in stored.DistinctBy(part => part.Name))
+        {
+            if (file.FormTensors.TryGetValue(part.Name, out SafetensorsTensor? tensor))
+            {
+                parts[part.Name] = tensor.RequireShape(ModelWeights.Longs(part.Shape));
+            }
+            else
+            {
+                missing.Add(AdapterKeys.Prefix + part.Name);
             }
         }
 
@@ -116,12 +139,14 @@ public sealed class AdapterBinding
         return new AdapterBinding
         {
             Modules = modules,
+            FormTensors = parts,
             SavedParameters = parameters,
             TokenRows = rows,
             Missing = missing,
             Unused =
             [
                 .. file.Modules.Values.Where(module => !used.Contains(module.Module)).SelectMany(module => new[] { module.A.Name, module.B.Name }),
+                .. file.Config.Form is null ? [] : file.FormTensors.Where(pair => !parts.ContainsKey(pair.Key)).Select(pair => pair.Value.Name),
                 .. file.SavedParameters.Values.Concat(file.TokenRows.Values).Where(tensor => !taken.Contains(tensor)).Select(tensor => tensor.Name),
             ],
             RenamedPrefix = renamedPrefix,

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Common.Files;
+using Engine.Model.Forms;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Peft;
@@ -56,6 +57,9 @@ public sealed record AdapterConfig
 
     /// <summary><c>use_dora</c>: learn the row norms of the adapted weight apart from its direction.</summary>
     public bool UseDora { get; init; }
+
+    /// <summary>What the adapter computes where it is more than LoRA or DoRA: what <c>peft_type</c> says, or the training method; null for these.</summary>
+    public AdapterForm? Form { get; init; }
 
     /// <summary><c>rank_pattern</c>: rank by regular expression over the module's name or its ending; the first that matches counts.</summary>
     public IReadOnlyList<KeyValuePair<string, int>> RankPattern { get; init; } = [];
@@ -148,10 +152,13 @@ public sealed record AdapterConfig
     /// <summary>The rank of one adapted module, by its name in the model.</summary>
     public int RankOf(string module) => FirstMatch(RankPattern, module, Rank);
 
+    /// <summary><c>lora_alpha</c> of one adapted module, by its name in the model.</summary>
+    internal double AlphaOf(string module) => FirstMatch(AlphaPattern, module, LoraAlpha);
+
     /// <summary>The factor of one adapted module's branch: alpha / r, or alpha / sqrt(r) with <see cref="UseRslora"/>.</summary>
     public double ScalingOf(string module)
     {
-        double alpha = FirstMatch(AlphaPattern, module, LoraAlpha);
+        double alpha = AlphaOf(module);
         int rank = RankOf(module);
         return UseRslora ? alpha / Math.Sqrt(rank) : alpha / rank;
     }
@@ -186,9 +193,11 @@ public sealed record AdapterConfig
 
     internal static AdapterConfig FromJson(JsonSection root)
     {
-        UnsupportedOptions.Refuse(root, kinds: [Lora, LoraWithBaseWeights]);
+        UnsupportedOptions.Refuse(root, kinds: [Lora, LoraWithBaseWeights, .. AdapterForms.Types]);
+        AdapterForm? form = AdapterForms.Read(root);
         AdapterConfig config = new(root.Content)
         {
+            Form = form,
             Rank = root.Int("r"),
             LoraAlpha = root.OptionalDouble("lora_alpha") ?? throw root.Missing("lora_alpha", "a number"),
             LoraDropout = root.OptionalDouble("lora_dropout") ?? 0,
@@ -210,7 +219,7 @@ public sealed record AdapterConfig
             InitLoraWeights = ReadInit(root),
             HoldsBaseWeights = root.OptionalString("peft_type") == LoraWithBaseWeights,
             FanInFanOut = root.OptionalBool("fan_in_fan_out") ?? false,
-            UnknownKeys = [.. root.Content.Where(pair => !PeftDefaults.Keys.Contains(pair.Key) && !UnsupportedOptions.IsOff(pair.Value)).Select(pair => pair.Key)],
+            UnknownKeys = [.. root.Content.Where(pair => !PeftDefaults.Keys.Contains(pair.Key) && !AdapterForms.Keys(form).Contains(pair.Key) && !UnsupportedOptions.IsOff(pair.Value)).Select(pair => pair.Key)],
         };
         try
         {
@@ -260,6 +269,12 @@ public sealed record AdapterConfig
         values["base_model_name_or_path"] = BaseModelNameOrPath;
         values["init_lora_weights"] = bool.TryParse(InitLoraWeights, out bool plain) ? plain : InitLoraWeights;
         values["fan_in_fan_out"] = FanInFanOut;
+        if (Form?.FileType is { } type)
+        {
+            values["peft_type"] = type;
+            Form.Write(values);
+        }
+
         return new JsonObject(values.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, pair.Value?.DeepClone())));
     }
 

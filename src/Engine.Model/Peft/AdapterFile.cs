@@ -24,6 +24,7 @@ public sealed class AdapterFile : IDisposable
     private readonly SortedDictionary<string, LoraTensors> modules = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SafetensorsTensor> saved = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SafetensorsTensor> tokenRows = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, SafetensorsTensor> formTensors = new(StringComparer.Ordinal);
 
     private AdapterFile(string folder, AdapterConfig config, SafetensorsFile file)
     {
@@ -49,6 +50,9 @@ public sealed class AdapterFile : IDisposable
 
     /// <summary>The rows of single tokens [tokens, columns] (<c>trainable_token_indices</c>), by the module whose weight they are in.</summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> TokenRows => tokenRows;
+
+    /// <summary>The tensors of the adapter's form, by their names without PEFT's prefix.</summary>
+    public IReadOnlyDictionary<string, SafetensorsTensor> FormTensors => formTensors;
 
     /// <summary>Opens an adapter folder and checks that each A has its B, with the rank and the parts the configuration says.</summary>
     /// <param name="folder">The adapter's folder.</param>
@@ -98,12 +102,12 @@ public sealed class AdapterFile : IDisposable
         string? body = null)
     {
         AdapterBinding binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], renamedPrefix: null);
-        if (binding.Modules.Count == 0 && allowMissing && OtherPrefix(targets) is { } prefix && WithoutPlace(targets, prefix) is null)
+        if (binding.Modules.Count == 0 && Config.Form is null && allowMissing && OtherPrefix(targets) is { } prefix && WithoutPlace(targets, prefix) is null)
         {
             binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], prefix);
         }
 
-        if (binding.Modules.Count == 0 && binding.SavedParameters.Count == 0 && binding.TokenRows.Count == 0)
+        if (binding.Modules.Count == 0 && binding.FormTensors.Count == 0 && binding.SavedParameters.Count == 0 && binding.TokenRows.Count == 0)
         {
             throw new ModelFileException(file.FilePath, $"no tensor fits the model. {NamesOnBothSides(targets)}");
         }
@@ -192,7 +196,7 @@ public sealed class AdapterFile : IDisposable
         Dictionary<string, Dictionary<AdapterKeyKind, SafetensorsTensor>> parts = new(StringComparer.Ordinal);
         foreach (SafetensorsTensor tensor in file.Tensors.OrderBy(tensor => AdapterKeys.IsCopyInMemory(tensor.Name)))
         {
-            if (!AdapterKeys.TryParse(tensor.Name, out AdapterKey key, out string? problem))
+            if (!AdapterKeys.TryParse(tensor.Name, Config.Form, out AdapterKey key, out string? problem))
             {
                 throw Bad($"the key '{tensor.Name}': {problem}");
             }
@@ -208,6 +212,7 @@ public sealed class AdapterFile : IDisposable
                 AdapterKeyKind.Original => true,
                 AdapterKeyKind.SavedParameter => saved.TryAdd(name, tensor) || AdapterKeys.IsCopyInMemory(tensor.Name),
                 AdapterKeyKind.TokenRows => tokenRows.TryAdd(name, tensor),
+                AdapterKeyKind.FormPart => formTensors.TryAdd(name, tensor),
                 _ => Parts(name).TryAdd(key.Kind, tensor),
             };
             if (!added)

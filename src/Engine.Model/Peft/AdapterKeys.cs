@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Engine.Model.Forms;
 
 namespace Engine.Model.Peft;
 
@@ -10,6 +11,9 @@ internal enum AdapterKeyKind
     Magnitude,
     SavedParameter,
     TokenRows,
+
+    /// <summary>A tensor of an adapter's form (<see cref="Forms.AdapterForm"/>).</summary>
+    FormPart,
 
     /// <summary>What a module that is trained whole was before, which nothing uses.</summary>
     Original,
@@ -66,7 +70,8 @@ public static class AdapterKeys
     internal static bool IsCopyInMemory(string key) => key.Contains(SavedPart, StringComparison.Ordinal);
 
     /// <summary>Takes a key apart; <paramref name="problem"/> says why it cannot be.</summary>
-    internal static bool TryParse(string key, out AdapterKey parsed, [NotNullWhen(false)] out string? problem)
+    /// <param name="form">The form that the adapter's folder says; null: LoRA, of which a file may hold BeamLoRA's gates, too.</param>
+    internal static bool TryParse(string key, AdapterForm? form, out AdapterKey parsed, [NotNullWhen(false)] out string? problem)
     {
         parsed = default;
         problem = null;
@@ -77,6 +82,12 @@ public static class AdapterKeys
         }
 
         string name = key[Prefix.Length..];
+        if (form is null ? name.EndsWith($".{BeamForm.Gate}", StringComparison.Ordinal) : name.Contains(".lora_", StringComparison.Ordinal))
+        {
+            parsed = new AdapterKey(AdapterKeyKind.FormPart, name);
+            return true;
+        }
+
         foreach ((string part, AdapterKeyKind kind) in (ReadOnlySpan<(string, AdapterKeyKind)>)
             [(LoraAPart, AdapterKeyKind.LoraA), (LoraBPart, AdapterKeyKind.LoraB), (MagnitudePart, AdapterKeyKind.Magnitude)])
         {

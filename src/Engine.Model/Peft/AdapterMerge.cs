@@ -40,7 +40,7 @@ public static class AdapterMerge
         using AdapterFile adapter = AdapterFile.Read(adapterFolder);
         using Checkpoint checkpoint = folder.OpenWeights();
         Architecture architecture = folder.CreateArchitecture(adapterFolder);
-        ModelAdapters.RequirePublishedBase(adapter);
+        ModelAdapters.RequireMergeable(adapter);
         AdapterBinding binding = ModelAdapters.Bind(architecture, adapter, options.AllowMissing);
         Dictionary<string, LoraTensors> adapted = binding.Modules.ToDictionary(module => $"{module.Module}.weight", StringComparer.Ordinal);
         Dictionary<string, TokenTarget> tokens = TrainedTokens.Find(architecture, adapter.Config)

@@ -1,3 +1,5 @@
+using Engine.Model.Execution;
+using Engine.Model.Forms;
 using Engine.Safetensors;
 
 namespace Engine.Model.Peft;
@@ -11,6 +13,7 @@ namespace Engine.Model.Peft;
 public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageType = SafetensorsType.Float32)
 {
     private readonly SafetensorsWriter weights = new();
+    private readonly HashSet<string> parts = new(StringComparer.Ordinal);
 
     /// <summary>Adds an adapted layer.</summary>
     /// <param name="target">The layer.</param>
@@ -34,6 +37,15 @@ public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageT
         }
 
         return this;
+    }
+
+    /// <summary>Adds a tensor of an adapter's form; one that layers share is added once.</summary>
+    internal void AddPart(StoredPart part, TensorFill<float> values)
+    {
+        if (parts.Add(part.Name))
+        {
+            weights.AddFloat32As(storageType, AdapterKeys.Prefix + part.Name, ModelWeights.Longs(part.Shape), values);
+        }
     }
 
     /// <summary>Adds a parameter that is stored in full.</summary>

@@ -74,6 +74,7 @@ internal sealed class BalancingMethod(Balancing settings, bool byGradient) : Tra
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
+        AdapterRequirement.RequirePlain(this, context);
         AdapterRequirement.Tensors(this, "balances the factors of LoRA adapters, but the run has none; add an 'adapter:' section, or remove the method", context);
         if (settings.Mu * context.Optimizer.LearningRate is var scale and >= 1)
         {

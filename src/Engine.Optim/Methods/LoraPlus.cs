@@ -30,7 +30,7 @@ internal sealed class LoraPlusMethod(LoraPlus settings) : TrainingMethod
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        foreach (LoraLinear layer in AdapterRequirement.Layers(this, "gives the B of LoRA adapters a learning rate of their own", context))
+        foreach (LoraLinear layer in AdapterRequirement.Layers(this, "gives the B of LoRA adapters a learning rate of their own", context, plain: false))
         {
             factorsB.Add(layer.B);
         }

@@ -1,5 +1,6 @@
 using Engine.Common;
 using Engine.Common.Keys;
+using Engine.Model.Forms;
 
 namespace Engine.Optim.Methods;
 
@@ -28,6 +29,9 @@ public abstract record Method
 
     /// <summary>What it does to the base weights of adapted layers.</summary>
     public virtual BaseWeightUse BaseWeights => BaseWeightUse.Frozen;
+
+    /// <summary>What the adapters that it trains compute; null: LoRA or DoRA, as the run has it.</summary>
+    public virtual AdapterForm? Form => null;
 
     /// <summary>
     /// Where a run file or a command names the method, for messages; null where none does. Methods are equal wherever they are named.

@@ -47,6 +47,9 @@ public static class MethodCatalog
         [NBar.MethodName] = () => new NBar(),
         [ScaLora.MethodName] = () => new ScaLora(),
         [XgbLora.MethodName] = () => new XgbLora(),
+        [BeamLora.MethodName] = () => new BeamLora(),
+        [Goat.MethodName] = () => new Goat(),
+        [EffiLora.MethodName] = () => new EffiLora(),
     };
 
     public static IReadOnlyCollection<string> Names => methods.Keys;

@@ -9,7 +9,7 @@ internal sealed class MethodCombination : TrainingMethod
 {
     private readonly IReadOnlyList<TrainingMethod> methods;
 
-    /// <summary>The one whose steps take more than one pass, or the first.</summary>
+    /// <summary>The one whose steps take more than one pass, or hold tensors still, or the first.</summary>
     private readonly TrainingMethod leader;
 
     /// <exception cref="ConfigurationException">Methods that do not go together.</exception>
@@ -38,7 +38,14 @@ internal sealed class MethodCombination : TrainingMethod
                 + $"and {moving.Name} is derived for factors that the optimizer alone moves; keep one of them.");
         }
 
-        leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass] || method.UpdatesInPart) ?? methods[0];
+        leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass])
+            ?? methods.FirstOrDefault(method => method.UpdatesInPart) ?? methods[0];
+        if (methods.FirstOrDefault(method => method.UpdatesInPart && method != leader) is { } holding)
+        {
+            throw holding.Refusal(
+                $"method: {holding.Name} and {leader.Name} do not go together, since {holding.Name} holds tensors of a step still and {leader.Name} says what a step does; keep one of them.");
+        }
+
         if (methods.FirstOrDefault(method => method.UpdatesInPart) is { } partial && methods.FirstOrDefault(method => method.Role == MethodRole.Balance) is { } balance)
         {
             throw balance.Refusal(
@@ -168,6 +175,7 @@ internal sealed class MethodCombination : TrainingMethod
     private static string Reason(MethodRole role) => role switch
     {
         MethodRole.Perturbation => "since both move the weights before the gradient is taken and a step has one such point",
+        MethodRole.Adapter => "since both say what an adapter computes",
         MethodRole.Balance => "since both rescale the factors of every adapter pair",
         MethodRole.Merging => "since both move adapters into their base weights",
         _ => "since both set the learning rate of single tensors",

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Model.Forms;
 
 namespace Engine.Optim.Methods;
 
@@ -17,6 +18,8 @@ public sealed record Together : Method
     public override string Name => string.Join('+', Methods.Select(method => method.Name));
 
     public override BaseWeightUse BaseWeights => Methods.Max(method => method.BaseWeights);
+
+    public override AdapterForm? Form => Methods.Select(method => method.Form).FirstOrDefault(form => form is not null);
 
     /// <summary>The single methods of what a run is given.</summary>
     public static IReadOnlyList<Method> Of(Method? method) => method switch

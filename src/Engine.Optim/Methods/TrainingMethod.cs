@@ -23,6 +23,9 @@ public enum MethodRole
 
     /// <summary>What of the adapters lies in their base weights.</summary>
     Merging,
+
+    /// <summary>What an adapter computes.</summary>
+    Adapter,
 }
 
 /// <summary>

@@ -103,11 +103,11 @@ public sealed class ModelSurface : ILossSurface, IDisposable
         Dictionary<Variable, (string Layer, uint Part)> factors = [];
         foreach (LoraLinear adapter in model.Adapters)
         {
-            factors.Add(adapter.A, (adapter.Module, 1));
-            factors.Add(adapter.B, (adapter.Module, 2));
-            if (adapter.Magnitude is { } magnitude)
+            // Layers may share their A. What follows A and B is a magnitude, or the tensors of a form.
+            uint part = 1;
+            foreach (Variable tensor in adapter.Tensors)
             {
-                factors.Add(magnitude, (adapter.Module, 3));
+                factors.TryAdd(tensor, (adapter.Module, part++));
             }
         }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Engine.Common;
 using Engine.Devices;
+using Engine.Model.Peft;
 using Engine.Model;
 using Engine.Optim;
 using Engine.Optim.Sharpness;
@@ -131,8 +132,8 @@ public sealed class Comparison
             throw new ConfigurationException("Sharpness is measured around adapters on validation data; add an 'adapter:' section and data.validation or data.validation_split, or leave --sharpness out.");
         }
 
-        AdapterReport report = new SharpnessAnalysis(device, request.Options).Measure(
-            SharpnessSubject.OfRun(planned.Method.Name, run, request.Rows), progress, cancellation);
+        SharpnessSubject subject = SharpnessSubject.OfRun(planned.Method.Name, run, request.Rows);
+        AdapterReport report = new SharpnessAnalysis(device, request.OptionsFor(AdapterConfig.Read(subject.Adapter))).Measure(subject, progress, cancellation);
         if (!report.Complete)
         {
             return null;

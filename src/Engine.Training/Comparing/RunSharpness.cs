@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Engine.Common.Files;
 using Engine.Common;
+using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Sharpness;
 using Engine.Training.Sharpness;
@@ -41,6 +42,10 @@ public sealed record SharpnessRequest(IReadOnlyList<SharpnessInstrument> Instrum
 
     /// <summary>The settings of the instruments; both spaces are looked at.</summary>
     public SharpnessOptions Options => new() { Instruments = Instruments };
+
+    /// <summary>The same for an adapter: one that cannot be merged has no whole weights to look at.</summary>
+    internal SharpnessOptions OptionsFor(AdapterConfig adapter) =>
+        adapter.Form?.Unmergeable is null ? Options : Options with { Spaces = [SharpnessSpace.Adapter] };
 
     /// <summary>What decides the figures, as text.</summary>
     internal string Description => JsonSerializer.Serialize(new { Rows, Options });

@@ -2,6 +2,7 @@ using Engine.Common;
 using Engine.Common.Keys;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
+using Engine.Model.Forms;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Optim;
@@ -36,6 +37,7 @@ internal static class AdapterChoice
             : AdapterConfig.Read(adapter.Init);
         AdapterConfig config = (start with
         {
+            Form = Form(run.Method?.Form, start, adapter.Init),
             Rank = adapter.R ?? start.Rank,
             LoraAlpha = adapter.LoraAlpha ?? start.LoraAlpha,
             LoraDropout = adapter.LoraDropout ?? start.LoraDropout,
@@ -84,6 +86,19 @@ internal static class AdapterChoice
         }
 
         return notes;
+    }
+
+    /// <summary>What the adapters compute: what the method says, which a folder's adapter must be of, too.</summary>
+    private static AdapterForm? Form(AdapterForm? ofMethod, AdapterConfig start, string? folder)
+    {
+        if (folder is null || start.Form == ofMethod?.AsStored)
+        {
+            return ofMethod;
+        }
+
+        throw new ConfigurationException(start.Form is { } stored
+            ? $"adapter.init: {folder} holds an adapter of {stored}; go on with the same (method: {stored.Name}), or start from another."
+            : $"adapter.init: {folder} holds plain LoRA, which is no start for {ofMethod!.Name}; leave it out.");
     }
 
     /// <summary>Whether the run file has a key, or leaves it to its default.</summary>

@@ -76,9 +76,12 @@ public sealed class PrebatchedFile : BatchSource
 {
     private readonly SafetensorsFile file;
     private readonly Architecture architecture;
+    private readonly bool keepsPadding;
 
-    public PrebatchedFile(string path, Architecture architecture)
+    /// <param name="keepsPadding">Batches keep their padding, which the run's adapters count.</param>
+    public PrebatchedFile(string path, Architecture architecture, bool keepsPadding = false)
     {
+        this.keepsPadding = keepsPadding;
         file = SafetensorsFile.Open(path);
         this.architecture = architecture;
         BatchesPerEpoch = PrebatchedIndex.CountBatches(path, file.Tensors.Select(tensor => tensor.Name));
@@ -92,7 +95,7 @@ public sealed class PrebatchedFile : BatchSource
 
     public override RaggedBatch Batch(int epoch, int index)
     {
-        PaddedBatch batch = PaddedBatch.Read(file, architecture, $".{index}");
+        PaddedBatch batch = PaddedBatch.Read(file, architecture, $".{index}", keepsPadding);
         return batch.HasLabels
             ? batch.Ragged
             : throw new DataFileException(Origin, $"there is no tensor labels.{index}; every batch to train on needs labels.");

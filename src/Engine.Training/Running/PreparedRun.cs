@@ -36,6 +36,11 @@ public sealed class PreparedRun : IDisposable
         }
 
         AdapterConfig = AdapterChoice.Of(run, architecture.ModelConfig);
+        if (AdapterConfig?.Form is { } form && form.Problem(AdapterConfig, architecture) is { } problem)
+        {
+            throw new ConfigurationException($"method {form.Name}: adapter.{problem}.");
+        }
+
         ElementType storage = run.WeightStorage(Data.Folder);
         CheckProducts(run, device, storage);
         idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run.Adapter!, architecture, AdapterConfig);

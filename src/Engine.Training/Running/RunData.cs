@@ -65,7 +65,7 @@ public sealed class RunData : IDisposable
     private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
     {
         Architecture architecture = ArchitectureOf(run, folder, tokenizer: null, HeadOf(run.Task));
-        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train.Paths.Single(), architecture), null);
+        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train.Paths.Single(), architecture, run.Method?.Form?.CountsPadding == true), null);
     }
 
     private static RunData Texts(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)

@@ -32,6 +32,11 @@ internal static class RunRecords
             line["loss_rise"] = Number(report.LossRise);
         }
 
+        if (!double.IsNaN(report.AdapterLoss))
+        {
+            line["adapter_loss"] = Number(report.AdapterLoss);
+        }
+
         foreach (StepNumber number in numbers)
         {
             line[number.Key] = Number(number.Value);

@@ -424,5 +424,5 @@ public sealed class Trainer : IDisposable
 
     private long ParameterCount() =>
         prepared.Model.Architecture.Parameters.Sum(spec => spec.Shape.Count)
-        + prepared.Model.Adapters.Sum(adapter => adapter.A.Shape.Count + adapter.B.Shape.Count + (adapter.Magnitude?.Shape.Count ?? 0));
+        + prepared.Model.Adapters.SelectMany(adapter => adapter.Tensors).Distinct().Sum(tensor => tensor.Shape.Count);
 }

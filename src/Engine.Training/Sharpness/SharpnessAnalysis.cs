@@ -54,6 +54,7 @@ public sealed class SharpnessAnalysis
         subject = subject with { Run = RunRules.ResolveEvaluation(subject.Run) };
         ModelFolder folder = ModelFolder.Open(subject.Run.Model);
         using AdapterFile file = AdapterFile.Read(subject.Adapter);
+        RequireSpaces(file);
         Architecture architecture = ArchitectureOf(subject, folder);
         Tuning.Lora tuning = ModelAdapters.Tuning(architecture, file);
         if (tuning.Adapters.Count == 0)
@@ -90,6 +91,17 @@ public sealed class SharpnessAnalysis
         }
 
         return report;
+    }
+
+    /// <summary>Refuses to look at the whole weights of an adapter that cannot be merged into them.</summary>
+    private void RequireSpaces(AdapterFile file)
+    {
+        if (file.Config.Form is { Unmergeable: { } reason } form && (options.Spaces.Contains(SharpnessSpace.Weights) || LooksAtLayers))
+        {
+            throw new ConfigurationException(
+                $"{file.FolderPath} is an adapter of {form.Name}, of which there are no whole weights to look at: {reason}. "
+                + "Look at the adapter's own (--spaces adapter), with other instruments than layers and intruders.");
+        }
     }
 
     private static Architecture ArchitectureOf(SharpnessSubject subject, ModelFolder folder) =>

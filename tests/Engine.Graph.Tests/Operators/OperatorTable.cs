@@ -14,6 +14,7 @@ internal static partial class OperatorTable
     {
         [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. RotaryCases()], [.. AttentionCases()], [.. LossCases()],
         [.. LinearCrossEntropyCases()], [.. SmoothedVocabularyCases()], [.. TrainedRowsCases()], [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
+        [.. GatingCases()],
     }.SelectMany(family => family).ToDictionary(problem => problem.Name));
 
     public static IReadOnlyCollection<OperatorCase> All => Table.Value.Values;

@@ -191,6 +191,28 @@ internal static class KernelCases
                 .. Reductions.ColumnDots(run.Device, ChunkedRows, Count, tall, Values(run, 3, ChunkedRows * Count), workspace, Values(run, 4, Count)),
             ];
         },
+        ["gating"] = run =>
+        {
+            BufferView<float> p = run.Put(Numbers.Values(1, 3 * Count, 0.4f, 0.5f)), w = Values(run, 2, 3 * Count);
+            return
+            [
+                Softmax.Forward(run.Device, Count, 3, 0.7f, 3f, Values(run, 3, 3 * Count), run.Output(3 * Count)),
+                .. ((bool[])[false, true]).Select(adds =>
+                    Softmax.Backward(run.Device, Count, 3, 0.7f, 3f, adds, p, Values(run, 4, 3 * Count), Values(run, 5, 3 * Count))),
+                Routing.Forward(run.Device, Count, 3, 2, p, run.Output(3 * Count)),
+                Routing.Backward(run.Device, Count, 3, p, w, Values(run, 6, 3 * Count), run.Output(3 * Count)),
+                .. ((bool[])[false, true]).SelectMany(adds => Routing.Balance(
+                    run.Device, Count, 3, 2, 0.3f, p, w, run.Put(0, 7, Count - 2), adds ? run.Put(0.5f) : null, run.Output(3), run.Output(3), run.Output(1))),
+                Routing.BalanceGradient(
+                    run.Device, Count, 3, 2, 0.3f, Values(run, 7, 3), run.Put(0, 7, Count - 2), run.Scalars((StepScalars.LossScale, 0.5f)), run.Output(3 * Count)),
+                .. ((bool[])[false, true]).SelectMany(shared => (Launch[])
+                [
+                    Heads.Weigh(run.Device, 50, 2, 3, shared, Values(run, 8, Count), Values(run, 9, 100), run.Output(Count)),
+                    Heads.Dots(run.Device, 150, 2, 3, shared, Values(run, 8, 3 * Count), Values(run, 9, 3 * Count), run.Output(Count)),
+                ]),
+                Heads.Gather(run.Device, 100, 2, 3, Values(run, 8, 2 * Count), Values(run, 9, 200), run.Output(Count)),
+            ];
+        },
         ["rows"] = run =>
         [
             .. StoredWeights.Types.SelectMany(type => ((bool[])[false, true]).Select(accumulate => Embeddings.Forward(
@@ -201,6 +223,8 @@ internal static class KernelCases
                 run.Device, 3, 4, Count, run.Put(Hard(1, 3 * Count)), run.Put(3, -1, 0), run.PutStored(type, StoredWeights.Values(type, 2, 4 * Count)))),
             MeanPooling.Forward(run.Device, 3, Count, Values(run, 1, 7 * Count), run.Put(0, 1, 4, 6), run.Output(3 * Count)),
             .. MeanPooling.Backward(run.Device, 3, 7, Count, Values(run, 1, 3 * Count), run.Put(0, 1, 4, 6), run.Output(7 * Count)),
+            MeanPooling.Forward(run.Device, 3, Count, Values(run, 1, 7 * Count), run.Put(0, 1, 4, 6), run.Output(3 * Count), mean: false),
+            .. MeanPooling.Backward(run.Device, 3, 7, Count, Values(run, 1, 3 * Count), run.Put(0, 1, 4, 6), run.Output(7 * Count), mean: false),
             RowSelection.GatherColumns(run.Device, 3, Count + 2, Count, Values(run, 1, 3 * (Count + 2)), run.Put([.. Enumerable.Range(0, Count).Reverse()]), run.Output(3 * Count)),
             Rotary.Angles(
                 run.Device, 10, 30, run.Put([0, 1, 2, 77, 4096, 32767, 131071, 1_000_000, 3, int.MaxValue]),

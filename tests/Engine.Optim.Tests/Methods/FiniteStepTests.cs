@@ -48,7 +48,7 @@ public sealed class FiniteStepTests
 
     private static ToyRun Start(string device, Method method)
     {
-        var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, method.CreatePlugIn());
+        var run = new ToyRun(device, new TwoLayerModel(), ToyRun.AdaptersOf(method), method.CreatePlugIn());
         run.Step(0.01);
         run.Step(0.01);
         return run;

@@ -13,6 +13,11 @@ internal sealed class ToyRun : IDisposable
     /// <summary>Both layers of <see cref="TwoLayerModel"/> with adapters and dropout on their input.</summary>
     public static readonly Tuning Adapters = new Tuning.Lora([new LoraTarget("first", 2, 2f, 0.5f), new LoraTarget("second", 2, 2f, 0.5f)], []);
 
+    /// <summary>The same of the form that a method trains, of a rank that GOAT's experts can share.</summary>
+    public static Tuning AdaptersOf(Method method) => method.Form is not { } form
+        ? Adapters
+        : new Tuning.Lora([new LoraTarget("first", 8, 2f, 0.5f) { Form = form }, new LoraTarget("second", 8, 2f, 0.5f) { Form = form }], []);
+
     /// <summary>The same without dropout.</summary>
     public static readonly Tuning UndroppedAdapters = new Tuning.Lora([new LoraTarget("first", 2, 2f, 0f), new LoraTarget("second", 2, 2f, 0f)], []);
 

@@ -50,6 +50,10 @@ public sealed class ResumeTests
     [InlineData("{name: efm-lora, rho: 0.1, rho_min: 0.02, beta: 0.5}", ", init_lora_weights: gaussian")]
     [InlineData("{name: bi-lora, rho: 0.2, auxiliary_rank: 3}", ", use_dora: true")]
     [InlineData("[{name: lora-plus}, {name: bi-lora, rho: 0.2, auxiliary_optimizer: sgd, clip: per-layer}]", ", init_lora_weights: pissa")]
+    [InlineData("{name: beamlora, period: 2, top_p: 0.6, threshold_end: 100}", "")]
+    [InlineData("[{name: beamlora, period: 6, top_p: 0.6, threshold_end: 100, moments: code}, {name: lora-sam, rho: 0.1}]", "")]
+    [InlineData("{name: goat, experts: 2, top_k: 1}", "")]
+    [InlineData("{name: effilora, heads: 2, active_share: 0.5, reducer_interval: 3}", "")]
     [InlineData("plain", ", use_dora: true, init_lora_weights: pissa, rank_pattern: {value: 2}, alpha_pattern: {value: 6}")]
     [InlineData("{name: bi-lora, rho: 0.2}", ", use_dora: true", "dtype: float16")]
     [InlineData("{name: efm-lora, rho: 0.1}", "", "dtype: bfloat16")]
@@ -81,7 +85,13 @@ public sealed class ResumeTests
     [OpenClFact]
     public void A_run_with_state_resumes_to_the_bit_on_opencl()
     {
-        foreach (string method in (string[])["{name: looksam, k: 3, rho: 0.2}", "{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}"])
+        string[] methods =
+        [
+            "{name: looksam, k: 3, rho: 0.2}",
+            "{name: esam, beta: 0.5, gamma: 0.5, rho: 0.1}",
+            "{name: beamlora, period: 2, top_p: 0.6, threshold_end: 100}",
+        ];
+        foreach (string method in methods)
         {
             using var tiny = new TinyRun();
             TrainingOutcome whole = TrainOnOpenCl(tiny.WriteRun("whole", method: method));
