@@ -98,6 +98,7 @@ public sealed class TrainerTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole", extra, method, adapter));
+        RequireTrained(tiny, "whole");
         Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
         string run = tiny.WriteRun("stopped", extra, method, adapter);
         using var cancellation = new CancellationTokenSource();
@@ -135,6 +136,7 @@ public sealed class TrainerTests
         {
             using var tiny = new TinyRun();
             TrainingOutcome whole = TrainOnOpenCl(tiny.WriteRun("whole", method: method));
+            RequireTrained(tiny, "whole");
             string run = tiny.WriteRun("stopped", method: method);
             using var cancellation = new CancellationTokenSource();
             Assert.True(TrainOnOpenCl(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
@@ -193,6 +195,7 @@ public sealed class TrainerTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole", "dtype: float16"));
+        RequireTrained(tiny, "whole");
         string run = tiny.WriteRun("stopped", "dtype: float16");
         using var cancellation = new CancellationTokenSource();
         Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
@@ -212,6 +215,7 @@ public sealed class TrainerTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        RequireTrained(tiny, "whole");
         string run = tiny.WriteRun("killed");
         Assert.IsType<KilledException>(Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions(), new KillAt(5))).StoppedBy);
         File.AppendAllText(Path.Combine(tiny.Folder, "killed", "metrics.jsonl"), "{\"step\": 6, \"lo");
@@ -352,6 +356,7 @@ public sealed class TrainerTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        RequireTrained(tiny, "whole");
         string run = tiny.WriteRun("evaluating");
         using var cancellation = new CancellationTokenSource();
         TrainingOutcome stopped = Train(run, new TrainerOptions(), new StopAt(step, cancellation), cancellation.Token);
@@ -534,6 +539,14 @@ public sealed class TrainerTests
     }
 
     private static byte[] Bytes(TrainingOutcome outcome) => File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
+
+    /// <summary>Finds that every step had a loss of its own: two runs that compute nothing are equal to the bit, too.</summary>
+    private static void RequireTrained(TinyRun tiny, string output)
+    {
+        double[] losses = Losses(tiny, output);
+        Assert.All(losses, loss => Assert.True(loss > 0));
+        Assert.Equal(losses.Length, losses.Distinct().Count());
+    }
 
     private static double[] Losses(TinyRun tiny, string output) =>
         [.. File.ReadLines(Path.Combine(tiny.Folder, output, "metrics.jsonl")).Select(line => JsonNode.Parse(line)!["loss"]!.GetValue<double>())];
