@@ -31,8 +31,10 @@ public sealed class AdapterMethodTests
     [MemberData(nameof(Methods))]
     public void With_radius_zero_it_is_lora_bit_for_bit(string deviceName, string method)
     {
-        (float[] plain, _) = Train(deviceName, new Plain());
+        var losses = new List<double>();
+        (float[] plain, _) = Train(deviceName, new Plain(), losses: losses);
         (float[] trained, _) = Train(deviceName, WithRho(method, 0));
+        Assert.True(losses[^1] < losses[0], $"the loss went from {losses[0]} to {losses[^1]}");
         Assert.Equal(plain.Select(BitConverter.SingleToInt32Bits), trained.Select(BitConverter.SingleToInt32Bits));
     }
 
@@ -57,7 +59,9 @@ public sealed class AdapterMethodTests
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void A_perturbed_b_returns_to_the_bit(string deviceName)
     {
-        (float[] start, _) = Train(deviceName, new Plain(), steps: 3);
+        var losses = new List<double>();
+        (float[] start, _) = Train(deviceName, new Plain(), steps: 3, losses: losses);
+        Assert.True(losses[^1] < losses[0], $"the loss went from {losses[0]} to {losses[^1]}");
         foreach (string method in (string[])["fm-lora", "efm-lora"])
         {
             (float[] after, _) = Train(deviceName, WithRho(method, 0.5), start: start, learningRate: 0);

@@ -30,6 +30,7 @@ public sealed class BatchShapeTests
         // 30 times the longest rows: more than one bucket (64, 128, ...), with dead tails of many lengths.
         int[][] groupings = [[0, 1, 2, 3, 4], [4, 4, 4], [3, 0], [2], .. Enumerable.Range(1, 30).Where(count => count % 7 == 1).Select(count => Enumerable.Repeat(1, count).ToArray())];
         using var loaded = new LoadedModel(golden.Folder, golden.AdapterFolder, train: false, new BatchShape(32, 1024, 32));
+        golden.CheckLogits(loaded.Run(golden.Batch, new RunnerOptions()), "lora");
         (float[] Logits, float Loss)[] alone = [.. rows.Select((_, row) => Run(row).Single())];
         foreach (int[] grouping in groupings)
         {

@@ -98,10 +98,13 @@ public sealed class DecodingRunnerTests
     private static RowTokens Tokens(GoldenBatch golden, int row, int first, int count) =>
         new(row, golden.Batch.InputIds.AsMemory(golden.Batch.RowStart[row] + first, count));
 
+    /// <summary>The logits of the whole forward pass, which are those of Transformers.</summary>
     private static float[] WholeLogits(GoldenBatch golden, string deviceName)
     {
         using var loaded = new LoadedModel(golden.Folder, null, train: false, golden.Capacity, deviceName);
-        return loaded.Run(golden.Batch, new RunnerOptions { EveryToken = true, VocabularyLogits = true }).Logits;
+        ModelRun run = loaded.Run(golden.Batch, new RunnerOptions { EveryToken = true, VocabularyLogits = true });
+        golden.CheckLogits(run, "base");
+        return run.Logits;
     }
 
     /// <summary>Holds rows of logits against those of the whole pass at these tokens.</summary>

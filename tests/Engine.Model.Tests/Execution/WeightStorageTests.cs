@@ -32,6 +32,9 @@ public sealed class WeightStorageTests
         Assert.Equal(problem.Type, stored.Model.WeightType);
         ModelRun expected = wide.Run(golden.Batch, WithGradients), actual = stored.Run(golden.Batch, WithGradients);
         Assert.Equal(expected.Loss, actual.Loss);
+
+        // Weights rounded to 8 or 11 bits move logits by their share of some layers; logits that nothing computed are 1 away.
+        Assert.InRange(golden.Distance(expected, "lora"), 0, 0.1);
         foreach ((float[] wideStates, float[] storedStates) in expected.HiddenStates.Zip(actual.HiddenStates))
         {
             Assert.Equal(wideStates, storedStates);

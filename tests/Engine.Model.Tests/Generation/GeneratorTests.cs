@@ -177,6 +177,7 @@ public sealed class GeneratorTests
             GeneratedText answer = chat.Generate([request])[0];
             using Generator alone = Generator.Open(device, Story);
             Assert.Equal(alone.Generate([request])[0].Ids, answer.Ids);
+            Assert.True(answer.Ids.Distinct().Count() > 3, answer.Text);
             prompt = [.. prompt, .. answer.Ids, .. chat.Encode(" Then", addSpecialTokens: false)];
         }
 

@@ -91,6 +91,7 @@ public sealed class GeneratorThreadsTests
         using Device device = TestDevices.Open(deviceName);
         using Generator first = Generator.Open(device, Folder), second = Generator.Open(device, Folder);
         IReadOnlyList<int>[] alone = [.. Enumerable.Range(0, 3).Select(i => first.Generate([Numbered(i)])[0].Ids)];
+        Assert.NotEqual(alone[0], alone[1]);
         Parallel.For(0, 40, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
             Assert.Equal(alone[i % 3], (i % 2 == 0 ? first : second).Generate([Numbered(i % 3)])[0].Ids));
 

@@ -123,6 +123,7 @@ public sealed class BalancingTests
             }
 
             Assert.Equal(again.Values, run.Values);
+            again.RequireTrained();
         }
     }
 

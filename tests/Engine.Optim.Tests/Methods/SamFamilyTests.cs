@@ -43,15 +43,18 @@ public sealed class SamFamilyTests
         }
 
         Assert.Equal(plain.Values, sam.Values);
+        plain.RequireTrained();
     }
 
     [Theory]
     [MemberData(nameof(WithoutRadius))]
     public void The_weights_return_to_the_bit_after_a_perturbation(string device, string name)
     {
-        using var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, Method(name, Rho));
+        var recorder = new Recorder();
+        using var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, recorder.Beside(Method(name, Rho)));
         float[] before = run.Values;
         run.Step(learningRate: 0);
+        Assert.NotEqual(before, recorder.Seen);
         Assert.Equal(before, run.Values);
     }
 
@@ -89,6 +92,7 @@ public sealed class SamFamilyTests
         plain.Step(0.01);
         sam.Step(0.01);
         Assert.Equal(plain.Values, sam.Values);
+        plain.RequireTrained();
     }
 
     /// <summary>
@@ -126,6 +130,7 @@ public sealed class SamFamilyTests
         sam.Step(0.01);
         asam.Step(0.01);
         Assert.Equal(sam.Values, asam.Values);
+        sam.RequireTrained();
     }
 
     /// <summary>Powers of two scale exactly, so the perturbed function is the same to the bit and the gradients are scaled exactly.</summary>
@@ -139,6 +144,7 @@ public sealed class SamFamilyTests
         other.Values = [.. one.Values.Select((w, i) => i < first ? 4 * w : w / 4)];
         one.Step();
         other.Step();
+        Numbers.RequireComputed(one.Gradients);
         Assert.Equal(one.Gradients, other.Gradients.Select((g, i) => i < first ? 4 * g : g / 4));
     }
 
@@ -157,6 +163,7 @@ public sealed class SamFamilyTests
             }
 
             Assert.Equal(sam.Values, relative.Values);
+            sam.RequireTrained();
         }
     }
 

@@ -93,7 +93,7 @@ public sealed class ScaLoraTests
         {
             using var model = new TransformerModel(new TwoLayerModel(), ToyRun.Adapters, Engine.Devices.ElementType.BFloat16);
             new ScaLora().CreatePlugIn().Attach(new MethodContext(
-                model, new SessionReports(), model.Trainables!.Values, model.Trainables.Values, Optimizer, default, totalSteps: 1));
+                model, new SessionReports(adapterLoss: false), model.Trainables!.Values, model.Trainables.Values, Optimizer, default, totalSteps: 1));
         });
         Assert.Contains("WritesBaseWeights", narrow.Message, StringComparison.Ordinal);
         new Together(new ScaLora(), new LoraPlus()).CreatePlugIn();

@@ -24,6 +24,8 @@ internal sealed class ToyRun : IDisposable
     /// <summary>Its two layers trained whole, the table frozen.</summary>
     public static readonly Tuning Layers = new Tuning.Lora([], ["first.weight", "second.weight"]);
 
+    private const double StartScale = 0.5;
+
     private readonly Device device;
 
     /// <summary>The run's seed, which keys its dropout.</summary>
@@ -40,7 +42,7 @@ internal sealed class ToyRun : IDisposable
             device, Model, method, optimizer ?? new AdamWOptions { WeightDecay = 0.1 }, shape, totalSteps, Seed, microBatches: 3, loss: loss);
         Model.Allocate(device);
         ModelWeights.InitializeAll(Model, seed: 3);
-        Values = Numbers.Values(4, Model.Trainables!.Count, 0.5);
+        Values = Numbers.Values(4, Model.Trainables!.Count, StartScale);
         Session.Allocate([shape], []);
         Session.Begin();
     }
@@ -67,6 +69,15 @@ internal sealed class ToyRun : IDisposable
         Targets = [.. Tokens.Select(token => target?.Invoke(token) ?? 0)],
         ClassLabels = [.. Tokens.Select(_ => 0)],
     };
+
+    /// <summary>Finds that the steps trained: what compares two runs to the bit would hold of two that did nothing, too.</summary>
+    public void RequireTrained()
+    {
+        float[] values = Values;
+        Numbers.RequireComputed(values);
+        Assert.NotEqual(Numbers.Values(4, values.Length, StartScale), values);
+        Numbers.RequireComputed(Gradients);
+    }
 
     public StepReport Step(double learningRate = 0, RaggedBatch? batch = null) => Session.Step([batch ?? Batch(token => 0.1f * token)], learningRate, "test");
 

@@ -22,6 +22,7 @@ public sealed class ResumeTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        RequireTrained(tiny, "whole");
         Assert.Equal(Steps, whole.Steps);
 
         string run = tiny.WriteRun("stopped");
@@ -72,6 +73,7 @@ public sealed class ResumeTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole", extra, method, adapter));
+        RequireTrained(tiny, "whole");
         Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
         string run = tiny.WriteRun("stopped", extra, method, adapter);
         using var cancellation = new CancellationTokenSource();
@@ -95,6 +97,7 @@ public sealed class ResumeTests
         {
             using var tiny = new TinyRun();
             TrainingOutcome whole = TrainOnOpenCl(tiny.WriteRun("whole", method: method));
+            RequireTrained(tiny, "whole");
             string run = tiny.WriteRun("stopped", method: method);
             using var cancellation = new CancellationTokenSource();
             Assert.True(TrainOnOpenCl(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token).Interrupted);
@@ -114,6 +117,7 @@ public sealed class ResumeTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole", "dtype: float16"));
+        RequireTrained(tiny, "whole");
         string run = tiny.WriteRun("stopped", "dtype: float16");
         using var cancellation = new CancellationTokenSource();
         Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
@@ -133,6 +137,7 @@ public sealed class ResumeTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        RequireTrained(tiny, "whole");
         string run = tiny.WriteRun("killed");
         Assert.IsType<KilledException>(Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions(), new KillAt(5))).StoppedBy);
         File.AppendAllText(Path.Combine(tiny.Folder, "killed", "metrics.jsonl"), "{\"step\": 6, \"lo");
@@ -201,6 +206,7 @@ public sealed class ResumeTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        RequireTrained(tiny, "whole");
         using var cancellation = new CancellationTokenSource();
         Train(tiny.WriteRun("moved"), new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
         foreach (string name in (string[])["train.tsv", "model"])
@@ -221,6 +227,7 @@ public sealed class ResumeTests
         string start = Path.Combine(tiny.Folder, "auxiliary.safetensors"), moved = Path.Combine(tiny.Folder, "moved.safetensors");
         WriteAuxiliary(start, 0.01f);
         TrainingOutcome whole = Train(tiny.WriteRun("whole", method: Method(start)));
+        RequireTrained(tiny, "whole");
         foreach (bool gone in (bool[])[true, false])
         {
             string output = gone ? "gone" : "moved";
@@ -262,6 +269,7 @@ public sealed class ResumeTests
     {
         using var tiny = new TinyRun();
         TrainingOutcome whole = Train(tiny.WriteRun("whole"));
+        RequireTrained(tiny, "whole");
         string run = tiny.WriteRun("evaluating");
         using var cancellation = new CancellationTokenSource();
         TrainingOutcome stopped = Train(run, new TrainerOptions(), new StopAt(step, cancellation), cancellation.Token);

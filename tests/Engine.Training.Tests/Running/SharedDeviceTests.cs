@@ -106,7 +106,9 @@ public sealed class SharedDeviceTests
     public async Task A_training_gives_the_same_weights_beside_predictions_and_answers_on_its_device()
     {
         using var tiny = new TinyRun();
-        byte[] alone = Bytes(Train(tiny, "alone", null));
+        TrainingOutcome outcome = Train(tiny, "alone", null);
+        Assert.True(outcome.After!["loss"] < outcome.Before!["loss"]);
+        byte[] alone = Bytes(outcome);
         using Device device = TestDevices.Open("cpu");
         using Predictor predictor = Open(device, tiny);
         using Generator generator = Generator.Open(device, SharedFiles.Path("goldens/models/qwen2"));

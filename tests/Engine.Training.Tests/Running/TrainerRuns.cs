@@ -30,6 +30,14 @@ internal static class TrainerRuns
     public static double[] Losses(TinyRun tiny, string output) =>
         [.. File.ReadLines(Path.Combine(tiny.Folder, output, "metrics.jsonl")).Select(line => JsonNode.Parse(line)!["loss"]!.GetValue<double>())];
 
+    /// <summary>Finds that every step had a loss of its own: two runs that compute nothing are equal to the bit, too.</summary>
+    public static void RequireTrained(TinyRun tiny, string output)
+    {
+        double[] losses = Losses(tiny, output);
+        Assert.All(losses, loss => Assert.True(loss > 0));
+        Assert.Equal(losses.Length, losses.Distinct().Count());
+    }
+
     public sealed class KilledException : Exception;
 
     /// <summary>Cancels when a step is taken; at 0 when steps are about to follow.</summary>
