@@ -4,6 +4,7 @@ using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
 
+// Classify [models [steps]].
 // Rows that a program has, from a database or a web service; here from the demo's tables.
 string models = args is [var folder, ..] ? folder : "models";
 LabelledText[] Rows(string table) =>
@@ -23,6 +24,7 @@ var run = new RunConfiguration
     LearningRate = 2e-3,
     LrSchedulerType = ScheduleKind.Linear,
     NumTrainEpochs = 3,
+    MaxSteps = args is [_, var steps] ? int.Parse(steps) : -1,
     PerDeviceTrainBatchSize = 16,
     MaxLength = 64,
 };
