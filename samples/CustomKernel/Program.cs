@@ -3,7 +3,7 @@ using CustomKernel;
 
 // CustomKernel [device]: a kernel of the program's own, compiled with the program, runs on any of Engine's devices.
 const int Rows = 100, Size = 8, Centers = 5, GroupSize = 64;
-float[] points = [.. Enumerable.Range(0, Rows * Size).Select(i => ((i * 37) % 101) / 100f)];
+float[] points = [.. Enumerable.Range(0, Rows * Size).Select(i => ((i * 7919) % 1013 % 101) / 100f)];
 
 using Device device = DeviceCatalog.Open(args is [var id, ..] ? id : "cpu");
 using DeviceBuffer x = device.Allocate(Rows * Size * sizeof(float), "points"), centers = device.Allocate(Centers * Size * sizeof(float), "centers");

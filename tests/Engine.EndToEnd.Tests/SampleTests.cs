@@ -15,7 +15,7 @@ public sealed class SampleTests
     public void A_kernel_of_the_programs_own_computes_what_plain_arithmetic_does()
     {
         const int Rows = 100, Size = 8, Centers = 5;
-        double[] points = [.. Enumerable.Range(0, Rows * Size).Select(i => (i * 37 % 101) / 100.0)];
+        double[] points = [.. Enumerable.Range(0, Rows * Size).Select(i => (i * 7919 % 1013 % 101) / 100.0)];
         (int Center, double Distance)[] nearest = [.. Enumerable.Range(0, Rows).Select(row => Enumerable.Range(0, Centers)
             .Select(center => (center, Enumerable.Range(0, Size).Sum(i => Math.Pow(points[(row * Size) + i] - points[(center * 20 * Size) + i], 2))))
             .MinBy(entry => entry.Item2))];
