@@ -69,6 +69,13 @@ internal static class CommonOptions
         return option;
     }
 
+    /// <summary>The same where the number may be left out, too.</summary>
+    public static Option<double?> Number(Option<double?> option)
+    {
+        option.CustomParser = argument => argument.Tokens.Count == 0 ? null : ReadNumber(argument);
+        return option;
+    }
+
     /// <summary>Refuses to write over a file that is read.</summary>
     /// <param name="output">What <c>--output</c> writes.</param>
     /// <exception cref="ArgumentException">It is one of <paramref name="inputs"/>.</exception>

@@ -54,6 +54,9 @@ public sealed class AdapterFile : IDisposable
     /// <summary>The tensors of the adapter's form, by their names without PEFT's prefix.</summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> FormTensors => formTensors;
 
+    /// <summary>All tensors of the file, in its order.</summary>
+    internal IReadOnlyList<SafetensorsTensor> Tensors => file.Tensors;
+
     /// <summary>Opens an adapter folder and checks that each A has its B, with the rank and the parts the configuration says.</summary>
     /// <param name="folder">The adapter's folder.</param>
     /// <exception cref="ModelFileException">A file is missing or wrong; the message names the file, the key, what was expected and what was found.</exception>

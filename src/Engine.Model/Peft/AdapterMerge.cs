@@ -17,6 +17,9 @@ public sealed record MergeOptions
 
     /// <summary>Accept an adapter that lacks tensors or has too many.</summary>
     public bool AllowMissing { get; init; }
+
+    /// <summary>What changes merged weights before they are written, such as a mitigation of intruder dimensions; null: nothing.</summary>
+    public WeightRevision? Revision { get; init; }
 }
 
 /// <summary>
@@ -31,12 +34,7 @@ public static class AdapterMerge
     /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
     public static IReadOnlyList<string> Write(ModelFolder folder, string adapterFolder, string output, MergeOptions options)
     {
-        using OutputFolder target = OutputFolder.Open(output);
-        if (target.Others.Concat(target.Files).Any())
-        {
-            throw new IOException($"{output} holds files already; a merged model goes to an empty or a new folder.");
-        }
-
+        using OutputFolder target = OpenNew(output);
         using AdapterFile adapter = AdapterFile.Read(adapterFolder);
         using Checkpoint checkpoint = folder.OpenWeights();
         Architecture architecture = folder.CreateArchitecture(adapterFolder);
@@ -57,7 +55,10 @@ public static class AdapterMerge
             TensorFill<float> weight = (first, destination) => source.ReadFloat32(destination, first);
             if (adapted.TryGetValue(spec.Name, out LoraTensors? tensors))
             {
-                writer.Add(type, spec.Name, shape, new MergedWeight(weight, tensors, (float)adapter.Config.ScalingOf(tensors.Module)).Fill);
+                TensorFill<float> merged = new MergedWeight(weight, tensors, (float)adapter.Config.ScalingOf(tensors.Module)).Fill;
+                writer.Add(type, spec.Name, shape, options.Revision is { } revision
+                    ? new RevisedWeight(tensors.Module, weight, merged, (int)shape[0], (int)shape[1], revision).Fill
+                    : merged);
             }
             else if (tokens.TryGetValue(spec.Name, out TokenTarget? rows))
             {
@@ -82,6 +83,19 @@ public static class AdapterMerge
         });
         target.Release(target.Files);
         return ModelLoading.Notes(binding);
+    }
+
+    /// <summary>Opens a folder that nothing is in yet.</summary>
+    internal static OutputFolder OpenNew(string output)
+    {
+        OutputFolder target = OutputFolder.Open(output);
+        if (!target.Others.Concat(target.Files).Any())
+        {
+            return target;
+        }
+
+        target.Dispose();
+        throw new IOException($"{output} holds files already; a merged model goes to an empty or a new folder.");
     }
 
     private static ElementType ElementTypeOf(SafetensorsType type) => type switch

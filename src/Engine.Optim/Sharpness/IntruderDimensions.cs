@@ -10,6 +10,9 @@ namespace Engine.Optim.Sharpness;
 /// <param name="LowestSimilarity">The least of their similarities to the base weight's vectors.</param>
 public sealed record IntruderCount(int Count, int Looked, double LowestSimilarity);
 
+/// <summary>A singular value with its left vector [rows] and its right vector [columns].</summary>
+internal sealed record SingularTriple(double Value, double[] Left, double[] Right);
+
 /// <summary>
 /// Intruder dimensions (Shuttleworth et al. 2024, arXiv 2410.21228): of the k leading left singular vectors u_j of a tuned weight, those for which no singular vector u0_i of the base weight
 /// has |u_j . u0_i| at or above a threshold. Vectors of (almost) equal singular values count as one space, in which only the length of u_j's projection means something. The base weights'
@@ -32,6 +35,19 @@ public sealed class IntruderDimensions(int leading = IntruderDimensions.DefaultL
     /// <param name="tuned">W [rows, columns].</param>
     public IntruderCount Count(string layer, float[] original, float[] tuned, int rows)
     {
+        double[] similarities = [.. Leading(layer, original, tuned, rows).Select(leading => leading.Similarity)];
+        return new IntruderCount(similarities.Count(similarity => similarity < threshold), similarities.Length, similarities.DefaultIfEmpty(1).Min());
+    }
+
+    /// <summary>The intruders of one layer: their singular values and vectors.</summary>
+    /// <param name="original">W0 [rows, columns].</param>
+    /// <param name="tuned">W [rows, columns].</param>
+    internal IReadOnlyList<SingularTriple> Find(string layer, float[] original, float[] tuned, int rows) =>
+        [.. Leading(layer, original, tuned, rows).Where(leading => leading.Similarity < threshold).Select(leading => leading.Triple)];
+
+    /// <summary>The leading triples of the tuned weight, each with its left vector's similarity to those of the base weight.</summary>
+    private IEnumerable<(SingularTriple Triple, double Similarity)> Leading(string layer, float[] original, float[] tuned, int rows)
+    {
         int columns = original.Length / rows;
         if (!known.TryGetValue(layer, out (float[] Weight, GramSpectrum Spectrum) entry) || !entry.Weight.AsSpan().SequenceEqual(original))
         {
@@ -41,8 +57,8 @@ public sealed class IntruderDimensions(int leading = IntruderDimensions.DefaultL
 
         int count = Math.Min(leading, Math.Min(rows, columns));
         SingularTriples triples = TruncatedSvd.Compute(tuned, rows, columns, count, new PhiloxGenerator(0, RandomStream.SingularVectors, 0));
-        double[] similarities = [.. triples.Left.Where((_, i) => triples.Values[i] > 0).Select(u => Similarity(u, entry.Spectrum))];
-        return new IntruderCount(similarities.Count(similarity => similarity < threshold), similarities.Length, similarities.DefaultIfEmpty(1).Min());
+        return Enumerable.Range(0, count).Where(i => triples.Values[i] > 0).Select(i => (
+            new SingularTriple(triples.Values[i], triples.Left[i], triples.Right[i]), Similarity(triples.Left[i], entry.Spectrum)));
     }
 
     /// <summary>The length of u's projection on the space of u0 that holds most of it.</summary>

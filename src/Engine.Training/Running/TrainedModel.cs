@@ -92,11 +92,21 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
     /// <exception cref="ArgumentException">There is no adapter.</exception>
     /// <exception cref="ModelFileException">Base and adapter do not fit, or a parameter is in neither.</exception>
     /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
-    public IReadOnlyList<string> WriteMerged(string output, MergeOptions? options = null) => Adapter is null
-        ? throw new ArgumentException(Run is null
-            ? $"{Model} is a model without an adapter, so that there is nothing to merge; give the adapter, too."
-            : $"{Run.Output} is a run that trained every parameter: {Model} is a whole model already.")
-        : AdapterMerge.Write(ModelFolder.Open(Model), Adapter, output, options ?? new MergeOptions());
+    public IReadOnlyList<string> WriteMerged(string output, MergeOptions? options = null) =>
+        AdapterMerge.Write(ModelFolder.Open(Model), RequireAdapter(), output, options ?? new MergeOptions());
+
+    /// <summary>Writes the adapter anew, of the same rank, after a change of its merged weights, such as <c>IntruderMitigation.Revise</c>.</summary>
+    /// <param name="output">A folder that is empty or not there yet.</param>
+    /// <returns>What a user should know, in words.</returns>
+    /// <exception cref="ArgumentException">There is no adapter.</exception>
+    /// <exception cref="ModelFileException">The adapter does not fit its base model, or is no product of B and A alone.</exception>
+    /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
+    public IReadOnlyList<string> WriteAdapter(string output, WeightRevision revision) =>
+        AdapterRevision.Write(ModelFolder.Open(Model), RequireAdapter(), output, revision);
+
+    private string RequireAdapter() => Adapter ?? throw new ArgumentException(Run is null
+        ? $"{Model} is a model without an adapter, so that there is nothing to merge; give the adapter, too."
+        : $"{Run.Output} is a run that trained every parameter: {Model} is a whole model already.");
 
     /// <summary>Opens a causal language model with adapters, of which the first is the one of requests that name none.</summary>
     /// <param name="adapters">Adapters by name, in place of the model's own; null or empty: its own, where it has one.</param>
