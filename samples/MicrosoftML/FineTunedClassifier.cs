@@ -1,5 +1,6 @@
 using Engine.FineTuning;
 using Engine.Training.Configuration;
+using Engine.Training.Running;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -27,7 +28,7 @@ internal sealed class FineTunedClassifier(MLContext context, RunConfiguration ru
     private void Predict(RequestText request, Answer answer)
     {
         Prediction prediction = classifier!.Predict(request.Text);
-        (answer.PredictedLabel, answer.Probability) = (prediction.Label!, (float)prediction.Probability!);
+        (answer.PredictedLabel, answer.Probability) = (prediction.Label!, (float)prediction.Probability);
     }
 
     private IEstimator<ITransformer> Mapping(Action<RequestText, Answer> map) => context.Transforms.CustomMapping(map, contractName: null);
