@@ -68,8 +68,8 @@ public sealed class RunFolderTests
         EngineProcess.Run("train", run.RunFile, "--set", "max_steps=2", "--set", "output=whole").Succeeded();
         EngineProcess.Run("generate", run.File("small"), "--prompt", "x").Refused(1, "is the run of a classifier or regressor", "engine predict");
         EngineProcess.Run("merge", run.File("whole"), "--output", run.File("merged")).Refused(1, "trained every parameter", "is a whole model already");
-        EngineProcess.Run("merge", run.File("small"), "--adapter-only", "--output", run.File("merged")).Refused(1, "it needs that option");
-        EngineProcess.Run("merge", run.File("small"), "--mitigate-intruders", "2", "--output", run.File("merged")).Refused(1, "from 0 to 1");
+        EngineProcess.Run("merge", run.File("small"), "--adapter-only", "--output", run.File("merged")).Refused(2, "it needs that option");
+        EngineProcess.Run("merge", run.File("small"), "--mitigate-intruders", "2", "--output", run.File("merged")).Refused(2, "from 0 to 1");
         EngineProcess.Run("merge", run.File("small"), "--mitigate-intruders", "--adapter-only", "--output", run.File("mitigated")).Succeeded();
         EngineProcess.Run("predict", "--model", run.File("mitigated"), "the cat").Succeeded();
         EngineProcess.Run("merge", run.File("whole/model"), "--output", run.File("merged")).Refused(1, "is a model without an adapter", "give the adapter, too");
