@@ -9,7 +9,7 @@ using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 ModelSettings settings = builder.Configuration.GetSection("Engine").Get<ModelSettings>() ?? new ModelSettings();
 
-// One model serves every request; requests that come together wait for one another, without a thread.
+// One model serves every request; requests that wait together are answered side by side.
 builder.Services.AddSingleton(_ => DeviceCatalog.Open(settings.Device));
 builder.Services.AddSingleton(services => settings.Load(services.GetRequiredService<Device>()));
 builder.Services.AddSingleton(services => new ChatGenerator(services.GetRequiredService<Generator>(), settings.ChatTemplate()));

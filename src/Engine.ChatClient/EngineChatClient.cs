@@ -7,7 +7,7 @@ using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 namespace Engine.ChatClient;
 
 /// <summary>
-/// A model as an <see cref="IChatClient"/>. Safe for use by several threads: calls wait for one another, without a thread. <see
+/// A model as an <see cref="IChatClient"/>. Safe for use by several threads: calls wait without a thread, and run side by side. <see
 /// cref="ChatOptions.ModelId"/> chooses the request's adapter: the name of a loaded one, or the client's own name for what <see
 /// cref="Engine.Model.Generation.Generator.UseAdapter"/> chose. The model's chat template is told of <see cref="ChatOptions.Tools"/>, which
 /// are functions, and of the additional properties <c>documents</c> and <c>chat_template_kwargs</c> (its variables, such as

@@ -75,7 +75,7 @@ internal sealed class TrainCommand : EngineCommand
         Host.WriteLine($"{(outcome.Interrupted ? "stopped; what was learned so far" : "result")}: {outcome.WeightsFolder}");
         if (outcome.Interrupted)
         {
-            Host.WriteLine($"go on with: engine train {repeat} --resume");
+            Host.WriteLine($"go on with: {Invocation.Program} train {repeat} --resume");
         }
         else if (NextCommand.Of(run) is { } next)
         {

@@ -17,11 +17,11 @@ internal static class NextCommand
         return run.Task switch
         {
             TaskKind.MaskedLanguageModel => null,
-            TaskKind.CausalLanguageModel when HasTemplate(run) => $"engine chat {folder}",
-            TaskKind.CausalLanguageModel => $"engine generate {folder} --prompt \"Once upon a time\"",
+            TaskKind.CausalLanguageModel when HasTemplate(run) => $"{Invocation.Program} chat {folder}",
+            TaskKind.CausalLanguageModel => $"{Invocation.Program} generate {folder} --prompt \"Once upon a time\"",
             _ when run.Data.IsPrebatched => null,
-            _ when run.Data.TextPair is not null => $"engine predict {folder} --file {ShellWord.Quoted(Shown(HeldOut(run).Paths[0]))}",
-            _ => $"engine predict {folder} {ShellWord.Quoted(Sample(run))}",
+            _ when run.Data.TextPair is not null => $"{Invocation.Program} predict {folder} --file {ShellWord.Quoted(Shown(HeldOut(run).Paths[0]))}",
+            _ => $"{Invocation.Program} predict {folder} {ShellWord.Quoted(Sample(run))}",
         };
     }
 

@@ -13,6 +13,7 @@ internal sealed class BatchDecoder(DecodingRunner runner)
     private readonly List<int>[] held = [.. Enumerable.Range(0, runner.Rows).Select(_ => new List<int>())];
     private readonly RowTokens[] feeds = new RowTokens[runner.Rows];
     private readonly RunningText?[] busy = new RunningText?[runner.Rows];
+    private readonly Queue<RunningText> queue = [];
 
     /// <summary>What each busy row reads next.</summary>
     private readonly ReadOnlyMemory<int>[] unread = new ReadOnlyMemory<int>[runner.Rows];
@@ -20,41 +21,86 @@ internal sealed class BatchDecoder(DecodingRunner runner)
 
     public DecodingRunner Runner => runner;
 
-    /// <summary>Runs every text to its end.</summary>
-    /// <param name="progress">Told of every token.</param>
-    /// <exception cref="OperationCanceledException">Cancelled between two tokens.</exception>
-    public void Run(IReadOnlyList<RunningText> texts, Action<GeneratedPiece>? progress, CancellationToken cancellation)
+    /// <summary>Rows that no text has.</summary>
+    public int FreeRows => busy.Count(text => text is null) - queue.Count;
+
+    /// <summary>Runs the texts of calls to their ends; a call ends by itself where its caller wants or its callback fails.</summary>
+    /// <param name="calls">The first is the caller's own; the others are guests on its thread.</param>
+    /// <param name="next">Another call that has come meanwhile and fits; null for none.</param>
+    public void Run(IReadOnlyList<GenerationCall> calls, Func<GenerationCall?> next)
     {
+        GenerationCall host = calls[0];
+        List<GenerationCall> active = [.. calls];
         busy.AsSpan().Clear();
-        TransformerModel[] models = [.. texts.Select(text => text.Model).Distinct()];
-        int waiting = 0;
-        do
+        queue.Clear();
+        calls.SelectMany(call => call.Texts).ToList().ForEach(queue.Enqueue);
+        try
         {
-            for (int row = 0; row < busy.Length && waiting < texts.Count; row++)
+            while (true)
             {
-                if (busy[row] is null)
+                while (next() is { } guest)
                 {
-                    busy[row] = texts[waiting];
-                    unread[row] = Unread(row, texts[waiting++]);
+                    active.Add(guest);
+                    guest.Texts.ToList().ForEach(queue.Enqueue);
+                }
+
+                End(active);
+                FillRows();
+                TransformerModel[] models = [.. busy.OfType<RunningText>().Select(text => text.Model).Distinct()];
+                if (models.Length == 0)
+                {
+                    return;
+                }
+
+                foreach (TransformerModel model in models)
+                {
+                    Step(model, host);
                 }
             }
+        }
+        catch (Exception failure)
+        {
+            active.ForEach(call => call.Fail(failure));
+        }
+    }
 
-            foreach (TransformerModel model in models)
+    /// <summary>Ends the calls whose callers want that, and forgets those that are over.</summary>
+    private void End(List<GenerationCall> active)
+    {
+        active.RemoveAll(call => call.IsOver);
+        foreach (GenerationCall call in active.Where(call => call.Ending.IsCancellationRequested))
+        {
+            call.Fail(call.Ended());
+        }
+
+        for (int row = 0; row < busy.Length; row++)
+        {
+            busy[row] = busy[row] is { Call.IsOver: false } text ? text : null;
+        }
+    }
+
+    private void FillRows()
+    {
+        for (int row = 0; row < busy.Length; row++)
+        {
+            while (busy[row] is null && queue.TryDequeue(out RunningText? text))
             {
-                cancellation.ThrowIfCancellationRequested();
-                Step(model, progress);
+                if (!text.Call.IsOver)
+                {
+                    busy[row] = text;
+                    unread[row] = Unread(row, text);
+                }
             }
         }
-        while (waiting < texts.Count || busy.Any(text => text is not null));
     }
 
     /// <summary>One token for each row of a model.</summary>
-    private void Step(TransformerModel model, Action<GeneratedPiece>? progress)
+    private void Step(TransformerModel model, GenerationCall host)
     {
         int vocabulary = model.Architecture.OutputSize, count = 0;
         for (int row = 0; row < busy.Length; row++)
         {
-            if (busy[row]?.Model == model)
+            if (busy[row] is { Call.IsOver: false } text && text.Model == model)
             {
                 feeds[count++] = new RowTokens(row, unread[row]);
             }
@@ -78,7 +124,10 @@ internal sealed class BatchDecoder(DecodingRunner runner)
                 busy[row] = null;
             }
 
-            progress?.Invoke(piece);
+            if (!text.Call.IsOver)
+            {
+                text.Call.Tell(piece, isGuest: text.Call != host);
+            }
         }
     }
 

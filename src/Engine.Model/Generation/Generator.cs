@@ -12,7 +12,8 @@ namespace Engine.Model.Generation;
 
 /// <summary>
 /// A decoder that goes on with texts: a model folder, and any number of adapters, of which each request names its own. Safe for use by several threads:
-/// calls, of all generators on the device, wait for their turn (<see cref="Device.Turns"/>). A progress callback may add, choose and remove adapters; what
+/// calls, of all generators on the device, wait for their turn (<see cref="Device.Turns"/>), and those that wait without a thread run side by side
+/// (<see cref="GenerateAsync"/>). A progress callback may add, choose and remove adapters; what
 /// generates on this generator from inside of one is refused.
 /// </summary>
 public sealed class Generator : IDisposable
@@ -27,6 +28,7 @@ public sealed class Generator : IDisposable
     private readonly TransformerModel baseModel;
     private readonly AdapterSet adapters;
     private readonly SharedLifetime lifetime;
+    private readonly WaitingCalls waiting = new();
     private volatile BatchDecoder? decoder;
 
     /// <summary>Whether an answer is under way; read and written in a turn.</summary>
@@ -203,29 +205,52 @@ public sealed class Generator : IDisposable
         try
         {
             using Turn turn = device.Turns.Take(call.Ending);
-            return Run(call);
+            call.TryTake();
+            Run([call], static () => null);
         }
         catch (OperationCanceledException) when (call.Ending.IsCancellationRequested)
         {
             throw call.Ended();
         }
+
+        return call.Answers.GetAwaiter().GetResult();
     }
 
-    /// <summary>As <see cref="Generate"/>, on the thread pool; waiting for the turn holds no thread.</summary>
-    /// <param name="progress">Told of every token as it comes, on a thread of the pool.</param>
+    /// <summary>
+    /// As <see cref="Generate"/>, on the thread pool; waiting for the turn holds no thread. Calls that wait together run side by side, and one
+    /// that comes while others run joins them where there is a place for it and nothing else waits for the device.
+    /// </summary>
+    /// <param name="progress">Told of every token as it comes, on a thread of the pool; what runs side by side waits for it.</param>
     /// <inheritdoc cref="Generate"/>
     public async Task<IReadOnlyList<GeneratedText>> GenerateAsync(
         IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress = null, CancellationToken cancellation = default)
     {
         using GenerationCall call = Begin(requests, progress, cancellation);
+        Task<bool> turn = device.Turns.RunAsync(() => Lead(call), call.WaitingEnds);
+        if (!turn.IsCompleted)
+        {
+            waiting.Add(call);
+        }
+
         try
         {
-            return await device.Turns.RunAsync(() => Run(call), call.Ending).ConfigureAwait(false);
+            // Whoever leads goes on with those that joined when its own answers have ended.
+            await Task.WhenAny(turn, call.Answers).ConfigureAwait(false);
+            if (!call.Answers.IsCompleted && call.TryTake())
+            {
+                await turn.ConfigureAwait(false);
+            }
         }
         catch (OperationCanceledException) when (call.Ending.IsCancellationRequested)
         {
             throw call.Ended();
         }
+        finally
+        {
+            waiting.Remove(call);
+        }
+
+        return await call.Answers.ConfigureAwait(false);
     }
 
     /// <summary>
@@ -268,15 +293,9 @@ public sealed class Generator : IDisposable
         baseModel.Dispose();
     }
 
-    private GenerationCall Begin(IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress, CancellationToken cancellation)
-    {
-        foreach (GenerationRequest request in requests)
-        {
-            RunningText.Check(request, Tokenizer, ContextLength);
-        }
-
-        return new GenerationCall(lifetime, adapters, requests, progress, cancellation);
-    }
+    private GenerationCall Begin(
+        IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress, CancellationToken cancellation) =>
+        new(lifetime, adapters, device.Turns, Tokenizer, ContextLength, requests, progress, cancellation);
 
     /// <summary>Generates into a channel, which hands the reader what goes wrong.</summary>
     private async Task WriteAsync(GenerationRequest request, ChannelWriter<GeneratedPiece> pieces, CancellationToken cancellation)
@@ -292,32 +311,74 @@ public sealed class Generator : IDisposable
         }
     }
 
-    /// <summary>Answers a call's requests, in a turn.</summary>
-    private GeneratedText[] Run(GenerationCall call)
+    /// <summary>Answers a call in its turn, with those that wait and those that join; false where another has taken it along.</summary>
+    private bool Lead(GenerationCall call)
+    {
+        RequireIdle();
+        if (!call.TryTake())
+        {
+            return false;
+        }
+
+        // The call may be over while those that joined go on: they keep what the generator holds.
+        if (!lifetime.TryEnter())
+        {
+            call.Fail(lifetime.Disposed());
+            return true;
+        }
+
+        try
+        {
+            List<GenerationCall> calls = [call];
+            int rows = call.Texts.Count;
+            while (waiting.Take(other => rows + other.Texts.Count <= MaxRows, device.Turns) is { } other)
+            {
+                calls.Add(other);
+                rows += other.Texts.Count;
+            }
+
+            Run(calls, () => waiting.Take(
+                other => other.Texts.Count <= decoder!.FreeRows && other.Tokens <= decoder.Runner.Capacity, device.Turns));
+            return true;
+        }
+        finally
+        {
+            lifetime.Leave();
+        }
+    }
+
+    /// <summary>Answers calls side by side, in a turn.</summary>
+    /// <param name="next">Another call that joins them; null for none.</param>
+    private void Run(List<GenerationCall> calls, Func<GenerationCall?> next)
+    {
+        RequireIdle();
+        running = true;
+        try
+        {
+            using WorkScope work = WorkScope.Enter(device.Turns);
+            int rows = calls.Sum(call => call.Texts.Count);
+            if (rows > 0)
+            {
+                Decoder(Math.Min(rows, MaxRows), calls.Max(call => call.Tokens)).Run(calls, next);
+            }
+        }
+        catch (Exception failure)
+        {
+            calls.ForEach(call => call.Fail(failure));
+        }
+        finally
+        {
+            running = false;
+        }
+    }
+
+    private void RequireIdle()
     {
         if (running)
         {
             throw new InvalidOperationException(
                 "A progress callback asks the generator that calls it, whose answers have not ended, for another; ask when they have.");
         }
-
-        RunningText[] texts = [.. call.Requests.Select((request, i) => new RunningText(i, request, call.Models[i], Tokenizer, ContextLength))];
-        if (texts.Length > 0)
-        {
-            int longest = texts.Max(text => text.Prompt.Length + call.Requests[text.Index].Options.MaxNewTokens);
-            running = true;
-            try
-            {
-                using WorkScope work = WorkScope.Enter(device.Turns);
-                Decoder(Math.Min(texts.Length, MaxRows), Math.Min(longest, ContextLength)).Run(texts, call.Progress, call.Ending);
-            }
-            finally
-            {
-                running = false;
-            }
-        }
-
-        return [.. texts.Select(text => text.Result())];
     }
 
     /// <summary>A decoder with room for so many texts of so many tokens; a larger one takes the place of one that is too small.</summary>

@@ -14,26 +14,27 @@ internal sealed class RunningText
     private readonly TokenSampler sampler;
     private readonly StreamingDecoder? decoder;
     private readonly StopMatcher stop;
-    private readonly int room;
     private readonly int[] next = new int[1];
     private readonly List<int> ids = [];
     private readonly StringBuilder text = new();
 
     /// <param name="index">The number of the request.</param>
     /// <param name="request">A request that <see cref="Check"/> has passed.</param>
+    /// <param name="call">The call it belongs to.</param>
     /// <param name="model">What goes on with it.</param>
     /// <param name="tokenizer">Null where no text is wanted.</param>
     /// <param name="contextLength">The most tokens of prompt and answer.</param>
-    public RunningText(int index, GenerationRequest request, TransformerModel model, Tokenizer? tokenizer, int contextLength)
+    public RunningText(int index, GenerationRequest request, GenerationCall call, TransformerModel model, Tokenizer? tokenizer, int contextLength)
     {
         Index = index;
+        Call = call;
         Model = model;
         this.request = request;
         Prompt = [.. request.PromptIds];
         sampler = new TokenSampler(request.Options, model.Architecture.OutputSize);
         sampler.Observe(Prompt);
         stop = new StopMatcher(request.Options.StopStrings);
-        room = Math.Min(request.Options.MaxNewTokens, contextLength - Prompt.Length);
+        Room = Math.Min(request.Options.MaxNewTokens, contextLength - Prompt.Length);
         decoder = tokenizer?.CreateStream();
         for (int i = Math.Max(0, Prompt.Length - DecoderContext); i < Prompt.Length; i++)
         {
@@ -42,6 +43,11 @@ internal sealed class RunningText
     }
 
     public int Index { get; }
+
+    public GenerationCall Call { get; }
+
+    /// <summary>The most tokens of the answer.</summary>
+    public int Room { get; }
 
     /// <summary>The model, with the request's adapter.</summary>
     public TransformerModel Model { get; }
@@ -86,7 +92,7 @@ internal sealed class RunningText
         sampler.Observe(next);
         bool ended = request.Options.EosTokenIds.Contains(token);
         string piece = ended || decoder is null ? "" : stop.Add(decoder.Add(token));
-        Finish = stop.Stopped ? FinishReason.StopString : ended ? FinishReason.EndToken : ids.Count == room ? FinishReason.Length : null;
+        Finish = stop.Stopped ? FinishReason.StopString : ended ? FinishReason.EndToken : ids.Count == Room ? FinishReason.Length : null;
         if (Finish is FinishReason.EndToken or FinishReason.Length && decoder is not null)
         {
             piece += stop.Add(decoder.Flush());
