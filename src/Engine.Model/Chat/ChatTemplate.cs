@@ -120,7 +120,7 @@ public sealed class ChatTemplate
     internal static string Choice()
     {
         string followed = string.Join(", ", Known.Where(template => !template.IsPlain).Select(template => template.Name));
-        return $"set chat_template in the run file, or --template of engine chat, to the one it follows ({followed}), "
+        return $"choose the one it follows by its name ({followed}; a run's chat_template), "
             + $"or to {Plain.Name} for a model that follows none (User: ..., Assistant: ...).";
     }
 

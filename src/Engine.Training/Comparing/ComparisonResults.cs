@@ -2,7 +2,7 @@ namespace Engine.Training.Comparing;
 
 /// <summary>Collects the runs of a comparison as they end.</summary>
 /// <param name="device">What the runs were made on.</param>
-public sealed class ComparisonResults(Comparison comparison, string device)
+internal sealed class ComparisonResults(Comparison comparison, string device)
 {
     private readonly List<(ComparedMethod Method, ComparedRun Run)> finished = [];
     private readonly List<(ComparedMethod Method, FailedRun Run)> failed = [];
@@ -13,17 +13,16 @@ public sealed class ComparisonResults(Comparison comparison, string device)
     /// <summary>The report as a page.</summary>
     public const string PageName = "comparison.html";
 
-    /// <summary>The path of <see cref="JsonName"/>.</summary>
+    /// <summary>Where comparison.json is written.</summary>
     public string JsonPath => Path.Combine(comparison.Folder, JsonName);
 
-    /// <summary>The path of <see cref="PageName"/>.</summary>
+    /// <summary>Where comparison.html is written.</summary>
     public string PagePath => Path.Combine(comparison.Folder, PageName);
 
     /// <summary>What a run came to; null where it is not there yet.</summary>
     public ComparedRun? Find(PlannedRun planned) =>
         finished.Find(entry => entry.Method == planned.Method && entry.Run.Seed == planned.Run.Seed).Run;
 
-    /// <summary>Adds what a finished run came to.</summary>
     public void Add(PlannedRun planned, ComparedRun run) => finished.Add((planned.Method, run));
 
     /// <summary>Whether a run failed.</summary>
@@ -36,11 +35,8 @@ public sealed class ComparisonResults(Comparison comparison, string device)
         finished[at] = (planned.Method, finished[at].Run with { Sharpness = sharpness });
     }
 
-    /// <summary>Adds a run that did not come to its end.</summary>
-    /// <param name="reason">Why, as a sentence.</param>
     public void AddFailed(PlannedRun planned, string reason) => failed.Add((planned.Method, new FailedRun(planned.Run.Seed, reason)));
 
-    /// <summary>What is known by now.</summary>
     public ComparisonReport Report() => new(
         comparison.RunFile,
         comparison.Runs[0].Run.Model,
@@ -55,6 +51,11 @@ public sealed class ComparisonResults(Comparison comparison, string device)
             [.. finished.Where(entry => entry.Method == method).Select(entry => entry.Run).OrderBy(run => run.Seed)],
             [.. failed.Where(entry => entry.Method == method).Select(entry => entry.Run)]))]);
 
-    /// <summary>Writes comparison.json.</summary>
-    public void Write() => Report().Write(JsonPath);
+    /// <summary>Writes comparison.json and comparison.html.</summary>
+    public void Write()
+    {
+        ComparisonReport report = Report();
+        report.Write(JsonPath);
+        report.WritePage(PagePath);
+    }
 }
