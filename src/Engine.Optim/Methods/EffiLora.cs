@@ -9,8 +9,8 @@ using Engine.Model.Forms;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// EffiLoRA (arXiv 2512.00878): one A for all layers that read inputs of one width, several heads B in each that a router mixes by the text, and a reducer that
-/// holds the heads of less important layers still.
+/// EffiLoRA (arXiv 2512.00878): one A for all layers that read inputs of one width, several heads B in each that a router mixes by the
+/// text, and a reducer that holds the heads of less important layers still.
 /// </summary>
 public sealed record EffiLora : Method
 {
@@ -142,7 +142,9 @@ internal sealed class EffiLoraMethod(EffiLora settings) : AdapterMethod(settings
         }
     }
 
-    /// <summary>Draws layers without replacement by softmax(importance / (its mean * temperature)): those with the largest logit plus Gumbel noise.</summary>
+    /// <summary>
+    /// Draws layers without replacement by softmax(importance / (its mean * temperature)): those with the largest logit plus Gumbel noise.
+    /// </summary>
     private void Draw(long step)
     {
         var random = new PhiloxGenerator(settings.SelectionSeed, RandomStream.TensorSelection, (uint)step);

@@ -17,6 +17,9 @@ public sealed record Sam : LossRiseAscent
     public Radius Rho { get; init; } = 0.05;
 
     /// <inheritdoc/>
+    protected override KeyProblem? Problem => ProblemBeside(Rho) ?? base.Problem;
+
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new SamMethod(this);
 }
 
