@@ -50,8 +50,8 @@ public sealed record EffiLora : Method
 }
 
 /// <summary>
-/// The reducer's choice is an active set: gradients and updates of the other layers' B are left out of the replay. A layer's importance is the moving average
-/// of the norm of its B's gradient; one that is frozen in a step keeps its own.
+/// The reducer's choice is an active set: gradients and updates of the other layers' B are left out of the replay. A layer's importance is
+/// the moving average of the norm of its B's gradient; one that is frozen in a step keeps its own.
 /// </summary>
 internal sealed class EffiLoraMethod(EffiLora settings) : AdapterMethod(settings, settings.Init)
 {

@@ -50,6 +50,7 @@ public static class MethodCatalog
         [BeamLora.MethodName] = () => new BeamLora(),
         [Goat.MethodName] = () => new Goat(),
         [EffiLora.MethodName] = () => new EffiLora(),
+        [HaLora.MethodName] = () => new HaLora(),
     };
 
     /// <summary>The names that a run file may give to <c>method</c>, those of registered methods with them.</summary>
