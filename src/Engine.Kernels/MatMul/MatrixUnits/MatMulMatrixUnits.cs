@@ -94,7 +94,7 @@ internal static partial class MatMulMatrixUnits
         long from = start + (alongDepth ? (r * stride) + k : (k * stride) + r);
         for (int n = 0; n < ItemElements; n++)
         {
-            if (r + (alongDepth ? n * RowsApart : 0) < count && k + (alongDepth ? 0 : n * StepsApart) < depth)
+            if ((r + (alongDepth ? n * RowsApart : 0) < count) & (k + (alongDepth ? 0 : n * StepsApart) < depth))
             {
                 part[n] = operand[from];
             }
@@ -114,7 +114,7 @@ internal static partial class MatMulMatrixUnits
         int target = alongDepth ? (r * MatrixBlocks.DepthPitch) + k : (k * MatrixBlocks.BlockPitch) + r;
         for (int n = 0; n < ItemElements; n++)
         {
-            bool inside = at + r + (alongDepth ? n * RowsApart : 0) < count && first + k + (alongDepth ? 0 : n * StepsApart) < depth;
+            bool inside = (at + r + (alongDepth ? n * RowsApart : 0) < count) & (first + k + (alongDepth ? 0 : n * StepsApart) < depth);
             Storage.Store(shared, target + (n * (alongDepth ? RowsApart * MatrixBlocks.DepthPitch : StepsApart * MatrixBlocks.BlockPitch)), inside ? Storage.Load(part, n) : 0f);
         }
     }
