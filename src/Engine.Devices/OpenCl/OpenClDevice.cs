@@ -3,10 +3,16 @@ using Engine.Devices.Programs;
 
 namespace Engine.Devices.OpenCl;
 
-/// <summary>An OpenCL device: one context, one queue that runs in order, of its own or of ILGPU.</summary>
+/// <summary>An OpenCL device: a context that its openings share, one queue that runs in order; or those of ILGPU.</summary>
 internal sealed unsafe class OpenClDevice : Device
 {
     private const nint ContextPlatform = 0x1084;
+
+    /// <summary>
+    /// The context of each <c>cl_device_id</c> that was opened, kept while the process lives: a driver's compiler may read its library
+    /// for each context anew (PoCL: a second), and whoever opens a device again, as tests and services do, would wait for that again.
+    /// </summary>
+    private static readonly Dictionary<nint, nint> contexts = [];
 
     private readonly OpenClPrograms programs;
     private OpenClStaging? staging;
@@ -78,12 +84,9 @@ internal sealed unsafe class OpenClDevice : Device
 
     private (nint Context, nint Queue) Create(OpenClCandidate candidate)
     {
+        nint context = SharedContext(candidate);
         int code;
-        nint handle = candidate.Handle;
-        nint* properties = stackalloc nint[] { ContextPlatform, candidate.Platform, 0 };
-        nint context = OpenClApi.CreateContext(properties, 1, &handle, 0, 0, &code);
-        OpenClError.Check(code, "clCreateContext", this);
-        nint queue = OpenClApi.CreateCommandQueue(context, handle, 0, &code);
+        nint queue = OpenClApi.CreateCommandQueue(context, candidate.Handle, 0, &code);
         if (code != OpenClError.Success)
         {
             OpenClApi.ReleaseContext(context);
@@ -91,6 +94,26 @@ internal sealed unsafe class OpenClDevice : Device
 
         OpenClError.Check(code, "clCreateCommandQueue", this);
         return (context, queue);
+    }
+
+    /// <summary>The device's context, retained for this opening.</summary>
+    private nint SharedContext(OpenClCandidate candidate)
+    {
+        lock (contexts)
+        {
+            if (!contexts.TryGetValue(candidate.Handle, out nint context))
+            {
+                int code;
+                nint handle = candidate.Handle;
+                nint* properties = stackalloc nint[] { ContextPlatform, candidate.Platform, 0 };
+                context = OpenClApi.CreateContext(properties, 1, &handle, 0, 0, &code);
+                OpenClError.Check(code, "clCreateContext", this);
+                contexts.Add(handle, context);
+            }
+
+            OpenClError.Check(OpenClApi.RetainContext(context), "clRetainContext", this);
+            return context;
+        }
     }
 
     private (nint Context, nint Queue) Retain(nint context, nint queue)
