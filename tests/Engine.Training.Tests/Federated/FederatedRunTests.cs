@@ -97,8 +97,8 @@ public sealed class FederatedRunTests
         Assert.True(outcome.After!["loss"] < outcome.Before!["loss"]);
         Assert.Equal(6, File.ReadAllLines(tiny.File("run/evaluations.jsonl")).Length);
         using var device = new CpuDevice();
-        using var predictor = Predictor.Open(device, tiny.File("run"), null);
-        Assert.NotNull(predictor);
+        using Predictor predictor = Predictor.Open(device, tiny.File("model"), tiny.File("run/adapter"), seed: 3);
+        Assert.Equal(2, predictor.Predict([("the small otter number 3", null)], maxLength: 64, batchSize: 1).Single().Scores.Count);
     }
 
     [Fact]
