@@ -66,7 +66,7 @@ internal sealed class ForwardCommand : EngineCommand
             Dtype = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Dtype,
         };
         string outputPath = arguments.GetRequiredValue(output);
-        var forward = new FolderForward(ModelFolder.Open(trained.Model), trained.Adapter, arguments.GetRequiredValue(inputs), options);
+        var forward = new FolderForward(trained.Model, trained.Adapter, arguments.GetRequiredValue(inputs), options);
         WrittenFile.RequireApart(outputPath, forward.Files);
         using Device target = device.Open(arguments, Host, Host.Error);
         FolderForwardResult result = forward.Run(target);

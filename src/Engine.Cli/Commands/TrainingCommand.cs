@@ -75,7 +75,15 @@ internal abstract class TrainingCommand : EngineCommand
         using (Interrupt interrupt = new(() => view.Notice($"Stopping {end}; what was learned is kept. Ctrl-C again aborts.")))
         using (Trainer trainer = new(run, device, options, view))
         {
-            outcome = view.Around(() => trainer.Train(interrupt.Token));
+            view.Begin();
+            try
+            {
+                outcome = trainer.Train(interrupt.Token);
+            }
+            finally
+            {
+                view.End();
+            }
         }
 
         if (times is not null)

@@ -4,7 +4,7 @@ namespace Engine.Kernels;
 /// HaLoRA's regulariser (arXiv 2502.19747): ||A A^T|| + ||B^T B|| of every layer's factors, and its gradient in closed form. Sums of Gram
 /// matrices and eigenvectors are float64 on the cpu device and pairs of float32 elsewhere, in a fixed order.
 /// </summary>
-public static class FactorPenalty
+internal static class FactorPenalty
 {
     /// <summary>Norms that <see cref="Add"/> writes: of A A^T and of B^T B, layer by layer.</summary>
     public static int NormCount(LowRankTable table) => 2 * table.Pairs.Count;

@@ -28,8 +28,7 @@ public sealed record FolderForwardResult(IReadOnlyList<HostTensor> Tensors, IRea
 
 /// <summary>
 /// One padded batch of a file through a Hugging Face folder, with or without an adapter, in evaluation: what Transformers would give for
-/// the
-/// same batch. Folder, adapter and batch are read when this is made, before a device is needed.
+/// the same batch. Folder, adapter and batch are read when this is made, before a device is needed.
 /// </summary>
 public sealed class FolderForward
 {
@@ -41,17 +40,19 @@ public sealed class FolderForward
     private readonly Tuning tuning;
     private readonly PaddedBatch batch;
 
+    /// <summary>Reads folder, adapter and batch.</summary>
+    /// <param name="folder">A Hugging Face folder.</param>
     /// <param name="adapter">A PEFT folder, or null.</param>
     /// <param name="inputs">A safetensors file with <c>input_ids</c> and <c>attention_mask</c> [rows, length], optional
     /// <c>token_type_ids</c> and <c>labels</c> (-100: ignored).</param>
     /// <exception cref="Common.Files.ModelFileException">Files are missing or broken, or model and adapter do not fit.</exception>
     /// <exception cref="DataFileException">The batch is none that the model takes.</exception>
     /// <exception cref="ArgumentException">Every parameter is trained, and stored as 16 bits.</exception>
-    public FolderForward(ModelFolder folder, string? adapter, string inputs, FolderForwardOptions? options = null)
+    public FolderForward(string folder, string? adapter, string inputs, FolderForwardOptions? options = null)
     {
-        (this.folder, this.adapter, this.inputs, this.options) = (folder, adapter, inputs, options ?? new FolderForwardOptions());
-        folder.RequireWeights();
-        architecture = folder.CreateArchitecture(adapter);
+        (this.folder, this.adapter, this.inputs, this.options) = (ModelFolder.Open(folder), adapter, inputs, options ?? new FolderForwardOptions());
+        this.folder.RequireWeights();
+        architecture = this.folder.CreateArchitecture(adapter);
         using AdapterFile? file = adapter is null ? null : AdapterFile.Read(adapter);
         Tuning.Lora? lora = file is null ? null : ModelAdapters.Tuning(architecture, file);
         tuning = !this.options.Gradients ? new Tuning.Frozen(lora) : lora is null ? new Tuning.Full() : lora;

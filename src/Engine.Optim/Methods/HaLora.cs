@@ -24,8 +24,9 @@ public enum FactorNorm
 /// </summary>
 public sealed record HaLora : Method
 {
-    public const string MethodName = "halora";
+    internal const string MethodName = "halora";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>What the sum of all layers' norms counts for in the loss; 0 is LoRA.</summary>
@@ -36,6 +37,7 @@ public sealed record HaLora : Method
     [Key]
     public FactorNorm Norm { get; init; } = FactorNorm.Spectral;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new HaLoraMethod(this);
 }
 

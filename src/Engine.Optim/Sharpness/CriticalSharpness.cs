@@ -27,7 +27,7 @@ public sealed record CriticalSharpness(double Value, double Rate, double Lower, 
     /// the curvature there and with it a guess of eta_c; doubling or halving from the guess brackets it, and bisection narrows the
     /// bracket. Where the surface is nearly quadratic that is 6 forward passes. In the bracket the rise is taken for linear.
     /// </summary>
-    public static CriticalSharpness Measure(SurfaceProbe probe)
+    internal static CriticalSharpness Measure(SurfaceProbe probe)
     {
         using SurfaceVector gradient = probe.Space.Create();
         probe.GradientAt(gradient);

@@ -10,7 +10,6 @@ namespace Engine.Training.Inspecting;
 public sealed record AdaptedModule(string Module, int Rank, double Scale, TensorEntry A, TensorEntry B);
 
 /// <summary>A PEFT adapter folder.</summary>
-/// <param name="Config">Its <c>adapter_config.json</c>.</param>
 /// <param name="Kind">What it is, such as LoRA, DoRA or rsLoRA.</param>
 /// <param name="Parameters">Numbers in its file.</param>
 /// <param name="Modules">The adapted layers, names in natural order.</param>
@@ -18,7 +17,6 @@ public sealed record AdaptedModule(string Module, int Rank, double Scale, Tensor
 /// <param name="SavedWhole">Parameters of the model that are stored whole.</param>
 /// <param name="TokenRows">Rows of single tokens (<c>trainable_token_indices</c>), by module.</param>
 public sealed record AdapterInspection(
-    AdapterConfig Config,
     string Kind,
     long Parameters,
     IReadOnlyList<AdaptedModule> Modules,
@@ -26,6 +24,9 @@ public sealed record AdapterInspection(
     IReadOnlyList<TensorEntry> SavedWhole,
     IReadOnlyList<TensorEntry> TokenRows) : Inspection
 {
+    /// <summary>Its <c>adapter_config.json</c>.</summary>
+    internal AdapterConfig Config { get; private init; } = null!;
+
     internal static AdapterInspection Of(AdapterFile adapter)
     {
         long ofModules = adapter.Modules.Values.Sum(
@@ -33,13 +34,15 @@ public sealed record AdapterInspection(
         long ofOthers = adapter.SavedParameters.Values.Concat(adapter.TokenRows.Values).Concat(adapter.FormTensors.Values)
             .Sum(tensor => tensor.ElementCount);
         return new AdapterInspection(
-            adapter.Config,
             KindOf(adapter.Config),
             ofModules + ofOthers,
             [.. adapter.Modules.Values.OrderBy(module => module.Module, NaturalOrder.Comparer).Select(module => Adapted(module, adapter.Config))],
             TensorEntry.Of(adapter.FormTensors),
             TensorEntry.Of(adapter.SavedParameters),
-            TensorEntry.Of(adapter.TokenRows));
+            TensorEntry.Of(adapter.TokenRows))
+        {
+            Config = adapter.Config,
+        };
     }
 
     private static AdaptedModule Adapted(LoraTensors module, AdapterConfig config) => new(

@@ -21,7 +21,6 @@ public sealed record WeightsInspection(IReadOnlyList<string> Files, TensorTotals
 public sealed record TokenizerInspection(int Tokens, IReadOnlyList<(string Token, int Id)> SpecialTokens);
 
 /// <summary>A Hugging Face model folder; what of it cannot be used has its reason in words.</summary>
-/// <param name="Config">Its <c>config.json</c>.</param>
 /// <param name="Architecture">What it is read as; null where it cannot be.</param>
 /// <param name="ArchitectureProblem">Why it cannot; null where it can.</param>
 /// <param name="Weights">Null where they are missing.</param>
@@ -29,7 +28,6 @@ public sealed record TokenizerInspection(int Tokens, IReadOnlyList<(string Token
 /// <param name="Tokenizer">Null where it cannot be loaded.</param>
 /// <param name="TokenizerProblem">Why it cannot; null where it can.</param>
 public sealed record ModelInspection(
-    ModelConfig Config,
     Architecture? Architecture,
     string? ArchitectureProblem,
     WeightsInspection? Weights,
@@ -37,6 +35,9 @@ public sealed record ModelInspection(
     TokenizerInspection? Tokenizer,
     string? TokenizerProblem) : Inspection
 {
+    /// <summary>Its <c>config.json</c>.</summary>
+    internal ModelConfig Config { get; private init; } = null!;
+
     /// <summary>Numbers of the model; 0 where it cannot be read.</summary>
     public long Parameters => Architecture?.Parameters.Sum(parameter => parameter.Shape.Count) ?? 0;
 
@@ -50,13 +51,15 @@ public sealed record ModelInspection(
             Try(() => LookAt(folder.LoadTokenizer()), error => error is FileNotFoundException or InvalidDataException);
         string? missing = folder.MissingWeights;
         return new ModelInspection(
-            folder.Config,
             architecture,
             architectureProblem,
             missing is null ? LookAtWeights(folder) : null,
             missing,
             tokenizer,
-            tokenizerProblem);
+            tokenizerProblem)
+        {
+            Config = folder.Config,
+        };
     }
 
     private static WeightsInspection LookAtWeights(ModelFolder folder)

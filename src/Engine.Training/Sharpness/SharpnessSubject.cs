@@ -16,7 +16,7 @@ public sealed record SharpnessSubject(string Name, string Adapter, RunConfigurat
     /// <exception cref="Common.ConfigurationException">There is no data, or columns of labelled texts are not named.</exception>
     /// <exception cref="Common.Files.ModelFileException">No base model is known, or its files are broken.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data files cannot be found.</exception>
-    public static SharpnessSubject Of(string name, GivenAdapter adapter, SharpnessSetup setup)
+    internal static SharpnessSubject Of(string name, GivenAdapter adapter, SharpnessSetup setup)
     {
         string model = setup.Model ?? adapter.Run?.Model ?? TrainedModel.BaseOf(adapter.Folder);
         TaskKind task = adapter.Task(model);
