@@ -8,7 +8,7 @@ using Engine.Devices.Cpu;
 // of products on matrix units, for these and attention; --products own or vendor: what computes them on cuda, where `engine` would choose. For methods: --methods NAME,NAME (all without it),
 // --rounds N turns of each side (6). --operators, for methods and decode-step: the time of each operator too.
 // step-model --without-times: on a driver that runs nothing.
-// start [ENGINE.DLL] [--device DEVICE] and plans RUN.yaml ... stand alone.
+// start [ENGINE.DLL] [--device DEVICE], kernel-code [FOLDER] and plans RUN.yaml ... stand alone.
 if (args is ["export-batches", var runFile, var target])
 {
     BatchExport.Run(runFile, target);
@@ -30,6 +30,12 @@ if (args is ["replication", var comparisons])
 if (args is ["replication-tables", var merged])
 {
     ReplicationReport.Tables(merged);
+    return 0;
+}
+
+if (args is ["kernel-code", .. { Length: <= 1 } cubins])
+{
+    KernelCodeBench.Run(cubins.FirstOrDefault());
     return 0;
 }
 

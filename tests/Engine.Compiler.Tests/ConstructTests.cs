@@ -24,6 +24,17 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
 
     [Theory]
     [MemberData(nameof(Devices))]
+    public void Loops_over_local_memory_make_every_pass_in_turn(string device)
+    {
+        int[] items = [.. Enumerable.Range(0, 16)];
+        using var buffers = new Buffers(devices[device]);
+        BufferView<int> y = buffers.New<int>(2 * items.Length);
+        buffers.Run(ControlFlowKernels.PassesKernel.Bind(devices[device], new LaunchShape(1, items.Length), y));
+        Assert.Equal(items.Select(ControlFlowKernels.PassesOf).SelectMany(sums => (int[])[sums.First, sums.Second]), y.ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
     public void Helpers_take_structs_references_and_views_of_any_memory(string device)
     {
         float[] x = [1f, 2f, 3f, 4.5f];

@@ -117,23 +117,35 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
     private static string Types(IEnumerable<string> types) => types.Any() ? $"<{string.Join(", ", types)}>" : string.Empty;
 
     /// <summary>
-    /// The passes of a loop whose variable indexes local memory, one after another; null for another loop. Where the number of passes depends on a <c>[Specialize]</c> parameter, as many as
-    /// there can be are printed, each under a condition that is a constant once the variant's values are in place.
+    /// The passes of a loop whose variable indexes local memory, one after another; null where a loop is printed as it stands. Where
+    /// the number of passes depends on a <c>[Specialize]</c> parameter,
+    /// as many as there can be are printed, each under a condition that is a constant once the variant's values are in place. Of
+    /// other loops that work on local memory some passes are printed at a time.
     /// </summary>
     private string? Unrolled(ForStatementSyntax loop, IlgpuScope scope)
     {
-        if (loop.Declaration is not { Variables: { Count: 1 } variables } || Model(loop).GetDeclaredSymbol(variables[0]) is not ILocalSymbol variable
-            || !scope.Indexing.Contains(variable))
+        if (loop.Declaration is not { Variables: { Count: 1 } variables } || Model(loop).GetDeclaredSymbol(variables[0]) is not ILocalSymbol variable)
         {
             return null;
         }
 
-        if (scope.Ranges.Passes(loop, variable) is not { } range)
+        LoopPasses? range = scope.Ranges.Passes(loop, variable);
+        if (!scope.Indexing.Contains(variable))
+        {
+            return range is { Bound: null } && Repeats(loop, variable, scope) ? PassesAtATime(loop, variable, range, scope) : null;
+        }
+
+        if (range is null)
         {
             scope.Log.Report(Diagnostics.NotUnrollable, loop, variable.Name);
             return null;
         }
 
+        return PassesInTurn(loop, variable, range, scope);
+    }
+
+    private string PassesInTurn(ForStatementSyntax loop, ILocalSymbol variable, LoopPasses range, IlgpuScope scope)
+    {
         var passes = new List<string>();
         string name = KernelApi.Escape(variable.Name);
         for (long value = range.First; value <= range.Last; value += range.Step)
@@ -145,5 +157,30 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
 
         scope.Ranges.Forget(variable);
         return $"{{ {string.Join("\n", passes)} }}";
+    }
+
+    /// <summary>
+    /// Whether a loop does the same on local memory at every pass, and waits for nobody: passes side by side share what they compute
+    /// of addresses.
+    /// </summary>
+    private bool Repeats(ForStatementSyntax loop, ILocalSymbol variable, IlgpuScope scope) =>
+        loop.Statement.DescendantNodes().OfType<IdentifierNameSyntax>().Any(name => Model(name).GetSymbolInfo(name).Symbol is { } symbol && scope.LocalViews.Contains(symbol))
+        && !loop.Statement.DescendantNodes().Any(node => node is BreakStatementSyntax or ContinueStatementSyntax)
+        && !Model(loop).AnalyzeDataFlow(loop.Statement)!.WrittenInside.Contains(variable, SymbolEqualityComparer.Default)
+        && !collectives.Waits(loop.Statement);
+
+    /// <summary>The loop with four passes in one, or two; null where their number is odd.</summary>
+    private string? PassesAtATime(ForStatementSyntax loop, ILocalSymbol variable, LoopPasses range, IlgpuScope scope)
+    {
+        long count = ((range.Last - range.First) / range.Step) + 1;
+        int together = count % 4 == 0 ? 4 : count % 2 == 0 ? 2 : 1;
+        if (together == 1 || count == together)
+        {
+            return together == 1 ? null : PassesInTurn(loop, variable, range, scope);
+        }
+
+        string name = KernelApi.Escape(variable.Name), first = name + "_first", type = IlgpuPrinter.TypeText(variable.Type);
+        IEnumerable<string> passes = Enumerable.Range(0, together).Select(pass => $"{{ {type} {name} = {first} + {pass * range.Step}; {Print(loop.Statement, scope)} }}");
+        return $"for ({type} {first} = {range.First}; {first} <= {range.Last}; {first} += {together * range.Step}) {{ {string.Join("\n", passes)} }}";
     }
 }

@@ -14,6 +14,7 @@ internal sealed class Collectives(Compilation compilation)
 {
     private readonly Dictionary<SyntaxTree, SemanticModel> models = new();
     private readonly Dictionary<IMethodSymbol, bool> collective = new(SymbolEqualityComparer.Default);
+    private readonly Dictionary<IMethodSymbol, bool> waiting = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<IMethodSymbol, bool> placed = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<IMethodSymbol, ILookup<ISymbol, SyntaxNode>> writes = new(SymbolEqualityComparer.Default);
 
@@ -44,6 +45,11 @@ internal sealed class Collectives(Compilation compilation)
 
     public bool IsCollective(IMethodSymbol method) =>
         KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || IsTileOperation(method) || (IsHelper(method) && Remember(collective, method, IsCollective));
+
+    /// <summary>Whether items wait for one another in a node: all that is collective but operations on tiles.</summary>
+    public bool Waits(SyntaxNode node) => node.DescendantNodesAndSelf().OfType<InvocationExpressionSyntax>().Any(i => Target(i) is { } method && Waits(method));
+
+    private bool Waits(IMethodSymbol method) => KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || (IsHelper(method) && Remember(waiting, method, Waits));
 
     /// <summary>Whether a helper asks where its work-item stands, itself or in what it calls.</summary>
     public bool NeedsWorkItem(IMethodSymbol method) => Remember(placed, method, called => IsHelper(called) && NeedsWorkItem(called))

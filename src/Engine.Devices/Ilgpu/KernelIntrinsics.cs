@@ -6,6 +6,7 @@ using ILGPU.Backends.PTX;
 using ILGPU.IR;
 using ILGPU.IR.Intrinsics;
 using ILGPU.IR.Values;
+using ILGPU.Runtime.Cuda;
 
 namespace Engine.Devices.Ilgpu;
 
@@ -15,13 +16,30 @@ internal static class KernelIntrinsics
     public static void Register(Context.Builder builder)
     {
         IntrinsicImplementationManager manager = builder.GetIntrinsicManager();
-        MethodInfo fused = typeof(KernelMath).GetMethod(nameof(KernelMath.FusedMultiplyAdd))!;
-        manager.RegisterMethod(fused, new PTXIntrinsic(Generator(nameof(PtxFusedMultiplyAdd)), IntrinsicImplementationMode.GenerateCode));
-        manager.RegisterMethod(fused, new CLIntrinsic(Generator(nameof(OpenClFusedMultiplyAdd)), IntrinsicImplementationMode.GenerateCode));
-        MethodInfo opaque = typeof(KernelMath).GetMethod(nameof(KernelMath.Opaque))!;
-        manager.RegisterMethod(opaque, new PTXIntrinsic(Generator(nameof(PtxOpaque)), IntrinsicImplementationMode.GenerateCode));
-        manager.RegisterMethod(opaque, new CLIntrinsic(Generator(nameof(OpenClOpaque)), IntrinsicImplementationMode.GenerateCode));
+        Generate(typeof(KernelMath), nameof(KernelMath.FusedMultiplyAdd), nameof(PtxFusedMultiplyAdd), nameof(OpenClFusedMultiplyAdd));
+        Generate(typeof(KernelMath), nameof(KernelMath.Opaque), nameof(PtxOpaque), nameof(OpenClOpaque));
+        Convert(typeof(Float16Storage), nameof(Float16Storage.Load), nameof(PtxFromFloat16), nameof(StorageBits.FromFloat16));
+        Convert(typeof(Float16Storage), nameof(Float16Storage.Store), nameof(PtxToFloat16), nameof(StorageBits.ToFloat16));
+        Convert(typeof(BFloat16Storage), nameof(BFloat16Storage.Store), nameof(PtxToBFloat16), nameof(StorageBits.ToBFloat16), CudaArchitecture.SM_80);
         MatrixIntrinsics.Register(manager);
+
+        void Generate(Type type, string method, string ptx, string openCl)
+        {
+            manager.RegisterMethod(type.GetMethod(method)!, new PTXIntrinsic(Generator(ptx), IntrinsicImplementationMode.GenerateCode));
+            manager.RegisterMethod(type.GetMethod(method)!, new CLIntrinsic(Generator(openCl), IntrinsicImplementationMode.GenerateCode));
+        }
+
+        // From an architecture on by an instruction, before it and in OpenCL C by integer arithmetic.
+        void Convert(Type type, string method, string ptx, string integers, CudaArchitecture? from = null)
+        {
+            MethodInfo conversion = type.GetMethod(method)!, arithmetic = typeof(StorageBits).GetMethod(integers)!;
+            manager.RegisterMethod(conversion, new PTXIntrinsic(Generator(ptx), IntrinsicImplementationMode.GenerateCode, from, null));
+            manager.RegisterMethod(conversion, new CLIntrinsic(arithmetic, IntrinsicImplementationMode.Redirect));
+            if (from is { } first)
+            {
+                manager.RegisterMethod(conversion, new PTXIntrinsic(arithmetic, IntrinsicImplementationMode.Redirect, null, first));
+            }
+        }
     }
 
     private static MethodInfo Generator(string name) => typeof(KernelIntrinsics).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!;
@@ -69,5 +87,20 @@ internal static class KernelIntrinsics
         var argument = generator.Load(((MethodCall)value)[0]);
         using var statement = generator.BeginStatement(generator.Allocate(value));
         statement.AppendArgument(argument);
+    }
+
+    private static void PtxFromFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitConversion(generator, value, "cvt.f32.f16");
+
+    private static void PtxToFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitConversion(generator, value, "cvt.rn.f16.f32");
+
+    private static void PtxToBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitConversion(generator, value, "cvt.rn.bf16.f32");
+
+    private static void EmitConversion(PTXCodeGenerator generator, Value value, string instruction)
+    {
+        var argument = generator.LoadHardware(((MethodCall)value)[0]);
+        var target = generator.AllocateHardware(value);
+        using var command = generator.BeginCommand(instruction);
+        command.AppendArgument(target);
+        command.AppendArgument(argument);
     }
 }

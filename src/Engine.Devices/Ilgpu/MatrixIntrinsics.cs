@@ -5,6 +5,7 @@ using ILGPU.Backends.OpenCL;
 using ILGPU.Backends.PTX;
 using ILGPU.IR;
 using ILGPU.IR.Intrinsics;
+using ILGPU.IR.Types;
 using ILGPU.IR.Values;
 
 namespace Engine.Devices.Ilgpu;
@@ -29,27 +30,39 @@ internal static class MatrixIntrinsics
         }
     }
 
+    /// <summary>
+    /// A constant, of which ptxas keeps one branch. The address itself would not tell: that of shared memory is counted from the
+    /// group's first byte, not as <c>isspacep</c> wants it.
+    /// </summary>
     private static void IsShared(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
-        var address = generator.LoadHardware(((MethodCall)value)[0]);
         var target = generator.AllocateHardware(value);
-        using var command = generator.BeginCommand("isspacep.shared");
+        using var command = generator.BeginCommand("mov.pred");
         command.AppendArgument(target);
-        command.AppendArgument(address);
+        command.AppendConstant(Space(value) switch
+        {
+            MemoryAddressSpace.Shared => -1,
+            MemoryAddressSpace.Global => 0,
+            _ => throw new NotSupportedException("a tile is loaded from a view that may lie in global or in shared memory; load it in two places."),
+        });
     }
 
-    private static void Load(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, "ldmatrix.sync.aligned.m8n8.x4.b16");
+    private static void Load(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, "");
 
-    private static void LoadTransposed(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, "ldmatrix.sync.aligned.m8n8.x4.trans.b16");
+    private static void LoadTransposed(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, ".trans");
 
-    private static void EmitLoad(PTXCodeGenerator generator, Value value, string instruction)
+    private static void EmitLoad(PTXCodeGenerator generator, Value value, string transposed)
     {
         var address = generator.LoadHardware(((MethodCall)value)[0]);
         var target = (PTXRegisterAllocator.CompoundRegister)generator.Allocate(value);
-        using var command = generator.BeginCommand(instruction);
+        string space = Space(value) == MemoryAddressSpace.Shared ? ".shared" : ""; // Behind a constant of IsShared nothing else is reached.
+        using var command = generator.BeginCommand($"ldmatrix.sync.aligned.m8n8.x4{transposed}{space}.b16");
         command.AppendVectorArgument(target.SliceAs<PTXRegisterAllocator.PrimitiveRegister>(0, 4));
         command.AppendArgumentValue(address);
     }
+
+    /// <summary>The memory that a call's address points into.</summary>
+    private static MemoryAddressSpace Space(Value value) => ((AddressSpaceType)((MethodCall)value)[0].Type).AddressSpace;
 
     private static void MultiplyAddBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, value, "bf16");
 

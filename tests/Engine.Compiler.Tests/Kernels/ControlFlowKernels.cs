@@ -91,6 +91,84 @@ internal static partial class ControlFlowKernels
         };
     }
 
+    /// <summary>
+    /// Loops of known length over local memory: a multiple of four passes, of two, an odd number; one that ends early, one that
+    /// skips.
+    /// </summary>
+    [Kernel]
+    public static void Passes(ArrayView<int> y)
+    {
+        ArrayView<int> sums = LocalMemory.Allocate<int>(2);
+        sums[0] = Group.IdxX;
+        sums[1] = 1;
+        for (int i = 0; i < 12; i++)
+        {
+            sums[0] = (5 * sums[0]) + i;
+        }
+
+        for (int i = 1; i < 12; i += 2)
+        {
+            sums[1] = (3 * sums[1]) + (i * sums[0]);
+        }
+
+        for (int i = 0; i < 5; i++)
+        {
+            sums[0] = (7 * sums[0]) ^ i;
+        }
+
+        for (int i = 0; i < 8; i++)
+        {
+            if (i == Group.IdxX)
+            {
+                break;
+            }
+
+            sums[1] += sums[0] * i;
+        }
+
+        for (int i = 0; i < 8; i++)
+        {
+            if (i == Group.IdxX)
+            {
+                continue;
+            }
+
+            sums[0] = (11 * sums[0]) - i;
+        }
+
+        y[2 * Group.IdxX] = sums[0];
+        y[(2 * Group.IdxX) + 1] = sums[1];
+    }
+
+    /// <summary>What item <paramref name="item"/> of <see cref="Passes"/> writes.</summary>
+    public static (int First, int Second) PassesOf(int item)
+    {
+        int first = item, second = 1;
+        int i = 0;
+        while (i < 12)
+        {
+            first = (5 * first) + i++;
+        }
+
+        foreach (int odd in (int[])[1, 3, 5, 7, 9, 11])
+        {
+            second = (3 * second) + (odd * first);
+        }
+
+        foreach (int low in (int[])[0, 1, 2, 3, 4])
+        {
+            first = (7 * first) ^ low;
+        }
+
+        second += first * Enumerable.Range(0, Math.Min(item, 8)).Sum();
+        foreach (int other in Enumerable.Range(0, 8).Where(other => other != item))
+        {
+            first = (11 * first) - other;
+        }
+
+        return (first, second);
+    }
+
     /// <summary>Structs by value and by reference, generic helpers, views of two address spaces given to one helper.</summary>
     [Kernel]
     public static void Helpers<T>(ArrayView<T> x, ArrayView<float> y, int count, [Specialize] bool squares)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Engine.Devices;
 using Engine.Devices.Ilgpu;
@@ -18,13 +19,13 @@ public sealed partial class PtxTests
     /// </summary>
     private static readonly Dictionary<(string Kernel, long HeadSize), int> MoreRegisters = new()
     {
-        [("AttentionBackwardMatrixUnits_Keys", 256)] = 224,
+        [("AttentionBackwardMatrixUnits_Keys", 256)] = 240,
         [("AttentionBackwardMatrixUnits_Keys", 128)] = 152,
         [("AttentionBackwardMatrixUnits_Queries", 256)] = 152,
-        [("AttentionBackwardGroups_Keys", 256)] = 224,
-        [("AttentionBackwardGroups_Keys", 128)] = 152,
+        [("AttentionBackwardGroups_Keys", 256)] = 255,
+        [("AttentionBackwardGroups_Keys", 128)] = 168,
         [("AttentionBackwardGroups_Keys", 96)] = 136,
-        [("AttentionBackwardGroups_Queries", 256)] = 152,
+        [("AttentionBackwardGroups_Queries", 256)] = 168,
     };
 
     private static readonly ConcurrentDictionary<string, string> Texts = new();
@@ -41,8 +42,37 @@ public sealed partial class PtxTests
             Assert.Contains($".visible .entry {name}(", text, StringComparison.Ordinal);
             Assert.DoesNotMatch(Careless(), text);
             Assert.DoesNotContain(".local", text, StringComparison.Ordinal);
+            Assert.DoesNotMatch(DividedByPowerOfTwo(), text);
+            Assert.DoesNotMatch(WidenedIndexOfShared(), text);
             Assert.Equal(variant.Kernel.UsesTiles, text.Contains("mma.sync.aligned.m16n8k16", StringComparison.Ordinal));
         }
+    }
+
+    /// <summary>The mended instructions, run one by one, give C#'s remainder; that of an item's index is one mask.</summary>
+    [Fact]
+    public void Remainders_of_powers_of_two_are_masks()
+    {
+        Assert.Contains("and.b32\t%r2, %r1, 31;", PtxText.Mend("\n\tmov.b32\t%r1, %tid.x;\n\trem.s32\t%r2, %r1, 32;\n"), StringComparison.Ordinal);
+        string mended = PtxText.Mend("\n\trem.s32\t%r2, %r1, 32;\n");
+        Assert.All((int[])[int.MinValue, int.MinValue + 1, .. Enumerable.Range(-65, 131), int.MaxValue], value =>
+        {
+            var registers = new Dictionary<string, int> { ["%r1"] = value };
+            foreach (Match instruction in Instruction().Matches(mended))
+            {
+                int a = registers[instruction.Groups[3].Value];
+                int b = registers.TryGetValue(instruction.Groups[4].Value, out int held) ? held : int.Parse(instruction.Groups[4].Value, CultureInfo.InvariantCulture);
+                registers[instruction.Groups[2].Value] = instruction.Groups[1].Value switch
+                {
+                    "shr.s32" => a >> b,
+                    "and.b32" => a & b,
+                    "add.s32" => a + b,
+                    "sub.s32" => a - b,
+                    string other => throw new NotSupportedException($"Nothing is known of {other} here; add what it computes."),
+                };
+            }
+
+            Assert.Equal(value % 32, registers["%r2"]);
+        });
     }
 
     /// <summary>Text is a key of compiled programs.</summary>
@@ -170,4 +200,15 @@ public sealed partial class PtxTests
     /// <summary>What ptxas may contract, and extrema that lose a NaN.</summary>
     [GeneratedRegex(@"\b(add|sub|mul|min|max)\.f(32|64)")]
     private static partial Regex Careless();
+
+    /// <summary>ptxas divides for it as for any other remainder.</summary>
+    [GeneratedRegex(@"\brem\.[su](32|64)\s+%\w+, %\w+, (1|2|4|8|16|32|64|128|256);")]
+    private static partial Regex DividedByPowerOfTwo();
+
+    /// <summary>An address of shared memory in 64 bits, of which ptxas makes an instruction of its own for every element.</summary>
+    [GeneratedRegex(@"\bmov\.b64\s+(?<base>%rd\d+), __shared_\w+;.*\bmul\.wide\.[su]32\s+(?<offset>%rd\d+), %r\d+, \d+;\s+add\.u64\s+%rd\d+, \k<base>, \k<offset>;", RegexOptions.Singleline)]
+    private static partial Regex WidenedIndexOfShared();
+
+    [GeneratedRegex(@"(\w+\.[sb]32)\s+(%\w+), (%\w+), ([%\w]+);")]
+    private static partial Regex Instruction();
 }

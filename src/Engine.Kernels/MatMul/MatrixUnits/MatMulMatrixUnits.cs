@@ -58,8 +58,8 @@ internal static partial class MatMulMatrixUnits
         Read(of.B, startB, of.RowB, column, of.Columns, 0, of.Depth, nextRight, transposed);
         for (int first = 0; first < of.Depth; first += MatrixBlocks.Depth)
         {
-            Put(nextLeft, row, of.Rows, first, of.Depth, left, true);
-            Put(nextRight, column, of.Columns, first, of.Depth, right, transposed);
+            PutRounded(nextLeft, left);
+            Put(nextRight, right, transposed);
             Group.Barrier();
             Read(of.A, startA, of.RowA, row, of.Rows, first + MatrixBlocks.Depth, of.Depth, nextLeft, true);
             Read(of.B, startB, of.RowB, column, of.Columns, first + MatrixBlocks.Depth, of.Depth, nextRight, transposed);
@@ -82,8 +82,10 @@ internal static partial class MatMulMatrixUnits
     }
 
     /// <summary>
-    /// Reads an item's part of an operand as it is stored: of rows <paramref name="at"/> to at + 63 and steps <paramref name="first"/> to first + 31, to be written by <see cref="Put"/> when shared
-    /// memory is free; nothing waits for it before. <paramref name="alongDepth"/>: stored rows run along the summed dimension. Either way neighbouring items read and write neighbouring elements.
+    /// Reads an item's part of an operand as it is stored, zeros behind its edges: of rows <paramref name="at"/> to at + 63 and steps
+    /// <paramref name="first"/> to first + 31, to be written to shared
+    /// memory when that is free; nothing waits for it before. <paramref name="alongDepth"/>: stored rows run along the summed
+    /// dimension. Either way neighbouring items read and write neighbouring elements.
     /// </summary>
     private static void Read<TSource>(
         ArrayView<TSource> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TSource> part, [Specialize] bool alongDepth)
@@ -94,30 +96,36 @@ internal static partial class MatMulMatrixUnits
         long from = start + (alongDepth ? (r * stride) + k : (k * stride) + r);
         for (int n = 0; n < ItemElements; n++)
         {
-            if (r + (alongDepth ? n * RowsApart : 0) < count && k + (alongDepth ? 0 : n * StepsApart) < depth)
-            {
-                part[n] = operand[from];
-            }
-
+            bool inside = r + (alongDepth ? n * RowsApart : 0) < count && k + (alongDepth ? 0 : n * StepsApart) < depth;
+            part[n] = inside ? operand[from] : default;
             from += (alongDepth ? RowsApart : StepsApart) * stride;
         }
     }
 
-    /// <summary>Writes what <see cref="Read"/> has read to shared memory, rounded to the type of the tiles, zeros behind the operand's edges; rows run as they are stored.</summary>
-    private static void Put<TSource, TTile>(
-        ArrayView<TSource> part, int at, int count, int first, int depth, ArrayView<TTile> shared, [Specialize] bool alongDepth)
-        where TSource : unmanaged
+    /// <summary>Writes an item's part of A to shared memory, rounded to the type of the tiles.</summary>
+    private static void PutRounded<TTile>(ArrayView<float> part, ArrayView<TTile> shared)
         where TTile : unmanaged
     {
-        int k = Step(alongDepth);
-        int r = Place(alongDepth);
-        int target = alongDepth ? (r * MatrixBlocks.DepthPitch) + k : (k * MatrixBlocks.BlockPitch) + r;
         for (int n = 0; n < ItemElements; n++)
         {
-            bool inside = at + r + (alongDepth ? n * RowsApart : 0) < count && first + k + (alongDepth ? 0 : n * StepsApart) < depth;
-            Storage.Store(shared, target + (n * (alongDepth ? RowsApart * MatrixBlocks.DepthPitch : StepsApart * MatrixBlocks.BlockPitch)), inside ? Storage.Load(part, n) : 0f);
+            Storage.Store(shared, Target(n, true), Storage.Load(part, n));
         }
     }
+
+    /// <summary>Writes an item's part of B to shared memory; rows run as they are stored.</summary>
+    private static void Put<TTile>(ArrayView<TTile> part, ArrayView<TTile> shared, [Specialize] bool alongDepth)
+        where TTile : unmanaged
+    {
+        for (int n = 0; n < ItemElements; n++)
+        {
+            shared[Target(n, alongDepth)] = part[n];
+        }
+    }
+
+    /// <summary>Where the item's <paramref name="n"/>th element lies in shared memory.</summary>
+    private static int Target(int n, [Specialize] bool alongDepth) => alongDepth
+        ? ((Place(alongDepth) + (n * RowsApart)) * MatrixBlocks.DepthPitch) + Step(alongDepth)
+        : ((Step(alongDepth) + (n * StepsApart)) * MatrixBlocks.BlockPitch) + Place(alongDepth);
 
     /// <summary>The step, of 32, of the item's first element.</summary>
     private static int Step([Specialize] bool alongDepth) => alongDepth ? Group.IdxX % MatrixBlocks.Depth : Group.IdxX / MatrixBlocks.Block;
