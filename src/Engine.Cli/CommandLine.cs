@@ -44,6 +44,7 @@ public static class CommandLine
         {
             verbose,
             new TrainCommand(host),
+            new FederateCommand(host),
             new CompareCommand(host),
             new EvalCommand(host),
             new PredictCommand(host),

@@ -138,4 +138,13 @@ public static class RandomStream
 
     /// <summary>First values of adapters' routers; the step is the adapted layer's number.</summary>
     public const uint RouterInitialization = 0xFFFF_000B;
+
+    /// <summary>The order in which rows are dealt out to the clients of a federated run; the step is the class's number.</summary>
+    public const uint ClientRows = 0xFFFF_000C;
+
+    /// <summary>The clients' shares of a class; the step is the class's number plus the classes of earlier draws.</summary>
+    public const uint ClientShares = 0xFFFF_000D;
+
+    /// <summary>Which clients take part in a round; the step is the round.</summary>
+    public const uint ClientSelection = 0xFFFF_000E;
 }

@@ -46,6 +46,9 @@ public sealed class TrainingSession : IDisposable
     private readonly StepUploads uploads;
     private readonly float[] readings;
     private readonly float[] zero = new float[1];
+
+    /// <summary>Steps taken before the last restart: noise goes on from there.</summary>
+    private long earlierSteps;
     private readonly Dictionary<StepCourse, CoursePlans> courses = [];
 
     /// <summary>Turns the perturbation round; null where no step measures that.</summary>
@@ -231,6 +234,10 @@ public sealed class TrainingSession : IDisposable
     /// </summary>
     public bool Perturbs => method.Perturbs;
 
+    /// <summary>Whether the method keeps anything from one step to the next, or writes base weights: then nothing restarts.</summary>
+    public bool CarriesState =>
+        method.WritesBaseWeights || context.State.Variables.Count > 0 || context.Merged.Variables.Count > 0 || HostState.Any();
+
     /// <summary>The runners of a step's passes.</summary>
     private IEnumerable<ModelRunner> StepRunners =>
         ((ModelRunner?[])[trainer, plainTrainer, prober, unperturbedProber]).OfType<ModelRunner>();
@@ -316,6 +323,29 @@ public sealed class TrainingSession : IDisposable
         }
 
         (StepsTaken, MicroBatchesTaken, UnlabelledSteps) = (steps, microBatches, unlabelledSteps);
+    }
+
+    /// <summary>
+    /// Starts anew from the weights as they stand, as another client of a federated run does: AdamW's moments are zero and steps count from
+    /// 0, while dropout and noise draw on.
+    /// </summary>
+    /// <param name="earlierSteps">Steps that drew noise before, whoever's they were.</param>
+    /// <exception cref="InvalidOperationException">The session <see cref="CarriesState"/>.</exception>
+    public void Restart(long earlierSteps)
+    {
+        if (CarriesState)
+        {
+            throw new InvalidOperationException("What the method keeps from step to step cannot be started anew.");
+        }
+
+        float[] start = new float[Trainables.Count];
+        Moments.First.View<float>().Write(start);
+        Moments.Second.View<float>().Write(start);
+        (StepsTaken, UnlabelledSteps, this.earlierSteps) = (0, 0, earlierSteps);
+        if (LossScaling is { } scaling)
+        {
+            scaling.State = scaling.State with { SkippedSteps = 0 };
+        }
     }
 
     /// <summary>
@@ -522,7 +552,7 @@ public sealed class TrainingSession : IDisposable
         acting.WriteFactors(step, TotalSteps, scalars);
         uploads.Write(loss[0], LossScaling);
         optimizer.Prepare(scalars, acting.ActiveIn(StepPart.Update));
-        uploads.Seed(Inputs.NoiseRandom, method.NoiseSeed, step);
+        uploads.Seed(Inputs.NoiseRandom, method.NoiseSeed, earlierSteps + step);
     }
 
     private long ArenaBytes(

@@ -1,85 +1,13 @@
-using System.CommandLine;
-using System.Globalization;
 using Engine.Cli.Console;
-using Engine.Cli.Progress;
-using Engine.Devices;
-using Engine.Training.Configuration;
-using Engine.Training.Running;
-using Spectre.Console;
-using Profile = Engine.Graph.Profile;
 
 namespace Engine.Cli.Commands;
 
 /// <summary><c>engine train</c>: trains what a run file says.</summary>
-internal sealed class TrainCommand : EngineCommand
-{
-    private readonly RunFileOptions runFile;
-    private readonly Option<bool> resume = new("--resume") { Description = "Go on from the newest checkpoint in the run's folder, as if the run had never stopped." };
-    private readonly Option<bool> overwrite = new("--overwrite") { Description = "Let a run that the output folder holds give way, as overwrite_output_dir: true in the run file does; it stays until the new one is finished." };
-    private readonly Option<bool> profile = new("--profile") { Description = "Time every operator and print the table at the end; the run is slower, since each launch is waited for." };
-
-    public TrainCommand(CommandHost host)
-        : base(
-            host,
-            "train",
-            "Fine-tunes (or pretrains) a model as a run file says. Ctrl-C stops after the current step and keeps what was learned; a second Ctrl-C aborts.",
-            "engine train models/demo/run.yaml",
-            "engine train models/demo/run.yaml --set learning_rate=1e-3 --set output=runs/other --device opencl",
-            "engine train models/demo/run.yaml --resume")
-    {
-        runFile = new RunFileOptions(this);
-        Add(resume);
-        Add(overwrite);
-        Add(profile);
-    }
-
-    protected override int Run(ParseResult arguments)
-    {
-        if (arguments.GetValue(resume) && arguments.GetValue(overwrite))
-        {
-            throw new ArgumentException("--resume goes on with the run in the output folder and --overwrite removes it; give one of them.");
-        }
-
-        RunConfiguration run = runFile.Load(arguments);
-        using Device device = runFile.OpenDevice(arguments, run, Host);
-        TrainingView view = TrainingView.Create(Host, run.LoggingSteps);
-        Profile? times = arguments.GetValue(profile) ? new Profile() : null;
-        TrainingOutcome outcome;
-        using (Interrupt interrupt = new(() => view.Notice("Stopping after this step; what was learned is kept. Ctrl-C again aborts.")))
-        using (Trainer trainer = new(run, device, new TrainerOptions { Resume = arguments.GetValue(resume), Overwrite = arguments.GetValue(overwrite), Profile = times }, view))
-        {
-            outcome = view.Around(() => trainer.Train(interrupt.Token));
-        }
-
-        if (times is not null)
-        {
-            Host.Console.Write(ReportTables.ByOperator(times));
-        }
-
-        Report(outcome, run, runFile.Repeat(arguments));
-        return outcome.Interrupted ? ExitCode.Interrupted : ExitCode.Success;
-    }
-
-    private void Report(TrainingOutcome outcome, RunConfiguration run, string repeat)
-    {
-        IAnsiConsole console = Host.Console;
-        if (outcome.After is { } after && !outcome.Interrupted)
-        {
-            console.Write(ReportTables.Comparison(outcome.Before, after));
-        }
-
-        double pace = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0;
-        console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{Amounts.Of(outcome.Steps, "step")} in {Amounts.Time(TimeSpan.FromSeconds(outcome.Seconds))}, {pace:N0} tokens/s, at most {Amounts.Bytes(outcome.PeakBytes)} of device memory"));
-        Host.WriteLine($"{(outcome.Interrupted ? "stopped; what was learned so far" : "result")}: {outcome.WeightsFolder}");
-        if (outcome.Interrupted)
-        {
-            Host.WriteLine($"go on with: {Invocation.Program} train {repeat} --resume");
-        }
-        else if (NextCommand.Of(run) is { } next)
-        {
-            Host.WriteLine($"try it: {next}");
-        }
-    }
-}
+internal sealed class TrainCommand(CommandHost host) : TrainingCommand(
+    host,
+    isFederated: false,
+    "train",
+    "Fine-tunes (or pretrains) a model as a run file says. Ctrl-C stops after the current step and keeps what was learned; a second Ctrl-C aborts.",
+    "engine train models/demo/run.yaml",
+    "engine train models/demo/run.yaml --set learning_rate=1e-3 --set output=runs/other --device opencl",
+    "engine train models/demo/run.yaml --resume");

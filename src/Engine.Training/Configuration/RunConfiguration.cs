@@ -94,6 +94,10 @@ public sealed record RunConfiguration
     [Key(Default = "full fine-tuning")]
     public AdapterConfiguration? Adapter { get; init; }
 
+    /// <summary>Clients that train apart and meet after every round (<c>engine federate</c>).</summary>
+    [Key(Default = "one training on all of the data")]
+    public FederatedConfiguration? Federated { get; init; }
+
     /// <summary>The data.</summary>
     [Key(Required = true)]
     public DataConfiguration Data { get; init; } = null!;

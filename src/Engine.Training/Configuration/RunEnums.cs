@@ -101,3 +101,31 @@ public enum IntervalStrategy
     [EnumMember(Value = "epoch")]
     Epoch,
 }
+
+/// <summary>How the training data is divided among the clients of a federated run.</summary>
+public enum ClientSplitKind
+{
+    /// <summary>Rows at random, in parts that differ by one row at most.</summary>
+    [EnumMember(Value = "row")]
+    Row,
+
+    /// <summary>Each class by shares that are drawn from a Dirichlet distribution.</summary>
+    [EnumMember(Value = "label")]
+    Label,
+
+    /// <summary>A client for each file.</summary>
+    [EnumMember(Value = "file")]
+    File,
+}
+
+/// <summary>How the server makes one adapter of the clients'.</summary>
+public enum AggregationKind
+{
+    /// <summary>A, B and whatever else is trained, averaged by the clients' rows (FedAvg of adapters).</summary>
+    [EnumMember(Value = "fedit")]
+    FedIt,
+
+    /// <summary>The same, with B corrected towards the average of the products B A.</summary>
+    [EnumMember(Value = "lora-fair")]
+    LoraFair,
+}

@@ -28,6 +28,7 @@ internal static class RunRules
         CheckDtype(run, file);
         CheckProducts(run, file);
         CheckLength(run, file);
+        CheckFederated(run, file);
         string best = BestMetric(run, file);
         return run with
         {
@@ -263,6 +264,30 @@ internal static class RunRules
         RefuseIf(
             run.LrSchedulerType == Optim.Schedules.ScheduleKind.Polynomial && (run.LrSchedulerKwargs ?? new()).LrEnd >= run.LearningRate,
             file, "lr_scheduler_type", "polynomial ends at lr_scheduler_kwargs.lr_end (1e-7 unless given), which must be below learning_rate.");
+    }
+
+    private static void CheckFederated(RunConfiguration run, MapNode? file)
+    {
+        if (run.Federated is not { } federated)
+        {
+            return;
+        }
+
+        RefuseIf(run.Adapter is null, file, "federated", "what clients send is an adapter; add an 'adapter:' section.");
+        RefuseIf(run.Data.IsPrebatched, file, "federated", "prebatched data cannot be dealt out to clients; give the texts.");
+        RefuseIf(
+            federated.Split == ClientSplitKind.Label && run.Task != TaskKind.SequenceClassification, file, "federated.split",
+            "only sequence-classification has classes to divide by; choose row or file.");
+        RefuseIf(
+            federated.Split == ClientSplitKind.File && run.Task.IsLanguageModel(), file, "federated.split",
+            "the rows of a language model are not those of its files; choose row.");
+        RefuseIf(
+            federated.Split == ClientSplitKind.File && run.Data.Train.Paths.Count != federated.Clients, file, "federated.clients",
+            $"split: file makes a client of each file, and data.train has {run.Data.Train.Paths.Count}; "
+                + $"expected that number, not {federated.Clients}.");
+        RefuseIf(
+            run.WarmupSteps > 0 || run.WarmupRatio > 0, file, run.WarmupSteps > 0 ? "warmup_steps" : "warmup_ratio",
+            "the schedule of a federated run counts rounds, and the first of a warmup has the rate 0; leave it out.");
     }
 
     private static string BestMetric(RunConfiguration run, MapNode? file)

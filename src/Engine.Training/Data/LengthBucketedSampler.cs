@@ -35,6 +35,10 @@ public sealed class LengthBucketedSampler
         window = checked(windowBatches * batchSize);
     }
 
+    /// <summary>A sampler of some of the examples alone, which it numbers from 0 in this order; batch size, window and seed are the same.</summary>
+    internal LengthBucketedSampler Part(IReadOnlyList<int> examples) =>
+        new([.. examples.Select(example => lengths[example])], batchSize, seed, window / batchSize);
+
     /// <summary>Batches of an epoch, the last and partial one included.</summary>
     public int BatchesPerEpoch => (lengths.Length + batchSize - 1) / batchSize;
 

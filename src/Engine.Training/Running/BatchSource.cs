@@ -23,6 +23,13 @@ public abstract class BatchSource : IDisposable
 
     public abstract RaggedBatch Batch(int epoch, int index);
 
+    /// <summary>The micro-batches of an optimizer step of a run of this length.</summary>
+    internal RaggedBatch[] Step(RunLength length, long step)
+    {
+        (int epoch, int first, int count) = length.MicroBatches(step);
+        return [.. Enumerable.Range(first, count).Select(index => Batch(epoch, index))];
+    }
+
     /// <summary>The shapes, each once, of so many micro-batches from the first on.</summary>
     public abstract IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count);
 
@@ -39,6 +46,17 @@ public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketed
     public override string Origin => origin;
 
     public override int BatchesPerEpoch => sampler.BatchesPerEpoch;
+
+    /// <summary>Rows that batches are drawn from: packs where there are some, else texts.</summary>
+    internal int Count => packs?.Count ?? set.Count;
+
+    /// <summary>Class of each text, or null.</summary>
+    internal IReadOnlyList<int>? ClassLabels => set.ClassLabels;
+
+    /// <summary>Batches of some of the rows alone, drawn by the same rules.</summary>
+    /// <param name="rows">Numbers below <see cref="Count"/>.</param>
+    internal SampledBatches Part(IReadOnlyList<int> rows) => new(
+        origin, set, sampler.Part(rows), masker, [.. rows.Select(row => packs?[row] ?? [row])]);
 
     public override RaggedBatch Batch(int epoch, int index)
     {

@@ -12,6 +12,7 @@ using Engine.Training.Data;
 using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;
+using Engine.Training.Federated;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
@@ -22,6 +23,7 @@ public sealed class PreparedRun : IDisposable
     private readonly IReadOnlyCollection<BatchShape> trainingShapes;
     private readonly IReadOnlyCollection<BatchShape> evaluationShapes;
     private readonly IReadOnlyList<string> idleEntries;
+    private readonly FederatedClients? clients;
 
     private PreparedRun(RunConfiguration run, Device device)
     {
@@ -45,8 +47,9 @@ public sealed class PreparedRun : IDisposable
         CheckProducts(run, device, storage);
         idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run.Adapter!, architecture, AdapterConfig);
         Model = new TransformerModel(architecture, TuningOf(run, architecture, AdapterConfig), storage) { Products = run.ProductType };
-        Length = RunLength.Of(run, Data.Train);
-        trainingShapes = Data.Train.Shapes(architecture, Length.TotalMicroBatches);
+        clients = run.Federated is { } federated ? FederatedClients.Of(run, federated, Data) : null;
+        Length = clients?.Rounds ?? RunLength.Of(run, Data.Train);
+        trainingShapes = clients?.Shapes(architecture) ?? Data.Train.Shapes(architecture, Length.TotalMicroBatches);
         evaluationShapes = Data.Validation?.Shapes ?? [];
         var optimizer = new AdamWOptions
         {
@@ -59,8 +62,9 @@ public sealed class PreparedRun : IDisposable
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
-            device, Model, (run.Method ?? new Plain()).CreatePlugIn(), optimizer, capacity, Length.TotalSteps, run.Seed,
-            run.GradientAccumulationSteps, run.GradientCheckpointing, LossOf(run, Data));
+            device, Model, (run.Method ?? new Plain()).CreatePlugIn(), optimizer, capacity, clients?.LocalSteps ?? Length.TotalSteps,
+            run.Seed, run.GradientAccumulationSteps, run.GradientCheckpointing, LossOf(run, Data));
+        Rounds = clients is null ? null : RoundsOf(run, clients, Session);
         Forecast = Session.Forecast(trainingShapes, evaluationShapes);
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
     }
@@ -77,7 +81,11 @@ public sealed class PreparedRun : IDisposable
     /// <summary>Null for full fine-tuning.</summary>
     public AdapterConfig? AdapterConfig { get; }
 
+    /// <summary>Steps of the run; of a federated one its rounds, each an epoch.</summary>
     public RunLength Length { get; }
+
+    /// <summary>What takes the rounds of a federated run; null for others.</summary>
+    internal FederatedRounds? Rounds { get; }
 
     public TrainingSession Session { get; }
 
@@ -132,15 +140,12 @@ public sealed class PreparedRun : IDisposable
 
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin(resumes);
-        return [.. Data.Notes, .. idleEntries, .. notes, .. EmbeddingNotes()];
+        IEnumerable<string> rounds = clients is null ? [] : [clients.Note];
+        return [.. Data.Notes, .. idleEntries, .. notes, .. EmbeddingNotes(), .. rounds];
     }
 
     /// <summary>The micro-batches of an optimizer step.</summary>
-    public RaggedBatch[] Batches(long step)
-    {
-        (int epoch, int first, int count) = Length.MicroBatches(step);
-        return [.. Enumerable.Range(first, count).Select(index => Data.Train.Batch(epoch, index))];
-    }
+    public RaggedBatch[] Batches(long step) => Data.Train.Step(Length, step);
 
     /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>
     public string WriteWeights(string target)
@@ -174,6 +179,26 @@ public sealed class PreparedRun : IDisposable
         Session.Dispose();
         Model.Dispose();
         Data.Dispose();
+    }
+
+    private static FederatedRounds RoundsOf(RunConfiguration run, FederatedClients clients, TrainingSession session)
+    {
+        if (session.CarriesState)
+        {
+            throw new ConfigurationException(
+                $"federated: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, "
+                + "and clients start anew in each round; choose a method that does not, or leave it out.");
+        }
+
+        if (run.Federated!.Aggregation == AggregationKind.LoraFair
+            && session.Model.Adapters.FirstOrDefault(layer => layer is not { Form: null, Magnitude: null }) is { } other)
+        {
+            throw new ConfigurationException(
+                $"federated.aggregation: lora-fair corrects the product B A of plain LoRA, and {other.Module} has "
+                + $"{(other.Form is { } form ? form.Name : "DoRA's magnitudes")} beside it; choose aggregation: fedit.");
+        }
+
+        return new FederatedRounds(clients, run.Federated, session);
     }
 
     private static LossOptions LossOf(RunConfiguration run, RunData data)

@@ -40,6 +40,9 @@ public sealed class RunData : IDisposable
     /// <summary>The classes with their training rows; empty for other tasks than classification.</summary>
     public IReadOnlyList<ClassCount> Classes { get; private init; } = [];
 
+    /// <summary>The file that each training row is from; null for language models, whose rows are not those of the files.</summary>
+    internal IReadOnlyList<string>? RowFiles { get; private init; }
+
     /// <summary>How conversations and the like are laid out, the run file's choice or what holds without one; null where there are none.</summary>
     public ChatTemplateChoice? Layout { get; private init; }
 
@@ -113,7 +116,12 @@ public sealed class RunData : IDisposable
         EncodedSet train = encoder.Train(examples, labels);
         Evaluator? validation = encoder.Validation(heldOut, labels, examples);
         var batches = new SampledBatches(examples.Files.ToString(), train, Sampler(run, train.Lengths), null);
-        return new RunData(folder, architecture, encoder.Tokenizer, batches, validation) { Notes = encoder.Notes, Classes = encoder.Classes };
+        return new RunData(folder, architecture, encoder.Tokenizer, batches, validation)
+        {
+            Notes = encoder.Notes,
+            Classes = encoder.Classes,
+            RowFiles = [.. examples.Examples.Select(example => example.Place.Path)],
+        };
     }
 
     /// <summary>The model as the run trains it: with the tokenizer's vocabulary where the run resizes it, and as its adapter needs it.</summary>

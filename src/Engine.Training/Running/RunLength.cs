@@ -14,14 +14,11 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
     public int StepsPerEpoch => (int)(((long)MicroBatchesPerEpoch + Accumulation - 1) / Accumulation);
 
     /// <summary>Micro-batches of the whole run.</summary>
-    public long TotalMicroBatches
-    {
-        get
-        {
-            long epochs = TotalSteps / StepsPerEpoch;
-            return (epochs * MicroBatchesPerEpoch) + Math.Min((TotalSteps % StepsPerEpoch) * Accumulation, MicroBatchesPerEpoch);
-        }
-    }
+    public long TotalMicroBatches => MicroBatchesIn(TotalSteps);
+
+    /// <summary>Micro-batches of the first so many optimizer steps.</summary>
+    internal long MicroBatchesIn(long steps) =>
+        (steps / StepsPerEpoch * MicroBatchesPerEpoch) + Math.Min(steps % StepsPerEpoch * Accumulation, MicroBatchesPerEpoch);
 
     /// <summary>The length of a run over these batches.</summary>
     /// <exception cref="TrainingException">The data is used once and holds fewer batches than the run file asks for.</exception>

@@ -193,7 +193,7 @@ public sealed class Trainer : IDisposable
         while (state.Step < prepared.Length.TotalSteps && !best.ShouldStop)
         {
             cancellation.ThrowIfCancellationRequested();
-            TakeStep();
+            TakeStep(cancellation);
             bool last = state.Step == prepared.Length.TotalSteps;
             if (IsDue(run.EvalStrategy ?? IntervalStrategy.No, run.EvalSteps ?? int.MaxValue, last))
             {
@@ -214,12 +214,14 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private void TakeStep()
+    /// <summary>Takes an optimizer step, or a round of a federated run.</summary>
+    private void TakeStep(CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        RaggedBatch[] batches = prepared.Batches(state.Step);
         double rate = schedule.RateAt((int)state.Step);
-        StepReport report = Session.Step(batches, rate, prepared.Data.Train.Origin);
+        StepReport report = prepared.Rounds is { } rounds
+            ? rounds.Take(state.Step, rate, cancellation)
+            : Session.Step(prepared.Batches(state.Step), rate, prepared.Data.Train.Origin);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         if (report.Labels > 0 && (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped)))
         {
@@ -229,7 +231,7 @@ public sealed class Trainer : IDisposable
         float? scaleBefore = state.LossScale?.Scale;
         state = state with
         {
-            Step = Session.StepsTaken,
+            Step = state.Step + 1,
             MicroBatches = Session.MicroBatchesTaken,
             UnlabelledSteps = Session.UnlabelledSteps,
             Seconds = state.Seconds + elapsed.TotalSeconds,
@@ -239,10 +241,9 @@ public sealed class Trainer : IDisposable
         pace.Add(report.Tokens, elapsed);
         double epochs = prepared.Length.EpochsAfter(state.Step);
         bool scaleChanged = state.LossScale?.Scale != scaleBefore;
-        Write(
-            MetricsLog.Train,
-            Folder.MetricsPath,
-            RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged, Session.Perturbs, Session.Numbers));
+        JsonObject line = RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged, Session.Perturbs, Session.Numbers);
+        prepared.Rounds?.AddTo(line, state.Step - 1);
+        Write(MetricsLog.Train, Folder.MetricsPath, line);
         TrainingTelemetry.Step(run.Output, report, rate, elapsed);
         if (report.Labels == 0)
         {

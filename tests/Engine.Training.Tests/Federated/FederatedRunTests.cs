@@ -1,0 +1,196 @@
+using System.Text.Json.Nodes;
+using Engine.Common;
+using Engine.Devices.Cpu;
+using Engine.Safetensors;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+using Engine.Training.Tests.Running;
+
+namespace Engine.Training.Tests.Federated;
+
+public sealed class FederatedRunTests
+{
+    /// <summary>Without dropout, so that clients may train in any order.</summary>
+    private static readonly string[] Plain = ["method=plain", "adapter.lora_dropout=0"];
+
+    [Fact]
+    public void One_client_of_one_round_is_a_run_of_its_own()
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome own = Train(tiny, "own", "lr_scheduler_type=constant", "method=plain");
+        TrainingOutcome federated = Train(tiny, "federated", "federated={clients: 1, rounds: 1}", "method=plain");
+        Assert.Equal(TrainerRuns.Bytes(own), TrainerRuns.Bytes(federated));
+        Assert.Equal(own.Before, federated.Before);
+        Assert.Equal(own.After, federated.After);
+        TrainerRuns.RequireTrained(tiny, "own");
+    }
+
+    [Fact]
+    public void A_round_averages_what_the_clients_files_make_by_their_rows()
+    {
+        using var tiny = new TinyRun();
+        WithoutDropout(tiny);
+        string[] rows = File.ReadAllLines(tiny.File("train.tsv"));
+        File.WriteAllLines(tiny.File("one.tsv"), rows[..13]);
+        File.WriteAllLines(tiny.File("two.tsv"), [rows[0], .. rows[13..]]);
+        string[] common = [.. Plain, "lr_scheduler_type=constant", "data.labels=[animal, tool]"];
+        TrainingOutcome one = Train(tiny, "one", [.. common, "data.train=one.tsv"]);
+        TrainingOutcome two = Train(tiny, "two", [.. common, "data.train=two.tsv"]);
+        TrainingOutcome both = Train(
+            tiny, "both", [.. common, "data.train=[one.tsv, two.tsv]", "federated={clients: 2, rounds: 1, split: file}"]);
+        using SafetensorsFile first = Adapter(one), second = Adapter(two), average = Adapter(both);
+        double share = 12.0 / (rows.Length - 1);
+        Assert.Equal(first.Tensors.Count, average.Tensors.Count);
+        foreach (SafetensorsTensor tensor in average.Tensors)
+        {
+            float[] a = first[tensor.Name].ToFloat32(), b = second[tensor.Name].ToFloat32();
+            Assert.NotEqual(a, b);
+            Assert.Equal(a.Zip(b, (x, y) => (float)((share * x) + ((1 - share) * y))), tensor.ToFloat32());
+        }
+    }
+
+    [Theory]
+    [InlineData("aggregation: fedit")]
+    [InlineData("aggregation: lora-fair, mu: 0.01")]
+    public void Resumed_rounds_equal_uninterrupted_ones(string aggregation)
+    {
+        using var tiny = new TinyRun();
+        string federated = $"federated={{clients: 4, rounds: 4, split: label, concentration: 0.5, participation: 0.5, {aggregation}}}";
+        const string Method = "method={name: flat-lora, rho: 0.1, noise_seed: 7, rise_every: 0}";
+        string[] settings = [Method, federated, "save_steps=1", "num_train_epochs=1"];
+        TrainingOutcome whole = Train(tiny, "whole", settings);
+        string path = tiny.WriteRun("stopped");
+        Assert.Throws<TrainingException>(() => Run(path, settings, new TrainerOptions(), new TrainerRuns.KillAt(2)));
+        TrainingOutcome resumed = Run(path, settings, new TrainerOptions { Resume = true });
+        Assert.Equal(TrainerRuns.Bytes(whole), TrainerRuns.Bytes(resumed));
+        Assert.Equal(TrainerRuns.Losses(tiny, "whole"), TrainerRuns.Losses(tiny, "stopped"));
+        Assert.Equal(File.ReadAllLines(tiny.File("whole/evaluations.jsonl")), File.ReadAllLines(tiny.File("stopped/evaluations.jsonl")));
+        Assert.Equal(4, whole.Steps);
+        TrainerRuns.RequireTrained(tiny, "whole");
+
+        JsonNode[] lines = [.. File.ReadLines(tiny.File("whole/metrics.jsonl")).Select(line => JsonNode.Parse(line)!)];
+        Assert.Equal([1, 2, 3, 4], lines.Select(line => line["step"]!.GetValue<int>()));
+        Assert.All(lines, line => Assert.Equal(2, line["clients"]!.AsArray().Count));
+        Assert.True(lines.Select(line => line["clients"]!.ToJsonString()).Distinct().Count() > 1);
+    }
+
+    /// <summary>Clients that train from different A by different gradients leave something to correct, and the averaged A stays.</summary>
+    [Fact]
+    public void Lora_fair_changes_B_alone_in_the_first_round()
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome average = Train(tiny, "fedit", [.. Plain, "federated={clients: 3, rounds: 1}"]);
+        TrainingOutcome fair = Train(tiny, "fair", [.. Plain, "federated={clients: 3, rounds: 1, aggregation: lora-fair}"]);
+        using SafetensorsFile one = Adapter(average), other = Adapter(fair);
+        foreach (SafetensorsTensor tensor in one.Tensors)
+        {
+            bool isB = tensor.Name.Contains("lora_B", StringComparison.Ordinal);
+            Assert.Equal(isB, !tensor.ToFloat32().SequenceEqual(other[tensor.Name].ToFloat32()));
+        }
+    }
+
+    [Fact]
+    public void Rounds_of_clients_learn()
+    {
+        using var tiny = new TinyRun();
+        TrainingOutcome outcome = Train(tiny, "run", "method=plain", "federated={clients: 4, rounds: 5, split: label}");
+        Assert.True(outcome.After!["loss"] < outcome.Before!["loss"]);
+        Assert.Equal(6, File.ReadAllLines(tiny.File("run/evaluations.jsonl")).Length);
+        using var device = new CpuDevice();
+        using Predictor predictor = Predictor.Open(device, tiny.File("model"), tiny.File("run/adapter"), seed: 3);
+        Assert.Equal(2, predictor.Predict([("the small otter number 3", null)], maxLength: 64, batchSize: 1).Single().Scores.Count);
+    }
+
+    [Fact]
+    public void A_stopped_run_goes_on_after_its_last_whole_round()
+    {
+        using var tiny = new TinyRun();
+        string[] settings = ["method=plain", "federated={clients: 4, rounds: 2}", "save_steps=1"];
+        TrainingOutcome whole = Train(tiny, "whole", settings);
+        using CancellationTokenSource cancellation = new();
+        string path = tiny.WriteRun("stopped");
+        Assert.True(Run(path, settings, new TrainerOptions(), new TrainerRuns.StopAt(1, cancellation), cancellation.Token).Interrupted);
+        TrainingOutcome resumed = Run(path, settings, new TrainerOptions { Resume = true });
+        Assert.Equal(TrainerRuns.Bytes(whole), TrainerRuns.Bytes(resumed));
+    }
+
+    [Fact]
+    public void A_round_that_is_cancelled_leaves_the_weights_before_it()
+    {
+        using var tiny = new TinyRun();
+        using var device = new CpuDevice();
+        var run = RunConfiguration.Load(tiny.WriteRun("run"), ["method=plain", "federated={clients: 4, rounds: 2}"]);
+        using PreparedRun prepared = PreparedRun.Create(run, device);
+        prepared.Load();
+        float[] start = Weights();
+        prepared.Rounds!.Take(0, 1e-3, default);
+        float[] first = Weights();
+        Assert.NotEqual(start, first);
+        Assert.Throws<OperationCanceledException>(() => prepared.Rounds.Take(1, 1e-3, new CancellationToken(canceled: true)));
+        Assert.Equal(first, Weights());
+        prepared.Rounds.Take(1, 1e-3, default);
+        Assert.NotEqual(first, Weights());
+
+        float[] Weights() => prepared.Session.Trainables.Values.View<float>().ToArray();
+    }
+
+    [Theory]
+    [InlineData("federated={clients: 41, rounds: 1}", "federated.clients is 41, and there are 40 rows")]
+    [InlineData("federated={clients: 0, rounds: 1}", "federated.clients is '0'; expected a whole number of at least 1")]
+    [InlineData("federated={clients: 2}", "the key 'federated.rounds' is missing")]
+    [InlineData("federated={clients: 2, rounds: 1, participation: 1.5}", "federated.participation is '1.5'; expected a finite number above 0")]
+    [InlineData("federated={clients: 2, rounds: 1, participation: 0}", "federated.participation is '0'")]
+    [InlineData("federated={clients: 2, rounds: 1, concentration: 1}", "federated.concentration is '1'; expected none, since")]
+    [InlineData("federated={clients: 2, rounds: 1, mu: 1}", "federated.mu is '1'; expected none, since only aggregation: lora-fair")]
+    [InlineData("federated={clients: 2, rounds: 1, split: file}", "split: file makes a client of each file, and data.train has 1")]
+    [InlineData("federated={clients: 2, rounds: 1, split: class}", "federated.split is 'class'")]
+    [InlineData("federated={clients: 2, rounds: 1};adapter=null", "federated: what clients send is an adapter")]
+    [InlineData("federated={clients: 2, rounds: 1};warmup_steps=1", "warmup_steps: the schedule of a federated run counts rounds")]
+    [InlineData("federated={clients: 2, rounds: 1};method=looksam", "federated: method looksam keeps numbers from one step to the next")]
+    [InlineData("federated={clients: 2, rounds: 1, aggregation: lora-fair};adapter.use_dora=true", "has DoRA's magnitudes beside it")]
+    public void What_cannot_be_federated_is_refused(string settings, string message)
+    {
+        using var tiny = new TinyRun();
+        using var device = new CpuDevice();
+        Exception error = Assert.ThrowsAny<Exception>(() =>
+        {
+            var run = RunConfiguration.Load(tiny.WriteRun("run"), ["method=plain", .. settings.Split(';')]);
+            using var trainer = new Trainer(run, device);
+        });
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.True(error is ConfigurationException or Engine.Model.Batching.DataFileException);
+    }
+
+    [Fact]
+    public void Classes_divide_classification_alone()
+    {
+        using var tiny = new TinyRun();
+        string message = Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(
+            tiny.WriteRun("run"), ["task=masked-lm", "data.label=null", "federated={clients: 2, rounds: 1, split: label}"])).Message;
+        Assert.Contains("federated.split: only sequence-classification has classes", message, StringComparison.Ordinal);
+    }
+
+    private static TrainingOutcome Train(TinyRun tiny, string output, params string[] settings) =>
+        Run(tiny.WriteRun(output), settings, new TrainerOptions());
+
+    private static TrainingOutcome Run(
+        string path,
+        string[] settings,
+        TrainerOptions options,
+        IProgress<TrainingProgress>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        using var device = new CpuDevice();
+        using var trainer = new Trainer(RunConfiguration.Load(path, settings), device, options, progress);
+        return trainer.Train(cancellation);
+    }
+
+    private static SafetensorsFile Adapter(TrainingOutcome outcome) =>
+        SafetensorsFile.Open(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
+
+    private static void WithoutDropout(TinyRun tiny)
+    {
+        string config = tiny.File("model/config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("_prob\": 0.1", "_prob\": 0.0", StringComparison.Ordinal));
+    }
+}
