@@ -42,8 +42,8 @@ public static class StepFactors
     /// <summary>
     /// The radius at which a perturbation raises the loss to first order by what the step is to raise it:
     /// radius[0] = min(scalars[RiseTarget] / (slope + c), largest), the target times loss[0] where it is a share of the loss. slope is the
-    /// rise per unit of radius: the root of the sum of sums[s] over the mask, or that sum itself. sums [segments], mask as for
-    /// <see cref="Sam"/>, loss [1], radius [1].
+    /// rise per unit of radius: the root of the sum of sums[s] over the mask, or that sum itself. Where slope + c is not above 0, no radius
+    /// makes the loss rise, and it is 0. sums [segments], mask as for <see cref="Sam"/>, loss [1], radius [1].
     /// </summary>
     public static Launch Radius(
         Device device, int segments, RadiusRule rule, BufferView<float> sums, BufferView<float>? mask, BufferView<float> scalars,

@@ -53,7 +53,8 @@ internal sealed unsafe class RadiusHost(
         }
 
         double target = scalars[StepScalars.RiseTarget] * (rule.IsShare ? (double)*loss : 1);
-        *radius = (float)Math.Min(target / ((rule.OfSquares ? Math.Sqrt(sum) : sum) + rule.C), rule.Largest);
+        double slope = (rule.OfSquares ? Math.Sqrt(sum) : sum) + rule.C;
+        *radius = slope > 0 ? (float)Math.Min(target / slope, rule.Largest) : 0;
     }
 }
 

@@ -76,7 +76,8 @@ internal static partial class StepFactorsKernels
                 slope = MathF.Sqrt(slope);
             }
 
-            radius[0] = MathF.Min(target / (slope + c), largest);
+            slope += c;
+            radius[0] = slope > 0f ? MathF.Min(target / slope, largest) : 0f;
         }
     }
 

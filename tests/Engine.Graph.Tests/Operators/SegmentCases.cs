@@ -68,6 +68,17 @@ internal static partial class OperatorTable
         }
 
         yield return new OperatorCase(
+            "AscentRadius where the loss does not rise",
+            [Floats(0f, 0f), Scalars((StepScalars.RiseTarget, 0.2f)), Floats(0.75f), Floats(9f), Floats(0f), Floats(9f)],
+            (graph, t) =>
+            {
+                var rule = new RadiusRule(0f, float.MaxValue, IsShare: true, OfSquares: true);
+                graph.AscentRadius(rule, t[0], t[1], t[2], t[3].Variable!);
+                graph.AscentRadius(rule with { OfSquares = false }, t[0], t[1], t[4], t[5].Variable!);
+                return [t[3], t[5]];
+            },
+            x => [[0], [0]]);
+        yield return new OperatorCase(
             "SamFactors of a zero gradient",
             [Floats(0f, 0f)],
             (graph, t) => [graph.SamFactors(t[0], 0f)],
