@@ -3,11 +3,9 @@ using Engine.Common.Keys;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// A two-pass ascent whose radius may follow LE-SAM (ICML 2026, arXiv 2605.10183), which fixes the rise of the loss in place of the
-/// radius: with
-/// sigma set, the radius is min(sigma_t / (slope + c), rho_max), slope the rise per unit of radius (||g|| for SAM), and sigma_t falls to
-/// 0 along
-/// half a cosine at the end of the run.
+/// A two-pass ascent whose radius may follow LE-SAM (ICML 2026, arXiv 2605.10183), which fixes the rise of the loss in place of the radius:
+/// with sigma set, the radius is min(sigma_t / (slope + c), rho_max), slope the rise per unit of radius (||g|| for SAM), and sigma_t falls
+/// to 0 along half a cosine at the end of the run.
 /// </summary>
 public abstract record LossRiseAscent : Perturbation
 {
@@ -29,8 +27,14 @@ public abstract record LossRiseAscent : Perturbation
     [Key(Minimum = 0, Default = "never")]
     public double? AnnealStart { get; init; }
 
-    protected override KeyProblem? Problem =>
-        (AnnealStart is { } point ? RunPoint.Problem(nameof(AnnealStart), point) : null) ?? base.Problem;
+    protected override KeyProblem? Problem => AnnealStart is not { } point ? base.Problem
+        : Sigma is null ? new KeyProblem(nameof(AnnealStart), "nothing without sigma, which falls from there on")
+        : RunPoint.Problem(nameof(AnnealStart), point) ?? base.Problem;
+
+    /// <summary>What is wrong with sigma beside a radius; null: nothing.</summary>
+    private protected KeyProblem? ProblemBeside(Radius rho) => Sigma is not null && rho.Rise is not null
+        ? new KeyProblem(nameof(Sigma), "nothing, since rho says the rise of the loss")
+        : null;
 
     /// <summary>sigma_t; only where <see cref="Sigma"/> is set.</summary>
     internal double SigmaAt(long step, long totalSteps)

@@ -24,7 +24,12 @@ public sealed record FmLora : LossRiseAscent
     [Key(Minimum = 0, Default = "rho")]
     public double? RhoMin { get; init; }
 
-    protected override KeyProblem? Problem => LowRankAscent.Problem(Rho, RhoMin) ?? base.Problem;
+    protected override KeyProblem? Problem => ProblemBeside(Rho)
+        ?? (Sigma is not null && RhoMin is not null
+            ? new KeyProblem(nameof(RhoMin), "nothing, since sigma says the rise of the loss")
+            : null)
+        ?? LowRankAscent.Problem(Rho, RhoMin)
+        ?? base.Problem;
 
     protected override TrainingMethod Create() => new FmLoraMethod(this);
 }

@@ -15,6 +15,8 @@ public sealed record Sam : LossRiseAscent
     [Key(Minimum = 0)]
     public Radius Rho { get; init; } = 0.05;
 
+    protected override KeyProblem? Problem => ProblemBeside(Rho) ?? base.Problem;
+
     protected override TrainingMethod Create() => new SamMethod(this);
 }
 
