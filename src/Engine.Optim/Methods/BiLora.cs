@@ -94,6 +94,8 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
     private readonly MeasuredRadius? measured =
         settings.Rho.Rise is null ? null : new MeasuredRadius(settings.Rho, power: 1, largest: double.MaxValue);
 
+    /// <summary>[1] The auxiliary's norm that the last perturbed step left, which the next one's loss is measured with.</summary>
+    private readonly double[] norm = new double[1];
     private readonly StepNumber ratioOfNorms = new("c_over_rho");
     private readonly Dictionary<LoraLinear, AuxiliaryFactors> factors = [];
     private LowRankLayers? layers;
@@ -108,7 +110,8 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
 
     public override IReadOnlyList<Variable> OwnGradients => gradients is null ? [] : [gradients];
 
-    public override IReadOnlyList<(string Name, double[] Values)> HostState => measured is null ? [] : [measured.State];
+    public override IReadOnlyList<(string Name, double[] Values)> HostState =>
+        measured is null ? [] : [measured.State, ("bi_lora.norm", norm)];
 
     public override IReadOnlyList<StepNumber> Numbers => ratio is null ? base.Numbers : [.. base.Numbers, ratioOfNorms];
 
@@ -236,7 +239,9 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
 
     public override double Factor(long step, long totalSteps) => measured?.Current ?? settings.Rho.Value;
 
-    /// <summary>The rise that was measured is that of the auxiliary before this step's ascent, which changes it little.</summary>
+    /// <summary>
+    /// The rise that was measured is that of the auxiliary before this step's ascent; the first step's, as a rule zero, says nothing.
+    /// </summary>
     public override void OnStepEnd(StepReadings readings)
     {
         base.OnStepEnd(readings);
@@ -246,10 +251,17 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
         }
 
         ratioOfNorms.Value = readings.Of(ratio)[0];
-        if (readings.Probe == LossProbe.Unperturbed)
+        if (measured is null)
+        {
+            return;
+        }
+
+        (double radius, double reach) = (measured.Current, norm[0] / measured.Current);
+        norm[0] = Math.Min(1, ratioOfNorms.Value) * radius;
+        if (readings.Probe == LossProbe.Unperturbed && reach > 0)
         {
             double before = readings.Of(Context.Losses.UnperturbedLoss)[0];
-            measured?.Measure((readings.Of(Context.Losses.Loss)[0] - before) / before, ratioOfNorms.Value);
+            measured.Measure((readings.Of(Context.Losses.Loss)[0] - before) / before, reach);
         }
     }
 

@@ -87,6 +87,19 @@ public sealed class RadiusTests
         Assert.Contains(run.Session.Numbers, number => number.Key == "c_over_rho" && number.Value > 0.5);
     }
 
+    /// <summary>The auxiliary's product starts at zero and so raises nothing: that its radius is too small is not learned from it.</summary>
+    [Fact]
+    public void Bi_loras_first_measurement_which_is_of_no_auxiliary_leaves_the_radius()
+    {
+        const double Initial = 1e-4;
+        var method = new BiLora { Rho = new Radius { Rise = Share, Initial = Initial }, RiseEvery = 1, AuxiliaryLearningRate = 0.02 };
+        using ToyRun run = Start("cpu", method, 1e-3);
+        run.Step(1e-3);
+        Assert.Contains(run.Session.Numbers, number => number.Key == "c_over_rho" && number.Value > 1);
+        run.Step(1e-3);
+        Assert.Contains(run.Session.Numbers, number => number.Key == "rho" && number.Value == Initial);
+    }
+
     /// <summary>While the auxiliary is small, the radius holds nothing back and must not run away.</summary>
     [Fact]
     public void A_radius_that_does_not_bind_is_not_raised()
@@ -128,6 +141,9 @@ public sealed class RadiusTests
         Refused(new FlatLora { Rho = new Radius { Rise = 0.1 }, RiseEvery = 0 }, "method.rise_every is '0'");
         Refused(new BiLora { Rho = new Radius { Rise = 0.1 }, Clip = AuxiliaryClip.None }, "method.rho is 'a map'");
         Refused(new FmLora { Rho = new Radius { Rise = 0.1 }, RhoMin = 0.01 }, "method.rho_min is '0.01'");
+        Refused(new FmLora { Sigma = 0.1, RhoMin = 0.01 }, "method.rho_min is '0.01'");
+        Refused(new Sam { Sigma = 0.1, Rho = new Radius { Rise = 0.1 } }, "method.sigma is '0.1'");
+        Refused(new Sam { AnnealStart = 0.5 }, "method.anneal_start is '0.5'");
         Refused(new Sam { Rho = new Radius { Rise = 0 } }, "method.rho.rise is '0'");
         Refused(new Sam { Rho = -1 }, "method.rho is '-1'");
         Refused(new Sam { Start = 1.5 }, "method.start is '1.5'; expected the number of a step");
