@@ -96,9 +96,11 @@ public static class ModelAdapters
             RequirePlainWithoutGates(file);
         }
 
-        if (form?.FileType != file.Config.Form?.FileType)
+        if (form?.AsStored != file.Config.Form)
         {
-            throw new ModelFileException(file.FolderPath, $"it holds adapters of {file.Config.Form?.Name ?? "LoRA"}, and the model has those of {form?.Name ?? "LoRA"}.");
+            throw new ModelFileException(
+                file.FolderPath,
+                $"it holds adapters of {file.Config.Form?.ToString() ?? "LoRA"}, and the model has those of {form?.AsStored?.ToString() ?? "LoRA"}.");
         }
 
         foreach (LoraTensors tensors in binding.Modules)

@@ -40,7 +40,7 @@ public sealed class PreparedRun : IDisposable
         AdapterConfig = AdapterChoice.Of(run, architecture.ModelConfig);
         if (AdapterConfig?.Form is { } form && form.Problem(AdapterConfig, architecture) is { } problem)
         {
-            throw new ConfigurationException($"method {form.Name}: adapter.{problem}.");
+            throw new ConfigurationException($"method {form.Name} and the run's adapter or model do not go together: {problem}.");
         }
 
         ElementType storage = run.WeightStorage(Data.Folder);
