@@ -155,7 +155,9 @@ internal sealed class MatMulOperator : Operator
 
         if (gradients.Wants(0))
         {
-            Tensor b = gradients.Saved(node.Inputs[1].Producer is { } producer ? producer.Operator.InGradients(producer) : node.Inputs[1]);
+            Tensor factor = node.Inputs[1];
+            bool isFirstOutput = factor.Producer?.Outputs[0] == factor;
+            Tensor b = gradients.Saved(isFirstOutput ? factor.Producer!.Operator.InGradients(factor.Producer) : factor);
             gradients.Contribute(0, existing => graph.MatMul(
                 dy,
                 b,
