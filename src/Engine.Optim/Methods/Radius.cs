@@ -15,9 +15,7 @@ public sealed record Radius : INumberOrSection
     [Key(Minimum = 0, Above = true, Required = true)]
     public double? Rise { get; init; }
 
-    /// <summary>
-    /// The radius before the first measurement, of the methods that measure in single steps (flat-lora, flat-lora-ggpo, bi-lora).
-    /// </summary>
+    /// <summary>The radius before the first measurement, of the methods that measure in single steps (flat-lora, bi-lora).</summary>
     [Key(Minimum = 0, Above = true)]
     public double Initial { get; init; } = 0.05;
 
