@@ -3,7 +3,9 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
-/// <summary>y = scale softmax(x / temperature), row by row; dX by <see cref="Softmax.Backward"/>, summed into a trainable variable where x is one.</summary>
+/// <summary>
+/// y = scale softmax(x / temperature), row by row; dX by <see cref="Softmax.Backward"/>, summed into a trainable variable where x is one.
+/// </summary>
 internal sealed class SoftmaxOperator(float temperature, float scale) : Operator
 {
     public override string Name => "Softmax";
@@ -98,8 +100,9 @@ internal sealed class RoutingGradientOperator : Operator
 }
 
 /// <summary>
-/// The term of a loss that makes experts share the tokens (<see cref="Routing.Balance"/>); inputs probabilities, weights, row_start, step scalars, [another
-/// term]; outputs the term [1], shares of the tokens [experts], mean probabilities [experts]. A loss of its own: it seeds its gradient.
+/// The term of a loss that makes experts share the tokens (<see cref="Routing.Balance"/>); inputs probabilities, weights, row_start, step
+/// scalars, [another term]; outputs the term [1], shares of the tokens [experts], mean probabilities [experts]. A loss of its own: it seeds
+/// its gradient.
 /// </summary>
 internal sealed class BalanceOperator(float coefficient, bool hasPrevious) : Operator
 {
@@ -245,20 +248,25 @@ public static class GatingExtensions
     public static Tensor Softmax(this GraphBuilder graph, Tensor x, float temperature = 1f, float scale = 1f) =>
         graph.Add(new SoftmaxOperator(temperature, scale), x.Shape, x);
 
-    /// <summary>The probabilities of the <paramref name="chosen"/> likeliest experts over their sum, 0 for the others, [rows, experts].</summary>
-    public static Tensor Route(this GraphBuilder graph, Tensor probabilities, int chosen) => chosen >= 1 && chosen <= probabilities.Shape.Columns
-        ? graph.Add(new RoutingOperator(chosen), probabilities.Shape, probabilities)
-        : throw new ArgumentException($"{chosen} of {probabilities.Shape.Columns} experts cannot be chosen.", nameof(chosen));
+    /// <summary>
+    /// The probabilities of the <paramref name="chosen"/> likeliest experts over their sum, 0 for the others, [rows, experts].
+    /// </summary>
+    public static Tensor Route(this GraphBuilder graph, Tensor probabilities, int chosen) =>
+        chosen >= 1 && chosen <= probabilities.Shape.Columns
+            ? graph.Add(new RoutingOperator(chosen), probabilities.Shape, probabilities)
+            : throw new ArgumentException($"{chosen} of {probabilities.Shape.Columns} experts cannot be chosen.", nameof(chosen));
 
     /// <summary>The term that makes experts share the tokens, added to the terms before it.</summary>
     /// <param name="weights">What <see cref="Route"/> made of the probabilities.</param>
     /// <param name="rowStart">int32 [texts + 1]; rows behind its last number are no tokens.</param>
     public static BalanceTerm Balance(
-        this GraphBuilder graph, Tensor probabilities, Tensor weights, Tensor rowStart, Tensor scalars, float coefficient, Tensor? previous = null)
+        this GraphBuilder graph, Tensor probabilities, Tensor weights, Tensor rowStart, Tensor scalars, float coefficient,
+        Tensor? previous = null)
     {
         Tensor[] inputs = [probabilities, weights, rowStart, scalars, .. previous is null ? [] : new[] { previous }];
         var experts = new Shape(probabilities.Shape.Columns);
-        IReadOnlyList<Tensor> outputs = graph.Add(new BalanceOperator(coefficient, previous is not null), inputs, new Shape(1), experts, experts);
+        IReadOnlyList<Tensor> outputs = graph.Add(
+            new BalanceOperator(coefficient, previous is not null), inputs, new Shape(1), experts, experts);
         return new BalanceTerm(outputs[0], outputs[1]);
     }
 

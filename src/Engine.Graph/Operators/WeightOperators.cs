@@ -4,10 +4,9 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>
-/// A frozen weight plus seeded Gaussian noise, each output row with its own deviation: inputs weight [out, in], deviation [out], random state.
-/// The perturbed weight lives in scratch memory while one product reads it; the backward pass makes it again, or reads the weight itself.
-/// It
-/// has no gradient.
+/// A frozen weight plus seeded Gaussian noise, each output row with its own deviation: inputs weight [out, in], deviation [out], random
+/// state. The perturbed weight lives in scratch memory while one product reads it; the backward pass makes it again, or reads the weight
+/// itself. It has no gradient.
 /// </summary>
 /// <param name="reachesInputs">The gradient by what is multiplied with the perturbed weight sees the noise.</param>
 internal sealed class PerturbWeightOperator(uint stream, bool reachesInputs) : Operator
@@ -26,7 +25,10 @@ internal sealed class PerturbWeightOperator(uint stream, bool reachesInputs) : O
     }
 }
 
-/// <summary>Flat-LoRA's noise deviation per output row; inputs A W0^T, B, A A^T, step scalars, the deviation variable, which holds the frozen rows' squared norms before.</summary>
+/// <summary>
+/// Flat-LoRA's noise deviation per output row; inputs A W0^T, B, A A^T, step scalars, the deviation variable, which holds the frozen rows'
+/// squared norms before.
+/// </summary>
 internal sealed class FlatDeviationOperator(int columns, float rho, float loraScale) : Operator
 {
     public override string Name => "FlatDeviation";

@@ -3,8 +3,8 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Columns of a row in heads of one width, each weighed by a number of the row: y[i, e width + j] = w[i, e] x[i, e width + j], or, where the heads
-/// share one x [rows, width], w[i, e] x[i, j].
+/// Columns of a row in heads of one width, each weighed by a number of the row: y[i, e width + j] = w[i, e] x[i, e width + j], or, where
+/// the heads share one x [rows, width], w[i, e] x[i, j].
 /// </summary>
 public static class Heads
 {
@@ -20,7 +20,8 @@ public static class Heads
     }
 
     /// <summary>dx[i, j] = sum over heads of w[i, e] dy[i, e width + j]: the gradient by an x that the heads share.</summary>
-    public static Launch Gather(Device device, int rows, int heads, int width, BufferView<float> dy, BufferView<float> w, BufferView<float> dx)
+    public static Launch Gather(
+        Device device, int rows, int heads, int width, BufferView<float> dy, BufferView<float> w, BufferView<float> dx)
     {
         Require(rows, heads, width, shared: true, dx, w, dy);
         long count = (long)rows * width;

@@ -6,8 +6,8 @@ namespace Engine.Kernels;
 public static class Routing
 {
     /// <summary>
-    /// w = p / (sum of the chosen p) for the <paramref name="chosen"/> largest of a row, 0 for the others; of equal ones the first is chosen.
-    /// p, w [rows, experts].
+    /// w = p / (sum of the chosen p) for the <paramref name="chosen"/> largest of a row, 0 for the others; of equal ones the first is
+    /// chosen. p, w [rows, experts].
     /// </summary>
     public static Launch Forward(Device device, int rows, int experts, int chosen, BufferView<float> p, BufferView<float> w)
     {
@@ -32,14 +32,14 @@ public static class Routing
     }
 
     /// <summary>
-    /// What is added to a loss so that experts share the tokens: term = previous + coefficient * experts * sum_e f_e P_e, with f_e the share of
-    /// tokens that chose expert e and P_e its mean probability; p, w [rows, experts], fractions (f) [experts], term [1].
+    /// What is added to a loss so that experts share the tokens: term = previous + coefficient * experts * sum_e f_e P_e, with f_e the
+    /// share of tokens that chose expert e and P_e its mean probability; p, w [rows, experts], fractions (f) [experts], term [1].
     /// </summary>
     /// <param name="rowStart">[texts + 1] Its last number is how many rows are tokens; what follows is left out.</param>
     /// <param name="previous">[1] Another term; null for none.</param>
     public static Launch[] Balance(
-        Device device, int rows, int experts, int texts, float coefficient, BufferView<float> p, BufferView<float> w, BufferView<int> rowStart,
-        BufferView<float>? previous, BufferView<float> means, BufferView<float> fractions, BufferView<float> term)
+        Device device, int rows, int experts, int texts, float coefficient, BufferView<float> p, BufferView<float> w,
+        BufferView<int> rowStart, BufferView<float>? previous, BufferView<float> means, BufferView<float> fractions, BufferView<float> term)
     {
         Operand.Require(p, (long)rows * experts);
         Operand.Require(w, (long)rows * experts);
@@ -55,13 +55,17 @@ public static class Routing
         const int Items = LaunchShapes.SingleGroup;
         return
         [
-            RoutingKernels.SharesKernel.Bind(device, new LaunchShape(experts, Items), p, w, rowStart, means, fractions, experts, texts, Items),
+            RoutingKernels.SharesKernel.Bind(
+                device, new LaunchShape(experts, Items), p, w, rowStart, means, fractions, experts, texts, Items),
             RoutingKernels.BalanceKernel.Bind(
                 device, new LaunchShape(1, 1), means, fractions, previous ?? term, term, experts, coefficient, previous is not null),
         ];
     }
 
-    /// <summary>The term's gradient by the probabilities: dp = factor f_e for tokens, 0 for the rows behind them; factor = lossScale coefficient experts / tokens.</summary>
+    /// <summary>
+    /// The term's gradient by the probabilities: dp = factor f_e for tokens, 0 for the rows behind them; factor = lossScale coefficient
+    /// experts / tokens.
+    /// </summary>
     public static Launch BalanceGradient(
         Device device, int rows, int experts, int texts, float coefficient, BufferView<float> fractions, BufferView<int> rowStart,
         BufferView<float> scalars, BufferView<float> dp)

@@ -56,8 +56,8 @@ internal static partial class RoutingKernels
     /// <summary>Each expert's mean probability and share of tokens.</summary>
     [Kernel]
     public static void Shares(
-        ArrayView<float> p, ArrayView<float> w, ArrayView<int> rowStart, ArrayView<float> means, ArrayView<float> fractions, int experts, int texts,
-        [Specialize] int groupSize)
+        ArrayView<float> p, ArrayView<float> w, ArrayView<int> rowStart, ArrayView<float> means, ArrayView<float> fractions, int experts,
+        int texts, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int tokens = rowStart[texts];
@@ -81,7 +81,8 @@ internal static partial class RoutingKernels
 
     [Kernel]
     public static void Balance(
-        ArrayView<float> means, ArrayView<float> fractions, ArrayView<float> previous, ArrayView<float> term, int experts, float coefficient, bool adds)
+        ArrayView<float> means, ArrayView<float> fractions, ArrayView<float> previous, ArrayView<float> term, int experts,
+        float coefficient, bool adds)
     {
         if (Grid.IdxX == 0 && Group.IdxX == 0)
         {
@@ -98,7 +99,8 @@ internal static partial class RoutingKernels
 
     [Kernel]
     public static void BalanceGradient(
-        ArrayView<float> fractions, ArrayView<int> rowStart, ArrayView<float> scalars, ArrayView<float> dp, long count, int experts, int texts, float coefficient)
+        ArrayView<float> fractions, ArrayView<int> rowStart, ArrayView<float> scalars, ArrayView<float> dp, long count, int experts,
+        int texts, float coefficient)
     {
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (i < count)

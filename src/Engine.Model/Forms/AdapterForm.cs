@@ -9,8 +9,9 @@ using Engine.Model.Peft;
 namespace Engine.Model.Forms;
 
 /// <summary>
-/// What an adapter computes where it is more than LoRA: y = x W^T + bias + scale f(x A^T) B^T, with an f that has tensors of its own. A form reserves
-/// these, writes the layer's forward pass, for training, evaluation and decoding alike, and says what its files hold. A training method chooses it.
+/// What an adapter computes where it is more than LoRA: y = x W^T + bias + scale f(x A^T) B^T, with an f that has tensors of its own. A
+/// form reserves these, writes the layer's forward pass, for training, evaluation and decoding alike, and says what its files hold. A
+/// training method chooses it.
 /// </summary>
 public abstract record AdapterForm
 {
@@ -21,7 +22,10 @@ public abstract record AdapterForm
     /// <summary>What messages call it: the name of its training method.</summary>
     public abstract string Name { get; }
 
-    /// <summary>The <c>peft_type</c> of its adapter folders, which PEFT does not know and so refuses; null: it is written as the plain LoRA that it equals.</summary>
+    /// <summary>
+    /// The <c>peft_type</c> of its adapter folders, which PEFT does not know and so refuses; null: it is written as the plain LoRA that it
+    /// equals.
+    /// </summary>
     public virtual string? FileType => null;
 
     /// <summary>The form as an adapter folder tells it; null where that is LoRA.</summary>
@@ -111,7 +115,9 @@ internal sealed record FormTensor(string Part, Shape Shape, bool Decays = true);
 
 /// <summary>A tensor of a file: a window of one of a layer's tensors.</summary>
 /// <param name="Name">Its name without PEFT's prefix.</param>
-/// <param name="Part">The layer's tensor: <see cref="A"/>, <see cref="B"/>, one of <see cref="AdapterForm.Tensors"/>, or one that the layer keeps on the host.</param>
+/// <param name="Part">
+/// The layer's tensor: <see cref="A"/>, <see cref="B"/>, one of <see cref="AdapterForm.Tensors"/>, or one that the layer keeps on the host.
+/// </param>
 /// <param name="Shape">Its shape.</param>
 /// <param name="Row">First row in the layer's tensor.</param>
 /// <param name="Column">First column there.</param>
@@ -167,9 +173,12 @@ internal sealed record StoredPart(string Name, string Part, Shape Shape, int Row
 /// <param name="DroppedInput">The same with LoRA dropout where it is on.</param>
 /// <param name="Batch">What the pass reads of the batch.</param>
 /// <param name="IsTraining">Whether this is a pass of training.</param>
-/// <param name="AddTerm">Adds to the loss of a training pass: makes the sum of all terms from the sum of those before, null for none.</param>
+/// <param name="AddTerm">
+/// Adds to the loss of a training pass: makes the sum of all terms from the sum of those before, null for none.
+/// </param>
 internal sealed record FormPass(
-    GraphBuilder Graph, LoraLinear Layer, Tensor Input, Tensor DroppedInput, BatchTensors Batch, bool IsTraining, Action<Func<Tensor?, Tensor>> AddTerm)
+    GraphBuilder Graph, LoraLinear Layer, Tensor Input, Tensor DroppedInput, BatchTensors Batch, bool IsTraining,
+    Action<Func<Tensor?, Tensor>> AddTerm)
 {
     /// <summary>The layer sees every token, not selected ones alone.</summary>
     public bool ReadsEveryToken => Input.Shape.Rows == Batch.Shape.Tokens;

@@ -17,7 +17,9 @@ internal static class AdapterForms
     /// <summary>The form of an <c>adapter_config.json</c>; null for LoRA.</summary>
     /// <exception cref="ModelFileException">A value is missing or wrong.</exception>
     public static AdapterForm? Read(JsonSection config) =>
-        config.OptionalString("peft_type") is { } type && Readers.TryGetValue(type, out Func<JsonSection, AdapterForm>? read) ? read(config) : null;
+        config.OptionalString("peft_type") is { } type && Readers.TryGetValue(type, out Func<JsonSection, AdapterForm>? read)
+            ? read(config)
+            : null;
 
     /// <summary>The keys that a form adds to a configuration.</summary>
     public static IEnumerable<string> Keys(AdapterForm? form)

@@ -6,8 +6,8 @@ using Engine.Model.Execution;
 namespace Engine.Model.Forms;
 
 /// <summary>
-/// BeamLoRA's form (arXiv 2502.13604): every rank has a gate, y = x W^T + scale ((x A^T) * r softmax(g / temperature)) B^T. With equal gates it is LoRA, and
-/// at any time it is the LoRA of B diag(r softmax(g / temperature)).
+/// BeamLoRA's form (arXiv 2502.13604): every rank has a gate, y = x W^T + scale ((x A^T) * r softmax(g / temperature)) B^T. With equal
+/// gates it is LoRA, and at any time it is the LoRA of B diag(r softmax(g / temperature)).
 /// </summary>
 /// <param name="Temperature">Of the softmax.</param>
 public sealed record BeamForm(float Temperature) : AdapterForm

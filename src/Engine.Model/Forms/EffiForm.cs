@@ -9,8 +9,9 @@ using Engine.Model.Peft;
 namespace Engine.Model.Forms;
 
 /// <summary>
-/// EffiLoRA's form (arXiv 2512.00878): one A for all layers that read inputs of one width, and in each layer heads B_e that a router mixes text by text,
-/// y = x W^T + scale sum_e w_e (x A^T) B_e^T. The router reads the mean of the layer's input over the text: w = softmax(mean Wg^T + bg).
+/// EffiLoRA's form (arXiv 2512.00878): one A for all layers that read inputs of one width, and in each layer heads B_e that a router mixes
+/// text by text, y = x W^T + scale sum_e w_e (x A^T) B_e^T. The router reads the mean of the layer's input over the text:
+/// w = softmax(mean Wg^T + bg).
 /// </summary>
 /// <param name="Experts">Heads of a layer.</param>
 public sealed record EffiForm(int Experts) : AdapterForm
@@ -36,7 +37,8 @@ public sealed record EffiForm(int Experts) : AdapterForm
     internal override int Heads => Experts;
 
     public override string? Problem(AdapterConfig config, Architecture architecture) => base.Problem(config, architecture)
-        ?? (architecture is CausalDecoder ? $"it needs an encoder: its router reads the mean of a whole text, and {architecture.Name} must not look at later tokens"
+        ?? (architecture is CausalDecoder ? "it needs an encoder: its router reads the mean of a whole text, "
+                + $"and {architecture.Name} must not look at later tokens"
             : config.RankPattern.Count > 0 ? "rank_pattern: layers share one A, and so one rank; leave it out"
             : null);
 
@@ -53,7 +55,10 @@ public sealed record EffiForm(int Experts) : AdapterForm
 
     internal override IReadOnlyList<StoredPart> Stored(LinearSpec linear, int rank, bool oneWidth) =>
     [
-        new(oneWidth ? "effilora.lora_A.weight" : $"effilora.lora_A.{linear.InFeatures}.weight", StoredPart.A, new Shape(rank, linear.InFeatures)),
+        new(
+            oneWidth ? "effilora.lora_A.weight" : $"effilora.lora_A.{linear.InFeatures}.weight",
+            StoredPart.A,
+            new Shape(rank, linear.InFeatures)),
         .. Enumerable.Range(0, Experts).Select(e =>
             new StoredPart($"{linear.Module}.lora_B.{e}.weight", StoredPart.B, new Shape(linear.OutFeatures, rank), Column: e * rank)),
         new($"{linear.Module}.{Router}", Router, new Shape(Experts, linear.InFeatures)),
@@ -65,7 +70,9 @@ public sealed record EffiForm(int Experts) : AdapterForm
         GraphBuilder graph = pass.Graph;
         if (!pass.ReadsEveryToken && pass.Batch.Selection!.MaxPerRow > 1)
         {
-            throw new ArgumentException($"{pass.Layer.Module} reads single tokens of a text, and effilora's router the mean of all; leave the layer out (exclude_modules).");
+            throw new ArgumentException(
+                $"{pass.Layer.Module} reads single tokens of a text, and effilora's router the mean of all; "
+                + "leave the layer out (exclude_modules).");
         }
 
         Tensor mean = graph.MeanPooling(pass.Input, pass.RowStart);

@@ -6,8 +6,8 @@ using Engine.Safetensors;
 namespace Engine.Model.Forms;
 
 /// <summary>
-/// Tensors of adapters' forms by their names without PEFT's prefix: beside an adapter that is written as the LoRA it equals, what training goes on from; and
-/// start values that a run gives.
+/// Tensors of adapters' forms by their names without PEFT's prefix: beside an adapter that is written as the LoRA it equals, what training
+/// goes on from; and start values that a run gives.
 /// </summary>
 public static class FormFile
 {
@@ -15,10 +15,13 @@ public static class FormFile
     public const string Name = "adapter_form.safetensors";
 
     /// <summary>
-    /// Copies start values to a model: parts of its adapters' forms, and trained tensors, by their names. What the file does not name stays.
+    /// Copies start values to a model: parts of its adapters' forms, and trained tensors, by their names. What the file does not name
+    /// stays.
     /// </summary>
     /// <param name="key">The key that names the file, for messages.</param>
-    /// <exception cref="ModelFileException">A tensor belongs to nothing, has another shape, or holds a number that is not finite.</exception>
+    /// <exception cref="ModelFileException">
+    /// A tensor belongs to nothing, has another shape, or holds a number that is not finite.
+    /// </exception>
     public static void Start(TransformerModel model, string path, string key)
     {
         using SafetensorsFile file = SafetensorsFile.Open(path);
@@ -46,8 +49,8 @@ public static class FormFile
         {
             throw new ModelFileException(
                 path,
-                $"tensor '{stranger.Name}' belongs to nothing that this run trains; expected tensors of the adapters such as {Parts(model).First().Part.Name}, "
-                + $"or of the head ({key}).");
+                $"tensor '{stranger.Name}' belongs to nothing that this run trains; "
+                + $"expected tensors of the adapters such as {Parts(model).First().Part.Name}, or of the head ({key}).");
         }
     }
 
@@ -66,14 +69,16 @@ public static class FormFile
 
     /// <summary>The parts of every adapter, which are all of one form or of none.</summary>
     internal static IEnumerable<(LoraLinear Layer, StoredPart Part)> Parts(TransformerModel model) =>
-        from entry in model.Adapters.Select(layer => layer.Form).FirstOrDefault()?.Stored([.. model.Adapters.Select(layer => (layer.Linear, layer.Rank))]) ?? []
+        from entry in model.Adapters.Select(layer => layer.Form).FirstOrDefault()
+            ?.Stored([.. model.Adapters.Select(layer => (layer.Linear, layer.Rank))]) ?? []
         from part in entry.Parts
         select (model.Adapter(entry.Linear.Module)!, part);
 
     internal static SafetensorsTensor? Find(StoredPart part, SafetensorsFile? file) =>
         file is not null && file.TryGet(part.Name, out SafetensorsTensor? tensor) ? tensor : null;
 
-    internal static float[] Numbers(SafetensorsTensor tensor, StoredPart part) => Finite(tensor.RequireShape(ModelWeights.Longs(part.Shape)));
+    internal static float[] Numbers(SafetensorsTensor tensor, StoredPart part) =>
+        Finite(tensor.RequireShape(ModelWeights.Longs(part.Shape)));
 
     private static float[] Finite(SafetensorsTensor tensor)
     {
@@ -82,6 +87,8 @@ public static class FormFile
         return strange < 0
             ? values
             : throw new ModelFileException(
-                tensor.FilePath, FormattableString.Invariant($"tensor '{tensor.Name}' holds {values[strange]} at element {strange}; finite float32 numbers were expected."));
+                tensor.FilePath,
+                FormattableString.Invariant($"tensor '{tensor.Name}' holds {values[strange]} at element {strange}; ")
+                + "finite float32 numbers were expected.");
     }
 }

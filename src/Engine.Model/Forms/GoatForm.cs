@@ -12,8 +12,9 @@ using Engine.Model.Peft;
 namespace Engine.Model.Forms;
 
 /// <summary>
-/// GOAT's form (arXiv 2502.16894): a layer's ranks are split among experts, which start from segments of the weight's singular triples; a router sends every
-/// token to its likeliest experts, y = x W_res^T + scale sum_chosen w_e (x A_e^T) B_e^T. A holds the experts' rows, B their columns, one behind the other.
+/// GOAT's form (arXiv 2502.16894): a layer's ranks are split among experts, which start from segments of the weight's singular triples; a
+/// router sends every token to its likeliest experts, y = x W_res^T + scale sum_chosen w_e (x A_e^T) B_e^T. A holds the experts' rows, B
+/// their columns, one behind the other.
 /// </summary>
 public sealed record GoatForm : AdapterForm
 {
@@ -60,14 +61,17 @@ public sealed record GoatForm : AdapterForm
 
     public override string? Problem(AdapterConfig config, Architecture architecture) => base.Problem(config, architecture)
         ?? (config.UseRslora ? "use_rslora is true, and the scale is lora_alpha over the rank of an expert; leave it out"
-            : config.RankPattern.Select(pair => pair.Value).Append(config.Rank).FirstOrDefault(rank => rank % Experts != 0) is var odd and > 0
+            : config.RankPattern.Select(pair => pair.Value).Append(config.Rank)
+                .FirstOrDefault(rank => rank % Experts != 0) is var odd and > 0
                 ? $"r is {odd}, which {Experts} experts cannot share evenly; take a multiple"
             : null);
 
     internal static GoatForm Read(JsonSection config) => new()
     {
         Experts = config.OptionalInt("experts") is { } experts and > 0 ? experts : throw config.Missing("experts", "a number of experts"),
-        TopK = config.OptionalInt("top_k") is { } chosen and > 0 && chosen <= experts ? chosen : throw config.Missing("top_k", "a number of chosen experts"),
+        TopK = config.OptionalInt("top_k") is { } chosen and > 0 && chosen <= experts
+            ? chosen
+            : throw config.Missing("top_k", "a number of chosen experts"),
         InitCof = config.OptionalDouble("init_cof") ?? throw config.Missing("init_cof", "a number"),
         Scaling = config.OptionalDouble("scaling"),
         Eta = config.OptionalDouble("eta"),
@@ -88,7 +92,8 @@ public sealed record GoatForm : AdapterForm
         return Scaling ?? (Eta is { } eta ? Math.Sqrt(3 * linear.InFeatures * eta / rank) : config.AlphaOf(linear.Module) / rank);
     }
 
-    internal override IReadOnlyList<FormTensor> Tensors(LinearSpec linear, int rank) => [new(Router, new Shape(Experts, linear.InFeatures))];
+    internal override IReadOnlyList<FormTensor> Tensors(LinearSpec linear, int rank) =>
+        [new(Router, new Shape(Experts, linear.InFeatures))];
 
     internal override IReadOnlyList<StoredPart> Stored(LinearSpec linear, int rank, bool oneWidth)
     {
@@ -120,7 +125,10 @@ public sealed record GoatForm : AdapterForm
         return graph.WeighHeads(projected, weights);
     }
 
-    /// <summary>Expert e gets the first of the e-th of as many equal segments of the singular triples, each as sqrt(S / (rho scale)); the signs are those that make a left vector's largest element positive.</summary>
+    /// <summary>
+    /// Expert e gets the first of the e-th of as many equal segments of the singular triples, each as sqrt(S / (rho scale)); the signs are
+    /// those that make a left vector's largest element positive.
+    /// </summary>
     internal override void Start(LoraLinear layer, ulong seed)
     {
         int rows = layer.Weight.Shape.Rows, columns = layer.Weight.Shape.Columns, rank = layer.Rank, own = rank / Experts;
@@ -166,14 +174,15 @@ public sealed record GoatForm : AdapterForm
         if (layer.Weight.Type != ElementType.Float32)
         {
             throw new ArgumentException(
-                $"goat takes the start of its experts out of the base weights, which are stored as {layer.Weight.Type} and would be rounded. Set dtype: float32.");
+                $"goat takes the start of its experts out of the base weights, which are stored as {layer.Weight.Type} and would be rounded. "
+                + "Set dtype: float32.");
         }
 
         if (own > segment)
         {
             throw new ArgumentException(
-                $"goat gives each of {Experts} experts {own} singular triples of {layer.Module} {layer.Weight.Shape}, whose segments have {segment}; "
-                + $"lower r to at most {segment * Experts}, or leave the layer out (exclude_modules).");
+                $"goat gives each of {Experts} experts {own} singular triples of {layer.Module} {layer.Weight.Shape}, "
+                + $"whose segments have {segment}; lower r to at most {segment * Experts}, or leave the layer out (exclude_modules).");
         }
     }
 }

@@ -21,7 +21,8 @@ internal abstract class AdapterMethod(Method settings, string? init = null) : Tr
         {
             if (layer.Form?.GetType() != Form.GetType())
             {
-                throw Refusal($"method {Name} trains adapters of its own form, and the model was made with others; give them LoraTarget.Form.");
+                throw Refusal(
+                    $"method {Name} trains adapters of its own form, and the model was made with others; give them LoraTarget.Form.");
             }
         }
     }

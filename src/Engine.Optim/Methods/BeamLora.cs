@@ -20,8 +20,8 @@ public enum PrunedMoments
 }
 
 /// <summary>
-/// BeamLoRA (Gu et al., ACL 2025, arXiv 2502.13604): every rank of an adapter has a gate, r softmax(g / temperature); every period the least important
-/// ranks are pruned and become copies of the most important ones of their layer, as these were half a period before.
+/// BeamLoRA (Gu et al., ACL 2025, arXiv 2502.13604): every rank of an adapter has a gate, r softmax(g / temperature); every period the
+/// least important ranks are pruned and become copies of the most important ones of their layer, as these were half a period before.
 /// </summary>
 public sealed record BeamLora : Method, IKeyRules
 {
@@ -54,7 +54,9 @@ public sealed record BeamLora : Method, IKeyRules
 
     public override AdapterForm Form => new BeamForm((float)Temperature);
 
-    KeyProblem? IKeyRules.Problem => Period % 2 == 0 ? null : new KeyProblem(nameof(Period), "an even number of steps: ranks are copied from half a period before");
+    KeyProblem? IKeyRules.Problem => Period % 2 == 0
+        ? null
+        : new KeyProblem(nameof(Period), "an even number of steps: ranks are copied from half a period before");
 
     protected override TrainingMethod Create() => new BeamLoraMethod(this);
 }
@@ -66,8 +68,8 @@ public sealed record BeamLora : Method, IKeyRules
 internal readonly record struct PrunedRank(int Layer, int Pruned, int Parent);
 
 /// <summary>
-/// Every A, B and gate, and AdamW's moments of them, are copied on the device once a period; a pruning reads the gates to the host, decides, and copies the
-/// rows and columns of the layers it changes. Steps in between do nothing.
+/// Every A, B and gate, and AdamW's moments of them, are copied on the device once a period; a pruning reads the gates to the host,
+/// decides, and copies the rows and columns of the layers it changes. Steps in between do nothing.
 /// </summary>
 internal class BeamLoraMethod(BeamLora settings) : AdapterMethod(settings)
 {
@@ -114,8 +116,8 @@ internal class BeamLoraMethod(BeamLora settings) : AdapterMethod(settings)
         : 1 - ((1 - settings.TopP) * (1 + Math.Cos(Math.PI * step / settings.ThresholdEnd)) / 2);
 
     /// <summary>
-    /// Which ranks are pruned, and what each becomes: of all layers' ranks by falling importance, the first beyond the share of its sum and all behind it;
-    /// of a layer at most half, its most important ones spared. Equal ones go by layer and rank.
+    /// Which ranks are pruned, and what each becomes: of all layers' ranks by falling importance, the first beyond the share of its sum and
+    /// all behind it; of a layer at most half, its most important ones spared. Equal ones go by layer and rank.
     /// </summary>
     /// <param name="importance">r softmax(g / temperature) of each layer.</param>
     /// <param name="topP">The share that is kept.</param>

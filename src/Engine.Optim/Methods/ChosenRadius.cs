@@ -5,11 +5,9 @@ using Engine.Kernels;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// The radius of an ascent that each step chooses on the device, so that the loss rises to first order by what it is to: radius times
-/// slope is
-/// a share of the step's loss (<see cref="Radius.Rise"/>), or LE-SAM's sigma (<see cref="LossRiseAscent"/>). It costs no pass, and
-/// nothing is
-/// kept from step to step.
+/// The radius of an ascent that each step chooses on the device, so that the loss rises to first order by what it is to: radius times slope
+/// is a share of the step's loss (<see cref="Radius.Rise"/>), or LE-SAM's sigma (<see cref="LossRiseAscent"/>). It costs no pass, and
+/// nothing is kept from step to step.
 /// </summary>
 internal sealed class ChosenRadius
 {

@@ -9,8 +9,8 @@ using Engine.Model.Forms;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// EffiLoRA (arXiv 2512.00878): one A for all layers that read inputs of one width, several heads B in each that a router mixes by the text, and a reducer that
-/// holds the heads of less important layers still.
+/// EffiLoRA (arXiv 2512.00878): one A for all layers that read inputs of one width, several heads B in each that a router mixes by the
+/// text, and a reducer that holds the heads of less important layers still.
 /// </summary>
 public sealed record EffiLora : Method
 {
@@ -48,8 +48,8 @@ public sealed record EffiLora : Method
 }
 
 /// <summary>
-/// The reducer's choice is an active set: gradients and updates of the other layers' B are left out of the replay. A layer's importance is the moving average
-/// of the norm of its B's gradient; one that is held still keeps its own.
+/// The reducer's choice is an active set: gradients and updates of the other layers' B are left out of the replay. A layer's importance is
+/// the moving average of the norm of its B's gradient; one that is held still keeps its own.
 /// </summary>
 internal sealed class EffiLoraMethod(EffiLora settings) : AdapterMethod(settings, settings.Init)
 {
@@ -140,7 +140,9 @@ internal sealed class EffiLoraMethod(EffiLora settings) : AdapterMethod(settings
         }
     }
 
-    /// <summary>Draws layers without replacement by softmax(importance / (its mean * temperature)): those with the largest logit plus Gumbel noise.</summary>
+    /// <summary>
+    /// Draws layers without replacement by softmax(importance / (its mean * temperature)): those with the largest logit plus Gumbel noise.
+    /// </summary>
     private void Draw(long step)
     {
         var random = new PhiloxGenerator(settings.SelectionSeed, RandomStream.TensorSelection, (uint)step);

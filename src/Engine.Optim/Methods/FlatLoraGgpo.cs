@@ -21,10 +21,8 @@ public enum NoiseGradient
 
 /// <summary>
 /// LoRA-GGPO (arXiv 2502.14538): noise on the adapted layers' frozen weights, as Flat-LoRA's, whose deviation of an output row adds the
-/// last
-/// step's gradient to the weight: (sigma ||row of W0 + s B A|| + beta ||row of G||^2) / sqrt(out), G = s (B G_A + G_B A). The first step
-/// has no
-/// noise.
+/// last step's gradient to the weight: (sigma ||row of W0 + s B A|| + beta ||row of G||^2) / sqrt(out), G = s (B G_A + G_B A). The first
+/// step has no noise.
 /// </summary>
 public sealed record FlatLoraGgpo : OnePassPerturbation
 {
@@ -53,8 +51,7 @@ public sealed record FlatLoraGgpo : OnePassPerturbation
 
 /// <summary>
 /// Keeps the gradient's squared norm of every row from one step to the next, before clipping. Rows of the m x n matrix G are made a layer
-/// at a
-/// time in the update's scratch memory, which is idle.
+/// at a time in the update's scratch memory, which is idle.
 /// </summary>
 internal sealed class FlatLoraGgpoMethod(FlatLoraGgpo settings) : WeightNoise(settings, settings.NoiseSeed)
 {

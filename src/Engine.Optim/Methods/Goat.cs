@@ -4,8 +4,8 @@ using Engine.Model.Forms;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// GOAT (Fan et al., ICML 2025, arXiv 2502.16894): an adapter's ranks are experts that start from segments of the weight's singular triples, a router sends each
-/// token to some of them, and a term of the loss keeps them in use.
+/// GOAT (Fan et al., ICML 2025, arXiv 2502.16894): an adapter's ranks are experts that start from segments of the weight's singular
+/// triples, a router sends each token to some of them, and a term of the loss keeps them in use.
 /// </summary>
 public sealed record Goat : Method, IKeyRules
 {
@@ -37,7 +37,9 @@ public sealed record Goat : Method, IKeyRules
     [Key(Minimum = 0, Above = true, Default = "lora_alpha * experts / r")]
     public double? Scaling { get; init; }
 
-    /// <summary>The scale is the theory's, sqrt(3 in eta / (r / experts)), for the ratio eta of full fine-tuning's learning rate to the adapter's.</summary>
+    /// <summary>
+    /// The scale is the theory's, sqrt(3 in eta / (r / experts)), for the ratio eta of full fine-tuning's learning rate to the adapter's.
+    /// </summary>
     [Key(Minimum = 0, Above = true, Default = "scaling as above")]
     public double? Eta { get; init; }
 

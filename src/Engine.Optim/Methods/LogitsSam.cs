@@ -6,8 +6,7 @@ namespace Engine.Optim.Methods;
 
 /// <summary>
 /// logits-SAM (ICLR 2026, arXiv 2603.18258): SAM whose perturbation moves the output layer alone, the one that makes the logits: its
-/// trained weight
-/// and bias, or the factors of the adapter on it. The first pass goes back through that layer only.
+/// trained weight and bias, or the factors of the adapter on it. The first pass goes back through that layer only.
 /// </summary>
 public sealed record LogitsSam : Perturbation
 {

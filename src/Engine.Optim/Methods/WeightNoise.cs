@@ -7,8 +7,7 @@ namespace Engine.Optim.Methods;
 
 /// <summary>
 /// What methods of seeded Gaussian noise on the adapted layers' frozen weights share. The base weights are never written: the perturbed
-/// weight
-/// is made in scratch memory, once for the forward and once for the backward pass. Row norms of W0 + s B A come from
+/// weight is made in scratch memory, once for the forward and once for the backward pass. Row norms of W0 + s B A come from
 /// ||W0_i||^2 + 2 s b_i . (W0 A^T)_i + s^2 b_i (A A^T) b_i. Memory: a deviation for every output row. The noise's streams are the adapted
 /// layers' numbers, its steps the optimizer's.
 /// </summary>

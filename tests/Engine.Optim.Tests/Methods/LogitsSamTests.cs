@@ -17,8 +17,7 @@ public sealed class LogitsSamTests
 
     /// <summary>
     /// Predictions are second . first . x, and the gradient by second of the mean of (p - t)^2 is the mean of 2 (p - t) first x, in
-    /// float64:
-    /// e = rho times that over its norm, and the other layer keeps its bits.
+    /// float64: e = rho times that over its norm, and the other layer keeps its bits.
     /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
