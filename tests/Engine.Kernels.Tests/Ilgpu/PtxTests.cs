@@ -19,10 +19,10 @@ public sealed partial class PtxTests
     /// </summary>
     private static readonly Dictionary<(string Kernel, long HeadSize), int> MoreRegisters = new()
     {
-        [("AttentionBackwardMatrixUnits_Keys", 256)] = 224,
+        [("AttentionBackwardMatrixUnits_Keys", 256)] = 240,
         [("AttentionBackwardMatrixUnits_Keys", 128)] = 152,
         [("AttentionBackwardMatrixUnits_Queries", 256)] = 152,
-        [("AttentionBackwardGroups_Keys", 256)] = 224,
+        [("AttentionBackwardGroups_Keys", 256)] = 255,
         [("AttentionBackwardGroups_Keys", 128)] = 168,
         [("AttentionBackwardGroups_Keys", 96)] = 136,
         [("AttentionBackwardGroups_Queries", 256)] = 168,

@@ -96,7 +96,7 @@ internal static partial class MatMulMatrixUnits
         long from = start + (alongDepth ? (r * stride) + k : (k * stride) + r);
         for (int n = 0; n < ItemElements; n++)
         {
-            bool inside = (r + (alongDepth ? n * RowsApart : 0) < count) & (k + (alongDepth ? 0 : n * StepsApart) < depth);
+            bool inside = r + (alongDepth ? n * RowsApart : 0) < count && k + (alongDepth ? 0 : n * StepsApart) < depth;
             part[n] = inside ? operand[from] : default;
             from += (alongDepth ? RowsApart : StepsApart) * stride;
         }
