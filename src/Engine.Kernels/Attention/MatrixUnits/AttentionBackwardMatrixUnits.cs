@@ -55,20 +55,14 @@ internal static partial class AttentionBackwardMatrixUnits
             AttentionTiles.RowProducts(of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, operands, scores, headSize);
             AttentionTiles.Take(scores, own);
             AttentionTiles.RowProducts(given.OutputGradient, block.At, block.Stride, block.Count, of.V, at, block.KeyStride, count, operands, scores, headSize);
-            for (int done = 0; done < AttentionTiles.ItemElements; done += AttentionTiles.Together)
+            for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
-                for (int n = 0; n < AttentionTiles.Together; n++)
-                {
-                    int query = AttentionTiles.Row() + ((done + n) * AttentionTiles.RowsApart);
-                    int key = AttentionTiles.Column();
-                    SoftmaxRow row = SoftmaxRow.Of(
-                        of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal);
-                    SoftmaxGradient step = SoftmaxGradient.Of(
-                        row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], of, dropout);
-                    Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, step.Score);
-                }
-
-                AttentionTiles.Rotate(own);
+                int query = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
+                int key = AttentionTiles.Column();
+                SoftmaxRow row = SoftmaxRow.Of(of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal);
+                SoftmaxGradient step = SoftmaxGradient.Of(
+                    row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], of, dropout);
+                Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, step.Score);
             }
 
             Group.Barrier();
@@ -120,18 +114,13 @@ internal static partial class AttentionBackwardMatrixUnits
             AttentionTiles.RowProducts(of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, operands, scores, headSize);
             int column = AttentionTiles.Column();
             SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal);
-            for (int done = 0; done < AttentionTiles.ItemElements; done += AttentionTiles.Together)
+            for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
-                for (int n = 0; n < AttentionTiles.Together; n++)
-                {
-                    int key = AttentionTiles.Row() + ((done + n) * AttentionTiles.RowsApart);
-                    SoftmaxGradient step = SoftmaxGradient.Of(
-                        row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], of, dropout);
-                    Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, step.Weight);
-                    own[n] = step.Score;
-                }
-
-                AttentionTiles.Rotate(own);
+                int key = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
+                SoftmaxGradient step = SoftmaxGradient.Of(
+                    row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], of, dropout);
+                Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, step.Weight);
+                own[n] = step.Score;
             }
 
             Group.Barrier();

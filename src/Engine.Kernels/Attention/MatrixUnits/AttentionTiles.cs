@@ -15,12 +15,6 @@ internal static class AttentionTiles
     /// <summary>Rows from one of them to the next.</summary>
     public const int RowsApart = GroupSize / MatrixBlocks.Block;
 
-    /// <summary>
-    /// How many of them a pass of a loop takes: softmax's gradient is long, and unrolled for all of them it would be most of a kernel's
-    /// instructions. See <see cref="Rotate"/>.
-    /// </summary>
-    public const int Together = 4;
-
     /// <summary>Tiles that teams of a row have side by side, in elements.</summary>
     public const int Stripe = MatrixBlocks.Side * Tile.Size;
 
@@ -91,29 +85,6 @@ internal static class AttentionTiles
         for (int n = 0; n < ItemElements; n++)
         {
             own[n] = scores[at + (n * RowsApart * MatrixBlocks.ProductPitch)];
-        }
-    }
-
-    /// <summary>
-    /// Brings an item's next <see cref="Together"/> elements to the front, where registers are named, and the first ones to the end:
-    /// after all of them each is at its place again.
-    /// </summary>
-    public static void Rotate(ArrayView<float> own)
-    {
-        ArrayView<float> front = LocalMemory.Allocate<float>(Together);
-        for (int n = 0; n < Together; n++)
-        {
-            front[n] = own[n];
-        }
-
-        for (int n = 0; n < ItemElements - Together; n++)
-        {
-            own[n] = own[n + Together];
-        }
-
-        for (int n = 0; n < Together; n++)
-        {
-            own[ItemElements - Together + n] = front[n];
         }
     }
 
