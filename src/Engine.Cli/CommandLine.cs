@@ -14,7 +14,8 @@ public static class CommandLine
     {
         Option<bool> verbose = new("--verbose") { Description = "Show where in the program an error arose.", Recursive = true };
         RootCommand root = Root(host, verbose);
-        ParseResult parsed = root.Parse(arguments, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        var parser = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+        ParseResult parsed = root.Parse(arguments, parser);
         if (parsed.Action is not HelpWithExamples && UsageErrors.Of(parsed, arguments) is { Count: > 0 } errors)
         {
             host.Error.WriteLine($"error: {string.Join(" ", errors)}");
@@ -34,13 +35,15 @@ public static class CommandLine
         }
         catch (Exception exception)
         {
-            return ErrorReport.Write(exception, host.Error, parsed.GetValue(verbose));
+            return ErrorReport.Write(exception, parsed.CommandResult.Command, host.Error, parsed.GetValue(verbose));
         }
     }
 
     private static RootCommand Root(CommandHost host, Option<bool> verbose)
     {
-        RootCommand root = new("Fine-tunes Transformers (RoBERTa, BERT, Llama, Qwen) with LoRA and flat-minima methods, and generates text with them, on CPU, OpenCL and CUDA devices.")
+        RootCommand root = new(
+            "Fine-tunes Transformers (RoBERTa, BERT, Llama, Qwen) with LoRA and flat-minima methods, and generates text with them, on CPU, "
+            + "OpenCL and CUDA devices.")
         {
             verbose,
             new TrainCommand(host),

@@ -1,7 +1,10 @@
 namespace Engine.Common;
 
-/// <summary>A setting that cannot be used: an unknown or missing key, a wrong type, a value out of range. The message names where it was given and what was expected.</summary>
-public sealed class ConfigurationException : Exception
+/// <summary>
+/// A setting that cannot be used: an unknown or missing key, a wrong type, a value out of range. The message names where it was given and
+/// what was expected.
+/// </summary>
+public sealed class ConfigurationException : Exception, ISettingsError
 {
     /// <param name="message">A sentence: where, what was given, what was expected.</param>
     public ConfigurationException(string message)
@@ -15,4 +18,6 @@ public sealed class ConfigurationException : Exception
         : base(message, innerException)
     {
     }
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Settings { get; init; } = [];
 }

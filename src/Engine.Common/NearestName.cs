@@ -1,14 +1,15 @@
 namespace Engine.Common;
 
 /// <summary>Finds what a mistyped name was probably meant to be.</summary>
-public static class NearestName
+internal static class NearestName
 {
     /// <summary>Shorter names say too little of what was meant.</summary>
     private const int ShortestWords = 4;
 
     /// <summary>
     /// The known name with the smallest edit distance, case aside (insertion, deletion, substitution, swapped neighbours);
-    /// where nothing is closer than half of the longer name, one that holds all its words (<c>batch_size</c>); null where there is none either.
+    /// where nothing is closer than half of the longer name, one that holds all its words (<c>batch_size</c>); null where there is none
+    /// either.
     /// </summary>
     public static string? Find(string given, IEnumerable<string> known)
     {
@@ -23,11 +24,14 @@ public static class NearestName
             }
         }
 
-        return best ?? (given.Length < ShortestWords ? null : known.FirstOrDefault(name => !given.ToLowerInvariant().Split('_').Except(name.Split('_')).Any()));
+        return best ?? (given.Length < ShortestWords
+            ? null
+            : known.FirstOrDefault(name => !given.ToLowerInvariant().Split('_').Except(name.Split('_')).Any()));
     }
 
     /// <summary>
-    /// The end of an error about an unknown name, without the last full stop: the nearest known one where there is one, then all of them. Names with blanks or commas stand in quotes.
+    /// The end of an error about an unknown name, without the last full stop: the nearest known one where there is one, then all of them.
+    /// Names with blanks or commas stand in quotes.
     /// </summary>
     /// <param name="most">Of more names, so many are listed and the others counted.</param>
     public static string Hint(string given, IReadOnlyCollection<string> known, int most = int.MaxValue)
@@ -37,7 +41,8 @@ public static class NearestName
         return known.Count == 0 ? "there are none" : Find(given, known) is string nearest ? $"did you mean '{nearest}'? K{all}" : $"k{all}";
     }
 
-    private static string Shown(string name) => name.Length == 0 || name.Any(character => char.IsWhiteSpace(character) || character == ',') ? $"'{name}'" : name;
+    private static string Shown(string name) =>
+        name.Length == 0 || name.Any(character => char.IsWhiteSpace(character) || character == ',') ? $"'{name}'" : name;
 
     private static int Distance(string a, string b)
     {

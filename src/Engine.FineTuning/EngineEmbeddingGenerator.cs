@@ -19,7 +19,7 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     private EngineEmbeddingGenerator(Holding holding, TrainedModel trained)
     {
         this.holding = holding;
-        embedder = TextEmbedder.Open(holding.Device, trained.Model, trained.Adapter, trained.ReadSentenceSettings(), trained.Dtype);
+        embedder = TextEmbedder.Open(holding.Device, trained);
         metadata = new EmbeddingGeneratorMetadata("engine", providerUri: null, trained.Name, embedder.Dimensions);
     }
 

@@ -1,8 +1,11 @@
 using System.Text.Json;
 using Engine.Devices;
 using Engine.Model.Peft;
+using Engine.Optim.Sharpness;
+using Engine.Training.Comparing;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
+using Engine.Training.Sharpness;
 
 namespace Engine.FineTuning;
 
@@ -145,7 +148,9 @@ public static class FineTune
         return await MaskedLanguageModel.TrainAsync(place, options, cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>What a run will need, of memory to the byte; its data is read and every batch shape planned, and nothing is allocated.</summary>
+    /// <summary>
+    /// What a run will need, of memory to the byte; its data is read and every batch shape planned, and nothing is allocated.
+    /// </summary>
     /// <param name="run">With an adapter or without, its <c>Data</c> naming files; an <c>Output</c> is not needed.</param>
     /// <param name="device">The device, which stays the caller's; null: the one that the run names.</param>
     public static RunEstimate Estimate(RunConfiguration run, Device? device = null)
@@ -154,6 +159,65 @@ public static class FineTune
         RunConfiguration resolved = place.Run.Resolve();
         using Holding holding = Holding.Of(resolved, device);
         return RunEstimate.Of(resolved, holding.Device);
+    }
+
+    /// <summary>
+    /// Trains a run by several methods with several seeds and puts metric, time and memory side by side, on a thread of its own. Runs and
+    /// report are kept in the run's <c>Output</c> (<see cref="Comparison"/>): when this is cancelled, the same call goes on where it was.
+    /// </summary>
+    /// <param name="run">Its <c>Data</c> names files.</param>
+    /// <param name="methods">What is compared, such as <c>ComparedMethod.Of("flat", new FlatLora { Rho = 0.05 })</c>, or
+    /// <c>ComparedMethod.ParseList("lora,flat-lora")</c>.</param>
+    /// <param name="seeds">Runs of each method.</param>
+    /// <param name="sharpness">What is measured around every run's adapter; null: nothing.</param>
+    /// <param name="device">The device, which stays the caller's; null: the one that the run names.</param>
+    /// <param name="progress">Told of runs, their trainings and measurements, on the thread that makes them.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; what there is is in <c>Output</c>.</exception>
+    public static async Task<ComparisonReport> CompareAsync(
+        RunConfiguration run,
+        IReadOnlyList<ComparedMethod> methods,
+        int seeds = 3,
+        SharpnessRequest? sharpness = null,
+        Device? device = null,
+        IProgress<ComparisonProgress>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        using RunPlace place = RunPlace.Of(run);
+        var comparison = new Comparison(place.Run, methods, seeds);
+        using Holding holding = Holding.Of(comparison.Runs[0].Run, device);
+        ComparisonOutcome outcome = await OnThreadAsync(
+            () => comparison.Run(holding.Device, sharpness, progress, cancellation)).ConfigureAwait(false);
+        return outcome.Interrupted ? throw new OperationCanceledException(cancellation) : outcome.Report;
+    }
+
+    /// <summary>
+    /// Measures how flat the loss is around trained adapters, side by side, and writes the figures and a page (docs/sharpness.md), on a
+    /// thread
+    /// of its own.
+    /// </summary>
+    /// <param name="adapters">PEFT folders, folders of runs that wrote one, or files of such runs.</param>
+    /// <param name="output">The folder of <c>sharpness.json</c> and <c>sharpness.html</c>.</param>
+    /// <param name="setup">On what they are measured; null: on each run's model and validation data.</param>
+    /// <param name="options">What is measured; null: everything.</param>
+    /// <param name="device">The device, which stays the caller's; null: the processor.</param>
+    /// <param name="progress">Told of passes on the thread that measures.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; what was measured before is in the files.</exception>
+    public static async Task<SharpnessResults> MeasureSharpnessAsync(
+        IReadOnlyList<string> adapters,
+        string output,
+        SharpnessSetup? setup = null,
+        SharpnessOptions? options = null,
+        Device? device = null,
+        IProgress<SharpnessProgress>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var comparison = new SharpnessComparison(adapters, setup, options);
+        using Holding holding = Holding.Of(run: null, device);
+        SharpnessOutcome outcome = await OnThreadAsync(
+            () => comparison.Measure(holding.Device, output, progress, cancellation)).ConfigureAwait(false);
+        return outcome.Interrupted ? throw new OperationCanceledException(cancellation) : outcome.Results;
     }
 
     /// <summary>Merges an adapter into its base model and writes a Hugging Face folder that needs no adapter.</summary>
@@ -166,6 +230,9 @@ public static class FineTune
     /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
     public static IReadOnlyList<string> Merge(string path, string output, string? adapter = null, MergeOptions? options = null) =>
         TrainedModel.Resolve(path, adapter).WriteMerged(output, options);
+
+    private static Task<T> OnThreadAsync<T>(Func<T> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private static Task<RunPlace> WithTextsAsync<T>(
         RunConfiguration run, IAsyncEnumerable<T> train, IAsyncEnumerable<T>? validation, CancellationToken cancellation)

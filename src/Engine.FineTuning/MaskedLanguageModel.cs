@@ -33,7 +33,9 @@ public sealed class MaskedLanguageModel : IDisposable
     public static MaskedLanguageModel Open(string path, string? adapter = null, Device? device = null) =>
         Holding.Open(path, adapter, device, (holding, trained) => new MaskedLanguageModel(holding, trained, training: null));
 
-    /// <summary>Loss of the masked tokens (masks are those of the run's first epoch) and its exponential, <c>loss</c> and <c>perplexity</c>.</summary>
+    /// <summary>
+    /// Loss of the masked tokens (masks are those of the run's first epoch) and its exponential, <c>loss</c> and <c>perplexity</c>.
+    /// </summary>
     /// <exception cref="ArgumentException">There are no texts.</exception>
     /// <exception cref="ObjectDisposedException">The model's device was disposed, before or meanwhile.</exception>
     public Task<IReadOnlyDictionary<string, double>> EvaluateAsync(IEnumerable<string> texts, CancellationToken cancellation = default) =>

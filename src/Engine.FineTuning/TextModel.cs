@@ -10,15 +10,13 @@ internal sealed class TextModel : IDisposable
     private const int BatchSize = 16;
 
     private readonly Holding holding;
-    private readonly int maxLength;
     private readonly int batchSize;
 
     private TextModel(Holding holding, TrainedModel trained, TrainingOutcome? training)
     {
         this.holding = holding;
-        Predictor = Predictor.Open(holding.Device, trained.Model, trained.Adapter, trained.Seed, trained.Dtype);
+        Predictor = Predictor.Open(holding.Device, trained);
         Training = training;
-        maxLength = trained.Run?.MaxLength ?? Predictor.MaxLength;
         batchSize = trained.Run?.PerDeviceEvalBatchSize ?? BatchSize;
     }
 
@@ -34,10 +32,10 @@ internal sealed class TextModel : IDisposable
         Holding.Open(path, adapter, device, (holding, trained) => new TextModel(holding, trained, training: null));
 
     public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellation) =>
-        texts.Count == 0 ? [] : Predictor.Predict(texts, maxLength, batchSize, cancellation);
+        texts.Count == 0 ? [] : Predictor.Predict(texts, Predictor.ReadLength, batchSize, cancellation);
 
     public async Task<IReadOnlyList<Prediction>> PredictAsync(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellation) =>
-        texts.Count == 0 ? [] : await Predictor.PredictAsync(texts, maxLength, batchSize, cancellation).ConfigureAwait(false);
+        texts.Count == 0 ? [] : await Predictor.PredictAsync(texts, Predictor.ReadLength, batchSize, cancellation).ConfigureAwait(false);
 
     /// <summary>The task's metrics over labelled examples.</summary>
     /// <exception cref="ArgumentException">There are none.</exception>
@@ -46,7 +44,7 @@ internal sealed class TextModel : IDisposable
     {
         var set = ExampleSet.InMemory("examples", examples);
         return set.Count > 0
-            ? Predictor.Evaluate(set, maxLength, batchSize, cancellation).Metrics
+            ? Predictor.Evaluate(set, Predictor.ReadLength, batchSize, cancellation).Metrics
             : throw new ArgumentException("The examples are empty; at least one was expected.", nameof(examples));
     }
 

@@ -45,7 +45,8 @@ internal sealed partial class TrainingLog(ILogger logger, int loggingSteps) : IP
 
     [LoggerMessage(
         Level = LogLevel.Information,
-        Message = "Training {TotalSteps} steps from step {FirstStep}: {TrainableParameters} parameters, {ForecastBytes} bytes of device memory")]
+        Message = "Training {TotalSteps} steps from step {FirstStep}: {TrainableParameters} parameters, {ForecastBytes} bytes of device "
+            + "memory")]
     private partial void Started(int totalSteps, long firstStep, long trainableParameters, long forecastBytes);
 
     [LoggerMessage(

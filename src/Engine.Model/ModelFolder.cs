@@ -78,7 +78,9 @@ public sealed class ModelFolder
     {
         if (adapterFolder is not null && AdapterTask.Read(adapterFolder) is HeadKind.CausalLm)
         {
-            throw AdapterTask.Other(adapterFolder, $"a classifier's or regressor's ({AdapterConfig.SequenceClassification}) was expected; 'engine generate' uses a language model's");
+            throw AdapterTask.Other(
+                adapterFolder,
+                $"a classifier's or regressor's ({AdapterConfig.SequenceClassification}) was expected; a language model's generates texts");
         }
 
         ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(adapterFolder))) is { } parent

@@ -1,4 +1,4 @@
-using Engine.Cli.Inspection;
+using Engine.Cli.Tables;
 using Engine.Tests;
 using Spectre.Console;
 
@@ -87,7 +87,7 @@ public sealed class TableWidthTests
 
     private static string[] Draw(int width, string[][] rows)
     {
-        FittingTable table = Tables.Create(Headings);
+        FittingTable table = TableStyle.Create(Headings);
         foreach (string[] row in rows)
         {
             table.Row(row);

@@ -2,10 +2,13 @@ using System.Text;
 using System.Text.Json;
 using Engine.Common;
 using Engine.Optim.Methods;
+using Engine.Optim.Sharpness;
 using Engine.Tests;
+using Engine.Training.Comparing;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
+using Engine.Training.Sharpness;
 using Engine.Training.Tests.Running;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;
@@ -330,6 +333,42 @@ public sealed class FineTuneTests : IDisposable
         Assert.Equal(trained.Training.PeakBytes, estimate.Bytes);
         Assert.Equal(estimate.Bytes, estimate.BytesByOwner.Values.Sum());
         Assert.Equal([new ClassCount("animal", 20), new ClassCount("tool", 20)], estimate.Classes);
+    }
+
+    /// <summary>The documents' example: methods compared, and the loss around what they learned; each is what the training alone gives.</summary>
+    [Fact]
+    public async Task Methods_are_compared_and_the_flatness_of_what_they_learned_measured()
+    {
+        RunConfiguration run = Run() with
+        {
+            Data = new DataConfiguration
+            {
+                Train = tiny.File("train.tsv"),
+                Validation = new DataFiles([tiny.File("dev.tsv")]),
+                Text = "sentence",
+                Label = "label",
+            },
+            MaxSteps = 4,
+        };
+        ComparedMethod[] methods = [ComparedMethod.Of("lora", null), ComparedMethod.Of("flat", new FlatLora { Rho = 0.05 })];
+        string output = tiny.File("methods");
+        ComparisonReport report = await FineTune.CompareAsync(run with { Output = output }, methods, seeds: 1);
+        using (TextClassifier alone = await FineTune.ClassifierAsync(run))
+        {
+            Assert.Equal(alone.Training!.After!["loss"], Assert.Single(report.Methods[0].Runs).Metrics["loss"]);
+        }
+
+        Assert.NotEqual(report.Methods[0].Runs[0].Metrics["loss"], report.Methods[1].Runs[0].Metrics["loss"]);
+        var options = new SharpnessOptions { Instruments = [SharpnessInstrument.Expected], Spaces = [SharpnessSpace.Adapter], Samples = 2 };
+        string[] adapters = [.. report.Methods.Select(method => method.Runs[0].Folder)];
+        SharpnessResults flatness = await FineTune.MeasureSharpnessAsync(adapters, tiny.File("sharpness"), options: options);
+        double?[] losses = [.. report.Methods.Select(method => method.Runs[0].Metrics["loss"])];
+        Assert.All(losses.Zip(flatness.Adapters), pair => Assert.Equal(pair.First!.Value, pair.Second.Of(SharpnessSpace.Adapter)!.Loss, 2e-6));
+
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => FineTune.CompareAsync(run with { Output = output }, methods, seeds: 2, cancellation: cancelled.Token));
     }
 
     /// <summary>What TinyRun's run files say, without output and data.</summary>

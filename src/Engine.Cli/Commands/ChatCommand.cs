@@ -4,6 +4,7 @@ using Engine.Cli.Console;
 using Engine.Devices;
 using Engine.Model.Chat;
 using Engine.Model.Generation;
+using Engine.Training.Reports;
 using Engine.Training.Running;
 using Spectre.Console;
 
@@ -14,7 +15,12 @@ internal sealed class ChatCommand : EngineCommand
 {
     private readonly GeneratorOptions model;
     private readonly ChatTemplateOptions template;
-    private readonly Option<string?> system = new("--system") { Description = "What the model is told before the conversation.", HelpName = "TEXT" };
+    private readonly Option<string?> system = new("--system")
+    {
+        Description = "What the model is told before the conversation.",
+        HelpName = "TEXT",
+    };
+
     private readonly SamplingOptions sampling;
 
     private const string HowToLeave = "/quit leaves; so does another Ctrl-C.";
@@ -25,7 +31,8 @@ internal sealed class ChatCommand : EngineCommand
             "chat",
             "Talks with a model: reads a line, streams the answer. /help lists what else can be typed.",
             "engine chat runs/poems",
-            "engine chat qwen2.5-0.5b-instruct --adapter poems=runs/poems --adapter law=runs/law --system \"Answer in one sentence.\" --temperature 0.7",
+            "engine chat qwen2.5-0.5b-instruct --adapter poems=runs/poems --adapter law=runs/law --system \"Answer in one sentence.\" "
+                + "--temperature 0.7",
             "engine chat qwen3-0.6b --template-option enable_thinking=false --tools tools.json",
             "engine chat tinystory-llama --template none")
     {
@@ -93,7 +100,9 @@ internal sealed class ChatCommand : EngineCommand
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         string adapter = generator.Adapter is null ? "" : $" with adapter {generator.Adapter}";
-        string laidOut = layout is null ? "plain text" : layout.Name == ChatTemplate.FolderName ? "the folder's template" : $"{layout.Name} template";
+        string laidOut = layout is null ? "plain text"
+            : layout.Name == ChatTemplate.FolderName ? "the folder's template"
+            : $"{layout.Name} template";
         Note($"{name}{adapter}, {laidOut}, {Amounts.Of(generator.ContextLength, "token")} of context. "
             + "/help lists commands, Ctrl-C stops an answer.");
     }
@@ -105,7 +114,8 @@ internal sealed class ChatCommand : EngineCommand
         string ending;
         try
         {
-            FinishReason finish = interrupt.During(cancellation => conversation.Answer(text, piece => Show(piece, flowing, speed), cancellation));
+            FinishReason finish = interrupt.During(
+                cancellation => conversation.Answer(text, piece => Show(piece, flowing, speed), cancellation));
             ending = finish == FinishReason.Length ? ", cut at the length" : "";
         }
         catch (OperationCanceledException)

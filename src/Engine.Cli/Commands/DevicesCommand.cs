@@ -2,13 +2,17 @@ using System.CommandLine;
 using Engine.Cli.Console;
 using Engine.Devices;
 using Engine.Devices.Ilgpu;
+using Engine.Training.Reports;
 using Spectre.Console;
 
 namespace Engine.Cli.Commands;
 
 /// <summary><c>engine devices</c>: what is there, and why the rest is not.</summary>
 internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
-    host, "devices", "Lists the devices of this machine with memory and features, and for each kind that is missing the reason.", "engine devices")
+    host,
+    "devices",
+    "Lists the devices of this machine with memory and features, and for each kind that is missing the reason.",
+    "engine devices")
 {
     protected override int Run(ParseResult arguments)
     {
@@ -18,7 +22,8 @@ internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
             foreach (DeviceInfo device in listing.Devices)
             {
                 grid.AddRow(new Text(device.Id, new Style(decoration: Decoration.Bold)), new Text(device.Name));
-                grid.AddRow("", $"{Amounts.Bytes(device.MemoryBytes)} of memory, buffers of up to {Amounts.Bytes(device.LargestBufferBytes)}");
+                grid.AddRow("", $"{Amounts.Bytes(device.MemoryBytes)} of memory, buffers of up to "
+                    + $"{Amounts.Bytes(device.LargestBufferBytes)}");
                 grid.AddRow(new Text(""), new Text(Features(device.Features)));
                 grid.AddRow(new Text(""), new Text(Kernels(device.Kind)));
                 if (device.Kind == DeviceKind.Cuda)
@@ -50,7 +55,12 @@ internal sealed class DevicesCommand(CommandHost host) : EngineCommand(
 
     private static string Features(DeviceFeatures features)
     {
-        List<string> parts = [$"{features.ComputeUnits} compute units", $"groups of up to {features.MaxGroupSize}", $"{Amounts.Bytes(features.SharedMemoryBytes)} shared memory"];
+        List<string> parts =
+        [
+            $"{features.ComputeUnits} compute units",
+            $"groups of up to {features.MaxGroupSize}",
+            $"{Amounts.Bytes(features.SharedMemoryBytes)} shared memory",
+        ];
         if (features.HostVectors)
         {
             parts.Add("vectorised host kernels");

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Engine.Cli.Console;
+using Engine.Common.Files;
 using Engine.Devices;
-using Engine.Model;
-using Engine.Safetensors;
+using Engine.Training.Reports;
 using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
@@ -10,17 +10,13 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine embed</c>: texts in, vectors out.</summary>
 internal sealed class EmbedCommand : EngineCommand
 {
-    // A longer stream is answered chunk by chunk.
-    private const int ChunkTexts = 1024;
-    private const int BatchSize = 32;
-    private const string TensorName = "embeddings";
-
     private readonly ModelArgument model;
     private readonly TextInputs texts;
     private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
     private readonly Option<string?> output = new("--output")
     {
-        Description = $"safetensors file to write, with {TensorName} [texts, dimensions]; without it a JSON line for each text goes to standard output.",
+        Description = $"safetensors file to write, with {VectorFile.TensorName} [texts, dimensions]; without it a JSON line for each text "
+            + "goes to standard output.",
         HelpName = "FILE",
     };
 
@@ -31,7 +27,8 @@ internal sealed class EmbedCommand : EngineCommand
         : base(
             host,
             "embed",
-            "Makes a vector of each text with an encoder, as sentence-transformers does: the mean of the last hidden states, or what the folder's modules.json says.",
+            "Makes a vector of each text with an encoder, as sentence-transformers does: the mean of the last hidden states, or what the "
+                + "folder's modules.json says.",
             "engine embed all-MiniLM-L6-v2 \"How do I reset my password?\"",
             "engine embed all-MiniLM-L6-v2 --file questions.txt --output questions.safetensors",
             "engine embed all-MiniLM-L6-v2 --adapter runs/intents < questions.txt")
@@ -50,22 +47,23 @@ internal sealed class EmbedCommand : EngineCommand
         string? path = arguments.GetValue(output);
         if (path is not null)
         {
-            CommonOptions.RequireApart(path, texts.Paths(arguments));
+            WrittenFile.RequireApart(path, texts.Paths(arguments));
         }
 
         IEnumerable<string> inputs = texts.Read(arguments, trained.Run, Host).Select(input => input.Text);
         using Device target = device.Open(arguments, Host, Host.Error);
-        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Dtype;
-        using TextEmbedder embedder = TextEmbedder.Open(target, trained.Model, trained.Adapter, trained.ReadSentenceSettings(), type);
+        using TextEmbedder embedder = TextEmbedder.Open(target, trained, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)));
         CommonOptions.Note(embedder.Notes, Host.Error);
-        IEnumerable<(string Text, float[] Vector)> vectors = inputs.Chunk(ChunkTexts).SelectMany(chunk => chunk.Zip(embedder.Embed(chunk, BatchSize)));
+        IEnumerable<(string Text, float[] Vector)> vectors = embedder.EmbedEach(inputs);
         if (path is null)
         {
             WriteLines(vectors);
         }
         else
         {
-            WriteTensor(path, [.. vectors.Select(entry => entry.Vector)], embedder.Dimensions);
+            float[][] all = [.. vectors.Select(entry => entry.Vector)];
+            VectorFile.Write(path, all, embedder.Dimensions);
+            Host.Error.WriteLine($"{Amounts.Of(all.Length, "vector")} of {embedder.Dimensions} numbers written to {path}");
         }
 
         return ExitCode.Success;
@@ -88,19 +86,5 @@ internal sealed class EmbedCommand : EngineCommand
             lines.Writer.WriteEndObject();
             lines.End();
         }
-    }
-
-    private void WriteTensor(string path, float[][] vectors, int dimensions)
-    {
-        TensorFill<float> fill = (first, part) =>
-        {
-            for (int i = 0; i < part.Length; i++)
-            {
-                (long row, long column) = Math.DivRem(first + i, dimensions);
-                part[i] = vectors[row][column];
-            }
-        };
-        new SafetensorsWriter().Add(TensorName, [vectors.Length, dimensions], fill).Write(path);
-        Host.Error.WriteLine($"{Amounts.Of(vectors.Length, "vector")} of {dimensions} numbers written to {path}");
     }
 }

@@ -2,9 +2,11 @@ using System.CommandLine;
 using System.Globalization;
 using Engine.Cli.Console;
 using Engine.Cli.Progress;
+using Engine.Cli.Tables;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Training.Configuration;
+using Engine.Training.Reports;
 using Engine.Training.Running;
 using Spectre.Console;
 
@@ -19,7 +21,8 @@ internal sealed class EstimateCommand : EngineCommand
         : base(
             host,
             "estimate",
-            "Reads a run's data, plans every batch shape, and prints the exact device memory by owner and the number of steps; nothing is allocated or written.",
+            "Reads a run's data, plans every batch shape, and prints the exact device memory by owner and the number of steps; nothing is "
+                + "allocated or written.",
             "engine estimate models/demo/run.yaml",
             "engine estimate models/demo/run.yaml --set per_device_train_batch_size=64 --device cuda")
     {
@@ -38,7 +41,8 @@ internal sealed class EstimateCommand : EngineCommand
             Host.Console.WriteLine(TrainingView.Classes(estimate.Classes));
         }
 
-        string trained = $"{Amounts.Of(estimate.TrainableParameters, "parameter")} {(estimate.TrainableParameters == 1 ? "is" : "are")} trained";
+        string are = estimate.TrainableParameters == 1 ? "is" : "are";
+        string trained = $"{Amounts.Of(estimate.TrainableParameters, "parameter")} {are} trained";
         Host.Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{trained} in {Amounts.Of(estimate.Length.TotalSteps, "step")}, {estimate.Length.StepsPerEpoch:N0} an epoch"));
@@ -50,7 +54,8 @@ internal sealed class EstimateCommand : EngineCommand
         bool checkpointing = run.GradientCheckpointing;
         (long kept, long repeated) = (estimate.ArenaBytes, estimate.CheckpointedArenaBytes);
         Host.Console.WriteLine(
-            $"gradient_checkpointing is {(checkpointing ? "on" : "off")}: the arena takes {Amounts.Bytes(checkpointing ? repeated : kept)}; "
+            $"gradient_checkpointing is {(checkpointing ? "on" : "off")}: the arena takes "
+                + $"{Amounts.Bytes(checkpointing ? repeated : kept)}; "
             + $"{(checkpointing ? "off" : "on")}, it would take {Amounts.Bytes(checkpointing ? kept : repeated)}");
         Host.Console.WriteLine($"{device} has {Amounts.Bytes(device.MemoryBytes)}: the run {(estimate.Fits ? "fits" : "does not fit")}");
         return ExitCode.Success;

@@ -6,6 +6,7 @@ using Engine.Cli.Console;
 using Engine.Devices;
 using Engine.Model.Chat;
 using Engine.Model.Generation;
+using Engine.Training.Reports;
 using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
@@ -14,13 +15,25 @@ namespace Engine.Cli.Commands;
 internal sealed class GenerateCommand : EngineCommand
 {
     private readonly GeneratorOptions model;
-    private readonly Option<string[]> prompts = new("--prompt") { Description = "Text to go on with, special tokens added as the tokenizer does. May be given several times: prompts run side by side. A single word that begins with -- is given as --prompt=WORD.", HelpName = "TEXT" };
-    private readonly Option<string[]> ids = new("--ids") { Description = "Tokens to go on with, such as 1,2,3, as they are. May be given several times.", HelpName = "IDS" };
+    private readonly Option<string[]> prompts = new("--prompt")
+    {
+        Description = "Text to go on with, special tokens added as the tokenizer does. May be given several times: prompts run side by "
+            + "side. A single word that begins with -- is given as --prompt=WORD.",
+        HelpName = "TEXT",
+    };
+
+    private readonly Option<string[]> ids = new("--ids")
+    {
+        Description = "Tokens to go on with, such as 1,2,3, as they are. May be given several times.",
+        HelpName = "IDS",
+    };
+
     private readonly ChatTemplateOptions template;
     private readonly SamplingOptions sampling;
     private readonly Option<bool> json = new("--json")
     {
-        Description = "One JSON line a prompt: prompt_ids, ids (of the answer), text (null without a tokenizer), finish_reason (eos, stop or length), tokens_per_second (of all prompts).",
+        Description = "One JSON line a prompt: prompt_ids, ids (of the answer), text (null without a tokenizer), finish_reason (eos, stop "
+            + "or length), tokens_per_second (of all prompts).",
     };
 
     public GenerateCommand(CommandHost host)
@@ -91,7 +104,8 @@ internal sealed class GenerateCommand : EngineCommand
             output.WriteLine($"[{i + 1}] {chat?.Shown(answer, isFirst: true) ?? answer}");
         }
 
-        Host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Amounts.Of(speed.Tokens, "token")}, {speed.PerSecond:0.0} tokens/s, {Endings(answers)}"));
+        string count = Amounts.Of(speed.Tokens, "token");
+        Host.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count}, {speed.PerSecond:0.0} tokens/s, {Endings(answers)}"));
         return ExitCode.Success;
 
         void Show(GeneratedPiece piece)
@@ -134,7 +148,12 @@ internal sealed class GenerateCommand : EngineCommand
             lines.WriteNumbers("prompt_ids", request.PromptIds);
             lines.WriteNumbers("ids", answer.Ids);
             lines.Writer.WriteString("text", answer.Text);
-            lines.Writer.WriteString("finish_reason", answer.Finish switch { FinishReason.EndToken => "eos", FinishReason.StopString => "stop", _ => "length" });
+            lines.Writer.WriteString("finish_reason", answer.Finish switch
+            {
+                FinishReason.EndToken => "eos",
+                FinishReason.StopString => "stop",
+                _ => "length",
+            });
             lines.Writer.WriteNumber("tokens_per_second", Math.Round(speed.PerSecond, 2));
             lines.Writer.WriteEndObject();
             lines.End();

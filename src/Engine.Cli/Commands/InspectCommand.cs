@@ -1,13 +1,7 @@
 using System.CommandLine;
 using Engine.Cli.Console;
-using Engine.Cli.Inspection;
-using Engine.Model;
-using Engine.Common.Files;
-using Engine.Model.HuggingFace;
-using Engine.Model.Peft;
-using Engine.Safetensors;
-using Engine.Training.Configuration;
-using Engine.Training.Running;
+using Engine.Cli.Tables;
+using Engine.Training.Inspecting;
 
 namespace Engine.Cli.Commands;
 
@@ -33,37 +27,7 @@ internal sealed class InspectCommand : EngineCommand
 
     protected override int Run(ParseResult arguments)
     {
-        string target = arguments.GetRequiredValue(path);
-        if (File.Exists(target) && Path.GetExtension(target) is ".yaml" or ".yml")
-        {
-            RunConfiguration run = RunConfiguration.Load(target);
-            RunInspection.Show(run, new RunFolder(run.Output), Host.Console);
-        }
-        else if (File.Exists(target))
-        {
-            using SafetensorsFile file = SafetensorsFile.Open(target);
-            FileInspection.Show(file, Host.Console);
-        }
-        else if (new RunFolder(target) is var run && File.Exists(run.ConfigurationPath))
-        {
-            RunInspection.Show(RunConfiguration.Load(run.ConfigurationPath), run, Host.Console);
-        }
-        else if (File.Exists(Path.Combine(target, AdapterConfig.FileName)))
-        {
-            using AdapterFile adapter = AdapterFile.Read(target);
-            AdapterInspection.Show(adapter, Host.Console);
-        }
-        else if (File.Exists(Path.Combine(target, ModelConfig.FileName)))
-        {
-            ModelInspection.Show(ModelFolder.Open(target), Host.Console);
-        }
-        else
-        {
-            throw Directory.Exists(target)
-                ? new ModelFileException(target, $"the folder has neither {ModelConfig.FileName} (a model) nor {AdapterConfig.FileName} (an adapter) nor config.yaml (a run).")
-                : new ModelFileException(target, "there is no such file or folder.");
-        }
-
+        new InspectionView(Host.Console).Show(Inspection.Of(arguments.GetRequiredValue(path)));
         return ExitCode.Success;
     }
 }

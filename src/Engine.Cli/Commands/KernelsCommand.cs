@@ -1,10 +1,9 @@
 using System.CommandLine;
 using System.Text;
 using Engine.Cli.Console;
-using Engine.Devices;
-using Engine.Devices.Ilgpu;
-using Engine.Kernels;
 using Engine.Common.Files;
+using Engine.Kernels;
+using Engine.Training.Reports;
 using Spectre.Console;
 
 namespace Engine.Cli.Commands;
@@ -13,14 +12,23 @@ namespace Engine.Cli.Commands;
 internal sealed class KernelsCommand : EngineCommand
 {
     private readonly Option<string> language = CommonOptions.OneOf(
-        new Option<string>("--language") { Description = "opencl for OpenCL C, ptx for NVIDIA's PTX.", HelpName = "opencl|ptx", Required = true }, "opencl", "ptx");
+        new Option<string>("--language")
+        {
+            Description = "opencl for OpenCL C, ptx for NVIDIA's PTX.",
+            HelpName = "opencl|ptx",
+            Required = true,
+        },
+        "opencl",
+        "ptx");
+
     private readonly Option<string> output = CommonOptions.Output("Folder for one file per variant.", "FOLDER");
 
     public KernelsCommand(CommandHost host)
         : base(
             host,
             "kernels",
-            "Writes the device text that ILGPU makes of every kernel, for samples of the storage types and constants that launches choose; no device is needed. The first line of a file says which they are.",
+            "Writes the device text that ILGPU makes of every kernel, for samples of the storage types and constants that launches choose; "
+                + "no device is needed. The first line of a file says which they are.",
             "engine kernels --language ptx --output kernels")
     {
         Add(language);
@@ -29,23 +37,18 @@ internal sealed class KernelsCommand : EngineCommand
 
     protected override int Run(ParseResult arguments)
     {
-        bool ptx = arguments.GetRequiredValue(language) == "ptx";
+        DeviceLanguage language = Enum.Parse<DeviceLanguage>(arguments.GetRequiredValue(this.language), ignoreCase: true);
         string folder = arguments.GetRequiredValue(output);
-        (KernelDefinition Kernel, KernelVariant Variant, int Number)[] variants =
-            [.. KernelRegistry.All.Where(kernel => ptx || !kernel.UsesShuffles).SelectMany(kernel => kernel.SampleVariants().Select((variant, i) => (kernel, variant, i + 1)))];
-        foreach ((string file, string text) in variants.AsParallel().AsOrdered().Select(sample => Text(sample.Kernel, sample.Variant, sample.Number, ptx)))
+        int texts = 0;
+        HashSet<string> kernels = [];
+        foreach (DeviceText text in DeviceTexts.Of(language))
         {
-            AtomicFile.WriteAllBytes(Path.Combine(folder, file), Encoding.UTF8.GetBytes(text));
+            AtomicFile.WriteAllBytes(Path.Combine(folder, text.FileName), Encoding.UTF8.GetBytes(text.Text));
+            kernels.Add(text.Kernel);
+            texts++;
         }
 
-        Host.Console.WriteLine($"{Amounts.Of(variants.Length, "text")} of {Amounts.Of(variants.Select(sample => sample.Kernel).Distinct().Count(), "kernel")} written to {folder}");
+        Host.Console.WriteLine($"{Amounts.Of(texts, "text")} of {Amounts.Of(kernels.Count, "kernel")} written to {folder}");
         return ExitCode.Success;
-    }
-
-    /// <summary>A variant's file name, and its text under a heading that says which it is.</summary>
-    private static (string File, string Text) Text(KernelDefinition kernel, KernelVariant variant, int number, bool ptx)
-    {
-        string text = ptx ? IlgpuCompiler.Ptx(kernel, variant) : IlgpuCompiler.OpenCl(kernel, variant);
-        return ($"{kernel.Name}.{number}{(ptx ? ".ptx" : ".cl")}", $"// {kernel.Name}{variant}: {kernel.Location}\n{text}");
     }
 }

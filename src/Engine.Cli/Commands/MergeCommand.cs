@@ -20,14 +20,23 @@ internal sealed class MergeCommand : EngineCommand
 
     private readonly ModelArgument model;
     private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
-    private readonly Option<string> output = CommonOptions.Output("Folder to write: configuration, weights and tokenizer; must be new or empty.", "FOLDER");
+    private readonly Option<string> output =
+        CommonOptions.Output("Folder to write: configuration, weights and tokenizer; must be new or empty.", "FOLDER");
+
     private readonly Option<string?> dtype = CommonOptions.OneOf(
-        new Option<string?>("--dtype") { Description = "float32, float16 or bfloat16 for every weight; without it as the base model stores them.", HelpName = "TYPE" }, [.. Types.Keys]);
+        new Option<string?>("--dtype")
+        {
+            Description = "float32, float16 or bfloat16 for every weight; without it as the base model stores them.",
+            HelpName = "TYPE",
+        },
+        [.. Types.Keys]);
+
     private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
     private readonly Option<double?> mitigation = CommonOptions.Number(new Option<double?>("--mitigate-intruders")
     {
-        Description = $"Leave this share of each intruder dimension, a leading direction of a merged weight that the base weight has not: what the "
-            + $"model knew before comes back, at some cost of what it has learned ({IntruderMitigation.DefaultShare} without a number).",
+        Description = "Leave this share of each intruder dimension, a leading direction of a merged weight that the base weight has not: "
+            + $"what the model knew before comes back, at some cost of what it has learned ({IntruderMitigation.DefaultShare} without a "
+            + "number).",
         HelpName = "SHARE",
         Arity = ArgumentArity.ZeroOrOne,
     });
@@ -64,7 +73,8 @@ internal sealed class MergeCommand : EngineCommand
         {
             if (result.GetValue(adapterOnly) && (result.GetResult(mitigation) is null || result.GetValue(dtype) is not null))
             {
-                result.AddError("--adapter-only writes the adapter that --mitigate-intruders makes, in the adapter's own type: it needs that option, and no --dtype.");
+                result.AddError("--adapter-only writes the adapter that --mitigate-intruders makes, in the adapter's own type: it needs "
+                    + "that option, and no --dtype.");
             }
         });
     }
@@ -92,7 +102,8 @@ internal sealed class MergeCommand : EngineCommand
 
         if (intruders is not null)
         {
-            Host.Error.WriteLine($"{intruders.Intruders} intruder dimensions in {intruders.Changed} of {intruders.Layers} layers were shrunk");
+            Host.Error.WriteLine($"{intruders.Intruders} intruder dimensions in {intruders.Changed} of {intruders.Layers} layers were "
+                + "shrunk");
         }
 
         Host.Error.WriteLine($"{(arguments.GetValue(adapterOnly) ? "adapter" : "merged model")} written to {folder}");

@@ -4,7 +4,6 @@ using System.Text.Json;
 using Engine.Cli.Console;
 using Engine.Common;
 using Engine.Devices;
-using Engine.Model;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 
@@ -13,14 +12,17 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine predict</c>: texts in, labels and probabilities out.</summary>
 internal sealed class PredictCommand : EngineCommand
 {
-    // Texts are grouped by length within a chunk; a longer stream is answered chunk by chunk.
-    private const int ChunkTexts = 1024;
     private const int BatchSize = 16;
 
     private readonly ModelArgument model;
     private readonly TextInputs texts;
     private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
-    private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
+    private readonly Option<int?> maxLength = new("--max-length")
+    {
+        Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.",
+        HelpName = "N",
+    };
+
     private readonly Option<bool> json = new("--json") { Description = "One JSON line a text with the probability of every label." };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly DeviceChoice device;
@@ -29,7 +31,8 @@ internal sealed class PredictCommand : EngineCommand
         : base(
             host,
             "predict",
-            "Labels texts with a trained classifier: prints label, probability and text, with tabs between them and a line each; for regression the number and the text.",
+            "Labels texts with a trained classifier: prints label, probability and text, with tabs between them and a line each; for "
+                + "regression the number and the text.",
             "engine predict runs/demo \"wake me at seven tomorrow\"",
             "engine predict runs/demo --json --file requests.txt",
             "engine predict runs/demo --file dev.csv --file test.csv --text review",
@@ -50,38 +53,35 @@ internal sealed class PredictCommand : EngineCommand
         if (trained.Run?.Task.IsLanguageModel() == true)
         {
             throw new ConfigurationException(
-                $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; 'engine eval' gives its loss and perplexity, 'engine generate' texts.");
+                $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; 'engine eval' gives "
+                + "its loss and perplexity, 'engine generate' texts.");
         }
 
         IEnumerable<(string Text, string? Pair)> inputs = texts.Read(arguments, trained.Run, Host);
         using Device target = device.Open(arguments, Host, Host.Error);
-        WeightType type = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? trained.Dtype;
-        using Predictor predictor = Predictor.Open(target, trained.Model, trained.Adapter, trained.Seed, type);
+        using Predictor predictor = Predictor.Open(target, trained, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)));
         CommonOptions.Note(predictor.Notes, Host.Error);
-        int length = arguments.GetValue(maxLength) ?? trained.Run?.MaxLength ?? predictor.MaxLength;
+        int length = arguments.GetValue(maxLength) ?? predictor.ReadLength;
         int count = 0, cut = 0, empty = 0;
         bool asJson = arguments.GetValue(json);
         using (JsonLines lines = new(Host.Output))
         using (BufferedStream output = new(Host.Output))
         {
-            foreach ((string Text, string? Pair)[] chunk in inputs.Chunk(ChunkTexts))
+            foreach (((string Text, string? Pair) input, Prediction prediction) in predictor.PredictEach(inputs, length, BatchSize))
             {
-                foreach (((string Text, string? Pair) input, Prediction prediction) in chunk.Zip(predictor.Predict(chunk, length, BatchSize)))
+                if (asJson)
                 {
-                    if (asJson)
-                    {
-                        WriteJson(lines.Writer, input, prediction, predictor.Labels);
-                        lines.End();
-                    }
-                    else
-                    {
-                        WriteText(output, input, prediction);
-                    }
-
-                    count++;
-                    cut += prediction.IsCut ? 1 : 0;
-                    empty += TextEncoding.IsEmpty(input.Text, input.Pair) ? 1 : 0;
+                    WriteJson(lines.Writer, input, prediction, predictor.Labels);
+                    lines.End();
                 }
+                else
+                {
+                    WriteText(output, input, prediction);
+                }
+
+                count++;
+                cut += prediction.IsCut ? 1 : 0;
+                empty += TextEncoding.IsEmpty(input.Text, input.Pair) ? 1 : 0;
             }
         }
 
@@ -98,10 +98,12 @@ internal sealed class PredictCommand : EngineCommand
     {
         string number = prediction.Probability.ToString("0.0000", CultureInfo.InvariantCulture);
         string text = (input.Pair is null ? input.Text : $"{input.Text}\t{input.Pair}").ReplaceLineEndings(" ");
-        output.Write(System.Text.Encoding.UTF8.GetBytes(prediction.Label is null ? $"{number}\t{text}\n" : $"{prediction.Label}\t{number}\t{text}\n"));
+        string label = prediction.Label is null ? "" : $"{prediction.Label}\t";
+        output.Write(System.Text.Encoding.UTF8.GetBytes($"{label}{number}\t{text}\n"));
     }
 
-    private static void WriteJson(Utf8JsonWriter writer, (string Text, string? Pair) input, Prediction prediction, IReadOnlyList<string> labels)
+    private static void WriteJson(
+        Utf8JsonWriter writer, (string Text, string? Pair) input, Prediction prediction, IReadOnlyList<string> labels)
     {
         writer.WriteStartObject();
         writer.WriteString(input.Pair is null ? "text" : "a", input.Text);

@@ -1,8 +1,7 @@
 using System.CommandLine;
 using Engine.Cli.Console;
-using Engine.Cli.Html;
-using Engine.Cli.Inspection;
 using Engine.Cli.Progress;
+using Engine.Cli.Tables;
 using Engine.Common;
 using Engine.Devices;
 using Engine.Common.Files;
@@ -19,12 +18,8 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine sharpness</c>: how flat the loss is around trained adapters.</summary>
 internal sealed class SharpnessCommand : EngineCommand
 {
-    private const int DefaultRows = 128;
-    private const int DefaultBatch = 16;
-    private const string JsonName = "sharpness.json";
-    private const string PageName = "sharpness.html";
-
     private static readonly SharpnessOptions Defaults = new();
+    private static readonly SharpnessSetup DefaultSetup = new();
 
     private readonly Option<string?> model = new("--model")
     {
@@ -42,8 +37,8 @@ internal sealed class SharpnessCommand : EngineCommand
     };
 
     private readonly LabelledDataOptions data;
-    private readonly Option<int> rows = Number("--rows", DefaultRows, "Evaluation rows: the first of the file.");
-    private readonly Option<int> batch = Number("--batch-size", DefaultBatch, "Texts of a forward pass.");
+    private readonly Option<int> rows = Number("--rows", DefaultSetup.Rows, "Evaluation rows: the first of the file.");
+    private readonly Option<int> batch = Number("--batch-size", DefaultSetup.BatchSize, "Texts of a forward pass.");
     private readonly Option<string> instruments = new("--instruments")
     {
         Description = $"What to measure, with commas between: {string.Join(", ", SharpnessNames.Instruments)}.",
@@ -64,13 +59,17 @@ internal sealed class SharpnessCommand : EngineCommand
     private readonly Option<int> ascentSteps = Number("--ascent-steps", Defaults.AscentSteps, "worst-case: steps of the ascent.");
     private readonly Option<int> samples = Number("--samples", Defaults.Samples, "expected, trace: random samples.");
     private readonly Option<int> iterations = Number("--iterations", Defaults.Iterations, "eigenvalue: iterations at most.");
-    private readonly Option<int> lanczosSteps = Number("--lanczos-steps", Defaults.LanczosSteps, "spectrum: steps; each keeps a vector in memory.");
+    private readonly Option<int> lanczosSteps =
+        Number("--lanczos-steps", Defaults.LanczosSteps, "spectrum: steps; each keeps a vector in memory.");
+
     private readonly Option<int> points = Number("--points", Defaults.Points, "line: points.");
     private readonly Option<int> grid = Number("--grid", Defaults.Grid, "plane: points along each axis.");
     private readonly Option<double> range = CommonOptions.Number(
         Number("--range", Defaults.Range, "line, plane: how far they reach on either side, in lengths of the weights."));
     private readonly Option<ulong> seed = Number("--seed", Defaults.Seed, "Seed of every random direction.");
-    private readonly Option<string> output = CommonOptions.Output("Folder of sharpness.json and sharpness.html.", "FOLDER", absent: "sharpness");
+    private readonly Option<string> output =
+        CommonOptions.Output("Folder of sharpness.json and sharpness.html.", "FOLDER", absent: "sharpness");
+
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly DeviceChoice device;
 
@@ -103,43 +102,35 @@ internal sealed class SharpnessCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         SharpnessOptions options = ReadOptions(arguments);
-        options.Validate();
-        IReadOnlyList<SharpnessSubject> subjects = Subjects(arguments);
-        foreach (SharpnessSubject subject in subjects)
-        {
-            CommonOptions.Note(SharpnessAnalysis.Require(subject), Host.Error);
-        }
-
-        string folder = arguments.GetRequiredValue(output);
-        using OutputFolder held = OutputFolder.Open(folder);
-        held.Claim(JsonName, PageName);
+        var comparison = new SharpnessComparison(arguments.GetRequiredValue(adapters), ReadSetup(arguments), options);
+        CommonOptions.Note(comparison.Notes, Host.Error);
         using Device target = device.Open(arguments, Host, Host.Console.Profile.Out.Writer);
         var view = new SharpnessView(Host);
-        var analysis = new SharpnessAnalysis(target, options);
-        var results = new SharpnessResults(target.ToString(), subjects[0].Run.Model, subjects[0].Run.Data.HeldOut!.ToString(), options, []);
-        string json = Path.Combine(folder, JsonName), html = Path.Combine(folder, PageName);
-        bool interrupted = false;
+        SharpnessOutcome outcome;
         using (Interrupt interrupt = new(() => view.Notice("Stopping; what was measured is kept. Ctrl-C again aborts.")))
         {
-            foreach (SharpnessSubject subject in subjects.TakeWhile(_ => !interrupt.Token.IsCancellationRequested))
-            {
-                results = results with { Adapters = [.. results.Adapters, analysis.Measure(subject, view, interrupt.Token)] };
-                results.Write(json);
-                SharpnessPage.Of(results).Write(html);
-            }
-
+            outcome = comparison.Measure(target, arguments.GetRequiredValue(output), view, interrupt.Token);
             view.End();
-            interrupted = interrupt.Token.IsCancellationRequested;
         }
 
-        foreach (SharpnessSpace space in options.Spaces.Distinct())
+        foreach (SharpnessSpace space in options.Spaces)
         {
-            Host.Console.Write(SharpnessTables.Of(space, results.Adapters));
+            Host.Console.Write(SharpnessTables.Of(space, outcome.Results.Adapters));
         }
 
-        Host.WriteLine($"written: {json} and {html}");
-        return interrupted ? ExitCode.Interrupted : ExitCode.Success;
+        Host.WriteLine($"written: {outcome.JsonPath} and {outcome.PagePath}");
+        return outcome.Interrupted ? ExitCode.Interrupted : ExitCode.Success;
     }
+
+    private SharpnessSetup ReadSetup(ParseResult arguments) => new()
+    {
+        Model = arguments.GetValue(model),
+        Data = data.Read(arguments),
+        Rows = arguments.GetValue(rows),
+        BatchSize = arguments.GetValue(batch),
+        MaxLength = data.MaxLength(arguments),
+        Dtype = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)),
+    };
 
     private SharpnessOptions ReadOptions(ParseResult arguments) => new()
     {
@@ -156,60 +147,6 @@ internal sealed class SharpnessCommand : EngineCommand
         Range = arguments.GetValue(range),
         Seed = arguments.GetValue(seed),
     };
-
-    private IReadOnlyList<SharpnessSubject> Subjects(ParseResult arguments)
-    {
-        int limit = arguments.GetValue(rows), batchSize = arguments.GetValue(batch);
-        if (limit < 1 || batchSize < 1)
-        {
-            throw new ConfigurationException($"--rows is {limit} and --batch-size {batchSize}; at least 1 of each was expected.");
-        }
-
-        GivenAdapter[] given = [.. arguments.GetRequiredValue(adapters).Select(GivenAdapter.Find)];
-        SharpnessSubject[] subjects = [.. given.Zip(GivenAdapter.Names(given), (adapter, name) => Subject(arguments, adapter, name, limit, batchSize))];
-        foreach (SharpnessSubject subject in subjects)
-        {
-            RequireSame("model", "--model", subjects[0], subject, run => [run.Model]);
-            RequireSame("evaluation data", "--data", subjects[0], subject, run => run.Data.HeldOut!.Paths);
-        }
-
-        return subjects;
-    }
-
-    private SharpnessSubject Subject(ParseResult arguments, GivenAdapter adapter, string name, int limit, int batchSize)
-    {
-        string folder = arguments.GetValue(model) ?? adapter.Run?.Model ?? TrainedModel.BaseOf(adapter.Folder);
-        DataConfiguration read = data.Resolve(arguments, adapter.Run?.Data)
-            ?? throw new ArgumentException($"There is no data to measure the loss of {name} on: give a labelled file with --data.");
-        TaskKind task = adapter.Task(folder);
-        if (task is TaskKind.SequenceClassification or TaskKind.Regression)
-        {
-            LabelledDataOptions.RequireColumns(read);
-        }
-
-        RunConfiguration start = adapter.Run ?? new RunConfiguration { Model = folder, Output = adapter.Folder, Data = read, Task = task };
-        RunConfiguration run = start with
-        {
-            Model = folder,
-            Data = read with { ValidationLimit = limit },
-            PerDeviceEvalBatchSize = batchSize,
-            MaxLength = data.MaxLength(arguments) ?? start.MaxLength,
-            Dtype = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)) ?? start.Dtype,
-        };
-        return new SharpnessSubject(name, adapter.Folder, run, adapter.Run?.Seed);
-    }
-
-    private static void RequireSame(
-        string what, string option, SharpnessSubject first, SharpnessSubject other, Func<RunConfiguration, IReadOnlyList<string>> paths)
-    {
-        IReadOnlyList<string> one = paths(first.Run), two = paths(other.Run);
-        if (!one.Select(Path.GetFullPath).SequenceEqual(two.Select(Path.GetFullPath)))
-        {
-            throw new ConfigurationException(
-                $"Adapters are compared on one {what}, but that of {first.Name} is {string.Join(", ", one)} and that of {other.Name} "
-                + $"{string.Join(", ", two)}; say which with {option}, or measure them apart.");
-        }
-    }
 
     private static string[] Names(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 

@@ -10,15 +10,23 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine template</c>: renders Jinja templates, one JSON line each.</summary>
 internal sealed class TemplateCommand : EngineCommand
 {
-    private readonly Option<DateTime?> now = new("--now") { Description = "The time that strftime_now prints; by default the clock's.", HelpName = "TIME" };
-    private readonly Argument<string> file = new("FILE") { Description = "JSON Lines: each line has 'source', the template, and 'variables', an object; - is standard input." };
+    private readonly Option<DateTime?> now = new("--now")
+    {
+        Description = "The time that strftime_now prints; by default the clock's.",
+        HelpName = "TIME",
+    };
+
+    private readonly Argument<string> file = new("FILE")
+    {
+        Description = "JSON Lines: each line has 'source', the template, and 'variables', an object; - is standard input.",
+    };
 
     public TemplateCommand(CommandHost host)
         : base(
             host,
             "template",
-            "Renders Jinja templates as Transformers' apply_chat_template does, and prints one JSON line each: 'text', with 'spans' [start, end) in code points "
-                + "where the template has generation blocks; or 'error' with 'kind', 'message' and 'line'.",
+            "Renders Jinja templates as Transformers' apply_chat_template does, and prints one JSON line each: 'text', with 'spans' "
+                + "[start, end) in code points where the template has generation blocks; or 'error' with 'kind', 'message' and 'line'.",
             "engine template conversations.jsonl",
             "echo '{\"source\": \"Hello {{ name }}!\", \"variables\": {\"name\": \"World\"}}' | engine template -")
     {

@@ -17,22 +17,35 @@ internal sealed class TokenizeCommand : EngineCommand
         Required = true,
     };
 
-    private readonly Option<bool> jsonl = new("--jsonl") { Description = "Each line is a JSON object with 'text', or with 'a' and 'b' for a pair." };
-    private readonly Option<bool> noSpecialTokens = new("--no-special-tokens") { Description = "Leave out the special tokens that the tokenizer adds." };
+    private readonly Option<bool> jsonl = new("--jsonl")
+    {
+        Description = "Each line is a JSON object with 'text', or with 'a' and 'b' for a pair.",
+    };
+
+    private readonly Option<bool> noSpecialTokens = new("--no-special-tokens")
+    {
+        Description = "Leave out the special tokens that the tokenizer adds.",
+    };
+
     private readonly Option<int?> maxLength = new("--max-length")
     {
         Description = "Cut to this many tokens, special tokens included; of a pair the longer text first.",
         HelpName = "N",
     };
 
-    private readonly Option<bool> decode = new("--decode") { Description = "The other way: each line is a JSON object with 'ids'; prints 'text', special tokens kept." };
+    private readonly Option<bool> decode = new("--decode")
+    {
+        Description = "The other way: each line is a JSON object with 'ids'; prints 'text', special tokens kept.",
+    };
+
     private readonly Argument<string> file = new("FILE") { Description = "UTF-8 text with one text a line; - is standard input." };
 
     public TokenizeCommand(CommandHost host)
         : base(
             host,
             "tokenize",
-            "Turns each line of a file into token ids as Hugging Face's tokenizers do, and prints one JSON line each with 'ids' and 'type_ids'.",
+            "Turns each line of a file into token ids as Hugging Face's tokenizers do, and prints one JSON line each with 'ids' and "
+                + "'type_ids'.",
             "engine tokenize --model models/tiny-roberta sentences.txt",
             "echo '{\"a\": \"A question?\", \"b\": \"An answer.\"}' | engine tokenize --model models/tiny-roberta --jsonl -",
             "engine tokenize --model models/tiny-roberta sentences.txt | engine tokenize --model models/tiny-roberta --decode -")
@@ -55,7 +68,8 @@ internal sealed class TokenizeCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         if (arguments.GetValue(decode)
-            && ((Option[])[jsonl, noSpecialTokens, maxLength]).FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } idle)
+            && ((Option[])[jsonl, noSpecialTokens, maxLength])
+                .FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } idle)
         {
             throw new ArgumentException($"{idle.Name} is for turning text into ids and has no effect with --decode; leave it out.");
         }
@@ -63,7 +77,11 @@ internal sealed class TokenizeCommand : EngineCommand
         Tokenizer tokenizer = Tokenizer.Load(arguments.GetRequiredValue(model));
         string path = arguments.GetRequiredValue(file);
         bool json = arguments.GetValue(jsonl);
-        var options = new EncodeOptions { AddSpecialTokens = !arguments.GetValue(noSpecialTokens), MaxLength = arguments.GetValue(maxLength) };
+        var options = new EncodeOptions
+        {
+            AddSpecialTokens = !arguments.GetValue(noSpecialTokens),
+            MaxLength = arguments.GetValue(maxLength),
+        };
         string source = path == "-" ? "standard input" : path;
         IEnumerable<(int, string)> lines = path == "-" ? TextLines.Read(Host.Input, source) : TextLines.Read(path);
         using JsonLines output = new(Host.Output);

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Engine.Cli.Console;
-using Engine.Common.Files;
 using Engine.Tokenizers;
+using Engine.Training.Reports;
 using Spectre.Console;
 
 namespace Engine.Cli.Commands;
@@ -9,9 +9,21 @@ namespace Engine.Cli.Commands;
 /// <summary><c>engine train-tokenizer</c>: a byte-level BPE of one's own.</summary>
 internal sealed class TrainTokenizerCommand : EngineCommand
 {
-    private readonly Option<int> size = new("--size") { Description = "Tokens of the vocabulary, special tokens and bytes included.", HelpName = "N", Required = true };
-    private readonly Option<string> output = CommonOptions.Output("Folder for vocab.json, merges.txt, tokenizer.json and tokenizer_config.json.", "FOLDER");
-    private readonly Argument<string[]> files = new("FILE") { Description = "UTF-8 text files to learn from.", Arity = ArgumentArity.OneOrMore };
+    private readonly Option<int> size = new("--size")
+    {
+        Description = "Tokens of the vocabulary, special tokens and bytes included.",
+        HelpName = "N",
+        Required = true,
+    };
+
+    private readonly Option<string> output =
+        CommonOptions.Output("Folder for vocab.json, merges.txt, tokenizer.json and tokenizer_config.json.", "FOLDER");
+
+    private readonly Argument<string[]> files = new("FILE")
+    {
+        Description = "UTF-8 text files to learn from.",
+        Arity = ArgumentArity.OneOrMore,
+    };
 
     public TrainTokenizerCommand(CommandHost host)
         : base(
@@ -28,35 +40,11 @@ internal sealed class TrainTokenizerCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         int wanted = arguments.GetValue(size);
-        if (wanted < BpeTrainer.SmallestSize)
-        {
-            throw new ArgumentException(
-                $"--size is {wanted}; a byte-level vocabulary has at least {BpeTrainer.SmallestSize} tokens: {BpeTrainer.SpecialTokens.Count} special tokens and 256 bytes.");
-        }
-
         string folder = arguments.GetRequiredValue(output);
-        foreach (string written in TrainedBpe.FileNames)
-        {
-            CommonOptions.RequireApart(Path.Combine(folder, written), arguments.GetRequiredValue(files));
-        }
-
-        using OutputFolder target = OutputFolder.Open(folder);
-        if (TrainedBpe.FileNames.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is { } there)
-        {
-            throw new IOException(
-                $"{there} is there already, and a model may have been trained with it. Choose another output, or remove the tokenizer's files ({string.Join(", ", TrainedBpe.FileNames)}).");
-        }
-
         var trainer = new BpeTrainer();
-        foreach (string file in arguments.GetRequiredValue(files))
-        {
-            trainer.AddFile(file);
-        }
-
-        TrainedBpe trained = trainer.Train(wanted);
-        target.Replace(trained.Save);
-        target.Release(TrainedBpe.FileNames);
-        Host.Console.WriteLine($"{Amounts.Of(trained.Tokens.Count, "token")}, {Amounts.Of(trained.Merges.Count, "merge")}, written to {folder}");
+        TrainedBpe trained = trainer.TrainFolder(arguments.GetRequiredValue(files), wanted, folder);
+        Host.Console.WriteLine($"{Amounts.Of(trained.Tokens.Count, "token")}, {Amounts.Of(trained.Merges.Count, "merge")}, written to "
+            + $"{folder}");
         if (trained.Tokens.Count < wanted)
         {
             Host.Console.WriteLine($"No pair of tokens came {trainer.MinFrequency} times any more; more text would give more tokens.");

@@ -2,9 +2,11 @@ using System.CommandLine;
 using System.Globalization;
 using Engine.Cli.Console;
 using Engine.Cli.Progress;
+using Engine.Cli.Tables;
 using Engine.Common;
 using Engine.Devices;
 using Engine.Training.Configuration;
+using Engine.Training.Reports;
 using Engine.Training.Running;
 using Spectre.Console;
 using Profile = Engine.Graph.Profile;
@@ -16,9 +18,21 @@ internal abstract class TrainingCommand : EngineCommand
 {
     private readonly bool isFederated;
     private readonly RunFileOptions runFile;
-    private readonly Option<bool> resume = new("--resume") { Description = "Go on from the newest checkpoint in the run's folder, as if the run had never stopped." };
-    private readonly Option<bool> overwrite = new("--overwrite") { Description = "Let a run that the output folder holds give way, as overwrite_output_dir: true in the run file does; it stays until the new one is finished." };
-    private readonly Option<bool> profile = new("--profile") { Description = "Time every operator and print the table at the end; the run is slower, since each launch is waited for." };
+    private readonly Option<bool> resume = new("--resume")
+    {
+        Description = "Go on from the newest checkpoint in the run's folder, as if the run had never stopped.",
+    };
+
+    private readonly Option<bool> overwrite = new("--overwrite")
+    {
+        Description = "Let a run that the output folder holds give way, as overwrite_output_dir: true in the run file does; it stays until "
+            + "the new one is finished.",
+    };
+
+    private readonly Option<bool> profile = new("--profile")
+    {
+        Description = "Time every operator and print the table at the end; the run is slower, since each launch is waited for.",
+    };
 
     /// <param name="isFederated">Whether it runs files with a section <c>federated</c>, or those without.</param>
     protected TrainingCommand(CommandHost host, bool isFederated, string name, string description, params IReadOnlyList<string> examples)
@@ -51,10 +65,25 @@ internal abstract class TrainingCommand : EngineCommand
         TrainingView view = TrainingView.Create(Host, run.LoggingSteps);
         Profile? times = arguments.GetValue(profile) ? new Profile() : null;
         TrainingOutcome outcome;
-        using (Interrupt interrupt = new(() => view.Notice($"Stopping {(isFederated ? "before this round's end" : "after this step")}; what was learned is kept. Ctrl-C again aborts.")))
-        using (Trainer trainer = new(run, device, new TrainerOptions { Resume = arguments.GetValue(resume), Overwrite = arguments.GetValue(overwrite), Profile = times }, view))
+        var options = new TrainerOptions
         {
-            outcome = view.Around(() => trainer.Train(interrupt.Token));
+            Resume = arguments.GetValue(resume),
+            Overwrite = arguments.GetValue(overwrite),
+            Profile = times,
+        };
+        string stop = isFederated ? "before this round's end" : "after this step";
+        using (Interrupt interrupt = new(() => view.Notice($"Stopping {stop}; what was learned is kept. Ctrl-C again aborts.")))
+        using (Trainer trainer = new(run, device, options, view))
+        {
+            view.Begin();
+            try
+            {
+                outcome = trainer.Train(interrupt.Token);
+            }
+            finally
+            {
+                view.End();
+            }
         }
 
         if (times is not null)
@@ -75,9 +104,10 @@ internal abstract class TrainingCommand : EngineCommand
         }
 
         double pace = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0;
+        string time = Amounts.Time(TimeSpan.FromSeconds(outcome.Seconds)), memory = Amounts.Bytes(outcome.PeakBytes);
         console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Amounts.Of(outcome.Steps, "step")} in {Amounts.Time(TimeSpan.FromSeconds(outcome.Seconds))}, {pace:N0} tokens/s, at most {Amounts.Bytes(outcome.PeakBytes)} of device memory"));
+            $"{Amounts.Of(outcome.Steps, "step")} in {time}, {pace:N0} tokens/s, at most {memory} of device memory"));
         Host.WriteLine($"{(outcome.Interrupted ? "stopped; what was learned so far" : "result")}: {outcome.WeightsFolder}");
         if (outcome.Interrupted)
         {

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Engine.Cli.Console;
 
 /// <summary>
-/// Ctrl-C in a conversation: it stops an answer. Between answers, where it may come a moment too late, the first one only says how to leave and the second ends the process.
+/// Ctrl-C in a conversation: it stops an answer. Between answers, where it may come a moment too late, the first one only says how to leave
+/// and the second ends the process.
 /// </summary>
 internal sealed class AnswerInterrupt : IDisposable
 {

@@ -10,13 +10,20 @@ internal sealed class ChatConversation(ChatGenerator chat, GenerationOptions opt
 {
     private readonly List<ChatMessage> messages = [];
 
-    /// <summary>Answers a message; message and answer become part of the conversation, the answer as far as it came where it is stopped.</summary>
+    /// <summary>
+    /// Answers a message; message and answer become part of the conversation, the answer as far as it came where it is stopped.
+    /// </summary>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="ArgumentException">The conversation does not fit the context, or the template refuses it; it stays as it
     /// was.</exception>
     public FinishReason Answer(string text, Action<GeneratedPiece> progress, CancellationToken cancellation)
     {
-        ChatMessage[] turn = [.. system is null ? [] : new[] { new ChatMessage(ChatMessage.System, system) }, .. messages, new ChatMessage(ChatMessage.User, text)];
+        ChatMessage[] turn =
+        [
+            .. system is null ? [] : new[] { new ChatMessage(ChatMessage.System, system) },
+            .. messages,
+            new ChatMessage(ChatMessage.User, text),
+        ];
         GenerationRequest request = chat.Request(told with { Messages = turn }, options);
         var answer = new StringBuilder();
         try
@@ -46,7 +53,8 @@ internal sealed class ChatConversation(ChatGenerator chat, GenerationOptions opt
         switch (words[0])
         {
             case "/help":
-                return "/reset forgets the conversation\n/adapter NAME goes on with that adapter, /adapter none with the model alone, /adapter lists them\n/quit leaves; so does Ctrl-D. Ctrl-C stops an answer.";
+                return "/reset forgets the conversation\n/adapter NAME goes on with that adapter, /adapter none with the model alone, "
+                    + "/adapter lists them\n/quit leaves; so does Ctrl-D. Ctrl-C stops an answer.";
             case "/reset":
                 messages.Clear();
                 return "The conversation is forgotten.";

@@ -7,7 +7,8 @@ namespace Engine.Cli.Console;
 internal abstract class ChatPrompt : IDisposable
 {
     /// <summary>The prompt of a terminal with a line editor, or of standard input as it is.</summary>
-    public static ChatPrompt Of(CommandHost host) => host.Interactive && !System.Console.IsInputRedirected && LineEditor.IsSupported(host.Console)
+    public static ChatPrompt Of(CommandHost host) =>
+        host.Interactive && !System.Console.IsInputRedirected && LineEditor.IsSupported(host.Console)
         ? new EditedPrompt(host.Console, new TerminalKeys())
         : new PlainPrompt(host.Console, host.OpenInput());
 
@@ -43,7 +44,8 @@ internal abstract class ChatPrompt : IDisposable
 }
 
 /// <summary>
-/// Lines that are edited with the cursor keys and recalled with up and down. Ctrl-C gives up what was typed, Ctrl-D on an empty line ends the input.
+/// Lines that are edited with the cursor keys and recalled with up and down. Ctrl-C gives up what was typed, Ctrl-D on an empty line ends
+/// the input.
 /// </summary>
 internal sealed class EditedPrompt : ChatPrompt
 {

@@ -60,7 +60,8 @@ internal sealed class ChatTemplateOptions
             int equals = variable.IndexOf('=');
             string name = equals > 0
                 ? variable[..equals]
-                : throw new ArgumentException($"--template-option is '{variable}'; NAME=VALUE was expected, such as enable_thinking=false.");
+                : throw new ArgumentException($"--template-option is '{variable}'; NAME=VALUE was expected, such as "
+                    + "enable_thinking=false.");
             Require(true, "--template-option", name, layout);
             told[name] = Value(variable[(equals + 1)..]);
         }

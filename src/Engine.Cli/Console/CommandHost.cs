@@ -46,7 +46,9 @@ public sealed class CommandHost
     /// <summary>Standard output for people.</summary>
     public IAnsiConsole Console { get; }
 
-    /// <summary>Writes a line that is copied whole, such as a path or a command: a terminal folds it, but no line end comes into it.</summary>
+    /// <summary>
+    /// Writes a line that is copied whole, such as a path or a command: a terminal folds it, but no line end comes into it.
+    /// </summary>
     public void WriteLine(string line) => Console.Profile.Out.Writer.WriteLine(line);
 
     /// <summary>Whether standard output is a terminal, where lines may be drawn over.</summary>

@@ -1,12 +1,13 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Text.Json;
 using Engine.Cli.Progress;
 using Engine.Common;
+using Engine.Common.Files;
 using Engine.Devices;
 using Engine.Model;
-using Engine.Common.Files;
-using Engine.Optim;
+using Engine.Training.Configuration;
 
 namespace Engine.Cli.Console;
 
@@ -14,6 +15,12 @@ namespace Engine.Cli.Console;
 internal static class CommonOptions
 {
     public const string OutputName = "--output";
+
+    /// <summary>
+    /// The option for a setting of the library, by the name of its property: <c>AllowMissing</c> is <c>--allow-missing</c>.
+    /// </summary>
+    public static string NameOf(string setting) =>
+        setting == nameof(DataSelection.Header) ? ReadingOptions.NoHeaderName : $"--{JsonNamingPolicy.KebabCaseLower.ConvertName(setting)}";
 
     /// <summary><c>--output</c>, which is not empty.</summary>
     /// <param name="absent">What is meant where it is left out; null: it is required.</param>
@@ -35,7 +42,8 @@ internal static class CommonOptions
             }
             else if (wanted == "folder" ? File.Exists(given) : Directory.Exists(given))
             {
-                result.AddError($"--output is '{given}', which is a {(wanted == "folder" ? "file" : "folder")}; a {wanted} to write was expected.");
+                result.AddError($"--output is '{given}', which is a {(wanted == "folder" ? "file" : "folder")}; a {wanted} to write was "
+                    + "expected.");
             }
         });
         return option;
@@ -76,18 +84,6 @@ internal static class CommonOptions
         return option;
     }
 
-    /// <summary>Refuses to write over a file that is read.</summary>
-    /// <param name="output">What <c>--output</c> writes.</param>
-    /// <exception cref="ArgumentException">It is one of <paramref name="inputs"/>.</exception>
-    public static void RequireApart(string output, IEnumerable<string> inputs)
-    {
-        string written = RealPath.Of(output);
-        if (inputs.FirstOrDefault(input => RealPath.Of(input) == written) is { } same)
-        {
-            throw new ArgumentException($"--output would write over {same}, which is read; choose another output.");
-        }
-    }
-
     /// <summary><c>--device</c>; absent means what the description says.</summary>
     public static Option<string?> Device(string absent = "cpu") => new("--device")
     {
@@ -98,7 +94,8 @@ internal static class CommonOptions
     /// <summary><c>--allow-missing</c>.</summary>
     public static Option<bool> AllowMissing() => new("--allow-missing")
     {
-        Description = "Accept an adapter that lacks tensors, has some without a place in the model, or names its modules by another prefix; what was done is listed.",
+        Description = "Accept an adapter that lacks tensors, has some without a place in the model, or names its modules by another "
+            + "prefix; what was done is listed.",
     };
 
     /// <summary><c>--dtype</c>; absent means what the description says.</summary>
@@ -106,7 +103,8 @@ internal static class CommonOptions
     {
         var option = new Option<string?>("--dtype")
         {
-            Description = $"How frozen matrices are stored on the device: auto (as the checkpoint stores them), float32, bfloat16 or float16; arithmetic is float32. Without it {absent}.",
+            Description = "How frozen matrices are stored on the device: auto (as the checkpoint stores them), float32, bfloat16 or "
+                + $"float16; arithmetic is float32. Without it {absent}.",
             HelpName = "TYPE",
         };
         return OneOf(option, "auto", "float32", "bfloat16", "float16");
@@ -146,7 +144,8 @@ internal static class CommonOptions
             { Tf32: true } => $"device: {device}, products by {device.Info.Products} in TF32",
             _ => $"device: {device}, products by {device.Info.Products}",
         });
-        device.Compiling += new CompilingView(notes, host.Interactive && host.Console.Profile.Capabilities.Ansi, TimeProvider.System).Report;
+        bool drawsOver = host.Interactive && host.Console.Profile.Capabilities.Ansi;
+        device.Compiling += new CompilingView(notes, drawsOver, TimeProvider.System).Report;
         return device;
     }
 }

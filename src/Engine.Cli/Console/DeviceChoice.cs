@@ -10,13 +10,17 @@ internal sealed class DeviceChoice
     private readonly Option<string?> products = CommonOptions.OneOf(
         new Option<string?>("--products")
         {
-            Description = "What computes matrix products: own (Engine's kernels) or vendor (cublasLt, on cuda); without it vendor where 'engine devices' finds it.",
+            Description = "What computes matrix products: own (Engine's kernels) or vendor (cublasLt, on cuda); without it vendor where "
+                + "'engine devices' finds it.",
             HelpName = "LIBRARY",
         },
         "own",
         "vendor");
 
-    private readonly Option<bool> tf32 = new("--tf32") { Description = "Let cublasLt round float32 operands to TF32, 10 bits of mantissa: faster and less exact." };
+    private readonly Option<bool> tf32 = new("--tf32")
+    {
+        Description = "Let cublasLt round float32 operands to TF32, 10 bits of mantissa: faster and less exact.",
+    };
 
     public DeviceChoice(Command command)
     {
@@ -29,6 +33,7 @@ internal sealed class DeviceChoice
     public Device Open(ParseResult arguments, CommandHost host, TextWriter notes)
     {
         ProductLibrary? library = arguments.GetValue(products) is { } name ? Enum.Parse<ProductLibrary>(name, ignoreCase: true) : null;
-        return CommonOptions.Open(arguments.GetValue(device) ?? DeviceCatalog.Default, new DeviceOptions { Products = library, Tf32 = arguments.GetValue(tf32) }, host, notes);
+        var options = new DeviceOptions { Products = library, Tf32 = arguments.GetValue(tf32) };
+        return CommonOptions.Open(arguments.GetValue(device) ?? DeviceCatalog.Default, options, host, notes);
     }
 }

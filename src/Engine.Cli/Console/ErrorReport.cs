@@ -1,8 +1,5 @@
+using System.CommandLine;
 using Engine.Common;
-using Engine.Devices;
-using Engine.Model.Batching;
-using Engine.Common.Files;
-using Engine.Optim;
 using Engine.Training.Running;
 
 namespace Engine.Cli.Console;
@@ -11,8 +8,9 @@ namespace Engine.Cli.Console;
 internal static class ErrorReport
 {
     /// <summary>Writes the error and returns the process's exit code.</summary>
+    /// <param name="command">The command that failed, whose options may mend the error.</param>
     /// <param name="verbose">Also where it arose.</param>
-    public static int Write(Exception exception, TextWriter error, bool verbose)
+    public static int Write(Exception exception, Command command, TextWriter error, bool verbose)
     {
         if (exception is OperationCanceledException)
         {
@@ -20,11 +18,12 @@ internal static class ErrorReport
             return ExitCode.Interrupted;
         }
 
-        error.WriteLine(IsForUser(exception)
-            ? $"error: {Sentence(exception)}"
+        bool isForUser = ErrorSentence.IsForUser(exception);
+        error.WriteLine(isForUser
+            ? $"error: {ErrorSentence.Of(exception)}{Options(exception, command)}"
             : exception is TrainingException ? $"error: the program itself failed. {exception.Message}"
             : $"error: the program itself failed: {exception.GetType().Name}: {exception.Message}");
-        if (verbose || !IsForUser(exception))
+        if (verbose || !isForUser)
         {
             error.WriteLine(exception);
         }
@@ -32,22 +31,11 @@ internal static class ErrorReport
         return ExitCode.Failure;
     }
 
-    /// <summary>Whether the message is written for whoever gave the files and settings; anything else is a fault of this program.</summary>
-    public static bool IsForUser(Exception exception) => exception is TrainingException { StoppedBy: { } cause } ? IsForUser(cause) : exception
-        is ModelFileException or DataFileException or ConfigurationException or TrainingException or DeviceException
-        or ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException or OutOfMemoryException;
-
-    /// <summary>What went wrong, as a sentence.</summary>
-    public static string Sentence(Exception exception)
+    /// <summary>The command's options for the settings that mend an error, as a sentence of their own; empty for none.</summary>
+    private static string Options(Exception exception, Command command)
     {
-        string message = exception.Message;
-        if (exception is ArgumentException { ParamName: { } name })
-        {
-            // What the runtime appends is for programmers.
-            int suffix = message.IndexOf($" (Parameter '{name}')", StringComparison.Ordinal);
-            message = suffix < 0 ? message : message[..suffix];
-        }
-
-        return message.Length > 0 && char.IsLetterOrDigit(message[^1]) ? message + "." : message;
+        IEnumerable<string> settings = exception is ISettingsError error ? error.Settings : [];
+        string[] options = [.. settings.Select(CommonOptions.NameOf).Intersect(command.Options.Select(option => option.Name))];
+        return options.Length == 0 ? "" : $" Here: {string.Join(", ", options)}.";
     }
 }

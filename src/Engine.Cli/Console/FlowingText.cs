@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Text;
 
 namespace Engine.Cli.Console;
 
 /// <summary>
-/// Writes text that arrives in pieces to a terminal, broken between words where a line is full. Control characters, with which text could drive the terminal, are left out.
+/// Writes text that arrives in pieces to a terminal, broken between words where a line is full. Control characters, with which text could
+/// drive the terminal, are left out.
 /// </summary>
 /// <param name="width">Columns of the terminal; null: lines are not broken, as for a file.</param>
 internal sealed class FlowingText(TextWriter output, int? width)
@@ -85,12 +87,16 @@ internal sealed class FlowingText(TextWriter output, int? width)
         (column, spaces) = (0, 0);
     }
 
-    /// <summary>Columns a character takes: two for the scripts and symbols of East Asia and for pictographs, none for marks that join the one before.</summary>
+    /// <summary>
+    /// Columns a character takes: two for the scripts and symbols of East Asia and for pictographs, none for marks that join the one
+    /// before.
+    /// </summary>
     private static int Columns(Rune rune) => Rune.GetUnicodeCategory(rune) switch
     {
-        System.Globalization.UnicodeCategory.NonSpacingMark or System.Globalization.UnicodeCategory.EnclosingMark or System.Globalization.UnicodeCategory.Format => 0,
+        UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format => 0,
         _ => rune.Value is (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF)
-            or (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6) or (>= 0x1F300 and <= 0x1FAFF) or (>= 0x20000 and <= 0x3FFFD)
+            or (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6)
+            or (>= 0x1F300 and <= 0x1FAFF) or (>= 0x20000 and <= 0x3FFFD)
             ? 2
             : 1,
     };

@@ -15,12 +15,18 @@ internal sealed class GeneratorOptions
     private readonly ModelArgument model;
     private readonly Option<string[]> adapters = new("--adapter")
     {
-        Description = $"{GivenAdapter.Description} Several may be loaded, each under its folder's name or as NAME=FOLDER; the first is in use.",
+        Description = $"{GivenAdapter.Description} Several may be loaded, each under its folder's name or as NAME=FOLDER; the first is in "
+            + "use.",
         HelpName = "FOLDER",
     };
 
     private readonly Option<bool> allowMissing = CommonOptions.AllowMissing();
-    private readonly Option<int?> context = new("--context") { Description = "The most tokens of a prompt with its answer; without it the model's positions.", HelpName = "N" };
+    private readonly Option<int?> context = new("--context")
+    {
+        Description = "The most tokens of a prompt with its answer; without it the model's positions.",
+        HelpName = "N",
+    };
+
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly DeviceChoice device;
 
@@ -37,9 +43,11 @@ internal sealed class GeneratorOptions
     /// <summary>The model; adapters of the command line take the place of a run's own.</summary>
     public TrainedModel Resolve(ParseResult arguments)
     {
-        TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), Adapters(arguments).Select(adapter => adapter.Folder).FirstOrDefault());
+        string? first = Adapters(arguments).Select(adapter => adapter.Folder).FirstOrDefault();
+        TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), first);
         return trained.Run is { } run && !run.Task.IsLanguageModel()
-            ? throw new ConfigurationException($"{model.Path(arguments)} is the run of a classifier or regressor, which goes on with no texts; 'engine predict' labels them.")
+            ? throw new ConfigurationException($"{model.Path(arguments)} is the run of a classifier or regressor, which goes on with no "
+                + "texts; 'engine predict' labels them.")
             : trained;
     }
 

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Engine.Cli.Console;
 
-/// <summary>Lets the first Ctrl-C (or the first request to terminate) end the work at the next good place, and the second end the process.</summary>
+/// <summary>
+/// Lets the first Ctrl-C (or the first request to terminate) end the work at the next good place, and the second end the process.
+/// </summary>
 internal sealed class Interrupt : IDisposable
 {
     private readonly CancellationTokenSource source = new();

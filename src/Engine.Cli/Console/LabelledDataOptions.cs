@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
-using Engine.Training.Data.Formats;
 
 namespace Engine.Cli.Console;
 
@@ -17,7 +16,11 @@ internal sealed class LabelledDataOptions
 
     private readonly ReadingOptions reading;
     private readonly Option<string?> label = new("--label") { Description = "Column of the label.", HelpName = "COLUMN" };
-    private readonly Option<int?> maxLength = new("--max-length") { Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.", HelpName = "N" };
+    private readonly Option<int?> maxLength = new("--max-length")
+    {
+        Description = "Cut texts to this many tokens; without it the run's max_length, else the model's longest.",
+        HelpName = "N",
+    };
 
     public LabelledDataOptions(Command command)
     {
@@ -30,39 +33,11 @@ internal sealed class LabelledDataOptions
     /// <summary><c>--max-length</c>, or null.</summary>
     public int? MaxLength(ParseResult arguments) => arguments.GetValue(maxLength);
 
-    /// <summary>The data, as validation data; null where neither the command line nor a run names any.</summary>
-    public DataConfiguration? Resolve(ParseResult arguments, DataConfiguration? run)
+    /// <summary>What the command line says of the data.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public DataSelection Read(ParseResult arguments)
     {
-        DataFiles? given = arguments.GetValue(data) is { Length: > 0 } paths
-            ? DataFileSearch.Find(new DataFiles(paths), reading.Format(arguments))
-            : null;
-        if ((given ?? run?.HeldOut) is not { } files)
-        {
-            return null;
-        }
-
-        DataConfiguration start = run ?? new DataConfiguration { Train = files };
-        return reading.Over(arguments, start, given) with
-        {
-            Validation = given ?? start.Validation,
-            ValidationSplit = given is null ? start.ValidationSplit : null,
-            ValidationLimit = given is null ? start.ValidationLimit : null,
-            Label = ReadingOptions.Column(arguments.GetValue(label)) ?? start.Label,
-        };
-    }
-
-    /// <exception cref="ArgumentException">A column of labelled texts is not named, or a file has no columns.</exception>
-    public static void RequireColumns(DataConfiguration data)
-    {
-        if (data.FormatsOf(data.HeldOut!).Any(format => format.HoldsAny(DataContents.Texts)))
-        {
-            throw new ArgumentException(
-                $"{data.HeldOut} is read as lines of text, which have no labels; give a table or JSON, or say how it is written with --format.");
-        }
-
-        if (data.Text is null || data.Label is null)
-        {
-            throw new ArgumentException("Say which columns hold the text and the label: --text COLUMN --label COLUMN.");
-        }
+        DataFiles? given = arguments.GetValue(data) is { Length: > 0 } paths ? new DataFiles(paths) : null;
+        return reading.Read(arguments, given) with { Label = ReadingOptions.Column(arguments.GetValue(label)) };
     }
 }

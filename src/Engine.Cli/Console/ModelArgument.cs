@@ -34,6 +34,8 @@ internal sealed class ModelArgument
     /// <summary>What was given, as it was written.</summary>
     public string Path(ParseResult arguments) => arguments.GetValue(option) ?? arguments.GetValue(argument)!;
 
-    /// <summary>What stands in the model's place although <c>--model</c> is there, and belongs to the command's other arguments; null for nothing.</summary>
+    /// <summary>
+    /// What stands in the model's place although <c>--model</c> is there, and belongs to the command's other arguments; null for nothing.
+    /// </summary>
     public string? Displaced(ParseResult arguments) => arguments.GetValue(option) is null ? null : arguments.GetValue(argument);
 }

@@ -10,7 +10,8 @@ internal sealed class RunFileOptions
     private readonly Argument<string> file = new("RUN.yaml") { Description = "The run file; docs/run-file.md lists its keys." };
     private readonly Option<string[]> settings = new("--set")
     {
-        Description = "Replace a setting of the run file, for instance --set learning_rate=1e-4 or --set adapter.r=16. May be given several times.",
+        Description = "Replace a setting of the run file, for instance --set learning_rate=1e-4 or --set adapter.r=16. May be given "
+            + "several times.",
         HelpName = "KEY=VALUE",
     };
 
@@ -33,7 +34,8 @@ internal sealed class RunFileOptions
 
     /// <summary>Opens the run's device and says which.</summary>
     public Device OpenDevice(ParseResult arguments, RunConfiguration run, CommandHost host) =>
-        CommonOptions.Open(arguments.GetValue(device) ?? run.Device ?? DeviceCatalog.Default, run.DeviceOptions, host, host.Console.Profile.Out.Writer);
+        CommonOptions.Open(
+            arguments.GetValue(device) ?? run.Device ?? DeviceCatalog.Default, run.DeviceOptions, host, host.Console.Profile.Out.Writer);
 
     /// <summary>What to type after the command to have the same run again.</summary>
     public string Repeat(ParseResult arguments)

@@ -22,14 +22,15 @@ internal sealed class TextInputs
 
     private readonly Option<string[]> files = new("--file")
     {
-        Description = "File of texts, folder of files, or pattern (*): rows whose column of texts the run or --text names, or a text a line (.txt); "
-            + "- is standard input, a text a line. May be given several times.",
+        Description = "File of texts, folder of files, or pattern (*): rows whose column of texts the run or --text names, or a text a "
+            + "line (.txt); - is standard input, a text a line. May be given several times.",
         HelpName = "FILE",
     };
 
     private readonly Option<bool> pairs = new("--pairs")
     {
-        Description = "Each line of text, or each TEXT, is a pair of texts with a tab between them; --file is then lines whatever its ending.",
+        Description = "Each line of text, or each TEXT, is a pair of texts with a tab between them; --file is then lines whatever its "
+            + "ending.",
     };
 
     /// <param name="takesPairs">Whether the command also works on pairs of texts.</param>
@@ -62,7 +63,8 @@ internal sealed class TextInputs
         if (asPairs && reading.Format(arguments) is { } format && !format.HoldsAny(DataContents.Texts))
         {
             throw new ArgumentException(
-                $"--pairs is for lines of text, and the files are {format}; name the columns of the two texts with --text and --text-pair instead.");
+                $"--pairs is for lines of text, and the files are {format}; name the columns of the two texts with --text and --text-pair "
+                    + "instead.");
         }
 
         if (Asked(arguments).Contains(StandardInput) && reading.Format(arguments)?.HoldsAny(DataContents.Texts) == false)
@@ -87,7 +89,8 @@ internal sealed class TextInputs
 
     private DataConfiguration Reading(ParseResult arguments, DataFiles given, RunConfiguration? run, bool asPairs)
     {
-        DataConfiguration read = reading.Over(arguments, run?.Data ?? new DataConfiguration { Train = given }, given) with { Label = null };
+        DataConfiguration start = run?.Data ?? new DataConfiguration { Train = given };
+        DataConfiguration read = reading.Read(arguments, given).Over(start, given) with { Label = null };
         read = takesPairs ? read : read with { TextPair = null };
         string forPairs = takesPairs ? ", and --text-pair COLUMN for pairs" : "";
         return asPairs || read.Text is not null || read.FormatsOf(given).All(format => format.HoldsAny(DataContents.Texts))
@@ -100,7 +103,8 @@ internal sealed class TextInputs
             ? Lines(TextLines.Read(path), path, asPairs)
             : ExampleReader.Enumerate(path, read.ReaderOptions()).Select(example => (example.Text, example.TextPair));
 
-    private static IEnumerable<(string Text, string? Pair)> Lines(IEnumerable<(int Line, string Text)> lines, string source, bool asPairs) =>
+    private static IEnumerable<(string Text, string? Pair)> Lines(
+        IEnumerable<(int Line, string Text)> lines, string source, bool asPairs) =>
         lines.Select(line => Split(source, line.Line, line.Text, asPairs));
 
     private static (string Text, string? Pair) Split(string source, int line, string text, bool asPair)

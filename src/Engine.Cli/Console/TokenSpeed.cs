@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Engine.Cli.Console;
 
-/// <summary>Counts tokens as they come. The speed is that of going on: the time until the first token, in which prompts are read, is left out.</summary>
+/// <summary>
+/// Counts tokens as they come. The speed is that of going on: the time until the first token, in which prompts are read, is left out.
+/// </summary>
 internal sealed class TokenSpeed
 {
     private readonly long start = Stopwatch.GetTimestamp();

@@ -1,4 +1,4 @@
-using Engine.Cli.Inspection;
+using Engine.Cli.Tables;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 

@@ -40,14 +40,17 @@ internal static partial class UsageErrors
     public static string Name(Command command) => command is RootCommand ? "engine" : $"engine {command.Name}";
 
     /// <summary>
-    /// Mistyped options, which the parser takes for files. What stands after <c>--</c> may start as it likes, and so may an option's text of several words.
+    /// Mistyped options, which the parser takes for files. What stands after <c>--</c> may start as it likes, and so may an option's text
+    /// of several words.
     /// </summary>
     private static IEnumerable<string> UnknownOptions(ParseResult parsed, string[] arguments)
     {
-        string[] known = [.. parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).Select(option => option.Name)];
-        string[] values = [.. parsed.CommandResult.Children.OfType<OptionResult>().SelectMany(option => option.Tokens).Select(token => token.Value)];
+        IEnumerable<Option> options = parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options);
+        IEnumerable<Token> given = parsed.CommandResult.Children.OfType<OptionResult>().SelectMany(option => option.Tokens);
+        string[] known = [.. options.Select(option => option.Name)], values = [.. given.Select(token => token.Value)];
         return from argument in arguments.TakeWhile(argument => argument != "--")
-               where argument.StartsWith("--", StringComparison.Ordinal) && !(argument.Contains(' ', StringComparison.Ordinal) && values.Contains(argument))
+               where argument.StartsWith("--", StringComparison.Ordinal)
+               where !argument.Contains(' ', StringComparison.Ordinal) || !values.Contains(argument)
                let name = argument.Split('=', ':')[0]
                where !known.Contains(name)
                select $"There is no option '{name}'{(NearestName.Find(name, known) is { } nearest ? $"; did you mean '{nearest}'?" : ".")}";
@@ -81,7 +84,8 @@ internal static partial class UsageErrors
 
     private static string TooMuch(Command command, string token) => command.Arguments.Count == 0
         ? $"'{token}' is too much: {Name(command)} takes no arguments without an option before them."
-        : $"'{token}' is one argument too many: {Name(command)} takes {string.Join(" ", command.Arguments.Select(argument => argument.Name))}.";
+        : $"'{token}' is one argument too many: {Name(command)} takes "
+            + $"{string.Join(" ", command.Arguments.Select(argument => argument.Name))}.";
 
     /// <summary>Values of options and arguments that take paths, and that are none of this machine's.</summary>
     private static IEnumerable<string> NoPaths(ParseResult parsed)
@@ -89,8 +93,10 @@ internal static partial class UsageErrors
         IEnumerable<(string Name, PathUse Use, IEnumerable<Token> Tokens)> given = parsed.CommandResult.Children.Select(child => child switch
         {
             OptionResult { Option.Name: CommonOptions.OutputName } output => (output.Option.Name, PathUse.Write, output.Tokens),
-            OptionResult option when Paths.Contains(option.Option.HelpName) => (option.Option.Name, UseOf(option.Option.HelpName), option.Tokens),
-            ArgumentResult argument when Paths.Contains(argument.Argument.Name) => (argument.Argument.Name, UseOf(argument.Argument.Name), argument.Tokens),
+            OptionResult option when Paths.Contains(option.Option.HelpName) =>
+                (option.Option.Name, UseOf(option.Option.HelpName), option.Tokens),
+            ArgumentResult argument when Paths.Contains(argument.Argument.Name) =>
+                (argument.Argument.Name, UseOf(argument.Argument.Name), argument.Tokens),
             _ => ("", PathUse.Read, Enumerable.Empty<Token>()),
         });
         return from entry in given

@@ -3,7 +3,8 @@ using Engine.Devices;
 namespace Engine.Cli.Progress;
 
 /// <summary>
-/// Shows how far a device's kernels are compiled, where that takes longer than a moment: a line drawn over itself on a terminal, beneath whatever else is drawn; elsewhere a line now and then.
+/// Shows how far a device's kernels are compiled, where that takes longer than a moment: a line drawn over itself on a terminal, beneath
+/// whatever else is drawn; elsewhere a line now and then.
 /// </summary>
 internal sealed class CompilingView(TextWriter output, bool drawsOver, TimeProvider time)
 {

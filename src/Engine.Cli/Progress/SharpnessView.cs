@@ -2,12 +2,15 @@ using System.Diagnostics;
 using System.Globalization;
 using Engine.Cli.Console;
 using Engine.Optim.Sharpness;
+using Engine.Training.Reports;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
 namespace Engine.Cli.Progress;
 
-/// <summary>Shows how far a measurement is: one line drawn over itself on a terminal; elsewhere a line for each thing that begins.</summary>
+/// <summary>
+/// Shows how far a measurement is: one line drawn over itself on a terminal; elsewhere a line for each thing that begins.
+/// </summary>
 internal sealed class SharpnessView : IProgress<SharpnessProgress>
 {
     // Redrawing more often than the eye follows only costs time.
@@ -67,21 +70,24 @@ internal sealed class SharpnessView : IProgress<SharpnessProgress>
         }
     }
 
-    /// <summary>Takes the line away.</summary>
+    /// <summary>Takes the line away; what is measured next is something new.</summary>
     public void End()
     {
         lock (gate)
         {
-            if (drawsOver)
+            if (drawsOver && shown != default)
             {
                 Erase();
             }
+
+            shown = default;
         }
     }
 
     private string Line(SharpnessProgress value)
     {
-        string share = string.Create(CultureInfo.InvariantCulture, $"{value.Adapter}  {100.0 * value.Done / Math.Max(1, value.Total),3:0} %");
+        double percent = 100.0 * value.Done / Math.Max(1, value.Total);
+        string share = string.Create(CultureInfo.InvariantCulture, $"{value.Adapter}  {percent,3:0} %");
         string left = value.Done > 0 && drawsOver
             ? $"  at most {Amounts.Time(Stopwatch.GetElapsedTime(start) * ((double)(value.Total - value.Done) / value.Done))} left"
             : "";

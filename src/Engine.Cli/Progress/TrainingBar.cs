@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Engine.Cli.Console;
+using Engine.Training.Reports;
 using Engine.Training.Running;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -27,20 +28,23 @@ internal sealed class TrainingBar(IAnsiConsole console) : TrainingView(console)
     private TrainingProgress.Step? latest;
     private long drawnAt;
     private int drawnLines;
+    private bool isShown;
 
-    public override T Around<T>(Func<T> train)
+    public override void Begin()
     {
+        isShown = true;
         Console.Cursor.Hide();
-        try
+    }
+
+    public override void End()
+    {
+        lock (gate)
         {
-            return train();
-        }
-        finally
-        {
-            lock (gate)
+            if (isShown)
             {
                 Erase();
                 latest = null;
+                isShown = false;
                 Console.Cursor.Show();
             }
         }

@@ -1,4 +1,5 @@
 using Engine.Cli.Console;
+using Engine.Training.Reports;
 using Engine.Training.Running;
 using Spectre.Console;
 

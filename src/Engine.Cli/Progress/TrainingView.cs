@@ -1,6 +1,7 @@
 using System.Globalization;
 using Engine.Cli.Console;
 using Engine.Training.Data;
+using Engine.Training.Reports;
 using Engine.Training.Running;
 using Spectre.Console;
 
@@ -17,8 +18,15 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
         ? new TrainingBar(host.Console)
         : new TrainingLines(host.Console, everySteps);
 
-    /// <summary>Runs the training with this view around it.</summary>
-    public virtual T Around<T>(Func<T> train) => train();
+    /// <summary>A training begins.</summary>
+    public virtual void Begin()
+    {
+    }
+
+    /// <summary>The training is over, or something else is shown; what was drawn over itself goes.</summary>
+    public virtual void End()
+    {
+    }
 
     /// <summary>Says something that the run did not report.</summary>
     public virtual void Notice(string message) => Console.WriteLine(message, new Style(Color.Yellow));
@@ -33,8 +41,9 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
                     Console.WriteLine($"note: {note}", new Style(Color.Yellow));
                 }
 
-                Console.WriteLine(Invariant(
-                    $"{started.TrainableParameters:N0} of {started.TotalParameters:N0} parameters are trained; {Amounts.Of(started.TotalSteps, "step")}; {Amounts.Bytes(started.ForecastBytes)} of device memory"));
+                Console.WriteLine(
+                    Invariant($"{started.TrainableParameters:N0} of {started.TotalParameters:N0} parameters are trained; ")
+                    + $"{Amounts.Of(started.TotalSteps, "step")}; {Amounts.Bytes(started.ForecastBytes)} of device memory");
                 if (started.Classes.Count > 0)
                 {
                     Console.WriteLine(Classes(started.Classes));
@@ -51,7 +60,7 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
                 break;
             case TrainingProgress.Evaluated evaluated:
                 string when = evaluated.StepNumber == 0 ? "untrained" : Invariant($"epoch {evaluated.Epoch:0.##}");
-                string metrics = string.Join("  ", evaluated.Metrics.Select(metric => $"{metric.Key} {Metric(metric.Value)}"));
+                string metrics = string.Join("  ", evaluated.Metrics.Select(metric => $"{metric.Key} {Amounts.Metric(metric.Value)}"));
                 Console.WriteLine($"{when}: {metrics}{(evaluated.Best ? "  best" : "")}");
                 if (evaluated.Warning is not null)
                 {
@@ -76,9 +85,6 @@ internal abstract class TrainingView(IAnsiConsole console) : IProgress<TrainingP
         IEnumerable<string> shown = classes.Take(Most).Select(entry => Invariant($"{entry.Name} ({entry.Rows:N0})"));
         return Invariant($"{classes.Count} classes (rows): {string.Join(", ", shown)}{more}");
     }
-
-    /// <summary>A metric with the digits that matter.</summary>
-    public static string Metric(double value) => Math.Abs(value) < 1000 ? Invariant($"{value:0.0000}") : Invariant($"{value:0.0}");
 
     protected static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,7 +1,9 @@
 namespace Engine.Common.Files;
 
-/// <summary>A model, configuration or adapter file that is missing or does not hold what it should; the message starts with the file's path.</summary>
-public sealed class ModelFileException : Exception
+/// <summary>
+/// A model, configuration or adapter file that is missing or does not hold what it should; the message starts with the file's path.
+/// </summary>
+public sealed class ModelFileException : Exception, ISettingsError
 {
     /// <param name="path">The file or folder at fault, which the message starts with.</param>
     /// <param name="problem">A sentence: what is wrong, what was expected.</param>
@@ -14,4 +16,7 @@ public sealed class ModelFileException : Exception
 
     /// <summary>The file or folder at fault.</summary>
     public string FilePath { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Settings { get; init; } = [];
 }

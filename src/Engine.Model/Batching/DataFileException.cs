@@ -1,7 +1,11 @@
+using Engine.Common;
+
 namespace Engine.Model.Batching;
 
-/// <summary>A data file that cannot be used. The message names the file and, where there is one, the line and the column, and says what was expected.</summary>
-public sealed class DataFileException : Exception
+/// <summary>
+/// A data file that cannot be used. The message names the file and, where there is one, the line and the column, and says what was expected.
+/// </summary>
+public sealed class DataFileException : Exception, ISettingsError
 {
     public DataFileException(string path, string problem, Exception? innerException = null)
         : base($"{path}: {problem}", innerException)
@@ -21,6 +25,7 @@ public sealed class DataFileException : Exception
     {
         Path = error.Path;
         Line = error.Line;
+        Settings = error.Settings;
     }
 
     /// <summary>The file.</summary>
@@ -28,6 +33,9 @@ public sealed class DataFileException : Exception
 
     /// <summary>The line, counted from 1; null where the whole file is meant.</summary>
     public int? Line { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Settings { get; init; } = [];
 
     /// <summary>The same complaint with a further sentence.</summary>
     public DataFileException With(string sentence) => new(this, $"{Message} {sentence}");

@@ -28,8 +28,8 @@ public sealed class ChatRenderer
         if (template.RequiredTokens.FirstOrDefault(token => tokenizer.TokenToId(token) is null) is { } missing)
         {
             throw new InvalidDataException(
-                $"The chat template needs the token \"{missing}\", which this tokenizer does not have; set chat_template (--template) to a "
-                + $"template that the model was made for, or to {ChatTemplate.Plain.Name}, which needs no tokens of its own.");
+                $"The chat template needs the token \"{missing}\", which this tokenizer does not have; choose a template that "
+                + $"the model was made for (a run's chat_template), or {ChatTemplate.Plain.Name}, which needs no tokens of its own.");
         }
 
         if (template.IsPlain)

@@ -76,7 +76,11 @@ public sealed class ChatTemplate
     /// <exception cref="ModelFileException">There is none, or it is no template; the message names its line.</exception>
     public static ChatTemplate OfFolder(string folder) => FindOf(folder)
         ?? throw new ModelFileException(
-            folder, $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor chat_template in {ChatTemplateFile.ConfigName}; {Choice()}");
+            folder,
+            $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor chat_template in {ChatTemplateFile.ConfigName}; {Choice()}")
+        {
+            Settings = ["Template"],
+        };
 
     /// <summary>The template of a model's folder; null where it has none.</summary>
     /// <exception cref="ModelFileException">It has one that is no template; the message names its line.</exception>
@@ -94,7 +98,10 @@ public sealed class ChatTemplate
         catch (JinjaException error)
         {
             throw new ModelFileException(
-                source.Path, $"the chat template cannot be read, line {error.Line}: {error.Message} Mend it, or {Choice()}", error);
+                source.Path, $"the chat template cannot be read, line {error.Line}: {error.Message} Mend it, or {Choice()}", error)
+            {
+                Settings = ["Template"],
+            };
         }
     }
 
@@ -120,7 +127,7 @@ public sealed class ChatTemplate
     internal static string Choice()
     {
         string followed = string.Join(", ", Known.Where(template => !template.IsPlain).Select(template => template.Name));
-        return $"set chat_template in the run file, or --template of engine chat, to the one it follows ({followed}), "
+        return $"choose the one it follows by its name ({followed}; a run's chat_template), "
             + $"or to {Plain.Name} for a model that follows none (User: ..., Assistant: ...).";
     }
 

@@ -159,7 +159,8 @@ public static class ModelAdapters
     }
 
     /// <summary>
-    /// Merges an adapter into the model's own weights, as <c>engine merge</c> does into a folder's, and copies the parameters it stores whole. The model has its base weights and no adapter.
+    /// Merges an adapter into the model's own weights, as <see cref="AdapterMerge"/> does into a folder's, and copies the parameters it stores
+    /// whole. The model has its base weights and no adapter.
     /// </summary>
     /// <exception cref="ModelFileException">The adapter does not fit the model.</exception>
     public static void LoadMerged(TransformerModel model, AdapterFile file)

@@ -123,7 +123,8 @@ public sealed class Generator : IDisposable
             using AdapterFile file = AdapterFile.Read(folder);
             if (AdapterTask.Read(folder) is HeadKind.SequenceClassification)
             {
-                throw AdapterTask.Other(folder, $"a language model's ({AdapterConfig.CausalLanguageModel}) was expected; 'engine predict' uses a classifier's");
+                throw AdapterTask.Other(
+                    folder, $"a language model's ({AdapterConfig.CausalLanguageModel}) was expected; a classifier's predicts labels");
             }
 
             Architecture adapted = AdaptedArchitecture.For(Architecture, file);

@@ -112,21 +112,20 @@ public sealed class AdapterFile : IDisposable
 
         if (binding.Modules.Count == 0 && binding.FormTensors.Count == 0 && binding.SavedParameters.Count == 0 && binding.TokenRows.Count == 0)
         {
-            throw new ModelFileException(file.FilePath, $"no tensor fits the model. {NamesOnBothSides(targets)}");
+            throw NotFitting($"no tensor fits the model. {NamesOnBothSides(targets)}", allowMissing);
         }
 
         if (!allowMissing && binding.Missing.Count > 0)
         {
             string are = binding.Missing.Count == 1 ? "1 tensor is" : $"{binding.Missing.Count} tensors are";
-            throw new ModelFileException(file.FilePath, $"{are} missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}");
+            throw NotFitting($"{are} missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}", allowMissing);
         }
 
         string[] unused = [.. binding.Unused.Where(name => body is null || name.StartsWith(AdapterKeys.Prefix + body, StringComparison.Ordinal))];
         if (!allowMissing && unused.Length > 0)
         {
             string belong = unused.Length == 1 ? "1 tensor belongs" : $"{unused.Length} tensors belong";
-            throw new ModelFileException(
-                file.FilePath, $"{belong} to nothing in the model: {Shortened(unused)}. {NamesOnBothSides(targets)}");
+            throw NotFitting($"{belong} to nothing in the model: {Shortened(unused)}. {NamesOnBothSides(targets)}", allowMissing);
         }
 
         return binding;
@@ -178,6 +177,12 @@ public sealed class AdapterFile : IDisposable
             !name.StartsWith(prefix.From, StringComparison.Ordinal) || !inModel.Contains(prefix.To + name[prefix.From.Length..]));
     }
 
+    /// <summary>A refusal, which whoever knows better can lift where that is not done already.</summary>
+    private ModelFileException NotFitting(string problem, bool allowMissing) => new(file.FilePath, problem)
+    {
+        Settings = allowMissing ? [] : [nameof(MergeOptions.AllowMissing)],
+    };
+
     private string NamesOnBothSides(IReadOnlyList<AdapterTarget> targets)
     {
         string? inFile = modules.Keys.FirstOrDefault(name => targets.All(target => target.Module != name));
@@ -189,7 +194,7 @@ public sealed class AdapterFile : IDisposable
         string names = $"The file has modules such as {inFile}, the model such as {targets[0].Module}";
         return OtherPrefix(targets) is not { } prefix ? $"{names}: they are of other models."
             : WithoutPlace(targets, prefix) is not { } odd
-            ? $"{names}; if they are the same under another prefix, allow missing tensors (--allow-missing) to take them so."
+            ? $"{names}; if they are the same under another prefix, allow missing tensors to take them so."
             : prefix.From == prefix.To ? $"{odd} of the file is not in the model; it is of a model with more or other layers."
             : $"{names}; with '{prefix.To}' for '{prefix.From}' {odd} of the file is still not in the model, so it is of a model with more or other layers.";
     }

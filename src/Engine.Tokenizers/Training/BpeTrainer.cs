@@ -1,3 +1,6 @@
+using Engine.Common;
+using Engine.Common.Files;
+
 namespace Engine.Tokenizers;
 
 /// <summary>
@@ -16,6 +19,54 @@ public sealed class BpeTrainer
 
     /// <summary>Pairs that come less often than this are not merged.</summary>
     public int MinFrequency { get; init; } = 2;
+
+    /// <summary>
+    /// Learns from files and writes the tokenizer into a folder, all of its files or none; what lies there already is not written over, since a
+    /// model may have been trained with it.
+    /// </summary>
+    /// <param name="files">UTF-8 texts.</param>
+    /// <param name="size">Tokens of the vocabulary, special tokens and bytes included.</param>
+    /// <param name="folder">Where <see cref="TrainedBpe.FileNames"/> are written.</param>
+    /// <exception cref="ConfigurationException">The size leaves no room for the special tokens and the bytes, or a file would be written
+    /// over.</exception>
+    /// <exception cref="InvalidDataException">A file is not UTF-8.</exception>
+    /// <exception cref="IOException">The folder holds a tokenizer, or cannot be written.</exception>
+    public TrainedBpe TrainFolder(IReadOnlyList<string> files, int size, string folder, CancellationToken cancellation = default)
+    {
+        if (size < SmallestSize)
+        {
+            throw new ConfigurationException(
+                $"The size is {size}; a byte-level vocabulary has at least {SmallestSize} tokens: {SpecialTokens.Count} special tokens and 256 "
+                + "bytes.")
+            {
+                Settings = ["Size"],
+            };
+        }
+
+        string[] written = [.. TrainedBpe.FileNames.Select(name => Path.Combine(folder, name))];
+        foreach (string path in written)
+        {
+            WrittenFile.RequireApart(path, files);
+        }
+
+        using OutputFolder target = OutputFolder.Open(folder);
+        if (written.FirstOrDefault(File.Exists) is { } there)
+        {
+            throw new IOException(
+                $"{there} is there already, and a model may have been trained with it. Choose another output, or remove the tokenizer's files "
+                + $"({string.Join(", ", TrainedBpe.FileNames)}).");
+        }
+
+        foreach (string file in files)
+        {
+            AddFile(file);
+        }
+
+        TrainedBpe trained = Train(size, cancellation);
+        target.Replace(trained.Save);
+        target.Release(TrainedBpe.FileNames);
+        return trained;
+    }
 
     /// <summary>Adds text to learn from; its words count as they are, each line by itself.</summary>
     public void AddText(string text) => words.Add(text);

@@ -13,7 +13,20 @@ public sealed class ComparedMethod
     /// <summary>Keys that the comparison itself sets.</summary>
     private static readonly string[] Reserved = ["output", "seed", "model"];
 
-    private readonly IReadOnlyList<KeyValuePair<string, ConfigNode>> settings;
+    /// <summary>What stands in place of the run's keys, where the method came from text.</summary>
+    private readonly IReadOnlyList<KeyValuePair<string, ConfigNode>> settings = [];
+
+    /// <summary>What is done to the run, where the method was made in code.</summary>
+    private readonly Func<RunConfiguration, RunConfiguration>? change;
+
+    /// <param name="name">What reports and folders call it.</param>
+    /// <param name="change">The run with the settings that are compared, such as <c>run => run with { LearningRate = 1e-3 }</c>; output,
+    /// seed and model stay as they are.</param>
+    public ComparedMethod(string name, Func<RunConfiguration, RunConfiguration> change)
+    {
+        Name = name;
+        this.change = change;
+    }
 
     private ComparedMethod(string name, IReadOnlyList<KeyValuePair<string, ConfigNode>> settings)
     {
@@ -21,40 +34,85 @@ public sealed class ComparedMethod
         this.settings = settings;
     }
 
+    /// <summary>What reports call it.</summary>
     public string Name { get; }
 
     /// <summary>The name as a folder is called.</summary>
-    public string FolderName => new([.. Name.Select(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '-' or '_' or '+' or '=' ? letter : '_')]);
+    public string FolderName =>
+        new([.. Name.Select(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '-' or '_' or '+' or '=' ? letter : '_')]);
+
+    /// <summary>A training method under a name.</summary>
+    /// <param name="method">The method; null: LoRA, or full fine-tuning, without one.</param>
+    public static ComparedMethod Of(string name, Method? method) => new(name, run => run with { Method = method });
 
     /// <summary>
-    /// Reads <c>lora,flat-lora{rho=0.1},flat-lora+nbar</c>: methods with commas between, each with parameters in braces where they are not the defaults, methods
-    /// that run together joined by a plus sign.
+    /// Reads <c>lora,flat-lora{rho=0.1},flat-lora+nbar</c>: methods with commas between, each with parameters in braces where they are not
+    /// the defaults, methods that run together joined by a plus sign.
     /// </summary>
-    /// <exception cref="ConfigurationException">A brace is missing, or two are the same.</exception>
-    public static IReadOnlyList<ComparedMethod> ParseList(string list) => Distinct([.. Split(list, ',').Select(Parse)]);
+    /// <exception cref="ConfigurationException">A brace or a method is missing.</exception>
+    public static IReadOnlyList<ComparedMethod> ParseList(string list) => [.. Split(list, ',').Select(Parse)];
 
-    /// <summary>Reads a YAML file: a map of names to maps of run-file keys, such as <c>wide: {method: {name: flat-lora, rho: 0.1}, learning_rate: 1e-3}</c>.</summary>
+    /// <summary>
+    /// Reads a YAML file: a map of names to maps of run-file keys, such as
+    /// <c>wide: {method: {name: flat-lora, rho: 0.1}, learning_rate: 1e-3}</c>.
+    /// </summary>
     /// <exception cref="ConfigurationException">The file is not such a map.</exception>
-    public static IReadOnlyList<ComparedMethod> ReadFile(string path) => Distinct([.. RunFileParser.Parse(path).Items.Select(item => item.Value is MapNode map
+    public static IReadOnlyList<ComparedMethod> ReadFile(string path) => [.. RunFileParser.Parse(path).Items.Select(item => item.Value is MapNode map
         ? new ComparedMethod(item.Key, [.. map.Items.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))])
-        : throw new ConfigurationException($"{item.Value.Location}: '{item.Key}' is no map of run-file keys; expected such as {item.Key}: {{method: flat-lora, learning_rate: 1e-3}}."))]);
+        : throw new ConfigurationException(
+            $"{item.Value.Location}: '{item.Key}' is no map of run-file keys; expected such as "
+            + $"{item.Key}: {{method: flat-lora, learning_rate: 1e-3}}."))];
 
     /// <summary>The run file with these settings in place of its own.</summary>
-    /// <param name="overrides">Settings of the command line, which come last.</param>
+    /// <param name="overrides">Settings that come last.</param>
     /// <exception cref="ConfigurationException">Anything wrong in file, settings or the method's parameters.</exception>
-    public RunConfiguration Load(string runFile, IEnumerable<string> overrides)
+    internal RunConfiguration Load(string runFile, IEnumerable<string> overrides)
+    {
+        RequireNoReserved();
+        return change is null
+            ? RunConfiguration.Load(runFile, overrides, settings)
+            : Changed(RunConfiguration.Load(runFile, overrides), change);
+    }
+
+    /// <summary>A run with these settings in place of its own, under the rules of a run file.</summary>
+    /// <exception cref="ConfigurationException">Anything wrong in run, settings or the method's parameters.</exception>
+    internal RunConfiguration Apply(RunConfiguration run)
+    {
+        RequireNoReserved();
+        return change is null ? RunConfiguration.Over(run, settings).Resolve() : Changed(run, change);
+    }
+
+    /// <summary>Refuses methods whose folders would be one.</summary>
+    /// <exception cref="ConfigurationException">The message names them.</exception>
+    internal static void RequireDistinct(IReadOnlyList<ComparedMethod> methods)
+    {
+        foreach (IGrouping<string, ComparedMethod> same in methods.GroupBy(method => method.FolderName).Where(group => group.Count() > 1))
+        {
+            throw new ConfigurationException(
+                $"'{string.Join("' and '", same.Select(method => method.Name))}' are compared under one name; name each once.");
+        }
+    }
+
+    private RunConfiguration Changed(RunConfiguration run, Func<RunConfiguration, RunConfiguration> made)
+    {
+        RunConfiguration changed = made(run);
+        return (changed.Output, changed.Seed, changed.Model) == (run.Output, run.Seed, run.Model)
+            ? changed.Resolve()
+            : throw new ConfigurationException($"{Name}: {string.Join(", ", Reserved)} are the same for everything that is compared.");
+    }
+
+    private void RequireNoReserved()
     {
         if (settings.FirstOrDefault(setting => Reserved.Contains(setting.Key)) is { Key: { } key, Value: { } node })
         {
-            throw new ConfigurationException($"{node.Location}: '{key}' is the same for everything that is compared; set it in the run file.");
+            throw new ConfigurationException($"{node.Location}: '{key}' is the same for everything that is compared; set it in the run "
+                + "file.");
         }
-
-        return RunConfiguration.Load(runFile, overrides, settings);
     }
 
     private static ComparedMethod Parse(string text)
     {
-        string location = $"--methods {text}";
+        string location = $"method {text}";
         string[] parts = [.. Split(text, '+').Select(part => Flow(part, location))];
         ConfigNode method = RunFileParser.ParseText(parts is [var single] ? single : $"[{string.Join(", ", parts)}]", _ => location);
         return new ComparedMethod(text, [KeyValuePair.Create("method", method)]);
@@ -67,13 +125,16 @@ public sealed class ComparedMethod
         string name = (brace < 0 ? text : text[..brace]).Trim();
         if (name.Length == 0 || (brace >= 0 && !text.EndsWith('}')))
         {
-            throw new ConfigurationException($"{location}: expected a method such as flat-lora, flat-lora{{rho=0.1,noise_seed=3}} or flat-lora+nbar.");
+            throw new ConfigurationException(
+                $"{location}: expected a method such as flat-lora, flat-lora{{rho=0.1,noise_seed=3}} or flat-lora+nbar.");
         }
 
-        IEnumerable<string> parameters = brace < 0 ? [] : Split(text[(brace + 1)..^1], ',').Select(parameter => parameter.Split('=', 2) is [var key, var value]
-            ? $", {key.Trim()}: {value.Trim()}"
-            : throw new ConfigurationException($"{location}: '{parameter}' is no parameter; expected name=value, such as rho=0.1."));
+        IEnumerable<string> parameters = brace < 0 ? [] : Split(text[(brace + 1)..^1], ',').Select(Parameter);
         return $"{{name: {(name == LoraName ? Plain.MethodName : name)}{string.Concat(parameters)}}}";
+
+        string Parameter(string parameter) => parameter.Split('=', 2) is [var key, var value]
+            ? $", {key.Trim()}: {value.Trim()}"
+            : throw new ConfigurationException($"{location}: '{parameter}' is no parameter; expected name=value, such as rho=0.1.");
     }
 
     /// <summary>Cuts at a separator outside braces.</summary>
@@ -92,15 +153,5 @@ public sealed class ComparedMethod
                 depth += text[i] switch { '{' => 1, '}' => -1, _ => 0 };
             }
         }
-    }
-
-    private static ComparedMethod[] Distinct(ComparedMethod[] methods)
-    {
-        foreach (IGrouping<string, ComparedMethod> same in methods.GroupBy(method => method.FolderName).Where(group => group.Count() > 1))
-        {
-            throw new ConfigurationException($"'{string.Join("' and '", same.Select(method => method.Name))}' are compared under one name; name each once.");
-        }
-
-        return methods;
     }
 }

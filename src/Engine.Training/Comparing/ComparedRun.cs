@@ -38,7 +38,8 @@ public sealed record ComparedRun(
         {
             RunFingerprint then = JsonSerializer.Deserialize<RunFingerprint>(File.ReadAllBytes(path)) ?? throw new JsonException("null");
             return then.Difference(now) is { } difference
-                ? throw new TrainingException($"{folder} holds a finished run that was made otherwise: {difference}. Delete the folder to run it anew, or choose another output.")
+                ? throw new TrainingException($"{folder} holds a finished run that was made otherwise: {difference}. Delete the folder to "
+                    + "run it anew, or choose another output.")
                 : Read(folder, seed);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)

@@ -1,14 +1,9 @@
-using System.Diagnostics;
 using Engine.Common;
+using Engine.Common.Files;
 using Engine.Devices;
-using Engine.Model.Peft;
-using Engine.Model;
-using Engine.Optim;
-using Engine.Optim.Sharpness;
 using Engine.Training.Configuration;
 using Engine.Training.Metrics;
 using Engine.Training.Running;
-using Engine.Training.Sharpness;
 
 namespace Engine.Training.Comparing;
 
@@ -18,25 +13,45 @@ namespace Engine.Training.Comparing;
 public sealed record PlannedRun(ComparedMethod Method, RunConfiguration Run);
 
 /// <summary>
-/// The same run file trained by several methods with several seeds. Every run has a folder of its own, <c>OUTPUT/METHOD/seed-N</c>: a finished one is kept, an unfinished
-/// one goes on from its newest checkpoint.
+/// The same run trained by several methods with several seeds, to compare metric, time and memory. Every run has a folder of its own,
+/// <c>OUTPUT/METHOD/seed-N</c>: a finished one is kept, an unfinished one goes on from its newest checkpoint.
 /// </summary>
 public sealed class Comparison
 {
-    /// <summary>The runtime compiles what runs often a second time, in the background, within about a second.</summary>
-    private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2);
-
     /// <param name="runFile">The run file; its <c>output</c> is the folder of the comparison, its <c>seed</c> the first seed.</param>
     /// <param name="overrides">Settings that replace those of the file and of the methods.</param>
+    /// <param name="methods">What is compared, each under a name of its own.</param>
     /// <param name="seeds">Runs of each method, with seeds one after another.</param>
-    /// <exception cref="ConfigurationException">Anything wrong in the run file or a method, or an input that lies where the comparison writes.</exception>
+    /// <exception cref="ConfigurationException">Anything wrong in the run file or a method, or an input that lies where the comparison
+    /// writes.</exception>
     public Comparison(string runFile, IReadOnlyList<string> overrides, IReadOnlyList<ComparedMethod> methods, int seeds)
+        : this(runFile, RunConfiguration.Load(runFile, overrides), method => method.Load(runFile, overrides), methods, seeds)
     {
-        RunConfiguration start = RunConfiguration.Load(runFile, overrides);
+    }
+
+    /// <param name="run">The run; its <c>Output</c> is the folder of the comparison, its <c>Seed</c> the first seed.</param>
+    /// <param name="methods">What is compared, each under a name of its own.</param>
+    /// <param name="seeds">Runs of each method, with seeds one after another.</param>
+    /// <exception cref="ConfigurationException">Anything wrong in the run or a method, or an input that lies where the comparison
+    /// writes.</exception>
+    public Comparison(RunConfiguration run, IReadOnlyList<ComparedMethod> methods, int seeds)
+        : this(null, run.Resolve(), method => method.Apply(run), methods, seeds)
+    {
+    }
+
+    private Comparison(
+        string? runFile, RunConfiguration start, Func<ComparedMethod, RunConfiguration> load, IReadOnlyList<ComparedMethod> methods, int seeds)
+    {
+        if (seeds < 1 || methods.Count == 0)
+        {
+            throw new ConfigurationException($"seeds is {seeds}, of {methods.Count} methods; at least 1 of each was expected.");
+        }
+
+        ComparedMethod.RequireDistinct(methods);
         (RunFile, Methods, Folder, Metric) = (runFile, methods, start.Output, start.BestMetric);
         LargerIsBetter = start.GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(start.BestMetric);
 
-        RunConfiguration[] runs = [.. methods.Select(method => method.Load(runFile, overrides))];
+        RunConfiguration[] runs = [.. methods.Select(load)];
         Reference = methods[Math.Max(0, Array.FindIndex(runs, run => run.Method is null))];
 
         // Seed by seed: an interrupted comparison has as many runs of one method as of another.
@@ -52,95 +67,43 @@ public sealed class Comparison
         }
     }
 
-    public string RunFile { get; }
+    /// <summary>The run file; null for a run that was made in code.</summary>
+    public string? RunFile { get; }
 
+    /// <summary>Where runs and report are written.</summary>
     public string Folder { get; }
 
+    /// <summary>What is compared.</summary>
     public IReadOnlyList<ComparedMethod> Methods { get; }
 
-    /// <summary>The method whose cost the others are held against: the first that is no more than the optimizer, or the first of all.</summary>
+    /// <summary>
+    /// The method whose cost the others are held against: the first that is no more than the optimizer, or the first of all.
+    /// </summary>
     public ComparedMethod Reference { get; }
 
     /// <summary>The metric that the methods are compared by.</summary>
     public string Metric { get; }
 
+    /// <summary>Whether a larger value of that metric is better.</summary>
     public bool LargerIsBetter { get; }
 
     /// <summary>Every run, in the order in which they are made.</summary>
     public IReadOnlyList<PlannedRun> Runs { get; }
 
-    /// <summary>What a run came to, with its sharpness where that was measured by the same request; null where it is not finished.</summary>
-    /// <exception cref="TrainingException">The run's folder holds a finished run of other settings, data or model.</exception>
-    public static ComparedRun? Find(PlannedRun planned, SharpnessRequest? request)
-    {
-        RunConfiguration run = planned.Run;
-        return ComparedRun.Find(run.Output, run.Seed, RunFingerprint.Of(run, ModelFolder.Open(run.Model))) is { } finished
-            ? finished with { Sharpness = request is null ? null : RunSharpness.Find(run.Output, request) }
-            : null;
-    }
-
     /// <summary>
-    /// Takes steps of a run that nothing is kept of, until code is compiled and kernels are bound: what a process spends on that once is not the first run's time.
+    /// Makes every run that is not there yet, and writes <c>comparison.json</c> and <c>comparison.html</c>, anew after every run. A run
+    /// that
+    /// fails for a reason in its files or settings is reported as failed, and the others go on. Cancelled, it stops after its step and
+    /// returns what there is; the same comparison goes on from there.
     /// </summary>
-    /// <returns>Steps taken.</returns>
-    public static int WarmUp(PlannedRun planned, Device device, CancellationToken cancellation)
-    {
-        using PreparedRun prepared = PreparedRun.Create(planned.Run, device);
-
-        // Nothing that the method starts from matters here.
-        prepared.Load(resumes: true);
-        long start = Stopwatch.GetTimestamp();
-        int step = 0;
-        do
-        {
-            prepared.Session.Step(prepared.Batches(step), planned.Run.LearningRate, prepared.Data.Train.Origin);
-            step++;
-        }
-        while (step < prepared.Length.TotalSteps && Stopwatch.GetElapsedTime(start) < WarmUpTime && !cancellation.IsCancellationRequested);
-
-        return step;
-    }
-
-    /// <summary>Makes a run that is not finished, or goes on with it. Null where it was interrupted: it can go on.</summary>
-    /// <exception cref="TrainingException">The run cannot start or go on.</exception>
-    public static ComparedRun? Make(PlannedRun planned, Device device, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
-    {
-        RunConfiguration run = planned.Run;
-        var folder = new RunFolder(run.Output);
-
-        // A run of the comparison that was killed before its first checkpoint is made anew.
-        var options = new TrainerOptions { Resume = folder.CanResume, Overwrite = !folder.CanResume && !File.Exists(folder.SummaryPath) };
-        using (var trainer = new Trainer(run, device, options, progress))
-        {
-            if (trainer.Train(cancellation).Interrupted)
-            {
-                return null;
-            }
-        }
-
-        return Find(planned, request: null);
-    }
-
-    /// <summary>Measures how flat the loss is around a finished run's adapter. Null where it was interrupted.</summary>
-    /// <exception cref="ConfigurationException">The run has no adapter or no validation data.</exception>
-    public static RunSharpness? Measure(
-        PlannedRun planned, Device device, SharpnessRequest request, IProgress<SharpnessProgress>? progress, CancellationToken cancellation)
-    {
-        RunConfiguration run = planned.Run;
-        if (run.Adapter is null || run.Data.HeldOut is null)
-        {
-            throw new ConfigurationException("Sharpness is measured around adapters on validation data; add an 'adapter:' section and data.validation or data.validation_split, or leave --sharpness out.");
-        }
-
-        SharpnessSubject subject = SharpnessSubject.OfRun(planned.Method.Name, run, request.Rows);
-        AdapterReport report = new SharpnessAnalysis(device, request.OptionsFor(AdapterConfig.Read(subject.Adapter))).Measure(subject, progress, cancellation);
-        if (!report.Complete)
-        {
-            return null;
-        }
-
-        var sharpness = new RunSharpness(request.Description, request.FiguresOf(report));
-        sharpness.Write(run.Output);
-        return sharpness;
-    }
+    /// <param name="device">What every run is made on.</param>
+    /// <param name="sharpness">What is measured around every run's adapter; null: nothing.</param>
+    /// <param name="progress">Told of runs, their trainings and measurements, on the thread that makes them.</param>
+    /// <exception cref="IOException">The folder cannot be written, or holds a report that no comparison wrote.</exception>
+    public ComparisonOutcome Run(
+        Device device,
+        SharpnessRequest? sharpness = null,
+        IProgress<ComparisonProgress>? progress = null,
+        CancellationToken cancellation = default) =>
+        new ComparisonRunner(this, device, sharpness, progress, cancellation).Run();
 }

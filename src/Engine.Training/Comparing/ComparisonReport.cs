@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Common.Files;
 using Engine.Optim.Sharpness;
+using Engine.Training.Reports;
 
 namespace Engine.Training.Comparing;
 
@@ -13,6 +14,10 @@ public sealed record FailedRun(ulong Seed, string Reason);
 /// <param name="IsReference">The others' costs are given relative to its own.</param>
 public sealed record MethodResult(string Name, bool IsReference, IReadOnlyList<ComparedRun> Runs, IReadOnlyList<FailedRun> Failed)
 {
+    /// <summary>How many runs there are, and how many failed: <c>2, 1 failed</c>.</summary>
+    public string RunsText => Failed.Count == 0 ? $"{Runs.Count}" : $"{Runs.Count}, {Failed.Count} failed";
+
+    /// <summary>Seconds of an optimizer step; null where there is no run.</summary>
     public SampleMean? SecondsPerStep => MeanOf(Runs.Select(run => run.SecondsPerStep));
 
     /// <summary>The largest peak of the runs.</summary>
@@ -30,18 +35,20 @@ public sealed record MethodResult(string Name, bool IsReference, IReadOnlyList<C
 }
 
 /// <summary>A comparison as far as it has come, and its <c>comparison.json</c>.</summary>
+/// <param name="RunFile">The run file; null for a run that was made in code.</param>
 /// <param name="Model">The folder of the model that is trained.</param>
 /// <param name="Data">The file that the metrics are of: validation data, or training data where there is none.</param>
 /// <param name="Metric">The metric that the methods are compared by.</param>
 /// <param name="Planned">Runs when it is whole.</param>
 public sealed record ComparisonReport(
-    string RunFile, string Model, string Data, string Device, string Metric, bool LargerIsBetter, int Planned, IReadOnlyList<MethodResult> Methods)
+    string? RunFile, string Model, string Data, string Device, string Metric, bool LargerIsBetter, int Planned, IReadOnlyList<MethodResult> Methods)
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>The method whose cost the others are held against: plain LoRA, or the first.</summary>
     public MethodResult Reference => Methods.First(method => method.IsReference);
 
+    /// <summary>Runs that are there.</summary>
     public int Finished => Methods.Sum(method => method.Runs.Count);
 
     /// <summary>Every metric that a run has, the one compared by first.</summary>
@@ -69,6 +76,12 @@ public sealed record ComparisonReport(
         AtomicFile.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(ToJson(), Indented));
     }
 
+    /// <summary>The report as one HTML page that needs no other file: tables, every run as a dot, curves over the epochs.</summary>
+    public string ToHtml() => ComparisonPage.Of(this).ToString();
+
+    /// <summary>Writes the page, under a temporary name first.</summary>
+    public void WritePage(string path) => ComparisonPage.Of(this).Write(path);
+
     private JsonObject ToJson() => new()
     {
         ["run_file"] = RunFile,
@@ -87,9 +100,8 @@ public sealed record ComparisonReport(
     {
         ["method"] = method.Name,
         ["metrics"] = new JsonObject(Metrics.Select(name => KeyValuePair.Create<string, JsonNode?>(name, Mean(method.Metric(name))))),
-        ["sharpness"] = Sharpness.Count == 0 ? null : new JsonObject(Sharpness.Select(space => KeyValuePair.Create<string, JsonNode?>(
-            space.Space,
-            new JsonObject(space.Figures.Select(figure => KeyValuePair.Create<string, JsonNode?>(figure, Mean(method.Sharpness(space.Space, figure)))))))),
+        ["sharpness"] = Sharpness.Count == 0 ? null : new JsonObject(Sharpness.Select(
+            space => KeyValuePair.Create<string, JsonNode?>(space.Space, Means(method, space.Space, space.Figures)))),
         ["seconds_per_step"] = Mean(method.SecondsPerStep),
         ["relative_time"] = Number(RelativeTime(method)),
         ["peak_device_bytes"] = method.PeakBytes,
@@ -97,6 +109,9 @@ public sealed record ComparisonReport(
         ["runs"] = new JsonArray([.. method.Runs.Select(Run)]),
         ["failed"] = new JsonArray([.. method.Failed.Select(failed => new JsonObject { ["seed"] = failed.Seed, ["reason"] = failed.Reason })]),
     };
+
+    private static JsonObject Means(MethodResult method, string space, IReadOnlyList<string> figures) =>
+        new(figures.Select(figure => KeyValuePair.Create<string, JsonNode?>(figure, Mean(method.Sharpness(space, figure)))));
 
     private static JsonObject Run(ComparedRun run) => new()
     {

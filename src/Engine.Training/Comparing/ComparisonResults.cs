@@ -2,7 +2,7 @@ namespace Engine.Training.Comparing;
 
 /// <summary>Collects the runs of a comparison as they end.</summary>
 /// <param name="device">What the runs were made on.</param>
-public sealed class ComparisonResults(Comparison comparison, string device)
+internal sealed class ComparisonResults(Comparison comparison, string device)
 {
     private readonly List<(ComparedMethod Method, ComparedRun Run)> finished = [];
     private readonly List<(ComparedMethod Method, FailedRun Run)> failed = [];
@@ -13,8 +13,10 @@ public sealed class ComparisonResults(Comparison comparison, string device)
     /// <summary>The report as a page.</summary>
     public const string PageName = "comparison.html";
 
+    /// <summary>Where comparison.json is written.</summary>
     public string JsonPath => Path.Combine(comparison.Folder, JsonName);
 
+    /// <summary>Where comparison.html is written.</summary>
     public string PagePath => Path.Combine(comparison.Folder, PageName);
 
     /// <summary>What a run came to; null where it is not there yet.</summary>
@@ -49,6 +51,11 @@ public sealed class ComparisonResults(Comparison comparison, string device)
             [.. finished.Where(entry => entry.Method == method).Select(entry => entry.Run).OrderBy(run => run.Seed)],
             [.. failed.Where(entry => entry.Method == method).Select(entry => entry.Run)]))]);
 
-    /// <summary>Writes comparison.json.</summary>
-    public void Write() => Report().Write(JsonPath);
+    /// <summary>Writes comparison.json and comparison.html.</summary>
+    public void Write()
+    {
+        ComparisonReport report = Report();
+        report.Write(JsonPath);
+        report.WritePage(PagePath);
+    }
 }

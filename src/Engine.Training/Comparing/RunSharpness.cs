@@ -34,10 +34,14 @@ public sealed record SharpnessRequest(IReadOnlyList<SharpnessInstrument> Instrum
         foreach (SharpnessInstrument instrument in instruments.Where(instrument => Figures.All(figure => figure.Instrument != instrument)))
         {
             throw new ConfigurationException(
-                $"The instrument {SharpnessNames.Of(instrument)} has no single figure to compare; expected some of {string.Join(", ", Figures.Select(figure => SharpnessNames.Of(figure.Instrument)).Distinct())}. 'engine sharpness' measures the others.");
+                $"The instrument {SharpnessNames.Of(instrument)} has no single figure to compare; expected some of "
+                + $"{string.Join(", ", Figures.Select(figure => SharpnessNames.Of(figure.Instrument)).Distinct())}. The others are "
+                + "measured of adapters side by side (docs/sharpness.md).");
         }
 
-        return rows >= 1 ? new SharpnessRequest(instruments, rows) : throw new ConfigurationException($"Sharpness is asked for on {rows} rows; at least 1 was expected.");
+        return rows >= 1
+            ? new SharpnessRequest(instruments, rows)
+            : throw new ConfigurationException($"Sharpness is asked for on {rows} rows; at least 1 was expected.");
     }
 
     /// <summary>The settings of the instruments; both spaces are looked at.</summary>

@@ -3,12 +3,12 @@ using System.Globalization;
 namespace Engine.Training.Configuration;
 
 /// <summary>A piece of a run file that knows where it stands.</summary>
-/// <param name="Location">"run.yaml:12", or "--set key" for an override.</param>
+/// <param name="Location">"run.yaml:12", or "override key" for an override.</param>
 internal abstract record ConfigNode(string Location)
 {
     /// <summary>The beginning of a sentence about a key that stands here; an override's location is the key already.</summary>
     /// <param name="key">Its dotted name.</param>
-    public string At(string key) => Location == $"--set {key}" ? Location : $"{Location}: {key}";
+    public string At(string key) => Location == RunFileOverrides.LocationOf(key) ? Location : $"{Location}: {key}";
 }
 
 /// <summary>A single value.</summary>

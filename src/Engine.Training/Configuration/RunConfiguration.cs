@@ -33,15 +33,12 @@ public sealed record RunConfiguration
     public string Output { get; init; } = "";
 
     /// <summary>
-    /// Let a run that the output folder holds give way when this one is finished; false: that is refused. --overwrite on the command line
-    /// does the same once.
+    /// Let a run that the output folder holds give way when this one is finished; false: that is refused.
     /// </summary>
     [Key]
     public bool OverwriteOutputDir { get; init; }
 
-    /// <summary>
-    /// Device: cpu, opencl, opencl:N, cuda or cuda:N (<c>engine devices</c> lists them); --device on the command line comes first.
-    /// </summary>
+    /// <summary>Device: cpu, opencl, opencl:N, cuda or cuda:N.</summary>
     [Key(Default = "cpu")]
     public string? Device { get; init; }
 
@@ -66,7 +63,7 @@ public sealed record RunConfiguration
     /// <summary>
     /// What computes matrix products: own (Engine's kernels) or vendor (cublasLt, on cuda); docs/devices.md says how they differ.
     /// </summary>
-    [Key(Default = "vendor where `engine devices` finds it, else own")]
+    [Key(Default = "vendor where it is installed, else own")]
     public ProductLibrary? Products { get; init; }
 
     /// <summary>
@@ -235,7 +232,7 @@ public sealed record RunConfiguration
     [Key(Minimum = 1)]
     public int? EvalSteps { get; init; }
 
-    /// <summary>When to write a checkpoint that --resume can continue from.</summary>
+    /// <summary>When to write a checkpoint, from which the run can be resumed.</summary>
     [Key]
     public IntervalStrategy SaveStrategy { get; init; } = IntervalStrategy.Steps;
 
@@ -304,8 +301,14 @@ public sealed record RunConfiguration
         return RunRules.Resolve(new RunFileBinder(folder).Bind<RunConfiguration>(root, section: ""), root);
     }
 
+    /// <summary>A run with keys of a run file in place of its own; relative paths are of the current folder.</summary>
+    /// <exception cref="ConfigurationException">An unknown key, a wrong type, a value out of bounds.</exception>
+    internal static RunConfiguration Over(RunConfiguration run, IEnumerable<KeyValuePair<string, ConfigNode>> replaced) =>
+        new RunFileBinder(Environment.CurrentDirectory).BindOver(run, new MapNode(new OrderedDictionary<string, ConfigNode>(replaced), "settings"));
+
     /// <summary>The chat template's name; null where it is the one of the model's folder.</summary>
     public string? ChatTemplateName => ChatTemplate is null or ChatTemplateChoice.Tokenizer ? null : RunFileWriter.ScalarText(ChatTemplate);
+
     /// <summary>
     /// The run under the rules of a run file: every value is one that its key takes, keys do not contradict each other, defaults that depend on other keys are filled in, and paths are full
     /// ones. Whatever trains a run asks for this itself; a run that was read from a file has it already, and nothing changes.

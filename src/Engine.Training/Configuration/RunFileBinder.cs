@@ -21,7 +21,25 @@ internal sealed class RunFileBinder(string folder)
     /// <exception cref="ConfigurationException">An unknown or missing key, a wrong type, a value out of bounds.</exception>
     public T Bind<T>(MapNode map, string section) => (T)Bind(typeof(T), map, section);
 
+    /// <summary>A run with the keys of a map in place of its own; a section takes the place of the whole section.</summary>
+    /// <exception cref="ConfigurationException">An unknown key, a wrong type, a value out of bounds.</exception>
+    public RunConfiguration BindOver(RunConfiguration run, MapNode map)
+    {
+        RequireKnown(typeof(RunConfiguration), map, section: "");
+        RunConfiguration changed = run with { };
+        Fill(changed, map, section: "", requires: false);
+        return changed;
+    }
+
     private object Bind(Type type, MapNode map, string section)
+    {
+        RequireKnown(type, map, section);
+        object record = Activator.CreateInstance(type)!;
+        Fill(record, map, section);
+        return record;
+    }
+
+    private static void RequireKnown(Type type, MapNode map, string section)
     {
         string[] names = [.. SectionKey.Of(type).Select(key => key.Name)];
         foreach ((string name, ConfigNode node) in map.Items)
@@ -32,14 +50,11 @@ internal sealed class RunFileBinder(string folder)
                 throw new ConfigurationException($"{node.Location}: {place} has no key '{name}'; {UnknownKey.Explain(section, name, node, names)}");
             }
         }
-
-        object record = Activator.CreateInstance(type)!;
-        Fill(record, map, section);
-        return record;
     }
 
     /// <summary>Sets the properties whose keys a map has.</summary>
-    private void Fill(object record, MapNode map, string section)
+    /// <param name="requires">Whether every required key must be in the map.</param>
+    private void Fill(object record, MapNode map, string section, bool requires = true)
     {
         foreach (SectionKey key in SectionKey.Of(record.GetType()))
         {
@@ -47,7 +62,7 @@ internal sealed class RunFileBinder(string folder)
             {
                 key.Property.SetValue(record, Convert(key, node, section + key.Name));
             }
-            else if (key.Definition.Required)
+            else if (requires && key.Definition.Required)
             {
                 throw new ConfigurationException($"{map.Location}: the key '{section}{key.Name}' is missing. {key.Text}");
             }

@@ -3,7 +3,7 @@ using Engine.Optim;
 
 namespace Engine.Training.Configuration;
 
-/// <summary>Puts settings of the command line (<c>--set key.sub=value</c>) in place of the run file's, before anything is checked.</summary>
+/// <summary>Puts settings (<c>key.sub=value</c>) in place of the run file's, before anything is checked.</summary>
 internal static class RunFileOverrides
 {
     /// <exception cref="ConfigurationException">No equals sign, or a key below something that is no map.</exception>
@@ -12,11 +12,11 @@ internal static class RunFileOverrides
         int equals = setting.IndexOf('=', StringComparison.Ordinal);
         if (equals <= 0)
         {
-            throw new ConfigurationException($"--set {setting}: expected key=value, such as learning_rate=1e-4 or adapter.r=16.");
+            throw new ConfigurationException($"override {setting}: expected key=value, such as learning_rate=1e-4 or adapter.r=16.");
         }
 
         string dottedKey = setting[..equals].Trim();
-        string location = $"--set {dottedKey}";
+        string location = LocationOf(dottedKey);
         string[] keys = dottedKey.Split('.');
         MapNode map = root;
         foreach (string key in keys[..^1])
@@ -26,6 +26,9 @@ internal static class RunFileOverrides
 
         map.Items[keys[^1]] = RunFileParser.ParseText(setting[(equals + 1)..], _ => location);
     }
+
+    /// <summary>Where an override stands, for messages.</summary>
+    public static string LocationOf(string dottedKey) => $"override {dottedKey}";
 
     private static MapNode Descend(MapNode map, string key, string location)
     {

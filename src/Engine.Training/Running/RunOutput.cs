@@ -226,16 +226,23 @@ internal sealed class RunOutput : IDisposable
         {
             throw new TrainingException(
                 $"{there.FolderPath} holds a finished run: nothing is left to go on with. "
-                + "Choose another output for a new one, or let this one give way with --overwrite (overwrite_output_dir: true).");
+                + "Choose another output for a new one, or let this one give way (overwrite_output_dir: true).")
+            {
+                Settings = [nameof(TrainerOptions.Overwrite)],
+            };
         }
         else
         {
+            bool isKept = OfRuns(output).Any(IsWorthKeeping);
             ResumePoint = there.Checkpoints is [var own, ..]
                 ? own
                 : throw new TrainingException(
                     $"{there.FolderPath} holds no checkpoint to resume from; start "
-                    + (OfRuns(output).Any(IsWorthKeeping) ? "anew with --overwrite, or choose another output." : "without --resume.")
-                    + " Set save_steps to write checkpoints more often.");
+                    + (isKept ? "anew in its place (overwrite_output_dir: true), or choose another output." : "without resuming.")
+                    + " Set save_steps to write checkpoints more often.")
+                {
+                    Settings = [isKept ? nameof(TrainerOptions.Overwrite) : nameof(TrainerOptions.Resume)],
+                };
         }
 
         work.RequireOwn(Names());
@@ -245,31 +252,40 @@ internal sealed class RunOutput : IDisposable
     {
         if (!overwrite)
         {
-            const string Remedy = "choose another output, or let it give way with --overwrite (overwrite_output_dir: true), which keeps it until the new one is finished";
+            const string Remedy = "choose another output, or let it give way (overwrite_output_dir: true), which keeps it until the new one is "
+                + "finished";
             string replacement = there.Replacement.Checkpoints is [var latest, ..]
-                ? $" A run that was to take its place has a checkpoint at step {latest.Step}: continue that one with --resume."
+                ? $" A run that was to take its place has a checkpoint at step {latest.Step}: continue that one by resuming."
                 : "";
             if (File.Exists(there.SummaryPath))
             {
-                throw new TrainingException($"{there.FolderPath} holds a finished run; {Remedy}.{replacement}");
+                throw Refusal($"a finished run; {Remedy}", canResume: replacement.Length > 0);
             }
 
             if (there.Checkpoints is [var newest, ..])
             {
-                throw new TrainingException($"{there.FolderPath} holds an unfinished run with a checkpoint at step {newest.Step}. Continue it with --resume, {Remedy}.{replacement}");
+                throw Refusal($"an unfinished run with a checkpoint at step {newest.Step}. Continue it by resuming, {Remedy}", canResume: true);
             }
 
             string[] left = [.. OfRuns(output).Where(IsWorthKeeping)];
             if (left.Length > 0 && left.All(RunFolder.IsOfSteps))
             {
-                throw new TrainingException(
-                    $"{there.FolderPath} holds an unfinished run that came to no checkpoint ({string.Join(", ", left)}), so that --resume cannot go on with it; {Remedy}.{replacement}");
+                string came = $"an unfinished run that came to no checkpoint ({string.Join(", ", left)}), so that it cannot be resumed";
+                throw Refusal($"{came}; {Remedy}", canResume: replacement.Length > 0);
             }
 
             if (left.Length > 0)
             {
-                throw new TrainingException($"{there.FolderPath} holds weights that a run left ({there.AdapterPath} or {there.ModelPath}); {Remedy}.{replacement}");
+                string weights = $"weights that a run left ({there.AdapterPath} or {there.ModelPath})";
+                throw Refusal($"{weights}; {Remedy}", canResume: replacement.Length > 0);
             }
+
+            TrainingException Refusal(string what, bool canResume) => new($"{there.FolderPath} holds {what}.{replacement}")
+            {
+                Settings = canResume
+                    ? [nameof(TrainerOptions.Resume), nameof(TrainerOptions.Overwrite)]
+                    : [nameof(TrainerOptions.Overwrite)],
+            };
         }
 
         output.RequireOwn(

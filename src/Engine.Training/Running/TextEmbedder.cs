@@ -15,6 +15,9 @@ namespace Engine.Training.Running;
 /// </summary>
 public sealed class TextEmbedder : IDisposable
 {
+    // A longer stream is answered part by part.
+    private const int ChunkTexts = 1024;
+
     private readonly EvaluationModel model;
     private readonly Architecture architecture;
     private readonly Tokenizer tokenizer;
@@ -37,6 +40,12 @@ public sealed class TextEmbedder : IDisposable
 
     /// <summary>What a user should know of the weights.</summary>
     public IReadOnlyList<string> Notes => model.Notes;
+
+    /// <summary>Loads a trained model; a classifier's head is left out.</summary>
+    /// <param name="type">How its matrices are stored; null: as its run had it.</param>
+    /// <exception cref="ModelFileException">Files are missing or broken, or the model is no encoder.</exception>
+    public static TextEmbedder Open(Device device, TrainedModel trained, WeightType? type = null) =>
+        Open(device, trained.Model, trained.Adapter, trained.ReadSentenceSettings(), type ?? trained.Dtype);
 
     /// <summary>Loads a model.</summary>
     /// <param name="modelFolder">An encoder's folder; a head that it has is not used.</param>
@@ -62,6 +71,12 @@ public sealed class TextEmbedder : IDisposable
     /// <exception cref="ObjectDisposedException">The embedder or its device was disposed, before or meanwhile.</exception>
     public IReadOnlyList<float[]> Embed(IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellation = default) =>
         texts.Count == 0 ? [] : Vectors(model.Predict(Batches(texts, batchSize), cancellation));
+
+    /// <summary>The vectors of a stream of texts, in their order; each comes when its part of the stream has been read.</summary>
+    /// <inheritdoc cref="Embed"/>
+    public IEnumerable<(string Text, float[] Vector)> EmbedEach(
+        IEnumerable<string> texts, int batchSize = 32, CancellationToken cancellation = default) =>
+        texts.Chunk(ChunkTexts).SelectMany(chunk => chunk.Zip(Embed(chunk, batchSize, cancellation)));
 
     /// <summary>As <see cref="Embed"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Embed"/>

@@ -20,7 +20,8 @@ public sealed record NamedAdapter(string Name, string Folder);
 public sealed record TrainedModel(string Model, string? Adapter, RunConfiguration? Run)
 {
     /// <summary>What a path may be, for help texts.</summary>
-    public const string Description = "A run file, the folder of a run, a model folder, or an adapter folder (its base model is then the one it names).";
+    public const string Description = "A run file, the folder of a run, a model folder, or an adapter folder (its base model is then the "
+        + "one it names).";
 
     /// <summary>What the run drew parameters from that no file gives; only an adapter's base model may lack any.</summary>
     public ulong? Seed => Adapter is null ? null : Run?.Seed;
@@ -70,7 +71,8 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
             ? new TrainedModel(path, adapter, null)
             : throw new ModelFileException(path, Directory.Exists(path)
                 ? $"the folder is no run (config.yaml), no model ({ModelConfig.FileName}) and no adapter ({AdapterConfig.FileName})."
-                : $"there is no such file or folder; a run file, a run's folder, a model folder or an adapter folder was expected. {LocalPath.HubHint}");
+                : "there is no such file or folder; a run file, a run's folder, a model folder or an adapter folder was expected. "
+                    + $"{LocalPath.HubHint}");
     }
 
     private static TrainedModel OfRun(RunConfiguration run, RunFolder folder, string? adapter)
@@ -86,7 +88,9 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
             : throw new ModelFileException(weights, "there is no such folder yet; the run writes it when it ends: train it first.");
     }
 
-    /// <summary>Merges the adapter into its base model, W + scale B A in float32, and writes a Hugging Face folder that needs no adapter.</summary>
+    /// <summary>
+    /// Merges the adapter into its base model, W + scale B A in float32, and writes a Hugging Face folder that needs no adapter.
+    /// </summary>
     /// <param name="output">A folder that is empty or not there yet.</param>
     /// <returns>What a user should know, in words.</returns>
     /// <exception cref="ArgumentException">There is no adapter.</exception>
@@ -95,7 +99,9 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
     public IReadOnlyList<string> WriteMerged(string output, MergeOptions? options = null) =>
         AdapterMerge.Write(ModelFolder.Open(Model), RequireAdapter(), output, options ?? new MergeOptions());
 
-    /// <summary>Writes the adapter anew, of the same rank, after a change of its merged weights, such as <c>IntruderMitigation.Revise</c>.</summary>
+    /// <summary>
+    /// Writes the adapter anew, of the same rank, after a change of its merged weights, such as <c>IntruderMitigation.Revise</c>.
+    /// </summary>
     /// <param name="output">A folder that is empty or not there yet.</param>
     /// <returns>What a user should know, in words.</returns>
     /// <exception cref="ArgumentException">There is no adapter.</exception>
@@ -146,6 +152,18 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
         }
     }
 
+    /// <summary>Sees that the model's run, where there is one, is that of a classifier or regressor.</summary>
+    /// <exception cref="ConfigurationException">It is the run of a language model.</exception>
+    internal void RequireLabels()
+    {
+        if (Run is { } run && run.Task.IsLanguageModel())
+        {
+            throw new ConfigurationException(
+                $"{run.Output} is the run of a language model, and labels are given by classifiers and regressors; evaluated it gives loss "
+                    + "and perplexity, and a causal one goes on with texts.");
+        }
+    }
+
     /// <summary>The model an adapter says it was trained on.</summary>
     /// <exception cref="ModelFileException">It names none, or none that is here.</exception>
     public static string BaseOf(string adapter)
@@ -154,8 +172,11 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
         return model is not null && Directory.Exists(model)
             ? model
             : throw new ModelFileException(adapter, model is null
-                ? "the adapter does not say which model it was trained on; give the model's folder, and this one as the adapter (--adapter)."
+                ? "the adapter does not say which model it was trained on; give the model's folder, and this one as the adapter."
                 : $"the adapter was trained on '{model}', and there is no such folder here; "
-                    + $"give the model's folder, and this one as the adapter (--adapter). {LocalPath.HubHint}");
+                    + $"give the model's folder, and this one as the adapter. {LocalPath.HubHint}")
+            {
+                Settings = ["Adapter"],
+            };
     }
 }

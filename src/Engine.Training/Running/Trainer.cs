@@ -292,7 +292,8 @@ public sealed class Trainer : IDisposable
         if (state.Step == 0)
         {
             return new TrainingException(
-                $"{numbers} before anything was learned: the model's weights or the data hold numbers that are not finite or too large, or loss and gradients exceed float32.");
+                $"{numbers} before anything was learned: the model's weights or the data hold numbers that are not finite or too large, or loss "
+                + "and gradients exceed float32.");
         }
 
         if (!double.IsFinite(report.GradientNorm))
@@ -301,7 +302,11 @@ public sealed class Trainer : IDisposable
         }
 
         return new TrainingException(
-            $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, or set max_grad_norm, and start anew (--overwrite).");
+            $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, or set max_grad_norm, "
+            + "and start anew (overwrite_output_dir: true).")
+        {
+            Settings = [nameof(TrainerOptions.Overwrite)],
+        };
     }
 
     /// <summary>What an exception says; of one that no message was written for here, its kind too.</summary>

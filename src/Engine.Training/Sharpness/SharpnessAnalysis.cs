@@ -12,10 +12,14 @@ using Engine.Training.Running;
 
 namespace Engine.Training.Sharpness;
 
-/// <summary>Measures how flat the loss is around trained adapters, all on the same directions; docs/sharpness.md says what each figure means.</summary>
+/// <summary>
+/// Measures how flat the loss is around trained adapters, all on the same directions; docs/sharpness.md says what each figure means.
+/// </summary>
 public sealed class SharpnessAnalysis
 {
-    /// <summary>Vectors that live at once beside Lanczos' basis: the point's copy, scratch, and the most that another instrument holds.</summary>
+    /// <summary>
+    /// Vectors that live at once beside Lanczos' basis: the point's copy, scratch, and the most that another instrument holds.
+    /// </summary>
     private const int VectorsAtOnce = 4;
 
     private readonly Device device;
@@ -32,7 +36,10 @@ public sealed class SharpnessAnalysis
 
     private bool LooksAtLayers => options.Instruments.Any(instrument => instrument is SharpnessInstrument.Layers or SharpnessInstrument.Intruders);
 
-    /// <summary>Sees that everything an adapter is measured with is there and fits, before any of the work; returns what a user should know of the data.</summary>
+    /// <summary>
+    /// Sees that everything an adapter is measured with is there and fits, before any of the work; returns what a user should know of the
+    /// data.
+    /// </summary>
     /// <exception cref="Engine.Common.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
     public static IReadOnlyList<string> Require(SharpnessSubject subject)
@@ -59,7 +66,8 @@ public sealed class SharpnessAnalysis
         Tuning.Lora tuning = ModelAdapters.Tuning(architecture, file);
         if (tuning.Adapters.Count == 0)
         {
-            throw new ConfigurationException($"{subject.Adapter} adapts no linear layer, so that there is nothing to measure; an adapter with LoRA factors was expected.");
+            throw new ConfigurationException($"{subject.Adapter} adapts no linear layer, so that there is nothing to measure; an adapter "
+                + "with LoRA factors was expected.");
         }
 
         Evaluator evaluation = Evaluation(subject.Run, folder, architecture).Evaluator;
@@ -100,7 +108,10 @@ public sealed class SharpnessAnalysis
         {
             throw new ConfigurationException(
                 $"{file.FolderPath} is an adapter of {form.Name}, of which there are no whole weights to look at: {reason}. "
-                + "Look at the adapter's own (--spaces adapter), with other instruments than layers and intruders.");
+                + "Look at the adapter's own space, with other instruments than layers and intruders.")
+            {
+                Settings = [nameof(options.Spaces), nameof(options.Instruments)],
+            };
         }
     }
 
@@ -114,7 +125,8 @@ public sealed class SharpnessAnalysis
         LabelVocabulary? labels = architecture.Head == HeadKind.SequenceClassification ? LabelVocabulary.FromModel(architecture.ModelConfig.Labels.Names) : null;
         var encoder = new RunEncoder(run, folder, architecture);
         Evaluator evaluator = encoder.Validation(labels)
-            ?? throw new ConfigurationException("There is no data to measure sharpness on: the run has no data.validation; name a labelled file.");
+            ?? throw new ConfigurationException("There is no data to measure sharpness on: the run has no data.validation; name a labelled "
+                + "file.");
         return (evaluator, encoder.Notes);
     }
 
@@ -144,8 +156,10 @@ public sealed class SharpnessAnalysis
         if (bytes > device.MemoryBytes)
         {
             throw new TrainingException(
-                $"Looking at {model.Trainables.Count:N0} parameters takes {bytes:N0} bytes and more on {device}, which has {device.MemoryBytes:N0}. "
-                + "Leave out the instrument spectrum, which keeps a vector for every Lanczos step, or the space weights, or choose another device.");
+                $"Looking at {model.Trainables.Count:N0} parameters takes {bytes:N0} bytes and more on {device}, which has "
+                    + $"{device.MemoryBytes:N0}. "
+                + "Leave out the instrument spectrum, which keeps a vector for every Lanczos step, or the space weights, or choose another "
+                + "device.");
         }
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Engine.Common.Files;
 using Engine.Optim.Sharpness;
+using Engine.Training.Reports;
 
 namespace Engine.Training.Sharpness;
 
@@ -26,6 +27,12 @@ public sealed record SharpnessResults(string Device, string Model, string Data, 
 
     /// <summary>Writes a file, under a temporary name first.</summary>
     public void Write(string path) => AtomicFile.WriteAllBytes(path, System.Text.Encoding.UTF8.GetBytes(ToJson() + "\n"));
+
+    /// <summary>The results as one HTML page that needs no other file: figures, curves, planes, layers side by side.</summary>
+    public string ToHtml() => SharpnessPage.Of(this).ToString();
+
+    /// <summary>Writes the page, under a temporary name first.</summary>
+    public void WritePage(string path) => SharpnessPage.Of(this).Write(path);
 
     private sealed class NumberOrNull : JsonConverter<double>
     {

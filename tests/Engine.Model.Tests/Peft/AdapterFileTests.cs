@@ -75,14 +75,16 @@ public sealed class AdapterFileTests : IDisposable
         SavedTarget[] head = [new("classifier.out_proj.weight", [2, 768])];
 
         using AdapterFile adapter = AdapterFile.Read(folder);
-        string message = Assert.Throws<ModelFileException>(() => adapter.Bind(targets, head)).Message;
+        ModelFileException refused = Assert.Throws<ModelFileException>(() => adapter.Bind(targets, head));
+        Assert.Equal(["AllowMissing"], refused.Settings);
+        string message = refused.Message;
         Assert.Contains("no tensor fits the model", message);
         Assert.Contains("such as encoder.encoder.layer.0.attention.self.key, the model such as roberta.encoder.layer.0.attention.self.query", message);
 
         // Of a model with fewer layers no prefix makes it an adapter, and none is advised.
         string shallow = Assert.Throws<ModelFileException>(() => adapter.Bind(targets[..9], head, allowMissing: true)).Message;
         Assert.Contains("with 'roberta.' for 'encoder.' encoder.encoder.layer.10.attention.self.key of the file is still not in the model", shallow);
-        Assert.DoesNotContain("--allow-missing", shallow);
+        Assert.DoesNotContain("allow missing", shallow);
 
         AdapterBinding binding = adapter.Bind(targets, head, allowMissing: true);
 

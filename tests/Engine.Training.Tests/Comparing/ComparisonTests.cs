@@ -25,14 +25,15 @@ public sealed class ComparisonTests
         using var device = new CpuDevice();
         long before = device.Memory.Current;
         PlannedRun planned = Assert.Single(comparison.Runs);
+        var runner = new ComparisonRunner(comparison, device, sharpness: null, progress: null, CancellationToken.None);
         int steps = 0;
         if (warm)
         {
-            steps = Comparison.WarmUp(planned, device, CancellationToken.None);
+            steps = runner.WarmUp(planned);
             Assert.Equal(before, device.Memory.Current);
             Assert.False(Directory.Exists(comparison.Folder));
         }
 
-        return (Comparison.Make(planned, device, null, CancellationToken.None)!, steps);
+        return (runner.Make(planned)!, steps);
     }
 }

@@ -274,12 +274,12 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal((1e-3, 4), (run.LearningRate, run.Adapter!.R!.Value));
         Assert.Equal(new FlatLora { Rho = 0.2 }, run.Method);
         Assert.Null(Load(Minimal + "adapter: {r: 4}\n", ["adapter=null"]).Adapter);
-        Assert.Contains("--set learning_rat: the run file has no key", Fails(Minimal, ["learning_rat=1"]));
-        Assert.Contains("--set adapter.r is 'x'", Fails(Minimal, ["adapter.r=x"]));
-        Assert.Contains("--set model.x: 'model'", Fails(Minimal, ["model.x=1"]));
+        Assert.Contains("override learning_rat: the run file has no key", Fails(Minimal, ["learning_rat=1"]));
+        Assert.Contains("override adapter.r is 'x'", Fails(Minimal, ["adapter.r=x"]));
+        Assert.Contains("override model.x: 'model'", Fails(Minimal, ["model.x=1"]));
         Assert.Contains("expected key=value", Fails(Minimal, ["seed"]));
         Assert.Contains(
-            "--set method: the method flat-lora has no key 'roh'; did you mean 'rho'?",
+            "override method: the method flat-lora has no key 'roh'; did you mean 'rho'?",
             Fails(Minimal, ["method={name: flat-lora, roh: 1}"]));
     }
 

@@ -60,12 +60,12 @@ public sealed class RunFileErrorTests : IDisposable
     }
 
     [Theory]
-    [InlineData("dtype=half", "--set dtype is 'half'; known are")]
-    [InlineData("learning_rate=fast", "--set learning_rate is 'fast'; expected a number.")]
-    [InlineData("adapter.r=x", "--set adapter.r is 'x'; expected a whole number.")]
-    [InlineData("max_steps=0", "--set max_steps: 0 steps train nothing")]
-    [InlineData("metric_for_best_model=acuracy", "--set metric_for_best_model is 'acuracy'; did you mean 'accuracy'?")]
-    [InlineData("adapter={r: x}", "--set adapter: adapter.r is 'x'")]
+    [InlineData("dtype=half", "override dtype is 'half'; known are")]
+    [InlineData("learning_rate=fast", "override learning_rate is 'fast'; expected a number.")]
+    [InlineData("adapter.r=x", "override adapter.r is 'x'; expected a whole number.")]
+    [InlineData("max_steps=0", "override max_steps: 0 steps train nothing")]
+    [InlineData("metric_for_best_model=acuracy", "override metric_for_best_model is 'acuracy'; did you mean 'accuracy'?")]
+    [InlineData("adapter={r: x}", "override adapter: adapter.r is 'x'")]
     public void An_override_names_its_key_once(string setting, string expected) => Assert.StartsWith(expected, Fails(folder.Write("run.yaml", Minimal), [setting]));
 
     [Theory]
@@ -83,7 +83,7 @@ public sealed class RunFileErrorTests : IDisposable
     public void What_is_no_path_of_this_machine_is_refused_as_it_was_written(string key, string text, string expected)
     {
         string message = Fails(folder.Write("run.yaml", Minimal), [$"{key}='{text}'"]);
-        Assert.StartsWith($"--set {key} is '{text}', ", message);
+        Assert.StartsWith($"override {key} is '{text}', ", message);
         Assert.Contains(expected, message);
     }
 
@@ -105,11 +105,11 @@ public sealed class RunFileErrorTests : IDisposable
     public void Data_that_is_not_there_is_said_so_before_its_format_is_asked_for()
     {
         string path = folder.Write("run.yaml", Minimal), home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        Assert.Equal($"--set data.train: there is no file '{Path.Combine(home, "nosuch")}'.", Fails(path, ["data.train='~/nosuch'"]));
+        Assert.Equal($"override data.train: there is no file '{Path.Combine(home, "nosuch")}'.", Fails(path, ["data.train='~/nosuch'"]));
         Assert.Contains($"there is no file '{Path.Combine(folder.Root, "b")}'", Fails(path, [$"data.train=[{folder.Write("a.tsv", "")}, b]"]));
         string empty = Directory.CreateDirectory(folder.File("empty")).FullName;
-        Assert.StartsWith($"--set data.validation: {empty}: the folder has no data files; it holds nothing.", Fails(path, ["data.validation=empty"]));
-        Assert.StartsWith($"--set data.train: {folder.File("t*.csv")}: no file fits this pattern", Fails(path, ["data.train='t*.csv'"]));
+        Assert.StartsWith($"override data.validation: {empty}: the folder has no data files; it holds nothing.", Fails(path, ["data.validation=empty"]));
+        Assert.StartsWith($"override data.train: {folder.File("t*.csv")}: no file fits this pattern", Fails(path, ["data.train='t*.csv'"]));
         folder.Write("there", "");
         Assert.Contains("the ending of 'there' does not say how it is written", Fails(path, ["data.train=there"]));
     }

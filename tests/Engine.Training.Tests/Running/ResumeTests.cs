@@ -156,7 +156,8 @@ public sealed class ResumeTests
         using var cancellation = new CancellationTokenSource();
         Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
         var error = Assert.Throws<TrainingException>(() => Train(run));
-        Assert.Contains("--resume", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Continue it by resuming", error.Message, StringComparison.Ordinal);
+        Assert.Equal(["Resume", "Overwrite"], error.Settings);
     }
 
     [Fact]

@@ -83,7 +83,7 @@ public sealed class RunOutputTests : IDisposable
         string run = tiny.WriteRun("run", "save_total_limit: 1");
         string[] foreign = ["run/adapter/notes.txt", "run/checkpoint-3/notes.txt", "run/checkpoint-77/state.bin", "run/model/model.safetensors", "run/best.txt"];
         WriteForeign("run/checkpoint-77/state.bin", "run/model/model.safetensors", "run/best.txt");
-        Assert.Contains("no checkpoint to resume from; start without --resume", Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message, StringComparison.Ordinal);
+        Assert.Contains("no checkpoint to resume from; start without resuming", Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message, StringComparison.Ordinal);
         Train(run);
         Assert.Equal(["checkpoint-77", "checkpoint-9"], Checkpoints());
         WriteForeign("run/adapter/notes.txt", "run/checkpoint-9/notes.txt", "run/checkpoint-3/notes.txt");
@@ -124,7 +124,7 @@ public sealed class RunOutputTests : IDisposable
 
         string message = Assert.Throws<TrainingException>(() => Train(run)).Message;
         Assert.Contains($"{tiny.File("run")} holds a finished run", message, StringComparison.Ordinal);
-        Assert.Contains("--overwrite (overwrite_output_dir: true)", message, StringComparison.Ordinal);
+        Assert.Contains("give way (overwrite_output_dir: true)", message, StringComparison.Ordinal);
         message = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message;
         Assert.Contains("holds a finished run: nothing is left to go on with", message, StringComparison.Ordinal);
         Assert.Throws<ConfigurationException>(() => Train(run, new TrainerOptions { Resume = true, Overwrite = true }));
@@ -253,10 +253,10 @@ public sealed class RunOutputTests : IDisposable
         Assert.Throws<TrainingException>(() => Train(run, null, value => ThrowAt(value, 2, new DeviceException("lost"))));
         string[] before = Contents();
         string message = Assert.Throws<TrainingException>(() => Train(run)).Message;
-        Assert.Contains($"{tiny.File("run")} holds an unfinished run that came to no checkpoint (metrics.jsonl), so that --resume cannot go on with it", message, StringComparison.Ordinal);
-        Assert.Contains("--overwrite (overwrite_output_dir: true)", message, StringComparison.Ordinal);
+        Assert.Contains($"{tiny.File("run")} holds an unfinished run that came to no checkpoint (metrics.jsonl), so that it cannot be resumed", message, StringComparison.Ordinal);
+        Assert.Contains("give way (overwrite_output_dir: true)", message, StringComparison.Ordinal);
         message = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message;
-        Assert.Contains("holds no checkpoint to resume from; start anew with --overwrite", message, StringComparison.Ordinal);
+        Assert.Contains("holds no checkpoint to resume from; start anew in its place (overwrite_output_dir: true)", message, StringComparison.Ordinal);
         Assert.Equal(before, Contents());
 
         // It stays until the new one is finished.

@@ -1,5 +1,6 @@
 using System.Text;
 using Engine.Model.Batching;
+using Engine.Training.Configuration;
 
 namespace Engine.Training.Data.Formats;
 
@@ -50,12 +51,14 @@ public static class DataFormats
     /// <summary>How a file is read: as is said, else as its ending says.</summary>
     /// <exception cref="DataFileException">Neither says it.</exception>
     public static DataFormat Of(string path, DataFormat? given) => given ?? OfEnding(path) ?? throw new DataFileException(
-        path, "the file's ending does not say how it is written; name it with data.format in the run file or with --format: "
-            + $"{Names(Holding(~DataContents.Batches), "or")}.");
+        path, $"the file's ending does not say how it is written; name it (data.format): {Names(Holding(~DataContents.Batches), "or")}.")
+    {
+        Settings = [nameof(DataConfiguration.Format)],
+    };
 
     /// <summary>What to add to a complaint about a file that is read otherwise than its ending says; null where it is not.</summary>
     public static string? Suspicion(string path, DataFormat read) => OfEnding(path) is { } ending && ending != read
-        ? $"The file's ending says {ending}, and it is read as {read}, as data.format or --format has it."
+        ? $"The file's ending says {ending}, and it is read as {read}, as its format was named (data.format)."
         : null;
 
     /// <summary>Names as a sentence has them: "tsv, csv or json".</summary>

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Engine.Common;
 using Engine.Common.Files;
 using Engine.Model.Batching;
+using Engine.Training.Configuration;
 
 namespace Engine.Training.Data.Formats.Columnar;
 
@@ -48,8 +49,10 @@ internal abstract class ColumnarFormat : RecordFormat
             bool isFile = IsFile(stream);
             stream.Position = 0;
             return isFile ? Guarded(path, () => Open(stream)) : throw new DataFileException(
-                path, $"this is no {Name} file, or one that was cut short; bring it here again, or say how it is written with "
-                    + "data.format or --format.");
+                path, $"this is no {Name} file, or one that was cut short; bring it here again, or say how it is written (data.format).")
+            {
+                Settings = [nameof(DataConfiguration.Format)],
+            };
         }
         catch
         {

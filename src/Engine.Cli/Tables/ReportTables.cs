@@ -1,0 +1,75 @@
+using System.Globalization;
+using Engine.Cli.Progress;
+using Engine.Training.Reports;
+using Spectre.Console;
+using OperatorProfile = Engine.Graph.OperatorProfile;
+using Profile = Engine.Graph.Profile;
+
+namespace Engine.Cli.Tables;
+
+/// <summary>The tables that a run ends with.</summary>
+internal static class ReportTables
+{
+    /// <summary>Metrics before and after training.</summary>
+    public static FittingTable Comparison(IReadOnlyDictionary<string, double>? before, IReadOnlyDictionary<string, double> after)
+    {
+        if (before is null)
+        {
+            return Metrics(after);
+        }
+
+        FittingTable table = TableStyle.Create("metric", ">before", ">after");
+        foreach ((string name, double value) in after)
+        {
+            table.Row(name, before.TryGetValue(name, out double start) ? Amounts.Metric(start) : "", Amounts.Metric(value));
+        }
+
+        return table;
+    }
+
+    /// <summary>Metrics of one evaluation.</summary>
+    public static FittingTable Metrics(IReadOnlyDictionary<string, double> metrics)
+    {
+        FittingTable table = TableStyle.Create("metric", ">value");
+        foreach ((string name, double value) in metrics)
+        {
+            table.Row(name, Amounts.Metric(value));
+        }
+
+        return table;
+    }
+
+    /// <summary>Where a run's time went, by operator.</summary>
+    public static FittingTable ByOperator(Profile profile)
+    {
+        double total = profile.Rows.Sum(row => row.Time.TotalSeconds);
+        FittingTable table = TableStyle.Create("operator", ">share", ">seconds", ">calls", ">ms per call", ">GB/s", ">GFLOP/s");
+        foreach (OperatorProfile row in profile.Rows)
+        {
+            double seconds = row.Time.TotalSeconds;
+            table.Row(
+                row.Operator,
+                (seconds / total).ToString("0.0 %", CultureInfo.InvariantCulture),
+                seconds.ToString("0.000", CultureInfo.InvariantCulture),
+                row.Calls.ToString("N0", CultureInfo.InvariantCulture),
+                (row.Time.TotalMilliseconds / row.Calls).ToString("0.000", CultureInfo.InvariantCulture),
+                (row.Cost.Bytes / seconds / 1e9).ToString("N1", CultureInfo.InvariantCulture),
+                row.Cost.Operations > 0 ? (row.Cost.Operations / seconds / 1e9).ToString("N0", CultureInfo.InvariantCulture) : "");
+        }
+
+        return table;
+    }
+
+    /// <summary>Device bytes by owner.</summary>
+    public static FittingTable Memory(IEnumerable<KeyValuePair<string, long>> byOwner, long total)
+    {
+        FittingTable table = TableStyle.Create("memory of", ">bytes", ">");
+        foreach ((string owner, long bytes) in byOwner.OrderByDescending(entry => entry.Value))
+        {
+            table.Row(owner, bytes.ToString("N0", CultureInfo.InvariantCulture), Amounts.Bytes(bytes));
+        }
+
+        table.Row("all", total.ToString("N0", CultureInfo.InvariantCulture), Amounts.Bytes(total));
+        return table;
+    }
+}
