@@ -149,7 +149,7 @@ public sealed partial class SharpnessTests
     [InlineData("did you mean 'weights'", "--adapter", "plain", "--spaces", "weight")]
     [InlineData("samples is 1", "--adapter", "plain", "--samples", "1")]
     [InlineData("sigma is 0", "--adapter", "plain", "--sigma", "0")]
-    [InlineData("--rows is 0", "--adapter", "plain", "--rows", "0")]
+    [InlineData("Here: --rows, --batch-size.", "--adapter", "plain", "--rows", "0")]
     [InlineData("no rows", "--adapter", "plain", "--data", "empty.tsv")]
     [InlineData("nothing.tsv", "--adapter", "plain", "--data", "nothing.tsv")]
     [InlineData("lora_A", "--adapter", "plain", "--model", "wide")]

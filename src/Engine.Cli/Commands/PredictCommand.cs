@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Engine.Cli.Console;
+using Engine.Common;
 using Engine.Devices;
+using Engine.Training.Configuration;
 using Engine.Training.Running;
 
 namespace Engine.Cli.Commands;
@@ -48,6 +50,13 @@ internal sealed class PredictCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
+        if (trained.Run?.Task.IsLanguageModel() == true)
+        {
+            throw new ConfigurationException(
+                $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; 'engine eval' gives "
+                + "its loss and perplexity, 'engine generate' texts.");
+        }
+
         IEnumerable<(string Text, string? Pair)> inputs = texts.Read(arguments, trained.Run, Host);
         using Device target = device.Open(arguments, Host, Host.Error);
         using Predictor predictor = Predictor.Open(target, trained, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)));

@@ -76,7 +76,11 @@ public sealed class ChatTemplate
     /// <exception cref="ModelFileException">There is none, or it is no template; the message names its line.</exception>
     public static ChatTemplate OfFolder(string folder) => FindOf(folder)
         ?? throw new ModelFileException(
-            folder, $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor chat_template in {ChatTemplateFile.ConfigName}; {Choice()}");
+            folder,
+            $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor chat_template in {ChatTemplateFile.ConfigName}; {Choice()}")
+        {
+            Settings = ["Template"],
+        };
 
     /// <summary>The template of a model's folder; null where it has none.</summary>
     /// <exception cref="ModelFileException">It has one that is no template; the message names its line.</exception>
@@ -94,7 +98,10 @@ public sealed class ChatTemplate
         catch (JinjaException error)
         {
             throw new ModelFileException(
-                source.Path, $"the chat template cannot be read, line {error.Line}: {error.Message} Mend it, or {Choice()}", error);
+                source.Path, $"the chat template cannot be read, line {error.Line}: {error.Message} Mend it, or {Choice()}", error)
+            {
+                Settings = ["Template"],
+            };
         }
     }
 
