@@ -10,8 +10,10 @@ public sealed class OperandsSuppressor : DiagnosticSuppressor
 {
     private static readonly SuppressionDescriptor NeverAssigned = new("ENGS0001", "CS0649", "A launch passes the fields of operands.");
 
+    /// <inheritdoc/>
     public override ImmutableArray<SuppressionDescriptor> SupportedSuppressions { get; } = ImmutableArray.Create(NeverAssigned);
 
+    /// <inheritdoc/>
     public override void ReportSuppressions(SuppressionAnalysisContext context)
     {
         foreach (Diagnostic diagnostic in context.ReportedDiagnostics)

@@ -38,6 +38,7 @@ public abstract class Device : IDisposable
     /// <summary>What the device is, as <see cref="DeviceCatalog.List()"/> shows it.</summary>
     public DeviceInfo Info { get; }
 
+    /// <summary>The API it is reached through.</summary>
     public DeviceKind Kind => Info.Kind;
 
     /// <summary>What a user types to choose it: <c>cpu</c>, <c>opencl:0</c>, <c>cuda:1</c>.</summary>
@@ -49,6 +50,7 @@ public abstract class Device : IDisposable
     /// <summary>Memory in bytes.</summary>
     public long MemoryBytes => Info.MemoryBytes;
 
+    /// <summary>What kernels choose their variant by.</summary>
     public DeviceFeatures Features => Info.Features;
 
     /// <summary>What was chosen when the device was opened: the library that computes its products is named here whether it was asked for or not.</summary>
@@ -130,7 +132,7 @@ public abstract class Device : IDisposable
     /// Until what it gives is disposed, <see cref="Bind"/>, on any thread, does not wait for compilers, so that kernels compile side by side. <see cref="Launch.Complete"/> waits for one and throws what its
     /// compiler said; a launch that nobody completed waits when it is enqueued or recorded.
     /// </summary>
-    public BindingScope BindTogether()
+    internal BindingScope BindTogether()
     {
         using Lock.Scope call = Call();
         bindingTogether++;
@@ -140,7 +142,7 @@ public abstract class Device : IDisposable
     /// <summary>Makes bound launches of this device one thing to replay.</summary>
     /// <param name="buffers">What launches are bound to; a replay is refused where one of them is disposed. Compiled kernels know their own.</param>
     /// <exception cref="ArgumentException">A launch is of another device.</exception>
-    public Recording Record(IReadOnlyList<Launch> launches, IReadOnlyCollection<DeviceBuffer>? buffers = null)
+    internal Recording Record(IReadOnlyList<Launch> launches, IReadOnlyCollection<DeviceBuffer>? buffers = null)
     {
         ArgumentNullException.ThrowIfNull(launches);
         foreach (Launch launch in launches)
@@ -173,6 +175,7 @@ public abstract class Device : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <inheritdoc/>
     public override string ToString() => Info.ToString();
 
     /// <summary>Makes the device one on an accelerator of ILGPU: it closes with it.</summary>
@@ -238,7 +241,7 @@ public abstract class Device : IDisposable
 public readonly record struct KernelProgress(int Compiled, int Asked);
 
 /// <summary>While it lasts, kernels that are bound to its device compile side by side (<see cref="Device.BindTogether"/>).</summary>
-public sealed class BindingScope : IDisposable
+internal sealed class BindingScope : IDisposable
 {
     private Device? device;
 

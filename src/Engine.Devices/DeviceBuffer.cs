@@ -20,6 +20,7 @@ public abstract class DeviceBuffer : IDisposable
         this.lender = lender;
     }
 
+    /// <summary>Where the memory lies.</summary>
     public Device Device { get; }
 
     /// <summary>Size in bytes.</summary>

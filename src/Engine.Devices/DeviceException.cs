@@ -3,11 +3,14 @@ namespace Engine.Devices;
 /// <summary>A device refused: the message carries the driver's code by name, the kernel's name and, after a failed build, its log.</summary>
 public class DeviceException : Exception
 {
+    /// <param name="message">What was refused and why, as a sentence.</param>
     public DeviceException(string message)
         : base(message)
     {
     }
 
+    /// <param name="message">What was refused and why, as a sentence.</param>
+    /// <param name="inner">What the driver or ILGPU threw.</param>
     public DeviceException(string message, Exception inner)
         : base(message, inner)
     {

@@ -3,17 +3,40 @@ namespace Engine.Devices;
 /// <summary>The storage type of a buffer's elements.</summary>
 public enum ElementType
 {
+    /// <summary><c>float</c>.</summary>
     Float32,
+
+    /// <summary><see cref="System.Half"/>.</summary>
     Float16,
+
+    /// <summary><see cref="Kernels.BFloat16"/>.</summary>
     BFloat16,
+
+    /// <summary><c>double</c>.</summary>
     Float64,
+
+    /// <summary><c>sbyte</c>.</summary>
     Int8,
+
+    /// <summary><c>byte</c>.</summary>
     UInt8,
+
+    /// <summary><c>short</c>.</summary>
     Int16,
+
+    /// <summary><c>ushort</c>.</summary>
     UInt16,
+
+    /// <summary><c>int</c>.</summary>
     Int32,
+
+    /// <summary><c>uint</c>.</summary>
     UInt32,
+
+    /// <summary><c>long</c>.</summary>
     Int64,
+
+    /// <summary><c>ulong</c>.</summary>
     UInt64,
 }
 

@@ -26,7 +26,7 @@ public sealed record KernelParameter(string Name, KernelParameterKind Kind, Elem
 /// <summary>Storage types and constants that a kernel is compiled with.</summary>
 /// <param name="Types">The storage type of each type parameter.</param>
 /// <param name="Constants">The value of each <c>[Specialize]</c> parameter (booleans as 0 and 1).</param>
-public sealed record KernelVariant(ImmutableArray<ElementType> Types, ImmutableArray<long> Constants)
+internal sealed record KernelVariant(ImmutableArray<ElementType> Types, ImmutableArray<long> Constants)
 {
     public override string ToString() => $"<{string.Join(", ", Types)}>({string.Join(", ", Constants)})";
 }
@@ -54,7 +54,7 @@ public sealed record KernelDefinition(
     public bool UsesShuffles { get; init; }
 
     /// <summary>Variants to look at or to try a compiler with: storage types of 32 and 16 bits, constants small and large, booleans off and on.</summary>
-    public IEnumerable<KernelVariant> SampleVariants()
+    internal IEnumerable<KernelVariant> SampleVariants()
     {
         KernelParameter[] specialized = [.. Parameters.Where(p => p.Kind == KernelParameterKind.Specialized)];
         ElementType[] storages = TypeParameters.IsEmpty ? [ElementType.Float32] : TileTypes.IsEmpty ? [ElementType.Float32, ElementType.BFloat16] : [ElementType.BFloat16];
@@ -120,6 +120,7 @@ public readonly struct KernelArgument
 /// </summary>
 public abstract class KernelCall
 {
+    /// <summary>The kernel that is called.</summary>
     public abstract KernelDefinition Definition { get; }
 
     /// <summary>The storage type of each type parameter.</summary>
@@ -129,11 +130,12 @@ public abstract class KernelCall
     public ImmutableArray<long> Constants { get; init; } = [];
 
     /// <summary>What the kernel is compiled with.</summary>
-    public KernelVariant Variant => new(Types, Constants);
+    internal KernelVariant Variant => new(Types, Constants);
 
     /// <summary>The other parameters' values, in declaration order.</summary>
     public ImmutableArray<KernelArgument> Arguments { get; init; } = [];
 
+    /// <summary>Groups and items of the launch.</summary>
     public LaunchShape Shape { get; init; }
 
     /// <summary>Runs one work-group on the calling thread. Called only for buffers of a cpu device.</summary>

@@ -83,6 +83,9 @@ public abstract class Launch : IDisposable
 /// <summary>How many groups of how many work-items run.</summary>
 public readonly record struct LaunchShape(int GroupsX, int GroupsY, int GroupsZ, int GroupSize)
 {
+    /// <summary>Groups along x alone.</summary>
+    /// <param name="groups">Groups.</param>
+    /// <param name="groupSize">Items of a group.</param>
     public LaunchShape(int groups, int groupSize)
         : this(groups, 1, 1, groupSize)
     {

@@ -8,7 +8,7 @@ namespace Engine.Devices;
 /// <param name="Seed">The 64-bit key.</param>
 /// <param name="Stream">What the numbers are for; host uses are listed in <see cref="RandomStream"/>.</param>
 /// <param name="Step">The optimizer step, or the epoch for draws made once per epoch.</param>
-public readonly record struct PhiloxGenerator(ulong Seed, uint Stream, uint Step)
+internal readonly record struct PhiloxGenerator(ulong Seed, uint Stream, uint Step)
 {
     private const int Rounds = 10;
     private const double WordScale = 1.0 / 4294967296.0;
@@ -83,13 +83,13 @@ public readonly record struct PhiloxGenerator(ulong Seed, uint Stream, uint Step
 }
 
 /// <summary>Four 32-bit words, lowest first: a counter of <see cref="PhiloxGenerator"/> or its output.</summary>
-public readonly record struct PhiloxWords(uint X, uint Y, uint Z, uint W);
+internal readonly record struct PhiloxWords(uint X, uint Y, uint Z, uint W);
 
 /// <summary>
 /// Philox streams. A method's noise counts adapted layers from 0, dropout counts its places from <see cref="Dropout"/> and adapted layers from
 /// <see cref="LoraDropout"/>, and the draws made on the host lie at the top of the range: one seed can serve all of them without two uses reading the same numbers.
 /// </summary>
-public static class RandomStream
+internal static class RandomStream
 {
     /// <summary>Directions in which sharpness is measured: the first tensor's; the others' follow. The step is the sample's number.</summary>
     public const uint Directions = 0x4000_0000;

@@ -4,7 +4,7 @@ namespace Engine.Devices;
 /// Launches in their order, made to be replayed many times, whole or in part: <see cref="Device.Record"/>. On a device with graphs a replay is one driver
 /// call. What kernels read from buffers may change between replays; the launches may not. They belong to whoever recorded them, and outlive the recording.
 /// </summary>
-public abstract class Recording : IDisposable
+internal abstract class Recording : IDisposable
 {
     private readonly Device device;
     private readonly Launch[] launches;

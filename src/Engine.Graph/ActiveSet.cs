@@ -19,6 +19,7 @@ public sealed class ActiveSet
         }
     }
 
+    /// <summary>The trainable tensors, in the order of their numbers.</summary>
     public IReadOnlyList<Variable> Tensors { get; }
 
     /// <summary>Whether a tensor is in the set.</summary>

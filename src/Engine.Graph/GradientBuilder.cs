@@ -6,7 +6,7 @@ namespace Engine.Graph;
 /// Reverse-mode differentiation as a graph transformation: for every node on the way from a trainable variable to the loss
 /// its operator adds the nodes of its gradient. Frozen variables get none, and nothing below the lowest trainable one is visited.
 /// </summary>
-public sealed class GradientBuilder
+internal sealed class GradientBuilder
 {
     private readonly Dictionary<Tensor, Tensor> gradients = [];
     private readonly Dictionary<Tensor, Tensor> repeated = [];

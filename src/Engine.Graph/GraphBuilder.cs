@@ -16,7 +16,7 @@ public sealed class GraphBuilder
     /// </summary>
     public ElementType Products { get; init; } = ElementType.Float32;
 
-    public IReadOnlyList<Node> Nodes => nodes;
+    internal IReadOnlyList<Node> Nodes => nodes;
 
     /// <summary>Tensors that can be read after a replay.</summary>
     public IReadOnlyList<Tensor> Outputs => outputs;
@@ -45,10 +45,10 @@ public sealed class GraphBuilder
     }
 
     /// <summary>Adds a node with one float32 output.</summary>
-    public Tensor Add(Operator @operator, Shape shape, params Tensor[] inputs) => Add(@operator, inputs, shape)[0];
+    internal Tensor Add(Operator @operator, Shape shape, params Tensor[] inputs) => Add(@operator, inputs, shape)[0];
 
     /// <summary>Adds a node with float32 outputs of the given shapes.</summary>
-    public IReadOnlyList<Tensor> Add(Operator @operator, Tensor[] inputs, params Shape[] shapes)
+    internal IReadOnlyList<Tensor> Add(Operator @operator, Tensor[] inputs, params Shape[] shapes)
     {
         var results = new Tensor[shapes.Length];
         for (int i = 0; i < shapes.Length; i++)

@@ -7,7 +7,7 @@ namespace Engine.Graph;
 /// One kind of computation: its shape rule (in the extension method that adds it to a graph), its lowering to launches
 /// and its gradient. One file an operator; docs/contributing.md says how to add one.
 /// </summary>
-public abstract class Operator
+internal abstract class Operator
 {
     /// <summary>The name profiles and errors show.</summary>
     public abstract string Name { get; }
@@ -47,7 +47,7 @@ public abstract class Operator
 }
 
 /// <summary>What an operator sees while it binds its launches: memory for its inputs, outputs and scratch.</summary>
-public sealed class Lowering
+internal sealed class Lowering
 {
     private readonly PlanMemory memory;
     private readonly List<Launch> launches;

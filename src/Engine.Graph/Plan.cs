@@ -6,7 +6,7 @@ using Engine.Kernels;
 namespace Engine.Graph;
 
 /// <summary>A step ready to run: every launch bound and recorded. Replaying it allocates nothing managed and looks nothing up; on a device with graphs it is one driver call.</summary>
-public sealed class Plan : IDisposable
+internal sealed class Plan : IDisposable
 {
     private readonly Device device;
     private readonly Launch[] launches;
@@ -170,7 +170,7 @@ public sealed class Plan : IDisposable
 }
 
 /// <summary>What a node cannot do without: bytes to move, and operations of its matrix products. Of a node of several launches the first counts for all.</summary>
-public readonly record struct NodeCost(long Bytes, double Operations)
+internal readonly record struct NodeCost(long Bytes, double Operations)
 {
     internal static NodeCost Of(Node node) => new(node.Operator.MovedBytes(node), node.Operator.ProductOperations(node));
 
@@ -181,10 +181,10 @@ public readonly record struct NodeCost(long Bytes, double Operations)
 /// <param name="Calls">Its launches.</param>
 /// <param name="Time">The time of these, each by itself.</param>
 /// <param name="Cost">What they cannot do without.</param>
-public sealed record OperatorProfile(string Operator, long Calls, TimeSpan Time, NodeCost Cost);
+internal sealed record OperatorProfile(string Operator, long Calls, TimeSpan Time, NodeCost Cost);
 
 /// <summary>Time by operator over profiled replays, of several threads too.</summary>
-public sealed class Profile
+internal sealed class Profile
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, OperatorProfile> operators = [];

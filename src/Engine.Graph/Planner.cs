@@ -7,7 +7,7 @@ namespace Engine.Graph;
 /// Where every computed tensor of a step lies in the arena. Made without touching device memory, so that a run's need is known
 /// to the byte before anything is allocated.
 /// </summary>
-public sealed class PlanLayout
+internal sealed class PlanLayout
 {
     internal PlanLayout(
         IReadOnlyList<Node> nodes,
@@ -43,7 +43,7 @@ public sealed class PlanLayout
 }
 
 /// <summary>Gives every intermediate an offset in one arena by its lifetime.</summary>
-public static class Planner
+internal static class Planner
 {
     /// <summary>Lays out the live part of a graph for a device (whose features decide the kernels' scratch memory).</summary>
     public static PlanLayout Layout(Device device, GraphBuilder graph)

@@ -13,25 +13,30 @@ public sealed class Tensor
         Variable = variable;
     }
 
+    /// <summary>The variable's name, or the operator's with the number of its node: what errors and profiles show.</summary>
     public string Name { get; }
 
+    /// <summary>Its dimensions.</summary>
     public Shape Shape { get; }
 
+    /// <summary>The type of its elements.</summary>
     public ElementType Type { get; }
 
     /// <summary>The variable this tensor reads; null for a computed tensor.</summary>
     public Variable? Variable { get; }
 
     /// <summary>The node that computes this tensor; null for a variable.</summary>
-    public Node? Producer { get; internal set; }
+    internal Node? Producer { get; set; }
 
+    /// <summary>Its size in bytes.</summary>
     public long Bytes => Shape.Count * Type.SizeInBytes();
 
+    /// <inheritdoc/>
     public override string ToString() => $"{Name} {Shape}";
 }
 
 /// <summary>An operator applied to tensors.</summary>
-public sealed class Node
+internal sealed class Node
 {
     internal Node(Operator @operator, Tensor[] inputs, Tensor[] outputs)
     {

@@ -19,6 +19,7 @@ public sealed class StorageBlock(string owner) : IDisposable
     /// <summary>Bytes reserved so far.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>What was reserved, in memory order; overlays are not among them.</summary>
     public IReadOnlyList<Variable> Variables => variables;
 
     /// <summary>The block's memory.</summary>
@@ -66,6 +67,7 @@ public sealed class StorageBlock(string owner) : IDisposable
         buffer.Clear();
     }
 
+    /// <summary>Frees the memory. The block can be allocated again.</summary>
     public void Dispose()
     {
         buffer?.Dispose();
@@ -85,16 +87,22 @@ public sealed class Variable
         ByteOffset = byteOffset;
     }
 
+    /// <summary>What errors and files call it.</summary>
     public string Name { get; }
 
+    /// <summary>Its dimensions.</summary>
     public Shape Shape { get; }
 
+    /// <summary>The type of its elements.</summary>
     public ElementType Type { get; }
 
+    /// <summary>The memory it lies in.</summary>
     public StorageBlock Block { get; }
 
+    /// <summary>Where it starts in its block, in bytes.</summary>
     public long ByteOffset { get; }
 
+    /// <summary>Its size in bytes.</summary>
     public long Bytes => Shape.Count * Type.SizeInBytes();
 
     /// <summary>Where this variable's gradient is summed; null for a frozen variable.</summary>
@@ -126,5 +134,6 @@ public sealed class Variable
     internal bool Overlaps(Variable other) =>
         Block == other.Block && ByteOffset < other.ByteOffset + other.Bytes && other.ByteOffset < ByteOffset + Bytes;
 
+    /// <inheritdoc/>
     public override string ToString() => $"{Name} {Shape}";
 }

@@ -43,7 +43,7 @@ public static class StepScalars
 }
 
 /// <summary>Slots of the uint32 buffer a counter-based generator reads (Philox4x32-10, Salmon et al. 2011).</summary>
-public static class RandomState
+internal static class RandomState
 {
     /// <summary>Low word of the seed (Philox key 0).</summary>
     public const int SeedLow = 0;

@@ -26,10 +26,13 @@ public readonly struct WeightView
     /// <summary>Number of elements.</summary>
     public long Length { get; }
 
+    /// <summary>A weight of float32.</summary>
     public static implicit operator WeightView(BufferView<float> view) => new(ElementType.Float32, view.Buffer, view.ByteOffset, view.Length);
 
+    /// <summary>A weight of float16.</summary>
     public static implicit operator WeightView(BufferView<Half> view) => new(ElementType.Float16, view.Buffer, view.ByteOffset, view.Length);
 
+    /// <summary>A weight of bfloat16.</summary>
     public static implicit operator WeightView(BufferView<BFloat16> view) => new(ElementType.BFloat16, view.Buffer, view.ByteOffset, view.Length);
 
     /// <summary>The view under its own element type.</summary>

@@ -22,6 +22,7 @@ public sealed class KeyTextGenerator : IIncrementalGenerator
         DiagnosticSeverity.Warning,
         isEnabledByDefault: true);
 
+    /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
         IncrementalValuesProvider<KeySummary> summaries = context.SyntaxProvider.ForAttributeWithMetadataName(

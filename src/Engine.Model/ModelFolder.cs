@@ -10,7 +10,7 @@ using Engine.Tokenizers;
 namespace Engine.Model;
 
 /// <summary>A Hugging Face model folder: <c>config.json</c>, weights and a tokenizer.</summary>
-public sealed class ModelFolder
+internal sealed class ModelFolder
 {
     /// <summary>Names of the files that a tokenizer may have; which of them there are, <see cref="CopyTokenizer"/> copies.</summary>
     public static IReadOnlyList<string> TokenizerFiles { get; } =

@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 namespace Engine.Model;
 
 /// <summary>Work in numbered pieces on all processors.</summary>
-public static class ParallelWork
+internal static class ParallelWork
 {
     /// <summary>Each piece's result, in the pieces' order.</summary>
     /// <param name="count">Pieces.</param>

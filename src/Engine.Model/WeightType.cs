@@ -10,18 +10,21 @@ public enum WeightType
     [EnumMember(Value = "auto")]
     Auto,
 
+    /// <summary>4 bytes an element.</summary>
     [EnumMember(Value = "float32")]
     Float32,
 
+    /// <summary>2 bytes: float32's exponent with 8 bits of precision.</summary>
     [EnumMember(Value = "bfloat16")]
     BFloat16,
 
+    /// <summary>2 bytes: 11 bits of precision, at most 65504.</summary>
     [EnumMember(Value = "float16")]
     Float16,
 }
 
 /// <summary>Names of <see cref="WeightType"/>.</summary>
-public static class WeightTypes
+internal static class WeightTypes
 {
     /// <summary>The type's name in configurations: float32, bfloat16, float16.</summary>
     public static string Name(ElementType type) => type switch

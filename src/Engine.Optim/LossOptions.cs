@@ -4,7 +4,7 @@ namespace Engine.Optim;
 /// What a training step's loss is: cross-entropy or squared errors, and for cross-entropy to which targets. Evaluations are to the labels
 /// alone, so that runs of different options can be compared.
 /// </summary>
-public sealed record LossOptions
+internal sealed record LossOptions
 {
     /// <summary>What the loss of a step of several micro-batches is the mean over.</summary>
     public LossAverage Average { get; init; } = LossAverage.Tokens;

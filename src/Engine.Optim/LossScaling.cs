@@ -10,7 +10,7 @@ namespace Engine.Optim;
 /// <param name="Scale">What the loss's gradient is multiplied by; a power of two.</param>
 /// <param name="GoodSteps">Steps with finite gradients since the scale last changed.</param>
 /// <param name="SkippedSteps">Steps so far whose gradients were not finite.</param>
-public sealed record LossScaleState(float Scale, int GoodSteps, long SkippedSteps)
+internal sealed record LossScaleState(float Scale, int GoodSteps, long SkippedSteps)
 {
     /// <summary>The start of PyTorch's GradScaler.</summary>
     public static LossScaleState Initial { get; } = new(65536, 0, 0);
@@ -22,7 +22,7 @@ public sealed record LossScaleState(float Scale, int GoodSteps, long SkippedStep
 /// writes no parameter and no moment, as in every run; what the method wrote into its state before that was known is taken back, to the bit, and the scale is halved.
 /// 2000 good steps double it. At scale 1 nothing is scaled, and gradients that are not finite are the run's own. The host learns of it with the step's report.
 /// </summary>
-public sealed class LossScaling
+internal sealed class LossScaling
 {
     private const int GrowthInterval = 2000;
 

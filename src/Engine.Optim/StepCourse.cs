@@ -35,6 +35,7 @@ internal static class StepCourses
 /// </summary>
 public enum LossProbe
 {
+    /// <summary>No further loss.</summary>
     None,
 
     /// <summary>The loss without the perturbation: one forward pass.</summary>
@@ -49,9 +50,12 @@ public enum LossProbe
 /// <summary>The parts of a step that may serve some of the trainable tensors only.</summary>
 public enum StepPart
 {
+    /// <summary>The first pass, or the only one.</summary>
     FirstPass,
 
+    /// <summary>The second pass of a course that has one.</summary>
     SecondPass,
 
+    /// <summary>The optimizer's update.</summary>
     Update,
 }

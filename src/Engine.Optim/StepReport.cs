@@ -8,7 +8,7 @@ namespace Engine.Optim;
 /// <param name="Skipped">Nothing was updated: no micro-batch has a label, or the gradients overflowed under loss scaling and the scale is lower now.</param>
 /// <param name="LossRise">The loss at the perturbed point less that without the perturbation; NaN where the step does not know
 /// both.</param>
-public sealed record StepReport(
+internal sealed record StepReport(
     double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false, double LossRise = double.NaN)
 {
     /// <summary>The part of <see cref="Loss"/> that the adapters' form adds to the task's; NaN where it adds nothing.</summary>

@@ -16,7 +16,7 @@ namespace Engine.Optim;
 /// Everything stays on the device but a few numbers that are read at the end of a step, and before them each sample's losses where the method selects samples.
 /// Each step and each evaluated batch takes a turn on the device (<see cref="Device.Turns"/>); steps of several threads run one after another.
 /// </summary>
-public sealed class TrainingSession : IDisposable
+internal sealed class TrainingSession : IDisposable
 {
     private readonly Device device;
     private readonly TrainingMethod method;

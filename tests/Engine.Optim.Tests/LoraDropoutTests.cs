@@ -90,12 +90,13 @@ public sealed class LoraDropoutTests
 
         public static readonly string[] Layers = ["query", "key", "value"];
 
-        public override IReadOnlyList<ParameterSpec> Parameters =>
+        internal override IReadOnlyList<ParameterSpec> Parameters =>
             [new("table.weight", new Shape(VocabularySize, Width), ParameterInitialization.Normal), .. Layers.Select(layer => new ParameterSpec($"{layer}.weight", new Shape(1, Width), ParameterInitialization.Normal))];
 
-        public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [[.. Layers.Select(layer => new LinearSpec(layer, 1, Width))]];
+        internal override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups =>
+            [[.. Layers.Select(layer => new LinearSpec(layer, 1, Width))]];
 
-        public override ModelOutput Build(ForwardBuilder forward)
+        internal override ModelOutput Build(ForwardBuilder forward)
         {
             Tensor[] outputs = forward.Linears(forward.TakeSelected(forward.Graph.Embedding(forward.Parameter("table.weight"), forward.Batch.InputIds)), Layers);
             return new ModelOutput.Logits(forward.Graph.Add(forward.Graph.Add(outputs[0], outputs[1]), outputs[2]));

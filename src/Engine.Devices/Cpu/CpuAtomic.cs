@@ -6,10 +6,13 @@ namespace Engine.Devices.Cpu;
 /// </summary>
 public static class CpuAtomic
 {
+    /// <summary>target += value; returns what was there before, as every member here does.</summary>
     public static int Add(ref int target, int value) => Interlocked.Add(ref target, value) - value;
 
+    /// <summary>target += value.</summary>
     public static uint Add(ref uint target, uint value) => Interlocked.Add(ref target, value) - value;
 
+    /// <summary>target = max(target, value).</summary>
     public static int Max(ref int target, int value)
     {
         int seen = Volatile.Read(ref target);
@@ -27,6 +30,7 @@ public static class CpuAtomic
         return seen;
     }
 
+    /// <summary>target = max(target, value).</summary>
     public static uint Max(ref uint target, uint value)
     {
         uint seen = Volatile.Read(ref target);
@@ -44,6 +48,7 @@ public static class CpuAtomic
         return seen;
     }
 
+    /// <summary>target = min(target, value).</summary>
     public static int Min(ref int target, int value)
     {
         int seen = Volatile.Read(ref target);
@@ -61,6 +66,7 @@ public static class CpuAtomic
         return seen;
     }
 
+    /// <summary>target = min(target, value).</summary>
     public static uint Min(ref uint target, uint value)
     {
         uint seen = Volatile.Read(ref target);
@@ -78,8 +84,10 @@ public static class CpuAtomic
         return seen;
     }
 
+    /// <summary>target = value.</summary>
     public static int Exchange(ref int target, int value) => Interlocked.Exchange(ref target, value);
 
+    /// <summary>target = value.</summary>
     public static uint Exchange(ref uint target, uint value) => Interlocked.Exchange(ref target, value);
 
     /// <summary>Writes <paramref name="value"/> where <paramref name="compare"/> was.</summary>

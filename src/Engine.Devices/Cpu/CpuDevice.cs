@@ -38,6 +38,7 @@ public sealed unsafe class CpuDevice : Device
 
     private readonly CpuBuffer scratch;
 
+    /// <param name="options">Threads, memory and checks; null: all processors, no checks.</param>
     public CpuDevice(CpuOptions? options = null)
         : base(Describe(options ??= new CpuOptions()))
     {
@@ -46,7 +47,7 @@ public sealed unsafe class CpuDevice : Device
         Threads = new HostThreads(options.Threads);
     }
 
-    public HostThreads Threads { get; }
+    internal HostThreads Threads { get; }
 
     /// <summary>Whether kernels that read memory nothing wrote fail (<see cref="CpuOptions.CheckReads"/>).</summary>
     public bool CheckReads { get; }

@@ -4,7 +4,7 @@ namespace Engine.Devices.Cpu;
 /// Vectorised host code behind an operator: the cpu device's form of a kernel. Pointers are taken when the launch is made
 /// (<see cref="CpuDevice.Pointer{T}"/>); <see cref="Execute"/> allocates nothing. The buffers must outlive the launch.
 /// </summary>
-public abstract class HostLaunch : Launch
+internal abstract class HostLaunch : Launch
 {
     protected HostLaunch(CpuDevice device)
         : base(device) => Device = device;

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Engine.Devices.Cpu;
 
 /// <summary>Work in numbered pieces that may run at once, in any order, on any worker.</summary>
-public interface IHostBody
+internal interface IHostBody
 {
     /// <summary>Runs one piece.</summary>
     /// <param name="piece">0 to the number of pieces less one.</param>
@@ -23,7 +23,7 @@ public interface IHostBody
 /// <see cref="For"/> cannot return: so <c>body</c> and <c>pieces</c>, read after a claim, belong to that claim. A helper that wakes
 /// late finds nothing to claim, and nobody waits for it.
 /// </remarks>
-public sealed class HostThreads : IDisposable
+internal sealed class HostThreads : IDisposable
 {
     /// <summary>How long an idle helper spins before it parks: longer than the gap between two launches of a step.</summary>
     private const double SpinMicroseconds = 100;

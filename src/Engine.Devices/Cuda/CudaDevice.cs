@@ -12,7 +12,7 @@ internal interface ICudaResource
 }
 
 /// <summary>A CUDA card: its primary context, or one that ILGPU made; one stream that runs in order, memory of its own.</summary>
-public sealed unsafe class CudaDevice : Device
+internal sealed unsafe class CudaDevice : Device
 {
     /// <summary>In order with the context's default stream, where ILGPU's work is by default.</summary>
     private const uint StreamBlocking = 0;

@@ -15,7 +15,7 @@ namespace Engine.Devices.Ilgpu;
 /// Compiles kernels by ILGPU's back ends, which need neither a device nor a driver. Each kernel gets a context of its own (some milliseconds): after a failed compilation a context may answer
 /// nothing but errors, and the names it makes up count on from kernel to kernel.
 /// </summary>
-public static partial class IlgpuCompiler
+internal static partial class IlgpuCompiler
 {
     /// <summary>Compute capability 8.0: nothing in kernels needs what came after it, so later cards share one text.</summary>
     public const int NewestArchitecture = 80;

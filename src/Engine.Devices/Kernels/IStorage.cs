@@ -18,28 +18,36 @@ public interface IStorage
 public interface IStorage<T> : IStorage
     where T : unmanaged
 {
+    /// <summary>The number that is stored, exact.</summary>
     static abstract float Load(T stored);
 
+    /// <summary>What a number is stored as: rounded to nearest, ties to even.</summary>
     static abstract T Store(float value);
 }
 
 /// <summary>float.</summary>
 public readonly struct Float32Storage : IStorage<float>
 {
+    /// <inheritdoc/>
     public static bool IsBFloat16 => false;
 
+    /// <inheritdoc/>
     public static float Load(float stored) => stored;
 
+    /// <inheritdoc/>
     public static float Store(float value) => value;
 }
 
 /// <summary>The bits of a <see cref="BFloat16"/>.</summary>
 public readonly struct BFloat16Storage : IStorage<ushort>
 {
+    /// <inheritdoc/>
     public static bool IsBFloat16 => true;
 
+    /// <inheritdoc/>
     public static float Load(ushort stored) => Interop.IntAsFloat((uint)stored << 16);
 
+    /// <inheritdoc/>
     public static ushort Store(float value)
     {
         uint bits = Interop.FloatAsInt(value);
@@ -51,11 +59,13 @@ public readonly struct BFloat16Storage : IStorage<ushort>
 /// <summary>The bits of a <see cref="System.Half"/>.</summary>
 public readonly struct Float16Storage : IStorage<ushort>
 {
+    /// <inheritdoc/>
     public static bool IsBFloat16 => false;
 
     /// <summary>2^-24, the smallest half: what a unit of a subnormal's fraction is worth.</summary>
     private const float Unit = 1f / 16777216f;
 
+    /// <inheritdoc/>
     public static float Load(ushort stored)
     {
         uint sign = (uint)(stored & 0x8000) << 16;
@@ -70,6 +80,7 @@ public readonly struct Float16Storage : IStorage<ushort>
         return Interop.IntAsFloat(sign | bits);
     }
 
+    /// <inheritdoc/>
     public static ushort Store(float value)
     {
         uint bits = Interop.FloatAsInt(value);
@@ -90,19 +101,25 @@ public readonly struct Float16Storage : IStorage<ushort>
 /// <summary>sbyte; stores saturate, and take NaN as 0.</summary>
 public readonly struct Int8Storage : IStorage<sbyte>
 {
+    /// <inheritdoc/>
     public static bool IsBFloat16 => false;
 
+    /// <inheritdoc/>
     public static float Load(sbyte stored) => stored;
 
+    /// <inheritdoc/>
     public static sbyte Store(float value) => (sbyte)(int)KernelMath.RoundClamped(value, -128f, 127f);
 }
 
 /// <summary>byte; stores saturate, and take NaN as 0.</summary>
 public readonly struct UInt8Storage : IStorage<byte>
 {
+    /// <inheritdoc/>
     public static bool IsBFloat16 => false;
 
+    /// <inheritdoc/>
     public static float Load(byte stored) => stored;
 
+    /// <inheritdoc/>
     public static byte Store(float value) => (byte)(int)KernelMath.RoundClamped(value, 0f, 255f);
 }

@@ -8,18 +8,21 @@ namespace Engine.Devices.Kernels;
 /// <summary>Whether the managed executor looks for reads of memory that nothing wrote. A type argument, so that the check costs nothing when off.</summary>
 public interface IReadPolicy
 {
+    /// <summary>Whether reads are checked.</summary>
     static abstract bool Checked { get; }
 }
 
 /// <summary>Reads are not checked.</summary>
 public readonly struct PlainReads : IReadPolicy
 {
+    /// <inheritdoc/>
     public static bool Checked => false;
 }
 
 /// <summary>A read of the poison that fresh memory is filled with is an error.</summary>
 public readonly struct CheckedReads : IReadPolicy
 {
+    /// <inheritdoc/>
     public static bool Checked => true;
 }
 
@@ -150,6 +153,7 @@ public sealed unsafe class KernelScratch
 
     private KernelScratch() => Grow(FirstBlock);
 
+    /// <inheritdoc/>
     ~KernelScratch()
     {
         FreeOutgrown();

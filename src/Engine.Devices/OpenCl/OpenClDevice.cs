@@ -4,7 +4,7 @@ using Engine.Devices.Programs;
 namespace Engine.Devices.OpenCl;
 
 /// <summary>An OpenCL device: a context that its openings share, one queue that runs in order; or those of ILGPU.</summary>
-public sealed unsafe class OpenClDevice : Device
+internal sealed unsafe class OpenClDevice : Device
 {
     private const nint ContextPlatform = 0x1084;
 

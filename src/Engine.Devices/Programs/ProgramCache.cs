@@ -12,7 +12,7 @@ namespace Engine.Devices.Programs;
 /// binary, the binary. Numbers are little-endian.
 /// </remarks>
 /// <param name="folder">Where entries lie; null keeps nothing on disk.</param>
-public sealed class ProgramCache(string? folder)
+internal sealed class ProgramCache(string? folder)
 {
     private const int FormatVersion = 1;
     private const int KeyAt = 12;

@@ -5,7 +5,7 @@ using System.Text;
 namespace Engine.Devices.Programs;
 
 /// <summary>What a compiled program depends on, as one SHA-256: its whole source, the options, the device and the driver.</summary>
-public readonly record struct ProgramKey
+internal readonly record struct ProgramKey
 {
     /// <summary>Bytes of a key.</summary>
     public const int Size = SHA256.HashSizeInBytes;

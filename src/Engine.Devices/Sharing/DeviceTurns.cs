@@ -258,5 +258,6 @@ public readonly ref struct Turn
 
     internal Turn(DeviceTurns turns) => this.turns = turns;
 
+    /// <summary>Ends the turn: the next in the queue begins.</summary>
     public void Dispose() => turns.Leave();
 }

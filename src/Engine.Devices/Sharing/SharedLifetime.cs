@@ -6,7 +6,7 @@ namespace Engine.Devices.Sharing;
 /// </summary>
 /// <param name="name">The object, for errors: "The generator of qwen2".</param>
 /// <param name="release">Frees what the object holds.</param>
-public sealed class SharedLifetime(string name, Action release)
+internal sealed class SharedLifetime(string name, Action release)
 {
     private readonly Lock gate = new();
     private readonly CancellationTokenSource closing = new();

@@ -4,7 +4,7 @@ namespace Engine.Devices.Sharing;
 /// Work that calls back into the program while it runs. The scope covers this thread and what it starts with tasks and awaits, so that a call made by a
 /// callback is known from the calls of others: it must not wait for the end of the work that it is part of.
 /// </summary>
-public sealed class WorkScope : IDisposable
+internal sealed class WorkScope : IDisposable
 {
     private static readonly AsyncLocal<WorkScope?> Current = new();
 

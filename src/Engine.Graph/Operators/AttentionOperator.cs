@@ -82,7 +82,7 @@ internal sealed class AttentionGradientOperator(AttentionShape shape) : Operator
     }
 }
 
-public static class AttentionExtensions
+internal static class AttentionExtensions
 {
     /// <summary>Attention of q over k and v; see <see cref="AttentionShape"/>.</summary>
     public static Tensor Attention(

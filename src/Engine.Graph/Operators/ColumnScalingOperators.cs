@@ -69,7 +69,7 @@ internal sealed class MergeScaledOperator(LowRankTable table, int layer) : Opera
         lowering.Input<float>(3)));
 }
 
-public static class ColumnScalingExtensions
+internal static class ColumnScalingExtensions
 {
     /// <summary>Writes the scales of every layer, for L' in <see cref="StepScalars.MethodFactor"/>.</summary>
     /// <param name="byScale">L' is that slot times each layer's s^2.</param>

@@ -113,7 +113,7 @@ internal sealed class AddProductOperator : Operator
         lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Input<float>(2)));
 }
 
-public static class DoraExtensions
+internal static class DoraExtensions
 {
     /// <summary>(scale - offset) z + bias; z [rows, columns], scale and bias [columns], bias or null.</summary>
     public static Tensor ScaleColumns(this GraphBuilder graph, Tensor z, Tensor scale, Tensor? bias = null, float offset = 0f)

@@ -43,7 +43,7 @@ internal sealed class DropoutOperator(float probability, uint stream, bool hasRe
     }
 }
 
-public static class DropoutExtensions
+internal static class DropoutExtensions
 {
     /// <summary>Dropout of x; x itself where the probability is 0. <paramref name="stream"/> must be unique in the step.</summary>
     /// <param name="random">The generator's state, uint32 [<see cref="RandomState.Count"/>].</param>

@@ -63,6 +63,7 @@ internal sealed class ActivationGradientOperator(ActivationKind kind) : Operator
         lowering.Device, kind, lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0), lowering.Output<float>(0)));
 }
 
+/// <summary>Sums, products and scalings, element by element.</summary>
 public static class ElementwiseExtensions
 {
     /// <summary>a + b, of one shape.</summary>

@@ -6,7 +6,7 @@ namespace Engine.Graph.Operators;
 /// <summary>Rows of a frozen word table that are trained; the table holds what they are now.</summary>
 /// <param name="Rows">[count, columns].</param>
 /// <param name="Slots">For each token of the batch the row that is its own, int32 [tokens]; -1 for a token whose row is not trained.</param>
-public sealed record TrainedEmbeddings(Tensor Rows, Tensor Slots);
+internal sealed record TrainedEmbeddings(Tensor Rows, Tensor Slots);
 
 /// <summary>
 /// The sum of up to three embedding tables' rows; inputs word table, ids, [position table, positions], [type table, types], [trained rows of the word table, slots].
@@ -73,7 +73,7 @@ internal sealed class EmbeddingGradientOperator(int paddingId) : Operator
     }
 }
 
-public static class EmbeddingExtensions
+internal static class EmbeddingExtensions
 {
     /// <summary>word[ids] + position[positions] + type[types]; tables [_, columns], ids int32 [tokens].</summary>
     /// <param name="wordPaddingId">The word id without a gradient; -1 for none.</param>

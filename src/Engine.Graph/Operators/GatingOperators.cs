@@ -237,9 +237,9 @@ internal sealed class HeadDotsOperator(bool shared) : Operator
 /// <summary>What a layer's term of the loss is, and what its parts are.</summary>
 /// <param name="Term">coefficient * experts * sum_e Shares_e Means_e, and the terms before it, [1].</param>
 /// <param name="Shares">The share of tokens that chose each expert, [experts].</param>
-public sealed record BalanceTerm(Tensor Term, Tensor Shares);
+internal sealed record BalanceTerm(Tensor Term, Tensor Shares);
 
-public static class GatingExtensions
+internal static class GatingExtensions
 {
     /// <summary>scale softmax(x / temperature) of each row.</summary>
     public static Tensor Softmax(this GraphBuilder graph, Tensor x, float temperature = 1f, float scale = 1f) =>

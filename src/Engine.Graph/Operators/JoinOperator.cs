@@ -71,6 +71,7 @@ internal sealed class AddWindowOperator(long start) : Operator
     }
 }
 
+/// <summary>Tensors side by side or one below the other.</summary>
 public static class JoinExtensions
 {
     /// <summary>Matrices of one number of columns, one below the other.</summary>

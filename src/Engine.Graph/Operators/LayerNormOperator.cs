@@ -105,7 +105,7 @@ internal sealed class LayerNormParameterGradientOperator : Operator
     }
 }
 
-public static class LayerNormExtensions
+internal static class LayerNormExtensions
 {
     /// <summary>Layer normalization of x [rows, columns].</summary>
     public static Tensor LayerNorm(this GraphBuilder graph, Tensor x, Tensor weight, Tensor bias, float epsilon)

@@ -6,7 +6,7 @@ namespace Engine.Graph.Operators;
 /// <summary>Rows of a frozen weight that are trained; the weight holds what they are now.</summary>
 /// <param name="Rows">[count, columns].</param>
 /// <param name="Index">Which rows of the weight they are, int32 [count], distinct.</param>
-public sealed record TrainedRows(Tensor Rows, Tensor Index);
+internal sealed record TrainedRows(Tensor Rows, Tensor Index);
 
 /// <summary>
 /// Mean cross-entropy of hidden W^T + bias over a large vocabulary, whose logits are never stored: chunk after chunk of rows, the logits of one
@@ -195,7 +195,7 @@ internal sealed class LinearCrossEntropyOperator : Operator
     }
 }
 
-public static class LinearCrossEntropyExtensions
+internal static class LinearCrossEntropyExtensions
 {
     /// <summary>Mean cross-entropy of hidden W^T + bias over the rows whose label is not -100, [1]; the logits are held for some rows at a time.</summary>
     /// <param name="hidden">[rows, hidden].</param>

@@ -64,7 +64,7 @@ internal sealed class SampleMeansOperator : Operator
         lowering.Output<float>(0)));
 }
 
-public static class LossExtensions
+internal static class LossExtensions
 {
     /// <summary>The mean over each sample's places whose label is not -100, [rows]; 0 where there is none.</summary>
     /// <param name="start">int32 [rows + 1], each sample's first place.</param>

@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// <param name="Table">Where they lie.</param>
 /// <param name="Words">The device's copy of the table's data, int32.</param>
 /// <param name="Values">The run of parameters.</param>
-public sealed record LowRankLayers(LowRankTable Table, Variable Words, Variable Values);
+internal sealed record LowRankLayers(LowRankTable Table, Variable Words, Variable Values);
 
 /// <summary>EFMLoRA's perturbation of every B (<see cref="LowRank.AscentDirection"/>); inputs table, parameters, gradients, step scalars.</summary>
 internal sealed class AscentDirectionOperator(LowRankTable table) : Operator
@@ -51,7 +51,7 @@ internal sealed class ClipProductsOperator(LowRankTable table, bool perLayer) : 
         lowering.Workspace()));
 }
 
-public static class LowRankExtensions
+internal static class LowRankExtensions
 {
     /// <summary>E_B of every layer, one behind the other, for the radius in <see cref="StepScalars.MethodFactor"/>.</summary>
     public static Tensor AscentDirection(this GraphBuilder graph, LowRankLayers layers, Variable gradients, Tensor scalars) => graph.Add(

@@ -250,6 +250,7 @@ internal sealed class SumColumnsOperator : Operator
     }
 }
 
+/// <summary>Matrix products, and sums of them into gradients.</summary>
 public static class MatMulExtensions
 {
     /// <summary>y = x W^T + bias; x [rows, in], weight [out, in], bias [out] or null, y [rows, out].</summary>

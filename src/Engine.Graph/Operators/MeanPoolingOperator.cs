@@ -72,7 +72,7 @@ internal sealed class SumTextsOperator : Operator
     }
 }
 
-public static class MeanPoolingExtensions
+internal static class MeanPoolingExtensions
 {
     /// <summary>Each text's row of y [texts, columns] for every one of its tokens.</summary>
     public static Tensor SpreadTexts(this GraphBuilder graph, Tensor y, Tensor rowStart, int tokens) =>

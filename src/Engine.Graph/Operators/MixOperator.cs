@@ -21,6 +21,7 @@ internal sealed class MixOperator(float factor, int slot, bool blends) : Operato
         lowering.Input<float>(3)));
 }
 
+/// <summary>Running means and sums in variables, left as they are where a step is not finite.</summary>
 public static class MixExtensions
 {
     /// <summary>variable += factor * scalars[slot] * x, of one number of elements.</summary>

@@ -88,7 +88,7 @@ internal sealed class RmsNormParameterGradientOperator : Operator
         lowering.Workspace()));
 }
 
-public static class RmsNormExtensions
+internal static class RmsNormExtensions
 {
     /// <summary>Root mean square normalization of x [rows, groups * size], each group by itself; weight [size]. One group: the whole row.</summary>
     public static Tensor RmsNorm(this GraphBuilder graph, Tensor x, Tensor weight, float epsilon)

@@ -40,7 +40,7 @@ internal sealed class RotaryOperator(bool backwards) : Operator
     }
 }
 
-public static class RotaryExtensions
+internal static class RotaryExtensions
 {
     /// <summary>The angles of positions int32 [tokens]; frequencies uint64 [half] as <see cref="Kernels.Rotary.Frequency"/> makes them. One tensor serves every layer.</summary>
     public static Tensor RotaryAngles(this GraphBuilder graph, Tensor positions, Tensor frequencies) => graph.Add(

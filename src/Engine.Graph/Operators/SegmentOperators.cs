@@ -3,13 +3,22 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
-/// <summary>Tensors of a run of memory as one launch works on them.</summary>
-/// <param name="Table">Where they lie.</param>
-/// <param name="Words">The device's copy of the table, int32 [<see cref="SegmentTable.WordCount"/>].</param>
-public sealed record TensorSegments(SegmentTable Table, Variable Words)
+/// <summary>Tensors of a run of memory, its segments, as one launch works on them.</summary>
+public sealed class TensorSegments
 {
-    /// <summary>One number a segment.</summary>
+    /// <param name="table">Where they lie.</param>
+    /// <param name="words">The device's copy of the table, int32 [<see cref="SegmentTable.WordCount"/>].</param>
+    internal TensorSegments(SegmentTable table, Variable words) => (Table, Words) = (table, words);
+
+    /// <summary>[segments]: the shape of one number a segment.</summary>
     public Shape Shape => new(Table.SegmentCount);
+
+    /// <summary>The elements of all segments one after another: how long a packed copy of them is.</summary>
+    public int PackedCount => Table.PackedCount;
+
+    internal SegmentTable Table { get; }
+
+    internal Variable Words { get; }
 }
 
 /// <summary>A number for each segment; inputs the table, two runs or packed tensors; output [segments].</summary>
@@ -124,6 +133,7 @@ internal sealed class BalanceFactorsOperator(bool growsLarger) : Operator
         lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count / 2, growsLarger, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Input<float>(2), lowering.Output<float>(0)));
 }
 
+/// <summary>Norms, products and changes of many tensors in one launch, and the factors that perturbations take from them.</summary>
 public static class SegmentExtensions
 {
     /// <summary>The squared norm of each segment of a run, [segments].</summary>
@@ -139,7 +149,7 @@ public static class SegmentExtensions
 
     /// <summary>Changes every element of every segment as <paramref name="map"/> says.</summary>
     /// <param name="factors">[segments].</param>
-    /// <param name="packed">[<see cref="SegmentTable.PackedCount"/>].</param>
+    /// <param name="packed">[<see cref="TensorSegments.PackedCount"/>].</param>
     public static void MapSegments(
         this GraphBuilder graph, TensorSegments segments, SegmentMap map, Variable run, Tensor? factors = null, Variable? packed = null, Variable? gradient = null, float eta = 0)
     {
@@ -174,7 +184,7 @@ public static class SegmentExtensions
     /// </summary>
     /// <param name="sums">A number for each segment, whose sum is the slope or its square.</param>
     /// <param name="loss">[1] The loss that the target is a share of.</param>
-    public static void AscentRadius(
+    internal static void AscentRadius(
         this GraphBuilder graph, RadiusRule rule, Tensor sums, Tensor scalars, Tensor loss, Variable radius, Tensor? mask = null)
     {
         Tensor[] operands = [sums, scalars, loss, graph.Read(radius)];

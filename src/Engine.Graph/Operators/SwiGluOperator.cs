@@ -42,7 +42,7 @@ internal sealed class SwiGluGradientOperator : Operator
         lowering.Output<float>(1)));
 }
 
-public static class SwiGluExtensions
+internal static class SwiGluExtensions
 {
     /// <summary>silu(gate) up, elementwise.</summary>
     public static Tensor SwiGlu(this GraphBuilder graph, Tensor gate, Tensor up)

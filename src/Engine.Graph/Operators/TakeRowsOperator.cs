@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// <param name="RowStart">Offsets of each text's places, int32 [texts + 1].</param>
 /// <param name="Position">Each place's position in its text, int32 [count].</param>
 /// <param name="MaxPerRow">Upper bound of the places of one text.</param>
-public sealed record RowSelectionInputs(Tensor Index, Tensor RowStart, Tensor Position, int MaxPerRow);
+internal sealed record RowSelectionInputs(Tensor Index, Tensor RowStart, Tensor Position, int MaxPerRow);
 
 /// <summary>y[i] = x[index[i]]. dX is zero but for those rows. A pass moves it towards the inputs: <see cref="Passes.RowSelectionPass"/>.</summary>
 internal sealed class TakeRowsOperator(RowSelectionInputs selection) : Operator
@@ -49,7 +49,7 @@ internal sealed class PlaceRowsOperator : Operator
     }
 }
 
-public static class TakeRowsExtensions
+internal static class TakeRowsExtensions
 {
     /// <summary>The rows of x that the selection names.</summary>
     public static Tensor TakeRows(this GraphBuilder graph, Tensor x, RowSelectionInputs selection) =>

@@ -136,6 +136,7 @@ internal sealed class ClearOperator : Operator
         lowering.Device, lowering.Node.Inputs[0].Shape.Count, 0f, lowering.Input<float>(0)));
 }
 
+/// <summary>What writes variables: sums, copies, scalings, AdamW.</summary>
 public static class UpdateExtensions
 {
     /// <summary>Writes the global norm of the gradients; returns what clips it to <paramref name="maxNorm"/> (0: never).</summary>

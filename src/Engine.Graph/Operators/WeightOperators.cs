@@ -65,7 +65,7 @@ internal sealed class RowSquaredNormsOperator : Operator
     }
 }
 
-public static class WeightExtensions
+internal static class WeightExtensions
 {
     /// <summary>weight + deviation * noise of the given stream.</summary>
     /// <param name="reachesInputs">

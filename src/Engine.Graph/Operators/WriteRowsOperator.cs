@@ -19,7 +19,7 @@ internal sealed class WriteRowsOperator : Operator
     }
 }
 
-public static class WriteRowsExtensions
+internal static class WriteRowsExtensions
 {
     /// <summary>Row i of x becomes row index[i] of a variable, whose other rows stay; index -1 stands for a row that goes nowhere. Nodes added later read the new rows.</summary>
     /// <param name="x">[rows, columns].</param>

@@ -10,7 +10,7 @@ namespace Engine.Graph.Passes;
 /// there), nodes with effects, and what several layers read, as rotary angles are: it lives that long anyway, and computing it again for the last layer would bring all of the first
 /// layer back with it. The variables that layers read must not be written in between.
 /// </remarks>
-public static class CheckpointPass
+internal static class CheckpointPass
 {
     /// <param name="graph">A differentiated graph.</param>
     /// <param name="loss">What was differentiated.</param>

@@ -7,7 +7,7 @@ namespace Engine.Graph.Passes;
 /// Folds simple chains into their producer, so that memory is passed over once: an activation or a residual sum into the product
 /// before it, a residual sum into dropout. Runs after differentiation.
 /// </summary>
-public static class FusionPass
+internal static class FusionPass
 {
     public static void Run(GraphBuilder graph)
     {

@@ -7,7 +7,7 @@ namespace Engine.Graph.Passes;
 /// TakeRows is moved towards the inputs while nothing else reads the tensor it takes from. Runs before differentiation. A dropout on the way
 /// numbers the elements of the taken rows, so its mask is another draw than without the pass.
 /// </summary>
-public static class RowSelectionPass
+internal static class RowSelectionPass
 {
     public static void Run(GraphBuilder graph)
     {

@@ -3,7 +3,7 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>Weight-decomposed adaptation: DoRA (Liu et al. 2024, arXiv 2402.09353) with PEFT's norm by output row.</summary>
-public static class Dora
+internal static class Dora
 {
     /// <summary>
     /// scale[i] = magnitude[i] / c[i] and inverseNorm[i] = 1 / c[i] (0 for a row of zeros), c[i] the norm of row i of W0 + s B A by

@@ -4,7 +4,7 @@ namespace Engine.Kernels;
 /// Counter-based dropout: element e is kept when its Philox word (block e / 4, lane e % 4, stream, the state's seed and step)
 /// is at least probability * 2^32, and then scaled by 1 / (1 - probability). The mask is made again in the backward pass.
 /// </summary>
-public static class Dropouts
+internal static class Dropouts
 {
     /// <summary>y = dropout(x) [+ residual]; y may be x or residual. The backward pass is the same call on dy without a residual.</summary>
     public static Launch Apply(

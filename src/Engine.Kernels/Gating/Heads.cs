@@ -6,7 +6,7 @@ namespace Engine.Kernels;
 /// Columns of a row in heads of one width, each weighed by a number of the row: y[i, e width + j] = w[i, e] x[i, e width + j], or, where the heads
 /// share one x [rows, width], w[i, e] x[i, j].
 /// </summary>
-public static class Heads
+internal static class Heads
 {
     /// <summary>y [rows, heads * width] of x and w [rows, heads].</summary>
     public static Launch Weigh(

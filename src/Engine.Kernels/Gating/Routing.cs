@@ -3,7 +3,7 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>Tokens sent to some of several experts, by the probabilities of a router.</summary>
-public static class Routing
+internal static class Routing
 {
     /// <summary>
     /// w = p / (sum of the chosen p) for the <paramref name="chosen"/> largest of a row, 0 for the others; of equal ones the first is chosen.

@@ -7,4 +7,4 @@ namespace Engine.Kernels;
 /// </summary>
 /// <param name="LabelSmoothing">s, from 0 to below 1; 0: none.</param>
 /// <param name="ClassWeights">w [classes], positive; null: all 1.</param>
-public readonly record struct CrossEntropyOptions(float LabelSmoothing = 0, BufferView<float>? ClassWeights = null);
+internal readonly record struct CrossEntropyOptions(float LabelSmoothing = 0, BufferView<float>? ClassWeights = null);

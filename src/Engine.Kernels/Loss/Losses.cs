@@ -1,7 +1,7 @@
 namespace Engine.Kernels;
 
 /// <summary>Losses with their gradients in one pass. The mean is over the rows that count; no such row: loss 0, gradient 0.</summary>
-public static class Losses
+internal static class Losses
 {
     /// <summary>The label of a row that does not count, as Transformers has it.</summary>
     public const int IgnoredLabel = -100;

@@ -1,7 +1,7 @@
 namespace Engine.Kernels;
 
 /// <summary>Losses by sample, for methods that choose samples.</summary>
-public static class SampleLosses
+internal static class SampleLosses
 {
     /// <summary>
     /// means[row] = the mean of placeLoss over the places start[row] to start[row + 1] whose label counts (is not -100); 0 where none does. placeLoss, labels

@@ -1,7 +1,7 @@
 namespace Engine.Kernels;
 
 /// <summary>How a layer's columns were scaled, as <see cref="ColumnScaling.Solve"/> decides it.</summary>
-public enum ScalingBranch
+internal enum ScalingBranch
 {
     /// <summary>Not at all: B is zero, the learning rate is, or the step's gradients are not finite.</summary>
     Skipped,
@@ -22,7 +22,7 @@ public enum ScalingBranch
 /// </summary>
 /// <param name="values">The scales of all layers as they were read.</param>
 /// <param name="layer">The layer's place in the table.</param>
-public readonly ref struct ColumnScales(LowRankTable table, ReadOnlySpan<float> values, int layer)
+internal readonly ref struct ColumnScales(LowRankTable table, ReadOnlySpan<float> values, int layer)
 {
     internal const int AlphaSlot = 0;
     internal const int BetaSlot = 1;

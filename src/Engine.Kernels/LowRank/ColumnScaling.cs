@@ -6,7 +6,7 @@ namespace Engine.Kernels;
 /// function it was. Sums of Gram matrices are float64 on the cpu device and pairs of float32 elsewhere, in a fixed order, and so is what is
 /// solved for.
 /// </summary>
-public static class ColumnScaling
+internal static class ColumnScaling
 {
     /// <summary>A pivot of the system with unit diagonal below this is round-off: the system counts as singular.</summary>
     internal const float SingularPivot = 1e-12f;

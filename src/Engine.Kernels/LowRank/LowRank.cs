@@ -5,7 +5,7 @@ namespace Engine.Kernels;
 /// m x n matrix is formed. Those products are condition numbers squared, so they are added in float64 on the cpu device and in pairs of
 /// float32 elsewhere.
 /// </summary>
-public static class LowRank
+internal static class LowRank
 {
     /// <summary>The largest rank these kernels take.</summary>
     public const int LargestRank = 64;

@@ -8,13 +8,13 @@ namespace Engine.Kernels;
 /// <param name="Columns">n, the layer's inputs.</param>
 /// <param name="Rank">r, at most <see cref="LowRank.LargestRank"/>.</param>
 /// <param name="Scale">s of s B A.</param>
-public readonly record struct LowRankPair(int A, int B, int Direction, int Rows, int Columns, int Rank, float Scale);
+internal readonly record struct LowRankPair(int A, int B, int Direction, int Rows, int Columns, int Rank, float Scale);
 
 /// <summary>
 /// Where the pairs of all layers lie, as kernels read it: a row of <see cref="Width"/> int32 for each, so that one launch serves every layer
 /// whatever the shapes.
 /// </summary>
-public sealed class LowRankTable
+internal sealed class LowRankTable
 {
     /// <summary>int32 of a row.</summary>
     public const int Width = 8;

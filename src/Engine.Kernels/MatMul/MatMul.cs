@@ -18,6 +18,7 @@ public enum MatMulLayout
 /// <summary>What is applied to a product before it is stored.</summary>
 public enum ActivationKind
 {
+    /// <summary>x.</summary>
     None,
 
     /// <summary>x Phi(x) with the exact error function.</summary>
@@ -26,6 +27,7 @@ public enum ActivationKind
     /// <summary>The tanh approximation of GELU.</summary>
     GeluTanh,
 
+    /// <summary>tanh(x).</summary>
     Tanh,
 }
 
@@ -48,17 +50,22 @@ public sealed record MatMulShape(int M, int N, int K, MatMulLayout Layout)
     /// <summary>Number of products; matrix i starts at i times the batch stride.</summary>
     public int Batch { get; init; } = 1;
 
+    /// <summary>Elements from one A to the next; 0: all products read the same.</summary>
     public long BatchStrideA { get; init; }
 
+    /// <summary>Elements from one B to the next; 0: all products read the same.</summary>
     public long BatchStrideB { get; init; }
 
+    /// <summary>Elements from one C to the next.</summary>
     public long BatchStrideC { get; init; }
 
+    /// <summary>What the product is multiplied by.</summary>
     public float Alpha { get; init; } = 1f;
 
     /// <summary>0 (C is written, its old content is never read) or 1 (added to C).</summary>
     public float Beta { get; init; }
 
+    /// <summary>What is applied to the sum before the residual is added.</summary>
     public ActivationKind Activation { get; init; }
 
     /// <summary>

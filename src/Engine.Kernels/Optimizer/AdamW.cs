@@ -1,7 +1,7 @@
 namespace Engine.Kernels;
 
 /// <summary>AdamW as PyTorch computes it: decoupled decay, then the moments, then the step.</summary>
-public static class AdamW
+internal static class AdamW
 {
     /// <summary>
     /// Updates count elements: g = gradient * clip[0]; p -= lr * weightDecay * p; m += (1 - beta1) (g - m); v = beta2 v + (1 - beta2) g^2;

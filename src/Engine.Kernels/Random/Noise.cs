@@ -1,7 +1,7 @@
 namespace Engine.Kernels;
 
 /// <summary>Seeded Gaussian noise from counters: Philox4x32-10 (Salmon et al. 2011) and Box-Muller.</summary>
-public static class Noise
+internal static class Noise
 {
     /// <summary>y[i, j] = w[i, j] + deviation[i] * z(i * columns + j), z the standard normals of (seed, stream, step). w, y [rows, columns], deviation [rows]; y may be w where w is float32.</summary>
     public static Launch Perturb(

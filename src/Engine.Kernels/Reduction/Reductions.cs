@@ -1,7 +1,7 @@
 namespace Engine.Kernels;
 
 /// <summary>Sums in a fixed order: the same bits on every run of one device, whatever its number of threads.</summary>
-public static class Reductions
+internal static class Reductions
 {
     /// <summary>What clip_grad_norm_ adds to the norm it divides by.</summary>
     internal const float ClipEpsilon = 1e-6f;

@@ -3,7 +3,7 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>Taking rows of a matrix by index. Index -1 stands for a row of zeros.</summary>
-public static class RowSelection
+internal static class RowSelection
 {
     /// <summary>y[i] = x[index[i]]; x [_, columns], y [count, columns].</summary>
     public static Launch Gather(Device device, int count, int columns, BufferView<float> x, BufferView<int> index, BufferView<float> y)

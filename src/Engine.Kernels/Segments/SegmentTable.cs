@@ -6,17 +6,17 @@ namespace Engine.Kernels;
 /// <param name="First">Its first element in the run.</param>
 /// <param name="Count">Its elements.</param>
 /// <param name="Scaled">Whether ASAM's operator |w| + eta applies to it; where not (biases) the operator is the identity.</param>
-public readonly record struct Segment(int First, int Count, bool Scaled = true);
+internal readonly record struct Segment(int First, int Count, bool Scaled = true);
 
 /// <summary>A piece of a segment that one group of work-items or one thread takes.</summary>
 /// <param name="Packed">Its first element in a buffer that holds the segments one after another, without what lies between them in the run.</param>
-public readonly record struct SegmentChunk(int Segment, int First, int Count, int Packed, bool Scaled);
+internal readonly record struct SegmentChunk(int Segment, int First, int Count, int Packed, bool Scaled);
 
 /// <summary>
 /// Tensors of a run of memory (the trainable parameters, or their gradients), cut into chunks, so that one launch works on all of them: the host's
 /// copy of the table, and the words of the device's.
 /// </summary>
-public sealed class SegmentTable
+internal sealed class SegmentTable
 {
     /// <summary>Elements of a chunk.</summary>
     internal const int ChunkElements = RangeHost.Grain;

@@ -28,7 +28,7 @@ public enum SegmentMap
 /// <summary>
 /// Work on many tensors of a run of memory in one launch. A run's operand is indexed as the table says; a packed operand holds the segments alone, one after another.
 /// </summary>
-public static class Segments
+internal static class Segments
 {
     /// <summary>Elements of workspace of <see cref="Dots"/> and <see cref="AdaptiveNorms"/>.</summary>
     public static long Workspace(SegmentTable table) => 2L * table.Chunks.Length;

@@ -5,10 +5,10 @@ namespace Engine.Kernels;
 /// <param name="Largest">The largest radius.</param>
 /// <param name="IsShare">The target is a share of the loss.</param>
 /// <param name="OfSquares">The sums are squared norms; else the slope's own terms.</param>
-public sealed record RadiusRule(float C, float Largest, bool IsShare, bool OfSquares);
+internal sealed record RadiusRule(float C, float Largest, bool IsShare, bool OfSquares);
 
 /// <summary>The few numbers a step's perturbation or rescaling is made of, from the squared norms of its tensors; they never leave the device.</summary>
-public static class StepFactors
+internal static class StepFactors
 {
     /// <summary>What SAM adds to the norm it divides by (arXiv 2010.01412 gives none; this is that of common implementations).</summary>
     internal const float SamEpsilon = 1e-12f;

@@ -6,7 +6,7 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>How Transformers initialises a parameter that no checkpoint gives.</summary>
-public enum ParameterInitialization
+internal enum ParameterInitialization
 {
     /// <summary>Normal with mean 0 and the config's <c>initializer_range</c> as deviation.</summary>
     Normal,
@@ -20,7 +20,7 @@ public enum ParameterInitialization
 /// <param name="Name">Its checkpoint name.</param>
 /// <param name="Shape">Its shape, weights of linear layers [out, in].</param>
 /// <param name="Initialization">How it starts where no checkpoint gives it.</param>
-public sealed record ParameterSpec(string Name, Shape Shape, ParameterInitialization Initialization)
+internal sealed record ParameterSpec(string Name, Shape Shape, ParameterInitialization Initialization)
 {
     /// <summary>Whether AdamW's decay applies: as in Transformers' trainer, not to biases and norm weights.</summary>
     public bool Decays { get; init; } = true;
@@ -54,10 +54,10 @@ public sealed record ParameterSpec(string Name, Shape Shape, ParameterInitializa
 /// <param name="Module">Its module path; the weight is <c>Module.weight</c>.</param>
 /// <param name="OutFeatures">Rows of the weight.</param>
 /// <param name="InFeatures">Columns of the weight.</param>
-public sealed record LinearSpec(string Module, int OutFeatures, int InFeatures);
+internal sealed record LinearSpec(string Module, int OutFeatures, int InFeatures);
 
 /// <summary>What a model is asked to predict.</summary>
-public enum HeadKind
+internal enum HeadKind
 {
     /// <summary>One of several classes for each text.</summary>
     SequenceClassification,
@@ -75,7 +75,7 @@ public enum HeadKind
     Embedding,
 }
 
-public static class HeadKinds
+internal static class HeadKinds
 {
     /// <summary>Whether there are labels and logits for tokens instead of texts.</summary>
     public static bool PredictsTokens(this HeadKind head) => head is HeadKind.MaskedLm or HeadKind.CausalLm;
@@ -84,7 +84,7 @@ public static class HeadKinds
 /// <summary>A checkpoint tensor that is another name for a parameter, as the output layer is where it is tied to the word embeddings.</summary>
 /// <param name="Name">The other name, which a checkpoint may hold besides or instead.</param>
 /// <param name="Parameter">The parameter.</param>
-public sealed record ParameterAlias(string Name, string Parameter);
+internal sealed record ParameterAlias(string Name, string Parameter);
 
 /// <summary>
 /// A model family: its parameters under their checkpoint names, and its forward pass. docs/adding-a-model.md says how to add one.
@@ -94,22 +94,22 @@ public abstract class Architecture
     /// <summary>The class name of Transformers, as <c>architectures</c> in config.json has it.</summary>
     public abstract string Name { get; }
 
-    public abstract HeadKind Head { get; }
+    internal abstract HeadKind Head { get; }
 
     /// <summary>The configuration the model was made from, as config.json has it.</summary>
-    public abstract ModelConfig ModelConfig { get; }
+    internal abstract ModelConfig ModelConfig { get; }
 
     /// <summary>Prefix of the body's parameter names (<c>roberta.</c>, <c>model.</c>), which a folder without a head leaves out.</summary>
     public abstract string BasePrefix { get; }
 
     /// <summary>Every parameter, in Transformers' definition order.</summary>
-    public abstract IReadOnlyList<ParameterSpec> Parameters { get; }
+    internal abstract IReadOnlyList<ParameterSpec> Parameters { get; }
 
     /// <summary>Other names of parameters that serve in two places.</summary>
-    public virtual IReadOnlyList<ParameterAlias> Aliases => [];
+    internal virtual IReadOnlyList<ParameterAlias> Aliases => [];
 
     /// <summary>Every linear layer in definition order, those that read the same input together in one group.</summary>
-    public abstract IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups { get; }
+    internal abstract IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups { get; }
 
     /// <summary>The word embeddings' module, whose weight has a row for each token.</summary>
     public abstract string InputEmbeddings { get; }
@@ -120,10 +120,13 @@ public abstract class Architecture
     /// <summary>The output layer, which <c>target_modules: all-linear</c> leaves out; null where it is no linear layer of its own.</summary>
     public abstract string? OutputModule { get; }
 
+    /// <summary>Columns of the hidden states [tokens, hidden] (<c>hidden_size</c>).</summary>
     public abstract int HiddenSize { get; }
 
+    /// <summary>Rows of the word embeddings (<c>vocab_size</c>).</summary>
     public abstract int VocabularySize { get; }
 
+    /// <summary>Transformer layers (<c>num_hidden_layers</c>).</summary>
     public abstract int NumLayers { get; }
 
     /// <summary>Columns of the logits.</summary>
@@ -160,7 +163,7 @@ public abstract class Architecture
     public virtual bool NeedsTextFirst => false;
 
     /// <summary>Builds the forward pass up to its output at the selected places.</summary>
-    public abstract ModelOutput Build(ForwardBuilder forward);
+    internal abstract ModelOutput Build(ForwardBuilder forward);
 
     /// <summary>The kind of a sequence head: one label or <c>problem_type: regression</c> means a number, as in Transformers.</summary>
     /// <exception cref="ModelFileException">A kind of label that is not built.</exception>

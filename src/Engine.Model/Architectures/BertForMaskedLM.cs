@@ -6,19 +6,20 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>BERT with the masked-language-modelling head: dense, the encoder's activation, layer norm, and the word embeddings as output layer (tied).</summary>
-public sealed class BertForMaskedLM(EncoderConfig config) : EncoderArchitecture(config.RequireTied(), "bert.")
+internal sealed class BertForMaskedLM(EncoderConfig config) : EncoderArchitecture(config.RequireTied(), "bert.")
 {
     public override string Name => nameof(BertForMaskedLM);
 
-    public override HeadKind Head => HeadKind.MaskedLm;
+    internal override HeadKind Head => HeadKind.MaskedLm;
 
     public override string? OutputModule => null;
 
     public override int OutputSize => Config.VocabSize;
 
-    public override IReadOnlyList<ParameterAlias> Aliases => [new("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight")];
+    internal override IReadOnlyList<ParameterAlias> Aliases =>
+        [new("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight")];
 
-    public override ModelOutput Build(ForwardBuilder forward)
+    internal override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor x = forward.Linear(forward.TakeSelected(Stack.Build(forward, positionPaddingId: -1)), "cls.predictions.transform.dense");
         x = forward.LayerNorm(forward.Graph.Activate(x, Stack.Activation), "cls.predictions.transform.LayerNorm", Config.LayerNormEps);

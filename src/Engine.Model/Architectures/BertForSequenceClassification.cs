@@ -7,17 +7,17 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>BERT with its pooler (dense and tanh on the first token), dropout and a linear classifier.</summary>
-public sealed class BertForSequenceClassification(EncoderConfig config) : EncoderArchitecture(config, "bert.")
+internal sealed class BertForSequenceClassification(EncoderConfig config) : EncoderArchitecture(config, "bert.")
 {
     public override string Name => nameof(BertForSequenceClassification);
 
-    public override HeadKind Head => SequenceHead;
+    internal override HeadKind Head => SequenceHead;
 
     public override string? OutputModule => "classifier";
 
     public override int OutputSize => Config.Model.Labels.Count;
 
-    public override ModelOutput Build(ForwardBuilder forward)
+    internal override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor first = forward.TakeSelected(Stack.Build(forward, positionPaddingId: -1));
         Tensor pooled = forward.Graph.Activate(forward.Linear(first, "bert.pooler.dense"), ActivationKind.Tanh);

@@ -5,7 +5,7 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>What the heads on a shared <see cref="DecoderStack"/> have in common.</summary>
-public abstract class DecoderArchitecture : Architecture
+internal abstract class DecoderArchitecture : Architecture
 {
     private protected DecoderArchitecture(DecoderConfig config, DecoderLayer layers)
     {
@@ -18,12 +18,12 @@ public abstract class DecoderArchitecture : Architecture
 
     public DecoderConfig Config { get; }
 
-    public override ModelConfig ModelConfig => Config.Model;
+    internal override ModelConfig ModelConfig => Config.Model;
 
     public override string BasePrefix => DecoderStack.Prefix;
 
     /// <summary>Tied embeddings are stored as either layer's. Where an adapter unties them, both start from what the checkpoint has for them, whichever name that has.</summary>
-    public override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings ? [OutputForEmbeddings]
+    internal override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings ? [OutputForEmbeddings]
         : Config.Model.UntiedFromEmbeddings ? [new ParameterAlias($"{DecoderStack.Embeddings}.weight", $"{OutputLayer}.weight"), OutputForEmbeddings]
         : [];
 
@@ -51,54 +51,55 @@ public abstract class DecoderArchitecture : Architecture
 }
 
 /// <summary>A decoder that predicts the next token, by an output layer of its own or, tied, by the word embeddings.</summary>
-public abstract class CausalDecoder : DecoderArchitecture
+internal abstract class CausalDecoder : DecoderArchitecture
 {
     private protected CausalDecoder(DecoderConfig config, DecoderLayer layers)
         : base(config, layers)
     {
     }
 
-    public override HeadKind Head => HeadKind.CausalLm;
+    internal override HeadKind Head => HeadKind.CausalLm;
 
     public override string? OutputModule => Config.TieWordEmbeddings ? null : OutputLayer;
 
     public override int OutputSize => Config.VocabSize;
 
-    public override IReadOnlyList<ParameterSpec> Parameters => Config.TieWordEmbeddings
+    internal override IReadOnlyList<ParameterSpec> Parameters => Config.TieWordEmbeddings
         ? [.. Stack.Parameters()]
         : [.. Stack.Parameters(), ParameterSpec.Weight(OutputLayer, VocabularySize, HiddenSize) with { RowPerToken = true }];
 
-    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => Config.TieWordEmbeddings
+    internal override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => Config.TieWordEmbeddings
         ? [.. Stack.LinearGroups()]
         : [.. Stack.LinearGroups(), [new LinearSpec(OutputLayer, VocabularySize, HiddenSize)]];
 
-    public override ModelOutput Build(ForwardBuilder forward) =>
+    internal override ModelOutput Build(ForwardBuilder forward) =>
         forward.VocabularyHead(forward.TakeSelected(Stack.Build(forward)), Config.TieWordEmbeddings ? DecoderStack.Embeddings : OutputLayer);
 }
 
 /// <summary>A decoder with a linear classifier on the last token of a text.</summary>
-public abstract class DecoderClassifier : DecoderArchitecture
+internal abstract class DecoderClassifier : DecoderArchitecture
 {
     private protected DecoderClassifier(DecoderConfig config, DecoderLayer layers)
         : base(config, layers)
     {
     }
 
-    public override HeadKind Head => SequenceHead;
+    internal override HeadKind Head => SequenceHead;
 
     public override string? OutputModule => "score";
 
     public override int OutputSize => Config.Model.Labels.Count;
 
-    public override IReadOnlyList<ParameterSpec> Parameters =>
+    internal override IReadOnlyList<ParameterSpec> Parameters =>
         [.. Stack.Parameters(), ParameterSpec.Weight("score", OutputSize, HiddenSize) with { Head = true }];
 
-    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [.. Stack.LinearGroups(), [new LinearSpec("score", OutputSize, HiddenSize)]];
+    internal override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups =>
+        [.. Stack.LinearGroups(), [new LinearSpec("score", OutputSize, HiddenSize)]];
 
     /// <summary>The last token that is not the padding id, as Transformers finds it; the first where all are.</summary>
     public override int PooledToken(ReadOnlySpan<int> inputIds) =>
         Config.PadTokenId is { } padding ? Math.Max(0, inputIds.LastIndexOfAnyExcept(padding)) : inputIds.Length - 1;
 
-    public override ModelOutput Build(ForwardBuilder forward) =>
+    internal override ModelOutput Build(ForwardBuilder forward) =>
         new ModelOutput.Logits(forward.Linear(forward.TakeSelected(Stack.Build(forward)), "score"));
 }

@@ -5,7 +5,7 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>What the heads on a shared <see cref="EncoderStack"/> have in common.</summary>
-public abstract class EncoderArchitecture : Architecture
+internal abstract class EncoderArchitecture : Architecture
 {
     private protected EncoderArchitecture(EncoderConfig config, string prefix)
     {
@@ -16,14 +16,14 @@ public abstract class EncoderArchitecture : Architecture
 
     public EncoderConfig Config { get; }
 
-    public override ModelConfig ModelConfig => Config.Model;
+    internal override ModelConfig ModelConfig => Config.Model;
 
     public override string BasePrefix { get; }
 
-    public override IReadOnlyList<ParameterSpec> Parameters =>
+    internal override IReadOnlyList<ParameterSpec> Parameters =>
         [.. Stack.Parameters(), .. HeadParameters().Select(spec => spec with { Head = true })];
 
-    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups =>
+    internal override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups =>
         [.. Stack.LinearGroups(), .. HeadLinears().Select(linear => new[] { linear })];
 
     public override string InputEmbeddings => Stack.Embeddings;
@@ -56,7 +56,7 @@ public abstract class EncoderArchitecture : Architecture
 }
 
 /// <summary>RoBERTa's position ids: the first token has padding id + 1, and padding tokens have the padding id (Liu et al. 2019, arXiv 1907.11692).</summary>
-public abstract class RobertaArchitecture : EncoderArchitecture
+internal abstract class RobertaArchitecture : EncoderArchitecture
 {
     private protected RobertaArchitecture(EncoderConfig config)
         : base(config, "roberta.")

@@ -6,7 +6,7 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>How one vector is made of a text's hidden states.</summary>
-public enum TextPooling
+internal enum TextPooling
 {
     /// <summary>The mean over the text's tokens, special ones included.</summary>
     Mean,
@@ -16,34 +16,34 @@ public enum TextPooling
 }
 
 /// <summary>BERT without a head, each text's hidden states pooled to one vector (Reimers and Gurevych 2019, arXiv 1908.10084).</summary>
-public sealed class BertModel(EncoderConfig config, TextPooling pooling) : EncoderArchitecture(config, "bert.")
+internal sealed class BertModel(EncoderConfig config, TextPooling pooling) : EncoderArchitecture(config, "bert.")
 {
     public override string Name => nameof(BertModel);
 
-    public override HeadKind Head => HeadKind.Embedding;
+    internal override HeadKind Head => HeadKind.Embedding;
 
     public override string? OutputModule => null;
 
     public override int OutputSize => HiddenSize;
 
-    public override ModelOutput Build(ForwardBuilder forward) =>
+    internal override ModelOutput Build(ForwardBuilder forward) =>
         new ModelOutput.Logits(forward.Pool(Stack.Build(forward, positionPaddingId: -1), pooling));
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [];
 }
 
 /// <summary>RoBERTa likewise.</summary>
-public sealed class RobertaModel(EncoderConfig config, TextPooling pooling) : RobertaArchitecture(config)
+internal sealed class RobertaModel(EncoderConfig config, TextPooling pooling) : RobertaArchitecture(config)
 {
     public override string Name => nameof(RobertaModel);
 
-    public override HeadKind Head => HeadKind.Embedding;
+    internal override HeadKind Head => HeadKind.Embedding;
 
     public override string? OutputModule => null;
 
     public override int OutputSize => HiddenSize;
 
-    public override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Pool(Encode(forward), pooling));
+    internal override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Pool(Encode(forward), pooling));
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [];
 }

@@ -3,13 +3,13 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>Llama (Touvron et al., arXiv 2302.13971): no biases unless the configuration asks for them.</summary>
-public sealed class LlamaForCausalLM(DecoderConfig config) : CausalDecoder(config, Llama.Layer(config))
+internal sealed class LlamaForCausalLM(DecoderConfig config) : CausalDecoder(config, Llama.Layer(config))
 {
     public override string Name => nameof(LlamaForCausalLM);
 }
 
 /// <summary>Llama with a classifier on a text's last token.</summary>
-public sealed class LlamaForSequenceClassification(DecoderConfig config) : DecoderClassifier(config, Llama.Layer(config))
+internal sealed class LlamaForSequenceClassification(DecoderConfig config) : DecoderClassifier(config, Llama.Layer(config))
 {
     public override string Name => nameof(LlamaForSequenceClassification);
 }

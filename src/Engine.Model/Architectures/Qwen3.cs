@@ -3,13 +3,13 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>Qwen3 (arXiv 2505.09388): every head of queries and keys is normalized, and a head's size is given apart from the hidden size.</summary>
-public sealed class Qwen3ForCausalLM(DecoderConfig config) : CausalDecoder(config, Qwen3.Layer(config))
+internal sealed class Qwen3ForCausalLM(DecoderConfig config) : CausalDecoder(config, Qwen3.Layer(config))
 {
     public override string Name => nameof(Qwen3ForCausalLM);
 }
 
 /// <summary>Qwen3 with a classifier on a text's last token.</summary>
-public sealed class Qwen3ForSequenceClassification(DecoderConfig config) : DecoderClassifier(config, Qwen3.Layer(config))
+internal sealed class Qwen3ForSequenceClassification(DecoderConfig config) : DecoderClassifier(config, Qwen3.Layer(config))
 {
     public override string Name => nameof(Qwen3ForSequenceClassification);
 }

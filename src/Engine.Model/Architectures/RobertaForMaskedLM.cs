@@ -7,19 +7,19 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>RoBERTa with the masked-language-modelling head: dense, GELU, layer norm, and the word embeddings as output layer (tied).</summary>
-public sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitecture(config.RequireTied())
+internal sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitecture(config.RequireTied())
 {
     public override string Name => nameof(RobertaForMaskedLM);
 
-    public override HeadKind Head => HeadKind.MaskedLm;
+    internal override HeadKind Head => HeadKind.MaskedLm;
 
     public override string? OutputModule => null;
 
     public override int OutputSize => Config.VocabSize;
 
-    public override IReadOnlyList<ParameterAlias> Aliases => [new("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight")];
+    internal override IReadOnlyList<ParameterAlias> Aliases => [new("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight")];
 
-    public override ModelOutput Build(ForwardBuilder forward)
+    internal override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor x = forward.Linear(forward.TakeSelected(Encode(forward)), "lm_head.dense");
         x = forward.LayerNorm(forward.Graph.Activate(x, ActivationKind.GeluErf), "lm_head.layer_norm", Config.LayerNormEps);

@@ -7,17 +7,17 @@ using Engine.Model.HuggingFace;
 namespace Engine.Model.Architectures;
 
 /// <summary>RoBERTa with a two-layer head on the first token: dropout, dense, tanh, dropout, projection.</summary>
-public sealed class RobertaForSequenceClassification(EncoderConfig config) : RobertaArchitecture(config)
+internal sealed class RobertaForSequenceClassification(EncoderConfig config) : RobertaArchitecture(config)
 {
     public override string Name => nameof(RobertaForSequenceClassification);
 
-    public override HeadKind Head => SequenceHead;
+    internal override HeadKind Head => SequenceHead;
 
     public override string? OutputModule => "classifier.out_proj";
 
     public override int OutputSize => Config.Model.Labels.Count;
 
-    public override ModelOutput Build(ForwardBuilder forward)
+    internal override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor first = forward.TakeSelected(Encode(forward));
         Tensor dense = forward.Linear(forward.Dropout(first, Config.ClassifierDropout), "classifier.dense");

@@ -3,12 +3,17 @@ namespace Engine.Model.Batching;
 /// <summary>A data file that cannot be used. The message names the file and, where there is one, the line and the column, and says what was expected.</summary>
 public sealed class DataFileException : Exception
 {
+    /// <param name="path">The file.</param>
+    /// <param name="problem">What is wrong with it and what was expected, as a sentence.</param>
     public DataFileException(string path, string problem, Exception? innerException = null)
         : base($"{path}: {problem}", innerException)
     {
         Path = path;
     }
 
+    /// <param name="path">The file.</param>
+    /// <param name="line">Its line, from 1.</param>
+    /// <param name="problem">What is wrong there and what was expected, as a sentence.</param>
     public DataFileException(string path, int line, string problem, Exception? innerException = null)
         : base($"{path}:{line}: {problem}", innerException)
     {

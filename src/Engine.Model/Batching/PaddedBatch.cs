@@ -7,7 +7,7 @@ namespace Engine.Model.Batching;
 /// <param name="Layout">Where the tokens lie in [rows, length].</param>
 /// <param name="Ragged">The tokens, with their labels where the file has some.</param>
 /// <param name="HasLabels">Whether there are labels, so that a loss means something.</param>
-public sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool HasLabels)
+internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool HasLabels)
 {
     /// <summary>Whether any label is not ignored, so that the loss is a mean over something.</summary>
     public bool AnyLabelCounts => HasLabels && ((Ragged.ClassLabels ?? Ragged.TokenLabels) is not { } labels || labels.AsSpan().ContainsAnyExcept(RaggedBatch.IgnoredLabel));

@@ -4,7 +4,7 @@ namespace Engine.Model.Batching;
 /// Where the real tokens of a padded batch [rows, length] lie, and the way between that layout of Transformers and the ragged one.
 /// Rows may be padded on the right or on the left; positions start at the first real token.
 /// </summary>
-public sealed class PaddedLayout
+internal sealed class PaddedLayout
 {
     private readonly string source;
     private readonly int[] rowStart;

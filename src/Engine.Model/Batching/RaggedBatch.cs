@@ -4,7 +4,7 @@ namespace Engine.Model.Batching;
 /// The tokens of a batch, one row after another without padding. The arrays per token may be longer than <see cref="TokenCount"/>:
 /// what follows is the dead tail that rounds a batch up to its bucket.
 /// </summary>
-public sealed record RaggedBatch
+internal sealed record RaggedBatch
 {
     /// <summary>Marks a token or a row that the loss does not read.</summary>
     public const int IgnoredLabel = -100;

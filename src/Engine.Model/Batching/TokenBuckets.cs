@@ -6,7 +6,7 @@ namespace Engine.Model.Batching;
 /// The token counts plans are made for. Rounding a batch up to one of them keeps the plans few: from 256 tokens on the dead tail is at most
 /// an eighth of the batch, and there are six to eight counts per doubling.
 /// </summary>
-public static class TokenBuckets
+internal static class TokenBuckets
 {
     /// <summary>Every bucket is a multiple of this, which suits the tiles of the matrix products.</summary>
     public const int Multiple = 32;

@@ -25,8 +25,10 @@ public sealed class ChatGenerator
         };
     }
 
+    /// <summary>What continues the rendered conversation; it belongs to whoever opened it.</summary>
     public Generator Generator { get; }
 
+    /// <summary>What makes a text of a conversation; null: messages are joined as they stand.</summary>
     public ChatTemplate? Template { get; }
 
     /// <summary>What the model's folder says of generation, with the template's ends of an answer.</summary>

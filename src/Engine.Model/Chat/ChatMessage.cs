@@ -5,6 +5,7 @@ namespace Engine.Model.Chat;
 /// <param name="Content">What is said; null where the turn has other members alone, such as calls of tools.</param>
 public sealed record ChatMessage(string Role, string? Content)
 {
+    /// <summary>A role, as chat templates of Transformers name it.</summary>
     public const string System = "system", Developer = "developer", User = "user", Assistant = "assistant", Tool = "tool";
 
     /// <summary>

@@ -6,13 +6,13 @@ namespace Engine.Model.Chat;
 /// <summary>A conversation as training reads it.</summary>
 /// <param name="Parts">Its text, answers marked.</param>
 /// <param name="UnsureAnswers">Answers that are not marked, since the rendering does not tell where they stand.</param>
-public sealed record ChatSample(IReadOnlyList<TextPart> Parts, int UnsureAnswers);
+internal sealed record ChatSample(IReadOnlyList<TextPart> Parts, int UnsureAnswers);
 
 /// <summary>
 /// Lays conversations out by a template, for a tokenizer. Special tokens are those that the template prints; those that are spelled out in
 /// messages stay ordinary text, so that no text can end its turn or start another's. Safe for use by several threads.
 /// </summary>
-public sealed class ChatRenderer
+internal sealed class ChatRenderer
 {
     private readonly Tokenizer tokenizer;
     private readonly TextGuard guard;

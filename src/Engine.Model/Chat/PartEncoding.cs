@@ -5,13 +5,13 @@ namespace Engine.Model.Chat;
 /// <summary>The tokens of a text that is given in parts.</summary>
 /// <param name="Ids">Token ids.</param>
 /// <param name="IsAnswer">[tokens] Whether a token belongs to an answer.</param>
-public sealed record PartTokens(int[] Ids, bool[] IsAnswer);
+internal sealed record PartTokens(int[] Ids, bool[] IsAnswer);
 
 /// <summary>
 /// Encodes text in parts. The ids are those of the whole: ordinary parts between two special tokens are encoded as one text, so that a part's end does not
 /// cut a token. A token over the seam of two parts belongs to the later one. Special tokens spelled out in ordinary parts stay ordinary text.
 /// </summary>
-public static class PartEncoding
+internal static class PartEncoding
 {
     /// <summary>Bytes of a character in UTF-8, and so the most tokens that share one.</summary>
     private const int LongestCharacter = 4;

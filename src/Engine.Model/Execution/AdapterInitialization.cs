@@ -7,7 +7,7 @@ using Engine.Model.Peft;
 namespace Engine.Model.Execution;
 
 /// <summary>What a new adapter starts from: PEFT's <c>init_lora_weights</c>.</summary>
-public static class AdapterInitialization
+internal static class AdapterInitialization
 {
     /// <summary>The starts that are known, for messages.</summary>
     public const string Known = "true, gaussian, pissa and pissa_niter_N";

@@ -6,7 +6,7 @@ namespace Engine.Model.Execution;
 /// The one block of memory in which every plan of a run keeps its intermediates. It is sized for the largest plan known; a larger one
 /// makes it anew, and plans bound to the old memory are then bound again. What shares it runs one at a time (<see cref="Enter"/>).
 /// </summary>
-public sealed class Arena(Device device) : IDisposable
+internal sealed class Arena(Device device) : IDisposable
 {
     private readonly Lock gate = new();
     private DeviceBuffer? buffer;

@@ -9,7 +9,7 @@ using MemoryMarshal = System.Runtime.InteropServices.MemoryMarshal;
 namespace Engine.Model.Execution;
 
 /// <summary>The tensors through which a graph reads a batch.</summary>
-public record BatchTensors
+internal record BatchTensors
 {
     public required BatchShape Shape { get; init; }
 
@@ -42,7 +42,7 @@ public record BatchTensors
 }
 
 /// <summary>A batch with what its loss reads.</summary>
-public sealed record LossTensors : BatchTensors
+internal sealed record LossTensors : BatchTensors
 {
     /// <summary>int32 [places].</summary>
     public required Tensor Labels { get; init; }
@@ -55,7 +55,7 @@ public sealed record LossTensors : BatchTensors
 }
 
 /// <summary>Device memory for the largest batch of a run; batches of every shape are written to its front.</summary>
-public sealed class BatchInputs : IDisposable
+internal sealed class BatchInputs : IDisposable
 {
     private readonly StorageBlock block = new("inputs");
     private readonly Architecture architecture;

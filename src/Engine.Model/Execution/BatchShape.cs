@@ -8,7 +8,7 @@ namespace Engine.Model.Execution;
 /// <param name="Tokens">Tokens, rounded up to a bucket.</param>
 /// <param name="Selected">Places at which logits are computed; 0: at every token.</param>
 /// <param name="LongestRow">A bound of the tokens of one text; left out, a text may have all of them.</param>
-public readonly record struct BatchShape(int Rows, int Tokens, int Selected, int LongestRow = int.MaxValue)
+internal readonly record struct BatchShape(int Rows, int Tokens, int Selected, int LongestRow = int.MaxValue)
 {
     /// <summary>A bound of the tokens of one text.</summary>
     public int LongestRow { get; init; } = Math.Min(LongestRow, Tokens);

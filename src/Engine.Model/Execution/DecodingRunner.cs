@@ -10,13 +10,13 @@ namespace Engine.Model.Execution;
 /// <summary>Tokens with which a row goes on.</summary>
 /// <param name="Row">The row of the cache.</param>
 /// <param name="Ids">At least one token.</param>
-public readonly record struct RowTokens(int Row, ReadOnlyMemory<int> Ids);
+internal readonly record struct RowTokens(int Row, ReadOnlyMemory<int> Ids);
 
 /// <summary>
 /// Runs texts through a decoder token by token with a key/value cache. A prompt of many tokens and a single next token run alike, side by side where they come together; plans
 /// are kept by the number of tokens. One thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
-public sealed class DecodingRunner : IDisposable
+internal sealed class DecodingRunner : IDisposable
 {
     /// <summary>Long prompts are cut into pieces of so many tokens, which bounds the memory of intermediates.</summary>
     public const int DefaultStepTokens = 512;

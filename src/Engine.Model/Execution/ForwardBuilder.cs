@@ -11,7 +11,7 @@ namespace Engine.Model.Execution;
 /// What an architecture writes its forward pass with: parameters by checkpoint name, linear layers with whatever adapter sits on
 /// them, dropout that is off in evaluation, attention over the batch's rows.
 /// </summary>
-public sealed class ForwardBuilder
+internal sealed class ForwardBuilder
 {
     private readonly TransformerModel model;
     private readonly bool dropoutOn;

@@ -7,7 +7,7 @@ namespace Engine.Model.Execution;
 /// Keys and values of tokens that have gone through a decoder, so that each is computed once. Row r of the batch owns places r * capacity to
 /// (r + 1) * capacity - 1 of every layer's matrices; the place in the row is the token's position. What lies behind a row's length is never read: attention is causal.
 /// </summary>
-public sealed class KeyValueCache(int rows, int capacity) : IDisposable
+internal sealed class KeyValueCache(int rows, int capacity) : IDisposable
 {
     private readonly StorageBlock block = new("key/value cache");
     private readonly List<(Variable Keys, Variable Values)> layers = [];

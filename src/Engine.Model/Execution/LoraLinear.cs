@@ -10,7 +10,7 @@ namespace Engine.Model.Execution;
 /// <param name="Scale">alpha / r, or alpha / sqrt(r) for rsLoRA.</param>
 /// <param name="Dropout">Probability of dropping an input element of the adapter's branch.</param>
 /// <param name="UseDora">DoRA: the row norms of the adapted weight are parameters of their own.</param>
-public sealed record LoraTarget(string Module, int Rank, float Scale, float Dropout, bool UseDora = false)
+internal sealed record LoraTarget(string Module, int Rank, float Scale, float Dropout, bool UseDora = false)
 {
     /// <summary>What the adapter computes where it is more than LoRA; null: LoRA or DoRA.</summary>
     public AdapterForm? Form { get; init; }
@@ -26,7 +26,7 @@ internal sealed record LoraVariables(Variable A, Variable B, Variable? Magnitude
 /// <summary>A pair of factors of a layer.</summary>
 /// <param name="A">[rank, in].</param>
 /// <param name="B">[out, rank].</param>
-public sealed record LoraFactors(Variable A, Variable B);
+internal sealed record LoraFactors(Variable A, Variable B);
 
 /// <summary>
 /// A linear layer with an adapter: y = x W^T + scale (x A^T) B^T; with DoRA, W + scale B A has its rows rescaled to the magnitudes; with a <see cref="Form"/> as
@@ -50,18 +50,22 @@ public sealed class LoraLinear
         Form = target.Form;
     }
 
+    /// <summary>The layer's module path, as the checkpoint names it.</summary>
     public string Module { get; }
 
     /// <summary>Number of the adapted layer in model order: its stream of seeded noise and of LoRA dropout.</summary>
     public int Index { get; }
 
+    /// <summary>r.</summary>
     public int Rank { get; }
 
     /// <summary>What the adapter computes where it is more than LoRA; null: LoRA or DoRA.</summary>
-    public AdapterForm? Form { get; }
+    internal AdapterForm? Form { get; }
 
+    /// <summary>What B A is multiplied by: alpha / r, or alpha / sqrt(r) for rsLoRA (PEFT's <c>use_rslora</c>).</summary>
     public float Scale { get; }
 
+    /// <summary>Probability of dropping an element of the adapter's input (PEFT's <c>lora_dropout</c>).</summary>
     public float Dropout { get; }
 
     /// <summary>The frozen weight [out, in].</summary>
@@ -95,7 +99,7 @@ public sealed class LoraLinear
     /// Pairs that training has moved from the adapter into <see cref="Weight"/>, set by the method that does so; zero until then. What
     /// training made is their sum with the adapter's own, and an adapter file holds all of them.
     /// </summary>
-    public IReadOnlyList<LoraFactors> Merged { get; set; } = [];
+    internal IReadOnlyList<LoraFactors> Merged { get; set; } = [];
 
     /// <summary>Whether the adapter started from a part of the frozen weight, which is now without it (PiSSA).</summary>
     public bool IsReduced => Removed is not null;

@@ -13,10 +13,10 @@ namespace Engine.Model.Execution;
 /// <param name="Weight">The model's variable [out, in].</param>
 /// <param name="Original">W0, row by row.</param>
 /// <param name="Merged">W0 + scale B A; with DoRA its rows rescaled.</param>
-public sealed record MergedLayer(LoraTensors Tensors, float Scale, Variable Weight, float[] Original, float[] Merged);
+internal sealed record MergedLayer(LoraTensors Tensors, float Scale, Variable Weight, float[] Original, float[] Merged);
 
 /// <summary>Between PEFT's adapter files and a model on a device.</summary>
-public static class ModelAdapters
+internal static class ModelAdapters
 {
     /// <summary>What a configuration adapts, trains whole and trains in single rows.</summary>
     /// <param name="architecture">The model as the adapter needs it (<see cref="AdaptedArchitecture"/>).</param>

@@ -6,7 +6,7 @@ using Engine.Safetensors;
 namespace Engine.Model.Execution;
 
 /// <summary>Loads a folder's weights into a model and says in words what was not simply loaded.</summary>
-public static class ModelLoading
+internal static class ModelLoading
 {
     private const int Shown = 4;
 

@@ -4,7 +4,7 @@ using Engine.Graph.Operators;
 namespace Engine.Model.Execution;
 
 /// <summary>What a model's forward pass ends in.</summary>
-public abstract record ModelOutput
+internal abstract record ModelOutput
 {
     private ModelOutput()
     {

@@ -5,7 +5,7 @@ using Engine.Model.Batching;
 namespace Engine.Model.Execution;
 
 /// <summary>What a runner's graphs contain besides logits and loss.</summary>
-public sealed record RunnerOptions
+internal sealed record RunnerOptions
 {
     /// <summary>Gradients are summed into the gradient variables.</summary>
     public bool Gradients { get; init; }
@@ -54,7 +54,7 @@ public sealed record RunnerOptions
 /// Runs batches through a model; the plans of the batch shapes used last are kept. Runs of several threads, of all runners that share an arena, wait for one
 /// another; a result is there until the next one.
 /// </summary>
-public sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options) : IDisposable
+internal sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options) : IDisposable
 {
     /// <summary>Shapes that are planned before those that do not fit give way: enough for any number of processors.</summary>
     private const int PlannedAtOnce = 64;
@@ -146,7 +146,7 @@ public sealed class ModelRunner(Device device, TransformerModel model, BatchInpu
 /// <summary>
 /// What can be read after a batch has run, until the runner's arena is used again; after that, reading is an <see cref="InvalidOperationException"/>.
 /// </summary>
-public readonly struct ModelRun
+internal readonly struct ModelRun
 {
     private readonly ModelGraph graph;
     private readonly Arena arena;

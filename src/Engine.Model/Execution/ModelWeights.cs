@@ -12,10 +12,10 @@ namespace Engine.Model.Execution;
 /// <summary>What became of a checkpoint's tensors and a model's parameters.</summary>
 /// <param name="Initialized">Parameters the checkpoint lacks, drawn anew.</param>
 /// <param name="Unused">Tensors the model has no place for.</param>
-public sealed record LoadReport(IReadOnlyList<string> Initialized, IReadOnlyList<string> Unused);
+internal sealed record LoadReport(IReadOnlyList<string> Initialized, IReadOnlyList<string> Unused);
 
 /// <summary>Moves parameters between checkpoints and devices.</summary>
-public static class ModelWeights
+internal static class ModelWeights
 {
     private const int ChunkElements = 1 << 20;
 

@@ -11,13 +11,13 @@ namespace Engine.Model.Execution;
 /// <param name="Name">What it is called in a file.</param>
 /// <param name="Shape">The sizes, outermost first.</param>
 /// <param name="Values">The elements.</param>
-public sealed record HostTensor(string Name, long[] Shape, float[] Values);
+internal sealed record HostTensor(string Name, long[] Shape, float[] Values);
 
 /// <summary>
 /// Runs one batch of Transformers' padded layout through a model in evaluation and gives what Transformers gives, in that layout: the
 /// edge at which another program's numbers are compared with these.
 /// </summary>
-public static class PaddedForward
+internal static class PaddedForward
 {
     /// <summary>
     /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for language models), <c>hidden.N</c> [rows, length, hidden] for the embeddings

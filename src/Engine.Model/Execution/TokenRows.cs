@@ -8,7 +8,7 @@ namespace Engine.Model.Execution;
 /// Rows of a frozen table that are trained. Every forward pass first writes them to their places in the table, which is the model's own: what reads the table knows nothing of it,
 /// and only the gradients of these rows are computed.
 /// </summary>
-public sealed class TokenRows
+internal sealed class TokenRows
 {
     private readonly TokenTarget target;
 

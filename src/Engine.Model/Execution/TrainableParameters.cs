@@ -19,8 +19,10 @@ public sealed class TrainableParameters
     {
     }
 
+    /// <summary>The memory of the values, float32.</summary>
     public StorageBlock ValueBlock { get; } = new("trainable");
 
+    /// <summary>The memory of the gradients, float32, laid out as the values.</summary>
     public StorageBlock GradientBlock { get; } = new("gradients");
 
     /// <summary>The trainable tensors under their checkpoint names, in memory order.</summary>

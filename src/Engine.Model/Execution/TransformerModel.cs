@@ -10,7 +10,7 @@ using Engine.Model.Peft;
 namespace Engine.Model.Execution;
 
 /// <summary>Which of a model's parameters are trained.</summary>
-public abstract record Tuning
+internal abstract record Tuning
 {
     private Tuning()
     {
@@ -28,13 +28,13 @@ public abstract record Tuning
     /// <param name="SavedParameters">Parameters of the modules that are trained and stored whole.</param>
     public sealed record Lora(IReadOnlyList<LoraTarget> Adapters, IReadOnlyList<string> SavedParameters) : Tuning
     {
-        /// <summary>Those of the saved parameters that are held still: stored whole in float32 like the others, but not trained.</summary>
+        /// <summary>Those of the saved parameters that are frozen: stored whole in float32 like the others, but not trained.</summary>
         public IReadOnlyList<string> HeldParameters { get; init; } = [];
 
         /// <summary>Tokens whose rows of a table are the adapter's.</summary>
         public IReadOnlyList<TokenTarget> TokenRows { get; init; } = [];
 
-        /// <summary>The token rows are held still, too: they lie in their tables.</summary>
+        /// <summary>The token rows are frozen, too: they lie in their tables.</summary>
         public bool HoldsTokenRows { get; init; }
 
         /// <summary>Training writes the base weights of adapted layers too: they are float32, whatever the others are stored in.</summary>
@@ -59,7 +59,7 @@ public sealed class TransformerModel : IDisposable
 
     /// <exception cref="ArgumentException">More is trained than <see cref="TrainableParameters.LargestCount"/>, or a target names no layer.</exception>
     /// <param name="weightType">How frozen matrices are stored: float32, bfloat16 or float16. One-dimensional parameters, and those an adapter trains and stores whole, are float32.</param>
-    public TransformerModel(Architecture architecture, Tuning tuning, ElementType weightType = ElementType.Float32)
+    internal TransformerModel(Architecture architecture, Tuning tuning, ElementType weightType = ElementType.Float32)
     {
         Architecture = architecture;
         Tuning = tuning;
@@ -152,9 +152,10 @@ public sealed class TransformerModel : IDisposable
         ReserveAdapters(adapter.Adapters.ToDictionary(target => target.Module, StringComparer.Ordinal), new TrainableParameters(), trained: false);
     }
 
+    /// <summary>What the model computes.</summary>
     public Architecture Architecture { get; }
 
-    public Tuning Tuning { get; }
+    internal Tuning Tuning { get; }
 
     /// <summary>How frozen matrices are stored.</summary>
     public ElementType WeightType { get; }
@@ -175,13 +176,13 @@ public sealed class TransformerModel : IDisposable
         (adapter?.SavedParameters ?? []).Select(name => (name, Parameter(name)));
 
     /// <summary>The tokens whose rows are the adapter's.</summary>
-    public IReadOnlyList<TokenTarget> TokenTargets => adapter?.TokenRows ?? [];
+    internal IReadOnlyList<TokenTarget> TokenTargets => adapter?.TokenRows ?? [];
 
     /// <summary>Trained rows of tables that are otherwise frozen.</summary>
-    public IReadOnlyList<TokenRows> TokenRows => tokenRows;
+    internal IReadOnlyList<TokenRows> TokenRows => tokenRows;
 
     /// <summary>Those of the word embeddings; null where none are trained.</summary>
-    public TokenRows? EmbeddingRows => tokenRows.Find(rows => rows.Module == Architecture.InputEmbeddings);
+    internal TokenRows? EmbeddingRows => tokenRows.Find(rows => rows.Module == Architecture.InputEmbeddings);
 
     /// <summary>The memory of the parameters and gradients.</summary>
     public IReadOnlyList<StorageBlock> Blocks => blocks;
@@ -190,6 +191,7 @@ public sealed class TransformerModel : IDisposable
     /// <exception cref="InvalidOperationException">The architecture has no rotary embeddings.</exception>
     internal Variable RotaryFrequencies => rotaryFrequencies ?? throw new InvalidOperationException($"{Architecture.Name} has no rotary embeddings.");
 
+    /// <summary>Whether the model has a parameter of this checkpoint name.</summary>
     public bool HasParameter(string name) => parameters.ContainsKey(name);
 
     /// <summary>A parameter by its checkpoint name.</summary>
@@ -225,10 +227,10 @@ public sealed class TransformerModel : IDisposable
     /// To be allocated after this one and disposed before it.
     /// </summary>
     /// <param name="architecture">This model's, or what the adapter makes of it (<see cref="AdaptedArchitecture"/>).</param>
-    public TransformerModel WithAdapter(Architecture architecture, Tuning.Lora adapter) => new(this, architecture, adapter);
+    internal TransformerModel WithAdapter(Architecture architecture, Tuning.Lora adapter) => new(this, architecture, adapter);
 
     /// <summary>Writes the forward pass, the loss and, where gradients are wanted, the backward pass of one batch shape.</summary>
-    public ModelGraph BuildGraph(BatchInputs inputs, BatchShape shape, RunnerOptions options)
+    internal ModelGraph BuildGraph(BatchInputs inputs, BatchShape shape, RunnerOptions options)
     {
         var graph = new GraphBuilder { Products = Products };
         LossTensors batch = inputs.Tensors(graph, shape);
@@ -276,6 +278,7 @@ public sealed class TransformerModel : IDisposable
         return result;
     }
 
+    /// <summary>Frees the model's device memory; that of a base model it was made with (an adapter beside others) stays.</summary>
     public void Dispose()
     {
         foreach (StorageBlock block in blocks)
@@ -440,7 +443,7 @@ public sealed class TransformerModel : IDisposable
 /// <param name="Loss">Mean loss [1].</param>
 /// <param name="RowLosses">Each place's loss [places].</param>
 /// <param name="HiddenStates">Embeddings and layers [tokens, hidden].</param>
-public sealed record ModelGraph(
+internal sealed record ModelGraph(
     GraphBuilder Graph, LossTensors Batch, Tensor? Logits, Tensor Loss, Tensor RowLosses, IReadOnlyList<Tensor> HiddenStates)
 {
     /// <summary>What the adapters' forms add to the loss, which is differentiated with it, [1]; null for nothing.</summary>

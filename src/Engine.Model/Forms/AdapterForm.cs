@@ -12,7 +12,7 @@ namespace Engine.Model.Forms;
 /// What an adapter computes where it is more than LoRA: y = x W^T + bias + scale f(x A^T) B^T, with an f that has tensors of its own. A form reserves
 /// these, writes the layer's forward pass, for training, evaluation and decoding alike, and says what its files hold. A training method chooses it.
 /// </summary>
-public abstract record AdapterForm
+internal abstract record AdapterForm
 {
     private protected AdapterForm()
     {

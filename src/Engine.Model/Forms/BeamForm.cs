@@ -10,7 +10,7 @@ namespace Engine.Model.Forms;
 /// at any time it is the LoRA of B diag(r softmax(g / temperature)).
 /// </summary>
 /// <param name="Temperature">Of the softmax.</param>
-public sealed record BeamForm(float Temperature) : AdapterForm
+internal sealed record BeamForm(float Temperature) : AdapterForm
 {
     internal const string Gate = "lora_gate";
 

@@ -13,7 +13,7 @@ namespace Engine.Model.Forms;
 /// y = x W^T + scale sum_e w_e (x A^T) B_e^T. The router reads the mean of the layer's input over the text: w = softmax(mean Wg^T + bg).
 /// </summary>
 /// <param name="Experts">Heads of a layer.</param>
-public sealed record EffiForm(int Experts) : AdapterForm
+internal sealed record EffiForm(int Experts) : AdapterForm
 {
     internal const string PeftType = "EFFILORA";
     internal const string Router = "lora_gate.weight";

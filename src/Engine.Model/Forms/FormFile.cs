@@ -9,7 +9,7 @@ namespace Engine.Model.Forms;
 /// Tensors of adapters' forms by their names without PEFT's prefix: beside an adapter that is written as the LoRA it equals, what training goes on from; and
 /// start values that a run gives.
 /// </summary>
-public static class FormFile
+internal static class FormFile
 {
     /// <summary>The file's name in an adapter folder, where PEFT passes it over.</summary>
     public const string Name = "adapter_form.safetensors";

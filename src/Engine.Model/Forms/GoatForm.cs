@@ -15,7 +15,7 @@ namespace Engine.Model.Forms;
 /// GOAT's form (arXiv 2502.16894): a layer's ranks are split among experts, which start from segments of the weight's singular triples; a router sends every
 /// token to its likeliest experts, y = x W_res^T + scale sum_chosen w_e (x A_e^T) B_e^T. A holds the experts' rows, B their columns, one behind the other.
 /// </summary>
-public sealed record GoatForm : AdapterForm
+internal sealed record GoatForm : AdapterForm
 {
     internal const string PeftType = "GOAT";
     internal const string Router = "lora_gating.weight";

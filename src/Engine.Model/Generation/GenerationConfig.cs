@@ -7,7 +7,7 @@ namespace Engine.Model.Generation;
 /// What a model folder says of generation: <c>generation_config.json</c>, where it is there. Keys that are not read here are left alone: the
 /// file holds many that say nothing to the ways of choosing tokens that there are here.
 /// </summary>
-public static class GenerationConfig
+internal static class GenerationConfig
 {
     /// <summary>The name of the file in a model folder.</summary>
     public const string FileName = "generation_config.json";

@@ -46,6 +46,7 @@ public sealed class Generator : IDisposable
         Notes = notes;
     }
 
+    /// <summary>The base model's architecture.</summary>
     public Architecture Architecture => baseModel.Architecture;
 
     /// <summary>Null where the folder has none: then prompts are tokens, and answers have no text.</summary>

@@ -8,7 +8,7 @@ namespace Engine.Model.Generation;
 /// Watches a text that arrives in pieces for strings that end it. Text that may be the beginning of one is held back until it is known not to be.
 /// One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
-public sealed class StopMatcher(IReadOnlyList<string> stops)
+internal sealed class StopMatcher(IReadOnlyList<string> stops)
 {
     private readonly StringBuilder held = new();
     private readonly SoleUse use = new("A stop matcher");

@@ -9,7 +9,7 @@ namespace Engine.Model.Generation;
 /// Chooses the next token of one text from its logits. The order of steps is that of Transformers: repetition penalty, temperature, top-k, top-p, draw.
 /// One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
-public sealed class TokenSampler
+internal sealed class TokenSampler
 {
     private readonly SoleUse use = new("A token sampler");
     private readonly GenerationOptions options;

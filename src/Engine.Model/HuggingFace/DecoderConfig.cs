@@ -3,7 +3,7 @@ using Engine.Common.Files;
 namespace Engine.Model.HuggingFace;
 
 /// <summary>The families of decoders with rotary positions, RMS norms before each block and gated feed-forwards.</summary>
-public enum DecoderFamily
+internal enum DecoderFamily
 {
     Llama,
     Qwen2,
@@ -14,7 +14,7 @@ public enum DecoderFamily
 /// The hyperparameters of a Llama, Qwen2 or Qwen3 decoder, named and defaulted as their configurations in Transformers do. Sizes must be in the file; constants fall back to
 /// the defaults of Transformers.
 /// </summary>
-public sealed record DecoderConfig
+internal sealed record DecoderConfig
 {
     private DecoderConfig(ModelConfig model)
     {

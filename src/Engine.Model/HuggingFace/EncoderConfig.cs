@@ -3,7 +3,7 @@ using Engine.Common.Files;
 namespace Engine.Model.HuggingFace;
 
 /// <summary>The activation between the two feed-forward layers.</summary>
-public enum HiddenActivation
+internal enum HiddenActivation
 {
     /// <summary>x Φ(x), with the error function.</summary>
     Gelu,
@@ -13,7 +13,7 @@ public enum HiddenActivation
 }
 
 /// <summary>The families of encoders with learned absolute positions and norms after the residual sums.</summary>
-public enum EncoderFamily
+internal enum EncoderFamily
 {
     Bert,
     Roberta,
@@ -23,7 +23,7 @@ public enum EncoderFamily
 /// The hyperparameters of a BERT or RoBERTa encoder, named and defaulted as <c>BertConfig</c> and <c>RobertaConfig</c> of Transformers do.
 /// Sizes must be in the file; rates and constants fall back to the defaults of Transformers.
 /// </summary>
-public sealed record EncoderConfig
+internal sealed record EncoderConfig
 {
     private static readonly string[] BertArchitectures = ["BertModel", "BertForSequenceClassification", "BertForMaskedLM", "BertForPreTraining"];
     private static readonly string[] RobertaArchitectures = ["RobertaModel", "RobertaForSequenceClassification", "RobertaForMaskedLM"];

@@ -6,7 +6,7 @@ using Engine.Common.Files;
 namespace Engine.Model.HuggingFace;
 
 /// <summary>The classes of a classifier by number (<c>id2label</c>).</summary>
-public sealed class LabelSet
+internal sealed class LabelSet
 {
     /// <summary>As many as any published classifier has, and far below what could exhaust memory.</summary>
     internal const int MaxLabels = 1_000_000;

@@ -8,7 +8,7 @@ namespace Engine.Model.HuggingFace;
 /// The <c>config.json</c> of a Hugging Face model folder, as Transformers 4 and 5 write it. Keys that are not read here are kept, so that a
 /// changed copy is written back whole.
 /// </summary>
-public sealed class ModelConfig
+internal sealed class ModelConfig
 {
     /// <summary>The name of the file in a model folder.</summary>
     public const string FileName = "config.json";

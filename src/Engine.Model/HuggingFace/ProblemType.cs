@@ -1,7 +1,7 @@
 namespace Engine.Model.HuggingFace;
 
 /// <summary>What the labels of a classifier are, and so which loss it has (<c>problem_type</c>).</summary>
-public enum ProblemType
+internal enum ProblemType
 {
     /// <summary>Numbers; mean squared error.</summary>
     Regression,

@@ -9,7 +9,7 @@ namespace Engine.Model.HuggingFace;
 /// Recognises quantized weights, whose numbers mean something together with others only (scales, zero points, code books). None are read; a sentence says by
 /// what they were recognised.
 /// </summary>
-public static class Quantization
+internal static class Quantization
 {
     /// <summary>Keys of config.json: Transformers' own, that of older llm-compressor checkpoints, MLX's, and that of NVIDIA's Model Optimizer.</summary>
     private static readonly string[] ConfigKeys = ["quantization_config", "compression_config", "quantization", "quant_config"];

@@ -11,7 +11,7 @@ namespace Engine.Model.HuggingFace;
 /// <param name="Type">How frequencies are scaled, as <c>rope_type</c> names it: <c>default</c>, <c>linear</c>, <c>llama3</c>, or one that <see cref="Frequencies"/> refuses.</param>
 /// <param name="Theta">The base of the frequencies.</param>
 /// <param name="Options">The numbers the type needs, such as <c>factor</c> or <c>low_freq_factor</c>.</param>
-public sealed record RopeParameters(string Type, double Theta, IReadOnlyDictionary<string, double> Options)
+internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictionary<string, double> Options)
 {
     private const double DefaultTheta = 10000;
 

@@ -10,7 +10,7 @@ namespace Engine.Model.HuggingFace;
 /// <c>1_Pooling/config.json</c> says how tokens become one vector, <c>sentence_bert_config.json</c> where texts are cut. A folder without
 /// them is pooled by the mean and not normalised, as there.
 /// </summary>
-public sealed record SentenceSettings
+internal sealed record SentenceSettings
 {
     private const string ModulesName = "modules.json";
     private const string TransformerName = "sentence_bert_config.json";

@@ -4,7 +4,7 @@ using MathNet.Numerics.LinearAlgebra.Factorization;
 namespace Engine.Model.Numerics;
 
 /// <summary>Eigenvalues of the small symmetric tridiagonal matrices that Lanczos processes end in.</summary>
-public static class SymmetricTridiagonal
+internal static class SymmetricTridiagonal
 {
     /// <summary>Eigenvalues, the largest first, and their eigenvectors.</summary>
     /// <param name="diagonal">[n].</param>

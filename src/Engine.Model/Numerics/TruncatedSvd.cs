@@ -7,13 +7,13 @@ namespace Engine.Model.Numerics;
 /// <param name="Values">Singular values, the largest first; 0 for one below 1e-7 of the largest.</param>
 /// <param name="Left">u_i, one vector [rows] each; zeros where the value is 0.</param>
 /// <param name="Right">v_i, one vector [columns] each; zeros where the value is 0.</param>
-public sealed record SingularTriples(double[] Values, double[][] Left, double[][] Right);
+internal sealed record SingularTriples(double[] Values, double[][] Left, double[][] Right);
 
 /// <summary>
 /// Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation (Golub and Kahan 1965; Golub and Van Loan, Matrix Computations, section 10.4): a few hundred products with
 /// the matrix give its leading triples to float64's accuracy, where a whole decomposition would take cubic time.
 /// </summary>
-public sealed class TruncatedSvd
+internal sealed class TruncatedSvd
 {
     /// <summary>A triple has converged when what it lacks of being one is below this part of the largest singular value.</summary>
     private const double Tolerance = 1e-12;

@@ -8,7 +8,7 @@ namespace Engine.Model.Peft;
 /// <summary>
 /// What an adapter makes of a model before it sits on it: an output layer of its own where the adapter unties it, another vocabulary where the adapter was trained with one.
 /// </summary>
-public static class AdaptedArchitecture
+internal static class AdaptedArchitecture
 {
     /// <summary>
     /// The architecture as an adapter's configuration has it. PEFT trains a copy of what it trains in one place of tied embeddings (<c>modules_to_save</c>, <c>target_modules</c>,

@@ -9,7 +9,7 @@ namespace Engine.Model.Peft;
 /// <param name="Module">The layer's name in the model.</param>
 /// <param name="InFeatures">Columns of its weight [out, in].</param>
 /// <param name="OutFeatures">Rows of its weight [out, in].</param>
-public sealed record AdapterTarget(string Module, int InFeatures, int OutFeatures)
+internal sealed record AdapterTarget(string Module, int InFeatures, int OutFeatures)
 {
     internal LinearSpec Linear => new(Module, OutFeatures, InFeatures);
 }
@@ -17,7 +17,7 @@ public sealed record AdapterTarget(string Module, int InFeatures, int OutFeature
 /// <summary>A parameter of a model that an adapter stores in full.</summary>
 /// <param name="Parameter">The parameter's name in the model.</param>
 /// <param name="Shape">Its shape.</param>
-public sealed record SavedTarget(string Parameter, IReadOnlyList<long> Shape)
+internal sealed record SavedTarget(string Parameter, IReadOnlyList<long> Shape)
 {
     /// <summary>Another name that a file may hold it under, too or instead: that of an output layer tied to it. Null for none.</summary>
     public string? Alias { get; init; }
@@ -27,7 +27,7 @@ public sealed record SavedTarget(string Parameter, IReadOnlyList<long> Shape)
 /// <param name="Module">The word embeddings' or the output layer's module; where they are tied, the word embeddings'.</param>
 /// <param name="Indices">The tokens' ids, each once.</param>
 /// <param name="Columns">Columns of the module's weight.</param>
-public sealed record TokenTarget(string Module, IReadOnlyList<int> Indices, int Columns)
+internal sealed record TokenTarget(string Module, IReadOnlyList<int> Indices, int Columns)
 {
     /// <summary>The table's name in the model.</summary>
     public string Parameter => $"{Module}.weight";
@@ -37,7 +37,7 @@ public sealed record TokenTarget(string Module, IReadOnlyList<int> Indices, int 
 }
 
 /// <summary>Which tensors of an adapter file belong to which layers and parameters of a model; all shapes agree.</summary>
-public sealed class AdapterBinding
+internal sealed class AdapterBinding
 {
     private AdapterBinding()
     {

@@ -10,7 +10,7 @@ namespace Engine.Model.Peft;
 /// The <c>adapter_config.json</c> of a LoRA adapter, with the names, defaults and meaning of PEFT's <c>LoraConfig</c>. Options that would
 /// change the arithmetic and are not supported are refused by name when a file is read; keys not known here are kept and written back.
 /// </summary>
-public sealed record AdapterConfig
+internal sealed record AdapterConfig
 {
     /// <summary>The name of the file in an adapter folder.</summary>
     public const string FileName = "adapter_config.json";

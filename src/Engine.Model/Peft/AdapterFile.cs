@@ -8,14 +8,14 @@ namespace Engine.Model.Peft;
 /// <param name="A">A [rank, in].</param>
 /// <param name="B">B [out, rank].</param>
 /// <param name="Magnitude">DoRA's magnitudes [out]; null without DoRA.</param>
-public sealed record LoraTensors(string Module, SafetensorsTensor A, SafetensorsTensor B, SafetensorsTensor? Magnitude)
+internal sealed record LoraTensors(string Module, SafetensorsTensor A, SafetensorsTensor B, SafetensorsTensor? Magnitude)
 {
     /// <summary>The rank of the pair.</summary>
     public int Rank => (int)A.Shape[0];
 }
 
 /// <summary>An open adapter folder as PEFT writes it: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.</summary>
-public sealed class AdapterFile : IDisposable
+internal sealed class AdapterFile : IDisposable
 {
     /// <summary>The name of the weight file in an adapter folder.</summary>
     public const string WeightsFileName = "adapter_model.safetensors";

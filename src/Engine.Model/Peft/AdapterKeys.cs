@@ -26,7 +26,7 @@ internal readonly record struct AdapterKey(AdapterKeyKind Kind, string Name);
 /// The key names of <c>adapter_model.safetensors</c>. PEFT wraps the model twice, hence the prefix <c>base_model.model.</c>; in files it drops
 /// the adapter's name (<c>default</c>) from the keys it has in memory, which are understood here too.
 /// </summary>
-public static class AdapterKeys
+internal static class AdapterKeys
 {
     /// <summary>What PEFT puts before each name of the model.</summary>
     public const string Prefix = "base_model.model.";

@@ -25,7 +25,7 @@ public sealed record MergeOptions
 /// <summary>
 /// Merges an adapter into the model it was trained on and writes a Hugging Face folder that needs no adapter. Works on the host, a row of a weight at a time, in float32.
 /// </summary>
-public static class AdapterMerge
+internal static class AdapterMerge
 {
     /// <summary>Writes configuration, weights and tokenizer.</summary>
     /// <param name="output">A folder that is empty or not there yet.</param>

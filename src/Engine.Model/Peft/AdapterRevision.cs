@@ -12,7 +12,7 @@ namespace Engine.Model.Peft;
 /// Writes an adapter anew after a revision of its merged weights: where one was changed, A and B become sqrt(S) V^T and U sqrt(S) of the
 /// leading singular triples, as many as its rank, of what it has beside the base weight over the adapter's scale. The rest is copied.
 /// </summary>
-public static class AdapterRevision
+internal static class AdapterRevision
 {
     /// <summary>Writes the adapter's folder.</summary>
     /// <param name="folder">The model it was trained on.</param>

@@ -10,7 +10,7 @@ namespace Engine.Model.Peft;
 /// </summary>
 /// <param name="config">The configuration; its ranks are held against the tensors.</param>
 /// <param name="storageType">F32, F16 or BF16.</param>
-public sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageType = SafetensorsType.Float32)
+internal sealed class AdapterWriter(AdapterConfig config, SafetensorsType storageType = SafetensorsType.Float32)
 {
     private readonly SafetensorsWriter weights = new();
     private readonly HashSet<string> parts = new(StringComparer.Ordinal);

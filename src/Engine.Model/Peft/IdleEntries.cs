@@ -7,7 +7,7 @@ namespace Engine.Model.Peft;
 /// <param name="Entry">The entry as it was given.</param>
 /// <param name="Problem">What is wrong, as the end of a sentence whose subject is the entry.</param>
 /// <param name="Known">What it could have been, written as it is: names as deep as the entry's, or layer numbers.</param>
-public sealed record IdleEntry(string Key, string Entry, string Problem, IReadOnlyList<string> Known)
+internal sealed record IdleEntry(string Key, string Entry, string Problem, IReadOnlyList<string> Known)
 {
     /// <summary>The entry without what only a regular expression has: the name to compare with others.</summary>
     public string Name => Entry.Replace(".*", "", StringComparison.Ordinal).Replace("\\", "", StringComparison.Ordinal).Trim('^', '$', '.');
@@ -19,7 +19,7 @@ public sealed record IdleEntry(string Key, string Entry, string Problem, IReadOn
 /// Finds the entries of an adapter's configuration that match nothing in a model: most likely slips of the pen. PEFT passes over them, some with a warning, so adapters
 /// that it wrote may have some; in a run file they are errors.
 /// </summary>
-public static class IdleEntries
+internal static class IdleEntries
 {
     private const string NoModule = "matches no module";
     private const string NoLinear = "matches no linear layer";

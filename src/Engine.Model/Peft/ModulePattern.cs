@@ -61,6 +61,7 @@ public sealed class ModulePattern : IEnumerable<string>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
+    /// <inheritdoc/>
     public override string ToString() => Names is null ? $"'{Expression}'" : $"[{string.Join(", ", Names)}]";
 
     internal static bool IsNameOrEnding(string module, string name) =>

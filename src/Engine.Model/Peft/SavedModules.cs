@@ -1,7 +1,7 @@
 namespace Engine.Model.Peft;
 
 /// <summary>Chooses the parameters that an adapter trains in full and stores whole (<c>modules_to_save</c>), as PEFT chooses them.</summary>
-public static class SavedModules
+internal static class SavedModules
 {
     /// <summary>
     /// The parameters of all modules whose name ends in an entry of <c>modules_to_save</c> (PEFT asks for no dot before it), in the given order.

@@ -1,7 +1,7 @@
 namespace Engine.Model.Peft;
 
 /// <summary>Chooses the modules an adapter sits on, as PEFT 0.21 chooses them.</summary>
-public static class TargetModules
+internal static class TargetModules
 {
     private const int ShownCandidates = 12;
 

@@ -44,20 +44,24 @@ public abstract record Balancing : Method
 /// <summary>oBAR: BAR by the factors' norms. It shrinks the larger one.</summary>
 public sealed record OBar : Balancing
 {
-    public const string MethodName = "obar";
+    internal const string MethodName = "obar";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new BalancingMethod(this, byGradient: false);
 }
 
 /// <summary>nBAR: BAR by the gradients' norms. It grows the factor of the larger one.</summary>
 public sealed record NBar : Balancing
 {
-    public const string MethodName = "nbar";
+    internal const string MethodName = "nbar";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new BalancingMethod(this, byGradient: true);
 }
 

@@ -25,8 +25,9 @@ public enum PrunedMoments
 /// </summary>
 public sealed record BeamLora : Method, IKeyRules
 {
-    public const string MethodName = "beamlora";
+    internal const string MethodName = "beamlora";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Steps between two prunings, an even number.</summary>
@@ -52,10 +53,11 @@ public sealed record BeamLora : Method, IKeyRules
     [Key]
     public PrunedMoments Moments { get; init; } = PrunedMoments.Snapshot;
 
-    public override AdapterForm Form => new BeamForm((float)Temperature);
+    internal override AdapterForm Form => new BeamForm((float)Temperature);
 
     KeyProblem? IKeyRules.Problem => Period % 2 == 0 ? null : new KeyProblem(nameof(Period), "an even number of steps: ranks are copied from half a period before");
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new BeamLoraMethod(this);
 }
 

@@ -46,8 +46,9 @@ public enum AuxiliaryOptimizer
 /// </summary>
 public sealed record BiLora : OnePassPerturbation
 {
-    public const string MethodName = "bi-lora";
+    internal const string MethodName = "bi-lora";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Largest Frobenius norm of the auxiliary products s B2 A2.</summary>
@@ -81,10 +82,12 @@ public sealed record BiLora : OnePassPerturbation
     [Key(Minimum = 0)]
     public ulong AuxiliarySeed { get; init; } = 42;
 
+    /// <inheritdoc/>
     protected override KeyProblem? Problem => Rho.Rise is not null && Clip == AuxiliaryClip.None
         ? new KeyProblem(nameof(Rho), "a number: with clip: none no radius holds the auxiliary")
         : MeasuredRadius.Problem(Rho, RiseEvery) ?? base.Problem;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new BiLoraMethod(this);
 }
 

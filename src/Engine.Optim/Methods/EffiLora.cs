@@ -14,8 +14,9 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record EffiLora : Method
 {
-    public const string MethodName = "effilora";
+    internal const string MethodName = "effilora";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Heads B of a layer.</summary>
@@ -42,14 +43,15 @@ public sealed record EffiLora : Method
     [Key(IsPath = true, Default = "drawn from seed")]
     public string? Init { get; init; }
 
-    public override AdapterForm Form => new EffiForm(Heads);
+    internal override AdapterForm Form => new EffiForm(Heads);
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new EffiLoraMethod(this);
 }
 
 /// <summary>
 /// The reducer's choice is an active set: gradients and updates of the other layers' B are left out of the replay. A layer's importance is the moving average
-/// of the norm of its B's gradient; one that is held still keeps its own.
+/// of the norm of its B's gradient; one that is frozen in a step keeps its own.
 /// </summary>
 internal sealed class EffiLoraMethod(EffiLora settings) : AdapterMethod(settings, settings.Init)
 {

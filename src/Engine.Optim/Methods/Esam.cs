@@ -12,8 +12,9 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record Esam : Perturbation
 {
-    public const string MethodName = "esam";
+    internal const string MethodName = "esam";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of the perturbation.</summary>
@@ -32,6 +33,7 @@ public sealed record Esam : Perturbation
     [Key(Minimum = 0)]
     public ulong SelectionSeed { get; init; } = 42;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new EsamMethod(this);
 }
 

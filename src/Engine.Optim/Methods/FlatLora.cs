@@ -10,8 +10,9 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record FlatLora : OnePassPerturbation
 {
-    public const string MethodName = "flat-lora";
+    internal const string MethodName = "flat-lora";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Relative size of the noise at the end of the run (the paper's sigma).</summary>
@@ -22,8 +23,10 @@ public sealed record FlatLora : OnePassPerturbation
     [Key(Minimum = 0)]
     public ulong NoiseSeed { get; init; } = 42;
 
+    /// <inheritdoc/>
     protected override KeyProblem? Problem => MeasuredRadius.Problem(Rho, RiseEvery) ?? base.Problem;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new FlatLoraMethod(this);
 }
 

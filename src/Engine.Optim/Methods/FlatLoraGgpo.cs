@@ -28,8 +28,9 @@ public enum NoiseGradient
 /// </summary>
 public sealed record FlatLoraGgpo : OnePassPerturbation
 {
-    public const string MethodName = "flat-lora-ggpo";
+    internal const string MethodName = "flat-lora-ggpo";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Weight of the rows' norms.</summary>
@@ -48,6 +49,7 @@ public sealed record FlatLoraGgpo : OnePassPerturbation
     [Key(Minimum = 0)]
     public ulong NoiseSeed { get; init; } = 42;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new FlatLoraGgpoMethod(this);
 }
 

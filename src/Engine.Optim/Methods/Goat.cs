@@ -9,8 +9,9 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record Goat : Method, IKeyRules
 {
-    public const string MethodName = "goat";
+    internal const string MethodName = "goat";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Experts of a layer; each has r / experts ranks.</summary>
@@ -45,7 +46,7 @@ public sealed record Goat : Method, IKeyRules
     [Key(IsPath = true, Default = "drawn from seed")]
     public string? Init { get; init; }
 
-    public override AdapterForm Form => new GoatForm
+    internal override AdapterForm Form => new GoatForm
     {
         Experts = Experts,
         TopK = TopK,
@@ -60,6 +61,7 @@ public sealed record Goat : Method, IKeyRules
         : Scaling is not null && Eta is not null ? new KeyProblem(nameof(Eta), "none beside scaling, which says the scale itself")
         : null;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new GoatMethod(this);
 }
 

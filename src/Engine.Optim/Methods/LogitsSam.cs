@@ -11,14 +11,16 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record LogitsSam : Perturbation
 {
-    public const string MethodName = "logits-sam";
+    internal const string MethodName = "logits-sam";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of the perturbation, over the output layer's trained tensors together.</summary>
     [Key(Minimum = 0)]
     public Radius Rho { get; init; } = 0.05;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new LogitsSamMethod(this);
 }
 

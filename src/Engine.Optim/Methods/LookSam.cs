@@ -12,8 +12,9 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record LookSam : Perturbation
 {
-    public const string MethodName = "looksam";
+    internal const string MethodName = "looksam";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of the perturbation.</summary>
@@ -28,6 +29,7 @@ public sealed record LookSam : Perturbation
     [Key(Minimum = 0)]
     public double A { get; init; } = 0.7;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new LookSamMethod(this);
 }
 
@@ -44,7 +46,7 @@ internal sealed class LookSamMethod(LookSam settings) : SamAscent(settings, sett
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        direction = context.State.Reserve("looksam.direction", new Shape(Perturbed.Table.PackedCount));
+        direction = context.State.Reserve("looksam.direction", new Shape(Perturbed.PackedCount));
     }
 
     protected override StepCourse PerturbedCourse(long due) => due % settings.K == 0 ? StepCourse.TwoPasses : StepCourse.OnePass;

@@ -7,14 +7,16 @@ namespace Engine.Optim.Methods;
 /// <summary>LoRA+ (Hayou et al. 2024, arXiv 2402.12354): B learns faster than A, because A's updates are felt through a B that is small.</summary>
 public sealed record LoraPlus : Method
 {
-    public const string MethodName = "lora-plus";
+    internal const string MethodName = "lora-plus";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>What the learning rate is multiplied by for every B.</summary>
     [Key(Minimum = 0, Above = true)]
     public double Ratio { get; init; } = 16;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new LoraPlusMethod(this);
 }
 

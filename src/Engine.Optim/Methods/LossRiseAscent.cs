@@ -29,6 +29,7 @@ public abstract record LossRiseAscent : Perturbation
     [Key(Minimum = 0, Default = "never")]
     public double? AnnealStart { get; init; }
 
+    /// <inheritdoc/>
     protected override KeyProblem? Problem =>
         (AnnealStart is { } point ? RunPoint.Problem(nameof(AnnealStart), point) : null) ?? base.Problem;
 

@@ -12,8 +12,9 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record FmLora : LossRiseAscent
 {
-    public const string MethodName = "fm-lora";
+    internal const string MethodName = "fm-lora";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of each layer's perturbation in the first step.</summary>
@@ -24,8 +25,10 @@ public sealed record FmLora : LossRiseAscent
     [Key(Minimum = 0, Default = "rho")]
     public double? RhoMin { get; init; }
 
+    /// <inheritdoc/>
     protected override KeyProblem? Problem => LowRankAscent.Problem(Rho, RhoMin) ?? base.Problem;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new FmLoraMethod(this);
 }
 
@@ -35,8 +38,9 @@ public sealed record FmLora : LossRiseAscent
 /// </summary>
 public sealed record EfmLora : OnePassPerturbation
 {
-    public const string MethodName = "efm-lora";
+    internal const string MethodName = "efm-lora";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of each layer's perturbation in the first step.</summary>
@@ -51,8 +55,10 @@ public sealed record EfmLora : OnePassPerturbation
     [Key(Minimum = 0, Above = true, Maximum = 1)]
     public double Beta { get; init; } = 0.9;
 
+    /// <inheritdoc/>
     protected override KeyProblem? Problem => LowRankAscent.Problem(Rho, RhoMin) ?? base.Problem;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new EfmLoraMethod(this);
 }
 
@@ -63,7 +69,7 @@ public sealed record EfmLora : OnePassPerturbation
 /// <param name="settings">The method's settings.</param>
 /// <param name="rho">The radius of each layer's perturbation in the first step.</param>
 /// <param name="rhoMin">The radius at the end of the run, between them half a cosine; null: rho's.</param>
-public abstract class LowRankAscent(Perturbation settings, Radius rho, double? rhoMin) : PerturbationMethod(settings)
+internal abstract class LowRankAscent(Perturbation settings, Radius rho, double? rhoMin) : PerturbationMethod(settings)
 {
     private readonly ChosenRadius? chosen = ChosenRadius.Of(settings, rho);
     private readonly double last = rhoMin ?? rho.Value;

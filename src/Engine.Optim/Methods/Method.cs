@@ -31,7 +31,7 @@ public abstract record Method
     public virtual BaseWeightUse BaseWeights => BaseWeightUse.Frozen;
 
     /// <summary>What the adapters that it trains compute; null: LoRA or DoRA, as the run has it.</summary>
-    public virtual AdapterForm? Form => null;
+    internal virtual AdapterForm? Form => null;
 
     /// <summary>
     /// Where a run file or a command names the method, for messages; null where none does. Methods are equal wherever they are named.
@@ -48,8 +48,10 @@ public abstract record Method
         return plugIn;
     }
 
+    /// <inheritdoc/>
     public virtual bool Equals(Method? other) => other is not null && EqualityContract == other.EqualityContract;
 
+    /// <inheritdoc/>
     public override int GetHashCode() => EqualityContract.GetHashCode();
 
     /// <summary>Refuses a value that its key does not take.</summary>

@@ -52,6 +52,7 @@ public static class MethodCatalog
         [EffiLora.MethodName] = () => new EffiLora(),
     };
 
+    /// <summary>The names that a run file may give to <c>method</c>, those of registered methods with them.</summary>
     public static IReadOnlyCollection<string> Names => methods.Keys;
 
     /// <summary>

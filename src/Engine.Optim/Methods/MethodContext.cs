@@ -36,8 +36,10 @@ public sealed class MethodContext
         NoiseRandom = noiseRandom;
     }
 
+    /// <summary>The model with its adapters.</summary>
     public TransformerModel Model { get; }
 
+    /// <summary>Its trainable tensors.</summary>
     public TrainableParameters Trainables { get; }
 
     /// <summary>Memory of the method's state, which checkpoints hold; reserve variables in <see cref="TrainingMethod.Attach"/>.</summary>
@@ -58,8 +60,12 @@ public sealed class MethodContext
     /// <summary>Small memory a host writes: tables of tensors, masks of one number a tensor.</summary>
     public StorageBlock Tables { get; } = new("tables");
 
+    /// <summary>float32 [<see cref="StepScalars.Count"/>]: what changes from step to step, by the slots of <see cref="StepScalars"/>.</summary>
     public Variable Scalars { get; }
 
+    /// <summary>
+    /// uint32 [4]: seed (<see cref="TrainingMethod.NoiseSeed"/>) and optimizer step of the method's counter-based generator, Philox4x32-10.
+    /// </summary>
     public Variable NoiseRandom { get; }
 
     /// <summary>The settings of the run's AdamW.</summary>
@@ -105,7 +111,8 @@ public sealed class MethodContext
     /// <param name="values">The run of parameters that they lie in.</param>
     /// <param name="rankKey">The key that says the rank, for messages.</param>
     /// <exception cref="ConfigurationException">A rank is above the largest that the kernels take.</exception>
-    public LowRankLayers LowRankLayers(IEnumerable<(Variable A, Variable B, float Scale)> factors, Variable values, string rankKey, string method)
+    internal LowRankLayers LowRankLayers(
+        IEnumerable<(Variable A, Variable B, float Scale)> factors, Variable values, string rankKey, string method)
     {
         var pairs = new List<LowRankPair>();
         int direction = 0;

@@ -9,25 +9,31 @@ public abstract class PerturbationMethod(Perturbation settings) : TrainingMethod
     private readonly StepNumber radius = new("rho");
     private IReadOnlyList<StepCourse>? courses;
 
+    /// <inheritdoc/>
     public override string Name => settings.Name;
 
+    /// <inheritdoc/>
     public override MethodRole Role => MethodRole.Perturbation;
 
+    /// <inheritdoc/>
     public sealed override IReadOnlyList<StepCourse> Courses =>
         courses ??= settings.Start > 0 || settings.Every > 1 ? [.. PerturbedCourses, StepCourse.Plain] : PerturbedCourses;
 
     /// <summary>Every course of the steps that are perturbed.</summary>
     protected virtual IReadOnlyList<StepCourse> PerturbedCourses { get; } = [StepCourse.OnePass];
 
+    /// <inheritdoc/>
     public sealed override StepCourse CourseOf(long step) => Due(step) is >= 0 and var due ? PerturbedCourse(due) : StepCourse.Plain;
 
     /// <summary>The course of a step that is perturbed: one of <see cref="PerturbedCourses"/>.</summary>
     /// <param name="due">Its number among these steps, from 0.</param>
     protected virtual StepCourse PerturbedCourse(long due) => PerturbedCourses[0];
 
+    /// <inheritdoc/>
     public sealed override LossProbe ProbeOf(long step) =>
         riseEvery > 0 && Due(step) is >= 0 and var due && due % riseEvery == 0 ? Probe : LossProbe.None;
 
+    /// <inheritdoc/>
     public sealed override IReadOnlyList<LossProbe> Probes => riseEvery > 0 ? [Probe] : [];
 
     /// <summary>What is computed beside the steps of <see cref="OnePassPerturbation.RiseEvery"/>.</summary>
@@ -36,6 +42,7 @@ public abstract class PerturbationMethod(Perturbation settings) : TrainingMethod
     /// <summary>Where the radius is not a number that the settings say, each step's.</summary>
     public override IReadOnlyList<StepNumber> Numbers => ChoosesRadius ? [radius] : [];
 
+    /// <inheritdoc/>
     public override void OnStepEnd(StepReadings readings) => radius.Value = RadiusOf(readings);
 
     /// <summary>Whether the radius follows from the rise of the loss.</summary>

@@ -3,10 +3,12 @@ namespace Engine.Optim.Methods;
 /// <summary>No method beyond the optimizer.</summary>
 public sealed record Plain : Method
 {
-    public const string MethodName = "plain";
+    internal const string MethodName = "plain";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new PlainMethod();
 }
 

@@ -27,5 +27,6 @@ public sealed record Radius : INumberOrSection
 
     double? INumberOrSection.Number => Rise is null ? Value : null;
 
+    /// <summary>A fixed radius.</summary>
     public static implicit operator Radius(double value) => new() { Value = value };
 }

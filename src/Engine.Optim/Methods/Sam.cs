@@ -7,28 +7,32 @@ namespace Engine.Optim.Methods;
 /// <summary>SAM (Foret et al. 2021, arXiv 2010.01412): e = rho g / ||g|| over every trainable tensor.</summary>
 public sealed record Sam : LossRiseAscent
 {
-    public const string MethodName = "sam";
+    internal const string MethodName = "sam";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of the perturbation.</summary>
     [Key(Minimum = 0)]
     public Radius Rho { get; init; } = 0.05;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new SamMethod(this);
 }
 
 /// <summary>LoRA-SAM (compared with in arXiv 2410.14802 and 2508.19564): SAM on the adapters' factors alone.</summary>
 public sealed record LoraSam : Perturbation
 {
-    public const string MethodName = "lora-sam";
+    internal const string MethodName = "lora-sam";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of the perturbation, over the A and B of all layers together; papers use 0.003 to 0.2.</summary>
     [Key(Minimum = 0)]
     public Radius Rho { get; init; } = 0.05;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new LoraSamMethod(this, Rho);
 }
 
@@ -38,14 +42,18 @@ public sealed record LoraSam : Perturbation
 /// </summary>
 public sealed record LoraSamLesam : LossRiseAscent
 {
-    public const string MethodName = "lora-sam-lesam";
+    internal const string MethodName = "lora-sam-lesam";
 
+    /// <summary>LE-SAM's sigma is 0.01 unless it is set.</summary>
     public LoraSamLesam() => Sigma = 0.01;
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
+    /// <inheritdoc/>
     protected override KeyProblem? Problem => Sigma is null ? new KeyProblem(nameof(Sigma), "a number of at least 0") : base.Problem;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new LoraSamMethod(this, rho: 0);
 }
 
@@ -55,8 +63,9 @@ public sealed record LoraSamLesam : LossRiseAscent
 /// </summary>
 public sealed record Asam : Perturbation
 {
-    public const string MethodName = "asam";
+    internal const string MethodName = "asam";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of the perturbation in units of the weights, T^-1 e; about ten times SAM's.</summary>
@@ -67,6 +76,7 @@ public sealed record Asam : Perturbation
     [Key(Minimum = 0)]
     public double Eta { get; init; } = 0.01;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new AsamMethod(this);
 }
 

@@ -16,26 +16,32 @@ public abstract class SamAscent(Perturbation settings, Radius rho) : Perturbatio
     private TensorSegments? segments;
     private Variable? saved;
 
+    /// <inheritdoc/>
     protected override IReadOnlyList<StepCourse> PerturbedCourses { get; } = [StepCourse.TwoPasses];
 
     /// <summary>The tensors that are perturbed; the norm is taken over all of them together.</summary>
     protected TensorSegments Perturbed =>
         segments ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
 
+    /// <summary>All trainable values as one vector.</summary>
     protected Variable Values => Context.Trainables.Values;
 
+    /// <summary>Their gradients, laid out alike.</summary>
     protected Variable Gradients => Context.Trainables.Gradients;
 
+    /// <inheritdoc/>
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
         segments = context.Segments(PerturbedTensors(context));
-        saved = context.Scratch.Reserve("unperturbed", new Shape(segments.Table.PackedCount));
+        saved = context.Scratch.Reserve("unperturbed", new Shape(segments.PackedCount));
         chosen?.Attach(context);
     }
 
+    /// <inheritdoc/>
     public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Perturb(graph);
 
+    /// <inheritdoc/>
     public override void OnRestore(GraphBuilder graph, StepCourse course)
     {
         if (course != StepCourse.OnePass)

@@ -25,10 +25,12 @@ public enum ScalingRate
 /// </summary>
 public sealed record ScaLora : Method
 {
-    public const string MethodName = "scalora";
+    internal const string MethodName = "scalora";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
+    /// <inheritdoc/>
     public override BaseWeightUse BaseWeights => BaseWeightUse.Rewritten;
 
     /// <summary>Steps from one scaling to the next; the paper calls 10 ScaLoRA-I.</summary>
@@ -49,6 +51,7 @@ public sealed record ScaLora : Method
     [Key]
     public ScalingRate Eta { get; init; } = ScalingRate.Peak;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new ScaLoraMethod(this);
 }
 

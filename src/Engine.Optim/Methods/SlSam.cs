@@ -12,8 +12,9 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record SlSam : Perturbation
 {
-    public const string MethodName = "sl-sam";
+    internal const string MethodName = "sl-sam";
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
     /// <summary>Radius of the perturbation.</summary>
@@ -28,6 +29,7 @@ public sealed record SlSam : Perturbation
     [Key(Minimum = 0)]
     public ulong SelectionSeed { get; init; } = 42;
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new SlSamMethod(this);
 }
 

@@ -4,6 +4,7 @@ namespace Engine.Optim.Methods;
 /// <param name="key">What metrics.jsonl calls it.</param>
 public sealed class StepNumber(string key)
 {
+    /// <summary>Its key in metrics.jsonl.</summary>
     public string Key => key;
 
     /// <summary>Of the last step; NaN where it has none. <see cref="TrainingMethod.OnStepEnd"/> sets it.</summary>

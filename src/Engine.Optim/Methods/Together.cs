@@ -12,14 +12,16 @@ public sealed record Together : Method
     /// <param name="methods">At least one; the methods of another of these stand for themselves.</param>
     public Together(params IReadOnlyList<Method> methods) => Methods = [.. methods.SelectMany(Of)];
 
+    /// <summary>The methods, of different roles.</summary>
     public IReadOnlyList<Method> Methods { get; }
 
     /// <summary>The names, joined by a plus sign.</summary>
     public override string Name => string.Join('+', Methods.Select(method => method.Name));
 
+    /// <inheritdoc/>
     public override BaseWeightUse BaseWeights => Methods.Max(method => method.BaseWeights);
 
-    public override AdapterForm? Form => Methods.Select(method => method.Form).FirstOrDefault(form => form is not null);
+    internal override AdapterForm? Form => Methods.Select(method => method.Form).FirstOrDefault(form => form is not null);
 
     /// <summary>The single methods of what a run is given.</summary>
     public static IReadOnlyList<Method> Of(Method? method) => method switch
@@ -29,8 +31,10 @@ public sealed record Together : Method
         _ => [method],
     };
 
+    /// <inheritdoc/>
     public bool Equals(Together? other) => base.Equals(other) && Methods.SequenceEqual(other.Methods);
 
+    /// <inheritdoc/>
     public override int GetHashCode() => Methods.Aggregate(base.GetHashCode(), HashCode.Combine);
 
     internal override void Check()
@@ -46,6 +50,7 @@ public sealed record Together : Method
         }
     }
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() =>
         Methods is [var single] ? single.CreatePlugIn() : new MethodCombination([.. Methods.Select(method => method.CreatePlugIn())]);
 }

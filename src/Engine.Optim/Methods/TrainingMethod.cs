@@ -40,6 +40,7 @@ public abstract class TrainingMethod
     /// <summary>The name in the run file.</summary>
     public abstract string Name { get; }
 
+    /// <summary>What the method changes; of each role one method at most runs in a step.</summary>
     public abstract MethodRole Role { get; }
 
     /// <summary>Where the run file or the command names the method, for messages; null where none does.</summary>
@@ -70,6 +71,8 @@ public abstract class TrainingMethod
     /// <param name="sentence">What does not go together, and what to do.</param>
     protected internal ConfigurationException Refusal(string sentence) => new(Location is null ? sentence : $"{Location}: {sentence}");
 
+    /// <summary>What <see cref="Attach"/> was given.</summary>
+    /// <exception cref="InvalidOperationException">The method is not attached yet.</exception>
     protected MethodContext Context => context ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
 
     /// <summary>Checks that the method fits the model and reserves its state. Called once, before memory is allocated.</summary>

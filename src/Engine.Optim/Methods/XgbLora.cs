@@ -17,12 +17,14 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public sealed record XgbLora : Method, IKeyRules
 {
-    public const string MethodName = "xgblora";
+    internal const string MethodName = "xgblora";
 
     private const int DefaultBoosters = 10;
 
+    /// <inheritdoc/>
     public override string Name => MethodName;
 
+    /// <inheritdoc/>
     public override BaseWeightUse BaseWeights => BaseWeightUse.Merged;
 
     /// <summary>Steps that a booster trains.</summary>
@@ -56,6 +58,7 @@ public sealed record XgbLora : Method, IKeyRules
         return Kappa ?? Math.Max(1, (totalSteps + boosters - 1) / boosters);
     }
 
+    /// <inheritdoc/>
     protected override TrainingMethod Create() => new XgbLoraMethod(this);
 }
 

@@ -6,7 +6,7 @@ namespace Engine.Optim.Schedules;
 /// The learning rate of every optimizer step, as Transformers computes it (<c>transformers/optimization.py</c>). Step 0 is the first update;
 /// with warm-up its rate is 0.
 /// </summary>
-public sealed class LearningRateSchedule
+internal sealed class LearningRateSchedule
 {
     private const double InverseSqrtTimescale = 10_000;
 

@@ -20,7 +20,8 @@ internal sealed record SingularTriple(double Value, double[] Left, double[] Righ
 /// </summary>
 /// <param name="leading">k.</param>
 /// <param name="threshold">The paper's epsilon.</param>
-public sealed class IntruderDimensions(int leading = IntruderDimensions.DefaultLeading, double threshold = IntruderDimensions.DefaultThreshold)
+internal sealed class IntruderDimensions(
+    int leading = IntruderDimensions.DefaultLeading, double threshold = IntruderDimensions.DefaultThreshold)
 {
     public const int DefaultLeading = 10;
     public const double DefaultThreshold = 0.5;

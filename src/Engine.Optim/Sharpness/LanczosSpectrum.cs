@@ -22,7 +22,7 @@ public sealed record LanczosSpectrum(IReadOnlyList<double> Nodes, IReadOnlyList<
     public double Bottom => Nodes[^1];
 
     /// <summary>Two gradients a step; memory for a vector a step.</summary>
-    public static LanczosSpectrum Measure(SurfaceProbe probe, int steps, ulong seed)
+    internal static LanczosSpectrum Measure(SurfaceProbe probe, int steps, ulong seed)
     {
         VectorSpace space = probe.Space;
         var basis = new List<SurfaceVector>();

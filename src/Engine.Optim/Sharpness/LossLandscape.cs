@@ -10,7 +10,7 @@ public sealed record LossLandscape(IReadOnlyList<double> Coordinates, IReadOnlyL
 {
     /// <summary>f(a) = L(w + a d).</summary>
     /// <param name="range">a goes from -range to range.</param>
-    public static LossLandscape Line(SurfaceProbe probe, double range, int points, ulong seed)
+    internal static LossLandscape Line(SurfaceProbe probe, double range, int points, ulong seed)
     {
         using SurfaceVector first = probe.Space.Create();
         probe.Space.FillDirection(first, probe.Origin, seed, 0);
@@ -19,7 +19,7 @@ public sealed record LossLandscape(IReadOnlyList<double> Coordinates, IReadOnlyL
     }
 
     /// <summary>f(a, b) = L(w + a d + b e), d that of <see cref="Line"/>.</summary>
-    public static LossLandscape Plane(SurfaceProbe probe, double range, int points, ulong seed)
+    internal static LossLandscape Plane(SurfaceProbe probe, double range, int points, ulong seed)
     {
         using SurfaceVector first = probe.Space.Create(), second = probe.Space.Create();
         probe.Space.FillDirection(first, probe.Origin, seed, 0);

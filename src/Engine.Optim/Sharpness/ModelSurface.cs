@@ -11,7 +11,7 @@ namespace Engine.Optim.Sharpness;
 /// The mean loss of a model over a fixed set of batches, as a function of what the model trains: no dropout, no perturbation. The mean is over all texts, or all labelled tokens, of the set,
 /// whichever batch they are in; frozen weights are never written.
 /// </summary>
-public sealed class ModelSurface : ILossSurface, IDisposable
+internal sealed class ModelSurface : ILossSurface, IDisposable
 {
     private readonly TrainableParameters trainables;
     private readonly IReadOnlyList<RaggedBatch> batches;

@@ -49,8 +49,10 @@ public sealed record SharpnessOptions
     private const int LargestGrid = 10_000;
     private const int MostOfOne = 1_000_000;
 
+    /// <summary>What is measured; all of it unless chosen.</summary>
     public IReadOnlyList<SharpnessInstrument> Instruments { get; init; } = Enum.GetValues<SharpnessInstrument>();
 
+    /// <summary>Where it is measured; in both spaces unless chosen.</summary>
     public IReadOnlyList<SharpnessSpace> Spaces { get; init; } = Enum.GetValues<SharpnessSpace>();
 
     /// <summary>Relative size of the noise of <see cref="SharpnessInstrument.Expected"/>.</summary>

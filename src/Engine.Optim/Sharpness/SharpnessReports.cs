@@ -7,21 +7,28 @@ namespace Engine.Optim.Sharpness;
 /// <param name="Loss">L(w).</param>
 public sealed record SpaceReport(SharpnessSpace Space, int Dimension, double Norm, double Loss)
 {
+    /// <summary><see cref="SharpnessInstrument.Expected"/>: the mean rise of the loss under noise.</summary>
     public SampleMean? Expected { get; init; }
 
+    /// <summary><see cref="SharpnessInstrument.WorstCase"/>: the rise at the radius, up the gradient.</summary>
     public WorstCaseSharpness? WorstCase { get; init; }
 
     /// <summary>The step of the differences that Hessian products were made of (<see cref="SurfaceProbe.Step"/>); null where there were none.</summary>
     public double? DifferenceStep { get; init; }
 
+    /// <summary><see cref="SharpnessInstrument.Eigenvalue"/>: the Hessian's largest.</summary>
     public TopEigenvalue? Eigenvalue { get; init; }
 
+    /// <summary><see cref="SharpnessInstrument.Spectrum"/>: the density of the Hessian's eigenvalues.</summary>
     public LanczosSpectrum? Spectrum { get; init; }
 
+    /// <summary><see cref="SharpnessInstrument.Trace"/>: the Hessian's, estimated from random directions.</summary>
     public SampleMean? Trace { get; init; }
 
+    /// <summary><see cref="SharpnessInstrument.Line"/>: the loss along a random direction.</summary>
     public LossLandscape? Line { get; init; }
 
+    /// <summary><see cref="SharpnessInstrument.Plane"/>: the loss over a plane of two random directions.</summary>
     public LossLandscape? Plane { get; init; }
 }
 

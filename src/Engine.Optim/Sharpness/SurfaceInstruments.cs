@@ -1,7 +1,7 @@
 namespace Engine.Optim.Sharpness;
 
 /// <summary>Measures a surface with every instrument that is asked for; those of an adapter's layers look at no surface and are passed over.</summary>
-public static class SurfaceInstruments
+internal static class SurfaceInstruments
 {
     /// <summary>
     /// The report, and whether it is complete: cancelled, it holds what was measured before, and is null where not even the loss was. The surface is left at the point where it was.

@@ -3,7 +3,7 @@ namespace Engine.Optim.Sharpness;
 /// <summary>
 /// Looks at a loss surface around the point it is at: losses, gradients and Hessian products at displacements from it. The point is put back, bit for bit, when the probe is disposed.
 /// </summary>
-public sealed class SurfaceProbe : IDisposable
+internal sealed class SurfaceProbe : IDisposable
 {
     /// <summary>
     /// The longest step of central differences of gradients for directions of length 1, relative to 1 + ||w||: the cube root of float32's epsilon, which balances round-off against the

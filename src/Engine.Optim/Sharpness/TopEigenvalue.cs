@@ -16,7 +16,7 @@ public sealed record TopEigenvalue(double Value, int Iterations, bool Converged,
     public double PlateauSpread => Value == 0 ? 0 : (Plateau.Max() - Plateau.Min()) / Math.Abs(Value);
 
     /// <summary>Two gradients an iteration, and four more.</summary>
-    public static TopEigenvalue Measure(SurfaceProbe probe, int maxIterations, ulong seed)
+    internal static TopEigenvalue Measure(SurfaceProbe probe, int maxIterations, ulong seed)
     {
         VectorSpace space = probe.Space;
         using SurfaceVector v = space.Create(), product = space.Create();

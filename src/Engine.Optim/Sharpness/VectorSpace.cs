@@ -4,7 +4,7 @@ using Engine.Kernels;
 namespace Engine.Optim.Sharpness;
 
 /// <summary>A vector on a device.</summary>
-public sealed class SurfaceVector : IDisposable
+internal sealed class SurfaceVector : IDisposable
 {
     private readonly DeviceBuffer? owned;
 
@@ -27,7 +27,7 @@ public sealed class SurfaceVector : IDisposable
 /// <summary>
 /// Arithmetic with the vectors of a loss surface, on its device. Sums have a fixed order, randomness comes from counters: the same calls give the same numbers.
 /// </summary>
-public sealed class VectorSpace : IDisposable
+internal sealed class VectorSpace : IDisposable
 {
     /// <summary>The owner under which the device counts vectors.</summary>
     public const string Owner = "sharpness";

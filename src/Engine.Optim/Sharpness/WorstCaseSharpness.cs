@@ -21,7 +21,7 @@ public sealed record WorstCaseSharpness(double Rho, double GradientNorm, double 
 
     /// <summary>A gradient, a loss, a loss for each layer, a gradient for each step of the ascent and a loss at its end.</summary>
     /// <param name="seed">Where the ascent starts from a point without a gradient: a random direction.</param>
-    public static WorstCaseSharpness Measure(SurfaceProbe probe, double rho, int ascentSteps, ulong seed)
+    internal static WorstCaseSharpness Measure(SurfaceProbe probe, double rho, int ascentSteps, ulong seed)
     {
         VectorSpace space = probe.Space;
         using SurfaceVector gradient = space.Create();

@@ -21,6 +21,7 @@ public sealed class ComparedMethod
         this.settings = settings;
     }
 
+    /// <summary>What reports call it.</summary>
     public string Name { get; }
 
     /// <summary>The name as a folder is called.</summary>

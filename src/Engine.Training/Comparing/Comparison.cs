@@ -52,10 +52,13 @@ public sealed class Comparison
         }
     }
 
+    /// <summary>The run file that every run starts from.</summary>
     public string RunFile { get; }
 
+    /// <summary>Where the runs and the report lie.</summary>
     public string Folder { get; }
 
+    /// <summary>What is compared, in the order of the report.</summary>
     public IReadOnlyList<ComparedMethod> Methods { get; }
 
     /// <summary>The method whose cost the others are held against: the first that is no more than the optimizer, or the first of all.</summary>
@@ -64,6 +67,7 @@ public sealed class Comparison
     /// <summary>The metric that the methods are compared by.</summary>
     public string Metric { get; }
 
+    /// <summary>Whether a larger <see cref="Metric"/> is the better one.</summary>
     public bool LargerIsBetter { get; }
 
     /// <summary>Every run, in the order in which they are made.</summary>

@@ -13,6 +13,7 @@ public sealed record FailedRun(ulong Seed, string Reason);
 /// <param name="IsReference">The others' costs are given relative to its own.</param>
 public sealed record MethodResult(string Name, bool IsReference, IReadOnlyList<ComparedRun> Runs, IReadOnlyList<FailedRun> Failed)
 {
+    /// <summary>Mean over the runs; null where none finished.</summary>
     public SampleMean? SecondsPerStep => MeanOf(Runs.Select(run => run.SecondsPerStep));
 
     /// <summary>The largest peak of the runs.</summary>
@@ -42,6 +43,7 @@ public sealed record ComparisonReport(
     /// <summary>The method whose cost the others are held against: plain LoRA, or the first.</summary>
     public MethodResult Reference => Methods.First(method => method.IsReference);
 
+    /// <summary>Runs that came to their end, of all methods.</summary>
     public int Finished => Methods.Sum(method => method.Runs.Count);
 
     /// <summary>Every metric that a run has, the one compared by first.</summary>

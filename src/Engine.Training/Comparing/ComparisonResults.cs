@@ -13,14 +13,17 @@ public sealed class ComparisonResults(Comparison comparison, string device)
     /// <summary>The report as a page.</summary>
     public const string PageName = "comparison.html";
 
+    /// <summary>The path of <see cref="JsonName"/>.</summary>
     public string JsonPath => Path.Combine(comparison.Folder, JsonName);
 
+    /// <summary>The path of <see cref="PageName"/>.</summary>
     public string PagePath => Path.Combine(comparison.Folder, PageName);
 
     /// <summary>What a run came to; null where it is not there yet.</summary>
     public ComparedRun? Find(PlannedRun planned) =>
         finished.Find(entry => entry.Method == planned.Method && entry.Run.Seed == planned.Run.Seed).Run;
 
+    /// <summary>Adds what a finished run came to.</summary>
     public void Add(PlannedRun planned, ComparedRun run) => finished.Add((planned.Method, run));
 
     /// <summary>Whether a run failed.</summary>
@@ -33,8 +36,11 @@ public sealed class ComparisonResults(Comparison comparison, string device)
         finished[at] = (planned.Method, finished[at].Run with { Sharpness = sharpness });
     }
 
+    /// <summary>Adds a run that did not come to its end.</summary>
+    /// <param name="reason">Why, as a sentence.</param>
     public void AddFailed(PlannedRun planned, string reason) => failed.Add((planned.Method, new FailedRun(planned.Run.Seed, reason)));
 
+    /// <summary>What is known by now.</summary>
     public ComparisonReport Report() => new(
         comparison.RunFile,
         comparison.Runs[0].Run.Model,

@@ -31,7 +31,7 @@ public sealed record ClassWeights
     /// <summary>The weight of each class.</summary>
     /// <param name="classes">The classes with their training rows; without rows for prebatched data.</param>
     /// <exception cref="ConfigurationException">Another number of weights than of classes; or a class without rows, which cannot be balanced.</exception>
-    public IReadOnlyList<float> Of(IReadOnlyList<ClassCount> classes)
+    internal IReadOnlyList<float> Of(IReadOnlyList<ClassCount> classes)
     {
         if (Values is not null)
         {

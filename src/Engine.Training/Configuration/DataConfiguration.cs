@@ -85,7 +85,7 @@ public sealed record DataConfiguration
 
     /// <summary>How the files are written: one format where all are alike, as is usual.</summary>
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
-    public IReadOnlyList<DataFormat> Formats => [.. FormatsOf(Train).Union(Validation is null ? [] : FormatsOf(Validation))];
+    internal IReadOnlyList<DataFormat> Formats => [.. FormatsOf(Train).Union(Validation is null ? [] : FormatsOf(Validation))];
 
     /// <summary>Whether the data is tokenised already.</summary>
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says how a file is written.</exception>
@@ -93,10 +93,10 @@ public sealed record DataConfiguration
 
     /// <summary>How some files are written that are read as this section says.</summary>
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
-    public IReadOnlyList<DataFormat> FormatsOf(DataFiles files) => [.. files.Paths.Select(path => DataFormats.Of(path, Format)).Distinct()];
+    internal IReadOnlyList<DataFormat> FormatsOf(DataFiles files) => [.. files.Paths.Select(path => DataFormats.Of(path, Format)).Distinct()];
 
     /// <summary>How to read a file of this run's format and columns.</summary>
-    public ExampleReaderOptions ReaderOptions(int? limit = null) => new()
+    internal ExampleReaderOptions ReaderOptions(int? limit = null) => new()
     {
         Format = Format,
         Header = Header ?? true,

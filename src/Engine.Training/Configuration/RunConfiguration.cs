@@ -313,7 +313,7 @@ public sealed record RunConfiguration
     internal double? GivenEpochs { get; private init; }
 
     /// <summary>The element type of frozen matrices; full fine-tuning has none and is float32.</summary>
-    public ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);
+    internal ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);
 
     /// <summary>The type of products with frozen matrices and of attention.</summary>
     public ElementType ProductType => Bf16 ? ElementType.BFloat16 : Fp16 ? ElementType.Float16 : ElementType.Float32;
@@ -328,10 +328,10 @@ public sealed record RunConfiguration
     public string BestMetric => MetricForBestModel ?? TaskMetrics.DefaultBest(Task);
 
     /// <summary>A tracker of the best evaluation with this run's metric, direction and patience.</summary>
-    public BestTracker CreateBestTracker() =>
+    internal BestTracker CreateBestTracker() =>
         new(BestMetric, GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(BestMetric), EarlyStoppingPatience, EarlyStoppingThreshold);
 
     /// <summary>The learning rate of every step of a run of <paramref name="totalSteps"/>.</summary>
-    public LearningRateSchedule CreateSchedule(int totalSteps) => new(
+    internal LearningRateSchedule CreateSchedule(int totalSteps) => new(
         LrSchedulerType, LearningRate, totalSteps, LearningRateSchedule.ResolveWarmup(WarmupSteps, WarmupRatio, totalSteps), LrSchedulerKwargs?.ToOptions());
 }

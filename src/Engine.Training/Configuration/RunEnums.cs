@@ -25,7 +25,7 @@ public enum TaskKind
 }
 
 /// <summary>What tasks have in common.</summary>
-public static class TaskKinds
+internal static class TaskKinds
 {
     /// <summary>Whether tokens are predicted, and loss and perplexity are what is measured.</summary>
     public static bool IsLanguageModel(this TaskKind task) => task is TaskKind.MaskedLanguageModel or TaskKind.CausalLanguageModel;
@@ -64,7 +64,7 @@ public enum ChatTemplateChoice
 }
 
 /// <summary>What the choices stand for.</summary>
-public static class ChatTemplateChoices
+internal static class ChatTemplateChoices
 {
     /// <summary>What holds for records of a kind where the run file says nothing.</summary>
     public static ChatTemplateChoice Default(CausalDataKind kind) =>

@@ -23,5 +23,5 @@ public sealed record ScheduleConfiguration
     public double? Timescale { get; init; }
 
     /// <summary>The same for <see cref="LearningRateSchedule"/>.</summary>
-    public ScheduleOptions ToOptions() => new() { NumCycles = NumCycles, Power = Power, LrEnd = LrEnd, Timescale = Timescale };
+    internal ScheduleOptions ToOptions() => new() { NumCycles = NumCycles, Power = Power, LrEnd = LrEnd, Timescale = Timescale };
 }

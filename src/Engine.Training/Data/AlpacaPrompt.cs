@@ -1,7 +1,7 @@
 namespace Engine.Training.Data;
 
 /// <summary>The prompt that Stanford Alpaca laid instructions out in, which models tuned on that data expect. The answer follows it without a line break.</summary>
-public static class AlpacaPrompt
+internal static class AlpacaPrompt
 {
     /// <summary>The prompt of an instruction; the input may be empty.</summary>
     public static string Of(string instruction, string input) => input.Length == 0

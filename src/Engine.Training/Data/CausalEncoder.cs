@@ -10,14 +10,14 @@ namespace Engine.Training.Data;
 /// <param name="Cut">How many were cut at the end to fit.</param>
 /// <param name="Dropped">How many were left out since no token was left for the loss to ask for.</param>
 /// <param name="UnsureAnswers">How many answers are not learned since the template's rendering does not tell where they stand.</param>
-public sealed record CausalSamples(EncodedSet Rows, int Cut, int Dropped, int UnsureAnswers);
+internal sealed record CausalSamples(EncodedSet Rows, int Cut, int Dropped, int UnsureAnswers);
 
 /// <summary>
 /// Turns records into tokens and labels. With a chat template every record but a text becomes a conversation; without one a prompt is
 /// followed by its answer and one turn by the next as they stand, the end-of-text token after all. Text of a user never becomes a special
 /// token.
 /// </summary>
-public sealed class CausalEncoder
+internal sealed class CausalEncoder
 {
     private readonly Tokenizer tokenizer;
     private readonly ChatRenderer? renderer;

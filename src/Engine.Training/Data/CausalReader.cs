@@ -4,7 +4,7 @@ using Engine.Training.Data.Formats;
 namespace Engine.Training.Data;
 
 /// <summary>Reads conversations, prompts with completions, instructions and texts. The keys of the records say which of these the files hold.</summary>
-public static class CausalReader
+internal static class CausalReader
 {
     private static readonly (CausalDataKind Kind, string[] Keys)[] Kinds =
     [

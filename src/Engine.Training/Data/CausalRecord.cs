@@ -32,7 +32,7 @@ public enum CausalDataKind
 }
 
 /// <summary>What the kinds have in common.</summary>
-public static class CausalDataKinds
+internal static class CausalDataKinds
 {
     /// <summary>Whether records hold turns.</summary>
     public static bool IsConversation(this CausalDataKind kind) =>
@@ -40,7 +40,7 @@ public static class CausalDataKinds
 }
 
 /// <summary>One record of such a file.</summary>
-public abstract record CausalRecord
+internal abstract record CausalRecord
 {
     private CausalRecord()
     {
@@ -76,7 +76,7 @@ public abstract record CausalRecord
 /// <param name="Files">The files, for messages.</param>
 /// <param name="Kind">What they hold.</param>
 /// <param name="Records">Never empty.</param>
-public sealed record CausalRecordSet(DataFiles Files, CausalDataKind Kind, IReadOnlyList<CausalRecord> Records)
+internal sealed record CausalRecordSet(DataFiles Files, CausalDataKind Kind, IReadOnlyList<CausalRecord> Records)
 {
     /// <summary>What a user should know of the records: what of them was not read or left out.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Engine.Training.Data;
 
 /// <summary>When two labels are the same class, however a file writes them.</summary>
-public static class ClassLabel
+internal static class ClassLabel
 {
     // A whole number is written out up to so many digits, a fraction down to so many places.
     private const int LongestNumber = 40;

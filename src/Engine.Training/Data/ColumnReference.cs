@@ -18,11 +18,14 @@ public sealed record ColumnReference
     /// <summary>The column's number from 0, where there is no name.</summary>
     public int Index { get; }
 
+    /// <summary><see cref="ByName"/>; null stays null.</summary>
     [return: NotNullIfNotNull(nameof(name))]
     public static implicit operator ColumnReference?(string? name) => name is null ? null : ByName(name);
 
+    /// <summary>The column with this header name, or the property of JSON Lines.</summary>
     public static ColumnReference ByName(string name) => new(name, -1);
 
+    /// <summary>The column with this number, from 0.</summary>
     public static ColumnReference ByIndex(int index) => new(null, index);
 
     /// <summary>'name' or its number.</summary>

@@ -8,7 +8,7 @@ namespace Engine.Training.Data;
 /// Finds the files that the paths of a data set mean: a file itself, the data files of a folder, those that fit a pattern with <c>*</c> and
 /// <c>?</c>.
 /// </summary>
-public static class DataFileSearch
+internal static class DataFileSearch
 {
     /// <summary>
     /// The files, those of a folder and of a pattern in ordinal order. A path of which nothing is there stands for itself.

@@ -16,10 +16,13 @@ public sealed record DataFiles
     /// <summary>Never empty.</summary>
     public IReadOnlyList<string> Paths { get; }
 
+    /// <summary>A data set of one file.</summary>
     public static implicit operator DataFiles(string path) => new([path]);
 
+    /// <inheritdoc/>
     public bool Equals(DataFiles? other) => other is not null && Paths.SequenceEqual(other.Paths);
 
+    /// <inheritdoc/>
     public override int GetHashCode() => Paths.Aggregate(0, HashCode.Combine);
 
     /// <summary>The files, for messages.</summary>

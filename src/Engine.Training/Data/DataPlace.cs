@@ -6,7 +6,7 @@ namespace Engine.Training.Data;
 /// <param name="Path">The file.</param>
 /// <param name="Number">The line it starts on, counted from 1; in a file without lines the number of its row, from 1.</param>
 /// <param name="IsRow">Whether it is the number of a row.</param>
-public readonly record struct DataPlace(string Path, int Number, bool IsRow = false)
+internal readonly record struct DataPlace(string Path, int Number, bool IsRow = false)
 {
     /// <summary>A complaint about what stands here.</summary>
     public DataFileException Wrong(string problem, Exception? innerException = null) => IsRow

@@ -1,7 +1,7 @@
 namespace Engine.Training.Data;
 
 /// <summary>Characters between the columns of a table, as users write them and as messages call them.</summary>
-public static class Delimiters
+internal static class Delimiters
 {
     /// <summary>What a delimiter is written as: one character, or <c>\t</c>; null where it is neither, or cannot part columns.</summary>
     public static char? Parse(string text) => text switch

@@ -5,7 +5,7 @@ using Engine.Model.Execution;
 namespace Engine.Training.Data;
 
 /// <summary>A tokenised data file with its labels, ready to be cut into batches.</summary>
-public sealed class EncodedSet
+internal sealed class EncodedSet
 {
     private readonly IReadOnlyList<(int[] InputIds, int[]? TypeIds)> rows;
     private int[]? labelCounts;

@@ -6,12 +6,12 @@ namespace Engine.Training.Data;
 /// <param name="Label">The label as written, without white space around it; a JSON number in its shortest form. Null where no label column is read.</param>
 /// <param name="Row">The row's number from 0 in the order of the set, header and blank lines not counted.</param>
 /// <param name="Place">Where it stands, for messages.</param>
-public sealed record Example(string Text, string? TextPair, string? Label, int Row, DataPlace Place);
+internal sealed record Example(string Text, string? TextPair, string? Label, int Row, DataPlace Place);
 
 /// <summary>The rows of a data set in their order.</summary>
 /// <param name="Files">The files, for messages.</param>
 /// <param name="Examples">Its rows; never empty.</param>
-public sealed record ExampleSet(DataFiles Files, IReadOnlyList<Example> Examples)
+internal sealed record ExampleSet(DataFiles Files, IReadOnlyList<Example> Examples)
 {
     public int Count => Examples.Count;
 

@@ -4,7 +4,7 @@ using Engine.Training.Data.Formats;
 namespace Engine.Training.Data;
 
 /// <summary>Which columns of a data file hold what.</summary>
-public sealed record ExampleReaderOptions
+internal sealed record ExampleReaderOptions
 {
     /// <summary>How the files are written; null: as the ending of each says. It holds rows or texts.</summary>
     public DataFormat? Format { get; init; }
@@ -29,7 +29,7 @@ public sealed record ExampleReaderOptions
 }
 
 /// <summary>Reads texts and labels from files of every format that holds rows or texts.</summary>
-public static class ExampleReader
+internal static class ExampleReader
 {
     /// <summary>Reads whole files, one after another. Blank lines are passed over.</summary>
     /// <exception cref="DataFileException">A missing or empty file, a missing column (the nearest one is named), a malformed line.</exception>

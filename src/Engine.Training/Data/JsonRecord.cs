@@ -6,7 +6,7 @@ using Engine.Common.Files;
 namespace Engine.Training.Data;
 
 /// <summary>One record of a data file as a JSON object; every complaint about it names the file and the place.</summary>
-public sealed class JsonRecord : IDisposable
+internal sealed class JsonRecord : IDisposable
 {
     private static readonly JsonDocumentOptions DocumentOptions = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 

@@ -9,7 +9,7 @@ namespace Engine.Training.Data;
 /// The classes of a classification task: their names in the order of the model's outputs. <see cref="ClassLabel.Key"/> says which labels are one class; a class
 /// that the training data names is called as the data writes it, and where it writes it in several ways, by the shortest form of the number.
 /// </summary>
-public sealed class LabelVocabulary
+internal sealed class LabelVocabulary
 {
     private readonly Dictionary<string, int> indices;
 

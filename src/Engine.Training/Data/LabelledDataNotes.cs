@@ -6,7 +6,7 @@ namespace Engine.Training.Data;
 public readonly record struct ClassCount(string Name, int Rows);
 
 /// <summary>What is odd about labelled data and would otherwise train in silence.</summary>
-public static class LabelledDataNotes
+internal static class LabelledDataNotes
 {
     // Fewer duplicates are in many published data sets.
     private const double ManyDuplicates = 0.1;

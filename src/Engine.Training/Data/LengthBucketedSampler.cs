@@ -9,7 +9,7 @@ namespace Engine.Training.Data;
 /// The order depends on (seed, epoch) alone, so a resumed run draws what the uninterrupted one would have drawn.
 /// The examples that do not fill a batch, a random few, come last in their epoch.
 /// </summary>
-public sealed class LengthBucketedSampler
+internal sealed class LengthBucketedSampler
 {
     /// <summary>Batches per window, unless told otherwise.</summary>
     public const int DefaultWindow = 64;
@@ -92,7 +92,7 @@ public sealed class LengthBucketedSampler
 }
 
 /// <summary>Every example once, for evaluation and prediction.</summary>
-public static class SequentialBatches
+internal static class SequentialBatches
 {
     /// <summary>
     /// Batches by falling length, so that the largest comes first and a batch's rows are of like length. The indices are

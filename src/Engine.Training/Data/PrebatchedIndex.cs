@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Engine.Training.Data;
 
 /// <summary>Which batches a prebatched file holds: tensors <c>input_ids.T</c>, <c>attention_mask.T</c>, <c>labels.T</c> for T = 0, 1, ...; other tensors may lie beside them.</summary>
-public static class PrebatchedIndex
+internal static class PrebatchedIndex
 {
     private const string InputIds = "input_ids.";
 

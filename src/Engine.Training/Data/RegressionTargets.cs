@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Engine.Training.Data;
 
 /// <summary>Labels of a regression task.</summary>
-public static class RegressionTargets
+internal static class RegressionTargets
 {
     /// <summary>The number every row is labelled with.</summary>
     /// <exception cref="DataFileException">A label that is missing, no number, NaN or infinite.</exception>

@@ -6,7 +6,7 @@ namespace Engine.Training.Data;
 /// Puts samples together into packs of at most so many tokens, by best-fit decreasing: the longest samples first, each into the fullest pack that has room for
 /// it, of equally full ones the first. The result depends on the lengths alone.
 /// </summary>
-public static class SamplePacker
+internal static class SamplePacker
 {
     /// <summary>The indices of each pack's samples.</summary>
     /// <param name="lengths">Tokens of each sample.</param>

@@ -1,7 +1,7 @@
 namespace Engine.Training.Data;
 
 /// <summary>Cuts tokenised texts into rows of at most a given length for language modelling; no token is lost.</summary>
-public static class TextChunks
+internal static class TextChunks
 {
     /// <summary>Each text begins a row of its own; a longer one goes on in further rows.</summary>
     /// <param name="texts">Token ids without special tokens; empty texts are passed over.</param>

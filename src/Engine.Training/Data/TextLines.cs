@@ -9,7 +9,7 @@ namespace Engine.Training.Data;
 /// a byte-order mark is dropped. UTF-16 with its byte-order mark is read too. Of a file whose name ends with <c>.gz</c> what is inside is
 /// read.
 /// </summary>
-public static class TextLines
+internal static class TextLines
 {
     private const int LongestLine = 16 * 1024 * 1024;
 

@@ -10,7 +10,7 @@ namespace Engine.Training.Data;
 /// special is chosen with a fixed probability; a chosen one becomes the mask token (80 %), a random token (10 %) or stays (10 %), and is what the
 /// loss asks for. Draws depend on (seed, epoch, row, token) alone: neither batching nor resuming changes them.
 /// </summary>
-public sealed class TokenMasker
+internal sealed class TokenMasker
 {
     private const double MaskShare = 0.8;
     private const double RandomShare = 0.1;

@@ -4,14 +4,14 @@ namespace Engine.Training.Metrics;
 /// <param name="Best">The best value; null before the first one that is a number.</param>
 /// <param name="BestStep">The optimizer step it was reached at; -1 before.</param>
 /// <param name="SinceImprovement">Evaluations in a row that did not improve on it by more than the threshold.</param>
-public readonly record struct BestState(double? Best, int BestStep, int SinceImprovement)
+internal readonly record struct BestState(double? Best, int BestStep, int SinceImprovement)
 {
     /// <summary>Before the first evaluation.</summary>
     public static BestState None { get; } = new(null, -1, 0);
 }
 
 /// <summary>Remembers the best evaluation and says when patience has run out, as Transformers' EarlyStoppingCallback does.</summary>
-public sealed class BestTracker(string metric, bool greaterIsBetter, int? patience = null, double threshold = 0)
+internal sealed class BestTracker(string metric, bool greaterIsBetter, int? patience = null, double threshold = 0)
 {
     /// <summary>The metric that is compared.</summary>
     public string Metric { get; } = metric;

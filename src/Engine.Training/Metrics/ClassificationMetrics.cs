@@ -1,7 +1,7 @@
 namespace Engine.Training.Metrics;
 
 /// <summary>Metrics of predicted classes, with scikit-learn's conventions where a formula divides by zero.</summary>
-public static class ClassificationMetrics
+internal static class ClassificationMetrics
 {
     /// <summary>The share of equal pairs.</summary>
     public static double Accuracy(ReadOnlySpan<int> labels, ReadOnlySpan<int> predictions)

@@ -1,7 +1,7 @@
 namespace Engine.Training.Metrics;
 
 /// <summary>Metrics of predicted numbers, as SciPy computes them. A correlation is NaN where either side is constant or there is one pair only.</summary>
-public static class RegressionMetrics
+internal static class RegressionMetrics
 {
     /// <summary>Pearson's linear correlation.</summary>
     public static double Pearson(ReadOnlySpan<double> labels, ReadOnlySpan<double> predictions)

@@ -3,7 +3,7 @@ using Engine.Training.Configuration;
 namespace Engine.Training.Metrics;
 
 /// <summary>The metrics each task reports, in the order they are printed.</summary>
-public static class TaskMetrics
+internal static class TaskMetrics
 {
     /// <summary>The mean loss, which every task reports.</summary>
     public const string Loss = "loss";

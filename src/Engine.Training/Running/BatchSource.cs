@@ -10,7 +10,7 @@ namespace Engine.Training.Running;
 /// <summary>
 /// The training batches of a run. A batch depends on its epoch and index alone, so a resumed run sees what the uninterrupted one would have seen.
 /// </summary>
-public abstract class BatchSource : IDisposable
+internal abstract class BatchSource : IDisposable
 {
     /// <summary>What the batches are made from, for messages.</summary>
     public abstract string Origin { get; }
@@ -34,7 +34,9 @@ public abstract class BatchSource : IDisposable
 /// <param name="sampler">Draws texts, or packs where there are some.</param>
 /// <param name="masker">Masks texts afresh each epoch; null: nothing is masked.</param>
 /// <param name="packs">Texts that go into batches together, each as a row of its own; null: every text by itself.</param>
-public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketedSampler sampler, TokenMasker? masker, IReadOnlyList<int[]>? packs = null) : BatchSource
+internal sealed class SampledBatches(
+    string origin, EncodedSet set, LengthBucketedSampler sampler, TokenMasker? masker, IReadOnlyList<int[]>? packs = null)
+    : BatchSource
 {
     public override string Origin => origin;
 
@@ -72,7 +74,7 @@ public sealed class SampledBatches(string origin, EncodedSet set, LengthBucketed
 }
 
 /// <summary>Batches as they stand in a safetensors file (<c>format: prebatched</c>): <c>input_ids.T</c>, <c>attention_mask.T</c>, <c>labels.T</c>, optional <c>token_type_ids.T</c>.</summary>
-public sealed class PrebatchedFile : BatchSource
+internal sealed class PrebatchedFile : BatchSource
 {
     private readonly SafetensorsFile file;
     private readonly Architecture architecture;

@@ -42,7 +42,8 @@ public sealed class EvaluationModel : IDisposable
     /// <param name="seed">What an adapter's run drew parameters from that no file gives: its base model is then the same. Null: every parameter must be in the files.</param>
     /// <param name="type">How the model's matrices are stored.</param>
     /// <exception cref="ModelFileException">Files are missing or broken, weights are quantized, or parameters are in no file.</exception>
-    public static EvaluationModel Load(Device device, ModelFolder folder, Architecture architecture, string? adapterFolder, ulong? seed, WeightType type)
+    internal static EvaluationModel Load(
+        Device device, ModelFolder folder, Architecture architecture, string? adapterFolder, ulong? seed, WeightType type)
     {
         folder.RequireWeights();
         using AdapterFile? file = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
@@ -70,7 +71,7 @@ public sealed class EvaluationModel : IDisposable
     /// <exception cref="TrainingException">An output is not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The model or its device was disposed, before or meanwhile.</exception>
-    public EvaluationResult Evaluate(Evaluator evaluator, CancellationToken cancellation = default)
+    internal EvaluationResult Evaluate(Evaluator evaluator, CancellationToken cancellation = default)
     {
         using var call = new Call(this, evaluator, cancellation);
         return call.Ending(token => evaluator.Evaluate(call.Run, token));
@@ -78,7 +79,7 @@ public sealed class EvaluationModel : IDisposable
 
     /// <summary>The logits of a set without labels, [rows, output size] in file order.</summary>
     /// <inheritdoc cref="Evaluate"/>
-    public float[] Predict(Evaluator evaluator, CancellationToken cancellation = default)
+    internal float[] Predict(Evaluator evaluator, CancellationToken cancellation = default)
     {
         using var call = new Call(this, evaluator, cancellation);
         return call.Ending(token => evaluator.Predict(call.Run, token));
@@ -86,7 +87,7 @@ public sealed class EvaluationModel : IDisposable
 
     /// <summary>As <see cref="Predict"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Evaluate"/>
-    public async Task<float[]> PredictAsync(Evaluator evaluator, CancellationToken cancellation = default)
+    internal async Task<float[]> PredictAsync(Evaluator evaluator, CancellationToken cancellation = default)
     {
         using var call = new Call(this, evaluator, cancellation);
         return await call.EndingAsync(token => evaluator.PredictAsync(call.RunAsync, token)).ConfigureAwait(false);

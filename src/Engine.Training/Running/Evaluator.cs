@@ -18,10 +18,10 @@ public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metric
 
 /// <summary>Runs a batch in evaluation, without dropout or perturbation, and lets its results be read before anything else runs in their memory.</summary>
 /// <param name="source">What the batch was made from, for messages.</param>
-public delegate void BatchRun(RaggedBatch batch, string source, Action<ModelRun> read);
+internal delegate void BatchRun(RaggedBatch batch, string source, Action<ModelRun> read);
 
 /// <summary>Runs a labelled set through a model and computes the task's metrics. Safe for use by several threads.</summary>
-public sealed class Evaluator(Architecture architecture, EncodedSet set, int batchSize, TokenMasker? masker, string origin)
+internal sealed class Evaluator(Architecture architecture, EncodedSet set, int batchSize, TokenMasker? masker, string origin)
 {
     private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
 

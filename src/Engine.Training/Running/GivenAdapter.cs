@@ -9,7 +9,7 @@ namespace Engine.Training.Running;
 /// <summary>An adapter as a path names it: a PEFT folder, a run that wrote one, or that run's file.</summary>
 /// <param name="Folder">The PEFT folder.</param>
 /// <param name="Run">The run that wrote it; null where it came from elsewhere.</param>
-public sealed record GivenAdapter(string Folder, RunConfiguration? Run)
+internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
 {
     /// <summary>What a path may be, for help texts.</summary>
     public const string Description = "PEFT adapter folder, or the folder of a run that wrote one, to put on the model; a run's own adapter needs none.";

@@ -12,7 +12,7 @@ namespace Engine.Training.Running;
 /// <param name="Architecture">Its architecture for the run's task.</param>
 /// <param name="Validation">The evaluation of what the run holds out; null where it holds out nothing.</param>
 /// <param name="Notes">What a user should know of the rows: samples that were cut or dropped.</param>
-public sealed record LanguageModelData(ModelFolder Folder, Architecture Architecture, Evaluator? Validation, IReadOnlyList<string> Notes)
+internal sealed record LanguageModelData(ModelFolder Folder, Architecture Architecture, Evaluator? Validation, IReadOnlyList<string> Notes)
 {
     /// <summary>Reads the validation data, laid out and cut as the run's own evaluations have it.</summary>
     /// <param name="run">A run with <c>task: causal-lm</c> or <c>masked-lm</c>.</param>

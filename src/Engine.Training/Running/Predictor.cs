@@ -32,8 +32,10 @@ public sealed class Predictor : IDisposable
         Tokenizer = tokenizer;
     }
 
+    /// <summary>What computes the scores.</summary>
     public Architecture Architecture { get; }
 
+    /// <summary>What texts are encoded with.</summary>
     public Tokenizer Tokenizer { get; }
 
     /// <summary>What a user should know of the weights, such as a head that no file gave.</summary>
@@ -68,7 +70,7 @@ public sealed class Predictor : IDisposable
     /// <summary>Evaluates a labelled set.</summary>
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
-    public EvaluationResult Evaluate(ExampleSet examples, int maxLength, int batchSize, CancellationToken cancellation = default)
+    internal EvaluationResult Evaluate(ExampleSet examples, int maxLength, int batchSize, CancellationToken cancellation = default)
     {
         bool regression = Architecture.Head == HeadKind.Regression;
         EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength).WithLabels(

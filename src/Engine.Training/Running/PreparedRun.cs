@@ -17,7 +17,7 @@ using Engine.Training.Metrics;
 namespace Engine.Training.Running;
 
 /// <summary>A run with everything decided and nothing allocated: its data, its model's variables, its session and its exact need of memory.</summary>
-public sealed class PreparedRun : IDisposable
+internal sealed class PreparedRun : IDisposable
 {
     private readonly IReadOnlyCollection<BatchShape> trainingShapes;
     private readonly IReadOnlyCollection<BatchShape> evaluationShapes;

@@ -11,7 +11,7 @@ using Engine.Training.Data;
 namespace Engine.Training.Running;
 
 /// <summary>A run's model description and data, read and encoded, before any device memory is taken.</summary>
-public sealed class RunData : IDisposable
+internal sealed class RunData : IDisposable
 {
     private RunData(ModelFolder folder, Architecture architecture, Tokenizer? tokenizer, BatchSource train, Evaluator? validation)
     {

@@ -13,7 +13,7 @@ namespace Engine.Training.Running;
 /// </summary>
 /// <param name="Settings">The decisive settings as YAML, without paths.</param>
 /// <param name="Files">Length and hash of each file by what it is to the run, such as <c>data.train</c> or <c>model/config.json</c>.</param>
-public sealed record RunFingerprint(string Settings, SortedDictionary<string, string> Files)
+internal sealed record RunFingerprint(string Settings, SortedDictionary<string, string> Files)
 {
     // Weights above this are hashed by samples: reading all of a large model would cost more than a short run.
     private const long HashedWhole = 64L << 20;

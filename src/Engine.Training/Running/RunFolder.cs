@@ -12,7 +12,7 @@ namespace Engine.Training.Running;
 /// <c>metrics.jsonl</c> (a line per optimizer step), <c>evaluations.jsonl</c>, <c>checkpoint-N/</c>, <c>adapter/</c> or <c>model/</c>, and
 /// at the end <c>summary.json</c> and <c>fingerprint.json</c>.
 /// </summary>
-public sealed class RunFolder
+internal sealed class RunFolder
 {
     internal const string SummaryName = "summary.json";
     internal const string AdapterName = "adapter";

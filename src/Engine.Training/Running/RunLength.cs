@@ -25,7 +25,7 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
 
     /// <summary>The length of a run over these batches.</summary>
     /// <exception cref="TrainingException">The data is used once and holds fewer batches than the run file asks for.</exception>
-    public static RunLength Of(RunConfiguration run, BatchSource source)
+    internal static RunLength Of(RunConfiguration run, BatchSource source)
     {
         RunLength length = Of(source.Repeats ? run : run with { NumTrainEpochs = 1 }, source.BatchesPerEpoch);
         return source.Repeats || length.TotalSteps <= length.StepsPerEpoch
@@ -35,7 +35,7 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
     }
 
     /// <summary>The length of a run whose epochs have this many batches.</summary>
-    public static RunLength Of(RunConfiguration run, int batchesPerEpoch)
+    internal static RunLength Of(RunConfiguration run, int batchesPerEpoch)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchesPerEpoch);
         var epoch = new RunLength(batchesPerEpoch, run.GradientAccumulationSteps, 0);
@@ -47,7 +47,7 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
     }
 
     /// <summary>The epoch of an optimizer step, and its micro-batches in that epoch.</summary>
-    public (int Epoch, int First, int Count) MicroBatches(long step)
+    internal (int Epoch, int First, int Count) MicroBatches(long step)
     {
         int first = (int)(step % StepsPerEpoch) * Accumulation;
         return ((int)(step / StepsPerEpoch), first, Math.Min(Accumulation, MicroBatchesPerEpoch - first));

@@ -5,7 +5,7 @@ using Engine.Training.Data;
 namespace Engine.Training.Running;
 
 /// <summary>The rows of a run's data, in the files' order: those it trains on and those it holds out.</summary>
-public static class RunRows
+internal static class RunRows
 {
     /// <summary>Reads the rows to train on, and those to evaluate on (<c>data.validation</c> or <c>data.validation_split</c>; null without).</summary>
     /// <exception cref="DataFileException">A file cannot be used, or has too few rows to hold any out.</exception>

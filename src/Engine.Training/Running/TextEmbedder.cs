@@ -44,7 +44,7 @@ public sealed class TextEmbedder : IDisposable
     /// <param name="settings">How vectors are made; null: as the folder says.</param>
     /// <param name="type">How the model's matrices are stored.</param>
     /// <exception cref="ModelFileException">Files are missing or broken, or the model is no encoder.</exception>
-    public static TextEmbedder Open(
+    internal static TextEmbedder Open(
         Device device, string modelFolder, string? adapterFolder = null, SentenceSettings? settings = null, WeightType type = WeightType.Auto)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);

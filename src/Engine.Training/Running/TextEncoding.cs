@@ -6,7 +6,7 @@ using Engine.Training.Data;
 namespace Engine.Training.Running;
 
 /// <summary>Turns read texts into token ids, on all processors.</summary>
-public static class TextEncoding
+internal static class TextEncoding
 {
     /// <summary>Encodes texts and pairs with their special tokens, truncated to <paramref name="maxLength"/> tokens.</summary>
     public static EncodedSet Encode(Tokenizer tokenizer, Architecture architecture, ExampleSet examples, int maxLength)

@@ -35,7 +35,7 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
     /// Reads how sentence vectors are made with it: as the pretrained model's folder says, which a fully tuned run's does not repeat.
     /// </summary>
     /// <exception cref="ModelFileException">A file is broken, or asks for a step that is not built.</exception>
-    public SentenceSettings ReadSentenceSettings() => SentenceSettings.Read(Run?.Model ?? Model);
+    internal SentenceSettings ReadSentenceSettings() => SentenceSettings.Read(Run?.Model ?? Model);
 
     /// <summary>What a run has made.</summary>
     /// <param name="weights">The adapter's folder, or that of the fully tuned model.</param>

@@ -12,5 +12,5 @@ public sealed record TrainerOptions
     public bool Overwrite { get; init; }
 
     /// <summary>Time every launch and add it here; slower, since launches then run one by one.</summary>
-    public Profile? Profile { get; init; }
+    internal Profile? Profile { get; init; }
 }

@@ -9,7 +9,7 @@ using Engine.Training.Metrics;
 namespace Engine.Training.Running;
 
 /// <summary>The part of a run's state that is not tensors.</summary>
-public sealed record TrainerState
+internal sealed record TrainerState
 {
     /// <summary>Optimizer steps taken.</summary>
     public long Step { get; init; }
@@ -45,7 +45,7 @@ public sealed record TrainerState
 /// A folder from which a run goes on as if it had never stopped: trainable parameters, optimizer moments, the method's state on device and host, and the counters.
 /// Random numbers are counter-based and need nothing stored.
 /// </summary>
-public static class TrainingCheckpoint
+internal static class TrainingCheckpoint
 {
     private const string TensorFile = "training_state.safetensors";
     internal const string StateFile = "training_state.json";

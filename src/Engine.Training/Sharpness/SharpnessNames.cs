@@ -6,7 +6,7 @@ using Engine.Optim.Sharpness;
 namespace Engine.Training.Sharpness;
 
 /// <summary>The names of instruments and spaces on command lines and in files.</summary>
-public static class SharpnessNames
+internal static class SharpnessNames
 {
     /// <summary>Every instrument, in the order in which they are measured.</summary>
     public static IReadOnlyList<string> Instruments { get; } = [.. Enum.GetValues<SharpnessInstrument>().Select(Of)];

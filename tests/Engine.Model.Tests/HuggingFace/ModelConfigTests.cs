@@ -95,13 +95,15 @@ public sealed class ModelConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("gelu", HiddenActivation.Gelu)]
-    [InlineData("gelu_python", HiddenActivation.Gelu)]
-    [InlineData("gelu_new", HiddenActivation.GeluTanh)]
-    [InlineData("gelu_pytorch_tanh", HiddenActivation.GeluTanh)]
-    public void Activations_are_known_by_the_names_of_Transformers(string name, HiddenActivation expected)
+    [InlineData("gelu", nameof(HiddenActivation.Gelu))]
+    [InlineData("gelu_python", nameof(HiddenActivation.Gelu))]
+    [InlineData("gelu_new", nameof(HiddenActivation.GeluTanh))]
+    [InlineData("gelu_pytorch_tanh", nameof(HiddenActivation.GeluTanh))]
+    public void Activations_are_known_by_the_names_of_Transformers(string name, string expected)
     {
-        Assert.Equal(expected, EncoderConfig.From(ModelConfig.Parse(With("hidden_act", $"\"{name}\""))).HiddenActivation);
+        EncoderConfig config = EncoderConfig.From(ModelConfig.Parse(With("hidden_act", $"\"{name}\"")));
+
+        Assert.Equal(Enum.Parse<HiddenActivation>(expected), config.HiddenActivation);
     }
 
     [Fact]

@@ -58,7 +58,7 @@ public sealed class ExpertMethodTests
         Assert.All(plain.Gradients.Zip(run.Gradients), pair => Assert.Equal(pair.First, pair.Second, 1e-4 * (1 + Math.Abs(pair.First))));
     }
 
-    /// <summary>Heads that are held still keep their bits and moments, and others move.</summary>
+    /// <summary>Frozen heads keep their bits and moments, and others move.</summary>
     [Fact]
     public void The_reducer_holds_the_heads_of_half_of_the_layers_still()
     {

@@ -15,13 +15,13 @@ internal abstract class ToyModel : Architecture
 
     public override string Name => "Toy";
 
-    public override HeadKind Head => HeadKind.Regression;
+    internal override HeadKind Head => HeadKind.Regression;
 
-    public override ModelConfig ModelConfig => throw new NotSupportedException("A toy model has no configuration file.");
+    internal override ModelConfig ModelConfig => throw new NotSupportedException("A toy model has no configuration file.");
 
     public override string BasePrefix => "";
 
-    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [];
+    internal override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [];
 
     public override string? OutputModule => null;
 
@@ -48,13 +48,14 @@ internal abstract class ToyModel : Architecture
 /// <param name="name">The table's name; ASAM scales those with "weight" in it.</param>
 internal sealed class TableModel(string name = "table.weight", HeadKind head = HeadKind.Regression) : ToyModel
 {
-    public override HeadKind Head => head;
+    internal override HeadKind Head => head;
 
     public override int OutputSize => head == HeadKind.Regression ? 1 : 2;
 
-    public override IReadOnlyList<ParameterSpec> Parameters => [new(name, new Shape(VocabularySize, OutputSize), ParameterInitialization.Normal)];
+    internal override IReadOnlyList<ParameterSpec> Parameters =>
+        [new(name, new Shape(VocabularySize, OutputSize), ParameterInitialization.Normal)];
 
-    public override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(
+    internal override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(
         forward.TakeSelected(forward.Graph.Embedding(forward.Parameter(name), forward.Batch.InputIds)));
 }
 
@@ -64,18 +65,18 @@ internal sealed class TwoLayerModel : ToyModel
     private const int Inner = 5;
     private const int Width = 6;
 
-    public override IReadOnlyList<ParameterSpec> Parameters =>
+    internal override IReadOnlyList<ParameterSpec> Parameters =>
     [
         new("table.weight", new Shape(VocabularySize, Width), ParameterInitialization.Normal),
         new("first.weight", new Shape(Inner, Width), ParameterInitialization.Normal),
         new("second.weight", new Shape(1, Inner), ParameterInitialization.Normal),
     ];
 
-    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [[new("first", Inner, Width)], [new("second", 1, Inner)]];
+    internal override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [[new("first", Inner, Width)], [new("second", 1, Inner)]];
 
     public override string? OutputModule => "second";
 
-    public override ModelOutput Build(ForwardBuilder forward)
+    internal override ModelOutput Build(ForwardBuilder forward)
     {
         Tensor x = forward.TakeSelected(forward.Graph.Embedding(forward.Parameter("table.weight"), forward.Batch.InputIds));
         return new ModelOutput.Logits(forward.Linear(forward.Linear(x, "first"), "second"));
@@ -95,22 +96,22 @@ internal sealed class LinearModel : ToyModel
     /// <summary>Logits lie this far apart, and float32's exponential is 0 below -104.</summary>
     private const float Far = 1e5f;
 
-    public override HeadKind Head => HeadKind.SequenceClassification;
+    internal override HeadKind Head => HeadKind.SequenceClassification;
 
     public override int OutputSize => Classes;
 
-    public override IReadOnlyList<ParameterSpec> Parameters =>
+    internal override IReadOnlyList<ParameterSpec> Parameters =>
     [
         new("table.weight", new Shape(VocabularySize, Inputs), ParameterInitialization.Normal),
         new($"{Layer}.weight", new Shape(Classes, Inputs), ParameterInitialization.Normal),
     ];
 
-    public override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [[new(Layer, Classes, Inputs)]];
+    internal override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [[new(Layer, Classes, Inputs)]];
 
     /// <summary>The layer with an adapter.</summary>
     public static Tuning Adapter { get; } = new Tuning.Lora([new LoraTarget(Layer, 2, 2f, 0f)], []);
 
-    public override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Linear(
+    internal override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Linear(
         forward.TakeSelected(forward.Graph.Embedding(forward.Parameter("table.weight"), forward.Batch.InputIds)), Layer));
 
     /// <summary>Sets the frozen weights; returns the loss's gradient by the layer's weight, [classes, inputs], which is the same everywhere near.</summary>

@@ -40,6 +40,7 @@ public enum JinjaErrorKind
 /// <summary>A template that cannot be read or rendered, at which of its lines, and why.</summary>
 public sealed class JinjaException(JinjaErrorKind kind, string message, int line = 0) : Exception(message)
 {
+    /// <summary>What went wrong.</summary>
     public JinjaErrorKind Kind { get; } = kind;
 
     /// <summary>The kind in lower case, as <c>zero-division</c>; the template's own error is <c>raise_exception</c>, as its function.</summary>

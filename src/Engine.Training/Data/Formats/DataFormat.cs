@@ -4,7 +4,7 @@ namespace Engine.Training.Data.Formats;
 
 /// <summary>What files of a format can hold; some hold one thing or another.</summary>
 [Flags]
-public enum DataContents
+internal enum DataContents
 {
     /// <summary>Rows with named columns, of which some hold texts and labels.</summary>
     Rows = 1,
@@ -38,36 +38,37 @@ public abstract class DataFormat
     public abstract string Description { get; }
 
     /// <summary>What its files can hold.</summary>
-    public abstract DataContents Holds { get; }
+    internal abstract DataContents Holds { get; }
 
     /// <summary>
     /// Whether a character stands between columns, and the first line may be a header (<see cref="DataConfiguration.Delimiter"/>, <see
     /// cref="DataConfiguration.Header"/>).
     /// </summary>
-    public virtual bool IsDelimited => false;
+    internal virtual bool IsDelimited => false;
 
     /// <summary>Whether columns have numbers beside their names.</summary>
-    public virtual bool HasColumnNumbers => false;
+    internal virtual bool HasColumnNumbers => false;
 
     /// <summary>Whether its files are text, and may be compressed by gzip (<c>.gz</c> behind the ending).</summary>
-    public virtual bool IsText => false;
+    internal virtual bool IsText => false;
 
     /// <summary>Whether it may hold any of these.</summary>
-    public bool HoldsAny(DataContents contents) => (Holds & contents) != 0;
+    internal bool HoldsAny(DataContents contents) => (Holds & contents) != 0;
 
     /// <summary>The rows of a file as texts with their labels, or its texts, each with <see cref="Example.Row"/> 0.</summary>
     /// <exception cref="Model.Batching.DataFileException">The file is missing or broken, or has no such columns; when the row is
     /// reached.</exception>
-    public virtual IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options) => throw NotHeld("rows of text");
+    internal virtual IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options) => throw NotHeld("rows of text");
 
     /// <summary>The records of a file; who takes one disposes of it.</summary>
     /// <exception cref="Model.Batching.DataFileException">The file is missing or broken; when the record is reached.</exception>
-    public virtual IEnumerable<JsonRecord> ReadRecords(string path) => throw NotHeld("records");
+    internal virtual IEnumerable<JsonRecord> ReadRecords(string path) => throw NotHeld("records");
 
     /// <summary>The names of a column's classes in the order of their numbers, where the file itself has them; else null.</summary>
     /// <exception cref="Model.Batching.DataFileException">The file is missing or broken.</exception>
-    public virtual IReadOnlyList<string>? ClassNames(string path, ColumnReference column) => null;
+    internal virtual IReadOnlyList<string>? ClassNames(string path, ColumnReference column) => null;
 
+    /// <inheritdoc/>
     public sealed override string ToString() => Name;
 
     private NotSupportedException NotHeld(string what) => new($"Files of the format {Name} hold no {what}.");

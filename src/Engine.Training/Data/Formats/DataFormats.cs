@@ -34,7 +34,7 @@ public static class DataFormats
     public static IReadOnlyList<DataFormat> All { get; } = [Tsv, Csv, JsonLines, Json, Parquet, Arrow, Text, Prebatched];
 
     /// <summary>The formats that may hold any of these.</summary>
-    public static IEnumerable<DataFormat> Holding(DataContents contents) => All.Where(format => format.HoldsAny(contents));
+    internal static IEnumerable<DataFormat> Holding(DataContents contents) => All.Where(format => format.HoldsAny(contents));
 
     /// <summary>The format of a name; null where none has it.</summary>
     public static DataFormat? Named(string name) => All.FirstOrDefault(format => format.Name == name);

@@ -16,11 +16,11 @@ internal sealed class JsonFormat : RecordFormat
 
     public override string Summary => "a list of objects";
 
-    public override bool IsText => true;
+    internal override bool IsText => true;
 
     public override string Description => "A list of JSON objects, as `jsonl` has them.";
 
-    public override IEnumerable<JsonRecord> ReadRecords(string path) =>
+    internal override IEnumerable<JsonRecord> ReadRecords(string path) =>
         Objects(path).Select(item => JsonRecord.Parse(new DataPlace(path, item.Line), item.Text));
 
     /// <summary>The elements of the list that a file is, with the lines they start on.</summary>

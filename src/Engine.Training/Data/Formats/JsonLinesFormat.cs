@@ -13,9 +13,9 @@ internal sealed class JsonLinesFormat : RecordFormat
         + "writes them, "
         + "are read past where they are no text and no label.";
 
-    public override bool IsText => true;
+    internal override bool IsText => true;
 
-    public override IEnumerable<JsonRecord> ReadRecords(string path) => TextLines.Read(path)
+    internal override IEnumerable<JsonRecord> ReadRecords(string path) => TextLines.Read(path)
         .Where(line => !string.IsNullOrWhiteSpace(line.Text))
         .Select(line => JsonRecord.Parse(new DataPlace(path, line.Line), line.Text));
 }

@@ -17,5 +17,5 @@ internal sealed class PrebatchedFormat : DataFormat
             + "padded at the left Transformers "
         + "predicts it from the last padding token).";
 
-    public override DataContents Holds => DataContents.Batches;
+    internal override DataContents Holds => DataContents.Batches;
 }

@@ -5,9 +5,9 @@ namespace Engine.Training.Data.Formats;
 /// <summary>Objects whose properties are columns with names; they may be records for language models too.</summary>
 internal abstract class RecordFormat : DataFormat
 {
-    public sealed override DataContents Holds => DataContents.Rows | DataContents.Records;
+    internal sealed override DataContents Holds => DataContents.Rows | DataContents.Records;
 
-    public sealed override IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options)
+    internal sealed override IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options)
     {
         string text = NameOf(options.Text) ?? throw new ArgumentException($"The format {Name} needs the column of the "
             + "text.", nameof(options));

@@ -3,13 +3,13 @@ namespace Engine.Training.Data.Formats;
 /// <summary>A table of text: rows of fields with a character between them, the first perhaps a header.</summary>
 internal abstract class TableFormat : DataFormat
 {
-    public sealed override DataContents Holds => DataContents.Rows;
+    internal sealed override DataContents Holds => DataContents.Rows;
 
-    public sealed override bool IsText => true;
+    internal sealed override bool IsText => true;
 
-    public sealed override bool IsDelimited => true;
+    internal sealed override bool IsDelimited => true;
 
-    public sealed override bool HasColumnNumbers => true;
+    internal sealed override bool HasColumnNumbers => true;
 
     /// <summary>What stands between columns where nothing else is said.</summary>
     public abstract char Delimiter { get; }
@@ -22,6 +22,6 @@ internal abstract class TableFormat : DataFormat
     /// <param name="delimiter">Null: what holds for the format.</param>
     public abstract IEnumerable<(int Line, string[] Fields)> Rows(string path, char? delimiter);
 
-    public sealed override IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options) =>
+    internal sealed override IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options) =>
         new TableReader(path, this, options).Read();
 }

@@ -11,11 +11,11 @@ internal sealed class TextFormat : DataFormat
 
     public override string Description => "One text per line, for `masked-lm` and `causal-lm`.";
 
-    public override DataContents Holds => DataContents.Texts;
+    internal override DataContents Holds => DataContents.Texts;
 
-    public override bool IsText => true;
+    internal override bool IsText => true;
 
-    public override IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options) => TextLines.Read(path)
+    internal override IEnumerable<Example> ReadExamples(string path, ExampleReaderOptions options) => TextLines.Read(path)
         .Where(line => !string.IsNullOrWhiteSpace(line.Text))
         .Select(line => new Example(line.Text, null, null, 0, new DataPlace(path, line.Line)));
 }

@@ -12,9 +12,9 @@ namespace Engine.Training.Data.Formats.Columnar;
 /// </summary>
 internal abstract class ColumnarFormat : RecordFormat
 {
-    public sealed override IEnumerable<JsonRecord> ReadRecords(string path) => Records(path, wanted: null);
+    internal sealed override IEnumerable<JsonRecord> ReadRecords(string path) => Records(path, wanted: null);
 
-    public sealed override IReadOnlyList<string>? ClassNames(string path, ColumnReference column)
+    internal sealed override IReadOnlyList<string>? ClassNames(string path, ColumnReference column)
     {
         using ColumnarFile file = Open(path);
         return column.Name is { } name ? HuggingFaceFeatures.ClassNames(path, file.HuggingFace).GetValueOrDefault(name) : null;

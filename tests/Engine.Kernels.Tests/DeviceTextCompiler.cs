@@ -4,7 +4,7 @@ using System.Diagnostics;
 using Engine.Devices;
 using Engine.Devices.Ilgpu;
 
-namespace Engine.Tests;
+namespace Engine.Kernels.Tests;
 
 /// <summary>Compiles the OpenCL C that ILGPU makes of kernels with clang for AMD cards, without one. What it proves: the text is valid OpenCL C 1.2, and the back end accepts it.</summary>
 internal static class DeviceTextCompiler
