@@ -11,6 +11,8 @@ namespace Engine.Optim;
 public sealed record StepReport(
     double Loss, double GradientNorm, long Tokens, long Labels, bool Skipped = false, double LossRise = double.NaN)
 {
-    /// <summary>The part of <see cref="Loss"/> that the adapters' form adds to the task's; NaN where it adds nothing.</summary>
+    /// <summary>
+    /// The part of <see cref="Loss"/> that the adapters' form or the method adds to the task's; NaN where neither adds any.
+    /// </summary>
     public double AdapterLoss { get; init; } = double.NaN;
 }

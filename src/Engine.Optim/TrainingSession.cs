@@ -437,9 +437,12 @@ public sealed class TrainingSession : IDisposable
         MicroBatchesTaken += microBatches.Count;
         double perturbed = report.Of(course == StepCourse.SelectedSecondPass ? reports.ProbedLoss : reports.Loss)[0];
         double before = plans.Ascend is null && probe == LossProbe.None ? double.NaN : report.Of(reports.UnperturbedLoss)[0];
-        return new StepReport(plans.Ascend is null ? perturbed : before, norm, tokens, labels, skipped, perturbed - before)
+        Variable? term = plans.Ascend is null ? reports.AdapterLoss : reports.FirstPassAdapterLoss;
+        double ofForm = term is null ? double.NaN : report.Of(term)[0];
+        double ofMethod = acting.AddedLoss(report), atStart = plans.Ascend is null ? perturbed : before;
+        return new StepReport(double.IsNaN(ofMethod) ? atStart : atStart + ofMethod, norm, tokens, labels, skipped, perturbed - before)
         {
-            AdapterLoss = (plans.Ascend is null ? reports.AdapterLoss : reports.FirstPassAdapterLoss) is { } added ? report.Of(added)[0] : double.NaN,
+            AdapterLoss = double.IsNaN(ofForm) ? ofMethod : ofForm,
         };
     }
 

@@ -91,6 +91,34 @@ public sealed class AdapterMethodTrajectoryTests
             : []));
     }
 
+    public static TheoryData<string, string> HaRuns => TestDevices.QuickWith<string>("halora-spectral", "halora-frobenius");
+
+    [SharedTheory]
+    [MemberData(nameof(HaRuns))]
+    public void Halora_its_regulariser_and_its_gradients_match_pytorch(string deviceName, string name)
+    {
+        using var run = new GoldenRun(deviceName, GoldenFiles.Related(name), LossAverage.Batches);
+        double mu = run.Settings.GetProperty("mu").GetDouble();
+        float[] task = run.Golden["mid.halora.task_loss"].ToFloat32(), regulariser = run.Golden["mid.halora.regulariser"].ToFloat32();
+        for (int step = 0; step < run.Steps; step++)
+        {
+            StepReport report = run.Step(step);
+            Assert.Equal(task[step], report.Loss - report.AdapterLoss, 5e-6 * task[step]);
+            Assert.Equal(mu * regulariser[step], report.AdapterLoss, 5e-6 * mu * regulariser[step]);
+            if (step == 3)
+            {
+                LoraLinear layer = run.Model.Adapters[0];
+                run.RequireNear(
+                [
+                    (layer.A.Gradient!.View<float>().ToArray(), "mid.halora.step3.layer0.grad_A"),
+                    (layer.B.Gradient!.View<float>().ToArray(), "mid.halora.step3.layer0.grad_B"),
+                ]);
+            }
+        }
+
+        run.RequireMovement();
+    }
+
     /// <summary>A run of matrices of B's shapes, layer by layer, with the golden's names.</summary>
     private static IEnumerable<(float[] Actual, string Name)> ByLayer(TransformerModel model, float[] packed, string prefix, string suffix)
     {

@@ -142,6 +142,9 @@ internal sealed class GoldenRun : IDisposable
 
     public int Steps { get; }
 
+    /// <summary>What the golden's JSON says of the run.</summary>
+    public JsonElement Settings => document.RootElement;
+
     /// <summary>The adapter's configuration; null for full fine-tuning.</summary>
     public AdapterConfig? Config { get; }
 

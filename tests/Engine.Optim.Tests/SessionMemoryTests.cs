@@ -53,6 +53,7 @@ public sealed class SessionMemoryTests
         { "qwen2", "esam" },
         { "roberta-cls", "scalora" },
         { "qwen2", "xgblora" },
+        { "llama", "halora" },
     };
 
     [Theory]
@@ -140,6 +141,7 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "beamlora")]
     [InlineData("roberta-cls", "goat")]
     [InlineData("roberta-cls", "effilora")]
+    [InlineData("roberta-cls", "halora")]
     [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {

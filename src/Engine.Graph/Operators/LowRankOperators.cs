@@ -51,8 +51,41 @@ internal sealed class ClipProductsOperator(LowRankTable table, bool perLayer) : 
         lowering.Workspace()));
 }
 
+/// <summary>
+/// Adds HaLoRA's regulariser to the factors' gradients (<see cref="FactorPenalty.Add"/>); inputs table, parameters, gradients, the norms'
+/// variable.
+/// </summary>
+internal sealed class FactorPenaltyOperator(LowRankTable table, bool spectral, float mu) : Operator
+{
+    public override string Name => "FactorPenalty";
+
+    public override bool HasEffects => true;
+
+    public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * FactorPenalty.Workspace(device, table);
+
+    public override void Lower(Lowering lowering) => lowering.Emit(FactorPenalty.Add(
+        lowering.Device,
+        table,
+        spectral,
+        mu,
+        lowering.Input<int>(0),
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Workspace(),
+        lowering.Input<float>(3)));
+}
+
 public static class LowRankExtensions
 {
+    /// <summary>Adds the gradient of mu sum (||A A^T|| + ||B^T B||) to the factors' gradients.</summary>
+    /// <param name="spectral">Spectral norms, else Frobenius norms.</param>
+    /// <param name="gradients">Laid out as the parameters.</param>
+    /// <param name="norms">Receives the norms [<see cref="FactorPenalty.NormCount"/>].</param>
+    public static void AddFactorPenalty(
+        this GraphBuilder graph, LowRankLayers layers, bool spectral, float mu, Variable gradients, Variable norms) => graph.Add(
+            new FactorPenaltyOperator(layers.Table, spectral, mu),
+            [graph.Read(layers.Words), graph.Read(layers.Values), graph.Read(gradients), graph.Read(norms)]);
+
     /// <summary>E_B of every layer, one behind the other, for the radius in <see cref="StepScalars.MethodFactor"/>.</summary>
     public static Tensor AscentDirection(this GraphBuilder graph, LowRankLayers layers, Variable gradients, Tensor scalars) => graph.Add(
         new AscentDirectionOperator(layers.Table),

@@ -112,7 +112,7 @@ public static class LowRank
     }
 
     /// <summary>The most sweeps. Jacobi converges quadratically once it is near; ranks 8 and 64 take about 6 and 9 sweeps to 2^-48.</summary>
-    private static int Sweeps(int rank) => 7 + (int)Math.Log2(rank);
+    internal static int Sweeps(int rank) => 7 + (int)Math.Log2(rank);
 
     internal static void RequireTable(LowRankTable table, BufferView<int> tableView) =>
         Operand.Require(tableView, (long)table.Pairs.Count * LowRankTable.Width);

@@ -60,10 +60,7 @@ internal static partial class LowRankKernels
         }
     }
 
-    /// <summary>
-    /// One group for each layer (x) and factor (y): the Gram matrix becomes its pseudo-inverse. Jacobi rotations in rounds of disjoint index pairs
-    /// (a tournament: everyone meets everyone once a sweep), so that a round's rotations run side by side.
-    /// </summary>
+    /// <summary>One group for each layer (x) and factor (y): the Gram matrix becomes its pseudo-inverse.</summary>
     [Kernel]
     public static void PseudoInverse(ArrayView<int> table, ArrayView<float> workspace, int largestRank, int sweeps, [Specialize] int groupSize)
     {
@@ -72,53 +69,7 @@ internal static partial class LowRankKernels
         int rank = table[((long)Grid.IdxX * LowRankTable.Width) + LowRankTable.RankSlot];
         long matrix = LowRankSlots.Offset(Grid.IdxX, Grid.IdxY, largestRank);
         long vectors = LowRankSlots.Offset(Grid.IdxX, LowRankSlots.EigenvectorsA + Grid.IdxY, largestRank);
-        for (int i = Group.IdxX; i < rank * rank; i += groupSize)
-        {
-            PairArithmetic.Store(workspace, vectors + i, PairArithmetic.Of(i / rank == i % rank ? 1f : 0f));
-        }
-
-        Group.Barrier();
-        int players = rank + (rank & 1);
-        int matches = players / 2;
-        for (int sweep = 0; sweep < sweeps && !JacobiRotation.Settled(workspace, matrix, rank); sweep++)
-        {
-            for (int round = 0; round < players - 1; round++)
-            {
-                for (int match = Group.IdxX; match < matches; match += groupSize)
-                {
-                    JacobiRotation.Choose(workspace, matrix, rank, JacobiRotation.First(round, match, players), JacobiRotation.Second(round, match, players), shared, match);
-                }
-
-                Group.Barrier();
-                for (int i = Group.IdxX; i < matches * rank; i += groupSize)
-                {
-                    int match = i / rank;
-                    int first = JacobiRotation.First(round, match, players);
-                    int second = JacobiRotation.Second(round, match, players);
-                    if (first < rank && second < rank)
-                    {
-                        int column = i % rank;
-                        JacobiRotation.Apply(workspace, matrix + ((long)first * rank) + column, matrix + ((long)second * rank) + column, shared, match);
-                    }
-                }
-
-                Group.Barrier();
-                for (int i = Group.IdxX; i < 2 * matches * rank; i += groupSize)
-                {
-                    int match = i / (2 * rank);
-                    int first = JacobiRotation.First(round, match, players);
-                    int second = JacobiRotation.Second(round, match, players);
-                    if (first < rank && second < rank)
-                    {
-                        int row = i % (2 * rank);
-                        long start = row < rank ? matrix + ((long)row * rank) : vectors + ((long)(row - rank) * rank);
-                        JacobiRotation.Apply(workspace, start + first, start + second, shared, match);
-                    }
-                }
-
-                Group.Barrier();
-            }
-        }
+        Diagonalize(workspace, matrix, vectors, rank, sweeps, shared, groupSize);
 
         float largest = 0f;
         for (int i = 0; i < rank; i++)
@@ -298,6 +249,67 @@ internal static partial class LowRankKernels
         if (i < rank * table[entry + LowRankTable.RowsSlot])
         {
             values[table[entry + LowRankTable.BSlot] + i] *= factor;
+        }
+    }
+
+    /// <summary>
+    /// A symmetric matrix becomes diagonal, column k of <paramref name="vectors"/> the eigenvector of its element k; called by the whole
+    /// group. Jacobi rotations in rounds of disjoint index pairs (a tournament: everyone meets everyone once a sweep), so that a round's
+    /// rotations run side by side.
+    /// </summary>
+    /// <param name="rotations">Shared memory for a round's cosines and sines: a pair for each index.</param>
+    internal static void Diagonalize(
+        ArrayView<float> workspace, long matrix, long vectors, int rank, int sweeps, ArrayView<float> rotations, [Specialize] int groupSize)
+    {
+        for (int i = Group.IdxX; i < rank * rank; i += groupSize)
+        {
+            PairArithmetic.Store(workspace, vectors + i, PairArithmetic.Of(i / rank == i % rank ? 1f : 0f));
+        }
+
+        Group.Barrier();
+        int players = rank + (rank & 1);
+        int matches = players / 2;
+        for (int sweep = 0; sweep < sweeps && !JacobiRotation.Settled(workspace, matrix, rank); sweep++)
+        {
+            for (int round = 0; round < players - 1; round++)
+            {
+                for (int match = Group.IdxX; match < matches; match += groupSize)
+                {
+                    int first = JacobiRotation.First(round, match, players);
+                    int second = JacobiRotation.Second(round, match, players);
+                    JacobiRotation.Choose(workspace, matrix, rank, first, second, rotations, match);
+                }
+
+                Group.Barrier();
+                for (int i = Group.IdxX; i < matches * rank; i += groupSize)
+                {
+                    int match = i / rank;
+                    int first = JacobiRotation.First(round, match, players);
+                    int second = JacobiRotation.Second(round, match, players);
+                    if (first < rank && second < rank)
+                    {
+                        int column = i % rank;
+                        long start = matrix + column;
+                        JacobiRotation.Apply(workspace, start + ((long)first * rank), start + ((long)second * rank), rotations, match);
+                    }
+                }
+
+                Group.Barrier();
+                for (int i = Group.IdxX; i < 2 * matches * rank; i += groupSize)
+                {
+                    int match = i / (2 * rank);
+                    int first = JacobiRotation.First(round, match, players);
+                    int second = JacobiRotation.Second(round, match, players);
+                    if (first < rank && second < rank)
+                    {
+                        int row = i % (2 * rank);
+                        long start = row < rank ? matrix + ((long)row * rank) : vectors + ((long)(row - rank) * rank);
+                        JacobiRotation.Apply(workspace, start + first, start + second, rotations, match);
+                    }
+                }
+
+                Group.Barrier();
+            }
         }
     }
 

@@ -109,7 +109,7 @@ internal static unsafe class SmallMatrices
     }
 
     /// <summary>Cyclic Jacobi: the matrix becomes diagonal, row k of <paramref name="vectors"/> the eigenvector of its element k.</summary>
-    private static void Diagonalize(double* matrix, int rank, double* vectors)
+    public static void Diagonalize(double* matrix, int rank, double* vectors)
     {
         new Span<double>(vectors, rank * rank).Clear();
         for (int i = 0; i < rank; i++)

@@ -50,6 +50,7 @@ public static class MethodCatalog
         [BeamLora.MethodName] = () => new BeamLora(),
         [Goat.MethodName] = () => new Goat(),
         [EffiLora.MethodName] = () => new EffiLora(),
+        [HaLora.MethodName] = () => new HaLora(),
     };
 
     public static IReadOnlyCollection<string> Names => methods.Keys;

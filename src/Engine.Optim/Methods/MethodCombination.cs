@@ -31,11 +31,12 @@ internal sealed class MethodCombination : TrainingMethod
         }
 
         if (methods.FirstOrDefault(method => method.Role == MethodRole.Merging) is { } merging
-            && methods.FirstOrDefault(method => method.Role is MethodRole.Perturbation or MethodRole.Balance) is { } moving)
+            && methods.FirstOrDefault(method => method.Role is MethodRole.Perturbation or MethodRole.Balance or MethodRole.Regularisation)
+                is { } moving)
         {
             throw moving.Refusal(
                 $"method: {merging.Name} and {moving.Name} do not go together, since {merging.Name} moves adapters into their base weights "
-                + $"and {moving.Name} is derived for factors that the optimizer alone moves; keep one of them.");
+                + $"and {moving.Name} is derived for factors that stay apart from these; keep one of them.");
         }
 
         leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass])
@@ -46,10 +47,12 @@ internal sealed class MethodCombination : TrainingMethod
                 $"method: {holding.Name} and {leader.Name} do not go together, since {holding.Name} holds tensors of a step still and {leader.Name} says what a step does; keep one of them.");
         }
 
-        if (methods.FirstOrDefault(method => method.UpdatesInPart) is { } partial && methods.FirstOrDefault(method => method.Role == MethodRole.Balance) is { } balance)
+        if (methods.FirstOrDefault(method => method.UpdatesInPart) is { } partial
+            && methods.FirstOrDefault(method => method.Role is MethodRole.Balance or MethodRole.Regularisation) is { } every)
         {
-            throw balance.Refusal(
-                $"method: {partial.Name} and {balance.Name} do not go together, since {balance.Name} rescales every adapter pair and {partial.Name} holds most tensors of a step still; keep one of them.");
+            throw every.Refusal(
+                $"method: {partial.Name} and {every.Name} do not go together, since {every.Name} changes every adapter pair "
+                + $"and {partial.Name} holds most tensors of a step still; keep one of them.");
         }
     }
 
@@ -156,6 +159,19 @@ internal sealed class MethodCombination : TrainingMethod
 
     public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => Each(method => method.OnAfterUpdate(graph, course, finite));
 
+    public override double AddedLoss(StepReadings readings)
+    {
+        foreach (TrainingMethod method in methods)
+        {
+            if (method.AddedLoss(readings) is var added && !double.IsNaN(added))
+            {
+                return added;
+            }
+        }
+
+        return double.NaN;
+    }
+
     public override void OnStepEnd(StepReadings readings)
     {
         foreach (TrainingMethod method in methods)
@@ -177,6 +193,7 @@ internal sealed class MethodCombination : TrainingMethod
         MethodRole.Perturbation => "since both move the weights before the gradient is taken and a step has one such point",
         MethodRole.Adapter => "since both say what an adapter computes",
         MethodRole.Balance => "since both rescale the factors of every adapter pair",
+        MethodRole.Regularisation => "since both add to the loss",
         MethodRole.Merging => "since both move adapters into their base weights",
         _ => "since both set the learning rate of single tensors",
     };

@@ -26,6 +26,9 @@ public enum MethodRole
 
     /// <summary>What an adapter computes.</summary>
     Adapter,
+
+    /// <summary>A term of the loss beside the task's.</summary>
+    Regularisation,
 }
 
 /// <summary>
@@ -180,6 +183,12 @@ public abstract class TrainingMethod
     public virtual void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
     {
     }
+
+    /// <summary>
+    /// On the host: the term of the step's loss whose gradient the method adds to the passes' (<see cref="OnTransformGradients"/>); NaN:
+    /// none.
+    /// </summary>
+    public virtual double AddedLoss(StepReadings readings) => double.NaN;
 
     /// <summary>On the host, when the reports of a step whose gradients are finite are read.</summary>
     public virtual void OnStepEnd(StepReadings readings)

@@ -86,6 +86,45 @@ internal static partial class OperatorTable
                 return [[.. x[1].Select(value => value * Math.Sqrt(0.5 / Math.Sqrt(square)))], [Math.Sqrt(square) / 0.5]];
             });
 
+        // ||K||_F of K = A A^T and K = B^T B; the gradient of the first is 2 K A / ||K||_F, of the other 2 B K / ||K||_F (arXiv
+        // 2502.19747).
+        const double Mu = 0.25;
+        yield return new OperatorCase(
+            "AddFactorPenalty",
+            [words, Constant(1, 55), Constant(2, 55), Floats(0f, 0f, 0f, 0f)],
+            (graph, t) =>
+            {
+                var layers = new LowRankLayers(table, t[0].Variable!, t[1].Variable!);
+                graph.AddFactorPenalty(layers, spectral: false, (float)Mu, t[2].Variable!, t[3].Variable!);
+                return [t[2], t[3]];
+            },
+            x =>
+            {
+                double[] gradients = [.. x[2]];
+                var norms = new List<double>();
+                foreach (LowRankPair pair in table.Pairs)
+                {
+                    double[] a = x[1][pair.A..(pair.A + (pair.Rank * pair.Columns))], b = x[1][pair.B..(pair.B + (pair.Rows * pair.Rank))];
+                    double[] ofA = Product(a, a, MatMulLayout.NT, pair.Rank, pair.Rank, pair.Columns, 1);
+                    double[] ofB = Product(b, b, MatMulLayout.TN, pair.Rank, pair.Rank, pair.Rows, 1);
+                    Add(pair.A, Product(ofA, a, MatMulLayout.NN, pair.Rank, pair.Columns, pair.Rank, 2 * Mu / Norm(ofA)));
+                    Add(pair.B, Product(b, ofB, MatMulLayout.NN, pair.Rows, pair.Rank, pair.Rank, 2 * Mu / Norm(ofB)));
+                    norms.AddRange([Norm(ofA), Norm(ofB)]);
+                }
+
+                return [gradients, [.. norms]];
+
+                void Add(int at, double[] added)
+                {
+                    for (int i = 0; i < added.Length; i++)
+                    {
+                        gradients[at + i] += added[i];
+                    }
+                }
+
+                static double Norm(double[] matrix) => Math.Sqrt(matrix.Sum(value => value * value));
+            });
+
         // One layer of rank 1, A [1, 5] before B [6, 1]: two equations for alpha^2 L' and beta^2 L' (arXiv 2510.23818).
         LowRankTable column = new([new LowRankPair(0, 5, 0, 6, 5, 1, 2f)]);
         const int Run = 11;

@@ -140,6 +140,9 @@ internal static class KernelCases
                 .. LowRank.ClipProducts(
                     run.Device, table, true, view, values, run.Scalars((StepScalars.MethodFactor, 0.1f)), run.Put(1f), run.Output(1),
                     run.Output(LowRank.ClipProductsWorkspace(run.Device, table))),
+                .. ((bool[])[true, false]).SelectMany(spectral => FactorPenalty.Add(
+                    run.Device, table, spectral, 0.1f, view, values, Values(run, 3, table.RunCount),
+                    run.Output(FactorPenalty.Workspace(run.Device, table)), run.Output(FactorPenalty.NormCount(table)))),
             ];
         },
         ["column scaling"] = run =>

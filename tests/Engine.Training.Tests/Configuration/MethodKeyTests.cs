@@ -49,6 +49,7 @@ public sealed class MethodKeyTests : IDisposable
         Assert.Equal(
             new XgbLora { Kappa = 3, Layers = 2, Init = Path.Combine(folder.Root, "start.safetensors"), BoosterSeed = 3 },
             Load("{name: xgblora, kappa: 3, layers: 2, init: start.safetensors, booster_seed: 3}\n").Method);
+        Assert.Equal(new HaLora { Mu = 0.2, Norm = FactorNorm.Frobenius }, Load("{name: halora, mu: 0.2, norm: frobenius}\n").Method);
         Assert.Equal(new XgbLora { Boosters = 4 }, Load("{name: xgblora, boosters: 4}\n").Method);
         Assert.Equal(new NBar { Mu = 1, MuSchedule = MuSchedule.Cosine }, Load("{name: nbar, mu: 1, mu_schedule: cosine}\n").Method);
         Assert.Equal(
@@ -92,6 +93,8 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("scalora", "interval", "0")]
     [InlineData("scalora", "eta", "half")]
     [InlineData("xgblora", "kappa", "0")]
+    [InlineData("halora", "mu", "-0.1")]
+    [InlineData("halora", "norm", "nuclear")]
     public void Values_out_of_range_are_refused_with_their_place(string method, string key, string value) =>
         Assert.Contains($"run.yaml:5: method.{key} is '{value.Trim('\'')}'", Fails($"\n  {{name: {method},\n   {key}: {value}}}\n"));
 
@@ -104,6 +107,8 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("scalora", "flat-lora", "moves adapters into their base weights")]
     [InlineData("obar", "xgblora", "moves adapters into their base weights")]
     [InlineData("scalora", "xgblora", "both move adapters")]
+    [InlineData("halora", "xgblora", "factors that stay apart")]
+    [InlineData("sl-sam", "halora", "holds most tensors of a step still")]
     public void Methods_that_do_not_go_together_are_refused_with_the_reason(string first, string second, string reason) =>
         Assert.Matches($"run.yaml:[45]: .*{reason}", Fails($"\n  - {first}\n  - {second}\n"));
 

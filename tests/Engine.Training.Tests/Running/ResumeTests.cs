@@ -69,6 +69,7 @@ public sealed class ResumeTests
     [InlineData("{name: scalora, eta: current}", ", use_rslora: true", "dtype: bfloat16")]
     [InlineData("{name: xgblora, kappa: 2, layers: 3}", "")]
     [InlineData("[{name: lora-plus}, {name: xgblora, boosters: 5}]", ", use_rslora: true", "dtype: float16")]
+    [InlineData("[{name: flat-lora, rho: 0.1, every: 2}, {name: halora, mu: 0.1, norm: frobenius}]", ", use_dora: true")]
     public void A_run_with_state_resumes_to_the_bit(string method, string adapter, string extra = "")
     {
         using var tiny = new TinyRun();
