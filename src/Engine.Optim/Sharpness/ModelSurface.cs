@@ -67,6 +67,10 @@ public sealed class ModelSurface : ILossSurface, IDisposable
         return loss;
     }
 
+    /// <summary>Runs one of the batches at the point, and lets its results be read before anything else runs in their memory.</summary>
+    /// <param name="source">What the batch was made from, for messages.</param>
+    public void Run(RaggedBatch batch, string source, Action<ModelRun> read) => read(losses.Run(batch, source));
+
     public void Dispose()
     {
         clear.Dispose();

@@ -14,6 +14,9 @@ public enum SharpnessInstrument
     /// <summary><see cref="TopEigenvalue"/>.</summary>
     Eigenvalue,
 
+    /// <summary><see cref="CriticalSharpness"/>.</summary>
+    Critical,
+
     /// <summary><see cref="LanczosSpectrum"/>.</summary>
     Spectrum,
 
@@ -31,6 +34,9 @@ public enum SharpnessInstrument
 
     /// <summary><see cref="IntruderDimensions"/>.</summary>
     Intruders,
+
+    /// <summary>The task's metrics under noise in the base weights of the adapted layers (<see cref="AdapterReport.Noise"/>).</summary>
+    Noise,
 }
 
 /// <summary>The parameters that a loss is looked at as a function of.</summary>
@@ -53,7 +59,9 @@ public sealed record SharpnessOptions
 
     public IReadOnlyList<SharpnessSpace> Spaces { get; init; } = Enum.GetValues<SharpnessSpace>();
 
-    /// <summary>Relative size of the noise of <see cref="SharpnessInstrument.Expected"/>.</summary>
+    /// <summary>
+    /// Relative size of the noise of <see cref="SharpnessInstrument.Expected"/> and <see cref="SharpnessInstrument.Noise"/>.
+    /// </summary>
     public double Sigma { get; init; } = 0.05;
 
     /// <summary>Radius of <see cref="SharpnessInstrument.WorstCase"/>.</summary>
@@ -62,7 +70,10 @@ public sealed record SharpnessOptions
     /// <summary>Steps of its ascent.</summary>
     public int AscentSteps { get; init; } = 20;
 
-    /// <summary>Pairs of <see cref="SharpnessInstrument.Expected"/>, and samples of <see cref="SharpnessInstrument.Trace"/>.</summary>
+    /// <summary>
+    /// Pairs of <see cref="SharpnessInstrument.Expected"/>, samples of <see cref="SharpnessInstrument.Trace"/>, draws of <see
+    /// cref="SharpnessInstrument.Noise"/>.
+    /// </summary>
     public int Samples { get; init; } = 30;
 
     /// <summary>The most iterations of <see cref="SharpnessInstrument.Eigenvalue"/>.</summary>
@@ -114,6 +125,7 @@ public sealed record SharpnessOptions
             SharpnessInstrument.Expected => 2 * Samples,
             SharpnessInstrument.WorstCase => 2 + layers + (Gradient * AscentSteps),
             SharpnessInstrument.Eigenvalue => 2 * Gradient * (Iterations + 2),
+            SharpnessInstrument.Critical => Gradient + CriticalSharpness.MostPasses,
             SharpnessInstrument.Spectrum => 2 * Gradient * LanczosSteps,
             SharpnessInstrument.Trace => 2 * Gradient * Samples,
             SharpnessInstrument.Line => Points,

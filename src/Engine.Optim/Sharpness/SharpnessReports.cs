@@ -16,6 +16,8 @@ public sealed record SpaceReport(SharpnessSpace Space, int Dimension, double Nor
 
     public TopEigenvalue? Eigenvalue { get; init; }
 
+    public CriticalSharpness? Critical { get; init; }
+
     public LanczosSpectrum? Spectrum { get; init; }
 
     public SampleMean? Trace { get; init; }
@@ -32,6 +34,11 @@ public sealed record SpaceReport(SharpnessSpace Space, int Dimension, double Nor
 /// <param name="Intruders">Null: not asked for, or not reached.</param>
 public sealed record LayerReport(string Layer, int Rank, UpdateGeometry? Geometry, IntruderCount? Intruders);
 
+/// <summary>A metric of the task under noise in the base weights.</summary>
+/// <param name="Exact">Without noise.</param>
+/// <param name="Noisy">Over the draws of the noise.</param>
+public sealed record MetricUnderNoise(double Exact, SampleMean Noisy);
+
 /// <summary>What was measured of one adapter.</summary>
 /// <param name="Name">What reports call it.</param>
 /// <param name="Folder">Where it is.</param>
@@ -41,6 +48,9 @@ public sealed record LayerReport(string Layer, int Rank, UpdateGeometry? Geometr
 /// <param name="Complete">Whether everything that was asked for is there; not where it was interrupted.</param>
 public sealed record AdapterReport(string Name, string Folder, int Rows, IReadOnlyList<LayerReport> Layers, IReadOnlyList<SpaceReport> Spaces, bool Complete)
 {
+    /// <summary>The task's metrics under <see cref="SharpnessInstrument.Noise"/>, by name; null: not asked for, or not reached.</summary>
+    public IReadOnlyDictionary<string, MetricUnderNoise>? Noise { get; init; }
+
     /// <summary>What was measured in a space; null where it was not.</summary>
     public SpaceReport? Of(SharpnessSpace space) => Spaces.FirstOrDefault(report => report.Space == space);
 }

@@ -1,6 +1,9 @@
 namespace Engine.Optim.Sharpness;
 
-/// <summary>Measures a surface with every instrument that is asked for; those of an adapter's layers look at no surface and are passed over.</summary>
+/// <summary>
+/// Measures a surface with every instrument that is asked for; those of an adapter's layers and of the task's metrics look at no surface
+/// and are passed over.
+/// </summary>
 public static class SurfaceInstruments
 {
     /// <summary>
@@ -25,7 +28,7 @@ public static class SurfaceInstruments
         var report = new SpaceReport(space, surface.Space.Dimension, probe.OriginNorm, probe.OriginLoss);
         try
         {
-            foreach (SharpnessInstrument instrument in options.Instruments.Distinct().Where(instrument => instrument is not (SharpnessInstrument.Layers or SharpnessInstrument.Intruders)))
+            foreach (SharpnessInstrument instrument in options.Instruments.Distinct().Where(LooksAtSurface))
             {
                 onStart?.Invoke(instrument);
                 report = instrument switch
@@ -33,6 +36,7 @@ public static class SurfaceInstruments
                     SharpnessInstrument.Expected => report with { Expected = ExpectedSharpness.Measure(probe, options.Sigma, options.Samples, options.Seed) },
                     SharpnessInstrument.WorstCase => report with { WorstCase = WorstCaseSharpness.Measure(probe, options.Rho, options.AscentSteps, options.Seed) },
                     SharpnessInstrument.Eigenvalue => report with { Eigenvalue = TopEigenvalue.Measure(probe, options.Iterations, options.Seed) },
+                    SharpnessInstrument.Critical => report with { Critical = CriticalSharpness.Measure(probe) },
                     SharpnessInstrument.Spectrum => report with { Spectrum = LanczosSpectrum.Measure(probe, options.LanczosSteps, options.Seed) },
                     SharpnessInstrument.Trace => report with { Trace = HessianTrace.Measure(probe, options.Samples, options.Seed) },
                     SharpnessInstrument.Line => report with { Line = LossLandscape.Line(probe, options.Range, options.Points, options.Seed) },
@@ -48,4 +52,7 @@ public static class SurfaceInstruments
 
         return (report with { DifferenceStep = probe.FoundStep }, true);
     }
+
+    private static bool LooksAtSurface(SharpnessInstrument instrument) =>
+        instrument is not (SharpnessInstrument.Layers or SharpnessInstrument.Intruders or SharpnessInstrument.Noise);
 }

@@ -20,6 +20,7 @@ public sealed record SharpnessRequest(IReadOnlyList<SharpnessInstrument> Instrum
         (SharpnessInstrument.WorstCase, "one-step", report => report.WorstCase?.OneStep),
         (SharpnessInstrument.WorstCase, "ascent", report => report.WorstCase?.Ascent),
         (SharpnessInstrument.Eigenvalue, "eigenvalue", report => report.Eigenvalue?.Value),
+        (SharpnessInstrument.Critical, "critical", report => report.Critical?.Value),
         (SharpnessInstrument.Trace, "trace", report => report.Trace?.Value),
     ];
 

@@ -30,6 +30,8 @@ public sealed class SharpnessAnalysis
         this.options = options;
     }
 
+    private bool AddsNoise => options.Instruments.Contains(SharpnessInstrument.Noise);
+
     private bool LooksAtLayers => options.Instruments.Any(instrument => instrument is SharpnessInstrument.Layers or SharpnessInstrument.Intruders);
 
     /// <summary>Sees that everything an adapter is measured with is there and fits, before any of the work; returns what a user should know of the data.</summary>
@@ -63,7 +65,12 @@ public sealed class SharpnessAnalysis
         }
 
         Evaluator evaluation = Evaluation(subject.Run, folder, architecture).Evaluator;
-        var meter = new Meter(subject.Name, options.PassesOfSpace(tuning.Adapters.Count), options.Spaces.Distinct().Count(), progress);
+        var meter = new Meter(
+            subject.Name,
+            options.PassesOfSpace(tuning.Adapters.Count),
+            options.Spaces.Distinct().Count(),
+            AddsNoise ? WeightNoise.Passes(options.Samples) : 0,
+            progress);
         var report = new AdapterReport(subject.Name, subject.Adapter, evaluation.RowCount, [], [], Complete: true);
         if (options.Spaces.Contains(SharpnessSpace.Adapter))
         {
@@ -72,7 +79,7 @@ public sealed class SharpnessAnalysis
             report = Look(report, model, SharpnessSpace.Adapter, evaluation, meter, cancellation);
         }
 
-        if (report.Complete && (options.Spaces.Contains(SharpnessSpace.Weights) || LooksAtLayers))
+        if (report.Complete && (options.Spaces.Contains(SharpnessSpace.Weights) || LooksAtLayers || AddsNoise))
         {
             string[] weights = [.. tuning.Adapters.Select(target => $"{target.Module}.weight")];
             string[] held = [.. tuning.SavedParameters.Except(weights)];
@@ -83,10 +90,20 @@ public sealed class SharpnessAnalysis
                 report = LookAtLayers(report, model, file, meter, cancellation);
             }
 
-            if (report.Complete && options.Spaces.Contains(SharpnessSpace.Weights))
+            float[] baseWeights = AddsNoise ? model.Trainables!.Values.View<float>().ToArray() : [];
+            if (report.Complete)
             {
                 ModelAdapters.LoadMerged(model, file);
+            }
+
+            if (report.Complete && options.Spaces.Contains(SharpnessSpace.Weights))
+            {
                 report = Look(report, model, SharpnessSpace.Weights, evaluation, meter, cancellation);
+            }
+
+            if (report.Complete && AddsNoise)
+            {
+                report = LookUnderNoise(report, model, baseWeights, evaluation, meter, cancellation);
             }
         }
 
@@ -96,11 +113,12 @@ public sealed class SharpnessAnalysis
     /// <summary>Refuses to look at the whole weights of an adapter that cannot be merged into them.</summary>
     private void RequireSpaces(AdapterFile file)
     {
-        if (file.Config.Form is { Unmergeable: { } reason } form && (options.Spaces.Contains(SharpnessSpace.Weights) || LooksAtLayers))
+        if (file.Config.Form is { Unmergeable: { } reason } form
+            && (options.Spaces.Contains(SharpnessSpace.Weights) || LooksAtLayers || AddsNoise))
         {
             throw new ConfigurationException(
                 $"{file.FolderPath} is an adapter of {form.Name}, of which there are no whole weights to look at: {reason}. "
-                + "Look at the adapter's own (--spaces adapter), with other instruments than layers and intruders.");
+                + "Look at the adapter's own (--spaces adapter), with other instruments than layers, intruders and noise.");
         }
     }
 
@@ -159,6 +177,28 @@ public sealed class SharpnessAnalysis
         return report with { Spaces = measured is null ? report.Spaces : [.. report.Spaces, measured], Complete = complete };
     }
 
+    private AdapterReport LookUnderNoise(
+        AdapterReport report, TransformerModel merged, float[] baseWeights, Evaluator evaluation, Meter meter,
+        CancellationToken cancellation)
+    {
+        meter.Begin("noise");
+        using var surface = new ModelSurface(device, merged, evaluation.Batches, evaluation.Origin);
+        using SurfaceVector origin = surface.Space.Create();
+        origin.View.Write(baseWeights);
+        try
+        {
+            return report with
+            {
+                Noise = WeightNoise.Measure(
+                    surface, origin, evaluation, options.Sigma, options.Samples, options.Seed, meter.Add, cancellation),
+            };
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return report with { Complete = false };
+        }
+    }
+
     private AdapterReport LookAtLayers(AdapterReport report, TransformerModel model, AdapterFile file, Meter meter, CancellationToken cancellation)
     {
         List<LayerReport> layers = [];
@@ -194,7 +234,7 @@ public sealed class SharpnessAnalysis
     }
 
     /// <summary>Counts forward passes and says how far they are.</summary>
-    private sealed class Meter(string adapter, long passesOfSpace, int spaces, IProgress<SharpnessProgress>? progress)
+    private sealed class Meter(string adapter, long passesOfSpace, int spaces, int furtherPasses, IProgress<SharpnessProgress>? progress)
     {
         private string what = "";
         private long done;
@@ -215,6 +255,6 @@ public sealed class SharpnessAnalysis
         /// <summary>A power iteration that has converged leaves passes over.</summary>
         public void EndSpace() => done = ++ended * passesOfSpace;
 
-        private void Report() => progress?.Report(new SharpnessProgress(adapter, what, done, spaces * passesOfSpace));
+        private void Report() => progress?.Report(new SharpnessProgress(adapter, what, done, (spaces * passesOfSpace) + furtherPasses));
     }
 }

@@ -122,6 +122,65 @@ public sealed class InstrumentTests
         Assert.InRange(probe.Step, SurfaceProbe.LongestStep / 20, SurfaceProbe.LongestStep / 4);
     }
 
+    /// <summary>
+    /// L(w - eta g) = L(w) at eta = 2 g^T g / (g^T H g); the rise is a parabola, which is taken for a line in a bracket of 9 percent.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void The_critical_rate_of_a_quadratic_is_twice_g_g_over_g_h_g(string name)
+    {
+        using Device device = TestDevices.Open(name);
+        double[,] hessian = Rotated(Eigenvalues);
+        float[] point = Numbers.Values(6, Eigenvalues.Length);
+        using var surface = new QuadraticSurface(device, hessian, point);
+        using var probe = new SurfaceProbe(surface);
+        double[] gradient = Times(point.Double());
+        double square = gradient.Sum(g => g * g), curvature = gradient.Zip(Times(gradient), (g, h) => g * h).Sum() / square;
+        Assert.True(curvature > 0, "the surface turns upwards along the gradient");
+        CriticalSharpness measured = CriticalSharpness.Measure(probe);
+        Assert.Equal(curvature, measured.Value, 0.002 * curvature);
+
+        // One end is the guess, which is eta_c up to what float32 rounds of the points.
+        Assert.InRange(2 / curvature, measured.Lower * (1 - 1e-4), measured.Upper * (1 + 1e-4));
+        Assert.InRange(measured.Upper / measured.Lower, 1, 1.0906);
+        Assert.Equal(6, measured.Passes);
+
+        double[] Times(double[] w) => [.. w.Select((_, i) => Enumerable.Range(0, w.Length).Sum(j => hessian[i, j] * w[j]))];
+    }
+
+    /// <summary>L = w^2 / 2 + q w^4 from w = 1: the loss is that of the start again where the other side is as high, at w = -1.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void The_critical_rate_is_found_where_the_surface_is_no_quadratic(string name)
+    {
+        using Device device = TestDevices.Open(name);
+        using var surface = new QuarticSurface(device, curvature: 1, quartic: 3, point: 1f);
+        using var probe = new SurfaceProbe(surface);
+        using SurfaceVector gradient = probe.Space.Create();
+        probe.GradientAt(gradient);
+        double critical = 2 / gradient.View.ToArray()[0];
+        CriticalSharpness measured = CriticalSharpness.Measure(probe);
+        Assert.InRange(critical, measured.Lower, measured.Upper);
+        Assert.Equal(2 / critical, measured.Value, 0.03 / critical);
+    }
+
+    [Fact]
+    public void Where_no_rate_raises_the_loss_the_critical_sharpness_is_zero_and_without_a_gradient_it_is_no_number()
+    {
+        using Device device = TestDevices.Open("cpu");
+        using var slope = new QuadraticSurface(device, new double[4, 4], [1, 2, 3, 4], [1, 1, 1, 1]);
+        using (var probe = new SurfaceProbe(slope))
+        {
+            CriticalSharpness measured = CriticalSharpness.Measure(probe);
+            Assert.Equal((0.0, double.PositiveInfinity), (measured.Value, measured.Rate));
+            Assert.InRange(measured.Passes, 2, CriticalSharpness.MostPasses);
+        }
+
+        using var level = new QuadraticSurface(device, new double[4, 4], [1, 2, 3, 4]);
+        using var flat = new SurfaceProbe(level);
+        Assert.True(double.IsNaN(CriticalSharpness.Measure(flat).Value));
+    }
+
     [Theory]
     [MemberData(nameof(Devices))]
     public void A_flat_surface_has_no_curvature(string name)
@@ -282,7 +341,11 @@ public sealed class InstrumentTests
             int spared = makesHessianProducts ? 2 * SurfaceProbe.GradientPasses * (SurfaceProbe.StepTrials - 2) : 0;
             var options = new SharpnessOptions { Instruments = [instrument], Iterations = 2, LanczosSteps = 3, Samples = 4 };
             long passes = 0;
-            SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, onPasses: count => passes += count);
+            (SpaceReport? report, _) = SurfaceInstruments.Measure(
+                surface, SharpnessSpace.Weights, options, onPasses: count => passes += count);
+
+            // The first guess is eta_c itself, and two trials are a bracket.
+            spared += report!.Critical is { } critical ? CriticalSharpness.MostPasses - critical.Passes : 0;
             Assert.Equal(options.PassesOfSpace(layers: 2) - spared, passes);
         }
     }

@@ -65,6 +65,50 @@ public sealed class SharpnessAnalysisTests : IDisposable
         Assert.Equal("worst-case", json["options"]!["instruments"]![1]!.GetValue<string>());
     }
 
+    /// <summary>
+    /// The adapter is exact and nothing else moves, so that without noise to speak of the metrics are the run's; and a small noise moves
+    /// the loss along the gradient, by twice as much where it is twice as large, since the draws are the same.
+    /// </summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData(", use_rslora: true, modules_to_save: [classifier]")]
+    public void Noise_in_the_base_weights_gives_the_mean_and_the_deviation_of_the_tasks_metrics(string adapter)
+    {
+        RunConfiguration trained = Train("run", adapter: adapter);
+        JsonNode metrics = JsonNode.Parse(File.ReadAllText(new RunFolder(trained.Output).SummaryPath))!["metrics"]!;
+        IReadOnlyDictionary<string, MetricUnderNoise> none = Under(1e-7), small = Under(2e-3), twice = Under(4e-3), large = Under(1);
+        foreach ((string name, MetricUnderNoise metric) in none)
+        {
+            double value = metrics[name]!.GetValue<double>();
+            Assert.Equal(value, metric.Exact, 1e-5);
+            Assert.Equal(value, metric.Noisy.Value, 1e-5);
+            Assert.Equal(8, metric.Noisy.Samples);
+        }
+
+        Assert.InRange(small["loss"].Noisy.Deviation, 1e-6, 1);
+        Assert.Equal(2, twice["loss"].Noisy.Deviation / small["loss"].Noisy.Deviation, 0.1);
+        Assert.True(large["loss"].Noisy.Value > large["loss"].Exact, "noise as large as the weights costs loss");
+        Assert.Equal(none["loss"].Exact, large["loss"].Exact);
+
+        IReadOnlyDictionary<string, MetricUnderNoise> Under(double sigma)
+        {
+            using Device device = new CpuDevice(new CpuOptions { Threads = 2 });
+            var options = new SharpnessOptions
+            {
+                Instruments = [SharpnessInstrument.Noise],
+                Spaces = [SharpnessSpace.Adapter],
+                Sigma = sigma,
+                Samples = 8,
+            };
+            long before = device.Memory.Current, done = 0, total = 0;
+            var watch = new Watch(progress => (done, total) = (progress.Done, progress.Total));
+            AdapterReport report = new SharpnessAnalysis(device, options).Measure(SharpnessSubject.OfRun("run", trained), watch);
+            Assert.True(report.Complete);
+            Assert.Equal((total, before), (done, device.Memory.Current));
+            return report.Noise!;
+        }
+    }
+
     [Fact]
     public void Cancelled_it_says_that_it_is_not_complete_and_frees_its_memory()
     {
