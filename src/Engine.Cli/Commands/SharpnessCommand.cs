@@ -59,10 +59,10 @@ internal sealed class SharpnessCommand : EngineCommand
     };
 
     private readonly Option<double> sigma =
-        CommonOptions.Number(Number("--sigma", Defaults.Sigma, "expected: size of the noise, relative to the weights' rows."));
+        CommonOptions.Number(Number("--sigma", Defaults.Sigma, "expected, noise: size of the noise, relative to the weights' rows."));
     private readonly Option<double> rho = CommonOptions.Number(Number("--rho", Defaults.Rho, "worst-case: radius."));
     private readonly Option<int> ascentSteps = Number("--ascent-steps", Defaults.AscentSteps, "worst-case: steps of the ascent.");
-    private readonly Option<int> samples = Number("--samples", Defaults.Samples, "expected, trace: random samples.");
+    private readonly Option<int> samples = Number("--samples", Defaults.Samples, "expected, trace, noise: random samples.");
     private readonly Option<int> iterations = Number("--iterations", Defaults.Iterations, "eigenvalue: iterations at most.");
     private readonly Option<int> lanczosSteps = Number("--lanczos-steps", Defaults.LanczosSteps, "spectrum: steps; each keeps a vector in memory.");
     private readonly Option<int> points = Number("--points", Defaults.Points, "line: points.");

@@ -21,6 +21,7 @@ internal sealed record SharpnessFigure(string Heading, Func<SpaceReport, double?
         new("ascent", report => report.WorstCase?.Ascent),
         new("gradient norm", report => report.WorstCase?.GradientNorm, LessIsFlatter: false),
         new("top eigenvalue", report => report.Eigenvalue?.Value),
+        new("critical", report => report.Critical?.Value),
         new("Lanczos top", report => report.Spectrum?.Top),
         new("Lanczos bottom", report => report.Spectrum?.Bottom, LessIsFlatter: false),
         new("trace", report => report.Trace?.Value, report => report.Trace?.StandardError),
