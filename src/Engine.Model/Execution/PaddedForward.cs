@@ -11,7 +11,7 @@ namespace Engine.Model.Execution;
 /// <param name="Name">What it is called in a file.</param>
 /// <param name="Shape">The sizes, outermost first.</param>
 /// <param name="Values">The elements.</param>
-internal sealed record HostTensor(string Name, long[] Shape, float[] Values);
+public sealed record HostTensor(string Name, long[] Shape, float[] Values);
 
 /// <summary>
 /// Runs one batch of Transformers' padded layout through a model in evaluation and gives what Transformers gives, in that layout: the

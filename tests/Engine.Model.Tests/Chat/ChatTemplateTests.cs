@@ -166,7 +166,7 @@ public sealed class ChatTemplateTests : IDisposable
     {
         ModelFileException error = Assert.Throws<ModelFileException>(() => ChatTemplate.OfFolder(folder.Root));
         Assert.Contains(problem, error.Message, StringComparison.Ordinal);
-        Assert.Contains("set chat_template in the run file", error.Message, StringComparison.Ordinal);
+        Assert.Contains("a run's chat_template", error.Message, StringComparison.Ordinal);
     }
 
     private ChatTemplate OfFolder(string source)

@@ -33,8 +33,6 @@ public sealed class WeightStorageTests
         ModelRun expected = wide.Run(golden.Batch, WithGradients), actual = stored.Run(golden.Batch, WithGradients);
         Assert.Equal(expected.Loss, actual.Loss);
 
-        // Weights rounded to 8 or 11 bits move logits by their share of some layers; logits that nothing computed are 1 away.
-        Assert.InRange(golden.Distance(expected, "lora"), 0, 0.1);
         foreach ((float[] wideStates, float[] storedStates) in expected.HiddenStates.Zip(actual.HiddenStates))
         {
             Assert.Equal(wideStates, storedStates);
@@ -44,6 +42,10 @@ public sealed class WeightStorageTests
         {
             Assert.True(value.Gradient!.View<float>().ToArray().AsSpan().SequenceEqual(other.Gradient!.View<float>().ToArray()), name);
         }
+
+        // Weights rounded to 8 or 11 bits move logits by their share of some layers; logits that nothing computed are 1 away.
+        ModelRun evaluated = wide.Run(golden.Batch, new RunnerOptions { EveryToken = true, VocabularyLogits = true });
+        Assert.InRange(golden.Distance(evaluated, "lora"), 0, 0.1);
     }
 
     [Fact]

@@ -58,7 +58,7 @@ public sealed class CausalRunTests : IDisposable
         Outcome resumed = Train("stopped", Settings, options: new TrainerOptions { Resume = true });
         Assert.Equal(File.ReadAllBytes(whole.WeightsFile), File.ReadAllBytes(resumed.WeightsFile));
         Assert.Equal(whole.Losses, resumed.Losses);
-        Assert.True(whole.Losses[^1] < 0.9 * whole.Losses[0], $"the loss went from {whole.Losses[0]} to {whole.Losses[^1]}");
+        Assert.True(whole.Losses.TakeLast(5).Average() < whole.Losses.Take(5).Average(), string.Join(' ', whole.Losses));
     }
 
     [Fact]
