@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Kernels.Tests;
@@ -15,6 +17,12 @@ namespace Engine.Optim.Tests.Sharpness;
 /// <summary>The surface of a model: toy models whose Hessian is known, and real ones against differences of their loss.</summary>
 public sealed class ModelSurfaceTests
 {
+    /// <summary>No rate may raise the loss; the critical one is infinite then.</summary>
+    private static readonly JsonSerializerOptions WithInfinities = new()
+    {
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
     private const ulong Seed = 7;
 
     public static TheoryData<string> Devices => TestDevices.QuickNames;
@@ -149,7 +157,7 @@ public sealed class ModelSurfaceTests
             (SpaceReport? report, bool complete) = SurfaceInstruments.Measure(surface, SharpnessSpace.Adapter, options);
             Assert.True(complete);
             Assert.True(report!.Loss > 0 && report.Eigenvalue!.Value != 0, $"a loss of {report.Loss}");
-            return System.Text.Json.JsonSerializer.Serialize(report);
+            return JsonSerializer.Serialize(report, WithInfinities);
         })];
         Assert.Equal(reports[0], reports[1]);
         Assert.Equal(before, Bits(model));
