@@ -93,7 +93,7 @@ public sealed class CausalTests : IDisposable
         TinyDecoder.Write(folder.File("model"), chatTemplate: "{{ odd.key }}");
         EngineProcess.Run("train", run).Refused(1, "train.jsonl:1: ", "tokenizer_config.json, line 1): 'odd' is undefined");
         TinyDecoder.Write(folder.File("model"), chatTemplate: "\n{% odd %}");
-        EngineProcess.Run("train", run).Refused(1, "tokenizer_config.json", "line 2", "set chat_template", "chatml");
+        EngineProcess.Run("train", run).Refused(1, "tokenizer_config.json", "line 2", "a run's chat_template", "chatml");
         Assert.False(File.Exists(folder.File("run/config.yaml")));
     }
 

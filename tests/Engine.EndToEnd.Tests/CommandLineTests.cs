@@ -48,7 +48,7 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData(2, "There is no command 'trian'. Did you mean 'train'?", "trian", "run.yaml")]
-    [InlineData(2, "There is no command 'frobnicate'. There are train, compare, ", "frobnicate")]
+    [InlineData(2, "There is no command 'frobnicate'. There are train, federate, compare, ", "frobnicate")]
     [InlineData(2, "RUN.yaml is missing: ", "train")]
     [InlineData(2, "'b.yaml' is one argument too many: engine train takes RUN.yaml.", "train", "a.yaml", "b.yaml")]
     [InlineData(2, "'x' is too much: engine devices takes no arguments", "devices", "x")]

@@ -55,9 +55,9 @@ public sealed class GenerateTests
     {
         string decoder = SharedFiles.Path("goldens/models/qwen2"), classifier = SharedFiles.Path("goldens/models/qwen2-cls");
         EngineProcess.Run("generate", "--model", decoder, "--adapter", Path.Combine(classifier, "adapter"), "--ids", "1,2")
-            .Refused(1, "task_type is SEQ_CLS; a language model's (CAUSAL_LM) was expected; 'engine predict' uses a classifier's.");
+            .Refused(1, "task_type is SEQ_CLS; a language model's (CAUSAL_LM) was expected; a classifier's predicts labels.");
         EngineProcess.Run("predict", classifier, "--adapter", Path.Combine(decoder, "adapter"), "a text")
-            .Refused(1, "task_type is CAUSAL_LM; a classifier's or regressor's (SEQ_CLS) was expected; 'engine generate' uses a language model's.");
+            .Refused(1, "task_type is CAUSAL_LM; a classifier's or regressor's (SEQ_CLS) was expected; a language model's generates texts.");
     }
 
     [SharedTheory]

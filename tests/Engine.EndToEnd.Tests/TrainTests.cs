@@ -104,7 +104,7 @@ public sealed class TrainTests
         string[] settings = ["--set", "max_steps=2", "--set", "save_steps=1", "--set", "eval_strategy=no"];
         EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded();
         DateTime written = File.GetLastWriteTimeUtc(run.File("run/model/model.safetensors"));
-        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, $"{run.File("run")} holds a finished run", "--overwrite (overwrite_output_dir: true)");
+        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, $"{run.File("run")} holds a finished run", "overwrite_output_dir: true", "--overwrite");
         EngineProcess.Run(["train", run.RunFile, "--resume", .. settings]).Refused(1, "nothing is left to go on with");
         Assert.Equal(written, File.GetLastWriteTimeUtc(run.File("run/model/model.safetensors")));
         File.Delete(run.File("run/summary.json"));
