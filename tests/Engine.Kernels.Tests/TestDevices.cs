@@ -34,13 +34,6 @@ public static class TestDevices
 
     public static TheoryData<string> QuickNames => [.. Quick];
 
-    /// <summary>
-    /// Devices that run products and attention in 16 bits by tiles. OpenCL on the processor is one where it is named: from cold caches LLVM
-    /// takes ten minutes for the loops of these kernels. Tests of the compiler run each operation on tiles there in any case.
-    /// </summary>
-    public static IReadOnlyList<string> Tiles { get; } =
-        [.. All.Where(name => name != "cpu" && (name != "opencl" || !IsOnProcessor || WantedDevices.IsNamed("opencl")))];
-
     /// <summary>Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices. <c>cpu-matrix-units</c> is the cpu as if it had these, <c>cuda-vendor</c> the card with cublasLt's products in place of ours.</summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
@@ -62,15 +55,21 @@ public static class TestDevices
     /// <summary>Each device that runs compiled kernels with each of the given values.</summary>
     public static TheoryData<string, T> WithKernels<T>(params ReadOnlySpan<T> values) => With([.. All.Where(name => name != "cpu")], values);
 
-    /// <summary>On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that only the long run does it. Whole models run there in each.</summary>
+    /// <summary>
+    /// On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that only the long run does it, and not
+    /// once more for kernels by themselves: every operator, and with it every kernel, runs there in the long run.
+    /// </summary>
     private static string? FindOpenClProblem()
     {
         DeviceListing listing = OpenCl();
         return listing.Devices.Count == 0 ? $"needs an OpenCL device: {listing.Problem}"
-            : IsOnProcessor && !WantedDevices.Long && !WantedDevices.IsNamed("opencl")
-                ? "OpenCL on the processor takes long: set ENGINE_LONG_TESTS=1, or ENGINE_TEST_DEVICES=opencl"
+            : IsOnProcessor && (IsSuiteOfKernels || !WantedDevices.Long) && !WantedDevices.IsNamed("opencl")
+                ? $"OpenCL on the processor takes long: set {(IsSuiteOfKernels ? "" : "ENGINE_LONG_TESTS=1, or ")}ENGINE_TEST_DEVICES=opencl"
             : null;
     }
+
+    private static bool IsSuiteOfKernels =>
+        AppContext.BaseDirectory.Contains(typeof(TestDevices).Assembly.GetName().Name!, StringComparison.Ordinal);
 
     private static bool IsOnProcessor =>
         OpenCl().Devices is [{ Driver: var driver }, ..] && driver.Contains("PoCL", StringComparison.Ordinal);

@@ -35,7 +35,7 @@ public sealed class AttentionTests
         get
         {
             var rows = new TheoryData<string, string, ElementType>();
-            foreach (string device in TestDevices.Tiles)
+            foreach (string device in TestDevices.All.Where(device => device != "cpu"))
             {
                 rows.Add(device, "head of 80, grouped", ElementType.BFloat16);
                 rows.Add(device, "dropout over unaligned rows", ElementType.BFloat16);

@@ -29,7 +29,7 @@ public sealed class MatMulTests
         get
         {
             var rows = new TheoryData<string, ElementType>();
-            foreach (string device in TestDevices.Tiles)
+            foreach (string device in TestDevices.All.Where(device => device != "cpu"))
             {
                 rows.Add(device, ElementType.Float16);
                 rows.Add(device, ElementType.BFloat16);
