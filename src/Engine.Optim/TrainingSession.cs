@@ -31,18 +31,7 @@ internal sealed class TrainingSession : IDisposable
     private readonly OptimizerUpdate optimizer;
     private readonly SampleSelection? selection;
     private readonly Arena arena;
-    private readonly RunnerOptions training;
-    private readonly ModelRunner trainer;
-
-    /// <summary>The training passes of plain steps; null where there are none.</summary>
-    private readonly ModelRunner? plainTrainer;
-    private readonly ModelRunner evaluator;
-
-    /// <summary>The losses alone, as the training passes compute them; null where no method asks for them.</summary>
-    private readonly ModelRunner? prober;
-
-    /// <summary>The losses alone, as plain steps compute them; null where no method asks for them.</summary>
-    private readonly ModelRunner? unperturbedProber;
+    private readonly SessionPasses passes;
     private readonly StepUploads uploads;
     private readonly float[] readings;
     private readonly float[] zero = new float[1];
@@ -97,39 +86,12 @@ internal sealed class TrainingSession : IDisposable
         // A set of tensors is known by its list, so that plans and sets share one.
         IReadOnlyList<Variable>? partial = PartialTensors(method);
         arena = new Arena(device);
-        training = this.loss.Passes with
-        {
-            Gradients = true,
-            GradientCheckpointing = gradientCheckpointing,
-            TransformWeight = method.TransformWeight,
-            Auxiliary = method.Auxiliary,
-            PartialTensors = partial,
-            Extend = graph =>
-            {
-                AccumulateTraining(graph);
-                selection?.Build(graph, model.Architecture.Head);
-            },
-        };
-        trainer = Runner(training);
-        plainTrainer = method.Courses.Contains(StepCourse.Plain)
-            ? Runner(training with
-            {
-                TransformWeight = unperturbed.TransformWeight,
-                Auxiliary = unperturbed.Auxiliary,
-                Extend = AccumulateTraining,
-            })
-            : null;
-        evaluator = Runner(new RunnerOptions());
-        bool mirrors = method.Probes.Contains(LossProbe.Mirrored);
-        prober = selection is null && !mirrors ? null : Runner(Losses(method, reports.ProbedLoss) with
-        {
-            Extend = graph =>
-            {
-                Accumulate(graph, reports.ProbedLoss);
-                selection?.Build(graph, model.Architecture.Head);
-            },
-        });
-        unperturbedProber = method.Probes.Count > 0 ? Runner(Losses(unperturbed, reports.UnperturbedLoss)) : null;
+        passes = new SessionPasses(
+            options => new ModelRunner(device, model, Inputs, arena, options),
+            method,
+            this.loss.Passes with { GradientCheckpointing = gradientCheckpointing, PartialTensors = partial },
+            new PassLosses(reports, Inputs.Scalars),
+            graph => selection?.Build(graph, model.Architecture.Head));
         LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, method.OwnGradients, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars) : null;
         foreach (StepCourse course in method.Courses)
         {
@@ -138,36 +100,11 @@ internal sealed class TrainingSession : IDisposable
                 device, course, acting, Trainables, this.optimizer, reports, LossScaling, Inputs.Scalars, optimizer.MaxGradNorm, partial));
         }
 
-        if (mirrors)
+        if (method.Probes.Contains(LossProbe.Mirrored))
         {
             var graph = new GraphBuilder();
             method.OnMirror(graph);
             mirror = new FixedPlan(device, graph);
-        }
-
-        ModelRunner Runner(RunnerOptions options) => new(device, model, Inputs, arena, options);
-        RunnerOptions Losses(TrainingMethod acting, Variable sum) => this.loss.Passes with
-        {
-            TransformWeight = acting.TransformWeight,
-            Auxiliary = acting.Auxiliary,
-            Extend = graph => Accumulate(graph, sum),
-        };
-        void AccumulateTraining(ModelGraph graph)
-        {
-            Accumulate(graph, reports.Loss);
-            if (graph.LossTerm is { } term)
-            {
-                graph.Graph.AccumulateWeighted(term, Inputs.Scalars, StepScalars.LossWeight, reports.AdapterLoss!);
-            }
-        }
-
-        void Accumulate(ModelGraph graph, Variable sum)
-        {
-            graph.Graph.AccumulateWeighted(graph.Loss, Inputs.Scalars, StepScalars.LossWeight, sum);
-            if (graph.LossTerm is { } term)
-            {
-                graph.Graph.AccumulateWeighted(term, Inputs.Scalars, StepScalars.LossWeight, sum);
-            }
         }
     }
 
@@ -222,10 +159,7 @@ internal sealed class TrainingSession : IDisposable
         set
         {
             profile = value;
-            foreach (ModelRunner runner in StepRunners)
-            {
-                runner.Profile = value;
-            }
+            passes.Profile = value;
         }
     }
 
@@ -237,10 +171,6 @@ internal sealed class TrainingSession : IDisposable
     /// <summary>Whether the method keeps anything from one step to the next, or writes base weights: then nothing restarts.</summary>
     public bool CarriesState =>
         method.WritesBaseWeights || context.State.Variables.Count > 0 || context.Merged.Variables.Count > 0 || HostState.Any();
-
-    /// <summary>The runners of a step's passes.</summary>
-    private IEnumerable<ModelRunner> StepRunners =>
-        ((ModelRunner?[])[trainer, plainTrainer, prober, unperturbedProber]).OfType<ModelRunner>();
 
     /// <summary>The memory the session holds beside the model's, by owner.</summary>
     private IEnumerable<StorageBlock> OwnBlocks => new[]
@@ -261,20 +191,18 @@ internal sealed class TrainingSession : IDisposable
             bytes[block.Owner] = bytes.GetValueOrDefault(block.Owner) + block.Bytes;
         }
 
-        bytes["arena"] = ArenaBytes(trainer, plainTrainer, trainingShapes, evaluationShapes);
+        bytes["arena"] = ArenaBytes(passes.GradientCheckpointing, trainingShapes, evaluationShapes);
         return bytes;
     }
 
     /// <summary>Bytes of the arena for these shapes with gradient checkpointing or without, whichever the session uses.</summary>
     public long ArenaBytes(bool gradientCheckpointing, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
     {
-        if (gradientCheckpointing == training.GradientCheckpointing)
-        {
-            return ArenaBytes(trainer, plainTrainer, trainingShapes, evaluationShapes);
-        }
-
-        using var other = new ModelRunner(device, Model, Inputs, arena, training with { GradientCheckpointing = gradientCheckpointing });
-        return ArenaBytes(other, null, trainingShapes, evaluationShapes);
+        BatchShape[] training = [.. trainingShapes];
+        IReadOnlyList<BatchShape> selected = selection is null ? [] : [.. training.Select(LargestSelection)];
+        return Math.Max(
+            Math.Max(courses.Values.Max(plans => plans.ArenaBytes), mirror?.ArenaBytes ?? 0),
+            passes.ArenaBytes(gradientCheckpointing, training, selected, evaluationShapes));
     }
 
     /// <summary>Takes the memory, the arena for these shapes included. The model's own blocks must be allocated.</summary>
@@ -285,7 +213,7 @@ internal sealed class TrainingSession : IDisposable
             block.Allocate(device);
         }
 
-        arena.Require(ArenaBytes(trainer, plainTrainer, trainingShapes, evaluationShapes));
+        arena.Require(ArenaBytes(passes.GradientCheckpointing, trainingShapes, evaluationShapes));
     }
 
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
@@ -386,14 +314,14 @@ internal sealed class TrainingSession : IDisposable
 
         LossScaling?.Keep();
         StepCourse course = method.CourseOf(StepsTaken);
-        (TrainingMethod acting, ModelRunner runner) = course == StepCourse.Plain ? (unperturbed, plainTrainer!) : (method, trainer);
+        (TrainingMethod acting, ModelRunner runner) = course == StepCourse.Plain ? (unperturbed, passes.Plain!) : (method, passes.Training);
         CoursePlans plans = courses[course];
         acting.Prepare(StepsTaken);
         Upload(acting, StepsTaken, learningRate);
         LossProbe probe = acting.ProbeOf(StepsTaken);
         if (probe != LossProbe.None)
         {
-            Probe(unperturbedProber!, reports.UnperturbedLoss, microBatches, source);
+            Probe(passes.UnperturbedLosses!, reports.UnperturbedLoss, microBatches, source);
         }
 
         plans.Begin.Run(arena, profile);
@@ -415,7 +343,7 @@ internal sealed class TrainingSession : IDisposable
         if (probe == LossProbe.Mirrored)
         {
             mirror!.Run(arena, profile);
-            Probe(prober!, reports.ProbedLoss, microBatches, source);
+            Probe(passes.Losses!, reports.ProbedLoss, microBatches, source);
         }
 
         plans.Update.Run(arena, profile, acting.ActiveIn(StepPart.Update));
@@ -438,11 +366,11 @@ internal sealed class TrainingSession : IDisposable
         double perturbed = report.Of(course == StepCourse.SelectedSecondPass ? reports.ProbedLoss : reports.Loss)[0];
         double before = plans.Ascend is null && probe == LossProbe.None ? double.NaN : report.Of(reports.UnperturbedLoss)[0];
         Variable? term = plans.Ascend is null ? reports.AdapterLoss : reports.FirstPassAdapterLoss;
-        double ofForm = term is null ? double.NaN : report.Of(term)[0];
-        double ofMethod = acting.AddedLoss(report), atStart = plans.Ascend is null ? perturbed : before;
-        return new StepReport(double.IsNaN(ofMethod) ? atStart : atStart + ofMethod, norm, tokens, labels, skipped, perturbed - before)
+        double? ofForm = term is null ? null : report.Of(term)[0], ofMethod = acting.AddedLoss(report);
+        double atStart = (plans.Ascend is null ? perturbed : before) + (ofMethod ?? 0);
+        return new StepReport(atStart, norm, tokens, labels, skipped, perturbed - before)
         {
-            AdapterLoss = double.IsNaN(ofForm) ? ofMethod : ofForm,
+            AdapterLoss = ofForm is null && ofMethod is null ? double.NaN : (ofForm ?? 0) + (ofMethod ?? 0),
         };
     }
 
@@ -450,7 +378,7 @@ internal sealed class TrainingSession : IDisposable
     public ModelRun Evaluate(RaggedBatch batch, string source)
     {
         using Turn turn = device.Turns.Take();
-        return evaluator.Run(batch, source);
+        return passes.Evaluation.Run(batch, source);
     }
 
     /// <summary>Runs a batch in evaluation and reads its results before anything else runs.</summary>
@@ -458,7 +386,7 @@ internal sealed class TrainingSession : IDisposable
     {
         using Turn turn = device.Turns.Take();
         using Lock.Scope use = arena.Enter();
-        read(evaluator.Run(batch, source));
+        read(passes.Evaluation.Run(batch, source));
     }
 
     /// <summary>Frees the session's memory, once the step that is under way has returned.</summary>
@@ -471,13 +399,8 @@ internal sealed class TrainingSession : IDisposable
             plans.Dispose();
         }
 
-        foreach (ModelRunner runner in StepRunners)
-        {
-            runner.Dispose();
-        }
-
+        passes.Dispose();
         mirror?.Dispose();
-        evaluator.Dispose();
         arena.Dispose();
         foreach (StorageBlock block in OwnBlocks)
         {
@@ -493,7 +416,7 @@ internal sealed class TrainingSession : IDisposable
         {
             for (int i = 0; i < microBatches.Count; i++)
             {
-                Run(trainer, microBatches[i], i, source, active);
+                Run(passes.Training, microBatches[i], i, source, active);
             }
 
             return;
@@ -502,7 +425,7 @@ internal sealed class TrainingSession : IDisposable
         Clear(reports.ProbedLoss);
         for (int i = 0; i < microBatches.Count; i++)
         {
-            Run(prober!, microBatches[i], i, source);
+            Run(passes.Losses!, microBatches[i], i, source);
             selection!.Keep(i, microBatches[i], after: true);
         }
 
@@ -517,7 +440,7 @@ internal sealed class TrainingSession : IDisposable
 
         for (int i = 0; i < microBatches.Count; i++)
         {
-            Run(trainer, selection.SelectedRows(i, microBatches[i]), i, source, active);
+            Run(passes.Training, selection.SelectedRows(i, microBatches[i]), i, source, active);
         }
     }
 
@@ -556,22 +479,6 @@ internal sealed class TrainingSession : IDisposable
         uploads.Write(loss[0], LossScaling);
         optimizer.Prepare(scalars, acting.ActiveIn(StepPart.Update));
         uploads.Seed(Inputs.NoiseRandom, method.NoiseSeed, earlierSteps + step);
-    }
-
-    private long ArenaBytes(
-        ModelRunner trainer, ModelRunner? plainTrainer, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
-    {
-        BatchShape[] training = [.. trainingShapes];
-        return ((long[])
-        [
-            courses.Values.Max(plans => plans.ArenaBytes),
-            mirror?.ArenaBytes ?? 0,
-            trainer.ArenaBytes(selection is null ? training : [.. training, .. training.Select(LargestSelection)]),
-            plainTrainer?.ArenaBytes(training) ?? 0,
-            prober?.ArenaBytes(training) ?? 0,
-            unperturbedProber?.ArenaBytes(training) ?? 0,
-            evaluator.ArenaBytes(evaluationShapes),
-        ]).Max();
     }
 
     /// <summary>The shape of the longest rows that a method may select of a batch: others take less arena.</summary>

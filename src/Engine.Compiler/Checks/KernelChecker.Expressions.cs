@@ -159,7 +159,8 @@ internal sealed partial class KernelChecker
         }
         else if (binary.OperatorMethod is not null)
         {
-            log.Report(Diagnostics.UnsupportedCall, binary.Syntax, binary.Syntax.ToString(), "compute in float: convert with (float), or read with Storage.Load");
+            log.Report(
+                Diagnostics.UnsupportedCall, binary.Syntax, binary.Syntax.ToString(), "compute in float: convert with (float), or read with Storage.Load");
         }
         else
         {
@@ -173,7 +174,9 @@ internal sealed partial class KernelChecker
     {
         if (kind == BinaryOperatorKind.Remainder && operation.Type?.SpecialType == SpecialType.System_Single)
         {
-            log.Report(Diagnostics.UnsupportedExpression, operation.Syntax, "The remainder of floats", "subtract a multiple, rounded by MathF.Floor or MathF.Truncate");
+            log.Report(
+                Diagnostics.UnsupportedExpression, operation.Syntax, "The remainder of floats",
+                "subtract a multiple, rounded by MathF.Floor or MathF.Truncate");
         }
     }
 
@@ -185,7 +188,9 @@ internal sealed partial class KernelChecker
         {
             Expression(conversion.Operand);
         }
-        else if (conversion.OperatorMethod is not null && (KernelApi.Is16BitFloat(from) ? to : from).SpecialType == SpecialType.System_Single && KernelApi.Is16BitFloat(KernelApi.Is16BitFloat(from) ? from : to))
+        else if (conversion.OperatorMethod is not null
+            && (KernelApi.Is16BitFloat(from) ? to : from).SpecialType == SpecialType.System_Single
+            && KernelApi.Is16BitFloat(KernelApi.Is16BitFloat(from) ? from : to))
         {
             Expression(conversion.Operand);
         }
@@ -207,7 +212,9 @@ internal sealed partial class KernelChecker
     {
         if (KernelApi.IsOperands(creation.Type))
         {
-            log.Report(Diagnostics.ViewUse, creation.Syntax, $"'{creation.Syntax}' makes operands inside of a kernel; pass what is needed of them, view by view");
+            log.Report(
+                Diagnostics.ViewUse, creation.Syntax,
+                $"'{creation.Syntax}' makes operands inside of a kernel; pass what is needed of them, view by view");
             return;
         }
 
@@ -219,7 +226,8 @@ internal sealed partial class KernelChecker
 
         if (creation.Arguments.Length > 0)
         {
-            log.Report(Diagnostics.UnsupportedExpression, creation.Syntax, $"A constructor of '{type.Name}'", $"write new {type.Name} {{ Field = value, ... }}");
+            log.Report(
+                Diagnostics.UnsupportedExpression, creation.Syntax, $"A constructor of '{type.Name}'", $"write new {type.Name} {{ Field = value, ... }}");
             return;
         }
 
@@ -410,7 +418,9 @@ internal sealed partial class KernelChecker
     {
         if (ViewOf(argument) is { Memory: Memory.Local })
         {
-            log.Report(Diagnostics.TileUse, argument.Syntax, $"'{argument.Syntax}' is memory of one work-item, and a team of items holds a tile together; use a shared or global view");
+            log.Report(
+                Diagnostics.TileUse, argument.Syntax,
+                $"'{argument.Syntax}' is memory of one work-item, and a team of items holds a tile together; use a shared or global view");
         }
     }
 }

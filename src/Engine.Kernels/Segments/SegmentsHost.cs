@@ -17,7 +17,8 @@ internal abstract class SegmentHost(CpuDevice device, SegmentTable table) : Host
 }
 
 /// <summary>A float64 partial sum for each chunk, then each segment's in their order.</summary>
-internal abstract unsafe class SegmentSumHost(CpuDevice device, SegmentTable table, BufferView<float> workspace, BufferView<float> result) : SegmentHost(device, table)
+internal abstract unsafe class SegmentSumHost(CpuDevice device, SegmentTable table, BufferView<float> workspace, BufferView<float> result)
+    : SegmentHost(device, table)
 {
     private readonly float* partial = CpuDevice.Pointer(workspace);
     private readonly float* result = CpuDevice.Pointer(result);
@@ -43,7 +44,14 @@ internal abstract unsafe class SegmentSumHost(CpuDevice device, SegmentTable tab
 }
 
 internal sealed unsafe class SegmentDotsHost(
-    CpuDevice device, SegmentTable table, BufferView<float> x, bool xPacked, BufferView<float> y, bool yPacked, BufferView<float> workspace, BufferView<float> result)
+    CpuDevice device,
+    SegmentTable table,
+    BufferView<float> x,
+    bool xPacked,
+    BufferView<float> y,
+    bool yPacked,
+    BufferView<float> workspace,
+    BufferView<float> result)
     : SegmentSumHost(device, table, workspace, result)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -159,13 +167,17 @@ internal readonly struct PerturbAdaptiveSegments : ISegmentMap
 internal readonly struct RestoreSegments : ISegmentMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) => run = packed;
+    public static void Apply(
+        Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
+        run = packed;
 }
 
 internal readonly struct SaveSegments : ISegmentMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) => packed = run;
+    public static void Apply(
+        Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
+        packed = run;
 }
 
 internal readonly struct CombineSegments : ISegmentMap
@@ -187,5 +199,7 @@ internal readonly struct ScaleSegments : ISegmentMap
     public static bool UsesPacked => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) => run *= factor;
+    public static void Apply(
+        Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
+        run *= factor;
 }

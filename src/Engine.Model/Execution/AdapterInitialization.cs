@@ -110,21 +110,7 @@ internal static class AdapterInitialization
 
         float[] weight = adapter.Weight.View<float>().ToArray();
         SingularTriples triples = TruncatedSvd.Compute(weight, rows, columns, rank, new PhiloxGenerator(seed, RandomStream.SingularVectors, (uint)adapter.Index));
-        float[] a = new float[rank * columns], b = new float[rows * rank];
-        for (int k = 0; k < rank; k++)
-        {
-            double root = Math.Sqrt(triples.Values[k] / adapter.Scale);
-            for (int j = 0; j < columns; j++)
-            {
-                a[(k * columns) + j] = (float)(root * triples.Right[k][j]);
-            }
-
-            for (int i = 0; i < rows; i++)
-            {
-                b[(i * rank) + k] = (float)(root * triples.Left[k][i]);
-            }
-        }
-
+        (float[] a, float[] b) = triples.Factors(rank, k => (k, Math.Sqrt(triples.Values[k] / adapter.Scale)));
         TakeOut(adapter.Weight, a, b, rank, adapter.Scale);
         adapter.A.View<float>().Write(a);
         adapter.B.View<float>().Write(b);

@@ -31,7 +31,7 @@ internal static class ModelAdapters
             throw new ArgumentException($"{config.Form.Name}: {problem}.");
         }
 
-        Dictionary<string, LinearSpec> linears = architecture.LinearGroups.SelectMany(group => group).ToDictionary(linear => linear.Module, StringComparer.Ordinal);
+        Dictionary<string, LinearSpec> linears = LinearsOf(architecture);
         LoraTarget[] targets = [.. TargetModules.Match(modules.Linear, config, modules.OutputHead, modules.Others).Select(module =>
             new LoraTarget(
                 module,
@@ -68,7 +68,7 @@ internal static class ModelAdapters
     {
         RequirePlainWithoutGates(file);
         Tuning.Lora tuning = Tuning(architecture, file);
-        Dictionary<string, LinearSpec> linears = architecture.LinearGroups.SelectMany(group => group).ToDictionary(linear => linear.Module, StringComparer.Ordinal);
+        Dictionary<string, LinearSpec> linears = LinearsOf(architecture);
         return Bind(
             architecture,
             file,
@@ -247,13 +247,19 @@ internal static class ModelAdapters
         {
             throw new ModelFileException(
                 file.FolderPath,
-                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, not to the model as it was published. "
+                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, not to the model "
+                + "as it was published. "
                 + "Save the adapter with PEFT's path_initial_model_for_weight_conversion, which takes the start back out.");
         }
     }
 
     private static AdapterBinding Bind(
-        Architecture architecture, AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<string> saved, IReadOnlyList<TokenTarget> tokens, bool allowMissing)
+        Architecture architecture,
+        AdapterFile file,
+        IReadOnlyList<AdapterTarget> targets,
+        IReadOnlyList<string> saved,
+        IReadOnlyList<TokenTarget> tokens,
+        bool allowMissing)
     {
         string? body = architecture.Head == HeadKind.Embedding ? architecture.BasePrefix : null;
         AdapterBinding binding = file.Bind(targets, [.. saved.Select(name => Saved(architecture, name))], allowMissing, tokens, body);
@@ -316,7 +322,10 @@ internal static class ModelAdapters
             float[] values = tensor.ToFloat32();
             for (int i = 0; i < target.Indices.Count; i++)
             {
-                ModelWeights.Write(model.Parameter(target.Parameter), values.AsSpan(i * target.Columns, target.Columns), (long)target.Indices[i] * target.Columns);
+                ModelWeights.Write(
+                    model.Parameter(target.Parameter),
+                    values.AsSpan(i * target.Columns, target.Columns),
+                    (long)target.Indices[i] * target.Columns);
             }
         }
     }
@@ -333,6 +342,10 @@ internal static class ModelAdapters
     /// <summary>The parameter that a name stands for, which may be that of an output layer tied to it.</summary>
     private static string ParameterOf(Architecture architecture, string name) =>
         TrainedTokens.TiedOutput(architecture) is { } output && name == $"{output}.weight" ? $"{architecture.InputEmbeddings}.weight" : name;
+
+    /// <summary>The linear layers of a model by their modules' names.</summary>
+    private static Dictionary<string, LinearSpec> LinearsOf(Architecture architecture) =>
+        architecture.LinearGroups.SelectMany(group => group).ToDictionary(linear => linear.Module, StringComparer.Ordinal);
 
     private static TensorFill<float> Fill(float[] values) => (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);
 

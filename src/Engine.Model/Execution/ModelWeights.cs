@@ -55,7 +55,8 @@ internal static class ModelWeights
         {
             throw new ModelFileException(
                 checkpoint.SourcePath,
-                $"{(missing.Count == 1 ? $"1 parameter of {architecture.Name} is" : $"{missing.Count} parameters of {architecture.Name} are")} missing: {string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? ", ..." : string.Empty)}. "
+                $"{(missing.Count == 1 ? $"1 parameter of {architecture.Name} is" : $"{missing.Count} parameters of {architecture.Name} are")} missing: "
+                + $"{string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? ", ..." : string.Empty)}. "
                 + "They were looked for with and without the prefix '" + architecture.BasePrefix + "'.");
         }
 
@@ -75,8 +76,9 @@ internal static class ModelWeights
     }
 
     /// <summary>
-    /// The shape a checkpoint has a parameter in: where the vocabulary is another than the checkpoint's, with the checkpoint's rows. Rows it lacks become the mean of
-    /// those it has, as Transformers starts new tokens (up to a deviation of 3e-5 of the rows' own); rows it has too many are left out.
+    /// The shape a checkpoint has a parameter in: where the vocabulary is another than the checkpoint's, with the checkpoint's rows. Rows it
+    /// lacks become the mean of those it has, as Transformers starts new tokens (up to a deviation of 3e-5 of the rows' own); rows it has too
+    /// many are left out.
     /// </summary>
     internal static long[] StoredShape(Architecture architecture, ParameterSpec spec)
     {
@@ -95,7 +97,10 @@ internal static class ModelWeights
         }
     }
 
-    /// <summary>Writes the squared row norms that DoRA keeps of its frozen weights, which must be loaded: one launch a layer, and nothing of it comes to the host.</summary>
+    /// <summary>
+    /// Writes the squared row norms that DoRA keeps of its frozen weights, which must be loaded: one launch a layer, and nothing of it comes
+    /// to the host.
+    /// </summary>
     internal static void RefreshNorms(TransformerModel model)
     {
         foreach (LoraLinear adapter in model.Adapters)
@@ -129,7 +134,8 @@ internal static class ModelWeights
     }
 
     /// <summary>
-    /// Copies a checkpoint's tensor to a variable, or as many of its elements as both have: as it is where both store one type, else through float32, rounded to nearest even.
+    /// Copies a checkpoint's tensor to a variable, or as many of its elements as both have: as it is where both store one type, else through
+    /// float32, rounded to nearest even.
     /// </summary>
     /// <exception cref="ModelFileException">The variable is float16 and a number lies beyond its range.</exception>
     public static void Upload(SafetensorsTensor tensor, Variable variable)
@@ -241,7 +247,9 @@ internal static class ModelWeights
             {
                 return tensor.Type.IsFloatingPoint()
                     ? tensor
-                    : throw new ModelFileException(tensor.FilePath, $"tensor '{tensor.Name}' holds {tensor.Type.HeaderName()}; a floating-point type was expected (quantized weights are not read).");
+                    : throw new ModelFileException(
+                        tensor.FilePath,
+                        $"tensor '{tensor.Name}' holds {tensor.Type.HeaderName()}; a floating-point type was expected (quantized weights are not read).");
             }
         }
 
@@ -268,7 +276,9 @@ internal static class ModelWeights
             if (!left.AsSpan(0, count).SequenceEqual(right.AsSpan(0, count)))
             {
                 throw new ModelFileException(
-                    copy.FilePath, $"{copy.Name} differs from {original.Name}, but the configuration ties them; set tie_word_embeddings to false in config.json to use both.");
+                    copy.FilePath,
+                    $"{copy.Name} differs from {original.Name}, but the configuration ties them; set tie_word_embeddings to false in "
+                    + "config.json to use both.");
             }
         }
     }
@@ -287,8 +297,8 @@ internal static class ModelWeights
         throw new ModelFileException(
             tensor.FilePath,
             $"{tensor.Name} has {tensor.Shape[0]} rows, one for each class, and {(names.Count == 1 ? "1 class is" : $"{names.Count} classes are")} named "
-            + $"({string.Join(", ", names.Take(5))}{(names.Count > 5 ? ", ..." : "")}). Give id2label in config.json a name for each row, or num_labels their number; "
-            + "for a run with other classes give a model without a trained head.");
+            + $"({string.Join(", ", names.Take(5))}{(names.Count > 5 ? ", ..." : "")}). Give id2label in config.json a name for each row, "
+            + "or num_labels their number; for a run with other classes give a model without a trained head.");
     }
 
     /// <summary>Copies a tensor's rows to a variable of as many, fewer or more; rows the tensor lacks become the mean of those it has.</summary>
@@ -374,7 +384,9 @@ internal static class ModelWeights
         {
             if (Half.IsInfinity(destination[i]) && float.IsFinite(source[i]))
             {
-                throw new ModelFileException(tensor.FilePath, $"tensor '{tensor.Name}' holds {source[i]}, which float16 cannot (at most 65504); use dtype: bfloat16 or float32.");
+                throw new ModelFileException(
+                    tensor.FilePath,
+                    $"tensor '{tensor.Name}' holds {source[i]}, which float16 cannot (at most 65504); use dtype: bfloat16 or float32.");
             }
         }
     }

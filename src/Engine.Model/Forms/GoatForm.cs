@@ -137,23 +137,12 @@ internal sealed record GoatForm : AdapterForm
         SingularTriples triples = TruncatedSvd.Compute(
             layer.Weight.View<float>().ToArray(), rows, columns, ((Experts - 1) * segment) + own,
             new PhiloxGenerator(seed, RandomStream.SingularVectors, (uint)layer.Index));
-        float[] a = new float[rank * columns], b = new float[rows * rank];
-        for (int k = 0; k < rank; k++)
+        (float[] a, float[] b) = triples.Factors(rank, k =>
         {
             int triple = (k / own * segment) + (k % own);
-            double[] left = triples.Left[triple], right = triples.Right[triple];
-            double root = Math.Sqrt(triples.Values[triple] / (RhoInit * layer.Scale)) * (left.MaxBy(Math.Abs) < 0 ? -1 : 1);
-            for (int j = 0; j < columns; j++)
-            {
-                a[(k * columns) + j] = (float)(root * right[j]);
-            }
-
-            for (int i = 0; i < rows; i++)
-            {
-                b[(i * rank) + k] = (float)(root * left[i]);
-            }
-        }
-
+            int sign = triples.Left[triple].MaxBy(Math.Abs) < 0 ? -1 : 1;
+            return (triple, sign * Math.Sqrt(triples.Values[triple] / (RhoInit * layer.Scale)));
+        });
         layer.A.View<float>().Write(a);
         layer.B.View<float>().Write(b);
         AdapterInitialization.DrawUniform(layer.Tensor(Router), seed, RandomStream.RouterInitialization, layer.Index);

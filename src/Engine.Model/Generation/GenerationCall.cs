@@ -19,7 +19,6 @@ internal sealed class GenerationCall : IDisposable
     private readonly CancellationTokenSource waiting;
     private readonly TaskCompletionSource<GeneratedText[]> answers = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ExecutionContext? context = ExecutionContext.Capture();
-    private readonly int contextLength;
     private int taken;
     private int left;
 
@@ -45,7 +44,6 @@ internal sealed class GenerationCall : IDisposable
         this.generator = generator;
         this.adapters = adapters;
         this.turns = turns;
-        this.contextLength = contextLength;
         this.progress = progress;
         this.cancellation = cancellation;
         generator.Enter();

@@ -7,7 +7,32 @@ namespace Engine.Model.Numerics;
 /// <param name="Values">Singular values, the largest first; 0 for one below 1e-7 of the largest.</param>
 /// <param name="Left">u_i, one vector [rows] each; zeros where the value is 0.</param>
 /// <param name="Right">v_i, one vector [columns] each; zeros where the value is 0.</param>
-internal sealed record SingularTriples(double[] Values, double[][] Left, double[][] Right);
+internal sealed record SingularTriples(double[] Values, double[][] Left, double[][] Right)
+{
+    /// <summary>Factors whose ranks are triples of these: B = U diag(root), A = diag(root) V^T.</summary>
+    /// <param name="of">The triple of a rank, and what its vectors are multiplied by.</param>
+    /// <returns>A [rank, columns] and B [rows, rank].</returns>
+    public (float[] A, float[] B) Factors(int rank, Func<int, (int Triple, double Root)> of)
+    {
+        int rows = Left[0].Length, columns = Right[0].Length;
+        float[] a = new float[rank * columns], b = new float[rows * rank];
+        for (int k = 0; k < rank; k++)
+        {
+            (int triple, double root) = of(k);
+            for (int j = 0; j < columns; j++)
+            {
+                a[(k * columns) + j] = (float)(root * Right[triple][j]);
+            }
+
+            for (int i = 0; i < rows; i++)
+            {
+                b[(i * rank) + k] = (float)(root * Left[triple][i]);
+            }
+        }
+
+        return (a, b);
+    }
+}
 
 /// <summary>
 /// Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation (Golub and Kahan 1965; Golub and Van Loan, Matrix Computations, section 10.4): a few hundred products with

@@ -76,7 +76,10 @@ internal sealed record AdapterConfig
     /// <summary><c>trainable_token_indices</c>: tokens whose rows of an embedding are trained, the others left as they are.</summary>
     public IReadOnlyList<TokenIndices> TrainableTokenIndices { get; init; } = [];
 
-    /// <summary><c>ensure_weight_tying</c>: embeddings that are also the output layer stay one where an adapter trains them; else PEFT trains a copy in one place.</summary>
+    /// <summary>
+    /// <c>ensure_weight_tying</c>: embeddings that are also the output layer stay one where an adapter trains them; else PEFT trains a copy
+    /// in one place.
+    /// </summary>
     public bool EnsureWeightTying { get; init; }
 
     /// <summary><c>task_type</c>, such as <see cref="SequenceClassification"/>; null for a task PEFT has no class for.</summary>
@@ -113,7 +116,9 @@ internal sealed record AdapterConfig
         : ModulesToSave;
 
     /// <summary>Reads <c>adapter_config.json</c> of a folder, or the file itself.</summary>
-    /// <exception cref="ModelFileException">The file is missing, a value is wrong, or it asks for something that is not supported; the key is named.</exception>
+    /// <exception cref="ModelFileException">
+    /// The file is missing, a value is wrong, or it asks for something that is not supported; the key is named.
+    /// </exception>
     public static AdapterConfig Read(string folderOrFile)
     {
         bool isFolder = Directory.Exists(folderOrFile);
@@ -121,7 +126,9 @@ internal sealed record AdapterConfig
         if (!File.Exists(path))
         {
             throw new ModelFileException(
-                folderOrFile, $"{(isFolder ? $"the folder holds no {FileName}" : "there is no such folder")}; a PEFT adapter folder with {FileName} and {AdapterFile.WeightsFileName} was expected.");
+                folderOrFile,
+                $"{(isFolder ? $"the folder holds no {FileName}" : "there is no such folder")}; a PEFT adapter folder with {FileName} and "
+                + $"{AdapterFile.WeightsFileName} was expected.");
         }
 
         return FromJson(new JsonSection(path, JsonFile.ReadObject(path)));
@@ -129,7 +136,8 @@ internal sealed record AdapterConfig
 
     /// <summary>Whether a value of <c>init_lora_weights</c> is <c>pissa</c> or <c>pissa_niter_N</c>.</summary>
     public static bool IsPissa(string initialization) => initialization == "pissa"
-        || (initialization.StartsWith("pissa_niter_", StringComparison.Ordinal) && int.TryParse(initialization.AsSpan("pissa_niter_".Length), out int rounds) && rounds >= 0);
+        || (initialization.StartsWith("pissa_niter_", StringComparison.Ordinal)
+            && int.TryParse(initialization.AsSpan("pissa_niter_".Length), out int rounds) && rounds >= 0);
 
     /// <summary>
     /// The configuration of an adapter that holds several pairs of factors side by side: so many times the rank, the same scale, and
@@ -219,7 +227,13 @@ internal sealed record AdapterConfig
             InitLoraWeights = ReadInit(root),
             HoldsBaseWeights = root.OptionalString("peft_type") == LoraWithBaseWeights,
             FanInFanOut = root.OptionalBool("fan_in_fan_out") ?? false,
-            UnknownKeys = [.. root.Content.Where(pair => !PeftDefaults.Keys.Contains(pair.Key) && !AdapterForms.Keys(form).Contains(pair.Key) && !UnsupportedOptions.IsOff(pair.Value)).Select(pair => pair.Key)],
+            UnknownKeys =
+            [
+                .. root.Content
+                    .Where(pair => !PeftDefaults.Keys.Contains(pair.Key) && !AdapterForms.Keys(form).Contains(pair.Key)
+                        && !UnsupportedOptions.IsOff(pair.Value))
+                    .Select(pair => pair.Key),
+            ],
         };
         try
         {
@@ -331,7 +345,8 @@ internal sealed record AdapterConfig
             case null:
                 return [];
             case JsonArray layers:
-                return layers.Select(item => item is JsonValue value && value.TryGetValue(out int layer) && layer >= 0 ? layer : throw root.Wrong(Key, "a list of layer numbers")).ToArray();
+                return layers.Select(item => item is JsonValue value && value.TryGetValue(out int layer) && layer >= 0
+                    ? layer : throw root.Wrong(Key, "a list of layer numbers")).ToArray();
             default:
                 return root.Int(Key) is int single and >= 0 ? [single] : throw root.Wrong(Key, "a layer number");
         }
@@ -351,5 +366,6 @@ internal sealed record AdapterConfig
     private static JsonArray? ListOrNull<T>(IReadOnlyList<T> items, Func<T, JsonNode?> convert) =>
         items.Count == 0 ? null : new JsonArray(items.Select(convert).ToArray());
 
-    private static JsonNode Number(double value) => value == Math.Floor(value) && Math.Abs(value) < int.MaxValue ? JsonValue.Create((int)value) : JsonValue.Create(value);
+    private static JsonNode Number(double value) => value == Math.Floor(value) && Math.Abs(value) < int.MaxValue
+        ? JsonValue.Create((int)value) : JsonValue.Create(value);
 }

@@ -95,7 +95,7 @@ internal static class AdapterMerge
         }
 
         target.Dispose();
-        throw new IOException($"{output} holds files already; a merged model goes to an empty or a new folder.");
+        throw new IOException($"{output} holds files already; the result goes to an empty or a new folder.");
     }
 
     private static ElementType ElementTypeOf(SafetensorsType type) => type switch

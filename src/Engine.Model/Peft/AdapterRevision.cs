@@ -87,22 +87,6 @@ internal static class AdapterRevision
         TensorPrimitives.Divide(delta, scale, delta);
         SingularTriples triples = TruncatedSvd.Compute(
             delta, rows, columns, Math.Min(rank, Math.Min(rows, columns)), new PhiloxGenerator(0, RandomStream.SingularVectors, 0));
-        var a = new float[rank * columns];
-        var b = new float[rows * rank];
-        for (int k = 0; k < triples.Values.Length; k++)
-        {
-            double root = Math.Sqrt(triples.Values[k]);
-            for (int column = 0; column < columns; column++)
-            {
-                a[(k * columns) + column] = (float)(root * triples.Right[k][column]);
-            }
-
-            for (int row = 0; row < rows; row++)
-            {
-                b[(row * rank) + k] = (float)(root * triples.Left[k][row]);
-            }
-        }
-
-        return (a, b);
+        return triples.Factors(rank, k => k < triples.Values.Length ? (k, Math.Sqrt(triples.Values[k])) : (0, 0));
     }
 }

@@ -69,7 +69,7 @@ internal sealed class HaLoraMethod(HaLora settings) : TrainingMethod
     public override void OnTransformGradients(GraphBuilder graph, StepCourse course) => graph.AddFactorPenalty(
         layers!, settings.Norm == FactorNorm.Spectral, (float)settings.Mu, Context.Trainables.Gradients, norms!);
 
-    public override double AddedLoss(StepReadings readings)
+    public override double? AddedLoss(StepReadings readings)
     {
         double sum = 0;
         foreach (float norm in readings.Of(norms!))

@@ -159,17 +159,15 @@ internal sealed class MethodCombination : TrainingMethod
 
     public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => Each(method => method.OnAfterUpdate(graph, course, finite));
 
-    public override double AddedLoss(StepReadings readings)
+    public override double? AddedLoss(StepReadings readings)
     {
+        double? sum = null;
         foreach (TrainingMethod method in methods)
         {
-            if (method.AddedLoss(readings) is var added && !double.IsNaN(added))
-            {
-                return added;
-            }
+            sum = method.AddedLoss(readings) is { } added ? (sum ?? 0) + added : sum;
         }
 
-        return double.NaN;
+        return sum;
     }
 
     public override void OnStepEnd(StepReadings readings)

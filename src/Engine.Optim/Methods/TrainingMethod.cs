@@ -188,10 +188,10 @@ public abstract class TrainingMethod
     }
 
     /// <summary>
-    /// On the host: the term of the step's loss whose gradient the method adds to the passes' (<see cref="OnTransformGradients"/>); NaN:
+    /// On the host: the term of the step's loss whose gradient the method adds to the passes' (<see cref="OnTransformGradients"/>); null:
     /// none.
     /// </summary>
-    public virtual double AddedLoss(StepReadings readings) => double.NaN;
+    public virtual double? AddedLoss(StepReadings readings) => null;
 
     /// <summary>On the host, when the reports of a step whose gradients are finite are read.</summary>
     public virtual void OnStepEnd(StepReadings readings)

@@ -82,7 +82,7 @@ public static class RunFileReference
                 Describe(key),
                 isFormat ? $"{whenAbsent}: {DataFormats.Endings()}" : whenAbsent,
                 isFormat ? $"{key.Text}: {DataFormats.Summaries(DataFormats.All)}." : key.Text);
-            if (key.IsSection && key.ValueType != typeof(Radius))
+            if (key.IsSection && !key.ValueType.IsAssignableTo(typeof(INumberOrSection)))
             {
                 foreach (RunFileReferenceEntry entry in Section(Blank(key.ValueType), $"{prefix}{key.Name}."))
                 {
@@ -106,7 +106,7 @@ public static class RunFileReference
 
         return type switch
         {
-            _ when type == typeof(Radius) => $"{key.Definition.Range(isWhole: false)}, or map",
+            _ when type.IsAssignableTo(typeof(INumberOrSection)) => $"{key.Definition.Range(isWhole: false)}, or map",
             _ when key.IsSection => "map",
             _ when type == typeof(Data.DataFiles) => "path or list of paths",
             _ when key.Definition.IsPath => "path",

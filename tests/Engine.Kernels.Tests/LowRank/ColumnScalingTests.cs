@@ -28,12 +28,12 @@ public sealed class ColumnScalingTests
     /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
-    public void Scales_are_the_least_squares_solution_where_that_is_positive(string deviceName)
+    public void Scales_are_the_least_squares_solution_and_each_branch_is_taken_where_that_is_positive(string deviceName)
     {
         var taken = new HashSet<ScalingBranch>();
         for (int seed = 1; seed <= 24; seed++)
         {
-            Layer layer = Layer.Random(seed);
+            Layer layer = Layer.Random(seed, coupled: seed % 2 == 0);
             double[,] own = BestStep(layer, 2 * Rank), summed = BestStep(layer, 2);
             (ScalingBranch branch, float[] alpha, float[] beta, float[] v) = Solve(deviceName, layer);
             double[] expected = [.. own.Cast<double>()];
@@ -49,8 +49,8 @@ public sealed class ColumnScalingTests
             taken.Add(branch);
         }
 
-        // Layers of random numbers have a solution by columns; the goldens' runs take the other branches.
         Assert.Contains(ScalingBranch.Columns, taken);
+        Assert.Contains(ScalingBranch.Scalars, taken);
     }
 
     /// <summary>
@@ -199,9 +199,20 @@ public sealed class ColumnScalingTests
         public float[] Gradients => [.. GradientA, .. GradientB];
 
         /// <param name="orthogonal">Columns of B and rows of A along axes, and no G where both are.</param>
-        public static Layer Random(int seed, bool orthogonal = false)
+        /// <param name="coupled">Columns of B, and rows of A, lie near to one another, so that some get in one another's way.</param>
+        public static Layer Random(int seed, bool orthogonal = false, bool coupled = false)
         {
             float[] a = Numbers.Values(seed, Rank * Columns, 0.4), b = Numbers.Values(seed + 100, Rows * Rank, 0.1);
+            for (int i = 0; coupled && i < Columns; i++)
+            {
+                a[Columns + i] = a[i] + (0.5f * a[Columns + i]);
+            }
+
+            for (int i = 0; coupled && i < Rows; i++)
+            {
+                b[(i * Rank) + 1] = b[i * Rank] + (0.5f * b[(i * Rank) + 1]);
+            }
+
             double[,] g = LowRankReference.Matrix(Numbers.Values(seed + 200, Rows * Columns, 0.01), Rows, Columns);
             for (int i = 0; orthogonal && i < Math.Max(Rows, Columns) * Rank; i++)
             {

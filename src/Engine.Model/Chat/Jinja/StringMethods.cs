@@ -36,11 +36,14 @@ internal static class StringMethods
         ["lstrip"] = (text, _, arguments) => Strip(text, arguments.Bind("lstrip", "chars?").StrictTextOrNone(0), atStart: true, atEnd: false),
         ["partition"] = (text, _, arguments) => Partition(text, arguments.Bind("partition", "sep").StrictText(0), isLast: false),
         ["removeprefix"] = (text, _, arguments) =>
-            arguments.Bind("removeprefix", "prefix").StrictText(0) is var prefix && text.StartsWith(prefix, StringComparison.Ordinal) ? text[prefix.Length..] : text,
+            arguments.Bind("removeprefix", "prefix").StrictText(0) is var prefix && text.StartsWith(prefix, StringComparison.Ordinal)
+                ? text[prefix.Length..] : text,
         ["removesuffix"] = (text, _, arguments) =>
-            arguments.Bind("removesuffix", "suffix").StrictText(0) is var suffix && text.EndsWith(suffix, StringComparison.Ordinal) ? text[..^suffix.Length] : text,
+            arguments.Bind("removesuffix", "suffix").StrictText(0) is var suffix && text.EndsWith(suffix, StringComparison.Ordinal)
+                ? text[..^suffix.Length] : text,
         ["replace"] = (text, _, arguments) =>
-            arguments.Bind("replace", "old", "new", "count?") is var bound ? Replace(text, bound.StrictText(0), bound.StrictText(1), bound.Integer(2, -1)) : null,
+            arguments.Bind("replace", "old", "new", "count?") is var bound
+                ? Replace(text, bound.StrictText(0), bound.StrictText(1), bound.Integer(2, -1)) : null,
         ["rfind"] = (text, _, arguments) => Find("rfind", text, arguments, isLast: true) ?? BigInteger.MinusOne,
         ["rindex"] = (text, _, arguments) => Find("rindex", text, arguments, isLast: true) ?? throw JinjaException.Value("substring not found"),
         ["rjust"] = (text, _, arguments) => Padded(text, arguments, '>'),
@@ -168,7 +171,8 @@ internal static class StringMethods
     private static (string Part, int Start)? Part(string text, BoundArguments arguments)
     {
         int length = PythonText.Length(text);
-        int End(int place, int otherwise) => arguments.Or(place, null) is null ? otherwise : arguments.Integer(place) is var end && end < 0 ? Math.Max(0, end + length) : end;
+        int End(int place, int otherwise) => arguments.Or(place, null) is null ? otherwise
+            : arguments.Integer(place) is var end && end < 0 ? Math.Max(0, end + length) : end;
         int start = End(1, 0), stop = Math.Min(length, End(2, length));
         return start > length || start > stop ? null : (PythonSlices.Slice(text, start, stop), start);
     }
@@ -189,7 +193,8 @@ internal static class StringMethods
     private static object? Count(string text, BoundArguments arguments)
     {
         string sought = arguments.StrictText(0);
-        return (BigInteger)(Part(text, arguments) is not { } part ? 0 : sought.Length == 0 ? PythonText.Length(part.Part) + 1 : part.Part.AsSpan().Count(sought));
+        return (BigInteger)(Part(text, arguments) is not { } part ? 0
+            : sought.Length == 0 ? PythonText.Length(part.Part) + 1 : part.Part.AsSpan().Count(sought));
     }
 
     private static object? StartsOrEnds(string text, BoundArguments arguments, Func<string, string, bool> holds)
@@ -230,7 +235,9 @@ internal static class StringMethods
     {
         List<object?> parts = [];
         int end = text.Length;
-        for (int place; parts.Count < most && end >= separator.Length && (place = text.LastIndexOf(separator, end - 1, StringComparison.Ordinal)) >= 0; end = place)
+        for (int place;
+            parts.Count < most && end >= separator.Length && (place = text.LastIndexOf(separator, end - 1, StringComparison.Ordinal)) >= 0;
+            end = place)
         {
             parts.Insert(0, text[(place + separator.Length)..end]);
         }
