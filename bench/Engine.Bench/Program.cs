@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engine.Bench;
+using Engine.Bench.Study;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 
@@ -30,6 +31,17 @@ if (args is ["replication", var comparisons])
 if (args is ["replication-tables", var merged])
 {
     ReplicationReport.Tables(merged);
+    return 0;
+}
+
+if (args is ["study", .. var asked])
+{
+    return StudyCommand.Run(asked);
+}
+
+if (args is ["study-tables", var studied])
+{
+    StudyTables.Write(StudyLine.Read(studied), Console.Out);
     return 0;
 }
 

@@ -1,0 +1,64 @@
+using Engine.Training.Comparing;
+
+namespace Engine.Training.Tests.Comparing;
+
+/// <summary>Differences over seeds and their intervals.</summary>
+public sealed class PairedDifferenceTests
+{
+    /// <summary>NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2, to the three digits that it prints.</summary>
+    [Theory]
+    [InlineData(0.95, 1, 12.706)]
+    [InlineData(0.95, 2, 4.303)]
+    [InlineData(0.95, 3, 3.182)]
+    [InlineData(0.95, 4, 2.776)]
+    [InlineData(0.95, 9, 2.262)]
+    [InlineData(0.95, 30, 2.042)]
+    [InlineData(0.95, 100, 1.984)]
+    [InlineData(0.99, 4, 4.604)]
+    [InlineData(0.80, 1, 3.078)]
+    [InlineData(0.998, 2, 22.327)]
+    public void Bounds_are_those_of_the_published_table(double probability, int freedom, double published) =>
+        Assert.Equal(published, StudentT.Bound(probability, freedom), 0.0006);
+
+    /// <summary>Closed forms: Cauchy's arctan for one degree of freedom, t / sqrt(2 + t^2) for two; a double has sixteen digits.</summary>
+    [Theory]
+    [InlineData(0.001)]
+    [InlineData(0.3)]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(4000)]
+    public void Probabilities_of_one_and_two_degrees_of_freedom_are_their_closed_forms(double t)
+    {
+        Assert.Equal(2 / Math.PI * Math.Atan(t), StudentT.TwoSided(t, 1), 1e-13);
+        Assert.Equal(t / Math.Sqrt(2 + (t * t)), StudentT.TwoSided(t, 2), 1e-13);
+    }
+
+    /// <summary>Differences 1, 2, 3, 6: mean 3, deviation sqrt(14 / 3), t = 3.182446 for three degrees of freedom; by hand.</summary>
+    [Fact]
+    public void Difference_is_over_the_seeds_that_both_have()
+    {
+        var values = new Dictionary<ulong, double> { [0] = 11, [1] = 22, [2] = 33, [5] = 56, [9] = 1000 };
+        var reference = new Dictionary<ulong, double> { [5] = 50, [2] = 30, [1] = 20, [0] = 10, [7] = -1000 };
+        PairedDifference difference = PairedDifference.Of(values, reference)!;
+        Assert.Equal((3, 4), (difference.Mean, difference.Pairs));
+        Assert.Equal(3.182446 * Math.Sqrt(14.0 / 3) / 2, difference.HalfWidth, 1e-5);
+        Assert.False(difference.IsShown);
+    }
+
+    [Fact]
+    public void One_pair_has_no_interval_and_shows_nothing()
+    {
+        PairedDifference difference = PairedDifference.Of(new Dictionary<ulong, double> { [3] = 2 }, new Dictionary<ulong, double> { [3] = 1 })!;
+        Assert.Equal((1, 1), (difference.Mean, difference.Pairs));
+        Assert.True(double.IsNaN(difference.HalfWidth));
+        Assert.False(difference.IsShown);
+        Assert.Null(PairedDifference.Of(new Dictionary<ulong, double> { [3] = 2 }, new Dictionary<ulong, double>()));
+    }
+
+    [Fact]
+    public void Difference_is_shown_where_the_interval_leaves_out_zero()
+    {
+        var reference = new Dictionary<ulong, double> { [0] = 0, [1] = 0, [2] = 0 };
+        Assert.True(PairedDifference.Of(new Dictionary<ulong, double> { [0] = -1, [1] = -1.1, [2] = -0.9 }, reference)!.IsShown);
+    }
+}
