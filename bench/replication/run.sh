@@ -12,5 +12,6 @@ if [ -z "${BIN:-}" ]; then
   dotnet build -c Release bench/Engine.Bench > /dev/null
   BIN=bench/Engine.Bench/bin/Release/net10.0
 fi
-dotnet "$BIN/Engine.Bench.dll" study runs/study "$results" "$@"
+dotnet "$BIN/Engine.Bench.dll" study runs/study "$results" "$@" || code=$?
 dotnet "$BIN/Engine.Bench.dll" study-tables "$results"
+exit "${code:-0}"

@@ -78,7 +78,19 @@ public sealed class StudyTests
     {
         Assert.Equal([Sam.Settings[2], Sam.Settings[1]], StudySelection.Best(Sam, Searched(), 2, 2));
         Assert.Equal([Sam.Settings[2]], StudySelection.Best(Sam, Searched(), 1, 2));
-        Assert.Equal([Sam.Settings[2], Sam.Settings[1]], StudySelection.Best(Sam, [.. Searched(), Line("mrpc", Sam.Name, Sam.Settings[3], 0, 1)], 2, 2));
+        Assert.Equal([Sam.Settings[2],
+            Sam.Settings[1]], StudySelection.Best(Sam, [.. Searched(), Line("mrpc", Sam.Name, Sam.Settings[3], 0, 1)], 2, 2));
+    }
+
+    [Fact]
+    public void Part_runs_its_own_methods_alone_and_every_name_of_it_is_known()
+    {
+        StudyPart part = StudyPart.All.Single(part => part.Name == "query-value");
+        Assert.Equal(["lora"], part.Runs([], out _).Select(run => run.Method.Name).Distinct());
+        Assert.Contains("lora-sam", part.Runs(Searched(), out _).Select(run => run.Method.Name));
+        part.Runs([], out IReadOnlyList<string> waiting);
+        Assert.Equal(part.Methods.Skip(1), waiting);
+        Assert.All(StudyPart.All, any => Assert.Empty(any.Methods.Except(StudyMethod.All.Select(method => method.Name))));
     }
 
     [Fact]
@@ -116,7 +128,8 @@ public sealed class StudyTests
 
     [Fact]
     public void Method_that_does_not_perturb_has_no_rise() =>
-        Assert.Null(StudyRise.Of([new JsonObject { ["loss"] = 1.0 }, new JsonObject { ["loss"] = 1.0, ["loss_rise"] = null }], twoPasses: false));
+        Assert.Null(
+            StudyRise.Of([new JsonObject { ["loss"] = 1.0 }, new JsonObject { ["loss"] = 1.0, ["loss_rise"] = null }], twoPasses: false));
 
     /// <summary>Differences 0.01 and 0.03: mean 0.02, half width 12.706 x 0.01.</summary>
     [Fact]
@@ -124,9 +137,10 @@ public sealed class StudyTests
     {
         StudyLine[] lines =
         [
-            Line("mrpc", "lora", string.Empty, 0, 0.70), Line("mrpc", "lora", string.Empty, 1, 0.80), Line("mrpc", "lora", string.Empty, 2, 0.10),
-            Line("mrpc", Sam.Name, Sam.Settings[1], 0, 0.71), Line("mrpc", Sam.Name, Sam.Settings[1], 1, 0.83),
-        ];
+            Line("mrpc", "lora", string.Empty, 0, 0.70), Line("mrpc", "lora", string.Empty, 1, 0.80),
+            Line("mrpc", "lora", string.Empty, 2, 0.10),
+                Line("mrpc", Sam.Name, Sam.Settings[1], 0, 0.71), Line("mrpc", Sam.Name, Sam.Settings[1], 1, 0.83),
+            ];
         using var text = new StringWriter();
         StudyTables.Write(lines, text);
         string[] row = text.ToString().Split('\n').Single(line => line.StartsWith("| lora-sam", StringComparison.Ordinal)).Split(" | ");
@@ -144,7 +158,8 @@ public sealed class StudyTests
             "0\tg\tMSRvid\ty\t0\tn\tn\tone\tother\t4.000", "1\tg\tMSRvid\ty\t0\tn\tn\tthree\tfour\t3.5",
             "2\tg\theadlines\ty\t0\tn\tn\tfive\tsix\t2.999", "3\tg\tMSRpar\ty\t0\tn\tn\tseven\teight\t5",
         ];
-        Assert.Equal(["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String", "1\t0\t0\tone\tother", "0\t0\t0\tfive\tsix"], StudyData.Paraphrases(lines));
+        Assert.Equal(["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String", "1\t0\t0\tone\tother",
+            "0\t0\t0\tfive\tsix"], StudyData.Paraphrases(lines));
     }
 
     /// <summary>A third of nine words is three; order and other columns stay.</summary>
@@ -173,5 +188,6 @@ public sealed class StudyTests
     ];
 
     private static StudyLine Line(string part, string method, string setting, ulong seed, double accuracy) => new(
-        part, method, setting, seed, "commit", "cpu", 10, 1, 0.1, new Dictionary<string, double?> { ["accuracy"] = accuracy, ["loss"] = 0.5 });
+        part, method, setting, seed, "commit", "cpu", 10, 1,
+        0.1, new Dictionary<string, double?> { ["accuracy"] = accuracy, ["loss"] = 0.5 });
 }

@@ -8,9 +8,10 @@ namespace Engine.Bench.Study;
 /// <summary><c>study WORK RESULTS [PART...] [--methods NAME,NAME] [--most N] [--device DEVICE]</c>, from the repository's root.</summary>
 internal static class StudyCommand
 {
-    private const int Interrupted = 130;
+    private const int Unfinished = 130;
 
-    /// <returns>0 where every run that was asked for is there, 130 where one is still to be made, 1 where one failed.</returns>
+    /// <returns>0 where every run that was asked for is there, 130 where one is still to be made or failed, 1 for wrong
+    /// arguments.</returns>
     public static int Run(IReadOnlyList<string> arguments)
     {
         List<string> names = [.. arguments];
@@ -23,25 +24,30 @@ internal static class StudyCommand
 
         if (chosen.FirstOrDefault(name => StudyPart.All.All(part => part.Name != name)) is { } unknown)
         {
-            Console.Error.WriteLine($"There is no part '{unknown}'; the parts are {string.Join(", ", StudyPart.All.Select(part => part.Name))}.");
+            Console.Error.WriteLine(
+                $"There is no part '{unknown}'; the parts are {string.Join(", ", StudyPart.All.Select(part => part.Name))}.");
             return 1;
         }
 
         string[] only = methods?.Split(',') ?? [];
         if (only.FirstOrDefault(name => StudyMethod.All.All(method => method.Name != name)) is { } stranger)
         {
-            Console.Error.WriteLine($"There is no method '{stranger}'; the methods are {string.Join(", ", StudyMethod.All.Select(method => method.Name))}.");
+            Console.Error.WriteLine(
+                $"There is no method '{stranger}'; the methods are {string.Join(", ", StudyMethod.All.Select(method => method.Name))}.");
             return 1;
         }
 
         using var stop = new CancellationTokenSource();
-        using PosixSignalRegistration keys = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop), request = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using PosixSignalRegistration keys = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop),
+            request = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using Device device = DeviceCatalog.Open(id ?? "cpu");
         try
         {
             var runner = new StudyRunner(device, Path.GetFullPath("bench/glue"), Path.GetFullPath(work), Path.GetFullPath(results));
             StudyPart[] parts = [.. StudyPart.All.Where(part => chosen.Count == 0 || chosen.Contains(part.Name))];
-            return runner.Run(parts, only, most is null ? int.MaxValue : int.Parse(most, CultureInfo.InvariantCulture), stop.Token) ? 0 : Interrupted;
+            return runner.Run(parts, only, most is null ? int.MaxValue : int.Parse(most, CultureInfo.InvariantCulture), stop.Token)
+                ? 0
+                : Unfinished;
         }
         catch (Exception exception) when (ErrorSentence.IsForUser(exception))
         {

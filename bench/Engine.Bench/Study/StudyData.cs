@@ -2,12 +2,16 @@ using System.Globalization;
 
 namespace Engine.Bench.Study;
 
-/// <summary>The files that the study makes of those in ../shared/data: harder training sets, and test sets that training does not resemble.</summary>
+/// <summary>
+/// The files that the study makes of those in ../shared/data: harder training sets, and test sets that training does not resemble.
+/// </summary>
 internal sealed class StudyData(string shared, string folder)
 {
     private const string Label = "Quality", Texts = "#1 String,#2 String";
 
-    /// <summary>Scores of STS-B from which a pair counts as a paraphrase, and below which it does not; those between are left out.</summary>
+    /// <summary>
+    /// Scores of STS-B from which a pair counts as a paraphrase, and below which it does not; those between are left out.
+    /// </summary>
     private const double Paraphrase = 4, NoParaphrase = 3;
 
     /// <summary>STS-B's rows that were taken from MRPC's own corpus.</summary>
@@ -42,7 +46,8 @@ internal sealed class StudyData(string shared, string folder)
     public static IEnumerable<string> Paraphrases(IReadOnlyList<string> lines)
     {
         string[] header = lines[0].Split('\t');
-        int file = Array.IndexOf(header, "filename"), one = Array.IndexOf(header, "sentence1"), other = Array.IndexOf(header, "sentence2"), score = Array.IndexOf(header, "score");
+        int file = Array.IndexOf(header, "filename"), one = Array.IndexOf(header, "sentence1"), other = Array.IndexOf(header, "sentence2"),
+            score = Array.IndexOf(header, "score");
         return
         [
             "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String",

@@ -9,13 +9,15 @@ namespace Engine.Bench.Study;
 /// <param name="Share">The same over the mean of L(w) in those steps.</param>
 /// <param name="Loss">Mean of L(w) in those steps.</param>
 /// <param name="BatchDeviation">
-/// How far the reported loss scatters from one batch to the next: the root of half the mean square of the difference of neighbouring steps, so that its trend does not count. A rise far below it is inert.
+/// How far the reported loss scatters from one batch to the next: the root of half the mean square of the difference of neighbouring steps,
+/// so that its trend does not count. A rise far below it is inert.
 /// </param>
 /// <param name="Radius">Mean radius, where a step has one of its own.</param>
 /// <param name="LargestRadius">The largest radius of the whole run.</param>
 /// <param name="Reached">Bi-LoRA: mean of the auxiliary's norm over the radius.</param>
 internal sealed record RealisedRise(
-    int Known, double Mean, double Share, double Loss, double BatchDeviation, double? Radius = null, double? LargestRadius = null, double? Reached = null);
+    int Known, double Mean, double Share, double Loss, double BatchDeviation, double? Radius = null, double? LargestRadius = null,
+    double? Reached = null);
 
 /// <summary>A finished run of the study, a line of docs/results/flatness.jsonl.</summary>
 /// <param name="Part">Part of the study.</param>
@@ -26,7 +28,8 @@ internal sealed record RealisedRise(
 /// <param name="Device">What it was trained on.</param>
 /// <param name="Steps">Optimizer steps.</param>
 /// <param name="Seconds">Of the training's steps, on a machine that does other work.</param>
-/// <param name="TrainLoss">Mean of the reported loss over the last tenth of the steps; of one-pass methods under their perturbation.</param>
+/// <param name="TrainLoss">Mean of the reported loss over the last tenth of the steps; of one-pass methods under their
+/// perturbation.</param>
 /// <param name="Metrics">Of the final weights on the part's evaluation set; null where one is not defined.</param>
 internal sealed record StudyLine(
     string Part,
@@ -43,7 +46,9 @@ internal sealed record StudyLine(
     /// <summary>Of everything: training, evaluation, sharpness; null where the run was made in more than one sitting.</summary>
     public double? ProcessorSeconds { get; init; }
 
-    /// <summary>Accuracy on test sets that training and its evaluation set do not resemble, by name; null where the part has none.</summary>
+    /// <summary>
+    /// Accuracy on test sets that training and its evaluation set do not resemble, by name; null where the part has none.
+    /// </summary>
     public IReadOnlyDictionary<string, double>? Shifted { get; init; }
 
     /// <summary>Null for a method that does not perturb.</summary>
@@ -69,7 +74,8 @@ internal sealed record StudyLine(
         }
         catch (JsonException exception)
         {
-            throw new InvalidDataException($"{path}, line {i + 1} is no run of the study; delete it, and the run is measured again.", exception);
+            throw new InvalidDataException(
+                $"{path}, line {i + 1} is no run of the study; delete it, and the run is measured again.", exception);
         }
     })];
 

@@ -7,6 +7,9 @@ namespace Engine.Bench.Study;
 /// <param name="Seed">Its seed.</param>
 internal sealed record StudyRun(StudyPart Part, StudyMethod Method, string Setting, ulong Seed)
 {
+    /// <summary>The run as progress and errors name it.</summary>
+    public override string ToString() => $"{Part.Name} {Method.Text(Setting)} seed {Seed}";
+
     /// <summary>Whether a line is this run's.</summary>
     public bool Is(StudyLine line) => (line.Part, line.Method, line.Setting, line.Seed) == (Part.Name, Method.Name, Setting, Seed);
 }
@@ -22,8 +25,18 @@ internal sealed record StudyPart(string Name, string RunFile, int Seeds, int Set
     /// <summary>The part that decides with which settings the others run.</summary>
     public const string SearchName = "search";
 
-    /// <summary>Whether the final weights are also looked at: sharpness, and shifted test sets.</summary>
-    public bool Looks { get; init; }
+    /// <summary>Of how many seeds the final weights are also looked at: sharpness, and shifted test sets.</summary>
+    public int LookedSeeds { get; init; }
+
+    /// <summary>Methods of the part. FMLoRA, at LoRA-SAM's cost, is left out where the budget asks for it, then others.</summary>
+    public IReadOnlyList<string> Methods { get; init; } = [.. StudyMethod.All.Select(method => method.Name)];
+
+    private static IReadOnlyList<string> WithoutFm => ["lora", "flat-lora", "bi-lora", "efm-lora", "nbar", "lora-sam"];
+
+    private static IReadOnlyList<string> WithoutFmAndBar => ["lora", "flat-lora", "bi-lora", "efm-lora", "lora-sam"];
+
+    /// <summary>Of the part whose runs are the longest.</summary>
+    private static IReadOnlyList<string> Dearest => ["lora", "flat-lora", "bi-lora", "lora-sam"];
 
     private const string AllLinear = "adapter.target_modules=all-linear";
 
@@ -33,25 +46,30 @@ internal sealed record StudyPart(string Name, string RunFile, int Seeds, int Set
     public static IReadOnlyList<StudyPart> All { get; } =
     [
         new(SearchName, "MRPC.yaml", 2, 0, AllLinear, "data.validation=null", "data.validation_split=0.3333"),
-        new("mrpc", "MRPC.yaml", 5, 2, AllLinear) { Looks = true },
-        new("tenth", "MRPC.yaml", 5, 1, AllLinear, "data.train={data}/MRPC-tenth.tsv", "num_train_epochs=10"),
-        new("flip-20", "MRPC.yaml", 3, 1, AllLinear, "data.train={data}/MRPC-flip-20.tsv"),
-        new("flip-40", "MRPC.yaml", 3, 1, AllLinear, "data.train={data}/MRPC-flip-40.tsv"),
-        new("mrpc-10-epochs", "MRPC.yaml", 3, 1, AllLinear, "num_train_epochs=10"),
-        new("sst-2", "SST-2.yaml", 3, 1, AllLinear),
-        new("rte", "RTE.yaml", 3, 1, AllLinear),
-        new("query-value", "MRPC.yaml", 3, 1),
+        new("mrpc", "MRPC.yaml", 5, 2, AllLinear) { LookedSeeds = 3 },
+        new("tenth", "MRPC.yaml", 5, 1, AllLinear, "data.train={data}/MRPC-tenth.tsv", "num_train_epochs=10") { Methods = WithoutFm },
+        new("flip-20", "MRPC.yaml", 3, 1, AllLinear, "data.train={data}/MRPC-flip-20.tsv") { Methods = WithoutFm },
+        new("flip-40", "MRPC.yaml", 3, 1, AllLinear, "data.train={data}/MRPC-flip-40.tsv") { Methods = WithoutFm },
+        new("mrpc-10-epochs", "MRPC.yaml", 3, 1, AllLinear, "num_train_epochs=10") { Methods = Dearest },
+        new("sst-2", "SST-2.yaml", 3, 1, AllLinear) { Methods = WithoutFmAndBar },
+        new("rte", "RTE.yaml", 3, 1, AllLinear) { Methods = WithoutFmAndBar },
+        new("query-value", "MRPC.yaml", 3, 1) { Methods = WithoutFmAndBar },
     ];
 
     /// <summary>
-    /// The runs, seed by seed and every method's first settings before its others, so that what is there when the study is stopped says something of each method.
+    /// The runs, seed by seed and every method's first settings before its others, so that what is there when the study is stopped says
+    /// something of each method.
     /// </summary>
     /// <param name="lines">What is there of the search.</param>
     /// <param name="waiting">Methods whose search is not finished, and which this part so cannot run yet.</param>
     public IReadOnlyList<StudyRun> Runs(IReadOnlyList<StudyLine> lines, out IReadOnlyList<string> waiting)
     {
         int ofSearch = All.First(part => part.Name == SearchName).Seeds;
-        var chosen = StudyMethod.All.Select(method => (Method: method, Settings: Settings == 0 ? method.Settings : StudySelection.Best(method, lines, Settings, ofSearch))).ToList();
+        var chosen = (from method in StudyMethod.All
+                      where Methods.Contains(method.Name)
+                      select (Method: method, Settings: Settings == 0
+                          ? method.Settings
+                          : StudySelection.Best(method, lines, Settings, ofSearch))).ToList();
         waiting = [.. chosen.Where(entry => entry.Settings is null).Select(entry => entry.Method.Name)];
         return
         [

@@ -24,15 +24,18 @@ internal static class StudyRise
         double[] losses = [.. second.Select(step => Number(step, "loss")!.Value)];
         double squares = losses.Skip(1).Zip(losses, (next, last) => (next - last) * (next - last)).Average();
         return new RealisedRise(
-            known.Length, rise, rise / loss, loss, Math.Sqrt(squares / 2), Mean(second, "rho"), Numbers(steps, "rho").Cast<double?>().Max(), Mean(second, "c_over_rho"));
+            known.Length, rise, rise / loss, loss, Math.Sqrt(squares / 2), Mean(second, "rho"), Numbers(steps, "rho").Cast<double?>().Max(),
+            Mean(second, "c_over_rho"));
     }
 
     /// <summary>Mean of the reported loss over the last tenth of the steps.</summary>
-    public static double TrainLoss(IReadOnlyList<JsonObject> steps) => Numbers([.. steps.Skip(steps.Count - Math.Max(1, steps.Count / 10))], "loss").Average();
+    public static double TrainLoss(IReadOnlyList<JsonObject> steps) =>
+        Numbers([.. steps.Skip(steps.Count - Math.Max(1, steps.Count / 10))], "loss").Average();
 
     private static double? Mean(IEnumerable<JsonObject> steps, string key) => Numbers(steps, key).Cast<double?>().Average();
 
-    private static IEnumerable<double> Numbers(IEnumerable<JsonObject> steps, string key) => steps.Select(step => Number(step, key)).OfType<double>();
+    private static IEnumerable<double> Numbers(IEnumerable<JsonObject> steps, string key) =>
+        steps.Select(step => Number(step, key)).OfType<double>();
 
     private static double? Number(JsonObject step, string key) => step[key]?.GetValue<double>();
 }

@@ -9,8 +9,9 @@ using Engine.Training.Running;
 namespace Engine.Bench.Study;
 
 /// <summary>
-/// Makes the runs of the study that have no line yet, one after another, and adds a line for each. Interrupted, it stops after a step; given again, it goes on
-/// from the run's newest checkpoint. A run whose line is there is not made again, whether its folder is there or not.
+/// Makes the runs of the study that have no line yet, one after another, and adds a line for each. Interrupted, it stops after a step;
+/// given again, it goes on from the run's newest checkpoint. A run whose line is there is not made again, whether its folder is there or
+/// not.
 /// </summary>
 /// <param name="settings">The folder of the run files, bench/glue.</param>
 /// <param name="work">Where runs and data are written.</param>
@@ -19,7 +20,10 @@ internal sealed class StudyRunner(Device device, string settings, string work, s
 {
     private readonly StudyData data = new(Path.Combine(settings, "../../../shared/data"), Path.Combine(work, "data"));
 
-    /// <summary>Makes the parts' runs; whether all of them are there at the end.</summary>
+    /// <summary>
+    /// Makes the parts' runs; whether all of them are there at the end. One that fails, such as by a loss that is not finite, is told of,
+    /// and the others go on.
+    /// </summary>
     /// <param name="only">Methods that are run; empty: all.</param>
     /// <param name="most">Runs made at most.</param>
     public bool Run(IReadOnlyList<StudyPart> parts, IReadOnlyList<string> only, int most, CancellationToken cancellation)
@@ -33,15 +37,26 @@ internal sealed class StudyRunner(Device device, string settings, string work, s
             if (waiting.Count > 0)
             {
                 whole = false;
-                Console.Error.WriteLine($"{part.Name}: {string.Join(", ", waiting)}: not yet, since the search of settings is not finished");
+                Console.Error.WriteLine(
+                    $"{part.Name}: {string.Join(", ", waiting)}: not yet, since the search of settings is not finished");
             }
 
             StudyRun[] left = [.. runs.Where(run => (only.Count == 0 || only.Contains(run.Method.Name)) && !lines.Any(run.Is))];
             foreach (StudyRun run in left)
             {
-                if (cancellation.IsCancellationRequested || most-- <= 0 || !Make(run, cancellation))
+                if (cancellation.IsCancellationRequested || most-- <= 0)
                 {
                     return false;
+                }
+
+                try
+                {
+                    whole &= Make(run, cancellation);
+                }
+                catch (Exception exception) when (ErrorSentence.IsForUser(exception))
+                {
+                    whole = false;
+                    Console.Error.WriteLine($"{run} failed: {ErrorSentence.Of(exception)}");
                 }
             }
         }
@@ -56,7 +71,7 @@ internal sealed class StudyRunner(Device device, string settings, string work, s
         RunConfiguration run = Configuration(planned);
         var folder = new RunFolder(run.Output);
         bool begun = File.Exists(folder.SummaryPath) || folder.CanResume;
-        Console.Error.WriteLine($"{DateTime.UtcNow:HH:mm:ss} {planned.Part.Name} {planned.Method.Text(planned.Setting)} seed {planned.Seed}{(begun ? ", goes on" : "")}");
+        Console.Error.WriteLine($"{DateTime.UtcNow:HH:mm:ss} {planned}{(begun ? ", goes on" : "")}");
         if (Trained(planned, run, folder, cancellation) is not { } finished)
         {
             return false;
@@ -65,12 +80,13 @@ internal sealed class StudyRunner(Device device, string settings, string work, s
         JsonObject[] steps = [.. File.ReadLines(folder.MetricsPath).Select(line => JsonNode.Parse(line)!.AsObject())];
         JsonNode summary = JsonNode.Parse(File.ReadAllText(folder.SummaryPath))!;
         var line = new StudyLine(
-            planned.Part.Name, planned.Method.Name, planned.Setting, planned.Seed, Measurement.Commit, (string)summary["device"]!, finished.Steps,
+            planned.Part.Name, planned.Method.Name, planned.Setting, planned.Seed, Measurement.Commit, (string)summary["device"]!,
+            finished.Steps,
             (double)summary["seconds"]!, StudyRise.TrainLoss(steps), finished.Metrics)
         {
             Rise = StudyRise.Of(steps, planned.Method.TwoPasses),
         };
-        if (planned.Part.Looks)
+        if (planned.Seed < (ulong)planned.Part.LookedSeeds)
         {
             if (StudySharpness.Measure(device, planned.Method.Name, run, cancellation) is not { } figures)
             {

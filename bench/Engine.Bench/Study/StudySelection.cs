@@ -4,8 +4,8 @@ namespace Engine.Bench.Study;
 internal static class StudySelection
 {
     /// <summary>
-    /// Those with the best mean accuracy on the rows that the search held out, ties by the smaller mean loss there. Null while the search of this method is
-    /// not finished: a setting without all its seeds.
+    /// Those with the best mean accuracy on the rows that the search held out, ties by the smaller mean loss there. Null while the search
+    /// of this method is not finished: a setting without all its seeds.
     /// </summary>
     /// <param name="count">The best so many; all, where there are no more.</param>
     /// <param name="seeds">Of the search.</param>
@@ -16,7 +16,8 @@ internal static class StudySelection
             return method.Settings;
         }
 
-        ILookup<string, StudyLine> found = lines.Where(line => line.Part == StudyPart.SearchName && line.Method == method.Name).ToLookup(line => line.Setting);
+        ILookup<string, StudyLine> found =
+            lines.Where(line => line.Part == StudyPart.SearchName && line.Method == method.Name).ToLookup(line => line.Setting);
         return method.Settings.Any(setting => found[setting].Count() < seeds)
             ? null
             : [.. method.Settings

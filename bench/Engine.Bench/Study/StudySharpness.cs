@@ -6,9 +6,9 @@ using Engine.Training.Sharpness;
 namespace Engine.Bench.Study;
 
 /// <summary>
-/// How flat the loss is around a run's final weights. By the papers' measures: in the full weights, the mean rise under filter-normalised noise of one, two and
-/// four times the size that Flat-LoRA trains with, and the loss along a random filter-normalised direction, on many rows. By ours: the steepest ascent in the
-/// full weights and in the adapter, on the 32 rows of the earlier replication.
+/// How flat the loss is around a run's final weights. By the papers' measures: in the full weights, the mean rise under filter-normalised
+/// noise of one, two and four times the size that Flat-LoRA trains with, and the loss along a random filter-normalised direction, on many
+/// rows. By ours: the steepest ascent in the full weights and in the adapter, on the 32 rows of the earlier replication.
 /// </summary>
 internal static class StudySharpness
 {
@@ -16,12 +16,15 @@ internal static class StudySharpness
     private const double TrainingNoise = 0.05;
 
     /// <summary>Null where it was interrupted.</summary>
-    public static IReadOnlyDictionary<string, double?>? Measure(Device device, string name, RunConfiguration run, CancellationToken cancellation)
+    public static IReadOnlyDictionary<string, double?>? Measure(
+        Device device, string name, RunConfiguration run, CancellationToken cancellation)
     {
         var figures = new Dictionary<string, double?>();
         foreach (int times in (ReadOnlySpan<int>)[1, 2, 4])
         {
-            SharpnessInstrument[] instruments = times == 1 ? [SharpnessInstrument.Expected, SharpnessInstrument.Line] : [SharpnessInstrument.Expected];
+            SharpnessInstrument[] instruments = times == 1
+                ? [SharpnessInstrument.Expected, SharpnessInstrument.Line]
+                : [SharpnessInstrument.Expected];
             if (Look(ManyRows, new SharpnessOptions
             {
                 Instruments = instruments,
@@ -57,7 +60,8 @@ internal static class StudySharpness
 
         AdapterReport? Look(int rows, SharpnessOptions options)
         {
-            AdapterReport report = new SharpnessAnalysis(device, options).Measure(SharpnessSubject.OfRun(name, run, rows), null, cancellation);
+            AdapterReport report =
+                new SharpnessAnalysis(device, options).Measure(SharpnessSubject.OfRun(name, run, rows), null, cancellation);
             return report.Complete ? report : null;
         }
 

@@ -5,8 +5,9 @@ using Engine.Training.Comparing;
 namespace Engine.Bench.Study;
 
 /// <summary>
-/// The study's lines as Markdown: of each part what became of the metric, what the perturbations came to, and how flat the minima are. A difference is a
-/// method's less LoRA's of the same seed, mean and 95 percent interval by Student's t; in bold where the interval leaves out 0.
+/// The study's lines as Markdown: of each part what became of the metric, what the perturbations came to, and how flat the minima are. A
+/// difference is a method's less LoRA's of the same seed, mean and 95 percent interval by Student's t; in bold where the interval leaves
+/// out 0.
 /// </summary>
 internal static class StudyTables
 {
@@ -77,7 +78,8 @@ internal static class StudyTables
                    select new Row(method.Text(setting), found, reference)];
     }
 
-    private static void WriteTable(TextWriter target, IReadOnlyList<Row> rows, IReadOnlyList<(string Title, Func<Row, string> Text)> columns)
+    private static void WriteTable(
+        TextWriter target, IReadOnlyList<Row> rows, IReadOnlyList<(string Title, Func<Row, string> Text)> columns)
     {
         target.WriteLine($"| | runs | {string.Join(" | ", columns.Select(column => column.Title))} |");
         target.WriteLine($"|---|---|{string.Concat(Enumerable.Repeat("---|", columns.Count))}");
@@ -100,7 +102,8 @@ internal static class StudyTables
 
     private static string Difference(Row row, Func<StudyLine, double?> figure, int digits)
     {
-        if (ReferenceEquals(row.Lines[0], row.Reference.FirstOrDefault()) || PairedDifference.Of(BySeed(row.Lines), BySeed(row.Reference)) is not { } difference)
+        if (ReferenceEquals(row.Lines[0], row.Reference.FirstOrDefault())
+            || PairedDifference.Of(BySeed(row.Lines), BySeed(row.Reference)) is not { } difference)
         {
             return string.Empty;
         }

@@ -3,12 +3,13 @@ using Engine.Optim.Sharpness;
 namespace Engine.Training.Comparing;
 
 /// <summary>
-/// The mean difference of runs from those of a reference with the same seeds, which share the data's order, dropout masks and start, so that much of their
-/// scatter cancels.
+/// The mean difference of runs from those of a reference with the same seeds, which share the data's order, dropout masks and start, so
+/// that much of their scatter cancels.
 /// </summary>
 /// <param name="Mean">Method less reference, over the pairs.</param>
 /// <param name="HalfWidth">
-/// Of the confidence interval of the mean by Student's t with pairs - 1 degrees of freedom, which takes the differences for normal; NaN for one pair.
+/// Of the confidence interval of the mean by Student's t with pairs - 1 degrees of freedom, which takes the differences for normal; NaN for
+/// one pair.
 /// </param>
 /// <param name="Pairs">Seeds that both have.</param>
 internal sealed record PairedDifference(double Mean, double HalfWidth, int Pairs)
@@ -24,7 +25,8 @@ internal sealed record PairedDifference(double Mean, double HalfWidth, int Pairs
     /// <param name="reference">Of the reference, by seed.</param>
     public static PairedDifference? Of(IReadOnlyDictionary<ulong, double> values, IReadOnlyDictionary<ulong, double> reference)
     {
-        double[] differences = [.. values.Where(value => reference.ContainsKey(value.Key)).Select(value => value.Value - reference[value.Key])];
+        double[] differences =
+            [.. values.Where(value => reference.ContainsKey(value.Key)).Select(value => value.Value - reference[value.Key])];
         if (differences.Length == 0)
         {
             return null;

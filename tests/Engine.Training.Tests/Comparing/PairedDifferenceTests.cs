@@ -48,7 +48,8 @@ public sealed class PairedDifferenceTests
     [Fact]
     public void One_pair_has_no_interval_and_shows_nothing()
     {
-        PairedDifference difference = PairedDifference.Of(new Dictionary<ulong, double> { [3] = 2 }, new Dictionary<ulong, double> { [3] = 1 })!;
+        PairedDifference difference =
+            PairedDifference.Of(new Dictionary<ulong, double> { [3] = 2 }, new Dictionary<ulong, double> { [3] = 1 })!;
         Assert.Equal((1, 1), (difference.Mean, difference.Pairs));
         Assert.True(double.IsNaN(difference.HalfWidth));
         Assert.False(difference.IsShown);
