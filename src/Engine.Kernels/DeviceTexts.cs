@@ -21,19 +21,26 @@ public sealed record DeviceText(string Kernel, string FileName, string Text);
 /// <summary>The texts that ILGPU makes of the kernels; no device is needed.</summary>
 public static class DeviceTexts
 {
+    /// <summary>The names of the kernels that a language can say, in their order.</summary>
+    public static IEnumerable<string> Names(DeviceLanguage language) => Kernels(language).Select(kernel => kernel.Name);
+
     /// <summary>
     /// Every kernel that the language can say, for samples of the storage types and constants that launches choose. Compiled on all
     /// processors, as they are asked for.
     /// </summary>
-    public static IEnumerable<DeviceText> Of(DeviceLanguage language)
+    /// <param name="names">The kernels wanted, of <see cref="Names"/>; null for all.</param>
+    public static IEnumerable<DeviceText> Of(DeviceLanguage language, IReadOnlyCollection<string>? names = null)
     {
-        IEnumerable<KernelDefinition> kernels = KernelRegistry.All.Where(kernel => language == DeviceLanguage.Ptx || !kernel.UsesShuffles);
-        return kernels
+        return Kernels(language)
+            .Where(kernel => names is null || names.Contains(kernel.Name))
             .SelectMany(kernel => kernel.SampleVariants().Select((variant, i) => (Kernel: kernel, Variant: variant, Number: i + 1)))
             .AsParallel()
             .AsOrdered()
             .Select(sample => Compile(sample.Kernel, sample.Variant, sample.Number, language));
     }
+
+    private static IEnumerable<KernelDefinition> Kernels(DeviceLanguage language) =>
+        KernelRegistry.All.Where(kernel => language == DeviceLanguage.Ptx || !kernel.UsesShuffles);
 
     private static DeviceText Compile(KernelDefinition kernel, KernelVariant variant, int number, DeviceLanguage language)
     {

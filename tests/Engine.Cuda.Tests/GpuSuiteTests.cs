@@ -17,6 +17,7 @@ public sealed class GpuSuiteTests : FakeDriverTests
         AppContext.BaseDirectory, "../../../../../bench/gpu/Engine.GpuSuite/bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "Engine.GpuSuite.dll");
 
     [FakeDriverFact]
+    [Trait("Category", "Long")]
     public void Tests_of_a_card_that_computes_nothing_are_reported_as_failures()
     {
         Assert.Equal(1, Run("device", 600));

@@ -141,7 +141,18 @@ public sealed class CommandLineTests
         Assert.Contains("[300, 64]", file, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Kernels_writes_those_that_are_named()
+    {
+        using TemporaryFolder folder = new();
+        EngineProcess.Run("kernels", "--language", "ptx", "--kernel", "AdamWKernels_Step", "--kernel", "SegmentsKernels_Map", "--output", folder.Root).Succeeded();
+        string[] written = [.. Directory.GetFiles(folder.Root).Select(file => Path.GetFileName(file).Split('.')[0]).Distinct().Order(StringComparer.Ordinal)];
+        Assert.Equal(["AdamWKernels_Step", "SegmentsKernels_Map"], written);
+        EngineProcess.Run("kernels", "--language", "ptx", "--kernel", "AdamWKernels_Stop", "--output", folder.Root).Refused(1, "AdamWKernels_Stop", "AdamWKernels_Step");
+    }
+
     [Theory]
+    [Trait("Category", "Long")]
     [InlineData("opencl", ".cl", "kernel void")]
     [InlineData("ptx", ".ptx", ".visible .entry")]
     public void Kernels_writes_the_device_text_of_every_kernel(string language, string extension, string entry)
@@ -175,7 +186,7 @@ public sealed class CommandLineTests
     }
 
     [SmallDiskTheory]
-    [InlineData("kernels --language ptx --output")]
+    [InlineData("kernels --language ptx --kernel MatMulThinGroups_Multiply --output")]
     public void A_full_disk_is_named_with_the_path_once(string command)
     {
         using TemporaryFolder folder = new();

@@ -19,7 +19,7 @@ public sealed class ReplayTests
         {
             plan.Replay();
             long before = GC.GetAllocatedBytesForCurrentThread();
-            for (int i = 0; i < 100; i++)
+            for (int i = 0; i < 20; i++)
             {
                 plan.Replay();
             }

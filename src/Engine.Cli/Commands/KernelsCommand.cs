@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Engine.Cli.Console;
+using Engine.Common;
 using Engine.Common.Files;
 using Engine.Kernels;
 using Engine.Training.Reports;
@@ -21,6 +22,12 @@ internal sealed class KernelsCommand : EngineCommand
         "opencl",
         "ptx");
 
+    private readonly Option<string[]> kernels = new("--kernel")
+    {
+        Description = "A kernel's name, such as MatMulGroups_Multiply; give it several times for several. All kernels where it is absent.",
+        HelpName = "NAME",
+    };
+
     private readonly Option<string> output = CommonOptions.Output("Folder for one file per variant.", "FOLDER");
 
     public KernelsCommand(CommandHost host)
@@ -32,6 +39,7 @@ internal sealed class KernelsCommand : EngineCommand
             "engine kernels --language ptx --output kernels")
     {
         Add(language);
+        Add(kernels);
         Add(output);
     }
 
@@ -39,16 +47,30 @@ internal sealed class KernelsCommand : EngineCommand
     {
         DeviceLanguage language = Enum.Parse<DeviceLanguage>(arguments.GetRequiredValue(this.language), ignoreCase: true);
         string folder = arguments.GetRequiredValue(output);
+        string[] names = [.. Wanted(arguments.GetValue(kernels), [.. DeviceTexts.Names(language)])];
         int texts = 0;
-        HashSet<string> kernels = [];
-        foreach (DeviceText text in DeviceTexts.Of(language))
+        foreach (DeviceText text in DeviceTexts.Of(language, names))
         {
             AtomicFile.WriteAllBytes(Path.Combine(folder, text.FileName), Encoding.UTF8.GetBytes(text.Text));
-            kernels.Add(text.Kernel);
             texts++;
         }
 
-        Host.Console.WriteLine($"{Amounts.Of(texts, "text")} of {Amounts.Of(kernels.Count, "kernel")} written to {folder}");
+        Host.Console.WriteLine($"{Amounts.Of(texts, "text")} of {Amounts.Of(names.Length, "kernel")} written to {folder}");
         return ExitCode.Success;
+    }
+
+    private static IEnumerable<string> Wanted(string[]? given, string[] known)
+    {
+        if (given is not { Length: > 0 })
+        {
+            return known;
+        }
+
+        foreach (string name in given.Where(name => !known.Contains(name)))
+        {
+            throw new ConfigurationException($"There is no kernel '{name}' in this language; {NearestName.Hint(name, known)}.");
+        }
+
+        return given.Distinct();
     }
 }

@@ -1,6 +1,7 @@
 using Engine.Devices.Cpu;
 using Engine.Devices.Programs;
 using Engine.Devices.Sharing;
+using Engine.Tests;
 
 namespace Engine.Devices.Tests.Sharing;
 
@@ -10,7 +11,7 @@ namespace Engine.Devices.Tests.Sharing;
 /// </summary>
 public sealed class DeviceThreadsTests
 {
-    private const int Rounds = 1000;
+    private static readonly int Rounds = WantedDevices.Long ? 1000 : 200;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static TheoryData<string> All => TestDevices.All;

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Engine.Devices;
 using Engine.Devices.Ilgpu;
+using Engine.Tests;
 
 namespace Engine.Kernels.Tests;
 
@@ -36,7 +37,8 @@ public sealed partial class PtxTests
     [MemberData(nameof(Kernels))]
     public void Every_kernel_compiles_to_PTX_that_rounds_each_operation(string name)
     {
-        foreach (Variant variant in Variants(name))
+        // Those of many head sizes take half a minute.
+        Parallel.ForEach(Variants(name).Where(variant => WantedDevices.Long || (variant.HasEveryFlag && variant.HeadSize is 0 or 64)), variant =>
         {
             string text = Text(variant);
             Assert.Contains($".visible .entry {name}(", text, StringComparison.Ordinal);
@@ -45,7 +47,7 @@ public sealed partial class PtxTests
             Assert.DoesNotMatch(DividedByPowerOfTwo(), text);
             Assert.DoesNotMatch(WidenedIndexOfShared(), text);
             Assert.Equal(variant.Kernel.UsesTiles, text.Contains("mma.sync.aligned.m16n8k16", StringComparison.Ordinal));
-        }
+        });
     }
 
     /// <summary>The mended instructions, run one by one, give C#'s remainder; that of an item's index is one mask.</summary>
@@ -99,7 +101,7 @@ public sealed partial class PtxTests
     [MemberData(nameof(Kernels))]
     public void Every_kernel_fits_the_registers_of_a_card(string name)
     {
-        foreach (Variant variant in Variants(name).Where(variant => variant.HasEveryFlag && variant.HeadSize is 0 or 64 or > 80))
+        Parallel.ForEach(Variants(name).Where(variant => variant.HasEveryFlag && variant.HeadSize is 0 or 64 or > 80), variant =>
         {
             foreach (string architecture in (string[])["sm_80", "sm_90"])
             {
@@ -107,7 +109,7 @@ public sealed partial class PtxTests
                 int most = MoreRegisters.GetValueOrDefault((name, variant.HeadSize), MostRegisters);
                 Assert.True(usage.StackBytes == 0 && usage.Registers <= most, $"{variant} for {architecture} uses {usage}; at most {most} registers and no stack were expected.");
             }
-        }
+        });
     }
 
     /// <summary>Cards before matrix units get a text of their own, without instructions that came later.</summary>

@@ -171,6 +171,7 @@ public sealed class MatMulTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Every_register_width_agrees_with_double_precision()
     {
         foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())

@@ -71,6 +71,7 @@ public sealed class TrainerTests
     }
 
     [Theory]
+    [Trait("Category", "Long")]
     [InlineData("bf16: true", "dtype: bfloat16", 0.02)]
     [InlineData("fp16: true", "dtype: float16", 0.005)]
     public void Products_in_16_bits_learn_what_those_in_float32_learn(string key, string storage, double tolerance)
