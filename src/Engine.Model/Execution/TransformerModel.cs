@@ -1,3 +1,4 @@
+using System.Globalization;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
@@ -312,7 +313,8 @@ public sealed class TransformerModel : IDisposable
             string remedy = Tuning is Tuning.Full
                 ? "Train an adapter (an 'adapter:' section), or a smaller model"
                 : FormattableString.Invariant($"{factors:N0} of them are adapters' and {whole:N0} those of modules_to_save: lower r, or name fewer modules");
-            throw new ArgumentException(FormattableString.Invariant(
+            throw new ArgumentException(string.Create(
+                CultureInfo.InvariantCulture,
                 $"{Architecture.Name} would have {factors + whole:N0} trained numbers, and at most {TrainableParameters.LargestCount:N0} can be trained: they, their gradients and the optimizer's moments are counted in 32 bits. {remedy}."));
         }
     }
