@@ -60,8 +60,8 @@ internal static class StudySharpness
 
         AdapterReport? Look(int rows, SharpnessOptions options)
         {
-            AdapterReport report =
-                new SharpnessAnalysis(device, options).Measure(SharpnessSubject.OfRun(name, run, rows), null, cancellation);
+            var subject = SharpnessSubject.OfRun(name, run, Math.Min(rows, run.Data.ValidationLimit ?? rows));
+            AdapterReport report = new SharpnessAnalysis(device, options).Measure(subject, null, cancellation);
             return report.Complete ? report : null;
         }
 
