@@ -5,6 +5,7 @@ using Engine.Tests;
 namespace Engine.Bench.Tests;
 
 /// <summary>The runs of the study, on a small model and a few rows.</summary>
+[Trait("Category", "Long")]
 public sealed class StudyRunnerTests
 {
     private static readonly string[] Figures = ["noise-1x", "noise-2x", "noise-4x", "loss", "line+0.00", "ascent-weights", "ascent-adapter"];
