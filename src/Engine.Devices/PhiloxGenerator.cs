@@ -103,6 +103,9 @@ internal static class RandomStream
     /// <summary>First values of the boosters of XGBLoRA by their numbers; the step is the adapted layer's number.</summary>
     public const uint BoosterInitialization = 0xFFFE_0000;
 
+    /// <summary>First values of SD-LoRA's directions by their tasks' numbers; the step is the adapted layer's number.</summary>
+    public const uint DirectionInitialization = 0xFFFD_0000;
+
     /// <summary>Which examples fall into which batch; the step is the epoch.</summary>
     public const uint Shuffle = 0xFFFF_0001;
 

@@ -14,4 +14,7 @@ internal sealed record LossOptions
 
     /// <summary>What a row of each class counts for in the mean, positive [classes]; null: all alike. For classification only.</summary>
     public IReadOnlyList<float>? ClassWeights { get; init; }
+
+    /// <summary>Training is one task after another, each with classes of its own, and the loss of a step tells these apart alone.</summary>
+    public bool ByTask { get; init; }
 }

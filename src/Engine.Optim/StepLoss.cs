@@ -6,13 +6,14 @@ using Engine.Model.Execution;
 namespace Engine.Optim;
 
 /// <summary>
-/// The loss of a session's steps: its options, the class weights on the device, and what each micro-batch's mean loss counts for in its
-/// step's, by the labels the micro-batches have and the weights of their classes.
+/// The loss of a session's steps: its options, the class weights and the classes of the task on the device, and what each micro-batch's
+/// mean loss counts for in its step's, by the labels the micro-batches have and the weights of their classes.
 /// </summary>
 internal sealed class StepLoss
 {
     private readonly LossOptions loss;
     private readonly Variable? classWeights;
+    private readonly Variable? logitOffsets;
     private double[] parts = [];
     private double whole;
     private int count;
@@ -21,23 +22,29 @@ internal sealed class StepLoss
     public StepLoss(LossOptions loss, Architecture architecture)
     {
         this.loss = loss;
+        int classes = architecture.Head == HeadKind.SequenceClassification ? architecture.OutputSize : 0;
+        if (loss.ByTask)
+        {
+            Block = new StorageBlock("loss");
+            logitOffsets = Block.Reserve("logit_offsets", new Shape(classes));
+        }
+
         if (loss.ClassWeights is not { } weights)
         {
             return;
         }
 
-        int classes = architecture.Head == HeadKind.SequenceClassification ? architecture.OutputSize : 0;
         if (weights.Count != classes || !weights.All(weight => weight > 0 && float.IsFinite(weight)))
         {
             throw new ArgumentException(
                 $"The model has {classes} classes, each with a weight above 0; {weights.Count} weights are given.", nameof(loss));
         }
 
-        Block = new StorageBlock("loss");
+        Block ??= new StorageBlock("loss");
         classWeights = Block.Reserve("class_weights", new Shape(classes));
     }
 
-    /// <summary>The class weights' memory; null without any.</summary>
+    /// <summary>The memory of class weights and of the task's classes; null without any.</summary>
     public StorageBlock? Block { get; }
 
     /// <summary>Labels of all micro-batches.</summary>
@@ -49,10 +56,32 @@ internal sealed class StepLoss
         : (float)(parts[microBatch] / whole);
 
     /// <summary>What passes that compute the loss as training does have in common.</summary>
-    public RunnerOptions Passes => new() { Dropout = true, LabelSmoothing = loss.LabelSmoothing, ClassWeights = classWeights };
+    public RunnerOptions Passes => new()
+    {
+        Dropout = true,
+        LabelSmoothing = loss.LabelSmoothing,
+        ClassWeights = classWeights,
+        LogitOffsets = logitOffsets,
+    };
 
     /// <summary>Writes the class weights, whose memory is there.</summary>
     public void Upload() => classWeights?.View<float>().Write([.. loss.ClassWeights!]);
+
+    /// <summary>
+    /// The classes that losses tell apart from now on: the others' logits are so low that their probabilities are 0, and with them their
+    /// gradients, to the bit.
+    /// </summary>
+    public void Write(IReadOnlyCollection<int> classes)
+    {
+        const float Excluded = -1e30f;
+        var offsets = new float[logitOffsets!.Shape.Count];
+        for (int i = 0; i < offsets.Length; i++)
+        {
+            offsets[i] = classes.Contains(i) ? 0 : Excluded;
+        }
+
+        logitOffsets.View<float>().Write(offsets);
+    }
 
     /// <summary>Begins a pass over so many micro-batches, whose labels are to be counted next.</summary>
     public void Begin(int microBatches)

@@ -16,7 +16,7 @@ namespace Engine.Optim;
 /// Everything stays on the device but a few numbers that are read at the end of a step, and before them each sample's losses where the method selects samples.
 /// Each step and each evaluated batch takes a turn on the device (<see cref="Device.Turns"/>); steps of several threads run one after another.
 /// </summary>
-internal sealed class TrainingSession : IDisposable
+internal sealed partial class TrainingSession : IDisposable
 {
     private readonly Device device;
     private readonly TrainingMethod method;
@@ -46,7 +46,7 @@ internal sealed class TrainingSession : IDisposable
     private bool disposed;
 
     /// <param name="capacity">The largest batch shape of the run, training and evaluation.</param>
-    /// <param name="totalSteps">Optimizer steps of the whole run, for the method's schedule.</param>
+    /// <param name="totalSteps">Optimizer steps of the whole run, or of its longest task, for the method's schedule.</param>
     /// <param name="seed">Seed of dropout.</param>
     /// <param name="microBatches">Micro-batches of the longest step; only methods that select samples need to know.</param>
     /// <param name="gradientCheckpointing">The backward pass computes each layer's activations again instead of keeping them.</param>
@@ -114,10 +114,14 @@ internal sealed class TrainingSession : IDisposable
 
     public BatchInputs Inputs { get; }
 
-    public long TotalSteps { get; }
+    /// <summary>Optimizer steps of the run, or of the task that is under way.</summary>
+    public long TotalSteps { get; private set; }
 
     /// <summary>Optimizer steps taken.</summary>
     public long StepsTaken { get; internal set; }
+
+    /// <summary>The task that is under way, from 0; -1 before the first.</summary>
+    public int Task { get; private set; } = -1;
 
     /// <summary>Micro-batches taken: the step of the dropout generator.</summary>
     public long MicroBatchesTaken { get; private set; }
@@ -171,6 +175,9 @@ internal sealed class TrainingSession : IDisposable
     /// <summary>Whether the method keeps anything from one step to the next, or writes base weights: then nothing restarts.</summary>
     public bool CarriesState =>
         method.WritesBaseWeights || context.State.Variables.Count > 0 || context.Merged.Variables.Count > 0 || HostState.Any();
+
+    /// <summary>Whether training can be one task after another (<see cref="BeginTask"/>).</summary>
+    public bool TakesTasks => !CarriesState || method.TakesTasks;
 
     /// <summary>The memory the session holds beside the model's, by owner.</summary>
     private IEnumerable<StorageBlock> OwnBlocks => new[]
@@ -228,52 +235,6 @@ internal sealed class TrainingSession : IDisposable
         }
 
         device.Synchronize();
-    }
-
-    /// <summary>Counts on from a checkpoint, whose tensors and <see cref="HostState"/> are filled in already.</summary>
-    /// <param name="steps">Optimizer steps taken before it.</param>
-    /// <param name="microBatches">Micro-batches taken before it.</param>
-    /// <param name="unlabelledSteps">Steps among those that had no label.</param>
-    /// <param name="lossScale">Where dynamic loss scaling stood; null without it.</param>
-    /// <exception cref="InvalidOperationException">The session has taken steps of its own.</exception>
-    public void ResumeAt(long steps, long microBatches, long unlabelledSteps, LossScaleState? lossScale)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(steps);
-        ArgumentOutOfRangeException.ThrowIfLessThan(microBatches, steps);
-        if (StepsTaken > 0)
-        {
-            throw new InvalidOperationException($"The session has taken {StepsTaken} steps; only a new one goes on from a checkpoint.");
-        }
-
-        if (LossScaling is { } scaling)
-        {
-            scaling.State = lossScale ?? throw new ArgumentNullException(nameof(lossScale), "Training in float16 goes on from where its loss scaling stood.");
-        }
-
-        (StepsTaken, MicroBatchesTaken, UnlabelledSteps) = (steps, microBatches, unlabelledSteps);
-    }
-
-    /// <summary>
-    /// Starts anew from the weights as they stand, as another client of a federated run does: AdamW's moments are zero and steps count from
-    /// 0, while dropout and noise draw on.
-    /// </summary>
-    /// <param name="earlierSteps">Steps that drew noise before, whoever's they were.</param>
-    /// <exception cref="InvalidOperationException">The session <see cref="CarriesState"/>.</exception>
-    public void Restart(long earlierSteps)
-    {
-        if (CarriesState)
-        {
-            throw new InvalidOperationException("What the method keeps from step to step cannot be started anew.");
-        }
-
-        float[] start = new float[Trainables.Count];
-        Moments.First.View<float>().Write(start);
-        Moments.Second.View<float>().Write(start);
-        (StepsTaken, UnlabelledSteps, this.earlierSteps) = (0, 0, earlierSteps);
-        if (LossScaling is { } scaling)
-        {
-            scaling.State = scaling.State with { SkippedSteps = 0 };
-        }
     }
 
     /// <summary>

@@ -8,6 +8,7 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Safetensors;
 using Engine.Optim.Methods;
@@ -53,6 +54,11 @@ internal sealed class GoldenRun : IDisposable
     /// <summary>Gradient norms and other values on the way; PyTorch in float32 is at 1e-5.</summary>
     private const double IntermediateTolerance = 1e-4;
 
+    /// <summary>Gradients are below 1, and so lost beside it in float32.</summary>
+    private const double SgdEpsilon = 1e8;
+
+    private const double Momentum = 0.9;
+
     /// <summary>What a run's settings call some parameters of its method that have another name here.</summary>
     private static readonly (string Theirs, string Here)[] Renamed = [("r2", "auxiliary_rank"), ("lr2", "auxiliary_learning_rate")];
 
@@ -88,11 +94,14 @@ internal sealed class GoldenRun : IDisposable
         JsonElement settings = document.RootElement;
         Golden = SafetensorsFile.Open(SharedFiles.Path($"goldens/{files.Run}.safetensors"));
         ModelFolder modelFolder = ModelFolder.Open(SharedFiles.Path($"goldens/models/{files.Model}"));
-        Architecture architecture = modelFolder.CreateArchitecture();
+        Architecture architecture = Tasks > 1
+            ? modelFolder.CreateArchitecture(
+                HeadKind.SequenceClassification, LabelSet.Unnamed(Tasks * settings.GetProperty("classes_per_task").GetInt32()))
+            : modelFolder.CreateArchitecture();
         method = create is null ? MethodOf(settings) : create(settings, Golden);
         using AdapterFile? adapter = SharedFiles.Find($"goldens/{files.Initial}") is { } initial ? AdapterFile.Read(initial) : null;
         AdapterConfig? config = adapter?.Config ?? Decomposed(settings, files.Model) ?? Started(settings);
-        config = config is null ? null : config with { Form = (method as AdapterMethod)?.Form };
+        config = config is null ? null : config with { Form = (method as AdapterMethod)?.Form.ForTasks(Tasks) };
         Config = config;
         full = config is null;
         device = TestDevices.Open(deviceName);
@@ -106,17 +115,26 @@ internal sealed class GoldenRun : IDisposable
             MaxGradNorm = settings.TryGetProperty("max_grad_norm", out JsonElement norm) ? norm.GetDouble() : 0,
             LearningRate = rate,
         };
-        ScheduleKind kind = settings.GetProperty("schedule").GetString()!.Contains("cosine", StringComparison.Ordinal) ? ScheduleKind.Cosine : ScheduleKind.Linear;
+        if (IsSgd)
+        {
+            optimizer = optimizer with { Epsilon = SgdEpsilon };
+        }
+
+        string scheduled = settings.GetProperty("schedule").GetString()!;
+        ScheduleKind kind = scheduled.Contains("cosine", StringComparison.Ordinal) ? ScheduleKind.Cosine
+            : scheduled.Contains("constant", StringComparison.Ordinal) ? ScheduleKind.Constant
+            : ScheduleKind.Linear;
         schedule = new LearningRateSchedule(kind, rate, Steps, settings.GetProperty("warmup_steps").GetInt32());
         using SafetensorsFile batchFile = SafetensorsFile.Open(SharedFiles.Path($"goldens/{files.Batches}.safetensors"));
         batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(batchFile, architecture, $".{index}", config?.Form?.CountsPadding == true).Ragged)];
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
         Session = new TrainingSession(
-            device, Model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), Steps, seed: 0, loss: new LossOptions { Average = lossAverage });
+            device, Model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), Steps, seed: 0,
+            loss: new LossOptions { Average = lossAverage, ByTask = Tasks > 1 });
         Model.Allocate(device);
         using (Checkpoint weights = modelFolder.OpenWeights())
         {
-            ModelWeights.Load(Model, weights, seed: 0);
+            LoadWeights(weights);
         }
 
         if (adapter is not null)
@@ -130,6 +148,11 @@ internal sealed class GoldenRun : IDisposable
 
         Session.Allocate(shapes, []);
         Session.Begin();
+        if (Tasks > 1)
+        {
+            BeginTask(0);
+        }
+
         Start = Model.Trainables!.Entries.ToDictionary(entry => entry.Name, entry => entry.Value.View<float>().ToArray());
         losses = Golden["losses"].ToFloat32();
     }
@@ -144,6 +167,11 @@ internal sealed class GoldenRun : IDisposable
 
     /// <summary>What the golden's JSON says of the run.</summary>
     public JsonElement Settings => document.RootElement;
+
+    /// <summary>Tasks of the run, one after another; 1 where it is no sequence of tasks.</summary>
+    public int Tasks => Settings.TryGetProperty("task_steps", out JsonElement length)
+        ? Settings.GetProperty("steps").GetInt32() / length.GetInt32()
+        : 1;
 
     /// <summary>The adapter's configuration; null for full fine-tuning.</summary>
     public AdapterConfig? Config { get; }
@@ -180,11 +208,18 @@ internal sealed class GoldenRun : IDisposable
         return logits;
     }
 
+    /// <summary>Begins a task, which has the next classes of those that all tasks have alike.</summary>
+    public void BeginTask(int task)
+    {
+        int steps = Settings.GetProperty("task_steps").GetInt32(), classes = Settings.GetProperty("classes_per_task").GetInt32();
+        Session.BeginTask(task, [.. Enumerable.Range(task * classes, classes)], steps, (long)task * steps);
+    }
+
     /// <summary>Takes a step and holds its loss and what else the golden has of it against the golden's.</summary>
     /// <param name="lossTolerance">Relative.</param>
     public StepReport Step(int step, double lossTolerance = LossTolerance)
     {
-        StepReport report = Session.Step(batches[(step * accumulation)..((step + 1) * accumulation)], schedule.RateAt(step), name);
+        StepReport report = Session.Step(batches[(step * accumulation)..((step + 1) * accumulation)], RateAt(step), name);
         Assert.True(
             Math.Abs(report.Loss - losses[step]) <= lossTolerance * Math.Abs(losses[step]),
             $"{name} step {step}: loss {report.Loss}, expected {losses[step]}");
@@ -291,6 +326,47 @@ internal sealed class GoldenRun : IDisposable
         public override Radius Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();
 
         public override void Write(Utf8JsonWriter writer, Radius value, JsonSerializerOptions options) => throw new NotSupportedException();
+    }
+
+    /// <summary>Loads the model; where the run has other classes than it, without its last layer.</summary>
+    private void LoadWeights(Checkpoint weights)
+    {
+        if (Tasks == 1)
+        {
+            ModelWeights.Load(Model, weights, seed: 0);
+            return;
+        }
+
+        var writer = new SafetensorsWriter();
+        foreach (SafetensorsTensor tensor in weights.Tensors.Where(tensor => !tensor.Name.Contains("out_proj", StringComparison.Ordinal)))
+        {
+            writer.Add(tensor.Name, [.. tensor.Shape], tensor.ToFloat32());
+        }
+
+        string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
+        writer.Write(path);
+        try
+        {
+            using SafetensorsFile body = SafetensorsFile.Open(path);
+            ModelWeights.Load(Model, body, seed: 0);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    private bool IsSgd => Settings.TryGetProperty("optimizer", out JsonElement optimizer) && optimizer.GetString() == "sgd";
+
+    /// <summary>
+    /// The rate of a step. AdamW with an epsilon far above every gradient is SGD with momentum: m / (1 - beta1) is PyTorch's buffer, and the
+    /// rate takes back epsilon and the bias correction.
+    /// </summary>
+    private double RateAt(int step)
+    {
+        double rate = schedule.RateAt(step);
+        int update = Session.Task < 0 ? step : step % Settings.GetProperty("task_steps").GetInt32();
+        return IsSgd ? rate * SgdEpsilon * (1 - Math.Pow(Momentum, update + 1)) / (1 - Momentum) : rate;
     }
 
     /// <summary>The configuration of a run whose start values lie in its own file; null for another.</summary>

@@ -54,6 +54,8 @@ public sealed class SessionMemoryTests
         { "roberta-cls", "scalora" },
         { "qwen2", "xgblora" },
         { "llama", "halora" },
+        { "roberta-cls", "sd-lora" },
+        { "llama", "sd-lora" },
     };
 
     [Theory]
@@ -142,6 +144,7 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "goat")]
     [InlineData("roberta-cls", "effilora")]
     [InlineData("roberta-cls", "halora")]
+    [InlineData("roberta-cls", "sd-lora")]
     [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {

@@ -103,6 +103,13 @@ internal abstract class TrainingCommand : EngineCommand
             console.Write(ReportTables.Comparison(outcome.Before, after));
         }
 
+        if (outcome.Tasks is { After.Count: > 0 } tasks)
+        {
+            console.Write(ReportTables.Tasks(tasks));
+            string average = Amounts.Metric(tasks.Average), anytime = Amounts.Metric(tasks.Anytime);
+            console.WriteLine($"average accuracy {average}, anytime {anytime}, forgetting {Amounts.Metric(tasks.Forgetting)}");
+        }
+
         double pace = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0;
         string time = Amounts.Time(TimeSpan.FromSeconds(outcome.Seconds)), memory = Amounts.Bytes(outcome.PeakBytes);
         console.WriteLine(string.Create(

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engine.Cli.Progress;
+using Engine.Training.Incremental;
 using Engine.Training.Reports;
 using Spectre.Console;
 using OperatorProfile = Engine.Graph.OperatorProfile;
@@ -34,6 +35,27 @@ internal static class ReportTables
         foreach ((string name, double value) in metrics)
         {
             table.Row(name, Amounts.Metric(value));
+        }
+
+        return table;
+    }
+
+    /// <summary>Accuracies after each task of a class-incremental run: over all classes until then, and over those of each task.</summary>
+    public static FittingTable Tasks(TaskAccuracies tasks)
+    {
+        int count = tasks.After.Count;
+        IEnumerable<string> headings = Enumerable.Range(1, count).Select(task => FormattableString.Invariant($">task {task}"));
+        FittingTable table = TableStyle.Create(["after task", ">accuracy", .. headings]);
+        for (int task = 0; task < count; task++)
+        {
+            IEnumerable<string> cells = tasks.After[task].OfTasks.Select(accuracy => Amounts.Metric(accuracy));
+            table.Row(
+            [
+                (task + 1).ToString(CultureInfo.InvariantCulture),
+                Amounts.Metric(tasks.After[task].Accuracy),
+                .. cells,
+                .. Enumerable.Repeat("", count - tasks.After[task].OfTasks.Count),
+            ]);
         }
 
         return table;

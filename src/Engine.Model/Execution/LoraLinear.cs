@@ -95,6 +95,9 @@ public sealed class LoraLinear
     /// <summary>What the adapter's form keeps on the host for its file.</summary>
     internal Dictionary<string, float[]> Kept { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Tensors that a method gives the adapter's form beside the trained ones, by the form's names for them.</summary>
+    internal Dictionary<string, Variable> Given { get; } = new(StringComparer.Ordinal);
+
     /// <summary>
     /// Pairs that training has moved from the adapter into <see cref="Weight"/>, set by the method that does so; zero until then. What
     /// training made is their sum with the adapter's own, and an adapter file holds all of them.

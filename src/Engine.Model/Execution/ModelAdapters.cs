@@ -176,13 +176,16 @@ internal static class ModelAdapters
 
     /// <summary>
     /// Writes the adapter as PEFT does. Where it started from a part of the weight (PiSSA), the file holds s (B A - B0 A0) as factors of
-    /// twice the rank, and where training has merged others (<see cref="LoraLinear.Merged"/>), the factors of all: an adapter of the model
-    /// as it was published. Where the configuration says so, base weights go along (<see cref="AdapterConfig.HoldsBaseWeights"/>), and what
+    /// twice the rank, and where training has merged others (<see cref="LoraLinear.Merged"/>) or the adapters' form is a sum of several, the
+    /// factors of all: an adapter of the model as it was published. Where the configuration says so, base weights go along
+    /// (<see cref="AdapterConfig.HoldsBaseWeights"/>), and what
     /// was merged is in these.
     /// </summary>
     public static void Save(TransformerModel model, AdapterConfig config, string folder)
     {
-        int pairs = model.Adapters.Select(adapter => 1 + FurtherPairs(adapter, config).Count).DefaultIfEmpty(1).Max();
+        int pairs = config.Form is { FileType: null } whole
+            ? whole.PlainPairs(model.Adapters)
+            : model.Adapters.Select(adapter => 1 + FurtherPairs(adapter, config).Count).DefaultIfEmpty(1).Max();
         var writer = new AdapterWriter(pairs > 1 ? config.WithPairs(pairs) : config);
         foreach (LoraLinear adapter in config.Form?.FileType is null ? model.Adapters : [])
         {
@@ -193,9 +196,10 @@ internal static class ModelAdapters
                 b = Fill(SideBySide([adapter.B.View<float>().ToArray(), .. further.Select(pair => pair.B)], adapter.Rank));
             }
 
-            if (adapter.Form is { } plain)
+            if (adapter.Form is { } form)
             {
-                b = Fill(plain.PlainB(adapter));
+                (float[] plainA, float[] plainB) = form.Plain(adapter, pairs);
+                (a, b) = (Fill(plainA), Fill(plainB));
             }
 
             writer.AddLora(Target(adapter), a, b, adapter.Magnitude is { } magnitude ? ModelWeights.Fill<float>(magnitude) : null);
@@ -224,7 +228,7 @@ internal static class ModelAdapters
         }
 
         writer.Write(folder);
-        if (config.Form is { FileType: null })
+        if (config.Form is { FileType: null } && FormFile.Parts(model).Any())
         {
             FormFile.Write(model, Path.Combine(folder, FormFile.Name));
         }

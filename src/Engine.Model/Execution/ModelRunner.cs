@@ -19,6 +19,9 @@ internal sealed record RunnerOptions
     /// <summary>What a row of each class counts for in the mean loss, float32 [classes]; null: all alike.</summary>
     public Variable? ClassWeights { get; init; }
 
+    /// <summary>What the loss adds to each class's logit, float32 [classes]; null: nothing.</summary>
+    public Variable? LogitOffsets { get; init; }
+
     /// <summary>Only the layers' inputs are kept for the backward pass (with <see cref="Gradients"/> only).</summary>
     public bool GradientCheckpointing { get; init; }
 

@@ -238,15 +238,18 @@ public sealed class TransformerModel : IDisposable
         var forward = new ForwardBuilder(this, graph, batch, options.Dropout, options);
         ModelOutput output = Architecture.Build(forward);
         Tensor? logits = output is ModelOutput.VocabularyHead && !options.VocabularyLogits ? null : graph.Output(output.ToLogits(graph));
+        Tensor? scored = logits is not null && options.LogitOffsets is { } offsets
+            ? graph.ScaleColumns(logits, graph.Fill(offsets.Shape, 1f), graph.Read(offsets))
+            : logits;
         Tensor loss = graph.Output(output switch
         {
             ModelOutput.VocabularyHead head =>
                 graph.LinearCrossEntropy(
                     head.Hidden, head.Weight, head.Bias, batch.Labels, batch.Scalars, options.Gradients, trained: head.Trained,
                     labelSmoothing: options.LabelSmoothing),
-            _ when Architecture.Head == HeadKind.Regression => graph.MeanSquaredError(logits!, batch.Targets, batch.Scalars, options.Gradients),
+            _ when Architecture.Head == HeadKind.Regression => graph.MeanSquaredError(scored!, batch.Targets, batch.Scalars, options.Gradients),
             _ => graph.CrossEntropy(
-                logits!, batch.Labels, batch.Scalars, options.Gradients, options.LabelSmoothing,
+                scored!, batch.Labels, batch.Scalars, options.Gradients, options.LabelSmoothing,
                 options.ClassWeights is { } weights ? graph.Read(weights) : null),
         });
         Tensor rowLosses = graph.Output(loss.Producer!.Outputs[1]);
@@ -322,14 +325,24 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Reserves the trained tensors of the adapters' forms on which no weight decay acts.</summary>
     private void ReserveUndecayed(Dictionary<string, LoraTarget> targets, TrainableParameters trainables)
     {
+        var shared = new Dictionary<string, Variable>(StringComparer.Ordinal);
         foreach (LinearSpec linear in Architecture.LinearGroups.SelectMany(group => group))
         {
             foreach (FormTensor tensor in targets.GetValueOrDefault(linear.Module) is { Form: { } form, Rank: var rank } ? form.Tensors(linear, rank) : [])
             {
-                if (!tensor.Decays)
+                if (tensor.Decays)
                 {
-                    adapters[linear.Module].Own.Add(tensor.Part, trainables.Reserve($"{linear.Module}.{tensor.Part}", tensor.Shape, decays: false));
+                    continue;
                 }
+
+                if (!tensor.Shared || !shared.TryGetValue(tensor.Part, out Variable? variable))
+                {
+                    string name = tensor.Shared ? tensor.Part : $"{linear.Module}.{tensor.Part}";
+                    variable = trainables.Reserve(name, tensor.Shape, decays: false);
+                    shared[name] = variable;
+                }
+
+                adapters[linear.Module].Own.Add(tensor.Part, variable);
             }
         }
     }

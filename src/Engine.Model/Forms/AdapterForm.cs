@@ -49,6 +49,9 @@ internal abstract record AdapterForm
     /// <summary>Why it cannot be merged into the weights, as the rest of a sentence; null where it is written as LoRA.</summary>
     public virtual string? Unmergeable => null;
 
+    /// <summary>The form in a run of so many tasks, one after another.</summary>
+    public virtual AdapterForm ForTasks(int tasks) => this;
+
     /// <summary>What the form does not go with, in the key's words; null for nothing.</summary>
     public virtual string? Problem(AdapterConfig config, Architecture architecture) =>
         config.UseDora ? "use_dora is true: DoRA is a form of adapters of its own; leave it out"
@@ -98,8 +101,15 @@ internal abstract record AdapterForm
     {
     }
 
-    /// <summary>B [out, rank] of the plain LoRA that the layer equals, where the form is written as one.</summary>
-    internal virtual float[] PlainB(LoraLinear layer) => throw new NotSupportedException($"{Name} is not written as LoRA.");
+    /// <summary>How many pairs of factors of its rank a layer equals the sum of, where the form is written as LoRA: one number for all.</summary>
+    internal virtual int PlainPairs(IReadOnlyList<LoraLinear> layers) => 1;
+
+    /// <summary>
+    /// A [pairs * rank, in] and B [out, pairs * rank] of the plain LoRA that the layer equals, where the form is written as one.
+    /// </summary>
+    /// <param name="pairs"><see cref="PlainPairs"/>.</param>
+    internal virtual (float[] A, float[] B) Plain(LoraLinear layer, int pairs) =>
+        throw new NotSupportedException($"{Name} is not written as LoRA.");
 
     /// <summary>Adds what an <c>adapter_config.json</c> says of the form.</summary>
     internal virtual void Write(JsonObject config)
@@ -111,7 +121,8 @@ internal abstract record AdapterForm
 /// <param name="Part">Its name in the layer.</param>
 /// <param name="Shape">Its shape.</param>
 /// <param name="Decays">Whether weight decay acts on it.</param>
-internal sealed record FormTensor(string Part, Shape Shape, bool Decays = true);
+/// <param name="Shared">All layers have the same one, which is known by this name alone; of tensors without weight decay.</param>
+internal sealed record FormTensor(string Part, Shape Shape, bool Decays = true, bool Shared = false);
 
 /// <summary>A tensor of a file: a window of one of a layer's tensors.</summary>
 /// <param name="Name">Its name without PEFT's prefix.</param>

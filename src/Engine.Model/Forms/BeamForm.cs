@@ -55,7 +55,7 @@ internal sealed record BeamForm(float Temperature) : AdapterForm
     internal override Tensor Between(FormPass pass, Tensor projected) => pass.Graph.ScaleColumns(
         projected, pass.Graph.Softmax(pass.Graph.Read(GateOf(pass.Layer)), Temperature, pass.Layer.Rank));
 
-    internal override float[] PlainB(LoraLinear layer)
+    internal override (float[] A, float[] B) Plain(LoraLinear layer, int pairs)
     {
         var importance = new double[layer.Rank];
         Importance(GateOf(layer).View<float>().ToArray(), importance);
@@ -65,6 +65,6 @@ internal sealed record BeamForm(float Temperature) : AdapterForm
             b[i] = (float)(b[i] * importance[i % layer.Rank]);
         }
 
-        return b;
+        return (layer.A.View<float>().ToArray(), b);
     }
 }

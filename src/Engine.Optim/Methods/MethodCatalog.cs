@@ -50,6 +50,7 @@ public static class MethodCatalog
         [BeamLora.MethodName] = () => new BeamLora(),
         [Goat.MethodName] = () => new Goat(),
         [EffiLora.MethodName] = () => new EffiLora(),
+        [SdLora.MethodName] = () => new SdLora(),
         [HaLora.MethodName] = () => new HaLora(),
     };
 

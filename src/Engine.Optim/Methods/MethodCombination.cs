@@ -12,6 +12,9 @@ internal sealed class MethodCombination : TrainingMethod
     /// <summary>The one whose steps take more than one pass, or hold tensors still, or the first.</summary>
     private readonly TrainingMethod leader;
 
+    /// <summary>Those that keep numbers from one step to the next.</summary>
+    private readonly List<TrainingMethod> keeping = [];
+
     /// <exception cref="ConfigurationException">Methods that do not go together.</exception>
     public MethodCombination(IReadOnlyList<TrainingMethod> methods)
     {
@@ -75,7 +78,16 @@ internal sealed class MethodCombination : TrainingMethod
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        Each(method => method.Attach(context));
+        foreach (TrainingMethod method in methods)
+        {
+            int Kept() => context.State.Variables.Count + context.Merged.Variables.Count;
+            int before = Kept();
+            method.Attach(context);
+            if (Kept() > before || method.HostState.Count > 0 || method.WritesBaseWeights || method.UpdatesInPart)
+            {
+                keeping.Add(method);
+            }
+        }
     }
 
     public override StepCourse CourseOf(long step) => leader.CourseOf(step);
@@ -103,6 +115,10 @@ internal sealed class MethodCombination : TrainingMethod
         [var single] => single,
         var others => new MethodCombination(others),
     };
+
+    internal override bool TakesTasks => keeping.All(method => method.TakesTasks);
+
+    internal override void BeginTask(int task) => Each(method => method.BeginTask(task));
 
     internal override bool Perturbs => methods.Any(method => method.Perturbs);
 

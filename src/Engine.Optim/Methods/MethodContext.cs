@@ -46,8 +46,8 @@ public sealed class MethodContext
     public StorageBlock State { get; } = new("method");
 
     /// <summary>
-    /// Memory of what has moved from adapters into base weights and belongs to the run's result; checkpoints and the weights of the best
-    /// evaluation hold it. It changes between steps alone (<see cref="TrainingMethod.BetweenSteps"/>).
+    /// Memory of what has moved from adapters into base weights, or is kept of earlier ones, and belongs to the run's result; checkpoints
+    /// and the weights of the best evaluation hold it. It changes between steps alone (<see cref="TrainingMethod.BetweenSteps"/>).
     /// </summary>
     public StorageBlock Merged { get; } = new("method");
 

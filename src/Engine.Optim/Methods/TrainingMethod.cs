@@ -201,6 +201,17 @@ public abstract class TrainingMethod
     /// <summary>What is left of the method in a step of <see cref="StepCourse.Plain"/>.</summary>
     internal virtual TrainingMethod WithoutPerturbation => Perturbs ? new PlainMethod() : this;
 
+    /// <summary>Whether what the method keeps from step to step is made for tasks, one after another (<see cref="BeginTask"/>).</summary>
+    internal virtual bool TakesTasks => false;
+
+    /// <summary>
+    /// On the host, before the first step of a task of a class-incremental run, whose optimizer starts anew. It may use the device.
+    /// </summary>
+    /// <param name="task">From 0.</param>
+    internal virtual void BeginTask(int task)
+    {
+    }
+
     /// <summary>Whether a perturbation is part of it.</summary>
     internal virtual bool Perturbs => Role == MethodRole.Perturbation;
 

@@ -75,7 +75,7 @@ internal sealed class ComparisonRunner(
         int step = 0;
         do
         {
-            prepared.Session.Step(prepared.Batches(step), planned.Run.LearningRate, prepared.Data.Train.Origin);
+            prepared.Step(step);
             step++;
         }
         while (step < prepared.Length.TotalSteps && Stopwatch.GetElapsedTime(start) < WarmUpTime && !cancellation.IsCancellationRequested);

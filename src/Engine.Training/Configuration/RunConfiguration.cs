@@ -95,6 +95,14 @@ public sealed record RunConfiguration
     [Key(Default = "one training on all of the data")]
     public FederatedConfiguration? Federated { get; init; }
 
+    /// <summary>
+    /// Class-incremental training: tasks that are trained one after another, each on its own classes' rows for num_train_epochs (or
+    /// max_steps), and evaluated on all classes so far. A list with the class labels of each task, or their number: the classes then go in
+    /// the order of data.labels.
+    /// </summary>
+    [Key(Default = "one training on all classes")]
+    public ClassTasks? Tasks { get; init; }
+
     /// <summary>The data.</summary>
     [Key(Required = true)]
     public DataConfiguration Data { get; init; } = null!;

@@ -99,7 +99,7 @@ internal sealed class RunFileBinder(string folder)
 
         if (type == typeof(IReadOnlyList<int>))
         {
-            return Integers(node, name, "a list of layer numbers from 0, such as [0, 1]");
+            return Integers(node, name, "a list of whole numbers, such as [0, 1]");
         }
 
         if (type == typeof(IReadOnlyList<MetricsTarget>))
@@ -126,6 +126,11 @@ internal sealed class RunFileBinder(string folder)
         if (type == typeof(ClassWeights))
         {
             return Weights(node, name);
+        }
+
+        if (type == typeof(ClassTasks))
+        {
+            return Tasks(node, name);
         }
 
         if (type == typeof(ModulePattern))
@@ -294,6 +299,28 @@ internal sealed class RunFileBinder(string folder)
                 _ => throw Wrong(item, name, Expected),
             })])
             : throw Wrong(node, name, Expected);
+    }
+
+    private static ClassTasks Tasks(ConfigNode node, string name)
+    {
+        if (node is ScalarNode { Value: long and > 0 and <= int.MaxValue and var count })
+        {
+            return new ClassTasks((int)count);
+        }
+
+        if (node is not ListNode { Items: { Count: > 0 } items } || !items.All(item => item is ListNode { Items.Count: > 0 }))
+        {
+            throw Wrong(node, name, ClassTasks.Expected);
+        }
+
+        try
+        {
+            return new ClassTasks([.. items.Select(item => Strings(item, name))]);
+        }
+        catch (ConfigurationException problem) when (problem.Message.StartsWith("tasks", StringComparison.Ordinal))
+        {
+            throw new ConfigurationException($"{node.Location}: {problem.Message}", problem);
+        }
     }
 
     private static ModulePattern Modules(ConfigNode node, string name)

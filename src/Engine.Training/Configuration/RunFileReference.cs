@@ -121,6 +121,7 @@ public static class RunFileReference
             _ when type == typeof(IReadOnlyList<TokenIndices>) => "list of numbers, or map of names to such lists",
             _ when type == typeof(IReadOnlyList<KeyValuePair<string, int>>) || type == typeof(IReadOnlyList<KeyValuePair<string, double>>) => "map of patterns to numbers",
             _ when type == typeof(ClassWeights) => "balanced, or list of numbers",
+            _ when type == typeof(ClassTasks) => "a number, or list of lists of labels",
             _ when type == typeof(ModulePattern) => "list or text",
             _ when type == typeof(Method) => "name, map or list",
             _ when type == typeof(Data.ColumnReference) => "name or number",

@@ -91,6 +91,18 @@ internal static partial class RunFileWriter
             case ClassWeights:
                 Text(emitter, "balanced");
                 break;
+            case ClassTasks { Labels: { } tasks }:
+                emitter.Emit(new SequenceStart(AnchorName.Empty, TagName.Empty, isImplicit: true, SequenceStyle.Flow));
+                foreach (IReadOnlyList<string> labels in tasks)
+                {
+                    List(emitter, labels);
+                }
+
+                emitter.Emit(new SequenceEnd());
+                break;
+            case ClassTasks { Count: var count }:
+                Scalar(emitter, count);
+                break;
             case IReadOnlyList<string> names:
                 List(emitter, names);
                 break;

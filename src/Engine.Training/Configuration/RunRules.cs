@@ -29,6 +29,7 @@ internal static class RunRules
         CheckProducts(run, file);
         CheckLength(run, file);
         CheckFederated(run, file);
+        CheckTasks(run, file);
         string best = BestMetric(run, file);
         return run with
         {
@@ -288,6 +289,31 @@ internal static class RunRules
         RefuseIf(
             run.WarmupSteps > 0 || run.WarmupRatio > 0, file, run.WarmupSteps > 0 ? "warmup_steps" : "warmup_ratio",
             "the schedule of a federated run counts rounds, and the first of a warmup has the rate 0; leave it out.");
+    }
+
+    private static void CheckTasks(RunConfiguration run, MapNode? file)
+    {
+        if (run.Tasks is null)
+        {
+            return;
+        }
+
+        RefuseIf(run.Task != TaskKind.SequenceClassification, file, "tasks", "only sequence-classification has classes; leave it out.");
+        RefuseIf(run.Federated is not null, file, "tasks", "a federated run has rounds, not tasks; leave out one of the two.");
+        RefuseIf(
+            run.Data.IsPrebatched, file, "tasks", "prebatched data cannot be dealt out to tasks; give the texts.");
+        RefuseIf(
+            run.Data.HeldOut is null, file, "tasks",
+            "each task ends with an evaluation of all classes so far: set data.validation, or data.validation_split.");
+        RefuseIf(
+            run.LoadBestModelAtEnd, file, "load_best_model_at_end",
+            "evaluations of a run of tasks are over more classes each time, so that none is the best; leave it out.");
+        RefuseIf(
+            run.EarlyStoppingPatience is not null, file, "early_stopping_patience",
+            "evaluations of a run of tasks are over more classes each time, and every task takes its steps; leave it out.");
+        RefuseIf(
+            run.LabelSmoothingFactor > 0, file, "label_smoothing_factor",
+            "it spreads a part of each label over all classes, and a task's loss knows its own alone; leave it out.");
     }
 
     private static string BestMetric(RunConfiguration run, MapNode? file)

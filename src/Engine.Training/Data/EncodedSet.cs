@@ -62,6 +62,13 @@ internal sealed class EncodedSet
     /// <summary>The same rows with labels.</summary>
     public EncodedSet WithLabels(int[]? classLabels, float[]? targets) => new(rows) { ClassLabels = classLabels, Targets = targets, CutRows = CutRows };
 
+    /// <summary>Some of the rows, numbered from 0 in this order, with the labels of whole rows.</summary>
+    public EncodedSet Part(IReadOnlyList<int> indices) => new([.. indices.Select(index => rows[index])])
+    {
+        ClassLabels = ClassLabels is null ? null : [.. indices.Select(index => ClassLabels[index])],
+        Targets = Targets is null ? null : [.. indices.Select(index => Targets[index])],
+    };
+
     /// <summary>The batch of these rows, in this order, with their labels.</summary>
     public RaggedBatch Batch(IReadOnlyList<int> indices)
     {

@@ -37,7 +37,7 @@ internal static class AdapterChoice
             : AdapterConfig.Read(adapter.Init);
         AdapterConfig config = (start with
         {
-            Form = Form(run.Method?.Form, start, adapter.Init),
+            Form = Form(run.Method?.Form?.ForTasks(run.Tasks?.Count ?? 1), start, adapter.Init),
             Rank = adapter.R ?? start.Rank,
             LoraAlpha = adapter.LoraAlpha ?? start.LoraAlpha,
             LoraDropout = adapter.LoraDropout ?? start.LoraDropout,

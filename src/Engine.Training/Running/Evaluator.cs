@@ -38,6 +38,9 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
     /// <summary>Texts of the set.</summary>
     public int RowCount => set.Count;
 
+    /// <summary>Class of each text, or null.</summary>
+    public IReadOnlyList<int>? ClassLabels => set.ClassLabels;
+
     /// <summary>What the set was read from, for messages.</summary>
     public string Origin => origin;
 
@@ -46,6 +49,9 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
 
     /// <summary>Outputs of a row that are kept.</summary>
     private int OutputColumns => architecture.Head.PredictsTokens() ? 0 : architecture.OutputSize;
+
+    /// <summary>The evaluation of some of the texts alone.</summary>
+    public Evaluator Part(IReadOnlyList<int> rows) => new(architecture, set.Part(rows), batchSize, masker, origin);
 
     /// <summary>The task's metrics over the set.</summary>
     /// <exception cref="TrainingException">An output is not finite.</exception>

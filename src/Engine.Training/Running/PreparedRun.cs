@@ -11,8 +11,10 @@ using Engine.Safetensors;
 using Engine.Training.Data;
 using Engine.Optim;
 using Engine.Optim.Methods;
+using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
 using Engine.Training.Federated;
+using Engine.Training.Incremental;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
@@ -24,6 +26,7 @@ internal sealed class PreparedRun : IDisposable
     private readonly IReadOnlyCollection<BatchShape> evaluationShapes;
     private readonly IReadOnlyList<string> idleEntries;
     private readonly FederatedClients? clients;
+    private readonly LearningRateSchedule? schedule;
 
     private PreparedRun(RunConfiguration run, Device device)
     {
@@ -48,9 +51,12 @@ internal sealed class PreparedRun : IDisposable
         idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run.Adapter!, architecture, AdapterConfig);
         Model = new TransformerModel(architecture, TuningOf(run, architecture, AdapterConfig), storage) { Products = run.ProductType };
         clients = run.Federated is { } federated ? FederatedClients.Of(run, federated, Data) : null;
-        Length = clients?.Rounds ?? RunLength.Of(run, Data.Train);
-        trainingShapes = clients?.Shapes(architecture) ?? Data.Train.Shapes(architecture, Length.TotalMicroBatches);
-        evaluationShapes = Data.Validation?.Shapes ?? [];
+        Tasks = run.Tasks is { } tasks ? TaskSequence.Of(run, tasks, Data) : null;
+        Length = clients?.Rounds ?? Tasks?.Length ?? RunLength.Of(run, Data.Train);
+        trainingShapes = clients?.Shapes(architecture) ?? Tasks?.Shapes(architecture)
+            ?? Data.Train.Shapes(architecture, Length.TotalMicroBatches);
+        evaluationShapes = Tasks?.EvaluationShapes ?? Data.Validation?.Shapes ?? [];
+        schedule = Tasks is null ? run.CreateSchedule(Length.TotalSteps) : null;
         var optimizer = new AdamWOptions
         {
             Beta1 = run.AdamBeta1,
@@ -62,9 +68,11 @@ internal sealed class PreparedRun : IDisposable
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
-            device, Model, (run.Method ?? new Plain()).CreatePlugIn(), optimizer, capacity, clients?.LocalSteps ?? Length.TotalSteps,
-            run.Seed, run.GradientAccumulationSteps, run.GradientCheckpointing, LossOf(run, Data));
+            device, Model, (run.Method ?? new Plain()).CreatePlugIn(), optimizer, capacity,
+            clients?.LocalSteps ?? Tasks?.LongestSteps ?? Length.TotalSteps, run.Seed, run.GradientAccumulationSteps,
+            run.GradientCheckpointing, LossOf(run, Data));
         Rounds = clients is null ? null : RoundsOf(run, clients, Session);
+        RequireTaskwise(run);
         Forecast = Session.Forecast(trainingShapes, evaluationShapes);
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
     }
@@ -81,8 +89,11 @@ internal sealed class PreparedRun : IDisposable
     /// <summary>Null for full fine-tuning.</summary>
     public AdapterConfig? AdapterConfig { get; }
 
-    /// <summary>Steps of the run; of a federated one its rounds, each an epoch.</summary>
+    /// <summary>Steps of the run; of a federated one its rounds, each an epoch. What an epoch is of a run of tasks, they say.</summary>
     public RunLength Length { get; }
+
+    /// <summary>The tasks of a class-incremental run; null for others.</summary>
+    public TaskSequence? Tasks { get; }
 
     /// <summary>What takes the rounds of a federated run; null for others.</summary>
     internal FederatedRounds? Rounds { get; }
@@ -140,12 +151,25 @@ internal sealed class PreparedRun : IDisposable
 
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin(resumes);
-        IEnumerable<string> rounds = clients is null ? [] : [clients.Note];
-        return [.. Data.Notes, .. idleEntries, .. notes, .. EmbeddingNotes(), .. rounds];
+        IEnumerable<string> parts = ((string?[])[clients?.Note, Tasks?.Note]).OfType<string>();
+        return [.. Data.Notes, .. idleEntries, .. notes, .. EmbeddingNotes(), .. parts];
     }
 
-    /// <summary>The micro-batches of an optimizer step.</summary>
-    public RaggedBatch[] Batches(long step) => Data.Train.Step(Length, step);
+    /// <summary>The learning rate of an optimizer step.</summary>
+    public double RateAt(long step) => Tasks?.RateAt(step) ?? schedule!.RateAt((int)step);
+
+    /// <summary>Epochs passed after so many optimizer steps.</summary>
+    public double EpochsAfter(long steps) => Tasks?.EpochsAfter(steps) ?? Length.EpochsAfter(steps);
+
+    /// <summary>Whether an epoch ends with so many optimizer steps.</summary>
+    public bool EndsEpoch(long steps) => Tasks?.EndsEpoch(steps) ?? steps % Length.StepsPerEpoch == 0;
+
+    /// <summary>Takes an optimizer step, which may be the first of a task; of no federated run.</summary>
+    public StepReport Step(long step)
+    {
+        Tasks?.Enter(Session, step);
+        return Session.Step(Tasks?.Batches(step) ?? Data.Train.Step(Length, step), RateAt(step), Data.Train.Origin);
+    }
 
     /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>
     public string WriteWeights(string target)
@@ -201,6 +225,16 @@ internal sealed class PreparedRun : IDisposable
         return new FederatedRounds(clients, run.Federated, session);
     }
 
+    private void RequireTaskwise(RunConfiguration run)
+    {
+        if (Tasks is not null && !Session.TakesTasks)
+        {
+            throw new ConfigurationException(
+                $"tasks: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, and the optimizer of "
+                + "each task starts anew; choose sd-lora, or a method that keeps none, or leave it out.");
+        }
+    }
+
     private static LossOptions LossOf(RunConfiguration run, RunData data)
     {
         LabelSet labels = data.Architecture.ModelConfig.Labels;
@@ -209,6 +243,7 @@ internal sealed class PreparedRun : IDisposable
         {
             Average = run.LossAverage,
             LabelSmoothing = run.LabelSmoothingFactor,
+            ByTask = run.Tasks is not null,
             ClassWeights = run.ClassWeights?.Of(classes),
         };
     }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Engine.Model;
 using Engine.Optim;
 using Engine.Optim.Methods;
+using Engine.Training.Incremental;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
@@ -67,12 +68,13 @@ internal static class RunRecords
     public static JsonObject Summary(TrainingOutcome outcome, BestTracker best, PreparedRun prepared) => new()
     {
         ["steps"] = outcome.Steps,
-        ["epochs"] = prepared.Length.EpochsAfter(outcome.Steps),
+        ["epochs"] = prepared.EpochsAfter(outcome.Steps),
         ["metric"] = best.Metric,
         ["best_metric"] = best.State.Best is double value ? Number(value) : null,
         ["best_step"] = best.State.BestStep < 0 ? null : best.State.BestStep,
         ["metrics_before"] = Metrics(outcome.Before),
         ["metrics"] = Metrics(outcome.After),
+        ["tasks"] = outcome.Tasks is { } tasks ? Tasks(tasks) : null,
         ["seconds"] = outcome.Seconds,
         ["tokens"] = outcome.Tokens,
         ["tokens_per_second"] = outcome.Seconds > 0 ? outcome.Tokens / outcome.Seconds : 0,
@@ -81,6 +83,18 @@ internal static class RunRecords
         ["peak_device_bytes"] = outcome.PeakBytes,
         ["forecast_device_bytes"] = outcome.ForecastBytes,
     };
+
+    private static JsonObject Tasks(TaskAccuracies tasks) => new()
+    {
+        ["classes"] = new JsonArray([.. tasks.Classes.Select(classes => new JsonArray([.. classes.Select(name => (JsonNode)name)]))]),
+        ["accuracy_after"] = Numbers(tasks.After.Select(after => after.Accuracy)),
+        ["task_accuracies_after"] = new JsonArray([.. tasks.After.Select(after => Numbers(after.OfTasks))]),
+        ["average_accuracy"] = Number(tasks.Average),
+        ["anytime_accuracy"] = Number(tasks.Anytime),
+        ["forgetting"] = Number(tasks.Forgetting),
+    };
+
+    private static JsonArray Numbers(IEnumerable<double> values) => new([.. values.Select(Number)]);
 
     private static JsonObject? Metrics(IReadOnlyDictionary<string, double>? metrics)
     {

@@ -9,9 +9,9 @@ using Engine.Model.Execution;
 using Engine.Common.Files;
 using Engine.Safetensors;
 using Engine.Optim;
-using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Incremental;
 using Engine.Training.Metrics;
 using Engine.Training.Tracking;
 
@@ -29,7 +29,6 @@ public sealed class Trainer : IDisposable
     private readonly RunOutput output;
     private readonly TrainerOptions options;
     private readonly IProgress<TrainingProgress>? progress;
-    private readonly LearningRateSchedule schedule;
     private readonly BestTracker best;
     private readonly RunFingerprint fingerprint;
     private readonly Pace pace = new();
@@ -76,7 +75,6 @@ public sealed class Trainer : IDisposable
             throw;
         }
 
-        schedule = run.CreateSchedule(prepared.Length.TotalSteps);
         state = new TrainerState { Fingerprint = fingerprint };
         prepared.Session.Profile = this.options.Profile;
     }
@@ -162,6 +160,7 @@ public sealed class Trainer : IDisposable
         if (output.ResumePoint is { } point)
         {
             state = TrainingCheckpoint.Read(point.Folder, Session, fingerprint);
+            prepared.Tasks?.Resume(Session, state.Task);
             best.State = state.Best;
             lastSaved = point.Step;
             output.Rewind(point.Step);
@@ -169,7 +168,7 @@ public sealed class Trainer : IDisposable
         else
         {
             output.Begin(run);
-            state = state with { EvaluationDue = true };
+            state = state with { EvaluationDue = prepared.Tasks is null };
         }
 
         logs = MetricsLog.Of(run, Folder.FolderPath);
@@ -195,7 +194,8 @@ public sealed class Trainer : IDisposable
             cancellation.ThrowIfCancellationRequested();
             TakeStep(cancellation);
             bool last = state.Step == prepared.Length.TotalSteps;
-            if (IsDue(run.EvalStrategy ?? IntervalStrategy.No, run.EvalSteps ?? int.MaxValue, last))
+            bool endsTask = prepared.Tasks?.EndsTask(state.Step) == true;
+            if (endsTask || IsDue(run.EvalStrategy ?? IntervalStrategy.No, run.EvalSteps ?? int.MaxValue, last))
             {
                 state = state with { EvaluationDue = true };
                 Evaluate(cancellation);
@@ -218,10 +218,10 @@ public sealed class Trainer : IDisposable
     private void TakeStep(CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        double rate = schedule.RateAt((int)state.Step);
+        double rate = prepared.RateAt(state.Step);
         StepReport report = prepared.Rounds is { } rounds
             ? rounds.Take(state.Step, rate, cancellation)
-            : Session.Step(prepared.Batches(state.Step), rate, prepared.Data.Train.Origin);
+            : prepared.Step(state.Step);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         if (report.Labels > 0 && (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped)))
         {
@@ -239,10 +239,15 @@ public sealed class Trainer : IDisposable
             LossScale = Session.LossScaling?.State,
         };
         pace.Add(report.Tokens, elapsed);
-        double epochs = prepared.Length.EpochsAfter(state.Step);
+        double epochs = prepared.EpochsAfter(state.Step);
         bool scaleChanged = state.LossScale?.Scale != scaleBefore;
         JsonObject line = RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged, Session.Perturbs, Session.Numbers);
         prepared.Rounds?.AddTo(line, state.Step - 1);
+        if (prepared.Tasks is not null)
+        {
+            line["task"] = Session.Task + 1;
+        }
+
         Write(MetricsLog.Train, Folder.MetricsPath, line);
         TrainingTelemetry.Step(run.Output, report, rate, elapsed);
         if (report.Labels == 0)
@@ -329,7 +334,8 @@ public sealed class Trainer : IDisposable
 
         latest = MetricsOf(validation, cancellation);
         double loss = latest[TaskMetrics.Loss];
-        bool isBest = state.Step > 0 && best.Report((int)state.Step, double.IsFinite(loss) ? latest[best.Metric] : double.NaN);
+        bool isBest = state.Step > 0 && prepared.Tasks is null
+            && best.Report((int)state.Step, double.IsFinite(loss) ? latest[best.Metric] : double.NaN);
         state = state with
         {
             Best = best.State,
@@ -347,9 +353,12 @@ public sealed class Trainer : IDisposable
             writer.Write(Folder.BestPath);
         }
 
-        double epochs = prepared.Length.EpochsAfter(state.Step);
+        double epochs = prepared.EpochsAfter(state.Step);
         Write(MetricsLog.Eval, Folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, latest));
-        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, latest, isBest) { Warning = Worse(loss, isBest) });
+        IReadOnlyDictionary<string, double> shown = prepared.Tasks is null
+            ? latest
+            : latest.Where(metric => double.IsFinite(metric.Value)).ToDictionary();
+        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, shown, isBest) { Warning = Worse(loss, isBest) });
     }
 
     private IReadOnlyDictionary<string, double> MetricsOf(Evaluator validation, CancellationToken cancellation)
@@ -357,7 +366,9 @@ public sealed class Trainer : IDisposable
         using Activity? activity = TrainingTelemetry.Start("evaluate", run.Output);
         try
         {
-            IReadOnlyDictionary<string, double> metrics = validation.Evaluate(Session.Evaluate, cancellation).Metrics;
+            IReadOnlyDictionary<string, double> metrics = prepared.Tasks is { } tasks
+                ? SeenMetrics(tasks, cancellation)
+                : validation.Evaluate(Session.Evaluate, cancellation).Metrics;
             TrainingTelemetry.Evaluated(run.Output, metrics);
             return metrics;
         }
@@ -365,6 +376,19 @@ public sealed class Trainer : IDisposable
         {
             throw new TrainingException($"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
         }
+    }
+
+    /// <summary>Evaluates the classes of all tasks so far; what a task ends with is kept.</summary>
+    private IReadOnlyDictionary<string, double> SeenMetrics(TaskSequence tasks, CancellationToken cancellation)
+    {
+        (TaskAccuracy accuracy, IReadOnlyDictionary<string, double> metrics) = tasks.Evaluate(
+            Session.Evaluate, state.Step - 1, state.TaskAccuracies, cancellation);
+        if (tasks.EndsTask(state.Step))
+        {
+            state = state with { TaskAccuracies = [.. state.TaskAccuracies, accuracy] };
+        }
+
+        return metrics;
     }
 
     /// <summary>What to say where an evaluation is worse than the model was before training, though it counts as the best.</summary>
@@ -393,7 +417,7 @@ public sealed class Trainer : IDisposable
 
             latest = prepared.Data.Validation is { } validation ? MetricsOf(validation, cancellation) : null;
         }
-        else if ((run.EvalStrategy ?? IntervalStrategy.No) == IntervalStrategy.No)
+        else if ((run.EvalStrategy ?? IntervalStrategy.No) == IntervalStrategy.No && prepared.Tasks is null)
         {
             Evaluate(cancellation);
         }
@@ -402,7 +426,11 @@ public sealed class Trainer : IDisposable
     private TrainingOutcome Finish(bool interrupted)
     {
         var outcome = new TrainingOutcome(
-            state.Step, state.Seconds, state.Tokens, state.MetricsBefore, latest, WeightsFolder: "", prepared.Device.Memory.Peak, prepared.ForecastBytes, interrupted);
+            state.Step, state.Seconds, state.Tokens, state.MetricsBefore, latest, WeightsFolder: "", prepared.Device.Memory.Peak,
+            prepared.ForecastBytes, interrupted)
+        {
+            Tasks = prepared.Tasks is { } tasks ? new TaskAccuracies(tasks.Classes, state.TaskAccuracies) : null,
+        };
         string weights = output.Finish(
             target => prepared.WriteWeights(target), interrupted ? null : (RunRecords.Summary(outcome, best, prepared), fingerprint));
         return outcome with { WeightsFolder = weights };
@@ -416,6 +444,7 @@ public sealed class Trainer : IDisposable
         }
 
         using Activity? activity = TrainingTelemetry.Start("save", run.Output);
+        state = state with { Task = Session.Task };
         output.WriteCheckpoint(state.Step, target => TrainingCheckpoint.Write(target, Session, state, folder => prepared.WriteWeights(folder)), best.State.BestStep);
         lastSaved = state.Step;
         progress?.Report(new TrainingProgress.Saved(state.Step, Folder.CheckpointPath(state.Step)));
@@ -424,7 +453,7 @@ public sealed class Trainer : IDisposable
     private bool IsDue(IntervalStrategy strategy, int everySteps, bool last) => strategy switch
     {
         IntervalStrategy.Steps => state.Step % everySteps == 0 || last,
-        IntervalStrategy.Epoch => state.Step % prepared.Length.StepsPerEpoch == 0 || last,
+        IntervalStrategy.Epoch => prepared.EndsEpoch(state.Step) || last,
         _ => false,
     };
 

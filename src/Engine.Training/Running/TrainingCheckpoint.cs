@@ -4,6 +4,7 @@ using Engine.Model.Execution;
 using Engine.Common.Files;
 using Engine.Safetensors;
 using Engine.Optim;
+using Engine.Training.Incremental;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
@@ -36,6 +37,12 @@ internal sealed record TrainerState
 
     /// <summary>The evaluation after <see cref="Step"/> steps is still to be made: it was interrupted.</summary>
     public bool EvaluationDue { get; init; }
+
+    /// <summary>The task that is under way, from 0; -1 before the first and for runs without tasks.</summary>
+    public int Task { get; init; } = -1;
+
+    /// <summary>What was found after each task that is trained.</summary>
+    public IReadOnlyList<TaskAccuracy> TaskAccuracies { get; init; } = [];
 
     /// <summary>What the run computes from; it resumes only where that is unchanged.</summary>
     public required RunFingerprint Fingerprint { get; init; }

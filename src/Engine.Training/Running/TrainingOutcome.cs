@@ -1,3 +1,5 @@
+using Engine.Training.Incremental;
+
 namespace Engine.Training.Running;
 
 /// <summary>What a run came to.</summary>
@@ -14,4 +16,8 @@ public sealed record TrainingOutcome(
     string WeightsFolder,
     long PeakBytes,
     long ForecastBytes,
-    bool Interrupted);
+    bool Interrupted)
+{
+    /// <summary>Accuracies after each task of a class-incremental run; null for others.</summary>
+    public TaskAccuracies? Tasks { get; init; }
+}

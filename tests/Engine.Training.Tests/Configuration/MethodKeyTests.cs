@@ -50,6 +50,19 @@ public sealed class MethodKeyTests : IDisposable
             new XgbLora { Kappa = 3, Layers = 2, Init = Path.Combine(folder.Root, "start.safetensors"), BoosterSeed = 3 },
             Load("{name: xgblora, kappa: 3, layers: 2, init: start.safetensors, booster_seed: 3}\n").Method);
         Assert.Equal(new HaLora { Mu = 0.2, Norm = FactorNorm.Frobenius }, Load("{name: halora, mu: 0.2, norm: frobenius}\n").Method);
+        Assert.Equal(
+            new SdLora
+            {
+                Directions = StoredDirection.Absorb,
+                Scalar = 0.5,
+                Ranks = [4, 2],
+                DropBelow = 9e-4,
+                Init = Path.Combine(folder.Root, "start.safetensors"),
+                DirectionSeed = 3,
+            },
+            Load(
+                "{name: sd-lora, directions: absorb, scalar: 0.5, ranks: [4, 2], drop_below: 9.0e-4, init: start.safetensors, "
+                + "direction_seed: 3}\n").Method);
         Assert.Equal(new XgbLora { Boosters = 4 }, Load("{name: xgblora, boosters: 4}\n").Method);
         Assert.Equal(new NBar { Mu = 1, MuSchedule = MuSchedule.Cosine }, Load("{name: nbar, mu: 1, mu_schedule: cosine}\n").Method);
         Assert.Equal(

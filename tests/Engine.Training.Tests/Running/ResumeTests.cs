@@ -68,6 +68,7 @@ public sealed class ResumeTests
     [InlineData("{name: scalora, interval: 2, L: 100}", "")]
     [InlineData("{name: scalora, eta: current}", ", use_rslora: true", "dtype: bfloat16")]
     [InlineData("{name: xgblora, kappa: 2, layers: 3}", "")]
+    [InlineData("[{name: sd-lora, scalar: 0.5}, {name: lora-plus}]", ", rank_pattern: {value: 2}")]
     [InlineData("[{name: lora-plus}, {name: xgblora, boosters: 5}]", ", use_rslora: true", "dtype: float16")]
     [InlineData("[{name: flat-lora, rho: 0.1, every: 2}, {name: halora, mu: 0.1, norm: frobenius}]", ", use_dora: true")]
     public void A_run_with_state_resumes_to_the_bit(string method, string adapter, string extra = "")
