@@ -43,9 +43,10 @@ internal sealed class EstimateCommand : EngineCommand
 
         string are = estimate.TrainableParameters == 1 ? "is" : "are";
         string trained = $"{Amounts.Of(estimate.TrainableParameters, "parameter")} {are} trained";
-        Host.Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{trained} in {Amounts.Of(estimate.Length.TotalSteps, "step")}, {estimate.Length.StepsPerEpoch:N0} an epoch"));
+        string parts = run.Tasks is { } tasks
+            ? $"one task after another, {tasks.Count} in all"
+            : string.Create(CultureInfo.InvariantCulture, $"{estimate.Length.StepsPerEpoch:N0} an epoch");
+        Host.Console.WriteLine($"{trained} in {Amounts.Of(estimate.Length.TotalSteps, "step")}, {parts}");
         if (run.Adapter is not null)
         {
             Host.Console.WriteLine($"frozen matrices are stored as {WeightTypes.Name(estimate.WeightType)}");
