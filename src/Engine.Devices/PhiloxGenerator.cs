@@ -94,6 +94,9 @@ internal static class RandomStream
     /// <summary>Directions in which sharpness is measured: the first tensor's; the others' follow. The step is the sample's number.</summary>
     public const uint Directions = 0x4000_0000;
 
+    /// <summary>Noise on the gradients of a step; an element is a trainable number's place. The step is the optimizer step.</summary>
+    public const uint GradientNoise = 0x6000_0000;
+
     /// <summary>The model's own first dropout of a forward pass; the others follow. The step is the micro-batch.</summary>
     public const uint Dropout = 0x8000_0000;
 

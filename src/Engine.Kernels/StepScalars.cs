@@ -38,6 +38,9 @@ public static class StepScalars
     /// </summary>
     public const int RiseTarget = 9;
 
+    /// <summary>What each sample counts for in a step that runs its samples one by one: 1 over their number.</summary>
+    public const int SampleWeight = 10;
+
     /// <summary>Number of slots.</summary>
     public const int Count = 16;
 }

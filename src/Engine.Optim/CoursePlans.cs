@@ -9,10 +9,14 @@ namespace Engine.Optim;
 /// <summary>What a step replays beside its micro-batches, for one course of a method's steps.</summary>
 internal sealed class CoursePlans : IDisposable
 {
-    private CoursePlans(FixedPlan begin, FixedPlan? ascend, FixedPlan update) => (Begin, Ascend, Update) = (begin, ascend, update);
+    private CoursePlans(FixedPlan begin, FixedPlan? sample, FixedPlan? ascend, FixedPlan update) =>
+        (Begin, Sample, Ascend, Update) = (begin, sample, ascend, update);
 
     /// <summary>Clears the gradients; H0.</summary>
     public FixedPlan Begin { get; }
+
+    /// <summary>After each sample of a step that runs them one by one; null where none does.</summary>
+    public FixedPlan? Sample { get; }
 
     /// <summary>Between two passes: H1, then the gradients are cleared; null where there is one pass.</summary>
     public FixedPlan? Ascend { get; }
@@ -20,7 +24,7 @@ internal sealed class CoursePlans : IDisposable
     /// <summary>H2 to H6.</summary>
     public FixedPlan Update { get; }
 
-    public long ArenaBytes => Math.Max(Math.Max(Begin.ArenaBytes, Ascend?.ArenaBytes ?? 0), Update.ArenaBytes);
+    public long ArenaBytes => ((FixedPlan?[])[Begin, Sample, Ascend, Update]).Max(plan => plan?.ArenaBytes ?? 0);
 
     public static CoursePlans Build(
         Device device,
@@ -43,6 +47,13 @@ internal sealed class CoursePlans : IDisposable
         }
 
         method.OnStepBegin(begin, course);
+
+        GraphBuilder? sample = null;
+        if (course == StepCourse.PerSample)
+        {
+            sample = new GraphBuilder();
+            method.OnSampleReady(sample);
+        }
 
         GraphBuilder? ascend = null;
         if (course.HasSecondPass())
@@ -70,7 +81,9 @@ internal sealed class CoursePlans : IDisposable
         method.OnUpdate(update, course, factors.Finite);
         method.OnAfterUpdate(update, course, factors.Finite);
         return new CoursePlans(
-            new FixedPlan(device, begin), ascend is null ? null : new FixedPlan(device, ascend), new FixedPlan(device, update, partialTensors));
+            new FixedPlan(device, begin), PlanOf(sample), PlanOf(ascend), new FixedPlan(device, update, partialTensors));
+
+        FixedPlan? PlanOf(GraphBuilder? graph) => graph is null ? null : new FixedPlan(device, graph);
 
         void Clear(GraphBuilder graph)
         {
@@ -84,6 +97,7 @@ internal sealed class CoursePlans : IDisposable
     public void Dispose()
     {
         Begin.Dispose();
+        Sample?.Dispose();
         Ascend?.Dispose();
         Update.Dispose();
     }

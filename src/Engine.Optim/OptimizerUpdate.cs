@@ -7,8 +7,8 @@ using Engine.Optim.Methods;
 namespace Engine.Optim;
 
 /// <summary>
-/// AdamW over the trainable tensors: neighbours with the same settings in one launch. Where a method's updates leave tensors out, each tensor has its own
-/// launch, its own count of updates and its own bias corrections.
+/// AdamW, or what the method has in its place, over the trainable tensors: neighbours with the same settings in one launch. Where a
+/// method's updates leave tensors out, each tensor has its own launch, its own count of updates and its own bias corrections.
 /// </summary>
 internal sealed class OptimizerUpdate
 {
@@ -17,10 +17,11 @@ internal sealed class OptimizerUpdate
     private readonly Variable firstMoment;
     private readonly Variable secondMoment;
     private readonly Range[] ranges;
+    private readonly StepOptimizer kind;
 
     /// <summary>[tensors, slots] The step scalars as each tensor sees them; null where all see the session's.</summary>
     private readonly Variable? tensorScalars;
-    private readonly float[] values = [];
+    private readonly float[] scalarValues = [];
 
     /// <param name="moments">m and v, [trainable elements] each.</param>
     public OptimizerUpdate(
@@ -33,11 +34,12 @@ internal sealed class OptimizerUpdate
         this.trainables = trainables;
         this.options = options;
         (firstMoment, secondMoment) = moments;
+        kind = method.Optimizer;
         ranges = Ranges(trainables, method);
         if (method.UpdatesInPart)
         {
             Updates = new double[trainables.Entries.Count];
-            values = new float[Updates.Length * StepScalars.Count];
+            scalarValues = new float[Updates.Length * StepScalars.Count];
             tensorScalars = tables.Reserve("tensor_scalars", new Shape(Updates.Length, StepScalars.Count));
         }
     }
@@ -60,12 +62,12 @@ internal sealed class OptimizerUpdate
         for (int i = 0; i < Updates.Length; i++)
         {
             Updates[i] += active is null || active[i] ? 1 : 0;
-            Span<float> own = values.AsSpan(i * StepScalars.Count, StepScalars.Count);
+            Span<float> own = scalarValues.AsSpan(i * StepScalars.Count, StepScalars.Count);
             stepScalars.CopyTo(own);
             (own[StepScalars.BiasCorrection1], own[StepScalars.BiasCorrection2]) = Corrections(Updates[i]);
         }
 
-        tensorScalars.View<float>().Write(values);
+        tensorScalars.View<float>().Write(scalarValues);
     }
 
     /// <summary>Adds the update to a graph.</summary>
@@ -78,14 +80,23 @@ internal sealed class OptimizerUpdate
             Variable own = tensorScalars is null
                 ? scalars
                 : tensorScalars.Block.Overlay($"{tensorScalars.Name}.{i}", new Shape(StepScalars.Count), tensorScalars, (long)i * StepScalars.Count);
+            Tensor values = graph.Read(TrainableParameters.Range($"trainable.{i}", trainables.ValueBlock, range.First, range.Count));
+            Tensor gradients = graph.Read(TrainableParameters.Range($"gradients.{i}", trainables.GradientBlock, range.First, range.Count));
+            double decay = range.Decays ? options.WeightDecay : 0;
+            if (kind == StepOptimizer.Sgd)
+            {
+                graph.Sgd(values, gradients, graph.Read(own), clip, decay, range.Ratio);
+                continue;
+            }
+
             graph.AdamW(
-                graph.Read(TrainableParameters.Range($"trainable.{i}", trainables.ValueBlock, range.First, range.Count)),
-                graph.Read(TrainableParameters.Range($"gradients.{i}", trainables.GradientBlock, range.First, range.Count)),
+                values,
+                gradients,
                 graph.Read(firstMoment.Block.Overlay($"m.{i}", new Shape(range.Count), firstMoment, range.First)),
                 graph.Read(secondMoment.Block.Overlay($"v.{i}", new Shape(range.Count), secondMoment, range.First)),
                 graph.Read(own),
                 clip,
-                new AdamWSettings(options.Beta1, options.Beta2, options.Epsilon, range.Decays ? options.WeightDecay : 0) { LearningRateRatio = range.Ratio });
+                new AdamWSettings(options.Beta1, options.Beta2, options.Epsilon, decay) { LearningRateRatio = range.Ratio });
         }
     }
 
@@ -95,7 +106,8 @@ internal sealed class OptimizerUpdate
         int first = 0;
         foreach ((_, Variable tensor) in trainables.Entries)
         {
-            var range = new Range(first, (int)tensor.Shape.Count, first < trainables.DecayCount, method.LearningRateRatio(tensor));
+            bool decays = first < trainables.DecayCount || method.DecaysAll;
+            var range = new Range(first, (int)tensor.Shape.Count, decays, method.LearningRateRatio(tensor));
             if (!method.UpdatesInPart && ranges is [.., var last] && (last.Decays, last.Ratio) == (range.Decays, range.Ratio))
             {
                 ranges[^1] = last with { Count = last.Count + range.Count };

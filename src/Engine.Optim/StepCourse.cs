@@ -20,6 +20,12 @@ public enum StepCourse
 
     /// <summary>Once, and before the update the adapters' products move into their base weights in part.</summary>
     Merging,
+
+    /// <summary>
+    /// Once, each sample by itself: the method takes its gradient before the next one's (<see
+    /// cref="Methods.TrainingMethod.OnSampleReady"/>).
+    /// </summary>
+    PerSample,
 }
 
 /// <summary>What the courses have in common.</summary>

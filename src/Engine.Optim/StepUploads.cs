@@ -19,12 +19,15 @@ internal sealed class StepUploads(Variable target)
     /// <summary>Takes the scalars to the device.</summary>
     /// <param name="lossWeight">The weight of the micro-batch that runs next.</param>
     /// <param name="scaling">Dynamic loss scaling; null: none.</param>
-    public void Write(float lossWeight, LossScaling? scaling)
+    /// <param name="sampleWeight">
+    /// What each sample's loss counts for where they run one by one, their gradients those of their own loss; null: they do not.
+    /// </param>
+    public void Write(float lossWeight, LossScaling? scaling, float? sampleWeight = null)
     {
         float scale = scaling?.State.Scale ?? 1;
-        scalars[StepScalars.LossScale] = scale * lossWeight;
+        scalars[StepScalars.LossScale] = sampleWeight is null ? scale * lossWeight : 1;
         scalars[StepScalars.InverseLossScale] = 1 / scale;
-        scalars[StepScalars.LossWeight] = lossWeight;
+        scalars[StepScalars.LossWeight] = sampleWeight ?? lossWeight;
         target.View<float>().Write(scalars);
     }
 

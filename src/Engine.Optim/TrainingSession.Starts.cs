@@ -80,6 +80,7 @@ internal sealed partial class TrainingSession
         float[] start = new float[Trainables.Count];
         Moments.First.View<float>().Write(start);
         Moments.Second.View<float>().Write(start);
+        optimizer.Updates?.AsSpan().Clear();
         (StepsTaken, UnlabelledSteps, this.earlierSteps) = (0, 0, earlierSteps);
         if (LossScaling is { } scaling)
         {

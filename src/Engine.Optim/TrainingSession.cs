@@ -30,6 +30,9 @@ internal sealed partial class TrainingSession : IDisposable
     private readonly SessionReports reports;
     private readonly OptimizerUpdate optimizer;
     private readonly SampleSelection? selection;
+
+    /// <summary>Of steps that run their samples one by one; else null.</summary>
+    private readonly SamplePass? samples;
     private readonly Arena arena;
     private readonly SessionPasses passes;
     private readonly StepUploads uploads;
@@ -82,6 +85,8 @@ internal sealed partial class TrainingSession : IDisposable
         this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, Moments, context.Tables);
         readings = new float[reports.Block.Bytes / sizeof(float)];
         selection = method.Courses.Contains(StepCourse.SelectedSecondPass) ? new SampleSelection(capacity, microBatches) : null;
+
+        samples = method.Courses.Contains(StepCourse.PerSample) ? new SamplePass(capacity.Tokens) : null;
 
         // A set of tensors is known by its list, so that plans and sets share one.
         IReadOnlyList<Variable>? partial = PartialTensors(method);
@@ -174,54 +179,10 @@ internal sealed partial class TrainingSession : IDisposable
 
     /// <summary>Whether the method keeps anything from one step to the next, or writes base weights: then nothing restarts.</summary>
     public bool CarriesState =>
-        method.WritesBaseWeights || context.State.Variables.Count > 0 || context.Merged.Variables.Count > 0 || HostState.Any();
+        method.WritesBaseWeights || context.State.Variables.Count > 0 || context.Merged.Variables.Count > 0 || method.HostState.Count > 0;
 
     /// <summary>Whether training can be one task after another (<see cref="BeginTask"/>).</summary>
     public bool TakesTasks => !CarriesState || method.TakesTasks;
-
-    /// <summary>The memory the session holds beside the model's, by owner.</summary>
-    private IEnumerable<StorageBlock> OwnBlocks => new[]
-    {
-        Inputs.Block, context.State, context.Scratch, context.Merged, context.Tables, moments, reports.Block,
-        selection?.Block, LossScaling?.Block, loss.Block,
-    }.OfType<StorageBlock>();
-
-    /// <summary>
-    /// Bytes by owner that training batches of these shapes takes, known before anything is allocated: parameters, gradients, optimizer state,
-    /// the method's state, inputs and the arena of the largest plan.
-    /// </summary>
-    public IReadOnlyDictionary<string, long> Forecast(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
-    {
-        var bytes = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach (StorageBlock block in Model.Blocks.Concat(OwnBlocks))
-        {
-            bytes[block.Owner] = bytes.GetValueOrDefault(block.Owner) + block.Bytes;
-        }
-
-        bytes["arena"] = ArenaBytes(passes.GradientCheckpointing, trainingShapes, evaluationShapes);
-        return bytes;
-    }
-
-    /// <summary>Bytes of the arena for these shapes with gradient checkpointing or without, whichever the session uses.</summary>
-    public long ArenaBytes(bool gradientCheckpointing, IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
-    {
-        BatchShape[] training = [.. trainingShapes];
-        IReadOnlyList<BatchShape> selected = selection is null ? [] : [.. training.Select(LargestSelection)];
-        return Math.Max(
-            Math.Max(courses.Values.Max(plans => plans.ArenaBytes), mirror?.ArenaBytes ?? 0),
-            passes.ArenaBytes(gradientCheckpointing, training, selected, evaluationShapes));
-    }
-
-    /// <summary>Takes the memory, the arena for these shapes included. The model's own blocks must be allocated.</summary>
-    public void Allocate(IEnumerable<BatchShape> trainingShapes, IEnumerable<BatchShape> evaluationShapes)
-    {
-        foreach (StorageBlock block in OwnBlocks)
-        {
-            block.Allocate(device);
-        }
-
-        arena.Require(ArenaBytes(passes.GradientCheckpointing, trainingShapes, evaluationShapes));
-    }
 
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
     /// <param name="resumes">The method's state comes from a checkpoint, which is read next; nothing that a new run starts from is needed.</param>
@@ -278,7 +239,8 @@ internal sealed partial class TrainingSession : IDisposable
         (TrainingMethod acting, ModelRunner runner) = course == StepCourse.Plain ? (unperturbed, passes.Plain!) : (method, passes.Training);
         CoursePlans plans = courses[course];
         acting.Prepare(StepsTaken);
-        Upload(acting, StepsTaken, learningRate);
+        int sampleCount = SamplePass.Count(microBatches);
+        Upload(acting, StepsTaken, learningRate, 1f / sampleCount);
         LossProbe probe = acting.ProbeOf(StepsTaken);
         if (probe != LossProbe.None)
         {
@@ -286,7 +248,12 @@ internal sealed partial class TrainingSession : IDisposable
         }
 
         plans.Begin.Run(arena, profile);
-        for (int i = 0; i < microBatches.Count; i++)
+        if (course == StepCourse.PerSample)
+        {
+            RunSamples(plans, microBatches, source);
+        }
+
+        for (int i = 0; i < microBatches.Count && course != StepCourse.PerSample; i++)
         {
             Run(runner, microBatches[i], i, source, acting.ActiveIn(StepPart.FirstPass));
             if (course == StepCourse.SelectedSecondPass)
@@ -323,7 +290,7 @@ internal sealed partial class TrainingSession : IDisposable
         }
 
         StepsTaken++;
-        MicroBatchesTaken += microBatches.Count;
+        MicroBatchesTaken += course == StepCourse.PerSample ? sampleCount : microBatches.Count;
         double perturbed = report.Of(course == StepCourse.SelectedSecondPass ? reports.ProbedLoss : reports.Loss)[0];
         double before = plans.Ascend is null && probe == LossProbe.None ? double.NaN : report.Of(reports.UnperturbedLoss)[0];
         Variable? term = plans.Ascend is null ? reports.AdapterLoss : reports.FirstPassAdapterLoss;
@@ -405,6 +372,19 @@ internal sealed partial class TrainingSession : IDisposable
         }
     }
 
+    /// <summary>The pass of a step sample by sample, whose gradients the method takes one after another.</summary>
+    private void RunSamples(CoursePlans plans, IReadOnlyList<RaggedBatch> microBatches, string source)
+    {
+        ActiveSet? active = method.ActiveIn(StepPart.FirstPass);
+        samples!.Begin();
+        while (samples.Next(microBatches) is { } sample)
+        {
+            uploads.Seed(Inputs.DropoutRandom, seed, MicroBatchesTaken + samples.Number);
+            passes.Training.Run(sample, source, active);
+            plans.Sample!.Run(arena, profile);
+        }
+    }
+
     /// <summary>Runs the step's i-th micro-batch, in every pass with the same dropout masks.</summary>
     private void Run(ModelRunner runner, RaggedBatch batch, int index, string source, ActiveSet? active = null)
     {
@@ -430,23 +410,17 @@ internal sealed partial class TrainingSession : IDisposable
     /// <summary>Sets a loss to zero, outside the plans.</summary>
     private void Clear(Variable sum) => sum.View<float>().Write(zero);
 
-    private void Upload(TrainingMethod acting, long step, double learningRate)
+    private void Upload(TrainingMethod acting, long step, double learningRate, float sampleWeight)
     {
         long updates = step - UnlabelledSteps - (LossScaling?.State.SkippedSteps ?? 0);
         Span<float> scalars = uploads.Scalars;
         scalars[StepScalars.LearningRate] = (float)learningRate;
         (scalars[StepScalars.BiasCorrection1], scalars[StepScalars.BiasCorrection2]) = optimizer.Corrections(updates + 1);
+        scalars[StepScalars.SampleWeight] = sampleWeight;
         acting.WriteFactors(step, TotalSteps, scalars);
-        uploads.Write(loss[0], LossScaling);
+        uploads.Write(loss[0], LossScaling, samples is null ? null : sampleWeight);
         optimizer.Prepare(scalars, acting.ActiveIn(StepPart.Update));
         uploads.Seed(Inputs.NoiseRandom, method.NoiseSeed, earlierSteps + step);
-    }
-
-    /// <summary>The shape of the longest rows that a method may select of a batch: others take less arena.</summary>
-    private BatchShape LargestSelection(BatchShape shape)
-    {
-        int rows = method.SelectedRows(shape.Rows);
-        return shape with { Rows = rows, Selected = Model.Architecture.Head.PredictsTokens() ? shape.Selected : rows };
     }
 
     private static IReadOnlyList<Variable>? PartialTensors(TrainingMethod method) =>

@@ -1,5 +1,7 @@
+using System.Text.Json;
 using Engine.Graph;
 using Engine.Graph.Operators;
+using Engine.Kernels;
 using Engine.Kernels.Tests;
 using Engine.Model.Execution;
 using Engine.Safetensors;
@@ -119,6 +121,67 @@ public sealed class AdapterMethodTrajectoryTests
         run.RequireMovement();
     }
 
+    public static TheoryData<string, string> LaRuns => TestDevices.QuickWith<string>("la-lora-paper", "la-lora-code");
+
+    [SharedTheory]
+    [MemberData(nameof(LaRuns))]
+    public void La_lora_its_clipping_and_its_filters_match_pytorch_with_the_goldens_noise(string deviceName, string name)
+    {
+        GivenNoise? method = null;
+        using var run = new GoldenRun(
+            deviceName, GoldenFiles.Related(name), LossAverage.Batches, (settings, _) => method = new GivenNoise(LaLoraOf(settings)));
+        bool isPaper = name == "la-lora-paper";
+        float[]? factors = isPaper ? run.Golden["mid.lalora.clip_factors"].ToFloat32() : null;
+        for (int step = 0; step < run.Steps; step++)
+        {
+            float[] before = run.Model.Trainables!.Values.View<float>().ToArray();
+            method!.Give(run.Golden, step);
+            run.Step(step);
+            foreach ((string tensor, Variable value) in run.Model.Trainables.Entries)
+            {
+                // The paper's first step trains B, the code's A.
+                bool isStill = tensor.Contains((step % 2 == 0) == isPaper ? "lora_A" : "lora_B", StringComparison.Ordinal);
+                float[] start = before.AsSpan(TrainableParameters.OffsetOf(value), (int)value.Shape.Count).ToArray();
+                Assert.Equal(isStill, start.SequenceEqual(value.View<float>().ToArray()));
+                RequireInner(run, $"mid.lalora.step{step}.{(isPaper ? "filtered" : "grad")}.{tensor}", value.Gradient!);
+                RequireInner(run, $"mid.lalora.step{step}.smoothed.{tensor}", method.Smoothed(value));
+            }
+
+            if (factors is not null)
+            {
+                int samples = factors.Length / run.Steps;
+                double mean = factors.AsSpan(step * samples, samples).ToArray().Average(factor => (double)factor);
+                Assert.Equal(mean, run.Session.Numbers.Single().Value, 1e-5 * mean);
+            }
+        }
+
+        run.RequireMovement();
+    }
+
+    private static void RequireInner(GoldenRun run, string name, Variable value)
+    {
+        if (run.Golden.Contains(name))
+        {
+            run.RequireNear([(value.View<float>().ToArray(), name)]);
+        }
+    }
+
+    private static LaLora LaLoraOf(JsonElement settings)
+    {
+        double? Number(string key) => settings.TryGetProperty(key, out JsonElement number) ? number.GetDouble() : null;
+        return new LaLora
+        {
+            Reference = settings.GetProperty("reference").GetString() == "paper" ? LaLoraForm.Paper : LaLoraForm.Code,
+            Optimizer = settings.GetProperty("optimizer").GetString() == "sgd" ? StepOptimizer.Sgd : StepOptimizer.AdamW,
+            Clip = Number("clip"),
+            DpSigma = Number("dp_sigma"),
+            R = Number("R"),
+            LsSigma = Number("ls_sigma"),
+            ClipMax = Number("clip_max"),
+            LrBFactor = Number("lr_B_factor"),
+        };
+    }
+
     /// <summary>A run of matrices of B's shapes, layer by layer, with the golden's names.</summary>
     private static IEnumerable<(float[] Actual, string Name)> ByLayer(TransformerModel model, float[] packed, string prefix, string suffix)
     {
@@ -214,5 +277,41 @@ public sealed class AdapterMethodTrajectoryTests
         public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
 
         public void Dispose() => File.Delete(Path);
+    }
+
+    /// <summary>LA-LoRA with the normals that a golden gives for each step.</summary>
+    private sealed class GivenNoise(LaLora settings) : LaLoraMethod(settings)
+    {
+        private Variable? noise;
+
+        public override void Attach(MethodContext context)
+        {
+            base.Attach(context);
+            noise = context.Scratch.Reserve("given_noise", new Shape(context.Trainables.Count));
+        }
+
+        /// <summary>Takes a step's normals to the device; a tensor that the golden has none for gets none.</summary>
+        public void Give(SafetensorsFile golden, int step)
+        {
+            float[] normals = new float[Context.Trainables.Count];
+            foreach ((string name, Variable value) in Context.Trainables.Entries)
+            {
+                if (golden.TryGet($"noise.{step}.{name}", out SafetensorsTensor? given))
+                {
+                    given.ToFloat32().CopyTo(normals, TrainableParameters.OffsetOf(value));
+                }
+            }
+
+            noise!.View<float>().Write(normals);
+        }
+
+        /// <summary>A tensor's smoothed gradient of the last step, of the code's form.</summary>
+        public Variable Smoothed(Variable tensor) => Context.Scratch.Overlay(
+            "smoothed", tensor.Shape, Context.Scratch.Variables.Single(variable => variable.Name == "la_lora.sum"),
+            TrainableParameters.OffsetOf(tensor));
+
+        /// <summary>The slot is 1 where losses are not scaled.</summary>
+        private protected override void AddNoise(GraphBuilder graph, Variable run, Tensor deviation) =>
+            graph.Move(noise!, Context.Scalars, StepScalars.InverseLossScale, deviation, run);
     }
 }

@@ -56,6 +56,8 @@ public sealed class SessionMemoryTests
         { "llama", "halora" },
         { "roberta-cls", "sd-lora" },
         { "llama", "sd-lora" },
+        { "roberta-cls", "la-lora" },
+        { "qwen2", "la-lora" },
     };
 
     [Theory]
@@ -145,6 +147,7 @@ public sealed class SessionMemoryTests
     [InlineData("roberta-cls", "effilora")]
     [InlineData("roberta-cls", "halora")]
     [InlineData("roberta-cls", "sd-lora")]
+    [InlineData("roberta-cls", "la-lora")]
     [InlineData("qwen2", "lora")]
     public void A_step_that_ran_before_allocates_only_its_report(string name, string methodName)
     {

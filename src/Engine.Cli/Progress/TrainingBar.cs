@@ -109,7 +109,7 @@ internal sealed class TrainingBar(IAnsiConsole console) : TrainingView(console)
         string share = Invariant($"{100.0 * step.StepNumber / step.TotalSteps,3:0} %");
         string left = $"{Amounts.Time(step.TimeLeft)} left";
         string epoch = Invariant($"epoch {step.Epoch:0.00}");
-        string numbers = Invariant($"loss {step.Loss,-7:0.0000} {Rise(step, " ")}lr {step.LearningRate,-8:0.00e-0} ")
+        string numbers = Invariant($"loss {step.Loss,-7:0.0000} {OfMethod(step, " ")}lr {step.LearningRate,-8:0.00e-0} ")
             + Invariant($"{step.TokensPerSecond,7:N0} tokens/s  {Amounts.Bytes(step.DeviceBytes)}");
         if (width >= WideFrom)
         {
@@ -131,9 +131,13 @@ internal sealed class TrainingBar(IAnsiConsole console) : TrainingView(console)
             .Append(Fit(after, width - 1 - before.Length - bar));
     }
 
-    /// <summary>What the perturbation adds to the loss, with what divides it from the next number; empty where it is not known.</summary>
-    internal static string Rise(TrainingProgress.Step step, string divider) =>
-        step.LossRise is { } rise ? Invariant($"rise {rise:0.0e-0}{divider}") : "";
+    /// <summary>
+    /// What the perturbation adds to the loss, and what of privacy is spent, each with what divides it from the next number; empty where
+    /// neither is known.
+    /// </summary>
+    internal static string OfMethod(TrainingProgress.Step step, string divider) =>
+        (step.LossRise is { } rise ? Invariant($"rise {rise:0.0e-0}{divider}") : "")
+        + (step.Epsilon is { } epsilon ? Invariant($"epsilon {epsilon:0.00}{divider}") : "");
 
     private static string Fit(string text, int width) => text.Length <= width ? text : text[..Math.Max(0, width)];
 }

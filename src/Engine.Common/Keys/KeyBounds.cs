@@ -48,9 +48,10 @@ internal static class KeyBounds
             return null;
         }
 
-        string key = SectionKey.NameOf(problem.Property);
-        object? value = section.GetType().GetProperty(problem.Property)!.GetValue(section);
-        return (key, Sentence(prefix + key, value is INumberOrSection either ? either.Number ?? (object)"a map" : value, problem.Expected));
+        SectionKey broken = SectionKey.Of(section.GetType()).Single(key => key.Property.Name == problem.Property);
+        object? value = broken.Property.GetValue(section);
+        value = value is INumberOrSection either ? either.Number ?? (object)"a map" : value;
+        return (broken.Name, Sentence(prefix + broken.Name, value, problem.Expected));
     }
 
     private static void Check(SectionKey key, string name, object value)

@@ -103,6 +103,41 @@ internal sealed class AdamWOperator(AdamWSettings settings) : Operator
         lowering.Input<float>(5)));
 }
 
+/// <summary>One step of gradient descent over a run of parameters; inputs parameters, gradients, step scalars, clipping factor.</summary>
+internal sealed class SgdOperator(double weightDecay, double learningRateRatio) : Operator
+{
+    public override string Name => "Sgd";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Sgd.Step(
+        lowering.Device,
+        lowering.Node.Inputs[0].Shape.Count,
+        weightDecay,
+        learningRateRatio,
+        lowering.Input<float>(0),
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Input<float>(3)));
+}
+
+/// <summary>variable += one of the step's scalars * factor * x, x = 0; inputs x, the scalars, the factor [1], the variable.</summary>
+internal sealed class MoveOperator(int slot) : Operator
+{
+    public override string Name => "Move";
+
+    public override bool HasEffects => true;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Move(
+        lowering.Device,
+        lowering.Node.Inputs[0].Shape.Count,
+        slot,
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Input<float>(0),
+        lowering.Input<float>(3)));
+}
+
 /// <summary>variable *= one of the step's scalars; inputs the variable, the scalars.</summary>
 internal sealed class ScaleByOperator(int slot) : Operator
 {
@@ -198,6 +233,26 @@ public static class UpdateExtensions
     public static void AdamW(
         this GraphBuilder graph, Tensor parameters, Tensor gradients, Tensor m, Tensor v, Tensor scalars, Tensor clip, AdamWSettings settings) =>
         graph.Add(new AdamWOperator(settings), [parameters, gradients, m, v, scalars, clip]);
+
+    /// <summary>One step of plain gradient descent, vectors of one length; decay is part of the gradient.</summary>
+    /// <param name="scalars">float32 [<see cref="StepScalars.Count"/>].</param>
+    /// <param name="clip">The clipping factor [1].</param>
+    internal static void Sgd(
+        this GraphBuilder graph, Tensor parameters, Tensor gradients, Tensor scalars, Tensor clip, double weightDecay,
+        double learningRateRatio) =>
+        graph.Add(new SgdOperator(weightDecay, learningRateRatio), [parameters, gradients, scalars, clip]);
+
+    /// <summary>variable += a slot of <see cref="StepScalars"/> * factor * x, and x = 0, of one number of elements.</summary>
+    /// <param name="factor">[1]; NaN makes the variable NaN.</param>
+    internal static void Move(this GraphBuilder graph, Variable x, Variable scalars, int slot, Tensor factor, Variable variable)
+    {
+        if (x.Shape.Count != variable.Shape.Count)
+        {
+            throw new ArgumentException($"{x} cannot be moved into the variable {variable}: they have different numbers of elements.");
+        }
+
+        graph.Add(new MoveOperator(slot), [graph.Read(x), graph.Read(scalars), factor, graph.Read(variable)]);
+    }
 
     /// <summary>Multiplies a variable by a slot of <see cref="StepScalars"/>.</summary>
     public static void ScaleBy(this GraphBuilder graph, Variable variable, Variable scalars, int slot) =>

@@ -51,6 +51,25 @@ public static class Elementwise
         return ElementwiseKernels.MixKernel.Bind(device, LaunchShapes.Elements(device, count), scalars, finite, x, y, factor, slot, blends, count);
     }
 
+    /// <summary>
+    /// y += scalars[slot] * factor[0] * x and x = 0: a gradient moves into a sum of gradients. A factor of NaN makes y NaN.
+    /// </summary>
+    /// <param name="factor">[1].</param>
+    public static Launch Move(
+        Device device, long count, int slot, BufferView<float> scalars, BufferView<float> factor, BufferView<float> x, BufferView<float> y)
+    {
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(factor, 1);
+        Operand.Require(x, count);
+        Operand.Require(y, count);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return new MoveHost(cpu, count, slot, scalars, factor, x, y);
+        }
+
+        return ElementwiseKernels.MoveKernel.Bind(device, LaunchShapes.Elements(device, count), scalars, factor, x, y, slot, count);
+    }
+
     /// <summary>y += a * b.</summary>
     public static Launch AddProduct(Device device, long count, BufferView<float> a, BufferView<float> b, BufferView<float> y)
     {

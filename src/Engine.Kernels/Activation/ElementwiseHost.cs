@@ -91,6 +91,34 @@ internal sealed unsafe class MixHost(
         Vector512.FusedMultiplyAdd(x, Vector512.Create(weight), y * Vector512.Create(keep));
 }
 
+/// <summary>y += weight x; x = 0.</summary>
+internal sealed unsafe class MoveHost(
+    CpuDevice device, long count, int slot, BufferView<float> scalars, BufferView<float> factor, BufferView<float> x, BufferView<float> y)
+    : RangeHost(device, count)
+{
+    private readonly float* scalars = CpuDevice.Pointer(scalars);
+    private readonly float* factor = CpuDevice.Pointer(factor);
+    private readonly float* x = CpuDevice.Pointer(x);
+    private readonly float* y = CpuDevice.Pointer(y);
+
+    public override string Name => "Elementwise_Move";
+
+    protected override void Range(long start, int length, int worker)
+    {
+        Vector512<float> weight = Vector512.Create(scalars[slot] * *factor);
+        float* from = x + start;
+        float* to = y + start;
+        for (int i = 0; i < length; i += Lanes.Count)
+        {
+            int rest = Math.Min(Lanes.Count, length - i);
+            Vector512<float> sum = Vector512.FusedMultiplyAdd(Lanes.LoadPartial(from + i, rest), weight, Lanes.LoadPartial(to + i, rest));
+            Lanes.StorePartial(sum, to + i, rest);
+        }
+
+        new Span<float>(from, length).Clear();
+    }
+}
+
 /// <summary>y += a b.</summary>
 internal sealed unsafe class AddProductHost(CpuDevice device, long count, BufferView<float> a, BufferView<float> b, BufferView<float> y)
     : RangeHost(device, count)

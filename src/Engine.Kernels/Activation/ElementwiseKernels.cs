@@ -60,6 +60,19 @@ internal static partial class ElementwiseKernels
         }
     }
 
+    /// <summary>y += scalars[slot] * factor[0] * x; x = 0.</summary>
+    [Kernel]
+    public static void Move(
+        ArrayView<float> scalars, ArrayView<float> factor, ArrayView<float> x, ArrayView<float> y, int slot, long count)
+    {
+        long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (i < count)
+        {
+            y[i] = KernelMath.FusedMultiplyAdd(scalars[slot] * factor[0], x[i], y[i]);
+            x[i] = 0f;
+        }
+    }
+
     /// <summary>y += a * b.</summary>
     [Kernel]
     public static void AddProduct(ArrayView<float> a, ArrayView<float> b, ArrayView<float> y, long count)

@@ -52,6 +52,7 @@ public static class MethodCatalog
         [EffiLora.MethodName] = () => new EffiLora(),
         [SdLora.MethodName] = () => new SdLora(),
         [HaLora.MethodName] = () => new HaLora(),
+        [LaLora.MethodName] = () => new LaLora(),
     };
 
     /// <summary>The names that a run file may give to <c>method</c>, those of registered methods with them.</summary>

@@ -42,6 +42,14 @@ internal sealed class MethodCombination : TrainingMethod
                 + $"and {moving.Name} is derived for factors that stay apart from these; keep one of them.");
         }
 
+        if (methods.FirstOrDefault(method => method.Role == MethodRole.Gradient) is { } filtering
+            && methods.FirstOrDefault(method => method.Role is not (MethodRole.Gradient or MethodRole.LearningRate)) is { } reading)
+        {
+            throw reading.Refusal(
+                $"method: {filtering.Name} and {reading.Name} do not go together, since {filtering.Name} takes the gradients of single "
+                + $"samples or factors, and {reading.Name} is made for those of a whole step; keep one of them.");
+        }
+
         leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass])
             ?? methods.FirstOrDefault(method => method.UpdatesInPart) ?? methods[0];
         if (methods.FirstOrDefault(method => method.UpdatesInPart && method != leader) is { } holding)
@@ -63,7 +71,8 @@ internal sealed class MethodCombination : TrainingMethod
 
     public override MethodRole Role => MethodRole.None;
 
-    public override ulong NoiseSeed => methods.FirstOrDefault(method => method.Role == MethodRole.Perturbation)?.NoiseSeed ?? 0;
+    public override ulong NoiseSeed =>
+        methods.FirstOrDefault(method => method.Role is MethodRole.Perturbation or MethodRole.Gradient)?.NoiseSeed ?? 0;
 
     public override IReadOnlyList<StepCourse> Courses => leader.Courses;
 
@@ -155,6 +164,12 @@ internal sealed class MethodCombination : TrainingMethod
 
     public override AuxiliaryFactors? Auxiliary(LoraLinear layer) => methods.Select(method => method.Auxiliary(layer)).FirstOrDefault(factors => factors is not null);
 
+    public override void OnSampleReady(GraphBuilder graph) => Each(method => method.OnSampleReady(graph));
+
+    internal override StepOptimizer Optimizer => methods.Max(method => method.Optimizer);
+
+    internal override bool DecaysAll => methods.Any(method => method.DecaysAll);
+
     public override void OnMirror(GraphBuilder graph) => Each(method => method.OnMirror(graph));
 
     public override void OnGradientsReady(GraphBuilder graph, StepCourse course) => Each(method => method.OnGradientsReady(graph, course));
@@ -209,6 +224,7 @@ internal sealed class MethodCombination : TrainingMethod
         MethodRole.Balance => "since both rescale the factors of every adapter pair",
         MethodRole.Regularisation => "since both add to the loss",
         MethodRole.Merging => "since both move adapters into their base weights",
+        MethodRole.Gradient => "since both say what the optimizer gets for gradients",
         _ => "since both set the learning rate of single tensors",
     };
 

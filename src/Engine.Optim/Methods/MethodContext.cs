@@ -10,6 +10,7 @@ namespace Engine.Optim.Methods;
 public sealed class MethodContext
 {
     private readonly List<(Variable Words, int[] Content)> tables = [];
+    private readonly List<(Variable Numbers, float[] Content)> numbers = [];
 
     /// <param name="model">The model with its adapters and trainable parameters.</param>
     /// <param name="scalars">The step's scalars (<see cref="StepScalars"/>).</param>
@@ -106,6 +107,18 @@ public sealed class MethodContext
         return new TensorSegments(table, Table("segments", table.Encode()));
     }
 
+    /// <summary>A filter for each of these trainable tensors, as one launch works on all of them.</summary>
+    internal TensorFilters Filters(IEnumerable<(Variable Tensor, MatrixFilter Filter)> tensors)
+    {
+        (Variable Tensor, MatrixFilter Filter)[] all = [.. tensors];
+        var table = new FilterTable(
+            [.. all.Select(entry => new Segment(TrainableParameters.OffsetOf(entry.Tensor), (int)entry.Tensor.Shape.Count))],
+            [.. all.Select(entry => entry.Filter)]);
+        Variable kernels = Tables.Reserve("filter_weights", new Shape(table.Kernels.Length));
+        numbers.Add((kernels, table.Kernels));
+        return new TensorFilters(table, Table("filter_segments", table.Segments.Encode()), Table("filters", table.Data), kernels);
+    }
+
     /// <summary>Pairs of factors as one launch works on all of them.</summary>
     /// <param name="factors">A [rank, in], B [out, rank] and the scale s of s B A for each layer.</param>
     /// <param name="values">The run of parameters that they lie in.</param>
@@ -139,6 +152,11 @@ public sealed class MethodContext
         foreach ((Variable words, int[] content) in tables)
         {
             words.View<int>().Write(content);
+        }
+
+        foreach ((Variable values, float[] content) in numbers)
+        {
+            values.View<float>().Write(content);
         }
     }
 

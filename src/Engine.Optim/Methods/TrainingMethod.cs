@@ -29,6 +29,9 @@ public enum MethodRole
 
     /// <summary>A term of the loss beside the task's.</summary>
     Regularisation,
+
+    /// <summary>What the optimizer gets for gradients, and of which tensors.</summary>
+    Gradient,
 }
 
 /// <summary>
@@ -146,6 +149,14 @@ public abstract class TrainingMethod
     {
     }
 
+    /// <summary>
+    /// After the backward pass of each sample of <see cref="StepCourse.PerSample"/>: the gradients are those of its own mean loss. What is
+    /// left in them is added to by the next sample.
+    /// </summary>
+    public virtual void OnSampleReady(GraphBuilder graph)
+    {
+    }
+
     /// <summary>On the host, between the passes of <see cref="StepCourse.SelectedSecondPass"/>: which rows of a micro-batch the second one runs.</summary>
     /// <param name="before">Each row's mean loss in the first pass.</param>
     /// <param name="after">The same at the perturbed point.</param>
@@ -211,6 +222,12 @@ public abstract class TrainingMethod
     internal virtual void BeginTask(int task)
     {
     }
+
+    /// <summary>What updates the trainable tensors.</summary>
+    internal virtual StepOptimizer Optimizer => StepOptimizer.AdamW;
+
+    /// <summary>Whether weight decay is of every trainable tensor, biases and norm weights too.</summary>
+    internal virtual bool DecaysAll => false;
 
     /// <summary>Whether a perturbation is part of it.</summary>
     internal virtual bool Perturbs => Role == MethodRole.Perturbation;

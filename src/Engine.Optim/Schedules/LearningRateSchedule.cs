@@ -55,6 +55,12 @@ internal sealed class LearningRateSchedule
     /// <summary>Steps of the warm-up.</summary>
     public int WarmupSteps { get; }
 
+    /// <summary>
+    /// Whether the warm-up leaves out its rate of 0: the steps of n rise by 1 / (n + 1) of the peak each. Steps that are rounds would train
+    /// nothing for a whole round.
+    /// </summary>
+    public bool WarmsUpFromFirst { get; init; }
+
     /// <summary>What some shapes take beyond that.</summary>
     public ScheduleOptions Options { get; }
 
@@ -78,7 +84,7 @@ internal sealed class LearningRateSchedule
 
         if (step < WarmupSteps)
         {
-            return (double)step / WarmupSteps;
+            return WarmsUpFromFirst ? (step + 1.0) / (WarmupSteps + 1.0) : (double)step / WarmupSteps;
         }
 
         double progress = (double)(step - WarmupSteps) / Math.Max(1, TotalSteps - WarmupSteps);

@@ -348,5 +348,9 @@ public sealed record RunConfiguration
 
     /// <summary>The learning rate of every step of a run of <paramref name="totalSteps"/>.</summary>
     internal LearningRateSchedule CreateSchedule(int totalSteps) => new(
-        LrSchedulerType, LearningRate, totalSteps, LearningRateSchedule.ResolveWarmup(WarmupSteps, WarmupRatio, totalSteps), LrSchedulerKwargs?.ToOptions());
+        LrSchedulerType, LearningRate, totalSteps, LearningRateSchedule.ResolveWarmup(WarmupSteps, WarmupRatio, totalSteps),
+        LrSchedulerKwargs?.ToOptions())
+    {
+        WarmsUpFromFirst = Federated is not null,
+    };
 }

@@ -3,9 +3,11 @@ using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Batching;
+using Engine.Optim;
 using Engine.Optim.Methods;
 using Engine.Training.Data;
 using Engine.Training.Data.Formats;
+using Engine.Training.Federated;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Configuration;
@@ -30,6 +32,7 @@ internal static class RunRules
         CheckLength(run, file);
         CheckFederated(run, file);
         CheckTasks(run, file);
+        CheckSamples(run, file);
         string best = BestMetric(run, file);
         return run with
         {
@@ -286,9 +289,25 @@ internal static class RunRules
             federated.Split == ClientSplitKind.File && run.Data.Train.Paths.Count != federated.Clients, file, "federated.clients",
             $"split: file makes a client of each file, and data.train has {run.Data.Train.Paths.Count}; "
                 + $"expected that number, not {federated.Clients}.");
+    }
+
+    /// <summary>Keys that say what samples count for in a step, where each counts alike.</summary>
+    private static void CheckSamples(RunConfiguration run, MapNode? file)
+    {
+        if (PrivacyLedger.LaLoraOf(run) is not { ClipNorm: > 0 } method)
+        {
+            return;
+        }
+
         RefuseIf(
-            run.WarmupSteps > 0 || run.WarmupRatio > 0, file, run.WarmupSteps > 0 ? "warmup_steps" : "warmup_ratio",
-            "the schedule of a federated run counts rounds, and the first of a warmup has the rate 0; leave it out.");
+            run.Tasks is not null, file, "tasks",
+            $"method {method.Name} counts what its steps tell of rows that all of them are drawn from; leave out one of the two.");
+        RefuseIf(
+            run.ClassWeights is not null, file, "class_weights",
+            $"method {method.Name} clips the gradient of each row by itself, so that no row counts for more than another; leave it out.");
+        RefuseIf(
+            run.LossAverage != LossAverage.Tokens, file, "loss_average",
+            $"method {method.Name} takes the mean over a step's rows, of each row's own loss; leave it out.");
     }
 
     private static void CheckTasks(RunConfiguration run, MapNode? file)

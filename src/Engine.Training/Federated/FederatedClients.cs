@@ -88,13 +88,13 @@ internal sealed class FederatedClients
         return steps;
     }
 
-    /// <summary>The shapes, each once, of every batch of the run.</summary>
-    public IReadOnlyCollection<BatchShape> Shapes(Architecture architecture)
+    /// <summary>The shapes, each once, of every batch of the run, or of its rows one by one.</summary>
+    public IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, bool bySample)
     {
         long[] steps = StepsBefore(federated.Rounds);
         return All
             .Zip(steps, (client, taken) => (client.Batches, client.Length.MicroBatchesIn(taken)))
-            .SelectMany(client => client.Batches.Shapes(architecture, client.Item2))
+            .SelectMany(client => client.Batches.Shapes(architecture, client.Item2, bySample))
             .ToHashSet();
     }
 }

@@ -29,6 +29,15 @@ public sealed class PrivacyAccountant
         }
     }
 
+    /// <summary>Adds what another has counted, so many times.</summary>
+    internal void Add(PrivacyAccountant other, long times)
+    {
+        for (int i = 0; i < Orders.Length; i++)
+        {
+            divergences[i] += times * other.divergences[i];
+        }
+    }
+
     /// <summary>
     /// The smallest epsilon that the orders prove at a delta: the least of RDP(alpha) + ln((alpha - 1) / alpha) - (ln delta + ln alpha) /
     /// (alpha - 1) (Canonne, Kamath, Steinke 2020, arXiv 2004.00010, proposition 12).

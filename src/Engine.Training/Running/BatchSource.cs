@@ -31,7 +31,8 @@ internal abstract class BatchSource : IDisposable
     }
 
     /// <summary>The shapes, each once, of so many micro-batches from the first on.</summary>
-    public abstract IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count);
+    /// <param name="bySample">Of their rows one by one, as batches of their own.</param>
+    public abstract IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count, bool bySample = false);
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
 }
@@ -68,21 +69,31 @@ internal sealed class SampledBatches(
     }
 
     /// <remarks>Lengths and labels decide a batch's shape, and an epoch's order is a function of its number: no batch is made, and epochs are gone through side by side.</remarks>
-    public override IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count)
+    public override IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count, bool bySample = false)
     {
         int epochs = checked((int)((count + BatchesPerEpoch - 1) / BatchesPerEpoch));
         HashSet<BatchShape>[] byEpoch = ParallelWork.Run(
-            epochs, epoch => ShapesOf(architecture, epoch, Math.Min(BatchesPerEpoch, count - ((long)epoch * BatchesPerEpoch))));
+            epochs, epoch => ShapesOf(architecture, epoch, Math.Min(BatchesPerEpoch, count - ((long)epoch * BatchesPerEpoch)), bySample));
         return byEpoch.SelectMany(shapes => shapes).ToHashSet();
     }
 
-    private HashSet<BatchShape> ShapesOf(Architecture architecture, int epoch, long batches)
+    private HashSet<BatchShape> ShapesOf(Architecture architecture, int epoch, long batches, bool bySample)
     {
         IReadOnlyList<int>? labels = masker?.Counts(set, (uint)epoch) ?? set.LabelCounts;
         HashSet<BatchShape> shapes = [];
         foreach (int[] drawn in sampler.Draw((uint)epoch).AsSpan(0, (int)batches))
         {
-            shapes.Add(set.ShapeOf(architecture, Rows(drawn), labels));
+            int[] rows = Rows(drawn);
+            if (!bySample)
+            {
+                shapes.Add(set.ShapeOf(architecture, rows, labels));
+                continue;
+            }
+
+            foreach (int row in rows)
+            {
+                shapes.Add(set.ShapeOf(architecture, [row], labels));
+            }
         }
 
         return shapes;
@@ -121,8 +132,23 @@ internal sealed class PrebatchedFile : BatchSource
             : throw new DataFileException(Origin, $"there is no tensor labels.{index}; every batch to train on needs labels.");
     }
 
-    public override IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count) =>
-        Enumerable.Range(0, checked((int)count)).Select(index => BatchShape.Of(architecture, Batch(0, index))).ToHashSet();
+    public override IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count, bool bySample = false)
+    {
+        IEnumerable<RaggedBatch> batches = Enumerable.Range(0, checked((int)count)).Select(index => Batch(0, index));
+        return batches
+            .SelectMany(batch => bySample ? Samples(batch) : [BatchShape.Of(architecture, batch)])
+            .ToHashSet();
+
+        IEnumerable<BatchShape> Samples(RaggedBatch batch)
+        {
+            for (int row = 0; row < batch.RowCount; row++)
+            {
+                RaggedBatch sample = batch.RoomFor(1, batch.RowStart[row + 1] - batch.RowStart[row]);
+                batch.CopyRows([row], sample);
+                yield return BatchShape.Of(architecture, sample);
+            }
+        }
+    }
 
     public override void Dispose()
     {

@@ -53,8 +53,11 @@ internal sealed class PreparedRun : IDisposable
         clients = run.Federated is { } federated ? FederatedClients.Of(run, federated, Data) : null;
         Tasks = run.Tasks is { } tasks ? TaskSequence.Of(run, tasks, Data) : null;
         Length = clients?.Rounds ?? Tasks?.Length ?? RunLength.Of(run, Data.Train);
-        trainingShapes = clients?.Shapes(architecture) ?? Tasks?.Shapes(architecture)
-            ?? Data.Train.Shapes(architecture, Length.TotalMicroBatches);
+        Privacy = PrivacyLedger.Of(run, Data.Train, clients);
+        TrainingMethod method = (run.Method ?? new Plain()).CreatePlugIn();
+        bool bySample = method.Courses.Contains(StepCourse.PerSample);
+        trainingShapes = clients?.Shapes(architecture, bySample) ?? Tasks?.Shapes(architecture)
+            ?? Data.Train.Shapes(architecture, Length.TotalMicroBatches, bySample);
         evaluationShapes = Tasks?.EvaluationShapes ?? Data.Validation?.Shapes ?? [];
         schedule = Tasks is null ? run.CreateSchedule(Length.TotalSteps) : null;
         var optimizer = new AdamWOptions
@@ -68,7 +71,7 @@ internal sealed class PreparedRun : IDisposable
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
-            device, Model, (run.Method ?? new Plain()).CreatePlugIn(), optimizer, capacity,
+            device, Model, method, optimizer, capacity,
             clients?.LocalSteps ?? Tasks?.LongestSteps ?? Length.TotalSteps, run.Seed, run.GradientAccumulationSteps,
             run.GradientCheckpointing, LossOf(run, Data));
         Rounds = clients is null ? null : RoundsOf(run, clients, Session);
@@ -97,6 +100,9 @@ internal sealed class PreparedRun : IDisposable
 
     /// <summary>What takes the rounds of a federated run; null for others.</summary>
     internal FederatedRounds? Rounds { get; }
+
+    /// <summary>What of privacy steps or rounds spend; null where the run's method has no guarantee.</summary>
+    internal PrivacyLedger? Privacy { get; }
 
     public TrainingSession Session { get; }
 
@@ -151,8 +157,8 @@ internal sealed class PreparedRun : IDisposable
 
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin(resumes);
-        IEnumerable<string> parts = ((string?[])[clients?.Note, Tasks?.Note]).OfType<string>();
-        return [.. Data.Notes, .. idleEntries, .. notes, .. EmbeddingNotes(), .. parts];
+        string?[] ofRun = [clients?.Note, Tasks?.Note, Privacy?.Note, PrivacyLedger.Warning(Run)];
+        return [.. Data.Notes, .. idleEntries, .. notes, .. EmbeddingNotes(), .. ofRun.OfType<string>()];
     }
 
     /// <summary>The learning rate of an optimizer step.</summary>

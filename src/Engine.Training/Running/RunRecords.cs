@@ -65,7 +65,19 @@ internal static class RunRecords
     }
 
     /// <summary>What summary.json says of a run that came to its end.</summary>
-    public static JsonObject Summary(TrainingOutcome outcome, BestTracker best, PreparedRun prepared) => new()
+    public static JsonObject Summary(TrainingOutcome outcome, BestTracker best, PreparedRun prepared)
+    {
+        JsonObject summary = OfRun(outcome, best, prepared);
+        if (prepared.Privacy is { } privacy)
+        {
+            summary["epsilon"] = Number(privacy.EpsilonAfter(outcome.Steps));
+            summary["delta"] = privacy.Delta;
+        }
+
+        return summary;
+    }
+
+    private static JsonObject OfRun(TrainingOutcome outcome, BestTracker best, PreparedRun prepared) => new()
     {
         ["steps"] = outcome.Steps,
         ["epochs"] = prepared.EpochsAfter(outcome.Steps),

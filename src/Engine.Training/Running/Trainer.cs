@@ -248,6 +248,12 @@ public sealed class Trainer : IDisposable
             line["task"] = Session.Task + 1;
         }
 
+        double? epsilon = prepared.Privacy?.EpsilonAfter(state.Step);
+        if (epsilon is not null)
+        {
+            line["epsilon"] = epsilon;
+        }
+
         Write(MetricsLog.Train, Folder.MetricsPath, line);
         TrainingTelemetry.Step(run.Output, report, rate, elapsed);
         if (report.Labels == 0)
@@ -268,6 +274,7 @@ public sealed class Trainer : IDisposable
             prepared.Device.Memory.Current)
         {
             LossRise = lossRise = double.IsFinite(report.LossRise) ? report.LossRise : lossRise,
+            Epsilon = epsilon,
         });
     }
 

@@ -41,6 +41,11 @@ public abstract record TrainingProgress
     {
         /// <summary>What the method's perturbation added to the loss of the last step that knows it; null where none does.</summary>
         public double? LossRise { get; init; }
+
+        /// <summary>
+        /// Of a private method: epsilon of what was trained so far, at the method's delta; null where there is no guarantee.
+        /// </summary>
+        public double? Epsilon { get; init; }
     }
 
     /// <summary>An optimizer step was counted but updated nothing, since none of its texts has a label.</summary>

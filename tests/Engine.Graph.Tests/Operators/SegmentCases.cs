@@ -41,7 +41,52 @@ internal static partial class OperatorTable
                 x => Mapped(map, [.. x[1]], [.. x[2]], x[3], x[4]));
         }
 
+        // Along two ranks of four places each; of a vector of three; the last tensor takes no part.
+        var filters = new FilterTable(
+            [new(1, 8), new(10, 3), new(15, 2)],
+            [LowPass.Binomial(2, 4, isTransposed: true), LowPass.Laplacian(1, 3, false, 1), MatrixFilter.None(2)]);
+        yield return new OperatorCase(
+            "GradientFilter",
+            [
+                Integers(filters.Segments.Encode()), Integers(filters.Data), Floats(filters.Kernels), Floats(1f, 1f, 0f), Constant(1, 18),
+                Constant(2, 18),
+            ],
+            (graph, t) =>
+            {
+                var tensors = new TensorFilters(filters, t[0].Variable!, t[1].Variable!, t[2].Variable!);
+                graph.Filter(tensors, t[3], t[4].Variable!, t[5].Variable!);
+                return [t[5]];
+            },
+            x =>
+            {
+                double[] y = [.. x[5]], from = x[4];
+                int[][] mirrored = [[1, 0, 0, 1, 2], [0, 0, 1, 2, 3], [0, 1, 2, 3, 3], [1, 2, 3, 3, 2]];
+                for (int i = 0; i < 8; i++)
+                {
+                    y[1 + i] = mirrored[i / 2]
+                        .Zip((double[])[1, 4, 6, 4, 1], (place, weight) => weight / 16 * from[1 + (2 * place) + (i % 2)]).Sum();
+                }
+
+                // 1 - Laplacian is 3 on the diagonal and -1 beside it: its inverse has 1/2 there and 1/4 beside.
+                double sum = from[10] + from[11] + from[12];
+                for (int i = 10; i < 13; i++)
+                {
+                    y[i] = (sum + from[i]) / 4;
+                }
+
+                (y[15], y[16]) = (0, 0);
+                return [y];
+            });
         CaseInput squares = Floats(4f, 9f, 3f);
+        yield return new OperatorCase(
+            "MedianClip",
+            [Floats(4f, 9f, 1f, 16f), Floats(1f, 1f, 1f, 0f), Scalars((StepScalars.SampleWeight, 0.25f))],
+            (graph, t) =>
+            {
+                (Tensor factors, Tensor deviation) = graph.MedianClip(t[0], t[1], t[2], largest: 10f, noise: 0.5f);
+                return [factors, deviation];
+            },
+            x => [[1, 2.0 / 3, 1, 0], [0.25]]);
         yield return new OperatorCase(
             "SamFactors",
             [squares, Floats(1f, 0f, 1f)],

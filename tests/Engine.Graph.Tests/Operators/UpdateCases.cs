@@ -37,6 +37,24 @@ internal static partial class OperatorTable
         }
 
         yield return new OperatorCase(
+            "Sgd",
+            [Constant(1, Count), Constant(2, Count), scalars, Floats(0.75f)],
+            (graph, t) =>
+            {
+                graph.Sgd(t[0], t[1], t[2], t[3], weightDecay: 0.1, learningRateRatio: 4);
+                return [t[0]];
+            },
+            x => [[.. x[0].Zip(x[1], (p, g) => p - (0.04 * ((0.75 * g) + (0.1 * p))))]]);
+        yield return new OperatorCase(
+            "Move",
+            [Constant(1, 13), Scalars((StepScalars.SampleWeight, 0.25f)), Floats(0.5f), Constant(2, 13)],
+            (graph, t) =>
+            {
+                graph.Move(t[0].Variable!, t[1].Variable!, StepScalars.SampleWeight, t[2], t[3].Variable!);
+                return [t[0], t[3]];
+            },
+            x => [new double[13], [.. x[0].Zip(x[3], (added, value) => value + (0.125 * added))]]);
+        yield return new OperatorCase(
             "Accumulate",
             [Constant(1, 13), Constant(2, 13)],
             (graph, t) =>

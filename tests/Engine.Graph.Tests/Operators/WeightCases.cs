@@ -18,6 +18,15 @@ internal static partial class OperatorTable
                 return [Product(x[0], weight, MatMulLayout.NT, 4, 7, 5)];
             });
         yield return new OperatorCase(
+            "AddNoise",
+            [Constant(1, 37), Floats(0.75f), Random()],
+            (graph, t) =>
+            {
+                graph.AddNoise(t[0].Variable!, t[1], t[2], 11);
+                return [t[0]];
+            },
+            x => [[.. x[0].Select((value, i) => value + (0.75 * PhiloxReference.Normal(i, Seed, 11, Step)))]]);
+        yield return new OperatorCase(
             "RowSquaredNorms",
             [Constant(1, 5, 17), Floats(new float[5])],
             (graph, t) =>

@@ -50,6 +50,9 @@ internal static class KernelCases
             Elementwise.AddProduct(run.Device, Count, Values(run, 1, Count), Values(run, 2, Count), Values(run, 3, Count)),
             .. ((bool[])[false, true]).Select(blends => Elementwise.Mix(
                 run.Device, Count, 0.7f, StepScalars.AverageWeight, blends, run.Scalars((StepScalars.AverageWeight, 0.3f)), run.Put(1f), Values(run, 1, Count), Values(run, 2, Count))),
+            Elementwise.Move(
+                run.Device, Count, StepScalars.SampleWeight, run.Scalars((StepScalars.SampleWeight, 0.3f)), run.Put(0.7f),
+                Values(run, 1, Count), Values(run, 2, Count)),
             .. ((bool[])[false, true]).Select(adds => Elementwise.Window(run.Device, 20, 15, adds, Values(run, 1, 20 * 17), 17, Values(run, 2, 20 * 19), 19)),
             .. ((bool[])[false, true]).Select(biased => Elementwise.ScaleColumns(
                 run.Device, 20, 15, 1f, Values(run, 1, Count), Values(run, 2, 15), biased ? Values(run, 3, 15) : null, run.Output(Count))),
@@ -167,6 +170,26 @@ internal static class KernelCases
                 run.Device, Count, 0.9, 0.999, 1e-8, 0.01, 16, Values(run, 1, Count), Values(run, 2, Count), Values(run, 3, Count), run.Put(Numbers.Values(4, Count, 0.5, 0.6)),
                 run.Scalars((StepScalars.LearningRate, 0.1f), (StepScalars.BiasCorrection1, 0.19f), (StepScalars.BiasCorrection2, 0.002f)), run.Put(0.7f)),
         ],
+        ["gradient descent"] = run =>
+        {
+            BufferView<float> mask = run.Put([.. Enumerable.Range(0, Count).Select(i => i % 3 == 0 ? 0f : 1f)]);
+            return
+            [
+                Sgd.Step(
+                    run.Device, Count, 0.01, 2, Values(run, 1, Count), Values(run, 2, Count), run.Scalars((StepScalars.LearningRate, 0.1f)),
+                    run.Put(0.7f)),
+                MedianClip.Factors(
+                    run.Device, Count, 0.4f, 0.2f, run.Put(Numbers.Values(3, Count, 1, 1)), mask,
+                    run.Scalars((StepScalars.SampleWeight, 0.3f)), run.Output(Count), run.Output(1)),
+                .. ((MatrixFilter[])[LowPass.Binomial(4, 75, true), LowPass.Laplacian(4, 75, false, 1)]).Select(filter =>
+                {
+                    var table = new FilterTable([new(3, Count), new(310, 7)], [filter, MatrixFilter.None(7)]);
+                    return GradientFilter.Apply(
+                        run.Device, table, run.Put(table.Segments.Encode()), run.Put(table.Data), run.Put(table.Kernels), run.Put(1f, 0f),
+                        Values(run, 4, 317), Values(run, 5, 317));
+                }),
+            ];
+        },
         ["noise"] = run =>
         [
             Noise.Normals(run.Device, Quads, Stream, Random(run), run.Output(Quads)),

@@ -138,3 +138,27 @@ internal sealed class LinearModel : ToyModel
         return gradient;
     }
 }
+
+/// <summary>One wide linear layer on a token's row, for what takes many numbers.</summary>
+internal sealed class WideModel : ToyModel
+{
+    private const int Outputs = 4096;
+
+    /// <summary>The layer with an adapter.</summary>
+    public static Tuning Adapter { get; } = new Tuning.Lora([new LoraTarget("wide", 2, 2f, 0f)], []);
+
+    internal override HeadKind Head => HeadKind.SequenceClassification;
+
+    public override int OutputSize => Outputs;
+
+    internal override IReadOnlyList<ParameterSpec> Parameters =>
+    [
+        new("table.weight", new Shape(VocabularySize, 3), ParameterInitialization.Normal),
+        new("wide.weight", new Shape(Outputs, 3), ParameterInitialization.Normal),
+    ];
+
+    internal override IReadOnlyList<IReadOnlyList<LinearSpec>> LinearGroups => [[new("wide", Outputs, 3)]];
+
+    internal override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Linear(
+        forward.TakeSelected(forward.Graph.Embedding(forward.Parameter("table.weight"), forward.Batch.InputIds)), "wide"));
+}

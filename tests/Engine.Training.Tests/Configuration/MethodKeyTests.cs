@@ -63,6 +63,14 @@ public sealed class MethodKeyTests : IDisposable
             Load(
                 "{name: sd-lora, directions: absorb, scalar: 0.5, ranks: [4, 2], drop_below: 9.0e-4, init: start.safetensors, "
                 + "direction_seed: 3}\n").Method);
+        Assert.Equal(
+            new LaLora { Optimizer = StepOptimizer.Sgd, Clip = 0.5, DpSigma = 2, R = 3, Filter = false, Delta = 1e-6, NoiseSeed = 3 },
+            Load(
+                "{name: la-lora, reference: paper, optimizer: sgd, clip: 0.5, dp_sigma: 2, R: 3, filter: false, delta: 1.0e-6, "
+                + "noise_seed: 3}\n").Method);
+        Assert.Equal(
+            new LaLora { Reference = LaLoraForm.Code, LsSigma = 2, ClipMax = 0.5, LrBFactor = 4, DpSigma = 0 },
+            Load("{name: la-lora, reference: code, ls_sigma: 2, clip_max: 0.5, lr_B_factor: 4, dp_sigma: 0}\n").Method);
         Assert.Equal(new XgbLora { Boosters = 4 }, Load("{name: xgblora, boosters: 4}\n").Method);
         Assert.Equal(new NBar { Mu = 1, MuSchedule = MuSchedule.Cosine }, Load("{name: nbar, mu: 1, mu_schedule: cosine}\n").Method);
         Assert.Equal(
@@ -108,6 +116,14 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("xgblora", "kappa", "0")]
     [InlineData("halora", "mu", "-0.1")]
     [InlineData("halora", "norm", "nuclear")]
+    [InlineData("la-lora", "clip", "-1")]
+    [InlineData("la-lora", "dp_sigma", "-1")]
+    [InlineData("la-lora", "R", "0")]
+    [InlineData("la-lora", "delta", "1")]
+    [InlineData("la-lora", "reference", "mine")]
+    [InlineData("la-lora", "ls_sigma", "1")]
+    [InlineData("la-lora", "clip_max", "0.5")]
+    [InlineData("la-lora", "lr_B_factor", "3")]
     public void Values_out_of_range_are_refused_with_their_place(string method, string key, string value) =>
         Assert.Contains($"run.yaml:5: method.{key} is '{value.Trim('\'')}'", Fails($"\n  {{name: {method},\n   {key}: {value}}}\n"));
 
@@ -122,6 +138,8 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("scalora", "xgblora", "both move adapters")]
     [InlineData("halora", "xgblora", "factors that stay apart")]
     [InlineData("sl-sam", "halora", "holds most tensors of a step still")]
+    [InlineData("la-lora", "lora-sam", "takes the gradients of single samples or factors")]
+    [InlineData("nbar", "la-lora", "takes the gradients of single samples or factors")]
     public void Methods_that_do_not_go_together_are_refused_with_the_reason(string first, string second, string reason) =>
         Assert.Matches($"run.yaml:[45]: .*{reason}", Fails($"\n  - {first}\n  - {second}\n"));
 
@@ -133,6 +151,12 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("{name: obar, mu_schedule: linar}", "did you mean 'linear'? Known are constant, linear, cosine.")]
     [InlineData("sam\ns_frac: 1", "it belongs to the training method sl-sam: write it below 'method:', beside the method's name.")]
     [InlineData("{name: xgblora, kappa: 3, boosters: 2}", "method.boosters is '2'; expected either kappa or boosters")]
+    [InlineData("{name: la-lora, clip: 0, dp_sigma: 1}", "method.dp_sigma is '1'; expected 0, since clip: 0 bounds no sample's part")]
+    [InlineData("{name: la-lora, dp_sigma: 0, delta: 0.1}", "method.delta is '0.1'; expected none, since there is no noise")]
+    [InlineData("{name: la-lora, clip: 0, noise_seed: 3}", "method.noise_seed is '3'; expected none, since there is no noise")]
+    [InlineData("{name: la-lora, reference: code, clip: 1}", "method.clip is '1'; expected none, since only reference: paper reads it")]
+    [InlineData("{name: la-lora, reference: code, filter: true}", "expected none, since only reference: paper reads it")]
+    [InlineData("{name: la-lora, clip_max: 1}", "method.clip_max is '1'; expected none, since only reference: code reads it")]
     [InlineData("{name: Flat-LoRA}", "run.yaml:3: There is no training method 'Flat-LoRA'; the name has two meanings: flat-lora is random")]
     public void A_wrong_key_is_answered_with_what_to_write(string method, string expected) =>
         Assert.Contains(expected, Fails($"{method}\n"));

@@ -3,6 +3,7 @@ using Engine.Common;
 using Engine.Devices.Cpu;
 using Engine.Safetensors;
 using Engine.Training.Configuration;
+using Engine.Training.Federated;
 using Engine.Training.Running;
 using Engine.Training.Tests.Running;
 
@@ -68,7 +69,7 @@ public sealed class FederatedRunTests
         Assert.Equal(4, whole.Steps);
         TrainerRuns.RequireTrained(tiny, "whole");
 
-        JsonNode[] lines = [.. File.ReadLines(tiny.File("whole/metrics.jsonl")).Select(line => JsonNode.Parse(line)!)];
+        JsonNode[] lines = Lines(tiny, "whole");
         Assert.Equal([1, 2, 3, 4], lines.Select(line => line["step"]!.GetValue<int>()));
         Assert.All(lines, line => Assert.Equal(2, line["clients"]!.AsArray().Count));
         Assert.True(lines.Select(line => line["clients"]!.ToJsonString()).Distinct().Count() > 1);
@@ -134,6 +135,19 @@ public sealed class FederatedRunTests
         float[] Weights() => prepared.Session.Trainables.Values.View<float>().ToArray();
     }
 
+    /// <summary>A round that trained nothing would be of no use: the first has a share of the rate already.</summary>
+    [Fact]
+    public void Rounds_warm_up_from_the_first_on()
+    {
+        using var tiny = new TinyRun();
+        Train(
+            tiny, "run", "method=plain", "federated={clients: 2, rounds: 4}", "warmup_steps=2", "learning_rate=0.003",
+            "lr_scheduler_type=constant_with_warmup");
+        double[] rates = [.. Lines(tiny, "run").Select(line => line["learning_rate"]!.GetValue<double>())];
+        Assert.Equal([0.001, 0.002, 0.003, 0.003], rates.Select(rate => Math.Round(rate, 12)));
+        TrainerRuns.RequireTrained(tiny, "run");
+    }
+
     [Theory]
     [InlineData("federated={clients: 41, rounds: 1}", "federated.clients is 41, and there are 40 rows")]
     [InlineData("federated={clients: 0, rounds: 1}", "federated.clients is '0'; expected a whole number of at least 1")]
@@ -145,7 +159,9 @@ public sealed class FederatedRunTests
     [InlineData("federated={clients: 2, rounds: 1, split: file}", "split: file makes a client of each file, and data.train has 1")]
     [InlineData("federated={clients: 2, rounds: 1, split: class}", "federated.split is 'class'")]
     [InlineData("federated={clients: 2, rounds: 1};adapter=null", "federated: what clients send is an adapter")]
-    [InlineData("federated={clients: 2, rounds: 1};warmup_steps=1", "warmup_steps: the schedule of a federated run counts rounds")]
+    [InlineData("federated={clients: 2, rounds: 1};method=la-lora;class_weights=balanced", "class_weights: method la-lora clips")]
+    [InlineData("federated={clients: 2, rounds: 1};method=la-lora;loss_average=batches", "loss_average: method la-lora takes")]
+    [InlineData("federated={clients: 2, rounds: 1};method=la-lora;dtype=float16", "tells of the data and which no noise hides")]
     [InlineData("federated={clients: 2, rounds: 1};method=looksam", "federated: method looksam keeps numbers from one step to the next")]
     [InlineData("federated={clients: 2, rounds: 1, aggregation: lora-fair};adapter.use_dora=true", "has DoRA's magnitudes beside it")]
     public void What_cannot_be_federated_is_refused(string settings, string message)
@@ -159,6 +175,102 @@ public sealed class FederatedRunTests
         });
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.True(error is ConfigurationException or Engine.Model.Batching.DataFileException);
+    }
+
+    /// <summary>Moments, counts of updates and noise are where the uninterrupted run has them.</summary>
+    [Theory]
+    [InlineData("{name: la-lora, clip: 0.5, dp_sigma: 0.3, noise_seed: 9}")]
+    [InlineData("{name: la-lora, reference: code, optimizer: sgd}")]
+    [InlineData("{name: la-lora, clip: 0}")]
+    public void Private_rounds_resume_to_the_bit(string method)
+    {
+        using var tiny = new TinyRun();
+        string[] settings =
+        [
+            $"method={method}", "federated={clients: 3, rounds: 4, participation: 0.6}", "save_steps=1", "num_train_epochs=1",
+            "adapter.lora_dropout=0.1",
+        ];
+        TrainingOutcome whole = Train(tiny, "whole", settings);
+        Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
+        string path = tiny.WriteRun("stopped");
+        Assert.Throws<TrainingException>(() => Run(path, settings, new TrainerOptions(), new TrainerRuns.KillAt(2)));
+        TrainingOutcome resumed = Run(path, settings, new TrainerOptions { Resume = true });
+        Assert.Equal(TrainerRuns.Bytes(whole), TrainerRuns.Bytes(resumed));
+        Assert.Equal(TrainerRuns.Losses(tiny, "whole"), TrainerRuns.Losses(tiny, "stopped"));
+        TrainerRuns.RequireTrained(tiny, "whole");
+    }
+
+    /// <summary>
+    /// Of three clients the largest spends: each row is with chance 8 over its client's rows in a batch of the steps that the client has
+    /// taken. Another seed of the noise makes another adapter.
+    /// </summary>
+    [Fact]
+    public void Epsilon_of_a_round_is_the_accountants_of_the_client_that_spent_most()
+    {
+        using var tiny = new TinyRun();
+        const string Federated = "federated={clients: 3, rounds: 3, split: label, concentration: 0.3, participation: 0.6}";
+        string[] settings = ["num_train_epochs=1", Federated];
+        const string Method = "method={name: la-lora, dp_sigma: 0.8, R: 0.5, delta: 1.0e-4";
+        TrainingOutcome outcome = Train(tiny, "run", [$"{Method}}}", .. settings]);
+        using var device = new CpuDevice();
+        RunConfiguration other = RunConfiguration.Load(tiny.WriteRun("other"), ["method=plain", .. settings]);
+        using PreparedRun prepared = PreparedRun.Create(other, device);
+        FederatedClients clients = FederatedClients.Of(prepared.Run, prepared.Run.Federated!, prepared.Data);
+        JsonNode[] lines = Lines(tiny, "run");
+        Assert.Equal(3, lines.Length);
+        for (int round = 0; round < 3; round++)
+        {
+            long[] steps = clients.StepsBefore(round + 1);
+            double expected = clients.All.Zip(steps).Max(client =>
+            {
+                var spent = new PrivacyAccountant();
+                spent.Add(1.6, Math.Min(1, 8.0 / client.First.Rows), client.Second);
+                return spent.Epsilon(1e-4);
+            });
+            Assert.Equal(expected, lines[round]["epsilon"]!.GetValue<double>(), 1e-9);
+            Assert.InRange(lines[round]["clip_factor"]!.GetValue<double>(), 1e-6, 1);
+        }
+
+        JsonNode summary = JsonNode.Parse(File.ReadAllText(tiny.File("run/summary.json")))!;
+        Assert.Equal(lines[2]["epsilon"]!.GetValue<double>(), summary["epsilon"]!.GetValue<double>());
+        Assert.Equal(1e-4, summary["delta"]!.GetValue<double>());
+        TrainingOutcome reseeded = Train(tiny, "seed", [$"{Method}, noise_seed: 1}}", .. settings]);
+        Assert.NotEqual(TrainerRuns.Bytes(outcome), TrainerRuns.Bytes(reseeded));
+    }
+
+    /// <summary>The number that Opacus' own tests hold its accountant against: 50 rows, batches of 2, sigma 1.5, 2250 steps.</summary>
+    [Fact]
+    public void Epsilon_of_a_run_is_the_published_one()
+    {
+        using var tiny = new TinyRun();
+        tiny.WriteTable("fifty.tsv", Enumerable.Range(0, 50).Select(i => ($"the heron number {i}", i % 2 == 0 ? "animal" : "tool")));
+        using var device = new CpuDevice();
+        using PreparedRun prepared = PreparedRun.Create(
+            RunConfiguration.Load(
+                tiny.WriteRun("run"),
+                [
+                    "method={name: la-lora, dp_sigma: 1.5}", "data.train=fifty.tsv", "per_device_train_batch_size=2",
+                    "gradient_accumulation_steps=1",
+                ]),
+            device);
+        Assert.InRange(prepared.Privacy!.EpsilonAfter(2250), 7.3291, 7.3292);
+        Assert.Equal(0, prepared.Privacy.EpsilonAfter(0));
+    }
+
+    [Theory]
+    [InlineData("{name: la-lora}", "each row's gradient is clipped to 1 and gets noise of 1 times that")]
+    [InlineData("{name: la-lora, reference: code}", "promises nothing")]
+    [InlineData("{name: la-lora, clip: 0}", null)]
+    public void A_run_says_what_it_promises(string method, string? note)
+    {
+        using var tiny = new TinyRun();
+        using var device = new CpuDevice();
+        using PreparedRun prepared = PreparedRun.Create(
+            RunConfiguration.Load(tiny.WriteRun("run"), [$"method={method}", "federated={clients: 2, rounds: 1}"]), device);
+        string[] notes = [.. prepared.Load().Where(text => text.StartsWith("la-lora", StringComparison.Ordinal))];
+        Assert.Equal(note is null ? 0 : 1, notes.Length);
+        Assert.True(note is null || notes[0].Contains(note, StringComparison.Ordinal), string.Join('\n', notes));
+        Assert.Equal(method == "{name: la-lora}", prepared.Privacy is not null);
     }
 
     [Fact]
@@ -184,6 +296,9 @@ public sealed class FederatedRunTests
         using var trainer = new Trainer(RunConfiguration.Load(path, settings), device, options, progress);
         return trainer.Train(cancellation);
     }
+
+    private static JsonNode[] Lines(TinyRun tiny, string output) =>
+        [.. File.ReadLines(tiny.File($"{output}/metrics.jsonl")).Select(line => JsonNode.Parse(line)!)];
 
     private static SafetensorsFile Adapter(TrainingOutcome outcome) =>
         SafetensorsFile.Open(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));

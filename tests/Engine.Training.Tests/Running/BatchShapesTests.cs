@@ -39,10 +39,28 @@ public sealed class BatchShapesTests : IDisposable
             Assert.Equal(made.Distinct().OrderBy(shape => shape.ToString()), data.Train.Shapes(data.Architecture, count).OrderBy(shape => shape.ToString()));
         }
 
+        BatchShape[] samples =
+        [
+            .. from index in Enumerable.Range(0, data.Train.BatchesPerEpoch)
+               let batch = data.Train.Batch(0, index)
+               from row in Enumerable.Range(0, batch.RowCount)
+               select SampleShape(data.Architecture, batch, row),
+        ];
+        Assert.Equal(
+            samples.Distinct().OrderBy(shape => shape.ToString()),
+            data.Train.Shapes(data.Architecture, data.Train.BatchesPerEpoch, bySample: true).OrderBy(shape => shape.ToString()));
+
         Evaluator validation = data.Validation!;
         Assert.Equal(
             validation.Batches.Select(batch => BatchShape.Of(data.Architecture, batch)).Distinct().OrderBy(shape => shape.ToString()),
             validation.Shapes.OrderBy(shape => shape.ToString()));
+    }
+
+    private static BatchShape SampleShape(Architecture architecture, RaggedBatch batch, int row)
+    {
+        RaggedBatch sample = batch.RoomFor(1, batch.TokenCount);
+        batch.CopyRows([row], sample);
+        return BatchShape.Of(architecture, sample);
     }
 
     /// <summary>Hundreds of epochs are gone through in less memory than the batches of one would take.</summary>

@@ -71,6 +71,9 @@ public sealed class ResumeTests
     [InlineData("[{name: sd-lora, scalar: 0.5}, {name: lora-plus}]", ", rank_pattern: {value: 2}")]
     [InlineData("[{name: lora-plus}, {name: xgblora, boosters: 5}]", ", use_rslora: true", "dtype: float16")]
     [InlineData("[{name: flat-lora, rho: 0.1, every: 2}, {name: halora, mu: 0.1, norm: frobenius}]", ", use_dora: true")]
+    [InlineData("{name: la-lora, clip: 0.3, dp_sigma: 0.5}", ", use_dora: true")]
+    [InlineData("[{name: lora-plus}, {name: la-lora, optimizer: sgd}]", "", "dtype: bfloat16")]
+    [InlineData("{name: la-lora, reference: code, ls_sigma: 0.5}", "")]
     public void A_run_with_state_resumes_to_the_bit(string method, string adapter, string extra = "")
     {
         using var tiny = new TinyRun();
