@@ -21,4 +21,18 @@ public sealed class FederateTests
         EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, "has a section 'federated:'; engine federate runs it");
         EngineProcess.Run("federate", run.RunFile).Refused(1, "has no section 'federated:'", "docs/federated.md");
     }
+
+    [Fact]
+    public void Private_rounds_say_what_they_promise_and_what_is_spent()
+    {
+        using SmallRun run = new();
+        EngineResult result = EngineProcess.Run(
+            "federate", run.RunFile,
+            "--set", "adapter={r: 8, lora_alpha: 16, target_modules: [query, value]}",
+            "--set", "federated={clients: 3, rounds: 1}",
+            "--set", "method={name: la-lora, dp_sigma: 2}").Succeeded();
+        Assert.Contains("each row's gradient is clipped to 1 and gets noise of 2 times that", result.Output, StringComparison.Ordinal);
+        Assert.Matches(@"step 1/1.*epsilon \d+\.\d\d ", result.Output);
+        Assert.Contains("\"epsilon\":", File.ReadAllText(run.File("run/metrics.jsonl")), StringComparison.Ordinal);
+    }
 }
