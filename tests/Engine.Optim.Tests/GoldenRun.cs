@@ -356,7 +356,9 @@ internal sealed class GoldenRun : IDisposable
         }
     }
 
-    private bool IsSgd => Settings.TryGetProperty("optimizer", out JsonElement optimizer) && optimizer.GetString() == "sgd";
+    /// <summary>SGD that AdamW has to stand in for, where the method brings none of its own.</summary>
+    private bool IsSgd => method.Optimizer == StepOptimizer.AdamW
+        && Settings.TryGetProperty("optimizer", out JsonElement optimizer) && optimizer.GetString() == "sgd";
 
     /// <summary>
     /// The rate of a step. AdamW with an epsilon far above every gradient is SGD with momentum: m / (1 - beta1) is PyTorch's buffer, and the
