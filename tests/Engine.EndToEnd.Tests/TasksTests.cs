@@ -26,7 +26,7 @@ public sealed class TasksTests
         Assert.Matches("average accuracy [01][.][0-9]+, anytime [01][.][0-9]+, forgetting -?[01][.][0-9]+", result.Output);
         EngineProcess.Run("predict", run.File("run"), "my friend loves the soup").Succeeded();
         EngineProcess.Run("merge", run.File("run"), "--output", run.File("merged")).Succeeded();
-        Assert.Contains(
-            "one task after another, 2 in all", EngineProcess.Run(["estimate", run.RunFile, .. settings]).Succeeded().Output, StringComparison.Ordinal);
+        EngineResult estimate = EngineProcess.Run(["estimate", run.RunFile, .. settings]).Succeeded();
+        Assert.Contains("one task after another, 2 in all", estimate.Output, StringComparison.Ordinal);
     }
 }
