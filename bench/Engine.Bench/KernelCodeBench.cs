@@ -32,6 +32,7 @@ internal static partial class KernelCodeBench
         ["kind"] = (long)ActivationKind.GeluErf,
         ["withGradient"] = 1,
         ["transposed"] = 1,
+        ["inCopies"] = 1,
         ["wideDeep"] = 1,
         ["narrowDeep"] = 1,
     };

@@ -72,7 +72,7 @@ internal static class KernelApi
     public static string? Intrinsic(ISymbol symbol) =>
         symbol is { IsStatic: true, ContainingType: { } type }
         && ((IsOf(type, Ilgpu) && type.Name is "Grid" or "Group" or "Warp" or "Atomic" or "SharedMemory" or "LocalMemory")
-            || (IsOf(type, Namespace) && type.Name is "Storage" or "Tile"))
+            || (IsOf(type, Namespace) && type.Name is "Storage" or "Tile" or "TileCopy"))
             ? $"{type.Name}.{symbol.Name}"
             : null;
 

@@ -85,6 +85,57 @@ public sealed class TileTests(DeviceFixture devices) : IClassFixture<DeviceFixtu
         Assert.Contains("of a view of 256 elements of Half is read, but nothing has written it", Assert.Throws<DeviceException>(launch.Enqueue).Message);
     }
 
+    [Theory]
+    [MemberData(nameof(DeviceFixture.All), MemberType = typeof(DeviceFixture))]
+    public void Batches_of_copies_arrive_where_they_are_waited_for(string device)
+    {
+        CheckCopies(devices[device], value => (Half)value);
+        CheckCopies(devices[device], value => (BFloat16)value);
+    }
+
+    [Fact]
+    public void A_checked_run_makes_copies_where_they_are_waited_for()
+    {
+        using var device = new CpuDevice(new CpuOptions { Threads = 1, CheckReads = true });
+        CheckCopies(device, value => (Half)value);
+        using var buffers = new Buffers(device);
+        const int Count = 2 * TileKernels.CopiedElements;
+        BufferView<Half> x = buffers.Of(new Half[Count]), y = buffers.Of(new Half[Count]);
+        Launch hasty = TileKernels.HastyKernel.Bind(device, new LaunchShape(1, Tile.TeamItems), x, y);
+        Assert.Contains("is read, but nothing has written it", Assert.Throws<DeviceException>(hasty.Enqueue).Message);
+    }
+
+    [Theory]
+    [InlineData(4, 0, 0)]
+    [InlineData(0, 4, 0)]
+    [InlineData(0, 0, 4)]
+    public void A_copy_between_multiples_of_sixteen_bytes_is_refused(int from, int to, int viewStart)
+    {
+        using var device = new CpuDevice(new CpuOptions { Threads = 1 });
+        using var buffers = new Buffers(device);
+        const int Count = 2 * TileKernels.CopiedElements;
+        BufferView<Half> x = buffers.Of(new Half[Count + Tile.Alignment]).Slice(viewStart, Count + 4);
+        Launch launch = TileKernels.CopiesKernel.Bind(device, new LaunchShape(1, Tile.TeamItems), x, buffers.New<Half>(Count), from, to);
+        string message = Assert.Throws<DeviceException>(launch.Enqueue).Message;
+        Assert.Contains($"8 elements are copied from element {from} to element {to}; give multiples of 8 elements", message);
+    }
+
+    private static void CheckCopies<T>(Device device, Func<float, T> stored)
+        where T : unmanaged
+    {
+        const int Copied = TileKernels.CopiedElements, From = 3 * Tile.Alignment;
+        T[] x = [.. Enumerable.Range(1, From + (2 * Copied)).Select(value => stored(value % 251))];
+        using var buffers = new Buffers(device);
+        BufferView<T> y = buffers.New<T>(2 * Copied);
+        buffers.Run(TileKernels.CopiesKernel.Bind(device, new LaunchShape(1, Tile.TeamItems), buffers.Of(x), y, From, Tile.Alignment));
+        T[] expected = [.. Enumerable.Range(0, 2 * Copied).Select(i =>
+        {
+            int element = Copied - 1 - (i % Copied);
+            return element / Tile.Alignment % 3 == 2 ? stored(0) : x[From + (i / Copied * Copied) + element];
+        })];
+        Assert.Equal(expected, y.ToArray());
+    }
+
     private static void Check<T>(Device device, TileOrder orderA, TileOrder orderB, Func<float, T> stored)
         where T : unmanaged
     {

@@ -380,7 +380,7 @@ internal sealed partial class KernelChecker
                 Atomic(call, arguments);
                 break;
             case "Tile.LoadA" or "Tile.LoadB":
-                TileElement((INamedTypeSymbol)call.TargetMethod.ReturnType, call.Syntax.GetLocation());
+                TileElement(call.TargetMethod.TypeArguments[0], call.Syntax.GetLocation());
                 TileMemory(arguments[0]);
                 Each(arguments.Skip(1));
                 break;
@@ -391,6 +391,19 @@ internal sealed partial class KernelChecker
                 Expression(arguments[0]);
                 TileMemory(arguments[1]);
                 Each(arguments.Skip(2));
+                break;
+            case "TileCopy.Start":
+                TileElement(call.TargetMethod.TypeArguments[0], call.Syntax.GetLocation());
+                CopyMemory(arguments[0], Memory.Global);
+                CopyMemory(arguments[2], Memory.Shared);
+                Each(new[] { arguments[1], arguments[3], arguments[4] });
+                break;
+            case "TileCopy.Commit":
+                usesTiles = true;
+                break;
+            case "TileCopy.Wait":
+                usesTiles = true;
+                Batches(arguments[0]);
                 break;
             default:
                 log.Report(Diagnostics.UnsupportedCall, call.Syntax, intrinsic, "use the members that docs/kernels.md names");
@@ -421,6 +434,27 @@ internal sealed partial class KernelChecker
             log.Report(
                 Diagnostics.TileUse, argument.Syntax,
                 $"'{argument.Syntax}' is memory of one work-item, and a team of items holds a tile together; use a shared or global view");
+        }
+    }
+    /// <summary>A view of a copy to shared memory, which goes one way.</summary>
+    private void CopyMemory(IOperation argument, Memory memory)
+    {
+        if (ViewOf(argument) is { } view && view.Memory != memory)
+        {
+            log.Report(
+                Diagnostics.TileUse, argument.Syntax,
+                $"'{argument.Syntax}' lies in {Name(view.Memory)} memory, and TileCopy copies from a global view to a shared one; "
+                    + "copy element by element");
+        }
+    }
+
+    private void Batches(IOperation argument)
+    {
+        if (!IsConstant(argument) || argument.ConstantValue is { HasValue: true, Value: < 0 })
+        {
+            log.Report(
+                Diagnostics.TileUse, argument.Syntax,
+                $"The number of batches '{argument.Syntax}' is part of an instruction; give a constant that is 0 or more");
         }
     }
 }

@@ -186,7 +186,7 @@ internal sealed partial class KernelChecker
 
         if (KernelApi.IsTile(type))
         {
-            TileElement((INamedTypeSymbol)type, location);
+            TileElement(((INamedTypeSymbol)type).TypeArguments.FirstOrDefault(), location);
         }
         else if (KernelApi.IsUserStruct(type))
         {
@@ -202,10 +202,11 @@ internal sealed partial class KernelChecker
         }
     }
 
-    private void TileElement(INamedTypeSymbol tile, Location location)
+    /// <param name="type">The type of a tile's elements; null: sums.</param>
+    private void TileElement(ITypeSymbol? type, Location location)
     {
         usesTiles = true;
-        ITypeSymbol? element = tile.IsGenericType ? Substitute(tile.TypeArguments[0]) : null;
+        ITypeSymbol? element = type is null ? null : Substitute(type);
         if (element is ITypeParameterSymbol parameter)
         {
             tileTypes.Add(parameter.Name);

@@ -21,6 +21,8 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
     /// <summary>Tiles as devices with matrix units have them.</summary>
     private const string WarpTile = "global::Engine.Devices.Kernels.WarpTile";
 
+    private const string WarpCopy = "global::Engine.Devices.Kernels.WarpCopy";
+
     private readonly Collectives collectives = collectives;
 
     public override string Print(SyntaxNode node, IlgpuScope scope)
@@ -95,6 +97,8 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
                 return $"{WarpTile}.MultiplyAdd<{IlgpuPrinter.Witness(method.TypeArguments[0])}>({list})";
             case { } tile when tile.StartsWith("Tile.", StringComparison.Ordinal):
                 return $"{WarpTile}.{method.Name}({list})";
+            case { } copy when copy.StartsWith("TileCopy.", StringComparison.Ordinal):
+                return $"{WarpCopy}.{method.Name}({list})";
         }
 
         if (LibraryForms.Find(method) is { } form)

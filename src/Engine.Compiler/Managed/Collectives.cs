@@ -43,6 +43,9 @@ internal sealed class Collectives(Compilation compilation)
     /// <summary>An operation that a team of items does together. No item waits for another in it.</summary>
     public static bool IsTileOperation(IMethodSymbol method) => KernelApi.Intrinsic(method) is "Tile.LoadA" or "Tile.LoadB" or "Tile.MultiplyAdd" or "Tile.ScaleRows" or "Tile.Store";
 
+    /// <summary>A copy to shared memory, its batches and the wait for them, which an item does by itself.</summary>
+    public static bool IsCopy(IMethodSymbol method) => KernelApi.Intrinsic(method) is "TileCopy.Start" or "TileCopy.Commit" or "TileCopy.Wait";
+
     public bool IsCollective(IMethodSymbol method) =>
         KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || IsTileOperation(method) || (IsHelper(method) && Remember(collective, method, IsCollective));
 
@@ -51,8 +54,9 @@ internal sealed class Collectives(Compilation compilation)
 
     private bool Waits(IMethodSymbol method) => KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || (IsHelper(method) && Remember(waiting, method, Waits));
 
-    /// <summary>Whether a helper asks where its work-item stands, itself or in what it calls.</summary>
-    public bool NeedsWorkItem(IMethodSymbol method) => Remember(placed, method, called => IsHelper(called) && NeedsWorkItem(called))
+    /// <summary>Whether a helper asks where its work-item stands or copies for it, itself or in what it calls.</summary>
+    public bool NeedsWorkItem(IMethodSymbol method) =>
+        Remember(placed, method, called => IsCopy(called) || (IsHelper(called) && NeedsWorkItem(called)))
         || Members(method).Any(p => KernelApi.Intrinsic(p)?.Split('.')[0] is "Grid" or "Group" or "Warp" or "Tile");
 
     public IEnumerable<InvocationExpressionSyntax> CollectiveCalls(SyntaxNode node) =>

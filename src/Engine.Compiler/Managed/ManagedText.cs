@@ -127,10 +127,12 @@ internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(c
             return $"{Runtime}.Load<TReads, {scope.TypeText(method.TypeArguments[0])}>({list})";
         }
 
-        if (KernelApi.Intrinsic(method) is "Tile.LoadA" or "Tile.LoadB" or "Tile.ScaleRows" or "Tile.Store")
+        if (Collectives.IsCopy(method) || KernelApi.Intrinsic(method) is "Tile.LoadA" or "Tile.LoadB" or "Tile.ScaleRows" or "Tile.Store")
         {
             string types = string.Concat(method.TypeArguments.Select(t => $", {scope.TypeText(t)}"));
-            return $"global::Engine.Devices.Kernels.TileRuntime.{method.Name}<TReads{types}>({Intrinsic("Group.IdxX", scope)}, {list})";
+            string others = string.Concat(arguments.Select(argument => ", " + argument));
+            string runtime = $"global::Engine.Devices.Kernels.{method.ContainingType.Name}Runtime";
+            return $"{runtime}.{method.Name}<TReads{types}>({Intrinsic("Group.IdxX", scope)}{others})";
         }
 
         if (Collectives.IsHelper(method))

@@ -10,23 +10,31 @@ using ILGPU.IR.Values;
 
 namespace Engine.Devices.Ilgpu;
 
-/// <summary>What <see cref="MatrixInstructions"/> are in PTX; in OpenCL C they are those of <see cref="OpenClTiles"/>. ILGPU calls the generators by reflection.</summary>
+/// <summary>
+/// What <see cref="MatrixInstructions"/> and <see cref="CopyInstructions"/> are in PTX; in OpenCL C they are those of <see
+/// cref="OpenClTiles"/>. ILGPU calls the generators by reflection.
+/// </summary>
 internal static class MatrixIntrinsics
 {
     public static void Register(IntrinsicImplementationManager manager)
     {
-        string[] instructions =
-        [
-            nameof(MatrixInstructions.IsShared), nameof(MatrixInstructions.Load), nameof(MatrixInstructions.LoadTransposed),
-            nameof(MatrixInstructions.MultiplyAddBFloat16), nameof(MatrixInstructions.MultiplyAddFloat16),
-        ];
-        foreach (string name in instructions)
-        {
-            MethodInfo instruction = typeof(MatrixInstructions).GetMethod(name)!;
-            manager.RegisterMethod(instruction, new PTXIntrinsic(Generator(typeof(MatrixIntrinsics)), IntrinsicImplementationMode.GenerateCode));
-            manager.RegisterMethod(instruction, new CLIntrinsic(Generator(typeof(OpenClTiles)), IntrinsicImplementationMode.GenerateCode));
+        Register(
+            typeof(MatrixInstructions), nameof(MatrixInstructions.IsShared), nameof(MatrixInstructions.Load),
+            nameof(MatrixInstructions.LoadTransposed), nameof(MatrixInstructions.MultiplyAddBFloat16),
+            nameof(MatrixInstructions.MultiplyAddFloat16));
+        Register(typeof(CopyInstructions), nameof(CopyInstructions.Start), nameof(CopyInstructions.Commit), nameof(CopyInstructions.Wait));
 
-            MethodInfo Generator(Type generators) => generators.GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!;
+        void Register(Type instructions, params string[] names)
+        {
+            foreach (string name in names)
+            {
+                MethodInfo instruction = instructions.GetMethod(name)!;
+                MethodInfo ptx = Generator(typeof(MatrixIntrinsics)), openCl = Generator(typeof(OpenClTiles));
+                manager.RegisterMethod(instruction, new PTXIntrinsic(ptx, IntrinsicImplementationMode.GenerateCode));
+                manager.RegisterMethod(instruction, new CLIntrinsic(openCl, IntrinsicImplementationMode.GenerateCode));
+
+                MethodInfo Generator(Type generators) => generators.GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!;
+            }
         }
     }
 
@@ -61,8 +69,38 @@ internal static class MatrixIntrinsics
         command.AppendArgumentValue(address);
     }
 
-    /// <summary>The memory that a call's address points into.</summary>
-    private static MemoryAddressSpace Space(Value value) => ((AddressSpaceType)((MethodCall)value)[0].Type).AddressSpace;
+    private static void Start(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        var call = (MethodCall)value;
+        if (Space(value) != MemoryAddressSpace.Shared || Space(value, 1) != MemoryAddressSpace.Global)
+        {
+            throw new NotSupportedException(
+                "a copy of tiles goes from global to shared memory; give it views of these, and no view that may lie in either.");
+        }
+
+        var target = generator.LoadHardware(call[0]);
+        var source = generator.LoadHardware(call[1]);
+        var bytes = generator.LoadPrimitive(call[2]);
+        using var command = generator.BeginCommand("cp.async.cg.shared.global");
+        command.AppendArgumentValue(target);
+        command.AppendArgumentValue(source);
+        command.AppendConstant(PendingCopies.Bytes);
+        command.AppendArgument(bytes);
+    }
+
+    private static void Commit(PTXBackend backend, PTXCodeGenerator generator, Value value) => generator.Command("cp.async.commit_group");
+
+    private static void Wait(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        using var command = generator.BeginCommand("cp.async.wait_group");
+        command.AppendConstant(((MethodCall)value)[0].ResolveAs<PrimitiveValue>() is { } batches
+            ? batches.Int32Value
+            : throw new NotSupportedException("how many batches of copies may be under way is a constant; give a number."));
+    }
+
+    /// <summary>The memory that an address points into that a call passes.</summary>
+    private static MemoryAddressSpace Space(Value value, int argument = 0) =>
+        ((AddressSpaceType)((MethodCall)value)[argument].Type).AddressSpace;
 
     private static void MultiplyAddBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, value, "bf16");
 

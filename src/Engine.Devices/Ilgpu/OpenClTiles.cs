@@ -6,8 +6,9 @@ using ILGPU.IR.Values;
 namespace Engine.Devices.Ilgpu;
 
 /// <summary>
-/// <see cref="MatrixInstructions"/> in OpenCL C, by loops: the items of a team put their parts of A and B into the group's local memory, and each computes the sums that it holds on cards with matrix units.
-/// ILGPU calls the generators by reflection.
+/// <see cref="MatrixInstructions"/> and <see cref="CopyInstructions"/> in OpenCL C, by loops: the items of a team put their parts of A and
+/// B into the group's local memory, and each computes the sums that it holds on cards with matrix units. ILGPU calls the generators by
+/// reflection.
 /// </summary>
 internal static class OpenClTiles
 {
@@ -93,6 +94,28 @@ internal static class OpenClTiles
     internal static void MultiplyAddBFloat16(CLBackend backend, CLCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, (MethodCall)value, 1);
 
     internal static void MultiplyAddFloat16(CLBackend backend, CLCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, (MethodCall)value, 0);
+
+    /// <summary>A copy that is made where it starts; memory of the text is aligned to its elements.</summary>
+    internal static void Start(CLBackend backend, CLCodeGenerator generator, Value value)
+    {
+        var call = (MethodCall)value;
+        var target = generator.Load(call[0]);
+        var source = generator.Load(call[1]);
+        var bytes = generator.Load(call[2]);
+        generator.Builder.AppendLine(
+            $"\t{{ ushort8 copied = (ushort8)(0); if ({bytes}) {{ copied = vload8(0, (const global ushort*){source}); }} "
+            + $"vstore8(copied, 0, (local ushort*){target}); }}");
+    }
+
+    /// <summary>Nothing: no copy is under way.</summary>
+    internal static void Commit(CLBackend backend, CLCodeGenerator generator, Value value)
+    {
+    }
+
+    /// <inheritdoc cref="Commit"/>
+    internal static void Wait(CLBackend backend, CLCodeGenerator generator, Value value)
+    {
+    }
 
     private static void EmitMultiplyAdd(CLCodeGenerator generator, MethodCall call, int bfloat16)
     {

@@ -146,6 +146,7 @@ public sealed unsafe class KernelScratch
     private static KernelScratch? current;
 
     private readonly List<nint> outgrown = [];
+    private readonly List<PendingCopies> copies = [];
     private byte* block;
     private long capacity;
     private long used;
@@ -173,7 +174,24 @@ public sealed unsafe class KernelScratch
 
         scratch.used = 0;
         scratch.wanted = 0;
+        foreach (PendingCopies item in scratch.copies)
+        {
+            item.Clear();
+        }
+
         return scratch;
+    }
+
+    /// <summary>What an item of the running group has started to copy.</summary>
+    internal static PendingCopies Copies(int item)
+    {
+        List<PendingCopies> all = current!.copies;
+        while (all.Count <= item)
+        {
+            all.Add(new PendingCopies());
+        }
+
+        return all[item];
     }
 
     /// <summary>Takes memory for <paramref name="count"/> elements, 64-byte aligned, content undefined, valid until the next <see cref="Begin"/>.</summary>

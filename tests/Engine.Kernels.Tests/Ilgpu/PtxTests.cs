@@ -95,6 +95,12 @@ public sealed partial class PtxTests
         Assert.Equal(variants.Select(Text), together);
     }
 
+    /// <summary>B of a product goes past the registers where its rows allow, and through them where they do not.</summary>
+    [Fact]
+    public void Copies_are_asynchronous() => Assert.All(Variants("MatMulMatrixUnits_Multiply"), variant =>
+        Assert.All(["cp.async.cg.shared.global\t[", "cp.async.commit_group;", "cp.async.wait_group\t0;"], instruction =>
+            Assert.Equal(variant.Constant("inCopies") == 1, Text(variant).Contains(instruction, StringComparison.Ordinal))));
+
     /// <summary>With every flag on and of the larger heads: what is left out takes no registers.</summary>
     [PtxasTheory]
     [Trait("Category", "Long")]
@@ -130,8 +136,14 @@ public sealed partial class PtxTests
 
     private sealed record Variant(KernelDefinition Kernel, KernelVariant Of, long HeadSize)
     {
-        public bool HasEveryFlag => Kernel.Parameters.Where(parameter => parameter.Kind == KernelParameterKind.Specialized).Zip(Of.Constants)
-            .All(constant => constant.First.Type != ElementType.UInt8 || constant.Second == 1);
+        /// <summary>Whether every flag is on, or those alone are off that put something in the place of what they leave out.</summary>
+        public bool HasEveryFlag =>
+            Constants.All(constant => constant.First.Type != ElementType.UInt8 || constant.First.Name == "inCopies" || constant.Second == 1);
+
+        private IEnumerable<(KernelParameter First, long Second)> Constants =>
+            Kernel.Parameters.Where(parameter => parameter.Kind == KernelParameterKind.Specialized).Zip(Of.Constants);
+
+        public long Constant(string name) => Constants.Single(constant => constant.First.Name == name).Second;
 
         public override string ToString() => $"{Kernel.Name}{Of}";
     }

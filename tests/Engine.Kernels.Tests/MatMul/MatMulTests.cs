@@ -258,12 +258,13 @@ public sealed class MatMulTests
     {
         foreach (MatMulLayout layout in new[] { MatMulLayout.NT, MatMulLayout.NN })
         {
-            foreach ((int m, int n, int k) in new[] { (1, 1, 1), (3, 5, 7), (64, 64, 32), (65, 63, 33), (130, 70, 50), (40, 50, 0) })
+            foreach ((int m, int n, int k) in new[] { (1, 1, 1), (3, 5, 7), (64, 64, 32), (65, 63, 33), (130, 70, 50), (40, 50, 0), (66, 72, 104) })
             {
                 var shape = new MatMulShape(m, n, k, layout);
                 CheckMatrixUnits(TestDevices.Open(name), shape, false, type);
                 CheckMatrixUnits(
                     TestDevices.Open(name), shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false, type);
+                CheckMatrixUnits(TestDevices.Open(name), shape with { StrideB = shape.ColumnsB + Tile.Alignment }, false, type);
                 CheckMatrixUnits(
                     TestDevices.Open(name), shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true, type);
             }

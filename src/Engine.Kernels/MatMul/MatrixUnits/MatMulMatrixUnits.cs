@@ -2,7 +2,9 @@ namespace Engine.Kernels;
 
 /// <summary>
 /// Products of a float32 A and a B stored in 16 bits on matrix units, blocks of 64 x 64. A is rounded to B's type when it is copied to shared memory; products are exact, sums float32. While 32 steps are multiplied, each
-/// item's part of the next ones is under way from memory to its registers.
+/// item's part of the next ones is under way: of A to its registers, of B to shared memory itself where B's rows lie as
+/// <see cref="TileCopy"/> wants it, else to registers too. With copies, shared memory holds two parts of 32 steps in turn, so that what is
+/// written never waits for what is read: one barrier for each.
 /// </summary>
 internal static partial class MatMulMatrixUnits
 {
@@ -31,44 +33,59 @@ internal static partial class MatMulMatrixUnits
                 new LaunchShape((shape.N + MatrixBlocks.Block - 1) / MatrixBlocks.Block, (shape.M + MatrixBlocks.Block - 1) / MatrixBlocks.Block, shape.Batch, GroupSize),
                 ProductOperands<TStored>.Of(shape, views.A, stored),
                 ProductTarget.Of(shape, views),
-                shape.Layout == MatMulLayout.NT, shape.Activation);
+                shape.Layout == MatMulLayout.NT, InCopies(shape, views.B.ByteOffset), shape.Activation);
     }
 
-    /// <summary>A block of C: columns by group x, rows by group y, one product by group z. A is [m, k]; B is [n, k] where <paramref name="transposed"/>, else [k, n].</summary>
+    /// <summary>Whether B's rows are whole copies of 16 bytes, each at a multiple of them.</summary>
+    internal static bool InCopies(MatMulShape shape, long byteOffset) =>
+        byteOffset % (sizeof(ushort) * Tile.Alignment) == 0
+        && shape.ColumnsB % Tile.Alignment == 0 && shape.RowStrideB % Tile.Alignment == 0 && shape.BatchStrideB % Tile.Alignment == 0;
+
+    /// <summary>
+    /// A block of C: columns by group x, rows by group y, one product by group z. A is [m, k]; B is [n, k] where <paramref
+    /// name="transposed"/>, else [k, n]. <paramref name="inCopies"/>: B's rows are whole copies of <see cref="TileCopy"/> and begin where
+    /// these may.
+    /// </summary>
     [Kernel]
     public static void Multiply<TStored>(
         ProductOperands<TStored> of,
         ProductTarget target,
         [Specialize] bool transposed,
+        [Specialize] bool inCopies,
         [Specialize] ActivationKind activation)
         where TStored : unmanaged
     {
-        ArrayView<TStored> left = SharedMemory.Allocate<TStored>(MatrixBlocks.OperandSize);
-        ArrayView<TStored> right = SharedMemory.Allocate<TStored>(MatrixBlocks.OperandSize);
+        ArrayView<TStored> left = SharedMemory.Allocate<TStored>((inCopies ? 2 : 1) * MatrixBlocks.OperandSize);
+        ArrayView<TStored> right = SharedMemory.Allocate<TStored>((inCopies ? 2 : 1) * MatrixBlocks.OperandSize);
         ArrayView<float> products = SharedMemory.Allocate<float>(MatrixBlocks.ProductSize);
         ArrayView<TileSum> sums = LocalMemory.Allocate<TileSum>(Height * MatrixBlocks.Side);
         ArrayView<float> nextLeft = LocalMemory.Allocate<float>(ItemElements);
         ArrayView<TStored> nextRight = LocalMemory.Allocate<TStored>(ItemElements);
-        int row = Grid.IdxY * MatrixBlocks.Block;
-        int column = Grid.IdxX * MatrixBlocks.Block;
-        long startA = Grid.IdxZ * of.BatchA;
-        long startB = Grid.IdxZ * of.BatchB;
         MatrixBlocks.Clear(sums, Height * MatrixBlocks.Side);
-        Read(of.A, startA, of.RowA, row, of.Rows, 0, of.Depth, nextLeft, true);
-        Read(of.B, startB, of.RowB, column, of.Columns, 0, of.Depth, nextRight, transposed);
-        for (int first = 0; first < of.Depth; first += MatrixBlocks.Depth)
+        BeginA(of, 0, nextLeft);
+        BeginB(of, 0, nextRight, right, 0, transposed, inCopies);
+        for (int first = 0; first < of.Depth; first += (inCopies ? 2 : 1) * MatrixBlocks.Depth)
         {
-            PutRounded(nextLeft, left);
-            Put(nextRight, right, transposed);
-            Group.Barrier();
-            Read(of.A, startA, of.RowA, row, of.Rows, first + MatrixBlocks.Depth, of.Depth, nextLeft, true);
-            Read(of.B, startB, of.RowB, column, of.Columns, first + MatrixBlocks.Depth, of.Depth, nextRight, transposed);
-            MatrixBlocks.Multiply(left, right, sums, transposed, Height);
-            Group.Barrier();
+            Advance(of, first, left, right, nextLeft, nextRight, sums, 0, transposed, inCopies);
+            if (!inCopies)
+            {
+                Group.Barrier();
+            }
+            else if (first + MatrixBlocks.Depth < of.Depth)
+            {
+                Advance(of, first + MatrixBlocks.Depth, left, right, nextLeft, nextRight, sums, 1, transposed, inCopies);
+            }
+        }
+
+        if (inCopies)
+        {
+            TileCopy.Wait(0);
         }
 
         MatrixBlocks.StoreProducts(sums, products, Height);
         Group.Barrier();
+        int row = Grid.IdxY * MatrixBlocks.Block;
+        int column = Grid.IdxX * MatrixBlocks.Block;
         for (int i = Group.IdxX; i < MatrixBlocks.Block * MatrixBlocks.Block; i += GroupSize)
         {
             int r = i / MatrixBlocks.Block;
@@ -79,6 +96,82 @@ internal static partial class MatMulMatrixUnits
                 ProductTarget.Finish(target, products[(r * MatrixBlocks.ProductPitch) + s], at, column + s, activation);
             }
         }
+    }
+
+    /// <summary>
+    /// Adds the 32 steps from <paramref name="first"/> on, which are under way, to the sums, and begins to bring the next ones. A constant
+    /// <paramref name="half"/> of shared memory leaves its places to the instructions.
+    /// </summary>
+    private static void Advance<TStored>(
+        ProductOperands<TStored> of,
+        int first,
+        ArrayView<TStored> left,
+        ArrayView<TStored> right,
+        ArrayView<float> nextLeft,
+        ArrayView<TStored> nextRight,
+        ArrayView<TileSum> sums,
+        [Specialize] int half,
+        [Specialize] bool transposed,
+        [Specialize] bool inCopies)
+        where TStored : unmanaged
+    {
+        ArrayView<TStored> a = left.SubView(half * MatrixBlocks.OperandSize, MatrixBlocks.OperandSize);
+        ArrayView<TStored> b = right.SubView(half * MatrixBlocks.OperandSize, MatrixBlocks.OperandSize);
+        PutRounded(nextLeft, a);
+        if (inCopies)
+        {
+            TileCopy.Wait(0);
+        }
+        else
+        {
+            Put(nextRight, b, transposed);
+        }
+
+        // Every item is here: this part is written, and the other half no longer read.
+        Group.Barrier();
+        BeginA(of, first + MatrixBlocks.Depth, nextLeft);
+        BeginB(of, first + MatrixBlocks.Depth, nextRight, right, (1 - half) * MatrixBlocks.OperandSize, transposed, inCopies);
+        MatrixBlocks.Multiply(a, b, sums, transposed, Height);
+    }
+
+    /// <summary>Begins to bring 32 steps of A to the item's registers.</summary>
+    private static void BeginA<TStored>(ProductOperands<TStored> of, int first, ArrayView<float> part)
+        where TStored : unmanaged =>
+        Read(of.A, Grid.IdxZ * of.BatchA, of.RowA, Grid.IdxY * MatrixBlocks.Block, of.Rows, first, of.Depth, part, true);
+
+    /// <summary>
+    /// Begins to bring 32 steps of B: to shared memory at <paramref name="to"/> in a batch of copies, or to the item's registers.
+    /// </summary>
+    private static void BeginB<TStored>(
+        ProductOperands<TStored> of, int first, ArrayView<TStored> part, ArrayView<TStored> shared, int to,
+        [Specialize] bool alongDepth, [Specialize] bool inCopies)
+        where TStored : unmanaged
+    {
+        if (inCopies)
+        {
+            Copy(of, first, shared, to, 0, alongDepth);
+            Copy(of, first, shared, to, 1, alongDepth);
+            TileCopy.Commit();
+        }
+        else
+        {
+            Read(of.B, Grid.IdxZ * of.BatchB, of.RowB, Grid.IdxX * MatrixBlocks.Block, of.Columns, first, of.Depth, part, alongDepth);
+        }
+    }
+
+    /// <summary>Starts the item's first or second copy: neighbouring items copy neighbouring elements of a stored row.</summary>
+    private static void Copy<TStored>(
+        ProductOperands<TStored> of, int first, ArrayView<TStored> shared, int to, int second, [Specialize] bool alongDepth)
+        where TStored : unmanaged
+    {
+        int copiesOfRow = (alongDepth ? MatrixBlocks.Depth : MatrixBlocks.Block) / Tile.Alignment;
+        int along = Group.IdxX % copiesOfRow * Tile.Alignment;
+        int across = (Group.IdxX / copiesOfRow) + (second * (GroupSize / copiesOfRow));
+        int r = (Grid.IdxX * MatrixBlocks.Block) + (alongDepth ? across : along);
+        int k = first + (alongDepth ? along : across);
+        long from = (Grid.IdxZ * of.BatchB) + (alongDepth ? (r * of.RowB) + k : (k * of.RowB) + r);
+        int pitch = alongDepth ? MatrixBlocks.DepthPitch : MatrixBlocks.BlockPitch;
+        TileCopy.Start(of.B, from, shared, to + (across * pitch) + along, r < of.Columns && k < of.Depth);
     }
 
     /// <summary>
