@@ -215,10 +215,10 @@ internal static partial class MatMulMatrixUnits
         }
     }
 
-    /// <summary>Where the item's <paramref name="n"/>th element lies in shared memory.</summary>
+    /// <summary>Where the item's <paramref name="n"/>th element lies in shared memory: a constant behind its first, which instructions hold.</summary>
     private static int Target(int n, [Specialize] bool alongDepth) => alongDepth
-        ? ((Place(alongDepth) + (n * RowsApart)) * MatrixBlocks.DepthPitch) + Step(alongDepth)
-        : ((Step(alongDepth) + (n * StepsApart)) * MatrixBlocks.BlockPitch) + Place(alongDepth);
+        ? (Place(alongDepth) * MatrixBlocks.DepthPitch) + Step(alongDepth) + (n * (RowsApart * MatrixBlocks.DepthPitch))
+        : (Step(alongDepth) * MatrixBlocks.BlockPitch) + Place(alongDepth) + (n * (StepsApart * MatrixBlocks.BlockPitch));
 
     /// <summary>The step, of 32, of the item's first element.</summary>
     private static int Step([Specialize] bool alongDepth) => alongDepth ? Group.IdxX % MatrixBlocks.Depth : Group.IdxX / MatrixBlocks.Block;
