@@ -1,7 +1,9 @@
 namespace Engine.Optim;
 
 /// <summary>What one optimizer step reports.</summary>
-/// <param name="Loss">The step's mean loss, as the method's first pass saw it; NaN where there is no label.</param>
+/// <param name="Loss">
+/// The step's mean loss, as the method's first pass saw it; NaN where there is no label, 0 where samples run one by one.
+/// </param>
 /// <param name="GradientNorm">Global norm of the gradients before clipping.</param>
 /// <param name="Tokens">Real tokens of the micro-batches.</param>
 /// <param name="Labels">Labels of the micro-batches: labelled tokens of a language model, else texts.</param>

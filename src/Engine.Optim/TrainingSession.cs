@@ -200,7 +200,8 @@ internal sealed partial class TrainingSession : IDisposable
 
     /// <summary>
     /// One optimizer step over its micro-batches, each used once (twice by methods that look ahead). A micro-batch without labels contributes nothing; a step without any
-    /// runs nothing and updates nothing, but counts.
+    /// runs nothing and updates nothing, but counts. Where samples run one by one it is a step as any other, so that its noise is there
+    /// whatever the data are.
     /// </summary>
     /// <param name="learningRate">The schedule's rate of this step.</param>
     /// <param name="source">What the batches were made from, for messages.</param>
@@ -219,7 +220,7 @@ internal sealed partial class TrainingSession : IDisposable
         }
 
         long labels = loss.Total;
-        if (labels == 0)
+        if (labels == 0 && samples is null)
         {
             StepsTaken++;
             UnlabelledSteps++;

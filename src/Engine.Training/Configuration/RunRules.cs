@@ -39,6 +39,9 @@ internal static class RunRules
             // Prebatched data is one epoch; saying so keeps the written configuration readable.
             NumTrainEpochs = run.Data.IsPrebatched ? 1 : run.NumTrainEpochs,
             Method = MethodOf(run),
+
+            // Rows that run alone gain nothing from neighbours of their length, and whose batch a row is in is not to depend on its length.
+            GroupByLength = run.GroupByLength && PrivacyLedger.LaLoraOf(run) is not { ClipNorm: > 0 },
             EvalStrategy = run.EvalStrategy ?? (run.Data.HeldOut is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
             MetricForBestModel = best,
             GreaterIsBetter = run.GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(best),
@@ -294,6 +297,7 @@ internal static class RunRules
     /// <summary>Keys that say what samples count for in a step, where each counts alike.</summary>
     private static void CheckSamples(RunConfiguration run, MapNode? file)
     {
+        CheckSgd(run, file);
         if (PrivacyLedger.LaLoraOf(run) is not { ClipNorm: > 0 } method)
         {
             return;
@@ -308,6 +312,28 @@ internal static class RunRules
         RefuseIf(
             run.LossAverage != LossAverage.Tokens, file, "loss_average",
             $"method {method.Name} takes the mean over a step's rows, of each row's own loss; leave it out.");
+        RefuseIf(
+            run.GroupByLength && file?.Find("group_by_length") is not null, file, "group_by_length",
+            $"method {method.Name} shuffles rows whatever their lengths, since its epsilon rests on that; leave it out.");
+    }
+
+    /// <summary>Settings of AdamW in a run whose method takes plain gradient steps.</summary>
+    private static void CheckSgd(RunConfiguration run, MapNode? file)
+    {
+        if (PrivacyLedger.LaLoraOf(run) is not { Optimizer: StepOptimizer.Sgd })
+        {
+            return;
+        }
+
+        var unset = new AdamWOptions();
+        foreach ((string key, bool isSet) in ((string, bool)[])
+            [
+                ("adam_beta1", run.AdamBeta1 != unset.Beta1), ("adam_beta2", run.AdamBeta2 != unset.Beta2),
+                ("adam_epsilon", run.AdamEpsilon != unset.Epsilon),
+            ])
+        {
+            RefuseIf(isSet, file, key, "it is AdamW's, and the method's optimizer is sgd; leave it out.");
+        }
     }
 
     private static void CheckTasks(RunConfiguration run, MapNode? file)

@@ -42,6 +42,7 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
         var results = new List<float[]>();
         double loss = 0, norm = 0;
         long tokens = 0, labels = 0;
+        bool updated = false;
         try
         {
             foreach ((int client, double weight) in chosen.Zip(weights))
@@ -56,7 +57,7 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
                     StepReport report = session.Step(own.Batches.Step(own.Length, steps[client] + step), learningRate, own.Batches.Origin);
                     tokens += report.Tokens;
                     labels += report.Labels;
-                    if (report.Labels == 0 || report.Skipped)
+                    if (report.Skipped)
                     {
                         continue;
                     }
@@ -67,6 +68,7 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
                         return report;
                     }
 
+                    updated = true;
                     loss += weight * report.Loss / count;
                     norm += weight * report.GradientNorm / count;
                 }
@@ -84,7 +86,7 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
 
         Restore(Aggregated(results, weights), drawn);
         counted = (round + 1, steps);
-        return new StepReport(loss, norm, tokens, labels);
+        return new StepReport(loss, norm, tokens, labels, Skipped: labels == 0 && !updated);
     }
 
     /// <summary>Adds to a round's line who took part, and for how many steps.</summary>

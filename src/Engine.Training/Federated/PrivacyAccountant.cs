@@ -14,6 +14,9 @@ public sealed class PrivacyAccountant
         .. Enumerable.Range(11, 53).Select(order => (double)order), 80, 96, 128, 192, 256, 512,
     ];
 
+    /// <summary>Below this sigma the integral's steps, of sigma^2 / 5, are too many, and epsilon is in the thousands anyway.</summary>
+    private const double LeastIntegrated = 0.02;
+
     private readonly double[] divergences = new double[Orders.Length];
 
     /// <summary>Adds steps.</summary>
@@ -58,7 +61,10 @@ public sealed class PrivacyAccountant
         return Math.Max(0, least);
     }
 
-    /// <summary>The Renyi divergence of one step at an order above 1; of a whole batch (q = 1) it is alpha / (2 sigma^2).</summary>
+    /// <summary>
+    /// The Renyi divergence of one step at an order above 1; of a whole batch (q = 1) it is alpha / (2 sigma^2), which bounds that of any
+    /// other and stands for it where the noise is too small to hide anything.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">A noise that is not positive, or a chance outside 0 to 1.</exception>
     public static double Divergence(double noiseMultiplier, double samplingRate, double order)
     {
@@ -66,9 +72,9 @@ public sealed class PrivacyAccountant
         ArgumentOutOfRangeException.ThrowIfNegative(samplingRate);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(samplingRate, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(order, 1);
-        if (samplingRate is 0 or 1)
+        if (samplingRate is 0 or 1 || noiseMultiplier < LeastIntegrated)
         {
-            return samplingRate * order / (2 * noiseMultiplier * noiseMultiplier);
+            return samplingRate == 0 ? 0 : order / (2 * noiseMultiplier * noiseMultiplier);
         }
 
         double moment = order == Math.Floor(order)

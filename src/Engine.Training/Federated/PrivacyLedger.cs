@@ -36,7 +36,12 @@ internal sealed class PrivacyLedger
         CultureInfo.InvariantCulture,
         $"{LaLora.MethodName}: each row's gradient is clipped to {method.ClipNorm} and gets noise of {method.NoiseMultiplier} times that "
         + $"on a step's sum; epsilon, reported after every {(isFederated ? "round" : "step")} at delta {Delta}, is that of batches in "
-        + $"which each row of {(isFederated ? "a client" : "the data")} is with chance {batch} over their number; here they are shuffled.");
+        + $"which each row of {(isFederated ? "a client" : "the data")} is with chance {batch} over their number; here they are shuffled. "
+        + $"seed is as secret as noise_seed: it tells which batch a row is in.{OfDefaultSeed}");
+
+    private string OfDefaultSeed => method.NoiseSeed is null
+        ? " noise_seed is the default, which everybody knows: set a random one of your own before the result is given away."
+        : "";
 
     /// <summary>That of a run; null where its method has no guarantee.</summary>
     /// <param name="clients">The clients of a federated run.</param>

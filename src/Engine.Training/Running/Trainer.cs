@@ -223,7 +223,8 @@ public sealed class Trainer : IDisposable
             ? rounds.Take(state.Step, rate, cancellation)
             : prepared.Step(state.Step);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-        if (report.Labels > 0 && (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped)))
+        bool unlabelled = report is { Labels: 0, Skipped: true };
+        if (!unlabelled && (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped)))
         {
             throw Diverged(report);
         }
@@ -256,7 +257,7 @@ public sealed class Trainer : IDisposable
 
         Write(MetricsLog.Train, Folder.MetricsPath, line);
         TrainingTelemetry.Step(run.Output, report, rate, elapsed);
-        if (report.Labels == 0)
+        if (unlabelled)
         {
             progress?.Report(new TrainingProgress.Skipped(state.Step, Unlabelled(report)));
             return;

@@ -116,6 +116,27 @@ public sealed class LaLoraTests
         }
     }
 
+    /// <summary>A step that stood still for want of labels would tell of the data: it takes its noise as any other.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_step_without_labels_moves_by_its_noise(string device)
+    {
+        using ToyRun run = Toy(device, Alternating with { Clip = 0.5, DpSigma = 4, NoiseSeed = 7 });
+        run.Step(Rate);
+        float[] before = run.Values;
+        StepReport report = run.Step(Rate, ToyRun.Batch(_ => float.NaN) with { ClassLabels = null });
+        double[] normals = new double[before.Length];
+        new PhiloxGenerator(7, RandomStream.GradientNoise, 1).FillNormals(normals);
+        bool[] trained = [.. Elements(run, trainsB: false)];
+        double deviation = 0.5 * 4 / ToyRun.Tokens.Length;
+        double[] noise = [.. normals.Select((normal, i) => trained[i] ? deviation * normal : 0)];
+        Numbers.Near(noise, run.Gradients, 1e-5, 1e-6);
+        Numbers.Near([.. before.Zip(noise, (value, step) => value - (Rate * step))], run.Values, 1e-5, 1e-6);
+        Assert.Equal((0, 0, false), (report.Labels, report.Loss, report.Skipped));
+        Assert.Equal((2, 0), (run.Session.StepsTaken, run.Session.UnlabelledSteps));
+        Assert.Equal(0, run.Session.Numbers.Single().Value);
+    }
+
     /// <summary>The filter takes noise off: of white noise [1, 4, 6, 4, 1] / 16 leaves 70 / 256 of the power.</summary>
     [Fact]
     public void The_filter_takes_noise_off_the_factors()

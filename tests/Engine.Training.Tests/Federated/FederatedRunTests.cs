@@ -161,6 +161,10 @@ public sealed class FederatedRunTests
     [InlineData("federated={clients: 2, rounds: 1};adapter=null", "federated: what clients send is an adapter")]
     [InlineData("federated={clients: 2, rounds: 1};method=la-lora;class_weights=balanced", "class_weights: method la-lora clips")]
     [InlineData("federated={clients: 2, rounds: 1};method=la-lora;loss_average=batches", "loss_average: method la-lora takes")]
+    [InlineData("federated={clients: 2, rounds: 1};method=la-lora;group_by_length=true", "group_by_length: method la-lora shuffles")]
+    [InlineData("method={name: la-lora, optimizer: sgd};adam_beta1=0.8", "adam_beta1: it is AdamW's")]
+    [InlineData("method={name: la-lora, optimizer: sgd, clip: 0};adam_beta2=0.9", "adam_beta2: it is AdamW's")]
+    [InlineData("method={name: la-lora, optimizer: sgd};adam_epsilon=1.0e-6", "adam_epsilon: it is AdamW's")]
     [InlineData("federated={clients: 2, rounds: 1};method=la-lora;dtype=float16", "tells of the data and which no noise hides")]
     [InlineData("federated={clients: 2, rounds: 1};method=looksam", "federated: method looksam keeps numbers from one step to the next")]
     [InlineData("federated={clients: 2, rounds: 1, aggregation: lora-fair};adapter.use_dora=true", "has DoRA's magnitudes beside it")]
@@ -259,6 +263,7 @@ public sealed class FederatedRunTests
 
     [Theory]
     [InlineData("{name: la-lora}", "each row's gradient is clipped to 1 and gets noise of 1 times that")]
+    [InlineData("{name: la-lora}", "seed is as secret as noise_seed: it tells which batch a row is in. noise_seed is the default")]
     [InlineData("{name: la-lora, reference: code}", "promises nothing")]
     [InlineData("{name: la-lora, clip: 0}", null)]
     public void A_run_says_what_it_promises(string method, string? note)
@@ -271,6 +276,17 @@ public sealed class FederatedRunTests
         Assert.Equal(note is null ? 0 : 1, notes.Length);
         Assert.True(note is null || notes[0].Contains(note, StringComparison.Ordinal), string.Join('\n', notes));
         Assert.Equal(method == "{name: la-lora}", prepared.Privacy is not null);
+        Assert.Equal(method != "{name: la-lora}", prepared.Run.GroupByLength);
+    }
+
+    [Fact]
+    public void A_seed_of_ones_own_is_not_called_the_default()
+    {
+        using var tiny = new TinyRun();
+        using var device = new CpuDevice();
+        RunConfiguration run = RunConfiguration.Load(tiny.WriteRun("run"), ["method={name: la-lora, noise_seed: 18446744073709551615}"]);
+        using PreparedRun prepared = PreparedRun.Create(run, device);
+        Assert.DoesNotContain("is the default", prepared.Privacy!.Note, StringComparison.Ordinal);
     }
 
     [Fact]

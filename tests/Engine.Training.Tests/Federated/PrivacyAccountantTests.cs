@@ -44,6 +44,15 @@ public sealed class PrivacyAccountantTests
     public void Whole_orders_agree_with_the_integral(double sigma, double rate, int order) =>
         Assert.Equal(PrivacyAccountant.LogMomentOfWhole(sigma, rate, order), PrivacyAccountant.LogMoment(sigma, rate, order), 1e-11);
 
+    /// <summary>Steps of sigma^2 / 5 would be some ten thousand millions; subsampling never adds to a whole batch's divergence.</summary>
+    [Fact]
+    public void A_noise_that_hides_nothing_has_the_whole_batchs_bound_at_once()
+    {
+        Assert.Equal(1.5 / (2 * 1e-4 * 1e-4), PrivacyAccountant.Divergence(1e-4, 0.1, 1.5), 1e-3);
+        Assert.Equal(0, PrivacyAccountant.Divergence(1e-4, 0, 1.5));
+        Assert.InRange(PrivacyAccountant.Divergence(0.02, 0.1, 1.5), 0, 1.5 / (2 * 0.02 * 0.02));
+    }
+
     [Fact]
     public void Steps_add_up_and_privacy_only_gets_lost()
     {
