@@ -1,7 +1,9 @@
 using Engine.Devices;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Optim;
 using Engine.Optim.Methods;
 

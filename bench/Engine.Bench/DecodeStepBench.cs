@@ -4,6 +4,7 @@ using Engine.Devices.Cpu;
 using Engine.Graph;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 
 namespace Engine.Bench;
 

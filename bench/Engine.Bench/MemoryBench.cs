@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Engine.Devices;
 using Engine.Graph;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Model.Execution;
 
 namespace Engine.Bench;

@@ -2,8 +2,10 @@ using System.Diagnostics;
 using System.Text.Json;
 using Engine.Devices;
 using Engine.Graph;
+using Engine.Model.Adapters;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Optim;
 using Engine.Optim.Methods;
 

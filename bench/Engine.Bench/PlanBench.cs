@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Engine.Devices;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Training.Configuration;
 using Engine.Training.Running;

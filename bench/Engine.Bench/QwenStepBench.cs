@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Engine.Devices;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;

@@ -1,6 +1,8 @@
 using Engine.Graph;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 
 namespace Engine.Bench;
 

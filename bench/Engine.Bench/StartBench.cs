@@ -5,6 +5,7 @@ using Engine.Devices.Cpu;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
+using Engine.Model.Loading;
 
 namespace Engine.Bench;
 

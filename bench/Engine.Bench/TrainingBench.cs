@@ -1,11 +1,13 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Engine.Devices;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Forms;
 using Engine.Model.HuggingFace;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;

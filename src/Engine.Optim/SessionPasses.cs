@@ -1,6 +1,7 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Optim.Methods;
 

@@ -1,6 +1,6 @@
 using Engine.Graph;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
+using Engine.Model.Batching;
 
 namespace Engine.Optim;
 

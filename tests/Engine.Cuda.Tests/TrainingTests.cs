@@ -1,9 +1,11 @@
 using Engine.Devices;
 using Engine.Devices.Cuda;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Optim;
 using Engine.Optim.Methods;

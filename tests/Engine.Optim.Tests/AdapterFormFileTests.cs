@@ -2,6 +2,8 @@ using System.Text.Json.Nodes;
 using Engine.Common.Files;
 using Engine.Devices;
 using Engine.Devices.Cpu;
+using Engine.Model.Adapters;
+using Engine.Model.Loading;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;

@@ -3,6 +3,7 @@ using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Safetensors;
 using Engine.Optim.Methods;

@@ -95,7 +95,7 @@ public sealed class MergingTrajectoryTests
             }
 
             RequireMovement(run, start, "xgblora");
-            Model.Execution.LoraLinear layer = run.Model.Adapters[0];
+            Model.Adapters.LoraLinear layer = run.Model.Adapters[0];
             Assert.Equal(3, layer.Merged.Count);
             run.RequireNear(layer.Merged.Index().SelectMany(pair => new[]
             {

@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Graph;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Model.Forms;
 using Engine.Model.Peft;

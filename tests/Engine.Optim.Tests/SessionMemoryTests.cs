@@ -2,6 +2,8 @@ using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Graph;
 using Engine.Kernels;
+using Engine.Model.Adapters;
+using Engine.Model.Loading;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;

@@ -1,5 +1,5 @@
 using Engine.Kernels.Tests;
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 using Engine.Tests;
 
 namespace Engine.Optim.Tests;

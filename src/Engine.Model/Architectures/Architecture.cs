@@ -1,5 +1,5 @@
 using Engine.Graph;
-using Engine.Model.Execution;
+using Engine.Model.Building;
 using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 

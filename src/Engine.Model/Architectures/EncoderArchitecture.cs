@@ -1,5 +1,5 @@
 using Engine.Graph;
-using Engine.Model.Execution;
+using Engine.Model.Building;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;

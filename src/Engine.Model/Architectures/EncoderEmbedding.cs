@@ -1,6 +1,6 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
-using Engine.Model.Execution;
+using Engine.Model.Building;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;

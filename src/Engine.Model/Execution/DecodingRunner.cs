@@ -4,6 +4,7 @@ using Engine.Devices.Sharing;
 using Engine.Graph;
 using Engine.Graph.Passes;
 using Engine.Model.Batching;
+using Engine.Model.Building;
 
 namespace Engine.Model.Execution;
 

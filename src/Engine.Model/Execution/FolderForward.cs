@@ -1,6 +1,8 @@
 using Engine.Devices;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Safetensors;
 

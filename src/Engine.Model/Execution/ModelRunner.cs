@@ -1,5 +1,6 @@
 using Engine.Devices;
 using Engine.Graph;
+using Engine.Model.Adapters;
 using Engine.Model.Batching;
 
 namespace Engine.Model.Execution;

@@ -3,6 +3,7 @@ using Engine.Graph;
 using Engine.Kernels;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 
 namespace Engine.Model.Execution;

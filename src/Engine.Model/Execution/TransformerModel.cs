@@ -4,8 +4,12 @@ using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Graph.Passes;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Building;
 using Engine.Model.Forms;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 
 namespace Engine.Model.Execution;

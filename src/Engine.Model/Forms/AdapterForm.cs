@@ -2,8 +2,9 @@ using System.Text.Json.Nodes;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
+using Engine.Model.Batching;
 using Engine.Model.Peft;
 
 namespace Engine.Model.Forms;

@@ -1,7 +1,7 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
 
 namespace Engine.Model.Forms;
 

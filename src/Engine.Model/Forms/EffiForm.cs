@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 using Engine.Common.Files;
 using Engine.Graph;
 using Engine.Graph.Operators;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
 using Engine.Model.Peft;
 
 namespace Engine.Model.Forms;

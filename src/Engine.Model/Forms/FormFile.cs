@@ -1,6 +1,8 @@
 using Engine.Common.Files;
 using Engine.Graph;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 
 namespace Engine.Model.Forms;

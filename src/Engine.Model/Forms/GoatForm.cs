@@ -4,8 +4,9 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
+using Engine.Model.Batching;
 using Engine.Model.Numerics;
 using Engine.Model.Peft;
 

@@ -1,8 +1,8 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
 using Engine.Model.Peft;
 
 namespace Engine.Model.Forms;

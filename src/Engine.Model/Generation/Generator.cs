@@ -2,9 +2,11 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Engine.Devices;
 using Engine.Devices.Sharing;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Common.Files;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Tokenizers;
 

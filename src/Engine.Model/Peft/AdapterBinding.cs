@@ -1,6 +1,7 @@
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
+using Engine.Model.Batching;
 using Engine.Model.Forms;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 
 namespace Engine.Model.Peft;

@@ -1,4 +1,5 @@
 using Engine.Common.Files;
+using Engine.Model.Batching;
 using Engine.Safetensors;
 
 namespace Engine.Model.Peft;

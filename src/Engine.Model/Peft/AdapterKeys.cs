@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Engine.Model.Batching;
 using Engine.Model.Forms;
 
 namespace Engine.Model.Peft;

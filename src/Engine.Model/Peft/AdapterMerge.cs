@@ -1,7 +1,9 @@
 using Engine.Devices;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
+using Engine.Model.Batching;
 using Engine.Common.Files;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 
 namespace Engine.Model.Peft;

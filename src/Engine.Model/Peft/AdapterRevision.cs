@@ -1,8 +1,9 @@
 using System.Numerics.Tensors;
 using Engine.Common.Files;
 using Engine.Devices;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Model.Numerics;
 using Engine.Safetensors;
 

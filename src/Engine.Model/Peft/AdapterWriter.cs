@@ -1,5 +1,6 @@
-using Engine.Model.Execution;
+using Engine.Model.Batching;
 using Engine.Model.Forms;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 
 namespace Engine.Model.Peft;

@@ -1,4 +1,4 @@
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 using Engine.Model.Forms;
 
 namespace Engine.Optim.Methods;

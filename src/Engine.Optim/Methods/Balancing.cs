@@ -4,7 +4,6 @@ using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
-using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;
 

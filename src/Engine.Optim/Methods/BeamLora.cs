@@ -2,6 +2,7 @@ using System.Runtime.Serialization;
 using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Model.Forms;
 

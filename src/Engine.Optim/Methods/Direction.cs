@@ -1,5 +1,5 @@
 using Engine.Graph;
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 using Engine.Model.Forms;
 using Engine.Model.Numerics;
 

@@ -3,7 +3,7 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 using Engine.Model.Forms;
 
 namespace Engine.Optim.Methods;

@@ -1,6 +1,6 @@
 using Engine.Common.Keys;
 using Engine.Graph;
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 
 namespace Engine.Optim.Methods;
 

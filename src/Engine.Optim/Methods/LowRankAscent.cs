@@ -2,7 +2,7 @@ using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 
 namespace Engine.Optim.Methods;
 

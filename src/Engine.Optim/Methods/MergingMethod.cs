@@ -2,6 +2,7 @@ using Engine.Common;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 
 namespace Engine.Optim.Methods;

@@ -3,7 +3,7 @@ using Engine.Common;
 using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 using Engine.Model.Forms;
 using Engine.Safetensors;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Engine.Common;
 using Engine.Graph;
-using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 
 namespace Engine.Optim.Methods;

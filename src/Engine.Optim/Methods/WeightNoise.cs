@@ -1,7 +1,7 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 
 namespace Engine.Optim.Methods;
 

@@ -5,6 +5,7 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Safetensors;
 

@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 

@@ -1,6 +1,5 @@
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
-using Engine.Model.Execution;
 
 namespace Engine.Training.Data;
 

@@ -1,7 +1,6 @@
 using Engine.Devices;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
-using Engine.Model.Execution;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 

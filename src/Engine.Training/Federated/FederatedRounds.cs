@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Graph;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Optim;
 using Engine.Training.Configuration;

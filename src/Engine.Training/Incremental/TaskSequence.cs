@@ -1,7 +1,6 @@
 using Engine.Common;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
-using Engine.Model.Execution;
 using Engine.Optim;
 using Engine.Optim.Schedules;
 using Engine.Training.Configuration;

@@ -1,7 +1,7 @@
 using Engine.Common;
 using Engine.Common.Keys;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
 using Engine.Model.Forms;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;

@@ -1,7 +1,6 @@
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
-using Engine.Model.Execution;
 using Engine.Safetensors;
 using Engine.Training.Data;
 

@@ -1,5 +1,7 @@
 using Engine.Common;
 using Engine.Devices;
+using Engine.Model.Adapters;
+using Engine.Model.Loading;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Engine.Graph;
-using Engine.Model.Execution;
 using Engine.Common.Files;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 using Engine.Optim;
 using Engine.Training.Incremental;

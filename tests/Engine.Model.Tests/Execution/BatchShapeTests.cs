@@ -4,6 +4,7 @@ using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
+using Engine.Model.Loading;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;

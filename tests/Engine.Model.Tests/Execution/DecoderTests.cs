@@ -2,6 +2,7 @@ using System.Text.Json;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;

@@ -1,5 +1,7 @@
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Safetensors;
 using Engine.Tests;

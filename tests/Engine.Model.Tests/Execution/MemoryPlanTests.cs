@@ -1,7 +1,9 @@
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
 

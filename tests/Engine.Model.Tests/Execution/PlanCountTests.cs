@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;

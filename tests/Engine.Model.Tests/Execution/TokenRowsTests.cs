@@ -1,7 +1,10 @@
 using Engine.Devices;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Safetensors;
 using Engine.Tests;

@@ -6,6 +6,7 @@ using Engine.Kernels.Tests;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Common.Files;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 using Engine.Tests;
 

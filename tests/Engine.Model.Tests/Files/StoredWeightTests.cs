@@ -1,7 +1,7 @@
 using Engine.Common.Files;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
+using Engine.Model.Loading;
 using Engine.Safetensors;
 
 namespace Engine.Tests.Files;

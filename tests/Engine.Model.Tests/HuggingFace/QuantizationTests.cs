@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Model;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
 using Engine.Common.Files;
 using Engine.Model.HuggingFace;
 using Engine.Safetensors;

@@ -1,5 +1,6 @@
-using Engine.Model.Execution;
+using Engine.Model.Batching;
 using Engine.Common.Files;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Safetensors;
 

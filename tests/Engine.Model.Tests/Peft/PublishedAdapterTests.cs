@@ -1,7 +1,8 @@
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
-using Engine.Model.Execution;
 using Engine.Common.Files;
 using Engine.Model.HuggingFace;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Tests;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Common.Files;
 using Engine.Model.Generation;

@@ -1,6 +1,6 @@
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Batching;
-using Engine.Model.Execution;
 using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;

@@ -1,5 +1,6 @@
 using Engine.Common;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
 using Engine.Model.Forms;

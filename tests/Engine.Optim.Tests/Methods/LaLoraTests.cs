@@ -3,7 +3,6 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Kernels.Tests;
 using Engine.Model.Batching;
-using Engine.Model.Execution;
 using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;

@@ -1,5 +1,6 @@
 using Engine.Graph;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
 using Engine.Optim.Methods;

@@ -1,6 +1,6 @@
 using Engine.Graph;
 using Engine.Kernels.Tests;
-using Engine.Model.Execution;
+using Engine.Model.Adapters;
 using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;

@@ -1,6 +1,5 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
-using Engine.Model.Execution;
 using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;

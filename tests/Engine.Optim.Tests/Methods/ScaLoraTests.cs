@@ -2,6 +2,7 @@ using Engine.Common;
 using Engine.Graph;
 using Engine.Kernels;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Optim.Methods;
 

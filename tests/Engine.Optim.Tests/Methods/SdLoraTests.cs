@@ -2,6 +2,7 @@ using Engine.Common;
 using Engine.Common.Files;
 using Engine.Graph;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Forms;

@@ -1,6 +1,8 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
+using Engine.Model.Building;
 using Engine.Model.Execution;
 using Engine.Model.HuggingFace;
 

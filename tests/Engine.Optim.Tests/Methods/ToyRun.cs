@@ -1,8 +1,10 @@
 using Engine.Devices;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;

@@ -1,4 +1,5 @@
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
 using Engine.Model.Execution;
 using Engine.Optim.Methods;
 

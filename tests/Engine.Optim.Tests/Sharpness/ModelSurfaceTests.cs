@@ -3,6 +3,8 @@ using System.Text.Json.Serialization;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Kernels.Tests;
+using Engine.Model.Adapters;
+using Engine.Model.Loading;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;

@@ -1,6 +1,5 @@
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
-using Engine.Model.Execution;
 using Engine.Tests;
 using Engine.Training.Configuration;
 using Engine.Training.Running;

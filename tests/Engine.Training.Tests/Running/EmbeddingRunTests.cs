@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Common;
 using Engine.Devices.Cpu;
+using Engine.Model.Loading;
 using Engine.Model;
 using Engine.Model.Execution;
 using Engine.Model.Generation;

@@ -2,7 +2,7 @@ using Engine.Graph;
 using Engine.Model.Architectures;
 using Engine.Model.Forms;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Adapters;
 
 /// <summary>A LoRA adapter to be put on a linear layer (Hu et al. 2021, arXiv 2106.09685).</summary>
 /// <param name="Module">The layer's module path.</param>

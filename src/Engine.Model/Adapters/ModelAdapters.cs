@@ -1,11 +1,14 @@
 using Engine.Graph;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
 using Engine.Model.Forms;
 using Engine.Common.Files;
+using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Safetensors;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Adapters;
 
 /// <summary>An adapted layer's weight before and after its adapter is merged into it.</summary>
 /// <param name="Tensors">The adapter's factors.</param>

@@ -1,8 +1,9 @@
 using Engine.Devices;
 using Engine.Graph;
+using Engine.Model.Execution;
 using Engine.Model.Peft;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Batching;
 
 /// <summary>
 /// Rows of a frozen table that are trained. Every forward pass first writes them to their places in the table, which is the model's own: what reads the table knows nothing of it,

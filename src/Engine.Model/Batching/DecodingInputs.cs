@@ -1,8 +1,9 @@
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
+using Engine.Model.Execution;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Batching;
 
 /// <summary>
 /// Device memory through which decoding graphs read their tokens. A step's shape is (rows of the cache, tokens, places with logits; 0: every token, and the bound of a

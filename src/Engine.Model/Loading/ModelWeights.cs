@@ -3,11 +3,13 @@ using Engine.Devices;
 using Engine.Devices.Kernels;
 using Engine.Graph;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Common.Files;
+using Engine.Model.Execution;
 using Engine.Safetensors;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Loading;
 
 /// <summary>What became of a checkpoint's tensors and a model's parameters.</summary>
 /// <param name="Initialized">Parameters the checkpoint lacks, drawn anew.</param>

@@ -1,7 +1,7 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Building;
 
 /// <summary>What a model's forward pass ends in.</summary>
 internal abstract record ModelOutput

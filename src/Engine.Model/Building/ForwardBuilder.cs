@@ -2,10 +2,13 @@ using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
+using Engine.Model.Adapters;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
 using Engine.Model.Forms;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Building;
 
 /// <summary>
 /// What an architecture writes its forward pass with: parameters by checkpoint name, linear layers with whatever adapter sits on

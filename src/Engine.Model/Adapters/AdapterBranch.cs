@@ -2,7 +2,7 @@ using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Adapters;
 
 /// <summary>A second pair of factors beside an adapter's own, with the same scale, in the training passes alone.</summary>
 /// <param name="A">[rank, in].</param>

@@ -1,7 +1,7 @@
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Batching;
 
 /// <summary>The extents a plan is made for: batches of one shape share a plan.</summary>
 /// <param name="Rows">Texts.</param>

@@ -4,9 +4,10 @@ using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
+using Engine.Model.Execution;
 using MemoryMarshal = System.Runtime.InteropServices.MemoryMarshal;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Batching;
 
 /// <summary>The tensors through which a graph reads a batch.</summary>
 internal record BatchTensors

@@ -1,9 +1,10 @@
 using Engine.Model.Architectures;
 using Engine.Common.Files;
+using Engine.Model.Execution;
 using Engine.Model.Peft;
 using Engine.Safetensors;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Loading;
 
 /// <summary>Loads a folder's weights into a model and says in words what was not simply loaded.</summary>
 internal static class ModelLoading

@@ -1,10 +1,13 @@
 using System.Numerics.Tensors;
 using Engine.Devices;
 using Engine.Graph;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Model.Loading;
 using Engine.Model.Numerics;
 using Engine.Model.Peft;
 
-namespace Engine.Model.Execution;
+namespace Engine.Model.Adapters;
 
 /// <summary>What a new adapter starts from: PEFT's <c>init_lora_weights</c>.</summary>
 internal static class AdapterInitialization
