@@ -5,7 +5,8 @@ namespace Engine.Bench;
 
 /// <summary>
 /// Attention beside the matrix products of its layer: twelve products of the size of a projection (query, key, value, output, and
-/// eight for the feed-forward layer), forward and towards the input; on a device with matrix units in 16 bits too. The aim is below 12 % of their time.
+/// eight for the feed-forward layer), forward and towards the input; on a device with matrix units in 16 bits too. The aim is below 12 % of
+/// their time.
 /// </summary>
 internal static class AttentionBench
 {
@@ -36,7 +37,8 @@ internal static class AttentionBench
             Products = type,
         };
         var buffers = new List<DeviceBuffer>();
-        BufferView<float> q = Tensor(), k = Tensor(), v = Tensor(), output = Tensor(), gradient = Tensor(), dq = Tensor(), dk = Tensor(), dv = Tensor();
+        BufferView<float> q = Tensor(), k = Tensor(), v = Tensor(), output = Tensor(), gradient = Tensor(), dq = Tensor(), dk = Tensor(),
+            dv = Tensor();
         BufferView<float> logSumExp = Buffer<float>(tokens * Heads), weights = Buffer<float>(HiddenSize * HiddenSize);
         BufferView<int> start = Buffer<int>(rows + 1), position = Buffer<int>(tokens);
         BufferView<uint> random = Buffer<uint>(RandomState.Count);
@@ -47,7 +49,8 @@ internal static class AttentionBench
 
         Launch forward = Attention.Forward(device, shape, q, k, v, start, start, position, output, logSumExp, random);
         Launch[] backward = Attention.Backward(
-            device, shape, q, k, v, start, start, position, output, logSumExp, gradient, dq, dk, dv, Buffer<float>(Attention.BackwardWorkspace(device, shape)), random);
+            device, shape, q, k, v, start, start, position, output, logSumExp, gradient, dq, dk, dv,
+            Buffer<float>(Attention.BackwardWorkspace(device, shape)), random);
         Launch product = MatMul.Bind(device, new MatMulShape(tokens, HiddenSize, HiddenSize, MatMulLayout.NT), q, weights, dq);
         (double both, double products) = Measurement.Interleave(
             () =>
@@ -66,8 +69,11 @@ internal static class AttentionBench
                 device.Synchronize();
             });
         double operations = 7 * 2.0 * tokens * length * HiddenSize / (causal ? 2 : 1);
-        string text = $"{rows}x{length} tokens, {Heads} heads of {HiddenSize / Heads}, dropout {dropout}{(causal ? ", causal" : "")}{(type == ElementType.Float32 ? "" : $", {type}")}, forward and backward";
-        Measurement.Report(device, "attention", text, both, operations, $"{2 * ProductsPerPass} products {tokens}x{HiddenSize}x{HiddenSize}", products);
+        string text =
+            $"{rows}x{length} tokens, {Heads} heads of {HiddenSize / Heads}, "
+                + $"dropout {dropout}{(causal ? ", causal" : "")}{(type == ElementType.Float32 ? "" : $", {type}")}, forward and backward";
+        Measurement.Report(
+            device, "attention", text, both, operations, $"{2 * ProductsPerPass} products {tokens}x{HiddenSize}x{HiddenSize}", products);
         (double alone, _) = Measurement.Interleave(
             () =>
             {
@@ -75,7 +81,9 @@ internal static class AttentionBench
                 device.Synchronize();
             },
             () => { });
-        Measurement.Report(device, "attention", text.Replace("forward and backward", "forward", StringComparison.Ordinal), alone, operations * 2 / 7, "the same products", products);
+        Measurement.Report(
+            device, "attention", text.Replace("forward and backward", "forward", StringComparison.Ordinal), alone, operations * 2 / 7,
+            "the same products", products);
         buffers.ForEach(buffer => buffer.Dispose());
 
         BufferView<float> Tensor()

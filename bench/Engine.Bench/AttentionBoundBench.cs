@@ -4,8 +4,8 @@ using Engine.Kernels;
 namespace Engine.Bench;
 
 /// <summary>
-/// Attention over short texts, forward and backward, bounded by the batch's longest row as batch shapes have it, beside the same bounded by all tokens of the
-/// batch: what groups without work cost.
+/// Attention over short texts, forward and backward, bounded by the batch's longest row as batch shapes have it, beside the same bounded by
+/// all tokens of the batch: what groups without work cost.
 /// </summary>
 internal static class AttentionBoundBench
 {
@@ -24,14 +24,17 @@ internal static class AttentionBoundBench
         int live = lengths.Sum(), tokens = (live + 31) / 32 * 32, width = Heads * HeadSize;
         var random = new Random(1);
         var buffers = new List<DeviceBuffer>();
-        BufferView<float> q = Tensor(), k = Tensor(), v = Tensor(), output = Tensor(), gradient = Tensor(), dq = Tensor(), dk = Tensor(), dv = Tensor(), logSumExp = Buffer<float>(tokens * Heads);
+        BufferView<float> q = Tensor(), k = Tensor(), v = Tensor(), output = Tensor(), gradient = Tensor(), dq = Tensor(), dk = Tensor(),
+            dv = Tensor(), logSumExp = Buffer<float>(tokens * Heads);
         BufferView<int> start = Buffer<int>(lengths.Length + 1), position = Buffer<int>(tokens);
         start.Write([0, .. lengths.Select((_, row) => lengths.Take(row + 1).Sum())]);
         Launch[] close = Bind(bound), loose = Bind(Math.Min(512, tokens));
         (double ours, double peer) = Measurement.Interleave(() => Pass(close), () => Pass(loose));
         double operations = 7 * 2.0 * width * lengths.Sum(length => (double)length * length);
         Measurement.Report(
-            device, "attention-bounds", $"{lengths.Length} texts of {lengths.Min()} to {lengths.Max()} tokens, {Heads} heads of {HeadSize}, forward and backward, bound {bound}", ours, operations,
+            device, "attention-bounds",
+            $"{lengths.Length} texts of {lengths.Min()} to {lengths.Max()} tokens, {Heads} heads of {HeadSize}, forward and backward, "
+                + $"bound {bound}", ours, operations,
             $"bound {Math.Min(512, tokens)}", peer);
         buffers.ForEach(buffer => buffer.Dispose());
 
@@ -42,7 +45,8 @@ internal static class AttentionBoundBench
             return
             [
                 Attention.Forward(device, shape, q, k, v, start, start, position, output, logSumExp, null),
-                .. Attention.Backward(device, shape, q, k, v, start, start, position, output, logSumExp, gradient, dq, dk, dv, workspace, null),
+                .. Attention.Backward(
+                    device, shape, q, k, v, start, start, position, output, logSumExp, gradient, dq, dk, dv, workspace, null),
             ];
         }
 

@@ -5,7 +5,9 @@ using Engine.Training.Running;
 
 namespace Engine.Bench;
 
-/// <summary>Writes the micro-batches of a run's first epoch, padded to each one's longest row, so that a peer trains on the same batches.</summary>
+/// <summary>
+/// Writes the micro-batches of a run's first epoch, padded to each one's longest row, so that a peer trains on the same batches.
+/// </summary>
 internal static class BatchExport
 {
     public static void Run(string runFile, string target)
@@ -27,7 +29,9 @@ internal static class BatchExport
             }
             else
             {
-                writer.Add($"labels.{index}", [batch.RowCount], batch.Targets ?? throw new ArgumentException($"{runFile}: only classification and regression runs are exported."));
+                writer.Add(
+                    $"labels.{index}", [batch.RowCount],
+                    batch.Targets ?? throw new ArgumentException($"{runFile}: only classification and regression runs are exported."));
             }
 
             void Add(string name, int[] values)

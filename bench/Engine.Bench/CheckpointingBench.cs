@@ -9,7 +9,9 @@ using Engine.Optim.Methods;
 
 namespace Engine.Bench;
 
-/// <summary>LoRA steps of a RoBERTa-base-sized model with gradient checkpointing beside the same without: what the smaller arena costs in time.</summary>
+/// <summary>
+/// LoRA steps of a RoBERTa-base-sized model with gradient checkpointing beside the same without: what the smaller arena costs in time.
+/// </summary>
 internal static class CheckpointingBench
 {
     private const int Rows = 2;
@@ -37,7 +39,8 @@ internal static class CheckpointingBench
 
         // Forward and backward through the frozen weights: 2 multiplications and additions per weight and token each.
         double operations = 4.0 * 85.0e6 * Rows * Length;
-        Measurement.Report(device, "checkpointing", $"roberta-base {Rows}x{Length} r8", bestRepeated, operations, "activations kept", bestKept);
+        Measurement.Report(
+            device, "checkpointing", $"roberta-base {Rows}x{Length} r8", bestRepeated, operations, "activations kept", bestKept);
 
         TrainingSession Session(bool checkpointing)
         {

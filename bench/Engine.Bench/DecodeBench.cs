@@ -8,8 +8,8 @@ using Engine.Model.Architectures;
 namespace Engine.Bench;
 
 /// <summary>
-/// The matrix products of one decoding step of a Qwen2.5-0.5B-shaped model: every weight is read once, so the limit is reading as many bytes with all threads, which is
-/// measured beside it. The requirement for a whole step is a ratio of at least 0.6.
+/// The matrix products of one decoding step of a Qwen2.5-0.5B-shaped model: every weight is read once, so the limit is reading as many
+/// bytes with all threads, which is measured beside it. The requirement for a whole step is a ratio of at least 0.6.
 /// </summary>
 internal static class DecodeBench
 {
@@ -34,7 +34,8 @@ internal static class DecodeBench
             foreach ((int outputs, int inputs) in weights)
             {
                 WeightView weight = StoredWeight.View(memory, type, first, (long)outputs * inputs);
-                launches.Add(MatMul.Bind(device, new MatMulShape(rows, outputs, inputs, MatMulLayout.NT), x.View<float>(), weight, y.View<float>()));
+                launches.Add(
+                    MatMul.Bind(device, new MatMulShape(rows, outputs, inputs, MatMulLayout.NT), x.View<float>(), weight, y.View<float>()));
                 first += (long)outputs * inputs;
             }
 

@@ -9,8 +9,8 @@ using Engine.Model.Loading;
 namespace Engine.Bench;
 
 /// <summary>
-/// Whole decoding steps of a Qwen2.5-0.5B-shaped model of random weights, one text with tokens before it in the cache, beside what reading its weights once takes with all
-/// threads. A ratio of at least 0.6 is required.
+/// Whole decoding steps of a Qwen2.5-0.5B-shaped model of random weights, one text with tokens before it in the cache, beside what reading
+/// its weights once takes with all threads. A ratio of at least 0.6 is required.
 /// </summary>
 internal static class DecodeStepBench
 {
@@ -31,7 +31,8 @@ internal static class DecodeStepBench
         // A multiplication and an addition for every weight.
         double operations = 2.0 * parameters.Sum(parameter => parameter.Shape.Count);
         double weightsRead = device is CpuDevice ? limit * parameters.Sum(parameter => parameter.Bytes) / ReadBytes : double.NaN;
-        Measurement.Report(device, "decode-step", $"qwen2.5-0.5b {type} after {Before} tokens", seconds, operations, "weights read once", weightsRead);
+        Measurement.Report(
+            device, "decode-step", $"qwen2.5-0.5b {type} after {Before} tokens", seconds, operations, "weights read once", weightsRead);
         if (operators)
         {
             runner.Profile = new Profile();
@@ -43,7 +44,8 @@ internal static class DecodeStepBench
             Console.WriteLine(JsonSerializer.Serialize(new
             {
                 benchmark = "decode-step-operators",
-                milliseconds = runner.Profile.Rows.ToDictionary(row => row.Operator, row => Math.Round(row.Time.TotalMilliseconds / ProfiledSteps, 3)),
+                milliseconds = runner.Profile.Rows.ToDictionary(
+                    row => row.Operator, row => Math.Round(row.Time.TotalMilliseconds / ProfiledSteps, 3)),
                 launches = runner.Profile.Rows.ToDictionary(row => row.Operator, row => row.Calls / ProfiledSteps),
             }));
         }
@@ -74,7 +76,8 @@ internal static class DecodeStepBench
         return runner;
     }
 
-    private static Variable[] Parameters(TransformerModel model) => [.. model.Architecture.Parameters.Select(spec => model.Parameter(spec.Name))];
+    private static Variable[] Parameters(TransformerModel model) =>
+        [.. model.Architecture.Parameters.Select(spec => model.Parameter(spec.Name))];
 
     /// <summary>Small numbers, the same for every parameter and over again: what they are does not matter to the time.</summary>
     private static void Fill(Variable parameter)

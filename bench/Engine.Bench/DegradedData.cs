@@ -4,23 +4,26 @@ using Engine.Devices;
 namespace Engine.Bench;
 
 /// <summary>
-/// Writes a harder file from a tab-separated one with a header: some of its rows, some labels replaced by others of the file, or texts without some of their words. What is drawn
-/// depends on the seed alone, so that the file is the same wherever it is made.
+/// Writes a harder file from a tab-separated one with a header: some of its rows, some labels replaced by others of the file, or texts
+/// without some of their words. What is drawn depends on the seed alone, so that the file is the same wherever it is made.
 /// </summary>
 internal static class DegradedData
 {
     /// <summary>Streams of the draws; the seed belongs to this tool alone.</summary>
     private const uint Rows = 1, Flips = 2, Labels = 3, Words = 4;
 
-    /// <param name="arguments">IN OUT, then --label COLUMN, --limit ROWS (the first of the file; all), --keep SHARE (1), --flip SHARE (0), --drop SHARE (0) of the words of --text COLUMN,COLUMN, --seed SEED (1).</param>
+    /// <param name="arguments">IN OUT, then --label COLUMN, --limit ROWS (the first of the file; all), --keep SHARE (1), --flip SHARE (0),
+    /// --drop SHARE (0) of the words of --text COLUMN,COLUMN, --seed SEED (1).</param>
     /// <exception cref="ArgumentException">An option is missing, unknown or out of range, or there is no such column.</exception>
     public static void Run(string source, string target, IReadOnlyList<string> arguments)
     {
         Dictionary<string, string> options = arguments.Chunk(2).ToDictionary(
             pair => pair[0], pair => pair.Length == 2 ? pair[1] : throw new ArgumentException($"{pair[0]} has no value."));
-        if (options.Keys.FirstOrDefault(name => name is not ("--label" or "--limit" or "--keep" or "--flip" or "--drop" or "--text" or "--seed")) is { } unknown)
+        if (options.Keys.FirstOrDefault(
+            name => name is not ("--label" or "--limit" or "--keep" or "--flip" or "--drop" or "--text" or "--seed")) is { } unknown)
         {
-            throw new ArgumentException($"There is no option {unknown}; the options are --label, --limit, --keep, --flip, --drop, --text and --seed.");
+            throw new ArgumentException(
+                $"There is no option {unknown}; the options are --label, --limit, --keep, --flip, --drop, --text and --seed.");
         }
 
         double keep = Share("--keep", 1), flip = Share("--flip", 0), drop = Share("--drop", 0);
@@ -38,7 +41,8 @@ internal static class DegradedData
         string[] rows = lines[1..Math.Min(lines.Length, limit < int.MaxValue ? limit + 1 : lines.Length)];
         rows = [.. Chosen(Rows, rows.Length, keep).Select(row => rows[row])];
         string[] labels = [.. rows.Select(row => row.Split('\t')[label])];
-        object[] meanings = [.. labels.Select(text => double.TryParse(text, CultureInfo.InvariantCulture, out double number) ? (object)number : text)];
+        object[] meanings =
+            [.. labels.Select(text => double.TryParse(text, CultureInfo.InvariantCulture, out double number) ? (object)number : text)];
         if (meanings.Distinct().Count() < 2)
         {
             throw new ArgumentException($"{source}: every row has the label '{labels[0]}', so that there is none to flip to.");

@@ -6,8 +6,8 @@ using Engine.Optim;
 namespace Engine.Bench;
 
 /// <summary>
-/// LoRA steps with lora_dropout beside the same without: <see cref="TrainingBench"/>'s, on query, key and value, whose three maskings of one input are three
-/// products where it is one without dropout.
+/// LoRA steps with lora_dropout beside the same without: <see cref="TrainingBench"/>'s, on query, key and value, whose three maskings of
+/// one input are three products where it is one without dropout.
 /// </summary>
 internal static class DropoutBench
 {
@@ -16,7 +16,8 @@ internal static class DropoutBench
 
     public static void Run(Device device)
     {
-        using TransformerModel whole = TrainingBench.Model(0, "query", "key", "value"), masked = TrainingBench.Model(Dropout, "query", "key", "value");
+        using TransformerModel whole = TrainingBench.Model(0, "query", "key", "value"),
+            masked = TrainingBench.Model(Dropout, "query", "key", "value");
         RaggedBatch batch = TrainingBench.Batch();
         using TrainingSession without = TrainingBench.Started(device, whole, batch), with = TrainingBench.Started(device, masked, batch);
         double bestWith = double.PositiveInfinity, bestWithout = double.PositiveInfinity;
@@ -27,6 +28,7 @@ internal static class DropoutBench
         }
 
         Measurement.Report(
-            device, "lora-dropout", "roberta-base 8x128 r8 query, key, value", bestWith, TrainingBench.Operations, "without dropout", bestWithout);
+            device, "lora-dropout", "roberta-base 8x128 r8 query, key, value", bestWith, TrainingBench.Operations, "without dropout",
+            bestWithout);
     }
 }

@@ -21,7 +21,8 @@ internal static unsafe class FamilyBench
         int used = 0;
         BufferView<float> Next(long count) => pool.View<float>(used++ * Count * sizeof(float), count);
         BufferView<float> x = Next(Count), dy = Next(Count), y = Next(Count), m = Next(Count), v = Next(Count);
-        BufferView<float> weight = Next(Inner), bias = Next(Inner), mean = Next(Tokens * Hidden / HeadSize), inverse = Next(Tokens), one = Next(1), scalars = Next(StepScalars.Count), workspace = Next(Count);
+        BufferView<float> weight = Next(Inner), bias = Next(Inner), mean = Next(Tokens * Hidden / HeadSize), inverse = Next(Tokens),
+            one = Next(1), scalars = Next(StepScalars.Count), workspace = Next(Count);
         BufferView<int> ids = pool.View<int>(used++ * Count * sizeof(float), Tokens);
         BufferView<ulong> frequencies = pool.View<ulong>(used++ * Count * sizeof(float), HeadSize / 2);
         BufferView<uint> random = pool.View<uint>(used++ * Count * sizeof(float), RandomState.Count);
@@ -39,14 +40,19 @@ internal static unsafe class FamilyBench
         Measure(device, "normals", Count, 1, Noise.Normals(device, Count, 1, random, y));
         Measure(device, "perturb", Count, 2, Noise.Perturb(device, Tokens, Inner, 1, x, mean, random, y));
         Measure(device, "dropout", Count, 3, Dropouts.Apply(device, Count, 0.1f, 1, x, dy, random, y));
-        Measure(device, "layer norm forward", Narrow, 2, LayerNorm.Forward(device, Tokens, Hidden, 1e-5f, x, weight, bias, y, mean, inverse));
+        Measure(device, "layer norm forward", Narrow,
+            2, LayerNorm.Forward(device, Tokens, Hidden, 1e-5f, x, weight, bias, y, mean, inverse));
         Measure(device, "layer norm backward", Narrow, 4, LayerNorm.Backward(device, Tokens, Hidden, x, weight, mean, inverse, dy, m, y));
-        Measure(device, "layer norm parameter gradient", Narrow, 2, LayerNorm.ParameterGradient(device, Tokens, Hidden, x, mean, inverse, dy, weight, bias, workspace));
+        Measure(device, "layer norm parameter gradient", Narrow,
+            2, LayerNorm.ParameterGradient(device, Tokens, Hidden, x, mean, inverse, dy, weight, bias, workspace));
         Measure(device, "rms norm forward", Narrow, 2, RmsNorm.Forward(device, Tokens, Hidden, 1e-6f, x, weight, y, inverse));
         Measure(device, "rms norm backward", Narrow, 4, RmsNorm.Backward(device, Tokens, Hidden, x, weight, inverse, dy, m, y));
-        Measure(device, "rms norm parameter gradient", Narrow, 2, RmsNorm.ParameterGradient(device, Tokens, Hidden, x, inverse, dy, weight, workspace));
-        Measure(device, "rms norm of heads", Narrow, 2, RmsNorm.Forward(device, Tokens * Hidden / HeadSize, HeadSize, 1e-6f, x, weight, y, mean));
-        Measure(device, "rotary angles", (long)Tokens * HeadSize, 1, Rotary.Angles(device, Tokens, HeadSize / 2, ids, frequencies, workspace));
+        Measure(device, "rms norm parameter gradient", Narrow,
+            2, RmsNorm.ParameterGradient(device, Tokens, Hidden, x, inverse, dy, weight, workspace));
+        Measure(device, "rms norm of heads", Narrow,
+            2, RmsNorm.Forward(device, Tokens * Hidden / HeadSize, HeadSize, 1e-6f, x, weight, y, mean));
+        Measure(device, "rotary angles", (long)Tokens * HeadSize,
+            1, Rotary.Angles(device, Tokens, HeadSize / 2, ids, frequencies, workspace));
         Measure(device, "rotary", Narrow, 2, Rotary.Apply(device, Tokens, Hidden / HeadSize, HeadSize / 2, x, workspace, false, y));
         Measure(device, "swiglu forward", Count, 3, SwiGlu.Forward(device, Count, x, dy, y));
         Measure(device, "swiglu backward", Count, 5, SwiGlu.Backward(device, Count, x, dy, y, m, v));

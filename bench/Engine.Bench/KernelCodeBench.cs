@@ -71,14 +71,17 @@ internal static partial class KernelCodeBench
         }
     }
 
-    private static long Value(KernelParameter constant) => Constants.TryGetValue(constant.Name, out long value) ? value : constant.Type == ElementType.UInt8 ? 0 : 1;
+    private static long Value(KernelParameter constant) =>
+        Constants.TryGetValue(constant.Name, out long value) ? value : constant.Type == ElementType.UInt8 ? 0 : 1;
 
     private static void Report(string kernel, string? variant, string cubin)
     {
         string reader = Path.Combine(Path.GetDirectoryName(Assembler)!, "cuobjdump");
         Match usage = Usage().Match(Output(reader, "-res-usage", cubin));
-        Instruction[] code = [.. Line().Matches(Output(reader, "-sass", cubin)).Select(Instruction.Of).Where(instruction => instruction.Name != "NOP")];
-        (long First, long Last)[] loops = [.. code.Where(jump => jump.To < jump.At).Select(jump => (jump.To!.Value, jump.At)).Where(loop => Multiplies(Counts(loop)))];
+        Instruction[] code =
+            [.. Line().Matches(Output(reader, "-sass", cubin)).Select(Instruction.Of).Where(instruction => instruction.Name != "NOP")];
+        (long First, long Last)[] loops =
+            [.. code.Where(jump => jump.To < jump.At).Select(jump => (jump.To!.Value, jump.At)).Where(loop => Multiplies(Counts(loop)))];
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             commit = Measurement.Commit,
@@ -91,7 +94,8 @@ internal static partial class KernelCodeBench
             program = Counts((0, long.MaxValue)),
 
             // Loops that multiply and have no such loop inside.
-            loops = loops.Where(outer => !loops.Any(inner => inner != outer && inner.First >= outer.First && inner.Last <= outer.Last)).Select(Counts),
+            loops = loops.Where(outer => !loops.Any(inner => inner != outer && inner.First >= outer.First && inner.Last <= outer.Last))
+                .Select(Counts),
         }));
 
         Dictionary<string, int> Counts((long First, long Last) part)
@@ -117,7 +121,9 @@ internal static partial class KernelCodeBench
         using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}.");
+        return process.ExitCode == 0
+            ? output
+            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}.");
     }
 
     /// <param name="At">Its address.</param>
@@ -132,7 +138,8 @@ internal static partial class KernelCodeBench
             return new Instruction(Number(line.Groups["at"]), name, name == "BRA" && target.Success ? Number(target.Groups[1]) : null);
         }
 
-        private static long Number(Group hexadecimal) => long.Parse(hexadecimal.Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        private static long Number(Group hexadecimal) =>
+            long.Parse(hexadecimal.Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
     }
 
     [GeneratedRegex(@"REG:(\d+) STACK:(\d+)")]

@@ -9,7 +9,8 @@ internal static unsafe class MatMulBench
     /// <summary>The shapes of a Transformer's layers. The requirement is a ratio of at least 0.85.</summary>
     public static void Large(Device device)
     {
-        (int M, int N, int K)[] sizes = [(1024, 1024, 1024), (1024, 768, 3072), (1024, 3072, 768), (1024, 768, 768), (1000, 750, 500), (256, 768, 768)];
+        (int M, int N, int K)[] sizes =
+            [(1024, 1024, 1024), (1024, 768, 3072), (1024, 3072, 768), (1024, 768, 768), (1000, 750, 500), (256, 768, 768)];
         foreach ((int m, int n, int k) in sizes)
         {
             foreach (MatMulLayout layout in Enum.GetValues<MatMulLayout>())
@@ -19,25 +20,32 @@ internal static unsafe class MatMulBench
         }
     }
 
-    /// <summary>Products with weights in 16 bits (on matrix units where the device has them), forward and input gradient, beside the same products with float32 weights. The requirement is a ratio of at least 0.7.</summary>
+    /// <summary>
+    /// Products with weights in 16 bits (on matrix units where the device has them), forward and input gradient, beside the same products
+    /// with float32 weights. The requirement is a ratio of at least 0.7.
+    /// </summary>
     public static void Stored(Device device, ElementType type)
     {
-        (int M, int N, int K)[] sizes = [(512, 896, 896), (512, 4864, 896), (512, 896, 4864), (1024, 768, 768), (1024, 3072, 768), (1024, 768, 3072)];
+        (int M, int N, int K)[] sizes =
+            [(512, 896, 896), (512, 4864, 896), (512, 896, 4864), (1024, 768, 768), (1024, 3072, 768), (1024, 768, 3072)];
         foreach ((int m, int n, int k) in sizes)
         {
             foreach (MatMulLayout layout in (ReadOnlySpan<MatMulLayout>)[MatMulLayout.NT, MatMulLayout.NN])
             {
                 var shape = new MatMulShape(m, n, k, layout);
                 float[] values = Values((long)n * k);
-                using DeviceBuffer a = Filled(device, Values((long)m * k)), b = Filled(device, values), c = Filled(device, new float[m * n]);
+                using DeviceBuffer a = Filled(device, Values((long)m * k)), b = Filled(device, values),
+                    c = Filled(device, new float[m * n]);
                 using DeviceBuffer stored = device.Allocate(values.Length * type.SizeInBytes(), "benchmark");
                 WeightView weight = StoredWeight.Fill(stored, type, values);
                 MatMulShape rounded = shape with { Products = Measurement.Products(device, type) };
                 using DeviceBuffer workspace = device.Allocate(sizeof(float) * MatMul.Workspace(device, rounded, type), "benchmark");
-                using Launch ours = MatMul.Bind(device, rounded, a.View<float>(), weight, c.View<float>(), workspace: workspace.View<float>());
+                using Launch ours =
+                    MatMul.Bind(device, rounded, a.View<float>(), weight, c.View<float>(), workspace: workspace.View<float>());
                 using Launch peer = MatMul.Bind(device, shape, a.View<float>(), b.View<float>(), c.View<float>());
                 (double seconds, double peerSeconds) = Measurement.Interleave(() => Run(ours), () => Run(peer));
-                Measurement.Report(device, "matmul", $"{m}x{n}x{k} {layout} {type}", seconds, 2.0 * m * n * k, "float32 weights", peerSeconds);
+                Measurement.Report(
+                    device, "matmul", $"{m}x{n}x{k} {layout} {type}", seconds, 2.0 * m * n * k, "float32 weights", peerSeconds);
             }
         }
 
@@ -75,7 +83,8 @@ internal static unsafe class MatMulBench
 
     private static void Compare(Device device, string name, MatMulShape shape)
     {
-        float[] valuesA = Values((long)shape.M * shape.K), valuesB = Values((long)shape.K * shape.N), valuesC = Values((long)shape.M * shape.N);
+        float[] valuesA = Values((long)shape.M * shape.K), valuesB = Values((long)shape.K * shape.N),
+            valuesC = Values((long)shape.M * shape.N);
         using DeviceBuffer a = Filled(device, valuesA);
         using DeviceBuffer b = Filled(device, valuesB);
         using DeviceBuffer c = Filled(device, valuesC);

@@ -15,7 +15,8 @@ internal static class Measurement
     public static ElementType Products(Device device, ElementType weights) => device.Features.MatrixUnits ? weights : ElementType.Float32;
 
     /// <summary>What computes a device's products.</summary>
-    public static string ProductsBy(Device device) => device.Options.Products == ProductLibrary.Vendor ? device.Info.Products : "Engine's kernels";
+    public static string ProductsBy(Device device) =>
+        device.Options.Products == ProductLibrary.Vendor ? device.Info.Products : "Engine's kernels";
 
     /// <summary>Seconds of the best run of each side.</summary>
     public static (double Ours, double Peer) Interleave(Action ours, Action peer)
@@ -50,7 +51,8 @@ internal static class Measurement
         }));
 
     /// <summary>As <see cref="Report"/>, with nanoseconds per element and thread in place of operations.</summary>
-    public static void ReportElements(Device device, string name, long elements, int threads, double seconds, string peer, double peerSeconds)
+    public static void ReportElements(
+        Device device, string name, long elements, int threads, double seconds, string peer, double peerSeconds)
         => Console.WriteLine(JsonSerializer.Serialize(new
         {
             commit = Commit,
@@ -64,12 +66,16 @@ internal static class Measurement
             ratio = Known(Math.Round(peerSeconds / seconds, 3)),
         }));
 
-    /// <summary>Prints a training method's step beside plain LoRA's; the ratio is the method's time over LoRA's, of the best turns.</summary>
+    /// <summary>
+    /// Prints a training method's step beside plain LoRA's; the ratio is the method's time over LoRA's, of the best turns.
+    /// </summary>
     /// <param name="medianRatio">The median over turns of the method's time over that of the LoRA turns beside it.</param>
-    /// <param name="workRatio">The same of the processor time that the process used, of all turns: what a busy machine lengthens least.</param>
+    /// <param name="workRatio">The same of the processor time that the process used, of all turns: what a busy machine lengthens
+    /// least.</param>
     /// <param name="extraBytes">Device bytes beyond LoRA's, by owner.</param>
     public static void ReportMethod(
-        Device device, string method, string shape, double seconds, double loraSeconds, double medianRatio, double workRatio, IReadOnlyDictionary<string, long> extraBytes)
+        Device device, string method, string shape, double seconds, double loraSeconds, double medianRatio, double workRatio,
+        IReadOnlyDictionary<string, long> extraBytes)
         => Console.WriteLine(JsonSerializer.Serialize(new
         {
             commit = Commit,
@@ -90,7 +96,8 @@ internal static class Measurement
 
     /// <summary>The commit that was built.</summary>
     public static string Commit { get; } =
-        typeof(Measurement).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last() ?? "unknown";
+        typeof(Measurement).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last()
+            ?? "unknown";
 
     private static void Warm(Action action)
     {

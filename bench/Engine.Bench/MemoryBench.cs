@@ -9,8 +9,8 @@ using Engine.Model.Execution;
 namespace Engine.Bench;
 
 /// <summary>
-/// The arena that a training micro-batch needs, with and without gradient checkpointing, and how near it comes to the bytes alive at the worst moment. One text
-/// of each length with a label at every token; nothing is allocated.
+/// The arena that a training micro-batch needs, with and without gradient checkpointing, and how near it comes to the bytes alive at the
+/// worst moment. One text of each length with a label at every token; nothing is allocated.
 /// </summary>
 internal static class MemoryBench
 {

@@ -12,9 +12,10 @@ using Engine.Optim.Methods;
 namespace Engine.Bench;
 
 /// <summary>
-/// A step of training methods of the catalogue, with their defaults, beside plain LoRA's on the same model and batch: RoBERTa-base's size, 8 texts of 128
-/// tokens, rank 8 on query and value. The two take turns of about the same length, so that what else the machine does falls on both alike: a short turn finds
-/// a quiet moment more easily than a long one. Methods whose steps differ from one another count by the mean of a block of steps.
+/// A step of training methods of the catalogue, with their defaults, beside plain LoRA's on the same model and batch: RoBERTa-base's size,
+/// 8 texts of 128 tokens, rank 8 on query and value. The two take turns of about the same length, so that what else the machine does falls
+/// on both alike: a short turn finds a quiet moment more easily than a long one. Methods whose steps differ from one another count by the
+/// mean of a block of steps.
 /// </summary>
 internal static class MethodsBench
 {
@@ -68,7 +69,8 @@ internal static class MethodsBench
             double[] ratios = [.. own.Select((seconds, round) => 2 * seconds / (before[round] + before[round + 1])).Order()];
             double median = (ratios[rounds / 2] + ratios[(rounds - 1) / 2]) / 2;
             Measurement.ReportMethod(
-                device, name, "roberta-base 8x128 r8", own.Min(), before.Min(), median, ownWork / block / (loraWork / loraBlock), Extra(session.Forecast([shape], [])));
+                device, name, "roberta-base 8x128 r8", own.Min(), before.Min(), median, ownWork / block / (loraWork / loraBlock),
+                Extra(session.Forecast([shape], [])));
             if (profile)
             {
                 ReportOperators(name, Profiled(session), Profiled(lora));

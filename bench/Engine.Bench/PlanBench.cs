@@ -11,8 +11,8 @@ using Engine.Training.Running;
 namespace Engine.Bench;
 
 /// <summary>
-/// How many batch shapes a run file's epochs have, and without a bound of rows in the shape; what planning them costs in time and host memory, for LoRA on its
-/// model. Nothing is allocated on the device.
+/// How many batch shapes a run file's epochs have, and without a bound of rows in the shape; what planning them costs in time and host
+/// memory, for LoRA on its model. Nothing is allocated on the device.
 /// </summary>
 internal static class PlanBench
 {
@@ -38,9 +38,10 @@ internal static class PlanBench
         long arenaBytes = runner.ArenaBytes(shapes);
         double planning = Stopwatch.GetElapsedTime(start).TotalSeconds;
         long after = GC.GetTotalMemory(forceFullCollection: true);
-        long Groups(Func<BatchShape, int> longest) => Enumerable.Range(0, (int)Math.Min(length.TotalMicroBatches, data.Train.BatchesPerEpoch))
-            .Select(index => BatchShape.Of(architecture, data.Train.Batch(0, index)))
-            .Sum(shape => (shape.Rows + 1L) * ((Math.Min(architecture.MaxLength, longest(shape)) + BlockRows - 1) / BlockRows));
+        long Groups(Func<BatchShape, int> longest) =>
+            Enumerable.Range(0, (int)Math.Min(length.TotalMicroBatches, data.Train.BatchesPerEpoch))
+                .Select(index => BatchShape.Of(architecture, data.Train.Batch(0, index)))
+                .Sum(shape => (shape.Rows + 1L) * ((Math.Min(architecture.MaxLength, longest(shape)) + BlockRows - 1) / BlockRows));
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             commit = Measurement.Commit,

@@ -4,9 +4,10 @@ using Engine.Bench.Study;
 using Engine.Devices;
 using Engine.Devices.Cpu;
 
-// Benchmarks by name, by default all but qwen-step and decode, which take gigabytes; --device as `engine` takes it, or cpu-managed: the cpu device's compiled kernels, without
-// host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and qwen-step, and the type
-// of products on matrix units, for these and attention; --products own or vendor: what computes them on cuda, where `engine` would choose. For methods: --methods NAME,NAME (all without it),
+// Benchmarks by name, by default all but qwen-step and decode, which take gigabytes; --device as `engine` takes it, or cpu-managed: the cpu
+// device's compiled kernels, without host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and
+// qwen-step, and the type of products on matrix units, for these and attention; --products own or vendor: what computes them on cuda, where
+// `engine` would choose. For methods: --methods NAME,NAME (all without it),
 // --rounds N turns of each side (6). --operators, for methods and decode-step: the time of each operator too.
 // step-model --without-times: on a driver that runs nothing.
 // start [ENGINE.DLL] [--device DEVICE], kernel-code [FOLDER] and plans RUN.yaml ... stand alone.
@@ -59,7 +60,8 @@ if (args is ["tokenize", var text, .. { Length: > 0 } folders])
 
 string[] usual =
 [
-    "matmul", "matmul-thin", "attention", "attention-bounds", "families", "lora-step", "methods", "checkpointing", "lora-dropout", "vocabulary-loss", "memory",
+    "matmul", "matmul-thin", "attention", "attention-bounds", "families", "lora-step", "methods", "checkpointing", "lora-dropout",
+    "vocabulary-loss", "memory",
 ];
 if (args is ["plans", .. { Length: > 0 } runFiles])
 {
@@ -70,7 +72,8 @@ if (args is ["plans", .. { Length: > 0 } runFiles])
 
 string[] known = [.. usual, "decode", "decode-step", "qwen-step", "step-model"];
 List<string> names = [.. args];
-string? id = Option("--device"), dtype = Option("--dtype"), library = Option("--products"), methodList = Option("--methods"), roundCount = Option("--rounds");
+string? id = Option("--device"), dtype = Option("--dtype"), library = Option("--products"), methodList = Option("--methods"),
+    roundCount = Option("--rounds");
 bool operators = names.Remove("--operators"), uncounted = names.Remove("--without-times");
 if (names is ["start", .. { Count: <= 1 } engines] && id != "")
 {
@@ -91,16 +94,22 @@ string? problem = id == "" ? "--device needs a device: cpu, cpu-managed, opencl 
     : type is null ? "--dtype is float32, bfloat16 or float16."
     : library is not (null or "own" or "vendor") ? "--products is own or vendor."
     : rounds < 1 ? "--rounds is a number of at least 1."
-    : methods.FirstOrDefault(method => !MethodsBench.Names.Contains(method)) is { } stranger ? $"There is no method '{stranger}'; the methods are: {string.Join(", ", MethodsBench.Names)}."
-    : names.Find(name => !known.Contains(name)) is { } unknown ? $"There is no benchmark '{unknown}'; the benchmarks are: {string.Join(", ", known)}."
-    : null;
+    : methods.FirstOrDefault(method => !MethodsBench.Names.Contains(method)) is { } stranger
+        ? $"There is no method '{stranger}'; the methods are: {string.Join(", ", MethodsBench.Names)}."
+        : names.Find(name => !known.Contains(name)) is { } unknown
+            ? $"There is no benchmark '{unknown}'; the benchmarks are: {string.Join(", ", known)}."
+            : null;
 if (problem is not null)
 {
     Console.Error.WriteLine(problem);
     return 1;
 }
 
-using Device device = id == "cpu-managed" ? new CpuDevice(new CpuOptions { HostVectors = false }) : DeviceCatalog.Open(id ?? "cpu", new DeviceOptions { Products = library is null ? null : library == "own" ? ProductLibrary.Own : ProductLibrary.Vendor });
+using Device device = id == "cpu-managed"
+    ? new CpuDevice(new CpuOptions { HostVectors = false })
+    : DeviceCatalog.Open(
+        id ?? "cpu",
+        new DeviceOptions { Products = library is null ? null : library == "own" ? ProductLibrary.Own : ProductLibrary.Vendor });
 names = names.Count == 0 ? [.. usual] : names;
 foreach (string name in names)
 {

@@ -12,8 +12,9 @@ using Engine.Optim.Methods;
 namespace Engine.Bench;
 
 /// <summary>
-/// LoRA steps of 512 tokens of a Qwen2.5-0.5B-shaped model (rank 8 on query and value; products in the weights' type on a device with matrix units), beside the bare matrix products of a step: forward and input gradient of every
-/// frozen matrix. The requirement is a fraction of at least 0.75.
+/// LoRA steps of 512 tokens of a Qwen2.5-0.5B-shaped model (rank 8 on query and value; products in the weights' type on a device with
+/// matrix units), beside the bare matrix products of a step: forward and input gradient of every frozen matrix. The requirement is a
+/// fraction of at least 0.75.
 /// </summary>
 internal static class QwenStepBench
 {
@@ -36,7 +37,8 @@ internal static class QwenStepBench
         session.Step([batch], 1e-4, "benchmark");
         long peak = device.Memory.Peak;
 
-        using DeviceBuffer x = device.Allocate((long)Tokens * model.Architecture.VocabularySize * sizeof(float), "x"), y = device.Allocate(x.Bytes, "y");
+        using DeviceBuffer x = device.Allocate((long)Tokens * model.Architecture.VocabularySize * sizeof(float), "x"),
+            y = device.Allocate(x.Bytes, "y");
         using DeviceBuffer workspace = device.Allocate(x.Bytes, "workspace");
         x.Clear();
         Launch[] products = [.. Products(device, model, x.View<float>(), y.View<float>(), workspace.View<float>())];
@@ -77,7 +79,9 @@ internal static class QwenStepBench
     internal static TransformerModel Model(ElementType type, ElementType products)
     {
         Architecture architecture = ModelShapes.Qwen25Half;
-        return new TransformerModel(architecture, ModelAdapters.Tuning(architecture, ModelShapes.Adapter(architecture)), type) { Products = products };
+        return new TransformerModel(
+            architecture, ModelAdapters.Tuning(architecture, ModelShapes.Adapter(architecture)), type)
+        { Products = products };
     }
 
     internal static RaggedBatch Batch(Architecture architecture)
@@ -86,18 +90,28 @@ internal static class QwenStepBench
         return RaggedBatch.FromRows([(ids, (int[]?)null)]).WithNextTokenLabels(ids);
     }
 
-    /// <summary>Forward and input gradient of every linear layer and of the tied output layer; nothing below the first layer's adapters has a gradient.</summary>
-    private static IEnumerable<Launch> Products(Device device, TransformerModel model, BufferView<float> x, BufferView<float> y, BufferView<float> workspace)
+    /// <summary>
+    /// Forward and input gradient of every linear layer and of the tied output layer; nothing below the first layer's adapters has a
+    /// gradient.
+    /// </summary>
+    private static IEnumerable<Launch> Products(
+        Device device, TransformerModel model, BufferView<float> x, BufferView<float> y, BufferView<float> workspace)
     {
         IEnumerable<(string Module, int Out, int In)> linears = model.Architecture.LinearGroups.SelectMany(group => group)
-            .Select(linear => (linear.Module, linear.OutFeatures, linear.InFeatures)).Append(("model.embed_tokens", model.Architecture.VocabularySize, model.Architecture.HiddenSize));
+            .Select(linear => (linear.Module, linear.OutFeatures, linear.InFeatures))
+                .Append(("model.embed_tokens", model.Architecture.VocabularySize, model.Architecture.HiddenSize));
         foreach ((string module, int outputs, int inputs) in linears)
         {
             WeightView weight = model.Parameter($"{module}.weight").Weight();
-            yield return MatMul.Bind(device, new MatMulShape(Tokens, outputs, inputs, MatMulLayout.NT) { Products = model.Products }, x, weight, y, workspace: workspace);
-            if (!module.StartsWith("model.layers.0.self_attn.", StringComparison.Ordinal) || module.EndsWith("o_proj", StringComparison.Ordinal))
+            yield return MatMul.Bind(
+                device, new MatMulShape(Tokens, outputs, inputs, MatMulLayout.NT) { Products = model.Products }, x, weight,
+                y, workspace: workspace);
+            if (!module.StartsWith("model.layers.0.self_attn.", StringComparison.Ordinal)
+                || module.EndsWith("o_proj", StringComparison.Ordinal))
             {
-                yield return MatMul.Bind(device, new MatMulShape(Tokens, inputs, outputs, MatMulLayout.NN) { Products = model.Products }, x, weight, y, workspace: workspace);
+                yield return MatMul.Bind(
+                    device, new MatMulShape(Tokens, inputs, outputs, MatMulLayout.NN) { Products = model.Products }, x, weight, y,
+                    workspace: workspace);
             }
         }
     }

@@ -9,7 +9,10 @@ namespace Engine.Bench;
 /// <summary>Weights of a model whose numbers do not matter.</summary>
 internal static class RandomWeights
 {
-    /// <summary>Fills matrices with uniform numbers of deviation 0.02, the same million over and over, and vectors as the architecture initialises them.</summary>
+    /// <summary>
+    /// Fills matrices with uniform numbers of deviation 0.02, the same million over and over, and vectors as the architecture initialises
+    /// them.
+    /// </summary>
     public static void Fill(TransformerModel model)
     {
         const int Chunk = 1 << 20;
@@ -25,7 +28,8 @@ internal static class RandomWeights
             Variable variable = model.Parameter(spec.Name);
             if (spec.Shape.Rank == 1)
             {
-                ModelWeights.Write(variable, [.. Enumerable.Repeat(spec.Initialization == ParameterInitialization.Ones ? 1f : 0f, (int)spec.Shape.Count)]);
+                ModelWeights.Write(
+                    variable, [.. Enumerable.Repeat(spec.Initialization == ParameterInitialization.Ones ? 1f : 0f, (int)spec.Shape.Count)]);
                 continue;
             }
 

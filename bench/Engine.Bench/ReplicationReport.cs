@@ -6,10 +6,13 @@ namespace Engine.Bench;
 /// <summary>What a replication came to.</summary>
 internal static class ReplicationReport
 {
-    /// <summary>Merges its comparisons, FOLDER/TASK/CONDITION/comparison.json: a JSON line for each method of each, without its single runs.</summary>
+    /// <summary>
+    /// Merges its comparisons, FOLDER/TASK/CONDITION/comparison.json: a JSON line for each method of each, without its single runs.
+    /// </summary>
     public static void Merge(string folder)
     {
-        foreach (string path in Directory.EnumerateFiles(folder, "comparison.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        foreach (string path in Directory.EnumerateFiles(folder, "comparison.json", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal))
         {
             string[] place = Path.GetRelativePath(folder, path).Split(Path.DirectorySeparatorChar);
             JsonNode comparison = JsonNode.Parse(File.ReadAllText(path))!;
@@ -41,12 +44,13 @@ internal static class ReplicationReport
     }
 
     /// <summary>The devices that a method's runs were trained on: a part may have been moved from one machine to another.</summary>
-    private static string Devices(string folder) => string.Join(", ", Directory.EnumerateFiles(folder, "summary.json", SearchOption.AllDirectories)
-        .Select(path => (string)JsonNode.Parse(File.ReadAllText(path))!["device"]!).Distinct().Order(StringComparer.Ordinal));
+    private static string Devices(string folder) =>
+        string.Join(", ", Directory.EnumerateFiles(folder, "summary.json", SearchOption.AllDirectories)
+            .Select(path => (string)JsonNode.Parse(File.ReadAllText(path))!["device"]!).Distinct().Order(StringComparer.Ordinal));
 
     /// <summary>
-    /// Prints merged lines as Markdown, a table for each condition: of every task the metric, mean and sample deviation over the seeds, and by how much the loss rises in
-    /// the full weights and in the adapter along the steepest ascent.
+    /// Prints merged lines as Markdown, a table for each condition: of every task the metric, mean and sample deviation over the seeds, and
+    /// by how much the loss rises in the full weights and in the adapter along the steepest ascent.
     /// </summary>
     public static void Tables(string path)
     {
@@ -55,12 +59,14 @@ internal static class ReplicationReport
         {
             string[] tasks = [.. condition.Select(line => (string)line["task"]!).Distinct()];
             Console.WriteLine($"\n**{condition.Key}**\n");
-            Console.WriteLine($"| | {string.Join(" | ", tasks.Select(task => $"{task}, {condition.First(line => (string)line["task"]! == task)["metric"]} | weights | adapter"))} |");
+            Console.WriteLine(
+                $"| | {string.Join(" | ", tasks.Select(task => $"{task}, {condition.First(line => (string)line["task"]! == task)["metric"]} | weights | adapter"))} |");
             Console.WriteLine($"|---|{string.Concat(Enumerable.Repeat("---|", 3 * tasks.Length))}");
             foreach (IGrouping<string, JsonObject> method in condition.GroupBy(line => (string)line["method"]!))
             {
                 IEnumerable<string> cells = tasks.Select(task => method.FirstOrDefault(line => (string)line["task"]! == task) is { } line
-                    ? $"{Number(line["metrics"]![(string)line["metric"]!])} | {Number(line["sharpness"]!["weights"]!["ascent"])} | {Number(line["sharpness"]!["adapter"]!["ascent"])}"
+                    ? $"{Number(line["metrics"]![(string)line["metric"]!])} | {Number(line["sharpness"]!["weights"]!["ascent"])} "
+                        + $"| {Number(line["sharpness"]!["adapter"]!["ascent"])}"
                     : "| |");
                 Console.WriteLine($"| {method.Key} | {string.Join(" | ", cells)} |");
             }

@@ -37,7 +37,8 @@ internal static class StartBench
 
     private static readonly (string Name, string Task, string Model, string Modules, string Data, string Extra)[] Cases =
     [
-        ("classification", "sequence-classification", "roberta", "[query, value]", "{train: FILE, format: tsv, text: sentence, label: label}", ""),
+        ("classification", "sequence-classification", "roberta", "[query, value]",
+            "{train: FILE, format: tsv, text: sentence, label: label}", ""),
         ("masked-lm", "masked-lm", "roberta", "[query, value]", "{train: FILE, format: text, line_by_line: true}", ""),
         ("causal-lm", "causal-lm", "decoder", "[q_proj, v_proj]", "{train: FILE}", ""),
         ("causal-lm, packed", "causal-lm", "decoder", "[q_proj, v_proj]", "{train: FILE}", "packing: true"),
@@ -55,7 +56,8 @@ internal static class StartBench
             engine = engine is null ? Publish(root, Path.Combine(folder, "program")) : Path.GetFullPath(engine);
             if (!File.Exists(engine))
             {
-                throw new FileNotFoundException($"There is no {engine}; name an engine.dll behind start, or nothing, to publish this checkout's.");
+                throw new FileNotFoundException(
+                    $"There is no {engine}; name an engine.dll behind start, or nothing, to publish this checkout's.");
             }
 
             Directory.CreateSymbolicLink(Path.Combine(folder, "roberta"), Path.Combine(root, "models", "tiny-roberta"));
@@ -83,7 +85,8 @@ internal static class StartBench
                         FirstLine(engine, folder);
                     }
 
-                    (double Seconds, double Work)[] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => FirstLine(engine, folder)).Order()];
+                    (double Seconds, double Work)[] rounds =
+                        [.. Enumerable.Range(0, Rounds).Select(_ => FirstLine(engine, folder)).Order()];
                     Console.WriteLine(JsonSerializer.Serialize(new
                     {
                         commit = Measurement.Commit,
@@ -107,11 +110,17 @@ internal static class StartBench
 
     private static string Publish(string root, string target)
     {
-        ProcessStartInfo info = new("dotnet", ["publish", Path.Combine(root, "src", "Engine.Cli"), "-c", "Release", "-o", target]) { RedirectStandardOutput = true };
+        ProcessStartInfo info = new(
+            "dotnet", ["publish", Path.Combine(root, "src", "Engine.Cli"), "-c", "Release", "-o", target])
+        {
+            RedirectStandardOutput = true
+        };
         using Process process = Process.Start(info)!;
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0 ? Path.Combine(target, "engine.dll") : throw new InvalidOperationException($"dotnet publish failed:\n{output}");
+        return process.ExitCode == 0
+            ? Path.Combine(target, "engine.dll")
+            : throw new InvalidOperationException($"dotnet publish failed:\n{output}");
     }
 
     /// <summary>Seconds until the first line, and the processor time that went into it.</summary>
@@ -164,8 +173,10 @@ internal static class StartBench
     private static void WriteData(string folder, int samples)
     {
         var random = new Random(1);
-        string[] words = [.. Enumerable.Range(0, 3000).Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => Syllable(random))))];
-        using StreamWriter table = new(Path.Combine(folder, "train.tsv")), lines = new(Path.Combine(folder, "train.txt")), records = new(Path.Combine(folder, "train.jsonl"));
+        string[] words = [.. Enumerable.Range(0, 3000)
+            .Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => Syllable(random))))];
+        using StreamWriter table = new(Path.Combine(folder, "train.tsv")), lines = new(Path.Combine(folder, "train.txt")),
+            records = new(Path.Combine(folder, "train.jsonl"));
         table.WriteLine("sentence\tlabel");
         for (int i = 0; i < samples; i++)
         {

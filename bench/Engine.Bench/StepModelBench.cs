@@ -10,8 +10,9 @@ using Engine.Optim.Methods;
 namespace Engine.Bench;
 
 /// <summary>
-/// What training steps and a decoded token ask of a card, operator by operator: launches, bytes, operations, and the time that these take at the limits of an H200, beside what the device took. docs/performance-model.md
-/// explains it. Where --device is a driver that runs nothing, the last column means nothing and is left out.
+/// What training steps and a decoded token ask of a card, operator by operator: launches, bytes, operations, and the time that these take
+/// at the limits of an H200, beside what the device took. docs/performance-model.md explains it. Where --device is a driver that runs
+/// nothing, the last column means nothing and is left out.
 /// </summary>
 internal static class StepModelBench
 {
@@ -76,7 +77,8 @@ internal static class StepModelBench
             Line(row.Operator, row.Calls, row.Cost, Computed(row, operationsPerSecond), row.Time.TotalSeconds);
         }
 
-        Line("all", profile.Rows.Sum(row => row.Calls), profile.Rows.Aggregate(default(NodeCost), (sum, row) => sum + row.Cost), computed, all ?? 0);
+        Line("all", profile.Rows.Sum(row => row.Calls), profile.Rows.Aggregate(default(NodeCost), (sum, row) => sum + row.Cost),
+            computed, all ?? 0);
 
         void Line(string name, long launches, NodeCost cost, double limit, double seconds) => Console.WriteLine(JsonSerializer.Serialize(new
         {

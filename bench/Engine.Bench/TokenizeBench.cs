@@ -4,7 +4,9 @@ using Engine.Tokenizers;
 
 namespace Engine.Bench;
 
-/// <summary>Encodes the lines of a text file one by one on one thread, by each tokenizer in turns; the first round meets every word anew.</summary>
+/// <summary>
+/// Encodes the lines of a text file one by one on one thread, by each tokenizer in turns; the first round meets every word anew.
+/// </summary>
 internal static class TokenizeBench
 {
     private const int Rounds = 7;

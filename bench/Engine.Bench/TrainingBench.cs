@@ -14,7 +14,10 @@ using Engine.Optim.Methods;
 
 namespace Engine.Bench;
 
-/// <summary>Whole LoRA steps of a RoBERTa-base-sized classifier (random weights, 8 texts of 128 tokens, rank 8 on query and value), beside PyTorch's.</summary>
+/// <summary>
+/// Whole LoRA steps of a RoBERTa-base-sized classifier (random weights, 8 texts of 128 tokens, rank 8 on query and value), beside
+/// PyTorch's.
+/// </summary>
 internal static class TrainingBench
 {
     private const int Rows = 8;
@@ -46,10 +49,14 @@ internal static class TrainingBench
             }
         }
 
-        Measurement.Report(device, "lora-step", $"roberta-base {Rows}x{Length} r8", ours, Operations, peer is null ? "none" : "PyTorch", peer ?? double.NaN);
+        Measurement.Report(device, "lora-step", $"roberta-base {Rows}x{Length} r8", ours, Operations, peer is null
+            ? "none"
+            : "PyTorch", peer ?? double.NaN);
     }
 
-    /// <summary>A step's operations, forward and backward through the frozen weights: 2 multiplications and additions per weight and token each.</summary>
+    /// <summary>
+    /// A step's operations, forward and backward through the frozen weights: 2 multiplications and additions per weight and token each.
+    /// </summary>
     internal const double Operations = 4.0 * 85.0e6 * Rows * Length;
 
     /// <summary>A session that has taken a step.</summary>
@@ -60,7 +67,8 @@ internal static class TrainingBench
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 1);
         AdapterInitialization.Start(model, seed: 1);
-        var session = new TrainingSession(device, model, MethodCatalog.Create(method).CreatePlugIn(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
+        var session = new TrainingSession(
+            device, model, MethodCatalog.Create(method).CreatePlugIn(), new AdamWOptions(), shape, totalSteps: 100, seed: 1);
         session.Allocate([shape], []);
         session.Begin();
         session.Step([batch], 1e-3, "benchmark");

@@ -6,7 +6,9 @@ using Engine.Kernels;
 
 namespace Engine.Bench;
 
-/// <summary>The loss over a vocabulary with a frozen head: chunks of rows beside all rows at once, which is what the products reach at their best.</summary>
+/// <summary>
+/// The loss over a vocabulary with a frozen head: chunks of rows beside all rows at once, which is what the products reach at their best.
+/// </summary>
 internal static class VocabularyBench
 {
     private const int Rows = 512;
@@ -17,8 +19,10 @@ internal static class VocabularyBench
         foreach ((int vocabulary, int width) in ((int, int)[])[(50265, 768), (151936, 896)])
         {
             using var block = new StorageBlock("benchmark");
-            Variable hidden = block.Reserve("hidden", new Shape(Rows, width)), weight = block.Reserve("weight", new Shape(vocabulary, width));
-            Variable labels = block.Reserve("labels", new Shape(Rows), ElementType.Int32), scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
+            Variable hidden = block.Reserve("hidden", new Shape(Rows, width)),
+                weight = block.Reserve("weight", new Shape(vocabulary, width));
+            Variable labels = block.Reserve("labels", new Shape(Rows), ElementType.Int32),
+                scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
             block.Allocate(device);
             int?[] chunks = [Rows, null, 64, 128, 256];
             PlanLayout[] layouts = [.. chunks.Select(Layout)];
@@ -36,7 +40,8 @@ internal static class VocabularyBench
             for (int i = 1; i < plans.Length; i++)
             {
                 string shape = $"{Rows}x{vocabulary}x{width}, {(chunks[i] is null ? "rows by the shape" : $"{chunks[i]} rows")} at a time";
-                Measurement.Report(device, "vocabulary-loss", shape, seconds[i], 4.0 * Rows * vocabulary * width, "all rows at once", seconds[0]);
+                Measurement.Report(
+                    device, "vocabulary-loss", shape, seconds[i], 4.0 * Rows * vocabulary * width, "all rows at once", seconds[0]);
             }
 
             foreach (Plan plan in plans)

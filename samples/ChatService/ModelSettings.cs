@@ -27,7 +27,8 @@ internal sealed class ModelSettings
     {
         if (Model.Length == 0)
         {
-            throw new InvalidOperationException("No model is named; set Engine:Model to its folder, in appsettings.json or as --Engine:Model=FOLDER.");
+            throw new InvalidOperationException(
+                "No model is named; set Engine:Model to its folder, in appsettings.json or as --Engine:Model=FOLDER.");
         }
 
         Generator generator = Generator.Open(device, Model);

@@ -8,7 +8,8 @@ using Engine.Training.Running;
 // Rows that a program has, from a database or a web service; here from the demo's tables.
 string models = args is [var folder, ..] ? folder : "models";
 LabelledText[] Rows(string table) =>
-    [.. File.ReadLines(Path.Combine(models, "demo", table)).Skip(1).Select(line => line.Split('\t')).Select(cells => new LabelledText(cells[0], cells[1]))];
+    [.. File.ReadLines(Path.Combine(models, "demo", table)).Skip(1)
+        .Select(line => line.Split('\t')).Select(cells => new LabelledText(cells[0], cells[1]))];
 
 // The keys of a run file, in C#. Without an Output the model lives as long as the program.
 var run = new RunConfiguration
@@ -36,7 +37,8 @@ var progress = new Progress<TrainingProgress>(told =>
     }
 });
 
-using TextClassifier intents = await FineTune.ClassifierAsync(run, Rows("train.tsv"), Rows("test.tsv"), new FineTuneOptions { Progress = progress });
+using TextClassifier intents =
+    await FineTune.ClassifierAsync(run, Rows("train.tsv"), Rows("test.tsv"), new FineTuneOptions { Progress = progress });
 
 foreach (string text in (string[])["wake me at seven tomorrow", "Is it going to rain at the weekend?", "we are out of coffee and bread"])
 {

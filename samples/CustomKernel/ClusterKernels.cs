@@ -2,7 +2,9 @@ namespace CustomKernel;
 
 internal static partial class ClusterKernels
 {
-    /// <summary>For each row of x [rows, size] the row of centers [count, size] that lies nearest, and the square of how far it is. A thread a row.</summary>
+    /// <summary>
+    /// For each row of x [rows, size] the row of centers [count, size] that lies nearest, and the square of how far it is. A thread a row.
+    /// </summary>
     [Kernel]
     public static void Nearest(
         ArrayView<float> x, ArrayView<float> centers, ArrayView<int> nearest, ArrayView<float> distance, int rows, int size, int count)

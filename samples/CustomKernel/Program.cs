@@ -6,7 +6,8 @@ const int Rows = 100, Size = 8, Centers = 5, GroupSize = 64;
 float[] points = [.. Enumerable.Range(0, Rows * Size).Select(i => ((i * 7919) % 1013 % 101) / 100f)];
 
 using Device device = DeviceCatalog.Open(args is [var id, ..] ? id : "cpu");
-using DeviceBuffer x = device.Allocate(Rows * Size * sizeof(float), "points"), centers = device.Allocate(Centers * Size * sizeof(float), "centers");
+using DeviceBuffer x = device.Allocate(Rows * Size * sizeof(float), "points"),
+    centers = device.Allocate(Centers * Size * sizeof(float), "centers");
 using DeviceBuffer nearest = device.Allocate(Rows * sizeof(int), "nearest"), distance = device.Allocate(Rows * sizeof(float), "distance");
 x.View<float>().Write(points);
 // Every twentieth point is a center.
@@ -14,7 +15,8 @@ centers.View<float>().Write([.. Enumerable.Range(0, Centers).SelectMany(center =
 
 // What the generator made of the kernel: its name and Kernel.
 using Launch launch = ClusterKernels.NearestKernel.Bind(
-    device, LaunchShape.Cover(Rows, GroupSize), x.View<float>(), centers.View<float>(), nearest.View<int>(), distance.View<float>(), Rows, Size, Centers);
+    device, LaunchShape.Cover(Rows, GroupSize), x.View<float>(), centers.View<float>(), nearest.View<int>(), distance.View<float>(),
+    Rows, Size, Centers);
 launch.Enqueue();
 
 int[] clusters = nearest.View<int>().ToArray();

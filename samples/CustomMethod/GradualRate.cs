@@ -26,7 +26,8 @@ public sealed record GradualRate : Method
 
         public override double LearningRateRatio(Variable tensor)
         {
-            // roberta.encoder.layer.3.attention.self.query.lora_A.weight, model.layers.3.self_attn.q_proj.lora_A.weight. The embeddings are below the first layer; the head learns at the full rate.
+            // roberta.encoder.layer.3.attention.self.query.lora_A.weight, model.layers.3.self_attn.q_proj.lora_A.weight. The embeddings are
+            // below the first layer; the head learns at the full rate.
             string[] parts = tensor.Name.Split('.');
             int at = Array.FindIndex(parts, part => part is "layer" or "layers");
             bool isEmbedding = tensor.Name.StartsWith(Context.Model.Architecture.InputEmbeddings, StringComparison.Ordinal);

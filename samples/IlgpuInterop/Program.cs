@@ -10,7 +10,8 @@ using ILGPU.Runtime.OpenCL;
 using Measurements;
 using Device = Engine.Devices.Device;
 
-// IlgpuInterop [--device cpu|opencl|cuda]: the program's kernels and Engine's take turns on the same memory. Without an option, on the best accelerator that ILGPU finds.
+// IlgpuInterop [--device cpu|opencl|cuda]: the program's kernels and Engine's take turns on the same memory. Without an option, on the best
+// accelerator that ILGPU finds.
 const int Rows = 6, Inputs = 16, Classes = 5;
 
 using Context context = Context.Create(builder => builder.Optimize(OptimizationLevel.O2).CPU().OpenCL().Cuda());
@@ -25,7 +26,8 @@ ILGPU.Runtime.Device? chosen = kind switch
 };
 if (chosen is null)
 {
-    Console.Error.WriteLine(kind is "opencl" or "cuda" ? $"ILGPU finds no {kind} device that it takes." : "IlgpuInterop [--device cpu|opencl|cuda]");
+    Console.Error.WriteLine(
+        kind is "opencl" or "cuda" ? $"ILGPU finds no {kind} device that it takes." : "IlgpuInterop [--device cpu|opencl|cuda]");
     return 2;
 }
 
@@ -38,27 +40,34 @@ accelerator.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, int>(ProgramK
 // Engine's: scores = GELU(LayerNorm(x) W^T + bias), from that memory into its own.
 using Device device = IlgpuInterop.Open(accelerator);
 using DeviceBuffer x = device.Wrap(measured, "measurements");
-using DeviceBuffer normalized = device.Allocate(Rows * Inputs * sizeof(float), "normalized"), statistics = device.Allocate(2 * Rows * sizeof(float), "statistics");
+using DeviceBuffer normalized = device.Allocate(Rows * Inputs * sizeof(float), "normalized"),
+    statistics = device.Allocate(2 * Rows * sizeof(float), "statistics");
 using DeviceBuffer weights = Filled(Classes * Inputs, i => (((i * 5) % 13) - 6) / 8f), bias = Filled(Classes, i => i / 10f);
 using DeviceBuffer ones = Filled(Inputs, _ => 1f), zeros = Filled(Inputs, _ => 0f);
 using DeviceBuffer scores = device.Allocate(Rows * Classes * sizeof(float), "scores");
 using Launch normalize = LayerNorm.Forward(
-    device, Rows, Inputs, 1e-5f, x.View<float>(), ones.View<float>(), zeros.View<float>(), normalized.View<float>(), statistics.View<float>(0, Rows), statistics.View<float>(Rows * sizeof(float), Rows));
+    device, Rows, Inputs, 1e-5f, x.View<float>(), ones.View<float>(), zeros.View<float>(), normalized.View<float>(),
+    statistics.View<float>(0, Rows), statistics.View<float>(Rows * sizeof(float), Rows));
 using Launch score = MatMul.Bind(
-    device, new MatMulShape(Rows, Classes, Inputs, MatMulLayout.NT) { Activation = ActivationKind.GeluErf }, normalized.View<float>(), weights.View<float>(), scores.View<float>(), bias.View<float>());
+    device, new MatMulShape(Rows, Classes, Inputs, MatMulLayout.NT) { Activation = ActivationKind.GeluErf }, normalized.View<float>(),
+    weights.View<float>(), scores.View<float>(), bias.View<float>());
 normalize.Enqueue();
 score.Enqueue();
 
 // The program's again: it reads what Engine wrote. Nobody waited until here.
 using MemoryBuffer1D<int, Stride1D.Dense> best = accelerator.Allocate1D<int>(Rows);
-accelerator.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, int, ArrayView<int>>(ProgramKernels.Best)(Rows, scores.View<float>().AsArrayView(), Classes, best.View);
+accelerator.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, int, ArrayView<int>>(ProgramKernels.Best)(
+    Rows, scores.View<float>().AsArrayView(), Classes, best.View);
 int[] classes = best.GetAsArray1D();
 
 float[] values = scores.View<float>().ToArray();
 Console.WriteLine($"{accelerator.Name} as {device}");
 for (int row = 0; row < Rows; row++)
 {
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"row {row}: class {classes[row]}, scores {string.Join(' ', values[(row * Classes)..((row + 1) * Classes)].Select(value => value.ToString("F5", CultureInfo.InvariantCulture)))}"));
+    Console.WriteLine(
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"row {row}: class {classes[row]}, scores {string.Join(' ', values[(row * Classes)..((row + 1) * Classes)].Select(value => value.ToString("F5", CultureInfo.InvariantCulture)))}"));
 }
 
 return 0;

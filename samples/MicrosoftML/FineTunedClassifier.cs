@@ -7,7 +7,8 @@ using Microsoft.ML.Data;
 namespace MicrosoftML;
 
 /// <summary>
-/// An estimator that fine-tunes a model on the columns Text and Label; what it fits adds PredictedLabel and Probability to any view with a column Text.
+/// An estimator that fine-tunes a model on the columns Text and Label; what it fits adds PredictedLabel and Probability to any view with a
+/// column Text.
 /// </summary>
 internal sealed class FineTunedClassifier(MLContext context, RunConfiguration run) : IEstimator<ITransformer>, IDisposable
 {
@@ -15,7 +16,8 @@ internal sealed class FineTunedClassifier(MLContext context, RunConfiguration ru
 
     public ITransformer Fit(IDataView input)
     {
-        LabelledText[] rows = [.. context.Data.CreateEnumerable<Request>(input, reuseRowObject: false).Select(row => new LabelledText(row.Text, row.Label))];
+        LabelledText[] rows =
+            [.. context.Data.CreateEnumerable<Request>(input, reuseRowObject: false).Select(row => new LabelledText(row.Text, row.Label))];
         classifier = FineTune.ClassifierAsync(run, rows).GetAwaiter().GetResult();
         return Mapping(Predict).Fit(input);
     }

@@ -8,7 +8,13 @@ string models = args is [var folder, ..] ? folder : "models";
 var run = new RunConfiguration
 {
     Model = Path.Combine(models, "tiny-roberta"),
-    Adapter = new AdapterConfiguration { R = 16, LoraAlpha = 32, TargetModules = ["query", "key", "value", "dense"], ModulesToSave = ["word_embeddings"] },
+    Adapter = new AdapterConfiguration
+    {
+        R = 16,
+        LoraAlpha = 32,
+        TargetModules = ["query", "key", "value", "dense"],
+        ModulesToSave = ["word_embeddings"]
+    },
     LearningRate = 2e-3,
     LrSchedulerType = ScheduleKind.Linear,
     NumTrainEpochs = 3,
@@ -18,7 +24,8 @@ var run = new RunConfiguration
 };
 
 var context = new MLContext(seed: 1);
-IDataView Table(string name) => context.Data.LoadFromTextFile<Request>(Path.Combine(models, "demo", name), separatorChar: '\t', hasHeader: true);
+IDataView Table(string name) =>
+    context.Data.LoadFromTextFile<Request>(Path.Combine(models, "demo", name), separatorChar: '\t', hasHeader: true);
 
 using var classifier = new FineTunedClassifier(context, run);
 ITransformer fitted = classifier.Fit(Table("train.tsv"));

@@ -3,7 +3,8 @@ using Engine.FineTuning;
 using Engine.Training.Configuration;
 using Microsoft.Extensions.AI;
 
-// An encoder that has learned to tell what requests are for puts those of one purpose near each other: its vectors find by meaning, not by words.
+// An encoder that has learned to tell what requests are for puts those of one purpose near each other: its vectors find by meaning, not by
+// words.
 string models = args is [var folder, ..] ? folder : "models";
 RunConfiguration run = RunConfiguration.Load(Path.Combine(models, "demo", "run.yaml"), ["num_train_epochs=3"]) with
 {
@@ -20,7 +21,8 @@ foreach (string request in (string[])["there is no food in the house", "How do I
 {
     ReadOnlyMemory<float> asked = await encoder.GenerateVectorAsync(request);
     Console.WriteLine(request);
-    foreach ((int i, Embedding<float> found) in index.Index().OrderByDescending(entry => TensorPrimitives.CosineSimilarity(asked.Span, entry.Item.Vector.Span)).Take(3))
+    foreach ((int i, Embedding<float> found) in index.Index()
+        .OrderByDescending(entry => TensorPrimitives.CosineSimilarity(asked.Span, entry.Item.Vector.Span)).Take(3))
     {
         Console.WriteLine($"  {TensorPrimitives.CosineSimilarity(asked.Span, found.Vector.Span):0.00} {documents[i]}");
     }

@@ -51,7 +51,8 @@ internal static class ConversationReader
             string role = message.Role.Value;
             if (!ModelMessage.Roles.Contains(role))
             {
-                throw new NotSupportedException($"A message has the role '{role}'; the model knows {string.Join(", ", ModelMessage.Roles)}.");
+                throw new NotSupportedException(
+                    $"A message has the role '{role}'; the model knows {string.Join(", ", ModelMessage.Roles)}.");
             }
 
             foreach (FunctionCallContent call in message.Contents.OfType<FunctionCallContent>())

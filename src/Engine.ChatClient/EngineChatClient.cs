@@ -22,14 +22,16 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
     private readonly ChatClientMetadata metadata = new("engine", providerUri: null, modelId);
 
     /// <inheritdoc/>
-    public Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+    public Task<ChatResponse> GetResponseAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
         GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
 
     /// <summary>Answers token by token; the last update has the reason for which the answer ended, and the tokens used.</summary>
     /// <exception cref="NotSupportedException">An option, or a kind of content, that the model cannot honour.</exception>
     /// <exception cref="ArgumentException">The conversation does not fit the context, or an option is out of its range.</exception>
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         string? adapter = RequestOptions.Adapter(options, modelId, chat.Generator.AdapterNames);
         Conversation conversation = ConversationReader.Read(messages, options);
@@ -56,7 +58,9 @@ public sealed class EngineChatClient(ChatGenerator chat, string modelId) : IChat
         }
     }
 
-    /// <summary>This client, its <see cref="ChatClientMetadata"/>, its <see cref="ChatGenerator"/> or its <see cref="Generator"/>.</summary>
+    /// <summary>
+    /// This client, its <see cref="ChatClientMetadata"/>, its <see cref="ChatGenerator"/> or its <see cref="Generator"/>.
+    /// </summary>
     public object? GetService(Type serviceType, object? serviceKey = null)
     {
         ArgumentNullException.ThrowIfNull(serviceType);

@@ -6,7 +6,10 @@ namespace Engine.ChatClient;
 /// <summary>The options of a request as the generator knows them.</summary>
 internal static class RequestOptions
 {
-    /// <summary>Where the request is silent the model's defaults hold; any option of drawing makes tokens be drawn, and temperature 0 takes the most probable one.</summary>
+    /// <summary>
+    /// Where the request is silent the model's defaults hold; any option of drawing makes tokens be drawn, and temperature 0 takes the most
+    /// probable one.
+    /// </summary>
     /// <exception cref="NotSupportedException">An option that would change the answer and is not built.</exception>
     public static GenerationOptions Read(ChatOptions? options, GenerationOptions defaults)
     {

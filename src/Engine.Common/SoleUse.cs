@@ -1,8 +1,8 @@
 namespace Engine.Common;
 
 /// <summary>
-/// Guards an object that serves one thread at a time: a call that comes while another thread's runs is refused before it changes anything. Calls of different
-/// threads one after another are no fault.
+/// Guards an object that serves one thread at a time: a call that comes while another thread's runs is refused before it changes anything.
+/// Calls of different threads one after another are no fault.
 /// </summary>
 /// <param name="name">The object, for errors: "A streaming decoder".</param>
 public sealed class SoleUse(string name)
@@ -15,7 +15,8 @@ public sealed class SoleUse(string name)
     {
         if (!gate.TryEnter())
         {
-            throw new InvalidOperationException($"{name} serves one thread at a time, and another thread is using it; give each thread its own.");
+            throw new InvalidOperationException(
+                $"{name} serves one thread at a time, and another thread is using it; give each thread its own.");
         }
 
         try

@@ -8,7 +8,8 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Engine.Compiler;
 
 /// <summary>
-/// Prints C# code again as C# that can stand in another class: names fully qualified, constants in place. What becomes of variables, types and calls is for the derived class to say.
+/// Prints C# code again as C# that can stand in another class: names fully qualified, constants in place. What becomes of variables, types
+/// and calls is for the derived class to say.
 /// </summary>
 /// <typeparam name="TScope">What names mean in one printed method.</typeparam>
 internal abstract class CSharpText<TScope>(Collectives collectives)
@@ -21,7 +22,8 @@ internal abstract class CSharpText<TScope>(Collectives collectives)
         NameSyntax name => Name(name, scope),
         InvocationExpressionSyntax call when collectives.Target(call) is { } method => Call(call, method, scope),
         VariableDeclaratorSyntax declarator =>
-            Identifier(declarator, declarator.Identifier, scope) + (declarator.Initializer is { } value ? $" = {Print(value.Value, scope)}" : string.Empty),
+            Identifier(declarator, declarator.Identifier, scope)
+                + (declarator.Initializer is { } value ? $" = {Print(value.Value, scope)}" : string.Empty),
         SingleVariableDesignationSyntax designation => Identifier(designation, designation.Identifier, scope),
         _ => Children(node, scope),
     };
@@ -59,7 +61,8 @@ internal abstract class CSharpText<TScope>(Collectives collectives)
         return symbol switch
         {
             ITypeSymbol type => TypeText(type, scope),
-            ILocalSymbol { IsConst: true, HasConstantValue: true } constant when constant.Type.SpecialType != SpecialType.System_String && Finite(constant.ConstantValue!) =>
+            ILocalSymbol { IsConst: true, HasConstantValue: true } constant when constant.Type.SpecialType != SpecialType.System_String
+                && Finite(constant.ConstantValue!) =>
                 Constant(constant.Type, constant.ConstantValue!, scope),
             ILocalSymbol or IParameterSymbol => Variable(symbol, scope),
             { IsStatic: true } => Static(symbol, scope),

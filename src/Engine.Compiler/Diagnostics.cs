@@ -30,7 +30,8 @@ internal static class Diagnostics
         "'{0}' is not a type that device code can hold; use numbers, ArrayView and structs of numbers with public fields");
 
     public static readonly DiagnosticDescriptor Allocation = Error(
-        7, "No allocation in a kernel", "A kernel cannot allocate '{0}'; use LocalMemory.Allocate or SharedMemory.Allocate with a constant extent");
+        7, "No allocation in a kernel",
+        "A kernel cannot allocate '{0}'; use LocalMemory.Allocate or SharedMemory.Allocate with a constant extent");
 
     public static readonly DiagnosticDescriptor Exceptions = Error(
         8, "No exceptions in a kernel", "A kernel can neither throw nor catch; check arguments in the host code that launches it");

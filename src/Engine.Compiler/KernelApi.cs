@@ -43,13 +43,16 @@ internal static class KernelApi
         type is INamedTypeSymbol && type.OriginalDefinition.GetAttributes().Any(a => IsApi(a.AttributeClass, "OperandsAttribute"));
 
     /// <summary>The fields of operands, in the order of their declaration.</summary>
-    public static IEnumerable<IFieldSymbol> Fields(ITypeSymbol operands) => operands.GetMembers().OfType<IFieldSymbol>().Where(field => !field.IsStatic && !field.IsConst);
+    public static IEnumerable<IFieldSymbol> Fields(ITypeSymbol operands) =>
+        operands.GetMembers().OfType<IFieldSymbol>().Where(field => !field.IsStatic && !field.IsConst);
 
     /// <summary>A type's name in full, with its type arguments as <paramref name="text"/> writes them.</summary>
     public static string FullName(ITypeSymbol type, Func<ITypeSymbol, string> text)
     {
         string name = type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithGenericsOptions(SymbolDisplayGenericsOptions.None));
-        return type is INamedTypeSymbol { IsGenericType: true } named ? $"{name}<{string.Join(", ", named.TypeArguments.Select(text))}>" : name;
+        return type is INamedTypeSymbol { IsGenericType: true } named
+            ? $"{name}<{string.Join(", ", named.TypeArguments.Select(text))}>"
+            : name;
     }
 
     /// <summary>A type that kernels store floats in and never compute with.</summary>
@@ -59,7 +62,8 @@ internal static class KernelApi
     /// <summary>A struct that a user declared: no primitive, no enum, nothing of the kernel API or the base library.</summary>
     public static bool IsUserStruct(ITypeSymbol type) =>
         type.TypeKind == TypeKind.Struct && type.SpecialType == SpecialType.None && type.IsUnmanagedType
-        && type.OriginalDefinition.Locations.Any(l => l.IsInSource) && !type.IsTupleType && type.ContainingNamespace?.ToDisplayString() != Namespace;
+        && type.OriginalDefinition.Locations.Any(l => l.IsInSource) && !type.IsTupleType
+            && type.ContainingNamespace?.ToDisplayString() != Namespace;
 
     /// <summary>The type with enums replaced by the integers below them.</summary>
     public static ITypeSymbol Underlying(ITypeSymbol type) =>

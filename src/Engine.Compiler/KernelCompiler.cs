@@ -38,7 +38,8 @@ internal static class KernelCompiler
 
     /// <summary>Whether C# itself refuses the kernel: then its errors are told, and the generator stays silent.</summary>
     private static bool HasErrors(MethodDeclarationSyntax declaration, Compilation compilation) =>
-        compilation.GetSemanticModel(declaration.SyntaxTree).GetDiagnostics(declaration.Span).Any(d => d.Severity == DiagnosticSeverity.Error);
+        compilation.GetSemanticModel(declaration.SyntaxTree)
+            .GetDiagnostics(declaration.Span).Any(d => d.Severity == DiagnosticSeverity.Error);
 
     private static void CheckSignature(IMethodSymbol kernel, MethodDeclarationSyntax declaration, CompilationLog log)
     {
@@ -49,7 +50,8 @@ internal static class KernelCompiler
         }
 
         INamedTypeSymbol type = kernel.ContainingType;
-        bool partial = type.DeclaringSyntaxReferences.Select(r => r.GetSyntax()).OfType<ClassDeclarationSyntax>().Any(c => c.Modifiers.Any(SyntaxKind.PartialKeyword));
+        bool partial = type.DeclaringSyntaxReferences.Select(r => r.GetSyntax())
+            .OfType<ClassDeclarationSyntax>().Any(c => c.Modifiers.Any(SyntaxKind.PartialKeyword));
         if (!partial || !type.IsStatic || type.ContainingType is not null || type.IsGenericType)
         {
             log.Report(Diagnostics.NotPartial, location, type.Name);
@@ -65,12 +67,15 @@ internal static class KernelCompiler
             ITypeSymbol parameterType = KernelApi.Underlying(parameter.Type);
             if (KernelApi.IsSpecialized(parameter))
             {
-                if (parameter.RefKind != RefKind.None || !(parameter.Type.TypeKind == TypeKind.Enum || parameterType.SpecialType is SpecialType.System_Int32 or SpecialType.System_Boolean))
+                if (parameter.RefKind != RefKind.None
+                    || !(parameter.Type.TypeKind == TypeKind.Enum
+                        || parameterType.SpecialType is SpecialType.System_Int32 or SpecialType.System_Boolean))
                 {
                     log.Report(Diagnostics.SpecializeType, parameter.Locations[0], parameter.Name, parameter.Type.ToDisplayString());
                 }
             }
-            else if (parameter.Type.TypeKind != TypeKind.Error && (parameter.RefKind != RefKind.None || !(KernelApi.IsOperands(parameter.Type) || IsOperand(parameter.Type))))
+            else if (parameter.Type.TypeKind != TypeKind.Error
+                && (parameter.RefKind != RefKind.None || !(KernelApi.IsOperands(parameter.Type) || IsOperand(parameter.Type))))
             {
                 log.Report(Diagnostics.ParameterType, parameter.Locations[0], parameter.Name, parameter.Type.ToDisplayString());
             }
@@ -81,7 +86,8 @@ internal static class KernelCompiler
     public static bool IsOperand(ITypeSymbol type) => KernelApi.Underlying(type) is { } passed
         && (KernelApi.IsView(passed) ? IsElement(KernelApi.Element(passed)) : ElementTypeName(passed) is not null && !IsStorage(passed));
 
-    private static bool IsElement(ITypeSymbol type) => type is ITypeParameterSymbol || (ElementTypeName(type) is not null && type.SpecialType != SpecialType.System_Boolean);
+    private static bool IsElement(ITypeSymbol type) =>
+        type is ITypeParameterSymbol || (ElementTypeName(type) is not null && type.SpecialType != SpecialType.System_Boolean);
 
     private static bool IsStorage(ITypeSymbol type) => ElementTypeName(type) is "Float16" or "BFloat16";
 

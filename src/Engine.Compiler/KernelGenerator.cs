@@ -8,8 +8,8 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Engine.Compiler;
 
 /// <summary>
-/// For every <c>[Operands]</c> struct its forms outside of kernels; for every <c>[Kernel]</c> method: a nested class with its definition, typed launcher and managed work-group function; for
-/// every assembly with kernels: <c>KernelRegistry</c>, which lists their definitions.
+/// For every <c>[Operands]</c> struct its forms outside of kernels; for every <c>[Kernel]</c> method: a nested class with its definition,
+/// typed launcher and managed work-group function; for every assembly with kernels: <c>KernelRegistry</c>, which lists their definitions.
 /// </summary>
 [Generator(LanguageNames.CSharp)]
 public sealed class KernelGenerator : IIncrementalGenerator
@@ -21,12 +21,14 @@ public sealed class KernelGenerator : IIncrementalGenerator
             KernelApi.KernelAttribute,
             (node, _) => node is MethodDeclarationSyntax,
             (attributed, _) => KernelCompiler.Compile(
-                (IMethodSymbol)attributed.TargetSymbol, (MethodDeclarationSyntax)attributed.TargetNode, attributed.SemanticModel.Compilation));
+                (IMethodSymbol)attributed.TargetSymbol, (MethodDeclarationSyntax)attributed.TargetNode,
+                attributed.SemanticModel.Compilation));
         context.RegisterSourceOutput(kernels, Report);
 
         context.RegisterSourceOutput(
             context.SyntaxProvider.ForAttributeWithMetadataName(
-                KernelApi.OperandsAttribute, (node, _) => node is TypeDeclarationSyntax, (attributed, _) => OperandsPrinter.Print((INamedTypeSymbol)attributed.TargetSymbol)),
+                KernelApi.OperandsAttribute, (node, _) => node is TypeDeclarationSyntax,
+                (attributed, _) => OperandsPrinter.Print((INamedTypeSymbol)attributed.TargetSymbol)),
             (output, operands) =>
             {
                 Report(output, operands);
@@ -36,7 +38,8 @@ public sealed class KernelGenerator : IIncrementalGenerator
                 }
             });
 
-        IncrementalValueProvider<string> assembly = context.CompilationProvider.Select((compilation, _) => compilation.AssemblyName ?? "Kernels");
+        IncrementalValueProvider<string> assembly =
+            context.CompilationProvider.Select((compilation, _) => compilation.AssemblyName ?? "Kernels");
         context.RegisterSourceOutput(kernels.Collect().Combine(assembly), (output, all) => Emit(output, all.Left, all.Right));
     }
 

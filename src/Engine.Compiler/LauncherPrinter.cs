@@ -13,10 +13,14 @@ internal static class LauncherPrinter
     private const string Devices = "global::Engine.Devices.";
     private const string Kernels = "global::Engine.Devices.Kernels.";
 
-    public static string Print(IMethodSymbol kernel, string name, Location location, CheckedKernel facts, IReadOnlyList<string> device, string groupBody, IReadOnlyList<string> helpers)
+    public static string Print(
+        IMethodSymbol kernel, string name, Location location, CheckedKernel facts, IReadOnlyList<string> device, string groupBody,
+        IReadOnlyList<string> helpers)
     {
         INamedTypeSymbol type = kernel.ContainingType;
-        string generics = kernel.TypeParameters.Length == 0 ? string.Empty : $"<{string.Join(", ", kernel.TypeParameters.Select(t => t.Name))}>";
+        string generics = kernel.TypeParameters.Length == 0
+            ? string.Empty
+            : $"<{string.Join(", ", kernel.TypeParameters.Select(t => t.Name))}>";
         string constraints = string.Concat(kernel.TypeParameters.Select(t => $" where {t.Name} : unmanaged"));
         var text = new IndentedText();
         if (!type.ContainingNamespace.IsGlobalNamespace)
@@ -104,9 +108,11 @@ internal static class LauncherPrinter
     }
 
     /// <summary>What a launch passes for a parameter: itself, or the fields of operands; name, type, and the C# of its value.</summary>
-    private static IEnumerable<(string Name, ITypeSymbol Type, string Value)> Passed(IParameterSymbol parameter) => KernelApi.IsOperands(parameter.Type)
-        ? KernelApi.Fields(parameter.Type).Select(field => (field.Name, field.Type, $"{Name(parameter)}.{KernelApi.Escape(field.Name)}"))
-        : new[] { (parameter.Name, parameter.Type, Name(parameter)) };
+    private static IEnumerable<(string Name, ITypeSymbol Type, string Value)> Passed(IParameterSymbol parameter) =>
+        KernelApi.IsOperands(parameter.Type)
+            ? KernelApi.Fields(parameter.Type)
+                .Select(field => (field.Name, field.Type, $"{Name(parameter)}.{KernelApi.Escape(field.Name)}"))
+            : new[] { (parameter.Name, parameter.Type, Name(parameter)) };
 
     private static string Parameter(IParameterSymbol parameter, string name, ITypeSymbol passed)
     {
@@ -123,7 +129,8 @@ internal static class LauncherPrinter
         string parameters = string.Concat(kernel.Parameters.Select(p => $", {HostType(p)} {Name(p)}"));
         string arguments = string.Concat(kernel.Parameters.Select(p => ", " + Name(p)));
         text.Line("/// <summary>Compiles the kernel for the device and binds its arguments.</summary>");
-        text.Line($"public static {Devices}Launch Bind{generics}({Devices}Device device, {Devices}LaunchShape shape{parameters}){constraints}");
+        text.Line(
+            $"public static {Devices}Launch Bind{generics}({Devices}Device device, {Devices}LaunchShape shape{parameters}){constraints}");
         text.Line($"    => device.Bind(new Call{generics}(device, shape{arguments}));");
         text.Line();
     }
@@ -132,15 +139,19 @@ internal static class LauncherPrinter
     {
         foreach (IParameterSymbol parameter in kernel.Parameters)
         {
-            text.Line($"private {(KernelApi.IsOperands(parameter.Type) ? string.Empty : "readonly ")}{Display(parameter.Type)} {Name(parameter)};");
+            text.Line(
+                $"private {(KernelApi.IsOperands(parameter.Type) ? string.Empty : "readonly ")}{Display(parameter.Type)} {Name(parameter)};");
         }
 
         text.Line("private readonly bool __checkReads;");
         text.Line();
-        text.Open($"public Call({Devices}Device device, {Devices}LaunchShape shape{string.Concat(kernel.Parameters.Select(p => $", {HostType(p)} {Name(p)}"))})");
+        text.Open(
+            $"public Call({Devices}Device device, {Devices}LaunchShape "
+                + $"shape{string.Concat(kernel.Parameters.Select(p => $", {HostType(p)} {Name(p)}"))})");
         text.Line($"Types = [{string.Join(", ", kernel.TypeParameters.Select(t => $"{Devices}ElementTypes.Of<{t.Name}>()"))}];");
         text.Line($"Constants = [{string.Join(", ", kernel.Parameters.Where(KernelApi.IsSpecialized).Select(Constant))}];");
-        text.Line($"Arguments = [{string.Join(", ", kernel.Parameters.Where(p => !KernelApi.IsSpecialized(p)).SelectMany(Passed).Select(p => Argument(p.Type, p.Value)))}];");
+        text.Line(
+            $"Arguments = [{string.Join(", ", kernel.Parameters.Where(p => !KernelApi.IsSpecialized(p)).SelectMany(Passed).Select(p => Argument(p.Type, p.Value)))}];");
         text.Line("Shape = shape;");
         foreach (IParameterSymbol parameter in kernel.Parameters.Where(p => !KernelApi.IsView(p.Type) && !KernelApi.IsOperands(p.Type)))
         {
@@ -171,7 +182,8 @@ internal static class LauncherPrinter
     private static string Constant(IParameterSymbol parameter) =>
         parameter.Type.SpecialType == SpecialType.System_Boolean ? $"{Name(parameter)} ? 1 : 0" : $"(long){Name(parameter)}";
 
-    private static string Argument(ITypeSymbol type, string value) => $"{Devices}KernelArgument.{(KernelApi.IsView(type) ? "View" : "Scalar")}({value})";
+    private static string Argument(ITypeSymbol type, string value) =>
+        $"{Devices}KernelArgument.{(KernelApi.IsView(type) ? "View" : "Scalar")}({value})";
 
     private static void RunGroup(IMethodSymbol kernel, string groupBody, IndentedText text)
     {
@@ -187,7 +199,8 @@ internal static class LauncherPrinter
         text.Close();
         text.Line();
         text.Line("[global::System.Runtime.CompilerServices.SkipLocalsInit]");
-        text.Line($"private static void Group<TReads>(int __GridIdxX, int __GridIdxY, int __GridIdxZ, {Devices}LaunchShape __shape{parameters})");
+        text.Line(
+            $"private static void Group<TReads>(int __GridIdxX, int __GridIdxY, int __GridIdxZ, {Devices}LaunchShape __shape{parameters})");
         text.Open($"    where TReads : struct, {Kernels}IReadPolicy");
         text.Line("int __GridDimX = __shape.GroupsX, __GridDimY = __shape.GroupsY, __GridDimZ = __shape.GroupsZ;");
         foreach (string line in groupBody.TrimEnd('\n').Split('\n'))

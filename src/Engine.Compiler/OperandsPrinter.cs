@@ -7,7 +7,9 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Engine.Compiler;
 
-/// <summary>Prints the two other forms of an <c>[Operands]</c> struct, nested in it: what a launch is bound to, and what the managed executor reads.</summary>
+/// <summary>
+/// Prints the two other forms of an <c>[Operands]</c> struct, nested in it: what a launch is bound to, and what the managed executor reads.
+/// </summary>
 internal static class OperandsPrinter
 {
     /// <summary>The form whose views are windows of buffers.</summary>
@@ -34,7 +36,8 @@ internal static class OperandsPrinter
 
     private static void Check(INamedTypeSymbol operands, CompilationLog log)
     {
-        bool printable = Chain(operands).All(type => IsPartial(type) && !type.IsRecord && type.TypeKind is TypeKind.Struct or TypeKind.Class);
+        bool printable = Chain(operands)
+            .All(type => IsPartial(type) && !type.IsRecord && type.TypeKind is TypeKind.Struct or TypeKind.Class);
         if (!printable || Chain(operands).Skip(1).Any(type => type.IsGenericType))
         {
             Refuse(operands, "it must be a partial struct, in partial classes or structs that are not generic; records are neither");
@@ -59,7 +62,10 @@ internal static class OperandsPrinter
             else if (field.Type.TypeKind != TypeKind.Error && !IsPassed(field.Type))
             {
                 string type = field.Type.ToDisplayString();
-                Refuse(field, $"'{name}' of type '{type}' cannot be passed; use ArrayViews of numbers or of a type parameter, numbers, bools and enums");
+                Refuse(
+                    field,
+                    $"'{name}' of type '{type}' cannot be passed; use ArrayViews of numbers or of a type parameter, numbers, "
+                        + $"bools and enums");
             }
         }
 
@@ -100,7 +106,8 @@ internal static class OperandsPrinter
 
         string generics = operands.IsGenericType ? $"<{string.Join(", ", operands.TypeParameters.Select(t => t.Name))}>" : string.Empty;
         text.Open($"partial struct {KernelApi.Escape(operands.Name)}{generics}");
-        Form(operands, HostForm, "The operands as a launch is bound to them; a view that is left out is absent, of length 0 for the kernel.", HostType, text);
+        Form(operands, HostForm,
+            "The operands as a launch is bound to them; a view that is left out is absent, of length 0 for the kernel.", HostType, text);
         text.Line();
         Form(operands, CpuForm, "The operands as the cpu device's executor reads them.", Scope.ManagedType, text);
         text.Close();

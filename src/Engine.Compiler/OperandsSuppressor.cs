@@ -19,7 +19,10 @@ public sealed class OperandsSuppressor : DiagnosticSuppressor
         foreach (Diagnostic diagnostic in context.ReportedDiagnostics)
         {
             if (diagnostic.Location.SourceTree is { } tree
-                && context.GetSemanticModel(tree).GetDeclaredSymbol(tree.GetRoot(context.CancellationToken).FindNode(diagnostic.Location.SourceSpan), context.CancellationToken) is IFieldSymbol field
+                && context.GetSemanticModel(tree)
+                    .GetDeclaredSymbol(
+                        tree.GetRoot(context.CancellationToken).FindNode(diagnostic.Location.SourceSpan),
+                        context.CancellationToken) is IFieldSymbol field
                 && KernelApi.IsOperands(field.ContainingType))
             {
                 context.ReportSuppression(Suppression.Create(NeverAssigned, diagnostic));

@@ -8,19 +8,24 @@ public readonly struct BufferView<T>
     /// <param name="buffer">The buffer.</param>
     /// <param name="byteOffset">Start in bytes, a multiple of the element size.</param>
     /// <param name="length">Elements.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The window does not lie inside the buffer, or not on an element's boundary.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The window does not lie inside the buffer, or not on an element's
+    /// boundary.</exception>
     public unsafe BufferView(DeviceBuffer buffer, long byteOffset, long length)
     {
         if (byteOffset < 0 || length < 0 || byteOffset > buffer.Bytes || length > (buffer.Bytes - byteOffset) / sizeof(T))
         {
             throw new ArgumentOutOfRangeException(
-                nameof(byteOffset), $"{length} elements of {typeof(T).Name} from byte {byteOffset} do not fit a buffer of {buffer.Bytes} bytes (owner {buffer.Owner}).");
+                nameof(byteOffset),
+                $"{length} elements of {typeof(T).Name} from byte {byteOffset} do not fit a buffer of {buffer.Bytes} bytes "
+                    + $"(owner {buffer.Owner}).");
         }
 
         if (byteOffset % sizeof(T) != 0)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(byteOffset), $"A view of {typeof(T).Name} cannot start at byte {byteOffset} (owner {buffer.Owner}): that is no multiple of {sizeof(T)}.");
+                nameof(byteOffset),
+                $"A view of {typeof(T).Name} cannot start at byte {byteOffset} (owner {buffer.Owner}): "
+                    + $"that is no multiple of {sizeof(T)}.");
         }
 
         Buffer = buffer;
@@ -42,7 +47,8 @@ public readonly struct BufferView<T>
     {
         if (offset < 0 || length < 0 || offset > Length - length)
         {
-            throw new ArgumentOutOfRangeException(nameof(offset), $"{length} elements from element {offset} do not lie inside a view of {Length}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset), $"{length} elements from element {offset} do not lie inside a view of {Length}.");
         }
 
         return new BufferView<T>(Buffer, ByteOffset + (offset * sizeof(T)), length);

@@ -5,9 +5,9 @@ using ILGPU.Runtime;
 namespace Engine.Devices;
 
 /// <summary>
-/// A device: memory, and work in one queue that runs in order. Safe for use by several threads: single calls, of buffers and launches too, wait for one
-/// another, and work of many calls takes <see cref="Turns"/>. Buffers and launches are disposed before or after their device; using either after its own or
-/// the device's disposal is an <see cref="ObjectDisposedException"/>.
+/// A device: memory, and work in one queue that runs in order. Safe for use by several threads: single calls, of buffers and launches too,
+/// wait for one another, and work of many calls takes <see cref="Turns"/>. Buffers and launches are disposed before or after their device;
+/// using either after its own or the device's disposal is an <see cref="ObjectDisposedException"/>.
 /// </summary>
 public abstract class Device : IDisposable
 {
@@ -53,22 +53,33 @@ public abstract class Device : IDisposable
     /// <summary>What kernels choose their variant by.</summary>
     public DeviceFeatures Features => Info.Features;
 
-    /// <summary>What was chosen when the device was opened: the library that computes its products is named here whether it was asked for or not.</summary>
+    /// <summary>
+    /// What was chosen when the device was opened: the library that computes its products is named here whether it was asked for or not.
+    /// </summary>
     public virtual DeviceOptions Options { get; } = new() { Products = ProductLibrary.Own };
 
     /// <summary>Live bytes by owner.</summary>
     public MemoryLedger Memory { get; } = new();
 
-    /// <summary>Whose turn it is: how work of many calls, such as an answer or a training step, keeps other threads' work apart from it.</summary>
+    /// <summary>
+    /// Whose turn it is: how work of many calls, such as an answer or a training step, keeps other threads' work apart from it.
+    /// </summary>
     public DeviceTurns Turns { get; }
 
-    /// <summary>Told how far the compilation of kernels is: the latest counts, one report after another, on a thread of the pool. What a handler throws is ignored.</summary>
+    /// <summary>
+    /// Told how far the compilation of kernels is: the latest counts, one report after another, on a thread of the pool. What a handler
+    /// throws is ignored.
+    /// </summary>
     public event Action<KernelProgress>? Compiling;
 
-    /// <summary>The accelerator of ILGPU that the device was opened on (<see cref="Ilgpu.IlgpuInterop.Open"/>); null where it was opened by name.</summary>
+    /// <summary>
+    /// The accelerator of ILGPU that the device was opened on (<see cref="Ilgpu.IlgpuInterop.Open"/>); null where it was opened by name.
+    /// </summary>
     internal Accelerator? Accelerator { get; private set; }
 
-    /// <summary>Buffers over memory of ILGPU, kept while launches may hold their addresses: ILGPU frees memory that nothing refers to.</summary>
+    /// <summary>
+    /// Buffers over memory of ILGPU, kept while launches may hold their addresses: ILGPU frees memory that nothing refers to.
+    /// </summary>
     internal HashSet<DeviceBuffer> Wrapped { get; } = [];
 
     /// <summary>Allocates device memory. Its content is undefined.</summary>
@@ -85,7 +96,8 @@ public abstract class Device : IDisposable
         if (bytes > Info.LargestBufferBytes && bytes <= MemoryBytes - Memory.Current)
         {
             throw new DeviceException(
-                $"{this} makes single buffers of at most {Info.LargestBufferBytes:N0} bytes (the driver's limit), and {owner} asks for {bytes:N0}. "
+                $"{this} makes single buffers of at most {Info.LargestBufferBytes:N0} bytes (the driver's limit), "
+                    + $"and {owner} asks for {bytes:N0}. "
                 + "Lower per_device_train_batch_size or max_length, or choose another device.");
         }
 
@@ -107,7 +119,8 @@ public abstract class Device : IDisposable
 
     /// <summary>Compiles the kernel's variant (or finds it in the program cache) and binds its arguments.</summary>
     /// <exception cref="ArgumentException">The call does not fit its kernel's definition, or a buffer is of another device.</exception>
-    /// <exception cref="DeviceException">The kernel does not compile; the message holds the compiler's log. Inside of <see cref="BindTogether"/> it comes later.</exception>
+    /// <exception cref="DeviceException">The kernel does not compile; the message holds the compiler's log. Inside of
+    /// <see cref="BindTogether"/> it comes later.</exception>
     public Launch Bind(KernelCall kernel)
     {
         Launch launch;
@@ -129,8 +142,9 @@ public abstract class Device : IDisposable
     }
 
     /// <summary>
-    /// Until what it gives is disposed, <see cref="Bind"/>, on any thread, does not wait for compilers, so that kernels compile side by side. <see cref="Launch.Complete"/> waits for one and throws what its
-    /// compiler said; a launch that nobody completed waits when it is enqueued or recorded.
+    /// Until what it gives is disposed, <see cref="Bind"/>, on any thread, does not wait for compilers, so that kernels compile side by
+    /// side. <see cref="Launch.Complete"/> waits for one and throws what its compiler said; a launch that nobody completed waits when it is
+    /// enqueued or recorded.
     /// </summary>
     internal BindingScope BindTogether()
     {
@@ -140,7 +154,8 @@ public abstract class Device : IDisposable
     }
 
     /// <summary>Makes bound launches of this device one thing to replay.</summary>
-    /// <param name="buffers">What launches are bound to; a replay is refused where one of them is disposed. Compiled kernels know their own.</param>
+    /// <param name="buffers">What launches are bound to; a replay is refused where one of them is disposed. Compiled kernels know their
+    /// own.</param>
     /// <exception cref="ArgumentException">A launch is of another device.</exception>
     internal Recording Record(IReadOnlyList<Launch> launches, IReadOnlyCollection<DeviceBuffer>? buffers = null)
     {
@@ -165,8 +180,9 @@ public abstract class Device : IDisposable
     }
 
     /// <summary>
-    /// Closes the device. Work under way ends at its next call with an <see cref="ObjectDisposedException"/>, and so does work that waits for its turn; the
-    /// call returns when none uses the device any more. Called by a callback of such work it returns at once, and the device closes when that work has ended.
+    /// Closes the device. Work under way ends at its next call with an <see cref="ObjectDisposedException"/>, and so does work that waits
+    /// for its turn; the call returns when none uses the device any more. Called by a callback of such work it returns at once, and the
+    /// device closes when that work has ended.
     /// </summary>
     public void Dispose()
     {
@@ -196,7 +212,8 @@ public abstract class Device : IDisposable
     internal void ThrowIfDisposed() => lifetime.ThrowIfClosed();
 
     /// <summary>
-    /// Begins a call of the driver, of the ledger with it, or of host code: calls of all threads wait for one another, so that none uses what another frees.
+    /// Begins a call of the driver, of the ledger with it, or of host code: calls of all threads wait for one another, so that none uses
+    /// what another frees.
     /// </summary>
     /// <exception cref="InvalidOperationException">Called from inside a kernel, whose launch is a call itself.</exception>
     internal Lock.Scope Call()
@@ -209,13 +226,17 @@ public abstract class Device : IDisposable
 
     private protected abstract Launch BindCore(KernelCall call);
 
-    private protected virtual Recording RecordCore(IReadOnlyList<Launch> launches, DeviceBuffer[] buffers) => new EnqueuedRecording(this, launches, buffers);
+    private protected virtual Recording RecordCore(IReadOnlyList<Launch> launches, DeviceBuffer[] buffers) =>
+        new EnqueuedRecording(this, launches, buffers);
 
     private protected abstract void SynchronizeCore();
 
     private protected abstract void Release();
 
-    /// <summary>While what the device lives on is still there. Work under way is not waited for: it may wait for the accelerator, which this call holds.</summary>
+    /// <summary>
+    /// While what the device lives on is still there. Work under way is not waited for: it may wait for the accelerator, which this call
+    /// holds.
+    /// </summary>
     private void CloseWithAccelerator(object? sender, EventArgs arguments)
     {
         try
@@ -232,7 +253,8 @@ public abstract class Device : IDisposable
     {
         if (HostThreads.IsInsidePiece)
         {
-            throw new InvalidOperationException($"{Id} was called from inside a kernel that it runs; call it when the launch has returned.");
+            throw new InvalidOperationException(
+                $"{Id} was called from inside a kernel that it runs; call it when the launch has returned.");
         }
     }
 }

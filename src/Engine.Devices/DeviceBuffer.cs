@@ -4,7 +4,8 @@ using ILGPU.Runtime;
 namespace Engine.Devices;
 
 /// <summary>
-/// A block of device memory, counted on its device's ledger until it is disposed; or memory of ILGPU (<see cref="Ilgpu.IlgpuInterop.Wrap"/>), which is neither counted nor freed.
+/// A block of device memory, counted on its device's ledger until it is disposed; or memory of ILGPU
+/// (<see cref="Ilgpu.IlgpuInterop.Wrap"/>), which is neither counted nor freed.
 /// </summary>
 public abstract class DeviceBuffer : IDisposable
 {
@@ -73,7 +74,9 @@ public abstract class DeviceBuffer : IDisposable
     /// <summary>Sets every byte to zero, in stream order.</summary>
     public void Clear() => Fill(0, 0, Bytes);
 
-    /// <summary>Sets <paramref name="count"/> bytes from <paramref name="byteOffset"/> to <paramref name="value"/>, in stream order.</summary>
+    /// <summary>
+    /// Sets <paramref name="count"/> bytes from <paramref name="byteOffset"/> to <paramref name="value"/>, in stream order.
+    /// </summary>
     public void Fill(byte value, long byteOffset, long count)
     {
         using Lock.Scope call = Device.Call();
@@ -90,7 +93,8 @@ public abstract class DeviceBuffer : IDisposable
     {
         if (!ReferenceEquals(source.Device, Device))
         {
-            throw new ArgumentException($"A buffer of {source.Device} cannot be copied to one of {Device}; read it to the host first.", nameof(source));
+            throw new ArgumentException(
+                $"A buffer of {source.Device} cannot be copied to one of {Device}; read it to the host first.", nameof(source));
         }
 
         using Lock.Scope call = Device.Call();
@@ -99,7 +103,8 @@ public abstract class DeviceBuffer : IDisposable
         if (ReferenceEquals(source, this) && Math.Abs(sourceOffset - targetOffset) < count)
         {
             throw new ArgumentException(
-                $"Bytes {sourceOffset} to {sourceOffset + count} overlap bytes {targetOffset} to {targetOffset + count} of the same buffer (owner {Owner}).",
+                $"Bytes {sourceOffset} to {sourceOffset + count} overlap bytes {targetOffset} to {targetOffset + count} of the "
+                    + $"same buffer (owner {Owner}).",
                 nameof(source));
         }
 
@@ -140,7 +145,8 @@ public abstract class DeviceBuffer : IDisposable
         Device.ThrowIfDisposed();
         if (IsDisposed)
         {
-            throw new ObjectDisposedException(GetType().Name, $"ILGPU's memory of {Bytes:N0} bytes (owner {Owner}), which a buffer on {Device} wraps, is disposed.");
+            throw new ObjectDisposedException(
+                GetType().Name, $"ILGPU's memory of {Bytes:N0} bytes (owner {Owner}), which a buffer on {Device} wraps, is disposed.");
         }
     }
 

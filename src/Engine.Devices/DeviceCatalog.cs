@@ -23,9 +23,11 @@ public static class DeviceCatalog
     public static IReadOnlyList<DeviceListing> List() => List(OpenClApi.Library, CudaApi.Library);
 
     /// <summary>Opens a device.</summary>
-    /// <param name="id"><c>cpu</c>, <c>opencl</c> or <c>cuda</c> (the first of that kind), <c>opencl:N</c> or <c>cuda:N</c>, N from 0.</param>
+    /// <param name="id"><c>cpu</c>, <c>opencl</c> or <c>cuda</c> (the first of that kind), <c>opencl:N</c> or <c>cuda:N</c>, N from
+    /// 0.</param>
     /// <param name="options">What computes its products; null: <see cref="DeviceOptions"/> as it is.</param>
-    /// <exception cref="DeviceException">The name is unknown or the device is not there; the message lists what is. Or it has no library for products, and that was asked for.</exception>
+    /// <exception cref="DeviceException">The name is unknown or the device is not there; the message lists what is. Or it has no library
+    /// for products, and that was asked for.</exception>
     public static Device Open(string id, DeviceOptions? options = null) => Open(id, OpenClApi.Library, CudaApi.Library, options);
 
     internal static IReadOnlyList<DeviceListing> List(DriverLibrary openCl, DriverLibrary cuda)
@@ -119,7 +121,9 @@ public static class DeviceCatalog
 
             if (listing.Problem is { } problem)
             {
-                text.Append(CultureInfo.InvariantCulture, $"\n  {(listing.Devices.Count == 0 ? "no " : "")}{listing.Kind.ToString().ToLowerInvariant()}: {problem}");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"\n  {(listing.Devices.Count == 0 ? "no " : "")}{listing.Kind.ToString().ToLowerInvariant()}: {problem}");
             }
         }
 

@@ -1,6 +1,8 @@
 namespace Engine.Devices;
 
-/// <summary>A device refused: the message carries the driver's code by name, the kernel's name and, after a failed build, its log.</summary>
+/// <summary>
+/// A device refused: the message carries the driver's code by name, the kernel's name and, after a failed build, its log.
+/// </summary>
 public class DeviceException : Exception
 {
     /// <param name="message">What was refused and why, as a sentence.</param>
@@ -18,7 +20,8 @@ public class DeviceException : Exception
 }
 
 /// <summary>
-/// A fault on the device after which its driver refuses everything else in this process: the message says which. Disposing what lives on the device still works.
+/// A fault on the device after which its driver refuses everything else in this process: the message says which. Disposing what lives on
+/// the device still works.
 /// </summary>
 public sealed class DeviceLostException(string message) : DeviceException(message);
 

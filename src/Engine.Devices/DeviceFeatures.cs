@@ -9,7 +9,10 @@ public sealed record DeviceFeatures
     /// <summary>Kernels of <see cref="Kernels.Tile"/> run: by matrix units where the device has them, else by loops.</summary>
     public bool Tiles { get; init; }
 
-    /// <summary>Products of 16 x 16 tiles of float16 and bfloat16 are computed by matrix units, so that kernels of <see cref="Kernels.Tile"/> are the fast form. CUDA cards have them, from compute capability 8.0 on.</summary>
+    /// <summary>
+    /// Products of 16 x 16 tiles of float16 and bfloat16 are computed by matrix units, so that kernels of <see cref="Kernels.Tile"/> are
+    /// the fast form. CUDA cards have them, from compute capability 8.0 on.
+    /// </summary>
     public bool MatrixUnits { get; init; }
 
     /// <summary>Largest number of work-items in a group.</summary>

@@ -37,7 +37,9 @@ public sealed record DeviceInfo
     /// <summary>What kernels choose their variant by.</summary>
     public required DeviceFeatures Features { get; init; }
 
-    /// <summary>What computes matrix products where nothing else is asked for: "cublasLt 12.4.5", or "Engine's kernels" with the reason.</summary>
+    /// <summary>
+    /// What computes matrix products where nothing else is asked for: "cublasLt 12.4.5", or "Engine's kernels" with the reason.
+    /// </summary>
     public string Products { get; init; } = "Engine's kernels";
 
     /// <inheritdoc/>

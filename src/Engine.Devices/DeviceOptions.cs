@@ -17,10 +17,15 @@ public enum ProductLibrary
 /// <summary>How a device is opened.</summary>
 public sealed record DeviceOptions
 {
-    /// <summary>What computes matrix products; null: the vendor's library where it is found (one that does not start is an error), else Engine's kernels.</summary>
+    /// <summary>
+    /// What computes matrix products; null: the vendor's library where it is found (one that does not start is an error), else Engine's
+    /// kernels.
+    /// </summary>
     public ProductLibrary? Products { get; init; }
 
-    /// <summary>The vendor's library may round float32 operands to TF32 (10 bits of mantissa) for the matrix units; sums stay float32.</summary>
+    /// <summary>
+    /// The vendor's library may round float32 operands to TF32 (10 bits of mantissa) for the matrix units; sums stay float32.
+    /// </summary>
     public bool Tf32 { get; init; }
 
     /// <exception cref="DeviceException">A library is asked for, and the device has none.</exception>
@@ -29,7 +34,8 @@ public sealed record DeviceOptions
         if (Tf32 || Products == ProductLibrary.Vendor)
         {
             throw new DeviceException(
-                $"Device {id} has no library of matrix products: cublasLt runs on cuda alone. Leave out {(Tf32 ? "tf32" : "products: vendor")}, or choose cuda.");
+                $"Device {id} has no library of matrix products: cublasLt runs on cuda alone. "
+                    + $"Leave out {(Tf32 ? "tf32" : "products: vendor")}, or choose cuda.");
         }
     }
 }

@@ -39,7 +39,8 @@ internal static class KernelBinding
                 buffer.ThrowIfDisposed();
                 if (!ReferenceEquals(buffer.Device, device))
                 {
-                    throw new ArgumentException($"{where}: parameter {parameter.Name} is bound to a buffer of {buffer.Device}, and the kernel runs on {device}.");
+                    throw new ArgumentException(
+                        $"{where}: parameter {parameter.Name} is bound to a buffer of {buffer.Device}, and the kernel runs on {device}.");
                 }
             }
         }
@@ -57,7 +58,8 @@ internal static class KernelBinding
         return index >= 0
             ? call.Types[index]
             : throw new ArgumentException(
-                $"{call.Definition.Name} ({call.Definition.Location}): parameter {parameter.Name} has neither an element type nor one of the kernel's type parameters.");
+                $"{call.Definition.Name} ({call.Definition.Location}): parameter {parameter.Name} has neither an element type nor one of "
+                    + "the kernel's type parameters.");
     }
 
     /// <summary>The distinct buffers a call is bound to.</summary>
@@ -72,7 +74,9 @@ internal static class KernelBinding
             if (buffer.IsDisposed)
             {
                 throw new ObjectDisposedException(
-                    nameof(DeviceBuffer), $"{kernel.Name} ({kernel.Location}) is bound to a buffer of {buffer.Bytes:N0} bytes (owner {buffer.Owner}) that is disposed.");
+                    nameof(DeviceBuffer),
+                    $"{kernel.Name} ({kernel.Location}) is bound to a buffer of {buffer.Bytes:N0} bytes (owner {buffer.Owner}) "
+                        + "that is disposed.");
             }
         }
     }
@@ -89,12 +93,15 @@ internal static class KernelBinding
     {
         if (device.Kind != DeviceKind.Cpu && !device.Features.Tiles)
         {
-            throw new ArgumentException($"{where}: the kernel multiplies tiles, and {device} runs none; choose a kernel without tiles there.");
+            throw new ArgumentException(
+                $"{where}: the kernel multiplies tiles, and {device} runs none; choose a kernel without tiles there.");
         }
 
         if (device.Kind == DeviceKind.OpenCl && call.Shape.GroupSize > OpenClTiles.MostTeams * Tile.TeamItems)
         {
-            throw new ArgumentException($"{where}: {call.Shape.GroupSize} work-items multiply tiles; on OpenCL a group has at most {OpenClTiles.MostTeams * Tile.TeamItems}.");
+            throw new ArgumentException(
+                $"{where}: {call.Shape.GroupSize} work-items multiply tiles; "
+                    + $"on OpenCL a group has at most {OpenClTiles.MostTeams * Tile.TeamItems}.");
         }
 
         foreach (string name in call.Definition.TileTypes)
@@ -108,7 +115,9 @@ internal static class KernelBinding
 
         if (call.Shape.GroupSize % Tile.TeamItems != 0)
         {
-            throw new ArgumentException($"{where}: a group of {call.Shape.GroupSize} work-items cannot hold tiles, where {Tile.TeamItems} items hold one together; give a multiple of them.");
+            throw new ArgumentException(
+                $"{where}: a group of {call.Shape.GroupSize} work-items cannot hold tiles, where {Tile.TeamItems} items hold one "
+                    + "together; give a multiple of them.");
         }
     }
 
@@ -118,13 +127,15 @@ internal static class KernelBinding
             || (long)shape.GroupsX * shape.GroupsY * shape.GroupsZ > int.MaxValue)
         {
             throw new ArgumentException(
-                $"{where}: {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups cannot be launched; give counts from 0 whose product is below 2^31.");
+                $"{where}: {shape.GroupsX} x {shape.GroupsY} x {shape.GroupsZ} groups cannot be launched; "
+                    + "give counts from 0 whose product is below 2^31.");
         }
 
         if (shape.GroupSize < 1 || shape.GroupSize > device.Features.MaxGroupSize)
         {
             throw new ArgumentException(
-                $"{where}: a group of {shape.GroupSize} work-items cannot be launched on {device}; its groups have 1 to {device.Features.MaxGroupSize}.");
+                $"{where}: a group of {shape.GroupSize} work-items cannot be launched on {device}; "
+                    + $"its groups have 1 to {device.Features.MaxGroupSize}.");
         }
     }
 }

@@ -36,7 +36,8 @@ internal sealed record KernelVariant(ImmutableArray<ElementType> Types, Immutabl
 /// <param name="Location">C# file and line of the kernel, for errors.</param>
 /// <param name="TypeParameters">Names of the generic storage types.</param>
 /// <param name="Parameters">The parameters.</param>
-/// <param name="DeviceCode">The class whose static method <c>Run</c> ILGPU compiles: the kernel's parameters with 16-bit floats as <c>ushort</c>, and behind each type parameter its <see cref="Kernels.IStorage{T}"/>.</param>
+/// <param name="DeviceCode">The class whose static method <c>Run</c> ILGPU compiles: the kernel's parameters with 16-bit floats as
+/// <c>ushort</c>, and behind each type parameter its <see cref="Kernels.IStorage{T}"/>.</param>
 public sealed record KernelDefinition(
     string Name,
     string Location,
@@ -44,7 +45,9 @@ public sealed record KernelDefinition(
     ImmutableArray<KernelParameter> Parameters,
     Type DeviceCode)
 {
-    /// <summary>Whether the kernel multiplies tiles: its groups are whole teams of <see cref="Kernels.Tile.TeamItems"/> work-items.</summary>
+    /// <summary>
+    /// Whether the kernel multiplies tiles: its groups are whole teams of <see cref="Kernels.Tile.TeamItems"/> work-items.
+    /// </summary>
     public bool UsesTiles { get; init; }
 
     /// <summary>The type parameters that tiles are made of: Float16 or BFloat16 in every call.</summary>
@@ -53,15 +56,20 @@ public sealed record KernelDefinition(
     /// <summary>Whether items of a warp exchange values, which ILGPU's OpenCL lacks.</summary>
     public bool UsesShuffles { get; init; }
 
-    /// <summary>Variants to look at or to try a compiler with: storage types of 32 and 16 bits, constants small and large, booleans off and on.</summary>
+    /// <summary>
+    /// Variants to look at or to try a compiler with: storage types of 32 and 16 bits, constants small and large, booleans off and on.
+    /// </summary>
     internal IEnumerable<KernelVariant> SampleVariants()
     {
         KernelParameter[] specialized = [.. Parameters.Where(p => p.Kind == KernelParameterKind.Specialized)];
-        ElementType[] storages = TypeParameters.IsEmpty ? [ElementType.Float32] : TileTypes.IsEmpty ? [ElementType.Float32, ElementType.BFloat16] : [ElementType.BFloat16];
+        ElementType[] storages = TypeParameters.IsEmpty
+            ? [ElementType.Float32]
+            : TileTypes.IsEmpty ? [ElementType.Float32, ElementType.BFloat16] : [ElementType.BFloat16];
         bool[] sizes = specialized.Length == 0 ? [true] : [true, false];
         return from large in sizes
                from storage in storages
-               select new KernelVariant([.. TypeParameters.Select(_ => storage)], [.. specialized.Select(parameter => Sample(parameter, large))]);
+               select new KernelVariant(
+                   [.. TypeParameters.Select(_ => storage)], [.. specialized.Select(parameter => Sample(parameter, large))]);
     }
 
     private static long Sample(KernelParameter parameter, bool large) =>
@@ -105,7 +113,8 @@ public readonly struct KernelArgument
     {
         if (sizeof(T) > sizeof(ulong))
         {
-            throw new ArgumentException($"{typeof(T).Name} has {sizeof(T)} bytes; a kernel's scalar has at most {sizeof(ulong)}.", nameof(value));
+            throw new ArgumentException(
+                $"{typeof(T).Name} has {sizeof(T)} bytes; a kernel's scalar has at most {sizeof(ulong)}.", nameof(value));
         }
 
         ulong bits = 0;

@@ -17,7 +17,10 @@ public abstract class Launch : IDisposable
     /// <summary>What a vendor's library computes here, as profiles show it; null where the work is a kernel of Engine's own.</summary>
     public virtual string? Library => null;
 
-    /// <summary>Waits until the launch is ready to run: kernels bound by <see cref="Device.BindTogether"/> may still be compiled. <see cref="Enqueue"/> waits by itself.</summary>
+    /// <summary>
+    /// Waits until the launch is ready to run: kernels bound by <see cref="Device.BindTogether"/> may still be compiled.
+    /// <see cref="Enqueue"/> waits by itself.
+    /// </summary>
     /// <exception cref="DeviceException">The kernel does not compile; the message holds the compiler's log.</exception>
     public void Complete()
     {
@@ -59,7 +62,10 @@ public abstract class Launch : IDisposable
 
     private protected abstract void EnqueueCore();
 
-    /// <summary>Waits for what is made without the device's lock, so that other threads use the device meanwhile. What fails is thrown by <see cref="CompleteCore"/>.</summary>
+    /// <summary>
+    /// Waits for what is made without the device's lock, so that other threads use the device meanwhile. What fails is thrown by
+    /// <see cref="CompleteCore"/>.
+    /// </summary>
     internal virtual void WaitForProgram()
     {
     }

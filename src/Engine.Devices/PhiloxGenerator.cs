@@ -1,8 +1,8 @@
 namespace Engine.Devices;
 
 /// <summary>
-/// The counter-based generator every device shares, on the host: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
-/// Key = (seed low, seed high), counter = (block low, block high, stream, step); element e is lane e % 4 of block e / 4.
+/// The counter-based generator every device shares, on the host: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
+/// 3", 2011). Key = (seed low, seed high), counter = (block low, block high, stream, step); element e is lane e % 4 of block e / 4.
 /// It holds no state: the same (seed, stream, step, element) gives the same number at any time and in any order.
 /// </summary>
 /// <param name="Seed">The 64-bit key.</param>
@@ -33,7 +33,9 @@ internal readonly record struct PhiloxGenerator(ulong Seed, uint Stream, uint St
     public PhiloxWords Block(ulong block) =>
         Words(new PhiloxWords((uint)block, (uint)(block >> 32), Stream, Step), (uint)Seed, (uint)(Seed >> 32));
 
-    /// <summary>A uniform whole number in [0, <paramref name="bound"/>), from the first 64 bits of a block; its bias is below bound / 2^64.</summary>
+    /// <summary>
+    /// A uniform whole number in [0, <paramref name="bound"/>), from the first 64 bits of a block; its bias is below bound / 2^64.
+    /// </summary>
     public int Below(ulong block, int bound)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bound);
@@ -86,12 +88,16 @@ internal readonly record struct PhiloxGenerator(ulong Seed, uint Stream, uint St
 internal readonly record struct PhiloxWords(uint X, uint Y, uint Z, uint W);
 
 /// <summary>
-/// Philox streams. A method's noise counts adapted layers from 0, dropout counts its places from <see cref="Dropout"/> and adapted layers from
-/// <see cref="LoraDropout"/>, and the draws made on the host lie at the top of the range: one seed can serve all of them without two uses reading the same numbers.
+/// Philox streams. A method's noise counts adapted layers from 0, dropout counts its places from <see cref="Dropout"/> and adapted layers
+/// from
+/// <see cref="LoraDropout"/>, and the draws made on the host lie at the top of the range: one seed can serve all of them without two uses
+/// reading the same numbers.
 /// </summary>
 internal static class RandomStream
 {
-    /// <summary>Directions in which sharpness is measured: the first tensor's; the others' follow. The step is the sample's number.</summary>
+    /// <summary>
+    /// Directions in which sharpness is measured: the first tensor's; the others' follow. The step is the sample's number.
+    /// </summary>
     public const uint Directions = 0x4000_0000;
 
     /// <summary>Noise on the gradients of a step; an element is a trainable number's place. The step is the optimizer step.</summary>
@@ -100,7 +106,9 @@ internal static class RandomStream
     /// <summary>The model's own first dropout of a forward pass; the others follow. The step is the micro-batch.</summary>
     public const uint Dropout = 0x8000_0000;
 
-    /// <summary>Dropout on the first adapted layer's input; those of the others follow by the layers' numbers. The step is the micro-batch.</summary>
+    /// <summary>
+    /// Dropout on the first adapted layer's input; those of the others follow by the layers' numbers. The step is the micro-batch.
+    /// </summary>
     public const uint LoraDropout = 0xC000_0000;
 
     /// <summary>First values of the boosters of XGBLoRA by their numbers; the step is the adapted layer's number.</summary>

@@ -1,8 +1,9 @@
 namespace Engine.Devices;
 
 /// <summary>
-/// Launches in their order, made to be replayed many times, whole or in part: <see cref="Device.Record"/>. On a device with graphs a replay is one driver
-/// call. What kernels read from buffers may change between replays; the launches may not. They belong to whoever recorded them, and outlive the recording.
+/// Launches in their order, made to be replayed many times, whole or in part: <see cref="Device.Record"/>. On a device with graphs a replay
+/// is one driver call. What kernels read from buffers may change between replays; the launches may not. They belong to whoever recorded
+/// them, and outlive the recording.
 /// </summary>
 internal abstract class Recording : IDisposable
 {
@@ -75,7 +76,9 @@ internal abstract class Recording : IDisposable
 
     private protected abstract void Release();
 
-    /// <summary>Refuses to run where something is gone. Host code holds addresses: without this it would read and write memory that is another's.</summary>
+    /// <summary>
+    /// Refuses to run where something is gone. Host code holds addresses: without this it would read and write memory that is another's.
+    /// </summary>
     private void CheckAlive()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
@@ -88,7 +91,8 @@ internal abstract class Recording : IDisposable
 }
 
 /// <summary>A recording on a device without graphs: its launches are enqueued one by one.</summary>
-internal sealed class EnqueuedRecording(Device device, IReadOnlyList<Launch> launches, DeviceBuffer[] buffers) : Recording(device, launches, buffers)
+internal sealed class EnqueuedRecording(Device device, IReadOnlyList<Launch> launches, DeviceBuffer[] buffers)
+    : Recording(device, launches, buffers)
 {
     private protected override void SelectCore(int launch, bool runs)
     {

@@ -28,7 +28,8 @@ public static class FineTune
     /// <summary>Trains a classifier on the files that the run names.</summary>
     public static async Task<TextClassifier> ClassifierAsync(
         RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
-        new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.SequenceClassification }), options, cancellation).ConfigureAwait(false));
+        new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.SequenceClassification }), options, cancellation)
+            .ConfigureAwait(false));
 
     /// <summary>Trains a classifier on the program's examples.</summary>
     /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
@@ -104,7 +105,8 @@ public static class FineTune
         IEnumerable<string>? validation = null,
         FineTuneOptions? options = null,
         CancellationToken cancellation = default) =>
-        LanguageModelAsync(run, train.Select(text => (LanguageExample)text), validation?.Select(text => (LanguageExample)text), options, cancellation);
+        LanguageModelAsync(
+            run, train.Select(text => (LanguageExample)text), validation?.Select(text => (LanguageExample)text), options, cancellation);
 
     /// <inheritdoc cref="LanguageModelAsync(RunConfiguration, IEnumerable{LanguageExample}, IEnumerable{LanguageExample}?, FineTuneOptions?, CancellationToken)"/>
     public static async Task<LanguageModel> LanguageModelAsync(
@@ -144,7 +146,8 @@ public static class FineTune
     {
         run = run with { Task = TaskKind.MaskedLanguageModel };
         RunPlace place = await PlaceAsync(
-            run, train, validation, ExampleWriter.Write, data => data with { Text = ExampleWriter.Text }, cancellation).ConfigureAwait(false);
+            run, train, validation, ExampleWriter.Write, data => data with { Text = ExampleWriter.Text }, cancellation)
+                .ConfigureAwait(false);
         return await MaskedLanguageModel.TrainAsync(place, options, cancellation).ConfigureAwait(false);
     }
 

@@ -40,7 +40,8 @@ public sealed class LanguageModel : DelegatingChatClient
     public static LanguageModel Open(string path, LanguageModelOptions options)
     {
         string? first = options.Adapters.FirstOrDefault()?.Folder;
-        return Holding.Open(path, first, options.Device, (holding, trained) => new LanguageModel(Opened.Of(holding, trained, options: options)));
+        return Holding.Open(
+            path, first, options.Device, (holding, trained) => new LanguageModel(Opened.Of(holding, trained, options: options)));
     }
 
     /// <summary>
@@ -61,7 +62,8 @@ public sealed class LanguageModel : DelegatingChatClient
             cancellation);
 
     internal static Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) =>
-        TrainingTask.TrainAndOpenAsync(place, options, (holding, trained, outcome) => new LanguageModel(Opened.Of(holding, trained, outcome)), cancellation);
+        TrainingTask.TrainAndOpenAsync(
+            place, options, (holding, trained, outcome) => new LanguageModel(Opened.Of(holding, trained, outcome)), cancellation);
 
     /// <summary>Frees the model, and the device where it was opened for it.</summary>
     protected override void Dispose(bool disposing)

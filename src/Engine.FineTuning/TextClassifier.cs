@@ -26,7 +26,8 @@ public sealed class TextClassifier : IDisposable
     /// <param name="adapter">An adapter's folder, to be put on the model; null: the run's own, or none.</param>
     /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
     /// <exception cref="Common.Files.ModelFileException">There is no such model, or it is no classifier.</exception>
-    public static TextClassifier Open(string path, string? adapter = null, Device? device = null) => new(TextModel.Open(path, adapter, device));
+    public static TextClassifier Open(string path, string? adapter = null, Device? device = null) =>
+        new(TextModel.Open(path, adapter, device));
 
     /// <summary>The class of a text, or of a pair of texts.</summary>
     /// <exception cref="ObjectDisposedException">The classifier or its device was disposed, before or meanwhile.</exception>
@@ -40,7 +41,8 @@ public sealed class TextClassifier : IDisposable
 
     /// <summary>The classes of pairs of texts, in their order.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public IReadOnlyList<Prediction> Predict(IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
+    public IReadOnlyList<Prediction> Predict(
+        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
         model.Predict([.. texts], cancellation);
 
     /// <summary>The class of a text, or of a pair of texts; waiting holds no thread.</summary>
@@ -55,7 +57,8 @@ public sealed class TextClassifier : IDisposable
 
     /// <summary>The classes of pairs of texts, in their order; waiting holds no thread.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public Task<IReadOnlyList<Prediction>> PredictAsync(IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
+    public Task<IReadOnlyList<Prediction>> PredictAsync(
+        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
         model.PredictAsync([.. texts], cancellation);
 
     /// <summary>Loss, accuracy, F1 and Matthews' correlation over labelled texts.</summary>

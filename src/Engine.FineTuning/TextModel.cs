@@ -26,7 +26,8 @@ internal sealed class TextModel : IDisposable
 
     /// <summary>Trains a run and opens what came of it; the place is the model's from here on.</summary>
     public static Task<TextModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) =>
-        TrainingTask.TrainAndOpenAsync(place, options, (holding, trained, outcome) => new TextModel(holding, trained, outcome), cancellation);
+        TrainingTask.TrainAndOpenAsync(
+            place, options, (holding, trained, outcome) => new TextModel(holding, trained, outcome), cancellation);
 
     public static TextModel Open(string path, string? adapter, Device? device) =>
         Holding.Open(path, adapter, device, (holding, trained) => new TextModel(holding, trained, training: null));
@@ -34,7 +35,8 @@ internal sealed class TextModel : IDisposable
     public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellation) =>
         texts.Count == 0 ? [] : Predictor.Predict(texts, Predictor.ReadLength, batchSize, cancellation);
 
-    public async Task<IReadOnlyList<Prediction>> PredictAsync(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellation) =>
+    public async Task<IReadOnlyList<Prediction>> PredictAsync(
+        IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellation) =>
         texts.Count == 0 ? [] : await Predictor.PredictAsync(texts, Predictor.ReadLength, batchSize, cancellation).ConfigureAwait(false);
 
     /// <summary>The task's metrics over labelled examples.</summary>

@@ -21,7 +21,8 @@ public sealed class TextRegressor : IDisposable
 
     /// <summary>Opens a trained regressor.</summary>
     /// <inheritdoc cref="TextClassifier.Open"/>
-    public static TextRegressor Open(string path, string? adapter = null, Device? device = null) => new(TextModel.Open(path, adapter, device));
+    public static TextRegressor Open(string path, string? adapter = null, Device? device = null) =>
+        new(TextModel.Open(path, adapter, device));
 
     /// <summary>The number of a text, or of a pair of texts.</summary>
     /// <exception cref="ObjectDisposedException">The regressor or its device was disposed, before or meanwhile.</exception>
@@ -50,8 +51,9 @@ public sealed class TextRegressor : IDisposable
         [.. (await model.PredictAsync([.. texts], cancellation).ConfigureAwait(false)).Select(prediction => prediction.Probability)];
 
     /// <summary>Loss, and Pearson's and Spearman's correlation over texts with their numbers.</summary>
-    public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<ScoredText> examples, CancellationToken cancellation = default) => model.Evaluate(
-        examples.Select(row => (row.Text, row.TextPair, (string?)row.Score.ToString("R", CultureInfo.InvariantCulture))), cancellation);
+    public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<ScoredText> examples, CancellationToken cancellation = default) =>
+        model.Evaluate(
+            examples.Select(row => (row.Text, row.TextPair, (string?)row.Score.ToString("R", CultureInfo.InvariantCulture))), cancellation);
 
     /// <summary>
     /// Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.

@@ -23,7 +23,8 @@ internal sealed partial class TrainingLog(ILogger logger, int loggingSteps) : IP
                 Step(step.StepNumber, step.TotalSteps, step.Epoch, step.Loss, step.LearningRate, step.TokensPerSecond, step.TimeLeft);
                 break;
             case TrainingProgress.Evaluated evaluated:
-                IEnumerable<string> metrics = evaluated.Metrics.Select(metric => FormattableString.Invariant($"{metric.Key} {metric.Value:0.####}"));
+                IEnumerable<string> metrics =
+                    evaluated.Metrics.Select(metric => FormattableString.Invariant($"{metric.Key} {metric.Value:0.####}"));
                 Evaluated(evaluated.StepNumber, string.Join(", ", metrics));
                 if (evaluated.Warning is { } warning)
                 {

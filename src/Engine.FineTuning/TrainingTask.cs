@@ -40,7 +40,8 @@ internal static class TrainingTask
             {
                 place.Keep();
                 throw new TrainingException(
-                    $"The training is done and its result is in {outcome.WeightsFolder}, but it could not be opened: {exception.Message}", exception);
+                    $"The training is done and its result is in {outcome.WeightsFolder}, but it could not be opened: {exception.Message}",
+                    exception);
             }
         }
         catch
@@ -56,7 +57,8 @@ internal static class TrainingTask
     {
         cancellation.ThrowIfCancellationRequested();
         return Task.Factory.StartNew(
-            () => Run(place, run, device, options, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Run(place, run, device, options, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
     }
 
     private static (RunConfiguration Run, TrainingOutcome Outcome) Run(

@@ -1,8 +1,8 @@
 namespace Engine.Graph;
 
 /// <summary>
-/// Which trainable tensors a replay serves. A launch that only leads to the gradient, or to the update, of tensors outside the set is left out: one
-/// plan serves every set, and nothing is bound again.
+/// Which trainable tensors a replay serves. A launch that only leads to the gradient, or to the update, of tensors outside the set is left
+/// out: one plan serves every set, and nothing is bound again.
 /// </summary>
 public sealed class ActiveSet
 {

@@ -60,11 +60,13 @@ internal sealed class GradientBuilder
     public bool Wants(int input) => IsWanted(Node.Inputs[input]);
 
     /// <summary>The gradient of the loss by an output of the current node.</summary>
-    /// <exception cref="InvalidOperationException">The loss does not come from a loss operator, or does not depend on this output.</exception>
+    /// <exception cref="InvalidOperationException">The loss does not come from a loss operator, or does not depend on this
+    /// output.</exception>
     public Tensor OutputGradient(int output = 0) => gradients.TryGetValue(Node.Outputs[output], out Tensor? gradient)
         ? gradient
         : throw new InvalidOperationException(
-            $"{Node.Operator.Name} has no gradient by {Node.Outputs[output]}: a loss must be the first output of a loss operator such as CrossEntropy.");
+            $"{Node.Operator.Name} has no gradient by {Node.Outputs[output]}: a loss must be the first output of a loss operator such "
+                + "as CrossEntropy.");
 
     /// <summary>An input as the backward pass reads it: saved, or computed again where its operator says so.</summary>
     public Tensor Saved(Tensor tensor)
@@ -113,7 +115,9 @@ internal sealed class GradientBuilder
         gradients[tensor] = sum(gradients.GetValueOrDefault(tensor));
     }
 
-    /// <summary>The variable into which the gradient by this input is to be summed; null where the input is not a trainable variable.</summary>
+    /// <summary>
+    /// The variable into which the gradient by this input is to be summed; null where the input is not a trainable variable.
+    /// </summary>
     public Variable? ParameterGradient(int input) => Node.Inputs[input].Variable?.Gradient;
 
     private bool IsWanted(Tensor tensor) => tensor.Variable?.Gradient is not null || wanted.Contains(tensor);

@@ -12,7 +12,8 @@ public sealed class GraphBuilder
     private readonly Dictionary<Variable, Tensor> variables = [];
 
     /// <summary>
-    /// The type of products: those with weights stored in it, and those of attention, are computed on the device's matrix units, their operands rounded to it. Float32: every product is in float32.
+    /// The type of products: those with weights stored in it, and those of attention, are computed on the device's matrix units, their
+    /// operands rounded to it. Float32: every product is in float32.
     /// </summary>
     public ElementType Products { get; init; } = ElementType.Float32;
 

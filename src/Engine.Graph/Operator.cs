@@ -15,7 +15,9 @@ internal abstract class Operator
     /// <summary>Writes variables: the node is kept although nothing reads its outputs.</summary>
     public virtual bool HasEffects => false;
 
-    /// <summary>Row i of every output depends on row i of the inputs named by <see cref="RowInputs"/> alone, so taking rows commutes with it.</summary>
+    /// <summary>
+    /// Row i of every output depends on row i of the inputs named by <see cref="RowInputs"/> alone, so taking rows commutes with it.
+    /// </summary>
     public virtual IReadOnlyList<int> RowInputs => [];
 
     /// <summary>The input whose memory output 0 may take over where nothing reads that input later; -1 for none.</summary>
@@ -35,7 +37,10 @@ internal abstract class Operator
     /// <summary>Bytes that the node cannot but read and write: each input and output once.</summary>
     public virtual long MovedBytes(Node node) => node.Inputs.Distinct().Concat(node.Outputs).Sum(tensor => tensor.Bytes);
 
-    /// <summary>Floating-point operations of the node's matrix products, 2 for a multiply-add. What else it computes is little beside the memory it moves.</summary>
+    /// <summary>
+    /// Floating-point operations of the node's matrix products, 2 for a multiply-add. What else it computes is little beside the memory it
+    /// moves.
+    /// </summary>
     public virtual double ProductOperations(Node node) => 0;
 
     /// <summary>Binds the launches that compute the outputs.</summary>

@@ -5,7 +5,10 @@ using Engine.Kernels;
 
 namespace Engine.Graph;
 
-/// <summary>A step ready to run: every launch bound and recorded. Replaying it allocates nothing managed and looks nothing up; on a device with graphs it is one driver call.</summary>
+/// <summary>
+/// A step ready to run: every launch bound and recorded. Replaying it allocates nothing managed and looks nothing up; on a device with
+/// graphs it is one driver call.
+/// </summary>
 internal sealed class Plan : IDisposable
 {
     private readonly Device device;
@@ -23,7 +26,8 @@ internal sealed class Plan : IDisposable
     /// <summary>Whether the recording runs whole.</summary>
     private bool whole = true;
 
-    private Plan(Device device, Launch[] launches, string[] operators, NodeCost[] costs, PlanMemory memory, int[] classes, ServedTensors? served)
+    private Plan(
+        Device device, Launch[] launches, string[] operators, NodeCost[] costs, PlanMemory memory, int[] classes, ServedTensors? served)
     {
         this.device = device;
         this.launches = launches;
@@ -40,7 +44,8 @@ internal sealed class Plan : IDisposable
     public int Launches => launches.Length;
 
     /// <summary>Binds a layout's launches to an arena of at least <see cref="PlanLayout.ArenaBytes"/> bytes.</summary>
-    /// <param name="tensors">The trainable tensors of which replays may serve a part (<see cref="ActiveSet"/>); null: every replay runs the whole plan.</param>
+    /// <param name="tensors">The trainable tensors of which replays may serve a part (<see cref="ActiveSet"/>); null: every replay runs the
+    /// whole plan.</param>
     public static Plan Create(Device device, PlanLayout layout, DeviceBuffer arena, IReadOnlyList<Variable>? tensors = null)
     {
         if (arena.Bytes < layout.ArenaBytes)
@@ -73,8 +78,11 @@ internal sealed class Plan : IDisposable
                         costs.AddRange(Enumerable.Repeat(default(NodeCost), launches.Count - costs.Count));
                     }
 
-                    string? library = launches.Skip(operators.Count).Select(launch => launch.Library).FirstOrDefault(name => name is not null);
-                    operators.AddRange(Enumerable.Repeat(library is null ? node.Operator.Name : $"{node.Operator.Name} {library}", launches.Count - operators.Count));
+                    string? library = launches.Skip(operators.Count)
+                        .Select(launch => launch.Library).FirstOrDefault(name => name is not null);
+                    operators.AddRange(
+                        Enumerable.Repeat(
+                            library is null ? node.Operator.Name : $"{node.Operator.Name} {library}", launches.Count - operators.Count));
                 }
             }
 
@@ -169,7 +177,10 @@ internal sealed class Plan : IDisposable
     private bool Runs(int launch, ActiveSet? active) => active is null || classes[launch] < 0 || marked[classes[launch]];
 }
 
-/// <summary>What a node cannot do without: bytes to move, and operations of its matrix products. Of a node of several launches the first counts for all.</summary>
+/// <summary>
+/// What a node cannot do without: bytes to move, and operations of its matrix products. Of a node of several launches the first counts for
+/// all.
+/// </summary>
 internal readonly record struct NodeCost(long Bytes, double Operations)
 {
     internal static NodeCost Of(Node node) => new(node.Operator.MovedBytes(node), node.Operator.ProductOperations(node));

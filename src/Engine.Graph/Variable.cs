@@ -41,7 +41,9 @@ public sealed class StorageBlock(string owner) : IDisposable
         return variable;
     }
 
-    /// <summary>A variable that names elements reserved already, from the start of <paramref name="first"/> on: neighbours seen as one tensor.</summary>
+    /// <summary>
+    /// A variable that names elements reserved already, from the start of <paramref name="first"/> on: neighbours seen as one tensor.
+    /// </summary>
     /// <param name="skip">Elements between that start and the new variable's.</param>
     public Variable Overlay(string name, Shape shape, Variable first, long skip = 0)
     {

@@ -15,7 +15,8 @@ internal static class LaunchShapes
     public const int SingleGroup = 256;
 
     /// <summary>One item for each of <paramref name="items"/>.</summary>
-    public static LaunchShape Elements(Device device, long items) => LaunchShape.Cover(items, Math.Min(ElementsGroup, device.Features.MaxGroupSize));
+    public static LaunchShape Elements(Device device, long items) =>
+        LaunchShape.Cover(items, Math.Min(ElementsGroup, device.Features.MaxGroupSize));
 
     /// <summary>Items that share a row, a power of two: a warp or more.</summary>
     public static int RowGroup(Device device, int columns)

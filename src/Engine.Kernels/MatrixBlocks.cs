@@ -1,8 +1,9 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// Products of 64 x 64 as a group computes them on matrix units: teams stand in two columns, each with 32 columns of the products and 16 or 32 rows. Operands pass through shared memory 32
-/// steps of the summed dimension at a time, rounded to a 16-bit type. Called by every item of the group.
+/// Products of 64 x 64 as a group computes them on matrix units: teams stand in two columns, each with 32 columns of the products and 16 or
+/// 32 rows. Operands pass through shared memory 32 steps of the summed dimension at a time, rounded to a 16-bit type. Called by every item
+/// of the group.
 /// </summary>
 internal static class MatrixBlocks
 {
@@ -15,7 +16,10 @@ internal static class MatrixBlocks
     /// <summary>Teams side by side, and tiles of a team side by side: two, which <see cref="Multiply"/> holds by name.</summary>
     public const int Side = 2;
 
-    /// <summary>Elements from one row of a shared operand to the next where rows run along the summed dimension; the last eight keep rows out of each other's banks.</summary>
+    /// <summary>
+    /// Elements from one row of a shared operand to the next where rows run along the summed dimension; the last eight keep rows out of
+    /// each other's banks.
+    /// </summary>
     public const int DepthPitch = Depth + 8;
 
     /// <summary>The same where rows run across it.</summary>
@@ -31,11 +35,13 @@ internal static class MatrixBlocks
     public const int ProductSize = Block * ProductPitch;
 
     /// <summary>
-    /// Adds 32 steps to a team's sums: <paramref name="height"/> tiles of rows, two side by side. <paramref name="left"/> has rows along the summed dimension, <paramref name="right"/> too where
+    /// Adds 32 steps to a team's sums: <paramref name="height"/> tiles of rows, two side by side. <paramref name="left"/> has rows along
+    /// the summed dimension, <paramref name="right"/> too where
     /// <paramref name="transposed"/>.
     /// </summary>
     public static void Multiply<TTile>(
-        ArrayView<TTile> left, ArrayView<TTile> right, ArrayView<TileSum> sums, [Specialize] bool transposed, [Specialize(Most = Side)] int height)
+        ArrayView<TTile> left, ArrayView<TTile> right, ArrayView<TileSum> sums, [Specialize] bool transposed,
+        [Specialize(Most = Side)] int height)
         where TTile : unmanaged
     {
         int row = Tile.TeamIdx / Side * height * Tile.Size;
@@ -65,7 +71,9 @@ internal static class MatrixBlocks
         }
     }
 
-    /// <summary>Writes the sums of <see cref="Multiply"/> to the group's products in shared memory, rows <see cref="ProductPitch"/> apart.</summary>
+    /// <summary>
+    /// Writes the sums of <see cref="Multiply"/> to the group's products in shared memory, rows <see cref="ProductPitch"/> apart.
+    /// </summary>
     public static void StoreProducts(ArrayView<TileSum> sums, ArrayView<float> products, [Specialize(Most = Side)] int height)
     {
         int row = Tile.TeamIdx / Side * height * Tile.Size;
@@ -74,7 +82,8 @@ internal static class MatrixBlocks
         {
             for (int j = 0; j < Side; j++)
             {
-                Tile.Store(sums[(i * Side) + j], products, ((row + (i * Tile.Size)) * ProductPitch) + column + (j * Tile.Size), ProductPitch);
+                Tile.Store(
+                    sums[(i * Side) + j], products, ((row + (i * Tile.Size)) * ProductPitch) + column + (j * Tile.Size), ProductPitch);
             }
         }
     }

@@ -13,7 +13,8 @@ internal static class MatrixUnits
 
         if (products != ElementType.Float32 && !device.Features.Tiles)
         {
-            throw new ArgumentException($"Products in {products} need tiles, and {device} runs none; compute them in Float32.", nameof(products));
+            throw new ArgumentException(
+                $"Products in {products} need tiles, and {device} runs none; compute them in Float32.", nameof(products));
         }
     }
 }

@@ -6,7 +6,8 @@ namespace Engine.Kernels;
 internal static class Operand
 {
     /// <exception cref="ArgumentException">The view has fewer than <paramref name="elements"/> elements.</exception>
-    public static void Require<T>(BufferView<T> view, long elements, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string kernel = "")
+    public static void Require<T>(
+        BufferView<T> view, long elements, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string kernel = "")
         where T : unmanaged
     {
         if (elements < 0 || view.Length < elements)
@@ -16,7 +17,8 @@ internal static class Operand
     }
 
     /// <summary>As above, for a weight.</summary>
-    public static void Require(WeightView view, long elements, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string kernel = "")
+    public static void Require(
+        WeightView view, long elements, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string kernel = "")
     {
         if (elements < 0 || view.Length < elements)
         {
@@ -25,7 +27,9 @@ internal static class Operand
     }
 
     /// <summary>As above; null passes.</summary>
-    public static void Require<T>(BufferView<T>? view, long elements, [CallerArgumentExpression(nameof(view))] string name = "", [CallerMemberName] string kernel = "")
+    public static void Require<T>(
+        BufferView<T>? view, long elements, [CallerArgumentExpression(nameof(view))] string name = "",
+        [CallerMemberName] string kernel = "")
         where T : unmanaged
     {
         if (view is { } present)

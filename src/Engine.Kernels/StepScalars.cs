@@ -15,7 +15,9 @@ public static class StepScalars
     /// <summary>1 - beta2^t, t counted from 1.</summary>
     public const int BiasCorrection2 = 2;
 
-    /// <summary>What the gradient of a batch's mean loss is multiplied by: <see cref="LossWeight"/>, with dynamic loss scaling times the scale.</summary>
+    /// <summary>
+    /// What the gradient of a batch's mean loss is multiplied by: <see cref="LossWeight"/>, with dynamic loss scaling times the scale.
+    /// </summary>
     public const int LossScale = 3;
 
     /// <summary>A method's schedule factor of this step (Flat-LoRA: (1 - cos(pi t / T)) / 2).</summary>

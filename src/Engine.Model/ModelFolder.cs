@@ -14,7 +14,8 @@ internal sealed class ModelFolder
 {
     /// <summary>Names of the files that a tokenizer may have; which of them there are, <see cref="CopyTokenizer"/> copies.</summary>
     public static IReadOnlyList<string> TokenizerFiles { get; } =
-        ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"];
+        ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt", "vocab.txt",
+            "special_tokens_map.json", "added_tokens.json"];
 
     private ModelFolder(string path, ModelConfig config)
     {
@@ -27,7 +28,9 @@ internal sealed class ModelFolder
 
     public ModelConfig Config { get; }
 
-    /// <summary>Whether there are weights, in one file or in shards; a folder that a model is trained from scratch by may lack them.</summary>
+    /// <summary>
+    /// Whether there are weights, in one file or in shards; a folder that a model is trained from scratch by may lack them.
+    /// </summary>
     public bool HasWeights =>
         File.Exists(Path.Combine(FolderPath, Checkpoint.SingleFileName)) || File.Exists(Path.Combine(FolderPath, Checkpoint.IndexFileName));
 
@@ -41,11 +44,12 @@ internal sealed class ModelFolder
     /// <exception cref="ModelFileException">There is no such folder, or its configuration is not understood.</exception>
     public static ModelFolder Open(string path) => Directory.Exists(path)
         ? new ModelFolder(path, ModelConfig.Read(path))
-        : throw new ModelFileException(path, $"there is no such folder; a folder with config.json and model.safetensors was expected. {LocalPath.HubHint}");
+        : throw new ModelFileException(
+            path, $"there is no such folder; a folder with config.json and model.safetensors was expected. {LocalPath.HubHint}");
 
     /// <summary>
-    /// The architecture for an adapter's task; where there is no adapter, or its <c>task_type</c> leaves that open, the one that the configuration names. An encoder without a
-    /// head is then taken as a classifier, a decoder without one predicts tokens.
+    /// The architecture for an adapter's task; where there is no adapter, or its <c>task_type</c> leaves that open, the one that the
+    /// configuration names. An encoder without a head is then taken as a classifier, a decoder without one predicts tokens.
     /// </summary>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     /// <exception cref="ModelFileException">The family is not built, or not for this task.</exception>
@@ -72,7 +76,8 @@ internal sealed class ModelFolder
     }
 
     /// <summary>The architecture of this family that classifies texts, or gives a number for each, as the configuration says.</summary>
-    /// <param name="adapterFolder">A classifier's adapter folder; a <c>config.json</c> in the folder above it, as runs write it, gives the class names, and else the head it holds their number. Null for none.</param>
+    /// <param name="adapterFolder">A classifier's adapter folder; a <c>config.json</c> in the folder above it, as runs write it, gives the
+    /// class names, and else the head it holds their number. Null for none.</param>
     /// <exception cref="ModelFileException">The family is not built, or the adapter is for another task.</exception>
     public Architecture CreateClassifier(string? adapterFolder)
     {
@@ -83,14 +88,18 @@ internal sealed class ModelFolder
                 $"a classifier's or regressor's ({AdapterConfig.SequenceClassification}) was expected; a language model's generates texts");
         }
 
-        ModelConfig labelled = adapterFolder is not null && Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(adapterFolder))) is { } parent
+        ModelConfig labelled = adapterFolder is not null
+            && Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(adapterFolder))) is { } parent
             && File.Exists(Path.Combine(parent.FullName, ModelConfig.FileName))
             ? ModelConfig.Read(parent.FullName)
             : Config;
         if (labelled != Config)
         {
             ModelConfig config = Config.WithLabels(labelled.Labels);
-            return Adapted(ArchitectureCatalog.Create(labelled.ProblemType is { } type ? config.WithProblemType(type) : config, HeadKind.SequenceClassification), adapterFolder);
+            return Adapted(
+                ArchitectureCatalog.Create(labelled.ProblemType is { } type
+                    ? config.WithProblemType(type)
+                    : config, HeadKind.SequenceClassification), adapterFolder);
         }
 
         Architecture architecture = ArchitectureCatalog.Create(Config, HeadKind.SequenceClassification);
@@ -101,7 +110,9 @@ internal sealed class ModelFolder
             adapterFolder);
     }
 
-    /// <summary>The architecture of this family that makes a vector of each text. An adapter's own head, if it has one, is left out.</summary>
+    /// <summary>
+    /// The architecture of this family that makes a vector of each text. An adapter's own head, if it has one, is left out.
+    /// </summary>
     /// <param name="pooling">How the vector is made; the folder's own way is in <see cref="SentenceSettings"/>.</param>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     /// <exception cref="ModelFileException">The family is not built for this.</exception>
@@ -122,7 +133,10 @@ internal sealed class ModelFolder
         return AdaptedArchitecture.For(architecture, adapter);
     }
 
-    /// <summary>The architecture with the vocabulary of an adapter's embeddings (<see cref="AdaptedArchitecture.WithVocabularyOf"/>), otherwise as it is.</summary>
+    /// <summary>
+    /// The architecture with the vocabulary of an adapter's embeddings (<see cref="AdaptedArchitecture.WithVocabularyOf"/>), otherwise as
+    /// it is.
+    /// </summary>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     /// <exception cref="ModelFileException">The adapter is of another vocabulary, and nothing says which.</exception>
     public static Architecture WithVocabularyOf(Architecture architecture, string? adapterFolder)
@@ -155,8 +169,8 @@ internal sealed class ModelFolder
     public void RequireWeights() => OpenWeights().Dispose();
 
     /// <summary>
-    /// The element type in which frozen matrices are kept; <see cref="WeightType.Auto"/> is that of the checkpoint's matrices, float32 where they differ. Where
-    /// there is no checkpoint it is the type that config.json names.
+    /// The element type in which frozen matrices are kept; <see cref="WeightType.Auto"/> is that of the checkpoint's matrices, float32
+    /// where they differ. Where there is no checkpoint it is the type that config.json names.
     /// </summary>
     /// <exception cref="ModelFileException">The weights are quantized, or their files are broken.</exception>
     public ElementType StorageOf(WeightType type)
@@ -189,11 +203,16 @@ internal sealed class ModelFolder
     /// <summary>Loads the tokenizer.</summary>
     public Tokenizer LoadTokenizer() => Tokenizer.Load(FolderPath);
 
-    /// <summary>The folder whose tokenizer an adapted model is of: the adapter's where its vocabulary is another than the model's and it has one, else this one.</summary>
+    /// <summary>
+    /// The folder whose tokenizer an adapted model is of: the adapter's where its vocabulary is another than the model's and it has one,
+    /// else this one.
+    /// </summary>
     /// <param name="architecture">The model as the adapter needs it (<see cref="Adapted"/>).</param>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     public string TokenizerFolderOf(Architecture architecture, string? adapterFolder) =>
-        adapterFolder is not null && architecture.ModelConfig.StoredVocabularySize is not null && TokenizerFolder.Holds(adapterFolder) ? adapterFolder : FolderPath;
+        adapterFolder is not null && architecture.ModelConfig.StoredVocabularySize is not null && TokenizerFolder.Holds(adapterFolder)
+            ? adapterFolder
+            : FolderPath;
 
     /// <summary>The files a model is read from, whichever of them there are, by name: configuration, tokenizer, weights.</summary>
     public IEnumerable<string> Files =>

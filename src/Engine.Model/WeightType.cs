@@ -3,7 +3,10 @@ using Engine.Devices;
 
 namespace Engine.Model;
 
-/// <summary>How a model's frozen matrices are stored on the device (<c>dtype</c>). Whatever is trained is float32, and so are one-dimensional parameters.</summary>
+/// <summary>
+/// How a model's frozen matrices are stored on the device (<c>dtype</c>). Whatever is trained is float32, and so are one-dimensional
+/// parameters.
+/// </summary>
 public enum WeightType
 {
     /// <summary>As the checkpoint stores them, where all its matrices are bfloat16 or all are float16; else float32.</summary>

@@ -74,7 +74,9 @@ internal sealed class CoursePlans : IDisposable
         scaling?.Unscale(update);
         method.OnRestore(update, course);
         method.OnTransformGradients(update, course);
-        IEnumerable<Variable> alsoFinite = scaling is not null && ascend is not null ? [.. method.OwnGradients, scaling.FirstPassNorm] : method.OwnGradients;
+        IEnumerable<Variable> alsoFinite = scaling is not null && ascend is not null
+            ? [.. method.OwnGradients, scaling.FirstPassNorm]
+            : method.OwnGradients;
         GradientFactors factors = update.GradientNorm(trainables.Gradients, (float)maxGradNorm, reports.GradientNorm, alsoFinite);
         method.OnBeforeUpdate(update, course, factors.Finite);
         optimizer.Build(update, scalars, factors.Clip);
@@ -103,7 +105,9 @@ internal sealed class CoursePlans : IDisposable
     }
 }
 
-/// <summary>The numbers a step is reported by, and the method's (<see cref="MethodContext.Reports"/>): one block, read once a step.</summary>
+/// <summary>
+/// The numbers a step is reported by, and the method's (<see cref="MethodContext.Reports"/>): one block, read once a step.
+/// </summary>
 internal sealed class SessionReports
 {
     /// <param name="adapterLoss">The adapters add to the loss.</param>

@@ -6,8 +6,8 @@ namespace Engine.Optim;
 public enum LossAverage
 {
     /// <summary>
-    /// The labels of the whole step, each counting alike whichever micro-batch it is in: labelled tokens of a language model, else texts. The step is the one that a single
-    /// batch of all its texts would take.
+    /// The labels of the whole step, each counting alike whichever micro-batch it is in: labelled tokens of a language model, else texts.
+    /// The step is the one that a single batch of all its texts would take.
     /// </summary>
     [EnumMember(Value = "tokens")]
     Tokens,

@@ -17,10 +17,11 @@ internal sealed record LossScaleState(float Scale, int GoodSteps, long SkippedSt
 }
 
 /// <summary>
-/// Dynamic loss scaling for float16 (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2, with the constants of PyTorch's GradScaler): gradients are
-/// computed times a scale, so that small ones do not vanish, and divided by it before anything reads them. A step whose gradients are not finite, in whichever pass,
-/// writes no parameter and no moment, as in every run; what the method wrote into its state before that was known is taken back, to the bit, and the scale is halved.
-/// 2000 good steps double it. At scale 1 nothing is scaled, and gradients that are not finite are the run's own. The host learns of it with the step's report.
+/// Dynamic loss scaling for float16 (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2, with the constants of PyTorch's GradScaler):
+/// gradients are computed times a scale, so that small ones do not vanish, and divided by it before anything reads them. A step whose
+/// gradients are not finite, in whichever pass, writes no parameter and no moment, as in every run; what the method wrote into its state
+/// before that was known is taken back, to the bit, and the scale is halved. 2000 good steps double it. At scale 1 nothing is scaled, and
+/// gradients that are not finite are the run's own. The host learns of it with the step's report.
 /// </summary>
 internal sealed class LossScaling
 {
@@ -42,9 +43,11 @@ internal sealed class LossScaling
     /// <param name="hostState">State on the host, the method's and the optimizer's.</param>
     /// <param name="scalars">The step's scalars.</param>
     internal LossScaling(
-        Device device, TrainableParameters trainables, IReadOnlyList<Variable> ownGradients, StorageBlock state, IReadOnlyList<double[]> hostState, Variable scalars)
+        Device device, TrainableParameters trainables, IReadOnlyList<Variable> ownGradients, StorageBlock state,
+        IReadOnlyList<double[]> hostState, Variable scalars)
     {
-        (this.device, this.trainables, this.ownGradients, this.state, this.hostState, this.scalars) = (device, trainables, ownGradients, state, hostState, scalars);
+        (this.device, this.trainables, this.ownGradients, this.state, this.hostState, this.scalars) =
+            (device, trainables, ownGradients, state, hostState, scalars);
         kept = [.. hostState.Select(values => new double[values.Length])];
 
         // Laid out as the state is, so that one copy takes all of it.
@@ -62,7 +65,9 @@ internal sealed class LossScaling
     /// <summary>What a skipped step is restored from.</summary>
     internal StorageBlock Block { get; } = new("loss scaling");
 
-    /// <summary>[1] Of the first of two passes, whose gradients are cleared before the update: not finite where any of them was not.</summary>
+    /// <summary>
+    /// [1] Of the first of two passes, whose gradients are cleared before the update: not finite where any of them was not.
+    /// </summary>
     internal Variable FirstPassNorm { get; }
 
     /// <summary>Divides the gradients by the scale.</summary>
@@ -95,7 +100,9 @@ internal sealed class LossScaling
         }
     }
 
-    /// <summary>Takes back what a step that was not finite did to the state. The scale is halved; at 1 it stays, and the caller has to give up.</summary>
+    /// <summary>
+    /// Takes back what a step that was not finite did to the state. The scale is halved; at 1 it stays, and the caller has to give up.
+    /// </summary>
     /// <returns>Whether the scale was lowered.</returns>
     internal bool Skip()
     {

@@ -79,7 +79,8 @@ internal sealed class OptimizerUpdate
             Range range = ranges[i];
             Variable own = tensorScalars is null
                 ? scalars
-                : tensorScalars.Block.Overlay($"{tensorScalars.Name}.{i}", new Shape(StepScalars.Count), tensorScalars, (long)i * StepScalars.Count);
+                : tensorScalars.Block.Overlay(
+                    $"{tensorScalars.Name}.{i}", new Shape(StepScalars.Count), tensorScalars, (long)i * StepScalars.Count);
             Tensor values = graph.Read(TrainableParameters.Range($"trainable.{i}", trainables.ValueBlock, range.First, range.Count));
             Tensor gradients = graph.Read(TrainableParameters.Range($"gradients.{i}", trainables.GradientBlock, range.First, range.Count));
             double decay = range.Decays ? options.WeightDecay : 0;

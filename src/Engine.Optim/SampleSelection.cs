@@ -7,8 +7,8 @@ using Engine.Model.Execution;
 namespace Engine.Optim;
 
 /// <summary>
-/// Each sample's loss before and after a perturbation, for methods that select samples: kept on the device while the micro-batches of a step run, read once. A
-/// sample of several places (a text's labelled tokens) counts with their mean.
+/// Each sample's loss before and after a perturbation, for methods that select samples: kept on the device while the micro-batches of a
+/// step run, read once. A sample of several places (a text's labelled tokens) counts with their mean.
 /// </summary>
 internal sealed class SampleSelection : IDisposable
 {
@@ -55,18 +55,21 @@ internal sealed class SampleSelection : IDisposable
     {
         if (microBatch >= microBatches)
         {
-            throw new ArgumentException($"The session was made for steps of {microBatches} micro-batches; this one has more.", nameof(microBatch));
+            throw new ArgumentException(
+                $"The session was made for steps of {microBatches} micro-batches; this one has more.", nameof(microBatch));
         }
 
         Block.Buffer.CopyFrom(
-            Block.Buffer, current.ByteOffset, history.ByteOffset + (sizeof(float) * Start(microBatch, after)), sizeof(float) * (long)batch.RowCount);
+            Block.Buffer, current.ByteOffset, history.ByteOffset + (sizeof(float) * Start(microBatch, after)),
+            sizeof(float) * (long)batch.RowCount);
     }
 
     /// <summary>Reads all losses to the host.</summary>
     public void Read() => history.View<float>().Read(losses);
 
     /// <summary>What was read of one micro-batch.</summary>
-    public ReadOnlySpan<float> Losses(int microBatch, RaggedBatch batch, bool after) => losses.AsSpan((int)Start(microBatch, after), batch.RowCount);
+    public ReadOnlySpan<float> Losses(int microBatch, RaggedBatch batch, bool after) =>
+        losses.AsSpan((int)Start(microBatch, after), batch.RowCount);
 
     /// <summary>Keeps which rows of a micro-batch the second pass runs.</summary>
     public void Select(int microBatch, ReadOnlySpan<int> chosen)

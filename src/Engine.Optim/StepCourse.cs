@@ -6,12 +6,14 @@ public enum StepCourse
     /// <summary>Once.</summary>
     OnePass,
 
-    /// <summary>Twice: the gradients of the first pass perturb the weights (H1), those of the second count. Both passes see the same dropout masks.</summary>
+    /// <summary>
+    /// Twice: the gradients of the first pass perturb the weights (H1), those of the second count. Both passes see the same dropout masks.
+    /// </summary>
     TwoPasses,
 
     /// <summary>
-    /// Between two passes the losses alone are computed at the perturbed point, and the second pass runs the samples that the method then selects. These are
-    /// numbered anew, so with dropout their masks are other draws than in the first pass.
+    /// Between two passes the losses alone are computed at the perturbed point, and the second pass runs the samples that the method then
+    /// selects. These are numbered anew, so with dropout their masks are other draws than in the first pass.
     /// </summary>
     SelectedSecondPass,
 

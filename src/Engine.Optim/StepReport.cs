@@ -7,7 +7,8 @@ namespace Engine.Optim;
 /// <param name="GradientNorm">Global norm of the gradients before clipping.</param>
 /// <param name="Tokens">Real tokens of the micro-batches.</param>
 /// <param name="Labels">Labels of the micro-batches: labelled tokens of a language model, else texts.</param>
-/// <param name="Skipped">Nothing was updated: no micro-batch has a label, or the gradients overflowed under loss scaling and the scale is lower now.</param>
+/// <param name="Skipped">Nothing was updated: no micro-batch has a label, or the gradients overflowed under loss scaling and the scale is
+/// lower now.</param>
 /// <param name="LossRise">The loss at the perturbed point less that without the perturbation; NaN where the step does not know
 /// both.</param>
 internal sealed record StepReport(

@@ -22,7 +22,8 @@ internal sealed partial class TrainingSession
 
         if (LossScaling is { } scaling)
         {
-            scaling.State = lossScale ?? throw new ArgumentNullException(nameof(lossScale), "Training in float16 goes on from where its loss scaling stood.");
+            scaling.State = lossScale
+                ?? throw new ArgumentNullException(nameof(lossScale), "Training in float16 goes on from where its loss scaling stood.");
         }
 
         (StepsTaken, MicroBatchesTaken, UnlabelledSteps) = (steps, microBatches, unlabelledSteps);
@@ -45,8 +46,8 @@ internal sealed partial class TrainingSession
     }
 
     /// <summary>
-    /// The next task of a class-incremental run, or the first: the optimizer starts anew from the weights as they stand, steps count from 0,
-    /// and losses tell the task's classes apart alone.
+    /// The next task of a class-incremental run, or the first: the optimizer starts anew from the weights as they stand, steps count from
+    /// 0, and losses tell the task's classes apart alone.
     /// </summary>
     /// <param name="task">From 0.</param>
     /// <param name="classes">The outputs that are the task's.</param>

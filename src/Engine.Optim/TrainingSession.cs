@@ -11,10 +11,11 @@ using Engine.Optim.Methods;
 namespace Engine.Optim;
 
 /// <summary>
-/// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per micro-batch shape (forward,
-/// loss, backward), where there is a second pass an ascent plan (H1) and the micro-batches again, and an update plan (H2 to H6 with clipping and AdamW).
-/// Everything stays on the device but a few numbers that are read at the end of a step, and before them each sample's losses where the method selects samples.
-/// Each step and each evaluated batch takes a turn on the device (<see cref="Device.Turns"/>); steps of several threads run one after another.
+/// Training on a device, step by step. A step takes the course its method says: a begin plan (clear gradients, H0), one plan per
+/// micro-batch shape (forward, loss, backward), where there is a second pass an ascent plan (H1) and the micro-batches again, and an update
+/// plan (H2 to H6 with clipping and AdamW). Everything stays on the device but a few numbers that are read at the end of a step, and before
+/// them each sample's losses where the method selects samples. Each step and each evaluated batch takes a turn on the device
+/// (<see cref="Device.Turns"/>); steps of several threads run one after another.
 /// </summary>
 internal sealed partial class TrainingSession : IDisposable
 {
@@ -96,7 +97,10 @@ internal sealed partial class TrainingSession : IDisposable
             this.loss.Passes with { GradientCheckpointing = gradientCheckpointing, PartialTensors = partial },
             new PassLosses(reports, Inputs.Scalars),
             graph => selection?.Build(graph, model.Architecture.Head));
-        LossScaling = model.WeightType == ElementType.Float16 ? new LossScaling(device, Trainables, method.OwnGradients, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars) : null;
+        LossScaling = model.WeightType == ElementType.Float16
+            ? new LossScaling(
+                device, Trainables, method.OwnGradients, context.State, [.. HostState.Select(entry => entry.Values)], Inputs.Scalars)
+            : null;
         foreach (StepCourse course in method.Courses)
         {
             TrainingMethod acting = course == StepCourse.Plain ? unperturbed : method;
@@ -188,7 +192,8 @@ internal sealed partial class TrainingSession : IDisposable
     public bool TakesTasks => !CarriesState || method.TakesTasks;
 
     /// <summary>Prepares the method; call it when weights and adapters are loaded.</summary>
-    /// <param name="resumes">The method's state comes from a checkpoint, which is read next; nothing that a new run starts from is needed.</param>
+    /// <param name="resumes">The method's state comes from a checkpoint, which is read next; nothing that a new run starts from is
+    /// needed.</param>
     public void Begin(bool resumes = false)
     {
         context.UploadTables();
@@ -202,9 +207,9 @@ internal sealed partial class TrainingSession : IDisposable
     }
 
     /// <summary>
-    /// One optimizer step over its micro-batches, each used once (twice by methods that look ahead). A micro-batch without labels contributes nothing; a step without any
-    /// runs nothing and updates nothing, but counts. Where samples run one by one it is a step as any other, so that its noise is there
-    /// whatever the data are.
+    /// One optimizer step over its micro-batches, each used once (twice by methods that look ahead). A micro-batch without labels
+    /// contributes nothing; a step without any runs nothing and updates nothing, but counts. Where samples run one by one it is a step as
+    /// any other, so that its noise is there whatever the data are.
     /// </summary>
     /// <param name="learningRate">The schedule's rate of this step.</param>
     /// <param name="source">What the batches were made from, for messages.</param>

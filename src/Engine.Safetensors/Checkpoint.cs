@@ -2,7 +2,9 @@ using Engine.Common.Files;
 
 namespace Engine.Safetensors;
 
-/// <summary>The weights of a Hugging Face model folder: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> lists.</summary>
+/// <summary>
+/// The weights of a Hugging Face model folder: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> lists.
+/// </summary>
 public sealed class Checkpoint : TensorSource
 {
     /// <summary>The name of an unsharded weight file.</summary>
@@ -67,7 +69,8 @@ public sealed class Checkpoint : TensorSource
         }
         else
         {
-            throw new ModelFileException(SourcePath, Directory.Exists(SourcePath) ? MissingIn(SourcePath) : "there is no such file or folder.");
+            throw new ModelFileException(
+                SourcePath, Directory.Exists(SourcePath) ? MissingIn(SourcePath) : "there is no such file or folder.");
         }
     }
 
@@ -79,7 +82,9 @@ public sealed class Checkpoint : TensorSource
             if (!File.Exists(path))
             {
                 throw new ModelFileException(
-                    index.FilePath, $"it names the shard {shard}, which is not in the folder ({MissingShards(index)}); get every file that the index names.");
+                    index.FilePath,
+                    $"it names the shard {shard}, which is not in the folder ({MissingShards(index)}); "
+                        + "get every file that the index names.");
             }
 
             AddFile(path);
@@ -111,7 +116,9 @@ public sealed class Checkpoint : TensorSource
         {
             if (!TryAdd(tensor))
             {
-                throw new ModelFileException(path, $"tensor '{tensor.Name}' is also in {Path.GetFileName(this[tensor.Name].FilePath)}; each tensor belongs in one shard.");
+                throw new ModelFileException(
+                    path,
+                    $"tensor '{tensor.Name}' is also in {Path.GetFileName(this[tensor.Name].FilePath)}; each tensor belongs in one shard.");
             }
         }
     }

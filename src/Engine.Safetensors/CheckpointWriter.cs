@@ -4,8 +4,8 @@ using Engine.Common.Files;
 namespace Engine.Safetensors;
 
 /// <summary>
-/// Collects the tensors of a model, then writes them as Hugging Face does: one file, or, where that would be too large, shards with their index. Tensors stay in the order in
-/// which they were added, a shard being full before the next begins.
+/// Collects the tensors of a model, then writes them as Hugging Face does: one file, or, where that would be too large, shards with their
+/// index. Tensors stay in the order in which they were added, a shard being full before the next begins.
 /// </summary>
 /// <param name="maxShardBytes">The most bytes of tensors in a file; a tensor that is larger has a shard of its own.</param>
 public sealed class CheckpointWriter(long maxShardBytes = CheckpointWriter.DefaultShardBytes)

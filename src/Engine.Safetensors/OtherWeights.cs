@@ -5,7 +5,9 @@ namespace Engine.Safetensors;
 /// <summary>Says of a folder that lacks the weight file it should hold what it holds instead, and how the file is got from that.</summary>
 internal static partial class OtherWeights
 {
-    /// <summary>Weights in other formats by the endings of their names, with what makes safetensors of them; the first that a folder has is named.</summary>
+    /// <summary>
+    /// Weights in other formats by the endings of their names, with what makes safetensors of them; the first that a folder has is named.
+    /// </summary>
     private static readonly (string[] Endings, string What, string Fix)[] Formats =
     [
         ([".bin", ".pt", ".pth", ".ckpt", ".pkl"], "a Python pickle, which may run code when it is read",
@@ -15,7 +17,8 @@ internal static partial class OtherWeights
         ([".h5"], "TensorFlow's format", "Convert it in {0}: from_pretrained with from_tf=True, then save_pretrained."),
         ([".msgpack"], "Flax's format", "Convert it in {0}: from_pretrained with from_flax=True, then save_pretrained."),
         ([".onnx", ".onnx_data"], "an exported graph", "Get the model as Transformers saves it; {0} does not read it back either."),
-        ([".npz"], "an archive of NumPy or MLX arrays", "Get the model as Transformers saves it, or convert it with the program that wrote it."),
+        ([".npz"], "an archive of NumPy or MLX arrays",
+            "Get the model as Transformers saves it, or convert it with the program that wrote it."),
     ];
 
     /// <summary>An adapter's weights, as PEFT calls them.</summary>
@@ -41,7 +44,8 @@ internal static partial class OtherWeights
     {
         if (index is not null && names.FirstOrDefault(name => Shard().IsMatch(name)) is { } shard)
         {
-            return $"It holds {shard}, a part of a checkpoint, but not the index that says which part holds what; get {index}, which lies beside the parts.";
+            return $"It holds {shard}, a part of a checkpoint, but not the index that says which part holds what; get {index}, "
+                + "which lies beside the parts.";
         }
 
         if (index is not null && names.Contains(AdapterName))
@@ -59,7 +63,8 @@ internal static partial class OtherWeights
 
         foreach ((string[] endings, string what, string fix) in Formats)
         {
-            bool IsOf(string name) => endings.Any(ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase)) && !NoWeights.Contains(name);
+            bool IsOf(string name) =>
+                endings.Any(ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase)) && !NoWeights.Contains(name);
             if (names.FirstOrDefault(IsOf) is { } file)
             {
                 return $"It holds {file}, {what}. {string.Format(System.Globalization.CultureInfo.InvariantCulture, fix, library)}";

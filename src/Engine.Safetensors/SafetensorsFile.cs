@@ -5,9 +5,9 @@ using Engine.Common.Files;
 namespace Engine.Safetensors;
 
 /// <summary>
-/// An open safetensors file, mapped into memory. The header is checked in full when the file is opened (see <see cref="SafetensorsHeader"/>),
-/// so that reading tensors afterwards cannot leave the file. Any number of threads may read; the file is disposed when none of them reads any more.
-/// Format: https://github.com/huggingface/safetensors, section "Format".
+/// An open safetensors file, mapped into memory. The header is checked in full when the file is opened (see
+/// <see cref="SafetensorsHeader"/>), so that reading tensors afterwards cannot leave the file. Any number of threads may read; the file is
+/// disposed when none of them reads any more. Format: https://github.com/huggingface/safetensors, section "Format".
 /// </summary>
 public sealed unsafe class SafetensorsFile : TensorSource
 {
@@ -25,7 +25,8 @@ public sealed unsafe class SafetensorsFile : TensorSource
             TryAdd(new SafetensorsTensor(this, entry, dataStart));
         }
 
-        mapping = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+        mapping = MemoryMappedFile.CreateFromFile(
+            stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
         view = mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
     }
@@ -37,17 +38,20 @@ public sealed unsafe class SafetensorsFile : TensorSource
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>Opens a file and checks its header.</summary>
-    /// <exception cref="ModelFileException">The file is missing or breaks a rule of the format; the message names the tensor, what was expected and what was found.</exception>
+    /// <exception cref="ModelFileException">The file is missing or breaks a rule of the format; the message names the tensor, what was
+    /// expected and what was found.</exception>
     public static SafetensorsFile Open(string path)
     {
         if (!BitConverter.IsLittleEndian)
         {
-            throw new PlatformNotSupportedException("Safetensors files are little-endian and are read as they lie; this machine is big-endian.");
+            throw new PlatformNotSupportedException(
+                "Safetensors files are little-endian and are read as they lie; this machine is big-endian.");
         }
 
         if (!File.Exists(path))
         {
-            throw new ModelFileException(path, Directory.Exists(path) ? "this is a folder; a safetensors file was expected." : "there is no such file.");
+            throw new ModelFileException(
+                path, Directory.Exists(path) ? "this is a folder; a safetensors file was expected." : "there is no such file.");
         }
 
         FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
@@ -93,19 +97,24 @@ public sealed unsafe class SafetensorsFile : TensorSource
         Span<byte> field = stackalloc byte[SafetensorsHeader.LengthFieldBytes];
         if (stream.Length < field.Length)
         {
-            throw new ModelFileException(path, $"the file has {stream.Length} bytes; a safetensors file starts with an {field.Length}-byte header length.");
+            throw new ModelFileException(
+                path, $"the file has {stream.Length} bytes; a safetensors file starts with an {field.Length}-byte header length.");
         }
 
         stream.ReadExactly(field);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(field);
         if (length > SafetensorsHeader.MaxLength)
         {
-            throw new ModelFileException(path, $"the header claims {length:N0} bytes, more than the {SafetensorsHeader.MaxLength:N0} the format allows; this is not a safetensors file, or it is damaged.");
+            throw new ModelFileException(
+                path,
+                $"the header claims {length:N0} bytes, more than the {SafetensorsHeader.MaxLength:N0} the format allows; "
+                    + "this is not a safetensors file, or it is damaged.");
         }
 
         if ((long)length > stream.Length - field.Length)
         {
-            throw new ModelFileException(path, $"the header claims {length:N0} bytes, but only {stream.Length - field.Length:N0} follow: the file is cut short.");
+            throw new ModelFileException(
+                path, $"the header claims {length:N0} bytes, but only {stream.Length - field.Length:N0} follow: the file is cut short.");
         }
 
         byte[] header = new byte[length];

@@ -8,8 +8,8 @@ internal readonly record struct TensorEntry(string Name, SafetensorsType Type, l
 
 /// <summary>
 /// The JSON header of a safetensors file: an object of tensor entries (<c>dtype</c>, <c>shape</c>, <c>data_offsets</c>) and an optional
-/// <c>__metadata__</c> of strings, or null. Parsing checks everything the format promises: the entries tile the data section without overlap, gap or
-/// trailing bytes, and each byte range equals what the shape and type need.
+/// <c>__metadata__</c> of strings, or null. Parsing checks everything the format promises: the entries tile the data section without
+/// overlap, gap or trailing bytes, and each byte range equals what the shape and type need.
 /// </summary>
 internal sealed class SafetensorsHeader
 {
@@ -37,18 +37,23 @@ internal sealed class SafetensorsHeader
     /// <summary>The tensors by rising offset.</summary>
     public List<TensorEntry> Entries { get; } = [];
 
-    /// <summary>Parses <paramref name="utf8"/>, the header of the file <paramref name="path"/> whose data section has <paramref name="dataBytes"/> bytes.</summary>
+    /// <summary>
+    /// Parses <paramref name="utf8"/>, the header of the file <paramref name="path"/> whose data section has <paramref name="dataBytes"/>
+    /// bytes.
+    /// </summary>
     public static SafetensorsHeader Parse(string path, ReadOnlyMemory<byte> utf8, long dataBytes)
     {
         SafetensorsHeader header = new(path);
         if (utf8.IsEmpty || utf8.Span[0] != (byte)'{' || !System.Text.Unicode.Utf8.IsValid(utf8.Span))
         {
-            throw new ModelFileException(path, "the header is not a JSON object in UTF-8; this is not a safetensors file, or it is damaged.");
+            throw new ModelFileException(
+                path, "the header is not a JSON object in UTF-8; this is not a safetensors file, or it is damaged.");
         }
 
         try
         {
-            using JsonDocument document = JsonDocument.Parse(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
+            using JsonDocument document =
+                JsonDocument.Parse(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
             header.ReadEntries(document.RootElement);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
@@ -93,7 +98,8 @@ internal sealed class SafetensorsHeader
         {
             if (property.Value.ValueKind != JsonValueKind.String)
             {
-                throw new ModelFileException(path, $"{MetadataKey} '{property.Name}' is {property.Value.ValueKind}; a string was expected.");
+                throw new ModelFileException(
+                    path, $"{MetadataKey} '{property.Name}' is {property.Value.ValueKind}; a string was expected.");
             }
 
             Metadata.Add(property.Name, property.Value.GetString()!);
@@ -135,7 +141,10 @@ internal sealed class SafetensorsHeader
         long expected = ByteLength(name, type, shape);
         if (offsets[1] - offsets[0] != expected)
         {
-            throw Bad(name, $"shape [{string.Join(", ", shape)}] of {type.HeaderName()} needs {expected:N0} bytes, but data_offsets span {offsets[1] - offsets[0]:N0}.");
+            throw Bad(
+                name,
+                $"shape [{string.Join(", ", shape)}] of {type.HeaderName()} needs {expected:N0} bytes, "
+                    + $"but data_offsets span {offsets[1] - offsets[0]:N0}.");
         }
 
         return new TensorEntry(name, type, shape, offsets[0], offsets[1]);
@@ -182,7 +191,9 @@ internal sealed class SafetensorsHeader
         }
         catch (OverflowException exception)
         {
-            throw new ModelFileException(path, $"tensor '{name}': shape [{string.Join(", ", shape)}] of {type.HeaderName()} needs more bytes than can be counted.", exception);
+            throw new ModelFileException(
+                path, $"tensor '{name}': shape [{string.Join(", ", shape)}] of {type.HeaderName()} needs more bytes than can be counted.",
+                exception);
         }
     }
 
@@ -200,12 +211,14 @@ internal sealed class SafetensorsHeader
 
             if (entry.Begin > end)
             {
-                throw Bad(entry.Name, $"its bytes start at {entry.Begin:N0}, but {previous} ends at {end:N0}: a gap the format does not allow.");
+                throw Bad(
+                    entry.Name, $"its bytes start at {entry.Begin:N0}, but {previous} ends at {end:N0}: a gap the format does not allow.");
             }
 
             if (entry.End > dataBytes)
             {
-                throw Bad(entry.Name, $"its bytes end at {entry.End:N0}, but the file holds only {dataBytes:N0} bytes of data: it is cut short.");
+                throw Bad(
+                    entry.Name, $"its bytes end at {entry.End:N0}, but the file holds only {dataBytes:N0} bytes of data: it is cut short.");
             }
 
             end = entry.End;

@@ -4,7 +4,9 @@ using Engine.Common.Files;
 
 namespace Engine.Safetensors;
 
-/// <summary>The index of a sharded checkpoint (<c>model.safetensors.index.json</c>): which file of the same folder holds which tensor.</summary>
+/// <summary>
+/// The index of a sharded checkpoint (<c>model.safetensors.index.json</c>): which file of the same folder holds which tensor.
+/// </summary>
 public sealed class SafetensorsIndex
 {
     private const long MaxBytes = 100_000_000;

@@ -85,10 +85,11 @@ public sealed class SafetensorsTensor
     }
 
     /// <summary>
-    /// Reads elements as float32: exact from narrower types and float32, rounded to nearest from float64 and wide integers. Of two F4 elements in
-    /// a byte the first is in the lower bits, as PyTorch has them.
+    /// Reads elements as float32: exact from narrower types and float32, rounded to nearest from float64 and wide integers. Of two F4
+    /// elements in a byte the first is in the lower bits, as PyTorch has them.
     /// </summary>
-    /// <exception cref="ModelFileException">The type holds no real numbers (complex), or no one has laid down where in its bytes they are (6-bit types).</exception>
+    /// <exception cref="ModelFileException">The type holds no real numbers (complex), or no one has laid down where in its bytes they are
+    /// (6-bit types).</exception>
     public void ReadFloat32(Span<float> destination, long firstElement = 0)
     {
         RequireReal();
@@ -199,7 +200,8 @@ public sealed class SafetensorsTensor
         if (firstElement < 0 || firstElement > ElementCount - count)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(firstElement), $"tensor '{Name}' has {ElementCount:N0} elements; {count:N0} from {firstElement:N0} on do not lie in it.");
+                nameof(firstElement),
+                $"tensor '{Name}' has {ElementCount:N0} elements; {count:N0} from {firstElement:N0} on do not lie in it.");
         }
     }
 

@@ -94,7 +94,8 @@ public static class SafetensorsTypes
         (SafetensorsType.UInt64, "U64", 64),
     ];
 
-    private static readonly Dictionary<string, SafetensorsType> ByName = Table.ToDictionary(row => row.Name, row => row.Type, StringComparer.Ordinal);
+    private static readonly Dictionary<string, SafetensorsType> ByName =
+        Table.ToDictionary(row => row.Name, row => row.Type, StringComparer.Ordinal);
 
     /// <summary>All names of the format, separated by commas, for error messages.</summary>
     internal static string KnownNames { get; } = string.Join(", ", Table.Select(row => row.Name));

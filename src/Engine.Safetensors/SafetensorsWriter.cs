@@ -46,20 +46,26 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
     private sealed record Declaration(string Name, SafetensorsType Type, long[] Shape, long ByteLength, ByteFill Fill);
 
     /// <summary>Strings for <c>__metadata__</c>. Transformers refuses checkpoints without <c>format: pt</c>, so that is set.</summary>
-    public IDictionary<string, string> Metadata { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt" };
+    public IDictionary<string, string> Metadata { get; } =
+        new SortedDictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt" };
 
-    /// <summary>Adds a tensor whose elements are asked for when the file is written; <typeparamref name="T"/> gives the stored type.</summary>
+    /// <summary>
+    /// Adds a tensor whose elements are asked for when the file is written; <typeparamref name="T"/> gives the stored type.
+    /// </summary>
     public SafetensorsWriter Add<T>(string name, ReadOnlySpan<long> shape, TensorFill<T> fill)
         where T : unmanaged => AddStored(SafetensorsTypes.Of<T>(), name, shape, fill);
 
-    /// <summary>Adds a tensor of <paramref name="type"/> whose elements a type of the caller's own holds as they are stored, such as a bfloat16.</summary>
+    /// <summary>
+    /// Adds a tensor of <paramref name="type"/> whose elements a type of the caller's own holds as they are stored, such as a bfloat16.
+    /// </summary>
     public SafetensorsWriter AddStored<T>(SafetensorsType type, string name, ReadOnlySpan<long> shape, TensorFill<T> fill)
         where T : unmanaged
     {
         int size = Unsafe.SizeOf<T>();
         return 8 * size == type.Bits()
             ? Declare(name, type, shape, (firstByte, destination) => fill(firstByte / size, MemoryMarshal.Cast<byte, T>(destination)))
-            : throw new ArgumentException($"tensor '{name}': {typeof(T).Name} has {8 * size} bits, and {type.HeaderName()} {type.Bits()}.", nameof(type));
+            : throw new ArgumentException(
+                $"tensor '{name}': {typeof(T).Name} has {8 * size} bits, and {type.HeaderName()} {type.Bits()}.", nameof(type));
     }
 
     /// <summary>Adds a tensor of any type, such as the packed ones, that lies in host memory as it is to be stored, row by row.</summary>
@@ -70,7 +76,8 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
         return declarations[^1].ByteLength == stored.Length
             ? this
             : throw new ArgumentException(
-                $"tensor '{name}' of shape [{string.Join(", ", shape.ToArray())}] takes {declarations[^1].ByteLength:N0} bytes as {type.HeaderName()}, but {stored.Length:N0} were given.", nameof(stored));
+                $"tensor '{name}' of shape [{string.Join(", ", shape.ToArray())}] takes {declarations[^1].ByteLength:N0} bytes "
+                    + $"as {type.HeaderName()}, but {stored.Length:N0} were given.", nameof(stored));
     }
 
     /// <summary>Adds a tensor that lies in host memory.</summary>
@@ -81,7 +88,9 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
         long elements = declarations[^1].ByteLength / Unsafe.SizeOf<T>();
         return elements == values.Length
             ? this
-            : throw new ArgumentException($"tensor '{name}' of shape [{string.Join(", ", shape.ToArray())}] has {elements:N0} elements, but {values.Length:N0} values were given.", nameof(values));
+            : throw new ArgumentException(
+                $"tensor '{name}' of shape [{string.Join(", ", shape.ToArray())}] has {elements:N0} elements, but {values.Length:N0} "
+                    + "values were given.", nameof(values));
     }
 
     /// <summary>Adds a tensor of an array.</summary>
@@ -89,13 +98,19 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
         where T : unmanaged => Add<T>(name, shape, values.AsMemory());
 
     /// <summary>Adds float32 numbers to be stored as <paramref name="type"/>: F32, F16 or BF16, rounded to nearest even.</summary>
-    public SafetensorsWriter AddFloat32As(SafetensorsType type, string name, ReadOnlySpan<long> shape, TensorFill<float> fill) => type switch
-    {
-        SafetensorsType.Float32 => Add(name, shape, fill),
-        SafetensorsType.Float16 => Add<Half>(name, shape, (first, destination) => FillNarrow(first, destination, fill, TensorPrimitives.ConvertToHalf)),
-        SafetensorsType.BFloat16 => AddStored<ushort>(type, name, shape, (first, destination) => FillNarrow(first, destination, fill, TensorConversion.NarrowBFloat16)),
-        _ => throw new ArgumentException($"tensor '{name}': float32 numbers can be stored as F32, F16 or BF16, not as {type.HeaderName()}.", nameof(type)),
-    };
+    public SafetensorsWriter AddFloat32As(
+        SafetensorsType type, string name, ReadOnlySpan<long> shape, TensorFill<float> fill) => type switch
+        {
+            SafetensorsType.Float32 => Add(name, shape, fill),
+            SafetensorsType.Float16 =>
+                Add<Half>(name, shape, (first, destination) => FillNarrow(first, destination, fill, TensorPrimitives.ConvertToHalf)),
+            SafetensorsType.BFloat16 =>
+                AddStored<ushort>(
+                    type, name, shape, (first, destination) => FillNarrow(first, destination, fill, TensorConversion.NarrowBFloat16)),
+            _ =>
+                throw new ArgumentException(
+                    $"tensor '{name}': float32 numbers can be stored as F32, F16 or BF16, not as {type.HeaderName()}.", nameof(type)),
+        };
 
     /// <summary>Adds an unchanged copy of a tensor of an open file, under its own or another name.</summary>
     public SafetensorsWriter Copy(SafetensorsTensor tensor, string? name = null) => Declare(
@@ -107,7 +122,8 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
     /// <summary>
     /// Writes the file under a temporary name, flushes it to the disk and renames it to <paramref name="path"/>.
     /// </summary>
-    /// <exception cref="IOException">The file could not be written, for instance because the disk is full; an earlier file is unchanged.</exception>
+    /// <exception cref="IOException">The file could not be written, for instance because the disk is full; an earlier file is
+    /// unchanged.</exception>
     public void Write(string path)
     {
         Declaration[] tensors = order == TensorOrder.AsAdded
@@ -174,7 +190,9 @@ public sealed class SafetensorsWriter(TensorOrder order = TensorOrder.TypeThenNa
 
         if (bits % 8 != 0)
         {
-            throw new ArgumentException($"tensor '{name}': shape [{string.Join(", ", shape.ToArray())}] of {type.HeaderName()} does not fill whole bytes.", nameof(shape));
+            throw new ArgumentException(
+                $"tensor '{name}': shape [{string.Join(", ", shape.ToArray())}] of {type.HeaderName()} does not fill whole bytes.",
+                nameof(shape));
         }
 
         if (!names.Add(name))

@@ -12,13 +12,21 @@ namespace Engine.Safetensors;
 internal static class TensorConversion
 {
     private static readonly float[] Float8E4M3Values = Enumerable.Range(0, 256).Select(bits => Float8E4M3((byte)bits)).ToArray();
-    private static readonly float[] Float8E5M2Values = Enumerable.Range(0, 256).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)(bits << 8))).ToArray();
-    private static readonly float[] Float8E8M0Values = Enumerable.Range(0, 256).Select(bits => bits == 255 ? float.NaN : MathF.ScaleB(1, bits - 127)).ToArray();
+    private static readonly float[] Float8E5M2Values =
+        Enumerable.Range(0, 256).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)(bits << 8))).ToArray();
+    private static readonly float[] Float8E8M0Values =
+        Enumerable.Range(0, 256).Select(bits => bits == 255 ? float.NaN : MathF.ScaleB(1, bits - 127)).ToArray();
 
-    /// <summary>The OCP 4-bit format E2M1 (Microscaling Formats 1.0, section 5.3.3): 2 exponent bits of bias 1, 1 fraction bit, neither infinity nor NaN.</summary>
+    /// <summary>
+    /// The OCP 4-bit format E2M1 (Microscaling Formats 1.0, section 5.3.3): 2 exponent bits of bias 1, 1 fraction bit, neither infinity nor
+    /// NaN.
+    /// </summary>
     private static readonly float[] Float4Values = [0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0f, -0.5f, -1, -1.5f, -2, -3, -4, -6];
 
-    /// <summary>Whether the elements of a type can be read as real numbers; complex ones cannot, nor those of 6 bits, whose order in bytes no one has laid down.</summary>
+    /// <summary>
+    /// Whether the elements of a type can be read as real numbers; complex ones cannot, nor those of 6 bits, whose order in bytes no one
+    /// has laid down.
+    /// </summary>
     public static bool IsReal(SafetensorsType type) => type
         is not (SafetensorsType.Float6E2M3 or SafetensorsType.Float6E3M2 or SafetensorsType.Complex64);
 

@@ -59,6 +59,8 @@ public abstract class TensorSource : IDisposable
             return $"; present are for instance {string.Join(", ", alike.Take(Shown))}.";
         }
 
-        return tensors.Count == 0 ? "; there are no tensors at all." : $" among {tensors.Count}; the first are {string.Join(", ", tensors.Take(Shown).Select(tensor => tensor.Name))}.";
+        return tensors.Count == 0
+            ? "; there are no tensors at all."
+            : $" among {tensors.Count}; the first are {string.Join(", ", tensors.Take(Shown).Select(tensor => tensor.Name))}.";
     }
 }

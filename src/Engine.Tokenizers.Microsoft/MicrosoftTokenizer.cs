@@ -23,7 +23,10 @@ internal sealed class MicrosoftTokenizer : global::Microsoft.ML.Tokenizers.Token
 
     public override string Decode(IEnumerable<int> ids) => tokenizer.Decode(ids, skipSpecialTokens);
 
-    /// <summary>Decodes what fits: after <see cref="OperationStatus.DestinationTooSmall"/> whole characters of the first <paramref name="idsConsumed"/> ids are written.</summary>
+    /// <summary>
+    /// Decodes what fits: after <see cref="OperationStatus.DestinationTooSmall"/> whole characters of the first
+    /// <paramref name="idsConsumed"/> ids are written.
+    /// </summary>
     /// <returns><see cref="OperationStatus.InvalidData"/> at an id that has no token.</returns>
     public override OperationStatus Decode(IEnumerable<int> ids, Span<char> destination, out int idsConsumed, out int charsWritten)
     {
@@ -87,7 +90,11 @@ internal sealed class MicrosoftTokenizer : global::Microsoft.ML.Tokenizers.Token
         string given = text ?? textSpan.ToString();
         int[] ids = tokenizer.Encode(given, Options(settings)).Ids;
         Cut cut = Fit(given, ids.Length, settings, fromEnd: false);
-        return new EncodeResults<int> { Tokens = cut.HasRoom ? [.. before, .. ids.AsSpan(0, cut.End), .. after] : [], CharsConsumed = cut.Index };
+        return new EncodeResults<int>
+        {
+            Tokens = cut.HasRoom ? [.. before, .. ids.AsSpan(0, cut.End), .. after] : [],
+            CharsConsumed = cut.Index
+        };
     }
 
     protected override int CountTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)

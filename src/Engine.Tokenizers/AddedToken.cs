@@ -9,4 +9,5 @@ namespace Engine.Tokenizers;
 /// <param name="RStrip">Takes the white space after it along.</param>
 /// <param name="Normalized">Looked for, in its normalized form, in normalized text; otherwise in the text as given.</param>
 public sealed record AddedToken(
-    int Id, string Content, bool Special = false, bool SingleWord = false, bool LStrip = false, bool RStrip = false, bool Normalized = false);
+    int Id, string Content, bool Special = false, bool SingleWord = false, bool LStrip = false, bool RStrip = false,
+    bool Normalized = false);

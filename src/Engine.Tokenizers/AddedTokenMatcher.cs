@@ -61,7 +61,8 @@ internal sealed class AddedTokenMatcher
         }
     }
 
-    private bool Find(string text, int from, out int start, out int end, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out AddedToken? token)
+    private bool Find(
+        string text, int from, out int start, out int end, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out AddedToken? token)
     {
         start = from;
         while (text.AsSpan(start).IndexOfAny(firsts) is var offset and >= 0)

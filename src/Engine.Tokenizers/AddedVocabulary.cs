@@ -21,7 +21,8 @@ internal sealed class AddedVocabulary
             string pattern = token.Normalized && normalizer is not null ? normalizer.Normalized(token.Content) : token.Content;
             if (pattern.Length == 0)
             {
-                throw new InvalidDataException($"{source}: the normalizer leaves nothing of the added token \"{token.Content}\"; give it \"normalized\": false.");
+                throw new InvalidDataException(
+                    $"{source}: the normalizer leaves nothing of the added token \"{token.Content}\"; give it \"normalized\": false.");
             }
 
             (token.Normalized ? normalized : raw).Add((pattern, token));
@@ -68,7 +69,8 @@ internal sealed class AddedVocabulary
         return form;
     }
 
-    private static AddedTokenMatcher? Matcher(List<(string Pattern, AddedToken Token)> patterns) => patterns.Count > 0 ? new AddedTokenMatcher(patterns) : null;
+    private static AddedTokenMatcher? Matcher(List<(string Pattern, AddedToken Token)> patterns) =>
+        patterns.Count > 0 ? new AddedTokenMatcher(patterns) : null;
 
     private void Register(AddedToken token, Vocabulary vocabulary, string source)
     {
@@ -79,22 +81,28 @@ internal sealed class AddedVocabulary
 
         if (token.Id is < 0 or > Vocabulary.MaxId)
         {
-            throw new InvalidDataException($"{source}: added token \"{token.Content}\" has id {token.Id}; expected an id from 0 to {Vocabulary.MaxId}.");
+            throw new InvalidDataException(
+                $"{source}: added token \"{token.Content}\" has id {token.Id}; expected an id from 0 to {Vocabulary.MaxId}.");
         }
 
         if (vocabulary.TryGetId(token.Content, out int id) && id != token.Id)
         {
-            throw new InvalidDataException($"{source}: added token \"{token.Content}\" has id {token.Id}, but the vocabulary has it as {id}; the two must agree.");
+            throw new InvalidDataException(
+                $"{source}: added token \"{token.Content}\" has id {token.Id}, but the vocabulary has it as {id}; the two must agree.");
         }
 
         if (vocabulary.TokenOf(token.Id) is string other && other != token.Content)
         {
-            throw new InvalidDataException($"{source}: added token \"{token.Content}\" has id {token.Id}, which is \"{other}\" in the vocabulary; give it an id of its own.");
+            throw new InvalidDataException(
+                $"{source}: added token \"{token.Content}\" has id {token.Id}, which is \"{other}\" in the vocabulary; "
+                    + "give it an id of its own.");
         }
 
         if (!byId.TryAdd(token.Id, token) || !byContent.TryAdd(token.Content, token))
         {
-            throw new InvalidDataException($"{source}: added token \"{token.Content}\" (id {token.Id}) repeats the text or the id of another added token; remove one.");
+            throw new InvalidDataException(
+                $"{source}: added token \"{token.Content}\" (id {token.Id}) repeats the text or the id of another added token; "
+                    + "remove one.");
         }
     }
 }

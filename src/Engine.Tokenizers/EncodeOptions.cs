@@ -1,6 +1,8 @@
 namespace Engine.Tokenizers;
 
-/// <summary>How <see cref="Tokenizer.Encode(string, string?, EncodeOptions)"/> treats special tokens, length and padding, and what it gives.</summary>
+/// <summary>
+/// How <see cref="Tokenizer.Encode(string, string?, EncodeOptions)"/> treats special tokens, length and padding, and what it gives.
+/// </summary>
 public sealed record EncodeOptions
 {
     /// <summary>Special tokens as the model was trained with them; nothing cut, nothing padded, no offsets.</summary>

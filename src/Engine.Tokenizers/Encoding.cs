@@ -14,11 +14,12 @@ public sealed record Encoding(int[] Ids, int[] TypeIds, int[] AttentionMask, int
     public bool IsTruncated { get; init; }
 
     /// <summary>
-    /// For each token the part of its text (the first or the second) that it stands for, where <see cref="EncodeOptions.Offsets"/> asked for them;
-    /// null otherwise. They are those of Hugging Face's <c>offset_mapping</c>, in UTF-16 units instead of code points: special tokens and
-    /// padding have (0, 0); each of the tokens that make up one character (bytes of UTF-8) has the whole character; what a normalizer
-    /// composed of several characters has the first of them; and tokenizers whose post-processor says <c>trim_offsets</c> leave the blanks around
-    /// a token out. One case is apart: characters that the vocabulary lacks and no unknown token stands for shift nothing here.
+    /// For each token the part of its text (the first or the second) that it stands for, where <see cref="EncodeOptions.Offsets"/> asked
+    /// for them; null otherwise. They are those of Hugging Face's <c>offset_mapping</c>, in UTF-16 units instead of code points: special
+    /// tokens and padding have (0, 0); each of the tokens that make up one character (bytes of UTF-8) has the whole character; what a
+    /// normalizer composed of several characters has the first of them; and tokenizers whose post-processor says <c>trim_offsets</c> leave
+    /// the blanks around a token out. One case is apart: characters that the vocabulary lacks and no unknown token stands for shift nothing
+    /// here.
     /// </summary>
     public TokenOffset[]? Offsets { get; init; }
 

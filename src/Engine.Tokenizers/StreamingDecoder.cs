@@ -3,10 +3,10 @@ using Engine.Common;
 namespace Engine.Tokenizers;
 
 /// <summary>
-/// Decodes tokens one by one into text that can be shown at once: everything but the last character where its bytes are not all there yet. What is
-/// given out joins to what <see cref="Tokenizer.Decode"/> makes of all tokens. One case is apart: a run of byte tokens (<c>&lt;0xE4&gt;</c>) that turns out
-/// broken after whole characters of it were given out. They are never taken back, although decoding at once makes the whole run U+FFFD.
-/// One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
+/// Decodes tokens one by one into text that can be shown at once: everything but the last character where its bytes are not all there yet.
+/// What is given out joins to what <see cref="Tokenizer.Decode"/> makes of all tokens. One case is apart: a run of byte tokens
+/// (<c>&lt;0xE4&gt;</c>) that turns out broken after whole characters of it were given out. They are never taken back, although decoding at
+/// once makes the whole run U+FFFD. One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
 public sealed class StreamingDecoder
 {
@@ -29,7 +29,9 @@ public sealed class StreamingDecoder
     /// <summary>Characters of the window's text that have been given out.</summary>
     private int given;
 
-    /// <summary>The last two places in the window, in tokens, at which all text had been given out: each lies between two characters.</summary>
+    /// <summary>
+    /// The last two places in the window, in tokens, at which all text had been given out: each lies between two characters.
+    /// </summary>
     private (int Earlier, int Last) boundaries;
 
     internal StreamingDecoder(Tokenizer tokenizer, bool skipSpecialTokens)
@@ -56,7 +58,8 @@ public sealed class StreamingDecoder
         }
         else if (window.Count >= LongestWindow)
         {
-            // Nothing but broken bytes for long: they stay broken, but for those that may start a character. Of what is kept the end decodes alike wherever it starts.
+            // Nothing but broken bytes for long: they stay broken, but for those that may start a character. Of what is kept the end
+            // decodes alike wherever it starts.
             added += Give(text, text.Length - MostIncomplete);
             Forget(window.Count - Context, text);
         }

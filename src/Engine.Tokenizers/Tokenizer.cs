@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Engine.Tokenizers;
 
 /// <summary>
-/// Turns text into token ids and back, with the same ids as Hugging Face's tokenizers. Reads byte-level BPE (RoBERTa, GPT-2, Qwen, Llama 3), BPE
-/// with byte fallback (Llama 2) and WordPiece (BERT). Safe for use by several threads.
+/// Turns text into token ids and back, with the same ids as Hugging Face's tokenizers. Reads byte-level BPE (RoBERTa, GPT-2, Qwen, Llama
+/// 3), BPE with byte fallback (Llama 2) and WordPiece (BERT). Safe for use by several threads.
 /// </summary>
 public sealed class Tokenizer
 {
@@ -80,7 +80,8 @@ public sealed class Tokenizer
 
     /// <summary>The special tokens as they are spelled; those of a role are special wherever the tokenizer has them.</summary>
     internal IEnumerable<AddedToken> SpecialTokenTexts =>
-        AddedTokens.Where(token => token.Special).Concat(special.Named.Select(named => new AddedToken(named.Id, IdToToken(named.Id)!, Special: true)));
+        AddedTokens.Where(token => token.Special)
+            .Concat(special.Named.Select(named => new AddedToken(named.Id, IdToToken(named.Id)!, Special: true)));
 
     /// <summary>
     /// Reads the tokenizer of a Hugging Face folder: tokenizer.json where it is there, else vocab.json with merges.txt, else vocab.txt.
@@ -111,7 +112,8 @@ public sealed class Tokenizer
     }
 
     /// <summary>Encodes a text or a pair of texts.</summary>
-    /// <exception cref="ArgumentException">The special tokens alone are more than the maximum length, or padding is asked for and there is no padding token.</exception>
+    /// <exception cref="ArgumentException">The special tokens alone are more than the maximum length, or padding is asked for and there is
+    /// no padding token.</exception>
     public Encoding Encode(string first, string? second, EncodeOptions options)
     {
         ArgumentNullException.ThrowIfNull(first);
@@ -124,7 +126,8 @@ public sealed class Tokenizer
             int added = options.AddSpecialTokens ? pipeline.Template.AddedCount(second is not null) : 0;
             if (maxLength < added)
             {
-                throw new ArgumentException($"A maximum length of {maxLength} leaves no room for the {added} special tokens; raise it.", nameof(options));
+                throw new ArgumentException(
+                    $"A maximum length of {maxLength} leaves no room for the {added} special tokens; raise it.", nameof(options));
             }
 
             isTruncated = Truncation.Apply(firstTokens, secondTokens, maxLength - added, options.Truncation, TruncationSide);
@@ -139,20 +142,26 @@ public sealed class Tokenizer
             }
         }
 
-        Encoding encoding = pipeline.Template.Apply(firstTokens, secondTokens, options.AddSpecialTokens, options.Offsets) with { IsTruncated = isTruncated };
+        Encoding encoding =
+            pipeline.Template.Apply(
+                firstTokens, secondTokens, options.AddSpecialTokens, options.Offsets) with
+            { IsTruncated = isTruncated };
         if (!options.PadToMaxLength)
         {
             return encoding;
         }
 
-        int length = options.MaxLength ?? throw new ArgumentException("Padding to the maximum length needs a maximum length.", nameof(options));
-        int pad = PadId ?? throw new ArgumentException("This tokenizer has no padding token; name one as pad_token in tokenizer_config.json.", nameof(options));
+        int length = options.MaxLength
+            ?? throw new ArgumentException("Padding to the maximum length needs a maximum length.", nameof(options));
+        int pad = PadId
+            ?? throw new ArgumentException(
+                "This tokenizer has no padding token; name one as pad_token in tokenizer_config.json.", nameof(options));
         return encoding.Pad(length, pad, PaddingSide);
     }
 
     /// <summary>
-    /// Encodes a part of a text that special tokens stand around, such as a message of a chat. Special tokens that are spelled out in it are
-    /// ordinary text (<c>split_special_tokens</c> of Transformers), so that the text of a user cannot end a message.
+    /// Encodes a part of a text that special tokens stand around, such as a message of a chat. Special tokens that are spelled out in it
+    /// are ordinary text (<c>split_special_tokens</c> of Transformers), so that the text of a user cannot end a message.
     /// </summary>
     /// <param name="startsText">Nothing stands before it, not even a special token.</param>
     public int[] EncodePart(string text, bool startsText)
@@ -209,9 +218,10 @@ public sealed class Tokenizer
         return tokens;
     }
 
-    private void Trim(List<Token> tokens, string text) => pipeline.Trimming?.Apply(tokens, text, token => pipeline.Added.TokenOf(token.Id) is null
-        ? pipeline.Model.Vocabulary.TokenOf(token.Id)!
-        : text[token.Start..token.End]);
+    private void Trim(List<Token> tokens, string text) =>
+        pipeline.Trimming?.Apply(tokens, text, token => pipeline.Added.TokenOf(token.Id) is null
+            ? pipeline.Model.Vocabulary.TokenOf(token.Id)!
+            : text[token.Start..token.End]);
 
     /// <summary>Halves of surrogate pairs, which no UTF-8 text holds, become U+FFFD; each is one unit, so that no offset moves.</summary>
     private static string WellFormed(string text) => text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0

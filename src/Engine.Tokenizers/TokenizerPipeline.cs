@@ -2,7 +2,8 @@ namespace Engine.Tokenizers;
 
 /// <summary>The parts of a tokenizer, as tokenizer.json has them.</summary>
 internal sealed record TokenizerPipeline(
-    INormalizer? Normalizer, IPreTokenizer? PreTokenizer, ITokenModel Model, SequenceTemplate Template, IDecoder? Decoder, AddedVocabulary Added)
+    INormalizer? Normalizer, IPreTokenizer? PreTokenizer, ITokenModel Model, SequenceTemplate Template, IDecoder? Decoder,
+    AddedVocabulary Added)
 {
     /// <summary>Whether offsets leave blanks out that tokens begin or end with; null where they do not.</summary>
     public OffsetTrimming? Trimming { get; init; }

@@ -40,7 +40,8 @@ internal static class Truncation
         if (keepFirst < 0 || keepSecond < 0)
         {
             throw new ArgumentException(
-                $"Truncation {strategy} cannot cut texts of {first.Count} and {second?.Count ?? 0} tokens to {maxLength}; raise the maximum length or use {TruncationStrategy.LongestFirst}.");
+                $"Truncation {strategy} cannot cut texts of {first.Count} and {second?.Count ?? 0} tokens to {maxLength}; "
+                    + $"raise the maximum length or use {TruncationStrategy.LongestFirst}.");
         }
 
         Cut(first, keepFirst, side);
@@ -52,7 +53,9 @@ internal static class Truncation
         return true;
     }
 
-    /// <summary>The shorter text keeps all it has as long as the longer one can make room; then each gets half, the longer one the odd token.</summary>
+    /// <summary>
+    /// The shorter text keeps all it has as long as the longer one can make room; then each gets half, the longer one the odd token.
+    /// </summary>
     private static (int First, int Second) LongestFirst(int first, int second, int maxLength)
     {
         int shorter = Math.Min(first, second);

@@ -8,10 +8,12 @@ namespace Engine.Bench.Tests;
 [Trait("Category", "Long")]
 public sealed class StudyRunnerTests
 {
-    private static readonly string[] Figures = ["noise-1x", "noise-2x", "noise-4x", "loss", "line+0.00", "ascent-weights", "ascent-adapter"];
+    private static readonly string[] Figures =
+        ["noise-1x", "noise-2x", "noise-4x", "loss", "line+0.00", "ascent-weights", "ascent-adapter"];
 
     private static StudyPart Part(int lookedSeeds) => new(
-        "small", "MRPC.yaml", 2, 0, $"model={Repository.Path("models/tiny-roberta")}", "max_steps=3", "data.limit=48", "data.validation_limit=8")
+        "small", "MRPC.yaml", 2, 0, $"model={Repository.Path("models/tiny-roberta")}", "max_steps=3", "data.limit=48",
+        "data.validation_limit=8")
     {
         LookedSeeds = lookedSeeds,
         Methods = ["lora", "lora-sam"],

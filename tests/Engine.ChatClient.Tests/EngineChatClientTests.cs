@@ -9,7 +9,9 @@ using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 
 namespace Engine.ChatClient.Tests;
 
-/// <summary>A trained model behind <see cref="IChatClient"/>; it knows no chat template and goes on with the text of its messages.</summary>
+/// <summary>
+/// A trained model behind <see cref="IChatClient"/>; it knows no chat template and goes on with the text of its messages.
+/// </summary>
 public sealed class EngineChatClientTests
 {
     private static string Story => SharedFiles.Path("data/models/tinystory-llama");
@@ -19,7 +21,9 @@ public sealed class EngineChatClientTests
     {
         using Model model = new();
         ChatResponse response = await model.Client.GetResponseAsync([User("Once upon a time")], new ChatOptions { MaxOutputTokens = 9 });
-        GeneratedText expected = model.Generator.Generate([new GenerationRequest(model.Generator.Encode("Once upon a time"), new GenerationOptions { MaxNewTokens = 9 })])[0];
+        GeneratedText expected =
+            model.Generator.Generate(
+                [new GenerationRequest(model.Generator.Encode("Once upon a time"), new GenerationOptions { MaxNewTokens = 9 })])[0];
         Assert.Equal(expected.Text, response.Text);
         Assert.Equal(ChatFinishReason.Length, response.FinishReason);
         Assert.Equal("story", response.ModelId);
@@ -108,8 +112,13 @@ public sealed class EngineChatClientTests
         }
 
         var image = new ChatMessage(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]);
-        Assert.Contains("DataContent", (await Assert.ThrowsAsync<NotSupportedException>(() => model.Client.GetResponseAsync([image]))).Message, StringComparison.Ordinal);
-        Assert.Contains("'narrator'", (await Assert.ThrowsAsync<NotSupportedException>(() => model.Client.GetResponseAsync([new ChatMessage(new ChatRole("narrator"), "x")]))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "DataContent", (await Assert.ThrowsAsync<NotSupportedException>(() => model.Client.GetResponseAsync([image]))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "'narrator'",
+            (await Assert.ThrowsAsync<NotSupportedException>(
+                () => model.Client.GetResponseAsync([new ChatMessage(new ChatRole("narrator"), "x")]))).Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(() => model.Client.GetResponseAsync([User("x")], new ChatOptions { TopP = 7 }));
     }
 
@@ -119,8 +128,11 @@ public sealed class EngineChatClientTests
         var options = new ChatOptions { Instructions = "Be brief." };
         Assert.Equal(
             [("system", "Be brief.\nBe kind."), ("user", "Hello")],
-            ConversationReader.Read([new ChatMessage(ChatRole.System, "Be kind."), User("Hello")], options).Messages.Select(message => (message.Role, message.Content!)));
-        Assert.Equal([("system", "Be brief."), ("user", "Hello")], ConversationReader.Read([User("Hello")], options).Messages.Select(message => (message.Role, message.Content!)));
+            ConversationReader.Read([new ChatMessage(ChatRole.System, "Be kind."), User("Hello")], options).Messages.Select(
+                message => (message.Role, message.Content!)));
+        Assert.Equal(
+            [("system", "Be brief."), ("user", "Hello")],
+            ConversationReader.Read([User("Hello")], options).Messages.Select(message => (message.Role, message.Content!)));
     }
 
     [SharedFact]
@@ -164,7 +176,13 @@ public sealed class EngineChatClientTests
                 .First(linear => linear.Module.EndsWith("q_proj", StringComparison.Ordinal));
             Directory.CreateDirectory(folder);
             var target = new AdapterTarget(query.Module, query.InFeatures, query.OutFeatures);
-            var config = new AdapterConfig { Rank = 2, LoraAlpha = 4, TargetModules = ModulePattern.Of(query.Module), TaskType = AdapterConfig.CausalLanguageModel };
+            var config = new AdapterConfig
+            {
+                Rank = 2,
+                LoraAlpha = 4,
+                TargetModules = ModulePattern.Of(query.Module),
+                TaskType = AdapterConfig.CausalLanguageModel
+            };
             new AdapterWriter(config).AddLora(target, (first, a) => Fill(first, a, 3), (first, b) => Fill(first, b, 5)).Write(folder);
         }
 

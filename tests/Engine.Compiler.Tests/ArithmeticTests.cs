@@ -18,7 +18,9 @@ public sealed class ArithmeticTests(DeviceFixture devices) : IClassFixture<Devic
     {
         using var buffers = new Buffers(devices[device]);
         BufferView<long> results = buffers.New<long>(Left.Length * ArithmeticKernels.IntegerSlots);
-        buffers.Run(ArithmeticKernels.IntegersKernel.Bind(devices[device], new LaunchShape(1, Left.Length), buffers.Of(Left), buffers.Of(Right), results));
+        buffers.Run(
+            ArithmeticKernels.IntegersKernel.Bind(
+                devices[device], new LaunchShape(1, Left.Length), buffers.Of(Left), buffers.Of(Right), results));
         long[] actual = results.ToArray();
         for (int i = 0; i < Left.Length; i++)
         {
@@ -34,7 +36,8 @@ public sealed class ArithmeticTests(DeviceFixture devices) : IClassFixture<Devic
     {
         using var buffers = new Buffers(devices[device]);
         BufferView<long> results = buffers.New<long>(Reals.Length * ArithmeticKernels.ConversionSlots);
-        buffers.Run(ArithmeticKernels.ConversionsKernel.Bind(devices[device], new LaunchShape(1, Reals.Length), buffers.Of(Reals), results));
+        buffers.Run(
+            ArithmeticKernels.ConversionsKernel.Bind(devices[device], new LaunchShape(1, Reals.Length), buffers.Of(Reals), results));
         long[] actual = results.ToArray();
         for (int i = 0; i < Reals.Length; i++)
         {
@@ -44,7 +47,9 @@ public sealed class ArithmeticTests(DeviceFixture devices) : IClassFixture<Devic
             {
                 // A NaN's payload is nobody's promise.
                 bool payload = float.IsNaN(Reals[i]) && slot >= 15 && slot != 16;
-                Assert.True(payload || expected[slot] == actual[(i * expected.Length) + slot], $"{Reals[i]}, slot {slot}: {actual[(i * expected.Length) + slot]}, expected {expected[slot]}");
+                Assert.True(
+                    payload || expected[slot] == actual[(i * expected.Length) + slot],
+                    $"{Reals[i]}, slot {slot}: {actual[(i * expected.Length) + slot]}, expected {expected[slot]}");
             }
         }
     }
@@ -57,7 +62,8 @@ public sealed class ArithmeticTests(DeviceFixture devices) : IClassFixture<Devic
         float[] b = [1.5f, 0.25f, -3f, 2f, -0.5f, 0.7f];
         using var buffers = new Buffers(devices[device]);
         BufferView<float> results = buffers.New<float>(a.Length * ArithmeticKernels.FloatSlots);
-        buffers.Run(ArithmeticKernels.FloatsKernel.Bind(devices[device], new LaunchShape(1, a.Length), buffers.Of(a), buffers.Of(b), results));
+        buffers.Run(
+            ArithmeticKernels.FloatsKernel.Bind(devices[device], new LaunchShape(1, a.Length), buffers.Of(a), buffers.Of(b), results));
         float[] actual = results.ToArray();
         for (int i = 0; i < a.Length; i++)
         {
@@ -65,9 +71,12 @@ public sealed class ArithmeticTests(DeviceFixture devices) : IClassFixture<Devic
             ArithmeticKernels.FloatsOf(a[i], b[i], expected);
             for (int slot = 0; slot < expected.Length; slot++)
             {
-                // KernelMath's elementary functions are good to 2 units in the last place, the base library's to one; OpenCL C grants division 2.5.
+                // KernelMath's elementary functions are good to 2 units in the last place, the base library's to one; OpenCL C grants
+                // division 2.5.
                 float tolerance = 4 * MathF.Max(1e-3f, MathF.Abs(expected[slot])) * 1.2e-7f;
-                Assert.True(MathF.Abs(expected[slot] - actual[(i * expected.Length) + slot]) <= tolerance, $"({a[i]}, {b[i]}), slot {slot}: {actual[(i * expected.Length) + slot]}, expected {expected[slot]}");
+                Assert.True(
+                    MathF.Abs(expected[slot] - actual[(i * expected.Length) + slot]) <= tolerance,
+                    $"({a[i]}, {b[i]}), slot {slot}: {actual[(i * expected.Length) + slot]}, expected {expected[slot]}");
             }
         }
     }

@@ -9,7 +9,8 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
 {
     public static TheoryData<string> Devices => DeviceFixture.All;
 
-    public static TheoryData<string> WithoutOpenCl { get; } = [.. ((IEnumerable<object[]>)DeviceFixture.All).Select(row => (string)row[0]).Where(id => !id.StartsWith("opencl", StringComparison.Ordinal))];
+    public static TheoryData<string> WithoutOpenCl { get; } = [.. ((IEnumerable<object[]>)DeviceFixture.All).Select(row => (string)row[0])
+        .Where(id => !id.StartsWith("opencl", StringComparison.Ordinal))];
 
     [Theory]
     [MemberData(nameof(Devices))]
@@ -68,7 +69,9 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
             };
             buffers.Run(SmallKernels.RowScaleKernel.Bind(devices[device], new LaunchShape(2, 4), operands, 2f, 3));
             Assert.Equal(
-                Enumerable.Range(0, x.Length).Select(i => i % 4 == 3 ? -1f : Signed(2f * (float)x[(i / 4 * 4) + 2 - (i % 4)]) + (biased ? 10f * ((i % 4) + 1) : 0f)), y.ToArray());
+                Enumerable.Range(0, x.Length)
+                    .Select(i => i % 4 == 3 ? -1f : Signed(2f * (float)x[(i / 4 * 4) + 2 - (i % 4)]) + (biased ? 10f * ((i % 4) + 1) : 0f)),
+                        y.ToArray());
 
             float Signed(float value) => negative ? 5f - value : value;
         }
@@ -83,7 +86,9 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
         var shape = new LaunchShape(2, 3, 4, 8);
         foreach (bool negate in new[] { false, true })
         {
-            buffers.Run(ControlFlowKernels.PlacesKernel.Bind(devices[device], shape, y, negate, 200, 7L << 32, 0x90000000u, 5.5f, -3, DayOfWeek.Tuesday));
+            buffers.Run(
+                ControlFlowKernels.PlacesKernel.Bind(
+                    devices[device], shape, y, negate, 200, 7L << 32, 0x90000000u, 5.5f, -3, DayOfWeek.Tuesday));
             int value = 234 + 200 + 7 + 9 + 5 - 3 + ((200 + 250) % 256) + 1000;
             Assert.Equal([.. Enumerable.Range(0, 192).Select(i => negate ? -value : value + (i % 8))], y.ToArray());
         }
@@ -97,7 +102,8 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
         int[] x = [.. Enumerable.Range(0, 2 * size).Select(i => (i * 37 % 11) - 3)];
         using var buffers = new Buffers(devices[device]);
         BufferView<int> y = buffers.New<int>(x.Length);
-        buffers.Run(GroupKernels.PrefixSumKernel.Bind(devices[device], new LaunchShape(2, size), buffers.Of(x), buffers.Of(size, size), y, size));
+        buffers.Run(
+            GroupKernels.PrefixSumKernel.Bind(devices[device], new LaunchShape(2, size), buffers.Of(x), buffers.Of(size, size), y, size));
         Assert.Equal([.. Enumerable.Range(0, x.Length).Select(i => x[(i / size * size)..(i + 1)].Sum())], y.ToArray());
     }
 
@@ -109,7 +115,8 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
         int[] limits = [3, -1, 1, 9, 2];
         using var buffers = new Buffers(devices[device]);
         BufferView<int> y = buffers.Of(Enumerable.Repeat(-7, limits.Length * size).ToArray());
-        buffers.Run(GroupKernels.UniformBranchesKernel.Bind(devices[device], new LaunchShape(limits.Length, size), buffers.Of(limits), y, 4, size));
+        buffers.Run(
+            GroupKernels.UniformBranchesKernel.Bind(devices[device], new LaunchShape(limits.Length, size), buffers.Of(limits), y, 4, size));
         Assert.Equal([.. limits.SelectMany((limit, group) => UniformBranches(limit, group < 4, size))], y.ToArray());
     }
 
@@ -138,7 +145,8 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
     [Fact]
     public void A_kernel_with_shuffles_is_refused_for_OpenCL_with_what_to_do() => Assert.Contains(
         "uses shuffles of a warp, which ILGPU 1.5.3 compiles for CUDA alone; write a form without them",
-        Assert.Throws<DeviceException>(() => IlgpuCompiler.OpenCl(GroupKernels.ShufflesKernel.Definition, new KernelVariant([], []))).Message);
+        Assert.Throws<DeviceException>(
+            () => IlgpuCompiler.OpenCl(GroupKernels.ShufflesKernel.Definition, new KernelVariant([], []))).Message);
 
     [Theory]
     [MemberData(nameof(WithoutOpenCl))]
@@ -170,7 +178,8 @@ public sealed class ConstructTests(DeviceFixture devices) : IClassFixture<Device
         BufferView<int> histogram = buffers.Of(new int[8]);
         BufferView<int> extremes = buffers.Of(int.MinValue, int.MaxValue);
         BufferView<uint> words = buffers.Of(0u, 0u, 0u, 0u);
-        buffers.Run(GroupKernels.AtomicsKernel.Bind(devices[device], new LaunchShape(4, 64), buffers.Of(x), histogram, extremes, words, count));
+        buffers.Run(
+            GroupKernels.AtomicsKernel.Bind(devices[device], new LaunchShape(4, 64), buffers.Of(x), histogram, extremes, words, count));
         Assert.Equal([.. Enumerable.Range(0, 8).Select(bin => x[..count].Count(v => (v & 7) == bin))], histogram.ToArray());
         Assert.Equal([x[..count].Max(), x[..count].Min()], extremes.ToArray());
         Assert.Equal([400u, 398u, 7u, 9u], words.ToArray());

@@ -24,16 +24,24 @@ public class DiagnosticTests
         { "ENG0009", "[Kernel] public static void K(ArrayView<int> x) { «System.Console.WriteLine()»; }" },
         { "ENG0009", "[Kernel] public static void K(ArrayView<float> x) { x[0] = «MathF.ReciprocalSqrtEstimate(x[0])»; }" },
         { "ENG0009", "[Kernel] public static void K(ArrayView<float> x) { x[0] = «Math.Sign(x[1])»; }" },
-        { "ENG0010", "[Kernel] public static void K(ArrayView<int> x) { x[0] = F(3); } private static int F(int n) => n < 1 ? 0 : «F(n - 1)»;" },
+        { "ENG0010",
+            "[Kernel] public static void K(ArrayView<int> x) { x[0] = F(3); } private static int F(int n) => n < 1 ? 0 : «F(n - 1)»;" },
         { "ENG0011", "[Kernel] public static void K(ArrayView<float> x) { «Atomic.Add(ref x[0], 1f)»; }" },
-        { "ENG0012", "[Kernel] public static void K(ArrayView<int> x, int n) { ArrayView<int> a = LocalMemory.Allocate<int>(«n»); a[0] = 1; }" },
+        { "ENG0012",
+            "[Kernel] public static void K(ArrayView<int> x, int n) { ArrayView<int> a = LocalMemory.Allocate<int>(«n»); a[0] = 1; }" },
         { "ENG0012", "[Kernel] public static void K(ArrayView<int> x, int n) { F(«n»); } private static void F([Specialize] int n) { }" },
-        { "ENG0013", "[Kernel] public static void K(ArrayView<int> x) { F(); } private static void F() { ArrayView<int> a = «SharedMemory.Allocate<int>(4)»; a[0] = 1; }" },
-        { "ENG0013", "[Kernel] public static void K(ArrayView<int> x) { if (x[0] > 0) { ArrayView<int> a = «LocalMemory.Allocate<int>(4)»; a[0] = 1; } }" },
+        {
+            "ENG0013",
+            "[Kernel] public static void K(ArrayView<int> x) { F(); } private static void F() { ArrayView<int> a = «SharedMemory.Allocate<int>(4)»; a[0] = 1; }" },
+        {
+            "ENG0013",
+            "[Kernel] public static void K(ArrayView<int> x) { if (x[0] > 0) { ArrayView<int> a = «LocalMemory.Allocate<int>(4)»; a[0] = 1; } }" },
         { "ENG0014", "[Kernel] public static void K(ArrayView<int> x) { «switch (x[0]) { case 0: Group.Barrier(); break; }» }" },
         { "ENG0014", "[Kernel] public static void K(ArrayView<int> x) { x[0] = x[0] > 0 ? «Warp.Shuffle(x[1], 0)» : 0; }" },
         { "ENG0014", "[Kernel] public static void K(ArrayView<int> x) { while («Warp.Shuffle(x[1], 0) > 0») { x[0] = 1; } }" },
-        { "ENG0014", "[Kernel] public static void K(ArrayView<int> x) { x[0] = F(x[1]); } private static int «F»(int v) { if (v > 0) { return 1; } Group.Barrier(); return 0; }" },
+        {
+            "ENG0014",
+            "[Kernel] public static void K(ArrayView<int> x) { x[0] = F(x[1]); } private static int «F»(int v) { if (v > 0) { return 1; } Group.Barrier(); return 0; }" },
         { "ENG0015", "[Kernel] public static void K(ArrayView<int> x) { «foreach (int i in new int[2]) { x[i] = 1; }» }" },
         { "ENG0015", "[Kernel] public static void K(ArrayView<int> x) { «lock (typeof(int)) { x[0] = 1; }» }" },
         { "ENG0015", "[Kernel] public static void K(ArrayView<int> x) { ref int «r = ref x[0]»; r = 1; }" },
@@ -42,27 +50,64 @@ public class DiagnosticTests
         { "ENG0017", "[Kernel] public static void K(ArrayView<int> x) { int i = 0; x[«i++»] = 1; }" },
         { "ENG0018", "private static int s_count; [Kernel] public static void K(ArrayView<int> x) { x[0] = «s_count»; }" },
         { "ENG0018", "private static int s_count; [Kernel] public static void K(ArrayView<int> x) { «s_count» = x[0]; }" },
-        { "ENG0019", "public struct P { public int A; public int Get() => A; } [Kernel] public static void K(ArrayView<int> x) { P p = default; x[0] = «p.Get()»; }" },
-        { "ENG0020", "[Kernel] public static void K(ArrayView<int> x) { x[0] = «Engine.Devices.ElementTypes.SizeInBytes((Engine.Devices.ElementType)x[1])»; }" },
-        { "ENG0021", "[Kernel] public static void K(ArrayView<int> x, ArrayView<int> y, int n) { ArrayView<int> v = «n > 0 ? x : y»; v[0] = 1; }" },
-        { "ENG0021", "[Kernel] public static void K(ArrayView<int> x) { ArrayView<int> v = LocalMemory.Allocate<int>(2); ArrayView<int> w = x; «w = v»; w[0] = 1; }" },
-        { "ENG0014", "[Kernel] public static void K(ArrayView<Half> x, int n) { TileA<Half> a = n > 0 ? Tile.LoadA(x, 0, 16, TileOrder.RowMajor) : «Tile.LoadA(x, 1, 16, TileOrder.RowMajor)»; }" },
-        { "ENG0014", "[Kernel] public static void K(ArrayView<float> c, int n) { «switch (n) { case 0: Tile.Store(Tile.Zero(), c, 0, 16); break; }» }" },
+        {
+            "ENG0019",
+            "public struct P { public int A; public int Get() => A; } [Kernel] public static void K(ArrayView<int> x) { P p = default; x[0] = «p.Get()»; }" },
+        {
+            "ENG0020",
+            "[Kernel] public static void K(ArrayView<int> x) { x[0] = «Engine.Devices.ElementTypes.SizeInBytes((Engine.Devices.ElementType)x[1])»; }" },
+        { "ENG0021",
+            "[Kernel] public static void K(ArrayView<int> x, ArrayView<int> y, int n) { ArrayView<int> v = «n > 0 ? x : y»; v[0] = 1; }" },
+        {
+            "ENG0021",
+            "[Kernel] public static void K(ArrayView<int> x) { ArrayView<int> v = LocalMemory.Allocate<int>(2); ArrayView<int> w = x; «w = v»; w[0] = 1; }" },
+        {
+            "ENG0014",
+            "[Kernel] public static void K(ArrayView<Half> x, int n) { TileA<Half> a = n > 0 ? Tile.LoadA(x, 0, 16, TileOrder.RowMajor) : «Tile.LoadA(x, 1, 16, TileOrder.RowMajor)»; }" },
+        {
+            "ENG0014",
+            "[Kernel] public static void K(ArrayView<float> c, int n) { «switch (n) { case 0: Tile.Store(Tile.Zero(), c, 0, 16); break; }» }" },
         { "ENG0023", "[Kernel] public static void K(ArrayView<float> x) { TileA<float> «a = Tile.LoadA(x, 0, 16, TileOrder.RowMajor)»; }" },
-        { "ENG0023", "[Kernel] public static void K(ArrayView<float> c) { ArrayView<TileSum> s = «SharedMemory.Allocate<TileSum>(2)»; s[0] = Tile.Zero(); }" },
-        { "ENG0023", "[Kernel] public static void K(ArrayView<Half> x) { ArrayView<Half> l = LocalMemory.Allocate<Half>(256); l[0] = x[0]; TileA<Half> a = Tile.LoadA(«l», 0, 16, TileOrder.RowMajor); }" },
+        {
+            "ENG0023",
+            "[Kernel] public static void K(ArrayView<float> c) { ArrayView<TileSum> s = «SharedMemory.Allocate<TileSum>(2)»; s[0] = Tile.Zero(); }" },
+        {
+            "ENG0023",
+            "[Kernel] public static void K(ArrayView<Half> x) { ArrayView<Half> l = LocalMemory.Allocate<Half>(256); l[0] = x[0]; TileA<Half> a = Tile.LoadA(«l», 0, 16, TileOrder.RowMajor); }" },
         { "ENG0023", "[Kernel] public static void K(ArrayView<float> c) { TileSum s = «default»; Tile.Store(s, c, 0, 16); }" },
-        { "ENG0023", "[Kernel] public static void K(ArrayView<Half> x, int n) { ArrayView<Half> s = SharedMemory.Allocate<Half>(8); TileCopy.Start(«s», 0, s, 0, true); }" },
-        { "ENG0023", "[Kernel] public static void K(ArrayView<Half> x, int n) { ArrayView<Half> s = SharedMemory.Allocate<Half>(8); TileCopy.Start(x, 0, «x», 0, true); s[0] = x[0]; }" },
-        { "ENG0023", "[Kernel] public static void K(ArrayView<Half> x, int n) { ArrayView<Half> s = SharedMemory.Allocate<Half>(8); TileCopy.Start(x, 0, s, 0, true); TileCopy.Wait(«n»); }" },
-        { "ENG0023", "[Kernel] public static void K(ArrayView<Half> x, int n) { ArrayView<Half> s = SharedMemory.Allocate<Half>(8); TileCopy.Start(x, 0, s, 0, true); TileCopy.Wait(«-1»); }" },
-        { "ENG0023", "[Kernel] public static void K(ArrayView<float> x) { ArrayView<float> s = SharedMemory.Allocate<float>(8); «TileCopy.Start(x, 0, s, 0, true)»; }" },
-        { "ENG0024", "[Kernel] public static void K(ArrayView<int> x, int n) { ArrayView<int> a = LocalMemory.Allocate<int>(4); «for (int i = 0; i < n; i++) { a[i] = x[i]; }» x[0] = a[0]; }" },
-        { "ENG0024", "[Kernel] public static void K(ArrayView<int> x, [Specialize] int n) { ArrayView<int> a = LocalMemory.Allocate<int>(n); «for (int i = 0; i < n; i++) { a[i] = x[i]; }» x[0] = a[0]; }" },
-        { "ENG0021", "[Kernel] public static void K(O o) { «o.N» = 1; } [Operands] public partial struct O { public ArrayView<int> X; public int N; }" },
-        { "ENG0021", "[Kernel] public static void K(O o, ArrayView<int> x) { «o.X» = x; } [Operands] public partial struct O { public ArrayView<int> X; }" },
-        { "ENG0021", "[Kernel] public static void K(ArrayView<int> x) { F(«new O { X = x }»); } private static void F(O o) { } [Operands] public partial struct O { public ArrayView<int> X; }" },
-        { "ENG0021", "[Kernel] public static void K(ArrayView<int> x) { O o = «default»; x[0] = o.N; } [Operands] public partial struct O { public int N; }" },
+        {
+            "ENG0023",
+            "[Kernel] public static void K(ArrayView<Half> x, int n) { ArrayView<Half> s = SharedMemory.Allocate<Half>(8); TileCopy.Start(«s», 0, s, 0, true); }" },
+        {
+            "ENG0023",
+            "[Kernel] public static void K(ArrayView<Half> x, int n) { ArrayView<Half> s = SharedMemory.Allocate<Half>(8); TileCopy.Start(x, 0, «x», 0, true); s[0] = x[0]; }" },
+        {
+            "ENG0023",
+            "[Kernel] public static void K(ArrayView<Half> x, int n) { ArrayView<Half> s = SharedMemory.Allocate<Half>(8); TileCopy.Start(x, 0, s, 0, true); TileCopy.Wait(«n»); }" },
+        {
+            "ENG0023",
+            "[Kernel] public static void K(ArrayView<Half> x, int n) { ArrayView<Half> s = SharedMemory.Allocate<Half>(8); TileCopy.Start(x, 0, s, 0, true); TileCopy.Wait(«-1»); }" },
+        {
+            "ENG0023",
+            "[Kernel] public static void K(ArrayView<float> x) { ArrayView<float> s = SharedMemory.Allocate<float>(8); «TileCopy.Start(x, 0, s, 0, true)»; }" },
+        {
+            "ENG0024",
+            "[Kernel] public static void K(ArrayView<int> x, int n) { ArrayView<int> a = LocalMemory.Allocate<int>(4); «for (int i = 0; i < n; i++) { a[i] = x[i]; }» x[0] = a[0]; }" },
+        {
+            "ENG0024",
+            "[Kernel] public static void K(ArrayView<int> x, [Specialize] int n) { ArrayView<int> a = LocalMemory.Allocate<int>(n); «for (int i = 0; i < n; i++) { a[i] = x[i]; }» x[0] = a[0]; }" },
+        {
+            "ENG0021",
+            "[Kernel] public static void K(O o) { «o.N» = 1; } [Operands] public partial struct O { public ArrayView<int> X; public int N; }" },
+        {
+            "ENG0021",
+            "[Kernel] public static void K(O o, ArrayView<int> x) { «o.X» = x; } [Operands] public partial struct O { public ArrayView<int> X; }" },
+        {
+            "ENG0021",
+            "[Kernel] public static void K(ArrayView<int> x) { F(«new O { X = x }»); } private static void F(O o) { } [Operands] public partial struct O { public ArrayView<int> X; }" },
+        {
+            "ENG0021",
+            "[Kernel] public static void K(ArrayView<int> x) { O o = «default»; x[0] = o.N; } [Operands] public partial struct O { public int N; }" },
         { "ENG0026", "[Operands] public struct «O» { public ArrayView<int> X; }" },
         { "ENG0026", "[Operands] public partial record struct «O» { public ArrayView<int> X; }" },
         { "ENG0026", "[Operands] public partial struct «O» { }" },

@@ -19,7 +19,8 @@ public sealed class FunctionTests(DeviceFixture devices) : IClassFixture<DeviceF
         float[] x = [.. BitPatterns(9973 * 16), .. Range(-20, 20, 20_000)];
         using var buffers = new Buffers(devices[device]);
         BufferView<float> y = buffers.New<float>(x.Length * FunctionKernels.Names.Length);
-        buffers.Run(FunctionKernels.EvaluateKernel.Bind(devices[device], LaunchShape.Cover(x.Length, GroupSize), buffers.Of(x), y, x.Length));
+        buffers.Run(
+            FunctionKernels.EvaluateKernel.Bind(devices[device], LaunchShape.Cover(x.Length, GroupSize), buffers.Of(x), y, x.Length));
         Same(x, y.ToArray());
     }
 
@@ -47,7 +48,8 @@ public sealed class FunctionTests(DeviceFixture devices) : IClassFixture<DeviceF
             {
                 // A NaN's payload is nobody's promise.
                 float value = actual[i + (function * x.Length)];
-                bool same = BitConverter.SingleToInt32Bits(value) == BitConverter.SingleToInt32Bits(expected[function]) || (float.IsNaN(value) && float.IsNaN(expected[function]));
+                bool same = BitConverter.SingleToInt32Bits(value) == BitConverter.SingleToInt32Bits(expected[function])
+                    || (float.IsNaN(value) && float.IsNaN(expected[function]));
                 Assert.True(same, $"{FunctionKernels.Names[function]}({x[i]:R}) is {value:R}, in C# {expected[function]:R}");
             }
         }
@@ -61,11 +63,13 @@ public sealed class FunctionTests(DeviceFixture devices) : IClassFixture<DeviceF
             yield return BitConverter.UInt32BitsToSingle((uint)bits);
         }
 
-        foreach (float special in new[] { -0f, float.Epsilon, float.MinValue, float.MaxValue, float.NaN, float.PositiveInfinity, float.NegativeInfinity })
+        foreach (float special in new[] { -0f, float.Epsilon, float.MinValue, float.MaxValue, float.NaN, float.PositiveInfinity,
+            float.NegativeInfinity })
         {
             yield return special;
         }
     }
 
-    private static IEnumerable<float> Range(double low, double high, int points) => Enumerable.Range(0, points).Select(i => (float)(low + ((high - low) * i / points)));
+    private static IEnumerable<float> Range(double low, double high, int points) =>
+        Enumerable.Range(0, points).Select(i => (float)(low + ((high - low) * i / points)));
 }

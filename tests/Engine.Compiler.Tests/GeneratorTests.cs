@@ -35,7 +35,8 @@ public class GeneratorTests
     {
         Compilation before = InMemory.Compilation(Kernel, "internal class Other { }");
         Compilation after = before.ReplaceSyntaxTree(
-            before.SyntaxTrees.Last(), Microsoft.CodeAnalysis.CSharp.CSharpSyntaxTree.ParseText("internal class Renamed { }", path: "Source2.cs"));
+            before.SyntaxTrees.Last(),
+            Microsoft.CodeAnalysis.CSharp.CSharpSyntaxTree.ParseText("internal class Renamed { }", path: "Source2.cs"));
         GeneratorDriverRunResult run = InMemory.Driver().RunGenerators(before).RunGenerators(after).GetRunResult();
         Assert.All(
             run.Results[0].TrackedOutputSteps.SelectMany(steps => steps.Value).SelectMany(step => step.Outputs),

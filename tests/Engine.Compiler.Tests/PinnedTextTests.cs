@@ -4,16 +4,19 @@ using Engine.Devices;
 namespace Engine.Compiler.Tests;
 
 /// <summary>
-/// The C# printed of small kernels, for ILGPU and for the managed executor, as files that a change of the printers must change with it. After a change that is
-/// wanted, run the tests with ENGINE_PIN=1 and review the difference.
+/// The C# printed of small kernels, for ILGPU and for the managed executor, as files that a change of the printers must change with it.
+/// After a change that is wanted, run the tests with ENGINE_PIN=1 and review the difference.
 /// </summary>
 public class PinnedTextTests
 {
     private static readonly string Folder = Path.Combine(InMemory.RepositoryRoot, "tests", "Engine.Compiler.Tests");
 
-    private static readonly Lazy<IReadOnlyDictionary<string, string>> Generated = new(() => InMemory.Compile(File.ReadAllText(Path.Combine(Folder, "Kernels", "SmallKernels.cs"))).Generated);
+    private static readonly Lazy<IReadOnlyDictionary<string, string>> Generated =
+        new(() => InMemory.Compile(File.ReadAllText(Path.Combine(Folder, "Kernels", "SmallKernels.cs"))).Generated);
 
-    public static TheoryData<string> Kernels { get; } = ["SmallKernels_Scale", "SmallKernels_RowScale", "Engine.Compiler.Tests.Kernels.SmallKernels.RowOperands_1.Operands", "SmallKernels_GroupSum", "SmallKernels_WarpSum", "SmallKernels_OuterProduct", "SmallKernels_Turn", "SmallKernels_TileProduct"];
+    public static TheoryData<string> Kernels { get; } =
+        ["SmallKernels_Scale", "SmallKernels_RowScale", "Engine.Compiler.Tests.Kernels.SmallKernels.RowOperands_1.Operands",
+            "SmallKernels_GroupSum", "SmallKernels_WarpSum", "SmallKernels_OuterProduct", "SmallKernels_Turn", "SmallKernels_TileProduct"];
 
     [Theory]
     [MemberData(nameof(Kernels))]

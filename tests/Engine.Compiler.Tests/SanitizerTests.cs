@@ -37,7 +37,8 @@ public sealed class SanitizerTests : IDisposable
     public void A_read_of_shared_memory_that_nothing_wrote_is_an_error()
     {
         using var buffers = new Buffers(device);
-        Assert.Contains("element 1 of a view of 64", Message(GroupKernels.UnwrittenKernel.Bind(device, new LaunchShape(1, 8), buffers.New<float>(8))));
+        Assert.Contains(
+            "element 1 of a view of 64", Message(GroupKernels.UnwrittenKernel.Bind(device, new LaunchShape(1, 8), buffers.New<float>(8))));
     }
 
     [Fact]

@@ -4,7 +4,10 @@ using Engine.Devices.Cpu;
 
 namespace Engine.Compiler.Tests;
 
-/// <summary>Products of tiles agree with plain C# on every device. Operands are small whole numbers, so every form gives the same float32 sums whatever its order.</summary>
+/// <summary>
+/// Products of tiles agree with plain C# on every device. Operands are small whole numbers, so every form gives the same float32 sums
+/// whatever its order.
+/// </summary>
 public sealed class TileTests(DeviceFixture devices) : IClassFixture<DeviceFixture>
 {
     private const int Count = 3;
@@ -53,8 +56,11 @@ public sealed class TileTests(DeviceFixture devices) : IClassFixture<DeviceFixtu
     {
         using var device = new CpuDevice(new CpuOptions { Threads = 1 });
         using var buffers = new Buffers(device);
-        Launch launch = SmallKernels.TileProductKernel.Bind(device, new LaunchShape(1, 32), buffers.Of(new float[400]), buffers.Of(new Half[400]), buffers.New<float>(256), 20);
-        Assert.Contains("A tile at element 0 with a stride of 20 elements is loaded; give multiples of 8", Assert.Throws<DeviceException>(launch.Enqueue).Message);
+        Launch launch = SmallKernels.TileProductKernel.Bind(
+            device, new LaunchShape(1, 32), buffers.Of(new float[400]), buffers.Of(new Half[400]), buffers.New<float>(256), 20);
+        Assert.Contains(
+            "A tile at element 0 with a stride of 20 elements is loaded; give multiples of 8",
+            Assert.Throws<DeviceException>(launch.Enqueue).Message);
     }
 
     [Fact]
@@ -72,8 +78,10 @@ public sealed class TileTests(DeviceFixture devices) : IClassFixture<DeviceFixtu
     {
         using var device = new CpuDevice(new CpuOptions { Threads = 1, CheckReads = true });
         using var buffers = new Buffers(device);
-        Launch launch = TileKernels.DivergentKernel.Bind(device, new LaunchShape(1, 32), buffers.Of(new Half[256]), buffers.New<float>(256));
-        Assert.Contains("work-item 16 of the group evaluates it differently from item 0", Assert.Throws<DeviceException>(launch.Enqueue).Message);
+        Launch launch = TileKernels.DivergentKernel.Bind(
+            device, new LaunchShape(1, 32), buffers.Of(new Half[256]), buffers.New<float>(256));
+        Assert.Contains(
+            "work-item 16 of the group evaluates it differently from item 0", Assert.Throws<DeviceException>(launch.Enqueue).Message);
     }
 
     [Fact]
@@ -81,8 +89,11 @@ public sealed class TileTests(DeviceFixture devices) : IClassFixture<DeviceFixtu
     {
         using var device = new CpuDevice(new CpuOptions { Threads = 1, CheckReads = true });
         using var buffers = new Buffers(device);
-        Launch launch = SmallKernels.TileProductKernel.Bind(device, new LaunchShape(1, 32), buffers.Of(new float[256]), buffers.New<Half>(256), buffers.New<float>(256), 16);
-        Assert.Contains("of a view of 256 elements of Half is read, but nothing has written it", Assert.Throws<DeviceException>(launch.Enqueue).Message);
+        Launch launch = SmallKernels.TileProductKernel.Bind(
+            device, new LaunchShape(1, 32), buffers.Of(new float[256]), buffers.New<Half>(256), buffers.New<float>(256), 16);
+        Assert.Contains(
+            "of a view of 256 elements of Half is read, but nothing has written it",
+            Assert.Throws<DeviceException>(launch.Enqueue).Message);
     }
 
     [Theory]
@@ -150,7 +161,8 @@ public sealed class TileTests(DeviceFixture devices) : IClassFixture<DeviceFixtu
         BufferView<float> c = buffers.New<float>(Teams * Tile.Size * Columns);
         buffers.Run(TileKernels.ProductsKernel.Bind(
             device, new LaunchShape(1, Teams * Tile.TeamItems),
-            buffers.Of(Array.ConvertAll(a, v => stored(v))), buffers.Of(Array.ConvertAll(b, v => stored(v))), buffers.Of(factors), c, orderA, orderB, Count));
+            buffers.Of(Array.ConvertAll(a, v => stored(v))), buffers.Of(Array.ConvertAll(b, v => stored(v))), buffers.Of(factors),
+            c, orderA, orderB, Count));
         var expected = new float[c.Length];
         for (int team = 0; team < Teams; team++)
         {

@@ -28,7 +28,9 @@ public sealed class CommandLineTests : FakeDriverTests
 
     private static string Run(string command, params (string Name, string Value)[] variables)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), command]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, "engine.dll"), command])
+        { RedirectStandardOutput = true };
         foreach ((string name, string value) in variables)
         {
             start.Environment[name] = value;

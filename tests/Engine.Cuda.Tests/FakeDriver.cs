@@ -11,8 +11,8 @@ using Engine.Devices.Programs;
 namespace Engine.Cuda.Tests;
 
 /// <summary>
-/// The driver of fake_cuda.c and the cublasLt of fake_cublaslt.c, built when the tests start and put in the place of the real ones by the variables that users have for them.
-/// A process binds one of each, hence these tests' own process.
+/// The driver of fake_cuda.c and the cublasLt of fake_cublaslt.c, built when the tests start and put in the place of the real ones by the
+/// variables that users have for them. A process binds one of each, hence these tests' own process.
 /// </summary>
 internal static unsafe class FakeDriver
 {
@@ -42,8 +42,11 @@ internal static unsafe class FakeDriver
         ((delegate* unmanaged<void>)ProductsExport("fake_lt_reset"))();
     }
 
-    /// <summary>Changes what the fake is: devices, driver, pools, architecture, threads, memory, captures (0: each is invalidated on the way).</summary>
-    public static void Set(string key, long value) => WithText(key, text => ((delegate* unmanaged<nint, nint, void>)Export("fake_set"))(text, (nint)value));
+    /// <summary>
+    /// Changes what the fake is: devices, driver, pools, architecture, threads, memory, captures (0: each is invalidated on the way).
+    /// </summary>
+    public static void Set(string key, long value) =>
+        WithText(key, text => ((delegate* unmanaged<nint, nint, void>)Export("fake_set"))(text, (nint)value));
 
     /// <summary>Changes what the fake cublasLt is: version, gelu and algorithms (1 or 0), broken.</summary>
     public static void SetProducts(string key, long value) =>
@@ -64,10 +67,12 @@ internal static unsafe class FakeDriver
     }
 
     /// <summary>The driver refuses all PTX with this log.</summary>
-    public static void RefuseWith(string log) => WithText(log, text => ((delegate* unmanaged<nint, void>)Export("fake_compiler_log"))(text));
+    public static void RefuseWith(string log) =>
+        WithText(log, text => ((delegate* unmanaged<nint, void>)Export("fake_compiler_log"))(text));
 
     /// <summary>
-    /// Live objects of a kind (contexts, streams, events, blocks, host, pools, modules, graphs, executables; cublasLt's handles, products, layouts, preferences), or bytes, pool_used, pool_peak.
+    /// Live objects of a kind (contexts, streams, events, blocks, host, pools, modules, graphs, executables; cublasLt's handles, products,
+    /// layouts, preferences), or bytes, pool_used, pool_peak.
     /// </summary>
     public static long Count(string what)
     {
@@ -84,13 +89,15 @@ internal static unsafe class FakeDriver
     public static string CountAll() => string.Join(
         ", ",
         ((string[])[
-            "contexts", "streams", "events", "blocks", "host", "pools", "modules", "graphs", "executables", "bytes", "pool_used", "handles", "products", "layouts", "preferences"])
+            "contexts", "streams", "events", "blocks", "host", "pools", "modules", "graphs", "executables", "bytes", "pool_used", "handles",
+            "products", "layouts", "preferences"])
             .Select(what => $"{what} {Count(what)}"));
 
     /// <summary>A device of the fake whose products are Engine's kernels; without a disk cache unless one is given.</summary>
     /// <param name="compile">Makes the PTX of a kernel of that name; null for ILGPU, once for each variant.</param>
     public static CudaDevice Open(int number = 0, ProgramCache? cache = null, Func<string, string>? compile = null) => CudaDevice.Open(
-        Candidate(number), new DeviceOptions { Products = ProductLibrary.Own }, cache ?? new ProgramCache(null), compile is null ? Ptx : (kernel, _) => compile(kernel.Name));
+        Candidate(number), new DeviceOptions { Products = ProductLibrary.Own }, cache ?? new ProgramCache(null),
+        compile is null ? Ptx : (kernel, _) => compile(kernel.Name));
 
     /// <summary>A device whose products are cublasLt's.</summary>
     public static CudaDevice OpenVendor(bool tf32 = false) =>
@@ -99,12 +106,15 @@ internal static unsafe class FakeDriver
     /// <summary>A card of the fake.</summary>
     public static CudaCandidate Candidate(int number) => CudaPlatform.Find(CudaApi.Library)[number];
 
-    private static string Ptx(KernelDefinition kernel, KernelVariant variant) => Texts.GetOrAdd($"{kernel.Name} {variant}", _ => IlgpuCompiler.Ptx(kernel, variant));
+    private static string Ptx(KernelDefinition kernel, KernelVariant variant) =>
+        Texts.GetOrAdd($"{kernel.Name} {variant}", _ => IlgpuCompiler.Ptx(kernel, variant));
 
     [ModuleInitializer]
     internal static void Install()
     {
-        Missing = OperatingSystem.IsWindows() ? "the fake CUDA driver is built for Unix" : Build(File, "fake_cuda.c") ?? Build(ProductsFile, "fake_cublaslt.c", File, "-lm", "-Wl,-rpath,$ORIGIN");
+        Missing = OperatingSystem.IsWindows()
+            ? "the fake CUDA driver is built for Unix"
+            : Build(File, "fake_cuda.c") ?? Build(ProductsFile, "fake_cublaslt.c", File, "-lm", "-Wl,-rpath,$ORIGIN");
         if (Missing is null)
         {
             Environment.SetEnvironmentVariable("ENGINE_CUDA", File);
@@ -120,7 +130,8 @@ internal static unsafe class FakeDriver
 
     private static string? Build(string file, string source, params string[] libraries)
     {
-        string[] arguments = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", file, Path.Combine(AppContext.BaseDirectory, source), .. libraries];
+        string[] arguments = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", file,
+            Path.Combine(AppContext.BaseDirectory, source), .. libraries];
         foreach (string compiler in (string[])["clang-19", "cc"])
         {
             try
@@ -162,7 +173,8 @@ internal static unsafe class FakeDriver
 /// <param name="Grid">Groups, "6,1,1".</param>
 /// <param name="SharedBytes">Shared memory that the launch brings.</param>
 /// <param name="Arguments">A value and its width in bytes, width 0 for a pointer.</param>
-internal sealed record FakeLaunch(bool InGraph, string Kernel, string Grid, int GroupSize, int SharedBytes, (ulong Value, int Width)[] Arguments)
+internal sealed record FakeLaunch(
+    bool InGraph, string Kernel, string Grid, int GroupSize, int SharedBytes, (ulong Value, int Width)[] Arguments)
 {
     public static FakeLaunch? Parse(string line)
     {
@@ -174,7 +186,8 @@ internal sealed record FakeLaunch(bool InGraph, string Kernel, string Grid, int 
 
         string arguments = parts[5]["args=".Length..];
         return new FakeLaunch(
-            parts[0] == "node", parts[1], parts[2]["grid=".Length..], int.Parse(parts[3]["block=".Length..]), int.Parse(parts[4]["shared=".Length..]),
+            parts[0] == "node", parts[1], parts[2]["grid=".Length..], int.Parse(parts[3]["block=".Length..]),
+            int.Parse(parts[4]["shared=".Length..]),
             arguments == "" ? [] : [.. arguments.Split(',').Select(Argument)]);
     }
 

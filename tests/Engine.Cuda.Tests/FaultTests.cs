@@ -27,8 +27,10 @@ public sealed class FaultTests : FakeDriverTests
         // Every way to give it work says so, with the first fault, and none calls the driver.
         string[] log = FakeDriver.Log;
         foreach (Action work in (Action[])[
-            launch.Enqueue, recording.Replay, () => recording.Select(0, false), device.Synchronize, () => device.Allocate(4, "more"), x.Clear, () => x.Write<int>([1]),
-            () => x.View<int>().ToArray(), () => device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 2f)), () => device.Record([launch])])
+            launch.Enqueue, recording.Replay, () => recording.Select(0, false), device.Synchronize, () => device.Allocate(4, "more"),
+            x.Clear, () => x.Write<int>([1]),
+            () => x.View<int>().ToArray(), () => device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 2f)),
+            () => device.Record([launch])])
         {
             string message = Assert.Throws<DeviceLostException>(work).Message;
             Assert.Contains("takes no more work: it was lost earlier", message);

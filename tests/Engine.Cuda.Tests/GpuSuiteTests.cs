@@ -5,7 +5,8 @@ using System.Text.Json;
 namespace Engine.Cuda.Tests;
 
 /// <summary>
-/// What bench/gpu/run.sh starts on a machine with a card, beside a driver that runs nothing: the numbers of its tests cannot agree there, and each that does not must be seen in the results.
+/// What bench/gpu/run.sh starts on a machine with a card, beside a driver that runs nothing: the numbers of its tests cannot agree there,
+/// and each that does not must be seen in the results.
 /// </summary>
 public sealed class GpuSuiteTests : FakeDriverTests
 {
@@ -14,7 +15,8 @@ public sealed class GpuSuiteTests : FakeDriverTests
 
     /// <summary>The program beside these tests' own folders, of the same configuration.</summary>
     private static string Program { get; } = Path.Combine(
-        AppContext.BaseDirectory, "../../../../../bench/gpu/Engine.GpuSuite/bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "Engine.GpuSuite.dll");
+        AppContext.BaseDirectory, "../../../../../bench/gpu/Engine.GpuSuite/bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name,
+        "net10.0", "Engine.GpuSuite.dll");
 
     [FakeDriverFact]
     [Trait("Category", "Long")]
@@ -30,7 +32,10 @@ public sealed class GpuSuiteTests : FakeDriverTests
         JsonElement[] failures = [.. line.GetProperty("failures").EnumerateArray()];
         Assert.True(failed > 0);
         Assert.Equal(Math.Min(20, failed), failures.Length);
-        Assert.Contains(failures, failure => failure.GetProperty("test").GetString()!.Contains("Groups_and_scalars_of_every_width_reach_the_kernel(id: \"cuda:0\")", StringComparison.Ordinal));
+        Assert.Contains(
+            failures, failure =>
+                failure.GetProperty("test").GetString()!.Contains(
+                    "Groups_and_scalars_of_every_width_reach_the_kernel(id: \"cuda:0\")", StringComparison.Ordinal));
         Assert.All(failures, failure => Assert.False(string.IsNullOrWhiteSpace(failure.GetProperty("message").GetString())));
 
         // Each of them failed over numbers: the kernels were compiled and launched.

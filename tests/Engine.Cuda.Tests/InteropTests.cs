@@ -12,8 +12,8 @@ using Device = Engine.Devices.Device;
 namespace Engine.Cuda.Tests;
 
 /// <summary>
-/// A device in a context that somebody else made: ILGPU's accelerator, which finds the fake driver too, or the driver itself; a small memory of ILGPU's CPU accelerator stands then for the one that is
-/// wrapped.
+/// A device in a context that somebody else made: ILGPU's accelerator, which finds the fake driver too, or the driver itself; a small
+/// memory of ILGPU's CPU accelerator stands then for the one that is wrapped.
 /// </summary>
 public sealed unsafe class InteropTests : FakeDriverTests
 {
@@ -196,7 +196,9 @@ public sealed unsafe class InteropTests : FakeDriverTests
         Assert.Contains("cuStreamCreate failed", Assert.Throws<DeviceException>(() => Open(context)).Message);
         Assert.Equal(before, FakeDriver.CountAll());
         ReleaseUsersContext();
-        Assert.Contains("The CUDA context that a device is opened on: cuCtxSetCurrent failed", Assert.Throws<DeviceException>(() => Open(context)).Message);
+        Assert.Contains(
+            "The CUDA context that a device is opened on: cuCtxSetCurrent failed",
+            Assert.Throws<DeviceException>(() => Open(context)).Message);
     }
 
     protected override void Dispose(bool disposing)
@@ -222,5 +224,6 @@ public sealed unsafe class InteropTests : FakeDriverTests
         Assert.Equal(0, CudaApi.PrimaryContextRelease(Second));
     }
 
-    private static CudaDevice Open(nint context) => CudaDevice.OpenOn(context, new DeviceOptions { Products = ProductLibrary.Own }, new ProgramCache(null));
+    private static CudaDevice Open(nint context) =>
+        CudaDevice.OpenOn(context, new DeviceOptions { Products = ProductLibrary.Own }, new ProgramCache(null));
 }

@@ -87,7 +87,8 @@ public sealed class LaunchTests : FakeDriverTests
     {
         CudaDevice device = FakeDriver.Open();
         DeviceBuffer x = device.Allocate(64, "dropped");
-        Launch launch = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 1f)), other = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 2f));
+        Launch launch = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 1f)),
+            other = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 2f));
         other.Dispose();
         Assert.Throws<ObjectDisposedException>(other.Enqueue);
         x.Dispose();

@@ -23,7 +23,8 @@ internal sealed class ProductCase : IDisposable
     private readonly BufferView<float>? biasView;
 
     /// <param name="first">Elements before each matrix in its buffer.</param>
-    public ProductCase(CudaDevice device, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false, int first = 0)
+    public ProductCase(
+        CudaDevice device, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false, int first = 0)
     {
         this.device = device;
         this.shape = shape;
@@ -64,7 +65,8 @@ internal sealed class ProductCase : IDisposable
 
     public BufferView<float> Workspace { get; }
 
-    public Launch Bind(bool withWorkspace = true) => MatMul.Bind(device, shape, A, weight, C, biasView, Residual, Preactivation, withWorkspace ? Workspace : default);
+    public Launch Bind(bool withWorkspace = true) =>
+        MatMul.Bind(device, shape, A, weight, C, biasView, Residual, Preactivation, withWorkspace ? Workspace : default);
 
     /// <summary>All of C's memory, and of what the activation was applied to, in double precision.</summary>
     public (float[] Result, float[] Preactivation) Reference(MatMulShape of, bool residual)
@@ -103,7 +105,9 @@ internal sealed class ProductCase : IDisposable
         Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
         {
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= Tolerance * (1 + Math.Abs(expected[i])), $"{what}: element {i} is {actual[i]} and should be {expected[i]}");
+            Assert.True(
+                Math.Abs(expected[i] - actual[i]) <= Tolerance * (1 + Math.Abs(expected[i])),
+                $"{what}: element {i} is {actual[i]} and should be {expected[i]}");
         }
     }
 

@@ -27,7 +27,8 @@ public sealed class ProductChoiceTests : FakeDriverTests
     {
         DeviceInfo info = CudaProducts.Choose(Older(FakeDriver.Candidate(0)), new DeviceOptions(), Nothing, out ProductLibrary chosen);
         Assert.Equal(ProductLibrary.Own, chosen);
-        Assert.StartsWith("Engine's kernels (cublasLt, NVIDIA's library of matrix products, is missing", info.Products, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Engine's kernels (cublasLt, NVIDIA's library of matrix products, is missing", info.Products, StringComparison.Ordinal);
         Assert.Contains("pip install nvidia-cublas-cu", info.Products);
     }
 
@@ -56,7 +57,8 @@ public sealed class ProductChoiceTests : FakeDriverTests
     {
         var named = new CublasLtFolders(name => name == "ENGINE_CUBLAS" ? "/absent/libcublasLt.so.12" : null, Path.GetTempPath());
         Assert.Contains(
-            "ENGINE_CUBLAS is /absent", Assert.Throws<DeviceException>(() => CudaProducts.Choose(FakeDriver.Candidate(0), new DeviceOptions(), named, out _)).Message);
+            "ENGINE_CUBLAS is /absent",
+            Assert.Throws<DeviceException>(() => CudaProducts.Choose(FakeDriver.Candidate(0), new DeviceOptions(), named, out _)).Message);
     }
 
     [FakeDriverTheory]
@@ -77,7 +79,8 @@ public sealed class ProductChoiceTests : FakeDriverTests
         }
         else
         {
-            var error = Assert.Throws<DeviceException>(() => DeviceCatalog.Open("cuda", new DeviceOptions { Products = ProductLibrary.Vendor }));
+            var error = Assert.Throws<DeviceException>(
+                () => DeviceCatalog.Open("cuda", new DeviceOptions { Products = ProductLibrary.Vendor }));
             Assert.Contains($"cublasLt {version / 10000}.", error.Message);
             Assert.Contains("does not serve here", error.Message);
         }
@@ -89,7 +92,8 @@ public sealed class ProductChoiceTests : FakeDriverTests
         // The base class counts.
         FakeDriver.SetProducts("broken", 1);
         var error = Assert.Throws<DeviceException>(() => FakeDriver.OpenVendor());
-        Assert.Contains("cublasLtCreate failed with CUBLAS_STATUS_NOT_INITIALIZED (1, words of the fake library). Choose products: own", error.Message);
+        Assert.Contains(
+            "cublasLtCreate failed with CUBLAS_STATUS_NOT_INITIALIZED (1, words of the fake library). Choose products: own", error.Message);
     }
 
     [FakeDriverFact]
@@ -97,7 +101,8 @@ public sealed class ProductChoiceTests : FakeDriverTests
     {
         Assert.Contains("leave out one of the two", Refusal(new DeviceOptions { Products = ProductLibrary.Own, Tf32 = true }));
         FakeDriver.Set("architecture", 75);
-        Assert.Contains("tf32 needs compute capability 8.0 or later, and cuda:0 (Fake Card A) has 7.5", Refusal(new DeviceOptions { Tf32 = true }));
+        Assert.Contains(
+            "tf32 needs compute capability 8.0 or later, and cuda:0 (Fake Card A) has 7.5", Refusal(new DeviceOptions { Tf32 = true }));
 
         static string Refusal(DeviceOptions options) => Assert.Throws<DeviceException>(() => DeviceCatalog.Open("cuda", options)).Message;
     }

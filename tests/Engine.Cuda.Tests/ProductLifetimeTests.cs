@@ -14,7 +14,8 @@ public sealed class ProductLifetimeTests : FakeDriverTests
 
         // With rounding before, a sum in parts and an activation after it: four nodes.
         using var operands = new ProductCase(
-            device, new MatMulShape(20, 24, 300, MatMulLayout.NT) { Products = ElementType.BFloat16, Activation = ActivationKind.Tanh }, bias: true);
+            device, new MatMulShape(20, 24, 300, MatMulLayout.NT) { Products = ElementType.BFloat16, Activation = ActivationKind.Tanh },
+            bias: true);
         using Launch product = operands.Bind(), other = device.Bind(TestKernels.Call(operands.C, operands.C, 1f));
         FakeDriver.Reset();
         using Recording recording = device.Record([other, product, other]);
@@ -32,7 +33,8 @@ public sealed class ProductLifetimeTests : FakeDriverTests
         {
             FakeDriver.Reset();
             recording.Replay();
-            return [.. FakeDriver.Log.Where(line => line.StartsWith("node", StringComparison.Ordinal)).Select(line => line.Split(' ')[1].Replace("MatMulVendor_Round_BFloat16", "MatMulVendor_Round", StringComparison.Ordinal))];
+            return [.. FakeDriver.Log.Where(line => line.StartsWith("node", StringComparison.Ordinal))
+                .Select(line => line.Split(' ')[1].Replace("MatMulVendor_Round_BFloat16", "MatMulVendor_Round", StringComparison.Ordinal))];
         }
     }
 
@@ -80,7 +82,9 @@ public sealed class ProductLifetimeTests : FakeDriverTests
         using Launch product = operands.Bind();
         FakeDriver.SetProducts("broken", 1);
         var error = Assert.Throws<DeviceException>(() => device.Record([product, product]));
-        Assert.Contains("cublasLtMatmul failed with CUBLAS_STATUS_EXECUTION_FAILED (13, words of the fake library). The product is cublasLt_f32, 20 x 24.", error.Message);
+        Assert.Contains(
+            "cublasLtMatmul failed with CUBLAS_STATUS_EXECUTION_FAILED (13, words of the fake library). "
+                + "The product is cublasLt_f32, 20 x 24.", error.Message);
         Assert.Equal(0, FakeDriver.Count("graphs"));
         FakeDriver.SetProducts("broken", 0);
         FakeDriver.Set("captures", 0);
@@ -93,7 +97,8 @@ public sealed class ProductLifetimeTests : FakeDriverTests
         using CudaDevice device = FakeDriver.OpenVendor();
         DeviceBuffer a = device.Allocate(6400, "dropped");
         using DeviceBuffer b = device.Allocate(6400, "b"), c = device.Allocate(6400, "c");
-        using Launch product = MatMul.Bind(device, new MatMulShape(40, 40, 40, MatMulLayout.NT), a.View<float>(), b.View<float>(), c.View<float>());
+        using Launch product =
+            MatMul.Bind(device, new MatMulShape(40, 40, 40, MatMulLayout.NT), a.View<float>(), b.View<float>(), c.View<float>());
         using Recording recording = device.Record([product]);
         a.Dispose();
         foreach (Action run in (Action[])[product.Enqueue, recording.Replay])

@@ -5,7 +5,10 @@ using Engine.Kernels;
 
 namespace Engine.Cuda.Tests;
 
-/// <summary>Products by cublasLt against double precision: the fake library computes what it was told on the fake card's memory, in its own order of rows and columns.</summary>
+/// <summary>
+/// Products by cublasLt against double precision: the fake library computes what it was told on the fake card's memory, in its own order of
+/// rows and columns.
+/// </summary>
 public sealed class ProductTests : FakeDriverTests
 {
     public static TheoryData<MatMulLayout, ElementType> LayoutsAndTypes
@@ -38,8 +41,15 @@ public sealed class ProductTests : FakeDriverTests
         {
             var dense = new MatMulShape(m, n, k, layout) { Products = type };
             MatMulShape apart = dense with { StrideA = dense.ColumnsA + 3, StrideB = dense.ColumnsB + 5, StrideC = n + 7, Alpha = -0.75f };
-            MatMulShape many = apart with { Batch = 3, BatchStrideA = 40L * 400, BatchStrideB = 50L * 400 + 8, BatchStrideC = (m * (n + 7L)) + 11 };
-            foreach (MatMulShape shape in (MatMulShape[])[dense, dense with { Beta = 1f }, apart, apart with { Beta = 1f }, many, many with { Beta = 1f, BatchStrideB = 0 }])
+            MatMulShape many = apart with
+            {
+                Batch = 3,
+                BatchStrideA = 40L * 400,
+                BatchStrideB = 50L * 400 + 8,
+                BatchStrideC = (m * (n + 7L)) + 11
+            };
+            foreach (MatMulShape shape in (MatMulShape[])[dense, dense with { Beta = 1f }, apart, apart with { Beta = 1f }, many,
+                many with { Beta = 1f, BatchStrideB = 0 }])
             {
                 foreach (bool bias in (bool[])[false, true])
                 {
@@ -55,7 +65,14 @@ public sealed class ProductTests : FakeDriverTests
             // Where rows are multiples of 8 apart, the library keeps GELU's input.
             MatMulShape even = dense with { StrideC = ((n + 7) / 8 * 8) + 16, Activation = ActivationKind.GeluTanh };
             Compare(rounding, even, bias: true, preactivation: true);
-            Compare(rounding, even with { Batch = 2, BatchStrideA = 40L * 400, BatchStrideB = 50L * 400, BatchStrideC = 64L * 64, Beta = 1f }, bias: false, preactivation: true);
+            Compare(rounding, even with
+            {
+                Batch = 2,
+                BatchStrideA = 40L * 400,
+                BatchStrideB = 50L * 400,
+                BatchStrideC = 64L * 64,
+                Beta = 1f
+            }, bias: false, preactivation: true);
         }
     }
 
@@ -66,7 +83,8 @@ public sealed class ProductTests : FakeDriverTests
         using CudaDevice device = FakeDriver.OpenVendor();
         foreach (int column in (int[])[0, 1, 2, 4, 16, 64])
         {
-            Compare(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { StrideA = 200, StrideB = 140, StrideC = 130 }, bias: true, first: column);
+            Compare(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { StrideA = 200, StrideB = 140, StrideC = 130 }, bias: true,
+                first: column);
         }
     }
 
@@ -75,7 +93,8 @@ public sealed class ProductTests : FakeDriverTests
     [InlineData(true, ElementType.Float32, "type=0 compute=77", "cublasLt_tf32")]
     [InlineData(true, ElementType.BFloat16, "type=14 compute=68", "cublasLt_bf16")]
     [InlineData(false, ElementType.Float16, "type=2 compute=68", "cublasLt_f16")]
-    public void Operands_are_rounded_to_tf32_where_that_was_asked_for_and_they_are_float32(bool tf32, ElementType type, string told, string name)
+    public void Operands_are_rounded_to_tf32_where_that_was_asked_for_and_they_are_float32(
+        bool tf32, ElementType type, string told, string name)
     {
         using CudaDevice device = FakeDriver.OpenVendor(tf32);
         using var operands = new ProductCase(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { Products = type });
@@ -116,7 +135,8 @@ public sealed class ProductTests : FakeDriverTests
         if (!epilogue.Contains("36", StringComparison.Ordinal))
         {
             float[] sums = (kept ? operands.Preactivation!.Value : operands.C).ToArray();
-            ProductCase.AssertClose(operands.Reference(shape with { Activation = ActivationKind.None }, residual: false).Result, sums, "sums");
+            ProductCase.AssertClose(
+                operands.Reference(shape with { Activation = ActivationKind.None }, residual: false).Result, sums, "sums");
         }
     }
 
@@ -143,7 +163,8 @@ public sealed class ProductTests : FakeDriverTests
         // Columns, then rows and matrices apart, of A and of the scratch memory.
         Assert.Equal([35UL, 50, 0, 40, 800], round.Arguments[4..].Select(argument => argument.Value));
         Assert.Contains("lead=24,40,24,24", log[1]);
-        Assert.Contains("needs 400 elements of workspace", Assert.Throws<ArgumentException>(() => operands.Bind(withWorkspace: false)).Message);
+        Assert.Contains(
+            "needs 400 elements of workspace", Assert.Throws<ArgumentException>(() => operands.Bind(withWorkspace: false)).Message);
     }
 
     [FakeDriverFact]
@@ -176,7 +197,8 @@ public sealed class ProductTests : FakeDriverTests
     public void A_product_without_an_algorithm_is_ours_and_one_without_gelu_is_finished_by_us()
     {
         using CudaDevice device = FakeDriver.OpenVendor(tf32: true);
-        using var operands = new ProductCase(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { Activation = ActivationKind.GeluTanh }, bias: true);
+        using var operands =
+            new ProductCase(device, new MatMulShape(20, 24, 32, MatMulLayout.NT) { Activation = ActivationKind.GeluTanh }, bias: true);
         FakeDriver.SetProducts("gelu", 0);
         using (Launch finished = operands.Bind())
         {
@@ -191,12 +213,14 @@ public sealed class ProductTests : FakeDriverTests
         Assert.Equal(0, FakeDriver.Count("products"));
     }
 
-    private static string[] Products() => [.. FakeDriver.Log.Where(line => line.StartsWith("launch-library cublasLt", StringComparison.Ordinal))];
+    private static string[] Products() =>
+        [.. FakeDriver.Log.Where(line => line.StartsWith("launch-library cublasLt", StringComparison.Ordinal))];
 
     private static ulong Address(BufferView<float> view) => ((CudaBuffer)view.Buffer).Address + (ulong)view.ByteOffset;
 
     /// <summary>Runs a product that the library does alone, and holds all of C's memory against the reference, gaps included.</summary>
-    private static void Compare(CudaDevice device, MatMulShape shape, bool bias, bool residual = false, bool preactivation = false, int first = 0)
+    private static void Compare(
+        CudaDevice device, MatMulShape shape, bool bias, bool residual = false, bool preactivation = false, int first = 0)
     {
         using var operands = new ProductCase(device, shape, bias, residual, preactivation, first);
         (float[] expected, float[] kept) = operands.Reference(shape, residual);

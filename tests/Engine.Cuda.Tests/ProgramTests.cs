@@ -99,7 +99,9 @@ public sealed class ProgramTests : FakeDriverTests
 
         Array.ForEach(launches, launch => launch.Complete());
         Assert.Equal(2, FakeDriver.Count("modules"));
-        Assert.True(SpinWait.SpinUntil(() => Told().LastOrDefault() == new KernelProgress(2, 2), TimeSpan.FromMinutes(1)), "Nobody said that both were there.");
+        Assert.True(
+            SpinWait.SpinUntil(() => Told().LastOrDefault() == new KernelProgress(2, 2), TimeSpan.FromMinutes(1)),
+            "Nobody said that both were there.");
         Assert.Equal(Told().OrderBy(now => now.Compiled).ThenBy(now => now.Asked), Told());
         Array.ForEach(launches, launch => launch.Enqueue());
         device.Synchronize();
@@ -136,7 +138,8 @@ public sealed class ProgramTests : FakeDriverTests
     [FakeDriverFact]
     public void What_a_compiler_says_of_a_kernel_bound_with_others_comes_when_it_is_needed()
     {
-        using CudaDevice device = FakeDriver.Open(compile: name => name == "Tests_Broken" ? throw new DeviceException("no such kernel") : TestKernels.Ptx(name));
+        using CudaDevice device =
+            FakeDriver.Open(compile: name => name == "Tests_Broken" ? throw new DeviceException("no such kernel") : TestKernels.Ptx(name));
         using BindingScope scope = device.BindTogether();
         using Launch broken = device.Bind(TestKernels.CallOf("Tests_Broken")), fine = device.Bind(TestKernels.CallOf("Tests_Fine"));
         fine.Complete();
@@ -162,7 +165,8 @@ public sealed class ProgramTests : FakeDriverTests
     [FakeDriverFact]
     public void The_text_is_the_same_at_every_compilation()
     {
-        string[] texts = [.. Enumerable.Range(0, 2).Select(_ => IlgpuCompiler.Ptx(TestKernels.ScaledAdd, new KernelVariant([ElementType.BFloat16], [8])))];
+        string[] texts = [.. Enumerable.Range(0, 2)
+            .Select(_ => IlgpuCompiler.Ptx(TestKernels.ScaledAdd, new KernelVariant([ElementType.BFloat16], [8])))];
         Assert.Equal(texts[0], texts[1]);
     }
 

@@ -12,7 +12,8 @@ public sealed class RecordingTests : FakeDriverTests
     {
         using CudaDevice device = FakeDriver.Open();
         using DeviceBuffer x = device.Allocate(4000, "x");
-        Launch[] launches = [.. Enumerable.Range(0, 5).Select(i => device.Bind(TestKernels.Call(x.View<float>(4 * i, 64 * (i + 1)), x.View<float>(0, 64 * (i + 1)), i)))];
+        Launch[] launches = [.. Enumerable.Range(0, 5)
+            .Select(i => device.Bind(TestKernels.Call(x.View<float>(4 * i, 64 * (i + 1)), x.View<float>(0, 64 * (i + 1)), i)))];
         using Recording recording = device.Record(launches);
         Assert.Contains("instantiate 5", FakeDriver.Log);
         Assert.Empty(FakeDriver.Launches);
@@ -21,7 +22,8 @@ public sealed class RecordingTests : FakeDriverTests
         Assert.Equal(2, FakeDriver.Log.Count(line => line == "graph-launch"));
         FakeLaunch[] seen = FakeDriver.Launches;
         Assert.All(seen, launch => Assert.True(launch.InGraph));
-        Assert.Equal(["1,1,1", "2,1,1", "3,1,1", "4,1,1", "5,1,1", "1,1,1", "2,1,1", "3,1,1", "4,1,1", "5,1,1"], seen.Select(launch => launch.Grid));
+        Assert.Equal(
+            ["1,1,1", "2,1,1", "3,1,1", "4,1,1", "5,1,1", "1,1,1", "2,1,1", "3,1,1", "4,1,1", "5,1,1"], seen.Select(launch => launch.Grid));
 
         // As the launches by themselves: the arguments are the same.
         FakeDriver.Reset();
@@ -46,7 +48,9 @@ public sealed class RecordingTests : FakeDriverTests
 
         // An upload and a graph launch with its node a step: nothing is built again, nothing waits.
         string[] step0 = ["write 8", "graph-launch", "node"];
-        Assert.Equal([.. step0, .. step0, .. step0], FakeDriver.Log.Select(line => line.StartsWith("node ", StringComparison.Ordinal) ? "node" : line));
+        Assert.Equal(
+            [.. step0, .. step0, .. step0],
+            FakeDriver.Log.Select(line => line.StartsWith("node ", StringComparison.Ordinal) ? "node" : line));
     }
 
     [FakeDriverFact]
@@ -54,7 +58,8 @@ public sealed class RecordingTests : FakeDriverTests
     {
         using CudaDevice device = FakeDriver.Open();
         using DeviceBuffer x = device.Allocate(4000, "x");
-        Launch[] launches = [.. Enumerable.Range(1, 4).Select(i => device.Bind(TestKernels.Call(x.View<float>(0, 64 * i), x.View<float>(0, 64 * i), 1f)))];
+        Launch[] launches =
+            [.. Enumerable.Range(1, 4).Select(i => device.Bind(TestKernels.Call(x.View<float>(0, 64 * i), x.View<float>(0, 64 * i), 1f)))];
         using Recording recording = device.Record(launches);
         FakeDriver.Reset();
         recording.Select(1, false);
@@ -73,9 +78,12 @@ public sealed class RecordingTests : FakeDriverTests
     {
         using CudaDevice device = FakeDriver.Open();
         using DeviceBuffer x = device.Allocate(4000, "x");
-        using Launch some = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 1f)), none = device.Bind(TestKernels.Call(x.View<float>(0, 0), x.View<float>(0, 0), 1f));
+        using Launch some = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 1f)),
+            none = device.Bind(TestKernels.Call(x.View<float>(0, 0), x.View<float>(0, 0), 1f));
         using Recording mixed = device.Record([none, some, none, some]), empty = device.Record([none]), nothing = device.Record([]);
-        Assert.Equal(["instantiate 2", "instantiate 0", "instantiate 0"], FakeDriver.Log.Where(line => line.StartsWith("instantiate", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["instantiate 2", "instantiate 0", "instantiate 0"],
+            FakeDriver.Log.Where(line => line.StartsWith("instantiate", StringComparison.Ordinal)));
         mixed.Select(0, false);
         mixed.Select(3, false);
         mixed.Replay();
@@ -113,7 +121,8 @@ public sealed class RecordingTests : FakeDriverTests
     {
         using CudaDevice device = FakeDriver.Open();
         using DeviceBuffer x = device.Allocate(4000, "x");
-        using Launch first = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 1f)), second = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 2f));
+        using Launch first = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 1f)),
+            second = device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 2f));
         using Recording recording = device.Record([first, second]);
         Replay(10);
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -14,7 +14,9 @@ using Engine.Training.Running;
 
 namespace Engine.Cuda.Tests;
 
-/// <summary>Whole training steps on a card that computes nothing: the launches, the graphs and the memory are real, the numbers are not.</summary>
+/// <summary>
+/// Whole training steps on a card that computes nothing: the launches, the graphs and the memory are real, the numbers are not.
+/// </summary>
 public sealed class TrainingTests : FakeDriverTests
 {
     private const string Roberta = """
@@ -78,7 +80,10 @@ public sealed class TrainingTests : FakeDriverTests
         Assert.Contains(second, launch => launch.Kernel.StartsWith("Attention", StringComparison.Ordinal));
     }
 
-    /// <summary>A classifier and a language model, whose loss has products and scratch memory of its own; A in 16 bits is part of the forecast, and so is what the library holds.</summary>
+    /// <summary>
+    /// A classifier and a language model, whose loss has products and scratch memory of its own; A in 16 bits is part of the forecast, and
+    /// so is what the library holds.
+    /// </summary>
     [FakeDriverTheory]
     [InlineData(ElementType.Float32, false)]
     [InlineData(ElementType.BFloat16, false)]
@@ -97,10 +102,16 @@ public sealed class TrainingTests : FakeDriverTests
         Assert.Equal(held + forecast, device.Memory.Peak);
         FakeDriver.Reset();
         training.Session.Step([batch], 1e-3, "test");
-        Assert.Equal(["graph-launch", "node", "node-library", "read", "synchronize", "write"], FakeDriver.Log.Select(line => line.Split(' ')[0]).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["graph-launch", "node", "node-library", "read", "synchronize", "write"],
+            FakeDriver.Log.Select(line => line.Split(' ')[0]).Distinct().Order(StringComparer.Ordinal));
         string told = type switch { ElementType.Float32 => "type=0", ElementType.Float16 => "type=2 ", _ => "type=14" };
-        Assert.Contains(FakeDriver.Log, line => line.StartsWith("node-library cublasLt", StringComparison.Ordinal) && line.Contains(told, StringComparison.Ordinal));
-        Assert.Equal(type != ElementType.Float32, FakeDriver.Launches.Any(launch => launch.Kernel.StartsWith("MatMulVendor_Round", StringComparison.Ordinal)));
+        Assert.Contains(
+            FakeDriver.Log, line => line.StartsWith("node-library cublasLt", StringComparison.Ordinal)
+                && line.Contains(told, StringComparison.Ordinal));
+        Assert.Equal(
+            type != ElementType.Float32,
+            FakeDriver.Launches.Any(launch => launch.Kernel.StartsWith("MatMulVendor_Round", StringComparison.Ordinal)));
         Assert.DoesNotContain(FakeDriver.Launches, launch => launch.Kernel.StartsWith("MatMulGroups", StringComparison.Ordinal));
 
         // Rows and columns follow two views: what is left to us is thin.
@@ -164,7 +175,9 @@ public sealed class TrainingTests : FakeDriverTests
                 training.Session.Step([batch, batch], 1e-3, "test");
                 FakeDriver.Reset();
                 training.Session.Step([batch, batch], 1e-3, "test");
-                Assert.Equal((method, type, method == Esam.MethodName ? 2 : 1), (method, type, FakeDriver.Log.Count(line => line.StartsWith("read ", StringComparison.Ordinal))));
+                Assert.Equal(
+                    (method, type, method == Esam.MethodName ? 2 : 1),
+                    (method, type, FakeDriver.Log.Count(line => line.StartsWith("read ", StringComparison.Ordinal))));
             }
         }
     }
@@ -186,7 +199,9 @@ public sealed class TrainingTests : FakeDriverTests
             counts.Add(FakeDriver.Launches.Length - before);
         }
 
-        Assert.DoesNotContain(FakeDriver.Log, line => line.StartsWith("launch", StringComparison.Ordinal) || line.StartsWith("instantiate", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            FakeDriver.Log, line => line.StartsWith("launch", StringComparison.Ordinal)
+                || line.StartsWith("instantiate", StringComparison.Ordinal));
         Assert.True(counts.Distinct().Count() > 1, $"every step ran {counts[0]} launches, whatever it served");
     }
 
@@ -216,7 +231,9 @@ public sealed class TrainingTests : FakeDriverTests
         Assert.Contains("no room for", Assert.Throws<DeviceOutOfMemoryException>(training.Start).Message);
     }
 
-    /// <summary>Every norm of a layer in one launch; what comes to the host is the norms that magnitudes start from, not the weights.</summary>
+    /// <summary>
+    /// Every norm of a layer in one launch; what comes to the host is the norms that magnitudes start from, not the weights.
+    /// </summary>
     [FakeDriverFact]
     public void Doras_norms_are_one_launch_a_layer()
     {
@@ -231,7 +248,8 @@ public sealed class TrainingTests : FakeDriverTests
 
         // Before the magnitudes and after the start, which may change the weights.
         Assert.Equal(2 * layers, FakeDriver.Launches.Count(launch => launch.Kernel.Contains("RowSquaredNorms", StringComparison.Ordinal)));
-        Assert.Equal(Enumerable.Repeat("read 128", layers), FakeDriver.Log.Where(line => line.StartsWith("read ", StringComparison.Ordinal)));
+        Assert.Equal(
+            Enumerable.Repeat("read 128", layers), FakeDriver.Log.Where(line => line.StartsWith("read ", StringComparison.Ordinal)));
     }
 
     [FakeDriverFact]
@@ -244,13 +262,16 @@ public sealed class TrainingTests : FakeDriverTests
             var error = Assert.Throws<TrainingException>(() => trainer.Train());
             Assert.IsType<DeviceLostException>(error.StoppedBy);
             Assert.StartsWith("The run stopped after step 5: cuda:0 (Fake Card A)", error.Message, StringComparison.Ordinal);
-            Assert.Contains($"{tiny.File("run/checkpoint-3")}, holds the weights after step 3 and can be resumed", error.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"{tiny.File("run/checkpoint-3")}, holds the weights after step 3 and can be resumed", error.Message,
+                StringComparison.Ordinal);
         }
 
         FakeDriver.Forget();
     }
 
-    private static string Text(FakeLaunch launch) => $"{launch.Kernel} {launch.Grid} {launch.GroupSize} {string.Join(',', launch.Arguments)}";
+    private static string Text(FakeLaunch launch) =>
+        $"{launch.Kernel} {launch.Grid} {launch.GroupSize} {string.Join(',', launch.Arguments)}";
 
     private static RaggedBatch Batch(params int[] lengths)
     {
@@ -281,7 +302,9 @@ public sealed class TrainingTests : FakeDriverTests
     {
         private readonly Device device;
 
-        public Training(Device device, string method, RaggedBatch batch, ElementType type = ElementType.Float32, bool useDora = false, ElementType products = ElementType.Float32, bool decoder = false)
+        public Training(
+            Device device, string method, RaggedBatch batch, ElementType type = ElementType.Float32, bool useDora = false,
+            ElementType products = ElementType.Float32, bool decoder = false)
         {
             this.device = device;
             Architecture architecture = decoder
@@ -301,7 +324,8 @@ public sealed class TrainingTests : FakeDriverTests
             Tuning.Lora tuning = ModelAdapters.Tuning(architecture, config) with { WritesBaseWeights = plugIn.WritesBaseWeights };
             Model = new TransformerModel(architecture, tuning, type) { Products = products };
             Shape = BatchShape.Of(architecture, batch);
-            Session = new TrainingSession(device, Model, plugIn, new AdamWOptions { MaxGradNorm = 1 }, Shape, totalSteps: 10, seed: 1, microBatches: 2);
+            Session = new TrainingSession(
+                device, Model, plugIn, new AdamWOptions { MaxGradNorm = 1 }, Shape, totalSteps: 10, seed: 1, microBatches: 2);
         }
 
         public TransformerModel Model { get; }

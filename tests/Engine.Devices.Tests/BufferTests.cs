@@ -11,7 +11,8 @@ public sealed class BufferTests(TestDevices devices)
     [MemberData(nameof(All))]
     public void What_is_written_is_read_at_odd_sizes_and_offsets(string id)
     {
-        foreach ((int size, int offset, int count) in new[] { (1, 0, 1), (7, 3, 4), (257, 1, 255), (4099, 17, 4001), (1 << 20, 65_535, 300_001) })
+        foreach ((int size, int offset,
+            int count) in new[] { (1, 0, 1), (7, 3, 4), (257, 1, 255), (4099, 17, 4001), (1 << 20, 65_535, 300_001) })
         {
             using DeviceBuffer buffer = devices[id].Allocate(size, "bytes");
             byte[] expected = Pattern(size, 1);
@@ -51,7 +52,8 @@ public sealed class BufferTests(TestDevices devices)
             Assert.Equal(second[..1000], x.View<uint>(0, 1000).ToArray());
             if (whole > TimeSpan.FromSeconds(0.5) || rounds > 1 << 29)
             {
-                Assert.True(written < whole / 2, $"The write returned after {written.TotalMilliseconds:0} ms of {whole.TotalMilliseconds:0}.");
+                Assert.True(
+                    written < whole / 2, $"The write returned after {written.TotalMilliseconds:0} ms of {whole.TotalMilliseconds:0}.");
                 break;
             }
 

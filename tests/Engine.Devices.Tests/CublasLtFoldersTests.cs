@@ -45,7 +45,9 @@ public sealed class CublasLtFoldersTests : IDisposable
         variables["CUDA_PATH"] = Path.Combine(root, "toolkit");
         variables["VIRTUAL_ENV"] = Path.Combine(root, "venv");
         string old = Make(Path.Combine(root, "toolkit", OperatingSystem.IsWindows() ? "bin" : "lib64"), 12);
-        string wheel = OperatingSystem.IsWindows() ? "venv/Lib/site-packages/nvidia/cu13/bin" : "venv/lib/python3.13/site-packages/nvidia/cu13/lib";
+        string wheel = OperatingSystem.IsWindows()
+            ? "venv/Lib/site-packages/nvidia/cu13/bin"
+            : "venv/lib/python3.13/site-packages/nvidia/cu13/lib";
         string newer = Make(Path.Combine(root, wheel), 13);
         Assert.Equal([newer, old], Candidates().Where(path => path.StartsWith(root, StringComparison.Ordinal)));
 
@@ -62,7 +64,8 @@ public sealed class CublasLtFoldersTests : IDisposable
         }
 
         variables["VIRTUAL_ENV"] = Path.Combine(root, "venv");
-        string[] made = [.. ((string[])["3.9", "3.12", "3"]).Select(python => Make(Path.Combine(root, $"venv/lib/python{python}/site-packages/nvidia/cublas/lib"), 12))];
+        string[] made = [.. ((string[])["3.9", "3.12", "3"]).Select(
+            python => Make(Path.Combine(root, $"venv/lib/python{python}/site-packages/nvidia/cublas/lib"), 12))];
         Assert.Equal([made[1], made[0], made[2]], Candidates().Where(path => path.StartsWith(root, StringComparison.Ordinal)));
     }
 

@@ -7,7 +7,8 @@ namespace Engine.Devices.Tests;
 [Collection(DeviceCollection.Name)]
 public sealed class DeviceCatalogTests
 {
-    private static readonly DriverLibrary AbsentOpenCl = new("OpenCL", "The OpenCL loader", ["libengine-absent-opencl.so.1"], "Install it.");
+    private static readonly DriverLibrary AbsentOpenCl =
+        new("OpenCL", "The OpenCL loader", ["libengine-absent-opencl.so.1"], "Install it.");
     private static readonly DriverLibrary AbsentCuda = new("cuda", "The CUDA driver", ["libengine-absent-cuda.so.1"], "Install that.");
 
     public static TheoryData<string> OpenCl => TestDevices.OpenCl;
@@ -109,9 +110,13 @@ public sealed class DeviceCatalogTests
     [InlineData("opencl")]
     public void Devices_without_a_library_of_products_refuse_it_and_tf32(string id)
     {
-        foreach ((DeviceOptions options, string left) in new[] { (new DeviceOptions { Products = ProductLibrary.Vendor }, "products: vendor"), (new DeviceOptions { Tf32 = true }, "tf32") })
+        foreach ((DeviceOptions options,
+            string left) in new[] { (new DeviceOptions { Products = ProductLibrary.Vendor }, "products: vendor"),
+                (new DeviceOptions { Tf32 = true }, "tf32") })
         {
-            Assert.Contains($"cublasLt runs on cuda alone. Leave out {left}, or choose cuda", Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, options)).Message);
+            Assert.Contains(
+                $"cublasLt runs on cuda alone. Leave out {left}, or choose cuda",
+                Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, options)).Message);
         }
 
         using Device cpu = DeviceCatalog.Open("cpu", new DeviceOptions { Products = ProductLibrary.Own });

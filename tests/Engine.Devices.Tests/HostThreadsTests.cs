@@ -89,8 +89,9 @@ public sealed class HostThreadsTests
     [Fact]
     public async Task Disposing_while_threads_are_about_to_park_ends_them()
     {
-        // An idle thread parks about 100 microseconds after its last piece; pauses around that meet the moment in which it decides to. One that missed the end would never be joined.
-        // Stores to cold memory just before keep the word that ends the threads from their eyes for longer, which is the case to be met.
+        // An idle thread parks about 100 microseconds after its last piece; pauses around that meet the moment in which it decides to. One
+        // that missed the end would never be joined. Stores to cold memory just before keep the word that ends the threads from their eyes
+        // for longer, which is the case to be met.
         const int Rounds = 2000, ShortestPause = 980, Pauses = 100, ColdStores = 56, Stride = 1 << 14;
         var body = new MeetingBody();
         var cold = new byte[64 << 20];

@@ -22,7 +22,10 @@ public sealed unsafe class IlgpuInteropTests : IDisposable
     private readonly CPUAccelerator accelerator;
 
     // ILGPU asks for libOpenCL.so, which is there only where programs are built.
-    static IlgpuInteropTests() => NativeLibrary.SetDllImportResolver(typeof(Context).Assembly, (name, _, _) => name == "OpenCL" && OperatingSystem.IsLinux() ? NativeLibrary.Load("libOpenCL.so.1") : 0);
+    static IlgpuInteropTests() =>
+        NativeLibrary.SetDllImportResolver(
+            typeof(Context).Assembly,
+            (name, _, _) => name == "OpenCL" && OperatingSystem.IsLinux() ? NativeLibrary.Load("libOpenCL.so.1") : 0);
 
     public IlgpuInteropTests() => accelerator = context.CreateCPUAccelerator(0, CPUAcceleratorMode.Sequential);
 
@@ -126,7 +129,8 @@ public sealed unsafe class IlgpuInteropTests : IDisposable
         using MemoryBuffer1D<int, Stride1D.Dense> x = accelerator.Allocate1D<int>(3), foreign = second.Allocate1D<int>(3);
         using Device device = IlgpuInterop.Open(accelerator), named = TestDevices.Open("cpu");
         using DeviceBuffer buffer = named.Allocate(4, "own");
-        Assert.Contains("wrap it on a device of its own accelerator", Assert.Throws<ArgumentException>(() => device.Wrap(foreign, "foreign")).Message);
+        Assert.Contains(
+            "wrap it on a device of its own accelerator", Assert.Throws<ArgumentException>(() => device.Wrap(foreign, "foreign")).Message);
         Assert.Contains("opened by its name", Assert.Throws<InvalidOperationException>(() => named.Wrap(x, "x")).Message);
         Assert.Throws<InvalidOperationException>(() => buffer.View<int>().AsArrayView());
 
@@ -135,7 +139,10 @@ public sealed unsafe class IlgpuInteropTests : IDisposable
         Assert.Throws<ObjectDisposedException>(() => device.Wrap(gone, "gone"));
         second.Dispose();
         Assert.Throws<ObjectDisposedException>(() => IlgpuInterop.Open(second));
-        Assert.Contains("no library of matrix products", Assert.Throws<DeviceException>(() => IlgpuInterop.Open(accelerator, new DeviceOptions { Products = ProductLibrary.Vendor })).Message);
+        Assert.Contains(
+            "no library of matrix products",
+            Assert.Throws<DeviceException>(
+                () => IlgpuInterop.Open(accelerator, new DeviceOptions { Products = ProductLibrary.Vendor })).Message);
     }
 
     [Fact]
@@ -189,7 +196,8 @@ public sealed unsafe class IlgpuInteropTests : IDisposable
         Assert.False(Assert.Single(device.Wrapped).IsDisposed);
 
         [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-        static float* Wrapped(Device device, Accelerator accelerator) => CpuDevice.Pointer(device.Wrap(accelerator.Allocate1D([0f, 1f, 2f, 3f]), "x").View<float>());
+        static float* Wrapped(Device device, Accelerator accelerator) =>
+            CpuDevice.Pointer(device.Wrap(accelerator.Allocate1D([0f, 1f, 2f, 3f]), "x").View<float>());
     }
 
     [OpenClTheory]
@@ -217,7 +225,8 @@ public sealed unsafe class IlgpuInteropTests : IDisposable
         using (OpenClDevice device = OpenClDevice.OpenOn(handle, user, queue, new ProgramCache(null)))
         {
             Assert.Equal(candidate.Info, device.Info);
-            DeviceBuffer wrapped = IlgpuInterop.Over(device, x, Elements * sizeof(float), "x", lender), sum = device.Allocate(Elements * sizeof(float), "sum");
+            DeviceBuffer wrapped = IlgpuInterop.Over(device, x, Elements * sizeof(float), "x", lender),
+                sum = device.Allocate(Elements * sizeof(float), "sum");
             Assert.Equal(x, IlgpuInterop.Memory(wrapped));
             Assert.Equal(before.Memory + 1, counts.Memory(x));
             using Launch launch = device.Bind(TestKernels.CallScaledAdd(wrapped.View<float>(), sum.View<float>(), 2f));
@@ -229,7 +238,8 @@ public sealed unsafe class IlgpuInteropTests : IDisposable
                 sum.Clear();
                 Assert.Equal(0, OpenClApi.EnqueueFillBuffer(queue, x, &value, sizeof(float), 0, Elements * sizeof(float), 0, null, null));
                 launch.Enqueue();
-                Assert.Equal(0, OpenClApi.EnqueueCopyBuffer(queue, IlgpuInterop.Memory(sum), result, 0, 0, Elements * sizeof(float), 0, null, null));
+                Assert.Equal(
+                    0, OpenClApi.EnqueueCopyBuffer(queue, IlgpuInterop.Memory(sum), result, 0, 0, Elements * sizeof(float), 0, null, null));
                 wrapped.Clear();
             }
 
@@ -305,7 +315,9 @@ public sealed unsafe class IlgpuInteropTests : IDisposable
         private uint Of(string entry, nint handle, uint what)
         {
             uint count;
-            Assert.Equal(0, ((delegate* unmanaged<nint, uint, nuint, void*, nuint*, int>)NativeLibrary.GetExport(library, entry))(handle, what, sizeof(uint), &count, null));
+            Assert.Equal(
+                0, ((delegate* unmanaged<nint, uint, nuint, void*, nuint*, int>)NativeLibrary.GetExport(library, entry))(
+                    handle, what, sizeof(uint), &count, null));
             return count;
         }
     }

@@ -18,7 +18,8 @@ public sealed class LaunchTests(TestDevices devices)
         x.Write<float>(left);
         y.Write<float>(right);
 
-        using Launch launch = device.Bind(TestKernels.CallScaledAdd(x.View<float>(13 * sizeof(float), Length), y.View<float>(101 * sizeof(float), Length), 3f));
+        using Launch launch = device.Bind(
+            TestKernels.CallScaledAdd(x.View<float>(13 * sizeof(float), Length), y.View<float>(101 * sizeof(float), Length), 3f));
         launch.Enqueue();
         launch.Enqueue();
 
@@ -78,7 +79,8 @@ public sealed class LaunchTests(TestDevices devices)
         output.Write<float>([5f]);
 
         // The kernel loops over y, the absent one: it must neither fail to bind nor touch memory.
-        using Launch launch = device.Bind(TestKernels.CallScaledAdd(output.View<float>(), default, 1f, new LaunchShape(1, TestKernels.GroupSize)));
+        using Launch launch =
+            device.Bind(TestKernels.CallScaledAdd(output.View<float>(), default, 1f, new LaunchShape(1, TestKernels.GroupSize)));
         launch.Enqueue();
         device.Synchronize();
         Assert.Equal([5f], output.View<float>().ToArray());
@@ -140,8 +142,10 @@ public sealed class LaunchTests(TestDevices devices)
         KernelArgument scalar = KernelArgument.Scalar(1f);
         var shape = new LaunchShape(1, 4);
 
-        Refused("takes 1 constants and got 0", new HandWrittenCall(TestKernels.ScaledAdd) { Arguments = [buffer, buffer, scalar], Shape = shape });
-        Refused("takes 3 arguments and got 2", new HandWrittenCall(TestKernels.ScaledAdd) { Constants = [1], Arguments = [buffer, buffer], Shape = shape });
+        Refused("takes 1 constants and got 0",
+            new HandWrittenCall(TestKernels.ScaledAdd) { Arguments = [buffer, buffer, scalar], Shape = shape });
+        Refused("takes 3 arguments and got 2",
+            new HandWrittenCall(TestKernels.ScaledAdd) { Constants = [1], Arguments = [buffer, buffer], Shape = shape });
         Refused("takes 1 storage types and got 0", new HandWrittenCall(Tests.CopyKernel.Definition) { Shape = shape });
         Refused("parameter y is a View and got a Scalar", Call(scalar, shape));
         Refused("a group of 0 work-items", Call(buffer, new LaunchShape(1, 0)));
@@ -151,7 +155,8 @@ public sealed class LaunchTests(TestDevices devices)
         KernelCall Call(KernelArgument y, LaunchShape launched) =>
             new HandWrittenCall(TestKernels.ScaledAdd) { Constants = [1], Arguments = [buffer, y, scalar], Shape = launched };
 
-        void Refused(string expected, KernelCall call) => Assert.Contains(expected, Assert.Throws<ArgumentException>(() => device.Bind(call)).Message);
+        void Refused(string expected, KernelCall call) =>
+            Assert.Contains(expected, Assert.Throws<ArgumentException>(() => device.Bind(call)).Message);
     }
 
     [Theory]

@@ -38,14 +38,17 @@ public sealed class OpenClErrorTests
     public void Device_text_with_other_arguments_than_the_definition_is_refused(string id)
     {
         using Device device = Compiling(id, "kernel void Tests_Extra(int surplus) { }");
-        Assert.Contains("takes 1 arguments, and its C# parameters make 0", Assert.Throws<DeviceException>(() => device.Bind(TestKernels.CallOf("Tests_Extra"))).Message);
+        Assert.Contains(
+            "takes 1 arguments, and its C# parameters make 0",
+            Assert.Throws<DeviceException>(() => device.Bind(TestKernels.CallOf("Tests_Extra"))).Message);
     }
 
     [OpenClTheory]
     [MemberData(nameof(OpenCl))]
     public void Failed_binds_leave_the_device_usable(string id)
     {
-        using Device device = Compiling(id, "kernel void Tests_Broken() { wrong }", "kernel void Tests_Broken() { wrong }", "kernel void Tests_Empty() { }");
+        using Device device =
+            Compiling(id, "kernel void Tests_Broken() { wrong }", "kernel void Tests_Broken() { wrong }", "kernel void Tests_Empty() { }");
         for (int i = 0; i < 2; i++)
         {
             Assert.Throws<DeviceException>(() => device.Bind(TestKernels.CallOf("Tests_Broken")));
@@ -61,7 +64,9 @@ public sealed class OpenClErrorTests
     public void A_kernel_that_ILGPU_refuses_is_named_with_its_location(string id)
     {
         using Device device = TestDevices.Open(id);
-        var call = new HandWrittenCall(new KernelDefinition("Tests_Throws", "Broken.cs:7", [], [], typeof(Throws))) { Shape = new LaunchShape(1, 1) };
+        var call = new HandWrittenCall(
+            new KernelDefinition("Tests_Throws", "Broken.cs:7", [], [], typeof(Throws)))
+        { Shape = new LaunchShape(1, 1) };
         string message = Assert.Throws<DeviceException>(() => device.Bind(call)).Message;
         Assert.Matches(@"ILGPU [\d.]+ does not compile kernel Tests_Throws \(Broken\.cs:7\): .*Throw", message);
     }
@@ -77,7 +82,9 @@ public sealed class OpenClErrorTests
     private static OpenClDevice Compiling(string id, params string[] texts)
     {
         int next = 0;
-        return OpenClDevice.Open(OpenClPlatforms.Find(OpenClApi.Library, out _).Single(candidate => candidate.Info.Id == id), new ProgramCache(null), (_, _) => texts[next++]);
+        return OpenClDevice.Open(
+            OpenClPlatforms.Find(OpenClApi.Library, out _).Single(candidate => candidate.Info.Id == id), new ProgramCache(null),
+            (_, _) => texts[next++]);
     }
 
     private static class Throws

@@ -50,7 +50,8 @@ public sealed class TestDevices : IDisposable
         "cpu" => new CpuDevice(new CpuOptions { Threads = 2 }),
         "opencl" => OpenClDevice.Open(
             OpenClPlatforms.Find(OpenClApi.Library, out _).Single(candidate => candidate.Info.Id == id), cache ?? new ProgramCache(null)),
-        _ => CudaDevice.Open(CudaPlatform.Find(CudaApi.Library).Single(candidate => candidate.Info.Id == id), cache: cache ?? new ProgramCache(null)),
+        _ => CudaDevice.Open(
+            CudaPlatform.Find(CudaApi.Library).Single(candidate => candidate.Info.Id == id), cache: cache ?? new ProgramCache(null)),
     };
 
     private static IEnumerable<string> Ids() =>

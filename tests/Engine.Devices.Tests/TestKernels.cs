@@ -67,7 +67,8 @@ internal static unsafe class TestKernels
 
     public static readonly KernelDefinition ScaledAdd = Tests.ScaledAddKernel.Definition;
 
-    public static KernelCall CallScaledAdd(BufferView<float> x, BufferView<float> y, float scale, LaunchShape? shape = null) => new HandWrittenCall(
+    public static KernelCall CallScaledAdd(
+        BufferView<float> x, BufferView<float> y, float scale, LaunchShape? shape = null) => new HandWrittenCall(
         ScaledAdd,
         (group, _, _) =>
         {
@@ -78,13 +79,14 @@ internal static unsafe class TestKernels
                 to[i] = (scale * from[i]) + to[i];
             }
         })
-    {
-        Constants = [8],
-        Arguments = [KernelArgument.View(x), KernelArgument.View(y), KernelArgument.Scalar(scale)],
-        Shape = shape ?? LaunchShape.Cover(y.Length, GroupSize),
-    };
+        {
+            Constants = [8],
+            Arguments = [KernelArgument.View(x), KernelArgument.View(y), KernelArgument.Scalar(scale)],
+            Shape = shape ?? LaunchShape.Cover(y.Length, GroupSize),
+        };
 
-    public static KernelCall CallGroupIndices(BufferView<int> output, LaunchShape shape, byte small, long wide, float fraction) => new HandWrittenCall(
+    public static KernelCall CallGroupIndices(
+        BufferView<int> output, LaunchShape shape, byte small, long wide, float fraction) => new HandWrittenCall(
         Tests.GroupIndicesKernel.Definition,
         (x, y, z) =>
         {
@@ -94,13 +96,15 @@ internal static unsafe class TestKernels
             to[2] = z + (int)(wide >> 32);
             to[3] = (int)output.Length + (int)fraction;
         })
-    {
-        Arguments = [KernelArgument.View(output), KernelArgument.Scalar(small), KernelArgument.Scalar(wide), KernelArgument.Scalar(fraction)],
-        Shape = shape,
-    };
+        {
+            Arguments = [KernelArgument.View(output), KernelArgument.Scalar(small), KernelArgument.Scalar(wide),
+            KernelArgument.Scalar(fraction)],
+            Shape = shape,
+        };
 
     /// <summary>A kernel without parameters, whose text the device's compiler makes of its name.</summary>
-    public static KernelCall CallOf(string name) => new HandWrittenCall(new KernelDefinition(name, "Broken.cs:7", [], [], typeof(Tests))) { Shape = new LaunchShape(1, 1) };
+    public static KernelCall CallOf(string name) =>
+        new HandWrittenCall(new KernelDefinition(name, "Broken.cs:7", [], [], typeof(Tests))) { Shape = new LaunchShape(1, 1) };
 
     private static T* Address<T>(BufferView<T> view)
         where T : unmanaged => view.Buffer is null ? null : CpuDevice.Pointer(view);

@@ -32,7 +32,14 @@ public sealed class ChatPromptTests
 
     private static EditedPrompt Typing(params string[] keys)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, Interactive = InteractionSupport.Yes, Out = new AnsiConsoleOutput(new StringWriter()) });
+        IAnsiConsole console =
+            AnsiConsole.Create(
+                new AnsiConsoleSettings
+                {
+                    Ansi = AnsiSupport.Yes,
+                    Interactive = InteractionSupport.Yes,
+                    Out = new AnsiConsoleOutput(new StringWriter())
+                });
         console.Profile.Width = 80;
         return new EditedPrompt(console, new Keys(string.Concat(keys)));
     }

@@ -6,7 +6,8 @@ namespace Engine.EndToEnd.Tests;
 /// <summary>What every command has in common: help, exit codes, errors as sentences.</summary>
 public sealed class CommandLineTests
 {
-    private static readonly string[] Names = ["train", "eval", "predict", "embed", "estimate", "inspect", "devices", "tokenize", "train-tokenizer", "template", "forward", "chat", "generate", "merge", "kernels"];
+    private static readonly string[] Names = ["train", "eval", "predict", "embed", "estimate", "inspect", "devices", "tokenize",
+        "train-tokenizer", "template", "forward", "chat", "generate", "merge", "kernels"];
 
     public static TheoryData<string> Commands => [.. Names];
 
@@ -22,9 +23,12 @@ public sealed class CommandLineTests
     [Fact]
     public void An_unknown_dtype_names_the_known_ones()
     {
-        EngineResult result = EngineProcess.Run("forward", "--model", ".", "--inputs", "x.safetensors", "--output", "y.safetensors", "--dtype", "half");
+        EngineResult result =
+            EngineProcess.Run("forward", "--model", ".", "--inputs", "x.safetensors", "--output", "y.safetensors", "--dtype", "half");
         Assert.NotEqual(0, result.Code);
-        Assert.All(new[] { "half", "auto", "float32", "bfloat16", "float16" }, word => Assert.Contains(word, result.Error, StringComparison.Ordinal));
+        Assert.All(
+            new[] { "half", "auto", "float32", "bfloat16", "float16" },
+            word => Assert.Contains(word, result.Error, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -42,8 +46,10 @@ public sealed class CommandLineTests
         EngineProcess.Run("forward", "--model", "x").Refused(2, "--inputs", "--output", "engine forward --help");
         EngineProcess.Run("inspect", "a", "b").Refused(2, "'b'");
         EngineProcess.Run("tokenize", "--model", "x", "--jsnl", "file").Refused(2, "There is no option '--jsnl'; did you mean '--jsonl'?");
-        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--seed", "-1").Refused(2, "--seed is '-1'; a whole number from 0 was expected.");
-        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--temperature", "hot").Refused(2, "'hot'", "--temperature is 'hot'; a number such as 0.5 was expected.");
+        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--seed", "-1")
+            .Refused(2, "--seed is '-1'; a whole number from 0 was expected.");
+        EngineProcess.Run("generate", "--model", "x", "--ids", "1", "--temperature", "hot")
+            .Refused(2, "'hot'", "--temperature is 'hot'; a number such as 0.5 was expected.");
     }
 
     [Theory]
@@ -55,9 +61,15 @@ public sealed class CommandLineTests
     [InlineData(2, "--set has no value behind it; KEY=VALUE was expected", "train", "a.yaml", "--set")]
     [InlineData(2, "--methods LIST|FILE is missing: ", "compare", "a.yaml")]
     [InlineData(2, "--seeds is 'x'; a whole number was expected.", "compare", "a.yaml", "--methods", "lora", "--seeds", "x")]
-    [InlineData(2, "--dtype is 'bfloat'; did you mean 'bfloat16'? Known are auto, float32, bfloat16, float16.", "eval", "run", "--dtype", "bfloat")]
-    [InlineData(2, "--output is 's3://x/y', a URL, and nothing is written to a network; give a path of this machine", "merge", "m", "--adapter", "a", "--output", "s3://x/y")]
-    [InlineData(2, "--file is 'hf://x/y.csv', an address of the Hugging Face Hub, and nothing is read from a network; download the file and give its path here.", "predict", "m", "--file", "hf://x/y.csv")]
+    [InlineData(
+        2, "--dtype is 'bfloat'; did you mean 'bfloat16'? Known are auto, float32, bfloat16, float16.", "eval", "run", "--dtype", "bfloat")]
+    [InlineData(
+        2, "--output is 's3://x/y', a URL, and nothing is written to a network; give a path of this machine", "merge", "m", "--adapter",
+        "a", "--output", "s3://x/y")]
+    [InlineData(
+        2,
+        "--file is 'hf://x/y.csv', an address of the Hugging Face Hub, and nothing is read from a network; "
+            + "download the file and give its path here.", "predict", "m", "--file", "hf://x/y.csv")]
     [InlineData(2, "--language is 'metal'; known are opencl, ptx.", "kernels", "--language", "metal", "--output", "x")]
     [InlineData(2, "There is no option '--resum'; did you mean '--resume'?", "train", "a.yaml", "--resum")]
     [InlineData(2, "MODEL is missing: ", "generate", "--prompt", "x")]
@@ -81,8 +93,10 @@ public sealed class CommandLineTests
         using TemporaryFolder folder = new();
         string file = folder.Write("a.txt", "text\n");
         EngineProcess.Run("train", folder.Root).Refused(1, "this is a folder; a YAML file was expected");
-        EngineProcess.Run("train-tokenizer", "--size", "300", "--output", file, file).Refused(2, "which is a file; a folder to write was expected");
-        EngineProcess.Run("forward", "m", "--inputs", "x", "--output", folder.Root).Refused(2, "which is a folder; a file to write was expected");
+        EngineProcess.Run("train-tokenizer", "--size", "300", "--output", file, file)
+            .Refused(2, "which is a file; a folder to write was expected");
+        EngineProcess.Run("forward", "m", "--inputs", "x", "--output", folder.Root)
+            .Refused(2, "which is a folder; a file to write was expected");
         EngineProcess.Run("tokenize", "--model", folder.Root, folder.Root).Refused(1, folder.Root);
     }
 
@@ -99,7 +113,8 @@ public sealed class CommandLineTests
     public void Output_for_a_pipe_has_no_blanks_at_the_ends_of_lines()
     {
         using SmallRun run = new();
-        foreach (string[] command in (string[][])[["devices"], ["inspect", run.File("model")], ["inspect", run.File("model/model.safetensors")], ["estimate", run.RunFile]])
+        foreach (string[] command in (string[][])[["devices"], ["inspect", run.File("model")],
+            ["inspect", run.File("model/model.safetensors")], ["estimate", run.RunFile]])
         {
             string output = EngineProcess.Run(command).Succeeded().Output;
             Assert.DoesNotContain(output.Split('\n'), line => line.EndsWith(' '));
@@ -112,10 +127,12 @@ public sealed class CommandLineTests
     {
         using TemporaryFolder folder = new();
         string model = SharedFiles.Path("goldens/models/roberta-cls");
-        string[] command = ["forward", "--model", model, "--inputs", Path.Combine(model, "expected.safetensors"), "--output", folder.File("result.safetensors"), "--device"];
+        string[] command = ["forward", "--model", model, "--inputs", Path.Combine(model, "expected.safetensors"), "--output",
+            folder.File("result.safetensors"), "--device"];
         EngineProcess.Run([.. command, "opencl:99"]).Refused(1, "opencl:99", "cpu");
         EngineProcess.Run([.. command, "gpu"]).Refused(1, "'gpu'", "write cpu, opencl, opencl:N, cuda or cuda:N");
-        EngineProcess.Run([.. command, "cpu", "--products", "vendor"]).Refused(1, "cublasLt runs on cuda alone", "Leave out products: vendor");
+        EngineProcess.Run([.. command, "cpu", "--products", "vendor"])
+            .Refused(1, "cublasLt runs on cuda alone", "Leave out products: vendor");
     }
 
     [Fact]
@@ -145,10 +162,14 @@ public sealed class CommandLineTests
     public void Kernels_writes_those_that_are_named()
     {
         using TemporaryFolder folder = new();
-        EngineProcess.Run("kernels", "--language", "ptx", "--kernel", "AdamWKernels_Step", "--kernel", "SegmentsKernels_Map", "--output", folder.Root).Succeeded();
-        string[] written = [.. Directory.GetFiles(folder.Root).Select(file => Path.GetFileName(file).Split('.')[0]).Distinct().Order(StringComparer.Ordinal)];
+        EngineProcess.Run(
+            "kernels", "--language", "ptx", "--kernel", "AdamWKernels_Step", "--kernel", "SegmentsKernels_Map", "--output", folder.Root)
+                .Succeeded();
+        string[] written = [.. Directory.GetFiles(folder.Root).Select(file => Path.GetFileName(file).Split('.')[0]).Distinct()
+            .Order(StringComparer.Ordinal)];
         Assert.Equal(["AdamWKernels_Step", "SegmentsKernels_Map"], written);
-        EngineProcess.Run("kernels", "--language", "ptx", "--kernel", "AdamWKernels_Stop", "--output", folder.Root).Refused(1, "AdamWKernels_Stop", "AdamWKernels_Step");
+        EngineProcess.Run("kernels", "--language", "ptx", "--kernel", "AdamWKernels_Stop", "--output", folder.Root)
+            .Refused(1, "AdamWKernels_Stop", "AdamWKernels_Step");
     }
 
     [Theory]
@@ -161,8 +182,12 @@ public sealed class CommandLineTests
         EngineProcess.Run("kernels", "--language", language, "--output", folder.Root).Succeeded();
         string[] files = [.. Directory.GetFiles(folder.Root, "*" + extension).Select(file => Path.GetFileName(file))];
         string[] written = [.. files.Select(file => file.Split('.')[0]).Distinct().Order(StringComparer.Ordinal)];
-        Assert.Equal(Kernels.KernelRegistry.All.Where(kernel => language == "ptx" || !kernel.UsesShuffles).Select(kernel => kernel.Name).Order(StringComparer.Ordinal), written);
-        Assert.All(files, file => Assert.Contains($"{entry} {file.Split('.')[0]}(", File.ReadAllText(folder.File(file)), StringComparison.Ordinal));
+        Assert.Equal(
+            Kernels.KernelRegistry.All.Where(kernel => language == "ptx" || !kernel.UsesShuffles).Select(kernel => kernel.Name)
+                .Order(StringComparer.Ordinal), written);
+        Assert.All(
+            files,
+            file => Assert.Contains($"{entry} {file.Split('.')[0]}(", File.ReadAllText(folder.File(file)), StringComparison.Ordinal));
         EngineProcess.Run("kernels", "--language", "metal", "--output", folder.Root).Refused(2, "metal");
     }
 
@@ -197,6 +222,7 @@ public sealed class CommandLineTests
 
     [Fact]
     public void Full_disk_is_a_sentence() => EngineProcess.Shell(
-        "yes text | head -n 20000 | $ENGINE tokenize --model $MODEL - > /dev/full", ("MODEL", SharedFiles.Path("goldens/tokenizers/roberta-base")))
+        "yes text | head -n 20000 | $ENGINE tokenize --model $MODEL - > /dev/full",
+        ("MODEL", SharedFiles.Path("goldens/tokenizers/roberta-base")))
         .Refused(1, "No space left on device");
 }

@@ -5,13 +5,16 @@ namespace Engine.EndToEnd.Tests;
 /// <summary><c>engine compare</c> through the command line, on a run made for these tests.</summary>
 public sealed class CompareTests
 {
-    private static readonly string[] Short = ["--set", "adapter={r: 4, modules_to_save: [classifier]}", "--set", "max_steps=6", "--set", "eval_strategy=no"];
+    private static readonly string[] Short =
+        ["--set", "adapter={r: 4, modules_to_save: [classifier]}", "--set", "max_steps=6", "--set", "eval_strategy=no"];
 
     [Fact]
     public void Methods_are_trained_with_every_seed_and_held_against_lora()
     {
         using SmallRun run = new();
-        EngineResult result = EngineProcess.Run(["compare", run.RunFile, "--methods", "flat-lora{rho=0.2},lora,flat-lora+nbar", "--seeds", "2", .. Short]).Succeeded();
+        EngineResult result =
+            EngineProcess.Run(["compare", run.RunFile, "--methods", "flat-lora{rho=0.2},lora,flat-lora+nbar", "--seeds", "2", .. Short])
+                .Succeeded();
         JsonNode report = Report(run);
         Assert.Equal("accuracy", report["metric"]!.GetValue<string>());
         Assert.Equal("lora", report["reference"]!.GetValue<string>());
@@ -19,7 +22,8 @@ public sealed class CompareTests
         string page = File.ReadAllText(run.File("run/comparison.html"));
         Assert.Contains($"<dt>model</dt><dd>{run.File("model")}</dd>", page, StringComparison.Ordinal);
         Assert.Contains($"<dt>data</dt><dd>{run.File("dev.tsv")}</dd>", page, StringComparison.Ordinal);
-        Assert.Equal(["flat-lora{rho=0.2}", "lora", "flat-lora+nbar"], Methods(report).Select(method => method["method"]!.GetValue<string>()));
+        Assert.Equal(
+            ["flat-lora{rho=0.2}", "lora", "flat-lora+nbar"], Methods(report).Select(method => method["method"]!.GetValue<string>()));
         foreach (JsonNode method in Methods(report))
         {
             Assert.Contains(method["method"]!.GetValue<string>(), result.Output, StringComparison.Ordinal);
@@ -75,13 +79,16 @@ public sealed class CompareTests
         Directory.Delete(Path.Combine(folder, "adapter"), recursive: true);
         File.Delete(Path.Combine(folder, "summary.json"));
         File.Delete(Path.Combine(folder, "fingerprint.json"));
-        EngineProcess.Run(["train", run.RunFile, .. Short, "--set", "save_strategy=no", "--set", "output=run/lora/seed-3"]).Refused(1, "an unfinished run that came to no checkpoint (", "--overwrite");
+        EngineProcess.Run(["train", run.RunFile, .. Short, "--set", "save_strategy=no", "--set", "output=run/lora/seed-3"])
+            .Refused(1, "an unfinished run that came to no checkpoint (", "--overwrite");
         EngineProcess.Run(arguments).Succeeded();
         Assert.Equal(lines.Length, File.ReadAllLines(steps).Length);
         Assert.False(Directory.Exists(Path.Combine(folder, "replacement")));
     }
 
-    /// <summary>A kill between a run's end and the comparison's own files: the run's folder alone says that it is finished, and of what.</summary>
+    /// <summary>
+    /// A kill between a run's end and the comparison's own files: the run's folder alone says that it is finished, and of what.
+    /// </summary>
     [Fact]
     public void A_finished_run_is_found_without_the_comparisons_own_files_and_its_inputs_are_never_its_outputs()
     {
@@ -91,19 +98,23 @@ public sealed class CompareTests
         DateTime written = File.GetLastWriteTimeUtc(run.File("run/lora/seed-3/metrics.jsonl"));
         EngineProcess.Run([.. arguments, "lora"]).Succeeded();
         Assert.Equal(written, File.GetLastWriteTimeUtc(run.File("run/lora/seed-3/metrics.jsonl")));
-        EngineProcess.Run([.. arguments, "lora,nbar", "--set", "adapter.init=run/lora/seed-3/adapter"]).Refused(1, "adapter.init", "run/lora/seed-3");
+        EngineProcess.Run([.. arguments, "lora,nbar", "--set", "adapter.init=run/lora/seed-3/adapter"])
+            .Refused(1, "adapter.init", "run/lora/seed-3");
         Directory.CreateDirectory(run.File("other"));
         File.WriteAllText(run.File("other/comparison.json"), "somebody's");
         EngineProcess.Run([.. arguments, "lora", "--set", "output=other"]).Refused(1, "comparison.json is there already");
         Assert.Equal("somebody's", File.ReadAllText(run.File("other/comparison.json")));
     }
 
-    /// <summary>A run that was stopped goes on from its checkpoint to the numbers of one that was not; runs that had ended stay as they are.</summary>
+    /// <summary>
+    /// A run that was stopped goes on from its checkpoint to the numbers of one that was not; runs that had ended stay as they are.
+    /// </summary>
     [Fact]
     public void An_interrupted_comparison_goes_on_where_it_was()
     {
         // More lines of progress than a pipe holds: the process cannot end before the test reads on.
-        string[] settings = ["--seeds", "1", "--set", "adapter={r: 4, modules_to_save: [classifier]}", "--set", "max_steps=1000", "--set", "logging_steps=1", "--set", "eval_strategy=no"];
+        string[] settings = ["--seeds", "1", "--set", "adapter={r: 4, modules_to_save: [classifier]}", "--set", "max_steps=1000",
+            "--set", "logging_steps=1", "--set", "eval_strategy=no"];
         using SmallRun run = new();
         EngineProcess.Run(["compare", run.RunFile, "--methods", "lora", .. settings]).Succeeded();
         DateTime lora = File.GetLastWriteTimeUtc(run.File("run/lora/seed-3/metrics.jsonl"));
@@ -140,7 +151,8 @@ public sealed class CompareTests
     public void Sharpness_is_measured_once_and_shown_with_the_metrics()
     {
         using SmallRun run = new();
-        string[] arguments = ["compare", run.RunFile, "--methods", "lora,flat-lora", "--seeds", "2", .. Short, "--sharpness", "expected,worst-case", "--sharpness-rows", "16"];
+        string[] arguments = ["compare", run.RunFile, "--methods", "lora,flat-lora", "--seeds", "2", .. Short, "--sharpness",
+            "expected,worst-case", "--sharpness-rows", "16"];
         EngineResult result = EngineProcess.Run(arguments).Succeeded();
         Assert.Contains("sharpness, weights space", result.Output, StringComparison.Ordinal);
         foreach (JsonNode method in Methods(Report(run)))
@@ -161,7 +173,8 @@ public sealed class CompareTests
         DateTime written = File.GetLastWriteTimeUtc(kept);
         EngineProcess.Run(arguments).Succeeded();
         Assert.Equal(written, File.GetLastWriteTimeUtc(kept));
-        EngineProcess.Run(["compare", run.RunFile, "--methods", "lora", "--sharpness", "plane"]).Refused(1, "plane", "expected, worst-case");
+        EngineProcess.Run(["compare", run.RunFile, "--methods", "lora", "--sharpness", "plane"])
+            .Refused(1, "plane", "expected, worst-case");
     }
 
     [Fact]

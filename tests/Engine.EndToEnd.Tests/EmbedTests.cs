@@ -17,9 +17,11 @@ public sealed class EmbedTests : IDisposable
         string model = SharedFiles.Path("data/models/all-MiniLM-L6-v2");
         using SafetensorsFile golden = SafetensorsFile.Open(SharedFiles.Path("goldens/real/all-MiniLM-L6-v2.safetensors"));
         double[] hidden = golden["hidden.6.3"].ToFloat64();
-        double[] expected = [.. Enumerable.Range(0, 384).Select(column => Enumerable.Range(0, hidden.Length / 384).Average(token => hidden[(token * 384) + column]))];
+        double[] expected = [.. Enumerable.Range(0, 384)
+            .Select(column => Enumerable.Range(0, hidden.Length / 384).Average(token => hidden[(token * 384) + column]))];
 
-        string[] lines = EngineProcess.RunWithInput("No.\nThe sailors rode the breeze clear of the rocks.\n", "embed", model).Succeeded().OutputLines;
+        string[] lines = EngineProcess.RunWithInput("No.\nThe sailors rode the breeze clear of the rocks.\n", "embed", model)
+            .Succeeded().OutputLines;
         string file = folder.File("vectors.safetensors");
         EngineProcess.Run("embed", model, "--file", folder.Write("texts.txt", "No.\n"), "--output", file).Succeeded();
 
@@ -40,10 +42,12 @@ public sealed class EmbedTests : IDisposable
     public void A_decoder_makes_no_vectors_and_texts_come_from_one_place()
     {
         TinyDecoder.Write(folder.File("decoder"));
-        EngineProcess.Run("embed", folder.File("decoder"), "a").Refused(1, "a model of type qwen2 is not built for sentence vectors; models of type bert, roberta are.");
+        EngineProcess.Run("embed", folder.File("decoder"), "a")
+            .Refused(1, "a model of type qwen2 is not built for sentence vectors; models of type bert, roberta are.");
         EngineProcess.Run("embed", folder.File("decoder"), "a", "--file", "b.txt").Refused(1, "both as arguments and with --file");
     }
 
     /// <summary>Float32 on both sides, each within 1e-6 of the numbers' size.</summary>
-    private static void Near(double[] expected, float[] actual) => Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 4e-6));
+    private static void Near(double[] expected, float[] actual) =>
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 4e-6));
 }

@@ -78,7 +78,8 @@ internal static class EngineProcess
     public static (int Code, string Output) SignalAt(string start, int signal, string[] arguments, Action<int>? whileRunning = null)
     {
         // A shell starts what runs in the background with SIGINT ignored, and every process below inherits that.
-        ProcessStartInfo info = new("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "engine.dll"), .. arguments])
+        ProcessStartInfo info = new(
+            "env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "engine.dll"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -8,25 +8,34 @@ namespace Engine.EndToEnd.Tests;
 /// <summary><c>engine forward</c> held against Transformers and PEFT (goldens/models, goldens/real).</summary>
 public sealed class ForwardTests
 {
-    /// <summary>Norm of a tensor's difference over its norm. Both sides compute in float32, where PEFT itself is 1e-6 from float64; ten layers of sums leave room to 1e-4, and a wrong formula does not hide below it.</summary>
+    /// <summary>
+    /// Norm of a tensor's difference over its norm. Both sides compute in float32, where PEFT itself is 1e-6 from float64; ten layers of
+    /// sums leave room to 1e-4, and a wrong formula does not hide below it.
+    /// </summary>
     private const double Tolerance = 1e-4;
 
     /// <summary>
-    /// Gradients that are zero in exact arithmetic (key biases: softmax does not see what all keys share) are rounding noise on both sides. A difference below this
-    /// share of the largest gradient's norm is none.
+    /// Gradients that are zero in exact arithmetic (key biases: softmax does not see what all keys share) are rounding noise on both sides.
+    /// A difference below this share of the largest gradient's norm is none.
     /// </summary>
     private const double NoiseShare = 1e-6;
 
-    /// <summary>Models of which the repository holds all that Transformers computed, and those whose hidden states and gradients under full fine-tuning only ../shared has.</summary>
-    private static readonly string[] Whole = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2-cls"], InPart = ["qwen2", "qwen3", "llama", "qwen2-bfloat16"];
+    /// <summary>
+    /// Models of which the repository holds all that Transformers computed, and those whose hidden states and gradients under full
+    /// fine-tuning only ../shared has.
+    /// </summary>
+    private static readonly string[] Whole = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2-cls"],
+        InPart = ["qwen2", "qwen3", "llama", "qwen2-bfloat16"];
 
     /// <summary>Every model with and without its adapter, on the cpu device and on the first of each other kind that is there.</summary>
     public static TheoryData<string, bool, string> Cases(bool inRepository)
     {
         var data = new TheoryData<string, bool, string>();
-        foreach (DeviceListing listing in DeviceCatalog.List().Where(listing => listing.Devices.Count > 0 && WantedDevices.Contains(listing.Devices[0].Id)))
+        foreach (DeviceListing listing in DeviceCatalog.List()
+            .Where(listing => listing.Devices.Count > 0 && WantedDevices.Contains(listing.Devices[0].Id)))
         {
-            foreach ((string model, bool withAdapter) in from model in Whole.Concat(InPart) from withAdapter in (bool[])[false, true] select (model, withAdapter))
+            foreach ((string model, bool withAdapter) in
+                from model in Whole.Concat(InPart) from withAdapter in (bool[])[false, true] select (model, withAdapter))
             {
                 if (inRepository == (withAdapter || Whole.Contains(model)))
                 {
@@ -48,12 +57,17 @@ public sealed class ForwardTests
         string inputs = Path.Combine(source, "expected.safetensors");
         string output = folder.File("result.safetensors");
         string[] adapter = withAdapter ? ["--adapter", Path.Combine(source, "adapter")] : [];
-        EngineProcess.Run(["forward", "--model", source, "--inputs", inputs, "--output", output, "--gradients", "--device", device, .. adapter]).Succeeded();
+        EngineProcess.Run(
+            ["forward", "--model", source, "--inputs", inputs, "--output", output, "--gradients", "--device", device, .. adapter])
+                .Succeeded();
 
         Compare(inputs, output, withAdapter ? "lora." : "base.");
     }
 
-    /// <summary>The folder people have: a pretrained language model that knows nothing of labels, and beside it a classifier's adapter that brings its head.</summary>
+    /// <summary>
+    /// The folder people have: a pretrained language model that knows nothing of labels, and beside it a classifier's adapter that brings
+    /// its head.
+    /// </summary>
     [Theory]
     [InlineData("bert-cls", "BertForMaskedLM")]
     [InlineData("roberta-cls", "RobertaForMaskedLM")]
@@ -61,7 +75,8 @@ public sealed class ForwardTests
     public void A_classifiers_adapter_makes_a_classifier_of_a_language_models_folder(string model, string architecture)
     {
         using TemporaryFolder folder = new();
-        string source = SharedFiles.Path($"goldens/models/{model}"), inputs = Path.Combine(source, "expected.safetensors"), output = folder.File("result.safetensors");
+        string source = SharedFiles.Path($"goldens/models/{model}"), inputs = Path.Combine(source, "expected.safetensors"),
+            output = folder.File("result.safetensors");
         LanguageModelFolder(source, folder.File("base"), architecture);
         Directory.CreateDirectory(folder.File("adapter"));
         foreach (string file in Directory.EnumerateFiles(Path.Combine(source, "adapter")))
@@ -69,24 +84,29 @@ public sealed class ForwardTests
             File.Copy(file, Path.Combine(folder.File("adapter"), Path.GetFileName(file)));
         }
 
-        EngineProcess.Run("forward", "--model", folder.File("base"), "--adapter", folder.File("adapter"), "--inputs", inputs, "--output", output, "--gradients").Succeeded();
+        EngineProcess.Run(
+            "forward", "--model", folder.File("base"), "--adapter", folder.File("adapter"), "--inputs", inputs, "--output", output,
+            "--gradients").Succeeded();
         Compare(inputs, output, "lora.");
 
-        EngineProcess.Run("merge", "--model", folder.File("base"), "--adapter", folder.File("adapter"), "--output", folder.File("merged"), "--dtype", "float32").Succeeded();
+        EngineProcess.Run(
+            "merge", "--model", folder.File("base"), "--adapter", folder.File("adapter"), "--output", folder.File("merged"), "--dtype",
+            "float32").Succeeded();
         EngineProcess.Run("forward", "--model", folder.File("merged"), "--inputs", inputs, "--output", output).Succeeded();
         Compare(inputs, output, "merged.");
     }
 
     /// <summary>
-    /// BERT's masked-language-modelling head is RoBERTa's under other names, and BERT counts positions from 0 where RoBERTa counts from the padding id + 1: so a BERT made of
-    /// the golden RoBERTa's weights has the numbers that Transformers computed for that.
+    /// BERT's masked-language-modelling head is RoBERTa's under other names, and BERT counts positions from 0 where RoBERTa counts from the
+    /// padding id + 1: so a BERT made of the golden RoBERTa's weights has the numbers that Transformers computed for that.
     /// </summary>
     [Fact]
     public void Bert_predicts_masked_tokens_as_transformers_does_with_robertas_weights()
     {
         const int FirstPosition = 2;
         using TemporaryFolder folder = new();
-        string source = SharedFiles.Path("goldens/models/roberta-mlm"), inputs = Path.Combine(source, "expected.safetensors"), output = folder.File("result.safetensors");
+        string source = SharedFiles.Path("goldens/models/roberta-mlm"), inputs = Path.Combine(source, "expected.safetensors"),
+            output = folder.File("result.safetensors");
         JsonNode config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!;
         int positions = config["max_position_embeddings"]!.GetValue<int>() - FirstPosition, width = config["hidden_size"]!.GetValue<int>();
         config["architectures"] = new JsonArray("BertForMaskedLM");
@@ -114,7 +134,8 @@ public sealed class ForwardTests
         EngineProcess.Run("forward", "--model", folder.Root, "--inputs", inputs, "--output", output, "--gradients").Succeeded();
         var expected = new SafetensorsWriter();
         using SafetensorsFile golden = SafetensorsFile.Open(inputs);
-        foreach (SafetensorsTensor tensor in golden.Tensors.Where(tensor => tensor.Name == "attention_mask" || tensor.Name.StartsWith("base.", StringComparison.Ordinal)))
+        foreach (SafetensorsTensor tensor in golden.Tensors.Where(
+            tensor => tensor.Name == "attention_mask" || tensor.Name.StartsWith("base.", StringComparison.Ordinal)))
         {
             if (tensor.Name.EndsWith("position_embeddings.weight", StringComparison.Ordinal))
             {
@@ -140,17 +161,22 @@ public sealed class ForwardTests
     public void Labels_that_are_all_ignored_give_no_loss_and_zero_gradients_and_that_is_said()
     {
         using TemporaryFolder folder = new();
-        string source = SharedFiles.Path("goldens/models/roberta-mlm"), inputs = folder.File("inputs.safetensors"), output = folder.File("result.safetensors");
+        string source = SharedFiles.Path("goldens/models/roberta-mlm"), inputs = folder.File("inputs.safetensors"),
+            output = folder.File("result.safetensors");
         using SafetensorsFile golden = SafetensorsFile.Open(Path.Combine(source, "expected.safetensors"));
         int[] labels = golden["labels"].ToInt32();
         Array.Fill(labels, -100);
-        new SafetensorsWriter().Copy(golden["input_ids"]).Copy(golden["attention_mask"]).Add("labels", [.. golden["labels"].Shape], labels).Write(inputs);
-        EngineResult result = EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", output, "--gradients").Succeeded();
+        new SafetensorsWriter().Copy(golden["input_ids"]).Copy(golden["attention_mask"]).Add("labels", [.. golden["labels"].Shape], labels)
+            .Write(inputs);
+        EngineResult result =
+            EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", output, "--gradients").Succeeded();
         Assert.Contains("note: Every label is -100 and ignored", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("not finite", result.Error, StringComparison.Ordinal);
         using SafetensorsFile actual = SafetensorsFile.Open(output);
         Assert.True(double.IsNaN(actual["loss"].ToFloat64()[0]));
-        Assert.All(actual.Tensors.Where(tensor => tensor.Name.StartsWith("grad.", StringComparison.Ordinal)), tensor => Assert.All(tensor.ToFloat64(), value => Assert.Equal(0, value)));
+        Assert.All(
+            actual.Tensors.Where(tensor => tensor.Name.StartsWith("grad.", StringComparison.Ordinal)),
+            tensor => Assert.All(tensor.ToFloat64(), value => Assert.Equal(0, value)));
     }
 
     [Fact]
@@ -172,7 +198,10 @@ public sealed class ForwardTests
             writer.Write(weights);
         }
 
-        EngineResult result = EngineProcess.Run("forward", "--model", folder.Root, "--inputs", Path.Combine(source, "expected.safetensors"), "--output", folder.File("result.safetensors")).Succeeded();
+        EngineResult result =
+            EngineProcess.Run(
+                "forward", "--model", folder.Root, "--inputs", Path.Combine(source, "expected.safetensors"), "--output",
+                folder.File("result.safetensors")).Succeeded();
         Assert.Matches("note: ([0-9]+) of [0-9]+ logits are not finite", result.Error);
     }
 
@@ -183,11 +212,17 @@ public sealed class ForwardTests
         string source = SharedFiles.Path("goldens/models/bert-cls"), inputs = folder.File("inputs.safetensors");
         File.Copy(Path.Combine(source, "expected.safetensors"), inputs);
         byte[] before = File.ReadAllBytes(inputs);
-        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", Path.Combine(folder.Root, ".", "inputs.safetensors")).Refused(1, inputs, "choose another output");
-        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", Path.Combine(source, "model.safetensors")).Refused(1, "model.safetensors", "choose another output");
+        EngineProcess.Run(
+            "forward", "--model", source, "--inputs", inputs, "--output", Path.Combine(folder.Root, ".", "inputs.safetensors"))
+                .Refused(1, inputs, "choose another output");
+        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", Path.Combine(source, "model.safetensors"))
+            .Refused(1, "model.safetensors", "choose another output");
         Assert.Equal(before, File.ReadAllBytes(inputs));
-        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", "").Refused(2, "--output is empty; a file to write was expected.");
-        EngineProcess.Run("forward", "--model", source, "--adapter", folder.File("nope"), "--inputs", inputs, "--output", folder.File("result.safetensors"))
+        EngineProcess.Run("forward", "--model", source, "--inputs", inputs, "--output", "")
+            .Refused(2, "--output is empty; a file to write was expected.");
+        EngineProcess.Run(
+            "forward", "--model", source, "--adapter", folder.File("nope"), "--inputs", inputs, "--output",
+            folder.File("result.safetensors"))
             .Refused(1, "nope", "there is no such folder; an adapter's or a run's was expected");
     }
 
@@ -202,7 +237,9 @@ public sealed class ForwardTests
         config["task_type"] = task;
         folder.Write("adapter_config.json", config.ToJsonString());
         File.Copy(Path.Combine(source, "adapter", "adapter_model.safetensors"), folder.File("adapter_model.safetensors"));
-        EngineProcess.Run("forward", "--model", source, "--adapter", folder.Root, "--inputs", Path.Combine(source, "expected.safetensors"), "--output", folder.File("result.safetensors"))
+        EngineProcess.Run(
+            "forward", "--model", source, "--adapter", folder.Root, "--inputs", Path.Combine(source, "expected.safetensors"), "--output",
+            folder.File("result.safetensors"))
             .Refused(1, expected);
     }
 
@@ -217,7 +254,8 @@ public sealed class ForwardTests
         File.WriteAllText(Path.Combine(target, "config.json"), config.ToJsonString());
         using SafetensorsFile weights = SafetensorsFile.Open(Path.Combine(source, "model.safetensors"));
         var writer = new SafetensorsWriter();
-        foreach (SafetensorsTensor tensor in weights.Tensors.Where(tensor => !tensor.Name.StartsWith("classifier.", StringComparison.Ordinal) && tensor.Name != "score.weight"))
+        foreach (SafetensorsTensor tensor in weights.Tensors.Where(
+            tensor => !tensor.Name.StartsWith("classifier.", StringComparison.Ordinal) && tensor.Name != "score.weight"))
         {
             writer.Copy(tensor);
         }
@@ -231,9 +269,13 @@ public sealed class ForwardTests
         using SafetensorsFile expected = SafetensorsFile.Open(golden);
         using SafetensorsFile actual = SafetensorsFile.Open(output);
         SafetensorsTensor[] wanted = [.. expected.Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal))];
-        string[] gradients = [.. wanted.Select(tensor => tensor.Name[prefix.Length..]).Where(name => name.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
-        Assert.Equal(gradients, actual.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
-        double noise = NoiseShare * wanted.Where(tensor => tensor.Name.Contains("grad.", StringComparison.Ordinal)).Select(tensor => Norm(tensor.ToFloat64())).DefaultIfEmpty().Max();
+        string[] gradients = [.. wanted.Select(tensor => tensor.Name[prefix.Length..])
+            .Where(name => name.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        Assert.Equal(
+            gradients, actual.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith("grad.", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal));
+        double noise = NoiseShare * wanted.Where(tensor => tensor.Name.Contains("grad.", StringComparison.Ordinal))
+            .Select(tensor => Norm(tensor.ToFloat64())).DefaultIfEmpty().Max();
         foreach (SafetensorsTensor tensor in wanted)
         {
             string name = tensor.Name[prefix.Length..];
@@ -278,13 +320,17 @@ public sealed class ForwardTests
         var writer = new SafetensorsWriter();
         foreach (string name in (string[])["input_ids", "attention_mask", "token_type_ids"])
         {
-            int[] padded = [.. Enumerable.Range(0, rows).SelectMany(row => golden[$"{name}.{row}"].ToInt32() is var ids ? [.. ids, .. new int[length - ids.Length]] : ids)];
+            int[] padded = [.. Enumerable.Range(0, rows)
+                .SelectMany(row => golden[$"{name}.{row}"].ToInt32() is var ids ? [.. ids, .. new int[length - ids.Length]] : ids)];
             writer.Add(name, [rows, length], padded);
         }
 
         writer.Write(inputs);
-        EngineResult result = EngineProcess.Run("forward", "--model", SharedFiles.Path("data/models/all-MiniLM-L6-v2"), "--inputs", inputs, "--output", output).Succeeded();
-        Assert.Contains("Not in the checkpoint, initialised from seed 0: classifier.weight, classifier.bias.", result.Error, StringComparison.Ordinal);
+        EngineResult result =
+            EngineProcess.Run(
+                "forward", "--model", SharedFiles.Path("data/models/all-MiniLM-L6-v2"), "--inputs", inputs, "--output", output).Succeeded();
+        Assert.Contains(
+            "Not in the checkpoint, initialised from seed 0: classifier.weight, classifier.bias.", result.Error, StringComparison.Ordinal);
 
         using SafetensorsFile actual = SafetensorsFile.Open(output);
         for (int layer = 0; golden.Contains($"hidden.{layer}.0"); layer++)
@@ -362,7 +408,9 @@ public sealed class ForwardTests
         string source = SharedFiles.Path("goldens/models/roberta-cls");
         File.Copy(Path.Combine(source, "config.json"), folder.File("config.json"));
         File.WriteAllBytes(folder.File("model.safetensors"), File.ReadAllBytes(Path.Combine(source, "model.safetensors"))[..^1000]);
-        EngineProcess.Run("forward", "--model", folder.Root, "--inputs", Path.Combine(source, "expected.safetensors"), "--output", folder.File("result.safetensors"))
+        EngineProcess.Run(
+            "forward", "--model", folder.Root, "--inputs", Path.Combine(source, "expected.safetensors"), "--output",
+            folder.File("result.safetensors"))
             .Refused(1, "model.safetensors");
     }
 

@@ -40,14 +40,20 @@ public sealed class GenerateTests
         // What a kill leaves of a merge is no reason to refuse the next.
         Directory.CreateDirectory(Path.Combine(merged, "partial-1"));
         File.WriteAllText(Path.Combine(merged, "manifest.json"), """{"files": [], "temporary": ["partial-1"]}""");
-        EngineProcess.Run("merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", merged, "--dtype", "float32").Succeeded();
+        EngineProcess.Run(
+            "merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", merged, "--dtype", "float32").Succeeded();
         string[] tail = ["--ids", "5,6,7,8", "--max-new-tokens", "12", "--greedy"];
         Assert.Equal(
             EngineProcess.Run(["generate", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), .. tail]).Succeeded().Output,
             EngineProcess.Run(["generate", "--model", merged, .. tail]).Succeeded().Output);
-        EngineProcess.Run("merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", merged).Refused(1, "holds files already");
-        Assert.DoesNotContain(Directory.GetFileSystemEntries(merged), path => path.Contains("partial", StringComparison.Ordinal) || path.Contains("manifest", StringComparison.Ordinal));
-        EngineProcess.Run("merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", output.File("x"), "--dtype", "int4").Refused(2, "'int4'", "bfloat16");
+        EngineProcess.Run("merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", merged)
+            .Refused(1, "holds files already");
+        Assert.DoesNotContain(
+            Directory.GetFileSystemEntries(merged),
+            path => path.Contains("partial", StringComparison.Ordinal) || path.Contains("manifest", StringComparison.Ordinal));
+        EngineProcess.Run(
+            "merge", "--model", folder, "--adapter", Path.Combine(folder, "adapter"), "--output", output.File("x"), "--dtype", "int4")
+                .Refused(2, "'int4'", "bfloat16");
     }
 
     [Fact]
@@ -57,7 +63,8 @@ public sealed class GenerateTests
         EngineProcess.Run("generate", "--model", decoder, "--adapter", Path.Combine(classifier, "adapter"), "--ids", "1,2")
             .Refused(1, "task_type is SEQ_CLS; a language model's (CAUSAL_LM) was expected; a classifier's predicts labels.");
         EngineProcess.Run("predict", classifier, "--adapter", Path.Combine(decoder, "adapter"), "a text")
-            .Refused(1, "task_type is CAUSAL_LM; a classifier's or regressor's (SEQ_CLS) was expected; a language model's generates texts.");
+            .Refused(
+                1, "task_type is CAUSAL_LM; a classifier's or regressor's (SEQ_CLS) was expected; a language model's generates texts.");
     }
 
     [SharedTheory]
@@ -66,7 +73,8 @@ public sealed class GenerateTests
     [InlineData("--repetition-penalty", "1,000")]
     [InlineData("--temperature", "nan")]
     public void A_number_with_a_comma_is_refused_and_not_read_as_another(string option, string number) =>
-        EngineProcess.Run("generate", "--model", Story, "--prompt", "Once", option, number).Refused(2, $"{option} is '{number}'; a number such as 0.5 was expected.");
+        EngineProcess.Run("generate", "--model", Story, "--prompt", "Once", option, number)
+            .Refused(2, $"{option} is '{number}'; a number such as 0.5 was expected.");
 
     [SharedFact]
     public void A_prompt_may_begin_with_dashes()
@@ -75,25 +83,32 @@ public sealed class GenerateTests
         string spaced = EngineProcess.Run(["generate", "--model", Story, "--prompt", "-- Once upon", .. tail]).Succeeded().Output;
         Assert.Equal(EngineProcess.Run(["generate", "--model", Story, "--prompt=-- Once upon", .. tail]).Succeeded().Output, spaced);
         EngineProcess.Run(["generate", "--model", Story, "--prompt=--greedy", .. tail]).Succeeded();
-        EngineProcess.Run(["generate", "--model", Story, "--prompt", "--gredy", .. tail]).Refused(2, "There is no option '--gredy'; did you mean '--greedy'?");
+        EngineProcess.Run(["generate", "--model", Story, "--prompt", "--gredy", .. tail])
+            .Refused(2, "There is no option '--gredy'; did you mean '--greedy'?");
     }
 
     [SharedFact]
     public void A_prompt_is_answered_with_text_and_the_speed_goes_to_the_error_stream()
     {
-        EngineResult result = EngineProcess.Run("generate", "--model", Story, "--prompt", "Once upon a time", "--max-new-tokens", "20", "--stop", " in a").Succeeded();
+        EngineResult result =
+            EngineProcess.Run("generate", "--model", Story, "--prompt", "Once upon a time", "--max-new-tokens", "20", "--stop", " in a")
+                .Succeeded();
         Assert.Equal(", a little girl named Lily lived\n", result.Output);
         Assert.Contains("tokens/s", result.Error, StringComparison.Ordinal);
         Assert.Contains("ended by a stop text", result.Error, StringComparison.Ordinal);
         Assert.Equal(
             ["[1] , a little girl", "[2] , a little girl"],
-            EngineProcess.Run("generate", "--model", Story, "--prompt", "Once upon a time", "--ids", "1,80,147,201,282,57", "--stop", " named").Succeeded().OutputLines);
+            EngineProcess.Run(
+                "generate", "--model", Story, "--prompt", "Once upon a time", "--ids", "1,80,147,201,282,57", "--stop", " named")
+                    .Succeeded().OutputLines);
     }
 
     [SharedFact]
     public void A_seed_repeats_a_text_and_another_seed_does_not()
     {
-        string Text(string seed) => EngineProcess.Run("generate", "--model", Story, "--prompt", "One day", "--max-new-tokens", "30", "--seed", seed).Succeeded().Output;
+        string Text(string seed) =>
+            EngineProcess.Run("generate", "--model", Story, "--prompt", "One day", "--max-new-tokens", "30", "--seed", seed)
+                .Succeeded().Output;
         Assert.Equal(Text("4"), Text("4"));
         Assert.NotEqual(Text("4"), Text("5"));
     }
@@ -107,9 +122,11 @@ public sealed class GenerateTests
         EngineProcess.Run("generate", "--model", Story, "--ids", "1", "--greedy", "--top-k", "5").Refused(1, "--greedy");
         EngineProcess.Run("generate", "--model", Story, "--ids", "1", "--temperature", "-1").Refused(1, "temperature is -1");
         EngineProcess.Run("generate", "--model", Story, "--ids", "1", "--context", "9999").Refused(1, "9999", "512");
-        EngineProcess.Run("generate", "--model", SharedFiles.Path("goldens/models/bert-cls"), "--ids", "1").Refused(1, "does not generate text");
+        EngineProcess.Run("generate", "--model", SharedFiles.Path("goldens/models/bert-cls"), "--ids", "1")
+            .Refused(1, "does not generate text");
         EngineProcess.Run("generate", "--model", SharedFiles.Path("goldens/models/qwen2"), "--prompt", "x").Refused(1, "no tokenizer");
     }
 
-    private static int[] Integers(JsonElement element, string key) => [.. element.GetProperty(key).EnumerateArray().Select(number => number.GetInt32())];
+    private static int[] Integers(JsonElement element, string key) =>
+        [.. element.GetProperty(key).EnumerateArray().Select(number => number.GetInt32())];
 }

@@ -37,13 +37,16 @@ public sealed class IlgpuInteropTests
         Assert.Contains("--device cpu|opencl|cuda", result.Error);
     }
 
-    private static EngineResult Run(string arguments) => EngineProcess.Shell($"dotnet '{Path.Combine(AppContext.BaseDirectory, "IlgpuInterop.dll")}' {arguments}");
+    private static EngineResult Run(string arguments) =>
+        EngineProcess.Shell($"dotnet '{Path.Combine(AppContext.BaseDirectory, "IlgpuInterop.dll")}' {arguments}");
 
     private static double[] Scores(int row)
     {
         double[] x = [.. Enumerable.Range(0, Inputs).Select(column => (double)((((row * 7) + (column * 3) + (row * column)) % 11) - 5))];
         double mean = x.Average(), deviation = Math.Sqrt(x.Average(value => (value - mean) * (value - mean)) + 1e-5);
-        return [.. Enumerable.Range(0, Classes).Select(c => Gelu((c / 10.0) + x.Select((value, i) => (value - mean) / deviation * (((((c * Inputs) + i) * 5 % 13) - 6) / 8.0)).Sum()))];
+        return [.. Enumerable.Range(0, Classes)
+            .Select(c => Gelu(
+                (c / 10.0) + x.Select((value, i) => (value - mean) / deviation * (((((c * Inputs) + i) * 5 % 13) - 6) / 8.0)).Sum()))];
     }
 
     private static double Gelu(double x) => 0.5 * x * (1 + Erf(x / Math.Sqrt(2)));

@@ -34,11 +34,18 @@ public sealed class PlainChatTests : IDisposable
         Assert.Contains("chat_template: plain\n", File.ReadAllText(folder.File("run/config.yaml")), StringComparison.Ordinal);
 
         string[] chat = ["chat", "--model", model, "--template", "plain", "--max-new-tokens", "12"];
-        string output = EngineProcess.RunWithInput("Name a colour.\nAnd a fruit.\n/reset\nName an animal.\n", [.. chat, "--adapter", folder.File("run/adapter")]).Succeeded().Output;
+        string output =
+            EngineProcess.RunWithInput(
+                "Name a colour.\nAnd a fruit.\n/reset\nName an animal.\n", [.. chat, "--adapter", folder.File("run/adapter")])
+                    .Succeeded().Output;
         Assert.Contains("plain template", output, StringComparison.Ordinal);
-        Assert.Equal(["> Blue.", "> Apple.", "> Dog."], output.Split('\n').Where(line => line.EndsWith('.') && line.StartsWith("> ", StringComparison.Ordinal) && !line.Contains("forgotten")));
+        Assert.Equal(
+            ["> Blue.", "> Apple.", "> Dog."],
+            output.Split('\n').Where(
+                line => line.EndsWith('.') && line.StartsWith("> ", StringComparison.Ordinal) && !line.Contains("forgotten")));
 
-        string[] generate = ["generate", "--model", model, "--adapter", folder.File("run/adapter"), "--template", "plain", "--max-new-tokens", "12", "--prompt", "Name a colour."];
+        string[] generate = ["generate", "--model", model, "--adapter", folder.File("run/adapter"), "--template", "plain",
+            "--max-new-tokens", "12", "--prompt", "Name a colour."];
         Assert.Equal("Blue.\n", EngineProcess.Run(generate).Succeeded().Output);
         Assert.Equal(["[1] Blue.", "[2] Dog."], EngineProcess.Run([.. generate, "--prompt", "Name an animal."]).Succeeded().OutputLines);
 

@@ -42,12 +42,15 @@ public sealed class PrebatchedTrainTests
         EngineProcess.Run("train", runFile).Succeeded();
 
         using SafetensorsFile golden = SafetensorsFile.Open(batches);
-        double[] losses = [.. File.ReadLines(folder.File("out/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("loss").GetDouble())];
+        double[] losses = [.. File.ReadLines(folder.File("out/metrics.jsonl"))
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("loss").GetDouble())];
         Assert.Equal(golden["losses"].ToFloat64().Length, losses.Length);
         Assert.All(golden["losses"].ToFloat64().Zip(losses), pair => Assert.Equal(1, pair.Second / pair.First, LossTolerance));
 
-        // As in the method's own trajectory tests: 1e-4 of the norm for an adapter, 1e-3 for a whole model, whose key biases have no gradient.
-        using SafetensorsFile trained = SafetensorsFile.Open(folder.File(adapter is null ? "out/model/model.safetensors" : "out/adapter/adapter_model.safetensors"));
+        // As in the method's own trajectory tests: 1e-4 of the norm for an adapter, 1e-3 for a whole model, whose key biases have no
+        // gradient.
+        using SafetensorsFile trained =
+            SafetensorsFile.Open(folder.File(adapter is null ? "out/model/model.safetensors" : "out/adapter/adapter_model.safetensors"));
         double difference = 0, norm = 0;
         foreach (SafetensorsTensor expected in golden.Tensors.Where(tensor => tensor.Name.StartsWith("final.", StringComparison.Ordinal)))
         {

@@ -13,18 +13,25 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
     [Fact]
     public void Texts_are_read_by_column_and_answered_in_their_order()
     {
-        string[] texts = ["the cat loves the film", "a dog hates, say, the soup", "her sister loves\nevery word", "my friend hates that song"];
+        string[] texts = ["the cat loves the film", "a dog hates, say, the soup", "her sister loves\nevery word",
+            "my friend hates that song"];
         string[] lines = Predict(texts);
         string csv = Write("dev.csv", "idx,label,sentence\r\n7,good,the cat loves the film\r\n8,bad,\"a dog hates, say, the soup\"\r\n");
-        string jsonl = Write("more.jsonl", "{\"score\": NaN, \"sentence\": \"her sister loves\\nevery word\"}\n\n{\"sentence\": \"my friend hates that song\"}\n");
+        string jsonl = Write(
+            "more.jsonl",
+            "{\"score\": NaN, \"sentence\": \"her sister loves\\nevery word\"}\n\n{\"sentence\": \"my friend hates that song\"}\n");
         Assert.Equal(lines, Predict("--file", csv, "--file", jsonl));
 
-        string[] answers = [.. Predict("--file", csv, "--file", jsonl, "--json").Select(line => JsonNode.Parse(line)!["text"]!.GetValue<string>())];
+        string[] answers = [.. Predict("--file", csv, "--file", jsonl, "--json")
+            .Select(line => JsonNode.Parse(line)!["text"]!.GetValue<string>())];
         Assert.Equal(texts, answers);
 
         string semicolons = Write("semi.csv", "review;idx\nthe cat loves the film;1\n\"a dog hates, say, the soup\";2\n");
         Assert.Equal(lines[..2], Predict("--file", semicolons, "--delimiter", ";", "--text", "review"));
-        Assert.Equal([.. lines[..2], .. lines[2..]], Predict("--file", Write("again.csv", "sentence|x\nthe cat loves the film|1\na dog hates, say, the soup|2\n"), "--file", jsonl, "--delimiter", "|"));
+        Assert.Equal(
+            [.. lines[..2], .. lines[2..]],
+            Predict("--file", Write("again.csv", "sentence|x\nthe cat loves the film|1\na dog hates, say, the soup|2\n"), "--file",
+                jsonl, "--delimiter", "|"));
         Assert.Equal(lines[..1], Predict("--file", Write("bare.tsv", "1\tthe cat loves the film\n"), "--no-header", "--text", "1"));
         Assert.Equal(lines[..1], Predict("--file", Write("table.data", "sentence,x\nthe cat loves the film,\n"), "--format", "csv"));
     }
@@ -34,18 +41,23 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
     {
         Assert.Equal(Predict("idx,sentence", "1,the cat"), Predict("--file", Write("lines.txt", "idx,sentence\n1,the cat\n")));
         Assert.Equal(Predict("--pairs", "a dog\tthe soup"), Predict("--pairs", "--file", Write("pairs.tsv", "a dog\tthe soup\n")));
-        EngineProcess.Run("predict", run.File("run"), "--pairs", "--format", "csv", "--file", run.File("dev.tsv")).Refused(1, "--pairs", "--text-pair");
-        EngineProcess.Run("predict", run.File("run"), "--delimiter", ";", "--file", Write("lines.txt", "a")).Refused(1, "--delimiter", "--format");
+        EngineProcess.Run("predict", run.File("run"), "--pairs", "--format", "csv", "--file", run.File("dev.tsv"))
+            .Refused(1, "--pairs", "--text-pair");
+        EngineProcess.Run("predict", run.File("run"), "--delimiter", ";", "--file", Write("lines.txt", "a"))
+            .Refused(1, "--delimiter", "--format");
         EngineProcess.Run("predict", run.File("run"), "--delimiter", ";;", "--file", run.File("dev.tsv")).Refused(1, "--delimiter", "';;'");
     }
 
     [Fact]
     public void A_column_that_is_not_there_is_named_with_file_and_line()
     {
-        EngineProcess.Run("predict", run.File("run"), "--file", Write("other.csv", "text,label\na,b\n")).Refused(1, "other.csv:1: ", "'sentence'", "text");
-        EngineProcess.Run("predict", run.File("run/model"), "--text", "sentence", "--file", Write("dev.data", "sentence\na\n")).Refused(1, "dev.data: ", "--format");
+        EngineProcess.Run("predict", run.File("run"), "--file", Write("other.csv", "text,label\na,b\n"))
+            .Refused(1, "other.csv:1: ", "'sentence'", "text");
+        EngineProcess.Run("predict", run.File("run/model"), "--text", "sentence", "--file", Write("dev.data", "sentence\na\n"))
+            .Refused(1, "dev.data: ", "--format");
         EngineProcess.Run("predict", run.File("run/model"), "--file", run.File("dev.tsv")).Refused(1, "dev.tsv", "--text COLUMN");
-        EngineProcess.Run("predict", run.File("run"), "--file", run.File("dev.tsv"), "--file", Write("short.csv", "sentence,label\na\n")).Refused(1, "short.csv:2: ");
+        EngineProcess.Run("predict", run.File("run"), "--file", run.File("dev.tsv"), "--file", Write("short.csv", "sentence,label\na\n"))
+            .Refused(1, "short.csv:2: ");
         EngineProcess.Run("eval", run.File("run"), "--data", Write("lines.txt", "a\n")).Refused(1, "lines.txt", "no labels");
         EngineProcess.Run("estimate", run.RunFile, "--set", "data.train=semi.csv").Refused(1, "semi.csv");
     }
@@ -55,7 +67,9 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
     {
         string[] rows = File.ReadAllLines(run.File("dev.tsv"));
         string first = Write("first.csv", string.Join('\n', rows[..21].Select(row => row.Replace('\t', ','))));
-        string second = Write("second.jsonl", string.Join('\n', rows[21..].Select(row => row.Split('\t')).Select(row => $$"""{"sentence": "{{row[0]}}", "label": " {{row[1]}}"}""")));
+        string second = Write(
+            "second.jsonl", string.Join(
+                '\n', rows[21..].Select(row => row.Split('\t')).Select(row => $$"""{"sentence": "{{row[0]}}", "label": " {{row[1]}}"}""")));
         string whole = EngineProcess.Run("eval", run.File("run"), "--json").Succeeded().Output;
         Assert.Equal(whole, EngineProcess.Run("eval", run.File("run"), "--data", first, "--data", second, "--json").Succeeded().Output);
     }
@@ -70,15 +84,18 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
         WriteCompressed("shards/dev-00001-of-00002.tsv.gz", [rows[0], .. rows[11..]]);
         Assert.Equal(whole, EngineProcess.Run("eval", run.File("run"), "--data", run.File("shards"), "--json").Succeeded().Output);
 
-        LabelledRow[] labelled = [.. rows.Skip(1).Select(row => row.Split('\t')).Select(row => new LabelledRow { Sentence = row[0], Label = row[1] })];
+        LabelledRow[] labelled =
+            [.. rows.Skip(1).Select(row => row.Split('\t')).Select(row => new LabelledRow { Sentence = row[0], Label = row[1] })];
         await ParquetSerializer.SerializeAsync(labelled, run.File("dev.parquet"));
         Assert.Equal(whole, EngineProcess.Run("eval", run.File("run"), "--data", run.File("dev.parquet"), "--json").Succeeded().Output);
         Assert.Equal(Predict("--file", run.File("dev.parquet")), Predict("--file", run.File("shards/*.gz")));
 
         EngineProcess.Run("eval", run.File("run"), "--data", run.File("shards/none-*")).Refused(1, "none-*", "dev-00000-of-00002.tsv.gz");
         EngineProcess.Run("predict", run.File("run"), "--file", run.File("run/model")).Refused(1, "run/model", "several formats");
-        EngineProcess.Run("predict", run.File("run"), "--file", run.File("dev.parquet"), "--text", "0").Refused(1, "parquet", "column numbers");
-        string help = string.Join(' ', EngineProcess.Run("eval", "--help").Succeeded().Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        EngineProcess.Run("predict", run.File("run"), "--file", run.File("dev.parquet"), "--text", "0")
+            .Refused(1, "parquet", "column numbers");
+        string help = string.Join(
+            ' ', EngineProcess.Run("eval", "--help").Succeeded().Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         Assert.Contains("--format <tsv|csv|jsonl|json|parquet|arrow|text>", help, StringComparison.Ordinal);
         Assert.Contains("jsonl (one JSON object per line)", help, StringComparison.Ordinal);
     }
@@ -94,7 +111,8 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
         Assert.Contains("odd.csv: 1 of 3 texts are longer than max_length (32 tokens) and were cut.", evaluated, StringComparison.Ordinal);
         Assert.Contains("odd.csv: 1 of 3 texts are empty, the first in line 3", evaluated, StringComparison.Ordinal);
 
-        string[] settings = ["--set", $"data={{train: [train.tsv, odd.csv], validation: dev.tsv, text: sentence, label: label}}", "--set", "max_steps=1", "--set", "output=both"];
+        string[] settings = ["--set", $"data={{train: [train.tsv, odd.csv], validation: dev.tsv, text: sentence, label: label}}",
+            "--set", "max_steps=1", "--set", "output=both"];
         string trained = EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded().Output;
         Assert.Contains("odd.csv: 1 of 243 texts are longer than max_length (32 tokens) and were cut.", trained, StringComparison.Ordinal);
         Assert.Contains("2 classes (rows): bad (122), good (121)", trained, StringComparison.Ordinal);
@@ -103,7 +121,8 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
         Assert.Contains("1 of 243 texts are empty", estimated.Error, StringComparison.Ordinal);
     }
 
-    private string[] Predict(params string[] arguments) => EngineProcess.Run(["predict", run.File("run"), .. arguments]).Succeeded().OutputLines;
+    private string[] Predict(params string[] arguments) =>
+        EngineProcess.Run(["predict", run.File("run"), .. arguments]).Succeeded().OutputLines;
 
     private string Write(string name, string content)
     {

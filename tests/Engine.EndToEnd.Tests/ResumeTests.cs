@@ -14,7 +14,8 @@ public sealed class ResumeTests
     /// <summary>With everything random that a run has: dropout, the method's noise, shuffling, an adapter drawn from the seed.</summary>
     private static readonly string[] Adapter =
     [
-        "--set", "adapter={r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: [query, value]}", "--set", "method={name: flat-lora, rho: 0.1, noise_seed: 7}",
+        "--set", "adapter={r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: [query, value]}", "--set",
+        "method={name: flat-lora, rho: 0.1, noise_seed: 7}",
         "--set", "logging_steps=1", "--set", "eval_strategy=steps",
     ];
 
@@ -33,13 +34,17 @@ public sealed class ResumeTests
         int from = int.Parse(Regex.Match(resumed.Output, "resumed after step ([0-9]+)").Groups[1].Value, CultureInfo.InvariantCulture);
         Assert.InRange(from, 40, Steps - 40);
 
-        Assert.Equal(File.ReadAllBytes(run.File("whole/adapter/adapter_model.safetensors")), File.ReadAllBytes(run.File("run/adapter/adapter_model.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(run.File("whole/adapter/adapter_model.safetensors")),
+            File.ReadAllBytes(run.File("run/adapter/adapter_model.safetensors")));
         Assert.Equal(Numbers(run, "whole/metrics.jsonl", "loss"), Numbers(run, "run/metrics.jsonl", "loss"));
         Assert.Equal(Numbers(run, "whole/metrics.jsonl", "gradient_norm"), Numbers(run, "run/metrics.jsonl", "gradient_norm"));
         Assert.Equal(Numbers(run, "whole/evaluations.jsonl", "loss"), Numbers(run, "run/evaluations.jsonl", "loss"));
 
         EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("cold")}", .. settings, "--set", "max_steps=40"]).Succeeded();
-        Assert.NotEqual(File.ReadAllBytes(run.File("cold/adapter/adapter_model.safetensors")), File.ReadAllBytes(run.File("run/adapter/adapter_model.safetensors")));
+        Assert.NotEqual(
+            File.ReadAllBytes(run.File("cold/adapter/adapter_model.safetensors")),
+            File.ReadAllBytes(run.File("run/adapter/adapter_model.safetensors")));
         Assert.NotEqual(Numbers(run, "cold/metrics.jsonl", "loss"), Numbers(run, "run/metrics.jsonl", "loss").Skip(from).Take(40));
     }
 
@@ -58,7 +63,8 @@ public sealed class ResumeTests
         EngineResult resumed = EngineProcess.Run(["train", run.RunFile, "--resume", .. length]).Succeeded();
         Assert.Contains("resumed after step", resumed.Output, StringComparison.Ordinal);
         EngineProcess.Run(["train", run.RunFile, "--set", $"output={run.File("whole")}", .. length]).Succeeded();
-        Assert.Equal(File.ReadAllBytes(run.File("whole/model/model.safetensors")), File.ReadAllBytes(run.File("run/model/model.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(run.File("whole/model/model.safetensors")), File.ReadAllBytes(run.File("run/model/model.safetensors")));
         Assert.Equal(Steps, File.ReadAllLines(run.File("run/metrics.jsonl")).Length);
     }
 
@@ -69,14 +75,16 @@ public sealed class ResumeTests
         using SmallRun run = new();
         string[] settings = [.. Adapter, "--set", $"max_steps={Steps}", "--set", "save_steps=40", "--set", "eval_steps=900"];
         int holder = 0;
-        (int code, _) = EngineProcess.SignalAt("step 45/", EngineProcess.KillSignal, ["train", run.RunFile, .. settings], whileRunning: process =>
-        {
-            holder = process;
-            foreach (string[] way in (string[][])[[], ["--resume"], ["--overwrite"]])
+        (int code, _) = EngineProcess.SignalAt("step 45/", EngineProcess.KillSignal, ["train", run.RunFile, .. settings],
+            whileRunning: process =>
             {
-                EngineProcess.Run(["train", run.RunFile, .. way, .. settings]).Refused(1, $"{run.File("run")} is held by process {process} on {Environment.MachineName}");
-            }
-        });
+                holder = process;
+                foreach (string[] way in (string[][])[[], ["--resume"], ["--overwrite"]])
+                {
+                    EngineProcess.Run(["train", run.RunFile, .. way, .. settings])
+                        .Refused(1, $"{run.File("run")} is held by process {process} on {Environment.MachineName}");
+                }
+            });
         Assert.Equal(128 + EngineProcess.KillSignal, code);
         Assert.Contains($"\"process\":{holder},", File.ReadAllText(run.File("run/engine.lock")), StringComparison.Ordinal);
         EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, "unfinished run", "--resume");
@@ -87,8 +95,8 @@ public sealed class ResumeTests
     public static TheoryData<int> SmallDisks { get; } = WantedDevices.Long ? [96, 116, 168] : [116];
 
     /// <summary>
-    /// The run's folder is a file system of its own, seen by the test's processes alone, that fills up at one or another write; with more room
-    /// the run goes on from its newest checkpoint.
+    /// The run's folder is a file system of its own, seen by the test's processes alone, that fills up at one or another write; with more
+    /// room the run goes on from its newest checkpoint.
     /// </summary>
     [SmallDiskTheory]
     [MemberData(nameof(SmallDisks))]
@@ -115,7 +123,9 @@ public sealed class ResumeTests
         Assert.Contains("can be resumed", error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         Assert.DoesNotContain("partial", File.ReadAllText(run.File("left.txt")), StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllBytes(run.File("whole/adapter/adapter_model.safetensors")), File.ReadAllBytes(run.File("kept/adapter/adapter_model.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(run.File("whole/adapter/adapter_model.safetensors")),
+            File.ReadAllBytes(run.File("kept/adapter/adapter_model.safetensors")));
         Assert.Equal(Numbers(run, "whole/metrics.jsonl", "loss"), Numbers(run, "kept/metrics.jsonl", "loss"));
     }
 

@@ -6,10 +6,14 @@ namespace Engine.EndToEnd.Tests;
 /// <summary>The programs of samples/, run as they are built, at a small size.</summary>
 public sealed class SampleTests
 {
-    /// <summary>There are nine kinds of requests, of which none has more than a ninth of the rows; after so few steps the model is far from its best.</summary>
+    /// <summary>
+    /// There are nine kinds of requests, of which none has more than a ninth of the rows; after so few steps the model is far from its
+    /// best.
+    /// </summary>
     private const double BetterThanGuessing = 0.25;
 
-    private static readonly string[] s_kinds = ["alarm", "calendar", "contact", "directions", "home", "music", "reminder", "shopping", "weather"];
+    private static readonly string[] s_kinds =
+        ["alarm", "calendar", "contact", "directions", "home", "music", "reminder", "shopping", "weather"];
 
     [Fact]
     public void A_kernel_of_the_programs_own_computes_what_plain_arithmetic_does()
@@ -17,7 +21,9 @@ public sealed class SampleTests
         const int Rows = 100, Size = 8, Centers = 5;
         double[] points = [.. Enumerable.Range(0, Rows * Size).Select(i => (i * 7919 % 1013 % 101) / 100.0)];
         (int Center, double Distance)[] nearest = [.. Enumerable.Range(0, Rows).Select(row => Enumerable.Range(0, Centers)
-            .Select(center => (center, Enumerable.Range(0, Size).Sum(i => Math.Pow(points[(row * Size) + i] - points[(center * 20 * Size) + i], 2))))
+            .Select(
+                center => (center, Enumerable.Range(0, Size)
+                    .Sum(i => Math.Pow(points[(row * Size) + i] - points[(center * 20 * Size) + i], 2))))
             .MinBy(entry => entry.Item2))];
 
         string[] lines = Run("CustomKernel", "cpu").OutputLines;

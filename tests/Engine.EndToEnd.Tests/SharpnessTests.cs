@@ -7,7 +7,8 @@ namespace Engine.EndToEnd.Tests;
 /// <summary><c>engine sharpness</c> on runs made for these tests.</summary>
 public sealed partial class SharpnessTests
 {
-    private static readonly string[] Quick = ["--samples", "2", "--iterations", "2", "--lanczos-steps", "3", "--points", "5", "--grid", "3", "--ascent-steps", "2"];
+    private static readonly string[] Quick =
+        ["--samples", "2", "--iterations", "2", "--lanczos-steps", "3", "--points", "5", "--grid", "3", "--ascent-steps", "2"];
 
     private static readonly string[] Few = [.. Quick, "--rows", "12"];
 
@@ -16,8 +17,11 @@ public sealed partial class SharpnessTests
     {
         using SmallRun run = Trained("plain", "flat-lora");
         string output = run.File("out");
-        EngineResult measured = EngineProcess.Run(["sharpness", "--adapter", run.File("plain"), run.File("flat-lora/adapter"), "--output", output, .. Few]).Succeeded();
-        foreach (string part in (string[])["in the adapter space", "in the weights space", "top eigenvalue", "flat-lora", "%  weights: plane", output])
+        EngineResult measured =
+            EngineProcess.Run(["sharpness", "--adapter", run.File("plain"), run.File("flat-lora/adapter"), "--output", output, .. Few])
+                .Succeeded();
+        foreach (string part in (string[])["in the adapter space", "in the weights space", "top eigenvalue", "flat-lora",
+            "%  weights: plane", output])
         {
             Assert.Contains(part, measured.Output, StringComparison.Ordinal);
         }
@@ -48,7 +52,8 @@ public sealed partial class SharpnessTests
         Assert.DoesNotMatch(ElsewhereLink(), page);
         Assert.Equal(Regex.Count(page, "<svg"), Regex.Count(page, "</svg>"));
         Assert.Equal(Regex.Count(page, "<figure"), Regex.Count(page, "</figure>"));
-        foreach (string part in (string[])["flat-lora", "Density of the Hessian", "Effective rank", "prefers-color-scheme: dark", "viewport"])
+        foreach (string part in (string[])["flat-lora", "Density of the Hessian", "Effective rank", "prefers-color-scheme: dark",
+            "viewport"])
         {
             Assert.Contains(part, page, StringComparison.Ordinal);
         }
@@ -65,7 +70,8 @@ public sealed partial class SharpnessTests
         Train(run, "plain", "--set", $"model={model}");
         Directory.Move(run.File("plain/adapter"), adapter);
 
-        string[] given = ["sharpness", "--model", model, "--adapter", adapter, "--output", run.File("out"), "--instruments", "worst-case", "--spaces", "adapter", .. Few];
+        string[] given = ["sharpness", "--model", model, "--adapter", adapter, "--output", run.File("out"), "--instruments", "worst-case",
+            "--spaces", "adapter", .. Few];
         EngineProcess.Run(given).Refused(1, "--data");
         EngineProcess.Run([.. given, "--data", run.File("dev.tsv")]).Refused(1, "--text");
         EngineProcess.Run([.. given, "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label"]).Succeeded();
@@ -91,7 +97,9 @@ public sealed partial class SharpnessTests
             max_steps: 2
             """);
         EngineProcess.Run("train", run).Succeeded();
-        EngineProcess.Run(["sharpness", "--adapter", folder.File("run"), "--output", folder.File("out"), "--instruments", "expected,eigenvalue,layers", .. Few]).Succeeded();
+        EngineProcess.Run(
+            ["sharpness", "--adapter", folder.File("run"), "--output", folder.File("out"), "--instruments", "expected,eigenvalue,layers",
+                .. Few]).Succeeded();
         JsonNode adapter = JsonNode.Parse(File.ReadAllText(folder.File("out/sharpness.json")))!["adapters"]![0]!;
         Assert.Equal(6, adapter["rows"]!.GetValue<int>());
         Assert.Equal(adapter["spaces"]![0]!["loss"]!.GetValue<double>(), adapter["spaces"]![1]!["loss"]!.GetValue<double>(), 1e-5);
@@ -119,9 +127,16 @@ public sealed partial class SharpnessTests
     {
         using SmallRun run = new();
         string[] lines = File.ReadAllLines(run.File("dev.tsv"));
-        File.WriteAllLines(run.File("numbers.tsv"), [lines[0], .. lines[1..].Select(line => line.Replace("good", "1.5", StringComparison.Ordinal).Replace("bad", "-0.5", StringComparison.Ordinal))]);
-        EngineProcess.Run("train", run.RunFile, "--set", $"task={task}", "--set", $"data={data}", "--set", "adapter.r=4", "--set", "max_steps=4").Succeeded();
-        EngineProcess.Run(["sharpness", "--adapter", run.File("run"), "--output", run.File("out"), "--instruments", "worst-case", .. Quick, "--rows", "1000"]).Succeeded();
+        File.WriteAllLines(
+            run.File("numbers.tsv"),
+            [lines[0], .. lines[1..].Select(
+                line => line.Replace("good", "1.5", StringComparison.Ordinal).Replace("bad", "-0.5", StringComparison.Ordinal))]);
+        EngineProcess.Run(
+            "train", run.RunFile, "--set", $"task={task}", "--set", $"data={data}", "--set", "adapter.r=4", "--set", "max_steps=4")
+                .Succeeded();
+        EngineProcess.Run(
+            ["sharpness", "--adapter", run.File("run"), "--output", run.File("out"), "--instruments", "worst-case", .. Quick, "--rows",
+                "1000"]).Succeeded();
         double expected = JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!["metrics"]![metric]!.GetValue<double>();
         foreach (JsonNode? space in JsonNode.Parse(File.ReadAllText(run.File("out/sharpness.json")))!["adapters"]![0]!["spaces"]!.AsArray())
         {
@@ -134,7 +149,9 @@ public sealed partial class SharpnessTests
     {
         using SmallRun run = Trained("plain");
         (int code, string rest) = EngineProcess.SignalAt(
-            "plain", EngineProcess.InterruptSignal, ["sharpness", "--adapter", run.File("plain"), "--output", run.File("out"), "--samples", "1000000", "--instruments", "expected"]);
+            "plain", EngineProcess.InterruptSignal,
+            ["sharpness", "--adapter", run.File("plain"), "--output", run.File("out"), "--samples", "1000000", "--instruments",
+                "expected"]);
         Assert.Equal(130, code);
         Assert.Contains("what was measured is kept", rest, StringComparison.Ordinal);
         JsonNode adapter = JsonNode.Parse(File.ReadAllText(run.File("out/sharpness.json")))!["adapters"]![0]!;
@@ -158,13 +175,18 @@ public sealed partial class SharpnessTests
         using SmallRun run = Trained("plain");
         File.WriteAllText(run.File("empty.tsv"), "sentence\tlabel\n");
         Directory.CreateDirectory(run.File("wide"));
-        foreach (string file in Directory.EnumerateFiles(run.File("model")).Where(file => !file.EndsWith(".safetensors", StringComparison.Ordinal)))
+        foreach (string file in Directory.EnumerateFiles(run.File("model"))
+            .Where(file => !file.EndsWith(".safetensors", StringComparison.Ordinal)))
         {
-            File.WriteAllText(Path.Combine(run.File("wide"), Path.GetFileName(file)), File.ReadAllText(file).Replace("\"hidden_size\": 32", "\"hidden_size\": 48", StringComparison.Ordinal));
+            File.WriteAllText(
+                Path.Combine(run.File("wide"), Path.GetFileName(file)),
+                File.ReadAllText(file).Replace("\"hidden_size\": 32", "\"hidden_size\": 48", StringComparison.Ordinal));
         }
 
         string[] paths = ["absent", "model", "plain", "empty.tsv", "nothing.tsv", "wide"];
-        EngineProcess.Run(["sharpness", "--output", run.File("out"), .. arguments.Select(argument => paths.Contains(argument) ? run.File(argument) : argument)]).Refused(1, expected);
+        EngineProcess.Run(
+            ["sharpness", "--output", run.File("out"),
+                .. arguments.Select(argument => paths.Contains(argument) ? run.File(argument) : argument)]).Refused(1, expected);
         Assert.False(Directory.Exists(run.File("out")));
     }
 
@@ -181,7 +203,8 @@ public sealed partial class SharpnessTests
     }
 
     private static void Train(SmallRun run, string method, params string[] more) => EngineProcess.Run(
-        ["train", run.RunFile, "--set", $"output={run.File(method)}", "--set", $"method={method}", "--set", "adapter.r=4", "--set", "max_steps=4", "--set", "eval_strategy=no", .. more]).Succeeded();
+        ["train", run.RunFile, "--set", $"output={run.File(method)}", "--set", $"method={method}", "--set", "adapter.r=4", "--set",
+            "max_steps=4", "--set", "eval_strategy=no", .. more]).Succeeded();
 
     [GeneratedRegex("(src|href|url)\\s*[=(]|<script|@import|https?://")]
     private static partial Regex ElsewhereLink();

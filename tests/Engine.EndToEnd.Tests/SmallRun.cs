@@ -55,7 +55,8 @@ internal sealed class SmallRun : IDisposable
         for (int row = 0; row < rows; row++)
         {
             bool positive = row % 2 == 0;
-            text.Append(Subjects[random.Next(Subjects.Length)]).Append(positive ? " loves " : " hates ").Append(Objects[random.Next(Objects.Length)]);
+            text.Append(Subjects[random.Next(Subjects.Length)])
+                .Append(positive ? " loves " : " hates ").Append(Objects[random.Next(Objects.Length)]);
             text.Append('\t').Append(positive ? "good" : "bad").Append('\n');
         }
 

@@ -7,7 +7,8 @@ namespace Engine.EndToEnd.Tests;
 /// <summary>Tables at the widths terminals have: no line is longer, every row keeps its name, and no figure is cut or folded.</summary>
 public sealed class TableWidthTests
 {
-    private static readonly string[] Headings = ["method", ">runs", ">accuracy", ">loss", ">f1", ">f1_macro", ">matthews", ">s/step", ">time x lora", ">peak", ">peak x lora"];
+    private static readonly string[] Headings =
+        ["method", ">runs", ">accuracy", ">loss", ">f1", ">f1_macro", ">matthews", ">s/step", ">time x lora", ">peak", ">peak x lora"];
 
     public static TheoryData<int> Widths => [40, 80, 100, 160];
 
@@ -25,14 +26,18 @@ public sealed class TableWidthTests
             Assert.All(row, cell => Assert.Contains(lines, line => line.Contains(cell, StringComparison.Ordinal)));
         }
 
-        Assert.All(Headings[1..], heading => Assert.Contains(lines, line => line.Contains(heading.TrimStart('>'), StringComparison.Ordinal)));
+        Assert.All(
+            Headings[1..], heading => Assert.Contains(lines, line => line.Contains(heading.TrimStart('>'), StringComparison.Ordinal)));
     }
 
-    /// <summary>Tables one below the other hold the first column in each; where there are many rows each stands for itself, with its name on a line.</summary>
+    /// <summary>
+    /// Tables one below the other hold the first column in each; where there are many rows each stands for itself, with its name on a line.
+    /// </summary>
     [Fact]
     public void A_long_table_that_is_too_wide_becomes_a_list()
     {
-        string[][] rows = [.. Enumerable.Range(0, 30).Select(i => Headings.Select((_, column) => column == 0 ? $"method {i}" : $"{i}.{column:000} ± 0.0{column}").ToArray())];
+        string[][] rows = [.. Enumerable.Range(0, 30)
+            .Select(i => Headings.Select((_, column) => column == 0 ? $"method {i}" : $"{i}.{column:000} ± 0.0{column}").ToArray())];
         string[] lines = Draw(80, rows);
         Assert.All(lines, line => Assert.InRange(line.Length, 0, 80));
         Assert.Equal(30, lines.Count(line => line.StartsWith("method ", StringComparison.Ordinal)));
@@ -46,21 +51,28 @@ public sealed class TableWidthTests
     {
         using SmallRun run = new();
         string[] settings = ["--set", "adapter={r: 4, modules_to_save: [classifier]}", "--set", "max_steps=2", "--set", "eval_strategy=no"];
-        string[] compare = ["compare", run.RunFile, "--methods", "lora,flat-lora{rho=0.1}", "--seeds", "2", "--sharpness", "expected,worst-case", "--sharpness-rows", "8", .. settings];
+        string[] compare = ["compare", run.RunFile, "--methods", "lora,flat-lora{rho=0.1}", "--seeds", "2", "--sharpness",
+            "expected,worst-case", "--sharpness-rows", "8", .. settings];
         EngineProcess.Run(compare).Succeeded();
         string made = run.File("run/lora/seed-3");
         foreach (int width in (int[])[80, 100, 160])
         {
             string comparison = Fits(width, compare);
-            Assert.InRange(comparison.Split('\n').Count(line => line.Contains("  flat-lora{rho=0.1} ", StringComparison.Ordinal)), width < 160 ? 5 : 3, 9);
-            Assert.Contains("roberta.encoder.layer.1.attention.self.value ", Fits(width, "inspect", Path.Combine(made, "adapter")), StringComparison.Ordinal);
+            Assert.InRange(
+                comparison.Split('\n').Count(line => line.Contains("  flat-lora{rho=0.1} ", StringComparison.Ordinal)),
+                width < 160 ? 5 : 3, 9);
+            Assert.Contains(
+                "roberta.encoder.layer.1.attention.self.value ", Fits(width, "inspect", Path.Combine(made, "adapter")),
+                StringComparison.Ordinal);
             Assert.Contains("accuracy ", Fits(width, "eval", made), StringComparison.Ordinal);
             Assert.Contains("optimizer ", Fits(width, ["estimate", run.RunFile, .. settings]), StringComparison.Ordinal);
             Assert.Contains("peak_device_bytes ", Fits(width, "inspect", made), StringComparison.Ordinal);
             Assert.Contains("cpu ", Fits(width, "devices"), StringComparison.Ordinal);
-            string[] sharpness = ["sharpness", "--adapter", made, "--rows", "8", "--instruments", "expected,worst-case", "--output", run.File("sharpness")];
+            string[] sharpness =
+                ["sharpness", "--adapter", made, "--rows", "8", "--instruments", "expected,worst-case", "--output", run.File("sharpness")];
             Assert.Contains("seed-3 ", Fits(width, sharpness), StringComparison.Ordinal);
-            string[] train = ["train", run.RunFile, .. settings, "--set", "eval_strategy=epoch", "--set", $"output={run.File($"train{width}")}", "--profile"];
+            string[] train = ["train", run.RunFile, .. settings, "--set", "eval_strategy=epoch", "--set",
+                $"output={run.File($"train{width}")}", "--profile"];
             Assert.Contains("accuracy ", Fits(width, train), StringComparison.Ordinal);
         }
     }

@@ -14,14 +14,16 @@ public sealed class TemplateTests
             ("\n{{ raise_exception('no ' ~ x) }}", """{"x": "system"}"""),
             ("{{ strftime_now('%d %b %Y') }}{{ messages | tojson }}", """{"messages": [{"role": "user", "content": null}]}"""),
         ];
-        string input = string.Join('\n', lines.Select(line => $$"""{"source": {{JsonSerializer.Serialize(line.Source)}}, "variables": {{line.Variables}}}"""));
+        string input = string.Join(
+            '\n', lines.Select(line => $$"""{"source": {{JsonSerializer.Serialize(line.Source)}}, "variables": {{line.Variables}}}"""));
         Assert.Equal(
             [
                 """{"text":"a 1.0é😀","spans":[[5,7]]}""",
                 """{"error":{"kind":"raise_exception","message":"no system","line":2}}""",
                 """{"text":"15 Jan 2026[{\"role\": \"user\", \"content\": null}]"}""",
             ],
-            EngineProcess.RunWithInput(input, "template", "--now", "2026-01-15", "-").Succeeded().OutputLines.Select(line => line.Replace(@"\uD83D\uDE00", "😀", StringComparison.Ordinal)));
+            EngineProcess.RunWithInput(input, "template", "--now", "2026-01-15", "-").Succeeded().OutputLines.Select(
+                line => line.Replace(@"\uD83D\uDE00", "😀", StringComparison.Ordinal)));
         EngineProcess.RunWithInput("""{"source": "x"}""", "template", "-").Refused(1, "'variables'");
     }
 }

@@ -20,20 +20,25 @@ public sealed class TokenizeTests
         string golden = SharedFiles.Path($"goldens/tokenizers/{name}.jsonl");
         JsonNode[] expected = Lines(File.ReadAllText(golden));
         Assert.Equal(
-            Column(expected, "ids"), Column(Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--jsonl", golden).Succeeded().Output), "ids"));
+            Column(expected, "ids"),
+            Column(Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--jsonl", golden).Succeeded().Output), "ids"));
         Assert.Equal(
             Column(expected, "ids_plain"),
-            Column(Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--jsonl", "--no-special-tokens", golden).Succeeded().Output), "ids"));
+            Column(Lines(
+                EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--jsonl", "--no-special-tokens", golden)
+                    .Succeeded().Output), "ids"));
         Assert.Equal(
             expected.Select(line => line["decoded"]!.GetValue<string>()),
-            Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--decode", golden).Succeeded().Output).Select(line => line["text"]!.GetValue<string>()));
+            Lines(EngineProcess.Run("tokenize", "--model", SharedFiles.Path(folder), "--decode", golden).Succeeded().Output)
+                .Select(line => line["text"]!.GetValue<string>()));
     }
 
     [Theory]
     [MemberData(nameof(Tokenizers))]
     public void Every_pair_is_cut_as_hugging_face_cuts_it(string name, string folder)
     {
-        foreach (IGrouping<int, JsonNode> group in Lines(File.ReadAllText(SharedFiles.Path($"goldens/tokenizers/{name}.pairs.jsonl"))).GroupBy(line => line["max_length"]!.GetValue<int>()))
+        foreach (IGrouping<int, JsonNode> group in Lines(File.ReadAllText(SharedFiles.Path($"goldens/tokenizers/{name}.pairs.jsonl")))
+            .GroupBy(line => line["max_length"]!.GetValue<int>()))
         {
             string input = string.Join('\n', group.Select(line => line.ToJsonString()));
             EngineResult result = EngineProcess.RunWithInput(
@@ -82,11 +87,15 @@ public sealed class TokenizeTests
     [InlineData("--no-special-tokens")]
     [InlineData("--max-length", "4")]
     public void Options_that_decoding_does_not_read_are_refused(params string[] options) =>
-        EngineProcess.RunWithInput("{\"ids\": [5]}", ["tokenize", "--model", SharedFiles.Path("goldens/tokenizers/roberta-base"), "--decode", "-", .. options]).Refused(1, options[0], "has no effect with --decode");
+        EngineProcess.RunWithInput(
+            "{\"ids\": [5]}", ["tokenize", "--model", SharedFiles.Path("goldens/tokenizers/roberta-base"), "--decode", "-", .. options])
+                .Refused(1, options[0], "has no effect with --decode");
 
     [Fact]
     public void Ids_below_0_are_refused() =>
-        EngineProcess.RunWithInput("{\"ids\": [5, -1]}", "tokenize", "--model", SharedFiles.Path("goldens/tokenizers/roberta-base"), "--decode", "-").Refused(1, "standard input:1: property 'ids' has -1 at place 1");
+        EngineProcess.RunWithInput(
+            "{\"ids\": [5, -1]}", "tokenize", "--model", SharedFiles.Path("goldens/tokenizers/roberta-base"), "--decode", "-")
+                .Refused(1, "standard input:1: property 'ids' has -1 at place 1");
 
     [Fact]
     public void A_tokenizer_is_not_trained_over_the_text_it_learns_from()
@@ -102,7 +111,8 @@ public sealed class TokenizeTests
     {
         using TemporaryFolder folder = new();
         string corpus = folder.Write("corpus.txt", string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog\n", 20)));
-        EngineResult trained = EngineProcess.Run("train-tokenizer", "--size", "280", "--output", folder.File("tokenizer"), corpus).Succeeded();
+        EngineResult trained =
+            EngineProcess.Run("train-tokenizer", "--size", "280", "--output", folder.File("tokenizer"), corpus).Succeeded();
         Assert.Contains("280 tokens", trained.Output, StringComparison.Ordinal);
         foreach (string name in (string[])["vocab.json", "merges.txt", "tokenizer.json"])
         {
@@ -124,23 +134,28 @@ public sealed class TokenizeTests
         string[] train = ["train-tokenizer", "--size", "280", "--output", folder.File("tokenizer"), corpus];
         EngineProcess.Run(train).Succeeded();
         Assert.Equal(
-            ["config.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "vocab.json"], Directory.GetFileSystemEntries(folder.File("tokenizer")).Select(Path.GetFileName).Order());
+            ["config.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "vocab.json"],
+            Directory.GetFileSystemEntries(folder.File("tokenizer")).Select(Path.GetFileName).Order());
         string before = File.ReadAllText(folder.File("tokenizer/vocab.json"));
         EngineProcess.Run(train).Refused(1, "vocab.json is there already", "Choose another output");
         Assert.Equal(before, File.ReadAllText(folder.File("tokenizer/vocab.json")));
         Directory.CreateSymbolicLink(folder.File("link"), folder.Root);
-        EngineProcess.Run("train-tokenizer", "--size", "280", "--output", folder.File("link"), folder.Write("merges.txt", "text")).Refused(1, "write over");
+        EngineProcess.Run("train-tokenizer", "--size", "280", "--output", folder.File("link"), folder.Write("merges.txt", "text"))
+            .Refused(1, "write over");
     }
 
     [Fact]
     public void Vocabulary_smaller_than_the_bytes_is_refused()
     {
         using TemporaryFolder folder = new();
-        EngineProcess.Run("train-tokenizer", "--size", "100", "--output", folder.File("tokenizer"), folder.Write("corpus.txt", "text")).Refused(1, "at least 261");
-        EngineProcess.Run("train-tokenizer", "--size", "300", "--output", folder.File("tokenizer"), folder.File("absent.txt")).Refused(1, "absent.txt");
+        EngineProcess.Run("train-tokenizer", "--size", "100", "--output", folder.File("tokenizer"), folder.Write("corpus.txt", "text"))
+            .Refused(1, "at least 261");
+        EngineProcess.Run("train-tokenizer", "--size", "300", "--output", folder.File("tokenizer"), folder.File("absent.txt"))
+            .Refused(1, "absent.txt");
     }
 
-    private static JsonNode[] Lines(string text) => [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+    private static JsonNode[] Lines(string text) =>
+        [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
 
     private static string[] Column(JsonNode[] lines, string name) => [.. lines.Select(line => line[name]!.ToJsonString())];
 

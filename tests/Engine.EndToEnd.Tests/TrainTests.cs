@@ -27,13 +27,18 @@ public sealed class TrainTests
         Assert.Equal(accuracy, evaluated["accuracy"]!.GetValue<double>());
         Assert.Equal(
             accuracy,
-            JsonNode.Parse(EngineProcess.Run("eval", run.File("run/model"), "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label", "--json").Succeeded().Output)!["accuracy"]!
+            JsonNode.Parse(
+                EngineProcess.Run(
+                    "eval", run.File("run/model"), "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label", "--json")
+                        .Succeeded().Output)!["accuracy"]!
                 .GetValue<double>());
 
-        string[] predicted = EngineProcess.RunWithInput("a dog hates the soup\nmy friend loves this book\n", "predict", run.RunFile).Succeeded().OutputLines;
+        string[] predicted =
+            EngineProcess.RunWithInput("a dog hates the soup\nmy friend loves this book\n", "predict", run.RunFile).Succeeded().OutputLines;
         Assert.Equal(["bad", "good"], predicted.Select(line => line.Split('\t')[0]));
         Assert.Equal("my friend loves this book", predicted[1].Split('\t')[2]);
-        JsonNode prediction = JsonNode.Parse(EngineProcess.Run("predict", run.File("run"), "--json", "the cat loves that song").Succeeded().Output)!;
+        JsonNode prediction =
+            JsonNode.Parse(EngineProcess.Run("predict", run.File("run"), "--json", "the cat loves that song").Succeeded().Output)!;
         Assert.Equal("good", prediction["label"]!.GetValue<string>());
         Assert.Equal(1, prediction["probabilities"]!.AsObject().Sum(entry => entry.Value!.GetValue<double>()), 6);
         Assert.Equal(prediction["probability"]!.GetValue<double>(), prediction["probabilities"]!["good"]!.GetValue<double>());
@@ -45,7 +50,9 @@ public sealed class TrainTests
     public void Adapter_run_over_a_model_without_weights_predicts_what_it_learned()
     {
         using SmallRun run = new();
-        EngineProcess.Run("train", run.RunFile, "--set", "adapter.r=4", "--set", "adapter.modules_to_save=[classifier]", "--set", "num_train_epochs=2").Succeeded();
+        EngineProcess.Run(
+            "train", run.RunFile, "--set", "adapter.r=4", "--set", "adapter.modules_to_save=[classifier]", "--set", "num_train_epochs=2")
+                .Succeeded();
         JsonNode summary = JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!;
         JsonNode evaluated = JsonNode.Parse(EngineProcess.Run("eval", run.File("run"), "--json").Succeeded().Output)!;
         Assert.Equal(summary["metrics"]!["loss"]!.GetValue<double>(), evaluated["loss"]!.GetValue<double>(), 6);
@@ -104,18 +111,23 @@ public sealed class TrainTests
         string[] settings = ["--set", "max_steps=2", "--set", "save_steps=1", "--set", "eval_strategy=no"];
         EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded();
         DateTime written = File.GetLastWriteTimeUtc(run.File("run/model/model.safetensors"));
-        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, $"{run.File("run")} holds a finished run", "overwrite_output_dir: true", "--overwrite");
+        EngineProcess.Run(["train", run.RunFile, .. settings])
+            .Refused(1, $"{run.File("run")} holds a finished run", "overwrite_output_dir: true", "--overwrite");
         EngineProcess.Run(["train", run.RunFile, "--resume", .. settings]).Refused(1, "nothing is left to go on with");
         Assert.Equal(written, File.GetLastWriteTimeUtc(run.File("run/model/model.safetensors")));
         File.Delete(run.File("run/summary.json"));
-        EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, run.File("run"), "unfinished run with a checkpoint at step 1", "--resume", "--overwrite", "overwrite_output_dir: true");
+        EngineProcess.Run(["train", run.RunFile, .. settings])
+            .Refused(
+                1, run.File("run"), "unfinished run with a checkpoint at step 1", "--resume", "--overwrite", "overwrite_output_dir: true");
         Assert.True(Directory.Exists(run.File("run/model")));
         EngineProcess.Run(["train", run.RunFile, "--overwrite", "--resume", .. settings]).Refused(1, "give one of them");
         EngineProcess.Run(["train", run.RunFile, "--overwrite", .. settings]).Succeeded();
         File.Delete(run.File("run/summary.json"));
-        EngineProcess.Run(["train", run.RunFile, "--set", "overwrite_output_dir=true", "--set", "max_steps=3", "--set", "eval_strategy=no"]).Succeeded();
+        EngineProcess.Run(["train", run.RunFile, "--set", "overwrite_output_dir=true", "--set", "max_steps=3", "--set", "eval_strategy=no"])
+            .Succeeded();
         Assert.Equal(3, JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!["steps"]!.GetValue<int>());
-        EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "output=model", .. settings]).Refused(1, "output", "the model's own folder");
+        EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "output=model", .. settings])
+            .Refused(1, "output", "the model's own folder");
     }
 
     /// <summary>The natural second stage: what the first one learned is the start of it, and stays.</summary>
@@ -126,7 +138,8 @@ public sealed class TrainTests
         string[] settings = ["--set", "max_steps=1", "--set", "eval_strategy=no"];
         EngineProcess.Run(["train", run.RunFile, .. settings]).Succeeded();
         string[] files = Directory.GetFiles(run.File("run/model"));
-        EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "model=run/model", .. settings]).Refused(1, "output: the run would replace", $"{run.File("run/model")}, which it reads (model)", "choose another output");
+        EngineProcess.Run(["train", run.RunFile, "--overwrite", "--set", "model=run/model", .. settings])
+            .Refused(1, "output: the run would replace", $"{run.File("run/model")}, which it reads (model)", "choose another output");
         Assert.Equal(files, Directory.GetFiles(run.File("run/model")));
         EngineProcess.Run(["train", run.RunFile, "--set", "model=run/model", "--set", "output=second", .. settings]).Succeeded();
         Assert.Equal(files.Select(Path.GetFileName), Directory.GetFiles(run.File("second/model")).Select(Path.GetFileName));
@@ -138,8 +151,10 @@ public sealed class TrainTests
         using SmallRun run = new();
         File.Delete(run.File("model/model.safetensors"));
         EngineProcess.Run("predict", run.File("model"), "text").Refused(1, run.File("model"), "holds no weights");
-        EngineProcess.Run("eval", run.File("model"), "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label").Refused(1, "holds no weights");
-        string[] pretrain = ["--set", "task=masked-lm", "--set", "data={train: train.tsv, format: text}", "--set", "max_steps=2", "--set", "from_scratch=true"];
+        EngineProcess.Run("eval", run.File("model"), "--data", run.File("dev.tsv"), "--text", "sentence", "--label", "label")
+            .Refused(1, "holds no weights");
+        string[] pretrain = ["--set", "task=masked-lm", "--set", "data={train: train.tsv, format: text}", "--set", "max_steps=2",
+            "--set", "from_scratch=true"];
         EngineProcess.Run(["train", run.RunFile, .. pretrain]).Succeeded();
         EngineProcess.Run("predict", run.File("run")).Refused(1, "language model", "engine eval");
         EngineProcess.Run("predict", run.File("run/model"), "text").Refused(1, run.File("run/model"), "classifier.dense.weight", "random");
@@ -149,7 +164,8 @@ public sealed class TrainTests
     public void A_masked_language_model_is_evaluated_as_its_run_did()
     {
         using SmallRun run = new();
-        string[] pretrain = ["--set", "task=masked-lm", "--set", "data={train: train.tsv, validation: dev.tsv, format: text}", "--set", "max_steps=2"];
+        string[] pretrain =
+            ["--set", "task=masked-lm", "--set", "data={train: train.tsv, validation: dev.tsv, format: text}", "--set", "max_steps=2"];
         EngineProcess.Run(["train", run.RunFile, .. pretrain]).Succeeded();
         JsonNode summary = JsonNode.Parse(File.ReadAllText(run.File("run/summary.json")))!;
         JsonNode evaluated = JsonNode.Parse(EngineProcess.Run("eval", run.File("run"), "--json").Succeeded().Output)!;
@@ -169,6 +185,7 @@ public sealed class TrainTests
         EngineProcess.Run("eval", run.File("run")).Refused(1, "dev.tsv", "NaN", "not finite");
         string[] again = ["--set", $"model={run.File("run/model")}", "--set", $"output={run.File("again")}"];
         EngineProcess.Run(["train", run.RunFile, .. again]).Refused(1, "NaN", "not finite");
-        EngineProcess.Run(["train", run.RunFile, "--set", "data.validation=null", .. again]).Refused(1, "Step 1", "before anything was learned");
+        EngineProcess.Run(["train", run.RunFile, "--set", "data.validation=null", .. again])
+            .Refused(1, "Step 1", "before anything was learned");
     }
 }

@@ -7,7 +7,8 @@ namespace Engine.EndToEnd.Tests;
 /// <summary>The progress bar at the widths terminals have.</summary>
 public sealed class TrainingBarTests
 {
-    private static readonly TrainingProgress.Step Middle = new(120, 360, 4, 0.69314, 1.25e-3, 1.5, 12345.6, TimeSpan.FromSeconds(83), 128L << 20);
+    private static readonly TrainingProgress.Step Middle =
+        new(120, 360, 4, 0.69314, 1.25e-3, 1.5, 12345.6, TimeSpan.FromSeconds(83), 128L << 20);
 
     [Theory]
     [InlineData(40, 2)]
@@ -26,7 +27,8 @@ public sealed class TrainingBarTests
     public void Bar_shows_progress_loss_rate_pace_time_left_and_memory(int width)
     {
         string drawn = string.Join('\n', Draw(Middle, width));
-        foreach (string part in (string[])["120/360", "33 %", "loss 0.6931", "lr 1.25e-3", "12,346 tokens/s", "1:23 left", "128 MiB", "epoch 4.00"])
+        foreach (string part in (string[])["120/360", "33 %", "loss 0.6931", "lr 1.25e-3", "12,346 tokens/s", "1:23 left", "128 MiB",
+            "epoch 4.00"])
         {
             Assert.Contains(part, drawn, StringComparison.Ordinal);
         }

@@ -60,7 +60,8 @@ public sealed class TutorialTests
 
     private static Process Start(string model, int port) => Process.Start(new ProcessStartInfo("dotnet")
     {
-        ArgumentList = { Path.Combine(AppContext.BaseDirectory, "ServeClassifier.dll"), "--model", model, "--urls", $"http://127.0.0.1:{port}" },
+        ArgumentList = { Path.Combine(AppContext.BaseDirectory, "ServeClassifier.dll"), "--model", model, "--urls",
+            $"http://127.0.0.1:{port}" },
         RedirectStandardOutput = true,
         RedirectStandardError = true,
     })!;

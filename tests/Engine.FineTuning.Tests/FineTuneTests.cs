@@ -53,11 +53,15 @@ public sealed class FineTuneTests : IDisposable
             Data = new DataConfiguration { Train = tiny.File("train.tsv"), Text = "sentence", Label = "label" },
         };
         using TextClassifier ofFile = await FineTune.ClassifierAsync(fromFile);
-        using TextClassifier ofRows = await FineTune.ClassifierAsync(fromFile with { Output = tiny.File("rows"), Data = null! }, Labelled("train.tsv").ToAsyncEnumerable());
+        using TextClassifier ofRows =
+            await FineTune.ClassifierAsync(
+                fromFile with { Output = tiny.File("rows"), Data = null! }, Labelled("train.tsv").ToAsyncEnumerable());
 
         Assert.Equal(Weights("file"), Weights("rows"));
         using var learned = Safetensors.SafetensorsFile.Open(tiny.File("file/adapter/adapter_model.safetensors"));
-        Assert.All(learned.Tensors.Where(tensor => tensor.Name.Contains("lora_B", StringComparison.Ordinal)), tensor => Assert.Contains(tensor.ToFloat32(), value => value != 0));
+        Assert.All(
+            learned.Tensors.Where(tensor => tensor.Name.Contains("lora_B", StringComparison.Ordinal)),
+            tensor => Assert.Contains(tensor.ToFloat32(), value => value != 0));
         string data = Assert.Single(Directory.EnumerateFiles(tiny.File("rows/data")));
         Assert.Equal(40, File.ReadLines(data).Count());
 
@@ -91,7 +95,8 @@ public sealed class FineTuneTests : IDisposable
 
             OperationCanceledException cancelled = await Assert.ThrowsAnyAsync<OperationCanceledException>(
                 () => FineTune.ClassifierAsync(run, Labelled("train.tsv"), null, options, cancellation.Token));
-            using TextClassifier resumed = await FineTune.ClassifierAsync(run, Labelled("train.tsv"), null, new FineTuneOptions { Resume = true });
+            using TextClassifier resumed =
+                await FineTune.ClassifierAsync(run, Labelled("train.tsv"), null, new FineTuneOptions { Resume = true });
 
             Assert.Contains("after step 2", cancelled.Message);
             Assert.Equal(Weights("whole"), Weights("stopped"));
@@ -104,19 +109,26 @@ public sealed class FineTuneTests : IDisposable
         var logger = new Recorder();
         RunConfiguration run = Run() with { LoggingSteps = 4, SaveSteps = 5 };
 
-        using TextClassifier classifier = await FineTune.ClassifierAsync(run, Labelled("train.tsv"), Labelled("dev.tsv"), new FineTuneOptions { Logger = logger });
+        using TextClassifier classifier =
+            await FineTune.ClassifierAsync(run, Labelled("train.tsv"), Labelled("dev.tsv"), new FineTuneOptions { Logger = logger });
 
         Assert.Contains(logger.Lines, line => line.StartsWith("Training 30 steps from step 0", StringComparison.Ordinal));
-        Assert.Equal([4, 8, 12, 16, 20, 24, 28, 30], logger.Lines.Where(line => line.StartsWith("Step ", StringComparison.Ordinal)).Select(line => int.Parse(line.Split(' ')[1])));
+        Assert.Equal(
+            [4, 8, 12, 16, 20, 24, 28, 30],
+            logger.Lines.Where(line => line.StartsWith("Step ", StringComparison.Ordinal)).Select(line => int.Parse(line.Split(' ')[1])));
         Assert.Contains(logger.Lines, line => line.StartsWith("Checkpoint of step 5 written to", StringComparison.Ordinal));
-        Assert.Contains(logger.Lines, line => line.StartsWith("Evaluated after step 30: ", StringComparison.Ordinal) && line.Contains("accuracy 0.", StringComparison.Ordinal));
+        Assert.Contains(
+            logger.Lines, line => line.StartsWith("Evaluated after step 30: ", StringComparison.Ordinal)
+                && line.Contains("accuracy 0.", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task Regressor_learns_from_pairs_in_memory_and_predicts_at_once()
     {
-        ScoredText[] rows = [.. Labelled("train.tsv").Select(row => new ScoredText(row.Text, row.Label == "animal" ? 1 : -1) { TextPair = "how animate is it" })];
-        ScoredText[] unseen = [.. Labelled("dev.tsv").Select(row => new ScoredText(row.Text, row.Label == "animal" ? 1 : -1) { TextPair = "how animate is it" })];
+        ScoredText[] rows = [.. Labelled("train.tsv")
+            .Select(row => new ScoredText(row.Text, row.Label == "animal" ? 1 : -1) { TextPair = "how animate is it" })];
+        ScoredText[] unseen = [.. Labelled("dev.tsv")
+            .Select(row => new ScoredText(row.Text, row.Label == "animal" ? 1 : -1) { TextPair = "how animate is it" })];
 
         using TextRegressor regressor = await FineTune.RegressorAsync(Whole(), rows, unseen);
 
@@ -173,9 +185,11 @@ public sealed class FineTuneTests : IDisposable
             """,
             line,
             StringComparison.Ordinal);
-        LanguageExample image = new LanguageExample.Conversation(new ChatMessage(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]));
+        LanguageExample image =
+            new LanguageExample.Conversation(new ChatMessage(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]));
         using Utf8JsonWriter writer = new(stream);
-        Assert.Contains("DataContent", Assert.Throws<ArgumentException>(() => ExampleWriter.Write(writer, image)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "DataContent", Assert.Throws<ArgumentException>(() => ExampleWriter.Write(writer, image)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>What the file says of its own data's files (tabs, columns, validation) does not hold for the program's examples.</summary>
@@ -185,7 +199,8 @@ public sealed class FineTuneTests : IDisposable
         RunConfiguration run = RunConfiguration.Load(tiny.WriteRun("loaded", "max_steps: 2\nload_best_model_at_end: false"));
 
         using TextClassifier alone = await FineTune.ClassifierAsync(run, Labelled("train.tsv"));
-        using TextClassifier validated = await FineTune.ClassifierAsync(run with { Output = tiny.File("second") }, Labelled("train.tsv"), Labelled("dev.tsv"));
+        using TextClassifier validated =
+            await FineTune.ClassifierAsync(run with { Output = tiny.File("second") }, Labelled("train.tsv"), Labelled("dev.tsv"));
 
         Assert.Null(alone.Training!.After);
         Assert.NotNull(validated.Training!.Before);
@@ -232,7 +247,8 @@ public sealed class FineTuneTests : IDisposable
             embeddings[0].Vector.ToArray().Index(),
             number => Assert.Equal(Enumerable.Range(0, tokens).Average(token => hidden[(token * 384) + number.Index]), number.Item, 4e-6));
         Assert.Equal(384, generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelDimensions);
-        await Assert.ThrowsAsync<NotSupportedException>(() => generator.GenerateAsync(["No."], new EmbeddingGenerationOptions { Dimensions = 128 }));
+        await Assert.ThrowsAsync<NotSupportedException>(
+            () => generator.GenerateAsync(["No."], new EmbeddingGenerationOptions { Dimensions = 128 }));
     }
 
     [Fact]
@@ -242,10 +258,16 @@ public sealed class FineTuneTests : IDisposable
             where T : Exception => (await Assert.ThrowsAsync<T>(() => FineTune.ClassifierAsync(run ?? Run(), rows))).Message;
 
         Assert.Contains("train examples are empty", await Refused<ArgumentException>([]));
-        Assert.Contains("'b' is one of a pair, and the examples before it are single texts", await Refused<ArgumentException>([new("a", "x"), new("b", "y") { TextPair = "c" }]));
-        Assert.Contains("every row has the label 'x'", await Refused<Engine.Model.Batching.DataFileException>([new("a", "x"), new("b", "x")]));
-        Assert.Contains("learning_rate is '-1'", await Refused<ConfigurationException>([new("a", "x"), new("b", "y")], Run() with { LearningRate = -1 }));
-        Assert.Contains("'data' is missing", (await Assert.ThrowsAsync<ConfigurationException>(() => FineTune.ClassifierAsync(Run()))).Message);
+        Assert.Contains(
+            "'b' is one of a pair, and the examples before it are single texts",
+            await Refused<ArgumentException>([new("a", "x"), new("b", "y") { TextPair = "c" }]));
+        Assert.Contains(
+            "every row has the label 'x'", await Refused<Engine.Model.Batching.DataFileException>([new("a", "x"), new("b", "x")]));
+        Assert.Contains(
+            "learning_rate is '-1'",
+            await Refused<ConfigurationException>([new("a", "x"), new("b", "y")], Run() with { LearningRate = -1 }));
+        Assert.Contains(
+            "'data' is missing", (await Assert.ThrowsAsync<ConfigurationException>(() => FineTune.ClassifierAsync(Run()))).Message);
     }
 
     [Fact]
@@ -296,7 +318,8 @@ public sealed class FineTuneTests : IDisposable
         LanguageExample[] unseen = [new LanguageExample.Completion("ab", "c"), new LanguageExample.Completion("b", "cd")];
         foreach ((string name, string text) in ((string, string)[])[("one", "abcabc"), ("other", "cbacba")])
         {
-            RunConfiguration run = Run() with { Model = model, Output = tiny.File(name), Adapter = new() { R = 4, TargetModules = ["q_proj"] } };
+            RunConfiguration run =
+                Run() with { Model = model, Output = tiny.File(name), Adapter = new() { R = 4, TargetModules = ["q_proj"] } };
             using LanguageModel trained = await FineTune.LanguageModelAsync(run, [new LanguageExample.Completion(text, "abc")], unseen);
             IReadOnlyDictionary<string, double> metrics = await trained.EvaluateAsync(unseen);
             Assert.Equal(trained.Training!.After!["loss"], metrics["loss"], 1e-6);
@@ -319,13 +342,15 @@ public sealed class FineTuneTests : IDisposable
         // Products of W + B A instead of W x + B (A x), in float32.
         Assert.Equal(expected.Label, actual.Label);
         Assert.All(expected.Scores.Zip(actual.Scores), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
-        Assert.Contains("nothing to merge", Assert.Throws<ArgumentException>(() => FineTune.Merge(tiny.File("merged"), tiny.File("again"))).Message);
+        Assert.Contains(
+            "nothing to merge", Assert.Throws<ArgumentException>(() => FineTune.Merge(tiny.File("merged"), tiny.File("again"))).Message);
     }
 
     [Fact]
     public async Task Estimate_says_the_steps_and_the_bytes_that_the_run_then_takes()
     {
-        RunConfiguration run = Run() with { Data = new DataConfiguration { Train = tiny.File("train.tsv"), Text = "sentence", Label = "label" } };
+        RunConfiguration run =
+            Run() with { Data = new DataConfiguration { Train = tiny.File("train.tsv"), Text = "sentence", Label = "label" } };
         RunEstimate estimate = FineTune.Estimate(run);
         using TextClassifier trained = await FineTune.ClassifierAsync(run);
         Assert.True(estimate.Fits);
@@ -335,7 +360,9 @@ public sealed class FineTuneTests : IDisposable
         Assert.Equal([new ClassCount("animal", 20), new ClassCount("tool", 20)], estimate.Classes);
     }
 
-    /// <summary>The documents' example: methods compared, and the loss around what they learned; each is what the training alone gives.</summary>
+    /// <summary>
+    /// The documents' example: methods compared, and the loss around what they learned; each is what the training alone gives.
+    /// </summary>
     [Fact]
     public async Task Methods_are_compared_and_the_flatness_of_what_they_learned_measured()
     {
@@ -363,7 +390,8 @@ public sealed class FineTuneTests : IDisposable
         string[] adapters = [.. report.Methods.Select(method => method.Runs[0].Folder)];
         SharpnessResults flatness = await FineTune.MeasureSharpnessAsync(adapters, tiny.File("sharpness"), options: options);
         double?[] losses = [.. report.Methods.Select(method => method.Runs[0].Metrics["loss"])];
-        Assert.All(losses.Zip(flatness.Adapters), pair => Assert.Equal(pair.First!.Value, pair.Second.Of(SharpnessSpace.Adapter)!.Loss, 2e-6));
+        Assert.All(
+            losses.Zip(flatness.Adapters), pair => Assert.Equal(pair.First!.Value, pair.Second.Of(SharpnessSpace.Adapter)!.Loss, 2e-6));
 
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
@@ -384,14 +412,16 @@ public sealed class FineTuneTests : IDisposable
     /// <summary>The same with every parameter trained, and for longer: random weights have no features that an adapter could use.</summary>
     private RunConfiguration Whole() => Run() with { Adapter = null, LearningRate = 3e-3, NumTrainEpochs = 10 };
 
-    private IEnumerable<LabelledText> Labelled(string file) => File.ReadLines(tiny.File(file)).Skip(1).Select(line => new LabelledText(line.Split('\t')[0], line.Split('\t')[1]));
+    private IEnumerable<LabelledText> Labelled(string file) =>
+        File.ReadLines(tiny.File(file)).Skip(1).Select(line => new LabelledText(line.Split('\t')[0], line.Split('\t')[1]));
 
     private byte[] Weights(string run) => File.ReadAllBytes(tiny.File($"{run}/adapter/adapter_model.safetensors"));
 
     /// <summary>Predictions with the same scores; a record compares lists by reference.</summary>
     private sealed class SameNumbers : IEqualityComparer<Prediction>
     {
-        public bool Equals(Prediction? x, Prediction? y) => x!.Label == y!.Label && x.Scores.Zip(y.Scores).All(pair => Math.Abs(pair.First - pair.Second) < 1e-6);
+        public bool Equals(Prediction? x, Prediction? y) =>
+            x!.Label == y!.Label && x.Scores.Zip(y.Scores).All(pair => Math.Abs(pair.First - pair.Second) < 1e-6);
 
         public int GetHashCode(Prediction prediction) => 0;
     }
@@ -417,7 +447,8 @@ public sealed class FineTuneTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Lines.Add(formatter(state, exception));
     }
 }

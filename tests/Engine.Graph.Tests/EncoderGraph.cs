@@ -44,7 +44,8 @@ internal sealed class EncoderGraph : IDisposable
             hiddenStates.Add(x);
         }
 
-        Tensor first = Graph.TakeRows(x, new RowSelectionInputs(Integers(RowStart[..rows]), Integers(0, 1, 2, 3), Integers(new int[rows]), 1));
+        Tensor first = Graph.TakeRows(
+            x, new RowSelectionInputs(Integers(RowStart[..rows]), Integers(0, 1, 2, 3), Integers(new int[rows]), 1));
         Logits = Graph.Output(Linear(first, "head.classifier", Classes));
         float[] scalars = new float[StepScalars.Count];
         scalars[StepScalars.LossScale] = 1;
@@ -69,7 +70,8 @@ internal sealed class EncoderGraph : IDisposable
     /// <summary>Runs the graph once; returns logits, loss and every gradient.</summary>
     /// <param name="afterwards">What to do with the plan then.</param>
     /// <param name="tensors">The tensors of which it may replay a part.</param>
-    public (float[] Logits, float Loss, Dictionary<string, float[]> Gradients, int Launches) Run(Device device, Action<Plan>? afterwards = null, IReadOnlyList<Variable>? tensors = null)
+    public (float[] Logits, float Loss, Dictionary<string, float[]> Gradients, int Launches) Run(
+        Device device, Action<Plan>? afterwards = null, IReadOnlyList<Variable>? tensors = null)
     {
         PlanLayout layout = Planner.Layout(device, Graph);
         block.Allocate(device);
@@ -108,7 +110,8 @@ internal sealed class EncoderGraph : IDisposable
     private Tensor Linear(Tensor x, string name, int columns) =>
         Graph.Linear(x, Parameter($"{name}.weight", columns, x.Shape.Columns), Parameter($"{name}.bias", columns));
 
-    private Tensor Norm(Tensor x, string name) => Graph.LayerNorm(x, Parameter($"{name}.weight", Hidden), Parameter($"{name}.bias", Hidden), 1e-5f);
+    private Tensor Norm(Tensor x, string name) =>
+        Graph.LayerNorm(x, Parameter($"{name}.weight", Hidden), Parameter($"{name}.bias", Hidden), 1e-5f);
 
     private Tensor Parameter(string name, params int[] shape)
     {

@@ -7,7 +7,9 @@ namespace Engine.Graph.Tests;
 /// <summary>What fusing costs, counted in the bytes that it takes: a count that a busy machine does not change.</summary>
 public sealed class FusionCostTests
 {
-    /// <summary>Four times the layers take four times the work, not sixteen times; lists grow by doubling, so that it may be twice as much.</summary>
+    /// <summary>
+    /// Four times the layers take four times the work, not sixteen times; lists grow by doubling, so that it may be twice as much.
+    /// </summary>
     [Fact]
     public void Fusing_costs_as_much_for_a_layer_of_a_long_graph_as_for_one_of_a_short_graph()
     {

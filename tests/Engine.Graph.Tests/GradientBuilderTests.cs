@@ -13,7 +13,8 @@ public sealed class GradientBuilderTests
     {
         using Device device = TestDevices.Open("cpu");
         using var all = new EncoderGraph(_ => true);
-        using var some = new EncoderGraph(name => name.Contains("query", StringComparison.Ordinal) || name.StartsWith("head", StringComparison.Ordinal));
+        using var some = new EncoderGraph(
+            name => name.Contains("query", StringComparison.Ordinal) || name.StartsWith("head", StringComparison.Ordinal));
         GradientBuilder.Differentiate(all.Graph, all.Loss);
         GradientBuilder.Differentiate(some.Graph, some.Loss);
         Dictionary<string, float[]> expected = all.Run(device).Gradients, actual = some.Run(device).Gradients;
@@ -50,7 +51,9 @@ public sealed class GradientBuilderTests
     public void A_loss_without_trainable_parameters_is_refused()
     {
         using var encoder = new EncoderGraph(_ => false);
-        Assert.Contains("trainable", Assert.Throws<InvalidOperationException>(() => GradientBuilder.Differentiate(encoder.Graph, encoder.Loss)).Message);
+        Assert.Contains(
+            "trainable",
+            Assert.Throws<InvalidOperationException>(() => GradientBuilder.Differentiate(encoder.Graph, encoder.Loss)).Message);
     }
 
     [Fact]
@@ -58,8 +61,10 @@ public sealed class GradientBuilderTests
     {
         using Device device = TestDevices.Open("cpu");
         using var block = new StorageBlock("test");
-        Variable x = block.Reserve("x", new Shape(2, 64)), weight = block.Reserve("weight", new Shape(64, 64)), deviation = block.Reserve("deviation", new Shape(64));
-        Variable random = block.Reserve("random", new Shape(RandomState.Count), ElementType.UInt32), probe = block.Reserve("probe", new Shape(2, 64));
+        Variable x = block.Reserve("x", new Shape(2, 64)), weight = block.Reserve("weight", new Shape(64, 64)),
+            deviation = block.Reserve("deviation", new Shape(64));
+        Variable random = block.Reserve("random", new Shape(RandomState.Count), ElementType.UInt32),
+            probe = block.Reserve("probe", new Shape(2, 64));
         x.Gradient = block.Reserve("gradient", x.Shape);
         var graph = new GraphBuilder();
         Tensor y = graph.Source(x);

@@ -8,7 +8,9 @@ namespace Engine.Graph.Tests;
 
 public sealed class PassTests
 {
-    /// <summary>The same float32 arithmetic in another order of rows or with one rounding less: some epsilons (6e-8) of the largest element.</summary>
+    /// <summary>
+    /// The same float32 arithmetic in another order of rows or with one rounding less: some epsilons (6e-8) of the largest element.
+    /// </summary>
     private const double Tolerance = 2e-6;
 
     [Theory]
@@ -17,7 +19,8 @@ public sealed class PassTests
     {
         using Device device = TestDevices.Open(deviceName);
         using EncoderGraph whole = Differentiated(selectRows: false), selected = Differentiated(selectRows: true);
-        Assert.True(ProductRows(selected) < ProductRows(whole), $"{ProductRows(selected)} rows of products instead of {ProductRows(whole)}");
+        Assert.True(
+            ProductRows(selected) < ProductRows(whole), $"{ProductRows(selected)} rows of products instead of {ProductRows(whole)}");
         AssertSame(whole.Run(device), selected.Run(device));
     }
 
@@ -25,7 +28,8 @@ public sealed class PassTests
     public void Selecting_rows_leaves_the_last_layer_only_keys_and_values_of_every_token()
     {
         using EncoderGraph encoder = Differentiated(selectRows: true);
-        string[] whole = [.. Forward(encoder).Where(node => node.Outputs[0].Shape.Rows == 16).Select(node => node.Inputs[1].Name).Where(name => name.StartsWith('1'))];
+        string[] whole = [.. Forward(encoder).Where(node => node.Outputs[0].Shape.Rows == 16).Select(node => node.Inputs[1].Name)
+            .Where(name => name.StartsWith('1'))];
         Assert.Equal(["1.key.weight", "1.value.weight"], whole.Order());
     }
 
@@ -99,7 +103,8 @@ public sealed class PassTests
         graph.Accumulate(x, counter);
         Tensor boundary = graph.Activate(x, ActivationKind.Tanh);
         Tensor labels = graph.Read(block.Reserve("labels", new Shape(2), ElementType.Int32));
-        Tensor loss = graph.Output(graph.CrossEntropy(boundary, labels, graph.Read(block.Reserve("scalars", new Shape(StepScalars.Count))), withGradient: true));
+        Tensor loss = graph.Output(
+            graph.CrossEntropy(boundary, labels, graph.Read(block.Reserve("scalars", new Shape(StepScalars.Count))), withGradient: true));
         GradientBuilder.Differentiate(graph, loss);
         int products = graph.Nodes.Count(node => node.Operator is MatMulOperator);
         CheckpointPass.Run(graph, loss, [boundary]);
@@ -114,13 +119,16 @@ public sealed class PassTests
         using var block = new StorageBlock("test");
         var graph = new GraphBuilder();
         Tensor angles = graph.RotaryAngles(
-            graph.Read(block.Reserve("positions", new Shape(2), ElementType.Int32)), graph.Read(block.Reserve("frequencies", new Shape(2), ElementType.UInt64)));
+            graph.Read(block.Reserve("positions", new Shape(2), ElementType.Int32)),
+            graph.Read(block.Reserve("frequencies", new Shape(2), ElementType.UInt64)));
         Tensor first = Layer(graph.Read(block.Reserve("x", new Shape(2, 4)))), second = Layer(first);
         Tensor labels = graph.Read(block.Reserve("labels", new Shape(2), ElementType.Int32));
-        Tensor loss = graph.Output(graph.CrossEntropy(second, labels, graph.Read(block.Reserve("scalars", new Shape(StepScalars.Count))), withGradient: true));
+        Tensor loss = graph.Output(
+            graph.CrossEntropy(second, labels, graph.Read(block.Reserve("scalars", new Shape(StepScalars.Count))), withGradient: true));
         GradientBuilder.Differentiate(graph, loss);
         CheckpointPass.Run(graph, loss, [first, second]);
-        string[] turns = [.. graph.Nodes.Select(node => node.Operator.Name).Where(name => name.StartsWith("Rotary", StringComparison.Ordinal))];
+        string[] turns = [.. graph.Nodes.Select(node => node.Operator.Name)
+            .Where(name => name.StartsWith("Rotary", StringComparison.Ordinal))];
         Assert.Equal(["RotaryAngles", "Rotary", "Rotary", "Rotary", "RotaryGradient", "Rotary"], turns);
 
         Tensor Layer(Tensor x)
@@ -196,6 +204,8 @@ public sealed class PassTests
     private static void Near(string what, float[] expected, float[] actual, double? scale = null)
     {
         double allowed = Tolerance * (scale ?? expected.Max(Math.Abs));
-        Assert.All(expected.Zip(actual), pair => Assert.True(Math.Abs(pair.First - pair.Second) <= allowed, $"{what}: {pair.Second:R} instead of {pair.First:R}"));
+        Assert.All(
+            expected.Zip(actual),
+            pair => Assert.True(Math.Abs(pair.First - pair.Second) <= allowed, $"{what}: {pair.Second:R} instead of {pair.First:R}"));
     }
 }

@@ -16,7 +16,8 @@ public sealed class PlannerTests
         var memory = new SimulatedArena(layout);
         foreach (Node node in layout.Nodes)
         {
-            Tensor? replaced = node.Inputs.FirstOrDefault(input => input.Variable is null && layout.Offsets[input] == layout.Offsets[node.Outputs[0]]);
+            Tensor? replaced = node.Inputs.FirstOrDefault(
+                input => input.Variable is null && layout.Offsets[input] == layout.Offsets[node.Outputs[0]]);
             memory.WriteWorkspace(node);
             foreach (Tensor input in node.Inputs.Where(input => input.Variable is null))
             {
@@ -45,7 +46,8 @@ public sealed class PlannerTests
     {
         using Device device = TestDevices.Open("cpu");
         PlanLayout layout = Planner.Layout(device, RandomGraph(seed));
-        long together = layout.Nodes.Sum(node => node.Outputs.Sum(output => Aligned(output.Bytes)) + Aligned(node.Operator.WorkspaceBytes(device, node)));
+        long together = layout.Nodes.Sum(
+            node => node.Outputs.Sum(output => Aligned(output.Bytes)) + Aligned(node.Operator.WorkspaceBytes(device, node)));
         Assert.InRange(layout.ArenaBytes, layout.LiveBytes, together);
         Assert.All(layout.Offsets.Values, offset => Assert.Equal(0, offset % Device.Alignment));
         Assert.All(layout.Workspaces.Values, slot => Assert.Equal(0, slot.Offset % Device.Alignment));
@@ -56,7 +58,8 @@ public sealed class PlannerTests
     {
         using Device device = TestDevices.Open("cpu");
         PlanLayout[] layouts = [.. Enumerable.Range(0, 2).Select(_ => Planner.Layout(device, RandomGraph(5)))];
-        long[][] offsets = [.. layouts.Select(layout => layout.Nodes.SelectMany(node => node.Outputs).Select(output => layout.Offsets[output]).ToArray())];
+        long[][] offsets =
+            [.. layouts.Select(layout => layout.Nodes.SelectMany(node => node.Outputs).Select(output => layout.Offsets[output]).ToArray())];
         Assert.Equal(offsets[0], offsets[1]);
     }
 
@@ -122,7 +125,9 @@ public sealed class PlannerTests
 
     public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 16)];
 
-    /// <summary>Sixty nodes of one to three inputs out of the last dozen tensors, one to three outputs, some in place, some with scratch memory.</summary>
+    /// <summary>
+    /// Sixty nodes of one to three inputs out of the last dozen tensors, one to three outputs, some in place, some with scratch memory.
+    /// </summary>
     private static GraphBuilder RandomGraph(int seed)
     {
         int draws = 0;
@@ -133,7 +138,8 @@ public sealed class PlannerTests
         {
             Tensor[] inputs = [.. Enumerable.Range(0, 1 + Draw(3)).Select(_ => tensors[^(1 + Draw(Math.Min(12, tensors.Count)))])];
             bool inPlace = Draw(2) == 0;
-            Shape[] shapes = [.. Enumerable.Range(0, 1 + Draw(3)).Select(output => output == 0 && inPlace ? inputs[0].Shape : new Shape(Draw(100)))];
+            Shape[] shapes = [.. Enumerable.Range(0, 1 + Draw(3))
+                .Select(output => output == 0 && inPlace ? inputs[0].Shape : new Shape(Draw(100)))];
             tensors.AddRange(graph.Add(new PlannedOperator(inPlace ? 0 : -1, Draw(3) == 0 ? Draw(700) : 0), inputs, shapes));
             if (Draw(10) == 0)
             {

@@ -50,7 +50,8 @@ public sealed class ReplayTests
     {
         using Device device = TestDevices.Open("cpu");
         using var block = new StorageBlock("test");
-        Variable x = block.Reserve("x", new Shape(5, 8)), first = block.Reserve("first", new Shape(3, 8), ElementType.BFloat16), second = block.Reserve("second", new Shape(7, 3));
+        Variable x = block.Reserve("x", new Shape(5, 8)), first = block.Reserve("first", new Shape(3, 8), ElementType.BFloat16),
+            second = block.Reserve("second", new Shape(7, 3));
         second.Gradient = block.Reserve("gradient", second.Shape);
         var graph = new GraphBuilder();
         Tensor y = graph.Linear(graph.Linear(graph.Read(x), graph.Read(first)), graph.Read(second));
@@ -67,7 +68,8 @@ public sealed class ReplayTests
         OperatorProfile products = profile.Rows.Single(row => row.Operator == "MatMul");
         Assert.Equal(6, products.Calls);
         Assert.Equal(2 * 2 * ((5 * 8 * 3) + (5 * 3 * 7) + (7 * 5 * 3)), products.Cost.Operations);
-        int forward = (4 * 5 * 8) + (2 * 3 * 8) + (4 * 5 * 3), onward = 4 * ((5 * 3) + (7 * 3) + (5 * 7)), gradient = 4 * ((5 * 7) + (5 * 3) + (7 * 3));
+        int forward = (4 * 5 * 8) + (2 * 3 * 8) + (4 * 5 * 3), onward = 4 * ((5 * 3) + (7 * 3) + (5 * 7)),
+            gradient = 4 * ((5 * 7) + (5 * 3) + (7 * 3));
         Assert.Equal(2 * (forward + onward + gradient), products.Cost.Bytes);
     }
 

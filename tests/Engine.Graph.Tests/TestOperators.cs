@@ -4,7 +4,9 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Tests;
 
-/// <summary>A variable's value as a computed tensor, so that an operator's input gradient can be read: it is summed into the variable's.</summary>
+/// <summary>
+/// A variable's value as a computed tensor, so that an operator's input gradient can be read: it is summed into the variable's.
+/// </summary>
 internal sealed class SourceOperator : Operator
 {
     public override string Name => "Source";
@@ -16,7 +18,9 @@ internal sealed class SourceOperator : Operator
         gradients.Graph.Accumulate(gradients.OutputGradient(), gradients.ParameterGradient(0)!);
 }
 
-/// <summary>A scalar function whose gradient by its input is a given tensor: inputs x, that tensor; outputs an unused loss [1] and the gradient.</summary>
+/// <summary>
+/// A scalar function whose gradient by its input is a given tensor: inputs x, that tensor; outputs an unused loss [1] and the gradient.
+/// </summary>
 internal sealed class ProbeOperator : Operator
 {
     public override string Name => "Probe";
@@ -41,7 +45,8 @@ internal sealed class PlannedOperator(int inPlaceInput, long workspace) : Operat
 
 internal static class TestOperatorExtensions
 {
-    public static Tensor Source(this GraphBuilder graph, Variable variable) => graph.Add(new SourceOperator(), variable.Shape, graph.Read(variable));
+    public static Tensor Source(this GraphBuilder graph, Variable variable) =>
+        graph.Add(new SourceOperator(), variable.Shape, graph.Read(variable));
 
     /// <summary>The sum of x times <paramref name="weights"/>, as far as gradients are concerned.</summary>
     public static Tensor Probe(this GraphBuilder graph, Tensor x, Variable weights) =>

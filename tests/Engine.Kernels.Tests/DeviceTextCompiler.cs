@@ -6,7 +6,10 @@ using Engine.Devices.Ilgpu;
 
 namespace Engine.Kernels.Tests;
 
-/// <summary>Compiles the OpenCL C that ILGPU makes of kernels with clang for AMD cards, without one. What it proves: the text is valid OpenCL C 1.2, and the back end accepts it.</summary>
+/// <summary>
+/// Compiles the OpenCL C that ILGPU makes of kernels with clang for AMD cards, without one. What it proves: the text is valid OpenCL C 1.2,
+/// and the back end accepts it.
+/// </summary>
 internal static class DeviceTextCompiler
 {
     private const string Clang = "clang-19";
@@ -32,7 +35,9 @@ internal static class DeviceTextCompiler
         return rows;
     }
 
-    /// <summary>Compiles the kernel's sample variants: all for the first target, the largest for the others, which have the same front end.</summary>
+    /// <summary>
+    /// Compiles the kernel's sample variants: all for the first target, the largest for the others, which have the same front end.
+    /// </summary>
     /// <returns>Null when all compiled, else the first one's messages and text.</returns>
     public static string? Errors(KernelDefinition kernel, string target)
     {
@@ -46,7 +51,8 @@ internal static class DeviceTextCompiler
                 File.WriteAllText(source, text);
                 (int code, string messages) = Run(
                 [
-                    "-x", "cl", "-cl-std=CL1.2", "-target", "amdgcn-amd-amdhsa", "-mcpu=" + target, "-nogpulib", "-Xclang", "-finclude-default-header", "-Werror=implicit-function-declaration",
+                    "-x", "cl", "-cl-std=CL1.2", "-target", "amdgcn-amd-amdhsa", "-mcpu=" + target, "-nogpulib", "-Xclang",
+                    "-finclude-default-header", "-Werror=implicit-function-declaration",
                     "-O1", "-S", source, "-o", Path.Combine(folder, "kernel.s"),
                 ]);
                 if (code != 0)

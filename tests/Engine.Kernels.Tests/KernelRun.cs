@@ -4,7 +4,8 @@ using Engine.Devices;
 namespace Engine.Kernels.Tests;
 
 /// <summary>
-/// A device of a test, which it disposes, and its buffers between guard bands: outputs begin as NaN, and <see cref="Run"/> fails where a kernel wrote outside a view.
+/// A device of a test, which it disposes, and its buffers between guard bands: outputs begin as NaN, and <see cref="Run"/> fails where a
+/// kernel wrote outside a view.
 /// </summary>
 internal sealed class KernelRun(Device device) : IDisposable
 {

@@ -29,11 +29,15 @@ internal static class Numbers
             double limit = absolute + (relative * Math.Abs(expected[i]));
             Assert.True(
                 Math.Abs(actual[i] - expected[i]) <= limit,
-                $"element {i} of {expected.Count}: {actual[i]:R} where {expected[i]:R} was expected, off by {actual[i] - expected[i]:E2}, allowed {limit:E2}");
+                $"element {i} of {expected.Count}: {actual[i]:R} where {expected[i]:R} was expected, "
+                    + $"off by {actual[i] - expected[i]:E2}, allowed {limit:E2}");
         }
     }
 
-    /// <summary>Finds numbers that something computed: finite, and not all 0. Two runs that must agree to the bit agree where neither wrote its output, too.</summary>
+    /// <summary>
+    /// Finds numbers that something computed: finite, and not all 0. Two runs that must agree to the bit agree where neither wrote its
+    /// output, too.
+    /// </summary>
     public static void RequireComputed(float[] values)
     {
         Assert.All(values, value => Assert.True(float.IsFinite(value), $"{value} was computed"));

@@ -14,27 +14,40 @@ public static class TestDevices
     public static string? OpenClProblem { get; } = FindOpenClProblem();
 
     /// <summary>The first CUDA card; null where there is none.</summary>
-    private static DeviceInfo? Card { get; } = DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.Cuda).Devices.FirstOrDefault();
+    private static DeviceInfo? Card { get; } =
+        DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.Cuda).Devices.FirstOrDefault();
 
     /// <summary>Every device that is there and wanted.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
-        .. ((string[])["cpu", "cpu-managed", .. OpenClProblem is null ? ["opencl"] : Array.Empty<string>(), .. Card is null ? Array.Empty<string>() : ["cuda"]])
+        .. ((string[])["cpu", "cpu-managed", .. OpenClProblem is null
+            ? ["opencl"]
+            : Array.Empty<string>(), .. Card is null ? Array.Empty<string>() : ["cuda"]])
             .Where(WantedDevices.Contains),
     ];
 
-    /// <summary>Why no card's products can be the vendor's; null where they can. <see cref="VendorTheoryAttribute"/> says it aloud.</summary>
+    /// <summary>
+    /// Why no card's products can be the vendor's; null where they can. <see cref="VendorTheoryAttribute"/> says it aloud.
+    /// </summary>
     public static string? VendorProblem { get; } =
-        !All.Contains("cuda") ? "needs a CUDA card" : Card!.Products.StartsWith("cublasLt", StringComparison.Ordinal) ? null : $"needs cublasLt: {Card.Products}";
+        !All.Contains("cuda")
+            ? "needs a CUDA card"
+            : Card!.Products.StartsWith("cublasLt", StringComparison.Ordinal) ? null : $"needs cublasLt: {Card.Products}";
 
     public static TheoryData<string> Names => [.. All];
 
-    /// <summary>Devices for tests that run a model for many steps: the managed executor, some hundred times slower than the others, is held by single operators and by one step of each model.</summary>
+    /// <summary>
+    /// Devices for tests that run a model for many steps: the managed executor, some hundred times slower than the others, is held by
+    /// single operators and by one step of each model.
+    /// </summary>
     public static IReadOnlyList<string> Quick { get; } = [.. All.Where(name => name != "cpu-managed")];
 
     public static TheoryData<string> QuickNames => [.. Quick];
 
-    /// <summary>Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices. <c>cpu-matrix-units</c> is the cpu as if it had these, <c>cuda-vendor</c> the card with cublasLt's products in place of ours.</summary>
+    /// <summary>
+    /// Opens a device by its name in <see cref="Names"/>. Fresh memory, scratch of the host forms too, holds NaNs on both cpu devices.
+    /// <c>cpu-matrix-units</c> is the cpu as if it had these, <c>cuda-vendor</c> the card with cublasLt's products in place of ours.
+    /// </summary>
     public static Device Open(string name, int threads = Threads) => name switch
     {
         "cpu" => new CpuDevice(new CpuOptions { Threads = threads, CheckReads = true }),
@@ -53,11 +66,12 @@ public static class TestDevices
     public static TheoryData<string, T> QuickWith<T>(params ReadOnlySpan<T> values) => With(Quick, values);
 
     /// <summary>Each device that runs compiled kernels with each of the given values.</summary>
-    public static TheoryData<string, T> WithKernels<T>(params ReadOnlySpan<T> values) => With([.. All.Where(name => name != "cpu")], values);
+    public static TheoryData<string, T> WithKernels<T>(params ReadOnlySpan<T> values) =>
+        With([.. All.Where(name => name != "cpu")], values);
 
     /// <summary>
-    /// On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that only the long run does it, and not
-    /// once more for kernels by themselves: every operator, and with it every kernel, runs there in the long run.
+    /// On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that only the long run does it, and
+    /// not once more for kernels by themselves: every operator, and with it every kernel, runs there in the long run.
     /// </summary>
     private static string? FindOpenClProblem()
     {

@@ -15,7 +15,8 @@ public sealed class ParallelWorkTests
     {
         for (int round = 0; round < 50; round++)
         {
-            var error = Assert.Throws<InvalidDataException>(() => ParallelWork.Run(2000, i => i % 700 == 699 ? throw new InvalidDataException($"piece {i}") : i));
+            var error = Assert.Throws<InvalidDataException>(
+                () => ParallelWork.Run(2000, i => i % 700 == 699 ? throw new InvalidDataException($"piece {i}") : i));
             Assert.Equal("piece 699", error.Message);
         }
     }

@@ -18,7 +18,9 @@ public sealed class AccumulationTests
 
     public static TheoryData<string> Devices => TestDevices.Names;
 
-    public static TheoryData<string, string> Methods => TestDevices.With<string>(["plain", "sam", "asam", "looksam", "esam", "sl-sam", "flat-lora", "fm-lora", "efm-lora", "bi-lora", "nbar"]);
+    public static TheoryData<string, string> Methods =>
+        TestDevices.With<string>(
+            ["plain", "sam", "asam", "looksam", "esam", "sl-sam", "flat-lora", "fm-lora", "efm-lora", "bi-lora", "nbar"]);
 
     [Theory]
     [MemberData(nameof(Methods))]
@@ -34,7 +36,8 @@ public sealed class AccumulationTests
             // The last step of an epoch has fewer micro-batches than those before it.
             StepReport one = whole.Step(0.01, batch);
             StepReport several = parts.Session.Step(
-                step < 2 ? [Rows(batch, 0..2), Rows(batch, 2..9), Rows(batch, 9..(last + 1))] : [Rows(batch, 0..1), Rows(batch, 1..(last + 1))], 0.01, "test");
+                step < 2 ? [Rows(batch, 0..2), Rows(batch, 2..9), Rows(batch, 9..(last + 1))]
+                    : [Rows(batch, 0..1), Rows(batch, 1..(last + 1))], 0.01, "test");
             Assert.Equal(one.Loss, several.Loss, SumOrder * one.Loss);
             Assert.Equal(one.GradientNorm, several.GradientNorm, SumOrder * one.GradientNorm);
             Assert.Equal((batch.RowCount, one.Tokens), (several.Labels, several.Tokens));
@@ -43,7 +46,10 @@ public sealed class AccumulationTests
         }
     }
 
-    /// <summary>The second pass is the mean over the samples that it runs. With radius 0 every loss stays, and the first of each micro-batch are taken.</summary>
+    /// <summary>
+    /// The second pass is the mean over the samples that it runs. With radius 0 every loss stays, and the first of each micro-batch are
+    /// taken.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Samples_that_esam_selects_count_alike_whichever_micro_batch_they_are_in(string device)

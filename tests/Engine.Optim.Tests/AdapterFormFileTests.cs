@@ -35,7 +35,8 @@ public sealed class AdapterFormFileTests : IDisposable
 
         run.SaveAdapter(folder.FullName);
         float[] expected = run.Logits(0);
-        Assert.Equal(peftType, (string?)JsonNode.Parse(File.ReadAllText(Path.Combine(folder.FullName, AdapterConfig.FileName)))!["peft_type"]);
+        Assert.Equal(
+            peftType, (string?)JsonNode.Parse(File.ReadAllText(Path.Combine(folder.FullName, AdapterConfig.FileName)))!["peft_type"]);
 
         using Device device = new CpuDevice();
         ModelFolder model = ModelFolder.Open(SharedFiles.Path("goldens/models/roberta-cls"));
@@ -86,7 +87,8 @@ public sealed class AdapterFormFileTests : IDisposable
         using AdapterFile file = AdapterFile.Read(folder.FullName);
         using Device device = new CpuDevice();
         Architecture architecture = run.Model.Architecture;
-        using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, file.Config with { Form = run.Config!.Form }));
+        using var model = new TransformerModel(
+            architecture, ModelAdapters.Tuning(architecture, file.Config with { Form = run.Config!.Form }));
         model.Allocate(device);
         ModelAdapters.Load(model, file);
         Assert.Equal(run.Model.Trainables!.Values.View<float>().ToArray(), model.Trainables!.Values.View<float>().ToArray());
@@ -119,12 +121,14 @@ public sealed class AdapterFormFileTests : IDisposable
         Refused(decoder, new AdapterConfig { Form = new EffiLora().Form }, "effilora: it needs an encoder");
 
         static void Refused(Architecture architecture, AdapterConfig config, string part) =>
-            Assert.Contains(part, Assert.Throws<ArgumentException>(() => ModelAdapters.Tuning(architecture, config)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                part, Assert.Throws<ArgumentException>(() => ModelAdapters.Tuning(architecture, config)).Message, StringComparison.Ordinal);
     }
 
     public void Dispose() => folder.Delete(recursive: true);
 
-    private static float[] Weight(TransformerModel model) => model.Parameter("roberta.encoder.layer.0.attention.self.query.weight").View<float>().ToArray();
+    private static float[] Weight(TransformerModel model) =>
+        model.Parameter("roberta.encoder.layer.0.attention.self.query.weight").View<float>().ToArray();
 
     private static float[] Logits(Device device, TransformerModel model, GoldenRun run) =>
         PaddedForward.Run(device, model, run.Batch(0), gradients: false, "test").Single(tensor => tensor.Name == "logits").Values;

@@ -137,7 +137,8 @@ public sealed class AdapterMethodTests
     /// <summary>||s B2 A2|| of a layer's auxiliary, multiplied out.</summary>
     private static double ProductNorm(TrainingSession session, LoraLinear layer)
     {
-        float[] Of(string factor) => session.MethodState.Variables.Single(variable => variable.Name == $"auxiliary.{layer.Module}.{factor}").View<float>().ToArray();
+        float[] Of(string factor) =>
+            session.MethodState.Variables.Single(variable => variable.Name == $"auxiliary.{layer.Module}.{factor}").View<float>().ToArray();
         float[] a = Of("A"), b = Of("B");
         int columns = layer.A.Shape.Columns, rows = layer.B.Shape.Rows, rank = a.Length / columns;
         double sum = 0;
@@ -169,7 +170,11 @@ public sealed class AdapterMethodTests
         using Device device = TestDevices.Open(deviceName);
         Architecture architecture = ModelFolder.Open(SharedFiles.Path("goldens/models/roberta-cls")).CreateArchitecture();
         using var model = new TransformerModel(architecture, ModelAdapters.Tuning(architecture, adapter ?? Adapter));
-        RaggedBatch batch = RaggedBatch.FromRows([.. new[] { 9, 5, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with { ClassLabels = [0, 1, 1] };
+        RaggedBatch batch =
+            RaggedBatch.FromRows([.. new[] { 9, 5, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with
+            {
+                ClassLabels = [0, 1, 1]
+            };
         BatchShape shape = BatchShape.Of(architecture, batch);
         using var session = new TrainingSession(
             device,

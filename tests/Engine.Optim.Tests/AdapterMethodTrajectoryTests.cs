@@ -29,7 +29,8 @@ public sealed class AdapterMethodTrajectoryTests
     public void Fm_lora_and_its_perturbations_match_pytorch(string deviceName, (string Model, string Run) problem)
     {
         RecordingFmLora? method = null;
-        using var run = new GoldenRun(deviceName, problem.Model, problem.Run, (settings, _) => method = new RecordingFmLora(settings.GetProperty("rho").GetDouble()));
+        using var run = new GoldenRun(
+            deviceName, problem.Model, problem.Run, (settings, _) => method = new RecordingFmLora(settings.GetProperty("rho").GetDouble()));
         for (int step = 0; step < run.Steps; step++)
         {
             run.Step(step);
@@ -90,7 +91,8 @@ public sealed class AdapterMethodTrajectoryTests
 
         run.RequireFinalWeights();
         run.RequireNear(run.Model.Adapters.SelectMany(layer => method!.Auxiliary(layer) is { } pair
-            ? new[] { (pair.A.View<float>().ToArray(), $"final.aux.{layer.Module}.A"), (pair.B.View<float>().ToArray(), $"final.aux.{layer.Module}.B") }
+            ? new[] { (pair.A.View<float>().ToArray(), $"final.aux.{layer.Module}.A"),
+                (pair.B.View<float>().ToArray(), $"final.aux.{layer.Module}.B") }
             : []));
     }
 
@@ -253,7 +255,8 @@ public sealed class AdapterMethodTrajectoryTests
             {
                 AuxiliaryFactors pair = Auxiliary(layer)!;
                 (int rows, int columns, int rank) = (pair.B.Shape.Rows, pair.A.Shape.Columns, pair.A.Shape.Rows);
-                int a = (int)((pair.A.ByteOffset - Values.ByteOffset) / sizeof(float)), b = (int)((pair.B.ByteOffset - Values.ByteOffset) / sizeof(float));
+                int a = (int)((pair.A.ByteOffset - Values.ByteOffset) / sizeof(float)),
+                    b = (int)((pair.B.ByteOffset - Values.ByteOffset) / sizeof(float));
                 for (int i = 0; i < rows; i++)
                 {
                     for (int j = 0; j < columns; j++)

@@ -8,7 +8,9 @@ using Engine.Tests;
 
 namespace Engine.Optim.Tests;
 
-/// <summary>Runs of methods that give adapters another form held against PyTorch's in float64 (shared/goldens/related), their inner values too.</summary>
+/// <summary>
+/// Runs of methods that give adapters another form held against PyTorch's in float64 (shared/goldens/related), their inner values too.
+/// </summary>
 public sealed class FormTrajectoryTests
 {
     public static TheoryData<string, string> BeamRuns => TestDevices.QuickWith<string>("beamlora", "beamlora-code");
@@ -19,7 +21,8 @@ public sealed class FormTrajectoryTests
     {
         RecordingBeamLora? method = null;
         using var run = new GoldenRun(
-            deviceName, GoldenFiles.Related(name), LossAverage.Batches, (settings, _) => method = new RecordingBeamLora((BeamLora)GoldenRun.SettingsOf(settings)));
+            deviceName, GoldenFiles.Related(name), LossAverage.Batches,
+            (settings, _) => method = new RecordingBeamLora((BeamLora)GoldenRun.SettingsOf(settings)));
         int seen = 0;
         for (int step = 0; step < run.Steps; step++)
         {
@@ -30,8 +33,10 @@ public sealed class FormTrajectoryTests
                 Assert.Equal(
                     run.Golden[$"mid.beam.event{seen}.module_pruned_parent"].ToInt32(),
                     pruned.SelectMany(rank => new[] { rank.Layer, rank.Pruned, rank.Parent }));
-                run.RequireNear([([.. importance.SelectMany(layer => layer).Select(value => (float)value)], $"mid.beam.event{seen}.importance")]);
-                run.RequireNear([(BeamForm.GateOf(run.Model.Adapters[0]).View<float>().ToArray(), $"mid.beam.event{seen}.layer0.gate_after")]);
+                run.RequireNear(
+                    [([.. importance.SelectMany(layer => layer).Select(value => (float)value)], $"mid.beam.event{seen}.importance")]);
+                run.RequireNear(
+                    [(BeamForm.GateOf(run.Model.Adapters[0]).View<float>().ToArray(), $"mid.beam.event{seen}.layer0.gate_after")]);
             }
         }
 
@@ -52,7 +57,8 @@ public sealed class FormTrajectoryTests
     {
         using var start = new StartValues();
         using var run = new GoldenRun(
-            deviceName, GoldenFiles.Related("goat"), LossAverage.Batches, (settings, golden) => ((Goat)GoldenRun.SettingsOf(settings) with { Init = start.Write(golden) }).CreatePlugIn());
+            deviceName, GoldenFiles.Related("goat"), LossAverage.Batches,
+            (settings, golden) => ((Goat)GoldenRun.SettingsOf(settings) with { Init = start.Write(golden) }).CreatePlugIn());
         float[] aux = run.Golden["mid.goat.aux"].ToFloat32(), task = run.Golden["mid.goat.task_loss"].ToFloat32();
 
         // The weight without its experts: float32 keeps 6e-8 of each element.
@@ -67,19 +73,24 @@ public sealed class FormTrajectoryTests
         RequireSavedMovement(run);
     }
 
-    /// <summary>The start is our own decomposition of the weight, the router's apart: to the signs and to the last digits of float32.</summary>
+    /// <summary>
+    /// The start is our own decomposition of the weight, the router's apart: to the signs and to the last digits of float32.
+    /// </summary>
     [SharedFact]
     public void Goat_starts_from_the_segments_that_pytorch_starts_from()
     {
-        using var run = new GoldenRun("cpu", GoldenFiles.Related("goat"), LossAverage.Batches, (settings, _) => GoldenRun.MethodOf(settings));
-        foreach ((string name, float[] values) in run.SavedAdapter().Where(pair => pair.Key.Contains(".lora_", StringComparison.Ordinal) && !IsDrawn(pair.Key)))
+        using var run = new GoldenRun(
+            "cpu", GoldenFiles.Related("goat"), LossAverage.Batches, (settings, _) => GoldenRun.MethodOf(settings));
+        foreach ((string name, float[] values) in run.SavedAdapter()
+            .Where(pair => pair.Key.Contains(".lora_", StringComparison.Ordinal) && !IsDrawn(pair.Key)))
         {
             float[] expected = run.Golden[$"init.{name}"].ToFloat32();
             float largest = expected.Max(Math.Abs);
             Assert.All(values.Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-6 * largest));
         }
 
-        static bool IsDrawn(string name) => name.Contains("gating", StringComparison.Ordinal) || name.Contains("start", StringComparison.Ordinal);
+        static bool IsDrawn(string name) =>
+            name.Contains("gating", StringComparison.Ordinal) || name.Contains("start", StringComparison.Ordinal);
     }
 
     [SharedTheory]
@@ -88,7 +99,8 @@ public sealed class FormTrajectoryTests
     {
         using var start = new StartValues();
         using var run = new GoldenRun(
-            deviceName, GoldenFiles.Related("effilora"), LossAverage.Batches, (settings, golden) => ((EffiLora)GoldenRun.SettingsOf(settings) with { Init = start.Write(golden) }).CreatePlugIn());
+            deviceName, GoldenFiles.Related("effilora"), LossAverage.Batches,
+            (settings, golden) => ((EffiLora)GoldenRun.SettingsOf(settings) with { Init = start.Write(golden) }).CreatePlugIn());
         for (int step = 0; step < run.Steps; step++)
         {
             run.Step(step);
@@ -108,7 +120,8 @@ public sealed class FormTrajectoryTests
     private static void RequireSavedMovement(GoldenRun run)
     {
         IReadOnlyDictionary<string, float[]> saved = run.SavedAdapter();
-        string[] names = [.. run.Golden.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith("final.", StringComparison.Ordinal)).Select(name => name["final.".Length..])];
+        string[] names = [.. run.Golden.Tensors.Select(tensor => tensor.Name)
+            .Where(name => name.StartsWith("final.", StringComparison.Ordinal)).Select(name => name["final.".Length..])];
         Assert.NotEmpty(names);
         run.RequireMovement(names.Select(name => ($"final.{name}", saved[name], run.Golden[$"init.{name}"].ToFloat32())));
     }

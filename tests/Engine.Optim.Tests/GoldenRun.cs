@@ -26,7 +26,9 @@ namespace Engine.Optim.Tests;
 /// <param name="Initial">The folder of the adapter at step 0, where the run has one.</param>
 internal sealed record GoldenFiles(string Model, string Run, string Batches, string Initial)
 {
-    /// <summary>The models of goldens/trajectories with each of these runs that they have: those that the repository holds, or the others.</summary>
+    /// <summary>
+    /// The models of goldens/trajectories with each of these runs that they have: those that the repository holds, or the others.
+    /// </summary>
     public static (string Model, string Run)[] Runs(bool inRepository, params string[] runs) =>
     [
         .. from model in (string[])["roberta-cls", "qwen2"]
@@ -48,7 +50,9 @@ internal sealed class GoldenRun : IDisposable
     /// <summary>PyTorch in float32 agrees with the goldens to 4e-7 in losses; the rest is room for another order of summation.</summary>
     private const double LossTolerance = 5e-6;
 
-    /// <summary>Norm of the difference over norm of the weights; PyTorch in float32 is at 1e-5 (full fine-tuning 1e-4: key biases have no gradient).</summary>
+    /// <summary>
+    /// Norm of the difference over norm of the weights; PyTorch in float32 is at 1e-5 (full fine-tuning 1e-4: key biases have no gradient).
+    /// </summary>
     private const double AdapterTolerance = 1e-4;
 
     private const double FullTolerance = 1e-3;
@@ -89,7 +93,8 @@ internal sealed class GoldenRun : IDisposable
     {
     }
 
-    public GoldenRun(string deviceName, GoldenFiles files, LossAverage lossAverage, Func<JsonElement, SafetensorsFile, TrainingMethod>? create = null)
+    public GoldenRun(
+        string deviceName, GoldenFiles files, LossAverage lossAverage, Func<JsonElement, SafetensorsFile, TrainingMethod>? create = null)
     {
         name = files.Run;
         document = JsonDocument.Parse(File.ReadAllText(SharedFiles.Path($"goldens/{files.Run}.json")));
@@ -128,7 +133,8 @@ internal sealed class GoldenRun : IDisposable
             : ScheduleKind.Linear;
         schedule = new LearningRateSchedule(kind, rate, Steps, settings.GetProperty("warmup_steps").GetInt32());
         using SafetensorsFile batchFile = SafetensorsFile.Open(SharedFiles.Path($"goldens/{files.Batches}.safetensors"));
-        batches = [.. Enumerable.Range(0, Steps * accumulation).Select(index => PaddedBatch.Read(batchFile, architecture, $".{index}", config?.Form?.CountsPadding == true).Ragged)];
+        batches = [.. Enumerable.Range(0, Steps * accumulation)
+            .Select(index => PaddedBatch.Read(batchFile, architecture, $".{index}", config?.Form?.CountsPadding == true).Ragged)];
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
         Session = new TrainingSession(
             device, Model, method, optimizer, shapes.Aggregate((a, b) => a.Max(b)), Steps, seed: 0,
@@ -229,14 +235,16 @@ internal sealed class GoldenRun : IDisposable
         {
             double expected = Golden[norms].ToFloat64()[step];
             Assert.True(
-                Math.Abs(report.GradientNorm - expected) <= IntermediateTolerance * expected, $"{name} step {step}: gradient norm {report.GradientNorm}, expected {expected}");
+                Math.Abs(report.GradientNorm - expected) <= IntermediateTolerance * expected,
+                $"{name} step {step}: gradient norm {report.GradientNorm}, expected {expected}");
         }
 
         if (method is EsamMethod esam)
         {
             SafetensorsTensor selected = Golden["mid.esam.selected"];
             int count = (int)selected.Shape[1];
-            Assert.Equal(selected.ToFloat32()[(step * count)..((step + 1) * count)].Select(row => (int)row).Order(), esam.Selected.ToArray());
+            Assert.Equal(
+                selected.ToFloat32()[(step * count)..((step + 1) * count)].Select(row => (int)row).Order(), esam.Selected.ToArray());
         }
 
         return report;
@@ -244,10 +252,12 @@ internal sealed class GoldenRun : IDisposable
 
     /// <summary>Holds every trainable tensor against the golden's after the last step.</summary>
     public void RequireFinalWeights() => RequireNear(
-        Model.Trainables!.Entries.Select(entry => (entry.Value.View<float>().ToArray(), $"final.{entry.Name}")), full ? FullTolerance : AdapterTolerance);
+        Model.Trainables!.Entries.Select(entry => (entry.Value.View<float>().ToArray(), $"final.{entry.Name}")),
+        full ? FullTolerance : AdapterTolerance);
 
     /// <summary>
-    /// Holds what training has moved against the golden's: the norm of the difference over that of the movement, all tensors together. PyTorch in float32 is at 3e-6.
+    /// Holds what training has moved against the golden's: the norm of the difference over that of the movement, all tensors together.
+    /// PyTorch in float32 is at 3e-6.
     /// </summary>
     /// <param name="trained">The golden's name of each trained tensor, and its numbers at the end and at the start.</param>
     public void RequireMovement(IEnumerable<(string Name, float[] Actual, float[] First)> trained, double tolerance = 1e-4)
@@ -270,7 +280,8 @@ internal sealed class GoldenRun : IDisposable
 
     /// <summary>The same of every trained tensor.</summary>
     public void RequireMovement() =>
-        RequireMovement(Model.Trainables!.Entries.Select(entry => ($"final.{entry.Name}", entry.Value.View<float>().ToArray(), Start[entry.Name])));
+        RequireMovement(
+            Model.Trainables!.Entries.Select(entry => ($"final.{entry.Name}", entry.Value.View<float>().ToArray(), Start[entry.Name])));
 
     /// <summary>Writes the adapter's folder.</summary>
     public void SaveAdapter(string folder) => ModelAdapters.Save(Model, Config!, folder);
@@ -363,8 +374,8 @@ internal sealed class GoldenRun : IDisposable
         && Settings.TryGetProperty("optimizer", out JsonElement optimizer) && optimizer.GetString() == "sgd";
 
     /// <summary>
-    /// The rate of a step. AdamW with an epsilon far above every gradient is SGD with momentum: m / (1 - beta1) is PyTorch's buffer, and the
-    /// rate takes back epsilon and the bias correction.
+    /// The rate of a step. AdamW with an epsilon far above every gradient is SGD with momentum: m / (1 - beta1) is PyTorch's buffer, and
+    /// the rate takes back epsilon and the bias correction.
     /// </summary>
     private double RateAt(int step)
     {

@@ -27,7 +27,8 @@ public sealed class LearningRateScheduleTests
         {
             string name = golden.GetProperty("lr_scheduler_type").GetString()!;
             double peak = golden.GetProperty("learning_rate").GetDouble();
-            LearningRateSchedule schedule = new(Kinds[name], peak, golden.GetProperty("steps").GetInt32(), golden.GetProperty("warmup_steps").GetInt32());
+            LearningRateSchedule schedule =
+                new(Kinds[name], peak, golden.GetProperty("steps").GetInt32(), golden.GetProperty("warmup_steps").GetInt32());
             int step = 0;
             foreach (JsonElement value in golden.GetProperty("values").EnumerateArray())
             {

@@ -36,7 +36,9 @@ public sealed class PhiloxGeneratorTests
             ReadOnlySpan<double> expected = MemoryMarshal.Cast<byte, double>(
                 file.AsSpan(8 + headerLength)[offsets[0].GetInt32()..offsets[1].GetInt32()]);
             double[] actual = new double[expected.Length];
-            new PhiloxGenerator(ulong.Parse(golden.GetProperty("seed").GetString()!), golden.GetProperty("stream").GetUInt32(), golden.GetProperty("step").GetUInt32())
+            new PhiloxGenerator(
+                ulong.Parse(golden.GetProperty("seed").GetString()!), golden.GetProperty("stream").GetUInt32(),
+                golden.GetProperty("step").GetUInt32())
                 .FillNormals(actual);
             for (int i = 0; i < actual.Length; i++)
             {

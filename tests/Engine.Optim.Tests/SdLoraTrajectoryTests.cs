@@ -12,7 +12,9 @@ using Engine.Tests;
 
 namespace Engine.Optim.Tests;
 
-/// <summary>SD-LoRA over two tasks held against PyTorch in float64 (shared/goldens/related), and what must hold of its boundaries.</summary>
+/// <summary>
+/// SD-LoRA over two tasks held against PyTorch in float64 (shared/goldens/related), and what must hold of its boundaries.
+/// </summary>
 public sealed class SdLoraTrajectoryTests : IDisposable
 {
     private const int Boundary = 5;
@@ -60,7 +62,9 @@ public sealed class SdLoraTrajectoryTests : IDisposable
         float[][] OldRows() => [head.View<float>().ToArray()[..(2 * head.Shape.Columns)], bias.View<float>().ToArray()[..2]];
     }
 
-    /// <summary>Both kinds of norm change the model, and absorbing does not: the largest change of a logit, as the goldens have it.</summary>
+    /// <summary>
+    /// Both kinds of norm change the model, and absorbing does not: the largest change of a logit, as the goldens have it.
+    /// </summary>
     [SharedTheory]
     [InlineData("sd-lora")]
     [InlineData("sd-lora-absorb")]

@@ -106,7 +106,8 @@ public sealed class SessionMemoryTests
     {
         using Device device = new CpuDevice(new CpuOptions { Threads = 2 });
         Architecture architecture = ModelFolder.Open(SharedFiles.Path($"goldens/models/{name}")).CreateArchitecture();
-        RaggedBatch[] batches = [.. Enumerable.Range(0, 24).Select(step => Batch(architecture, [.. Enumerable.Range(0, 8).Select(row => 1 + ((((step * 8) + row) * 37) % 30))]))];
+        RaggedBatch[] batches = [.. Enumerable.Range(0, 24)
+            .Select(step => Batch(architecture, [.. Enumerable.Range(0, 8).Select(row => 1 + ((((step * 8) + row) * 37) % 30))]))];
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];
         foreach (double gamma in (double[])[0.2, 0.5, 0.9])
         {
@@ -163,7 +164,8 @@ public sealed class SessionMemoryTests
         Start(device, model, session, shapes);
         session.Step(batches, 1e-3, "test");
 
-        // A collection that another test causes counts the rest of this thread's allocation chunk, 8 KiB: the least of three counts has none.
+        // A collection that another test causes counts the rest of this thread's allocation chunk, 8 KiB: the least of three counts has
+        // none.
         long least = long.MaxValue;
         for (int round = 0; round < 3; round++)
         {
@@ -292,7 +294,8 @@ public sealed class SessionMemoryTests
         }
     }
 
-    private static void Start(Device device, TransformerModel model, TrainingSession session, BatchShape[] shapes, BatchShape[]? evaluationShapes = null)
+    private static void Start(
+        Device device, TransformerModel model, TrainingSession session, BatchShape[] shapes, BatchShape[]? evaluationShapes = null)
     {
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 3);
@@ -329,7 +332,8 @@ public sealed class SessionMemoryTests
         return architecture.Head switch
         {
             HeadKind.Regression => batch with { Targets = [.. lengths.Select(length => (float)length)] },
-            HeadKind.MaskedLm or HeadKind.CausalLm => batch with { TokenLabels = [.. batch.InputIds.Select((id, i) => i % 3 == 0 ? id : RaggedBatch.IgnoredLabel)] },
+            HeadKind.MaskedLm or HeadKind.CausalLm =>
+                batch with { TokenLabels = [.. batch.InputIds.Select((id, i) => i % 3 == 0 ? id : RaggedBatch.IgnoredLabel)] },
             _ => batch with { ClassLabels = [.. lengths.Select(length => length % architecture.OutputSize)] },
         };
     }

@@ -11,7 +11,8 @@ public sealed class TrajectoryTests
     public static TheoryData<string, (string Model, string Run)> Runs(bool inRepository) => TestDevices.QuickWith<(string, string)>(
     [
         .. GoldenFiles.Runs(
-            inRepository, "full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "lora-plus", "lora-dora", "flat-lora", "flat-lora-accumulate2",
+            inRepository, "full", "lora", "lora-rslora", "lora-accumulate2", "lora-clip-cosine", "lora-plus", "lora-dora", "flat-lora",
+            "flat-lora-accumulate2",
             "sam-full", "lora-sam", "lora-sam-accumulate2", "asam", "looksam", "obar", "nbar", "esam"),
     ]);
 
@@ -32,7 +33,8 @@ public sealed class TrajectoryTests
         run.RequireFinalWeights();
     }
 
-    public static TheoryData<string, string> TokenRuns => TestDevices.QuickWith<string>("lora-accumulate2-tokens", "roberta-mlm-accumulate2-tokens");
+    public static TheoryData<string, string> TokenRuns =>
+        TestDevices.QuickWith<string>("lora-accumulate2-tokens", "roberta-mlm-accumulate2-tokens");
 
     /// <summary>Every label of a step counts alike whichever micro-batch it is in; the mean of the two means is off by percents.</summary>
     [Theory]
@@ -76,6 +78,7 @@ public sealed class TrajectoryTests
         float[] a = layer.A.View<float>().ToArray(), b = layer.B.View<float>().ToArray();
         (int columns, int rank) = (layer.A.Shape.Columns, layer.Rank);
         return [.. Enumerable.Range(0, layer.B.Shape.Rows * columns).Select(i =>
-            (float)(layer.Scale * Enumerable.Range(0, rank).Sum(k => (double)b[(i / columns * rank) + k] * a[(k * columns) + (i % columns)])))];
+            (float)(layer.Scale
+                * Enumerable.Range(0, rank).Sum(k => (double)b[(i / columns * rank) + k] * a[(k * columns) + (i % columns)])))];
     }
 }

@@ -25,7 +25,8 @@ public sealed class WeightStorageTests
 
     [Theory]
     [MemberData(nameof(Types))]
-    public void Flat_lora_on_weights_in_16_bits_leaves_them_untouched_and_follows_float32_on_the_rounded_weights(string device, ElementType type)
+    public void Flat_lora_on_weights_in_16_bits_leaves_them_untouched_and_follows_float32_on_the_rounded_weights(
+        string device, ElementType type)
     {
         using var stored = new Session(device, type, type);
         ushort[][] before = stored.FrozenBits();
@@ -66,7 +67,8 @@ public sealed class WeightStorageTests
 
         session.Enlarge(1e6f);
         scaling.State = scaling.State with { Scale = 8.507059173023462e37f };
-        byte[] values = Bytes(session.Training.Trainables.ValueBlock), moments = Bytes(session.Training.Moments.First.Block), state = Bytes(session.Training.MethodState);
+        byte[] values = Bytes(session.Training.Trainables.ValueBlock), moments = Bytes(session.Training.Moments.First.Block),
+            state = Bytes(session.Training.MethodState);
         double[][] hostState = [.. session.Training.HostState.Select(entry => (double[])entry.Values.Clone())];
         StepReport skipped = session.Step();
         Assert.True(skipped.Skipped);
@@ -167,15 +169,23 @@ public sealed class WeightStorageTests
         private readonly TransformerModel model;
         private readonly RaggedBatch batch;
 
-        public Session(string deviceName, ElementType storage, ElementType rounding, TrainingMethod? method = null, AdapterForm? form = null)
+        public Session(
+            string deviceName, ElementType storage, ElementType rounding, TrainingMethod? method = null, AdapterForm? form = null)
         {
             ModelFolder folder = ModelFolder.Open(SharedFiles.Path("goldens/models/roberta-cls"));
             Architecture architecture = folder.CreateArchitecture();
             using AdapterFile adapter = AdapterFile.Read(SharedFiles.Path("goldens/models/roberta-cls/adapter"));
             device = TestDevices.Open(deviceName);
-            Tuning.Lora tuning = ModelAdapters.Tuning(architecture, adapter.Config with { Form = form }) with { WritesBaseWeights = method?.WritesBaseWeights == true };
+            Tuning.Lora tuning =
+                ModelAdapters.Tuning(
+                    architecture, adapter.Config with { Form = form }) with
+                { WritesBaseWeights = method?.WritesBaseWeights == true };
             model = new TransformerModel(architecture, tuning, storage);
-            batch = RaggedBatch.FromRows([.. new[] { 9, 4, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with { ClassLabels = [0, 1, 0] };
+            batch = RaggedBatch.FromRows(
+                [.. new[] { 9, 4, 12 }.Select(length => (Enumerable.Range(5, length).ToArray(), (int[]?)null))]) with
+            {
+                ClassLabels = [0, 1, 0]
+            };
             BatchShape shape = BatchShape.Of(architecture, batch);
             long before = device.Memory.Current;
             device.Memory.ResetPeak();
@@ -188,10 +198,15 @@ public sealed class WeightStorageTests
                 ModelWeights.Load(model, weights, seed: 0);
             }
 
-            foreach (ParameterSpec spec in architecture.Parameters.Where(spec => model.Parameter(spec.Name).Gradient is null && model.Parameter(spec.Name).Type == ElementType.Float32))
+            foreach (ParameterSpec spec in architecture.Parameters.Where(
+                spec => model.Parameter(spec.Name).Gradient is null && model.Parameter(spec.Name).Type == ElementType.Float32))
             {
                 BufferView<float> view = model.Parameter(spec.Name).View<float>();
-                view.Write(Array.ConvertAll(view.ToArray(), value => spec.Shape.Rank == 1 ? value : rounding == ElementType.BFloat16 ? (BFloat16)value : (float)(Half)value));
+                view.Write(
+                    Array.ConvertAll(
+                        view.ToArray(), value => spec.Shape.Rank == 1
+                            ? value
+                            : rounding == ElementType.BFloat16 ? (BFloat16)value : (float)(Half)value));
             }
 
             if (form?.FileType is null)

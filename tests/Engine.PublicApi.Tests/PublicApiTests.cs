@@ -12,7 +12,8 @@ public sealed class PublicApiTests
 {
     public static TheoryData<string> Packages =>
     [
-        "Engine.Common", "Engine.Safetensors", "Engine.Tokenizers", "Engine.Tokenizers.Microsoft", "Engine.Devices", "Engine.Kernels", "Engine.Graph", "Engine.Model", "Engine.ChatClient",
+        "Engine.Common", "Engine.Safetensors", "Engine.Tokenizers", "Engine.Tokenizers.Microsoft", "Engine.Devices", "Engine.Kernels",
+        "Engine.Graph", "Engine.Model", "Engine.ChatClient",
         "Engine.Optim", "Engine.Training", "Engine.FineTuning",
     ];
 
@@ -20,7 +21,8 @@ public sealed class PublicApiTests
     [MemberData(nameof(Packages))]
     public void Public_surface_is_the_one_on_record(string package)
     {
-        string text = Assembly.Load(package).GeneratePublicApi(new ApiGeneratorOptions { IncludeAssemblyAttributes = false }).ReplaceLineEndings("\n");
+        string text = Assembly.Load(package).GeneratePublicApi(new ApiGeneratorOptions { IncludeAssemblyAttributes = false })
+            .ReplaceLineEndings("\n");
         string path = Path.Combine(Folder(), $"{package}.txt");
         if (Environment.GetEnvironmentVariable("ENGINE_PIN") == "1")
         {

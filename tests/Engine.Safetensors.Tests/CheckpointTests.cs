@@ -35,8 +35,12 @@ public sealed class CheckpointTests : IDisposable
         Shard("a.safetensors", "x");
         Shard("b.safetensors", "y");
 
-        Assert.Contains("tensor 'y' should be in a.safetensors, but it is in b.safetensors", Refused("""{"weight_map":{"x":"a.safetensors","y":"a.safetensors","z":"b.safetensors"}}"""));
-        Assert.Contains("tensor 'z' should be in b.safetensors, but no shard holds it", Refused("""{"weight_map":{"x":"a.safetensors","y":"b.safetensors","z":"b.safetensors"}}"""));
+        Assert.Contains(
+            "tensor 'y' should be in a.safetensors, but it is in b.safetensors",
+            Refused("""{"weight_map":{"x":"a.safetensors","y":"a.safetensors","z":"b.safetensors"}}"""));
+        Assert.Contains(
+            "tensor 'z' should be in b.safetensors, but no shard holds it",
+            Refused("""{"weight_map":{"x":"a.safetensors","y":"b.safetensors","z":"b.safetensors"}}"""));
         Assert.Contains("names the shard c.safetensors, which is not in the folder", Refused("""{"weight_map":{"x":"c.safetensors"}}"""));
     }
 
@@ -91,12 +95,17 @@ public sealed class CheckpointTests : IDisposable
 
     [Theory]
     [InlineData(new[] { "config.json" }, "It holds config.json.")]
-    [InlineData(new[] { "config.json", "pytorch_model.bin" }, "It holds pytorch_model.bin, a Python pickle", "Transformers", "save_pretrained")]
-    [InlineData(new[] { "pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json" }, "It holds pytorch_model-00001-of-00002.bin, a Python pickle")]
+    [InlineData(
+        new[] { "config.json", "pytorch_model.bin" }, "It holds pytorch_model.bin, a Python pickle", "Transformers", "save_pretrained")]
+    [InlineData(
+        new[] { "pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json" },
+        "It holds pytorch_model-00001-of-00002.bin, a Python pickle")]
     [InlineData(new[] { "training_args.bin", "README.md" }, "It holds README.md, training_args.bin.")]
     [InlineData(new[] { "consolidated.00.pth" }, "It holds consolidated.00.pth, a Python pickle")]
     [InlineData(new[] { "consolidated.safetensors" }, "It holds consolidated.safetensors, which names its tensors otherwise")]
-    [InlineData(new[] { "model-00001-of-00002.safetensors" }, "It holds model-00001-of-00002.safetensors, a part", "get model.safetensors.index.json")]
+    [InlineData(
+        new[] { "model-00001-of-00002.safetensors" }, "It holds model-00001-of-00002.safetensors, a part",
+        "get model.safetensors.index.json")]
     [InlineData(new[] { "model.fp16.safetensors" }, "It holds model.fp16.safetensors", "rename it to model.safetensors")]
     [InlineData(new[] { "adapter_model.safetensors", "config.json" }, "an adapter's weights; name the folder of the model")]
     [InlineData(new[] { "model-q4_k_m.gguf" }, "It holds model-q4_k_m.gguf, llama.cpp's format")]
@@ -112,7 +121,9 @@ public sealed class CheckpointTests : IDisposable
 
         string message = Assert.Throws<ModelFileException>(() => Checkpoint.Open(folder.Root)).Message;
 
-        Assert.StartsWith($"{folder.Root}: the folder holds no weights: model.safetensors, or parts with model.safetensors.index.json, was expected.", message);
+        Assert.StartsWith(
+            $"{folder.Root}: the folder holds no weights: model.safetensors, or parts with model.safetensors.index.json, was expected.",
+            message);
         Assert.All(expected, part => Assert.Contains(part, message));
     }
 

@@ -8,7 +8,8 @@ public sealed class GoldenCopiesTests
     /// <summary>Folders of published tokenizers: here without the models' weights, in ../shared among their models.</summary>
     private static readonly (string Here, string There)[] Moved =
     [
-        ("goldens/tokenizers/roberta-base/", "data/roberta-base-tokenizer/"), ("goldens/tokenizers/all-MiniLM-L6-v2/", "data/models/all-MiniLM-L6-v2/"),
+        ("goldens/tokenizers/roberta-base/", "data/roberta-base-tokenizer/"),
+        ("goldens/tokenizers/all-MiniLM-L6-v2/", "data/models/all-MiniLM-L6-v2/"),
     ];
 
     [SharedFact]
@@ -17,7 +18,8 @@ public sealed class GoldenCopiesTests
         int files = 0;
         foreach (string file in SharedFiles.InRepository().Where(file => !file.EndsWith(".md", StringComparison.Ordinal)))
         {
-            string whole = Path.Combine(SharedFiles.Root!, Moved.Aggregate(file, (path, pair) => path.Replace(pair.Here, pair.There, StringComparison.Ordinal)));
+            string whole = Path.Combine(
+                SharedFiles.Root!, Moved.Aggregate(file, (path, pair) => path.Replace(pair.Here, pair.There, StringComparison.Ordinal)));
             byte[] here = File.ReadAllBytes(SharedFiles.Path(file)), there = File.ReadAllBytes(whole);
             if (!here.AsSpan().SequenceEqual(there))
             {
@@ -35,7 +37,8 @@ public sealed class GoldenCopiesTests
         if (Path.GetExtension(name) == ".safetensors")
         {
             using SafetensorsFile here = SafetensorsFile.Open(part), there = SafetensorsFile.Open(whole);
-            Assert.All(here.Tensors, tensor => Assert.Equal(there[tensor.Name].RequireShape([.. tensor.Shape]).ToFloat64(), tensor.ToFloat64()));
+            Assert.All(
+                here.Tensors, tensor => Assert.Equal(there[tensor.Name].RequireShape([.. tensor.Shape]).ToFloat64(), tensor.ToFloat64()));
             return;
         }
 

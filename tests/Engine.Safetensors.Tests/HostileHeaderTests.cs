@@ -20,7 +20,10 @@ public sealed class HostileHeaderTests : IDisposable
         Assert.Equal([0f, 0f], file["x"].ToFloat32());
     }
 
-    /// <summary>The format's own reader declares its metadata as <c>Option&lt;HashMap&lt;String, String&gt;&gt;</c> (safetensors/src/tensor.rs, HashMetadata); MLX writes null where there is none.</summary>
+    /// <summary>
+    /// The format's own reader declares its metadata as <c>Option&lt;HashMap&lt;String, String&gt;&gt;</c> (safetensors/src/tensor.rs,
+    /// HashMetadata); MLX writes null where there is none.
+    /// </summary>
     [Theory]
     [InlineData("null")]
     [InlineData("{}")]
@@ -39,7 +42,8 @@ public sealed class HostileHeaderTests : IDisposable
         { "[1, 2]", 0, "not a JSON object" },
         { "{\"x\":", 0, "not the JSON of a safetensors file" },
         { Good + "garbage", 8, "not the JSON of a safetensors file" },
-        { """{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "uplicate property 'x'" },
+        { """{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""",
+            8, "uplicate property 'x'" },
         { """{"x":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 4, "uplicate property 'dtype'" },
         { """{"x":{"dtype":"F32","shape":[[[[1]]]],"data_offsets":[0,4]}}""", 4, "not the JSON of a safetensors file" },
         { """{"x":7}""", 0, "an object with dtype, shape and data_offsets was expected" },
@@ -60,8 +64,10 @@ public sealed class HostileHeaderTests : IDisposable
         { """{"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", 8, "a begin and an end" },
         { """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8,16]}}""", 8, "a begin and an end" },
         { """{"x":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}""", 8, "data_offsets holds -8" },
-        { """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "overlap tensor 'x'" },
-        { """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 8, "overlap tensor 'x'" },
+        { """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12,
+            "overlap tensor 'x'" },
+        { """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""",
+            8, "overlap tensor 'x'" },
         { """{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"y":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", 12, "a gap" },
         { """{"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "a gap" },
         { Good, 7, "it is cut short" },
@@ -134,7 +140,8 @@ public sealed class HostileHeaderTests : IDisposable
     [Fact]
     public void A_missing_file_and_a_missing_tensor_are_named()
     {
-        Assert.Contains("no such file", Assert.Throws<ModelFileException>(() => SafetensorsFile.Open(folder.File("none.safetensors"))).Message);
+        Assert.Contains(
+            "no such file", Assert.Throws<ModelFileException>(() => SafetensorsFile.Open(folder.File("none.safetensors"))).Message);
         using SafetensorsFile file = Open("""{"encoder.layer.0.dense.weight":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}""", 0);
 
         string message = Assert.Throws<ModelFileException>(() => file["bert.encoder.layer.1.dense.weight"]).Message;

@@ -52,7 +52,9 @@ public sealed class SafetensorsRoundTripTests : IDisposable
 
         using SafetensorsFile file = SafetensorsFile.Open(path);
 
-        Assert.Equal(["bool", "f32", "f16", "bf16", "f64", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64"], file.Tensors.Select(tensor => tensor.Name));
+        Assert.Equal(
+            ["bool", "f32", "f16", "bf16", "f64", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64"],
+            file.Tensors.Select(tensor => tensor.Name));
         Assert.Equal([true, false, true], Read<bool>(file["bool"]));
         Assert.Equal([1.5f, -0f, float.NaN, float.MaxValue], Read<float>(file["f32"]));
         Assert.Equal([(Half)0.1f, Half.MinValue], Read<Half>(file["f16"]));
@@ -89,7 +91,8 @@ public sealed class SafetensorsRoundTripTests : IDisposable
         }
 
         Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(copy));
-        Assert.Contains($"\"dtype\":\"{type.HeaderName()}\"", System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(path)), StringComparison.Ordinal);
+        Assert.Contains(
+            $"\"dtype\":\"{type.HeaderName()}\"", System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(path)), StringComparison.Ordinal);
         Assert.True(SafetensorsTypes.TryParse(type.HeaderName(), out SafetensorsType parsed) && parsed == type);
         Assert.Throws<ArgumentException>(() => new SafetensorsWriter().AddStored(type, "x", [2, 2], stored.AsMemory(1)));
     }
@@ -170,7 +173,8 @@ public sealed class SafetensorsRoundTripTests : IDisposable
         Assert.Contains("already added", Assert.Throws<ArgumentException>(() => writer.Add("x", [1], new[] { 1f })).Message);
         Assert.Contains("6 elements, but 5", Assert.Throws<ArgumentException>(() => writer.Add("y", [2, 3], new float[5])).Message);
         Assert.Throws<ArgumentException>(() => writer.Add("__metadata__", [1], new float[1]));
-        Assert.Contains("whole bytes", Assert.Throws<ArgumentException>(() => writer.AddStored(SafetensorsType.Float4, "z", [3], new byte[1])).Message);
+        Assert.Contains(
+            "whole bytes", Assert.Throws<ArgumentException>(() => writer.AddStored(SafetensorsType.Float4, "z", [3], new byte[1])).Message);
     }
 
     private static T[] Read<T>(SafetensorsTensor tensor)

@@ -10,7 +10,8 @@ public sealed class TensorConversionTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    // Values of the formats' definitions: IEEE 754 binary16, bfloat16, and OCP 8-bit floating point (E4M3: bias 7, no infinity; E5M2: bias 15).
+    // Values of the formats' definitions: IEEE 754 binary16, bfloat16, and OCP 8-bit floating point (E4M3: bias 7, no infinity; E5M2: bias
+    // 15).
     public static TheoryData<string, byte[], double[]> Stored => new()
     {
         { "BOOL", [0, 1], [0, 1] },
@@ -18,8 +19,10 @@ public sealed class TensorConversionTests : IDisposable
         { "I8", [0x80, 0x7F], [-128, 127] },
         // Microscaling Formats 1.0, table 5: every value of E2M1, the first of two in the lower bits.
         { "F4", [0x10, 0x32, 0x54, 0x76, 0x98, 0xBA, 0xDC, 0xFE], [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6] },
-        { "F8_E4M3", [0x00, 0x01, 0x07, 0x08, 0x38, 0x7E, 0xFE, 0x7F, 0xB8], [0, 0.001953125, 0.013671875, 0.015625, 1, 448, -448, double.NaN, -1] },
-        { "F8_E5M2", [0x00, 0x01, 0x04, 0x3C, 0x7B, 0x7C, 0xFC, 0x7F, 0xBC], [0, 1.52587890625e-05, 6.103515625e-05, 1, 57344, double.PositiveInfinity, double.NegativeInfinity, double.NaN, -1] },
+        { "F8_E4M3", [0x00, 0x01, 0x07, 0x08, 0x38, 0x7E, 0xFE, 0x7F, 0xB8],
+            [0, 0.001953125, 0.013671875, 0.015625, 1, 448, -448, double.NaN, -1] },
+        { "F8_E5M2", [0x00, 0x01, 0x04, 0x3C, 0x7B, 0x7C, 0xFC, 0x7F, 0xBC],
+            [0, 1.52587890625e-05, 6.103515625e-05, 1, 57344, double.PositiveInfinity, double.NegativeInfinity, double.NaN, -1] },
         { "F8_E8M0", [127, 128, 126, 255], [1, 2, 0.5, double.NaN] },
         { "I16", [0x00, 0x80, 0xFF, 0x7F], [-32768, 32767] },
         { "U16", [0xFF, 0xFF], [65535] },
@@ -49,7 +52,8 @@ public sealed class TensorConversionTests : IDisposable
     public void All_bit_patterns_of_a_narrow_type_widen_exactly(string type)
     {
         ushort[] patterns = Enumerable.Range(0, 65536).Select(bits => (ushort)bits).ToArray();
-        using SafetensorsFile file = Open(type, System.Runtime.InteropServices.MemoryMarshal.AsBytes(patterns.AsSpan()).ToArray(), patterns.Length);
+        using SafetensorsFile file =
+            Open(type, System.Runtime.InteropServices.MemoryMarshal.AsBytes(patterns.AsSpan()).ToArray(), patterns.Length);
 
         float[] values = file["x"].ToFloat32();
 
@@ -102,7 +106,8 @@ public sealed class TensorConversionTests : IDisposable
     /// <summary>The limits of OCP's 8-bit formats (OFP8 1.0, table 1): largest, smallest normal, largest and smallest subnormal.</summary>
     [Theory]
     [InlineData("F8_E4M3", new byte[] { 0x7E, 0x08, 0x07, 0x01 }, new[] { 448, 0.015625, 0.875 * 0.015625, 0.001953125 })]
-    [InlineData("F8_E5M2", new byte[] { 0x7B, 0x04, 0x03, 0x01 }, new[] { 57344, 6.103515625e-05, 0.75 * 6.103515625e-05, 1.52587890625e-05 })]
+    [InlineData(
+        "F8_E5M2", new byte[] { 0x7B, 0x04, 0x03, 0x01 }, new[] { 57344, 6.103515625e-05, 0.75 * 6.103515625e-05, 1.52587890625e-05 })]
     [InlineData("F8_E8M0", new byte[] { 254, 0 }, new[] { 1.7014118346046923e38, 5.877471754111438e-39 })]
     public void Limits_of_8_bit_formats_are_those_of_their_tables(string type, byte[] bytes, double[] expected)
     {
@@ -140,7 +145,8 @@ public sealed class TensorConversionTests : IDisposable
         using SafetensorsFile file = Open("F32", new byte[8], 2);
 
         Assert.Same(file["x"], file["x"].RequireShape(2));
-        Assert.Contains("its shape is [2]; [2, 1] was expected", Assert.Throws<ModelFileException>(() => file["x"].RequireShape(2, 1)).Message);
+        Assert.Contains(
+            "its shape is [2]; [2, 1] was expected", Assert.Throws<ModelFileException>(() => file["x"].RequireShape(2, 1)).Message);
     }
 
     private SafetensorsFile Open(string type, byte[] data, int count)

@@ -80,7 +80,8 @@ public sealed class BpeTrainerTests(ITestOutputHelper output)
 
         Assert.Equal(2000, fromJson.VocabularySize);
         Assert.Equal((0, 2, 1, 3, 4), (fromJson.ClsId, fromJson.SepId, fromJson.PadId, fromJson.UnkId, fromJson.MaskId));
-        foreach (string text in TestTokenizer.Lines("goldens/tokenizers/roberta-base.jsonl").Select(line => line.GetProperty("text").GetString()!))
+        foreach (string text in TestTokenizer.Lines("goldens/tokenizers/roberta-base.jsonl")
+            .Select(line => line.GetProperty("text").GetString()!))
         {
             Encoding encoding = fromJson.Encode(text, "and " + text, EncodeOptions.Default);
             Assert.Equal(encoding.Ids, fromFiles.Encode(text, "and " + text, EncodeOptions.Default).Ids);

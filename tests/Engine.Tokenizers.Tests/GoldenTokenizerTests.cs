@@ -10,7 +10,8 @@ public sealed class GoldenTokenizerTests
     public static TheoryData<string, string, string[]> Encoders { get; } = new()
     {
         { "roberta-base", "goldens/tokenizers/roberta-base", ["vocab.json", "merges.txt"] },
-        { "all-MiniLM-L6-v2", "goldens/tokenizers/all-MiniLM-L6-v2", ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] },
+        { "all-MiniLM-L6-v2", "goldens/tokenizers/all-MiniLM-L6-v2",
+            ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] },
         { "all-MiniLM-L6-v2", "goldens/tokenizers/all-MiniLM-L6-v2", ["vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] },
     };
 
@@ -27,7 +28,8 @@ public sealed class GoldenTokenizerTests
 
     public static TheoryData<string, string, string[]> SharedDecoders { get; } = new()
     {
-        { "qwen2", "data/qwen2-tokenizer", ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"] },
+        { "qwen2", "data/qwen2-tokenizer",
+            ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"] },
         { "qwen2", "goldens/tokenizers/qwen2", ["tokenizer.json"] },
         { "tinystory-llama", "data/models/tinystory-llama", ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] },
     };
@@ -46,9 +48,11 @@ public sealed class GoldenTokenizerTests
             string text = line.GetProperty("text").GetString()!;
             int[] ids = Ints(line, "ids");
             Compare(differences, text, "ids", ids, tokenizer.Encode(text).Ids);
-            Compare(differences, text, "ids_plain", Ints(line, "ids_plain"), tokenizer.Encode(text, new EncodeOptions { AddSpecialTokens = false }).Ids);
+            Compare(differences, text, "ids_plain", Ints(line, "ids_plain"),
+                tokenizer.Encode(text, new EncodeOptions { AddSpecialTokens = false }).Ids);
             Compare(differences, text, "decoded", line.GetProperty("decoded").GetString()!, tokenizer.Decode(ids));
-            Compare(differences, text, "decoded_clean", line.GetProperty("decoded_clean").GetString()!, tokenizer.Decode(ids, skipSpecialTokens: true));
+            Compare(differences, text, "decoded_clean", line.GetProperty("decoded_clean").GetString()!,
+                tokenizer.Decode(ids, skipSpecialTokens: true));
         }
 
         Assert.True(differences.Count == 0, $"{differences.Count} differences:\n" + string.Join('\n', differences.Take(10)));
@@ -95,13 +99,15 @@ public sealed class GoldenTokenizerTests
         Assert.True(differences.Count == 0, $"{differences.Count} differences:\n" + string.Join('\n', differences.Take(10)));
     }
 
-    internal static int[] Ints(JsonElement line, string name) => [.. line.GetProperty(name).EnumerateArray().Select(value => value.GetInt32())];
+    internal static int[] Ints(JsonElement line, string name) =>
+        [.. line.GetProperty(name).EnumerateArray().Select(value => value.GetInt32())];
 
     private static void Compare(List<string> differences, string text, string what, int[] expected, int[] actual)
     {
         if (!expected.AsSpan().SequenceEqual(actual))
         {
-            differences.Add($"{what} of {JsonSerializer.Serialize(text)}: expected {string.Join(' ', expected)}, got {string.Join(' ', actual)}");
+            differences.Add(
+                $"{what} of {JsonSerializer.Serialize(text)}: expected {string.Join(' ', expected)}, got {string.Join(' ', actual)}");
         }
     }
 
@@ -109,7 +115,9 @@ public sealed class GoldenTokenizerTests
     {
         if (expected != actual)
         {
-            differences.Add($"{what} of {JsonSerializer.Serialize(text)}: expected {JsonSerializer.Serialize(expected)}, got {JsonSerializer.Serialize(actual)}");
+            differences.Add(
+                $"{what} of {JsonSerializer.Serialize(text)}: expected {JsonSerializer.Serialize(expected)}, "
+                    + $"got {JsonSerializer.Serialize(actual)}");
         }
     }
 }

@@ -11,7 +11,8 @@ public sealed class MicrosoftTokenizerTests
 {
     private static readonly Tokenizer s_tiny = TestTokenizer.TinyRoberta();
 
-    private static IEnumerable<string> Texts => OffsetGoldenTests.Lines("tiny-roberta").Select(line => line.GetProperty("text").GetString()!);
+    private static IEnumerable<string> Texts =>
+        OffsetGoldenTests.Lines("tiny-roberta").Select(line => line.GetProperty("text").GetString()!);
 
     [Fact]
     public void Tokens_ids_and_text_are_those_on_record()
@@ -78,7 +79,9 @@ public sealed class MicrosoftTokenizerTests
         Assert.Equal(words, count);
         Assert.Equal(Text.Length, adapter.GetIndexByTokenCountFromEnd(Text, 1, out _, out count));
         Assert.Equal(0, count);
-        Assert.Equal(2, adapter.GetIndexByTokenCountFromEnd(Text, tokens.Count - tokens.TakeWhile(token => token.Offset.End.Value <= 2).Count(), out _, out _));
+        Assert.Equal(
+            2, adapter.GetIndexByTokenCountFromEnd(
+                Text, tokens.Count - tokens.TakeWhile(token => token.Offset.End.Value <= 2).Count(), out _, out _));
     }
 
     [Fact]
@@ -138,9 +141,11 @@ public sealed class MicrosoftTokenizerTests
     {
         string vocabulary = SharedFiles.Path($"{folder}/vocab.json"), merges = SharedFiles.Path($"{folder}/merges.txt");
         PieceScanner scanner = name == "qwen2" ? SplitPattern.ScanQwen2 : SplitPattern.ScanGpt2;
-        IEnumerable<string> golden = TestTokenizer.Lines($"goldens/tokenizers/{name}.jsonl").Select(line => line.GetProperty("text").GetString()!);
+        IEnumerable<string> golden =
+            TestTokenizer.Lines($"goldens/tokenizers/{name}.jsonl").Select(line => line.GetProperty("text").GetString()!);
         CheckOracle(
-            TestTokenizer.Load(folder, ["vocab.json", "merges.txt", .. name == "qwen2" ? ["tokenizer_config.json"] : Array.Empty<string>()]),
+            TestTokenizer.Load(
+                folder, ["vocab.json", "merges.txt", .. name == "qwen2" ? ["tokenizer_config.json"] : Array.Empty<string>()]),
             new MicrosoftBpeOptions(vocabulary, merges), scanner, golden.Concat(Texts));
     }
 
@@ -149,21 +154,27 @@ public sealed class MicrosoftTokenizerTests
     {
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(Repository.Path("models/tiny-roberta/tokenizer.json")));
         JsonElement model = json.RootElement.GetProperty("model");
-        MicrosoftBpeOptions options = new(model.GetProperty("vocab").EnumerateObject().Select(entry => KeyValuePair.Create(entry.Name, entry.Value.GetInt32())))
+        MicrosoftBpeOptions options = new(
+            model.GetProperty("vocab").EnumerateObject().Select(entry => KeyValuePair.Create(entry.Name, entry.Value.GetInt32())))
         {
             Merges = [.. model.GetProperty("merges").EnumerateArray().Select(Merge)],
         };
         CheckOracle(s_tiny, options, SplitPattern.ScanGpt2, Texts);
     }
 
-    /// <summary>The published algorithm, word for word: of all pairs that merge the one of the lowest rank, the leftmost of equals, until none merges.</summary>
+    /// <summary>
+    /// The published algorithm, word for word: of all pairs that merge the one of the lowest rank, the leftmost of equals, until none
+    /// merges.
+    /// </summary>
     [Fact]
     public void Byte_level_merges_equal_the_published_algorithm()
     {
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(Repository.Path("models/tiny-roberta/tokenizer.json")));
         JsonElement model = json.RootElement.GetProperty("model");
-        Dictionary<string, int> ranks = model.GetProperty("merges").EnumerateArray().Select(Merge).Index().ToDictionary(entry => entry.Item, entry => entry.Index);
-        Dictionary<string, int> vocabulary = model.GetProperty("vocab").EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
+        Dictionary<string, int> ranks =
+            model.GetProperty("merges").EnumerateArray().Select(Merge).Index().ToDictionary(entry => entry.Item, entry => entry.Index);
+        Dictionary<string, int> vocabulary =
+            model.GetProperty("vocab").EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
         foreach (string text in Texts.Concat(RandomTexts()))
         {
             List<Piece> pieces = [];
@@ -175,7 +186,8 @@ public sealed class MicrosoftTokenizerTests
         List<string> Merged(string word)
         {
             List<string> symbols = [.. System.Text.Encoding.UTF8.GetBytes(word).Select(value => ByteAlphabet.Characters[value].ToString())];
-            while (symbols.Zip(symbols.Skip(1), (left, right) => ranks.GetValueOrDefault($"{left} {right}", int.MaxValue)).ToList() is { Count: > 0 } pairs
+            while (symbols.Zip(symbols.Skip(1), (left, right) => ranks.GetValueOrDefault($"{left} {right}", int.MaxValue))
+                .ToList() is { Count: > 0 } pairs
                 && pairs.Min() is var best and < int.MaxValue)
             {
                 int at = pairs.IndexOf(best);
@@ -187,7 +199,8 @@ public sealed class MicrosoftTokenizerTests
         }
     }
 
-    private static string Merge(JsonElement merge) => merge.ValueKind == JsonValueKind.Array ? $"{merge[0]} {merge[1]}" : merge.GetString()!;
+    private static string Merge(JsonElement merge) =>
+        merge.ValueKind == JsonValueKind.Array ? $"{merge[0]} {merge[1]}" : merge.GetString()!;
 
     private static void CheckOracle(Tokenizer tokenizer, MicrosoftBpeOptions options, PieceScanner scanner, IEnumerable<string> texts)
     {

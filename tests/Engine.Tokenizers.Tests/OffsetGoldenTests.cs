@@ -4,8 +4,9 @@ using Engine.Tests;
 namespace Engine.Tokenizers.Tests;
 
 /// <summary>
-/// Ids and offsets of every line in <c>Goldens</c>, which Hugging Face's tokenizers wrote: published tokenizers, and small ones of every component, on
-/// composed and decomposed characters, white space, added tokens with text on both sides, runs of one character and merges that overlap.
+/// Ids and offsets of every line in <c>Goldens</c>, which Hugging Face's tokenizers wrote: published tokenizers, and small ones of every
+/// component, on composed and decomposed characters, white space, added tokens with text on both sides, runs of one character and merges
+/// that overlap.
 /// </summary>
 public sealed class OffsetGoldenTests
 {
@@ -19,7 +20,8 @@ public sealed class OffsetGoldenTests
         { "tinystory-llama", "data/models/tinystory-llama/tokenizer.json" },
     };
 
-    private static readonly Dictionary<string, JsonElement> s_components = Lines("components").ToDictionary(line => line.GetProperty("name").GetString()!);
+    private static readonly Dictionary<string, JsonElement> s_components =
+        Lines("components").ToDictionary(line => line.GetProperty("name").GetString()!);
 
     public static TheoryData<string> Components { get; } = new(s_components.Keys);
 

@@ -15,14 +15,17 @@ public sealed class PreTokenizerTests
     [Fact]
     public void Metaspace_marks_blanks_and_starts_a_piece_at_each()
     {
-        Assert.Equal(["▁Hey", "▁my", "▁", "▁", "▁friend"], Cut(new MetaspacePreTokenizer('▁', PrependScheme.Always, split: true), "Hey my   friend"));
+        Assert.Equal(
+            ["▁Hey", "▁my", "▁", "▁", "▁friend"],
+            Cut(new MetaspacePreTokenizer('▁', PrependScheme.Always, split: true), "Hey my   friend"));
         Assert.Equal(["▁Hey▁friend!"], Cut(new MetaspacePreTokenizer('▁', PrependScheme.First, split: false), "Hey friend!"));
         Assert.Equal(["Hey", "▁friend!"], Cut(new MetaspacePreTokenizer('▁', PrependScheme.Never, split: true), "Hey friend!"));
     }
 
     [Fact]
     public void Bert_cuts_at_white_space_and_punctuation() =>
-        Assert.Equal(["Hey", "friend", "!", "How", "are", "you", "?", "!", "?"], Cut(new BertPreTokenizer(), "Hey friend!     How are you?!?"));
+        Assert.Equal(
+            ["Hey", "friend", "!", "How", "are", "you", "?", "!", "?"], Cut(new BertPreTokenizer(), "Hey friend!     How are you?!?"));
 
     [Fact]
     public void Literal_delimiter_goes_where_its_behavior_says()
@@ -32,12 +35,15 @@ public sealed class PreTokenizerTests
         Assert.Equal(["the-", "final-", "-", "countdown"], Cut(DelimiterBehavior.MergedWithPrevious));
         Assert.Equal(["the", "-final", "-", "-countdown"], Cut(DelimiterBehavior.MergedWithNext));
 
-        static string[] Cut(DelimiterBehavior behavior) => PreTokenizerTests.Cut(new LiteralSplitPreTokenizer("-", behavior), "the-final--countdown");
+        static string[] Cut(DelimiterBehavior behavior) =>
+            PreTokenizerTests.Cut(new LiteralSplitPreTokenizer("-", behavior), "the-final--countdown");
     }
 
     [Fact]
     public void Later_pre_tokenizers_cut_the_pieces_of_earlier_ones() =>
-        Assert.Equal(["a", "1", "2", ".", "b"], Cut(new SequencePreTokenizer([new BertPreTokenizer(), new DigitsPreTokenizer(individual: true)]), "a 12.b"));
+        Assert.Equal(
+            ["a", "1", "2", ".", "b"],
+            Cut(new SequencePreTokenizer([new BertPreTokenizer(), new DigitsPreTokenizer(individual: true)]), "a 12.b"));
 
     private static string[] Cut(IPreTokenizer preTokenizer, string text)
     {

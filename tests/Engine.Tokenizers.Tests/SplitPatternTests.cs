@@ -4,7 +4,10 @@ using Engine.Tokenizers;
 
 namespace Engine.Tokenizers.Tests;
 
-/// <summary>The hand-written scanners against the regular expression engine of .NET, over the basic plane (that engine sees halves of the other planes' characters).</summary>
+/// <summary>
+/// The hand-written scanners against the regular expression engine of .NET, over the basic plane (that engine sees halves of the other
+/// planes' characters).
+/// </summary>
 public sealed class SplitPatternTests
 {
     private const int Texts = 20_000;
@@ -36,8 +39,11 @@ public sealed class SplitPatternTests
     public void Characters_beyond_the_basic_plane_have_their_class()
     {
         // U+1D400 is a letter, U+1D7CE a digit, U+1F600 a symbol.
-        Assert.Equal(["a\U0001D400", " \U0001D7CE", "\U0001F600\U0001F600"], Cut(SplitPattern.ScanGpt2, "a\U0001D400 \U0001D7CE\U0001F600\U0001F600"));
-        Assert.Equal(["\U0001F600\U0001D400", "\U0001D7CE", "\U0001D7CE"], Cut(SplitPattern.ScanQwen2, "\U0001F600\U0001D400\U0001D7CE\U0001D7CE"));
+        Assert.Equal(
+            ["a\U0001D400", " \U0001D7CE", "\U0001F600\U0001F600"],
+            Cut(SplitPattern.ScanGpt2, "a\U0001D400 \U0001D7CE\U0001F600\U0001F600"));
+        Assert.Equal(
+            ["\U0001F600\U0001D400", "\U0001D7CE", "\U0001D7CE"], Cut(SplitPattern.ScanQwen2, "\U0001F600\U0001D400\U0001D7CE\U0001D7CE"));
     }
 
     private static List<string> Cut(PieceScanner scanner, string text)

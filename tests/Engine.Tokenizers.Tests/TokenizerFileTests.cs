@@ -13,7 +13,9 @@ public sealed class TokenizerFileTests
     public void Merges_as_strings_and_as_pairs_read_alike()
     {
         Assert.Equal([2, 0], TestTokenizer.OfJson($$"""{"model": {{Model}}}""").Encode("aba").Ids);
-        Assert.Equal([2, 0], TestTokenizer.OfJson("""{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}}""").Encode("aba").Ids);
+        Assert.Equal(
+            [2, 0], TestTokenizer.OfJson("""{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}}""")
+                .Encode("aba").Ids);
     }
 
     [Theory]
@@ -21,7 +23,8 @@ public sealed class TokenizerFileTests
     [InlineData("""{"model": MODEL, "normalizer": {"type": "Precompiled"}}""", "Precompiled")]
     [InlineData("""{"model": MODEL, "normalizer": {"type": "Replace", "pattern": {"Regex": " +"}, "content": " "}}""", "Regex")]
     [InlineData("""{"model": MODEL, "pre_tokenizer": {"type": "UnicodeScripts"}}""", "UnicodeScripts")]
-    [InlineData("""{"model": MODEL, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\w+"}, "behavior": "Isolated"}}""", "split pattern")]
+    [InlineData(
+        """{"model": MODEL, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\w+"}, "behavior": "Isolated"}}""", "split pattern")]
     [InlineData("""{"model": MODEL, "post_processor": {"type": "Odd"}}""", "Odd")]
     [InlineData("""{"model": MODEL, "decoder": {"type": "CTC"}}""", "CTC")]
     [InlineData("""{"model": {"type": "BPE", "dropout": 0.1, "vocab": {"a": 0}, "merges": []}}""", "dropout")]
@@ -41,13 +44,15 @@ public sealed class TokenizerFileTests
     [InlineData("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", "a", "a"]]}}""", "a pair")]
     [InlineData("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "?"}}""", "unk_token")]
     [InlineData("""{"model": {"type": "BPE", "vocab": {"\ud800": 0}, "merges": []}}""", "surrogate")]
-    [InlineData("""{"model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}}""", "[UNK]")]
+    [InlineData(
+        """{"model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}}""", "[UNK]")]
     [InlineData("""{"model": MODEL, "added_tokens": [{"id": 0, "content": "x"}]}""", "which is \\\"a\\\"")]
     [InlineData("""{"model": MODEL, "added_tokens": [{"id": 5, "content": "a"}]}""", "must agree")]
     [InlineData("""{"model": MODEL, "added_tokens": [{"id": 5, "content": "x"}, {"id": 5, "content": "y"}]}""", "repeats")]
     [InlineData("""{"model": MODEL, "added_tokens": [{"id": 5, "content": ""}]}""", "no text")]
     [InlineData("""{"model": MODEL, "post_processor": {"type": "RobertaProcessing", "sep": ["a"], "cls": ["a", 0]}}""", "sep")]
-    [InlineData("""{"model": MODEL, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}], "pair": []}}""", "special_tokens")]
+    [InlineData(
+        """{"model": MODEL, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}], "pair": []}}""", "special_tokens")]
     [InlineData("""{"model": MODEL, "post_processor": {"type": "BertProcessing", "sep": ["a", 0], "cls": ["x", 9]}}""", "the id 9")]
     [InlineData("""{"model": []}""", "an object")]
     [InlineData("""{}""", "\"model\"")]
@@ -107,13 +112,16 @@ public sealed class TokenizerFileTests
         Assert.Equal(names, Directory.GetFiles(folder.Root).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
         foreach (string name in names)
         {
-            Assert.Equal(File.ReadAllBytes(SharedFiles.Path($"goldens/tokenizers/all-MiniLM-L6-v2/{name}")), File.ReadAllBytes(Path.Combine(folder.Root, name)));
+            Assert.Equal(
+                File.ReadAllBytes(SharedFiles.Path($"goldens/tokenizers/all-MiniLM-L6-v2/{name}")),
+                File.ReadAllBytes(Path.Combine(folder.Root, name)));
         }
     }
 
     private static void Refused(string json, string named)
     {
-        InvalidDataException error = Assert.Throws<InvalidDataException>(() => TestTokenizer.OfJson(json.Replace("MODEL", Model, StringComparison.Ordinal)));
+        InvalidDataException error =
+            Assert.Throws<InvalidDataException>(() => TestTokenizer.OfJson(json.Replace("MODEL", Model, StringComparison.Ordinal)));
         Assert.Contains("tokenizer.json", error.Message, StringComparison.Ordinal);
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
     }

@@ -4,7 +4,8 @@ using Engine.Tests;
 namespace Engine.Tokenizers.Tests;
 
 /// <summary>
-/// Settings of tokenizer_config.json beside a tokenizer.json that says otherwise. Expected is what the classes of Transformers leave in their backend: each test names file and function.
+/// Settings of tokenizer_config.json beside a tokenizer.json that says otherwise. Expected is what the classes of Transformers leave in
+/// their backend: each test names file and function.
 /// </summary>
 public sealed class TokenizerSettingsTests : IDisposable
 {
@@ -37,7 +38,9 @@ public sealed class TokenizerSettingsTests : IDisposable
 
     private const string ByteLevel = """{"type": "ByteLevel", "add_prefix_space": PREFIX, "trim_offsets": true, "use_regex": true}""";
 
-    private const string Plain = "null", Bos = """{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {"<s>": {"id": "<s>", "ids": [3], "tokens": ["<s>"]}}}""";
+    private const string Plain = "null",
+        Bos =
+            """{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {"<s>": {"id": "<s>", "ids": [3], "tokens": ["<s>"]}}}""";
 
     private const int Start = 3, End = 4;
 
@@ -46,8 +49,9 @@ public sealed class TokenizerSettingsTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     /// <summary>
-    /// <c>BertTokenizerFast.__init__</c> (Transformers 4, models/bert/tokenization_bert_fast.py) sets the normalizer's state anew where it differs from the arguments, whose defaults are
-    /// do_lower_case=True, strip_accents=None (as lower case) and tokenize_chinese_chars=True; <c>BertTokenizer.__init__</c> (5, models/bert/tokenization_bert.py) does with the same defaults.
+    /// <c>BertTokenizerFast.__init__</c> (Transformers 4, models/bert/tokenization_bert_fast.py) sets the normalizer's state anew where it
+    /// differs from the arguments, whose defaults are do_lower_case=True, strip_accents=None (as lower case) and
+    /// tokenize_chinese_chars=True; <c>BertTokenizer.__init__</c> (5, models/bert/tokenization_bert.py) does with the same defaults.
     /// </summary>
     [Theory]
     [InlineData("true", "null", """{"tokenizer_class": "BertTokenizer", "do_lower_case": false}""", 1, 3, 5, 6)]
@@ -55,15 +59,18 @@ public sealed class TokenizerSettingsTests : IDisposable
     [InlineData("false", "null", """{"tokenizer_class": "BertTokenizer"}""", 2, 4, 5, 6)]
     [InlineData("false", "true", """{"tokenizer_class": "BertTokenizer", "do_lower_case": false}""", 1, 3, 5, 6)]
     [InlineData("true", "null", """{"tokenizer_class": "BertTokenizer", "do_lower_case": false, "strip_accents": true}""", 1, 4, 5, 6)]
-    [InlineData("true", "null", """{"tokenizer_class": "DistilBertTokenizer", "do_lower_case": true, "strip_accents": false}""", 2, 3, 5, 6)]
+    [InlineData(
+        "true", "null", """{"tokenizer_class": "DistilBertTokenizer", "do_lower_case": true, "strip_accents": false}""", 2, 3, 5, 6)]
     [InlineData("true", "null", """{"tokenizer_class": "ElectraTokenizerFast", "tokenize_chinese_chars": false}""", 2, 4, 7)]
-    public void A_BERT_tokenizer_normalizes_as_its_configuration_says(string lowercase, string accents, string config, params int[] expected)
+    public void A_BERT_tokenizer_normalizes_as_its_configuration_says(
+        string lowercase, string accents, string config, params int[] expected)
     {
         Assert.Equal(expected, LoadWordPiece(lowercase, accents, config).Encode("A \u00e9 \u4e2d\u56fd").Ids);
     }
 
     /// <summary>
-    /// <c>AutoTokenizer.from_pretrained</c> (models/auto/tokenization_auto.py) takes the class of tokenizer_config.json, else of config.json, else that of its model_type.
+    /// <c>AutoTokenizer.from_pretrained</c> (models/auto/tokenization_auto.py) takes the class of tokenizer_config.json, else of
+    /// config.json, else that of its model_type.
     /// </summary>
     [Theory]
     [InlineData("""{"model_type": "bert"}""")]
@@ -76,7 +83,10 @@ public sealed class TokenizerSettingsTests : IDisposable
         Assert.Equal([2, 4, 5, 6], LoadWordPiece("false", "null", "{}").Encode("A \u00e9 \u4e2d\u56fd").Ids);
     }
 
-    /// <summary><c>PreTrainedTokenizerFast.__init__</c> (tokenization_utils_fast.py) looks at none of these keys. Where no class is named at all, what is spelled out is meant.</summary>
+    /// <summary>
+    /// <c>PreTrainedTokenizerFast.__init__</c> (tokenization_utils_fast.py) looks at none of these keys. Where no class is named at all,
+    /// what is spelled out is meant.
+    /// </summary>
     [Theory]
     [InlineData("false", """{"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": true}""", 1, 3, 5, 6)]
     [InlineData("false", "{}", 1, 3, 5, 6)]
@@ -92,7 +102,8 @@ public sealed class TokenizerSettingsTests : IDisposable
     public void A_normalizer_that_cannot_be_told_is_an_error_where_it_contradicts()
     {
         const string Lowers = """{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]}""";
-        folder.Write("tokenizer.json", $$"""{"normalizer": {{Lowers}}, "model": {"type": "BPE", "vocab": {"a": 0, "A": 1}, "merges": []} }""");
+        folder.Write(
+            "tokenizer.json", $$"""{"normalizer": {{Lowers}}, "model": {"type": "BPE", "vocab": {"a": 0, "A": 1}, "merges": []} }""");
         folder.Write("tokenizer_config.json", """{"tokenizer_class": "BertTokenizer", "do_lower_case": true}""");
         Assert.Equal([0], Tokenizer.Load(folder.Root).Encode("A").Ids);
 
@@ -101,8 +112,8 @@ public sealed class TokenizerSettingsTests : IDisposable
     }
 
     /// <summary>
-    /// <c>GPT2TokenizerFast.__init__</c> (models/gpt2/tokenization_gpt2_fast.py), which RoBERTa's and BART's have likewise: add_prefix_space, False where it is not given, replaces the
-    /// pre-tokenizer's.
+    /// <c>GPT2TokenizerFast.__init__</c> (models/gpt2/tokenization_gpt2_fast.py), which RoBERTa's and BART's have likewise:
+    /// add_prefix_space, False where it is not given, replaces the pre-tokenizer's.
     /// </summary>
     [Theory]
     [InlineData("false", """{"tokenizer_class": "RobertaTokenizer", "add_prefix_space": true}""", 2)]
@@ -117,7 +128,10 @@ public sealed class TokenizerSettingsTests : IDisposable
         Assert.Equal([expected], LoadBpe(ByteLevel.Replace("PREFIX", stored, StringComparison.Ordinal), Plain, config).Encode("a").Ids);
     }
 
-    /// <summary>The ids are those of the class's own docstring (models/roberta/tokenization_roberta_fast.py), for "Hello world" without and with the blank before it.</summary>
+    /// <summary>
+    /// The ids are those of the class's own docstring (models/roberta/tokenization_roberta_fast.py), for "Hello world" without and with the
+    /// blank before it.
+    /// </summary>
     [SharedTheory]
     [InlineData("false", 31414)]
     [InlineData("true", 20920)]
@@ -130,8 +144,9 @@ public sealed class TokenizerSettingsTests : IDisposable
     }
 
     /// <summary>
-    /// <c>PreTrainedTokenizerFast.__init__</c> sets it in Transformers 4.46 and later, not before and not in 5; inside a Sequence (Qwen2) none of version 4 does. Llama's class makes the whole
-    /// tokenizer anew from tokenizer.model (<c>LlamaTokenizerFast.__init__</c>: from_slow).
+    /// <c>PreTrainedTokenizerFast.__init__</c> sets it in Transformers 4.46 and later, not before and not in 5; inside a Sequence (Qwen2)
+    /// none of version 4 does. Llama's class makes the whole tokenizer anew from tokenizer.model (<c>LlamaTokenizerFast.__init__</c>:
+    /// from_slow).
     /// </summary>
     [Theory]
     [InlineData("""{"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": true}""", "does not put a blank")]
@@ -139,7 +154,9 @@ public sealed class TokenizerSettingsTests : IDisposable
     public void A_blank_that_only_some_versions_would_add_is_an_error(string config, string expected)
     {
         folder.Write("tokenizer_config.json", config);
-        folder.Write("tokenizer.json", Bpe.Replace("PRE", ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), StringComparison.Ordinal).Replace("POST", Plain, StringComparison.Ordinal));
+        folder.Write(
+            "tokenizer.json", Bpe.Replace("PRE", ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), StringComparison.Ordinal)
+                .Replace("POST", Plain, StringComparison.Ordinal));
         Refused("tokenizer_config.json: add_prefix_space is true", "tokenizer.json", expected);
 
         folder.Write("tokenizer.json", Metaspace);
@@ -150,14 +167,17 @@ public sealed class TokenizerSettingsTests : IDisposable
     }
 
     /// <summary>
-    /// <c>LlamaTokenizerFast.update_post_processor</c> (models/llama/tokenization_llama_fast.py): a template of bos_token and eos_token around each text; the second text has type 1.
+    /// <c>LlamaTokenizerFast.update_post_processor</c> (models/llama/tokenization_llama_fast.py): a template of bos_token and eos_token
+    /// around each text; the second text has type 1.
     /// </summary>
     [Theory]
     [InlineData(Bos, """{"tokenizer_class": "LlamaTokenizer", "add_bos_token": false}""", 0)]
     [InlineData(Bos, """{"tokenizer_class": "LlamaTokenizer", "add_eos_token": true}""", Start, 0, End)]
     [InlineData(Bos, """{"tokenizer_class": "LlamaTokenizer"}""", Start, 0)]
     [InlineData(Plain, """{"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true, "add_eos_token": false}""", Start, 0)]
-    [InlineData(Plain, """{"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true, "add_eos_token": true, "bos_token": "</s>", "eos_token": {"content": "<s>"}}""", End, 0, Start)]
+    [InlineData(
+        Plain,
+        """{"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true, "add_eos_token": true, "bos_token": "</s>", "eos_token": {"content": "<s>"}}""", End, 0, Start)]
     [InlineData(Plain, """{"tokenizer_class": "CodeLlamaTokenizer", "add_eos_token": true}""", 0, End)]
     public void A_Llama_tokenizer_adds_the_tokens_its_configuration_asks_for(string stored, string config, params int[] expected)
     {
@@ -168,7 +188,8 @@ public sealed class TokenizerSettingsTests : IDisposable
     public void A_pair_has_them_around_both_texts()
     {
         Tokenizer tokenizer = LoadBpe(
-            ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), Bos, """{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "add_eos_token": true}""");
+            ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), Bos,
+            """{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "add_eos_token": true}""");
 
         Encoding pair = tokenizer.Encode("a", "aa", maxLength: null);
 
@@ -178,13 +199,20 @@ public sealed class TokenizerSettingsTests : IDisposable
 
     /// <summary>Version 4 has these keys for Llama's classes alone, <c>TokenizersBackend.__init__</c> of version 5 for all.</summary>
     [Theory]
-    [InlineData(Bos, """{"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": false}""", "add_bos_token is false", "adds the bos_token")]
-    [InlineData(Plain, """{"tokenizer_class": "Qwen2Tokenizer", "add_eos_token": true, "eos_token": "</s>"}""", "add_eos_token is true", "does not add the eos_token")]
-    [InlineData(Plain, """{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "bos_token": null}""", "add_bos_token is true, but there is no bos_token", "say false")]
+    [InlineData(
+        Bos, """{"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": false}""", "add_bos_token is false", "adds the bos_token")]
+    [InlineData(
+        Plain, """{"tokenizer_class": "Qwen2Tokenizer", "add_eos_token": true, "eos_token": "</s>"}""", "add_eos_token is true",
+        "does not add the eos_token")]
+    [InlineData(
+        Plain, """{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "bos_token": null}""",
+        "add_bos_token is true, but there is no bos_token", "say false")]
     public void Tokens_that_only_some_versions_would_add_are_an_error(string stored, string config, params string[] expected)
     {
         folder.Write("tokenizer_config.json", config);
-        folder.Write("tokenizer.json", Bpe.Replace("PRE", ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), StringComparison.Ordinal).Replace("POST", stored, StringComparison.Ordinal));
+        folder.Write(
+            "tokenizer.json", Bpe.Replace("PRE", ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), StringComparison.Ordinal)
+                .Replace("POST", stored, StringComparison.Ordinal));
 
         Refused(["tokenizer_config.json", .. expected]);
     }
@@ -198,7 +226,9 @@ public sealed class TokenizerSettingsTests : IDisposable
         Assert.Equal(expected, LoadBpe(ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), stored, config).Encode("a").Ids);
     }
 
-    /// <summary><c>GPT2Converter.converted</c> (convert_slow_tokenizer.py) puts bos_token before a text or pair where add_bos_token says so.</summary>
+    /// <summary>
+    /// <c>GPT2Converter.converted</c> (convert_slow_tokenizer.py) puts bos_token before a text or pair where add_bos_token says so.
+    /// </summary>
     [Fact]
     public void A_GPT_2_vocabulary_gets_its_first_token()
     {
@@ -219,7 +249,8 @@ public sealed class TokenizerSettingsTests : IDisposable
     public void Special_tokens_in_a_text_may_be_ordinary_text(string splits, int[] expected)
     {
         Tokenizer tokenizer = LoadBpe(
-            ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), Plain, $$"""{"tokenizer_class": "PreTrainedTokenizerFast", "split_special_tokens": {{splits}} }""");
+            ByteLevel.Replace("PREFIX", "false", StringComparison.Ordinal), Plain,
+            $$"""{"tokenizer_class": "PreTrainedTokenizerFast", "split_special_tokens": {{splits}} }""");
 
         // The letters of the token itself are in no vocabulary here and give nothing.
         Assert.Equal(expected, tokenizer.Encode("<s>a").Ids);
@@ -251,14 +282,18 @@ public sealed class TokenizerSettingsTests : IDisposable
 
     private Tokenizer LoadWordPiece(string lowercase, string accents, string config)
     {
-        folder.Write("tokenizer.json", WordPiece.Replace("LOWER", lowercase, StringComparison.Ordinal).Replace("ACCENTS", accents, StringComparison.Ordinal).Replace("CHINESE", "true", StringComparison.Ordinal));
+        folder.Write(
+            "tokenizer.json", WordPiece.Replace("LOWER", lowercase, StringComparison.Ordinal)
+                .Replace("ACCENTS", accents, StringComparison.Ordinal).Replace("CHINESE", "true", StringComparison.Ordinal));
         folder.Write("tokenizer_config.json", config);
         return Tokenizer.Load(folder.Root);
     }
 
     private Tokenizer LoadBpe(string preTokenizer, string postProcessor, string config)
     {
-        folder.Write("tokenizer.json", Bpe.Replace("PRE", preTokenizer, StringComparison.Ordinal).Replace("POST", postProcessor, StringComparison.Ordinal));
+        folder.Write(
+            "tokenizer.json", Bpe.Replace("PRE", preTokenizer, StringComparison.Ordinal)
+                .Replace("POST", postProcessor, StringComparison.Ordinal));
         folder.Write("tokenizer_config.json", config);
         return Tokenizer.Load(folder.Root);
     }

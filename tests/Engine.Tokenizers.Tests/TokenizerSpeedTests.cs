@@ -27,7 +27,9 @@ public sealed class TokenizerSpeedTests(ITestOutputHelper output)
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
-        output.WriteLine($"{{\"tokenizer\": \"{name}\", \"from\": \"{files[0]}\", \"megabytes\": {megabytes:F2}, \"megabytes_per_second\": {megabytes / best:F1}, \"tokens\": {tokens}}}");
+        output.WriteLine(
+            $"{{\"tokenizer\": \"{name}\", \"from\": \"{files[0]}\", \"megabytes\": {megabytes:F2}, "
+                + $"\"megabytes_per_second\": {megabytes / best:F1}, \"tokens\": {tokens}}}");
         Assert.True(tokens > texts.Length);
     }
 }

@@ -18,7 +18,8 @@ public sealed class TokenizerTests
     [InlineData("""{"id": 6, "content": "cd", "rstrip": true}""", "a cd  e", new[] { 0, 5, 6, 4 })]
     [InlineData("""{"id": 2, "content": "c"}, {"id": 6, "content": "cd"}""", "cdc", new[] { 6, 2 })]
     [InlineData("""{"id": 6, "content": "cd", "lstrip": true, "rstrip": true}""", "cd  cd a", new[] { 6, 6, 0 })]
-    public void Added_tokens_are_found_by_their_flags(string token, string text, int[] ids) => Assert.Equal(ids, WithAdded(token).Encode(text).Ids);
+    public void Added_tokens_are_found_by_their_flags(string token, string text, int[] ids) =>
+        Assert.Equal(ids, WithAdded(token).Encode(text).Ids);
 
     [Fact]
     public void Normalized_added_token_is_found_in_normalized_text_only()
@@ -103,7 +104,8 @@ public sealed class TokenizerTests
     public void Threads_share_a_tokenizer()
     {
         Tokenizer tokenizer = Roberta();
-        string[] texts = [.. TestTokenizer.Lines("goldens/tokenizers/roberta-base.jsonl").Select(line => line.GetProperty("text").GetString()!)];
+        string[] texts = [.. TestTokenizer.Lines("goldens/tokenizers/roberta-base.jsonl")
+            .Select(line => line.GetProperty("text").GetString()!)];
         int[][] expected = [.. texts.Select(text => tokenizer.Encode(text).Ids)];
         Parallel.For(0, 8 * texts.Length, i => Assert.Equal(expected[i % texts.Length], tokenizer.Encode(texts[i % texts.Length]).Ids));
     }

@@ -15,10 +15,11 @@ public sealed class TokenizerThreadsTests
     public void Threads_that_share_a_tokenizer_get_the_lines_of_Hugging_Face(string name, string folder, string[] files)
     {
         Tokenizer tokenizer = TestTokenizer.Load(folder, files);
-        (string Text, int[] Ids, string Decoded)[] lines = [.. TestTokenizer.Lines($"goldens/tokenizers/{name}.jsonl").Take(400).Select(line => (
-            line.GetProperty("text").GetString()!,
-            line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).ToArray(),
-            line.GetProperty("decoded").GetString()!))];
+        (string Text, int[] Ids, string Decoded)[] lines = [.. TestTokenizer.Lines($"goldens/tokenizers/{name}.jsonl").Take(400)
+            .Select(line => (
+                line.GetProperty("text").GetString()!,
+                line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).ToArray(),
+                line.GetProperty("decoded").GetString()!))];
         Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, thread =>
         {
             for (int i = 0; i < lines.Length; i++)

@@ -4,7 +4,10 @@ using Engine.Tokenizers;
 
 namespace Engine.Tokenizers.Tests;
 
-/// <summary>Normalization against what CPython 3.11 (<c>unicodedata</c>, Unicode 14.0) computes, as hashes over long inputs, and the examples of UAX #15.</summary>
+/// <summary>
+/// Normalization against what CPython 3.11 (<c>unicodedata</c>, Unicode 14.0) computes, as hashes over long inputs, and the examples of UAX
+/// #15.
+/// </summary>
 public sealed class UnicodeNormalizationTests
 {
     [Theory]
@@ -14,7 +17,8 @@ public sealed class UnicodeNormalizationTests
     [InlineData(NormalizationForm.FormKD, "150b7512b7bba7308fde7a4eac54c42a4887f5dfde6d025aafa54da3848bca30")]
     public void Long_mixture_of_marks_and_compositions_equals_that_of_CPython(NormalizationForm form, string sha256)
     {
-        // All characters with a combining class or decomposition, Hangul letters and small letters, drawn by a linear congruential generator.
+        // All characters with a combining class or decomposition, Hangul letters and small letters, drawn by a linear congruential
+        // generator.
         int[] pool = [.. UnicodeNormalization.AffectedCodePoints, .. Enumerable.Range(0x1100, 0x100), .. Enumerable.Range('a', 26)];
         StringBuilder text = new();
         long state = 12345;
@@ -40,7 +44,8 @@ public sealed class UnicodeNormalizationTests
         {
             if (Rune.IsValid(point))
             {
-                hash.AppendData(System.Text.Encoding.UTF8.GetBytes(UnicodeNormalization.Normalize(new Rune(point).ToString(), form) + "\n"));
+                hash.AppendData(
+                    System.Text.Encoding.UTF8.GetBytes(UnicodeNormalization.Normalize(new Rune(point).ToString(), form) + "\n"));
             }
         }
 

@@ -14,8 +14,10 @@ internal static class FineTuneConsumer
     {
         LabelledText[] rows =
         [
-            new("wake me at seven", "alarm"), new("set an alarm for six", "alarm"), new("wake me early tomorrow", "alarm"), new("an alarm at noon, please", "alarm"),
-            new("play some jazz", "music"), new("put on a slow song", "music"), new("play the song again", "music"), new("some quiet music, please", "music"),
+            new("wake me at seven", "alarm"), new("set an alarm for six", "alarm"), new("wake me early tomorrow", "alarm"),
+            new("an alarm at noon, please", "alarm"),
+            new("play some jazz", "music"), new("put on a slow song", "music"), new("play the song again", "music"),
+            new("some quiet music, please", "music"),
         ];
         var run = new RunConfiguration
         {

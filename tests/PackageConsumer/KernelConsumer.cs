@@ -14,7 +14,8 @@ internal static class KernelConsumer
             using Device device = DeviceCatalog.Open(id);
             using DeviceBuffer source = device.Allocate(Count * sizeof(float), "x"), target = device.Allocate(Count * sizeof(float), "y");
             source.View<float>().Write(x);
-            using Launch launch = ScaleKernels.ScaleKernel.Bind(device, LaunchShape.Cover(Count, 64), source.View<float>(), target.View<float>(), Factor, Count);
+            using Launch launch = ScaleKernels.ScaleKernel.Bind(
+                device, LaunchShape.Cover(Count, 64), source.View<float>(), target.View<float>(), Factor, Count);
             launch.Enqueue();
             device.Synchronize();
             if (!target.View<float>().ToArray().SequenceEqual(expected))

@@ -5,8 +5,9 @@ using Xunit.Sdk;
 namespace Engine.Tests;
 
 /// <summary>
-/// Finds goldens and other files that tests read: the repository holds some below <c>tests</c> (tests/goldens/README.md), and the large rest lies in a folder beside the
-/// checkout (<c>../shared</c>), which a clone alone has not. The variable <c>ENGINE_SHARED</c>: <c>required</c> fails the tests that need that folder where it is absent,
+/// Finds goldens and other files that tests read: the repository holds some below <c>tests</c> (tests/goldens/README.md), and the large
+/// rest lies in a folder beside the checkout (<c>../shared</c>), which a clone alone has not. The variable <c>ENGINE_SHARED</c>:
+/// <c>required</c> fails the tests that need that folder where it is absent,
 /// <c>none</c> skips them although it is there.
 /// </summary>
 internal static class SharedFiles
@@ -26,7 +27,8 @@ internal static class SharedFiles
     public static bool Present => Root is not null;
 
     /// <summary>Why a test that needs the folder beside the checkout does not run; null where it runs.</summary>
-    public static string? SkipReason => Present || Wanted == "required" ? null : "needs the goldens in ../shared, which is not beside this checkout";
+    public static string? SkipReason =>
+        Present || Wanted == "required" ? null : "needs the goldens in ../shared, which is not beside this checkout";
 
     private static string? Wanted => Environment.GetEnvironmentVariable("ENGINE_SHARED");
 
@@ -41,17 +43,24 @@ internal static class SharedFiles
     public static bool Holds(string relative) =>
         System.IO.Path.Combine(Tests, relative) is var held && (File.Exists(held) || File.Exists(held + PackedEnding));
 
-    /// <summary>The path of a file or folder of which the repository holds a part at most: that below <c>../shared</c> where it is there.</summary>
+    /// <summary>
+    /// The path of a file or folder of which the repository holds a part at most: that below <c>../shared</c> where it is there.
+    /// </summary>
     public static string Whole(string relative) => Present && System.IO.Path.Exists(Beside(relative)) ? Beside(relative) : Path(relative);
 
-    /// <summary>The files that the repository holds, as paths below <c>tests</c> and below <c>../shared</c> without the ending of packed ones.</summary>
+    /// <summary>
+    /// The files that the repository holds, as paths below <c>tests</c> and below <c>../shared</c> without the ending of packed ones.
+    /// </summary>
     public static IEnumerable<string> InRepository() =>
         from folder in (string[])["goldens", "cases"]
         from file in Directory.EnumerateFiles(System.IO.Path.Combine(Tests, folder), "*", SearchOption.AllDirectories)
         select WithoutPacking(System.IO.Path.GetRelativePath(Tests, file));
 
     private static string Beside(string relative) => System.IO.Path.Combine(
-        Root ?? throw new DirectoryNotFoundException($"tests/{relative} is not in the repository, and ../shared is absent; mark the test [SharedFact] or [SharedTheory]."), relative);
+        Root
+            ?? throw new DirectoryNotFoundException(
+                $"tests/{relative} is not in the repository, and ../shared is absent; mark the test [SharedFact] or [SharedTheory]."),
+                    relative);
 
     private static string? InRepository(string relative)
     {
@@ -79,7 +88,9 @@ internal static class SharedFiles
             {
                 Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
                 string part = $"{path}.{Environment.ProcessId}";
-                using (Stream source = held.EndsWith(PackedEnding, StringComparison.Ordinal) ? new GZipStream(File.OpenRead(held), CompressionMode.Decompress) : File.OpenRead(held))
+                using (Stream source = held.EndsWith(PackedEnding, StringComparison.Ordinal)
+                    ? new GZipStream(File.OpenRead(held), CompressionMode.Decompress)
+                    : File.OpenRead(held))
                 using (FileStream target = File.Create(part))
                 {
                     source.CopyTo(target);
@@ -92,7 +103,8 @@ internal static class SharedFiles
         return path;
     }
 
-    private static string WithoutPacking(string path) => path.EndsWith(PackedEnding, StringComparison.Ordinal) ? path[..^PackedEnding.Length] : path;
+    private static string WithoutPacking(string path) =>
+        path.EndsWith(PackedEnding, StringComparison.Ordinal) ? path[..^PackedEnding.Length] : path;
 
     private static string? FindRoot()
     {
@@ -113,7 +125,10 @@ internal sealed class SharedTheoryAttribute : TheoryAttribute
     public SharedTheoryAttribute() => Skip = SharedFiles.SkipReason;
 }
 
-/// <summary>Rows of a theory that read what only <c>../shared</c> has, beside rows that every clone runs; skipped with a message where that folder is absent.</summary>
+/// <summary>
+/// Rows of a theory that read what only <c>../shared</c> has, beside rows that every clone runs; skipped with a message where that folder
+/// is absent.
+/// </summary>
 [DataDiscoverer("Xunit.Sdk.MemberDataDiscoverer", "xunit.core")]
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 internal sealed class SharedMemberDataAttribute : MemberDataAttributeBase

@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Engine.Tests;
 
-/// <summary>A decoder small enough for a test, with random weights, whose tokens are the 256 bytes and the special tokens of the known chat templates.</summary>
+/// <summary>
+/// A decoder small enough for a test, with random weights, whose tokens are the 256 bytes and the special tokens of the known chat
+/// templates.
+/// </summary>
 internal static class TinyDecoder
 {
     public const string ChatMl =
@@ -11,7 +14,8 @@ internal static class TinyDecoder
     public static IReadOnlyList<string> SpecialTokens { get; } =
         ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"];
 
-    public const int EndOfText = 256, TurnStart = 257, TurnEnd = 258, BeginOfText = 259, HeaderStart = 260, HeaderEnd = 261, Llama3TurnEnd = 262;
+    public const int EndOfText = 256, TurnStart = 257, TurnEnd = 258, BeginOfText = 259, HeaderStart = 260, HeaderEnd = 261,
+        Llama3TurnEnd = 262;
 
     /// <summary>Writes config.json, weights and the tokenizer's files into a folder, which is made.</summary>
     public static void Write(string folder, string? chatTemplate = ChatMl)
@@ -31,7 +35,8 @@ internal static class TinyDecoder
     /// <param name="roles">Special tokens by their role; null: the end of text alone.</param>
     /// <param name="tokens">Further special tokens.</param>
     public static void WriteTokenizer(
-        string folder, string? chatTemplate = ChatMl, IReadOnlyDictionary<string, string>? roles = null, IReadOnlyList<string>? tokens = null)
+        string folder, string? chatTemplate = ChatMl, IReadOnlyDictionary<string, string>? roles = null,
+        IReadOnlyList<string>? tokens = null)
     {
         roles ??= new Dictionary<string, string> { ["eos_token"] = "<|endoftext|>" };
         Directory.CreateDirectory(folder);
@@ -39,7 +44,8 @@ internal static class TinyDecoder
         File.WriteAllText(Path.Combine(folder, "tokenizer.json"), JsonSerializer.Serialize(new
         {
             model = new { type = "BPE", vocab = vocabulary, merges = Array.Empty<string>(), byte_fallback = true },
-            added_tokens = SpecialTokens.Concat(roles.Values).Concat(tokens ?? []).Distinct().Select((content, i) => new { id = 256 + i, content, special = true, normalized = false }),
+            added_tokens = SpecialTokens.Concat(roles.Values)
+                .Concat(tokens ?? []).Distinct().Select((content, i) => new { id = 256 + i, content, special = true, normalized = false }),
             decoder = new { type = "Sequence", decoders = new[] { new { type = "ByteFallback" }, new { type = "Fuse" } } },
         }));
         Dictionary<string, string> config = roles.ToDictionary();

@@ -8,7 +8,9 @@ namespace Engine.Tests;
 /// <summary>Random weights for a folder that a test made: those of the body, without a head, as a pretrained model has them.</summary>
 internal static class TinyWeights
 {
-    /// <summary>Writes <c>model.safetensors</c> for the RoBERTa or Qwen2 (with tied embeddings) that the folder's config.json describes.</summary>
+    /// <summary>
+    /// Writes <c>model.safetensors</c> for the RoBERTa or Qwen2 (with tied embeddings) that the folder's config.json describes.
+    /// </summary>
     public static void Write(string folder, int seed = 3)
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "config.json")));
@@ -16,7 +18,8 @@ internal static class TinyWeights
         double deviation = config.TryGetProperty("initializer_range", out JsonElement range) ? range.GetDouble() : 0.02;
         (string Name, int[] Shape)[] tensors = [.. config.GetProperty("model_type").GetString() == "roberta" ? Roberta(Size) : Qwen2(Size)];
         Random random = new(seed);
-        Save(Path.Combine(folder, "model.safetensors"), [.. tensors.Select(tensor => (tensor.Name, tensor.Shape, Draw(random, tensor.Name, tensor.Shape, deviation)))]);
+        Save(Path.Combine(folder, "model.safetensors"),
+            [.. tensors.Select(tensor => (tensor.Name, tensor.Shape, Draw(random, tensor.Name, tensor.Shape, deviation)))]);
 
         int Size(string key) => config.GetProperty(key).GetInt32();
     }
@@ -66,8 +69,9 @@ internal static class TinyWeights
         yield return ($"{Embeddings}.word_embeddings.weight", [size("vocab_size"), hidden]);
         yield return ($"{Embeddings}.position_embeddings.weight", [size("max_position_embeddings"), hidden]);
         yield return ($"{Embeddings}.token_type_embeddings.weight", [size("type_vocab_size"), hidden]);
-        IEnumerable<(string, int[])> layers = Enumerable.Range(0, size("num_hidden_layers")).SelectMany(layer => Layer($"roberta.encoder.layer.{layer}"))
-            .SelectMany(module => module.EndsWith("LayerNorm", StringComparison.Ordinal) ? Norm(module) : Linear(module));
+        IEnumerable<(string, int[])> layers = Enumerable.Range(0, size("num_hidden_layers"))
+            .SelectMany(layer => Layer($"roberta.encoder.layer.{layer}"))
+                .SelectMany(module => module.EndsWith("LayerNorm", StringComparison.Ordinal) ? Norm(module) : Linear(module));
         foreach ((string, int[]) tensor in Norm($"{Embeddings}.LayerNorm").Concat(layers))
         {
             yield return tensor;
@@ -81,8 +85,10 @@ internal static class TinyWeights
 
         IEnumerable<(string, int[])> Linear(string module)
         {
-            bool widens = module.EndsWith("intermediate.dense", StringComparison.Ordinal), narrows = !module.Contains("attention") && !widens;
-            return [($"{module}.weight", [widens ? intermediate : hidden, narrows ? intermediate : hidden]), ($"{module}.bias", [widens ? intermediate : hidden])];
+            bool widens = module.EndsWith("intermediate.dense", StringComparison.Ordinal),
+                narrows = !module.Contains("attention") && !widens;
+            return [($"{module}.weight", [widens ? intermediate : hidden, narrows ? intermediate : hidden]),
+                ($"{module}.bias", [widens ? intermediate : hidden])];
         }
     }
 

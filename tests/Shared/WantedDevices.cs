@@ -1,10 +1,13 @@
 namespace Engine.Tests;
 
-/// <summary>The devices that the tests may use: all that are there, or those in the variable <c>ENGINE_TEST_DEVICES</c>, with commas between them.</summary>
+/// <summary>
+/// The devices that the tests may use: all that are there, or those in the variable <c>ENGINE_TEST_DEVICES</c>, with commas between them.
+/// </summary>
 internal static class WantedDevices
 {
     private static readonly string[]? Names =
-        Environment.GetEnvironmentVariable("ENGINE_TEST_DEVICES")?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        Environment.GetEnvironmentVariable("ENGINE_TEST_DEVICES")?.Split(
+            ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>Whether the tests may take their time: those of .ci/run, and who sets the variable <c>ENGINE_LONG_TESTS</c> to 1.</summary>
     public static bool Long { get; } = Environment.GetEnvironmentVariable("ENGINE_LONG_TESTS") == "1";

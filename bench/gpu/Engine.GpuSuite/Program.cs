@@ -4,8 +4,9 @@ using System.Text.Json;
 using Engine.Devices;
 using Engine.GpuSuite;
 
-// Engine.GpuSuite DEVICE SUITE SECONDS FILE: runs the tests of a device (cuda, opencl, cpu) from a suite (device, operator, golden, trajectory) for so many seconds at
-// most, and adds a JSON line to the file. 0 where all passed, 1 where one failed or the time ran out, 2 where the device is not there.
+// Engine.GpuSuite DEVICE SUITE SECONDS FILE: runs the tests of a device (cuda, opencl, cpu) from a suite (device, operator, golden,
+// trajectory) for so many seconds at most, and adds a JSON line to the file. 0 where all passed, 1 where one failed or the time ran out, 2
+// where the device is not there.
 if (args is not [var id, var suite, var limit, var file] || !int.TryParse(limit, out int seconds) || !TestSuites.All.ContainsKey(suite))
 {
     Console.Error.WriteLine($"Engine.GpuSuite DEVICE SUITE SECONDS FILE; the suites are {string.Join(", ", TestSuites.All.Keys)}.");
@@ -30,7 +31,8 @@ long start = Stopwatch.GetTimestamp();
 SuiteResult result = TestSuites.Run(suite, id, TimeSpan.FromSeconds(seconds));
 File.AppendAllText(file, JsonSerializer.Serialize(new
 {
-    commit = Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last(),
+    commit = Assembly.GetExecutingAssembly()
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').Last(),
     device = device.ToString(),
     driver = device.Info.Driver,
     products = device.Info.Products,
@@ -42,7 +44,8 @@ File.AppendAllText(file, JsonSerializer.Serialize(new
     seconds = Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 1),
     failures = result.Failures.Take(20).Select(failure => new { test = failure.Test, message = failure.Message }),
 }) + "\n");
-Console.Error.WriteLine($"{id} {suite}: {result.Passed} passed, {result.Failures.Count} failed, {result.Skipped} skipped, {result.NotRun} not run");
+Console.Error.WriteLine(
+    $"{id} {suite}: {result.Passed} passed, {result.Failures.Count} failed, {result.Skipped} skipped, {result.NotRun} not run");
 foreach ((string test, string message) in result.Failures.Take(5))
 {
     Console.Error.WriteLine($"  {test}: {message}");

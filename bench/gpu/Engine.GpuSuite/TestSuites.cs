@@ -15,7 +15,9 @@ internal sealed record SuiteResult(int Passed, int Skipped, int NotRun, IReadOnl
 internal static class TestSuites
 {
     /// <summary>Test assemblies of each suite, and the test classes whose names begin so; none: all.</summary>
-    public static IReadOnlyDictionary<string, (string Assembly, string[] Classes)[]> All { get; } = new Dictionary<string, (string, string[])[]>
+    public static IReadOnlyDictionary<string,
+        (string Assembly, string[] Classes)[]> All
+    { get; } = new Dictionary<string, (string, string[])[]>
     {
         ["device"] = [("Engine.Devices.Tests", []), ("Engine.Compiler.Tests", [])],
         ["operator"] = [("Engine.Kernels.Tests", []), ("Engine.Graph.Tests", [])],
@@ -28,7 +30,8 @@ internal static class TestSuites
     {
         long start = Stopwatch.GetTimestamp();
         var results = new Results();
-        (Assembly Assembly, ITestCase[] Tests)[] work = [.. All[suite].Select(part => (Assembly.Load(part.Assembly), Find(part.Assembly, part.Classes, device)))];
+        (Assembly Assembly, ITestCase[] Tests)[] work =
+            [.. All[suite].Select(part => (Assembly.Load(part.Assembly), Find(part.Assembly, part.Classes, device)))];
         results.Expect(work.Sum(part => part.Tests.Length));
         foreach ((Assembly assembly, ITestCase[] tests) in work)
         {
@@ -44,9 +47,13 @@ internal static class TestSuites
         return results.Sum();
     }
 
-    /// <summary>A row of this device, with its vendor's products too; or a theory whose rows xunit cannot count beforehand, which ENGINE_TEST_DEVICES limits to the device.</summary>
+    /// <summary>
+    /// A row of this device, with its vendor's products too; or a theory whose rows xunit cannot count beforehand, which
+    /// ENGINE_TEST_DEVICES limits to the device.
+    /// </summary>
     private static bool IsOf(string device, ITestCase test) => test.TestMethodArguments is { } arguments
-        ? Array.Exists(arguments, argument => argument is string text && (text == device || text == device + ":0" || text == device + "-vendor"))
+        ? Array.Exists(
+            arguments, argument => argument is string text && (text == device || text == device + ":0" || text == device + "-vendor"))
         : test is XunitTheoryTestCase;
 
     private static ITestCase[] Find(string assembly, string[] classes, string device)
@@ -58,7 +65,8 @@ internal static class TestSuites
         return [.. found.Tests.Where(test => IsOf(device, test) && IsIn(classes, test.TestMethod.TestClass.Class.Name))];
     }
 
-    private static bool IsIn(string[] classes, string name) => classes.Length == 0 || Array.Exists(classes, wanted => name.EndsWith("." + wanted, StringComparison.Ordinal));
+    private static bool IsIn(string[] classes, string name) =>
+        classes.Length == 0 || Array.Exists(classes, wanted => name.EndsWith("." + wanted, StringComparison.Ordinal));
 
     private sealed class Discovery : LongLivedMarshalByRefObject, IMessageSink
     {

@@ -53,7 +53,8 @@ internal sealed class PredictCommand : EngineCommand
         if (trained.Run?.Task.IsLanguageModel() == true)
         {
             throw new ConfigurationException(
-                $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; 'engine eval' gives "
+                $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; "
+                    + "'engine eval' gives "
                 + "its loss and perplexity, 'engine generate' texts.");
         }
 

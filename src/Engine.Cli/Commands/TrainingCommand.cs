@@ -58,7 +58,8 @@ internal abstract class TrainingCommand : EngineCommand
             throw new ConfigurationException(isFederated
                 ? $"{runFile.Path(arguments)} has no section 'federated:', which says how many clients and rounds there are "
                     + "(docs/federated.md); engine train runs it."
-                : $"{runFile.Path(arguments)} has a section 'federated:'; engine federate runs it, or engine train with --set federated=null.");
+                : $"{runFile.Path(arguments)} has a section 'federated:'; engine federate runs it, or engine train with --set "
+                    + "federated=null.");
         }
 
         using Device device = runFile.OpenDevice(arguments, run, Host);

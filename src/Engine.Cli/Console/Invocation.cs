@@ -5,7 +5,9 @@ internal static class Invocation
 {
     private const string Project = "Engine.Cli.csproj";
 
-    /// <summary>What to type before a command's name: <c>engine</c>, or from the sources, where no such command may be installed, <c>dotnet run</c>.</summary>
+    /// <summary>
+    /// What to type before a command's name: <c>engine</c>, or from the sources, where no such command may be installed, <c>dotnet run</c>.
+    /// </summary>
     public static string Program { get; } = Sources() is { } folder
         ? $"dotnet run -c Release --project {ShellWord.Quoted(Path.GetRelativePath(Environment.CurrentDirectory, folder))} --"
         : "engine";

@@ -20,7 +20,8 @@ internal static class NextCommand
             TaskKind.CausalLanguageModel when HasTemplate(run) => $"{Invocation.Program} chat {folder}",
             TaskKind.CausalLanguageModel => $"{Invocation.Program} generate {folder} --prompt \"Once upon a time\"",
             _ when run.Data.IsPrebatched => null,
-            _ when run.Data.TextPair is not null => $"{Invocation.Program} predict {folder} --file {ShellWord.Quoted(Shown(HeldOut(run).Paths[0]))}",
+            _ when run.Data.TextPair is not null =>
+                $"{Invocation.Program} predict {folder} --file {ShellWord.Quoted(Shown(HeldOut(run).Paths[0]))}",
             _ => $"{Invocation.Program} predict {folder} {ShellWord.Quoted(Sample(run))}",
         };
     }

@@ -90,7 +90,8 @@ internal static partial class UsageErrors
     /// <summary>Values of options and arguments that take paths, and that are none of this machine's.</summary>
     private static IEnumerable<string> NoPaths(ParseResult parsed)
     {
-        IEnumerable<(string Name, PathUse Use, IEnumerable<Token> Tokens)> given = parsed.CommandResult.Children.Select(child => child switch
+        IEnumerable<(string Name, PathUse Use,
+            IEnumerable<Token> Tokens)> given = parsed.CommandResult.Children.Select(child => child switch
         {
             OptionResult { Option.Name: CommonOptions.OutputName } output => (output.Option.Name, PathUse.Write, output.Tokens),
             OptionResult option when Paths.Contains(option.Option.HelpName) =>
@@ -120,6 +121,8 @@ internal static partial class UsageErrors
         return $"{parts["name"].Value} is '{parts["value"].Value}'; a whole number{from} was expected.";
     }
 
-    [GeneratedRegex("^Cannot parse argument '(?<value>.*)' for (option|command) '(?<name>[^']*)' as expected type '(?<type>[^']*)'", RegexOptions.Singleline)]
+    [GeneratedRegex(
+        "^Cannot parse argument '(?<value>.*)' for (option|command) '(?<name>[^']*)' as expected type '(?<type>[^']*)'",
+        RegexOptions.Singleline)]
     private static partial Regex CannotParse();
 }

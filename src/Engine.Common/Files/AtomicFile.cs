@@ -2,12 +2,15 @@ using System.Text.RegularExpressions;
 
 namespace Engine.Common.Files;
 
-/// <summary>Writes a file so that its path holds either what it held before or the whole new content, also after a kill or a full disk.</summary>
+/// <summary>
+/// Writes a file so that its path holds either what it held before or the whole new content, also after a kill or a full disk.
+/// </summary>
 public static partial class AtomicFile
 {
     /// <summary>
     /// Lets <paramref name="write"/> fill a temporary file beside <paramref name="path"/>, flushes it to the disk and renames it.
-    /// On any failure the temporary file is removed and an earlier file at <paramref name="path"/> stays as it was. A device (<c>/dev/stdout</c>) is written to as it is.
+    /// On any failure the temporary file is removed and an earlier file at <paramref name="path"/> stays as it was. A device
+    /// (<c>/dev/stdout</c>) is written to as it is.
     /// </summary>
     /// <exception cref="IOException">The file could not be written, for instance because the disk is full.</exception>
     public static void Write(string path, Action<Stream> write)
@@ -40,7 +43,8 @@ public static partial class AtomicFile
 
             if (failure is IOException or UnauthorizedAccessException)
             {
-                throw new IOException($"{path} could not be written: {FileFault.Reason(failure)}. What was at this path before is unchanged.", failure);
+                throw new IOException(
+                    $"{path} could not be written: {FileFault.Reason(failure)}. What was at this path before is unchanged.", failure);
             }
 
             throw;
@@ -68,7 +72,8 @@ public static partial class AtomicFile
 
     /// <summary>Whether a path names a device: a rename would put a file in its place, for every program of the machine.</summary>
     private static bool IsDevice(string target) =>
-        !OperatingSystem.IsWindows() && target.StartsWith("/dev/", StringComparison.Ordinal) && !target.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(target);
+        !OperatingSystem.IsWindows() && target.StartsWith("/dev/", StringComparison.Ordinal)
+            && !target.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(target);
 
     private static void WriteDevice(string target, Action<Stream> write)
     {

@@ -14,7 +14,9 @@ public static partial class FileFault
         _ => PathBehind().Replace(failure.Message, string.Empty).TrimEnd('.'),
     };
 
-    /// <summary>The first line of a file, counted from 1, with bytes that are not UTF-8; null where every line is text, or there is no such file.</summary>
+    /// <summary>
+    /// The first line of a file, counted from 1, with bytes that are not UTF-8; null where every line is text, or there is no such file.
+    /// </summary>
     public static int? LineNotUtf8(string path)
     {
         if (!File.Exists(path))

@@ -18,7 +18,9 @@ internal static class JsonFile
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <summary>The object a file holds. Duplicate keys, deep nesting, invalid UTF-8 and files over <paramref name="maxBytes"/> are refused.</summary>
+    /// <summary>
+    /// The object a file holds. Duplicate keys, deep nesting, invalid UTF-8 and files over <paramref name="maxBytes"/> are refused.
+    /// </summary>
     public static JsonObject ReadObject(string path, long maxBytes = 16 << 20)
     {
         FileInfo file = new(path);
@@ -29,15 +31,16 @@ internal static class JsonFile
 
         if (file.Length > maxBytes)
         {
-            throw new ModelFileException(path, $"the file has {file.Length:N0} bytes, more than the {maxBytes:N0} allowed for this kind of file.");
+            throw new ModelFileException(
+                path, $"the file has {file.Length:N0} bytes, more than the {maxBytes:N0} allowed for this kind of file.");
         }
 
         return ParseObject(path, File.ReadAllBytes(path));
     }
 
     /// <summary>
-    /// Parses the text of a JSON file named <paramref name="path"/>, which must be one object. NaN and Infinity, as Python writes them, are numbers that are
-    /// not finite.
+    /// Parses the text of a JSON file named <paramref name="path"/>, which must be one object. NaN and Infinity, as Python writes them, are
+    /// numbers that are not finite.
     /// </summary>
     public static JsonObject ParseObject(string path, ReadOnlyMemory<byte> utf8)
     {

@@ -22,7 +22,9 @@ internal sealed class JsonSection(string path, JsonObject content, string parent
             return null;
         }
 
-        return node is JsonValue value && value.GetValueKind() == JsonValueKind.Number && value.TryGetValue(out int number) ? number : throw Wrong(key, "a whole number of 32 bits");
+        return node is JsonValue value && value.GetValueKind() == JsonValueKind.Number && value.TryGetValue(out int number)
+            ? number
+            : throw Wrong(key, "a whole number of 32 bits");
     }
 
     /// <summary>A whole number, or a list of them.</summary>
@@ -52,7 +54,8 @@ internal sealed class JsonSection(string path, JsonObject content, string parent
             return null;
         }
 
-        return node is JsonValue value && value.GetValueKind() == JsonValueKind.Number && value.TryGetValue(out double number) && double.IsFinite(number)
+        return node is JsonValue value && value.GetValueKind() == JsonValueKind.Number && value.TryGetValue(out double number)
+            && double.IsFinite(number)
             ? number
             : throw Wrong(key, "a finite number");
     }
@@ -96,9 +99,11 @@ internal sealed class JsonSection(string path, JsonObject content, string parent
         _ => throw Wrong(key, "an object"),
     };
 
-    public ModelFileException Missing(string key, string expected) => new(path, $"the key '{Qualified(key)}' is missing; {expected} was expected.");
+    public ModelFileException Missing(string key, string expected) =>
+        new(path, $"the key '{Qualified(key)}' is missing; {expected} was expected.");
 
-    public ModelFileException Wrong(string key, string expected) => new(path, $"the key '{Qualified(key)}' is {Shown(content[key])}; {expected} was expected.");
+    public ModelFileException Wrong(string key, string expected) =>
+        new(path, $"the key '{Qualified(key)}' is {Shown(content[key])}; {expected} was expected.");
 
     private string Qualified(string key) => parentKey.Length == 0 ? key : $"{parentKey}.{key}";
 

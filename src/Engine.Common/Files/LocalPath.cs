@@ -15,11 +15,14 @@ public enum PathUse
     Write,
 }
 
-/// <summary>Tells paths of this machine from what other programs take in their place: addresses of the hub, URLs, paths of another system.</summary>
+/// <summary>
+/// Tells paths of this machine from what other programs take in their place: addresses of the hub, URLs, paths of another system.
+/// </summary>
 public static partial class LocalPath
 {
     /// <summary>How to get a model that is not here yet, as a sentence.</summary>
-    public const string HubHint = "A model of the Hugging Face Hub is downloaded first, for instance: hf download ORG/NAME --local-dir NAME.";
+    public const string HubHint =
+        "A model of the Hugging Face Hub is downloaded first, for instance: hf download ORG/NAME --local-dir NAME.";
 
     /// <summary>Why a text cannot be a path here, and what to give instead, as the end of a sentence; null where it may be one.</summary>
     public static string? Problem(string text, PathUse use = PathUse.Read)
@@ -28,7 +31,8 @@ public static partial class LocalPath
         {
             string repository = hub.Groups["repository"].Value;
             return "an address of the Hugging Face Hub, " + (use == PathUse.Read
-                ? $"and nothing is read from a network; download it (hf download {repository} --local-dir {repository.Split('/')[^1]}) and give that folder."
+                ? $"and nothing is read from a network; download it (hf download {repository} --local-dir {repository.Split('/')[^1]}) "
+                    + "and give that folder."
                 : Remedy(use));
         }
 
@@ -62,7 +66,8 @@ public static partial class LocalPath
         ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), path[2..])
         : path;
 
-    [GeneratedRegex(@"^(hf:(//)?(models/)?|https?://(www\.)?(huggingface\.co|hf\.co)/)(?<repository>[\w.-]+/[\w.-]+)", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(
+        @"^(hf:(//)?(models/)?|https?://(www\.)?(huggingface\.co|hf\.co)/)(?<repository>[\w.-]+/[\w.-]+)", RegexOptions.IgnoreCase)]
     private static partial Regex HubAddress();
 
     [GeneratedRegex(@"^[a-z][a-z0-9+.-]+://", RegexOptions.IgnoreCase)]

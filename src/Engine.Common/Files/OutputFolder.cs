@@ -1,9 +1,10 @@
 namespace Engine.Common.Files;
 
 /// <summary>
-/// A folder that a command writes. It is held against every other writer until it is disposed, and its manifest names what was written into it: nothing else is written over, moved or
-/// removed. Files come in sets that are written apart and moved into place when they are whole (<see cref="Replace"/>, <see cref="Adopt"/>); what a set replaces is whole until then,
-/// and a set whose move was cut off is moved to its end by whoever opens the folder next.
+/// A folder that a command writes. It is held against every other writer until it is disposed, and its manifest names what was written into
+/// it: nothing else is written over, moved or removed. Files come in sets that are written apart and moved into place when they are whole
+/// (<see cref="Replace"/>, <see cref="Adopt"/>); what a set replaces is whole until then, and a set whose move was cut off is moved to its
+/// end by whoever opens the folder next.
 /// </summary>
 public sealed class OutputFolder : IDisposable
 {
@@ -20,18 +21,23 @@ public sealed class OutputFolder : IDisposable
         Recover();
     }
 
-    /// <summary>Called before each change that moving a set makes, so that a test can end the work there as a kill would; null otherwise.</summary>
+    /// <summary>
+    /// Called before each change that moving a set makes, so that a test can end the work there as a kill would; null otherwise.
+    /// </summary>
     internal Action? BeforeChange { get; set; }
 
     /// <summary>The folder, as it was given.</summary>
     public string FolderPath { get; }
 
-    /// <summary>Names of the files that were written here and are there still, relative to the folder, with slashes between folders and files.</summary>
+    /// <summary>
+    /// Names of the files that were written here and are there still, relative to the folder, with slashes between folders and files.
+    /// </summary>
     public IReadOnlyList<string> Files => [.. manifest.Files.Where(name => File.Exists(PathOf(name)))];
 
     /// <summary>What lies here and was not written here: names of files and folders, without those that hold both.</summary>
     public IReadOnlyList<string> Others =>
-        [.. FolderTree.Files(FolderPath).Except(manifest.Files).Where(name => name is not (OutputManifest.FileName or OutputLock.FileName))];
+        [.. FolderTree.Files(FolderPath).Except(manifest.Files)
+            .Where(name => name is not (OutputManifest.FileName or OutputLock.FileName))];
 
     /// <summary>Makes the folder where it is not there, takes it, and ends or removes what a crash left.</summary>
     /// <exception cref="OutputInUseException">Another process, or another writer of this one, holds it.</exception>
@@ -72,7 +78,9 @@ public sealed class OutputFolder : IDisposable
             RequireNoLink(name);
             if (Path.Exists(PathOf(name)) && !(manifest.Files.Contains(name) && File.Exists(PathOf(name))))
             {
-                throw new IOException($"{PathOf(name)} is there already, and it was not written by a command of this program into this folder. Choose another output, or move it away.");
+                throw new IOException(
+                    $"{PathOf(name)} is there already, and it was not written by a command of this program into this folder. "
+                        + "Choose another output, or move it away.");
             }
         }
     }
@@ -90,7 +98,10 @@ public sealed class OutputFolder : IDisposable
         }
     }
 
-    /// <summary>Writes a set of files and puts it in the place of what was written under its names, folders as a whole. Files of others in such folders stay in them.</summary>
+    /// <summary>
+    /// Writes a set of files and puts it in the place of what was written under its names, folders as a whole. Files of others in such
+    /// folders stay in them.
+    /// </summary>
     /// <param name="write">Fills a folder with the set; where it fails, nothing has changed.</param>
     /// <exception cref="IOException">The set could not be written, or the name of one of its files is somebody else's.</exception>
     public void Replace(Action<string> write)
@@ -130,7 +141,9 @@ public sealed class OutputFolder : IDisposable
         }
     }
 
-    /// <summary>Gives files that were written here into the user's hands: no command of this program writes over them or removes them.</summary>
+    /// <summary>
+    /// Gives files that were written here into the user's hands: no command of this program writes over them or removes them.
+    /// </summary>
     public void Release(IEnumerable<string> files)
     {
         manifest.Files.ExceptWith(files);
@@ -197,8 +210,8 @@ public sealed class OutputFolder : IDisposable
     }
 
     /// <summary>
-    /// First what gives way is moved aside, while the set is whole where it was written; then the set is moved in, while the other is whole aside. Each move is one rename, and one that is
-    /// made already is seen by what is left to be moved.
+    /// First what gives way is moved aside, while the set is whole where it was written; then the set is moved in, while the other is whole
+    /// aside. Each move is one rename, and one that is made already is seen by what is left to be moved.
     /// </summary>
     private void Finish(PendingSet set)
     {

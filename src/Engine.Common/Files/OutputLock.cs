@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Engine.Common.Files;
 
 /// <summary>
-/// Holds a folder against every other writer: a file in it that says which process of which host writes there. A file that a crash left behind is known by its process, which is no more
-/// (or is another one of the same number), and taken over.
+/// Holds a folder against every other writer: a file in it that says which process of which host writes there. A file that a crash left
+/// behind is known by its process, which is no more (or is another one of the same number), and taken over.
 /// </summary>
 internal sealed class OutputLock : IDisposable
 {
@@ -42,7 +42,8 @@ internal sealed class OutputLock : IDisposable
         {
             try
             {
-                // Whoever reads or writes the file keeps the others out for that moment; which process holds the folder is what the file says.
+                // Whoever reads or writes the file keeps the others out for that moment; which process holds the folder is what the file
+                // says.
                 using (FileStream file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
                 {
                     RefuseHeld(folder, path, file, own);
@@ -84,11 +85,15 @@ internal sealed class OutputLock : IDisposable
         }
 
         Holder holder = Holder.Parse(content) ?? throw new OutputInUseException(
-            $"{path} does not say who holds the folder: it is no lock of this program, or was cut off. Delete it if no other process writes to {folder}.");
-        string who = string.Create(CultureInfo.InvariantCulture, $"process {holder.Process} on {holder.Host}, which has been writing to it since {holder.Since:yyyy-MM-dd HH:mm:ss} UTC");
+            $"{path} does not say who holds the folder: it is no lock of this program, or was cut off. "
+                + $"Delete it if no other process writes to {folder}.");
+        string who = string.Create(
+            CultureInfo.InvariantCulture,
+            $"process {holder.Process} on {holder.Host}, which has been writing to it since {holder.Since:yyyy-MM-dd HH:mm:ss} UTC");
         if (holder.Host != own.Host)
         {
-            throw new OutputInUseException($"{folder} is held by {who}. Wait for it, or choose another output; if that process is no more, delete {path}.");
+            throw new OutputInUseException(
+                $"{folder} is held by {who}. Wait for it, or choose another output; if that process is no more, delete {path}.");
         }
 
         if (holder.Identity == Holder.IdentityOf(holder.Process))
@@ -134,7 +139,8 @@ internal sealed class OutputLock : IDisposable
         public static Holder Mine()
         {
             string identity = IdentityOf(Environment.ProcessId)
-                ?? throw new IOException("The system does not say when this process was started (/proc), so that nobody could tell whether it still runs.");
+                ?? throw new IOException(
+                    "The system does not say when this process was started (/proc), so that nobody could tell whether it still runs.");
             return new Holder(Environment.ProcessId, Environment.MachineName, identity, DateTime.UtcNow, Guid.NewGuid().ToString("N"));
         }
 

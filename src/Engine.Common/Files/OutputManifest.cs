@@ -11,8 +11,8 @@ namespace Engine.Common.Files;
 internal sealed record PendingSet(string From, string Aside, IReadOnlyList<string> Fresh, IReadOnlyList<string> Replaced);
 
 /// <summary>
-/// What a folder's manifest says: the files that were written into it, by name relative to the folder, with slashes. It is written before the files are, so that every file of ours is
-/// named; one that is not there is nobody's.
+/// What a folder's manifest says: the files that were written into it, by name relative to the folder, with slashes. It is written before
+/// the files are, so that every file of ours is named; one that is not there is nobody's.
 /// </summary>
 internal sealed record OutputManifest
 {
@@ -50,7 +50,8 @@ internal sealed record OutputManifest
 
         try
         {
-            OutputManifest read = JsonSerializer.Deserialize<OutputManifest>(File.ReadAllBytes(path), Format) ?? throw new JsonException("null");
+            OutputManifest read = JsonSerializer.Deserialize<OutputManifest>(File.ReadAllBytes(path), Format)
+                ?? throw new JsonException("null");
             foreach (string name in read.Names)
             {
                 if (!IsInside(name))
@@ -64,17 +65,21 @@ internal sealed record OutputManifest
         catch (JsonException exception)
         {
             throw new IOException(
-                $"{path} is not the list of written files that this program keeps there ({exception.Message.TrimEnd('.')}). Choose another output; or move the file away, "
+                $"{path} is not the list of written files that this program keeps there ({exception.Message.TrimEnd('.')}). "
+                    + "Choose another output; or move the file away, "
                 + "and what lies in the folder counts as somebody else's.", exception);
         }
     }
 
     /// <summary>Writes it, under a temporary name first.</summary>
-    public void Write(string folder) => AtomicFile.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Format));
+    public void Write(string folder) =>
+        AtomicFile.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Format));
 
-    private IEnumerable<string> Names => [.. Files, .. Temporary, .. Pending is { } set ? (IEnumerable<string>)[set.From, set.Aside, .. set.Fresh, .. set.Replaced] : []];
+    private IEnumerable<string> Names =>
+        [.. Files, .. Temporary, .. Pending is { } set ? (IEnumerable<string>)[set.From, set.Aside, .. set.Fresh, .. set.Replaced] : []];
 
     private static bool IsInside(string name) =>
-        name.Length > 0 && !Path.IsPathRooted(name) && !name.Contains('\0') && (Path.DirectorySeparatorChar == '/' || !name.Contains(Path.DirectorySeparatorChar))
+        name.Length > 0 && !Path.IsPathRooted(name)
+            && !name.Contains('\0') && (Path.DirectorySeparatorChar == '/' || !name.Contains(Path.DirectorySeparatorChar))
         && name.Split('/').All(part => part is not ("" or "." or ".."));
 }

@@ -6,9 +6,9 @@ using System.Text.Json.Nodes;
 namespace Engine.Common.Files;
 
 /// <summary>
-/// JSON as Python's <c>json</c> module writes it: <c>NaN</c>, <c>Infinity</c> and <c>-Infinity</c> stand where numbers do. They become numbers beyond every
-/// double, of which <c>GetDouble</c> makes an infinity and which no reader of whole numbers takes: what nobody asks for is read past, and what is asked for is
-/// seen not to be finite. <see cref="Shown"/> has the word that was written.
+/// JSON as Python's <c>json</c> module writes it: <c>NaN</c>, <c>Infinity</c> and <c>-Infinity</c> stand where numbers do. They become
+/// numbers beyond every double, of which <c>GetDouble</c> makes an infinity and which no reader of whole numbers takes: what nobody asks
+/// for is read past, and what is asked for is seen not to be finite. <see cref="Shown"/> has the word that was written.
 /// </summary>
 public static class PythonJson
 {
@@ -42,7 +42,8 @@ public static class PythonJson
         {
             return parse(numbers);
         }
-        catch (JsonException exception) when (exception is { LineNumber: not null, BytePositionInLine: not null } && numbers.Span.IndexOf(NaNNumber) >= 0)
+        catch (JsonException exception) when (exception is { LineNumber: not null, BytePositionInLine: not null }
+            && numbers.Span.IndexOf(NaNNumber) >= 0)
         {
             // NaN is shorter than its number: the place is that in the text as it was.
             int line = (int)exception.LineNumber, start = 0;
@@ -106,6 +107,7 @@ public static class PythonJson
     private static bool Stands(ReadOnlySpan<byte> text, int at, ReadOnlySpan<byte> word, int start)
     {
         int end = at + word.Length;
-        return text[at..].StartsWith(word) && (start == 0 || Before.Contains(text[start - 1])) && (end == text.Length || After.Contains(text[end]));
+        return text[at..].StartsWith(word) && (start == 0 || Before.Contains(text[start - 1]))
+            && (end == text.Length || After.Contains(text[end]));
     }
 }

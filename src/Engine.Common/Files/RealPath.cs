@@ -6,7 +6,9 @@ public static class RealPath
     /// <summary>As many links in a row as Linux follows.</summary>
     private const int MaxLinks = 40;
 
-    /// <summary>The full path with every link on the way resolved, those of parent folders too; what is not there yet stays as it is named.</summary>
+    /// <summary>
+    /// The full path with every link on the way resolved, those of parent folders too; what is not there yet stays as it is named.
+    /// </summary>
     /// <exception cref="IOException">Links lead in a circle.</exception>
     public static string Of(string path)
     {
@@ -28,7 +30,8 @@ public static class RealPath
 
     /// <summary>Whether a path is a folder or lies in it; both without links.</summary>
     public static bool IsWithin(string folder, string path) =>
-        path == folder || path.StartsWith(Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        path == folder || path.StartsWith(
+            Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     /// <summary>Whether a path is itself a link, whatever it leads to.</summary>
     internal static bool IsLink(string path) => new FileInfo(path).LinkTarget is not null;

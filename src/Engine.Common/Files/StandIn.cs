@@ -3,8 +3,8 @@ using System.Text;
 namespace Engine.Common.Files;
 
 /// <summary>
-/// What lies where a file of a model should when the copy went wrong: the pointer that Git LFS keeps in its place, a symbolic link that became a line of text,
-/// the web page that shows the file.
+/// What lies where a file of a model should when the copy went wrong: the pointer that Git LFS keeps in its place, a symbolic link that
+/// became a line of text, the web page that shows the file.
 /// </summary>
 internal static class StandIn
 {
@@ -20,34 +20,44 @@ internal static class StandIn
     {
         if (start.StartsWith("version https://git-lfs.github.com/spec/"u8) || start.StartsWith("version https://hawser.github.com/spec/"u8))
         {
-            return $"it is a Git LFS pointer, not the file{Size(start)}; run 'git lfs install' and 'git lfs pull' in the folder it was cloned to.";
+            return $"it is a Git LFS pointer, not the file{Size(start)}; run 'git lfs install' and 'git lfs pull' in the folder "
+                + "it was cloned to.";
         }
 
         if (StartsWithTag(start, "<!doctype html"u8) || StartsWithTag(start, "<html"u8))
         {
-            return "it is a web page, not the file; download the file itself (the raw file, with an access token where the repository asks for one).";
+            return "it is a web page, not the file; download the file itself (the raw file, with an access token where the repository "
+                + "asks for one).";
         }
 
         return LinkTarget(start) is { } target
-            ? $"it is the text of a symbolic link to '{target}', not the file; copy the file it names in its place (cp -L), or clone where links can be made."
+            ? $"it is the text of a symbolic link to '{target}', not the file; copy the file it names in its place (cp -L), "
+                + "or clone where links can be made."
             : null;
     }
 
-    /// <summary><see cref="Problem"/> of an open file that holds no text when it is what it should be; it is read from its start and put back there.</summary>
+    /// <summary>
+    /// <see cref="Problem"/> of an open file that holds no text when it is what it should be; it is read from its start and put back there.
+    /// </summary>
     public static string? ProblemOfBinary(Stream file)
     {
         byte[] buffer = new byte[Looked];
         ReadOnlySpan<byte> start = buffer.AsSpan(0, file.ReadAtLeast(buffer, Looked, throwOnEndOfStream: false));
         file.Position = 0;
         return Problem(start)
-            ?? (TextOf(start) is { } text ? $"it is the text '{text}', not the file, as a server answers that does not give it; download it again." : null);
+            ?? (TextOf(start) is { } text
+                ? $"it is the text '{text}', not the file, as a server answers that does not give it; download it again."
+                : null);
     }
 
     /// <summary>
-    /// The text that is a whole file's content, such as a server's answer in place of the file; null for anything longer, or with bytes that are no text.
+    /// The text that is a whole file's content, such as a server's answer in place of the file; null for anything longer, or with bytes
+    /// that are no text.
     /// </summary>
     private static string? TextOf(ReadOnlySpan<byte> start) =>
-        start.Length is > 0 and <= LongestText && start.IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0 ? Encoding.ASCII.GetString(start) : null;
+        start.Length is > 0 and <= LongestText && start.IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0
+            ? Encoding.ASCII.GetString(start)
+            : null;
 
     /// <summary>The size in bytes that a pointer gives of its file, in words.</summary>
     private static string Size(ReadOnlySpan<byte> pointer)

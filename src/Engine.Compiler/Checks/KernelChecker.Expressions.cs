@@ -64,7 +64,8 @@ internal sealed partial class KernelChecker
             case IThrowOperation:
                 log.Report(Diagnostics.Exceptions, operation.Syntax);
                 break;
-            case IArrayCreationOperation or IAnonymousObjectCreationOperation or IDelegateCreationOperation or ICollectionExpressionOperation:
+            case IArrayCreationOperation or IAnonymousObjectCreationOperation or IDelegateCreationOperation
+                or ICollectionExpressionOperation:
                 log.Report(Diagnostics.Allocation, operation.Syntax, operation.Syntax.ToString());
                 break;
             case IInterpolatedStringOperation:
@@ -92,7 +93,9 @@ internal sealed partial class KernelChecker
     private void Unsupported(IOperation operation)
     {
         (string what, string instead) = UnsupportedExpressionText(operation);
-        log.Report(Diagnostics.UnsupportedExpression, operation.Syntax, what == $"The expression '{operation.Kind}'" ? $"'{operation.Syntax}'" : what, instead);
+        log.Report(Diagnostics.UnsupportedExpression, operation.Syntax, what == $"The expression '{operation.Kind}'"
+            ? $"'{operation.Syntax}'"
+            : what, instead);
     }
 
     private void Field(IFieldReferenceOperation field)
@@ -136,7 +139,8 @@ internal sealed partial class KernelChecker
         {
             Helper(method, new[] { unary.Operand }, unary.Syntax);
         }
-        else if (unary.OperatorKind is UnaryOperatorKind.Plus or UnaryOperatorKind.Minus or UnaryOperatorKind.BitwiseNegation or UnaryOperatorKind.Not)
+        else if (unary.OperatorKind is UnaryOperatorKind.Plus or UnaryOperatorKind.Minus or UnaryOperatorKind.BitwiseNegation
+            or UnaryOperatorKind.Not)
         {
             Expression(unary.Operand);
         }
@@ -160,7 +164,8 @@ internal sealed partial class KernelChecker
         else if (binary.OperatorMethod is not null)
         {
             log.Report(
-                Diagnostics.UnsupportedCall, binary.Syntax, binary.Syntax.ToString(), "compute in float: convert with (float), or read with Storage.Load");
+                Diagnostics.UnsupportedCall, binary.Syntax, binary.Syntax.ToString(),
+                "compute in float: convert with (float), or read with Storage.Load");
         }
         else
         {
@@ -227,7 +232,8 @@ internal sealed partial class KernelChecker
         if (creation.Arguments.Length > 0)
         {
             log.Report(
-                Diagnostics.UnsupportedExpression, creation.Syntax, $"A constructor of '{type.Name}'", $"write new {type.Name} {{ Field = value, ... }}");
+                Diagnostics.UnsupportedExpression, creation.Syntax, $"A constructor of '{type.Name}'",
+                $"write new {type.Name} {{ Field = value, ... }}");
             return;
         }
 
@@ -250,11 +256,15 @@ internal sealed partial class KernelChecker
         ITypeSymbol type = Substitute(zero.Type!);
         if (KernelApi.IsOperands(type))
         {
-            log.Report(Diagnostics.ViewUse, zero.Syntax, $"'{zero.Syntax}' makes operands inside of a kernel; pass what is needed of them, view by view");
+            log.Report(
+                Diagnostics.ViewUse, zero.Syntax,
+                $"'{zero.Syntax}' makes operands inside of a kernel; pass what is needed of them, view by view");
         }
         else if (KernelApi.IsTile(type))
         {
-            log.Report(Diagnostics.TileUse, zero.Syntax, $"A tile of type '{type.ToDisplayString()}' has no default; load it, or start sums with Tile.Zero()");
+            log.Report(
+                Diagnostics.TileUse, zero.Syntax,
+                $"A tile of type '{type.ToDisplayString()}' has no default; load it, or start sums with Tile.Zero()");
         }
         else
         {
@@ -314,7 +324,9 @@ internal sealed partial class KernelChecker
         }
         else if (target is IFieldReferenceOperation { Field: { } field } && KernelApi.IsOperands(field.ContainingType))
         {
-            log.Report(Diagnostics.ViewUse, target.Syntax, $"'{target.Syntax}' is an operand of the launch and cannot be changed; declare a local");
+            log.Report(
+                Diagnostics.ViewUse, target.Syntax,
+                $"'{target.Syntax}' is an operand of the launch and cannot be changed; declare a local");
         }
         else if (target is not IDiscardOperation)
         {
@@ -336,7 +348,8 @@ internal sealed partial class KernelChecker
         }
         else if (method.Locations.All(l => !l.IsInSource))
         {
-            bool ownLibrary = !method.ContainingType.ToDisplayString().StartsWith("System.", System.StringComparison.Ordinal) && method.IsStatic;
+            bool ownLibrary = !method.ContainingType.ToDisplayString().StartsWith("System.", System.StringComparison.Ordinal)
+                && method.IsStatic;
             log.Report(
                 ownLibrary ? Diagnostics.HelperSource : method.IsStatic ? Diagnostics.UnsupportedCall : Diagnostics.VirtualCall,
                 call.Syntax, $"{method.ContainingType.Name}.{method.Name}", Mathematics.Instead(method));
@@ -419,7 +432,9 @@ internal sealed partial class KernelChecker
         }
         else if (MemoryOf(arguments[0]) == Memory.Local)
         {
-            log.Report(Diagnostics.ViewUse, call.Syntax, "Atomic operations need an element of a global or shared view; an item's own variables need none");
+            log.Report(
+                Diagnostics.ViewUse, call.Syntax,
+                "Atomic operations need an element of a global or shared view; an item's own variables need none");
         }
 
         Target(arguments[0]);

@@ -13,7 +13,8 @@ internal sealed partial class KernelChecker
     {
         switch (operation)
         {
-            case null or IEmptyOperation or IBranchOperation { BranchKind: BranchKind.Break or BranchKind.Continue } or IReturnOperation { Kind: OperationKind.Return, ReturnedValue: null }:
+            case null or IEmptyOperation or IBranchOperation { BranchKind: BranchKind.Break or BranchKind.Continue }
+                or IReturnOperation { Kind: OperationKind.Return, ReturnedValue: null }:
                 break;
             case IBlockOperation block:
                 Statements(block.Operations);
@@ -89,7 +90,9 @@ internal sealed partial class KernelChecker
         }
         else if (KernelApi.IsView(value.Type))
         {
-            log.Report(Diagnostics.ViewUse, value.Syntax, "A helper cannot return an ArrayView; let the caller take the SubView, or return the offset");
+            log.Report(
+                Diagnostics.ViewUse, value.Syntax,
+                "A helper cannot return an ArrayView; let the caller take the SubView, or return the offset");
         }
         else
         {
@@ -143,7 +146,8 @@ internal sealed partial class KernelChecker
     {
         if (value is null)
         {
-            log.Report(Diagnostics.ViewUse, declarator.Syntax, $"View '{local.Name}' needs an initialiser, which says what memory it lies in");
+            log.Report(
+                Diagnostics.ViewUse, declarator.Syntax, $"View '{local.Name}' needs an initialiser, which says what memory it lies in");
         }
         else if (value is IInvocationOperation call && IsAllocation(call))
         {
@@ -152,7 +156,9 @@ internal sealed partial class KernelChecker
         else
         {
             // What has no view is reported; uses of the local are not reported again.
-            function.Views[local] = ViewOf(value) is { } view ? view with { IsAllocation = false } : new View(Memory.Local, IsAllocation: false);
+            function.Views[local] = ViewOf(value) is { } view
+                ? view with { IsAllocation = false }
+                : new View(Memory.Local, IsAllocation: false);
         }
     }
 
@@ -176,13 +182,17 @@ internal sealed partial class KernelChecker
         Type(element, call.Syntax.GetLocation());
         if (shared && KernelApi.IsTile(element))
         {
-            log.Report(Diagnostics.TileUse, call.Syntax, "Tiles cannot lie in shared memory, since an item's part means something to that item alone; use LocalMemory, and Tile.Store to share sums");
+            log.Report(
+                Diagnostics.TileUse, call.Syntax,
+                "Tiles cannot lie in shared memory, since an item's part means something to that item alone; "
+                    + "use LocalMemory, and Tile.Store to share sums");
         }
 
         function.Views[local] = new View(shared ? Memory.Shared : Memory.Local, IsAllocation: true);
     }
 
-    private static bool IsAllocation(IInvocationOperation call) => KernelApi.Intrinsic(call.TargetMethod) is "SharedMemory.Allocate" or "LocalMemory.Allocate";
+    private static bool IsAllocation(IInvocationOperation call) =>
+        KernelApi.Intrinsic(call.TargetMethod) is "SharedMemory.Allocate" or "LocalMemory.Allocate";
 
     /// <summary>Whether an operation stands in the outermost statements of its method.</summary>
     private static bool AtTop(IOperation operation) =>
@@ -222,7 +232,8 @@ internal sealed partial class KernelChecker
                 return ViewOf(instance) is { } whole ? whole with { IsAllocation = false } : null;
             case IInvocationOperation call when IsAllocation(call):
                 log.Report(
-                    Diagnostics.AllocationPlace, operation.Syntax, call.TargetMethod.ContainingType.Name + ".Allocate", "with that type, as in 'ArrayView<float> tile = ...'");
+                    Diagnostics.AllocationPlace, operation.Syntax, call.TargetMethod.ContainingType.Name + ".Allocate",
+                    "with that type, as in 'ArrayView<float> tile = ...'");
                 return null;
             case IInvalidOperation:
                 log.Invalid = true;
@@ -230,7 +241,8 @@ internal sealed partial class KernelChecker
             default:
                 log.Report(
                     Diagnostics.ViewUse, operation.Syntax,
-                    $"'{operation.Syntax}' is a view whose memory is not known at compile time; name a view parameter, a local, or a SubView of one");
+                    $"'{operation.Syntax}' is a view whose memory is not known at compile time; name a view parameter, a local, "
+                        + $"or a SubView of one");
                 return null;
         }
     }
@@ -250,13 +262,16 @@ internal sealed partial class KernelChecker
 
         if (target.IsAllocation)
         {
-            log.Report(Diagnostics.ViewUse, assignment.Syntax, $"'{assignment.Target.Syntax}' names allocated memory and cannot become another view; declare a second local");
+            log.Report(
+                Diagnostics.ViewUse, assignment.Syntax,
+                $"'{assignment.Target.Syntax}' names allocated memory and cannot become another view; declare a second local");
         }
         else if (target.Memory != value.Memory)
         {
             log.Report(
                 Diagnostics.ViewUse, assignment.Syntax,
-                $"'{assignment.Target.Syntax}' lies in {Name(target.Memory)} memory and cannot become a view of {Name(value.Memory)} memory; declare a second local");
+                $"'{assignment.Target.Syntax}' lies in {Name(target.Memory)} memory and cannot become a view of {Name(value.Memory)} "
+                    + $"memory; declare a second local");
         }
     }
 
@@ -265,7 +280,8 @@ internal sealed partial class KernelChecker
     /// <summary>The memory that a variable lies in.</summary>
     private Memory MemoryOf(IOperation target) => target switch
     {
-        IPropertyReferenceOperation { Instance: { } instance } when KernelApi.IsView(instance.Type) => ViewOf(instance)?.Memory ?? Memory.Local,
+        IPropertyReferenceOperation { Instance: { } instance } when KernelApi.IsView(instance.Type) =>
+            ViewOf(instance)?.Memory ?? Memory.Local,
         IFieldReferenceOperation { Instance: { } instance } => MemoryOf(instance),
         IParameterReferenceOperation p when function.References.TryGetValue(p.Parameter, out Memory memory) => memory,
         _ => Memory.Local,

@@ -6,8 +6,8 @@ using Microsoft.CodeAnalysis.Operations;
 namespace Engine.Compiler.Checks;
 
 /// <summary>
-/// Walks the bound operations of a kernel and of every helper it calls, and reports whatever has no form on a device, at its C# line: what ILGPU refuses, what it compiles to something else,
-/// and what the managed executor cannot print.
+/// Walks the bound operations of a kernel and of every helper it calls, and reports whatever has no form on a device, at its C# line: what
+/// ILGPU refuses, what it compiles to something else, and what the managed executor cannot print.
 /// </summary>
 internal sealed partial class KernelChecker
 {
@@ -74,13 +74,15 @@ internal sealed partial class KernelChecker
         }
 
         var callee = new Function(definition, isKernel: false);
-        foreach ((ITypeParameterSymbol parameter, ITypeSymbol argument) in definition.TypeParameters.Zip(called.TypeArguments, (p, a) => (p, a)))
+        foreach ((ITypeParameterSymbol parameter, ITypeSymbol argument) in definition.TypeParameters.Zip(
+            called.TypeArguments, (p, a) => (p, a)))
         {
             callee.TypeArguments[parameter] = Substitute(argument);
             Type(argument, site.GetLocation());
         }
 
-        string key = $"{definition.ToDisplayString()}<{string.Join(",", callee.TypeArguments.Values.Select(type => type.ToDisplayString()))}>";
+        string key =
+            $"{definition.ToDisplayString()}<{string.Join(",", callee.TypeArguments.Values.Select(type => type.ToDisplayString()))}>";
         for (int i = 0; i < arguments.Length; i++)
         {
             key += Argument(definition.Parameters[i], arguments[i], callee, site);
@@ -94,7 +96,8 @@ internal sealed partial class KernelChecker
             Location location = definition.Locations[0];
             if (KernelApi.IsView(definition.ReturnType) || definition.ReturnsByRef || definition.ReturnsByRefReadonly)
             {
-                log.Report(Diagnostics.ViewUse, location, $"Helper '{definition.Name}' cannot return a view or a reference; return an offset");
+                log.Report(
+                    Diagnostics.ViewUse, location, $"Helper '{definition.Name}' cannot return a view or a reference; return an offset");
             }
             else if (!definition.ReturnsVoid)
             {
@@ -130,7 +133,9 @@ internal sealed partial class KernelChecker
         {
             if (parameter.RefKind is not (RefKind.None or RefKind.In))
             {
-                log.Report(Diagnostics.ViewUse, site, $"View parameter '{parameter.Name}' of '{callee.Method.Name}' cannot be ref or out; pass offsets");
+                log.Report(
+                    Diagnostics.ViewUse,
+                    site, $"View parameter '{parameter.Name}' of '{callee.Method.Name}' cannot be ref or out; pass offsets");
             }
 
             if (ViewOf(argument) is not { } view)
@@ -151,7 +156,9 @@ internal sealed partial class KernelChecker
         IOperation target = argument is IDeclarationExpressionOperation declared ? declared.Expression : argument;
         if (target is IDiscardOperation || target.ConstantValue.HasValue)
         {
-            log.Report(Diagnostics.UnsupportedExpression, target.Syntax, "A ref, in or out argument that is not a variable", "declare a local for it");
+            log.Report(
+                Diagnostics.UnsupportedExpression, target.Syntax, "A ref, in or out argument that is not a variable",
+                "declare a local for it");
             return string.Empty;
         }
 
@@ -179,7 +186,8 @@ internal sealed partial class KernelChecker
             return;
         }
 
-        if (type is ITypeParameterSymbol || IsNumber(type) || type.SpecialType == SpecialType.System_Boolean || KernelApi.Is16BitFloat(type) || KernelApi.IsView(type) || KernelApi.IsOperands(type))
+        if (type is ITypeParameterSymbol || IsNumber(type) || type.SpecialType == SpecialType.System_Boolean || KernelApi.Is16BitFloat(type)
+            || KernelApi.IsView(type) || KernelApi.IsOperands(type))
         {
             return;
         }
@@ -215,7 +223,8 @@ internal sealed partial class KernelChecker
         {
             log.Report(
                 Diagnostics.TileUse, location,
-                $"A tile of '{element.ToDisplayString()}' has no matrix units; tiles are made of Half or BFloat16: round with Storage.Store to a shared view of one of them");
+                $"A tile of '{element.ToDisplayString()}' has no matrix units; tiles are made of Half or BFloat16: "
+                    + $"round with Storage.Store to a shared view of one of them");
         }
     }
 
@@ -232,7 +241,8 @@ internal sealed partial class KernelChecker
             {
                 log.Report(
                     Diagnostics.ViewUse, location,
-                    $"Struct '{type.Name}' cannot be used in a kernel: '{(field.AssociatedSymbol ?? field).Name}' must be a plain field that is a number or a struct; pass views as parameters");
+                    $"Struct '{type.Name}' cannot be used in a kernel: '{(field.AssociatedSymbol ?? field).Name}' must be a plain field "
+                        + $"that is a number or a struct; pass views as parameters");
             }
             else
             {
@@ -242,7 +252,8 @@ internal sealed partial class KernelChecker
     }
 
     private static bool IsNumber(ITypeSymbol? type) => type is not null
-        && KernelApi.Underlying(type).SpecialType is >= SpecialType.System_SByte and <= SpecialType.System_Double and not SpecialType.System_Decimal;
+        && KernelApi.Underlying(type).SpecialType is >= SpecialType.System_SByte and <= SpecialType.System_Double
+            and not SpecialType.System_Decimal;
 
     /// <summary>Where a variable or a view's elements lie.</summary>
     private enum Memory

@@ -7,7 +7,8 @@ namespace Engine.Compiler.Checks;
 /// <summary>Functions of the base library that kernels may call, and what to call in place of others.</summary>
 internal static class Mathematics
 {
-    private static readonly HashSet<string> Floats = new() { "Abs", "Sqrt", "Floor", "Ceiling", "Truncate", "Round", "Min", "Max", "CopySign", "FusedMultiplyAdd" };
+    private static readonly HashSet<string> Floats =
+        new() { "Abs", "Sqrt", "Floor", "Ceiling", "Truncate", "Round", "Min", "Max", "CopySign", "FusedMultiplyAdd" };
 
     /// <summary>Functions whose bits differ from library to library.</summary>
     private static readonly HashSet<string> Elementary = new() { "Exp", "Log", "Tanh", "Sin", "Cos" };
@@ -24,7 +25,8 @@ internal static class Mathematics
             "float" => method.Name is "IsNaN" or "IsInfinity" or "IsFinite",
             "System.Math" => Integers.Contains(method.Name) && (type is SpecialType.System_Int32 or SpecialType.System_UInt32
                 || (method.Name != "BigMul" && type is SpecialType.System_Int64 or SpecialType.System_UInt64 or SpecialType.System_Single)),
-            "System.BitConverter" => method.Name is "SingleToInt32Bits" or "SingleToUInt32Bits" or "Int32BitsToSingle" or "UInt32BitsToSingle",
+            "System.BitConverter" =>
+                method.Name is "SingleToInt32Bits" or "SingleToUInt32Bits" or "Int32BitsToSingle" or "UInt32BitsToSingle",
             _ => false,
         };
     }

@@ -9,10 +9,14 @@ namespace Engine.Compiler.Ilgpu;
 
 /// <summary>The passes of an unrolled loop.</summary>
 /// <param name="Last">The largest value the variable can have.</param>
-/// <param name="Bound">What a pass's value has to stay below, where that depends on a <c>[Specialize]</c> parameter; null where every pass runs.</param>
+/// <param name="Bound">What a pass's value has to stay below, where that depends on a <c>[Specialize]</c> parameter; null where every pass
+/// runs.</param>
 internal sealed record LoopPasses(long First, long Last, long Step, ExpressionSyntax? Bound);
 
-/// <summary>Values of integer expressions as far as the build knows them: constants, variables of unrolled loops, the most a <c>[Specialize]</c> parameter can be.</summary>
+/// <summary>
+/// Values of integer expressions as far as the build knows them: constants, variables of unrolled loops, the most a <c>[Specialize]</c>
+/// parameter can be.
+/// </summary>
 internal sealed class ConstantRanges(Collectives collectives)
 {
     private readonly Dictionary<ISymbol, long> values = new(SymbolEqualityComparer.Default);
@@ -25,12 +29,17 @@ internal sealed class ConstantRanges(Collectives collectives)
 
     public void Forget(ISymbol variable) => values.Remove(variable);
 
-    /// <summary>The passes of <c>for (int i = first; i &lt; bound; i++)</c> (or <c>i += step</c>); null where the build does not know how many there can be.</summary>
+    /// <summary>
+    /// The passes of <c>for (int i = first; i &lt; bound; i++)</c> (or <c>i += step</c>); null where the build does not know how many there
+    /// can be.
+    /// </summary>
     public LoopPasses? Passes(ForStatementSyntax loop, ILocalSymbol variable)
     {
         if (loop.Declaration!.Variables[0].Initializer is not { } initializer || Range(initializer.Value) is not { IsExact: true } first
-            || loop.Condition is not BinaryExpressionSyntax condition || !condition.IsKind(SyntaxKind.LessThanExpression) || !Names(condition.Left, variable)
-            || Range(condition.Right) is not { } bound || loop.Incrementors.Count != 1 || Step(loop.Incrementors[0], variable) is not { } step)
+            || loop.Condition is not BinaryExpressionSyntax condition || !condition.IsKind(SyntaxKind.LessThanExpression)
+                || !Names(condition.Left, variable)
+            || Range(condition.Right) is not { } bound || loop.Incrementors.Count != 1
+                || Step(loop.Incrementors[0], variable) is not { } step)
         {
             return null;
         }
@@ -40,9 +49,11 @@ internal sealed class ConstantRanges(Collectives collectives)
 
     private long? Step(ExpressionSyntax incrementor, ILocalSymbol variable) => incrementor switch
     {
-        PostfixUnaryExpressionSyntax postfix when postfix.IsKind(SyntaxKind.PostIncrementExpression) && Names(postfix.Operand, variable) => 1,
+        PostfixUnaryExpressionSyntax postfix when postfix.IsKind(SyntaxKind.PostIncrementExpression)
+            && Names(postfix.Operand, variable) => 1,
         PrefixUnaryExpressionSyntax prefix when prefix.IsKind(SyntaxKind.PreIncrementExpression) && Names(prefix.Operand, variable) => 1,
-        AssignmentExpressionSyntax sum when sum.IsKind(SyntaxKind.AddAssignmentExpression) && Names(sum.Left, variable) && Range(sum.Right) is { IsExact: true, Most: > 0 } by => by.Most,
+        AssignmentExpressionSyntax sum when sum.IsKind(SyntaxKind.AddAssignmentExpression) && Names(sum.Left, variable)
+            && Range(sum.Right) is { IsExact: true, Most: > 0 } by => by.Most,
         _ => null,
     };
 

@@ -14,9 +14,11 @@ internal sealed record Specimen(IMethodSymbol Method, IReadOnlyList<int> LocalVi
 }
 
 /// <summary>
-/// Prints a kernel as the C# that ILGPU compiles: loops whose variable indexes local memory are unrolled, so that local memory becomes registers (ILGPU unrolls nothing itself), and
-/// reads and writes of storage types go through a witness type beside each type parameter. <c>[Specialize]</c> parameters stay parameters: the entry point that
-/// <c>Engine.Devices</c> makes for a variant passes constants, and ILGPU folds what depends on them. Helpers without local memory or storage types are called where they stand.
+/// Prints a kernel as the C# that ILGPU compiles: loops whose variable indexes local memory are unrolled, so that local memory becomes
+/// registers (ILGPU unrolls nothing itself), and reads and writes of storage types go through a witness type beside each type parameter.
+/// <c>[Specialize]</c> parameters stay parameters: the entry point that
+/// <c>Engine.Devices</c> makes for a variant passes constants, and ILGPU folds what depends on them. Helpers without local memory or
+/// storage types are called where they stand.
 /// </summary>
 internal sealed class IlgpuPrinter
 {
@@ -78,9 +80,13 @@ internal sealed class IlgpuPrinter
         var scope = new IlgpuScope(indices.LocalViews(specimen), indices.Indexing(specimen), new ConstantRanges(collectives), log);
         string types = method.TypeParameters.Length == 0 ? string.Empty
             : $"<{string.Join(", ", method.TypeParameters.Select(t => $"{t.Name}, {Witness(t)}"))}>";
-        string constraints = string.Concat(method.TypeParameters.Select(t => $" where {t.Name} : unmanaged where {Witness(t)} : struct, {Kernels}IStorage<{t.Name}>"));
-        string parameters = string.Join(", ", method.Parameters.Select(p => $"{Reference(p.RefKind)}{TypeText(p.Type)} {KernelApi.Escape(p.Name)}{Default(p)}"));
-        string body = declaration.Body is { } block ? text.Print(block, scope) : $"=> {text.Print(declaration.ExpressionBody!.Expression, scope)};";
+        string constraints = string.Concat(
+            method.TypeParameters.Select(t => $" where {t.Name} : unmanaged where {Witness(t)} : struct, {Kernels}IStorage<{t.Name}>"));
+        string parameters = string.Join(
+            ", ", method.Parameters.Select(p => $"{Reference(p.RefKind)}{TypeText(p.Type)} {KernelApi.Escape(p.Name)}{Default(p)}"));
+        string body = declaration.Body is { } block
+            ? text.Print(block, scope)
+            : $"=> {text.Print(declaration.ExpressionBody!.Expression, scope)};";
         printed.Add($"{access} static {TypeText(method.ReturnType)} {name}{types}({parameters}){constraints} {body}");
     }
 

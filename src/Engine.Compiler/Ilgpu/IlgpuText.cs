@@ -16,7 +16,8 @@ internal sealed record IlgpuScope(HashSet<ISymbol> LocalViews, HashSet<ISymbol> 
 
 /// <summary>Prints statements and expressions of a kernel for ILGPU.</summary>
 /// <param name="copy">Gives the name of a helper's printed copy.</param>
-internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, Func<Specimen, string> copy) : CSharpText<IlgpuScope>(collectives)
+internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, Func<Specimen, string> copy)
+    : CSharpText<IlgpuScope>(collectives)
 {
     /// <summary>Tiles as devices with matrix units have them.</summary>
     private const string WarpTile = "global::Engine.Devices.Kernels.WarpTile";
@@ -33,9 +34,11 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
                 return passes;
             case ExpressionSyntax constant when FloatConstant(constant) is { } value:
                 return $"{LibraryForms.Mathematics}Opaque({value})";
-            case CastExpressionSyntax cast when Conversion(Model(cast).GetTypeInfo(cast.Expression).Type, Model(cast).GetTypeInfo(cast).Type) is { } form:
+            case CastExpressionSyntax cast when Conversion(
+                Model(cast).GetTypeInfo(cast.Expression).Type, Model(cast).GetTypeInfo(cast).Type) is { } form:
                 return $"{form}({Print(cast.Expression, scope)})";
-            case ExpressionSyntax { Parent: not CastExpressionSyntax } value when Model(value).GetTypeInfo(value) is { Type: { } from, ConvertedType.SpecialType: SpecialType.System_Single } types
+            case ExpressionSyntax { Parent: not CastExpressionSyntax } value when Model(value)
+                .GetTypeInfo(value) is { Type: { } from, ConvertedType.SpecialType: SpecialType.System_Single } types
                 && Conversion(from, types.ConvertedType) is { } implicitForm && !Model(value).GetConstantValue(value).HasValue:
                 return $"{implicitForm}({base.Print(value, scope)})";
             default:
@@ -77,7 +80,8 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
 
     protected override string Variable(ISymbol symbol, IlgpuScope scope) => KernelApi.Escape(symbol.Name);
 
-    protected override string IntrinsicProperty(string intrinsic, IlgpuScope scope) => intrinsic == "Tile.TeamIdx" ? WarpTile + ".TeamIdx" : "global::ILGPU." + intrinsic;
+    protected override string IntrinsicProperty(string intrinsic, IlgpuScope scope) =>
+        intrinsic == "Tile.TeamIdx" ? WarpTile + ".TeamIdx" : "global::ILGPU." + intrinsic;
 
     protected override string Call(InvocationExpressionSyntax call, IMethodSymbol method, IlgpuScope scope)
     {
@@ -128,7 +132,8 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
     /// </summary>
     private string? Unrolled(ForStatementSyntax loop, IlgpuScope scope)
     {
-        if (loop.Declaration is not { Variables: { Count: 1 } variables } || Model(loop).GetDeclaredSymbol(variables[0]) is not ILocalSymbol variable)
+        if (loop.Declaration is not { Variables: { Count: 1 } variables }
+            || Model(loop).GetDeclaredSymbol(variables[0]) is not ILocalSymbol variable)
         {
             return null;
         }
@@ -168,7 +173,8 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
     /// of addresses.
     /// </summary>
     private bool Repeats(ForStatementSyntax loop, ILocalSymbol variable, IlgpuScope scope) =>
-        loop.Statement.DescendantNodes().OfType<IdentifierNameSyntax>().Any(name => Model(name).GetSymbolInfo(name).Symbol is { } symbol && scope.LocalViews.Contains(symbol))
+        loop.Statement.DescendantNodes().OfType<IdentifierNameSyntax>()
+            .Any(name => Model(name).GetSymbolInfo(name).Symbol is { } symbol && scope.LocalViews.Contains(symbol))
         && !loop.Statement.DescendantNodes().Any(node => node is BreakStatementSyntax or ContinueStatementSyntax)
         && !Model(loop).AnalyzeDataFlow(loop.Statement)!.WrittenInside.Contains(variable, SymbolEqualityComparer.Default)
         && !collectives.Waits(loop.Statement);
@@ -184,7 +190,9 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
         }
 
         string name = KernelApi.Escape(variable.Name), first = name + "_first", type = IlgpuPrinter.TypeText(variable.Type);
-        IEnumerable<string> passes = Enumerable.Range(0, together).Select(pass => $"{{ {type} {name} = {first} + {pass * range.Step}; {Print(loop.Statement, scope)} }}");
-        return $"for ({type} {first} = {range.First}; {first} <= {range.Last}; {first} += {together * range.Step}) {{ {string.Join("\n", passes)} }}";
+        IEnumerable<string> passes = Enumerable.Range(0, together)
+            .Select(pass => $"{{ {type} {name} = {first} + {pass * range.Step}; {Print(loop.Statement, scope)} }}");
+        return $"for ({type} {first} = {range.First}; {first} <= {range.Last}; {first} += {together * range.Step}) "
+            + $"{{ {string.Join("\n", passes)} }}";
     }
 }

@@ -31,7 +31,8 @@ internal sealed class LocalIndices(Collectives collectives)
 
     /// <summary>The positions of a call's arguments that are views of local memory.</summary>
     public IReadOnlyList<int> LocalArguments(InvocationExpressionSyntax call, IMethodSymbol method, HashSet<ISymbol> local) =>
-        Arguments(call, method).Where(a => Symbol(a.Value) is { } symbol && local.Contains(symbol)).Select(a => a.Ordinal).OrderBy(i => i).ToArray();
+        Arguments(call, method).Where(a => Symbol(a.Value) is { } symbol && local.Contains(symbol)).Select(a => a.Ordinal)
+            .OrderBy(i => i).ToArray();
 
     /// <summary>Variables and parameters whose values reach an index of local memory, in the method or in what it calls.</summary>
     public HashSet<ISymbol> Indexing(Specimen specimen)
@@ -103,13 +104,15 @@ internal sealed class LocalIndices(Collectives collectives)
 
     private (ISymbol? Target, ExpressionSyntax? Value) Assigned(SyntaxNode node) => node switch
     {
-        VariableDeclaratorSyntax { Initializer: { } initializer } declarator => (collectives.Model(node).GetDeclaredSymbol(declarator), initializer.Value),
+        VariableDeclaratorSyntax { Initializer: { } initializer } declarator =>
+            (collectives.Model(node).GetDeclaredSymbol(declarator), initializer.Value),
         AssignmentExpressionSyntax assignment => (Symbol(assignment.Left), assignment.Right),
         _ => (null, null),
     };
 
-    private IEnumerable<ISymbol> Variables(ExpressionSyntax expression) => expression.DescendantNodesAndSelf().OfType<IdentifierNameSyntax>()
-        .Select(name => Symbol(name)!).Where(symbol => symbol is ILocalSymbol or IParameterSymbol);
+    private IEnumerable<ISymbol> Variables(ExpressionSyntax expression) =>
+        expression.DescendantNodesAndSelf().OfType<IdentifierNameSyntax>()
+            .Select(name => Symbol(name)!).Where(symbol => symbol is ILocalSymbol or IParameterSymbol);
 
     private static IEnumerable<(int Ordinal, ExpressionSyntax Value)> Arguments(InvocationExpressionSyntax call, IMethodSymbol method)
     {
@@ -123,5 +126,6 @@ internal sealed class LocalIndices(Collectives collectives)
 
     private ISymbol? Symbol(ExpressionSyntax expression) => collectives.Model(expression).GetSymbolInfo(expression).Symbol;
 
-    private static IEnumerable<SyntaxNode> Nodes(IMethodSymbol method) => Collectives.Declaration(method)?.DescendantNodes() ?? Enumerable.Empty<SyntaxNode>();
+    private static IEnumerable<SyntaxNode> Nodes(IMethodSymbol method) =>
+        Collectives.Declaration(method)?.DescendantNodes() ?? Enumerable.Empty<SyntaxNode>();
 }

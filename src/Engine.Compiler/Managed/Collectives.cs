@@ -7,8 +7,8 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Engine.Compiler.Managed;
 
 /// <summary>
-/// Finds the code that all items of a group must reach together (barriers, shuffles, operations on tiles, and helpers that contain them), and which
-/// variables a method writes.
+/// Finds the code that all items of a group must reach together (barriers, shuffles, operations on tiles, and helpers that contain them),
+/// and which variables a method writes.
 /// </summary>
 internal sealed class Collectives(Compilation compilation)
 {
@@ -35,24 +35,31 @@ internal sealed class Collectives(Compilation compilation)
 
     /// <summary>A static method of the project, whose body is printed with the kernel.</summary>
     public static bool IsHelper(IMethodSymbol method) =>
-        method.IsStatic && method.MethodKind == MethodKind.Ordinary && Declaration(method) is not null && KernelApi.Intrinsic(method) is null
+        method.IsStatic && method.MethodKind == MethodKind.Ordinary && Declaration(method) is not null
+            && KernelApi.Intrinsic(method) is null
         && method.ContainingNamespace.ToDisplayString() != KernelApi.Namespace;
 
-    public static bool IsShuffle(IMethodSymbol method) => KernelApi.Intrinsic(method) is "Warp.Shuffle" or "Warp.ShuffleXor" or "Warp.ShuffleDown";
+    public static bool IsShuffle(IMethodSymbol method) =>
+        KernelApi.Intrinsic(method) is "Warp.Shuffle" or "Warp.ShuffleXor" or "Warp.ShuffleDown";
 
     /// <summary>An operation that a team of items does together. No item waits for another in it.</summary>
-    public static bool IsTileOperation(IMethodSymbol method) => KernelApi.Intrinsic(method) is "Tile.LoadA" or "Tile.LoadB" or "Tile.MultiplyAdd" or "Tile.ScaleRows" or "Tile.Store";
+    public static bool IsTileOperation(IMethodSymbol method) =>
+        KernelApi.Intrinsic(method) is "Tile.LoadA" or "Tile.LoadB" or "Tile.MultiplyAdd" or "Tile.ScaleRows" or "Tile.Store";
 
     /// <summary>A copy to shared memory, its batches and the wait for them, which an item does by itself.</summary>
-    public static bool IsCopy(IMethodSymbol method) => KernelApi.Intrinsic(method) is "TileCopy.Start" or "TileCopy.Commit" or "TileCopy.Wait";
+    public static bool IsCopy(IMethodSymbol method) =>
+        KernelApi.Intrinsic(method) is "TileCopy.Start" or "TileCopy.Commit" or "TileCopy.Wait";
 
     public bool IsCollective(IMethodSymbol method) =>
-        KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || IsTileOperation(method) || (IsHelper(method) && Remember(collective, method, IsCollective));
+        KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || IsTileOperation(method)
+            || (IsHelper(method) && Remember(collective, method, IsCollective));
 
     /// <summary>Whether items wait for one another in a node: all that is collective but operations on tiles.</summary>
-    public bool Waits(SyntaxNode node) => node.DescendantNodesAndSelf().OfType<InvocationExpressionSyntax>().Any(i => Target(i) is { } method && Waits(method));
+    public bool Waits(SyntaxNode node) =>
+        node.DescendantNodesAndSelf().OfType<InvocationExpressionSyntax>().Any(i => Target(i) is { } method && Waits(method));
 
-    private bool Waits(IMethodSymbol method) => KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || (IsHelper(method) && Remember(waiting, method, Waits));
+    private bool Waits(IMethodSymbol method) =>
+        KernelApi.Intrinsic(method) == "Group.Barrier" || IsShuffle(method) || (IsHelper(method) && Remember(waiting, method, Waits));
 
     /// <summary>Whether a helper asks where its work-item stands or copies for it, itself or in what it calls.</summary>
     public bool NeedsWorkItem(IMethodSymbol method) =>
@@ -87,9 +94,11 @@ internal sealed class Collectives(Compilation compilation)
         ExpressionSyntax? target = node switch
         {
             AssignmentExpressionSyntax assignment => assignment.Left,
-            PrefixUnaryExpressionSyntax p when p.IsKind(SyntaxKind.PreIncrementExpression) || p.IsKind(SyntaxKind.PreDecrementExpression) => p.Operand,
+            PrefixUnaryExpressionSyntax p when p.IsKind(SyntaxKind.PreIncrementExpression)
+                || p.IsKind(SyntaxKind.PreDecrementExpression) => p.Operand,
             PostfixUnaryExpressionSyntax p => p.Operand,
-            ArgumentSyntax a when !a.RefKindKeyword.IsKind(SyntaxKind.None) && !a.RefKindKeyword.IsKind(SyntaxKind.InKeyword) => a.Expression,
+            ArgumentSyntax a when !a.RefKindKeyword.IsKind(SyntaxKind.None) && !a.RefKindKeyword.IsKind(SyntaxKind.InKeyword) =>
+                a.Expression,
             _ => null,
         };
 
@@ -111,7 +120,8 @@ internal sealed class Collectives(Compilation compilation)
     }
 
     private IEnumerable<ISymbol> Members(IMethodSymbol method) =>
-        Declaration(method)?.DescendantNodes().OfType<MemberAccessExpressionSyntax>().Select(m => Model(m).GetSymbolInfo(m).Symbol).OfType<IPropertySymbol>()
+        Declaration(method)?.DescendantNodes().OfType<MemberAccessExpressionSyntax>().Select(m => Model(m).GetSymbolInfo(m).Symbol)
+            .OfType<IPropertySymbol>()
         ?? Enumerable.Empty<ISymbol>();
 
     /// <summary>

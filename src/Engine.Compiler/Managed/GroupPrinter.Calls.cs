@@ -20,7 +20,8 @@ internal sealed partial class GroupPrinter
             {
                 log.Report(
                     Diagnostics.DivergentBarrier, call,
-                    "A shuffle, an operation on tiles or a helper with a barrier cannot stand in a part of an expression that is not always evaluated; compute it in a statement before");
+                    "A shuffle, an operation on tiles or a helper with a barrier cannot stand in a part of an expression that is not "
+                        + "always evaluated; compute it in a statement before");
                 return;
             }
 
@@ -61,7 +62,8 @@ internal sealed partial class GroupPrinter
         Set(exchanged, () => text.Print(value, scope));
         phases.Cut();
         scope.Replacements[call] = new Replacement(
-            () => $"{exchanged.Slots}[global::Engine.Devices.Kernels.KernelRuntime.{method.Name}(__i, {text.Print(source, scope)})]", exchanged, source);
+            () => $"{exchanged.Slots}[global::Engine.Devices.Kernels.KernelRuntime.{method.Name}(__i, {text.Print(source, scope)})]",
+            exchanged, source);
     }
 
     /// <summary>Prints a helper's statements in place of its call; gives the variable that holds the result, or null for void.</summary>
@@ -69,7 +71,8 @@ internal sealed partial class GroupPrinter
     {
         MethodDeclarationSyntax declaration = Collectives.Declaration(method)!;
         var scope = new Scope(method, $"_{++inlined}", isCopy: false);
-        foreach ((ITypeParameterSymbol parameter, ITypeSymbol argument) in method.OriginalDefinition.TypeParameters.Zip(method.TypeArguments, (p, a) => (p, a)))
+        foreach ((ITypeParameterSymbol parameter, ITypeSymbol argument) in method.OriginalDefinition.TypeParameters.Zip(
+            method.TypeArguments, (p, a) => (p, a)))
         {
             scope.TypeArguments[parameter] = caller.Substitute(argument);
         }
@@ -91,7 +94,8 @@ internal sealed partial class GroupPrinter
         {
             log.Report(
                 Diagnostics.DivergentBarrier, declaration.Identifier.GetLocation(),
-                $"Helper '{method.Name}' contains a barrier, a shuffle or an operation on tiles, so it may return only in its last statement");
+                $"Helper '{method.Name}' contains a barrier, a shuffle or an operation on tiles, "
+                    + $"so it may return only in its last statement");
             return null;
         }
 
@@ -120,7 +124,8 @@ internal sealed partial class GroupPrinter
             ?? call.ArgumentList.Arguments.Where((a, i) => a.NameColon is null && i == parameter.Ordinal).FirstOrDefault();
         if (parameter.RefKind != RefKind.None)
         {
-            if (argument is not null && collectives.Model(argument).GetSymbolInfo(argument.Expression).Symbol is { } variable && caller.Variables.TryGetValue(variable, out Variable? target))
+            if (argument is not null && collectives.Model(argument).GetSymbolInfo(argument.Expression).Symbol is { } variable
+                && caller.Variables.TryGetValue(variable, out Variable? target))
             {
                 scope.Variables[parameter] = target;
             }
@@ -128,7 +133,8 @@ internal sealed partial class GroupPrinter
             {
                 log.Report(
                     Diagnostics.DivergentBarrier, call,
-                    $"Parameter '{parameter.Name}' of '{call.Expression}', which contains a barrier, is passed by reference; pass a local variable that is declared before the call");
+                    $"Parameter '{parameter.Name}' of '{call.Expression}', which contains a barrier, is passed by reference; "
+                        + $"pass a local variable that is declared before the call");
             }
 
             return;
@@ -137,7 +143,8 @@ internal sealed partial class GroupPrinter
         bool written = collectives.Writes(scope.Method).Contains(parameter);
         if (argument is null)
         {
-            string constant = SymbolDisplay.FormatPrimitive(parameter.ExplicitDefaultValue ?? 0, quoteStrings: false, useHexadecimalNumbers: false);
+            string constant = SymbolDisplay.FormatPrimitive(
+                parameter.ExplicitDefaultValue ?? 0, quoteStrings: false, useHexadecimalNumbers: false);
             Variable defaulted = Add(parameter, parameter.Type, VariableKind.Item, scope);
             Set(defaulted, () => $"({defaulted.Type})({constant})");
             return;
@@ -146,12 +153,16 @@ internal sealed partial class GroupPrinter
         ExpressionSyntax value = argument.Expression;
         if (KernelApi.IsSpecialized(parameter))
         {
-            scope.Variables[parameter] = new Variable($"({text.Print(value, caller)})", scope.TypeText(parameter.Type), VariableKind.Uniform);
+            scope.Variables[parameter] =
+                new Variable($"({text.Print(value, caller)})", scope.TypeText(parameter.Type), VariableKind.Uniform);
             return;
         }
 
-        if (!written && collectives.Model(value).GetSymbolInfo(value).Symbol is { } symbol && caller.Variables.TryGetValue(symbol, out Variable? same)
-            && same.Kind is not VariableKind.Item && SymbolEqualityComparer.Default.Equals(collectives.Model(value).GetTypeInfo(value).Type, collectives.Model(value).GetTypeInfo(value).ConvertedType))
+        if (!written && collectives.Model(value).GetSymbolInfo(value).Symbol is { } symbol
+            && caller.Variables.TryGetValue(symbol, out Variable? same)
+            && same.Kind is not VariableKind.Item
+                && SymbolEqualityComparer.Default.Equals(
+                    collectives.Model(value).GetTypeInfo(value).Type, collectives.Model(value).GetTypeInfo(value).ConvertedType))
         {
             scope.Variables[parameter] = same;
         }

@@ -76,7 +76,8 @@ internal sealed partial class GroupPrinter
             default:
                 log.Report(
                     Diagnostics.DivergentBarrier, statement,
-                    "A barrier, a shuffle, an operation on tiles or a helper that contains one cannot stand in this statement; use if, for, while or do around it");
+                    "A barrier, a shuffle, an operation on tiles or a helper that contains one cannot stand in this statement; "
+                        + "use if, for, while or do around it");
                 break;
         }
     }
@@ -85,7 +86,8 @@ internal sealed partial class GroupPrinter
 
     /// <summary>Whether a statement breaks or continues a loop it lies in. Such loops hold barriers, so it happens for the group.</summary>
     private static bool Escapes(StatementSyntax statement) => statement.DescendantNodesAndSelf().Any(n =>
-        (n is BreakStatementSyntax && !InsideOf(n, statement, isBreak: true)) || (n is ContinueStatementSyntax && !InsideOf(n, statement, isBreak: false)));
+        (n is BreakStatementSyntax && !InsideOf(n, statement, isBreak: true))
+            || (n is ContinueStatementSyntax && !InsideOf(n, statement, isBreak: false)));
 
     private static bool InsideOf(SyntaxNode jump, SyntaxNode statement, bool isBreak)
     {
@@ -113,7 +115,9 @@ internal sealed partial class GroupPrinter
         {
             Variable shared = Add(local, local.Type, VariableKind.Uniform, scope);
             string element = PhaseList.ElementOf(shared);
-            phases.Uniform(() => $"{shared.Type} {shared.Name} = global::Engine.Devices.Kernels.KernelRuntime.Memory<TReads, {element}>(__scratch.Take<{element}>({text.Print(sharedExtent, scope)}), {text.Print(sharedExtent, scope)});");
+            phases.Uniform(
+                () =>
+                    $"{shared.Type} {shared.Name} = global::Engine.Devices.Kernels.KernelRuntime.Memory<TReads, {element}>(__scratch.Take<{element}>({text.Print(sharedExtent, scope)}), {text.Print(sharedExtent, scope)});");
             return;
         }
 
@@ -131,7 +135,8 @@ internal sealed partial class GroupPrinter
         }
 
         bool writtenLater = collectives.Writes(scope.Method).Contains(local);
-        if (isConst || (value is not null && !writtenLater && !phases.OpenPhaseReturns && HasBarriers(scope) && uniformity.IsUniform(value, scope)))
+        if (isConst || (value is not null && !writtenLater && !phases.OpenPhaseReturns
+            && HasBarriers(scope) && uniformity.IsUniform(value, scope)))
         {
             Variable uniform = Add(local, local.Type, VariableKind.Uniform, scope);
             phases.Uniform(() => $"{(isConst ? "const " : string.Empty)}{uniform.Type} {uniform.Name} = {text.Print(value!, scope)};");
@@ -298,7 +303,8 @@ internal sealed partial class GroupPrinter
             return false;
         }
 
-        phases.Group(() => "for (" + added[0].Type + " " + string.Join(", ", loop.Declaration.Variables.Zip(added, (v, a) => $"{a.Name} = {text.Print(v.Initializer!.Value, scope)}"))
+        phases.Group(() => "for (" + added[0].Type + " "
+            + string.Join(", ", loop.Declaration.Variables.Zip(added, (v, a) => $"{a.Name} = {text.Print(v.Initializer!.Value, scope)}"))
             + "; " + (loop.Condition is { } c ? text.Print(c, scope) : string.Empty) + "; "
             + string.Join(", ", loop.Incrementors.Select(i => text.Print(i, scope))) + ") {");
         continues.Push("continue;");
@@ -370,7 +376,8 @@ internal sealed partial class GroupPrinter
         {
             log.Report(
                 Diagnostics.DivergentBarrier, expression,
-                "A loop's condition or step cannot hold a shuffle, an operation on tiles or a helper with a barrier; compute it in the loop's body");
+                "A loop's condition or step cannot hold a shuffle, an operation on tiles or a helper with a barrier; "
+                    + "compute it in the loop's body");
         }
     }
 }

@@ -36,7 +36,8 @@ internal sealed partial class GroupPrinter
     }
 
     /// <summary>The statements of the work-group function, and the helpers it calls.</summary>
-    public static (string Body, IReadOnlyList<string> Helpers) Print(Compilation compilation, IMethodSymbol kernel, string name, CompilationLog log)
+    public static (string Body, IReadOnlyList<string> Helpers) Print(
+        Compilation compilation, IMethodSymbol kernel, string name, CompilationLog log)
     {
         var printer = new GroupPrinter(compilation, log);
         string body = printer.Kernel(kernel, name);
@@ -106,7 +107,9 @@ internal sealed partial class GroupPrinter
             target.Line($"{element}* {variable.Slots} = __scratch.Take<{element}>({count});");
             if (variable.Crosses)
             {
-                target.Line($"global::Engine.Devices.Kernels.KernelRuntime.Memory<TReads, {element}>({variable.Slots}, __size * ({variable.Extent}));");
+                target.Line(
+                    $"global::Engine.Devices.Kernels.KernelRuntime.Memory<TReads, {element}>({variable.Slots}, "
+                        + $"__size * ({variable.Extent}));");
             }
         }
     }
@@ -185,7 +188,9 @@ internal sealed partial class GroupPrinter
         phase.Lines.Add(() => text.Print(statement, scope));
     }
 
-    /// <summary>Variables that an expression of the statement declares (<c>out float x</c>) belong to the list the statement stands in.</summary>
+    /// <summary>
+    /// Variables that an expression of the statement declares (<c>out float x</c>) belong to the list the statement stands in.
+    /// </summary>
     private void DeclareOutVariables(SyntaxNode statement, Scope scope)
     {
         if (statement is not (ExpressionStatementSyntax or ExpressionSyntax))

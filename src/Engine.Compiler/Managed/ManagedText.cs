@@ -43,7 +43,8 @@ internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(c
                 return Element(element, scope);
             case VariableDeclaratorSyntax declarator when scope.IsCopy && LocalMemory(declarator.Initializer?.Value) is { } extent:
                 return $"{declarator.Identifier.Text} = {LocalMemoryOfCopy(declarator.Initializer!.Value, extent, scope)}";
-            case DeclarationExpressionSyntax { Designation: SingleVariableDesignationSyntax single } when Model(node).GetDeclaredSymbol(single) is { } declared
+            case DeclarationExpressionSyntax { Designation: SingleVariableDesignationSyntax single } when Model(node)
+                .GetDeclaredSymbol(single) is { } declared
                 && scope.Variables.TryGetValue(declared, out Variable? variable) && variable.Kind == VariableKind.Item && variable.Crosses:
                 return variable.Text;
             default:
@@ -112,7 +113,8 @@ internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(c
         {
             AssignmentExpressionSyntax assignment => assignment.Left == node,
             PostfixUnaryExpressionSyntax => true,
-            PrefixUnaryExpressionSyntax prefix => prefix.IsKind(SyntaxKind.PreIncrementExpression) || prefix.IsKind(SyntaxKind.PreDecrementExpression),
+            PrefixUnaryExpressionSyntax prefix =>
+                prefix.IsKind(SyntaxKind.PreIncrementExpression) || prefix.IsKind(SyntaxKind.PreDecrementExpression),
             ArgumentSyntax argument => !argument.RefKindKeyword.IsKind(SyntaxKind.None),
             _ => false,
         };
@@ -138,7 +140,9 @@ internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(c
         if (Collectives.IsHelper(method))
         {
             string types = string.Concat(method.TypeArguments.Select(t => $", {scope.TypeText(t)}"));
-            string item = collectives.NeedsWorkItem(method) ? $"{(arguments.Length > 0 ? ", " : string.Empty)}__item: {Item(scope)}" : string.Empty;
+            string item = collectives.NeedsWorkItem(method)
+                ? $"{(arguments.Length > 0 ? ", " : string.Empty)}__item: {Item(scope)}"
+                : string.Empty;
             return $"{Copy(method)}<TReads{types}>({list}{item})";
         }
 
@@ -154,7 +158,8 @@ internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(c
 
     private static string Item(Scope scope) => scope.IsCopy
         ? "__item"
-        : "new global::Engine.Devices.Kernels.WorkItem(__GridIdxX, __GridIdxY, __GridIdxZ, __GridDimX, __GridDimY, __GridDimZ, __size, __i)";
+        : "new global::Engine.Devices.Kernels.WorkItem(__GridIdxX, __GridIdxY, __GridIdxZ, __GridDimX, __GridDimY, "
+            + "__GridDimZ, __size, __i)";
 
     /// <summary>The name of a helper's printed copy; prints it on first need.</summary>
     private string Copy(IMethodSymbol method)
@@ -182,7 +187,8 @@ internal sealed class ManagedText(Collectives collectives) : CSharpText<Scope>(c
         string constraints = string.Join(" ", declaration.ConstraintClauses.Select(c => Print(c, scope)));
         string body = declaration.Body is { } block ? Print(block, scope) : $"=> {Print(declaration.ExpressionBody!.Expression, scope)};";
         printedCopies.Add(
-            $"[global::System.Runtime.CompilerServices.SkipLocalsInit] private static unsafe {Print(declaration.ReturnType, scope)} {name}<TReads{types}>({string.Join(", ", parameters)}) "
+            $"[global::System.Runtime.CompilerServices.SkipLocalsInit] "
+                + $"private static unsafe {Print(declaration.ReturnType, scope)} {name}<TReads{types}>({string.Join(", ", parameters)}) "
             + $"where TReads : struct, global::Engine.Devices.Kernels.IReadPolicy {constraints} {body}");
         return name;
     }

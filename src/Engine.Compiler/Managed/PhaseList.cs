@@ -96,7 +96,8 @@ internal sealed class PhaseList(ManagedText text)
             if (Condition is not null)
             {
                 target.Line($"if (__i == 0) {Condition} = __condition;");
-                target.Line($"else if (__condition != {Condition}) global::Engine.Devices.Kernels.KernelRuntime.Diverged({Location}, __i);");
+                target.Line(
+                    $"else if (__condition != {Condition}) global::Engine.Devices.Kernels.KernelRuntime.Diverged({Location}, __i);");
             }
 
             if (text.EndLabelUsed)

@@ -33,13 +33,15 @@ internal sealed class Uniformity(Collectives collectives)
             case CastExpressionSyntax cast:
                 return Is(cast.Expression, scope, perItem);
             case PrefixUnaryExpressionSyntax unary:
-                return !unary.IsKind(SyntaxKind.PreIncrementExpression) && !unary.IsKind(SyntaxKind.PreDecrementExpression) && Is(unary.Operand, scope, perItem);
+                return !unary.IsKind(SyntaxKind.PreIncrementExpression) && !unary.IsKind(SyntaxKind.PreDecrementExpression)
+                    && Is(unary.Operand, scope, perItem);
             case BinaryExpressionSyntax binary:
                 return Is(binary.Left, scope, perItem) && Is(binary.Right, scope, perItem) && !(perItem && MayFail(binary));
             case ConditionalExpressionSyntax choice:
                 return Is(choice.Condition, scope, perItem) && Is(choice.WhenTrue, scope, perItem) && Is(choice.WhenFalse, scope, perItem);
             case IdentifierNameSyntax name:
-                return collectives.Model(name).GetSymbolInfo(name).Symbol is { } symbol && scope.Variables.TryGetValue(symbol, out Variable? variable)
+                return collectives.Model(name).GetSymbolInfo(name).Symbol is { } symbol
+                    && scope.Variables.TryGetValue(symbol, out Variable? variable)
                     && (variable.Kind == VariableKind.Uniform || (perItem && variable.Kind == VariableKind.Recomputed));
             case MemberAccessExpressionSyntax member:
                 return Member(member, scope, perItem);
@@ -81,6 +83,7 @@ internal sealed class Uniformity(Collectives collectives)
         }
 
         return method.ContainingType.ToDisplayString() is "System.Math" or "System.MathF" or "Engine.Devices.Kernels.KernelMath"
-            || (KernelApi.IsView(method.ContainingType) && call.Expression is MemberAccessExpressionSyntax member && IsUniform(member.Expression, scope));
+            || (KernelApi.IsView(method.ContainingType) && call.Expression is MemberAccessExpressionSyntax member
+                && IsUniform(member.Expression, scope));
     }
 }

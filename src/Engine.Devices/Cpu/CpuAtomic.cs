@@ -1,8 +1,8 @@
 namespace Engine.Devices.Cpu;
 
 /// <summary>
-/// <see cref="ILGPU.Atomic"/> in the managed executor, on 32-bit integers; each returns the value that was there before. There are none on floats: the order
-/// of float additions would differ from run to run, and a step would no longer be reproducible bit for bit.
+/// <see cref="ILGPU.Atomic"/> in the managed executor, on 32-bit integers; each returns the value that was there before. There are none on
+/// floats: the order of float additions would differ from run to run, and a step would no longer be reproducible bit for bit.
 /// </summary>
 public static class CpuAtomic
 {
@@ -94,5 +94,6 @@ public static class CpuAtomic
     public static int CompareExchange(ref int target, int compare, int value) => Interlocked.CompareExchange(ref target, value, compare);
 
     /// <inheritdoc cref="CompareExchange(ref int, int, int)"/>
-    public static uint CompareExchange(ref uint target, uint compare, uint value) => Interlocked.CompareExchange(ref target, value, compare);
+    public static uint CompareExchange(ref uint target, uint compare, uint value) =>
+        Interlocked.CompareExchange(ref target, value, compare);
 }

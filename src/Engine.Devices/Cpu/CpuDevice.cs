@@ -19,7 +19,8 @@ public sealed record CpuOptions
     public bool CheckReads { get; init; }
 
     /// <summary>
-    /// Kernels of <see cref="Tile"/> are chosen as on a device with matrix units; the executor runs them by loops, slowly. For tests of what such a device computes.
+    /// Kernels of <see cref="Tile"/> are chosen as on a device with matrix units; the executor runs them by loops, slowly. For tests of
+    /// what such a device computes.
     /// </summary>
     public bool MatrixUnits { get; init; }
 
@@ -52,7 +53,10 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>Whether kernels that read memory nothing wrote fail (<see cref="CpuOptions.CheckReads"/>).</summary>
     public bool CheckReads { get; }
 
-    /// <summary>Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch returns.</summary>
+    /// <summary>
+    /// Scratch memory that all workers see, <see cref="SharedScratchBytes"/> bytes, 64-byte aligned; its content lives until the launch
+    /// returns.
+    /// </summary>
     public byte* SharedScratch => scratch.Address;
 
     /// <summary>The host address of a view's first element. Valid while the buffer lives.</summary>

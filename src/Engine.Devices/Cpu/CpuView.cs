@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Engine.Devices.Cpu;
 
 /// <summary>
-/// What stands for an <see cref="ILGPU.ArrayView{T}"/> in the managed executor: elements that lie one after another in a buffer, in shared or local memory.
-/// Every access is checked against the length.
+/// What stands for an <see cref="ILGPU.ArrayView{T}"/> in the managed executor: elements that lie one after another in a buffer, in shared
+/// or local memory. Every access is checked against the length.
 /// </summary>
 public readonly unsafe struct CpuView<T>
     where T : unmanaged

@@ -46,7 +46,8 @@ internal sealed class ManagedLaunch : HostLaunch, IHostBody
         }
         catch (DeviceException fault)
         {
-            throw new DeviceException($"{call.Definition.Name} ({call.Definition.Location}), group ({x}, {y}, {z}): {fault.Message}", fault);
+            throw new DeviceException(
+                $"{call.Definition.Name} ({call.Definition.Location}), group ({x}, {y}, {z}): {fault.Message}", fault);
         }
     }
 

@@ -29,8 +29,8 @@ internal sealed class HostThreads : IDisposable
     private const double SpinMicroseconds = 100;
 
     /// <summary>
-    /// A claim takes this fraction of a thread's even share of what is left: few claims, so that a thread reads memory in long stretches (with an eighth of a share decoding
-    /// is a tenth slower), and still an even end.
+    /// A claim takes this fraction of a thread's even share of what is left: few claims, so that a thread reads memory in long stretches
+    /// (with an eighth of a share decoding is a tenth slower), and still an even end.
     /// </summary>
     private const int ClaimsPerThread = 2;
 
@@ -243,7 +243,9 @@ internal sealed class HostThreads : IDisposable
         }
     }
 
-    /// <summary>Waits for pieces; false when none came for a while. A call whose pieces the others took first also keeps this helper awake.</summary>
+    /// <summary>
+    /// Waits for pieces; false when none came for a while. A call whose pieces the others took first also keeps this helper awake.
+    /// </summary>
     private bool SpinForWork()
     {
         long idleTicket = Volatile.Read(ref counters.Ticket);

@@ -6,7 +6,9 @@ namespace Engine.Devices.Cuda;
 /// <summary>The part of the CUDA driver API that a device needs. It comes with the graphics driver, not with the toolkit.</summary>
 internal static unsafe partial class CudaApi
 {
-    /// <summary>The oldest driver with every entry point below, as <c>cuDriverGetVersion</c> counts: CUDA 11.6, which came with driver 510.</summary>
+    /// <summary>
+    /// The oldest driver with every entry point below, as <c>cuDriverGetVersion</c> counts: CUDA 11.6, which came with driver 510.
+    /// </summary>
     public const int OldestVersion = 11060;
 
     private const string Import = "cuda";
@@ -21,7 +23,9 @@ internal static unsafe partial class CudaApi
     public static DriverLibrary Find(string? chosen) => new(
         Import,
         "The CUDA driver",
-        chosen is { Length: > 0 } ? [chosen] : OperatingSystem.IsWindows() ? ["nvcuda.dll"] : ["libcuda.so.1", "libcuda.so", WindowsSubsystem],
+        chosen is { Length: > 0 }
+            ? [chosen]
+            : OperatingSystem.IsWindows() ? ["nvcuda.dll"] : ["libcuda.so.1", "libcuda.so", WindowsSubsystem],
         chosen is { Length: > 0 }
             ? $"ENGINE_CUDA is {chosen}: let it name the driver's library, or leave it unset."
             : "Install NVIDIA's graphics driver (510 or later); inside a container, start it with access to the card (--gpus all).");
@@ -81,7 +85,8 @@ internal static unsafe partial class CudaApi
     public static partial int StreamEndCapture(nint stream, nint* graph);
 
     [LibraryImport(Import, EntryPoint = "cuStreamGetCaptureInfo_v2")]
-    public static partial int StreamGetCaptureInfo(nint stream, int* status, ulong* id, nint* graph, nint** dependencies, nuint* dependencyCount);
+    public static partial int StreamGetCaptureInfo(
+        nint stream, int* status, ulong* id, nint* graph, nint** dependencies, nuint* dependencyCount);
 
     [LibraryImport(Import, EntryPoint = "cuThreadExchangeStreamCaptureMode")]
     public static partial int ExchangeCaptureMode(int* mode);

@@ -27,7 +27,10 @@ internal sealed unsafe class CudaDevice : Device
 
     private readonly nint stream;
 
-    /// <summary>Recordings are captured from it: while one in order with the default stream captures, CUDA refuses what other threads give to the default stream.</summary>
+    /// <summary>
+    /// Recordings are captured from it: while one in order with the default stream captures, CUDA refuses what other threads give to the
+    /// default stream.
+    /// </summary>
     private readonly nint captureStream;
     private readonly CudaMemory? blocks;
     private readonly CudaStaging? staging;
@@ -87,7 +90,8 @@ internal sealed unsafe class CudaDevice : Device
     /// <summary>What computes products in place of Engine's kernels; null where these do.</summary>
     internal CublasLtHandle? Products => products;
 
-    public override DeviceOptions Options => new() { Products = products is null ? ProductLibrary.Own : ProductLibrary.Vendor, Tf32 = products is { Tf32: true } };
+    public override DeviceOptions Options =>
+        new() { Products = products is null ? ProductLibrary.Own : ProductLibrary.Vendor, Tf32 = products is { Tf32: true } };
 
     /// <summary>Opens a device that <see cref="CudaPlatform"/> found.</summary>
     /// <param name="candidate">The card.</param>
@@ -95,7 +99,8 @@ internal sealed unsafe class CudaDevice : Device
     /// <param name="cache">Where programs are kept; null: the user's.</param>
     /// <param name="compile">Makes PTX; null for ILGPU.</param>
     /// <exception cref="DeviceException">The card, or the library that was asked for, cannot be used.</exception>
-    internal static CudaDevice Open(CudaCandidate candidate, DeviceOptions? options = null, ProgramCache? cache = null, TextCompiler? compile = null) =>
+    internal static CudaDevice Open(
+        CudaCandidate candidate, DeviceOptions? options = null, ProgramCache? cache = null, TextCompiler? compile = null) =>
         Open(candidate, 0, options, cache, compile);
 
     /// <summary>Opens the device of a context of somebody else, who keeps it until the device is disposed.</summary>
@@ -187,7 +192,8 @@ internal sealed unsafe class CudaDevice : Device
         return new CudaLaunch(this, programs.Get(call), call);
     }
 
-    private protected override Recording RecordCore(IReadOnlyList<Launch> launches, DeviceBuffer[] buffers) => new CudaRecording(this, launches, buffers);
+    private protected override Recording RecordCore(IReadOnlyList<Launch> launches, DeviceBuffer[] buffers) =>
+        new CudaRecording(this, launches, buffers);
 
     private protected override void SynchronizeCore()
     {
@@ -249,5 +255,6 @@ internal sealed unsafe class CudaDevice : Device
         }
     }
 
-    private void Lose(string message) => fault ??= $"{message} The driver gives this process no other context on the card: start the program again.";
+    private void Lose(string message) =>
+        fault ??= $"{message} The driver gives this process no other context on the card: start the program again.";
 }

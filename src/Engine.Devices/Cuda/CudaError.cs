@@ -9,9 +9,9 @@ internal static unsafe class CudaError
     public const int OutOfMemory = 2;
 
     /// <summary>
-    /// Whether a code means that the context is lost: the driver returns it, or another of these, from every later call of the process. By the header's
-    /// words: uncorrectable memory, an illegal address, a timeout, a destroyed context, an assertion, and the faults of a running kernel. A card that
-    /// is busy or kept for another process (46) is not lost: a later call may succeed.
+    /// Whether a code means that the context is lost: the driver returns it, or another of these, from every later call of the process. By
+    /// the header's words: uncorrectable memory, an illegal address, a timeout, a destroyed context, an assertion, and the faults of a
+    /// running kernel. A card that is busy or kept for another process (46) is not lost: a later call may succeed.
     /// </summary>
     public static bool LosesDevice(int code) => code is 214 or 220 or 226 or 700 or 702 or 709 or 710 or (>= 714 and <= 719) or 999;
 

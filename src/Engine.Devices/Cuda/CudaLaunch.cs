@@ -4,7 +4,8 @@ using Engine.Devices.Programs;
 namespace Engine.Devices.Cuda;
 
 /// <summary>A kernel with its argument block in native memory, filled once: enqueuing is one driver call.</summary>
-internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, KernelCall call) : CompiledLaunch(device, program, call), ICudaWork
+internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, KernelCall call)
+    : CompiledLaunch(device, program, call), ICudaWork
 {
     private const int MaxThreadsPerBlockOfFunction = 0;
 
@@ -23,7 +24,9 @@ internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, K
     {
         device.MakeCurrent();
         nint entry;
-        device.Check(CudaApi.ModuleGetFunction(&entry, program, Kernel.Name), "cuModuleGetFunction", $"The program of {Where} has no such entry point.");
+        device.Check(
+            CudaApi.ModuleGetFunction(&entry, program, Kernel.Name), "cuModuleGetFunction",
+            $"The program of {Where} has no such entry point.");
         function = entry;
         CheckGroupSize();
         arguments = Arguments(call);
@@ -47,7 +50,10 @@ internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, K
         Check(code, "cuLaunchKernel");
     }
 
-    /// <summary>In the order of the parameters: a view is one argument of 16 bytes, the address of its first element and its length, a scalar one whose low bytes come first.</summary>
+    /// <summary>
+    /// In the order of the parameters: a view is one argument of 16 bytes, the address of its first element and its length, a scalar one
+    /// whose low bytes come first.
+    /// </summary>
     private static void** Arguments(KernelCall call)
     {
         int count = call.Arguments.Length;
@@ -75,11 +81,13 @@ internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, K
     private void CheckGroupSize()
     {
         int limit;
-        device.Check(CudaApi.FunctionGetAttribute(&limit, MaxThreadsPerBlockOfFunction, function), "cuFuncGetAttribute", $"The kernel is {Where}.");
+        device.Check(
+            CudaApi.FunctionGetAttribute(&limit, MaxThreadsPerBlockOfFunction, function), "cuFuncGetAttribute", $"The kernel is {Where}.");
         if (Shape.GroupSize > limit)
         {
             throw new DeviceException(
-                $"{device} runs {Where} in groups of at most {limit} work-items (registers and shared memory set that), and {Shape.GroupSize} were asked for.");
+                $"{device} runs {Where} in groups of at most {limit} work-items (registers and shared memory set that), "
+                    + $"and {Shape.GroupSize} were asked for.");
         }
     }
 
@@ -88,7 +96,8 @@ internal sealed unsafe class CudaLaunch(CudaDevice device, Task<nint> program, K
         if (code != CudaError.Success)
         {
             throw device.Failure(
-                code, call, $"The kernel is {Where}, launched as {Shape.GroupsX} x {Shape.GroupsY} x {Shape.GroupsZ} groups of {Shape.GroupSize}.");
+                code, call,
+                $"The kernel is {Where}, launched as {Shape.GroupsX} x {Shape.GroupsY} x {Shape.GroupsZ} groups of {Shape.GroupSize}.");
         }
     }
 }

@@ -1,8 +1,8 @@
 namespace Engine.Devices.Cuda;
 
 /// <summary>
-/// A card's memory: blocks of a pool of the device's own, taken and returned in stream order, where the driver has pools for the card; else blocks that the
-/// driver makes and frees one by one.
+/// A card's memory: blocks of a pool of the device's own, taken and returned in stream order, where the driver has pools for the card; else
+/// blocks that the driver makes and frees one by one.
 /// </summary>
 internal sealed unsafe class CudaMemory
 {

@@ -44,7 +44,8 @@ internal static unsafe class CudaPlatform
         CudaError.Check(CudaApi.DeviceGetCount(&count), "cuDeviceGetCount", Where);
         if (count == 0)
         {
-            throw new DeviceException("The CUDA driver finds no card. Check that nvidia-smi lists one, and that CUDA_VISIBLE_DEVICES does not hide it.");
+            throw new DeviceException(
+                "The CUDA driver finds no card. Check that nvidia-smi lists one, and that CUDA_VISIBLE_DEVICES does not hide it.");
         }
 
         int driver = version;

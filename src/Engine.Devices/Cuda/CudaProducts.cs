@@ -14,7 +14,11 @@ internal static class CudaProducts
         }
         catch (DeviceException exception)
         {
-            return card.Info with { Products = $"cublasLt, which does not start, so that the device does not open without products: own ({exception.Message})" };
+            return card.Info with
+            {
+                Products =
+                $"cublasLt, which does not start, so that the device does not open without products: own ({exception.Message})"
+            };
         }
     }
 
@@ -26,13 +30,17 @@ internal static class CudaProducts
         if (options.Products == ProductLibrary.Own)
         {
             return options.Tf32
-                ? throw new DeviceException($"tf32 is computed by cublasLt, and {card.Info} was asked for products by Engine's kernels (products: own); leave out one of the two.")
+                ? throw new DeviceException(
+                    $"tf32 is computed by cublasLt, and {card.Info} was asked for products by Engine's kernels (products: own); "
+                        + "leave out one of the two.")
                 : card.Info;
         }
 
         if (options.Tf32 && !card.Info.Features.MatrixUnits)
         {
-            throw new DeviceException($"tf32 needs compute capability 8.0 or later, and {card.Info} has {card.Architecture / 10}.{card.Architecture % 10}; leave it out.");
+            throw new DeviceException(
+                $"tf32 needs compute capability 8.0 or later, and {card.Info} has {card.Architecture / 10}.{card.Architecture % 10}; "
+                    + "leave it out.");
         }
 
         try

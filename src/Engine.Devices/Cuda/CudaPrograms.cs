@@ -20,7 +20,8 @@ internal sealed unsafe class CudaPrograms
         this.device = device;
         Cache = cache;
         int target = Math.Min(architecture, IlgpuCompiler.NewestArchitecture);
-        var texts = new KernelTexts(cache, $"PTX sm_{target}", compile ?? ((kernel, variant) => IlgpuCompiler.Ptx(kernel, variant, target)));
+        var texts = new KernelTexts(
+            cache, $"PTX sm_{target}", compile ?? ((kernel, variant) => IlgpuCompiler.Ptx(kernel, variant, target)));
         modules = new DevicePrograms(texts, Load, device.ReportCompiling);
     }
 
@@ -49,8 +50,11 @@ internal sealed unsafe class CudaPrograms
 
         if (code != CudaError.Success)
         {
-            string said = Encoding.UTF8.GetString(new ReadOnlySpan<byte>(log, LogBytes)[..new ReadOnlySpan<byte>(log, LogBytes).IndexOf((byte)0)]).Trim();
-            throw device.Failure(code, "cuModuleLoadDataEx", $"The kernel is {kernel.Name} ({kernel.Location}).{(said.Length > 0 ? $" The driver's log:\n{said}" : "")}");
+            string said = Encoding.UTF8.GetString(
+                new ReadOnlySpan<byte>(log, LogBytes)[..new ReadOnlySpan<byte>(log, LogBytes).IndexOf((byte)0)]).Trim();
+            throw device.Failure(
+                code, "cuModuleLoadDataEx",
+                $"The kernel is {kernel.Name} ({kernel.Location}).{(said.Length > 0 ? $" The driver's log:\n{said}" : "")}");
         }
 
         return module;

@@ -1,7 +1,8 @@
 namespace Engine.Devices.Cuda;
 
 /// <summary>
-/// Launches as one CUDA graph, captured from the stream, so that what libraries enqueue is part of it: a replay is one driver call, and a launch is left out by disabling all of its nodes.
+/// Launches as one CUDA graph, captured from the stream, so that what libraries enqueue is part of it: a replay is one driver call, and a
+/// launch is left out by disabling all of its nodes.
 /// </summary>
 internal sealed unsafe class CudaRecording : Recording, ICudaResource
 {
@@ -84,7 +85,8 @@ internal sealed unsafe class CudaRecording : Recording, ICudaResource
         int code = CudaApi.GraphLaunch(executable, device.Stream);
         if (code != CudaError.Success)
         {
-            throw device.Failure(code, "cuGraphLaunch", $"The graph has {launches.Length} launches, {launches.FirstOrDefault()?.Name} the first.");
+            throw device.Failure(
+                code, "cuGraphLaunch", $"The graph has {launches.Length} launches, {launches.FirstOrDefault()?.Name} the first.");
         }
     }
 
@@ -135,7 +137,8 @@ internal sealed unsafe class CudaRecording : Recording, ICudaResource
     }
 
     /// <summary>
-    /// All nodes captured so far. Walking back along their dependencies would not do: a library may join its kernels by programmatic edges, which the driver's older queries refuse to show.
+    /// All nodes captured so far. Walking back along their dependencies would not do: a library may join its kernels by programmatic edges,
+    /// which the driver's older queries refuse to show.
     /// </summary>
     private nint[] CapturedNodes()
     {

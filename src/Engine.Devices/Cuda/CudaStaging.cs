@@ -1,8 +1,8 @@
 namespace Engine.Devices.Cuda;
 
 /// <summary>
-/// Page-locked host memory through which writes reach the card: the caller's memory is free at once, and the copy runs in stream order without anyone waiting
-/// for the kernels before it. A step's few writes are small; weights stream through piece by piece.
+/// Page-locked host memory through which writes reach the card: the caller's memory is free at once, and the copy runs in stream order
+/// without anyone waiting for the kernels before it. A step's few writes are small; weights stream through piece by piece.
 /// </summary>
 internal sealed unsafe class CudaStaging
 {

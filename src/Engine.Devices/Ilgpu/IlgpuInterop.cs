@@ -11,18 +11,21 @@ using CudaDevice = Engine.Devices.Cuda.CudaDevice;
 namespace Engine.Devices.Ilgpu;
 
 /// <summary>
-/// Engine beside other ILGPU code in one program: devices on the program's accelerators, and memory that kernels of both use. What is given to the accelerator's default stream and what is given to the
-/// device run in the order in which they were given; other streams are synchronised before Engine's work, and Engine's device before theirs.
+/// Engine beside other ILGPU code in one program: devices on the program's accelerators, and memory that kernels of both use. What is given
+/// to the accelerator's default stream and what is given to the device run in the order in which they were given; other streams are
+/// synchronised before Engine's work, and Engine's device before theirs.
 /// </summary>
 public static class IlgpuInterop
 {
     /// <summary>
-    /// Opens a device on an accelerator: in its CUDA context, or on its OpenCL context and queue; for ILGPU's CPU accelerator, the cpu device. The accelerator stays its maker's. Disposing it closes the
-    /// device, whose later calls end with an <see cref="ObjectDisposedException"/>.
+    /// Opens a device on an accelerator: in its CUDA context, or on its OpenCL context and queue; for ILGPU's CPU accelerator, the cpu
+    /// device. The accelerator stays its maker's. Disposing it closes the device, whose later calls end with an
+    /// <see cref="ObjectDisposedException"/>.
     /// </summary>
     /// <param name="accelerator">An accelerator for CUDA, OpenCL or the CPU.</param>
     /// <param name="options">How; null: <see cref="DeviceOptions"/> as it is.</param>
-    /// <exception cref="DeviceException">The device is one that Engine does not use, or it has no library for products, and that was asked for.</exception>
+    /// <exception cref="DeviceException">The device is one that Engine does not use, or it has no library for products, and that was asked
+    /// for.</exception>
     /// <exception cref="NotSupportedException">The accelerator is of another kind.</exception>
     /// <exception cref="ObjectDisposedException">The accelerator is disposed.</exception>
     public static Device Open(Accelerator accelerator, DeviceOptions? options = null)
@@ -40,14 +43,18 @@ public static class IlgpuInterop
             CPUAccelerator => new CpuDevice(),
             CudaAccelerator cuda => CudaDevice.OpenOn(cuda.NativePtr, options),
             CLAccelerator openCl => OpenClDevice.OpenOn(openCl.DeviceId, openCl.NativePtr, ((CLStream)openCl.DefaultStream).CommandQueue),
-            _ => throw new NotSupportedException($"{accelerator.Name} is a {accelerator.GetType().Name}; a device is opened on a CudaAccelerator, a CLAccelerator or a CPUAccelerator."),
+            _ =>
+                throw new NotSupportedException(
+                    $"{accelerator.Name} is a {accelerator.GetType().Name}; a device is opened on a CudaAccelerator, "
+                        + "a CLAccelerator or a CPUAccelerator."),
         };
         device.LiveOn(accelerator);
         return device;
     }
 
     /// <summary>
-    /// A buffer over the same memory. Disposing it frees nothing; the memory stays ILGPU's, and the device's ledger does not count it. It must live while launches that are bound to it may run.
+    /// A buffer over the same memory. Disposing it frees nothing; the memory stays ILGPU's, and the device's ledger does not count it. It
+    /// must live while launches that are bound to it may run.
     /// </summary>
     /// <param name="device">A device opened on the memory's accelerator.</param>
     /// <param name="memory">What <c>Allocate1D</c> and its like give.</param>
@@ -66,7 +73,8 @@ public static class IlgpuInterop
         if (!ReferenceEquals(memory.Accelerator, accelerator))
         {
             throw new ArgumentException(
-                $"The memory of {owner} is of the accelerator {memory.Accelerator.Name}, and {device} was opened on another one ({accelerator.Name}); wrap it on a device of its own accelerator.", nameof(memory));
+                $"The memory of {owner} is of the accelerator {memory.Accelerator.Name}, and {device} was opened "
+                    + $"on another one ({accelerator.Name}); wrap it on a device of its own accelerator.", nameof(memory));
         }
 
         DeviceBuffer buffer = Over(device, memory.NativePtr, memory.LengthInBytes, owner, memory);
@@ -80,7 +88,8 @@ public static class IlgpuInterop
         where T : unmanaged
     {
         IContiguousArrayView window = view;
-        return buffer.Lender is { } lender && window.Buffer is { } memory && memory.Accelerator == lender.Accelerator && memory.NativePtr == lender.NativePtr
+        return buffer.Lender is { } lender && window.Buffer is { } memory && memory.Accelerator == lender.Accelerator
+            && memory.NativePtr == lender.NativePtr
             ? buffer.View<T>(window.IndexInBytes, view.Length)
             : throw new ArgumentException($"The view shows other memory than what the buffer (owner {buffer.Owner}) wraps.", nameof(view));
     }
@@ -120,5 +129,7 @@ public static class IlgpuInterop
     };
 
     private static Accelerator AcceleratorOf(Device device) => device.Accelerator
-        ?? throw new InvalidOperationException($"{device} was opened by its name; to share memory with ILGPU, open it on an accelerator by {nameof(IlgpuInterop)}.{nameof(Open)}.");
+        ?? throw new InvalidOperationException(
+            $"{device} was opened by its name; to share memory with ILGPU, "
+                + $"open it on an accelerator by {nameof(IlgpuInterop)}.{nameof(Open)}.");
 }

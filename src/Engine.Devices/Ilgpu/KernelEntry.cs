@@ -7,12 +7,15 @@ using ILGPU;
 namespace Engine.Devices.Ilgpu;
 
 /// <summary>
-/// The entry point of one variant of a kernel: a method made at run time that takes what a launch passes and calls the kernel's printed method with the variant's constants and storage
-/// types. So a <c>[Specialize]</c> parameter may take any value, and nothing is printed for each.
+/// The entry point of one variant of a kernel: a method made at run time that takes what a launch passes and calls the kernel's printed
+/// method with the variant's constants and storage types. So a <c>[Specialize]</c> parameter may take any value, and nothing is printed for
+/// each.
 /// </summary>
 internal static class KernelEntry
 {
-    /// <summary>Makes the method that ILGPU compiles: views, and scalars without bool and enum, in the order of the kernel's parameters.</summary>
+    /// <summary>
+    /// Makes the method that ILGPU compiles: views, and scalars without bool and enum, in the order of the kernel's parameters.
+    /// </summary>
     public static MethodInfo Create(KernelDefinition kernel, KernelVariant variant)
     {
         MethodInfo run = kernel.DeviceCode.GetMethod("Run", BindingFlags.Static | BindingFlags.NonPublic)!;
@@ -24,15 +27,18 @@ internal static class KernelEntry
         var assembly = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("KernelEntries"), AssemblyBuilderAccess.Run);
         ConstructorInfo access = typeof(IgnoresAccessChecksToAttribute).GetConstructor([typeof(string)])!;
         assembly.SetCustomAttribute(new CustomAttributeBuilder(access, [run.Module.Assembly.GetName().Name!]));
-        TypeBuilder type = assembly.DefineDynamicModule("Entries").DefineType("Entry", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
+        TypeBuilder type = assembly.DefineDynamicModule("Entries")
+            .DefineType("Entry", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
         ParameterInfo[] parameters = run.GetParameters();
-        Type[] passed = [.. parameters.SelectMany(Values).Zip(kernel.Parameters).Where(p => p.Second.Kind != KernelParameterKind.Specialized).Select(p => PassedType(p.First))];
+        Type[] passed = [.. parameters.SelectMany(Values).Zip(kernel.Parameters)
+            .Where(p => p.Second.Kind != KernelParameterKind.Specialized).Select(p => PassedType(p.First))];
         MethodBuilder method = type.DefineMethod("Entry", MethodAttributes.Public | MethodAttributes.Static, typeof(void), passed);
         Emit(method.GetILGenerator(), kernel, parameters, variant.Constants, run);
         return type.CreateType().GetMethod("Entry")!;
     }
 
-    private static void Emit(ILGenerator code, KernelDefinition kernel, ParameterInfo[] parameters, IReadOnlyList<long> constants, MethodInfo run)
+    private static void Emit(
+        ILGenerator code, KernelDefinition kernel, ParameterInfo[] parameters, IReadOnlyList<long> constants, MethodInfo run)
     {
         int value = 0;
         int argument = 0;

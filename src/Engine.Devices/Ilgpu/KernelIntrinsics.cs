@@ -20,7 +20,8 @@ internal static class KernelIntrinsics
         Generate(typeof(KernelMath), nameof(KernelMath.Opaque), nameof(PtxOpaque), nameof(OpenClOpaque));
         Convert(typeof(Float16Storage), nameof(Float16Storage.Load), nameof(PtxFromFloat16), nameof(StorageBits.FromFloat16));
         Convert(typeof(Float16Storage), nameof(Float16Storage.Store), nameof(PtxToFloat16), nameof(StorageBits.ToFloat16));
-        Convert(typeof(BFloat16Storage), nameof(BFloat16Storage.Store), nameof(PtxToBFloat16), nameof(StorageBits.ToBFloat16), CudaArchitecture.SM_80);
+        Convert(typeof(BFloat16Storage), nameof(BFloat16Storage.Store), nameof(PtxToBFloat16), nameof(StorageBits.ToBFloat16),
+            CudaArchitecture.SM_80);
         MatrixIntrinsics.Register(manager);
 
         void Generate(Type type, string method, string ptx, string openCl)
@@ -42,7 +43,8 @@ internal static class KernelIntrinsics
         }
     }
 
-    private static MethodInfo Generator(string name) => typeof(KernelIntrinsics).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!;
+    private static MethodInfo Generator(string name) =>
+        typeof(KernelIntrinsics).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!;
 
     private static void PtxFusedMultiplyAdd(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
@@ -89,11 +91,14 @@ internal static class KernelIntrinsics
         statement.AppendArgument(argument);
     }
 
-    private static void PtxFromFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitConversion(generator, value, "cvt.f32.f16");
+    private static void PtxFromFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
+        EmitConversion(generator, value, "cvt.f32.f16");
 
-    private static void PtxToFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitConversion(generator, value, "cvt.rn.f16.f32");
+    private static void PtxToFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
+        EmitConversion(generator, value, "cvt.rn.f16.f32");
 
-    private static void PtxToBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitConversion(generator, value, "cvt.rn.bf16.f32");
+    private static void PtxToBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
+        EmitConversion(generator, value, "cvt.rn.bf16.f32");
 
     private static void EmitConversion(PTXCodeGenerator generator, Value value, string instruction)
     {

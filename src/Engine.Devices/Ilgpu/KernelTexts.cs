@@ -7,8 +7,8 @@ namespace Engine.Devices.Ilgpu;
 internal delegate string TextCompiler(KernelDefinition kernel, KernelVariant variant);
 
 /// <summary>
-/// Device text of kernel variants: from the disk cache, else made by ILGPU. A text is kept under what it depends on: the assemblies of the kernel and of this library, ILGPU's version,
-/// storage types and constants, and what it is compiled for.
+/// Device text of kernel variants: from the disk cache, else made by ILGPU. A text is kept under what it depends on: the assemblies of the
+/// kernel and of this library, ILGPU's version, storage types and constants, and what it is compiled for.
 /// </summary>
 /// <param name="target">What the text is for, such as an architecture.</param>
 internal sealed class KernelTexts(ProgramCache cache, string target, TextCompiler compile)

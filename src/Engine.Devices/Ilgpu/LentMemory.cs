@@ -29,9 +29,11 @@ internal sealed class LentMemory : MemoryBuffer
         }
     }
 
-    protected override void CopyFrom(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) => Copy(stream, sourceView, targetView);
+    protected override void CopyFrom(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) =>
+        Copy(stream, sourceView, targetView);
 
-    protected override void CopyTo(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) => Copy(stream, sourceView, targetView);
+    protected override void CopyTo(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) =>
+        Copy(stream, sourceView, targetView);
 
     protected override void DisposeAcceleratorObject(bool disposing)
     {

@@ -51,7 +51,9 @@ internal static class MatrixIntrinsics
         {
             MemoryAddressSpace.Shared => -1,
             MemoryAddressSpace.Global => 0,
-            _ => throw new NotSupportedException("a tile is loaded from a view that may lie in global or in shared memory; load it in two places."),
+            _ =>
+                throw new NotSupportedException(
+                    "a tile is loaded from a view that may lie in global or in shared memory; load it in two places."),
         });
     }
 
@@ -102,9 +104,11 @@ internal static class MatrixIntrinsics
     private static MemoryAddressSpace Space(Value value, int argument = 0) =>
         ((AddressSpaceType)((MethodCall)value)[argument].Type).AddressSpace;
 
-    private static void MultiplyAddBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, value, "bf16");
+    private static void MultiplyAddBFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
+        EmitMultiplyAdd(generator, value, "bf16");
 
-    private static void MultiplyAddFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, value, "f16");
+    private static void MultiplyAddFloat16(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
+        EmitMultiplyAdd(generator, value, "f16");
 
     private static void EmitMultiplyAdd(PTXCodeGenerator generator, Value value, string type)
     {
@@ -125,5 +129,6 @@ internal static class MatrixIntrinsics
 
     /// <summary>The registers of a structure, none of them a constant.</summary>
     private static PTXRegisterAllocator.PrimitiveRegister[] Registers(PTXCodeGenerator generator, Value value) =>
-        [.. ((PTXRegisterAllocator.CompoundRegister)generator.Load(value)).Children.Select(child => generator.EnsureHardwareRegister((PTXRegisterAllocator.PrimitiveRegister)child))];
+        [.. ((PTXRegisterAllocator.CompoundRegister)generator.Load(value)).Children.Select(
+            child => generator.EnsureHardwareRegister((PTXRegisterAllocator.PrimitiveRegister)child))];
 }

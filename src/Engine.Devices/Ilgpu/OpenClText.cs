@@ -29,11 +29,15 @@ internal static partial class OpenClText
             return text;
         }
 
-        Dictionary<string, string> spaces = PointerType().Matches(text).ToDictionary(type => type.Groups[2].Value, type => type.Groups[1].Value);
-        Dictionary<string, string> variables = PointerVariable().Matches(text).ToDictionary(variable => variable.Groups[2].Value, variable => spaces[variable.Groups[1].Value]);
+        Dictionary<string, string> spaces =
+            PointerType().Matches(text).ToDictionary(type => type.Groups[2].Value, type => type.Groups[1].Value);
+        Dictionary<string, string> variables = PointerVariable()
+            .Matches(text).ToDictionary(variable => variable.Groups[2].Value, variable => spaces[variable.Groups[1].Value]);
         text = CompareExchange().Replace(text, match =>
-            $"{match.Groups[3].Value} = atomic_cmpxchg({Pointer(match)}, ({match.Groups[1].Value}){match.Groups[3].Value}, {match.Groups[4].Value})");
-        return Atomic().Replace(text, match => $"{(match.Groups[3].Value is "" ? "atomic_xchg" : $"atomic_{match.Groups[3].Value}")}({Pointer(match)}");
+            $"{match.Groups[3].Value} = atomic_cmpxchg({Pointer(match)}, "
+                + $"({match.Groups[1].Value}){match.Groups[3].Value}, {match.Groups[4].Value})");
+        return Atomic().Replace(
+            text, match => $"{(match.Groups[3].Value is "" ? "atomic_xchg" : $"atomic_{match.Groups[3].Value}")}({Pointer(match)}");
 
         string Pointer(Match match) => $"(volatile {variables[match.Groups[2].Value]} {match.Groups[1].Value}*){match.Groups[2].Value}";
     }

@@ -15,7 +15,9 @@ internal static class OpenClTiles
     /// <summary>The teams of the largest group; each has <see cref="TeamWords"/> of local memory.</summary>
     public const int MostTeams = 8;
 
-    /// <summary>Pairs of elements of A's rows and of B's columns, nine apart: eight and one that keeps rows out of each other's banks.</summary>
+    /// <summary>
+    /// Pairs of elements of A's rows and of B's columns, nine apart: eight and one that keeps rows out of each other's banks.
+    /// </summary>
     private const int TeamWords = 2 * Tile.Size * Pitch;
 
     private const int Pitch = (Tile.Size / 2) + 1;
@@ -91,9 +93,11 @@ internal static class OpenClTiles
     /// <inheritdoc cref="Load"/>
     internal static void LoadTransposed(CLBackend backend, CLCodeGenerator generator, Value value) => Load(backend, generator, value);
 
-    internal static void MultiplyAddBFloat16(CLBackend backend, CLCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, (MethodCall)value, 1);
+    internal static void MultiplyAddBFloat16(CLBackend backend, CLCodeGenerator generator, Value value) =>
+        EmitMultiplyAdd(generator, (MethodCall)value, 1);
 
-    internal static void MultiplyAddFloat16(CLBackend backend, CLCodeGenerator generator, Value value) => EmitMultiplyAdd(generator, (MethodCall)value, 0);
+    internal static void MultiplyAddFloat16(CLBackend backend, CLCodeGenerator generator, Value value) =>
+        EmitMultiplyAdd(generator, (MethodCall)value, 0);
 
     /// <summary>A copy that is made where it starts; memory of the text is aligned to its elements.</summary>
     internal static void Start(CLBackend backend, CLCodeGenerator generator, Value value)

@@ -10,7 +10,8 @@ internal static partial class PtxText
 {
     public static string Mend(string text)
     {
-        // Everything is inlined: what stands before the entry point, but for the header, are intrinsics without their bodies, which nothing calls.
+        // Everything is inlined: what stands before the entry point, but for the header, are intrinsics without their bodies, which nothing
+        // calls.
         text = Functions().Replace(text, "$1");
 
         // Without a rounding mode ptxas contracts products and sums.
@@ -39,7 +40,8 @@ internal static partial class PtxText
 
             shared.Add(target);
             string narrow = found.Groups["wide"].Success ? $"cvt.u32.u64 %index, {index};" : $"mov.b32 %index, {index};";
-            return $"{{ .reg .b32 %index, %place; {narrow} cvt.u32.u64 %place, {at}; mad.lo.u32 %place, %index, {found.Groups["size"].Value}, %place; cvt.u64.u32 {target}, %place; }}";
+            return $"{{ .reg .b32 %index, %place; {narrow} cvt.u32.u64 %place, {at}; "
+                + $"mad.lo.u32 %place, %index, {found.Groups["size"].Value}, %place; cvt.u64.u32 {target}, %place; }}";
         });
     }
 
@@ -61,7 +63,8 @@ internal static partial class PtxText
 
             return found.Groups["sign"].Value == "u" || natural.Contains(dividend)
                 ? $"and.b{bits}\t{target}, {dividend}, {divisor - 1};"
-                : $"{{ .reg .b{bits} %bias, %sum; shr.s{bits} %bias, {dividend}, {int.Parse(bits, CultureInfo.InvariantCulture) - 1}; and.b{bits} %bias, %bias, {divisor - 1}; "
+                : $"{{ .reg .b{bits} %bias, %sum; shr.s{bits} %bias, {dividend}, {int.Parse(bits, CultureInfo.InvariantCulture) - 1}; "
+                    + $"and.b{bits} %bias, %bias, {divisor - 1}; "
                     + $"add.s{bits} %sum, {dividend}, %bias; and.b{bits} %sum, %sum, {divisor - 1}; sub.s{bits} {target}, %sum, %bias; }}";
         });
     }
@@ -81,7 +84,8 @@ internal static partial class PtxText
         HashSet<string> natural = [];
         foreach (Match index in IndexOrPart().Matches(text))
         {
-            if (writes[index.Groups["target"].Value] == 1 && (index.Groups["index"].Success || natural.Contains(index.Groups["dividend"].Value)))
+            if (writes[index.Groups["target"].Value] == 1
+                && (index.Groups["index"].Success || natural.Contains(index.Groups["dividend"].Value)))
             {
                 natural.Add(index.Groups["target"].Value);
             }
@@ -105,7 +109,8 @@ internal static partial class PtxText
     [GeneratedRegex(@"^\s+(?:@!?%\w+\s+)?[a-z][\w.]*\s+(%r\d+),", RegexOptions.Multiline)]
     private static partial Regex Written();
 
-    [GeneratedRegex(@"\b(?:mov\.b32\s+(?<target>%r\d+), (?<index>%(?:n?tid|n?ctaid)\.[xyz])|(?:shr|rem)\.s32\s+(?<target>%r\d+), (?<dividend>%r\d+), \d+);")]
+    [GeneratedRegex(
+        @"\b(?:mov\.b32\s+(?<target>%r\d+), (?<index>%(?:n?tid|n?ctaid)\.[xyz])|(?:shr|rem)\.s32\s+(?<target>%r\d+), (?<dividend>%r\d+), \d+);")]
     private static partial Regex IndexOrPart();
 
     [GeneratedRegex(@"(\.address_size \d+\s).*?(?=\.visible \.entry)", RegexOptions.Singleline)]

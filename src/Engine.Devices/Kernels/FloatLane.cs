@@ -30,17 +30,21 @@ internal readonly struct FloatLane(float value) : IFloatLanes<FloatLane>
     public static FloatLane Broadcast(float value) => new(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FloatLane MultiplyAdd(FloatLane left, FloatLane right, FloatLane addend) => new(KernelMath.FusedMultiplyAdd(left.Value, right.Value, addend.Value));
+    public static FloatLane MultiplyAdd(FloatLane left, FloatLane right, FloatLane addend) =>
+        new(KernelMath.FusedMultiplyAdd(left.Value, right.Value, addend.Value));
 
     public static FloatLane Abs(FloatLane x) => new(x.Bits & int.MaxValue);
 
-    public static FloatLane CopySign(FloatLane magnitude, FloatLane sign) => new((magnitude.Bits & int.MaxValue) | (sign.Bits & int.MinValue));
+    public static FloatLane CopySign(FloatLane magnitude, FloatLane sign) =>
+        new((magnitude.Bits & int.MaxValue) | (sign.Bits & int.MinValue));
 
     public static FloatLane Min(FloatLane left, FloatLane right) => new(left.Value < right.Value ? left.Value : right.Value);
 
-    public static FloatLane SelectLess(FloatLane left, FloatLane right, FloatLane ifTrue, FloatLane ifFalse) => new(left.Value < right.Value ? ifTrue.Value : ifFalse.Value);
+    public static FloatLane SelectLess(FloatLane left, FloatLane right, FloatLane ifTrue, FloatLane ifFalse) =>
+        new(left.Value < right.Value ? ifTrue.Value : ifFalse.Value);
 
-    public static FloatLane SelectNegative(FloatLane sign, FloatLane ifNegative, FloatLane otherwise) => new(sign.Bits < 0 ? ifNegative.Value : otherwise.Value);
+    public static FloatLane SelectNegative(FloatLane sign, FloatLane ifNegative, FloatLane otherwise) =>
+        new(sign.Bits < 0 ? ifNegative.Value : otherwise.Value);
 
     public static FloatLane AddBits(FloatLane left, FloatLane right) => new(left.Bits + right.Bits);
 

@@ -1,8 +1,9 @@
 namespace Engine.Devices.Kernels;
 
 /// <summary>
-/// One or more lanes of float32, whose bits some members take as 32-bit integers. <see cref="LaneMath"/> is written once over this interface: for the number of a work-item
-/// (<see cref="FloatLane"/>) and for the registers of host loops. Nothing is rounded but where IEEE 754 rounds, so a function gives the same bits for every implementation.
+/// One or more lanes of float32, whose bits some members take as 32-bit integers. <see cref="LaneMath"/> is written once over this
+/// interface: for the number of a work-item (<see cref="FloatLane"/>) and for the registers of host loops. Nothing is rounded but where
+/// IEEE 754 rounds, so a function gives the same bits for every implementation.
 /// </summary>
 internal interface IFloatLanes<T>
     where T : struct, IFloatLanes<T>

@@ -12,9 +12,9 @@ public interface IStorage
 }
 
 /// <summary>
-/// A float storage type as device code sees it: a type argument beside the elements' own type, through which <see cref="Storage.Load{T}"/> and <c>Storage.Store</c> are resolved.
-/// 16-bit floats are held as their bits and converted by integer arithmetic (<see cref="StorageBits"/>), since not every device has
-/// instructions for it.
+/// A float storage type as device code sees it: a type argument beside the elements' own type, through which <see cref="Storage.Load{T}"/>
+/// and <c>Storage.Store</c> are resolved. 16-bit floats are held as their bits and converted by integer arithmetic
+/// (<see cref="StorageBits"/>), since not every device has instructions for it.
 /// </summary>
 /// <typeparam name="T">What a buffer's elements are on a device.</typeparam>
 public interface IStorage<T> : IStorage

@@ -5,7 +5,8 @@ namespace Engine.Devices.Kernels;
 public sealed class KernelAttribute : Attribute;
 
 /// <summary>
-/// Marks a partial struct as operands of kernels: its fields are views and numbers, and a kernel takes them as one parameter. The build adds its form <c>Buffers</c>, whose views are
+/// Marks a partial struct as operands of kernels: its fields are views and numbers, and a kernel takes them as one parameter. The build
+/// adds its form <c>Buffers</c>, whose views are
 /// <see cref="BufferView{T}"/>: what a launch is bound to.
 /// </summary>
 [AttributeUsage(AttributeTargets.Struct)]
@@ -18,6 +19,9 @@ public sealed class OperandsAttribute : Attribute;
 [AttributeUsage(AttributeTargets.Parameter)]
 public sealed class SpecializeAttribute : Attribute
 {
-    /// <summary>The largest value that an int parameter can have; needed where a loop over local memory runs so often: the build prints so many passes of it.</summary>
+    /// <summary>
+    /// The largest value that an int parameter can have; needed where a loop over local memory runs so often: the build prints so many
+    /// passes of it.
+    /// </summary>
     public int Most { get; init; }
 }

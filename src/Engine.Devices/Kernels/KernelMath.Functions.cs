@@ -1,6 +1,9 @@
 namespace Engine.Devices.Kernels;
 
-/// <summary>Elementary functions of kernels: polynomials with fused multiply-adds, the same bits on every device and in the host forms. Results that are subnormal may be 0.</summary>
+/// <summary>
+/// Elementary functions of kernels: polynomials with fused multiply-adds, the same bits on every device and in the host forms. Results that
+/// are subnormal may be 0.
+/// </summary>
 public static partial class KernelMath
 {
     /// <summary>e^x within 1.1 units in the last place; 0 below -87.33654, infinity above 88.72284.</summary>

@@ -41,24 +41,32 @@ public static partial class KernelMath
 
     /// <summary>The magnitude of one value with the sign of another.</summary>
     public static float CopySign(float magnitude, float sign) =>
-        BitConverter.Int32BitsToSingle((BitConverter.SingleToInt32Bits(magnitude) & int.MaxValue) | (BitConverter.SingleToInt32Bits(sign) & int.MinValue));
+        BitConverter.Int32BitsToSingle(
+            (BitConverter.SingleToInt32Bits(magnitude) & int.MaxValue) | (BitConverter.SingleToInt32Bits(sign) & int.MinValue));
 
     /// <summary>The nearest float.</summary>
     public static float ToSingle(uint value) => (int)value >= 0 ? (float)(int)value : 2f * (int)((value >> 1) | (value & 1u));
 
     /// <summary>The whole number without the fraction; the nearest bound beyond the range, 0 for NaN.</summary>
-    public static int ToInt32(float value) => value >= 2147483648f ? int.MaxValue : value > -2147483648f ? (int)value : value <= -2147483648f ? int.MinValue : 0;
+    public static int ToInt32(float value) =>
+        value >= 2147483648f ? int.MaxValue : value > -2147483648f ? (int)value : value <= -2147483648f ? int.MinValue : 0;
 
     /// <inheritdoc cref="ToInt32"/>
     public static uint ToUInt32(float value) => value >= 4294967296f ? uint.MaxValue : value > 0f ? (uint)(long)value : 0u;
 
     /// <inheritdoc cref="ToInt32"/>
     public static long ToInt64(float value) =>
-        value >= 9223372036854775808f ? long.MaxValue : value > -9223372036854775808f ? (long)value : value <= -9223372036854775808f ? long.MinValue : 0L;
+        value >= 9223372036854775808f
+            ? long.MaxValue
+            : value > -9223372036854775808f ? (long)value : value <= -9223372036854775808f ? long.MinValue : 0L;
 
     /// <inheritdoc cref="ToInt32"/>
     public static ulong ToUInt64(float value) =>
-        value >= 18446744073709551616f ? ulong.MaxValue : value >= 9223372036854775808f ? (ulong)(long)(value - 9223372036854775808f) + 0x8000000000000000ul : value > 0f ? (ulong)(long)value : 0ul;
+        value >= 18446744073709551616f
+            ? ulong.MaxValue
+            : value >= 9223372036854775808f
+                ? (ulong)(long)(value - 9223372036854775808f) + 0x8000000000000000ul
+                : value > 0f ? (ulong)(long)value : 0ul;
 
     /// <summary>The nearest integer (the even one of two) after clamping to bounds below 2^22; 0 for NaN.</summary>
     internal static float RoundClamped(float value, float low, float high)

@@ -5,7 +5,9 @@ using Engine.Devices.Cpu;
 
 namespace Engine.Devices.Kernels;
 
-/// <summary>Whether the managed executor looks for reads of memory that nothing wrote. A type argument, so that the check costs nothing when off.</summary>
+/// <summary>
+/// Whether the managed executor looks for reads of memory that nothing wrote. A type argument, so that the check costs nothing when off.
+/// </summary>
 public interface IReadPolicy
 {
     /// <summary>Whether reads are checked.</summary>
@@ -33,7 +35,9 @@ public readonly record struct WorkItem(
 /// <summary>What the generated work-group functions call. Not for use in kernels.</summary>
 public static unsafe class KernelRuntime
 {
-    /// <summary>Fresh memory's content under <c>CpuOptions.CheckReads</c>: a NaN that no arithmetic produces, as float32, float16 and bfloat16.</summary>
+    /// <summary>
+    /// Fresh memory's content under <c>CpuOptions.CheckReads</c>: a NaN that no arithmetic produces, as float32, float16 and bfloat16.
+    /// </summary>
     internal const uint Poison = 0xFFB6_FFB6;
 
     /// <summary>Work-items of a warp.</summary>
@@ -98,14 +102,16 @@ public static unsafe class KernelRuntime
         if (groupSize % WarpSize != 0)
         {
             throw new DeviceException(
-                $"kernel {kernel} uses warp functions but was launched with groups of {groupSize} work-items; the size must be a multiple of {WarpSize}.");
+                $"kernel {kernel} uses warp functions but was launched with groups of {groupSize} work-items; "
+                    + $"the size must be a multiple of {WarpSize}.");
         }
     }
 
     /// <summary>Reports a branch around a barrier that not all items of a group take alike.</summary>
     [DoesNotReturn]
     public static void Diverged(string location, int item) => throw new DeviceException(
-        $"{location}: the condition decides whether a barrier or an operation on tiles is reached, but work-item {item} of the group evaluates it differently from item 0. "
+        $"{location}: the condition decides whether a barrier or an operation on tiles is reached, but work-item {item} of the group "
+            + "evaluates it differently from item 0. "
         + "Let every item reach it and put the condition around the work between.");
 
     internal static void Fill(byte* target, long bytes)
@@ -131,7 +137,8 @@ public static unsafe class KernelRuntime
 
     [DoesNotReturn]
     private static void NeverWritten<T>(long index, long length) =>
-        throw new DeviceException($"element {index} of a view of {length} elements of {typeof(T).Name} is read, but nothing has written it.");
+        throw new DeviceException(
+            $"element {index} of a view of {length} elements of {typeof(T).Name} is read, but nothing has written it.");
 }
 
 /// <summary>
@@ -194,7 +201,9 @@ public sealed unsafe class KernelScratch
         return all[item];
     }
 
-    /// <summary>Takes memory for <paramref name="count"/> elements, 64-byte aligned, content undefined, valid until the next <see cref="Begin"/>.</summary>
+    /// <summary>
+    /// Takes memory for <paramref name="count"/> elements, 64-byte aligned, content undefined, valid until the next <see cref="Begin"/>.
+    /// </summary>
     public T* Take<T>(long count)
         where T : unmanaged
     {

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Engine.Devices.Kernels;
 
 /// <summary>
-/// Elementary functions, the same bits on every device and in the host forms. Polynomials are minimax fits in float64 made for these files, their coefficients rounded one after another;
-/// errors are stated in units in the last place (ulp) of the result.
+/// Elementary functions, the same bits on every device and in the host forms. Polynomials are minimax fits in float64 made for these files,
+/// their coefficients rounded one after another; errors are stated in units in the last place (ulp) of the result.
 /// </summary>
 internal static partial class LaneMath
 {
@@ -41,7 +41,9 @@ internal static partial class LaneMath
         return T.SelectLess(x, T.Broadcast(-87.33654f), T.Broadcast(0f), bounded);
     }
 
-    /// <summary>The natural logarithm within 1 ulp; subnormal arguments count as 0, whose logarithm is minus infinity; NaN below 0.</summary>
+    /// <summary>
+    /// The natural logarithm within 1 ulp; subnormal arguments count as 0, whose logarithm is minus infinity; NaN below 0.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Log<T>(T x)
         where T : struct, IFloatLanes<T>

@@ -45,7 +45,10 @@ internal static partial class LaneMath
         return T.SelectLess(x, T.Broadcast(0f), -product, x - product);
     }
 
-    /// <summary>The derivative of <see cref="Gelu"/>, Phi(x) + x phi(x) with phi the normal density: with d = |x| phi(x) - Phi(-|x|), -d left of zero and 1 + d right of it.</summary>
+    /// <summary>
+    /// The derivative of <see cref="Gelu"/>, Phi(x) + x phi(x) with phi the normal density: with d = |x| phi(x) - Phi(-|x|), -d left of
+    /// zero and 1 + d right of it.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T GeluDerivative<T>(T x)
         where T : struct, IFloatLanes<T>
@@ -90,7 +93,8 @@ internal static partial class LaneMath
     public static T LogUniform<T>(T word)
         where T : struct, IFloatLanes<T>
     {
-        // The upper half by its distance from 1: u = 1 - w, w = (~word + 0.5) 2^-32. Either way the integer is below 2^31 and therefore exact as a signed number.
+        // The upper half by its distance from 1: u = 1 - w, w = (~word + 0.5) 2^-32. Either way the integer is below 2^31 and therefore
+        // exact as a signed number.
         T distance = T.Xor(word, T.ShiftRight(word, 31));
         T scaled = (T.IntegerToFloat(distance) + T.Broadcast(0.5f)) * T.Broadcast(TwoToMinus32);
         T bits = T.AddBits(T.SelectNegative(word, T.Broadcast(1f) - scaled, scaled), -RootHalf);
@@ -112,8 +116,9 @@ internal static partial class LaneMath
         where T : struct, IFloatLanes<T> => Exp(magnitude * magnitude * T.Broadcast(-0.5f));
 
     /// <summary>
-    /// What <see cref="NormalPower"/> is to be multiplied by to give the normal distribution beyond |x|, with an error of 3e-8 in the product near zero and 1 % of it at |x| = 5.7: half the scaled
-    /// complementary error function, a polynomial in |x| / sqrt 2 - 2 from -2 to 2; beyond, the power is below 2e-7 and what it is multiplied by stays.
+    /// What <see cref="NormalPower"/> is to be multiplied by to give the normal distribution beyond |x|, with an error of 3e-8 in the
+    /// product near zero and 1 % of it at |x| = 5.7: half the scaled complementary error function, a polynomial in |x| / sqrt 2 - 2 from -2
+    /// to 2; beyond, the power is below 2e-7 and what it is multiplied by stays.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static T NormalTail<T>(T magnitude)

@@ -17,12 +17,15 @@ internal static partial class LaneMath
     public static T Cos<T>(T x)
         where T : struct, IFloatLanes<T> => SineAhead(T.Abs(x), 1);
 
-    /// <summary>Cosine and sine of word + offset turns, a word of 2^32 being one turn and the offset below 1 of the word: absolute error below 1e-7.</summary>
+    /// <summary>
+    /// Cosine and sine of word + offset turns, a word of 2^32 being one turn and the offset below 1 of the word: absolute error below 1e-7.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T CosTurns<T>(T word, float offset, out T sine)
         where T : struct, IFloatLanes<T>
     {
-        // The nearest quarter turn, whose number the upper two bits are then, and the way from it: an eighth of a turn at most, exact as an integer.
+        // The nearest quarter turn, whose number the upper two bits are then, and the way from it: an eighth of a turn at most, exact as an
+        // integer.
         T ahead = T.AddBits(word, 0x20000000);
         T way = T.AddBits(T.And(ahead, 0x3FFFFFFF), -0x20000000);
         T t = (T.IntegerToFloat(way) + T.Broadcast(offset)) * T.Broadcast(TwoToMinus32);
@@ -50,7 +53,8 @@ internal static partial class LaneMath
     private static T SineAhead<T>(T x, int quarters)
         where T : struct, IFloatLanes<T>
     {
-        // x = n pi / 2 + r + low, by pi / 2 in three parts. The difference with the first is exact; low is what the product with the second and the sum have lost to rounding, and the third.
+        // x = n pi / 2 + r + low, by pi / 2 in three parts. The difference with the first is exact; low is what the product with the second
+        // and the sum have lost to rounding, and the third.
         T shifted = T.MultiplyAdd(x, T.Broadcast(0.636619772f), T.Broadcast(RoundShift));
         T n = shifted - T.Broadcast(RoundShift);
         T near = T.MultiplyAdd(n, T.Broadcast(-1.5707964f), x);

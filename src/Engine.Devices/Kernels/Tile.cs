@@ -16,10 +16,10 @@ public enum TileOrder
 }
 
 /// <summary>
-/// Products of 16 x 16 tiles with float32 sums, by matrix units where a device has them. A team of <see cref="TeamItems"/> neighbouring work-items holds a tile together; which item holds which
-/// element differs between devices and is never seen.
-/// Every item of the group must reach each operation, as it must reach a barrier, all items of a team with the same arguments, and a launch's groups are whole teams.
-/// Memory that others wrote is loaded after a barrier.
+/// Products of 16 x 16 tiles with float32 sums, by matrix units where a device has them. A team of <see cref="TeamItems"/> neighbouring
+/// work-items holds a tile together; which item holds which element differs between devices and is never seen.
+/// Every item of the group must reach each operation, as it must reach a barrier, all items of a team with the same arguments, and a
+/// launch's groups are whole teams. Memory that others wrote is loaded after a barrier.
 /// </summary>
 public static class Tile
 {
@@ -29,7 +29,9 @@ public static class Tile
     /// <summary>Work-items of a team: a warp.</summary>
     public const int TeamItems = 32;
 
-    /// <summary>What places and strides of operands are multiples of: 16 bytes of shared memory, which matrix units read at a time.</summary>
+    /// <summary>
+    /// What places and strides of operands are multiples of: 16 bytes of shared memory, which matrix units read at a time.
+    /// </summary>
     public const int Alignment = 8;
 
     /// <summary>Index of the running item's team in its group.</summary>
@@ -37,11 +39,15 @@ public static class Tile
 
     /// <summary>Loads A [16, 16] from a shared or global view.</summary>
     /// <param name="at">The element of row 0 and column 0; a multiple of <see cref="Alignment"/>.</param>
-    /// <param name="stride">Elements from one row (<see cref="TileOrder.RowMajor"/>) or column to the next; a multiple of <see cref="Alignment"/>.</param>
+    /// <param name="stride">Elements from one row (<see cref="TileOrder.RowMajor"/>) or column to the next; a multiple of
+    /// <see cref="Alignment"/>.</param>
     public static TileA<T> LoadA<T>(ArrayView<T> view, long at, int stride, TileOrder order)
         where T : unmanaged => throw OutsideKernel.Error(nameof(Tile));
 
-    /// <summary>Loads B [16, 16] from a shared or global view. A weight stored [n, k], whose product is x W^T, is a B in <see cref="TileOrder.ColumnMajor"/>.</summary>
+    /// <summary>
+    /// Loads B [16, 16] from a shared or global view. A weight stored [n, k], whose product is x W^T, is a B in
+    /// <see cref="TileOrder.ColumnMajor"/>.
+    /// </summary>
     /// <inheritdoc cref="LoadA"/>
     public static TileB<T> LoadB<T>(ArrayView<T> view, long at, int stride, TileOrder order)
         where T : unmanaged => throw OutsideKernel.Error(nameof(Tile));

@@ -4,8 +4,9 @@ using System.Runtime.Intrinsics;
 namespace Engine.Devices.Kernels;
 
 /// <summary>
-/// Tiles in the managed executor, called by the generated work-group functions. Item i of a team owns eight neighbouring sums: row i / 2, columns 8 (i % 2) to 8 (i % 2) + 7.
-/// It holds copies, as float32, of the row of A and of the columns of B that these need, so that nothing passes between items.
+/// Tiles in the managed executor, called by the generated work-group functions. Item i of a team owns eight neighbouring sums: row i / 2,
+/// columns 8 (i % 2) to 8 (i % 2) + 7. It holds copies, as float32, of the row of A and of the columns of B that these need, so that
+/// nothing passes between items.
 /// </summary>
 public static unsafe class TileRuntime
 {
@@ -51,14 +52,17 @@ public static unsafe class TileRuntime
 
     /// <summary><see cref="Tile.Store"/> of item <paramref name="item"/>.</summary>
     public static void Store<TReads>(int item, TileSum sums, CpuView<float> view, long at, int stride)
-        where TReads : struct, IReadPolicy => sums.Values.Store(view.Address(at + ((long)Row(item) * stride) + Column(item), TileSum.Columns));
+        where TReads : struct, IReadPolicy =>
+            sums.Values.Store(view.Address(at + ((long)Row(item) * stride) + Column(item), TileSum.Columns));
 
     /// <summary>Refuses a tile that other devices could not load.</summary>
     private static void CheckAligned(long at, int stride)
     {
         if (at % Tile.Alignment != 0 || stride % Tile.Alignment != 0)
         {
-            throw new DeviceException($"A tile at element {at} with a stride of {stride} elements is loaded; give multiples of {Tile.Alignment} elements, which are 16 bytes.");
+            throw new DeviceException(
+                $"A tile at element {at} with a stride of {stride} elements is loaded; give multiples of {Tile.Alignment} elements, "
+                    + "which are 16 bytes.");
         }
     }
 

@@ -79,11 +79,13 @@ internal static unsafe partial class OpenClApi
 
     [LibraryImport(Import, EntryPoint = "clEnqueueCopyBuffer")]
     public static partial int EnqueueCopyBuffer(
-        nint queue, nint source, nint target, nuint sourceOffset, nuint targetOffset, nuint size, uint waitCount, nint* waitList, nint* done);
+        nint queue, nint source, nint target, nuint sourceOffset, nuint targetOffset, nuint size, uint waitCount, nint* waitList,
+        nint* done);
 
     [LibraryImport(Import, EntryPoint = "clEnqueueMapBuffer")]
     public static partial void* EnqueueMapBuffer(
-        nint queue, nint buffer, uint blocking, ulong flags, nuint offset, nuint size, uint waitCount, nint* waitList, nint* done, int* error);
+        nint queue, nint buffer, uint blocking, ulong flags, nuint offset, nuint size, uint waitCount, nint* waitList, nint* done,
+        int* error);
 
     [LibraryImport(Import, EntryPoint = "clEnqueueUnmapMemObject")]
     public static partial int EnqueueUnmapMemObject(nint queue, nint buffer, void* mapped, uint waitCount, nint* waitList, nint* done);

@@ -35,7 +35,8 @@ internal sealed unsafe class OpenClBuffer : DeviceBuffer
         this.device = device;
         if (memory != 0)
         {
-            OpenClError.Check(OpenClApi.RetainMemObject(memory), "clRetainMemObject", device, $"The memory holds {bytes:N0} bytes of {owner}.");
+            OpenClError.Check(
+                OpenClApi.RetainMemObject(memory), "clRetainMemObject", device, $"The memory holds {bytes:N0} bytes of {owner}.");
         }
 
         Handle = memory;

@@ -51,7 +51,8 @@ internal sealed unsafe class OpenClDevice : Device
     /// <exception cref="DeviceException">The device is not one that <see cref="OpenClPlatforms"/> finds.</exception>
     internal static OpenClDevice OpenOn(nint handle, nint context, nint queue, ProgramCache? cache = null, TextCompiler? compile = null)
     {
-        OpenClCandidate candidate = OpenClPlatforms.Find(OpenClApi.Library, out List<string> problems).Find(candidate => candidate.Handle == handle)
+        OpenClCandidate candidate = OpenClPlatforms.Find(OpenClApi.Library, out List<string> problems)
+            .Find(candidate => candidate.Handle == handle)
             ?? throw new DeviceException($"The OpenCL device of the context cannot be used. {string.Join(" ", problems)}");
         return new OpenClDevice(candidate, (context, queue), cache ?? ProgramCache.Default, compile ?? IlgpuCompiler.OpenCl);
     }

@@ -60,7 +60,9 @@ internal sealed unsafe class OpenClLaunch(OpenClDevice device, Task<nint> progra
         }
     }
 
-    /// <summary>The views' pointers, then for each parameter a view's place (index of its first element, and length) or a scalar of its own size.</summary>
+    /// <summary>
+    /// The views' pointers, then for each parameter a view's place (index of its first element, and length) or a scalar of its own size.
+    /// </summary>
     private void SetArguments(KernelCall call)
     {
         uint expected;
@@ -74,12 +76,14 @@ internal sealed unsafe class OpenClLaunch(OpenClDevice device, Task<nint> progra
         });
         if (expected != given)
         {
-            throw new DeviceException($"{device}: the device text of {Where} takes {expected} arguments, and its C# parameters make {given}.");
+            throw new DeviceException(
+                $"{device}: the device text of {Where} takes {expected} arguments, and its C# parameters make {given}.");
         }
 
         KernelParameter[] parameters = [.. Kernel.Parameters.Where(p => p.Kind != KernelParameterKind.Specialized)];
         uint index = 0;
-        foreach ((KernelParameter parameter, KernelArgument argument) in parameters.Zip(call.Arguments).Where(p => p.Second.Kind == KernelParameterKind.View))
+        foreach ((KernelParameter parameter, KernelArgument argument) in parameters.Zip(call.Arguments)
+            .Where(p => p.Second.Kind == KernelParameterKind.View))
         {
             nint memory = argument.Buffer is OpenClBuffer buffer ? buffer.Handle : 0;
             SetArgument(index++, (nuint)sizeof(nint), &memory, parameter);
@@ -89,7 +93,8 @@ internal sealed unsafe class OpenClLaunch(OpenClDevice device, Task<nint> progra
         {
             if (argument.Kind == KernelParameterKind.View)
             {
-                (long First, long Length) place = (argument.ByteOffset / KernelBinding.TypeOf(call, parameter).SizeInBytes(), argument.Length);
+                (long First, long Length) place =
+                    (argument.ByteOffset / KernelBinding.TypeOf(call, parameter).SizeInBytes(), argument.Length);
                 SetArgument(index++, (nuint)sizeof((long, long)), &place, parameter);
             }
             else
@@ -115,7 +120,8 @@ internal sealed unsafe class OpenClLaunch(OpenClDevice device, Task<nint> progra
         if ((nuint)Shape.GroupSize > limit)
         {
             throw new DeviceException(
-                $"{device} runs {Where} in groups of at most {limit} work-items (registers and local memory set that), and {Shape.GroupSize} were asked for.");
+                $"{device} runs {Where} in groups of at most {limit} work-items (registers and local memory set that), "
+                    + $"and {Shape.GroupSize} were asked for.");
         }
     }
 }

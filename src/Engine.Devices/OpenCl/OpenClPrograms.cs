@@ -27,7 +27,9 @@ internal sealed unsafe class OpenClPrograms
 
     public ProgramCache Cache { get; }
 
-    /// <summary>Division and square root rounded as on the other devices, where the driver can; no option loosens IEEE arithmetic.</summary>
+    /// <summary>
+    /// Division and square root rounded as on the other devices, where the driver can; no option loosens IEEE arithmetic.
+    /// </summary>
     public string Options { get; }
 
     /// <summary>The built <c>cl_program</c> of a call's variant.</summary>
@@ -38,7 +40,9 @@ internal sealed unsafe class OpenClPrograms
     private static ulong FloatFeatures(nint device)
     {
         ulong features = 0;
-        return OpenClApi.GetDeviceInfo(device, SingleFloatConfiguration, sizeof(ulong), &features, null) == OpenClError.Success ? features : 0;
+        return OpenClApi.GetDeviceInfo(device, SingleFloatConfiguration, sizeof(ulong), &features, null) == OpenClError.Success
+            ? features
+            : 0;
     }
 
     private nint Load(string source, KernelDefinition kernel)
@@ -153,7 +157,9 @@ internal sealed unsafe class OpenClPrograms
         fixed (byte* bytes = binary)
         {
             byte* first = bytes;
-            return OpenClApi.GetProgramInfo(program, ProgramBinaries, (nuint)sizeof(byte*), &first, null) == OpenClError.Success ? binary : null;
+            return OpenClApi.GetProgramInfo(program, ProgramBinaries, (nuint)sizeof(byte*), &first, null) == OpenClError.Success
+                ? binary
+                : null;
         }
     }
 }

@@ -1,8 +1,9 @@
 namespace Engine.Devices.OpenCl;
 
 /// <summary>
-/// Page-locked host memory through which writes reach the device, as <see cref="Cuda.CudaStaging"/>: the caller's memory is free at once, and nobody waits for the kernels before it while there is room.
-/// Drivers lock the pages of a buffer that they allocate on the host; it stays mapped.
+/// Page-locked host memory through which writes reach the device, as <see cref="Cuda.CudaStaging"/>: the caller's memory is free at once,
+/// and nobody waits for the kernels before it while there is room. Drivers lock the pages of a buffer that they allocate on the host; it
+/// stays mapped.
 /// </summary>
 internal sealed unsafe class OpenClStaging
 {
@@ -22,9 +23,11 @@ internal sealed unsafe class OpenClStaging
     {
         this.device = device;
         int code;
-        buffer = OpenClApi.CreateBuffer(device.Context, OpenClApi.MemoryReadWrite | OpenClApi.MemoryAllocateHostPointer, Slots * SlotBytes, null, &code);
+        buffer = OpenClApi.CreateBuffer(
+            device.Context, OpenClApi.MemoryReadWrite | OpenClApi.MemoryAllocateHostPointer, Slots * SlotBytes, null, &code);
         OpenClError.Check(code, "clCreateBuffer", device, $"{Slots * SlotBytes:N0} bytes of page-locked host memory were asked for.");
-        memory = (byte*)OpenClApi.EnqueueMapBuffer(device.Queue, buffer, OpenClApi.True, OpenClApi.MapWrite, 0, Slots * SlotBytes, 0, null, null, &code);
+        memory = (byte*)OpenClApi.EnqueueMapBuffer(
+            device.Queue, buffer, OpenClApi.True, OpenClApi.MapWrite, 0, Slots * SlotBytes, 0, null, null, &code);
         if (code != OpenClError.Success)
         {
             OpenClApi.ReleaseMemObject(buffer);
@@ -44,7 +47,9 @@ internal sealed unsafe class OpenClStaging
             source[..count].CopyTo(new Span<byte>(slot, count));
             nint done;
             target.Check(
-                OpenClApi.EnqueueWriteBuffer(device.Queue, target.Handle, OpenClApi.False, (nuint)byteOffset, (nuint)count, slot, 0, null, &done), "clEnqueueWriteBuffer");
+                OpenClApi.EnqueueWriteBuffer(
+                    device.Queue, target.Handle, OpenClApi.False, (nuint)byteOffset, (nuint)count, slot, 0, null, &done),
+                        "clEnqueueWriteBuffer");
             copies[next] = new Copy(done, target);
             next = (next + 1) % Slots;
             source = source[count..];
@@ -87,7 +92,8 @@ internal sealed unsafe class OpenClStaging
         copies[slot] = default;
         int code = OpenClApi.WaitForEvents(1, &done);
         int status;
-        if (code != OpenClError.Success && OpenClApi.GetEventInfo(done, EventCommandExecutionStatus, sizeof(int), &status, null) == OpenClError.Success && status < 0)
+        if (code != OpenClError.Success
+            && OpenClApi.GetEventInfo(done, EventCommandExecutionStatus, sizeof(int), &status, null) == OpenClError.Success && status < 0)
         {
             code = status;
         }

@@ -3,12 +3,13 @@ using Engine.Devices.Ilgpu;
 namespace Engine.Devices.Programs;
 
 /// <summary>
-/// The programs of one device, each made once: its text comes from the disk cache or ILGPU, the program from the driver. They are made on the thread pool, as many side by side as it has
-/// threads; whoever asks goes on, and waits where the program is needed.
+/// The programs of one device, each made once: its text comes from the disk cache or ILGPU, the program from the driver. They are made on
+/// the thread pool, as many side by side as it has threads; whoever asks goes on, and waits where the program is needed.
 /// </summary>
 /// <param name="texts">Makes the texts.</param>
 /// <param name="load">The driver's program of a text. Called on any thread, without the device's lock.</param>
-/// <param name="progress">Told how many programs were asked for and are there, one report after another, on the thread pool; no program waits for it.</param>
+/// <param name="progress">Told how many programs were asked for and are there, one report after another, on the thread pool; no program
+/// waits for it.</param>
 internal sealed class DevicePrograms(KernelTexts texts, Func<string, KernelDefinition, nint> load, Action<KernelProgress> progress)
 {
     private readonly Dictionary<ProgramKey, Task<nint>> programs = [];

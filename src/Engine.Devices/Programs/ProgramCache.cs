@@ -5,7 +5,8 @@ namespace Engine.Devices.Programs;
 
 /// <summary>
 /// Compiled programs on disk, one file for each key. The cache only saves time: an entry that is damaged or foreign is rebuilt,
-/// a folder that cannot be read or written costs the builds, and <see cref="Problem"/> says so. Safe for use by several threads, devices and processes.
+/// a folder that cannot be read or written costs the builds, and <see cref="Problem"/> says so. Safe for use by several threads, devices
+/// and processes.
 /// </summary>
 /// <remarks>
 /// An entry is: 8 bytes magic, 4 bytes format version, 32 bytes key, 8 bytes length of the binary, 32 bytes SHA-256 of the
@@ -27,7 +28,9 @@ internal sealed class ProgramCache(string? folder)
     private int misses;
     private int rejected;
 
-    /// <summary>The cache in the folder of the variable <c>ENGINE_CACHE</c>, else in the user's cache folder under <c>engine/programs</c>.</summary>
+    /// <summary>
+    /// The cache in the folder of the variable <c>ENGINE_CACHE</c>, else in the user's cache folder under <c>engine/programs</c>.
+    /// </summary>
     public static ProgramCache Default { get; } = new(DefaultFolder());
 
     /// <summary>Where entries lie; null when nothing is kept on disk.</summary>

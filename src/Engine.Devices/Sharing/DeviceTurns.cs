@@ -1,9 +1,9 @@
 namespace Engine.Devices.Sharing;
 
 /// <summary>
-/// Whose turn it is on a device. A piece of work (an answer, a training step, a batch) runs in a turn; others wait for theirs in the order in which they
-/// came, so that of a long training and a chat neither keeps the other out. A single buffer or launch needs no turn: calls on one device wait for one another
-/// anyway.
+/// Whose turn it is on a device. A piece of work (an answer, a training step, a batch) runs in a turn; others wait for theirs in the order
+/// in which they came, so that of a long training and a chat neither keeps the other out. A single buffer or launch needs no turn: calls on
+/// one device wait for one another anyway.
 /// </summary>
 /// <remarks>A turn belongs to a thread. What a callback does on that thread is part of the turn.</remarks>
 public sealed class DeviceTurns
@@ -48,8 +48,8 @@ public sealed class DeviceTurns
     }
 
     /// <summary>
-    /// Waits for a turn, which lasts until it is disposed. Where it is this thread's turn already, the new one is part of it. Allocates nothing where nobody
-    /// waits.
+    /// Waits for a turn, which lasts until it is disposed. Where it is this thread's turn already, the new one is part of it. Allocates
+    /// nothing where nobody waits.
     /// </summary>
     /// <exception cref="OperationCanceledException">Cancelled while waiting.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed.</exception>
@@ -91,7 +91,9 @@ public sealed class DeviceTurns
         return new Turn(this);
     }
 
-    /// <summary>Waits for a turn without a thread, then does the work on the thread pool; at once on this thread where it is its turn already.</summary>
+    /// <summary>
+    /// Waits for a turn without a thread, then does the work on the thread pool; at once on this thread where it is its turn already.
+    /// </summary>
     /// <exception cref="OperationCanceledException">Cancelled while waiting.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed.</exception>
     /// <exception cref="InvalidOperationException">The turn would never come, as the caller is part of what it waits for.</exception>

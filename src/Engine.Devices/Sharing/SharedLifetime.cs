@@ -1,8 +1,8 @@
 namespace Engine.Devices.Sharing;
 
 /// <summary>
-/// Lets an object that several threads use be disposed at any time: new uses are refused, those under way are told to end, and what the object holds is
-/// released once, when the last of them has ended.
+/// Lets an object that several threads use be disposed at any time: new uses are refused, those under way are told to end, and what the
+/// object holds is released once, when the last of them has ended.
 /// </summary>
 /// <param name="name">The object, for errors: "The generator of qwen2".</param>
 /// <param name="release">Frees what the object holds.</param>
@@ -70,8 +70,9 @@ internal sealed class SharedLifetime(string name, Action release)
     public ObjectDisposedException Disposed() => new(null, $"{name} is disposed{cause}.");
 
     /// <summary>
-    /// Disposes the object and waits until it is released. Called by a callback (<see cref="WorkScope"/>) it returns at once, as the work that calls back may
-    /// be the use that it would wait for: the object is then released at that use's end. May be called again, and by several threads.
+    /// Disposes the object and waits until it is released. Called by a callback (<see cref="WorkScope"/>) it returns at once, as the work
+    /// that calls back may be the use that it would wait for: the object is then released at that use's end. May be called again, and by
+    /// several threads.
     /// </summary>
     public void Close()
     {
@@ -93,7 +94,10 @@ internal sealed class SharedLifetime(string name, Action release)
         }
     }
 
-    /// <summary>Disposes the object and releases it at once, though it may be in use, as what it stands on goes away: uses under way end at their next call.</summary>
+    /// <summary>
+    /// Disposes the object and releases it at once, though it may be in use, as what it stands on goes away: uses under way end at their
+    /// next call.
+    /// </summary>
     /// <param name="with">What it goes with, for errors: "with its accelerator".</param>
     internal void CloseNow(string with)
     {

@@ -1,8 +1,8 @@
 namespace Engine.Devices.Sharing;
 
 /// <summary>
-/// Work that calls back into the program while it runs. The scope covers this thread and what it starts with tasks and awaits, so that a call made by a
-/// callback is known from the calls of others: it must not wait for the end of the work that it is part of.
+/// Work that calls back into the program while it runs. The scope covers this thread and what it starts with tasks and awaits, so that a
+/// call made by a callback is known from the calls of others: it must not wait for the end of the work that it is part of.
 /// </summary>
 internal sealed class WorkScope : IDisposable
 {

@@ -86,7 +86,8 @@ internal static class AttentionExtensions
 {
     /// <summary>Attention of q over k and v; see <see cref="AttentionShape"/>.</summary>
     public static Tensor Attention(
-        this GraphBuilder graph, AttentionShape shape, Tensor q, Tensor k, Tensor v, Tensor queryStart, Tensor keyStart, Tensor queryPosition, Tensor? random)
+        this GraphBuilder graph, AttentionShape shape, Tensor q, Tensor k, Tensor v, Tensor queryStart, Tensor keyStart,
+        Tensor queryPosition, Tensor? random)
     {
         if (shape.Dropout > 0 && random is null)
         {
@@ -96,6 +97,7 @@ internal static class AttentionExtensions
         Tensor[] inputs = shape.Dropout > 0
             ? [q, k, v, queryStart, keyStart, queryPosition, random!]
             : [q, k, v, queryStart, keyStart, queryPosition];
-        return graph.Add(new AttentionOperator(shape with { Products = graph.Products }), inputs, q.Shape, new Shape(shape.QueryTokens, shape.Heads))[0];
+        return graph.Add(
+            new AttentionOperator(shape with { Products = graph.Products }), inputs, q.Shape, new Shape(shape.QueryTokens, shape.Heads))[0];
     }
 }

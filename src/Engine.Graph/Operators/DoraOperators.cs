@@ -4,8 +4,8 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>
-/// y = (scale - offset) z + bias, scale and bias by column. dz = (scale - offset) dY; dScale = sum over rows of dY z; a trainable bias sums dY.
-/// Inputs z, scale, [bias].
+/// y = (scale - offset) z + bias, scale and bias by column. dz = (scale - offset) dY; dScale = sum over rows of dY z; a trainable bias sums
+/// dY. Inputs z, scale, [bias].
 /// </summary>
 internal sealed class ScaleColumnsOperator(float offset, bool hasBias) : Operator
 {
@@ -46,7 +46,8 @@ internal sealed class ScaleColumnsOperator(float offset, bool hasBias) : Operato
 
         if (gradients.Wants(0))
         {
-            gradients.Contribute(0, graph.Add(new ScaleColumnsOperator(offset, hasBias: false), dy.Shape, dy, gradients.Saved(node.Inputs[1])));
+            gradients.Contribute(
+                0, graph.Add(new ScaleColumnsOperator(offset, hasBias: false), dy.Shape, dy, gradients.Saved(node.Inputs[1])));
         }
     }
 }
@@ -64,13 +65,15 @@ internal sealed class ColumnDotsOperator : Operator
         Shape shape = lowering.Node.Inputs[0].Shape;
         lowering.Emit(Elementwise.Fill(lowering.Device, shape.Columns, 0f, lowering.Output<float>(0)));
         lowering.Emit(Reductions.ColumnDots(
-            lowering.Device, shape.Rows, shape.Columns, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Workspace(), lowering.Output<float>(0)));
+            lowering.Device, shape.Rows, shape.Columns, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Workspace(),
+            lowering.Output<float>(0)));
     }
 }
 
 /// <summary>
-/// DoRA's magnitude over the norm of each row of W0 + s B A, and the inverse norm (<see cref="Dora.Scale"/>); inputs squared row norms of W0, A W0^T, B, A A^T,
-/// magnitudes. The norm counts as a constant (paper, section 4.3): only the magnitudes get a gradient, dScale times the inverse norm.
+/// DoRA's magnitude over the norm of each row of W0 + s B A, and the inverse norm (<see cref="Dora.Scale"/>); inputs squared row norms of
+/// W0, A W0^T, B, A A^T, magnitudes. The norm counts as a constant (paper, section 4.3): only the magnitudes get a gradient, dScale times
+/// the inverse norm.
 /// </summary>
 internal sealed class DoraScaleOperator(float loraScale) : Operator
 {
@@ -97,7 +100,8 @@ internal sealed class DoraScaleOperator(float loraScale) : Operator
     {
         if (gradients.ParameterGradient(4) is { } magnitudeGradient)
         {
-            gradients.Graph.Add(new AddProductOperator(), [gradients.OutputGradient(), gradients.Node.Outputs[1], gradients.Graph.Read(magnitudeGradient)]);
+            gradients.Graph.Add(
+                new AddProductOperator(), [gradients.OutputGradient(), gradients.Node.Outputs[1], gradients.Graph.Read(magnitudeGradient)]);
         }
     }
 }
@@ -110,7 +114,8 @@ internal sealed class AddProductOperator : Operator
     public override bool HasEffects => true;
 
     public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.AddProduct(
-        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Input<float>(2)));
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1),
+        lowering.Input<float>(2)));
 }
 
 internal static class DoraExtensions
@@ -129,7 +134,8 @@ internal static class DoraExtensions
     /// <summary>DoRA's scale of each output of a layer, [out].</summary>
     /// <param name="weight">W0 [out, in].</param>
     /// <param name="baseNorm">Squared norms of its rows [out].</param>
-    public static Tensor DoraScale(this GraphBuilder graph, Tensor weight, Tensor baseNorm, Tensor a, Tensor b, Tensor magnitude, float loraScale)
+    public static Tensor DoraScale(
+        this GraphBuilder graph, Tensor weight, Tensor baseNorm, Tensor a, Tensor b, Tensor magnitude, float loraScale)
     {
         Tensor product = graph.MatMul(a, weight, MatMulLayout.NT);
         Tensor gram = graph.MatMul(a, a, MatMulLayout.NT);

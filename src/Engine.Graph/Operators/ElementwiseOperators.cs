@@ -12,7 +12,8 @@ internal sealed class AddOperator : Operator
     public override int InPlaceInput => 0;
 
     public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Add(
-        lowering.Device, lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
+        lowering.Device, lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1),
+        lowering.Output<float>(0)));
 
     public override void Gradient(GradientBuilder gradients)
     {
@@ -60,7 +61,8 @@ internal sealed class ActivationGradientOperator(ActivationKind kind) : Operator
     public override int InPlaceInput => 0;
 
     public override void Lower(Lowering lowering) => lowering.Emit(Activations.Backward(
-        lowering.Device, kind, lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0), lowering.Output<float>(0)));
+        lowering.Device, kind, lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0),
+        lowering.Output<float>(0)));
 }
 
 /// <summary>Sums, products and scalings, element by element.</summary>
@@ -84,5 +86,6 @@ public static class ElementwiseExtensions
     public static Tensor Fill(this GraphBuilder graph, Shape shape, float value) => graph.Add(new FillOperator(value), shape);
 
     /// <summary>activation(x), elementwise.</summary>
-    public static Tensor Activate(this GraphBuilder graph, Tensor x, ActivationKind kind) => graph.Add(new ActivationOperator(kind), x.Shape, x);
+    public static Tensor Activate(this GraphBuilder graph, Tensor x, ActivationKind kind) =>
+        graph.Add(new ActivationOperator(kind), x.Shape, x);
 }

@@ -5,12 +5,13 @@ namespace Engine.Graph.Operators;
 
 /// <summary>Rows of a frozen word table that are trained; the table holds what they are now.</summary>
 /// <param name="Rows">[count, columns].</param>
-/// <param name="Slots">For each token of the batch the row that is its own, int32 [tokens]; -1 for a token whose row is not trained.</param>
+/// <param name="Slots">For each token of the batch the row that is its own, int32 [tokens]; -1 for a token whose row is not
+/// trained.</param>
 internal sealed record TrainedEmbeddings(Tensor Rows, Tensor Slots);
 
 /// <summary>
-/// The sum of up to three embedding tables' rows; inputs word table, ids, [position table, positions], [type table, types], [trained rows of the word table, slots].
-/// Trainable tables sum their gradient row by row, the padding row left out as Transformers leaves it out.
+/// The sum of up to three embedding tables' rows; inputs word table, ids, [position table, positions], [type table, types], [trained rows
+/// of the word table, slots]. Trainable tables sum their gradient row by row, the padding row left out as Transformers leaves it out.
 /// </summary>
 internal sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, int wordPaddingId, int positionPaddingId) : Operator
 {
@@ -26,7 +27,8 @@ internal sealed class EmbeddingOperator(bool hasPosition, bool hasTrainedRows, i
         for (int table = 0; table < 2 * Tables(lowering.Node); table += 2)
         {
             lowering.Emit(Embeddings.Forward(
-                lowering.Device, y.Rows, y.Columns, lowering.Weight(table), lowering.Input<int>(table + 1), lowering.Output<float>(0), accumulate: table > 0));
+                lowering.Device, y.Rows, y.Columns, lowering.Weight(table), lowering.Input<int>(table + 1), lowering.Output<float>(0),
+                accumulate: table > 0));
         }
     }
 

@@ -4,8 +4,8 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>
-/// Matrices below or beside one another as one, so that one product serves them all. Cheap to make, so the backward pass makes it again; the gradient is taken apart
-/// into the matrices' gradient variables.
+/// Matrices below or beside one another as one, so that one product serves them all. Cheap to make, so the backward pass makes it again;
+/// the gradient is taken apart into the matrices' gradient variables.
 /// </summary>
 internal sealed class JoinOperator(bool columns) : Operator
 {
@@ -22,7 +22,8 @@ internal sealed class JoinOperator(bool columns) : Operator
         {
             Shape part = lowering.Node.Inputs[i].Shape;
             lowering.Emit(Elementwise.Window(
-                lowering.Device, part.Rows, part.Columns, adds: false, lowering.Input<float>(i), part.Columns, output.Slice(start, output.Length - start), width));
+                lowering.Device, part.Rows, part.Columns, adds: false, lowering.Input<float>(i), part.Columns,
+                output.Slice(start, output.Length - start), width));
             start += columns ? part.Columns : part.Count;
         }
     }
@@ -76,13 +77,16 @@ public static class JoinExtensions
 {
     /// <summary>Matrices of one number of columns, one below the other.</summary>
     public static Tensor JoinRows(this GraphBuilder graph, params Tensor[] parts) => graph.Join(
-        parts, columns: false, parts.All(part => part.Shape.Columns == parts[0].Shape.Columns), new Shape(parts.Sum(part => part.Shape.Rows), parts[0].Shape.Columns));
+        parts, columns: false, parts.All(part => part.Shape.Columns == parts[0].Shape.Columns),
+        new Shape(parts.Sum(part => part.Shape.Rows), parts[0].Shape.Columns));
 
     /// <summary>Matrices of one number of rows, side by side.</summary>
     public static Tensor JoinColumns(this GraphBuilder graph, params Tensor[] parts) => graph.Join(
-        parts, columns: true, parts.All(part => part.Shape.Rows == parts[0].Shape.Rows), new Shape(parts[0].Shape.Rows, parts.Sum(part => part.Shape.Columns)));
+        parts, columns: true, parts.All(part => part.Shape.Rows == parts[0].Shape.Rows),
+        new Shape(parts[0].Shape.Rows, parts.Sum(part => part.Shape.Columns)));
 
     private static Tensor Join(this GraphBuilder graph, Tensor[] parts, bool columns, bool fits, Shape shape) => fits
         ? graph.Add(new JoinOperator(columns), shape, parts)
-        : throw new ArgumentException($"{string.Join(", ", parts.Select(part => part.ToString()))} cannot be joined: their other dimensions differ.");
+        : throw new ArgumentException(
+            $"{string.Join(", ", parts.Select(part => part.ToString()))} cannot be joined: their other dimensions differ.");
 }

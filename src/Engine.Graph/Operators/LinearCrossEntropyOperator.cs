@@ -9,20 +9,23 @@ namespace Engine.Graph.Operators;
 internal sealed record TrainedRows(Tensor Rows, Tensor Index);
 
 /// <summary>
-/// Mean cross-entropy of hidden W^T + bias over a large vocabulary, whose logits are never stored: chunk after chunk of rows, the logits of one
-/// chunk live in scratch memory, are turned into their gradient in place, and are multiplied on at once. Inputs hidden [rows, hidden],
+/// Mean cross-entropy of hidden W^T + bias over a large vocabulary, whose logits are never stored: chunk after chunk of rows, the logits of
+/// one chunk live in scratch memory, are turned into their gradient in place, and are multiplied on at once. Inputs hidden [rows, hidden],
 /// weight [vocabulary, hidden], labels int32 [rows], step scalars, [bias], [the gradient variables of weight and bias],
 /// [trained rows of the weight, their index, their gradient variable]; outputs as <see cref="CrossEntropyOperator"/>
 /// has them, the gradient being that by hidden.
 /// </summary>
-/// <remarks>Gradient contract: everything is done in the forward pass. Trainable weight, bias and rows sum into their gradient variables there.</remarks>
+/// <remarks>
+/// Gradient contract: everything is done in the forward pass. Trainable weight, bias and rows sum into their gradient variables there.
+/// </remarks>
 internal sealed class LinearCrossEntropyOperator : Operator
 {
     /// <summary>Scratch memory for a chunk's logits, where <see cref="LeastRows"/> rows fit it.</summary>
     private const long ChunkBytes = 64L << 20;
 
     /// <summary>
-    /// With fewer rows the products lose to passing over the weight once for each chunk: on the cpu device at a vocabulary of 50 265 a sixth of their speed with 128 rows, a quarter with 64.
+    /// With fewer rows the products lose to passing over the weight once for each chunk: on the cpu device at a vocabulary of 50 265 a
+    /// sixth of their speed with 128 rows, a quarter with 64.
     /// </summary>
     private const int LeastRows = 256;
 
@@ -159,7 +162,9 @@ internal sealed class LinearCrossEntropyOperator : Operator
         if (TrainedRows > 0)
         {
             BufferView<float> columns = workspace.Slice((long)ChunkRows * vocabulary, (long)count * TrainedRows);
-            lowering.Emit(RowSelection.GatherColumns(device, count, vocabulary, TrainedRows, logits, lowering.Input<int>(TrainedRowsInput + 1), columns));
+            lowering.Emit(
+                RowSelection.GatherColumns(
+                    device, count, vocabulary, TrainedRows, logits, lowering.Input<int>(TrainedRowsInput + 1), columns));
             lowering.Emit(MatMul.Bind(
                 device,
                 new MatMulShape(TrainedRows, width, count, MatMulLayout.TN) { Beta = 1f },
@@ -177,7 +182,8 @@ internal sealed class LinearCrossEntropyOperator : Operator
     }
 
     /// <summary>The element behind a chunk's logits and the columns taken of them, at an alignment that suits every product.</summary>
-    private long ScratchStart(int vocabulary) => ((ChunkRows * (long)(vocabulary + TrainedRows)) + AlignedElements - 1) / AlignedElements * AlignedElements;
+    private long ScratchStart(int vocabulary) =>
+        ((ChunkRows * (long)(vocabulary + TrainedRows)) + AlignedElements - 1) / AlignedElements * AlignedElements;
 
     private MatMulShape Logits(Node node, int count) =>
         new(count, node.Inputs[1].Shape.Rows, node.Inputs[0].Shape.Columns, MatMulLayout.NT) { Products = ProductsOf(node) };
@@ -191,13 +197,17 @@ internal sealed class LinearCrossEntropyOperator : Operator
     private long ProductsWorkspace(Device device, Node node)
     {
         ElementType stored = node.Inputs[1].Type;
-        return Math.Max(MatMul.Workspace(device, Logits(node, ChunkRows), stored), WithGradient ? MatMul.Workspace(device, HiddenGradient(node, ChunkRows), stored) : 0);
+        return Math.Max(MatMul.Workspace(device, Logits(node, ChunkRows), stored), WithGradient
+            ? MatMul.Workspace(device, HiddenGradient(node, ChunkRows), stored)
+            : 0);
     }
 }
 
 internal static class LinearCrossEntropyExtensions
 {
-    /// <summary>Mean cross-entropy of hidden W^T + bias over the rows whose label is not -100, [1]; the logits are held for some rows at a time.</summary>
+    /// <summary>
+    /// Mean cross-entropy of hidden W^T + bias over the rows whose label is not -100, [1]; the logits are held for some rows at a time.
+    /// </summary>
     /// <param name="hidden">[rows, hidden].</param>
     /// <param name="weight">[vocabulary, hidden], a variable.</param>
     /// <param name="bias">[vocabulary], a variable, or null.</param>
@@ -205,16 +215,20 @@ internal static class LinearCrossEntropyExtensions
     /// <param name="chunkRows">Rows held at a time; null: as many as suit the shape.</param>
     /// <param name="trained">Rows of a frozen weight with a gradient; null for none.</param>
     /// <param name="labelSmoothing">The share of each row's target that is spread evenly over the vocabulary, from 0 to below 1.</param>
-    /// <exception cref="ArgumentException">Shapes that do not fit, or a weight or bias that is computed: their gradient is summed into a variable's.</exception>
+    /// <exception cref="ArgumentException">Shapes that do not fit, or a weight or bias that is computed: their gradient is summed into a
+    /// variable's.</exception>
     public static Tensor LinearCrossEntropy(
-        this GraphBuilder graph, Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor scalars, bool withGradient, int? chunkRows = null,
+        this GraphBuilder graph, Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor scalars, bool withGradient,
+        int? chunkRows = null,
         TrainedRows? trained = null, double labelSmoothing = 0)
     {
         LossExtensions.RequireSmoothing(labelSmoothing);
         int rows = hidden.Shape.Rows;
-        if (rows == 0 || weight.Shape.Columns != hidden.Shape.Columns || (bias is not null && bias.Shape.Count != weight.Shape.Rows) || labels.Shape.Count != rows)
+        if (rows == 0 || weight.Shape.Columns != hidden.Shape.Columns || (bias is not null && bias.Shape.Count != weight.Shape.Rows)
+            || labels.Shape.Count != rows)
         {
-            throw new ArgumentException($"The hidden rows {hidden}, weight {weight}, bias {bias?.ToString() ?? "none"} and labels {labels} do not fit each other.");
+            throw new ArgumentException(
+                $"The hidden rows {hidden}, weight {weight}, bias {bias?.ToString() ?? "none"} and labels {labels} do not fit each other.");
         }
 
         if (weight.Variable is null || (bias is not null && bias.Variable is null))

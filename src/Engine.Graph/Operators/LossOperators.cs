@@ -25,13 +25,16 @@ internal sealed class CrossEntropyOperator(bool withGradient, double labelSmooth
             lowering.Output<float>(1),
             lowering.Output<float>(0),
             withGradient ? lowering.Output<float>(2) : null,
-            new CrossEntropyOptions((float)labelSmoothing, lowering.Node.Inputs.Count > WeightsInput ? lowering.Input<float>(WeightsInput) : null)));
+            new CrossEntropyOptions(
+                (float)labelSmoothing, lowering.Node.Inputs.Count > WeightsInput ? lowering.Input<float>(WeightsInput) : null)));
     }
 
     public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
 }
 
-/// <summary>Mean squared error; inputs predictions [rows, 1], targets float32 [rows], step scalars; outputs as <see cref="CrossEntropyOperator"/>.</summary>
+/// <summary>
+/// Mean squared error; inputs predictions [rows, 1], targets float32 [rows], step scalars; outputs as <see cref="CrossEntropyOperator"/>.
+/// </summary>
 internal sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
 {
     public override string Name => "MeanSquaredError";
@@ -77,12 +80,14 @@ internal static class LossExtensions
     /// <param name="classWeights">What a row of each class counts for in the mean, positive [classes]; null: all alike.</param>
     /// <exception cref="ArgumentException">Labels or weights that do not fit the logits.</exception>
     public static Tensor CrossEntropy(
-        this GraphBuilder graph, Tensor logits, Tensor labels, Tensor scalars, bool withGradient, double labelSmoothing = 0, Tensor? classWeights = null)
+        this GraphBuilder graph, Tensor logits, Tensor labels, Tensor scalars, bool withGradient, double labelSmoothing = 0,
+        Tensor? classWeights = null)
     {
         RequireSmoothing(labelSmoothing);
         return classWeights is null || classWeights.Shape.Count == logits.Shape.Columns
             ? graph.Loss(
-                new CrossEntropyOperator(withGradient, labelSmoothing), logits, labels, classWeights is null ? [scalars] : [scalars, classWeights],
+                new CrossEntropyOperator(withGradient, labelSmoothing), logits,
+                labels, classWeights is null ? [scalars] : [scalars, classWeights],
                 withGradient)
             : throw new ArgumentException($"{logits} needs {logits.Shape.Columns} class weights, not {classWeights}.");
     }

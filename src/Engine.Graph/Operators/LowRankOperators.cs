@@ -9,7 +9,9 @@ namespace Engine.Graph.Operators;
 /// <param name="Values">The run of parameters.</param>
 internal sealed record LowRankLayers(LowRankTable Table, Variable Words, Variable Values);
 
-/// <summary>EFMLoRA's perturbation of every B (<see cref="LowRank.AscentDirection"/>); inputs table, parameters, gradients, step scalars.</summary>
+/// <summary>
+/// EFMLoRA's perturbation of every B (<see cref="LowRank.AscentDirection"/>); inputs table, parameters, gradients, step scalars.
+/// </summary>
 internal sealed class AscentDirectionOperator(LowRankTable table) : Operator
 {
     public override string Name => "AscentDirection";

@@ -12,8 +12,8 @@ public readonly record struct ColumnWindow(int Offset, int Count);
 /// stored in 16 bits (NT and NN); a is float32.
 /// </summary>
 /// <remarks>
-/// Gradient contract: a gets dY b alpha (accumulated inside the product), a trainable b and bias sum into their gradient variables, a computed b gets alpha dY^T a,
-/// addTo gets dY. Fused forms (activation, residual) are made after differentiation and have no gradient.
+/// Gradient contract: a gets dY b alpha (accumulated inside the product), a trainable b and bias sum into their gradient variables, a
+/// computed b gets alpha dY^T a, addTo gets dY. Fused forms (activation, residual) are made after differentiation and have no gradient.
 /// </remarks>
 internal sealed class MatMulOperator : Operator
 {
@@ -104,7 +104,8 @@ internal sealed class MatMulOperator : Operator
         return 2.0 * shape.M * shape.N * shape.K;
     }
 
-    public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * MatMul.Workspace(device, ShapeOf(node), node.Inputs[1].Type);
+    public override long WorkspaceBytes(Device device, Node node) =>
+        sizeof(float) * MatMul.Workspace(device, ShapeOf(node), node.Inputs[1].Type);
 
     public override void Lower(Lowering lowering)
     {
@@ -213,7 +214,8 @@ internal sealed class SumProductOperator : Operator
 
     public override bool HasEffects => true;
 
-    public override double ProductOperations(Node node) => 2.0 * node.Inputs[0].Shape.Count * (WindowB?.Count ?? node.Inputs[1].Shape.Columns);
+    public override double ProductOperations(Node node) =>
+        2.0 * node.Inputs[0].Shape.Count * (WindowB?.Count ?? node.Inputs[1].Shape.Columns);
 
     public override void Lower(Lowering lowering)
     {
@@ -227,7 +229,12 @@ internal sealed class SumProductOperator : Operator
 
         lowering.Emit(MatMul.Bind(
             lowering.Device,
-            new MatMulShape(a.Columns, WindowB?.Count ?? b.Columns, a.Rows, MatMulLayout.TN) { StrideB = b.Columns, Alpha = Alpha, Beta = 1f },
+            new MatMulShape(a.Columns, WindowB?.Count ?? b.Columns, a.Rows, MatMulLayout.TN)
+            {
+                StrideB = b.Columns,
+                Alpha = Alpha,
+                Beta = 1f
+            },
             lowering.Input<float>(0),
             viewB,
             lowering.Input<float>(2)));
@@ -259,7 +266,10 @@ public static class MatMulExtensions
     public static Tensor Linear(this GraphBuilder graph, Tensor x, Tensor weight, Tensor? bias = null) =>
         graph.MatMul(x, weight, MatMulLayout.NT, bias: bias);
 
-    /// <summary>A product; see <see cref="MatMulOperator"/>. With an output window, <paramref name="addTo"/> is required and gives the output's shape.</summary>
+    /// <summary>
+    /// A product; see <see cref="MatMulOperator"/>. With an output window, <paramref name="addTo"/> is required and gives the output's
+    /// shape.
+    /// </summary>
     public static Tensor MatMul(
         this GraphBuilder graph,
         Tensor a,
@@ -283,7 +293,9 @@ public static class MatMulExtensions
 
         if (a.Type != ElementType.Float32)
         {
-            throw new ArgumentException($"The left operand {a} of a product stores {a.Type}; a weight in 16 bits can only be the right one: turn the product round.");
+            throw new ArgumentException(
+                $"The left operand {a} of a product stores {a.Type}; a weight in 16 bits can only be the right one: "
+                    + "turn the product round.");
         }
 
         if (windowOutput is not null && addTo is null)
@@ -328,7 +340,8 @@ public static class MatMulExtensions
     }
 
     /// <summary>gradient += alpha a^T b (columns of b by the window).</summary>
-    public static void SumProduct(this GraphBuilder graph, Tensor a, Tensor b, Variable gradient, float alpha = 1f, ColumnWindow? windowB = null)
+    public static void SumProduct(
+        this GraphBuilder graph, Tensor a, Tensor b, Variable gradient, float alpha = 1f, ColumnWindow? windowB = null)
     {
         Shape expected = new(a.Shape.Columns, windowB?.Count ?? b.Shape.Columns);
         if (gradient.Shape.Count != expected.Count)

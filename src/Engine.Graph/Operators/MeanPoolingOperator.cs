@@ -24,7 +24,9 @@ internal sealed class MeanPoolingOperator : Operator
     }
 }
 
-/// <summary>Each text's gradient shared out among its rows; inputs dy [texts, columns], row_start int32 [texts + 1]; output [tokens, columns].</summary>
+/// <summary>
+/// Each text's gradient shared out among its rows; inputs dy [texts, columns], row_start int32 [texts + 1]; output [tokens, columns].
+/// </summary>
 internal sealed class MeanPoolingGradientOperator : Operator
 {
     public override string Name => "MeanPoolingGradient";
@@ -38,7 +40,10 @@ internal sealed class MeanPoolingGradientOperator : Operator
     }
 }
 
-/// <summary>Each text's row for every one of its tokens; inputs y [texts, columns], row_start int32 [texts + 1]; output [tokens, columns], 0 behind the texts.</summary>
+/// <summary>
+/// Each text's row for every one of its tokens; inputs y [texts, columns], row_start int32 [texts + 1]; output [tokens, columns], 0 behind
+/// the texts.
+/// </summary>
 internal sealed class SpreadTextsOperator : Operator
 {
     public override string Name => "SpreadTexts";
@@ -48,7 +53,8 @@ internal sealed class SpreadTextsOperator : Operator
         Shape tokens = lowering.Node.Outputs[0].Shape;
         Shape texts = lowering.Node.Inputs[0].Shape;
         lowering.Emit(MeanPooling.Backward(
-            lowering.Device, texts.Rows, tokens.Rows, tokens.Columns, lowering.Input<float>(0), lowering.Input<int>(1), lowering.Output<float>(0), mean: false));
+            lowering.Device, texts.Rows, tokens.Rows, tokens.Columns, lowering.Input<float>(0), lowering.Input<int>(1),
+            lowering.Output<float>(0), mean: false));
     }
 
     public override void Gradient(GradientBuilder gradients)
@@ -68,7 +74,8 @@ internal sealed class SumTextsOperator : Operator
     {
         Shape texts = lowering.Node.Outputs[0].Shape;
         lowering.Emit(MeanPooling.Forward(
-            lowering.Device, texts.Rows, texts.Columns, lowering.Input<float>(0), lowering.Input<int>(1), lowering.Output<float>(0), mean: false));
+            lowering.Device, texts.Rows, texts.Columns, lowering.Input<float>(0), lowering.Input<int>(1), lowering.Output<float>(0),
+            mean: false));
     }
 }
 

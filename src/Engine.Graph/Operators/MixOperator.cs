@@ -2,7 +2,10 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
-/// <summary>variable += weight x, or variable = (1 - weight) variable + weight x; weight = factor * a step scalar. Inputs step scalars, whether the step is finite, x, the variable.</summary>
+/// <summary>
+/// variable += weight x, or variable = (1 - weight) variable + weight x; weight = factor * a step scalar. Inputs step scalars, whether the
+/// step is finite, x, the variable.
+/// </summary>
 internal sealed class MixOperator(float factor, int slot, bool blends) : Operator
 {
     public override string Name => "Mix";
@@ -26,7 +29,8 @@ public static class MixExtensions
 {
     /// <summary>variable += factor * scalars[slot] * x, of one number of elements.</summary>
     /// <param name="finite"><see cref="GradientFactors.Finite"/>.</param>
-    public static void AddScaled(this GraphBuilder graph, Tensor scalars, int slot, float factor, Tensor finite, Tensor x, Variable variable) =>
+    public static void AddScaled(
+        this GraphBuilder graph, Tensor scalars, int slot, float factor, Tensor finite, Tensor x, Variable variable) =>
         graph.Mix(new MixOperator(factor, slot, blends: false), scalars, finite, x, variable);
 
     /// <summary>variable = (1 - w) variable + w x with w = scalars[slot]: a moving average.</summary>

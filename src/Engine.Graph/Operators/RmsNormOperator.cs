@@ -90,13 +90,16 @@ internal sealed class RmsNormParameterGradientOperator : Operator
 
 internal static class RmsNormExtensions
 {
-    /// <summary>Root mean square normalization of x [rows, groups * size], each group by itself; weight [size]. One group: the whole row.</summary>
+    /// <summary>
+    /// Root mean square normalization of x [rows, groups * size], each group by itself; weight [size]. One group: the whole row.
+    /// </summary>
     public static Tensor RmsNorm(this GraphBuilder graph, Tensor x, Tensor weight, float epsilon)
     {
         int size = RmsNormOperator.Size(weight);
         if (x.Shape.Columns % size != 0)
         {
-            throw new ArgumentException($"Root mean square normalization of {x} with weight {weight}: the columns are no multiple of the weight's.");
+            throw new ArgumentException(
+                $"Root mean square normalization of {x} with weight {weight}: the columns are no multiple of the weight's.");
         }
 
         return graph.Add(new RmsNormOperator(epsilon), [x, weight], x.Shape, new Shape(x.Shape.Rows, x.Shape.Columns / size))[0];

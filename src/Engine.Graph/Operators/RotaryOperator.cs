@@ -2,7 +2,9 @@ using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
-/// <summary>Cosines and sines of every token's rotary angles [tokens, 2 half]; inputs positions int32 [tokens], frequencies uint64 [half].</summary>
+/// <summary>
+/// Cosines and sines of every token's rotary angles [tokens, 2 half]; inputs positions int32 [tokens], frequencies uint64 [half].
+/// </summary>
 internal sealed class RotaryAnglesOperator : Operator
 {
     public override string Name => "RotaryAngles";
@@ -16,7 +18,9 @@ internal sealed class RotaryAnglesOperator : Operator
         lowering.Output<float>(0)));
 }
 
-/// <summary>Turns every head of x by its token's angles; inputs x [tokens, heads * size], angles [tokens, size]. dX is dY turned back.</summary>
+/// <summary>
+/// Turns every head of x by its token's angles; inputs x [tokens, heads * size], angles [tokens, size]. dX is dY turned back.
+/// </summary>
 internal sealed class RotaryOperator(bool backwards) : Operator
 {
     public override string Name => backwards ? "RotaryGradient" : "Rotary";
@@ -30,7 +34,8 @@ internal sealed class RotaryOperator(bool backwards) : Operator
         Shape x = lowering.Node.Inputs[0].Shape;
         int size = lowering.Node.Inputs[1].Shape.Columns;
         lowering.Emit(Rotary.Apply(
-            lowering.Device, x.Rows, x.Columns / size, size / 2, lowering.Input<float>(0), lowering.Input<float>(1), backwards, lowering.Output<float>(0)));
+            lowering.Device, x.Rows, x.Columns / size, size / 2, lowering.Input<float>(0), lowering.Input<float>(1), backwards,
+            lowering.Output<float>(0)));
     }
 
     public override void Gradient(GradientBuilder gradients)
@@ -42,16 +47,21 @@ internal sealed class RotaryOperator(bool backwards) : Operator
 
 internal static class RotaryExtensions
 {
-    /// <summary>The angles of positions int32 [tokens]; frequencies uint64 [half] as <see cref="Kernels.Rotary.Frequency"/> makes them. One tensor serves every layer.</summary>
+    /// <summary>
+    /// The angles of positions int32 [tokens]; frequencies uint64 [half] as <see cref="Kernels.Rotary.Frequency"/> makes them. One tensor
+    /// serves every layer.
+    /// </summary>
     public static Tensor RotaryAngles(this GraphBuilder graph, Tensor positions, Tensor frequencies) => graph.Add(
-        new RotaryAnglesOperator(), new Shape((int)positions.Shape.Count, checked(2 * (int)frequencies.Shape.Count)), positions, frequencies);
+        new RotaryAnglesOperator(), new Shape((int)positions.Shape.Count, checked(2 * (int)frequencies.Shape.Count)), positions,
+        frequencies);
 
     /// <summary>x [tokens, heads * size], each head turned by angles [tokens, size].</summary>
     public static Tensor Rotary(this GraphBuilder graph, Tensor x, Tensor angles)
     {
         if (x.Shape.Rows != angles.Shape.Rows || x.Shape.Columns % angles.Shape.Columns != 0)
         {
-            throw new ArgumentException($"{x} cannot be turned by {angles}: one row of angles for each token and whole heads of its width were expected.");
+            throw new ArgumentException(
+                $"{x} cannot be turned by {angles}: one row of angles for each token and whole heads of its width were expected.");
         }
 
         return graph.Add(new RotaryOperator(backwards: false), x.Shape, x, angles);

@@ -48,11 +48,15 @@ internal sealed class AdaptiveNormsOperator(SegmentTable table, float eta) : Ope
     public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * Segments.Workspace(table);
 
     public override void Lower(Lowering lowering) => lowering.Emit(Segments.AdaptiveNorms(
-        lowering.Device, table, lowering.Input<int>(0), eta, lowering.Input<float>(1), lowering.Input<float>(2), lowering.Workspace(), lowering.Output<float>(0)));
+        lowering.Device, table, lowering.Input<int>(0), eta, lowering.Input<float>(1), lowering.Input<float>(2), lowering.Workspace(),
+        lowering.Output<float>(0)));
 }
 
-/// <summary>A <see cref="SegmentMap"/>; inputs the table, the run, then factors, packed values and gradients as far as the map uses them.</summary>
-internal sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, float eta, bool hasFactors, bool hasPacked, bool hasGradient) : Operator
+/// <summary>
+/// A <see cref="SegmentMap"/>; inputs the table, the run, then factors, packed values and gradients as far as the map uses them.
+/// </summary>
+internal sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, float eta, bool hasFactors, bool hasPacked, bool hasGradient)
+    : Operator
 {
     public override string Name => $"Segment{map}";
 
@@ -63,7 +67,8 @@ internal sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, flo
         int next = 2;
         BufferView<float> Next(bool present) => present ? lowering.Input<float>(next++) : default;
         lowering.Emit(Segments.Map(
-            lowering.Device, table, lowering.Input<int>(0), map, eta, Next(hasFactors), lowering.Input<float>(1), Next(hasPacked), Next(hasGradient)));
+            lowering.Device, table, lowering.Input<int>(0), map, eta, Next(hasFactors), lowering.Input<float>(1), Next(hasPacked),
+            Next(hasGradient)));
     }
 }
 
@@ -112,7 +117,8 @@ internal sealed class ProjectionFactorsOperator : Operator
     public override string Name => "ProjectionFactors";
 
     public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Projection(
-        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
+        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1),
+        lowering.Output<float>(0)));
 }
 
 /// <summary>a times a ratio of norms; inputs squared norms, the others' squared norms [segments]; output [segments].</summary>
@@ -121,37 +127,47 @@ internal sealed class NormRatioFactorsOperator(float a) : Operator
     public override string Name => "NormRatioFactors";
 
     public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.NormRatio(
-        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count, a, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
+        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count, a, lowering.Input<float>(0), lowering.Input<float>(1),
+        lowering.Output<float>(0)));
 }
 
-/// <summary>BAR's factors; inputs squared norms of A and B of each pair [2 pairs], step scalars, whether the step is finite; output [2 pairs].</summary>
+/// <summary>
+/// BAR's factors; inputs squared norms of A and B of each pair [2 pairs], step scalars, whether the step is finite; output [2 pairs].
+/// </summary>
 internal sealed class BalanceFactorsOperator(bool growsLarger) : Operator
 {
     public override string Name => "BalanceFactors";
 
     public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Balance(
-        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count / 2, growsLarger, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Input<float>(2), lowering.Output<float>(0)));
+        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count / 2, growsLarger, lowering.Input<float>(0), lowering.Input<float>(1),
+        lowering.Input<float>(2), lowering.Output<float>(0)));
 }
 
 /// <summary>Norms, products and changes of many tensors in one launch, and the factors that perturbations take from them.</summary>
 public static class SegmentExtensions
 {
     /// <summary>The squared norm of each segment of a run, [segments].</summary>
-    public static Tensor SegmentNorms(this GraphBuilder graph, TensorSegments segments, Variable run) => graph.SegmentDots(segments, run, false, run, false);
+    public static Tensor SegmentNorms(this GraphBuilder graph, TensorSegments segments, Variable run) =>
+        graph.SegmentDots(segments, run, false, run, false);
 
     /// <summary>x . y of each segment, [segments]; each operand a run, or packed.</summary>
-    public static Tensor SegmentDots(this GraphBuilder graph, TensorSegments segments, Variable x, bool xPacked, Variable y, bool yPacked) => graph.Add(
-        new SegmentDotsOperator(segments.Table, xPacked, yPacked), segments.Shape, graph.Read(segments.Words), graph.Read(x), graph.Read(y));
+    public static Tensor SegmentDots(
+        this GraphBuilder graph, TensorSegments segments, Variable x, bool xPacked, Variable y, bool yPacked) => graph.Add(
+        new SegmentDotsOperator(segments.Table, xPacked, yPacked), segments.Shape, graph.Read(segments.Words), graph.Read(x),
+        graph.Read(y));
 
     /// <summary>ASAM's squared norm of each segment's gradient, [segments].</summary>
-    public static Tensor AdaptiveNorms(this GraphBuilder graph, TensorSegments segments, Variable weights, Variable gradients, float eta) => graph.Add(
-        new AdaptiveNormsOperator(segments.Table, eta), segments.Shape, graph.Read(segments.Words), graph.Read(weights), graph.Read(gradients));
+    public static Tensor AdaptiveNorms(
+        this GraphBuilder graph, TensorSegments segments, Variable weights, Variable gradients, float eta) => graph.Add(
+        new AdaptiveNormsOperator(segments.Table, eta), segments.Shape, graph.Read(segments.Words), graph.Read(weights),
+        graph.Read(gradients));
 
     /// <summary>Changes every element of every segment as <paramref name="map"/> says.</summary>
     /// <param name="factors">[segments].</param>
     /// <param name="packed">[<see cref="TensorSegments.PackedCount"/>].</param>
     public static void MapSegments(
-        this GraphBuilder graph, TensorSegments segments, SegmentMap map, Variable run, Tensor? factors = null, Variable? packed = null, Variable? gradient = null, float eta = 0)
+        this GraphBuilder graph, TensorSegments segments, SegmentMap map, Variable run, Tensor? factors = null, Variable? packed = null,
+        Variable? gradient = null, float eta = 0)
     {
         List<Tensor> inputs = [graph.Read(segments.Words), graph.Read(run)];
         if (factors is not null)
@@ -167,10 +183,13 @@ public static class SegmentExtensions
             }
         }
 
-        graph.Add(new SegmentMapOperator(segments.Table, map, eta, factors is not null, packed is not null, gradient is not null), [.. inputs]);
+        graph.Add(
+            new SegmentMapOperator(segments.Table, map, eta, factors is not null, packed is not null, gradient is not null), [.. inputs]);
     }
 
-    /// <summary>The factor of each segment's gradient in a perturbation of the given radius, one norm over all segments of the mask.</summary>
+    /// <summary>
+    /// The factor of each segment's gradient in a perturbation of the given radius, one norm over all segments of the mask.
+    /// </summary>
     /// <param name="numerator">The radius, or what it is multiplied by.</param>
     /// <param name="radius">[1] The radius of this step; null: 1.</param>
     public static Tensor SamFactors(this GraphBuilder graph, Tensor squares, float numerator, Tensor? mask = null, Tensor? radius = null) =>

@@ -12,7 +12,8 @@ internal sealed class SwiGluOperator : Operator
     public override int InPlaceInput => 0;
 
     public override void Lower(Lowering lowering) => lowering.Emit(SwiGlu.Forward(
-        lowering.Device, lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1), lowering.Output<float>(0)));
+        lowering.Device, lowering.Node.Outputs[0].Shape.Count, lowering.Input<float>(0), lowering.Input<float>(1),
+        lowering.Output<float>(0)));
 
     public override void Gradient(GradientBuilder gradients)
     {

@@ -9,7 +9,9 @@ namespace Engine.Graph.Operators;
 /// <param name="MaxPerRow">Upper bound of the places of one text.</param>
 internal sealed record RowSelectionInputs(Tensor Index, Tensor RowStart, Tensor Position, int MaxPerRow);
 
-/// <summary>y[i] = x[index[i]]. dX is zero but for those rows. A pass moves it towards the inputs: <see cref="Passes.RowSelectionPass"/>.</summary>
+/// <summary>
+/// y[i] = x[index[i]]. dX is zero but for those rows. A pass moves it towards the inputs: <see cref="Passes.RowSelectionPass"/>.
+/// </summary>
 internal sealed class TakeRowsOperator(RowSelectionInputs selection) : Operator
 {
     internal RowSelectionInputs Selection { get; } = selection;
@@ -45,7 +47,8 @@ internal sealed class PlaceRowsOperator : Operator
         Shape x = lowering.Node.Outputs[0].Shape;
         Shape y = lowering.Node.Inputs[0].Shape;
         lowering.Emit(RowSelection.Scatter(
-            lowering.Device, y[0], x[0], TakeRowsOperator.Width(x), lowering.Input<float>(0), lowering.Input<int>(1), lowering.Output<float>(0)));
+            lowering.Device, y[0], x[0], TakeRowsOperator.Width(x), lowering.Input<float>(0), lowering.Input<int>(1),
+            lowering.Output<float>(0)));
     }
 }
 

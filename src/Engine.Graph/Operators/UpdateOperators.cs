@@ -9,8 +9,8 @@ namespace Engine.Graph.Operators;
 public readonly record struct GradientFactors(Tensor Clip, Tensor Finite);
 
 /// <summary>
-/// The global gradient norm, written to a variable, and what follows from it; inputs gradients, the norm's variable, further gradients that count only by whether they
-/// are finite; outputs squared norm, clipping factor, finiteness, each [1].
+/// The global gradient norm, written to a variable, and what follows from it; inputs gradients, the norm's variable, further gradients that
+/// count only by whether they are finite; outputs squared norm, clipping factor, finiteness, each [1].
 /// </summary>
 internal sealed class ClipOperator(float maxNorm) : Operator
 {
@@ -48,7 +48,8 @@ internal sealed class AddToVariableOperator : Operator
     public override bool HasEffects => true;
 
     public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Add(
-        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0), lowering.Input<float>(1)));
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1), lowering.Input<float>(0),
+        lowering.Input<float>(1)));
 }
 
 /// <summary>variable += factor * x; inputs x, the variable.</summary>
@@ -146,7 +147,8 @@ internal sealed class ScaleByOperator(int slot) : Operator
     public override bool HasEffects => true;
 
     public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.ScaleBy(
-        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1).Slice(slot, 1), lowering.Input<float>(0), lowering.Input<float>(0)));
+        lowering.Device, lowering.Node.Inputs[0].Shape.Count, lowering.Input<float>(1).Slice(slot, 1), lowering.Input<float>(0),
+        lowering.Input<float>(0)));
 }
 
 /// <summary>variable = x; inputs x, the variable.</summary>
@@ -176,10 +178,12 @@ public static class UpdateExtensions
 {
     /// <summary>Writes the global norm of the gradients; returns what clips it to <paramref name="maxNorm"/> (0: never).</summary>
     /// <param name="further">Gradients outside the norm; where any of them is not finite, the norm is not either.</param>
-    public static GradientFactors GradientNorm(this GraphBuilder graph, Variable gradients, float maxNorm, Variable norm, params IEnumerable<Variable> further)
+    public static GradientFactors GradientNorm(
+        this GraphBuilder graph, Variable gradients, float maxNorm, Variable norm, params IEnumerable<Variable> further)
     {
         IReadOnlyList<Tensor> outputs = graph.Add(
-            new ClipOperator(maxNorm), [graph.Read(gradients), graph.Read(norm), .. further.Select(graph.Read)], new Shape(1), new Shape(1), new Shape(1));
+            new ClipOperator(maxNorm), [graph.Read(gradients), graph.Read(norm), .. further.Select(graph.Read)], new Shape(1), new Shape(1),
+            new Shape(1));
         return new GradientFactors(outputs[1], outputs[2]);
     }
 
@@ -231,7 +235,8 @@ public static class UpdateExtensions
     /// <param name="scalars">float32 [<see cref="StepScalars.Count"/>].</param>
     /// <param name="clip">The clipping factor [1].</param>
     public static void AdamW(
-        this GraphBuilder graph, Tensor parameters, Tensor gradients, Tensor m, Tensor v, Tensor scalars, Tensor clip, AdamWSettings settings) =>
+        this GraphBuilder graph, Tensor parameters, Tensor gradients, Tensor m, Tensor v, Tensor scalars, Tensor clip,
+        AdamWSettings settings) =>
         graph.Add(new AdamWOperator(settings), [parameters, gradients, m, v, scalars, clip]);
 
     /// <summary>One step of plain gradient descent, vectors of one length; decay is part of the gradient.</summary>

@@ -21,7 +21,8 @@ internal sealed class PerturbWeightOperator(uint stream, bool reachesInputs) : O
     {
         Shape weight = lowering.Node.Inputs[0].Shape;
         lowering.Emit(Noise.Perturb(
-            lowering.Device, weight.Rows, weight.Columns, stream, lowering.Weight(0), lowering.Input<float>(1), lowering.Input<uint>(2), lowering.Output<float>(0)));
+            lowering.Device, weight.Rows, weight.Columns, stream, lowering.Weight(0), lowering.Input<float>(1), lowering.Input<uint>(2),
+            lowering.Output<float>(0)));
     }
 }
 
@@ -79,7 +80,8 @@ internal static class WeightExtensions
 
     /// <summary>Turns the squared norms of an adapted layer's frozen rows into Flat-LoRA's deviation of each.</summary>
     public static void FlatDeviation(
-        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor aw, Tensor b, Tensor gram, Tensor scalars, Variable deviation) =>
+        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor aw, Tensor b, Tensor gram, Tensor scalars,
+        Variable deviation) =>
         graph.Add(new FlatDeviationOperator(columns, rho, loraScale), [aw, b, gram, scalars, graph.Read(deviation)]);
 
     /// <summary>Writes the squared norm of each row of x.</summary>

@@ -15,13 +15,17 @@ internal sealed class WriteRowsOperator : Operator
     {
         Shape x = lowering.Node.Inputs[0].Shape;
         lowering.Emit(RowSelection.Write(
-            lowering.Device, x.Rows, lowering.Node.Inputs[2].Shape.Rows, x.Columns, lowering.Input<float>(0), lowering.Input<int>(1), lowering.Weight(2)));
+            lowering.Device, x.Rows, lowering.Node.Inputs[2].Shape.Rows, x.Columns, lowering.Input<float>(0), lowering.Input<int>(1),
+            lowering.Weight(2)));
     }
 }
 
 internal static class WriteRowsExtensions
 {
-    /// <summary>Row i of x becomes row index[i] of a variable, whose other rows stay; index -1 stands for a row that goes nowhere. Nodes added later read the new rows.</summary>
+    /// <summary>
+    /// Row i of x becomes row index[i] of a variable, whose other rows stay; index -1 stands for a row that goes nowhere. Nodes added later
+    /// read the new rows.
+    /// </summary>
     /// <param name="x">[rows, columns].</param>
     /// <param name="index">int32 [rows]; those other than -1 are distinct.</param>
     /// <param name="variable">[_, columns], float32, float16 or bfloat16.</param>
@@ -29,7 +33,8 @@ internal static class WriteRowsExtensions
     {
         if (x.Shape.Columns != variable.Shape.Columns || index.Shape.Count != x.Shape.Rows)
         {
-            throw new ArgumentException($"{x} with {index} cannot be written to rows of {variable}: columns must agree, and each row needs its index.");
+            throw new ArgumentException(
+                $"{x} with {index} cannot be written to rows of {variable}: columns must agree, and each row needs its index.");
         }
 
         graph.Add(new WriteRowsOperator(), [x, index, graph.Read(variable)]);

@@ -1,14 +1,15 @@
 namespace Engine.Graph.Passes;
 
 /// <summary>
-/// Activation checkpointing (Chen et al. 2016, arXiv 1604.06174): of a chain of layers only the tensors between them live on to the backward pass.
-/// What the backward pass reads of a layer is computed again in front of its first reader, by nodes with the same operators, so with the same dropout masks and to the same bits.
-/// Runs between differentiation and fusion.
+/// Activation checkpointing (Chen et al. 2016, arXiv 1604.06174): of a chain of layers only the tensors between them live on to the
+/// backward pass. What the backward pass reads of a layer is computed again in front of its first reader, by nodes with the same operators,
+/// so with the same dropout masks and to the same bits. Runs between differentiation and fusion.
 /// </summary>
 /// <remarks>
-/// Kept and never repeated: every output of the node that makes a boundary (a norm's statistics are small), what lies behind the last boundary (the backward pass begins
-/// there), nodes with effects, and what several layers read, as rotary angles are: it lives that long anyway, and computing it again for the last layer would bring all of the first
-/// layer back with it. The variables that layers read must not be written in between.
+/// Kept and never repeated: every output of the node that makes a boundary (a norm's statistics are small), what lies behind the last
+/// boundary (the backward pass begins there), nodes with effects, and what several layers read, as rotary angles are: it lives that long
+/// anyway, and computing it again for the last layer would bring all of the first layer back with it. The variables that layers read must
+/// not be written in between.
 /// </remarks>
 internal static class CheckpointPass
 {
@@ -73,7 +74,8 @@ internal static class CheckpointPass
         foreach (Node reader in forward)
         {
             int reading = layerOf.GetValueOrDefault(reader, boundaries.Count);
-            kept.UnionWith(reader.Inputs.Select(input => input.Producer).OfType<Node>().Where(producer => layerOf.TryGetValue(producer, out int layer) && layer != reading));
+            kept.UnionWith(reader.Inputs.Select(input => input.Producer)
+                .OfType<Node>().Where(producer => layerOf.TryGetValue(producer, out int layer) && layer != reading));
         }
 
         return layerOf.Where(pair => !kept.Contains(pair.Key) && !pair.Key.Operator.HasEffects).ToDictionary();
@@ -81,7 +83,8 @@ internal static class CheckpointPass
 
     /// <summary>Adds what computes a layer's <paramref name="wanted"/> tensors again, in the order of the forward pass.</summary>
     private static void Repeat(
-        GraphBuilder graph, int layer, IEnumerable<Tensor> wanted, Dictionary<Node, int> layerOf, Dictionary<Tensor, Tensor> again, List<Node> nodes)
+        GraphBuilder graph, int layer, IEnumerable<Tensor> wanted, Dictionary<Node, int> layerOf, Dictionary<Tensor, Tensor> again,
+        List<Node> nodes)
     {
         HashSet<Node> needed = Liveness.WithAncestors(
             wanted.Select(tensor => tensor.Producer!), node => layerOf.TryGetValue(node, out int from) && from == layer);

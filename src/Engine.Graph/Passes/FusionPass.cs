@@ -32,7 +32,14 @@ internal static class FusionPass
     private static void FuseActivation(NodePlaces places, Node node, ActivationKind kind)
     {
         Tensor input = node.Inputs[0];
-        if (input.Producer is not { Operator: MatMulOperator { Activation: ActivationKind.None, HasResidual: false, WindowOutput: null } product } producer)
+        if (input.Producer is not
+            {
+                Operator: MatMulOperator
+                {
+                    Activation: ActivationKind.None, HasResidual: false,
+                    WindowOutput: null
+                } product
+            } producer)
         {
             return;
         }

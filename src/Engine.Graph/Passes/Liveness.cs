@@ -43,7 +43,9 @@ internal static class Liveness
         return reached;
     }
 
-    /// <summary>Who reads each tensor, a node that reads it twice listed twice; null stands for whoever reads an output of the graph.</summary>
+    /// <summary>
+    /// Who reads each tensor, a node that reads it twice listed twice; null stands for whoever reads an output of the graph.
+    /// </summary>
     public static Dictionary<Tensor, List<Node?>> Readers(IReadOnlyList<Tensor> outputs, IEnumerable<Node> live)
     {
         var readers = new Dictionary<Tensor, List<Node?>>();

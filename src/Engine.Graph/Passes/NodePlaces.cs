@@ -1,8 +1,8 @@
 namespace Engine.Graph.Passes;
 
 /// <summary>
-/// The nodes of a graph in their order while single ones are replaced or removed: no other node moves and readers stay known, so that a change costs what
-/// it touches, whatever the length of the graph. A node with effects stays where it is.
+/// The nodes of a graph in their order while single ones are replaced or removed: no other node moves and readers stay known, so that a
+/// change costs what it touches, whatever the length of the graph. A node with effects stays where it is.
 /// </summary>
 internal sealed class NodePlaces
 {
@@ -51,7 +51,9 @@ internal sealed class NodePlaces
     /// <summary>Takes out a node without effects.</summary>
     public void Remove(Node node) => nodes[Take(node)] = null;
 
-    /// <summary>Whether something after the first node and before the last writes a variable that the first reads: then it cannot run later.</summary>
+    /// <summary>
+    /// Whether something after the first node and before the last writes a variable that the first reads: then it cannot run later.
+    /// </summary>
     public bool IsWrittenBetween(Node first, Node last)
     {
         int end = placeOf[last];

@@ -4,8 +4,8 @@ namespace Engine.Graph.Passes;
 
 /// <summary>
 /// Only what the loss reads is computed: taking rows commutes with row-wise operators and with attention's queries, so each
-/// TakeRows is moved towards the inputs while nothing else reads the tensor it takes from. Runs before differentiation. A dropout on the way
-/// numbers the elements of the taken rows, so its mask is another draw than without the pass.
+/// TakeRows is moved towards the inputs while nothing else reads the tensor it takes from. Runs before differentiation. A dropout on the
+/// way numbers the elements of the taken rows, so its mask is another draw than without the pass.
 /// </summary>
 internal static class RowSelectionPass
 {
@@ -47,7 +47,8 @@ internal static class RowSelectionPass
         return false;
     }
 
-    private static void Replace(LinkedList<Node> order, Dictionary<Tensor, List<Node?>> readers, LinkedListNode<Node> take, Node producer, Node[] replacement)
+    private static void Replace(
+        LinkedList<Node> order, Dictionary<Tensor, List<Node?>> readers, LinkedListNode<Node> take, Node producer, Node[] replacement)
     {
         foreach (Node gone in (ReadOnlySpan<Node>)[take.Value, producer])
         {
@@ -78,7 +79,8 @@ internal static class RowSelectionPass
     private static bool OnlyTaken(Tensor tensor, Node take, Dictionary<Tensor, List<Node?>> readers) =>
         readers.GetValueOrDefault(tensor, []).All(reader => reader == take);
 
-    private static Node[]? SelectRows(LinkedList<Node> order, LinkedListNode<Node> place, Node producer, Node take, RowSelectionInputs selection)
+    private static Node[]? SelectRows(
+        LinkedList<Node> order, LinkedListNode<Node> place, Node producer, Node take, RowSelectionInputs selection)
     {
         IReadOnlyList<int> rowInputs = producer.Operator.RowInputs;
         if (rowInputs.Count == 0)
@@ -101,7 +103,8 @@ internal static class RowSelectionPass
     }
 
     private static Node[] SelectQueries(
-        LinkedList<Node> order, LinkedListNode<Node> place, Node producer, AttentionOperator attention, Node take, RowSelectionInputs selection)
+        LinkedList<Node> order, LinkedListNode<Node> place, Node producer, AttentionOperator attention, Node take,
+        RowSelectionInputs selection)
     {
         var added = new List<Node>();
         Tensor[] inputs = [.. producer.Inputs];
@@ -115,8 +118,11 @@ internal static class RowSelectionPass
         return [.. added];
     }
 
-    /// <summary>The taken rows of a tensor: those of a TakeRows that is there already, then in front of the place, or of a new one.</summary>
-    private static Tensor Take(LinkedList<Node> order, LinkedListNode<Node> place, List<Node> added, Tensor tensor, RowSelectionInputs selection)
+    /// <summary>
+    /// The taken rows of a tensor: those of a TakeRows that is there already, then in front of the place, or of a new one.
+    /// </summary>
+    private static Tensor Take(
+        LinkedList<Node> order, LinkedListNode<Node> place, List<Node> added, Tensor tensor, RowSelectionInputs selection)
     {
         bool IsSame(Node node) => node.Operator is TakeRowsOperator && node.Inputs[0] == tensor && node.Inputs[1] == selection.Index;
         Node? same = order.Concat(added).FirstOrDefault(IsSame);

@@ -1,8 +1,8 @@
 namespace Engine.Graph.Passes;
 
 /// <summary>
-/// For whom a node works: the trainable tensors whose gradients it leads to or whose update it is. Nodes with the same tensors share a class;
-/// a node that something else reads too (an output of the graph, a loss, a norm over everything) is in none and always runs.
+/// For whom a node works: the trainable tensors whose gradients it leads to or whose update it is. Nodes with the same tensors share a
+/// class; a node that something else reads too (an output of the graph, a loss, a norm over everything) is in none and always runs.
 /// </summary>
 internal sealed class ServedTensors
 {

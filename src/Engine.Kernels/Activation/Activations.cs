@@ -26,7 +26,8 @@ public static class Activations
     }
 
     /// <summary>dx = dy * activation'(x), x the activation's input. dx may be dy or x.</summary>
-    public static Launch Backward(Device device, ActivationKind kind, long count, BufferView<float> x, BufferView<float> dy, BufferView<float> dx)
+    public static Launch Backward(
+        Device device, ActivationKind kind, long count, BufferView<float> x, BufferView<float> dy, BufferView<float> dx)
     {
         Operand.Require(x, count);
         Operand.Require(dy, count);
@@ -37,7 +38,8 @@ public static class Activations
             {
                 ActivationKind.None => new UnaryHost<CopyMap>("Activations_Copy", cpu, count, default, dy, dx),
                 ActivationKind.GeluErf => new BinaryHost<GeluErfGradientMap>("Activations_GeluErfGradient", cpu, count, default, x, dy, dx),
-                ActivationKind.GeluTanh => new BinaryHost<GeluTanhGradientMap>("Activations_GeluTanhGradient", cpu, count, default, x, dy, dx),
+                ActivationKind.GeluTanh =>
+                    new BinaryHost<GeluTanhGradientMap>("Activations_GeluTanhGradient", cpu, count, default, x, dy, dx),
                 ActivationKind.Tanh => new BinaryHost<TanhGradientMap>("Activations_TanhGradient", cpu, count, default, x, dy, dx),
                 _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown activation"),
             };

@@ -33,11 +33,13 @@ public static class Elementwise
     }
 
     /// <summary>
-    /// y += weight x, or with <paramref name="blends"/> y = (1 - weight) y + weight x; weight = factor * scalars[slot]. A weight of 1 blends to x itself.
+    /// y += weight x, or with <paramref name="blends"/> y = (1 - weight) y + weight x; weight = factor * scalars[slot]. A weight of 1
+    /// blends to x itself.
     /// </summary>
     /// <param name="finite">[1] NaN says that the step's gradients are not finite: nothing is then written.</param>
     public static Launch Mix(
-        Device device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> finite, BufferView<float> x, BufferView<float> y)
+        Device device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> finite,
+        BufferView<float> x, BufferView<float> y)
     {
         Operand.Require(scalars, StepScalars.Count);
         Operand.Require(finite, 1);
@@ -48,7 +50,8 @@ public static class Elementwise
             return new MixHost(cpu, count, factor, slot, blends, scalars, finite, x, y);
         }
 
-        return ElementwiseKernels.MixKernel.Bind(device, LaunchShapes.Elements(device, count), scalars, finite, x, y, factor, slot, blends, count);
+        return ElementwiseKernels.MixKernel.Bind(
+            device, LaunchShapes.Elements(device, count), scalars, finite, x, y, factor, slot, blends, count);
     }
 
     /// <summary>
@@ -84,7 +87,10 @@ public static class Elementwise
         return ElementwiseKernels.AddProductKernel.Bind(device, LaunchShapes.Elements(device, count), a, b, y, count);
     }
 
-    /// <summary>y[i, j] = x[i, j], or += with <paramref name="adds"/>, for i below rows and j below columns, rows of x and y lying strideX and strideY apart.</summary>
+    /// <summary>
+    /// y[i, j] = x[i, j], or += with <paramref name="adds"/>, for i below rows and j below columns, rows of x and y lying strideX and
+    /// strideY apart.
+    /// </summary>
     public static Launch Window(
         Device device, int rows, int columns, bool adds, BufferView<float> x, int strideX, BufferView<float> y, int strideY)
     {
@@ -99,9 +105,12 @@ public static class Elementwise
             device, LaunchShapes.Elements(device, (long)rows * columns), x, y, columns, strideX, strideY, adds, (long)rows * columns);
     }
 
-    /// <summary>y[i, j] = (scale[j] - offset) z[i, j] + bias[j]; z, y [rows, columns], scale [columns], bias [columns] or null. y may be z.</summary>
+    /// <summary>
+    /// y[i, j] = (scale[j] - offset) z[i, j] + bias[j]; z, y [rows, columns], scale [columns], bias [columns] or null. y may be z.
+    /// </summary>
     public static Launch ScaleColumns(
-        Device device, int rows, int columns, float offset, BufferView<float> z, BufferView<float> scale, BufferView<float>? bias, BufferView<float> y)
+        Device device, int rows, int columns, float offset, BufferView<float> z, BufferView<float> scale, BufferView<float>? bias,
+        BufferView<float> y)
     {
         Operand.Require(z, (long)rows * columns);
         Operand.Require(scale, columns);
@@ -113,7 +122,8 @@ public static class Elementwise
         }
 
         return ElementwiseKernels.ScaleColumnsKernel.Bind(
-            device, LaunchShapes.Elements(device, (long)rows * columns), z, scale, bias ?? default, y, columns, offset, bias is not null, (long)rows * columns);
+            device, LaunchShapes.Elements(device, (long)rows * columns), z, scale, bias ?? default, y, columns, offset, bias is not null,
+            (long)rows * columns);
     }
 
     /// <summary>y = factor * x; y may be x.</summary>

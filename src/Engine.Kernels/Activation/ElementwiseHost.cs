@@ -54,7 +54,8 @@ internal sealed unsafe class FillHost(CpuDevice device, long count, float value,
 
 /// <summary>y = keep y + weight x, keep 1 or 1 - weight.</summary>
 internal sealed unsafe class MixHost(
-    CpuDevice device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> finite, BufferView<float> x, BufferView<float> y)
+    CpuDevice device, long count, float factor, int slot, bool blends, BufferView<float> scalars, BufferView<float> finite,
+    BufferView<float> x, BufferView<float> y)
     : RangeHost(device, count)
 {
     private readonly float* scalars = CpuDevice.Pointer(scalars);
@@ -82,7 +83,8 @@ internal sealed unsafe class MixHost(
 
         if (i < length)
         {
-            Lanes.StorePartial(Mixed(Lanes.LoadPartial(from + i, length - i), Lanes.LoadPartial(to + i, length - i), weight, keep), to + i, length - i);
+            Lanes.StorePartial(
+                Mixed(Lanes.LoadPartial(from + i, length - i), Lanes.LoadPartial(to + i, length - i), weight, keep), to + i, length - i);
         }
     }
 
@@ -165,7 +167,8 @@ internal sealed unsafe class WindowHost(
 
 /// <summary>y = (scale - offset) z + bias, row by row.</summary>
 internal sealed unsafe class ScaleColumnsHost(
-    CpuDevice device, int rows, int columns, float offset, BufferView<float> z, BufferView<float> scale, BufferView<float>? bias, BufferView<float> y)
+    CpuDevice device, int rows, int columns, float offset, BufferView<float> z, BufferView<float> scale, BufferView<float>? bias,
+    BufferView<float> y)
     : RowHost(device, rows, columns)
 {
     private readonly float* z = CpuDevice.Pointer(z);
@@ -183,7 +186,8 @@ internal sealed unsafe class ScaleColumnsHost(
         for (; j <= Columns - Lanes.Count; j += Lanes.Count)
         {
             Vector512<float> addend = bias is null ? Vector512<float>.Zero : Vector512.Load(bias + j);
-            Vector512.FusedMultiplyAdd(Vector512.Load(scale + j) - Vector512.Create(offset), Vector512.Load(from + j), addend).Store(to + j);
+            Vector512.FusedMultiplyAdd(Vector512.Load(scale + j) - Vector512.Create(offset), Vector512.Load(from + j), addend)
+                .Store(to + j);
         }
 
         for (; j < Columns; j++)

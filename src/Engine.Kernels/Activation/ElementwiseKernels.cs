@@ -50,7 +50,8 @@ internal static partial class ElementwiseKernels
     /// <summary>y = (1 - weight) y + weight x where it blends, else y += weight x.</summary>
     [Kernel]
     public static void Mix(
-        ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> x, ArrayView<float> y, float factor, int slot, bool blends, long count)
+        ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> x, ArrayView<float> y, float factor, int slot,
+        bool blends, long count)
     {
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (i < count && !float.IsNaN(finite[0]))
@@ -102,7 +103,8 @@ internal static partial class ElementwiseKernels
     /// <summary>y = (scale - offset) z + bias, scale and bias by column.</summary>
     [Kernel]
     public static void ScaleColumns(
-        ArrayView<float> z, ArrayView<float> scale, ArrayView<float> bias, ArrayView<float> y, int columns, float offset, bool hasBias, long count)
+        ArrayView<float> z, ArrayView<float> scale, ArrayView<float> bias, ArrayView<float> y, int columns, float offset,
+        bool hasBias, long count)
     {
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (i < count)

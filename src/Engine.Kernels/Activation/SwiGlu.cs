@@ -2,7 +2,9 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>The gated unit of Shazeer (arXiv 2002.05202): y = silu(gate) up with silu(x) = x / (1 + e^-x), over <c>count</c> elements.</summary>
+/// <summary>
+/// The gated unit of Shazeer (arXiv 2002.05202): y = silu(gate) up with silu(x) = x / (1 + e^-x), over <c>count</c> elements.
+/// </summary>
 public static class SwiGlu
 {
     /// <summary>y = silu(gate) up; y may be gate or up.</summary>
@@ -21,7 +23,8 @@ public static class SwiGlu
 
     /// <summary>dGate = dy up silu'(gate), dUp = dy silu(gate); either may be dy, gate or up.</summary>
     public static Launch Backward(
-        Device device, long count, BufferView<float> gate, BufferView<float> up, BufferView<float> dy, BufferView<float> dGate, BufferView<float> dUp)
+        Device device, long count, BufferView<float> gate, BufferView<float> up, BufferView<float> dy, BufferView<float> dGate,
+        BufferView<float> dUp)
     {
         Operand.Require(gate, count);
         Operand.Require(up, count);

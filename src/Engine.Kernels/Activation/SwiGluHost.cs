@@ -14,7 +14,8 @@ internal readonly struct SwiGluMap : IBinaryMap
 
 /// <summary>With s the logistic function of the gate: dGate = dy up s (1 + gate (1 - s)), dUp = dy gate s.</summary>
 internal sealed unsafe class SwiGluBackwardHost(
-    CpuDevice device, long count, BufferView<float> gate, BufferView<float> up, BufferView<float> dy, BufferView<float> dGate, BufferView<float> dUp)
+    CpuDevice device, long count, BufferView<float> gate, BufferView<float> up, BufferView<float> dy, BufferView<float> dGate,
+    BufferView<float> dUp)
     : RangeHost(device, count)
 {
     private readonly float* gate = CpuDevice.Pointer(gate);

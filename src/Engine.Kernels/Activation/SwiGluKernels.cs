@@ -16,7 +16,8 @@ internal static partial class SwiGluKernels
 
     /// <summary>With s the logistic function of the gate: dGate = dy up s (1 + gate (1 - s)), dUp = dy gate s.</summary>
     [Kernel]
-    public static void Backward(ArrayView<float> gate, ArrayView<float> up, ArrayView<float> dy, ArrayView<float> dGate, ArrayView<float> dUp, long count)
+    public static void Backward(
+        ArrayView<float> gate, ArrayView<float> up, ArrayView<float> dy, ArrayView<float> dGate, ArrayView<float> dUp, long count)
     {
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (i < count)

@@ -19,18 +19,20 @@ public sealed record AttentionShape(
     /// <summary>Probability with which an attention weight is dropped; 0 for none.</summary>
     public float Dropout { get; init; }
 
-    /// <summary>Philox stream of the dropout mask. Element ((query token * heads + head) * <see cref="DropoutPitch"/> + key index in the segment).</summary>
+    /// <summary>
+    /// Philox stream of the dropout mask. Element ((query token * heads + head) * <see cref="DropoutPitch"/> + key index in the segment).
+    /// </summary>
     public uint DropoutStream { get; init; }
 
     /// <summary>
-    /// Elements of the dropout mask from one head's keys to the next: at least MaxKeyLength, which it is unless told otherwise. A mask stays the same under a
-    /// closer bound of the keys.
+    /// Elements of the dropout mask from one head's keys to the next: at least MaxKeyLength, which it is unless told otherwise. A mask
+    /// stays the same under a closer bound of the keys.
     /// </summary>
     public int DropoutPitch { get; init; } = MaxKeyLength;
 
     /// <summary>
-    /// The type that operands of every product are rounded to, on the device's matrix units: Float16 or BFloat16; sums and softmax stay float32. Float32: nothing is rounded, and no matrix units are
-    /// used.
+    /// The type that operands of every product are rounded to, on the device's matrix units: Float16 or BFloat16; sums and softmax stay
+    /// float32. Float32: nothing is rounded, and no matrix units are used.
     /// </summary>
     public ElementType Products { get; init; } = ElementType.Float32;
 
@@ -44,8 +46,8 @@ public sealed record AttentionShape(
 /// <summary>
 /// Softmax attention, segment by segment, with online softmax: memory is linear in length.
 /// q [query tokens, heads * head size]; k, v [key tokens, kv heads * head size]; output as q.
-/// queryStart and keyStart [rows + 1] are token offsets; queryPosition [query tokens] the query's index in its key segment (read when causal).
-/// Tokens from queryStart[rows] (keyStart[rows]) on are dead: their outputs and gradients are written as zeros.
+/// queryStart and keyStart [rows + 1] are token offsets; queryPosition [query tokens] the query's index in its key segment (read when
+/// causal). Tokens from queryStart[rows] (keyStart[rows]) on are dead: their outputs and gradients are written as zeros.
 /// </summary>
 public static class Attention
 {
@@ -85,7 +87,9 @@ public static class Attention
 
     /// <summary>Elements of float32 workspace the backward pass needs on this device.</summary>
     public static long BackwardWorkspace(Device device, AttentionShape shape) =>
-        device is CpuDevice { Features.HostVectors: true } && shape.Products == ElementType.Float32 ? 0 : AttentionBackwardGroups.Workspace(shape);
+        device is CpuDevice { Features.HostVectors: true } && shape.Products == ElementType.Float32
+            ? 0
+            : AttentionBackwardGroups.Workspace(shape);
 
     /// <summary>Writes (never adds to) dq, dk and dv.</summary>
     /// <param name="output">The forward pass's output.</param>

@@ -27,7 +27,8 @@ internal static class AttentionMask
     /// <summary>The dropout factor of one element of the mask.</summary>
     public static float Factor(long element, AttentionInputs of)
     {
-        PhiloxWords words = Philox.Block((ulong)(element / 4), of.Random[RandomState.SeedLow], of.Random[RandomState.SeedHigh], of.Stream, of.Random[RandomState.Step]);
+        PhiloxWords words = Philox.Block(
+            (ulong)(element / 4), of.Random[RandomState.SeedLow], of.Random[RandomState.SeedHigh], of.Stream, of.Random[RandomState.Step]);
         int lane = (int)(element % 4);
         uint word = lane == 0 ? words.X : lane == 1 ? words.Y : lane == 2 ? words.Z : words.W;
         return word >= of.Threshold ? of.Factor : 0f;

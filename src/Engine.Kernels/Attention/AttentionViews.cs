@@ -22,7 +22,8 @@ internal readonly record struct AttentionViews(
 
         if (shape.Heads < 1 || shape.KeyValueHeads < 1 || shape.HeadSize < 1 || shape.Heads % shape.KeyValueHeads != 0)
         {
-            throw new ArgumentException($"{shape}: heads and head size must be positive, and KeyValueHeads must divide Heads.", nameof(shape));
+            throw new ArgumentException(
+                $"{shape}: heads and head size must be positive, and KeyValueHeads must divide Heads.", nameof(shape));
         }
 
         if (shape.HeadSize > Attention.MaxHeadSize)
@@ -37,7 +38,8 @@ internal readonly record struct AttentionViews(
 
         if (shape.Dropout > 0f && shape.DropoutPitch < shape.MaxKeyLength)
         {
-            throw new ArgumentException($"{shape}: DropoutPitch must be at least MaxKeyLength; elements of the mask would serve several heads.", nameof(shape));
+            throw new ArgumentException(
+                $"{shape}: DropoutPitch must be at least MaxKeyLength; elements of the mask would serve several heads.", nameof(shape));
         }
 
         if (shape.Dropout > 0f && Random is null)

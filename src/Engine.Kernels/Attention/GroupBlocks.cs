@@ -1,8 +1,9 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// What a group of the forms for GPUs works on: a block of queries (group x) of a head (group y) of a segment (group z), and the segment's keys. The items of a group
-/// agree on all of it, so that all of them reach a kernel's barriers or none does. The last z is the dead tail, which has neither.
+/// What a group of the forms for GPUs works on: a block of queries (group x) of a head (group y) of a segment (group z), and the segment's
+/// keys. The items of a group agree on all of it, so that all of them reach a kernel's barriers or none does. The last z is the dead tail,
+/// which has neither.
 /// </summary>
 internal struct GroupQueries
 {
@@ -49,7 +50,10 @@ internal struct GroupQueries
     }
 }
 
-/// <summary>The same of the gradients of keys and values: a block of keys (group x) of a key/value head (group y) of a segment (group z), and the blocks of queries that see any of them.</summary>
+/// <summary>
+/// The same of the gradients of keys and values: a block of keys (group x) of a key/value head (group y) of a segment (group z), and the
+/// blocks of queries that see any of them.
+/// </summary>
 internal struct GroupKeys
 {
     public int Head;
@@ -98,7 +102,8 @@ internal struct GroupKeys
         block.At = ((of.KeyStart[row] + block.First) * block.Stride) + (block.Head * headSize);
         int query = of.QueryStart[row];
         int end = row == of.Rows || block.Count <= 0 ? query : of.QueryStart[row + 1];
-        while (query < end && AttentionMask.VisibleKeys(of.QueryPosition, query, Math.Min(size, end - query), block.Keys, causal) <= block.First)
+        while (query < end && AttentionMask.VisibleKeys(of.QueryPosition, query, Math.Min(size, end - query), block.Keys, causal)
+            <= block.First)
         {
             query += size;
         }

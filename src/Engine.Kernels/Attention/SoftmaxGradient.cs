@@ -1,6 +1,8 @@
 namespace Engine.Kernels;
 
-/// <summary>What the backward pass needs of softmax over one query's scores in one head: weights are made again from the scores and logSumExp.</summary>
+/// <summary>
+/// What the backward pass needs of softmax over one query's scores in one head: weights are made again from the scores and logSumExp.
+/// </summary>
 internal struct SoftmaxRow
 {
     /// <summary>Keys of the segment that the query sees; none where it is not there.</summary>

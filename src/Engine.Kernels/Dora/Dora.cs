@@ -7,7 +7,8 @@ internal static class Dora
 {
     /// <summary>
     /// scale[i] = magnitude[i] / c[i] and inverseNorm[i] = 1 / c[i] (0 for a row of zeros), c[i] the norm of row i of W0 + s B A by
-    /// ||W0_i||^2 + 2 s b_i . (W0 A^T)_i + s^2 b_i (A A^T) b_i, from baseNorm[i] = ||W0_i||^2, wa = A W0^T [rank, rows], b = B [rows, rank], gram = A A^T [rank, rank].
+    /// ||W0_i||^2 + 2 s b_i . (W0 A^T)_i + s^2 b_i (A A^T) b_i, from baseNorm[i] = ||W0_i||^2, wa = A W0^T [rank, rows], b = B [rows,
+    /// rank], gram = A A^T [rank, rank].
     /// </summary>
     public static Launch Scale(
         Device device, int rows, int rank, float loraScale,

@@ -8,7 +8,8 @@ internal static class Dropouts
 {
     /// <summary>y = dropout(x) [+ residual]; y may be x or residual. The backward pass is the same call on dy without a residual.</summary>
     public static Launch Apply(
-        Device device, long count, float probability, uint stream, BufferView<float> x, BufferView<float>? residual, BufferView<uint> random, BufferView<float> y)
+        Device device, long count, float probability, uint stream, BufferView<float> x, BufferView<float>? residual,
+        BufferView<uint> random, BufferView<float> y)
     {
         if (!(probability >= 0 && probability < 1))
         {

@@ -6,7 +6,8 @@ namespace Engine.Kernels;
 
 /// <summary>Counter-based dropout: 64 words are made at a time, compared, and put in the order of the elements as factors.</summary>
 internal sealed unsafe class DropoutHost(
-    CpuDevice device, long count, float probability, uint stream, BufferView<float> x, BufferView<float>? residual, BufferView<uint> random, BufferView<float> y)
+    CpuDevice device, long count, float probability, uint stream, BufferView<float> x, BufferView<float>? residual, BufferView<uint> random,
+    BufferView<float> y)
     : RangeHost(device, count)
 {
     private readonly float* x = CpuDevice.Pointer(x);

@@ -3,10 +3,13 @@ namespace Engine.Kernels;
 /// <summary>Counter-based dropout.</summary>
 internal static partial class DropoutsKernels
 {
-    /// <summary>One item a block of four elements: y = x * factor where the element's word is at least threshold, else 0 [+ residual].</summary>
+    /// <summary>
+    /// One item a block of four elements: y = x * factor where the element's word is at least threshold, else 0 [+ residual].
+    /// </summary>
     [Kernel]
     public static void Apply(
-        ArrayView<float> x, ArrayView<float> residual, ArrayView<uint> random, ArrayView<float> y, uint stream, uint threshold, float factor, long count, [Specialize] bool withResidual)
+        ArrayView<float> x, ArrayView<float> residual, ArrayView<uint> random, ArrayView<float> y, uint stream, uint threshold,
+        float factor, long count, [Specialize] bool withResidual)
     {
         long block = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         long element = 4 * block;
@@ -24,7 +27,8 @@ internal static partial class DropoutsKernels
     }
 
     private static void Element(
-        ArrayView<float> x, ArrayView<float> residual, ArrayView<float> y, long i, long count, uint word, uint threshold, float factor, [Specialize] bool withResidual)
+        ArrayView<float> x, ArrayView<float> residual, ArrayView<float> y, long i, long count, uint word, uint threshold, float factor,
+        [Specialize] bool withResidual)
     {
         if (i < count)
         {

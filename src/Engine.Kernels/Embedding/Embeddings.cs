@@ -3,8 +3,11 @@ namespace Engine.Kernels;
 /// <summary>Embedding tables. An id outside a table is a host error, found before upload; kernels do not check.</summary>
 public static class Embeddings
 {
-    /// <summary>y[t] = table[ids[t]], or with <paramref name="accumulate"/> y[t] += table[ids[t]]; table [_, columns], y [tokens, columns].</summary>
-    public static Launch Forward(Device device, int tokens, int columns, WeightView table, BufferView<int> ids, BufferView<float> y, bool accumulate = false)
+    /// <summary>
+    /// y[t] = table[ids[t]], or with <paramref name="accumulate"/> y[t] += table[ids[t]]; table [_, columns], y [tokens, columns].
+    /// </summary>
+    public static Launch Forward(
+        Device device, int tokens, int columns, WeightView table, BufferView<int> ids, BufferView<float> y, bool accumulate = false)
     {
         Operand.Require(ids, tokens);
         Operand.Require(y, (long)tokens * columns);
@@ -22,8 +25,13 @@ public static class Embeddings
                     device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), stored, ids, y, columns, accumulate);
     }
 
-    /// <summary>dTable[ids[t]] += dy[t], tokens with one id added in their order (no atomics). Ids equal to <paramref name="paddingId"/> get no gradient (-1: none such).</summary>
-    public static Launch Gradient(Device device, int tokens, int columns, int tableRows, int paddingId, BufferView<int> ids, BufferView<float> dy, BufferView<float> dTable)
+    /// <summary>
+    /// dTable[ids[t]] += dy[t], tokens with one id added in their order (no atomics). Ids equal to <paramref name="paddingId"/> get no
+    /// gradient (-1: none such).
+    /// </summary>
+    public static Launch Gradient(
+        Device device, int tokens, int columns, int tableRows, int paddingId, BufferView<int> ids, BufferView<float> dy,
+        BufferView<float> dTable)
     {
         Operand.Require(ids, tokens);
         Operand.Require(dy, (long)tokens * columns);

@@ -6,7 +6,8 @@ namespace Engine.Kernels;
 
 /// <summary>Rows of a table, token by token, written or added.</summary>
 internal sealed unsafe class EmbeddingForwardHost<TStored>(
-    CpuDevice device, int tokens, int columns, BufferView<TStored> table, BufferView<int> ids, BufferView<float> y, bool accumulate) : RowHost(device, tokens, columns)
+    CpuDevice device, int tokens, int columns, BufferView<TStored> table, BufferView<int> ids, BufferView<float> y, bool accumulate)
+        : RowHost(device, tokens, columns)
     where TStored : unmanaged
 {
     private readonly TStored* table = CpuDevice.Pointer(table);

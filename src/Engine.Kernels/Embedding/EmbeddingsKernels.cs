@@ -5,7 +5,8 @@ internal static partial class EmbeddingsKernels
 {
     /// <summary>One group a token: its row of the table, written or added.</summary>
     [Kernel]
-    public static void Forward<TStored>(ArrayView<TStored> table, ArrayView<int> ids, ArrayView<float> y, int columns, [Specialize] bool accumulate)
+    public static void Forward<TStored>(
+        ArrayView<TStored> table, ArrayView<int> ids, ArrayView<float> y, int columns, [Specialize] bool accumulate)
         where TStored : unmanaged
     {
         int token = Grid.IdxX;

@@ -117,7 +117,9 @@ internal sealed unsafe class BalanceGradientHost(
         int tokens = rowStart[texts];
         for (int e = 0; e < Columns; e++)
         {
-            dp[((long)row * Columns) + e] = row < tokens ? scalars[StepScalars.LossScale] * coefficient * Columns / tokens * fractions[e] : 0f;
+            dp[((long)row * Columns) + e] = row < tokens
+                ? scalars[StepScalars.LossScale] * coefficient * Columns / tokens * fractions[e]
+                : 0f;
         }
     }
 }

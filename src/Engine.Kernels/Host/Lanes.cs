@@ -13,7 +13,9 @@ internal static unsafe class Lanes
     /// <summary>Float32 lanes of a vector.</summary>
     public const int Count = 16;
 
-    /// <summary>The first <paramref name="count"/> (0 to 16) elements at <paramref name="from"/>, zeros after them; nothing behind them is read.</summary>
+    /// <summary>
+    /// The first <paramref name="count"/> (0 to 16) elements at <paramref name="from"/>, zeros after them; nothing behind them is read.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadPartial(float* from, int count)
     {
@@ -94,7 +96,9 @@ internal static unsafe class Lanes
 
         if (i < count)
         {
-            Accumulate(Stored.LoadPart<Simd512, TStored>(x + i, count - i), Stored.LoadPart<Simd512, TStored>(y + i, count - i), ref low, ref high);
+            Accumulate(
+                Stored.LoadPart<Simd512, TStored>(x + i, count - i), Stored.LoadPart<Simd512, TStored>(y + i, count - i),
+                ref low, ref high);
         }
 
         return Sum(low + high);

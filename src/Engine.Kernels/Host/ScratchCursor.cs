@@ -14,7 +14,8 @@ internal unsafe struct ScratchCursor(byte* start, int bytes)
         next += ((long)count * sizeof(float) + Line - 1) / Line * Line;
         if (next > end)
         {
-            throw new InvalidOperationException($"A host kernel asks for {next - end} bytes more than the scratch memory of a worker holds.");
+            throw new InvalidOperationException(
+                $"A host kernel asks for {next - end} bytes more than the scratch memory of a worker holds.");
         }
 
         return (float*)taken;

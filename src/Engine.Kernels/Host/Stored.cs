@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Engine.Kernels.Host;
 
-/// <summary>Elements of a weight's storage type (float, <see cref="Half"/>, <see cref="BFloat16"/>) as float32: what host loops read weights with.</summary>
+/// <summary>
+/// Elements of a weight's storage type (float, <see cref="Half"/>, <see cref="BFloat16"/>) as float32: what host loops read weights with.
+/// </summary>
 internal static unsafe class Stored
 {
     /// <summary>2^112: float16's exponent counts from 15, float32's from 127.</summary>

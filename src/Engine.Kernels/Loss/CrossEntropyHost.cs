@@ -4,8 +4,8 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Cross-entropy of a chunk of rows, row by row: the row's maximum, the sum of exponentials below it, then the gradient. The rows' losses are
-/// added in float64 in their order by the chunk that writes the loss. Sums over a row's targets are float64, too.
+/// Cross-entropy of a chunk of rows, row by row: the row's maximum, the sum of exponentials below it, then the gradient. The rows' losses
+/// are added in float64 in their order by the chunk that writes the loss. Sums over a row's targets are float64, too.
 /// </summary>
 internal sealed unsafe class CrossEntropyHost(
     CpuDevice device, int rows, int first, int count, int classes,

@@ -8,8 +8,8 @@ internal static class Losses
 
     /// <summary>
     /// Mean cross-entropy of logits [rows, classes] under labels [rows] (-100: ignored).
-    /// loss[0] = mean loss (unscaled); dLogits = scalars[LossScale] * gradient (null: not wanted), and may be the logits. rowLoss [rows] receives
-    /// each row's loss (0 where ignored). Rows are reduced in a fixed order.
+    /// loss[0] = mean loss (unscaled); dLogits = scalars[LossScale] * gradient (null: not wanted), and may be the logits. rowLoss [rows]
+    /// receives each row's loss (0 where ignored). Rows are reduced in a fixed order.
     /// </summary>
     public static Launch[] CrossEntropy(
         Device device, int rows, int classes,
@@ -18,9 +18,9 @@ internal static class Losses
         CrossEntropyChunk(device, rows, 0, rows, classes, logits, labels, scalars, rowLoss, loss, dLogits, options);
 
     /// <summary>
-    /// The same for <paramref name="count"/> rows from <paramref name="first"/> on, whose logits and dLogits are [count, classes]; labels and
-    /// rowLoss are those of all rows, over which the mean is taken. The chunk with the last row, which must run after the others, writes the
-    /// loss.
+    /// The same for <paramref name="count"/> rows from <paramref name="first"/> on, whose logits and dLogits are [count, classes]; labels
+    /// and rowLoss are those of all rows, over which the mean is taken. The chunk with the last row, which must run after the others,
+    /// writes the loss.
     /// </summary>
     public static Launch[] CrossEntropyChunk(
         Device device, int rows, int first, int count, int classes,
@@ -37,7 +37,8 @@ internal static class Losses
         bool last = first + count == rows;
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return [new CrossEntropyHost(cpu, rows, first, count, classes, logits, labels, scalars, rowLoss, last ? loss : null, dLogits, options)];
+            return [new CrossEntropyHost(
+                cpu, rows, first, count, classes, logits, labels, scalars, rowLoss, last ? loss : null, dLogits, options)];
         }
 
         int groupSize = LaunchShapes.RowGroup(device, classes);
@@ -48,17 +49,19 @@ internal static class Losses
             options.LabelSmoothing, weighted, dLogits is not null, groupSize);
         return last
             ? [chunk, LossesKernels.MeanKernel.Bind(
-                device, new LaunchShape(1, LaunchShapes.SingleGroup), rowLoss, labels, weights, loss, rows, weighted, LaunchShapes.SingleGroup)]
+                device, new LaunchShape(1, LaunchShapes.SingleGroup), rowLoss, labels, weights, loss, rows, weighted,
+                LaunchShapes.SingleGroup)]
             : [chunk];
     }
 
     /// <summary>
-    /// Mean squared error of predictions [count] to targets [count]; a NaN target is ignored. loss[0] = mean (unscaled), rowLoss [count] the squared errors
-    /// (0 where ignored), dPredictions = scalars[LossScale] * gradient (null: not wanted), and may be the predictions.
+    /// Mean squared error of predictions [count] to targets [count]; a NaN target is ignored. loss[0] = mean (unscaled), rowLoss [count]
+    /// the squared errors (0 where ignored), dPredictions = scalars[LossScale] * gradient (null: not wanted), and may be the predictions.
     /// </summary>
     public static Launch[] MeanSquaredError(
         Device device, int count,
-        BufferView<float> predictions, BufferView<float> targets, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dPredictions)
+        BufferView<float> predictions, BufferView<float> targets, BufferView<float> scalars, BufferView<float> rowLoss,
+        BufferView<float> loss, BufferView<float>? dPredictions)
     {
         Operand.Require(predictions, count);
         Operand.Require(targets, count);
@@ -75,7 +78,8 @@ internal static class Losses
         [
             LossesKernels.MeanSquaredErrorKernel.Bind(
                 device, new LaunchShape(1, LaunchShapes.SingleGroup),
-                predictions, targets, scalars, rowLoss, loss, dPredictions ?? default, count, dPredictions is not null, LaunchShapes.SingleGroup),
+                predictions, targets, scalars, rowLoss, loss, dPredictions ?? default, count, dPredictions is not null,
+                LaunchShapes.SingleGroup),
         ];
     }
 }

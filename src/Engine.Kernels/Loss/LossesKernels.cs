@@ -4,9 +4,9 @@ namespace Engine.Kernels;
 internal static partial class LossesKernels
 {
     /// <summary>
-    /// Cross-entropy of a chunk of rows from <paramref name="first"/> on, one group a row: the row's maximum, the sum of exponentials below it,
-    /// the row's loss, then its gradient. With targets t_c the loss is t (log(sum) + maximum) - sum of t_c x_c, t their sum, and the gradient
-    /// t p_c - t_c. Every group adds up the weights of all rows for itself: that costs less than a launch of its own.
+    /// Cross-entropy of a chunk of rows from <paramref name="first"/> on, one group a row: the row's maximum, the sum of exponentials below
+    /// it, the row's loss, then its gradient. With targets t_c the loss is t (log(sum) + maximum) - sum of t_c x_c, t their sum, and the
+    /// gradient t p_c - t_c. Every group adds up the weights of all rows for itself: that costs less than a launch of its own.
     /// </summary>
     [Kernel]
     public static void CrossEntropy(
@@ -129,7 +129,8 @@ internal static partial class LossesKernels
     /// <summary>One group for everything: predictions are few, one to some per text.</summary>
     [Kernel]
     public static void MeanSquaredError(
-        ArrayView<float> predictions, ArrayView<float> targets, ArrayView<float> scalars, ArrayView<float> rowLoss, ArrayView<float> loss, ArrayView<float> dPredictions,
+        ArrayView<float> predictions, ArrayView<float> targets, ArrayView<float> scalars, ArrayView<float> rowLoss, ArrayView<float> loss,
+        ArrayView<float> dPredictions,
         int count, [Specialize] bool withGradient, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);

@@ -5,7 +5,8 @@ namespace Engine.Kernels;
 /// <summary>Squared errors and their gradient, element by element: predictions are few, one to some per text.</summary>
 internal sealed unsafe class MeanSquaredErrorHost(
     CpuDevice device, int count,
-    BufferView<float> predictions, BufferView<float> targets, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss, BufferView<float>? dPredictions)
+    BufferView<float> predictions, BufferView<float> targets, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss,
+    BufferView<float>? dPredictions)
     : RangeHost(device, count)
 {
     private readonly float* predictions = CpuDevice.Pointer(predictions);

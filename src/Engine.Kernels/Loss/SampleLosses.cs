@@ -4,11 +4,12 @@ namespace Engine.Kernels;
 internal static class SampleLosses
 {
     /// <summary>
-    /// means[row] = the mean of placeLoss over the places start[row] to start[row + 1] whose label counts (is not -100); 0 where none does. placeLoss, labels
-    /// [places], start [rows + 1], means [rows].
+    /// means[row] = the mean of placeLoss over the places start[row] to start[row + 1] whose label counts (is not -100); 0 where none does.
+    /// placeLoss, labels [places], start [rows + 1], means [rows].
     /// </summary>
     public static Launch Means(
-        Device device, int rows, int places, BufferView<float> placeLoss, BufferView<int> labels, BufferView<int> start, BufferView<float> means)
+        Device device, int rows, int places, BufferView<float> placeLoss, BufferView<int> labels, BufferView<int> start,
+        BufferView<float> means)
     {
         Operand.Require(placeLoss, places);
         Operand.Require(labels, places);
@@ -19,7 +20,8 @@ internal static class SampleLosses
             return new SampleMeansHost(cpu, rows, placeLoss, labels, start, means);
         }
 
-        return SampleLossesKernels.MeansKernel.Bind(device, new LaunchShape(rows, LaunchShapes.SingleGroup), placeLoss, labels, start, means, LaunchShapes.SingleGroup);
+        return SampleLossesKernels.MeansKernel.Bind(
+            device, new LaunchShape(rows, LaunchShapes.SingleGroup), placeLoss, labels, start, means, LaunchShapes.SingleGroup);
     }
 }
 
@@ -28,7 +30,8 @@ internal static partial class SampleLossesKernels
 {
     /// <summary>One group a row.</summary>
     [Kernel]
-    public static void Means(ArrayView<float> placeLoss, ArrayView<int> labels, ArrayView<int> start, ArrayView<float> means, [Specialize] int groupSize)
+    public static void Means(
+        ArrayView<float> placeLoss, ArrayView<int> labels, ArrayView<int> start, ArrayView<float> means, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int last = start[Grid.IdxX + 1];

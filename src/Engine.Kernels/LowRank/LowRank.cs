@@ -10,7 +10,9 @@ internal static class LowRank
     /// <summary>The largest rank these kernels take.</summary>
     public const int LargestRank = 64;
 
-    /// <summary>Eigenvalues of a Gram matrix below this part of the largest count as zero: singular values below 1e-5 of the largest.</summary>
+    /// <summary>
+    /// Eigenvalues of a Gram matrix below this part of the largest count as zero: singular values below 1e-5 of the largest.
+    /// </summary>
     internal const float RelativeCutOff = 1e-10f;
 
     /// <summary>Eigenvalues below this count as zero.</summary>
@@ -24,8 +26,9 @@ internal static class LowRank
         device is CpuDevice { Features.HostVectors: true } ? 0 : LowRankSlots.LayerStride(table.LargestRank) * table.Pairs.Count;
 
     /// <summary>
-    /// The perturbation of every B that climbs fastest in the full weight, as far as the factors see it (EFMLoRA, arXiv 2508.00522, equations 12, 13 and 15):
-    /// E_B = rho / (2 s^2 ||gW||) [G_B + B (B^T B)^+ (G_A A^T)] (A A^T)^+, ||gW|| each layer's own, rho = scalars[MethodFactor].
+    /// The perturbation of every B that climbs fastest in the full weight, as far as the factors see it (EFMLoRA, arXiv 2508.00522,
+    /// equations 12, 13 and 15): E_B = rho / (2 s^2 ||gW||) [G_B + B (B^T B)^+ (G_A A^T)] (A A^T)^+, ||gW|| each layer's own, rho =
+    /// scalars[MethodFactor].
     /// </summary>
     /// <param name="tableView">The table's data, int32.</param>
     /// <param name="values">The run of parameters.</param>
@@ -33,7 +36,8 @@ internal static class LowRank
     /// <param name="direction">Receives E_B of every layer, [<see cref="LowRankTable.DirectionCount"/>].</param>
     public static Launch[] AscentDirection(
         Device device, LowRankTable table,
-        BufferView<int> tableView, BufferView<float> values, BufferView<float> gradients, BufferView<float> scalars, BufferView<float> workspace, BufferView<float> direction)
+        BufferView<int> tableView, BufferView<float> values, BufferView<float> gradients, BufferView<float> scalars,
+        BufferView<float> workspace, BufferView<float> direction)
     {
         RequireTable(table, tableView);
         Operand.Require(values, table.RunCount);
@@ -52,15 +56,19 @@ internal static class LowRank
         return
         [
             Grams(device, table, LowRankSlots.Products, tableView, values, gradients, workspace),
-            LowRankKernels.PseudoInverseKernel.Bind(device, new LaunchShape(layers, 2, 1, small), tableView, workspace, rank, Sweeps(rank), small),
+            LowRankKernels.PseudoInverseKernel.Bind(
+                device, new LaunchShape(layers, 2, 1, small), tableView, workspace, rank, Sweeps(rank), small),
             LowRankKernels.CombineKernel.Bind(device, new LaunchShape(layers, small), tableView, workspace, scalars, rank, small),
-            LowRankKernels.DirectionKernel.Bind(device, elements with { GroupsY = layers }, tableView, values, gradients, workspace, direction, rank),
+            LowRankKernels.DirectionKernel.Bind(
+                device, elements with { GroupsY = layers }, tableView, values, gradients, workspace, direction, rank),
         ];
     }
 
     /// <summary>Elements of workspace of <see cref="ClipProducts"/>.</summary>
     public static long ClipProductsWorkspace(Device device, LowRankTable table) =>
-        table.Pairs.Count + (device is CpuDevice { Features.HostVectors: true } ? 0 : LowRankSlots.LayerStride(table.LargestRank) * table.Pairs.Count);
+        table.Pairs.Count + (device is CpuDevice { Features.HostVectors: true }
+            ? 0
+            : LowRankSlots.LayerStride(table.LargestRank) * table.Pairs.Count);
 
     /// <summary>
     /// Clips the scaled products s B A to Frobenius norm rho = scalars[MethodFactor]: with norm c above it, A and B are multiplied by
@@ -104,14 +112,18 @@ internal static class LowRank
     /// The first <paramref name="products"/> products of every layer, as pairs in their slots (<see cref="LowRankSlots"/>).
     /// </summary>
     internal static Launch Grams(
-        Device device, LowRankTable table, int products, BufferView<int> tableView, BufferView<float> values, BufferView<float> gradients, BufferView<float> workspace)
+        Device device, LowRankTable table, int products, BufferView<int> tableView, BufferView<float> values, BufferView<float> gradients,
+        BufferView<float> workspace)
     {
         int groupSize = LaunchShapes.RowGroup(device, table.Pairs.Max(pair => Math.Max(pair.Rows, pair.Columns)));
         return LowRankKernels.GramsKernel.Bind(
-            device, new LaunchShape(table.Pairs.Count, products, table.LargestRank, groupSize), tableView, values, gradients, workspace, table.LargestRank, groupSize);
+            device, new LaunchShape(table.Pairs.Count, products, table.LargestRank, groupSize), tableView, values, gradients, workspace,
+            table.LargestRank, groupSize);
     }
 
-    /// <summary>The most sweeps. Jacobi converges quadratically once it is near; ranks 8 and 64 take about 6 and 9 sweeps to 2^-48.</summary>
+    /// <summary>
+    /// The most sweeps. Jacobi converges quadratically once it is near; ranks 8 and 64 take about 6 and 9 sweeps to 2^-48.
+    /// </summary>
     internal static int Sweeps(int rank) => 7 + (int)Math.Log2(rank);
 
     internal static void RequireTable(LowRankTable table, BufferView<int> tableView) =>

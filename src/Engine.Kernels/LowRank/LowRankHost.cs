@@ -19,7 +19,8 @@ internal abstract unsafe class LayerHost(CpuDevice device, IReadOnlyList<LowRank
 
 /// <summary>EFMLoRA's perturbation of every B, in float64 throughout.</summary>
 internal sealed unsafe class AscentDirectionHost(
-    CpuDevice device, IReadOnlyList<LowRankPair> pairs, BufferView<float> values, BufferView<float> gradients, BufferView<float> scalars, BufferView<float> direction)
+    CpuDevice device, IReadOnlyList<LowRankPair> pairs, BufferView<float> values, BufferView<float> gradients, BufferView<float> scalars,
+    BufferView<float> direction)
     : LayerHost(device, pairs)
 {
     private readonly float* values = CpuDevice.Pointer(values);

@@ -6,10 +6,14 @@ internal static partial class LowRankKernels
     /// <summary>Columns of a product that a group computes together.</summary>
     private const int Columns = 8;
 
-    /// <summary>One group for each layer (x), product (y) and row (z): that row of the product, by dot products of eight columns at a time whose terms the group shares.</summary>
+    /// <summary>
+    /// One group for each layer (x), product (y) and row (z): that row of the product, by dot products of eight columns at a time whose
+    /// terms the group shares.
+    /// </summary>
     [Kernel]
     public static void Grams(
-        ArrayView<int> table, ArrayView<float> values, ArrayView<float> gradients, ArrayView<float> workspace, int largestRank, [Specialize] int groupSize)
+        ArrayView<int> table, ArrayView<float> values, ArrayView<float> gradients, ArrayView<float> workspace, int largestRank,
+        [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(2 * Columns * groupSize);
         ArrayView<Pair> parts = LocalMemory.Allocate<Pair>(Columns);
@@ -62,7 +66,8 @@ internal static partial class LowRankKernels
 
     /// <summary>One group for each layer (x) and factor (y): the Gram matrix becomes its pseudo-inverse.</summary>
     [Kernel]
-    public static void PseudoInverse(ArrayView<int> table, ArrayView<float> workspace, int largestRank, int sweeps, [Specialize] int groupSize)
+    public static void PseudoInverse(
+        ArrayView<int> table, ArrayView<float> workspace, int largestRank, int sweeps, [Specialize] int groupSize)
     {
         // A round's cosines and sines, at the end the inverse eigenvalues: pairs.
         ArrayView<float> shared = SharedMemory.Allocate<float>(2 * LowRank.LargestRank);
@@ -96,7 +101,8 @@ internal static partial class LowRankKernels
             Pair sum = PairArithmetic.Of(0f);
             for (int k = 0; k < rank; k++)
             {
-                Pair weighted = PairArithmetic.Multiply(PairArithmetic.Load(workspace, vectors + ((long)(i / rank) * rank) + k), PairArithmetic.Load(shared, k));
+                Pair weighted = PairArithmetic.Multiply(
+                    PairArithmetic.Load(workspace, vectors + ((long)(i / rank) * rank) + k), PairArithmetic.Load(shared, k));
                 sum = PairArithmetic.AddMultiplied(sum, weighted, PairArithmetic.Load(workspace, vectors + ((long)(i % rank) * rank) + k));
             }
 
@@ -105,11 +111,12 @@ internal static partial class LowRankKernels
     }
 
     /// <summary>
-    /// One group a layer: ||gW|| by tr((A A^T)^+ G_B^T G_B) + tr((B^T B)^+ G_A G_A^T) + 2 tr((A A^T)^+ C (B^T B)^+ D), what E_B is multiplied by, and
-    /// (B^T B)^+ D (A A^T)^+.
+    /// One group a layer: ||gW|| by tr((A A^T)^+ G_B^T G_B) + tr((B^T B)^+ G_A G_A^T) + 2 tr((A A^T)^+ C (B^T B)^+ D), what E_B is
+    /// multiplied by, and (B^T B)^+ D (A A^T)^+.
     /// </summary>
     [Kernel]
-    public static void Combine(ArrayView<int> table, ArrayView<float> workspace, ArrayView<float> scalars, int largestRank, [Specialize] int groupSize)
+    public static void Combine(
+        ArrayView<int> table, ArrayView<float> workspace, ArrayView<float> scalars, int largestRank, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(2 * groupSize);
         int layer = Grid.IdxX;
@@ -135,9 +142,12 @@ internal static partial class LowRankKernels
         for (int i = Group.IdxX; i < rank * rank; i += groupSize)
         {
             long transposed = ((long)(i % rank) * rank) + (i / rank);
-            part = PairArithmetic.AddMultiplied(part, PairArithmetic.Load(workspace, inverseA + i), PairArithmetic.Load(workspace, gradientB + i));
-            part = PairArithmetic.AddMultiplied(part, PairArithmetic.Load(workspace, inverseB + i), PairArithmetic.Load(workspace, gradientA + i));
-            Pair cross = PairArithmetic.Multiply(PairArithmetic.Load(workspace, solvedB + i), PairArithmetic.Load(workspace, solvedA + transposed));
+            part = PairArithmetic.AddMultiplied(
+                part, PairArithmetic.Load(workspace, inverseA + i), PairArithmetic.Load(workspace, gradientB + i));
+            part = PairArithmetic.AddMultiplied(
+                part, PairArithmetic.Load(workspace, inverseB + i), PairArithmetic.Load(workspace, gradientA + i));
+            Pair cross = PairArithmetic.Multiply(
+                PairArithmetic.Load(workspace, solvedB + i), PairArithmetic.Load(workspace, solvedA + transposed));
             part = PairArithmetic.Add(part, PairArithmetic.Add(cross, cross));
             PairArithmetic.Store(workspace, crossA + i, ProductElement(workspace, solvedA, inverseA, rank, i / rank, i % rank));
         }
@@ -154,7 +164,8 @@ internal static partial class LowRankKernels
     /// <summary>One item for each element of B's shape (x) and layer (y): E_B.</summary>
     [Kernel]
     public static void Direction(
-        ArrayView<int> table, ArrayView<float> values, ArrayView<float> gradients, ArrayView<float> workspace, ArrayView<float> direction, int largestRank)
+        ArrayView<int> table, ArrayView<float> values, ArrayView<float> gradients, ArrayView<float> workspace, ArrayView<float> direction,
+        int largestRank)
     {
         int layer = Grid.IdxY;
         long entry = (long)layer * LowRankTable.Width;
@@ -175,13 +186,15 @@ internal static partial class LowRankKernels
                 sum = PairArithmetic.AddProduct(sum, values[row + k], PairArithmetic.Load(workspace, solved + at));
             }
 
-            direction[table[entry + LowRankTable.DirectionSlot] + i] = workspace[LowRankSlots.Factor(layer, Grid.DimY, largestRank)] * (sum.High + sum.Low);
+            direction[table[entry + LowRankTable.DirectionSlot] + i] =
+                workspace[LowRankSlots.Factor(layer, Grid.DimY, largestRank)] * (sum.High + sum.Low);
         }
     }
 
     /// <summary>One group a layer: norms[layer] = ||s B A||^2 = s^2 sum of (A A^T) o (B^T B).</summary>
     [Kernel]
-    public static void ProductNorms(ArrayView<int> table, ArrayView<float> workspace, ArrayView<float> norms, int largestRank, [Specialize] int groupSize)
+    public static void ProductNorms(
+        ArrayView<int> table, ArrayView<float> workspace, ArrayView<float> norms, int largestRank, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(2 * groupSize);
         int layer = Grid.IdxX;
@@ -313,9 +326,13 @@ internal static partial class LowRankKernels
         }
     }
 
-    /// <summary>An item's part of the dot products of one row of the left factor with eight of the right, from <paramref name="first"/> on; rows that are not there repeat the last.</summary>
+    /// <summary>
+    /// An item's part of the dot products of one row of the left factor with eight of the right, from <paramref name="first"/> on; rows
+    /// that are not there repeat the last.
+    /// </summary>
     private static void Products(
-        ArrayView<float> leftRun, ArrayView<float> rightRun, long start, int row, int first, int rank, int length, int stride, int step, ArrayView<Pair> parts, [Specialize] int groupSize)
+        ArrayView<float> leftRun, ArrayView<float> rightRun, long start, int row, int first, int rank, int length, int stride, int step,
+        ArrayView<Pair> parts, [Specialize] int groupSize)
     {
         for (int i = 0; i < Columns; i++)
         {
@@ -327,12 +344,16 @@ internal static partial class LowRankKernels
             float left = leftRun[start + (row * stride) + (k * step)];
             for (int i = 0; i < Columns; i++)
             {
-                parts[i] = PairArithmetic.AddProduct(parts[i], left, rightRun[start + (Math.Min(first + i, rank - 1) * stride) + (k * step)]);
+                parts[i] = PairArithmetic.AddProduct(
+                    parts[i], left, rightRun[start + (Math.Min(first + i, rank - 1) * stride) + (k * step)]);
             }
         }
     }
 
-    /// <summary>Adds the items' parts of every column, which end at <paramref name="groupSize"/> pairs from each other in the tile: one tree for all columns, called by the whole group.</summary>
+    /// <summary>
+    /// Adds the items' parts of every column, which end at <paramref name="groupSize"/> pairs from each other in the tile: one tree for all
+    /// columns, called by the whole group.
+    /// </summary>
     private static void Add(ArrayView<float> tile, ArrayView<Pair> parts, [Specialize] int groupSize)
     {
         int item = Group.IdxX;
@@ -364,7 +385,8 @@ internal static partial class LowRankKernels
         for (int k = 0; k < rank; k++)
         {
             sum = PairArithmetic.AddMultiplied(
-                sum, PairArithmetic.Load(workspace, left + ((long)row * rank) + k), PairArithmetic.Load(workspace, right + ((long)k * rank) + column));
+                sum, PairArithmetic.Load(workspace, left + ((long)row * rank) + k),
+                PairArithmetic.Load(workspace, right + ((long)k * rank) + column));
         }
 
         return sum;

@@ -1,8 +1,8 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// The r x r matrices a layer has in the workspace of the compiled kernels, as pairs, each in a slot of the largest rank squared. The first six are
-/// products; those of even number sum over the layer's inputs, those of odd number over its outputs.
+/// The r x r matrices a layer has in the workspace of the compiled kernels, as pairs, each in a slot of the largest rank squared. The first
+/// six are products; those of even number sum over the layer's inputs, those of odd number over its outputs.
 /// </summary>
 internal static class LowRankSlots
 {

@@ -11,8 +11,8 @@ namespace Engine.Kernels;
 internal readonly record struct LowRankPair(int A, int B, int Direction, int Rows, int Columns, int Rank, float Scale);
 
 /// <summary>
-/// Where the pairs of all layers lie, as kernels read it: a row of <see cref="Width"/> int32 for each, so that one launch serves every layer
-/// whatever the shapes.
+/// Where the pairs of all layers lie, as kernels read it: a row of <see cref="Width"/> int32 for each, so that one launch serves every
+/// layer whatever the shapes.
 /// </summary>
 internal sealed class LowRankTable
 {

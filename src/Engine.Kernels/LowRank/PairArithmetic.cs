@@ -1,6 +1,8 @@
 namespace Engine.Kernels;
 
-/// <summary>An unevaluated sum of two float32, |Low| at most half a unit in the last place of High: about 48 bits where a device has no float64.</summary>
+/// <summary>
+/// An unevaluated sum of two float32, |Low| at most half a unit in the last place of High: about 48 bits where a device has no float64.
+/// </summary>
 internal struct Pair
 {
     public float High;
@@ -8,7 +10,8 @@ internal struct Pair
 }
 
 /// <summary>
-/// Arithmetic on <see cref="Pair"/> by error-free transformations (Dekker 1971, Knuth; the dot product is Ogita, Rump and Oishi's Dot2, SIAM J. Sci. Comput. 26, 2005).
+/// Arithmetic on <see cref="Pair"/> by error-free transformations (Dekker 1971, Knuth; the dot product is Ogita, Rump and Oishi's Dot2,
+/// SIAM J. Sci. Comput. 26, 2005).
 /// </summary>
 internal static class PairArithmetic
 {
@@ -83,7 +86,10 @@ internal static class PairArithmetic
         return Normalize(new Pair { High = root, Low = rest.High / (2f * root) });
     }
 
-    /// <summary>The sum of all items' pairs, for every item: a tree, called by the whole group. tile has 2 groupSize elements, groupSize is a power of two.</summary>
+    /// <summary>
+    /// The sum of all items' pairs, for every item: a tree, called by the whole group. tile has 2 groupSize elements, groupSize is a power
+    /// of two.
+    /// </summary>
     public static Pair GroupSum(ArrayView<float> tile, Pair value, [Specialize] int groupSize)
     {
         int item = Group.IdxX;

@@ -82,7 +82,9 @@ internal static unsafe class SmallMatrices
         return sum;
     }
 
-    /// <summary>The pseudo-inverse of a symmetric, positive semi-definite matrix, which is destroyed; cut-offs as <see cref="LowRank"/> has them.</summary>
+    /// <summary>
+    /// The pseudo-inverse of a symmetric, positive semi-definite matrix, which is destroyed; cut-offs as <see cref="LowRank"/> has them.
+    /// </summary>
     /// <param name="vectors">Scratch [rank, rank].</param>
     public static void PseudoInverse(double* matrix, int rank, double* vectors, double* result)
     {

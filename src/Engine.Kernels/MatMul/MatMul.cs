@@ -31,7 +31,9 @@ public enum ActivationKind
     Tanh,
 }
 
-/// <summary>The shape of C = activation(alpha op(A) op(B) + beta C + bias) + residual, row-major; B may be stored in 16 bits, the rest is float32.</summary>
+/// <summary>
+/// The shape of C = activation(alpha op(A) op(B) + beta C + bias) + residual, row-major; B may be stored in 16 bits, the rest is float32.
+/// </summary>
 /// <param name="M">Rows of C.</param>
 /// <param name="N">Columns of C.</param>
 /// <param name="K">The summed dimension.</param>
@@ -69,8 +71,8 @@ public sealed record MatMulShape(int M, int N, int K, MatMulLayout Layout)
     public ActivationKind Activation { get; init; }
 
     /// <summary>
-    /// The type that A is rounded to before it is multiplied, on the device's matrix units: that of B's storage, Float16 or BFloat16; sums stay float32. Float32: nothing is rounded, and no matrix units
-    /// are used.
+    /// The type that A is rounded to before it is multiplied, on the device's matrix units: that of B's storage, Float16 or BFloat16; sums
+    /// stay float32. Float32: nothing is rounded, and no matrix units are used.
     /// </summary>
     public ElementType Products { get; init; } = ElementType.Float32;
 
@@ -90,26 +92,32 @@ public sealed record MatMulShape(int M, int N, int K, MatMulLayout Layout)
     internal int RowStrideC => StrideC == 0 ? N : StrideC;
 }
 
-/// <summary>Matrix products: the vendor's library computes them where the device was opened with it, else a kernel variant that is chosen by the device's features and the shape.</summary>
+/// <summary>
+/// Matrix products: the vendor's library computes them where the device was opened with it, else a kernel variant that is chosen by the
+/// device's features and the shape.
+/// </summary>
 public static class MatMul
 {
     /// <summary>Elements of scratch memory that <see cref="Bind"/> needs on this device.</summary>
     /// <param name="device">The device.</param>
     /// <param name="shape">Sizes and type of the product.</param>
     /// <param name="stored">B's type.</param>
-    public static long Workspace(Device device, MatMulShape shape, ElementType stored) => MatMulVendor.Fits(device, shape, stored) ? MatMulVendor.Workspace(shape) : 0;
+    public static long Workspace(Device device, MatMulShape shape, ElementType stored) =>
+        MatMulVendor.Fits(device, shape, stored) ? MatMulVendor.Workspace(shape) : 0;
 
     /// <summary>Binds a product. Results have the same bits at every run and for any number of threads.</summary>
     /// <param name="device">The device of every buffer.</param>
     /// <param name="shape">Sizes, strides and what follows the sums.</param>
     /// <param name="a">A, as the layout stores it.</param>
-    /// <param name="b">B, as the layout stores it: a weight of any storage type in NT (forward) and NN (input gradient), float32 in TN.</param>
+    /// <param name="b">B, as the layout stores it: a weight of any storage type in NT (forward) and NN (input gradient), float32 in
+    /// TN.</param>
     /// <param name="c">C [m, n]; not overlapping the other buffers.</param>
     /// <param name="bias">Bias [n], or null.</param>
     /// <param name="residual">Added after the activation, laid out as C, or null.</param>
     /// <param name="preactivation">Receives what the activation was applied to, laid out as C, or null.</param>
     /// <param name="workspace">Scratch memory of <see cref="Workspace"/>.</param>
-    /// <exception cref="ArgumentException">A size, a stride or beta is out of range, a buffer is too short for the shape, B in TN is not float32, or products are neither float32 nor of B's type on a device with matrix units.</exception>
+    /// <exception cref="ArgumentException">A size, a stride or beta is out of range, a buffer is too short for the shape, B in TN is not
+    /// float32, or products are neither float32 nor of B's type on a device with matrix units.</exception>
     public static Launch Bind(
         Device device,
         MatMulShape shape,

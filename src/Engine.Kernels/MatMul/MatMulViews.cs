@@ -29,7 +29,8 @@ internal readonly record struct MatMulViews(
 
         if (shape.Products != ElementType.Float32 && shape.Products != B.Type)
         {
-            throw new ArgumentException($"{shape}: products are in {shape.Products}, and B stores {B.Type}; both must be the same, or products Float32.");
+            throw new ArgumentException(
+                $"{shape}: products are in {shape.Products}, and B stores {B.Type}; both must be the same, or products Float32.");
         }
 
         bool aTransposed = shape.Layout == MatMulLayout.TN, bTransposed = shape.Layout == MatMulLayout.NT;
@@ -46,7 +47,8 @@ internal readonly record struct MatMulViews(
             CheckOperand("residual", residualView.Length, shape.M, shape.N, shape.RowStrideC, shape.Batch, shape.BatchStrideC);
             if (residualView.Buffer == C.Buffer && residualView.ByteOffset == C.ByteOffset)
             {
-                throw new ArgumentException("residual is C itself, which holds partial sums while the product runs; use Beta = 1 to add to C.");
+                throw new ArgumentException(
+                    "residual is C itself, which holds partial sums while the product runs; use Beta = 1 to add to C.");
             }
         }
 
@@ -61,7 +63,8 @@ internal readonly record struct MatMulViews(
         if (stride < columns || batchStride < 0)
         {
             throw new ArgumentException(
-                $"{name} has {columns} columns, rows {stride} elements apart and matrices {batchStride} apart; rows must not overlap and the batch stride must not be negative.");
+                $"{name} has {columns} columns, rows {stride} elements apart and matrices {batchStride} apart; "
+                    + "rows must not overlap and the batch stride must not be negative.");
         }
 
         long needed = rows == 0 || columns == 0 || batch == 0 ? 0 : ((batch - 1) * batchStride) + ((long)(rows - 1) * stride) + columns;

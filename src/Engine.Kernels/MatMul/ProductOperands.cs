@@ -65,7 +65,9 @@ internal partial struct ProductTarget
         Accumulate = shape.Beta == 1f,
     };
 
-    /// <summary>Writes the element of C at <paramref name="at"/>, in column <paramref name="column"/>, whose sum is <paramref name="sum"/>.</summary>
+    /// <summary>
+    /// Writes the element of C at <paramref name="at"/>, in column <paramref name="column"/>, whose sum is <paramref name="sum"/>.
+    /// </summary>
     public static void Finish(ProductTarget target, float sum, long at, int column, [Specialize] ActivationKind activation)
     {
         float value = target.Alpha * sum;

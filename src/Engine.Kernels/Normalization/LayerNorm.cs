@@ -1,13 +1,16 @@
 namespace Engine.Kernels;
 
-/// <summary>Layer normalization over the last dimension: y = (x - mean) / sqrt(variance + epsilon) * weight + bias; x, y [rows, columns].</summary>
+/// <summary>
+/// Layer normalization over the last dimension: y = (x - mean) / sqrt(variance + epsilon) * weight + bias; x, y [rows, columns].
+/// </summary>
 public static class LayerNorm
 {
     /// <param name="mean">Receives each row's mean [rows].</param>
     /// <param name="inverseDeviation">Receives each row's 1 / sqrt(variance + epsilon) [rows].</param>
     public static Launch Forward(
         Device device, int rows, int columns, float epsilon,
-        BufferView<float> x, BufferView<float> weight, BufferView<float> bias, BufferView<float> y, BufferView<float> mean, BufferView<float> inverseDeviation)
+        BufferView<float> x, BufferView<float> weight, BufferView<float> bias, BufferView<float> y, BufferView<float> mean,
+        BufferView<float> inverseDeviation)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(weight, columns);
@@ -25,10 +28,14 @@ public static class LayerNorm
             device, new LaunchShape(rows, groupSize), x, weight, bias, y, mean, inverseDeviation, columns, epsilon, groupSize);
     }
 
-    /// <summary>dx = gradient by x (written). With <paramref name="addend"/>, dx = gradient + addend: a residual branch's gradient folded in. dx may be dy or addend.</summary>
+    /// <summary>
+    /// dx = gradient by x (written). With <paramref name="addend"/>, dx = gradient + addend: a residual branch's gradient folded in. dx may
+    /// be dy or addend.
+    /// </summary>
     public static Launch Backward(
         Device device, int rows, int columns,
-        BufferView<float> x, BufferView<float> weight, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float>? addend, BufferView<float> dx)
+        BufferView<float> x, BufferView<float> weight, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy,
+        BufferView<float>? addend, BufferView<float> dx)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(weight, columns);
@@ -44,7 +51,8 @@ public static class LayerNorm
 
         int groupSize = LaunchShapes.RowGroup(device, columns);
         return LayerNormKernels.BackwardKernel.Bind(
-            device, new LaunchShape(rows, groupSize), x, weight, mean, inverseDeviation, dy, addend ?? default, dx, columns, addend is not null, groupSize);
+            device, new LaunchShape(rows, groupSize), x, weight, mean, inverseDeviation, dy, addend ?? default, dx, columns,
+            addend is not null, groupSize);
     }
 
     /// <summary>Elements of workspace of <see cref="ParameterGradient"/>.</summary>
@@ -61,7 +69,8 @@ public static class LayerNorm
     /// <summary>Adds the gradients by weight and bias to dWeight and dBias [columns]; rows are summed in a fixed order.</summary>
     public static Launch[] ParameterGradient(
         Device device, int rows, int columns,
-        BufferView<float> x, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float> dWeight, BufferView<float> dBias, BufferView<float> workspace)
+        BufferView<float> x, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float> dWeight,
+        BufferView<float> dBias, BufferView<float> workspace)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(mean, rows);
@@ -81,7 +90,8 @@ public static class LayerNorm
         return
         [
             LayerNormKernels.ParameterGradientChunksKernel.Bind(
-                device, columnItems with { GroupsY = chunks }, x, mean, inverseDeviation, dy, workspace, rows, columns, LaunchShapes.RowsPerChunk),
+                device, columnItems with { GroupsY = chunks }, x, mean, inverseDeviation, dy, workspace, rows, columns,
+                LaunchShapes.RowsPerChunk),
             ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(0, sums), dWeight, chunks, columns),
             ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(sums, sums), dBias, chunks, columns),
         ];

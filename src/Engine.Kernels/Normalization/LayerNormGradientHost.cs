@@ -7,7 +7,8 @@ namespace Engine.Kernels;
 /// <summary>dWeight += sum over rows of dy (x - mean) inverseDeviation, dBias += sum over rows of dy.</summary>
 internal sealed unsafe class LayerNormParameterGradientHost(
     CpuDevice device, int rows, int columns,
-    BufferView<float> x, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float> dWeight, BufferView<float> dBias)
+    BufferView<float> x, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float> dWeight,
+    BufferView<float> dBias)
     : StripHost(device, rows, columns)
 {
     private readonly NormalProducts products = new(

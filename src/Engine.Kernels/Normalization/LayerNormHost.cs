@@ -6,7 +6,8 @@ namespace Engine.Kernels;
 /// <summary>LayerNorm row by row: mean, variance about the mean and the result are three passes over a row that stays in cache.</summary>
 internal sealed unsafe class LayerNormForwardHost(
     CpuDevice device, int rows, int columns, float epsilon,
-    BufferView<float> x, BufferView<float> weight, BufferView<float> bias, BufferView<float> y, BufferView<float> mean, BufferView<float> inverseDeviation)
+    BufferView<float> x, BufferView<float> weight, BufferView<float> bias, BufferView<float> y, BufferView<float> mean,
+    BufferView<float> inverseDeviation)
     : RowHost(device, rows, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -70,7 +71,8 @@ internal sealed unsafe class LayerNormForwardHost(
 /// </summary>
 internal sealed unsafe class LayerNormBackwardHost(
     CpuDevice device, int rows, int columns,
-    BufferView<float> x, BufferView<float> weight, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float>? addend, BufferView<float> dx)
+    BufferView<float> x, BufferView<float> weight, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy,
+    BufferView<float>? addend, BufferView<float> dx)
     : RowHost(device, rows, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);

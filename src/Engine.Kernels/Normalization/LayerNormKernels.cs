@@ -6,7 +6,8 @@ internal static partial class LayerNormKernels
     /// <summary>y = (x - mean) inverseDeviation weight + bias.</summary>
     [Kernel]
     public static void Forward(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> y, ArrayView<float> mean, ArrayView<float> inverseDeviation,
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> y, ArrayView<float> mean,
+        ArrayView<float> inverseDeviation,
         int columns, float epsilon, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
@@ -39,10 +40,13 @@ internal static partial class LayerNormKernels
         }
     }
 
-    /// <summary>With n = (x - mean) inverseDeviation and g = dy weight: dx = inverseDeviation (g - mean(g) - n mean(g n)) [+ addend].</summary>
+    /// <summary>
+    /// With n = (x - mean) inverseDeviation and g = dy weight: dx = inverseDeviation (g - mean(g) - n mean(g n)) [+ addend].
+    /// </summary>
     [Kernel]
     public static void Backward(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> mean, ArrayView<float> inverseDeviation, ArrayView<float> dy, ArrayView<float> addend, ArrayView<float> dx,
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> mean, ArrayView<float> inverseDeviation, ArrayView<float> dy,
+        ArrayView<float> addend, ArrayView<float> dx,
         int columns, [Specialize] bool withAddend, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);

@@ -8,7 +8,8 @@ public static class RmsNorm
 {
     /// <param name="inverseRms">Receives each row's 1 / sqrt(mean(x^2) + epsilon) [rows].</param>
     public static Launch Forward(
-        Device device, int rows, int columns, float epsilon, BufferView<float> x, BufferView<float> weight, BufferView<float> y, BufferView<float> inverseRms)
+        Device device, int rows, int columns, float epsilon, BufferView<float> x, BufferView<float> weight, BufferView<float> y,
+        BufferView<float> inverseRms)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(weight, columns);
@@ -20,13 +21,18 @@ public static class RmsNorm
         }
 
         int groupSize = LaunchShapes.RowGroup(device, columns);
-        return RmsNormKernels.ForwardKernel.Bind(device, new LaunchShape(rows, groupSize), x, weight, y, inverseRms, columns, epsilon, groupSize);
+        return RmsNormKernels.ForwardKernel.Bind(
+            device, new LaunchShape(rows, groupSize), x, weight, y, inverseRms, columns, epsilon, groupSize);
     }
 
-    /// <summary>dx = gradient by x (written). With <paramref name="addend"/>, dx = gradient + addend: a residual branch's gradient folded in. dx may be dy or addend.</summary>
+    /// <summary>
+    /// dx = gradient by x (written). With <paramref name="addend"/>, dx = gradient + addend: a residual branch's gradient folded in. dx may
+    /// be dy or addend.
+    /// </summary>
     public static Launch Backward(
         Device device, int rows, int columns,
-        BufferView<float> x, BufferView<float> weight, BufferView<float> inverseRms, BufferView<float> dy, BufferView<float>? addend, BufferView<float> dx)
+        BufferView<float> x, BufferView<float> weight, BufferView<float> inverseRms, BufferView<float> dy, BufferView<float>? addend,
+        BufferView<float> dx)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(weight, columns);
@@ -41,7 +47,8 @@ public static class RmsNorm
 
         int groupSize = LaunchShapes.RowGroup(device, columns);
         return RmsNormKernels.BackwardKernel.Bind(
-            device, new LaunchShape(rows, groupSize), x, weight, inverseRms, dy, addend ?? default, dx, columns, addend is not null, groupSize);
+            device, new LaunchShape(rows, groupSize), x, weight, inverseRms, dy, addend ?? default, dx, columns,
+            addend is not null, groupSize);
     }
 
     /// <summary>Elements of workspace of <see cref="ParameterGradient"/>.</summary>
@@ -50,7 +57,8 @@ public static class RmsNorm
 
     /// <summary>Adds the gradient by the weight to dWeight [columns]; rows are summed in a fixed order.</summary>
     public static Launch[] ParameterGradient(
-        Device device, int rows, int columns, BufferView<float> x, BufferView<float> inverseRms, BufferView<float> dy, BufferView<float> dWeight, BufferView<float> workspace)
+        Device device, int rows, int columns, BufferView<float> x, BufferView<float> inverseRms, BufferView<float> dy,
+        BufferView<float> dWeight, BufferView<float> workspace)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(inverseRms, rows);
@@ -68,7 +76,8 @@ public static class RmsNorm
         [
             RmsNormKernels.ParameterGradientChunksKernel.Bind(
                 device, columnItems with { GroupsY = chunks }, x, inverseRms, dy, workspace, rows, columns, LaunchShapes.RowsPerChunk),
-            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(0, (long)chunks * columns), dWeight, chunks, columns),
+            ReductionsKernels.AddChunksKernel.Bind(
+                device, columnItems, workspace.Slice(0, (long)chunks * columns), dWeight, chunks, columns),
         ];
     }
 }

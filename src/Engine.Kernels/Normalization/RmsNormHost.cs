@@ -6,7 +6,8 @@ namespace Engine.Kernels;
 
 /// <summary>RmsNorm row by row: the sum of squares and the result are two passes over a row that stays in cache.</summary>
 internal sealed unsafe class RmsNormForwardHost(
-    CpuDevice device, int rows, int columns, float epsilon, BufferView<float> x, BufferView<float> weight, BufferView<float> y, BufferView<float> inverseRms)
+    CpuDevice device, int rows, int columns, float epsilon, BufferView<float> x, BufferView<float> weight, BufferView<float> y,
+    BufferView<float> inverseRms)
     : RowHost(device, rows, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -50,7 +51,8 @@ internal sealed unsafe class RmsNormForwardHost(
 /// <summary>With n = x inverseRms and g = dy weight: dx = inverseRms (g - n mean(g n)) [+ addend].</summary>
 internal sealed unsafe class RmsNormBackwardHost(
     CpuDevice device, int rows, int columns,
-    BufferView<float> x, BufferView<float> weight, BufferView<float> inverseRms, BufferView<float> dy, BufferView<float>? addend, BufferView<float> dx)
+    BufferView<float> x, BufferView<float> weight, BufferView<float> inverseRms, BufferView<float> dy, BufferView<float>? addend,
+    BufferView<float> dx)
     : RowHost(device, rows, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -106,7 +108,8 @@ internal sealed unsafe class RmsNormBackwardHost(
 
 /// <summary>dWeight += sum over rows of dy x inverseRms.</summary>
 internal sealed unsafe class RmsNormParameterGradientHost(
-    CpuDevice device, int rows, int columns, BufferView<float> x, BufferView<float> inverseRms, BufferView<float> dy, BufferView<float> dWeight)
+    CpuDevice device, int rows, int columns, BufferView<float> x, BufferView<float> inverseRms, BufferView<float> dy,
+    BufferView<float> dWeight)
     : StripHost(device, rows, columns)
 {
     private readonly NormalProducts products = new(columns, CpuDevice.Pointer(x), CpuDevice.Pointer(inverseRms), CpuDevice.Pointer(dy));

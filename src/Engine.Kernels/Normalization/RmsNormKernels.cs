@@ -6,7 +6,8 @@ internal static partial class RmsNormKernels
     /// <summary>y = x inverseRms weight.</summary>
     [Kernel]
     public static void Forward(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, ArrayView<float> inverseRms, int columns, float epsilon, [Specialize] int groupSize)
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, ArrayView<float> inverseRms, int columns, float epsilon,
+        [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
@@ -32,7 +33,8 @@ internal static partial class RmsNormKernels
     /// <summary>With n = x inverseRms and g = dy weight: dx = inverseRms (g - n mean(g n)) [+ addend].</summary>
     [Kernel]
     public static void Backward(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> addend, ArrayView<float> dx,
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> addend,
+        ArrayView<float> dx,
         int columns, [Specialize] bool withAddend, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
@@ -58,10 +60,13 @@ internal static partial class RmsNormKernels
         }
     }
 
-    /// <summary>One item for each column (x) and chunk of rows (y): workspace [chunks, columns] receives the sums of dy x inverseRms.</summary>
+    /// <summary>
+    /// One item for each column (x) and chunk of rows (y): workspace [chunks, columns] receives the sums of dy x inverseRms.
+    /// </summary>
     [Kernel]
     public static void ParameterGradientChunks(
-        ArrayView<float> x, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> workspace, int rows, int columns, [Specialize] int rowsPerChunk)
+        ArrayView<float> x, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> workspace, int rows, int columns,
+        [Specialize] int rowsPerChunk)
     {
         int column = (Grid.IdxX * Group.DimX) + Group.IdxX;
         int first = Grid.IdxY * rowsPerChunk;

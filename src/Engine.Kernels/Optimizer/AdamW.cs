@@ -8,10 +8,12 @@ internal static class AdamW
     /// p -= lr / correction1 * m / (sqrt(v) / sqrt(correction2) + epsilon), lr = scalars[LearningRate] * learningRateRatio.
     /// </summary>
     /// <remarks>Constants are float64 and rounded once combined: 1 - 0.999f differs from PyTorch's 1 - 0.999 in the fifth digit.</remarks>
-    /// <param name="clip">The clipping factor [1] (1 where clipping is off; a negative one ascends). NaN says that the gradients are not finite: nothing is then written.</param>
+    /// <param name="clip">The clipping factor [1] (1 where clipping is off; a negative one ascends). NaN says that the gradients are not
+    /// finite: nothing is then written.</param>
     public static Launch Step(
         Device device, long count, double beta1, double beta2, double epsilon, double weightDecay, double learningRateRatio,
-        BufferView<float> parameters, BufferView<float> gradients, BufferView<float> m, BufferView<float> v, BufferView<float> scalars, BufferView<float> clip)
+        BufferView<float> parameters, BufferView<float> gradients, BufferView<float> m, BufferView<float> v, BufferView<float> scalars,
+        BufferView<float> clip)
     {
         Operand.Require(parameters, count);
         Operand.Require(gradients, count);

@@ -7,7 +7,8 @@ namespace Engine.Kernels;
 /// <summary>One pass over parameters, gradients and both moments.</summary>
 internal sealed unsafe class AdamWHost(
     CpuDevice device, long count, AdamWConstants constants,
-    BufferView<float> parameters, BufferView<float> gradients, BufferView<float> m, BufferView<float> v, BufferView<float> scalars, BufferView<float> clip)
+    BufferView<float> parameters, BufferView<float> gradients, BufferView<float> m, BufferView<float> v, BufferView<float> scalars,
+    BufferView<float> clip)
     : RangeHost(device, count)
 {
     private readonly float* parameters = CpuDevice.Pointer(parameters);
@@ -53,7 +54,8 @@ internal sealed unsafe class AdamWHost(
         if (i < length)
         {
             int rest = length - i;
-            Vector512<float> value = Lanes.LoadPartial(p + i, rest), mean = Lanes.LoadPartial(first + i, rest), square = Lanes.LoadPartial(second + i, rest);
+            Vector512<float> value = Lanes.LoadPartial(p + i, rest), mean = Lanes.LoadPartial(first + i, rest),
+                square = Lanes.LoadPartial(second + i, rest);
             update.Apply(Lanes.LoadPartial(g + i, rest), ref value, ref mean, ref square);
             Lanes.StorePartial(value, p + i, rest);
             Lanes.StorePartial(mean, first + i, rest);

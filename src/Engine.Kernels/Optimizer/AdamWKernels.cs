@@ -24,7 +24,9 @@ internal static partial class AdamWKernels
     }
 }
 
-/// <summary>What a step of AdamW reads and writes: views of Count elements, and of <see cref="StepScalars"/> and the clipping factor.</summary>
+/// <summary>
+/// What a step of AdamW reads and writes: views of Count elements, and of <see cref="StepScalars"/> and the clipping factor.
+/// </summary>
 [Operands]
 internal partial struct AdamWOperands
 {

@@ -24,7 +24,8 @@ public static class MeanPooling
     /// <summary>dx = 0, then dx[t] = dy[i] / (rows of text i) for the rows t of each text; dx [rows, columns].</summary>
     /// <param name="mean">False: the sum's gradient, dy[i] itself.</param>
     public static Launch[] Backward(
-        Device device, int texts, int rows, int columns, BufferView<float> dy, BufferView<int> rowStart, BufferView<float> dx, bool mean = true)
+        Device device, int texts, int rows, int columns, BufferView<float> dy, BufferView<int> rowStart, BufferView<float> dx,
+        bool mean = true)
     {
         Operand.Require(rowStart, texts + 1);
         Operand.Require(dy, (long)texts * columns);

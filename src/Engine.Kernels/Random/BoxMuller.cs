@@ -5,12 +5,15 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Pairs of standard normals from pairs of random words, u = (word + 0.5) 2^-32: sqrt(-2 ln u0) (cos, sin)(2 pi u1). Both functions start from the word's integer, so that no bit is lost near
-/// u = 1 and at whole turns.
+/// Pairs of standard normals from pairs of random words, u = (word + 0.5) 2^-32: sqrt(-2 ln u0) (cos, sin)(2 pi u1). Both functions start
+/// from the word's integer, so that no bit is lost near u = 1 and at whole turns.
 /// </summary>
 internal static unsafe class BoxMuller
 {
-    /// <summary>Puts the cosines in place of the words of radii and the sines in place of those of angles. By pointers: registers do not outlive the call.</summary>
+    /// <summary>
+    /// Puts the cosines in place of the words of radii and the sines in place of those of angles. By pointers: registers do not outlive the
+    /// call.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Normals(Vector512<uint>* radii, Vector512<uint>* angles)
     {

@@ -3,9 +3,13 @@ namespace Engine.Kernels;
 /// <summary>Seeded Gaussian noise from counters: Philox4x32-10 (Salmon et al. 2011) and Box-Muller.</summary>
 internal static class Noise
 {
-    /// <summary>y[i, j] = w[i, j] + deviation[i] * z(i * columns + j), z the standard normals of (seed, stream, step). w, y [rows, columns], deviation [rows]; y may be w where w is float32.</summary>
+    /// <summary>
+    /// y[i, j] = w[i, j] + deviation[i] * z(i * columns + j), z the standard normals of (seed, stream, step). w, y [rows, columns],
+    /// deviation [rows]; y may be w where w is float32.
+    /// </summary>
     public static Launch Perturb(
-        Device device, int rows, int columns, uint stream, WeightView w, BufferView<float> deviation, BufferView<uint> random, BufferView<float> y)
+        Device device, int rows, int columns, uint stream, WeightView w, BufferView<float> deviation, BufferView<uint> random,
+        BufferView<float> y)
     {
         Operand.Require(w, (long)rows * columns);
         Operand.Require(deviation, rows);
@@ -27,7 +31,8 @@ internal static class Noise
             }
 
             long count = (long)rows * columns;
-            return NoiseKernels.PerturbKernel.Bind(device, LaunchShapes.Elements(device, (count + 3) / 4), stored, deviation, random, y, stream, columns, count);
+            return NoiseKernels.PerturbKernel.Bind(
+                device, LaunchShapes.Elements(device, (count + 3) / 4), stored, deviation, random, y, stream, columns, count);
         }
     }
 
@@ -44,7 +49,9 @@ internal static class Noise
         return NoiseKernels.NormalsKernel.Bind(device, LaunchShapes.Elements(device, (count + 3) / 4), random, y, stream, count);
     }
 
-    /// <summary>y[e] = 1 or -1, each as likely as the other: the top bit of the word that element e has of (seed, stream, step); Rademacher numbers.</summary>
+    /// <summary>
+    /// y[e] = 1 or -1, each as likely as the other: the top bit of the word that element e has of (seed, stream, step); Rademacher numbers.
+    /// </summary>
     public static Launch Signs(Device device, long count, uint stream, BufferView<uint> random, BufferView<float> y)
     {
         Operand.Require(random, RandomState.Count);
@@ -58,8 +65,8 @@ internal static class Noise
     }
 
     /// <summary>
-    /// Flat-LoRA's deviation of each output row (arXiv 2409.14396, equation 7), over the squared norms that <paramref name="deviation"/> holds before:
-    /// deviation[i] = scalars[MethodFactor] * rho / sqrt(columns) * ||W0_i + s (B A)_i||, from ||W0_i||^2 there,
+    /// Flat-LoRA's deviation of each output row (arXiv 2409.14396, equation 7), over the squared norms that <paramref name="deviation"/>
+    /// holds before: deviation[i] = scalars[MethodFactor] * rho / sqrt(columns) * ||W0_i + s (B A)_i||, from ||W0_i||^2 there,
     /// aw = A W0^T [rank, rows], b = B [rows, rank], gram = A A^T [rank, rank], by
     /// ||W0_i + s (B A)_i||^2 = ||W0_i||^2 + 2 s b_i . aw_i + s^2 b_i gram b_i. A negative square (round-off) counts as 0.
     /// </summary>

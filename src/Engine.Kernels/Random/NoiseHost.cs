@@ -84,7 +84,8 @@ internal sealed class SignsHost(CpuDevice device, long count, uint stream, Buffe
 
 /// <summary>y = w + deviation[row] z: normals go through a buffer that stays in the first-level cache.</summary>
 internal sealed unsafe class PerturbHost<TStored>(
-    CpuDevice device, int rows, int columns, uint stream, BufferView<TStored> w, BufferView<float> deviation, BufferView<uint> random, BufferView<float> y)
+    CpuDevice device, int rows, int columns, uint stream, BufferView<TStored> w, BufferView<float> deviation, BufferView<uint> random,
+    BufferView<float> y)
     : RangeHost(device, (long)rows * columns)
     where TStored : unmanaged
 {
@@ -133,7 +134,9 @@ internal sealed unsafe class PerturbHost<TStored>(
     }
 }
 
-/// <summary>Flat-LoRA's deviations; the squared norm cancels where an adapter undoes its weight, and is therefore added in float64.</summary>
+/// <summary>
+/// Flat-LoRA's deviations; the squared norm cancels where an adapter undoes its weight, and is therefore added in float64.
+/// </summary>
 internal sealed unsafe class FlatDeviationHost(
     CpuDevice device, int rows, int columns, int rank, float rho, float loraScale,
     BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)

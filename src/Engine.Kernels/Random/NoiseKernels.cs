@@ -89,7 +89,8 @@ internal static partial class NoiseKernels
 
             if (element + 2 < count)
             {
-                y[element + 2] = KernelMath.FusedMultiplyAdd(deviation[(element + 2) / columns], second.Cosine, Storage.Load(w, element + 2));
+                y[element + 2] = KernelMath.FusedMultiplyAdd(
+                    deviation[(element + 2) / columns], second.Cosine, Storage.Load(w, element + 2));
             }
 
             if (element + 3 < count)

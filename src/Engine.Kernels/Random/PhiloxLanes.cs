@@ -23,7 +23,8 @@ internal readonly struct PhiloxLanes(uint seedLow, uint seedHigh, uint stream, u
     /// (i % 4) * 4 + i / 4, which is what <see cref="Store"/> puts in order again.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Words(ulong group, out Vector512<uint> word0, out Vector512<uint> word1, out Vector512<uint> word2, out Vector512<uint> word3)
+    public void Words(
+        ulong group, out Vector512<uint> word0, out Vector512<uint> word1, out Vector512<uint> word2, out Vector512<uint> word3)
     {
         ulong block = group * Blocks;
         Vector512<ulong> first = Vector512.Create((ulong)(uint)block);
@@ -64,7 +65,8 @@ internal readonly struct PhiloxLanes(uint seedLow, uint seedHigh, uint stream, u
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Round(
-        ref Vector512<ulong> c0, ref Vector512<ulong> c1, ref Vector512<ulong> c2, ref Vector512<ulong> c3, Vector512<ulong> key0, Vector512<ulong> key1)
+        ref Vector512<ulong> c0, ref Vector512<ulong> c1, ref Vector512<ulong> c2, ref Vector512<ulong> c3, Vector512<ulong> key0,
+        Vector512<ulong> key1)
     {
         Vector512<ulong> product0 = Lanes.MultiplyLow32(c0, Vector512.Create(0xD2511F53UL));
         Vector512<ulong> product1 = Lanes.MultiplyLow32(c2, Vector512.Create(0xCD9E8D57UL));

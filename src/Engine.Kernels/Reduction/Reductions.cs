@@ -18,7 +18,8 @@ internal static class Reductions
     }
 
     /// <summary>result[0] = sum of squares of x.</summary>
-    public static Launch[] SquaredNorm(Device device, long count, BufferView<float> x, BufferView<float> workspace, BufferView<float> result)
+    public static Launch[] SquaredNorm(
+        Device device, long count, BufferView<float> x, BufferView<float> workspace, BufferView<float> result)
     {
         Operand.Require(x, count);
         Operand.Require(workspace, SquaredNormWorkspace(device, count));
@@ -32,12 +33,17 @@ internal static class Reductions
         return
         [
             ReductionsKernels.SquaredNormChunksKernel.Bind(
-                device, new LaunchShape(groups, LaunchShapes.SingleGroup), x, workspace, count, LaunchShapes.TermsPerItem, LaunchShapes.SingleGroup),
-            ReductionsKernels.TotalKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), workspace, result, groups, LaunchShapes.SingleGroup),
+                device, new LaunchShape(groups, LaunchShapes.SingleGroup), x, workspace, count, LaunchShapes.TermsPerItem,
+                LaunchShapes.SingleGroup),
+            ReductionsKernels.TotalKernel.Bind(
+                device, new LaunchShape(1, LaunchShapes.SingleGroup), workspace, result, groups, LaunchShapes.SingleGroup),
         ];
     }
 
-    /// <summary>norm[0] = sqrt(square[0]); clip[0] = min(1, maxNorm / (norm + 1e-6)) as PyTorch's clip_grad_norm_ has it; maxNorm 0: clip 1; NaN where the norm is not finite.</summary>
+    /// <summary>
+    /// norm[0] = sqrt(square[0]); clip[0] = min(1, maxNorm / (norm + 1e-6)) as PyTorch's clip_grad_norm_ has it; maxNorm 0: clip 1; NaN
+    /// where the norm is not finite.
+    /// </summary>
     public static Launch ClipFactor(Device device, float maxNorm, BufferView<float> square, BufferView<float> norm, BufferView<float> clip)
     {
         Operand.Require(square, 1);
@@ -89,7 +95,8 @@ internal static class Reductions
     }
 
     /// <summary>result[j] += sum over i of x[i, j]: a bias gradient.</summary>
-    public static Launch[] ColumnSums(Device device, int rows, int columns, BufferView<float> x, BufferView<float> workspace, BufferView<float> result)
+    public static Launch[] ColumnSums(
+        Device device, int rows, int columns, BufferView<float> x, BufferView<float> workspace, BufferView<float> result)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(workspace, ColumnSumsWorkspace(device, rows, columns));
@@ -103,14 +110,16 @@ internal static class Reductions
         LaunchShape columnItems = LaunchShapes.Elements(device, columns);
         return
         [
-            ReductionsKernels.ColumnSumChunksKernel.Bind(device, columnItems with { GroupsY = chunks }, x, workspace, rows, columns, LaunchShapes.RowsPerChunk),
+            ReductionsKernels.ColumnSumChunksKernel.Bind(
+                device, columnItems with { GroupsY = chunks }, x, workspace, rows, columns, LaunchShapes.RowsPerChunk),
             ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace, result, chunks, columns),
         ];
     }
 
     /// <summary>result[j] += sum over i of x[i, j] y[i, j]; workspace as for <see cref="ColumnSums"/>.</summary>
     public static Launch[] ColumnDots(
-        Device device, int rows, int columns, BufferView<float> x, BufferView<float> y, BufferView<float> workspace, BufferView<float> result)
+        Device device, int rows, int columns, BufferView<float> x, BufferView<float> y, BufferView<float> workspace,
+        BufferView<float> result)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(y, (long)rows * columns);
@@ -125,11 +134,13 @@ internal static class Reductions
         LaunchShape columnItems = LaunchShapes.Elements(device, columns);
         return
         [
-            ReductionsKernels.ColumnDotChunksKernel.Bind(device, columnItems with { GroupsY = chunks }, x, y, workspace, rows, columns, LaunchShapes.RowsPerChunk),
+            ReductionsKernels.ColumnDotChunksKernel.Bind(
+                device, columnItems with { GroupsY = chunks }, x, y, workspace, rows, columns, LaunchShapes.RowsPerChunk),
             ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace, result, chunks, columns),
         ];
     }
 
     private static int SquaredNormGroups(long count) =>
-        checked((int)((count + (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup) - 1) / (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup)));
+        checked((int)((count + (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup) - 1)
+            / (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup)));
 }

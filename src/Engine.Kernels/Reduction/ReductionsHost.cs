@@ -5,7 +5,8 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>The sum of squares: a float64 partial sum for each piece, then those in their order.</summary>
-internal sealed unsafe class SquaredNormHost(CpuDevice device, long count, BufferView<float> x, BufferView<float> workspace, BufferView<float> result)
+internal sealed unsafe class SquaredNormHost(
+    CpuDevice device, long count, BufferView<float> x, BufferView<float> workspace, BufferView<float> result)
     : RangeHost(device, count)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -34,7 +35,8 @@ internal sealed unsafe class SquaredNormHost(CpuDevice device, long count, Buffe
 }
 
 /// <summary>The sum of squares of each row, in float64.</summary>
-internal sealed unsafe class RowSquaredNormsHost<TStored>(CpuDevice device, int rows, int columns, BufferView<TStored> x, BufferView<float> result)
+internal sealed unsafe class RowSquaredNormsHost<TStored>(
+    CpuDevice device, int rows, int columns, BufferView<TStored> x, BufferView<float> result)
     : RowHost(device, rows, columns)
     where TStored : unmanaged
 {
@@ -51,7 +53,8 @@ internal sealed unsafe class RowSquaredNormsHost<TStored>(CpuDevice device, int 
 }
 
 /// <summary>norm and clipping factor from the squared norm.</summary>
-internal sealed unsafe class ClipFactorHost(CpuDevice device, float maxNorm, BufferView<float> square, BufferView<float> norm, BufferView<float> clip)
+internal sealed unsafe class ClipFactorHost(
+    CpuDevice device, float maxNorm, BufferView<float> square, BufferView<float> norm, BufferView<float> clip)
     : HostLaunch(device)
 {
     private readonly float* square = CpuDevice.Pointer(square);
@@ -82,7 +85,8 @@ internal sealed unsafe class ColumnSumsHost(CpuDevice device, int rows, int colu
 }
 
 /// <summary>result[j] += sum over rows of x[i, j] y[i, j].</summary>
-internal sealed unsafe class ColumnDotsHost(CpuDevice device, int rows, int columns, BufferView<float> x, BufferView<float> y, BufferView<float> result)
+internal sealed unsafe class ColumnDotsHost(
+    CpuDevice device, int rows, int columns, BufferView<float> x, BufferView<float> y, BufferView<float> result)
     : StripHost(device, rows, columns)
 {
     private readonly Products products = new(columns, CpuDevice.Pointer(x), CpuDevice.Pointer(y));

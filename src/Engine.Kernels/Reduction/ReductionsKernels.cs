@@ -5,7 +5,8 @@ internal static partial class ReductionsKernels
 {
     /// <summary>One group for each termsPerItem * groupSize elements: workspace[group] = the sum of their squares.</summary>
     [Kernel]
-    public static void SquaredNormChunks(ArrayView<float> x, ArrayView<float> workspace, long count, [Specialize] int termsPerItem, [Specialize] int groupSize)
+    public static void SquaredNormChunks(
+        ArrayView<float> x, ArrayView<float> workspace, long count, [Specialize] int termsPerItem, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         long first = (long)Grid.IdxX * termsPerItem * groupSize;

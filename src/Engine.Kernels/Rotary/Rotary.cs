@@ -7,8 +7,8 @@ namespace Engine.Kernels;
 public static class Rotary
 {
     /// <summary>
-    /// A frequency as the kernels read it: turns per position as a fraction of 2^64. Position times frequency wraps around at whole turns by itself, so
-    /// the angle is exact at any position, where float32 would lose a digit for each tenfold position.
+    /// A frequency as the kernels read it: turns per position as a fraction of 2^64. Position times frequency wraps around at whole turns
+    /// by itself, so the angle is exact at any position, where float32 would lose a digit for each tenfold position.
     /// </summary>
     /// <param name="radiansPerPosition">The frequency, 0 or above.</param>
     public static ulong Frequency(double radiansPerPosition)
@@ -21,7 +21,8 @@ public static class Rotary
     /// <summary>The cosines and behind them the sines of each token's angles; angles [tokens, 2 half].</summary>
     /// <param name="positions">A token's position in its row, 0 or above [tokens].</param>
     /// <param name="frequencies">As <see cref="Frequency"/> makes them [half].</param>
-    public static Launch Angles(Device device, int tokens, int half, BufferView<int> positions, BufferView<ulong> frequencies, BufferView<float> angles)
+    public static Launch Angles(
+        Device device, int tokens, int half, BufferView<int> positions, BufferView<ulong> frequencies, BufferView<float> angles)
     {
         Operand.Require(positions, tokens);
         Operand.Require(frequencies, half);

@@ -58,7 +58,8 @@ internal sealed unsafe class RotaryApplyHost(
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Load(float* from, int count) => count == Lanes.Count ? Vector512.Load(from) : Lanes.LoadPartial(from, count);
+    private static Vector512<float> Load(float* from, int count) =>
+        count == Lanes.Count ? Vector512.Load(from) : Lanes.LoadPartial(from, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(Vector512<float> lanes, float* to, int count)

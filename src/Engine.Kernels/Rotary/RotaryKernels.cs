@@ -22,7 +22,8 @@ internal static partial class RotaryKernels
 
     /// <summary>(y1, y2) = (x1 cos - x2 sin, x2 cos + x1 sin), sin times the direction.</summary>
     [Kernel]
-    public static void Apply(ArrayView<float> x, ArrayView<float> angles, ArrayView<float> y, long count, int heads, int half, float direction)
+    public static void Apply(
+        ArrayView<float> x, ArrayView<float> angles, ArrayView<float> y, long count, int heads, int half, float direction)
     {
         long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (i < count)

@@ -4,7 +4,8 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>y[i] = x[index[i]], zeros for -1.</summary>
-internal sealed unsafe class GatherRowsHost(CpuDevice device, int count, int columns, BufferView<float> x, BufferView<int> index, BufferView<float> y)
+internal sealed unsafe class GatherRowsHost(
+    CpuDevice device, int count, int columns, BufferView<float> x, BufferView<int> index, BufferView<float> y)
     : RowHost(device, count, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -30,7 +31,8 @@ internal sealed unsafe class GatherRowsHost(CpuDevice device, int count, int col
 }
 
 /// <summary>y[index[i]] = x[i], rounded to what y stores; rows of index -1 go nowhere.</summary>
-internal sealed unsafe class WriteRowsHost<TStored>(CpuDevice device, int count, int columns, BufferView<float> x, BufferView<int> index, BufferView<TStored> y)
+internal sealed unsafe class WriteRowsHost<TStored>(
+    CpuDevice device, int count, int columns, BufferView<float> x, BufferView<int> index, BufferView<TStored> y)
     : RowHost(device, count, columns)
     where TStored : unmanaged
 {
@@ -63,7 +65,8 @@ internal sealed unsafe class WriteRowsHost<TStored>(CpuDevice device, int count,
 }
 
 /// <summary>y[:, j] = x[:, index[j]].</summary>
-internal sealed unsafe class GatherColumnsHost(CpuDevice device, int rows, int columns, int count, BufferView<float> x, BufferView<int> index, BufferView<float> y)
+internal sealed unsafe class GatherColumnsHost(
+    CpuDevice device, int rows, int columns, int count, BufferView<float> x, BufferView<int> index, BufferView<float> y)
     : RowHost(device, rows, count)
 {
     private readonly float* x = CpuDevice.Pointer(x);

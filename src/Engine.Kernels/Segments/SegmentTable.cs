@@ -9,12 +9,13 @@ namespace Engine.Kernels;
 internal readonly record struct Segment(int First, int Count, bool Scaled = true);
 
 /// <summary>A piece of a segment that one group of work-items or one thread takes.</summary>
-/// <param name="Packed">Its first element in a buffer that holds the segments one after another, without what lies between them in the run.</param>
+/// <param name="Packed">Its first element in a buffer that holds the segments one after another, without what lies between them in the
+/// run.</param>
 internal readonly record struct SegmentChunk(int Segment, int First, int Count, int Packed, bool Scaled);
 
 /// <summary>
-/// Tensors of a run of memory (the trainable parameters, or their gradients), cut into chunks, so that one launch works on all of them: the host's
-/// copy of the table, and the words of the device's.
+/// Tensors of a run of memory (the trainable parameters, or their gradients), cut into chunks, so that one launch works on all of them: the
+/// host's copy of the table, and the words of the device's.
 /// </summary>
 internal sealed class SegmentTable
 {

@@ -26,7 +26,8 @@ public enum SegmentMap
 }
 
 /// <summary>
-/// Work on many tensors of a run of memory in one launch. A run's operand is indexed as the table says; a packed operand holds the segments alone, one after another.
+/// Work on many tensors of a run of memory in one launch. A run's operand is indexed as the table says; a packed operand holds the segments
+/// alone, one after another.
 /// </summary>
 internal static class Segments
 {
@@ -51,14 +52,19 @@ internal static class Segments
         return
         [
             SegmentsKernels.DotChunksKernel.Bind(
-                device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, x, y, workspace, table.SegmentCount, xPacked, yPacked, LaunchShapes.SingleGroup),
-            SegmentsKernels.TotalsKernel.Bind(device, LaunchShapes.Elements(device, table.SegmentCount), words, workspace, result, table.SegmentCount),
+                device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, x, y, workspace, table.SegmentCount, xPacked,
+                yPacked, LaunchShapes.SingleGroup),
+            SegmentsKernels.TotalsKernel.Bind(
+                device, LaunchShapes.Elements(device, table.SegmentCount), words, workspace, result, table.SegmentCount),
         ];
     }
 
-    /// <summary>result[s] = sum over segment s of ((|w| + eta) g)^2, ASAM's squared norm; sum of g^2 where the segment is not scaled. w, g are runs.</summary>
+    /// <summary>
+    /// result[s] = sum over segment s of ((|w| + eta) g)^2, ASAM's squared norm; sum of g^2 where the segment is not scaled. w, g are runs.
+    /// </summary>
     public static Launch[] AdaptiveNorms(
-        Device device, SegmentTable table, BufferView<int> words, float eta, BufferView<float> w, BufferView<float> g, BufferView<float> workspace, BufferView<float> result)
+        Device device, SegmentTable table, BufferView<int> words, float eta, BufferView<float> w, BufferView<float> g,
+        BufferView<float> workspace, BufferView<float> result)
     {
         Operand.Require(words, table.WordCount);
         Operand.Require(w, table.RunCount);
@@ -73,12 +79,17 @@ internal static class Segments
         return
         [
             SegmentsKernels.AdaptiveNormChunksKernel.Bind(
-                device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, w, g, workspace, table.SegmentCount, eta, LaunchShapes.SingleGroup),
-            SegmentsKernels.TotalsKernel.Bind(device, LaunchShapes.Elements(device, table.SegmentCount), words, workspace, result, table.SegmentCount),
+                device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, w, g, workspace, table.SegmentCount,
+                eta, LaunchShapes.SingleGroup),
+            SegmentsKernels.TotalsKernel.Bind(
+                device, LaunchShapes.Elements(device, table.SegmentCount), words, workspace, result, table.SegmentCount),
         ];
     }
 
-    /// <summary>What <paramref name="map"/> says, for every element of every segment. factors [segments]; operands that the map does not read may be <c>default</c>.</summary>
+    /// <summary>
+    /// What <paramref name="map"/> says, for every element of every segment. factors [segments]; operands that the map does not read may be
+    /// <c>default</c>.
+    /// </summary>
     public static Launch Map(
         Device device, SegmentTable table, BufferView<int> words, SegmentMap map, float eta,
         BufferView<float> factors, BufferView<float> run, BufferView<float> packed, BufferView<float> gradient)
@@ -116,6 +127,7 @@ internal static class Segments
         }
 
         return SegmentsKernels.MapKernel.Bind(
-            device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, factors, run, packed, gradient, table.SegmentCount, eta, map);
+            device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, factors, run, packed, gradient,
+            table.SegmentCount, eta, map);
     }
 }

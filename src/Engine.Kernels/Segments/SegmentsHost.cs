@@ -64,7 +64,8 @@ internal sealed unsafe class SegmentDotsHost(
 }
 
 internal sealed unsafe class AdaptiveNormsHost(
-    CpuDevice device, SegmentTable table, float eta, BufferView<float> w, BufferView<float> g, BufferView<float> workspace, BufferView<float> result)
+    CpuDevice device, SegmentTable table, float eta, BufferView<float> w, BufferView<float> g, BufferView<float> workspace,
+    BufferView<float> result)
     : SegmentSumHost(device, table, workspace, result)
 {
     private readonly float* w = CpuDevice.Pointer(w);
@@ -85,7 +86,8 @@ internal sealed unsafe class AdaptiveNormsHost(
         for (int i = 0; i < chunk.Count; i += Lanes.Count)
         {
             int rest = Math.Min(Lanes.Count, chunk.Count - i);
-            Vector512<float> term = (Vector512.Abs(Lanes.LoadPartial(weights + i, rest)) + Vector512.Create(eta)) * Lanes.LoadPartial(from + i, rest);
+            Vector512<float> term =
+                (Vector512.Abs(Lanes.LoadPartial(weights + i, rest)) + Vector512.Create(eta)) * Lanes.LoadPartial(from + i, rest);
             sum += Lanes.Sum(term * term);
         }
 
@@ -100,12 +102,14 @@ internal interface ISegmentMap
 
     static virtual bool UsesPacked => true;
 
-    static abstract void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed);
+    static abstract void Apply(
+        Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed);
 }
 
 /// <summary>One pass over run, packed and gradient, as far as the map uses them.</summary>
 internal sealed unsafe class SegmentMapHost<TMap>(
-    CpuDevice device, SegmentTable table, float eta, BufferView<float> factors, BufferView<float> run, BufferView<float> packed, BufferView<float> gradient)
+    CpuDevice device, SegmentTable table, float eta, BufferView<float> factors, BufferView<float> run, BufferView<float> packed,
+    BufferView<float> gradient)
     : SegmentHost(device, table)
     where TMap : struct, ISegmentMap
 {
@@ -145,7 +149,8 @@ internal readonly struct PerturbSegments : ISegmentMap
     public static bool ReadsGradient => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed)
+    public static void Apply(
+        Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed)
     {
         packed = run;
         run = Vector512.FusedMultiplyAdd(factor, gradient, run);
@@ -157,7 +162,8 @@ internal readonly struct PerturbAdaptiveSegments : ISegmentMap
     public static bool ReadsGradient => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed)
+    public static void Apply(
+        Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed)
     {
         packed = run;
         run = Vector512.FusedMultiplyAdd(factor, t * t * gradient, run);
@@ -183,14 +189,16 @@ internal readonly struct SaveSegments : ISegmentMap
 internal readonly struct CombineSegments : ISegmentMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
+    public static void Apply(
+        Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
         packed = Vector512.FusedMultiplyAdd(factor, packed, run);
 }
 
 internal readonly struct AddPackedSegments : ISegmentMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Apply(Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
+    public static void Apply(
+        Vector512<float> factor, Vector512<float> t, Vector512<float> gradient, ref Vector512<float> run, ref Vector512<float> packed) =>
         run = Vector512.FusedMultiplyAdd(factor, packed, run);
 }
 

@@ -32,7 +32,8 @@ internal static partial class SegmentsKernels
     /// <summary>workspace[chunk] = the sum of its ((|w| + eta) g)^2, or g^2 where the segment is not scaled.</summary>
     [Kernel]
     public static void AdaptiveNormChunks(
-        ArrayView<int> words, ArrayView<float> w, ArrayView<float> g, ArrayView<float> workspace, int segments, float eta, [Specialize] int groupSize)
+        ArrayView<int> words, ArrayView<float> w, ArrayView<float> g, ArrayView<float> workspace, int segments, float eta,
+        [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         long entry = segments + 1 + ((long)SegmentTable.ChunkWords * Grid.IdxX);
@@ -75,7 +76,8 @@ internal static partial class SegmentsKernels
     /// <summary>The map of every element of a chunk.</summary>
     [Kernel]
     public static void Map(
-        ArrayView<int> words, ArrayView<float> factors, ArrayView<float> run, ArrayView<float> packed, ArrayView<float> gradient, int segments, float eta, [Specialize] SegmentMap map)
+        ArrayView<int> words, ArrayView<float> factors, ArrayView<float> run, ArrayView<float> packed, ArrayView<float> gradient,
+        int segments, float eta, [Specialize] SegmentMap map)
     {
         long entry = segments + 1 + ((long)SegmentTable.ChunkWords * Grid.IdxX);
         int segment = words[entry];

@@ -7,7 +7,9 @@ namespace Engine.Kernels;
 /// <param name="OfSquares">The sums are squared norms; else the slope's own terms.</param>
 internal sealed record RadiusRule(float C, float Largest, bool IsShare, bool OfSquares);
 
-/// <summary>The few numbers a step's perturbation or rescaling is made of, from the squared norms of its tensors; they never leave the device.</summary>
+/// <summary>
+/// The few numbers a step's perturbation or rescaling is made of, from the squared norms of its tensors; they never leave the device.
+/// </summary>
 internal static class StepFactors
 {
     /// <summary>What SAM adds to the norm it divides by (arXiv 2010.01412 gives none; this is that of common implementations).</summary>
@@ -64,8 +66,11 @@ internal static class StepFactors
             rule.Largest, mask is not null, rule.IsShare, rule.OfSquares, LaunchShapes.SingleGroup);
     }
 
-    /// <summary>factors[s] = -(sum of dots) / (sum of squares): what takes from a vector its part along another; 0 where that one is zero.</summary>
-    public static Launch Projection(Device device, int segments, BufferView<float> dots, BufferView<float> squares, BufferView<float> factors)
+    /// <summary>
+    /// factors[s] = -(sum of dots) / (sum of squares): what takes from a vector its part along another; 0 where that one is zero.
+    /// </summary>
+    public static Launch Projection(
+        Device device, int segments, BufferView<float> dots, BufferView<float> squares, BufferView<float> factors)
     {
         Operand.Require(dots, segments);
         Operand.Require(squares, segments);
@@ -75,10 +80,13 @@ internal static class StepFactors
             return new ProjectionFactorsHost(cpu, segments, dots, squares, factors);
         }
 
-        return StepFactorsKernels.ProjectionKernel.Bind(device, new LaunchShape(1, LaunchShapes.SingleGroup), dots, squares, factors, segments, LaunchShapes.SingleGroup);
+        return StepFactorsKernels.ProjectionKernel.Bind(
+            device, new LaunchShape(1, LaunchShapes.SingleGroup), dots, squares, factors, segments, LaunchShapes.SingleGroup);
     }
 
-    /// <summary>factors[s] = a sqrt(sum of squares) / (sqrt(sum of otherSquares) + 1e-8): LookSAM's share of the remembered direction.</summary>
+    /// <summary>
+    /// factors[s] = a sqrt(sum of squares) / (sqrt(sum of otherSquares) + 1e-8): LookSAM's share of the remembered direction.
+    /// </summary>
     public static Launch NormRatio(
         Device device, int segments, float a, BufferView<float> squares, BufferView<float> otherSquares, BufferView<float> factors)
     {
@@ -95,12 +103,14 @@ internal static class StepFactors
     }
 
     /// <summary>
-    /// BAR's rescaling of each pair (arXiv 2410.14802), s = scalars[BalanceFactor] scalars[LearningRate]: segments 2 l and 2 l + 1 are A and B of pair l. With
-    /// ||B|| >= ||A||, B gets 1 - s and A 1 + s, or the opposite where <paramref name="growsLarger"/> (nBAR); else the other way round.
+    /// BAR's rescaling of each pair (arXiv 2410.14802), s = scalars[BalanceFactor] scalars[LearningRate]: segments 2 l and 2 l + 1 are A
+    /// and B of pair l. With ||B|| >= ||A||, B gets 1 - s and A 1 + s, or the opposite where <paramref name="growsLarger"/> (nBAR); else
+    /// the other way round.
     /// </summary>
     /// <param name="finite">[1] NaN says that the step's gradients are not finite: every factor is then 1.</param>
     public static Launch Balance(
-        Device device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite, BufferView<float> factors)
+        Device device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite,
+        BufferView<float> factors)
     {
         Operand.Require(squares, 2L * pairs);
         Operand.Require(scalars, StepScalars.Count);
@@ -111,6 +121,7 @@ internal static class StepFactors
             return new BalanceFactorsHost(cpu, pairs, growsLarger, squares, scalars, finite, factors);
         }
 
-        return StepFactorsKernels.BalanceKernel.Bind(device, LaunchShapes.Elements(device, pairs), squares, scalars, finite, factors, pairs, growsLarger);
+        return StepFactorsKernels.BalanceKernel.Bind(
+            device, LaunchShapes.Elements(device, pairs), squares, scalars, finite, factors, pairs, growsLarger);
     }
 }

@@ -59,7 +59,8 @@ internal sealed unsafe class RadiusHost(
 }
 
 /// <summary>One factor for all segments, from the sums of two numbers a segment.</summary>
-internal abstract unsafe class CommonFactorHost(CpuDevice device, int segments, BufferView<float> first, BufferView<float> second, BufferView<float> factors)
+internal abstract unsafe class CommonFactorHost(
+    CpuDevice device, int segments, BufferView<float> first, BufferView<float> second, BufferView<float> factors)
     : HostLaunch(device)
 {
     private readonly float* first = CpuDevice.Pointer(first);
@@ -81,7 +82,8 @@ internal abstract unsafe class CommonFactorHost(CpuDevice device, int segments, 
     protected abstract double Factor(double first, double second);
 }
 
-internal sealed class ProjectionFactorsHost(CpuDevice device, int segments, BufferView<float> dots, BufferView<float> squares, BufferView<float> factors)
+internal sealed class ProjectionFactorsHost(
+    CpuDevice device, int segments, BufferView<float> dots, BufferView<float> squares, BufferView<float> factors)
     : CommonFactorHost(device, segments, dots, squares, factors)
 {
     public override string Name => "StepFactors_Projection";
@@ -99,7 +101,8 @@ internal sealed class NormRatioFactorsHost(
 }
 
 internal sealed unsafe class BalanceFactorsHost(
-    CpuDevice device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite, BufferView<float> factors)
+    CpuDevice device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite,
+    BufferView<float> factors)
     : HostLaunch(device)
 {
     private readonly float* squares = CpuDevice.Pointer(squares);

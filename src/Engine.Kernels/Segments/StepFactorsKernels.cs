@@ -83,7 +83,8 @@ internal static partial class StepFactorsKernels
 
     /// <summary>One group: minus the quotient of two sums.</summary>
     [Kernel]
-    public static void Projection(ArrayView<float> dots, ArrayView<float> squares, ArrayView<float> factors, int segments, [Specialize] int groupSize)
+    public static void Projection(
+        ArrayView<float> dots, ArrayView<float> squares, ArrayView<float> factors, int segments, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         float dotTerms = 0f;
@@ -105,7 +106,8 @@ internal static partial class StepFactorsKernels
     /// <summary>One group: a times the quotient of two norms.</summary>
     [Kernel]
     public static void NormRatio(
-        ArrayView<float> squares, ArrayView<float> otherSquares, ArrayView<float> factors, int segments, float a, [Specialize] int groupSize)
+        ArrayView<float> squares, ArrayView<float> otherSquares, ArrayView<float> factors, int segments, float a,
+        [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         float terms = 0f;
@@ -127,7 +129,8 @@ internal static partial class StepFactorsKernels
     /// <summary>One item a pair: the factors of A and B.</summary>
     [Kernel]
     public static void Balance(
-        ArrayView<float> squares, ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> factors, int pairs, [Specialize] bool growsLarger)
+        ArrayView<float> squares, ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> factors, int pairs,
+        [Specialize] bool growsLarger)
     {
         int pair = (Grid.IdxX * Group.DimX) + Group.IdxX;
         if (pair < pairs)

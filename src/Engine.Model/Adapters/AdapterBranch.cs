@@ -10,8 +10,8 @@ namespace Engine.Model.Adapters;
 public sealed record AuxiliaryFactors(Variable A, Variable B);
 
 /// <summary>
-/// The adapters of linear layers that read one input, which with LoRA dropout is one layer's alone: x A^T of all of them, auxiliary factors included, is one product, and so is
-/// each layer's product with its B's.
+/// The adapters of linear layers that read one input, which with LoRA dropout is one layer's alone: x A^T of all of them, auxiliary factors
+/// included, is one product, and so is each layer's product with its B's.
 /// </summary>
 internal sealed class AdapterBranch
 {
@@ -24,7 +24,8 @@ internal sealed class AdapterBranch
     /// <param name="input">x [tokens, in].</param>
     /// <param name="droppedInput">What the adapters see of it: with LoRA dropout, or x itself.</param>
     /// <param name="auxiliary">An adapter's auxiliary factors, or null.</param>
-    public AdapterBranch(GraphBuilder graph, Tensor input, Tensor droppedInput, LoraLinear[] adapters, Func<LoraLinear, AuxiliaryFactors?>? auxiliary)
+    public AdapterBranch(
+        GraphBuilder graph, Tensor input, Tensor droppedInput, LoraLinear[] adapters, Func<LoraLinear, AuxiliaryFactors?>? auxiliary)
     {
         this.graph = graph;
         this.input = input;
@@ -62,7 +63,8 @@ internal sealed class AdapterBranch
         }
 
         Tensor scale = graph.DoraScale(
-            graph.Read(adapter.Weight), graph.Read(adapter.BaseNorm!), graph.Read(adapter.A), graph.Read(adapter.B), graph.Read(adapter.Magnitude), adapter.Scale);
+            graph.Read(adapter.Weight), graph.Read(adapter.BaseNorm!), graph.Read(adapter.A), graph.Read(adapter.B),
+            graph.Read(adapter.Magnitude), adapter.Scale);
         if (droppedInput == input)
         {
             return graph.ScaleColumns(Product(adapter, graph.Linear(input, weight)), scale, bias);

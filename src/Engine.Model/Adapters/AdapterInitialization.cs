@@ -30,10 +30,12 @@ internal static class AdapterInitialization
     };
 
     /// <summary>
-    /// Starts every adapter. <c>true</c>: A uniform in +-1 / sqrt(in), B zero (as PEFT); <c>gaussian</c>: A normal with deviation 1 / r, B zero; <c>pissa</c>: the
-    /// leading singular triples of the weight, which is left without them (arXiv 2404.02948). DoRA's magnitudes are the row norms of the weight, and tokens start from their rows. The weights must be loaded.
+    /// Starts every adapter. <c>true</c>: A uniform in +-1 / sqrt(in), B zero (as PEFT); <c>gaussian</c>: A normal with deviation 1 / r, B
+    /// zero; <c>pissa</c>: the leading singular triples of the weight, which is left without them (arXiv 2404.02948). DoRA's magnitudes are
+    /// the row norms of the weight, and tokens start from their rows. The weights must be loaded.
     /// </summary>
-    /// <param name="initialization">PEFT's <c>init_lora_weights</c>. <c>pissa_niter_N</c>, PEFT's approximation, is computed as exactly as <c>pissa</c>.</param>
+    /// <param name="initialization">PEFT's <c>init_lora_weights</c>. <c>pissa_niter_N</c>, PEFT's approximation, is computed as exactly as
+    /// <c>pissa</c>.</param>
     /// <exception cref="ArgumentException">The start is not known; see <see cref="Problem"/>.</exception>
     public static void Start(TransformerModel model, ulong seed, string initialization = "true")
     {
@@ -96,23 +98,29 @@ internal static class AdapterInitialization
         adapter.A.View<float>().Write([.. normals.Select(normal => (float)(normal / adapter.Rank))]);
     }
 
-    /// <summary>PiSSA (Meng et al. 2024, arXiv 2404.02948): B = U sqrt(S / s), A = sqrt(S / s) V^T, and the frozen weight becomes W0 - s B A.</summary>
+    /// <summary>
+    /// PiSSA (Meng et al. 2024, arXiv 2404.02948): B = U sqrt(S / s), A = sqrt(S / s) V^T, and the frozen weight becomes W0 - s B A.
+    /// </summary>
     private static void Decompose(LoraLinear adapter, ulong seed)
     {
         int rows = adapter.Weight.Shape.Rows, columns = adapter.Weight.Shape.Columns, rank = adapter.Rank;
         if (adapter.Weight.Type != ElementType.Float32)
         {
             throw new ArgumentException(
-                $"init_lora_weights is pissa, and the base weights are stored as {adapter.Weight.Type}: what is left of them would be rounded, and the start no longer be the model. Set dtype: float32.");
+                $"init_lora_weights is pissa, and the base weights are stored as {adapter.Weight.Type}: "
+                    + "what is left of them would be rounded, and the start no longer be the model. Set dtype: float32.");
         }
 
         if (rank > Math.Min(rows, columns))
         {
-            throw new ArgumentException($"init_lora_weights is pissa, and {adapter.Module} [{rows}, {columns}] has no {rank} singular values; lower r to at most {Math.Min(rows, columns)}.");
+            throw new ArgumentException(
+                $"init_lora_weights is pissa, and {adapter.Module} [{rows}, {columns}] has no {rank} singular values; "
+                    + $"lower r to at most {Math.Min(rows, columns)}.");
         }
 
         float[] weight = adapter.Weight.View<float>().ToArray();
-        SingularTriples triples = TruncatedSvd.Compute(weight, rows, columns, rank, new PhiloxGenerator(seed, RandomStream.SingularVectors, (uint)adapter.Index));
+        SingularTriples triples =
+            TruncatedSvd.Compute(weight, rows, columns, rank, new PhiloxGenerator(seed, RandomStream.SingularVectors, (uint)adapter.Index));
         (float[] a, float[] b) = triples.Factors(rank, k => (k, Math.Sqrt(triples.Values[k] / adapter.Scale)));
         TakeOut(adapter.Weight, a, b, rank, adapter.Scale);
         adapter.A.View<float>().Write(a);

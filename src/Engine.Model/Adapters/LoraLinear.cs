@@ -29,8 +29,8 @@ internal sealed record LoraVariables(Variable A, Variable B, Variable? Magnitude
 internal sealed record LoraFactors(Variable A, Variable B);
 
 /// <summary>
-/// A linear layer with an adapter: y = x W^T + scale (x A^T) B^T; with DoRA, W + scale B A has its rows rescaled to the magnitudes; with a <see cref="Form"/> as
-/// that has it.
+/// A linear layer with an adapter: y = x W^T + scale (x A^T) B^T; with DoRA, W + scale B A has its rows rescaled to the magnitudes; with a
+/// <see cref="Form"/> as that has it.
 /// </summary>
 public sealed class LoraLinear
 {
@@ -80,7 +80,9 @@ public sealed class LoraLinear
     /// <summary>DoRA's magnitudes [out]; null without DoRA.</summary>
     public Variable? Magnitude { get; }
 
-    /// <summary>Squared norms of the rows of <see cref="Weight"/> [out], written when the adapter is started or loaded; null without DoRA.</summary>
+    /// <summary>
+    /// Squared norms of the rows of <see cref="Weight"/> [out], written when the adapter is started or loaded; null without DoRA.
+    /// </summary>
     public Variable? BaseNorm { get; }
 
     /// <summary>The A of every adapter that reads the same input, one below the other in model order.</summary>
@@ -108,8 +110,8 @@ public sealed class LoraLinear
     public bool IsReduced => Removed is not null;
 
     /// <summary>
-    /// The factors the frozen weight was reduced by (PiSSA: W0 - scale B A is what is frozen), on the host; null where it is the checkpoint's own.
-    /// An adapter file takes them back out.
+    /// The factors the frozen weight was reduced by (PiSSA: W0 - scale B A is what is frozen), on the host; null where it is the
+    /// checkpoint's own. An adapter file takes them back out.
     /// </summary>
     internal (float[] A, float[] B)? Removed { get; set; }
 

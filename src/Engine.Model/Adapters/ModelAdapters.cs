@@ -63,7 +63,8 @@ internal static class ModelAdapters
     /// <summary>What a stored adapter adapts and has in place of the model's parameters.</summary>
     /// <param name="architecture">The model as the adapter needs it (<see cref="AdaptedArchitecture"/>).</param>
     /// <exception cref="ArgumentException">The configuration matches nothing, or asks for what is not supported.</exception>
-    public static Tuning.Lora Tuning(Architecture architecture, AdapterFile file) => Tuning(architecture, file.Config, file.SavedParameters.Keys);
+    public static Tuning.Lora Tuning(Architecture architecture, AdapterFile file) =>
+        Tuning(architecture, file.Config, file.SavedParameters.Keys);
 
     /// <summary>Holds an adapter's tensors against an architecture; no memory is needed.</summary>
     /// <exception cref="ModelFileException">They do not fit.</exception>
@@ -75,7 +76,8 @@ internal static class ModelAdapters
         return Bind(
             architecture,
             file,
-            [.. tuning.Adapters.Select(target => new AdapterTarget(target.Module, linears[target.Module].InFeatures, linears[target.Module].OutFeatures))],
+            [.. tuning.Adapters.Select(
+                target => new AdapterTarget(target.Module, linears[target.Module].InFeatures, linears[target.Module].OutFeatures))],
             tuning.SavedParameters,
             tuning.TokenRows,
             allowMissing);
@@ -103,7 +105,8 @@ internal static class ModelAdapters
         {
             throw new ModelFileException(
                 file.FolderPath,
-                $"it holds adapters of {file.Config.Form?.ToString() ?? "LoRA"}, and the model has those of {form?.AsStored?.ToString() ?? "LoRA"}.");
+                $"it holds adapters of {file.Config.Form?.ToString() ?? "LoRA"}, "
+                    + $"and the model has those of {form?.AsStored?.ToString() ?? "LoRA"}.");
         }
 
         foreach (LoraTensors tensors in binding.Modules)
@@ -162,8 +165,8 @@ internal static class ModelAdapters
     }
 
     /// <summary>
-    /// Merges an adapter into the model's own weights, as <see cref="AdapterMerge"/> does into a folder's, and copies the parameters it stores
-    /// whole. The model has its base weights and no adapter.
+    /// Merges an adapter into the model's own weights, as <see cref="AdapterMerge"/> does into a folder's, and copies the parameters it
+    /// stores whole. The model has its base weights and no adapter.
     /// </summary>
     /// <exception cref="ModelFileException">The adapter does not fit the model.</exception>
     public static void LoadMerged(TransformerModel model, AdapterFile file)
@@ -179,8 +182,8 @@ internal static class ModelAdapters
 
     /// <summary>
     /// Writes the adapter as PEFT does. Where it started from a part of the weight (PiSSA), the file holds s (B A - B0 A0) as factors of
-    /// twice the rank, and where training has merged others (<see cref="LoraLinear.Merged"/>) or the adapters' form is a sum of several, the
-    /// factors of all: an adapter of the model as it was published. Where the configuration says so, base weights go along
+    /// twice the rank, and where training has merged others (<see cref="LoraLinear.Merged"/>) or the adapters' form is a sum of several,
+    /// the factors of all: an adapter of the model as it was published. Where the configuration says so, base weights go along
     /// (<see cref="AdapterConfig.HoldsBaseWeights"/>), and what
     /// was merged is in these.
     /// </summary>
@@ -221,7 +224,9 @@ internal static class ModelAdapters
             bool wrapped = hasRows || model.Adapter(module) is not null;
             foreach (string key in (string[])[name, .. target.Alias is { } alias ? new[] { alias } : []])
             {
-                writer.AddSaved(target, ModelWeights.Fill<float>(value), wrapped ? AdapterKeys.SavedUnderAdapter(key, hasRows) : AdapterKeys.Saved(key));
+                writer.AddSaved(target, ModelWeights.Fill<float>(value), wrapped
+                    ? AdapterKeys.SavedUnderAdapter(key, hasRows)
+                    : AdapterKeys.Saved(key));
             }
         }
 
@@ -254,7 +259,8 @@ internal static class ModelAdapters
         {
             throw new ModelFileException(
                 file.FolderPath,
-                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, not to the model "
+                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, "
+                    + "not to the model "
                 + "as it was published. "
                 + "Save the adapter with PEFT's path_initial_model_for_weight_conversion, which takes the start back out.");
         }
@@ -342,19 +348,24 @@ internal static class ModelAdapters
         ParameterSpec spec = architecture.Parameters.First(spec => spec.Name == parameter);
         return new SavedTarget(parameter, ModelWeights.Longs(spec.Shape))
         {
-            Alias = TrainedTokens.TiedOutput(architecture) is { } output && parameter == $"{architecture.InputEmbeddings}.weight" ? $"{output}.weight" : null,
+            Alias = TrainedTokens.TiedOutput(architecture) is { } output && parameter == $"{architecture.InputEmbeddings}.weight"
+                ? $"{output}.weight"
+                : null,
         };
     }
 
     /// <summary>The parameter that a name stands for, which may be that of an output layer tied to it.</summary>
     private static string ParameterOf(Architecture architecture, string name) =>
-        TrainedTokens.TiedOutput(architecture) is { } output && name == $"{output}.weight" ? $"{architecture.InputEmbeddings}.weight" : name;
+        TrainedTokens.TiedOutput(architecture) is { } output && name == $"{output}.weight"
+            ? $"{architecture.InputEmbeddings}.weight"
+            : name;
 
     /// <summary>The linear layers of a model by their modules' names.</summary>
     private static Dictionary<string, LinearSpec> LinearsOf(Architecture architecture) =>
         architecture.LinearGroups.SelectMany(group => group).ToDictionary(linear => linear.Module, StringComparer.Ordinal);
 
-    private static TensorFill<float> Fill(float[] values) => (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);
+    private static TensorFill<float> Fill(float[] values) =>
+        (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination);
 
     /// <summary>The pairs that an adapter file holds of a layer beside its adapter's own.</summary>
     private static IReadOnlyList<(float[] A, float[] B)> FurtherPairs(LoraLinear adapter, AdapterConfig config) =>

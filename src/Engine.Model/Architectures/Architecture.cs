@@ -81,7 +81,9 @@ internal static class HeadKinds
     public static bool PredictsTokens(this HeadKind head) => head is HeadKind.MaskedLm or HeadKind.CausalLm;
 }
 
-/// <summary>A checkpoint tensor that is another name for a parameter, as the output layer is where it is tied to the word embeddings.</summary>
+/// <summary>
+/// A checkpoint tensor that is another name for a parameter, as the output layer is where it is tied to the word embeddings.
+/// </summary>
 /// <param name="Name">The other name, which a checkpoint may hold besides or instead.</param>
 /// <param name="Parameter">The parameter.</param>
 internal sealed record ParameterAlias(string Name, string Parameter);
@@ -117,7 +119,9 @@ public abstract class Architecture
     /// <summary>The token whose embedding gets no gradient, as <c>padding_idx</c> of PyTorch has it; null for none.</summary>
     public abstract int? EmbeddingPaddingId { get; }
 
-    /// <summary>The output layer, which <c>target_modules: all-linear</c> leaves out; null where it is no linear layer of its own.</summary>
+    /// <summary>
+    /// The output layer, which <c>target_modules: all-linear</c> leaves out; null where it is no linear layer of its own.
+    /// </summary>
     public abstract string? OutputModule { get; }
 
     /// <summary>Columns of the hidden states [tokens, hidden] (<c>hidden_size</c>).</summary>
@@ -144,7 +148,9 @@ public abstract class Architecture
     /// <summary>The deviation of freshly initialised weights.</summary>
     public abstract float InitializerRange { get; }
 
-    /// <summary>Rotary angle per position of each pair of a head's elements, in radians [head size / 2]; empty for a model without.</summary>
+    /// <summary>
+    /// Rotary angle per position of each pair of a head's elements, in radians [head size / 2]; empty for a model without.
+    /// </summary>
     public virtual IReadOnlyList<double> RotaryFrequencies => [];
 
     /// <summary>Writes the position ids of one text: 0, 1, ... unless a family counts otherwise.</summary>
@@ -156,10 +162,14 @@ public abstract class Architecture
         }
     }
 
-    /// <summary>The token that stands for a text where a head predicts one thing a text: the first, unless a family pools another.</summary>
+    /// <summary>
+    /// The token that stands for a text where a head predicts one thing a text: the first, unless a family pools another.
+    /// </summary>
     public virtual int PooledToken(ReadOnlySpan<int> inputIds) => 0;
 
-    /// <summary>Whether padding before a text changes it in Transformers: where columns count as positions, or the first column stands for the text.</summary>
+    /// <summary>
+    /// Whether padding before a text changes it in Transformers: where columns count as positions, or the first column stands for the text.
+    /// </summary>
     public virtual bool NeedsTextFirst => false;
 
     /// <summary>Builds the forward pass up to its output at the selected places.</summary>
@@ -170,11 +180,14 @@ public abstract class Architecture
     private protected HeadKind SequenceHead => ModelConfig.ProblemType switch
     {
         ProblemType.Regression when ModelConfig.Labels.Count != 1 => throw new ModelFileException(
-            ModelConfig.FilePath, $"problem_type is regression with {ModelConfig.Labels.Count} labels; one number for each text is what is supported (num_labels 1)."),
+            ModelConfig.FilePath,
+            $"problem_type is regression with {ModelConfig.Labels.Count} labels; one number for each text is what is supported "
+                + "(num_labels 1)."),
         ProblemType.Regression => HeadKind.Regression,
         ProblemType.SingleLabelClassification => HeadKind.SequenceClassification,
         ProblemType.MultiLabelClassification => throw new ModelFileException(
-            ModelConfig.FilePath, "problem_type is multi_label_classification, which is not supported; single_label_classification or regression was expected."),
+            ModelConfig.FilePath,
+            "problem_type is multi_label_classification, which is not supported; single_label_classification or regression was expected."),
         _ => ModelConfig.Labels.Count == 1 ? HeadKind.Regression : HeadKind.SequenceClassification,
     };
 }

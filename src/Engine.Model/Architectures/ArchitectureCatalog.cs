@@ -37,14 +37,17 @@ internal static class ArchitectureCatalog
         },
     };
 
-    /// <summary>The task of the class that a configuration names. Without a head, a decoder predicts tokens and an encoder classifies.</summary>
+    /// <summary>
+    /// The task of the class that a configuration names. Without a head, a decoder predicts tokens and an encoder classifies.
+    /// </summary>
     /// <exception cref="ModelFileException">The family is not built.</exception>
     public static HeadKind DefaultHead(ModelConfig config)
     {
         string name = config.Architectures.FirstOrDefault() ?? string.Empty;
         return name.EndsWith("ForMaskedLM", StringComparison.Ordinal) ? HeadKind.MaskedLm
-            : name.EndsWith("ForSequenceClassification", StringComparison.Ordinal) || FamilyOf(config).CausalLm is null ? HeadKind.SequenceClassification
-            : HeadKind.CausalLm;
+            : name.EndsWith("ForSequenceClassification", StringComparison.Ordinal) || FamilyOf(config).CausalLm is null
+                ? HeadKind.SequenceClassification
+                : HeadKind.CausalLm;
     }
 
     /// <summary>The architecture of a family for a task.</summary>
@@ -61,7 +64,8 @@ internal static class ArchitectureCatalog
     public static Architecture CreateEmbedding(ModelConfig config, TextPooling pooling)
     {
         RequireNumbers(config);
-        return (FamilyOf(config).Embedding ?? throw NotBuilt(config, "sentence vectors", family => family.Embedding is not null))(config, pooling);
+        return (FamilyOf(config).Embedding ?? throw NotBuilt(config, "sentence vectors", family => family.Embedding is not null))(
+            config, pooling);
     }
 
     private static void RequireNumbers(ModelConfig config)

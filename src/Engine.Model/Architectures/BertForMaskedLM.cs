@@ -5,7 +5,10 @@ using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;
 
-/// <summary>BERT with the masked-language-modelling head: dense, the encoder's activation, layer norm, and the word embeddings as output layer (tied).</summary>
+/// <summary>
+/// BERT with the masked-language-modelling head: dense, the encoder's activation, layer norm, and the word embeddings as output layer
+/// (tied).
+/// </summary>
 internal sealed class BertForMaskedLM(EncoderConfig config) : EncoderArchitecture(config.RequireTied(), "bert.")
 {
     public override string Name => nameof(BertForMaskedLM);
@@ -24,7 +27,8 @@ internal sealed class BertForMaskedLM(EncoderConfig config) : EncoderArchitectur
         Tensor x = forward.Linear(forward.TakeSelected(Stack.Build(forward, positionPaddingId: -1)), "cls.predictions.transform.dense");
         x = forward.LayerNorm(forward.Graph.Activate(x, Stack.Activation), "cls.predictions.transform.LayerNorm", Config.LayerNormEps);
         return new ModelOutput.VocabularyHead(
-            x, forward.Parameter($"{InputEmbeddings}.weight"), forward.Parameter("cls.predictions.bias"), forward.TrainedRows(InputEmbeddings));
+            x, forward.Parameter($"{InputEmbeddings}.weight"), forward.Parameter("cls.predictions.bias"),
+            forward.TrainedRows(InputEmbeddings));
     }
 
     private protected override IReadOnlyList<LinearSpec> HeadLinears() => [new("cls.predictions.transform.dense", HiddenSize, HiddenSize)];

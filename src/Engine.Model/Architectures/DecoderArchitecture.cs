@@ -22,10 +22,14 @@ internal abstract class DecoderArchitecture : Architecture
 
     public override string BasePrefix => DecoderStack.Prefix;
 
-    /// <summary>Tied embeddings are stored as either layer's. Where an adapter unties them, both start from what the checkpoint has for them, whichever name that has.</summary>
+    /// <summary>
+    /// Tied embeddings are stored as either layer's. Where an adapter unties them, both start from what the checkpoint has for them,
+    /// whichever name that has.
+    /// </summary>
     internal override IReadOnlyList<ParameterAlias> Aliases => Config.TieWordEmbeddings ? [OutputForEmbeddings]
-        : Config.Model.UntiedFromEmbeddings ? [new ParameterAlias($"{DecoderStack.Embeddings}.weight", $"{OutputLayer}.weight"), OutputForEmbeddings]
-        : [];
+        : Config.Model.UntiedFromEmbeddings
+            ? [new ParameterAlias($"{DecoderStack.Embeddings}.weight", $"{OutputLayer}.weight"), OutputForEmbeddings]
+            : [];
 
     public override string InputEmbeddings => DecoderStack.Embeddings;
 
@@ -73,7 +77,8 @@ internal abstract class CausalDecoder : DecoderArchitecture
         : [.. Stack.LinearGroups(), [new LinearSpec(OutputLayer, VocabularySize, HiddenSize)]];
 
     internal override ModelOutput Build(ForwardBuilder forward) =>
-        forward.VocabularyHead(forward.TakeSelected(Stack.Build(forward)), Config.TieWordEmbeddings ? DecoderStack.Embeddings : OutputLayer);
+        forward.VocabularyHead(
+            forward.TakeSelected(Stack.Build(forward)), Config.TieWordEmbeddings ? DecoderStack.Embeddings : OutputLayer);
 }
 
 /// <summary>A decoder with a linear classifier on the last token of a text.</summary>

@@ -22,8 +22,8 @@ internal sealed record DecoderLayer
 }
 
 /// <summary>
-/// The decoder that Llama and its relatives share: word embeddings, then layers of causal attention with rotary positions and a gated feed-forward, each behind an RMS norm and beside
-/// a residual sum (pre-norm), and a last norm (Touvron et al., arXiv 2302.13971).
+/// The decoder that Llama and its relatives share: word embeddings, then layers of causal attention with rotary positions and a gated
+/// feed-forward, each behind an RMS norm and beside a residual sum (pre-norm), and a last norm (Touvron et al., arXiv 2302.13971).
 /// </summary>
 internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
 {
@@ -55,7 +55,8 @@ internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
     public Tensor Build(ForwardBuilder forward)
     {
         Tensor x = forward.Graph.Embedding(
-            forward.Parameter($"{Embeddings}.weight"), forward.Batch.InputIds, wordPaddingId: config.PadTokenId ?? -1, trained: forward.TrainedEmbeddings);
+            forward.Parameter($"{Embeddings}.weight"), forward.Batch.InputIds, wordPaddingId: config.PadTokenId ?? -1,
+            trained: forward.TrainedEmbeddings);
         for (int layer = 0; layer < config.NumHiddenLayers; layer++)
         {
             forward.HiddenState(x);
@@ -126,7 +127,8 @@ internal sealed class DecoderStack(DecoderConfig config, DecoderLayer layers)
     private IReadOnlyList<LinearSpec>[] LayerLinears(int layer)
     {
         string attention = $"{Prefix}layers.{layer}.self_attn", feedForward = $"{Prefix}layers.{layer}.mlp";
-        int hidden = config.HiddenSize, queries = config.NumAttentionHeads * config.HeadDim, keys = config.NumKeyValueHeads * config.HeadDim;
+        int hidden = config.HiddenSize, queries = config.NumAttentionHeads * config.HeadDim,
+            keys = config.NumKeyValueHeads * config.HeadDim;
         return
         [
             [

@@ -55,7 +55,9 @@ internal abstract class EncoderArchitecture : Architecture
     private protected virtual IEnumerable<ParameterSpec> HeadParameters() => HeadLinears().SelectMany(ParameterSpec.Linear);
 }
 
-/// <summary>RoBERTa's position ids: the first token has padding id + 1, and padding tokens have the padding id (Liu et al. 2019, arXiv 1907.11692).</summary>
+/// <summary>
+/// RoBERTa's position ids: the first token has padding id + 1, and padding tokens have the padding id (Liu et al. 2019, arXiv 1907.11692).
+/// </summary>
 internal abstract class RobertaArchitecture : EncoderArchitecture
 {
     private protected RobertaArchitecture(EncoderConfig config)

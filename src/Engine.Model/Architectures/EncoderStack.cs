@@ -16,7 +16,9 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
     public string Embeddings => $"{prefix}embeddings.word_embeddings";
 
     /// <summary>What <c>hidden_act</c> names.</summary>
-    public ActivationKind Activation { get; } = config.HiddenActivation == HiddenActivation.Gelu ? ActivationKind.GeluErf : ActivationKind.GeluTanh;
+    public ActivationKind Activation { get; } = config.HiddenActivation == HiddenActivation.Gelu
+        ? ActivationKind.GeluErf
+        : ActivationKind.GeluTanh;
 
     /// <summary>The encoder's parameters in Transformers' definition order.</summary>
     public IEnumerable<ParameterSpec> Parameters()
@@ -98,7 +100,8 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
     private Tensor Layer(ForwardBuilder forward, Tensor x, string path)
     {
         GraphBuilder graph = forward.Graph;
-        Tensor[] projections = forward.Linears(x, $"{path}.attention.self.query", $"{path}.attention.self.key", $"{path}.attention.self.value");
+        Tensor[] projections =
+            forward.Linears(x, $"{path}.attention.self.query", $"{path}.attention.self.key", $"{path}.attention.self.value");
         Tensor attended = forward.Attention(
             projections[0], projections[1], projections[2], config.NumAttentionHeads, config.AttentionProbsDropoutProb);
         Tensor projected = forward.Dropout(forward.Linear(attended, $"{path}.attention.output.dense"), config.HiddenDropoutProb);

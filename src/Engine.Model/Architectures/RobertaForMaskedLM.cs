@@ -6,7 +6,9 @@ using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;
 
-/// <summary>RoBERTa with the masked-language-modelling head: dense, GELU, layer norm, and the word embeddings as output layer (tied).</summary>
+/// <summary>
+/// RoBERTa with the masked-language-modelling head: dense, GELU, layer norm, and the word embeddings as output layer (tied).
+/// </summary>
 internal sealed class RobertaForMaskedLM(EncoderConfig config) : RobertaArchitecture(config.RequireTied())
 {
     public override string Name => nameof(RobertaForMaskedLM);

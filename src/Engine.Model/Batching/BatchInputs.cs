@@ -29,7 +29,9 @@ internal record BatchTensors
     /// <summary>int32 [rows + 1].</summary>
     public required Tensor RowStart { get; init; }
 
-    /// <summary>For each token its row of the word embeddings' trained ones, -1 for none, int32 [tokens]; null where no rows are trained.</summary>
+    /// <summary>
+    /// For each token its row of the word embeddings' trained ones, -1 for none, int32 [tokens]; null where no rows are trained.
+    /// </summary>
     public Tensor? TrainedSlots { get; init; }
 
     /// <summary>The last token of its text that each token attends to, int32 [tokens]; null where texts have no padding.</summary>
@@ -79,7 +81,8 @@ internal sealed class BatchInputs : IDisposable
     private readonly int[] staging;
 
     /// <param name="capacity">The largest number of rows, tokens (rounded to a bucket) and selected places.</param>
-    /// <param name="trained">The word embeddings' rows that are trained (<see cref="TransformerModel.EmbeddingRows"/>); null for none.</param>
+    /// <param name="trained">The word embeddings' rows that are trained (<see cref="TransformerModel.EmbeddingRows"/>); null for
+    /// none.</param>
     public BatchInputs(Architecture architecture, BatchShape capacity, TokenRows? trained = null)
     {
         this.architecture = architecture;
@@ -100,7 +103,8 @@ internal sealed class BatchInputs : IDisposable
             trainedSlots = Integers("trained_slots", capacity.Tokens);
 
             // The padding row gets no gradient from the embedding, trained or not, as in PyTorch.
-            slotOfToken = trained.Indices.Index().Where(pair => pair.Item != architecture.EmbeddingPaddingId).ToDictionary(pair => pair.Item, pair => pair.Index);
+            slotOfToken = trained.Indices.Index().Where(pair => pair.Item != architecture.EmbeddingPaddingId)
+                .ToDictionary(pair => pair.Item, pair => pair.Index);
         }
 
         lastVisible = capacity.Padded ? Integers("last_visible", capacity.Tokens) : null;
@@ -127,7 +131,9 @@ internal sealed class BatchInputs : IDisposable
         }
 
         int places = shape.Selected == 0 ? shape.Tokens : shape.Selected;
-        int maxPerRow = architecture.Head.PredictsTokens() ? Math.Min(Math.Min(architecture.MaxLength, shape.LongestRow), shape.Selected) : 1;
+        int maxPerRow = architecture.Head.PredictsTokens()
+            ? Math.Min(Math.Min(architecture.MaxLength, shape.LongestRow), shape.Selected)
+            : 1;
         return new LossTensors
         {
             Shape = shape,
@@ -141,7 +147,8 @@ internal sealed class BatchInputs : IDisposable
             Selection = shape.Selected == 0
                 ? null
                 : new RowSelectionInputs(
-                    Window(selectionIndex, shape.Selected), Window(selectionStart, shape.Rows + 1), Window(selectionPosition, shape.Selected), maxPerRow),
+                    Window(selectionIndex, shape.Selected), Window(selectionStart, shape.Rows + 1),
+                    Window(selectionPosition, shape.Selected), maxPerRow),
             Labels = Window(labels, places),
             Targets = Window(targets, places),
             Scalars = graph.Read(Scalars),
@@ -195,7 +202,8 @@ internal sealed class BatchInputs : IDisposable
         }
         else
         {
-            Write(labels, batch.TokenLabels.AsSpan(0, batch.TokenLabels is null ? 0 : batch.TokenCount), shape.Tokens, RaggedBatch.IgnoredLabel);
+            Write(labels, batch.TokenLabels.AsSpan(0, batch.TokenLabels is null ? 0 : batch.TokenCount), shape.Tokens,
+                RaggedBatch.IgnoredLabel);
         }
     }
 

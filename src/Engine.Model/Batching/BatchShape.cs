@@ -20,7 +20,10 @@ internal readonly record struct BatchShape(int Rows, int Tokens, int Selected, i
     /// <param name="everyToken">A language model's logits are wanted at every token, not only where a label is.</param>
     public static BatchShape Of(Architecture architecture, RaggedBatch batch, bool everyToken = false)
     {
-        BatchShape shape = Of(architecture, batch.RowCount, batch.TokenCount, everyToken ? 0 : batch.LabelCount, batch.LongestRow) with { Padded = batch.LastVisible is not null };
+        BatchShape shape = Of(architecture, batch.RowCount, batch.TokenCount, everyToken
+            ? 0
+            : batch.LabelCount, batch.LongestRow) with
+        { Padded = batch.LastVisible is not null };
         return everyToken && architecture.Head.PredictsTokens() ? shape with { Selected = 0 } : shape;
     }
 
@@ -37,5 +40,7 @@ internal readonly record struct BatchShape(int Rows, int Tokens, int Selected, i
 
     /// <summary>The smallest shape that holds both.</summary>
     public BatchShape Max(BatchShape other) =>
-        new(Math.Max(Rows, other.Rows), Math.Max(Tokens, other.Tokens), Math.Max(Selected, other.Selected), Math.Max(LongestRow, other.LongestRow)) { Padded = Padded || other.Padded };
+        new(Math.Max(Rows, other.Rows), Math.Max(Tokens, other.Tokens), Math.Max(Selected, other.Selected),
+            Math.Max(LongestRow, other.LongestRow))
+        { Padded = Padded || other.Padded };
 }

@@ -3,7 +3,8 @@ using Engine.Common;
 namespace Engine.Model.Batching;
 
 /// <summary>
-/// A data file that cannot be used. The message names the file and, where there is one, the line and the column, and says what was expected.
+/// A data file that cannot be used. The message names the file and, where there is one, the line and the column, and says what was
+/// expected.
 /// </summary>
 public sealed class DataFileException : Exception, ISettingsError
 {

@@ -6,8 +6,8 @@ using Engine.Model.Execution;
 namespace Engine.Model.Batching;
 
 /// <summary>
-/// Device memory through which decoding graphs read their tokens. A step's shape is (rows of the cache, tokens, places with logits; 0: every token, and the bound of a
-/// row's new tokens).
+/// Device memory through which decoding graphs read their tokens. A step's shape is (rows of the cache, tokens, places with logits; 0:
+/// every token, and the bound of a row's new tokens).
 /// </summary>
 internal sealed class DecodingInputs : IDisposable
 {
@@ -59,7 +59,9 @@ internal sealed class DecodingInputs : IDisposable
             RowStart = graph.Read(rowStart),
             Selection = shape.Selected == 0
                 ? null
-                : new RowSelectionInputs(Window(selectionIndex, shape.Selected), graph.Read(selectionStart), Window(selectionPosition, shape.Selected), MaxPerRow: 1),
+                : new RowSelectionInputs(
+                    Window(selectionIndex, shape.Selected), graph.Read(selectionStart), Window(selectionPosition, shape.Selected),
+                    MaxPerRow: 1),
         };
         return (batch, new CachedAttention(cache, Window(places, shape.Tokens), graph.Read(keyStart)));
 

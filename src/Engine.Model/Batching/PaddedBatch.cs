@@ -10,11 +10,14 @@ namespace Engine.Model.Batching;
 internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool HasLabels)
 {
     /// <summary>Whether any label is not ignored, so that the loss is a mean over something.</summary>
-    public bool AnyLabelCounts => HasLabels && ((Ragged.ClassLabels ?? Ragged.TokenLabels) is not { } labels || labels.AsSpan().ContainsAnyExcept(RaggedBatch.IgnoredLabel));
+    public bool AnyLabelCounts =>
+        HasLabels && ((Ragged.ClassLabels ?? Ragged.TokenLabels) is not { } labels
+            || labels.AsSpan().ContainsAnyExcept(RaggedBatch.IgnoredLabel));
 
     /// <summary>
-    /// Reads <c>input_ids</c> and <c>attention_mask</c> [rows, length], where they are there <c>token_type_ids</c> [rows, length] and <c>labels</c>:
-    /// class numbers [rows], numbers [rows] for regression, token ids [rows, length] for language models (-100: ignored), each at the token it names.
+    /// Reads <c>input_ids</c> and <c>attention_mask</c> [rows, length], where they are there <c>token_type_ids</c> [rows, length] and
+    /// <c>labels</c>: class numbers [rows], numbers [rows] for regression, token ids [rows, length] for language models (-100: ignored),
+    /// each at the token it names.
     /// </summary>
     /// <param name="file">The tensors.</param>
     /// <param name="architecture">The model the batch is for.</param>
@@ -27,7 +30,8 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
         SafetensorsTensor ids = file[$"input_ids{suffix}"];
         if (ids.Shape.Count != 2 || ids.Shape.Any(size => size is < 1 or > int.MaxValue))
         {
-            throw new DataFileException(file.SourcePath, $"{ids.Name} has shape [{string.Join(", ", ids.Shape)}]; [rows, length], both at least 1, was expected.");
+            throw new DataFileException(
+                file.SourcePath, $"{ids.Name} has shape [{string.Join(", ", ids.Shape)}]; [rows, length], both at least 1, was expected.");
         }
 
         long[] shape = [.. ids.Shape];
@@ -38,7 +42,8 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
         {
             throw new DataFileException(
                 source, $"{mask.Name}: row {row} has padding before its tokens, and "
-                + (keepsPadding ? "this run computes padding, behind them" : $"to {architecture.Name} the columns of a text count from its first token") + "; pad after the tokens.");
+                + (keepsPadding ? "this run computes padding, behind them"
+                    : $"to {architecture.Name} the columns of a text count from its first token") + "; pad after the tokens.");
         }
 
         int[] types = file.TryGet($"token_type_ids{suffix}", out SafetensorsTensor? typeIds) ? typeIds.RequireShape(shape).ToInt32() : [];
@@ -64,7 +69,8 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
 
         if (labels.ElementCount != batch.RowCount)
         {
-            throw new DataFileException(source, $"{labels.Name} has shape [{string.Join(", ", labels.Shape)}]; [{batch.RowCount}], one label a row, was expected.");
+            throw new DataFileException(
+                source, $"{labels.Name} has shape [{string.Join(", ", labels.Shape)}]; [{batch.RowCount}], one label a row, was expected.");
         }
 
         if (head == HeadKind.SequenceClassification)

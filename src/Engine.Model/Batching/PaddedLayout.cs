@@ -46,7 +46,8 @@ internal sealed class PaddedLayout
             int strange = mask.IndexOfAnyExcept(0, 1);
             if (strange >= 0)
             {
-                throw new DataFileException(source, $"attention_mask: row {row}, column {strange} is {mask[strange]}; 0 or 1 was expected.");
+                throw new DataFileException(
+                    source, $"attention_mask: row {row}, column {strange} is {mask[strange]}; 0 or 1 was expected.");
             }
 
             int first = mask.IndexOf(1);
@@ -59,7 +60,10 @@ internal sealed class PaddedLayout
             int hole = mask[first..last].IndexOf(0);
             if (hole >= 0)
             {
-                throw new DataFileException(source, $"attention_mask: row {row} has a hole at column {first + hole}, between tokens; padding may stand only before or after a row's tokens.");
+                throw new DataFileException(
+                    source,
+                    $"attention_mask: row {row} has a hole at column {first + hole}, between tokens; "
+                        + "padding may stand only before or after a row's tokens.");
             }
 
             firstColumn[row] = first;
@@ -118,7 +122,10 @@ internal sealed class PaddedLayout
             {
                 if ((column < firstColumn[row] || column >= end) && labels[(row * Length) + column] != RaggedBatch.IgnoredLabel)
                 {
-                    throw new DataFileException(source, $"labels: row {row}, column {column} is {labels[(row * Length) + column]} at padding; {RaggedBatch.IgnoredLabel} was expected.");
+                    throw new DataFileException(
+                        source,
+                        $"labels: row {row}, column {column} is {labels[(row * Length) + column]} at padding; {RaggedBatch.IgnoredLabel} "
+                            + "was expected.");
                 }
             }
         }
@@ -138,7 +145,9 @@ internal sealed class PaddedLayout
         }
     }
 
-    /// <summary>Puts tokens back: ragged [tokens, width] to padded [rows, length, width]; padding receives <paramref name="fill"/>.</summary>
+    /// <summary>
+    /// Puts tokens back: ragged [tokens, width] to padded [rows, length, width]; padding receives <paramref name="fill"/>.
+    /// </summary>
     public void Scatter<T>(ReadOnlySpan<T> ragged, int width, Span<T> padded, T fill)
     {
         padded[..checked(Rows * Length * width)].Fill(fill);

@@ -31,14 +31,14 @@ internal sealed record RaggedBatch
     public float[]? Targets { get; init; }
 
     /// <summary>
-    /// [capacity] The token id a language model must name at each token, <see cref="IgnoredLabel"/> where the loss reads none; null for other tasks. For a
-    /// causal model that is the next token's label: see <see cref="WithNextTokenLabels"/>.
+    /// [capacity] The token id a language model must name at each token, <see cref="IgnoredLabel"/> where the loss reads none; null for
+    /// other tasks. For a causal model that is the next token's label: see <see cref="WithNextTokenLabels"/>.
     /// </summary>
     public int[]? TokenLabels { get; init; }
 
     /// <summary>
-    /// [capacity] Where rows end in padding, which is computed as Transformers computes it: the index in its row of the last token that each token attends to.
-    /// Null: there is no padding.
+    /// [capacity] Where rows end in padding, which is computed as Transformers computes it: the index in its row of the last token that
+    /// each token attends to. Null: there is no padding.
     /// </summary>
     public int[]? LastVisible { get; init; }
 
@@ -91,7 +91,9 @@ internal sealed record RaggedBatch
             (int[] ids, int[]? types) = rows[row];
             if (ids.Length == 0 || (types is not null && types.Length != ids.Length))
             {
-                throw new ArgumentException($"Row {row} has {ids.Length} tokens and {types?.Length ?? ids.Length} segment ids; at least one token and equally many were expected.", nameof(rows));
+                throw new ArgumentException(
+                    $"Row {row} has {ids.Length} tokens and {types?.Length ?? ids.Length} segment ids; "
+                        + "at least one token and equally many were expected.", nameof(rows));
             }
 
             rowStart[row + 1] = checked(rowStart[row] + ids.Length);
@@ -188,8 +190,8 @@ internal sealed record RaggedBatch
     }
 
     /// <summary>
-    /// The same batch for a causal model. Labels as Transformers has them stand at the token they name; each is moved to the token before it in its row, whose logits are held
-    /// against it. The first label of a row has none before it and is left out.
+    /// The same batch for a causal model. Labels as Transformers has them stand at the token they name; each is moved to the token before
+    /// it in its row, whose logits are held against it. The first label of a row has none before it and is left out.
     /// </summary>
     /// <param name="labels">One for each token.</param>
     public RaggedBatch WithNextTokenLabels(ReadOnlySpan<int> labels)
@@ -237,7 +239,9 @@ internal sealed record RaggedBatch
             int label = ClassLabels![row];
             if (label != IgnoredLabel && (label < 0 || label >= classes))
             {
-                throw new DataFileException(source, $"labels: row {row} has {label}; the model has {classes} classes (0 to {classes - 1}; {IgnoredLabel}: ignored).");
+                throw new DataFileException(
+                    source,
+                    $"labels: row {row} has {label}; the model has {classes} classes (0 to {classes - 1}; {IgnoredLabel}: ignored).");
             }
         }
     }
@@ -257,7 +261,14 @@ internal sealed record RaggedBatch
             }
         }
 
-        return new RaggedBatch { InputIds = new int[tokens], Positions = positions, Rows = rows, TypeIds = new int[tokens], RowStart = rowStart };
+        return new RaggedBatch
+        {
+            InputIds = new int[tokens],
+            Positions = positions,
+            Rows = rows,
+            TypeIds = new int[tokens],
+            RowStart = rowStart
+        };
     }
 
     private bool HasRowLabel(int row) =>
@@ -280,7 +291,8 @@ internal sealed record RaggedBatch
     {
         if (value < 0 || value >= size)
         {
-            throw new DataFileException(source, $"{tensor}: row {Rows[token]}, token {Positions[token]} is {value}; {table} has {size} rows (0 to {size - 1}).");
+            throw new DataFileException(
+                source, $"{tensor}: row {Rows[token]}, token {Positions[token]} is {value}; {table} has {size} rows (0 to {size - 1}).");
         }
     }
 

@@ -11,10 +11,14 @@ internal static class TokenBuckets
     /// <summary>Every bucket is a multiple of this, which suits the tiles of the matrix products.</summary>
     public const int Multiple = 32;
 
-    /// <summary>The shortest bound of rows: attention's kernels take so many tokens of a row at once, so that a closer bound saves nothing.</summary>
+    /// <summary>
+    /// The shortest bound of rows: attention's kernels take so many tokens of a row at once, so that a closer bound saves nothing.
+    /// </summary>
     private const int ShortestRow = 64;
 
-    /// <summary>The bound of a batch's rows whose longest has this many tokens: a power of two, of which few meet each count of tokens.</summary>
+    /// <summary>
+    /// The bound of a batch's rows whose longest has this many tokens: a power of two, of which few meet each count of tokens.
+    /// </summary>
     public static int RoundUpRow(int tokens)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);

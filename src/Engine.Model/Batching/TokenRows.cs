@@ -6,8 +6,8 @@ using Engine.Model.Peft;
 namespace Engine.Model.Batching;
 
 /// <summary>
-/// Rows of a frozen table that are trained. Every forward pass first writes them to their places in the table, which is the model's own: what reads the table knows nothing of it,
-/// and only the gradients of these rows are computed.
+/// Rows of a frozen table that are trained. Every forward pass first writes them to their places in the table, which is the model's own:
+/// what reads the table knows nothing of it, and only the gradients of these rows are computed.
 /// </summary>
 internal sealed class TokenRows
 {
@@ -17,7 +17,8 @@ internal sealed class TokenRows
     {
         this.target = target;
         Table = table;
-        Values = trainables.Reserve($"{target.Module}.token_adapter.trainable_tokens_delta", new Shape(target.Indices.Count, target.Columns), decays: true);
+        Values = trainables.Reserve(
+            $"{target.Module}.token_adapter.trainable_tokens_delta", new Shape(target.Indices.Count, target.Columns), decays: true);
         Index = indices.Reserve($"{target.Module}.token_indices", new Shape(target.Indices.Count), ElementType.Int32);
     }
 

@@ -106,7 +106,9 @@ internal sealed class ForwardBuilder
     public Tensor LayerNorm(Tensor x, string module, float epsilon) =>
         Graph.LayerNorm(x, Parameter($"{module}.weight"), Parameter($"{module}.bias"), epsilon);
 
-    /// <summary>Root mean square normalization with the module's weight: of whole rows, or of each head where the weight has a head's size.</summary>
+    /// <summary>
+    /// Root mean square normalization with the module's weight: of whole rows, or of each head where the weight has a head's size.
+    /// </summary>
     public Tensor RmsNorm(Tensor x, string module, float epsilon) => Graph.RmsNorm(x, Parameter($"{module}.weight"), epsilon);
 
     /// <summary>Turns every head of x [tokens, heads * size] by its token's position in the text.</summary>
@@ -124,22 +126,28 @@ internal sealed class ForwardBuilder
     }
 
     /// <summary>Self-attention over the batch's rows; q [tokens, heads * size], k and v likewise.</summary>
-    public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, float dropout) => Attention(q, k, v, heads, heads, dropout, causal: false);
+    public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, float dropout) =>
+        Attention(q, k, v, heads, heads, dropout, causal: false);
 
     /// <summary>
-    /// Self-attention in which a token sees itself and those before it; q [tokens, heads * size], k and v [tokens, key/value heads * size], each of their heads read by several of q's.
+    /// Self-attention in which a token sees itself and those before it; q [tokens, heads * size], k and v [tokens, key/value heads * size],
+    /// each of their heads read by several of q's.
     /// </summary>
     public Tensor CausalAttention(Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout) =>
         Attention(q, k, v, heads, keyValueHeads, dropout, causal: true);
 
-    /// <summary>The rows whose logits are wanted: one token of each text, or those that must name a label; all where none are selected.</summary>
+    /// <summary>
+    /// The rows whose logits are wanted: one token of each text, or those that must name a label; all where none are selected.
+    /// </summary>
     public Tensor TakeSelected(Tensor x) => Batch.Selection is { } selection ? Graph.TakeRows(x, selection) : x;
 
     /// <summary>One vector for each text of its hidden states x [tokens, hidden].</summary>
-    public Tensor Pool(Tensor x, TextPooling pooling) => pooling == TextPooling.Mean ? Graph.MeanPooling(x, Batch.RowStart) : TakeSelected(x);
+    public Tensor Pool(Tensor x, TextPooling pooling) =>
+        pooling == TextPooling.Mean ? Graph.MeanPooling(x, Batch.RowStart) : TakeSelected(x);
 
     /// <summary>
-    /// An output layer over the vocabulary, of the module's weight and bias. With an adapter on it the logits are computed as those of any linear layer.
+    /// An output layer over the vocabulary, of the module's weight and bias. With an adapter on it the logits are computed as those of any
+    /// linear layer.
     /// </summary>
     public ModelOutput VocabularyHead(Tensor hidden, string module) => model.Adapter(module) is null
         ? new ModelOutput.VocabularyHead(hidden, Parameter($"{module}.weight"), Bias(module), TrainedRows(module))
@@ -147,13 +155,19 @@ internal sealed class ForwardBuilder
 
     /// <summary>The trained rows of a module's weight, which is otherwise frozen; null where none are trained.</summary>
     public TrainedRows? TrainedRows(string module) =>
-        model.TokenRows.FirstOrDefault(rows => rows.Module == module) is { } rows ? new TrainedRows(Graph.Read(rows.Values), Graph.Read(rows.Index)) : null;
+        model.TokenRows.FirstOrDefault(rows => rows.Module == module) is { } rows
+            ? new TrainedRows(Graph.Read(rows.Values), Graph.Read(rows.Index))
+            : null;
 
-    /// <summary>Names a layer's output as a hidden state. With gradient checkpointing it is kept, and what lies between two of them is computed again.</summary>
+    /// <summary>
+    /// Names a layer's output as a hidden state. With gradient checkpointing it is kept, and what lies between two of them is computed
+    /// again.
+    /// </summary>
     public void HiddenState(Tensor x) => hiddenStates.Add(x);
 
     /// <summary>
-    /// The branch of each adapter on x: one for all, or where LoRA dropout is on one each, since every layer draws its own mask of the input, as in PEFT.
+    /// The branch of each adapter on x: one for all, or where LoRA dropout is on one each, since every layer draws its own mask of the
+    /// input, as in PEFT.
     /// </summary>
     private Dictionary<LoraLinear, AdapterBranch> Branches(Tensor x, LoraLinear[] adapters)
     {
@@ -204,18 +218,23 @@ internal sealed class ForwardBuilder
             : AttentionOverCache(shape, q, k, v, cached);
     }
 
-    /// <summary>Puts the tokens' keys and values where their rows lie in the cache, and attends over whole rows: a query's position says how far it sees.</summary>
+    /// <summary>
+    /// Puts the tokens' keys and values where their rows lie in the cache, and attends over whole rows: a query's position says how far it
+    /// sees.
+    /// </summary>
     private Tensor AttentionOverCache(AttentionShape shape, Tensor q, Tensor k, Tensor v, CachedAttention cached)
     {
         if (!shape.Causal)
         {
-            throw new NotSupportedException($"{model.Architecture.Name} cannot go on token by token: its attention also looks at later tokens.");
+            throw new NotSupportedException(
+                $"{model.Architecture.Name} cannot go on token by token: its attention also looks at later tokens.");
         }
 
         (Variable keys, Variable values) = cached.Cache.Layer(attentionLayers++, k.Shape.Columns);
         Graph.WriteRows(k, cached.Places, keys);
         Graph.WriteRows(v, cached.Places, values);
         shape = shape with { KeyTokens = keys.Shape.Rows, MaxKeyLength = cached.Cache.Capacity };
-        return Graph.Attention(shape, q, Graph.Read(keys), Graph.Read(values), Batch.RowStart, cached.KeyStart, Batch.PositionInRow, random: null);
+        return Graph.Attention(
+            shape, q, Graph.Read(keys), Graph.Read(values), Batch.RowStart, cached.KeyStart, Batch.PositionInRow, random: null);
     }
 }

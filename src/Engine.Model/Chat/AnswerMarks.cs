@@ -47,7 +47,8 @@ internal sealed record AnswerMarks(IReadOnlyList<AnswerMark> Marks, int Unsure)
     public static AnswerMarks OfBeginnings(
         Conversation conversation, string whole, IReadOnlyList<TextSegment> segments, ConversationRendering rendering, TemplateShape shape)
     {
-        IEnumerable<int> marked = AnswersOf(conversation).Where(turn => turn >= conversation.FirstLearned || !conversation.Messages[turn].IsLearned);
+        IEnumerable<int> marked =
+            AnswersOf(conversation).Where(turn => turn >= conversation.FirstLearned || !conversation.Messages[turn].IsLearned);
         return Of(conversation, whole, marked.Select(turn => (turn, Place(turn))));
 
         (int, int)? Place(int turn) => StartOf(turn) is { } start && EndOf(turn, start) is { } end ? (start, end) : null;

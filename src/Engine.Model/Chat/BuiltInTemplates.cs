@@ -52,5 +52,6 @@ internal static class BuiltInTemplates
 
     /// <summary>ChatML, with a system message before conversations that have none.</summary>
     public static string ChatMlWith(string system) =>
-        "{%- if not messages or messages[0].role != 'system' %}{{ '<|im_start|>system\\n" + system + "<|im_end|>\\n' }}{% endif -%}\n" + ChatMl;
+        "{%- if not messages or messages[0].role != 'system' %}{{ '<|im_start|>system\\n"
+            + system + "<|im_end|>\\n' }}{% endif -%}\n" + ChatMl;
 }

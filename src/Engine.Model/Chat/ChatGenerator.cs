@@ -3,20 +3,24 @@ using Engine.Tokenizers;
 
 namespace Engine.Model.Chat;
 
-/// <summary>Answers in conversations: lays them out by a template, and knows the token with which an answer ends. Safe for use by several threads.</summary>
+/// <summary>
+/// Answers in conversations: lays them out by a template, and knows the token with which an answer ends. Safe for use by several threads.
+/// </summary>
 public sealed class ChatGenerator
 {
     private readonly Tokenizer tokenizer;
     private readonly ChatRenderer? renderer;
 
-    /// <param name="template">Null: no template; the texts of a conversation follow each other as they are, for models that only go on with text.</param>
+    /// <param name="template">Null: no template; the texts of a conversation follow each other as they are, for models that only go on with
+    /// text.</param>
     /// <exception cref="ArgumentException">The model's folder has no tokenizer.</exception>
     /// <exception cref="InvalidDataException">The tokenizer lacks a token of a built-in layout.</exception>
     public ChatGenerator(Generator generator, ChatTemplate? template)
     {
         Generator = generator;
         Template = template;
-        tokenizer = generator.Tokenizer ?? throw new ArgumentException("A chat is text, and the model's folder has no tokenizer.", nameof(generator));
+        tokenizer = generator.Tokenizer
+            ?? throw new ArgumentException("A chat is text, and the model's folder has no tokenizer.", nameof(generator));
         renderer = template is null ? null : new ChatRenderer(tokenizer, template);
         Defaults = generator.Defaults with
         {
@@ -48,7 +52,8 @@ public sealed class ChatGenerator
 
         if (renderer is null && (conversation.Tools is not null || conversation.Documents is not null || conversation.Variables.Count > 0))
         {
-            throw new ArgumentException("Tools, documents and variables are laid out by a chat template, and none is in use.", nameof(conversation));
+            throw new ArgumentException(
+                "Tools, documents and variables are laid out by a chat template, and none is in use.", nameof(conversation));
         }
 
         int[] ids = renderer is null

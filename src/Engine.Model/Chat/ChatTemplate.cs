@@ -40,9 +40,13 @@ public sealed class ChatTemplate
 
     /// <summary><c>qwen2.5</c>: ChatML, with the system message of Qwen2.5-Instruct before a conversation that has none.</summary>
     public static ChatTemplate Qwen25 { get; } =
-        BuiltIn("qwen2.5", BuiltInTemplates.ChatMlWith("You are Qwen, created by Alibaba Cloud. You are a helpful assistant."), TurnStart, TurnEnd);
+        BuiltIn("qwen2.5", BuiltInTemplates.ChatMlWith("You are Qwen, created by Alibaba Cloud. You are a helpful assistant."),
+            TurnStart, TurnEnd);
 
-    /// <summary><c>llama3</c>: <c>&lt;|start_header_id|&gt;role&lt;|end_header_id|&gt;\n\ncontent&lt;|eot_id|&gt;</c> after <c>&lt;|begin_of_text|&gt;</c>; content without white space around.</summary>
+    /// <summary>
+    /// <c>llama3</c>: <c>&lt;|start_header_id|&gt;role&lt;|end_header_id|&gt;\n\ncontent&lt;|eot_id|&gt;</c> after
+    /// <c>&lt;|begin_of_text|&gt;</c>; content without white space around.
+    /// </summary>
     public static ChatTemplate Llama3 { get; } =
         BuiltIn("llama3", BuiltInTemplates.Llama3, "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>");
 
@@ -58,10 +62,14 @@ public sealed class ChatTemplate
     /// <summary>The name, as <c>chat_template</c> of the run file has it.</summary>
     public string Name { get; }
 
-    /// <summary>Texts before which an answer ends: a model that was not trained on the plain layout goes on with the user's next turn.</summary>
+    /// <summary>
+    /// Texts before which an answer ends: a model that was not trained on the plain layout goes on with the user's next turn.
+    /// </summary>
     public IReadOnlyList<string> StopStrings => IsPlain ? ["\nUser:"] : [];
 
-    /// <summary>Whether special tokens are those that the tokenizer puts around any text, and answers begin with a blank that is no part of them.</summary>
+    /// <summary>
+    /// Whether special tokens are those that the tokenizer puts around any text, and answers begin with a blank that is no part of them.
+    /// </summary>
     public bool IsPlain => Name == "plain";
 
     /// <summary>
@@ -77,7 +85,8 @@ public sealed class ChatTemplate
     public static ChatTemplate OfFolder(string folder) => FindOf(folder)
         ?? throw new ModelFileException(
             folder,
-            $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor chat_template in {ChatTemplateFile.ConfigName}; {Choice()}")
+            $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor "
+                + $"chat_template in {ChatTemplateFile.ConfigName}; {Choice()}")
         {
             Settings = ["Template"],
         };
@@ -117,7 +126,8 @@ public sealed class ChatTemplate
         NoName => null,
         _ => Known.FirstOrDefault(template => template.Name == name)
             ?? throw new ArgumentException(
-                $"There is no chat template '{name}'; there are {FolderName}, {string.Join(", ", Known.Select(known => known.Name))} and {NoName}."),
+                $"There is no chat template '{name}'; there are {FolderName}, {string.Join(", ", Known.Select(known => known.Name))} "
+                    + $"and {NoName}."),
     };
 
     /// <summary>Whether the template speaks of a variable, or of a member of a turn; what it does not speak of changes nothing.</summary>

@@ -25,7 +25,8 @@ internal static class ChatTemplateFile
         {
             return jinja.Length <= LongestTemplate
                 ? new(jinja.FullName, File.ReadAllText(jinja.FullName))
-                : throw new ModelFileException(jinja.FullName, $"the file has {jinja.Length:N0} bytes; a chat template has at most {LongestTemplate:N0}.");
+                : throw new ModelFileException(
+                    jinja.FullName, $"the file has {jinja.Length:N0} bytes; a chat template has at most {LongestTemplate:N0}.");
         }
 
         string path = Path.Combine(folder, ConfigName);

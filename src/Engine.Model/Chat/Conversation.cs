@@ -39,7 +39,8 @@ public sealed record Conversation(IReadOnlyList<ChatMessage> Messages)
             {
                 string where = template is null ? "without a chat template" : "in this chat template";
                 throw new ChatTemplateException(
-                    $"turn {i + 1}: the answer is a call of a tool ({ChatMessage.ToolCalls}) without content, and {where} calls have no place, "
+                    $"turn {i + 1}: the answer is a call of a tool ({ChatMessage.ToolCalls}) without content, and {where} calls "
+                        + "have no place, "
                     + "so that the model would learn to say nothing; choose a template that lays calls out, leave the conversation out, or "
                     + "write the call into content.");
             }

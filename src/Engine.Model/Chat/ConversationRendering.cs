@@ -60,7 +60,8 @@ internal sealed class ConversationRendering
     private static (List<object?> Messages, Dictionary<string, object?> Variables) Values(
         Conversation conversation, Tokenizer tokenizer, TextGuard guard)
     {
-        Dictionary<string, object?> variables = tokenizer.NamedSpecialTokens.ToDictionary(named => named.Role, object? (named) => named.Token);
+        Dictionary<string, object?> variables =
+            tokenizer.NamedSpecialTokens.ToDictionary(named => named.Role, object? (named) => named.Token);
         variables["tools"] = InputValues.Of(conversation.Tools, guard.Guarded);
         variables["documents"] = InputValues.Of(conversation.Documents, guard.Guarded);
         foreach ((string name, object? value) in conversation.Variables)

@@ -8,8 +8,9 @@ namespace Engine.Model.Chat;
 internal sealed record PartTokens(int[] Ids, bool[] IsAnswer);
 
 /// <summary>
-/// Encodes text in parts. The ids are those of the whole: ordinary parts between two special tokens are encoded as one text, so that a part's end does not
-/// cut a token. A token over the seam of two parts belongs to the later one. Special tokens spelled out in ordinary parts stay ordinary text.
+/// Encodes text in parts. The ids are those of the whole: ordinary parts between two special tokens are encoded as one text, so that a
+/// part's end does not cut a token. A token over the seam of two parts belongs to the later one. Special tokens spelled out in ordinary
+/// parts stay ordinary text.
 /// </summary>
 internal static class PartEncoding
 {
@@ -71,8 +72,8 @@ internal static class PartEncoding
             return count;
         }
 
-        // The text goes on without a seam where tokens could part, and what follows changed the last tokens: go by the text that tokens stand for, from
-        // a few common ones on, so that a character is whole whose first bytes are theirs.
+        // The text goes on without a seam where tokens could part, and what follows changed the last tokens: go by the text that tokens
+        // stand for, from a few common ones on, so that a character is whole whose first bytes are theirs.
         int start = Math.Max(0, count - LongestCharacter);
         string text = tokenizer.Decode(alone.AsSpan(start).ToArray());
         for (int more = count + 1; more <= whole.Length; more++)

@@ -4,11 +4,13 @@ using Engine.Graph;
 namespace Engine.Model.Execution;
 
 /// <summary>A layout and its plan in an arena, bound again where the arena has moved.</summary>
-/// <param name="tensors">The trainable tensors of which a replay may serve a part (<see cref="ActiveSet"/>); null: every replay is whole.</param>
+/// <param name="tensors">The trainable tensors of which a replay may serve a part (<see cref="ActiveSet"/>); null: every replay is
+/// whole.</param>
 internal sealed class ArenaPlan(Device device, PlanLayout layout, IReadOnlyList<Variable>? tensors = null) : IDisposable
 {
     /// <summary>
-    /// Host memory of one node of a plan: the node, its tensors, their places and its launches. A generous estimate, since drivers keep something for each launch too.
+    /// Host memory of one node of a plan: the node, its tensors, their places and its launches. A generous estimate, since drivers keep
+    /// something for each launch too.
     /// </summary>
     private const long BytesPerNode = 4096;
 

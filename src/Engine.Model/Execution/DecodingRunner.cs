@@ -14,8 +14,9 @@ namespace Engine.Model.Execution;
 internal readonly record struct RowTokens(int Row, ReadOnlyMemory<int> Ids);
 
 /// <summary>
-/// Runs texts through a decoder token by token with a key/value cache. A prompt of many tokens and a single next token run alike, side by side where they come together; plans
-/// are kept by the number of tokens. One thread at a time: a call that comes while another thread's runs is refused.
+/// Runs texts through a decoder token by token with a key/value cache. A prompt of many tokens and a single next token run alike, side by
+/// side where they come together; plans are kept by the number of tokens. One thread at a time: a call that comes while another thread's
+/// runs is refused.
 /// </summary>
 internal sealed class DecodingRunner : IDisposable
 {
@@ -28,7 +29,8 @@ internal sealed class DecodingRunner : IDisposable
     private readonly DecodingStep step;
     private readonly Arena arena;
     private readonly int maxStepTokens;
-    private readonly RecentlyUsed<(TransformerModel Model, BatchShape Shape), Entry> entries = new(RunnerOptions.DefaultPlanBytes, entry => entry.Plan.HostBytes);
+    private readonly RecentlyUsed<(TransformerModel Model, BatchShape Shape), Entry> entries =
+        new(RunnerOptions.DefaultPlanBytes, entry => entry.Plan.HostBytes);
     private readonly SoleUse use = new("A decoding runner");
     private readonly int[] lengths;
     private readonly int[] fed;
@@ -48,7 +50,9 @@ internal sealed class DecodingRunner : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         if (capacity > model.Architecture.MaxLength)
         {
-            throw new ArgumentException($"A context of {capacity} tokens is more than the {model.Architecture.MaxLength} positions of {model.Architecture.Name}.", nameof(capacity));
+            throw new ArgumentException(
+                $"A context of {capacity} tokens is more than the {model.Architecture.MaxLength} positions of {model.Architecture.Name}.",
+                nameof(capacity));
         }
 
         this.device = device;
@@ -101,11 +105,11 @@ internal sealed class DecodingRunner : IDisposable
     /// <summary>Runs tokens on and gives the logits after the last token of each row.</summary>
     /// <param name="feeds">Rows in ascending order, each once.</param>
     /// <param name="logits">Receives [feeds, vocabulary].</param>
-    /// <param name="model">A model of the same architecture, such as one with an adapter; null: <see cref="Model"/>. A row goes on with the model it began
-    /// with.</param>
+    /// <param name="model">A model of the same architecture, such as one with an adapter; null: <see cref="Model"/>. A row goes on with the
+    /// model it began with.</param>
     /// <exception cref="DataFileException">An id outside of the vocabulary.</exception>
-    /// <exception cref="ArgumentException">Rows out of order, a row without tokens or with more than the cache has places for, or one that holds another
-    /// model's keys and values.</exception>
+    /// <exception cref="ArgumentException">Rows out of order, a row without tokens or with more than the cache has places for, or one that
+    /// holds another model's keys and values.</exception>
     public void Run(ReadOnlySpan<RowTokens> feeds, Span<float> logits, TransformerModel? model = null)
     {
         using Lock.Scope call = use.Enter();
@@ -178,19 +182,25 @@ internal sealed class DecodingRunner : IDisposable
 
             if (ids.Length == 0 || lengths[row] + ids.Length > Capacity)
             {
-                throw new ArgumentException($"Row {row} has {lengths[row]} tokens and gets {ids.Length} more; at least 1 was expected, and at most {Capacity} in all.", nameof(feeds));
+                throw new ArgumentException(
+                    $"Row {row} has {lengths[row]} tokens and gets {ids.Length} more; "
+                        + $"at least 1 was expected, and at most {Capacity} in all.", nameof(feeds));
             }
 
             if (lengths[row] > 0 && owners[row] != model)
             {
-                throw new ArgumentException($"Row {row} holds {lengths[row]} tokens that another model read; truncate it to 0 first.", nameof(feeds));
+                throw new ArgumentException(
+                    $"Row {row} holds {lengths[row]} tokens that another model read; truncate it to 0 first.", nameof(feeds));
             }
 
             foreach (int id in ids.Span)
             {
                 if (id < 0 || id >= Model.Architecture.VocabularySize)
                 {
-                    throw new DataFileException("prompt", $"the token {id} is not in the model's vocabulary of {Model.Architecture.VocabularySize} (0 to {Model.Architecture.VocabularySize - 1}).");
+                    throw new DataFileException(
+                        "prompt",
+                        $"the token {id} is not in the model's vocabulary of {Model.Architecture.VocabularySize} (0 "
+                            + $"to {Model.Architecture.VocabularySize - 1}).");
                 }
             }
 

@@ -52,7 +52,8 @@ public sealed class FolderForward
     /// <exception cref="ArgumentException">Every parameter is trained, and stored as 16 bits.</exception>
     public FolderForward(string folder, string? adapter, string inputs, FolderForwardOptions? options = null)
     {
-        (this.folder, this.adapter, this.inputs, this.options) = (ModelFolder.Open(folder), adapter, inputs, options ?? new FolderForwardOptions());
+        (this.folder, this.adapter, this.inputs, this.options) =
+            (ModelFolder.Open(folder), adapter, inputs, options ?? new FolderForwardOptions());
         this.folder.RequireWeights();
         architecture = this.folder.CreateArchitecture(adapter);
         using AdapterFile? file = adapter is null ? null : AdapterFile.Read(adapter);

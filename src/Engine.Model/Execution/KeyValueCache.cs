@@ -4,8 +4,9 @@ using Engine.Graph;
 namespace Engine.Model.Execution;
 
 /// <summary>
-/// Keys and values of tokens that have gone through a decoder, so that each is computed once. Row r of the batch owns places r * capacity to
-/// (r + 1) * capacity - 1 of every layer's matrices; the place in the row is the token's position. What lies behind a row's length is never read: attention is causal.
+/// Keys and values of tokens that have gone through a decoder, so that each is computed once. Row r of the batch owns places r * capacity
+/// to (r + 1) * capacity - 1 of every layer's matrices; the place in the row is the token's position. What lies behind a row's length is
+/// never read: attention is causal.
 /// </summary>
 internal sealed class KeyValueCache(int rows, int capacity) : IDisposable
 {
@@ -36,7 +37,9 @@ internal sealed class KeyValueCache(int rows, int capacity) : IDisposable
         (Variable Keys, Variable Values) found = layers[layer];
         return found.Keys.Shape.Columns == columns
             ? found
-            : throw new ArgumentException($"The cache's layer {layer} has rows of {found.Keys.Shape.Columns} elements, and the model's keys have {columns}: a cache serves one architecture.");
+            : throw new ArgumentException(
+                $"The cache's layer {layer} has rows of {found.Keys.Shape.Columns} elements, and the model's keys have {columns}: "
+                    + "a cache serves one architecture.");
     }
 
     /// <summary>Takes device memory, once.</summary>

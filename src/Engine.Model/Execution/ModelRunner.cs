@@ -35,7 +35,9 @@ internal sealed record RunnerOptions
     /// <summary>Host memory for plans unless told otherwise: hundreds of shapes of a model of 24 layers.</summary>
     public const long DefaultPlanBytes = 2L << 30;
 
-    /// <summary>Bytes of host memory for plans; shapes whose plans do not fit, those unused for longest, are planned again when they come back.</summary>
+    /// <summary>
+    /// Bytes of host memory for plans; shapes whose plans do not fit, those unused for longest, are planned again when they come back.
+    /// </summary>
     public long PlanBytes { get; init; } = DefaultPlanBytes;
 
     /// <summary>The logits of a vocabulary head can be read; otherwise only its loss is computed. Other heads' logits always can.</summary>
@@ -55,10 +57,11 @@ internal sealed record RunnerOptions
 }
 
 /// <summary>
-/// Runs batches through a model; the plans of the batch shapes used last are kept. Runs of several threads, of all runners that share an arena, wait for one
-/// another; a result is there until the next one.
+/// Runs batches through a model; the plans of the batch shapes used last are kept. Runs of several threads, of all runners that share an
+/// arena, wait for one another; a result is there until the next one.
 /// </summary>
-internal sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options) : IDisposable
+internal sealed class ModelRunner(Device device, TransformerModel model, BatchInputs inputs, Arena arena, RunnerOptions options)
+    : IDisposable
 {
     /// <summary>Shapes that are planned before those that do not fit give way: enough for any number of processors.</summary>
     private const int PlannedAtOnce = 64;
@@ -73,7 +76,9 @@ internal sealed class ModelRunner(Device device, TransformerModel model, BatchIn
     /// <summary>Plans kept now.</summary>
     public int PlanCount => entries.Count;
 
-    /// <summary>Bytes of arena that the largest of these shapes needs; 0 for none. Shapes are planned on all processors, and nothing is allocated.</summary>
+    /// <summary>
+    /// Bytes of arena that the largest of these shapes needs; 0 for none. Shapes are planned on all processors, and nothing is allocated.
+    /// </summary>
     public long ArenaBytes(IEnumerable<BatchShape> shapes)
     {
         using Lock.Scope use = arena.Enter();
@@ -148,7 +153,8 @@ internal sealed class ModelRunner(Device device, TransformerModel model, BatchIn
 }
 
 /// <summary>
-/// What can be read after a batch has run, until the runner's arena is used again; after that, reading is an <see cref="InvalidOperationException"/>.
+/// What can be read after a batch has run, until the runner's arena is used again; after that, reading is an
+/// <see cref="InvalidOperationException"/>.
 /// </summary>
 internal readonly struct ModelRun
 {
@@ -176,7 +182,8 @@ internal readonly struct ModelRun
     /// <summary>Logits, [places, output size], places beyond the batch's included.</summary>
     /// <exception cref="InvalidOperationException">The runner computes the loss of a vocabulary head alone.</exception>
     public float[] Logits => Read(graph.Logits
-        ?? throw new InvalidOperationException($"The logits are not kept; set {nameof(RunnerOptions)}.{nameof(RunnerOptions.VocabularyLogits)}."));
+        ?? throw new InvalidOperationException(
+            $"The logits are not kept; set {nameof(RunnerOptions)}.{nameof(RunnerOptions.VocabularyLogits)}."));
 
     /// <summary>Embeddings and layers, [tokens, hidden] each, the dead tail included.</summary>
     public IEnumerable<float[]> HiddenStates => graph.HiddenStates.Select(Read);
@@ -189,6 +196,7 @@ internal readonly struct ModelRun
         return arena.Uses == use
             ? Plan.Output<float>(tensor).ToArray()
             : throw new InvalidOperationException(
-                "The results of this run are gone, as its memory has been used for another; read them before the next run, and in no other thread.");
+                "The results of this run are gone, as its memory has been used for another; read them before the next run, "
+                    + "and in no other thread.");
     }
 }

@@ -21,8 +21,9 @@ public sealed record HostTensor(string Name, long[] Shape, float[] Values);
 internal static class PaddedForward
 {
     /// <summary>
-    /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for language models), <c>hidden.N</c> [rows, length, hidden] for the embeddings
-    /// and each layer, both 0 at padding; with labels <c>loss</c> [1], not a number where all are ignored, as in PyTorch; with gradients <c>grad.NAME</c> of the loss for every trainable tensor, dropout off.
+    /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for language models), <c>hidden.N</c> [rows, length, hidden] for the
+    /// embeddings and each layer, both 0 at padding; with labels <c>loss</c> [1], not a number where all are ignored, as in PyTorch; with
+    /// gradients <c>grad.NAME</c> of the loss for every trainable tensor, dropout off.
     /// </summary>
     /// <param name="model">The model, allocated and loaded on <paramref name="device"/>; its tuning says what is trainable.</param>
     /// <param name="gradients">Whether gradients are wanted; the batch needs labels and the model trainable parameters.</param>
@@ -36,7 +37,8 @@ internal static class PaddedForward
         }
 
         var options = new RunnerOptions { Gradients = gradients, HiddenStates = true, EveryToken = true, VocabularyLogits = true };
-        using var inputs = new BatchInputs(model.Architecture, BatchShape.Of(model.Architecture, batch.Ragged, everyToken: true), model.EmbeddingRows);
+        using var inputs = new BatchInputs(
+            model.Architecture, BatchShape.Of(model.Architecture, batch.Ragged, everyToken: true), model.EmbeddingRows);
         inputs.Block.Allocate(device);
         float[] scalars = new float[StepScalars.Count];
         scalars[StepScalars.LossScale] = 1;
@@ -46,7 +48,8 @@ internal static class PaddedForward
         ModelRun run = runner.Run(batch.Ragged, source);
 
         List<HostTensor> results = [Logits(model.Architecture, batch.Layout, run)];
-        results.AddRange(run.HiddenStates.Select((hidden, layer) => Scattered($"hidden.{layer}", batch.Layout, hidden, model.Architecture.HiddenSize)));
+        results.AddRange(
+            run.HiddenStates.Select((hidden, layer) => Scattered($"hidden.{layer}", batch.Layout, hidden, model.Architecture.HiddenSize)));
         if (batch.HasLabels)
         {
             results.Add(new HostTensor("loss", [1], [batch.AnyLabelCounts ? run.Loss : float.NaN]));

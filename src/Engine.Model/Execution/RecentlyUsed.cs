@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Engine.Model.Execution;
 
-/// <summary>Keeps the values used last, of so many bytes in all: one more disposes those unused for longest. Finding a value allocates nothing.</summary>
+/// <summary>
+/// Keeps the values used last, of so many bytes in all: one more disposes those unused for longest. Finding a value allocates nothing.
+/// </summary>
 /// <param name="capacity">Bytes kept at most; the value added last is kept whatever it takes.</param>
 /// <param name="bytesOf">A value's bytes, which stay the same.</param>
 internal sealed class RecentlyUsed<TKey, TValue>(long capacity, Func<TValue, long> bytesOf) : IDisposable

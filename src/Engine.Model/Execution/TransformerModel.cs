@@ -62,8 +62,10 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Parameters that start as copies of the base model's.</summary>
     private readonly List<(Variable Base, Variable Copy)> copies = [];
 
-    /// <exception cref="ArgumentException">More is trained than <see cref="TrainableParameters.LargestCount"/>, or a target names no layer.</exception>
-    /// <param name="weightType">How frozen matrices are stored: float32, bfloat16 or float16. One-dimensional parameters, and those an adapter trains and stores whole, are float32.</param>
+    /// <exception cref="ArgumentException">More is trained than <see cref="TrainableParameters.LargestCount"/>, or a target names no
+    /// layer.</exception>
+    /// <param name="weightType">How frozen matrices are stored: float32, bfloat16 or float16. One-dimensional parameters, and those an
+    /// adapter trains and stores whole, are float32.</param>
     internal TransformerModel(Architecture architecture, Tuning tuning, ElementType weightType = ElementType.Float32)
     {
         Architecture = architecture;
@@ -121,7 +123,9 @@ public sealed class TransformerModel : IDisposable
         }
     }
 
-    /// <summary>The model with another adapter; parameters of which the adapter stores nothing are those of <paramref name="baseModel"/>.</summary>
+    /// <summary>
+    /// The model with another adapter; parameters of which the adapter stores nothing are those of <paramref name="baseModel"/>.
+    /// </summary>
     private TransformerModel(TransformerModel baseModel, Architecture architecture, Tuning.Lora adapter)
     {
         Architecture = architecture;
@@ -154,7 +158,8 @@ public sealed class TransformerModel : IDisposable
             }
         }
 
-        ReserveAdapters(adapter.Adapters.ToDictionary(target => target.Module, StringComparer.Ordinal), new TrainableParameters(), trained: false);
+        ReserveAdapters(
+            adapter.Adapters.ToDictionary(target => target.Module, StringComparer.Ordinal), new TrainableParameters(), trained: false);
     }
 
     /// <summary>What the model computes.</summary>
@@ -166,7 +171,8 @@ public sealed class TransformerModel : IDisposable
     public ElementType WeightType { get; }
 
     /// <summary>
-    /// The type of products with frozen matrices and of attention (<see cref="GraphBuilder.Products"/>): float32, or the type that frozen matrices are stored in, on a device with matrix units.
+    /// The type of products with frozen matrices and of attention (<see cref="GraphBuilder.Products"/>): float32, or the type that frozen
+    /// matrices are stored in, on a device with matrix units.
     /// </summary>
     public ElementType Products { get; init; } = ElementType.Float32;
 
@@ -194,7 +200,8 @@ public sealed class TransformerModel : IDisposable
 
     /// <summary>Turns per position of each pair of a head's elements, uint64 [head size / 2].</summary>
     /// <exception cref="InvalidOperationException">The architecture has no rotary embeddings.</exception>
-    internal Variable RotaryFrequencies => rotaryFrequencies ?? throw new InvalidOperationException($"{Architecture.Name} has no rotary embeddings.");
+    internal Variable RotaryFrequencies =>
+        rotaryFrequencies ?? throw new InvalidOperationException($"{Architecture.Name} has no rotary embeddings.");
 
     /// <summary>Whether the model has a parameter of this checkpoint name.</summary>
     public bool HasParameter(string name) => parameters.ContainsKey(name);
@@ -228,8 +235,8 @@ public sealed class TransformerModel : IDisposable
     }
 
     /// <summary>
-    /// The same model with an adapter: the frozen parameters' memory serves both. Parameters that the adapter stores whole or has rows of are its own, and start as the base model's.
-    /// To be allocated after this one and disposed before it.
+    /// The same model with an adapter: the frozen parameters' memory serves both. Parameters that the adapter stores whole or has rows of
+    /// are its own, and start as the base model's. To be allocated after this one and disposed before it.
     /// </summary>
     /// <param name="architecture">This model's, or what the adapter makes of it (<see cref="AdaptedArchitecture"/>).</param>
     internal TransformerModel WithAdapter(Architecture architecture, Tuning.Lora adapter) => new(this, architecture, adapter);
@@ -251,7 +258,8 @@ public sealed class TransformerModel : IDisposable
                 graph.LinearCrossEntropy(
                     head.Hidden, head.Weight, head.Bias, batch.Labels, batch.Scalars, options.Gradients, trained: head.Trained,
                     labelSmoothing: options.LabelSmoothing),
-            _ when Architecture.Head == HeadKind.Regression => graph.MeanSquaredError(scored!, batch.Targets, batch.Scalars, options.Gradients),
+            _ when Architecture.Head == HeadKind.Regression =>
+                graph.MeanSquaredError(scored!, batch.Targets, batch.Scalars, options.Gradients),
             _ => graph.CrossEntropy(
                 scored!, batch.Labels, batch.Scalars, options.Gradients, options.LabelSmoothing,
                 options.ClassWeights is { } weights ? graph.Read(weights) : null),
@@ -280,7 +288,9 @@ public sealed class TransformerModel : IDisposable
             }
         }
 
-        var result = new ModelGraph(graph, batch, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : []) { LossTerm = forward.LossTerm };
+        var result = new ModelGraph(
+            graph, batch, logits, loss, rowLosses, options.HiddenStates ? forward.HiddenStates : [])
+        { LossTerm = forward.LossTerm };
         options.Extend?.Invoke(result);
         FusionPass.Run(graph);
         return result;
@@ -310,19 +320,23 @@ public sealed class TransformerModel : IDisposable
             return;
         }
 
-        long factors = Architecture.LinearGroups.SelectMany(group => group).Sum(linear => targets.TryGetValue(linear.Module, out LoraTarget? target)
-            ? (target.Rank * (linear.InFeatures + ((long)linear.OutFeatures * (target.Form?.Heads ?? 1)))) + (target.UseDora ? linear.OutFeatures : 0)
-                + (target.Form?.Tensors(linear, target.Rank).Sum(tensor => tensor.Shape.Count) ?? 0)
-            : 0);
+        long factors = Architecture.LinearGroups.SelectMany(group => group)
+            .Sum(linear => targets.TryGetValue(linear.Module, out LoraTarget? target)
+                ? (target.Rank * (linear.InFeatures + ((long)linear.OutFeatures * (target.Form?.Heads ?? 1))))
+                    + (target.UseDora ? linear.OutFeatures : 0)
+                    + (target.Form?.Tensors(linear, target.Rank).Sum(tensor => tensor.Shape.Count) ?? 0)
+                : 0);
         long whole = Architecture.Parameters.Where(spec => IsTrained(spec.Name)).Sum(spec => spec.Shape.Count);
         if (factors + whole > TrainableParameters.LargestCount)
         {
             string remedy = Tuning is Tuning.Full
                 ? "Train an adapter (an 'adapter:' section), or a smaller model"
-                : FormattableString.Invariant($"{factors:N0} of them are adapters' and {whole:N0} those of modules_to_save: lower r, or name fewer modules");
+                : FormattableString.Invariant(
+                    $"{factors:N0} of them are adapters' and {whole:N0} those of modules_to_save: lower r, or name fewer modules");
             throw new ArgumentException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Architecture.Name} would have {factors + whole:N0} trained numbers, and at most {TrainableParameters.LargestCount:N0} can be trained: they, their gradients and the optimizer's moments are counted in 32 bits. {remedy}."));
+                $"{Architecture.Name} would have {factors + whole:N0} trained numbers, and at most {TrainableParameters.LargestCount:N0} "
+                    + $"can be trained: they, their gradients and the optimizer's moments are counted in 32 bits. {remedy}."));
         }
     }
 
@@ -332,7 +346,9 @@ public sealed class TransformerModel : IDisposable
         var shared = new Dictionary<string, Variable>(StringComparer.Ordinal);
         foreach (LinearSpec linear in Architecture.LinearGroups.SelectMany(group => group))
         {
-            foreach (FormTensor tensor in targets.GetValueOrDefault(linear.Module) is { Form: { } form, Rank: var rank } ? form.Tensors(linear, rank) : [])
+            foreach (FormTensor tensor in targets.GetValueOrDefault(linear.Module) is { Form: { } form, Rank: var rank }
+                ? form.Tensors(linear, rank)
+                : [])
             {
                 if (tensor.Decays)
                 {
@@ -372,8 +388,8 @@ public sealed class TransformerModel : IDisposable
     }
 
     /// <summary>
-    /// All A's, then all B's, then the tensors of forms, then all magnitudes: each kind is one run. A's of one input lie below one another, so that x A^T is one
-    /// product for all of them.
+    /// All A's, then all B's, then the tensors of forms, then all magnitudes: each kind is one run. A's of one input lie below one another,
+    /// so that x A^T is one product for all of them.
     /// </summary>
     private void ReserveAdapters(Dictionary<string, LoraTarget> targets, TrainableParameters trainables, bool trained)
     {
@@ -423,10 +439,13 @@ public sealed class TransformerModel : IDisposable
             var groupShape = new Shape(group.Sum(linear => a[linear.Module].Shape.Rows), group[0].InFeatures);
             string groupName = $"{group[0].Module}.lora_A.group";
             bool joins = group.All(linear => targets[linear.Module].Form is null);
-            Variable groupA = !joins ? first : trained ? trainables.Join(groupName, groupShape, first) : frozen.Overlay(groupName, groupShape, first);
+            Variable groupA = !joins
+                ? first
+                : trained ? trainables.Join(groupName, groupShape, first) : frozen.Overlay(groupName, groupShape, first);
             foreach (string module in group.Select(linear => linear.Module))
             {
-                var variables = new LoraVariables(a[module], b[module], magnitudes.GetValueOrDefault(module), baseNorms.GetValueOrDefault(module));
+                var variables = new LoraVariables(
+                    a[module], b[module], magnitudes.GetValueOrDefault(module), baseNorms.GetValueOrDefault(module));
                 var adapter = new LoraLinear(targets[module], index++, Parameter($"{module}.weight"), variables, groupA);
                 foreach (((string, string Part) key, Variable variable) in own.Where(pair => pair.Key.Module == module))
                 {
@@ -450,7 +469,8 @@ public sealed class TransformerModel : IDisposable
         string[] unknown = [.. targets.Keys.Where(module => !adapters.ContainsKey(module))];
         if (unknown.Length > 0)
         {
-            throw new ArgumentException($"{Architecture.Name} has no linear layer named {string.Join(", ", unknown)} to put an adapter on.");
+            throw new ArgumentException(
+                $"{Architecture.Name} has no linear layer named {string.Join(", ", unknown)} to put an adapter on.");
         }
     }
 }

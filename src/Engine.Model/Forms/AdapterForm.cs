@@ -102,7 +102,9 @@ internal abstract record AdapterForm
     {
     }
 
-    /// <summary>How many pairs of factors of its rank a layer equals the sum of, where the form is written as LoRA: one number for all.</summary>
+    /// <summary>
+    /// How many pairs of factors of its rank a layer equals the sum of, where the form is written as LoRA: one number for all.
+    /// </summary>
     internal virtual int PlainPairs(IReadOnlyList<LoraLinear> layers) => 1;
 
     /// <summary>

@@ -164,7 +164,8 @@ internal sealed record GoatForm : AdapterForm
         if (layer.Weight.Type != ElementType.Float32)
         {
             throw new ArgumentException(
-                $"goat takes the start of its experts out of the base weights, which are stored as {layer.Weight.Type} and would be rounded. "
+                $"goat takes the start of its experts out of the base weights, which are stored as {layer.Weight.Type} and "
+                    + "would be rounded. "
                 + "Set dtype: float32.");
         }
 

@@ -4,9 +4,9 @@ using Engine.Model.Execution;
 namespace Engine.Model.Generation;
 
 /// <summary>
-/// Runs answers side by side: each row of the runner holds one text, and a text that ends makes room for the next. Rows of one model, that is with one
-/// adapter, go on in one step; those of another in the next. A row whose tokens begin as those of a new prompt, as a chat's next turn does, runs only the
-/// rest.
+/// Runs answers side by side: each row of the runner holds one text, and a text that ends makes room for the next. Rows of one model, that
+/// is with one adapter, go on in one step; those of another in the next. A row whose tokens begin as those of a new prompt, as a chat's
+/// next turn does, runs only the rest.
 /// </summary>
 internal sealed class BatchDecoder(DecodingRunner runner)
 {

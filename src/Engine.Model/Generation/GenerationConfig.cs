@@ -4,8 +4,8 @@ using Engine.Common.Files;
 namespace Engine.Model.Generation;
 
 /// <summary>
-/// What a model folder says of generation: <c>generation_config.json</c>, where it is there. Keys that are not read here are left alone: the
-/// file holds many that say nothing to the ways of choosing tokens that there are here.
+/// What a model folder says of generation: <c>generation_config.json</c>, where it is there. Keys that are not read here are left alone:
+/// the file holds many that say nothing to the ways of choosing tokens that there are here.
 /// </summary>
 internal static class GenerationConfig
 {
@@ -13,8 +13,9 @@ internal static class GenerationConfig
     public const string FileName = "generation_config.json";
 
     /// <summary>
-    /// The folder's defaults: <c>do_sample</c>, <c>temperature</c>, <c>top_k</c>, <c>top_p</c>, <c>repetition_penalty</c>, <c>max_new_tokens</c> and <c>eos_token_id</c>. End tokens
-    /// that the file does not name are those of config.json, else the tokenizer's.
+    /// The folder's defaults: <c>do_sample</c>, <c>temperature</c>, <c>top_k</c>, <c>top_p</c>, <c>repetition_penalty</c>,
+    /// <c>max_new_tokens</c> and <c>eos_token_id</c>. End tokens that the file does not name are those of config.json, else the
+    /// tokenizer's.
     /// </summary>
     /// <exception cref="ModelFileException">A key has a value of another type than expected, or out of its range.</exception>
     public static GenerationOptions Read(ModelFolder folder, int? tokenizerEos)

@@ -15,7 +15,10 @@ public sealed record GenerationOptions
     /// <summary>Only so many of the most probable tokens are drawn from; 0: all. Read when sampling.</summary>
     public int TopK { get; init; } = 50;
 
-    /// <summary>Only the most probable tokens that together reach this probability are drawn from (Holtzman et al. 2019, arXiv 1904.09751). Read when sampling.</summary>
+    /// <summary>
+    /// Only the most probable tokens that together reach this probability are drawn from (Holtzman et al. 2019, arXiv 1904.09751). Read
+    /// when sampling.
+    /// </summary>
     public float TopP { get; init; } = 1;
 
     /// <summary>

@@ -3,8 +3,8 @@ namespace Engine.Model.Generation;
 /// <summary>A prompt to go on with.</summary>
 /// <param name="PromptIds">The prompt's tokens, at least one.</param>
 /// <param name="Options">How it goes on.</param>
-/// <param name="Adapter">The adapter it goes on with, by its name; <see cref="NoAdapter"/>: the model alone; null: what <see cref="Generator.UseAdapter"/>
-/// chose.</param>
+/// <param name="Adapter">The adapter it goes on with, by its name; <see cref="NoAdapter"/>: the model alone; null: what
+/// <see cref="Generator.UseAdapter"/> chose.</param>
 public sealed record GenerationRequest(IReadOnlyList<int> PromptIds, GenerationOptions Options, string? Adapter = null)
 {
     /// <summary>As a request's adapter: the model alone.</summary>
@@ -26,7 +26,8 @@ public enum FinishReason
 
 /// <summary>What one token added to an answer.</summary>
 /// <param name="Request">The number of the request.</param>
-/// <param name="Text">New text, often a word; empty while a character or a possible stop string is incomplete, and without a tokenizer.</param>
+/// <param name="Text">New text, often a word; empty while a character or a possible stop string is incomplete, and without a
+/// tokenizer.</param>
 /// <param name="Tokens">Tokens generated so far.</param>
 /// <param name="Finish">Why the answer ends here; null while it goes on.</param>
 public sealed record GeneratedPiece(int Request, string Text, int Tokens, FinishReason? Finish);

@@ -13,9 +13,9 @@ using Engine.Tokenizers;
 namespace Engine.Model.Generation;
 
 /// <summary>
-/// A decoder that goes on with texts: a model folder, and any number of adapters, of which each request names its own. Safe for use by several threads:
-/// calls, of all generators on the device, wait for their turn (<see cref="Device.Turns"/>), and those that wait without a thread run side by side
-/// (<see cref="GenerateAsync"/>). A progress callback may add, choose and remove adapters; what
+/// A decoder that goes on with texts: a model folder, and any number of adapters, of which each request names its own. Safe for use by
+/// several threads: calls, of all generators on the device, wait for their turn (<see cref="Device.Turns"/>), and those that wait without a
+/// thread run side by side (<see cref="GenerateAsync"/>). A progress callback may add, choose and remove adapters; what
 /// generates on this generator from inside of one is refused.
 /// </summary>
 public sealed class Generator : IDisposable
@@ -36,7 +36,9 @@ public sealed class Generator : IDisposable
     /// <summary>Whether an answer is under way; read and written in a turn.</summary>
     private bool running;
 
-    private Generator(Device device, TransformerModel model, Tokenizer? tokenizer, GenerationOptions defaults, int contextLength, IReadOnlyList<string> notes)
+    private Generator(
+        Device device, TransformerModel model, Tokenizer? tokenizer, GenerationOptions defaults, int contextLength,
+        IReadOnlyList<string> notes)
     {
         this.device = device;
         baseModel = model;
@@ -74,16 +76,20 @@ public sealed class Generator : IDisposable
     /// <param name="contextLength">The most tokens of a prompt with its answer; null: the model's positions.</param>
     /// <param name="type">How the model's matrices are stored on the device.</param>
     /// <param name="vocabularyOf">
-    /// A PEFT folder whose vocabulary, and tokenizer, the model takes where they are others than its own; adapters of that vocabulary alone fit it then. Null: its own.
+    /// A PEFT folder whose vocabulary, and tokenizer, the model takes where they are others than its own; adapters of that vocabulary alone
+    /// fit it then. Null: its own.
     /// </param>
     /// <exception cref="ModelFileException">The folder cannot be used; the message says why.</exception>
-    public static Generator Open(Device device, string modelFolder, int? contextLength = null, WeightType type = WeightType.Auto, string? vocabularyOf = null)
+    public static Generator Open(
+        Device device, string modelFolder, int? contextLength = null, WeightType type = WeightType.Auto, string? vocabularyOf = null)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         Architecture architecture = ModelFolder.WithVocabularyOf(folder.CreateArchitecture(), vocabularyOf);
         if (architecture.Head != HeadKind.CausalLm)
         {
-            throw new ModelFileException(folder.FolderPath, $"{architecture.Name} does not generate text; a causal language model such as Qwen2ForCausalLM was expected.");
+            throw new ModelFileException(
+                folder.FolderPath,
+                $"{architecture.Name} does not generate text; a causal language model such as Qwen2ForCausalLM was expected.");
         }
 
         folder.RequireWeights();
@@ -91,7 +97,9 @@ public sealed class Generator : IDisposable
         int context = contextLength ?? architecture.MaxLength;
         if (context < 2 || context > architecture.MaxLength)
         {
-            throw new ArgumentException($"The context length is {context}; 2 to {architecture.MaxLength}, the model's positions, was expected.", nameof(contextLength));
+            throw new ArgumentException(
+                $"The context length is {context}; 2 to {architecture.MaxLength}, the model's positions, was expected.",
+                nameof(contextLength));
         }
 
         string tokenizerFolder = folder.TokenizerFolderOf(architecture, vocabularyOf);
@@ -110,7 +118,9 @@ public sealed class Generator : IDisposable
         }
     }
 
-    /// <summary>Loads an adapter beside those that are loaded; the base model's memory serves all of them. Answers go on meanwhile.</summary>
+    /// <summary>
+    /// Loads an adapter beside those that are loaded; the base model's memory serves all of them. Answers go on meanwhile.
+    /// </summary>
     /// <param name="name">The name by which requests ask for it.</param>
     /// <param name="folder">A PEFT folder.</param>
     /// <param name="allowMissing">Accept tensors that the file lacks or has too many.</param>
@@ -177,8 +187,8 @@ public sealed class Generator : IDisposable
     }
 
     /// <summary>
-    /// Chooses the adapter of requests that name none, from the next call on: for programs with one conversation at a time. Where several threads ask, each
-    /// request names its adapter.
+    /// Chooses the adapter of requests that name none, from the next call on: for programs with one conversation at a time. Where several
+    /// threads ask, each request names its adapter.
     /// </summary>
     /// <param name="name">An adapter's name; null for none.</param>
     /// <exception cref="ArgumentException">There is no adapter of that name; the message lists those there are.</exception>
@@ -195,13 +205,18 @@ public sealed class Generator : IDisposable
         [.. (Tokenizer ?? throw new ArgumentException("The model's folder has no tokenizer; give the prompt as tokens."))
             .Encode(prompt, new EncodeOptions { AddSpecialTokens = addSpecialTokens }).Ids];
 
-    /// <summary>Goes on with prompts, side by side, each with its adapter. Waits for its turn on the calling thread; see <see cref="GenerateAsync"/>.</summary>
+    /// <summary>
+    /// Goes on with prompts, side by side, each with its adapter. Waits for its turn on the calling thread; see
+    /// <see cref="GenerateAsync"/>.
+    /// </summary>
     /// <param name="progress">Told of every token as it comes, on the calling thread.</param>
     /// <returns>The answers in the order of the requests.</returns>
-    /// <exception cref="ArgumentException">A prompt that does not fit the context, an option out of its range, or an adapter that is not loaded.</exception>
+    /// <exception cref="ArgumentException">A prompt that does not fit the context, an option out of its range, or an adapter that is not
+    /// loaded.</exception>
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two tokens.</exception>
     /// <exception cref="ObjectDisposedException">The generator or its device was disposed, before or meanwhile.</exception>
-    /// <exception cref="InvalidOperationException">Called by a progress callback of this generator, whose answers have not ended.</exception>
+    /// <exception cref="InvalidOperationException">Called by a progress callback of this generator, whose answers have not
+    /// ended.</exception>
     public IReadOnlyList<GeneratedText> Generate(
         IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress = null, CancellationToken cancellation = default)
     {
@@ -221,8 +236,8 @@ public sealed class Generator : IDisposable
     }
 
     /// <summary>
-    /// As <see cref="Generate"/>, on the thread pool; waiting for the turn holds no thread. Calls that wait together run side by side, and one
-    /// that comes while others run joins them where there is a place for it and nothing else waits for the device.
+    /// As <see cref="Generate"/>, on the thread pool; waiting for the turn holds no thread. Calls that wait together run side by side, and
+    /// one that comes while others run joins them where there is a place for it and nothing else waits for the device.
     /// </summary>
     /// <param name="progress">Told of every token as it comes, on a thread of the pool; what runs side by side waits for it.</param>
     /// <inheritdoc cref="Generate"/>
@@ -258,10 +273,11 @@ public sealed class Generator : IDisposable
     }
 
     /// <summary>
-    /// Goes on with a prompt and gives each token's text as it comes. The work runs on the thread pool and does not wait for its reader; waiting for its turn
-    /// holds no thread, and leaving the enumeration ends it.
+    /// Goes on with a prompt and gives each token's text as it comes. The work runs on the thread pool and does not wait for its reader;
+    /// waiting for its turn holds no thread, and leaving the enumeration ends it.
     /// </summary>
-    /// <exception cref="ArgumentException">The prompt does not fit the context, an option is out of its range, or the adapter is not loaded.</exception>
+    /// <exception cref="ArgumentException">The prompt does not fit the context, an option is out of its range, or the adapter is not
+    /// loaded.</exception>
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two tokens.</exception>
     /// <exception cref="ObjectDisposedException">The generator or its device was disposed, before or meanwhile.</exception>
     public async IAsyncEnumerable<GeneratedPiece> StreamAsync(
@@ -285,8 +301,8 @@ public sealed class Generator : IDisposable
     }
 
     /// <summary>
-    /// Frees the model and its adapters. Calls that wait, and those under way at their next token, end with an <see cref="ObjectDisposedException"/>; this
-    /// returns when the last of them has ended, or at once where a progress callback calls it.
+    /// Frees the model and its adapters. Calls that wait, and those under way at their next token, end with an
+    /// <see cref="ObjectDisposedException"/>; this returns when the last of them has ended, or at once where a progress callback calls it.
     /// </summary>
     public void Dispose() => lifetime.Close();
 

@@ -7,7 +7,10 @@ namespace Engine.Model.Generation;
 /// <summary>One answer while it is generated: chooses its tokens, makes text of them and sees when it ends.</summary>
 internal sealed class RunningText
 {
-    /// <summary>Tokens at the prompt's end that the text decoder sees first, so that the answer joins to the prompt with the space that belongs between.</summary>
+    /// <summary>
+    /// Tokens at the prompt's end that the text decoder sees first, so that the answer joins to the prompt with the space that belongs
+    /// between.
+    /// </summary>
     private const int DecoderContext = 8;
 
     private readonly GenerationRequest request;
@@ -24,7 +27,8 @@ internal sealed class RunningText
     /// <param name="model">What goes on with it.</param>
     /// <param name="tokenizer">Null where no text is wanted.</param>
     /// <param name="contextLength">The most tokens of prompt and answer.</param>
-    public RunningText(int index, GenerationRequest request, GenerationCall call, TransformerModel model, Tokenizer? tokenizer, int contextLength)
+    public RunningText(
+        int index, GenerationRequest request, GenerationCall call, TransformerModel model, Tokenizer? tokenizer, int contextLength)
     {
         Index = index;
         Call = call;
@@ -71,7 +75,8 @@ internal sealed class RunningText
         if (request.PromptIds.Count >= contextLength)
         {
             throw new ArgumentException(
-                $"A prompt has {request.PromptIds.Count} tokens, and the context holds {contextLength} with the answer; shorten the prompt.");
+                $"A prompt has {request.PromptIds.Count} tokens, and the context holds {contextLength} with the answer; "
+                    + "shorten the prompt.");
         }
 
         if (tokenizer is null && request.Options.StopStrings.Count > 0)

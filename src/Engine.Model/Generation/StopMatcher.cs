@@ -5,8 +5,8 @@ using Engine.Devices.Sharing;
 namespace Engine.Model.Generation;
 
 /// <summary>
-/// Watches a text that arrives in pieces for strings that end it. Text that may be the beginning of one is held back until it is known not to be.
-/// One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
+/// Watches a text that arrives in pieces for strings that end it. Text that may be the beginning of one is held back until it is known not
+/// to be. One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
 internal sealed class StopMatcher(IReadOnlyList<string> stops)
 {

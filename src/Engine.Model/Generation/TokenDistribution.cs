@@ -3,8 +3,8 @@ using System.Numerics.Tensors;
 namespace Engine.Model.Generation;
 
 /// <summary>
-/// The tokens that may come next and their weights (probabilities but for a common factor), in ascending order of ids. The steps are those of Transformers' logits
-/// processors and keep exactly their tokens; but none sorts the whole vocabulary.
+/// The tokens that may come next and their weights (probabilities but for a common factor), in ascending order of ids. The steps are those
+/// of Transformers' logits processors and keep exactly their tokens; but none sorts the whole vocabulary.
 /// </summary>
 internal sealed class TokenDistribution(int vocabularySize)
 {
@@ -47,8 +47,8 @@ internal sealed class TokenDistribution(int vocabularySize)
     }
 
     /// <summary>
-    /// Keeps the most probable tokens: from the least probable one up, those whose probabilities add up to at most 1 - <paramref name="p"/> go. Of
-    /// equally probable ones the lower id stays longer; one token always stays.
+    /// Keeps the most probable tokens: from the least probable one up, those whose probabilities add up to at most 1 - <paramref name="p"/>
+    /// go. Of equally probable ones the lower id stays longer; one token always stays.
     /// </summary>
     public void KeepNucleus(float p)
     {

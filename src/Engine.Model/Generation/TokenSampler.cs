@@ -6,8 +6,8 @@ using Engine.Devices.Sharing;
 namespace Engine.Model.Generation;
 
 /// <summary>
-/// Chooses the next token of one text from its logits. The order of steps is that of Transformers: repetition penalty, temperature, top-k, top-p, draw.
-/// One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
+/// Chooses the next token of one text from its logits. The order of steps is that of Transformers: repetition penalty, temperature, top-k,
+/// top-p, draw. One text's, and for one thread at a time: a call that comes while another thread's runs is refused.
 /// </summary>
 internal sealed class TokenSampler
 {
@@ -45,7 +45,8 @@ internal sealed class TokenSampler
         int best = TensorPrimitives.IndexOfMax<float>(logits);
         if (float.IsNaN(logits[best]))
         {
-            throw new InvalidDataException($"The logit of token {best} is not a number: a weight of the model or its adapter is not finite, or grew beyond its type.");
+            throw new InvalidDataException(
+                $"The logit of token {best} is not a number: a weight of the model or its adapter is not finite, or grew beyond its type.");
         }
 
         if (seen is not null)
@@ -67,7 +68,8 @@ internal sealed class TokenSampler
     /// <summary>What the next token is drawn from.</summary>
     internal TokenDistribution Filter(ReadOnlySpan<float> logits)
     {
-        TokenDistribution filtered = distribution ?? throw new InvalidOperationException("The options take the most probable token; nothing is drawn.");
+        TokenDistribution filtered = distribution
+            ?? throw new InvalidOperationException("The options take the most probable token; nothing is drawn.");
         filtered.Load(logits, options.Temperature);
         filtered.KeepTop(options.TopK);
         filtered.KeepNucleus(options.TopP);

@@ -25,8 +25,8 @@ internal sealed class WaitingCalls
     }
 
     /// <summary>
-    /// The call that waits longest; null where there is none, it does not fit, or something else waits for the device, which nobody may keep
-    /// out by joining.
+    /// The call that waits longest; null where there is none, it does not fit, or something else waits for the device, which nobody may
+    /// keep out by joining.
     /// </summary>
     public GenerationCall? Take(Predicate<GenerationCall> fits, DeviceTurns turns)
     {

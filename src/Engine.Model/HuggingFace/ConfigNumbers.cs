@@ -32,7 +32,9 @@ internal static class ConfigNumbers
         return value > 0 && float.IsFinite(value) ? value : throw root.Wrong(key, "a number above 0");
     }
 
-    /// <summary>Sees that attention is built for heads of this size, which <c>head_dim</c> gives or else hidden_size / num_attention_heads.</summary>
+    /// <summary>
+    /// Sees that attention is built for heads of this size, which <c>head_dim</c> gives or else hidden_size / num_attention_heads.
+    /// </summary>
     public static void RequireHeadSize(this JsonSection root, int headSize)
     {
         const string Given = "head_dim";
@@ -42,7 +44,8 @@ internal static class ConfigNumbers
                 ? root.Wrong(Given, $"a number from 1 to {Attention.MaxHeadSize}, the largest head that attention is built for,")
                 : root.Wrong(
                     "num_attention_heads",
-                    $"a number by which hidden_size {root.Int("hidden_size")} makes heads of at most {Attention.MaxHeadSize} elements (they have {headSize}), the most that attention is built for,");
+                    $"a number by which hidden_size {root.Int("hidden_size")} makes heads of at most {Attention.MaxHeadSize} "
+                        + $"elements (they have {headSize}), the most that attention is built for,");
         }
     }
 

@@ -11,8 +11,8 @@ internal enum DecoderFamily
 }
 
 /// <summary>
-/// The hyperparameters of a Llama, Qwen2 or Qwen3 decoder, named and defaulted as their configurations in Transformers do. Sizes must be in the file; constants fall back to
-/// the defaults of Transformers.
+/// The hyperparameters of a Llama, Qwen2 or Qwen3 decoder, named and defaulted as their configurations in Transformers do. Sizes must be in
+/// the file; constants fall back to the defaults of Transformers.
 /// </summary>
 internal sealed record DecoderConfig
 {
@@ -47,7 +47,9 @@ internal sealed record DecoderConfig
 
     public required float RmsNormEps { get; init; }
 
-    /// <summary><c>attention_bias</c>: the four projections of attention have a bias (Llama, Qwen3; Qwen2's first three always do).</summary>
+    /// <summary>
+    /// <c>attention_bias</c>: the four projections of attention have a bias (Llama, Qwen3; Qwen2's first three always do).
+    /// </summary>
     public required bool AttentionBias { get; init; }
 
     /// <summary><c>mlp_bias</c>: the feed-forward layers have a bias (Llama).</summary>
@@ -69,7 +71,8 @@ internal sealed record DecoderConfig
 
     /// <summary>Reads the hyperparameters of a decoder.</summary>
     /// <exception cref="ModelFileException">
-    /// The model is no Llama, Qwen2 or Qwen3, a size is missing, or a value asks for what is not built (a sliding window, another activation, a kind of rotary scaling, heads too large).
+    /// The model is no Llama, Qwen2 or Qwen3, a size is missing, or a value asks for what is not built (a sliding window, another
+    /// activation, a kind of rotary scaling, heads too large).
     /// </exception>
     public static DecoderConfig From(ModelConfig model)
     {
@@ -132,12 +135,14 @@ internal sealed record DecoderConfig
 
         if ((long)NumAttentionHeads * HeadDim > ConfigNumbers.LargestSize)
         {
-            throw root.Wrong("num_attention_heads", $"a number whose product with the head size {HeadDim} is at most {ConfigNumbers.LargestSize}");
+            throw root.Wrong(
+                "num_attention_heads", $"a number whose product with the head size {HeadDim} is at most {ConfigNumbers.LargestSize}");
         }
 
         if (HeadDim % 2 != 0)
         {
-            throw new ModelFileException(root.FilePath, $"a head has {HeadDim} elements; rotary embeddings turn pairs, so an even number was expected.");
+            throw new ModelFileException(
+                root.FilePath, $"a head has {HeadDim} elements; rotary embeddings turn pairs, so an even number was expected.");
         }
 
         if (NumAttentionHeads % NumKeyValueHeads != 0)
@@ -165,13 +170,15 @@ internal sealed record DecoderConfig
         bool switchedOff = root.Content.ContainsKey("sliding_window") && !root.Has("sliding_window");
         bool windowed = layers is not null
             ? layers.Contains("sliding_attention")
-            : root.OptionalBool("use_sliding_window") == true && !switchedOff && (root.OptionalInt("max_window_layers") ?? DefaultWindowedFrom) < NumHiddenLayers;
+            : root.OptionalBool("use_sliding_window") == true
+                && !switchedOff && (root.OptionalInt("max_window_layers") ?? DefaultWindowedFrom) < NumHiddenLayers;
         int window = root.OptionalInt("sliding_window") ?? DefaultWindow;
         if (windowed && window < MaxPositionEmbeddings)
         {
             throw new ModelFileException(
                 root.FilePath,
-                $"some layers attend to the last {window} tokens only (use_sliding_window, layer_types), and texts may have {MaxPositionEmbeddings}; sliding windows are not built. "
+                $"some layers attend to the last {window} tokens only (use_sliding_window, layer_types), "
+                    + $"and texts may have {MaxPositionEmbeddings}; sliding windows are not built. "
                 + $"With max_position_embeddings at most {window} the window has no effect.");
         }
     }

@@ -25,7 +25,8 @@ internal enum EncoderFamily
 /// </summary>
 internal sealed record EncoderConfig
 {
-    private static readonly string[] BertArchitectures = ["BertModel", "BertForSequenceClassification", "BertForMaskedLM", "BertForPreTraining"];
+    private static readonly string[] BertArchitectures =
+        ["BertModel", "BertForSequenceClassification", "BertForMaskedLM", "BertForPreTraining"];
     private static readonly string[] RobertaArchitectures = ["RobertaModel", "RobertaForSequenceClassification", "RobertaForMaskedLM"];
 
     private EncoderConfig(ModelConfig model)
@@ -80,7 +81,8 @@ internal sealed record EncoderConfig
 
     /// <summary>Reads the hyperparameters of an encoder.</summary>
     /// <exception cref="ModelFileException">
-    /// The model is no BERT or RoBERTa, a size is missing, or a value asks for what is not supported (relative positions, a decoder, an unknown activation).
+    /// The model is no BERT or RoBERTa, a size is missing, or a value asks for what is not supported (relative positions, a decoder, an
+    /// unknown activation).
     /// </exception>
     public static EncoderConfig From(ModelConfig model)
     {
@@ -120,7 +122,9 @@ internal sealed record EncoderConfig
     /// <summary>This configuration, of a language model whose output layer is the word embeddings.</summary>
     /// <exception cref="ModelFileException">It gives the output layer a weight of its own.</exception>
     internal EncoderConfig RequireTied() =>
-        Model.TieWordEmbeddings ? this : throw Model.Root.Wrong("tie_word_embeddings", "true (an output layer with a weight of its own is not built)");
+        Model.TieWordEmbeddings
+            ? this
+            : throw Model.Root.Wrong("tie_word_embeddings", "true (an output layer with a weight of its own is not built)");
 
     private static void RefuseVariants(JsonSection root)
     {

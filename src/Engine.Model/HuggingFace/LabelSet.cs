@@ -52,9 +52,9 @@ internal sealed class LabelSet
     public static LabelSet Unnamed(int count) => new([.. Enumerable.Range(0, count).Select(UnnamedLabel)], []);
 
     /// <summary>
-    /// Reads <c>id2label</c> and <c>num_labels</c> as Transformers does (<c>PretrainedConfig.__init__</c>): <c>id2label</c> decides where both are there, its
-    /// keys are class numbers in any order, its values any scalar, and without it <c>num_labels</c> classes have made-up names. A class that no entry names
-    /// gets such a name, too, and <see cref="Notes"/> say so.
+    /// Reads <c>id2label</c> and <c>num_labels</c> as Transformers does (<c>PretrainedConfig.__init__</c>): <c>id2label</c> decides where
+    /// both are there, its keys are class numbers in any order, its values any scalar, and without it <c>num_labels</c> classes have
+    /// made-up names. A class that no entry names gets such a name, too, and <see cref="Notes"/> say so.
     /// </summary>
     internal static LabelSet Read(JsonSection root)
     {
@@ -70,7 +70,9 @@ internal sealed class LabelSet
 
             LabelSet unnamed = Unnamed(number ?? CountOfTransformers);
             return byNumber is not null || root.OptionalSection("label2id") is { Content.Count: > 0 }
-                ? new LabelSet([.. unnamed.Names], [$"{root.FilePath} has no entries of id2label, which names the classes; they are called LABEL_0, LABEL_1, ..."])
+                ? new LabelSet(
+                    [.. unnamed.Names],
+                    [$"{root.FilePath} has no entries of id2label, which names the classes; they are called LABEL_0, LABEL_1, ..."])
                 : unnamed;
         }
 
@@ -78,7 +80,9 @@ internal sealed class LabelSet
         SortedDictionary<int, string?> named = Entries(byNumber);
         if (number is not null && number != named.Count)
         {
-            notes.Add($"{root.FilePath}: num_labels is {number}, but id2label has {named.Count} entries; there are {named.Count} classes, as in Transformers.");
+            notes.Add(
+                $"{root.FilePath}: num_labels is {number}, but id2label has {named.Count} entries; there are {named.Count} classes, "
+                    + $"as in Transformers.");
         }
 
         string[] names = [.. Enumerable.Range(0, named.Count).Select(i => named.GetValueOrDefault(i) ?? UnnamedLabel(i))];
@@ -87,11 +91,14 @@ internal sealed class LabelSet
         {
             notes.Add(
                 $"{root.FilePath}: id2label has the keys {Shown(named.Keys)}, and classes are numbered from 0 to {names.Length - 1}; "
-                + $"{Shown(missing)} {(missing.Length == 1 ? "has no name there and is" : "have no name there and are")} called {Shown(missing.Select(UnnamedLabel))}.");
+                + $"{Shown(missing)} {(missing.Length == 1 ? "has no name there and is" : "have no name there and are")} "
+                + $"called {Shown(missing.Select(UnnamedLabel))}.");
         }
 
         LabelSet labels = new(names, notes);
-        return labels.Repeated is { } twice ? new LabelSet(names, [.. notes, $"{root.FilePath}: id2label calls several classes '{twice}'."]) : labels;
+        return labels.Repeated is { } twice
+            ? new LabelSet(names, [.. notes, $"{root.FilePath}: id2label calls several classes '{twice}'."])
+            : labels;
     }
 
     /// <summary>The entries by class number; null for one that names nothing.</summary>
@@ -102,7 +109,8 @@ internal sealed class LabelSet
         {
             if (!int.TryParse(key, NumberStyles.Integer, CultureInfo.InvariantCulture, out int id))
             {
-                throw new ModelFileException(byNumber.FilePath, $"id2label has the key '{key}'; the numbers of classes, from 0 on, were expected.");
+                throw new ModelFileException(
+                    byNumber.FilePath, $"id2label has the key '{key}'; the numbers of classes, from 0 on, were expected.");
             }
 
             // Python takes "01" for 1, and the later entry.

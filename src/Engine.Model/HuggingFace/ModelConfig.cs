@@ -43,10 +43,14 @@ internal sealed class ModelConfig
     /// <summary>The classes the weights were saved from, such as <c>RobertaForMaskedLM</c>; empty where the file has none.</summary>
     public IReadOnlyList<string> Architectures { get; }
 
-    /// <summary>The type the weights were trained in (<c>dtype</c>, formerly <c>torch_dtype</c>); null where the file does not say.</summary>
+    /// <summary>
+    /// The type the weights were trained in (<c>dtype</c>, formerly <c>torch_dtype</c>); null where the file does not say.
+    /// </summary>
     public ElementType? StorageType { get; }
 
-    /// <summary>Rotary position embeddings (<c>rope_parameters</c>, or <c>rope_theta</c> with <c>rope_scaling</c>); null where the file has none.</summary>
+    /// <summary>
+    /// Rotary position embeddings (<c>rope_parameters</c>, or <c>rope_theta</c> with <c>rope_scaling</c>); null where the file has none.
+    /// </summary>
     public RopeParameters? Rope { get; }
 
     /// <summary>The classes of a classifier; two unnamed ones where the file does not say, as in Transformers.</summary>
@@ -58,10 +62,15 @@ internal sealed class ModelConfig
     /// <summary>What a classifier's labels are; null lets the number and type of labels decide, as in Transformers.</summary>
     public ProblemType? ProblemType { get; }
 
-    /// <summary>Whether the output layer of a language model shares the word embeddings' weight. Where the file is silent: yes for BERT and RoBERTa, no for decoders, as in Transformers.</summary>
+    /// <summary>
+    /// Whether the output layer of a language model shares the word embeddings' weight. Where the file is silent: yes for BERT and RoBERTa,
+    /// no for decoders, as in Transformers.
+    /// </summary>
     public bool TieWordEmbeddings { get; }
 
-    /// <summary>The output layer has a weight of its own although the checkpoint has one for it and the word embeddings: an adapter unties them.</summary>
+    /// <summary>
+    /// The output layer has a weight of its own although the checkpoint has one for it and the word embeddings: an adapter unties them.
+    /// </summary>
     public bool UntiedFromEmbeddings { get; private init; }
 
     /// <summary>The vocabulary that the checkpoint's weights are of, where this one is another; null: they are of this one.</summary>
@@ -71,7 +80,8 @@ internal sealed class ModelConfig
     internal JsonSection Root => root;
 
     /// <summary>Reads <c>config.json</c> of a folder, or the file itself.</summary>
-    /// <exception cref="ModelFileException">The file is missing, is no JSON object, or a key has a value of another type than expected.</exception>
+    /// <exception cref="ModelFileException">The file is missing, is no JSON object, or a key has a value of another type than
+    /// expected.</exception>
     public static ModelConfig Read(string folderOrFile)
     {
         string path = Directory.Exists(folderOrFile) ? Path.Combine(folderOrFile, FileName) : folderOrFile;
@@ -93,7 +103,9 @@ internal sealed class ModelConfig
 
         return Architectures.Count == 1 && known.Contains(Architectures[0])
             ? Architectures[0]
-            : throw new ModelFileException(FilePath, $"the architecture {string.Join(", ", Architectures)} is not supported; supported are {string.Join(", ", known)}.");
+            : throw new ModelFileException(
+                FilePath,
+                $"the architecture {string.Join(", ", Architectures)} is not supported; supported are {string.Join(", ", known)}.");
     }
 
     /// <summary>A copy whose weights were saved from another class.</summary>
@@ -132,7 +144,9 @@ internal sealed class ModelConfig
     /// <exception cref="IOException">The file could not be written.</exception>
     public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), root.Content);
 
-    /// <summary>The configuration with weights of another type, under the keys that the file has for it; <c>dtype</c> where it has none.</summary>
+    /// <summary>
+    /// The configuration with weights of another type, under the keys that the file has for it; <c>dtype</c> where it has none.
+    /// </summary>
     public ModelConfig WithStorageType(ElementType type) => With(root =>
     {
         string[] present = [.. new[] { "dtype", "torch_dtype" }.Where(root.ContainsKey)];
@@ -166,6 +180,10 @@ internal sealed class ModelConfig
     {
         JsonObject copy = (JsonObject)root.Content.DeepClone();
         change(copy);
-        return new ModelConfig(new JsonSection(FilePath, copy)) { UntiedFromEmbeddings = UntiedFromEmbeddings, StoredVocabularySize = StoredVocabularySize };
+        return new ModelConfig(new JsonSection(FilePath, copy))
+        {
+            UntiedFromEmbeddings = UntiedFromEmbeddings,
+            StoredVocabularySize = StoredVocabularySize
+        };
     }
 }

@@ -6,12 +6,14 @@ using Engine.Safetensors;
 namespace Engine.Model.HuggingFace;
 
 /// <summary>
-/// Recognises quantized weights, whose numbers mean something together with others only (scales, zero points, code books). None are read; a sentence says by
-/// what they were recognised.
+/// Recognises quantized weights, whose numbers mean something together with others only (scales, zero points, code books). None are read; a
+/// sentence says by what they were recognised.
 /// </summary>
 internal static class Quantization
 {
-    /// <summary>Keys of config.json: Transformers' own, that of older llm-compressor checkpoints, MLX's, and that of NVIDIA's Model Optimizer.</summary>
+    /// <summary>
+    /// Keys of config.json: Transformers' own, that of older llm-compressor checkpoints, MLX's, and that of NVIDIA's Model Optimizer.
+    /// </summary>
     private static readonly string[] ConfigKeys = ["quantization_config", "compression_config", "quantization", "quant_config"];
 
     /// <summary>What a method's own switches say where it is off.</summary>
@@ -46,7 +48,8 @@ internal static class Quantization
 
     /// <summary>What to do about it.</summary>
     public static string Advice =>
-        "Quantized weights are not read; use the model as it was before it was quantized, or save it dequantized (Transformers: model.dequantize(), then save_pretrained), "
+        "Quantized weights are not read; use the model as it was before it was quantized, or save it dequantized (Transformers: "
+            + "model.dequantize(), then save_pretrained), "
         + "in float32, float16 or bfloat16.";
 
     /// <summary>What a configuration says of quantized weights; null where it says nothing, or that they are not.</summary>
@@ -57,7 +60,8 @@ internal static class Quantization
     }
 
     /// <summary>
-    /// What a checkpoint's tensors tell of quantized weights; null where they are plain numbers. 8-bit floating-point numbers without scales are plain numbers.
+    /// What a checkpoint's tensors tell of quantized weights; null where they are plain numbers. 8-bit floating-point numbers without
+    /// scales are plain numbers.
     /// </summary>
     public static string? Of(TensorSource weights)
     {

@@ -8,7 +8,8 @@ namespace Engine.Model.HuggingFace;
 /// Rotary position embeddings as a configuration describes them: <c>rope_parameters</c> in Transformers 5, <c>rope_theta</c> with
 /// <c>rope_scaling</c> in Transformers 4.
 /// </summary>
-/// <param name="Type">How frequencies are scaled, as <c>rope_type</c> names it: <c>default</c>, <c>linear</c>, <c>llama3</c>, or one that <see cref="Frequencies"/> refuses.</param>
+/// <param name="Type">How frequencies are scaled, as <c>rope_type</c> names it: <c>default</c>, <c>linear</c>, <c>llama3</c>, or one that
+/// <see cref="Frequencies"/> refuses.</param>
 /// <param name="Theta">The base of the frequencies.</param>
 /// <param name="Options">The numbers the type needs, such as <c>factor</c> or <c>low_freq_factor</c>.</param>
 internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictionary<string, double> Options)
@@ -76,8 +77,8 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
     }
 
     /// <summary>
-    /// The angle per position of each pair of a head's elements, in radians: theta^(-2 j / head size), scaled as the type says. Rounded to float32, as Transformers holds them,
-    /// so that a trained model sees the angles it was trained with.
+    /// The angle per position of each pair of a head's elements, in radians: theta^(-2 j / head size), scaled as the type says. Rounded to
+    /// float32, as Transformers holds them, so that a trained model sees the angles it was trained with.
     /// </summary>
     /// <param name="headSize">Elements of a head; even.</param>
     /// <param name="path">The file, for messages.</param>
@@ -89,25 +90,35 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
             "default" => frequency => frequency,
             "linear" when Option("factor") is var factor => frequency => frequency / factor,
             "llama3" => Llama3(),
-            _ => throw new ModelFileException(path, $"rotary embeddings of the type {Type} are not built; built are default, linear and llama3."),
+            _ =>
+                throw new ModelFileException(
+                    path, $"rotary embeddings of the type {Type} are not built; built are default, linear and llama3."),
         };
         if (Options.GetValueOrDefault("partial_rotary_factor", 1) != 1)
         {
-            throw new ModelFileException(path, $"partial_rotary_factor is {Options["partial_rotary_factor"]}; only whole heads are turned (1).");
+            throw new ModelFileException(
+                path, $"partial_rotary_factor is {Options["partial_rotary_factor"]}; only whole heads are turned (1).");
         }
 
-        double[] frequencies = [.. Enumerable.Range(0, headSize / 2).Select(j => (double)(float)scale(Math.Pow(Theta, -2.0 * j / headSize)))];
+        double[] frequencies =
+            [.. Enumerable.Range(0, headSize / 2).Select(j => (double)(float)scale(Math.Pow(Theta, -2.0 * j / headSize)))];
         return frequencies.All(double.IsFinite)
             ? frequencies
-            : throw new ModelFileException(path, $"rotary embeddings of the type {Type} with rope_theta {Theta} turn by angles beyond float32; a rope_theta and a factor of about 1 or more were expected.");
+            : throw new ModelFileException(
+                path,
+                $"rotary embeddings of the type {Type} with rope_theta {Theta} turn by angles beyond float32; "
+                    + "a rope_theta and a factor of about 1 or more were expected.");
 
-        // Long wavelengths are stretched by the factor, short ones kept, those between blended (Llama 3.1; Transformers' modeling_rope_utils).
+        // Long wavelengths are stretched by the factor, short ones kept, those between blended (Llama 3.1; Transformers'
+        // modeling_rope_utils).
         Func<double, double> Llama3()
         {
-            double factor = Option("factor"), low = Option("low_freq_factor"), high = Option("high_freq_factor"), context = Option("original_max_position_embeddings");
+            double factor = Option("factor"), low = Option("low_freq_factor"), high = Option("high_freq_factor"),
+                context = Option("original_max_position_embeddings");
             if (high <= low)
             {
-                throw new ModelFileException(path, $"rotary embeddings of the type llama3: high_freq_factor {high} must be above low_freq_factor {low}.");
+                throw new ModelFileException(
+                    path, $"rotary embeddings of the type llama3: high_freq_factor {high} must be above low_freq_factor {low}.");
             }
 
             return frequency =>

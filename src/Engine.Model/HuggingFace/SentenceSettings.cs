@@ -48,7 +48,9 @@ internal sealed record SentenceSettings
                 "Transformer" => settings,
                 "Pooling" => settings with { Pooling = PoolingOf(Path.Combine(folder, path, ModelConfig.FileName)) },
                 "Normalize" => settings with { Normalize = true },
-                _ => throw new ModelFileException(modules, $"it has a step {type}, which is not built; Transformer, Pooling and Normalize are."),
+                _ =>
+                    throw new ModelFileException(
+                        modules, $"it has a step {type}, which is not built; Transformer, Pooling and Normalize are."),
             };
         }
 
@@ -71,7 +73,8 @@ internal sealed record SentenceSettings
     {
         if (File.Exists(file) && new JsonSection(file, JsonFile.ReadObject(file)).OptionalString("default_prompt_name") is { } name)
         {
-            throw new ModelFileException(file, $"default_prompt_name is '{name}', whose prompt would stand before every text; that is not built.");
+            throw new ModelFileException(
+                file, $"default_prompt_name is '{name}', whose prompt would stand before every text; that is not built.");
         }
     }
 
@@ -80,7 +83,8 @@ internal sealed record SentenceSettings
         JsonArray steps;
         try
         {
-            steps = JsonNode.Parse(File.ReadAllBytes(file)) as JsonArray ?? throw new ModelFileException(file, "a list of steps was expected.");
+            steps = JsonNode.Parse(File.ReadAllBytes(file)) as JsonArray
+                ?? throw new ModelFileException(file, "a list of steps was expected.");
         }
         catch (JsonException exception)
         {
@@ -100,12 +104,14 @@ internal sealed record SentenceSettings
     private static TextPooling PoolingOf(string file)
     {
         var section = new JsonSection(file, JsonFile.ReadObject(file));
-        (string Key, TextPooling? Pooling)[] wanted = [.. Modes.Where(mode => section.OptionalBool(mode.Key) ?? mode.Pooling == TextPooling.Mean)];
+        (string Key, TextPooling? Pooling)[] wanted =
+            [.. Modes.Where(mode => section.OptionalBool(mode.Key) ?? mode.Pooling == TextPooling.Mean)];
         return wanted switch
         {
             [(_, { } pooling)] => pooling,
             [] => throw new ModelFileException(file, "no pooling mode is true; one was expected."),
-            [var (key, _)] => throw new ModelFileException(file, $"{key} is not built; pooling_mode_mean_tokens and pooling_mode_cls_token are."),
+            [var (key, _)] =>
+                throw new ModelFileException(file, $"{key} is not built; pooling_mode_mean_tokens and pooling_mode_cls_token are."),
             _ => throw new ModelFileException(
                 file,
                 $"several pooling modes are true ({string.Join(", ", wanted.Select(mode => mode.Key))}), whose vectors lie side by side; "

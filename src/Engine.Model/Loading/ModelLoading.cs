@@ -22,10 +22,13 @@ internal static class ModelLoading
     }
 
     /// <summary>Loads the weights.</summary>
-    /// <param name="seed">What parameters of the head that the files lack are drawn from; null: nothing may be drawn, every parameter must be there.</param>
+    /// <param name="seed">What parameters of the head that the files lack are drawn from; null: nothing may be drawn, every parameter must
+    /// be there.</param>
     /// <param name="replacedLater">Parameters that something else is loaded over, so that nothing need be said of them.</param>
-    /// <exception cref="ModelFileException">There are no weights, a parameter is in no file and may not be drawn, or the files are broken.</exception>
-    public static IReadOnlyList<string> LoadWeights(TransformerModel model, ModelFolder folder, ulong? seed, IEnumerable<string>? replacedLater = null)
+    /// <exception cref="ModelFileException">There are no weights, a parameter is in no file and may not be drawn, or the files are
+    /// broken.</exception>
+    public static IReadOnlyList<string> LoadWeights(
+        TransformerModel model, ModelFolder folder, ulong? seed, IEnumerable<string>? replacedLater = null)
     {
         using Checkpoint checkpoint = folder.OpenWeights();
         LoadReport report = ModelWeights.Load(model, checkpoint, seed ?? 0);
@@ -37,7 +40,8 @@ internal static class ModelLoading
             throw new ModelFileException(
                 folder.FolderPath,
                 $"the weights of {model.Architecture.Name} are not complete: {List(initialized)} would be random. "
-                + "The folder is that of a pretrained model or of another task; train it for this one first, or give the adapter that holds its head.");
+                + "The folder is that of a pretrained model or of another task; train it for this one first, "
+                + "or give the adapter that holds its head.");
         }
 
         if (initialized.Length > 0)
@@ -45,7 +49,8 @@ internal static class ModelLoading
             notes.Add($"Not in the checkpoint, initialised from seed {seed}: {List(initialized)}.");
         }
 
-        if (model.Architecture.ModelConfig.StoredVocabularySize is { } stored && replacedLater?.Contains($"{model.Architecture.InputEmbeddings}.weight") != true)
+        if (model.Architecture.ModelConfig.StoredVocabularySize is { } stored
+            && replacedLater?.Contains($"{model.Architecture.InputEmbeddings}.weight") != true)
         {
             int rows = model.Architecture.VocabularySize;
             notes.Add(rows > stored
@@ -75,7 +80,9 @@ internal static class ModelLoading
         if (binding.IdleEntries.Count > 0)
         {
             string more = binding.IdleEntries.Count > Shown ? $"; and {binding.IdleEntries.Count - Shown} more" : "";
-            notes.Add($"{AdapterConfig.FileName} has entries without effect on this model: {string.Join("; ", binding.IdleEntries.Take(Shown))}{more}.");
+            notes.Add(
+                $"{AdapterConfig.FileName} has entries without effect "
+                    + $"on this model: {string.Join("; ", binding.IdleEntries.Take(Shown))}{more}.");
         }
 
         if (binding.RenamedPrefix is var (from, to))
@@ -96,7 +103,9 @@ internal static class ModelLoading
         return notes;
     }
 
-    /// <summary>Tables that earlier versions of Transformers saved although they follow from the configuration: nothing is lost with them.</summary>
+    /// <summary>
+    /// Tables that earlier versions of Transformers saved although they follow from the configuration: nothing is lost with them.
+    /// </summary>
     private static bool IsComputed(string name) => Computed.Any(end => name.EndsWith(end, StringComparison.Ordinal));
 
     private static string List(IReadOnlyList<string> names) =>

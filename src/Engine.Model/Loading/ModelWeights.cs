@@ -78,9 +78,9 @@ internal static class ModelWeights
     }
 
     /// <summary>
-    /// The shape a checkpoint has a parameter in: where the vocabulary is another than the checkpoint's, with the checkpoint's rows. Rows it
-    /// lacks become the mean of those it has, as Transformers starts new tokens (up to a deviation of 3e-5 of the rows' own); rows it has too
-    /// many are left out.
+    /// The shape a checkpoint has a parameter in: where the vocabulary is another than the checkpoint's, with the checkpoint's rows. Rows
+    /// it lacks become the mean of those it has, as Transformers starts new tokens (up to a deviation of 3e-5 of the rows' own); rows it
+    /// has too many are left out.
     /// </summary>
     internal static long[] StoredShape(Architecture architecture, ParameterSpec spec)
     {
@@ -100,8 +100,8 @@ internal static class ModelWeights
     }
 
     /// <summary>
-    /// Writes the squared row norms that DoRA keeps of its frozen weights, which must be loaded: one launch a layer, and nothing of it comes
-    /// to the host.
+    /// Writes the squared row norms that DoRA keeps of its frozen weights, which must be loaded: one launch a layer, and nothing of it
+    /// comes to the host.
     /// </summary>
     internal static void RefreshNorms(TransformerModel model)
     {
@@ -136,8 +136,8 @@ internal static class ModelWeights
     }
 
     /// <summary>
-    /// Copies a checkpoint's tensor to a variable, or as many of its elements as both have: as it is where both store one type, else through
-    /// float32, rounded to nearest even.
+    /// Copies a checkpoint's tensor to a variable, or as many of its elements as both have: as it is where both store one type, else
+    /// through float32, rounded to nearest even.
     /// </summary>
     /// <exception cref="ModelFileException">The variable is float16 and a number lies beyond its range.</exception>
     public static void Upload(SafetensorsTensor tensor, Variable variable)
@@ -237,13 +237,16 @@ internal static class ModelWeights
     /// <summary>A shape as safetensors has it.</summary>
     public static long[] Longs(Shape shape) => [.. shape.Dimensions.ToArray().Select(dimension => (long)dimension)];
 
-    /// <summary>A parameter under its name, without the base prefix, with the norm names of BERT's first checkpoints, or under another name.</summary>
+    /// <summary>
+    /// A parameter under its name, without the base prefix, with the norm names of BERT's first checkpoints, or under another name.
+    /// </summary>
     /// <exception cref="ModelFileException">It holds whole numbers.</exception>
     internal static SafetensorsTensor? Find(TensorSource checkpoint, Architecture architecture, string name)
     {
         string bare = Bare(name);
         IEnumerable<string> aliases = architecture.Aliases.Where(alias => alias.Parameter == name).Select(alias => alias.Name);
-        foreach (string candidate in (string[])[name, bare, Legacy(name), Legacy(bare), .. aliases.SelectMany(alias => new[] { alias, Bare(alias) })])
+        foreach (string candidate in (string[])[
+            name, bare, Legacy(name), Legacy(bare), .. aliases.SelectMany(alias => new[] { alias, Bare(alias) })])
         {
             if (checkpoint.TryGet(candidate, out SafetensorsTensor? tensor))
             {
@@ -251,13 +254,15 @@ internal static class ModelWeights
                     ? tensor
                     : throw new ModelFileException(
                         tensor.FilePath,
-                        $"tensor '{tensor.Name}' holds {tensor.Type.HeaderName()}; a floating-point type was expected (quantized weights are not read).");
+                        $"tensor '{tensor.Name}' holds {tensor.Type.HeaderName()}; a floating-point type was expected (quantized "
+                            + "weights are not read).");
             }
         }
 
         return null;
 
-        string Bare(string full) => full.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? full[architecture.BasePrefix.Length..] : full;
+        string Bare(string full) =>
+            full.StartsWith(architecture.BasePrefix, StringComparison.Ordinal) ? full[architecture.BasePrefix.Length..] : full;
 
         static string Legacy(string name) => name
             .Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)
@@ -290,7 +295,8 @@ internal static class ModelWeights
     {
         ReadOnlySpan<int> expected = spec.Shape.Dimensions;
         if (!spec.Head || architecture.Head.PredictsTokens() || expected[0] != architecture.OutputSize
-            || tensor.Shape.Count != expected.Length || tensor.Shape[0] == expected[0] || tensor.Shape.Skip(1).Any(size => size != architecture.HiddenSize))
+            || tensor.Shape.Count != expected.Length
+                || tensor.Shape[0] == expected[0] || tensor.Shape.Skip(1).Any(size => size != architecture.HiddenSize))
         {
             return;
         }
@@ -298,12 +304,15 @@ internal static class ModelWeights
         IReadOnlyList<string> names = architecture.ModelConfig.Labels.Names;
         throw new ModelFileException(
             tensor.FilePath,
-            $"{tensor.Name} has {tensor.Shape[0]} rows, one for each class, and {(names.Count == 1 ? "1 class is" : $"{names.Count} classes are")} named "
+            $"{tensor.Name} has {tensor.Shape[0]} rows, "
+                + $"one for each class, and {(names.Count == 1 ? "1 class is" : $"{names.Count} classes are")} named "
             + $"({string.Join(", ", names.Take(5))}{(names.Count > 5 ? ", ..." : "")}). Give id2label in config.json a name for each row, "
             + "or num_labels their number; for a run with other classes give a model without a trained head.");
     }
 
-    /// <summary>Copies a tensor's rows to a variable of as many, fewer or more; rows the tensor lacks become the mean of those it has.</summary>
+    /// <summary>
+    /// Copies a tensor's rows to a variable of as many, fewer or more; rows the tensor lacks become the mean of those it has.
+    /// </summary>
     private static void UploadRows(SafetensorsTensor tensor, Variable variable)
     {
         Upload(tensor, variable);

@@ -18,7 +18,8 @@ internal static class SymmetricTridiagonal
             throw new ArithmeticException("The eigenvalues of a tridiagonal matrix were not found; it holds a number that is not finite.");
         }
 
-        var matrix = Matrix<double>.Build.Dense(size, size, (i, j) => i == j ? diagonal[i] : Math.Abs(i - j) == 1 ? offDiagonal[Math.Min(i, j)] : 0);
+        var matrix = Matrix<double>.Build.Dense(
+            size, size, (i, j) => i == j ? diagonal[i] : Math.Abs(i - j) == 1 ? offDiagonal[Math.Min(i, j)] : 0);
         Evd<double> eigen = matrix.Evd(Symmetricity.Symmetric);
         int[] order = [.. Enumerable.Range(0, size).OrderByDescending(i => eigen.EigenValues[i].Real)];
         return ([.. order.Select(i => eigen.EigenValues[i].Real)], [.. order.Select(i => eigen.EigenVectors.Column(i).ToArray())]);

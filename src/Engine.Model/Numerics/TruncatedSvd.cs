@@ -35,8 +35,9 @@ internal sealed record SingularTriples(double[] Values, double[][] Left, double[
 }
 
 /// <summary>
-/// Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation (Golub and Kahan 1965; Golub and Van Loan, Matrix Computations, section 10.4): a few hundred products with
-/// the matrix give its leading triples to float64's accuracy, where a whole decomposition would take cubic time.
+/// Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation (Golub and Kahan 1965; Golub and Van Loan, Matrix Computations,
+/// section 10.4): a few hundred products with the matrix give its leading triples to float64's accuracy, where a whole decomposition would
+/// take cubic time.
 /// </summary>
 internal sealed class TruncatedSvd
 {
@@ -74,7 +75,9 @@ internal sealed class TruncatedSvd
     {
         if (count < 1 || count > Math.Min(rows, columns) || matrix.Length != (long)rows * columns)
         {
-            throw new ArgumentException($"A matrix [{rows}, {columns}] has {Math.Min(rows, columns)} singular triples; {count} are wanted of {matrix.Length} elements.", nameof(count));
+            throw new ArgumentException(
+                $"A matrix [{rows}, {columns}] has {Math.Min(rows, columns)} singular triples; {count} are wanted of {matrix.Length} "
+                    + "elements.", nameof(count));
         }
 
         // The right vectors must be those that run out first: then the process ends by itself.
@@ -138,7 +141,10 @@ internal sealed class TruncatedSvd
         superdiagonal.Add(Append(next, right, columns));
     }
 
-    /// <summary>Makes a vector orthogonal to the basis, appends it with length 1 and returns the length it had; a random one with length 0 where nothing was left.</summary>
+    /// <summary>
+    /// Makes a vector orthogonal to the basis, appends it with length 1 and returns the length it had; a random one with length 0 where
+    /// nothing was left.
+    /// </summary>
     private double Append(double[] vector, List<double[]> basis, int size)
     {
         Orthogonalize(vector, basis);

@@ -6,12 +6,14 @@ using Engine.Tokenizers;
 namespace Engine.Model.Peft;
 
 /// <summary>
-/// What an adapter makes of a model before it sits on it: an output layer of its own where the adapter unties it, another vocabulary where the adapter was trained with one.
+/// What an adapter makes of a model before it sits on it: an output layer of its own where the adapter unties it, another vocabulary where
+/// the adapter was trained with one.
 /// </summary>
 internal static class AdaptedArchitecture
 {
     /// <summary>
-    /// The architecture as an adapter's configuration has it. PEFT trains a copy of what it trains in one place of tied embeddings (<c>modules_to_save</c>, <c>target_modules</c>,
+    /// The architecture as an adapter's configuration has it. PEFT trains a copy of what it trains in one place of tied embeddings
+    /// (<c>modules_to_save</c>, <c>target_modules</c>,
     /// <c>trainable_token_indices</c> that differ), so that the two are one no more; <c>ensure_weight_tying</c> keeps them one.
     /// </summary>
     /// <exception cref="ArgumentException">The model cannot be untied.</exception>
@@ -33,14 +35,17 @@ internal static class AdaptedArchitecture
         return ArchitectureCatalog.Create(architecture.ModelConfig.WithUntiedEmbeddings(), architecture.Head);
     }
 
-    /// <summary>The architecture as a stored adapter has it: with its vocabulary (<see cref="WithVocabularyOf"/>), untied where its configuration says so.</summary>
+    /// <summary>
+    /// The architecture as a stored adapter has it: with its vocabulary (<see cref="WithVocabularyOf"/>), untied where its configuration
+    /// says so.
+    /// </summary>
     /// <exception cref="ModelFileException">The adapter is of another vocabulary, and nothing says which.</exception>
     /// <exception cref="ArgumentException">The model cannot be untied.</exception>
     public static Architecture For(Architecture architecture, AdapterFile file) => For(WithVocabularyOf(architecture, file), file.Config);
 
     /// <summary>
-    /// The architecture with the vocabulary that an adapter's embeddings are of. Another than the model's is taken where the adapter stores all that has a row for each token and its
-    /// folder has the tokenizer: nothing of it is then left to guess.
+    /// The architecture with the vocabulary that an adapter's embeddings are of. Another than the model's is taken where the adapter stores
+    /// all that has a row for each token and its folder has the tokenizer: nothing of it is then left to guess.
     /// </summary>
     /// <exception cref="ModelFileException">The adapter is of another vocabulary, and nothing says which.</exception>
     public static Architecture WithVocabularyOf(Architecture architecture, AdapterFile file)
@@ -50,7 +55,9 @@ internal static class AdaptedArchitecture
         [
             .. architecture.Parameters.Where(spec => spec.RowPerToken)
                 .Select(spec => (spec.Name, file.SavedParameters.GetValueOrDefault(spec.Name)
-                    ?? (output is not null && spec.Name == $"{architecture.InputEmbeddings}.weight" ? file.SavedParameters.GetValueOrDefault($"{output}.weight") : null))),
+                    ?? (output is not null && spec.Name == $"{architecture.InputEmbeddings}.weight"
+                        ? file.SavedParameters.GetValueOrDefault($"{output}.weight")
+                        : null))),
         ];
         SafetensorsTensor? other = tables.Select(table => table.Tensor).FirstOrDefault(tensor =>
             tensor is { Shape: [> 0 and <= int.MaxValue and var stored, ..] } && stored != architecture.VocabularySize);
@@ -74,7 +81,8 @@ internal static class AdaptedArchitecture
         {
             throw new ModelFileException(
                 file.FolderPath,
-                $"{vocabulary}. Put the tokenizer it was trained with into the adapter's folder, and the vocabulary is taken from there, or give a model of that vocabulary.");
+                $"{vocabulary}. Put the tokenizer it was trained with into the adapter's folder, and the vocabulary is taken from there, "
+                    + "or give a model of that vocabulary.");
         }
 
         int tokens = Tokenizer.Load(file.FolderPath).VocabularySize;
@@ -82,10 +90,13 @@ internal static class AdaptedArchitecture
             ? WithVocabulary(architecture, rows)
             : throw new ModelFileException(
                 file.FolderPath,
-                $"{vocabulary}; but the tokenizer in the adapter's folder has {tokens} tokens, more than there are rows, so it is not the one it was trained with.");
+                $"{vocabulary}; but the tokenizer in the adapter's folder has {tokens} tokens, more than there are rows, "
+                    + "so it is not the one it was trained with.");
     }
 
-    /// <summary>The same with another number of tokens. Parameters of which a checkpoint lacks rows start with the mean of those it has.</summary>
+    /// <summary>
+    /// The same with another number of tokens. Parameters of which a checkpoint lacks rows start with the mean of those it has.
+    /// </summary>
     public static Architecture WithVocabulary(Architecture architecture, int size) =>
         ArchitectureCatalog.Create(architecture.ModelConfig.WithVocabularySize(size), architecture.Head);
 
@@ -94,6 +105,7 @@ internal static class AdaptedArchitecture
         : SavedModules.Takes(config, architecture.InputEmbeddings) ? $"modules_to_save takes in {architecture.InputEmbeddings}"
         : SavedModules.Takes(config, output) ? $"modules_to_save takes in {output}"
         : TargetModules.Names(config.ForModel(architecture.ModelConfig), output) ? $"target_modules takes in {output}"
-        : TrainedTokens.Unties(architecture, config) ? $"trainable_token_indices has tokens of {output} that are not those of {architecture.InputEmbeddings}"
-        : null;
+        : TrainedTokens.Unties(architecture, config)
+            ? $"trainable_token_indices has tokens of {output} that are not those of {architecture.InputEmbeddings}"
+            : null;
 }

@@ -48,7 +48,8 @@ internal sealed class AdapterBinding
     public required IReadOnlyList<LoraTensors> Modules { get; init; }
 
     /// <summary>The tensors of the adapter's form, by their names without PEFT's prefix, where its files are not LoRA's.</summary>
-    internal IReadOnlyDictionary<string, SafetensorsTensor> FormTensors { get; private init; } = new Dictionary<string, SafetensorsTensor>();
+    internal IReadOnlyDictionary<string, SafetensorsTensor> FormTensors { get; private init; } =
+        new Dictionary<string, SafetensorsTensor>();
 
     /// <summary>The parameters stored whole that the file holds, by name.</summary>
     public required IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters { get; init; }
@@ -72,7 +73,8 @@ internal sealed class AdapterBinding
     public IReadOnlyList<string> IdleEntries { get; internal set; } = [];
 
     internal static AdapterBinding Create(
-        AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, IReadOnlyList<TokenTarget> tokens, (string From, string To)? renamedPrefix)
+        AdapterFile file, IReadOnlyList<AdapterTarget> targets, IReadOnlyList<SavedTarget> saved, IReadOnlyList<TokenTarget> tokens,
+        (string From, string To)? renamedPrefix)
     {
         List<LoraTensors> modules = [];
         List<string> missing = [];
@@ -95,8 +97,9 @@ internal sealed class AdapterBinding
             }
         }
 
-        IEnumerable<StoredPart> stored = file.Config.Form?.Stored([.. targets.Select(target => (target.Linear, file.Config.RankOf(target.Module)))])
-            .SelectMany(layer => layer.Parts) ?? [];
+        IEnumerable<StoredPart> stored =
+            file.Config.Form?.Stored([.. targets.Select(target => (target.Linear, file.Config.RankOf(target.Module)))])
+                .SelectMany(layer => layer.Parts) ?? [];
         foreach (StoredPart part in stored.DistinctBy(part => part.Name))
         {
             if (file.FormTensors.TryGetValue(part.Name, out SafetensorsTensor? tensor))
@@ -146,9 +149,13 @@ internal sealed class AdapterBinding
             Missing = missing,
             Unused =
             [
-                .. file.Modules.Values.Where(module => !used.Contains(module.Module)).SelectMany(module => new[] { module.A.Name, module.B.Name }),
-                .. file.Config.Form is null ? [] : file.FormTensors.Where(pair => !parts.ContainsKey(pair.Key)).Select(pair => pair.Value.Name),
-                .. file.SavedParameters.Values.Concat(file.TokenRows.Values).Where(tensor => !taken.Contains(tensor)).Select(tensor => tensor.Name),
+                .. file.Modules.Values.Where(module => !used.Contains(module.Module))
+                    .SelectMany(module => new[] { module.A.Name, module.B.Name }),
+                .. file.Config.Form is null
+                    ? []
+                    : file.FormTensors.Where(pair => !parts.ContainsKey(pair.Key)).Select(pair => pair.Value.Name),
+                .. file.SavedParameters.Values.Concat(file.TokenRows.Values)
+                    .Where(tensor => !taken.Contains(tensor)).Select(tensor => tensor.Name),
             ],
             RenamedPrefix = renamedPrefix,
             UnknownKeys = file.Config.UnknownKeys,
@@ -156,7 +163,8 @@ internal sealed class AdapterBinding
     }
 
     /// <summary>The tensor of a name, or of another name for the same; where the file has both they must be one.</summary>
-    private static SafetensorsTensor? Take(IReadOnlyDictionary<string, SafetensorsTensor> tensors, string name, string? alias, HashSet<SafetensorsTensor> taken)
+    private static SafetensorsTensor? Take(
+        IReadOnlyDictionary<string, SafetensorsTensor> tensors, string name, string? alias, HashSet<SafetensorsTensor> taken)
     {
         SafetensorsTensor? tensor = tensors.GetValueOrDefault(name), other = alias is null ? null : tensors.GetValueOrDefault(alias);
         if (tensor is not null && other is not null)

@@ -58,10 +58,14 @@ internal sealed record AdapterConfig
     /// <summary><c>use_dora</c>: learn the row norms of the adapted weight apart from its direction.</summary>
     public bool UseDora { get; init; }
 
-    /// <summary>What the adapter computes where it is more than LoRA or DoRA: what <c>peft_type</c> says, or the training method; null for these.</summary>
+    /// <summary>
+    /// What the adapter computes where it is more than LoRA or DoRA: what <c>peft_type</c> says, or the training method; null for these.
+    /// </summary>
     public AdapterForm? Form { get; init; }
 
-    /// <summary><c>rank_pattern</c>: rank by regular expression over the module's name or its ending; the first that matches counts.</summary>
+    /// <summary>
+    /// <c>rank_pattern</c>: rank by regular expression over the module's name or its ending; the first that matches counts.
+    /// </summary>
     public IReadOnlyList<KeyValuePair<string, int>> RankPattern { get; init; } = [];
 
     /// <summary><c>alpha_pattern</c>: alpha by regular expression, as <see cref="RankPattern"/>.</summary>
@@ -92,7 +96,8 @@ internal sealed record AdapterConfig
     public string InitLoraWeights { get; init; } = "true";
 
     /// <summary>
-    /// Whether <see cref="InitLoraWeights"/> also changes the base weights (PiSSA, OLoRA): the model has to repeat that before it uses the factors.
+    /// Whether <see cref="InitLoraWeights"/> also changes the base weights (PiSSA, OLoRA): the model has to repeat that before it uses the
+    /// factors.
     /// </summary>
     public bool InitChangesBaseWeights => InitLoraWeights == "olora" || IsPissa(InitLoraWeights);
 
@@ -171,7 +176,9 @@ internal sealed record AdapterConfig
         return UseRslora ? alpha / Math.Sqrt(rank) : alpha / rank;
     }
 
-    /// <summary>Writes <c>adapter_config.json</c> into <paramref name="folder"/> with every key PEFT writes, sorted as PEFT sorts them.</summary>
+    /// <summary>
+    /// Writes <c>adapter_config.json</c> into <paramref name="folder"/> with every key PEFT writes, sorted as PEFT sorts them.
+    /// </summary>
     /// <exception cref="IOException">The file could not be written.</exception>
     public void Write(string folder) => JsonFile.WriteObject(Path.Combine(folder, FileName), ToJson());
 
@@ -189,7 +196,8 @@ internal sealed record AdapterConfig
         string? tokens = TokenIndices.Problem(TrainableTokenIndices);
         Check(tokens is null, tokens ?? "");
         Check(RankPattern.All(pair => pair.Value >= 1), "rank_pattern has a rank below 1.");
-        Check(LayersPattern.Count == 0 || LayersToTransform.Count > 0, "layers_pattern is set without layers_to_transform; give the layer numbers too.");
+        Check(LayersPattern.Count == 0
+            || LayersToTransform.Count > 0, "layers_pattern is set without layers_to_transform; give the layer numbers too.");
         Check(
             LayersToTransform.Count == 0 || TargetModules?.Names is not null,
             "layers_to_transform needs target_modules as a list; put the layer numbers into the regular expression instead.");
@@ -197,7 +205,9 @@ internal sealed record AdapterConfig
 
     /// <summary>This configuration; where it names no target modules, with those PEFT takes for the model's family.</summary>
     public AdapterConfig ForModel(ModelConfig model) =>
-        TargetModules is null && PeftDefaults.TargetModules(model.ModelType) is { } names ? this with { TargetModules = ModulePattern.Of(names) } : this;
+        TargetModules is null && PeftDefaults.TargetModules(model.ModelType) is { } names
+            ? this with { TargetModules = ModulePattern.Of(names) }
+            : this;
 
     internal static AdapterConfig FromJson(JsonSection root)
     {
@@ -215,7 +225,8 @@ internal sealed record AdapterConfig
             UseRslora = root.OptionalBool("use_rslora") ?? false,
             UseDora = root.OptionalBool("use_dora") ?? false,
             RankPattern = ReadPattern(root, "rank_pattern", (section, key) => section.Int(key)),
-            AlphaPattern = ReadPattern(root, "alpha_pattern", (section, key) => section.OptionalDouble(key) ?? throw section.Missing(key, "a number")),
+            AlphaPattern = ReadPattern(
+                root, "alpha_pattern", (section, key) => section.OptionalDouble(key) ?? throw section.Missing(key, "a number")),
             LayersToTransform = ReadLayers(root),
             LayersPattern = root.Content["layers_pattern"]?.GetValueKind() == JsonValueKind.String
                 ? (root.OptionalString("layers_pattern") is { Length: > 0 } pattern ? [pattern] : [])
@@ -289,7 +300,8 @@ internal sealed record AdapterConfig
             Form.Write(values);
         }
 
-        return new JsonObject(values.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, pair.Value?.DeepClone())));
+        return new JsonObject(values.OrderBy(pair => pair.Key, StringComparer.Ordinal)
+            .Select(pair => KeyValuePair.Create(pair.Key, pair.Value?.DeepClone())));
     }
 
     private static void Check(bool condition, string problem)

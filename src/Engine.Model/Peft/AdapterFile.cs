@@ -49,7 +49,9 @@ internal sealed class AdapterFile : IDisposable
     /// </summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> SavedParameters => saved;
 
-    /// <summary>The rows of single tokens [tokens, columns] (<c>trainable_token_indices</c>), by the module whose weight they are in.</summary>
+    /// <summary>
+    /// The rows of single tokens [tokens, columns] (<c>trainable_token_indices</c>), by the module whose weight they are in.
+    /// </summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> TokenRows => tokenRows;
 
     /// <summary>The tensors of the adapter's form, by their names without PEFT's prefix.</summary>
@@ -60,7 +62,8 @@ internal sealed class AdapterFile : IDisposable
 
     /// <summary>Opens an adapter folder and checks that each A has its B, with the rank and the parts the configuration says.</summary>
     /// <param name="folder">The adapter's folder.</param>
-    /// <exception cref="ModelFileException">A file is missing or wrong; the message names the file, the key, what was expected and what was found.</exception>
+    /// <exception cref="ModelFileException">A file is missing or wrong; the message names the file, the key, what was expected and what was
+    /// found.</exception>
     public static AdapterFile Read(string folder)
     {
         AdapterConfig config = AdapterConfig.Read(folder);
@@ -106,12 +109,14 @@ internal sealed class AdapterFile : IDisposable
         string? body = null)
     {
         AdapterBinding binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], renamedPrefix: null);
-        if (binding.Modules.Count == 0 && Config.Form is null && allowMissing && OtherPrefix(targets) is { } prefix && WithoutPlace(targets, prefix) is null)
+        if (binding.Modules.Count == 0 && Config.Form is null && allowMissing && OtherPrefix(targets) is { } prefix
+            && WithoutPlace(targets, prefix) is null)
         {
             binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], prefix);
         }
 
-        if (binding.Modules.Count == 0 && binding.FormTensors.Count == 0 && binding.SavedParameters.Count == 0 && binding.TokenRows.Count == 0)
+        if (binding.Modules.Count == 0 && binding.FormTensors.Count == 0 && binding.SavedParameters.Count == 0
+            && binding.TokenRows.Count == 0)
         {
             throw NotFitting($"no tensor fits the model. {NamesOnBothSides(targets)}", allowMissing);
         }
@@ -122,7 +127,8 @@ internal sealed class AdapterFile : IDisposable
             throw NotFitting($"{are} missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}", allowMissing);
         }
 
-        string[] unused = [.. binding.Unused.Where(name => body is null || name.StartsWith(AdapterKeys.Prefix + body, StringComparison.Ordinal))];
+        string[] unused =
+            [.. binding.Unused.Where(name => body is null || name.StartsWith(AdapterKeys.Prefix + body, StringComparison.Ordinal))];
         if (!allowMissing && unused.Length > 0)
         {
             string belong = unused.Length == 1 ? "1 tensor belongs" : $"{unused.Length} tensors belong";
@@ -197,7 +203,8 @@ internal sealed class AdapterFile : IDisposable
             : WithoutPlace(targets, prefix) is not { } odd
             ? $"{names}; if they are the same under another prefix, allow missing tensors to take them so."
             : prefix.From == prefix.To ? $"{odd} of the file is not in the model; it is of a model with more or other layers."
-            : $"{names}; with '{prefix.To}' for '{prefix.From}' {odd} of the file is still not in the model, so it is of a model with more or other layers.";
+            : $"{names}; with '{prefix.To}' for '{prefix.From}' {odd} of the file is still not in the model, "
+                + "so it is of a model with more or other layers.";
     }
 
     private void Sort()

@@ -24,8 +24,8 @@ internal enum AdapterKeyKind
 internal readonly record struct AdapterKey(AdapterKeyKind Kind, string Name);
 
 /// <summary>
-/// The key names of <c>adapter_model.safetensors</c>. PEFT wraps the model twice, hence the prefix <c>base_model.model.</c>; in files it drops
-/// the adapter's name (<c>default</c>) from the keys it has in memory, which are understood here too.
+/// The key names of <c>adapter_model.safetensors</c>. PEFT wraps the model twice, hence the prefix <c>base_model.model.</c>; in files it
+/// drops the adapter's name (<c>default</c>) from the keys it has in memory, which are understood here too.
 /// </summary>
 internal static class AdapterKeys
 {
@@ -53,7 +53,9 @@ internal static class AdapterKeys
     /// <summary>The key of a parameter that is stored whole (<c>modules_to_save</c>, or an embedding of a vocabulary that grew).</summary>
     public static string Saved(string parameter) => Prefix + parameter;
 
-    /// <summary>The key of a parameter that is stored whole and whose module has an adapter on it: the adapter wraps what was there.</summary>
+    /// <summary>
+    /// The key of a parameter that is stored whole and whose module has an adapter on it: the adapter wraps what was there.
+    /// </summary>
     /// <param name="tokens">The adapter is one of token rows, not of low rank.</param>
     public static string SavedUnderAdapter(string parameter, bool tokens)
     {
@@ -65,8 +67,8 @@ internal static class AdapterKeys
     public static string TokenRows(string module) => Prefix + module + TokenRowsPart;
 
     /// <summary>
-    /// Whether a key is of the copy that a module in <c>modules_to_save</c> trains, under its name in memory. PEFT writes it beside the plain key, which it reads, where it also
-    /// saves embeddings.
+    /// Whether a key is of the copy that a module in <c>modules_to_save</c> trains, under its name in memory. PEFT writes it beside the
+    /// plain key, which it reads, where it also saves embeddings.
     /// </summary>
     internal static bool IsCopyInMemory(string key) => key.Contains(SavedPart, StringComparison.Ordinal);
 
@@ -102,10 +104,12 @@ internal static class AdapterKeys
 
         if (name.Contains(".lora_", StringComparison.Ordinal))
         {
-            problem = "it is a part of LoRA that is not supported; supported are lora_A.weight, lora_B.weight and lora_magnitude_vector of linear layers"
-                + (name.Contains(".lora_embedding_", StringComparison.Ordinal)
-                    ? ". An embedding is trained whole (modules_to_save) or in some of its rows (trainable_token_indices)."
-                    : ".");
+            problem =
+                "it is a part of LoRA that is not supported; supported are lora_A.weight, lora_B.weight and lora_magnitude_vector "
+                    + "of linear layers"
+                    + (name.Contains(".lora_embedding_", StringComparison.Ordinal)
+                        ? ". An embedding is trained whole (modules_to_save) or in some of its rows (trainable_token_indices)."
+                        : ".");
             return false;
         }
 
@@ -116,7 +120,9 @@ internal static class AdapterKeys
         return true;
     }
 
-    /// <summary>Whether a tail is <c>.weight</c> or <c>.default.weight</c> (of whatever adapter name); magnitudes also come without it.</summary>
+    /// <summary>
+    /// Whether a tail is <c>.weight</c> or <c>.default.weight</c> (of whatever adapter name); magnitudes also come without it.
+    /// </summary>
     private static bool IsWeightOfAdapter(string tail, bool weightRequired)
     {
         string[] parts = tail.Split('.');
@@ -130,12 +136,14 @@ internal static class AdapterKeys
     }
 
     /// <summary>
-    /// <c>classifier.modules_to_save.default.weight</c> is <c>classifier.weight</c>, without the adapter's name too, and so is what an adapter wraps:
+    /// <c>classifier.modules_to_save.default.weight</c> is <c>classifier.weight</c>, without the adapter's name too, and so is what an
+    /// adapter wraps:
     /// <c>lm_head.base_layer.weight</c>, <c>embed_tokens.token_adapter.base_layer.weight</c>.
     /// </summary>
     private static string WithoutWrapper(string name)
     {
-        name = name.Replace($"{TokenAdapterPart}{BaseLayerPart}.", ".", StringComparison.Ordinal).Replace($"{BaseLayerPart}.", ".", StringComparison.Ordinal);
+        name = name.Replace($"{TokenAdapterPart}{BaseLayerPart}.", ".", StringComparison.Ordinal)
+            .Replace($"{BaseLayerPart}.", ".", StringComparison.Ordinal);
         int start = name.IndexOf(SavedPart, StringComparison.Ordinal);
         if (start < 0)
         {

@@ -25,7 +25,8 @@ public sealed record MergeOptions
 }
 
 /// <summary>
-/// Merges an adapter into the model it was trained on and writes a Hugging Face folder that needs no adapter. Works on the host, a row of a weight at a time, in float32.
+/// Merges an adapter into the model it was trained on and writes a Hugging Face folder that needs no adapter. Works on the host, a row of a
+/// weight at a time, in float32.
 /// </summary>
 internal static class AdapterMerge
 {
@@ -44,16 +45,19 @@ internal static class AdapterMerge
         AdapterBinding binding = ModelAdapters.Bind(architecture, adapter, options.AllowMissing);
         Dictionary<string, LoraTensors> adapted = binding.Modules.ToDictionary(module => $"{module.Module}.weight", StringComparer.Ordinal);
         Dictionary<string, TokenTarget> tokens = TrainedTokens.Find(architecture, adapter.Config)
-            .Where(trained => binding.TokenRows.ContainsKey(trained.Module)).ToDictionary(trained => trained.Parameter, StringComparer.Ordinal);
+            .Where(trained => binding.TokenRows.ContainsKey(trained.Module))
+                .ToDictionary(trained => trained.Parameter, StringComparer.Ordinal);
         CheckpointWriter writer = new(options.MaxShardBytes);
         foreach (ParameterSpec spec in architecture.Parameters)
         {
             long[] shape = ModelWeights.Longs(spec.Shape);
-            SafetensorsTensor? stored = ModelWeights.Find(checkpoint, architecture, spec.Name)?.RequireShape(ModelWeights.StoredShape(architecture, spec));
+            SafetensorsTensor? stored =
+                ModelWeights.Find(checkpoint, architecture, spec.Name)?.RequireShape(ModelWeights.StoredShape(architecture, spec));
             SafetensorsType type = options.StorageType ?? StorageType(stored);
             SafetensorsTensor source = binding.SavedParameters.GetValueOrDefault(spec.Name) ?? stored ?? throw new ModelFileException(
                 checkpoint.SourcePath,
-                $"{spec.Name} is neither in the base model nor in the adapter {adapterFolder}; a merged model needs every weight of {architecture.Name}.");
+                $"{spec.Name} is neither in the base model nor in the adapter {adapterFolder}; "
+                    + $"a merged model needs every weight of {architecture.Name}.");
             TensorFill<float> weight = (first, destination) => source.ReadFloat32(destination, first);
             if (adapted.TryGetValue(spec.Name, out LoraTensors? tensors))
             {
@@ -81,7 +85,8 @@ internal static class AdapterMerge
             writer.Write(whole);
             folder.CopyTokenizer(whole, folder.TokenizerFolderOf(architecture, adapterFolder));
             folder.CopyGenerationConfig(whole);
-            architecture.ModelConfig.WithArchitecture(architecture.Name).WithStorageType(ElementTypeOf(options.StorageType ?? StorageType(checkpoint))).Write(whole);
+            architecture.ModelConfig.WithArchitecture(architecture.Name)
+                .WithStorageType(ElementTypeOf(options.StorageType ?? StorageType(checkpoint))).Write(whole);
         });
         target.Release(target.Files);
         return ModelLoading.Notes(binding);
@@ -105,14 +110,18 @@ internal static class AdapterMerge
         SafetensorsType.Float32 => ElementType.Float32,
         SafetensorsType.Float16 => ElementType.Float16,
         SafetensorsType.BFloat16 => ElementType.BFloat16,
-        _ => throw new ArgumentException($"A merged model is not stored as {type.HeaderName()}; F32, F16 or BF16 was expected.", nameof(type)),
+        _ =>
+            throw new ArgumentException(
+                $"A merged model is not stored as {type.HeaderName()}; F32, F16 or BF16 was expected.", nameof(type)),
     };
 
     /// <summary>The type most of a model's weights have.</summary>
     private static SafetensorsType StorageType(Checkpoint checkpoint) =>
         checkpoint.Tensors.GroupBy(StorageType).MaxBy(group => group.Sum(tensor => tensor.ElementCount))!.Key;
 
-    /// <summary>The type a changed weight is stored in: the stored one, or float32 where float32 numbers cannot be rounded to that.</summary>
+    /// <summary>
+    /// The type a changed weight is stored in: the stored one, or float32 where float32 numbers cannot be rounded to that.
+    /// </summary>
     private static SafetensorsType StorageType(SafetensorsTensor? stored) =>
         stored?.Type is SafetensorsType.Float16 or SafetensorsType.BFloat16 ? stored.Type : SafetensorsType.Float32;
 }

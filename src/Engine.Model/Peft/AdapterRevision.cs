@@ -63,7 +63,8 @@ internal static class AdapterRevision
         target.Replace(whole =>
         {
             writer.Write(Path.Combine(whole, AdapterFile.WeightsFileName));
-            foreach (string file in Directory.EnumerateFiles(adapterFolder).Where(file => Path.GetFileName(file) != AdapterFile.WeightsFileName))
+            foreach (string file in Directory.EnumerateFiles(adapterFolder)
+                .Where(file => Path.GetFileName(file) != AdapterFile.WeightsFileName))
             {
                 File.Copy(file, Path.Combine(whole, Path.GetFileName(file)));
             }

@@ -18,14 +18,18 @@ internal static class AdapterTask
         AdapterConfig.SequenceClassification => HeadKind.SequenceClassification,
         AdapterConfig.CausalLanguageModel => HeadKind.CausalLm,
         null or FeatureExtraction => null,
-        _ => throw Other(adapterFolder, $"{AdapterConfig.SequenceClassification}, {AdapterConfig.CausalLanguageModel} or none was expected"),
+        _ =>
+            throw Other(adapterFolder, $"{AdapterConfig.SequenceClassification}, {AdapterConfig.CausalLanguageModel} or none was expected"),
     };
 
-    /// <summary>Rows of the output layer that an adapter holds, which is how many labels its classifier has; null where it holds none.</summary>
+    /// <summary>
+    /// Rows of the output layer that an adapter holds, which is how many labels its classifier has; null where it holds none.
+    /// </summary>
     public static int? Outputs(string adapterFolder, Architecture classifier)
     {
         using AdapterFile file = AdapterFile.Read(adapterFolder);
-        return file.SavedParameters.TryGetValue($"{classifier.OutputModule}.weight", out SafetensorsTensor? weight) && weight.Shape is [> 0 and <= LabelSet.MaxLabels, _]
+        return file.SavedParameters.TryGetValue($"{classifier.OutputModule}.weight", out SafetensorsTensor? weight)
+            && weight.Shape is [> 0 and <= LabelSet.MaxLabels, _]
             ? (int)weight.Shape[0]
             : null;
     }

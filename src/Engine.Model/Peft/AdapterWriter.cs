@@ -26,7 +26,8 @@ internal sealed class AdapterWriter(AdapterConfig config, SafetensorsType storag
     {
         if (config.UseDora != magnitude is not null)
         {
-            throw new ArgumentException($"'{target.Module}': magnitudes go with use_dora, which is {(config.UseDora ? "set" : "not set")}.", nameof(magnitude));
+            throw new ArgumentException(
+                $"'{target.Module}': magnitudes go with use_dora, which is {(config.UseDora ? "set" : "not set")}.", nameof(magnitude));
         }
 
         int rank = config.RankOf(target.Module);

@@ -16,8 +16,8 @@ internal sealed record IdleEntry(string Key, string Entry, string Problem, IRead
 }
 
 /// <summary>
-/// Finds the entries of an adapter's configuration that match nothing in a model: most likely slips of the pen. PEFT passes over them, some with a warning, so adapters
-/// that it wrote may have some; in a run file they are errors.
+/// Finds the entries of an adapter's configuration that match nothing in a model: most likely slips of the pen. PEFT passes over them, some
+/// with a warning, so adapters that it wrote may have some; in a run file they are errors.
 /// </summary>
 internal static class IdleEntries
 {
@@ -46,7 +46,8 @@ internal static class IdleEntries
             CheckExcluded();
             CheckPatterns("rank_pattern", [.. config.RankPattern.Select(pair => pair.Key)]);
             CheckPatterns("alpha_pattern", [.. config.AlphaPattern.Select(pair => pair.Key)]);
-            foreach (string entry in config.ModulesToSave.Where(entry => !IsPeftsOwn(entry) && !modules.Parameters.Any(parameter => SavedModules.IsWithin(parameter, entry))))
+            foreach (string entry in config.ModulesToSave.Where(
+                entry => !IsPeftsOwn(entry) && !modules.Parameters.Any(parameter => SavedModules.IsWithin(parameter, entry))))
             {
                 Add("modules_to_save", entry, NoModule, modules.Containers);
             }
@@ -84,7 +85,8 @@ internal static class IdleEntries
         {
             string[] targeted = [.. modules.Linear.Where(module => config.TargetModules!.Matches(module))];
             string[] lists = [.. targeted.SelectMany(TargetFilter.LayerLists).Distinct(StringComparer.Ordinal)];
-            foreach (string pattern in config.LayersPattern.Where(pattern => !targeted.Any(module => TargetFilter.LayerOf(module, pattern) is not null)))
+            foreach (string pattern in config.LayersPattern.Where(
+                pattern => !targeted.Any(module => TargetFilter.LayerOf(module, pattern) is not null)))
             {
                 Add("layers_pattern", pattern, "is the name of no list of layers", lists);
             }
@@ -93,7 +95,8 @@ internal static class IdleEntries
             int[] layers = [.. targeted.Select(module => filter.LayerOf(module)).OfType<int>().Distinct().Order()];
             foreach (int layer in found.Count == 0 ? config.LayersToTransform.Except(layers) : [])
             {
-                Add("layers_to_transform", $"{layer}", "is the number of no layer that has a module of target_modules", [.. layers.Select(number => $"{number}")]);
+                Add("layers_to_transform", $"{layer}", "is the number of no layer that has a module of target_modules",
+                    [.. layers.Select(number => $"{number}")]);
             }
         }
 
@@ -101,7 +104,8 @@ internal static class IdleEntries
         {
             const string Key = "exclude_modules";
             ModulePattern? excluded = config.ExcludeModules;
-            foreach (string name in (excluded?.Names ?? []).Where(name => !modules.All.Any(module => ModulePattern.IsNameOrEnding(module, name))))
+            foreach (string name in (excluded?.Names ?? []).Where(
+                name => !modules.All.Any(module => ModulePattern.IsNameOrEnding(module, name))))
             {
                 Add(Key, name, NoModule, modules.All);
             }
@@ -118,7 +122,8 @@ internal static class IdleEntries
             string[] adapted = config.TargetModules is null
                 ? []
                 : [.. modules.Linear.Where(module =>
-                    filter.IsTarget(module) && !filter.IsExcluded(module) && !(config.TargetModules.IsAllLinear && module == modules.OutputHead))];
+                    filter.IsTarget(module)
+                        && !filter.IsExcluded(module) && !(config.TargetModules.IsAllLinear && module == modules.OutputHead))];
             PythonRegex[] compiled = [.. patterns.Select(AdapterConfig.NamePattern)];
             for (int i = 0; i < compiled.Length; i++)
             {
@@ -131,7 +136,8 @@ internal static class IdleEntries
                 else if (matched.All(module => compiled[..i].Any(earlier => earlier.IsMatch(module))))
                 {
                     int earlier = Array.FindIndex(compiled, pattern => pattern.IsMatch(matched[0]));
-                    Add(key, patterns[i], $"has no effect: the first pattern that matches a module counts, and '{patterns[earlier]}' comes before it", []);
+                    Add(key, patterns[i],
+                        $"has no effect: the first pattern that matches a module counts, and '{patterns[earlier]}' comes before it", []);
                 }
             }
         }
@@ -159,7 +165,12 @@ internal static class IdleEntries
         {
             var idle = new IdleEntry(key, entry, problem, []);
             int depth = idle.Name.Count(character => character == '.') + 1;
-            found.Add(idle with { Known = [.. known.Select(name => string.Join('.', name.Split('.').TakeLast(depth))).Distinct(StringComparer.Ordinal)] });
+            found.Add(
+                idle with
+                {
+                    Known =
+                    [.. known.Select(name => string.Join('.', name.Split('.').TakeLast(depth))).Distinct(StringComparer.Ordinal)]
+                });
         }
     }
 }

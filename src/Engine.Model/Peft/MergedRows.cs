@@ -30,7 +30,8 @@ internal sealed class MergedRows
             long start = Math.Max(firstElement, token * columns), end = Math.Min(firstElement + destination.Length, (token + 1) * columns);
             if (start < end)
             {
-                rows.AsSpan((row * columns) + (int)(start - (token * columns)), (int)(end - start)).CopyTo(destination[(int)(start - firstElement)..]);
+                rows.AsSpan((row * columns) + (int)(start - (token * columns)), (int)(end - start))
+                    .CopyTo(destination[(int)(start - firstElement)..]);
             }
         }
     }

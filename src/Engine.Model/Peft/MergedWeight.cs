@@ -4,8 +4,8 @@ using Engine.Safetensors;
 namespace Engine.Model.Peft;
 
 /// <summary>
-/// The weight of a linear layer with its adapter merged into it, row by row in float32: W + scale B A, or with DoRA's magnitudes m the rows of that scaled to length m (Liu et al. 2024, arXiv
-/// 2402.09353, equation 5).
+/// The weight of a linear layer with its adapter merged into it, row by row in float32: W + scale B A, or with DoRA's magnitudes m the rows
+/// of that scaled to length m (Liu et al. 2024, arXiv 2402.09353, equation 5).
 /// </summary>
 internal sealed class MergedWeight
 {

@@ -7,13 +7,16 @@ namespace Engine.Model.Peft;
 /// <param name="Others">Modules that are no linear layers of their own: embeddings, norms, an output layer tied to embeddings.</param>
 /// <param name="Parameters">The parameters, and the names of output layers tied to them.</param>
 /// <param name="OutputHead">The output layer, which <c>all-linear</c> leaves out; null for none.</param>
-internal sealed record ModuleNames(IReadOnlyList<string> Linear, IReadOnlyList<string> Others, IReadOnlyList<string> Parameters, string? OutputHead)
+internal sealed record ModuleNames(
+    IReadOnlyList<string> Linear, IReadOnlyList<string> Others, IReadOnlyList<string> Parameters, string? OutputHead)
 {
     /// <summary>Every module.</summary>
     public IReadOnlyList<string> All { get; } = [.. Linear, .. Others];
 
     /// <summary>Every module and what holds modules (<c>classifier</c>), the outermost first; without the numbers of layers.</summary>
-    public IReadOnlyList<string> Containers => [.. Parameters.SelectMany(Parents).Distinct().Where(name => !char.IsAsciiDigit(name[^1])).OrderBy(name => name.Count(character => character == '.'))];
+    public IReadOnlyList<string> Containers =>
+        [.. Parameters.SelectMany(Parents).Distinct().Where(name => !char.IsAsciiDigit(name[^1]))
+            .OrderBy(name => name.Count(character => character == '.'))];
 
     public static ModuleNames Of(Architecture architecture)
     {
@@ -23,7 +26,9 @@ internal sealed record ModuleNames(IReadOnlyList<string> Linear, IReadOnlyList<s
             .. architecture.Parameters.Select(spec => spec.Name),
             .. TrainedTokens.TiedOutput(architecture) is { } output ? [$"{output}.weight"] : Array.Empty<string>(),
         ];
-        return new ModuleNames(linear, [.. parameters.Select(name => name[..name.LastIndexOf('.')]).Distinct().Except(linear)], parameters, architecture.OutputModule);
+        return new ModuleNames(
+            linear, [.. parameters.Select(name => name[..name.LastIndexOf('.')]).Distinct().Except(linear)], parameters,
+            architecture.OutputModule);
     }
 
     private static IEnumerable<string> Parents(string parameter)

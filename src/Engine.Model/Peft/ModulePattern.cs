@@ -8,7 +8,8 @@ namespace Engine.Model.Peft;
 
 /// <summary>
 /// Which modules are meant: a list of names, each matching a module of that name or one that ends in a dot and that name; or one regular
-/// expression (Python's) over the whole name; or, for targets, <c>all-linear</c>. In C#, <c>["query", "value"]</c> is a list, and a string an expression.
+/// expression (Python's) over the whole name; or, for targets, <c>all-linear</c>. In C#, <c>["query", "value"]</c> is a list, and a string
+/// an expression.
 /// </summary>
 [CollectionBuilder(typeof(ModulePattern), nameof(OfNames))]
 public sealed class ModulePattern : IEnumerable<string>
@@ -65,7 +66,8 @@ public sealed class ModulePattern : IEnumerable<string>
     public override string ToString() => Names is null ? $"'{Expression}'" : $"[{string.Join(", ", Names)}]";
 
     internal static bool IsNameOrEnding(string module, string name) =>
-        module == name || (module.EndsWith(name, StringComparison.Ordinal) && module.Length > name.Length && module[^(name.Length + 1)] == '.');
+        module == name || (module.EndsWith(name, StringComparison.Ordinal) && module.Length > name.Length
+            && module[^(name.Length + 1)] == '.');
 
     internal static ModulePattern? Read(JsonSection root, string key)
     {
@@ -85,5 +87,6 @@ public sealed class ModulePattern : IEnumerable<string>
         }
     }
 
-    internal JsonNode ToJson() => Names is null ? JsonValue.Create(Expression)! : new JsonArray(Names.Select(name => (JsonNode?)name).ToArray());
+    internal JsonNode ToJson() =>
+        Names is null ? JsonValue.Create(Expression)! : new JsonArray(Names.Select(name => (JsonNode?)name).ToArray());
 }

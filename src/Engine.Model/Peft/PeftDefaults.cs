@@ -2,7 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace Engine.Model.Peft;
 
-/// <summary>What PEFT 0.21 takes where nothing is said: the keys it writes into a LoRA adapter's <c>adapter_config.json</c> with their values, and each family's target modules.</summary>
+/// <summary>
+/// What PEFT 0.21 takes where nothing is said: the keys it writes into a LoRA adapter's <c>adapter_config.json</c> with their values, and
+/// each family's target modules.
+/// </summary>
 internal static class PeftDefaults
 {
     // Values as PEFT 0.21.2 wrote them for a default LoraConfig in inference mode.

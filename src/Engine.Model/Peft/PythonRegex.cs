@@ -22,7 +22,9 @@ internal sealed class PythonRegex
         this.pattern = shown;
         if (pattern.Length > MaxLength)
         {
-            throw new ArgumentException($"a regular expression of {pattern.Length:N0} characters is longer than the {MaxLength:N0} allowed; it starts with '{shown[..Math.Min(40, shown.Length)]}'.");
+            throw new ArgumentException(
+                $"a regular expression of {pattern.Length:N0} characters is longer than the {MaxLength:N0} allowed; "
+                    + $"it starts with '{shown[..Math.Min(40, shown.Length)]}'.");
         }
 
         try
@@ -110,7 +112,9 @@ internal sealed class PythonRegex
             else if (rest[0] == '[')
             {
                 // A bracket that comes first (after ^) is a member of the class, not its end.
-                int opening = rest.StartsWith("[^]", StringComparison.Ordinal) ? 3 : rest.StartsWith("[]", StringComparison.Ordinal) || rest.StartsWith("[^", StringComparison.Ordinal) ? 2 : 1;
+                int opening = rest.StartsWith("[^]", StringComparison.Ordinal)
+                    ? 3
+                    : rest.StartsWith("[]", StringComparison.Ordinal) || rest.StartsWith("[^", StringComparison.Ordinal) ? 2 : 1;
                 result.Append(rest[..opening]);
                 i += opening - 1;
                 inClass = true;
@@ -139,7 +143,9 @@ internal sealed class PythonRegex
         }
 
         return named && numbered
-            ? throw new ArgumentException($"the regular expression '{shown}' mixes named groups with numbered references, which .NET numbers differently; name the references too: (?P=name).")
+            ? throw new ArgumentException(
+                $"the regular expression '{shown}' mixes named groups with numbered references, which .NET numbers differently; "
+                    + "name the references too: (?P=name).")
             : result.ToString();
     }
 }

@@ -10,7 +10,9 @@ namespace Engine.Model.Peft;
 /// <returns>Whether it was changed.</returns>
 public delegate bool WeightRevision(string module, float[] original, float[] merged, int rows);
 
-/// <summary>A merged weight as a revision leaves it: made whole when its first element is asked for, and forgotten after its last.</summary>
+/// <summary>
+/// A merged weight as a revision leaves it: made whole when its first element is asked for, and forgotten after its last.
+/// </summary>
 internal sealed class RevisedWeight(
     string module, TensorFill<float> original, TensorFill<float> merged, int rows, int columns, WeightRevision revision)
 {

@@ -30,11 +30,13 @@ internal sealed class TargetFilter
         }
 
         // A module named in full is taken whatever its layer, as in PEFT.
-        return config.LayersToTransform.Count == 0 || targets.Names?.Contains(module) == true || (LayerOf(module) is { } layer && config.LayersToTransform.Contains(layer));
+        return config.LayersToTransform.Count == 0 || targets.Names?.Contains(module) == true
+            || (LayerOf(module) is { } layer && config.LayersToTransform.Contains(layer));
     }
 
     /// <summary>The number of the layer a module lies in, by the first list of layers that has it; null for none.</summary>
-    public int? LayerOf(string module) => layerPatterns.Select(pattern => Number(pattern.Find(module))).FirstOrDefault(layer => layer is not null);
+    public int? LayerOf(string module) =>
+        layerPatterns.Select(pattern => Number(pattern.Find(module))).FirstOrDefault(layer => layer is not null);
 
     /// <summary>The number of the layer a module lies in, where the list of layers has that name (a regular expression).</summary>
     public static int? LayerOf(string module, string layerList) => Number(Pattern(layerList).Find(module));
@@ -53,5 +55,7 @@ internal sealed class TargetFilter
     public static PythonRegex Pattern(string layerList) => PythonRegex.Around(@".*\.", layerList, @"\.(?P<layer>\d+)\.");
 
     private static int? Number(Match match) =>
-        match.Success && int.TryParse(match.Groups["layer"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : null;
+        match.Success && int.TryParse(match.Groups["layer"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
+            ? layer
+            : null;
 }

@@ -6,15 +6,19 @@ internal static class TargetModules
     private const int ShownCandidates = 12;
 
     /// <summary>The linear layers that <paramref name="config"/> adapts, in the order of <paramref name="linearModules"/>.</summary>
-    /// <param name="linearModules">The full names of the model's linear layers, in model order (<c>roberta.encoder.layer.0.attention.self.query</c>).</param>
+    /// <param name="linearModules">The full names of the model's linear layers, in model order
+    /// (<c>roberta.encoder.layer.0.attention.self.query</c>).</param>
     /// <param name="config">The adapter's configuration.</param>
     /// <param name="outputHead">
-    /// The module <c>all-linear</c> leaves out: the output layer of a language model (<c>lm_head.decoder</c>) or the classifier; null if there is none.
+    /// The module <c>all-linear</c> leaves out: the output layer of a language model (<c>lm_head.decoder</c>) or the classifier; null if
+    /// there is none.
     /// </param>
     /// <param name="otherModules">
-    /// Modules that are no linear layers. A pattern that picks one is an error: PEFT adapts embeddings in another way, which is not built, and refuses the rest.
+    /// Modules that are no linear layers. A pattern that picks one is an error: PEFT adapts embeddings in another way, which is not built,
+    /// and refuses the rest.
     /// </param>
-    /// <exception cref="ArgumentException">Nothing matches; the message lists candidates. Single entries that match nothing are <see cref="IdleEntries"/>.</exception>
+    /// <exception cref="ArgumentException">Nothing matches; the message lists candidates. Single entries that match nothing are
+    /// <see cref="IdleEntries"/>.</exception>
     public static IReadOnlyList<string> Match(
         IReadOnlyList<string> linearModules,
         AdapterConfig config,
@@ -59,13 +63,17 @@ internal static class TargetModules
 
     private static void RefuseOtherModules(TargetFilter filter, ModulePattern targets, IReadOnlyList<string> otherModules)
     {
-        string[] others = targets.IsAllLinear ? [] : [.. otherModules.Where(module => filter.IsTarget(module) && !filter.IsExcluded(module))];
+        string[] others = targets.IsAllLinear
+            ? []
+            : [.. otherModules.Where(module => filter.IsTarget(module) && !filter.IsExcluded(module))];
         if (others.Length > 0)
         {
             string more = others.Length > ShownCandidates ? $" and {others.Length - ShownCandidates} more" : "";
             throw new ArgumentException(
-                $"target_modules {targets} also matches what is no linear layer of its own (embeddings, norms, an output layer tied to embeddings): {string.Join(", ", others.Take(ShownCandidates))}{more}. "
-                + "Only linear layers can be adapted. Narrow the pattern, name these in exclude_modules, or use all-linear; modules_to_save trains them whole.");
+                $"target_modules {targets} also matches what is no linear layer of its own (embeddings, norms, "
+                    + $"an output layer tied to embeddings): {string.Join(", ", others.Take(ShownCandidates))}{more}. "
+                + "Only linear layers can be adapted. Narrow the pattern, name these in exclude_modules, or use all-linear; "
+                + "modules_to_save trains them whole.");
         }
     }
 
@@ -73,18 +81,23 @@ internal static class TargetModules
     {
         if (excluded.Count > 0)
         {
-            return $"target_modules {targets} matches only modules that exclude_modules or modules_to_save take out: {string.Join(", ", excluded.Take(ShownCandidates))}.";
+            return $"target_modules {targets} matches only modules that exclude_modules or modules_to_save take "
+                + $"out: {string.Join(", ", excluded.Take(ShownCandidates))}.";
         }
 
-        string hint = targets.Expression is not null && linearModules.Any(module => ModulePattern.IsNameOrEnding(module, targets.Expression))
+        string hint = targets.Expression is not null
+            && linearModules.Any(module => ModulePattern.IsNameOrEnding(module, targets.Expression))
             ? $" A string is a regular expression over the whole name; write [{targets.Expression}] to match by ending."
-            : config.LayersToTransform.Count > 0 ? $" layers_to_transform allows only layers {string.Join(", ", config.LayersToTransform)}." : "";
+            : config.LayersToTransform.Count > 0
+                ? $" layers_to_transform allows only layers {string.Join(", ", config.LayersToTransform)}."
+                : "";
         return $"target_modules {targets} matches no linear layer.{hint} {Candidates(linearModules)}";
     }
 
     private static string Candidates(IReadOnlyList<string> linearModules)
     {
-        string[] endings = linearModules.Select(module => module[(module.LastIndexOf('.') + 1)..]).Distinct(StringComparer.Ordinal).ToArray();
+        string[] endings = linearModules.Select(module => module[(module.LastIndexOf('.') + 1)..])
+            .Distinct(StringComparer.Ordinal).ToArray();
         string example = linearModules.Count > 0 ? $", for instance {linearModules[0]}" : "";
         return $"Candidates are {string.Join(", ", endings.Take(ShownCandidates))}{example}.";
     }

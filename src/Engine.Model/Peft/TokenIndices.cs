@@ -47,11 +47,13 @@ public sealed record TokenIndices(string? Module, IReadOnlyList<int> Indices)
         }
 
         IReadOnlyList<int> Integers(JsonNode? node) => node is JsonArray array
-            ? [.. array.Select(item => item is JsonValue value && value.TryGetValue(out int index) ? index : throw root.Wrong(Key, Expected))]
+            ? [.. array.Select(
+                item => item is JsonValue value && value.TryGetValue(out int index) ? index : throw root.Wrong(Key, Expected))]
             : throw root.Wrong(Key, Expected);
 
         // No tokens are no adapter.
-        static IReadOnlyList<TokenIndices> OfList(string? module, IReadOnlyList<int> indices) => indices.Count == 0 ? [] : [new TokenIndices(module, indices)];
+        static IReadOnlyList<TokenIndices> OfList(string? module, IReadOnlyList<int> indices) =>
+            indices.Count == 0 ? [] : [new TokenIndices(module, indices)];
     }
 
     internal static JsonNode? ToJson(IReadOnlyList<TokenIndices> entries) => entries switch

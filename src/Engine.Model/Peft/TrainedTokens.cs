@@ -6,7 +6,8 @@ namespace Engine.Model.Peft;
 internal static class TrainedTokens
 {
     /// <summary>
-    /// The tables in the model with the rows of each. A list is of the input embeddings; tied embeddings are one table with the output layer, whose rows are then the same.
+    /// The tables in the model with the rows of each. A list is of the input embeddings; tied embeddings are one table with the output
+    /// layer, whose rows are then the same.
     /// </summary>
     /// <exception cref="ArgumentException">An entry names no embedding, or a token that is not in the vocabulary.</exception>
     public static IReadOnlyList<TokenTarget> Find(Architecture architecture, AdapterConfig config)
@@ -26,7 +27,8 @@ internal static class TrainedTokens
             if (entry.Indices.FirstOrDefault(index => index >= architecture.VocabularySize, -1) is >= 0 and var beyond)
             {
                 throw new ArgumentException(
-                    $"{TokenIndices.Key} names the token {beyond}, and the model's vocabulary has {architecture.VocabularySize} (0 to {architecture.VocabularySize - 1}). "
+                    $"{TokenIndices.Key} names the token {beyond}, and the model's vocabulary has {architecture.VocabularySize} (0 "
+                        + $"to {architecture.VocabularySize - 1}). "
                     + "Where the tokenizer has more, resize_token_embeddings: true in a run file gives them rows.");
             }
 
@@ -34,7 +36,11 @@ internal static class TrainedTokens
             {
                 if (targets.All(target => target.Module != module))
                 {
-                    targets.Add(new TokenTarget(module, entry.Indices, architecture.HiddenSize) { Alias = module == architecture.InputEmbeddings ? tiedOutput : null });
+                    targets.Add(
+                        new TokenTarget(
+                            module, entry.Indices,
+                            architecture.HiddenSize)
+                        { Alias = module == architecture.InputEmbeddings ? tiedOutput : null });
                 }
             }
         }
@@ -55,7 +61,8 @@ internal static class TrainedTokens
 
     /// <summary>The module of an output layer that is the input embeddings; null where there is none.</summary>
     public static string? TiedOutput(Architecture architecture) => architecture.Head.PredictsTokens() && architecture.OutputModule is null
-        ? architecture.Aliases.FirstOrDefault(alias => alias.Parameter == $"{architecture.InputEmbeddings}.weight")?.Name[..^".weight".Length]
+        ? architecture.Aliases.FirstOrDefault(
+            alias => alias.Parameter == $"{architecture.InputEmbeddings}.weight")?.Name[..^".weight".Length]
         : null;
 
     private static IEnumerable<string> Tables(Architecture architecture)

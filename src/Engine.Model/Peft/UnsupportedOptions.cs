@@ -4,7 +4,9 @@ using Engine.Common.Files;
 
 namespace Engine.Model.Peft;
 
-/// <summary>Refuses adapter configurations that ask for arithmetic that is not plain LoRA (or DoRA): they would load and compute something else.</summary>
+/// <summary>
+/// Refuses adapter configurations that ask for arithmetic that is not plain LoRA (or DoRA): they would load and compute something else.
+/// </summary>
 internal static class UnsupportedOptions
 {
     // Options that must be absent, null, false or empty.
@@ -14,7 +16,8 @@ internal static class UnsupportedOptions
         "megatron_config", "monteclora_config", "target_parameters", "use_bdlora", "use_qalora", "velora_config",
     ];
 
-    // A loaded adapter overwrites what these drew. PiSSA and OLoRA also change the base weights: AdapterConfig.InitChangesBaseWeights says so.
+    // A loaded adapter overwrites what these drew. PiSSA and OLoRA also change the base weights: AdapterConfig.InitChangesBaseWeights says
+    // so.
     private static readonly string[] KnownInits = ["gaussian", "orthogonal", "eva", "olora", "pissa"];
 
     /// <param name="kinds">The values of <c>peft_type</c> that are read, PEFT's own first.</param>

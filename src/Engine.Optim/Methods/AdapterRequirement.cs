@@ -21,7 +21,8 @@ internal static class AdapterRequirement
         return context.Model.Adapters.Count > 0
             ? context.Model.Adapters
             : throw method.Refusal(
-                $"method {method.Name} {does}, but the run has none; add an 'adapter:' section, or remove the method for full fine-tuning.");
+                $"method {method.Name} {does}, but the run has none; add an 'adapter:' section, "
+                    + $"or remove the method for full fine-tuning.");
     }
 
     /// <summary>Refuses adapters of whose factors the product is not what they add to the weight.</summary>

@@ -24,8 +24,8 @@ public enum MuSchedule
 }
 
 /// <summary>
-/// Balancedness-aware regularisation (Li, Zhang, He, NeurIPS 2024, arXiv 2410.14802): before the update, each adapter pair is rescaled by 1 + s and 1 - s,
-/// s = mu_t times the learning rate. One pass, no memory.
+/// Balancedness-aware regularisation (Li, Zhang, He, NeurIPS 2024, arXiv 2410.14802): before the update, each adapter pair is rescaled by 1
+/// + s and 1 - s, s = mu_t times the learning rate. One pass, no memory.
 /// </summary>
 public abstract record Balancing : Method
 {
@@ -78,16 +78,19 @@ internal sealed class BalancingMethod(Balancing settings, bool byGradient) : Tra
     {
         base.Attach(context);
         AdapterRequirement.RequirePlain(this, context);
-        AdapterRequirement.Tensors(this, "balances the factors of LoRA adapters, but the run has none; add an 'adapter:' section, or remove the method", context);
+        AdapterRequirement.Tensors(
+            this, "balances the factors of LoRA adapters, but the run has none; add an 'adapter:' section, or remove the method", context);
         if (settings.Mu * context.Optimizer.LearningRate is var scale and >= 1)
         {
             throw Refusal(string.Create(
                 CultureInfo.InvariantCulture,
                 $"method {Name}: mu is {settings.Mu} and learning_rate {context.Optimizer.LearningRate}, "
-                + $"so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; mu times the learning rate must stay far below 1. Lower one of them."));
+                + $"so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; "
+                + $"mu times the learning rate must stay far below 1. Lower one of them."));
         }
 
-        pairs = context.Segments(context.Model.Adapters.SelectMany(layer => new[] { ("lora_A.weight", layer.A), ("lora_B.weight", layer.B) }));
+        pairs = context.Segments(
+            context.Model.Adapters.SelectMany(layer => new[] { ("lora_A.weight", layer.A), ("lora_B.weight", layer.B) }));
     }
 
     public override void OnBeforeUpdate(GraphBuilder graph, StepCourse course, Tensor finite)
@@ -95,7 +98,9 @@ internal sealed class BalancingMethod(Balancing settings, bool byGradient) : Tra
         TensorSegments segments = pairs ?? throw new InvalidOperationException($"The method {Name} is not attached to a model yet.");
         Variable values = Context.Trainables.Values;
         Tensor squares = graph.SegmentNorms(segments, byGradient ? Context.Trainables.Gradients : values);
-        graph.MapSegments(segments, SegmentMap.Scale, values, graph.BalanceFactors(squares, graph.Read(Context.Scalars), finite, growsLarger: byGradient));
+        graph.MapSegments(
+            segments, SegmentMap.Scale,
+            values, graph.BalanceFactors(squares, graph.Read(Context.Scalars), finite, growsLarger: byGradient));
     }
 
     public override double Factor(long step, long totalSteps) => settings.MuSchedule switch

@@ -130,7 +130,8 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
         IReadOnlyList<LoraLinear> adapters = AdapterRequirement.Layers(this, "trains an auxiliary beside each LoRA adapter", context);
         if (settings.AuxiliaryLearningRate is not null && context.Optimizer.LearningRate == 0)
         {
-            throw new ConfigurationException("method.auxiliary_learning_rate follows the schedule of learning_rate, which is 0; set learning_rate above 0.");
+            throw new ConfigurationException(
+                "method.auxiliary_learning_rate follows the schedule of learning_rate, which is 0; set learning_rate above 0.");
         }
 
         if (!IsOn)
@@ -169,7 +170,8 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
 
         foreach (Variable factor in a.Concat(b))
         {
-            factor.Gradient = context.Scratch.Overlay($"grad.{factor.Name}", factor.Shape, gradients, (factor.ByteOffset - values.ByteOffset) / sizeof(float));
+            factor.Gradient = context.Scratch.Overlay(
+                $"grad.{factor.Name}", factor.Shape, gradients, (factor.ByteOffset - values.ByteOffset) / sizeof(float));
         }
 
         for (int i = 0; i < adapters.Count; i++)
@@ -280,7 +282,8 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
         if (strangers.Length > 0)
         {
             throw new ConfigurationException(
-                $"{path}: tensor '{strangers[0]}' belongs to no adapted layer; expected LAYER.A and LAYER.B such as {factors.Keys.First().Module}.A (method.auxiliary_init).");
+                $"{path}: tensor '{strangers[0]}' belongs to no adapted layer; "
+                    + $"expected LAYER.A and LAYER.B such as {factors.Keys.First().Module}.A (method.auxiliary_init).");
         }
     }
 }

@@ -60,7 +60,9 @@ internal sealed record Direction(float[] A, float[] B, int Rank)
         storedB.View<float>().Write(all);
     }
 
-    /// <summary>The inner product of two directions as matrices, &lt;B1 A1, B2 A2&gt; = &lt;B1^T B2, A1 A2^T&gt;, without their product.</summary>
+    /// <summary>
+    /// The inner product of two directions as matrices, &lt;B1 A1, B2 A2&gt; = &lt;B1^T B2, A1 A2^T&gt;, without their product.
+    /// </summary>
     public double Dot(Direction other)
     {
         double sum = 0;

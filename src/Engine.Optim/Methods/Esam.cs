@@ -6,9 +6,10 @@ using Engine.Graph.Operators;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// ESAM (Du et al., ICLR 2022, arXiv 2110.03141), on adapters where the run has them, else on every trainable tensor. Stochastic weight perturbation: a step
-/// perturbs each tensor with probability beta, by e = rho / beta g / ||g|| over these. Sharpness-sensitive data selection: the second pass runs the share gamma of each micro-batch whose losses rise most.
-/// The first step perturbs every tensor, as the official code does.
+/// ESAM (Du et al., ICLR 2022, arXiv 2110.03141), on adapters where the run has them, else on every trainable tensor. Stochastic weight
+/// perturbation: a step perturbs each tensor with probability beta, by e = rho / beta g / ||g|| over these. Sharpness-sensitive data
+/// selection: the second pass runs the share gamma of each micro-batch whose losses rise most. The first step perturbs every tensor, as the
+/// official code does.
 /// </summary>
 public sealed record Esam : Perturbation
 {

@@ -5,8 +5,9 @@ using Engine.Model.Adapters;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// Flat-LoRA (Li et al., ICML 2025, arXiv 2409.14396): each step the adapted layers' frozen weights carry seeded Gaussian noise whose deviation
-/// per output row is factor * rho / sqrt(in) * ||row of W0 + s B A||; the factor rises from 0 to 1 over the run as (1 - cos(pi t / T)) / 2.
+/// Flat-LoRA (Li et al., ICML 2025, arXiv 2409.14396): each step the adapted layers' frozen weights carry seeded Gaussian noise whose
+/// deviation per output row is factor * rho / sqrt(in) * ||row of W0 + s B A||; the factor rises from 0 to 1 over the run as (1 - cos(pi t
+/// / T)) / 2.
 /// </summary>
 public sealed record FlatLora : OnePassPerturbation
 {

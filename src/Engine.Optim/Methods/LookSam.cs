@@ -6,9 +6,9 @@ using Engine.Kernels;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// LookSAM (Liu et al., CVPR 2022, arXiv 2203.02714): every k-th step is a SAM step that also remembers g_v, the part of SAM's gradient that is orthogonal to
-/// the plain one; the steps between add a ||g|| / (||g_v|| + 1e-8) g_v to theirs. On adapters where the run has them, else on every trainable tensor; projection
-/// and norms over all of these together. Memory: g_v beside SAM's copy.
+/// LookSAM (Liu et al., CVPR 2022, arXiv 2203.02714): every k-th step is a SAM step that also remembers g_v, the part of SAM's gradient
+/// that is orthogonal to the plain one; the steps between add a ||g|| / (||g_v|| + 1e-8) g_v to theirs. On adapters where the run has them,
+/// else on every trainable tensor; projection and norms over all of these together. Memory: g_v beside SAM's copy.
 /// </summary>
 public sealed record LookSam : Perturbation
 {
@@ -65,7 +65,8 @@ internal sealed class LookSamMethod(LookSam settings) : SamAscent(settings, sett
 
         // The direction's memory holds the plain gradient since the first pass.
         Tensor along = graph.ProjectionFactors(
-            graph.SegmentDots(Perturbed, Gradients, false, Direction, true), graph.SegmentDots(Perturbed, Direction, true, Direction, true));
+            graph.SegmentDots(Perturbed, Gradients, false, Direction, true),
+            graph.SegmentDots(Perturbed, Direction, true, Direction, true));
         graph.MapSegments(Perturbed, SegmentMap.Combine, Gradients, along, Direction);
     }
 

@@ -4,7 +4,9 @@ using Engine.Model.Adapters;
 
 namespace Engine.Optim.Methods;
 
-/// <summary>LoRA+ (Hayou et al. 2024, arXiv 2402.12354): B learns faster than A, because A's updates are felt through a B that is small.</summary>
+/// <summary>
+/// LoRA+ (Hayou et al. 2024, arXiv 2402.12354): B learns faster than A, because A's updates are felt through a B that is small.
+/// </summary>
 public sealed record LoraPlus : Method
 {
     internal const string MethodName = "lora-plus";
@@ -32,7 +34,8 @@ internal sealed class LoraPlusMethod(LoraPlus settings) : TrainingMethod
     public override void Attach(MethodContext context)
     {
         base.Attach(context);
-        foreach (LoraLinear layer in AdapterRequirement.Layers(this, "gives the B of LoRA adapters a learning rate of their own", context, plain: false))
+        foreach (LoraLinear layer in AdapterRequirement.Layers(
+            this, "gives the B of LoRA adapters a learning rate of their own", context, plain: false))
         {
             factorsB.Add(layer.B);
         }

@@ -68,8 +68,8 @@ public sealed record EfmLora : OnePassPerturbation
 }
 
 /// <summary>
-/// What FMLoRA and EFMLoRA share (Deng et al., arXiv 2508.00522): each layer's steepest ascent within radius rho of the full weight, as far as
-/// the factors see it, carried over to B alone. Everything goes through r x r products; the m x n gradient is never formed.
+/// What FMLoRA and EFMLoRA share (Deng et al., arXiv 2508.00522): each layer's steepest ascent within radius rho of the full weight, as far
+/// as the factors see it, carried over to B alone. Everything goes through r x r products; the m x n gradient is never formed.
 /// </summary>
 /// <param name="settings">The method's settings.</param>
 /// <param name="rho">The radius of each layer's perturbation in the first step.</param>
@@ -94,10 +94,12 @@ internal abstract class LowRankAscent(Perturbation settings, Radius rho, double?
         if (adapters.Any(adapter => adapter.Magnitude is not null))
         {
             throw Refusal(
-                $"method {Name} is derived for W0 + s B A, and with use_dora the weight is rescaled by row; set use_dora: false, or choose bi-lora or flat-lora.");
+                $"method {Name} is derived for W0 + s B A, and with use_dora the weight is rescaled by row; set use_dora: "
+                    + $"false, or choose bi-lora or flat-lora.");
         }
 
-        layers = context.LowRankLayers(adapters.Select(adapter => (adapter.A, adapter.B, adapter.Scale)), context.Trainables.Values, "adapter.r", Name);
+        layers = context.LowRankLayers(
+            adapters.Select(adapter => (adapter.A, adapter.B, adapter.Scale)), context.Trainables.Values, "adapter.r", Name);
         savedB = context.Scratch.Reserve("unperturbed_B", B.Shape);
         if (chosen is not null)
         {

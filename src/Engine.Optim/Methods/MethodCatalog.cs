@@ -5,7 +5,9 @@ namespace Engine.Optim.Methods;
 /// <summary>The training methods by their names in the run file: those of Engine, and those that a program registers.</summary>
 public static class MethodCatalog
 {
-    /// <summary>Names of the literature that mean more than one method, or one by another name; in whatever spelling (<see cref="Letters"/>).</summary>
+    /// <summary>
+    /// Names of the literature that mean more than one method, or one by another name; in whatever spelling (<see cref="Letters"/>).
+    /// </summary>
     private static readonly Dictionary<string, string> Meanings = new(StringComparer.Ordinal)
     {
         ["flatlora"] =

@@ -4,7 +4,9 @@ using Engine.Model.Adapters;
 
 namespace Engine.Optim.Methods;
 
-/// <summary>Methods that run together: each hook of all of them, in their order. Their roles differ, so that no two want the same part of a step.</summary>
+/// <summary>
+/// Methods that run together: each hook of all of them, in their order. Their roles differ, so that no two want the same part of a step.
+/// </summary>
 internal sealed class MethodCombination : TrainingMethod
 {
     private readonly IReadOnlyList<TrainingMethod> methods;
@@ -29,7 +31,8 @@ internal sealed class MethodCombination : TrainingMethod
             TrainingMethod other = methods.First(candidate => candidate.Role == method.Role);
             if (other != method)
             {
-                throw method.Refusal($"method: {other.Name} and {method.Name} do not go together, {Reason(method.Role)}; keep one of them.");
+                throw method.Refusal(
+                    $"method: {other.Name} and {method.Name} do not go together, {Reason(method.Role)}; keep one of them.");
             }
         }
 
@@ -55,7 +58,8 @@ internal sealed class MethodCombination : TrainingMethod
         if (methods.FirstOrDefault(method => method.UpdatesInPart && method != leader) is { } holding)
         {
             throw holding.Refusal(
-                $"method: {holding.Name} and {leader.Name} do not go together, since {holding.Name} holds tensors of a step still and {leader.Name} says what a step does; keep one of them.");
+                $"method: {holding.Name} and {leader.Name} do not go together, since {holding.Name} holds tensors of a "
+                    + $"step still and {leader.Name} says what a step does; keep one of them.");
         }
 
         if (methods.FirstOrDefault(method => method.UpdatesInPart) is { } partial
@@ -162,7 +166,8 @@ internal sealed class MethodCombination : TrainingMethod
     public override Tensor TransformWeight(GraphBuilder graph, LoraLinear layer, Tensor weight) =>
         methods.Aggregate(weight, (transformed, method) => method.TransformWeight(graph, layer, transformed));
 
-    public override AuxiliaryFactors? Auxiliary(LoraLinear layer) => methods.Select(method => method.Auxiliary(layer)).FirstOrDefault(factors => factors is not null);
+    public override AuxiliaryFactors? Auxiliary(LoraLinear layer) =>
+        methods.Select(method => method.Auxiliary(layer)).FirstOrDefault(factors => factors is not null);
 
     public override void OnSampleReady(GraphBuilder graph) => Each(method => method.OnSampleReady(graph));
 
@@ -180,15 +185,20 @@ internal sealed class MethodCombination : TrainingMethod
 
     public override void OnRestore(GraphBuilder graph, StepCourse course) => Each(method => method.OnRestore(graph, course));
 
-    public override void OnTransformGradients(GraphBuilder graph, StepCourse course) => Each(method => method.OnTransformGradients(graph, course));
+    public override void OnTransformGradients(GraphBuilder graph, StepCourse course) =>
+        Each(method => method.OnTransformGradients(graph, course));
 
-    public override void OnBeforeUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => Each(method => method.OnBeforeUpdate(graph, course, finite));
+    public override void OnBeforeUpdate(GraphBuilder graph, StepCourse course, Tensor finite) =>
+        Each(method => method.OnBeforeUpdate(graph, course, finite));
 
-    public override double LearningRateRatio(Variable tensor) => methods.Aggregate(1.0, (ratio, method) => ratio * method.LearningRateRatio(tensor));
+    public override double LearningRateRatio(Variable tensor) =>
+        methods.Aggregate(1.0, (ratio, method) => ratio * method.LearningRateRatio(tensor));
 
-    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => Each(method => method.OnUpdate(graph, course, finite));
+    public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor finite) =>
+        Each(method => method.OnUpdate(graph, course, finite));
 
-    public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => Each(method => method.OnAfterUpdate(graph, course, finite));
+    public override void OnAfterUpdate(GraphBuilder graph, StepCourse course, Tensor finite) =>
+        Each(method => method.OnAfterUpdate(graph, course, finite));
 
     public override double? AddedLoss(StepReadings readings)
     {

@@ -61,7 +61,9 @@ public sealed class MethodContext
     /// <summary>Small memory a host writes: tables of tensors, masks of one number a tensor.</summary>
     public StorageBlock Tables { get; } = new("tables");
 
-    /// <summary>float32 [<see cref="StepScalars.Count"/>]: what changes from step to step, by the slots of <see cref="StepScalars"/>.</summary>
+    /// <summary>
+    /// float32 [<see cref="StepScalars.Count"/>]: what changes from step to step, by the slots of <see cref="StepScalars"/>.
+    /// </summary>
     public Variable Scalars { get; }
 
     /// <summary>
@@ -97,7 +99,9 @@ public sealed class MethodContext
     /// <summary>The adapters' factors where the run has adapters, else every trainable tensor.</summary>
     public IReadOnlyList<(string Name, Variable Value)> AdaptersOrAll => Model.Adapters.Count > 0 ? AdapterTensors : Trainables.Entries;
 
-    /// <summary>Trainable tensors as one launch works on them; the same table serves their values, their gradients and packed copies.</summary>
+    /// <summary>
+    /// Trainable tensors as one launch works on them; the same table serves their values, their gradients and packed copies.
+    /// </summary>
     public TensorSegments Segments(IEnumerable<(string Name, Variable Value)> tensors)
     {
         var table = new SegmentTable([.. tensors.Select(tensor => new Segment(
@@ -134,7 +138,9 @@ public sealed class MethodContext
             int rank = a.Shape.Rows;
             if (rank > LowRank.LargestRank)
             {
-                throw new ConfigurationException($"{rankKey} is {rank}, and method {method} takes ranks up to {LowRank.LargestRank}; lower it, or choose another method.");
+                throw new ConfigurationException(
+                    $"{rankKey} is {rank}, and method {method} takes ranks up to {LowRank.LargestRank}; "
+                        + "lower it, or choose another method.");
             }
 
             int Offset(Variable factor) => checked((int)((factor.ByteOffset - values.ByteOffset) / sizeof(float)));

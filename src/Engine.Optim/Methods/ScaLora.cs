@@ -108,6 +108,8 @@ internal sealed class ScaLoraMethod(ScaLora settings) : MergingMethod
     {
         double peak = Context.Optimizer.LearningRate;
         double eta = settings.Eta == ScalingRate.Peak ? peak : scalars[StepScalars.LearningRate];
-        scalars[StepScalars.MethodFactor] = eta > 0 ? (float)(settings.L is { } smoothness ? smoothness * eta : InverseSquaredNorm * eta / peak) : 0f;
+        scalars[StepScalars.MethodFactor] = eta > 0
+            ? (float)(settings.L is { } smoothness ? smoothness * eta : InverseSquaredNorm * eta / peak)
+            : 0f;
     }
 }

@@ -60,7 +60,9 @@ public sealed record SdLora : Method, IKeyRules
     [Key(Minimum = 0, Maximum = 1)]
     public double DropBelow { get; init; }
 
-    /// <summary>Safetensors file with <c>task.K.LAYER.lora_A.weight</c> to start task K from, K = 1, 2, ... from the second task on.</summary>
+    /// <summary>
+    /// Safetensors file with <c>task.K.LAYER.lora_A.weight</c> to start task K from, K = 1, 2, ... from the second task on.
+    /// </summary>
     [Key(IsPath = true, Default = "LoRA's start")]
     public string? Init { get; init; }
 

@@ -7,8 +7,8 @@ using Engine.Kernels;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// SL-SAM (arXiv 2602.09395): one random set of tensors takes part in a step's ascent, second pass and update; the others' gradients are not computed and
-/// their bits do not change. A bandit moves the chances to tensors with large gradients (<see cref="TensorBandit"/>).
+/// SL-SAM (arXiv 2602.09395): one random set of tensors takes part in a step's ascent, second pass and update; the others' gradients are
+/// not computed and their bits do not change. A bandit moves the chances to tensors with large gradients (<see cref="TensorBandit"/>).
 /// </summary>
 public sealed record SlSam : Perturbation
 {
@@ -77,7 +77,9 @@ internal sealed class SlSamMethod(SlSam settings) : SamAscent(settings, settings
 
     public override ActiveSet? ActiveIn(StepPart part) => Active;
 
-    /// <summary>Two tensors may share the launch of their gradients, which then ran for both: what is not in the set is cleared before the norm.</summary>
+    /// <summary>
+    /// Two tensors may share the launch of their gradients, which then ran for both: what is not in the set is cleared before the norm.
+    /// </summary>
     public override void OnTransformGradients(GraphBuilder graph, StepCourse course) =>
         graph.MapSegments(Perturbed, SegmentMap.Scale, Gradients, graph.Read(Mask));
 

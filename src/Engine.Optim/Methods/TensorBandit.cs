@@ -4,8 +4,8 @@ using Engine.Graph;
 namespace Engine.Optim.Methods;
 
 /// <summary>
-/// SL-SAM's bandit of EXP3's kind over tensors, with a budget: each tensor is drawn by itself with its own chance, the chances sum to the budget, and tensors
-/// drawn with large gradient norms become likelier. Numbers in float64. docs/methods/sl-sam.md has the formulas.
+/// SL-SAM's bandit of EXP3's kind over tensors, with a budget: each tensor is drawn by itself with its own chance, the chances sum to the
+/// budget, and tensors drawn with large gradient norms become likelier. Numbers in float64. docs/methods/sl-sam.md has the formulas.
 /// </summary>
 internal sealed class TensorBandit
 {
@@ -54,7 +54,8 @@ internal sealed class TensorBandit
     /// <param name="squares">Squared gradient norms of the first pass; read for the tensors of the set only.</param>
     public void Update(ActiveSet active, ReadOnlySpan<float> squares)
     {
-        // Every loss estimate is a common constant minus (n_i / p_i)^2, and what counts is its distance to the smallest: the constant cancels.
+        // Every loss estimate is a common constant minus (n_i / p_i)^2, and what counts is its distance to the smallest: the constant
+        // cancels.
         double best = 0;
         for (int i = 0; i < weights.Length; i++)
         {

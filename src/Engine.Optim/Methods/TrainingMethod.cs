@@ -59,10 +59,14 @@ public abstract class TrainingMethod
     /// <summary>Every course a step may take.</summary>
     public virtual IReadOnlyList<StepCourse> Courses { get; } = [StepCourse.OnePass];
 
-    /// <summary>Gradients of parameters that the method owns: cleared with the others, and a step in which any of them is not finite writes nothing.</summary>
+    /// <summary>
+    /// Gradients of parameters that the method owns: cleared with the others, and a step in which any of them is not finite writes nothing.
+    /// </summary>
     public virtual IReadOnlyList<Variable> OwnGradients => [];
 
-    /// <summary>Whether updates leave tensors out: each tensor then counts its own steps, as PyTorch's optimizers do where a gradient is None.</summary>
+    /// <summary>
+    /// Whether updates leave tensors out: each tensor then counts its own steps, as PyTorch's optimizers do where a gradient is None.
+    /// </summary>
     public virtual bool UpdatesInPart => false;
 
     /// <summary>
@@ -112,7 +116,9 @@ public abstract class TrainingMethod
     {
     }
 
-    /// <summary>On the host: the tensors that a part of the step serves; null: all. A set of the model's trainable tensors in their order.</summary>
+    /// <summary>
+    /// On the host: the tensors that a part of the step serves; null: all. A set of the model's trainable tensors in their order.
+    /// </summary>
     public virtual ActiveSet? ActiveIn(StepPart part) => null;
 
     /// <summary>
@@ -121,7 +127,10 @@ public abstract class TrainingMethod
     /// </summary>
     public virtual double Factor(long step, long totalSteps) => 0;
 
-    /// <summary>On the host, once, when weights and adapters of a new run are loaded: writes what the state starts from. A run that goes on takes its state from a checkpoint instead.</summary>
+    /// <summary>
+    /// On the host, once, when weights and adapters of a new run are loaded: writes what the state starts from. A run that goes on takes
+    /// its state from a checkpoint instead.
+    /// </summary>
     /// <exception cref="ConfigurationException">A file the method starts from does not fit.</exception>
     public virtual void Initialize()
     {
@@ -158,7 +167,9 @@ public abstract class TrainingMethod
     {
     }
 
-    /// <summary>On the host, between the passes of <see cref="StepCourse.SelectedSecondPass"/>: which rows of a micro-batch the second one runs.</summary>
+    /// <summary>
+    /// On the host, between the passes of <see cref="StepCourse.SelectedSecondPass"/>: which rows of a micro-batch the second one runs.
+    /// </summary>
     /// <param name="before">Each row's mean loss in the first pass.</param>
     /// <param name="after">The same at the perturbed point.</param>
     /// <returns><see cref="SelectedRows"/> rows, ascending; valid until the next call.</returns>

@@ -3,8 +3,8 @@ using Engine.Common;
 namespace Engine.Optim.Schedules;
 
 /// <summary>
-/// The learning rate of every optimizer step, as Transformers computes it (<c>transformers/optimization.py</c>). Step 0 is the first update;
-/// with warm-up its rate is 0.
+/// The learning rate of every optimizer step, as Transformers computes it (<c>transformers/optimization.py</c>). Step 0 is the first
+/// update; with warm-up its rate is 0.
 /// </summary>
 internal sealed class LearningRateSchedule
 {
@@ -34,12 +34,14 @@ internal sealed class LearningRateSchedule
         Require(timescale > 0, "lr_scheduler_kwargs.timescale", timescale, "above 0");
         if (kind == ScheduleKind.Polynomial)
         {
-            Require(Options.LrEnd >= 0 && Options.LrEnd < learningRate, "lr_scheduler_kwargs.lr_end", Options.LrEnd, $"at least 0 and below learning_rate ({learningRate})");
+            Require(Options.LrEnd >= 0 && Options.LrEnd < learningRate, "lr_scheduler_kwargs.lr_end", Options.LrEnd,
+                $"at least 0 and below learning_rate ({learningRate})");
         }
 
         if (kind == ScheduleKind.CosineWithRestarts)
         {
-            Require(Options.NumCycles is null or >= 1, "lr_scheduler_kwargs.num_cycles", Options.NumCycles ?? 1, "at least 1 for cosine_with_restarts");
+            Require(Options.NumCycles is null or >= 1, "lr_scheduler_kwargs.num_cycles", Options.NumCycles
+                ?? 1, "at least 1 for cosine_with_restarts");
         }
     }
 
@@ -64,7 +66,9 @@ internal sealed class LearningRateSchedule
     /// <summary>What some shapes take beyond that.</summary>
     public ScheduleOptions Options { get; }
 
-    /// <summary>Warm-up steps as Transformers resolves them: <paramref name="warmupSteps"/> where above 0, else the ratio of all steps, rounded up.</summary>
+    /// <summary>
+    /// Warm-up steps as Transformers resolves them: <paramref name="warmupSteps"/> where above 0, else the ratio of all steps, rounded up.
+    /// </summary>
     public static int ResolveWarmup(int warmupSteps, double warmupRatio, int totalSteps) =>
         warmupSteps > 0 ? warmupSteps : (int)Math.Ceiling(totalSteps * warmupRatio);
 
@@ -93,7 +97,8 @@ internal sealed class LearningRateSchedule
             ScheduleKind.ConstantWithWarmup => 1,
             ScheduleKind.Linear => Math.Max(0, (double)(TotalSteps - step) / Math.Max(1, TotalSteps - WarmupSteps)),
             ScheduleKind.Cosine => Math.Max(0, 0.5 * (1 + Math.Cos(Math.PI * (Options.NumCycles ?? 0.5) * 2 * progress))),
-            ScheduleKind.CosineWithRestarts => progress >= 1 ? 0 : 0.5 * (1 + Math.Cos(Math.PI * ((Options.NumCycles ?? 1) * progress % 1))),
+            ScheduleKind.CosineWithRestarts =>
+                progress >= 1 ? 0 : 0.5 * (1 + Math.Cos(Math.PI * ((Options.NumCycles ?? 1) * progress % 1))),
             ScheduleKind.Polynomial => Polynomial(step, progress),
             ScheduleKind.InverseSqrt => 1 / Math.Sqrt((step + timescale - WarmupSteps) / timescale),
             _ => throw new InvalidOperationException($"the schedule {Kind} has no formula"),

@@ -1,6 +1,8 @@
 namespace Engine.Optim.Schedules;
 
-/// <summary>What some schedules take beyond the step counts, under the names and with the defaults of Transformers' <c>lr_scheduler_kwargs</c>.</summary>
+/// <summary>
+/// What some schedules take beyond the step counts, under the names and with the defaults of Transformers' <c>lr_scheduler_kwargs</c>.
+/// </summary>
 internal sealed record ScheduleOptions
 {
     /// <summary>Waves of cosine (default 0.5, half a wave) or restarts of cosine_with_restarts (default 1).</summary>

@@ -1,8 +1,9 @@
 namespace Engine.Optim.Sharpness;
 
 /// <summary>
-/// How much the loss rises on average under filter-normalised Gaussian noise, E[L(w + e)] - L(w) with e_ij ~ N(0, sigma^2 / n ||w_i||^2): the noise of Flat-LoRA (Li et al., ICML 2025,
-/// arXiv 2409.14396). Samples come in pairs +e, -e, whose mean has no linear term; for small sigma the value is 1/2 sum_ij sigma^2 / n ||w_i||^2 H_(ij)(ij).
+/// How much the loss rises on average under filter-normalised Gaussian noise, E[L(w + e)] - L(w) with e_ij ~ N(0, sigma^2 / n ||w_i||^2):
+/// the noise of Flat-LoRA (Li et al., ICML 2025, arXiv 2409.14396). Samples come in pairs +e, -e, whose mean has no linear term; for small
+/// sigma the value is 1/2 sum_ij sigma^2 / n ||w_i||^2 H_(ij)(ij).
 /// </summary>
 internal static class ExpectedSharpness
 {

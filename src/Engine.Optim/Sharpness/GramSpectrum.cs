@@ -5,8 +5,8 @@ using MathNet.Numerics.LinearAlgebra.Factorization;
 namespace Engine.Optim.Sharpness;
 
 /// <summary>
-/// Singular values and left singular vectors of a matrix from the eigenvectors of its smaller Gram matrix, in float64: exact to about 1e-8 of the largest value, below which values count as 0
-/// and have no vector. min(rows, columns)^3 operations, on one thread.
+/// Singular values and left singular vectors of a matrix from the eigenvectors of its smaller Gram matrix, in float64: exact to about 1e-8
+/// of the largest value, below which values count as 0 and have no vector. min(rows, columns)^3 operations, on one thread.
 /// </summary>
 /// <param name="Values">The largest first.</param>
 /// <param name="Left">[value] u of length rows each; empty where vectors are not wanted.</param>

@@ -1,6 +1,9 @@
 namespace Engine.Optim.Sharpness;
 
-/// <summary>The Hessian's trace as Hutchinson estimates it: the mean of z^T H z, z Rademacher (Hutchinson 1990). A sample's variance is 2 sum_(i != j) H_ij^2.</summary>
+/// <summary>
+/// The Hessian's trace as Hutchinson estimates it: the mean of z^T H z, z Rademacher (Hutchinson 1990). A sample's variance is 2 sum_(i !=
+/// j) H_ij^2.
+/// </summary>
 internal static class HessianTrace
 {
     /// <summary>Two gradients a sample.</summary>

@@ -8,14 +8,18 @@ namespace Engine.Optim.Sharpness;
 /// <param name="Columns">Elements of a filter.</param>
 /// <param name="HasFilters">Whether it is a matrix; vectors (biases, norms, magnitudes) are left alone by filter-normalised noise.</param>
 /// <param name="Stream">
-/// Its number among the tensors of its model, whatever part of them is on the surface: the stream of its noise, so that two surfaces see the same noise in the tensors they share.
+/// Its number among the tensors of its model, whatever part of them is on the surface: the stream of its noise, so that two surfaces see
+/// the same noise in the tensors they share.
 /// </param>
 internal sealed record SurfaceTensor(string Name, string Layer, int First, int Rows, int Columns, bool HasFilters, uint Stream)
 {
     public int Count => Rows * Columns;
 }
 
-/// <summary>A loss as a function of a vector of parameters, at a point that can be moved. Instruments are written against this, and know of no model.</summary>
+/// <summary>
+/// A loss as a function of a vector of parameters, at a point that can be moved. Instruments are written against this, and know of no
+/// model.
+/// </summary>
 internal interface ILossSurface
 {
     /// <summary>The tensors of the vector, and arithmetic with vectors of its size.</summary>

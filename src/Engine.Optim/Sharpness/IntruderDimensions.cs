@@ -14,9 +14,10 @@ public sealed record IntruderCount(int Count, int Looked, double LowestSimilarit
 internal sealed record SingularTriple(double Value, double[] Left, double[] Right);
 
 /// <summary>
-/// Intruder dimensions (Shuttleworth et al. 2024, arXiv 2410.21228): of the k leading left singular vectors u_j of a tuned weight, those for which no singular vector u0_i of the base weight
-/// has |u_j . u0_i| at or above a threshold. Vectors of (almost) equal singular values count as one space, in which only the length of u_j's projection means something. The base weights'
-/// decompositions are kept, so that several adapters of one model share them.
+/// Intruder dimensions (Shuttleworth et al. 2024, arXiv 2410.21228): of the k leading left singular vectors u_j of a tuned weight, those
+/// for which no singular vector u0_i of the base weight has |u_j . u0_i| at or above a threshold. Vectors of (almost) equal singular values
+/// count as one space, in which only the length of u_j's projection means something. The base weights' decompositions are kept, so that
+/// several adapters of one model share them.
 /// </summary>
 /// <param name="leading">k.</param>
 /// <param name="threshold">The paper's epsilon.</param>
@@ -37,7 +38,8 @@ internal sealed class IntruderDimensions(
     public IntruderCount Count(string layer, float[] original, float[] tuned, int rows)
     {
         double[] similarities = [.. Leading(layer, original, tuned, rows).Select(leading => leading.Similarity)];
-        return new IntruderCount(similarities.Count(similarity => similarity < threshold), similarities.Length, similarities.DefaultIfEmpty(1).Min());
+        return new IntruderCount(
+            similarities.Count(similarity => similarity < threshold), similarities.Length, similarities.DefaultIfEmpty(1).Min());
     }
 
     /// <summary>The intruders of one layer: their singular values and vectors.</summary>
@@ -57,7 +59,8 @@ internal sealed class IntruderDimensions(
         }
 
         int count = Math.Min(leading, Math.Min(rows, columns));
-        SingularTriples triples = TruncatedSvd.Compute(tuned, rows, columns, count, new PhiloxGenerator(0, RandomStream.SingularVectors, 0));
+        SingularTriples triples =
+            TruncatedSvd.Compute(tuned, rows, columns, count, new PhiloxGenerator(0, RandomStream.SingularVectors, 0));
         return Enumerable.Range(0, count).Where(i => triples.Values[i] > 0).Select(i => (
             new SingularTriple(triples.Values[i], triples.Left[i], triples.Right[i]), Similarity(triples.Left[i], entry.Spectrum)));
     }

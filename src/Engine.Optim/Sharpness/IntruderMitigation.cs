@@ -1,9 +1,9 @@
 namespace Engine.Optim.Sharpness;
 
 /// <summary>
-/// Takes part of its intruder dimensions out of a tuned weight, W + (share - 1) sum_j s_j u_j v_j^T over the intruders j (Shuttleworth et al. 2024,
-/// arXiv 2410.21228, section 6; PEFT's <c>reduce_intruder_dimension</c>): it gives back what the model knew before, at some cost of what it has
-/// learned. <see cref="Revise"/> goes to a merge or to the writing of an adapter as its revision.
+/// Takes part of its intruder dimensions out of a tuned weight, W + (share - 1) sum_j s_j u_j v_j^T over the intruders j (Shuttleworth et
+/// al. 2024, arXiv 2410.21228, section 6; PEFT's <c>reduce_intruder_dimension</c>): it gives back what the model knew before, at some cost
+/// of what it has learned. <see cref="Revise"/> goes to a merge or to the writing of an adapter as its revision.
 /// </summary>
 /// <param name="share">What is left of an intruder, the paper's lambda, from 0 to 1.</param>
 /// <param name="leading">How many leading singular vectors of a layer may be intruders.</param>

@@ -3,11 +3,12 @@ using Engine.Model.Numerics;
 namespace Engine.Optim.Sharpness;
 
 /// <summary>
-/// Both ends of the Hessian's spectrum, and its density as Gauss quadrature has it: Lanczos from a random vector with full re-orthogonalisation (Golub and Van Loan, Matrix Computations,
-/// section 10.1; Ghorbani et al. 2019, arXiv 1901.10159).
+/// Both ends of the Hessian's spectrum, and its density as Gauss quadrature has it: Lanczos from a random vector with full
+/// re-orthogonalisation (Golub and Van Loan, Matrix Computations, section 10.1; Ghorbani et al. 2019, arXiv 1901.10159).
 /// </summary>
 /// <param name="Nodes">Ritz values, the largest first.</param>
-/// <param name="Weights">The part of the spectrum that each stands for: squared first components of the tridiagonal's eigenvectors; their sum is 1.</param>
+/// <param name="Weights">The part of the spectrum that each stands for: squared first components of the tridiagonal's eigenvectors; their
+/// sum is 1.</param>
 /// <param name="TopError">How far the largest Ritz value can be from an eigenvalue.</param>
 /// <param name="BottomError">The same of the smallest.</param>
 public sealed record LanczosSpectrum(IReadOnlyList<double> Nodes, IReadOnlyList<double> Weights, double TopError, double BottomError)
@@ -63,7 +64,8 @@ public sealed record LanczosSpectrum(IReadOnlyList<double> Nodes, IReadOnlyList<
         double last = offDiagonal[^1];
         (double[] values, double[][] vectors) = SymmetricTridiagonal.Eigen(diagonal, offDiagonal);
         return new LanczosSpectrum(
-            values, [.. vectors.Select(vector => vector[0] * vector[0])], Math.Abs(last * vectors[0][^1]), Math.Abs(last * vectors[^1][^1]));
+            values, [.. vectors.Select(vector => vector[0] * vector[0])], Math.Abs(last * vectors[0][^1]),
+            Math.Abs(last * vectors[^1][^1]));
     }
 
     private static SurfaceVector Add(List<SurfaceVector> basis, VectorSpace space)

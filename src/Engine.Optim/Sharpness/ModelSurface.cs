@@ -9,8 +9,8 @@ using Engine.Model.Execution;
 namespace Engine.Optim.Sharpness;
 
 /// <summary>
-/// The mean loss of a model over a fixed set of batches, as a function of what the model trains: no dropout, no perturbation. The mean is over all texts, or all labelled tokens, of the set,
-/// whichever batch they are in; frozen weights are never written.
+/// The mean loss of a model over a fixed set of batches, as a function of what the model trains: no dropout, no perturbation. The mean is
+/// over all texts, or all labelled tokens, of the set, whichever batch they are in; frozen weights are never written.
 /// </summary>
 internal sealed class ModelSurface : ILossSurface, IDisposable
 {
@@ -123,7 +123,8 @@ internal sealed class ModelSurface : ILossSurface, IDisposable
             Shape shape = entry.Value.Shape;
             bool isMatrix = shape.Rank > 1;
             return new SurfaceTensor(
-                entry.Name, layer, TrainableParameters.OffsetOf(entry.Value), isMatrix ? shape.Rows : (int)shape.Count, isMatrix ? shape.Columns : 1, isMatrix, (PartsOfLayer * number) + part);
+                entry.Name, layer, TrainableParameters.OffsetOf(entry.Value), isMatrix ? shape.Rows : (int)shape.Count,
+                isMatrix ? shape.Columns : 1, isMatrix, (PartsOfLayer * number) + part);
         })];
     }
 

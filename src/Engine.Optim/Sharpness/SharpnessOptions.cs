@@ -99,8 +99,10 @@ public sealed record SharpnessOptions
     /// <exception cref="ConfigurationException">A number out of its range, or nothing to measure.</exception>
     public void Validate()
     {
-        Require(Instruments.Count > 0 && Spaces.Count > 0, $"Nothing is to be measured: at least one instrument and one space were expected.");
-        Require(Instruments.All(Enum.IsDefined) && Spaces.All(Enum.IsDefined), $"An instrument or a space is none of those that are measured.");
+        Require(Instruments.Count > 0
+            && Spaces.Count > 0, $"Nothing is to be measured: at least one instrument and one space were expected.");
+        Require(Instruments.All(Enum.IsDefined)
+            && Spaces.All(Enum.IsDefined), $"An instrument or a space is none of those that are measured.");
         Require(double.IsFinite(Sigma) && Sigma > 0, $"sigma is {Sigma}; a number above 0 was expected.");
         Require(double.IsFinite(Rho) && Rho > 0, $"rho is {Rho}; a number above 0 was expected.");
         Require(double.IsFinite(Range) && Range > 0, $"range is {Range}; a number above 0 was expected.");
@@ -110,17 +112,21 @@ public sealed record SharpnessOptions
         Require(AscentSteps >= 1, $"ascent-steps is {AscentSteps}; at least 1 was expected.");
         Require(Points >= 2 && Grid >= 2, $"points is {Points} and grid {Grid}; at least 2 of each were expected.");
         Require(Grid <= LargestGrid, $"grid is {Grid}; at most {LargestGrid} were expected, since a plane takes the square of it.");
-        foreach ((string name, int count) in (ReadOnlySpan<(string, int)>)[("samples", Samples), ("iterations", Iterations), ("lanczos-steps", LanczosSteps), ("ascent-steps", AscentSteps), ("points", Points)])
+        foreach ((string name, int count) in (ReadOnlySpan<(string, int)>)[("samples", Samples), ("iterations", Iterations),
+            ("lanczos-steps", LanczosSteps), ("ascent-steps", AscentSteps), ("points", Points)])
         {
             Require(count <= MostOfOne, $"{name} is {count}; at most {MostOfOne} were expected.");
         }
     }
 
-    /// <summary>Forward passes over the evaluation set that the instruments take in one space of <paramref name="layers"/> layers, at most.</summary>
+    /// <summary>
+    /// Forward passes over the evaluation set that the instruments take in one space of <paramref name="layers"/> layers, at most.
+    /// </summary>
     public long PassesOfSpace(int layers)
     {
         const int Gradient = SurfaceProbe.GradientPasses;
-        bool needsStep = Instruments.Any(instrument => instrument is SharpnessInstrument.Eigenvalue or SharpnessInstrument.Spectrum or SharpnessInstrument.Trace);
+        bool needsStep = Instruments.Any(
+            instrument => instrument is SharpnessInstrument.Eigenvalue or SharpnessInstrument.Spectrum or SharpnessInstrument.Trace);
         int ofStep = needsStep ? Gradient + (2 * Gradient * SurfaceProbe.StepTrials) : 0;
         return 1 + ofStep + Instruments.Distinct().Sum(instrument => (long)(instrument switch
         {

@@ -13,7 +13,9 @@ public sealed record SpaceReport(SharpnessSpace Space, int Dimension, double Nor
     /// <summary><see cref="SharpnessInstrument.WorstCase"/>: the rise at the radius, up the gradient.</summary>
     public WorstCaseSharpness? WorstCase { get; init; }
 
-    /// <summary>The step of the differences that Hessian products were made of (<see cref="SurfaceProbe.Step"/>); null where there were none.</summary>
+    /// <summary>
+    /// The step of the differences that Hessian products were made of (<see cref="SurfaceProbe.Step"/>); null where there were none.
+    /// </summary>
     public double? DifferenceStep { get; init; }
 
     /// <summary><see cref="SharpnessInstrument.Eigenvalue"/>: the Hessian's largest.</summary>
@@ -54,7 +56,8 @@ public sealed record MetricUnderNoise(double Exact, SampleMean Noisy);
 /// <param name="Layers">The adapted layers in model order; empty where no instrument is about layers.</param>
 /// <param name="Spaces">The spaces that were looked at, in their order.</param>
 /// <param name="Complete">Whether everything that was asked for is there; not where it was interrupted.</param>
-public sealed record AdapterReport(string Name, string Folder, int Rows, IReadOnlyList<LayerReport> Layers, IReadOnlyList<SpaceReport> Spaces, bool Complete)
+public sealed record AdapterReport(
+    string Name, string Folder, int Rows, IReadOnlyList<LayerReport> Layers, IReadOnlyList<SpaceReport> Spaces, bool Complete)
 {
     /// <summary>The task's metrics under <see cref="SharpnessInstrument.Noise"/>, by name; null: not asked for, or not reached.</summary>
     public IReadOnlyDictionary<string, MetricUnderNoise>? Noise { get; init; }

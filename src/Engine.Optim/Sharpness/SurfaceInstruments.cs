@@ -7,7 +7,8 @@ namespace Engine.Optim.Sharpness;
 internal static class SurfaceInstruments
 {
     /// <summary>
-    /// The report, and whether it is complete: cancelled, it holds what was measured before, and is null where not even the loss was. The surface is left at the point where it was.
+    /// The report, and whether it is complete: cancelled, it holds what was measured before, and is null where not even the loss was. The
+    /// surface is left at the point where it was.
     /// </summary>
     /// <param name="onStart">Told of each instrument before it begins.</param>
     /// <param name="onPasses">Told of each evaluation's cost in forward passes.</param>
@@ -33,14 +34,20 @@ internal static class SurfaceInstruments
                 onStart?.Invoke(instrument);
                 report = instrument switch
                 {
-                    SharpnessInstrument.Expected => report with { Expected = ExpectedSharpness.Measure(probe, options.Sigma, options.Samples, options.Seed) },
-                    SharpnessInstrument.WorstCase => report with { WorstCase = WorstCaseSharpness.Measure(probe, options.Rho, options.AscentSteps, options.Seed) },
-                    SharpnessInstrument.Eigenvalue => report with { Eigenvalue = TopEigenvalue.Measure(probe, options.Iterations, options.Seed) },
+                    SharpnessInstrument.Expected =>
+                        report with { Expected = ExpectedSharpness.Measure(probe, options.Sigma, options.Samples, options.Seed) },
+                    SharpnessInstrument.WorstCase =>
+                        report with { WorstCase = WorstCaseSharpness.Measure(probe, options.Rho, options.AscentSteps, options.Seed) },
+                    SharpnessInstrument.Eigenvalue =>
+                        report with { Eigenvalue = TopEigenvalue.Measure(probe, options.Iterations, options.Seed) },
                     SharpnessInstrument.Critical => report with { Critical = CriticalSharpness.Measure(probe) },
-                    SharpnessInstrument.Spectrum => report with { Spectrum = LanczosSpectrum.Measure(probe, options.LanczosSteps, options.Seed) },
+                    SharpnessInstrument.Spectrum =>
+                        report with { Spectrum = LanczosSpectrum.Measure(probe, options.LanczosSteps, options.Seed) },
                     SharpnessInstrument.Trace => report with { Trace = HessianTrace.Measure(probe, options.Samples, options.Seed) },
-                    SharpnessInstrument.Line => report with { Line = LossLandscape.Line(probe, options.Range, options.Points, options.Seed) },
-                    SharpnessInstrument.Plane => report with { Plane = LossLandscape.Plane(probe, options.Range, options.Grid, options.Seed) },
+                    SharpnessInstrument.Line =>
+                        report with { Line = LossLandscape.Line(probe, options.Range, options.Points, options.Seed) },
+                    SharpnessInstrument.Plane =>
+                        report with { Plane = LossLandscape.Plane(probe, options.Range, options.Grid, options.Seed) },
                     _ => throw new ArgumentOutOfRangeException(nameof(options), instrument, "unknown instrument"),
                 };
             }

@@ -1,13 +1,14 @@
 namespace Engine.Optim.Sharpness;
 
 /// <summary>
-/// Looks at a loss surface around the point it is at: losses, gradients and Hessian products at displacements from it. The point is put back, bit for bit, when the probe is disposed.
+/// Looks at a loss surface around the point it is at: losses, gradients and Hessian products at displacements from it. The point is put
+/// back, bit for bit, when the probe is disposed.
 /// </summary>
 internal sealed class SurfaceProbe : IDisposable
 {
     /// <summary>
-    /// The longest step of central differences of gradients for directions of length 1, relative to 1 + ||w||: the cube root of float32's epsilon, which balances round-off against the
-    /// third derivative where that is no larger than the second.
+    /// The longest step of central differences of gradients for directions of length 1, relative to 1 + ||w||: the cube root of float32's
+    /// epsilon, which balances round-off against the third derivative where that is no larger than the second.
     /// </summary>
     public const double LongestStep = 5e-3;
 
@@ -42,7 +43,9 @@ internal sealed class SurfaceProbe : IDisposable
         this.onPasses(1);
         if (!double.IsFinite(OriginLoss))
         {
-            throw new InvalidDataException($"The loss is {OriginLoss} before anything is perturbed: the weights hold numbers that are not finite, or have grown too large.");
+            throw new InvalidDataException(
+                $"The loss is {OriginLoss} before anything is perturbed: the weights hold numbers that are not finite, "
+                    + "or have grown too large.");
         }
     }
 
@@ -58,7 +61,8 @@ internal sealed class SurfaceProbe : IDisposable
     public double OriginLoss { get; }
 
     /// <summary>
-    /// h of <see cref="HessianProduct"/>, found where it is first asked for: steps are shortened until two of them see the same curvature along the gradient, and the shorter one is taken.
+    /// h of <see cref="HessianProduct"/>, found where it is first asked for: steps are shortened until two of them see the same curvature
+    /// along the gradient, and the shorter one is taken.
     /// </summary>
     public double Step => step ??= FindStep();
 

@@ -6,13 +6,16 @@ namespace Engine.Optim.Sharpness;
 /// <param name="Value">lambda.</param>
 /// <param name="Iterations">Hessian products that it took.</param>
 /// <param name="Converged">Whether the last two values differ by less than the tolerance; else the number of iterations ran out.</param>
-/// <param name="Plateau">v^T H v at the same v with a step of differences of h / 4, h and 4 h: alike where neither round-off nor the third derivative shows.</param>
+/// <param name="Plateau">v^T H v at the same v with a step of differences of h / 4, h and 4 h: alike where neither round-off nor the third
+/// derivative shows.</param>
 public sealed record TopEigenvalue(double Value, int Iterations, bool Converged, IReadOnlyList<double> Plateau)
 {
     /// <summary>Relative change of the value below which the iteration ends.</summary>
     public const double Tolerance = 1e-3;
 
-    /// <summary>The largest difference between the values of <see cref="Plateau"/>, relative to <see cref="Value"/>; 0 for a Hessian of zero.</summary>
+    /// <summary>
+    /// The largest difference between the values of <see cref="Plateau"/>, relative to <see cref="Value"/>; 0 for a Hessian of zero.
+    /// </summary>
     public double PlateauSpread => Value == 0 ? 0 : (Plateau.Max() - Plateau.Min()) / Math.Abs(Value);
 
     /// <summary>Two gradients an iteration, and four more.</summary>

@@ -5,7 +5,8 @@ namespace Engine.Optim.Sharpness;
 
 /// <summary>The shape of what an adapter adds to a layer, D = W - W0.</summary>
 /// <param name="Balancedness">1/2 (||B||^2 - ||A||^2): what SAM drives down (Li, Zhang, He, NeurIPS 2024, arXiv 2410.14802).</param>
-/// <param name="EffectiveRank">exp of the entropy of D's singular values, each divided by their sum (Roy and Vetterli 2007); 0 for D = 0.</param>
+/// <param name="EffectiveRank">exp of the entropy of D's singular values, each divided by their sum (Roy and Vetterli 2007); 0 for D =
+/// 0.</param>
 /// <param name="UpdateNorm">||D||, Frobenius.</param>
 /// <param name="RelativeNorm">||D|| / ||W0||.</param>
 public sealed record UpdateGeometry(double Balancedness, double EffectiveRank, double UpdateNorm, double RelativeNorm)

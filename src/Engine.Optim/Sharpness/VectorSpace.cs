@@ -25,7 +25,8 @@ internal sealed class SurfaceVector : IDisposable
 }
 
 /// <summary>
-/// Arithmetic with the vectors of a loss surface, on its device. Sums have a fixed order, randomness comes from counters: the same calls give the same numbers.
+/// Arithmetic with the vectors of a loss surface, on its device. Sums have a fixed order, randomness comes from counters: the same calls
+/// give the same numbers.
 /// </summary>
 internal sealed class VectorSpace : IDisposable
 {
@@ -74,7 +75,8 @@ internal sealed class VectorSpace : IDisposable
     public void Copy(SurfaceVector x, SurfaceVector y) => Run(Elementwise.Copy(Device, Dimension, x.View, y.View));
 
     /// <summary>y += factor * x.</summary>
-    public void AddScaled(double factor, SurfaceVector x, SurfaceVector y) => Run(Elementwise.AddScaled(Device, Dimension, (float)factor, x.View, y.View));
+    public void AddScaled(double factor, SurfaceVector x, SurfaceVector y) =>
+        Run(Elementwise.AddScaled(Device, Dimension, (float)factor, x.View, y.View));
 
     /// <summary>y += factor * x in the tensors of one layer.</summary>
     public void AddScaled(double factor, SurfaceVector x, SurfaceVector y, string layer)
@@ -138,15 +140,20 @@ internal sealed class VectorSpace : IDisposable
 
     /// <summary>x = noise with deviation sigma / sqrt(columns) * ||row of w|| (Flat-LoRA's), by (seed, sample); zero in vectors.</summary>
     public void FillNoise(SurfaceVector x, SurfaceVector w, double sigma, ulong seed, uint sample) =>
-        FillByFilter(x, w, seed, sample, (tensor, norms) => [.. norms.Select(square => (float)(sigma / Math.Sqrt(tensor.Columns) * Math.Sqrt(square)))]);
+        FillByFilter(
+            x, w, seed, sample,
+            (tensor, norms) => [.. norms.Select(square => (float)(sigma / Math.Sqrt(tensor.Columns) * Math.Sqrt(square)))]);
 
-    /// <summary>x = a Gaussian direction each of whose rows is as long as that row of w (Li et al. 2018), by (seed, sample); zero in vectors.</summary>
-    public void FillDirection(SurfaceVector x, SurfaceVector w, ulong seed, uint sample) => FillByFilter(x, w, seed, sample, (tensor, norms) =>
-    {
-        FillNormals(x, tensor);
-        float[] drawn = RowSquares(x, tensor);
-        return [.. norms.Zip(drawn, (square, own) => own > 0 ? (float)Math.Sqrt((double)square / own) : 0f)];
-    });
+    /// <summary>
+    /// x = a Gaussian direction each of whose rows is as long as that row of w (Li et al. 2018), by (seed, sample); zero in vectors.
+    /// </summary>
+    public void FillDirection(SurfaceVector x, SurfaceVector w, ulong seed, uint sample) =>
+        FillByFilter(x, w, seed, sample, (tensor, norms) =>
+        {
+            FillNormals(x, tensor);
+            float[] drawn = RowSquares(x, tensor);
+            return [.. norms.Zip(drawn, (square, own) => own > 0 ? (float)Math.Sqrt((double)square / own) : 0f)];
+        });
 
     public void Dispose()
     {

@@ -6,7 +6,8 @@ namespace Engine.Optim.Sharpness;
 public sealed record LayerWorstCase(string Layer, double GradientNorm, double Rise);
 
 /// <summary>
-/// How much the loss rises at most within ||e|| &lt;= rho, as far as gradients find it: one step, as SAM takes it (Foret et al. 2021, arXiv 2010.01412), and projected gradient ascent.
+/// How much the loss rises at most within ||e|| &lt;= rho, as far as gradients find it: one step, as SAM takes it (Foret et al. 2021, arXiv
+/// 2010.01412), and projected gradient ascent.
 /// </summary>
 /// <param name="Rho">The radius, over all tensors together.</param>
 /// <param name="GradientNorm">||g|| at w.</param>
@@ -14,7 +15,8 @@ public sealed record LayerWorstCase(string Layer, double GradientNorm, double Ri
 /// <param name="Ascent">The largest L(w + e) - L(w) found: on the way of the ascent, or by the one step.</param>
 /// <param name="AscentSteps">Its steps.</param>
 /// <param name="Layers">One step of radius rho in each layer alone.</param>
-public sealed record WorstCaseSharpness(double Rho, double GradientNorm, double OneStep, double Ascent, int AscentSteps, IReadOnlyList<LayerWorstCase> Layers)
+public sealed record WorstCaseSharpness(
+    double Rho, double GradientNorm, double OneStep, double Ascent, int AscentSteps, IReadOnlyList<LayerWorstCase> Layers)
 {
     /// <summary>Steps of the ascent go this part of the radius.</summary>
     private const double StepRatio = 0.2;
@@ -31,7 +33,8 @@ public sealed record WorstCaseSharpness(double Rho, double GradientNorm, double 
         double oneStep = norm > 0 ? probe.LossAt((gradient, rho / norm)) - probe.OriginLoss : 0;
         LayerWorstCase[] layers = [.. space.Layers.Zip(layerNorms, (layer, layerNorm) => new LayerWorstCase(
             layer, layerNorm, layerNorm > 0 ? probe.LossAt(gradient, rho / layerNorm, layer) - probe.OriginLoss : 0))];
-        return new WorstCaseSharpness(rho, norm, oneStep, Math.Max(oneStep, Ascend(probe, gradient, rho, ascentSteps, seed)), ascentSteps, layers);
+        return new WorstCaseSharpness(
+            rho, norm, oneStep, Math.Max(oneStep, Ascend(probe, gradient, rho, ascentSteps, seed)), ascentSteps, layers);
     }
 
     /// <summary>e = project(e + rho / 5 g / ||g||), from e = 0; the first gradient is given.</summary>

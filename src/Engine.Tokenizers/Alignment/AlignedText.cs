@@ -9,7 +9,9 @@ internal sealed class AlignedText
     /// <summary>Where the text begins in the given one, as long as it is a part of it, letter for letter.</summary>
     private int shift;
 
-    /// <summary>Where the place of each unit begins and ends; null while unit i is unit <see cref="shift"/> + i of the given text.</summary>
+    /// <summary>
+    /// Where the place of each unit begins and ends; null while unit i is unit <see cref="shift"/> + i of the given text.
+    /// </summary>
     private int[]? starts, ends;
 
     /// <param name="text">Well-formed UTF-16.</param>
@@ -26,8 +28,12 @@ internal sealed class AlignedText
 
     public bool Tracks { get; }
 
-    /// <summary>The place in the given text of the characters from <paramref name="start"/> to <paramref name="end"/>, of which there is at least one.</summary>
-    public (int Start, int End) PlaceOf(int start, int end) => starts is null ? (shift + start, shift + end) : (starts[start], ends![end - 1]);
+    /// <summary>
+    /// The place in the given text of the characters from <paramref name="start"/> to <paramref name="end"/>, of which there is at least
+    /// one.
+    /// </summary>
+    public (int Start, int End) PlaceOf(int start, int end) =>
+        starts is null ? (shift + start, shift + end) : (starts[start], ends![end - 1]);
 
     /// <summary>A part of the text, with its places, that can be changed by itself.</summary>
     public AlignedText Slice(int start, int length) => new(Text.Substring(start, length), Tracks, shift + start)
@@ -49,7 +55,9 @@ internal sealed class AlignedText
     /// <summary>Puts a text in place whose units have the given places.</summary>
     public void Overwrite(string text, int[]? starts, int[]? ends) => (Text, this.starts, this.ends) = (text, starts, ends);
 
-    /// <summary>Puts <paramref name="prefix"/> before a text that is not empty; it stands for what the first character stands for.</summary>
+    /// <summary>
+    /// Puts <paramref name="prefix"/> before a text that is not empty; it stands for what the first character stands for.
+    /// </summary>
     public void Prepend(string prefix)
     {
         if (!Tracks)

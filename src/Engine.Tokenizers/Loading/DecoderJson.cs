@@ -3,7 +3,8 @@ namespace Engine.Tokenizers;
 /// <summary>Reads the <c>decoder</c> of a tokenizer.json.</summary>
 internal static class DecoderJson
 {
-    private static readonly string[] s_known = ["ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Sequence", "Strip", "WordPiece"];
+    private static readonly string[] s_known =
+        ["ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Sequence", "Strip", "WordPiece"];
 
     public static IDecoder Read(JsonField field)
     {

@@ -11,18 +11,22 @@ internal readonly record struct JsonField(string File, string Path, JsonElement 
     public JsonValueKind Kind => Value.ValueKind;
 
     /// <summary>Parses a whole file.</summary>
-    /// <exception cref="InvalidDataException">It is nested too deep, names a property twice, holds half of a surrogate pair in a name or is not JSON.</exception>
+    /// <exception cref="InvalidDataException">It is nested too deep, names a property twice, holds half of a surrogate pair in a name or is
+    /// not JSON.</exception>
     public static JsonField Parse(string file, byte[] content)
     {
         ReadOnlyMemory<byte> json = content.AsSpan().StartsWith("\uFEFF"u8) ? content.AsMemory(3) : content;
         try
         {
-            JsonDocument document = PythonJson.ParseDocument(json, new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
+            JsonDocument document =
+                PythonJson.ParseDocument(json, new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
             return new JsonField(file, "$", document.RootElement);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{file} is not the JSON it should be (at most {MaxDepth} levels deep, no property twice, no half of a surrogate pair): {exception.Message}", exception);
+            throw new InvalidDataException(
+                $"{file} is not the JSON it should be (at most {MaxDepth} levels deep, no property twice, "
+                    + $"no half of a surrogate pair): {exception.Message}", exception);
         }
     }
 
@@ -65,7 +69,9 @@ internal readonly record struct JsonField(string File, string Path, JsonElement 
         return Value.EnumerateArray().Select((element, index) => new JsonField(file, $"{path}[{index}]", element));
     }
 
-    /// <summary>The properties of an object. The names are not repeated in the paths of a vocabulary, which would cost more than the vocabulary.</summary>
+    /// <summary>
+    /// The properties of an object. The names are not repeated in the paths of a vocabulary, which would cost more than the vocabulary.
+    /// </summary>
     public IEnumerable<KeyValuePair<string, JsonField>> Properties()
     {
         Expect(JsonValueKind.Object, "an object");

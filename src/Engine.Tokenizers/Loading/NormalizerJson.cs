@@ -8,7 +8,8 @@ internal static class NormalizerJson
     /// <summary>The type whose settings a tokenizer_config.json may replace.</summary>
     public const string BertType = "BertNormalizer";
 
-    private static readonly string[] s_known = [BertType, "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Sequence", "Strip"];
+    private static readonly string[] s_known =
+        [BertType, "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Sequence", "Strip"];
 
     public static INormalizer Read(JsonField field)
     {
@@ -34,7 +35,8 @@ internal static class NormalizerJson
     {
         bool lower = lowercase ?? field.Flag("lowercase", true);
         return new BertNormalizer(
-            field.Flag("clean_text", true), chinese ?? field.Flag("handle_chinese_chars", true), stripAccents ?? field.Flag("strip_accents", lower), lower);
+            field.Flag("clean_text", true), chinese ?? field.Flag("handle_chinese_chars", true),
+            stripAccents ?? field.Flag("strip_accents", lower), lower);
     }
 
     /// <summary>The text of a pattern that has to be literal and not empty.</summary>

@@ -22,7 +22,8 @@ internal static class PostProcessorJson
     /// <summary>What it does to offsets; null for nothing.</summary>
     public static OffsetTrimming? Trimming(JsonField field) => field.Get("type").Text() switch
     {
-        "ByteLevel" or "RobertaProcessing" when field.Flag("trim_offsets", true) => new OffsetTrimming(field.Flag("add_prefix_space", true)),
+        "ByteLevel" or "RobertaProcessing" when field.Flag("trim_offsets", true) =>
+            new OffsetTrimming(field.Flag("add_prefix_space", true)),
         "Sequence" => field.Get("processors").Items().Select(Trimming).FirstOrDefault(trimming => trimming is not null),
         _ => null,
     };

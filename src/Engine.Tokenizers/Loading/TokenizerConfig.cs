@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Engine.Tokenizers;
 
-/// <summary>What tokenizer_config.json and special_tokens_map.json say. Keys that no tokenizer here needs (chat templates and the like) are left alone.</summary>
+/// <summary>
+/// What tokenizer_config.json and special_tokens_map.json say. Keys that no tokenizer here needs (chat templates and the like) are left
+/// alone.
+/// </summary>
 internal sealed class TokenizerConfig
 {
     private const string ClassKey = "tokenizer_class";
@@ -40,7 +43,8 @@ internal sealed class TokenizerConfig
     public string? TokenizerClass { get; }
 
     /// <summary>
-    /// The longest input that the model was made for; null where the file says none: by its silence, or by a number beyond every text such as 1e30 or Infinity.
+    /// The longest input that the model was made for; null where the file says none: by its silence, or by a number beyond every text such
+    /// as 1e30 or Infinity.
     /// </summary>
     public int? ModelMaxLength
     {
@@ -65,7 +69,9 @@ internal sealed class TokenizerConfig
     /// <summary>A flag; null where the file does not say it.</summary>
     public bool? Flag(string name) => config?.Find(name)?.Flag();
 
-    /// <summary>The token of a role such as <c>pad_token</c>; <paramref name="known"/> says whether the files speak of the role at all.</summary>
+    /// <summary>
+    /// The token of a role such as <c>pad_token</c>; <paramref name="known"/> says whether the files speak of the role at all.
+    /// </summary>
     public string? SpecialToken(string role, out bool known)
     {
         known = false;

@@ -11,7 +11,8 @@ internal sealed record TokenizerFile(string Path, byte[] Content)
     public string Name => System.IO.Path.GetFileName(Path);
 
     /// <summary>Reads a file, or gives null where it is absent.</summary>
-    /// <exception cref="InvalidDataException">It is larger than any tokenizer, or something else stands in its place, such as a Git LFS pointer.</exception>
+    /// <exception cref="InvalidDataException">It is larger than any tokenizer, or something else stands in its place, such as a Git LFS
+    /// pointer.</exception>
     public static TokenizerFile? Find(string folder, string name)
     {
         FileInfo file = new(System.IO.Path.Combine(folder, name));
@@ -42,7 +43,9 @@ internal sealed record TokenizerFile(string Path, byte[] Content)
         }
         catch (DecoderFallbackException exception)
         {
-            throw new InvalidDataException($"{Path}:{FileFault.LineNotUtf8(new MemoryStream(Content))}: this line has bytes that are not UTF-8; a tokenizer file is UTF-8.", exception);
+            throw new InvalidDataException(
+                $"{Path}:{FileFault.LineNotUtf8(new MemoryStream(Content))}: this line has bytes that are not UTF-8; "
+                    + "a tokenizer file is UTF-8.", exception);
         }
     }
 

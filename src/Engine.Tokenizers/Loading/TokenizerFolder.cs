@@ -3,8 +3,10 @@ namespace Engine.Tokenizers;
 /// <summary>Finds and reads the tokenizer of a Hugging Face folder.</summary>
 internal static class TokenizerFolder
 {
-    public const string TokenizerJsonName = "tokenizer.json", ConfigName = "tokenizer_config.json", SpecialTokensMapName = "special_tokens_map.json",
-        ModelConfigName = "config.json", AddedTokensName = "added_tokens.json", VocabularyName = "vocab.json", MergesName = "merges.txt", WordPieceName = "vocab.txt";
+    public const string TokenizerJsonName = "tokenizer.json", ConfigName = "tokenizer_config.json",
+        SpecialTokensMapName = "special_tokens_map.json",
+        ModelConfigName = "config.json", AddedTokensName = "added_tokens.json", VocabularyName = "vocab.json", MergesName = "merges.txt",
+        WordPieceName = "vocab.txt";
 
     /// <summary>Whether a folder holds the files of a tokenizer.</summary>
     public static bool Holds(string folder)
@@ -22,7 +24,8 @@ internal static class TokenizerFolder
 
         TokenizerFile? Find(string name) => TokenizerFile.Find(folder, name);
         TokenizerFile? configFile = Find(ConfigName), mapFile = Find(SpecialTokensMapName), addedFile = Find(AddedTokensName);
-        TokenizerFile? json = Find(TokenizerJsonName), vocabulary = Find(VocabularyName), merges = Find(MergesName), wordPiece = Find(WordPieceName);
+        TokenizerFile? json = Find(TokenizerJsonName), vocabulary = Find(VocabularyName), merges = Find(MergesName),
+            wordPiece = Find(WordPieceName);
         TokenizerConfig config = new(folder, configFile, mapFile, Find(ModelConfigName));
         TokenizerSettings settings = new(config);
         IReadOnlyList<AddedToken> added = AddedTokens(config, addedFile);
@@ -45,7 +48,9 @@ internal static class TokenizerFolder
         {
             throw new FileNotFoundException(
                 $"{folder} holds no tokenizer: expected {TokenizerJsonName}, or {VocabularyName} with {MergesName}, or {WordPieceName}."
-                + (File.Exists(Path.Combine(folder, "tokenizer.model")) ? " Its tokenizer.model (SentencePiece) is not supported; save it as tokenizer.json with Transformers." : ""));
+                + (File.Exists(Path.Combine(folder, "tokenizer.model"))
+                    ? " Its tokenizer.model (SentencePiece) is not supported; save it as tokenizer.json with Transformers."
+                    : ""));
         }
 
         TokenizerFile?[] files = [json, vocabulary, merges, wordPiece, configFile, mapFile, addedFile];
@@ -60,7 +65,8 @@ internal static class TokenizerFolder
         if (file is not null)
         {
             tokens.AddRange(VocabularyFiles.ReadEntries(file.ReadJson()).Where(entry => !known.Contains(entry.Key))
-                .Select(entry => new AddedToken(entry.Value, entry.Key, Special: special.Contains(entry.Key), Normalized: !special.Contains(entry.Key))));
+                .Select(entry => new AddedToken(
+                    entry.Value, entry.Key, Special: special.Contains(entry.Key), Normalized: !special.Contains(entry.Key))));
         }
 
         return tokens;

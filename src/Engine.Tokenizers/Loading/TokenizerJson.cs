@@ -3,7 +3,10 @@ namespace Engine.Tokenizers;
 /// <summary>Reads the parts of a tokenizer.json (Hugging Face tokenizers, format version 1.0).</summary>
 internal static class TokenizerJson
 {
-    /// <summary>Builds the pipeline of a tokenizer.json. Its <c>truncation</c> and <c>padding</c> are left alone, as Transformers leaves them: both are chosen by the call.</summary>
+    /// <summary>
+    /// Builds the pipeline of a tokenizer.json. Its <c>truncation</c> and <c>padding</c> are left alone, as Transformers leaves them: both
+    /// are chosen by the call.
+    /// </summary>
     /// <param name="root">The file.</param>
     /// <param name="settings">What tokenizer_config.json changes of it.</param>
     /// <param name="extraTokens">Added tokens that other files of the folder name.</param>
@@ -19,7 +22,8 @@ internal static class TokenizerJson
         SequenceTemplate template = processor is { } templateField ? PostProcessorJson.Read(templateField) : SequenceTemplate.Plain;
         IDecoder? decoder = root.Find("decoder") is JsonField decoderField ? DecoderJson.Read(decoderField) : null;
 
-        List<AddedToken> added = [.. (root.Find("added_tokens")?.Items() ?? []).Select(token => ReadAddedToken(token, token.Get("id").Integer()))];
+        List<AddedToken> added =
+            [.. (root.Find("added_tokens")?.Items() ?? []).Select(token => ReadAddedToken(token, token.Get("id").Integer()))];
         HashSet<string> known = [.. added.Select(token => token.Content)];
         added.AddRange(extraTokens.Where(token => !known.Contains(token.Content)));
         AddedVocabulary vocabulary = new(added, model.Vocabulary, normalizer, root.File);
@@ -34,7 +38,9 @@ internal static class TokenizerJson
         };
         foreach (int id in template.SpecialIds.Where(id => pipeline.IdToToken(id) is null))
         {
-            throw new InvalidDataException($"{root.File}: $.post_processor adds the id {id}, which is no token of this tokenizer; an id without a token would reach past the embedding.");
+            throw new InvalidDataException(
+                $"{root.File}: $.post_processor adds the id {id}, which is no token of this tokenizer; "
+                    + "an id without a token would reach past the embedding.");
         }
 
         return pipeline with { Template = settings.Template(pipeline, root.File) };
@@ -59,13 +65,15 @@ internal static class TokenizerJson
             case "BPE":
                 return ReadBpe(model, vocabulary, byteLevel);
             case "WordPiece" when byteLevel:
-                throw new InvalidDataException($"{model.File}: a ByteLevel pre_tokenizer before a WordPiece model is not supported; ByteLevel goes with BPE.");
+                throw new InvalidDataException(
+                    $"{model.File}: a ByteLevel pre_tokenizer before a WordPiece model is not supported; ByteLevel goes with BPE.");
             case "WordPiece":
                 return new WordPieceModel(
                     vocabulary, model.Get("unk_token").Text(), model.Get("continuing_subword_prefix").Text(),
                     model.Get("max_input_chars_per_word").Integer(), model.File);
             default:
-                throw new InvalidDataException($"{model.File}: {model.Path}.type is \"{type}\", a model that is not supported; supported are BPE and WordPiece.");
+                throw new InvalidDataException(
+                    $"{model.File}: {model.Path}.type is \"{type}\", a model that is not supported; supported are BPE and WordPiece.");
         }
     }
 
@@ -85,7 +93,8 @@ internal static class TokenizerJson
         }
 
         BpeOptions options = new(
-            model.Find("unk_token")?.Text(), model.Flag("fuse_unk", false), model.Flag("byte_fallback", false), model.Flag("ignore_merges", false));
+            model.Find("unk_token")?.Text(), model.Flag("fuse_unk", false), model.Flag("byte_fallback", false),
+            model.Flag("ignore_merges", false));
         List<TokenPair> merges = [.. model.Get("merges").Items().Select(VocabularyFiles.ReadMerge)];
         return new BpeModel(vocabulary, merges, byteLevel, options, model.File);
     }

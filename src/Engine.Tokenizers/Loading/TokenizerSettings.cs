@@ -1,13 +1,14 @@
 namespace Engine.Tokenizers;
 
 /// <summary>
-/// What tokenizer_config.json changes of a tokenizer.json beside it. Which keys count, and what holds where they are missing, goes by the class that
-/// Transformers would make of the folder (<see cref="TokenizerConfig.TokenizerClass"/>). Where the versions of Transformers disagree and the two files
-/// contradict each other, that is an error.
+/// What tokenizer_config.json changes of a tokenizer.json beside it. Which keys count, and what holds where they are missing, goes by the
+/// class that Transformers would make of the folder (<see cref="TokenizerConfig.TokenizerClass"/>). Where the versions of Transformers
+/// disagree and the two files contradict each other, that is an error.
 /// </summary>
 /// <remarks>
-/// The sources are <c>BertTokenizerFast.__init__</c>, <c>GPT2TokenizerFast.__init__</c> and <c>LlamaTokenizerFast.update_post_processor</c> of Transformers 4,
-/// and in Transformers 5 <c>BertTokenizer</c>, <c>GPT2Tokenizer</c>, <c>RobertaTokenizer</c> and <c>TokenizersBackend.update_post_processor</c>.
+/// The sources are <c>BertTokenizerFast.__init__</c>, <c>GPT2TokenizerFast.__init__</c> and <c>LlamaTokenizerFast.update_post_processor</c>
+/// of Transformers 4, and in Transformers 5 <c>BertTokenizer</c>, <c>GPT2Tokenizer</c>, <c>RobertaTokenizer</c> and
+/// <c>TokenizersBackend.update_post_processor</c>.
 /// </remarks>
 internal sealed class TokenizerSettings(TokenizerConfig config)
 {
@@ -17,13 +18,17 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
 
     private bool IsBert => BertClasses.Contains(config.TokenizerClass);
 
-    /// <summary>Nothing says which class it is: what the configuration spells out holds, what it does not is left to tokenizer.json.</summary>
+    /// <summary>
+    /// Nothing says which class it is: what the configuration spells out holds, what it does not is left to tokenizer.json.
+    /// </summary>
     private bool IsUnknown => config.TokenizerClass is null;
 
     /// <summary>Whether a class of Transformers builds BERT's pipeline around a vocab.txt.</summary>
     public static bool IsBertClass(string name) => BertClasses.Contains(name);
 
-    /// <summary>The normalizer: <c>do_lower_case</c>, <c>strip_accents</c> and <c>tokenize_chinese_chars</c> replace those of a BertNormalizer.</summary>
+    /// <summary>
+    /// The normalizer: <c>do_lower_case</c>, <c>strip_accents</c> and <c>tokenize_chinese_chars</c> replace those of a BertNormalizer.
+    /// </summary>
     public INormalizer? Normalizer(JsonField? field)
     {
         if (field is not JsonField stored)
@@ -47,12 +52,16 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
 
         INormalizer normalizer = NormalizerJson.Read(stored);
         return replaces && lowercase is { } asked && asked != (normalizer.Normalized("A") == "a")
-            ? throw Contradiction("do_lower_case", asked, $"the normalizer of {stored.File} {(asked ? "keeps capitals" : "makes capitals small")}")
+            ? throw Contradiction(
+                "do_lower_case", asked, $"the normalizer of {stored.File} {(asked ? "keeps capitals" : "makes capitals small")}")
             : normalizer;
     }
 
-    /// <summary>Whether the ByteLevel pre-tokenizer that a tokenizer.json names at its top puts a blank before a text; null leaves that to the file.</summary>
-    public bool? AddPrefixSpace => config.Flag("add_prefix_space") is { } asked && (IsUnknown || IsByteLevel) ? asked : IsByteLevel ? false : null;
+    /// <summary>
+    /// Whether the ByteLevel pre-tokenizer that a tokenizer.json names at its top puts a blank before a text; null leaves that to the file.
+    /// </summary>
+    public bool? AddPrefixSpace =>
+        config.Flag("add_prefix_space") is { } asked && (IsUnknown || IsByteLevel) ? asked : IsByteLevel ? false : null;
 
     private bool IsByteLevel => ByteLevelClasses.Contains(config.TokenizerClass);
 
@@ -77,8 +86,8 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
     }
 
     /// <summary>
-    /// The special tokens around texts: <c>add_bos_token</c> and <c>add_eos_token</c> make a Llama tokenizer's anew; what one of them does not say stays as it
-    /// was.
+    /// The special tokens around texts: <c>add_bos_token</c> and <c>add_eos_token</c> make a Llama tokenizer's anew; what one of them does
+    /// not say stays as it was.
     /// </summary>
     /// <exception cref="InvalidDataException">They ask for a token that there is not, or for what another class cannot change.</exception>
     public SequenceTemplate Template(TokenizerPipeline pipeline, string file)
@@ -109,17 +118,20 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
 
         int? Wanted(string role, bool isWanted, int? id) => !isWanted ? null : id
             ?? throw new InvalidDataException(
-                $"{config.Path}: add_{role}_token is true, but there is no {role}_token; name one that is in the vocabulary, or say false.");
+                $"{config.Path}: add_{role}_token is true, but there is no {role}_token; "
+                    + "name one that is in the vocabulary, or say false.");
 
         void Agree(string role, bool? asked, int? id, bool has)
         {
             if (asked is { } flag && id is not null && flag != has)
             {
-                throw Contradiction($"add_{role}_token", flag, $"the post_processor of {file} {(has ? "adds" : "does not add")} the {role}_token");
+                throw Contradiction(
+                    $"add_{role}_token", flag, $"the post_processor of {file} {(has ? "adds" : "does not add")} the {role}_token");
             }
         }
     }
 
     private InvalidDataException Contradiction(string key, bool asked, string found) => new(
-        $"{config.Path}: {key} is {(asked ? "true" : "false")}, but {found}, which Transformers then changes in some versions only; make the two files agree.");
+        $"{config.Path}: {key} is {(asked ? "true" : "false")}, but {found}, which Transformers then changes in some versions only; "
+            + "make the two files agree.");
 }

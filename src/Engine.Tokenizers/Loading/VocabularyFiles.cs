@@ -33,7 +33,10 @@ internal static class VocabularyFiles
                 continue;
             }
 
-            merges.Add(Pair(line) ?? throw new InvalidDataException($"{file.Path}: line {number} is \"{line}\"; expected two tokens with one blank between."));
+            merges.Add(
+                Pair(line)
+                    ?? throw new InvalidDataException(
+                        $"{file.Path}: line {number} is \"{line}\"; expected two tokens with one blank between."));
         }
 
         return merges;
@@ -46,7 +49,9 @@ internal static class VocabularyFiles
     private static TokenPair? Pair(string merge) =>
         merge.Split(' ') is [{ Length: > 0 } left, { Length: > 0 } right] ? new TokenPair(left, right) : null;
 
-    /// <summary>Lines as the formats have them: ended by a line feed alone, because tokens may hold the other line ends of Unicode.</summary>
+    /// <summary>
+    /// Lines as the formats have them: ended by a line feed alone, because tokens may hold the other line ends of Unicode.
+    /// </summary>
     private static IEnumerable<string> Lines(TokenizerFile file)
     {
         string text = file.ReadText();

@@ -7,9 +7,11 @@ namespace Engine.Tokenizers;
 /// <summary>What the <c>model</c> object of a byte-pair encoding says besides vocabulary and merges.</summary>
 /// <param name="UnknownToken">Stands for characters that the vocabulary lacks; null leaves them out.</param>
 /// <param name="FuseUnknown">One unknown token for a run of unknown characters.</param>
-/// <param name="ByteFallback">A character that the vocabulary lacks becomes its UTF-8 bytes as <c>&lt;0xNN&gt;</c>, where it has all of those.</param>
+/// <param name="ByteFallback">A character that the vocabulary lacks becomes its UTF-8 bytes as <c>&lt;0xNN&gt;</c>, where it has all of
+/// those.</param>
 /// <param name="IgnoreMerges">A piece that is a token as a whole becomes that token, whether or not merges lead there.</param>
-internal sealed record BpeOptions(string? UnknownToken = null, bool FuseUnknown = false, bool ByteFallback = false, bool IgnoreMerges = false);
+internal sealed record BpeOptions(
+    string? UnknownToken = null, bool FuseUnknown = false, bool ByteFallback = false, bool IgnoreMerges = false);
 
 /// <summary><c>BPE</c>: byte-pair encoding over characters, or over bytes that stand as characters (<see cref="ByteAlphabet"/>).</summary>
 internal sealed class BpeModel : ITokenModel
@@ -137,7 +139,8 @@ internal sealed class BpeModel : ITokenModel
     }
 
     /// <param name="symbols">The word as the vocabulary spells it.</param>
-    /// <param name="places">The characters of the word that the units of <paramref name="symbols"/> are bytes of; empty where they are the word itself.</param>
+    /// <param name="places">The characters of the word that the units of <paramref name="symbols"/> are bytes of; empty where they are the
+    /// word itself.</param>
     /// <param name="start">Where the word begins in its piece.</param>
     /// <param name="word">Gets the symbols.</param>
     private void AddSymbols(ReadOnlySpan<char> symbols, ReadOnlySpan<(int Start, int End)> places, int start, MergeQueue word)
@@ -215,7 +218,8 @@ internal sealed class BpeModel : ITokenModel
             int Id(string token) => vocabulary.TryGetId(token, out int id)
                 ? id
                 : throw new InvalidDataException(
-                    $"{source}: merge {rank} (\"{left}\" with \"{right}\") needs the token \"{token}\", which is not in the vocabulary; vocabulary and merges must come from one training.");
+                    $"{source}: merge {rank} (\"{left}\" with \"{right}\") needs the token \"{token}\", which is not in the vocabulary; "
+                        + "vocabulary and merges must come from one training.");
         }
 
         return resolved;

@@ -5,11 +5,15 @@ internal interface ITokenModel
 {
     Vocabulary Vocabulary { get; }
 
-    /// <summary>Appends the tokens of one piece. <paramref name="scratch"/> belongs to one thread at a time and to this model alone.</summary>
+    /// <summary>
+    /// Appends the tokens of one piece. <paramref name="scratch"/> belongs to one thread at a time and to this model alone.
+    /// </summary>
     void Encode(ReadOnlySpan<char> piece, EncodeScratch scratch, List<Token> tokens);
 }
 
-/// <summary>A token and the whole characters that it stands for: of a piece in UTF-16 units from its start, later of the given text.</summary>
+/// <summary>
+/// A token and the whole characters that it stands for: of a piece in UTF-16 units from its start, later of the given text.
+/// </summary>
 internal readonly record struct Token(int Id, int Start, int End);
 
 /// <summary>What one thread keeps between pieces: tokens of words met before, and working memory.</summary>

@@ -1,6 +1,8 @@
 namespace Engine.Tokenizers;
 
-/// <summary>A binary heap of numbers, the smallest on top: what merging spends its time in, so without a comparer or separate priorities.</summary>
+/// <summary>
+/// A binary heap of numbers, the smallest on top: what merging spends its time in, so without a comparer or separate priorities.
+/// </summary>
 internal sealed class MergeHeap
 {
     private ulong[] entries = new ulong[64];

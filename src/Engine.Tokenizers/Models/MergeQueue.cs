@@ -1,8 +1,8 @@
 namespace Engine.Tokenizers;
 
 /// <summary>
-/// Applies merges to the symbols of one word: lowest rank first, leftmost first among equal ranks, by a queue over a linked list. What lies in
-/// the queue may be out of date; it is applied when its place still merges to the same id, exactly as in Hugging Face's tokenizers.
+/// Applies merges to the symbols of one word: lowest rank first, leftmost first among equal ranks, by a queue over a linked list. What lies
+/// in the queue may be out of date; it is applied when its place still merges to the same id, exactly as in Hugging Face's tokenizers.
 /// </summary>
 internal sealed class MergeQueue
 {

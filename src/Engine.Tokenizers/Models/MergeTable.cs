@@ -2,7 +2,10 @@ using System.Numerics;
 
 namespace Engine.Tokenizers;
 
-/// <summary>The merges of a byte-pair encoding: pair of ids to rank and merged id. Open addressing, because this is asked for every pair of every new word.</summary>
+/// <summary>
+/// The merges of a byte-pair encoding: pair of ids to rank and merged id. Open addressing, because this is asked for every pair of every
+/// new word.
+/// </summary>
 internal sealed class MergeTable
 {
     private const ulong Empty = ulong.MaxValue;
@@ -12,7 +15,8 @@ internal sealed class MergeTable
     private readonly int[] merged;
     private readonly int shift;
 
-    /// <param name="merges">Left id, right id and merged id, by rank. A pair that comes again takes the later rank, as in Hugging Face's tokenizers.</param>
+    /// <param name="merges">Left id, right id and merged id, by rank. A pair that comes again takes the later rank, as in Hugging Face's
+    /// tokenizers.</param>
     public MergeTable(IReadOnlyList<(int Left, int Right, int Merged)> merges)
     {
         int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 2));

@@ -31,7 +31,8 @@ internal sealed class Vocabulary
 
             if (!ids.TryAdd(token, id))
             {
-                throw new InvalidDataException($"{source}: token \"{token}\" is in the vocabulary twice, as {ids[token]} and as {id}; remove one.");
+                throw new InvalidDataException(
+                    $"{source}: token \"{token}\" is in the vocabulary twice, as {ids[token]} and as {id}; remove one.");
             }
 
             highest = Math.Max(highest, id);
@@ -42,7 +43,8 @@ internal sealed class Vocabulary
         {
             if (tokens[id] is string other)
             {
-                throw new InvalidDataException($"{source}: tokens \"{other}\" and \"{token}\" share the id {id}; each token needs an id of its own.");
+                throw new InvalidDataException(
+                    $"{source}: tokens \"{other}\" and \"{token}\" share the id {id}; each token needs an id of its own.");
             }
 
             tokens[id] = token;

@@ -17,7 +17,9 @@ internal sealed class WordCache
         lookup = entries.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
-    /// <summary>Appends the tokens of <paramref name="word"/>, which begins at <paramref name="start"/> of its piece, if it was met before.</summary>
+    /// <summary>
+    /// Appends the tokens of <paramref name="word"/>, which begins at <paramref name="start"/> of its piece, if it was met before.
+    /// </summary>
     public bool TryAppend(ReadOnlySpan<char> word, int start, List<Token> tokens)
     {
         if (word.Length > MaxWordLength || !lookup.TryGetValue(word, out Entry entry))

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Engine.Tokenizers;
 
-/// <summary><c>WordPiece</c>: the longest token that starts the word, then the longest continuation, and so on; a word that cannot be covered is unknown as a whole.</summary>
+/// <summary>
+/// <c>WordPiece</c>: the longest token that starts the word, then the longest continuation, and so on; a word that cannot be covered is
+/// unknown as a whole.
+/// </summary>
 internal sealed class WordPieceModel : ITokenModel
 {
     private readonly int unknown;
@@ -21,7 +24,8 @@ internal sealed class WordPieceModel : ITokenModel
         this.maxCharacters = maxCharacters;
         if (!vocabulary.TryGetId(unknownToken, out unknown))
         {
-            throw new InvalidDataException($"{source}: unk_token \"{unknownToken}\" is not in the vocabulary; WordPiece needs it for words it cannot cover.");
+            throw new InvalidDataException(
+                $"{source}: unk_token \"{unknownToken}\" is not in the vocabulary; WordPiece needs it for words it cannot cover.");
         }
 
         Dictionary<string, int> continuations = new(StringComparer.Ordinal);

@@ -3,7 +3,8 @@ using System.Text;
 namespace Engine.Tokenizers;
 
 /// <summary>
-/// <c>BertNormalizer</c>: cleaning (control characters go, white space becomes a blank), blanks around ideographs, accents stripped, lower case.
+/// <c>BertNormalizer</c>: cleaning (control characters go, white space becomes a blank), blanks around ideographs, accents stripped, lower
+/// case.
 /// </summary>
 internal sealed class BertNormalizer(bool cleanText, bool handleChineseChars, bool stripAccents, bool lowercase) : INormalizer
 {

@@ -1,8 +1,8 @@
 namespace Engine.Tokenizers;
 
 /// <summary>
-/// <c>trim_offsets</c> of a ByteLevel or Roberta post-processor: places leave out the blanks that a token begins or ends with, but for the one
-/// blank that <c>add_prefix_space</c> put before a text.
+/// <c>trim_offsets</c> of a ByteLevel or Roberta post-processor: places leave out the blanks that a token begins or ends with, but for the
+/// one blank that <c>add_prefix_space</c> put before a text.
 /// </summary>
 internal sealed record OffsetTrimming(bool AddPrefixSpace)
 {

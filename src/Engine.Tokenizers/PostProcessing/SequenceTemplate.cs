@@ -1,6 +1,8 @@
 namespace Engine.Tokenizers;
 
-/// <summary>One place of a template: the first text, the second text, or special tokens, with the token type of what stands there.</summary>
+/// <summary>
+/// One place of a template: the first text, the second text, or special tokens, with the token type of what stands there.
+/// </summary>
 internal readonly record struct TemplatePart(TemplateSource Source, int TypeId, List<Token>? Special = null);
 
 internal enum TemplateSource
@@ -55,7 +57,10 @@ internal sealed class SequenceTemplate(IReadOnlyList<TemplatePart> single, IRead
     /// <summary>How many special tokens are added to one text or to a pair.</summary>
     public int AddedCount(bool isPair) => (isPair ? pair : single).Sum(part => part.Special?.Count ?? 0);
 
-    /// <summary>Puts the tokens of a text or a pair and the special tokens in their order; with <paramref name="withOffsets"/> with the places of the former.</summary>
+    /// <summary>
+    /// Puts the tokens of a text or a pair and the special tokens in their order; with <paramref name="withOffsets"/> with the places of
+    /// the former.
+    /// </summary>
     public Encoding Apply(List<Token> first, List<Token>? second, bool addSpecialTokens, bool withOffsets)
     {
         IReadOnlyList<TemplatePart> parts = second is null ? single : pair;

@@ -1,6 +1,8 @@
 namespace Engine.Tokenizers;
 
-/// <summary>Finds the end of the match of a split pattern that starts at <paramref name="start"/>; these patterns match everywhere.</summary>
+/// <summary>
+/// Finds the end of the match of a split pattern that starts at <paramref name="start"/>; these patterns match everywhere.
+/// </summary>
 internal delegate int PieceScanner(ReadOnlySpan<char> text, int start);
 
 /// <summary>Hand-written scanners for the split patterns of published byte-level tokenizers.</summary>
@@ -10,10 +12,12 @@ internal static class SplitPattern
     public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     /// <summary>The pattern of Qwen2, Qwen2.5 and Qwen3: single digits.</summary>
-    public const string Qwen2 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    public const string Qwen2 =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     /// <summary>The pattern of Llama 3: up to three digits.</summary>
-    public const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    public const string Llama3 =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     /// <summary>The scanner of a pattern, or null for a pattern that has none.</summary>
     public static PieceScanner? Find(string pattern) => pattern switch

@@ -4,8 +4,8 @@ using Engine.Common.Files;
 namespace Engine.Tokenizers;
 
 /// <summary>
-/// Trains a byte-level byte-pair encoding with the layout of RoBERTa (Sennrich, Haddow and Birch 2016; Radford et al. 2019). Deterministic: of
-/// pairs that are equally frequent, the one with the lower left id is merged first, then the one with the lower right id.
+/// Trains a byte-level byte-pair encoding with the layout of RoBERTa (Sennrich, Haddow and Birch 2016; Radford et al. 2019). Deterministic:
+/// of pairs that are equally frequent, the one with the lower left id is merged first, then the one with the lower right id.
 /// </summary>
 public sealed class BpeTrainer
 {
@@ -21,8 +21,8 @@ public sealed class BpeTrainer
     public int MinFrequency { get; init; } = 2;
 
     /// <summary>
-    /// Learns from files and writes the tokenizer into a folder, all of its files or none; what lies there already is not written over, since a
-    /// model may have been trained with it.
+    /// Learns from files and writes the tokenizer into a folder, all of its files or none; what lies there already is not written over,
+    /// since a model may have been trained with it.
     /// </summary>
     /// <param name="files">UTF-8 texts.</param>
     /// <param name="size">Tokens of the vocabulary, special tokens and bytes included.</param>
@@ -36,7 +36,8 @@ public sealed class BpeTrainer
         if (size < SmallestSize)
         {
             throw new ConfigurationException(
-                $"The size is {size}; a byte-level vocabulary has at least {SmallestSize} tokens: {SpecialTokens.Count} special tokens and 256 "
+                $"The size is {size}; a byte-level vocabulary has at least {SmallestSize} tokens: {SpecialTokens.Count} special "
+                    + "tokens and 256 "
                 + "bytes.")
             {
                 Settings = ["Size"],
@@ -53,7 +54,8 @@ public sealed class BpeTrainer
         if (written.FirstOrDefault(File.Exists) is { } there)
         {
             throw new IOException(
-                $"{there} is there already, and a model may have been trained with it. Choose another output, or remove the tokenizer's files "
+                $"{there} is there already, and a model may have been trained with it. Choose another output, "
+                    + "or remove the tokenizer's files "
                 + $"({string.Join(", ", TrainedBpe.FileNames)}).");
         }
 
@@ -82,7 +84,9 @@ public sealed class BpeTrainer
         if (size < SmallestSize || size > Vocabulary.MaxId)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(size), size, $"A byte-level vocabulary has from {SmallestSize} ({SpecialTokens.Count} special tokens and 256 bytes) to {Vocabulary.MaxId} tokens.");
+                nameof(size), size,
+                $"A byte-level vocabulary has from {SmallestSize} ({SpecialTokens.Count} special tokens "
+                    + $"and 256 bytes) to {Vocabulary.MaxId} tokens.");
         }
 
         List<string> tokens = [.. SpecialTokens, .. ByteAlphabet.Characters.ToArray().Order().Select(character => character.ToString())];

@@ -17,7 +17,9 @@ internal sealed class PairCounts
     private readonly IReadOnlyList<TrainingWord> words;
     private readonly Dictionary<(int Left, int Right), Occurrences> pairs = [];
 
-    /// <summary>Most frequent first, then by ids. A pair lies here with a count that may since have fallen; it is put right when it comes up.</summary>
+    /// <summary>
+    /// Most frequent first, then by ids. A pair lies here with a count that may since have fallen; it is put right when it comes up.
+    /// </summary>
     private readonly PriorityQueue<(int Left, int Right, long Count), (long Negative, int Left, int Right)> queue = new();
 
     public PairCounts(IReadOnlyList<TrainingWord> words)

@@ -25,8 +25,8 @@ public sealed class TrainedBpe
         [TokenizerFolder.VocabularyName, TokenizerFolder.MergesName, TokenizerFolder.TokenizerJsonName, TokenizerFolder.ConfigName];
 
     /// <summary>
-    /// Writes vocab.json, merges.txt, tokenizer.json and tokenizer_config.json, as Transformers has them for RoBERTa, each under a temporary
-    /// name until it is complete.
+    /// Writes vocab.json, merges.txt, tokenizer.json and tokenizer_config.json, as Transformers has them for RoBERTa, each under a
+    /// temporary name until it is complete.
     /// </summary>
     public void Save(string folder)
     {
@@ -43,7 +43,8 @@ public sealed class TrainedBpe
     private static byte[] Json(bool indented, Action<Utf8JsonWriter> write)
     {
         using MemoryStream stream = new();
-        using (Utf8JsonWriter writer = new(stream, new JsonWriterOptions { Indented = indented, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NewLine = "\n" }))
+        using (Utf8JsonWriter writer = new(
+            stream, new JsonWriterOptions { Indented = indented, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NewLine = "\n" }))
         {
             write(writer);
         }

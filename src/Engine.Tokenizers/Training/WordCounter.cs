@@ -4,7 +4,9 @@ using Engine.Common.Files;
 
 namespace Engine.Tokenizers;
 
-/// <summary>Counts the words of a text, as the split pattern of GPT-2 cuts them. Each line, with its line end, is a text by itself.</summary>
+/// <summary>
+/// Counts the words of a text, as the split pattern of GPT-2 cuts them. Each line, with its line end, is a text by itself.
+/// </summary>
 internal sealed class WordCounter
 {
     private const int BlockLength = 1 << 20;
@@ -53,7 +55,8 @@ internal sealed class WordCounter
         }
         catch (DecoderFallbackException exception)
         {
-            throw new InvalidDataException($"{path}:{FileFault.LineNotUtf8(path)}: this line has bytes that are not UTF-8; convert the file to UTF-8.", exception);
+            throw new InvalidDataException(
+                $"{path}:{FileFault.LineNotUtf8(path)}: this line has bytes that are not UTF-8; convert the file to UTF-8.", exception);
         }
     }
 

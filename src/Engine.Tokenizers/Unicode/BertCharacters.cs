@@ -9,7 +9,9 @@ namespace Engine.Tokenizers;
 /// </summary>
 internal static class BertCharacters
 {
-    /// <summary>First and last of each run of marks, punctuation and format characters assigned after Unicode 8.0 (from DerivedAge.txt).</summary>
+    /// <summary>
+    /// First and last of each run of marks, punctuation and format characters assigned after Unicode 8.0 (from DerivedAge.txt).
+    /// </summary>
     private static readonly int[] s_newerRanges =
     [
         0x61D, 0x61D, 0x7FD, 0x7FD, 0x890, 0x891, 0x897, 0x89F, 0x8CA, 0x8E2, 0x9FD, 0x9FE, 0xA76, 0xA76, 0xAFA, 0xAFF, 0xB55, 0xB55,
@@ -52,9 +54,10 @@ internal static class BertCharacters
     public static bool IsAccent(Rune rune) => Rune.GetUnicodeCategory(rune) == UnicodeCategory.NonSpacingMark && !IsNewer(rune.Value);
 
     /// <summary>The ideographs that are words of their own. The gap from U+2B820 to U+2B91F is in the original.</summary>
-    public static bool IsChinese(Rune rune) => rune.Value is (>= 0x4E00 and <= 0x9FFF) or (>= 0x3400 and <= 0x4DBF) or (>= 0x20000 and <= 0x2A6DF)
-        or (>= 0x2A700 and <= 0x2B73F) or (>= 0x2B740 and <= 0x2B81F) or (>= 0x2B920 and <= 0x2CEAF)
-        or (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F);
+    public static bool IsChinese(Rune rune) =>
+        rune.Value is (>= 0x4E00 and <= 0x9FFF) or (>= 0x3400 and <= 0x4DBF) or (>= 0x20000 and <= 0x2A6DF)
+            or (>= 0x2A700 and <= 0x2B73F) or (>= 0x2B740 and <= 0x2B81F) or (>= 0x2B920 and <= 0x2CEAF)
+            or (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F);
 
     private static bool IsNewer(int point)
     {

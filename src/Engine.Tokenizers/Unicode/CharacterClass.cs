@@ -22,7 +22,8 @@ internal enum CharacterClass : byte
 /// <summary>Character classes as the regular expression engines of Hugging Face's tokenizers define them.</summary>
 internal static class CharacterClasses
 {
-    private static readonly CharacterClass[] s_basicPlane = [.. Enumerable.Range(0, 0x10000).Select(unit => Classify((char)unit, CharUnicodeInfo.GetUnicodeCategory((char)unit)))];
+    private static readonly CharacterClass[] s_basicPlane =
+        [.. Enumerable.Range(0, 0x10000).Select(unit => Classify((char)unit, CharUnicodeInfo.GetUnicodeCategory((char)unit)))];
 
     /// <summary>The class of the character at <paramref name="index"/> of well-formed UTF-16, and how many units it has.</summary>
     public static CharacterClass At(ReadOnlySpan<char> text, int index, out int units)
@@ -38,7 +39,10 @@ internal static class CharacterClasses
         return s_basicPlane[unit];
     }
 
-    /// <summary>The end of the run of characters of <paramref name="wanted"/> class that starts at <paramref name="index"/>, at most <paramref name="limit"/> of them.</summary>
+    /// <summary>
+    /// The end of the run of characters of <paramref name="wanted"/> class that starts at <paramref name="index"/>, at most
+    /// <paramref name="limit"/> of them.
+    /// </summary>
     public static int EndOfRun(ReadOnlySpan<char> text, int index, CharacterClass wanted, int limit = int.MaxValue)
     {
         while (limit > 0 && index < text.Length && At(text, index, out int units) == wanted)
@@ -53,7 +57,8 @@ internal static class CharacterClasses
     /// <summary><c>\w</c> of Rust's <c>regex</c> (UTS #18): alphabetic characters, marks, decimal digits, connectors and joiners.</summary>
     public static bool IsWord(Rune rune) => Rune.GetUnicodeCategory(rune) switch
     {
-        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.ModifierLetter
+        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+            or UnicodeCategory.ModifierLetter
             or UnicodeCategory.OtherLetter or UnicodeCategory.LetterNumber => true,
         UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark => true,
         UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation => true,

@@ -24,7 +24,8 @@ internal sealed class UnicodeNormalization
     private readonly FrozenDictionary<long, int> compositions;
 
     private UnicodeNormalization(
-        Dictionary<int, byte> combiningClass, Dictionary<int, int[]> canonical, Dictionary<int, int[]> compatible, Dictionary<long, int> compositions)
+        Dictionary<int, byte> combiningClass, Dictionary<int, int[]> canonical, Dictionary<int, int[]> compatible,
+        Dictionary<long, int> compositions)
     {
         this.combiningClass = combiningClass.ToFrozenDictionary();
         this.canonical = canonical.ToFrozenDictionary();
@@ -40,7 +41,9 @@ internal sealed class UnicodeNormalization
         return aligned.Text;
     }
 
-    /// <summary>Normalizes a text in place. A composed character stands for what its first part stood for alone, as in Hugging Face's tokenizers.</summary>
+    /// <summary>
+    /// Normalizes a text in place. A composed character stands for what its first part stood for alone, as in Hugging Face's tokenizers.
+    /// </summary>
     public static void Normalize(AlignedText text, NormalizationForm form)
     {
         bool compose = form is NormalizationForm.FormC or NormalizationForm.FormKC;
@@ -194,7 +197,8 @@ internal sealed class UnicodeNormalization
     private static UnicodeNormalization Read()
     {
         using Stream stream = typeof(UnicodeNormalization).Assembly.GetManifestResourceStream("UnicodeNormalization.txt")
-            ?? throw new InvalidOperationException("The assembly Engine.Model lacks its resource UnicodeNormalization.txt; build it from an intact source tree.");
+            ?? throw new InvalidOperationException(
+                "The assembly Engine.Model lacks its resource UnicodeNormalization.txt; build it from an intact source tree.");
         using StreamReader reader = new(stream, System.Text.Encoding.UTF8);
         Dictionary<int, byte> combiningClass = [];
         Dictionary<int, int[]> canonical = [], compatible = [];
@@ -236,7 +240,8 @@ internal sealed class UnicodeNormalization
     }
 
     private static int[] CodePoints(string hexadecimal) =>
-        [.. hexadecimal.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(point => int.Parse(point, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
+        [.. hexadecimal.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(point => int.Parse(point, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
 
     /// <summary>A character of the result, and of how many characters of the text it takes the place.</summary>
     private readonly record struct Part(int Point, int Taken = 0);

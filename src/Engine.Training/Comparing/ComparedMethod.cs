@@ -57,7 +57,8 @@ public sealed class ComparedMethod
     /// <c>wide: {method: {name: flat-lora, rho: 0.1}, learning_rate: 1e-3}</c>.
     /// </summary>
     /// <exception cref="ConfigurationException">The file is not such a map.</exception>
-    public static IReadOnlyList<ComparedMethod> ReadFile(string path) => [.. RunFileParser.Parse(path).Items.Select(item => item.Value is MapNode map
+    public static IReadOnlyList<ComparedMethod> ReadFile(
+        string path) => [.. RunFileParser.Parse(path).Items.Select(item => item.Value is MapNode map
         ? new ComparedMethod(item.Key, [.. map.Items.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))])
         : throw new ConfigurationException(
             $"{item.Value.Location}: '{item.Key}' is no map of run-file keys; expected such as "

@@ -42,9 +42,12 @@ public sealed record ComparedRun(
                     + "run it anew, or choose another output.")
                 : Read(folder, seed);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException
+            or KeyNotFoundException)
         {
-            throw new TrainingException($"{folder}: the files of the finished run cannot be read ({exception.Message.TrimEnd('.')}). Delete the folder to run it anew.", exception);
+            throw new TrainingException(
+                $"{folder}: the files of the finished run cannot be read ({exception.Message.TrimEnd('.')}). "
+                    + "Delete the folder to run it anew.", exception);
         }
     }
 
@@ -71,7 +74,8 @@ public sealed record ComparedRun(
             summary["metrics"] is JsonObject metrics ? Numbers(metrics) : new Dictionary<string, double?>(),
             seconds.Skip((int)(seconds.Length * WarmUpShare)).DefaultIfEmpty(0).Average(),
             summary["peak_device_bytes"]!.GetValue<long>(),
-            [.. Lines(files.EvaluationsPath).Select(line => new RunEvaluation(line["step"]!.GetValue<long>(), line["epoch"]!.GetValue<double>(), Numbers(line)))]);
+            [.. Lines(files.EvaluationsPath)
+                .Select(line => new RunEvaluation(line["step"]!.GetValue<long>(), line["epoch"]!.GetValue<double>(), Numbers(line)))]);
     }
 
     private static Dictionary<string, double?> Numbers(JsonObject values) => values

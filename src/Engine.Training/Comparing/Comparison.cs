@@ -40,7 +40,8 @@ public sealed class Comparison
     }
 
     private Comparison(
-        string? runFile, RunConfiguration start, Func<ComparedMethod, RunConfiguration> load, IReadOnlyList<ComparedMethod> methods, int seeds)
+        string? runFile, RunConfiguration start, Func<ComparedMethod, RunConfiguration> load,
+        IReadOnlyList<ComparedMethod> methods, int seeds)
     {
         if (seeds < 1 || methods.Count == 0)
         {

@@ -41,7 +41,8 @@ public sealed record MethodResult(string Name, bool IsReference, IReadOnlyList<C
 /// <param name="Metric">The metric that the methods are compared by.</param>
 /// <param name="Planned">Runs when it is whole.</param>
 public sealed record ComparisonReport(
-    string? RunFile, string Model, string Data, string Device, string Metric, bool LargerIsBetter, int Planned, IReadOnlyList<MethodResult> Methods)
+    string? RunFile, string Model, string Data, string Device, string Metric, bool LargerIsBetter, int Planned,
+    IReadOnlyList<MethodResult> Methods)
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -53,12 +54,14 @@ public sealed record ComparisonReport(
 
     /// <summary>Every metric that a run has, the one compared by first.</summary>
     public IReadOnlyList<string> Metrics =>
-        [.. Methods.SelectMany(method => method.Runs.SelectMany(run => run.Metrics.Keys)).Distinct().OrderBy(name => name == Metric ? 0 : 1)];
+        [.. Methods.SelectMany(method => method.Runs.SelectMany(run => run.Metrics.Keys))
+            .Distinct().OrderBy(name => name == Metric ? 0 : 1)];
 
     /// <summary>The figures of sharpness that a run has, by space.</summary>
     public IReadOnlyList<(string Space, IReadOnlyList<string> Figures)> Sharpness => [.. Methods
         .SelectMany(method => method.Runs)
-        .SelectMany(run => run.Sharpness?.Spaces.SelectMany(space => space.Value.Keys.Select(figure => (Space: space.Key, Figure: figure))) ?? [])
+        .SelectMany(
+            run => run.Sharpness?.Spaces.SelectMany(space => space.Value.Keys.Select(figure => (Space: space.Key, Figure: figure))) ?? [])
         .Distinct()
         .GroupBy(entry => entry.Space, entry => entry.Figure)
         .Select(group => (group.Key, (IReadOnlyList<string>)[.. SharpnessRequest.FigureNames.Where(group.Contains)]))];
@@ -107,7 +110,8 @@ public sealed record ComparisonReport(
         ["peak_device_bytes"] = method.PeakBytes,
         ["relative_bytes"] = Number(RelativeBytes(method)),
         ["runs"] = new JsonArray([.. method.Runs.Select(Run)]),
-        ["failed"] = new JsonArray([.. method.Failed.Select(failed => new JsonObject { ["seed"] = failed.Seed, ["reason"] = failed.Reason })]),
+        ["failed"] = new JsonArray(
+            [.. method.Failed.Select(failed => new JsonObject { ["seed"] = failed.Seed, ["reason"] = failed.Reason })]),
     };
 
     private static JsonObject Means(MethodResult method, string space, IReadOnlyList<string> figures) =>

@@ -26,7 +26,8 @@ internal sealed class ComparisonResults(Comparison comparison, string device)
     public void Add(PlannedRun planned, ComparedRun run) => finished.Add((planned.Method, run));
 
     /// <summary>Whether a run failed.</summary>
-    public bool HasFailed(PlannedRun planned) => failed.Exists(entry => entry.Method == planned.Method && entry.Run.Seed == planned.Run.Seed);
+    public bool HasFailed(PlannedRun planned) =>
+        failed.Exists(entry => entry.Method == planned.Method && entry.Run.Seed == planned.Run.Seed);
 
     /// <summary>Adds to a run that is there how flat the loss is around it.</summary>
     public void Add(PlannedRun planned, RunSharpness sharpness)

@@ -13,7 +13,8 @@ namespace Engine.Training.Comparing;
 
 /// <summary>Makes the runs of a comparison that are not there yet, and measures those whose sharpness is asked for.</summary>
 internal sealed class ComparisonRunner(
-    Comparison comparison, Device device, SharpnessRequest? sharpness, IProgress<ComparisonProgress>? progress, CancellationToken cancellation)
+    Comparison comparison, Device device, SharpnessRequest? sharpness, IProgress<ComparisonProgress>? progress,
+    CancellationToken cancellation)
 {
     /// <summary>The runtime compiles what runs often a second time, in the background, within about a second.</summary>
     private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2);

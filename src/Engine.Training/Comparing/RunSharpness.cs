@@ -31,7 +31,8 @@ public sealed record SharpnessRequest(IReadOnlyList<SharpnessInstrument> Instrum
     /// <exception cref="ConfigurationException">No such instrument, one without a single figure, or no row.</exception>
     public static SharpnessRequest Parse(string list, int rows)
     {
-        SharpnessInstrument[] instruments = [.. list.Split(',', StringSplitOptions.TrimEntries).Select(SharpnessNames.Instrument).Distinct().Order()];
+        SharpnessInstrument[] instruments =
+            [.. list.Split(',', StringSplitOptions.TrimEntries).Select(SharpnessNames.Instrument).Distinct().Order()];
         foreach (SharpnessInstrument instrument in instruments.Where(instrument => Figures.All(figure => figure.Instrument != instrument)))
         {
             throw new ConfigurationException(
@@ -60,7 +61,8 @@ public sealed record SharpnessRequest(IReadOnlyList<SharpnessInstrument> Instrum
         space => SharpnessNames.Of(space.Space),
         space => new SortedDictionary<string, double?>(Figures
             .Where(figure => Instruments.Contains(figure.Instrument))
-            .ToDictionary(figure => figure.Name, figure => figure.Value(space) is { } value && double.IsFinite(value) ? value : (double?)null))));
+            .ToDictionary(
+                figure => figure.Name, figure => figure.Value(space) is { } value && double.IsFinite(value) ? value : (double?)null))));
 }
 
 /// <summary>The sharpness of a finished run's adapter, kept in its folder.</summary>
@@ -83,11 +85,14 @@ public sealed record RunSharpness(string Asked, SortedDictionary<string, SortedD
 
         try
         {
-            return JsonSerializer.Deserialize<RunSharpness>(File.ReadAllBytes(path)) is { } found && found.Asked == request.Description ? found : null;
+            return JsonSerializer.Deserialize<RunSharpness>(File.ReadAllBytes(path)) is { } found && found.Asked == request.Description
+                ? found
+                : null;
         }
         catch (JsonException exception)
         {
-            throw new Running.TrainingException($"{path} cannot be read ({exception.Message.TrimEnd('.')}). Delete it to measure anew.", exception);
+            throw new Running.TrainingException(
+                $"{path} cannot be read ({exception.Message.TrimEnd('.')}). Delete it to measure anew.", exception);
         }
     }
 

@@ -3,7 +3,9 @@ using Engine.Model.Peft;
 
 namespace Engine.Training.Configuration;
 
-/// <summary>The section <c>adapter</c>. A key that is absent is null here: its default is PEFT's, or what the folder in <c>init</c> says.</summary>
+/// <summary>
+/// The section <c>adapter</c>. A key that is absent is null here: its default is PEFT's, or what the folder in <c>init</c> says.
+/// </summary>
 public sealed record AdapterConfiguration
 {
     /// <summary>Rank of the update.</summary>

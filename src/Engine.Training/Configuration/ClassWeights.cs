@@ -30,7 +30,8 @@ public sealed record ClassWeights
 
     /// <summary>The weight of each class.</summary>
     /// <param name="classes">The classes with their training rows; without rows for prebatched data.</param>
-    /// <exception cref="ConfigurationException">Another number of weights than of classes; or a class without rows, which cannot be balanced.</exception>
+    /// <exception cref="ConfigurationException">Another number of weights than of classes; or a class without rows, which cannot be
+    /// balanced.</exception>
     internal IReadOnlyList<float> Of(IReadOnlyList<ClassCount> classes)
     {
         if (Values is not null)
@@ -38,7 +39,8 @@ public sealed record ClassWeights
             return Values.Count == classes.Count
                 ? [.. Values.Select(value => (float)value)]
                 : throw new ConfigurationException(
-                    $"class_weights has {Values.Count} numbers, and there are {classes.Count} classes ({string.Join(", ", classes.Select(entry => entry.Name))}).");
+                    $"class_weights has {Values.Count} numbers, and there are {classes.Count} classes "
+                        + $"({string.Join(", ", classes.Select(entry => entry.Name))}).");
         }
 
         string[] empty = [.. classes.Where(entry => entry.Rows == 0).Select(entry => entry.Name)];
@@ -46,6 +48,7 @@ public sealed record ClassWeights
         return empty.Length == 0
             ? [.. classes.Select(entry => (float)(rows / ((double)classes.Count * entry.Rows)))]
             : throw new ConfigurationException(
-                $"class_weights: balanced divides by the training rows of each class, and there are none of {string.Join(", ", empty)}; give the weights as a list.");
+                $"class_weights: balanced divides by the training rows of each class, and there are none of {string.Join(", ", empty)}; "
+                    + "give the weights as a list.");
     }
 }

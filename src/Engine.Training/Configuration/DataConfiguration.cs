@@ -93,7 +93,8 @@ public sealed record DataConfiguration
 
     /// <summary>How some files are written that are read as this section says.</summary>
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
-    internal IReadOnlyList<DataFormat> FormatsOf(DataFiles files) => [.. files.Paths.Select(path => DataFormats.Of(path, Format)).Distinct()];
+    internal IReadOnlyList<DataFormat> FormatsOf(DataFiles files) =>
+        [.. files.Paths.Select(path => DataFormats.Of(path, Format)).Distinct()];
 
     /// <summary>How to read a file of this run's format and columns.</summary>
     internal ExampleReaderOptions ReaderOptions(int? limit = null) => new()

@@ -287,12 +287,15 @@ public sealed record RunConfiguration
 
     /// <summary>Reads a run file.</summary>
     /// <param name="path">The YAML file; paths in it are relative to its folder.</param>
-    /// <param name="overrides">Settings of the form <c>key.sub=value</c> (YAML values) that replace those of the file, under the same checks.</param>
-    /// <exception cref="ConfigurationException">Anything wrong in it: the message names file, line and key, and what was expected.</exception>
+    /// <param name="overrides">Settings of the form <c>key.sub=value</c> (YAML values) that replace those of the file, under the same
+    /// checks.</param>
+    /// <exception cref="ConfigurationException">Anything wrong in it: the message names file, line and key, and what was
+    /// expected.</exception>
     public static RunConfiguration Load(string path, IEnumerable<string>? overrides = null) => Load(path, overrides, []);
 
     /// <param name="replaced">What stands in place of some of the file's keys; overrides come after it.</param>
-    internal static RunConfiguration Load(string path, IEnumerable<string>? overrides, IEnumerable<KeyValuePair<string, ConfigNode>> replaced)
+    internal static RunConfiguration Load(
+        string path, IEnumerable<string>? overrides, IEnumerable<KeyValuePair<string, ConfigNode>> replaced)
     {
         MapNode root = RunFileParser.Parse(path);
         foreach ((string key, ConfigNode node) in replaced)
@@ -312,14 +315,16 @@ public sealed record RunConfiguration
     /// <summary>A run with keys of a run file in place of its own; relative paths are of the current folder.</summary>
     /// <exception cref="ConfigurationException">An unknown key, a wrong type, a value out of bounds.</exception>
     internal static RunConfiguration Over(RunConfiguration run, IEnumerable<KeyValuePair<string, ConfigNode>> replaced) =>
-        new RunFileBinder(Environment.CurrentDirectory).BindOver(run, new MapNode(new OrderedDictionary<string, ConfigNode>(replaced), "settings"));
+        new RunFileBinder(Environment.CurrentDirectory).BindOver(
+            run, new MapNode(new OrderedDictionary<string, ConfigNode>(replaced), "settings"));
 
     /// <summary>The chat template's name; null where it is the one of the model's folder.</summary>
     public string? ChatTemplateName => ChatTemplate is null or ChatTemplateChoice.Tokenizer ? null : RunFileWriter.ScalarText(ChatTemplate);
 
     /// <summary>
-    /// The run under the rules of a run file: every value is one that its key takes, keys do not contradict each other, defaults that depend on other keys are filled in, and paths are full
-    /// ones. Whatever trains a run asks for this itself; a run that was read from a file has it already, and nothing changes.
+    /// The run under the rules of a run file: every value is one that its key takes, keys do not contradict each other, defaults that
+    /// depend on other keys are filled in, and paths are full ones. Whatever trains a run asks for this itself; a run that was read from a
+    /// file has it already, and nothing changes.
     /// </summary>
     /// <exception cref="ConfigurationException">The message names the key, and what was expected.</exception>
     public RunConfiguration Resolve() => RunRules.Resolve(this, file: null);

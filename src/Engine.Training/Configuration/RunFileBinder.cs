@@ -47,7 +47,8 @@ internal sealed class RunFileBinder(string folder)
             if (!names.Contains(name))
             {
                 string place = section.Length == 0 ? "the run file" : section.TrimEnd('.');
-                throw new ConfigurationException($"{node.Location}: {place} has no key '{name}'; {UnknownKey.Explain(section, name, node, names)}");
+                throw new ConfigurationException(
+                    $"{node.Location}: {place} has no key '{name}'; {UnknownKey.Explain(section, name, node, names)}");
             }
         }
     }
@@ -105,7 +106,8 @@ internal sealed class RunFileBinder(string folder)
         if (type == typeof(IReadOnlyList<MetricsTarget>))
         {
             return (node is ListNode list ? list.Items : [node])
-                .Select(item => (MetricsTarget)EnumValue(typeof(MetricsTarget), Scalar(item, name, "a word or a list of words"), name)).ToArray();
+                .Select(item => (MetricsTarget)EnumValue(typeof(MetricsTarget), Scalar(item, name, "a word or a list of words"), name))
+                    .ToArray();
         }
 
         if (type == typeof(IReadOnlyList<TokenIndices>))
@@ -115,7 +117,8 @@ internal sealed class RunFileBinder(string folder)
 
         if (type == typeof(IReadOnlyList<KeyValuePair<string, int>>))
         {
-            return Patterns(key.Definition, node, name, isWhole: true).Select(pair => KeyValuePair.Create(pair.Key, (int)pair.Value)).ToArray();
+            return Patterns(key.Definition, node, name, isWhole: true)
+                .Select(pair => KeyValuePair.Create(pair.Key, (int)pair.Value)).ToArray();
         }
 
         if (type == typeof(IReadOnlyList<KeyValuePair<string, double>>))
@@ -156,7 +159,8 @@ internal sealed class RunFileBinder(string folder)
         if (type == typeof(char))
         {
             ScalarNode scalar = Scalar(node, name, "one character");
-            return Delimiters.Parse(scalar.Text) ?? throw Wrong(node, name, @"one character other than a double quote, such as ';', ""|"" in quotes, or \t for a tab");
+            return Delimiters.Parse(scalar.Text)
+                ?? throw Wrong(node, name, @"one character other than a double quote, such as ';', ""|"" in quotes, or \t for a tab");
         }
 
         if (type == typeof(string))
@@ -183,9 +187,12 @@ internal sealed class RunFileBinder(string folder)
     }
 
     /// <summary>A map of module patterns to numbers, in its order: the first that matches a module counts.</summary>
-    private static IEnumerable<KeyValuePair<string, double>> Patterns(KeyAttribute bounds, ConfigNode node, string name, bool isWhole) => node is MapNode map
-        ? map.Items.Select(item => KeyValuePair.Create(item.Key, InBounds(bounds, Scalar(item.Value, $"{name}.{item.Key}", "a number"), $"{name}.{item.Key}", isWhole)))
-        : throw Wrong(node, name, "a map of module names or regular expressions to numbers");
+    private static IEnumerable<KeyValuePair<string, double>> Patterns(KeyAttribute bounds, ConfigNode node, string name, bool isWhole) =>
+        node is MapNode map
+            ? map.Items.Select(
+                item => KeyValuePair.Create(
+                    item.Key, InBounds(bounds, Scalar(item.Value, $"{name}.{item.Key}", "a number"), $"{name}.{item.Key}", isWhole)))
+            : throw Wrong(node, name, "a map of module names or regular expressions to numbers");
 
     private static object Number(SectionKey key, ScalarNode node, string name)
     {
@@ -356,11 +363,16 @@ internal sealed class RunFileBinder(string folder)
         IReadOnlyList<TokenIndices> entries = node is MapNode map
             ? [.. map.Items.Select(item => new TokenIndices(item.Key, Integers(item.Value, $"{name}.{item.Key}", Expected)))]
             : [new TokenIndices(null, Integers(node, name, Expected))];
-        return TokenIndices.Problem(entries) is { } problem ? throw new ConfigurationException($"{node.Location}: {name}: {problem}") : entries;
+        return TokenIndices.Problem(entries) is { } problem
+            ? throw new ConfigurationException($"{node.Location}: {name}: {problem}")
+            : entries;
     }
 
     private static IReadOnlyList<int> Integers(ConfigNode node, string name, string expected) => node is ListNode { Items.Count: > 0 } list
-        ? [.. list.Items.Select(item => Scalar(item, name, expected).Value is long and >= 0 and <= int.MaxValue and var number ? (int)number : throw Wrong(item, name, expected))]
+        ? [.. list.Items.Select(
+            item => Scalar(item, name, expected).Value is long and >= 0 and <= int.MaxValue and var number
+                ? (int)number
+                : throw Wrong(item, name, expected))]
         : throw Wrong(node, name, expected);
 
     private DataFiles Files(ConfigNode node, string name)
@@ -374,7 +386,8 @@ internal sealed class RunFileBinder(string folder)
 
     private string FullPath(ConfigNode node, string name, string text) => RunPaths.Full(node.At(name), text, RunPaths.UseOf(name), folder);
 
-    private static ScalarNode Scalar(ConfigNode node, string name, string expected) => node as ScalarNode ?? throw Wrong(node, name, expected);
+    private static ScalarNode Scalar(ConfigNode node, string name, string expected) =>
+        node as ScalarNode ?? throw Wrong(node, name, expected);
 
     private static ConfigurationException Wrong(ConfigNode node, string name, string expected)
     {

@@ -37,7 +37,8 @@ internal static class RunFileOverrides
             MapNode existing => existing,
             null => new MapNode([], location),
             // method: flat-lora is short for method: {name: flat-lora}.
-            ScalarNode name when key == "method" => new MapNode(new OrderedDictionary<string, ConfigNode> { ["name"] = name }, name.Location),
+            ScalarNode name when key == "method" =>
+                new MapNode(new OrderedDictionary<string, ConfigNode> { ["name"] = name }, name.Location),
             { } other => throw new ConfigurationException($"{location}: '{key}' ({other.Location}) has no keys below it."),
         };
         map.Items[key] = inner;

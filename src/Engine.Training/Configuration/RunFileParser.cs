@@ -80,7 +80,8 @@ internal static class RunFileParser
             parser.Consume<DocumentEnd>();
             return parser.Accept<StreamEnd>(out _)
                 ? root
-                : throw new ConfigurationException($"{locate(parser.Current!.Start.Line)}: a second YAML document begins here; one was expected.");
+                : throw new ConfigurationException(
+                    $"{locate(parser.Current!.Start.Line)}: a second YAML document begins here; one was expected.");
         }
         catch (YamlException error)
         {
@@ -175,7 +176,8 @@ internal static class RunFileParser
             ConfigNode value = Node(parser, locate, depth + 1) with { Location = keyLocation };
             if (!map.TryAdd(key.Text, value))
             {
-                throw new ConfigurationException($"{keyLocation}: the key '{key.Text}' is there twice (first at {map[key.Text].Location}).");
+                throw new ConfigurationException(
+                    $"{keyLocation}: the key '{key.Text}' is there twice (first at {map[key.Text].Location}).");
             }
         }
 

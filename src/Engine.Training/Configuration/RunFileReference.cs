@@ -38,7 +38,8 @@ public static class RunFileReference
     public static string ToMarkdown()
     {
         StringBuilder text = new();
-        foreach (IGrouping<string, RunFileReferenceEntry> section in Entries.GroupBy(entry => entry.Name.Contains('.') ? entry.Name.Split('.')[0] : ""))
+        foreach (IGrouping<string, RunFileReferenceEntry> section in Entries.GroupBy(
+            entry => entry.Name.Contains('.') ? entry.Name.Split('.')[0] : ""))
         {
             if (section.Key.Length > 0)
             {
@@ -75,7 +76,9 @@ public static class RunFileReference
         foreach (SectionKey key in SectionKey.Of(defaults.GetType()))
         {
             object? value = key.Property.GetValue(defaults);
-            string whenAbsent = key.Definition.Required ? "required" : key.Definition.Default ?? (value is null ? "none" : RunFileWriter.ScalarText(value));
+            string whenAbsent = key.Definition.Required
+                ? "required"
+                : key.Definition.Default ?? (value is null ? "none" : RunFileWriter.ScalarText(value));
             bool isFormat = key.ValueType == typeof(DataFormat);
             yield return new RunFileReferenceEntry(
                 prefix + key.Name,
@@ -101,7 +104,9 @@ public static class RunFileReference
         Type type = key.ValueType;
         if (type.IsEnum)
         {
-            return string.Join(", ", type.GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => field.GetCustomAttribute<EnumMemberAttribute>()!.Value));
+            return string.Join(
+                ", ", type.GetFields(BindingFlags.Public | BindingFlags.Static)
+                    .Select(field => field.GetCustomAttribute<EnumMemberAttribute>()!.Value));
         }
 
         return type switch
@@ -119,7 +124,8 @@ public static class RunFileReference
             _ when type == typeof(IReadOnlyList<int>) => "list of numbers",
             _ when type == typeof(IReadOnlyList<Tracking.MetricsTarget>) => "word or list of words",
             _ when type == typeof(IReadOnlyList<TokenIndices>) => "list of numbers, or map of names to such lists",
-            _ when type == typeof(IReadOnlyList<KeyValuePair<string, int>>) || type == typeof(IReadOnlyList<KeyValuePair<string, double>>) => "map of patterns to numbers",
+            _ when type == typeof(IReadOnlyList<KeyValuePair<string, int>>)
+                || type == typeof(IReadOnlyList<KeyValuePair<string, double>>) => "map of patterns to numbers",
             _ when type == typeof(ClassWeights) => "balanced, or list of numbers",
             _ when type == typeof(ClassTasks) => "a number, or list of lists of labels",
             _ when type == typeof(ModulePattern) => "list or text",

@@ -210,7 +210,9 @@ internal static partial class RunFileWriter
         AnchorName.Empty,
         TagName.Empty,
         text,
-        PlainText().IsMatch(text) && new ScalarNode(text, IsPlain: true, "") is { IsNull: false, Value: string } ? ScalarStyle.Plain : ScalarStyle.DoubleQuoted,
+        PlainText().IsMatch(text) && new ScalarNode(text, IsPlain: true, "") is { IsNull: false, Value: string }
+            ? ScalarStyle.Plain
+            : ScalarStyle.DoubleQuoted,
         isPlainImplicit: true,
         isQuotedImplicit: true));
 

@@ -4,7 +4,10 @@ using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
 
-/// <summary>Paths of a run in full, so that they mean the same wherever they are read again: those of a file and of a run that was made in code go by the same rules.</summary>
+/// <summary>
+/// Paths of a run in full, so that they mean the same wherever they are read again: those of a file and of a run that was made in code go
+/// by the same rules.
+/// </summary>
 internal static class RunPaths
 {
     /// <summary>The full path.</summary>
@@ -20,7 +23,9 @@ internal static class RunPaths
         }
 
         string path = LocalPath.ExpandHome(text);
-        return LocalPath.Problem(path, use) is { } problem ? throw new ConfigurationException($"{at} is '{text}', {problem}") : Path.GetFullPath(path, folder);
+        return LocalPath.Problem(path, use) is { } problem
+            ? throw new ConfigurationException($"{at} is '{text}', {problem}")
+            : Path.GetFullPath(path, folder);
     }
 
     /// <summary>What the path of a key is for.</summary>

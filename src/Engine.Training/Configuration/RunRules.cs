@@ -149,7 +149,8 @@ internal static class RunRules
         RefuseIf(data.Header is not null && !isDelimited, file, "data.header", $"only {delimited} have a header; leave it out.");
         RefuseIf(data.Delimiter is not null && !isDelimited, file, "data.delimiter", $"only {delimited} have something between "
             + "columns; leave it out.");
-        (string Key, ColumnReference? Column)[] columns = [("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label)];
+        (string Key, ColumnReference? Column)[] columns =
+            [("data.text", data.Text), ("data.text_pair", data.TextPair), ("data.label", data.Label)];
         foreach ((string key, ColumnReference? column) in columns)
         {
             RefuseIf(
@@ -191,7 +192,8 @@ internal static class RunRules
             isPrebatched && data.Validation is not null, file, "data.validation",
             "prebatched data is trained on, not evaluated; leave it out.");
         RefuseIf(
-            isPrebatched && (data.Limit ?? data.ValidationLimit) is not null, file, data.Limit is null ? "data.validation_limit" : "data.limit",
+            isPrebatched && (data.Limit ?? data.ValidationLimit) is not null, file,
+            data.Limit is null ? "data.validation_limit" : "data.limit",
             "prebatched files are read whole; leave it out, or set max_steps.");
     }
 
@@ -270,7 +272,8 @@ internal static class RunRules
             file, "num_train_epochs", "prebatched data is used once, in its order; leave it out or set max_steps.");
         RefuseIf(
             run.LrSchedulerType == Optim.Schedules.ScheduleKind.Polynomial && (run.LrSchedulerKwargs ?? new()).LrEnd >= run.LearningRate,
-            file, "lr_scheduler_type", "polynomial ends at lr_scheduler_kwargs.lr_end (1e-7 unless given), which must be below learning_rate.");
+            file, "lr_scheduler_type",
+            "polynomial ends at lr_scheduler_kwargs.lr_end (1e-7 unless given), which must be below learning_rate.");
     }
 
     private static void CheckFederated(RunConfiguration run, MapNode? file)
@@ -373,7 +376,8 @@ internal static class RunRules
         IReadOnlyList<string> known = TaskMetrics.Names(run.Task);
         return known.Contains(metric)
             ? metric
-            : throw new ConfigurationException($"{At(file, "metric_for_best_model")} is '{given}'; {NearestName.Hint(metric, [.. known])}.");
+            : throw new ConfigurationException(
+                $"{At(file, "metric_for_best_model")} is '{given}'; {NearestName.Hint(metric, [.. known])}.");
     }
 
     private static void RefuseIf(bool wrong, MapNode? file, string key, string problem)

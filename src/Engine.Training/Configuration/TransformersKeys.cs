@@ -1,9 +1,9 @@
 namespace Engine.Training.Configuration;
 
 /// <summary>
-/// Keys that people know from elsewhere and that a run file does not have: of Transformers' TrainingArguments (4.57 and 5), PEFT's LoraConfig, TRL's SFTConfig,
-/// BitsAndBytesConfig, the arguments of Transformers' example scripts, and the settings that axolotl and LLaMA-Factory have for the same things. Each is called otherwise
-/// here, has no effect, or is not supported.
+/// Keys that people know from elsewhere and that a run file does not have: of Transformers' TrainingArguments (4.57 and 5), PEFT's
+/// LoraConfig, TRL's SFTConfig, BitsAndBytesConfig, the arguments of Transformers' example scripts, and the settings that axolotl and
+/// LLaMA-Factory have for the same things. Each is called otherwise here, has no effect, or is not supported.
 /// </summary>
 internal static class TransformersKeys
 {
@@ -43,11 +43,13 @@ internal static class TransformersKeys
     /// <summary>What they would change is so already, or is done by no setting.</summary>
     private static readonly (string Reason, string Keys)[] WithoutEffect =
     [
-        ("metrics.jsonl has a line for every step and evaluations.jsonl one for every evaluation; logging_steps is about the lines on the screen.",
+        ("metrics.jsonl has a line for every step and evaluations.jsonl one for every evaluation; "
+            + "logging_steps is about the lines on the screen.",
             "logging_strategy logging_first_step logging_dir logging_nan_inf_filter log_level log_level_replica disable_tqdm"
             + " include_tokens_per_second include_num_input_tokens_seen plot_loss"),
         ("the kernels are made for the device as they are, and bf16, fp16 and dtype say in which numbers they compute and store.",
-            "torch_compile torch_compile_backend torch_compile_mode torchdynamo jit_mode_eval use_ipex use_liger_kernel use_liger liger_kernel_config"
+            "torch_compile torch_compile_backend torch_compile_mode torchdynamo jit_mode_eval use_ipex use_liger_kernel use_liger "
+                + "liger_kernel_config"
             + " half_precision_backend fp16_backend "
             + "fp16_opt_level bf16_full_eval fp16_full_eval attn_implementation flash_attention flash_attn use_flash_attention_2 use_cache"
             + " ephemeral_gpu_offload runtime_config"),
@@ -55,7 +57,8 @@ internal static class TransformersKeys
         ("memory is planned before the run starts; an estimate of the run says how much.",
             "torch_empty_cache_steps skip_memory_metrics low_cpu_mem_usage eval_accumulation_steps eval_do_concat_batches"),
         ("batches are made in this process, beside the device's work.",
-            "dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor preprocessing_num_workers"
+            "dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
+                + "preprocessing_num_workers"
             + " dataset_num_proc dataset_batch_size overwrite_cache"),
         ("batches hold no padding.", "pad_to_max_length pad_to_multiple_of padding_free padding pad_token"),
         ("data.text, data.text_pair and data.label name what is read.", "remove_unused_columns label_names length_column_name"),
@@ -78,29 +81,37 @@ internal static class TransformersKeys
     /// <summary>What they ask for is not built, and what there is in its place.</summary>
     private static readonly (string Instead, string Keys)[] NotSupported =
     [
-        ("the optimizer is AdamW, PyTorch's (adamw_torch): leave it out. adam_beta1, adam_beta2, adam_epsilon and weight_decay are its settings.",
+        ("the optimizer is AdamW, PyTorch's (adamw_torch): leave it out. adam_beta1, adam_beta2, adam_epsilon and weight_decay "
+            + "are its settings.",
             "optim optim_args optim_target_modules adafactor optimizer"),
         ("the loss is cross-entropy; label_smoothing_factor and class_weights are its settings.", "loss_type router_aux_loss_coef"),
         ("noise on weights, not on embeddings, is what method: flat-lora has (docs/methods).", "neftune_noise_alpha"),
         ("frozen matrices are stored as dtype says; bfloat16 and float16 take half of float32's memory.",
-            "load_in_4bit load_in_8bit bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant bnb_4bit_quant_storage llm_int8_threshold"
+            "load_in_4bit load_in_8bit bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant bnb_4bit_quant_storage "
+                + "llm_int8_threshold"
             + " llm_int8_skip_modules "
-            + "llm_int8_enable_fp32_cpu_offload llm_int8_has_fp16_weight quantization_config quantization_bit loftq_config use_qalora qalora_group_size"),
+            + "llm_int8_enable_fp32_cpu_offload llm_int8_has_fp16_weight quantization_config quantization_bit loftq_config use_qalora "
+            + "qalora_group_size"),
         ("a run uses one device. gradient_accumulation_steps makes larger batches; gradient_checkpointing and dtype take less memory.",
-            "deepspeed fsdp fsdp_config fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap accelerator_config parallelism_config mp_parameters"
+            "deepspeed fsdp fsdp_config fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap accelerator_config "
+                + "parallelism_config mp_parameters"
             + " sharded_ddp dispatch_batches split_batches "
-            + "local_rank ddp_backend ddp_bucket_cap_mb ddp_broadcast_buffers ddp_find_unused_parameters ddp_timeout tpu_num_cores tpu_metrics_debug"
+            + "local_rank ddp_backend ddp_bucket_cap_mb ddp_broadcast_buffers ddp_find_unused_parameters ddp_timeout tpu_num_cores "
+            + "tpu_metrics_debug"
             + " xpu_backend average_tokens_across_devices "
             + "eval_use_gather_object log_on_each_node save_on_each_node megatron_config megatron_core use_bdlora"),
         ("device says where the run is made: cpu, opencl, cuda.", "no_cuda use_cpu use_mps_device device_map max_memory"),
-        ("nothing is sent over a network; the output folder has metrics.jsonl, evaluations.jsonl and summary.json, which such a program can be fed; report_to: tensorboard or csv writes theirs, too.",
+        ("nothing is sent over a network; the output folder has metrics.jsonl, evaluations.jsonl and summary.json, "
+            + "which such a program can be fed; report_to: tensorboard or csv writes theirs, too.",
             "run_name project trackio_space_id ray_scope wandb_project wandb_entity wandb_run_id"),
         ("nothing is sent over a network; adapter/ or model/ in the output folder can be uploaded as it is.",
-            "push_to_hub push_to_hub_model_id push_to_hub_organization push_to_hub_token hub_model_id hub_strategy hub_token hub_private_repo"
+            "push_to_hub push_to_hub_model_id push_to_hub_organization push_to_hub_token hub_model_id hub_strategy hub_token "
+                + "hub_private_repo"
             + " hub_always_push hub_revision"),
         ("it is asked for when the run is started: resume.", "resume_from_checkpoint auto_resume_from_checkpoints"),
         ("a resumed run goes on with the batches it would have had.", "ignore_data_skip restore_callback_states_from_checkpoint"),
-        ("a checkpoint is whole, so that it can be resumed; save_strategy: no writes none, and the weights come at the end.", "save_only_model"),
+        ("a checkpoint is whole, so that it can be resumed; save_strategy: no writes none, and the weights come at the end.",
+            "save_only_model"),
         ("choose the batch size beforehand: an estimate of the run says what it takes.", "auto_find_batch_size"),
         ("an epoch ends with the rows that are left, as a smaller batch.", "dataloader_drop_last"),
         ("eval_strategy says when: with validation data the first evaluation is that of the untrained model.", "eval_on_start eval_delay"),
@@ -125,13 +136,17 @@ internal static class TransformersKeys
     ];
 
     /// <summary>Keys whose false or none asks for something else than what is done here.</summary>
-    private static readonly string[] NotOffHere = ["no_cuda", "use_cpu", "use_mps_device", "shuffle_dataset", "eval_on_start", "eval_packing", "packing_strategy"];
+    private static readonly string[] NotOffHere =
+        ["no_cuda", "use_cpu", "use_mps_device", "shuffle_dataset", "eval_on_start", "eval_packing", "packing_strategy"];
 
-    private static readonly Dictionary<string, string> NamesHere = new(Renamed.SelectMany(entry => Pairs(entry.Elsewhere, entry.Here)), StringComparer.Ordinal);
+    private static readonly Dictionary<string, string> NamesHere =
+        new(Renamed.SelectMany(entry => Pairs(entry.Elsewhere, entry.Here)), StringComparer.Ordinal);
 
-    private static readonly Dictionary<string, string> Idle = new(WithoutEffect.SelectMany(entry => Pairs(entry.Keys, entry.Reason)), StringComparer.Ordinal);
+    private static readonly Dictionary<string, string> Idle =
+        new(WithoutEffect.SelectMany(entry => Pairs(entry.Keys, entry.Reason)), StringComparer.Ordinal);
 
-    private static readonly Dictionary<string, string> Refused = new(NotSupported.SelectMany(entry => Pairs(entry.Keys, entry.Instead)), StringComparer.Ordinal);
+    private static readonly Dictionary<string, string> Refused =
+        new(NotSupported.SelectMany(entry => Pairs(entry.Keys, entry.Instead)), StringComparer.Ordinal);
 
     /// <summary>Every key, for the test that none of them is a key of the run file too.</summary>
     internal static IEnumerable<string> All => NamesHere.Keys.Concat(Idle.Keys).Concat(Refused.Keys);
@@ -151,7 +166,8 @@ internal static class TransformersKeys
     private static string? TurnsOff(string key, ConfigNode value) => value switch
     {
         ScalarNode { IsNull: true } => "no value",
-        ScalarNode { Value: false } or ScalarNode { Text: "none" or "None" } when !NotOffHere.Contains(key) => $"'{((ScalarNode)value).Text}'",
+        ScalarNode { Value: false } or ScalarNode { Text: "none" or "None" } when !NotOffHere.Contains(key) =>
+            $"'{((ScalarNode)value).Text}'",
         _ => null,
     };
 

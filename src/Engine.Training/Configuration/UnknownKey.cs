@@ -75,7 +75,9 @@ internal static class UnknownKey
     /// <summary>What a key is called here, where that stands, and which words it takes: they have other names here, too.</summary>
     private static string Renamed(string section, string here)
     {
-        string place = section.Length > 0 && !here.Contains('.', StringComparison.Ordinal) ? $" and stands at the left margin, not below '{section.TrimEnd('.')}:'" : "";
+        string place = section.Length > 0 && !here.Contains('.', StringComparison.Ordinal)
+            ? $" and stands at the left margin, not below '{section.TrimEnd('.')}:'"
+            : "";
         string words = here == "task" ? $" Its values are {RunFileReference.Entries.First(entry => entry.Name == here).Type}." : "";
         return $"it is called '{here}' here{place}.{words}";
     }

@@ -1,6 +1,9 @@
 namespace Engine.Training.Data;
 
-/// <summary>The prompt that Stanford Alpaca laid instructions out in, which models tuned on that data expect. The answer follows it without a line break.</summary>
+/// <summary>
+/// The prompt that Stanford Alpaca laid instructions out in, which models tuned on that data expect. The answer follows it without a line
+/// break.
+/// </summary>
 internal static class AlpacaPrompt
 {
     /// <summary>The prompt of an instruction; the input may be empty.</summary>

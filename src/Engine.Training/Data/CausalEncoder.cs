@@ -62,10 +62,15 @@ internal sealed class CausalEncoder
         return rows.Count > 0
             ? new CausalSamples(new EncodedSet(rows) { TokenLabels = labels }, cut, set.Records.Count - rows.Count, unsure)
             : throw new DataFileException(
-                set.Files.ToString(), $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; raise max_length, or see whether the records have answers that are to be learned.");
+                set.Files.ToString(),
+                $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; "
+                    + "raise max_length, or see whether the records have answers that are to be learned.");
     }
 
-    /// <summary>The tokens of a record, and its labels: each at the token it names, -100 where the loss asks for none. The first token, which nothing predicts, has none.</summary>
+    /// <summary>
+    /// The tokens of a record, and its labels: each at the token it names, -100 where the loss asks for none. The first token, which
+    /// nothing predicts, has none.
+    /// </summary>
     /// <exception cref="ChatTemplateException">The template refuses the record, or fails.</exception>
     public (int[] Ids, int[] Labels) Encode(CausalRecord record) => Encode(record, out _);
 
@@ -142,11 +147,13 @@ internal sealed class CausalEncoder
     private static TextPart[] Plain(CausalRecord record) => record switch
     {
         CausalRecord.Completion completion => [new(completion.Prompt), new(completion.Answer, IsAnswer: true)],
-        CausalRecord.Instruction instruction => [new(AlpacaPrompt.Of(instruction.Task, instruction.Input)), new(instruction.Answer, IsAnswer: true)],
+        CausalRecord.Instruction instruction =>
+            [new(AlpacaPrompt.Of(instruction.Task, instruction.Input)), new(instruction.Answer, IsAnswer: true)],
         CausalRecord.Plain plain => [new(plain.Text, IsAnswer: true)],
         CausalRecord.Conversation conversation => [.. conversation.Messages.Select((message, turn) => message.Role == ChatMessage.Assistant
             ? new TextPart(
-                message.Content ?? "", IsAnswer: message.IsLearned && turn >= conversation.Chat.FirstLearned, IsUnlearned: !message.IsLearned)
+                message.Content ?? "", IsAnswer: message.IsLearned && turn >= conversation.Chat.FirstLearned,
+                IsUnlearned: !message.IsLearned)
             : new TextPart(message.Content ?? ""))],
         _ => throw Unknown(record),
     };

@@ -3,7 +3,9 @@ using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Data;
 
-/// <summary>Reads conversations, prompts with completions, instructions and texts. The keys of the records say which of these the files hold.</summary>
+/// <summary>
+/// Reads conversations, prompts with completions, instructions and texts. The keys of the records say which of these the files hold.
+/// </summary>
 internal static class CausalReader
 {
     private static readonly (CausalDataKind Kind, string[] Keys)[] Kinds =
@@ -19,7 +21,8 @@ internal static class CausalReader
     /// <param name="format">One that holds records or texts; null: as the ending of each file says.</param>
     /// <param name="kind">What the records hold; null: what their keys say.</param>
     /// <param name="limit">Only the first records, this many; null: all.</param>
-    /// <exception cref="DataFileException">A record that is broken, fits no kind or several, or another than those before; a file without records.</exception>
+    /// <exception cref="DataFileException">A record that is broken, fits no kind or several, or another than those before; a file without
+    /// records.</exception>
     public static CausalRecordSet Read(DataFiles files, DataFormat? format, CausalDataKind? kind, int? limit = null)
     {
         List<CausalRecord> records = [];
@@ -51,7 +54,8 @@ internal static class CausalReader
 
         return records.Count > 0
             ? new CausalRecordSet(files, found!.Value, records) { Notes = notes.Sentences() }
-            : throw new DataFileException(files.ToString(), "every record has weight 0 (or train: false), so that there is nothing to learn.");
+            : throw new DataFileException(
+                files.ToString(), "every record has weight 0 (or train: false), so that there is nothing to learn.");
     }
 
     /// <summary>Adds a file's records; returns what they hold.</summary>
@@ -76,7 +80,8 @@ internal static class CausalReader
         {
             using (record)
             {
-                CausalDataKind current = kind ?? Same(found, KindOf(record), problem => record.Wrong($"the record's keys are {Keys(record)}, and {problem}"));
+                CausalDataKind current = kind
+                    ?? Same(found, KindOf(record), problem => record.Wrong($"the record's keys are {Keys(record)}, and {problem}"));
                 found = current;
                 if (notes.Count(record, current))
                 {
@@ -88,9 +93,12 @@ internal static class CausalReader
         return found;
     }
 
-    private static CausalDataKind Same(CausalDataKind? before, CausalDataKind now, Func<string, DataFileException> wrong) => before is null || before == now
-        ? now
-        : throw wrong($"that is {Describe(now)}; those before are {Describe(before.Value)}, and a data set holds one kind. Set data.kind to read the same of all.");
+    private static CausalDataKind Same(CausalDataKind? before, CausalDataKind now, Func<string, DataFileException> wrong) =>
+        before is null || before == now
+            ? now
+            : throw wrong(
+                $"that is {Describe(now)}; those before are {Describe(before.Value)}, and a data set holds one kind. "
+                    + $"Set data.kind to read the same of all.");
 
     private static CausalDataKind KindOf(JsonRecord record)
     {
@@ -125,7 +133,8 @@ internal static class CausalReader
     {
         string[] fitting = [.. Kinds.Where(kind => HasAll(record, kind.Keys)).Select(kind => Describe(kind.Kind))];
         return record.Wrong($"the record has the keys {Keys(record)}" + (fitting.Length == 0
-            ? "; expected messages (a list of role and content), conversations (of from and value), prompt with completion, instruction with "
+            ? "; expected messages (a list of role and content), conversations (of from and value), prompt with completion, "
+                + "instruction with "
                 + "output (and input), or text."
             : $" and so fits {string.Join(" and ", fitting)}; set data.kind to the one that is meant."));
     }

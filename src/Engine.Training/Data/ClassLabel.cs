@@ -9,9 +9,9 @@ internal static class ClassLabel
     private const int LongestNumber = 40;
 
     /// <summary>
-    /// What labels of one class have in common. White space around a label does not count. Labels that are equal as decimal numbers are one class, whatever
-    /// else is in the column: 1, 1.0, 01, +1 and 1e0; 0 and -0. So are true, True and TRUE, and false likewise. Everything else is a word, and upper case is not
-    /// lower case.
+    /// What labels of one class have in common. White space around a label does not count. Labels that are equal as decimal numbers are one
+    /// class, whatever else is in the column: 1, 1.0, 01, +1 and 1e0; 0 and -0. So are true, True and TRUE, and false likewise. Everything
+    /// else is a word, and upper case is not lower case.
     /// </summary>
     public static string Key(string label)
     {
@@ -48,14 +48,17 @@ internal static class ClassLabel
 
         // Beyond that the place of the point could not be counted.
         const int LargestExponent = 1 << 24;
-        if (whole.Length + fraction.Length == 0 || (at < text.Length && !hasExponent) || exponent is < -LargestExponent or > LargestExponent)
+        if (whole.Length + fraction.Length == 0 || (at < text.Length && !hasExponent)
+            || exponent is < -LargestExponent or > LargestExponent)
         {
             return null;
         }
 
         string digits = (whole + fraction).TrimStart('0');
         string shortest = digits.TrimEnd('0');
-        return shortest.Length == 0 ? "0" : (text[0] == '-' ? "-" : "") + Written(shortest, exponent - fraction.Length + digits.Length - shortest.Length);
+        return shortest.Length == 0
+            ? "0"
+            : (text[0] == '-' ? "-" : "") + Written(shortest, exponent - fraction.Length + digits.Length - shortest.Length);
     }
 
     /// <summary>digits * 10^exponent.</summary>

@@ -32,7 +32,8 @@ internal static class ConversationNotes
 
     /// <summary>Answers whose place in a rendering is not certain.</summary>
     public static string Unsure(CausalRecordSet set, int answers) =>
-        $"{set.Files}: {answers} answers are not learned, since the chat template does not lay a conversation out as its beginning and what "
+        $"{set.Files}: {answers} answers are not learned, since the chat template does not lay a conversation out as its "
+            + "beginning and what "
         + "follows, and it is not certain where they stand; a template with {% generation %} blocks says it.";
 
     private static IEnumerable<string> Names(Conversation conversation)

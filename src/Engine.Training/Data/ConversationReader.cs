@@ -25,7 +25,8 @@ internal static class ConversationReader
     /// <summary>The conversation of a record's <c>messages</c>.</summary>
     /// <exception cref="DataFileException">A turn that is broken, has a role no layout has, or is a call in a form that templates do not
     /// read; no turns.</exception>
-    public static CausalRecord.Conversation Messages(JsonRecord record, RecordNotes notes) => Conversation(record, Turns(record, "messages", notes));
+    public static CausalRecord.Conversation Messages(JsonRecord record, RecordNotes notes) =>
+        Conversation(record, Turns(record, "messages", notes));
 
     /// <summary>The conversation of a record's <c>conversations</c>, turns of <c>from</c> and <c>value</c>.</summary>
     /// <inheritdoc cref="Messages"/>

@@ -20,7 +20,8 @@ internal static class DataFileBytes
         catch (UnauthorizedAccessException error)
         {
             bool isFolder = Directory.Exists(path);
-            throw new DataFileException(path, isFolder ? "this is a folder; a file was expected." : "the file may not be read by this user.", error);
+            throw new DataFileException(
+                path, isFolder ? "this is a folder; a file was expected." : "the file may not be read by this user.", error);
         }
     }
 

@@ -23,7 +23,8 @@ internal sealed class EncodedSet
     public float[]? Targets { get; init; }
 
     /// <summary>
-    /// Labels of each row's tokens for a causal model, each at the token it names, <see cref="RaggedBatch.IgnoredLabel"/> where the loss asks for none; null for other tasks.
+    /// Labels of each row's tokens for a causal model, each at the token it names, <see cref="RaggedBatch.IgnoredLabel"/> where the loss
+    /// asks for none; null for other tasks.
     /// </summary>
     public IReadOnlyList<int[]>? TokenLabels { get; init; }
 
@@ -38,7 +39,9 @@ internal sealed class EncodedSet
     /// <summary>Token ids of a row.</summary>
     public ReadOnlySpan<int> InputIds(int row) => rows[row].InputIds;
 
-    /// <summary>Labelled tokens of each row of a causal model: not the first, which nothing predicts. Null where there are no token labels.</summary>
+    /// <summary>
+    /// Labelled tokens of each row of a causal model: not the first, which nothing predicts. Null where there are no token labels.
+    /// </summary>
     public IReadOnlyList<int>? LabelCounts => labelCounts ??= TokenLabels is null
         ? null
         : [.. TokenLabels.Select(labels => labels.Length - 1 - labels.AsSpan(1).Count(RaggedBatch.IgnoredLabel))];
@@ -59,7 +62,8 @@ internal sealed class EncodedSet
     }
 
     /// <summary>The same rows with labels.</summary>
-    public EncodedSet WithLabels(int[]? classLabels, float[]? targets) => new(rows) { ClassLabels = classLabels, Targets = targets, CutRows = CutRows };
+    public EncodedSet WithLabels(int[]? classLabels, float[]? targets) =>
+        new(rows) { ClassLabels = classLabels, Targets = targets, CutRows = CutRows };
 
     /// <summary>Some of the rows, numbered from 0 in this order, with the labels of whole rows.</summary>
     public EncodedSet Part(IReadOnlyList<int> indices) => new([.. indices.Select(index => rows[index])])

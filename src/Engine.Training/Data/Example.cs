@@ -3,7 +3,8 @@ namespace Engine.Training.Data;
 /// <summary>One row of a data file.</summary>
 /// <param name="Text">The text, or the first of a pair.</param>
 /// <param name="TextPair">The second text of a pair; null without one.</param>
-/// <param name="Label">The label as written, without white space around it; a JSON number in its shortest form. Null where no label column is read.</param>
+/// <param name="Label">The label as written, without white space around it; a JSON number in its shortest form. Null where no label column
+/// is read.</param>
 /// <param name="Row">The row's number from 0 in the order of the set, header and blank lines not counted.</param>
 /// <param name="Place">Where it stands, for messages.</param>
 internal sealed record Example(string Text, string? TextPair, string? Label, int Row, DataPlace Place);

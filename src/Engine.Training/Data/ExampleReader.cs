@@ -32,7 +32,8 @@ internal sealed record ExampleReaderOptions
 internal static class ExampleReader
 {
     /// <summary>Reads whole files, one after another. Blank lines are passed over.</summary>
-    /// <exception cref="DataFileException">A missing or empty file, a missing column (the nearest one is named), a malformed line.</exception>
+    /// <exception cref="DataFileException">A missing or empty file, a missing column (the nearest one is named), a malformed
+    /// line.</exception>
     public static ExampleSet Read(DataFiles files, ExampleReaderOptions options)
     {
         IEnumerable<Example> examples = Enumerate(files, options);

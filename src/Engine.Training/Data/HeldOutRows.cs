@@ -7,8 +7,8 @@ namespace Engine.Training.Data;
 internal static class HeldOutRows
 {
     /// <summary>
-    /// Draws the share's rows, rounded up, at least one and at most all but one; with classes, of each class its part (the largest remainders
-    /// rounded up) and at most all but one.
+    /// Draws the share's rows, rounded up, at least one and at most all but one; with classes, of each class its part (the largest
+    /// remainders rounded up) and at most all but one.
     /// </summary>
     /// <param name="source">What the rows are from, for messages.</param>
     /// <param name="classes">[rows] The class of each row; null: rows are drawn from all.</param>
@@ -23,7 +23,8 @@ internal static class HeldOutRows
         if (spare == 0)
         {
             throw new DataFileException(
-                source, $"validation_split would hold out rows of {rows}, {(classes is null ? "and one is needed to train on" : "and one of each class is needed to train on")}.");
+                source,
+                $"validation_split would hold out rows of {rows}, {(classes is null ? "and one is needed to train on" : "and one of each class is needed to train on")}.");
         }
 
         // A product such as 0.1 * 30 may lie just above the whole number that is meant.
@@ -49,7 +50,8 @@ internal static class HeldOutRows
         double rows = sizes.Sum(size => (double)size);
         double[] exact = [.. sizes.Select(size => wanted * size / rows)];
         int[] parts = [.. exact.Zip(sizes, (part, size) => Math.Min((int)part, size - 1))];
-        int[] byRemainder = [.. Enumerable.Range(0, sizes.Length).OrderByDescending(i => exact[i] - parts[i]).ThenByDescending(i => sizes[i])];
+        int[] byRemainder =
+            [.. Enumerable.Range(0, sizes.Length).OrderByDescending(i => exact[i] - parts[i]).ThenByDescending(i => sizes[i])];
         for (int left = wanted - parts.Sum(); left > 0;)
         {
             foreach (int i in byRemainder.Where(i => parts[i] < sizes[i] - 1).Take(left).ToArray())

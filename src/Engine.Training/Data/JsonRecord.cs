@@ -203,7 +203,10 @@ internal sealed class JsonRecord : IDisposable
         _ => null,
     };
 
-    /// <summary>A property that is a string, a number or a truth value, as a label is written, without white space around it; a number in its shortest form.</summary>
+    /// <summary>
+    /// A property that is a string, a number or a truth value, as a label is written, without white space around it; a number in its
+    /// shortest form.
+    /// </summary>
     /// <exception cref="DataFileException">There is none, or it is something else.</exception>
     public string Label(string name)
     {

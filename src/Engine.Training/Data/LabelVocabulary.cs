@@ -6,8 +6,9 @@ using Engine.Optim;
 namespace Engine.Training.Data;
 
 /// <summary>
-/// The classes of a classification task: their names in the order of the model's outputs. <see cref="ClassLabel.Key"/> says which labels are one class; a class
-/// that the training data names is called as the data writes it, and where it writes it in several ways, by the shortest form of the number.
+/// The classes of a classification task: their names in the order of the model's outputs. <see cref="ClassLabel.Key"/> says which labels
+/// are one class; a class that the training data names is called as the data writes it, and where it writes it in several ways, by the
+/// shortest form of the number.
 /// </summary>
 internal sealed class LabelVocabulary
 {
@@ -38,7 +39,8 @@ internal sealed class LabelVocabulary
     /// <param name="configured"><c>data.labels</c> of the run file, or null.</param>
     /// <param name="modelLabels">The names of the model's <c>id2label</c> by index, or null.</param>
     /// <exception cref="DataFileException">A label outside the configured ones, an empty label, or a single class.</exception>
-    public static LabelVocabulary Build(ExampleSet train, IReadOnlyList<string>? configured = null, IReadOnlyList<string>? modelLabels = null)
+    public static LabelVocabulary Build(
+        ExampleSet train, IReadOnlyList<string>? configured = null, IReadOnlyList<string>? modelLabels = null)
     {
         if (configured is not null)
         {
@@ -60,13 +62,19 @@ internal sealed class LabelVocabulary
 
         if (seen.Count < 2)
         {
-            throw new DataFileException(train.Files.ToString(), $"every row has the label '{seen[0]}'; a classifier needs at least two. Name them all in data.labels if the others are only rare.");
+            throw new DataFileException(
+                train.Files.ToString(),
+                $"every row has the label '{seen[0]}'; a classifier needs at least two. "
+                    + "Name them all in data.labels if the others are only rare.");
         }
 
         return FromNames(Sort(train, seen), $"the labels of {string.Join(", ", train.Files.Paths.Select(Path.GetFileName))}");
     }
 
-    /// <summary>Classes named by a model's <c>id2label</c>, for evaluation and prediction; numbers 0 ... count - 1 are read as indices unless they are names themselves.</summary>
+    /// <summary>
+    /// Classes named by a model's <c>id2label</c>, for evaluation and prediction; numbers 0 ... count - 1 are read as indices unless they
+    /// are names themselves.
+    /// </summary>
     public static LabelVocabulary FromModel(IReadOnlyList<string> modelLabels)
     {
         LabelVocabulary vocabulary = FromNames(modelLabels, "the model's id2label");
@@ -101,7 +109,8 @@ internal sealed class LabelVocabulary
                 string other = names[indices[ClassLabel.Key(names[i])]];
                 throw new ConfigurationException(other == names[i]
                     ? $"{origin}: the label '{other}' is there twice; every class needs its own name."
-                    : $"{origin}: the labels '{other}' and '{names[i]}' are one class, since they are the same but for the way they are written; every class needs its own name.");
+                    : $"{origin}: the labels '{other}' and '{names[i]}' are one class, since they are the same but for the way they are "
+                        + "written; every class needs its own name.");
             }
         }
 
@@ -129,7 +138,10 @@ internal sealed class LabelVocabulary
 
         // LABEL_0, LABEL_1 ... are Transformers' placeholders and say less than the labels themselves.
         bool placeholders = modelLabels.Select((name, i) => name == $"LABEL_{i}").All(equal => equal);
-        bool isIndices = seen.Count == modelLabels.Count && seen.TrueForAll(label => Enumerable.Range(0, modelLabels.Count).Any(i => ClassLabel.Key(label) == i.ToString(CultureInfo.InvariantCulture)));
+        bool isIndices = seen.Count == modelLabels.Count
+            && seen.TrueForAll(
+                label => Enumerable.Range(0, modelLabels.Count)
+                    .Any(i => ClassLabel.Key(label) == i.ToString(CultureInfo.InvariantCulture)));
         return isIndices && !placeholders ? FromModel(modelLabels) : null;
     }
 
@@ -184,8 +196,11 @@ internal sealed class LabelVocabulary
         // Where two numbers are one double, their digits are as many, and decide.
         string? fraction = numbers.FirstOrDefault(number => ClassLabel.IsFraction(number.Key)).Name;
         return fraction is null
-            ? [.. numbers.OrderBy(number => number.Value).ThenBy(number => number.Key, StringComparer.Ordinal).Select(number => number.Name)]
+            ? [.. numbers.OrderBy(number => number.Value).ThenBy(number => number.Key, StringComparer.Ordinal)
+                .Select(number => number.Name)]
             : throw new DataFileException(
-                train.Files.ToString(), $"the label '{fraction}' is a number with a fraction, which names no class; set task: regression, or name the classes in data.labels.");
+                train.Files.ToString(),
+                $"the label '{fraction}' is a number with a fraction, which names no class; set task: "
+                    + "regression, or name the classes in data.labels.");
     }
 }

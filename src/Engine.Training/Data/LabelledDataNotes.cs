@@ -36,7 +36,8 @@ internal static class LabelledDataNotes
         ClassCount[] seen = [.. classes.Where(entry => entry.Rows > 0)];
         if (!areNamed && train.Count >= EnoughRows && seen.Length >= train.Count * NearlyAll)
         {
-            yield return $"{train.Files}: the labels of {train.Count} rows name {seen.Length} classes, so that nearly every row is a class of its own. "
+            yield return $"{train.Files}: the labels of {train.Count} rows name {seen.Length} classes, so that nearly every row is a "
+                + "class of its own. "
                 + "Is data.label the column that is meant, and not one of ids or texts? For numbers to be predicted set task: regression.";
         }
 
@@ -97,7 +98,8 @@ internal static class LabelledDataNotes
     /// <summary>About validation data beside the training data.</summary>
     /// <param name="classes">The classes with their training rows; null for regression.</param>
     /// <param name="validationClasses">[rows of the validation data] Their classes; null for regression.</param>
-    public static IEnumerable<string> OfValidation(ExampleSet train, ExampleSet validation, IReadOnlyList<ClassCount>? classes, int[]? validationClasses)
+    public static IEnumerable<string> OfValidation(
+        ExampleSet train, ExampleSet validation, IReadOnlyList<ClassCount>? classes, int[]? validationClasses)
     {
         HashSet<(string, string?)> known = [.. train.Examples.Select(example => (example.Text, example.TextPair))];
         int both = validation.Examples.Count(example => known.Contains((example.Text, example.TextPair)));

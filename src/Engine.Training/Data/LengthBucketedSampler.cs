@@ -35,7 +35,9 @@ internal sealed class LengthBucketedSampler
         window = checked(windowBatches * batchSize);
     }
 
-    /// <summary>A sampler of some of the examples alone, which it numbers from 0 in this order; batch size, window and seed are the same.</summary>
+    /// <summary>
+    /// A sampler of some of the examples alone, which it numbers from 0 in this order; batch size, window and seed are the same.
+    /// </summary>
     internal LengthBucketedSampler Part(IReadOnlyList<int> examples) =>
         new([.. examples.Select(example => lengths[example])], batchSize, seed, window / batchSize);
 

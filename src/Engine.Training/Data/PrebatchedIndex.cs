@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Engine.Training.Data;
 
-/// <summary>Which batches a prebatched file holds: tensors <c>input_ids.T</c>, <c>attention_mask.T</c>, <c>labels.T</c> for T = 0, 1, ...; other tensors may lie beside them.</summary>
+/// <summary>
+/// Which batches a prebatched file holds: tensors <c>input_ids.T</c>, <c>attention_mask.T</c>, <c>labels.T</c> for T = 0, 1, ...; other
+/// tensors may lie beside them.
+/// </summary>
 internal static class PrebatchedIndex
 {
     private const string InputIds = "input_ids.";
@@ -20,7 +23,9 @@ internal static class PrebatchedIndex
         int count = names.Count(name => name.StartsWith(InputIds, StringComparison.Ordinal));
         if (count == 0)
         {
-            throw new DataFileException(path, "there is no tensor input_ids.0; a prebatched file holds input_ids.T, attention_mask.T and labels.T for T = 0, 1, ...");
+            throw new DataFileException(
+                path,
+                "there is no tensor input_ids.0; a prebatched file holds input_ids.T, attention_mask.T and labels.T for T = 0, 1, ...");
         }
 
         for (int batch = 0; batch < count; batch++)
@@ -28,7 +33,8 @@ internal static class PrebatchedIndex
             string number = batch.ToString(CultureInfo.InvariantCulture);
             if (!names.Contains(InputIds + number))
             {
-                throw new DataFileException(path, $"there are {count} tensors input_ids.T, but none is input_ids.{number}; T must count 0, 1, ... without gaps.");
+                throw new DataFileException(
+                    path, $"there are {count} tensors input_ids.T, but none is input_ids.{number}; T must count 0, 1, ... without gaps.");
             }
 
             foreach (string companion in Companions)

@@ -9,7 +9,8 @@ internal sealed class RecordNotes(DataFiles files)
     private static readonly string[] KeysOfRecords = ["functions", "system", "history"];
 
     /// <summary>Those that are read with conversations alone.</summary>
-    private static readonly string[] KeysOfConversations = [ConversationReader.Tools, ConversationReader.Documents, ConversationReader.Variables];
+    private static readonly string[] KeysOfConversations =
+        [ConversationReader.Tools, ConversationReader.Documents, ConversationReader.Variables];
 
     private readonly OrderedDictionary<string, int> unread = [];
     private int leftOut, turns, learnedAnswers, emptyAnswers, emptyTexts, askedPrompts;
@@ -110,7 +111,8 @@ internal sealed class RecordNotes(DataFiles files)
         if (askedPrompts > 0)
         {
             notes.Add(
-                $"{files}: {askedPrompts} of {turns} turns, of users or the system, have weight 1 or train: true; the loss asks for answers, "
+                $"{files}: {askedPrompts} of {turns} turns, of users or the system, have weight 1 or train: true; "
+                    + $"the loss asks for answers, "
                 + "and for prompts with completion_only_loss: false.");
         }
 

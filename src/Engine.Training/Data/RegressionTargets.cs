@@ -19,7 +19,8 @@ internal static class RegressionTargets
                 throw example.Place.Wrong("the row was read without a label; name the label column in data.label.");
             }
 
-            if (!float.TryParse(example.Label, NumberStyles.Float, CultureInfo.InvariantCulture, out targets[i]) || !float.IsFinite(targets[i]))
+            if (!float.TryParse(example.Label, NumberStyles.Float, CultureInfo.InvariantCulture, out targets[i])
+                || !float.IsFinite(targets[i]))
             {
                 throw example.Place.Wrong($"the label '{example.Label}' is not a finite number; task: regression needs one in every row.");
             }

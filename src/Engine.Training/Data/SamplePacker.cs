@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Engine.Training.Data;
 
 /// <summary>
-/// Puts samples together into packs of at most so many tokens, by best-fit decreasing: the longest samples first, each into the fullest pack that has room for
-/// it, of equally full ones the first. The result depends on the lengths alone.
+/// Puts samples together into packs of at most so many tokens, by best-fit decreasing: the longest samples first, each into the fullest
+/// pack that has room for it, of equally full ones the first. The result depends on the lengths alone.
 /// </summary>
 internal static class SamplePacker
 {

@@ -39,7 +39,8 @@ internal sealed class TableReader(string path, TableFormat format, ExampleReader
 
             string Cell(int index) => index < fields.Length
                 ? fields[index]
-                : throw new DataFileException(path, line, $"the line has {Columns(fields.Length)}; column {index} (counted from 0) is missing.");
+                : throw new DataFileException(
+                    path, line, $"the line has {Columns(fields.Length)}; column {index} (counted from 0) is missing.");
             (int text, int pair, int label) = columns.Value;
             string? second = pair < 0 ? null : Cell(pair);
             yield return new Example(Cell(text), second, label < 0 ? null : Cell(label).Trim(), 0, new DataPlace(path, line));
@@ -51,12 +52,17 @@ internal sealed class TableReader(string path, TableFormat format, ExampleReader
         (int text, int pair, int label) = columns;
         if (label >= 0 && (label == text || label == pair))
         {
-            throw new DataFileException(path, line, $"the label is read from column {options.Label}, which is the text's; the model would be given its answer. Name the label's own column.");
+            throw new DataFileException(
+                path,
+                line,
+                $"the label is read from column {options.Label}, which is the text's; the model would be given its answer. "
+                    + "Name the label's own column.");
         }
 
         if (text == pair)
         {
-            throw new DataFileException(path, line, $"both texts of a pair are read from column {options.Text}; name the second one's own column.");
+            throw new DataFileException(
+                path, line, $"both texts of a pair are read from column {options.Text}; name the second one's own column.");
         }
     }
 
@@ -66,23 +72,29 @@ internal sealed class TableReader(string path, TableFormat format, ExampleReader
         {
             return column.Index >= 0 && column.Index < first.Length
                 ? column.Index
-                : throw new DataFileException(path, line, $"there is no column {column.Index}; the line has {Columns(first.Length)}, counted from 0.{Suspicion(first)}");
+                : throw new DataFileException(
+                    path, line,
+                    $"there is no column {column.Index}; the line has {Columns(first.Length)}, counted from 0.{Suspicion(first)}");
         }
 
         if (header is null)
         {
-            throw new DataFileException(path, $"column '{column.Name}' is given by name, but the file has no header (header: false); give its number, counted from 0.");
+            throw new DataFileException(
+                path,
+                $"column '{column.Name}' is given by name, but the file has no header (header: false); give its number, counted from 0.");
         }
 
         int index = Array.IndexOf(header, column.Name);
         if (index < 0)
         {
-            throw new DataFileException(path, line, $"the header has no column '{column.Name}'; {NearestName.Hint(column.Name, header)}.{Suspicion(first)}");
+            throw new DataFileException(
+                path, line, $"the header has no column '{column.Name}'; {NearestName.Hint(column.Name, header)}.{Suspicion(first)}");
         }
 
         return Array.IndexOf(header, column.Name, index + 1) < 0
             ? index
-            : throw new DataFileException(path, line, $"the header has column '{column.Name}' more than once; give its number, counted from 0.");
+            : throw new DataFileException(
+                path, line, $"the header has column '{column.Name}' more than once; give its number, counted from 0.");
     }
 
     /// <summary>What to say of a first line that is one column and looks as if other columns were in it.</summary>

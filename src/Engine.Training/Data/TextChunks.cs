@@ -29,6 +29,7 @@ internal static class TextChunks
         int room = maxLength - prefix.Length - suffix.Length;
         return room > 0
             ? room
-            : throw new ArgumentOutOfRangeException(nameof(maxLength), maxLength, $"{prefix.Length + suffix.Length} special tokens leave no room in a row.");
+            : throw new ArgumentOutOfRangeException(
+                nameof(maxLength), maxLength, $"{prefix.Length + suffix.Length} special tokens leave no room in a row.");
     }
 }

@@ -6,9 +6,9 @@ using Engine.Optim;
 namespace Engine.Training.Data;
 
 /// <summary>
-/// Masks for masked-language modelling (BERT, Devlin et al. 2019, section 3.1; drawn afresh each epoch as RoBERTa does). Each token that is not
-/// special is chosen with a fixed probability; a chosen one becomes the mask token (80 %), a random token (10 %) or stays (10 %), and is what the
-/// loss asks for. Draws depend on (seed, epoch, row, token) alone: neither batching nor resuming changes them.
+/// Masks for masked-language modelling (BERT, Devlin et al. 2019, section 3.1; drawn afresh each epoch as RoBERTa does). Each token that is
+/// not special is chosen with a fixed probability; a chosen one becomes the mask token (80 %), a random token (10 %) or stays (10 %), and
+/// is what the loss asks for. Draws depend on (seed, epoch, row, token) alone: neither batching nor resuming changes them.
 /// </summary>
 internal sealed class TokenMasker
 {

@@ -59,7 +59,8 @@ internal static class ClientSplit
 
         throw new DataFileException(
             source,
-            FormattableString.Invariant($"{MostDraws} draws of shares with concentration {concentration} left one of the {clients} clients ")
+            FormattableString.Invariant(
+                $"{MostDraws} draws of shares with concentration {concentration} left one of the {clients} clients ")
             + $"without a row of {classes.Count}; raise federated.concentration, or lower federated.clients.");
     }
 

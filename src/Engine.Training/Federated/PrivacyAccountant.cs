@@ -99,8 +99,8 @@ public sealed class PrivacyAccountant
 
     /// <summary>
     /// ln E[((1 - q) + q exp((2 z - 1) / (2 sigma^2)))^alpha] over z of deviation sigma, by the trapezoid rule, whose error falls
-    /// exponentially for such an integrand: it is analytic within pi sigma^2 of the real line, and 12 deviations beyond its peaks, at 0 and at
-    /// alpha, nothing is left.
+    /// exponentially for such an integrand: it is analytic within pi sigma^2 of the real line, and 12 deviations beyond its peaks, at 0 and
+    /// at alpha, nothing is left.
     /// </summary>
     internal static double LogMoment(double sigma, double q, double order)
     {

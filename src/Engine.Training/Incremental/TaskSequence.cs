@@ -21,8 +21,8 @@ internal sealed record ClassTask(
     IReadOnlyList<int> Classes, SampledBatches Batches, RunLength Length, long FirstStep, LearningRateSchedule Schedule, Evaluator Seen);
 
 /// <summary>
-/// The tasks of a class-incremental run, one after another on one session: each trains on its own classes' rows, with its own schedule and a
-/// fresh optimizer, and evaluations tell all classes apart that have been trained so far.
+/// The tasks of a class-incremental run, one after another on one session: each trains on its own classes' rows, with its own schedule and
+/// a fresh optimizer, and evaluations tell all classes apart that have been trained so far.
 /// </summary>
 internal sealed class TaskSequence
 {

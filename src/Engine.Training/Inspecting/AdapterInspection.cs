@@ -36,7 +36,8 @@ public sealed record AdapterInspection(
         return new AdapterInspection(
             KindOf(adapter.Config),
             ofModules + ofOthers,
-            [.. adapter.Modules.Values.OrderBy(module => module.Module, NaturalOrder.Comparer).Select(module => Adapted(module, adapter.Config))],
+            [.. adapter.Modules.Values.OrderBy(module => module.Module, NaturalOrder.Comparer)
+                .Select(module => Adapted(module, adapter.Config))],
             TensorEntry.Of(adapter.FormTensors),
             TensorEntry.Of(adapter.SavedParameters),
             TensorEntry.Of(adapter.TokenRows))

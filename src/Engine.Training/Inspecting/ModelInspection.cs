@@ -46,7 +46,8 @@ public sealed record ModelInspection(
 
     internal static ModelInspection Of(ModelFolder folder)
     {
-        (Architecture? architecture, string? architectureProblem) = Try(() => folder.CreateArchitecture(), error => error is ModelFileException);
+        (Architecture? architecture, string? architectureProblem) =
+            Try(() => folder.CreateArchitecture(), error => error is ModelFileException);
         (TokenizerInspection? tokenizer, string? tokenizerProblem) =
             Try(() => LookAt(folder.LoadTokenizer()), error => error is FileNotFoundException or InvalidDataException);
         string? missing = folder.MissingWeights;

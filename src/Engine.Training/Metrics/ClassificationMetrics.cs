@@ -91,7 +91,9 @@ internal static class ClassificationMetrics
             {
                 if (float.IsNaN(scores[i]))
                 {
-                    throw new ArithmeticException($"The logit of row {row}, class {i} is not a number (NaN): the model has diverged. A smaller learning_rate or a max_grad_norm usually helps.");
+                    throw new ArithmeticException(
+                        $"The logit of row {row}, class {i} is not a number (NaN): the model has diverged. "
+                            + "A smaller learning_rate or a max_grad_norm usually helps.");
                 }
 
                 predictions[row] = scores[i] > scores[predictions[row]] ? i : predictions[row];
@@ -105,7 +107,8 @@ internal static class ClassificationMetrics
     {
         if (labels != predictions || labels == 0)
         {
-            throw new ArgumentException($"There are {labels} labels and {predictions} predictions; equally many and at least one were expected.");
+            throw new ArgumentException(
+                $"There are {labels} labels and {predictions} predictions; equally many and at least one were expected.");
         }
     }
 }

@@ -1,6 +1,8 @@
 namespace Engine.Training.Metrics;
 
-/// <summary>Metrics of predicted numbers, as SciPy computes them. A correlation is NaN where either side is constant or there is one pair only.</summary>
+/// <summary>
+/// Metrics of predicted numbers, as SciPy computes them. A correlation is NaN where either side is constant or there is one pair only.
+/// </summary>
 internal static class RegressionMetrics
 {
     /// <summary>Pearson's linear correlation.</summary>

@@ -42,10 +42,12 @@ internal static class TaskMetrics
     /// <param name="logits">[rows, classes]</param>
     /// <param name="loss">Mean loss over the rows.</param>
     /// <exception cref="ArithmeticException">A logit that is not a number.</exception>
-    public static IReadOnlyDictionary<string, double> Classification(ReadOnlySpan<int> labels, ReadOnlySpan<float> logits, int classes, double loss)
+    public static IReadOnlyDictionary<string, double> Classification(
+        ReadOnlySpan<int> labels, ReadOnlySpan<float> logits, int classes, double loss)
     {
         int[] predictions = ClassificationMetrics.Argmax(logits, classes);
-        OrderedDictionary<string, double> metrics = new() { [Loss] = loss, ["accuracy"] = ClassificationMetrics.Accuracy(labels, predictions) };
+        OrderedDictionary<string, double> metrics =
+            new() { [Loss] = loss, ["accuracy"] = ClassificationMetrics.Accuracy(labels, predictions) };
         if (classes == 2)
         {
             metrics["f1"] = ClassificationMetrics.F1(labels, predictions);

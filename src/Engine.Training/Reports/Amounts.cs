@@ -16,7 +16,8 @@ public static class Amounts
     public static string Count(long count) => Scaled(count, 1000, CountUnits, separator: "");
 
     /// <summary>A number of things: <c>1 token</c>, <c>12,345 tokens</c>.</summary>
-    public static string Of(long count, string thing) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {thing}{(count == 1 ? "" : "s")}");
+    public static string Of(long count, string thing) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count:N0} {thing}{(count == 1 ? "" : "s")}");
 
     /// <summary>A time as short as it is clear: <c>0.8 s</c>, <c>4:07</c>, <c>1:02:09</c>.</summary>
     public static string Time(TimeSpan time) => time.TotalSeconds < 10

@@ -21,7 +21,8 @@ internal sealed class ChartScale
     /// <param name="to">The place of the highest.</param>
     /// <param name="logarithmic">By logarithm; every finite value is then above 0.</param>
     /// <param name="within">What values there can be; the axis does not reach beyond.</param>
-    public ChartScale(IEnumerable<double> values, double from, double to, bool logarithmic = false, (double Least, double Greatest)? within = null)
+    public ChartScale(
+        IEnumerable<double> values, double from, double to, bool logarithmic = false, (double Least, double Greatest)? within = null)
     {
         this.from = from;
         this.to = to;
@@ -32,7 +33,9 @@ internal sealed class ChartScale
         if (High == Low)
         {
             // One value alone lies in the middle, as far as there can be others around it.
-            (Low, High) = logarithmic ? (Low / 2, High * 2) : (Low - Math.Max(Math.Abs(Low) / 2, 0.5), High + Math.Max(Math.Abs(High) / 2, 0.5));
+            (Low, High) = logarithmic
+                ? (Low / 2, High * 2)
+                : (Low - Math.Max(Math.Abs(Low) / 2, 0.5), High + Math.Max(Math.Abs(High) / 2, 0.5));
             (Low, High) = within is var (least, greatest) ? (Math.Max(Low, least), Math.Min(High, greatest)) : (Low, High);
         }
 

@@ -16,7 +16,8 @@ internal sealed class HeatMap(IEnumerable<double> values)
 
     /// <summary>Viridis at its eighths: as light as the value, also for readers who see few colours.</summary>
     private static readonly (int Red, int Green, int Blue)[] Colors =
-        [(68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99), (170, 220, 50), (253, 231, 37)];
+        [(68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99), (170, 220, 50),
+            (253, 231, 37)];
 
     private readonly ChartScale scale = Scale([.. values]);
 
@@ -24,7 +25,8 @@ internal sealed class HeatMap(IEnumerable<double> values)
     /// <param name="caption">What is shown.</param>
     /// <param name="coordinates">Of the columns, and from below of the rows.</param>
     /// <param name="rows">[row][column]; cells that are not finite are grey.</param>
-    public string Map(string caption, IReadOnlyList<double> coordinates, IReadOnlyList<IReadOnlyList<double>> rows, string xTitle, string yTitle)
+    public string Map(
+        string caption, IReadOnlyList<double> coordinates, IReadOnlyList<IReadOnlyList<double>> rows, string xTitle, string yTitle)
     {
         int count = coordinates.Count;
         double side = Size / count;
@@ -46,7 +48,8 @@ internal sealed class HeatMap(IEnumerable<double> values)
 
         foreach (double level in Enumerable.Range(1, Contours).Select(i => scale.At(i / (Contours + 1.0))))
         {
-            svg.Append($"<path class=\"contour\" d=\"{ContourLines.Path(rows, level, (column, row) => (Left + ((column + 0.5) * side), Top + ((count - 0.5 - row) * side)))}\"/>");
+            svg.Append(
+                $"<path class=\"contour\" d=\"{ContourLines.Path(rows, level, (column, row) => (Left + ((column + 0.5) * side), Top + ((count - 0.5 - row) * side)))}\"/>");
         }
 
         // Coordinates stand at the cells' centres.
@@ -98,7 +101,8 @@ internal sealed class HeatMap(IEnumerable<double> values)
         int index = Math.Min((int)place, Colors.Length - 2);
         double part = place - index;
         (int Red, int Green, int Blue) a = Colors[index], b = Colors[index + 1];
-        return string.Create(CultureInfo.InvariantCulture, $"#{Between(a.Red, b.Red):x2}{Between(a.Green, b.Green):x2}{Between(a.Blue, b.Blue):x2}");
+        return string.Create(
+            CultureInfo.InvariantCulture, $"#{Between(a.Red, b.Red):x2}{Between(a.Green, b.Green):x2}{Between(a.Blue, b.Blue):x2}");
 
         int Between(int from, int to) => (int)Math.Round(from + (part * (to - from)));
     }

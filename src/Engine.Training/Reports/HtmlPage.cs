@@ -37,7 +37,8 @@ internal sealed class HtmlPage(string title)
 
     /// <summary>Names and values in a line or two.</summary>
     public HtmlPage Facts(params IEnumerable<(string Name, string Value)> facts) =>
-        Html($"<dl class=\"facts\">{string.Concat(facts.Select(fact => $"<div><dt>{Encode(fact.Name)}</dt><dd>{Encode(fact.Value)}</dd></div>"))}</dl>");
+        Html(
+            $"<dl class=\"facts\">{string.Concat(facts.Select(fact => $"<div><dt>{Encode(fact.Name)}</dt><dd>{Encode(fact.Value)}</dd></div>"))}</dl>");
 
     /// <summary>Charts beside each other, as many as the window is wide.</summary>
     public HtmlPage Charts(params IEnumerable<string> charts) => Html($"<div class=\"charts\">{string.Concat(charts)}</div>");

@@ -22,12 +22,15 @@ internal sealed class HtmlTable(params IReadOnlyList<string> headings)
         rows.Append("<tr>");
         for (int i = 0; i < cells.Count; i++)
         {
-            string[] classes = [.. new[] { headings[i].StartsWith('>') ? "number" : "", cells[i].Best ? "best" : "" }.Where(name => name.Length > 0)];
+            string[] classes =
+                [.. new[] { headings[i].StartsWith('>') ? "number" : "", cells[i].Best ? "best" : "" }.Where(name => name.Length > 0)];
             string tag = i == 0 ? "th" : "td";
-            rows.Append($"<{tag}{(classes.Length > 0 ? $" class=\"{string.Join(' ', classes)}\"" : "")}{(i == 0 ? " scope=\"row\"" : "")}>");
+            rows.Append(
+                $"<{tag}{(classes.Length > 0 ? $" class=\"{string.Join(' ', classes)}\"" : "")}{(i == 0 ? " scope=\"row\"" : "")}>");
             if (cells[i].Series is { } series)
             {
-                rows.Append($"<span class=\"swatch\" style=\"display:inline-block;vertical-align:middle;margin-right:8px;background:{HtmlPage.SeriesColor(series)}\"></span>");
+                rows.Append(
+                    $"<span class=\"swatch\" style=\"display:inline-block;vertical-align:middle;margin-right:8px;background:{HtmlPage.SeriesColor(series)}\"></span>");
             }
 
             rows.Append(HtmlPage.Encode(cells[i].Text));

@@ -121,7 +121,8 @@ internal sealed class LineChart(string caption, string xTitle, string yTitle)
         }
     }
 
-    private static string Style(ChartSeries curve) => $"stroke:{HtmlPage.SeriesColor(curve.Color)};stroke-dasharray:{HtmlPage.SeriesDashes(curve.Color)}";
+    private static string Style(ChartSeries curve) =>
+        $"stroke:{HtmlPage.SeriesColor(curve.Color)};stroke-dasharray:{HtmlPage.SeriesDashes(curve.Color)}";
 
     private static string Legend(IEnumerable<ChartSeries> series) => $"<ul class=\"legend\">{string.Concat(series.Select(Entry))}</ul>";
 

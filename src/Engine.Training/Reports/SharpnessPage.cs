@@ -71,7 +71,9 @@ internal static class SharpnessPage
                 $"Rise of the loss by one step of {Amounts.Number(results.Options.Rho)} in a layer alone",
                 "rise of the loss",
                 [.. measured.Where(entry => entry.Report.WorstCase is not null)
-                    .Select(entry => (entry.Color, entry.Adapter.Name, entry.Report.WorstCase!.Layers.Select(layer => (layer.Layer, layer.Rise)).ToArray()))]));
+                    .Select(
+                        entry => (entry.Color, entry.Adapter.Name,
+                            entry.Report.WorstCase!.Layers.Select(layer => (layer.Layer, layer.Rise)).ToArray()))]));
         }
     }
 
@@ -159,7 +161,8 @@ internal static class SharpnessPage
         {
             double low = spectra.Min(entry => entry.Report.Spectrum!.Bottom), high = spectra.Max(entry => entry.Report.Spectrum!.Top);
             double margin = Math.Max(1e-12, 0.05 * (high - low));
-            double[] x = [.. Enumerable.Range(0, DensityPoints).Select(i => low - margin + ((high - low + (2 * margin)) * i / (DensityPoints - 1)))];
+            double[] x = [.. Enumerable.Range(0, DensityPoints)
+                .Select(i => low - margin + ((high - low + (2 * margin)) * i / (DensityPoints - 1)))];
             double width = Math.Max(1e-12, DensityWidth * (high - low));
             double[][] densities = [.. spectra.Select(entry => x.Select(at => Density(entry.Report.Spectrum!, at, width)).ToArray())];
             double lowest = spectra.Min(entry => entry.Report.Spectrum!.Weights.Min()) / (width * Math.Sqrt(2 * Math.PI));
@@ -175,8 +178,9 @@ internal static class SharpnessPage
     }
 
     /// <summary>Ritz values as bumps, each as large as its weight.</summary>
-    private static double Density(LanczosSpectrum spectrum, double at, double width) => spectrum.Nodes.Zip(spectrum.Weights, (node, weight) =>
-        weight * Math.Exp(-(at - node) * (at - node) / (2 * width * width)) / (width * Math.Sqrt(2 * Math.PI))).Sum();
+    private static double Density(LanczosSpectrum spectrum, double at, double width) =>
+        spectrum.Nodes.Zip(spectrum.Weights, (node, weight) =>
+            weight * Math.Exp(-(at - node) * (at - node) / (2 * width * width)) / (width * Math.Sqrt(2 * Math.PI))).Sum();
 
     private static void Planes(HtmlPage page, (int Color, AdapterReport Adapter, SpaceReport Report)[] measured)
     {
@@ -196,7 +200,8 @@ internal static class SharpnessPage
 
     private static void Layers(HtmlPage page, IReadOnlyList<AdapterReport> adapters)
     {
-        (int Color, AdapterReport Adapter)[] measured = [.. adapters.Select((adapter, i) => (i, adapter)).Where(entry => entry.adapter.Layers.Count > 0)];
+        (int Color, AdapterReport Adapter)[] measured =
+            [.. adapters.Select((adapter, i) => (i, adapter)).Where(entry => entry.adapter.Layers.Count > 0)];
         if (measured.Length == 0)
         {
             return;
@@ -227,7 +232,8 @@ internal static class SharpnessPage
 
     private static HtmlTable Summary((int Color, AdapterReport Adapter)[] measured)
     {
-        var table = new HtmlTable(["adapter", ">layers", ">mean balancedness", ">mean effective rank", ">mean ||D|| / ||W0||", ">intruders"]);
+        var table = new HtmlTable(
+            ["adapter", ">layers", ">mean balancedness", ">mean effective rank", ">mean ||D|| / ||W0||", ">intruders"]);
         foreach ((int color, AdapterReport adapter) in measured)
         {
             UpdateGeometry[] geometries = [.. adapter.Layers.Select(layer => layer.Geometry).OfType<UpdateGeometry>()];
@@ -246,7 +252,8 @@ internal static class SharpnessPage
     }
 
     /// <summary>A figure of each layer, layers by their number in the model.</summary>
-    private static string LayerChart(string caption, string title, IReadOnlyList<(int Color, string Name, (string Layer, double Value)[] Values)> adapters)
+    private static string LayerChart(
+        string caption, string title, IReadOnlyList<(int Color, string Name, (string Layer, double Value)[] Values)> adapters)
     {
         string[] modules = Modules(adapters.SelectMany(adapter => adapter.Values.Select(value => value.Layer)));
         var chart = new LineChart(caption, "adapted layer", title) { Dots = true, DotName = number => modules[(int)number - 1] };

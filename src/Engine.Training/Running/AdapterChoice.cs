@@ -67,7 +67,9 @@ internal static class AdapterChoice
         return config;
     }
 
-    /// <summary>Refuses entries of the run file that match nothing in the model; those of the folder in <c>adapter.init</c> are returned, in words.</summary>
+    /// <summary>
+    /// Refuses entries of the run file that match nothing in the model; those of the folder in <c>adapter.init</c> are returned, in words.
+    /// </summary>
     /// <param name="architecture">The model as the adapter needs it.</param>
     /// <exception cref="ConfigurationException">An entry has no effect; the message names the nearest module.</exception>
     public static IReadOnlyList<string> RequireMatches(AdapterConfiguration adapter, Architecture architecture, AdapterConfig config)
@@ -82,7 +84,8 @@ internal static class AdapterChoice
                 continue;
             }
 
-            throw new ConfigurationException($"adapter.{idle}{(idle.Known.Count == 0 ? "" : "; " + NearestName.Hint(idle.Name, idle.Known, Shown))}.");
+            throw new ConfigurationException(
+                $"adapter.{idle}{(idle.Known.Count == 0 ? "" : "; " + NearestName.Hint(idle.Name, idle.Known, Shown))}.");
         }
 
         return notes;
@@ -112,12 +115,14 @@ internal static class AdapterChoice
     {
         if (adapter.InitLoraWeights is { } given && AdapterInitialization.Problem(given) is { } problem)
         {
-            throw new ConfigurationException($"adapter.init_lora_weights is '{given}': {problem}. Known are {AdapterInitialization.Known}.");
+            throw new ConfigurationException(
+                $"adapter.init_lora_weights is '{given}': {problem}. Known are {AdapterInitialization.Known}.");
         }
 
         return adapter is { Init: not null, InitLoraWeights: not (null or "true") }
             ? throw new ConfigurationException(
-                $"adapter.init_lora_weights is '{adapter.InitLoraWeights}', but adapter.init names a folder whose factors are the start; leave one of them out.")
+                $"adapter.init_lora_weights is '{adapter.InitLoraWeights}', but adapter.init names a folder whose factors are the start; "
+                    + "leave one of them out.")
             : adapter.InitLoraWeights;
     }
 }

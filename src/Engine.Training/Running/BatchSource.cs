@@ -7,7 +7,8 @@ using Engine.Training.Data;
 namespace Engine.Training.Running;
 
 /// <summary>
-/// The training batches of a run. A batch depends on its epoch and index alone, so a resumed run sees what the uninterrupted one would have seen.
+/// The training batches of a run. A batch depends on its epoch and index alone, so a resumed run sees what the uninterrupted one would have
+/// seen.
 /// </summary>
 internal abstract class BatchSource : IDisposable
 {
@@ -67,7 +68,10 @@ internal sealed class SampledBatches(
         return masker is null ? batch : masker.Mask(batch, rows, (uint)epoch);
     }
 
-    /// <remarks>Lengths and labels decide a batch's shape, and an epoch's order is a function of its number: no batch is made, and epochs are gone through side by side.</remarks>
+    /// <remarks>
+    /// Lengths and labels decide a batch's shape, and an epoch's order is a function of its number: no batch is made, and epochs are gone
+    /// through side by side.
+    /// </remarks>
     public override IReadOnlyCollection<BatchShape> Shapes(Architecture architecture, long count, bool bySample = false)
     {
         int epochs = checked((int)((count + BatchesPerEpoch - 1) / BatchesPerEpoch));
@@ -101,7 +105,10 @@ internal sealed class SampledBatches(
     private int[] Rows(int[] drawn) => packs is null ? drawn : [.. drawn.SelectMany(pack => packs[pack])];
 }
 
-/// <summary>Batches as they stand in a safetensors file (<c>format: prebatched</c>): <c>input_ids.T</c>, <c>attention_mask.T</c>, <c>labels.T</c>, optional <c>token_type_ids.T</c>.</summary>
+/// <summary>
+/// Batches as they stand in a safetensors file (<c>format: prebatched</c>): <c>input_ids.T</c>, <c>attention_mask.T</c>, <c>labels.T</c>,
+/// optional <c>token_type_ids.T</c>.
+/// </summary>
 internal sealed class PrebatchedFile : BatchSource
 {
     private readonly SafetensorsFile file;

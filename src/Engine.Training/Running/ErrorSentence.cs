@@ -11,9 +11,10 @@ public static class ErrorSentence
     /// <summary>
     /// Whether an exception's message is written for whoever gave the files and settings; any other exception is a fault of the program.
     /// </summary>
-    public static bool IsForUser(Exception exception) => exception is TrainingException { StoppedBy: { } cause } ? IsForUser(cause) : exception
-        is ModelFileException or DataFileException or ConfigurationException or TrainingException or DeviceException
-        or ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException or OutOfMemoryException;
+    public static bool IsForUser(Exception exception) =>
+        exception is TrainingException { StoppedBy: { } cause } ? IsForUser(cause) : exception
+            is ModelFileException or DataFileException or ConfigurationException or TrainingException or DeviceException
+            or ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException or OutOfMemoryException;
 
     /// <summary>The message with a full stop, without what the runtime appends for programmers.</summary>
     public static string Of(Exception exception)

@@ -12,8 +12,8 @@ using Engine.Model.Peft;
 namespace Engine.Training.Running;
 
 /// <summary>
-/// A trained model on a device, to be run over data without training: a model folder with or without an adapter. Safe for use by several threads: each batch
-/// waits for its turn on the device (<see cref="Device.Turns"/>).
+/// A trained model on a device, to be run over data without training: a model folder with or without an adapter. Safe for use by several
+/// threads: each batch waits for its turn on the device (<see cref="Device.Turns"/>).
 /// </summary>
 public sealed class EvaluationModel : IDisposable
 {
@@ -39,9 +39,11 @@ public sealed class EvaluationModel : IDisposable
 
     /// <summary>Loads a model.</summary>
     /// <param name="folder">The base model, or a fully tuned one.</param>
-    /// <param name="architecture">The folder's architecture for the task, as the adapter needs it (<see cref="ModelFolder.Adapted"/>).</param>
+    /// <param name="architecture">The folder's architecture for the task, as the adapter needs it
+    /// (<see cref="ModelFolder.Adapted"/>).</param>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
-    /// <param name="seed">What an adapter's run drew parameters from that no file gives: its base model is then the same. Null: every parameter must be in the files.</param>
+    /// <param name="seed">What an adapter's run drew parameters from that no file gives: its base model is then the same. Null: every
+    /// parameter must be in the files.</param>
     /// <param name="type">How the model's matrices are stored.</param>
     /// <exception cref="ModelFileException">Files are missing or broken, weights are quantized, or parameters are in no file.</exception>
     internal static EvaluationModel Load(
@@ -54,7 +56,8 @@ public sealed class EvaluationModel : IDisposable
         try
         {
             model.Allocate(device);
-            IReadOnlyList<string> notes = ModelLoading.LoadWeights(model, folder, seed, model.SavedParameters.Select(parameter => parameter.Name));
+            IReadOnlyList<string> notes =
+                ModelLoading.LoadWeights(model, folder, seed, model.SavedParameters.Select(parameter => parameter.Name));
             if (file is not null)
             {
                 notes = [.. notes, .. ModelLoading.Notes(ModelAdapters.Load(model, file))];
@@ -96,8 +99,8 @@ public sealed class EvaluationModel : IDisposable
     }
 
     /// <summary>
-    /// Frees the model. Calls that wait, and those under way at their next batch, end with an <see cref="ObjectDisposedException"/>; this returns when the
-    /// last of them has ended, or at once where a callback of work on a device calls it.
+    /// Frees the model. Calls that wait, and those under way at their next batch, end with an <see cref="ObjectDisposedException"/>; this
+    /// returns when the last of them has ended, or at once where a callback of work on a device calls it.
     /// </summary>
     public void Dispose() => lifetime.Close();
 
@@ -129,7 +132,9 @@ public sealed class EvaluationModel : IDisposable
         return kept.Value.Runner;
     }
 
-    /// <summary>One call. Its batches run in turns with others' and share the arena, so what a batch leaves there is read in the batch's turn.</summary>
+    /// <summary>
+    /// One call. Its batches run in turns with others' and share the arena, so what a batch leaves there is read in the batch's turn.
+    /// </summary>
     private sealed class Call : IDisposable
     {
         private readonly EvaluationModel owner;
@@ -192,7 +197,8 @@ public sealed class EvaluationModel : IDisposable
             owner.lifetime.Leave();
         }
 
-        private Exception Ended() => cancellation.IsCancellationRequested ? new OperationCanceledException(cancellation) : owner.lifetime.Disposed();
+        private Exception Ended() =>
+            cancellation.IsCancellationRequested ? new OperationCanceledException(cancellation) : owner.lifetime.Disposed();
 
         private void RunAndRead(RaggedBatch batch, string source, Action<ModelRun> read)
         {

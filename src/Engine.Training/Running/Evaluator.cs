@@ -16,7 +16,9 @@ public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metric
     public IReadOnlyList<string> Notes { get; init; } = [];
 }
 
-/// <summary>Runs a batch in evaluation, without dropout or perturbation, and lets its results be read before anything else runs in their memory.</summary>
+/// <summary>
+/// Runs a batch in evaluation, without dropout or perturbation, and lets its results be read before anything else runs in their memory.
+/// </summary>
 /// <param name="source">What the batch was made from, for messages.</param>
 internal delegate void BatchRun(RaggedBatch batch, string source, Action<ModelRun> read);
 

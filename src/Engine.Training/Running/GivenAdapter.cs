@@ -12,7 +12,8 @@ namespace Engine.Training.Running;
 internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
 {
     /// <summary>What a path may be, for help texts.</summary>
-    public const string Description = "PEFT adapter folder, or the folder of a run that wrote one, to put on the model; a run's own adapter needs none.";
+    public const string Description =
+        "PEFT adapter folder, or the folder of a run that wrote one, to put on the model; a run's own adapter needs none.";
 
     /// <summary>What reports call it: the run's folder, or its own.</summary>
     public string Name => Run is null ? FolderName(Folder) : FolderName(Run.Output);
@@ -42,7 +43,8 @@ internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
         }
 
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        return Path.GetDirectoryName(full) is { } parent && new RunFolder(parent) is var above && above.AdapterPath == full && File.Exists(above.ConfigurationPath)
+        return Path.GetDirectoryName(full) is { } parent && new RunFolder(parent) is var above && above.AdapterPath == full
+            && File.Exists(above.ConfigurationPath)
             ? new GivenAdapter(path, RunConfiguration.Load(above.ConfigurationPath))
             : new GivenAdapter(path, null);
     }

@@ -53,14 +53,16 @@ internal sealed record LanguageModelData(ModelFolder Folder, Architecture Archit
         if ((run.Data.Text ?? run.Data.TextPair ?? run.Data.Label) is not null)
         {
             throw new ArgumentException(
-                "A causal language model's data is known by its keys (messages, prompt with completion, ...), and columns are named (text, text_pair, label); leave them out.");
+                "A causal language model's data is known by its keys (messages, prompt with completion, ...), "
+                    + "and columns are named (text, text_pair, label); leave them out.");
         }
 
         const DataContents Read = DataContents.Records | DataContents.Texts;
         if (formats.Any(format => !format.HoldsAny(Read)))
         {
             throw new ArgumentException(
-                $"Tables are not read for a causal language model; the format {DataFormats.Names(DataFormats.Holding(Read), "or")} was expected.");
+                $"Tables are not read for a causal language model; the format {DataFormats.Names(DataFormats.Holding(Read), "or")} was "
+                    + "expected.");
         }
     }
 }

@@ -134,7 +134,8 @@ public sealed class Predictor : IDisposable
         IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default)
     {
         EncodedSet set = await Task.Run(() => Encode(texts, maxLength), cancellation).ConfigureAwait(false);
-        return PredictionsOf(set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "input"), cancellation).ConfigureAwait(false));
+        return PredictionsOf(
+            set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "input"), cancellation).ConfigureAwait(false));
     }
 
     /// <summary>
@@ -154,7 +155,8 @@ public sealed class Predictor : IDisposable
     {
         int columns = Architecture.OutputSize;
         HashSet<int> cut = [.. set.CutRows];
-        return [.. Enumerable.Range(0, set.Count).Select(i => PredictionOf(logits.AsSpan(i * columns, columns)) with { IsCut = cut.Contains(i) })];
+        return [.. Enumerable.Range(0, set.Count)
+            .Select(i => PredictionOf(logits.AsSpan(i * columns, columns)) with { IsCut = cut.Contains(i) })];
     }
 
     private Prediction PredictionOf(ReadOnlySpan<float> logits)

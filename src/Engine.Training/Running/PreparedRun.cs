@@ -21,7 +21,9 @@ using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
 
-/// <summary>A run with everything decided and nothing allocated: its data, its model's variables, its session and its exact need of memory.</summary>
+/// <summary>
+/// A run with everything decided and nothing allocated: its data, its model's variables, its session and its exact need of memory.
+/// </summary>
 internal sealed class PreparedRun : IDisposable
 {
     private readonly IReadOnlyCollection<BatchShape> trainingShapes;
@@ -36,7 +38,8 @@ internal sealed class PreparedRun : IDisposable
         Data = RunData.Load(run);
         Run = run = run with { ChatTemplate = Data.Layout ?? run.ChatTemplate };
         Architecture architecture = Data.Architecture;
-        if (Data.Validation is not null && TaskMetrics.Names(run.Task, architecture.OutputSize) is var metrics && !metrics.Contains(run.BestMetric))
+        if (Data.Validation is not null && TaskMetrics.Names(run.Task, architecture.OutputSize) is var metrics
+            && !metrics.Contains(run.BestMetric))
         {
             throw new ConfigurationException(
                 $"metric_for_best_model is '{run.BestMetric}', which this task does not report; it reports {string.Join(", ", metrics)}.");
@@ -140,13 +143,15 @@ internal sealed class PreparedRun : IDisposable
         {
             throw new TrainingException(
                 $"The run needs {ForecastBytes:N0} bytes on {Device}, which has {Device.MemoryBytes:N0}. "
-                + "Set gradient_checkpointing, lower per_device_train_batch_size or max_length, use an adapter instead of full fine-tuning, or choose another device.");
+                + "Set gradient_checkpointing, lower per_device_train_batch_size or max_length, use an adapter instead of full "
+                + "fine-tuning, or choose another device.");
         }
 
         Model.Allocate(Device);
         IReadOnlyList<string> notes = Run.FromScratch
             ? ModelLoading.StartFromScratch(Model, Data.Folder, Run.Seed)
-            : ModelLoading.LoadWeights(Model, Data.Folder, Run.Seed, Run.Adapter?.Init is null ? null : Model.SavedParameters.Select(saved => saved.Name));
+            : ModelLoading.LoadWeights(
+                Model, Data.Folder, Run.Seed, Run.Adapter?.Init is null ? null : Model.SavedParameters.Select(saved => saved.Name));
         if (Run.Adapter?.Init is { } start)
         {
             using AdapterFile file = AdapterFile.Read(start);
@@ -246,7 +251,9 @@ internal sealed class PreparedRun : IDisposable
     private static LossOptions LossOf(RunConfiguration run, RunData data)
     {
         LabelSet labels = data.Architecture.ModelConfig.Labels;
-        IReadOnlyList<ClassCount> classes = data.Classes.Count > 0 ? data.Classes : [.. labels.Names.Select(name => new ClassCount(name, 0))];
+        IReadOnlyList<ClassCount> classes = data.Classes.Count > 0
+            ? data.Classes
+            : [.. labels.Names.Select(name => new ClassCount(name, 0))];
         return new LossOptions
         {
             Average = run.LossAverage,
@@ -260,7 +267,8 @@ internal sealed class PreparedRun : IDisposable
     {
         if (folder.MissingWeights is { } missing)
         {
-            throw new ModelFileException(folder.FolderPath, $"{missing} To train every parameter from random numbers instead, set from_scratch: true.");
+            throw new ModelFileException(
+                folder.FolderPath, $"{missing} To train every parameter from random numbers instead, set from_scratch: true.");
         }
 
         folder.RequireWeights();
@@ -290,7 +298,8 @@ internal sealed class PreparedRun : IDisposable
         ModelConfig config = Data.Architecture.ModelConfig;
         if (config.UntiedFromEmbeddings)
         {
-            yield return "The adapter trains the word embeddings or the output layer, which the model has as one: they are two from here on, as PEFT has it. "
+            yield return "The adapter trains the word embeddings or the output layer, which the model has as one: "
+                + "they are two from here on, as PEFT has it. "
                 + "adapter.ensure_weight_tying: true keeps them one.";
         }
 
@@ -311,7 +320,8 @@ internal sealed class PreparedRun : IDisposable
         if (run.Tf32 != device.Options.Tf32 || (run.Products ?? device.Options.Products) != device.Options.Products)
         {
             throw new ConfigurationException(
-                $"products and tf32 say what computes products, and {device} was opened with others; open it by DeviceCatalog.Open(id, run.DeviceOptions).");
+                $"products and tf32 say what computes products, and {device} was opened with others; open it by DeviceCatalog.Open(id, "
+                    + "run.DeviceOptions).");
         }
 
         if (run.ProductType == ElementType.Float32)
@@ -323,12 +333,15 @@ internal sealed class PreparedRun : IDisposable
         if (storage != run.ProductType)
         {
             throw new ConfigurationException(
-                $"{key}: products in {type} are those with frozen matrices stored in {type}, and these are stored in {WeightTypes.Name(storage)}; set dtype: {type}, or leave {key} out.");
+                $"{key}: products in {type} are those with frozen matrices stored in {type}, "
+                    + $"and these are stored in {WeightTypes.Name(storage)}; set dtype: {type}, or leave {key} out.");
         }
 
         if (!device.Features.Tiles)
         {
-            throw new ConfigurationException($"{key}: products in {type} are for graphics cards, and {device} computes none; leave {key} out, or choose another device.");
+            throw new ConfigurationException(
+                $"{key}: products in {type} are for graphics cards, and {device} computes none; leave {key} out, "
+                    + "or choose another device.");
         }
     }
 }

@@ -43,7 +43,9 @@ internal sealed class RunData : IDisposable
     /// <summary>The file that each training row is from; null for language models, whose rows are not those of the files.</summary>
     internal IReadOnlyList<string>? RowFiles { get; private init; }
 
-    /// <summary>How conversations and the like are laid out, the run file's choice or what holds without one; null where there are none.</summary>
+    /// <summary>
+    /// How conversations and the like are laid out, the run file's choice or what holds without one; null where there are none.
+    /// </summary>
     public ChatTemplateChoice? Layout { get; private init; }
 
     /// <summary>Reads everything the run file names.</summary>
@@ -68,7 +70,9 @@ internal sealed class RunData : IDisposable
     private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
     {
         Architecture architecture = ArchitectureOf(run, folder, tokenizer: null, HeadOf(run.Task));
-        return new RunData(folder, architecture, null, new PrebatchedFile(run.Data.Train.Paths.Single(), architecture, run.Method?.Form?.CountsPadding == true), null);
+        return new RunData(
+            folder, architecture, null,
+            new PrebatchedFile(run.Data.Train.Paths.Single(), architecture, run.Method?.Form?.CountsPadding == true), null);
     }
 
     private static RunData Texts(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
@@ -93,12 +97,16 @@ internal sealed class RunData : IDisposable
         if (packs is not null)
         {
             double full = train.Lengths.Sum(length => (double)length) / ((long)packs.Count * encoder.MaxLength);
-            packed.Add(FormattableString.Invariant($"Packed {train.Count} samples into {packs.Count} rows of at most {encoder.MaxLength} tokens, {full:P0} full."));
+            packed.Add(
+                FormattableString.Invariant(
+                    $"Packed {train.Count} samples into {packs.Count} rows of at most {encoder.MaxLength} tokens, {full:P0} full."));
         }
 
         IReadOnlyList<int> lengths = packs is null ? train.Lengths : [.. packs.Select(pack => pack.Sum(sample => train.Lengths[sample]))];
         Evaluator? validation = encoder.Validation(heldOut);
-        return new RunData(folder, architecture, encoder.Tokenizer, new SampledBatches(records.Files.ToString(), train, Sampler(run, lengths), null, packs), validation)
+        return new RunData(
+            folder, architecture, encoder.Tokenizer,
+            new SampledBatches(records.Files.ToString(), train, Sampler(run, lengths), null, packs), validation)
         {
             Notes = [.. encoder.Notes, .. packed],
             Layout = records.Kind == CausalDataKind.Text ? null : run.ChatTemplate ?? ChatTemplateChoices.Default(records.Kind),
@@ -111,7 +119,8 @@ internal sealed class RunData : IDisposable
         LabelVocabulary? labels = run.Task == TaskKind.Regression
             ? null
             : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
-        Architecture architecture = ArchitectureOf(run, folder, tokenizer, HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
+        Architecture architecture =
+            ArchitectureOf(run, folder, tokenizer, HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
         var encoder = new RunEncoder(run, folder, architecture, tokenizer);
         EncodedSet train = encoder.Train(examples, labels);
         Evaluator? validation = encoder.Validation(heldOut, labels, examples);
@@ -124,17 +133,23 @@ internal sealed class RunData : IDisposable
         };
     }
 
-    /// <summary>The model as the run trains it: with the tokenizer's vocabulary where the run resizes it, and as its adapter needs it.</summary>
-    private static Architecture ArchitectureOf(RunConfiguration run, ModelFolder folder, Task<Tokenizer>? tokenizer, HeadKind head, LabelSet? labels = null)
+    /// <summary>
+    /// The model as the run trains it: with the tokenizer's vocabulary where the run resizes it, and as its adapter needs it.
+    /// </summary>
+    private static Architecture ArchitectureOf(
+        RunConfiguration run, ModelFolder folder, Task<Tokenizer>? tokenizer, HeadKind head, LabelSet? labels = null)
     {
         Architecture architecture = folder.CreateArchitecture(head, labels);
-        if (run.ResizeTokenEmbeddings && (tokenizer?.GetAwaiter().GetResult() ?? folder.LoadTokenizer()).VocabularySize is var tokens && tokens > architecture.VocabularySize)
+        if (run.ResizeTokenEmbeddings && (tokenizer?.GetAwaiter().GetResult() ?? folder.LoadTokenizer()).VocabularySize is var tokens
+            && tokens > architecture.VocabularySize)
         {
             architecture = AdaptedArchitecture.WithVocabulary(architecture, tokens);
         }
 
         architecture = ModelFolder.Adapted(architecture, run.Adapter?.Init);
-        return AdapterChoice.Of(run, architecture.ModelConfig) is { } adapter ? AdaptedArchitecture.For(architecture, adapter) : architecture;
+        return AdapterChoice.Of(run, architecture.ModelConfig) is { } adapter
+            ? AdaptedArchitecture.For(architecture, adapter)
+            : architecture;
     }
 
     /// <summary>What a task asks of a model.</summary>

@@ -43,7 +43,9 @@ internal sealed class RunEncoder
     /// <summary>Masks tokens, for masked language modelling; else null.</summary>
     public TokenMasker? Masker { get; }
 
-    /// <summary>What a user should know of the rows encoded so far: texts that were cut, dropped or empty, and what of the data is odd.</summary>
+    /// <summary>
+    /// What a user should know of the rows encoded so far: texts that were cut, dropped or empty, and what of the data is odd.
+    /// </summary>
     public IReadOnlyList<string> Notes => notes;
 
     /// <summary>The classes with their training rows, once these are encoded; empty for other tasks.</summary>
@@ -68,7 +70,8 @@ internal sealed class RunEncoder
         }
 
         EncodedSet set = Examples(examples, labels);
-        notes.AddRange(train is null ? [] : LabelledDataNotes.OfValidation(train, examples, labels is null ? null : Classes, set.ClassLabels));
+        notes.AddRange(
+            train is null ? [] : LabelledDataNotes.OfValidation(train, examples, labels is null ? null : Classes, set.ClassLabels));
         return EvaluatorOf(set, examples.Files);
     }
 
@@ -102,7 +105,9 @@ internal sealed class RunEncoder
         {
             EncodedSet rows = TextEncoding.EncodeLines(Tokenizer, examples, maxLength, run.Data.LineByLine);
             notes.AddRange(TextEncoding.Notes(examples, rows, maxLength));
-            return rows.Count > 0 ? rows : throw new DataFileException(examples.Files.ToString(), "no text has a token in it; lines of text were expected.");
+            return rows.Count > 0
+                ? rows
+                : throw new DataFileException(examples.Files.ToString(), "no text has a token in it; lines of text were expected.");
         }
 
         EncodedSet texts = TextEncoding.Encode(Tokenizer, architecture, examples, maxLength);
@@ -124,24 +129,31 @@ internal sealed class RunEncoder
 
         if (samples.Cut > 0)
         {
-            notes.Add($"{set.Files}: {samples.Cut} of {set.Records.Count} samples are longer than max_length ({maxLength} tokens) and were cut at the end.");
+            notes.Add(
+                $"{set.Files}: {samples.Cut} of {set.Records.Count} samples are longer than max_length ({maxLength} tokens) and were "
+                    + $"cut at the end.");
         }
 
         if (samples.Dropped > 0)
         {
-            notes.Add($"{set.Files}: {samples.Dropped} of {set.Records.Count} samples were left out: no token of an answer is left of them.");
+            notes.Add(
+                $"{set.Files}: {samples.Dropped} of {set.Records.Count} samples were left out: no token of an answer is left of them.");
         }
 
         return samples.Rows;
     }
 
-    private Evaluator EvaluatorOf(EncodedSet set, DataFiles files) => new(architecture, set, run.PerDeviceEvalBatchSize, Masker, files.ToString());
+    private Evaluator EvaluatorOf(EncodedSet set, DataFiles files) =>
+        new(architecture, set, run.PerDeviceEvalBatchSize, Masker, files.ToString());
 
-    private static Tokenizer Checked(Tokenizer tokenizer, ModelFolder folder, Architecture architecture) => tokenizer.VocabularySize <= architecture.VocabularySize
-        ? tokenizer
-        : throw new TrainingException(
-            $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, the model's word embeddings only {architecture.VocabularySize} rows. "
-            + "If tokens were added to the tokenizer, resize_token_embeddings: true gives them rows; otherwise tokenizer and model do not belong together.");
+    private static Tokenizer Checked(Tokenizer tokenizer, ModelFolder folder, Architecture architecture) =>
+        tokenizer.VocabularySize <= architecture.VocabularySize
+            ? tokenizer
+            : throw new TrainingException(
+                $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, "
+                    + $"the model's word embeddings only {architecture.VocabularySize} rows. "
+                + "If tokens were added to the tokenizer, resize_token_embeddings: true gives them rows; "
+                + "otherwise tokenizer and model do not belong together.");
 
     private static int MaxLengthOf(RunConfiguration run, Architecture architecture, Tokenizer tokenizer)
     {

@@ -7,12 +7,13 @@ using Engine.Training.Data;
 namespace Engine.Training.Running;
 
 /// <summary>
-/// What a run computes from: the settings that decide it and the content of every file it reads. A run resumes only where all of it is as it was;
-/// where the files lie, where the run goes, how often it saves and reports and what it computes again instead of keeping may change. A file that a method only
-/// starts from may be gone: a checkpoint holds what became of it.
+/// What a run computes from: the settings that decide it and the content of every file it reads. A run resumes only where all of it is as
+/// it was; where the files lie, where the run goes, how often it saves and reports and what it computes again instead of keeping may
+/// change. A file that a method only starts from may be gone: a checkpoint holds what became of it.
 /// </summary>
 /// <param name="Settings">The decisive settings as YAML, without paths.</param>
-/// <param name="Files">Length and hash of each file by what it is to the run, such as <c>data.train</c> or <c>model/config.json</c>.</param>
+/// <param name="Files">Length and hash of each file by what it is to the run, such as <c>data.train</c> or
+/// <c>model/config.json</c>.</param>
 internal sealed record RunFingerprint(string Settings, SortedDictionary<string, string> Files)
 {
     // Weights above this are hashed by samples: reading all of a large model would cost more than a short run.
@@ -95,7 +96,9 @@ internal sealed record RunFingerprint(string Settings, SortedDictionary<string, 
         string[] then = Settings.Split('\n'), lines = now.Settings.Split('\n');
         differences.AddRange(then.Except(lines).Select(line => $"the settings had '{line.Trim()}'"));
         differences.AddRange(lines.Except(then).Select(line => $"the settings now have '{line.Trim()}'"));
-        return differences.Count == 0 ? Settings == now.Settings ? null : "the settings stand in another order" : string.Join("; ", differences);
+        return differences.Count == 0
+            ? Settings == now.Settings ? null : "the settings stand in another order"
+            : string.Join("; ", differences);
     }
 
     private static string Hash(string path, bool sampled)

@@ -59,7 +59,8 @@ internal sealed class RunFolder
     public IReadOnlyList<(long Step, string Folder)> Checkpoints => !Directory.Exists(FolderPath)
         ? []
         : [.. Directory.EnumerateDirectories(FolderPath, CheckpointPrefix + "*")
-            .Select(folder => (Parsed: long.TryParse(Path.GetFileName(folder)[CheckpointPrefix.Length..], out long step), Step: step, Folder: folder))
+            .Select(folder => (Parsed: long.TryParse(Path.GetFileName(folder)[CheckpointPrefix.Length..], out long step), Step: step,
+                Folder: folder))
             .Where(entry => entry.Parsed && File.Exists(Path.Combine(entry.Folder, TrainingCheckpoint.StateFile)))
             .Select(entry => (entry.Step, entry.Folder))
             .OrderByDescending(entry => entry.Step)];
@@ -72,7 +73,8 @@ internal sealed class RunFolder
     /// <summary>Names of the files that a run writes beside its folders.</summary>
     internal static IReadOnlyList<string> FileNames { get; } =
     [
-        ConfigurationName, Engine.Model.HuggingFace.ModelConfig.FileName, MetricsName, EvaluationsName, BestName, SummaryName, FingerprintName,
+        ConfigurationName, Engine.Model.HuggingFace.ModelConfig.FileName, MetricsName, EvaluationsName, BestName, SummaryName,
+        FingerprintName,
     ];
 
     /// <summary>The same, with the files that a run writes for other programs.</summary>

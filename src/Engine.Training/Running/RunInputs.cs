@@ -7,7 +7,9 @@ namespace Engine.Training.Running;
 /// <summary>What a run reads, held against what it writes and removes.</summary>
 internal static class RunInputs
 {
-    /// <summary>Refuses an output in which something that the run reads would be written over or removed; links on both sides are resolved.</summary>
+    /// <summary>
+    /// Refuses an output in which something that the run reads would be written over or removed; links on both sides are resolved.
+    /// </summary>
     /// <param name="folder">The folder that is written.</param>
     /// <param name="files">Files of it that are written or removed.</param>
     /// <param name="folders">Folders of it that are written or removed as a whole.</param>
@@ -22,15 +24,19 @@ internal static class RunInputs
             string input = RealPath.Of(path);
             if (input == root && Directory.Exists(input))
             {
-                throw new ConfigurationException($"output: {folder} is {(key == "model" ? "the model's own folder" : $"the folder of {key}")}, whose files the run would replace; choose another.");
+                throw new ConfigurationException(
+                    $"output: {folder} is {(key == "model" ? "the model's own folder" : $"the folder of {key}")}, "
+                        + "whose files the run would replace; choose another.");
             }
 
             // The files of a folder may be links to other places.
             IEnumerable<string> read = Directory.Exists(input) ? [input, .. Directory.EnumerateFiles(input).Select(RealPath.Of)] : [input];
-            if (read.FirstOrDefault(file => writtenFiles.Contains(file) || writtenFolders.Any(written => RealPath.IsWithin(written, file))) is { } lost)
+            if (read.FirstOrDefault(
+                file => writtenFiles.Contains(file) || writtenFolders.Any(written => RealPath.IsWithin(written, file))) is { } lost)
             {
                 throw new ConfigurationException(
-                    $"output: the run would replace or remove {lost}, which it reads ({(lost == input ? key : $"{key}: {path}")}); choose another output than {folder}.");
+                    $"output: the run would replace or remove {lost}, which it reads ({(lost == input ? key : $"{key}: {path}")}); "
+                        + $"choose another output than {folder}.");
             }
         }
     }

@@ -28,7 +28,8 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
         return source.Repeats || length.TotalSteps <= length.StepsPerEpoch
             ? length
             : throw new TrainingException(
-                $"max_steps is {length.TotalSteps}, but {source.Origin} holds batches for {length.StepsPerEpoch} steps; prebatched data is used once.");
+                $"max_steps is {length.TotalSteps}, but {source.Origin} holds batches for {length.StepsPerEpoch} steps; "
+                    + "prebatched data is used once.");
     }
 
     /// <summary>The length of a run whose epochs have this many batches.</summary>
@@ -40,7 +41,8 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
         return total <= int.MaxValue
             ? epoch with { TotalSteps = (int)total }
             : throw new ConfigurationException(
-                $"num_train_epochs is {run.NumTrainEpochs}: with {epoch.StepsPerEpoch} steps per epoch that is more than {int.MaxValue} steps.");
+                $"num_train_epochs is {run.NumTrainEpochs}: with {epoch.StepsPerEpoch} steps per epoch that is more than {int.MaxValue} "
+                    + "steps.");
     }
 
     /// <summary>The epoch of an optimizer step, and its micro-batches in that epoch.</summary>

@@ -13,8 +13,10 @@ using Engine.Training.Configuration;
 namespace Engine.Training.Running;
 
 /// <summary>
-/// The folder of a run, as the run writes it: held against other writers, and never without a whole result that it had. A run that takes an earlier one's place works in
-/// <c>replacement/</c> until it is finished; then its files take the place of the earlier run's. Files that no run recorded as its own are left where they are.
+/// The folder of a run, as the run writes it: held against other writers, and never without a whole result that it had. A run that takes an
+/// earlier one's place works in
+/// <c>replacement/</c> until it is finished; then its files take the place of the earlier run's. Files that no run recorded as its own are
+/// left where they are.
 /// </summary>
 internal sealed class RunOutput : IDisposable
 {
@@ -38,17 +40,20 @@ internal sealed class RunOutput : IDisposable
 
     /// <summary>Takes the output for a run, before anything is read.</summary>
     /// <exception cref="ConfigurationException">The run's inputs lie where it writes.</exception>
-    /// <exception cref="TrainingException">The folder is held by another process, holds a run that would be lost or files of others, or has nothing to resume.</exception>
+    /// <exception cref="TrainingException">The folder is held by another process, holds a run that would be lost or files of others, or has
+    /// nothing to resume.</exception>
     public static RunOutput Open(RunConfiguration run, TrainerOptions options)
     {
         if (options is { Resume: true, Overwrite: true })
         {
-            throw new ConfigurationException("To resume goes on with the run in the output folder, and to overwrite gives its place away; ask for one of them.");
+            throw new ConfigurationException(
+                "To resume goes on with the run in the output folder, and to overwrite gives its place away; ask for one of them.");
         }
 
         if (File.Exists(run.Output))
         {
-            throw new TrainingException($"output is {run.Output}, which is a file; a folder was expected, and one that is not there yet is made.");
+            throw new TrainingException(
+                $"output is {run.Output}, which is a file; a folder was expected, and one that is not there yet is made.");
         }
 
         var opened = new RunOutput(run, Take(run.Output));
@@ -192,11 +197,13 @@ internal sealed class RunOutput : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new TrainingException($"The run's folder {path} cannot be used: {exception.Message.TrimEnd('.')}. Choose another output.", exception);
+            throw new TrainingException(
+                $"The run's folder {path} cannot be used: {exception.Message.TrimEnd('.')}. Choose another output.", exception);
         }
     }
 
-    private static IEnumerable<string> OfRuns(OutputFolder folder) => [.. folder.Files.Where(name => RunFolder.IsOfRun(name.Split('/')[0]))];
+    private static IEnumerable<string> OfRuns(OutputFolder folder) =>
+        [.. folder.Files.Where(name => RunFolder.IsOfRun(name.Split('/')[0]))];
 
     /// <summary>A run that ended before its first step leaves nothing that can be used.</summary>
     private static bool IsWorthKeeping(string name) => name.Contains('/') || name == RunFolder.SummaryName || RunFolder.IsOfSteps(name);
@@ -252,8 +259,9 @@ internal sealed class RunOutput : IDisposable
     {
         if (!overwrite)
         {
-            const string Remedy = "choose another output, or let it give way (overwrite_output_dir: true), which keeps it until the new one is "
-                + "finished";
+            const string Remedy =
+                "choose another output, or let it give way (overwrite_output_dir: true), which keeps it until the new one is "
+                    + "finished";
             string replacement = there.Replacement.Checkpoints is [var latest, ..]
                 ? $" A run that was to take its place has a checkpoint at step {latest.Step}: continue that one by resuming."
                 : "";
@@ -264,7 +272,8 @@ internal sealed class RunOutput : IDisposable
 
             if (there.Checkpoints is [var newest, ..])
             {
-                throw Refusal($"an unfinished run with a checkpoint at step {newest.Step}. Continue it by resuming, {Remedy}", canResume: true);
+                throw Refusal(
+                    $"an unfinished run with a checkpoint at step {newest.Step}. Continue it by resuming, {Remedy}", canResume: true);
             }
 
             string[] left = [.. OfRuns(output).Where(IsWorthKeeping)];
@@ -312,6 +321,7 @@ internal sealed class RunOutput : IDisposable
     private IEnumerable<string> Names() => RunFolder.FileNamesOf(run).Concat(WeightNames());
 
     private IEnumerable<string> WeightNames() => run.Adapter is null
-        ? ((IEnumerable<string>)[ModelConfig.FileName, Checkpoint.SingleFileName, .. ModelFolder.TokenizerFiles]).Select(name => $"{RunFolder.ModelName}/{name}")
+        ? ((IEnumerable<string>)[ModelConfig.FileName, Checkpoint.SingleFileName, .. ModelFolder.TokenizerFiles]).Select(
+            name => $"{RunFolder.ModelName}/{name}")
         : [$"{RunFolder.AdapterName}/{AdapterConfig.FileName}", $"{RunFolder.AdapterName}/{AdapterFile.WeightsFileName}"];
 }

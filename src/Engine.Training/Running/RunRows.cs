@@ -7,7 +7,9 @@ namespace Engine.Training.Running;
 /// <summary>The rows of a run's data, in the files' order: those it trains on and those it holds out.</summary>
 internal static class RunRows
 {
-    /// <summary>Reads the rows to train on, and those to evaluate on (<c>data.validation</c> or <c>data.validation_split</c>; null without).</summary>
+    /// <summary>
+    /// Reads the rows to train on, and those to evaluate on (<c>data.validation</c> or <c>data.validation_split</c>; null without).
+    /// </summary>
     /// <exception cref="DataFileException">A file cannot be used, or has too few rows to hold any out.</exception>
     public static (ExampleSet Train, ExampleSet? Validation) ReadExamples(this RunConfiguration run)
     {
@@ -26,7 +28,8 @@ internal static class RunRows
 
         ExampleSet Part(bool isHeldOut, int limit) => all with
         {
-            Examples = [.. all.Examples.Where((_, row) => held[row] == isHeldOut).Take(limit).Select((example, row) => example with { Row = row })],
+            Examples = [.. all.Examples.Where((_, row) => held[row] == isHeldOut)
+                .Take(limit).Select((example, row) => example with { Row = row })],
         };
     }
 

@@ -54,7 +54,8 @@ public sealed class TextEmbedder : IDisposable
     /// <param name="type">How the model's matrices are stored.</param>
     /// <exception cref="ModelFileException">Files are missing or broken, or the model is no encoder.</exception>
     internal static TextEmbedder Open(
-        Device device, string modelFolder, string? adapterFolder = null, SentenceSettings? settings = null, WeightType type = WeightType.Auto)
+        Device device, string modelFolder, string? adapterFolder = null, SentenceSettings? settings = null,
+        WeightType type = WeightType.Auto)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         settings ??= SentenceSettings.Read(modelFolder);
@@ -80,7 +81,8 @@ public sealed class TextEmbedder : IDisposable
 
     /// <summary>As <see cref="Embed"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Embed"/>
-    public async Task<IReadOnlyList<float[]>> EmbedAsync(IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellation = default)
+    public async Task<IReadOnlyList<float[]>> EmbedAsync(
+        IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellation = default)
     {
         if (texts.Count == 0)
         {

@@ -13,7 +13,8 @@ internal static class TextEncoding
     {
         // A model with one token type (RoBERTa) reads only zeros, whatever the tokenizer says of pairs.
         bool hasTypes = architecture.TypeVocabularySize > 1;
-        Encoding[] encodings = ParallelWork.Run(examples.Count, i => tokenizer.Encode(examples.Examples[i].Text, examples.Examples[i].TextPair, maxLength));
+        Encoding[] encodings =
+            ParallelWork.Run(examples.Count, i => tokenizer.Encode(examples.Examples[i].Text, examples.Examples[i].TextPair, maxLength));
         return new EncodedSet([.. encodings.Select(encoding => (encoding.Ids, hasTypes ? encoding.TypeIds : null))])
         {
             CutRows = [.. Enumerable.Range(0, encodings.Length).Where(i => encodings[i].IsTruncated)],
@@ -36,13 +37,17 @@ internal static class TextEncoding
     }
 
     /// <summary>Whether a text, or either of a pair, holds nothing.</summary>
-    public static bool IsEmpty(string text, string? pair) => string.IsNullOrWhiteSpace(text) || (pair is not null && string.IsNullOrWhiteSpace(pair));
+    public static bool IsEmpty(string text, string? pair) =>
+        string.IsNullOrWhiteSpace(text) || (pair is not null && string.IsNullOrWhiteSpace(pair));
 
-    /// <summary>Encodes texts for language modelling: cut, or joined where the run file says so, to <paramref name="maxLength"/> tokens.</summary>
+    /// <summary>
+    /// Encodes texts for language modelling: cut, or joined where the run file says so, to <paramref name="maxLength"/> tokens.
+    /// </summary>
     public static EncodedSet EncodeLines(Tokenizer tokenizer, ExampleSet examples, int maxLength, bool lineByLine)
     {
         (int[] prefix, int[] suffix) = tokenizer.SpecialTokensAround();
-        int[][] texts = ParallelWork.Run(examples.Count, i => tokenizer.Encode(examples.Examples[i].Text, null, null, addSpecialTokens: false).Ids);
+        int[][] texts = ParallelWork.Run(
+            examples.Count, i => tokenizer.Encode(examples.Examples[i].Text, null, null, addSpecialTokens: false).Ids);
         List<int[]> rows = lineByLine
             ? TextChunks.LineByLine(texts, maxLength, prefix, suffix)
             : TextChunks.Packed(texts, maxLength, prefix, suffix, suffix);

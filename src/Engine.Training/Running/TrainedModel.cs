@@ -40,7 +40,8 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
 
     /// <summary>What a run has made.</summary>
     /// <param name="weights">The adapter's folder, or that of the fully tuned model.</param>
-    public static TrainedModel Of(RunConfiguration run, string weights) => run.Adapter is null ? new(weights, null, run) : new(run.Model, weights, run);
+    public static TrainedModel Of(RunConfiguration run, string weights) =>
+        run.Adapter is null ? new(weights, null, run) : new(run.Model, weights, run);
 
     /// <summary>Finds out what a path is.</summary>
     /// <param name="path">File or folder.</param>
@@ -131,7 +132,9 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
             throw new ConfigurationException($"{run.Output} is the run of a classifier or regressor, which goes on with no texts.");
         }
 
-        NamedAdapter[] loaded = adapters is { Count: > 0 } ? [.. adapters] : Adapter is { } own ? [new(GivenAdapter.Find(own).Name, own)] : [];
+        NamedAdapter[] loaded = adapters is { Count: > 0 }
+            ? [.. adapters]
+            : Adapter is { } own ? [new(GivenAdapter.Find(own).Name, own)] : [];
         Generator generator = Generator.Open(device, Model, contextLength, type ?? Dtype, loaded.FirstOrDefault()?.Folder);
         try
         {

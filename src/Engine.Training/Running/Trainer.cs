@@ -18,8 +18,9 @@ using Engine.Training.Tracking;
 namespace Engine.Training.Running;
 
 /// <summary>
-/// Runs a run file: trains, evaluates, writes checkpoints and results, and stops after a step when cancelled. One call of <see cref="Train"/> at a time; each
-/// step and each batch evaluated waits for its turn on the device (<see cref="Device.Turns"/>), so that other work there goes on beside a training.
+/// Runs a run file: trains, evaluates, writes checkpoints and results, and stops after a step when cancelled. One call of
+/// <see cref="Train"/> at a time; each step and each batch evaluated waits for its turn on the device (<see cref="Device.Turns"/>), so that
+/// other work there goes on beside a training.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -42,10 +43,13 @@ public sealed class Trainer : IDisposable
     private IReadOnlyDictionary<string, double>? latest;
 
     /// <summary>
-    /// Takes the run's folder, which is held until the trainer is disposed, then reads the run's data and plans it; nothing is allocated on the device or written yet.
+    /// Takes the run's folder, which is held until the trainer is disposed, then reads the run's data and plans it; nothing is allocated on
+    /// the device or written yet.
     /// </summary>
-    /// <exception cref="ConfigurationException">Keys that contradict each other, or an output in which the run would lose one of its inputs.</exception>
-    /// <exception cref="TrainingException">Another process writes to the folder, it holds a run that would be lost, or there is nothing to resume.</exception>
+    /// <exception cref="ConfigurationException">Keys that contradict each other, or an output in which the run would lose one of its
+    /// inputs.</exception>
+    /// <exception cref="TrainingException">Another process writes to the folder, it holds a run that would be lost, or there is nothing to
+    /// resume.</exception>
     public Trainer(RunConfiguration run, Device device, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null)
     {
         run = run.Resolve();
@@ -88,7 +92,8 @@ public sealed class Trainer : IDisposable
     private RunFolder Folder => output.Folder;
 
     /// <summary>Trains to the end, or until cancelled.</summary>
-    /// <exception cref="TrainingException">The run cannot start or go on. What was saved before stays; where the run was under way, the message says which checkpoint it can go on from.</exception>
+    /// <exception cref="TrainingException">The run cannot start or go on. What was saved before stays; where the run was under way, the
+    /// message says which checkpoint it can go on from.</exception>
     /// <exception cref="InvalidOperationException">The trainer trains already.</exception>
     /// <exception cref="ObjectDisposedException">The trainer is disposed.</exception>
     public TrainingOutcome Train(CancellationToken cancellation = default)
@@ -112,8 +117,8 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>
-    /// Frees the run's memory and its folder. A training that is under way stops after its step, as when cancelled, and is waited for; not so where a progress callback of
-    /// it calls this.
+    /// Frees the run's memory and its folder. A training that is under way stops after its step, as when cancelled, and is waited for; not
+    /// so where a progress callback of it calls this.
     /// </summary>
     public void Dispose() => lifetime.Close();
 
@@ -210,7 +215,8 @@ public sealed class Trainer : IDisposable
         if (best.ShouldStop)
         {
             progress?.Report(new TrainingProgress.Stopping(
-                $"{best.Metric} has not improved for {run.EarlyStoppingPatience} evaluations; the best was at step {best.State.BestStep}."));
+                $"{best.Metric} has not improved for {run.EarlyStoppingPatience} evaluations; "
+                    + $"the best was at step {best.State.BestStep}."));
         }
     }
 
@@ -306,7 +312,8 @@ public sealed class Trainer : IDisposable
         if (state.Step == 0)
         {
             return new TrainingException(
-                $"{numbers} before anything was learned: the model's weights or the data hold numbers that are not finite or too large, or loss "
+                $"{numbers} before anything was learned: the model's weights or the data hold numbers that are not finite or too large, "
+                    + "or loss "
                 + "and gradients exceed float32.");
         }
 
@@ -316,7 +323,8 @@ public sealed class Trainer : IDisposable
         }
 
         return new TrainingException(
-            $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, or set max_grad_norm, "
+            $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, "
+                + "or set max_grad_norm, "
             + "and start anew (overwrite_output_dir: true).")
         {
             Settings = [nameof(TrainerOptions.Overwrite)],
@@ -325,7 +333,8 @@ public sealed class Trainer : IDisposable
 
     /// <summary>What an exception says; of one that no message was written for here, its kind too.</summary>
     private static string Sentence(Exception exception) => exception
-        is IOException or UnauthorizedAccessException or DeviceException or OutOfMemoryException or ModelFileException or DataFileException or ConfigurationException
+        is IOException or UnauthorizedAccessException or DeviceException or OutOfMemoryException or ModelFileException or DataFileException
+            or ConfigurationException
         ? $"{exception.Message.TrimEnd('.')}."
         : $"{exception.GetType().Name}: {exception.Message.TrimEnd('.')}.";
 
@@ -383,7 +392,8 @@ public sealed class Trainer : IDisposable
         }
         catch (TrainingException exception) when (state.Step > 0)
         {
-            throw new TrainingException($"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
+            throw new TrainingException(
+                $"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
         }
     }
 
@@ -409,7 +419,8 @@ public sealed class Trainer : IDisposable
         }
 
         return isBest && state.MetricsBefore?.GetValueOrDefault(TaskMetrics.Loss) is { } before && loss > before
-            ? FormattableString.Invariant($"best by {best.Metric}, but its loss is above the {before:0.0000} before training; lower learning_rate")
+            ? FormattableString.Invariant(
+                $"best by {best.Metric}, but its loss is above the {before:0.0000} before training; lower learning_rate")
             : null;
     }
 
@@ -454,7 +465,9 @@ public sealed class Trainer : IDisposable
 
         using Activity? activity = TrainingTelemetry.Start("save", run.Output);
         state = state.In(Session.Task);
-        output.WriteCheckpoint(state.Step, target => TrainingCheckpoint.Write(target, Session, state, folder => prepared.WriteWeights(folder)), best.State.BestStep);
+        output.WriteCheckpoint(
+            state.Step, target => TrainingCheckpoint.Write(target, Session, state, folder => prepared.WriteWeights(folder)),
+            best.State.BestStep);
         lastSaved = state.Step;
         progress?.Report(new TrainingProgress.Saved(state.Step, Folder.CheckpointPath(state.Step)));
     }

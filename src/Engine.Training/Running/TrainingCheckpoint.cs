@@ -55,8 +55,8 @@ internal sealed record TrainerState
 }
 
 /// <summary>
-/// A folder from which a run goes on as if it had never stopped: trainable parameters, optimizer moments, the method's state on device and host, and the counters.
-/// Random numbers are counter-based and need nothing stored.
+/// A folder from which a run goes on as if it had never stopped: trainable parameters, optimizer moments, the method's state on device and
+/// host, and the counters. Random numbers are counter-based and need nothing stored.
 /// </summary>
 internal static class TrainingCheckpoint
 {
@@ -106,14 +106,17 @@ internal static class TrainingCheckpoint
                 ?? throw new JsonException($"{StateFile} holds null.");
             if (state.Step < 0 || state.MicroBatches < state.Step || state.UnlabelledSteps < 0 || state.UnlabelledSteps > state.Step)
             {
-                throw new JsonException($"{StateFile} counts {state.Step} steps, {state.UnlabelledSteps} of them without labels, and {state.MicroBatches} micro-batches.");
+                throw new JsonException(
+                    $"{StateFile} counts {state.Step} steps, {state.UnlabelledSteps} of them without labels, "
+                        + $"and {state.MicroBatches} micro-batches.");
             }
 
             if (state.Fingerprint.Difference(fingerprint) is { } difference)
             {
                 throw new TrainingException(
                     $"{folder} was written under other settings or files than the run has now: {difference}. "
-                    + "Resume with what the run was started with (its settings stand in config.yaml beside the checkpoint), or start anew with another output.");
+                    + "Resume with what the run was started with (its settings stand in config.yaml beside the checkpoint), "
+                    + "or start anew with another output.");
             }
 
             using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, TensorFile));
@@ -130,7 +133,8 @@ internal static class TrainingCheckpoint
         catch (Exception exception) when (exception is JsonException or IOException or ModelFileException)
         {
             throw new TrainingException(
-                $"{folder}: the checkpoint cannot be read: {exception.Message.TrimEnd('.')}. Delete the folder to resume from the checkpoint before it.", exception);
+                $"{folder}: the checkpoint cannot be read: {exception.Message.TrimEnd('.')}. "
+                    + "Delete the folder to resume from the checkpoint before it.", exception);
         }
 
         if (session.LossScaling is not null && state.LossScale is null)

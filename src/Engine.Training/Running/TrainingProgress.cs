@@ -17,7 +17,8 @@ public abstract record TrainingProgress
     /// <param name="ForecastBytes">Device bytes of the run, known before anything was allocated.</param>
     /// <param name="Notes">What a user should know: parameters initialised anew, tensors without a place.</param>
     public sealed record Started(
-        int TotalSteps, long FirstStep, long TrainableParameters, long TotalParameters, long ForecastBytes, IReadOnlyList<string> Notes) : TrainingProgress
+        int TotalSteps, long FirstStep, long TrainableParameters, long TotalParameters, long ForecastBytes, IReadOnlyList<string> Notes)
+            : TrainingProgress
     {
         /// <summary>The classes with their training rows; empty for other tasks than classification.</summary>
         public IReadOnlyList<ClassCount> Classes { get; init; } = [];
@@ -58,7 +59,9 @@ public abstract record TrainingProgress
     /// <param name="Best">The best so far by the run's metric.</param>
     public sealed record Evaluated(long StepNumber, double Epoch, IReadOnlyDictionary<string, double> Metrics, bool Best) : TrainingProgress
     {
-        /// <summary>What a user should know of it: a loss that has exploded, or is above that before training; null where there is nothing.</summary>
+        /// <summary>
+        /// What a user should know of it: a loss that has exploded, or is above that before training; null where there is nothing.
+        /// </summary>
         public string? Warning { get; init; }
     }
 

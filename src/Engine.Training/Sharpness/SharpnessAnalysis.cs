@@ -39,7 +39,8 @@ public sealed class SharpnessAnalysis
 
     private bool AddsNoise => options.Instruments.Contains(SharpnessInstrument.Noise);
 
-    private bool LooksAtLayers => options.Instruments.Any(instrument => instrument is SharpnessInstrument.Layers or SharpnessInstrument.Intruders);
+    private bool LooksAtLayers =>
+        options.Instruments.Any(instrument => instrument is SharpnessInstrument.Layers or SharpnessInstrument.Intruders);
 
     /// <summary>
     /// Sees that everything an adapter is measured with is there and fits, before any of the work; returns what a user should know of the
@@ -61,7 +62,8 @@ public sealed class SharpnessAnalysis
     /// <summary>Measures one adapter. Cancelled, it returns what was measured before.</summary>
     /// <exception cref="Engine.Common.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
-    public AdapterReport Measure(SharpnessSubject subject, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellation = default)
+    public AdapterReport Measure(
+        SharpnessSubject subject, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellation = default)
     {
         subject = subject with { Run = RunRules.ResolveEvaluation(subject.Run) };
         ModelFolder folder = ModelFolder.Open(subject.Run.Model);
@@ -85,7 +87,8 @@ public sealed class SharpnessAnalysis
         var report = new AdapterReport(subject.Name, subject.Adapter, evaluation.RowCount, [], [], Complete: true);
         if (options.Spaces.Contains(SharpnessSpace.Adapter))
         {
-            using TransformerModel model = Load(subject, folder, architecture, tuning with { HeldParameters = tuning.SavedParameters, HoldsTokenRows = true }, tuning);
+            using TransformerModel model =
+                Load(subject, folder, architecture, tuning with { HeldParameters = tuning.SavedParameters, HoldsTokenRows = true }, tuning);
             ModelAdapters.Load(model, file);
             report = Look(report, model, SharpnessSpace.Adapter, evaluation, meter, cancellation);
         }
@@ -94,7 +97,12 @@ public sealed class SharpnessAnalysis
         {
             string[] weights = [.. tuning.Adapters.Select(target => $"{target.Module}.weight")];
             string[] held = [.. tuning.SavedParameters.Except(weights)];
-            var whole = new Tuning.Lora([], [.. weights, .. held]) { HeldParameters = held, TokenRows = tuning.TokenRows, HoldsTokenRows = true };
+            var whole = new Tuning.Lora([], [.. weights, .. held])
+            {
+                HeldParameters = held,
+                TokenRows = tuning.TokenRows,
+                HoldsTokenRows = true
+            };
             using TransformerModel model = Load(subject, folder, architecture, whole, tuning);
             if (LooksAtLayers)
             {
@@ -141,9 +149,12 @@ public sealed class SharpnessAnalysis
             ? folder.CreateClassifier(subject.Adapter)
             : ModelFolder.Adapted(folder.CreateArchitecture(RunData.HeadOf(subject.Run.Task)), subject.Adapter);
 
-    private static (Evaluator Evaluator, IReadOnlyList<string> Notes) Evaluation(RunConfiguration run, ModelFolder folder, Architecture architecture)
+    private static (Evaluator Evaluator, IReadOnlyList<string> Notes) Evaluation(
+        RunConfiguration run, ModelFolder folder, Architecture architecture)
     {
-        LabelVocabulary? labels = architecture.Head == HeadKind.SequenceClassification ? LabelVocabulary.FromModel(architecture.ModelConfig.Labels.Names) : null;
+        LabelVocabulary? labels = architecture.Head == HeadKind.SequenceClassification
+            ? LabelVocabulary.FromModel(architecture.ModelConfig.Labels.Names)
+            : null;
         var encoder = new RunEncoder(run, folder, architecture);
         Evaluator evaluator = encoder.Validation(labels)
             ?? throw new ConfigurationException("There is no data to measure sharpness on: the run has no data.validation; name a labelled "
@@ -153,7 +164,8 @@ public sealed class SharpnessAnalysis
 
     /// <summary>The model with its base weights.</summary>
     /// <param name="adapter">The adapter that is loaded over them.</param>
-    private TransformerModel Load(SharpnessSubject subject, ModelFolder folder, Architecture architecture, Tuning.Lora trained, Tuning.Lora adapter)
+    private TransformerModel Load(
+        SharpnessSubject subject, ModelFolder folder, Architecture architecture, Tuning.Lora trained, Tuning.Lora adapter)
     {
         var model = new TransformerModel(architecture, trained, folder.StorageOf(subject.Run.Dtype));
         try
@@ -173,7 +185,8 @@ public sealed class SharpnessAnalysis
     private void RequireMemory(TransformerModel model)
     {
         int vectors = VectorsAtOnce + (options.Instruments.Contains(SharpnessInstrument.Spectrum) ? options.LanczosSteps + 1 : 0);
-        long bytes = device.Memory.Current + model.Blocks.Sum(block => block.Bytes) + ((long)vectors * sizeof(float) * model.Trainables!.Count);
+        long bytes = device.Memory.Current + model.Blocks.Sum(block => block.Bytes)
+            + ((long)vectors * sizeof(float) * model.Trainables!.Count);
         if (bytes > device.MemoryBytes)
         {
             throw new TrainingException(
@@ -184,12 +197,15 @@ public sealed class SharpnessAnalysis
         }
     }
 
-    private AdapterReport Look(AdapterReport report, TransformerModel model, SharpnessSpace space, Evaluator evaluation, Meter meter, CancellationToken cancellation)
+    private AdapterReport Look(
+        AdapterReport report, TransformerModel model, SharpnessSpace space, Evaluator evaluation, Meter meter,
+        CancellationToken cancellation)
     {
         meter.Begin($"{SharpnessNames.Of(space)}: loss");
         using var surface = new ModelSurface(device, model, evaluation.Batches, evaluation.Origin);
         (SpaceReport? measured, bool complete) = SurfaceInstruments.Measure(
-            surface, space, options, instrument => meter.Begin($"{SharpnessNames.Of(space)}: {SharpnessNames.Of(instrument)}"), meter.Add, cancellation);
+            surface, space, options, instrument => meter.Begin($"{SharpnessNames.Of(space)}: {SharpnessNames.Of(instrument)}"), meter.Add,
+            cancellation);
         meter.EndSpace();
         return report with { Spaces = measured is null ? report.Spaces : [.. report.Spaces, measured], Complete = complete };
     }
@@ -216,7 +232,8 @@ public sealed class SharpnessAnalysis
         }
     }
 
-    private AdapterReport LookAtLayers(AdapterReport report, TransformerModel model, AdapterFile file, Meter meter, CancellationToken cancellation)
+    private AdapterReport LookAtLayers(
+        AdapterReport report, TransformerModel model, AdapterFile file, Meter meter, CancellationToken cancellation)
     {
         List<LayerReport> layers = [];
         bool isProduct = file.Config is { UseDora: false, HoldsBaseWeights: false };
@@ -247,7 +264,8 @@ public sealed class SharpnessAnalysis
         double baseNorm = Math.Sqrt(layer.Original.Sum(value => (double)value * value));
         return isProduct
             ? UpdateGeometry.Of(a, b, layer.Tensors.Rank, layer.Scale, baseNorm)
-            : UpdateGeometry.Of(a, b, [.. layer.Merged.Zip(layer.Original, (merged, original) => merged - original)], layer.Weight.Shape.Rows, baseNorm);
+            : UpdateGeometry.Of(
+                a, b, [.. layer.Merged.Zip(layer.Original, (merged, original) => merged - original)], layer.Weight.Shape.Rows, baseNorm);
     }
 
     /// <summary>Counts forward passes and says how far they are.</summary>

@@ -85,7 +85,8 @@ public sealed class SharpnessComparison
         }
 
         GivenAdapter[] given = [.. adapters.Select(GivenAdapter.Find)];
-        SharpnessSubject[] subjects = [.. given.Zip(GivenAdapter.Names(given), (adapter, name) => SharpnessSubject.Of(name, adapter, setup))];
+        SharpnessSubject[] subjects =
+            [.. given.Zip(GivenAdapter.Names(given), (adapter, name) => SharpnessSubject.Of(name, adapter, setup))];
         foreach (SharpnessSubject subject in subjects)
         {
             RequireSame("model", nameof(setup.Model), subjects[0], subject, run => [run.Model]);

@@ -27,6 +27,8 @@ internal static class SharpnessNames
         where T : struct, Enum
     {
         int index = known.ToList().IndexOf(name);
-        return index >= 0 ? Enum.GetValues<T>()[index] : throw new ConfigurationException($"There is no {kind} '{name}'; {NearestName.Hint(name, [.. known])}.");
+        return index >= 0
+            ? Enum.GetValues<T>()[index]
+            : throw new ConfigurationException($"There is no {kind} '{name}'; {NearestName.Hint(name, [.. known])}.");
     }
 }

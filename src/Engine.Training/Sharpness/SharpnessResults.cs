@@ -12,7 +12,8 @@ namespace Engine.Training.Sharpness;
 /// <param name="Data">The evaluation data's file.</param>
 /// <param name="Options">What was asked for.</param>
 /// <param name="Adapters">In the order in which they were given.</param>
-public sealed record SharpnessResults(string Device, string Model, string Data, SharpnessOptions Options, IReadOnlyList<AdapterReport> Adapters)
+public sealed record SharpnessResults(
+    string Device, string Model, string Data, SharpnessOptions Options, IReadOnlyList<AdapterReport> Adapters)
 {
     private static readonly JsonSerializerOptions Format = new()
     {

@@ -35,5 +35,7 @@ internal sealed class CsvLog(string folder) : MetricsLog
 
     /// <summary>The step of a row; null for a row that a kill cut off. Steps are the first column.</summary>
     private static long? StepOf(string row) =>
-        long.TryParse(row.AsSpan(0, Math.Max(0, row.IndexOf(','))), NumberStyles.None, CultureInfo.InvariantCulture, out long step) ? step : null;
+        long.TryParse(row.AsSpan(0, Math.Max(0, row.IndexOf(','))), NumberStyles.None, CultureInfo.InvariantCulture, out long step)
+            ? step
+            : null;
 }

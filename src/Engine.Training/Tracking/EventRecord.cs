@@ -72,7 +72,9 @@ internal static class EventRecord
     public static long StepOf(ReadOnlySpan<byte> record)
     {
         const int AfterWallTime = 1 + sizeof(double);
-        return record.Length > AfterWallTime && record[AfterWallTime] == ((2 << 3) | Varint) ? (long)ReadVarint(record[(AfterWallTime + 1)..]) : 0;
+        return record.Length > AfterWallTime && record[AfterWallTime] == ((2 << 3) | Varint)
+            ? (long)ReadVarint(record[(AfterWallTime + 1)..])
+            : 0;
     }
 
     /// <summary>CRC-32C, masked as TFRecord has it, so that a checksum of data that holds checksums is still one.</summary>

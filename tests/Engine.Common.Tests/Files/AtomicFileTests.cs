@@ -70,6 +70,7 @@ public sealed class AtomicFileTests : IDisposable
         File.WriteAllText(folder.File("file"), "");
         string path = folder.File("file/below.bin");
 
-        Assert.StartsWith($"{path} could not be written: ", Assert.Throws<IOException>(() => AtomicFile.WriteAllBytes(path, new byte[1])).Message);
+        Assert.StartsWith(
+            $"{path} could not be written: ", Assert.Throws<IOException>(() => AtomicFile.WriteAllBytes(path, new byte[1])).Message);
     }
 }

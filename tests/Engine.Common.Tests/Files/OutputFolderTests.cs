@@ -8,7 +8,8 @@ public sealed class OutputFolderTests : IDisposable
 {
     private static readonly string[] Old = ["adapter/config.json", "adapter/weights", "checkpoint-3/state", "config.yaml", "summary.json"];
     private static readonly string[] New = ["adapter/weights", "checkpoint-2/state", "config.yaml", "summary.json"];
-    private static readonly string[] Foreign = ["adapter/notes.txt", "checkpoint-3/notes.txt", "checkpoint-7/state", "readme.md", "replacement/notes.txt"];
+    private static readonly string[] Foreign =
+        ["adapter/notes.txt", "checkpoint-3/notes.txt", "checkpoint-7/state", "readme.md", "replacement/notes.txt"];
 
     private readonly TemporaryFolder folder = new();
 
@@ -101,7 +102,9 @@ public sealed class OutputFolderTests : IDisposable
         WriteOld();
         using OutputFolder output = OutputFolder.Open(Root);
         Assert.Contains("readme.md is there already", Assert.Throws<IOException>(() => output.Claim("readme.md")).Message);
-        Assert.Contains("checkpoint-7/state is there already", Assert.Throws<IOException>(() => output.Replace(whole => Write(whole, ["checkpoint-7/state"], "new"))).Message);
+        Assert.Contains(
+            "checkpoint-7/state is there already",
+            Assert.Throws<IOException>(() => output.Replace(whole => Write(whole, ["checkpoint-7/state"], "new"))).Message);
         output.Remove([.. Old, .. Foreign]);
         Assert.Equal([.. Foreign.Append("engine.lock").Append("manifest.json").Order(StringComparer.Ordinal)], Files());
         Directory.CreateSymbolicLink(Path.Combine(Root, "linked"), folder.Root);
@@ -150,7 +153,9 @@ public sealed class OutputFolderTests : IDisposable
     [InlineData(false, 0, "")]
     public void A_lock_that_a_crash_left_is_taken_over(bool written, int process, string identity)
     {
-        Write(Root, ["engine.lock"], written ? Lock(process == 0 ? Environment.ProcessId : process, Environment.MachineName, identity) : "");
+        Write(Root, ["engine.lock"], written
+            ? Lock(process == 0 ? Environment.ProcessId : process, Environment.MachineName, identity)
+            : "");
         using (OutputFolder.Open(Root))
         {
             Assert.Throws<OutputInUseException>(() => OutputFolder.Open(Root));
@@ -256,5 +261,7 @@ public sealed class OutputFolderTests : IDisposable
         Write(Root, Foreign, "foreign");
     }
 
-    private string[] Files() => [.. Directory.GetFiles(Root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(Root, path)).Order(StringComparer.Ordinal)];
+    private string[] Files() =>
+        [.. Directory.GetFiles(Root, "*", SearchOption.AllDirectories)
+            .Select(path => Path.GetRelativePath(Root, path)).Order(StringComparer.Ordinal)];
 }

@@ -255,7 +255,8 @@ internal static partial class ControlFlowKernels
 
     /// <summary>The place of each item: grid of three dimensions, parameters of every kind, one of which the kernel changes.</summary>
     [Kernel]
-    public static void Places(ArrayView<int> y, bool negate, byte small, long large, uint word, float real, short half, [Specialize] DayOfWeek day)
+    public static void Places(
+        ArrayView<int> y, bool negate, byte small, long large, uint word, float real, short half, [Specialize] DayOfWeek day)
     {
         int group = (((Grid.IdxZ * Grid.DimY) + Grid.IdxY) * Grid.DimX) + Grid.IdxX;
         int value = (Grid.DimX * 100) + (Grid.DimY * 10) + Grid.DimZ + small + (int)(large >> 32) + (int)(word >> 28) + (int)real + half;

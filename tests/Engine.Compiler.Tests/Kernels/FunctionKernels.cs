@@ -5,7 +5,8 @@ internal static partial class FunctionKernels
 {
     public static readonly string[] Names =
     [
-        "Exp", "Log", "Tanh", "Erf", "Sin", "Cos", "Logistic", "Gelu", "GeluDerivative", "GeluTanh", "GeluTanhDerivative", "TanhDerivative", "LogUniform", "SinTurns", "CosTurns",
+        "Exp", "Log", "Tanh", "Erf", "Sin", "Cos", "Logistic", "Gelu", "GeluDerivative", "GeluTanh", "GeluTanhDerivative", "TanhDerivative",
+        "LogUniform", "SinTurns", "CosTurns",
     ];
 
     /// <summary>y [functions, count]; functions of words take x's bits.</summary>
@@ -41,8 +42,10 @@ internal static partial class FunctionKernels
         uint word = BitConverter.SingleToUInt32Bits(x);
         return
         [
-            KernelMath.Exp(x), KernelMath.Log(x), KernelMath.Tanh(x), KernelMath.Erf(x), KernelMath.Sin(x), KernelMath.Cos(x), KernelMath.Logistic(x), KernelMath.Gelu(x),
-            KernelMath.GeluDerivative(x), KernelMath.GeluTanh(x), KernelMath.GeluTanhDerivative(x), KernelMath.TanhDerivative(x), KernelMath.LogUniform(word),
+            KernelMath.Exp(x), KernelMath.Log(x), KernelMath.Tanh(x), KernelMath.Erf(x), KernelMath.Sin(x), KernelMath.Cos(x),
+            KernelMath.Logistic(x), KernelMath.Gelu(x),
+            KernelMath.GeluDerivative(x), KernelMath.GeluTanh(x), KernelMath.GeluTanhDerivative(x), KernelMath.TanhDerivative(x),
+            KernelMath.LogUniform(word),
             KernelMath.SinTurns(word, 0.5f), KernelMath.CosTurns(word, 0.5f),
         ];
     }

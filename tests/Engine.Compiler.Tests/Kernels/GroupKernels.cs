@@ -3,7 +3,9 @@ namespace Engine.Compiler.Tests.Kernels;
 /// <summary>Barriers, shared memory, shuffles and atomics: what the managed executor cuts into phases.</summary>
 internal static partial class GroupKernels
 {
-    /// <summary>y[i] = the prefix sum of the group's elements up to i; a loop that cannot be proven uniform, locals that live across barriers.</summary>
+    /// <summary>
+    /// y[i] = the prefix sum of the group's elements up to i; a loop that cannot be proven uniform, locals that live across barriers.
+    /// </summary>
     [Kernel]
     public static void PrefixSum(ArrayView<int> x, ArrayView<int> lengths, ArrayView<int> y, [Specialize] int size)
     {

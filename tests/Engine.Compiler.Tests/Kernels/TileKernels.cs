@@ -15,7 +15,8 @@ internal static partial class TileKernels
     public const int CopiedElements = Tile.TeamItems * Tile.Alignment;
 
     /// <summary>
-    /// Team t: c[t] [16, 16 count] = diag(factors[t]) a[t] b[t], a [16, <see cref="Depth"/>] and b [<see cref="Depth"/>, 16 count] as their orders store them. A passes through shared memory.
+    /// Team t: c[t] [16, 16 count] = diag(factors[t]) a[t] b[t], a [16, <see cref="Depth"/>] and b [<see cref="Depth"/>, 16 count] as their
+    /// orders store them. A passes through shared memory.
     /// </summary>
     [Kernel]
     public static void Products<T>(
@@ -54,7 +55,8 @@ internal static partial class TileKernels
             TileA<T> x = Tile.LoadA(left, at, Stride, orderA);
             for (int n = 0; n < count; n++)
             {
-                long start = ((long)team * Depth * Stride) + (orderB == TileOrder.RowMajor ? (k * Stride) + (n * Tile.Size) : k + (n * Tile.Size * Stride));
+                long start = ((long)team * Depth * Stride)
+                    + (orderB == TileOrder.RowMajor ? (k * Stride) + (n * Tile.Size) : k + (n * Tile.Size * Stride));
                 TileSum sum = sums[n];
                 Accumulate(x, b, start, ref sum, orderB);
                 sums[n] = sum;
@@ -63,7 +65,9 @@ internal static partial class TileKernels
 
         for (int n = 0; n < count; n++)
         {
-            Tile.Store(Tile.ScaleRows(sums[n], shared, team * Tile.Size), c, (team * Tile.Size * count * Tile.Size) + (n * Tile.Size), count * Tile.Size);
+            Tile.Store(
+                Tile.ScaleRows(sums[n], shared, team * Tile.Size), c, (team * Tile.Size * count * Tile.Size) + (n * Tile.Size),
+                count * Tile.Size);
         }
     }
 

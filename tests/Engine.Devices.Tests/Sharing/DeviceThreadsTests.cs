@@ -6,8 +6,8 @@ using Engine.Tests;
 namespace Engine.Devices.Tests.Sharing;
 
 /// <summary>
-/// Devices, buffers and launches that several threads use and dispose. A fault here used to end the process: that these tests end at all is most of what they
-/// say.
+/// Devices, buffers and launches that several threads use and dispose. A fault here used to end the process: that these tests end at all is
+/// most of what they say.
 /// </summary>
 public sealed class DeviceThreadsTests
 {
@@ -98,7 +98,8 @@ public sealed class DeviceThreadsTests
         using Device device = TestDevices.Open(id);
         Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, thread =>
         {
-            using DeviceBuffer x = device.Allocate(1000 * sizeof(float), $"x{thread}"), y = device.Allocate(1000 * sizeof(float), $"y{thread}");
+            using DeviceBuffer x = device.Allocate(1000 * sizeof(float), $"x{thread}"),
+                y = device.Allocate(1000 * sizeof(float), $"y{thread}");
             x.Write<float>(Enumerable.Repeat((float)(thread + 1), 1000).ToArray());
             y.Clear();
             using Launch launch = device.Bind(TestKernels.CallScaledAdd(x.View<float>(), y.View<float>(), 2f));

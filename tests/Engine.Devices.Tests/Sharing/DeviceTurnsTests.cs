@@ -86,7 +86,8 @@ public sealed class DeviceTurnsTests : IDisposable
             }
         }
 
-        Assert.Equal(Enumerable.Range(0, 100).Select(i => 2 * i), await Task.WhenAll(waiting.Where((_, i) => i % 2 == 0)).WaitAsync(Patience));
+        Assert.Equal(
+            Enumerable.Range(0, 100).Select(i => 2 * i), await Task.WhenAll(waiting.Where((_, i) => i % 2 == 0)).WaitAsync(Patience));
     }
 
     [Fact]
@@ -94,7 +95,8 @@ public sealed class DeviceTurnsTests : IDisposable
     {
         using var cancellation = new CancellationTokenSource();
         using Held held = Hold(device);
-        Task waiting = Task.Factory.StartNew(() => InTurn(() => Assert.Fail("It was cancelled."), cancellation.Token), TaskCreationOptions.LongRunning);
+        Task waiting = Task.Factory.StartNew(
+            () => InTurn(() => Assert.Fail("It was cancelled."), cancellation.Token), TaskCreationOptions.LongRunning);
         Until(() => device.Turns.Waiting == 1);
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(Patience));
@@ -177,7 +179,9 @@ public sealed class DeviceTurnsTests : IDisposable
             Task[] started = [Task.Run(() => InTurn(() => { })), Task.Run(() => device.Turns.RunAsync(() => 1))];
             foreach (Task refused in started)
             {
-                Assert.Contains("callback", Assert.Throws<InvalidOperationException>(() => refused.WaitAsync(Patience).GetAwaiter().GetResult()).Message);
+                Assert.Contains(
+                    "callback",
+                    Assert.Throws<InvalidOperationException>(() => refused.WaitAsync(Patience).GetAwaiter().GetResult()).Message);
             }
 
             late = Task.Run(async () =>

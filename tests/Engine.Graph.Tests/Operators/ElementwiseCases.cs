@@ -59,5 +59,8 @@ internal static partial class OperatorTable
 
     /// <summary>Dropout as its kernel's description states it: an element is kept where its word is at least probability * 2^32.</summary>
     private static double[] Dropped(double[] x, float probability, uint stream) =>
-        [.. x.Select((value, i) => PhiloxReference.Word(i, Seed, stream, Step) >= probability * 4294967296.0 ? value / (1 - (double)probability) : 0)];
+        [.. x.Select(
+            (value, i) => PhiloxReference.Word(i, Seed, stream, Step) >= probability * 4294967296.0
+                ? value / (1 - (double)probability)
+                : 0)];
 }

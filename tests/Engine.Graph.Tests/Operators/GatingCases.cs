@@ -87,7 +87,8 @@ internal static partial class OperatorTable
     private static double[][] Balanced(double[] logits, int tokens, int experts, int chosen, double coefficient, double previous)
     {
         double[] p = Softmax(logits[..(tokens * experts)], experts, 1, 1), w = Routed(p, experts, chosen);
-        double[] shares = [.. Enumerable.Range(0, experts).Select(e => (double)Enumerable.Range(0, tokens).Count(t => w[(t * experts) + e] > 0) / tokens)];
+        double[] shares = [.. Enumerable.Range(0, experts)
+            .Select(e => (double)Enumerable.Range(0, tokens).Count(t => w[(t * experts) + e] > 0) / tokens)];
         double sum = Enumerable.Range(0, experts).Sum(e => shares[e] * Enumerable.Range(0, tokens).Average(t => p[(t * experts) + e]));
         return [[previous + (coefficient * experts * sum)], shares];
     }

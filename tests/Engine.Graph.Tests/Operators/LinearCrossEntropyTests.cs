@@ -44,7 +44,8 @@ public sealed class LinearCrossEntropyTests
         foreach (int chunkRows in (int[])[16, 17, Rows])
         {
             using var chunked = new OperatorRun(
-                device, Case((graph, t) => graph.LinearCrossEntropy(t[0], t[1], t[2], t[3], t[4], withGradient: true, chunkRows)), fuse: true);
+                device, Case((graph, t) => graph.LinearCrossEntropy(t[0], t[1], t[2], t[3], t[4], withGradient: true, chunkRows)),
+                fuse: true);
             chunked.Replay();
             for (int output = 0; output < 2; output++)
             {
@@ -66,8 +67,12 @@ public sealed class LinearCrossEntropyTests
         const int rows = 2048;
         const long most = 160L << 20;
         using Device device = TestDevices.Open("cpu");
-        long stored = Planned((graph, hidden, weight, labels, scalars) => graph.CrossEntropy(graph.Linear(hidden, weight), labels, scalars, withGradient: true));
-        long chunked = Planned((graph, hidden, weight, labels, scalars) => graph.LinearCrossEntropy(hidden, weight, null, labels, scalars, withGradient: true));
+        long stored = Planned(
+            (graph, hidden, weight, labels, scalars) =>
+                graph.CrossEntropy(graph.Linear(hidden, weight), labels, scalars, withGradient: true));
+        long chunked = Planned(
+            (graph, hidden, weight, labels, scalars) =>
+                graph.LinearCrossEntropy(hidden, weight, null, labels, scalars, withGradient: true));
         long logits = sizeof(float) * (long)rows * vocabulary;
         long hidden = sizeof(float) * (long)rows * width;
         Assert.InRange(stored, 2 * logits, 3 * logits);
@@ -78,7 +83,8 @@ public sealed class LinearCrossEntropyTests
             using var block = new StorageBlock("test");
             Variable x = block.Reserve("x", new Shape(rows, width)), weight = block.Reserve("weight", new Shape(vocabulary, width));
             x.Gradient = block.Reserve("gradient", x.Shape);
-            Variable labels = block.Reserve("labels", new Shape(rows), ElementType.Int32), scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
+            Variable labels = block.Reserve("labels", new Shape(rows), ElementType.Int32),
+                scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
             var graph = new GraphBuilder();
             Tensor mean = graph.Output(loss(graph, graph.Source(x), graph.Read(weight), graph.Read(labels), graph.Read(scalars)));
             GradientBuilder.Differentiate(graph, mean);
@@ -111,17 +117,20 @@ public sealed class LinearCrossEntropyTests
         Tensor labels = graph.Read(block.Reserve("labels", new Shape(4), ElementType.Int32)), scalars = Read(StepScalars.Count);
         Tensor hidden = Read(4, 3), weight = Read(5, 3);
         Assert.Contains("computed", Assert.Throws<ArgumentException>(
-            () => graph.LinearCrossEntropy(hidden, graph.Activate(weight, ActivationKind.Tanh), null, labels, scalars, withGradient: true)).Message);
+            () => graph.LinearCrossEntropy(
+                hidden, graph.Activate(weight, ActivationKind.Tanh), null, labels, scalars, withGradient: true)).Message);
         Assert.Contains("do not fit", Assert.Throws<ArgumentException>(
             () => graph.LinearCrossEntropy(hidden, Read(5, 4), null, labels, scalars, withGradient: true)).Message);
         Assert.Contains("do not fit", Assert.Throws<ArgumentException>(
             () => graph.LinearCrossEntropy(hidden, weight, Read(4), labels, scalars, withGradient: true)).Message);
     }
 
-    private static CaseInput Input(int seed, InputRole role, params int[] shape) => new(new Shape(shape), Numbers.Values(seed, new Shape(shape).Count), role);
+    private static CaseInput Input(int seed, InputRole role, params int[] shape) =>
+        new(new Shape(shape), Numbers.Values(seed, new Shape(shape).Count), role);
 
     /// <summary>Every fifth row does not count.</summary>
-    private static int[] Labels() => [.. Numbers.Indices(4, Rows, Vocabulary).Select((label, row) => row % 5 == 2 ? Losses.IgnoredLabel : label)];
+    private static int[] Labels() =>
+        [.. Numbers.Indices(4, Rows, Vocabulary).Select((label, row) => row % 5 == 2 ? Losses.IgnoredLabel : label)];
 
     private static float[] Scalars()
     {
@@ -134,6 +143,8 @@ public sealed class LinearCrossEntropyTests
     {
         double allowed = Tolerance * expected.Max(Math.Abs);
         Assert.Equal(expected.Length, actual.Length);
-        Assert.All(expected.Zip(actual), pair => Assert.True(Math.Abs(pair.First - pair.Second) <= allowed, $"{pair.Second:R} instead of {pair.First:R}"));
+        Assert.All(
+            expected.Zip(actual),
+            pair => Assert.True(Math.Abs(pair.First - pair.Second) <= allowed, $"{pair.Second:R} instead of {pair.First:R}"));
     }
 }

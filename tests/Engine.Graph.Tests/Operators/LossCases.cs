@@ -8,13 +8,16 @@ internal static partial class OperatorTable
     private static IEnumerable<OperatorCase> LossCases()
     {
         foreach ((string name, int classes, int[] labels) in ((string, int, int[])[])
-            [("two classes", 2, [1]), ("ignored rows", 5, [0, -100, 4, 2, -100, 4]), ("no row that counts", 3, [-100, -100]), ("many classes", 131, [130, 0, 7])])
+            [("two classes", 2, [1]), ("ignored rows", 5, [0, -100, 4, 2, -100, 4]), ("no row that counts", 3, [-100, -100]),
+                ("many classes", 131, [130, 0, 7])])
         {
             yield return new OperatorCase(
                 $"CrossEntropy, {name}",
                 [Activation(1, labels.Length, classes), Integers(labels), Scalars((StepScalars.LossScale, 0.5f))],
                 (graph, t) => LossAndRows(graph.CrossEntropy(t[0], t[1], t[2], withGradient: true)),
-                x => MeanAndRows([.. labels.Select((label, row) => label < 0 ? (double?)null : LogSumExp(x[0], row, classes) - x[0][(row * classes) + label])]))
+                x => MeanAndRows(
+                    [.. labels.Select(
+                        (label, row) => label < 0 ? (double?)null : LogSumExp(x[0], row, classes) - x[0][(row * classes) + label])]))
             {
                 LossScale = 0.5,
             };
@@ -28,20 +31,23 @@ internal static partial class OperatorTable
             yield return new OperatorCase(
                 $"CrossEntropy, {name}",
                 weights is null ? inputs : [.. inputs, Floats(weights)],
-                (graph, t) => LossAndRows(graph.CrossEntropy(t[0], t[1], t[2], withGradient: true, smoothing, weights is null ? null : t[3])),
+                (graph, t) => LossAndRows(
+                    graph.CrossEntropy(t[0], t[1], t[2], withGradient: true, smoothing, weights is null ? null : t[3])),
                 x => WeightedMeanAndRows(labels, weights ?? [1, 1, 1, 1], smoothing, x[0]))
             {
                 LossScale = 0.5,
             };
         }
 
-        foreach ((string name, float[] targets) in ((string, float[])[])[("one text", [0.5f]), ("a target that is not known", [1f, float.NaN, -2f, 0.25f])])
+        foreach ((string name,
+            float[] targets) in ((string, float[])[])[("one text", [0.5f]), ("a target that is not known", [1f, float.NaN, -2f, 0.25f])])
         {
             yield return new OperatorCase(
                 $"MeanSquaredError, {name}",
                 [Activation(1, targets.Length, 1), Floats(targets), Scalars((StepScalars.LossScale, 0.25f))],
                 (graph, t) => LossAndRows(graph.MeanSquaredError(t[0], t[1], t[2], withGradient: true)),
-                x => MeanAndRows([.. targets.Select((target, row) => float.IsNaN(target) ? (double?)null : Math.Pow(x[0][row] - target, 2))]))
+                x => MeanAndRows(
+                    [.. targets.Select((target, row) => float.IsNaN(target) ? (double?)null : Math.Pow(x[0][row] - target, 2))]))
             {
                 LossScale = 0.25,
             };
@@ -64,8 +70,10 @@ internal static partial class OperatorTable
             CaseInput Head(int seed, params int[] shape) => trained ? Parameter(seed, shape) : Constant(seed, shape);
             yield return new OperatorCase(
                 $"LinearCrossEntropy, {name}",
-                [Activation(1, labels.Length, width), Head(2, vocabulary, width), Head(3, vocabulary), Integers(labels), Scalars((StepScalars.LossScale, 0.5f))],
-                (graph, t) => LossAndRows(graph.LinearCrossEntropy(t[0], t[1], bias ? t[2] : null, t[3], t[4], withGradient: true, chunkRows)),
+                [Activation(1, labels.Length, width), Head(2, vocabulary, width), Head(3, vocabulary), Integers(labels),
+                    Scalars((StepScalars.LossScale, 0.5f))],
+                (graph, t) => LossAndRows(
+                    graph.LinearCrossEntropy(t[0], t[1], bias ? t[2] : null, t[3], t[4], withGradient: true, chunkRows)),
                 x =>
                 {
                     double[] logits = Affine(x[0], x[1], bias ? x[2] : new double[vocabulary], labels.Length, vocabulary, width);
@@ -110,16 +118,22 @@ internal static partial class OperatorTable
         {
             yield return new OperatorCase(
                 $"LinearCrossEntropy, trained rows of the weight, {(chunkRows is null ? "one chunk" : "chunks")}",
-                [Activation(1, labels.Length, width), Constant(2, vocabulary, width), Parameter(3, vocabulary), Integers(labels), Scalars((StepScalars.LossScale, 0.5f)), Parameter(4, index.Length, width), Integers(index)],
+                [Activation(1, labels.Length, width), Constant(2, vocabulary, width), Parameter(3, vocabulary), Integers(labels),
+                    Scalars((StepScalars.LossScale, 0.5f)), Parameter(4, index.Length, width), Integers(index)],
                 (graph, t) =>
                 {
                     graph.WriteRows(t[5], t[6], t[1].Variable!);
-                    return LossAndRows(graph.LinearCrossEntropy(t[0], t[1], t[2], t[3], t[4], withGradient: true, chunkRows, new TrainedRows(t[5], t[6])));
+                    return LossAndRows(
+                        graph.LinearCrossEntropy(t[0], t[1], t[2], t[3], t[4], withGradient: true, chunkRows, new TrainedRows(t[5], t[6])));
                 },
                 x =>
                 {
                     double[] logits = Affine(x[0], WithRows(x[1], x[5], index, width), x[2], labels.Length, vocabulary, width);
-                    return MeanAndRows([.. labels.Select((label, row) => label < 0 ? (double?)null : LogSumExp(logits, row, vocabulary) - logits[(row * vocabulary) + label])]);
+                    return MeanAndRows(
+                        [.. labels.Select(
+                            (label, row) => label < 0
+                                ? (double?)null
+                                : LogSumExp(logits, row, vocabulary) - logits[(row * vocabulary) + label])]);
                 })
             {
                 LossScale = 0.5,
@@ -128,7 +142,8 @@ internal static partial class OperatorTable
     }
 
     private static double[] WithRows(double[] table, double[] rows, int[] index, int columns) =>
-        [.. table.Select((value, i) => Array.IndexOf(index, i / columns) is >= 0 and var row ? rows[(row * columns) + (i % columns)] : value)];
+        [.. table.Select(
+            (value, i) => Array.IndexOf(index, i / columns) is >= 0 and var row ? rows[(row * columns) + (i % columns)] : value)];
 
     private static Tensor[] LossAndRows(Tensor loss) => [loss, loss.Producer!.Outputs[1]];
 

@@ -65,10 +65,12 @@ internal static partial class OperatorTable
             (graph, t) => [graph.AscentDirection(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), t[2].Variable!, t[3])],
             x => [[.. table.Pairs.SelectMany(pair =>
             {
-                double[,] Part(double[] run, int start, int rows, int columns) => LowRankReference.Matrix([.. run.Skip(start).Select(value => (float)value)], rows, columns);
+                double[,] Part(double[] run, int start, int rows, int columns) =>
+                    LowRankReference.Matrix([.. run.Skip(start).Select(value => (float)value)], rows, columns);
                 return LowRankReference.AscentDirection(
                     Part(x[1], pair.A, pair.Rank, pair.Columns), Part(x[1], pair.B, pair.Rows, pair.Rank),
-                    Part(x[2], pair.A, pair.Rank, pair.Columns), Part(x[2], pair.B, pair.Rows, pair.Rank), pair.Scale, 0.1f).Direction.Cast<double>();
+                    Part(x[2], pair.A, pair.Rank, pair.Columns), Part(x[2], pair.B, pair.Rows, pair.Rank), pair.Scale,
+                    0.1f).Direction.Cast<double>();
             })]]);
         yield return new OperatorCase(
             "ClipProducts",
@@ -133,7 +135,8 @@ internal static partial class OperatorTable
             "Scales of one column, merged",
             [
                 Integers(column.Data), Constant(1, Run), Constant(2, Run), Constant(3, Run), Constant(4, Run),
-                Scalars((StepScalars.MethodFactor, (float)Smoothness)), Floats(1f), Constant(5, (int)ColumnScales.Count(column)), Constant(6, 6, 5),
+                Scalars((StepScalars.MethodFactor, (float)Smoothness)), Floats(1f), Constant(5, (int)ColumnScales.Count(column)),
+                Constant(6, 6, 5),
             ],
             (graph, t) =>
             {
@@ -149,7 +152,8 @@ internal static partial class OperatorTable
                 double Dot(double[] left, double[] right) => left.Zip(right, (l, r) => l * r).Sum();
                 double own = Dot(b, b) * Dot(v, v), cross = Dot(b, u) * Dot(v, a), other = Dot(u, u) * Dot(a, a);
                 double determinant = (own * other) - (cross * cross);
-                double alphaSquare = ((Dot(v, v) * other) - (Dot(u, u) * cross)) / determinant, betaSquare = ((Dot(u, u) * own) - (Dot(v, v) * cross)) / determinant;
+                double alphaSquare = ((Dot(v, v) * other) - (Dot(u, u) * cross)) / determinant,
+                    betaSquare = ((Dot(u, u) * own) - (Dot(v, v) * cross)) / determinant;
                 Assert.True(alphaSquare > 0 && betaSquare > 0, "The case is to take the branch that scales columns.");
                 double alpha = Math.Sqrt(alphaSquare / Smoothness), beta = Math.Sqrt(betaSquare / Smoothness);
                 double[] Scaled(double[] run, double ofA, double ofB) => [.. run.Select((value, i) => value * (i < 5 ? ofA : ofB))];
@@ -177,9 +181,11 @@ internal static partial class OperatorTable
             (graph, t) => [graph.ScaleColumns(t[0], t[1], offset: 1f)],
             x => [[.. x[0].Select((value, i) => (x[1][i % 33] - 1) * value)]]);
 
-        // Against rows of the whole matrix W0 + s B A, whose norms the gradient takes for constants: only the magnitudes are differentiated here.
+        // Against rows of the whole matrix W0 + s B A, whose norms the gradient takes for constants: only the magnitudes are differentiated
+        // here.
         CaseInput weight = Constant(1, 7, 9);
-        float[] baseNorm = [.. Enumerable.Range(0, 7).Select(row => (float)((float[])weight.Data)[(row * 9)..((row + 1) * 9)].Sum(value => (double)value * value))];
+        float[] baseNorm = [.. Enumerable.Range(0, 7)
+            .Select(row => (float)((float[])weight.Data)[(row * 9)..((row + 1) * 9)].Sum(value => (double)value * value))];
         yield return new OperatorCase(
             "DoraScale",
             [weight, Floats(baseNorm), Constant(2, 2, 9), Constant(3, 7, 2), Parameter(4, 7), Activation(5, 4, 7)],
@@ -187,7 +193,8 @@ internal static partial class OperatorTable
             x =>
             {
                 double[] whole = Sum(x[0], Product(x[3], x[2], MatMulLayout.NN, 7, 9, 2, 2));
-                double[] norms = [.. Enumerable.Range(0, 7).Select(row => Math.Sqrt(whole[(row * 9)..((row + 1) * 9)].Sum(value => value * value)))];
+                double[] norms = [.. Enumerable.Range(0, 7)
+                    .Select(row => Math.Sqrt(whole[(row * 9)..((row + 1) * 9)].Sum(value => value * value)))];
                 return [[.. x[5].Select((value, i) => value * x[4][i % 7] / norms[i % 7])]];
             });
     }

@@ -103,15 +103,19 @@ internal static partial class OperatorTable
             (graph, t) =>
             {
                 Tensor shared = graph.Linear(t[0], t[3]);
-                Tensor first = graph.MatMul(shared, t[4], MatMulLayout.NT, 2f, addTo: graph.Linear(t[0], t[1]), windowA: new ColumnWindow(0, 2));
-                Tensor second = graph.MatMul(shared, t[5], MatMulLayout.NT, 0.5f, addTo: graph.Linear(t[0], t[2]), windowA: new ColumnWindow(2, 3));
+                Tensor first = graph.MatMul(
+                    shared, t[4], MatMulLayout.NT, 2f, addTo: graph.Linear(t[0], t[1]), windowA: new ColumnWindow(0, 2));
+                Tensor second = graph.MatMul(
+                    shared, t[5], MatMulLayout.NT, 0.5f, addTo: graph.Linear(t[0], t[2]), windowA: new ColumnWindow(2, 3));
                 return [graph.Add(first, graph.Activate(second, ActivationKind.Tanh))];
             },
             x =>
             {
                 double[] shared = Product(x[0], x[3], MatMulLayout.NT, 8, 5, 5);
-                double[] first = Sum(Product(x[0], x[1], MatMulLayout.NT, 8, 7, 5), Product(Columns(shared, 5, 0, 2), x[4], MatMulLayout.NT, 8, 7, 2, 2));
-                double[] second = Sum(Product(x[0], x[2], MatMulLayout.NT, 8, 7, 5), Product(Columns(shared, 5, 2, 3), x[5], MatMulLayout.NT, 8, 7, 3, 0.5));
+                double[] first = Sum(
+                    Product(x[0], x[1], MatMulLayout.NT, 8, 7, 5), Product(Columns(shared, 5, 0, 2), x[4], MatMulLayout.NT, 8, 7, 2, 2));
+                double[] second = Sum(
+                    Product(x[0], x[2], MatMulLayout.NT, 8, 7, 5), Product(Columns(shared, 5, 2, 3), x[5], MatMulLayout.NT, 8, 7, 3, 0.5));
                 return [Sum(first, [.. second.Select(Math.Tanh)])];
             })
         {
@@ -129,7 +133,8 @@ internal static partial class OperatorTable
                 double sum = 0;
                 for (int l = 0; l < k; l++)
                 {
-                    sum += a[layout == MatMulLayout.TN ? (l * m) + i : (i * k) + l] * b[layout == MatMulLayout.NT ? (j * k) + l : (l * n) + j];
+                    sum +=
+                        a[layout == MatMulLayout.TN ? (l * m) + i : (i * k) + l] * b[layout == MatMulLayout.NT ? (j * k) + l : (l * n) + j];
                 }
 
                 c[(i * n) + j] = alpha * sum;
@@ -148,5 +153,8 @@ internal static partial class OperatorTable
         [.. x.Where((_, i) => i % columns >= offset && i % columns < offset + count)];
 
     private static double[] IntoColumns(double[] x, double[] added, int columns, int offset, int count) =>
-        [.. x.Select((value, i) => i % columns < offset || i % columns >= offset + count ? value : value + added[(i / columns * count) + (i % columns) - offset])];
+        [.. x.Select(
+            (value, i) => i % columns < offset || i % columns >= offset + count
+                ? value
+                : value + added[(i / columns * count) + (i % columns) - offset])];
 }

@@ -55,7 +55,8 @@ internal sealed record CaseInput(Shape Shape, Array Data, InputRole Role)
 }
 
 /// <summary>
-/// One entry of the operator table: a small graph and what it computes in double precision. The gradients are held against central differences of
+/// One entry of the operator table: a small graph and what it computes in double precision. The gradients are held against central
+/// differences of
 /// <paramref name="Reference"/>, so an entry states no derivative.
 /// </summary>
 /// <param name="Name">Unique in the table.</param>
@@ -74,10 +75,14 @@ internal sealed record OperatorCase(
     /// </summary>
     public double ForwardTolerance { get; init; } = 2e-6;
 
-    /// <summary>As <see cref="ForwardTolerance"/>, through the forward and the backward pass; central differences err by 1e-9 beside it.</summary>
+    /// <summary>
+    /// As <see cref="ForwardTolerance"/>, through the forward and the backward pass; central differences err by 1e-9 beside it.
+    /// </summary>
     public double GradientTolerance { get; init; } = 8e-6;
 
-    /// <summary>The first output is itself a loss, whose gradient carries this factor; null: the output is probed with random weights.</summary>
+    /// <summary>
+    /// The first output is itself a loss, whose gradient carries this factor; null: the output is probed with random weights.
+    /// </summary>
     public double? LossScale { get; init; }
 
     /// <summary>Elements (input, element) whose gradient is zero by definition, as a padding row's is.</summary>
@@ -90,7 +95,8 @@ internal sealed record OperatorCase(
     public double[][] Expected => expected ??= Reference(Values());
 
     /// <summary>The gradient by each input in double precision, null for a constant; computed once for all devices.</summary>
-    public double[]?[] ExpectedGradients => gradients ??= [.. Inputs.Select((input, i) => input.Role == InputRole.Constant ? null : GradientBy(i))];
+    public double[]?[] ExpectedGradients =>
+        gradients ??= [.. Inputs.Select((input, i) => input.Role == InputRole.Constant ? null : GradientBy(i))];
 
     /// <summary>The weights of the first output's elements in the scalar whose gradient is taken.</summary>
     public float[] ProbeWeights => Numbers.Values(99, Expected[0].Length);

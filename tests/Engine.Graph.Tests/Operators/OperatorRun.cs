@@ -4,8 +4,8 @@ using Engine.Graph.Passes;
 namespace Engine.Graph.Tests.Operators;
 
 /// <summary>
-/// An operator case on a device. Guards lie around every variable, the arena is filled with NaN beforehand (so a read of what nothing wrote shows)
-/// and has a guard behind it.
+/// An operator case on a device. Guards lie around every variable, the arena is filled with NaN beforehand (so a read of what nothing wrote
+/// shows) and has a guard behind it.
 /// </summary>
 internal sealed class OperatorRun : IDisposable
 {

@@ -12,8 +12,10 @@ internal static partial class OperatorTable
     /// <summary>Made when first asked for, when the static fields of every part of this class are set.</summary>
     private static readonly Lazy<Dictionary<string, OperatorCase>> Table = new(() => new OperatorCase[][]
     {
-        [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. RotaryCases()], [.. AttentionCases()], [.. LossCases()],
-        [.. LinearCrossEntropyCases()], [.. SmoothedVocabularyCases()], [.. TrainedRowsCases()], [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
+        [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. RotaryCases()], [.. AttentionCases()],
+        [.. LossCases()],
+        [.. LinearCrossEntropyCases()], [.. SmoothedVocabularyCases()], [.. TrainedRowsCases()], [.. UpdateCases()], [.. WeightCases()],
+        [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
         [.. GatingCases()],
     }.SelectMany(family => family).ToDictionary(problem => problem.Name));
 

@@ -58,7 +58,8 @@ public sealed class OperatorTests
             {
                 if (problem.ExpectedGradients[input] is { } once)
                 {
-                    Close($"gradient by input {input} after {replay} replays", [.. once.Select(value => value * replay)], run.Gradient(input)!, problem.GradientTolerance);
+                    Close($"gradient by input {input} after {replay} replays", [.. once.Select(value => value * replay)],
+                        run.Gradient(input)!, problem.GradientTolerance);
                 }
             }
 
@@ -75,7 +76,8 @@ public sealed class OperatorTests
         {
             Assert.True(
                 Math.Abs(actual[i] - expected[i]) <= allowed,
-                $"{what}, element {i} of {expected.Length}: {actual[i]:R} where {expected[i]:R} was expected, off by {actual[i] - expected[i]:E2}, allowed {allowed:E2}");
+                $"{what}, element {i} of {expected.Length}: {actual[i]:R} where {expected[i]:R} was expected, "
+                    + $"off by {actual[i] - expected[i]:E2}, allowed {allowed:E2}");
         }
     }
 }

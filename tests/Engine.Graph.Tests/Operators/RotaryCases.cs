@@ -7,7 +7,8 @@ internal static partial class OperatorTable
 {
     private static IEnumerable<OperatorCase> RotaryCases()
     {
-        foreach ((int heads, double[] frequencies) in ((int, double[])[])[(1, [1]), (3, [1, 0.03, 2.5e-4]), (2, [.. Enumerable.Range(0, 17).Select(j => Math.Pow(1e4, -j / 17.0))])])
+        foreach ((int heads, double[] frequencies) in ((int, double[])[])[(1, [1]), (3, [1, 0.03, 2.5e-4]),
+            (2, [.. Enumerable.Range(0, 17).Select(j => Math.Pow(1e4, -j / 17.0))])])
         {
             int[] positions = [0, 5, 1, 90_001, 2];
             yield return new OperatorCase(

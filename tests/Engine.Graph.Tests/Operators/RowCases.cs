@@ -42,7 +42,8 @@ internal static partial class OperatorTable
             x => [Rows(x[0], x[1], 3)]);
         yield return new OperatorCase(
             "Embedding with positions and types, padding without gradient",
-            [Parameter(1, 6, 5), Integers(2, 5, 1, 1, 2, 0), Parameter(2, 4, 5), Integers(2, 3, 1, 0, 1, 1), Parameter(3, 2, 5), Integers(0, 0, 1, 1, 0, 0)],
+            [Parameter(1, 6, 5), Integers(2, 5, 1, 1, 2, 0), Parameter(2, 4, 5), Integers(2, 3, 1, 0, 1, 1), Parameter(3, 2, 5),
+                Integers(0, 0, 1, 1, 0, 0)],
             (graph, t) => [graph.Embedding(t[0], t[1], t[2], t[3], t[4], t[5], wordPaddingId: 1, positionPaddingId: 1)],
             x => [Sum(Sum(Rows(x[0], x[1], 5), Rows(x[2], x[3], 5)), Rows(x[4], x[5], 5))])
         {
@@ -82,7 +83,8 @@ internal static partial class OperatorTable
     [
         .. from text in Enumerable.Range(0, rowStart.Length - 1)
            from column in Enumerable.Range(0, columns)
-           select Enumerable.Range((int)rowStart[text], (int)(rowStart[text + 1] - rowStart[text])).Average(row => x[(row * columns) + column]),
+           select Enumerable.Range((int)rowStart[text], (int)(rowStart[text + 1] - rowStart[text]))
+               .Average(row => x[(row * columns) + column]),
     ];
 
     private static double[] Normalized(double[] x, double[] weight, double[] bias, int columns, double epsilon)

@@ -35,7 +35,8 @@ internal static partial class OperatorTable
                 (graph, t) =>
                 {
                     graph.MapSegments(
-                        Of(t), map, t[1].Variable!, hasFactors ? t[4] : null, hasPacked ? t[2].Variable : null, hasGradient ? t[3].Variable : null, eta: 0.125f);
+                        Of(t), map, t[1].Variable!, hasFactors ? t[4] : null, hasPacked ? t[2].Variable : null,
+                        hasGradient ? t[3].Variable : null, eta: 0.125f);
                     return [t[1], t[2]];
                 },
                 x => Mapped(map, [.. x[1]], [.. x[2]], x[3], x[4]));

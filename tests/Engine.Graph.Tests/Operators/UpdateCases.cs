@@ -8,8 +8,10 @@ internal static partial class OperatorTable
     private static IEnumerable<OperatorCase> UpdateCases()
     {
         const int Count = 37;
-        CaseInput scalars = Scalars((StepScalars.LearningRate, 0.01f), (StepScalars.BiasCorrection1, 0.19f), (StepScalars.BiasCorrection2, 0.002f));
-        CaseInput secondMoment = new(new Shape(Count), ((float[])Constant(4, Count).Data).Select(value => value * value).ToArray(), InputRole.Constant);
+        CaseInput scalars =
+            Scalars((StepScalars.LearningRate, 0.01f), (StepScalars.BiasCorrection1, 0.19f), (StepScalars.BiasCorrection2, 0.002f));
+        CaseInput secondMoment =
+            new(new Shape(Count), ((float[])Constant(4, Count).Data).Select(value => value * value).ToArray(), InputRole.Constant);
         yield return new OperatorCase(
             "AdamW",
             [Constant(1, Count), Constant(2, Count), Constant(3, Count), secondMoment, scalars, Floats(0.7f)],
@@ -108,7 +110,8 @@ internal static partial class OperatorTable
     {
         double[] newM = [.. m.Select((value, i) => (0.9 * value) + (0.1 * clip * gradient[i]))];
         double[] newV = [.. v.Select((value, i) => (0.999 * value) + (0.001 * clip * clip * gradient[i] * gradient[i]))];
-        double[] newP = [.. p.Select((value, i) => (value * (1 - (rate * decay))) - (rate * (newM[i] / 0.19) / (Math.Sqrt(newV[i] / 0.002) + 1e-8)))];
+        double[] newP =
+            [.. p.Select((value, i) => (value * (1 - (rate * decay))) - (rate * (newM[i] / 0.19) / (Math.Sqrt(newV[i] / 0.002) + 1e-8)))];
         return [newP, newM, newV];
     }
 }

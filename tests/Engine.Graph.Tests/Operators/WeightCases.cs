@@ -38,7 +38,8 @@ internal static partial class OperatorTable
 
         // The low-rank identity against the norm of the whole matrix W0 + s B A: inputs W0 [7, 9], A [2, 9], B [7, 2].
         CaseInput weight = Constant(1, 7, 9);
-        float[] baseNorm = [.. Enumerable.Range(0, 7).Select(row => (float)((float[])weight.Data)[(row * 9)..((row + 1) * 9)].Sum(value => (double)value * value))];
+        float[] baseNorm = [.. Enumerable.Range(0, 7)
+            .Select(row => (float)((float[])weight.Data)[(row * 9)..((row + 1) * 9)].Sum(value => (double)value * value))];
         yield return new OperatorCase(
             "FlatDeviation",
             [weight, Constant(2, 2, 9), Constant(3, 7, 2), Scalars((StepScalars.MethodFactor, 0.75f)), Floats(baseNorm)],

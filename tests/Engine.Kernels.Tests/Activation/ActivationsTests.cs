@@ -77,7 +77,8 @@ public class ActivationsTests
             using var run = new KernelRun(TestDevices.Open(name));
             float[] a = Numbers.Values(3, count);
             float[] b = Numbers.Values(4, count);
-            BufferView<float> sum = run.Put(b), scaled = run.Put(b), inPlace = run.Put(a), scaledBy = run.Output(count), copy = run.Output(count), filled = run.Output(count);
+            BufferView<float> sum = run.Put(b), scaled = run.Put(b), inPlace = run.Put(a), scaledBy = run.Output(count),
+                copy = run.Output(count), filled = run.Output(count);
             run.Run(
                 Elementwise.Add(run.Device, count, run.Put(a), sum, sum),
                 Elementwise.AddScaled(run.Device, count, 0.75f, run.Put(a), scaled),
@@ -94,7 +95,10 @@ public class ActivationsTests
         }
     }
 
-    /// <summary>A moving average starts with its first value whole, stays at a constant to some roundings, and a step that is not finite leaves it alone.</summary>
+    /// <summary>
+    /// A moving average starts with its first value whole, stays at a constant to some roundings, and a step that is not finite leaves it
+    /// alone.
+    /// </summary>
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_average_of_a_constant_is_the_constant(string name)
@@ -117,7 +121,8 @@ public class ActivationsTests
             Assert.Equal(before, average.ToArray());
 
             Launch Blend(float weight, float finite, BufferView<float> value) => Elementwise.Mix(
-                run.Device, count, 1f, StepScalars.AverageWeight, true, run.Scalars((StepScalars.AverageWeight, weight)), run.Put(finite), value, average);
+                run.Device, count, 1f, StepScalars.AverageWeight, true, run.Scalars((StepScalars.AverageWeight, weight)), run.Put(finite),
+                value, average);
         }
     }
 

@@ -12,7 +12,8 @@ public class SwiGluTests
     {
         using var run = new KernelRun(TestDevices.Open(name));
         float[] gate = Numbers.Values(1, count, 12), up = Numbers.Values(2, count, 2), dy = Numbers.Values(3, count);
-        BufferView<float> gateView = run.Put(gate), upView = run.Put(up), y = run.Output(count), dGate = run.Output(count), dUp = run.Output(count);
+        BufferView<float> gateView = run.Put(gate), upView = run.Put(up), y = run.Output(count), dGate = run.Output(count),
+            dUp = run.Output(count);
         run.Run(
             SwiGlu.Forward(run.Device, count, gateView, upView, y),
             SwiGlu.Backward(run.Device, count, gateView, upView, run.Put(dy), dGate, dUp));
@@ -21,7 +22,8 @@ public class SwiGluTests
         double[] logistic = [.. gate.Select(x => 1 / (1 + Math.Exp(-(double)x)))];
         Numbers.Near([.. gate.Select((x, i) => x * logistic[i] * up[i])], y.ToArray(), 1e-6, 1e-30);
         Numbers.Near([.. gate.Select((x, i) => x * logistic[i] * dy[i])], dUp.ToArray(), 1e-6, 1e-30);
-        Numbers.Near([.. gate.Select((x, i) => (double)dy[i] * up[i] * logistic[i] * (1 + (x * (1 - logistic[i]))))], dGate.ToArray(), 1e-6, 3e-7);
+        Numbers.Near(
+            [.. gate.Select((x, i) => (double)dy[i] * up[i] * logistic[i] * (1 + (x * (1 - logistic[i]))))], dGate.ToArray(), 1e-6, 3e-7);
     }
 
     [Theory]
@@ -31,7 +33,8 @@ public class SwiGluTests
         float[] gate = [1e30f, 200, 90, -90, -200, -1e30f];
         using var run = new KernelRun(TestDevices.Open(name));
         float[] ones = [.. Enumerable.Repeat(1f, gate.Length)];
-        BufferView<float> gateView = run.Put(gate), upView = run.Put(ones), y = run.Output(gate.Length), dGate = run.Output(gate.Length), dUp = run.Output(gate.Length);
+        BufferView<float> gateView = run.Put(gate), upView = run.Put(ones), y = run.Output(gate.Length), dGate = run.Output(gate.Length),
+            dUp = run.Output(gate.Length);
         run.Run(
             SwiGlu.Forward(run.Device, gate.Length, gateView, upView, y),
             SwiGlu.Backward(run.Device, gate.Length, gateView, upView, run.Put(ones), dGate, dUp));
@@ -49,7 +52,8 @@ public class SwiGluTests
         const int Count = 77;
         using var run = new KernelRun(TestDevices.Open(name));
         float[] gate = Numbers.Values(1, Count, 3), up = Numbers.Values(2, Count), dy = Numbers.Values(3, Count);
-        BufferView<float> dGate = run.Output(Count), dUp = run.Output(Count), dyView = run.Put(dy), upView = run.Put(up), gateView = run.Put(gate), y = run.Output(Count);
+        BufferView<float> dGate = run.Output(Count), dUp = run.Output(Count), dyView = run.Put(dy), upView = run.Put(up),
+            gateView = run.Put(gate), y = run.Output(Count);
         run.Run(
             SwiGlu.Forward(run.Device, Count, gateView, upView, y),
             SwiGlu.Backward(run.Device, Count, gateView, upView, dyView, dGate, dUp),

@@ -8,13 +8,15 @@ internal sealed class AttentionCase
     private const int DeadTokens = 3;
 
     public AttentionCase(
-        int[] queryLengths, int[] keyLengths, int heads, int keyValueHeads, int headSize, bool causal = false, float dropout = 0f, int extraMaxLength = 0)
+        int[] queryLengths, int[] keyLengths, int heads, int keyValueHeads, int headSize, bool causal = false, float dropout = 0f,
+        int extraMaxLength = 0)
     {
         QueryStart = Offsets(queryLengths);
         KeyStart = Offsets(keyLengths);
         Shape = new AttentionShape(
             queryLengths.Length, QueryStart[^1] + DeadTokens, KeyStart[^1] + DeadTokens,
-            queryLengths.Max() + extraMaxLength, keyLengths.Max() + extraMaxLength, heads, keyValueHeads, headSize, (float)(1 / Math.Sqrt(headSize)))
+            queryLengths.Max() + extraMaxLength, keyLengths.Max() + extraMaxLength, heads, keyValueHeads, headSize,
+            (float)(1 / Math.Sqrt(headSize)))
         {
             Causal = causal,
             Dropout = dropout,
@@ -22,7 +24,8 @@ internal sealed class AttentionCase
         };
 
         // A segment's queries are its last tokens, as they are when earlier keys come from a cache.
-        QueryPosition = [.. queryLengths.SelectMany((length, row) => Enumerable.Range(keyLengths[row] - length, length)), .. new int[DeadTokens]];
+        QueryPosition = [.. queryLengths.SelectMany((length, row) => Enumerable.Range(keyLengths[row] - length, length)),
+            .. new int[DeadTokens]];
         int queryWidth = heads * headSize, keyWidth = keyValueHeads * headSize;
         Q = Numbers.Values(1, Shape.QueryTokens * queryWidth, 2);
         K = Numbers.Values(2, Shape.KeyTokens * keyWidth, 2);

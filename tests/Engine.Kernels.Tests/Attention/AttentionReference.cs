@@ -6,8 +6,8 @@ internal static class AttentionReference
     public sealed record Gradients(double[] Q, double[] K, double[] V)
     {
         /// <summary>
-        /// What each gradient's terms add up to by absolute value, the output's in the softmax's gradient too: so much times a relative error of every weight, and of every weight's
-        /// gradient, bounds the gradient's error.
+        /// What each gradient's terms add up to by absolute value, the output's in the softmax's gradient too: so much times a relative
+        /// error of every weight, and of every weight's gradient, bounds the gradient's error.
         /// </summary>
         public Gradients? Magnitudes { get; init; }
     }

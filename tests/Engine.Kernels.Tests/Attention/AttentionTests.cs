@@ -9,7 +9,9 @@ public sealed class AttentionTests
 {
     public static TheoryData<string> Devices => TestDevices.Names;
 
-    /// <summary>Cases by name: head sizes that are and are not whole registers, lengths around blocks, grouped heads, causal, dropout.</summary>
+    /// <summary>
+    /// Cases by name: head sizes that are and are not whole registers, lengths around blocks, grouped heads, causal, dropout.
+    /// </summary>
     private static readonly Dictionary<string, AttentionCase> Cases = new(StringComparer.Ordinal)
     {
         ["one token"] = new([1], [1], 1, 1, 1),
@@ -55,7 +57,8 @@ public sealed class AttentionTests
         => Check(Cases[problem], Run(name, 2, Cases[problem]));
 
     /// <summary>
-    /// The managed executor and OpenCL run the form by loops. Inputs are values that the type holds, so that what it rounds is softmax's weights and their gradients.
+    /// The managed executor and OpenCL run the form by loops. Inputs are values that the type holds, so that what it rounds is softmax's
+    /// weights and their gradients.
     /// </summary>
     [Theory]
     [MemberData(nameof(CaseNamesAndStorages))]
@@ -68,7 +71,9 @@ public sealed class AttentionTests
         using var run = new KernelRun(TestDevices.Open("cpu"));
         AttentionShape shape = Cases["bert"].Shape with { Products = ElementType.BFloat16 };
         Assert.Contains(
-            "Products in BFloat16 need tiles, and cpu", Assert.Throws<ArgumentException>(() => Bind(run, Cases["bert"], shape, Attention.Forward, Attention.Backward)).Message, StringComparison.Ordinal);
+            "Products in BFloat16 need tiles, and cpu",
+            Assert.Throws<ArgumentException>(() => Bind(run, Cases["bert"], shape, Attention.Forward, Attention.Backward)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -201,10 +206,14 @@ public sealed class AttentionTests
     {
         using var run = new KernelRun(TestDevices.Open("cpu"));
         var problem = new AttentionCase([3], [3], 3, 3, 4);
-        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { KeyValueHeads = 2 }, Attention.Forward, Attention.Backward));
-        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { Dropout = 1f }, Attention.Forward, Attention.Backward));
-        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { Dropout = 0.5f, DropoutPitch = 2 }, Attention.Forward, Attention.Backward));
-        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { QueryTokens = 100 }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(
+            () => Bind(run, problem, problem.Shape with { KeyValueHeads = 2 }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(
+            () => Bind(run, problem, problem.Shape with { Dropout = 1f }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(
+            () => Bind(run, problem, problem.Shape with { Dropout = 0.5f, DropoutPitch = 2 }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(
+            () => Bind(run, problem, problem.Shape with { QueryTokens = 100 }, Attention.Forward, Attention.Backward));
     }
 
     /// <summary>The places of a cache that are not written yet may hold anything.</summary>
@@ -238,11 +247,13 @@ public sealed class AttentionTests
     {
         using var run = new KernelRun(device);
         AttentionCase problem = exact.Rounded(value => StoredWeights.Rounded(type, value));
-        Check(problem, type, Bind(run, problem, problem.Shape with { Products = type }, ForwardOfMatrixUnits, BackwardOfMatrixUnits).Run(run));
+        Check(problem, type,
+            Bind(run, problem, problem.Shape with { Products = type }, ForwardOfMatrixUnits, BackwardOfMatrixUnits).Run(run));
     }
 
     /// <summary>Both passes, bound in the device's own form.</summary>
-    internal static Launch[] BindPasses(KernelRun run, AttentionCase problem) => Bind(run, problem, Attention.Forward, Attention.Backward).Launches;
+    internal static Launch[] BindPasses(KernelRun run, AttentionCase problem) =>
+        Bind(run, problem, Attention.Forward, Attention.Backward).Launches;
 
     private static double Loss(AttentionCase problem, double[] q, double[] k, double[] v)
         => AttentionReference.Forward(problem, q, k, v).Output.Zip(problem.OutputGradient, (x, y) => x * y).Sum();
@@ -256,12 +267,14 @@ public sealed class AttentionTests
             run,
             problem,
             (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionHost.Forward<T, TTile>(
-                (CpuDevice)device, shape, AttentionOperands.Of(new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random))),
+                (CpuDevice)device, shape,
+                AttentionOperands.Of(new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random))),
             (device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) =>
             [
                 new AttentionBackwardHost<T, TTile>(
                     (CpuDevice)device, shape, AttentionOperands.Of(
-                        new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random), new AttentionGradientViews(gradient, dq, dk, dv))),
+                        new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random),
+                        new AttentionGradientViews(gradient, dq, dk, dv))),
             ]).Run(run));
     }
 
@@ -281,7 +294,8 @@ public sealed class AttentionTests
 
     private static void Check(AttentionCase problem, Result actual)
     {
-        (double[] output, double[] logSumExp) = AttentionReference.Forward(problem, problem.Q.Double(), problem.K.Double(), problem.V.Double());
+        (double[] output, double[] logSumExp) =
+            AttentionReference.Forward(problem, problem.Q.Double(), problem.K.Double(), problem.V.Double());
         AttentionReference.Gradients gradients = AttentionReference.Backward(problem);
 
         // Scores are sums of HeadSize products up to 4 and reach about 10; a float32 score is off by some 1e-6, and a weight by as much of
@@ -297,12 +311,14 @@ public sealed class AttentionTests
     }
 
     /// <summary>
-    /// A weight, and a weight's gradient, is off by half a unit in the last of 11 (float16) or 8 (bfloat16) bits: relatively, below float16's subnormal numbers absolutely. These errors bound
-    /// those of what is summed from them; float32 sums add what they add elsewhere.
+    /// A weight, and a weight's gradient, is off by half a unit in the last of 11 (float16) or 8 (bfloat16) bits: relatively, below
+    /// float16's subnormal numbers absolutely. These errors bound those of what is summed from them; float32 sums add what they add
+    /// elsewhere.
     /// </summary>
     private static void Check(AttentionCase problem, ElementType type, Result actual)
     {
-        (double[] output, double[] logSumExp) = AttentionReference.Forward(problem, problem.Q.Double(), problem.K.Double(), problem.V.Double());
+        (double[] output, double[] logSumExp) =
+            AttentionReference.Forward(problem, problem.Q.Double(), problem.K.Double(), problem.V.Double());
         AttentionReference.Gradients gradients = AttentionReference.Backward(problem);
         double unit = type == ElementType.Float16 ? Math.Pow(2, -11) : Math.Pow(2, -8);
         double smallest = type == ElementType.Float16 ? Math.Pow(2, -25) : 0;
@@ -311,7 +327,9 @@ public sealed class AttentionTests
         Numbers.Near(logSumExp, actual.LogSumExp, 16 * 1.2e-7, 16 * 1.2e-7);
 
         // Weights add up to 1, with dropout to 1 / (1 - p) on average and never to twice that here; values are below 1.
-        Numbers.Near(output, actual.Output, 0, (unit * (problem.Shape.Dropout > 0 ? 2 / (1 - problem.Shape.Dropout) : 1)) + (terms * smallest) + sums);
+        Numbers.Near(
+            output, actual.Output,
+            0, (unit * (problem.Shape.Dropout > 0 ? 2 / (1 - problem.Shape.Dropout) : 1)) + (terms * smallest) + sums);
         Within(gradients.Q, gradients.Magnitudes!.Q, actual.Dq);
         Within(gradients.K, gradients.Magnitudes.K, actual.Dk);
         Within(gradients.V, gradients.Magnitudes.V, actual.Dv);
@@ -324,23 +342,30 @@ public sealed class AttentionTests
 
     private static Launch ForwardOfMatrixUnits(
         Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
-        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp, BufferView<uint>? random)
-        => AttentionForwardMatrixUnits.Bind(device, shape, new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random));
+        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
+        BufferView<uint>? random)
+        =>
+            AttentionForwardMatrixUnits.Bind(
+                device, shape, new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random));
 
     private static Launch[] BackwardOfMatrixUnits(
         Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
         BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
-        BufferView<float> outputGradient, BufferView<float> dq, BufferView<float> dk, BufferView<float> dv, BufferView<float> workspace, BufferView<uint>? random)
+        BufferView<float> outputGradient, BufferView<float> dq, BufferView<float> dk, BufferView<float> dv, BufferView<float> workspace,
+        BufferView<uint>? random)
         => AttentionBackwardMatrixUnits.Bind(
-            device, shape, new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random), new AttentionGradientViews(outputGradient, dq, dk, dv), workspace);
+            device, shape, new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random),
+            new AttentionGradientViews(outputGradient, dq, dk, dv), workspace);
 
     private static Bound Bind(KernelRun run, AttentionCase problem, BindForward forward, BindBackward backward)
         => Bind(run, problem, problem.Shape, forward, backward);
 
     private static Bound Bind(KernelRun run, AttentionCase problem, AttentionShape shape, BindForward forward, BindBackward backward)
     {
-        BufferView<float> q = run.Put(problem.Q), k = run.Put(problem.K), v = run.Put(problem.V), gradient = run.Put(problem.OutputGradient);
-        BufferView<int> queryStart = run.Put(problem.QueryStart), keyStart = run.Put(problem.KeyStart), position = run.Put(problem.QueryPosition);
+        BufferView<float> q = run.Put(problem.Q), k = run.Put(problem.K), v = run.Put(problem.V),
+            gradient = run.Put(problem.OutputGradient);
+        BufferView<int> queryStart = run.Put(problem.QueryStart), keyStart = run.Put(problem.KeyStart),
+            position = run.Put(problem.QueryPosition);
         BufferView<float> output = run.Output(problem.Q.Length), lse = run.Output(problem.Shape.QueryTokens * problem.Shape.Heads);
         BufferView<float> dq = run.Output(problem.Q.Length), dk = run.Output(problem.K.Length), dv = run.Output(problem.V.Length);
         BufferView<uint> random = run.RandomState(AttentionCase.Seed, AttentionCase.Step);
@@ -356,7 +381,8 @@ public sealed class AttentionTests
     private sealed record Result(float[] Output, float[] LogSumExp, float[] Dq, float[] Dk, float[] Dv);
 
     private sealed record Bound(
-        Launch[] Launches, BufferView<float> Output, BufferView<float> LogSumExp, BufferView<float> Dq, BufferView<float> Dk, BufferView<float> Dv)
+        Launch[] Launches, BufferView<float> Output, BufferView<float> LogSumExp, BufferView<float> Dq, BufferView<float> Dk,
+        BufferView<float> Dv)
     {
         public Result Run(KernelRun run)
         {
@@ -367,10 +393,12 @@ public sealed class AttentionTests
 
     private delegate Launch BindForward(
         Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
-        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp, BufferView<uint>? random);
+        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
+        BufferView<uint>? random);
 
     private delegate Launch[] BindBackward(
         Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
         BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
-        BufferView<float> outputGradient, BufferView<float> dq, BufferView<float> dk, BufferView<float> dv, BufferView<float> workspace, BufferView<uint>? random);
+        BufferView<float> outputGradient, BufferView<float> dq, BufferView<float> dk, BufferView<float> dv, BufferView<float> workspace,
+        BufferView<uint>? random);
 }

@@ -2,7 +2,9 @@ using Engine.Devices;
 
 namespace Engine.Kernels.Tests.Functions;
 
-/// <summary>Element by element operators give the bits of the cpu's host forms on every device: activations, gates, noise, masks, angles.</summary>
+/// <summary>
+/// Element by element operators give the bits of the cpu's host forms on every device: activations, gates, noise, masks, angles.
+/// </summary>
 public sealed class DeviceBitsTests
 {
     private const int Count = 20_003;
@@ -10,14 +12,16 @@ public sealed class DeviceBitsTests
 
     public static TheoryData<string> Others => [.. TestDevices.All.Where(name => name != "cpu")];
 
-    public static TheoryData<string, ActivationKind> Activations => TestDevices.WithKernels(ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
+    public static TheoryData<string, ActivationKind> Activations =>
+        TestDevices.WithKernels(ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
 
     [Theory]
     [MemberData(nameof(Activations))]
     public void Activations_have_the_bits_of_the_cpu(string name, ActivationKind kind) => Same(name, run =>
     {
         BufferView<float> x = run.Put(Inputs()), y = run.Output(Count), dx = run.Output(Count);
-        run.Run(Kernels.Activations.Forward(run.Device, kind, Count, x, y), Kernels.Activations.Backward(run.Device, kind, Count, x, run.Put(Numbers.Values(2, Count)), dx));
+        run.Run(Kernels.Activations.Forward(run.Device, kind, Count, x, y),
+            Kernels.Activations.Backward(run.Device, kind, Count, x, run.Put(Numbers.Values(2, Count)), dx));
         return [y, dx];
     });
 
@@ -31,7 +35,8 @@ public sealed class DeviceBitsTests
         {
             using var run = new KernelRun(TestDevices.Open(device));
             float[] column = Numbers.Values(1, Rows, 6);
-            BufferView<float> a = run.Put(column), b = run.Put(Enumerable.Repeat(1f, Columns).ToArray()), c = run.Output(Rows * Columns), expected = run.Output(Rows);
+            BufferView<float> a = run.Put(column), b = run.Put(Enumerable.Repeat(1f, Columns).ToArray()), c = run.Output(Rows * Columns),
+                expected = run.Output(Rows);
             run.Run(
                 MatMul.Bind(run.Device, new MatMulShape(Rows, Columns, 1, MatMulLayout.NT) { Activation = kind }, a, b, c),
                 Kernels.Activations.Forward(run.Device, kind, Rows, a, expected));
@@ -44,8 +49,10 @@ public sealed class DeviceBitsTests
     [MemberData(nameof(Others))]
     public void Gated_units_have_the_bits_of_the_cpu(string name) => Same(name, run =>
     {
-        BufferView<float> gate = run.Put(Inputs()), up = run.Put(Numbers.Values(2, Count)), y = run.Output(Count), dGate = run.Output(Count), dUp = run.Output(Count);
-        run.Run(SwiGlu.Forward(run.Device, Count, gate, up, y), SwiGlu.Backward(run.Device, Count, gate, up, run.Put(Numbers.Values(3, Count)), dGate, dUp));
+        BufferView<float> gate = run.Put(Inputs()), up = run.Put(Numbers.Values(2, Count)), y = run.Output(Count),
+            dGate = run.Output(Count), dUp = run.Output(Count);
+        run.Run(SwiGlu.Forward(run.Device, Count, gate, up, y),
+            SwiGlu.Backward(run.Device, Count, gate, up, run.Put(Numbers.Values(3, Count)), dGate, dUp));
         return [y, dGate, dUp];
     });
 
@@ -59,7 +66,9 @@ public sealed class DeviceBitsTests
         run.Run(
             Noise.Normals(run.Device, Count, Stream, random, normals),
             Noise.Signs(run.Device, Count, Stream, random, signs),
-            Noise.Perturb(run.Device, Rows, Columns, Stream, run.Put(Numbers.Values(1, Rows * Columns)), run.Put(Numbers.Values(2, Rows, 0.5, 1)), random, perturbed));
+            Noise.Perturb(
+                run.Device, Rows, Columns, Stream, run.Put(Numbers.Values(1, Rows * Columns)), run.Put(Numbers.Values(2, Rows, 0.5, 1)),
+                random, perturbed));
         return [normals, signs, perturbed];
     });
 
@@ -96,7 +105,8 @@ public sealed class DeviceBitsTests
         using var other = new KernelRun(TestDevices.Open(name));
         foreach ((BufferView<float> expected, BufferView<float> actual) in outputs(cpu).Zip(outputs(other)))
         {
-            Assert.Equal(expected.ToArray().Select(BitConverter.SingleToInt32Bits), actual.ToArray().Select(BitConverter.SingleToInt32Bits));
+            Assert.Equal(
+                expected.ToArray().Select(BitConverter.SingleToInt32Bits), actual.ToArray().Select(BitConverter.SingleToInt32Bits));
         }
     }
 }

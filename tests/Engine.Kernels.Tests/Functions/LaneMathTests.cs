@@ -19,8 +19,10 @@ public sealed unsafe class LaneMathTests
             uint word = BitConverter.SingleToUInt32Bits(x[i]);
             float[] values =
             [
-                KernelMath.Exp(x[i]), KernelMath.Log(x[i]), KernelMath.Tanh(x[i]), KernelMath.Erf(x[i]), KernelMath.Sin(x[i]), KernelMath.Cos(x[i]), KernelMath.Logistic(x[i]),
-                KernelMath.Gelu(x[i]), KernelMath.GeluDerivative(x[i]), KernelMath.GeluTanh(x[i]), KernelMath.GeluTanhDerivative(x[i]), KernelMath.TanhDerivative(x[i]),
+                KernelMath.Exp(x[i]), KernelMath.Log(x[i]), KernelMath.Tanh(x[i]), KernelMath.Erf(x[i]), KernelMath.Sin(x[i]),
+                KernelMath.Cos(x[i]), KernelMath.Logistic(x[i]),
+                KernelMath.Gelu(x[i]), KernelMath.GeluDerivative(x[i]), KernelMath.GeluTanh(x[i]), KernelMath.GeluTanhDerivative(x[i]),
+                KernelMath.TanhDerivative(x[i]),
                 KernelMath.LogUniform(word), KernelMath.CosTurns(word, 0.5f), KernelMath.SinTurns(word, 0.5f),
             ];
             for (int function = 0; function < values.Length; function++)
@@ -43,8 +45,10 @@ public sealed unsafe class LaneMathTests
     private static float[][] Each<T>(float[] x)
         where T : struct, ISimd<T> =>
     [
-        Map<T>(x, LaneMath.Exp), Map<T>(x, LaneMath.Log), Map<T>(x, LaneMath.Tanh), Map<T>(x, LaneMath.Erf), Map<T>(x, LaneMath.Sin), Map<T>(x, LaneMath.Cos), Map<T>(x, LaneMath.Logistic),
-        Map<T>(x, LaneMath.Gelu), Map<T>(x, LaneMath.GeluDerivative), Map<T>(x, LaneMath.GeluTanh), Map<T>(x, LaneMath.GeluTanhDerivative), Map<T>(x, LaneMath.TanhDerivative),
+        Map<T>(x, LaneMath.Exp), Map<T>(x, LaneMath.Log), Map<T>(x, LaneMath.Tanh), Map<T>(x, LaneMath.Erf), Map<T>(x, LaneMath.Sin),
+        Map<T>(x, LaneMath.Cos), Map<T>(x, LaneMath.Logistic),
+        Map<T>(x, LaneMath.Gelu), Map<T>(x, LaneMath.GeluDerivative), Map<T>(x, LaneMath.GeluTanh), Map<T>(x, LaneMath.GeluTanhDerivative),
+        Map<T>(x, LaneMath.TanhDerivative),
         Map<T>(x, LaneMath.LogUniform), Map<T>(x, word => LaneMath.CosTurns(word, 0.5f, out _)), Map<T>(x, Sine),
     ];
 

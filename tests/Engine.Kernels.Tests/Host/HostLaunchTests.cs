@@ -54,12 +54,14 @@ public class HostLaunchTests
     {
         Device device = run.Device;
         BufferView<float> x = run.Put(Numbers.Values(1, Count)), dy = run.Put(Numbers.Values(2, Count));
-        BufferView<float> weight = run.Put(Numbers.Values(3, Columns)), bias = run.Put(Numbers.Values(4, Columns)), column = run.Put(Numbers.Values(5, Rows, 0.1, 1));
+        BufferView<float> weight = run.Put(Numbers.Values(3, Columns)), bias = run.Put(Numbers.Values(4, Columns)),
+            column = run.Put(Numbers.Values(5, Rows, 0.1, 1));
         BufferView<int> ids = run.Put(Numbers.Indices(6, Rows, Rows)), distinct = run.Put(Enumerable.Range(0, Rows).Reverse().ToArray());
         BufferView<int> labels = run.Put(Numbers.Indices(7, Rows, Columns));
         BufferView<uint> random = run.RandomState(8, 9);
         BufferView<float> scalars = run.Scalars(
-            (StepScalars.LearningRate, 0.1f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f), (StepScalars.LossScale, 1), (StepScalars.MethodFactor, 1));
+            (StepScalars.LearningRate, 0.1f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f),
+            (StepScalars.LossScale, 1), (StepScalars.MethodFactor, 1));
 
         var outputs = new List<BufferView<float>>();
         BufferView<float> Whole() => Keep(run.Put(new float[Count]));
@@ -76,7 +78,8 @@ public class HostLaunchTests
             LayerNorm.Forward(device, Rows, Columns, 1e-5f, x, weight, bias, Whole(), mean, inverse),
             LayerNorm.Backward(device, Rows, Columns, x, weight, mean, inverse, dy, x, Whole()),
             .. LayerNorm.ParameterGradient(
-                device, Rows, Columns, x, mean, inverse, dy, Part(Columns), Part(Columns), run.Put(new float[LayerNorm.ParameterGradientWorkspace(device, Rows, Columns)])),
+                device, Rows, Columns, x, mean, inverse, dy, Part(Columns), Part(Columns),
+                run.Put(new float[LayerNorm.ParameterGradientWorkspace(device, Rows, Columns)])),
             .. Enum.GetValues<ActivationKind>().Select(kind => Activations.Forward(device, kind, Count, x, Whole())),
             .. Enum.GetValues<ActivationKind>().Select(kind => Activations.Backward(device, kind, Count, x, dy, Whole())),
             Elementwise.Add(device, Count, x, dy, Whole()),
@@ -91,7 +94,8 @@ public class HostLaunchTests
             .. RowSelection.Scatter(device, Rows, Rows, Columns, x, distinct, Whole()),
             .. Losses.CrossEntropy(device, Rows, Columns, x, labels, scalars, Part(Rows), Part(1), Whole()),
             .. Losses.CrossEntropy(
-                device, Rows, Columns, x, labels, scalars, Part(Rows), Part(1), Whole(), new CrossEntropyOptions(0.1f, run.Put(new float[Columns]))),
+                device, Rows, Columns, x, labels, scalars, Part(Rows), Part(1),
+                Whole(), new CrossEntropyOptions(0.1f, run.Put(new float[Columns]))),
             .. Losses.MeanSquaredError(device, Count, x, dy, scalars, Whole(), Part(1), Whole()),
             Dropouts.Apply(device, Count, 0.1f, 1, x, dy, random, Whole()),
             Noise.Normals(device, Count, 1, random, Whole()),
@@ -100,7 +104,8 @@ public class HostLaunchTests
             .. Reductions.SquaredNorm(device, Count, x, run.Put(new float[Reductions.SquaredNormWorkspace(device, Count)]), square),
             Reductions.ClipFactor(device, 1, square, Part(1), Part(1)),
             Reductions.RowSquaredNorms(device, Rows, Columns, x, Part(Rows)),
-            .. Reductions.ColumnSums(device, Rows, Columns, x, run.Put(new float[Reductions.ColumnSumsWorkspace(device, Rows, Columns)]), Part(Columns)),
+            .. Reductions.ColumnSums(
+                device, Rows, Columns, x, run.Put(new float[Reductions.ColumnSumsWorkspace(device, Rows, Columns)]), Part(Columns)),
             AdamW.Step(device, Count, 0.9, 0.999, 1e-8, 0.1, 1, Whole(), dy, Whole(), Whole(), scalars, run.Put(1f)),
         ];
         return (launches, [.. outputs]);

@@ -36,7 +36,10 @@ public unsafe class StoredTests
                 for (int lane = 0; lane < T.Count; lane++)
                 {
                     float expected = (float)BitConverter.UInt16BitsToHalf(bits[i + lane]);
-                    Assert.True(float.IsNaN(expected) ? float.IsNaN(lanes[lane]) : BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(lanes[lane]));
+                    Assert.True(
+                        float.IsNaN(expected)
+                            ? float.IsNaN(lanes[lane])
+                            : BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(lanes[lane]));
                 }
 
                 Stored.Load<T, BFloat16>((BFloat16*)(from + i)).Store(lanes);

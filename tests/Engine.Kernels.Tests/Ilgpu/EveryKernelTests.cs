@@ -7,16 +7,20 @@ using Engine.Tests;
 namespace Engine.Kernels.Tests;
 
 /// <summary>
-/// Kernels without tiles give the same bits on every device (docs/kernels.md, "What differs between devices"): the C# that is printed for cards, run by ILGPU's CPU accelerator, against that of the managed
-/// executor, launch by launch. Kernels with tiles are held against double precision (<see cref="SimulatedCardTests"/>).
+/// Kernels without tiles give the same bits on every device (docs/kernels.md, "What differs between devices"): the C# that is printed for
+/// cards, run by ILGPU's CPU accelerator, against that of the managed executor, launch by launch. Kernels with tiles are held against
+/// double precision (<see cref="SimulatedCardTests"/>).
 /// </summary>
 [Collection(SimulatedCardTests.Collection)]
 public sealed class EveryKernelTests
 {
-    /// <summary>Families whose groups meet so often that each takes a quarter of a minute: every barrier makes hundreds of threads take turns.</summary>
+    /// <summary>
+    /// Families whose groups meet so often that each takes a quarter of a minute: every barrier makes hundreds of threads take turns.
+    /// </summary>
     private static readonly string[] Slow = ["attention", "column scaling", "gating", "losses", "low-rank updates", "normalization"];
 
-    public static TheoryData<string> Families { get; } = [.. KernelCases.All.Keys.Where(family => WantedDevices.Long || !Slow.Contains(family))];
+    public static TheoryData<string> Families { get; } =
+        [.. KernelCases.All.Keys.Where(family => WantedDevices.Long || !Slow.Contains(family))];
 
     [Fact]
     public void Every_kernel_without_tiles_has_a_case()
@@ -41,7 +45,9 @@ public sealed class EveryKernelTests
             byte[][] before = Contents(managed);
             right.Enqueue();
             tested.Enqueue();
-            Assert.True(before.Zip(Contents(managed)).Any(pair => !pair.First.AsSpan().SequenceEqual(pair.Second)), $"{right.Name} has changed nothing; give its case something to do.");
+            Assert.True(
+                before.Zip(Contents(managed)).Any(pair => !pair.First.AsSpan().SequenceEqual(pair.Second)),
+                $"{right.Name} has changed nothing; give its case something to do.");
             string? difference = Difference(card.Ran[^1], managed, simulated);
             Assert.True(difference is null, difference);
         }
@@ -56,8 +62,11 @@ public sealed class EveryKernelTests
     /// <summary>The first element of a call's views that differs, in words; null where none does.</summary>
     private static string? Difference(KernelCall call, KernelRun managed, KernelRun simulated)
     {
-        Dictionary<DeviceBuffer, DeviceBuffer> counterparts = simulated.Buffers.Zip(managed.Buffers).ToDictionary(pair => pair.First, pair => pair.Second);
-        foreach ((KernelParameter parameter, KernelArgument argument) in call.Definition.Parameters.Where(parameter => parameter.Kind != KernelParameterKind.Specialized).Zip(call.Arguments))
+        Dictionary<DeviceBuffer, DeviceBuffer> counterparts =
+            simulated.Buffers.Zip(managed.Buffers).ToDictionary(pair => pair.First, pair => pair.Second);
+        foreach ((KernelParameter parameter,
+            KernelArgument argument) in call.Definition.Parameters.Where(parameter => parameter.Kind != KernelParameterKind.Specialized)
+                .Zip(call.Arguments))
         {
             if (argument.Buffer is { } buffer)
             {
@@ -72,7 +81,8 @@ public sealed class EveryKernelTests
                     // A NaN's payload is nobody's promise.
                     if (!one.SequenceEqual(other) && !(double.IsNaN(Number(type, one)) && double.IsNaN(Number(type, other))))
                     {
-                        return $"{call.Definition.Name}{call.Variant}: {parameter.Name}[{at / size}] of {argument.Length} is {Words(type, one)} by ILGPU's CPU accelerator and "
+                        return $"{call.Definition.Name}{call.Variant}: {parameter.Name}[{at / size}] of {argument.Length} "
+                            + $"is {Words(type, one)} by ILGPU's CPU accelerator and "
                             + $"{Words(type, other)} by the managed executor.";
                     }
                 }

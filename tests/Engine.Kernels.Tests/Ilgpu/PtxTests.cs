@@ -15,8 +15,9 @@ public sealed partial class PtxTests
     private const int MostRegisters = 128;
 
     /// <summary>
-    /// What holds more sums than 128 registers, by kernel and head size: of heads of 256 elements an item of the matrix units' Keys holds 128 sums and 16 scores, of Queries 64 and 16, and half
-    /// of each of 128 elements; the groups' items hold as many. One group runs on a multiprocessor instead of two, and nothing is spilled.
+    /// What holds more sums than 128 registers, by kernel and head size: of heads of 256 elements an item of the matrix units' Keys holds
+    /// 128 sums and 16 scores, of Queries 64 and 16, and half of each of 128 elements; the groups' items hold as many. One group runs on a
+    /// multiprocessor instead of two, and nothing is spilled.
     /// </summary>
     private static readonly Dictionary<(string Kernel, long HeadSize), int> MoreRegisters = new()
     {
@@ -38,7 +39,8 @@ public sealed partial class PtxTests
     public void Every_kernel_compiles_to_PTX_that_rounds_each_operation(string name)
     {
         // Those of many head sizes take half a minute.
-        Parallel.ForEach(Variants(name).Where(variant => WantedDevices.Long || (variant.HasEveryFlag && variant.HeadSize is 0 or 64)), variant =>
+        Parallel.ForEach(Variants(name)
+            .Where(variant => WantedDevices.Long || (variant.HasEveryFlag && variant.HeadSize is 0 or 64)), variant =>
         {
             string text = Text(variant);
             Assert.Contains($".visible .entry {name}(", text, StringComparison.Ordinal);
@@ -54,7 +56,8 @@ public sealed partial class PtxTests
     [Fact]
     public void Remainders_of_powers_of_two_are_masks()
     {
-        Assert.Contains("and.b32\t%r2, %r1, 31;", PtxText.Mend("\n\tmov.b32\t%r1, %tid.x;\n\trem.s32\t%r2, %r1, 32;\n"), StringComparison.Ordinal);
+        Assert.Contains(
+            "and.b32\t%r2, %r1, 31;", PtxText.Mend("\n\tmov.b32\t%r1, %tid.x;\n\trem.s32\t%r2, %r1, 32;\n"), StringComparison.Ordinal);
         string mended = PtxText.Mend("\n\trem.s32\t%r2, %r1, 32;\n");
         Assert.All((int[])[int.MinValue, int.MinValue + 1, .. Enumerable.Range(-65, 131), int.MaxValue], value =>
         {
@@ -62,7 +65,9 @@ public sealed partial class PtxTests
             foreach (Match instruction in Instruction().Matches(mended))
             {
                 int a = registers[instruction.Groups[3].Value];
-                int b = registers.TryGetValue(instruction.Groups[4].Value, out int held) ? held : int.Parse(instruction.Groups[4].Value, CultureInfo.InvariantCulture);
+                int b = registers.TryGetValue(instruction.Groups[4].Value, out int held)
+                    ? held
+                    : int.Parse(instruction.Groups[4].Value, CultureInfo.InvariantCulture);
                 registers[instruction.Groups[2].Value] = instruction.Groups[1].Value switch
                 {
                     "shr.s32" => a >> b,
@@ -113,7 +118,9 @@ public sealed partial class PtxTests
             {
                 Ptxas.Usage usage = Ptxas.Assemble(Text(variant), architecture);
                 int most = MoreRegisters.GetValueOrDefault((name, variant.HeadSize), MostRegisters);
-                Assert.True(usage.StackBytes == 0 && usage.Registers <= most, $"{variant} for {architecture} uses {usage}; at most {most} registers and no stack were expected.");
+                Assert.True(
+                    usage.StackBytes == 0 && usage.Registers <= most,
+                    $"{variant} for {architecture} uses {usage}; at most {most} registers and no stack were expected.");
             }
         });
     }
@@ -138,7 +145,8 @@ public sealed partial class PtxTests
     {
         /// <summary>Whether every flag is on, or those alone are off that put something in the place of what they leave out.</summary>
         public bool HasEveryFlag =>
-            Constants.All(constant => constant.First.Type != ElementType.UInt8 || constant.First.Name == "inCopies" || constant.Second == 1);
+            Constants.All(
+                constant => constant.First.Type != ElementType.UInt8 || constant.First.Name == "inCopies" || constant.Second == 1);
 
         private IEnumerable<(KernelParameter First, long Second)> Constants =>
             Kernel.Parameters.Where(parameter => parameter.Kind == KernelParameterKind.Specialized).Zip(Of.Constants);
@@ -161,7 +169,8 @@ public sealed partial class PtxTests
 
         IEnumerable<Variant> Around(bool flags)
         {
-            long[] middle = [.. constants.Select(parameter => parameter.Type == ElementType.UInt8 ? (flags ? 1 : 0) : Values(parameter)[^1])];
+            long[] middle =
+                [.. constants.Select(parameter => parameter.Type == ElementType.UInt8 ? (flags ? 1 : 0) : Values(parameter)[^1])];
             IEnumerable<long[]> values = constants.SelectMany((parameter, i) => Values(parameter)
                 .Where(_ => flags || parameter.Name != "headSize").Select(value => (long[])[.. middle[..i], value, .. middle[(i + 1)..]]));
             return storages.Select(storage => Of(storage, middle)).Concat(values.Select(value => Of(storages[0], value)));
@@ -208,7 +217,8 @@ public sealed partial class PtxTests
         "layout" => [(long)MatMulLayout.NN, (long)MatMulLayout.TN, (long)MatMulLayout.NT],
         "map" => [.. Enum.GetValues<SegmentMap>().Select(map => (long)map)],
         _ when parameter.Type == ElementType.UInt8 => [0, 1],
-        _ => throw new NotSupportedException($"No values of the constant {parameter.Name} are known here; add those that launches ask for."),
+        _ =>
+            throw new NotSupportedException($"No values of the constant {parameter.Name} are known here; add those that launches ask for."),
     };
 
     /// <summary>What ptxas may contract, and extrema that lose a NaN.</summary>
@@ -220,7 +230,8 @@ public sealed partial class PtxTests
     private static partial Regex DividedByPowerOfTwo();
 
     /// <summary>An address of shared memory in 64 bits, of which ptxas makes an instruction of its own for every element.</summary>
-    [GeneratedRegex(@"\bmov\.b64\s+(?<base>%rd\d+), __shared_\w+;.*\bmul\.wide\.[su]32\s+(?<offset>%rd\d+), %r\d+, \d+;\s+add\.u64\s+%rd\d+, \k<base>, \k<offset>;", RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"\bmov\.b64\s+(?<base>%rd\d+), __shared_\w+;.*\bmul\.wide\.[su]32\s+(?<offset>%rd\d+), %r\d+, \d+;\s+add\.u64\s+%rd\d+, \k<base>, \k<offset>;", RegexOptions.Singleline)]
     private static partial Regex WidenedIndexOfShared();
 
     [GeneratedRegex(@"(\w+\.[sb]32)\s+(%\w+), (%\w+), ([%\w]+);")]

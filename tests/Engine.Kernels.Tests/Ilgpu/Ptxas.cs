@@ -28,7 +28,8 @@ internal static partial class Ptxas
             string source = Path.Combine(folder, "kernel.ptx");
             File.WriteAllText(source, text);
             (int code, string messages) = Run("-v", "-arch=" + architecture, source, "-o", Path.Combine(folder, "kernel.cubin"));
-            return code == 0 ? new Usage(Number(Registers(), messages), Number(Stack(), messages)) : throw new InvalidOperationException($"ptxas for {architecture}: {messages}\n{text}");
+            return code == 0 ? new Usage(Number(Registers(), messages), Number(Stack(), messages))
+                : throw new InvalidOperationException($"ptxas for {architecture}: {messages}\n{text}");
         }
         finally
         {
@@ -40,7 +41,8 @@ internal static partial class Ptxas
 
     private static (int Code, string Messages) Run(params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process process =
+            Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         string messages = process.StandardError.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, messages);
@@ -54,7 +56,8 @@ internal static partial class Ptxas
         }
         catch (Win32Exception)
         {
-            return "needs ptxas, which comes with a CUDA toolkit (Debian package nvidia-cuda-toolkit): put it on PATH or its path in ENGINE_PTXAS";
+            return "needs ptxas, which comes with a CUDA toolkit (Debian package nvidia-cuda-toolkit): "
+                + "put it on PATH or its path in ENGINE_PTXAS";
         }
     }
 

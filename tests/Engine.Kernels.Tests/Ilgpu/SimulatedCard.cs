@@ -9,8 +9,9 @@ using Device = Engine.Devices.Device;
 namespace Engine.Kernels.Tests;
 
 /// <summary>
-/// A card with matrix units as ILGPU's CPU accelerator plays it: it runs what cards are compiled from, the C# that the generator prints, in warps of 32, each work-item on a thread of its own.
-/// Instructions that only cards have are computed as their documentation says. For tiny sizes: every barrier and shuffle makes all threads of a group or warp meet.
+/// A card with matrix units as ILGPU's CPU accelerator plays it: it runs what cards are compiled from, the C# that the generator prints, in
+/// warps of 32, each work-item on a thread of its own. Instructions that only cards have are computed as their documentation says. For tiny
+/// sizes: every barrier and shuffle makes all threads of a group or warp meet.
 /// </summary>
 internal sealed class SimulatedCard : Device
 {
@@ -31,7 +32,13 @@ internal sealed class SimulatedCard : Device
             Driver = IlgpuCompiler.Version,
             MemoryBytes = 1 << 30,
             LargestBufferBytes = 1 << 30,
-            Features = new DeviceFeatures { Tiles = true, MatrixUnits = true, MaxGroupSize = Warps * WarpSize, SharedMemoryBytes = 48 * 1024 },
+            Features = new DeviceFeatures
+            {
+                Tiles = true,
+                MatrixUnits = true,
+                MaxGroupSize = Warps * WarpSize,
+                SharedMemoryBytes = 48 * 1024
+            },
         }) => accelerator = new CPUDevice(WarpSize, Warps, 1).CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel);
 
     /// <summary>Every call that has run, in order.</summary>
@@ -60,7 +67,8 @@ internal sealed class SimulatedCard : Device
         private protected override void CopyBytes(DeviceBuffer source, long sourceOffset, long targetOffset, long count) =>
             ((HostBuffer)source).Window(sourceOffset, count).CopyTo(Window(targetOffset, count));
 
-        private protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset) => source.CopyTo(Window(byteOffset, source.Length));
+        private protected override void WriteBytes(ReadOnlySpan<byte> source, long byteOffset) =>
+            source.CopyTo(Window(byteOffset, source.Length));
 
         private protected override void ReadBytes(Span<byte> target, long byteOffset) => Window(byteOffset, target.Length).CopyTo(target);
 
@@ -104,7 +112,8 @@ internal sealed class SimulatedCard : Device
 
         private static object View(Type type, KernelArgument argument) => argument.Buffer is not HostBuffer buffer
             ? Activator.CreateInstance(type)!
-            : typeof(SimulatedLaunch).GetMethod(nameof(ViewOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type.GetGenericArguments())
+            : typeof(SimulatedLaunch).GetMethod(nameof(ViewOf), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(
+                type.GetGenericArguments())
                 .Invoke(null, [buffer, argument.ByteOffset, argument.Length])!;
 
         private static ArrayView<T> ViewOf<T>(HostBuffer buffer, long byteOffset, long length)
@@ -118,7 +127,9 @@ internal sealed class SimulatedCard : Device
             TypeCode.Int64 => (long)bits,
             TypeCode.UInt64 => bits,
             TypeCode.Byte => (byte)bits,
-            _ => throw new NotSupportedException($"A kernel's scalar of type {type} is not passed to ILGPU's CPU accelerator yet; add it here."),
+            _ =>
+                throw new NotSupportedException(
+                    $"A kernel's scalar of type {type} is not passed to ILGPU's CPU accelerator yet; add it here."),
         };
     }
 }

@@ -12,7 +12,8 @@ public sealed class SimulatedCardTests
 
     private static readonly string[] ProductKernels = ["MatMulMatrixUnits_Multiply"];
 
-    private static readonly string[] AttentionKernels = ["AttentionBackwardMatrixUnits_Keys", "AttentionBackwardMatrixUnits_Queries", "AttentionForwardMatrixUnits_Forward"];
+    private static readonly string[] AttentionKernels =
+        ["AttentionBackwardMatrixUnits_Keys", "AttentionBackwardMatrixUnits_Queries", "AttentionForwardMatrixUnits_Forward"];
 
     /// <summary>
     /// B's rows are whole copies of 16 bytes, and B's last block in both directions is not full; or they are not, and B passes through
@@ -49,7 +50,8 @@ public sealed class SimulatedCardTests
     [InlineData(16, 0, 132, 0, false)]
     [InlineData(16, 0, 0, 16, true)]
     [InlineData(16, 0, 0, 8, false)]
-    public void Rows_of_B_are_copied_where_they_begin_at_multiples_of_16_bytes(int k, int stride, int batchStride, int byteOffset, bool inCopies)
+    public void Rows_of_B_are_copied_where_they_begin_at_multiples_of_16_bytes(
+        int k, int stride, int batchStride, int byteOffset, bool inCopies)
     {
         var shape = new MatMulShape(1, 5, k, MatMulLayout.NT) { StrideB = stride, Batch = 2, BatchStrideB = batchStride };
         Assert.Equal(inCopies, MatMulMatrixUnits.InCopies(shape, byteOffset));
@@ -60,23 +62,29 @@ public sealed class SimulatedCardTests
     [Trait("Category", "Long")]
     public void Attention_agrees()
     {
-        Run(AttentionKernels, card => AttentionTests.CheckMatrixUnits(card, new AttentionCase([20], [70], 1, 1, 40, causal: true, dropout: 0.25f), ElementType.Float16));
+        Run(AttentionKernels, card =>
+            AttentionTests.CheckMatrixUnits(
+                card, new AttentionCase([20], [70], 1, 1, 40, causal: true, dropout: 0.25f), ElementType.Float16));
         Run(AttentionKernels, card => AttentionTests.CheckMatrixUnits(card, new AttentionCase([1], [1], 1, 1, 1), ElementType.BFloat16));
     }
 
     [Fact]
     public void Every_kernel_with_tiles_is_run() => Assert.Equal(
-        KernelRegistry.All.Where(kernel => kernel.UsesTiles).Select(kernel => kernel.Name).Order(StringComparer.Ordinal), AttentionKernels.Concat(ProductKernels).Order(StringComparer.Ordinal));
+        KernelRegistry.All.Where(kernel => kernel.UsesTiles).Select(kernel => kernel.Name).Order(StringComparer.Ordinal),
+        AttentionKernels.Concat(ProductKernels).Order(StringComparer.Ordinal));
 
     /// <summary>Whether the variant of a product copies B.</summary>
-    private static bool InCopies(KernelCall call) => call.Definition.Parameters.Where(parameter => parameter.Kind == KernelParameterKind.Specialized)
-        .Zip(call.Variant.Constants).Single(constant => constant.First.Name == "inCopies").Second == 1;
+    private static bool InCopies(KernelCall call) =>
+        call.Definition.Parameters.Where(parameter => parameter.Kind == KernelParameterKind.Specialized)
+            .Zip(call.Variant.Constants).Single(constant => constant.First.Name == "inCopies").Second == 1;
 
     /// <summary>Checks on a card of its own, which must run these kernels with tiles and no others.</summary>
     private static void Run(string[] kernels, Action<SimulatedCard> check)
     {
         var card = new SimulatedCard();
         check(card);
-        Assert.Equal(kernels, card.Ran.Where(call => call.Definition.UsesTiles).Select(call => call.Definition.Name).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(
+            kernels, card.Ran.Where(call => call.Definition.UsesTiles)
+                .Select(call => call.Definition.Name).Distinct().Order(StringComparer.Ordinal));
     }
 }

@@ -6,8 +6,8 @@ using ILGPU.Runtime.CPU;
 namespace Engine.Kernels.Tests;
 
 /// <summary>
-/// Which lane holds which element: one warp loads tiles from shared memory or by plain loads, multiplies, scales and stores them, its instructions computed as the PTX ISA describes them. An
-/// index that is wrong gives a wrong product.
+/// Which lane holds which element: one warp loads tiles from shared memory or by plain loads, multiplies, scales and stores them, its
+/// instructions computed as the PTX ISA describes them. An index that is wrong gives a wrong product.
 /// </summary>
 [Collection(SimulatedCardTests.Collection)]
 public sealed class WarpTileTests
@@ -39,10 +39,13 @@ public sealed class WarpTileTests
         using Context context = Context.Create(builder => builder.DefaultCPU());
         using Accelerator accelerator = new CPUDevice(Tile.TeamItems, 1, 1).CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel);
         using MemoryBuffer1D<ushort, Stride1D.Dense> bufferA = accelerator.Allocate1D(a), bufferB = accelerator.Allocate1D(b);
-        using MemoryBuffer1D<float, Stride1D.Dense> bufferFactors = accelerator.Allocate1D(factors), bufferC = accelerator.Allocate1D(before);
+        using MemoryBuffer1D<float, Stride1D.Dense> bufferFactors = accelerator.Allocate1D(factors),
+            bufferC = accelerator.Allocate1D(before);
         var kernel = accelerator.LoadStreamKernel<ArrayView<ushort>, ArrayView<ushort>, ArrayView<float>, ArrayView<float>, int, int, byte>(
             bfloat16 ? WarpTileKernel.Product<BFloat16Storage> : WarpTileKernel.Product<Float16Storage>);
-        kernel((1, Tile.TeamItems), bufferA.View, bufferB.View, bufferFactors.View, bufferC.View, (int)orderA, (int)orderB, shared ? (byte)1 : (byte)0);
+        kernel((1, Tile.TeamItems), bufferA.View, bufferB.View, bufferFactors.View, bufferC.View, (int)orderA, (int)orderB, shared
+            ? (byte)1
+            : (byte)0);
         accelerator.Synchronize();
         bufferC.CopyToCPU(actual);
         for (int i = 0; i < Tile.Size; i++)
@@ -66,7 +69,8 @@ public sealed class WarpTileTests
         double Value(ushort stored) => bfloat16 ? BFloat16Storage.Load(stored) : Float16Storage.Load(stored);
     }
 
-    private static int At(int row, int column, TileOrder order) => order == TileOrder.RowMajor ? (row * Stride) + column : (column * Stride) + row;
+    private static int At(int row, int column, TileOrder order) =>
+        order == TileOrder.RowMajor ? (row * Stride) + column : (column * Stride) + row;
 }
 
 /// <summary>What ILGPU runs; it sees public methods only.</summary>
@@ -78,7 +82,8 @@ public static class WarpTileKernel
     public const int Count = Tile.Size * Stride;
 
     /// <summary>c [16, 16] = diag(factors) a b.</summary>
-    public static void Product<TStorage>(ArrayView<ushort> a, ArrayView<ushort> b, ArrayView<float> factors, ArrayView<float> c, int orderA, int orderB, byte shared)
+    public static void Product<TStorage>(
+        ArrayView<ushort> a, ArrayView<ushort> b, ArrayView<float> factors, ArrayView<float> c, int orderA, int orderB, byte shared)
         where TStorage : struct, IStorage
     {
         ArrayView<ushort> sharedA = SharedMemory.Allocate<ushort>(Count), sharedB = SharedMemory.Allocate<ushort>(Count);
@@ -89,8 +94,12 @@ public static class WarpTileKernel
         }
 
         Group.Barrier();
-        TileRegisters x = shared != 0 ? WarpTile.SharedA(sharedA, 0, Stride, (TileOrder)orderA) : WarpTile.GlobalA(a, 0, Stride, (TileOrder)orderA);
-        TileRegisters y = shared != 0 ? WarpTile.SharedB(sharedB, 0, Stride, (TileOrder)orderB) : WarpTile.GlobalB(b, 0, Stride, (TileOrder)orderB);
+        TileRegisters x = shared != 0
+            ? WarpTile.SharedA(sharedA, 0, Stride, (TileOrder)orderA)
+            : WarpTile.GlobalA(a, 0, Stride, (TileOrder)orderA);
+        TileRegisters y = shared != 0
+            ? WarpTile.SharedB(sharedB, 0, Stride, (TileOrder)orderB)
+            : WarpTile.GlobalB(b, 0, Stride, (TileOrder)orderB);
         SumRegisters sums = WarpTile.MultiplyAdd<TStorage>(x, y, WarpTile.Zero());
         WarpTile.Store(WarpTile.ScaleRows(sums, factors, 0), c, 0, Stride);
     }

@@ -9,7 +9,8 @@ public class LossesTests
 
     private const float Scale = 0.25f;
 
-    public static TheoryData<string, (int Rows, int Classes)> Shapes() => TestDevices.With((1, 1), (1, 2), (7, 3), (33, 33), (5, 1000), (3, 50265));
+    public static TheoryData<string, (int Rows, int Classes)> Shapes() =>
+        TestDevices.With((1, 1), (1, 2), (7, 3), (33, 33), (5, 1000), (3, 50265));
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -24,7 +25,8 @@ public class LossesTests
             labels[i] = Losses.IgnoredLabel;
         }
 
-        BufferView<float> rowLoss = run.Output(rows), loss = run.Output(1), dLogits = run.Output(rows * classes), inPlace = run.Put(logits), alone = run.Output(1);
+        BufferView<float> rowLoss = run.Output(rows), loss = run.Output(1), dLogits = run.Output(rows * classes), inPlace = run.Put(logits),
+            alone = run.Output(1);
         BufferView<float> scalars = run.Scalars((StepScalars.LossScale, Scale));
         BufferView<int> labelView = run.Put(labels);
         run.Run(Losses.CrossEntropy(run.Device, rows, classes, inPlace, labelView, scalars, rowLoss, alone, null));
@@ -75,7 +77,9 @@ public class LossesTests
         }
     }
 
-    /// <summary>Two classes with logits 0 and log 3, so probabilities 1/4 and 3/4: -(1 - s) w_0 log(1/4) - s/2 (w_0 log(1/4) + w_1 log(3/4)).</summary>
+    /// <summary>
+    /// Two classes with logits 0 and log 3, so probabilities 1/4 and 3/4: -(1 - s) w_0 log(1/4) - s/2 (w_0 log(1/4) + w_1 log(3/4)).
+    /// </summary>
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void Smoothed_loss_of_two_classes_is_its_closed_form(string name)
@@ -83,7 +87,8 @@ public class LossesTests
         using var run = new KernelRun(TestDevices.Open(name));
         BufferView<float> loss = run.Output(1), gradient = run.Output(2), scalars = run.Scalars((StepScalars.LossScale, 1));
         var options = new CrossEntropyOptions(0.2f, run.Put(2f, 5f));
-        run.Run(Losses.CrossEntropy(run.Device, 1, 2, run.Put(0f, MathF.Log(3)), run.Put(0), scalars, run.Output(1), loss, gradient, options));
+        run.Run(Losses.CrossEntropy(
+            run.Device, 1, 2, run.Put(0f, MathF.Log(3)), run.Put(0), scalars, run.Output(1), loss, gradient, options));
         double expected = ((0.8 * 2 * Math.Log(4)) + (0.1 * ((2 * Math.Log(4)) + (5 * Math.Log(4.0 / 3))))) / 2;
         Numbers.Near([expected], loss.ToArray(), 1e-6, 0);
         Numbers.Near([((2.3 / 4) - 1.8) / 2, ((2.3 * 3 / 4) - 0.5) / 2], gradient.ToArray(), 1e-6, 0);
@@ -124,7 +129,8 @@ public class LossesTests
         int[] labels = [4, Losses.IgnoredLabel, 0, 2];
         BufferView<float> dLogits = run.Output(20);
         run.Run(Losses.CrossEntropy(
-            run.Device, 4, 5, run.Put(logits), run.Put(labels), run.Scalars((StepScalars.LossScale, 1)), run.Output(4), run.Output(1), dLogits));
+            run.Device, 4, 5, run.Put(logits), run.Put(labels), run.Scalars((StepScalars.LossScale, 1)), run.Output(4),
+            run.Output(1), dLogits));
         double[] expected = Numbers.Gradient(at => CrossEntropy(at, labels, 5, out _, out _), logits.Double());
         Numbers.Near(expected, dLogits.ToArray(), 1e-6, 1e-7);
     }
@@ -136,8 +142,10 @@ public class LossesTests
         using var run = new KernelRun(TestDevices.Open(name));
         BufferView<float> scalars = run.Scalars((StepScalars.LossScale, 1));
         BufferView<float> loss = run.Output(1), gradient = run.Output(6), squares = run.Output(1), squaresGradient = run.Output(2);
-        run.Run(Losses.CrossEntropy(run.Device, 2, 3, run.Put(Numbers.Values(1, 6)), run.Put(-100, -100), scalars, run.Output(2), loss, gradient));
-        run.Run(Losses.MeanSquaredError(run.Device, 2, run.Put(1f, 2f), run.Put(float.NaN, float.NaN), scalars, run.Output(2), squares, squaresGradient));
+        run.Run(Losses.CrossEntropy(
+            run.Device, 2, 3, run.Put(Numbers.Values(1, 6)), run.Put(-100, -100), scalars, run.Output(2), loss, gradient));
+        run.Run(Losses.MeanSquaredError(
+            run.Device, 2, run.Put(1f, 2f), run.Put(float.NaN, float.NaN), scalars, run.Output(2), squares, squaresGradient));
         Assert.Equal([0f], loss.ToArray());
         Assert.Equal([0f], squares.ToArray());
         Assert.All(gradient.ToArray(), value => Assert.Equal(0f, value));
@@ -178,7 +186,9 @@ public class LossesTests
         }
 
         BufferView<float> rowLoss = run.Output(count), loss = run.Output(1), gradient = run.Output(count);
-        run.Run(Losses.MeanSquaredError(run.Device, count, run.Put(predictions), run.Put(targets), run.Scalars((StepScalars.LossScale, Scale)), rowLoss, loss, gradient));
+        run.Run(Losses.MeanSquaredError(
+            run.Device, count, run.Put(predictions), run.Put(targets), run.Scalars((StepScalars.LossScale, Scale)), rowLoss,
+            loss, gradient));
         int counted = targets.Count(target => !float.IsNaN(target));
         double[] difference = [.. predictions.Select((value, i) => float.IsNaN(targets[i]) ? 0 : (double)value - targets[i])];
         Numbers.Near([difference.Sum(value => value * value) / counted], loss.ToArray(), 1e-6, 0);
@@ -194,7 +204,9 @@ public class LossesTests
             double[] row = logits[(i * classes)..((i + 1) * classes)];
             double top = row.Max(), normaliser = top + Math.Log(row.Sum(value => Math.Exp(value - top)));
             double Term(int j) => (weights?[j] ?? 1) * (normaliser - row[j]);
-            yield return labels[i] < 0 ? 0 : ((1 - (double)smoothing) * Term(labels[i])) + (smoothing * Enumerable.Range(0, classes).Average(Term));
+            yield return labels[i] < 0
+                ? 0
+                : ((1 - (double)smoothing) * Term(labels[i])) + (smoothing * Enumerable.Range(0, classes).Average(Term));
         }
     }
 

@@ -39,8 +39,12 @@ public sealed class ColumnScalingTests
             double[] expected = [.. own.Cast<double>()];
             Numbers.Near(expected, v, 0, Tolerance * expected.Max(Math.Abs));
             bool positive = expected.All(value => value > 0);
-            Assert.Equal(positive ? ScalingBranch.Columns : summed[0, 0] > 0 && summed[1, 0] > 0 ? ScalingBranch.Scalars : ScalingBranch.NoSolution, branch);
-            double[] squares = positive ? expected : branch == ScalingBranch.Scalars ? [.. Enumerable.Range(0, 2 * Rank).Select(k => summed[k / Rank, 0])] : [];
+            Assert.Equal(positive
+                ? ScalingBranch.Columns
+                : summed[0, 0] > 0 && summed[1, 0] > 0 ? ScalingBranch.Scalars : ScalingBranch.NoSolution, branch);
+            double[] squares = positive
+                ? expected
+                : branch == ScalingBranch.Scalars ? [.. Enumerable.Range(0, 2 * Rank).Select(k => summed[k / Rank, 0])] : [];
             if (squares.Length > 0)
             {
                 Numbers.Near([.. squares.Select(value => Math.Sqrt(value / Target))], [.. alpha, .. beta], 1e-3, 0);
@@ -79,7 +83,11 @@ public sealed class ColumnScalingTests
         float[] v = Solve(deviceName, layer).V;
         foreach (float factor in (float[])[1f / (1 << 20), 1 << 20])
         {
-            Layer scaled = layer with { GradientA = [.. layer.GradientA.Select(g => g * factor)], GradientB = [.. layer.GradientB.Select(g => g * factor)] };
+            Layer scaled = layer with
+            {
+                GradientA = [.. layer.GradientA.Select(g => g * factor)],
+                GradientB = [.. layer.GradientB.Select(g => g * factor)]
+            };
             Numbers.Near(v.Double(), Solve(deviceName, scaled).V, 1e-6, 0);
         }
     }
@@ -139,14 +147,17 @@ public sealed class ColumnScalingTests
     {
         using var run = new KernelRun(TestDevices.Open(deviceName));
         BufferView<float> values = run.Put(layer.Values), gradients = run.Put(layer.Gradients), weight = run.Put(Layer.Weight);
-        BufferView<float> first = run.Put(Layer.Moments), second = run.Put(Layer.Moments), scales = Solve(run, layer, values, gradients, false, target, finite);
+        BufferView<float> first = run.Put(Layer.Moments), second = run.Put(Layer.Moments),
+            scales = Solve(run, layer, values, gradients, false, target, finite);
         BufferView<int> table = run.Put(layer.Table.Data);
         BufferView<float> coefficients = ColumnScaling.MergeCoefficients(layer.Table, 0, scales);
         run.Run(ColumnScaling.Merge(run.Device, layer.Table, 0, table, values, coefficients, weight));
         run.Run(ColumnScaling.Apply(run.Device, layer.Table, table, scales, values, gradients, first, second));
         float[] moments = first.ToArray();
         Numbers.Near([.. moments.Zip(Layer.Moments, (moved, old) => moved * (double)moved / old)], second.ToArray(), 1e-6, 0);
-        Numbers.Near([.. moments.Zip(Layer.Moments, (moved, old) => (double)moved / old).Zip(layer.Gradients, (scale, g) => scale * g)], gradients.ToArray(), 1e-6, 0);
+        Numbers.Near(
+            [.. moments.Zip(Layer.Moments, (moved, old) => (double)moved / old).Zip(layer.Gradients, (scale, g) => scale * g)],
+            gradients.ToArray(), 1e-6, 0);
         return (values.ToArray(), moments, weight.ToArray());
     }
 
@@ -166,7 +177,8 @@ public sealed class ColumnScalingTests
     private static double[,] BestStep(Layer layer, int unknowns)
     {
         double[,] g = layer.G, a = LowRankReference.Matrix(layer.A, Rank, Columns), b = LowRankReference.Matrix(layer.B, Rows, Rank);
-        double[,] byB = LowRankReference.Multiply(LowRankReference.Transpose(b), g), byA = LowRankReference.Multiply(g, LowRankReference.Transpose(a));
+        double[,] byB = LowRankReference.Multiply(LowRankReference.Transpose(b), g),
+            byA = LowRankReference.Multiply(g, LowRankReference.Transpose(a));
         double[,] steps = new double[Rows * Columns, unknowns], whole = new double[Rows * Columns, 1];
         for (int i = 0; i < Rows; i++)
         {

@@ -1,16 +1,19 @@
 namespace Engine.Kernels.Tests;
 
 /// <summary>
-/// EFMLoRA's perturbation and its norms as the paper writes them, with m x n matrices and pseudo-inverses of the factors by one-sided Jacobi SVD, in float64:
-/// nothing of the kernels' r x r forms.
+/// EFMLoRA's perturbation and its norms as the paper writes them, with m x n matrices and pseudo-inverses of the factors by one-sided
+/// Jacobi SVD, in float64: nothing of the kernels' r x r forms.
 /// </summary>
 internal static class LowRankReference
 {
-    /// <summary>Singular values below this part of the largest count as zero: the square root of the kernels' cut-off of eigenvalues.</summary>
+    /// <summary>
+    /// Singular values below this part of the largest count as zero: the square root of the kernels' cut-off of eigenvalues.
+    /// </summary>
     private const double CutOff = 1e-5;
 
     /// <summary>E_B [m, r] of one layer, and gW [m, n].</summary>
-    public static (double[,] Direction, double[,] FullGradient) AscentDirection(double[,] a, double[,] b, double[,] gradientA, double[,] gradientB, double scale, double rho)
+    public static (double[,] Direction, double[,] FullGradient) AscentDirection(
+        double[,] a, double[,] b, double[,] gradientA, double[,] gradientB, double scale, double rho)
     {
         double[,] full = Scale(
             Add(Multiply(gradientB, PseudoInverse(Transpose(a))), Multiply(PseudoInverse(Transpose(b)), gradientA)), 0.5 / scale);

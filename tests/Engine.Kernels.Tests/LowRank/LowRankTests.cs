@@ -5,15 +5,17 @@ namespace Engine.Kernels.Tests;
 public class LowRankTests
 {
     /// <summary>
-    /// Inputs are float32 and exact; the r x r algebra keeps 48 bits or more, and the result is rounded once: only an ill-conditioned factor (here up to 1e3)
-    /// lifts the error above float32's 6e-8, because the reference and the kernels then cut and round differently.
+    /// Inputs are float32 and exact; the r x r algebra keeps 48 bits or more, and the result is rounded once: only an ill-conditioned
+    /// factor (here up to 1e3) lifts the error above float32's 6e-8, because the reference and the kernels then cut and round differently.
     /// </summary>
     private const double Tolerance = 1e-6;
 
     private const float Rho = 0.3f;
 
     public static TheoryData<string, string> Kinds() =>
-        TestDevices.With("tied", "untied", "zero B", "rank-deficient A", "rank-deficient B", "ill-conditioned B", "equal singular values", "no gradient");
+        TestDevices.With(
+            "tied", "untied", "zero B", "rank-deficient A", "rank-deficient B", "ill-conditioned B", "equal singular values",
+            "no gradient");
 
     public static TheoryData<string, int> Ranks() => TestDevices.With(1, 2, 5, 8, 16, 33, 64);
 
@@ -22,7 +24,8 @@ public class LowRankTests
     [Theory]
     [MemberData(nameof(Kinds))]
     public void The_ascent_direction_is_the_papers_formula(string deviceName, string kind) =>
-        RequireDirection(deviceName, [Layer.Make(1, kind, 23, 17, 4, 2f), Layer.Make(2, "tied", 9, 40, 7, 0.5f), Layer.Make(3, kind, 70, 31, 8, 1.5f)]);
+        RequireDirection(
+            deviceName, [Layer.Make(1, kind, 23, 17, 4, 2f), Layer.Make(2, "tied", 9, 40, 7, 0.5f), Layer.Make(3, kind, 70, 31, 8, 1.5f)]);
 
     [Theory]
     [MemberData(nameof(Ranks))]
@@ -38,11 +41,13 @@ public class LowRankTests
         {
             Layer layer = Layer.Make(5, kind, 30, 26, 5, 2f);
             double[,] direction = LowRankReference.Matrix(Direction(deviceName, [layer]), layer.Rows, layer.Rank);
-            double[,] g = layer.Full!, projectionA = LowRankReference.Multiply(LowRankReference.PseudoInverse(layer.MatrixA), layer.MatrixA);
+            double[,] g = layer.Full!,
+                projectionA = LowRankReference.Multiply(LowRankReference.PseudoInverse(layer.MatrixA), layer.MatrixA);
             double[,] projectionB = LowRankReference.Multiply(layer.MatrixB, LowRankReference.PseudoInverse(layer.MatrixB));
             double a = Math.Pow(LowRankReference.Norm(LowRankReference.Multiply(g, projectionA)), 2);
             double b = Math.Pow(LowRankReference.Norm(LowRankReference.Multiply(projectionB, g)), 2);
-            double c = Math.Pow(LowRankReference.Norm(LowRankReference.Multiply(projectionB, LowRankReference.Multiply(g, projectionA))), 2);
+            double c = Math.Pow(
+                LowRankReference.Norm(LowRankReference.Multiply(projectionB, LowRankReference.Multiply(g, projectionA))), 2);
             double radius = layer.Scale * LowRankReference.Norm(LowRankReference.Multiply(direction, layer.MatrixA));
             Assert.Equal(Rho * Math.Sqrt((a + (3 * c)) / (a + b + (2 * c))), radius, 1e-5 * Rho);
             Assert.Equal(whole, Math.Abs(radius - Rho) < 1e-5 * Rho);
@@ -55,13 +60,15 @@ public class LowRankTests
     {
         Layer layer = Layer.Make(6, "tied", 30, 26, 5, 2f);
         float[] direction = Direction(deviceName, [layer]);
-        float[] scaled = Direction(deviceName, [layer with { GradientA = Times(layer.GradientA, 8f), GradientB = Times(layer.GradientB, 8f) }]);
+        float[] scaled = Direction(
+            deviceName, [layer with { GradientA = Times(layer.GradientA, 8f), GradientB = Times(layer.GradientB, 8f) }]);
         Numbers.Near(direction.Double(), scaled, 1e-5, 1e-7);
 
         // (B c, A / c) has the gradients (G_B / c, G_A c); the product E_B A stays.
         float[] moved = Direction(deviceName, [layer with
         {
-            A = Times(layer.A, 0.25f), B = Times(layer.B, 4f), GradientA = Times(layer.GradientA, 4f), GradientB = Times(layer.GradientB, 0.25f),
+            A = Times(layer.A, 0.25f), B = Times(layer.B, 4f), GradientA = Times(layer.GradientA, 4f),
+            GradientB = Times(layer.GradientB, 0.25f),
         }]);
         Numbers.Near(direction.Double(), Times(moved, 0.25f), 1e-5, 1e-7);
     }
@@ -75,8 +82,10 @@ public class LowRankTests
     [MemberData(nameof(Scopes))]
     public void Products_are_clipped_to_the_radius_and_left_alone_within_it(string deviceName, bool perLayer)
     {
-        Layer[] layers = [Layer.Make(1, "tied", 23, 17, 4, 2f), Layer.Make(2, "tied", 9, 40, 7, 0.5f), Layer.Make(3, "zero B", 8, 8, 2, 1f)];
-        double[] norms = [.. layers.Select(layer => layer.Scale * LowRankReference.Norm(LowRankReference.Multiply(layer.MatrixB, layer.MatrixA)))];
+        Layer[] layers = [Layer.Make(1, "tied", 23, 17, 4, 2f), Layer.Make(2, "tied", 9, 40, 7, 0.5f),
+            Layer.Make(3, "zero B", 8, 8, 2, 1f)];
+        double[] norms =
+            [.. layers.Select(layer => layer.Scale * LowRankReference.Norm(LowRankReference.Multiply(layer.MatrixB, layer.MatrixA)))];
         double total = Math.Sqrt(norms.Sum(norm => norm * norm));
         foreach (float rho in (float[])[0.1f, (float)(norms[0] * 0.9), 1e4f])
         {
@@ -164,7 +173,8 @@ public class LowRankTests
     }
 
     /// <summary>One layer's factors and gradients.</summary>
-    private sealed record Layer(int Rows, int Columns, int Rank, float Scale, float[] A, float[] B, float[] GradientA, float[] GradientB, double Condition)
+    private sealed record Layer(
+        int Rows, int Columns, int Rank, float Scale, float[] A, float[] B, float[] GradientA, float[] GradientB, double Condition)
     {
         /// <summary>The gradient by the full weight that both factors' gradients come from; null where they are untied.</summary>
         public double[,]? Full { get; private init; }
@@ -215,7 +225,10 @@ public class LowRankTests
                 ? Numbers.Values(seed + 300, a.Length, 0.01)
                 : Flat(LowRankReference.Scale(LowRankReference.Multiply(LowRankReference.Transpose(matrixB), g), scale));
             float[] gradientB = Flat(LowRankReference.Scale(LowRankReference.Multiply(g, LowRankReference.Transpose(matrixA)), scale));
-            return new Layer(rows, columns, rank, scale, a, b, gradientA, gradientB, Condition: kind == "ill-conditioned B" ? 1e3 : rank > 32 ? 10 : 1) { Full = kind == "untied" ? null : g };
+            return new Layer(rows, columns, rank, scale, a, b, gradientA, gradientB, Condition: kind == "ill-conditioned B"
+                ? 1e3
+                : rank > 32 ? 10 : 1)
+            { Full = kind == "untied" ? null : g };
         }
 
         private static float[] Flat(double[,] x) => [.. x.Cast<double>().Select(value => (float)value)];

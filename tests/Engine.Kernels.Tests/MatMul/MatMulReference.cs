@@ -34,9 +34,11 @@ internal static class MatMulReference
                     result.C[at] = after;
 
                     // A float32 sum of K terms wanders by about epsilon / 2 * sqrt(K) of the terms' norm; 8 covers the worst of many
-                    // elements. What follows adds a few roundings, of values that are below 4 in these tests, and the activation's slope is below 1.2.
+                    // elements. What follows adds a few roundings, of values that are below 4 in these tests, and the activation's slope is
+                    // below 1.2.
                     double epsilon = Math.Pow(2, -23);
-                    result.Tolerance[at] = epsilon * ((8 * Math.Sqrt(shape.K) * Math.Abs(shape.Alpha) * Math.Sqrt(squares)) + 16 + (4 * Math.Abs(before)));
+                    result.Tolerance[at] =
+                        epsilon * ((8 * Math.Sqrt(shape.K) * Math.Abs(shape.Alpha) * Math.Sqrt(squares)) + 16 + (4 * Math.Abs(before)));
                 }
             }
         }

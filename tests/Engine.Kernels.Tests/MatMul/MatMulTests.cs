@@ -8,11 +8,15 @@ namespace Engine.Kernels.Tests;
 /// <summary>Matrix products against double precision, over every path of the cpu device and every layout.</summary>
 public sealed class MatMulTests
 {
-    /// <summary>Odd sizes around the edges of register tiles, panels and blocks, and the shapes of LoRA and of a classification head.</summary>
+    /// <summary>
+    /// Odd sizes around the edges of register tiles, panels and blocks, and the shapes of LoRA and of a classification head.
+    /// </summary>
     private static readonly (int M, int N, int K)[] Sizes =
     [
-        (1, 1, 1), (3, 5, 7), (8, 48, 16), (9, 49, 17), (7, 47, 300), (33, 33, 64), (33, 100, 65), (64, 96, 256), (65, 97, 257), (130, 50, 513),
-        (137, 211, 33), (50, 8, 100), (50, 7, 8), (50, 130, 8), (8, 130, 90), (5, 200, 70), (200, 5, 70), (100, 31, 128), (31, 100, 600), (40, 300, 5),
+        (1, 1, 1), (3, 5, 7), (8, 48, 16), (9, 49, 17), (7, 47, 300), (33, 33, 64), (33, 100, 65), (64, 96, 256), (65, 97, 257),
+        (130, 50, 513),
+        (137, 211, 33), (50, 8, 100), (50, 7, 8), (50, 130, 8), (8, 130, 90), (5, 200, 70), (200, 5, 70), (100, 31, 128), (31, 100, 600),
+        (40, 300, 5),
         (1, 70, 64), (1, 33, 333), (2, 40, 95), (4, 70, 97), (7, 35, 130),
     ];
 
@@ -42,9 +46,11 @@ public sealed class MatMulTests
     public static TheoryData<string> Devices => TestDevices.Names;
 
     /// <summary>The layouts that store A's rows one after another.</summary>
-    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayoutsOfRows => TestDevices.WithKernels(MatMulLayout.NN, MatMulLayout.NT);
+    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayoutsOfRows =>
+        TestDevices.WithKernels(MatMulLayout.NN, MatMulLayout.NT);
 
-    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayouts => TestDevices.WithKernels(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
+    public static TheoryData<string, MatMulLayout> KernelDevicesAndLayouts =>
+        TestDevices.WithKernels(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
 
     [Theory]
     [MemberData(nameof(DevicesAndLayouts))]
@@ -68,10 +74,24 @@ public sealed class MatMulTests
             {
                 var dense = new MatMulShape(m, n, k, layout);
                 Check(name, dense, typeB: type);
-                Check(name, dense with { Alpha = -0.75f, StrideA = dense.ColumnsA + 3, StrideB = dense.ColumnsB + 5, StrideC = n + 7, Beta = n % 2 }, typeB: type);
+                Check(name, dense with
+                {
+                    Alpha = -0.75f,
+                    StrideA = dense.ColumnsA + 3,
+                    StrideB = dense.ColumnsB + 5,
+                    StrideC = n + 7,
+                    Beta = n % 2
+                }, typeB: type);
             }
 
-            var one = new MatMulShape(40, 50, 60, layout) { Batch = 3, BatchStrideA = 2400, BatchStrideB = 3001, BatchStrideC = 2011, Activation = ActivationKind.GeluErf };
+            var one = new MatMulShape(40, 50, 60, layout)
+            {
+                Batch = 3,
+                BatchStrideA = 2400,
+                BatchStrideB = 3001,
+                BatchStrideC = 2011,
+                Activation = ActivationKind.GeluErf
+            };
             Check(name, one, bias: true, residual: true, preactivation: true, typeB: type);
         }
     }
@@ -88,7 +108,8 @@ public sealed class MatMulTests
                 using var run = new KernelRun(TestDevices.Open(name));
                 float[] b = StoredWeights.Values(type, 2, k * n);
                 BufferView<float> a = run.Put(Numbers.Values(1, m * k)), expected = run.Output(m * n), actual = run.Output(m * n);
-                run.Run(MatMul.Bind(run.Device, shape, a, run.Put(b), expected), MatMul.Bind(run.Device, shape, a, run.PutStored(type, b), actual));
+                run.Run(MatMul.Bind(run.Device, shape, a, run.Put(b), expected),
+                    MatMul.Bind(run.Device, shape, a, run.PutStored(type, b), actual));
                 Assert.Equal(expected.ToArray(), actual.ToArray());
                 Numbers.RequireComputed(actual.ToArray());
             }
@@ -198,14 +219,27 @@ public sealed class MatMulTests
         {
             var shape = new MatMulShape(m, n, k, layout);
             CheckGroups(shape, false);
-            CheckGroups(shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false);
+            CheckGroups(
+                shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 },
+                false);
             CheckGroups(shape with { Alpha = -0.75f }, false, layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.Float16);
-            CheckGroups(shape with { StrideB = shape.ColumnsB + 5 }, false, layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.BFloat16);
-            CheckGroups(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
+            CheckGroups(
+                shape with { StrideB = shape.ColumnsB + 5 }, false, layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.BFloat16);
+            CheckGroups(
+                shape with
+                {
+                    Batch = 2,
+                    BatchStrideA = m * k,
+                    BatchStrideB = k * n,
+                    BatchStrideC = (m * n) + 3,
+                    Activation = ActivationKind.GeluErf
+                }, true);
         }
 
-        void CheckGroups(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(TestDevices.Open(name), shape, (device, a, b, c, bias, residual, preactivation) =>
-            MatMulGroups.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue, epilogue, type);
+        void CheckGroups(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) =>
+            Check(TestDevices.Open(name), shape, (device, a, b, c, bias, residual, preactivation) =>
+                MatMulGroups.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue,
+                    epilogue, type);
     }
 
     /// <summary>Thin rows, columns and both, around the widths and around the steps that are read at a time.</summary>
@@ -213,22 +247,36 @@ public sealed class MatMulTests
     [MemberData(nameof(KernelDevicesAndLayouts))]
     public void The_form_for_thin_groups_agrees_with_double_precision(string name, MatMulLayout layout)
     {
-        ElementType half = layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.Float16, brain = layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.BFloat16;
+        ElementType half = layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.Float16,
+            brain = layout == MatMulLayout.TN ? ElementType.Float32 : ElementType.BFloat16;
         foreach ((int m, int n, int k) in new[]
         {
-            (1, 1, 1), (1, 70, 257), (2, 40, 127), (5, 33, 128), (8, 17, 255), (16, 40, 333), (40, 1, 256), (70, 3, 129), (33, 8, 513), (40, 16, 70), (16, 16, 300), (7, 9, 40), (40, 5, 0),
+            (1, 1, 1), (1, 70, 257), (2, 40, 127), (5, 33, 128), (8, 17, 255), (16, 40, 333), (40, 1, 256), (70, 3, 129), (33, 8, 513),
+            (40, 16, 70), (16, 16, 300), (7, 9, 40), (40, 5, 0),
         })
         {
             var shape = new MatMulShape(m, n, k, layout);
             CheckThin(shape, false);
-            CheckThin(shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false);
+            CheckThin(
+                shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 },
+                false);
             CheckThin(shape with { Alpha = -0.75f }, false, half);
             CheckThin(shape with { StrideB = shape.ColumnsB + 5 }, false, brain);
-            CheckThin(shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true);
+            CheckThin(
+                shape with
+                {
+                    Batch = 2,
+                    BatchStrideA = m * k,
+                    BatchStrideB = k * n,
+                    BatchStrideC = (m * n) + 3,
+                    Activation = ActivationKind.GeluErf
+                }, true);
         }
 
-        void CheckThin(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) => Check(TestDevices.Open(name), shape, (device, a, b, c, bias, residual, preactivation) =>
-            MatMulThinGroups.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue, epilogue, type);
+        void CheckThin(MatMulShape shape, bool epilogue, ElementType type = ElementType.Float32) =>
+            Check(TestDevices.Open(name), shape, (device, a, b, c, bias, residual, preactivation) =>
+                MatMulThinGroups.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue,
+                    epilogue, type);
     }
 
     /// <summary>What a text is answered with must not depend on the texts beside it.</summary>
@@ -250,7 +298,8 @@ public sealed class MatMulTests
     }
 
     /// <summary>
-    /// The managed executor and OpenCL run the form by loops. What it may differ by from double precision on operands rounded to the type is float32 sums.
+    /// The managed executor and OpenCL run the form by loops. What it may differ by from double precision on operands rounded to the type
+    /// is float32 sums.
     /// </summary>
     [Theory]
     [MemberData(nameof(TileDevicesAndStorages))]
@@ -258,15 +307,26 @@ public sealed class MatMulTests
     {
         foreach (MatMulLayout layout in new[] { MatMulLayout.NT, MatMulLayout.NN })
         {
-            foreach ((int m, int n, int k) in new[] { (1, 1, 1), (3, 5, 7), (64, 64, 32), (65, 63, 33), (130, 70, 50), (40, 50, 0), (66, 72, 104) })
+            foreach ((int m, int n,
+                int k) in new[] { (1, 1, 1), (3, 5, 7), (64, 64, 32), (65, 63, 33), (130, 70, 50), (40, 50, 0), (66, 72, 104) })
             {
                 var shape = new MatMulShape(m, n, k, layout);
                 CheckMatrixUnits(TestDevices.Open(name), shape, false, type);
                 CheckMatrixUnits(
-                    TestDevices.Open(name), shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false, type);
+                    TestDevices.Open(name),
+                    shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 },
+                    false, type);
                 CheckMatrixUnits(TestDevices.Open(name), shape with { StrideB = shape.ColumnsB + Tile.Alignment }, false, type);
                 CheckMatrixUnits(
-                    TestDevices.Open(name), shape with { Batch = 2, BatchStrideA = m * k, BatchStrideB = k * n, BatchStrideC = (m * n) + 3, Activation = ActivationKind.GeluErf }, true, type);
+                    TestDevices.Open(name),
+                    shape with
+                    {
+                        Batch = 2,
+                        BatchStrideA = m * k,
+                        BatchStrideB = k * n,
+                        BatchStrideC = (m * n) + 3,
+                        Activation = ActivationKind.GeluErf
+                    }, true, type);
             }
         }
     }
@@ -278,10 +338,16 @@ public sealed class MatMulTests
         BufferView<float> c = run.Output(20);
         var shape = new MatMulShape(4, 5, 4, MatMulLayout.NT) { Products = ElementType.BFloat16 };
         Assert.Contains(
-            "Products in BFloat16 need tiles, and", Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, shape, c, run.Put(new BFloat16[20]), c)).Message, StringComparison.Ordinal);
+            "Products in BFloat16 need tiles, and",
+            Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, shape, c, run.Put(new BFloat16[20]), c)).Message,
+            StringComparison.Ordinal);
         Assert.Contains(
-            "products are in BFloat16, and B stores Float16", Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, shape, c, run.Put(new Half[20]), c)).Message, StringComparison.Ordinal);
-        Assert.Contains("Products of Int8 are not", Assert.Throws<ArgumentException>(() => MatrixUnits.Check(run.Device, ElementType.Int8)).Message, StringComparison.Ordinal);
+            "products are in BFloat16, and B stores Float16",
+            Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, shape, c, run.Put(new Half[20]), c)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "Products of Int8 are not", Assert.Throws<ArgumentException>(() => MatrixUnits.Check(run.Device, ElementType.Int8)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -320,7 +386,8 @@ public sealed class MatMulTests
         Assert.Contains("Beta is 0.5", Refused(shape with { Beta = 0.5f }, large, large, large), StringComparison.Ordinal);
         Assert.Contains(
             "B stores BFloat16; in TN",
-            Assert.Throws<ArgumentException>(() => MatMul.Bind(run.Device, shape with { Layout = MatMulLayout.TN }, large, run.Put(new BFloat16[20]), large)).Message,
+            Assert.Throws<ArgumentException>(
+                () => MatMul.Bind(run.Device, shape with { Layout = MatMulLayout.TN }, large, run.Put(new BFloat16[20]), large)).Message,
             StringComparison.Ordinal);
         Assert.Contains("A has 4 columns, rows 3", Refused(shape with { StrideA = 3 }, large, large, large), StringComparison.Ordinal);
 
@@ -329,8 +396,10 @@ public sealed class MatMulTests
     }
 
     /// <summary>Holds the form for matrix units against double precision; disposes the device.</summary>
-    internal static void CheckMatrixUnits(Device card, MatMulShape shape, bool epilogue, ElementType type) => Check(card, shape, (device, a, b, c, bias, residual, preactivation) =>
-        MatMulMatrixUnits.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue, epilogue, type, roundA: true);
+    internal static void CheckMatrixUnits(Device card, MatMulShape shape, bool epilogue, ElementType type) =>
+        Check(card, shape, (device, a, b, c, bias, residual, preactivation) =>
+            MatMulMatrixUnits.Bind(device, shape, new MatMulViews(a, b, c, bias, residual, preactivation)), epilogue, epilogue, epilogue,
+                type, roundA: true);
 
     /// <summary>Holds a product of float32 matrices, by whatever computes it on the device, against double precision.</summary>
     internal static void CheckFloat32(string name, MatMulShape shape, bool epilogue) => Check(name, shape, epilogue, epilogue, epilogue);
@@ -341,7 +410,8 @@ public sealed class MatMulTests
         shape with { Products = type },
         (device, a, b, c, bias, residual, preactivation) =>
         {
-            DeviceBuffer workspace = device.Allocate(sizeof(float) * MatMul.Workspace(device, shape with { Products = type }, type), "workspace");
+            DeviceBuffer workspace =
+                device.Allocate(sizeof(float) * MatMul.Workspace(device, shape with { Products = type }, type), "workspace");
             return MatMul.Bind(device, shape with { Products = type }, a, b, c, bias, residual, preactivation, workspace.View<float>());
         },
         epilogue,
@@ -368,7 +438,9 @@ public sealed class MatMulTests
             return MatMulHost.Create<T, TTile>((CpuDevice)device, shape, MatMulOperands.Of(shape, views), new MatMulEpilogue(shape, views));
         }, typeB: type);
 
-    private static void Check(string name, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false, ElementType typeB = ElementType.Float32)
+    private static void Check(
+        string name, MatMulShape shape, bool bias = false, bool residual = false, bool preactivation = false,
+        ElementType typeB = ElementType.Float32)
         => Check(TestDevices.Open(name), shape, (device, a, b, c, biasView, residualView, preactivationView) =>
             MatMul.Bind(device, shape, a, b, c, biasView, residualView, preactivationView), bias, residual, preactivation, typeB);
 
@@ -382,7 +454,8 @@ public sealed class MatMulTests
         int lengthC = Length(shape.M, shape.N, shape.RowStrideC, shape.BatchStrideC, shape.Batch);
         float[] c = shape.Beta == 0 ? [.. Enumerable.Repeat(float.NaN, lengthC)] : Numbers.Values(3, lengthC);
         float[]? bias = useBias ? Numbers.Values(4, shape.N) : null, residual = useResidual ? Numbers.Values(5, lengthC) : null;
-        MatMulReference.Result expected = MatMulReference.Compute(shape, roundA ? [.. a.Select(value => StoredWeights.Rounded(typeB, value))] : a, b, c, bias, residual);
+        MatMulReference.Result expected =
+            MatMulReference.Compute(shape, roundA ? [.. a.Select(value => StoredWeights.Rounded(typeB, value))] : a, b, c, bias, residual);
 
         using var run = new KernelRun(device);
         BufferView<float> viewC = run.Put(c), preactivation = run.Put(c);
@@ -402,7 +475,10 @@ public sealed class MatMulTests
         {
             // A tolerance of zero marks the gaps between rows and matrices, which keep what they held.
             bool right = tolerance[at] == 0 ? actual[at].Equals(before[at]) : Math.Abs(actual[at] - expected[at]) <= tolerance[at];
-            Assert.True(right, $"{shape}: {what}[{at}] is {actual[at]}, expected {(tolerance[at] == 0 ? before[at] : expected[at])} within {tolerance[at]}");
+            Assert.True(
+                right,
+                $"{shape}: {what}[{at}] is {actual[at]}, expected {(tolerance[at] == 0 ? before[at] : expected[at])} "
+                    + $"within {tolerance[at]}");
         }
     }
 
@@ -410,5 +486,6 @@ public sealed class MatMulTests
         => rows == 0 || columns == 0 ? 0 : checked((int)(((batch - 1) * batchStride) + ((long)(rows - 1) * stride) + columns));
 
     private delegate Launch BindProduct(
-        Device device, BufferView<float> a, WeightView b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation);
+        Device device, BufferView<float> a, WeightView b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual,
+        BufferView<float>? preactivation);
 }

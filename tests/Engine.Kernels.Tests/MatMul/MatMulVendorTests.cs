@@ -3,21 +3,32 @@ using Engine.Devices.Kernels;
 
 namespace Engine.Kernels.Tests;
 
-/// <summary>Products by the vendor's library: the kernels before and after one, and on a card that has it the products themselves.</summary>
+/// <summary>
+/// Products by the vendor's library: the kernels before and after one, and on a card that has it the products themselves.
+/// </summary>
 public sealed class MatMulVendorTests
 {
-    public static TheoryData<string, ElementType> KernelDevicesAndStorages => TestDevices.WithKernels(ElementType.Float16, ElementType.BFloat16);
+    public static TheoryData<string, ElementType> KernelDevicesAndStorages =>
+        TestDevices.WithKernels(ElementType.Float16, ElementType.BFloat16);
 
-    public static TheoryData<string, ActivationKind> KernelDevicesAndActivations => TestDevices.WithKernels(Enum.GetValues<ActivationKind>());
+    public static TheoryData<string, ActivationKind> KernelDevicesAndActivations =>
+        TestDevices.WithKernels(Enum.GetValues<ActivationKind>());
 
-    public static TheoryData<string, MatMulLayout> VendorAndLayouts => new() { { "cuda-vendor", MatMulLayout.NN }, { "cuda-vendor", MatMulLayout.NT }, { "cuda-vendor", MatMulLayout.TN } };
+    public static TheoryData<string, MatMulLayout> VendorAndLayouts =>
+        new() { { "cuda-vendor", MatMulLayout.NN }, { "cuda-vendor", MatMulLayout.NT }, { "cuda-vendor", MatMulLayout.TN } };
 
     [Theory]
     [MemberData(nameof(KernelDevicesAndStorages))]
     public void A_is_rounded_row_by_row_and_the_gaps_stay(string name, ElementType type)
     {
         // Rows of 300 are longer than a group; they lie 304 apart once rounded.
-        var shape = new MatMulShape(5, 40, 300, MatMulLayout.NT) { Products = type, StrideA = 307, Batch = 2, BatchStrideA = (5 * 307) + 3 };
+        var shape = new MatMulShape(5, 40, 300, MatMulLayout.NT)
+        {
+            Products = type,
+            StrideA = 307,
+            Batch = 2,
+            BatchStrideA = (5 * 307) + 3
+        };
         using var run = new KernelRun(TestDevices.Open(name));
         float[] a = Numbers.Values(1, ((int)shape.BatchStrideA * 2) - 10);
         BufferView<float> workspace = run.Output(MatMulVendor.Workspace(shape));
@@ -30,7 +41,9 @@ public sealed class MatMulVendorTests
             long from = (row / 5 * shape.BatchStrideA) + (row % 5 * 307);
             for (int column = 0; column < 300; column++)
             {
-                float value = type == ElementType.Float16 ? (float)BitConverter.UInt16BitsToHalf(bits[(row * 304) + column]) : BitConverter.UInt32BitsToSingle((uint)bits[(row * 304) + column] << 16);
+                float value = type == ElementType.Float16
+                    ? (float)BitConverter.UInt16BitsToHalf(bits[(row * 304) + column])
+                    : BitConverter.UInt32BitsToSingle((uint)bits[(row * 304) + column] << 16);
                 Assert.Equal(StoredWeights.Rounded(type, a[from + column]), value);
             }
 
@@ -50,13 +63,20 @@ public sealed class MatMulVendorTests
     public void Activation_and_residual_follow_the_sums_and_the_gaps_stay(string name, ActivationKind activation)
     {
         const int Rows = 5, Columns = 300, Stride = 307, Apart = (Rows * Stride) + 3;
-        var shape = new MatMulShape(Rows, Columns, 7, MatMulLayout.NT) { Activation = activation, StrideC = Stride, Batch = 2, BatchStrideC = Apart };
+        var shape = new MatMulShape(Rows, Columns, 7, MatMulLayout.NT)
+        {
+            Activation = activation,
+            StrideC = Stride,
+            Batch = 2,
+            BatchStrideC = Apart
+        };
         foreach (bool adds in (bool[])[false, true])
         {
             foreach (bool inPlace in (bool[])[false, true])
             {
                 using var run = new KernelRun(TestDevices.Open(name));
-                float[] sums = Numbers.Values(1, 2 * Apart), residual = Numbers.Values(2, 2 * Apart), before = inPlace ? sums : Numbers.Values(3, 2 * Apart);
+                float[] sums = Numbers.Values(1, 2 * Apart), residual = Numbers.Values(2, 2 * Apart),
+                    before = inPlace ? sums : Numbers.Values(3, 2 * Apart);
                 BufferView<float> c = run.Put(before);
                 run.Run(MatMulVendor.Finishing(run.Device, shape, inPlace ? c : run.Put(sums), adds ? run.Put(residual) : null, c));
                 float[] actual = c.ToArray();
@@ -64,7 +84,9 @@ public sealed class MatMulVendorTests
                 {
                     bool isInside = i % Apart / Stride < Rows && i % Apart % Stride < Columns;
                     double expected = isInside ? MatMulReference.Activate(activation, sums[i]) + (adds ? residual[i] : 0) : before[i];
-                    Assert.True(isInside ? Math.Abs(actual[i] - expected) <= 1e-6 : actual[i] == before[i], $"element {i} is {actual[i]}, expected {expected}");
+                    Assert.True(
+                        isInside ? Math.Abs(actual[i] - expected) <= 1e-6 : actual[i] == before[i],
+                        $"element {i} is {actual[i]}, expected {expected}");
                 }
             }
         }
@@ -81,8 +103,12 @@ public sealed class MatMulVendorTests
             {
                 var shape = new MatMulShape(m, n, k, layout) { Activation = activation };
                 MatMulTests.CheckFloat32(name, shape, false);
-                MatMulTests.CheckFloat32(name, shape with { Alpha = -0.75f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7, Beta = 1f }, true);
-                MatMulTests.CheckFloat32(name, shape with { Batch = 3, BatchStrideA = (m * k) + 2, BatchStrideB = 0, BatchStrideC = (m * n) + 11 }, true);
+                MatMulTests.CheckFloat32(
+                    name,
+                    shape with { Alpha = -0.75f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7, Beta = 1f },
+                    true);
+                MatMulTests.CheckFloat32(
+                    name, shape with { Batch = 3, BatchStrideA = (m * k) + 2, BatchStrideB = 0, BatchStrideC = (m * n) + 11 }, true);
             }
         }
     }
@@ -97,7 +123,10 @@ public sealed class MatMulVendorTests
             {
                 var shape = new MatMulShape(m, n, k, layout);
                 MatMulTests.CheckProducts(TestDevices.Open(name), shape, false, type);
-                MatMulTests.CheckProducts(TestDevices.Open(name), shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 }, false, type);
+                MatMulTests.CheckProducts(
+                    TestDevices.Open(name),
+                    shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 },
+                    false, type);
                 MatMulTests.CheckProducts(TestDevices.Open(name), shape with { Activation = ActivationKind.GeluErf }, true, type);
             }
         }

@@ -6,7 +6,8 @@ public class LayerNormTests
 {
     private const float Epsilon = 1e-5f;
 
-    public static TheoryData<string, (int Rows, int Columns)> Shapes() => TestDevices.With((1, 1), (3, 7), (5, 33), (2, 1000), (70, 768), (9, 16));
+    public static TheoryData<string, (int Rows, int Columns)> Shapes() =>
+        TestDevices.With((1, 1), (3, 7), (5, 33), (2, 1000), (70, 768), (9, 16));
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -19,7 +20,9 @@ public class LayerNormTests
         run.Run(LayerNorm.Forward(run.Device, rows, columns, Epsilon, run.Put(x), run.Put(weight), run.Put(bias), y, mean, inverse));
 
         // A row's mean carries float32's error of the values' size, 8, times the inverse deviation.
-        Numbers.Near(Forward(x.Double(), weight.Double(), bias.Double(), rows, columns, out double[] means, out double[] inverses), y.ToArray(), 1e-6, 3e-6);
+        Numbers.Near(
+            Forward(x.Double(), weight.Double(), bias.Double(), rows, columns, out double[] means, out double[] inverses), y.ToArray(),
+            1e-6, 3e-6);
         Numbers.Near(means, mean.ToArray(), 2e-7, 1e-7);
         Numbers.Near(inverses, inverse.ToArray(), 2e-6, 0);
     }
@@ -34,10 +37,12 @@ public class LayerNormTests
         float[] x = Numbers.Values(1, rows * columns, 3), weight = Numbers.Values(2, columns), bias = Numbers.Values(3, columns);
         float[] dy = Numbers.Values(4, rows * columns), addend = Numbers.Values(5, rows * columns);
         float[] start = Numbers.Values(6, columns);
-        BufferView<float> xView = run.Put(x), weightView = run.Put(weight), mean = run.Output(rows), inverse = run.Output(rows), dyView = run.Put(dy);
+        BufferView<float> xView = run.Put(x), weightView = run.Put(weight), mean = run.Output(rows), inverse = run.Output(rows),
+            dyView = run.Put(dy);
         BufferView<float> dx = run.Output(rows * columns), sum = run.Put(addend), dWeight = run.Put(start), dBias = run.Put(start);
         BufferView<float> workspace = run.Output(LayerNorm.ParameterGradientWorkspace(run.Device, rows, columns));
-        run.Run(LayerNorm.Forward(run.Device, rows, columns, Epsilon, xView, weightView, run.Put(bias), run.Output(rows * columns), mean, inverse));
+        run.Run(LayerNorm.Forward(
+            run.Device, rows, columns, Epsilon, xView, weightView, run.Put(bias), run.Output(rows * columns), mean, inverse));
         run.Run(LayerNorm.Backward(run.Device, rows, columns, xView, weightView, mean, inverse, dyView, null, dx));
         run.Run(LayerNorm.Backward(run.Device, rows, columns, xView, weightView, mean, inverse, dyView, sum, sum));
         run.Run(LayerNorm.ParameterGradient(run.Device, rows, columns, xView, mean, inverse, dyView, dWeight, dBias, workspace));
@@ -48,7 +53,9 @@ public class LayerNormTests
         double[] byX = Numbers.Gradient(at => Loss(at, weight.Double(), bias.Double()), x.Double());
         double[] byWeight = Numbers.Gradient(at => Loss(x.Double(), at, bias.Double()), weight.Double());
         double[] byBias = Numbers.Gradient(at => Loss(x.Double(), weight.Double(), at), bias.Double());
-        double tolerance = columns == 1 ? 1e-3 : 5e-6; // one column: all x is its own mean, and 1 / sqrt(epsilon) = 316 stands before a difference of 0
+        double tolerance = columns == 1
+            ? 1e-3
+            : 5e-6; // one column: all x is its own mean, and 1 / sqrt(epsilon) = 316 stands before a difference of 0
         Numbers.Near(byX, dx.ToArray(), tolerance, tolerance);
         Assert.Equal(dx.ToArray(), dyView.ToArray());
         Numbers.Near([.. byX.Select((value, i) => value + addend[i])], sum.ToArray(), tolerance, tolerance);
@@ -65,7 +72,8 @@ public class LayerNormTests
         float[] x = Numbers.Values(1, Columns, 1, 1000);
         BufferView<float> y = run.Output(Columns), inverse = run.Output(1);
         run.Run(LayerNorm.Forward(
-            run.Device, 1, Columns, Epsilon, run.Put(x), run.Put(Enumerable.Repeat(1f, Columns).ToArray()), run.Put(new float[Columns]), y, run.Output(1), inverse));
+            run.Device, 1, Columns, Epsilon, run.Put(x), run.Put(Enumerable.Repeat(1f, Columns).ToArray()), run.Put(new float[Columns]), y,
+            run.Output(1), inverse));
         double mean = x.Double().Average();
         Numbers.Near([1 / Math.Sqrt(x.Double().Average(value => (value - mean) * (value - mean)) + Epsilon)], inverse.ToArray(), 1e-6, 0);
     }
@@ -76,7 +84,8 @@ public class LayerNormTests
     {
         const int Rows = 5000, Columns = 37;
         using var run = new KernelRun(TestDevices.Open(name));
-        float[] x = Numbers.Values(1, Rows * Columns), dy = Numbers.Values(2, Rows * Columns), mean = Numbers.Values(3, Rows, 0.1), inverse = Numbers.Values(4, Rows, 0.5, 1);
+        float[] x = Numbers.Values(1, Rows * Columns), dy = Numbers.Values(2, Rows * Columns), mean = Numbers.Values(3, Rows, 0.1),
+            inverse = Numbers.Values(4, Rows, 0.5, 1);
         BufferView<float> dWeight = run.Put(new float[Columns]), dBias = run.Put(new float[Columns]);
         run.Run(LayerNorm.ParameterGradient(
             run.Device, Rows, Columns, run.Put(x), run.Put(mean), run.Put(inverse), run.Put(dy), dWeight, dBias,
@@ -94,7 +103,8 @@ public class LayerNormTests
         Numbers.Near(byBias, dBias.ToArray(), 1e-6, 2e-5);
     }
 
-    private static double[] Forward(double[] x, double[] weight, double[] bias, int rows, int columns, out double[] mean, out double[] inverse)
+    private static double[] Forward(
+        double[] x, double[] weight, double[] bias, int rows, int columns, out double[] mean, out double[] inverse)
     {
         var y = new double[rows * columns];
         mean = new double[rows];

@@ -6,7 +6,8 @@ public class RmsNormTests
 {
     private const float Epsilon = 1e-6f;
 
-    public static TheoryData<string, (int Rows, int Columns)> Shapes() => TestDevices.With((1, 1), (3, 7), (5, 33), (2, 1000), (70, 768), (40, 64), (9, 16));
+    public static TheoryData<string, (int Rows, int Columns)> Shapes() =>
+        TestDevices.With((1, 1), (3, 7), (5, 33), (2, 1000), (70, 768), (40, 64), (9, 16));
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -61,7 +62,8 @@ public class RmsNormTests
         float[] x = Numbers.Values(1, Rows * Columns), dy = Numbers.Values(2, Rows * Columns), inverse = Numbers.Values(4, Rows, 0.5, 1);
         BufferView<float> dWeight = run.Put(new float[Columns]);
         run.Run(RmsNorm.ParameterGradient(
-            run.Device, Rows, Columns, run.Put(x), run.Put(inverse), run.Put(dy), dWeight, run.Output(RmsNorm.ParameterGradientWorkspace(run.Device, Rows, Columns))));
+            run.Device, Rows, Columns, run.Put(x), run.Put(inverse), run.Put(dy), dWeight,
+            run.Output(RmsNorm.ParameterGradientWorkspace(run.Device, Rows, Columns))));
         var byWeight = new double[Columns];
         for (int i = 0; i < Rows * Columns; i++)
         {
@@ -77,7 +79,8 @@ public class RmsNormTests
     public void A_row_of_zeros_stays_zero(string name)
     {
         using var run = new KernelRun(TestDevices.Open(name));
-        BufferView<float> x = run.Put(new float[20]), weight = run.Put(Numbers.Values(1, 20)), inverse = run.Output(1), y = run.Output(20), dx = run.Output(20);
+        BufferView<float> x = run.Put(new float[20]), weight = run.Put(Numbers.Values(1, 20)), inverse = run.Output(1), y = run.Output(20),
+            dx = run.Output(20);
         run.Run(
             RmsNorm.Forward(run.Device, 1, 20, Epsilon, x, weight, y, inverse),
             RmsNorm.Backward(run.Device, 1, 20, x, weight, inverse, run.Put(new float[20]), null, dx));

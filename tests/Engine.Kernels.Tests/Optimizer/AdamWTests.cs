@@ -25,7 +25,8 @@ public class AdamWTests
             var correction2 = (float)(1 - Math.Pow(Beta2, step));
             BufferView<float> scalars = run.Scalars(
                 (StepScalars.LearningRate, rate), (StepScalars.BiasCorrection1, correction1), (StepScalars.BiasCorrection2, correction2));
-            run.Run(AdamW.Step(run.Device, count, Beta1, Beta2, Epsilon, Decay, Ratio, parameters, run.Put(gradients), m, v, scalars, run.Put(Clip)));
+            run.Run(AdamW.Step(
+                run.Device, count, Beta1, Beta2, Epsilon, Decay, Ratio, parameters, run.Put(gradients), m, v, scalars, run.Put(Clip)));
             for (int i = 0; i < count; i++)
             {
                 double g = gradients[i] * (double)Clip;
@@ -54,7 +55,8 @@ public class AdamWTests
         float[] Step(float[] g, float factor)
         {
             BufferView<float> parameters = run.Put(Numbers.Values(2, count)), m = run.Put(new float[count]), v = run.Put(new float[count]);
-            BufferView<float> scalars = run.Scalars((StepScalars.LearningRate, 0.5f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f));
+            BufferView<float> scalars =
+                run.Scalars((StepScalars.LearningRate, 0.5f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f));
             run.Run(AdamW.Step(run.Device, count, 0.9, 0.999, 1e-8, 0, 1, parameters, run.Put(g), m, v, scalars, run.Put(factor)));
             return parameters.ToArray();
         }
@@ -67,8 +69,10 @@ public class AdamWTests
         using var run = new KernelRun(TestDevices.Open(name));
         float[] gradients = Numbers.Values(1, count);
         gradients[count / 2] = float.PositiveInfinity;
-        BufferView<float> parameters = run.Put(Numbers.Values(2, count)), m = run.Put(Numbers.Values(3, count)), v = run.Put(Numbers.Values(4, count)), clip = run.Output(1);
-        BufferView<float> scalars = run.Scalars((StepScalars.LearningRate, 0.5f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f));
+        BufferView<float> parameters = run.Put(Numbers.Values(2, count)), m = run.Put(Numbers.Values(3, count)),
+            v = run.Put(Numbers.Values(4, count)), clip = run.Output(1);
+        BufferView<float> scalars =
+            run.Scalars((StepScalars.LearningRate, 0.5f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f));
         run.Run(Reductions.ClipFactor(run.Device, 0f, run.Put(float.PositiveInfinity), run.Output(1), clip));
         run.Run(AdamW.Step(run.Device, count, 0.9, 0.999, 1e-12, 0.1, 1, parameters, run.Put(gradients), m, v, scalars, clip));
         Assert.Equal(Numbers.Values(2, count), parameters.ToArray());
@@ -86,7 +90,8 @@ public class AdamWTests
         BufferView<float> scalars = run.Scalars(
             (StepScalars.LearningRate, 0.5f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f));
         run.Run(AdamW.Step(
-            run.Device, 4, 0.9, 0.999, 1e-12, 0, 1, parameters, run.Put(gradients), run.Put(new float[4]), run.Put(new float[4]), scalars, run.Put(1f)));
+            run.Device, 4, 0.9, 0.999, 1e-12, 0, 1, parameters, run.Put(gradients), run.Put(new float[4]), run.Put(new float[4]),
+            scalars, run.Put(1f)));
         Numbers.Near([-0.5, 0.5, -0.5, 0], parameters.ToArray(), 5e-7, 0);
     }
 }

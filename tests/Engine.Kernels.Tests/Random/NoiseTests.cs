@@ -85,7 +85,8 @@ public class NoiseTests
         {
             using var run = new KernelRun(TestDevices.Open(name));
             float[] w = StoredWeights.Values(type, 1, Rows * Columns);
-            BufferView<float> deviation = run.Put(Numbers.Values(2, Rows, 0.5, 1)), expected = run.Output(w.Length), actual = run.Output(w.Length);
+            BufferView<float> deviation = run.Put(Numbers.Values(2, Rows, 0.5, 1)), expected = run.Output(w.Length),
+                actual = run.Output(w.Length);
             BufferView<uint> random = run.RandomState(3, 4);
             run.Run(
                 Noise.Perturb(run.Device, Rows, Columns, 5, run.Put(w), deviation, random, expected),
@@ -110,7 +111,8 @@ public class NoiseTests
             {
                 Vector512<uint> cosine = Vector512.Create(first), sine = Vector512.Create(second);
                 BoxMuller.Normals(&cosine, &sine);
-                double radius = Math.Sqrt(-2 * (first < 0x80000000u ? Math.Log((first + 0.5) / 4294967296.0) : LogOnePlus(-(~first + 0.5) / 4294967296.0)));
+                double radius = Math.Sqrt(
+                    -2 * (first < 0x80000000u ? Math.Log((first + 0.5) / 4294967296.0) : LogOnePlus(-(~first + 0.5) / 4294967296.0)));
                 (double s, double c) = Math.SinCos(2 * Math.PI * (second + 0.5) / 4294967296.0);
                 Numbers.Near([radius * c, radius * s], [cosine.AsSingle()[3], sine.AsSingle()[3]], 3e-7, 2e-7 * radius);
             }
@@ -128,19 +130,24 @@ public class NoiseTests
             const float LoraScale = 2f, Rho = 0.05f, Factor = 0.3f;
             float Product(Func<int, float> left, Func<int, float> right, int length) =>
                 (float)Enumerable.Range(0, length).Sum(i => (double)left(i) * right(i));
-            float[] baseNorm = [.. Enumerable.Range(0, rows).Select(i => Product(j => w[(i * columns) + j], j => w[(i * columns) + j], columns))];
-            float[] aw = [.. Enumerable.Range(0, rank * rows).Select(e => Product(j => w[(e % rows * columns) + j], j => a[(e / rows * columns) + j], columns))];
-            float[] gram = [.. Enumerable.Range(0, rank * rank).Select(e => Product(j => a[(e / rank * columns) + j], j => a[(e % rank * columns) + j], columns))];
+            float[] baseNorm = [.. Enumerable.Range(0, rows)
+                .Select(i => Product(j => w[(i * columns) + j], j => w[(i * columns) + j], columns))];
+            float[] aw = [.. Enumerable.Range(0, rank * rows)
+                .Select(e => Product(j => w[(e % rows * columns) + j], j => a[(e / rows * columns) + j], columns))];
+            float[] gram = [.. Enumerable.Range(0, rank * rank)
+                .Select(e => Product(j => a[(e / rank * columns) + j], j => a[(e % rank * columns) + j], columns))];
             BufferView<float> deviation = run.Put(baseNorm);
             run.Run(Noise.FlatDeviation(
                 run.Device, rows, columns, rank, Rho, LoraScale,
                 run.Put(aw), run.Put(b), run.Put(gram), run.Scalars((StepScalars.MethodFactor, Factor)), deviation));
 
-            double[] expected = [.. Enumerable.Range(0, rows).Select(i => Factor * Rho / Math.Sqrt(columns) * Math.Sqrt(Enumerable.Range(0, columns).Sum(j =>
-            {
-                double value = w[(i * columns) + j] + (LoraScale * Enumerable.Range(0, rank).Sum(k => (double)b[(i * rank) + k] * a[(k * columns) + j]));
-                return value * value;
-            })))];
+            double[] expected = [.. Enumerable.Range(0, rows)
+                .Select(i => Factor * Rho / Math.Sqrt(columns) * Math.Sqrt(Enumerable.Range(0, columns).Sum(j =>
+                {
+                    double value = w[(i * columns) + j] + (LoraScale
+                        * Enumerable.Range(0, rank).Sum(k => (double)b[(i * rank) + k] * a[(k * columns) + j]));
+                    return value * value;
+                })))];
             Numbers.Near(expected, deviation.ToArray(), 2e-6, 0);
         }
     }
@@ -156,7 +163,10 @@ public class NoiseTests
         Assert.Equal([0f], deviation.ToArray());
     }
 
-    /// <summary>E ||e||^2 = sigma^2 ||W||^2 over 200 x 500 draws, whose squares' mean deviates by sqrt(2 / 100000) = 0.45 % where rows weigh alike; a zero row gets none.</summary>
+    /// <summary>
+    /// E ||e||^2 = sigma^2 ||W||^2 over 200 x 500 draws, whose squares' mean deviates by sqrt(2 / 100000) = 0.45 % where rows weigh alike;
+    /// a zero row gets none.
+    /// </summary>
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_noise_is_a_share_sigma_of_the_weight_and_none_where_a_row_is_zero(string name)
@@ -168,16 +178,19 @@ public class NoiseTests
         float[] squares = [.. w.Chunk(Columns).Select(row => (float)row.Sum(value => (double)value * value))];
         BufferView<float> deviation = run.Put(squares), perturbed = run.Output(w.Length);
         run.Run(Noise.FlatDeviation(
-            run.Device, Rows, Columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+            run.Device, Rows, Columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f),
+            run.Scalars((StepScalars.MethodFactor, 1)), deviation));
         run.Run(Noise.Perturb(run.Device, Rows, Columns, 5, run.Put(w), deviation, run.RandomState(3, 4), perturbed));
         double[] noise = [.. perturbed.ToArray().Select((value, i) => (double)value - w[i])];
         Assert.All(noise[(7 * Columns)..(8 * Columns)], value => Assert.Equal(0, value));
-        Assert.InRange(noise.Sum(value => value * value) / (Sigma * Sigma * squares.Sum(value => (double)value)), 1 - (5 * 0.0047), 1 + (5 * 0.0047));
+        Assert.InRange(
+            noise.Sum(value => value * value) / (Sigma * Sigma * squares.Sum(value => (double)value)), 1 - (5 * 0.0047), 1 + (5 * 0.0047));
     }
 
     /// <summary>
-    /// Of independent inputs of mean 0 the noise raises each output's variance by the factor 1 + sigma^2, however many inputs there are (arXiv 2409.14396, proposition 3.2).
-    /// The mean of 20000 squares of rows with an input of their own each deviates by sqrt(2 / 20000) = 1 % of itself; five of these.
+    /// Of independent inputs of mean 0 the noise raises each output's variance by the factor 1 + sigma^2, however many inputs there are
+    /// (arXiv 2409.14396, proposition 3.2). The mean of 20000 squares of rows with an input of their own each deviates by sqrt(2 / 20000) =
+    /// 1 % of itself; five of these.
     /// </summary>
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
@@ -192,9 +205,12 @@ public class NoiseTests
             float[] squares = [.. w.Chunk(columns).Select(row => (float)row.Sum(value => (double)value * value))];
             BufferView<float> deviation = run.Put(squares), perturbed = run.Output(w.Length);
             run.Run(Noise.FlatDeviation(
-                run.Device, Rows, columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+                run.Device, Rows, columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f),
+                run.Scalars((StepScalars.MethodFactor, 1)), deviation));
             run.Run(Noise.Perturb(run.Device, Rows, columns, 5, run.Put(w), deviation, run.RandomState(3, 4), perturbed));
-            double Variance(float[] weight) => weight.Chunk(columns).Zip(x.Chunk(columns), (row, input) => Math.Pow(row.Zip(input, (a, b) => (double)a * b).Sum(), 2)).Average();
+            double Variance(float[] weight) =>
+                weight.Chunk(columns)
+                    .Zip(x.Chunk(columns), (row, input) => Math.Pow(row.Zip(input, (a, b) => (double)a * b).Sum(), 2)).Average();
 
             // Uniform inputs in [-1, 1) have the variance 1/3.
             double clean = squares.Average() / 3.0;

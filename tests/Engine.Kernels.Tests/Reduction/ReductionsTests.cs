@@ -19,7 +19,8 @@ public class ReductionsTests
         using var run = new KernelRun(TestDevices.Open(name));
         float[] x = Numbers.Values(1, count, 2, 0.5);
         BufferView<float> result = run.Output(1);
-        run.Run(Reductions.SquaredNorm(run.Device, count, run.Put(x), run.Output(Reductions.SquaredNormWorkspace(run.Device, count)), result));
+        run.Run(Reductions.SquaredNorm(
+            run.Device, count, run.Put(x), run.Output(Reductions.SquaredNormWorkspace(run.Device, count)), result));
         Numbers.Near([x.Double().Sum(value => value * value)], result.ToArray(), Tolerance, 0);
     }
 
@@ -32,7 +33,8 @@ public class ReductionsTests
         float[] x = Numbers.Values(1, rows * columns, 2, 0.5), start = Numbers.Values(2, columns);
         BufferView<float> norms = run.Output(rows), sums = run.Put(start), view = run.Put(x);
         run.Run(Reductions.RowSquaredNorms(run.Device, rows, columns, view, norms));
-        run.Run(Reductions.ColumnSums(run.Device, rows, columns, view, run.Output(Reductions.ColumnSumsWorkspace(run.Device, rows, columns)), sums));
+        run.Run(Reductions.ColumnSums(
+            run.Device, rows, columns, view, run.Output(Reductions.ColumnSumsWorkspace(run.Device, rows, columns)), sums));
         double[] byRow = new double[rows], byColumn = start.Double();
         for (int i = 0; i < x.Length; i++)
         {
@@ -66,7 +68,8 @@ public class ReductionsTests
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void The_clip_factor_is_that_of_clip_grad_norm(string name)
     {
-        foreach ((float maxNorm, float square, float expected) in new[] { (1f, 4f, (float)(1 / (2 + 1e-6))), (3f, 4f, 1f), (0f, 4f, 1f), (1f, 0f, 1f), (1f, float.NaN, float.NaN), (0f, float.PositiveInfinity, float.NaN) })
+        foreach ((float maxNorm, float square, float expected) in new[] { (1f, 4f, (float)(1 / (2 + 1e-6))), (3f, 4f, 1f), (0f, 4f, 1f),
+            (1f, 0f, 1f), (1f, float.NaN, float.NaN), (0f, float.PositiveInfinity, float.NaN) })
         {
             using var run = new KernelRun(TestDevices.Open(name));
             BufferView<float> norm = run.Output(1), clip = run.Output(1);

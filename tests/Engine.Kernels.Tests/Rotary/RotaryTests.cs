@@ -4,10 +4,12 @@ namespace Engine.Kernels.Tests;
 
 public class RotaryTests
 {
-    public static TheoryData<string, (int Tokens, int Heads, int Half)> Shapes() => TestDevices.With((1, 1, 1), (3, 2, 5), (7, 3, 16), (20, 4, 32), (5, 2, 67));
+    public static TheoryData<string, (int Tokens, int Heads, int Half)> Shapes() =>
+        TestDevices.With((1, 1, 1), (3, 2, 5), (7, 3, 16), (20, 4, 32), (5, 2, 67));
 
     /// <summary>
-    /// Angles are held in 2^-32 turns and their functions are good to some epsilons. In float32, position 131071 alone has lost 4e-3 of a radian; here it is as good as position 1.
+    /// Angles are held in 2^-32 turns and their functions are good to some epsilons. In float32, position 131071 alone has lost 4e-3 of a
+    /// radian; here it is as good as position 1.
     /// </summary>
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
@@ -18,7 +20,8 @@ public class RotaryTests
         using var run = new KernelRun(TestDevices.Open(name));
         BufferView<float> angles = run.Output(2 * positions.Length * frequencies.Length);
         run.Run(Rotary.Angles(
-            run.Device, positions.Length, frequencies.Length, run.Put(positions), run.Put(frequencies.Select(Rotary.Frequency).ToArray()), angles));
+            run.Device, positions.Length, frequencies.Length, run.Put(positions),
+            run.Put(frequencies.Select(Rotary.Frequency).ToArray()), angles));
 
         // A frequency is a double: times 2^31 positions its own rounding is 2e-7 of a turn.
         double[] expected = [.. positions.SelectMany(position => frequencies.Select(frequency => Math.Cos(position * frequency))

@@ -5,7 +5,8 @@ namespace Engine.Kernels.Tests;
 
 public class RowSelectionTests
 {
-    public static TheoryData<string, (int Count, int Rows, int Columns)> Shapes() => TestDevices.With((1, 1, 1), (4, 9, 7), (33, 40, 1000), (3, 300, 257));
+    public static TheoryData<string, (int Count, int Rows, int Columns)> Shapes() =>
+        TestDevices.With((1, 1, 1), (4, 9, 7), (33, 40, 1000), (3, 300, 257));
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -21,7 +22,9 @@ public class RowSelectionTests
         BufferView<float> y = run.Output(count * columns), dx = run.Output(rows * columns);
         run.Run(RowSelection.Gather(run.Device, count, columns, run.Put(x), rowsOf, y));
         float[] gathered = y.ToArray();
-        Assert.Equal(Enumerable.Range(0, count * columns).Select(i => index[i / columns] < 0 ? 0 : x[(index[i / columns] * columns) + (i % columns)]), gathered);
+        Assert.Equal(
+            Enumerable.Range(0, count * columns)
+                .Select(i => index[i / columns] < 0 ? 0 : x[(index[i / columns] * columns) + (i % columns)]), gathered);
 
         run.Run(RowSelection.Scatter(run.Device, count, rows, columns, y, rowsOf, dx));
         Assert.Equal(Enumerable.Range(0, rows * columns).Select(i => index.Contains(i / columns) ? x[i] : 0), dx.ToArray());
@@ -38,7 +41,8 @@ public class RowSelectionTests
         BufferView<float> y = run.Put(before);
         run.Run(RowSelection.Write(run.Device, count, rows, columns, run.Put(x), run.Put(index), y));
         Assert.Equal(
-            Enumerable.Range(0, rows * columns).Select(i => Array.IndexOf(index, i / columns) is >= 0 and int from ? x[(from * columns) + (i % columns)] : before[i]),
+            Enumerable.Range(0, rows * columns)
+                .Select(i => Array.IndexOf(index, i / columns) is >= 0 and int from ? x[(from * columns) + (i % columns)] : before[i]),
             y.ToArray());
     }
 
@@ -54,7 +58,8 @@ public class RowSelectionTests
         BufferView<BFloat16> brain = run.Put(new BFloat16[rows * columns]);
         run.Run(RowSelection.Write(run.Device, count, rows, columns, run.Put(x), run.Put(index), half));
         run.Run(RowSelection.Write(run.Device, count, rows, columns, run.Put(x), run.Put(index), brain));
-        float[] expected = [.. Enumerable.Range(0, rows * columns).Select(i => Array.IndexOf(index, i / columns) is >= 0 and int from ? x[(from * columns) + (i % columns)] : 0)];
+        float[] expected = [.. Enumerable.Range(0, rows * columns)
+            .Select(i => Array.IndexOf(index, i / columns) is >= 0 and int from ? x[(from * columns) + (i % columns)] : 0)];
         Assert.Equal(expected.Select(value => (Half)value), half.ToArray());
         Assert.Equal(expected.Select(value => (float)(BFloat16)value), brain.ToArray().Select(value => (float)value));
     }

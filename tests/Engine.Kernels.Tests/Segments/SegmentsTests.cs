@@ -5,14 +5,17 @@ namespace Engine.Kernels.Tests;
 
 public class SegmentsTests
 {
-    /// <summary>Sums are added in float64, or in chunks of 16384 float32 terms by trees of 64 each: a few units in the last place.</summary>
+    /// <summary>
+    /// Sums are added in float64, or in chunks of 16384 float32 terms by trees of 64 each: a few units in the last place.
+    /// </summary>
     private const double SumTolerance = 2e-6;
 
     /// <summary>One multiplication and addition: half a unit in the last place, twice where a factor is rounded first.</summary>
     private const double MapTolerance = 2e-7;
 
     /// <summary>Segments smaller and larger than a chunk, of odd sizes, with gaps that belong to nobody.</summary>
-    private static readonly Segment[] Segments = [new(3, 7), new(10, 16384), new(16500, 40_001, Scaled: false), new(56_501, 1), new(56_600, 97)];
+    private static readonly Segment[] Segments =
+        [new(3, 7), new(10, 16384), new(16500, 40_001, Scaled: false), new(56_501, 1), new(56_600, 97)];
     private const int RunCount = 56_700;
 
     [Theory]
@@ -23,7 +26,8 @@ public class SegmentsTests
         using var run = new KernelRun(TestDevices.Open(name));
         float[] x = Numbers.Values(1, RunCount), packed = Numbers.Values(2, table.PackedCount, center: 0.5);
         BufferView<int> words = run.Put(table.Encode());
-        BufferView<float> workspace = run.Output(SegmentWork.Workspace(table)), dots = run.Output(Segments.Length), norms = run.Output(Segments.Length);
+        BufferView<float> workspace = run.Output(SegmentWork.Workspace(table)), dots = run.Output(Segments.Length),
+            norms = run.Output(Segments.Length);
         BufferView<float> viewX = run.Put(x), viewPacked = run.Put(packed);
         run.Run(SegmentWork.Dots(run.Device, table, words, viewPacked, true, viewPacked, true, workspace, dots));
         run.Run(SegmentWork.AdaptiveNorms(run.Device, table, words, 0.1f, viewX, viewX, workspace, norms));

@@ -20,7 +20,8 @@ public sealed partial class ChatRendererGoldenTests
     {
         Dictionary<string, ChatRenderer> renderers = Templates().ToDictionary(name => name, Renderer);
         int compared = 0;
-        foreach (JsonElement golden in File.ReadLines(SharedFiles.Path("goldens/templates/rendered.jsonl")).Select(line => JsonDocument.Parse(line).RootElement))
+        foreach (JsonElement golden in File.ReadLines(SharedFiles.Path("goldens/templates/rendered.jsonl"))
+            .Select(line => JsonDocument.Parse(line).RootElement))
         {
             Dictionary<string, object?> options = Members(golden.GetProperty("options"));
             string template = golden.GetProperty("template").GetString()!, name = golden.GetProperty("conversation").GetString()!;
@@ -31,7 +32,9 @@ public sealed partial class ChatRendererGoldenTests
             }
 
             conversation = conversation with { Variables = options };
-            string expected = golden.TryGetProperty("text", out JsonElement text) ? text.GetString()! : golden.GetProperty("error").GetProperty("kind").GetString()!;
+            string expected = golden.TryGetProperty("text", out JsonElement text)
+                ? text.GetString()!
+                : golden.GetProperty("error").GetProperty("kind").GetString()!;
             Assert.Equal($"{template} {name} {expected}", $"{template} {name} {Attempt(renderers[template], conversation)}");
             compared++;
         }
@@ -66,7 +69,8 @@ public sealed partial class ChatRendererGoldenTests
         int answers = 0;
         foreach (string name in Conversations.Keys)
         {
-            if (Read(name) is not { Messages: [{ Role: not ChatMessage.Assistant }, ..] } conversation || Sample(found, conversation) is not { } sample)
+            if (Read(name) is not { Messages: [{ Role: not ChatMessage.Assistant }, ..] } conversation
+                || Sample(found, conversation) is not { } sample)
             {
                 continue;
             }
@@ -109,7 +113,8 @@ public sealed partial class ChatRendererGoldenTests
     [InlineData("zephyr-7b-beta", "One.</s>Two.</s>")]
     public void Two_answers_are_learned_with_their_ends(string template, string expected)
     {
-        ChatSample sample = Renderer(template).Sample(new Conversation([new("user", "1?"), new("assistant", "One."), new("user", "2?"), new("assistant", "Two.")]));
+        ChatSample sample = Renderer(template)
+            .Sample(new Conversation([new("user", "1?"), new("assistant", "One."), new("user", "2?"), new("assistant", "Two.")]));
         Assert.Equal(expected, Learned(sample));
         Assert.Equal(0, sample.UnsureAnswers);
     }
@@ -121,7 +126,8 @@ public sealed partial class ChatRendererGoldenTests
     [Fact]
     public void An_answer_that_its_beginning_does_not_place_is_left_out()
     {
-        ChatSample sample = Renderer("gpt-oss").Sample(new Conversation([new("user", "1?"), new("assistant", "One."), new("user", "2?"), new("assistant", "Two.")]));
+        ChatSample sample = Renderer("gpt-oss")
+            .Sample(new Conversation([new("user", "1?"), new("assistant", "One."), new("user", "2?"), new("assistant", "Two.")]));
         Assert.Equal("<|channel|>final<|message|>Two.<|return|>", Learned(sample));
         Assert.Equal(1, sample.UnsureAnswers);
     }
@@ -130,21 +136,37 @@ public sealed partial class ChatRendererGoldenTests
     public void Thoughts_and_calls_are_learned_where_a_template_lays_them_out()
     {
         ChatRenderer qwen3 = Renderer("qwen3");
-        Dictionary<string, object?> call = new() { ["function"] = new Dictionary<string, object?> { ["name"] = "now", ["arguments"] = new Dictionary<string, object?> { ["zone"] = "CET" } } };
+        Dictionary<string, object?> call =
+            new()
+            {
+                ["function"] = new Dictionary<string, object?>
+                {
+                    ["name"] = "now",
+                    ["arguments"] = new Dictionary<string, object?> { ["zone"] = "CET" }
+                }
+            };
         Conversation conversation = new(
         [
             new("user", "Time?"),
-            new("assistant", "") { Members = new Dictionary<string, object?> { [ChatMessage.ReasoningContent] = "Ask.", [ChatMessage.ToolCalls] = new[] { call } } },
+            new("assistant", "") { Members =
+                new Dictionary<string, object?> { [ChatMessage.ReasoningContent] = "Ask.", [ChatMessage.ToolCalls] = new[] { call } } },
             new("tool", "12:00"),
             new("assistant", "Noon."),
         ]);
-        const string Called = "<think>\nAsk.\n</think>\n\n<tool_call>\n{\"name\": \"now\", \"arguments\": {\"zone\": \"CET\"}}\n</tool_call><|im_end|>";
+        const string Called =
+            "<think>\nAsk.\n</think>\n\n<tool_call>\n{\"name\": \"now\", \"arguments\": {\"zone\": \"CET\"}}\n</tool_call><|im_end|>";
         Assert.Equal($"{Called}<think>\n\n</think>\n\nNoon.<|im_end|>", Learned(qwen3.Sample(conversation)));
 
         // What stands in the prompt is not asked for: without thinking its empty thought belongs to it.
-        conversation = new([new("user", "Time?"), new("assistant", "Noon.")]) { Variables = new Dictionary<string, object?> { ["enable_thinking"] = false } };
+        conversation = new(
+            [new("user", "Time?"), new("assistant", "Noon.")])
+        {
+            Variables = new Dictionary<string, object?> { ["enable_thinking"] = false }
+        };
         Assert.Equal("Noon.<|im_end|>", Learned(qwen3.Sample(conversation)));
-        Assert.EndsWith("<|im_start|>assistant\n<think>\n\n</think>\n\n", Text(qwen3.Prompt(conversation with { Messages = [conversation.Messages[0]] })), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "<|im_start|>assistant\n<think>\n\n</think>\n\n",
+            Text(qwen3.Prompt(conversation with { Messages = [conversation.Messages[0]] })), StringComparison.Ordinal);
     }
 
     private static ChatSample? Sample(ChatRenderer renderer, Conversation conversation)
@@ -166,12 +188,16 @@ public sealed partial class ChatRendererGoldenTests
     {
         JsonElement golden = Conversations[name];
         JsonElement[] messages = [.. golden.GetProperty("messages").EnumerateArray()];
-        return messages.Any(message => !message.TryGetProperty("content", out JsonElement content) || content.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
+        return messages.Any(
+            message => !message.TryGetProperty("content", out JsonElement content)
+                || content.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
             ? null
-            : new Conversation([.. messages.Select(message => new ChatMessage(message.GetProperty("role").GetString()!, message.GetProperty("content").GetString())
-            {
-                Members = Members(message).Where(member => member.Key is not ("role" or "content")).ToDictionary(),
-            })])
+            : new Conversation(
+                [.. messages.Select(message => new ChatMessage(
+                    message.GetProperty("role").GetString()!, message.GetProperty("content").GetString())
+                {
+                    Members = Members(message).Where(member => member.Key is not ("role" or "content")).ToDictionary(),
+                })])
             {
                 Tools = List(golden, "tools"),
                 Documents = List(golden, "documents"),
@@ -179,16 +205,20 @@ public sealed partial class ChatRendererGoldenTests
     }
 
     private static IReadOnlyList<object?>? List(JsonElement golden, string name) =>
-        golden.TryGetProperty(name, out JsonElement list) && list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray().Select(item => (object?)item)] : null;
+        golden.TryGetProperty(name, out JsonElement list) && list.ValueKind == JsonValueKind.Array
+            ? [.. list.EnumerateArray().Select(item => (object?)item)]
+            : null;
 
     private static IEnumerable<string> Templates() =>
-        Directory.GetFiles(SharedFiles.Path("goldens/templates/templates"), "*.jinja").Select(file => Path.GetFileNameWithoutExtension(file));
+        Directory.GetFiles(SharedFiles.Path("goldens/templates/templates"), "*.jinja")
+            .Select(file => Path.GetFileNameWithoutExtension(file));
 
     private static ChatRenderer Renderer(string name)
     {
         using TemporaryFolder folder = new();
         string source = File.ReadAllText(SharedFiles.Path($"goldens/templates/templates/{name}.jinja"));
-        Dictionary<string, string> tokens = Document("templates/tokens.json").GetProperty(name).EnumerateObject().ToDictionary(token => token.Name, token => token.Value.GetString()!);
+        Dictionary<string, string> tokens = Document("templates/tokens.json")
+            .GetProperty(name).EnumerateObject().ToDictionary(token => token.Name, token => token.Value.GetString()!);
         TinyDecoder.WriteTokenizer(folder.Root, source, tokens, [.. SpecialLooking().Matches(source).Select(match => match.Value)]);
         return new ChatRenderer(Tokenizer.Load(folder.Root), ChatTemplate.OfFolder(folder.Root));
     }
@@ -216,9 +246,11 @@ public sealed partial class ChatRendererGoldenTests
 
     private static string Learned(ChatSample sample) => Text(sample.Parts.Where(part => part.IsAnswer));
 
-    private static Dictionary<string, object?> Members(JsonElement element) => element.EnumerateObject().ToDictionary(member => member.Name, member => (object?)member.Value);
+    private static Dictionary<string, object?> Members(JsonElement element) =>
+        element.EnumerateObject().ToDictionary(member => member.Name, member => (object?)member.Value);
 
-    private static JsonElement Document(string name) => JsonDocument.Parse(File.ReadAllText(SharedFiles.Path($"goldens/templates/{name}"))).RootElement;
+    private static JsonElement Document(string name) =>
+        JsonDocument.Parse(File.ReadAllText(SharedFiles.Path($"goldens/templates/{name}"))).RootElement;
 
     [GeneratedRegex(@"<\|[A-Za-z_]+\|>|<｜[^｜<>]+｜>|<(?:start|end)_of_turn>|<\|[A-Z_]+\|>")]
     private static partial Regex SpecialLooking();

@@ -7,7 +7,8 @@ namespace Engine.Model.Tests.Chat;
 
 public sealed class ChatTemplateTests : IDisposable
 {
-    private static readonly ChatMessage[] Talk = [new("user", "Hi"), new("assistant", " Hello\n"), new("user", "Bye"), new("assistant", "So long")];
+    private static readonly ChatMessage[] Talk =
+        [new("user", "Hi"), new("assistant", " Hello\n"), new("user", "Bye"), new("assistant", "So long")];
 
     private readonly TemporaryFolder folder = new();
     private readonly Tokenizer tokenizer;
@@ -23,7 +24,8 @@ public sealed class ChatTemplateTests : IDisposable
     [Fact]
     public void Plain_turns_are_lines_and_answers_end_with_the_end_of_text()
     {
-        Conversation talk = new([new("user", " Hi "), new("assistant", "Yo"), new("assistant", "Aside") { IsLearned = false }, new("assistant", " ")]);
+        Conversation talk =
+            new([new("user", " Hi "), new("assistant", "Yo"), new("assistant", "Aside") { IsLearned = false }, new("assistant", " ")]);
         IReadOnlyList<TextPart> parts = Sample(ChatTemplate.Plain, talk).Parts;
         Assert.Equal("User: Hi\nAssistant: Yo<|endoftext|>\nAssistant: Aside<|endoftext|>\nAssistant:<|endoftext|>\n", Text(parts));
         Assert.Equal([" Yo", "<|endoftext|>", "<|endoftext|>"], parts.Where(part => part.IsAnswer).Select(part => part.Text));
@@ -37,7 +39,8 @@ public sealed class ChatTemplateTests : IDisposable
     {
         IReadOnlyList<TextPart> parts = Sample(ChatTemplate.ChatMl, new(Talk)).Parts;
         Assert.Equal(
-            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n Hello\n<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\nSo long<|im_end|>\n",
+            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n "
+                + "Hello\n<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\nSo long<|im_end|>\n",
             Text(parts));
         Assert.Equal(" Hello\n<|im_end|>So long<|im_end|>", Learned(parts));
         Assert.EndsWith("<|im_end|>\n<|im_start|>assistant\n", Text(Prompt(ChatTemplate.ChatMl, Talk[..1])), StringComparison.Ordinal);
@@ -58,20 +61,37 @@ public sealed class ChatTemplateTests : IDisposable
         Assert.StartsWith(
             "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n<|im_start|>user\nHi",
             Text(Prompt(ChatTemplate.Qwen25, Talk)), StringComparison.Ordinal);
-        Assert.StartsWith("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n", Text(Prompt(ChatTemplate.Qwen2, Talk)), StringComparison.Ordinal);
-        Assert.StartsWith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n", Text(Prompt(ChatTemplate.Qwen25, [new("system", "Be brief."), .. Talk])), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n", Text(Prompt(ChatTemplate.Qwen2, Talk)),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n",
+            Text(Prompt(ChatTemplate.Qwen25, [new("system", "Be brief."), .. Talk])), StringComparison.Ordinal);
     }
 
     /// <summary>
     /// Spellings of ChatML and Llama 3 that published models have, old ones without a generation prompt, or with one always, among them.
     /// </summary>
     [Theory]
-    [InlineData("{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")]
-    [InlineData("{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{% for message in messages %}\n{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}")]
-    [InlineData("{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nBe.<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}")]
-    [InlineData("{% for message in messages %}\n{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}\n{% endfor %}")]
-    [InlineData("{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'+ message['content'] + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}")]
-    [InlineData("{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|eot_id|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}")]
+    [InlineData(
+        "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor "
+            + "%}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")]
+    [InlineData(
+        "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{% for message in messages "
+            + "%}\n{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}")]
+    [InlineData(
+        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nBe.<|im_end|>\n' "
+            + "}}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}")]
+    [InlineData(
+        "{% for message in messages %}\n{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' "
+            + "}}\n{% endfor %}")]
+    [InlineData(
+        "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + message['role'] + "
+            + "'<|end_header_id|>\n\n'+ message['content'] + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + "
+            + "content %}{% endif %}{{ content }}{% endfor %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}")]
+    [InlineData(
+        "{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|eot_id|>\n' }}{% endfor %}{% if "
+            + "add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}")]
     public void Answers_of_a_folders_template_are_found_with_their_end(string source)
     {
         ChatTemplate template = OfFolder(source.Replace("bos_token", "'<|begin_of_text|>'", StringComparison.Ordinal));
@@ -89,7 +109,8 @@ public sealed class ChatTemplateTests : IDisposable
     public void An_answer_whose_place_is_not_certain_is_not_learned_and_counted()
     {
         // Turns are numbered from the end: what a conversation begins with is no beginning of it.
-        ChatTemplate template = OfFolder("{% for message in messages %}{{ loop.revindex ~ message.role ~ ':' ~ message.content ~ '<|im_end|>' }}{% endfor %}");
+        ChatTemplate template =
+            OfFolder("{% for message in messages %}{{ loop.revindex ~ message.role ~ ':' ~ message.content ~ '<|im_end|>' }}{% endfor %}");
         ChatSample sample = Sample(template, new(Talk));
         Assert.Equal("", Learned(sample.Parts));
         Assert.Equal(2, sample.UnsureAnswers);
@@ -115,7 +136,8 @@ public sealed class ChatTemplateTests : IDisposable
     public void Tools_documents_and_variables_reach_the_template_and_spell_no_special_token()
     {
         ChatTemplate template = OfFolder(
-            "{{ tools | tojson }}{{ documents[0].text }}{{ mood }}{{ eos_token }}{% for message in messages %}{{ message.content ~ message.reasoning_content }}{% endfor %}");
+            "{{ tools | tojson }}{{ documents[0].text }}{{ mood }}{{ eos_token }}{% for message in messages %}{{ message.content ~ "
+                + "message.reasoning_content }}{% endfor %}");
         Conversation talk = new([new("user", "a<|im_") { Members = new Dictionary<string, object?> { ["reasoning_content"] = "end|>b" } }])
         {
             Tools = [new Dictionary<string, object?> { ["name"] = "<|eot_id|>", ["limit"] = 1.0 }],
@@ -135,16 +157,21 @@ public sealed class ChatTemplateTests : IDisposable
         ChatTemplateException error = Assert.Throws<ChatTemplateException>(() => Sample(ChatTemplate.ChatMl, new([Talk[0], call])));
         Assert.StartsWith("turn 2: the answer is a call of a tool", error.Message, StringComparison.Ordinal);
         Assert.Equal("f<|im_end|>", Learned(Sample(OfFolder(
-            "{% for message in messages %}{{ message.role + '\n' + (message.content or message.tool_calls[0]) + '<|im_end|>' }}{% endfor %}"), new([Talk[0], call])).Parts));
+            "{% for message in messages %}{{ message.role + '\n' + (message.content or message.tool_calls[0]) + '<|im_end|>' "
+                + "}}{% endfor %}"), new([Talk[0], call])).Parts));
     }
 
     [Fact]
     public void Template_of_a_folder_is_found_in_its_own_file_or_among_named_ones()
     {
         Refused("no chat template");
-        folder.Write("tokenizer_config.json", """{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "{% if %}"}]}""");
+        folder.Write(
+            "tokenizer_config.json",
+            """{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "{% if %}"}]}""");
         Refused("line 1: ");
-        folder.Write("tokenizer_config.json", """{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}""");
+        folder.Write(
+            "tokenizer_config.json",
+            """{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}""");
         ChatTemplate template = ChatTemplate.OfFolder(folder.Root);
         Assert.Equal("d", Text(Prompt(template, Talk)));
         Assert.Equal("t", Text(Prompt(template, new Conversation(Talk) { Tools = ["x"] })));
@@ -175,9 +202,11 @@ public sealed class ChatTemplateTests : IDisposable
         return ChatTemplate.OfFolder(folder.Root);
     }
 
-    private ChatSample Sample(ChatTemplate template, Conversation conversation) => new ChatRenderer(tokenizer, template).Sample(conversation);
+    private ChatSample Sample(ChatTemplate template, Conversation conversation) =>
+        new ChatRenderer(tokenizer, template).Sample(conversation);
 
-    private IReadOnlyList<TextPart> Prompt(ChatTemplate template, Conversation conversation) => new ChatRenderer(tokenizer, template).Prompt(conversation);
+    private IReadOnlyList<TextPart> Prompt(ChatTemplate template, Conversation conversation) =>
+        new ChatRenderer(tokenizer, template).Prompt(conversation);
 
     private IReadOnlyList<TextPart> Prompt(ChatTemplate template, ChatMessage[] messages) => Prompt(template, new Conversation(messages));
 

@@ -17,7 +17,8 @@ public sealed class JinjaGoldenTests
         foreach (JsonElement golden in Lines("snippets.jsonl"))
         {
             Dictionary<string, object?> variables = Members(golden.GetProperty("variables"));
-            Compare(golden.GetProperty("id").GetString()!, () => JinjaTemplate.Parse(golden.GetProperty("source").GetString()!).Render(variables, Options), golden, "output", differences);
+            Compare(golden.GetProperty("id").GetString()!, () =>
+                JinjaTemplate.Parse(golden.GetProperty("source").GetString()!).Render(variables, Options), golden, "output", differences);
         }
 
         Assert.True(differences.Count == 0, $"{differences.Count} differ:\n{string.Join('\n', differences)}");
@@ -27,9 +28,12 @@ public sealed class JinjaGoldenTests
     public void Every_published_template_renders_as_transformers_has_it()
     {
         Dictionary<string, JinjaTemplate> templates = Directory.GetFiles(SharedFiles.Path("goldens/templates/templates"), "*.jinja")
-            .ToDictionary(file => Path.GetFileNameWithoutExtension(file), file => JinjaTemplate.Parse(Encoding.UTF8.GetString(File.ReadAllBytes(file))));
+            .ToDictionary(
+                file => Path.GetFileNameWithoutExtension(file),
+                file => JinjaTemplate.Parse(Encoding.UTF8.GetString(File.ReadAllBytes(file))));
         JsonElement tokens = Document("templates/tokens.json");
-        Dictionary<string, JsonElement> conversations = Document("conversations.json").EnumerateArray().ToDictionary(one => one.GetProperty("name").GetString()!);
+        Dictionary<string, JsonElement> conversations =
+            Document("conversations.json").EnumerateArray().ToDictionary(one => one.GetProperty("name").GetString()!);
         List<string> differences = [];
         foreach (JsonElement golden in Lines("rendered.jsonl"))
         {
@@ -43,7 +47,8 @@ public sealed class JinjaGoldenTests
                 variables[key] = value;
             }
 
-            Compare($"{name}, {conversation}, {golden.GetProperty("options")}", () => templates[name].Render(variables, Options), golden, "text", differences);
+            Compare($"{name}, {conversation}, {golden.GetProperty("options")}", () => templates[name].Render(variables, Options),
+                golden, "text", differences);
         }
 
         Assert.True(differences.Count == 0, $"{differences.Count} differ:\n{string.Join('\n', differences.Take(20))}");
@@ -77,11 +82,14 @@ public sealed class JinjaGoldenTests
         }
     }
 
-    private static string Error(string kind, string message) => kind is "raise_exception" or "undefined" or "security" ? $"{kind}: {message}" : kind;
+    private static string Error(string kind, string message) =>
+        kind is "raise_exception" or "undefined" or "security" ? $"{kind}: {message}" : kind;
 
-    private static Dictionary<string, object?> Members(JsonElement element) => element.EnumerateObject().ToDictionary(member => member.Name, member => (object?)member.Value);
+    private static Dictionary<string, object?> Members(JsonElement element) =>
+        element.EnumerateObject().ToDictionary(member => member.Name, member => (object?)member.Value);
 
-    private static JsonElement Document(string name) => JsonDocument.Parse(File.ReadAllText(SharedFiles.Path($"goldens/templates/{name}"))).RootElement;
+    private static JsonElement Document(string name) =>
+        JsonDocument.Parse(File.ReadAllText(SharedFiles.Path($"goldens/templates/{name}"))).RootElement;
 
     private static IEnumerable<JsonElement> Lines(string name) =>
         File.ReadLines(SharedFiles.Path($"goldens/templates/{name}")).Select(line => JsonDocument.Parse(line).RootElement);

@@ -77,9 +77,11 @@ public sealed class AdapterKindTests
         double[] whole = SingularValues(weight), left = SingularValues(rest);
         Assert.Equal(whole[rank], left[0], 1e-5 * whole[rank]);
 
-        double[] SingularValues(float[] matrix) => [.. LowRankReference.Svd(LowRankReference.Matrix(matrix, weight.Length / columns, columns)).Sigma.OrderDescending()];
+        double[] SingularValues(float[] matrix) =>
+            [.. LowRankReference.Svd(LowRankReference.Matrix(matrix, weight.Length / columns, columns)).Sigma.OrderDescending()];
 
-        double Gram(float[] rows, int k, int j) => Enumerable.Range(0, columns).Sum(i => (double)rows[(k * columns) + i] * rows[(j * columns) + i]);
+        double Gram(float[] rows, int k, int j) =>
+            Enumerable.Range(0, columns).Sum(i => (double)rows[(k * columns) + i] * rows[(j * columns) + i]);
     }
 
     [Theory]
@@ -91,7 +93,14 @@ public sealed class AdapterKindTests
     {
         using var golden = new GoldenBatch("roberta-cls");
         using var folder = new TemporaryFolder();
-        AdapterConfig config = Plain with { UseDora = dora, UseRslora = rslora, InitLoraWeights = start, RankPattern = [new("value", 3)], AlphaPattern = [new("value", 5)] };
+        AdapterConfig config = Plain with
+        {
+            UseDora = dora,
+            UseRslora = rslora,
+            InitLoraWeights = start,
+            RankPattern = [new("value", 3)],
+            AlphaPattern = [new("value", 5)]
+        };
         float[] trained = Run(golden, config, start, model =>
         {
             foreach (LoraLinear layer in model.Adapters)
@@ -99,7 +108,8 @@ public sealed class AdapterKindTests
                 Variable[] parameters = layer.Magnitude is { } magnitude ? [layer.A, layer.B, magnitude] : [layer.A, layer.B];
                 foreach (Variable parameter in parameters)
                 {
-                    parameter.View<float>().Write([.. parameter.View<float>().ToArray().Select((value, i) => (value * 1.3f) + (0.01f * ((i % 5) - 2)))]);
+                    parameter.View<float>()
+                        .Write([.. parameter.View<float>().ToArray().Select((value, i) => (value * 1.3f) + (0.01f * ((i % 5) - 2)))]);
                 }
             }
 
@@ -135,7 +145,8 @@ public sealed class AdapterKindTests
         // The layer's bias is not scaled, so that the product with the scale is rounded once more.
         RequireNear(logits, scaled, 1e-6);
 
-        static void Scale(Variable variable, float factor) => variable.View<float>().Write([.. variable.View<float>().ToArray().Select(value => value * factor)]);
+        static void Scale(Variable variable, float factor) =>
+            variable.View<float>().Write([.. variable.View<float>().ToArray().Select(value => value * factor)]);
     }
 
     [Fact]
@@ -143,7 +154,8 @@ public sealed class AdapterKindTests
     {
         using var golden = new GoldenBatch("roberta-cls");
 
-        // One element in ten million would be dropped, and there are some thousand: PEFT's rule for dropout runs, on inputs that are what they were.
+        // One element in ten million would be dropped, and there are some thousand: PEFT's rule for dropout runs, on inputs that are what
+        // they were.
         (float[] logits, float[] gradients) = Gradients(golden, Plain with { UseDora = true });
         (float[] dropped, float[] droppedGradients) = Gradients(golden, Plain with { UseDora = true, LoraDropout = 1e-7 });
         RequireNear(logits, dropped, 1e-5);
@@ -184,7 +196,8 @@ public sealed class AdapterKindTests
     }
 
     /// <summary>Logits of the golden's batch in a training pass and all gradients, with a new adapter, changed.</summary>
-    private static (float[] Logits, float[] Gradients) Run(GoldenBatch golden, AdapterConfig? config, string start, Action<TransformerModel>? change = null)
+    private static (float[] Logits, float[] Gradients) Run(
+        GoldenBatch golden, AdapterConfig? config, string start, Action<TransformerModel>? change = null)
     {
         using var device = new CpuDevice(new CpuOptions { Threads = 2 });
         using TransformerModel model = Load(device, golden, config);
@@ -197,7 +210,8 @@ public sealed class AdapterKindTests
         inputs.Scalars.View<float>().Write(scalars);
         using var arena = new Arena(device);
         bool trains = config is not null;
-        using var runner = new ModelRunner(device, model, inputs, arena, new RunnerOptions { Gradients = trains, Dropout = config?.LoraDropout > 0 });
+        using var runner = new ModelRunner(
+            device, model, inputs, arena, new RunnerOptions { Gradients = trains, Dropout = config?.LoraDropout > 0 });
         ModelRun run = runner.Run(golden.Batch, "test");
         return (run.Logits, trains ? model.Trainables!.Gradients.View<float>().ToArray() : []);
     }

@@ -29,7 +29,8 @@ public sealed class BatchShapeTests
         })];
 
         // 30 times the longest rows: more than one bucket (64, 128, ...), with dead tails of many lengths.
-        int[][] groupings = [[0, 1, 2, 3, 4], [4, 4, 4], [3, 0], [2], .. Enumerable.Range(1, 30).Where(count => count % 7 == 1).Select(count => Enumerable.Repeat(1, count).ToArray())];
+        int[][] groupings = [[0, 1, 2, 3, 4], [4, 4, 4], [3, 0], [2], .. Enumerable.Range(1, 30).Where(count => count % 7 == 1)
+            .Select(count => Enumerable.Repeat(1, count).ToArray())];
         using var loaded = new LoadedModel(golden.Folder, golden.AdapterFolder, train: false, new BatchShape(32, 1024, 32));
         golden.CheckLogits(loaded.Run(golden.Batch, new RunnerOptions()), "lora");
         (float[] Logits, float Loss)[] alone = [.. rows.Select((_, row) => Run(row).Single())];
@@ -69,12 +70,16 @@ public sealed class BatchShapeTests
         }
     }
 
-    /// <summary>Kernels go by blocks of 64 tokens of a row: powers of two from there on are few, and at most half of the longest row's blocks have no work.</summary>
+    /// <summary>
+    /// Kernels go by blocks of 64 tokens of a row: powers of two from there on are few, and at most half of the longest row's blocks have
+    /// no work.
+    /// </summary>
     [Fact]
     public void The_bound_of_rows_follows_the_longest_row_and_not_the_tokens_of_the_batch()
     {
         using var golden = new GoldenBatch("roberta-cls");
-        foreach ((int[] lengths, int bound) in ((int[], int)[])[([3, 5], 32), ([60, 3, 64], 64), ([65, 3, 60], 128), ([.. Enumerable.Repeat(20, 100)], 64), ([200, .. Enumerable.Repeat(20, 100)], 256)])
+        foreach ((int[] lengths, int bound) in ((int[], int)[])[([3, 5], 32), ([60, 3, 64], 64), ([65, 3, 60], 128),
+            ([.. Enumerable.Repeat(20, 100)], 64), ([200, .. Enumerable.Repeat(20, 100)], 256)])
         {
             var batch = RaggedBatch.FromRows([.. lengths.Select(length => (new int[length], (int[]?)null))]);
             BatchShape shape = BatchShape.Of(golden.Architecture, batch);
@@ -85,7 +90,9 @@ public sealed class BatchShapeTests
         Assert.Equal(2048, new BatchShape(8, 2048, 8).LongestRow);
     }
 
-    /// <summary>Two batches of as many tokens, the longest rows of 20 and of 130: attention's masks number the keys of the first text alike in both.</summary>
+    /// <summary>
+    /// Two batches of as many tokens, the longest rows of 20 and of 130: attention's masks number the keys of the first text alike in both.
+    /// </summary>
     [Fact]
     public void Dropout_of_a_text_does_not_depend_on_the_batchs_longest_row()
     {
@@ -114,7 +121,8 @@ public sealed class BatchShapeTests
         Assert.All(expected.Zip(First(dropping, batches[1])), pair => Assert.Equal(pair.First, pair.Second, Tolerance));
         Assert.True(expected.Zip(First(plain, batches[0])).Max(pair => Math.Abs(pair.First - pair.Second)) > 100 * Tolerance);
 
-        RaggedBatch Batch(int[] others) => RaggedBatch.FromRows([(text, (int[]?)null), .. others.Select(length => (new int[length], (int[]?)null))]);
+        RaggedBatch Batch(int[] others) =>
+            RaggedBatch.FromRows([(text, (int[]?)null), .. others.Select(length => (new int[length], (int[]?)null))]);
     }
 
     [Fact]

@@ -16,7 +16,9 @@ namespace Engine.Model.Tests.Execution;
 /// <summary>What decoders have beyond the golden models' numbers: real text, tied weights, selected rows, labels.</summary>
 public sealed class DecoderTests
 {
-    /// <summary>A trained Llama on real text (shared/goldens/real): the logarithm of the probability of every token, all texts in one batch.</summary>
+    /// <summary>
+    /// A trained Llama on real text (shared/goldens/real): the logarithm of the probability of every token, all texts in one batch.
+    /// </summary>
     [SharedFact]
     public void A_trained_model_gives_every_token_of_a_story_the_likelihood_that_transformers_gives_it()
     {
@@ -56,7 +58,9 @@ public sealed class DecoderTests
         string last = $"model.layers.{golden.Architecture.NumLayers - 1}.";
         Assert.Equal(
             [$"{last}self_attn.k_proj.weight", $"{last}self_attn.v_proj.weight"],
-            graph.Nodes.Where(node => node.Operator.Name == "MatMul" && node.Outputs[0].Shape.Rows == shape.Tokens && node.Inputs[1].Name.StartsWith(last, StringComparison.Ordinal))
+            graph.Nodes.Where(
+                node => node.Operator.Name == "MatMul" && node.Outputs[0].Shape.Rows == shape.Tokens
+                    && node.Inputs[1].Name.StartsWith(last, StringComparison.Ordinal))
                 .Select(node => node.Inputs[1].Name).Order(StringComparer.Ordinal));
     }
 
@@ -75,7 +79,8 @@ public sealed class DecoderTests
         Assert.Equal(2, classifier.PooledToken([7, 8, 9]));
         Assert.Equal(1, classifier.PooledToken([0, 8, 0, 0]));
         Assert.Equal(0, classifier.PooledToken([0, 0]));
-        Architecture withoutPadding = ModelFolder.Open(SharedFiles.Path("goldens/models/qwen2")).CreateArchitecture(HeadKind.SequenceClassification);
+        Architecture withoutPadding =
+            ModelFolder.Open(SharedFiles.Path("goldens/models/qwen2")).CreateArchitecture(HeadKind.SequenceClassification);
         Assert.Equal(3, withoutPadding.PooledToken([0, 8, 0, 0]));
     }
 
@@ -96,12 +101,14 @@ public sealed class DecoderTests
 
             // A classifier of the same folder has no output layer over the vocabulary; the copy is as good as before.
             Assert.Equal(["model.embed_tokens.weight"], ModelAdapters.Tuning(
-                ModelFolder.Open(folder.Root).CreateArchitecture(HeadKind.SequenceClassification), new AdapterConfig { ModulesToSave = ["embed_tokens"] }).SavedParameters);
+                ModelFolder.Open(folder.Root).CreateArchitecture(HeadKind.SequenceClassification),
+                new AdapterConfig { ModulesToSave = ["embed_tokens"] }).SavedParameters);
 
             float[] other = embeddings.ToFloat32();
             other[^1] += 1;
             Write(other);
-            string message = Assert.Throws<ModelFileException>(() => new LoadedModel(folder.Root, null, train: false, golden.Capacity)).Message;
+            string message =
+                Assert.Throws<ModelFileException>(() => new LoadedModel(folder.Root, null, train: false, golden.Capacity)).Message;
             Assert.Contains("lm_head.weight differs from model.embed_tokens.weight", message);
 
             void Write(float[] head)
@@ -128,15 +135,20 @@ public sealed class DecoderTests
             ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
             Adapted(new AdapterConfig { TargetModules = ModulePattern.OfExpression("all-linear") }));
         Assert.Equal(["lm_head.weight"], ModelAdapters.Tuning(untied, new AdapterConfig { ModulesToSave = ["lm_head"] }).SavedParameters);
-        Assert.Equal(["model.embed_tokens.weight"], ModelAdapters.Tuning(untied, new AdapterConfig { ModulesToSave = ["embed_tokens"] }).SavedParameters);
-        Assert.Equal(["model.embed_tokens.weight"], ModelAdapters.Tuning(tied, new AdapterConfig { ModulesToSave = ["embed_tokens"] }).SavedParameters);
+        Assert.Equal(
+            ["model.embed_tokens.weight"],
+            ModelAdapters.Tuning(untied, new AdapterConfig { ModulesToSave = ["embed_tokens"] }).SavedParameters);
+        Assert.Equal(
+            ["model.embed_tokens.weight"],
+            ModelAdapters.Tuning(tied, new AdapterConfig { ModulesToSave = ["embed_tokens"] }).SavedParameters);
 
         // What PEFT would adapt in another way or refuse is not left out in silence.
         Assert.Contains("model.embed_tokens, model.layers.0.", Refused(untied, ModulePattern.OfExpression(".*")));
         Assert.Contains("layer tied to embeddings): lm_head.", Refused(tied, ModulePattern.Of("q_proj", "lm_head")));
 
         string Refused(Architecture architecture, ModulePattern targets) =>
-            Assert.Throws<ArgumentException>(() => ModelAdapters.Tuning(architecture, new AdapterConfig { TargetModules = targets })).Message;
+            Assert.Throws<ArgumentException>(
+                () => ModelAdapters.Tuning(architecture, new AdapterConfig { TargetModules = targets })).Message;
 
         IEnumerable<string> Adapted(AdapterConfig config) =>
             ModelAdapters.Tuning(untied, config).Adapters.Select(target => target.Module.Split('.')[^1]).Distinct();

@@ -80,10 +80,16 @@ public sealed class DecodingRunnerTests
         using var golden = new GoldenBatch("qwen2");
         using var decoding = new Decoding(golden, "cpu", 1, capacity: 4, stepTokens: 512);
         decoding.Run([new RowTokens(0, new[] { 1, 2, 3 })]);
-        Assert.Contains("3 tokens and gets 2 more", Assert.Throws<ArgumentException>(() => decoding.Run([new RowTokens(0, new[] { 1, 2 })])).Message, StringComparison.Ordinal);
-        Assert.Contains("token 384", Assert.Throws<DataFileException>(() => decoding.Run([new RowTokens(0, new[] { 384 })])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "3 tokens and gets 2 more", Assert.Throws<ArgumentException>(() => decoding.Run([new RowTokens(0, new[] { 1, 2 })])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "token 384", Assert.Throws<DataFileException>(() => decoding.Run([new RowTokens(0, new[] { 384 })])).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => decoding.Run([new RowTokens(1, new[] { 1 })]));
-        Assert.Contains("256 positions", Assert.Throws<ArgumentException>(() => new DecodingRunner(decoding.Device, decoding.Model, 1, 257)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "256 positions", Assert.Throws<ArgumentException>(() => new DecodingRunner(decoding.Device, decoding.Model, 1, 257)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -91,7 +97,9 @@ public sealed class DecodingRunnerTests
     {
         using var golden = new GoldenBatch("roberta-mlm");
         using var decoding = new Decoding(golden, "cpu", 1, capacity: 4, stepTokens: 512);
-        Assert.Contains("RobertaForMaskedLM cannot go on", Assert.Throws<NotSupportedException>(() => decoding.Run([new RowTokens(0, new[] { 1 })])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "RobertaForMaskedLM cannot go on",
+            Assert.Throws<NotSupportedException>(() => decoding.Run([new RowTokens(0, new[] { 1 })])).Message, StringComparison.Ordinal);
     }
 
     private static int Length(GoldenBatch golden, int row) => golden.Batch.RowStart[row + 1] - golden.Batch.RowStart[row];

@@ -9,8 +9,8 @@ namespace Engine.Model.Tests.Execution;
 public sealed class DropoutTests
 {
     /// <summary>
-    /// Losses near 1 are known to 1e-7, a step of 1e-2 along the gradient changes them by some 1e-2, and what is left of third order is below 1e-3:
-    /// masks that differ between the passes would show as tens of percents.
+    /// Losses near 1 are known to 1e-7, a step of 1e-2 along the gradient changes them by some 1e-2, and what is left of third order is
+    /// below 1e-3: masks that differ between the passes would show as tens of percents.
     /// </summary>
     private const double Tolerance = 5e-3;
 

@@ -32,7 +32,8 @@ public sealed class EncoderFolderTests
                 norm += Math.Pow(expected[i], 2);
             }
 
-            Assert.True(Math.Sqrt(difference / norm) <= Tolerance, $"hidden state {layer}: off by {Math.Sqrt(difference / norm):E2} in norm");
+            Assert.True(
+                Math.Sqrt(difference / norm) <= Tolerance, $"hidden state {layer}: off by {Math.Sqrt(difference / norm):E2} in norm");
         }
 
         Assert.Equal(7, run.HiddenStates.Count());
@@ -53,5 +54,6 @@ public sealed class EncoderFolderTests
     }
 
     private static LoadedModel Load(RaggedBatch batch) => new(
-        SharedFiles.Path("data/models/all-MiniLM-L6-v2"), null, train: false, new BatchShape(batch.RowCount, TokenBuckets.RoundUp(batch.TokenCount), batch.RowCount));
+        SharedFiles.Path("data/models/all-MiniLM-L6-v2"), null, train: false,
+        new BatchShape(batch.RowCount, TokenBuckets.RoundUp(batch.TokenCount), batch.RowCount));
 }

@@ -10,7 +10,9 @@ namespace Engine.Model.Tests.Execution;
 /// <summary>The padded batch of a golden model (goldens/models), what Transformers computed of it, and the comparison.</summary>
 internal sealed class GoldenBatch : IDisposable
 {
-    /// <summary>Norm of the difference over norm of the golden: PyTorch's own float32 is at 1e-6, and 1e-4 means that something is wrong.</summary>
+    /// <summary>
+    /// Norm of the difference over norm of the golden: PyTorch's own float32 is at 1e-6, and 1e-4 means that something is wrong.
+    /// </summary>
     public const double Tolerance = 1e-4;
 
     /// <summary>The models of which the repository holds all that Transformers computed.</summary>
@@ -33,7 +35,8 @@ internal sealed class GoldenBatch : IDisposable
         SafetensorsTensor ids = expected["input_ids"];
         Architecture = ModelFolder.Open(Folder).CreateArchitecture();
         Layout = PaddedLayout.FromMask(name, expected["attention_mask"].ToInt32(), (int)ids.Shape[0], (int)ids.Shape[1]);
-        RaggedBatch batch = Layout.ToRagged(ids.ToInt32(), expected.TryGet("token_type_ids", out SafetensorsTensor? types) ? types.ToInt32() : default);
+        RaggedBatch batch =
+            Layout.ToRagged(ids.ToInt32(), expected.TryGet("token_type_ids", out SafetensorsTensor? types) ? types.ToInt32() : default);
         SafetensorsTensor labels = expected["labels"];
         Batch = Architecture.Head switch
         {
@@ -88,9 +91,13 @@ internal sealed class GoldenBatch : IDisposable
     /// <summary>Holds every trainable tensor's gradient against <c>PREFIX.grad.NAME</c>, and finds one for each of those.</summary>
     public void CheckGradients(TrainableParameters trainables, string prefix)
     {
-        Dictionary<string, float[]> gradients = trainables.Entries.ToDictionary(entry => entry.Name, entry => entry.Value.Gradient!.View<float>().ToArray());
-        string[] names = [.. expected.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith($"{prefix}.grad.", StringComparison.Ordinal))];
-        Assert.Equal(names.Select(name => name[$"{prefix}.grad.".Length..]).Order(StringComparer.Ordinal), gradients.Keys.Order(StringComparer.Ordinal));
+        Dictionary<string, float[]> gradients =
+            trainables.Entries.ToDictionary(entry => entry.Name, entry => entry.Value.Gradient!.View<float>().ToArray());
+        string[] names = [.. expected.Tensors.Select(tensor => tensor.Name)
+            .Where(name => name.StartsWith($"{prefix}.grad.", StringComparison.Ordinal))];
+        Assert.Equal(
+            names.Select(name => name[$"{prefix}.grad.".Length..]).Order(StringComparer.Ordinal),
+            gradients.Keys.Order(StringComparer.Ordinal));
         double largest = names.Max(name => Norm(expected[name].ToFloat32()));
         foreach (string name in names)
         {
@@ -100,7 +107,8 @@ internal sealed class GoldenBatch : IDisposable
 
     public void Dispose() => expected.Dispose();
 
-    /// <param name="scale">Where the golden is itself round-off (a key bias has no gradient), 1e-4 of this norm is the floor of the comparison.</param>
+    /// <param name="scale">Where the golden is itself round-off (a key bias has no gradient), 1e-4 of this norm is the floor of the
+    /// comparison.</param>
     private static void CheckNear(string name, float[] golden, float[] actual, double scale = 0)
     {
         double difference = Norm(golden.Zip(actual, (a, b) => a - b));

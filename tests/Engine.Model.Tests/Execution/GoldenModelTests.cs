@@ -20,7 +20,8 @@ public sealed class GoldenModelTests
 
     public static TheoryData<string> WithAdapterGradients => [.. GoldenBatch.WithAdapterGradients];
 
-    public static TheoryData<string, string> OnDevices => TestDevices.With<string>([.. GoldenBatch.WithAllGradients, .. GoldenBatch.WithAdapterGradients]);
+    public static TheoryData<string, string> OnDevices =>
+        TestDevices.With<string>([.. GoldenBatch.WithAllGradients, .. GoldenBatch.WithAdapterGradients]);
 
     public static TheoryData<string, string> FullOnDevices => TestDevices.With<string>(GoldenBatch.WithAllGradients);
 
@@ -84,7 +85,8 @@ public sealed class GoldenModelTests
             ModelAdapters.Save(loaded.Model, loaded.AdapterConfig!, folder.Root);
         }
 
-        using SafetensorsFile expected = SafetensorsFile.Open(Path.Combine(golden.AdapterFolder, AdapterFile.WeightsFileName)), actual = SafetensorsFile.Open(folder.File(AdapterFile.WeightsFileName));
+        using SafetensorsFile expected = SafetensorsFile.Open(Path.Combine(golden.AdapterFolder, AdapterFile.WeightsFileName)),
+            actual = SafetensorsFile.Open(folder.File(AdapterFile.WeightsFileName));
         AssertSameTensors(expected, actual);
         using var again = new LoadedModel(golden.Folder, folder.Root, train: false, golden.Capacity);
         golden.CheckOutputs(again.Run(golden.Batch, Everything), "lora", hiddenStates: false);
@@ -104,7 +106,9 @@ public sealed class GoldenModelTests
 
     private static void AssertSameTensors(TensorSource expected, TensorSource actual)
     {
-        Assert.Equal(expected.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal), actual.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            expected.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal),
+            actual.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
         Assert.All(expected.Tensors, tensor =>
         {
             Assert.Equal(tensor.Shape, actual[tensor.Name].Shape);

@@ -7,9 +7,13 @@ namespace Engine.Model.Tests.Execution;
 /// <summary>Activations computed again in the backward pass instead of kept.</summary>
 public sealed class GradientCheckpointingTests
 {
-    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>("roberta-cls", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls");
+    public static TheoryData<string, string> OnDevices =>
+        TestDevices.QuickWith<string>("roberta-cls", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls");
 
-    /// <summary>With dropout of embeddings, attention, layers, head and the adapter's inputs, and with the last layer on every token or on the selected ones.</summary>
+    /// <summary>
+    /// With dropout of embeddings, attention, layers, head and the adapter's inputs, and with the last layer on every token or on the
+    /// selected ones.
+    /// </summary>
     [Theory]
     [MemberData(nameof(OnDevices))]
     public void Loss_and_gradients_are_those_of_kept_activations_to_the_bit(string deviceName, string name)
@@ -23,7 +27,8 @@ public sealed class GradientCheckpointingTests
             foreach (bool everyToken in (bool[])[false, true])
             {
                 var options = new RunnerOptions { Gradients = true, Dropout = true, EveryToken = everyToken, HiddenStates = everyToken };
-                (float Loss, float[] Gradients, int Launches) kept = Run(options), repeated = Run(options with { GradientCheckpointing = true });
+                (float Loss, float[] Gradients, int Launches) kept = Run(options),
+                    repeated = Run(options with { GradientCheckpointing = true });
                 Assert.Equal(kept.Loss, repeated.Loss);
                 Assert.Equal(kept.Gradients, repeated.Gradients);
                 Assert.Contains(kept.Gradients, value => value != 0);

@@ -26,7 +26,8 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="deviceName">A device of <see cref="TestDevices"/>.</param>
     /// <param name="weightType">How frozen matrices are stored.</param>
     /// <param name="products">The type of products with frozen matrices and of attention.</param>
-    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity, string deviceName = "cpu", WeightType weightType = WeightType.Auto,
+    public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity, string deviceName = "cpu",
+        WeightType weightType = WeightType.Auto,
         ElementType products = ElementType.Float32)
     {
         device = TestDevices.Open(deviceName);
@@ -37,7 +38,9 @@ internal sealed class LoadedModel : IDisposable
         Tuning.Lora? lora = adapter is null ? null : ModelAdapters.Tuning(architecture, adapter);
         AdapterConfig = adapter?.Config;
         Tuning whole = train ? new Tuning.Full() : new Tuning.Frozen(lora);
-        Model = new TransformerModel(architecture, train && lora is not null ? lora : whole, opened.StorageOf(weightType)) { Products = products };
+        Model = new TransformerModel(
+            architecture, train && lora is not null ? lora : whole, opened.StorageOf(weightType))
+        { Products = products };
         Inputs = new BatchInputs(architecture, capacity, Model.EmbeddingRows);
         arena = new Arena(device);
         Model.Allocate(device);

@@ -53,7 +53,9 @@ public sealed class MemoryPlanTests
         Assert.InRange(repeated, 0, (long)(0.4 * kept));
     }
 
-    /// <summary>The best placement is NP-hard to find; what the planner's rule loses to no placement at all, gaps included, stays below a tenth.</summary>
+    /// <summary>
+    /// The best placement is NP-hard to find; what the planner's rule loses to no placement at all, gaps included, stays below a tenth.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Shapes))]
     public void The_arena_is_at_most_a_tenth_larger_than_what_is_alive_at_the_worst_moment(string name, int rows, int tokens, int selected)
@@ -79,7 +81,9 @@ public sealed class MemoryPlanTests
     {
         Architecture model = Qwen7B;
         var whole = Assert.Throws<ArgumentException>(() => new TransformerModel(model, new Tuning.Full()));
-        Assert.StartsWith("Qwen2ForCausalLM would have 7,615,616,512 trained numbers, and at most 2,146,435,071 can be trained", whole.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Qwen2ForCausalLM would have 7,615,616,512 trained numbers, and at most 2,146,435,071 can be trained", whole.Message,
+            StringComparison.Ordinal);
         Assert.Contains("Train an adapter", whole.Message, StringComparison.Ordinal);
 
         // 28 layers of 7 matrices at rank 1024 are 2.6 thousand million numbers in A and B.
@@ -87,7 +91,8 @@ public sealed class MemoryPlanTests
         Assert.Contains("lower r, or name fewer modules", wide.Message, StringComparison.Ordinal);
 
         var saved = Assert.Throws<ArgumentException>(() => new TransformerModel(model, new Tuning.Lora(
-            Everywhere(model, 8).Adapters, [.. model.Parameters.Select(spec => spec.Name).Where(name => name.Contains("mlp", StringComparison.Ordinal))])));
+            Everywhere(model, 8).Adapters,
+            [.. model.Parameters.Select(spec => spec.Name).Where(name => name.Contains("mlp", StringComparison.Ordinal))])));
         Assert.Contains("those of modules_to_save", saved.Message, StringComparison.Ordinal);
     }
 
@@ -107,7 +112,8 @@ public sealed class MemoryPlanTests
     }
 
     private static Tuning.Lora Everywhere(Architecture model, int rank) => new(
-        [.. model.LinearGroups.SelectMany(group => group).Where(linear => linear.Module != model.OutputModule).Select(linear => new LoraTarget(linear.Module, rank, 1f, 0f))], []);
+        [.. model.LinearGroups.SelectMany(group => group).Where(linear => linear.Module != model.OutputModule)
+            .Select(linear => new LoraTarget(linear.Module, rank, 1f, 0f))], []);
 
     private static PlanLayout Layout(string name, BatchShape shape, bool checkpointing)
     {

@@ -56,7 +56,9 @@ public sealed class PlanCountTests
         public Runs(int shapes)
         {
             model = new TransformerModel(ModelFolder.Open(golden.Folder).CreateArchitecture(), new Tuning.Frozen(null));
-            Batches = [.. Enumerable.Range(1, shapes).Select(rows => RaggedBatch.FromRows([.. Enumerable.Range(0, rows).Select(row => (new[] { 0, 5 + (row % 50), 7, 2 }, (int[]?)null))]))];
+            Batches = [.. Enumerable.Range(1, shapes)
+                .Select(rows => RaggedBatch.FromRows(
+                    [.. Enumerable.Range(0, rows).Select(row => (new[] { 0, 5 + (row % 50), 7, 2 }, (int[]?)null))]))];
             Shapes = [.. Batches.Select(batch => BatchShape.Of(model.Architecture, batch))];
             inputs = new BatchInputs(model.Architecture, Shapes.Aggregate((a, b) => a.Max(b)));
             arena = new Arena(device);

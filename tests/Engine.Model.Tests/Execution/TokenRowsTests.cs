@@ -37,7 +37,9 @@ public sealed class TokenRowsTests
         int[] indices = [.. golden.Batch.InputIds.Distinct().Take(5), golden.Architecture.VocabularySize - 1];
         indices = [.. indices.Distinct()];
         using Device device = TestDevices.Open(deviceName);
-        var tuning = new Tuning.Lora([], []) { TokenRows = [.. modules.Select(module => new TokenTarget(module, indices, golden.Architecture.HiddenSize))] };
+        var tuning = new Tuning.Lora(
+            [], [])
+        { TokenRows = [.. modules.Select(module => new TokenTarget(module, indices, golden.Architecture.HiddenSize))] };
         using var model = new TransformerModel(golden.Architecture, tuning);
         model.Allocate(device);
         using Checkpoint weights = Checkpoint.Open(golden.Folder);

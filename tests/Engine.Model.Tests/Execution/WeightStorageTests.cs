@@ -22,7 +22,8 @@ public sealed class WeightStorageTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void A_rounded_checkpoint_gives_the_same_bits_stored_as_it_is_and_as_float32(string device, (string Model, ElementType Type) problem)
+    public void A_rounded_checkpoint_gives_the_same_bits_stored_as_it_is_and_as_float32(
+        string device, (string Model, ElementType Type) problem)
     {
         using var golden = new GoldenBatch(problem.Model);
         using var folder = new TemporaryFolder();
@@ -39,7 +40,8 @@ public sealed class WeightStorageTests
             Assert.Equal(wideStates, storedStates);
         }
 
-        foreach (((string name, Variable value), (_, Variable other)) in wide.Model.Trainables!.Entries.Zip(stored.Model.Trainables!.Entries))
+        foreach (((string name, Variable value), (_, Variable other)) in wide.Model.Trainables!.Entries.Zip(
+            stored.Model.Trainables!.Entries))
         {
             Assert.True(value.Gradient!.View<float>().ToArray().AsSpan().SequenceEqual(other.Gradient!.View<float>().ToArray()), name);
         }
@@ -53,28 +55,35 @@ public sealed class WeightStorageTests
     public void Matrices_are_stored_as_asked_and_what_is_trained_or_a_vector_is_float32()
     {
         using var golden = new GoldenBatch("roberta-cls");
-        using var trained = new LoadedModel(golden.Folder, golden.AdapterFolder, train: true, golden.Capacity, weightType: WeightType.BFloat16);
-        using var frozen = new LoadedModel(golden.Folder, golden.AdapterFolder, train: false, golden.Capacity, weightType: WeightType.BFloat16);
+        using var trained =
+            new LoadedModel(golden.Folder, golden.AdapterFolder, train: true, golden.Capacity, weightType: WeightType.BFloat16);
+        using var frozen = new LoadedModel(
+            golden.Folder, golden.AdapterFolder, train: false, golden.Capacity, weightType: WeightType.BFloat16);
         foreach (TransformerModel model in (TransformerModel[])[trained.Model, frozen.Model])
         {
             string[] saved = [.. model.SavedParameters.Select(parameter => parameter.Name)];
             Assert.NotEmpty(saved);
             Assert.All(model.Architecture.Parameters, spec => Assert.Equal(
-                spec.Shape.Rank > 1 && !saved.Contains(spec.Name) ? ElementType.BFloat16 : ElementType.Float32, model.Parameter(spec.Name).Type));
+                spec.Shape.Rank > 1 && !saved.Contains(spec.Name) ? ElementType.BFloat16 : ElementType.Float32,
+                model.Parameter(spec.Name).Type));
             Assert.All(model.Adapters, adapter => Assert.Equal(ElementType.Float32, adapter.A.Type));
         }
     }
 
     /// <summary>
-    /// The golden is float32 arithmetic on bfloat16 weights. Every operand of every product is off by up to 2^-8 of itself, by 2^-9.8 of it in the root mean square; a sum of many such terms is off by as
-    /// much of its norm, and a few layers of seven products each add up to some times that: 2e-2 allows for twenty. Below 1e-3 nothing was rounded.
+    /// The golden is float32 arithmetic on bfloat16 weights. Every operand of every product is off by up to 2^-8 of itself, by 2^-9.8 of it
+    /// in the root mean square; a sum of many such terms is off by as much of its norm, and a few layers of seven products each add up to
+    /// some times that: 2e-2 allows for twenty. Below 1e-3 nothing was rounded.
     /// </summary>
     [Fact]
     public void Products_in_bfloat16_stay_within_their_rounding_of_the_golden()
     {
         using var golden = new GoldenBatch("qwen2-bfloat16");
-        using var loaded = new LoadedModel(golden.Folder, null, train: false, golden.Capacity, "cpu-matrix-units", products: ElementType.BFloat16);
-        Assert.InRange(golden.Distance(loaded.Run(golden.Batch, new RunnerOptions { EveryToken = true, VocabularyLogits = true }), "base"), 1e-3, 2e-2);
+        using var loaded = new LoadedModel(
+            golden.Folder, null, train: false, golden.Capacity, "cpu-matrix-units", products: ElementType.BFloat16);
+        Assert.InRange(
+            golden.Distance(loaded.Run(golden.Batch, new RunnerOptions { EveryToken = true, VocabularyLogits = true }), "base"),
+            1e-3, 2e-2);
     }
 
     [Fact]
@@ -102,7 +111,8 @@ public sealed class WeightStorageTests
         using SafetensorsFile file = SafetensorsFile.Open(path);
         using var device = new CpuDevice(new CpuOptions { Threads = 1 });
         using var block = new StorageBlock("test");
-        Variable half = block.Reserve("h", new Shape(1, 2), ElementType.Float16), brain = block.Reserve("b", new Shape(1, 2), ElementType.BFloat16);
+        Variable half = block.Reserve("h", new Shape(1, 2), ElementType.Float16),
+            brain = block.Reserve("b", new Shape(1, 2), ElementType.BFloat16);
         block.Allocate(device);
         string message = Assert.Throws<ModelFileException>(() => ModelWeights.Upload(file["w"], half)).Message;
         Assert.Contains("'w' holds 70000, which float16 cannot", message, StringComparison.Ordinal);
@@ -128,7 +138,8 @@ public sealed class WeightStorageTests
         foreach (SafetensorsTensor tensor in checkpoint.Tensors)
         {
             writer.AddFloat32As(
-                type == ElementType.BFloat16 ? SafetensorsType.BFloat16 : SafetensorsType.Float16, tensor.Name, [.. tensor.Shape], (first, part) => tensor.ReadFloat32(part, first));
+                type == ElementType.BFloat16 ? SafetensorsType.BFloat16 : SafetensorsType.Float16, tensor.Name, [.. tensor.Shape],
+                (first, part) => tensor.ReadFloat32(part, first));
         }
 
         writer.Write(Path.Combine(target, Checkpoint.SingleFileName));

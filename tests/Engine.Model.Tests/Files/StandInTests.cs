@@ -83,7 +83,8 @@ public sealed class StandInTests : IDisposable
                 ModelConfig.Read(folder.Root);
                 break;
             case "adapter_model.safetensors":
-                File.WriteAllText(folder.File("adapter_config.json"), """{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["query"]}""");
+                File.WriteAllText(
+                    folder.File("adapter_config.json"), """{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["query"]}""");
                 AdapterFile.Read(folder.Root).Dispose();
                 break;
             case "adapter_config.json":

@@ -9,7 +9,9 @@ public sealed class GenerationConfigTests
     [Fact]
     public void Known_keys_are_read_and_others_left_alone()
     {
-        GenerationOptions options = Read("""{"do_sample": true, "temperature": 0.7, "top_k": 20, "top_p": 0.8, "repetition_penalty": 1.1, "eos_token_id": [5, 7], "num_beams": 1, "x": {}}""");
+        GenerationOptions options =
+            Read(
+                """{"do_sample": true, "temperature": 0.7, "top_k": 20, "top_p": 0.8, "repetition_penalty": 1.1, "eos_token_id": [5, 7], "num_beams": 1, "x": {}}""");
         Assert.Equal(
             new GenerationOptions { Sample = true, Temperature = 0.7f, TopK = 20, TopP = 0.8f, RepetitionPenalty = 1.1f },
             options with { EosTokenIds = new GenerationOptions().EosTokenIds, StopStrings = new GenerationOptions().StopStrings });

@@ -157,7 +157,8 @@ public sealed class GeneratorBatchingTests : IDisposable
     }
 
     /// <summary>Starts calls while the device is another's, so that they wait together.</summary>
-    private Task<IReadOnlyList<GeneratedText>>[] Start(int count, Action<int, GeneratedPiece> progress, Func<int, CancellationToken> cancellation)
+    private Task<IReadOnlyList<GeneratedText>>[] Start(
+        int count, Action<int, GeneratedPiece> progress, Func<int, CancellationToken> cancellation)
     {
         Task<IReadOnlyList<GeneratedText>>[] calls = [];
         var blocker = new Thread(() =>
@@ -165,7 +166,8 @@ public sealed class GeneratorBatchingTests : IDisposable
             using Turn turn = device.Turns.Take();
             using AsyncFlowControl flow = ExecutionContext.SuppressFlow();
             calls = Task.Run(() => Enumerable.Range(0, count)
-                .Select(i => generator.GenerateAsync([Numbered(i)], piece => progress(i, piece), cancellation(i))).ToArray()).GetAwaiter().GetResult();
+                .Select(i => generator.GenerateAsync([Numbered(i)], piece => progress(i, piece), cancellation(i))).ToArray())
+                    .GetAwaiter().GetResult();
         });
         blocker.Start();
         blocker.Join();

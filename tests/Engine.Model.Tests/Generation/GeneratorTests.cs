@@ -60,7 +60,8 @@ public sealed class GeneratorTests
         GenerationOptions drawn = new() { Sample = true, MaxNewTokens = 30, Seed = 11 };
         GenerationRequest Request(string prompt, ulong seed) => new(generator.Encode(prompt), drawn with { Seed = seed });
         string alone = generator.Generate([Request("Tom and Ann", 11)])[0].Text!;
-        IReadOnlyList<GeneratedText> batch = generator.Generate([.. Enumerable.Range(0, 20).Select(i => i == 17 ? Request("Tom and Ann", 11) : Request($"The {i} little dogs", (ulong)i))]);
+        IReadOnlyList<GeneratedText> batch = generator.Generate(
+            [.. Enumerable.Range(0, 20).Select(i => i == 17 ? Request("Tom and Ann", 11) : Request($"The {i} little dogs", (ulong)i))]);
         Assert.Equal(alone, batch[17].Text);
         Assert.NotEqual(alone, generator.Generate([Request("Tom and Ann", 12)])[0].Text);
     }
@@ -90,7 +91,8 @@ public sealed class GeneratorTests
         generator.UseAdapter(null);
         Assert.Equal(plain, generator.Generate([request])[0].Ids);
         Assert.NotEqual(plain, Completions(folder)[0].Completion);
-        Assert.Contains("one, two", Assert.Throws<ArgumentException>(() => generator.UseAdapter("three")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "one, two", Assert.Throws<ArgumentException>(() => generator.UseAdapter("three")).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => generator.AddAdapter("one", Path.Combine(folder, "adapter")));
     }
 
@@ -115,7 +117,9 @@ public sealed class GeneratorTests
         Assert.Equal(whole.Ids.Take(whole.Ids.ToList().IndexOf(whole.Ids[4]) + 1), ended.Ids);
 
         int[] tooLong = [.. Enumerable.Repeat(5, 40)];
-        Assert.Contains("40 tokens", Assert.Throws<ArgumentException>(() => generator.Generate([new GenerationRequest(tooLong, Greedy)])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "40 tokens", Assert.Throws<ArgumentException>(() => generator.Generate([new GenerationRequest(tooLong, Greedy)])).Message,
+            StringComparison.Ordinal);
     }
 
     [SharedFact]
@@ -199,8 +203,10 @@ public sealed class GeneratorTests
     private static (int[] Prompt, int[] Completion)[] Completions(string folder)
     {
         using JsonDocument expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "expected.json")));
-        return [.. expected.RootElement.GetProperty("greedy_merged").EnumerateArray().Select(pair => (Integers(pair, "prompt"), Integers(pair, "completion")))];
+        return [.. expected.RootElement.GetProperty("greedy_merged")
+            .EnumerateArray().Select(pair => (Integers(pair, "prompt"), Integers(pair, "completion")))];
     }
 
-    private static int[] Integers(JsonElement element, string key) => [.. element.GetProperty(key).EnumerateArray().Select(number => number.GetInt32())];
+    private static int[] Integers(JsonElement element, string key) =>
+        [.. element.GetProperty(key).EnumerateArray().Select(number => number.GetInt32())];
 }

@@ -5,7 +5,9 @@ using Engine.Tests;
 
 namespace Engine.Model.Tests.Generation;
 
-/// <summary>Generators that several threads use and dispose, and that callbacks call: every answer is the one it would have been alone.</summary>
+/// <summary>
+/// Generators that several threads use and dispose, and that callbacks call: every answer is the one it would have been alone.
+/// </summary>
 public sealed class GeneratorThreadsTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -108,7 +110,8 @@ public sealed class GeneratorThreadsTests
         Assert.NotEqual(alone[0], alone[1]);
 
         // More requests than rows, so that a row is handed from one adapter to another.
-        IReadOnlyList<GeneratedText> together = generator.Generate([.. Enumerable.Range(0, 40).Select(i => Request with { Adapter = names[i % 3] })]);
+        IReadOnlyList<GeneratedText> together =
+            generator.Generate([.. Enumerable.Range(0, 40).Select(i => Request with { Adapter = names[i % 3] })]);
         Assert.All(together.Index(), answer => Assert.Equal(alone[answer.Index % 3], answer.Item.Ids));
         Parallel.For(0, 60, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
         {
@@ -118,7 +121,8 @@ public sealed class GeneratorThreadsTests
         });
         generator.UseAdapter("golden");
         Assert.Equal(alone[1], generator.Generate([Request])[0].Ids);
-        Assert.Contains("golden, seeded", Assert.Throws<ArgumentException>(() => generator.Generate([Request with { Adapter = "other" }])).Message);
+        Assert.Contains(
+            "golden, seeded", Assert.Throws<ArgumentException>(() => generator.Generate([Request with { Adapter = "other" }])).Message);
     }
 
     [Fact]
@@ -194,7 +198,8 @@ public sealed class GeneratorThreadsTests
         Device device = TestDevices.Open("cpu");
         long empty = device.Memory.Current;
         Generator generator = Generator.Open(device, Folder);
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => Task.Run(() => generator.Generate([Request], _ => generator.Dispose())).WaitAsync(Patience));
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            () => Task.Run(() => generator.Generate([Request], _ => generator.Dispose())).WaitAsync(Patience));
         Assert.Equal(empty, device.Memory.Current);
         using Generator second = Generator.Open(device, Folder);
         await Assert.ThrowsAsync<ObjectDisposedException>(
@@ -227,7 +232,8 @@ public sealed class GeneratorThreadsTests
         await Assert.ThrowsAsync<InvalidCastException>(() => generator.GenerateAsync([Request], _ => throw new InvalidCastException()));
         Assert.Equal(alone, generator.Generate([Request])[0].Ids);
         generator.Dispose();
-        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await generator.StreamAsync(Request).GetAsyncEnumerator().MoveNextAsync());
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            async () => await generator.StreamAsync(Request).GetAsyncEnumerator().MoveNextAsync());
     }
 
     [Fact]

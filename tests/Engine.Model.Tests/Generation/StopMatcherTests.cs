@@ -42,7 +42,8 @@ public sealed class StopMatcherTests
         const string Text = "aabaabaaab aab end";
         foreach (string[] stops in (string[][])[["aaab"], ["ab e", "aaaa"], ["x"], ["b aab end!", "aab e"]])
         {
-            int at = stops.Select(stop => Text.IndexOf(stop, StringComparison.Ordinal)).Where(index => index >= 0).DefaultIfEmpty(Text.Length).Min();
+            int at = stops.Select(stop => Text.IndexOf(stop, StringComparison.Ordinal))
+                .Where(index => index >= 0).DefaultIfEmpty(Text.Length).Min();
             for (int first = 0; first <= Text.Length; first++)
             {
                 for (int second = first; second <= Text.Length; second++)

@@ -13,7 +13,10 @@ public sealed class TokenSamplerTests
     [Fact]
     public void Temperature_zero_is_greedy() => Assert.Equal(1, Next(Drawing with { Temperature = 0 }, [1f, 2f, 0f]));
 
-    /// <summary>Transformers' RepetitionPenaltyLogitsProcessor: a token counts once however often it came, positive logits are divided, others multiplied.</summary>
+    /// <summary>
+    /// Transformers' RepetitionPenaltyLogitsProcessor: a token counts once however often it came, positive logits are divided, others
+    /// multiplied.
+    /// </summary>
     [Fact]
     public void Repetition_penalty_divides_positive_and_multiplies_negative_logits_of_seen_tokens()
     {
@@ -63,7 +66,12 @@ public sealed class TokenSamplerTests
         for (int round = 0; round < 200; round++)
         {
             float[] logits = [.. Enumerable.Range(0, 500).Select(_ => (float)(6 * random.NextDouble()))];
-            GenerationOptions options = Drawing with { Temperature = 0.3f + (float)random.NextDouble(), TopK = random.Next(0, 60), TopP = (float)(1 - random.NextDouble()) };
+            GenerationOptions options = Drawing with
+            {
+                Temperature = 0.3f + (float)random.NextDouble(),
+                TopK = random.Next(0, 60),
+                TopP = (float)(1 - random.NextDouble())
+            };
             (int[] ids, double[] probabilities) = Distribution(options, logits);
             Dictionary<int, double> expected = Reference(logits, options);
             Assert.Equal(expected.Keys.Order(), ids);
@@ -96,7 +104,8 @@ public sealed class TokenSamplerTests
     public void A_draw_depends_on_the_seed_and_the_step_alone()
     {
         float[] logits = [.. Enumerable.Range(0, 1000).Select(i => (i * 7919 % 1000) / 300f)];
-        int[] Tokens(ulong seed) => [.. Enumerable.Range(0, 20).Select(step => new TokenSampler(Drawing with { Seed = seed }, 1000).Next([.. logits], step))];
+        int[] Tokens(ulong seed) =>
+            [.. Enumerable.Range(0, 20).Select(step => new TokenSampler(Drawing with { Seed = seed }, 1000).Next([.. logits], step))];
         Assert.Equal(Tokens(8), Tokens(8));
         Assert.NotEqual(Tokens(8), Tokens(9));
         Assert.True(Tokens(8).Distinct().Count() > 10);
@@ -104,7 +113,9 @@ public sealed class TokenSamplerTests
 
     [Fact]
     public void A_logit_that_is_no_number_is_an_error() =>
-        Assert.Contains("token 1 is not a number", Assert.Throws<InvalidDataException>(() => Next(Drawing, [0f, float.NaN, 1f])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "token 1 is not a number", Assert.Throws<InvalidDataException>(() => Next(Drawing, [0f, float.NaN, 1f])).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("temperature", -1f)]
@@ -134,7 +145,9 @@ public sealed class TokenSamplerTests
         return (distribution.Ids.ToArray(), distribution.Probabilities());
     }
 
-    /// <summary>The definitions, with whole sorts: k-th highest and its equals stay; cumulative probability at most 1 - p from below goes.</summary>
+    /// <summary>
+    /// The definitions, with whole sorts: k-th highest and its equals stay; cumulative probability at most 1 - p from below goes.
+    /// </summary>
     private static Dictionary<int, double> Reference(float[] logits, GenerationOptions options)
     {
         var scores = logits.Select((logit, id) => (Id: id, Score: (double)(logit / options.Temperature))).ToList();

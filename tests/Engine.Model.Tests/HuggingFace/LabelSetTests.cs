@@ -4,8 +4,9 @@ using Engine.Model.HuggingFace;
 namespace Engine.Tests.HuggingFace;
 
 /// <summary>
-/// Labels of published configurations, as <c>PretrainedConfig.__init__</c> of Transformers takes them: <c>num_labels</c> is the length of <c>id2label</c> where that is there (another number is a
-/// warning), its keys go through <c>int</c>, its values stay what they are, and without it <c>num_labels</c> (2) names are made up, whatever <c>label2id</c> says.
+/// Labels of published configurations, as <c>PretrainedConfig.__init__</c> of Transformers takes them: <c>num_labels</c> is the length of
+/// <c>id2label</c> where that is there (another number is a warning), its keys go through <c>int</c>, its values stay what they are, and
+/// without it <c>num_labels</c> (2) names are made up, whatever <c>label2id</c> says.
 /// </summary>
 public sealed class LabelSetTests
 {
@@ -25,7 +26,9 @@ public sealed class LabelSetTests
     }
 
     [Theory]
-    [InlineData("""{"1": "a", "2": "b"}""", "id2label has the keys 1, 2, and classes are numbered from 0 to 1; 0 has no name there and is called LABEL_0.", "LABEL_0", "a")]
+    [InlineData(
+        """{"1": "a", "2": "b"}""",
+        "id2label has the keys 1, 2, and classes are numbered from 0 to 1; 0 has no name there and is called LABEL_0.", "LABEL_0", "a")]
     [InlineData("""{"0": "a", "7": "b"}""", "1 has no name there", "a", "LABEL_1")]
     [InlineData("""{"0": null, "1": null}""", "0, 1 have no name there and are called LABEL_0, LABEL_1.", "LABEL_0", "LABEL_1")]
     [InlineData("""{"-1": "x", "0": "a"}""", "1 has no name there", "a", "LABEL_1")]
@@ -36,7 +39,9 @@ public sealed class LabelSetTests
         LabelSet labels = Read($"\"id2label\": {id2label}");
 
         Assert.Equal(expected, labels.Names);
-        Assert.Contains(labels.Notes, line => line.StartsWith("config.json", StringComparison.Ordinal) && line.Contains(note, StringComparison.Ordinal));
+        Assert.Contains(
+            labels.Notes, line => line.StartsWith("config.json", StringComparison.Ordinal)
+                && line.Contains(note, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -65,7 +70,8 @@ public sealed class LabelSetTests
     [Fact]
     public void Changed_labels_leave_nothing_odd_behind()
     {
-        ModelConfig config = ModelConfig.Parse("""{"model_type": "roberta", "num_labels": 4, "id2label": {"1": "a", "2": "a"}, "label2id": {"a": 2}}""");
+        ModelConfig config =
+            ModelConfig.Parse("""{"model_type": "roberta", "num_labels": 4, "id2label": {"1": "a", "2": "a"}, "label2id": {"a": 2}}""");
 
         LabelSet changed = config.WithLabels(new LabelSet("no", "yes")).Labels;
 

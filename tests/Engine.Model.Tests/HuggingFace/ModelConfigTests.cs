@@ -29,13 +29,21 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Equal("RobertaForSequenceClassification", roberta.Architecture);
         Assert.Equal(
             (EncoderFamily.Roberta, 300, 64, 3, 4, 112, 66, 1, 1, 16, 64),
-            (roberta.Family, roberta.VocabSize, roberta.HiddenSize, roberta.NumHiddenLayers, roberta.NumAttentionHeads, roberta.IntermediateSize,
+            (roberta.Family, roberta.VocabSize, roberta.HiddenSize, roberta.NumHiddenLayers, roberta.NumAttentionHeads,
+                roberta.IntermediateSize,
                 roberta.MaxPositionEmbeddings, roberta.TypeVocabSize, roberta.PadTokenId, roberta.HeadSize, roberta.MaxTokens));
-        Assert.Equal((1e-5f, 0f, 0f, 0f, 0.02f), (roberta.LayerNormEps, roberta.HiddenDropoutProb, roberta.AttentionProbsDropoutProb, roberta.ClassifierDropout, roberta.InitializerRange));
-        Assert.Equal((2, true, ElementType.Float32), (roberta.Model.Labels.Count, roberta.Model.Labels.IsUnnamed, roberta.Model.StorageType));
+        Assert.Equal(
+            (1e-5f, 0f, 0f, 0f, 0.02f),
+            (roberta.LayerNormEps, roberta.HiddenDropoutProb, roberta.AttentionProbsDropoutProb, roberta.ClassifierDropout,
+                roberta.InitializerRange));
+        Assert.Equal(
+            (2, true, ElementType.Float32), (roberta.Model.Labels.Count, roberta.Model.Labels.IsUnnamed, roberta.Model.StorageType));
         Assert.True(roberta.Model.TieWordEmbeddings);
-        Assert.Equal((EncoderFamily.Bert, 3, 2, 0, 40), (bert.Family, bert.Model.Labels.Count, bert.TypeVocabSize, bert.PadTokenId, bert.MaxTokens));
-        Assert.Equal(("BertModel", 0.1f, 0.1f, 1e-12f), (miniLm.Architecture, miniLm.HiddenDropoutProb, miniLm.ClassifierDropout, miniLm.LayerNormEps));
+        Assert.Equal(
+            (EncoderFamily.Bert, 3, 2, 0, 40), (bert.Family, bert.Model.Labels.Count, bert.TypeVocabSize, bert.PadTokenId, bert.MaxTokens));
+        Assert.Equal(
+            ("BertModel", 0.1f, 0.1f, 1e-12f),
+            (miniLm.Architecture, miniLm.HiddenDropoutProb, miniLm.ClassifierDropout, miniLm.LayerNormEps));
         Assert.Null(miniLm.Model.StorageType);
         Assert.Equal(["LABEL_0"], regression.Labels.Names);
     }
@@ -48,7 +56,10 @@ public sealed class ModelConfigTests : IDisposable
 
         Assert.Equal(("default", 1000000.0), (version4.Type, version4.Theta));
         Assert.Equal(("llama3", 500000.0), (version5.Type, version5.Theta));
-        Assert.Equal((8.0, 1.0, 4.0, 64.0), (version5.Options["factor"], version5.Options["low_freq_factor"], version5.Options["high_freq_factor"], version5.Options["original_max_position_embeddings"]));
+        Assert.Equal(
+            (8.0, 1.0, 4.0, 64.0),
+            (version5.Options["factor"], version5.Options["low_freq_factor"], version5.Options["high_freq_factor"],
+                version5.Options["original_max_position_embeddings"]));
         Assert.Null(ModelConfig.Read(SharedFiles.Path("goldens/models/roberta-cls")).Rope);
         Assert.Equal(ElementType.BFloat16, ModelConfig.Read(SharedFiles.Path("goldens/models/qwen2-bfloat16")).StorageType);
     }
@@ -56,7 +67,8 @@ public sealed class ModelConfigTests : IDisposable
     [Fact]
     public void Rope_scaling_of_Transformers_4_may_call_its_type_either_way()
     {
-        RopeParameters rope = ModelConfig.Parse("""{"model_type":"llama","rope_theta":5e5,"rope_scaling":{"type":"linear","factor":2}}""").Rope!;
+        RopeParameters rope =
+            ModelConfig.Parse("""{"model_type":"llama","rope_theta":5e5,"rope_scaling":{"type":"linear","factor":2}}""").Rope!;
 
         Assert.Equal(("linear", 5e5, 2.0), (rope.Type, rope.Theta, rope.Options["factor"]));
         Assert.Equal(5e5, ModelConfig.Parse("""
@@ -75,15 +87,18 @@ public sealed class ModelConfigTests : IDisposable
     {
         ModelConfig.Read(SharedFiles.Path(model)).Write(folder.Root);
 
-        Assert.Equal(File.ReadAllText(SharedFiles.Path($"{model}/config.json")).Trim(), File.ReadAllText(folder.File("config.json")).Trim());
+        Assert.Equal(
+            File.ReadAllText(SharedFiles.Path($"{model}/config.json")).Trim(), File.ReadAllText(folder.File("config.json")).Trim());
     }
 
     [Fact]
     public void Changed_labels_are_written_and_other_keys_kept()
     {
-        ModelConfig original = ModelConfig.Parse(Roberta.Replace("\"vocab_size\"", "\"my_key\": [1e-05], \"num_labels\": 3, \"vocab_size\""));
+        ModelConfig original =
+            ModelConfig.Parse(Roberta.Replace("\"vocab_size\"", "\"my_key\": [1e-05], \"num_labels\": 3, \"vocab_size\""));
 
-        original.WithLabels(new LabelSet("bad", "good")).WithProblemType(ProblemType.SingleLabelClassification).WithArchitecture("RobertaForMaskedLM").Write(folder.Root);
+        original.WithLabels(new LabelSet("bad", "good")).WithProblemType(ProblemType.SingleLabelClassification)
+            .WithArchitecture("RobertaForMaskedLM").Write(folder.Root);
         ModelConfig written = ModelConfig.Read(folder.Root);
 
         Assert.Equal(["bad", "good"], written.Labels.Names);
@@ -111,7 +126,8 @@ public sealed class ModelConfigTests : IDisposable
     {
         EncoderConfig config = EncoderConfig.From(ModelConfig.Parse(With("tie_word_embeddings", "false")));
 
-        Assert.Contains("'tie_word_embeddings' is false; true", Assert.Throws<ModelFileException>(() => new RobertaForMaskedLM(config)).Message);
+        Assert.Contains(
+            "'tie_word_embeddings' is false; true", Assert.Throws<ModelFileException>(() => new RobertaForMaskedLM(config)).Message);
     }
 
     [Theory]
@@ -119,7 +135,9 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("position_embedding_type", "\"relative_key\"", "absolute was expected")]
     [InlineData("is_decoder", "true", "'is_decoder' is true")]
     [InlineData("model_type", "\"xlm-roberta\"", "'model_type' is \"xlm-roberta\"; bert or roberta")]
-    [InlineData("architectures", "[\"RobertaForCausalLM\"]", "RobertaForCausalLM is not supported; supported are RobertaModel, RobertaForSequenceClassification, RobertaForMaskedLM")]
+    [InlineData(
+        "architectures", "[\"RobertaForCausalLM\"]",
+        "RobertaForCausalLM is not supported; supported are RobertaModel, RobertaForSequenceClassification, RobertaForMaskedLM")]
     [InlineData("architectures", "\"RobertaModel\"", "a list of strings was expected")]
     [InlineData("hidden_size", "null", "the key 'hidden_size' is missing")]
     [InlineData("hidden_size", "64.5", "a whole number of 32 bits was expected")]

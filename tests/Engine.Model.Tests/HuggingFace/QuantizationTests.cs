@@ -7,7 +7,9 @@ using Engine.Safetensors;
 
 namespace Engine.Tests.HuggingFace;
 
-/// <summary>Checkpoints of other programs whose numbers mean something only beside others: named by what they hold, and never used as they stand.</summary>
+/// <summary>
+/// Checkpoints of other programs whose numbers mean something only beside others: named by what they hold, and never used as they stand.
+/// </summary>
 public sealed class QuantizationTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -21,9 +23,12 @@ public sealed class QuantizationTests : IDisposable
     [InlineData("quantization", """{"group_size":64,"bits":4}""")]
     public void A_configuration_that_says_so_is_refused_by_its_key(string key, string value)
     {
-        ModelFileException exception = Assert.Throws<ModelFileException>(() => ArchitectureCatalog.Create(Config(key, value), HeadKind.CausalLm));
+        ModelFileException exception =
+            Assert.Throws<ModelFileException>(() => ArchitectureCatalog.Create(Config(key, value), HeadKind.CausalLm));
 
-        Assert.Contains($"config.json: the weights are quantized: '{key}' is {value}. Quantized weights are not read; use the model as it was before", exception.Message);
+        Assert.Contains(
+            $"config.json: the weights are quantized: '{key}' is {value}. Quantized weights are not read; use the model as it was before",
+            exception.Message);
     }
 
     [Theory]
@@ -35,7 +40,10 @@ public sealed class QuantizationTests : IDisposable
         Assert.Equal("LlamaForCausalLM", ArchitectureCatalog.Create(Config("quantization_config", value), HeadKind.CausalLm).Name);
     }
 
-    /// <summary>Names and types as the writers' own loaders look for them (Transformers' quantizers, compressed-tensors, bitsandbytes' QuantState, MLX's QuantizedLinear).</summary>
+    /// <summary>
+    /// Names and types as the writers' own loaders look for them (Transformers' quantizers, compressed-tensors, bitsandbytes' QuantState,
+    /// MLX's QuantizedLinear).
+    /// </summary>
     [Theory]
     [InlineData("model.layers.0.mlp.up_proj.weight_scale", SafetensorsType.Float32, "compressed-tensors")]
     [InlineData("model.layers.0.mlp.up_proj.weight_scale_inv", SafetensorsType.Float32, "FP8")]
@@ -67,7 +75,10 @@ public sealed class QuantizationTests : IDisposable
         Assert.NotNull(Quantization.Of(shown));
     }
 
-    /// <summary>Weights cast to 8-bit floating point without scales are those numbers; whole numbers that are no matrix of weights (positions of BERT) mean nothing odd.</summary>
+    /// <summary>
+    /// Weights cast to 8-bit floating point without scales are those numbers; whole numbers that are no matrix of weights (positions of
+    /// BERT) mean nothing odd.
+    /// </summary>
     [Theory]
     [InlineData("model.layers.0.mlp.up_proj.weight", SafetensorsType.Float8E4M3)]
     [InlineData("embeddings.position_ids", SafetensorsType.Int64)]
@@ -82,10 +93,12 @@ public sealed class QuantizationTests : IDisposable
     [SharedFact]
     public void Published_checkpoints_in_4_bits_are_refused_and_can_be_listed()
     {
-        string mlx = SharedFiles.Path("data/models/tiny_qwen3_sharded"), bitsAndBytes = SharedFiles.Path("goldens/later/quantised/model-nf4");
+        string mlx = SharedFiles.Path("data/models/tiny_qwen3_sharded"),
+            bitsAndBytes = SharedFiles.Path("goldens/later/quantised/model-nf4");
 
         Assert.Contains("'model.layers.", Assert.Throws<ModelFileException>(() => ModelFolder.Open(bitsAndBytes).OpenWeights()).Message);
-        Assert.Contains("the weights are quantized: tensor '", Assert.Throws<ModelFileException>(() => ModelFolder.Open(mlx).OpenWeights()).Message);
+        Assert.Contains(
+            "the weights are quantized: tensor '", Assert.Throws<ModelFileException>(() => ModelFolder.Open(mlx).OpenWeights()).Message);
         using Checkpoint listed = Checkpoint.Open(mlx);
         Assert.Equal(SafetensorsType.UInt32, listed["lm_head.weight"].Type);
     }
@@ -102,7 +115,9 @@ public sealed class QuantizationTests : IDisposable
     {
         File.WriteAllText(folder.File("config.json"), """{"model_type": "llama"}""");
         int bytes = 2 * 8 * type.Bits() / 8;
-        byte[] header = System.Text.Encoding.UTF8.GetBytes($$"""{"{{tensor}}":{"dtype":"{{type.HeaderName()}}","shape":[2,8],"data_offsets":[0,{{bytes}}]} }""");
-        File.WriteAllBytes(folder.File("model.safetensors"), [.. BitConverter.GetBytes((long)header.Length), .. header, .. new byte[bytes]]);
+        byte[] header = System.Text.Encoding.UTF8.GetBytes(
+            $$"""{"{{tensor}}":{"dtype":"{{type.HeaderName()}}","shape":[2,8],"data_offsets":[0,{{bytes}}]} }""");
+        File.WriteAllBytes(
+            folder.File("model.safetensors"), [.. BitConverter.GetBytes((long)header.Length), .. header, .. new byte[bytes]]);
     }
 }

@@ -5,7 +5,10 @@ namespace Engine.Model.Tests.Numerics;
 
 public sealed class TruncatedSvdTests
 {
-    /// <summary>The matrix is rounded to float32, which moves singular values by 6e-8 of the largest; vectors move by that over the gap to the next value.</summary>
+    /// <summary>
+    /// The matrix is rounded to float32, which moves singular values by 6e-8 of the largest; vectors move by that over the gap to the next
+    /// value.
+    /// </summary>
     private const double Tolerance = 2e-6;
 
     [Theory]

@@ -20,15 +20,25 @@ public sealed class AdapterConfigTests : IDisposable
     {
         AdapterConfig.Read(SharedFiles.Path(adapter)).Write(folder.Root);
 
-        Assert.Equal(File.ReadAllText(SharedFiles.Path($"{adapter}/adapter_config.json")), File.ReadAllText(folder.File("adapter_config.json")).TrimEnd('\n'));
+        Assert.Equal(
+            File.ReadAllText(SharedFiles.Path($"{adapter}/adapter_config.json")),
+            File.ReadAllText(folder.File("adapter_config.json")).TrimEnd('\n'));
     }
 
     [Fact]
     public void A_new_configuration_has_every_key_that_PEFT_writes()
     {
-        new AdapterConfig { Rank = 4, LoraAlpha = 8, TargetModules = ModulePattern.Of("query", "value"), TaskType = AdapterConfig.SequenceClassification }.Write(folder.Root);
+        new AdapterConfig
+        {
+            Rank = 4,
+            LoraAlpha = 8,
+            TargetModules = ModulePattern.Of("query", "value"),
+            TaskType = AdapterConfig.SequenceClassification
+        }.Write(folder.Root);
 
-        Assert.Equal(File.ReadAllText(SharedFiles.Path("goldens/models/roberta-cls/adapter/adapter_config.json")), File.ReadAllText(folder.File("adapter_config.json")).TrimEnd('\n'));
+        Assert.Equal(
+            File.ReadAllText(SharedFiles.Path("goldens/models/roberta-cls/adapter/adapter_config.json")),
+            File.ReadAllText(folder.File("adapter_config.json")).TrimEnd('\n'));
     }
 
     [SharedFact]
@@ -37,7 +47,9 @@ public sealed class AdapterConfigTests : IDisposable
         AdapterConfig qwen = AdapterConfig.Read(SharedFiles.Path("data/adapters/qwen2.5-0.5b-lora"));
         AdapterConfig codeBert = AdapterConfig.Read(SharedFiles.Path("data/adapters/codebert-lora-seqcls"));
 
-        Assert.Equal((8, 16.0, 0.05, "CAUSAL_LM", "Qwen/Qwen2.5-0.5B-Instruct"), (qwen.Rank, qwen.LoraAlpha, qwen.LoraDropout, qwen.TaskType, qwen.BaseModelNameOrPath));
+        Assert.Equal(
+            (8, 16.0, 0.05, "CAUSAL_LM", "Qwen/Qwen2.5-0.5B-Instruct"),
+            (qwen.Rank, qwen.LoraAlpha, qwen.LoraDropout, qwen.TaskType, qwen.BaseModelNameOrPath));
         Assert.Equal((16, 32.0), (codeBert.Rank, codeBert.LoraAlpha));
         Assert.Equal(["query", "key", "value"], codeBert.TargetModules!.Names!);
         Assert.Empty(codeBert.UnknownKeys);
@@ -69,7 +81,10 @@ public sealed class AdapterConfigTests : IDisposable
         config.Write(folder.Root);
         AdapterConfig read = AdapterConfig.Read(folder.Root);
 
-        Assert.Equal((6, 1.5, 0.1, true, true, "SEQ_CLS", "here", "gaussian", true), (read.Rank, read.LoraAlpha, read.LoraDropout, read.UseRslora, read.UseDora, read.TaskType, read.BaseModelNameOrPath, read.InitLoraWeights, read.FanInFanOut));
+        Assert.Equal(
+            (6, 1.5, 0.1, true, true, "SEQ_CLS", "here", "gaussian", true),
+            (read.Rank, read.LoraAlpha, read.LoraDropout, read.UseRslora, read.UseDora, read.TaskType, read.BaseModelNameOrPath,
+                read.InitLoraWeights, read.FanInFanOut));
         Assert.Equal(["q"], read.TargetModules!.Names!);
         Assert.Equal(@".*\.0\..*", read.ExcludeModules!.Expression);
         Assert.Equal(["pooler", "classifier", "score"], read.ModulesToSave);
@@ -101,7 +116,13 @@ public sealed class AdapterConfigTests : IDisposable
     [InlineData("model.layers.0.attn.value", 4)]
     public void Ranks_follow_the_first_pattern_that_matches(string module, int expected)
     {
-        AdapterConfig config = new() { Rank = 8, LoraAlpha = 16, RankPattern = [new("query", 2), new(@"layers\.1\..*value", 3), new("value", 4)], AlphaPattern = [new("value", 5)] };
+        AdapterConfig config = new()
+        {
+            Rank = 8,
+            LoraAlpha = 16,
+            RankPattern = [new("query", 2), new(@"layers\.1\..*value", 3), new("value", 4)],
+            AlphaPattern = [new("value", 5)]
+        };
 
         Assert.Equal(expected, config.RankOf(module));
         Assert.Equal((module.EndsWith("value") ? 5.0 : 16.0) / expected, config.ScalingOf(module));
@@ -141,7 +162,10 @@ public sealed class AdapterConfigTests : IDisposable
     [Fact]
     public void Layer_numbers_need_a_list_of_targets()
     {
-        Assert.Contains("needs target_modules as a list", Assert.Throws<ModelFileException>(() => Parse("\"layers_to_transform\": 1, \"target_modules\": \".*q\"", "target_modules")).Message);
+        Assert.Contains(
+            "needs target_modules as a list",
+            Assert.Throws<ModelFileException>(
+                () => Parse("\"layers_to_transform\": 1, \"target_modules\": \".*q\"", "target_modules")).Message);
         Assert.Equal([1], Parse("\"layers_to_transform\": 1").LayersToTransform);
     }
 

@@ -11,7 +11,8 @@ namespace Engine.Model.Tests.Peft;
 /// <summary>Merged models held against PEFT's merge and unload.</summary>
 public sealed class AdapterMergeTests
 {
-    public static TheoryData<string> Models => ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls", "qwen2-bfloat16"];
+    public static TheoryData<string> Models =>
+        ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls", "qwen2-bfloat16"];
 
     [Theory]
     [MemberData(nameof(Models))]
@@ -21,7 +22,8 @@ public sealed class AdapterMergeTests
         using var folder = new TemporaryFolder();
 
         // Storing in float32 keeps the merged numbers; the tolerance is then that of the forward pass.
-        Assert.Empty(Merge(golden.Folder, golden.AdapterFolder, folder.File("merged"), new MergeOptions { StorageType = SafetensorsType.Float32 }));
+        Assert.Empty(
+            Merge(golden.Folder, golden.AdapterFolder, folder.File("merged"), new MergeOptions { StorageType = SafetensorsType.Float32 }));
         using var loaded = new LoadedModel(folder.File("merged"), null, train: false, golden.Capacity);
         Assert.Empty(loaded.Report.Initialized);
         Assert.Empty(loaded.Report.Unused);
@@ -43,10 +45,13 @@ public sealed class AdapterMergeTests
         {
             double[] before = original[name].ToFloat64(), after = merged[name].ToFloat64();
             var added = MathNet.Numerics.LinearAlgebra.Matrix<double>.Build.Dense(
-                (int)merged[name].Shape[0], (int)merged[name].Shape[1], (row, column) => after[(row * (int)merged[name].Shape[1]) + column] - before[(row * (int)merged[name].Shape[1]) + column]);
+                (int)merged[name].Shape[0], (int)merged[name].Shape[1],
+                (row, column) => after[(row * (int)merged[name].Shape[1]) + column] - before[(row * (int)merged[name].Shape[1]) + column]);
             double[] singular = [.. added.Svd(computeVectors: false).S];
             double rounding = 1e-6 * before.Max(Math.Abs) * Math.Sqrt(singular.Length);
-            Assert.True(singular[adapter.Config.Rank - 1] > 10 * rounding, $"{name}: the adapter's last direction, {singular[adapter.Config.Rank - 1]}, cannot be told from rounding");
+            Assert.True(
+                singular[adapter.Config.Rank - 1] > 10 * rounding,
+                $"{name}: the adapter's last direction, {singular[adapter.Config.Rank - 1]}, cannot be told from rounding");
             Assert.All(singular.Skip(adapter.Config.Rank), value => Assert.InRange(value, 0, rounding));
             seen++;
         }
@@ -94,7 +99,9 @@ public sealed class AdapterMergeTests
         Assert.Single(single.Files);
         Assert.InRange(shards.Files.Count, 3, 20);
         Assert.All(shards.Files, file => Assert.True(file.TotalBytes <= 100_000 || file.Tensors.Count == 1));
-        Assert.Equal(single.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal), shards.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            single.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal),
+            shards.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
         Assert.All(single.Tensors, tensor => Assert.Equal(tensor.ToFloat32(), shards[tensor.Name].ToFloat32()));
     }
 
@@ -104,7 +111,10 @@ public sealed class AdapterMergeTests
         string source = SharedFiles.Path("goldens/models/roberta-cls");
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("notes.txt"), "mine");
-        Assert.Contains("holds files already", Assert.Throws<IOException>(() => Merge(source, Path.Combine(source, "adapter"), folder.Root, new MergeOptions())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds files already",
+            Assert.Throws<IOException>(() => Merge(source, Path.Combine(source, "adapter"), folder.Root, new MergeOptions())).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -12,8 +12,8 @@ using Engine.Tests;
 namespace Engine.Model.Tests.Peft;
 
 /// <summary>
-/// Adapters that bring embeddings and output layers, whole or some rows, under the keys PEFT gives them (its save_and_load.py and trainable_tokens), on models whose two are one or
-/// two. What is right is in closed form: the model whose checkpoint has these numbers.
+/// Adapters that bring embeddings and output layers, whole or some rows, under the keys PEFT gives them (its save_and_load.py and
+/// trainable_tokens), on models whose two are one or two. What is right is in closed form: the model whose checkpoint has these numbers.
 /// </summary>
 public sealed class StoredEmbeddingsTests : IDisposable
 {
@@ -75,7 +75,8 @@ public sealed class StoredEmbeddingsTests : IDisposable
         string expected = Checkpointed(golden.Folder, "expected", tensors =>
         {
             // Where the two are one, both keys are of the one.
-            foreach (string stored in keys.Select(key => tensors.ContainsKey(key[Prefix.Length..]) ? key[Prefix.Length..] : Embeddings).Distinct())
+            foreach (string stored in keys.Select(key => tensors.ContainsKey(key[Prefix.Length..]) ? key[Prefix.Length..] : Embeddings)
+                .Distinct())
             {
                 tensors[stored] = [.. Changed(tensors[stored])];
             }
@@ -84,7 +85,10 @@ public sealed class StoredEmbeddingsTests : IDisposable
         RequireMerged(golden, golden.Folder, adapter);
     }
 
-    /// <summary>PEFT trains a copy in the place that is named; the other keeps the model's. Saved files of LoRA on an output layer bring its weight, too.</summary>
+    /// <summary>
+    /// PEFT trains a copy in the place that is named; the other keeps the model's. Saved files of LoRA on an output layer bring its weight,
+    /// too.
+    /// </summary>
     public static TheoryData<string, string[], bool> Untying => new()
     {
         { """{"modules_to_save": ["embed_tokens"]}""", [$"{Prefix}{Embeddings}"], true },
@@ -117,7 +121,8 @@ public sealed class StoredEmbeddingsTests : IDisposable
     {
         using var golden = new GoldenBatch("qwen2");
         string adapter = Adapter(
-            golden, """{"target_modules": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "lm_head"], "rank_pattern": {}, "alpha_pattern": {}}""",
+            golden,
+            """{"target_modules": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "lm_head"], "rank_pattern": {}, "alpha_pattern": {}}""",
             [$"{Prefix}lm_head.base_layer.weight"], loraOn: "lm_head");
         string merged = RequireMerged(golden, golden.Folder, adapter);
         Assert.False(ModelConfig.Read(merged).TieWordEmbeddings);
@@ -159,7 +164,8 @@ public sealed class StoredEmbeddingsTests : IDisposable
 
                 foreach (string module in modules)
                 {
-                    int[] list = [.. (indices as JsonArray ?? indices[module[(module.LastIndexOf('.') + 1)..]]!.AsArray()).Select(index => index!.GetValue<int>())];
+                    int[] list = [.. (indices as JsonArray ?? indices[module[(module.LastIndexOf('.') + 1)..]]!.AsArray()).Select(
+                        index => index!.GetValue<int>())];
                     float[] table = [.. tensors[$"{module}.weight"]];
                     int columns = golden.Architecture.HiddenSize;
                     float[] rows = [.. Changed(list.SelectMany(index => table[(index * columns)..((index + 1) * columns)]))];
@@ -182,20 +188,29 @@ public sealed class StoredEmbeddingsTests : IDisposable
         using var tied = new GoldenBatch("qwen2");
         using var masked = new GoldenBatch("roberta-mlm");
         Refused(tied, """{"trainable_token_indices": [100000]}""", "names the token 100000, and the model's vocabulary has");
-        Refused(tied, """{"trainable_token_indices": {"embed": [1]}}""", "names 'embed', but no embedding has that name or ends in it. Rows of model.embed_tokens and lm_head can be trained.");
-        Refused(tied, """{"trainable_token_indices": [1], "modules_to_save": ["embed_tokens"], "ensure_weight_tying": true}""", "which modules_to_save trains whole; leave one of them out");
+        Refused(tied, """{"trainable_token_indices": {"embed": [1]}}""",
+            "names 'embed', but no embedding has that name or ends in it. Rows of model.embed_tokens and lm_head can be trained.");
+        Refused(tied, """{"trainable_token_indices": [1], "modules_to_save": ["embed_tokens"], "ensure_weight_tying": true}""",
+            "which modules_to_save trains whole; leave one of them out");
         Refused(masked, """{"modules_to_save": ["word_embeddings"]}""", "Set ensure_weight_tying: true");
         Refused(masked, """{"modules_to_save": ["lm_head"]}""", "uses in two places");
 
         // Both keys of what is one in the model, with other numbers.
         string adapter = Adapter(tied, null, [$"{Prefix}{Embeddings}", $"{Prefix}{Head}"], same: false);
         using AdapterFile file = AdapterFile.Read(adapter);
-        Assert.Contains("but the configuration ties them", Assert.Throws<ModelFileException>(() => ModelAdapters.Bind(tied.Architecture, file)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "but the configuration ties them", Assert.Throws<ModelFileException>(() => ModelAdapters.Bind(tied.Architecture, file)).Message,
+            StringComparison.Ordinal);
 
         static void Refused(GoldenBatch golden, string config, string expected)
         {
-            AdapterConfig changed = AdapterConfig.Read(Merged(golden.AdapterFolder, config, Directory.CreateTempSubdirectory("peft-").FullName));
-            Assert.Contains(expected, Assert.Throws<ArgumentException>(() => ModelAdapters.Tuning(AdaptedArchitecture.For(golden.Architecture, changed), changed)).Message, StringComparison.Ordinal);
+            AdapterConfig changed =
+                AdapterConfig.Read(Merged(golden.AdapterFolder, config, Directory.CreateTempSubdirectory("peft-").FullName));
+            Assert.Contains(
+                expected,
+                Assert.Throws<ArgumentException>(
+                    () => ModelAdapters.Tuning(AdaptedArchitecture.For(golden.Architecture, changed), changed)).Message,
+                        StringComparison.Ordinal);
         }
     }
 
@@ -219,12 +234,15 @@ public sealed class StoredEmbeddingsTests : IDisposable
             string parameter = key[Prefix.Length..].Replace(".base_layer", "", StringComparison.Ordinal);
             bool rows = parameter.EndsWith("trainable_tokens_delta", StringComparison.Ordinal);
             string module = parameter.Replace(".token_adapter.trainable_tokens_delta", "", StringComparison.Ordinal);
-            SafetensorsTensor table = checkpoint.TryGet(rows ? $"{module}.weight" : parameter, out SafetensorsTensor? own) ? own : checkpoint[Embeddings];
+            SafetensorsTensor table = checkpoint.TryGet(rows ? $"{module}.weight" : parameter, out SafetensorsTensor? own)
+                ? own
+                : checkpoint[Embeddings];
             float[] values = table.ToFloat32();
             int columns = (int)table.Shape[1];
             if (rows)
             {
-                TokenIndices entry = read.TrainableTokenIndices.First(entry => entry.Module is null || module.EndsWith(entry.Module, StringComparison.Ordinal));
+                TokenIndices entry = read.TrainableTokenIndices.First(
+                    entry => entry.Module is null || module.EndsWith(entry.Module, StringComparison.Ordinal));
                 values = [.. entry.Indices.SelectMany(index => values[(index * columns)..((index + 1) * columns)])];
             }
 
@@ -234,8 +252,11 @@ public sealed class StoredEmbeddingsTests : IDisposable
         if (loraOn is not null)
         {
             int rank = read.Rank;
-            writer.Add<float>($"{Prefix}{loraOn}.lora_A.weight", [rank, golden.Architecture.HiddenSize], (first, values) => Fill(first, values, 0.02f));
-            writer.Add<float>($"{Prefix}{loraOn}.lora_B.weight", [golden.Architecture.VocabularySize, rank], (first, values) => Fill(first, values, 0.03f));
+            writer.Add<float>(
+                $"{Prefix}{loraOn}.lora_A.weight", [rank, golden.Architecture.HiddenSize], (first, values) => Fill(first, values, 0.02f));
+            writer.Add<float>(
+                $"{Prefix}{loraOn}.lora_B.weight", [golden.Architecture.VocabularySize, rank],
+                (first, values) => Fill(first, values, 0.03f));
         }
 
         writer.Write(Path.Combine(target, AdapterFile.WeightsFileName));
@@ -273,8 +294,10 @@ public sealed class StoredEmbeddingsTests : IDisposable
         configure?.Invoke(config);
         File.WriteAllText(Path.Combine(target, ModelConfig.FileName), config.ToJsonString());
         using Checkpoint source = Checkpoint.Open(model);
-        Dictionary<string, float[]> tensors = source.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.ToFloat32(), StringComparer.Ordinal);
-        Dictionary<string, long[]> shapes = source.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape.ToArray(), StringComparer.Ordinal);
+        Dictionary<string, float[]> tensors =
+            source.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.ToFloat32(), StringComparer.Ordinal);
+        Dictionary<string, long[]> shapes =
+            source.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape.ToArray(), StringComparer.Ordinal);
         change(tensors);
         var writer = new SafetensorsWriter();
         foreach ((string key, float[] values) in tensors)
@@ -286,12 +309,14 @@ public sealed class StoredEmbeddingsTests : IDisposable
         return target;
     }
 
-    private static IEnumerable<float> Changed(IEnumerable<float> values, float scale = 1) => values.Select((value, i) => (float)(BFloat(value) + (scale * 0.0625f * ((i % 5) - 2))));
+    private static IEnumerable<float> Changed(IEnumerable<float> values, float scale = 1) =>
+        values.Select((value, i) => (float)(BFloat(value) + (scale * 0.0625f * ((i % 5) - 2))));
 
     /// <summary>So that numbers stored in bfloat16 stay as they are where they are written to such a table.</summary>
     private static float BFloat(float value) => (float)(Devices.Kernels.BFloat16)(MathF.Round(value * 16) / 16);
 
-    private static void RequireSame(GoldenBatch golden, string expectedFolder, string expectedAdapter, string actualFolder, string actualAdapter)
+    private static void RequireSame(
+        GoldenBatch golden, string expectedFolder, string expectedAdapter, string actualFolder, string actualAdapter)
     {
         float[] expected = Logits(golden, expectedFolder, expectedAdapter), actual = Logits(golden, actualFolder, actualAdapter);
         Assert.NotEqual(Logits(golden, golden.Folder, golden.AdapterFolder), actual);
@@ -304,7 +329,8 @@ public sealed class StoredEmbeddingsTests : IDisposable
         string merged = folder.File("merged");
         AdapterMerge.Write(ModelFolder.Open(model), adapter, merged, new MergeOptions { StorageType = SafetensorsType.Float32 });
         float[] expected = Logits(golden, model, adapter), actual = Logits(golden, merged, null);
-        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()), norm = Math.Sqrt(expected.Sum(value => (double)value * value));
+        double difference = Math.Sqrt(expected.Zip(actual, (a, b) => Math.Pow(a - b, 2)).Sum()),
+            norm = Math.Sqrt(expected.Sum(value => (double)value * value));
 
         // As merged.logits of the goldens: another order of sums in float32.
         Assert.InRange(difference / norm, 0, GoldenBatch.Tolerance / 10);

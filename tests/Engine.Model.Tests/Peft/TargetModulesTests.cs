@@ -2,13 +2,18 @@ using Engine.Model.Peft;
 
 namespace Engine.Tests.Peft;
 
-/// <summary>The rules of PEFT 0.21: <c>check_target_module_exists</c> and <c>_maybe_include_all_linear_layers</c> of its tuners_utils.py.</summary>
+/// <summary>
+/// The rules of PEFT 0.21: <c>check_target_module_exists</c> and <c>_maybe_include_all_linear_layers</c> of its tuners_utils.py.
+/// </summary>
 public sealed class TargetModulesTests
 {
     private static readonly string[] Linear =
     [
-        .. Enumerable.Range(0, 3).SelectMany(layer => new[] { "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense" }
-            .Select(name => $"roberta.encoder.layer.{layer}.{name}")),
+        .. Enumerable.Range(0, 3)
+            .SelectMany(
+                layer => new[] { "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
+                    "intermediate.dense", "output.dense" }
+                    .Select(name => $"roberta.encoder.layer.{layer}.{name}")),
         "classifier.dense", "classifier.out_proj",
     ];
 
@@ -16,7 +21,8 @@ public sealed class TargetModulesTests
     public void A_list_matches_whole_names_and_endings_after_a_dot()
     {
         Assert.Equal(
-            ["roberta.encoder.layer.0.attention.self.query", "roberta.encoder.layer.1.attention.self.query", "roberta.encoder.layer.2.attention.self.query"],
+            ["roberta.encoder.layer.0.attention.self.query", "roberta.encoder.layer.1.attention.self.query",
+                "roberta.encoder.layer.2.attention.self.query"],
             Match(ModulePattern.Of("query")));
         Assert.Equal(["roberta.encoder.layer.1.attention.self.key"], Match(ModulePattern.Of("roberta.encoder.layer.1.attention.self.key")));
         Assert.Equal(3, Match(ModulePattern.Of("output.dense"), exclude: ModulePattern.Of("attention.output.dense")).Count);
@@ -29,7 +35,8 @@ public sealed class TargetModulesTests
         Assert.Equal(3, Match(ModulePattern.Of("query", "q_proj")).Count);
         string message = Refused(ModulePattern.Of("q_proj", "k_proj"));
         Assert.Contains("matches no linear layer", message);
-        Assert.Contains("Candidates are query, key, value, dense, out_proj, for instance roberta.encoder.layer.0.attention.self.query", message);
+        Assert.Contains(
+            "Candidates are query, key, value, dense, out_proj, for instance roberta.encoder.layer.0.attention.self.query", message);
     }
 
     [Fact]
@@ -64,18 +71,25 @@ public sealed class TargetModulesTests
         Assert.Contains("numbers differently", Assert.Throws<ArgumentException>(() => PythonRegex.FullMatch(@"(?P<a>x)(y)\2")).Message);
         Assert.Contains("not understood", Assert.Throws<ArgumentException>(() => PythonRegex.FullMatch("a++")).Message);
         Assert.Contains("longer than", Assert.Throws<ArgumentException>(() => PythonRegex.FullMatch(new string('a', 5000))).Message);
-        Assert.Contains("takes too long", Assert.Throws<ArgumentException>(() => PythonRegex.FullMatch("(a+)+").IsMatch(new string('a', 40) + "!")).Message);
+        Assert.Contains(
+            "takes too long",
+            Assert.Throws<ArgumentException>(() => PythonRegex.FullMatch("(a+)+").IsMatch(new string('a', 40) + "!")).Message);
     }
 
     [Fact]
     public void Layers_can_be_chosen_by_number_except_for_modules_named_in_full()
     {
-        AdapterConfig config = new() { TargetModules = ModulePattern.Of("query", "roberta.encoder.layer.0.attention.self.key"), LayersToTransform = [1] };
+        AdapterConfig config =
+            new() { TargetModules = ModulePattern.Of("query", "roberta.encoder.layer.0.attention.self.key"), LayersToTransform = [1] };
         string[] expected = ["roberta.encoder.layer.0.attention.self.key", "roberta.encoder.layer.1.attention.self.query"];
 
         Assert.Equal(expected, TargetModules.Match(Linear, config));
         Assert.Equal(expected, TargetModules.Match(Linear, config with { LayersPattern = ["blocks", "layer"] }));
-        Assert.Contains("allows only layers 7", Assert.Throws<ArgumentException>(() => TargetModules.Match(Linear, config with { TargetModules = ModulePattern.Of("query"), LayersToTransform = [7] })).Message);
+        Assert.Contains(
+            "allows only layers 7",
+            Assert.Throws<ArgumentException>(
+                () => TargetModules.Match(
+                    Linear, config with { TargetModules = ModulePattern.Of("query"), LayersToTransform = [7] })).Message);
     }
 
     [Fact]
@@ -86,7 +100,10 @@ public sealed class TargetModulesTests
         Assert.Equal(9, TargetModules.Match(Linear, config).Count);
         Assert.DoesNotContain("classifier.dense", TargetModules.Match(Linear, config));
         Assert.Contains("classifier.dense", TargetModules.Match(Linear, config with { TaskType = null }));
-        Assert.Contains("modules_to_save take out: classifier.out_proj", Assert.Throws<ArgumentException>(() => TargetModules.Match(Linear, config with { TargetModules = ModulePattern.Of("out_proj") })).Message);
+        Assert.Contains(
+            "modules_to_save take out: classifier.out_proj",
+            Assert.Throws<ArgumentException>(
+                () => TargetModules.Match(Linear, config with { TargetModules = ModulePattern.Of("out_proj") })).Message);
     }
 
     [Fact]
@@ -96,39 +113,61 @@ public sealed class TargetModulesTests
         AdapterConfig config = new() { TargetModules = ModulePattern.OfExpression("All-Linear") };
 
         Assert.Equal(["model.layers.0.q_proj", "lm_head.dense"], TargetModules.Match(languageModel, config, outputHead: "lm_head.decoder"));
-        Assert.Equal(18, TargetModules.Match(Linear, config with { TaskType = AdapterConfig.SequenceClassification }, outputHead: "classifier").Count);
-        Assert.Equal(17, TargetModules.Match(Linear, config with { TaskType = AdapterConfig.SequenceClassification, ExcludeModules = ModulePattern.Of("layer.0.output.dense") }).Count);
+        Assert.Equal(
+            18,
+            TargetModules.Match(Linear, config with { TaskType = AdapterConfig.SequenceClassification }, outputHead: "classifier").Count);
+        Assert.Equal(
+            17,
+            TargetModules.Match(
+                Linear,
+                config with
+                {
+                    TaskType = AdapterConfig.SequenceClassification,
+                    ExcludeModules = ModulePattern.Of("layer.0.output.dense")
+                }).Count);
     }
 
     [Fact]
     public void A_module_that_is_no_linear_layer_cannot_be_a_target()
     {
-        string[] others = ["roberta.embeddings.word_embeddings", "roberta.embeddings.LayerNorm", "roberta.encoder.layer.0.output.LayerNorm"];
+        string[] others = ["roberta.embeddings.word_embeddings", "roberta.embeddings.LayerNorm",
+            "roberta.encoder.layer.0.output.LayerNorm"];
         AdapterConfig config = new() { TargetModules = ModulePattern.OfExpression(".*embeddings.*|.*query") };
 
         string message = Refused(config);
-        Assert.Contains("matches what is no linear layer of its own (embeddings, norms, an output layer tied to embeddings): roberta.embeddings.word_embeddings, roberta.embeddings.LayerNorm.", message);
+        Assert.Contains(
+            "matches what is no linear layer of its own (embeddings, norms, an output layer tied to embeddings): "
+                + "roberta.embeddings.word_embeddings, roberta.embeddings.LayerNorm.", message);
         Assert.DoesNotContain("layer.0.output", message);
         Assert.Contains("exclude_modules", message);
         Assert.Contains("word_embeddings", Refused(config with { TargetModules = ModulePattern.Of("query", "word_embeddings") }));
 
         // What is excluded or trained whole is not asked for, and all-linear names linear layers by itself.
-        Assert.Equal(3, TargetModules.Match(Linear, config with { ExcludeModules = ModulePattern.OfExpression(".*embeddings.*") }, otherModules: others).Count);
+        Assert.Equal(
+            3,
+            TargetModules.Match(
+                Linear, config with { ExcludeModules = ModulePattern.OfExpression(".*embeddings.*") }, otherModules: others).Count);
         Assert.Equal(3, TargetModules.Match(Linear, config with { ModulesToSave = ["embeddings"] }, otherModules: others).Count);
-        Assert.Equal(Linear, TargetModules.Match(Linear, config with { TargetModules = ModulePattern.OfExpression("all-linear") }, otherModules: others));
+        Assert.Equal(
+            Linear, TargetModules.Match(
+                Linear, config with { TargetModules = ModulePattern.OfExpression("all-linear") }, otherModules: others));
 
-        string Refused(AdapterConfig wrong) => Assert.Throws<ArgumentException>(() => TargetModules.Match(Linear, wrong, otherModules: others)).Message;
+        string Refused(AdapterConfig wrong) =>
+            Assert.Throws<ArgumentException>(() => TargetModules.Match(Linear, wrong, otherModules: others)).Message;
     }
 
     [Fact]
     public void Saved_modules_are_found_by_the_end_of_a_modules_name()
     {
-        string[] parameters = ["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias", "my_classifier.weight"];
+        string[] parameters =
+            ["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias", "my_classifier.weight"];
         AdapterConfig classifier = new() { TaskType = AdapterConfig.SequenceClassification };
 
         // PEFT compares with endswith and no dot before it, so my_classifier is taken too.
         Assert.Equal(["classifier.weight", "classifier.bias", "my_classifier.weight"], SavedModules.Match(parameters, classifier));
-        Assert.Equal(["bert.pooler.dense.weight", "bert.pooler.dense.bias"], SavedModules.Match(parameters, new AdapterConfig { ModulesToSave = ["pooler"] }));
+        Assert.Equal(
+            ["bert.pooler.dense.weight", "bert.pooler.dense.bias"],
+            SavedModules.Match(parameters, new AdapterConfig { ModulesToSave = ["pooler"] }));
         Assert.Empty(SavedModules.Match(parameters, new AdapterConfig()));
         Assert.Equal(3, SavedModules.Match(parameters, classifier with { ModulesToSave = ["head"] }).Count);
     }

@@ -26,7 +26,8 @@ public sealed class BalancingTests
             run.Step(Rate, Unknown);
             foreach ((double[] old, double[] now) in before.Zip(Products(run)))
             {
-                Numbers.Near([.. old.Select(value => (1 - Math.Pow(Mu * Rate, 2)) * value)], [.. now.Select(value => (float)value)], 1e-6, 1e-7);
+                Numbers.Near(
+                    [.. old.Select(value => (1 - Math.Pow(Mu * Rate, 2)) * value)], [.. now.Select(value => (float)value)], 1e-6, 1e-7);
             }
         }
     }
@@ -54,7 +55,10 @@ public sealed class BalancingTests
         }
     }
 
-    /// <summary>With s = mu eta: Bal' - s^2 Bal = Bal - s (||A||^2 + ||B||^2) sign(Bal), exactly. Balances are differences of sums of 12 squares in float32.</summary>
+    /// <summary>
+    /// With s = mu eta: Bal' - s^2 Bal = Bal - s (||A||^2 + ||B||^2) sign(Bal), exactly. Balances are differences of sums of 12 squares in
+    /// float32.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Obars_step_towards_balance_is_as_long_as_the_specification_says(string device)
@@ -147,10 +151,12 @@ public sealed class BalancingTests
     private static ToyRun Run(string device, TrainingMethod method, double decay = 0.1) =>
         new(device, new TwoLayerModel(), ToyRun.Adapters, method, new AdamWOptions { WeightDecay = method is BalancingMethod ? 0 : decay });
 
-    private static void Fill(Graph.Variable variable, float value) => variable.View<float>().Write([.. Enumerable.Repeat(value, (int)variable.Shape.Count)]);
+    private static void Fill(Graph.Variable variable, float value) =>
+        variable.View<float>().Write([.. Enumerable.Repeat(value, (int)variable.Shape.Count)]);
 
     private static double[] Balance(ToyRun run) => [.. run.Model.Adapters.Select(layer =>
-        layer.B.View<float>().ToArray().Sum(value => (double)value * value) - layer.A.View<float>().ToArray().Sum(value => (double)value * value))];
+        layer.B.View<float>().ToArray().Sum(value => (double)value * value)
+            - layer.A.View<float>().ToArray().Sum(value => (double)value * value))];
 
     /// <summary>B A of each layer.</summary>
     private static double[][] Products(ToyRun run) => [.. run.Model.Adapters.Select(layer =>

@@ -73,7 +73,8 @@ public sealed class BeamLoraTests
     public void More_is_kept_as_the_threshold_rises()
     {
         var generator = new Random(3);
-        double[][] importance = [.. Enumerable.Range(0, 5).Select(_ => Enumerable.Range(0, 8).Select(_ => generator.NextDouble()).ToArray())];
+        double[][] importance =
+            [.. Enumerable.Range(0, 5).Select(_ => Enumerable.Range(0, 8).Select(_ => generator.NextDouble()).ToArray())];
         foreach (double[] layer in importance)
         {
             double sum = layer.Sum();
@@ -99,7 +100,8 @@ public sealed class BeamLoraTests
         using var run = new ToyRun("cpu", new TwoLayerModel(), Gated, Settings.CreatePlugIn());
         float[] values = run.Values;
         LoraLinear layer = run.Model.Adapters[0];
-        int gate = TrainableParameters.OffsetOf(BeamForm.GateOf(layer)), a = TrainableParameters.OffsetOf(layer.A), b = TrainableParameters.OffsetOf(layer.B);
+        int gate = TrainableParameters.OffsetOf(BeamForm.GateOf(layer)), a = TrainableParameters.OffsetOf(layer.A),
+            b = TrainableParameters.OffsetOf(layer.B);
         SetGates(run, 0f);
         values = run.Values;
         values[gate] = 0.5f;

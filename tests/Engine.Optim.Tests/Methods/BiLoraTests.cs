@@ -61,7 +61,9 @@ public sealed class BiLoraTests
         {
             for (int j = 0; j < LinearModel.Inputs; j++)
             {
-                expected[i, j] = Rho * v[i, leading] * u[j, leading] / Math.Sqrt(Enumerable.Range(0, LinearModel.Inputs).Sum(k => u[k, leading] * u[k, leading]));
+                expected[i, j] = Rho
+                    * v[i, leading] * u[j, leading] / Math.Sqrt(
+                        Enumerable.Range(0, LinearModel.Inputs).Sum(k => u[k, leading] * u[k, leading]));
             }
         }
 
@@ -70,8 +72,9 @@ public sealed class BiLoraTests
     }
 
     /// <summary>
-    /// The paper's ablation Dual-LoRA turns the ascent round: two adapters that both descend are one of both ranks, [A; A2] and [B | B2]. AdamW divides by the gradient's size,
-    /// so that rounding where a gradient is nearly 0 counts; without decay and clipping, which the auxiliary never has.
+    /// The paper's ablation Dual-LoRA turns the ascent round: two adapters that both descend are one of both ranks, [A; A2] and [B | B2].
+    /// AdamW divides by the gradient's size, so that rounding where a gradient is nearly 0 counts; without decay and clipping, which the
+    /// auxiliary never has.
     /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
@@ -101,11 +104,14 @@ public sealed class BiLoraTests
         Numbers.Near(joined.B.View<float>().ToArray().Double(), JoinedB(), 1e-4, 1e-4);
         Assert.All(before.Zip(JoinedB()), pair => Assert.True(Math.Abs(pair.First - pair.Second) > 1e-3));
 
-        Variable Auxiliary(string name) => dual.Session.MethodState.Variables.Single(variable => variable.Name == $"auxiliary.first.{name}");
+        Variable Auxiliary(string name) =>
+            dual.Session.MethodState.Variables.Single(variable => variable.Name == $"auxiliary.first.{name}");
 
         float[] JoinedA() => [.. narrow.A.View<float>().ToArray(), .. a.View<float>().ToArray()];
 
-        float[] JoinedB() => [.. narrow.B.View<float>().ToArray().Chunk(2).Zip(b.View<float>().ToArray().Chunk(2)).SelectMany(rows => rows.First.Concat(rows.Second))];
+        float[] JoinedB() =>
+            [.. narrow.B.View<float>().ToArray().Chunk(2).Zip(b.View<float>().ToArray().Chunk(2))
+                .SelectMany(rows => rows.First.Concat(rows.Second))];
 
         static Tuning Target(int rank) => new Tuning.Lora([new LoraTarget("first", rank, 2f, 0f)], []);
     }
@@ -129,7 +135,9 @@ public sealed class BiLoraTests
 
     private static (double[,] A, double[,] B) Auxiliary(ToyRun run)
     {
-        double[,] Of(string name) => LowRankReference.Matrix(Factor(run, name).View<float>().ToArray(), Factor(run, name).Shape.Rows, Factor(run, name).Shape.Columns);
+        double[,] Of(string name) =>
+            LowRankReference.Matrix(
+                Factor(run, name).View<float>().ToArray(), Factor(run, name).Shape.Rows, Factor(run, name).Shape.Columns);
         return (Of("A"), Of("B"));
     }
 

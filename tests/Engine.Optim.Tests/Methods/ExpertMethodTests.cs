@@ -11,7 +11,9 @@ namespace Engine.Optim.Tests.Methods;
 /// <summary>Closed forms of adapters whose experts and heads a router mixes.</summary>
 public sealed class ExpertMethodTests
 {
-    /// <summary>One expert that every token is sent to, all of which is taken out of the weight: PiSSA, which starts as the model was.</summary>
+    /// <summary>
+    /// One expert that every token is sent to, all of which is taken out of the weight: PiSSA, which starts as the model was.
+    /// </summary>
     [Fact]
     public void Goat_with_one_expert_starts_as_the_model_was()
     {
@@ -25,7 +27,9 @@ public sealed class ExpertMethodTests
         Assert.True(double.IsNaN(run.Step().AdapterLoss));
     }
 
-    /// <summary>With every expert chosen all shares are 1 and the probabilities sum to 1: the term is the number of experts, which is k.</summary>
+    /// <summary>
+    /// With every expert chosen all shares are 1 and the probabilities sum to 1: the term is the number of experts, which is k.
+    /// </summary>
     [Fact]
     public void Goats_balance_term_is_k_where_every_expert_is_chosen()
     {
@@ -88,11 +92,15 @@ public sealed class ExpertMethodTests
         Refused("method.top_k", () => new Goat { Experts = 2, TopK = 3 }.CreatePlugIn());
         Refused("method.eta", () => new Goat { Scaling = 1, Eta = 1 }.CreatePlugIn());
         Refused("goat and beamlora do not go together", () => new Together(new Goat(), new BeamLora()).CreatePlugIn());
-        Refused("effilora and lora-sam do not go together", () => new Together(new EffiLora { ActiveShare = 0.5 }, new LoraSam()).CreatePlugIn());
+        Refused("effilora and lora-sam do not go together", () =>
+            new Together(new EffiLora { ActiveShare = 0.5 }, new LoraSam()).CreatePlugIn());
 
-        static void Refused(string part, Action action) => Assert.Contains(part, Assert.Throws<ConfigurationException>(action).Message, StringComparison.Ordinal);
+        static void Refused(string part, Action action) =>
+            Assert.Contains(part, Assert.Throws<ConfigurationException>(action).Message, StringComparison.Ordinal);
     }
 
     private static Tuning Tuning(Method method, int rank) =>
-        new Tuning.Lora([new LoraTarget("first", rank, 2f, 0f) { Form = method.Form }, new LoraTarget("second", rank, 2f, 0f) { Form = method.Form }], []);
+        new Tuning.Lora(
+            [new LoraTarget("first", rank, 2f, 0f) { Form = method.Form }, new LoraTarget("second", rank, 2f, 0f) { Form = method.Form }],
+            []);
 }

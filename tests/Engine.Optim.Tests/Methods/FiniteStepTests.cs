@@ -29,13 +29,16 @@ public sealed class FiniteStepTests
         RequireUnchanged(run);
     }
 
-    /// <summary>The auxiliary alone overflows: A2 is so large that G A2^T is not finite, while the loss and the primary's gradients are.</summary>
+    /// <summary>
+    /// The auxiliary alone overflows: A2 is so large that G A2^T is not finite, while the loss and the primary's gradients are.
+    /// </summary>
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void An_auxiliary_whose_gradients_alone_are_not_finite_stops_the_primary_as_well(string device)
     {
         using ToyRun run = Start(device, new BiLora());
-        foreach (Graph.Variable factor in run.Session.MethodState.Variables.Where(variable => variable.Name.StartsWith("auxiliary.", StringComparison.Ordinal) && variable.Name[^2] == '.'))
+        foreach (Graph.Variable factor in run.Session.MethodState.Variables.Where(
+            variable => variable.Name.StartsWith("auxiliary.", StringComparison.Ordinal) && variable.Name[^2] == '.'))
         {
             factor.View<float>().Write([.. Enumerable.Repeat(factor.Name[^1] == 'A' ? 1e37f : 0f, (int)factor.Shape.Count)]);
         }

@@ -73,7 +73,9 @@ public sealed class FlatLoraTests
         }
     }
 
-    /// <summary>1/2 sum of std_ij^2 H_ij,ij for the mean of (second . W x - t)^2: the mean over texts of sum_i second_i^2 std_i^2 ||x||^2.</summary>
+    /// <summary>
+    /// 1/2 sum of std_ij^2 H_ij,ij for the mean of (second . W x - t)^2: the mean over texts of sum_i second_i^2 std_i^2 ||x||^2.
+    /// </summary>
     private static double MeanRise(ToyRun run)
     {
         LoraLinear layer = run.Model.Adapters[0];
@@ -82,9 +84,11 @@ public sealed class FlatLoraTests
             LowRankReference.Matrix(layer.Weight.View<float>().ToArray(), rows, columns),
             LowRankReference.Scale(
                 LowRankReference.Multiply(
-                    LowRankReference.Matrix(layer.B.View<float>().ToArray(), rows, layer.Rank), LowRankReference.Matrix(layer.A.View<float>().ToArray(), layer.Rank, columns)),
+                    LowRankReference.Matrix(layer.B.View<float>().ToArray(), rows, layer.Rank),
+                    LowRankReference.Matrix(layer.A.View<float>().ToArray(), layer.Rank, columns)),
                 layer.Scale));
-        float[] second = run.Model.Parameter("second.weight").View<float>().ToArray(), table = run.Model.Parameter("table.weight").View<float>().ToArray();
+        float[] second = run.Model.Parameter("second.weight").View<float>().ToArray(),
+            table = run.Model.Parameter("table.weight").View<float>().ToArray();
         double variance = Enumerable.Range(0, rows).Sum(i =>
             Math.Pow(second[i], 2) * Rho * Rho / columns * Enumerable.Range(0, columns).Sum(j => whole[i, j] * whole[i, j]));
         return ToyRun.Tokens.Average(token => variance * Enumerable.Range(0, columns).Sum(j => Math.Pow(table[(token * columns) + j], 2)));

@@ -37,7 +37,8 @@ public sealed class LoraSamTests
     }
 
     /// <summary>
-    /// e_W = s (B e_A + e_B A + e_B e_A): the last term's share falls with rho. At the 0.003 that Flat-LoRA's authors found best it is below a thousandth.
+    /// e_W = s (B e_A + e_B A + e_B e_A): the last term's share falls with rho. At the 0.003 that Flat-LoRA's authors found best it is
+    /// below a thousandth.
     /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
@@ -56,7 +57,8 @@ public sealed class LoraSamTests
             double linear = 0, cross = 0;
             foreach (LoraLinear layer in run.Model.Adapters)
             {
-                double[,] a = Part(values.Double(), layer.A), b = Part(values.Double(), layer.B), moveA = Part(perturbation, layer.A), moveB = Part(perturbation, layer.B);
+                double[,] a = Part(values.Double(), layer.A), b = Part(values.Double(), layer.B), moveA = Part(perturbation, layer.A),
+                    moveB = Part(perturbation, layer.B);
                 linear += Square(LowRankReference.Add(LowRankReference.Multiply(b, moveA), LowRankReference.Multiply(moveB, a)));
                 cross += Square(LowRankReference.Multiply(moveB, moveA));
             }
@@ -80,7 +82,8 @@ public sealed class LoraSamTests
     }
 
     /// <summary>The values before, how the second pass sees them moved, and the first pass's gradients.</summary>
-    private static (float[] Values, double[] Perturbation, float[] Gradients) Perturb(string device, double rho, bool zeroB, Tuning? adapters = null)
+    private static (float[] Values, double[] Perturbation, float[] Gradients) Perturb(
+        string device, double rho, bool zeroB, Tuning? adapters = null)
     {
         adapters ??= ToyRun.Adapters;
         var recorder = new Recorder();

@@ -36,8 +36,9 @@ public sealed class LoraTests
     }
 
     /// <summary>
-    /// DoRA's row norms c are constants in the backward pass, as PEFT has it. With c moving, a row's gradient loses its part along the row, since W' does not see the row's
-    /// length: G_B - s mag dmag / c^2 V A^T, which is what differences of the loss see; they move B and so c. With c constant that part is there.
+    /// DoRA's row norms c are constants in the backward pass, as PEFT has it. With c moving, a row's gradient loses its part along the row,
+    /// since W' does not see the row's length: G_B - s mag dmag / c^2 V A^T, which is what differences of the loss see; they move B and so
+    /// c. With c constant that part is there.
     /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
@@ -52,7 +53,8 @@ public sealed class LoraTests
         double[,] a = LowRankReference.Matrix(layer.A.View<float>().ToArray(), layer.Rank, layer.A.Shape.Columns);
         double[,] v = LowRankReference.Add(
             LowRankReference.Matrix(layer.Weight.View<float>().ToArray(), layer.Weight.Shape.Rows, layer.Weight.Shape.Columns),
-            LowRankReference.Scale(LowRankReference.Multiply(LowRankReference.Matrix(b, layer.Weight.Shape.Rows, layer.Rank), a), layer.Scale));
+            LowRankReference.Scale(
+                LowRankReference.Multiply(LowRankReference.Matrix(b, layer.Weight.Shape.Rows, layer.Rank), a), layer.Scale));
         double[,] along = LowRankReference.Multiply(v, LowRankReference.Transpose(a));
         double largest = 0;
         for (int i = 0; i < b.Length; i++)
@@ -71,7 +73,8 @@ public sealed class LoraTests
 
         ToyRun Dora()
         {
-            var made = new ToyRun(device, new TwoLayerModel(), new Tuning.Lora([new LoraTarget("first", 2, 2f, 0f, UseDora: true)], []), new PlainMethod());
+            var made = new ToyRun(
+                device, new TwoLayerModel(), new Tuning.Lora([new LoraTarget("first", 2, 2f, 0f, UseDora: true)], []), new PlainMethod());
             AdapterInitialization.Start(made.Model, seed: 3);
             Variable b = made.Model.Adapters[0].B;
             b.View<float>().Write(Numbers.Values(4, b.Shape.Count, 0.5));
@@ -91,7 +94,13 @@ public sealed class LoraTests
     [Fact]
     public void Rslora_of_rank_one_is_lora()
     {
-        var config = new AdapterConfig { Rank = 1, LoraAlpha = 3, TargetModules = ModulePattern.Of("query"), TaskType = AdapterConfig.SequenceClassification };
+        var config = new AdapterConfig
+        {
+            Rank = 1,
+            LoraAlpha = 3,
+            TargetModules = ModulePattern.Of("query"),
+            TaskType = AdapterConfig.SequenceClassification
+        };
         Assert.Equal(config.ScalingOf("query"), (config with { UseRslora = true }).ScalingOf("query"));
         AdapterConfig wide = config with { Rank = 4 };
         Assert.NotEqual(wide.ScalingOf("query"), (wide with { UseRslora = true }).ScalingOf("query"));

@@ -5,7 +5,9 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>FMLoRA's and EFMLoRA's invariants, as far as they are about steps and not about one perturbation (those are the kernel's).</summary>
+/// <summary>
+/// FMLoRA's and EFMLoRA's invariants, as far as they are about steps and not about one perturbation (those are the kernel's).
+/// </summary>
 public sealed class LowRankAscentTests
 {
     private const double Rho = 0.3;
@@ -29,7 +31,8 @@ public sealed class LowRankAscentTests
         // G_A = s (B + E_B)^T G; sums of 15 products in float32.
         double[,] b = LowRankReference.Matrix(Part(recorder.Seen, layer.B), layer.B.Shape.Rows, layer.Rank);
         Assert.NotEqual(Part(run.Values, layer.B), Part(recorder.Seen, layer.B));
-        double[] expected = [.. LowRankReference.Scale(LowRankReference.Multiply(LowRankReference.Transpose(b), g), layer.Scale).Cast<double>()];
+        double[] expected =
+            [.. LowRankReference.Scale(LowRankReference.Multiply(LowRankReference.Transpose(b), g), layer.Scale).Cast<double>()];
         Numbers.Near(expected, layer.A.Gradient!.View<float>().ToArray(), 1e-5, 1e-6);
     }
 
@@ -71,8 +74,10 @@ public sealed class LowRankAscentTests
         Numbers.Near([.. first.Zip(Average(newest), (old, now) => ((1 - Beta) * old) + (Beta * now))], Average(run), 1e-6, 1e-7);
     }
 
-    private static float[] Average(ToyRun run) => run.Session.MethodState.Variables.Single(variable => variable.Name == "perturbation").View<float>().ToArray();
+    private static float[] Average(ToyRun run) =>
+        run.Session.MethodState.Variables.Single(variable => variable.Name == "perturbation").View<float>().ToArray();
 
     /// <summary>The trainable values of one tensor.</summary>
-    private static float[] Part(float[] values, Variable tensor) => values[(int)(tensor.ByteOffset / sizeof(float))..][..(int)tensor.Shape.Count];
+    private static float[] Part(float[] values, Variable tensor) =>
+        values[(int)(tensor.ByteOffset / sizeof(float))..][..(int)tensor.Shape.Count];
 }

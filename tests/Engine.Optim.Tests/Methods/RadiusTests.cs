@@ -87,7 +87,9 @@ public sealed class RadiusTests
         Assert.Contains(run.Session.Numbers, number => number.Key == "c_over_rho" && number.Value > 0.5);
     }
 
-    /// <summary>The auxiliary's product starts at zero and so raises nothing: that its radius is too small is not learned from it.</summary>
+    /// <summary>
+    /// The auxiliary's product starts at zero and so raises nothing: that its radius is too small is not learned from it.
+    /// </summary>
     [Fact]
     public void Bi_loras_first_measurement_which_is_of_no_auxiliary_leaves_the_radius()
     {

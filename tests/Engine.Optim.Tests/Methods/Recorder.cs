@@ -4,7 +4,9 @@ using Engine.Optim.Methods;
 
 namespace Engine.Optim.Tests.Methods;
 
-/// <summary>Runs beside a method and keeps the trainable values at the point where the gradients that count were taken, before they return.</summary>
+/// <summary>
+/// Runs beside a method and keeps the trainable values at the point where the gradients that count were taken, before they return.
+/// </summary>
 internal sealed class Recorder : TrainingMethod
 {
     private Variable? seen;

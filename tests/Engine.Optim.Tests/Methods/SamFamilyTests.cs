@@ -96,8 +96,8 @@ public sealed class SamFamilyTests
     }
 
     /// <summary>
-    /// At the point where the method took its second gradient, the loss is higher by e . g to first order; the second order of so short a step is within a factor of 2.
-    /// With dropout: sessions that have taken no step draw the same masks.
+    /// At the point where the method took its second gradient, the loss is higher by e . g to first order; the second order of so short a
+    /// step is within a factor of 2. With dropout: sessions that have taken no step draw the same masks.
     /// </summary>
     [Theory]
     [MemberData(nameof(WithoutRadius))]
@@ -133,7 +133,9 @@ public sealed class SamFamilyTests
         sam.RequireTrained();
     }
 
-    /// <summary>Powers of two scale exactly, so the perturbed function is the same to the bit and the gradients are scaled exactly.</summary>
+    /// <summary>
+    /// Powers of two scale exactly, so the perturbed function is the same to the bit and the gradients are scaled exactly.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Asam_does_not_see_how_scale_is_shared_between_layers(string device)
@@ -167,7 +169,8 @@ public sealed class SamFamilyTests
         }
     }
 
-    private static double[] Hessian() => [.. Enumerable.Range(0, 8).Select(token => 2.0 * ToyRun.Tokens.Count(other => other == token) / ToyRun.Tokens.Length)];
+    private static double[] Hessian() =>
+        [.. Enumerable.Range(0, 8).Select(token => 2.0 * ToyRun.Tokens.Count(other => other == token) / ToyRun.Tokens.Length)];
 
     /// <summary>What the gradient at w + e says of e on the quadratic.</summary>
     private static double[] Perturbation(float[] gradient, double[] w, double[] h) => [.. gradient.Select((g, i) => (g / h[i]) - w[i])];

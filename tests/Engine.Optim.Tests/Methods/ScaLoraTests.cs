@@ -53,7 +53,8 @@ public sealed class ScaLoraTests
     public void Where_b_is_zero_in_every_due_step_it_is_lora_bit_for_bit(string device)
     {
         using var plain = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new PlainMethod(), Optimizer);
-        using var run = new ToyRun(device, new TwoLayerModel(), ToyRun.Adapters, new ScaLoraMethod(new ScaLora { Interval = 1000 }), Optimizer);
+        using var run = new ToyRun(
+            device, new TwoLayerModel(), ToyRun.Adapters, new ScaLoraMethod(new ScaLora { Interval = 1000 }), Optimizer);
         foreach (ToyRun either in (ToyRun[])[plain, run])
         {
             foreach (LoraLinear layer in either.Model.Adapters)
@@ -78,7 +79,8 @@ public sealed class ScaLoraTests
     public void The_default_smoothness_is_three_over_the_squared_scale_and_the_rate(double rate)
     {
         AdamWOptions optimizer = Optimizer with { LearningRate = rate };
-        using var given = new ToyRun("cpu", new TwoLayerModel(), ToyRun.Adapters, new ScaLoraMethod(new ScaLora { L = 3 / (2 * 2 * rate) }), optimizer);
+        using var given = new ToyRun(
+            "cpu", new TwoLayerModel(), ToyRun.Adapters, new ScaLoraMethod(new ScaLora { L = 3 / (2 * 2 * rate) }), optimizer);
         using var run = new ToyRun("cpu", new TwoLayerModel(), ToyRun.Adapters, new ScaLoraMethod(new ScaLora()), optimizer);
         given.Step();
         run.Step();
@@ -94,7 +96,8 @@ public sealed class ScaLoraTests
         {
             using var model = new TransformerModel(new TwoLayerModel(), ToyRun.Adapters, Engine.Devices.ElementType.BFloat16);
             new ScaLora().CreatePlugIn().Attach(new MethodContext(
-                model, new SessionReports(adapterLoss: false), model.Trainables!.Values, model.Trainables.Values, Optimizer, default, totalSteps: 1));
+                model, new SessionReports(adapterLoss: false), model.Trainables!.Values, model.Trainables.Values, Optimizer, default,
+                totalSteps: 1));
         });
         Assert.Contains("WritesBaseWeights", narrow.Message, StringComparison.Ordinal);
         new Together(new ScaLora(), new LoraPlus()).CreatePlugIn();

@@ -46,7 +46,10 @@ public sealed class SelectionTests
         Assert.InRange(drawn / 1200.0, 0.6 - (5 * Math.Sqrt(0.24 / 1200)), 0.6 + (5 * Math.Sqrt(0.24 / 1200)));
     }
 
-    /// <summary>Whatever the mask, the perturbation times the masked gradient's norm is rho / beta times the masked gradient: its mean over masks is rho times the gradient.</summary>
+    /// <summary>
+    /// Whatever the mask, the perturbation times the masked gradient's norm is rho / beta times the masked gradient: its mean over masks is
+    /// rho times the gradient.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Esams_perturbation_of_the_drawn_tensors_has_the_radius_rho_over_beta(string device)
@@ -73,8 +76,8 @@ public sealed class SelectionTests
     }
 
     /// <summary>
-    /// A step's perturbation e times the norm of the gradients it used is rho / beta of these; each tensor is drawn with chance beta, so that the mean over steps
-    /// is rho times the whole gradient. Five standard deviations of the draws.
+    /// A step's perturbation e times the norm of the gradients it used is rho / beta of these; each tensor is drawn with chance beta, so
+    /// that the mean over steps is rho times the whole gradient. Five standard deviations of the draws.
     /// </summary>
     [Fact]
     public void Over_many_masks_esams_perturbation_is_sams()
@@ -163,10 +166,13 @@ public sealed class SelectionTests
         }
 
         Assert.All(updates, count => Assert.InRange(count, 1, 7));
-        Assert.Equal(updates.Select(count => (double)count), run.Session.HostState.Single(state => state.Name == "optimizer.updates").Values);
+        Assert.Equal(
+            updates.Select(count => (double)count), run.Session.HostState.Single(state => state.Name == "optimizer.updates").Values);
     }
 
-    /// <summary>The chances after each step against <see cref="Chances"/>, from the norms that the optimizer alone sees at the same point.</summary>
+    /// <summary>
+    /// The chances after each step against <see cref="Chances"/>, from the norms that the optimizer alone sees at the same point.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Slsams_chances_follow_the_gradients_of_its_first_pass(string device)
@@ -190,7 +196,9 @@ public sealed class SelectionTests
             bool[] active = [.. Enumerable.Range(0, norms.Length).Select(tensor => method.Active[tensor])];
 
             // Norms are float32's, good to some 1e-6, and stand in an exponent of the order of 1.
-            Assert.All(Chances(before, active, norms, Share).Zip(method.Bandit.Probabilities), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+            Assert.All(
+                Chances(before, active, norms, Share).Zip(method.Bandit.Probabilities),
+                pair => Assert.Equal(pair.First, pair.Second, 1e-5));
         }
 
         Assert.NotEqual(first, method.Bandit.Probabilities);
@@ -210,7 +218,8 @@ public sealed class SelectionTests
                 bandit.Draw(new PhiloxGenerator(3, RandomStream.TensorSelection, (uint)step), active);
                 float[] squares = Numbers.Values(step, Tensors, 4, 4);
                 double[] expected = Chances(
-                    [.. bandit.Probabilities], [.. Enumerable.Range(0, Tensors).Select(tensor => active[tensor])], [.. squares.Select(square => Math.Sqrt(square))], share);
+                    [.. bandit.Probabilities], [.. Enumerable.Range(0, Tensors).Select(tensor => active[tensor])],
+                    [.. squares.Select(square => Math.Sqrt(square))], share);
                 bandit.Update(active, squares);
 
                 // The published order of operations subtracts numbers of 1e7 from one another.

@@ -45,7 +45,8 @@ internal abstract class ToyModel : Architecture
 }
 
 /// <summary>
-/// The prediction is the token's row of a table. With targets 0 the loss is the quadratic 1/2 w^T H w, H diagonal: H_ii = 2 (how often token i is in the batch) / n.
+/// The prediction is the token's row of a table. With targets 0 the loss is the quadratic 1/2 w^T H w, H diagonal: H_ii = 2 (how often
+/// token i is in the batch) / n.
 /// </summary>
 /// <param name="name">The table's name; ASAM scales those with "weight" in it.</param>
 internal sealed class TableModel(string name = "table.weight", HeadKind head = HeadKind.Regression) : ToyModel
@@ -86,8 +87,8 @@ internal sealed class TwoLayerModel : ToyModel
 }
 
 /// <summary>
-/// One linear layer with four classes on a token's row. <see cref="Saturate"/> makes its loss linear in the weight: the probabilities are 0 and 1 to the bit and
-/// stay so under any small change.
+/// One linear layer with four classes on a token's row. <see cref="Saturate"/> makes its loss linear in the weight: the probabilities are 0
+/// and 1 to the bit and stay so under any small change.
 /// </summary>
 internal sealed class LinearModel : ToyModel
 {
@@ -116,7 +117,9 @@ internal sealed class LinearModel : ToyModel
     internal override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Linear(
         forward.TakeSelected(forward.Graph.Embedding(forward.Parameter("table.weight"), forward.Batch.InputIds)), Layer));
 
-    /// <summary>Sets the frozen weights; returns the loss's gradient by the layer's weight, [classes, inputs], which is the same everywhere near.</summary>
+    /// <summary>
+    /// Sets the frozen weights; returns the loss's gradient by the layer's weight, [classes, inputs], which is the same everywhere near.
+    /// </summary>
     public static double[,] Saturate(ToyRun run)
     {
         float[] weight = [.. run.Model.Parameter($"{Layer}.weight").View<float>().ToArray().Select(value => Far * value)];
@@ -125,7 +128,8 @@ internal sealed class LinearModel : ToyModel
         var gradient = new double[Classes, Inputs];
         foreach (int token in ToyRun.Tokens)
         {
-            double[] logits = [.. Enumerable.Range(0, Classes).Select(c => Enumerable.Range(0, Inputs).Sum(j => (double)weight[(c * Inputs) + j] * table[(token * Inputs) + j]))];
+            double[] logits = [.. Enumerable.Range(0, Classes)
+                .Select(c => Enumerable.Range(0, Inputs).Sum(j => (double)weight[(c * Inputs) + j] * table[(token * Inputs) + j]))];
             int chosen = Array.IndexOf(logits, logits.Max());
             Assert.InRange(logits.Order().TakeLast(2).Aggregate((second, first) => first - second), 1000, double.PositiveInfinity);
             for (int j = 0; j < Inputs; j++)

@@ -58,7 +58,8 @@ public sealed class XgbLoraTests
             Assert.All(layer.Merged[1].B.View<float>().ToArray(), value => Assert.Equal(0f, value));
             double[,] a = LowRankReference.Matrix(merged.A.View<float>().ToArray(), layer.Rank, merged.A.Shape.Columns);
             double[,] b = LowRankReference.Matrix(merged.B.View<float>().ToArray(), merged.B.Shape.Rows, layer.Rank);
-            double[] expected = [.. LowRankReference.Scale(LowRankReference.Multiply(b, a), layer.Scale).Cast<double>().Zip(weight, (product, old) => old + product)];
+            double[] expected = [.. LowRankReference.Scale(LowRankReference.Multiply(b, a), layer.Scale)
+                .Cast<double>().Zip(weight, (product, old) => old + product)];
             Numbers.Near(expected, Weight(layer), 1e-6, 1e-6);
 
             // One step from zero: m = (1 - beta1) g.
@@ -104,5 +105,6 @@ public sealed class XgbLoraTests
 
     private static float[] Weight(LoraLinear layer) => layer.Weight.View<float>().ToArray();
 
-    private static float[] Part(float[] values, Graph.Variable tensor) => values[TrainableParameters.OffsetOf(tensor)..][..(int)tensor.Shape.Count];
+    private static float[] Part(float[] values, Graph.Variable tensor) =>
+        values[TrainableParameters.OffsetOf(tensor)..][..(int)tensor.Shape.Count];
 }

@@ -29,7 +29,10 @@ public sealed class GeometryTests
         Assert.Equal(0, UpdateGeometry.Of([1, 2, 3], [0, 0], 1, 0.5, 1).EffectiveRank);
     }
 
-    /// <summary>A rank above the layer's sides, below them, and between: the thin route and the decomposition of the whole product (1e-6 of it is where that one stops) agree.</summary>
+    /// <summary>
+    /// A rank above the layer's sides, below them, and between: the thin route and the decomposition of the whole product (1e-6 of it is
+    /// where that one stops) agree.
+    /// </summary>
     [Theory]
     [InlineData(2, 7, 5)]
     [InlineData(6, 7, 5)]
@@ -59,7 +62,9 @@ public sealed class GeometryTests
         Assert.Equal(1, equal.LowestSimilarity, 1e-5);
     }
 
-    /// <summary>u lies across many small singular vectors, a tenth of it along each, and beyond the column space; w does likewise.</summary>
+    /// <summary>
+    /// u lies across many small singular vectors, a tenth of it along each, and beyond the column space; w does likewise.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -98,7 +103,9 @@ public sealed class GeometryTests
     }
 
     /// <summary>Singular values 0.9^i.</summary>
-    private static float[] Diagonal() => [.. Enumerable.Range(0, Rows * Columns).Select(e => e / Columns == e % Columns ? (float)Math.Pow(0.9, e % Columns) : 0f)];
+    private static float[] Diagonal() =>
+        [.. Enumerable.Range(0, Rows * Columns).Select(e => e / Columns == e % Columns ? (float)Math.Pow(0.9, e % Columns) : 0f)];
 
-    private static float[] Transpose(float[] matrix) => [.. Enumerable.Range(0, matrix.Length).Select(e => matrix[(e % Rows * Columns) + (e / Rows)])];
+    private static float[] Transpose(float[] matrix) =>
+        [.. Enumerable.Range(0, matrix.Length).Select(e => matrix[(e % Rows * Columns) + (e / Rows)])];
 }

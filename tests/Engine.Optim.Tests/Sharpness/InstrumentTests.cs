@@ -14,7 +14,10 @@ public sealed class InstrumentTests
 
     public static TheoryData<string> Devices => TestDevices.Names;
 
-    /// <summary>Pairs +e, -e leave 1/2 e^T H e exactly, so that the mean is known for the very noise that was drawn; what float32 rounds of w + e is some 1e-6 of it.</summary>
+    /// <summary>
+    /// Pairs +e, -e leave 1/2 e^T H e exactly, so that the mean is known for the very noise that was drawn; what float32 rounds of w + e is
+    /// some 1e-6 of it.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Expected_sharpness_is_half_the_noise_s_quadratic_form_and_in_the_mean_that_of_its_deviations(string name)
@@ -24,10 +27,12 @@ public sealed class InstrumentTests
         using Device device = TestDevices.Open(name);
         double[] curvature = [.. Enumerable.Range(0, 12).Select(i => 0.5 + i)];
         float[] point = Numbers.Values(3, 12);
-        using var surface = new QuadraticSurface(device, QuadraticSurface.Diagonal(curvature), point, Numbers.Values(4, 12).Double(), (2, 4), (4, 0));
+        using var surface =
+            new QuadraticSurface(device, QuadraticSurface.Diagonal(curvature), point, Numbers.Values(4, 12).Double(), (2, 4), (4, 0));
         using var probe = new SurfaceProbe(surface);
 
-        double[] deviations = [.. Enumerable.Range(0, 12).Select(i => i < 8 ? Sigma / 2 * Math.Sqrt(Enumerable.Range(i / 4 * 4, 4).Sum(j => (double)point[j] * point[j])) : 0)];
+        double[] deviations = [.. Enumerable.Range(0, 12)
+            .Select(i => i < 8 ? Sigma / 2 * Math.Sqrt(Enumerable.Range(i / 4 * 4, 4).Sum(j => (double)point[j] * point[j])) : 0)];
         var samples = new double[Pairs];
         for (uint pair = 0; pair < Pairs; pair++)
         {
@@ -53,7 +58,8 @@ public sealed class InstrumentTests
         const double Rho = 0.2;
         using Device device = TestDevices.Open(name);
         double[] curvature = [3, 1, 0.5, 2], point = [1, -2, 0.5, 0.25];
-        using var surface = new QuadraticSurface(device, QuadraticSurface.Diagonal(curvature), [.. point.Select(value => (float)value)], null, (1, 2), (1, 2));
+        using var surface = new QuadraticSurface(
+            device, QuadraticSurface.Diagonal(curvature), [.. point.Select(value => (float)value)], null, (1, 2), (1, 2));
         using var probe = new SurfaceProbe(surface);
         WorstCaseSharpness measured = WorstCaseSharpness.Measure(probe, Rho, 20, Seed);
 
@@ -61,7 +67,8 @@ public sealed class InstrumentTests
         double Rise(double[] g)
         {
             double norm = Math.Sqrt(g.Sum(value => value * value));
-            return g.Select((value, i) => (Rho * value / norm * gradient[i]) + (0.5 * curvature[i] * Math.Pow(Rho * value / norm, 2))).Sum();
+            return g.Select((value, i) => (Rho * value / norm * gradient[i]) + (0.5 * curvature[i] * Math.Pow(Rho * value / norm, 2)))
+                .Sum();
         }
 
         // Losses near 4.6 and rises near 0.8 from float32 points: a few 1e-7 of them.
@@ -74,8 +81,9 @@ public sealed class InstrumentTests
     }
 
     /// <summary>
-    /// Without a gradient the worst case is rho^2 lambda_max / 2, along the top eigenvector. Twenty steps of rho / 5 shrink what lies across it by 1 / 1.2 each where its curvature is 0, so the
-    /// value is right to 0.1 percent only after more; 60 leave 2e-5 of it squared.
+    /// Without a gradient the worst case is rho^2 lambda_max / 2, along the top eigenvector. Twenty steps of rho / 5 shrink what lies
+    /// across it by 1 / 1.2 each where its curvature is 0, so the value is right to 0.1 percent only after more; 60 leave 2e-5 of it
+    /// squared.
     /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
@@ -104,12 +112,16 @@ public sealed class InstrumentTests
             Assert.True(measured.Converged, $"{measured.Iterations} iterations");
             Assert.Equal(largest, measured.Value, 2 * TopEigenvalue.Tolerance * Math.Abs(largest));
 
-            // On a quadratic differences are exact but for round-off, whatever the step: 1e-7 of gradients divided by a step of a hundredth.
+            // On a quadratic differences are exact but for round-off, whatever the step: 1e-7 of gradients divided by a step of a
+            // hundredth.
             Assert.InRange(measured.PlateauSpread, 0, 1e-3);
         }
     }
 
-    /// <summary>L = 1/2 c x^2 + q x^4: differences of the gradient with step h give c + 12 q x^2 + 4 q h^2, so that the step must shrink until 4 q h^2 no longer counts.</summary>
+    /// <summary>
+    /// L = 1/2 c x^2 + q x^4: differences of the gradient with step h give c + 12 q x^2 + 4 q h^2, so that the step must shrink until 4 q
+    /// h^2 no longer counts.
+    /// </summary>
     [Fact]
     public void The_step_of_differences_is_shortened_until_it_does_not_matter()
     {
@@ -194,7 +206,9 @@ public sealed class InstrumentTests
         Assert.Equal(0, WorstCaseSharpness.Measure(probe, 1, 3, Seed).Ascent);
     }
 
-    /// <summary>As many steps as dimensions: the Ritz values are the eigenvalues, their weights the squared components of the first vector.</summary>
+    /// <summary>
+    /// As many steps as dimensions: the Ritz values are the eigenvalues, their weights the squared components of the first vector.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Lanczos_finds_the_whole_spectrum_of_a_small_hessian(string name)
@@ -211,7 +225,8 @@ public sealed class InstrumentTests
         new PhiloxGenerator(Seed, RandomStream.Directions, 0).FillNormals(start);
         double[,] basis = Basis(start.Length);
         double square = start.Sum(value => value * value);
-        double[] weights = [.. Enumerable.Range(0, start.Length).Select(k => Math.Pow(Enumerable.Range(0, start.Length).Sum(i => basis[i, k] * start[i]), 2) / square)];
+        double[] weights = [.. Enumerable.Range(0, start.Length)
+            .Select(k => Math.Pow(Enumerable.Range(0, start.Length).Sum(i => basis[i, k] * start[i]), 2) / square)];
         Numbers.Near(weights, [.. measured.Weights.Select(weight => (float)weight)], 0, 2e-3);
 
         // Fewer steps: the ends are inside the spectrum, and as near to an eigenvalue as the error says.
@@ -219,7 +234,8 @@ public sealed class InstrumentTests
         Assert.Equal(4, few.Nodes.Count);
         Assert.InRange(few.Top, 0, 6.01);
         Assert.True(Eigenvalues.Min(value => Math.Abs(value - few.Top)) <= few.TopError + 2e-3, $"{few.Top} with error {few.TopError}");
-        Assert.True(Eigenvalues.Min(value => Math.Abs(value - few.Bottom)) <= few.BottomError + 2e-3, $"{few.Bottom} with error {few.BottomError}");
+        Assert.True(
+            Eigenvalues.Min(value => Math.Abs(value - few.Bottom)) <= few.BottomError + 2e-3, $"{few.Bottom} with error {few.BottomError}");
     }
 
     [Theory]
@@ -261,7 +277,8 @@ public sealed class InstrumentTests
     {
         using Device device = TestDevices.Open(name);
         float[] point = Numbers.Values(8, 15);
-        using var surface = new QuadraticSurface(device, QuadraticSurface.Diagonal([.. Enumerable.Repeat(2.0, 15)]), point, null, (3, 4), (3, 0));
+        using var surface =
+            new QuadraticSurface(device, QuadraticSurface.Diagonal([.. Enumerable.Repeat(2.0, 15)]), point, null, (3, 4), (3, 0));
         using var probe = new SurfaceProbe(surface);
         double[] First(uint sample)
         {
@@ -281,7 +298,8 @@ public sealed class InstrumentTests
         Numbers.Near([.. line.Coordinates.Select(a => Loss(a, 0))], [.. line.Losses[0].Select(loss => (float)loss)], 1e-5, 1e-5);
         LossLandscape plane = LossLandscape.Plane(probe, 0.5, 3, Seed);
         Numbers.Near(
-            [.. plane.Coordinates.SelectMany(b => plane.Coordinates.Select(a => Loss(a, b)))], [.. plane.Losses.SelectMany(row => row).Select(loss => (float)loss)], 1e-5, 1e-5);
+            [.. plane.Coordinates.SelectMany(b => plane.Coordinates.Select(a => Loss(a, b)))],
+            [.. plane.Losses.SelectMany(row => row).Select(loss => (float)loss)], 1e-5, 1e-5);
     }
 
     [Theory]
@@ -321,7 +339,8 @@ public sealed class InstrumentTests
             }
         }
 
-        (SpaceReport? report, bool complete) = SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, CancelAtLine, cancellation: source.Token);
+        (SpaceReport? report, bool complete) =
+            SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, CancelAtLine, cancellation: source.Token);
         Assert.False(complete);
         Assert.NotNull(report!.Trace);
         Assert.Null(report.Line);
@@ -336,8 +355,10 @@ public sealed class InstrumentTests
         using var surface = new QuadraticSurface(device, Rotated(Eigenvalues), Numbers.Values(9, 8), null, (1, 4), (1, 4));
         foreach (SharpnessInstrument instrument in Enum.GetValues<SharpnessInstrument>())
         {
-            // Two iterations are the most that are allowed; on a quadratic the first two steps of differences agree, and the other trials are not made.
-            bool makesHessianProducts = instrument is SharpnessInstrument.Eigenvalue or SharpnessInstrument.Spectrum or SharpnessInstrument.Trace;
+            // Two iterations are the most that are allowed; on a quadratic the first two steps of differences agree, and the other trials
+            // are not made.
+            bool makesHessianProducts =
+                instrument is SharpnessInstrument.Eigenvalue or SharpnessInstrument.Spectrum or SharpnessInstrument.Trace;
             int spared = makesHessianProducts ? 2 * SurfaceProbe.GradientPasses * (SurfaceProbe.StepTrials - 2) : 0;
             var options = new SharpnessOptions { Instruments = [instrument], Iterations = 2, LanczosSteps = 3, Samples = 4 };
             long passes = 0;

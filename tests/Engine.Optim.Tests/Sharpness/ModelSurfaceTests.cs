@@ -31,7 +31,9 @@ public sealed class ModelSurfaceTests
 
     public static TheoryData<string, string> Models => TestDevices.QuickWith("roberta-cls", "roberta-regression", "qwen2");
 
-    /// <summary>Targets of 0 make the loss 1/2 w^T H w with H_ii = 2 (how often token i occurs) / n, whichever batches the texts are in.</summary>
+    /// <summary>
+    /// Targets of 0 make the loss 1/2 w^T H w with H_ii = 2 (how often token i occurs) / n, whichever batches the texts are in.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void A_table_s_quadratic_has_its_eigenvalue_trace_and_sharpness(string name)
@@ -39,7 +41,8 @@ public sealed class ModelSurfaceTests
         using Device device = TestDevices.Open(name);
         using var model = new TransformerModel(new TableModel(), new Tuning.Full());
         model.Allocate(device);
-        RaggedBatch Part(int[] tokens) => RaggedBatch.FromRows([.. tokens.Select(token => (new[] { token }, (int[]?)null))]) with { Targets = new float[tokens.Length] };
+        RaggedBatch Part(int[] tokens) =>
+            RaggedBatch.FromRows([.. tokens.Select(token => (new[] { token }, (int[]?)null))]) with { Targets = new float[tokens.Length] };
         using var surface = new ModelSurface(device, model, [Part(ToyRun.Tokens[..5]), Part(ToyRun.Tokens[5..])], "test");
         double[] diagonal = [.. Enumerable.Range(0, 8).Select(token => 2.0 * ((token % 3) + 1) / ToyRun.Tokens.Length)];
 
@@ -66,7 +69,8 @@ public sealed class ModelSurfaceTests
     }
 
     /// <summary>
-    /// (2 W1, W2 / 2) is the same function. Directions as long as the rows see the same landscape, bit for bit since 2 is a power of two; directions of a length of their own do not.
+    /// (2 W1, W2 / 2) is the same function. Directions as long as the rows see the same landscape, bit for bit since 2 is a power of two;
+    /// directions of a length of their own do not.
     /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
@@ -78,9 +82,11 @@ public sealed class ModelSurfaceTests
             using var model = new TransformerModel(new TwoLayerModel(), ToyRun.Layers);
             model.Allocate(device);
             ModelWeights.InitializeAll(model, seed: 3);
-            foreach ((string weight, float factor) in (ReadOnlySpan<(string, float)>)[("first.weight", scale), ("second.weight", 1 / scale)])
+            foreach ((string weight,
+                float factor) in (ReadOnlySpan<(string, float)>)[("first.weight", scale), ("second.weight", 1 / scale)])
             {
-                ModelWeights.Write(model.Parameter(weight), [.. model.Parameter(weight).View<float>().ToArray().Select(value => factor * value)]);
+                ModelWeights.Write(
+                    model.Parameter(weight), [.. model.Parameter(weight).View<float>().ToArray().Select(value => factor * value)]);
             }
 
             using var surface = new ModelSurface(device, model, [ToyRun.Batch(token => 0.1f * token)], "test");
@@ -120,8 +126,9 @@ public sealed class ModelSurfaceTests
     }
 
     /// <summary>
-    /// Along the gradient: first differences of the loss with steps of 1e-2 of the weights' length are off by 1e-7 / 1e-2 of a gradient near 1 and by the third derivative; second differences
-    /// by 1e-7 / 1e-2^2 and by the fourth. The differences are float64 sums of float32 losses of rows.
+    /// Along the gradient: first differences of the loss with steps of 1e-2 of the weights' length are off by 1e-7 / 1e-2 of a gradient
+    /// near 1 and by the third derivative; second differences by 1e-7 / 1e-2^2 and by the fourth. The differences are float64 sums of
+    /// float32 losses of rows.
     /// </summary>
     [Theory]
     [MemberData(nameof(Models))]
@@ -172,7 +179,8 @@ public sealed class ModelSurfaceTests
         using Device device = TestDevices.Open("cpu");
         using var model = new TransformerModel(new TableModel(), new Tuning.Full());
         model.Allocate(device);
-        DataFileException refused = Assert.Throws<DataFileException>(() => new ModelSurface(device, model, [ToyRun.Batch() with { ClassLabels = null, Targets = null }], "rows.tsv"));
+        DataFileException refused = Assert.Throws<DataFileException>(
+            () => new ModelSurface(device, model, [ToyRun.Batch() with { ClassLabels = null, Targets = null }], "rows.tsv"));
         Assert.Contains("rows.tsv", refused.Message, StringComparison.Ordinal);
         Assert.Contains("no row has a label", refused.Message, StringComparison.Ordinal);
     }
@@ -182,8 +190,10 @@ public sealed class ModelSurfaceTests
     {
         ModelFolder folder = ModelFolder.Open(SharedFiles.Path($"goldens/models/{name}"));
         Architecture architecture = folder.CreateArchitecture();
-        string[] modules = [.. architecture.LinearGroups.SelectMany(group => group).Select(linear => linear.Module).Where(module => module.Contains("layer", StringComparison.Ordinal))];
-        var model = new TransformerModel(architecture, new Tuning.Lora([.. modules[..4].Select(module => new LoraTarget(module, 2, 2f, 0.5f))], []));
+        string[] modules = [.. architecture.LinearGroups.SelectMany(group => group)
+            .Select(linear => linear.Module).Where(module => module.Contains("layer", StringComparison.Ordinal))];
+        var model = new TransformerModel(
+            architecture, new Tuning.Lora([.. modules[..4].Select(module => new LoraTarget(module, 2, 2f, 0.5f))], []));
         model.Allocate(device);
         ModelLoading.LoadWeights(model, folder, seed: 1);
         AdapterInitialization.Start(model, seed: 2);
@@ -197,7 +207,8 @@ public sealed class ModelSurfaceTests
 
     private static RaggedBatch Batch(Architecture architecture, params int[] lengths)
     {
-        RaggedBatch batch = RaggedBatch.FromRows([.. lengths.Select(length => (Numbers.Indices(length, length, architecture.VocabularySize), (int[]?)null))]);
+        RaggedBatch batch = RaggedBatch.FromRows(
+            [.. lengths.Select(length => (Numbers.Indices(length, length, architecture.VocabularySize), (int[]?)null))]);
         return architecture.Head switch
         {
             HeadKind.CausalLm => batch.WithNextTokenLabels(batch.InputIds),

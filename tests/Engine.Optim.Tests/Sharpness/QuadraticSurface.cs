@@ -10,7 +10,8 @@ internal sealed class QuadraticSurface : ILossSurface, IDisposable
     private readonly double[] linear;
 
     /// <param name="shapes">[rows, columns] of each tensor; columns 0: a vector of that many rows.</param>
-    public QuadraticSurface(Device device, double[,] hessian, float[] point, double[]? linear = null, params (int Rows, int Columns)[] shapes)
+    public QuadraticSurface(
+        Device device, double[,] hessian, float[] point, double[]? linear = null, params (int Rows, int Columns)[] shapes)
     {
         this.hessian = hessian;
         this.linear = linear ?? new double[point.Length];
@@ -18,7 +19,8 @@ internal sealed class QuadraticSurface : ILossSurface, IDisposable
         foreach ((int rows, int columns) in shapes.Length > 0 ? shapes : [(1, point.Length)])
         {
             tensors.Add(new SurfaceTensor(
-                $"tensor{tensors.Count}", $"layer{tensors.Count}", tensors.Sum(tensor => tensor.Count), rows, Math.Max(1, columns), columns > 0, (uint)tensors.Count));
+                $"tensor{tensors.Count}", $"layer{tensors.Count}", tensors.Sum(tensor => tensor.Count), rows, Math.Max(1, columns),
+                columns > 0, (uint)tensors.Count));
         }
 
         Space = new VectorSpace(device, tensors);

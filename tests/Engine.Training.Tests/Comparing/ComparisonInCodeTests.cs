@@ -77,7 +77,8 @@ public sealed class ComparisonInCodeTests
     {
         using var tiny = new TinyRun();
         File.WriteAllText(tiny.File("methods.yaml"), "fast: {method: {name: flat-lora, rho: 0.3}, learning_rate: 1.0e-2}");
-        PlannedRun planned = Assert.Single(new Comparison(Run(tiny, "run"), ComparedMethod.ReadFile(tiny.File("methods.yaml")), seeds: 1).Runs);
+        PlannedRun planned =
+            Assert.Single(new Comparison(Run(tiny, "run"), ComparedMethod.ReadFile(tiny.File("methods.yaml")), seeds: 1).Runs);
         Assert.Equal((1e-2, 0.3), (planned.Run.LearningRate, Assert.IsType<FlatLora>(planned.Run.Method).Rho.Value));
         Assert.Equal(4, planned.Run.PerDeviceTrainBatchSize);
         Assert.Equal(tiny.File("run/fast/seed-3"), planned.Run.Output);

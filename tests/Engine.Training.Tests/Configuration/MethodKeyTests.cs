@@ -45,7 +45,8 @@ public sealed class MethodKeyTests : IDisposable
         Assert.Equal(new EfmLora { Rho = 0.2, RhoMin = 0, Beta = 1 }, Load("{name: efm-lora, rho: 0.2, rho_min: 0, beta: 1}\n").Method);
         Assert.Equal(new OBar { Mu = 1, MuSchedule = MuSchedule.Linear }, Load("{name: obar, mu: 1, mu_schedule: linear}\n").Method);
         Assert.Equal(
-            new ScaLora { Interval = 10, L = 200, Eta = ScalingRate.Current }, Load("{name: scalora, interval: 10, L: 200, eta: current}\n").Method);
+            new ScaLora { Interval = 10, L = 200, Eta = ScalingRate.Current },
+            Load("{name: scalora, interval: 10, L: 200, eta: current}\n").Method);
         Assert.Equal(
             new XgbLora { Kappa = 3, Layers = 2, Init = Path.Combine(folder.Root, "start.safetensors"), BoosterSeed = 3 },
             Load("{name: xgblora, kappa: 3, layers: 2, init: start.safetensors, booster_seed: 3}\n").Method);

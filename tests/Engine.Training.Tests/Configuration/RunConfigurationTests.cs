@@ -51,15 +51,20 @@ public sealed class RunConfigurationTests : IDisposable
         Assert.Equal((8, 16.0, 0.0, false), (run.Adapter.R, run.Adapter.LoraAlpha, run.Adapter.LoraDropout, run.Adapter.UseRslora));
         Assert.Equal(["query", "value"], run.Adapter.TargetModules!.Names!);
         Assert.Equal(ColumnReference.ByName("other"), run.Data.TextPair);
-        Assert.Equal((5e-4, 16, ScheduleKind.Linear, 128, 1UL), (run.LearningRate, run.PerDeviceTrainBatchSize, run.LrSchedulerType, run.MaxLength!.Value, run.Seed));
-        Assert.Equal((IntervalStrategy.Epoch, "accuracy", true), (run.EvalStrategy!.Value, run.MetricForBestModel!, run.GreaterIsBetter!.Value));
+        Assert.Equal(
+            (5e-4, 16, ScheduleKind.Linear, 128, 1UL),
+            (run.LearningRate, run.PerDeviceTrainBatchSize, run.LrSchedulerType, run.MaxLength!.Value, run.Seed));
+        Assert.Equal(
+            (IntervalStrategy.Epoch, "accuracy", true), (run.EvalStrategy!.Value, run.MetricForBestModel!, run.GreaterIsBetter!.Value));
     }
 
     [Fact]
     public void Absent_keys_have_the_defaults_of_Transformers()
     {
         RunConfiguration run = Load(Minimal);
-        Assert.Equal((5e-5, 3.0, -1, 8, 1.0, 0.999), (run.LearningRate, run.NumTrainEpochs, run.MaxSteps, run.PerDeviceTrainBatchSize, run.MaxGradNorm, run.AdamBeta2));
+        Assert.Equal(
+            (5e-5, 3.0, -1, 8, 1.0, 0.999),
+            (run.LearningRate, run.NumTrainEpochs, run.MaxSteps, run.PerDeviceTrainBatchSize, run.MaxGradNorm, run.AdamBeta2));
         Assert.Null(run.Method);
         Assert.Null(run.Adapter);
         Assert.Equal(IntervalStrategy.No, run.EvalStrategy);
@@ -71,15 +76,19 @@ public sealed class RunConfigurationTests : IDisposable
     {
         string[] settings =
         [
-            "method={name: flat-lora, rho: 0.1, noise_seed: 18446744073709551615}", "adapter.target_modules=.*(query|value)", "adapter.modules_to_save=[classifier]",
-            "data.text=3", "data.label='1'", "data.labels=['0', \"yes: no\", null]", "lr_scheduler_type=cosine_with_restarts", "lr_scheduler_kwargs.num_cycles=2", "learning_rate=1e-4",
+            "method={name: flat-lora, rho: 0.1, noise_seed: 18446744073709551615}", "adapter.target_modules=.*(query|value)",
+            "adapter.modules_to_save=[classifier]",
+            "data.text=3", "data.label='1'", "data.labels=['0', \"yes: no\", null]", "lr_scheduler_type=cosine_with_restarts",
+            "lr_scheduler_kwargs.num_cycles=2", "learning_rate=1e-4",
             "output='/tmp/with space/ünï: #x'", "data.validation=dev.tsv", "eval_strategy=no",
         ];
         RunConfiguration run = Load(Minimal, settings);
         string yaml = run.ToYaml();
         RunConfiguration again = RunConfiguration.Load(folder.Write("written.yaml", yaml));
         Assert.Equal(yaml, again.ToYaml());
-        Assert.Equal((run.Model, run.Output, run.LearningRate, run.LrSchedulerKwargs), (again.Model, again.Output, again.LearningRate, again.LrSchedulerKwargs));
+        Assert.Equal(
+            (run.Model, run.Output, run.LearningRate, run.LrSchedulerKwargs),
+            (again.Model, again.Output, again.LearningRate, again.LrSchedulerKwargs));
         Assert.Equal((ColumnReference.ByIndex(3), ColumnReference.ByName("1")), (again.Data.Text!, again.Data.Label!));
         Assert.Equal(["0", "yes: no", "null"], again.Data.Labels!);
         Assert.Equal(".*(query|value)", again.Adapter!.TargetModules!.Expression);
@@ -100,7 +109,8 @@ public sealed class RunConfigurationTests : IDisposable
     [Fact]
     public void Damaged_run_files_are_refused_and_never_crash()
     {
-        string yaml = Minimal + "method: {name: flat-lora, rho: 0.5}\nadapter:\n  target_modules: [query, value]\n  init: \"a\\tb\"\nlearning_rate: 1e-4\n";
+        string yaml = Minimal
+            + "method: {name: flat-lora, rho: 0.5}\nadapter:\n  target_modules: [query, value]\n  init: \"a\\tb\"\nlearning_rate: 1e-4\n";
         PhiloxGenerator random = new(11, 0, 0);
         const string inserted = "{}[]:,-&*!|>'\"%@`#?\n\t 0.\0é";
         int refused = 0;
@@ -150,7 +160,9 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("bf16: true\n", "run.yaml:4: bf16: without an adapter every matrix is trained and float32")]
     [InlineData("bf16: true\nfp16: true\n", "run.yaml:5: fp16: products are in bfloat16 (bf16) or in float16 (fp16), not in both")]
     [InlineData("products: cublas\n", "own, vendor")]
-    [InlineData("products: own\ntf32: true\n", "run.yaml:5: tf32: cublasLt computes in TF32, and products: own leaves products to Engine's kernels")]
+    [InlineData(
+        "products: own\ntf32: true\n",
+        "run.yaml:5: tf32: cublasLt computes in TF32, and products: own leaves products to Engine's kernels")]
     [InlineData("method: []\n", "a list with at least one method")]
     [InlineData("method: [flat-lora, {rho: 1}]\n", "'method.name' is missing")]
     [InlineData("eval_strategy: epoch\n", "run.yaml:4: eval_strategy: there is no data.validation")]
@@ -192,7 +204,8 @@ public sealed class RunConfigurationTests : IDisposable
     {
         RunConfiguration run = Load($"model: m\noutput: o\ntask: causal-lm\ndata: {{train: {file}{format}}}\n");
         Assert.Equal(expected, run.Data.Format?.Name);
-        Assert.Equal((true, false, "loss", false), (run.CompletionOnlyLoss, run.Packing, run.MetricForBestModel, run.GreaterIsBetter!.Value));
+        Assert.Equal(
+            (true, false, "loss", false), (run.CompletionOnlyLoss, run.Packing, run.MetricForBestModel, run.GreaterIsBetter!.Value));
         Assert.Null(run.ChatTemplate);
     }
 
@@ -214,11 +227,13 @@ public sealed class RunConfigurationTests : IDisposable
     [Fact]
     public void Data_may_be_several_files_with_another_delimiter()
     {
-        RunConfiguration run = Load("model: m\noutput: o\ndata: {train: [a.csv, sub/b.csv], validation: c.csv, delimiter: '|', text: t, label: l}\n");
+        RunConfiguration run =
+            Load("model: m\noutput: o\ndata: {train: [a.csv, sub/b.csv], validation: c.csv, delimiter: '|', text: t, label: l}\n");
         Assert.Equal([Path.Combine(folder.Root, "a.csv"), Path.Combine(folder.Root, "sub", "b.csv")], run.Data.Train.Paths);
         Assert.Equal('|', run.Data.Delimiter);
         RunConfiguration again = RunConfiguration.Load(folder.Write("again.yaml", run.ToYaml()));
-        Assert.Equal((run.Data.Train, run.Data.Validation, run.Data.Delimiter), (again.Data.Train, again.Data.Validation, again.Data.Delimiter));
+        Assert.Equal(
+            (run.Data.Train, run.Data.Validation, run.Data.Delimiter), (again.Data.Train, again.Data.Validation, again.Data.Delimiter));
         Assert.Equal('\t', Load(Minimal, ["data.delimiter=\\t"]).Data.Delimiter);
         Assert.Equal(';', Load(Minimal, ["data.delimiter=;"]).Data.Delimiter);
     }
@@ -228,7 +243,8 @@ public sealed class RunConfigurationTests : IDisposable
     {
         Directory.CreateDirectory(folder.File("shards"));
         string[] files = [folder.Write("shards/a-1.csv", ""), folder.Write("shards/a-2.csv", ""), folder.Write("b.csv.gz", "")];
-        RunConfiguration run = Load("model: m\noutput: o\ndata: {train: [shards, b.csv.gz], validation: shards/*-2.csv, text: t, label: l}\n");
+        RunConfiguration run =
+            Load("model: m\noutput: o\ndata: {train: [shards, b.csv.gz], validation: shards/*-2.csv, text: t, label: l}\n");
         Assert.Equal(files, run.Data.Train.Paths);
         Assert.Equal([files[1]], run.Data.Validation!.Paths);
         Assert.Equal(DataFormats.Csv, run.Data.Format);
@@ -265,12 +281,14 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData("packing: true")]
     [InlineData("completion_only_loss: false")]
     [InlineData("chat_template: chatml")]
-    public void Keys_of_causal_data_are_refused_for_other_tasks(string line) => Assert.Contains("task: causal-lm", Fails(Minimal + line + "\n"));
+    public void Keys_of_causal_data_are_refused_for_other_tasks(string line) =>
+        Assert.Contains("task: causal-lm", Fails(Minimal + line + "\n"));
 
     [Fact]
     public void Overrides_replace_values_under_the_same_checks()
     {
-        RunConfiguration run = Load(Minimal + "method: flat-lora\n", ["learning_rate=1e-3", "adapter.r=4", "method.rho=0.2", "data.text=text"]);
+        RunConfiguration run =
+            Load(Minimal + "method: flat-lora\n", ["learning_rate=1e-3", "adapter.r=4", "method.rho=0.2", "data.text=text"]);
         Assert.Equal((1e-3, 4), (run.LearningRate, run.Adapter!.R!.Value));
         Assert.Equal(new FlatLora { Rho = 0.2 }, run.Method);
         Assert.Null(Load(Minimal + "adapter: {r: 4}\n", ["adapter=null"]).Adapter);
@@ -301,7 +319,8 @@ public sealed class RunConfigurationTests : IDisposable
     [InlineData(0.5, -1, 231, 2, 116, 58)]
     [InlineData(3.0, 7, 231, 2, 116, 7)]
     [InlineData(1.0, -1, 1, 4, 1, 1)]
-    public void Steps_are_counted_as_Transformers_counts_them(double epochs, int maxSteps, int batches, int accumulate, int perEpoch, int total)
+    public void Steps_are_counted_as_Transformers_counts_them(
+        double epochs, int maxSteps, int batches, int accumulate, int perEpoch, int total)
     {
         RunConfiguration run = Load(Minimal) with { NumTrainEpochs = epochs, MaxSteps = maxSteps, GradientAccumulationSteps = accumulate };
         var length = RunLength.Of(run, batches);
@@ -312,7 +331,8 @@ public sealed class RunConfigurationTests : IDisposable
     public void Schedule_and_metric_follow_the_run_file()
     {
         RunConfiguration run = Load(
-            "task: regression\nmetric_for_best_model: eval_mse\nwarmup_ratio: 0.06\n" + Minimal.Replace("tsv,", "tsv, validation: dev.tsv,", StringComparison.Ordinal));
+            "task: regression\nmetric_for_best_model: eval_mse\nwarmup_ratio: 0.06\n"
+                + Minimal.Replace("tsv,", "tsv, validation: dev.tsv,", StringComparison.Ordinal));
         Assert.Equal(7, run.CreateSchedule(101).WarmupSteps);
         Assert.Equal("mse", run.BestMetric);
         Assert.False(run.GreaterIsBetter);
@@ -322,13 +342,17 @@ public sealed class RunConfigurationTests : IDisposable
     [Fact]
     public void Missing_and_empty_run_files_are_refused()
     {
-        Assert.Contains("does not exist", Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(Path.Combine(folder.Root, "none.yaml"))).Message);
+        Assert.Contains(
+            "does not exist",
+            Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(Path.Combine(folder.Root, "none.yaml"))).Message);
         Assert.Contains("not a map", Fails(""));
         Assert.Contains("not a map", Fails("- a\n"));
         Assert.Contains("'model' is missing", Fails("seed: 1\n"));
     }
 
-    private RunConfiguration Load(string yaml, params string[] overrides) => RunConfiguration.Load(folder.Write("run.yaml", yaml), overrides);
+    private RunConfiguration Load(string yaml, params string[] overrides) =>
+        RunConfiguration.Load(folder.Write("run.yaml", yaml), overrides);
 
-    private string Fails(string yaml, params string[] overrides) => Assert.Throws<ConfigurationException>(() => Load(yaml, overrides)).Message;
+    private string Fails(string yaml, params string[] overrides) =>
+        Assert.Throws<ConfigurationException>(() => Load(yaml, overrides)).Message;
 }

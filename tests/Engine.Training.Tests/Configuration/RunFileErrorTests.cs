@@ -44,7 +44,10 @@ public sealed class RunFileErrorTests : IDisposable
     {
         string path = folder.Write("run.yaml", [.. "model: m\nseed: 1\noutput: caf"u8, 0xE9, .. "\n"u8]);
         Assert.Contains("run.yaml:3: this line has bytes that are not UTF-8", Fails(path, []));
-        Assert.Equal(1UL, RunConfiguration.Load(folder.Write("utf16.yaml", [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes(Minimal + "seed: 1\n")])).Seed);
+        Assert.Equal(
+            1UL,
+            RunConfiguration.Load(
+                folder.Write("utf16.yaml", [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes(Minimal + "seed: 1\n")])).Seed);
     }
 
     [Fact]
@@ -53,7 +56,9 @@ public sealed class RunFileErrorTests : IDisposable
         Assert.Contains("this is a folder; a YAML file was expected", Fails(folder.Root, []));
         Directory.CreateDirectory(Path.Combine(folder.Root, "run"));
         folder.Write("run/config.yaml", Minimal);
-        Assert.Contains($"this is the folder of a run; its run file is {Path.Combine(folder.Root, "run", "config.yaml")}", Fails(Path.Combine(folder.Root, "run"), []));
+        Assert.Contains(
+            $"this is the folder of a run; its run file is {Path.Combine(folder.Root, "run", "config.yaml")}",
+            Fails(Path.Combine(folder.Root, "run"), []));
         Assert.Contains("the file is empty, not a map", Fails("# nothing\n"));
         Assert.Contains("the file is a list", Fails("- model: m\n"));
         Assert.Contains("the file is a single text", Fails("model\n"));
@@ -66,17 +71,21 @@ public sealed class RunFileErrorTests : IDisposable
     [InlineData("max_steps=0", "override max_steps: 0 steps train nothing")]
     [InlineData("metric_for_best_model=acuracy", "override metric_for_best_model is 'acuracy'; did you mean 'accuracy'?")]
     [InlineData("adapter={r: x}", "override adapter: adapter.r is 'x'")]
-    public void An_override_names_its_key_once(string setting, string expected) => Assert.StartsWith(expected, Fails(folder.Write("run.yaml", Minimal), [setting]));
+    public void An_override_names_its_key_once(string setting, string expected) =>
+        Assert.StartsWith(expected, Fails(folder.Write("run.yaml", Minimal), [setting]));
 
     [Theory]
     [InlineData("model", "hf://org/model", "download it (hf download org/model --local-dir model) and give that folder")]
     [InlineData("model", "https://huggingface.co/org/model/tree/main", "hf download org/model --local-dir model")]
     [InlineData("data.train", "s3://bucket/train.tsv", "data.train is 's3://bucket/train.tsv', a URL, and nothing is read from a network")]
     [InlineData("data.train", "https://example.org/t.csv", "download the file and give its path here")]
-    [InlineData("data.train", "hf://datasets/org/name/t.csv", "an address of the Hugging Face Hub, and nothing is read from a network; download the file and give its path here.")]
+    [InlineData(
+        "data.train", "hf://datasets/org/name/t.csv",
+        "an address of the Hugging Face Hub, and nothing is read from a network; download the file and give its path here.")]
     [InlineData("model", "https://example.org/t", "download it and give the file or folder")]
     [InlineData("output", "s3://b/o", "a URL, and nothing is written to a network; give a path of this machine")]
-    [InlineData("output", "hf://org/model", "an address of the Hugging Face Hub, and nothing is written to a network; give a path of this machine")]
+    [InlineData(
+        "output", "hf://org/model", "an address of the Hugging Face Hub, and nothing is written to a network; give a path of this machine")]
     [InlineData("output", "file:///tmp/x", "write the path alone")]
     [InlineData("adapter.init", "gs://bucket/adapter", "a URL")]
     [InlineData("model", "~other/model", "not expanded")]
@@ -91,7 +100,9 @@ public sealed class RunFileErrorTests : IDisposable
     public void Paths_of_the_home_folder_and_of_windows()
     {
         string path = folder.Write("run.yaml", Minimal);
-        Assert.Equal(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), "models/x"), RunConfiguration.Load(path, ["model='~/models/x'"]).Model);
+        Assert.Equal(
+            Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), "models/x"),
+            RunConfiguration.Load(path, ["model='~/models/x'"]).Model);
         Assert.Equal(Path.Combine(folder.Root, "a:b"), RunConfiguration.Load(path, ["model='a:b'"]).Model);
         if (!OperatingSystem.IsWindows())
         {
@@ -106,9 +117,11 @@ public sealed class RunFileErrorTests : IDisposable
     {
         string path = folder.Write("run.yaml", Minimal), home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         Assert.Equal($"override data.train: there is no file '{Path.Combine(home, "nosuch")}'.", Fails(path, ["data.train='~/nosuch'"]));
-        Assert.Contains($"there is no file '{Path.Combine(folder.Root, "b")}'", Fails(path, [$"data.train=[{folder.Write("a.tsv", "")}, b]"]));
+        Assert.Contains(
+            $"there is no file '{Path.Combine(folder.Root, "b")}'", Fails(path, [$"data.train=[{folder.Write("a.tsv", "")}, b]"]));
         string empty = Directory.CreateDirectory(folder.File("empty")).FullName;
-        Assert.StartsWith($"override data.validation: {empty}: the folder has no data files; it holds nothing.", Fails(path, ["data.validation=empty"]));
+        Assert.StartsWith(
+            $"override data.validation: {empty}: the folder has no data files; it holds nothing.", Fails(path, ["data.validation=empty"]));
         Assert.StartsWith($"override data.train: {folder.File("t*.csv")}: no file fits this pattern", Fails(path, ["data.train='t*.csv'"]));
         folder.Write("there", "");
         Assert.Contains("the ending of 'there' does not say how it is written", Fails(path, ["data.train=there"]));
@@ -116,5 +129,6 @@ public sealed class RunFileErrorTests : IDisposable
 
     private string Fails(string yaml) => Fails(folder.Write("run.yaml", yaml), []);
 
-    private static string Fails(string path, string[] settings) => Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(path, settings)).Message;
+    private static string Fails(string path, string[] settings) =>
+        Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(path, settings)).Message;
 }

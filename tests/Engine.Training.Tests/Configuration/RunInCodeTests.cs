@@ -21,7 +21,13 @@ public sealed class RunInCodeTests : IDisposable
     {
         Model = "base",
         Output = "out",
-        Data = new DataConfiguration { Train = "train.tsv", Validation = "dev.tsv", Text = ColumnReference.ByName("text"), Label = ColumnReference.ByName("label") },
+        Data = new DataConfiguration
+        {
+            Train = "train.tsv",
+            Validation = "dev.tsv",
+            Text = ColumnReference.ByName("text"),
+            Label = ColumnReference.ByName("label")
+        },
     };
 
     private readonly TemporaryFolder folder = new();
@@ -37,7 +43,13 @@ public sealed class RunInCodeTests : IDisposable
             output: out
             data: {train: train.tsv, validation: dev.tsv, text: text, label: label}
             """);
-        string inCode = (Plain with { Model = Full("base"), Output = Full("out"), Data = Plain.Data with { Train = Full("train.tsv"), Validation = Full("dev.tsv") } }).Resolve().ToYaml();
+        string inCode =
+            (Plain with
+            {
+                Model = Full("base"),
+                Output = Full("out"),
+                Data = Plain.Data with { Train = Full("train.tsv"), Validation = Full("dev.tsv") }
+            }).Resolve().ToYaml();
         Assert.Equal(RunConfiguration.Load(file).ToYaml(), inCode);
         Assert.Equal(IntervalStrategy.Epoch, Plain.Resolve().EvalStrategy);
         Assert.Equal(inCode, RunConfiguration.Load(folder.Write("again.yaml", inCode)).Resolve().ToYaml());
@@ -82,9 +94,11 @@ public sealed class RunInCodeTests : IDisposable
 
     public static TheoryData<Func<RunConfiguration, RunConfiguration>, string> Wrong => new()
     {
-        { run => run with { Model = "hf://meta/llama" }, "model is 'hf://meta/llama', an address of the Hugging Face Hub, and nothing is read from a network; download it (hf download meta/llama" },
+        { run => run with { Model = "hf://meta/llama" },
+            "model is 'hf://meta/llama', an address of the Hugging Face Hub, and nothing is read from a network; download it (hf download meta/llama" },
         { run => run with { Output = "s3://b/o" }, "output is 's3://b/o', a URL, and nothing is written to a network" },
-        { run => run with { Data = run.Data with { Train = "s3://b/x.tsv" } }, "data.train is 's3://b/x.tsv', a URL, and nothing is read from a network" },
+        { run => run with { Data = run.Data with { Train = "s3://b/x.tsv" } },
+            "data.train is 's3://b/x.tsv', a URL, and nothing is read from a network" },
         { run => run with { Data = run.Data with { Validation = "" } }, "data.validation is ''; expected a path." },
         { run => run with { Adapter = new() { Init = "~other/a" } }, "adapter.init is '~other/a', not expanded" },
         { run => run with { Method = new BiLora { AuxiliaryInit = "hf://a/b" } }, "method.auxiliary_init is 'hf://a/b', an address" },
@@ -100,9 +114,11 @@ public sealed class RunInCodeTests : IDisposable
         { run => run with { Output = null! }, "'output' is missing" },
         { run => run with { Method = new Together() }, "method is an empty list" },
         { run => run with { Method = new FlatLora { Rho = -1 } }, "method.rho is '-1'; expected a finite number of at least 0." },
-        { run => run with { Method = new Together(new LoraPlus(), new Sam { Rho = double.NaN }) }, "method.rho is 'NaN'; expected a finite" },
+        { run => run with { Method = new Together(new LoraPlus(), new Sam { Rho = double.NaN }) },
+            "method.rho is 'NaN'; expected a finite" },
         { run => run with { Method = new LoraPlus { Ratio = 0 } }, "method.ratio is '0'; expected a finite number above 0." },
-        { run => run with { Method = new EfmLora { RhoMin = 0.06 } }, "method.rho_min is '0.06'; expected a number of at most rho, which is" },
+        { run => run with { Method = new EfmLora { RhoMin = 0.06 } },
+            "method.rho_min is '0.06'; expected a number of at most rho, which is" },
         { run => run with { Method = new BiLora { Clip = (AuxiliaryClip)9 } }, "method.clip is '9'; expected one of" },
         { run => run with { Method = new BiLora { AuxiliaryInit = "" } }, "method.auxiliary_init is ''; expected a path." },
         { run => run with { Method = new Together(new Sam(), new FlatLora()) }, "method: sam and flat-lora do not go together" },
@@ -115,13 +131,16 @@ public sealed class RunInCodeTests : IDisposable
         { run => run with { Data = run.Data with { Limit = 0 } }, "data.limit is '0'" },
         { run => run with { Data = run.Data with { MlmProbability = 0 } }, "data.mlm_probability is '0'" },
         { run => run with { Data = run.Data with { Label = null } }, "'data.label' is missing" },
-        { run => run with { Data = run.Data with { Format = DataFormats.JsonLines, Header = true } }, "data.header: only tsv and csv have a header" },
-        { run => run with { Data = run.Data with { Validation = null }, EvalStrategy = IntervalStrategy.Epoch }, "eval_strategy: there is no data.validation" },
+        { run => run with { Data = run.Data with { Format = DataFormats.JsonLines, Header = true } },
+            "data.header: only tsv and csv have a header" },
+        { run => run with { Data = run.Data with { Validation = null }, EvalStrategy = IntervalStrategy.Epoch },
+            "eval_strategy: there is no data.validation" },
         { run => run with { EvalStrategy = IntervalStrategy.Steps }, "eval_steps" },
         { run => run with { LoadBestModelAtEnd = true, EvalStrategy = IntervalStrategy.No }, "set data.validation and eval_strategy" },
         { run => run with { MetricForBestModel = "acuracy" }, "did you mean 'accuracy'?" },
         { run => run with { LrSchedulerKwargs = new() { Power = 0 } }, "lr_scheduler_kwargs.power is '0'" },
-        { run => run with { NumTrainEpochs = 2, Data = new() { Train = "batches.safetensors", Format = DataFormats.Prebatched } }, "prebatched data is used once" },
+        { run => run with { NumTrainEpochs = 2, Data = new() { Train = "batches.safetensors", Format = DataFormats.Prebatched } },
+            "prebatched data is used once" },
         { run => run with { Packing = true }, "packing: it is for task: causal-lm" },
     };
 
@@ -138,7 +157,8 @@ public sealed class RunInCodeTests : IDisposable
 
     [Fact]
     public void A_prebatched_run_made_in_code_is_one_epoch() =>
-        Assert.Equal(1, (Plain with { Data = new() { Train = "batches.safetensors", Format = DataFormats.Prebatched } }).Resolve().NumTrainEpochs);
+        Assert.Equal(
+            1, (Plain with { Data = new() { Train = "batches.safetensors", Format = DataFormats.Prebatched } }).Resolve().NumTrainEpochs);
 
     /// <summary>Evaluated after each epoch, as the run file's default has it.</summary>
     [Fact]
@@ -150,7 +170,13 @@ public sealed class RunInCodeTests : IDisposable
             Model = tiny.File("model"),
             Output = tiny.File("out"),
             Adapter = new() { R = 2, TargetModules = ModulePattern.Of(["query"]) },
-            Data = new() { Train = tiny.File("train.tsv"), Validation = tiny.File("dev.tsv"), Text = ColumnReference.ByName("sentence"), Label = ColumnReference.ByName("label") },
+            Data = new()
+            {
+                Train = tiny.File("train.tsv"),
+                Validation = tiny.File("dev.tsv"),
+                Text = ColumnReference.ByName("sentence"),
+                Label = ColumnReference.ByName("label")
+            },
             NumTrainEpochs = 2,
         };
         using var device = new CpuDevice(new CpuOptions { Threads = 2 });
@@ -174,10 +200,17 @@ public sealed class RunInCodeTests : IDisposable
         SharpnessSubject subject = SharpnessSubject.OfRun("run", run, rows);
         Assert.Contains(expected, Assert.Throws<ConfigurationException>(() => SharpnessAnalysis.Require(subject)).Message);
         using var device = new CpuDevice(new CpuOptions { Threads = 1 });
-        Assert.Contains(expected, Assert.Throws<ConfigurationException>(() => new SharpnessAnalysis(device, new SharpnessOptions()).Measure(subject)).Message);
+        Assert.Contains(
+            expected,
+            Assert.Throws<ConfigurationException>(() => new SharpnessAnalysis(device, new SharpnessOptions()).Measure(subject)).Message);
         Assert.Contains("no column numbers", Assert.Throws<ConfigurationException>(() => SharpnessAnalysis.Require(
-            subject with { Run = Plain with { Data = Plain.Data with { Format = DataFormats.JsonLines, Text = ColumnReference.ByIndex(0) } } })).Message);
-        foreach (SharpnessOptions options in (SharpnessOptions[])[new() { Grid = 50_000 }, new() { Samples = int.MaxValue }, new() { Instruments = [(SharpnessInstrument)99] }])
+            subject with
+            {
+                Run =
+                Plain with { Data = Plain.Data with { Format = DataFormats.JsonLines, Text = ColumnReference.ByIndex(0) } }
+            })).Message);
+        foreach (SharpnessOptions options in (SharpnessOptions[])[new() { Grid = 50_000 }, new() { Samples = int.MaxValue },
+            new() { Instruments = [(SharpnessInstrument)99] }])
         {
             Assert.Throws<ConfigurationException>(() => new SharpnessAnalysis(device, options));
         }
@@ -188,8 +221,10 @@ public sealed class RunInCodeTests : IDisposable
     public void State_of_training_has_no_public_setter()
     {
         foreach ((Type type, string property) in ((Type, string)[])[
-            (typeof(TrainingSession), nameof(TrainingSession.StepsTaken)), (typeof(TrainingSession), nameof(TrainingSession.MicroBatchesTaken)),
-            (typeof(LossScaling), nameof(LossScaling.State)), (typeof(Engine.Training.Metrics.BestTracker), nameof(Engine.Training.Metrics.BestTracker.State))])
+            (typeof(TrainingSession), nameof(TrainingSession.StepsTaken)),
+            (typeof(TrainingSession), nameof(TrainingSession.MicroBatchesTaken)),
+            (typeof(LossScaling), nameof(LossScaling.State)),
+            (typeof(Engine.Training.Metrics.BestTracker), nameof(Engine.Training.Metrics.BestTracker.State))])
         {
             Assert.Null(type.GetProperty(property)!.GetSetMethod());
         }

@@ -10,7 +10,9 @@ public sealed class UnknownKeyTests : IDisposable
 {
     private const string Minimal = "model: m\noutput: o\ndata: {train: t.tsv, text: sentence, label: label}\n";
 
-    /// <summary>The fields of transformers.TrainingArguments: 4.57's, 5.0's, and those of earlier 4.x that were renamed or removed since.</summary>
+    /// <summary>
+    /// The fields of transformers.TrainingArguments: 4.57's, 5.0's, and those of earlier 4.x that were renamed or removed since.
+    /// </summary>
     private const string TrainingArguments =
         """
         output_dir overwrite_output_dir do_train do_eval do_predict eval_strategy evaluation_strategy prediction_loss_only per_device_train_batch_size per_device_eval_batch_size
@@ -38,7 +40,10 @@ public sealed class UnknownKeyTests : IDisposable
         auto_mapping peft_version base_model_name_or_path revision inference_mode
         """;
 
-    /// <summary>What trl.SFTConfig adds to TrainingArguments (0.12 to 0.24), the fields of transformers.BitsAndBytesConfig, and of the example scripts' model and data arguments.</summary>
+    /// <summary>
+    /// What trl.SFTConfig adds to TrainingArguments (0.12 to 0.24), the fields of transformers.BitsAndBytesConfig, and of the example
+    /// scripts' model and data arguments.
+    /// </summary>
     private const string Others =
         """
         model_init_kwargs router_aux_loss_coef trust_remote_code chat_template_path dataset_text_field dataset_kwargs dataset_num_proc eos_token pad_token max_length max_seq_length
@@ -59,7 +64,10 @@ public sealed class UnknownKeyTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    /// <summary>At the top and below <c>adapter</c>: it is a key there (with a value of the wrong kind, or beside others that do not go with it), or it is said what becomes of it.</summary>
+    /// <summary>
+    /// At the top and below <c>adapter</c>: it is a key there (with a value of the wrong kind, or beside others that do not go with it), or
+    /// it is said what becomes of it.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Names))]
     public void Every_key_of_Transformers_PEFT_and_TRL_is_known_or_explained(string name)
@@ -68,7 +76,8 @@ public sealed class UnknownKeyTests : IDisposable
         {
             string? message = Fails(section.Length == 0 ? $"{Minimal}{name}: 1\n" : $"{Minimal}adapter:\n  r: 4\n  {name}: 1\n");
             Assert.True(
-                message is null || !message.Contains("has no key", StringComparison.Ordinal) || Answers.Any(answer => message.Contains(answer, StringComparison.Ordinal)),
+                message is null || !message.Contains("has no key", StringComparison.Ordinal)
+                    || Answers.Any(answer => message.Contains(answer, StringComparison.Ordinal)),
                 message);
         }
     }
@@ -93,12 +102,17 @@ public sealed class UnknownKeyTests : IDisposable
     [InlineData("mlm_probability: 0.2", "below 'data:', as data.mlm_probability")]
     [InlineData("adapter.r: 8", "write 'adapter:' and, indented below it, 'r:'")]
     [InlineData("adapter: {learning_rate: 1}", "it belongs to the run file itself: write it at the left margin, not below 'adapter:'")]
-    [InlineData("adapter: {bias: none}", "adapter has no key 'bias'; 'none' has no effect here, so leave it out; other values are not supported: an adapter trains no biases")]
+    [InlineData(
+        "adapter: {bias: none}",
+        "adapter has no key 'bias'; 'none' has no effect here, so leave it out; other values are not supported: "
+            + "an adapter trains no biases")]
     [InlineData("adapter: {bias: all}", "adapter has no key 'bias'; it is not supported: an adapter trains no biases")]
     [InlineData("load_in_4bit: false", "'false' has no effect here, so leave it out; other values are not supported: frozen matrices")]
     [InlineData("deepspeed: null", "no value has no effect here, so leave it out; other values are not supported: a run uses one device")]
     [InlineData("shuffle_dataset: false", "it is not supported")]
-    [InlineData("adapter: {task_type: SEQ_CLS}", "it is called 'task' here and stands at the left margin, not below 'adapter:'. Its values are sequence-classification, ")]
+    [InlineData(
+        "adapter: {task_type: SEQ_CLS}",
+        "it is called 'task' here and stands at the left margin, not below 'adapter:'. Its values are sequence-classification, ")]
     [InlineData("problem_type: regression", "it is called 'task' here. Its values are sequence-classification, ")]
     [InlineData("adapter: {lr: 1}", "it is called 'learning_rate' here and stands at the left margin, not below 'adapter:'.")]
     [InlineData("adapter: {rank: 1}", "it is called 'adapter.r' here.")]
@@ -106,7 +120,8 @@ public sealed class UnknownKeyTests : IDisposable
     [InlineData("zzzzzzzz: 1", "docs/run-file.md lists the keys")]
     [InlineData("lr_scheduler_kwargs: {zzzzzzzz: 1}", "known are num_cycles, power, lr_end, timescale.")]
     [InlineData("learning_rat: 1", "did you mean 'learning_rate'?")]
-    public void A_key_that_is_not_there_is_answered_with_what_to_write(string line, string expected) => Assert.Contains(expected, Fails($"{Minimal}{line}\n"));
+    public void A_key_that_is_not_there_is_answered_with_what_to_write(string line, string expected) =>
+        Assert.Contains(expected, Fails($"{Minimal}{line}\n"));
 
     private static string[] Split(string names) => names.Split([' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
 

@@ -48,7 +48,8 @@ public sealed class BatchingTests
         PhiloxGenerator shuffle = new(7, RandomStream.Shuffle, 2), places = new(7, RandomStream.BatchOrder, 2);
         int[] order = shuffle.Permutation(Lengths.Length);
         int whole = Lengths.Length / Size;
-        int[][] sorted = [.. order.Take(whole * Size).Chunk(window * Size).SelectMany(some => (window > 1 ? some.OrderBy(index => Lengths[index]) : some.AsEnumerable()).Chunk(Size))];
+        int[][] sorted = [.. order.Take(whole * Size).Chunk(window * Size)
+            .SelectMany(some => (window > 1 ? some.OrderBy(index => Lengths[index]) : some.AsEnumerable()).Chunk(Size))];
         int[][] expected = [.. places.Permutation(whole).Select(place => sorted[place]), order[(whole * Size)..]];
         Assert.Equal(expected, new LengthBucketedSampler(Lengths, Size, 7, window).Batches(2));
     }
@@ -98,8 +99,10 @@ public sealed class BatchingTests
     {
         RaggedBatch batch = RaggedBatch.FromRows([([5, 6], [0, 1]), ([7], null)]) with { ClassLabels = [-100, 3] };
         batch.RequireWithin("f", vocabularySize: 8, maxLength: 2, typeVocabularySize: 2);
-        Assert.Contains("input_ids: row 1, token 0 is 7", Assert.Throws<DataFileException>(() => batch.RequireWithin("f", 7, 2, 2)).Message);
-        Assert.Contains("token_type_ids: row 0, token 1 is 1", Assert.Throws<DataFileException>(() => batch.RequireWithin("f", 8, 2, 0)).Message);
+        Assert.Contains(
+            "input_ids: row 1, token 0 is 7", Assert.Throws<DataFileException>(() => batch.RequireWithin("f", 7, 2, 2)).Message);
+        Assert.Contains(
+            "token_type_ids: row 0, token 1 is 1", Assert.Throws<DataFileException>(() => batch.RequireWithin("f", 8, 2, 0)).Message);
         Assert.Contains("a row has 2 tokens", Assert.Throws<DataFileException>(() => batch.RequireWithin("f", 8, 1, 2)).Message);
         Assert.Contains("row 1 has 3", Assert.Throws<DataFileException>(() => batch.RequireClasses("f", 3)).Message);
         Assert.Throws<DataFileException>(() => (batch with { InputIds = [-1, 0, 0] }).RequireWithin("f", 8, 2, 2));

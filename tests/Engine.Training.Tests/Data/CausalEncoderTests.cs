@@ -23,9 +23,11 @@ public sealed class CausalEncoderTests : IDisposable
     [Fact]
     public void Conversation_is_learned_where_the_assistant_speaks_and_ends_its_turn()
     {
-        CausalRecord record = new CausalRecord.Conversation([new("user", "Hi"), new("assistant", "Yo"), new("user", "?"), new("assistant", "!")]);
+        CausalRecord record =
+            new CausalRecord.Conversation([new("user", "Hi"), new("assistant", "Yo"), new("user", "?"), new("assistant", "!")]);
         (int[] ids, int[] labels) = Encoder(ChatTemplate.ChatMl).Encode(record);
-        Assert.Equal("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nYo<|im_end|>\n<|im_start|>user\n?<|im_end|>\n<|im_start|>assistant\n!<|im_end|>\n", tokenizer.Decode(ids));
+        Assert.Equal(
+            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nYo<|im_end|>\n<|im_start|>user\n?<|im_end|>\n<|im_start|>assistant\n!<|im_end|>\n", tokenizer.Decode(ids));
         Assert.Equal("Yo<|im_end|>!<|im_end|>", Learned(labels));
         Assert.All(ids.Zip(labels), pair => Assert.True(pair.Second == RaggedBatch.IgnoredLabel || pair.Second == pair.First));
     }
@@ -39,8 +41,14 @@ public sealed class CausalEncoderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Response:")]
-    [InlineData("2, 3", "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n2, 3\n\n### Response:")]
+    [InlineData(
+        "",
+        "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### "
+            + "Instruction:\nAdd.\n\n### Response:")]
+    [InlineData(
+        "2, 3",
+        "Below is an instruction that describes a task, paired with an input that provides further context. "
+            + "Write a response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n2, 3\n\n### Response:")]
     public void Instruction_is_laid_out_as_Stanford_Alpaca_had_it(string input, string prompt)
     {
         (int[] ids, int[] labels) = Encoder(null).Encode(new CausalRecord.Instruction("Add.", input, "5"));
@@ -52,9 +60,15 @@ public sealed class CausalEncoderTests : IDisposable
     public void Chat_template_makes_conversations_of_prompts_and_instructions_but_not_of_texts()
     {
         CausalEncoder encoder = Encoder(ChatTemplate.ChatMl);
-        Assert.Equal("<|im_start|>user\nA\nB<|im_end|>\n<|im_start|>assistant\nC<|im_end|>\n", tokenizer.Decode(encoder.Encode(new CausalRecord.Instruction("A", "B", "C")).Ids));
-        Assert.Equal("<|im_start|>user\nA<|im_end|>\n<|im_start|>assistant\nC<|im_end|>\n", tokenizer.Decode(encoder.Encode(new CausalRecord.Instruction("A", "", "C")).Ids));
-        Assert.Equal("<|im_start|>user\nA<|im_end|>\n<|im_start|>assistant\nC<|im_end|>\n", tokenizer.Decode(encoder.Encode(new CausalRecord.Completion("A", "C")).Ids));
+        Assert.Equal(
+            "<|im_start|>user\nA\nB<|im_end|>\n<|im_start|>assistant\nC<|im_end|>\n",
+            tokenizer.Decode(encoder.Encode(new CausalRecord.Instruction("A", "B", "C")).Ids));
+        Assert.Equal(
+            "<|im_start|>user\nA<|im_end|>\n<|im_start|>assistant\nC<|im_end|>\n",
+            tokenizer.Decode(encoder.Encode(new CausalRecord.Instruction("A", "", "C")).Ids));
+        Assert.Equal(
+            "<|im_start|>user\nA<|im_end|>\n<|im_start|>assistant\nC<|im_end|>\n",
+            tokenizer.Decode(encoder.Encode(new CausalRecord.Completion("A", "C")).Ids));
         Assert.Equal("A<|endoftext|>", tokenizer.Decode(encoder.Encode(new CausalRecord.Plain("A")).Ids));
     }
 
@@ -65,7 +79,8 @@ public sealed class CausalEncoderTests : IDisposable
     [Fact]
     public void Prompts_are_learned_too_where_completion_only_loss_is_off()
     {
-        (int[] ids, int[] labels) = new CausalEncoder(tokenizer, null, completionOnlyLoss: false).Encode(new CausalRecord.Completion("ab", "c"));
+        (int[] ids, int[] labels) =
+            new CausalEncoder(tokenizer, null, completionOnlyLoss: false).Encode(new CausalRecord.Completion("ab", "c"));
         Assert.Equal(ids[1..], labels[1..]);
         Assert.Equal(RaggedBatch.IgnoredLabel, labels[0]);
     }
@@ -84,7 +99,8 @@ public sealed class CausalEncoderTests : IDisposable
             """);
         File.WriteAllText(Path.Combine(folder.Root, "tokenizer_config.json"), """{"eos_token": "</s>"}""");
         Tokenizer marking = Tokenizer.Load(folder.Root);
-        (int[] ids, int[] labels) = new CausalEncoder(marking, null, completionOnlyLoss: true).Encode(new CausalRecord.Completion("ab", " a"));
+        (int[] ids, int[] labels) =
+            new CausalEncoder(marking, null, completionOnlyLoss: true).Encode(new CausalRecord.Completion("ab", " a"));
         Assert.Equal([0, 5, 4, 5, 1], ids);
         Assert.Equal(marking.Encode("ab a").Ids, ids);
         Assert.Equal([-100, -100, -100, 5, 1], labels);
@@ -112,40 +128,56 @@ public sealed class CausalEncoderTests : IDisposable
         // The first token is predicted by nothing.
         labels = new CausalEncoder(tokenizer, ChatTemplate.ChatMl, completionOnlyLoss: false).Encode(record).Labels;
         Assert.Equal(
-            "user\nHi<|im_end|>\n<|im_start|>assistant\n\n<|im_start|>user\n?<|im_end|>\n<|im_start|>assistant\n!<|im_end|>\n", Learned(labels));
+            "user\nHi<|im_end|>\n<|im_start|>assistant\n\n<|im_start|>user\n?<|im_end|>\n<|im_start|>assistant\n!<|im_end|>\n",
+            Learned(labels));
     }
 
     [Fact]
     public void Plain_layout_needs_no_tokens_of_its_own_and_ends_answers_with_the_end_of_text()
     {
-        CausalRecord record = new CausalRecord.Conversation([new("system", "Be brief."), new("user", " Hi\n"), new("assistant", "Yo"), new("user", "?"), new("assistant", "!")]);
+        CausalRecord record = new CausalRecord.Conversation(
+            [new("system", "Be brief."), new("user", " Hi\n"), new("assistant", "Yo"), new("user", "?"), new("assistant", "!")]);
         (int[] ids, int[] labels) = Encoder(ChatTemplate.Plain).Encode(record);
-        Assert.Equal("System: Be brief.\nUser: Hi\nAssistant: Yo<|endoftext|>\nUser: ?\nAssistant: !<|endoftext|>\n", tokenizer.Decode(ids));
+        Assert.Equal(
+            "System: Be brief.\nUser: Hi\nAssistant: Yo<|endoftext|>\nUser: ?\nAssistant: !<|endoftext|>\n", tokenizer.Decode(ids));
         Assert.Equal(" Yo<|endoftext|> !<|endoftext|>", Learned(labels));
-        Assert.Equal("User: A\nB\nAssistant: C<|endoftext|>\n", tokenizer.Decode(Encoder(ChatTemplate.Plain).Encode(new CausalRecord.Instruction("A", "B", "C")).Ids));
-        Assert.Equal("User: A\nAssistant:<|endoftext|>\n", tokenizer.Decode(Encoder(ChatTemplate.Plain).Encode(new CausalRecord.Completion("A", " ")).Ids));
+        Assert.Equal(
+            "User: A\nB\nAssistant: C<|endoftext|>\n",
+            tokenizer.Decode(Encoder(ChatTemplate.Plain).Encode(new CausalRecord.Instruction("A", "B", "C")).Ids));
+        Assert.Equal(
+            "User: A\nAssistant:<|endoftext|>\n",
+            tokenizer.Decode(Encoder(ChatTemplate.Plain).Encode(new CausalRecord.Completion("A", " ")).Ids));
     }
 
     [Fact]
     public void Conversation_without_a_template_is_its_texts_one_after_another()
     {
-        (int[] ids, int[] labels) = Encoder(null).Encode(new CausalRecord.Conversation([new("user", "Once"), new("assistant", " upon"), new("user", " a"), new("assistant", " time")]));
+        (int[] ids, int[] labels) = Encoder(null)
+            .Encode(new CausalRecord.Conversation(
+                [new("user", "Once"), new("assistant", " upon"), new("user", " a"), new("assistant", " time")]));
         Assert.Equal("Once upon a time<|endoftext|>", tokenizer.Decode(ids));
         Assert.Equal(" upon time<|endoftext|>", Learned(labels));
 
         // The end of a text that ends with a user's turn is no answer.
-        Assert.Equal(" upon", Learned(Encoder(null).Encode(new CausalRecord.Conversation([new("user", "Once"), new("assistant", " upon"), new("user", " a")])).Labels));
+        Assert.Equal(
+            " upon",
+            Learned(Encoder(null)
+                .Encode(new CausalRecord.Conversation([new("user", "Once"), new("assistant", " upon"), new("user", " a")])).Labels));
     }
 
     [Fact]
     public void Samples_are_cut_at_the_end_and_dropped_where_no_answer_is_left()
     {
-        CausalRecordSet set = new("data.jsonl", CausalDataKind.PromptCompletion, [new CausalRecord.Completion("ab", "cdefgh"), new CausalRecord.Completion("abcdef", "g"), new CausalRecord.Completion("a", "b")]);
+        CausalRecordSet set = new(
+            "data.jsonl", CausalDataKind.PromptCompletion,
+            [new CausalRecord.Completion("ab", "cdefgh"), new CausalRecord.Completion("abcdef", "g"),
+                new CausalRecord.Completion("a", "b")]);
         CausalSamples samples = Encoder(null).Encode(set, maxLength: 5);
         Assert.Equal((2, 1, 2), (samples.Cut, samples.Dropped, samples.Rows.Count));
         Assert.Equal([5, 3], samples.Rows.Lengths);
         Assert.Equal("cde", Learned(samples.Rows.TokenLabels![0]));
-        DataFileException error = Assert.Throws<DataFileException>(() => Encoder(null).Encode(set with { Records = [set.Records[1]] }, maxLength: 5));
+        DataFileException error =
+            Assert.Throws<DataFileException>(() => Encoder(null).Encode(set with { Records = [set.Records[1]] }, maxLength: 5));
         Assert.Contains("max_length", error.Message, StringComparison.Ordinal);
     }
 

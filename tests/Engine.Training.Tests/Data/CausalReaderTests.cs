@@ -35,7 +35,8 @@ public sealed class CausalReaderTests : IDisposable
             [new ChatMessage("user", "Hi"), new ChatMessage("assistant", "Hello")],
             Assert.IsType<CausalRecord.Conversation>(Read("a.jsonl", Chat, DataFormats.JsonLines).Records[0]).Messages);
         Assert.Equal(
-            new CausalRecord.Instruction("a", "", "b"), Read("b.jsonl", """{"instruction": "a", "input": null, "output": "b"}""", DataFormats.JsonLines).Records[0]);
+            new CausalRecord.Instruction("a", "", "b"),
+            Read("b.jsonl", """{"instruction": "a", "input": null, "output": "b"}""", DataFormats.JsonLines).Records[0]);
         Assert.Equal(
             [new CausalRecord.Plain("one"), new CausalRecord.Plain(" two")], Read("c.txt", "one\n\n two\n", DataFormats.Text).Records);
     }
@@ -44,7 +45,8 @@ public sealed class CausalReaderTests : IDisposable
     [InlineData("""{"question": "a", "answer": "b"}""", null, ":1", "keys question, answer", "prompt with completion")]
     [InlineData("""{"prompt": "a"}""", null, ":1", "keys prompt", "messages")]
     [InlineData("""{"prompt": "a", "completion": "b", "text": "c"}""", null, ":1", "prompt with completion and text", "data.kind")]
-    [InlineData("{\"text\": \"a\"}\n\n{\"prompt\": \"a\", \"completion\": \"b\"}", null, ":3", "prompt, completion", "those before are text")]
+    [InlineData(
+        "{\"text\": \"a\"}\n\n{\"prompt\": \"a\", \"completion\": \"b\"}", null, ":3", "prompt, completion", "those before are text")]
     [InlineData("""{"prompt": "a", "completion": 3}""", null, ":1", "'completion'", "a string")]
     [InlineData("""{"prompt": "a", "completions": "b"}""", CausalDataKind.PromptCompletion, ":1", "completion", "completions")]
     [InlineData("""{"messages": []}""", null, ":1", "'messages'", "at least one")]
@@ -54,7 +56,8 @@ public sealed class CausalReaderTests : IDisposable
     [InlineData("""{"messages": [{"role": "human", "content": "x"}]}""", null, ":1", "'human'", "assistant")]
     [InlineData("""{}""", null, ":1", "(none)", "text")]
     [InlineData("", null, "", "no records", "at least one")]
-    public void Record_that_does_not_fit_is_named_with_its_line_and_keys(string lines, CausalDataKind? kind, string line, string what, string expected)
+    public void Record_that_does_not_fit_is_named_with_its_line_and_keys(
+        string lines, CausalDataKind? kind, string line, string what, string expected)
     {
         DataFileException error = Assert.Throws<DataFileException>(() => Read("data.jsonl", lines, DataFormats.JsonLines, kind));
         Assert.Contains($"data.jsonl{line}: ", error.Message, StringComparison.Ordinal);
@@ -64,7 +67,8 @@ public sealed class CausalReaderTests : IDisposable
 
     [Fact]
     public void Kind_that_is_given_settles_what_fits_several() => Assert.Equal(
-        [new CausalRecord.Plain("c")], Read("a.jsonl", """{"prompt": "a", "completion": "b", "text": "c"}""", DataFormats.JsonLines, CausalDataKind.Text).Records);
+        [new CausalRecord.Plain("c")],
+        Read("a.jsonl", """{"prompt": "a", "completion": "b", "text": "c"}""", DataFormats.JsonLines, CausalDataKind.Text).Records);
 
     [Theory]
     [InlineData("""{"text": "a"}""", "data.json: ", "jsonl")]

@@ -41,12 +41,16 @@ public sealed class ConversationReaderTests : IDisposable
         string path = SharedFiles.Path("cases/chat-toolcalls-empty-content/d.jsonl");
         CausalRecordSet set = CausalReader.Read(path, null, null);
         Assert.Contains($"{path}:1: turn 2: ", Assert.Throws<DataFileException>(() => Encode(set)).Message, StringComparison.Ordinal);
-        Assert.Contains("without a chat template", Assert.Throws<DataFileException>(() => Encode(set, template: null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "without a chat template", Assert.Throws<DataFileException>(() => Encode(set, template: null)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("""{"role": "function", "name": "weather", "content": "20 C"}""", "turn 2: the role is 'function'")]
-    [InlineData("""{"role": "assistant", "content": "I look.", "function_call": {"name": "weather"}}""", "turn 2: 'function_call' is an older form")]
+    [InlineData(
+        """{"role": "assistant", "content": "I look.", "function_call": {"name": "weather"}}""",
+        "turn 2: 'function_call' is an older form")]
     [InlineData("""{"role": "assistant", "content": null}""", "turn 2: property 'content' is the word null")]
     [InlineData("""{"role": "assistant", "content": "a", "weight": 0.5}""", "turn 2: 'weight' says whether")]
     [InlineData("""{"role": "assistant", "content": "a", "train": "no"}""", "turn 2: 'train' says whether")]
@@ -96,12 +100,19 @@ public sealed class ConversationReaderTests : IDisposable
         Assert.Contains("not read: functions (in 1 of 2 records)", notes, StringComparison.Ordinal);
         Assert.Contains("1 of 1 answers are empty", notes, StringComparison.Ordinal);
         Assert.Contains("1 of 4 turns, of users or the system, have weight 1", notes, StringComparison.Ordinal);
-        Assert.Contains("there is no place for tools (in 1 of 2 records), tool_calls (in 1 of 2 records)", Assert.Single(ConversationNotes.NotLaidOut(set, ChatTemplate.ChatMl)), StringComparison.Ordinal);
+        Assert.Contains(
+            "there is no place for tools (in 1 of 2 records), tool_calls (in 1 of 2 records)",
+            Assert.Single(ConversationNotes.NotLaidOut(set, ChatTemplate.ChatMl)), StringComparison.Ordinal);
         Assert.Contains("without a chat template", Assert.Single(ConversationNotes.NotLaidOut(set, null)), StringComparison.Ordinal);
-        Assert.Contains("tools (in 1 of 1 records)", Assert.Single(Read("""{"tools": [1], "prompt": "a", "completion": "b"}""").Notes), StringComparison.Ordinal);
+        Assert.Contains(
+            "tools (in 1 of 1 records)", Assert.Single(Read("""{"tools": [1], "prompt": "a", "completion": "b"}""").Notes),
+            StringComparison.Ordinal);
 
-        Assert.Contains("system (in 1 of 1 records), weight (in 1 of 1 records)", Assert.Single(Read("""{"instruction": "a", "output": "b", "system": "c", "weight": 0.3}""").Notes), StringComparison.Ordinal);
-        Assert.Contains("1 of 1 answers are empty", Assert.Single(Read("""{"prompt": "a", "completion": ""}""").Notes), StringComparison.Ordinal);
+        Assert.Contains(
+            "system (in 1 of 1 records), weight (in 1 of 1 records)",
+            Assert.Single(Read("""{"instruction": "a", "output": "b", "system": "c", "weight": 0.3}""").Notes), StringComparison.Ordinal);
+        Assert.Contains(
+            "1 of 1 answers are empty", Assert.Single(Read("""{"prompt": "a", "completion": ""}""").Notes), StringComparison.Ordinal);
         Assert.Contains("1 of 1 texts are empty", Assert.Single(Read("""{"text": ""}""").Notes), StringComparison.Ordinal);
     }
 
@@ -117,9 +128,14 @@ public sealed class ConversationReaderTests : IDisposable
         Assert.Equal(
             """{"type": "function"}, {"text": "d"}, False""",
             string.Join(", ", [.. conversation.Tools!, .. conversation.Documents!, conversation.Variables["enable_thinking"]]));
-        Assert.Contains("property 'tools' is an object; a list", Fails($$"""{"messages": [{{User}}], "tools": {"b": 1} }"""), StringComparison.Ordinal);
-        Assert.Contains("property 'tools' is a text that is not JSON", Fails($$"""{"messages": [{{User}}], "tools": "now()"}"""), StringComparison.Ordinal);
-        Assert.Contains("property 'chat_template_kwargs' is an array; an object", Fails($$"""{"messages": [{{User}}], "chat_template_kwargs": [1]}"""), StringComparison.Ordinal);
+        Assert.Contains(
+            "property 'tools' is an object; a list", Fails($$"""{"messages": [{{User}}], "tools": {"b": 1} }"""), StringComparison.Ordinal);
+        Assert.Contains(
+            "property 'tools' is a text that is not JSON", Fails($$"""{"messages": [{{User}}], "tools": "now()"}"""),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "property 'chat_template_kwargs' is an array; an object", Fails($$"""{"messages": [{{User}}], "chat_template_kwargs": [1]}"""),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -132,9 +148,14 @@ public sealed class ConversationReaderTests : IDisposable
         Assert.Equal(
             [new("system", "Be brief."), new("user", "Hi"), new("assistant", "Yo") { IsLearned = false }, new ChatMessage("tool", "1")],
             Assert.IsType<CausalRecord.Conversation>(set.Records.Single()).Messages);
-        Assert.Contains("turn 1: 'from' is 'narrator'; expected human, ", Fails("""{"conversations": [{"from": "narrator", "value": "x"}]}"""), StringComparison.Ordinal);
-        Assert.Contains("turn 1: the object has no property 'value'; it has from, content", Fails("""{"conversations": [{"from": "human", "content": "x"}]}"""), StringComparison.Ordinal);
-        Assert.Contains("fits messages and conversations", Fails($$"""{"messages": [{{User}}], "conversations": []}"""), StringComparison.Ordinal);
+        Assert.Contains(
+            "turn 1: 'from' is 'narrator'; expected human, ", Fails("""{"conversations": [{"from": "narrator", "value": "x"}]}"""),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "turn 1: the object has no property 'value'; it has from, content",
+            Fails("""{"conversations": [{"from": "human", "content": "x"}]}"""), StringComparison.Ordinal);
+        Assert.Contains(
+            "fits messages and conversations", Fails($$"""{"messages": [{{User}}], "conversations": []}"""), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -145,15 +166,23 @@ public sealed class ConversationReaderTests : IDisposable
             """);
         Assert.Equal(CausalDataKind.PromptCompletionMessages, set.Kind);
         Assert.Equal("Sunny.<|im_end|>", Learned(Encode(set)));
-        Assert.Contains("'completion' has no turn of the assistant", Fails($$"""{"prompt": [{{User}}], "completion": [{{User}}]}"""), StringComparison.Ordinal);
-        Assert.Contains("turn of the completion 1: the role is 'bot'", Fails($$"""{"prompt": [{{User}}], "completion": [{"role": "bot", "content": "x"}]}"""), StringComparison.Ordinal);
-        Assert.Contains("property 'completion' is a string; a list of objects", Fails($$"""{"prompt": [{{User}}], "completion": "x"}"""), StringComparison.Ordinal);
+        Assert.Contains(
+            "'completion' has no turn of the assistant", Fails($$"""{"prompt": [{{User}}], "completion": [{{User}}]}"""),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "turn of the completion 1: the role is 'bot'",
+            Fails($$"""{"prompt": [{{User}}], "completion": [{"role": "bot", "content": "x"}]}"""), StringComparison.Ordinal);
+        Assert.Contains(
+            "property 'completion' is a string; a list of objects", Fails($$"""{"prompt": [{{User}}], "completion": "x"}"""),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_template_that_refuses_a_conversation_is_named_with_its_line_and_the_datas()
     {
-        File.WriteAllText(folder.File("chat_template.jinja"), "{% for message in messages %}\n{% if message.role == 'tool' %}{{ raise_exception('No tools here.') }}{% endif %}{% endfor %}");
+        File.WriteAllText(
+            folder.File("chat_template.jinja"),
+            "{% for message in messages %}\n{% if message.role == 'tool' %}{{ raise_exception('No tools here.') }}{% endif %}{% endfor %}");
         CausalRecordSet set = Read($$"""
 
             {"messages": [{{User}}, {"role": "tool", "content": "20"}]}
@@ -166,8 +195,11 @@ public sealed class ConversationReaderTests : IDisposable
     [Fact]
     public void Several_files_hold_one_kind_and_numbers_that_are_not_finite_are_read_past()
     {
-        string first = folder.Write("a.jsonl", "{\"text\": \"a\", \"score\": NaN}\n"), second = folder.Write("b.txt", "b\n\nc\n"), third = folder.Write("c.jsonl", "\n{\"prompt\": \"a\", \"completion\": \"b\"}\n");
-        Assert.Equal([new CausalRecord.Plain("a"), new CausalRecord.Plain("b"), new CausalRecord.Plain("c")], CausalReader.Read(new DataFiles([first, second]), null, null).Records);
+        string first = folder.Write("a.jsonl", "{\"text\": \"a\", \"score\": NaN}\n"), second = folder.Write("b.txt", "b\n\nc\n"),
+            third = folder.Write("c.jsonl", "\n{\"prompt\": \"a\", \"completion\": \"b\"}\n");
+        Assert.Equal(
+            [new CausalRecord.Plain("a"), new CausalRecord.Plain("b"), new CausalRecord.Plain("c")],
+            CausalReader.Read(new DataFiles([first, second]), null, null).Records);
         string message = Assert.Throws<DataFileException>(() => CausalReader.Read(new DataFiles([first, third]), null, null)).Message;
         Assert.Contains($"{third}:2: ", message, StringComparison.Ordinal);
         Assert.Contains("property 'text' is NaN", Fails("""{"text": NaN}"""), StringComparison.Ordinal);
@@ -179,7 +211,8 @@ public sealed class ConversationReaderTests : IDisposable
 
     private CausalSamples Encode(CausalRecordSet set) => Encode(set, ChatTemplate.ChatMl);
 
-    private CausalSamples Encode(CausalRecordSet set, ChatTemplate? template) => new CausalEncoder(Tokenizer.Load(folder.Root), template, completionOnlyLoss: true).Encode(set, maxLength: 1000);
+    private CausalSamples Encode(CausalRecordSet set, ChatTemplate? template) =>
+        new CausalEncoder(Tokenizer.Load(folder.Root), template, completionOnlyLoss: true).Encode(set, maxLength: 1000);
 
     private string Learned(CausalSamples samples) =>
         Tokenizer.Load(folder.Root).Decode(samples.Rows.TokenLabels!.Single().Where(label => label != RaggedBatch.IgnoredLabel));

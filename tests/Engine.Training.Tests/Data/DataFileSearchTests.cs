@@ -55,7 +55,8 @@ public sealed class DataFileSearchTests : IDisposable
     [Fact]
     public void A_pattern_is_the_files_that_fit_it()
     {
-        Write("train-1.csv", "train-2.csv", "test-1.csv", ".train-3.csv", "x/train-4.csv", "y/train-5.csv", "y/z/train-6.csv", "what*.csv", "whatever.csv");
+        Write("train-1.csv", "train-2.csv", "test-1.csv", ".train-3.csv", "x/train-4.csv", "y/train-5.csv", "y/z/train-6.csv", "what*.csv",
+            "whatever.csv");
         Assert.Equal(["train-1.csv", "train-2.csv"], Find("train-*.csv"));
         Assert.Equal(["test-1.csv", "train-1.csv"], Find("t*-?.csv").Where(name => name.EndsWith("1.csv", StringComparison.Ordinal)));
         Assert.Equal(["x/train-4.csv", "y/train-5.csv"], Find("*/train-*.csv"));
@@ -86,12 +87,15 @@ public sealed class DataFileSearchTests : IDisposable
     public void A_data_set_saved_by_Hugging_Face_is_the_files_it_lists()
     {
         Write("data-00000-of-00002.arrow", "data-00001-of-00002.arrow", "old.arrow", "dataset_info.json");
-        folder.Write("state.json", """{"_data_files": [{"filename": "data-00001-of-00002.arrow"}, {"filename": "data-00000-of-00002.arrow"}], "_split": null}""");
+        folder.Write(
+            "state.json",
+            """{"_data_files": [{"filename": "data-00001-of-00002.arrow"}, {"filename": "data-00000-of-00002.arrow"}], "_split": null}""");
         Assert.Equal(["data-00001-of-00002.arrow", "data-00000-of-00002.arrow"], Find("."));
 
         folder.Write("state.json", """{"_data_files": [{"filename": "gone.arrow"}]}""");
         Assert.Contains("gone.arrow: the file does not exist", Fails("."));
-        folder.Write("state.json", """{"_data_files": [{"filename": "old.arrow"}], "_indices_data_files": [{"filename": "indices.arrow"}]}""");
+        folder.Write(
+            "state.json", """{"_data_files": [{"filename": "old.arrow"}], "_indices_data_files": [{"filename": "indices.arrow"}]}""");
         Assert.Contains("flatten_indices()", Fails("."));
         folder.Write("dataset_dict.json", """{"splits": ["train", "test"]}""");
         Assert.Contains("several splits: train, test; name the folder of one", Fails("."));

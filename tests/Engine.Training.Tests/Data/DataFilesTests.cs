@@ -37,7 +37,9 @@ public sealed class DataFilesTests : IDisposable
         Assert.Contains("b.csv:1: the header has no column 'text'", message, StringComparison.Ordinal);
         Assert.Contains("The file's ending says csv, and it is read as tsv", message, StringComparison.Ordinal);
         Assert.Contains("format: csv", message, StringComparison.Ordinal);
-        Assert.Contains("The file's ending says jsonl", Fails(folder.Write("c.jsonl", "{}"), Options with { Format = DataFormats.Csv }), StringComparison.Ordinal);
+        Assert.Contains(
+            "The file's ending says jsonl", Fails(folder.Write("c.jsonl", "{}"), Options with { Format = DataFormats.Csv }),
+            StringComparison.Ordinal);
         Assert.Contains("does not say how it is written", Fails(folder.Write("d.data", "x"), Options), StringComparison.Ordinal);
     }
 
@@ -48,7 +50,8 @@ public sealed class DataFilesTests : IDisposable
     [InlineData("tsv", '|', "text|label\n\"a\tb|1\n", "\"a\tb")]
     public void Columns_may_be_parted_by_another_character(string format, char delimiter, string content, string text)
     {
-        Example row = Read(folder.Write("a.data", content), Options with { Format = DataFormats.Named(format), Delimiter = delimiter }).Examples.Single();
+        Example row = Read(
+            folder.Write("a.data", content), Options with { Format = DataFormats.Named(format), Delimiter = delimiter }).Examples.Single();
         Assert.Equal((text, "1"), (row.Text, row.Label));
     }
 
@@ -72,12 +75,18 @@ public sealed class DataFilesTests : IDisposable
     [Fact]
     public void Several_files_are_one_set_and_errors_name_the_file()
     {
-        string first = folder.Write("a.tsv", "text\tlabel\na\t1\nb\t0\n"), second = folder.Write("b.csv", "label,text\n1,c\n"), third = folder.Write("c.jsonl", "{\"text\": \"d\", \"label\": 0}\n{}\n");
+        string first = folder.Write("a.tsv", "text\tlabel\na\t1\nb\t0\n"), second = folder.Write("b.csv", "label,text\n1,c\n"),
+            third = folder.Write("c.jsonl", "{\"text\": \"d\", \"label\": 0}\n{}\n");
         ExampleSet set = Read(new DataFiles([first, second]));
-        Assert.Equal([new("a", null, "1", 0, new DataPlace(first, 2)), new("b", null, "0", 1, new DataPlace(first, 3)), new Example("c", null, "1", 2, new DataPlace(second, 2))], set.Examples);
-        Assert.Equal(["a", "b", "c"], Read(new DataFiles([first, second, third]), Options with { Limit = 3 }).Examples.Select(row => row.Text));
+        Assert.Equal(
+            [new("a", null, "1", 0, new DataPlace(first, 2)), new("b", null, "0", 1, new DataPlace(first, 3)),
+                new Example("c", null, "1", 2, new DataPlace(second, 2))], set.Examples);
+        Assert.Equal(
+            ["a", "b", "c"], Read(new DataFiles([first, second, third]), Options with { Limit = 3 }).Examples.Select(row => row.Text));
         Assert.Contains($"{third}:2: ", Fails(new DataFiles([first, second, third]), Options), StringComparison.Ordinal);
-        Assert.Contains("e.tsv: there are no rows", Fails(new DataFiles([first, folder.Write("e.tsv", "text\tlabel\n")]), Options), StringComparison.Ordinal);
+        Assert.Contains(
+            "e.tsv: there are no rows", Fails(new DataFiles([first, folder.Write("e.tsv", "text\tlabel\n")]), Options),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -92,24 +101,34 @@ public sealed class DataFilesTests : IDisposable
 
     [Fact]
     public void A_column_by_number_may_not_be_the_texts_either() => Assert.Contains(
-        "given its answer", Fails(folder.Write("a.tsv", "text\tlabel\nx\t1\n"), Options with { Label = ColumnReference.ByIndex(0) }), StringComparison.Ordinal);
+        "given its answer", Fails(folder.Write("a.tsv", "text\tlabel\nx\t1\n"), Options with { Label = ColumnReference.ByIndex(0) }),
+        StringComparison.Ordinal);
 
     [Theory]
     [InlineData("a.jsonl", "{0}\n{1}")]
     [InlineData("a.json", "[{0},\n{1}]")]
     public void Numbers_that_are_not_finite_are_read_past_where_nobody_asks_for_them(string name, string layout)
     {
-        string Write(string first, string second) => folder.Write(name, layout.Replace("{0}", first, StringComparison.Ordinal).Replace("{1}", second, StringComparison.Ordinal));
+        string Write(string first, string second) =>
+            folder.Write(name, layout.Replace("{0}", first, StringComparison.Ordinal).Replace("{1}", second, StringComparison.Ordinal));
         const string Good = """{"text": "a NaN b", "label": 1, "score": NaN, "more": [Infinity, -Infinity]}""";
         Assert.Equal("a NaN b", Read(Write(Good, Good)).Examples[1].Text);
-        Assert.Contains($"{name}:2: property 'label' is NaN; a string or a finite number", Fails(Write(Good, """{"text": "a", "label": NaN}"""), Options), StringComparison.Ordinal);
-        Assert.Contains($"{name}:2: property 'label' is -Infinity", Fails(Write(Good, """{"text": "a", "label": -Infinity}"""), Options), StringComparison.Ordinal);
-        Assert.Contains($"{name}:2: property 'text' is NaN; a string", Fails(Write(Good, """{"text": NaN, "label": 1}"""), Options), StringComparison.Ordinal);
+        Assert.Contains(
+            $"{name}:2: property 'label' is NaN; a string or a finite number",
+            Fails(Write(Good, """{"text": "a", "label": NaN}"""), Options), StringComparison.Ordinal);
+        Assert.Contains(
+            $"{name}:2: property 'label' is -Infinity", Fails(Write(Good, """{"text": "a", "label": -Infinity}"""), Options),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            $"{name}:2: property 'text' is NaN; a string", Fails(Write(Good, """{"text": NaN, "label": 1}"""), Options),
+            StringComparison.Ordinal);
     }
 
-    private static ExampleReaderOptions Options { get; } = new() { Text = ColumnReference.ByName("text"), Label = ColumnReference.ByName("label") };
+    private static ExampleReaderOptions Options { get; } =
+        new() { Text = ColumnReference.ByName("text"), Label = ColumnReference.ByName("label") };
 
     private static ExampleSet Read(DataFiles files, ExampleReaderOptions? options = null) => ExampleReader.Read(files, options ?? Options);
 
-    private static string Fails(DataFiles files, ExampleReaderOptions options) => Assert.Throws<DataFileException>(() => Read(files, options)).Message;
+    private static string Fails(DataFiles files, ExampleReaderOptions options) =>
+        Assert.Throws<DataFileException>(() => Read(files, options)).Message;
 }

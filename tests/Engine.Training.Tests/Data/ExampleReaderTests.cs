@@ -24,7 +24,8 @@ public sealed class ExampleReaderTests : IDisposable
     [InlineData("SST-2/dev.tsv", "sentence", null, "label", 872, "1", 444)]
     [InlineData("STS-B/train.tsv", "sentence1", "sentence2", "score", 5749, "5.000", 77)]
     [InlineData("STS-B/dev.tsv", "sentence1", "sentence2", "score", 1500, "5.000", 34)]
-    public void Glue_files_are_read_row_by_row(string file, string text, string? pair, string label, int rows, string oneLabel, int rowsOfIt)
+    public void Glue_files_are_read_row_by_row(
+        string file, string text, string? pair, string label, int rows, string oneLabel, int rowsOfIt)
     {
         bool header = !file.StartsWith("CoLA", StringComparison.Ordinal);
         ColumnReference Column(string name) => header ? ColumnReference.ByName(name) : ColumnReference.ByIndex(int.Parse(name));
@@ -52,7 +53,9 @@ public sealed class ExampleReaderTests : IDisposable
             TextPair = ColumnReference.ByName("#2 String"),
             Label = ColumnReference.ByName("Quality"),
         });
-        Assert.Equal("Amrozi accused his brother , whom he called \" the witness \" , of deliberately distorting his evidence .", set.Examples[0].Text);
+        Assert.Equal(
+            "Amrozi accused his brother , whom he called \" the witness \" , of deliberately distorting his evidence .",
+            set.Examples[0].Text);
         Assert.Equal((0, 2), (set.Examples[0].Row, set.Examples[0].Place.Number));
     }
 
@@ -61,14 +64,17 @@ public sealed class ExampleReaderTests : IDisposable
     {
         string path = folder.Write("a.tsv", [0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes("text\tlabel\r\nna\"ïve\r x\t 1 \r\n\r\nb\t0")]);
         ExampleSet set = Read(path, DataFormats.Tsv);
-        Assert.Equal([new Example("na\"ïve\r x", null, "1", 0, new DataPlace(path, 2)), new Example("b", null, "0", 1, new DataPlace(path, 4))], set.Examples);
+        Assert.Equal(
+            [new Example("na\"ïve\r x", null, "1", 0, new DataPlace(path, 2)), new Example("b", null, "0", 1, new DataPlace(path, 4))],
+            set.Examples);
     }
 
     [Fact]
     public void Lines_that_end_with_a_carriage_return_alone_are_refused_by_what_they_are()
     {
         string path = folder.Write("a.tsv", "text\tlabel\rgood\t1\rbad\t0\r");
-        Assert.Contains("the lines end with a carriage return alone", Assert.Throws<DataFileException>(() => Read(path, DataFormats.Tsv)).Message);
+        Assert.Contains(
+            "the lines end with a carriage return alone", Assert.Throws<DataFileException>(() => Read(path, DataFormats.Tsv)).Message);
     }
 
     [Fact]
@@ -82,7 +88,9 @@ public sealed class ExampleReaderTests : IDisposable
     public void Csv_fields_may_hold_commas_quotes_and_line_breaks()
     {
         string path = folder.Write("a.csv", "label,text\n1,\"a, \"\"b\"\"\nc\"\n0,plain\n");
-        Assert.Equal([new Example("a, \"b\"\nc", null, "1", 0, new DataPlace(path, 2)), new Example("plain", null, "0", 1, new DataPlace(path, 4))], Read(path, DataFormats.Csv).Examples);
+        Assert.Equal(
+            [new Example("a, \"b\"\nc", null, "1", 0, new DataPlace(path, 2)), new Example("plain", null, "0", 1, new DataPlace(path, 4))],
+            Read(path, DataFormats.Csv).Examples);
     }
 
     [Theory]
@@ -102,7 +110,8 @@ public sealed class ExampleReaderTests : IDisposable
             {"label": false, "text": "d"}
             """);
         Assert.Equal(
-            [new Example("a\tb", null, "1", 0, new DataPlace(path, 1)), new Example("c", null, "no", 1, new DataPlace(path, 3)), new Example("d", null, "false", 2, new DataPlace(path, 4))],
+            [new Example("a\tb", null, "1", 0, new DataPlace(path, 1)), new Example("c", null, "no", 1, new DataPlace(path, 3)),
+                new Example("d", null, "false", 2, new DataPlace(path, 4))],
             Read(path, DataFormats.JsonLines).Examples);
     }
 
@@ -128,14 +137,18 @@ public sealed class ExampleReaderTests : IDisposable
         string message = Fails(folder.Write("a.tsv", "sentence\ttexts\tlabel\nx\ty\t1\n"), DataFormats.Tsv);
         Assert.Contains("a.tsv:1:", message);
         Assert.EndsWith("no column 'text'; did you mean 'texts'? Known are sentence, texts, label.", message);
-        Assert.EndsWith("Known are 'the sentence', ' texts', label.", Fails(folder.Write("b.tsv", "the sentence\t texts\tlabel\nx\ty\t1\n"), DataFormats.Tsv));
+        Assert.EndsWith(
+            "Known are 'the sentence', ' texts', label.",
+            Fails(folder.Write("b.tsv", "the sentence\t texts\tlabel\nx\ty\t1\n"), DataFormats.Tsv));
     }
 
     [Fact]
     public void Short_and_long_lines_name_the_line()
     {
-        Assert.Contains("a.tsv:3: the line has 1 column, the header 2", Fails(folder.Write("a.tsv", "text\tlabel\nx\t1\ny\n"), DataFormats.Tsv));
-        Assert.Contains("a.tsv:2: the line has 3 columns, the header 2", Fails(folder.Write("a.tsv", "text\tlabel\nx\ty\t1\n"), DataFormats.Tsv));
+        Assert.Contains(
+            "a.tsv:3: the line has 1 column, the header 2", Fails(folder.Write("a.tsv", "text\tlabel\nx\t1\ny\n"), DataFormats.Tsv));
+        Assert.Contains(
+            "a.tsv:2: the line has 3 columns, the header 2", Fails(folder.Write("a.tsv", "text\tlabel\nx\ty\t1\n"), DataFormats.Tsv));
     }
 
     [Theory]
@@ -150,10 +163,19 @@ public sealed class ExampleReaderTests : IDisposable
     {
         Assert.Contains("does not exist", Fails(Path.Combine(folder.Root, "none.tsv"), DataFormats.Tsv));
         Assert.Contains("a folder", Fails(folder.Root, DataFormats.Tsv));
-        Assert.Contains("a.tsv:3: this line has bytes that are not UTF-8", Fails(folder.Write("a.tsv", [.. "text\tlabel\na\t1\nx"u8, 0xE9, .. "\t1\n"u8]), DataFormats.Tsv));
-        Assert.Contains("a.csv:4: this line has bytes that are not UTF-8", Fails(folder.Write("a.csv", [.. "text,label\n\"a\nb\",1\nx"u8, 0xE9, .. ",1\n"u8]), DataFormats.Csv));
-        Assert.Contains("a.json:2: this line has bytes that are not UTF-8", Fails(folder.Write("a.json", [.. "[\n{\"text\": \"x"u8, 0xE9, .. "\"}]\n"u8]), DataFormats.Json));
-        Assert.Contains("a.jsonl:2: this line has bytes that are not UTF-8", Fails(folder.Write("a.jsonl", [.. "{\"text\": \"x\", \"label\": 1}\n{\"text\": \"x"u8, 0xE9, .. "\"}\n"u8]), DataFormats.JsonLines));
+        Assert.Contains(
+            "a.tsv:3: this line has bytes that are not UTF-8",
+            Fails(folder.Write("a.tsv", [.. "text\tlabel\na\t1\nx"u8, 0xE9, .. "\t1\n"u8]), DataFormats.Tsv));
+        Assert.Contains(
+            "a.csv:4: this line has bytes that are not UTF-8",
+            Fails(folder.Write("a.csv", [.. "text,label\n\"a\nb\",1\nx"u8, 0xE9, .. ",1\n"u8]), DataFormats.Csv));
+        Assert.Contains(
+            "a.json:2: this line has bytes that are not UTF-8",
+            Fails(folder.Write("a.json", [.. "[\n{\"text\": \"x"u8, 0xE9, .. "\"}]\n"u8]), DataFormats.Json));
+        Assert.Contains(
+            "a.jsonl:2: this line has bytes that are not UTF-8",
+            Fails(folder.Write("a.jsonl", [.. "{\"text\": \"x\", \"label\": 1}\n{\"text\": \"x"u8, 0xE9, .. "\"}\n"u8]),
+                DataFormats.JsonLines));
     }
 
     [Fact]
@@ -177,7 +199,8 @@ public sealed class ExampleReaderTests : IDisposable
             byte[] bytes = Encoding.UTF8.GetBytes(whole);
             PhiloxWords words = random.Block((ulong)i);
             bytes[words.X % (uint)bytes.Length] = (byte)words.Y;
-            if (Record.Exception(() => Read(folder.Write("damaged", bytes[..(bytes.Length - (int)(words.Z % 6))]), DataFormats.Named(format)!)) is { } error)
+            if (Record.Exception(
+                () => Read(folder.Write("damaged", bytes[..(bytes.Length - (int)(words.Z % 6))]), DataFormats.Named(format)!)) is { } error)
             {
                 Assert.IsType<DataFileException>(error);
                 refused++;

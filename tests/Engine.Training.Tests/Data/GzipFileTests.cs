@@ -39,7 +39,9 @@ public sealed class GzipFileTests : IDisposable
     public void Lines_are_numbered_as_inside()
     {
         Assert.Contains("a.tsv.gz:3: the line has 1 column", Fails(Write("a.tsv.gz", "text\tlabel\nx\t1\ny\n"u8)));
-        Assert.Contains("b.csv.gz:4: this line has bytes that are not UTF-8", Fails(Write("b.csv.gz", [.. "text,label\n\"a\nb\",1\nx"u8, 0xE9, .. ",1\n"u8])));
+        Assert.Contains(
+            "b.csv.gz:4: this line has bytes that are not UTF-8",
+            Fails(Write("b.csv.gz", [.. "text,label\n\"a\nb\",1\nx"u8, 0xE9, .. ",1\n"u8])));
         Assert.Contains("c.jsonl.gz:2: ", Fails(Write("c.jsonl.gz", "{\"text\": \"x\", \"label\": 1}\n{\"text\"\n"u8)));
     }
 
@@ -69,7 +71,8 @@ public sealed class GzipFileTests : IDisposable
     [Fact]
     public void A_file_that_was_cut_short_is_refused_at_every_length()
     {
-        byte[] whole = Compress(Encoding.UTF8.GetBytes("text\tlabel\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"text {i * 31}\t{i % 2}\n"))));
+        byte[] whole = Compress(
+            Encoding.UTF8.GetBytes("text\tlabel\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"text {i * 31}\t{i % 2}\n"))));
         byte[] two = [.. whole, .. Compress("more\t1\n"u8)];
         foreach (int length in Enumerable.Range(1, two.Length - 1).Where(length => length != whole.Length))
         {
@@ -99,7 +102,8 @@ public sealed class GzipFileTests : IDisposable
     }
 
     private static ExampleSet Read(string path) =>
-        ExampleReader.Read(path, new ExampleReaderOptions { Text = ColumnReference.ByName("text"), Label = ColumnReference.ByName("label") });
+        ExampleReader.Read(
+            path, new ExampleReaderOptions { Text = ColumnReference.ByName("text"), Label = ColumnReference.ByName("label") });
 
     private static string Fails(string path) => Assert.Throws<DataFileException>(() => Read(path)).Message;
 

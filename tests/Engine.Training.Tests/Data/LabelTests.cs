@@ -60,7 +60,9 @@ public sealed class LabelTests
         Assert.Equal([1.5f, -2, 0], RegressionTargets.Encode(Set("1.5", "-2", "0")));
         foreach (string wrong in new[] { "nan", "NaN", "inf", "1e99", "high", "", "1,5" })
         {
-            Assert.Contains($"train.tsv:3: the label '{wrong}'", Assert.Throws<DataFileException>(() => RegressionTargets.Encode(Set("1", wrong))).Message);
+            Assert.Contains(
+                $"train.tsv:3: the label '{wrong}'",
+                Assert.Throws<DataFileException>(() => RegressionTargets.Encode(Set("1", wrong))).Message);
         }
     }
 
@@ -79,7 +81,8 @@ public sealed class LabelTests
     [InlineData("9007199254740992", "9007199254740993")]
     [InlineData("true", "1", "tRUE")]
     [InlineData("1", "one", "1,0", "0x1", "1 0", "1e", "--1", ".", "NaN", "1e99999999999", "1e-2147483648")]
-    public void Labels_that_differ_stay_apart(params string[] labels) => Assert.Equal(labels.Length, labels.Select(ClassLabel.Key).Distinct().Count());
+    public void Labels_that_differ_stay_apart(params string[] labels) =>
+        Assert.Equal(labels.Length, labels.Select(ClassLabel.Key).Distinct().Count());
 
     [Fact]
     public void Classes_are_called_as_the_data_writes_them_or_by_the_number_where_it_writes_several()
@@ -95,7 +98,9 @@ public sealed class LabelTests
     {
         Assert.Equal([1, 0, 1], LabelVocabulary.Build(Set("1.0", "0"), ["00", "01"]).Encode(Set("1", "0.0", "1e0")));
         Assert.Equal([1, 0], LabelVocabulary.FromModel(["bad", "good"]).Encode(Set("1.0", "0")));
-        Assert.Contains("'1' and '1.0' are one class", Assert.Throws<ConfigurationException>(() => LabelVocabulary.Build(Set("1"), ["1", "1.0"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'1' and '1.0' are one class",
+            Assert.Throws<ConfigurationException>(() => LabelVocabulary.Build(Set("1"), ["1", "1.0"])).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -111,9 +116,11 @@ public sealed class LabelTests
     public void Tables_that_went_wrong_have_the_classes_that_are_right(string file, string expected)
     {
         ExampleSet set = ExampleReader.Read(
-            SharedFiles.Path($"cases/table-data/{file}"), new ExampleReaderOptions { Text = ColumnReference.ByName("sentence"), Label = ColumnReference.ByName("label") });
+            SharedFiles.Path($"cases/table-data/{file}"),
+            new ExampleReaderOptions { Text = ColumnReference.ByName("sentence"), Label = ColumnReference.ByName("label") });
         LabelVocabulary labels = LabelVocabulary.Build(set);
-        Assert.Equal(expected, string.Join(", ", LabelledDataNotes.Count(labels, labels.Encode(set)).Select(entry => $"{entry.Name} {entry.Rows}")));
+        Assert.Equal(
+            expected, string.Join(", ", LabelledDataNotes.Count(labels, labels.Encode(set)).Select(entry => $"{entry.Name} {entry.Rows}")));
     }
 
     private static ExampleSet Set(params string[] labels) =>

@@ -25,17 +25,22 @@ public sealed class LabelledDataNotesTests
     {
         ExampleSet same = Set(("a", "x"), ("b", "x"));
         Assert.Contains("every row has the label 'x'", NotesOf(same, LabelVocabulary.Build(same, ["x", "y"])), StringComparison.Ordinal);
-        Assert.Contains("1 row has the label 'NaN'", NotesOf(Set(("a", "x"), ("b", "NaN"), ("c", "x"), ("d", "x"))), StringComparison.Ordinal);
-        string repeated = string.Join('\n', LabelledDataNotes.OfRepetitions(Set(("a", "1"), ("a", "1.0"), ("b", "1"), ("b", "0")), isClassified: true));
+        Assert.Contains(
+            "1 row has the label 'NaN'", NotesOf(Set(("a", "x"), ("b", "NaN"), ("c", "x"), ("d", "x"))), StringComparison.Ordinal);
+        string repeated = string.Join(
+            '\n', LabelledDataNotes.OfRepetitions(Set(("a", "1"), ("a", "1.0"), ("b", "1"), ("b", "0")), isClassified: true));
         Assert.Contains("2 of 4 rows repeat", repeated, StringComparison.Ordinal);
         Assert.Contains("1 text comes with more than one label", repeated, StringComparison.Ordinal);
-        Assert.Empty(LabelledDataNotes.OfRepetitions(Set([.. Enumerable.Range(0, 30).Select(i => ($"{i % 29}", "1"))]), isClassified: true));
+        Assert.Empty(
+            LabelledDataNotes.OfRepetitions(Set([.. Enumerable.Range(0, 30).Select(i => ($"{i % 29}", "1"))]), isClassified: true));
     }
 
     [Fact]
     public void Targets_that_are_all_one_number_are_said()
     {
-        Assert.Contains("every row is 3.5", Assert.Single(LabelledDataNotes.OfTargets(Set(("a", "3.5"), ("b", "3.50")), [3.5f, 3.5f])), StringComparison.Ordinal);
+        Assert.Contains(
+            "every row is 3.5", Assert.Single(LabelledDataNotes.OfTargets(Set(("a", "3.5"), ("b", "3.50")), [3.5f, 3.5f])),
+            StringComparison.Ordinal);
         Assert.Empty(LabelledDataNotes.OfTargets(Set(("a", "1"), ("b", "2")), [1, 2]));
     }
 
@@ -44,7 +49,9 @@ public sealed class LabelledDataNotesTests
     {
         ExampleSet train = Set(("a", "x"), ("b", "y")), validation = Set(("b", "y"), ("c", "z"));
         LabelVocabulary labels = LabelVocabulary.Build(train, ["x", "y", "z"]);
-        string notes = string.Join('\n', LabelledDataNotes.OfValidation(train, validation, LabelledDataNotes.Count(labels, labels.Encode(train)), labels.Encode(validation)));
+        string notes = string.Join(
+            '\n', LabelledDataNotes.OfValidation(
+                train, validation, LabelledDataNotes.Count(labels, labels.Encode(train)), labels.Encode(validation)));
         Assert.Contains("the texts of 1 of 2 rows are in the training data too", notes, StringComparison.Ordinal);
         Assert.Contains("1 row has the label 'z', which no row of the training data has", notes, StringComparison.Ordinal);
     }

@@ -43,7 +43,8 @@ public sealed class MaskingTests
     {
         RaggedBatch batch = Batch(rows: 3, length: 50);
         RaggedBatch together = Masker().Mask(batch, [10, 11, 12], epoch: 2);
-        EncodedSet rows = new([.. Enumerable.Range(0, 3).Select(row => (batch.InputIds[batch.RowStart[row]..batch.RowStart[row + 1]], (int[]?)null))]);
+        EncodedSet rows = new(
+            [.. Enumerable.Range(0, 3).Select(row => (batch.InputIds[batch.RowStart[row]..batch.RowStart[row + 1]], (int[]?)null))]);
         RaggedBatch alone = Masker().Mask(rows.Batch([1]).PadTo(64), [11], epoch: 2);
         Assert.Equal(together.InputIds[50..100], alone.InputIds[..50]);
         Assert.Equal(together.TokenLabels![50..100], alone.TokenLabels![..50]);
@@ -62,5 +63,7 @@ public sealed class MaskingTests
     private static TokenMasker Masker() => new(seed: 9, probability: 0.15, MaskId, VocabularySize, specialIds: [0, 2]);
 
     private static RaggedBatch Batch(int rows, int length) => RaggedBatch.FromRows(
-        [.. Enumerable.Range(0, rows).Select(row => ((int[])[0, .. Enumerable.Range(0, length - 2).Select(i => 5 + (((row * 37) + (i * 11)) % 990)), 2], (int[]?)null))]);
+        [.. Enumerable.Range(0, rows)
+            .Select(row => ((int[])[0, .. Enumerable.Range(0, length - 2).Select(i => 5 + (((row * 37) + (i * 11)) % 990)), 2],
+                (int[]?)null))]);
 }

@@ -28,5 +28,7 @@ public sealed class SamplePackerTests
 
     [Fact]
     public void Sample_longer_than_a_pack_is_refused() =>
-        Assert.Contains("Sample 1 has 11 tokens", Assert.Throws<ArgumentException>(() => SamplePacker.Pack([1, 11], 10)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Sample 1 has 11 tokens", Assert.Throws<ArgumentException>(() => SamplePacker.Pack([1, 11], 10)).Message,
+            StringComparison.Ordinal);
 }

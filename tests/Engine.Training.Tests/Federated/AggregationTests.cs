@@ -27,7 +27,8 @@ public sealed class AggregationTests
         using SafetensorsFile file = SafetensorsFile.Open(SharedFiles.Path($"{Golden}.safetensors"));
         (float[] A, float[] B)[] clients =
         [
-            .. Enumerable.Range(0, weights.Length).Select(k => (file[$"client.{k}.lora_A"].ToFloat32(), file[$"client.{k}.lora_B"].ToFloat32())),
+            .. Enumerable.Range(0, weights.Length)
+                .Select(k => (file[$"client.{k}.lora_A"].ToFloat32(), file[$"client.{k}.lora_B"].ToFloat32())),
         ];
         double[] a = Aggregation.Average([.. clients.Select(client => client.A)], weights);
         double[] b = Aggregation.Average([.. clients.Select(client => client.B)], weights);
@@ -94,7 +95,8 @@ public sealed class AggregationTests
                     for (int k = 0; k < clients.Length; k++)
                     {
                         (float[] own, float[] factor) = clients[k];
-                        difference += weights[k] * Enumerable.Range(0, Rank).Sum(i => (double)factor[(row * Rank) + i] * own[(i * In) + column]);
+                        difference += weights[k] * Enumerable.Range(0, Rank)
+                            .Sum(i => (double)factor[(row * Rank) + i] * own[(i * In) + column]);
                     }
 
                     sum += difference * difference;

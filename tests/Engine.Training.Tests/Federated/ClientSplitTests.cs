@@ -37,8 +37,8 @@ public sealed class ClientSplitTests
     }
 
     /// <summary>
-    /// A share's variance is p (1 - p) / (clients * concentration + 1), p = 1/4: of 200 rows a deviation of 1.4 at 1000, nearly all or nothing
-    /// at 0.01.
+    /// A share's variance is p (1 - p) / (clients * concentration + 1), p = 1/4: of 200 rows a deviation of 1.4 at 1000, nearly all or
+    /// nothing at 0.01.
     /// </summary>
     [Fact]
     public void A_large_concentration_gives_all_alike_and_a_small_one_whole_classes()
@@ -54,8 +54,8 @@ public sealed class ClientSplitTests
     }
 
     /// <summary>
-    /// Over n draws the mean's deviation is sqrt(variance / n), that of the estimated variance its value times sqrt(c / n), c below 30: five
-    /// of each.
+    /// Over n draws the mean's deviation is sqrt(variance / n), that of the estimated variance its value times sqrt(c / n), c below 30:
+    /// five of each.
     /// </summary>
     [Theory]
     [InlineData(0.1)]

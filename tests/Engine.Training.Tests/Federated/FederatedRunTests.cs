@@ -152,7 +152,8 @@ public sealed class FederatedRunTests
     [InlineData("federated={clients: 41, rounds: 1}", "federated.clients is 41, and there are 40 rows")]
     [InlineData("federated={clients: 0, rounds: 1}", "federated.clients is '0'; expected a whole number of at least 1")]
     [InlineData("federated={clients: 2}", "the key 'federated.rounds' is missing")]
-    [InlineData("federated={clients: 2, rounds: 1, participation: 1.5}", "federated.participation is '1.5'; expected a finite number above 0")]
+    [InlineData(
+        "federated={clients: 2, rounds: 1, participation: 1.5}", "federated.participation is '1.5'; expected a finite number above 0")]
     [InlineData("federated={clients: 2, rounds: 1, participation: 0}", "federated.participation is '0'")]
     [InlineData("federated={clients: 2, rounds: 1, concentration: 1}", "federated.concentration is '1'; expected none, since")]
     [InlineData("federated={clients: 2, rounds: 1, mu: 1}", "federated.mu is '1'; expected none, since only aggregation: lora-fair")]

@@ -41,7 +41,8 @@ public sealed class InspectionTests : IDisposable
         Assert.Equal(4, found.Modules.Count);
         Assert.All(found.Modules, module => Assert.Equal((4, 2.0), (module.Rank, module.Scale)));
         Assert.All(found.Modules, module => Assert.Equal(("[4, 32]", "[32, 4]"), (module.A.ShapeText, module.B.ShapeText)));
-        Assert.Equal(found.Modules.Select(module => module.Module).Order(StringComparer.Ordinal), found.Modules.Select(module => module.Module));
+        Assert.Equal(
+            found.Modules.Select(module => module.Module).Order(StringComparer.Ordinal), found.Modules.Select(module => module.Module));
 
         // RoBERTa's classification head: dense [32, 32] with bias, out_proj [2, 32] with bias.
         Assert.Equal((4 * 2 * 4 * 32) + (32 * 32) + 32 + (2 * 32) + 2, found.Parameters);

@@ -51,7 +51,9 @@ public sealed class MetricsTests
 
     [Fact]
     public void Diverged_logits_are_an_error_not_a_class()
-        => Assert.Contains("row 1, class 0", Assert.Throws<ArithmeticException>(() => ClassificationMetrics.Argmax([0, 1, float.NaN, 2], 2)).Message);
+        =>
+            Assert.Contains(
+                "row 1, class 0", Assert.Throws<ArithmeticException>(() => ClassificationMetrics.Argmax([0, 1, float.NaN, 2], 2)).Message);
 
     [Fact]
     public void A_task_reports_the_metrics_it_names()

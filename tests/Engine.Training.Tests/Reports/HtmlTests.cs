@@ -43,7 +43,11 @@ public sealed class HtmlTests
     {
         (double Tick, string Label)[] ticks = [.. ChartScale.Labelled(new ChartScale([low, high], 0, 100, logarithmic).Ticks(5))];
         Assert.Equal(expected, ticks.Select(tick => tick.Label));
-        Assert.All(ticks, tick => Assert.Equal(tick.Tick, double.Parse(tick.Label, System.Globalization.CultureInfo.InvariantCulture), 1e-3 * (ticks[1].Tick - ticks[0].Tick)));
+        Assert.All(
+            ticks,
+            tick => Assert.Equal(
+                tick.Tick, double.Parse(tick.Label, System.Globalization.CultureInfo.InvariantCulture),
+                1e-3 * (ticks[1].Tick - ticks[0].Tick)));
     }
 
     [Fact]
@@ -68,7 +72,8 @@ public sealed class HtmlTests
         chart.Add(new ChartSeries(Hostile, 0, x, [1, double.NaN, 3])).Add(new ChartSeries("flat", 9, x, [2, 2, 2]));
         var map = new HeatMap([1, 2, 3, double.NaN]);
         var table = new HtmlTable(Hostile, ">value").Row(new HtmlCell(Hostile, Hostile, Best: true, Series: 1), "1");
-        string[] parts = [chart.ToString(), new LineChart("empty", "x", "y").ToString(), map.Map(Hostile, [-1, 1], [[1, 2], [3, double.NaN]], Hostile, "y"), map.Legend(Hostile), table.ToString()];
+        string[] parts = [chart.ToString(), new LineChart("empty", "x", "y").ToString(),
+            map.Map(Hostile, [-1, 1], [[1, 2], [3, double.NaN]], Hostile, "y"), map.Legend(Hostile), table.ToString()];
         foreach (string part in parts)
         {
             XElement parsed = XElement.Parse(part);
@@ -94,7 +99,9 @@ public sealed class HtmlTests
         Assert.Equal((low, high), (Math.Round(scale.Low, 9), Math.Round(scale.High, 9)));
     }
 
-    /// <summary>Of curves that are the same, the later ones leave the earlier in sight: dashes with gaps over a whole line, dots that are smaller.</summary>
+    /// <summary>
+    /// Of curves that are the same, the later ones leave the earlier in sight: dashes with gaps over a whole line, dots that are smaller.
+    /// </summary>
     [Fact]
     public void Curves_that_are_the_same_are_all_to_be_seen()
     {
@@ -105,11 +112,13 @@ public sealed class HtmlTests
         }
 
         XElement figure = XElement.Parse(chart.ToString());
-        string[] curves = [.. figure.Elements("svg").Single().Elements("path").Where(path => path.Attribute("class")!.Value == "curve").Select(path => path.Attribute("style")!.Value)];
+        string[] curves = [.. figure.Elements("svg").Single().Elements("path").Where(path => path.Attribute("class")!.Value == "curve")
+            .Select(path => path.Attribute("style")!.Value)];
         Assert.Equal(4, curves.Select(style => style[style.IndexOf("stroke-dasharray", StringComparison.Ordinal)..]).Distinct().Count());
         Assert.Contains("stroke-dasharray:none", curves[0], StringComparison.Ordinal);
         Assert.All(curves[1..], style => Assert.DoesNotContain("none", style, StringComparison.Ordinal));
-        double[] radii = [.. figure.Descendants("circle").Select(dot => double.Parse(dot.Attribute("r")!.Value, System.Globalization.CultureInfo.InvariantCulture)).Distinct()];
+        double[] radii = [.. figure.Descendants("circle")
+            .Select(dot => double.Parse(dot.Attribute("r")!.Value, System.Globalization.CultureInfo.InvariantCulture)).Distinct()];
         Assert.Equal(radii.OrderDescending(), radii);
         Assert.Equal(4, radii.Length);
         Assert.Equal(curves, figure.Descendants("li").Select(entry => entry.Descendants("path").Single().Attribute("style")!.Value));
@@ -125,7 +134,9 @@ public sealed class HtmlTests
         var chart = new LineChart("runs", "seed", "loss") { WholeX = true };
         chart.Add(new ChartSeries("run", 0, seeds, [.. seeds.Select((_, i) => (double)i)]));
         XElement figure = XElement.Parse(chart.ToString());
-        Assert.Equal(expected, figure.Descendants("text").Where(text => text.Attribute("text-anchor")?.Value == "middle").Select(text => text.Value).Where(text => char.IsAsciiDigit(text[0])));
+        Assert.Equal(
+            expected, figure.Descendants("text").Where(text => text.Attribute("text-anchor")?.Value == "middle").Select(text => text.Value)
+                .Where(text => char.IsAsciiDigit(text[0])));
     }
 
     [Fact]
@@ -138,6 +149,7 @@ public sealed class HtmlTests
 
     private static string Between(double[][] rows, double level) => ContourLines.Path(rows, level, (column, row) => (column, row));
 
-    private static string[] Pieces(string path) => path.Replace("M", " M", StringComparison.Ordinal).Replace("L", " L", StringComparison.Ordinal)
-        .Split(' ', StringSplitOptions.RemoveEmptyEntries).Chunk(2).Select(pair => string.Join(' ', pair)).ToArray();
+    private static string[] Pieces(string path) =>
+        path.Replace("M", " M", StringComparison.Ordinal).Replace("L", " L", StringComparison.Ordinal)
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries).Chunk(2).Select(pair => string.Join(' ', pair)).ToArray();
 }

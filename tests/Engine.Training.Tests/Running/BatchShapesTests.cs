@@ -34,8 +34,12 @@ public sealed class BatchShapesTests : IDisposable
         using RunData data = RunData.Load(RunConfiguration.Load(Write(task, settings)));
         foreach (long count in (long[])[1, 3, data.Train.BatchesPerEpoch, (2L * data.Train.BatchesPerEpoch) + 1])
         {
-            BatchShape[] made = [.. Enumerable.Range(0, (int)count).Select(i => BatchShape.Of(data.Architecture, data.Train.Batch(i / data.Train.BatchesPerEpoch, i % data.Train.BatchesPerEpoch)))];
-            Assert.Equal(made.Distinct().OrderBy(shape => shape.ToString()), data.Train.Shapes(data.Architecture, count).OrderBy(shape => shape.ToString()));
+            BatchShape[] made = [.. Enumerable.Range(0, (int)count)
+                .Select(i => BatchShape.Of(
+                    data.Architecture, data.Train.Batch(i / data.Train.BatchesPerEpoch, i % data.Train.BatchesPerEpoch)))];
+            Assert.Equal(
+                made.Distinct().OrderBy(shape => shape.ToString()),
+                data.Train.Shapes(data.Architecture, count).OrderBy(shape => shape.ToString()));
         }
 
         BatchShape[] samples =
@@ -98,7 +102,9 @@ public sealed class BatchShapesTests : IDisposable
         string[] texts = [.. Enumerable.Range(0, 150).Select(i => string.Join(' ', Enumerable.Repeat("heron", 1 + (i * i % 23))))];
         folder.Write("train.tsv", "sentence\tlabel\n" + string.Concat(texts.Select((text, i) => $"{text}\t{"ab"[i % 2]}\n")));
         folder.Write("train.txt", string.Concat(texts.Select(text => text + "\n")));
-        folder.Write("train.jsonl", string.Concat(texts.Select((text, i) => $$"""{"prompt": "{{text}} ", "completion": "{{texts[(i * 7) % texts.Length]}}"}""" + "\n")));
+        folder.Write(
+            "train.jsonl", string.Concat(
+                texts.Select((text, i) => $$"""{"prompt": "{{text}} ", "completion": "{{texts[(i * 7) % texts.Length]}}"}""" + "\n")));
         return folder.Write("run.yaml", $$"""
             model: {{model}}
             task: {{task}}

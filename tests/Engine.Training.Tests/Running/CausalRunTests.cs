@@ -12,10 +12,13 @@ namespace Engine.Training.Tests.Running;
 /// <summary>Runs of <c>task: causal-lm</c> on a decoder whose tokens are bytes.</summary>
 public sealed class CausalRunTests : IDisposable
 {
-    /// <summary>Sums over the same tokens in another order, in float32: 2^-24 by the square root of the tokens, and what training makes of it.</summary>
+    /// <summary>
+    /// Sums over the same tokens in another order, in float32: 2^-24 by the square root of the tokens, and what training makes of it.
+    /// </summary>
     private const double SumOrder = 3e-6;
 
-    private static readonly string[] Prompts = ["one and one is ", "a longer prompt: ", "q", "what comes after nine? ", "name a colour. ", "x = "];
+    private static readonly string[] Prompts =
+        ["one and one is ", "a longer prompt: ", "q", "what comes after nine? ", "name a colour. ", "x = "];
     private static readonly string[] Answers = ["two", "and a longer answer, too", "r", "ten", "green or blue", "y"];
 
     private readonly TemporaryFolder folder = new();
@@ -42,7 +45,9 @@ public sealed class CausalRunTests : IDisposable
         Assert.True(RelativeDifference(separate, packed) < 1e-4, $"the adapters differ by {RelativeDifference(separate, packed):g2}");
 
         // One segment for a whole pack: samples see those before them, and positions go on.
-        Assert.True(Math.Abs(joined.Losses[0] - separate.Losses[0]) > 30 * SumOrder * separate.Losses[0], $"{joined.Losses[0]} against {separate.Losses[0]}");
+        Assert.True(
+            Math.Abs(joined.Losses[0] - separate.Losses[0]) > 30 * SumOrder * separate.Losses[0],
+            $"{joined.Losses[0]} against {separate.Losses[0]}");
         Assert.True(RelativeDifference(separate, joined) > 1e-2, $"the adapters differ by {RelativeDifference(separate, joined):g2} only");
     }
 
@@ -71,8 +76,11 @@ public sealed class CausalRunTests : IDisposable
         string settings = "num_train_epochs: 30\nearly_stopping_patience: 2\nload_best_model_at_end: true\nper_device_eval_batch_size: ";
         Outcome outcome = Train("best", settings + 4, Data);
         JsonNode[] evaluations = Lines("best", "evaluations.jsonl");
-        Assert.All(evaluations, line => Assert.Equal(Math.Exp(line["loss"]!.GetValue<double>()), line["perplexity"]!.GetValue<double>(), 1e-9));
-        Assert.Equal(evaluations.Where(line => line["step"]!.GetValue<long>() > 0).Min(line => line["loss"]!.GetValue<double>()), outcome.Result.After!["loss"]);
+        Assert.All(
+            evaluations, line => Assert.Equal(Math.Exp(line["loss"]!.GetValue<double>()), line["perplexity"]!.GetValue<double>(), 1e-9));
+        Assert.Equal(
+            evaluations.Where(line => line["step"]!.GetValue<long>() > 0).Min(line => line["loss"]!.GetValue<double>()),
+            outcome.Result.After!["loss"]);
         Assert.True(outcome.Result.After["loss"] < 0.8 * outcome.Result.Before!["loss"]);
 
         // A batch of one row and batches of four: a mean of batch means would differ, answers being of unequal length.
@@ -86,9 +94,12 @@ public sealed class CausalRunTests : IDisposable
         UseTiny();
         WriteCompletions("train.jsonl", 6);
         Outcome outcome = Train("notes", "max_length: 16\npacking: true\nmax_steps: 1");
-        Assert.Contains(outcome.Notes, note => note.Contains("train.jsonl: 4 of 6 samples are longer than max_length (16 tokens)", StringComparison.Ordinal));
+        Assert.Contains(
+            outcome.Notes, note =>
+                note.Contains("train.jsonl: 4 of 6 samples are longer than max_length (16 tokens)", StringComparison.Ordinal));
         Assert.Contains(outcome.Notes, note => note.Contains("2 of 6 samples were left out", StringComparison.Ordinal));
-        Assert.Contains(outcome.Notes, note => note.Contains("Packed 4 samples into 3 rows of at most 16 tokens", StringComparison.Ordinal));
+        Assert.Contains(
+            outcome.Notes, note => note.Contains("Packed 4 samples into 3 rows of at most 16 tokens", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -96,7 +107,8 @@ public sealed class CausalRunTests : IDisposable
     {
         UseTiny(chatTemplate: null);
         folder.Write("train.jsonl", """{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}""");
-        Assert.Contains("chat_template", Assert.Throws<ModelFileException>(() => Train("none", "max_steps: 1")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "chat_template", Assert.Throws<ModelFileException>(() => Train("none", "max_steps: 1")).Message, StringComparison.Ordinal);
         foreach (string name in (string[])["chatml", "qwen2", "qwen2.5", "llama3"])
         {
             Assert.Equal(1, Train(name, $"max_steps: 1\nmax_length: 200\nchat_template: {name}").Result.Steps);
@@ -124,7 +136,8 @@ public sealed class CausalRunTests : IDisposable
     {
         RunConfiguration run = RunConfiguration.Load(Path.Combine(folder.Root, runFile));
         using RunData data = RunData.Load(run);
-        var samples = new Engine.Training.Data.CausalEncoder(data.Tokenizer!, null, completionOnlyLoss: true).Encode(run.ReadRecords().Train, run.MaxLength!.Value);
+        var samples = new Engine.Training.Data.CausalEncoder(data.Tokenizer!, null, completionOnlyLoss: true).Encode(
+            run.ReadRecords().Train, run.MaxLength!.Value);
         IReadOnlyList<int[]> packs = Engine.Training.Data.SamplePacker.Pack(samples.Rows.Lengths, run.MaxLength.Value);
         int[] ids = new int[packs.Count * run.MaxLength.Value], mask = new int[ids.Length], labels = new int[ids.Length];
         labels.AsSpan().Fill(-100);
@@ -154,7 +167,8 @@ public sealed class CausalRunTests : IDisposable
     }
 
     private Outcome Train(
-        string output, string settings, string data = "{train: train.jsonl}", TrainerOptions? options = null, long? stopAt = null, CancellationTokenSource? cancellation = null)
+        string output, string settings, string data = "{train: train.jsonl}", TrainerOptions? options = null, long? stopAt = null,
+        CancellationTokenSource? cancellation = null)
     {
         string path = folder.Write($"{output}.yaml", $$"""
             model: model
@@ -175,7 +189,8 @@ public sealed class CausalRunTests : IDisposable
         return new Outcome(result, [.. Lines(output, "metrics.jsonl").Select(line => line["loss"]!.GetValue<double>())], seen.Notes);
     }
 
-    private JsonNode[] Lines(string output, string file) => [.. File.ReadLines(Path.Combine(folder.Root, output, file)).Select(line => JsonNode.Parse(line)!)];
+    private JsonNode[] Lines(string output, string file) =>
+        [.. File.ReadLines(Path.Combine(folder.Root, output, file)).Select(line => JsonNode.Parse(line)!)];
 
     private static double RelativeDifference(Outcome first, Outcome second)
     {

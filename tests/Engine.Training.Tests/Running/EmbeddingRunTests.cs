@@ -16,7 +16,10 @@ using Engine.Training.Running;
 
 namespace Engine.Training.Tests.Running;
 
-/// <summary>Runs that train embeddings and output layers, whole or in some rows, of a decoder whose tokens are bytes, and of one that lacks the tokenizer's last tokens.</summary>
+/// <summary>
+/// Runs that train embeddings and output layers, whole or in some rows, of a decoder whose tokens are bytes, and of one that lacks the
+/// tokenizer's last tokens.
+/// </summary>
 public sealed class EmbeddingRunTests : IDisposable
 {
     private const string Embeddings = "model.embed_tokens.weight", Head = "lm_head.weight";
@@ -29,7 +32,8 @@ public sealed class EmbeddingRunTests : IDisposable
     public static TheoryData<bool, string, string, string[]> Choices => new()
     {
         { true, "trainable_token_indices: [104, 105]", "plain", ["model.embed_tokens.token_adapter.trainable_tokens_delta"] },
-        { false, "trainable_token_indices: {embed_tokens: [104], lm_head: [105, 120]}", "plain", ["lm_head.token_adapter.trainable_tokens_delta", "model.embed_tokens.token_adapter.trainable_tokens_delta"] },
+        { false, "trainable_token_indices: {embed_tokens: [104], lm_head: [105, 120]}", "plain",
+            ["lm_head.token_adapter.trainable_tokens_delta", "model.embed_tokens.token_adapter.trainable_tokens_delta"] },
         { true, "trainable_token_indices: {lm_head: [105]}", "{name: sam, rho: 0.05}", ["lm_head.token_adapter.trainable_tokens_delta"] },
         { true, "modules_to_save: [embed_tokens]", "plain", [Embeddings] },
         { true, "modules_to_save: [lm_head]", "plain", [Head] },
@@ -39,7 +43,8 @@ public sealed class EmbeddingRunTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Choices))]
-    public void Embeddings_are_trained_resumed_to_the_bit_saved_as_PEFT_does_and_merged(bool tied, string adapter, string method, string[] keys)
+    public void Embeddings_are_trained_resumed_to_the_bit_saved_as_PEFT_does_and_merged(
+        bool tied, string adapter, string method, string[] keys)
     {
         Write(tied);
         string settings = $"gradient_accumulation_steps: 2\nweight_decay: 0.1\nmethod: {method}";
@@ -50,25 +55,35 @@ public sealed class EmbeddingRunTests : IDisposable
         Assert.Equal(Bytes(whole), Bytes(resumed));
 
         using SafetensorsFile saved = SafetensorsFile.Open(Path.Combine(whole.WeightsFolder, AdapterFile.WeightsFileName));
-        Assert.Equal(keys.Order(StringComparer.Ordinal), saved.Tensors.Select(tensor => tensor.Name["base_model.model.".Length..]).Where(name => !name.Contains("lora_", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            keys.Order(StringComparer.Ordinal),
+            saved.Tensors.Select(tensor => tensor.Name["base_model.model.".Length..])
+                .Where(name => !name.Contains("lora_", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
 
         string merged = Path.Combine(folder.Root, "merged");
         AdapterMerge.Write(ModelFolder.Open(Model), whole.WeightsFolder, merged, new MergeOptions());
         Assert.Equal(Generate(Model, whole.WeightsFolder), Generate(merged, null));
         using Checkpoint before = Checkpoint.Open(Model), after = Checkpoint.Open(merged);
-        foreach ((string name, string module) in new[] { (Embeddings, "embed_tokens"), (Head, "lm_head") }.Where(pair => after.Contains(pair.Item1)))
+        foreach ((string name, string module) in new[] { (Embeddings, "embed_tokens"), (Head, "lm_head") }.Where(
+            pair => after.Contains(pair.Item1)))
         {
-            float[] was = (before.TryGet(name, out SafetensorsTensor? own) ? own : before[Embeddings]).ToFloat32(), now = after[name].ToFloat32();
-            int[] changed = [.. Enumerable.Range(0, was.Length).Where(i => BitConverter.SingleToInt32Bits(was[i]) != BitConverter.SingleToInt32Bits(now[i])).Select(i => i / 32).Distinct()];
+            float[] was = (before.TryGet(name, out SafetensorsTensor? own) ? own : before[Embeddings]).ToFloat32(),
+                now = after[name].ToFloat32();
+            int[] changed = [.. Enumerable.Range(0, was.Length)
+                .Where(i => BitConverter.SingleToInt32Bits(was[i]) != BitConverter.SingleToInt32Bits(now[i])).Select(i => i / 32)
+                    .Distinct()];
             int[]? only = adapter.Contains("[104, 105]", StringComparison.Ordinal) ? [104, 105]
                 : adapter.Contains("{embed_tokens", StringComparison.Ordinal) ? (module == "lm_head" ? [105, 120] : [104])
                 : adapter.Contains("{lm_head", StringComparison.Ordinal) ? (module == "lm_head" ? [105] : [])
                 : adapter.Contains("ensure", StringComparison.Ordinal) || adapter.Contains(module, StringComparison.Ordinal) ? null : [];
-            Assert.True(only is null ? changed.Length > 2 : changed.SequenceEqual(only), $"{name}: the rows {string.Join(", ", changed)} changed");
+            Assert.True(
+                only is null ? changed.Length > 2 : changed.SequenceEqual(only), $"{name}: the rows {string.Join(", ", changed)} changed");
         }
     }
 
-    /// <summary>A tied weight may lie in the file under the output layer's name alone: a run makes the same of it as under the embeddings'.</summary>
+    /// <summary>
+    /// A tied weight may lie in the file under the output layer's name alone: a run makes the same of it as under the embeddings'.
+    /// </summary>
     [Theory]
     [InlineData("modules_to_save: [embed_tokens, lm_head]")]
     [InlineData("modules_to_save: [lm_head]")]
@@ -89,7 +104,9 @@ public sealed class EmbeddingRunTests : IDisposable
             foreach (SafetensorsTensor tensor in file.Tensors)
             {
                 float[] values = tensor.ToFloat32();
-                writer.Add<float>(tensor.Name == Embeddings ? Head : tensor.Name, [.. tensor.Shape], (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination));
+                writer.Add<float>(
+                    tensor.Name == Embeddings ? Head : tensor.Name, [.. tensor.Shape],
+                    (first, destination) => values.AsSpan((int)first, destination.Length).CopyTo(destination));
             }
         }
 
@@ -110,11 +127,15 @@ public sealed class EmbeddingRunTests : IDisposable
     {
         // The tokenizer has 263 tokens.
         Write(tied, vocabulary: 260);
-        Assert.Contains("resize_token_embeddings: true gives them rows", Assert.Throws<TrainingException>(() => Train("refused", adapter)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "resize_token_embeddings: true gives them rows", Assert.Throws<TrainingException>(() => Train("refused", adapter)).Message,
+            StringComparison.Ordinal);
 
         (TrainingOutcome run, IReadOnlyList<string> notes) = Train("run", adapter, "resize_token_embeddings: true");
         Assert.Contains("The vocabulary grows from 260 to 263 tokens; the new ones start as the mean of the others.", notes);
-        Assert.Equal(adapter.StartsWith("target", StringComparison.Ordinal), notes.Any(note => note.StartsWith("No row of the tokens from 260 on is trained", StringComparison.Ordinal)));
+        Assert.Equal(
+            adapter.StartsWith("target", StringComparison.Ordinal),
+            notes.Any(note => note.StartsWith("No row of the tokens from 260 on is trained", StringComparison.Ordinal)));
 
         // The folder says by itself of which vocabulary it is, and the base model stays as it was.
         string alone = Path.Combine(folder.Root, "elsewhere", "adapter");
@@ -158,16 +179,23 @@ public sealed class EmbeddingRunTests : IDisposable
     [InlineData("exclude_modules: [v_prjo]", "adapter.exclude_modules: 'v_prjo' matches no module; did you mean 'v_proj'?")]
     [InlineData("exclude_modules: '.*layers\\.0\\.'", "adapter.exclude_modules: '.*layers\\.0\\.' matches no module")]
     [InlineData("modules_to_save: [embed_token, lmhead]", "adapter.modules_to_save: 'lmhead' matches no module; did you mean 'lm_head'?")]
-    [InlineData("layers_to_transform: [0, 2]", "adapter.layers_to_transform: '2' is the number of no layer that has a module of target_modules")]
-    [InlineData("layers_to_transform: [0], layers_pattern: [layer]", "adapter.layers_pattern: 'layer' is the name of no list of layers; did you mean 'layers'?")]
+    [InlineData(
+        "layers_to_transform: [0, 2]", "adapter.layers_to_transform: '2' is the number of no layer that has a module of target_modules")]
+    [InlineData(
+        "layers_to_transform: [0], layers_pattern: [layer]",
+        "adapter.layers_pattern: 'layer' is the name of no list of layers; did you mean 'layers'?")]
     [InlineData("rank_pattern: {'[': 2}", "adapter.rank_pattern: the regular expression '[' is not understood: Unterminated [] set.")]
-    [InlineData("alpha_pattern: {'q_proj(': 2}", "adapter.alpha_pattern: the regular expression 'q_proj(' is not understood: Not enough )'s.")]
+    [InlineData(
+        "alpha_pattern: {'q_proj(': 2}", "adapter.alpha_pattern: the regular expression 'q_proj(' is not understood: Not enough )'s.")]
     [InlineData("target_modules: '.*('", "adapter.target_modules: the regular expression '.*(' is not understood: Not enough )'s.")]
     [InlineData("rank_pattern: {k_proj: 2}", "adapter.rank_pattern: 'k_proj' matches only modules without an adapter")]
     public void A_pattern_without_effect_is_an_error_that_names_the_nearest_module(string adapter, string expected)
     {
         Write(tied: true);
-        Assert.Contains(expected, Assert.Throws<ConfigurationException>(() => Train("run", adapter.Replace("embed_token, ", "", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<ConfigurationException>(
+                () => Train("run", adapter.Replace("embed_token, ", "", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -185,10 +213,13 @@ public sealed class EmbeddingRunTests : IDisposable
         using (Generator generator = Generator.Open(device, Model))
         {
             string note = Assert.Single(generator.AddAdapter("a", run.WeightsFolder));
-            Assert.Contains("target_modules: 'c_attn' matches no linear layer; rank_pattern: 'c_attn' matches no module; modules_to_save: 'pre_classifier' matches no module.", note, StringComparison.Ordinal);
+            Assert.Contains(
+                "target_modules: 'c_attn' matches no linear layer; rank_pattern: 'c_attn' matches no module; modules_to_save: "
+                    + "'pre_classifier' matches no module.", note, StringComparison.Ordinal);
         }
 
-        Assert.Equal(3, Train("further", "", init: run.WeightsFolder).Notes.Count(note => note.Contains("matches no", StringComparison.Ordinal)));
+        Assert.Equal(
+            3, Train("further", "", init: run.WeightsFolder).Notes.Count(note => note.Contains("matches no", StringComparison.Ordinal)));
     }
 
     private string Model => Path.Combine(folder.Root, "model");
@@ -207,13 +238,22 @@ public sealed class EmbeddingRunTests : IDisposable
         model.Allocate(device);
         ModelWeights.InitializeAll(model, seed: 5);
         ModelWeights.Save(model, Path.Combine(Model, Checkpoint.SingleFileName));
-        folder.Write("train.jsonl", string.Concat(Enumerable.Range(0, 6).Select(i => JsonSerializer.Serialize(new { prompt = $"hi {i}: ", completion = $"hixxx {i}<|im_end|>" }) + "\n")));
+        folder.Write(
+            "train.jsonl",
+            string.Concat(
+                Enumerable.Range(0, 6)
+                    .Select(i => JsonSerializer.Serialize(new { prompt = $"hi {i}: ", completion = $"hixxx {i}<|im_end|>" }) + "\n")));
     }
 
     private (TrainingOutcome Outcome, IReadOnlyList<string> Notes) Train(
-        string output, string adapter, string settings = "", long? stopAt = null, CancellationTokenSource? cancellation = null, bool resume = false, string? init = null)
+        string output, string adapter, string settings = "", long? stopAt = null, CancellationTokenSource? cancellation = null,
+        bool resume = false, string? init = null)
     {
-        string factors = init is not null ? $"init: {init}" : adapter.Contains("target_modules", StringComparison.Ordinal) ? "r: 4, lora_alpha: 8" : "r: 4, lora_alpha: 8, target_modules: [q_proj, v_proj]";
+        string factors = init is not null
+            ? $"init: {init}"
+            : adapter.Contains("target_modules", StringComparison.Ordinal)
+                ? "r: 4, lora_alpha: 8"
+                : "r: 4, lora_alpha: 8, target_modules: [q_proj, v_proj]";
         string path = folder.Write($"{output}.yaml", $$"""
             model: model
             task: causal-lm
@@ -246,10 +286,12 @@ public sealed class EmbeddingRunTests : IDisposable
             generator.UseAdapter("a");
         }
 
-        return generator.Generate([new GenerationRequest(generator.Encode("hi <|im_end|>"), new GenerationOptions { MaxNewTokens = 12 })])[0].Ids;
+        return generator.Generate(
+            [new GenerationRequest(generator.Encode("hi <|im_end|>"), new GenerationOptions { MaxNewTokens = 12 })])[0].Ids;
     }
 
-    private static byte[] Bytes(TrainingOutcome outcome) => File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, AdapterFile.WeightsFileName));
+    private static byte[] Bytes(TrainingOutcome outcome) =>
+        File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, AdapterFile.WeightsFileName));
 
     private sealed class Seen(long? stopAt, CancellationTokenSource? cancellation) : IProgress<TrainingProgress>
     {

@@ -10,15 +10,17 @@ using MathNet.Numerics.LinearAlgebra.Factorization;
 namespace Engine.Training.Tests.Running;
 
 /// <summary>
-/// The mitigation of intruder dimensions held against its definition (arXiv 2410.21228; PEFT's <c>reduce_intruder_dimension</c>) over Math.NET's
-/// whole decompositions in float64.
+/// The mitigation of intruder dimensions held against its definition (arXiv 2410.21228; PEFT's <c>reduce_intruder_dimension</c>) over
+/// Math.NET's whole decompositions in float64.
 /// </summary>
 public sealed class IntruderMitigationTests : IDisposable
 {
     private const double Threshold = 0.5, Share = 0.75;
     private const int TopK = 10;
 
-    /// <summary>Parts of a weight's largest element: what is stored is float32, and directions come from a Gram matrix's eigenvectors.</summary>
+    /// <summary>
+    /// Parts of a weight's largest element: what is stored is float32, and directions come from a Gram matrix's eigenvectors.
+    /// </summary>
     private const double Tolerance = 2e-6;
 
     private readonly TemporaryFolder folder = new();
@@ -85,7 +87,8 @@ public sealed class IntruderMitigationTests : IDisposable
     public void An_adapter_that_is_no_product_is_refused()
     {
         TrainedModel dora = new(model, SharedFiles.Path("goldens/trajectories/roberta-cls/lora-dora.init"), null);
-        string message = Assert.Throws<ModelFileException>(() => dora.WriteAdapter(folder.File("out"), new IntruderMitigation().Revise)).Message;
+        string message =
+            Assert.Throws<ModelFileException>(() => dora.WriteAdapter(folder.File("out"), new IntruderMitigation().Revise)).Message;
         Assert.Contains("merge this adapter instead", message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("out")));
     }
@@ -107,7 +110,8 @@ public sealed class IntruderMitigationTests : IDisposable
         var writer = new SafetensorsWriter();
         foreach (SafetensorsTensor tensor in file.Tensors)
         {
-            float factor = tensor.Name.Contains("lora_B", StringComparison.Ordinal) && !tensor.Name.Contains("layer.0.", StringComparison.Ordinal) ? 40 : 1;
+            float factor = tensor.Name.Contains("lora_B", StringComparison.Ordinal)
+                && !tensor.Name.Contains("layer.0.", StringComparison.Ordinal) ? 40 : 1;
             writer.Add(tensor.Name, [.. tensor.Shape], [.. tensor.ToFloat32().Select(value => factor * value)]);
         }
 
@@ -124,7 +128,8 @@ public sealed class IntruderMitigationTests : IDisposable
             Matrix<double> original = Read(weights[$"{tensors.Module}.weight"]);
             Matrix<double> tuned = original + (file.Config.ScalingOf(tensors.Module) * Read(tensors.B) * Read(tensors.A));
             Svd<double> before = original.Svd(), after = tuned.Svd();
-            int[] intruders = [.. Enumerable.Range(0, TopK).Where(j => before.U.TransposeThisAndMultiply(after.U.Column(j)).AbsoluteMaximum() < Threshold)];
+            int[] intruders = [.. Enumerable.Range(0, TopK)
+                .Where(j => before.U.TransposeThisAndMultiply(after.U.Column(j)).AbsoluteMaximum() < Threshold)];
             Matrix<double> mitigated = intruders.Aggregate(
                 tuned, (weight, j) => weight + ((Share - 1) * after.S[j] * after.U.Column(j).OuterProduct(after.VT.Row(j))));
             yield return new Layer(tensors.Module, original, mitigated, intruders.Length);

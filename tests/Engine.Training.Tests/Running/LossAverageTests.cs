@@ -17,7 +17,10 @@ public sealed class LossAverageTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    /// <summary>The sum of the tokens' losses over their number in the whole step, as Transformers has it since 4.46 (shared/cases/causal-accumulation-tokens).</summary>
+    /// <summary>
+    /// The sum of the tokens' losses over their number in the whole step, as Transformers has it since 4.46
+    /// (shared/cases/causal-accumulation-tokens).
+    /// </summary>
     [SharedTheory]
     [InlineData("data: {train: CASE/d.jsonl}", 4.7344, 0.2144)]
     [InlineData("data: {train: CASE/p.jsonl}\npacking: true\nmax_length: 45", 4.1903, 0.1877)]
@@ -31,13 +34,15 @@ public sealed class LossAverageTests : IDisposable
             {{data.Replace("CASE", SharedFiles.Path("cases/causal-accumulation-tokens"), StringComparison.Ordinal)}}
             """;
         JsonNode whole = Assert.Single(Train("whole", $"{keys}\nmax_steps: 1\nper_device_train_batch_size: 2"));
-        JsonNode parts = Assert.Single(Train("parts", $"{keys}\nmax_steps: 1\nper_device_train_batch_size: 1\ngradient_accumulation_steps: 2"));
+        JsonNode parts = Assert.Single(
+            Train("parts", $"{keys}\nmax_steps: 1\nper_device_train_batch_size: 1\ngradient_accumulation_steps: 2"));
         Assert.Equal(loss, Number(whole, "loss"), 1e-4);
         Assert.Equal(norm, Number(whole, "gradient_norm"), 1e-4);
         Assert.Equal(Number(whole, "loss"), Number(parts, "loss"), SumOrder * loss);
         Assert.Equal(Number(whole, "gradient_norm"), Number(parts, "gradient_norm"), SumOrder * norm);
 
-        JsonNode means = Assert.Single(Train("means", $"{keys}\nmax_steps: 1\nper_device_train_batch_size: 1\ngradient_accumulation_steps: 2\nloss_average: batches"));
+        JsonNode means = Assert.Single(
+            Train("means", $"{keys}\nmax_steps: 1\nper_device_train_batch_size: 1\ngradient_accumulation_steps: 2\nloss_average: batches"));
         Assert.True(Number(means, "loss") > 1.2 * loss, $"the mean of the two means is {Number(means, "loss")}");
     }
 

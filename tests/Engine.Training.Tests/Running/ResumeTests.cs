@@ -39,8 +39,8 @@ public sealed class ResumeTests
     }
 
     /// <summary>
-    /// Methods with state (a remembered direction, a bandit's chances, draws, an auxiliary, two methods at once) and adapters that are more than A and B. The stop lies between
-    /// LookSAM's SAM steps.
+    /// Methods with state (a remembered direction, a bandit's chances, draws, an auxiliary, two methods at once) and adapters that are more
+    /// than A and B. The stop lies between LookSAM's SAM steps.
     /// </summary>
     [Theory]
     [InlineData("{name: looksam, k: 3, rho: 0.2}", "")]
@@ -110,7 +110,9 @@ public sealed class ResumeTests
             Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
         }
 
-        static TrainingOutcome TrainOnOpenCl(string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+        static TrainingOutcome TrainOnOpenCl(
+            string path, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null,
+            CancellationToken cancellation = default)
         {
             using Device device = TestDevices.Open("opencl");
             return Train(device, path, options, progress, cancellation);
@@ -133,7 +135,9 @@ public sealed class ResumeTests
         TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
         Assert.Equal(Bytes(whole), Bytes(resumed));
         Assert.Equal(Losses(tiny, "whole"), Losses(tiny, "stopped"));
-        Assert.Equal(65536, JsonNode.Parse(File.ReadLines(Path.Combine(tiny.Folder, "whole", "metrics.jsonl")).First())!["loss_scale"]!.GetValue<double>());
+        Assert.Equal(
+            65536,
+            JsonNode.Parse(File.ReadLines(Path.Combine(tiny.Folder, "whole", "metrics.jsonl")).First())!["loss_scale"]!.GetValue<double>());
         Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
     }
 
@@ -174,7 +178,8 @@ public sealed class ResumeTests
         string changed = tiny.WriteRun("changed", "adam_beta1: 0.8");
         var error = Assert.Throws<TrainingException>(() => Train(changed, new TrainerOptions { Resume = true }));
         Assert.Contains("other settings", error.Message, StringComparison.Ordinal);
-        Assert.Contains("the settings had 'adam_beta1: 0.9'; the settings now have 'adam_beta1: 0.8'", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the settings had 'adam_beta1: 0.9'; the settings now have 'adam_beta1: 0.8'", error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>As on another device, last bits may differ; TF32 changes what is computed.</summary>
@@ -186,7 +191,9 @@ public sealed class ResumeTests
         ModelFolder model = ModelFolder.Open(run.Model);
         var before = RunFingerprint.Of(run, model);
         Assert.Null(before.Difference(RunFingerprint.Of(run with { Products = ProductLibrary.Own }, model)));
-        Assert.Contains("the settings now have 'tf32: true'", before.Difference(RunFingerprint.Of(run with { Tf32 = true }, model)), StringComparison.Ordinal);
+        Assert.Contains(
+            "the settings now have 'tf32: true'", before.Difference(RunFingerprint.Of(run with { Tf32 = true }, model)),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -202,7 +209,9 @@ public sealed class ResumeTests
         Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
         string path = Path.Combine(tiny.Folder, file);
         string content = File.Exists(path) ? File.ReadAllText(path) : "{}";
-        File.WriteAllText(path, content.Contains("small", StringComparison.Ordinal) ? content.Replace("small", "large", StringComparison.Ordinal) : content + "\n");
+        File.WriteAllText(path, content.Contains("small", StringComparison.Ordinal)
+            ? content.Replace("small", "large", StringComparison.Ordinal)
+            : content + "\n");
         var error = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
         Assert.Contains(difference, error.Message, StringComparison.Ordinal);
     }
@@ -221,11 +230,16 @@ public sealed class ResumeTests
         }
 
         string run = tiny.WriteRun("moved");
-        File.WriteAllText(run, File.ReadAllText(run).Replace("train: train", "train: moved-train", StringComparison.Ordinal).Replace("model: model", "model: moved-model", StringComparison.Ordinal));
+        File.WriteAllText(
+            run, File.ReadAllText(run).Replace("train: train", "train: moved-train", StringComparison.Ordinal)
+                .Replace("model: model", "model: moved-model", StringComparison.Ordinal));
         Assert.Equal(Bytes(whole), Bytes(Train(run, new TrainerOptions { Resume = true })));
     }
 
-    /// <summary>The auxiliary's factors are in the checkpoint, so that the file they started from is not needed again; where it is there, it must be the same.</summary>
+    /// <summary>
+    /// The auxiliary's factors are in the checkpoint, so that the file they started from is not needed again; where it is there, it must be
+    /// the same.
+    /// </summary>
     [Fact]
     public void A_run_resumes_without_the_file_that_its_method_started_from_and_not_with_another()
     {
@@ -240,7 +254,9 @@ public sealed class ResumeTests
             using var cancellation = new CancellationTokenSource();
             Train(tiny.WriteRun(output, method: Method(start)), new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
             File.Move(start, moved);
-            Assert.Equal(Bytes(whole), Bytes(Train(tiny.WriteRun(output, method: Method(gone ? start : moved)), new TrainerOptions { Resume = true })));
+            Assert.Equal(
+                Bytes(whole),
+                Bytes(Train(tiny.WriteRun(output, method: Method(gone ? start : moved)), new TrainerOptions { Resume = true })));
             File.Move(moved, start);
         }
 
@@ -252,14 +268,17 @@ public sealed class ResumeTests
         Assert.Contains("the content of method.auxiliary_init has changed", error.Message, StringComparison.Ordinal);
         WriteAuxiliary(start, float.NaN);
         var broken = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("broken", method: Method(start))));
-        Assert.Contains($"{start}: tensor 'roberta.encoder.layer.0.attention.self.query.A' holds NaN at row 1, column 2", broken.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{start}: tensor 'roberta.encoder.layer.0.attention.self.query.A' holds NaN at row 1, column 2", broken.Message,
+            StringComparison.Ordinal);
 
         static string Method(string path) => $"{{name: bi-lora, rho: 0.2, auxiliary_rank: 2, auxiliary_init: {path}}}";
 
         static void WriteAuxiliary(string path, float value)
         {
             var writer = new SafetensorsWriter();
-            foreach (string module in Enumerable.Range(0, 2).SelectMany(layer => new[] { "query", "value" }.Select(name => $"roberta.encoder.layer.{layer}.attention.self.{name}.A")))
+            foreach (string module in Enumerable.Range(0, 2)
+                .SelectMany(layer => new[] { "query", "value" }.Select(name => $"roberta.encoder.layer.{layer}.attention.self.{name}.A")))
             {
                 writer.Add(module, [2, 32], [.. Enumerable.Range(0, 64).Select(i => i == 34 ? value : 0.01f * (i % 7))]);
             }
@@ -292,7 +311,8 @@ public sealed class ResumeTests
         {
             string path = Path.Combine(tiny.Folder, output, "evaluations.jsonl");
             return File.Exists(path)
-                ? [.. File.ReadLines(path).Select(line => JsonNode.Parse(line)!).Select(line => (line["step"]!.GetValue<long>(), line["loss"]!.GetValue<double>()))]
+                ? [.. File.ReadLines(path).Select(line => JsonNode.Parse(line)!)
+                    .Select(line => (line["step"]!.GetValue<long>(), line["loss"]!.GetValue<double>()))]
                 : [];
         }
     }

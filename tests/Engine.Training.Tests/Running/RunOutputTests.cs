@@ -8,7 +8,9 @@ using Engine.Training.Running;
 
 namespace Engine.Training.Tests.Running;
 
-/// <summary>What a run does to the folder it writes: whose files it removes, when an earlier result gives way, who else may write there.</summary>
+/// <summary>
+/// What a run does to the folder it writes: whose files it removes, when an earlier result gives way, who else may write there.
+/// </summary>
 public sealed class RunOutputTests : IDisposable
 {
     private readonly TinyRun tiny = new();
@@ -52,8 +54,10 @@ public sealed class RunOutputTests : IDisposable
         foreach (string change in changes.Split('\n'))
         {
             string key = change.Split(": ")[0], value = change[(key.Length + 2)..];
-            text = key is "train" or "validation" ? text.Replace($"{key}: {(key == "train" ? "train" : "dev")}.tsv", $"{key}: {value}", StringComparison.Ordinal)
-                : string.Join('\n', text.Split('\n').Where(line => !line.StartsWith(key + ":", StringComparison.Ordinal)).Append(change));
+            text = key is "train" or "validation"
+                ? text.Replace($"{key}: {(key == "train" ? "train" : "dev")}.tsv", $"{key}: {value}", StringComparison.Ordinal)
+                    : string.Join(
+                        '\n', text.Split('\n').Where(line => !line.StartsWith(key + ":", StringComparison.Ordinal)).Append(change));
         }
 
         File.WriteAllText(run, text);
@@ -74,25 +78,33 @@ public sealed class RunOutputTests : IDisposable
         Assert.True(File.Exists(tiny.File("model/vocab.json")));
         Train(run, new TrainerOptions { Overwrite = true });
         Assert.True(File.Exists(tiny.File("model/vocab.json")));
-        Assert.Equal(["adapter_config.json", "adapter_model.safetensors"], Directory.GetFiles(tiny.File("adapter")).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["adapter_config.json", "adapter_model.safetensors"],
+            Directory.GetFiles(tiny.File("adapter")).Select(Path.GetFileName).Order());
     }
 
     [Fact]
     public void Files_that_no_run_recorded_stay_where_they_are()
     {
         string run = tiny.WriteRun("run", "save_total_limit: 1");
-        string[] foreign = ["run/adapter/notes.txt", "run/checkpoint-3/notes.txt", "run/checkpoint-77/state.bin", "run/model/model.safetensors", "run/best.txt"];
+        string[] foreign = ["run/adapter/notes.txt", "run/checkpoint-3/notes.txt", "run/checkpoint-77/state.bin",
+            "run/model/model.safetensors", "run/best.txt"];
         WriteForeign("run/checkpoint-77/state.bin", "run/model/model.safetensors", "run/best.txt");
-        Assert.Contains("no checkpoint to resume from; start without resuming", Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no checkpoint to resume from; start without resuming",
+            Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message, StringComparison.Ordinal);
         Train(run);
         Assert.Equal(["checkpoint-77", "checkpoint-9"], Checkpoints());
         WriteForeign("run/adapter/notes.txt", "run/checkpoint-9/notes.txt", "run/checkpoint-3/notes.txt");
         Train(tiny.WriteRun("run", "save_total_limit: 1\nsave_strategy: no"), new TrainerOptions { Overwrite = true });
         Assert.All(foreign.Append("run/checkpoint-9/notes.txt"), name => Assert.Equal("foreign", File.ReadAllText(tiny.File(name))));
-        Assert.Equal(["notes.txt"], Directory.GetFiles(tiny.File("run/checkpoint-9"), "*", SearchOption.AllDirectories).Select(Path.GetFileName));
+        Assert.Equal(
+            ["notes.txt"], Directory.GetFiles(tiny.File("run/checkpoint-9"), "*", SearchOption.AllDirectories).Select(Path.GetFileName));
         Assert.False(Directory.Exists(tiny.File("run/replacement")));
 
-        string[] Checkpoints() => [.. Directory.GetDirectories(tiny.File("run"), "checkpoint-*").Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+        string[] Checkpoints() =>
+            [.. Directory.GetDirectories(tiny.File("run"), "checkpoint-*")
+                .Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
     }
 
     [Theory]
@@ -151,12 +163,16 @@ public sealed class RunOutputTests : IDisposable
 
         string run = tiny.WriteRun("run");
         using var cancellation = new CancellationTokenSource();
-        TrainingOutcome stopped = Train(run, new TrainerOptions { Overwrite = true }, value => CancelAt(value, 4, cancellation), cancellation.Token);
+        TrainingOutcome stopped =
+            Train(run, new TrainerOptions { Overwrite = true }, value => CancelAt(value, 4, cancellation), cancellation.Token);
         Assert.True(stopped.Interrupted);
         Assert.Equal(tiny.File("run/replacement/adapter"), stopped.WeightsFolder);
         Assert.Equal(before, names.Select(File.ReadAllText));
-        Assert.Contains("A run that was to take its place has a checkpoint at step 4", Assert.Throws<TrainingException>(() => Train(run)).Message, StringComparison.Ordinal);
-        Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }, value => ThrowAt(value, 6, new InvalidOperationException("killed"))));
+        Assert.Contains(
+            "A run that was to take its place has a checkpoint at step 4", Assert.Throws<TrainingException>(() => Train(run)).Message,
+            StringComparison.Ordinal);
+        Assert.Throws<TrainingException>(
+            () => Train(run, new TrainerOptions { Resume = true }, value => ThrowAt(value, 6, new InvalidOperationException("killed"))));
         Assert.Equal(before, names.Select(File.ReadAllText));
 
         TrainingOutcome resumed = Train(run, new TrainerOptions { Resume = true });
@@ -165,8 +181,10 @@ public sealed class RunOutputTests : IDisposable
         Assert.Equal(Names("whole"), Names("run"));
 
         // But for the checkpoint that the interruption wrote.
-        string[] Names(string output) => [.. Directory.GetFiles(tiny.File(output), "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(tiny.File(output), path))
-            .Where(name => !name.StartsWith("checkpoint-4", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        string[] Names(
+            string output) => [.. Directory.GetFiles(tiny.File(output), "*", SearchOption.AllDirectories)
+                .Select(path => Path.GetRelativePath(tiny.File(output), path))
+                .Where(name => !name.StartsWith("checkpoint-4", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     }
 
     [Fact]
@@ -198,7 +216,9 @@ public sealed class RunOutputTests : IDisposable
         Assert.False(Directory.Exists(tiny.File("run")));
     }
 
-    /// <summary>A lost device, memory, a fault of a method or of whoever listens: each says which checkpoint holds what was learned.</summary>
+    /// <summary>
+    /// A lost device, memory, a fault of a method or of whoever listens: each says which checkpoint holds what was learned.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Failures))]
     public void Any_failure_in_a_step_says_which_checkpoint_to_go_on_from(Exception failure)
@@ -209,14 +229,17 @@ public sealed class RunOutputTests : IDisposable
         Assert.Same(failure, error.StoppedBy);
         Assert.Contains("The run stopped after step 5", error.Message, StringComparison.Ordinal);
         Assert.Contains(failure.Message.TrimEnd('.'), error.Message, StringComparison.Ordinal);
-        Assert.Contains($"{tiny.File("run/checkpoint-3")}, holds the weights after step 3 and can be resumed", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{tiny.File("run/checkpoint-3")}, holds the weights after step 3 and can be resumed", error.Message, StringComparison.Ordinal);
         Assert.Equal(Weights(whole), Weights(Train(run, new TrainerOptions { Resume = true })));
     }
 
     public static TheoryData<Exception> Failures =>
     [
-        new DeviceException("cuda:0 was lost."), new DeviceLostException("cuda:0 takes no more work."), new OutOfMemoryException("No memory is left."),
-        new IndexOutOfRangeException("A fault of a method."), new OperationCanceledException("Nobody asked for it."), new IOException("Broken pipe"),
+        new DeviceException("cuda:0 was lost."), new DeviceLostException("cuda:0 takes no more work."),
+        new OutOfMemoryException("No memory is left."),
+        new IndexOutOfRangeException("A fault of a method."), new OperationCanceledException("Nobody asked for it."),
+        new IOException("Broken pipe"),
     ];
 
     /// <summary>The failure is the step's own: what it computes with is gone.</summary>
@@ -240,10 +263,13 @@ public sealed class RunOutputTests : IDisposable
     [Fact]
     public void A_failure_before_the_first_checkpoint_says_that_there_is_none()
     {
-        var error = Assert.Throws<TrainingException>(() => Train(tiny.WriteRun("run"), null, value => ThrowAt(value, 1, new DeviceException("lost"))));
+        var error = Assert.Throws<TrainingException>(
+            () => Train(tiny.WriteRun("run"), null, value => ThrowAt(value, 1, new DeviceException("lost"))));
         Assert.Contains("The run stopped after step 1: lost. No checkpoint was written yet.", error.Message, StringComparison.Ordinal);
         error = Assert.Throws<TrainingException>(() => Train(tiny.WriteRun("other"), null, _ => throw new DeviceException("lost")));
-        Assert.Contains("The run stopped before its first step was done: lost. No checkpoint was written yet.", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "The run stopped before its first step was done: lost. No checkpoint was written yet.", error.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -253,15 +279,19 @@ public sealed class RunOutputTests : IDisposable
         Assert.Throws<TrainingException>(() => Train(run, null, value => ThrowAt(value, 2, new DeviceException("lost"))));
         string[] before = Contents();
         string message = Assert.Throws<TrainingException>(() => Train(run)).Message;
-        Assert.Contains($"{tiny.File("run")} holds an unfinished run that came to no checkpoint (metrics.jsonl), so that it cannot be resumed", message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{tiny.File("run")} holds an unfinished run that came to no checkpoint (metrics.jsonl), so that it cannot be resumed", message,
+            StringComparison.Ordinal);
         Assert.Contains("give way (overwrite_output_dir: true)", message, StringComparison.Ordinal);
         message = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true })).Message;
-        Assert.Contains("holds no checkpoint to resume from; start anew in its place (overwrite_output_dir: true)", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no checkpoint to resume from; start anew in its place (overwrite_output_dir: true)", message, StringComparison.Ordinal);
         Assert.Equal(before, Contents());
 
         // It stays until the new one is finished.
         using var cancellation = new CancellationTokenSource();
-        Assert.True(Train(run, new TrainerOptions { Overwrite = true }, value => CancelAt(value, 4, cancellation), cancellation.Token).Interrupted);
+        Assert.True(
+            Train(run, new TrainerOptions { Overwrite = true }, value => CancelAt(value, 4, cancellation), cancellation.Token).Interrupted);
         Assert.Equal(2, File.ReadAllLines(tiny.File("run/metrics.jsonl")).Length);
         Assert.Equal(10, Train(run, new TrainerOptions { Resume = true }).Steps);
         Assert.Equal(10, File.ReadAllLines(tiny.File("run/metrics.jsonl")).Length);
@@ -272,13 +302,15 @@ public sealed class RunOutputTests : IDisposable
     public void A_run_that_failed_before_its_first_step_leaves_the_way_free()
     {
         string run = tiny.WriteRun("run");
-        var error = Assert.Throws<TrainingException>(() => Train(run, null, value => _ = value is TrainingProgress.Evaluated ? throw new DeviceException("lost") : 0));
+        var error = Assert.Throws<TrainingException>(
+            () => Train(run, null, value => _ = value is TrainingProgress.Evaluated ? throw new DeviceException("lost") : 0));
         Assert.Contains("before its first step was done", error.Message, StringComparison.Ordinal);
         Assert.True(File.Exists(tiny.File("run/evaluations.jsonl")));
         Assert.Equal(10, Train(run).Steps);
     }
 
-    private static byte[] Weights(TrainingOutcome outcome) => File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
+    private static byte[] Weights(TrainingOutcome outcome) =>
+        File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
 
     private static void ThrowAt(TrainingProgress value, long step, Exception failure)
     {
@@ -296,7 +328,8 @@ public sealed class RunOutputTests : IDisposable
         }
     }
 
-    private static TrainingOutcome Train(string path, TrainerOptions? options = null, Action<TrainingProgress>? watch = null, CancellationToken cancellation = default)
+    private static TrainingOutcome Train(
+        string path, TrainerOptions? options = null, Action<TrainingProgress>? watch = null, CancellationToken cancellation = default)
     {
         using var device = new CpuDevice();
         using var trainer = new Trainer(RunConfiguration.Load(path), device, options, watch is null ? null : new Watch(watch));
@@ -307,7 +340,10 @@ public sealed class RunOutputTests : IDisposable
     private string Full(string output)
     {
         string path = tiny.WriteRun(output, "max_steps: 4");
-        File.WriteAllLines(path, File.ReadAllLines(path).Where(line => !line.StartsWith("method", StringComparison.Ordinal) && !line.StartsWith("adapter", StringComparison.Ordinal)));
+        File.WriteAllLines(
+            path, File.ReadAllLines(path)
+                .Where(line => !line.StartsWith("method", StringComparison.Ordinal)
+                    && !line.StartsWith("adapter", StringComparison.Ordinal)));
         return path;
     }
 
@@ -321,8 +357,11 @@ public sealed class RunOutputTests : IDisposable
     }
 
     /// <summary>Every file but the run files, with its length and the time of its last change.</summary>
-    private string[] Contents() => [.. new DirectoryInfo(tiny.Folder).EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
-        .Where(file => file.Extension != ".yaml" || file.Name == "config.yaml").Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc:O}").Order(StringComparer.Ordinal)];
+    private string[] Contents() =>
+        [.. new DirectoryInfo(tiny.Folder).EnumerateFiles(
+            "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
+            .Where(file => file.Extension != ".yaml" || file.Name == "config.yaml")
+                .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc:O}").Order(StringComparer.Ordinal)];
 
     private sealed class Watch(Action<TrainingProgress> onReport) : IProgress<TrainingProgress>
     {

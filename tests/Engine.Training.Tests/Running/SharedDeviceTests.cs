@@ -9,8 +9,8 @@ using Engine.Training.Running;
 namespace Engine.Training.Tests.Running;
 
 /// <summary>
-/// Predictors, trainers and generators that share a device and are used by several threads: every answer and every weight is the one it would have been
-/// alone.
+/// Predictors, trainers and generators that share a device and are used by several threads: every answer and every weight is the one it
+/// would have been alone.
 /// </summary>
 public sealed class SharedDeviceTests
 {
@@ -60,7 +60,8 @@ public sealed class SharedDeviceTests
                     Interlocked.Increment(ref answers);
                 }
             }))];
-            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref answers) >= round % 4 || callers.All(caller => caller.IsCompleted), Patience));
+            Assert.True(
+                SpinWait.SpinUntil(() => Volatile.Read(ref answers) >= round % 4 || callers.All(caller => caller.IsCompleted), Patience));
             predictor.Dispose();
             Assert.Equal(before, device.Memory.Current);
             foreach (Task caller in callers)
@@ -153,18 +154,19 @@ public sealed class SharedDeviceTests
         long before = device.Memory.Current;
         var third = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Trainer trainer = null!;
-        trainer = new Trainer(RunConfiguration.Load(tiny.WriteRun("disposed", "max_steps: 100000")), device, new TrainerOptions(), new Callback(value =>
-        {
-            if (value is TrainingProgress.Step { StepNumber: 3 })
+        trainer = new Trainer(RunConfiguration.Load(tiny.WriteRun("disposed", "max_steps: 100000")), device, new TrainerOptions(),
+            new Callback(value =>
             {
-                third.SetResult();
-                if (inCallback)
+                if (value is TrainingProgress.Step { StepNumber: 3 })
                 {
-                    trainer.Dispose();
-                    Assert.NotEqual(before, device.Memory.Current);
+                    third.SetResult();
+                    if (inCallback)
+                    {
+                        trainer.Dispose();
+                        Assert.NotEqual(before, device.Memory.Current);
+                    }
                 }
-            }
-        }));
+            }));
         Task<TrainingOutcome> training = Task.Run(() => trainer.Train());
         await third.Task.WaitAsync(Patience);
         Assert.Throws<InvalidOperationException>(() => inCallback ? throw new InvalidOperationException() : trainer.Train());
@@ -221,7 +223,8 @@ public sealed class SharedDeviceTests
 
     private static string Label(string answer) => answer.Split(' ')[0];
 
-    private static byte[] Bytes(TrainingOutcome outcome) => File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
+    private static byte[] Bytes(TrainingOutcome outcome) =>
+        File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
 
     private sealed class Callback(Action<TrainingProgress> report) : IProgress<TrainingProgress>
     {

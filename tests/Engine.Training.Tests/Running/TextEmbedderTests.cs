@@ -11,12 +11,17 @@ using Engine.Training.Running;
 
 namespace Engine.Training.Tests.Running;
 
-/// <summary>Sentence vectors against sentence-transformers' rule (the mean of Transformers' last hidden states), on real and on small models.</summary>
+/// <summary>
+/// Sentence vectors against sentence-transformers' rule (the mean of Transformers' last hidden states), on real and on small models.
+/// </summary>
 public sealed class TextEmbedderTests : IDisposable
 {
     private const string MiniLm = "data/models/all-MiniLM-L6-v2";
 
-    /// <summary>Relative in norm: both sides of the real sentences are float32 through six layers of sums of up to 1536 terms, and each errs by 1e-6 (shared/goldens).</summary>
+    /// <summary>
+    /// Relative in norm: both sides of the real sentences are float32 through six layers of sums of up to 1536 terms, and each errs by 1e-6
+    /// (shared/goldens).
+    /// </summary>
     private const double Tolerance = 4e-6;
 
     private readonly TemporaryFolder folder = new();
@@ -73,7 +78,9 @@ public sealed class TextEmbedderTests : IDisposable
         }
 
         Directory.CreateDirectory(folder.File("1_Pooling"));
-        folder.Write("1_Pooling/config.json", """{"word_embedding_dimension": 384, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}""");
+        folder.Write(
+            "1_Pooling/config.json",
+            """{"word_embedding_dimension": 384, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}""");
         folder.Write("sentence_bert_config.json", """{"max_seq_length": 256, "do_lower_case": false}""");
         folder.Write("modules.json", """
             [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -93,7 +100,9 @@ public sealed class TextEmbedderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""[{"type": "sentence_transformers.models.Dense", "path": "2_Dense"}]""", "a step sentence_transformers.models.Dense, which is not built")]
+    [InlineData(
+        """[{"type": "sentence_transformers.models.Dense", "path": "2_Dense"}]""",
+        "a step sentence_transformers.models.Dense, which is not built")]
     [InlineData("""{"type": "x"}""", "a list of steps was expected")]
     [InlineData("[{\"path\": \"\"}]", "the key 'type' is missing")]
     [InlineData("[", "not the JSON expected here")]
@@ -120,7 +129,8 @@ public sealed class TextEmbedderTests : IDisposable
     {
         int tokens = (int)hidden.Shape[0], columns = (int)hidden.Shape[1];
         double[] values = hidden.ToFloat64();
-        return [.. Enumerable.Range(0, columns).Select(column => Enumerable.Range(0, tokens).Average(token => values[(token * columns) + column]))];
+        return [.. Enumerable.Range(0, columns)
+            .Select(column => Enumerable.Range(0, tokens).Average(token => values[(token * columns) + column]))];
     }
 
     private static void Near(double[] expected, float[] actual)

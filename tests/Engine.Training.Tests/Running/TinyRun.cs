@@ -42,7 +42,8 @@ internal sealed class TinyRun : IDisposable
     public string File(string name) => Path.Combine(Folder, name);
 
     /// <summary>Writes a run file and returns its path.</summary>
-    public string WriteRun(string output, string extra = "", string method = "{name: flat-lora, rho: 0.1, noise_seed: 7}", string adapter = "")
+    public string WriteRun(
+        string output, string extra = "", string method = "{name: flat-lora, rho: 0.1, noise_seed: 7}", string adapter = "")
     {
         string path = Path.Combine(Folder, $"{output}.yaml");
         System.IO.File.WriteAllText(path, $$"""

@@ -19,16 +19,19 @@ internal static class TrainerRuns
         return Train(device, path, options, progress, cancellation);
     }
 
-    public static TrainingOutcome Train(Device device, string path, TrainerOptions? options, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
+    public static TrainingOutcome Train(
+        Device device, string path, TrainerOptions? options, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         using var trainer = new Trainer(RunConfiguration.Load(path), device, options, progress);
         return trainer.Train(cancellation);
     }
 
-    public static byte[] Bytes(TrainingOutcome outcome) => File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
+    public static byte[] Bytes(TrainingOutcome outcome) =>
+        File.ReadAllBytes(Path.Combine(outcome.WeightsFolder, "adapter_model.safetensors"));
 
     public static double[] Losses(TinyRun tiny, string output) =>
-        [.. File.ReadLines(Path.Combine(tiny.Folder, output, "metrics.jsonl")).Select(line => JsonNode.Parse(line)!["loss"]!.GetValue<double>())];
+        [.. File.ReadLines(Path.Combine(tiny.Folder, output, "metrics.jsonl"))
+            .Select(line => JsonNode.Parse(line)!["loss"]!.GetValue<double>())];
 
     /// <summary>Finds that every step had a loss of its own: two runs that compute nothing are equal to the bit, too.</summary>
     public static void RequireTrained(TinyRun tiny, string output)
@@ -45,7 +48,8 @@ internal static class TrainerRuns
     {
         public void Report(TrainingProgress value)
         {
-            if ((value is TrainingProgress.Step { StepNumber: var taken } && taken == step) || (value is TrainingProgress.Started && step == 0))
+            if ((value is TrainingProgress.Step { StepNumber: var taken } && taken == step)
+                || (value is TrainingProgress.Started && step == 0))
             {
                 cancellation.Cancel();
             }

@@ -24,8 +24,11 @@ public sealed class TrainerTests
         using var device = new CpuDevice();
         var run = RunConfiguration.Load(tiny.WriteRun("run", adapter: ", modules_to_save: [clasifier]"));
         string message = Assert.Throws<ConfigurationException>(() => new Trainer(run, device)).Message;
-        Assert.StartsWith("adapter.modules_to_save: 'clasifier' matches no module; did you mean 'classifier'? Known are roberta, classifier, ", message, StringComparison.Ordinal);
-        message = Assert.Throws<ConfigurationException>(() => new Trainer(RunConfiguration.Load(tiny.WriteRun("run", adapter: ", modules_to_save: [zzzzzzzz]")), device)).Message;
+        Assert.StartsWith(
+            "adapter.modules_to_save: 'clasifier' matches no module; did you mean 'classifier'? Known are roberta, classifier, ",
+            message, StringComparison.Ordinal);
+        message = Assert.Throws<ConfigurationException>(
+            () => new Trainer(RunConfiguration.Load(tiny.WriteRun("run", adapter: ", modules_to_save: [zzzzzzzz]")), device)).Message;
         Assert.Contains("'zzzzzzzz' matches no module; known are roberta, classifier, ", message, StringComparison.Ordinal);
     }
 
@@ -34,7 +37,10 @@ public sealed class TrainerTests
     {
         using var tiny = new TinyRun();
         string path = tiny.WriteRun("run", "max_steps: 1", adapter: "");
-        File.WriteAllLines(path, File.ReadAllLines(path).Where(line => !line.StartsWith("method", StringComparison.Ordinal) && !line.StartsWith("adapter", StringComparison.Ordinal)));
+        File.WriteAllLines(
+            path, File.ReadAllLines(path)
+                .Where(line => !line.StartsWith("method", StringComparison.Ordinal)
+                    && !line.StartsWith("adapter", StringComparison.Ordinal)));
         using var device = new CpuDevice();
         using (var trainer = new Trainer(RunConfiguration.Load(path), device))
         {
@@ -46,8 +52,11 @@ public sealed class TrainerTests
         labels["id2label"] = new JsonObject { ["0"] = "only" };
         labels["label2id"] = new JsonObject { ["only"] = 0 };
         File.WriteAllText(config, labels.ToJsonString());
-        string message = Assert.Throws<Engine.Common.Files.ModelFileException>(() => Predictor.Open(device, tiny.File("run/model"), null)).Message;
-        Assert.Contains("classifier.out_proj.weight has 2 rows, one for each class, and 1 class is named (only). Give id2label in config.json a name for each row, or num_labels", message, StringComparison.Ordinal);
+        string message =
+            Assert.Throws<Engine.Common.Files.ModelFileException>(() => Predictor.Open(device, tiny.File("run/model"), null)).Message;
+        Assert.Contains(
+            "classifier.out_proj.weight has 2 rows, one for each class, and 1 class is named (only). "
+                + "Give id2label in config.json a name for each row, or num_labels", message, StringComparison.Ordinal);
     }
 
     /// <summary>Every line has the key, so that tables of it have the column; where a step does not know the rise, it is null.</summary>
@@ -93,8 +102,13 @@ public sealed class TrainerTests
 
     [Theory]
     [InlineData("dtype: bfloat16\nbf16: true", "bf16: products in bfloat16 are for graphics cards, and cpu")]
-    [InlineData("dtype: float16\nbf16: true", "bf16: products in bfloat16 are those with frozen matrices stored in bfloat16, and these are stored in float16; set dtype: bfloat16")]
-    [InlineData("dtype: float32\nfp16: true", "fp16: products in float16 are those with frozen matrices stored in float16, and these are stored in float32; set dtype: float16")]
+    [InlineData(
+        "dtype: float16\nbf16: true",
+        "bf16: products in bfloat16 are those with frozen matrices stored in bfloat16, and these are stored in float16; "
+            + "set dtype: bfloat16")]
+    [InlineData(
+        "dtype: float32\nfp16: true",
+        "fp16: products in float16 are those with frozen matrices stored in float16, and these are stored in float32; set dtype: float16")]
     public void Products_in_16_bits_need_weights_of_their_type_and_matrix_units(string keys, string expected)
     {
         using var tiny = new TinyRun();
@@ -106,7 +120,8 @@ public sealed class TrainerTests
     public void A_start_of_adapters_that_is_not_made_here_is_refused_with_the_reason()
     {
         using var tiny = new TinyRun();
-        var error = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("loftq", adapter: ", init_lora_weights: loftq")));
+        var error = Assert.Throws<Engine.Common.ConfigurationException>(
+            () => Train(tiny.WriteRun("loftq", adapter: ", init_lora_weights: loftq")));
         Assert.Contains("quantised", error.Message, StringComparison.Ordinal);
     }
 
@@ -160,12 +175,15 @@ public sealed class TrainerTests
 
         // A loss near ln 2 cannot fall by 0.2 in every second of 20 epochs.
         string run = tiny.WriteRun(
-            "patience", "num_train_epochs: 20\neval_strategy: epoch\nearly_stopping_patience: 2\nearly_stopping_threshold: 0.2\nload_best_model_at_end: true\nmetric_for_best_model: loss");
+            "patience",
+            "num_train_epochs: 20\neval_strategy: epoch\nearly_stopping_patience: 2\nearly_stopping_threshold: "
+                + "0.2\nload_best_model_at_end: true\nmetric_for_best_model: loss");
         File.WriteAllText(run, File.ReadAllText(run).Replace("num_train_epochs: 2\n", string.Empty, StringComparison.Ordinal));
         TrainingOutcome outcome = Train(run);
         Assert.True(outcome.Steps < 100, $"{outcome.Steps} steps were taken");
         double best = File.ReadLines(Path.Combine(tiny.Folder, "patience", "evaluations.jsonl"))
-            .Select(line => JsonNode.Parse(line)!).Where(line => line["step"]!.GetValue<long>() > 0).Min(line => line["loss"]!.GetValue<double>());
+            .Select(line => JsonNode.Parse(line)!).Where(line => line["step"]!.GetValue<long>() > 0)
+                .Min(line => line["loss"]!.GetValue<double>());
         Assert.Equal(best, outcome.After!["loss"]);
     }
 
@@ -178,7 +196,8 @@ public sealed class TrainerTests
         var error = Assert.Throws<TrainingException>(() => Train(run));
         Assert.Contains("learning_rate", error.Message, StringComparison.Ordinal);
         Assert.Contains("checkpoint-1, holds the weights after step 1", error.Message, StringComparison.Ordinal);
-        using SafetensorsFile kept = SafetensorsFile.Open(Path.Combine(tiny.Folder, "diverging", "checkpoint-1", "adapter", "adapter_model.safetensors"));
+        using SafetensorsFile kept =
+            SafetensorsFile.Open(Path.Combine(tiny.Folder, "diverging", "checkpoint-1", "adapter", "adapter_model.safetensors"));
         Assert.All(kept.Tensors, tensor => Assert.All(tensor.ToFloat32(), value => Assert.True(float.IsFinite(value))));
     }
 
@@ -187,7 +206,10 @@ public sealed class TrainerTests
     {
         using var tiny = new TinyRun();
         string path = tiny.WriteRun("full");
-        File.WriteAllLines(path, File.ReadAllLines(path).Where(line => !line.StartsWith("method", StringComparison.Ordinal) && !line.StartsWith("adapter", StringComparison.Ordinal)));
+        File.WriteAllLines(
+            path, File.ReadAllLines(path)
+                .Where(line => !line.StartsWith("method", StringComparison.Ordinal)
+                    && !line.StartsWith("adapter", StringComparison.Ordinal)));
         TrainingOutcome outcome = Train(path);
         Check(outcome, outcome.WeightsFolder, null, tiny);
     }
@@ -208,10 +230,12 @@ public sealed class TrainerTests
     [InlineData("{name: xgblora, kappa: 2}", ", use_rslora: true", "LORA", 20)]
     [InlineData("{name: xgblora, kappa: 3, layers: 2}", "", "LORA", 16)]
     [InlineData("{name: scalora, L: 400}", "", "LORA_WITH_BASE_WEIGHTS", 4)]
-    public void An_adapter_whose_base_weights_were_written_predicts_what_the_run_evaluated(string method, string adapter, string kind, int rank)
+    public void An_adapter_whose_base_weights_were_written_predicts_what_the_run_evaluated(
+        string method, string adapter, string kind, int rank)
     {
         using var tiny = new TinyRun();
-        const string Best = "eval_strategy: steps\neval_steps: 3\nload_best_model_at_end: true\nmetric_for_best_model: loss\ngreater_is_better: true";
+        const string Best =
+            "eval_strategy: steps\neval_steps: 3\nload_best_model_at_end: true\nmetric_for_best_model: loss\ngreater_is_better: true";
         foreach ((string output, string extra) in new[] { ("last", ""), ("best", Best) })
         {
             TrainingOutcome outcome = Train(tiny.WriteRun(output, extra, method, adapter));
@@ -231,7 +255,8 @@ public sealed class TrainerTests
     public void Base_weights_that_cannot_take_an_adapter_are_not_written(string method, string adapter, string reason)
     {
         using var tiny = new TinyRun();
-        var error = Assert.Throws<Engine.Common.ConfigurationException>(() => Train(tiny.WriteRun("refused", method: method, adapter: adapter)));
+        var error = Assert.Throws<Engine.Common.ConfigurationException>(
+            () => Train(tiny.WriteRun("refused", method: method, adapter: adapter)));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 

@@ -12,7 +12,10 @@ public sealed class TrainingNotesTests
     public void Best_evaluation_whose_loss_is_above_that_before_training_is_said_and_so_are_classes()
     {
         using var tiny = new TinyRun();
-        tiny.WriteTable("odd.tsv", Enumerable.Range(0, 40).Select(i => (i == 7 ? "" : $"{string.Concat(Enumerable.Repeat("beetle ", i == 9 ? 80 : 1))}{i}", $"{i % 2}{(i % 4 == 0 ? ".0" : "")}")));
+        tiny.WriteTable(
+            "odd.tsv", Enumerable.Range(0, 40)
+                .Select(i => (i == 7 ? "" : $"{string.Concat(Enumerable.Repeat("beetle ", i == 9 ? 80 : 1))}{i}",
+                    $"{i % 2}{(i % 4 == 0 ? ".0" : "")}")));
         var reports = new List<TrainingProgress>();
         string run = tiny.WriteRun("run", "lr_scheduler_type: constant", "plain");
         File.WriteAllText(run, File.ReadAllText(run).Replace("learning_rate: 5.0e-3", "learning_rate: 3", StringComparison.Ordinal)
@@ -25,9 +28,12 @@ public sealed class TrainingNotesTests
 
         TrainingProgress.Started started = reports.OfType<TrainingProgress.Started>().Single();
         Assert.Equal([new("0", 20), new ClassCount("1", 20)], started.Classes);
-        Assert.Contains(started.Notes, note => note.EndsWith("1 of 40 texts are longer than max_length (64 tokens) and were cut.", StringComparison.Ordinal));
+        Assert.Contains(
+            started.Notes, note =>
+                note.EndsWith("1 of 40 texts are longer than max_length (64 tokens) and were cut.", StringComparison.Ordinal));
         Assert.Contains(started.Notes, note => note.Contains("1 of 40 texts are empty, the first in line 9 of ", StringComparison.Ordinal));
-        Assert.Contains(started.Notes, note => note.Contains("the texts of 40 of 40 rows are in the training data too", StringComparison.Ordinal));
+        Assert.Contains(
+            started.Notes, note => note.Contains("the texts of 40 of 40 rows are in the training data too", StringComparison.Ordinal));
         TrainingProgress.Evaluated[] evaluations = [.. reports.OfType<TrainingProgress.Evaluated>()];
         double before = evaluations[0].Metrics["loss"];
         TrainingProgress.Evaluated best = evaluations.First(evaluation => evaluation.Best);

@@ -24,16 +24,20 @@ public sealed class ValidationSplitTests : IDisposable
         (ExampleSet train, ExampleSet? validation) = run.ReadExamples();
 
         Assert.Equal(new() { ["often"] = 6, ["seldom"] = 2 }, validation!.Examples.CountBy(example => example.Label!).ToDictionary());
-        Assert.Equal(new() { ["often"] = 24, ["seldom"] = 7, ["once"] = 1 }, train.Examples.CountBy(example => example.Label!).ToDictionary());
-        Assert.Equal(Enumerable.Range(0, 40), train.Examples.Concat(validation.Examples).Select(example => example.Place.Number - 2).Order());
+        Assert.Equal(
+            new() { ["often"] = 24, ["seldom"] = 7, ["once"] = 1 }, train.Examples.CountBy(example => example.Label!).ToDictionary());
+        Assert.Equal(
+            Enumerable.Range(0, 40), train.Examples.Concat(validation.Examples).Select(example => example.Place.Number - 2).Order());
         Assert.All((ExampleSet[])[train, validation], part =>
         {
-            Assert.Equal(part.Examples.Select(example => example.Place.Number).Order(), part.Examples.Select(example => example.Place.Number));
+            Assert.Equal(
+                part.Examples.Select(example => example.Place.Number).Order(), part.Examples.Select(example => example.Place.Number));
             Assert.Equal(Enumerable.Range(0, part.Count), part.Examples.Select(example => example.Row));
         });
         Assert.Equal(Texts(validation), Texts(run.ReadValidationExamples()!));
         Assert.NotEqual(Texts(validation), Texts((run with { Seed = 7 }).ReadValidationExamples()!));
-        Assert.Equal(Texts(validation).Take(3), Texts((run with { Data = run.Data with { ValidationLimit = 3 } }).ReadValidationExamples()!));
+        Assert.Equal(
+            Texts(validation).Take(3), Texts((run with { Data = run.Data with { ValidationLimit = 3 } }).ReadValidationExamples()!));
     }
 
     [Theory]
@@ -43,7 +47,8 @@ public sealed class ValidationSplitTests : IDisposable
     [InlineData(3, 0.99, 2)]
     public void A_regression_holds_out_the_share_rounded_up_and_never_all(int rows, double share, int expected)
     {
-        RunConfiguration run = Run([.. Enumerable.Range(0, rows).Select(row => $"{row}")], $"validation_split: {share}", "task: regression");
+        RunConfiguration run =
+            Run([.. Enumerable.Range(0, rows).Select(row => $"{row}")], $"validation_split: {share}", "task: regression");
         (ExampleSet train, ExampleSet? validation) = run.ReadExamples();
         Assert.Equal((rows - expected, expected), (train.Count, validation!.Count));
     }
@@ -51,7 +56,8 @@ public sealed class ValidationSplitTests : IDisposable
     [Fact]
     public void Records_of_a_language_model_are_held_out_in_the_files_order()
     {
-        folder.Write("train.jsonl", string.Join('\n', Enumerable.Range(10, 20).Select(i => $$"""{"prompt": "{{i}}", "completion": "x"}""")));
+        folder.Write(
+            "train.jsonl", string.Join('\n', Enumerable.Range(10, 20).Select(i => $$"""{"prompt": "{{i}}", "completion": "x"}""")));
         RunConfiguration run = RunConfiguration.Load(folder.Write(
             "run.yaml", "model: m\noutput: o\ntask: causal-lm\ndata: {train: train.jsonl, validation_split: 0.25}\n"));
         (CausalRecordSet train, CausalRecordSet? validation) = run.ReadRecords();
@@ -74,7 +80,8 @@ public sealed class ValidationSplitTests : IDisposable
     [InlineData("data: {train: t.tsv, text: s, label: l, validation: v.tsv, validation_split: 0.1}", "leave out one of the two")]
     [InlineData("data: {train: t.tsv, text: s, label: l, validation_split: 1}", "below 1")]
     [InlineData("data: {train: t.safetensors, format: prebatched, validation_split: 0.1}", "prebatched data is trained on, not evaluated")]
-    [InlineData("data: {train: t.tsv, text: s, label: l}\ntask: regression\nclass_weights: balanced", "only sequence-classification has classes")]
+    [InlineData(
+        "data: {train: t.tsv, text: s, label: l}\ntask: regression\nclass_weights: balanced", "only sequence-classification has classes")]
     [InlineData("data: {train: t.tsv, text: s, label: l}\ntask: regression\nlabel_smoothing_factor: 0.1", "only labels are smoothed")]
     [InlineData("data: {train: t.tsv, text: s, label: l}\nlabel_smoothing_factor: 1", "below 1")]
     [InlineData("data: {train: t.tsv, text: s, label: l}\nclass_weights: even", "expected balanced, or a list")]
@@ -83,7 +90,8 @@ public sealed class ValidationSplitTests : IDisposable
     public void Keys_that_do_not_fit_are_refused(string keys, string expected)
     {
         string path = folder.Write("run.yaml", $"model: m\noutput: o\n{keys}\n");
-        Assert.Contains(expected, Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected, Assert.Throws<ConfigurationException>(() => RunConfiguration.Load(path)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>scikit-learn's compute_class_weight of 3, 1 and 2 rows: 6 / (3 * rows).</summary>
@@ -93,7 +101,8 @@ public sealed class ValidationSplitTests : IDisposable
         ClassCount[] classes = [new("a", 3), new("b", 1), new("c", 2)];
         Assert.Equal([2f / 3, 2, 1], ClassWeights.Balanced.Of(classes));
         Assert.Equal([1f, 2, 0.5f], new ClassWeights(1, 2, 0.5).Of(classes));
-        Assert.Contains("none of d", Assert.Throws<ConfigurationException>(() => ClassWeights.Balanced.Of([.. classes, new("d", 0)])).Message);
+        Assert.Contains(
+            "none of d", Assert.Throws<ConfigurationException>(() => ClassWeights.Balanced.Of([.. classes, new("d", 0)])).Message);
         Assert.Contains("2 numbers", Assert.Throws<ConfigurationException>(() => new ClassWeights(1, 2).Of(classes)).Message);
     }
 
@@ -125,7 +134,8 @@ public sealed class ValidationSplitTests : IDisposable
         Directory.Delete(tiny.File("stopped/checkpoint-6"), recursive: true);
         File.Delete(tiny.File("stopped/summary.json"));
         RunConfiguration other = RunConfiguration.Load(Path("stopped", "0.25"));
-        Assert.Contains("validation_split", Assert.Throws<TrainingException>(() => Train(other, resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "validation_split", Assert.Throws<TrainingException>(() => Train(other, resume: true)).Message, StringComparison.Ordinal);
         Train(stopped, resume: true);
         Assert.Equal(Weights("whole"), Weights("stopped"));
 
@@ -140,7 +150,8 @@ public sealed class ValidationSplitTests : IDisposable
     }
 
     /// <summary>
-    /// A first step's loss against the definitions, from the probabilities of the untrained model: dropout is off, and the adapter starts at zero.
+    /// A first step's loss against the definitions, from the probabilities of the untrained model: dropout is off, and the adapter starts
+    /// at zero.
     /// </summary>
     [Fact]
     public void First_loss_is_the_weighted_smoothed_mean_of_the_rows()
@@ -149,14 +160,16 @@ public sealed class ValidationSplitTests : IDisposable
         string config = tiny.File("model/config.json");
         File.WriteAllText(config, File.ReadAllText(config).Replace("_prob\": 0.1", "_prob\": 0.0", StringComparison.Ordinal));
         tiny.WriteTable("train.tsv", Enumerable.Range(0, 12).Select(i => ($"text {i}", i % 4 == 0 ? "animal" : "tool")));
-        string path = tiny.WriteRun("run", "label_smoothing_factor: 0.2\nclass_weights: [3, 0.5]\nmax_steps: 1\neval_strategy: no", "plain");
+        string path = tiny.WriteRun(
+            "run", "label_smoothing_factor: 0.2\nclass_weights: [3, 0.5]\nmax_steps: 1\neval_strategy: no", "plain");
         Replace(path, "lora_dropout: 0.1, ", "");
         Replace(path, "per_device_train_batch_size: 4", "per_device_train_batch_size: 5");
         Replace(path, "gradient_accumulation_steps: 2", "gradient_accumulation_steps: 3");
         Replace(path, "learning_rate: 5.0e-3", "learning_rate: 0.0");
         RunConfiguration run = RunConfiguration.Load(path);
         Train(run);
-        double loss = System.Text.Json.Nodes.JsonNode.Parse(File.ReadLines(tiny.File("run/metrics.jsonl")).First())!["loss"]!.GetValue<double>();
+        double loss =
+            System.Text.Json.Nodes.JsonNode.Parse(File.ReadLines(tiny.File("run/metrics.jsonl")).First())!["loss"]!.GetValue<double>();
 
         using var device = new CpuDevice();
         TrainedModel trained = TrainedModel.Resolve(tiny.File("run"), null);

@@ -15,7 +15,8 @@ namespace Engine.Training.Tests.Sharpness;
 /// <summary>Trained adapters, measured from their files.</summary>
 public sealed class SharpnessAnalysisTests : IDisposable
 {
-    private static readonly SharpnessOptions Quick = new() { Samples = 2, Iterations = 2, LanczosSteps = 2, AscentSteps = 2, Points = 3, Grid = 2 };
+    private static readonly SharpnessOptions Quick =
+        new() { Samples = 2, Iterations = 2, LanczosSteps = 2, AscentSteps = 2, Points = 3, Grid = 2 };
 
     private readonly TinyRun run = new();
 
@@ -37,10 +38,14 @@ public sealed class SharpnessAnalysisTests : IDisposable
         Assert.Equal(loss, report.Of(SharpnessSpace.Weights)!.Loss, 1e-5);
 
         // Query and value of two layers: A [4, 32], B [32, 4], with DoRA 32 magnitudes; W [32, 32].
-        Assert.Equal(4 * ((2 * 4 * 32) + (adapter.Contains("dora", StringComparison.Ordinal) ? 32 : 0)), report.Of(SharpnessSpace.Adapter)!.Dimension);
+        Assert.Equal(
+            4 * ((2 * 4 * 32) + (adapter.Contains("dora", StringComparison.Ordinal) ? 32 : 0)),
+            report.Of(SharpnessSpace.Adapter)!.Dimension);
         Assert.Equal(4 * 32 * 32, report.Of(SharpnessSpace.Weights)!.Dimension);
         Assert.Equal(4, report.Layers.Count);
-        Assert.All(report.Layers, layer => Assert.InRange(layer.Geometry!.EffectiveRank, 1, adapter.Contains("dora", StringComparison.Ordinal) ? 32 : 4.001));
+        Assert.All(
+            report.Layers, layer =>
+                Assert.InRange(layer.Geometry!.EffectiveRank, 1, adapter.Contains("dora", StringComparison.Ordinal) ? 32 : 4.001));
         Assert.All(report.Layers, layer => Assert.Equal(10, layer.Intruders!.Looked));
     }
 
@@ -52,7 +57,9 @@ public sealed class SharpnessAnalysisTests : IDisposable
         byte[] before = File.ReadAllBytes(weights);
         string[] files = [.. Enumerable.Range(0, 2).Select(i =>
         {
-            var results = new SharpnessResults("cpu", trained.Model, trained.Data.Validation!.ToString(), Quick, [Measure(SharpnessSubject.OfRun("run", trained, rows: 7))]);
+            var results = new SharpnessResults(
+                "cpu", trained.Model, trained.Data.Validation!.ToString(), Quick,
+                [Measure(SharpnessSubject.OfRun("run", trained, rows: 7))]);
             string path = Path.Combine(run.Folder, $"sharpness{i}.json");
             results.Write(path);
             return File.ReadAllText(path);
@@ -137,14 +144,16 @@ public sealed class SharpnessAnalysisTests : IDisposable
     {
         RunConfiguration trained = Train("run");
         SharpnessSubject subject = SharpnessSubject.OfRun("run", trained);
-        ModelFileException wrongBase = Assert.Throws<ModelFileException>(() => SharpnessAnalysis.Require(subject with { Run = trained with { Model = OtherModel() } }));
+        ModelFileException wrongBase = Assert.Throws<ModelFileException>(
+            () => SharpnessAnalysis.Require(subject with { Run = trained with { Model = OtherModel() } }));
         Assert.Contains("lora_", wrongBase.Message, StringComparison.Ordinal);
         Assert.Throws<ModelFileException>(() => SharpnessAnalysis.Require(subject with { Adapter = Path.Combine(run.Folder, "absent") }));
         ConfigurationException noData = Assert.Throws<ConfigurationException>(
             () => SharpnessAnalysis.Require(subject with { Run = trained with { Data = trained.Data with { Validation = null } } }));
         Assert.Contains("no data", noData.Message, StringComparison.Ordinal);
         using Device device = new CpuDevice(new CpuOptions { Threads = 1 });
-        foreach (SharpnessOptions wrong in (SharpnessOptions[])[Quick with { Sigma = 0 }, Quick with { Samples = 1 }, Quick with { Instruments = [] }, Quick with { Grid = 1 }])
+        foreach (SharpnessOptions wrong in (SharpnessOptions[])[Quick with { Sigma = 0 }, Quick with { Samples = 1 },
+            Quick with { Instruments = [] }, Quick with { Grid = 1 }])
         {
             Assert.Throws<ConfigurationException>(() => new SharpnessAnalysis(device, wrong));
         }
@@ -173,7 +182,9 @@ public sealed class SharpnessAnalysisTests : IDisposable
         Directory.CreateDirectory(folder);
         foreach (string file in Directory.EnumerateFiles(model))
         {
-            File.WriteAllText(Path.Combine(folder, Path.GetFileName(file)), File.ReadAllText(file).Replace("\"hidden_size\": 32", "\"hidden_size\": 40", StringComparison.Ordinal));
+            File.WriteAllText(
+                Path.Combine(folder, Path.GetFileName(file)),
+                File.ReadAllText(file).Replace("\"hidden_size\": 32", "\"hidden_size\": 40", StringComparison.Ordinal));
         }
 
         return folder;

@@ -37,7 +37,8 @@ public sealed class SharpnessComparisonTests : IDisposable
         Assert.False(outcome.Interrupted);
         foreach (AdapterReport report in outcome.Results.Adapters)
         {
-            double trained = JsonNode.Parse(File.ReadAllText(run.File($"{report.Name}/summary.json")))!["metrics"]!["loss"]!.GetValue<double>();
+            double trained =
+                JsonNode.Parse(File.ReadAllText(run.File($"{report.Name}/summary.json")))!["metrics"]!["loss"]!.GetValue<double>();
             Assert.Equal(trained, report.Of(SharpnessSpace.Adapter)!.Loss, 2e-6);
             Assert.True(report.Of(SharpnessSpace.Adapter)!.WorstCase!.Ascent > 0);
         }

@@ -30,15 +30,20 @@ public sealed class MetricsLogTests : IDisposable
         Assert.Equal("brain.Event:2", events[0].FileVersion);
         Assert.Equal(
             steps.Select(line => ((long)line["step"]!, (float)(double)line["loss"]!, (float)(double)line["learning_rate"]!)),
-            events.Where(entry => Tags(entry).ContainsKey("train/loss")).Select(entry => (entry.Step, Tags(entry)["train/loss"], Tags(entry)["train/learning_rate"])));
+            events.Where(entry => Tags(entry).ContainsKey("train/loss"))
+                .Select(entry => (entry.Step, Tags(entry)["train/loss"], Tags(entry)["train/learning_rate"])));
         Assert.Equal(
             evaluations.Select(line => ((long)line["step"]!, (float)(double)line["accuracy"]!)),
             events.Where(entry => Tags(entry).ContainsKey("eval/accuracy")).Select(entry => (entry.Step, Tags(entry)["eval/accuracy"])));
-        Assert.All(events, entry => Assert.InRange(DateTime.UtcNow - DateTime.UnixEpoch.AddSeconds(entry.WallTime), TimeSpan.Zero, TimeSpan.FromHours(1)));
+        Assert.All(
+            events,
+            entry => Assert.InRange(DateTime.UtcNow - DateTime.UnixEpoch.AddSeconds(entry.WallTime), TimeSpan.Zero, TimeSpan.FromHours(1)));
 
         string[] table = File.ReadAllLines(Path.Combine(output, "metrics.csv"));
         Assert.Equal("step,epoch,loss,learning_rate,gradient_norm,seconds,tokens,loss_rise", table[0]);
-        Assert.Equal(steps.Select(line => (double)line["loss"]!), table[1..].Select(row => double.Parse(row.Split(',')[2], System.Globalization.CultureInfo.InvariantCulture)));
+        Assert.Equal(
+            steps.Select(line => (double)line["loss"]!),
+            table[1..].Select(row => double.Parse(row.Split(',')[2], System.Globalization.CultureInfo.InvariantCulture)));
         Assert.Equal(evaluations.Length + 1, File.ReadAllLines(Path.Combine(output, "evaluations.csv")).Length);
     }
 
@@ -91,16 +96,24 @@ public sealed class MetricsLogTests : IDisposable
         List<(string Name, double Value)> heard = [];
         List<string> activities = [];
         string output = tiny.File("heard");
-        bool IsOfRun(ReadOnlySpan<KeyValuePair<string, object?>> tags) => tags.ToArray().Any(tag => tag is { Key: "engine.run", Value: string run } && run == output);
-        using var meter = new MeterListener { InstrumentPublished = (instrument, self) => { if (instrument.Meter.Name == TrainingTelemetry.Name) { self.EnableMeasurementEvents(instrument); } } };
-        meter.SetMeasurementEventCallback<long>((instrument, value, tags, _) => { if (IsOfRun(tags)) { heard.Add((instrument.Name, value)); } });
-        meter.SetMeasurementEventCallback<double>((instrument, value, tags, _) => { if (IsOfRun(tags)) { heard.Add((instrument.Name, value)); } });
+        bool IsOfRun(ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+            tags.ToArray().Any(tag => tag is { Key: "engine.run", Value: string run } && run == output);
+        using var meter = new MeterListener
+        {
+            InstrumentPublished =
+            (instrument, self) => { if (instrument.Meter.Name == TrainingTelemetry.Name) { self.EnableMeasurementEvents(instrument); } }
+        };
+        meter.SetMeasurementEventCallback<long>(
+            (instrument, value, tags, _) => { if (IsOfRun(tags)) { heard.Add((instrument.Name, value)); } });
+        meter.SetMeasurementEventCallback<double>(
+            (instrument, value, tags, _) => { if (IsOfRun(tags)) { heard.Add((instrument.Name, value)); } });
         meter.Start();
         using var listener = new ActivityListener
         {
             ShouldListenTo = source => source.Name == TrainingTelemetry.Name,
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
-            ActivityStopped = activity => { if ((string?)activity.GetTagItem("engine.run") == output) { activities.Add(activity.OperationName); } },
+            ActivityStopped =
+                activity => { if ((string?)activity.GetTagItem("engine.run") == output) { activities.Add(activity.OperationName); } },
         };
         ActivitySource.AddActivityListener(listener);
 
@@ -108,8 +121,12 @@ public sealed class MetricsLogTests : IDisposable
 
         JsonObject[] steps = Lines(folder, "metrics.jsonl");
         Assert.Equal(steps.Length, heard.Where(entry => entry.Name == "engine.training.steps").Sum(entry => entry.Value));
-        Assert.Equal(steps.Sum(line => (long)line["tokens"]!), heard.Where(entry => entry.Name == "engine.training.tokens").Sum(entry => entry.Value));
-        Assert.Equal(steps.Select(line => (double)line["loss"]!), heard.Where(entry => entry.Name == "engine.training.loss").Select(entry => entry.Value), (a, b) => (float)a == (float)b);
+        Assert.Equal(
+            steps.Sum(line => (long)line["tokens"]!),
+            heard.Where(entry => entry.Name == "engine.training.tokens").Sum(entry => entry.Value));
+        Assert.Equal(
+            steps.Select(line => (double)line["loss"]!),
+            heard.Where(entry => entry.Name == "engine.training.loss").Select(entry => entry.Value), (a, b) => (float)a == (float)b);
         Assert.Equal(Lines(folder, "evaluations.jsonl").Length, activities.Count(name => name == "evaluate"));
         Assert.Equal(["train"], activities.Where(name => name == "train"));
     }
@@ -124,7 +141,8 @@ public sealed class MetricsLogTests : IDisposable
         return (run.Output, trainer.Train(cancellation?.Token ?? default));
     }
 
-    private static JsonObject[] Lines(string folder, string name) => [.. File.ReadLines(Path.Combine(folder, name)).Select(line => JsonNode.Parse(line)!.AsObject())];
+    private static JsonObject[] Lines(string folder, string name) =>
+        [.. File.ReadLines(Path.Combine(folder, name)).Select(line => JsonNode.Parse(line)!.AsObject())];
 
     /// <summary>
     /// TFRecord's frames (tensorflow/core/lib/io/record_writer.h): a length of 8 bytes, 4 bytes of checksum, the record, 4 bytes of
@@ -144,12 +162,14 @@ public sealed class MetricsLogTests : IDisposable
         return [.. events];
     }
 
-    private static Dictionary<string, float> Tags(Event entry) => (entry.Summary?.Value ?? []).ToDictionary(value => value.Tag, value => value.SimpleValue);
+    private static Dictionary<string, float> Tags(Event entry) =>
+        (entry.Summary?.Value ?? []).ToDictionary(value => value.Tag, value => value.SimpleValue);
 
     private static IEnumerable<(long Step, float Loss)> Losses(string folder) =>
         Events(folder).Where(entry => Tags(entry).ContainsKey("train/loss")).Select(entry => (entry.Step, Tags(entry)["train/loss"]));
 
-    private static IEnumerable<string> Column(string folder, int column) => File.ReadLines(Path.Combine(folder, "metrics.csv")).Select(row => row.Split(',')[column]);
+    private static IEnumerable<string> Column(string folder, int column) =>
+        File.ReadLines(Path.Combine(folder, "metrics.csv")).Select(row => row.Split(',')[column]);
 
     private sealed class Stopper(int stopAt, CancellationTokenSource? cancellation) : IProgress<TrainingProgress>
     {

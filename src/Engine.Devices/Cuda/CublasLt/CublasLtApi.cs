@@ -4,7 +4,8 @@ using Engine.Devices.Native;
 namespace Engine.Devices.Cuda.CublasLt;
 
 /// <summary>
-/// The part of cublasLt that products need: NVIDIA's library of matrix products, which comes with the CUDA toolkit or a Python package, not with the driver. Matrices are stored column by column.
+/// The part of cublasLt that products need: NVIDIA's library of matrix products, which comes with the CUDA toolkit or a Python package, not
+/// with the driver. Matrices are stored column by column.
 /// </summary>
 internal static unsafe partial class CublasLtApi
 {
@@ -46,7 +47,9 @@ internal static unsafe partial class CublasLtApi
     public const int ReductionSchemes = 3;
     public const int AlignmentA = 5;
 
-    /// <summary><c>cublasLtReductionScheme_t</c>: parts of a long sum are stored in float32 and added in a step of their own, in one order.</summary>
+    /// <summary>
+    /// <c>cublasLtReductionScheme_t</c>: parts of a long sum are stored in float32 and added in a step of their own, in one order.
+    /// </summary>
     public const uint ReductionInComputeType = 2;
 
     /// <summary>The oldest version with every attribute above, as <c>cublasLtGetVersion</c> counts: that of CUDA 11.6.</summary>
@@ -56,7 +59,8 @@ internal static unsafe partial class CublasLtApi
 
     /// <summary>Loads the library that an environment has; gives its version as <c>cublasLtGetVersion</c> counts.</summary>
     /// <param name="folders">Where it is sought.</param>
-    /// <param name="driver">The driver's version as <c>cuDriverGetVersion</c> counts: a library of a later major version does not run on it.</param>
+    /// <param name="driver">The driver's version as <c>cuDriverGetVersion</c> counts: a library of a later major version does not run on
+    /// it.</param>
     /// <exception cref="DeviceException">There is none, or of no version that serves; the message says what to do.</exception>
     public static int Load(CublasLtFolders folders, int driver)
     {
@@ -67,7 +71,8 @@ internal static unsafe partial class CublasLtApi
             folders.Candidates(newest),
             folders.Chosen is { } chosen
                 ? $"ENGINE_CUBLAS is {chosen}: let it name cublasLt's file or its folder, or leave it unset."
-                : $"The CUDA toolkit's and Python's usual folders have none either. Install it (the CUDA toolkit, or pip install {(newest > 12 ? "nvidia-cublas" : $"nvidia-cublas-cu{newest}")}), "
+                : "The CUDA toolkit's and Python's usual folders have none either. Install it (the CUDA toolkit, "
+                    + $"or pip install {(newest > 12 ? "nvidia-cublas" : $"nvidia-cublas-cu{newest}")}), "
                 + "or let ENGINE_CUBLAS name its file or its folder.").Load();
         int version = (int)GetVersion();
 
@@ -75,14 +80,17 @@ internal static unsafe partial class CublasLtApi
         version = version < 100000 ? (version / 1000 * 10000) + (version % 1000) : version;
         return version < OldestVersion || version / 10000 > newest
             ? throw new DeviceException(
-                $"cublasLt {Text(version)} does not serve here: the driver speaks CUDA {newest}.{driver % 1000 / 10}, and 11.8 to {newest} is needed. Let ENGINE_CUBLAS name another version's file or folder.")
+                $"cublasLt {Text(version)} does not serve here: the driver speaks CUDA {newest}.{driver % 1000 / 10}, "
+                    + $"and 11.8 to {newest} is needed. Let ENGINE_CUBLAS name another version's file or folder.")
             : version;
     }
 
     /// <summary>A version in words, 12.4.5.</summary>
     public static string Text(int version) => $"{version / 10000}.{version / 100 % 100}.{version % 100}";
 
-    /// <summary>The name, number and meaning of a status, <c>CUBLAS_STATUS_NOT_SUPPORTED (15, the requested functionality is not supported)</c>.</summary>
+    /// <summary>
+    /// The name, number and meaning of a status, <c>CUBLAS_STATUS_NOT_SUPPORTED (15, the requested functionality is not supported)</c>.
+    /// </summary>
     public static string Describe(int status) =>
         $"{Marshal.PtrToStringUTF8((nint)GetStatusName(status))} ({status}, {Marshal.PtrToStringUTF8((nint)GetStatusString(status))})";
 

@@ -8,7 +8,8 @@ namespace Engine.Devices.Cuda.CublasLt;
 /// <param name="Columns">Columns as they are stored.</param>
 /// <param name="Stride">Elements from one row to the next.</param>
 /// <param name="BatchStride">Elements from one matrix to the next.</param>
-internal readonly record struct CublasLtMatrix(DeviceBuffer Buffer, long ByteOffset, ElementType Type, int Rows, int Columns, long Stride, long BatchStride)
+internal readonly record struct CublasLtMatrix(
+    DeviceBuffer Buffer, long ByteOffset, ElementType Type, int Rows, int Columns, long Stride, long BatchStride)
 {
     public ulong Address => ((CudaBuffer)Buffer).Address + (ulong)ByteOffset;
 }
@@ -47,5 +48,6 @@ internal sealed record CublasLtCall
     public BufferView<float>? Preactivation { get; init; }
 
     /// <summary>Whether GELU's input can be kept in rows so far apart: what the library's documents ask for.</summary>
-    public static bool KeepsPreactivation(long stride, int batch, long batchStride) => stride % 8 == 0 && (batch == 1 || batchStride % 8 == 0);
+    public static bool KeepsPreactivation(long stride, int batch, long batchStride) =>
+        stride % 8 == 0 && (batch == 1 || batchStride % 8 == 0);
 }

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Engine.Devices.Cuda.CublasLt;
 
-/// <summary>Where cublasLt may lie: by name where the system looks, then the folders of toolkits and of Python's and conda's packages.</summary>
+/// <summary>
+/// Where cublasLt may lie: by name where the system looks, then the folders of toolkits and of Python's and conda's packages.
+/// </summary>
 /// <param name="variable">The environment's variables; null of one that is not set.</param>
 /// <param name="home">The user's folder.</param>
 internal sealed class CublasLtFolders(Func<string, string?> variable, string home)
@@ -25,12 +27,14 @@ internal sealed class CublasLtFolders(Func<string, string?> variable, string hom
         if (Chosen is { } chosen)
         {
             return Directory.Exists(chosen)
-                ? [.. from part in (string[])["", "lib64", "lib", "bin", "bin/x64"] from name in names select Path.Combine(chosen, part, name)]
+                ? [.. from part in (string[])["", "lib64", "lib", "bin", "bin/x64"]
+                    from name in names select Path.Combine(chosen, part, name)]
                 : [chosen];
         }
 
         string[] folders = [.. Toolkits().Concat(Packages()).Where(Directory.Exists).Distinct()];
-        return [.. names, .. from name in names from folder in folders let path = Path.Combine(folder, name) where File.Exists(path) select path];
+        return [.. names, ..
+            from name in names from folder in folders let path = Path.Combine(folder, name) where File.Exists(path) select path];
     }
 
     private static IEnumerable<int> Versions(int newest)
@@ -46,9 +50,10 @@ internal sealed class CublasLtFolders(Func<string, string?> variable, string hom
     private IEnumerable<string> Toolkits()
     {
         string[] parts = OperatingSystem.IsWindows() ? ["bin", "bin/x64"] : ["lib64", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib"];
-        IEnumerable<string> roots = ((string[])["CUDA_PATH", "CUDA_HOME"]).Select(Variable).OfType<string>().Concat(OperatingSystem.IsWindows()
-            ? Below(Path.Combine(Variable("ProgramFiles") ?? "", "NVIDIA GPU Computing Toolkit", "CUDA"), "v1*")
-            : ["/usr/local/cuda", .. Below("/usr/local", "cuda-1*"), "/opt/cuda"]);
+        IEnumerable<string> roots = ((string[])["CUDA_PATH", "CUDA_HOME"]).Select(Variable)
+            .OfType<string>().Concat(OperatingSystem.IsWindows()
+                ? Below(Path.Combine(Variable("ProgramFiles") ?? "", "NVIDIA GPU Computing Toolkit", "CUDA"), "v1*")
+                : ["/usr/local/cuda", .. Below("/usr/local", "cuda-1*"), "/opt/cuda"]);
         return from root in roots from part in parts select Path.Combine(root, part);
     }
 
@@ -59,10 +64,15 @@ internal sealed class CublasLtFolders(Func<string, string?> variable, string hom
         bool windows = OperatingSystem.IsWindows();
         IEnumerable<string> pythons = windows
             ? environments.Select(root => Path.Combine(root, "Lib"))
-            : environments.Concat([Path.Combine(home, ".local"), "/usr/local", "/usr"]).SelectMany(root => Below(Path.Combine(root, "lib"), "python3*"));
+            : environments.Concat([Path.Combine(home, ".local"), "/usr/local", "/usr"])
+                .SelectMany(root => Below(Path.Combine(root, "lib"), "python3*"));
         string[] parts = windows ? ["cublas/bin", "cu13/bin/x86_64", "cu13/bin"] : ["cublas/lib", "cu13/lib"];
         IEnumerable<string> wheels =
-            from python in pythons from site in (string[])["site-packages", "dist-packages"] from part in parts select Path.Combine(python, site, "nvidia", part);
+            from python in pythons
+            from
+                site in (string[])["site-packages", "dist-packages"]
+            from part in parts
+            select Path.Combine(python, site, "nvidia", part);
         return wheels.Concat(environments.Select(root => Path.Combine(root, windows ? "Library/bin" : "lib")));
     }
 
@@ -75,7 +85,9 @@ internal sealed class CublasLtFolders(Func<string, string?> variable, string hom
     private static Version VersionOf(string folder)
     {
         string number = Path.GetFileName(folder).TrimStart([.. "abcdefghijklmnopqrstuvwxyz-"]);
-        return Version.TryParse(number.Contains('.', StringComparison.Ordinal) ? number : number + ".0", out Version? version) ? version : new Version();
+        return Version.TryParse(number.Contains('.', StringComparison.Ordinal) ? number : number + ".0", out Version? version)
+            ? version
+            : new Version();
     }
 
     private string? Variable(string name) => variable(name) is { Length: > 0 } value ? value : null;

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Engine.Devices.Cuda.CublasLt;
 
 /// <summary>
-/// A product by cublasLt with its descriptors and algorithm, made once: enqueuing is one call. The library stores matrices column by column, so that every matrix is to it its own transpose: it computes
-/// D^T = op(B)^T op(A)^T, B being its first operand. The same bits at every run: sums in parts are added in one order.
+/// A product by cublasLt with its descriptors and algorithm, made once: enqueuing is one call. The library stores matrices column by
+/// column, so that every matrix is to it its own transpose: it computes D^T = op(B)^T op(A)^T, B being its first operand. The same bits at
+/// every run: sums in parts are added in one order.
 /// </summary>
 internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
 {
@@ -32,7 +33,9 @@ internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
         this.library = library;
         this.call = call;
         roundsToTf32 = library.Tf32 && call.A.Type == ElementType.Float32;
-        buffers = [.. ((DeviceBuffer?[])[call.A.Buffer, call.B.Buffer, call.C.Buffer, call.D.Buffer, call.Bias?.Buffer, call.Preactivation?.Buffer]).OfType<DeviceBuffer>().Distinct()];
+        buffers =
+            [.. ((DeviceBuffer?[])[call.A.Buffer, call.B.Buffer, call.C.Buffer, call.D.Buffer, call.Bias?.Buffer,
+                call.Preactivation?.Buffer]).OfType<DeviceBuffer>().Distinct()];
         Name = call.A.Type switch
         {
             ElementType.BFloat16 => "cublasLt_bf16",
@@ -102,7 +105,8 @@ internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
             if (buffers[i].IsDisposed)
             {
                 throw new ObjectDisposedException(
-                    nameof(DeviceBuffer), $"{Name} is bound to a buffer of {buffers[i].Bytes:N0} bytes (owner {buffers[i].Owner}) that is disposed.");
+                    nameof(DeviceBuffer),
+                    $"{Name} is bound to a buffer of {buffers[i].Bytes:N0} bytes (owner {buffers[i].Owner}) that is disposed.");
             }
         }
     }
@@ -135,7 +139,8 @@ internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
         int mode = Relaxed;
         device.Check(CudaApi.ExchangeCaptureMode(&mode), "cuThreadExchangeStreamCaptureMode");
         int status = CublasLtApi.Multiply(
-            library.Handle, product, &constants->Alpha, call.B.Address, layoutB, call.A.Address, layoutA, &constants->Beta, call.C.Address, layoutC, call.D.Address, layoutD,
+            library.Handle, product, &constants->Alpha, call.B.Address, layoutB, call.A.Address, layoutA, &constants->Beta, call.C.Address,
+            layoutC, call.D.Address, layoutD,
             &constants->Algorithm, library.Workspace, (nuint)library.WorkspaceBytes, device.Stream);
         device.Check(CudaApi.ExchangeCaptureMode(&mode), "cuThreadExchangeStreamCaptureMode");
         Check(status, "cublasLtMatmul");
@@ -155,7 +160,8 @@ internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
     private nint Describe()
     {
         nint made;
-        Check(CublasLtApi.ProductCreate(&made, roundsToTf32 ? CublasLtApi.Compute32FastTf32 : CublasLtApi.Compute32, CublasLtApi.Float32), "cublasLtMatmulDescCreate");
+        Check(CublasLtApi.ProductCreate(&made, roundsToTf32 ? CublasLtApi.Compute32FastTf32 : CublasLtApi.Compute32, CublasLtApi.Float32),
+            "cublasLtMatmulDescCreate");
         try
         {
             Set(made, CublasLtApi.TransposeA, call.TransposeB ? 1 : 0);
@@ -182,7 +188,8 @@ internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
         return made;
 
         void Set<T>(nint target, int attribute, T value)
-            where T : unmanaged => Check(CublasLtApi.ProductSet(target, attribute, &value, (nuint)sizeof(T)), $"cublasLtMatmulDescSetAttribute({attribute})");
+            where T : unmanaged =>
+                Check(CublasLtApi.ProductSet(target, attribute, &value, (nuint)sizeof(T)), $"cublasLtMatmulDescSetAttribute({attribute})");
 
         static ulong Address(BufferView<float> view) => ((CudaBuffer)view.Buffer).Address + (ulong)view.ByteOffset;
     }
@@ -199,7 +206,8 @@ internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
     private nint Layout(CublasLtMatrix matrix)
     {
         nint made;
-        Check(CublasLtApi.LayoutCreate(&made, TypeOf(matrix.Type), (ulong)matrix.Columns, (ulong)matrix.Rows, matrix.Stride), "cublasLtMatrixLayoutCreate");
+        Check(CublasLtApi.LayoutCreate(&made, TypeOf(matrix.Type), (ulong)matrix.Columns, (ulong)matrix.Rows, matrix.Stride),
+            "cublasLtMatrixLayoutCreate");
         int batch = call.Batch;
         long apart = matrix.BatchStride;
         int status = CublasLtApi.LayoutSet(made, CublasLtApi.BatchCount, &batch, sizeof(int));
@@ -251,7 +259,9 @@ internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
         return true;
 
         void Set<T>(nint target, int attribute, T value)
-            where T : unmanaged => Check(CublasLtApi.PreferenceSet(target, attribute, &value, (nuint)sizeof(T)), $"cublasLtMatmulPreferenceSetAttribute({attribute})");
+            where T : unmanaged =>
+                Check(CublasLtApi.PreferenceSet(target, attribute, &value, (nuint)sizeof(T)),
+                    $"cublasLtMatmulPreferenceSetAttribute({attribute})");
     }
 
     private void Check(int status, string function)

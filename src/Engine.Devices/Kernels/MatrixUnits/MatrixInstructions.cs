@@ -5,7 +5,8 @@ using ILGPU.IR.Intrinsics;
 namespace Engine.Devices.Kernels;
 
 /// <summary>
-/// Instructions that a warp of a CUDA card does together. Their bodies run on ILGPU's CPU accelerator only: what the PTX ISA says of each instruction, computed from what all lanes pass.
+/// Instructions that a warp of a CUDA card does together. Their bodies run on ILGPU's CPU accelerator only: what the PTX ISA says of each
+/// instruction, computed from what all lanes pass.
 /// </summary>
 public static unsafe class MatrixInstructions
 {
@@ -26,7 +27,8 @@ public static unsafe class MatrixInstructions
     public static bool IsShared(ref ushort element) => true;
 
     /// <summary>
-    /// ldmatrix.m8n8.x4.b16: lane l passes row l % 8 of matrix l / 8, 16 bytes of shared memory at a multiple of 16, and gets in register i elements 2 (l % 4) and the next of row l / 4 of matrix i.
+    /// ldmatrix.m8n8.x4.b16: lane l passes row l % 8 of matrix l / 8, 16 bytes of shared memory at a multiple of 16, and gets in register i
+    /// elements 2 (l % 4) and the next of row l / 4 of matrix i.
     /// </summary>
     [IntrinsicImplementation]
     public static TileRegisters Load(ref ushort row)
@@ -47,16 +49,21 @@ public static unsafe class MatrixInstructions
         return Ended(Pairs(matrices + first, MatrixSide));
     }
 
-    /// <summary>mma.m16n8k16 of bfloat16 twice, for both halves of B and of the sums. Here products are summed in double precision and rounded once.</summary>
+    /// <summary>
+    /// mma.m16n8k16 of bfloat16 twice, for both halves of B and of the sums. Here products are summed in double precision and rounded once.
+    /// </summary>
     [IntrinsicImplementation]
-    public static SumRegisters MultiplyAddBFloat16(TileRegisters a, TileRegisters b, SumRegisters sums) => MultiplyAdd<BFloat16Storage>(a, b, sums);
+    public static SumRegisters MultiplyAddBFloat16(TileRegisters a, TileRegisters b, SumRegisters sums) =>
+        MultiplyAdd<BFloat16Storage>(a, b, sums);
 
     /// <summary>The same of float16.</summary>
     [IntrinsicImplementation]
-    public static SumRegisters MultiplyAddFloat16(TileRegisters a, TileRegisters b, SumRegisters sums) => MultiplyAdd<Float16Storage>(a, b, sums);
+    public static SumRegisters MultiplyAddFloat16(TileRegisters a, TileRegisters b, SumRegisters sums) =>
+        MultiplyAdd<Float16Storage>(a, b, sums);
 
     /// <summary>
-    /// Rows l / 4 and l / 4 + 8 of A lie with the four threads of a lane's own group, columns n and n + 8 of B with those of group n, and the lane has sums of n = 2 (l % 4) and the next.
+    /// Rows l / 4 and l / 4 + 8 of A lie with the four threads of a lane's own group, columns n and n + 8 of B with those of group n, and
+    /// the lane has sums of n = 2 (l % 4) and the next.
     /// </summary>
     private static SumRegisters MultiplyAdd<TStorage>(TileRegisters a, TileRegisters b, SumRegisters sums)
         where TStorage : struct, IStorage<ushort>
@@ -84,7 +91,9 @@ public static unsafe class MatrixInstructions
         return Ended(result);
     }
 
-    /// <summary>Puts what each lane passes into the table of lane 0, which all lanes get. It lives until that lane has <see cref="Ended"/>.</summary>
+    /// <summary>
+    /// Puts what each lane passes into the table of lane 0, which all lanes get. It lives until that lane has <see cref="Ended"/>.
+    /// </summary>
     private static T* Exchange<T>(T passed, T* table)
         where T : unmanaged
     {
@@ -117,7 +126,8 @@ public static unsafe class MatrixInstructions
     /// <summary>The products of two pairs of elements.</summary>
     private static double Products<TStorage>(uint x, uint y)
         where TStorage : struct, IStorage<ushort> =>
-        ((double)TStorage.Load((ushort)x) * TStorage.Load((ushort)y)) + ((double)TStorage.Load((ushort)(x >> 16)) * TStorage.Load((ushort)(y >> 16)));
+        ((double)TStorage.Load((ushort)x) * TStorage.Load((ushort)y))
+            + ((double)TStorage.Load((ushort)(x >> 16)) * TStorage.Load((ushort)(y >> 16)));
 
     private static ref uint Register(ref TileRegisters registers, int i) => ref Unsafe.Add(ref registers.R0, i);
 

@@ -1,6 +1,9 @@
 namespace Engine.Devices.Kernels;
 
-/// <summary>A lane's part of an operand of <see cref="WarpTile"/>: eight 16-bit elements, two in a register, the one with the lower index of the summed dimension in the low half.</summary>
+/// <summary>
+/// A lane's part of an operand of <see cref="WarpTile"/>: eight 16-bit elements, two in a register, the one with the lower index of the
+/// summed dimension in the low half.
+/// </summary>
 public struct TileRegisters
 {
     /// <summary>Two elements each, of neighbouring places of the summed dimension.</summary>

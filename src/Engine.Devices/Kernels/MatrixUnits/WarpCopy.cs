@@ -8,7 +8,8 @@ public static class WarpCopy
     /// <summary><see cref="TileCopy.Start"/>. Where nothing is read, the source's address is that of the view.</summary>
     public static void Start<T>(ArrayView<T> source, long from, ArrayView<T> target, long to, bool inside)
         where T : unmanaged =>
-        CopyInstructions.Start(ref target.Cast<ushort>()[to], ref source.Cast<ushort>()[inside ? from : 0], inside ? PendingCopies.Bytes : 0);
+        CopyInstructions.Start(
+            ref target.Cast<ushort>()[to], ref source.Cast<ushort>()[inside ? from : 0], inside ? PendingCopies.Bytes : 0);
 
     /// <summary><see cref="TileCopy.Commit"/>.</summary>
     public static void Commit() => CopyInstructions.Commit();

@@ -3,8 +3,9 @@ using ILGPU;
 namespace Engine.Devices.Kernels;
 
 /// <summary>
-/// <see cref="Tile"/> on CUDA cards: a warp holds a tile in the registers that mma.m16n8k16 reads and writes (PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating point type"). Lane l is
-/// thread l % 4 of group l / 4, and a product is two instructions, of columns 0 to 7 and of columns 8 to 15.
+/// <see cref="Tile"/> on CUDA cards: a warp holds a tile in the registers that mma.m16n8k16 reads and writes (PTX ISA, "Matrix Fragments
+/// for mma.m16n8k16 with floating point type"). Lane l is thread l % 4 of group l / 4, and a product is two instructions, of columns 0 to 7
+/// and of columns 8 to 15.
 /// </summary>
 public static class WarpTile
 {
@@ -20,7 +21,10 @@ public static class WarpTile
 
     private static int Thread => Lane % 4;
 
-    /// <summary><see cref="Tile.LoadA"/>. R0 has row group of steps 2 thread and 2 thread + 1, R1 row group + 8 of them, R2 and R3 these rows of steps 8 further.</summary>
+    /// <summary>
+    /// <see cref="Tile.LoadA"/>. R0 has row group of steps 2 thread and 2 thread + 1, R1 row group + 8 of them, R2 and R3 these rows of
+    /// steps 8 further.
+    /// </summary>
     public static TileRegisters LoadA<T>(ArrayView<T> view, long at, int stride, TileOrder order)
         where T : unmanaged
     {
@@ -28,7 +32,10 @@ public static class WarpTile
         return MatrixInstructions.IsShared(ref bits[at]) ? SharedA(bits, at, stride, order) : GlobalA(bits, at, stride, order);
     }
 
-    /// <summary><see cref="Tile.LoadB"/>. R0 has column group of steps 2 thread and 2 thread + 1, R1 steps 8 further, R2 and R3 both of column group + 8.</summary>
+    /// <summary>
+    /// <see cref="Tile.LoadB"/>. R0 has column group of steps 2 thread and 2 thread + 1, R1 steps 8 further, R2 and R3 both of column group
+    /// + 8.
+    /// </summary>
     public static TileRegisters LoadB<T>(ArrayView<T> view, long at, int stride, TileOrder order)
         where T : unmanaged
     {
@@ -62,7 +69,10 @@ public static class WarpTile
         };
     }
 
-    /// <summary><see cref="Tile.Store"/>. R0 and R1 are row group, columns 2 thread and 2 thread + 1; R2 and R3 row group + 8; R4 to R7 the same 8 columns further.</summary>
+    /// <summary>
+    /// <see cref="Tile.Store"/>. R0 and R1 are row group, columns 2 thread and 2 thread + 1; R2 and R3 row group + 8; R4 to R7 the same 8
+    /// columns further.
+    /// </summary>
     public static void Store(SumRegisters sums, ArrayView<float> view, long at, int stride)
     {
         long upper = at + (Group * stride) + (2 * Thread);
@@ -95,8 +105,9 @@ public static class WarpTile
     }
 
     /// <summary>
-    /// The row of eight elements that this lane passes to ldmatrix, which loads the quarters of a tile: behind the first, of a row-major tile the one 8 rows further, of a column-major one that 8
-    /// elements further in the same columns. So the second register is A's rows or B's steps 8 further, as <see cref="LoadA"/> and <see cref="LoadB"/> want it.
+    /// The row of eight elements that this lane passes to ldmatrix, which loads the quarters of a tile: behind the first, of a row-major
+    /// tile the one 8 rows further, of a column-major one that 8 elements further in the same columns. So the second register is A's rows
+    /// or B's steps 8 further, as <see cref="LoadA"/> and <see cref="LoadB"/> want it.
     /// </summary>
     private static ref ushort Row(ArrayView<ushort> view, long at, int stride, TileOrder order)
     {
@@ -105,7 +116,10 @@ public static class WarpTile
         return ref view[at + (row * stride) + column];
     }
 
-    /// <summary>A lane's elements in A's order, by plain loads: neighbours across the summed dimension stand <paramref name="across"/> apart, neighbours along it <paramref name="along"/>.</summary>
+    /// <summary>
+    /// A lane's elements in A's order, by plain loads: neighbours across the summed dimension stand <paramref name="across"/> apart,
+    /// neighbours along it <paramref name="along"/>.
+    /// </summary>
     private static TileRegisters Elements(ArrayView<ushort> view, long at, int across, int along)
     {
         long first = at + (Group * across) + (2 * Thread * along);

@@ -2,14 +2,16 @@ namespace Engine.Kernels;
 
 /// <summary>
 /// The backward pass on GPUs: each row's output times its gradient, which softmax's gradient subtracts, goes to the workspace; then the
-/// weights are made again twice, by blocks of queries for dq and by blocks of keys for dk and dv. Every gradient is summed by one group, in a fixed order.
+/// weights are made again twice, by blocks of queries for dq and by blocks of keys for dk and dv. Every gradient is summed by one group, in
+/// a fixed order.
 /// </summary>
 internal static partial class AttentionBackwardGroups
 {
     /// <summary>Elements of workspace: one for each query token and head.</summary>
     public static long Workspace(AttentionShape shape) => (long)shape.QueryTokens * shape.Heads;
 
-    public static Launch[] Bind(Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots)
+    public static Launch[] Bind(
+        Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots)
     {
         return
         [
@@ -26,13 +28,18 @@ internal static partial class AttentionBackwardGroups
     }
 
     /// <summary>The first launch, which both forms for GPUs begin with.</summary>
-    public static Launch BindDots(Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots) =>
-        DotsKernel.Bind(device, LaunchShapes.Elements(device, Workspace(shape)), views.Output, gradients.OutputGradient, dots, Workspace(shape), shape.HeadSize);
+    public static Launch BindDots(
+        Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots) =>
+        DotsKernel.Bind(
+            device, LaunchShapes.Elements(device, Workspace(shape)), views.Output, gradients.OutputGradient, dots, Workspace(shape),
+            shape.HeadSize);
 
     /// <summary>Blocks of 64 that cover a length; one at least, which clears the dead tail.</summary>
     public static int Blocks(int length) => Math.Max(1, (length + GroupTiles.Tile - 1) / GroupTiles.Tile);
 
-    /// <summary>dots[row] = the sum of output times its gradient over the row's elements; a row is a token's head. One item a row.</summary>
+    /// <summary>
+    /// dots[row] = the sum of output times its gradient over the row's elements; a row is a token's head. One item a row.
+    /// </summary>
     [Kernel]
     public static void Dots(ArrayView<float> output, ArrayView<float> outputGradient, ArrayView<float> dots, long rows, int headSize)
     {
@@ -85,8 +92,11 @@ internal static partial class AttentionBackwardGroups
         {
             int count = Math.Min(GroupTiles.Tile, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
-            GroupTiles.RowProducts(of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, left, right, scores, headSize);
-            GroupTiles.RowProducts(given.OutputGradient, block.At, block.Stride, block.Count, of.V, at, block.KeyStride, count, left, right, gradients, headSize);
+            GroupTiles.RowProducts(
+                of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, left, right, scores, headSize);
+            GroupTiles.RowProducts(
+                given.OutputGradient, block.At, block.Stride, block.Count, of.V, at, block.KeyStride, count, left, right,
+                gradients, headSize);
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
@@ -107,7 +117,9 @@ internal static partial class AttentionBackwardGroups
         GroupTiles.Store(result, dq, block.At, block.Stride, block.Count, headSize, columns);
     }
 
-    /// <summary>dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.</summary>
+    /// <summary>
+    /// dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.
+    /// </summary>
     [Kernel]
     public static void Keys(
         AttentionInputs of,
@@ -150,8 +162,11 @@ internal static partial class AttentionBackwardGroups
 
             // Rows of the tiles are keys here, columns queries.
             long at = (query * block.QueryStride) + (head * headSize);
-            GroupTiles.RowProducts(of.K, block.At, block.Stride, block.Count, of.Q, at, block.QueryStride, queries, left, right, scores, headSize);
-            GroupTiles.RowProducts(of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, left, right, gradients, headSize);
+            GroupTiles.RowProducts(
+                of.K, block.At, block.Stride, block.Count, of.Q, at, block.QueryStride, queries, left, right, scores, headSize);
+            GroupTiles.RowProducts(
+                of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, left, right,
+                gradients, headSize);
             for (int j = 0; j < GroupTiles.Sums; j++)
             {
                 int column = itemColumn + (j * GroupTiles.Side);
@@ -172,7 +187,8 @@ internal static partial class AttentionBackwardGroups
             {
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
-                    tile[((itemRow + (i * GroupTiles.Side)) * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = gradients[(i * GroupTiles.Sums) + j];
+                    tile[((itemRow + (i * GroupTiles.Side)) * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] =
+                        gradients[(i * GroupTiles.Sums) + j];
                 }
             }
 

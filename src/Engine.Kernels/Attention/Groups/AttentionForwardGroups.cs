@@ -7,7 +7,9 @@ internal static partial class AttentionForwardGroups
     {
         return ForwardKernel.Bind(
             device,
-            new LaunchShape(Math.Max(1, (shape.MaxQueryLength + GroupTiles.Tile - 1) / GroupTiles.Tile), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
+            new LaunchShape(
+                Math.Max(1, (shape.MaxQueryLength + GroupTiles.Tile - 1) / GroupTiles.Tile), shape.Heads, shape.Rows + 1,
+                GroupTiles.GroupSize),
             AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
             shape.HeadSize, Columns(shape), shape.Causal, shape.Dropout > 0f);
     }
@@ -65,7 +67,9 @@ internal static partial class AttentionForwardGroups
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
-                int seen = query < block.Count ? AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal) - first : 0;
+                int seen = query < block.Count
+                    ? AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal) - first
+                    : 0;
                 float largest = float.NegativeInfinity;
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
@@ -100,7 +104,8 @@ internal static partial class AttentionForwardGroups
 
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
-                    weights[(query * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] = KernelMath.Exp(scores[(i * GroupTiles.Sums) + j] - largest);
+                    weights[(query * GroupTiles.Pitch) + itemColumn + (j * GroupTiles.Side)] =
+                        KernelMath.Exp(scores[(i * GroupTiles.Sums) + j] - largest);
                 }
             }
 

@@ -1,8 +1,8 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// Tiles of 64 x 64 scores as a group of 256 items computes them: an item has 4 x 4 of them, 16 apart in both directions. Called by every item of
-/// the group; operands pass through shared memory sixteen steps at a time.
+/// Tiles of 64 x 64 scores as a group of 256 items computes them: an item has 4 x 4 of them, 16 apart in both directions. Called by every
+/// item of the group; operands pass through shared memory sixteen steps at a time.
 /// </summary>
 internal static class GroupTiles
 {
@@ -17,7 +17,9 @@ internal static class GroupTiles
     /// <summary>Rows, and columns, of an item.</summary>
     public const int Sums = Tile / Side;
 
-    /// <summary>Elements from one row of a shared tile to the next: one more than the tile's, so that columns fall into different banks.</summary>
+    /// <summary>
+    /// Elements from one row of a shared tile to the next: one more than the tile's, so that columns fall into different banks.
+    /// </summary>
     public const int Pitch = Tile + 1;
 
     /// <summary>The most columns of a result's row that an item holds: those of a head of 256 elements.</summary>
@@ -27,8 +29,8 @@ internal static class GroupTiles
     public const int Depth = 16;
 
     /// <summary>
-    /// sums[i, j] = the dot product of row (item row + 16 i) of x and row (item column + 16 j) of y, rows of <paramref name="headSize"/> elements;
-    /// rows that are not there count as zeros.
+    /// sums[i, j] = the dot product of row (item row + 16 i) of x and row (item column + 16 j) of y, rows of <paramref name="headSize"/>
+    /// elements; rows that are not there count as zeros.
     /// </summary>
     public static void RowProducts(
         ArrayView<float> x,
@@ -73,8 +75,8 @@ internal static class GroupTiles
     }
 
     /// <summary>
-    /// sums[i, j] += the sum over 64 k of scores[item row + 16 i, k] and element (item column + 16 j) of row k of x; scores are rows of <see cref="Pitch"/> in
-    /// shared memory, and sums has <paramref name="columns"/> columns: a sixteenth of the head size, rounded up.
+    /// sums[i, j] += the sum over 64 k of scores[item row + 16 i, k] and element (item column + 16 j) of row k of x; scores are rows of
+    /// <see cref="Pitch"/> in shared memory, and sums has <paramref name="columns"/> columns: a sixteenth of the head size, rounded up.
     /// </summary>
     public static void Combine(
         ArrayView<float> scores,
@@ -106,7 +108,8 @@ internal static class GroupTiles
                     float score = scores[((itemRow + (i * Side)) * Pitch) + first + k];
                     for (int j = 0; j < columns; j++)
                     {
-                        sums[(i * columns) + j] = KernelMath.FusedMultiplyAdd(score, shared[(k * columns * Side) + itemColumn + (j * Side)], sums[(i * columns) + j]);
+                        sums[(i * columns) + j] = KernelMath.FusedMultiplyAdd(
+                            score, shared[(k * columns * Side) + itemColumn + (j * Side)], sums[(i * columns) + j]);
                     }
                 }
             }
@@ -117,7 +120,8 @@ internal static class GroupTiles
 
     /// <summary>Writes an item's sums of <see cref="Combine"/> to rows of memory.</summary>
     public static void Store(
-        ArrayView<float> sums, ArrayView<float> target, long start, long stride, int rows, [Specialize] int headSize, [Specialize(Most = MostColumns)] int columns)
+        ArrayView<float> sums, ArrayView<float> target, long start, long stride, int rows, [Specialize] int headSize,
+        [Specialize(Most = MostColumns)] int columns)
     {
         int itemColumn = Group.IdxX % Side;
         int itemRow = Group.IdxX / Side;
@@ -135,7 +139,9 @@ internal static class GroupTiles
         }
     }
 
-    /// <summary>Clears <paramref name="width"/> elements of tokens from to end - 1, shared by the launch's groups of one <c>Grid.IdxX</c> each.</summary>
+    /// <summary>
+    /// Clears <paramref name="width"/> elements of tokens from to end - 1, shared by the launch's groups of one <c>Grid.IdxX</c> each.
+    /// </summary>
     public static void Clear(ArrayView<float> target, long from, long end, long stride, long start, int width)
     {
         for (long token = from + Grid.IdxX; token < end; token += Grid.DimX)

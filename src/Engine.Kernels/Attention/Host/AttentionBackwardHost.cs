@@ -90,7 +90,8 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
             LeftBlock q = BlockProduct<T, TTile>.PackLeft(P.Q + at, QueryStride, queries, headSize, packed);
             BlockProduct<T, TTile>.Multiply(queries, count, headSize, q, block.Scores, scores, KeyBlock, Shape.Scale, false);
             LeftBlock outputGradient = BlockProduct<T, TTile>.PackLeft(P.OutputGradient + at, QueryStride, queries, headSize, packed);
-            BlockProduct<T, TTile>.Multiply(queries, count, headSize, outputGradient, block.WeightGradients, gradients, KeyBlock, 1f, false);
+            BlockProduct<T, TTile>.Multiply(
+                queries, count, headSize, outputGradient, block.WeightGradients, gradients, KeyBlock, 1f, false);
             for (int i = 0; i < queries; i++)
             {
                 long token = query0 + i, element = at + (i * QueryStride);
@@ -98,17 +99,21 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
                 float dot = AttentionRows<T>.Dot(P.Output + element, P.OutputGradient + element, headSize);
                 float* factors = DropoutFactors(token, head, block.First, seen, factorBuffer);
                 AttentionRows<T>.Gradient(
-                    scores + (i * KeyBlock), gradients + (i * KeyBlock), factors, seen, count, P.LogSumExp[(token * Shape.Heads) + head], dot, Shape.Scale);
+                    scores + (i * KeyBlock), gradients + (i * KeyBlock), factors, seen, count, P.LogSumExp[(token * Shape.Heads) + head],
+                    dot, Shape.Scale);
             }
 
             RightBlock rows = BlockProduct<T, TTile>.PackRight(P.OutputGradient + at, QueryStride, headSize, queries, rowBuffer);
             BlockProduct<T, TTile>.Multiply(
-                count, headSize, queries, BlockProduct<T, TTile>.LeftTransposed(scores, KeyBlock), rows, block.ValueGradient, padded, 1f, true);
+                count, headSize, queries, BlockProduct<T, TTile>.LeftTransposed(scores, KeyBlock), rows, block.ValueGradient,
+                padded, 1f, true);
             rows = BlockProduct<T, TTile>.PackRight(P.Q + at, QueryStride, headSize, queries, rowBuffer);
             BlockProduct<T, TTile>.Multiply(
-                count, headSize, queries, BlockProduct<T, TTile>.LeftTransposed(gradients, KeyBlock), rows, block.KeyGradient, padded, 1f, true);
+                count, headSize, queries, BlockProduct<T, TTile>.LeftTransposed(gradients, KeyBlock), rows, block.KeyGradient,
+                padded, 1f, true);
             BlockProduct<T, TTile>.Multiply(
-                queries, headSize, count, BlockProduct<T, TTile>.Left(gradients, KeyBlock), block.QueryGradients, queryGradient, padded, 1f, false);
+                queries, headSize, count, BlockProduct<T, TTile>.Left(gradients, KeyBlock), block.QueryGradients, queryGradient,
+                padded, 1f, false);
             MatMulEdge.Merge<T>(queryGradient, padded, queries, headSize, P.QGradient + at, QueryStride, block.First > 0);
         }
         else if (block.First == 0)
@@ -124,7 +129,8 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
     {
         for (long token = P.QueryStart[row]; token < P.QueryStart[row + 1]; token++)
         {
-            new Span<float>(P.QGradient + (token * QueryStride) + (keyHead * GroupSize * Shape.HeadSize), GroupSize * Shape.HeadSize).Clear();
+            new Span<float>(
+                P.QGradient + (token * QueryStride) + (keyHead * GroupSize * Shape.HeadSize), GroupSize * Shape.HeadSize).Clear();
         }
     }
 

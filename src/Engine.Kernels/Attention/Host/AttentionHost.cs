@@ -4,7 +4,9 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>What attention's forward and backward pass on the cpu device share: the operands, the segments and the order of pieces.</summary>
+/// <summary>
+/// What attention's forward and backward pass on the cpu device share: the operands, the segments and the order of pieces.
+/// </summary>
 internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
 {
     /// <summary>Queries of a block: enough to pay for packing the keys' block.</summary>

@@ -2,7 +2,9 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>The row-wise arithmetic between attention's block products. Rows lie in scratch and may be read and written up to a whole register.</summary>
+/// <summary>
+/// The row-wise arithmetic between attention's block products. Rows lie in scratch and may be read and written up to a whole register.
+/// </summary>
 internal static unsafe class AttentionRows<T>
     where T : struct, ISimd<T>
 {
@@ -42,7 +44,8 @@ internal static unsafe class AttentionRows<T>
     /// gradients with respect to weights become gradients with respect to unscaled scores, scale * weight * (gradient - dot).
     /// </summary>
     /// <param name="dot">The row's output times the output's gradient, summed: what softmax's gradient subtracts.</param>
-    public static void Gradient(float* scores, float* gradients, float* factors, int seen, int keys, float logSumExp, float dot, float scale)
+    public static void Gradient(
+        float* scores, float* gradients, float* factors, int seen, int keys, float logSumExp, float dot, float scale)
     {
         int end = Mask(scores, seen);
         T shift = T.Broadcast(logSumExp), subtract = T.Broadcast(dot), scales = T.Broadcast(scale);

@@ -3,8 +3,9 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>
-/// The forward pass where a segment has at most one query, as in decoding over a cache: a piece is a key/value head of a segment, whose keys and values are read once, where
-/// they lie, for all query heads that share them. Nothing is packed, since a packed block would be read once only.
+/// The forward pass where a segment has at most one query, as in decoding over a cache: a piece is a key/value head of a segment, whose
+/// keys and values are read once, where they lie, for all query heads that share them. Nothing is packed, since a packed block would be
+/// read once only.
 /// </summary>
 internal sealed unsafe class AttentionSingleQueryHost<T>(CpuDevice device, AttentionShape shape, AttentionOperands operands)
     : AttentionHost(device, shape, operands)
@@ -67,7 +68,8 @@ internal sealed unsafe class AttentionSingleQueryHost<T>(CpuDevice device, Atten
             int head = (keyHead * GroupSize) + i;
             bool any = sum[i] != 0;
             P.LogSumExp[((long)query * Shape.Heads) + head] = any ? maximum[i] + KernelMath.Log(sum[i]) : 0f;
-            AttentionRows<T>.Store(result + (i * padded), headSize, any ? 1f / sum[i] : 0f, P.Output + (query * QueryStride) + ((long)head * headSize));
+            AttentionRows<T>.Store(
+                result + (i * padded), headSize, any ? 1f / sum[i] : 0f, P.Output + (query * QueryStride) + ((long)head * headSize));
         }
     }
 

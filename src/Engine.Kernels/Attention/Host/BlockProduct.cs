@@ -46,7 +46,9 @@ internal static unsafe class BlockProduct<T, TTile>
     /// <summary>The transpose of a row-major block in scratch as the left operand.</summary>
     public static LeftBlock LeftTransposed(float* block, long stride) => new((nint)block, 1, stride, TTile.Rows);
 
-    /// <summary>Copies the transpose of rows [columns, depth] to panels: a right operand of depth x <see cref="PadColumns"/>(columns) elements.</summary>
+    /// <summary>
+    /// Copies the transpose of rows [columns, depth] to panels: a right operand of depth x <see cref="PadColumns"/>(columns) elements.
+    /// </summary>
     public static RightBlock PackRightTransposed(float* source, long stride, int columns, int depth, float* target)
     {
         int width;
@@ -61,8 +63,8 @@ internal static unsafe class BlockProduct<T, TTile>
     }
 
     /// <summary>
-    /// Copies rows [depth, columns] to a right operand of depth x <see cref="PadColumns"/>(columns) elements. Where they lie, rows of one head
-    /// are a model's width apart, which maps them to a few sets of the first cache level.
+    /// Copies rows [depth, columns] to a right operand of depth x <see cref="PadColumns"/>(columns) elements. Where they lie, rows of one
+    /// head are a model's width apart, which maps them to a few sets of the first cache level.
     /// </summary>
     public static RightBlock PackRight(float* source, long stride, int columns, int depth, float* target)
     {
@@ -72,7 +74,8 @@ internal static unsafe class BlockProduct<T, TTile>
     }
 
     /// <summary>c [rows, columns] = alpha a b (+ c), c in scratch with room for the padding.</summary>
-    public static void Multiply(int rows, int columns, int depth, LeftBlock a, RightBlock b, float* c, long cRow, float alpha, bool accumulate)
+    public static void Multiply(
+        int rows, int columns, int depth, LeftBlock a, RightBlock b, float* c, long cRow, float alpha, bool accumulate)
     {
         int width;
         for (int column = 0; column < columns; column += width)

@@ -1,24 +1,31 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// The backward pass on matrix units, laid out as <see cref="AttentionBackwardGroups"/>: by blocks of queries for dq, by blocks of keys for dk and dv. Operands of every product, weights and their
-/// gradients too, are rounded to the type of the products; everything between is float32.
+/// The backward pass on matrix units, laid out as <see cref="AttentionBackwardGroups"/>: by blocks of queries for dq, by blocks of keys for
+/// dk and dv. Operands of every product, weights and their gradients too, are rounded to the type of the products; everything between is
+/// float32.
 /// </summary>
 internal static partial class AttentionBackwardMatrixUnits
 {
-    public static Launch[] Bind(Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots) =>
-        shape.Products == ElementType.Float16 ? Bind<Half>(device, shape, views, gradients, dots) : Bind<BFloat16>(device, shape, views, gradients, dots);
+    public static Launch[] Bind(
+        Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots) =>
+        shape.Products == ElementType.Float16
+            ? Bind<Half>(device, shape, views, gradients, dots)
+            : Bind<BFloat16>(device, shape, views, gradients, dots);
 
-    private static Launch[] Bind<TTile>(Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots)
+    private static Launch[] Bind<TTile>(
+        Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots)
         where TTile : unmanaged =>
         [
             AttentionBackwardGroups.BindDots(device, shape, views, gradients, dots),
             QueriesKernel.Bind<TTile>(
-                device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
+                device, new LaunchShape(
+                    AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
                 shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f),
             KeysKernel.Bind<TTile>(
-                device, new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, AttentionTiles.GroupSize),
+                device, new LaunchShape(
+                    AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, AttentionTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
                 shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f),
         ];
@@ -52,9 +59,11 @@ internal static partial class AttentionBackwardMatrixUnits
         {
             int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
-            AttentionTiles.RowProducts(of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, operands, scores, headSize);
+            AttentionTiles.RowProducts(
+                of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, operands, scores, headSize);
             AttentionTiles.Take(scores, own);
-            AttentionTiles.RowProducts(given.OutputGradient, block.At, block.Stride, block.Count, of.V, at, block.KeyStride, count, operands, scores, headSize);
+            AttentionTiles.RowProducts(
+                given.OutputGradient, block.At, block.Stride, block.Count, of.V, at, block.KeyStride, count, operands, scores, headSize);
             for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
                 int query = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
@@ -72,7 +81,9 @@ internal static partial class AttentionBackwardMatrixUnits
         AttentionTiles.Store(result, scores, dq, block.At, block.Stride, block.Count, headSize, tiles);
     }
 
-    /// <summary>dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.</summary>
+    /// <summary>
+    /// dk and dv of a block of keys (group x) of a key/value head (group y) of a segment (group z); the last z is the dead tail.
+    /// </summary>
     [Kernel]
     public static void Keys<TTile>(
         AttentionInputs of,
@@ -109,9 +120,12 @@ internal static partial class AttentionBackwardMatrixUnits
 
             // Rows of the blocks are keys here, columns queries.
             long at = (query * block.QueryStride) + (head * headSize);
-            AttentionTiles.RowProducts(of.K, block.At, block.Stride, block.Count, of.Q, at, block.QueryStride, queries, operands, scores, headSize);
+            AttentionTiles.RowProducts(
+                of.K, block.At, block.Stride, block.Count, of.Q, at, block.QueryStride, queries, operands, scores, headSize);
             AttentionTiles.Take(scores, own);
-            AttentionTiles.RowProducts(of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, operands, scores, headSize);
+            AttentionTiles.RowProducts(
+                of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, operands,
+                scores, headSize);
             int column = AttentionTiles.Column();
             SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal);
             for (int n = 0; n < AttentionTiles.ItemElements; n++)

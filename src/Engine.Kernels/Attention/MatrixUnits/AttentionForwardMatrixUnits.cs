@@ -1,8 +1,8 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// The forward pass on matrix units: a group is a block of 64 queries of one head, which meets the segment's keys 64 at a time. Queries, keys, values and weights are rounded to the
-/// type of the products; scores, softmax and sums are float32.
+/// The forward pass on matrix units: a group is a block of 64 queries of one head, which meets the segment's keys 64 at a time. Queries,
+/// keys, values and weights are rounded to the type of the products; scores, softmax and sums are float32.
 /// </summary>
 internal static partial class AttentionForwardMatrixUnits
 {
@@ -55,10 +55,13 @@ internal static partial class AttentionForwardMatrixUnits
         {
             int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
-            AttentionTiles.RowProducts(of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, operands, scores, headSize);
+            AttentionTiles.RowProducts(
+                of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, operands, scores, headSize);
             if (item < MatrixBlocks.Block)
             {
-                int seen = item < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + item, block.Keys, causal) - first) : 0;
+                int seen = item < block.Count
+                    ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + item, block.Keys, causal) - first)
+                    : 0;
                 float largest = maximum[item];
                 for (int key = 0; key < seen; key++)
                 {
@@ -78,12 +81,15 @@ internal static partial class AttentionForwardMatrixUnits
                 int query = i / MatrixBlocks.Block;
                 int key = i % MatrixBlocks.Block;
                 int score = (query * MatrixBlocks.ProductPitch) + key;
-                int seen = query < block.Count ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal) - first) : 0;
+                int seen = query < block.Count
+                    ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal) - first)
+                    : 0;
                 float weight = KernelMath.Exp(key < seen ? (of.Scale * scores[score]) - maximum[query] : float.NegativeInfinity);
                 scores[score] = weight;
                 if (dropout)
                 {
-                    weight *= AttentionMask.Factor((((((long)block.First + query) * heads) + block.Head) * of.DropoutPitch) + first + key, of);
+                    weight *= AttentionMask.Factor(
+                        (((((long)block.First + query) * heads) + block.Head) * of.DropoutPitch) + first + key, of);
                 }
 
                 Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, weight);

@@ -1,8 +1,8 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// Attention's products on matrix units, beside those of <see cref="MatrixBlocks"/>. Of a result with a head's columns a team has 16 rows and every second tile: four teams have the rows of a
-/// block of 64, and two share a row. Called by every item of the group.
+/// Attention's products on matrix units, beside those of <see cref="MatrixBlocks"/>. Of a result with a head's columns a team has 16 rows
+/// and every second tile: four teams have the rows of a block of 64, and two share a row. Called by every item of the group.
 /// </summary>
 internal static class AttentionTiles
 {
@@ -28,7 +28,8 @@ internal static class AttentionTiles
     public const int WeightSize = MatrixBlocks.Block * WeightPitch;
 
     /// <summary>
-    /// Elements of shared memory for operands: two of <see cref="RowProducts"/>, or 16 rows of <see cref="Combine"/>'s for head sizes up to <see cref="Attention.MaxHeadSize"/>.
+    /// Elements of shared memory for operands: two of <see cref="RowProducts"/>, or 16 rows of <see cref="Combine"/>'s for head sizes up to
+    /// <see cref="Attention.MaxHeadSize"/>.
     /// </summary>
     public const int OperandSize = 2 * MatrixBlocks.OperandSize;
 
@@ -39,7 +40,8 @@ internal static class AttentionTiles
     public static int Tiles(int headSize) => (headSize + Stripe - 1) / Stripe;
 
     /// <summary>
-    /// scores[i, j] = the dot product of row i of x and row j of y, rows of <paramref name="headSize"/> elements; rows that are not there count as zeros. Behind it every item sees the scores.
+    /// scores[i, j] = the dot product of row i of x and row j of y, rows of <paramref name="headSize"/> elements; rows that are not there
+    /// count as zeros. Behind it every item sees the scores.
     /// </summary>
     public static void RowProducts<TTile>(
         ArrayView<float> x,
@@ -89,7 +91,8 @@ internal static class AttentionTiles
     }
 
     /// <summary>
-    /// Adds to a team's sums the products of its 16 rows of weights and 64 rows of x; rows of x that are not there count as zeros. Every item sees the weights when it comes here.
+    /// Adds to a team's sums the products of its 16 rows of weights and 64 rows of x; rows of x that are not there count as zeros. Every
+    /// item sees the weights when it comes here.
     /// </summary>
     public static void Combine<TTile>(
         ArrayView<TTile> weights,
@@ -148,7 +151,8 @@ internal static class AttentionTiles
         [Specialize] int headSize,
         [Specialize(Most = MostTiles)] int tiles)
     {
-        int at = (Tile.TeamIdx / MatrixBlocks.Side * Tile.Size * MatrixBlocks.ProductPitch) + (Tile.TeamIdx % MatrixBlocks.Side * Tile.Size);
+        int at = (Tile.TeamIdx / MatrixBlocks.Side * Tile.Size * MatrixBlocks.ProductPitch)
+            + (Tile.TeamIdx % MatrixBlocks.Side * Tile.Size);
         for (int j = 0; j < tiles; j += 2)
         {
             Tile.Store(sums[j], shared, at, MatrixBlocks.ProductPitch);
@@ -173,7 +177,10 @@ internal static class AttentionTiles
         }
     }
 
-    /// <summary>Copies 64 rows of an operand to shared memory, <see cref="MatrixBlocks.Depth"/> elements of each, rounded to the type of the tiles; zeros stand for what is not there.</summary>
+    /// <summary>
+    /// Copies 64 rows of an operand to shared memory, <see cref="MatrixBlocks.Depth"/> elements of each, rounded to the type of the tiles;
+    /// zeros stand for what is not there.
+    /// </summary>
     private static void Share<TTile>(ArrayView<float> x, long start, long stride, int rows, int left, ArrayView<TTile> shared)
         where TTile : unmanaged
     {

@@ -1,8 +1,8 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// Products on GPUs: a group's tile of 64 x 64, its operands shared 16 steps of the depth at a time, 4 x 4 sums in each item's registers. While 16 steps are multiplied, each item's part of the next ones is under way
-/// from memory to its registers.
+/// Products on GPUs: a group's tile of 64 x 64, its operands shared 16 steps of the depth at a time, 4 x 4 sums in each item's registers.
+/// While 16 steps are multiplied, each item's part of the next ones is under way from memory to its registers.
 /// </summary>
 internal static partial class MatMulGroups
 {
@@ -15,7 +15,9 @@ internal static partial class MatMulGroups
 
     private const int GroupSize = Side * Side;
 
-    /// <summary>Rows, and columns, of an item: <see cref="Side"/> apart, so that neighbouring items read and write neighbouring elements.</summary>
+    /// <summary>
+    /// Rows, and columns, of an item: <see cref="Side"/> apart, so that neighbouring items read and write neighbouring elements.
+    /// </summary>
     private const int Sums = Tile / Side;
 
     /// <summary>One more than a tile's side: columns that are written one after another fall into different banks.</summary>
@@ -98,11 +100,13 @@ internal static partial class MatMulGroups
     }
 
     /// <summary>
-    /// Reads an item's part of 16 steps of an operand, from step <paramref name="first"/>, as it is stored: nothing waits for it before <see cref="Put"/>. <paramref name="alongDepth"/>: stored rows run
-    /// along the summed dimension. Either way neighbouring items read neighbouring elements.
+    /// Reads an item's part of 16 steps of an operand, from step <paramref name="first"/>, as it is stored: nothing waits for it before
+    /// <see cref="Put"/>. <paramref name="alongDepth"/>: stored rows run along the summed dimension. Either way neighbouring items read
+    /// neighbouring elements.
     /// </summary>
     private static void Read<TStored>(
-        ArrayView<TStored> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TStored> part, [Specialize] bool alongDepth)
+        ArrayView<TStored> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TStored> part,
+        [Specialize] bool alongDepth)
         where TStored : unmanaged
     {
         for (int i = 0; i < Copied; i++)
@@ -116,8 +120,11 @@ internal static partial class MatMulGroups
         }
     }
 
-    /// <summary>Writes what <see cref="Read"/> has read to shared memory as float32, depth by <see cref="Pitch"/>, zeros behind the operand's edges.</summary>
-    private static void Put<TStored>(ArrayView<TStored> part, int at, int count, int first, int depth, ArrayView<float> tile, [Specialize] bool alongDepth)
+    /// <summary>
+    /// Writes what <see cref="Read"/> has read to shared memory as float32, depth by <see cref="Pitch"/>, zeros behind the operand's edges.
+    /// </summary>
+    private static void Put<TStored>(
+        ArrayView<TStored> part, int at, int count, int first, int depth, ArrayView<float> tile, [Specialize] bool alongDepth)
         where TStored : unmanaged
     {
         for (int i = 0; i < Copied; i++)
@@ -132,7 +139,8 @@ internal static partial class MatMulGroups
     private static int Step(int i, [Specialize] bool alongDepth) => alongDepth ? Group.IdxX % Depth : ((i * GroupSize) + Group.IdxX) / Tile;
 
     /// <summary>The row or column, of 64, of the item's <paramref name="i"/>th element.</summary>
-    private static int Place(int i, [Specialize] bool alongDepth) => alongDepth ? ((i * GroupSize) + Group.IdxX) / Depth : Group.IdxX % Tile;
+    private static int Place(int i, [Specialize] bool alongDepth) =>
+        alongDepth ? ((i * GroupSize) + Group.IdxX) / Depth : Group.IdxX % Tile;
 
     /// <summary>Adds one step of the depth to the item's sums.</summary>
     private static void Accumulate(ArrayView<float> left, ArrayView<float> right, int atLeft, int atRight, ArrayView<float> sums)

@@ -3,13 +3,16 @@ using System.Numerics;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Products on GPUs of which C has at most <see cref="MaxNarrow"/> rows or columns, such as those of LoRA's factors and of a token that is generated: tiles would stand empty, and few groups would work.
-/// One operand is then narrow and the other wide, whichever of A and B that is. A wide row (or column) is shared by a slice of items each, who read it once for all narrow ones.
-/// Sums are added in the same order however many narrow rows there are.
+/// Products on GPUs of which C has at most <see cref="MaxNarrow"/> rows or columns, such as those of LoRA's factors and of a token that is
+/// generated: tiles would stand empty, and few groups would work. One operand is then narrow and the other wide, whichever of A and B that
+/// is. A wide row (or column) is shared by a slice of items each, who read it once for all narrow ones. Sums are added in the same order
+/// however many narrow rows there are.
 /// </summary>
 internal static partial class MatMulThinGroups
 {
-    /// <summary>The most narrow rows or columns. Generation runs at most as many texts, so that a token does not depend on the texts beside it.</summary>
+    /// <summary>
+    /// The most narrow rows or columns. Generation runs at most as many texts, so that a token does not depend on the texts beside it.
+    /// </summary>
     public const int MaxNarrow = 16;
 
     private const int GroupSize = 256;
@@ -17,13 +20,18 @@ internal static partial class MatMulThinGroups
     /// <summary>Items that share a wide row which lies along the summed dimension: neighbours in it.</summary>
     private const int DeepSlices = 32;
 
-    /// <summary>Items that share a wide column otherwise, where neighbouring items have neighbouring columns; one for each narrow sum at least.</summary>
+    /// <summary>
+    /// Items that share a wide column otherwise, where neighbouring items have neighbouring columns; one for each narrow sum at least.
+    /// </summary>
     private const int AcrossSlices = MaxNarrow;
 
     /// <summary>Steps of the summed dimension that an item reads at a time.</summary>
     private const int Ahead = 8;
 
-    /// <summary>Elements from one narrow row in shared memory to the next: one more than an item of each step, so that both ways of writing them fall into different banks.</summary>
+    /// <summary>
+    /// Elements from one narrow row in shared memory to the next: one more than an item of each step, so that both ways of writing them
+    /// fall into different banks.
+    /// </summary>
     private const int Pitch = GroupSize + 1;
 
     public static bool Fits(MatMulShape shape) => Math.Min(shape.M, shape.N) <= MaxNarrow;
@@ -50,7 +58,8 @@ internal static partial class MatMulThinGroups
             : BindBoth(stored, views.A, shape.RowStrideB, shape.RowStrideA, shape.BatchStrideB, shape.BatchStrideA, 1, shape.RowStrideC);
 
         Launch BindBoth<TWide, TNarrow>(
-            BufferView<TWide> wide, BufferView<TNarrow> narrow, long wideRow, long narrowRow, long batchWide, long batchNarrow, long strideWide, long strideNarrow)
+            BufferView<TWide> wide, BufferView<TNarrow> narrow, long wideRow, long narrowRow, long batchWide, long batchNarrow,
+            long strideWide, long strideNarrow)
             where TWide : unmanaged
             where TNarrow : unmanaged => MultiplyKernel.Bind(
                 device,
@@ -75,8 +84,8 @@ internal static partial class MatMulThinGroups
     }
 
     /// <summary>
-    /// Wide rows or columns by group x, one product by group z. Element (i, k) of the wide operand is Wide[i * WideRow + k] where <paramref name="wideDeep"/>, else Wide[k * WideRow + i]; the narrow
-    /// operand's (j, k) likewise.
+    /// Wide rows or columns by group x, one product by group z. Element (i, k) of the wide operand is Wide[i * WideRow + k] where
+    /// <paramref name="wideDeep"/>, else Wide[k * WideRow + i]; the narrow operand's (j, k) likewise.
     /// </summary>
     [Kernel]
     public static void Multiply<TWide, TNarrow>(
@@ -111,7 +120,9 @@ internal static partial class MatMulThinGroups
             for (int step = 0; step < Ahead; step++)
             {
                 int k = first + slice + (step * slices);
-                x[step] = i < of.Wides && k < of.Depth ? Storage.Load(of.Wide, startWide + (wideDeep ? (i * of.WideRow) + k : (k * of.WideRow) + i)) : 0f;
+                x[step] = i < of.Wides && k < of.Depth
+                    ? Storage.Load(of.Wide, startWide + (wideDeep ? (i * of.WideRow) + k : (k * of.WideRow) + i))
+                    : 0f;
             }
 
             for (int n = Group.IdxX; n < width * steps; n += GroupSize)
@@ -119,7 +130,9 @@ internal static partial class MatMulThinGroups
                 int j = narrowDeep ? n / steps : n % width;
                 int step = narrowDeep ? n % steps : n / width;
                 int k = first + step;
-                shared[(j * Pitch) + step] = j < of.Narrows && k < of.Depth ? Storage.Load(of.Narrow, startNarrow + (narrowDeep ? (j * of.NarrowRow) + k : (k * of.NarrowRow) + j)) : 0f;
+                shared[(j * Pitch) + step] = j < of.Narrows && k < of.Depth
+                    ? Storage.Load(of.Narrow, startNarrow + (narrowDeep ? (j * of.NarrowRow) + k : (k * of.NarrowRow) + j))
+                    : 0f;
             }
 
             Group.Barrier();
@@ -157,7 +170,8 @@ internal static partial class MatMulThinGroups
         if (i < of.Wides && slice < of.Narrows)
         {
             ProductTarget.Finish(
-                target, shared[(slice * Pitch) + (wideDeep ? place * slices : place)], (Grid.IdxZ * target.Batch) + (i * of.StrideWide) + (slice * of.StrideNarrow),
+                target, shared[(slice * Pitch) + (wideDeep ? place * slices : place)],
+                (Grid.IdxZ * target.Batch) + (i * of.StrideWide) + (slice * of.StrideNarrow),
                 of.NarrowColumns ? slice : i, activation);
         }
     }

@@ -7,7 +7,8 @@ namespace Engine.Kernels;
 /// The NT product with few rows of A or of B: both operands' rows run along K, so elements of C are dot products of rows
 /// read where they lie, four rows of A with two of B at a time.
 /// </summary>
-internal sealed unsafe class MatMulDotHost<T, TStored>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
+internal sealed unsafe class MatMulDotHost<T, TStored>(
+    CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
     : MatMulHost(device, shape, operands, epilogue)
     where T : struct, ISimd<T>
     where TStored : unmanaged
@@ -57,7 +58,9 @@ internal sealed unsafe class MatMulDotHost<T, TStored>(CpuDevice device, MatMulS
         Finish<T>(rowFrom, rowTo - rowFrom, columnFrom, columnTo - columnFrom);
     }
 
-    /// <summary>C[row .. row + 3, column .. column + 1]; rows and columns past the last are computed from the last again and not stored.</summary>
+    /// <summary>
+    /// C[row .. row + 3, column .. column + 1]; rows and columns past the last are computed from the last again and not stored.
+    /// </summary>
     private void Dots(int row, int lastRow, int column, int lastColumn)
     {
         float* sums = stackalloc float[8];

@@ -2,7 +2,9 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>What follows the sums of a product: bias, the pre-activation's copy, activation, residual. Applied to a block of C while it is in cache.</summary>
+/// <summary>
+/// What follows the sums of a product: bias, the pre-activation's copy, activation, residual. Applied to a block of C while it is in cache.
+/// </summary>
 internal readonly unsafe struct MatMulEpilogue
 {
     private readonly float* bias;

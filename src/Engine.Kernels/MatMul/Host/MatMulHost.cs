@@ -5,8 +5,8 @@ namespace Engine.Kernels;
 
 /// <summary>
 /// Products on the cpu device. Four paths share the epilogue: packed panels for large products, unpacked rows of B for few rows of A,
-/// dot products for few rows of either in NT, and a stream of B's rows for the fewest. B may be stored in 16 bits: packing converts it, and so do
-/// the dot products as they read. Which path runs, and where its sums are cut along K,
+/// dot products for few rows of either in NT, and a stream of B's rows for the fewest. B may be stored in 16 bits: packing converts it, and
+/// so do the dot products as they read. Which path runs, and where its sums are cut along K,
 /// depends on the shape alone, so results have the same bits for any number of threads.
 /// </summary>
 internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
@@ -66,7 +66,8 @@ internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
 
     public abstract void Run(int piece, int worker);
 
-    private static MatMulHost Create<T, TTile, TStored>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
+    private static MatMulHost Create<T, TTile, TStored>(
+        CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
         where T : struct, ISimd<T>
         where TTile : struct, ITile<T>
         where TStored : unmanaged

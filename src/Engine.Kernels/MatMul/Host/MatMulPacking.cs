@@ -5,10 +5,15 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>Copies a strip of an operand, as float32, into the order the register tiles read: for each k, the strip's elements side by side.</summary>
+/// <summary>
+/// Copies a strip of an operand, as float32, into the order the register tiles read: for each k, the strip's elements side by side.
+/// </summary>
 internal static unsafe class MatMulPacking
 {
-    /// <summary>target[k * width + i] = source[i * stride + k * step] for i below <paramref name="valid"/>, 0 from there to width. One of stride and step is 1.</summary>
+    /// <summary>
+    /// target[k * width + i] = source[i * stride + k * step] for i below <paramref name="valid"/>, 0 from there to width. One of stride and
+    /// step is 1.
+    /// </summary>
     public static void Pack<T, TStored>(TStored* source, long stride, long step, int valid, int width, int depth, float* target)
         where T : struct, ISimd<T>
         where TStored : unmanaged

@@ -6,12 +6,14 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels;
 
 /// <summary>
-/// The NT product for up to eight rows of A, as decoding has it: the time is that of reading B, so its rows are read once. One row of A takes them one after another,
-/// which is how memory is fastest. More rows take two at a time, so that A need not be read again for each. An element of C is the same sum however many rows A has: that of
-/// the even and that of the odd registers of K, since one alone would wait for the latency of its additions.
+/// The NT product for up to eight rows of A, as decoding has it: the time is that of reading B, so its rows are read once. One row of A
+/// takes them one after another, which is how memory is fastest. More rows take two at a time, so that A need not be read again for each.
+/// An element of C is the same sum however many rows A has: that of the even and that of the odd registers of K, since one alone would wait
+/// for the latency of its additions.
 /// </summary>
 /// <remarks>In the loops no call may come while sums are in registers: the compiler would keep these in memory throughout.</remarks>
-internal sealed unsafe class MatMulRowsHost<T, TStored>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
+internal sealed unsafe class MatMulRowsHost<T, TStored>(
+    CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
     : MatMulHost(device, shape, operands, epilogue)
     where T : struct, ISimd<T>
     where TStored : unmanaged
@@ -95,10 +97,12 @@ internal sealed unsafe class MatMulRowsHost<T, TStored>(CpuDevice device, MatMul
         return T.Sum(even + odd);
     }
 
-    /// <summary>sums[2 i + j] = row i of A times row j of B over the whole registers of K; rows of A past the last are the last one again.</summary>
+    /// <summary>
+    /// sums[2 i + j] = row i of A times row j of B over the whole registers of K; rows of A past the last are the last one again.
+    /// </summary>
     /// <param name="ask">
-    /// Ask for B's memory: two rows side by side are two streams, which memory delivers slower than one, so what lies behind both is asked for in its own order. An address
-    /// past the end is no fault.
+    /// Ask for B's memory: two rows side by side are two streams, which memory delivers slower than one, so what lies behind both is asked
+    /// for in its own order. An address past the end is no fault.
     /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Dots<TRows>(float* a0, int rows, TStored* b0, int columns, bool ask, float* sums)
@@ -109,7 +113,8 @@ internal sealed unsafe class MatMulRowsHost<T, TStored>(CpuDevice device, MatMul
         float* a3 = a0 + (Math.Min(3, rows - 1) * P.ARow);
         TStored* b1 = b0 + ((columns - 1) * P.BColumn);
         byte* ahead = ask ? (byte*)(b0 + P.BColumn) + LeadBytes : null;
-        T even00 = T.Zero, even01 = T.Zero, even10 = T.Zero, even11 = T.Zero, even20 = T.Zero, even21 = T.Zero, even30 = T.Zero, even31 = T.Zero;
+        T even00 = T.Zero, even01 = T.Zero, even10 = T.Zero, even11 = T.Zero, even20 = T.Zero, even21 = T.Zero, even30 = T.Zero,
+            even31 = T.Zero;
         T odd00 = T.Zero, odd01 = T.Zero, odd10 = T.Zero, odd11 = T.Zero, odd20 = T.Zero, odd21 = T.Zero, odd30 = T.Zero, odd31 = T.Zero;
         int depth = P.K, k = 0;
         for (; k + (2 * T.Count) <= depth; k += 2 * T.Count)

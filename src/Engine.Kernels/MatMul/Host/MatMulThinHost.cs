@@ -4,9 +4,11 @@ namespace Engine.Kernels;
 
 /// <summary>
 /// The product for few rows of A and row-major B: every element of B is used once or a few times, so B is read where it lies and
-/// the time is that of reading it; 16-bit storage is converted to a panel in cache. Workers take panels of columns; sums wait in a tile aside until K is done.
+/// the time is that of reading it; 16-bit storage is converted to a panel in cache. Workers take panels of columns; sums wait in a tile
+/// aside until K is done.
 /// </summary>
-internal sealed unsafe class MatMulThinHost<T, TTile, TStored>(CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
+internal sealed unsafe class MatMulThinHost<T, TTile, TStored>(
+    CpuDevice device, MatMulShape shape, MatMulOperands operands, MatMulEpilogue epilogue)
     : MatMulHost(device, shape, operands, epilogue)
     where T : struct, ISimd<T>
     where TTile : struct, ITile<T>

@@ -1,8 +1,9 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// Products of a float32 A and a B stored in 16 bits on matrix units, blocks of 64 x 64. A is rounded to B's type when it is copied to shared memory; products are exact, sums float32. While 32 steps are multiplied, each
-/// item's part of the next ones is under way: of A to its registers, of B to shared memory itself where B's rows lie as
+/// Products of a float32 A and a B stored in 16 bits on matrix units, blocks of 64 x 64. A is rounded to B's type when it is copied to
+/// shared memory; products are exact, sums float32. While 32 steps are multiplied, each item's part of the next ones is under way: of A to
+/// its registers, of B to shared memory itself where B's rows lie as
 /// <see cref="TileCopy"/> wants it, else to registers too. With copies, shared memory holds two parts of 32 steps in turn, so that what is
 /// written never waits for what is read: one barrier for each.
 /// </summary>
@@ -30,7 +31,9 @@ internal static partial class MatMulMatrixUnits
         Launch Bind<TStored>(BufferView<TStored> stored)
             where TStored : unmanaged => MultiplyKernel.Bind(
                 device,
-                new LaunchShape((shape.N + MatrixBlocks.Block - 1) / MatrixBlocks.Block, (shape.M + MatrixBlocks.Block - 1) / MatrixBlocks.Block, shape.Batch, GroupSize),
+                new LaunchShape(
+                    (shape.N + MatrixBlocks.Block - 1) / MatrixBlocks.Block, (shape.M + MatrixBlocks.Block - 1) / MatrixBlocks.Block,
+                    shape.Batch, GroupSize),
                 ProductOperands<TStored>.Of(shape, views.A, stored),
                 ProductTarget.Of(shape, views),
                 shape.Layout == MatMulLayout.NT, InCopies(shape, views.B.ByteOffset), shape.Activation);
@@ -181,7 +184,8 @@ internal static partial class MatMulMatrixUnits
     /// dimension. Either way neighbouring items read and write neighbouring elements.
     /// </summary>
     private static void Read<TSource>(
-        ArrayView<TSource> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TSource> part, [Specialize] bool alongDepth)
+        ArrayView<TSource> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TSource> part,
+        [Specialize] bool alongDepth)
         where TSource : unmanaged
     {
         int k = first + Step(alongDepth);
@@ -215,7 +219,9 @@ internal static partial class MatMulMatrixUnits
         }
     }
 
-    /// <summary>Where the item's <paramref name="n"/>th element lies in shared memory: a constant behind its first, which instructions hold.</summary>
+    /// <summary>
+    /// Where the item's <paramref name="n"/>th element lies in shared memory: a constant behind its first, which instructions hold.
+    /// </summary>
     private static int Target(int n, [Specialize] bool alongDepth) => alongDepth
         ? (Place(alongDepth) * MatrixBlocks.DepthPitch) + Step(alongDepth) + (n * (RowsApart * MatrixBlocks.DepthPitch))
         : (Step(alongDepth) * MatrixBlocks.BlockPitch) + Place(alongDepth) + (n * (StepsApart * MatrixBlocks.BlockPitch));
@@ -224,5 +230,6 @@ internal static partial class MatMulMatrixUnits
     private static int Step([Specialize] bool alongDepth) => alongDepth ? Group.IdxX % MatrixBlocks.Depth : Group.IdxX / MatrixBlocks.Block;
 
     /// <summary>Its row or column, of 64.</summary>
-    private static int Place([Specialize] bool alongDepth) => alongDepth ? Group.IdxX / MatrixBlocks.Depth : Group.IdxX % MatrixBlocks.Block;
+    private static int Place([Specialize] bool alongDepth) =>
+        alongDepth ? Group.IdxX / MatrixBlocks.Depth : Group.IdxX % MatrixBlocks.Block;
 }

@@ -4,8 +4,8 @@ using Engine.Devices.Cuda.CublasLt;
 namespace Engine.Kernels;
 
 /// <summary>
-/// Products by the vendor's library, on devices that were opened with it. A is rounded to B's type by a kernel before; what the library cannot do with the sums, a kernel after it does in one pass over C, which is
-/// little beside what a product by the library saves.
+/// Products by the vendor's library, on devices that were opened with it. A is rounded to B's type by a kernel before; what the library
+/// cannot do with the sums, a kernel after it does in one pass over C, which is little beside what a product by the library saves.
 /// </summary>
 internal static partial class MatMulVendor
 {
@@ -15,7 +15,8 @@ internal static partial class MatMulVendor
     private const int RowMultiple = 8;
 
     /// <summary>
-    /// Whether the library computes a product: not thin ones, for which we have a kernel whose rows do not depend on those beside them, and none with a weight in 16 bits in float32, which the library does not have.
+    /// Whether the library computes a product: not thin ones, for which we have a kernel whose rows do not depend on those beside them, and
+    /// none with a weight in 16 bits in float32, which the library does not have.
     /// </summary>
     public static bool Fits(Device device, MatMulShape shape, ElementType stored) =>
         device is CudaDevice { Products: not null }
@@ -24,12 +25,14 @@ internal static partial class MatMulVendor
         && (stored == ElementType.Float32 || stored == shape.Products);
 
     /// <summary>Float32 elements of scratch memory of a product that <see cref="Fits"/>: A in 16 bits.</summary>
-    public static long Workspace(MatMulShape shape) => shape.Products == ElementType.Float32 ? 0 : ((long)shape.Batch * shape.M * RoundedStride(shape) + 1) / 2;
+    public static long Workspace(MatMulShape shape) =>
+        shape.Products == ElementType.Float32 ? 0 : ((long)shape.Batch * shape.M * RoundedStride(shape) + 1) / 2;
 
     /// <summary>Binds a product that <see cref="Fits"/>; null where the library has no algorithm for it.</summary>
     public static Launch? Bind(CudaDevice device, MatMulShape shape, MatMulViews views, BufferView<float> workspace)
     {
-        (BufferView<float> a, WeightView b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual, BufferView<float>? preactivation) = views;
+        (BufferView<float> a, WeightView b, BufferView<float> c, BufferView<float>? bias, BufferView<float>? residual,
+            BufferView<float>? preactivation) = views;
         Operand.Require(workspace, Workspace(shape));
 
         // The library's GELU is the one by tanh, and how exact its tanh is no document says: it serves where operands are rounded anyway.
@@ -50,12 +53,15 @@ internal static partial class MatMulVendor
             {
                 A = shape.Products == ElementType.Float32
                     ? new CublasLtMatrix(
-                        a.Buffer, a.ByteOffset, ElementType.Float32, shape.Layout == MatMulLayout.TN ? shape.K : shape.M, shape.ColumnsA, shape.RowStrideA, shape.BatchStrideA)
+                        a.Buffer, a.ByteOffset, ElementType.Float32, shape.Layout == MatMulLayout.TN ? shape.K : shape.M, shape.ColumnsA,
+                        shape.RowStrideA, shape.BatchStrideA)
                     : new CublasLtMatrix(
-                        workspace.Buffer, workspace.ByteOffset, shape.Products, shape.M, shape.K, RoundedStride(shape), (long)shape.M * RoundedStride(shape)),
+                        workspace.Buffer, workspace.ByteOffset, shape.Products, shape.M, shape.K, RoundedStride(shape),
+                        (long)shape.M * RoundedStride(shape)),
                 TransposeA = shape.Layout == MatMulLayout.TN,
                 B = new CublasLtMatrix(
-                    b.Buffer, b.ByteOffset, b.Type, shape.Layout == MatMulLayout.NT ? shape.N : shape.K, shape.ColumnsB, shape.RowStrideB, shape.BatchStrideB),
+                    b.Buffer, b.ByteOffset, b.Type, shape.Layout == MatMulLayout.NT ? shape.N : shape.K, shape.ColumnsB, shape.RowStrideB,
+                    shape.BatchStrideB),
                 TransposeB = shape.Layout == MatMulLayout.NT,
                 C = Result(added),
                 D = Result(sums),
@@ -81,7 +87,10 @@ internal static partial class MatMulVendor
 
                 if (finishes)
                 {
-                    works.Add(Finishing(device, byLibrary ? shape with { Activation = ActivationKind.None } : shape, sums, addsByLibrary ? null : residual, c));
+                    works.Add(
+                        Finishing(device, byLibrary
+                            ? shape with { Activation = ActivationKind.None }
+                            : shape, sums, addsByLibrary ? null : residual, c));
                 }
             }
             catch
@@ -93,7 +102,8 @@ internal static partial class MatMulVendor
             return works.Count == 1 ? product : new CudaSequence(device, product.Name, product.Library, [.. works]);
         }
 
-        CublasLtMatrix Result(BufferView<float> view) => new(view.Buffer, view.ByteOffset, ElementType.Float32, shape.M, shape.N, shape.RowStrideC, shape.BatchStrideC);
+        CublasLtMatrix Result(BufferView<float> view) =>
+            new(view.Buffer, view.ByteOffset, ElementType.Float32, shape.M, shape.N, shape.RowStrideC, shape.BatchStrideC);
     }
 
     /// <summary>A in the type of the products, in scratch memory, rows <see cref="RoundedStride"/> apart.</summary>
@@ -106,13 +116,16 @@ internal static partial class MatMulVendor
 
         Launch Bind<TStored>(BufferView<TStored> rounded)
             where TStored : unmanaged => RoundKernel.Bind(
-                device, new LaunchShape(shape.M, 1, shape.Batch, GroupSize), a, rounded, shape.K, shape.RowStrideA, shape.BatchStrideA, RoundedStride(shape),
+                device, new LaunchShape(shape.M, 1, shape.Batch, GroupSize), a, rounded, shape.K, shape.RowStrideA, shape.BatchStrideA,
+                RoundedStride(shape),
                 (long)shape.M * RoundedStride(shape));
     }
 
     /// <summary>C = activation(sums) + residual, all laid out as C; the sums may be C.</summary>
-    internal static Launch Finishing(Device device, MatMulShape shape, BufferView<float> sums, BufferView<float>? residual, BufferView<float> c) => FinishKernel.Bind(
-        device, new LaunchShape(shape.M, 1, shape.Batch, GroupSize), sums, residual ?? default, c, shape.N, shape.RowStrideC, shape.BatchStrideC, shape.Activation);
+    internal static Launch Finishing(
+        Device device, MatMulShape shape, BufferView<float> sums, BufferView<float>? residual, BufferView<float> c) => FinishKernel.Bind(
+        device, new LaunchShape(shape.M, 1, shape.Batch, GroupSize), sums, residual ?? default, c, shape.N, shape.RowStrideC,
+        shape.BatchStrideC, shape.Activation);
 
     /// <summary>y = x, rounded to y's type: a row by group x, a matrix by group z.</summary>
     [Kernel]
@@ -130,7 +143,8 @@ internal static partial class MatMulVendor
     /// <summary>c = activation(sums) + residual: a row by group x, a matrix by group z.</summary>
     [Kernel]
     public static void Finish(
-        ArrayView<float> sums, ArrayView<float> residual, ArrayView<float> c, int columns, long row, long batch, [Specialize] ActivationKind activation)
+        ArrayView<float> sums, ArrayView<float> residual, ArrayView<float> c, int columns, long row, long batch,
+        [Specialize] ActivationKind activation)
     {
         long start = (Grid.IdxZ * batch) + (Grid.IdxX * row);
         for (int column = Group.IdxX; column < columns; column += GroupSize)

@@ -34,7 +34,8 @@ internal sealed class Arguments(IReadOnlyList<object?> positional, IReadOnlyList
             int place = Array.FindIndex(parameters, parameter => parameter.TrimEnd('?') == name);
             if (place < 0 || isGiven[place])
             {
-                throw JinjaException.Type($"{function}() got {(place < 0 ? "an unexpected keyword argument" : "multiple values for argument")} '{name}'");
+                throw JinjaException.Type(
+                    $"{function}() got {(place < 0 ? "an unexpected keyword argument" : "multiple values for argument")} '{name}'");
             }
 
             values[place] = value;
@@ -42,7 +43,8 @@ internal sealed class Arguments(IReadOnlyList<object?> positional, IReadOnlyList
         }
 
         int missing = Enumerable.Range(0, parameters.Length).FirstOrDefault(i => !isGiven[i] && !parameters[i].EndsWith('?'), -1);
-        return missing < 0 ? new(values, isGiven) : throw JinjaException.Type($"{function}() missing required argument: '{parameters[missing]}'");
+        return missing < 0 ? new(values, isGiven)
+            : throw JinjaException.Type($"{function}() missing required argument: '{parameters[missing]}'");
     }
 }
 

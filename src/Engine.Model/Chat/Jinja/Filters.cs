@@ -11,7 +11,8 @@ internal static class Filters
         NumberFilters.AddTo(Table);
         SequenceFilters.AddTo(Table);
         SelectionFilters.AddTo(Table);
-        Table["attr"] = (_, value, arguments) => arguments.Bind("attr", "name").Text(0) is var name && Members.TryGet(value, name, out object? member) ? member
+        Table["attr"] = (_, value, arguments) => arguments.Bind("attr", "name").Text(0) is var name
+            && Members.TryGet(value, name, out object? member) ? member
             : value is JinjaUndefined undefined ? throw undefined.Error()
             : JinjaUndefined.OfMember(value, name);
         Table["default"] = Table["d"] = Default;

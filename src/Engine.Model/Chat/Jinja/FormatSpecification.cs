@@ -5,7 +5,8 @@ using System.Text.RegularExpressions;
 namespace Engine.Model.Chat.Jinja;
 
 /// <summary>How one value is laid out: what stands after the colon of <c>{:>8.2f}</c>, or in <c>%8.2f</c>.</summary>
-internal sealed partial record FormatSpecification(char Fill, char Align, char Sign, bool HasPrefix, int Width, char Grouping, int? Precision, char Code)
+internal sealed partial record FormatSpecification(
+    char Fill, char Align, char Sign, bool HasPrefix, int Width, char Grouping, int? Precision, char Code)
 {
     private const int MaxDigits = 10_000;
 
@@ -21,7 +22,8 @@ internal sealed partial record FormatSpecification(char Fill, char Align, char S
         bool padsZeros = match.Groups["zero"].Length > 0;
         int? precision = match.Groups["precision"].Success ? Number(match.Groups["precision"].Value) : null;
         return new(
-            Letter("fill", padsZeros ? '0' : ' '), Letter("align", padsZeros ? '0' : '\0'), Letter("sign"), match.Groups["prefix"].Length > 0,
+            Letter("fill", padsZeros ? '0' : ' '), Letter("align", padsZeros ? '0' : '\0'), Letter("sign"),
+            match.Groups["prefix"].Length > 0,
             Number(match.Groups["width"].Value), Letter("grouping"), precision, Letter("code"));
     }
 
@@ -38,8 +40,11 @@ internal sealed partial record FormatSpecification(char Fill, char Align, char S
             return Number(real);
         }
 
-        string text = PythonText.AsString(value) ?? throw JinjaException.Type($"unsupported format string passed to {PythonText.TypeName(value)}.__format__");
-        return Code is '\0' or 's' && Align != '=' && Sign == '\0' ? Pad(Precision is { } most ? PythonSlices.Slice(text, 0, most) : text, '<') : throw WrongType(value);
+        string text = PythonText.AsString(value)
+            ?? throw JinjaException.Type($"unsupported format string passed to {PythonText.TypeName(value)}.__format__");
+        return Code is '\0' or 's' && Align != '=' && Sign == '\0'
+            ? Pad(Precision is { } most ? PythonSlices.Slice(text, 0, most) : text, '<')
+            : throw WrongType(value);
     }
 
     /// <summary>An integer, in the code's base.</summary>
@@ -92,8 +97,9 @@ internal sealed partial record FormatSpecification(char Fill, char Align, char S
         return new string(Fill, left) + text + new string(Fill, missing - left);
     }
 
-    private static int Number(string digits) => digits.Length == 0 ? 0 : int.TryParse(digits, CultureInfo.InvariantCulture, out int number) ? number
-        : throw JinjaException.Value("Too many decimal digits in format string");
+    private static int Number(string digits) =>
+        digits.Length == 0 ? 0 : int.TryParse(digits, CultureInfo.InvariantCulture, out int number) ? number
+            : throw JinjaException.Value("Too many decimal digits in format string");
 
     private static string WithPoint(string number) => number.All(sign => char.IsAsciiDigit(sign) || sign == '-') ? $"{number}.0" : number;
 
@@ -133,7 +139,9 @@ internal sealed partial record FormatSpecification(char Fill, char Align, char S
     {
         string front = (isNegative ? "-" : Sign is '\0' or '-' ? "" : Sign.ToString()) + prefix;
         Limits.CheckLength(Width);
-        return Align is '=' or '0' ? front + digits.PadLeft(Width - front.Length < 0 ? 0 : Width - front.Length, Fill) : Pad(front + digits, '>');
+        return Align is '=' or '0'
+            ? front + digits.PadLeft(Width - front.Length < 0 ? 0 : Width - front.Length, Fill)
+            : Pad(front + digits, '>');
     }
 
     private JinjaException WrongType(object? value) =>

@@ -11,16 +11,20 @@ internal static class Globals
         ["dict"] = new JinjaFunction("<class 'dict'>", (_, arguments) => Dict(arguments)),
         ["namespace"] = new JinjaFunction("<class 'jinja2.utils.Namespace'>", (_, arguments) => new Namespace(Dict(arguments))),
         ["cycler"] = new JinjaFunction("<class 'jinja2.utils.Cycler'>", (_, arguments) => new Cycler(arguments.Positional)),
-        ["joiner"] = new JinjaFunction("<class 'jinja2.utils.Joiner'>", (_, arguments) => new Joiner(arguments.Bind("joiner", "sep?").Or(0, ", "))),
+        ["joiner"] = new JinjaFunction(
+            "<class 'jinja2.utils.Joiner'>", (_, arguments) => new Joiner(arguments.Bind("joiner", "sep?").Or(0, ", "))),
         ["raise_exception"] = new JinjaFunction("<function raise_exception>", (_, arguments) =>
             throw new JinjaException(JinjaErrorKind.RaiseException, arguments.Bind("raise_exception", "message").Text(0))),
-        ["strftime_now"] = new JinjaFunction("<function strftime_now>", (_, arguments) => TimeFormat.Apply(arguments.Bind("strftime_now", "format").StrictText(0), options.Now)),
+        ["strftime_now"] = new JinjaFunction(
+            "<function strftime_now>",
+            (_, arguments) => TimeFormat.Apply(arguments.Bind("strftime_now", "format").StrictText(0), options.Now)),
     };
 
     private static JinjaRange Range(Arguments arguments)
     {
         BigInteger[] values = [.. arguments.Positional.Select(value => value is JinjaUndefined undefined ? throw undefined.Error()
-            : PythonValues.AsInteger(value) ?? throw JinjaException.Type($"'{PythonText.TypeName(value)}' object cannot be interpreted as an integer"))];
+            : PythonValues.AsInteger(value)
+                ?? throw JinjaException.Type($"'{PythonText.TypeName(value)}' object cannot be interpreted as an integer"))];
         return values.Length switch
         {
             _ when arguments.Keyword.Count > 0 => throw JinjaException.Type("range() takes no keyword arguments"),
@@ -40,10 +44,13 @@ internal static class Globals
         }
 
         object? source = arguments.Positional.Count == 0 ? null : arguments.Positional[0];
-        IEnumerable<object?> pairs = arguments.Positional.Count == 0 ? [] : source is JinjaDict dict ? dict.Pairs() : PythonValues.Items(source);
+        IEnumerable<object?> pairs = arguments.Positional.Count == 0
+            ? []
+            : source is JinjaDict dict ? dict.Pairs() : PythonValues.Items(source);
         foreach (object? pair in pairs)
         {
-            List<object?> items = [.. PythonValues.TryItems(pair) ?? throw JinjaException.Type("cannot convert dictionary update sequence element to a sequence")];
+            List<object?> items = [.. PythonValues.TryItems(pair)
+                ?? throw JinjaException.Type("cannot convert dictionary update sequence element to a sequence")];
             if (items.Count != 2)
             {
                 throw JinjaException.Value($"dictionary update sequence element has length {items.Count}; 2 is required");
@@ -78,7 +85,8 @@ internal sealed class Namespace : IJinjaObject
 
     public Dictionary<string, object?> Values { get; } = [];
 
-    public string Description => $"<Namespace {{{string.Join(", ", Values.Select(pair => $"{PythonText.Repr(pair.Key)}: {PythonText.Repr(pair.Value)}"))}}}>";
+    public string Description =>
+        $"<Namespace {{{string.Join(", ", Values.Select(pair => $"{PythonText.Repr(pair.Key)}: {PythonText.Repr(pair.Value)}"))}}}>";
 
     public bool TryGetMember(string name, out object? value) => Values.TryGetValue(name, out value);
 }
@@ -89,7 +97,8 @@ internal sealed class Cycler : IJinjaObject
     private readonly IReadOnlyList<object?> items;
     private int place;
 
-    public Cycler(IReadOnlyList<object?> items) => this.items = items.Count > 0 ? items : throw new JinjaException(JinjaErrorKind.Other, "at least one item has to be provided");
+    public Cycler(IReadOnlyList<object?> items) =>
+        this.items = items.Count > 0 ? items : throw new JinjaException(JinjaErrorKind.Other, "at least one item has to be provided");
 
     public string TypeName => "Cycler";
 

@@ -56,7 +56,8 @@ internal sealed partial class Interpreter
             case ConditionalExpression choice:
                 return PythonValues.IsTrue(Evaluate(choice.Test, scope)) ? Evaluate(choice.Then, scope)
                     : choice.Else is not null ? Evaluate(choice.Else, scope)
-                    : new JinjaUndefined($"the inline if-expression on line {choice.Line} evaluated to false and no else section was defined.");
+                    : new JinjaUndefined(
+                        $"the inline if-expression on line {choice.Line} evaluated to false and no else section was defined.");
             default:
                 return Composed(expression, scope);
         }
@@ -77,7 +78,8 @@ internal sealed partial class Interpreter
             throw undefined.Error();
         }
 
-        bool isThere = TryItem(owner, index, out object? value) || (PythonText.AsString(index) is { } name && Members.TryGet(owner, name, out value));
+        bool isThere = TryItem(owner, index, out object? value)
+            || (PythonText.AsString(index) is { } name && Members.TryGet(owner, name, out value));
         return isThere ? value : JinjaUndefined.OfMember(owner, index);
     }
 
@@ -88,8 +90,9 @@ internal sealed partial class Interpreter
             : throw new JinjaException(JinjaErrorKind.Template, $"No filter named '{name}'{found}.");
     }
 
-    public bool Test(string name, object? value, Arguments arguments, string found = "") => Tests.Table.TryGetValue(name, out Tests.Function? test)
-        ? test(value, arguments) : throw new JinjaException(JinjaErrorKind.Template, $"No test named '{name}'{found}.");
+    public bool Test(string name, object? value, Arguments arguments, string found = "") =>
+        Tests.Table.TryGetValue(name, out Tests.Function? test)
+            ? test(value, arguments) : throw new JinjaException(JinjaErrorKind.Template, $"No test named '{name}'{found}.");
 
     private static bool TryItem(object? owner, object? index, out object? value)
     {
@@ -99,7 +102,8 @@ internal sealed partial class Interpreter
             return index is not (List<object?> or JinjaDict or JinjaSlice) && dict.TryGet(index, out value);
         }
 
-        if (PythonValues.AsInteger(index) is null || owner is not (string or JinjaMarkup or List<object?> or JinjaTuple or JinjaRange or JinjaBytes))
+        if (PythonValues.AsInteger(index) is null
+            || owner is not (string or JinjaMarkup or List<object?> or JinjaTuple or JinjaRange or JinjaBytes))
         {
             return false;
         }
@@ -235,10 +239,12 @@ internal sealed partial class Interpreter
 
         if (syntax.KeywordRest is not null)
         {
-            JinjaDict rest = Evaluate(syntax.KeywordRest, scope) as JinjaDict ?? throw JinjaException.Type("argument after ** must be a mapping");
+            JinjaDict rest = Evaluate(syntax.KeywordRest, scope) as JinjaDict
+                ?? throw JinjaException.Type("argument after ** must be a mapping");
             for (int i = 0; i < rest.Count; i++)
             {
-                keyword.Add(new(PythonText.AsString(rest.Keys[i]) ?? throw JinjaException.Type("keywords must be strings"), rest.Values[i]));
+                keyword.Add(
+                    new(PythonText.AsString(rest.Keys[i]) ?? throw JinjaException.Type("keywords must be strings"), rest.Values[i]));
             }
         }
 

@@ -198,7 +198,9 @@ internal sealed partial class Interpreter
         return Run(with.Body, inner);
     }
 
-    /// <summary>As Transformers' extension does: the start is what the root has printed, and a block before any output is not noted.</summary>
+    /// <summary>
+    /// As Transformers' extension does: the start is what the root has printed, and a block before any output is not noted.
+    /// </summary>
     private void RunGeneration(GenerationStatement generation, Scope scope)
     {
         string text = Called(() => Captured(() => Run(generation.Body, new Scope(scope))).Text);
@@ -217,7 +219,8 @@ internal sealed partial class Interpreter
     {
         IEnumerable<object?> source = PythonValues.Items(items);
         source = loop.Test is null ? source : Selected(loop, source, scope);
-        LoopContext context = new(source, depth, loop.IsRecursive ? (inner, innerDepth) => RunRecursive(loop, inner, innerDepth, scope) : null);
+        LoopContext context =
+            new(source, depth, loop.IsRecursive ? (inner, innerDepth) => RunRecursive(loop, inner, innerDepth, scope) : null);
 
         // Jinja notes an iteration at its end only: where each one is broken off, the else part runs.
         bool hasFinished = false;
@@ -273,7 +276,8 @@ internal sealed partial class Interpreter
 
     private void Unpack(IReadOnlyList<Expression> targets, object? value, Scope scope)
     {
-        IEnumerable<object?> items = PythonValues.TryItems(value) ?? throw JinjaException.Type($"cannot unpack non-iterable {PythonText.TypeName(value)} object");
+        IEnumerable<object?> items = PythonValues.TryItems(value)
+            ?? throw JinjaException.Type($"cannot unpack non-iterable {PythonText.TypeName(value)} object");
         List<object?> taken = [.. items.Take(targets.Count + 1)];
         if (taken.Count != targets.Count)
         {

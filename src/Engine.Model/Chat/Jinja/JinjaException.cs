@@ -43,7 +43,9 @@ public sealed class JinjaException(JinjaErrorKind kind, string message, int line
     /// <summary>What went wrong.</summary>
     public JinjaErrorKind Kind { get; } = kind;
 
-    /// <summary>The kind in lower case, as <c>zero-division</c>; the template's own error is <c>raise_exception</c>, as its function.</summary>
+    /// <summary>
+    /// The kind in lower case, as <c>zero-division</c>; the template's own error is <c>raise_exception</c>, as its function.
+    /// </summary>
     public string KindName => Kind switch
     {
         JinjaErrorKind.RaiseException => "raise_exception",

@@ -12,19 +12,24 @@ internal sealed class JsonText
     private readonly string itemSeparator, keySeparator;
 
     private JsonText(bool isAscii, bool sortsKeys, string? indent, string itemSeparator, string keySeparator) =>
-        (this.isAscii, this.sortsKeys, this.indent, this.itemSeparator, this.keySeparator) = (isAscii, sortsKeys, indent, itemSeparator, keySeparator);
+        (this.isAscii, this.sortsKeys, this.indent, this.itemSeparator, this.keySeparator) =
+            (isAscii, sortsKeys, indent, itemSeparator, keySeparator);
 
     /// <summary>The filter <c>tojson</c> as Transformers has it.</summary>
     public static string Of(object? value, Arguments arguments)
     {
         BoundArguments bound = arguments.Bind("tojson", "ensure_ascii?", "indent?", "separators?", "sort_keys?");
         object? depth = bound.Or(1, null), separators = bound.Or(2, null);
-        string? indent = depth is null ? null : PythonText.AsString(depth) ?? new string(' ', Math.Clamp(PythonValues.Index(depth), 0, 1000));
+        string? indent = depth is null
+            ? null
+            : PythonText.AsString(depth) ?? new string(' ', Math.Clamp(PythonValues.Index(depth), 0, 1000));
         string item = indent is null ? ", " : ",", key = ": ";
         if (separators is not null)
         {
             List<object?> pair = [.. PythonValues.Items(separators)];
-            (item, key) = pair.Count == 2 ? (PythonText.Text(pair[0]), PythonText.Text(pair[1])) : throw JinjaException.Value("separators must be a pair");
+            (item, key) = pair.Count == 2
+                ? (PythonText.Text(pair[0]), PythonText.Text(pair[1]))
+                : throw JinjaException.Value("separators must be a pair");
         }
 
         JsonText json = new(bound.Flag(0), bound.Flag(3), indent, item, key);

@@ -31,7 +31,10 @@ internal readonly record struct Token(TokenKind Kind, object Value, int Line)
     public bool IsName(string text) => Is(TokenKind.Name, text);
 }
 
-/// <summary>Splits a template into texts and the tokens of its tags; white space around tags is treated as <c>trim_blocks</c> and <c>lstrip_blocks</c> ask.</summary>
+/// <summary>
+/// Splits a template into texts and the tokens of its tags; white space around tags is treated as <c>trim_blocks</c> and
+/// <c>lstrip_blocks</c> ask.
+/// </summary>
 internal sealed partial class Lexer
 {
     private readonly string source;
@@ -200,7 +203,10 @@ internal sealed partial class Lexer
             : digits[2..].Aggregate(BigInteger.Zero, (value, digit) => (value * numberBase) + Convert.ToInt32(digit.ToString(), 16));
     }
 
-    /// <summary>The text before a tag: without blanks at its end where the tag has a minus, without an indent where a block or a comment starts the line.</summary>
+    /// <summary>
+    /// The text before a tag: without blanks at its end where the tag has a minus, without an indent where a block or a comment starts the
+    /// line.
+    /// </summary>
     private string Stripped(string text, char sign, bool isPrint)
     {
         if (sign == '-')

@@ -2,8 +2,12 @@ using System.Numerics;
 
 namespace Engine.Model.Chat.Jinja;
 
-/// <summary>The variable <c>loop</c>. Items are taken one by one, and looked at early only where the template asks for the next one or for the length.</summary>
-internal sealed class LoopContext(IEnumerable<object?> source, int depth0, Func<object?, int, string>? recurse) : IJinjaObject, IJinjaCallable
+/// <summary>
+/// The variable <c>loop</c>. Items are taken one by one, and looked at early only where the template asks for the next one or for the
+/// length.
+/// </summary>
+internal sealed class LoopContext(IEnumerable<object?> source, int depth0, Func<object?, int, string>? recurse)
+    : IJinjaObject, IJinjaCallable
 {
     private readonly IEnumerator<object?> items = source.GetEnumerator();
     private readonly Queue<object?> ahead = [];
@@ -59,7 +63,8 @@ internal sealed class LoopContext(IEnumerable<object?> source, int depth0, Func<
             "previtem" => index0 == 0 ? new JinjaUndefined("there is no previous item") : previous,
             "nextitem" => HasNext() ? ahead.Peek() : new JinjaUndefined("there is no next item"),
             "cycle" => new JinjaFunction("<bound method LoopContext.cycle>", (_, arguments) => Cycle(arguments.Positional)),
-            "changed" => new JinjaFunction("<bound method LoopContext.changed>", (_, arguments) => HasChanged(new JinjaTuple(arguments.Positional))),
+            "changed" =>
+                new JinjaFunction("<bound method LoopContext.changed>", (_, arguments) => HasChanged(new JinjaTuple(arguments.Positional))),
             _ => null,
         };
         return value is not null || name is "previtem" or "nextitem";
@@ -79,7 +84,8 @@ internal sealed class LoopContext(IEnumerable<object?> source, int depth0, Func<
         return ahead.Count > 0;
     }
 
-    private object? Cycle(IReadOnlyList<object?> values) => values.Count == 0 ? throw JinjaException.Type("no items for cycling given") : values[index0 % values.Count];
+    private object? Cycle(IReadOnlyList<object?> values) =>
+        values.Count == 0 ? throw JinjaException.Type("no items for cycling given") : values[index0 % values.Count];
 
     private bool HasChanged(JinjaTuple values)
     {

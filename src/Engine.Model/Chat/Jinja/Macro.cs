@@ -33,7 +33,8 @@ internal sealed class Macro(MacroSyntax syntax, Scope definedIn) : IJinjaObject,
         }
 
         JinjaDict rest = new();
-        foreach (object? key in keyword.Keys.Where(key => !syntax.Parameters.Skip(arguments.Positional.Count).Any(parameter => parameter.Name == (string)key!)))
+        foreach (object? key in keyword.Keys.Where(
+            key => !syntax.Parameters.Skip(arguments.Positional.Count).Any(parameter => parameter.Name == (string)key!)))
         {
             keyword.TryGet(key, out object? value);
             rest.Set(key, value);
@@ -67,7 +68,8 @@ internal sealed class Macro(MacroSyntax syntax, Scope definedIn) : IJinjaObject,
 
     private static JinjaDict TakeCaller(JinjaDict rest, Scope scope)
     {
-        scope.Set("caller", rest.TryGet("caller", out object? caller) && caller is not null ? caller : new JinjaUndefined("No caller defined"));
+        scope.Set(
+            "caller", rest.TryGet("caller", out object? caller) && caller is not null ? caller : new JinjaUndefined("No caller defined"));
         JinjaDict others = new();
         foreach (object? key in rest.Keys.Where(key => !Equals(key, "caller")))
         {

@@ -16,7 +16,9 @@ internal static class NumberFilters
     private static object Abs(object? value) => value switch
     {
         double number => Math.Abs(number),
-        _ => BigInteger.Abs(PythonValues.AsInteger(value) ?? throw JinjaException.Type($"bad operand type for abs(): '{PythonText.TypeName(value)}'")),
+        _ =>
+            BigInteger.Abs(
+                PythonValues.AsInteger(value) ?? throw JinjaException.Type($"bad operand type for abs(): '{PythonText.TypeName(value)}'")),
     };
 
     private static object? Integer(object? value, BoundArguments arguments)
@@ -29,7 +31,9 @@ internal static class NumberFilters
         string? text = PythonText.AsString(value);
         BigInteger? whole = text is null ? PythonValues.AsInteger(value) : PythonNumbers.ParseInteger(text, arguments.Integer(1, 10));
         double? real = text is null ? PythonValues.AsDouble(value) : PythonNumbers.ParseDouble(text);
-        return whole ?? (real is { } number && double.IsFinite(number) ? new BigInteger(Math.Truncate(number)) : arguments.Or(0, BigInteger.Zero));
+        return whole ?? (real is { } number && double.IsFinite(number)
+            ? new BigInteger(Math.Truncate(number))
+            : arguments.Or(0, BigInteger.Zero));
     }
 
     private static object? Real(object? value, BoundArguments arguments) => value is JinjaUndefined undefined ? throw undefined.Error()
@@ -44,7 +48,8 @@ internal static class NumberFilters
             throw new JinjaException(JinjaErrorKind.Template, "method must be common, ceil or floor");
         }
 
-        double number = PythonValues.AsDouble(value) ?? throw JinjaException.Type($"type {PythonText.TypeName(value)} doesn't define __round__ method");
+        double number = PythonValues.AsDouble(value)
+            ?? throw JinjaException.Type($"type {PythonText.TypeName(value)} doesn't define __round__ method");
         if (method != "common")
         {
             double scale = Math.Pow(10, precision), scaled = number * scale;
@@ -52,8 +57,9 @@ internal static class NumberFilters
         }
 
         return PythonValues.AsInteger(value) is { } whole ? RoundWhole(whole, precision)
-            : double.IsFinite(number) ? double.Parse(PythonNumbers.Fixed(number, precision), System.Globalization.CultureInfo.InvariantCulture)
-            : number;
+            : double.IsFinite(number)
+                ? double.Parse(PythonNumbers.Fixed(number, precision), System.Globalization.CultureInfo.InvariantCulture)
+                : number;
     }
 
     private static object RoundWhole(BigInteger value, int precision)

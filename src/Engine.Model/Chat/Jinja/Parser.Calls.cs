@@ -25,7 +25,9 @@ internal sealed partial class Parser
             }
             else if (Current.Kind == TokenKind.Name && Following.IsOperator("="))
             {
-                string name = keyword.Exists(pair => pair.Item1 == Current.Text) ? throw Fail($"keyword argument repeated: {Current.Text}") : Current.Text;
+                string name = keyword.Exists(pair => pair.Item1 == Current.Text)
+                    ? throw Fail($"keyword argument repeated: {Current.Text}")
+                    : Current.Text;
                 index += 2;
                 keyword.Add((name, ParseExpression()));
             }

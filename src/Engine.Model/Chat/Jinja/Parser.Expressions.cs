@@ -227,14 +227,16 @@ internal sealed partial class Parser
 
     /// <summary>One expression, or a tuple of those with commas between them.</summary>
     private Expression ParseTuple(
-        bool onlyPrimary = false, bool withConditional = true, string? endName = null, bool isParenthesised = false, bool withNamespace = false)
+        bool onlyPrimary = false, bool withConditional = true, string? endName = null, bool isParenthesised = false,
+        bool withNamespace = false)
     {
         int line = Current.Line;
         List<Expression> items = [];
         bool isTuple = false;
         while (true)
         {
-            bool ends = Current.Kind is TokenKind.PrintEnd or TokenKind.BlockEnd || Current.IsOperator(")") || endName is not null && Current.IsName(endName);
+            bool ends = Current.Kind is TokenKind.PrintEnd or TokenKind.BlockEnd
+                || Current.IsOperator(")") || endName is not null && Current.IsName(endName);
             if (ends)
             {
                 break;

@@ -13,11 +13,14 @@ internal sealed partial class Parser
 
     private Expression ParseTarget(string? endName = null, bool withNamespace = false)
     {
-        Expression target = withNamespace && Following.IsOperator(".") ? ParseNamespaceTarget() : ParseTuple(onlyPrimary: true, endName: endName, withNamespace: withNamespace);
+        Expression target = withNamespace && Following.IsOperator(".")
+            ? ParseNamespaceTarget()
+            : ParseTuple(onlyPrimary: true, endName: endName, withNamespace: withNamespace);
         return IsAssignable(target) ? target : throw Fail("can't assign to this expression");
     }
 
-    private static bool IsAssignable(Expression target) => target is NameExpression or NamespaceTarget || target is TupleExpression tuple && tuple.Items.All(IsAssignable);
+    private static bool IsAssignable(Expression target) =>
+        target is NameExpression or NamespaceTarget || target is TupleExpression tuple && tuple.Items.All(IsAssignable);
 
     private NamespaceTarget ParseNamespaceTarget()
     {

@@ -72,7 +72,10 @@ internal sealed partial class Parser
         }
     }
 
-    /// <summary>The body of a tag that has been read up to its end; then the name of the tag that ends the body, or, where only one can, nothing of it.</summary>
+    /// <summary>
+    /// The body of a tag that has been read up to its end; then the name of the tag that ends the body, or, where only one can, nothing of
+    /// it.
+    /// </summary>
     private List<Statement> ParseBlock(string name, params string[] endTags)
     {
         Deepen();
@@ -150,7 +153,8 @@ internal sealed partial class Parser
         Expression target = ParseTarget(endName: "in");
         ExpectName("in");
         Expression items = ParseTuple(withConditional: false, endName: "recursive");
-        bool mentionsLoop = target is NameExpression { Id: "loop" } || target is TupleExpression tuple && tuple.Items.Any(item => item is NameExpression { Id: "loop" });
+        bool mentionsLoop = target is NameExpression { Id: "loop" }
+            || target is TupleExpression tuple && tuple.Items.Any(item => item is NameExpression { Id: "loop" });
         if (mentionsLoop)
         {
             throw Fail("Can't assign to special loop variable in for-loop target");

@@ -43,14 +43,17 @@ internal static partial class PercentFormat
             result.Append(One(value, match.Groups["flags"].Value, width ?? 0, precision, code));
         }
 
-        bool isLeft = next < values.Count && (arguments is JinjaTuple || arguments is not (JinjaDict or List<object?> or JinjaRange or JinjaUndefined));
+        bool isLeft = next < values.Count
+            && (arguments is JinjaTuple || arguments is not (JinjaDict or List<object?> or JinjaRange or JinjaUndefined));
         return isLeft ? throw JinjaException.Type("not all arguments converted during string formatting") : result.ToString();
     }
 
     private static int? Count(Group group, Func<object?> next) =>
         !group.Success ? null
         : group.Value == "*" ? PythonValues.Index(next())
-        : int.TryParse(group.Length == 0 ? "0" : group.Value, CultureInfo.InvariantCulture, out int count) ? count : throw JinjaException.Value("width too big");
+        : int.TryParse(group.Length == 0 ? "0" : group.Value, CultureInfo.InvariantCulture, out int count)
+            ? count
+            : throw JinjaException.Value("width too big");
 
     private static object? Keyed(object? arguments, string key, ref int next)
     {
@@ -85,14 +88,18 @@ internal static partial class PercentFormat
         }
 
         return code is 'e' or 'E' or 'f' or 'F' or 'g' or 'G'
-            ? layout.Number(PythonValues.AsDouble(value) ?? throw JinjaException.Type($"must be real number, not {PythonText.TypeName(value)}"))
+            ? layout.Number(
+                PythonValues.AsDouble(value) ?? throw JinjaException.Type($"must be real number, not {PythonText.TypeName(value)}"))
             : layout.Number(Integer(value, code));
     }
 
-    private static BigInteger Integer(object? value, char code) => value is double number && double.IsFinite(number) && (code is 'd' or 'i' or 'u')
-        ? new BigInteger(Math.Truncate(number))
-        : PythonValues.AsInteger(value) ?? throw JinjaException.Type($"%{code} format: a real number is required, not {PythonText.TypeName(value)}");
+    private static BigInteger Integer(object? value, char code) =>
+        value is double number && double.IsFinite(number) && (code is 'd' or 'i' or 'u')
+            ? new BigInteger(Math.Truncate(number))
+            : PythonValues.AsInteger(value)
+                ?? throw JinjaException.Type($"%{code} format: a real number is required, not {PythonText.TypeName(value)}");
 
-    [GeneratedRegex(@"\G%(?:\((?<key>[^)]*)\))?(?<flags>[-+ #0]*)(?<width>\*|[0-9]+)?(?:\.(?<precision>\*|[0-9]*))?[hlL]?(?<code>[diouxXeEfFgGcrsa%])")]
+    [GeneratedRegex(
+        @"\G%(?:\((?<key>[^)]*)\))?(?<flags>[-+ #0]*)(?<width>\*|[0-9]+)?(?:\.(?<precision>\*|[0-9]*))?[hlL]?(?<code>[diouxXeEfFgGcrsa%])")]
     private static partial Regex Directive();
 }

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Engine.Model.Chat.Jinja;
 
-/// <summary>Upper and lower case as Python has it, where one character may become several (Unicode's SpecialCasing, without Greek's iota subscripts).</summary>
+/// <summary>
+/// Upper and lower case as Python has it, where one character may become several (Unicode's SpecialCasing, without Greek's iota
+/// subscripts).
+/// </summary>
 internal static class PythonCase
 {
     private static readonly Dictionary<int, string> SpecialUpper = new()
@@ -76,19 +79,22 @@ internal static class PythonCase
         });
     }
 
-    public static string SwapCase(string text) => Mapped(text, (rune, place) => Rune.IsUpper(rune) ? LowerOf(text, rune, place) : UpperOf(rune));
+    public static string SwapCase(string text) =>
+        Mapped(text, (rune, place) => Rune.IsUpper(rune) ? LowerOf(text, rune, place) : UpperOf(rune));
 
     /// <summary>Whether there are letters with case, and all of those are of this one.</summary>
     public static bool IsAll(string text, bool isUpper)
     {
         List<Rune> cased = [.. text.EnumerateRunes().Where(IsCased)];
-        return cased.Count > 0 && cased.TrueForAll(rune => Rune.GetUnicodeCategory(rune) != UnicodeCategory.TitlecaseLetter && Rune.IsUpper(rune) == isUpper);
+        return cased.Count > 0
+            && cased.TrueForAll(rune => Rune.GetUnicodeCategory(rune) != UnicodeCategory.TitlecaseLetter && Rune.IsUpper(rune) == isUpper);
     }
 
     private static bool IsCased(Rune rune) =>
         Rune.IsUpper(rune) || Rune.IsLower(rune) || Rune.GetUnicodeCategory(rune) == UnicodeCategory.TitlecaseLetter;
 
-    private static string UpperOf(Rune rune) => SpecialUpper.TryGetValue(rune.Value, out string? special) ? special : Rune.ToUpperInvariant(rune).ToString();
+    private static string UpperOf(Rune rune) =>
+        SpecialUpper.TryGetValue(rune.Value, out string? special) ? special : Rune.ToUpperInvariant(rune).ToString();
 
     private static string TitleOf(Rune rune) => SpecialTitle.TryGetValue(rune.Value, out string? special) ? special : UpperOf(rune);
 

@@ -73,7 +73,9 @@ internal static class PythonNumbers
         BigInteger value = 0;
         foreach (char sign in digits)
         {
-            int digit = char.IsAsciiLetter(sign) ? char.ToLowerInvariant(sign) - 'a' + 10 : char.IsDigit(sign) ? (int)char.GetNumericValue(sign) : 99;
+            int digit = char.IsAsciiLetter(sign)
+                ? char.ToLowerInvariant(sign) - 'a' + 10
+                : char.IsDigit(sign) ? (int)char.GetNumericValue(sign) : 99;
             if (digit >= numberBase)
             {
                 return null;

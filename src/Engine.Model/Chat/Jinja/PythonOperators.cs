@@ -101,7 +101,8 @@ internal static class PythonOperators
 
         if (right == 0)
         {
-            throw DividesByZero(sign switch { "/" => "float division by zero", "//" => "float floor division by zero", _ => "float modulo" });
+            throw DividesByZero(
+                sign switch { "/" => "float division by zero", "//" => "float floor division by zero", _ => "float modulo" });
         }
 
         if (sign == "/")
@@ -168,7 +169,8 @@ internal static class PythonOperators
     }
 
     private static JinjaException Unsupported(string sign, object? left, object? right) => JinjaException.Type(
-        $"unsupported operand type(s) for {(sign == "**" ? "** or pow()" : sign)}: '{PythonText.TypeName(left)}' and '{PythonText.TypeName(right)}'");
+        $"unsupported operand type(s) for {(sign == "**" ? "** or pow()" : sign)}: "
+            + $"'{PythonText.TypeName(left)}' and '{PythonText.TypeName(right)}'");
 
     private static JinjaException DividesByZero(string message) => new(JinjaErrorKind.ZeroDivision, message);
 }

@@ -48,7 +48,8 @@ internal static class PythonQuotes
         return $"{quote}{result}{quote}";
     }
 
-    private static char QuoteOf(string text) => text.Contains('\'', StringComparison.Ordinal) && !text.Contains('"', StringComparison.Ordinal) ? '"' : '\'';
+    private static char QuoteOf(string text) =>
+        text.Contains('\'', StringComparison.Ordinal) && !text.Contains('"', StringComparison.Ordinal) ? '"' : '\'';
 
     private static string? Simple(char sign, char quote) => sign switch
     {
@@ -61,6 +62,7 @@ internal static class PythonQuotes
     };
 
     private static bool IsPrinted(UnicodeCategory category) => category is not (
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
+            or UnicodeCategory.OtherNotAssigned
         or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
 }

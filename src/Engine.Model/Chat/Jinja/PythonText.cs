@@ -9,7 +9,8 @@ internal static class PythonText
 {
     /// <summary>What <c>strip</c> takes away.</summary>
     public static readonly char[] Whitespace =
-        [.. Enumerable.Range(0, 0x10000).Select(value => (char)value).Where(sign => char.IsWhiteSpace(sign) || sign is >= '\x1c' and <= '\x1f')];
+        [.. Enumerable.Range(0, 0x10000).Select(value => (char)value)
+            .Where(sign => char.IsWhiteSpace(sign) || sign is >= '\x1c' and <= '\x1f')];
 
     /// <summary>The text of a string, escaped or not; null for any other value.</summary>
     public static string? AsString(object? value) => value as string ?? (value as JinjaMarkup)?.Text;
@@ -157,7 +158,8 @@ internal static class PythonText
                 AppendItems(result, $"{view.Name}([", view.Items, "])");
                 break;
             case JinjaRange range:
-                result.Append(CultureInfo.InvariantCulture, $"range({range.Start}, {range.Stop}{(range.Step.IsOne ? "" : $", {range.Step}")})");
+                result.Append(
+                    CultureInfo.InvariantCulture, $"range({range.Start}, {range.Stop}{(range.Step.IsOne ? "" : $", {range.Step}")})");
                 break;
             case JinjaBytes bytes:
                 result.Append('b').Append(PythonQuotes.OfBytes(bytes.Bytes));

@@ -67,7 +67,8 @@ internal static class PythonValues
         TryItems(value) ?? throw JinjaException.Type($"'{PythonText.TypeName(value)}' object is not iterable");
 
     /// <summary>A value that counts: an integer or a truth value.</summary>
-    public static BigInteger? AsInteger(object? value) => value switch { BigInteger number => number, bool flag => flag ? 1 : 0, _ => null };
+    public static BigInteger? AsInteger(object? value) =>
+        value switch { BigInteger number => number, bool flag => flag ? 1 : 0, _ => null };
 
     public static double? AsDouble(object? value) => value is double number ? number : (double?)AsInteger(value);
 
@@ -113,7 +114,8 @@ internal static class PythonValues
         };
         if (ours is null || theirs is null)
         {
-            throw JinjaException.Type($"'{sign}' not supported between instances of '{PythonText.TypeName(left)}' and '{PythonText.TypeName(right)}'");
+            throw JinjaException.Type(
+                $"'{sign}' not supported between instances of '{PythonText.TypeName(left)}' and '{PythonText.TypeName(right)}'");
         }
 
         for (int i = 0; i < Math.Min(ours.Count, theirs.Count); i++)
@@ -169,7 +171,8 @@ internal static class PythonValues
                 : dict.TryGet(value, out _);
         }
 
-        IEnumerable<object?> items = TryItems(container) ?? throw JinjaException.Type($"argument of type '{PythonText.TypeName(container)}' is not iterable");
+        IEnumerable<object?> items = TryItems(container)
+            ?? throw JinjaException.Type($"argument of type '{PythonText.TypeName(container)}' is not iterable");
         return items.Any(item => AreSame(item, value) || AreEqual(item, value));
     }
 

@@ -1,19 +1,23 @@
 namespace Engine.Model.Chat.Jinja;
 
-/// <summary>The filters <c>map</c>, <c>select</c>, <c>reject</c> and those by an attribute. They work while their items are taken.</summary>
+/// <summary>
+/// The filters <c>map</c>, <c>select</c>, <c>reject</c> and those by an attribute. They work while their items are taken.
+/// </summary>
 internal static class SelectionFilters
 {
     public static void AddTo(Dictionary<string, Filters.Function> table)
     {
-        table["map"] = (interpreter, value, arguments) => new JinjaIterator("<generator object sync_do_map>", Map(interpreter, value, arguments));
+        table["map"] = (interpreter, value, arguments) =>
+            new JinjaIterator("<generator object sync_do_map>", Map(interpreter, value, arguments));
         Add(table, "select", hasAttribute: false, keeps: true);
         Add(table, "reject", hasAttribute: false, keeps: false);
         Add(table, "selectattr", hasAttribute: true, keeps: true);
         Add(table, "rejectattr", hasAttribute: true, keeps: false);
     }
 
-    private static void Add(Dictionary<string, Filters.Function> table, string name, bool hasAttribute, bool keeps) => table[name] = (interpreter, value, arguments) =>
-        new JinjaIterator($"<generator object sync_do_{name}>", Select(interpreter, value, arguments, hasAttribute, keeps));
+    private static void Add(Dictionary<string, Filters.Function> table, string name, bool hasAttribute, bool keeps) =>
+        table[name] = (interpreter, value, arguments) =>
+            new JinjaIterator($"<generator object sync_do_{name}>", Select(interpreter, value, arguments, hasAttribute, keeps));
 
     private static IEnumerable<object?> Map(Interpreter interpreter, object? value, Arguments arguments)
     {

@@ -8,20 +8,25 @@ internal static class SequenceFilters
 {
     public static void AddTo(Dictionary<string, Filters.Function> table)
     {
-        table["batch"] = (_, value, arguments) => new JinjaIterator("<generator object do_batch>", Batch(value, arguments.Bind("batch", "linecount", "fill_with?")));
+        table["batch"] = (_, value, arguments) =>
+            new JinjaIterator("<generator object do_batch>", Batch(value, arguments.Bind("batch", "linecount", "fill_with?")));
         table["count"] = table["length"] = (_, value, _) =>
-            (BigInteger)(PythonValues.Length(value) ?? throw JinjaException.Type($"object of type '{PythonText.TypeName(value)}' has no len()"));
+            (BigInteger)(PythonValues.Length(value)
+                ?? throw JinjaException.Type($"object of type '{PythonText.TypeName(value)}' has no len()"));
         table["dictsort"] = (_, value, arguments) => DictSort(value, arguments.Bind("dictsort", "case_sensitive?", "by?", "reverse?"));
         table["first"] = (_, value, _) => First(PythonValues.Items(value), "No first item, sequence was empty.");
-        table["groupby"] = (interpreter, value, arguments) => GroupBy(interpreter, value, arguments.Bind("groupby", "attribute", "default?", "case_sensitive?"));
+        table["groupby"] = (interpreter, value, arguments) =>
+            GroupBy(interpreter, value, arguments.Bind("groupby", "attribute", "default?", "case_sensitive?"));
         table["items"] = (_, value, _) => value is JinjaUndefined ? new JinjaIterator("<generator object do_items>", [])
             : value is JinjaDict dict ? new JinjaIterator("<generator object do_items>", dict.Pairs())
             : throw JinjaException.Type("Can only get item pairs from a mapping.");
         table["join"] = (interpreter, value, arguments) => Join(interpreter, value, arguments.Bind("join", "d?", "attribute?"));
         table["last"] = (_, value, _) => First(Reversed(value), "No last item, sequence was empty.");
         table["list"] = (_, value, _) => (List<object?>)[.. PythonValues.Items(value)];
-        table["max"] = (interpreter, value, arguments) => Extreme(interpreter, value, arguments.Bind("max", "case_sensitive?", "attribute?"), ">");
-        table["min"] = (interpreter, value, arguments) => Extreme(interpreter, value, arguments.Bind("min", "case_sensitive?", "attribute?"), "<");
+        table["max"] = (interpreter, value, arguments) =>
+            Extreme(interpreter, value, arguments.Bind("max", "case_sensitive?", "attribute?"), ">");
+        table["min"] = (interpreter, value, arguments) =>
+            Extreme(interpreter, value, arguments.Bind("min", "case_sensitive?", "attribute?"), "<");
         table["reverse"] = (_, value, _) => value switch
         {
             string text => string.Concat(PythonText.Characters(text).Reverse()),
@@ -31,19 +36,24 @@ internal static class SequenceFilters
                 "<reversed object>",
                 PythonValues.TryItems(value)?.Reverse() ?? throw new JinjaException(JinjaErrorKind.Template, "argument must be iterable")),
         };
-        table["slice"] = (_, value, arguments) => new JinjaIterator("<generator object do_slice>", Slices(value, arguments.Bind("slice", "slices", "fill_with?")));
-        table["sort"] = (interpreter, value, arguments) => Sort(interpreter, value, arguments.Bind("sort", "reverse?", "case_sensitive?", "attribute?"));
+        table["slice"] = (_, value, arguments) =>
+            new JinjaIterator("<generator object do_slice>", Slices(value, arguments.Bind("slice", "slices", "fill_with?")));
+        table["sort"] = (interpreter, value, arguments) =>
+            Sort(interpreter, value, arguments.Bind("sort", "reverse?", "case_sensitive?", "attribute?"));
         table["sum"] = (interpreter, value, arguments) => Sum(interpreter, value, arguments.Bind("sum", "attribute?", "start?"));
         table["unique"] = (interpreter, value, arguments) =>
-            new JinjaIterator("<generator object do_unique>", Unique(interpreter, value, arguments.Bind("unique", "case_sensitive?", "attribute?")));
+            new JinjaIterator(
+                "<generator object do_unique>", Unique(interpreter, value, arguments.Bind("unique", "case_sensitive?", "attribute?")));
     }
 
     /// <summary>What reads an attribute as <c>a.b.0</c> of an item; the item itself where none is asked for.</summary>
-    public static Func<object?, object?> Getter(Interpreter interpreter, object? attribute, bool ignoresCase = false, object? otherwise = null)
+    public static Func<object?, object?> Getter(
+        Interpreter interpreter, object? attribute, bool ignoresCase = false, object? otherwise = null)
     {
         object?[] parts = attribute is null ? []
             : PythonText.AsString(attribute) is { } path
-                ? [.. path.Split('.').Select(part => part.All(char.IsAsciiDigit) && part.Length > 0 ? PythonNumbers.ParseInteger(part) : (object?)part)]
+                ? [.. path.Split('.')
+                    .Select(part => part.All(char.IsAsciiDigit) && part.Length > 0 ? PythonNumbers.ParseInteger(part) : (object?)part)]
             : [attribute];
         return item =>
         {
@@ -133,12 +143,14 @@ internal static class SequenceFilters
         return PythonValues.Sorted(dict.Pairs(), pair => Folded(((JinjaTuple)pair!).Items[place], isSensitive), arguments.Flag(2));
     }
 
-    private static object? Folded(object? value, bool isSensitive) => !isSensitive && PythonText.AsString(value) is { } text ? PythonCase.Lower(text) : value;
+    private static object? Folded(object? value, bool isSensitive) =>
+        !isSensitive && PythonText.AsString(value) is { } text ? PythonCase.Lower(text) : value;
 
     private static List<object?> GroupBy(Interpreter interpreter, object? value, BoundArguments arguments)
     {
         object? otherwise = arguments.Or(1, null);
-        Func<object?, object?> key = Getter(interpreter, arguments[0], !arguments.Flag(2), otherwise), shown = Getter(interpreter, arguments[0], otherwise: otherwise);
+        Func<object?, object?> key = Getter(interpreter, arguments[0], !arguments.Flag(2), otherwise),
+            shown = Getter(interpreter, arguments[0], otherwise: otherwise);
         List<object?> groups = [];
         List<object?> group = [];
         foreach (object? item in PythonValues.Sorted(PythonValues.Items(value), key, isReversed: false))

@@ -69,10 +69,13 @@ internal static class StringEscapes
     private static string Character(string literal, int start, int digits, int line)
     {
         bool isNumber = start + digits <= literal.Length
-            & int.TryParse(literal.AsSpan(start, Math.Min(digits, literal.Length - start)), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value);
+            & int.TryParse(
+                literal.AsSpan(start, Math.Min(digits, literal.Length - start)), NumberStyles.AllowHexSpecifier,
+                CultureInfo.InvariantCulture, out int value);
         if (!isNumber || value is < 0 or > 0x10FFFF)
         {
-            throw new JinjaException(JinjaErrorKind.Syntax, $"The escape \\{literal[start - 1]} needs {digits} hexadecimal digits of a character.", line);
+            throw new JinjaException(
+                JinjaErrorKind.Syntax, $"The escape \\{literal[start - 1]} needs {digits} hexadecimal digits of a character.", line);
         }
 
         return value is > 0xFFFF ? char.ConvertFromUtf32(value) : ((char)value).ToString();

@@ -17,11 +17,16 @@ internal sealed partial class StringFormat
     private StringFormat(Interpreter interpreter, IReadOnlyList<object?> positional, Func<string, object?> named) =>
         (this.interpreter, this.positional, this.named) = (interpreter, positional, named);
 
-    public static string Apply(string format, Interpreter interpreter, Arguments arguments) => new StringFormat(interpreter, arguments.Positional, name =>
-        arguments.Keyword.Any(pair => pair.Key == name) ? arguments.Keyword.First(pair => pair.Key == name).Value : throw NoKey(name)).Format(format, 2);
+    public static string Apply(string format, Interpreter interpreter, Arguments arguments) =>
+        new StringFormat(interpreter, arguments.Positional, name =>
+            arguments.Keyword.Any(pair => pair.Key == name)
+                ? arguments.Keyword.First(pair => pair.Key == name).Value
+                : throw NoKey(name)).Format(format, 2);
 
     public static string ApplyMap(string format, Interpreter interpreter, object? mapping) =>
-        new StringFormat(interpreter, [], name => mapping is JinjaDict dict && dict.TryGet(name, out object? value) ? value : throw NoKey(name)).Format(format, 2);
+        new StringFormat(
+            interpreter, [], name => mapping is JinjaDict dict && dict.TryGet(name, out object? value) ? value : throw NoKey(name)).Format(
+                format, 2);
 
     private static JinjaException NoKey(string name) => new(JinjaErrorKind.Other, $"'{name}'");
 
@@ -76,7 +81,9 @@ internal sealed partial class StringFormat
     private string Field(string field, int depth)
     {
         Match parts = Parts().Match(field);
-        object? value = parts.Success ? Value(parts.Groups["name"].Value) : throw JinjaException.Value("expected ':' after conversion specifier");
+        object? value = parts.Success
+            ? Value(parts.Groups["name"].Value)
+            : throw JinjaException.Value("expected ':' after conversion specifier");
         bool isConverted = parts.Groups["conversion"].Success;
         string conversion = parts.Groups["conversion"].Value, specification = parts.Groups["specification"].Value;
         value = conversion switch
@@ -86,7 +93,9 @@ internal sealed partial class StringFormat
             "r" or "a" => PythonText.Repr(value),
             _ => throw JinjaException.Value($"Unknown conversion specifier '{conversion}'"),
         };
-        return specification.Length == 0 ? PythonText.Text(value) : FormatSpecification.Parse(Format(specification, depth - 1)).Apply(value);
+        return specification.Length == 0
+            ? PythonText.Text(value)
+            : FormatSpecification.Parse(Format(specification, depth - 1)).Apply(value);
     }
 
     private object? Value(string field)
@@ -98,7 +107,9 @@ internal sealed partial class StringFormat
             : named(name);
         for (int i = end; i >= 0 && i < field.Length;)
         {
-            int close = field[i] == '[' ? field.IndexOf(']', i) : field.AsSpan(i + 1).IndexOfAny('.', '[') is var found && found < 0 ? field.Length : i + 1 + found;
+            int close = field[i] == '['
+                ? field.IndexOf(']', i)
+                : field.AsSpan(i + 1).IndexOfAny('.', '[') is var found && found < 0 ? field.Length : i + 1 + found;
             if (close < 0)
             {
                 throw JinjaException.Value("Missing ']' in format string");
@@ -106,7 +117,9 @@ internal sealed partial class StringFormat
 
             string part = field[(i + 1)..close];
             value = field[i] == '.' ? interpreter.Attribute(value, part)
-                : interpreter.Item(value, BigInteger.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out BigInteger number) ? number : part);
+                : interpreter.Item(value, BigInteger.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out BigInteger number)
+                    ? number
+                    : part);
             i = field[i] == '[' ? close + 1 : close;
         }
 

@@ -14,12 +14,15 @@ internal static class StringMethods
         ["count"] = (text, _, arguments) => Count(text, arguments.Bind("count", "sub", "start?", "end?")),
         ["encode"] = (text, _, arguments) => Encode(text, arguments.Bind("encode", "encoding?", "errors?")),
         ["endswith"] = (text, _, arguments) =>
-            StartsOrEnds(text, arguments.Bind("endswith", "suffix", "start?", "end?"), (part, end) => part.EndsWith(end, StringComparison.Ordinal)),
+            StartsOrEnds(
+                text, arguments.Bind("endswith", "suffix", "start?", "end?"), (part, end) => part.EndsWith(end, StringComparison.Ordinal)),
         ["expandtabs"] = (text, _, arguments) => ExpandTabs(text, arguments.Bind("expandtabs", "tabsize?").Integer(0, 8)),
         ["find"] = (text, _, arguments) => Find("find", text, arguments, isLast: false) ?? BigInteger.MinusOne,
         ["format"] = (text, interpreter, arguments) => StringFormat.Apply(text, interpreter, arguments),
-        ["format_map"] = (text, interpreter, arguments) => StringFormat.ApplyMap(text, interpreter, arguments.Bind("format_map", "mapping")[0]),
-        ["index"] = (text, _, arguments) => Find("index", text, arguments, isLast: false) ?? throw JinjaException.Value("substring not found"),
+        ["format_map"] = (text, interpreter, arguments) =>
+            StringFormat.ApplyMap(text, interpreter, arguments.Bind("format_map", "mapping")[0]),
+        ["index"] = (text, _, arguments) => Find("index", text, arguments, isLast: false)
+            ?? throw JinjaException.Value("substring not found"),
         ["isalnum"] = (text, _, _) => Every(text, rune => Rune.IsLetter(rune) || Rune.IsNumber(rune)),
         ["isalpha"] = (text, _, _) => Every(text, Rune.IsLetter),
         ["isascii"] = (text, _, _) => text.All(char.IsAscii),
@@ -33,7 +36,8 @@ internal static class StringMethods
         ["join"] = (text, _, arguments) => Join(text, arguments.Bind("join", "iterable")[0]),
         ["ljust"] = (text, _, arguments) => Padded(text, arguments, '<'),
         ["lower"] = (text, _, _) => PythonCase.Lower(text),
-        ["lstrip"] = (text, _, arguments) => Strip(text, arguments.Bind("lstrip", "chars?").StrictTextOrNone(0), atStart: true, atEnd: false),
+        ["lstrip"] = (text, _, arguments) =>
+            Strip(text, arguments.Bind("lstrip", "chars?").StrictTextOrNone(0), atStart: true, atEnd: false),
         ["partition"] = (text, _, arguments) => Partition(text, arguments.Bind("partition", "sep").StrictText(0), isLast: false),
         ["removeprefix"] = (text, _, arguments) =>
             arguments.Bind("removeprefix", "prefix").StrictText(0) is var prefix && text.StartsWith(prefix, StringComparison.Ordinal)
@@ -45,15 +49,19 @@ internal static class StringMethods
             arguments.Bind("replace", "old", "new", "count?") is var bound
                 ? Replace(text, bound.StrictText(0), bound.StrictText(1), bound.Integer(2, -1)) : null,
         ["rfind"] = (text, _, arguments) => Find("rfind", text, arguments, isLast: true) ?? BigInteger.MinusOne,
-        ["rindex"] = (text, _, arguments) => Find("rindex", text, arguments, isLast: true) ?? throw JinjaException.Value("substring not found"),
+        ["rindex"] = (text, _, arguments) => Find("rindex", text, arguments, isLast: true)
+            ?? throw JinjaException.Value("substring not found"),
         ["rjust"] = (text, _, arguments) => Padded(text, arguments, '>'),
         ["rpartition"] = (text, _, arguments) => Partition(text, arguments.Bind("rpartition", "sep").StrictText(0), isLast: true),
         ["rsplit"] = (text, _, arguments) => Split(text, arguments.Bind("rsplit", "sep?", "maxsplit?"), fromEnd: true),
-        ["rstrip"] = (text, _, arguments) => Strip(text, arguments.Bind("rstrip", "chars?").StrictTextOrNone(0), atStart: false, atEnd: true),
+        ["rstrip"] = (text, _, arguments) =>
+            Strip(text, arguments.Bind("rstrip", "chars?").StrictTextOrNone(0), atStart: false, atEnd: true),
         ["split"] = (text, _, arguments) => Split(text, arguments.Bind("split", "sep?", "maxsplit?"), fromEnd: false),
         ["splitlines"] = (text, _, arguments) => SplitLines(text, arguments.Bind("splitlines", "keepends?").Flag(0)),
         ["startswith"] = (text, _, arguments) =>
-            StartsOrEnds(text, arguments.Bind("startswith", "prefix", "start?", "end?"), (part, start) => part.StartsWith(start, StringComparison.Ordinal)),
+            StartsOrEnds(
+                text, arguments.Bind("startswith", "prefix", "start?", "end?"),
+                (part, start) => part.StartsWith(start, StringComparison.Ordinal)),
         ["strip"] = (text, _, arguments) => Strip(text, arguments.Bind("strip", "chars?").StrictTextOrNone(0)),
         ["swapcase"] = (text, _, _) => PythonCase.SwapCase(text),
         ["title"] = (text, _, _) => PythonCase.Title(text),
@@ -82,7 +90,9 @@ internal static class StringMethods
     public static string Replace(string text, string old, string replacement, int count)
     {
         // Between any two characters, and at both ends, stands the empty text.
-        IEnumerable<string> parts = old.Length == 0 ? ["", .. PythonText.Characters(text), ""] : count < 0 ? text.Split(old) : SplitBy(text, old, count);
+        IEnumerable<string> parts = old.Length == 0
+            ? ["", .. PythonText.Characters(text), ""]
+            : count < 0 ? text.Split(old) : SplitBy(text, old, count);
         List<string> pieces = [.. parts];
         int places = old.Length == 0 && text.Length == 0 ? 1 : pieces.Count - 1;
         places = count < 0 ? places : Math.Min(places, count);
@@ -111,16 +121,18 @@ internal static class StringMethods
         return string.Join(separator, texts);
     }
 
-    private static object? Encode(string text, BoundArguments arguments) => arguments.Text(0, "utf-8").ToLowerInvariant().Replace('_', '-') switch
-    {
-        "utf-8" or "utf8" => new JinjaBytes(Encoding.UTF8.GetBytes(text)),
-        "ascii" or "us-ascii" or "latin-1" when text.All(char.IsAscii) => new JinjaBytes(Encoding.ASCII.GetBytes(text)),
-        var name => throw JinjaException.Value($"'{name}' cannot encode this text, or is not supported"),
-    };
+    private static object? Encode(
+        string text, BoundArguments arguments) => arguments.Text(0, "utf-8").ToLowerInvariant().Replace('_', '-') switch
+        {
+            "utf-8" or "utf8" => new JinjaBytes(Encoding.UTF8.GetBytes(text)),
+            "ascii" or "us-ascii" or "latin-1" when text.All(char.IsAscii) => new JinjaBytes(Encoding.ASCII.GetBytes(text)),
+            var name => throw JinjaException.Value($"'{name}' cannot encode this text, or is not supported"),
+        };
 
     /// <summary>Digits and what is written as one, as superscripts are.</summary>
     private static bool IsDigit(Rune rune) =>
-        Rune.IsDigit(rune) || (Rune.IsNumber(rune) && Rune.GetNumericValue(rune) is >= 0 and < 10 and var value && value == Math.Floor(value));
+        Rune.IsDigit(rune) || (Rune.IsNumber(rune) && Rune.GetNumericValue(rune) is >= 0 and < 10 and var value
+            && value == Math.Floor(value));
 
     private static bool Every(string text, Func<Rune, bool> holds) => text.Length > 0 && text.EnumerateRunes().All(holds);
 
@@ -202,7 +214,8 @@ internal static class StringMethods
         IReadOnlyList<object?> sought = arguments[0] is JinjaTuple tuple ? tuple.Items : [arguments[0]];
         (string Part, int Start)? part = Part(text, arguments);
         return sought.Any(one => (PythonText.AsString(one) ?? throw JinjaException.Type(
-            $"first arg must be str or a tuple of str, not {PythonText.TypeName(one)}")) is var end && part is not null && holds(part.Value.Part, end));
+            $"first arg must be str or a tuple of str, not {PythonText.TypeName(one)}")) is var end && part is not null
+                && holds(part.Value.Part, end));
     }
 
     private static JinjaTuple Partition(string text, string separator, bool isLast)
@@ -213,7 +226,8 @@ internal static class StringMethods
         }
 
         int place = isLast ? text.LastIndexOf(separator, StringComparison.Ordinal) : text.IndexOf(separator, StringComparison.Ordinal);
-        return place >= 0 ? new([text[..place], separator, text[(place + separator.Length)..]]) : new(isLast ? ["", "", text] : [text, "", ""]);
+        return place >= 0 ? new([text[..place], separator, text[(place + separator.Length)..]])
+            : new(isLast ? ["", "", text] : [text, "", ""]);
     }
 
     private static List<object?> Split(string text, BoundArguments arguments, bool fromEnd)
@@ -229,7 +243,8 @@ internal static class StringMethods
             : fromEnd ? SplitByFromEnd(text, separator, most) : [.. SplitBy(text, separator, most)];
     }
 
-    private static string[] SplitBy(string text, string separator, int most) => most == int.MaxValue ? text.Split(separator) : text.Split(separator, most + 1);
+    private static string[] SplitBy(string text, string separator, int most) =>
+        most == int.MaxValue ? text.Split(separator) : text.Split(separator, most + 1);
 
     private static List<object?> SplitByFromEnd(string text, string separator, int most)
     {

@@ -1,7 +1,8 @@
 namespace Engine.Model.Chat.Jinja;
 
 /// <summary>A template as it was parsed.</summary>
-internal sealed record TemplateSyntax(IReadOnlyList<Statement> Body, IReadOnlyDictionary<string, BlockStatement> Blocks, bool HasGeneration);
+internal sealed record TemplateSyntax(
+    IReadOnlyList<Statement> Body, IReadOnlyDictionary<string, BlockStatement> Blocks, bool HasGeneration);
 
 internal abstract record Expression(int Line);
 
@@ -36,7 +37,8 @@ internal sealed record BinaryExpression(int Line, string Operator, Expression Le
 
 internal sealed record LogicalExpression(int Line, bool IsAnd, Expression Left, Expression Right) : Expression(Line);
 
-internal sealed record CompareExpression(int Line, Expression First, IReadOnlyList<(string Operator, Expression Operand)> Rest) : Expression(Line);
+internal sealed record CompareExpression(int Line, Expression First, IReadOnlyList<(string Operator, Expression Operand)> Rest)
+    : Expression(Line);
 
 internal sealed record ConcatExpression(int Line, IReadOnlyList<Expression> Items) : Expression(Line);
 
@@ -47,7 +49,8 @@ internal sealed record NamespaceTarget(int Line, string Namespace, string Name) 
 
 /// <summary>What stands in the parentheses of a call: <c>(a, k=v, *rest, **keywordRest)</c>.</summary>
 internal sealed record CallSyntax(
-    IReadOnlyList<Expression> Positional, IReadOnlyList<(string Name, Expression Value)> Keyword, Expression? Rest = null, Expression? KeywordRest = null)
+    IReadOnlyList<Expression> Positional, IReadOnlyList<(string Name, Expression Value)> Keyword, Expression? Rest = null,
+    Expression? KeywordRest = null)
 {
     public static readonly CallSyntax None = new([], []);
 }
@@ -58,10 +61,12 @@ internal sealed record TextStatement(int Line, string Text) : Statement(Line);
 
 internal sealed record PrintStatement(int Line, Expression Value) : Statement(Line);
 
-internal sealed record IfStatement(int Line, Expression Test, IReadOnlyList<Statement> Then, IReadOnlyList<Statement> Else) : Statement(Line);
+internal sealed record IfStatement(int Line, Expression Test, IReadOnlyList<Statement> Then, IReadOnlyList<Statement> Else)
+    : Statement(Line);
 
 internal sealed record ForStatement(
-    int Line, Expression Target, Expression Items, Expression? Test, bool IsRecursive, IReadOnlyList<Statement> Body, IReadOnlyList<Statement> Else) : Statement(Line);
+    int Line, Expression Target, Expression Items, Expression? Test, bool IsRecursive, IReadOnlyList<Statement> Body,
+    IReadOnlyList<Statement> Else) : Statement(Line);
 
 internal sealed record BreakStatement(int Line) : Statement(Line);
 
@@ -71,7 +76,8 @@ internal sealed record SetStatement(int Line, Expression Target, Expression Valu
 
 internal sealed record SetBlockStatement(int Line, Expression Target, Expression? Filter, IReadOnlyList<Statement> Body) : Statement(Line);
 
-internal sealed record WithStatement(int Line, IReadOnlyList<(Expression Target, Expression Value)> Values, IReadOnlyList<Statement> Body) : Statement(Line);
+internal sealed record WithStatement(int Line, IReadOnlyList<(Expression Target, Expression Value)> Values, IReadOnlyList<Statement> Body)
+    : Statement(Line);
 
 internal sealed record FilterStatement(int Line, Expression Filter, IReadOnlyList<Statement> Body) : Statement(Line);
 
@@ -86,6 +92,10 @@ internal sealed record BlockStatement(int Line, string Name, bool IsScoped, IRea
 /// <summary>A statement that would load another template: an error where it is reached.</summary>
 internal sealed record LoadStatement(int Line) : Statement(Line);
 
-/// <summary>A macro, or the body of a call block (no name); it takes what it has no name for only where its body mentions <c>varargs</c> or <c>kwargs</c>.</summary>
+/// <summary>
+/// A macro, or the body of a call block (no name); it takes what it has no name for only where its body mentions <c>varargs</c> or
+/// <c>kwargs</c>.
+/// </summary>
 internal sealed record MacroSyntax(
-    string? Name, IReadOnlyList<(string Name, Expression? Default)> Parameters, bool TakesVarargs, bool TakesKwargs, bool TakesCaller, IReadOnlyList<Statement> Body);
+    string? Name, IReadOnlyList<(string Name, Expression? Default)> Parameters, bool TakesVarargs, bool TakesKwargs, bool TakesCaller,
+    IReadOnlyList<Statement> Body);

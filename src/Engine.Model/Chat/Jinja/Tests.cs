@@ -10,7 +10,8 @@ internal static class Tests
         ["boolean"] = Plain(value => value is bool),
         ["callable"] = Plain(value => value is IJinjaCallable or JinjaUndefined),
         ["defined"] = Plain(value => value is not JinjaUndefined),
-        ["divisibleby"] = (value, arguments) => !PythonValues.IsTrue(PythonOperators.Apply("%", value, arguments.Bind("divisibleby", "num")[0])),
+        ["divisibleby"] = (value, arguments) =>
+            !PythonValues.IsTrue(PythonOperators.Apply("%", value, arguments.Bind("divisibleby", "num")[0])),
         ["escaped"] = Plain(value => value is JinjaMarkup),
         ["even"] = Plain(value => IsRemainder(value, 0)),
         ["false"] = Plain(value => value is false),
@@ -53,7 +54,8 @@ internal static class Tests
     /// <summary>A test that takes nothing in parentheses.</summary>
     private static Function Plain(Func<object?, bool> holds) => (value, arguments) => arguments.Bind("test") is not null && holds(value);
 
-    private static Function Comparison(string sign) => (value, arguments) => PythonValues.Compares(sign, value, arguments.Bind(sign, "other")[0]);
+    private static Function Comparison(string sign) =>
+        (value, arguments) => PythonValues.Compares(sign, value, arguments.Bind(sign, "other")[0]);
 
     private static bool IsRemainder(object? value, int remainder) =>
         PythonValues.AreEqual(PythonOperators.Apply("%", value, (BigInteger)2), (BigInteger)remainder);

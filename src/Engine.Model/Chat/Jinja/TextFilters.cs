@@ -20,24 +20,29 @@ internal static partial class TextFilters
         table["e"] = table["escape"] = (_, value, _) => new JinjaMarkup(HtmlEscape.Of(value));
         table["forceescape"] = (_, value, _) => new JinjaMarkup(HtmlEscape.OfText(PythonText.Text(value)));
         table["format"] = (_, value, arguments) => PercentFormat.Apply(PythonText.Text(value), Values(arguments));
-        table["indent"] = (_, value, arguments) => arguments.Bind("indent", "width?", "first?", "blank?") is var bound && value is JinjaMarkup markup
+        table["indent"] = (_, value, arguments) => arguments.Bind("indent", "width?", "first?", "blank?") is var bound
+            && value is JinjaMarkup markup
             ? new JinjaMarkup(Indent(markup.Text, bound)) : Indent((string)PythonOperators.Apply("+", value, "")!, bound);
-        table["truncate"] = (_, value, arguments) => Truncate(value, arguments.Bind("truncate", "length?", "killwords?", "end?", "leeway?"));
+        table["truncate"] =
+            (_, value, arguments) => Truncate(value, arguments.Bind("truncate", "length?", "killwords?", "end?", "leeway?"));
         table["replace"] = (_, value, arguments) => arguments.Bind("replace", "old", "new", "count?") is var bound
-            ? StringMethods.Replace(PythonText.Text(value), bound.Text(0), bound.Text(1), bound.Or(2, null) is null ? -1 : bound.Integer(2)) : null;
+            ? StringMethods.Replace(PythonText.Text(value), bound.Text(0), bound.Text(1), bound.Or(2, null) is null ? -1 : bound.Integer(2))
+                : null;
         table["safe"] = (_, value, _) => value is JinjaMarkup ? value : new JinjaMarkup(PythonText.Text(value));
         table["string"] = (_, value, _) => value is JinjaMarkup ? value : PythonText.Text(value);
-        table["striptags"] = (_, value, _) => Unescaped(Blanks().Replace(Tag().Replace(PythonText.Text(value), ""), " ").Trim(PythonText.Whitespace));
+        table["striptags"] =
+            (_, value, _) => Unescaped(Blanks().Replace(Tag().Replace(PythonText.Text(value), ""), " ").Trim(PythonText.Whitespace));
         table["urlencode"] = (_, value, _) => UrlEncode(value);
         table["wordcount"] = (_, value, _) => (BigInteger)Word().Count(PythonText.Text(value));
     }
 
     /// <summary>A filter of a text to a text; what counts as escaped still does.</summary>
-    private static void Add(Dictionary<string, Filters.Function> table, string name, Func<string, Arguments, object?> filter) => table[name] = (_, value, arguments) =>
-    {
-        object? result = filter(PythonText.Text(value), arguments);
-        return value is JinjaMarkup && result is string text ? new JinjaMarkup(text) : result;
-    };
+    private static void Add(Dictionary<string, Filters.Function> table, string name, Func<string, Arguments, object?> filter) =>
+        table[name] = (_, value, arguments) =>
+        {
+            object? result = filter(PythonText.Text(value), arguments);
+            return value is JinjaMarkup && result is string text ? new JinjaMarkup(text) : result;
+        };
 
     private static object? Values(Arguments arguments)
     {
@@ -81,7 +86,8 @@ internal static partial class TextFilters
 
     private static object? Truncate(object? value, BoundArguments arguments)
     {
-        int measured = PythonValues.Length(value) ?? throw JinjaException.Type($"object of type '{PythonText.TypeName(value)}' has no len()");
+        int measured = PythonValues.Length(value)
+            ?? throw JinjaException.Type($"object of type '{PythonText.TypeName(value)}' has no len()");
         int length = arguments.Integer(0, 255), leeway = arguments.Or(3, null) is null ? 5 : arguments.Integer(3);
         string end = arguments.Text(2, "...");
         if (length < PythonText.Length(end) || leeway < 0)
@@ -116,7 +122,8 @@ internal static partial class TextFilters
 
         IEnumerable<object?> pairs = value is JinjaDict dict ? dict.Pairs() : PythonValues.Items(value);
         return string.Join('&', pairs.Select(pair => PythonValues.Items(pair).ToList() is { Count: 2 } two
-            ? $"{Quoted(two[0], isQuery: true)}={Quoted(two[1], isQuery: true)}" : throw JinjaException.Value("not enough values to unpack (expected 2)")));
+            ? $"{Quoted(two[0], isQuery: true)}={Quoted(two[1], isQuery: true)}"
+                : throw JinjaException.Value("not enough values to unpack (expected 2)")));
     }
 
     private static string Quoted(object? value, bool isQuery)
@@ -124,8 +131,10 @@ internal static partial class TextFilters
         StringBuilder result = new();
         foreach (byte one in Encoding.UTF8.GetBytes(PythonText.Text(value)))
         {
-            bool isPlain = char.IsAsciiLetterOrDigit((char)one) || one is (byte)'_' or (byte)'.' or (byte)'-' or (byte)'~' || (one == '/' && !isQuery);
-            result.Append(isPlain ? ((char)one).ToString() : one == ' ' && isQuery ? "+" : string.Create(CultureInfo.InvariantCulture, $"%{one:X2}"));
+            bool isPlain = char.IsAsciiLetterOrDigit((char)one) || one is (byte)'_' or (byte)'.' or (byte)'-' or (byte)'~'
+                || (one == '/' && !isQuery);
+            result.Append(
+                isPlain ? ((char)one).ToString() : one == ' ' && isQuery ? "+" : string.Create(CultureInfo.InvariantCulture, $"%{one:X2}"));
         }
 
         return result.ToString();

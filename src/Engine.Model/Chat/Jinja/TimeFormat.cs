@@ -20,7 +20,9 @@ internal static class TimeFormat
             bool isBare = format[i + 1] == '-' && i + 2 < format.Length;
             i += isBare ? 2 : 1;
             string? text = Of(format[i], time);
-            result.Append(text is null ? $"%{(isBare ? "-" : "")}{format[i]}" : isBare && text.Length > 1 ? text.TrimStart('0', ' ').PadLeft(1, '0') : text);
+            result.Append(text is null
+                ? $"%{(isBare ? "-" : "")}{format[i]}"
+                : isBare && text.Length > 1 ? text.TrimStart('0', ' ').PadLeft(1, '0') : text);
         }
 
         return result.ToString();

@@ -2,7 +2,8 @@ using System.Numerics;
 
 namespace Engine.Model.Chat.Jinja;
 
-// A value is null, a bool, a BigInteger, a double, a string, a List<object?>, a JinjaDict, or one of the types below. Nothing changes a value once it is made.
+// A value is null, a bool, a BigInteger, a double, a string, a List<object?>, a JinjaDict, or one of the types below. Nothing changes a
+// value once it is made.
 
 internal sealed class JinjaTuple(IReadOnlyList<object?> items, string[]? names = null)
 {
@@ -79,7 +80,8 @@ internal sealed record JinjaRange(BigInteger Start, BigInteger Stop, BigInteger 
         BigInteger count = BigInteger.Max(0, step.Sign > 0 ? (stop - start + step - 1) / step : (start - stop - step - 1) / -step);
         return count <= MaxCount
             ? (int)count
-            : throw new JinjaException(JinjaErrorKind.Overflow, $"Range too big. The sandbox blocks ranges larger than MAX_RANGE ({MaxCount}).");
+            : throw new JinjaException(
+                JinjaErrorKind.Overflow, $"Range too big. The sandbox blocks ranges larger than MAX_RANGE ({MaxCount}).");
     }
 }
 
@@ -122,7 +124,9 @@ internal sealed class JinjaUndefined(string message, JinjaErrorKind kind = Jinja
             IJinjaObject thing => $"{thing.Module}.{thing.TypeName} object",
             _ => $"{PythonText.TypeName(owner)} object",
         };
-        return new(member is string name ? $"'{type}' has no attribute {PythonText.Repr(name)}" : $"{type} has no element {PythonText.Repr(member)}");
+        return new(member is string name
+            ? $"'{type}' has no attribute {PythonText.Repr(name)}"
+            : $"{type} has no element {PythonText.Repr(member)}");
     }
 
     public static JinjaUndefined Unsafe(object? owner, string name) =>

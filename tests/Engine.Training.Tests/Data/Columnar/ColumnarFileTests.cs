@@ -93,10 +93,14 @@ public sealed class ColumnarFileTests : IDisposable
 
         rows[4].Label = 3;
         string path = ColumnarSamples.Write(folder, kind, rows, "sentence label", features);
-        Assert.Contains($"{path}: row 5: column 'label' is 3, and the file names 3 classes: zebra, ant, bee.", Fails(path), StringComparison.Ordinal);
+        Assert.Contains(
+            $"{path}: row 5: column 'label' is 3, and the file names 3 classes: zebra, ant, bee.", Fails(path), StringComparison.Ordinal);
         rows[4].Label = -1;
-        Assert.Contains("row 5: column 'label' is the word null", Fails(ColumnarSamples.Write(folder, kind, rows, "sentence label", features)), StringComparison.Ordinal);
-        Assert.Contains("the metadata 'huggingface' of the file is not JSON", Fails(ColumnarSamples.Write(folder, kind, rows, "sentence label", "{")));
+        Assert.Contains(
+            "row 5: column 'label' is the word null", Fails(ColumnarSamples.Write(folder, kind, rows, "sentence label", features)),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "the metadata 'huggingface' of the file is not JSON", Fails(ColumnarSamples.Write(folder, kind, rows, "sentence label", "{")));
     }
 
     [Theory]
@@ -123,8 +127,11 @@ public sealed class ColumnarFileTests : IDisposable
         SampleRow[] rows = ColumnarSamples.Labelled(8);
         rows[6].Sentence = null;
         string path = ColumnarSamples.Write(folder, kind, rows, "sentence label score");
-        Assert.Contains($"{path}: row 7: column 'sentence' is the word null; a string was expected.", Fails(path), StringComparison.Ordinal);
-        Assert.Contains($"{path}: row 1: column 'score' is NaN; a string or a finite number was expected.", Fails(path, "score"), StringComparison.Ordinal);
+        Assert.Contains(
+            $"{path}: row 7: column 'sentence' is the word null; a string was expected.", Fails(path), StringComparison.Ordinal);
+        Assert.Contains(
+            $"{path}: row 1: column 'score' is NaN; a string or a finite number was expected.", Fails(path, "score"),
+            StringComparison.Ordinal);
         Assert.Contains($"{path}: there is no column 'labels'; did you mean 'label'?", Fails(path, "labels"), StringComparison.Ordinal);
         Assert.Contains("given its answer", Fails(path, "sentence"), StringComparison.Ordinal);
     }
@@ -133,9 +140,12 @@ public sealed class ColumnarFileTests : IDisposable
     {
         using (record)
         {
-            static string Shown(JsonRecord turn, string key) => turn.HasValue(key) ? key == "weight" ? $"{turn.Label(key)}" : turn.Text(key) : "null";
+            static string Shown(JsonRecord turn, string key) =>
+                turn.HasValue(key) ? key == "weight" ? $"{turn.Label(key)}" : turn.Text(key) : "null";
             return record.HasValue("messages")
-                ? string.Join(' ', record.Objects("messages", "turn").Select(turn => $"{Shown(turn, "role")}:{Shown(turn, "content")}:{Shown(turn, "weight")}"))
+                ? string.Join(
+                    ' ', record.Objects("messages", "turn")
+                        .Select(turn => $"{Shown(turn, "role")}:{Shown(turn, "content")}:{Shown(turn, "weight")}"))
                 : null;
         }
     }

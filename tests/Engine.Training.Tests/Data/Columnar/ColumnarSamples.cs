@@ -51,7 +51,8 @@ internal static class ColumnarSamples
     /// <summary>Every kind of file, by its ending and what is behind the dash.</summary>
     public static readonly string[] Kinds =
     [
-        "parquet", "parquet-snappy", "parquet-gzip", "parquet-zstd", "arrow-stream", "arrow-file", "arrow-dictionary", "arrow-large", "arrow-zstd", "arrow-lz4",
+        "parquet", "parquet-snappy", "parquet-gzip", "parquet-zstd", "arrow-stream", "arrow-file", "arrow-dictionary", "arrow-large",
+        "arrow-zstd", "arrow-lz4",
     ];
 
     /// <summary>What Hugging Face datasets write into the metadata, with the names of the classes of the column <c>label</c>.</summary>
@@ -127,7 +128,8 @@ internal static class ColumnarSamples
             _ => CompressionMethod.None,
         };
         Dictionary<string, string> metadata = features is null ? [] : new() { ["huggingface"] = features };
-        ParquetSerializer.SerializeAsync(rows, path, new ParquetOptions { CompressionMethod = compression, RowGroupSize = 3 }, metadata).GetAwaiter().GetResult();
+        ParquetSerializer.SerializeAsync(rows, path, new ParquetOptions { CompressionMethod = compression, RowGroupSize = 3 }, metadata)
+            .GetAwaiter().GetResult();
     }
 
     public static void WriteArrow(string path, string kind, IEnumerable<RecordBatch> batches, Schema schema)
@@ -174,8 +176,12 @@ internal static class ColumnarSamples
     {
         "sentence" => Strings(kind, [.. rows.Select(row => row.Sentence)]),
         "other" => Strings(kind, [.. rows.Select(row => row.Other)]),
-        "label" => Append(new Int64Array.Builder(), rows, (builder, row) => _ = row.Label is { } label ? builder.Append(label) : builder.AppendNull()).Build(),
-        "score" => Append(new DoubleArray.Builder(), rows, (builder, row) => _ = row.Score is { } score ? builder.Append(score) : builder.AppendNull()).Build(),
+        "label" =>
+            Append(new Int64Array.Builder(), rows, (builder, row) =>
+                _ = row.Label is { } label ? builder.Append(label) : builder.AppendNull()).Build(),
+        "score" =>
+            Append(new DoubleArray.Builder(), rows, (builder, row) =>
+                _ = row.Score is { } score ? builder.Append(score) : builder.AppendNull()).Build(),
         "flag" => Append(new BooleanArray.Builder(), rows, (builder, row) => builder.Append(row.Flag)).Build(),
         _ => Messages(kind, [.. rows.Select(row => row.Messages)]),
     };
@@ -203,8 +209,11 @@ internal static class ColumnarSamples
         {
             string[] known = [.. texts.OfType<string>().Distinct().Order(StringComparer.Ordinal)];
             Int32Array.Builder indices = new();
-            System.Array.ForEach(texts, text => _ = text is null ? indices.AppendNull() : indices.Append(System.Array.IndexOf(known, text)));
-            return new DictionaryArray(new DictionaryType(Int32Type.Default, StringType.Default, false), indices.Build(), new StringArray.Builder().AppendRange(known).Build());
+            System.Array.ForEach(
+                texts, text => _ = text is null ? indices.AppendNull() : indices.Append(System.Array.IndexOf(known, text)));
+            return new DictionaryArray(
+                new DictionaryType(Int32Type.Default, StringType.Default, false), indices.Build(),
+                new StringArray.Builder().AppendRange(known).Build());
         }
 
         StringArray.Builder builder = new();
@@ -217,8 +226,10 @@ internal static class ColumnarSamples
         SampleMessage[] all = [.. lists.SelectMany(list => list ?? [])];
         Int32Array.Builder weights = new();
         System.Array.ForEach(all, message => _ = message.Weight is { } weight ? weights.Append(weight) : weights.AppendNull());
-        IArrowArray[] members = [Strings("arrow", [.. all.Select(message => message.Content)]), Strings(kind, [.. all.Select(message => message.Role)]), weights.Build()];
-        StructType type = new([.. new[] { "content", "role", "weight" }.Zip(members, (name, member) => new Field(name, member.Data.DataType, true))]);
+        IArrowArray[] members = [Strings("arrow", [.. all.Select(message => message.Content)]),
+            Strings(kind, [.. all.Select(message => message.Role)]), weights.Build()];
+        StructType type = new(
+            [.. new[] { "content", "role", "weight" }.Zip(members, (name, member) => new Field(name, member.Data.DataType, true))]);
         StructArray turns = new(type, all.Length, members, ArrowBuffer.Empty, 0);
         ArrowBuffer.Builder<int> offsets = new();
         ArrowBuffer.BitmapBuilder validity = new();
@@ -237,7 +248,8 @@ internal static class ColumnarSamples
 
     private static string JsonOf(SampleRow row, string[] columns)
     {
-        JsonElement whole = JsonSerializer.SerializeToElement(row, new JsonSerializerOptions { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals });
+        JsonElement whole = JsonSerializer.SerializeToElement(
+            row, new JsonSerializerOptions { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals });
         return $"{{{string.Join(", ", columns.Select(column => $"\"{column}\": {whole.GetProperty(column).GetRawText()}"))}}}";
     }
 }

@@ -64,7 +64,9 @@ public sealed class DamagedColumnarFileTests : IDisposable
     [Theory]
     [InlineData("a.parquet", "{\"sentence\": \"a\", \"label\": 1}\n{\"sentence\": \"b\", \"label\": 0}\n", "this is no parquet file")]
     [InlineData("a.arrow", "{\"sentence\": \"a\", \"label\": 1}\n{\"sentence\": \"b\", \"label\": 0}\n", "this is no arrow file")]
-    [InlineData("a.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n", "it is a Git LFS pointer, not the file of 12,345 bytes")]
+    [InlineData(
+        "a.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n",
+        "it is a Git LFS pointer, not the file of 12,345 bytes")]
     [InlineData("a.arrow", "", "this is no arrow file")]
     [InlineData("a.parquet", "PAR1\u0001PAR1", "this is no parquet file")]
     public void A_file_of_something_else_is_told_what_to_do(string name, string content, string expected)
@@ -77,9 +79,11 @@ public sealed class DamagedColumnarFileTests : IDisposable
     public void Columns_of_other_types_are_passed_over_and_refused_where_they_are_asked_for()
     {
         string parquet = folder.File("a.parquet"), arrow = folder.File("a.arrow");
-        ColumnarSamples.WriteParquet(parquet, "parquet", [new OddRow { Sentence = "a", Label = 1, Image = [1, 2], When = DateTime.UnixEpoch }]);
+        ColumnarSamples.WriteParquet(
+            parquet, "parquet", [new OddRow { Sentence = "a", Label = 1, Image = [1, 2], When = DateTime.UnixEpoch }]);
         Schema schema = new(
-            [new("sentence", StringType.Default, true), new("label", Int8Type.Default, true), new("image", BinaryType.Default, true), new("when", Date32Type.Default, true)], null);
+            [new("sentence", StringType.Default, true), new("label", Int8Type.Default, true), new("image", BinaryType.Default, true),
+                new("when", Date32Type.Default, true)], null);
         IArrowArray[] columns =
         [
             new StringArray.Builder().Append("a").Build(),
@@ -93,8 +97,12 @@ public sealed class DamagedColumnarFileTests : IDisposable
             Assert.Equal("1", Read(path).Examples.Single().Label);
             using JsonRecord record = DataFormats.OfEnding(path)!.ReadRecords(path).Single();
             Assert.Equal(["sentence", "label"], record.Keys);
-            Assert.Contains($"{path}: column 'image' holds ", Assert.Throws<DataFileException>(() => Read(path, "image")).Message, StringComparison.Ordinal);
-            Assert.Contains($"{path}: column 'when' holds ", Assert.Throws<DataFileException>(() => Read(path, "when")).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"{path}: column 'image' holds ", Assert.Throws<DataFileException>(() => Read(path, "image")).Message,
+                StringComparison.Ordinal);
+            Assert.Contains(
+                $"{path}: column 'when' holds ", Assert.Throws<DataFileException>(() => Read(path, "when")).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -102,18 +110,25 @@ public sealed class DamagedColumnarFileTests : IDisposable
     public void Bytes_that_are_not_UTF8_and_names_that_are_there_twice_are_refused()
     {
         string path = folder.File("a.arrow");
-        StringArray texts = new(1, new ArrowBuffer.Builder<int>().Append(0).Append(2).Build(), new ArrowBuffer(new byte[] { 0x61, 0xE9 }), ArrowBuffer.Empty);
-        Schema schema = new([new("sentence", StringType.Default, true), new("label", Int8Type.Default, true), new("label", Int8Type.Default, true)], null);
+        StringArray texts = new(
+            1, new ArrowBuffer.Builder<int>().Append(0).Append(2).Build(), new ArrowBuffer(new byte[] { 0x61, 0xE9 }), ArrowBuffer.Empty);
+        Schema schema = new(
+            [new("sentence", StringType.Default, true), new("label", Int8Type.Default, true), new("label", Int8Type.Default, true)], null);
         IArrowArray label = new Int8Array.Builder().Append(1).Build();
         ColumnarSamples.WriteArrow(path, "arrow-stream", [new RecordBatch(schema, [texts, label, label], 1)], schema);
-        Assert.Contains("column 'label' is there more than once", Assert.Throws<DataFileException>(() => Read(path)).Message, StringComparison.Ordinal);
-        Assert.Contains("column 'label' is there more than once", Assert.Throws<DataFileException>(() => CausalReader.Read(path, null, null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "column 'label' is there more than once", Assert.Throws<DataFileException>(() => Read(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "column 'label' is there more than once", Assert.Throws<DataFileException>(() => CausalReader.Read(path, null, null)).Message,
+            StringComparison.Ordinal);
         Assert.Contains($"{path}: the file cannot be read as arrow", Assert.Throws<DataFileException>(
-            () => ExampleReader.Read(path, new ExampleReaderOptions { Text = ColumnReference.ByName("sentence") })).Message, StringComparison.Ordinal);
+            () => ExampleReader.Read(path, new ExampleReaderOptions { Text = ColumnReference.ByName("sentence") })).Message,
+                StringComparison.Ordinal);
     }
 
     private static ExampleSet Read(string path, string label = "label") =>
-        ExampleReader.Read(path, new ExampleReaderOptions { Text = ColumnReference.ByName("sentence"), Label = ColumnReference.ByName(label) });
+        ExampleReader.Read(
+            path, new ExampleReaderOptions { Text = ColumnReference.ByName("sentence"), Label = ColumnReference.ByName(label) });
 
     public sealed class OddRow
     {
