@@ -72,7 +72,6 @@ internal sealed partial class TrainingSession : IDisposable
         unperturbed = method.WithoutPerturbation;
         this.seed = seed;
         Model = model;
-        TotalSteps = totalSteps;
         this.loss = new StepLoss(loss ?? new LossOptions(), model.Architecture);
         Trainables = model.Trainables ?? throw new ArgumentException("A frozen model cannot be trained.", nameof(model));
         reports = new SessionReports(model.Adapters.Any(adapter => adapter.Form is { HasLossTerm: true }));
@@ -120,7 +119,11 @@ internal sealed partial class TrainingSession : IDisposable
     public BatchInputs Inputs { get; }
 
     /// <summary>Optimizer steps of the run, or of the task that is under way.</summary>
-    public long TotalSteps { get; private set; }
+    public long TotalSteps
+    {
+        get => context.TotalSteps;
+        private set => context.TotalSteps = value;
+    }
 
     /// <summary>Optimizer steps taken.</summary>
     public long StepsTaken { get; internal set; }

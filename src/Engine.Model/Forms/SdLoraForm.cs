@@ -3,6 +3,7 @@ using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Architectures;
 using Engine.Model.Execution;
+using Engine.Model.Peft;
 
 namespace Engine.Model.Forms;
 
@@ -32,6 +33,12 @@ internal sealed record SdLoraForm(int Tasks) : AdapterForm
     public override string Name => "sd-lora";
 
     public override AdapterForm ForTasks(int tasks) => this with { Tasks = tasks };
+
+    public override string? Problem(AdapterConfig config, Architecture architecture) => base.Problem(config, architecture)
+        ?? (Tasks > 1 && config.InitLoraWeights != "true"
+            ? $"init_lora_weights is '{config.InitLoraWeights}', and directions from the second task on start as true has it; "
+                + "set it to true"
+            : null);
 
     internal override IReadOnlyList<FormTensor> Tensors(LinearSpec linear, int rank) =>
         [new(Scalars, new Shape(1, Tasks), Decays: false, Shared: true)];

@@ -17,7 +17,7 @@ public sealed class MethodContext
     /// <param name="noiseRandom">The state of the method's noise generator: its seed and the optimizer step.</param>
     /// <param name="optimizer">The settings of the run's AdamW.</param>
     /// <param name="moments">AdamW's m and v, [trainable elements] each.</param>
-    /// <param name="totalSteps">Optimizer steps of the whole run.</param>
+    /// <param name="totalSteps">Optimizer steps of the whole run, or of its longest task.</param>
     internal MethodContext(
         TransformerModel model,
         SessionReports reports,
@@ -81,8 +81,8 @@ public sealed class MethodContext
     /// <summary>The losses that a step is reported by.</summary>
     internal SessionReports Losses { get; }
 
-    /// <summary>Optimizer steps of the whole run.</summary>
-    public long TotalSteps { get; }
+    /// <summary>Optimizer steps of the run, or of the task that is under way; of the longest one before the first begins.</summary>
+    public long TotalSteps { get; internal set; }
 
     /// <summary>The A and B of every adapted layer, named as trainable tensors.</summary>
     public IReadOnlyList<(string Name, Variable Value)> AdapterTensors

@@ -128,6 +128,11 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
                 $"method {Name}: ranks has {settings.Ranks.Count} entries, and the run has {tasks} tasks; give at most that many.");
         }
 
+        if (settings.Init is not null && tasks == 1)
+        {
+            throw Refusal($"method {Name}: init has the starts of tasks after the first, and the run has one task; leave it out.");
+        }
+
         var choices = new Dictionary<int, (Variable Current, Variable? Stored)>();
         foreach (LoraLinear layer in layers)
         {
@@ -153,9 +158,9 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
 
     public override void Initialize()
     {
-        if (settings.Init is not null && tasks > 1)
+        if (settings.Init is { } path)
         {
-            RequireStarts(settings.Init);
+            RequireStarts(path);
         }
 
         Scalars.View<float>().Write([.. Enumerable.Repeat(settings.Start, tasks)]);
@@ -167,6 +172,7 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
                 chosen.View<float>().Write(OneHot(chosen.Shape, row => row / layer.Rank));
             }
 
+            KeepStart(layer);
             Reduce(layer, task: 0);
         }
     }
@@ -228,7 +234,13 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
             fit.Add([.. Enumerable.Range(0, slot).Select(earlier => Direction.Read(layer, earlier))], direction);
         }
 
-        if (fit.Solve() is not { } found || found.Residual >= settings.DropBelow)
+        if (fit.Solve() is not { } found)
+        {
+            // A direction of zero: there is nothing to take over.
+            return true;
+        }
+
+        if (found.Residual >= settings.DropBelow)
         {
             return false;
         }
@@ -262,6 +274,22 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
         }
     }
 
+    /// <summary>
+    /// Has the model start as its adapter has it: B is divided by the scalar that it is multiplied by, and no rank that is trained is lost.
+    /// </summary>
+    private void KeepStart(LoraLinear layer)
+    {
+        float[] b = layer.B.View<float>().ToArray();
+        if (settings.RankOf(0) is { } rank && b.Where((value, i) => i % layer.Rank >= rank).Any(value => value != 0))
+        {
+            throw Refusal(
+                $"method {Name}: ranks gives the first task {rank}, and {layer.Module} starts with {layer.Rank} trained ranks "
+                + $"(adapter.init), of which the others would be lost; let ranks begin with {layer.Rank}.");
+        }
+
+        layer.B.View<float>().Write([.. b.Select(value => value / settings.Start)]);
+    }
+
     /// <summary>Zeroes the ranks that a task's direction has not: with A's row and B's column zero, neither gets a gradient.</summary>
     private void Reduce(LoraLinear layer, int task)
     {
@@ -284,14 +312,26 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
     private void RequireStarts(string path)
     {
         using SafetensorsFile file = SafetensorsFile.Open(path);
-        foreach (string name in from task in Enumerable.Range(1, tasks - 1) from layer in layers select Key(task, layer))
+        var needed = new HashSet<string>();
+        foreach ((int task, LoraLinear layer) in from task in Enumerable.Range(1, tasks - 1) from layer in layers select (task, layer))
         {
+            string name = Key(task, layer);
+            needed.Add(name);
             if (!file.Contains(name))
             {
                 throw new ConfigurationException(FormattableString.Invariant(
                     $"{path}: '{name}' is missing; the run has {tasks} tasks, and each after the first needs an A for every adapted layer ")
                     + "(method.init).");
             }
+
+            StartValues.Read(file[name], layer.A, "method.init");
+        }
+
+        if (file.Tensors.FirstOrDefault(tensor => !needed.Contains(tensor.Name)) is { } stranger)
+        {
+            throw new ConfigurationException(
+                $"{path}: tensor '{stranger.Name}' is no start of a task of the run; expected names such as {needed.First()} "
+                + "(method.init).");
         }
     }
 

@@ -12,7 +12,13 @@ internal static class StartValues
     /// <summary>Copies a tensor to a factor of the same shape.</summary>
     /// <param name="key">The run file's key that names the file, for messages.</param>
     /// <exception cref="ConfigurationException">A number is not finite.</exception>
-    public static void Upload(SafetensorsTensor tensor, Variable factor, string key)
+    public static void Upload(SafetensorsTensor tensor, Variable factor, string key) =>
+        factor.View<float>().Write(Read(tensor, factor, key));
+
+    /// <summary>The numbers that a factor of this tensor's shape starts from.</summary>
+    /// <param name="key">The run file's key that names the file, for messages.</param>
+    /// <exception cref="ConfigurationException">A number is not finite.</exception>
+    public static float[] Read(SafetensorsTensor tensor, Variable factor, string key)
     {
         float[] values = tensor.RequireShape(ModelWeights.Longs(factor.Shape)).ToFloat32();
         int strange = Array.FindIndex(values, value => !float.IsFinite(value));
@@ -25,6 +31,6 @@ internal static class StartValues
                 + $"factors start from finite float32 numbers ({key})."));
         }
 
-        factor.View<float>().Write(values);
+        return values;
     }
 }

@@ -313,11 +313,12 @@ internal sealed class RunFileBinder(string folder)
             throw Wrong(node, name, ClassTasks.Expected);
         }
 
+        IReadOnlyList<string>[] labels = [.. items.Select(item => Strings(item, name))];
         try
         {
-            return new ClassTasks([.. items.Select(item => Strings(item, name))]);
+            return new ClassTasks(labels);
         }
-        catch (ConfigurationException problem) when (problem.Message.StartsWith("tasks", StringComparison.Ordinal))
+        catch (ConfigurationException problem)
         {
             throw new ConfigurationException($"{node.Location}: {problem.Message}", problem);
         }

@@ -233,6 +233,7 @@ public sealed class Trainer : IDisposable
         state = state with
         {
             Step = state.Step + 1,
+            Task = Session.Task,
             MicroBatches = Session.MicroBatchesTaken,
             UnlabelledSteps = Session.UnlabelledSteps,
             Seconds = state.Seconds + elapsed.TotalSeconds,
@@ -452,7 +453,7 @@ public sealed class Trainer : IDisposable
         }
 
         using Activity? activity = TrainingTelemetry.Start("save", run.Output);
-        state = state with { Task = Session.Task };
+        state = state.In(Session.Task);
         output.WriteCheckpoint(state.Step, target => TrainingCheckpoint.Write(target, Session, state, folder => prepared.WriteWeights(folder)), best.State.BestStep);
         lastSaved = state.Step;
         progress?.Report(new TrainingProgress.Saved(state.Step, Folder.CheckpointPath(state.Step)));

@@ -46,6 +46,12 @@ internal sealed record TrainerState
 
     /// <summary>What the run computes from; it resumes only where that is unchanged.</summary>
     public required RunFingerprint Fingerprint { get; init; }
+
+    /// <summary>The state in a task: where it has begun and none of its steps is taken, its own counts are zero.</summary>
+    /// <param name="task">From 0; -1 before the first and for runs without tasks.</param>
+    public TrainerState In(int task) => task == Task
+        ? this
+        : this with { Task = task, UnlabelledSteps = 0, LossScale = LossScale is { } scale ? scale with { SkippedSteps = 0 } : null };
 }
 
 /// <summary>

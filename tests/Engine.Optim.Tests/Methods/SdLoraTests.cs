@@ -1,10 +1,12 @@
 using Engine.Common;
+using Engine.Common.Files;
 using Engine.Graph;
 using Engine.Kernels.Tests;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Forms;
 using Engine.Optim.Methods;
+using Engine.Safetensors;
 
 namespace Engine.Optim.Tests.Methods;
 
@@ -98,6 +100,7 @@ public sealed class SdLoraTests
     [Theory]
     [InlineData(3.0, true)]
     [InlineData(-0.5, true)]
+    [InlineData(0.0, true)]
     [InlineData(null, false)]
     public void What_the_stored_directions_make_up_is_taken_over_by_their_scalars(double? multiple, bool taken)
     {
@@ -122,6 +125,107 @@ public sealed class SdLoraTests
         Assert.Equal(taken ? 1 : scalars[1], after[1]);
         Assert.Equal(taken, Direction.Read(layer, 1).B.All(value => value == 0));
         Assert.Equal(taken ? 2 : 3, layer.Form!.PlainPairs(run.Model.Adapters));
+    }
+
+    /// <summary>Over two layers, against least squares over the elements of the multiplied-out directions.</summary>
+    [Fact]
+    public void A_fit_is_over_all_layers_and_directions_together()
+    {
+        (int Inputs, int Outputs)[] layers = [(7, 5), (4, 6)];
+        Direction[][] of = [.. Enumerable.Range(0, 3).Select(kind => layers.Select((layer, i) =>
+        {
+            int seed = (10 * kind) + (2 * i) + 1;
+            return new Direction(Numbers.Values(seed, 3 * layer.Inputs), Numbers.Values(seed + 1, layer.Outputs * 3), 3);
+        }).ToArray())];
+        var fit = new DirectionFit(2);
+        for (int layer = 0; layer < layers.Length; layer++)
+        {
+            fit.Add([of[0][layer], of[1][layer]], of[2][layer]);
+        }
+
+        double[][] whole = [.. of.Select(direction => direction.SelectMany(Product).ToArray())];
+        double aa = Dot(0, 0), ab = Dot(0, 1), bb = Dot(1, 1), at = Dot(0, 2), bt = Dot(1, 2), determinant = (aa * bb) - (ab * ab);
+        double first = ((bb * at) - (ab * bt)) / determinant, second = ((aa * bt) - (ab * at)) / determinant;
+        double left = whole[2].Select((value, i) => Math.Pow(value - (first * whole[0][i]) - (second * whole[1][i]), 2)).Sum();
+
+        // Both are float64.
+        (double[] shares, double residual) = fit.Solve()!.Value;
+        Assert.Equal(first, shares[0], 1e-11);
+        Assert.Equal(second, shares[1], 1e-11);
+        Assert.Equal(left / Dot(2, 2), residual, 1e-11);
+        Assert.InRange(residual, 0.01, 0.999);
+
+        double Dot(int one, int other) => whole[one].Zip(whole[other], (x, y) => x * y).Sum();
+    }
+
+    /// <summary>The session is made for 20 steps, and the task has 10.</summary>
+    [Fact]
+    public void A_perturbation_starts_by_the_steps_of_the_task()
+    {
+        using var run = Start("cpu", new Together(new SdLora(), new LoraSam { Start = 0.5 }), tasks: 2);
+        bool[] perturbed = [.. Enumerable.Range(0, 10).Select(_ => double.IsFinite(run.Step(0.05, Batch(0)).LossRise))];
+        Assert.Equal(Enumerable.Range(0, 10).Select(step => step >= 5), perturbed);
+    }
+
+    /// <summary>A power of two divides B exactly.</summary>
+    [Fact]
+    public void A_trained_adapter_starts_as_it_is_whatever_the_scalar()
+    {
+        using var run = Start("cpu", new SdLora { Scalar = 0.5 }, tasks: 1);
+        using var plain = new ToyRun("cpu", new LinearModel(), LinearModel.Adapter, new PlainMethod(), Optimizer);
+        using var one = Start("cpu", new SdLora(), tasks: 1);
+        plain.Values = one.Values[..plain.Values.Length];
+        double expected = plain.Step().Loss;
+        Assert.Equal(expected, run.Step().Loss, 1e-6 * expected);
+    }
+
+    [Fact]
+    public void A_file_of_starts_is_held_against_the_tasks_before_the_first_step()
+    {
+        const string Name = $"task.1.{LinearModel.Layer}.lora_A.weight";
+        string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
+        try
+        {
+            float[] values = Numbers.Values(7, Rank * LinearModel.Inputs);
+            Write((Name, [Rank, LinearModel.Inputs]));
+            using (var run = Start("cpu", new SdLora { Init = path }, tasks: 2))
+            {
+                BeginTask(run, 1);
+                Assert.Equal(values, run.Model.Adapters[0].A.View<float>().ToArray());
+            }
+
+            Refused<ConfigurationException>("leave it out", tasks: 1);
+            Refused<ConfigurationException>("'task.2.", tasks: 3);
+            Write((Name, [LinearModel.Inputs, Rank]));
+            Refused<ModelFileException>("its shape is");
+            Write((Name, [Rank, LinearModel.Inputs]), ("task.2.other", [Rank, LinearModel.Inputs]));
+            Refused<ConfigurationException>("'task.2.other' is no start");
+            values[3] = float.NaN;
+            Write((Name, [Rank, LinearModel.Inputs]));
+            Refused<ConfigurationException>("row 0, column 3");
+
+            void Write(params (string Name, long[] Shape)[] tensors)
+            {
+                var writer = new SafetensorsWriter();
+                foreach ((string name, long[] shape) in tensors)
+                {
+                    writer.Add(name, shape, values);
+                }
+
+                writer.Write(path);
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+
+        void Refused<T>(string reason, int tasks = 2)
+            where T : Exception
+        {
+            string message = Assert.Throws<T>(() => Start("cpu", new SdLora { Init = path }, tasks).Dispose()).Message;
+            Assert.Contains(reason, message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -196,6 +300,10 @@ public sealed class SdLoraTests
     public void Settings_that_do_not_fit_are_refused()
     {
         Assert.Contains("ranks of at least 1", Refused(new SdLora { Ranks = [2, 0] }), StringComparison.Ordinal);
+        Assert.Contains("ranks is an empty list", Refused(new SdLora { Ranks = [] }), StringComparison.Ordinal);
+
+        // The toy's adapter is trained in both of its ranks.
+        Assert.Contains("(adapter.init)", Refused(new SdLora { Ranks = [1] }), StringComparison.Ordinal);
         Assert.Contains("raise r", Refused(new SdLora { Ranks = [3] }), StringComparison.Ordinal);
         Assert.Contains("the run has 2 tasks", Refused(new SdLora { Ranks = [2, 1, 1] }), StringComparison.Ordinal);
         Assert.Contains(
@@ -210,7 +318,7 @@ public sealed class SdLoraTests
     private static Tuning TuningOf(int tasks) => new Tuning.Lora(
         [new LoraTarget(LinearModel.Layer, Rank, Scale, 0f) { Form = tasks == 0 ? null : new SdLoraForm(tasks) }], []);
 
-    private static ToyRun Start(string device, SdLora method, int tasks)
+    private static ToyRun Start(string device, Method method, int tasks)
     {
         var run = new ToyRun(
             device, new LinearModel(), TuningOf(tasks), method.CreatePlugIn(), Optimizer, loss: new LossOptions { ByTask = true });

@@ -3,6 +3,7 @@ using Engine.Common;
 using Engine.Devices.Cpu;
 using Engine.Model.Batching;
 using Engine.Model.Peft;
+using Engine.Optim;
 using Engine.Training.Configuration;
 using Engine.Training.Incremental;
 using Engine.Training.Metrics;
@@ -77,9 +78,10 @@ public sealed class TaskRunTests : IDisposable
     [InlineData("paper")]
     [InlineData("absorb")]
     [InlineData("code")]
-    public void The_result_is_one_lora_adapter(string directions)
+    [InlineData("paper", ", rank_pattern: {value: 2}")]
+    public void The_result_is_one_lora_adapter(string directions, string adapter = "")
     {
-        TrainingOutcome outcome = Train("run", Two, $"{{name: sd-lora, directions: {directions}}}");
+        TrainingOutcome outcome = Train("run", Two, $"{{name: sd-lora, directions: {directions}}}", adapter);
         AdapterConfig config = AdapterConfig.Read(outcome.WeightsFolder);
         Assert.Equal((8, 16.0), (config.Rank, config.LoraAlpha));
         Assert.Equal(
@@ -101,14 +103,69 @@ public sealed class TaskRunTests : IDisposable
     [InlineData(8, Method)]
     [InlineData(TaskSteps, "[{name: sd-lora, directions: code, ranks: [4, 2]}, {name: lora-sam, rho: 0.1}]")]
     [InlineData(8, "{name: flat-lora, rho: 0.1, rise_every: 0}")]
-    public void A_run_of_tasks_resumes_to_the_bit(int stop, string method)
+    public void A_run_of_tasks_resumes_to_the_bit(int stop, string method) => RequireResumes(stop, Two, method);
+
+    /// <summary>Three classes of 20 rows, then two of 11: epochs of three steps, then of two.</summary>
+    [Theory]
+    [InlineData(TaskSteps)]
+    [InlineData(7)]
+    public void Unequal_tasks_have_each_their_own_steps(int stop)
     {
-        TrainingOutcome whole = Train("whole", Two, method);
+        (string Label, string Word)[] first = [("animal", "heron"), ("plant", "fern"), ("stone", "flint")];
+        (string Label, string Word)[] second = [("tool", "saw"), ("vessel", "jug")];
+        tiny.WriteTable("train.tsv", [.. Rows(20, first), .. Rows(11, second)]);
+        tiny.WriteTable("dev.tsv", [.. Rows(6, first), .. Rows(4, second)]);
+        RequireResumes(
+            stop, "tasks: [[animal, plant, stone], [tool, vessel]]",
+            "[{name: sd-lora, ranks: [4, 2]}, {name: lora-sam, rho: 0.1, start: 0.5}]");
+
+        JsonNode[] steps = Lines("whole/metrics.jsonl");
+        Assert.Equal([1, 1, 1, 1, 1, 1, 2, 2, 2, 2], steps.Select(line => line["task"]!.GetValue<int>()));
+        double[] rates = [.. steps.Select(line => line["learning_rate"]!.GetValue<double>())];
+        double[] shares = [1, 5 / 6.0, 4 / 6.0, 3 / 6.0, 2 / 6.0, 1 / 6.0, 1, 0.75, 0.5, 0.25];
+        Assert.All(shares.Zip(rates), pair => Assert.Equal(5e-3 * pair.First, pair.Second, 1e-12));
+        int[] ends = [3, 6, 8, 10];
+        Assert.All(ends.Index(), end => Assert.Equal(end.Index + 1, steps[end.Item - 1]["epoch"]!.GetValue<double>(), 1e-12));
+        Assert.Equal(ends, Lines("whole/evaluations.jsonl").Select(line => line["step"]!.GetValue<int>()));
+
+        // Half of each task.
+        Assert.Equal([4, 5, 6, 9, 10], Enumerable.Range(1, 10).Where(step => steps[step - 1]["loss_rise"] is not null));
+
+        static IEnumerable<(string, string)> Rows(int count, (string Label, string Word)[] classes)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                (string label, string word) = classes[i % classes.Length];
+                yield return ($"the {(i % 5 < 2 ? "small" : "quite small")} {word} number {i}", label);
+            }
+        }
+    }
+
+    /// <summary>A step that is not finite leaves a checkpoint: the optimizer has begun the task and taken none of its steps.</summary>
+    [Fact]
+    public void A_task_without_a_step_has_counts_of_its_own()
+    {
+        var state = new TrainerState
+        {
+            Fingerprint = null!,
+            Step = 6,
+            Task = 0,
+            UnlabelledSteps = 2,
+            LossScale = LossScaleState.Initial with { SkippedSteps = 1 },
+        };
+        Assert.Equal(state, state.In(0));
+        Assert.Equal(state with { Task = 1, UnlabelledSteps = 0, LossScale = LossScaleState.Initial }, state.In(1));
+    }
+
+    private void RequireResumes(int stop, string tasks, string method)
+    {
+        TrainingOutcome whole = Train("whole", tasks, method);
         TrainerRuns.RequireTrained(tiny, "whole");
         Assert.Equal(whole.ForecastBytes, whole.PeakBytes);
-        string path = tiny.WriteRun("stopped", Two, method);
+        string path = tiny.WriteRun("stopped", tasks, method);
         using var cancellation = new CancellationTokenSource();
-        Assert.True(TrainerRuns.Train(path, new TrainerOptions(), new TrainerRuns.StopAt(stop, cancellation), cancellation.Token).Interrupted);
+        var stopper = new TrainerRuns.StopAt(stop, cancellation);
+        Assert.True(TrainerRuns.Train(path, new TrainerOptions(), stopper, cancellation.Token).Interrupted);
         TrainingOutcome resumed = TrainerRuns.Train(path, new TrainerOptions { Resume = true });
         Assert.Equal(TrainerRuns.Bytes(whole), TrainerRuns.Bytes(resumed));
         Assert.Equal(TrainerRuns.Losses(tiny, "whole"), TrainerRuns.Losses(tiny, "stopped"));
@@ -142,8 +199,10 @@ public sealed class TaskRunTests : IDisposable
     [InlineData(Two, "method looksam keeps numbers from one step to the next", "looksam")]
     [InlineData(Two, "method xgblora keeps numbers", "{name: xgblora, kappa: 2}")]
     [InlineData(Two, "raise r", "{name: sd-lora, ranks: [8]}")]
-    public void What_tasks_do_not_go_with_is_refused_with_the_reason(string extra, string reason, string method = "sd-lora") => Assert.Contains(
-        reason, Assert.Throws<ConfigurationException>(() => Train("run", extra, method)).Message, StringComparison.Ordinal);
+    [InlineData(Two, "init_lora_weights is 'gaussian'", "sd-lora", ", init_lora_weights: gaussian")]
+    public void What_tasks_do_not_go_with_is_refused_with_the_reason(
+        string extra, string reason, string method = "sd-lora", string adapter = "") => Assert.Contains(
+        reason, Assert.Throws<ConfigurationException>(() => Train("run", extra, method, adapter)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_task_without_rows_is_refused_by_the_file()
@@ -193,8 +252,8 @@ public sealed class TaskRunTests : IDisposable
         Assert.Equal([0, 1], found.OfTasks);
     }
 
-    private TrainingOutcome Train(string output, string extra, string method = Method) =>
-        TrainerRuns.Train(tiny.WriteRun(output, extra, method));
+    private TrainingOutcome Train(string output, string extra, string method = Method, string adapter = "") =>
+        TrainerRuns.Train(tiny.WriteRun(output, extra, method, adapter));
 
     private JsonNode[] Lines(string file) => [.. File.ReadLines(tiny.File(file)).Select(line => JsonNode.Parse(line)!)];
 }
