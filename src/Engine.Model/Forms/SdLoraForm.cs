@@ -3,6 +3,7 @@ using Engine.Graph.Operators;
 using Engine.Kernels;
 using Engine.Model.Adapters;
 using Engine.Model.Architectures;
+using Engine.Model.Execution;
 using Engine.Model.Peft;
 
 namespace Engine.Model.Forms;

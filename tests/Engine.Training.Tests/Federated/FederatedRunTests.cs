@@ -280,6 +280,33 @@ public sealed class FederatedRunTests
         Assert.Equal(method != "{name: la-lora}", prepared.Run.GroupByLength);
     }
 
+    /// <summary>No token is masked: a round of other methods stands still and says so, a private one has its noise and its line.</summary>
+    [Theory]
+    [InlineData("{name: la-lora, dp_sigma: 2}", true)]
+    [InlineData("{name: plain}", false)]
+    public void A_private_round_without_labels_is_a_round_of_noise(string method, bool moves)
+    {
+        using var tiny = new TinyRun();
+        using var device = new CpuDevice();
+        string[] settings =
+        [
+            $"method={method}", "task=masked-lm", "data.label=null", "data.mlm_probability=1.0e-9", "federated={clients: 2, rounds: 1}",
+            "eval_strategy=no",
+        ];
+        using (PreparedRun prepared = PreparedRun.Create(RunConfiguration.Load(tiny.WriteRun("rounds"), settings), device))
+        {
+            prepared.Load();
+            float[] start = prepared.Session.Trainables.Values.View<float>().ToArray();
+            prepared.Rounds!.Take(0, 1e-3, default);
+            Assert.Equal(moves, !start.SequenceEqual(prepared.Session.Trainables.Values.View<float>().ToArray()));
+        }
+
+        Train(tiny, "run", settings);
+        JsonNode line = Lines(tiny, "run").Single();
+        Assert.Equal(moves ? null : "true", line["skipped"]?.ToString());
+        Assert.Equal(moves, line["epsilon"] is not null);
+    }
+
     [Fact]
     public void A_seed_of_ones_own_is_not_called_the_default()
     {
