@@ -87,7 +87,9 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
 
         Restore(Aggregated(results, weights), drawn);
         counted = (round + 1, steps);
-        return new StepReport(loss, norm, tokens, labels, Skipped: labels == 0 && !updated);
+        return updated || labels > 0
+            ? new StepReport(loss, norm, tokens, labels)
+            : new StepReport(double.NaN, 0, tokens, 0, Skipped: true);
     }
 
     /// <summary>Adds to a round's line who took part, and for how many steps.</summary>

@@ -304,6 +304,7 @@ public sealed class FederatedRunTests
         Train(tiny, "run", settings);
         JsonNode line = Lines(tiny, "run").Single();
         Assert.Equal(moves ? null : "true", line["skipped"]?.ToString());
+        Assert.Equal(moves ? 0 : null, line["loss"]?.GetValue<double>());
         Assert.Equal(moves, line["epsilon"] is not null);
     }
 
