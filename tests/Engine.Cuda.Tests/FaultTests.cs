@@ -82,7 +82,7 @@ public sealed class FaultTests : FakeDriverTests
         FakeDriver.Fail("cuLaunchKernel", 719);
         var error = Assert.Throws<DeviceLostException>(launch.Enqueue);
         Assert.Contains("CUDA_ERROR_LAUNCH_FAILED (719", error.Message);
-        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(19))", error.Message);
+        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(20))", error.Message);
         launch.Dispose();
         x.Dispose();
         device.Dispose();

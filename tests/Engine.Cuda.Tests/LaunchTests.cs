@@ -53,7 +53,7 @@ public sealed class LaunchTests : FakeDriverTests
         using CudaDevice device = FakeDriver.Open();
         using DeviceBuffer x = device.Allocate(64, "x");
         var error = Assert.Throws<DeviceException>(() => device.Bind(TestKernels.Call(x.View<float>(), x.View<float>(), 1f)));
-        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(19)) in groups of at most 32 work-items", error.Message);
+        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(20)) in groups of at most 32 work-items", error.Message);
     }
 
     [FakeDriverFact]
@@ -65,7 +65,7 @@ public sealed class LaunchTests : FakeDriverTests
         FakeDriver.Fail("cuLaunchKernel", 701);
         var error = Assert.Throws<DeviceException>(launch.Enqueue);
         Assert.Contains("cuLaunchKernel failed with CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES (701", error.Message);
-        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(19)), launched as 16 x 1 x 1 groups of 64", error.Message);
+        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(20)), launched as 16 x 1 x 1 groups of 64", error.Message);
 
         // Nothing is lost: the next launch runs.
         launch.Enqueue();

@@ -159,7 +159,7 @@ public sealed class ProgramTests : FakeDriverTests
         FakeDriver.Fail("cuModuleLoadDataEx", 209);
         var error = Assert.Throws<DeviceException>(() => Bind(new ProgramCache(null), 8));
         Assert.Contains("CUDA_ERROR_NO_BINARY_FOR_GPU", error.Message);
-        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(19))", error.Message);
+        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(20))", error.Message);
     }
 
     [FakeDriverFact]

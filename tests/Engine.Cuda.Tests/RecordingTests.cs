@@ -102,7 +102,7 @@ public sealed class RecordingTests : FakeDriverTests
         using Recording recording = device.Record([launch]);
         y.Dispose();
         var error = Assert.Throws<ObjectDisposedException>(recording.Replay);
-        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(19))", error.Message);
+        Assert.Contains("Tests_ScaledAdd (TestKernels.cs(20))", error.Message);
         Assert.Contains("dropped", error.Message);
         Assert.Empty(FakeDriver.Launches);
     }
