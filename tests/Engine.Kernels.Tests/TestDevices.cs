@@ -70,20 +70,20 @@ public static class TestDevices
         With([.. All.Where(name => name != "cpu")], values);
 
     /// <summary>
-    /// On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that only the long run does it, and
-    /// not once more for kernels by themselves: every operator, and with it every kernel, runs there in the long run.
+    /// On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that the long run does it in the
+    /// suite of operators alone, and with it for every kernel; the others do where the device is named.
     /// </summary>
     private static string? FindOpenClProblem()
     {
         DeviceListing listing = OpenCl();
         return listing.Devices.Count == 0 ? $"needs an OpenCL device: {listing.Problem}"
-            : IsOnProcessor && (IsSuiteOfKernels || !WantedDevices.Long) && !WantedDevices.IsNamed("opencl")
-                ? $"OpenCL on the processor takes long: set {(IsSuiteOfKernels ? "" : "ENGINE_LONG_TESTS=1, or ")}ENGINE_TEST_DEVICES=opencl"
+            : IsOnProcessor && !(IsSuiteOfOperators && WantedDevices.Long) && !WantedDevices.IsNamed("opencl")
+                ? $"OpenCL on the processor takes long: set {(IsSuiteOfOperators ? "ENGINE_LONG_TESTS=1, or " : "")}ENGINE_TEST_DEVICES=opencl"
             : null;
     }
 
-    /// <summary>Whether this is the kernels' own suite: this file is compiled into others too, and the suite for cards runs its tests.</summary>
-    private static bool IsSuiteOfKernels => AppContext.BaseDirectory.Contains("Engine.Kernels.Tests", StringComparison.Ordinal);
+    /// <summary>Whether this file is compiled into the tests of operators: it is into others too.</summary>
+    private static bool IsSuiteOfOperators => typeof(TestDevices).Assembly.GetName().Name == "Engine.Graph.Tests";
 
     private static bool IsOnProcessor =>
         OpenCl().Devices is [{ Driver: var driver }, ..] && driver.Contains("PoCL", StringComparison.Ordinal);
