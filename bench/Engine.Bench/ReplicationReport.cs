@@ -59,8 +59,9 @@ internal static class ReplicationReport
         {
             string[] tasks = [.. condition.Select(line => (string)line["task"]!).Distinct()];
             Console.WriteLine($"\n**{condition.Key}**\n");
-            Console.WriteLine(
-                $"| | {string.Join(" | ", tasks.Select(task => $"{task}, {condition.First(line => (string)line["task"]! == task)["metric"]} | weights | adapter"))} |");
+            IEnumerable<string> columns = tasks.Select(
+                task => $"{task}, {condition.First(line => (string)line["task"]! == task)["metric"]} | weights | adapter");
+            Console.WriteLine($"| | {string.Join(" | ", columns)} |");
             Console.WriteLine($"|---|{string.Concat(Enumerable.Repeat("---|", 3 * tasks.Length))}");
             foreach (IGrouping<string, JsonObject> method in condition.GroupBy(line => (string)line["method"]!))
             {

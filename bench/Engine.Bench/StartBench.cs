@@ -20,8 +20,10 @@ internal static class StartBench
     private const int Rounds = 3;
     private const string Config = """
         {
-          "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": 6400, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-          "num_key_value_heads": 2, "intermediate_size": 128, "max_position_embeddings": 512, "hidden_act": "silu", "rms_norm_eps": 1e-06, "rope_theta": 10000.0,
+          "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": 6400, "hidden_size": 64,
+          "num_hidden_layers": 2, "num_attention_heads": 4,
+          "num_key_value_heads": 2, "intermediate_size": 128, "max_position_embeddings": 512, "hidden_act": "silu",
+          "rms_norm_eps": 1e-06, "rope_theta": 10000.0,
           "tie_word_embeddings": true
         }
         """;

@@ -49,9 +49,9 @@ internal static class TrainingBench
             }
         }
 
-        Measurement.Report(device, "lora-step", $"roberta-base {Rows}x{Length} r8", ours, Operations, peer is null
-            ? "none"
-            : "PyTorch", peer ?? double.NaN);
+        Measurement.Report(
+            device, "lora-step", $"roberta-base {Rows}x{Length} r8", ours, Operations, peer is null ? "none" : "PyTorch",
+            peer ?? double.NaN);
     }
 
     /// <summary>

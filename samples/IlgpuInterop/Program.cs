@@ -64,10 +64,9 @@ float[] values = scores.View<float>().ToArray();
 Console.WriteLine($"{accelerator.Name} as {device}");
 for (int row = 0; row < Rows; row++)
 {
-    Console.WriteLine(
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"row {row}: class {classes[row]}, scores {string.Join(' ', values[(row * Classes)..((row + 1) * Classes)].Select(value => value.ToString("F5", CultureInfo.InvariantCulture)))}"));
+    IEnumerable<string> own = values[(row * Classes)..((row + 1) * Classes)]
+        .Select(value => value.ToString("F5", CultureInfo.InvariantCulture));
+    Console.WriteLine($"row {row}: class {classes[row]}, scores {string.Join(' ', own)}");
 }
 
 return 0;

@@ -121,7 +121,8 @@ internal static class LauncherPrinter
         string kind = KernelApi.IsSpecialized(parameter) ? "Specialized" : view ? "View" : "Scalar";
         string type = KernelCompiler.ElementTypeName(element) is { } known ? $"{Devices}ElementType.{known}" : "null";
         string typeParameter = element is ITypeParameterSymbol ? $"\"{element.Name}\"" : "null";
-        return $"new {Devices}KernelParameter(\"{name}\", {Devices}KernelParameterKind.{kind}, {type}, {typeParameter}{(KernelApi.Most(parameter) is { } most ? $", {most}" : string.Empty)})";
+        string most = KernelApi.Most(parameter) is { } bound ? $", {bound}" : string.Empty;
+        return $"new {Devices}KernelParameter(\"{name}\", {Devices}KernelParameterKind.{kind}, {type}, {typeParameter}{most})";
     }
 
     private static void Bind(IMethodSymbol kernel, string generics, string constraints, IndentedText text)
@@ -150,8 +151,9 @@ internal static class LauncherPrinter
                 + $"shape{string.Concat(kernel.Parameters.Select(p => $", {HostType(p)} {Name(p)}"))})");
         text.Line($"Types = [{string.Join(", ", kernel.TypeParameters.Select(t => $"{Devices}ElementTypes.Of<{t.Name}>()"))}];");
         text.Line($"Constants = [{string.Join(", ", kernel.Parameters.Where(KernelApi.IsSpecialized).Select(Constant))}];");
-        text.Line(
-            $"Arguments = [{string.Join(", ", kernel.Parameters.Where(p => !KernelApi.IsSpecialized(p)).SelectMany(Passed).Select(p => Argument(p.Type, p.Value)))}];");
+        IEnumerable<string> passed = kernel.Parameters.Where(p => !KernelApi.IsSpecialized(p))
+            .SelectMany(Passed).Select(p => Argument(p.Type, p.Value));
+        text.Line($"Arguments = [{string.Join(", ", passed)}];");
         text.Line("Shape = shape;");
         foreach (IParameterSymbol parameter in kernel.Parameters.Where(p => !KernelApi.IsView(p.Type) && !KernelApi.IsOperands(p.Type)))
         {

@@ -85,7 +85,6 @@ internal sealed partial class TrainingSession : IDisposable
         this.optimizer = new OptimizerUpdate(Trainables, method, optimizer, Moments, context.Tables);
         readings = new float[reports.Block.Bytes / sizeof(float)];
         selection = method.Courses.Contains(StepCourse.SelectedSecondPass) ? new SampleSelection(capacity, microBatches) : null;
-
         samples = method.Courses.Contains(StepCourse.PerSample) ? new SamplePass(capacity.Tokens) : null;
 
         // A set of tensors is known by its list, so that plans and sets share one.
@@ -237,7 +236,6 @@ internal sealed partial class TrainingSession : IDisposable
         }
 
         method.BetweenSteps(StepsTaken);
-
         for (int i = 0; i < Numbers.Count; i++)
         {
             Numbers[i].Value = double.NaN;
@@ -261,14 +259,9 @@ internal sealed partial class TrainingSession : IDisposable
         {
             RunSamples(plans, microBatches, source);
         }
-
-        for (int i = 0; i < microBatches.Count && course != StepCourse.PerSample; i++)
+        else
         {
-            Run(runner, microBatches[i], i, source, acting.ActiveIn(StepPart.FirstPass));
-            if (course == StepCourse.SelectedSecondPass)
-            {
-                selection!.Keep(i, microBatches[i], after: false);
-            }
+            RunBatches(runner, acting, course, microBatches, source);
         }
 
         if (plans.Ascend is { } ascend)
@@ -391,6 +384,21 @@ internal sealed partial class TrainingSession : IDisposable
             uploads.Seed(Inputs.DropoutRandom, seed, MicroBatchesTaken + samples.Number);
             passes.Training.Run(sample, source, active);
             plans.Sample!.Run(arena, profile);
+        }
+    }
+
+    /// <summary>The first pass over the micro-batches, or the only one.</summary>
+    private void RunBatches(
+        ModelRunner runner, TrainingMethod acting, StepCourse course, IReadOnlyList<RaggedBatch> microBatches, string source)
+    {
+        ActiveSet? active = acting.ActiveIn(StepPart.FirstPass);
+        for (int i = 0; i < microBatches.Count; i++)
+        {
+            Run(runner, microBatches[i], i, source, active);
+            if (course == StepCourse.SelectedSecondPass)
+            {
+                selection!.Keep(i, microBatches[i], after: false);
+            }
         }
     }
 

@@ -219,9 +219,10 @@ public sealed class Tokenizer
     }
 
     private void Trim(List<Token> tokens, string text) =>
-        pipeline.Trimming?.Apply(tokens, text, token => pipeline.Added.TokenOf(token.Id) is null
-            ? pipeline.Model.Vocabulary.TokenOf(token.Id)!
-            : text[token.Start..token.End]);
+        pipeline.Trimming?.Apply(
+            tokens, text, token => pipeline.Added.TokenOf(token.Id) is null
+                ? pipeline.Model.Vocabulary.TokenOf(token.Id)!
+                : text[token.Start..token.End]);
 
     /// <summary>Halves of surrogate pairs, which no UTF-8 text holds, become U+FFFD; each is one unit, so that no offset moves.</summary>
     private static string WellFormed(string text) => text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0

@@ -6,9 +6,8 @@ namespace Engine.EndToEnd.Tests;
 /// <summary><c>engine chat</c> as a pipe sees it.</summary>
 public sealed class ChatTests
 {
-    private static readonly string[] Chat = ["chat", "--model", SharedFiles.Present
-        ? SharedFiles.Path("data/models/tinystory-llama")
-        : "", "--template", "none", "--max-new-tokens", "12"];
+    private static readonly string[] Chat = ["chat", "--model", SharedFiles.Present ? SharedFiles.Path("data/models/tinystory-llama") : "",
+        "--template", "none", "--max-new-tokens", "12"];
 
     [SharedFact]
     public void A_conversation_goes_on_until_it_is_reset()

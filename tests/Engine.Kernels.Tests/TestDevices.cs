@@ -18,13 +18,7 @@ public static class TestDevices
         DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.Cuda).Devices.FirstOrDefault();
 
     /// <summary>Every device that is there and wanted.</summary>
-    public static IReadOnlyList<string> All { get; } =
-    [
-        .. ((string[])["cpu", "cpu-managed", .. OpenClProblem is null
-            ? ["opencl"]
-            : Array.Empty<string>(), .. Card is null ? Array.Empty<string>() : ["cuda"]])
-            .Where(WantedDevices.Contains),
-    ];
+    public static IReadOnlyList<string> All { get; } = [.. Present().Where(WantedDevices.Contains)];
 
     /// <summary>
     /// Why no card's products can be the vendor's; null where they can. <see cref="VendorTheoryAttribute"/> says it aloud.
@@ -69,21 +63,36 @@ public static class TestDevices
     public static TheoryData<string, T> WithKernels<T>(params ReadOnlySpan<T> values) =>
         With([.. All.Where(name => name != "cpu")], values);
 
+    private static IEnumerable<string> Present()
+    {
+        yield return "cpu";
+        yield return "cpu-managed";
+        if (OpenClProblem is null)
+        {
+            yield return "opencl";
+        }
+
+        if (Card is not null)
+        {
+            yield return "cuda";
+        }
+    }
+
     /// <summary>
-    /// On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that the long run does it in the
-    /// suite of operators alone, and with it for every kernel; the others do where the device is named.
+    /// On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that only the long run does it, and
+    /// not once more for kernels by themselves: every operator, and with it every kernel, runs there in the long run.
     /// </summary>
     private static string? FindOpenClProblem()
     {
         DeviceListing listing = OpenCl();
         return listing.Devices.Count == 0 ? $"needs an OpenCL device: {listing.Problem}"
-            : IsOnProcessor && !(IsSuiteOfOperators && WantedDevices.Long) && !WantedDevices.IsNamed("opencl")
-                ? $"OpenCL on the processor takes long: set {(IsSuiteOfOperators ? "ENGINE_LONG_TESTS=1, or " : "")}ENGINE_TEST_DEVICES=opencl"
+            : IsOnProcessor && (IsSuiteOfKernels || !WantedDevices.Long) && !WantedDevices.IsNamed("opencl")
+                ? $"OpenCL on the processor takes long: set {(IsSuiteOfKernels ? "" : "ENGINE_LONG_TESTS=1, or ")}ENGINE_TEST_DEVICES=opencl"
             : null;
     }
 
-    /// <summary>Whether this file is compiled into the tests of operators: it is into others too.</summary>
-    private static bool IsSuiteOfOperators => typeof(TestDevices).Assembly.GetName().Name == "Engine.Graph.Tests";
+    /// <summary>Whether this is the kernels' own suite: others compile this file too, and the suite for cards runs its tests.</summary>
+    private static bool IsSuiteOfKernels => AppContext.BaseDirectory.Contains("Engine.Kernels.Tests", StringComparison.Ordinal);
 
     private static bool IsOnProcessor =>
         OpenCl().Devices is [{ Driver: var driver }, ..] && driver.Contains("PoCL", StringComparison.Ordinal);

@@ -67,19 +67,16 @@ public sealed class AdapterMethodTrajectoryTests
     [SharedMemberData(nameof(BiRuns), false)]
     public void Bi_lora_its_auxiliary_and_its_norms_match_pytorch(string deviceName, (string Model, string Run) problem)
     {
-        using var folder = new TemporaryFile();
+        using var start = new StartFile("init.aux.");
         RecordingBiLora? method = null;
         using var run = new GoldenRun(deviceName, problem.Model, problem.Run, (settings, golden) =>
-        {
-            WriteAuxiliary(golden, folder.Path);
-            return method = new RecordingBiLora(new BiLora
+            method = new RecordingBiLora(new BiLora
             {
                 Rho = settings.GetProperty("rho").GetDouble(),
                 AuxiliaryRank = settings.GetProperty("r2").GetInt32(),
                 AuxiliaryLearningRate = settings.GetProperty("lr2").GetDouble(),
-                AuxiliaryInit = folder.Path,
-            });
-        });
+                AuxiliaryInit = start.Write(golden),
+            }));
         float[] norms = run.Golden["mid.bi.norms"].ToFloat32();
         for (int step = 0; step < run.Steps; step++)
         {
@@ -197,18 +194,6 @@ public sealed class AdapterMethodTrajectoryTests
         }
     }
 
-    private static void WriteAuxiliary(SafetensorsFile golden, string path)
-    {
-        const string Prefix = "init.aux.";
-        var writer = new SafetensorsWriter();
-        foreach (SafetensorsTensor tensor in golden.Tensors.Where(tensor => tensor.Name.StartsWith(Prefix, StringComparison.Ordinal)))
-        {
-            writer.Add(tensor.Name[Prefix.Length..], [.. tensor.Shape], tensor.ToFloat32());
-        }
-
-        writer.Write(path);
-    }
-
     /// <summary>FMLoRA that also keeps the perturbation: B as the second pass sees it, minus B as it was.</summary>
     private sealed class RecordingFmLora(double rho) : FmLoraMethod(new() { Rho = rho })
     {
@@ -274,13 +259,6 @@ public sealed class AdapterMethodTrajectoryTests
 
             return Math.Sqrt(sum);
         }
-    }
-
-    private sealed class TemporaryFile : IDisposable
-    {
-        public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
-
-        public void Dispose() => File.Delete(Path);
     }
 
     /// <summary>LA-LoRA with the normals that a golden gives for each step.</summary>

@@ -55,7 +55,7 @@ public sealed class FormTrajectoryTests
     [MemberData(nameof(Devices))]
     public void Goat_routes_balances_and_learns_as_pytorch(string deviceName)
     {
-        using var start = new StartValues();
+        using var start = new StartFile("init.");
         using var run = new GoldenRun(
             deviceName, GoldenFiles.Related("goat"), LossAverage.Batches,
             (settings, golden) => ((Goat)GoldenRun.SettingsOf(settings) with { Init = start.Write(golden) }).CreatePlugIn());
@@ -97,7 +97,7 @@ public sealed class FormTrajectoryTests
     [MemberData(nameof(Devices))]
     public void Effilora_with_one_a_learns_as_pytorch(string deviceName)
     {
-        using var start = new StartValues();
+        using var start = new StartFile("init.");
         using var run = new GoldenRun(
             deviceName, GoldenFiles.Related("effilora"), LossAverage.Batches,
             (settings, golden) => ((EffiLora)GoldenRun.SettingsOf(settings) with { Init = start.Write(golden) }).CreatePlugIn());
@@ -124,27 +124,6 @@ public sealed class FormTrajectoryTests
             .Where(name => name.StartsWith("final.", StringComparison.Ordinal)).Select(name => name["final.".Length..])];
         Assert.NotEmpty(names);
         run.RequireMovement(names.Select(name => ($"final.{name}", saved[name], run.Golden[$"init.{name}"].ToFloat32())));
-    }
-
-    /// <summary>A golden's start values as a method's file.</summary>
-    private sealed class StartValues : IDisposable
-    {
-        private readonly string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
-
-        public string Write(SafetensorsFile golden)
-        {
-            const string Prefix = "init.";
-            var writer = new SafetensorsWriter();
-            foreach (SafetensorsTensor tensor in golden.Tensors.Where(tensor => tensor.Name.StartsWith(Prefix, StringComparison.Ordinal)))
-            {
-                writer.Add(tensor.Name[Prefix.Length..], [.. tensor.Shape], tensor.ToFloat32());
-            }
-
-            writer.Write(path);
-            return path;
-        }
-
-        public void Dispose() => File.Delete(path);
     }
 
     private sealed class RecordingBeamLora(BeamLora settings) : BeamLoraMethod(settings)

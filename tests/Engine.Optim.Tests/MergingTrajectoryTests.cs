@@ -80,46 +80,23 @@ public sealed class MergingTrajectoryTests
     [MemberData(nameof(Devices))]
     public void Xgblora_follows_its_golden(string device)
     {
-        string boosters = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
-        try
+        using var boosters = new StartFile("init.");
+        using GoldenRun run = Start(device, "xgblora", (settings, golden) =>
+            new XgbLora { Kappa = settings.GetProperty("kappa").GetInt32(), Init = boosters.Write(golden) }.CreatePlugIn());
+        (float[] Values, string Name)[] start = Tensors(run);
+        for (int step = 0; step < run.Steps; step++)
         {
-            using GoldenRun run = Start(device, "xgblora", (settings, golden) =>
-            {
-                WriteBoosters(golden, boosters);
-                return new XgbLora { Kappa = settings.GetProperty("kappa").GetInt32(), Init = boosters }.CreatePlugIn();
-            });
-            (float[] Values, string Name)[] start = Tensors(run);
-            for (int step = 0; step < run.Steps; step++)
-            {
-                run.Step(step, LossTolerance);
-            }
-
-            RequireMovement(run, start, "xgblora");
-            Model.Adapters.LoraLinear layer = run.Model.Adapters[0];
-            Assert.Equal(3, layer.Merged.Count);
-            run.RequireNear(layer.Merged.Index().SelectMany(pair => new[]
-            {
-                (pair.Item.A.View<float>().ToArray(), $"mid.xgb.merge{pair.Index + 1}.layer0.A"),
-                (pair.Item.B.View<float>().ToArray(), $"mid.xgb.merge{pair.Index + 1}.layer0.B"),
-            }));
-        }
-        finally
-        {
-            File.Delete(boosters);
-        }
-    }
-
-    /// <summary>The goldens' <c>init.</c> names without that prefix.</summary>
-    internal static void WriteBoosters(SafetensorsFile golden, string path)
-    {
-        const string Prefix = "init.";
-        var writer = new SafetensorsWriter();
-        foreach (SafetensorsTensor tensor in golden.Tensors.Where(tensor => tensor.Name.StartsWith(Prefix, StringComparison.Ordinal)))
-        {
-            writer.Add(tensor.Name[Prefix.Length..], [.. tensor.Shape], tensor.ToFloat32());
+            run.Step(step, LossTolerance);
         }
 
-        writer.Write(path);
+        RequireMovement(run, start, "xgblora");
+        Model.Adapters.LoraLinear layer = run.Model.Adapters[0];
+        Assert.Equal(3, layer.Merged.Count);
+        run.RequireNear(layer.Merged.Index().SelectMany(pair => new[]
+        {
+            (pair.Item.A.View<float>().ToArray(), $"mid.xgb.merge{pair.Index + 1}.layer0.A"),
+            (pair.Item.B.View<float>().ToArray(), $"mid.xgb.merge{pair.Index + 1}.layer0.B"),
+        }));
     }
 
     private static GoldenRun Start(string device, string name, Func<JsonElement, SafetensorsFile, TrainingMethod> create) =>

@@ -27,7 +27,7 @@ public sealed class SdLoraTrajectoryTests : IDisposable
     [MemberData(nameof(Runs))]
     public void Sd_lora_learns_two_tasks_as_pytorch(string deviceName, string name)
     {
-        using var starts = new Starts();
+        using StartFile starts = SecondTask();
         using GoldenRun run = Start(deviceName, name, starts);
         float[][] oldRows = [];
         Variable head = run.Model.Parameter("classifier.out_proj.weight"), bias = run.Model.Parameter("classifier.out_proj.bias");
@@ -71,7 +71,7 @@ public sealed class SdLoraTrajectoryTests : IDisposable
     [InlineData("sd-lora-code")]
     public void The_boundary_jumps_as_far_as_the_form_says(string name)
     {
-        using var starts = new Starts();
+        using StartFile starts = SecondTask();
         using GoldenRun run = Start("cpu", name, starts);
         for (int step = 0; step < Boundary; step++)
         {
@@ -102,7 +102,7 @@ public sealed class SdLoraTrajectoryTests : IDisposable
     [InlineData("sd-lora-code")]
     public void The_written_adapter_is_the_lora_that_the_model_equals(string name)
     {
-        using var starts = new Starts();
+        using StartFile starts = SecondTask();
         using GoldenRun run = Start("cpu", name, starts);
         for (int step = 0; step < run.Steps; step++)
         {
@@ -142,7 +142,10 @@ public sealed class SdLoraTrajectoryTests : IDisposable
 
     public void Dispose() => folder.Delete(recursive: true);
 
-    internal static GoldenRun Start(string deviceName, string name, Starts starts, Func<SdLora, SdLora>? change = null)
+    /// <summary>The golden's A of the second task.</summary>
+    internal static StartFile SecondTask() => new("init.task1.", "task.1.");
+
+    internal static GoldenRun Start(string deviceName, string name, StartFile starts, Func<SdLora, SdLora>? change = null)
     {
         var run = new GoldenRun(deviceName, GoldenFiles.Related(name), LossAverage.Batches, (settings, golden) =>
         {
@@ -225,26 +228,5 @@ public sealed class SdLoraTrajectoryTests : IDisposable
         }
 
         return product;
-    }
-
-    /// <summary>The golden's A of the second task as the method's file.</summary>
-    internal sealed class Starts : IDisposable
-    {
-        private readonly string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
-
-        public string Write(SafetensorsFile golden)
-        {
-            const string Prefix = "init.task1.";
-            var writer = new SafetensorsWriter();
-            foreach (SafetensorsTensor tensor in golden.Tensors.Where(tensor => tensor.Name.StartsWith(Prefix, StringComparison.Ordinal)))
-            {
-                writer.Add($"task.1.{tensor.Name[Prefix.Length..]}", [.. tensor.Shape], tensor.ToFloat32());
-            }
-
-            writer.Write(path);
-            return path;
-        }
-
-        public void Dispose() => File.Delete(path);
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Engine.Optim.Sharpness;
-using Engine.Training.Comparing;
 
 namespace Engine.Bench.Study;
 

@@ -93,9 +93,9 @@ internal sealed partial class KernelChecker
     private void Unsupported(IOperation operation)
     {
         (string what, string instead) = UnsupportedExpressionText(operation);
-        log.Report(Diagnostics.UnsupportedExpression, operation.Syntax, what == $"The expression '{operation.Kind}'"
-            ? $"'{operation.Syntax}'"
-            : what, instead);
+        log.Report(
+            Diagnostics.UnsupportedExpression, operation.Syntax,
+            what == $"The expression '{operation.Kind}'" ? $"'{operation.Syntax}'" : what, instead);
     }
 
     private void Field(IFieldReferenceOperation field)
@@ -451,6 +451,7 @@ internal sealed partial class KernelChecker
                 $"'{argument.Syntax}' is memory of one work-item, and a team of items holds a tile together; use a shared or global view");
         }
     }
+
     /// <summary>A view of a copy to shared memory, which goes one way.</summary>
     private void CopyMemory(IOperation argument, Memory memory)
     {

@@ -115,9 +115,12 @@ internal sealed partial class GroupPrinter
         {
             Variable shared = Add(local, local.Type, VariableKind.Uniform, scope);
             string element = PhaseList.ElementOf(shared);
-            phases.Uniform(
-                () =>
-                    $"{shared.Type} {shared.Name} = global::Engine.Devices.Kernels.KernelRuntime.Memory<TReads, {element}>(__scratch.Take<{element}>({text.Print(sharedExtent, scope)}), {text.Print(sharedExtent, scope)});");
+            phases.Uniform(() =>
+            {
+                string count = text.Print(sharedExtent, scope);
+                return $"{shared.Type} {shared.Name} = global::Engine.Devices.Kernels.KernelRuntime.Memory<TReads, {element}>("
+                    + $"__scratch.Take<{element}>({count}), {count});";
+            });
             return;
         }
 

@@ -197,9 +197,9 @@ internal sealed class LinearCrossEntropyOperator : Operator
     private long ProductsWorkspace(Device device, Node node)
     {
         ElementType stored = node.Inputs[1].Type;
-        return Math.Max(MatMul.Workspace(device, Logits(node, ChunkRows), stored), WithGradient
-            ? MatMul.Workspace(device, HiddenGradient(node, ChunkRows), stored)
-            : 0);
+        return Math.Max(
+            MatMul.Workspace(device, Logits(node, ChunkRows), stored),
+            WithGradient ? MatMul.Workspace(device, HiddenGradient(node, ChunkRows), stored) : 0);
     }
 }
 

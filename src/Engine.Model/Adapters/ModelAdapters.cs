@@ -224,9 +224,9 @@ internal static class ModelAdapters
             bool wrapped = hasRows || model.Adapter(module) is not null;
             foreach (string key in (string[])[name, .. target.Alias is { } alias ? new[] { alias } : []])
             {
-                writer.AddSaved(target, ModelWeights.Fill<float>(value), wrapped
-                    ? AdapterKeys.SavedUnderAdapter(key, hasRows)
-                    : AdapterKeys.Saved(key));
+                writer.AddSaved(
+                    target, ModelWeights.Fill<float>(value),
+                    wrapped ? AdapterKeys.SavedUnderAdapter(key, hasRows) : AdapterKeys.Saved(key));
             }
         }
 

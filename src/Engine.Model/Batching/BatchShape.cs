@@ -20,9 +20,7 @@ internal readonly record struct BatchShape(int Rows, int Tokens, int Selected, i
     /// <param name="everyToken">A language model's logits are wanted at every token, not only where a label is.</param>
     public static BatchShape Of(Architecture architecture, RaggedBatch batch, bool everyToken = false)
     {
-        BatchShape shape = Of(architecture, batch.RowCount, batch.TokenCount, everyToken
-            ? 0
-            : batch.LabelCount, batch.LongestRow) with
+        BatchShape shape = Of(architecture, batch.RowCount, batch.TokenCount, everyToken ? 0 : batch.LabelCount, batch.LongestRow) with
         { Padded = batch.LastVisible is not null };
         return everyToken && architecture.Head.PredictsTokens() ? shape with { Selected = 0 } : shape;
     }

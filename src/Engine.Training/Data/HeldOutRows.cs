@@ -24,7 +24,8 @@ internal static class HeldOutRows
         {
             throw new DataFileException(
                 source,
-                $"validation_split would hold out rows of {rows}, {(classes is null ? "and one is needed to train on" : "and one of each class is needed to train on")}.");
+                $"validation_split would hold out rows of {rows}, and one{(classes is null ? "" : " of each class")} is "
+                    + "needed to train on.");
         }
 
         // A product such as 0.1 * 30 may lie just above the whole number that is meant.

@@ -48,7 +48,8 @@ internal static class LabelledDataNotes
 
         foreach (ClassCount word in seen.Where(entry => WordsForNothing.Contains(entry.Name.ToLowerInvariant())))
         {
-            yield return $"{train.Files}: {Rows(word.Rows)} the label '{word.Name}', which is a class like any other; leave rows without a label out if it stands for a missing one.";
+            yield return $"{train.Files}: {Rows(word.Rows)} the label '{word.Name}', which is a class like any other; "
+                + "leave rows without a label out if it stands for a missing one.";
         }
     }
 
@@ -105,14 +106,16 @@ internal static class LabelledDataNotes
         int both = validation.Examples.Count(example => known.Contains((example.Text, example.TextPair)));
         if (both > 0)
         {
-            yield return $"{validation.Files}: the texts of {both} of {validation.Count} rows are in the training data too, which its metrics then flatter.";
+            yield return $"{validation.Files}: the texts of {both} of {validation.Count} rows are in the training data too, "
+                + "which its metrics then flatter.";
         }
 
         if (classes is not null && validationClasses is not null)
         {
             foreach (IGrouping<int, int> unseen in validationClasses.Where(index => classes[index].Rows == 0).GroupBy(index => index))
             {
-                yield return $"{validation.Files}: {Rows(unseen.Count())} the label '{classes[unseen.Key].Name}', which no row of the training data has.";
+                yield return $"{validation.Files}: {Rows(unseen.Count())} the label '{classes[unseen.Key].Name}', "
+                    + "which no row of the training data has.";
             }
         }
     }

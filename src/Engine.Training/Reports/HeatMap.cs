@@ -48,8 +48,9 @@ internal sealed class HeatMap(IEnumerable<double> values)
 
         foreach (double level in Enumerable.Range(1, Contours).Select(i => scale.At(i / (Contours + 1.0))))
         {
-            svg.Append(
-                $"<path class=\"contour\" d=\"{ContourLines.Path(rows, level, (column, row) => (Left + ((column + 0.5) * side), Top + ((count - 0.5 - row) * side)))}\"/>");
+            string line = ContourLines.Path(
+                rows, level, (column, row) => (Left + ((column + 0.5) * side), Top + ((count - 0.5 - row) * side)));
+            svg.Append($"<path class=\"contour\" d=\"{line}\"/>");
         }
 
         // Coordinates stand at the cells' centres.
@@ -65,7 +66,7 @@ internal sealed class HeatMap(IEnumerable<double> values)
         svg.Append($"<text x=\"{Left + (Size / 2)}\" y=\"{Top + Size + 34}\" text-anchor=\"middle\">{HtmlPage.Encode(xTitle)}</text>");
         svg.Append($"<text transform=\"translate(12 {Top + (Size / 2)}) rotate(-90)\" "
             + $"text-anchor=\"middle\">{HtmlPage.Encode(yTitle)}</text>");
-        return $"<figure style=\"max-width:470px\"><figcaption>{HtmlPage.Encode(caption)}</figcaption>{svg}</svg></figure>\n";
+        return Figure(caption, svg);
     }
 
     /// <summary>The colours and what they stand for.</summary>
@@ -87,8 +88,11 @@ internal sealed class HeatMap(IEnumerable<double> values)
                 + $"text-anchor=\"middle\">{label}</text>");
         }
 
-        return $"<figure style=\"max-width:470px\"><figcaption>{HtmlPage.Encode(title)}{(scale.IsLogarithmic ? ", logarithmic" : "")}</figcaption>{svg}</svg></figure>\n";
+        return Figure(scale.IsLogarithmic ? $"{title}, logarithmic" : title, svg);
     }
+
+    private static string Figure(string caption, StringBuilder svg) =>
+        $"<figure style=\"max-width:470px\"><figcaption>{HtmlPage.Encode(caption)}</figcaption>{svg}</svg></figure>\n";
 
     private string Color(double value)
     {

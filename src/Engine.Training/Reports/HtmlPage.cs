@@ -80,16 +80,21 @@ internal sealed class HtmlPage(string title)
     private const string Style = """
         :root {
           --page: #ffffff; --text: #1c2024; --muted: #60656c; --line: #d9dce1; --grid: #eceef1; --band: #f6f7f9; --best: #e3f2e6;
-          --series-0: #1f6fbf; --series-1: #d9480f; --series-2: #2b8a3e; --series-3: #9c36b5; --series-4: #b08900; --series-5: #0b7285; --series-6: #c2255c; --series-7: #5f6b7a;
+          --series-0: #1f6fbf; --series-1: #d9480f; --series-2: #2b8a3e; --series-3: #9c36b5;
+          --series-4: #b08900; --series-5: #0b7285; --series-6: #c2255c; --series-7: #5f6b7a;
         }
         @media (prefers-color-scheme: dark) {
           :root {
             --page: #15181c; --text: #e6e8eb; --muted: #9aa1aa; --line: #3a4048; --grid: #262b31; --band: #1c2025; --best: #1d3a26;
-            --series-0: #6cb2f7; --series-1: #ff9257; --series-2: #69db7c; --series-3: #da8ff0; --series-4: #ffd43b; --series-5: #4fd3e6; --series-6: #ff8fb4; --series-7: #a8b3c1;
+            --series-0: #6cb2f7; --series-1: #ff9257; --series-2: #69db7c; --series-3: #da8ff0;
+            --series-4: #ffd43b; --series-5: #4fd3e6; --series-6: #ff8fb4; --series-7: #a8b3c1;
           }
         }
         * { box-sizing: border-box; }
-        body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+        body {
+          margin: 0; background: var(--page); color: var(--text);
+          font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
+        }
         main { max-width: 1320px; margin: 0 auto; padding: 24px 24px 64px; }
         h1 { font-size: 26px; line-height: 1.25; margin: 8px 0 12px; }
         h2 { font-size: 19px; margin: 40px 0 8px; padding-top: 16px; border-top: 1px solid var(--line); }
@@ -108,7 +113,10 @@ internal sealed class HtmlPage(string title)
         .number { text-align: right; }
         td.best { background: var(--best); }
         .error { color: var(--muted); font-size: 12px; padding-left: 4px; }
-        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 20px; align-items: start; margin: 8px 0 16px; }
+        .charts {
+          display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 20px;
+          align-items: start; margin: 8px 0 16px;
+        }
         figure { margin: 0; min-width: 0; max-width: 660px; }
         figcaption { font-weight: 600; margin-bottom: 4px; overflow-wrap: anywhere; }
         svg { display: block; width: 100%; height: auto; font: 12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif; }

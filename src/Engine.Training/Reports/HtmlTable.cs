@@ -29,8 +29,8 @@ internal sealed class HtmlTable(params IReadOnlyList<string> headings)
                 $"<{tag}{(classes.Length > 0 ? $" class=\"{string.Join(' ', classes)}\"" : "")}{(i == 0 ? " scope=\"row\"" : "")}>");
             if (cells[i].Series is { } series)
             {
-                rows.Append(
-                    $"<span class=\"swatch\" style=\"display:inline-block;vertical-align:middle;margin-right:8px;background:{HtmlPage.SeriesColor(series)}\"></span>");
+                rows.Append("<span class=\"swatch\" style=\"display:inline-block;vertical-align:middle;margin-right:8px;"
+                    + $"background:{HtmlPage.SeriesColor(series)}\"></span>");
             }
 
             rows.Append(HtmlPage.Encode(cells[i].Text));

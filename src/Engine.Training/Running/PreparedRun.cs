@@ -311,7 +311,8 @@ internal sealed class PreparedRun : IDisposable
         bool whole = lora.SavedParameters.Except(lora.HeldParameters).Contains($"{Data.Architecture.InputEmbeddings}.weight");
         if (!whole && !lora.TokenRows.Any(rows => rows.Indices.Any(index => index >= stored)))
         {
-            yield return $"No row of the tokens from {stored} on is trained: name them in adapter.trainable_token_indices, or the embeddings in adapter.modules_to_save.";
+            yield return $"No row of the tokens from {stored} on is trained: name them in adapter.trainable_token_indices, "
+                + "or the embeddings in adapter.modules_to_save.";
         }
     }
 

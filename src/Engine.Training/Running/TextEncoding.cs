@@ -26,7 +26,8 @@ internal static class TextEncoding
     {
         if (encoded.CutRows.Count > 0)
         {
-            yield return $"{examples.Files}: {encoded.CutRows.Count} of {examples.Count} texts are longer than max_length ({maxLength} tokens) and were cut.";
+            yield return $"{examples.Files}: {encoded.CutRows.Count} of {examples.Count} texts are longer than max_length ({maxLength} "
+                + "tokens) and were cut.";
         }
 
         Example[] empty = [.. examples.Examples.Where(example => IsEmpty(example.Text, example.TextPair))];

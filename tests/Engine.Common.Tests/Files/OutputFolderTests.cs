@@ -153,9 +153,8 @@ public sealed class OutputFolderTests : IDisposable
     [InlineData(false, 0, "")]
     public void A_lock_that_a_crash_left_is_taken_over(bool written, int process, string identity)
     {
-        Write(Root, ["engine.lock"], written
-            ? Lock(process == 0 ? Environment.ProcessId : process, Environment.MachineName, identity)
-            : "");
+        Write(Root, ["engine.lock"],
+            written ? Lock(process == 0 ? Environment.ProcessId : process, Environment.MachineName, identity) : "");
         using (OutputFolder.Open(Root))
         {
             Assert.Throws<OutputInUseException>(() => OutputFolder.Open(Root));

@@ -43,9 +43,8 @@ public sealed class WarpTileTests
             bufferC = accelerator.Allocate1D(before);
         var kernel = accelerator.LoadStreamKernel<ArrayView<ushort>, ArrayView<ushort>, ArrayView<float>, ArrayView<float>, int, int, byte>(
             bfloat16 ? WarpTileKernel.Product<BFloat16Storage> : WarpTileKernel.Product<Float16Storage>);
-        kernel((1, Tile.TeamItems), bufferA.View, bufferB.View, bufferFactors.View, bufferC.View, (int)orderA, (int)orderB, shared
-            ? (byte)1
-            : (byte)0);
+        kernel((1, Tile.TeamItems), bufferA.View, bufferB.View, bufferFactors.View, bufferC.View, (int)orderA, (int)orderB,
+            shared ? (byte)1 : (byte)0);
         accelerator.Synchronize();
         bufferC.CopyToCPU(actual);
         for (int i = 0; i < Tile.Size; i++)

@@ -225,9 +225,8 @@ public class LowRankTests
                 ? Numbers.Values(seed + 300, a.Length, 0.01)
                 : Flat(LowRankReference.Scale(LowRankReference.Multiply(LowRankReference.Transpose(matrixB), g), scale));
             float[] gradientB = Flat(LowRankReference.Scale(LowRankReference.Multiply(g, LowRankReference.Transpose(matrixA)), scale));
-            return new Layer(rows, columns, rank, scale, a, b, gradientA, gradientB, Condition: kind == "ill-conditioned B"
-                ? 1e3
-                : rank > 32 ? 10 : 1)
+            return new Layer(
+                rows, columns, rank, scale, a, b, gradientA, gradientB, Condition: kind == "ill-conditioned B" ? 1e3 : rank > 32 ? 10 : 1)
             { Full = kind == "untied" ? null : g };
         }
 

@@ -209,9 +209,10 @@ public sealed class ResumeTests
         Train(run, new TrainerOptions(), new StopAt(4, cancellation), cancellation.Token);
         string path = Path.Combine(tiny.Folder, file);
         string content = File.Exists(path) ? File.ReadAllText(path) : "{}";
-        File.WriteAllText(path, content.Contains("small", StringComparison.Ordinal)
-            ? content.Replace("small", "large", StringComparison.Ordinal)
-            : content + "\n");
+        File.WriteAllText(
+            path, content.Contains("small", StringComparison.Ordinal)
+                ? content.Replace("small", "large", StringComparison.Ordinal)
+                : content + "\n");
         var error = Assert.Throws<TrainingException>(() => Train(run, new TrainerOptions { Resume = true }));
         Assert.Contains(difference, error.Message, StringComparison.Ordinal);
     }

@@ -88,9 +88,9 @@ internal static partial class MatMulVendor
                 if (finishes)
                 {
                     works.Add(
-                        Finishing(device, byLibrary
-                            ? shape with { Activation = ActivationKind.None }
-                            : shape, sums, addsByLibrary ? null : residual, c));
+                        Finishing(
+                            device, byLibrary ? shape with { Activation = ActivationKind.None } : shape, sums,
+                            addsByLibrary ? null : residual, c));
                 }
             }
             catch

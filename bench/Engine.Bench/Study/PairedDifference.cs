@@ -1,6 +1,7 @@
 using Engine.Optim.Sharpness;
+using MathNet.Numerics.Distributions;
 
-namespace Engine.Training.Comparing;
+namespace Engine.Bench.Study;
 
 /// <summary>
 /// The mean difference of runs from those of a reference with the same seeds, which share the data's order, dropout masks and start, so
@@ -33,7 +34,10 @@ internal sealed record PairedDifference(double Mean, double HalfWidth, int Pairs
         }
 
         SampleMean mean = SampleMean.Of(differences);
-        double width = differences.Length == 1 ? double.NaN : StudentT.Bound(Confidence, differences.Length - 1) * mean.StandardError;
+        double width = differences.Length == 1 ? double.NaN : Bound(differences.Length - 1) * mean.StandardError;
         return new PairedDifference(mean.Value, width, differences.Length);
     }
+
+    /// <summary>The t that |T| stays within with <see cref="Confidence"/>: 2.776 for 4 degrees of freedom.</summary>
+    internal static double Bound(int freedom) => StudentT.InvCDF(location: 0, scale: 1, freedom, (1 + Confidence) / 2);
 }
