@@ -196,8 +196,7 @@ public static class FineTune
 
     /// <summary>
     /// Measures how flat the loss is around trained adapters, side by side, and writes the figures and a page (docs/sharpness.md), on a
-    /// thread
-    /// of its own.
+    /// thread of its own.
     /// </summary>
     /// <param name="adapters">PEFT folders, folders of runs that wrote one, or files of such runs.</param>
     /// <param name="output">The folder of <c>sharpness.json</c> and <c>sharpness.html</c>.</param>

@@ -5,8 +5,7 @@ namespace Engine.Cli.Tables;
 
 /// <summary>
 /// A table of plain text for consoles of any width. Where it is too wide, its columns stand in tables one below the other, each with the
-/// first column; where those
-/// would be too long to see at once, or do not fit either, it is a list.
+/// first column; where those would be too long to see at once, or do not fit either, it is a list.
 /// </summary>
 /// <param name="headings">One that starts with '&gt;' stands over a column of numbers.</param>
 internal sealed class FittingTable(IReadOnlyList<string> headings) : Renderable

@@ -76,8 +76,8 @@ internal readonly record struct PrunedRank(int Layer, int Pruned, int Parent);
 /// </summary>
 internal class BeamLoraMethod(BeamLora settings) : AdapterMethod(settings)
 {
-    /// <summary>Whether there is a snapshot.</summary>
-    private readonly double[] taken = new double[1];
+    /// <summary>Periods whose snapshot is taken, and periods that have ended with their pruning.</summary>
+    private readonly double[] taken = new double[1], ended = new double[1];
 
     private IReadOnlyList<LoraLinear> layers = [];
     private Variable? snapshot;
@@ -85,7 +85,7 @@ internal class BeamLoraMethod(BeamLora settings) : AdapterMethod(settings)
     private int count;
     private long current;
 
-    public override IReadOnlyList<(string Name, double[] Values)> HostState => [("beamlora.snapshot_taken", taken)];
+    public override IReadOnlyList<(string Name, double[] Values)> HostState => [("beamlora.snapshots", taken), ("beamlora.periods", ended)];
 
     public override void Attach(MethodContext context)
     {
@@ -101,15 +101,22 @@ internal class BeamLoraMethod(BeamLora settings) : AdapterMethod(settings)
 
     public override void OnStepEnd(StepReadings readings)
     {
-        if (current % settings.Period != 0 && current % (settings.Period / 2) == 0)
+        // Where the step of a snapshot or a pruning has updated nothing, the next one that does takes it up.
+        long period = current / settings.Period;
+        if (period >= taken[0] && current % settings.Period >= settings.Period / 2)
         {
             TakeSnapshot();
+            taken[0] = period + 1;
         }
 
-        long steps = current + 1;
-        if (steps % settings.Period == 0 && Context.TotalSteps - steps >= settings.Period && taken[0] != 0)
+        long periods = (current + 1) / settings.Period;
+        if (periods > ended[0])
         {
-            Prune();
+            ended[0] = periods;
+            if (Context.TotalSteps - (periods * settings.Period) >= settings.Period && taken[0] != 0)
+            {
+                Prune();
+            }
         }
     }
 
@@ -167,8 +174,6 @@ internal class BeamLoraMethod(BeamLora settings) : AdapterMethod(settings)
         {
             Copy(Part(sources[i].View<float>()), target.Slice((long)i * count, count));
         }
-
-        taken[0] = 1;
     }
 
     private void Prune()

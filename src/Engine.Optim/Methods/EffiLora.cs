@@ -63,6 +63,9 @@ internal sealed class EffiLoraMethod(EffiLora settings) : AdapterMethod(settings
     /// <summary>1 for a layer whose heads train.</summary>
     private double[] trains = [];
 
+    /// <summary>The interval whose layers are drawn: a step that is taken back takes its draw back too, and the next one draws.</summary>
+    private readonly double[] drawn = new double[1];
+
     /// <summary>Where the layers' B stand in the active set.</summary>
     private int[] places = [];
     private double[] keys = [];
@@ -73,7 +76,7 @@ internal sealed class EffiLoraMethod(EffiLora settings) : AdapterMethod(settings
     public override bool UpdatesInPart => settings.ActiveShare < 1;
 
     public override IReadOnlyList<(string Name, double[] Values)> HostState =>
-        UpdatesInPart ? [("effilora.importance", importance), ("effilora.trains", trains)] : [];
+        UpdatesInPart ? [("effilora.importance", importance), ("effilora.trains", trains), ("effilora.drawn", drawn)] : [];
 
     /// <summary>Whether the heads of a layer train in the step that was prepared last.</summary>
     internal bool Trains(LoraLinear layer) => trains.Length == 0 || trains[layer.Index] > 0;
@@ -104,9 +107,11 @@ internal sealed class EffiLoraMethod(EffiLora settings) : AdapterMethod(settings
             return;
         }
 
-        if (step > 0 && step % settings.ReducerInterval == 0)
+        long interval = step / settings.ReducerInterval;
+        if (interval > drawn[0])
         {
             Draw(step);
+            drawn[0] = interval;
         }
 
         for (int i = 0; i < places.Length; i++)

@@ -9,6 +9,8 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public abstract record LossRiseAscent : Perturbation
 {
+    private const double DefaultC = 1e-8, DefaultRhoMax = 0.2;
+
     /// <summary>
     /// Rise of the loss, to first order, that each step's radius is chosen for (LE-SAM); it takes the place of <c>rho</c>.
     /// </summary>
@@ -17,20 +19,27 @@ public abstract record LossRiseAscent : Perturbation
 
     /// <summary>What is added to the slope that <c>sigma</c> is divided by.</summary>
     [Key(Minimum = 0)]
-    public double C { get; init; } = 1e-8;
+    public double C { get; init; } = DefaultC;
 
     /// <summary>Largest radius that <c>sigma</c> may give.</summary>
     [Key(Minimum = 0, Above = true)]
-    public double RhoMax { get; init; } = 0.2;
+    public double RhoMax { get; init; } = DefaultRhoMax;
 
     /// <summary>The step from which <c>sigma</c> falls to 0: its number, or below 1 a share of the run.</summary>
     [Key(Minimum = 0, Default = "never")]
     public double? AnnealStart { get; init; }
 
     /// <inheritdoc/>
-    protected override KeyProblem? Problem => AnnealStart is not { } point ? base.Problem
-        : Sigma is null ? new KeyProblem(nameof(AnnealStart), "nothing without sigma, which falls from there on")
-        : RunPoint.Problem(nameof(AnnealStart), point) ?? base.Problem;
+    protected override KeyProblem? Problem =>
+        Sigma is null && OfSigma is { } idle ? new KeyProblem(idle, "nothing without sigma, which it is of")
+        : AnnealStart is { } point ? RunPoint.Problem(nameof(AnnealStart), point) ?? base.Problem
+        : base.Problem;
+
+    /// <summary>A setting that only sigma reads, where one is not the default.</summary>
+    private string? OfSigma => AnnealStart is not null ? nameof(AnnealStart)
+        : C != DefaultC ? nameof(C)
+        : RhoMax != DefaultRhoMax ? nameof(RhoMax)
+        : null;
 
     /// <summary>What is wrong with sigma beside a radius; null: nothing.</summary>
     private protected KeyProblem? ProblemBeside(Radius rho) => Sigma is not null && rho.Rise is not null

@@ -93,8 +93,7 @@ public sealed class Comparison
 
     /// <summary>
     /// Makes every run that is not there yet, and writes <c>comparison.json</c> and <c>comparison.html</c>, anew after every run. A run
-    /// that
-    /// fails for a reason in its files or settings is reported as failed, and the others go on. Cancelled, it stops after its step and
+    /// that fails for a reason in its files or settings is reported as failed, and the others go on. Cancelled, it stops after its step and
     /// returns what there is; the same comparison goes on from there.
     /// </summary>
     /// <param name="device">What every run is made on.</param>

@@ -62,8 +62,7 @@ internal sealed class ComparisonRunner(
 
     /// <summary>
     /// Takes steps of a run that nothing is kept of, until code is compiled and kernels are bound: what a process spends on that once is
-    /// not
-    /// the first run's time.
+    /// not the first run's time.
     /// </summary>
     /// <returns>Steps taken.</returns>
     public int WarmUp(PlannedRun planned)
@@ -76,10 +75,10 @@ internal sealed class ComparisonRunner(
         int step = 0;
         do
         {
-            prepared.Step(step);
+            prepared.Step(step, cancellation);
             step++;
         }
-        while (step < prepared.Length.TotalSteps && Stopwatch.GetElapsedTime(start) < WarmUpTime && !cancellation.IsCancellationRequested);
+        while (step < prepared.Plan.Length.TotalSteps && Stopwatch.GetElapsedTime(start) < WarmUpTime && !cancellation.IsCancellationRequested);
 
         return step;
     }

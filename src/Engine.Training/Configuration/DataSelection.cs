@@ -6,8 +6,7 @@ namespace Engine.Training.Configuration;
 
 /// <summary>
 /// Data files that are read in place of a run's own, and how they are read: what is left out is as the run has it, else as each file's
-/// ending
-/// says.
+/// ending says.
 /// </summary>
 public sealed record DataSelection
 {

@@ -30,9 +30,6 @@ internal sealed class FederatedClients
     /// <summary>Clients of a round.</summary>
     public int Participants => Participating(federated.Participation, All.Count);
 
-    /// <summary>Steps of the run, which are its rounds.</summary>
-    public RunLength Rounds => new(MicroBatchesPerEpoch: 1, Accumulation: 1, federated.Rounds);
-
     /// <summary>The most steps that a client takes in a round.</summary>
     public int LocalSteps => All.Max(client => client.Length.TotalSteps);
 

@@ -1,8 +1,12 @@
 using System.Text.Json.Nodes;
+using Engine.Common;
 using Engine.Graph;
 using Engine.Model.Adapters;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Optim;
+using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 
@@ -12,34 +16,67 @@ namespace Engine.Training.Federated;
 /// The rounds of a federated run on one session: each client of a round starts from the server's weights with a fresh optimizer and takes
 /// its steps, and the server makes one set of weights of theirs. Between rounds there is nothing but the weights.
 /// </summary>
-internal sealed class FederatedRounds(FederatedClients clients, FederatedConfiguration federated, TrainingSession session)
+internal sealed class FederatedRounds(RunConfiguration run, FederatedConfiguration federated, RunData data) : StepPlan
 {
     /// <summary>mu of LoRA-FAIR where the run file gives none: that of the one public implementation of the closed form.</summary>
     private const double DefaultMu = 0.1;
 
+    private readonly LearningRateSchedule schedule = run.CreateSchedule(federated.Rounds);
     private (long Round, long[] Steps)? counted;
 
-    private Variable Weights => session.Trainables.Values;
+    public FederatedClients Clients { get; } = FederatedClients.Of(run, federated, data);
+
+    /// <summary>A step is a round, and so is an epoch.</summary>
+    public override RunLength Length { get; } = new(MicroBatchesPerEpoch: 1, Accumulation: 1, federated.Rounds);
+
+    public override int LongestSteps => Clients.LocalSteps;
+
+    public override IReadOnlyCollection<BatchShape> EvaluationShapes { get; } = data.Validation?.Shapes ?? [];
+
+    public override string Note => Clients.Note;
+
+    public override IReadOnlyCollection<BatchShape> TrainingShapes(Architecture architecture, bool bySample) =>
+        Clients.Shapes(architecture, bySample);
+
+    public override double RateAt(long step) => schedule.RateAt((int)step);
+
+    public override void Require(RunConfiguration run, TrainingSession session)
+    {
+        if (session.CarriesState)
+        {
+            throw new ConfigurationException(
+                $"federated: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, "
+                + "and clients start anew in each round; choose a method that does not, or leave it out.");
+        }
+
+        if (federated.Aggregation == AggregationKind.LoraFair
+            && session.Model.Adapters.FirstOrDefault(layer => layer is not { Form: null, Magnitude: null }) is { } other)
+        {
+            throw new ConfigurationException(
+                $"federated.aggregation: lora-fair corrects the product B A of plain LoRA, and {other.Module} has "
+                + $"{(other.Form is { } form ? form.Name : "DoRA's magnitudes")} beside it; choose aggregation: fedit.");
+        }
+    }
 
     /// <summary>
     /// Takes a round; the session has the server's new weights afterwards, or, where a client's loss was not finite or the round was
     /// cancelled, those before.
     /// </summary>
     /// <param name="round">From 0.</param>
-    /// <param name="learningRate">Of all its steps.</param>
     /// <returns>
     /// Of the round as a whole: the mean loss of each client's steps by the clients' rows, likewise the gradients' norm, and all tokens and
     /// labels; where a client's numbers were not finite, that step's.
     /// </returns>
     /// <exception cref="OperationCanceledException">Cancelled between two steps.</exception>
-    public StepReport Take(long round, double learningRate, CancellationToken cancellation)
+    public override StepReport Take(TrainingSession session, long round, CancellationToken cancellation)
     {
-        float[] server = Weights.View<float>().ToArray();
-        long[] steps = counted is { } known && known.Round == round ? known.Steps : clients.StepsBefore(round);
+        float[] server = session.Trainables.Values.View<float>().ToArray();
+        long[] steps = counted is { } known && known.Round == round ? known.Steps : Clients.StepsBefore(round);
         long drawn = steps.Sum();
-        int[] chosen = clients.Of(round);
-        double rows = chosen.Sum(client => (double)clients.All[client].Rows);
-        double[] weights = [.. chosen.Select(client => clients.All[client].Rows / rows)];
+        int[] chosen = Clients.Of(round);
+        double rows = chosen.Sum(client => (double)Clients.All[client].Rows);
+        double rate = RateAt(round);
+        double[] weights = [.. chosen.Select(client => Clients.All[client].Rows / rows)];
         var results = new List<float[]>();
         double loss = 0, norm = 0;
         long tokens = 0, labels = 0;
@@ -48,14 +85,13 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
         {
             foreach ((int client, double weight) in chosen.Zip(weights))
             {
-                Weights.View<float>().Write(server);
-                session.Restart(drawn);
-                FederatedClient own = clients.All[client];
+                Begin(session, server, drawn);
+                FederatedClient own = Clients.All[client];
                 int count = own.Length.TotalSteps;
                 for (int step = 0; step < count; step++)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    StepReport report = session.Step(own.Batches.Step(own.Length, steps[client] + step), learningRate, own.Batches.Origin);
+                    StepReport report = session.Step(own.Batches.Step(own.Length, steps[client] + step), rate, own.Batches.Origin);
                     tokens += report.Tokens;
                     labels += report.Labels;
                     if (report.Skipped)
@@ -65,7 +101,7 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
 
                     if (!double.IsFinite(report.Loss) || !double.IsFinite(report.GradientNorm))
                     {
-                        Restore(server, drawn);
+                        Restore(session, server, drawn);
                         return report;
                     }
 
@@ -76,16 +112,16 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
 
                 steps[client] += count;
                 drawn += count;
-                results.Add(Weights.View<float>().ToArray());
+                results.Add(session.Trainables.Values.View<float>().ToArray());
             }
         }
         catch
         {
-            Restore(server, drawn);
+            Restore(session, server, drawn);
             throw;
         }
 
-        Restore(Aggregated(results, weights), drawn);
+        Restore(session, Aggregated(session, results, weights), drawn);
         counted = (round + 1, steps);
         return updated || labels > 0
             ? new StepReport(loss, norm, tokens, labels)
@@ -93,21 +129,28 @@ internal sealed class FederatedRounds(FederatedClients clients, FederatedConfigu
     }
 
     /// <summary>Adds to a round's line who took part, and for how many steps.</summary>
-    public void AddTo(JsonObject line, long round)
+    public override void AddTo(JsonObject line, long round)
     {
-        int[] chosen = clients.Of(round);
+        int[] chosen = Clients.Of(round);
         line["clients"] = new JsonArray([.. chosen.Select(client => (JsonNode)client)]);
-        line["client_steps"] = chosen.Sum(client => (long)clients.All[client].Length.TotalSteps);
+        line["client_steps"] = chosen.Sum(client => (long)Clients.All[client].Length.TotalSteps);
     }
 
-    private void Restore(float[] weights, long drawn)
+    private void Restore(TrainingSession session, float[] weights, long drawn)
     {
         counted = null;
-        Weights.View<float>().Write(weights);
+        Begin(session, weights, drawn);
+    }
+
+    /// <summary>Gives the session weights and a fresh optimizer.</summary>
+    /// <param name="drawn">Steps taken by all clients, so that masks and noise go on.</param>
+    private static void Begin(TrainingSession session, float[] weights, long drawn)
+    {
+        session.Trainables.Values.View<float>().Write(weights);
         session.Restart(drawn);
     }
 
-    private float[] Aggregated(List<float[]> results, double[] weights)
+    private float[] Aggregated(TrainingSession session, List<float[]> results, double[] weights)
     {
         double[] average = Aggregation.Average(results, weights);
         if (federated.Aggregation == AggregationKind.LoraFair)

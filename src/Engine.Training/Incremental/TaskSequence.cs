@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Engine.Common;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
@@ -24,7 +25,7 @@ internal sealed record ClassTask(
 /// The tasks of a class-incremental run, one after another on one session: each trains on its own classes' rows, with its own schedule and
 /// a fresh optimizer, and evaluations tell all classes apart that have been trained so far.
 /// </summary>
-internal sealed class TaskSequence
+internal sealed class TaskSequence : StepPlan
 {
     private readonly IReadOnlyList<string> names;
 
@@ -41,16 +42,14 @@ internal sealed class TaskSequence
         [.. All.Select(task => (IReadOnlyList<string>)[.. task.Classes.Select(one => names[one])])];
 
     /// <summary>Steps of the run; an epoch is not one length for all tasks, so steps are counted alone.</summary>
-    public RunLength Length => new(MicroBatchesPerEpoch: 1, Accumulation: 1, checked((int)(All[^1].FirstStep + All[^1].Length.TotalSteps)));
+    public override RunLength Length => new(MicroBatchesPerEpoch: 1, Accumulation: 1, checked((int)(All[^1].FirstStep + All[^1].Length.TotalSteps)));
 
     /// <summary>Steps of the longest task.</summary>
-    public int LongestSteps => All.Max(task => task.Length.TotalSteps);
+    public override int LongestSteps => All.Max(task => task.Length.TotalSteps);
 
-    /// <summary>The shapes, each once, of every evaluation.</summary>
-    public IReadOnlyCollection<BatchShape> EvaluationShapes => All.SelectMany(task => task.Seen.Shapes).ToHashSet();
+    public override IReadOnlyCollection<BatchShape> EvaluationShapes => All.SelectMany(task => task.Seen.Shapes).ToHashSet();
 
-    /// <summary>What a user should know of the tasks.</summary>
-    public string Note => $"{All.Count} tasks, one after another: "
+    public override string Note => $"{All.Count} tasks, one after another: "
         + string.Join("; ", All.Zip(Classes).Select((task, number) => FormattableString.Invariant(
             $"task {number + 1} ({string.Join(", ", task.Second)}) has {task.First.Batches.Count:N0} rows and ")
             + FormattableString.Invariant($"{task.First.Length.TotalSteps:N0} steps")))
@@ -81,9 +80,18 @@ internal sealed class TaskSequence
         return new TaskSequence(names, all);
     }
 
-    /// <summary>The shapes, each once, of every training batch.</summary>
-    public IReadOnlyCollection<BatchShape> Shapes(Architecture architecture) =>
-        All.SelectMany(task => task.Batches.Shapes(architecture, task.Length.TotalMicroBatches)).ToHashSet();
+    public override IReadOnlyCollection<BatchShape> TrainingShapes(Architecture architecture, bool bySample) =>
+        All.SelectMany(task => task.Batches.Shapes(architecture, task.Length.TotalMicroBatches, bySample)).ToHashSet();
+
+    public override void Require(RunConfiguration run, TrainingSession session)
+    {
+        if (!session.TakesTasks)
+        {
+            throw new ConfigurationException(
+                $"tasks: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, and the optimizer of "
+                + "each task starts anew; choose sd-lora, or a method that keeps none, or leave it out.");
+        }
+    }
 
     /// <summary>The number of the task that a step belongs to, from 0.</summary>
     public int TaskOf(long step)
@@ -97,22 +105,22 @@ internal sealed class TaskSequence
         return task;
     }
 
-    /// <summary>The learning rate of a step.</summary>
-    public double RateAt(long step) => At(step).Schedule.RateAt((int)(step - At(step).FirstStep));
+    public override double RateAt(long step) => At(step).Schedule.RateAt((int)(step - At(step).FirstStep));
 
-    /// <summary>The micro-batches of a step.</summary>
-    public RaggedBatch[] Batches(long step) => At(step).Batches.Step(At(step).Length, step - At(step).FirstStep);
-
-    /// <summary>Begins the task of a step where the session is not in it yet.</summary>
-    public void Enter(TrainingSession session, long step)
+    /// <summary>Takes a step, after beginning its task where the session is not in that yet.</summary>
+    public override StepReport Take(TrainingSession session, long step, CancellationToken cancellation)
     {
         int number = TaskOf(step);
+        ClassTask task = All[number];
         if (session.Task != number)
         {
-            ClassTask task = All[number];
             session.BeginTask(number, [.. task.Classes], task.Length.TotalSteps, task.FirstStep);
         }
+
+        return session.Step(task.Batches.Step(task.Length, step - task.FirstStep), RateAt(step), task.Batches.Origin);
     }
+
+    public override void AddTo(JsonObject line, long step) => line["task"] = TaskOf(step) + 1;
 
     /// <summary>Goes on within a task from a checkpoint.</summary>
     /// <param name="number">The task, from 0; -1 for a run that had not begun its first.</param>
@@ -131,10 +139,10 @@ internal sealed class TaskSequence
     public bool EndsTask(long steps) => All.Any(task => task.FirstStep + task.Length.TotalSteps == steps);
 
     /// <summary>Whether an epoch of a task ends with so many steps of the run.</summary>
-    public bool EndsEpoch(long steps) => EndsTask(steps) || (steps - At(steps).FirstStep) % At(steps).Length.StepsPerEpoch == 0;
+    public override bool EndsEpoch(long steps) => EndsTask(steps) || (steps - At(steps).FirstStep) % At(steps).Length.StepsPerEpoch == 0;
 
     /// <summary>Epochs after so many steps, those of the earlier tasks included.</summary>
-    public double EpochsAfter(long steps) =>
+    public override double EpochsAfter(long steps) =>
         All.Sum(task => task.Length.EpochsAfter(Math.Clamp(steps - task.FirstStep, 0, task.Length.TotalSteps)));
 
     /// <summary>

@@ -6,8 +6,7 @@ namespace Engine.Training.Reports;
 
 /// <summary>
 /// A report as one HTML file that needs nothing else: no script, no network, light or dark as the reader's system is, readable on a narrow
-/// screen. Charts are inline SVG
-/// (<see cref="LineChart"/>, <see cref="HeatMap"/>), tables are <see cref="HtmlTable"/>.
+/// screen. Charts are inline SVG (<see cref="LineChart"/>, <see cref="HeatMap"/>), tables are <see cref="HtmlTable"/>.
 /// </summary>
 internal sealed class HtmlPage(string title)
 {

@@ -30,8 +30,7 @@ public sealed record ModelMetrics(IReadOnlyDictionary<string, double> Metrics, i
 
 /// <summary>
 /// The evaluation of a trained model: a classifier or regressor on labelled data, a run's language model on texts, laid out and cut as its
-/// run
-/// did. The data is read when this is made, before a device is needed.
+/// run did. The data is read when this is made, before a device is needed.
 /// </summary>
 public sealed class ModelEvaluation
 {

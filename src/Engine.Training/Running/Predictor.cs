@@ -140,8 +140,7 @@ public sealed class Predictor : IDisposable
 
     /// <summary>
     /// Frees the model. Calls that wait, and those under way at their next batch, end with an <see cref="ObjectDisposedException"/>; this
-    /// returns when the
-    /// last of them has ended, or at once where a callback of work on a device calls it.
+    /// returns when the last of them has ended, or at once where a callback of work on a device calls it.
     /// </summary>
     public void Dispose() => model.Dispose();
 

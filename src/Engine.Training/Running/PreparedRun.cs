@@ -13,7 +13,6 @@ using Engine.Safetensors;
 using Engine.Training.Data;
 using Engine.Optim;
 using Engine.Optim.Methods;
-using Engine.Optim.Schedules;
 using Engine.Training.Configuration;
 using Engine.Training.Federated;
 using Engine.Training.Incremental;
@@ -29,8 +28,6 @@ internal sealed class PreparedRun : IDisposable
     private readonly IReadOnlyCollection<BatchShape> trainingShapes;
     private readonly IReadOnlyCollection<BatchShape> evaluationShapes;
     private readonly IReadOnlyList<string> idleEntries;
-    private readonly FederatedClients? clients;
-    private readonly LearningRateSchedule? schedule;
 
     private PreparedRun(RunConfiguration run, Device device)
     {
@@ -55,16 +52,11 @@ internal sealed class PreparedRun : IDisposable
         CheckProducts(run, device, storage);
         idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run.Adapter!, architecture, AdapterConfig);
         Model = new TransformerModel(architecture, TuningOf(run, architecture, AdapterConfig), storage) { Products = run.ProductType };
-        clients = run.Federated is { } federated ? FederatedClients.Of(run, federated, Data) : null;
-        Tasks = run.Tasks is { } tasks ? TaskSequence.Of(run, tasks, Data) : null;
-        Length = clients?.Rounds ?? Tasks?.Length ?? RunLength.Of(run, Data.Train);
-        Privacy = PrivacyLedger.Of(run, Data.Train, clients);
+        Plan = StepPlan.Of(run, Data);
+        Privacy = PrivacyLedger.Of(run, Data.Train, (Plan as FederatedRounds)?.Clients);
         TrainingMethod method = (run.Method ?? new Plain()).CreatePlugIn();
-        bool bySample = method.Courses.Contains(StepCourse.PerSample);
-        trainingShapes = clients?.Shapes(architecture, bySample) ?? Tasks?.Shapes(architecture)
-            ?? Data.Train.Shapes(architecture, Length.TotalMicroBatches, bySample);
-        evaluationShapes = Tasks?.EvaluationShapes ?? Data.Validation?.Shapes ?? [];
-        schedule = Tasks is null ? run.CreateSchedule(Length.TotalSteps) : null;
+        trainingShapes = Plan.TrainingShapes(architecture, bySample: method.Courses.Contains(StepCourse.PerSample));
+        evaluationShapes = Plan.EvaluationShapes;
         var optimizer = new AdamWOptions
         {
             Beta1 = run.AdamBeta1,
@@ -76,11 +68,9 @@ internal sealed class PreparedRun : IDisposable
         };
         BatchShape capacity = trainingShapes.Concat(evaluationShapes).Aggregate((a, b) => a.Max(b));
         Session = new TrainingSession(
-            device, Model, method, optimizer, capacity,
-            clients?.LocalSteps ?? Tasks?.LongestSteps ?? Length.TotalSteps, run.Seed, run.GradientAccumulationSteps,
+            device, Model, method, optimizer, capacity, Plan.LongestSteps, run.Seed, run.GradientAccumulationSteps,
             run.GradientCheckpointing, LossOf(run, Data));
-        Rounds = clients is null ? null : RoundsOf(run, clients, Session);
-        RequireTaskwise(run);
+        Plan.Require(run, Session);
         Forecast = Session.Forecast(trainingShapes, evaluationShapes);
         ForecastBytes = device.Memory.Current + Forecast.Values.Sum();
     }
@@ -97,14 +87,11 @@ internal sealed class PreparedRun : IDisposable
     /// <summary>Null for full fine-tuning.</summary>
     public AdapterConfig? AdapterConfig { get; }
 
-    /// <summary>Steps of the run; of a federated one its rounds, each an epoch. What an epoch is of a run of tasks, they say.</summary>
-    public RunLength Length { get; }
+    /// <summary>What its steps are.</summary>
+    public StepPlan Plan { get; }
 
-    /// <summary>The tasks of a class-incremental run; null for others.</summary>
-    public TaskSequence? Tasks { get; }
-
-    /// <summary>What takes the rounds of a federated run; null for others.</summary>
-    internal FederatedRounds? Rounds { get; }
+    /// <summary>Its plan where it is one of tasks, which evaluations then go by; null for others.</summary>
+    public TaskSequence? Tasks => Plan as TaskSequence;
 
     /// <summary>What of privacy steps or rounds spend; null where the run's method has no guarantee.</summary>
     internal PrivacyLedger? Privacy { get; }
@@ -164,25 +151,13 @@ internal sealed class PreparedRun : IDisposable
 
         Session.Allocate(trainingShapes, evaluationShapes);
         Session.Begin(resumes);
-        string?[] ofRun = [clients?.Note, Tasks?.Note, Privacy?.Note, PrivacyLedger.Warning(Run)];
+        string?[] ofRun = [Plan.Note, Privacy?.Note, PrivacyLedger.Warning(Run)];
         return [.. Data.Notes, .. idleEntries, .. notes, .. EmbeddingNotes(), .. ofRun.OfType<string>()];
     }
 
-    /// <summary>The learning rate of an optimizer step.</summary>
-    public double RateAt(long step) => Tasks?.RateAt(step) ?? schedule!.RateAt((int)step);
-
-    /// <summary>Epochs passed after so many optimizer steps.</summary>
-    public double EpochsAfter(long steps) => Tasks?.EpochsAfter(steps) ?? Length.EpochsAfter(steps);
-
-    /// <summary>Whether an epoch ends with so many optimizer steps.</summary>
-    public bool EndsEpoch(long steps) => Tasks?.EndsEpoch(steps) ?? steps % Length.StepsPerEpoch == 0;
-
-    /// <summary>Takes an optimizer step, which may be the first of a task; of no federated run.</summary>
-    public StepReport Step(long step)
-    {
-        Tasks?.Enter(Session, step);
-        return Session.Step(Tasks?.Batches(step) ?? Data.Train.Step(Length, step), RateAt(step), Data.Train.Origin);
-    }
+    /// <summary>Takes a step of the plan.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled within a step that is many.</exception>
+    public StepReport Step(long step, CancellationToken cancellation) => Plan.Take(Session, step, cancellation);
 
     /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>
     public string WriteWeights(string target)
@@ -216,36 +191,6 @@ internal sealed class PreparedRun : IDisposable
         Session.Dispose();
         Model.Dispose();
         Data.Dispose();
-    }
-
-    private static FederatedRounds RoundsOf(RunConfiguration run, FederatedClients clients, TrainingSession session)
-    {
-        if (session.CarriesState)
-        {
-            throw new ConfigurationException(
-                $"federated: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, "
-                + "and clients start anew in each round; choose a method that does not, or leave it out.");
-        }
-
-        if (run.Federated!.Aggregation == AggregationKind.LoraFair
-            && session.Model.Adapters.FirstOrDefault(layer => layer is not { Form: null, Magnitude: null }) is { } other)
-        {
-            throw new ConfigurationException(
-                $"federated.aggregation: lora-fair corrects the product B A of plain LoRA, and {other.Module} has "
-                + $"{(other.Form is { } form ? form.Name : "DoRA's magnitudes")} beside it; choose aggregation: fedit.");
-        }
-
-        return new FederatedRounds(clients, run.Federated, session);
-    }
-
-    private void RequireTaskwise(RunConfiguration run)
-    {
-        if (Tasks is not null && !Session.TakesTasks)
-        {
-            throw new ConfigurationException(
-                $"tasks: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, and the optimizer of "
-                + "each task starts anew; choose sd-lora, or a method that keeps none, or leave it out.");
-        }
     }
 
     private static LossOptions LossOf(RunConfiguration run, RunData data)

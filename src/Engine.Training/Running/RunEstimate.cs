@@ -45,7 +45,7 @@ public sealed record RunEstimate(
             device.MemoryBytes,
             prepared.Model.Trainables!.Count,
             prepared.Model.WeightType,
-            prepared.Length,
+            prepared.Plan.Length,
             prepared.ArenaBytes(gradientCheckpointing: false),
             prepared.ArenaBytes(gradientCheckpointing: true),
             prepared.Data.Classes,

@@ -80,7 +80,7 @@ internal static class RunRecords
     private static JsonObject OfRun(TrainingOutcome outcome, BestTracker best, PreparedRun prepared) => new()
     {
         ["steps"] = outcome.Steps,
-        ["epochs"] = prepared.EpochsAfter(outcome.Steps),
+        ["epochs"] = prepared.Plan.EpochsAfter(outcome.Steps),
         ["metric"] = best.Metric,
         ["best_metric"] = best.State.Best is double value ? Number(value) : null,
         ["best_step"] = best.State.BestStep < 0 ? null : best.State.BestStep,

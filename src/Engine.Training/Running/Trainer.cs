@@ -183,7 +183,7 @@ public sealed class Trainer : IDisposable
         }
 
         return new TrainingProgress.Started(
-            prepared.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes)
+            prepared.Plan.Length.TotalSteps, state.Step, prepared.Model.Trainables!.Count, ParameterCount(), prepared.ForecastBytes, notes)
         { Classes = prepared.Data.Classes };
     }
 
@@ -194,11 +194,11 @@ public sealed class Trainer : IDisposable
             Evaluate(cancellation);
         }
 
-        while (state.Step < prepared.Length.TotalSteps && !best.ShouldStop)
+        while (state.Step < prepared.Plan.Length.TotalSteps && !best.ShouldStop)
         {
             cancellation.ThrowIfCancellationRequested();
             TakeStep(cancellation);
-            bool last = state.Step == prepared.Length.TotalSteps;
+            bool last = state.Step == prepared.Plan.Length.TotalSteps;
             bool endsTask = prepared.Tasks?.EndsTask(state.Step) == true;
             if (endsTask || IsDue(run.EvalStrategy ?? IntervalStrategy.No, run.EvalSteps ?? int.MaxValue, last))
             {
@@ -224,10 +224,8 @@ public sealed class Trainer : IDisposable
     private void TakeStep(CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        double rate = prepared.RateAt(state.Step);
-        StepReport report = prepared.Rounds is { } rounds
-            ? rounds.Take(state.Step, rate, cancellation)
-            : prepared.Step(state.Step);
+        double rate = prepared.Plan.RateAt(state.Step);
+        StepReport report = prepared.Step(state.Step, cancellation);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         bool unlabelled = report is { Labels: 0, Skipped: true };
         if (!unlabelled && (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped)))
@@ -247,15 +245,10 @@ public sealed class Trainer : IDisposable
             LossScale = Session.LossScaling?.State,
         };
         pace.Add(report.Tokens, elapsed);
-        double epochs = prepared.EpochsAfter(state.Step);
+        double epochs = prepared.Plan.EpochsAfter(state.Step);
         bool scaleChanged = state.LossScale?.Scale != scaleBefore;
         JsonObject line = RunRecords.Step(state, epochs, rate, report, elapsed, scaleChanged, Session.Perturbs, Session.Numbers);
-        prepared.Rounds?.AddTo(line, state.Step - 1);
-        if (prepared.Tasks is not null)
-        {
-            line["task"] = Session.Task + 1;
-        }
-
+        prepared.Plan.AddTo(line, state.Step - 1);
         double? epsilon = prepared.Privacy?.EpsilonAfter(state.Step);
         if (epsilon is not null)
         {
@@ -272,13 +265,13 @@ public sealed class Trainer : IDisposable
 
         progress?.Report(new TrainingProgress.Step(
             state.Step,
-            prepared.Length.TotalSteps,
+            prepared.Plan.Length.TotalSteps,
             epochs,
             report.Loss,
             rate,
             report.GradientNorm,
             pace.TokensPerSecond,
-            pace.TimeFor(prepared.Length.TotalSteps - state.Step),
+            pace.TimeFor(prepared.Plan.Length.TotalSteps - state.Step),
             prepared.Device.Memory.Current)
         {
             LossRise = lossRise = double.IsFinite(report.LossRise) ? report.LossRise : lossRise,
@@ -371,7 +364,7 @@ public sealed class Trainer : IDisposable
             writer.Write(Folder.BestPath);
         }
 
-        double epochs = prepared.EpochsAfter(state.Step);
+        double epochs = prepared.Plan.EpochsAfter(state.Step);
         Write(MetricsLog.Eval, Folder.EvaluationsPath, RunRecords.Evaluation(state.Step, epochs, latest));
         IReadOnlyDictionary<string, double> shown = prepared.Tasks is null
             ? latest
@@ -475,7 +468,7 @@ public sealed class Trainer : IDisposable
     private bool IsDue(IntervalStrategy strategy, int everySteps, bool last) => strategy switch
     {
         IntervalStrategy.Steps => state.Step % everySteps == 0 || last,
-        IntervalStrategy.Epoch => prepared.EndsEpoch(state.Step) || last,
+        IntervalStrategy.Epoch => prepared.Plan.EndsEpoch(state.Step) || last,
         _ => false,
     };
 

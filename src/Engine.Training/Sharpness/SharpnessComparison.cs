@@ -47,8 +47,7 @@ public sealed class SharpnessComparison
 
     /// <summary>
     /// Measures one adapter after another, and writes <c>sharpness.json</c> and <c>sharpness.html</c>, anew after every adapter. Cancelled,
-    /// it
-    /// returns what was measured before.
+    /// it returns what was measured before.
     /// </summary>
     /// <param name="output">The folder of the two files.</param>
     /// <param name="progress">Told of passes on the thread that measures.</param>

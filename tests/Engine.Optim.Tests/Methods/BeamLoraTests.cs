@@ -130,6 +130,35 @@ public sealed class BeamLoraTests
         Assert.Equal([0f, 0f], momentsAfter[gate..(gate + 2)]);
     }
 
+    /// <summary>The steps of a snapshot and a pruning without a label update nothing: those that follow take them up.</summary>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_step_that_updates_nothing_puts_a_pruning_off(int unlabelled)
+    {
+        using var run = new ToyRun("cpu", new TwoLayerModel(), Gated, Settings.CreatePlugIn());
+        LoraLinear layer = run.Model.Adapters[0];
+        int gate = TrainableParameters.OffsetOf(BeamForm.GateOf(layer)), a = TrainableParameters.OffsetOf(layer.A);
+        SetGates(run, 0f);
+        float[] values = run.Values;
+        values[gate] = 0.5f;
+        run.Values = values;
+        int columns = layer.A.Shape.Columns;
+        float[] snapshot = [];
+        for (int step = 0; step < 5; step++)
+        {
+            run.Step(1e-3, step == unlabelled ? ToyRun.Batch(_ => float.NaN) with { ClassLabels = null } : null);
+            snapshot = step == (unlabelled == 2 ? 3 : 2) ? run.Values[a..(a + columns)] : snapshot;
+            bool pruned = run.Values[gate] == run.Values[gate + 1];
+            Assert.Equal(step >= (unlabelled == 3 ? 4 : 3), pruned);
+            if (step == (unlabelled == 3 ? 4 : 3))
+            {
+                Assert.Equal(snapshot, run.Values[(a + columns)..(a + (2 * columns))]);
+                break;
+            }
+        }
+    }
+
     [Fact]
     public void It_goes_with_methods_that_take_no_weight_for_the_product()
     {

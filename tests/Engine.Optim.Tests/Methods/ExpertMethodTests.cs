@@ -86,6 +86,23 @@ public sealed class ExpertMethodTests
         }
     }
 
+    /// <summary>The step of a draw without a label trains nothing: the next one draws.</summary>
+    [Fact]
+    public void A_step_that_updates_nothing_puts_the_reducers_draw_off()
+    {
+        var settings = new EffiLora { Heads = 2, ActiveShare = 0.5, ReducerInterval = 3, ReducerTemperature = 1e-3 };
+        var method = new EffiLoraMethod(settings);
+        using var run = new ToyRun("cpu", new TwoLayerModel(), Tuning(settings, rank: 2), method);
+        for (int step = 0; step < 4; step++)
+        {
+            run.Step(1e-2, step == 3 ? ToyRun.Batch(_ => float.NaN) with { ClassLabels = null } : null);
+        }
+
+        Assert.All(run.Model.Adapters, layer => Assert.True(method.Trains(layer)));
+        run.Step(1e-2);
+        Assert.Single(run.Model.Adapters, method.Trains);
+    }
+
     [Fact]
     public void What_does_not_go_together_is_refused()
     {

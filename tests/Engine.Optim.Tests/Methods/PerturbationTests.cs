@@ -49,8 +49,7 @@ public sealed class PerturbationTests
 
     /// <summary>
     /// A plain step makes the launches of plain LoRA, a perturbed one those of the method. Methods that draw tensors draw all of them
-    /// here, and LookSAM's steps are
-    /// all SAM's; how many launches an update takes is each method's own affair.
+    /// here, and LookSAM's steps are all SAM's; how many launches an update takes is each method's own affair.
     /// </summary>
     [Theory]
     [MemberData(nameof(Names))]

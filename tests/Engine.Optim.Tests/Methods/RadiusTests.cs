@@ -146,6 +146,8 @@ public sealed class RadiusTests
         Refused(new FmLora { Sigma = 0.1, RhoMin = 0.01 }, "method.rho_min is '0.01'");
         Refused(new Sam { Sigma = 0.1, Rho = new Radius { Rise = 0.1 } }, "method.sigma is '0.1'");
         Refused(new Sam { AnnealStart = 0.5 }, "method.anneal_start is '0.5'");
+        Refused(new Sam { C = 1e-6 }, "method.c is '1E-06'");
+        Refused(new Sam { RhoMax = 0.5 }, "method.rho_max is '0.5'");
         Refused(new Sam { Rho = new Radius { Rise = 0 } }, "method.rho.rise is '0'");
         Refused(new Sam { Rho = -1 }, "method.rho is '-1'");
         Refused(new Sam { Start = 1.5 }, "method.start is '1.5'; expected the number of a step");

@@ -124,12 +124,12 @@ public sealed class FederatedRunTests
         using PreparedRun prepared = PreparedRun.Create(run, device);
         prepared.Load();
         float[] start = Weights();
-        prepared.Rounds!.Take(0, 1e-3, default);
+        prepared.Step(0, default);
         float[] first = Weights();
         Assert.NotEqual(start, first);
-        Assert.Throws<OperationCanceledException>(() => prepared.Rounds.Take(1, 1e-3, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() => prepared.Step(1, new CancellationToken(canceled: true)));
         Assert.Equal(first, Weights());
-        prepared.Rounds.Take(1, 1e-3, default);
+        prepared.Step(1, default);
         Assert.NotEqual(first, Weights());
 
         float[] Weights() => prepared.Session.Trainables.Values.View<float>().ToArray();
@@ -297,7 +297,7 @@ public sealed class FederatedRunTests
         {
             prepared.Load();
             float[] start = prepared.Session.Trainables.Values.View<float>().ToArray();
-            prepared.Rounds!.Take(0, 1e-3, default);
+            prepared.Step(0, default);
             Assert.Equal(moves, !start.SequenceEqual(prepared.Session.Trainables.Values.View<float>().ToArray()));
         }
 
