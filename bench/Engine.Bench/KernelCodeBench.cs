@@ -10,8 +10,8 @@ namespace Engine.Bench;
 
 /// <summary>
 /// What NVIDIA's assembler makes of the kernels for sm_90, one variant each: registers, stack, instructions, and those of the loops
-/// that multiply. Needs ptxas and cuobjdump, on PATH or beside the ptxas that
-/// ENGINE_PTXAS names, and no card. With a folder: the same of the cubin files in it, which another compiler made.
+/// that multiply. Needs ptxas and cuobjdump, on PATH or beside the ptxas that ENGINE_PTXAS names, and no card. With a folder: the same of
+/// the cubin files in it, which another compiler made.
 /// </summary>
 internal static partial class KernelCodeBench
 {

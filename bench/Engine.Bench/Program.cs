@@ -7,8 +7,8 @@ using Engine.Devices.Cpu;
 // Benchmarks by name, by default all but qwen-step and decode, which take gigabytes; --device as `engine` takes it, or cpu-managed: the cpu
 // device's compiled kernels, without host vectors; --dtype float32, bfloat16 or float16: how weights are stored, for matmul, decode and
 // qwen-step, and the type of products on matrix units, for these and attention; --products own or vendor: what computes them on cuda, where
-// `engine` would choose. For methods: --methods NAME,NAME (all without it),
-// --rounds N turns of each side (6). --operators, for methods and decode-step: the time of each operator too.
+// `engine` would choose. For methods: --methods NAME,NAME (all without it), --rounds N turns of each side (6). --operators, for methods and
+// decode-step: the time of each operator too.
 // step-model --without-times: on a driver that runs nothing.
 // start [ENGINE.DLL] [--device DEVICE], kernel-code [FOLDER] and plans RUN.yaml ... stand alone.
 if (args is ["export-batches", var runFile, var target])

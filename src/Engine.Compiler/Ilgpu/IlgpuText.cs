@@ -126,9 +126,8 @@ internal sealed class IlgpuText(Collectives collectives, LocalIndices indices, F
 
     /// <summary>
     /// The passes of a loop whose variable indexes local memory, one after another; null where a loop is printed as it stands. Where
-    /// the number of passes depends on a <c>[Specialize]</c> parameter,
-    /// as many as there can be are printed, each under a condition that is a constant once the variant's values are in place. Of
-    /// other loops that work on local memory some passes are printed at a time.
+    /// the number of passes depends on a <c>[Specialize]</c> parameter, as many as there can be are printed, each under a condition that is
+    /// a constant once the variant's values are in place. Of other loops that work on local memory some passes are printed at a time.
     /// </summary>
     private string? Unrolled(ForStatementSyntax loop, IlgpuScope scope)
     {

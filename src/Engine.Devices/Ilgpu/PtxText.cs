@@ -24,8 +24,7 @@ internal static partial class PtxText
 
     /// <summary>
     /// Addresses of shared memory are counted in 32 bits, as its instructions take them: an element's index is added in 32 bits
-    /// before ILGPU widens it, and only there may ptxas take a sum of it and a
-    /// constant apart, to put the constant into the instruction.
+    /// before ILGPU widens it, and only there may ptxas take a sum of it and a constant apart, to put the constant into the instruction.
     /// </summary>
     private static string SharedAddresses(string text)
     {

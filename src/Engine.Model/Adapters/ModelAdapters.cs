@@ -184,8 +184,7 @@ internal static class ModelAdapters
     /// Writes the adapter as PEFT does. Where it started from a part of the weight (PiSSA), the file holds s (B A - B0 A0) as factors of
     /// twice the rank, and where training has merged others (<see cref="LoraLinear.Merged"/>) or the adapters' form is a sum of several,
     /// the factors of all: an adapter of the model as it was published. Where the configuration says so, base weights go along
-    /// (<see cref="AdapterConfig.HoldsBaseWeights"/>), and what
-    /// was merged is in these.
+    /// (<see cref="AdapterConfig.HoldsBaseWeights"/>), and what was merged is in these.
     /// </summary>
     public static void Save(TransformerModel model, AdapterConfig config, string folder)
     {

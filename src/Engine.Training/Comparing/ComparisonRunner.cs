@@ -78,7 +78,8 @@ internal sealed class ComparisonRunner(
             prepared.Step(step, cancellation);
             step++;
         }
-        while (step < prepared.Plan.Length.TotalSteps && Stopwatch.GetElapsedTime(start) < WarmUpTime && !cancellation.IsCancellationRequested);
+        while (step < prepared.Plan.Length.TotalSteps && Stopwatch.GetElapsedTime(start) < WarmUpTime
+            && !cancellation.IsCancellationRequested);
 
         return step;
     }

@@ -42,7 +42,8 @@ internal sealed class TaskSequence : StepPlan
         [.. All.Select(task => (IReadOnlyList<string>)[.. task.Classes.Select(one => names[one])])];
 
     /// <summary>Steps of the run; an epoch is not one length for all tasks, so steps are counted alone.</summary>
-    public override RunLength Length => new(MicroBatchesPerEpoch: 1, Accumulation: 1, checked((int)(All[^1].FirstStep + All[^1].Length.TotalSteps)));
+    public override RunLength Length =>
+        new(MicroBatchesPerEpoch: 1, Accumulation: 1, checked((int)(All[^1].FirstStep + All[^1].Length.TotalSteps)));
 
     /// <summary>Steps of the longest task.</summary>
     public override int LongestSteps => All.Max(task => task.Length.TotalSteps);

@@ -6,8 +6,8 @@ namespace Engine.Kernels;
 /// <summary>
 /// Products on the cpu device. Four paths share the epilogue: packed panels for large products, unpacked rows of B for few rows of A,
 /// dot products for few rows of either in NT, and a stream of B's rows for the fewest. B may be stored in 16 bits: packing converts it, and
-/// so do the dot products as they read. Which path runs, and where its sums are cut along K,
-/// depends on the shape alone, so results have the same bits for any number of threads.
+/// so do the dot products as they read. Which path runs, and where its sums are cut along K, depends on the shape alone, so results have
+/// the same bits for any number of threads.
 /// </summary>
 internal abstract unsafe class MatMulHost : HostLaunch, IHostBody
 {

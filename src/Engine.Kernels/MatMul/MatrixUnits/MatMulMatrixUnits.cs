@@ -179,9 +179,9 @@ internal static partial class MatMulMatrixUnits
 
     /// <summary>
     /// Reads an item's part of an operand as it is stored, zeros behind its edges: of rows <paramref name="at"/> to at + 63 and steps
-    /// <paramref name="first"/> to first + 31, to be written to shared
-    /// memory when that is free; nothing waits for it before. <paramref name="alongDepth"/>: stored rows run along the summed
-    /// dimension. Either way neighbouring items read and write neighbouring elements.
+    /// <paramref name="first"/> to first + 31, to be written to shared memory when that is free; nothing waits for it before.
+    /// <paramref name="alongDepth"/>: stored rows run along the summed dimension. Either way neighbouring items read and write neighbouring
+    /// elements.
     /// </summary>
     private static void Read<TSource>(
         ArrayView<TSource> operand, long start, long stride, int at, int count, int first, int depth, ArrayView<TSource> part,
