@@ -144,6 +144,7 @@ public sealed class TrainingTests : FakeDriverTests
     }
 
     [FakeDriverFact]
+    [Trait("Category", "Long")]
     public void A_profile_tells_the_librarys_products_from_ours()
     {
         using CudaDevice device = FakeDriver.OpenVendor();

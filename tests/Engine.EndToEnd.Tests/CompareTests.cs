@@ -110,6 +110,7 @@ public sealed class CompareTests
     /// A run that was stopped goes on from its checkpoint to the numbers of one that was not; runs that had ended stay as they are.
     /// </summary>
     [Fact]
+    [Trait("Category", "Long")]
     public void An_interrupted_comparison_goes_on_where_it_was()
     {
         // More lines of progress than a pipe holds: the process cannot end before the test reads on.

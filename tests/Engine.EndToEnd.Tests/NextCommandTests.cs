@@ -27,6 +27,7 @@ public sealed class NextCommandTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Paths_are_seen_from_the_working_directory()
     {
         using SmallRun run = new();
@@ -36,6 +37,7 @@ public sealed class NextCommandTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Regressor_gives_a_number()
     {
         using SmallRun run = new();
@@ -48,6 +50,7 @@ public sealed class NextCommandTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Pairs_come_from_the_file_of_those_held_out()
     {
         using SmallRun run = new();
@@ -58,6 +61,7 @@ public sealed class NextCommandTests
     }
 
     [Theory]
+    [Trait("Category", "Long")]
     [InlineData("""{"messages": [{"role": "user", "content": "Ping"}, {"role": "assistant", "content": "Pong"}]}""", "", "chat ")]
     [InlineData("""{"prompt": "one two ", "completion": "three"}""", "chat_template: plain", "chat ")]
     [InlineData("""{"prompt": "one two ", "completion": "three"}""", "", "generate ")]

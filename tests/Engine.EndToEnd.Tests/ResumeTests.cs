@@ -70,6 +70,7 @@ public sealed class ResumeTests
 
     /// <summary>A process that lives keeps its folder, one that was killed does not.</summary>
     [Fact]
+    [Trait("Category", "Long")]
     public void A_second_process_is_refused_with_the_first_ones_number_and_host_until_that_is_gone()
     {
         using SmallRun run = new();
@@ -99,6 +100,7 @@ public sealed class ResumeTests
     /// room the run goes on from its newest checkpoint.
     /// </summary>
     [SmallDiskTheory]
+    [Trait("Category", "Long")]
     [MemberData(nameof(SmallDisks))]
     public void Full_disk_stops_the_run_with_the_file_and_the_checkpoint_it_can_go_on_from(int sizeInKibibytes)
     {

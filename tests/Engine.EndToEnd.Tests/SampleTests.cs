@@ -40,6 +40,7 @@ public sealed class SampleTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Rows_in_memory_become_predictions()
     {
         EngineResult result = Run("Classify", $"'{Repository.Path("models")}' 60");
@@ -50,6 +51,7 @@ public sealed class SampleTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_transformer_of_ML_NET_predicts()
     {
         string[] lines = Run("MicrosoftML", $"'{Repository.Path("models")}' 60").OutputLines;
@@ -59,6 +61,7 @@ public sealed class SampleTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_method_of_the_programs_own_trains_alone_and_beside_another()
     {
         string line = Assert.Single(Run("CustomMethod", $"'{Repository.Path("models")}'").OutputLines);

@@ -145,6 +145,7 @@ public sealed partial class SharpnessTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Interrupted_it_keeps_what_was_measured()
     {
         using SmallRun run = Trained("plain");

@@ -27,7 +27,7 @@ public sealed class AdapterMethodTests
         TaskType = AdapterConfig.SequenceClassification,
     };
 
-    public static TheoryData<string, string> Methods => TestDevices.With("fm-lora", "efm-lora", "bi-lora");
+    public static TheoryData<string, string> Methods => TestDevices.QuickWith("fm-lora", "efm-lora", "bi-lora");
 
     [Theory]
     [MemberData(nameof(Methods))]
@@ -58,7 +58,7 @@ public sealed class AdapterMethodTests
     }
 
     [Theory]
-    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    [MemberData(nameof(TestDevices.QuickNames), MemberType = typeof(TestDevices))]
     public void A_perturbed_b_returns_to_the_bit(string deviceName)
     {
         var losses = new List<double>();
@@ -72,7 +72,7 @@ public sealed class AdapterMethodTests
     }
 
     [Theory]
-    [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
+    [MemberData(nameof(TestDevices.QuickNames), MemberType = typeof(TestDevices))]
     public void The_auxiliary_climbs_and_stays_within_the_radius(string deviceName)
     {
         foreach (AuxiliaryOptimizer optimizer in Enum.GetValues<AuxiliaryOptimizer>())

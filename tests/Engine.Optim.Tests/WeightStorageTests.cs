@@ -21,7 +21,7 @@ public sealed class WeightStorageTests
 {
     private const int Steps = 6;
 
-    public static TheoryData<string, ElementType> Types => TestDevices.With(ElementType.BFloat16, ElementType.Float16);
+    public static TheoryData<string, ElementType> Types => TestDevices.QuickWith(ElementType.BFloat16, ElementType.Float16);
 
     [Theory]
     [MemberData(nameof(Types))]

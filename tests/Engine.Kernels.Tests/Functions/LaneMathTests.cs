@@ -1,5 +1,6 @@
 using Engine.Devices.Kernels;
 using Engine.Kernels.Host;
+using Engine.Tests;
 
 namespace Engine.Kernels.Tests.Functions;
 
@@ -36,7 +37,7 @@ public sealed unsafe class LaneMathTests
 
     private static IEnumerable<float> BitPatterns()
     {
-        for (long bits = 0; bits <= uint.MaxValue; bits += 20011)
+        for (long bits = 0; bits <= uint.MaxValue; bits += WantedDevices.Long ? 20_011 : 200_003)
         {
             yield return BitConverter.UInt32BitsToSingle((uint)bits);
         }

@@ -2,6 +2,7 @@ using Engine.Devices;
 using Engine.Devices.Cpu;
 using Engine.Devices.Kernels;
 using Engine.Kernels.Host;
+using Engine.Tests;
 
 namespace Engine.Kernels.Tests;
 
@@ -19,6 +20,9 @@ public sealed class MatMulTests
         (40, 300, 5),
         (1, 70, 64), (1, 33, 333), (2, 40, 95), (4, 70, 97), (7, 35, 130),
     ];
+
+    /// <summary>In a plain run every fourth: kernels on the managed executor take a fifth of a second for each.</summary>
+    private static readonly (int M, int N, int K)[] SomeSizes = [.. Sizes.Where((_, i) => WantedDevices.Long || i % 4 == 3)];
 
     public static TheoryData<string, MatMulLayout> DevicesAndLayouts => TestDevices.With(MatMulLayout.NN, MatMulLayout.NT, MatMulLayout.TN);
 
@@ -70,7 +74,7 @@ public sealed class MatMulTests
     {
         foreach (MatMulLayout layout in new[] { MatMulLayout.NT, MatMulLayout.NN })
         {
-            foreach ((int m, int n, int k) in Sizes)
+            foreach ((int m, int n, int k) in SomeSizes)
             {
                 var dense = new MatMulShape(m, n, k, layout);
                 Check(name, dense, typeB: type);

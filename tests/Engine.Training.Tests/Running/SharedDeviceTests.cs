@@ -27,7 +27,7 @@ public sealed class SharedDeviceTests
         using Predictor predictor = Open(device, tiny);
         string[] alone = [.. Texts.Select((_, i) => Ask(predictor, i))];
         Assert.Equal(Texts.Length, alone.Distinct().Count());
-        Parallel.For(0, deviceName == "cpu" ? 600 : 60, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
+        Parallel.For(0, deviceName == "cpu" && WantedDevices.Long ? 600 : 60, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
         {
             if (i % 3 == 2)
             {
@@ -48,7 +48,7 @@ public sealed class SharedDeviceTests
         using var tiny = new TinyRun();
         using Device device = TestDevices.Open("cpu");
         long before = device.Memory.Current;
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < (WantedDevices.Long ? 60 : 20); round++)
         {
             Predictor predictor = Open(device, tiny);
             int answers = 0;
