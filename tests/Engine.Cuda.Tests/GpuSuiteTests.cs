@@ -52,6 +52,16 @@ public sealed class GpuSuiteTests : FakeDriverTests
         Assert.True(Assert.Single(Results()).GetProperty("not_run").GetInt32() > 0);
     }
 
+    /// <summary>The machine has no .NET but what is carried there.</summary>
+    [Fact]
+    public void The_suite_needs_no_framework_but_the_one_that_goes_along()
+    {
+        using JsonDocument settings = JsonDocument.Parse(File.ReadAllText(Path.ChangeExtension(Program, ".runtimeconfig.json")));
+        JsonElement runtime = settings.RootElement.GetProperty("runtimeOptions");
+        Assert.False(runtime.TryGetProperty("frameworks", out _));
+        Assert.Equal("Microsoft.NETCore.App", runtime.GetProperty("framework").GetProperty("name").GetString());
+    }
+
     [FakeDriverFact]
     public void A_card_that_is_not_there_is_told_from_tests_that_fail()
     {
