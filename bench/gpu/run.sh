@@ -6,7 +6,7 @@
 #   bench/gpu/run.sh --pack FOLDER   only makes the folder to carry; FOLDER/suite.sh runs there and leaves FOLDER/results
 #   bench/gpu/run.sh --fake          tries all this without a card, beside the driver of tests/Engine.Cuda.Tests, which runs nothing: 0 where every suite reports failures; no results
 # DEVICES="cuda opencl" and TIMINGS="matmul attention lora-step qwen-step decode-step methods step-model" choose what runs (methods: Flat-LoRA);
-# PATIENCE=5 gives everything five times its seconds.
+# PATIENCE=15 gives everything fifteen times its seconds, which an OpenCL on a processor needs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 pack=artifacts/gpu
@@ -29,7 +29,9 @@ cp -r "$folder/$version" "$pack/dotnet/shared/Microsoft.NETCore.App/"
 cp -r bench/gpu/Engine.GpuSuite/bin/Release/net10.0 "$pack/engine/suite"
 cp -r bench/Engine.Bench/bin/Release/net10.0 "$pack/engine/bench"
 cp Engine.sln "$pack/engine/" # the tests find the goldens beside the folder that holds it
-cp -r ../shared/goldens/{models,small,trajectories} "$pack/shared/goldens/"
+cp -r ../shared/goldens/{models,small,trajectories,related} "$pack/shared/goldens/"
+mkdir "$pack/shared/goldens/objectives"
+cp -r ../shared/goldens/objectives/tokens "$pack/shared/goldens/objectives/"
 cp bench/gpu/suite.sh bench/peers/gpu.py "$pack/"
 find "$pack" -name '*.pdb' -delete
 

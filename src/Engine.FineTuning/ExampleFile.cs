@@ -21,14 +21,14 @@ internal static class ExampleFile
     /// <param name="name">What they are: train or validation.</param>
     /// <exception cref="ArgumentException">There are none.</exception>
     public static async Task<string> WriteAsync<T>(
-        string folder, string name, IAsyncEnumerable<T> examples, Action<Utf8JsonWriter, T> write, CancellationToken cancellation)
+        string folder, string name, IAsyncEnumerable<T> examples, Action<Utf8JsonWriter, T> write, CancellationToken cancellationToken)
     {
         folder = Path.Combine(folder, FolderName);
         Directory.CreateDirectory(folder);
         string unfinished = Path.Combine(folder, $"{name}.{Guid.NewGuid():N}.tmp");
         try
         {
-            string hash = await WriteLinesAsync(unfinished, name, examples, write, cancellation).ConfigureAwait(false);
+            string hash = await WriteLinesAsync(unfinished, name, examples, write, cancellationToken).ConfigureAwait(false);
             string path = Path.Combine(folder, $"{name}-{hash}.jsonl");
             File.Move(unfinished, path, overwrite: true);
             return path;
@@ -41,14 +41,14 @@ internal static class ExampleFile
 
     /// <summary>Writes the lines and gives their hash.</summary>
     private static async Task<string> WriteLinesAsync<T>(
-        string path, string name, IAsyncEnumerable<T> examples, Action<Utf8JsonWriter, T> write, CancellationToken cancellation)
+        string path, string name, IAsyncEnumerable<T> examples, Action<Utf8JsonWriter, T> write, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await using FileStream file = File.Create(path);
         using MemoryStream line = new();
         using Utf8JsonWriter json = new(line);
         bool any = false;
-        await foreach (T example in examples.WithCancellation(cancellation).ConfigureAwait(false))
+        await foreach (T example in examples.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             ArgumentNullException.ThrowIfNull(example, nameof(examples));
             any = true;

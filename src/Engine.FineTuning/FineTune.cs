@@ -27,8 +27,8 @@ public static class FineTune
 {
     /// <summary>Trains a classifier on the files that the run names.</summary>
     public static async Task<TextClassifier> ClassifierAsync(
-        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
-        new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.SequenceClassification }), options, cancellation)
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
+        new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.SequenceClassification }), options, cancellationToken)
             .ConfigureAwait(false));
 
     /// <summary>Trains a classifier on the program's examples.</summary>
@@ -38,8 +38,8 @@ public static class FineTune
         IEnumerable<LabelledText> train,
         IEnumerable<LabelledText>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default) =>
-        ClassifierAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellation);
+        CancellationToken cancellationToken = default) =>
+        ClassifierAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
 
     /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)"/>
     public static async Task<TextClassifier> ClassifierAsync(
@@ -47,17 +47,18 @@ public static class FineTune
         IAsyncEnumerable<LabelledText> train,
         IAsyncEnumerable<LabelledText>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
         run = run with { Task = TaskKind.SequenceClassification };
-        RunPlace place = await WithTextsAsync(run, train, validation, cancellation).ConfigureAwait(false);
-        return new(await TextModel.TrainAsync(place, options, cancellation).ConfigureAwait(false));
+        RunPlace place = await WithTextsAsync(run, train, validation, cancellationToken).ConfigureAwait(false);
+        return new(await TextModel.TrainAsync(place, options, cancellationToken).ConfigureAwait(false));
     }
 
     /// <summary>Trains a regressor on the files that the run names.</summary>
     public static async Task<TextRegressor> RegressorAsync(
-        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
-        new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.Regression }), options, cancellation).ConfigureAwait(false));
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
+        new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.Regression }), options, cancellationToken)
+            .ConfigureAwait(false));
 
     /// <summary>Trains a regressor on the program's examples.</summary>
     /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
@@ -66,8 +67,8 @@ public static class FineTune
         IEnumerable<ScoredText> train,
         IEnumerable<ScoredText>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default) =>
-        RegressorAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellation);
+        CancellationToken cancellationToken = default) =>
+        RegressorAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
 
     /// <inheritdoc cref="RegressorAsync(RunConfiguration, IEnumerable{ScoredText}, IEnumerable{ScoredText}?, FineTuneOptions?, CancellationToken)"/>
     public static async Task<TextRegressor> RegressorAsync(
@@ -75,17 +76,17 @@ public static class FineTune
         IAsyncEnumerable<ScoredText> train,
         IAsyncEnumerable<ScoredText>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
         run = run with { Task = TaskKind.Regression };
-        RunPlace place = await WithTextsAsync(run, train, validation, cancellation).ConfigureAwait(false);
-        return new(await TextModel.TrainAsync(place, options, cancellation).ConfigureAwait(false));
+        RunPlace place = await WithTextsAsync(run, train, validation, cancellationToken).ConfigureAwait(false);
+        return new(await TextModel.TrainAsync(place, options, cancellationToken).ConfigureAwait(false));
     }
 
     /// <summary>Trains a causal language model on the files that the run names.</summary>
     public static Task<LanguageModel> LanguageModelAsync(
-        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
-        LanguageModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.CausalLanguageModel }), options, cancellation);
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
+        LanguageModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.CausalLanguageModel }), options, cancellationToken);
 
     /// <summary>Trains a causal language model on the program's conversations, completions or texts.</summary>
     /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
@@ -94,8 +95,8 @@ public static class FineTune
         IEnumerable<LanguageExample> train,
         IEnumerable<LanguageExample>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default) =>
-        LanguageModelAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellation);
+        CancellationToken cancellationToken = default) =>
+        LanguageModelAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
 
     /// <summary>Trains a causal language model on texts, which are learned whole.</summary>
     /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
@@ -104,9 +105,10 @@ public static class FineTune
         IEnumerable<string> train,
         IEnumerable<string>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default) =>
+        CancellationToken cancellationToken = default) =>
         LanguageModelAsync(
-            run, train.Select(text => (LanguageExample)text), validation?.Select(text => (LanguageExample)text), options, cancellation);
+            run, train.Select(text => (LanguageExample)text), validation?.Select(text => (LanguageExample)text), options,
+            cancellationToken);
 
     /// <inheritdoc cref="LanguageModelAsync(RunConfiguration, IEnumerable{LanguageExample}, IEnumerable{LanguageExample}?, FineTuneOptions?, CancellationToken)"/>
     public static async Task<LanguageModel> LanguageModelAsync(
@@ -114,17 +116,18 @@ public static class FineTune
         IAsyncEnumerable<LanguageExample> train,
         IAsyncEnumerable<LanguageExample>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
         run = run with { Task = TaskKind.CausalLanguageModel };
-        RunPlace place = await PlaceAsync(run, train, validation, ExampleWriter.Write, data => data, cancellation).ConfigureAwait(false);
-        return await LanguageModel.TrainAsync(place, options, cancellation).ConfigureAwait(false);
+        RunPlace place = await PlaceAsync(run, train, validation, ExampleWriter.Write, data => data, cancellationToken)
+            .ConfigureAwait(false);
+        return await LanguageModel.TrainAsync(place, options, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Trains a masked language model on the files that the run names.</summary>
     public static Task<MaskedLanguageModel> MaskedLanguageModelAsync(
-        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellation = default) =>
-        MaskedLanguageModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.MaskedLanguageModel }), options, cancellation);
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
+        MaskedLanguageModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.MaskedLanguageModel }), options, cancellationToken);
 
     /// <summary>Trains a masked language model on the program's texts.</summary>
     /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
@@ -133,8 +136,8 @@ public static class FineTune
         IEnumerable<string> train,
         IEnumerable<string>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default) =>
-        MaskedLanguageModelAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellation);
+        CancellationToken cancellationToken = default) =>
+        MaskedLanguageModelAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
 
     /// <inheritdoc cref="MaskedLanguageModelAsync(RunConfiguration, IEnumerable{string}, IEnumerable{string}?, FineTuneOptions?, CancellationToken)"/>
     public static async Task<MaskedLanguageModel> MaskedLanguageModelAsync(
@@ -142,13 +145,13 @@ public static class FineTune
         IAsyncEnumerable<string> train,
         IAsyncEnumerable<string>? validation = null,
         FineTuneOptions? options = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
         run = run with { Task = TaskKind.MaskedLanguageModel };
         RunPlace place = await PlaceAsync(
-            run, train, validation, ExampleWriter.Write, data => data with { Text = ExampleWriter.Text }, cancellation)
+            run, train, validation, ExampleWriter.Write, data => data with { Text = ExampleWriter.Text }, cancellationToken)
                 .ConfigureAwait(false);
-        return await MaskedLanguageModel.TrainAsync(place, options, cancellation).ConfigureAwait(false);
+        return await MaskedLanguageModel.TrainAsync(place, options, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -183,15 +186,15 @@ public static class FineTune
         SharpnessRequest? sharpness = null,
         Device? device = null,
         IProgress<ComparisonProgress>? progress = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
-        cancellation.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         using RunPlace place = RunPlace.Of(run);
         var comparison = new Comparison(place.Run, methods, seeds);
         using Holding holding = Holding.Of(comparison.Runs[0].Run, device);
         ComparisonOutcome outcome = await OnThreadAsync(
-            () => comparison.Run(holding.Device, sharpness, progress, cancellation)).ConfigureAwait(false);
-        return outcome.Interrupted ? throw new OperationCanceledException(cancellation) : outcome.Report;
+            () => comparison.Run(holding.Device, sharpness, progress, cancellationToken)).ConfigureAwait(false);
+        return outcome.Interrupted ? throw new OperationCanceledException(cancellationToken) : outcome.Report;
     }
 
     /// <summary>
@@ -212,14 +215,14 @@ public static class FineTune
         SharpnessOptions? options = null,
         Device? device = null,
         IProgress<SharpnessProgress>? progress = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
-        cancellation.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         var comparison = new SharpnessComparison(adapters, setup, options);
         using Holding holding = Holding.Of(run: null, device);
         SharpnessOutcome outcome = await OnThreadAsync(
-            () => comparison.Measure(holding.Device, output, progress, cancellation)).ConfigureAwait(false);
-        return outcome.Interrupted ? throw new OperationCanceledException(cancellation) : outcome.Results;
+            () => comparison.Measure(holding.Device, output, progress, cancellationToken)).ConfigureAwait(false);
+        return outcome.Interrupted ? throw new OperationCanceledException(cancellationToken) : outcome.Results;
     }
 
     /// <summary>Merges an adapter into its base model and writes a Hugging Face folder that needs no adapter.</summary>
@@ -237,7 +240,7 @@ public static class FineTune
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private static Task<RunPlace> WithTextsAsync<T>(
-        RunConfiguration run, IAsyncEnumerable<T> train, IAsyncEnumerable<T>? validation, CancellationToken cancellation)
+        RunConfiguration run, IAsyncEnumerable<T> train, IAsyncEnumerable<T>? validation, CancellationToken cancellationToken)
         where T : TextExample
     {
         var pairs = new PairColumn();
@@ -251,7 +254,7 @@ public static class FineTune
                 ExampleWriter.Write(json, example);
             },
             data => data with { Text = ExampleWriter.Text, TextPair = pairs.Name, Label = ExampleWriter.Label },
-            cancellation);
+            cancellationToken);
     }
 
     /// <summary>The run with the program's examples as its data.</summary>
@@ -261,12 +264,12 @@ public static class FineTune
         IAsyncEnumerable<T>? validation,
         Action<Utf8JsonWriter, T> write,
         Func<DataConfiguration, DataConfiguration> columns,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         RunPlace place = RunPlace.Of(run);
         try
         {
-            await place.AddAsync(train, validation, write, columns, cancellation).ConfigureAwait(false);
+            await place.AddAsync(train, validation, write, columns, cancellationToken).ConfigureAwait(false);
             return place;
         }
         catch

@@ -19,12 +19,12 @@ internal static class LanguageEvaluation
         IAsyncEnumerable<T> examples,
         Action<Utf8JsonWriter, T> write,
         Func<DataConfiguration, DataConfiguration> columns,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         string folder = Directory.CreateTempSubdirectory("engine-").FullName;
         try
         {
-            DataFiles file = await ExampleFile.WriteAsync(folder, "evaluation", examples, write, cancellation).ConfigureAwait(false);
+            DataFiles file = await ExampleFile.WriteAsync(folder, "evaluation", examples, write, cancellationToken).ConfigureAwait(false);
             RunConfiguration start = trained.Run ?? new RunConfiguration { Model = trained.Model };
             RunConfiguration run = start with
             {
@@ -34,7 +34,7 @@ internal static class LanguageEvaluation
             };
             var data = LanguageModelData.Read(run, trained.Adapter);
             using EvaluationModel model = data.Load(device, trained);
-            return model.Evaluate(data.Validation!, cancellation).Metrics;
+            return model.Evaluate(data.Validation!, cancellationToken).Metrics;
         }
         finally
         {

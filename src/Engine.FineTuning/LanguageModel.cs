@@ -51,7 +51,7 @@ public sealed class LanguageModel : DelegatingChatClient
     /// <exception cref="ArgumentException">There are no examples, or a message holds something else than text.</exception>
     /// <exception cref="ObjectDisposedException">The model's device was disposed, before or meanwhile.</exception>
     public Task<IReadOnlyDictionary<string, double>> EvaluateAsync(
-        IEnumerable<LanguageExample> examples, CancellationToken cancellation = default) =>
+        IEnumerable<LanguageExample> examples, CancellationToken cancellationToken = default) =>
         LanguageEvaluation.EvaluateAsync(
             opened.Holding.Device,
             opened.Trained,
@@ -59,11 +59,11 @@ public sealed class LanguageModel : DelegatingChatClient
             examples.ToAsyncEnumerable(),
             ExampleWriter.Write,
             data => data,
-            cancellation);
+            cancellationToken);
 
-    internal static Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) =>
+    internal static Task<LanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellationToken) =>
         TrainingTask.TrainAndOpenAsync(
-            place, options, (holding, trained, outcome) => new LanguageModel(Opened.Of(holding, trained, outcome)), cancellation);
+            place, options, (holding, trained, outcome) => new LanguageModel(Opened.Of(holding, trained, outcome)), cancellationToken);
 
     /// <summary>Frees the model, and the device where it was opened for it.</summary>
     protected override void Dispose(bool disposing)

@@ -38,7 +38,8 @@ public sealed class MaskedLanguageModel : IDisposable
     /// </summary>
     /// <exception cref="ArgumentException">There are no texts.</exception>
     /// <exception cref="ObjectDisposedException">The model's device was disposed, before or meanwhile.</exception>
-    public Task<IReadOnlyDictionary<string, double>> EvaluateAsync(IEnumerable<string> texts, CancellationToken cancellation = default) =>
+    public Task<IReadOnlyDictionary<string, double>> EvaluateAsync(
+        IEnumerable<string> texts, CancellationToken cancellationToken = default) =>
         LanguageEvaluation.EvaluateAsync(
             holding.Device,
             trained,
@@ -46,12 +47,12 @@ public sealed class MaskedLanguageModel : IDisposable
             texts.ToAsyncEnumerable(),
             ExampleWriter.Write,
             data => data with { Text = ExampleWriter.Text },
-            cancellation);
+            cancellationToken);
 
     /// <summary>Frees the device where it was opened for the model, and the run's folder where that is temporary.</summary>
     public void Dispose() => holding.Dispose();
 
-    internal static Task<MaskedLanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) =>
+    internal static Task<MaskedLanguageModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellationToken) =>
         TrainingTask.TrainAndOpenAsync(
-            place, options, (holding, trained, outcome) => new MaskedLanguageModel(holding, trained, outcome), cancellation);
+            place, options, (holding, trained, outcome) => new MaskedLanguageModel(holding, trained, outcome), cancellationToken);
 }

@@ -41,12 +41,12 @@ internal sealed class RunPlace : IDisposable
         IAsyncEnumerable<T>? validation,
         Action<Utf8JsonWriter, T> write,
         Func<DataConfiguration, DataConfiguration> columns,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
-        string trainFile = await ExampleFile.WriteAsync(Run.Output, "train", train, write, cancellation).ConfigureAwait(false);
+        string trainFile = await ExampleFile.WriteAsync(Run.Output, "train", train, write, cancellationToken).ConfigureAwait(false);
         string? validationFile = validation is null
             ? null
-            : await ExampleFile.WriteAsync(Run.Output, "validation", validation, write, cancellation).ConfigureAwait(false);
+            : await ExampleFile.WriteAsync(Run.Output, "validation", validation, write, cancellationToken).ConfigureAwait(false);
 
         // Of a run that a file described, what it says of its own data's files, and whether it evaluates, goes with them.
         DataConfiguration? given = Run.Data;

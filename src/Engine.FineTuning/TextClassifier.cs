@@ -31,40 +31,46 @@ public sealed class TextClassifier : IDisposable
 
     /// <summary>The class of a text, or of a pair of texts.</summary>
     /// <exception cref="ObjectDisposedException">The classifier or its device was disposed, before or meanwhile.</exception>
-    public Prediction Predict(string text, string? textPair = null, CancellationToken cancellation = default) =>
-        model.Predict([(text, textPair)], cancellation)[0];
+    public Prediction Predict(string text, string? textPair = null, CancellationToken cancellationToken = default) =>
+        model.Predict([(text, textPair)], cancellationToken)[0];
 
     /// <summary>The classes of texts, in their order; texts of like length run together.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public IReadOnlyList<Prediction> Predict(IEnumerable<string> texts, CancellationToken cancellation = default) =>
-        model.Predict([.. texts.Select(text => (text, (string?)null))], cancellation);
+    public IReadOnlyList<Prediction> Predict(IEnumerable<string> texts, CancellationToken cancellationToken = default) =>
+        model.Predict([.. texts.Select(text => (text, (string?)null))], cancellationToken);
 
     /// <summary>The classes of pairs of texts, in their order.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
     public IReadOnlyList<Prediction> Predict(
-        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
-        model.Predict([.. texts], cancellation);
+        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellationToken = default) =>
+        model.Predict([.. texts], cancellationToken);
 
     /// <summary>The class of a text, or of a pair of texts; waiting holds no thread.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public async Task<Prediction> PredictAsync(string text, string? textPair = null, CancellationToken cancellation = default) =>
-        (await model.PredictAsync([(text, textPair)], cancellation).ConfigureAwait(false))[0];
+    public async Task<Prediction> PredictAsync(string text, string? textPair = null, CancellationToken cancellationToken = default) =>
+        (await model.PredictAsync([(text, textPair)], cancellationToken).ConfigureAwait(false))[0];
+
+    /// <summary>The class of a text; waiting holds no thread.</summary>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    public Task<Prediction> PredictAsync(string text, CancellationToken cancellationToken) =>
+        PredictAsync(text, textPair: null, cancellationToken);
 
     /// <summary>The classes of texts, in their order; waiting holds no thread.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public Task<IReadOnlyList<Prediction>> PredictAsync(IEnumerable<string> texts, CancellationToken cancellation = default) =>
-        model.PredictAsync([.. texts.Select(text => (text, (string?)null))], cancellation);
+    public Task<IReadOnlyList<Prediction>> PredictAsync(IEnumerable<string> texts, CancellationToken cancellationToken = default) =>
+        model.PredictAsync([.. texts.Select(text => (text, (string?)null))], cancellationToken);
 
     /// <summary>The classes of pairs of texts, in their order; waiting holds no thread.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
     public Task<IReadOnlyList<Prediction>> PredictAsync(
-        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
-        model.PredictAsync([.. texts], cancellation);
+        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellationToken = default) =>
+        model.PredictAsync([.. texts], cancellationToken);
 
     /// <summary>Loss, accuracy, F1 and Matthews' correlation over labelled texts.</summary>
     /// <exception cref="Model.Batching.DataFileException">A label that is none of <see cref="Labels"/>.</exception>
-    public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<LabelledText> examples, CancellationToken cancellation = default) =>
-        model.Evaluate(examples.Select(row => (row.Text, row.TextPair, (string?)row.Label)), cancellation);
+    public IReadOnlyDictionary<string, double> Evaluate(
+        IEnumerable<LabelledText> examples, CancellationToken cancellationToken = default) =>
+        model.Evaluate(examples.Select(row => (row.Text, row.TextPair, (string?)row.Label)), cancellationToken);
 
     /// <summary>
     /// Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.

@@ -25,28 +25,29 @@ internal sealed class TextModel : IDisposable
     public TrainingOutcome? Training { get; }
 
     /// <summary>Trains a run and opens what came of it; the place is the model's from here on.</summary>
-    public static Task<TextModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellation) =>
+    public static Task<TextModel> TrainAsync(RunPlace place, FineTuneOptions? options, CancellationToken cancellationToken) =>
         TrainingTask.TrainAndOpenAsync(
-            place, options, (holding, trained, outcome) => new TextModel(holding, trained, outcome), cancellation);
+            place, options, (holding, trained, outcome) => new TextModel(holding, trained, outcome), cancellationToken);
 
     public static TextModel Open(string path, string? adapter, Device? device) =>
         Holding.Open(path, adapter, device, (holding, trained) => new TextModel(holding, trained, training: null));
 
-    public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellation) =>
-        texts.Count == 0 ? [] : Predictor.Predict(texts, Predictor.ReadLength, batchSize, cancellation);
+    public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellationToken) =>
+        texts.Count == 0 ? [] : Predictor.Predict(texts, Predictor.ReadLength, batchSize, cancellationToken);
 
     public async Task<IReadOnlyList<Prediction>> PredictAsync(
-        IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellation) =>
-        texts.Count == 0 ? [] : await Predictor.PredictAsync(texts, Predictor.ReadLength, batchSize, cancellation).ConfigureAwait(false);
+        IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellationToken) =>
+        texts.Count == 0 ? []
+            : await Predictor.PredictAsync(texts, Predictor.ReadLength, batchSize, cancellationToken).ConfigureAwait(false);
 
     /// <summary>The task's metrics over labelled examples.</summary>
     /// <exception cref="ArgumentException">There are none.</exception>
     public IReadOnlyDictionary<string, double> Evaluate(
-        IEnumerable<(string Text, string? TextPair, string? Label)> examples, CancellationToken cancellation)
+        IEnumerable<(string Text, string? TextPair, string? Label)> examples, CancellationToken cancellationToken)
     {
         var set = ExampleSet.InMemory("examples", examples);
         return set.Count > 0
-            ? Predictor.Evaluate(set, Predictor.ReadLength, batchSize, cancellation).Metrics
+            ? Predictor.Evaluate(set, Predictor.ReadLength, batchSize, cancellationToken).Metrics
             : throw new ArgumentException("The examples are empty; at least one was expected.", nameof(examples));
     }
 

@@ -26,34 +26,41 @@ public sealed class TextRegressor : IDisposable
 
     /// <summary>The number of a text, or of a pair of texts.</summary>
     /// <exception cref="ObjectDisposedException">The regressor or its device was disposed, before or meanwhile.</exception>
-    public double Predict(string text, string? textPair = null, CancellationToken cancellation = default) =>
-        model.Predict([(text, textPair)], cancellation)[0].Probability;
+    public double Predict(string text, string? textPair = null, CancellationToken cancellationToken = default) =>
+        model.Predict([(text, textPair)], cancellationToken)[0].Probability;
 
     /// <summary>The numbers of texts or pairs, in their order; texts of like length run together.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public IReadOnlyList<double> Predict(IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
-        [.. model.Predict([.. texts], cancellation).Select(prediction => prediction.Probability)];
+    public IReadOnlyList<double> Predict(
+        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellationToken = default) =>
+        [.. model.Predict([.. texts], cancellationToken).Select(prediction => prediction.Probability)];
 
     /// <summary>The numbers of texts, in their order; texts of like length run together.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public IReadOnlyList<double> Predict(IEnumerable<string> texts, CancellationToken cancellation = default) =>
-        Predict(texts.Select(text => (text, (string?)null)), cancellation);
+    public IReadOnlyList<double> Predict(IEnumerable<string> texts, CancellationToken cancellationToken = default) =>
+        Predict(texts.Select(text => (text, (string?)null)), cancellationToken);
 
     /// <summary>The number of a text, or of a pair of texts; waiting holds no thread.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
-    public async Task<double> PredictAsync(string text, string? textPair = null, CancellationToken cancellation = default) =>
-        (await PredictAsync([(text, textPair)], cancellation).ConfigureAwait(false))[0];
+    public async Task<double> PredictAsync(string text, string? textPair = null, CancellationToken cancellationToken = default) =>
+        (await PredictAsync([(text, textPair)], cancellationToken).ConfigureAwait(false))[0];
+
+    /// <summary>The number of a text; waiting holds no thread.</summary>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    public Task<double> PredictAsync(string text, CancellationToken cancellationToken) =>
+        PredictAsync(text, textPair: null, cancellationToken);
 
     /// <summary>The numbers of texts or pairs, in their order; waiting holds no thread.</summary>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
     public async Task<IReadOnlyList<double>> PredictAsync(
-        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellation = default) =>
-        [.. (await model.PredictAsync([.. texts], cancellation).ConfigureAwait(false)).Select(prediction => prediction.Probability)];
+        IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellationToken = default) =>
+        [.. (await model.PredictAsync([.. texts], cancellationToken).ConfigureAwait(false)).Select(prediction => prediction.Probability)];
 
     /// <summary>Loss, and Pearson's and Spearman's correlation over texts with their numbers.</summary>
-    public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<ScoredText> examples, CancellationToken cancellation = default) =>
+    public IReadOnlyDictionary<string, double> Evaluate(IEnumerable<ScoredText> examples, CancellationToken cancellationToken = default) =>
         model.Evaluate(
-            examples.Select(row => (row.Text, row.TextPair, (string?)row.Score.ToString("R", CultureInfo.InvariantCulture))), cancellation);
+            examples.Select(row => (row.Text, row.TextPair, (string?)row.Score.ToString("R", CultureInfo.InvariantCulture))),
+            cancellationToken);
 
     /// <summary>
     /// Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.

@@ -17,7 +17,7 @@ internal static class TrainingTask
     /// <exception cref="TrainingException">The run cannot start or go on, or its result cannot be opened; the message says where it
     /// is.</exception>
     public static async Task<T> TrainAndOpenAsync<T>(
-        RunPlace place, FineTuneOptions? options, Func<Holding, TrainedModel, TrainingOutcome, T> open, CancellationToken cancellation)
+        RunPlace place, FineTuneOptions? options, Func<Holding, TrainedModel, TrainingOutcome, T> open, CancellationToken cancellationToken)
     {
         options ??= new FineTuneOptions();
         Holding? holding = null;
@@ -31,7 +31,7 @@ internal static class TrainingTask
             RunConfiguration run = place.Run.Resolve();
             holding = Holding.Of(run, options.Device, place);
             (RunConfiguration trained, TrainingOutcome outcome) =
-                await RunAsync(place, run, holding.Device, options, cancellation).ConfigureAwait(false);
+                await RunAsync(place, run, holding.Device, options, cancellationToken).ConfigureAwait(false);
             try
             {
                 return open(holding, TrainedModel.Of(trained, outcome.WeightsFolder), outcome);
@@ -53,27 +53,27 @@ internal static class TrainingTask
     }
 
     private static Task<(RunConfiguration Run, TrainingOutcome Outcome)> RunAsync(
-        RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellation)
+        RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellationToken)
     {
-        cancellation.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         return Task.Factory.StartNew(
-            () => Run(place, run, device, options, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning,
+            () => Run(place, run, device, options, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
     }
 
     private static (RunConfiguration Run, TrainingOutcome Outcome) Run(
-        RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellation)
+        RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellationToken)
     {
         var log = options.Logger is null ? null : new TrainingLog(options.Logger, run.LoggingSteps);
         using var trainer = new Trainer(run, device, options.ForTrainer, Both(options.Progress, log));
-        TrainingOutcome outcome = trainer.Train(cancellation);
+        TrainingOutcome outcome = trainer.Train(cancellationToken);
         if (!outcome.Interrupted)
         {
             return (trainer.Configuration, outcome);
         }
 
         string left = place.IsTemporary ? "a run without an Output keeps nothing" : $"{run.Output} has a checkpoint to go on from (Resume)";
-        throw new OperationCanceledException($"The training was cancelled after step {outcome.Steps}; {left}.", cancellation);
+        throw new OperationCanceledException($"The training was cancelled after step {outcome.Steps}; {left}.", cancellationToken);
     }
 
     private static IProgress<TrainingProgress>? Both(IProgress<TrainingProgress>? one, IProgress<TrainingProgress>? other) =>

@@ -11,10 +11,10 @@ namespace Engine.Keys.Generator;
 /// <param name="Place">Where the property stands.</param>
 internal readonly record struct KeySummary(string Type, string Property, string Text, SourcePlace Place)
 {
-    public static KeySummary Of(IPropertySymbol property, Compilation compilation, CancellationToken cancellation) => new(
+    public static KeySummary Of(IPropertySymbol property, Compilation compilation, CancellationToken cancellationToken) => new(
         FullName(property.ContainingType),
         property.Name,
-        SummaryMarkdown.Of(property.GetDocumentationCommentXml(cancellationToken: cancellation), compilation),
+        SummaryMarkdown.Of(property.GetDocumentationCommentXml(cancellationToken: cancellationToken), compilation),
         SourcePlace.Of(property));
 
     private static string FullName(INamedTypeSymbol type) => type switch

@@ -28,7 +28,8 @@ public sealed class KeyTextGenerator : IIncrementalGenerator
         IncrementalValuesProvider<KeySummary> summaries = context.SyntaxProvider.ForAttributeWithMetadataName(
             "Engine.Common.Keys.KeyAttribute",
             (node, _) => node is PropertyDeclarationSyntax,
-            (found, cancellation) => KeySummary.Of((IPropertySymbol)found.TargetSymbol, found.SemanticModel.Compilation, cancellation));
+            (found, cancellationToken) =>
+                KeySummary.Of((IPropertySymbol)found.TargetSymbol, found.SemanticModel.Compilation, cancellationToken));
         context.RegisterSourceOutput(summaries.Collect(), Emit);
     }
 

@@ -396,7 +396,7 @@ public sealed class FineTuneTests : IDisposable
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => FineTune.CompareAsync(run with { Output = output }, methods, seeds: 2, cancellation: cancelled.Token));
+            () => FineTune.CompareAsync(run with { Output = output }, methods, seeds: 2, cancellationToken: cancelled.Token));
     }
 
     /// <summary>What TinyRun's run files say, without output and data.</summary>

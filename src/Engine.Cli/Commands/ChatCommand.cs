@@ -115,7 +115,7 @@ internal sealed class ChatCommand : EngineCommand
         try
         {
             FinishReason finish = interrupt.During(
-                cancellation => conversation.Answer(text, piece => Show(piece, flowing, speed), cancellation));
+                cancellationToken => conversation.Answer(text, piece => Show(piece, flowing, speed), cancellationToken));
             ending = finish == FinishReason.Length ? ", cut at the length" : "";
         }
         catch (OperationCanceledException)

@@ -16,7 +16,7 @@ internal sealed class ChatConversation(ChatGenerator chat, GenerationOptions opt
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="ArgumentException">The conversation does not fit the context, or the template refuses it; it stays as it
     /// was.</exception>
-    public FinishReason Answer(string text, Action<GeneratedPiece> progress, CancellationToken cancellation)
+    public FinishReason Answer(string text, Action<GeneratedPiece> progress, CancellationToken cancellationToken)
     {
         ChatMessage[] turn =
         [
@@ -28,7 +28,7 @@ internal sealed class ChatConversation(ChatGenerator chat, GenerationOptions opt
         var answer = new StringBuilder();
         try
         {
-            return chat.Generator.Generate([request], Take, cancellation)[0].Finish;
+            return chat.Generator.Generate([request], Take, cancellationToken)[0].Finish;
         }
         finally
         {

@@ -54,9 +54,9 @@ public sealed class DeviceTurns
     /// <exception cref="OperationCanceledException">Cancelled while waiting.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed.</exception>
     /// <exception cref="InvalidOperationException">The turn would never come, as the caller is part of what it waits for.</exception>
-    public Turn Take(CancellationToken cancellation = default)
+    public Turn Take(CancellationToken cancellationToken = default)
     {
-        cancellation.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         int thread = Environment.CurrentManagedThreadId;
         Waiter? waiter;
         lock (Gate)
@@ -72,7 +72,7 @@ public sealed class DeviceTurns
         {
             try
             {
-                using CancellationTokenRegistration registration = Register(waiter, cancellation);
+                using CancellationTokenRegistration registration = Register(waiter, cancellationToken);
                 waiter.Granted.Task.GetAwaiter().GetResult();
             }
             finally
@@ -97,9 +97,9 @@ public sealed class DeviceTurns
     /// <exception cref="OperationCanceledException">Cancelled while waiting.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed.</exception>
     /// <exception cref="InvalidOperationException">The turn would never come, as the caller is part of what it waits for.</exception>
-    public async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation = default)
+    public async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellationToken = default)
     {
-        cancellation.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         int thread = Environment.CurrentManagedThreadId;
         Waiter? waiter = null;
         bool nested;
@@ -120,7 +120,7 @@ public sealed class DeviceTurns
 
         if (waiter is not null)
         {
-            using CancellationTokenRegistration registration = Register(waiter, cancellation);
+            using CancellationTokenRegistration registration = Register(waiter, cancellationToken);
             await waiter.Granted.Task.ConfigureAwait(false);
         }
 
@@ -201,10 +201,10 @@ public sealed class DeviceTurns
         }
     }
 
-    private CancellationTokenRegistration Register(Waiter waiter, CancellationToken cancellation) =>
-        cancellation.UnsafeRegister(_ => Withdraw(waiter, cancellation), null);
+    private CancellationTokenRegistration Register(Waiter waiter, CancellationToken cancellationToken) =>
+        cancellationToken.UnsafeRegister(_ => Withdraw(waiter, cancellationToken), null);
 
-    private void Withdraw(Waiter waiter, CancellationToken cancellation)
+    private void Withdraw(Waiter waiter, CancellationToken cancellationToken)
     {
         lock (Gate)
         {
@@ -212,7 +212,7 @@ public sealed class DeviceTurns
             if (waiter.Place!.List is not null)
             {
                 waiting.Remove(waiter.Place);
-                waiter.Granted.SetCanceled(cancellation);
+                waiter.Granted.SetCanceled(cancellationToken);
             }
         }
     }

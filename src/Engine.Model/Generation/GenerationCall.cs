@@ -14,7 +14,7 @@ internal sealed class GenerationCall : IDisposable
     private readonly AdapterSet adapters;
     private readonly DeviceTurns turns;
     private readonly Action<GeneratedPiece>? progress;
-    private readonly CancellationToken cancellation;
+    private readonly CancellationToken cancellationToken;
     private readonly CancellationTokenSource ending;
     private readonly CancellationTokenSource waiting;
     private readonly TaskCompletionSource<GeneratedText[]> answers = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -34,7 +34,7 @@ internal sealed class GenerationCall : IDisposable
         int contextLength,
         IReadOnlyList<GenerationRequest> requests,
         Action<GeneratedPiece>? progress,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         foreach (GenerationRequest request in requests)
         {
@@ -45,7 +45,7 @@ internal sealed class GenerationCall : IDisposable
         this.adapters = adapters;
         this.turns = turns;
         this.progress = progress;
-        this.cancellation = cancellation;
+        this.cancellationToken = cancellationToken;
         generator.Enter();
         try
         {
@@ -60,7 +60,7 @@ internal sealed class GenerationCall : IDisposable
         Texts = [.. requests.Select((request, i) => new RunningText(i, request, this, Models[i], tokenizer, contextLength))];
         left = Texts.Count;
         Tokens = Math.Min(contextLength, Texts.Select(text => text.Prompt.Length + text.Room).DefaultIfEmpty(0).Max());
-        ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation, generator.Closing);
+        ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, generator.Closing);
         waiting = CancellationTokenSource.CreateLinkedTokenSource(ending.Token);
     }
 
@@ -104,7 +104,8 @@ internal sealed class GenerationCall : IDisposable
     public void StopWaiting() => waiting.Cancel();
 
     /// <summary>The error of a call that <see cref="Ending"/> ended.</summary>
-    public Exception Ended() => cancellation.IsCancellationRequested ? new OperationCanceledException(cancellation) : generator.Disposed();
+    public Exception Ended() =>
+        cancellationToken.IsCancellationRequested ? new OperationCanceledException(cancellationToken) : generator.Disposed();
 
     /// <summary>Tells the caller of a token, in the context that it called in; what its callback throws ends the call.</summary>
     /// <param name="isGuest">Another call's thread tells it.</param>

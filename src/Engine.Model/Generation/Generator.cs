@@ -218,9 +218,9 @@ public sealed class Generator : IDisposable
     /// <exception cref="InvalidOperationException">Called by a progress callback of this generator, whose answers have not
     /// ended.</exception>
     public IReadOnlyList<GeneratedText> Generate(
-        IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress = null, CancellationToken cancellation = default)
+        IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress = null, CancellationToken cancellationToken = default)
     {
-        using GenerationCall call = Begin(requests, progress, cancellation);
+        using GenerationCall call = Begin(requests, progress, cancellationToken);
         try
         {
             using Turn turn = device.Turns.Take(call.Ending);
@@ -242,9 +242,9 @@ public sealed class Generator : IDisposable
     /// <param name="progress">Told of every token as it comes, on a thread of the pool; what runs side by side waits for it.</param>
     /// <inheritdoc cref="Generate"/>
     public async Task<IReadOnlyList<GeneratedText>> GenerateAsync(
-        IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress = null, CancellationToken cancellation = default)
+        IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress = null, CancellationToken cancellationToken = default)
     {
-        using GenerationCall call = Begin(requests, progress, cancellation);
+        using GenerationCall call = Begin(requests, progress, cancellationToken);
         Task<bool> turn = device.Turns.RunAsync(() => Lead(call), call.WaitingEnds);
         if (!turn.IsCompleted)
         {
@@ -281,14 +281,14 @@ public sealed class Generator : IDisposable
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two tokens.</exception>
     /// <exception cref="ObjectDisposedException">The generator or its device was disposed, before or meanwhile.</exception>
     public async IAsyncEnumerable<GeneratedPiece> StreamAsync(
-        GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellation = default)
+        GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var pieces = Channel.CreateUnbounded<GeneratedPiece>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         Task work = WriteAsync(request, pieces.Writer, stopping.Token);
         try
         {
-            await foreach (GeneratedPiece piece in pieces.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
+            await foreach (GeneratedPiece piece in pieces.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
                 yield return piece;
             }
@@ -314,15 +314,15 @@ public sealed class Generator : IDisposable
     }
 
     private GenerationCall Begin(
-        IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress, CancellationToken cancellation) =>
-        new(lifetime, adapters, device.Turns, Tokenizer, ContextLength, requests, progress, cancellation);
+        IReadOnlyList<GenerationRequest> requests, Action<GeneratedPiece>? progress, CancellationToken cancellationToken) =>
+        new(lifetime, adapters, device.Turns, Tokenizer, ContextLength, requests, progress, cancellationToken);
 
     /// <summary>Generates into a channel, which hands the reader what goes wrong.</summary>
-    private async Task WriteAsync(GenerationRequest request, ChannelWriter<GeneratedPiece> pieces, CancellationToken cancellation)
+    private async Task WriteAsync(GenerationRequest request, ChannelWriter<GeneratedPiece> pieces, CancellationToken cancellationToken)
     {
         try
         {
-            await GenerateAsync([request], piece => pieces.TryWrite(piece), cancellation).ConfigureAwait(false);
+            await GenerateAsync([request], piece => pieces.TryWrite(piece), cancellationToken).ConfigureAwait(false);
             pieces.Complete();
         }
         catch (Exception failure)

@@ -18,14 +18,14 @@ internal static class SurfaceInstruments
         SharpnessOptions options,
         Action<SharpnessInstrument>? onStart = null,
         Action<int>? onPasses = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellationToken = default)
     {
-        if (cancellation.IsCancellationRequested)
+        if (cancellationToken.IsCancellationRequested)
         {
             return (null, false);
         }
 
-        using var probe = new SurfaceProbe(surface, onPasses, cancellation);
+        using var probe = new SurfaceProbe(surface, onPasses, cancellationToken);
         var report = new SpaceReport(space, surface.Space.Dimension, probe.OriginNorm, probe.OriginLoss);
         try
         {

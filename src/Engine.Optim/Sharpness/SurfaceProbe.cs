@@ -23,16 +23,16 @@ internal sealed class SurfaceProbe : IDisposable
 
     private readonly ILossSurface surface;
     private readonly Action<int> onPasses;
-    private readonly CancellationToken cancellation;
+    private readonly CancellationToken cancellationToken;
     private readonly SurfaceVector scratch;
     private double? step;
 
     /// <param name="onPasses">Told of each evaluation's cost in forward passes.</param>
-    public SurfaceProbe(ILossSurface surface, Action<int>? onPasses = null, CancellationToken cancellation = default)
+    public SurfaceProbe(ILossSurface surface, Action<int>? onPasses = null, CancellationToken cancellationToken = default)
     {
         this.surface = surface;
         this.onPasses = onPasses ?? (_ => { });
-        this.cancellation = cancellation;
+        this.cancellationToken = cancellationToken;
         Origin = Space.Create();
         scratch = Space.Create();
         Space.Copy(surface.Point, Origin);
@@ -88,7 +88,7 @@ internal sealed class SurfaceProbe : IDisposable
     public double GradientAt(SurfaceVector gradient, params ReadOnlySpan<(SurfaceVector Direction, double Factor)> displacement)
     {
         Move(displacement);
-        cancellation.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         double loss = surface.Gradient(gradient);
         onPasses(GradientPasses);
         return loss;
@@ -146,7 +146,7 @@ internal sealed class SurfaceProbe : IDisposable
 
     private double Loss()
     {
-        cancellation.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         double loss = surface.Loss();
         onPasses(1);
         return loss;

@@ -31,7 +31,7 @@ public sealed class BpeTrainer
     /// over.</exception>
     /// <exception cref="InvalidDataException">A file is not UTF-8.</exception>
     /// <exception cref="IOException">The folder holds a tokenizer, or cannot be written.</exception>
-    public TrainedBpe TrainFolder(IReadOnlyList<string> files, int size, string folder, CancellationToken cancellation = default)
+    public TrainedBpe TrainFolder(IReadOnlyList<string> files, int size, string folder, CancellationToken cancellationToken = default)
     {
         if (size < SmallestSize)
         {
@@ -64,7 +64,7 @@ public sealed class BpeTrainer
             AddFile(file);
         }
 
-        TrainedBpe trained = Train(size, cancellation);
+        TrainedBpe trained = Train(size, cancellationToken);
         target.Replace(trained.Save);
         target.Release(TrainedBpe.FileNames);
         return trained;
@@ -79,7 +79,7 @@ public sealed class BpeTrainer
 
     /// <summary>Learns merges until the vocabulary has <paramref name="size"/> tokens, or no pair is frequent enough.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The size leaves no room for the special tokens and the bytes.</exception>
-    public TrainedBpe Train(int size, CancellationToken cancellation = default)
+    public TrainedBpe Train(int size, CancellationToken cancellationToken = default)
     {
         if (size < SmallestSize || size > Vocabulary.MaxId)
         {
@@ -95,7 +95,7 @@ public sealed class BpeTrainer
         List<(string Left, string Right)> merges = [];
         while (tokens.Count < size && pairs.TryTake(MinFrequency, out int left, out int right))
         {
-            cancellation.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             string token = tokens[left] + tokens[right];
             if (!ids.TryGetValue(token, out int id))
             {

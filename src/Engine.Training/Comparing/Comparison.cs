@@ -104,6 +104,6 @@ public sealed class Comparison
         Device device,
         SharpnessRequest? sharpness = null,
         IProgress<ComparisonProgress>? progress = null,
-        CancellationToken cancellation = default) =>
-        new ComparisonRunner(this, device, sharpness, progress, cancellation).Run();
+        CancellationToken cancellationToken = default) =>
+        new ComparisonRunner(this, device, sharpness, progress, cancellationToken).Run();
 }

@@ -14,7 +14,7 @@ namespace Engine.Training.Comparing;
 /// <summary>Makes the runs of a comparison that are not there yet, and measures those whose sharpness is asked for.</summary>
 internal sealed class ComparisonRunner(
     Comparison comparison, Device device, SharpnessRequest? sharpness, IProgress<ComparisonProgress>? progress,
-    CancellationToken cancellation)
+    CancellationToken cancellationToken)
 {
     /// <summary>The runtime compiles what runs often a second time, in the background, within about a second.</summary>
     private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2);
@@ -42,7 +42,7 @@ internal sealed class ComparisonRunner(
             progress?.Report(new ComparisonProgress.RunStarted(left[i], i + 1, left.Length));
             bool ended = Guard(left[i], () => Complete(left[i]));
             results.Write();
-            interrupted = !ended || (cancellation.IsCancellationRequested && i + 1 < left.Length);
+            interrupted = !ended || (cancellationToken.IsCancellationRequested && i + 1 < left.Length);
         }
 
         return new ComparisonOutcome(results.Report(), results.JsonPath, results.PagePath, interrupted);
@@ -75,11 +75,11 @@ internal sealed class ComparisonRunner(
         int step = 0;
         do
         {
-            prepared.Step(step, cancellation);
+            prepared.Step(step, cancellationToken);
             step++;
         }
         while (step < prepared.Plan.Length.TotalSteps && Stopwatch.GetElapsedTime(start) < WarmUpTime
-            && !cancellation.IsCancellationRequested);
+            && !cancellationToken.IsCancellationRequested);
 
         return step;
     }
@@ -96,7 +96,7 @@ internal sealed class ComparisonRunner(
         var told = Told<TrainingProgress>(value => new ComparisonProgress.Training(planned, value));
         using (var trainer = new Trainer(run, device, options, told))
         {
-            if (trainer.Train(cancellation).Interrupted)
+            if (trainer.Train(cancellationToken).Interrupted)
             {
                 return null;
             }
@@ -165,7 +165,7 @@ internal sealed class ComparisonRunner(
         SharpnessSubject subject = SharpnessSubject.OfRun(planned.Method.Name, run, request.Rows);
         var analysis = new SharpnessAnalysis(device, request.OptionsFor(AdapterConfig.Read(subject.Adapter)));
         var told = Told<SharpnessProgress>(value => new ComparisonProgress.Measuring(planned, value));
-        AdapterReport report = analysis.Measure(subject, told, cancellation);
+        AdapterReport report = analysis.Measure(subject, told, cancellationToken);
         if (!report.Complete)
         {
             return null;

@@ -68,7 +68,7 @@ internal sealed class FederatedRounds(RunConfiguration run, FederatedConfigurati
     /// labels; where a client's numbers were not finite, that step's.
     /// </returns>
     /// <exception cref="OperationCanceledException">Cancelled between two steps.</exception>
-    public override StepReport Take(TrainingSession session, long round, CancellationToken cancellation)
+    public override StepReport Take(TrainingSession session, long round, CancellationToken cancellationToken)
     {
         float[] server = session.Trainables.Values.View<float>().ToArray();
         long[] steps = counted is { } known && known.Round == round ? known.Steps : Clients.StepsBefore(round);
@@ -90,7 +90,7 @@ internal sealed class FederatedRounds(RunConfiguration run, FederatedConfigurati
                 int count = own.Length.TotalSteps;
                 for (int step = 0; step < count; step++)
                 {
-                    cancellation.ThrowIfCancellationRequested();
+                    cancellationToken.ThrowIfCancellationRequested();
                     StepReport report = session.Step(own.Batches.Step(own.Length, steps[client] + step), rate, own.Batches.Origin);
                     tokens += report.Tokens;
                     labels += report.Labels;

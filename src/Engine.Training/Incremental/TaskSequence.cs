@@ -109,7 +109,7 @@ internal sealed class TaskSequence : StepPlan
     public override double RateAt(long step) => At(step).Schedule.RateAt((int)(step - At(step).FirstStep));
 
     /// <summary>Takes a step, after beginning its task where the session is not in that yet.</summary>
-    public override StepReport Take(TrainingSession session, long step, CancellationToken cancellation)
+    public override StepReport Take(TrainingSession session, long step, CancellationToken cancellationToken)
     {
         int number = TaskOf(step);
         ClassTask task = All[number];
@@ -152,12 +152,12 @@ internal sealed class TaskSequence : StepPlan
     /// <param name="step">A step of the last task trained.</param>
     /// <param name="earlier">What was found after the tasks before it.</param>
     public (TaskAccuracy Accuracy, IReadOnlyDictionary<string, double> Metrics) Evaluate(
-        BatchRun run, long step, IReadOnlyList<TaskAccuracy> earlier, CancellationToken cancellation)
+        BatchRun run, long step, IReadOnlyList<TaskAccuracy> earlier, CancellationToken cancellationToken)
     {
         int last = TaskOf(step);
         Evaluator validation = All[last].Seen;
         IReadOnlyList<int>[] seen = [.. All.Take(last + 1).Select(task => task.Classes)];
-        var found = SeenClasses.Measure(validation.ClassLabels!, validation.Predict(run, cancellation), names.Count, seen);
+        var found = SeenClasses.Measure(validation.ClassLabels!, validation.Predict(run, cancellationToken), names.Count, seen);
         var accuracy = new TaskAccuracy(found.Metrics["accuracy"], found.OfTasks);
         found.Metrics["average_accuracy"] = TaskAccuracies.Mean(found.OfTasks);
         found.Metrics["forgetting"] = TaskAccuracies.ForgettingOf([.. earlier.Take(last).Select(after => after.OfTasks), found.OfTasks]);

@@ -16,6 +16,13 @@ internal static class ClassificationMetrics
         return (double)equal / labels.Length;
     }
 
+    /// <summary>The class that every row is predicted to be, where the labels are of several; else null.</summary>
+    public static int? Only(ReadOnlySpan<int> labels, ReadOnlySpan<int> predictions)
+    {
+        RequirePairs(labels.Length, predictions.Length);
+        return labels.ContainsAnyExcept(labels[0]) && !predictions.ContainsAnyExcept(predictions[0]) ? predictions[0] : null;
+    }
+
     /// <summary>Harmonic mean of precision and recall of one class; 0 where it neither occurs nor is predicted.</summary>
     public static double F1(ReadOnlySpan<int> labels, ReadOnlySpan<int> predictions, int positive = 1)
     {

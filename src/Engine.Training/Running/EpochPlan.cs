@@ -29,6 +29,6 @@ internal sealed class EpochPlan : StepPlan
 
     public override double RateAt(long step) => schedule.RateAt((int)step);
 
-    public override StepReport Take(TrainingSession session, long step, CancellationToken cancellation) =>
+    public override StepReport Take(TrainingSession session, long step, CancellationToken cancellationToken) =>
         session.Step(train.Step(Length, step), RateAt(step), train.Origin);
 }

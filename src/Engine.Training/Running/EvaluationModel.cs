@@ -76,25 +76,25 @@ public sealed class EvaluationModel : IDisposable
     /// <exception cref="TrainingException">An output is not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The model or its device was disposed, before or meanwhile.</exception>
-    internal EvaluationResult Evaluate(Evaluator evaluator, CancellationToken cancellation = default)
+    internal EvaluationResult Evaluate(Evaluator evaluator, CancellationToken cancellationToken = default)
     {
-        using var call = new Call(this, evaluator, cancellation);
+        using var call = new Call(this, evaluator, cancellationToken);
         return call.Ending(token => evaluator.Evaluate(call.Run, token));
     }
 
     /// <summary>The logits of a set without labels, [rows, output size] in file order.</summary>
     /// <inheritdoc cref="Evaluate"/>
-    internal float[] Predict(Evaluator evaluator, CancellationToken cancellation = default)
+    internal float[] Predict(Evaluator evaluator, CancellationToken cancellationToken = default)
     {
-        using var call = new Call(this, evaluator, cancellation);
+        using var call = new Call(this, evaluator, cancellationToken);
         return call.Ending(token => evaluator.Predict(call.Run, token));
     }
 
     /// <summary>As <see cref="Predict"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Evaluate"/>
-    internal async Task<float[]> PredictAsync(Evaluator evaluator, CancellationToken cancellation = default)
+    internal async Task<float[]> PredictAsync(Evaluator evaluator, CancellationToken cancellationToken = default)
     {
-        using var call = new Call(this, evaluator, cancellation);
+        using var call = new Call(this, evaluator, cancellationToken);
         return await call.EndingAsync(token => evaluator.PredictAsync(call.RunAsync, token)).ConfigureAwait(false);
     }
 
@@ -138,17 +138,17 @@ public sealed class EvaluationModel : IDisposable
     private sealed class Call : IDisposable
     {
         private readonly EvaluationModel owner;
-        private readonly CancellationToken cancellation;
+        private readonly CancellationToken cancellationToken;
         private readonly CancellationTokenSource ending;
         private readonly BatchShape largest;
 
-        public Call(EvaluationModel owner, Evaluator evaluator, CancellationToken cancellation)
+        public Call(EvaluationModel owner, Evaluator evaluator, CancellationToken cancellationToken)
         {
             this.owner = owner;
-            this.cancellation = cancellation;
+            this.cancellationToken = cancellationToken;
             largest = evaluator.Shapes.Aggregate((a, b) => a.Max(b));
             owner.lifetime.Enter();
-            ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation, owner.lifetime.Closing);
+            ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, owner.lifetime.Closing);
         }
 
         public void Run(RaggedBatch batch, string source, Action<ModelRun> read)
@@ -198,7 +198,7 @@ public sealed class EvaluationModel : IDisposable
         }
 
         private Exception Ended() =>
-            cancellation.IsCancellationRequested ? new OperationCanceledException(cancellation) : owner.lifetime.Disposed();
+            cancellationToken.IsCancellationRequested ? new OperationCanceledException(cancellationToken) : owner.lifetime.Disposed();
 
         private void RunAndRead(RaggedBatch batch, string source, Action<ModelRun> read)
         {

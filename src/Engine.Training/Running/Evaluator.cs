@@ -58,9 +58,9 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
     /// <summary>The task's metrics over the set.</summary>
     /// <exception cref="TrainingException">An output is not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
-    public EvaluationResult Evaluate(BatchRun run, CancellationToken cancellation = default)
+    public EvaluationResult Evaluate(BatchRun run, CancellationToken cancellationToken = default)
     {
-        Totals totals = RunAll(run, cancellation);
+        Totals totals = RunAll(run, cancellationToken);
         (float[] logits, double loss) = (totals.Logits, totals.Loss);
         IReadOnlyDictionary<string, double> metrics = architecture.Head switch
         {
@@ -74,15 +74,16 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
     /// <summary>The logits alone, [rows, output size] in file order; the set needs no labels.</summary>
     /// <exception cref="TrainingException">An output is not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
-    public float[] Predict(BatchRun run, CancellationToken cancellation = default) => RunAll(run, cancellation).Logits;
+    public float[] Predict(BatchRun run, CancellationToken cancellationToken = default) => RunAll(run, cancellationToken).Logits;
 
     /// <summary>As <see cref="Predict"/>, with batches that are waited for.</summary>
-    public async Task<float[]> PredictAsync(Func<RaggedBatch, string, Action<ModelRun>, Task> run, CancellationToken cancellation = default)
+    public async Task<float[]> PredictAsync(
+        Func<RaggedBatch, string, Action<ModelRun>, Task> run, CancellationToken cancellationToken = default)
     {
         var totals = new Totals(this);
         foreach (int[] rows in batches)
         {
-            cancellation.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             RaggedBatch batch = Batch(rows);
             await run(batch, origin, result => totals.Add(rows, batch, result)).ConfigureAwait(false);
         }
@@ -90,12 +91,12 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
         return totals.Logits;
     }
 
-    private Totals RunAll(BatchRun run, CancellationToken cancellation)
+    private Totals RunAll(BatchRun run, CancellationToken cancellationToken)
     {
         var totals = new Totals(this);
         foreach (int[] rows in batches)
         {
-            cancellation.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             RaggedBatch batch = Batch(rows);
             run(batch, origin, result => totals.Add(rows, batch, result));
         }

@@ -49,13 +49,13 @@ public sealed class ModelEvaluation
         {
             LanguageModelData texts = ReadTexts(model, made, setup);
             Notes = texts.Notes;
-            run = (device, cancellation) => Evaluate(texts, model, type, device, cancellation);
+            run = (device, cancellationToken) => Evaluate(texts, model, type, device, cancellationToken);
         }
         else
         {
             RequireNoLanguageModel(model);
             ExampleSet examples = ReadExamples(model, setup);
-            run = (device, cancellation) => Evaluate(examples, model, type, setup.MaxLength, device, cancellation);
+            run = (device, cancellationToken) => Evaluate(examples, model, type, setup.MaxLength, device, cancellationToken);
         }
     }
 
@@ -67,22 +67,22 @@ public sealed class ModelEvaluation
     /// <exception cref="Model.Batching.DataFileException">A label that the model does not have.</exception>
     /// <exception cref="TrainingException">An output is not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
-    public ModelMetrics Run(Device device, CancellationToken cancellation = default) => run(device, cancellation);
+    public ModelMetrics Run(Device device, CancellationToken cancellationToken = default) => run(device, cancellationToken);
 
     private static ModelMetrics Evaluate(
-        LanguageModelData texts, TrainedModel model, WeightType type, Device device, CancellationToken cancellation)
+        LanguageModelData texts, TrainedModel model, WeightType type, Device device, CancellationToken cancellationToken)
     {
         using EvaluationModel loaded = texts.Load(device, model, type);
         Evaluator evaluator = texts.Validation!;
-        return new ModelMetrics(loaded.Evaluate(evaluator, cancellation).Metrics, evaluator.RowCount, evaluator.Origin, loaded.Notes);
+        return new ModelMetrics(loaded.Evaluate(evaluator, cancellationToken).Metrics, evaluator.RowCount, evaluator.Origin, loaded.Notes);
     }
 
     private static ModelMetrics Evaluate(
-        ExampleSet examples, TrainedModel model, WeightType type, int? maxLength, Device device, CancellationToken cancellation)
+        ExampleSet examples, TrainedModel model, WeightType type, int? maxLength, Device device, CancellationToken cancellationToken)
     {
         using Predictor predictor = Predictor.Open(device, model, type);
         EvaluationResult result = predictor.Evaluate(
-            examples, maxLength ?? predictor.ReadLength, model.Run?.PerDeviceEvalBatchSize ?? BatchSize, cancellation);
+            examples, maxLength ?? predictor.ReadLength, model.Run?.PerDeviceEvalBatchSize ?? BatchSize, cancellationToken);
         return new ModelMetrics(result.Metrics, examples.Count, examples.Files.ToString(), [.. predictor.Notes, .. result.Notes]);
     }
 

@@ -98,13 +98,13 @@ public sealed class Predictor : IDisposable
     /// <summary>Evaluates a labelled set.</summary>
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
-    internal EvaluationResult Evaluate(ExampleSet examples, int maxLength, int batchSize, CancellationToken cancellation = default)
+    internal EvaluationResult Evaluate(ExampleSet examples, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
         bool regression = Architecture.Head == HeadKind.Regression;
         EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength).WithLabels(
             regression ? null : LabelVocabulary.FromModel(Labels).Encode(examples), regression ? RegressionTargets.Encode(examples) : null);
         var evaluator = new Evaluator(Architecture, set, batchSize, null, examples.Files.ToString());
-        return model.Evaluate(evaluator, cancellation) with { Notes = [.. TextEncoding.Notes(examples, set, maxLength)] };
+        return model.Evaluate(evaluator, cancellationToken) with { Notes = [.. TextEncoding.Notes(examples, set, maxLength)] };
     }
 
     /// <summary>Predicts texts or pairs, in their order.</summary>
@@ -113,10 +113,10 @@ public sealed class Predictor : IDisposable
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
     public IReadOnlyList<Prediction> Predict(
-        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default)
+        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
         EncodedSet set = Encode(texts, maxLength);
-        return PredictionsOf(set, model.Predict(new Evaluator(Architecture, set, batchSize, null, "input"), cancellation));
+        return PredictionsOf(set, model.Predict(new Evaluator(Architecture, set, batchSize, null, "input"), cancellationToken));
     }
 
     /// <summary>Predicts a stream of texts or pairs, in their order; each answer comes when its part of the stream has been read.</summary>
@@ -125,17 +125,18 @@ public sealed class Predictor : IDisposable
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
     public IEnumerable<((string Text, string? Pair) Input, Prediction Prediction)> PredictEach(
-        IEnumerable<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default) =>
-        texts.Chunk(ChunkTexts).SelectMany(chunk => chunk.Zip(Predict(chunk, maxLength, batchSize, cancellation)));
+        IEnumerable<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default) =>
+        texts.Chunk(ChunkTexts).SelectMany(chunk => chunk.Zip(Predict(chunk, maxLength, batchSize, cancellationToken)));
 
     /// <summary>As <see cref="Predict"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Predict"/>
     public async Task<IReadOnlyList<Prediction>> PredictAsync(
-        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellation = default)
+        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
-        EncodedSet set = await Task.Run(() => Encode(texts, maxLength), cancellation).ConfigureAwait(false);
+        EncodedSet set = await Task.Run(() => Encode(texts, maxLength), cancellationToken).ConfigureAwait(false);
         return PredictionsOf(
-            set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "input"), cancellation).ConfigureAwait(false));
+            set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "input"), cancellationToken)
+                .ConfigureAwait(false));
     }
 
     /// <summary>

@@ -157,7 +157,7 @@ internal sealed class PreparedRun : IDisposable
 
     /// <summary>Takes a step of the plan.</summary>
     /// <exception cref="OperationCanceledException">Cancelled within a step that is many.</exception>
-    public StepReport Step(long step, CancellationToken cancellation) => Plan.Take(Session, step, cancellation);
+    public StepReport Step(long step, CancellationToken cancellationToken) => Plan.Take(Session, step, cancellationToken);
 
     /// <summary>Writes the adapter or the model, with the model's configuration beside it; returns its folder.</summary>
     public string WriteWeights(string target)

@@ -52,7 +52,7 @@ internal abstract class StepPlan
 
     /// <summary>Takes a step.</summary>
     /// <exception cref="OperationCanceledException">Cancelled within it; the weights are those before.</exception>
-    public abstract StepReport Take(TrainingSession session, long step, CancellationToken cancellation);
+    public abstract StepReport Take(TrainingSession session, long step, CancellationToken cancellationToken);
 
     /// <summary>Adds to a step's line what is of this plan alone.</summary>
     public virtual void AddTo(JsonObject line, long step)

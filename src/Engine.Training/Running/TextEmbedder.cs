@@ -70,27 +70,27 @@ public sealed class TextEmbedder : IDisposable
     /// <exception cref="TrainingException">An output is not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The embedder or its device was disposed, before or meanwhile.</exception>
-    public IReadOnlyList<float[]> Embed(IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellation = default) =>
-        texts.Count == 0 ? [] : Vectors(model.Predict(Batches(texts, batchSize), cancellation));
+    public IReadOnlyList<float[]> Embed(IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellationToken = default) =>
+        texts.Count == 0 ? [] : Vectors(model.Predict(Batches(texts, batchSize), cancellationToken));
 
     /// <summary>The vectors of a stream of texts, in their order; each comes when its part of the stream has been read.</summary>
     /// <inheritdoc cref="Embed"/>
     public IEnumerable<(string Text, float[] Vector)> EmbedEach(
-        IEnumerable<string> texts, int batchSize = 32, CancellationToken cancellation = default) =>
-        texts.Chunk(ChunkTexts).SelectMany(chunk => chunk.Zip(Embed(chunk, batchSize, cancellation)));
+        IEnumerable<string> texts, int batchSize = 32, CancellationToken cancellationToken = default) =>
+        texts.Chunk(ChunkTexts).SelectMany(chunk => chunk.Zip(Embed(chunk, batchSize, cancellationToken)));
 
     /// <summary>As <see cref="Embed"/>, on the thread pool; waiting for a turn holds no thread.</summary>
     /// <inheritdoc cref="Embed"/>
     public async Task<IReadOnlyList<float[]>> EmbedAsync(
-        IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellation = default)
+        IReadOnlyList<string> texts, int batchSize = 32, CancellationToken cancellationToken = default)
     {
         if (texts.Count == 0)
         {
             return [];
         }
 
-        Evaluator batches = await Task.Run(() => Batches(texts, batchSize), cancellation).ConfigureAwait(false);
-        return Vectors(await model.PredictAsync(batches, cancellation).ConfigureAwait(false));
+        Evaluator batches = await Task.Run(() => Batches(texts, batchSize), cancellationToken).ConfigureAwait(false);
+        return Vectors(await model.PredictAsync(batches, cancellationToken).ConfigureAwait(false));
     }
 
     /// <summary>Frees the model; calls that wait or are under way end with an <see cref="ObjectDisposedException"/>.</summary>

@@ -42,6 +42,9 @@ public sealed class Trainer : IDisposable
     private double? lossRise;
     private IReadOnlyDictionary<string, double>? latest;
 
+    /// <summary>The label that the last evaluation gave to every row, though rows have several; else null.</summary>
+    private string? onlyLabel;
+
     /// <summary>
     /// Takes the run's folder, which is held until the trainer is disposed, then reads the run's data and plans it; nothing is allocated on
     /// the device or written yet.
@@ -96,7 +99,7 @@ public sealed class Trainer : IDisposable
     /// message says which checkpoint it can go on from.</exception>
     /// <exception cref="InvalidOperationException">The trainer trains already.</exception>
     /// <exception cref="ObjectDisposedException">The trainer is disposed.</exception>
-    public TrainingOutcome Train(CancellationToken cancellation = default)
+    public TrainingOutcome Train(CancellationToken cancellationToken = default)
     {
         lifetime.Enter();
         try
@@ -107,7 +110,7 @@ public sealed class Trainer : IDisposable
             }
 
             using WorkScope work = WorkScope.Enter(this);
-            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation, lifetime.Closing);
+            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.Closing);
             return Run(stopping.Token);
         }
         finally
@@ -128,7 +131,7 @@ public sealed class Trainer : IDisposable
         output.Dispose();
     }
 
-    private TrainingOutcome Run(CancellationToken cancellation)
+    private TrainingOutcome Run(CancellationToken cancellationToken)
     {
         using Activity? activity = TrainingTelemetry.Start("train", run.Output);
         TrainingProgress.Started started = Start();
@@ -138,10 +141,10 @@ public sealed class Trainer : IDisposable
             try
             {
                 progress?.Report(started);
-                TakeSteps(cancellation);
-                EvaluateFinal(cancellation);
+                TakeSteps(cancellationToken);
+                EvaluateFinal(cancellationToken);
             }
-            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 interrupted = true;
                 SaveCheckpoint();
@@ -187,23 +190,23 @@ public sealed class Trainer : IDisposable
         { Classes = prepared.Data.Classes };
     }
 
-    private void TakeSteps(CancellationToken cancellation)
+    private void TakeSteps(CancellationToken cancellationToken)
     {
         if (state.EvaluationDue)
         {
-            Evaluate(cancellation);
+            Evaluate(cancellationToken);
         }
 
         while (state.Step < prepared.Plan.Length.TotalSteps && !best.ShouldStop)
         {
-            cancellation.ThrowIfCancellationRequested();
-            TakeStep(cancellation);
+            cancellationToken.ThrowIfCancellationRequested();
+            TakeStep(cancellationToken);
             bool last = state.Step == prepared.Plan.Length.TotalSteps;
             bool endsTask = prepared.Tasks?.EndsTask(state.Step) == true;
             if (endsTask || IsDue(run.EvalStrategy ?? IntervalStrategy.No, run.EvalSteps ?? int.MaxValue, last))
             {
                 state = state with { EvaluationDue = true };
-                Evaluate(cancellation);
+                Evaluate(cancellationToken);
             }
 
             if (!last && IsDue(run.SaveStrategy, run.SaveSteps, last: false))
@@ -221,11 +224,11 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Takes an optimizer step, or a round of a federated run.</summary>
-    private void TakeStep(CancellationToken cancellation)
+    private void TakeStep(CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
         double rate = prepared.Plan.RateAt(state.Step);
-        StepReport report = prepared.Step(state.Step, cancellation);
+        StepReport report = prepared.Step(state.Step, cancellationToken);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         bool unlabelled = report is { Labels: 0, Skipped: true };
         if (!unlabelled && (!double.IsFinite(report.Loss) || (!double.IsFinite(report.GradientNorm) && !report.Skipped)))
@@ -335,7 +338,7 @@ public sealed class Trainer : IDisposable
         ? $"The newest checkpoint, {Folder.CheckpointPath(lastSaved)}, holds the weights after step {lastSaved} and can be resumed."
         : "No checkpoint was written yet.";
 
-    private void Evaluate(CancellationToken cancellation)
+    private void Evaluate(CancellationToken cancellationToken)
     {
         if (prepared.Data.Validation is not { } validation)
         {
@@ -343,7 +346,7 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        latest = MetricsOf(validation, cancellation);
+        latest = MetricsOf(validation, cancellationToken);
         double loss = latest[TaskMetrics.Loss];
         bool isBest = state.Step > 0 && prepared.Tasks is null
             && best.Report((int)state.Step, double.IsFinite(loss) ? latest[best.Metric] : double.NaN);
@@ -372,14 +375,14 @@ public sealed class Trainer : IDisposable
         progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, shown, isBest) { Warning = Worse(loss, isBest) });
     }
 
-    private IReadOnlyDictionary<string, double> MetricsOf(Evaluator validation, CancellationToken cancellation)
+    private IReadOnlyDictionary<string, double> MetricsOf(Evaluator validation, CancellationToken cancellationToken)
     {
         using Activity? activity = TrainingTelemetry.Start("evaluate", run.Output);
         try
         {
             IReadOnlyDictionary<string, double> metrics = prepared.Tasks is { } tasks
-                ? SeenMetrics(tasks, cancellation)
-                : validation.Evaluate(Session.Evaluate, cancellation).Metrics;
+                ? SeenMetrics(tasks, cancellationToken)
+                : MetricsOfAll(validation, cancellationToken);
             TrainingTelemetry.Evaluated(run.Output, metrics);
             return metrics;
         }
@@ -390,11 +393,24 @@ public sealed class Trainer : IDisposable
         }
     }
 
+    private IReadOnlyDictionary<string, double> MetricsOfAll(Evaluator validation, CancellationToken cancellationToken)
+    {
+        EvaluationResult found = validation.Evaluate(Session.Evaluate, cancellationToken);
+        if (run.Task == TaskKind.SequenceClassification)
+        {
+            int[] predictions = ClassificationMetrics.Argmax(found.Logits, prepared.Data.Architecture.OutputSize);
+            int? only = ClassificationMetrics.Only([.. validation.ClassLabels!], predictions);
+            onlyLabel = only is { } label ? prepared.Data.Architecture.ModelConfig.Labels.Names[label] : null;
+        }
+
+        return found.Metrics;
+    }
+
     /// <summary>Evaluates the classes of all tasks so far; what a task ends with is kept.</summary>
-    private IReadOnlyDictionary<string, double> SeenMetrics(TaskSequence tasks, CancellationToken cancellation)
+    private IReadOnlyDictionary<string, double> SeenMetrics(TaskSequence tasks, CancellationToken cancellationToken)
     {
         (TaskAccuracy accuracy, IReadOnlyDictionary<string, double> metrics) = tasks.Evaluate(
-            Session.Evaluate, state.Step - 1, state.TaskAccuracies, cancellation);
+            Session.Evaluate, state.Step - 1, state.TaskAccuracies, cancellationToken);
         if (tasks.EndsTask(state.Step))
         {
             state = state with { TaskAccuracies = [.. state.TaskAccuracies, accuracy] };
@@ -403,7 +419,9 @@ public sealed class Trainer : IDisposable
         return metrics;
     }
 
-    /// <summary>What to say where an evaluation is worse than the model was before training, though it counts as the best.</summary>
+    /// <summary>
+    /// What to say where an evaluation is worse than the model was before training, though it counts as the best, or no use to anybody.
+    /// </summary>
     private string? Worse(double loss, bool isBest)
     {
         if (!double.IsFinite(loss))
@@ -411,14 +429,20 @@ public sealed class Trainer : IDisposable
             return $"the loss is {loss}, so that this evaluation is never the best; lower learning_rate";
         }
 
-        return isBest && state.MetricsBefore?.GetValueOrDefault(TaskMetrics.Loss) is { } before && loss > before
-            ? FormattableString.Invariant(
-                $"best by {best.Metric}, but its loss is above the {before:0.0000} before training; lower learning_rate")
+        if (isBest && state.MetricsBefore?.GetValueOrDefault(TaskMetrics.Loss) is { } before && loss > before)
+        {
+            return FormattableString.Invariant(
+                $"best by {best.Metric}, but its loss is above the {before:0.0000} before training; lower learning_rate");
+        }
+
+        return state.Step > 0 && onlyLabel is not null
+            ? $"every row is taken for '{onlyLabel}', so that the model tells nothing apart; train longer or raise learning_rate, or lower "
+                + "it where an earlier evaluation was better"
             : null;
     }
 
     /// <summary>Goes back to the best weights where the run file says so, and evaluates the weights that the run ends with.</summary>
-    private void EvaluateFinal(CancellationToken cancellation)
+    private void EvaluateFinal(CancellationToken cancellationToken)
     {
         if (run.LoadBestModelAtEnd && File.Exists(Folder.BestPath))
         {
@@ -428,11 +452,11 @@ public sealed class Trainer : IDisposable
                 ModelWeights.Upload(file[name], value);
             }
 
-            latest = prepared.Data.Validation is { } validation ? MetricsOf(validation, cancellation) : null;
+            latest = prepared.Data.Validation is { } validation ? MetricsOf(validation, cancellationToken) : null;
         }
         else if ((run.EvalStrategy ?? IntervalStrategy.No) == IntervalStrategy.No && prepared.Tasks is null)
         {
-            Evaluate(cancellation);
+            Evaluate(cancellationToken);
         }
     }
 

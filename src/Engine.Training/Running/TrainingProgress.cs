@@ -60,7 +60,8 @@ public abstract record TrainingProgress
     public sealed record Evaluated(long StepNumber, double Epoch, IReadOnlyDictionary<string, double> Metrics, bool Best) : TrainingProgress
     {
         /// <summary>
-        /// What a user should know of it: a loss that has exploded, or is above that before training; null where there is nothing.
+        /// What a user should know of it: a loss that has exploded, or is above that before training, or one class for every row; null
+        /// where there is nothing.
         /// </summary>
         public string? Warning { get; init; }
     }

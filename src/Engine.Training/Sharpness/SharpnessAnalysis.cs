@@ -63,7 +63,7 @@ public sealed class SharpnessAnalysis
     /// <exception cref="Engine.Common.Files.ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
     public AdapterReport Measure(
-        SharpnessSubject subject, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellation = default)
+        SharpnessSubject subject, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         subject = subject with { Run = RunRules.ResolveEvaluation(subject.Run) };
         ModelFolder folder = ModelFolder.Open(subject.Run.Model);
@@ -90,7 +90,7 @@ public sealed class SharpnessAnalysis
             using TransformerModel model =
                 Load(subject, folder, architecture, tuning with { HeldParameters = tuning.SavedParameters, HoldsTokenRows = true }, tuning);
             ModelAdapters.Load(model, file);
-            report = Look(report, model, SharpnessSpace.Adapter, evaluation, meter, cancellation);
+            report = Look(report, model, SharpnessSpace.Adapter, evaluation, meter, cancellationToken);
         }
 
         if (report.Complete && (options.Spaces.Contains(SharpnessSpace.Weights) || LooksAtLayers || AddsNoise))
@@ -106,7 +106,7 @@ public sealed class SharpnessAnalysis
             using TransformerModel model = Load(subject, folder, architecture, whole, tuning);
             if (LooksAtLayers)
             {
-                report = LookAtLayers(report, model, file, meter, cancellation);
+                report = LookAtLayers(report, model, file, meter, cancellationToken);
             }
 
             float[] baseWeights = AddsNoise ? model.Trainables!.Values.View<float>().ToArray() : [];
@@ -117,12 +117,12 @@ public sealed class SharpnessAnalysis
 
             if (report.Complete && options.Spaces.Contains(SharpnessSpace.Weights))
             {
-                report = Look(report, model, SharpnessSpace.Weights, evaluation, meter, cancellation);
+                report = Look(report, model, SharpnessSpace.Weights, evaluation, meter, cancellationToken);
             }
 
             if (report.Complete && AddsNoise)
             {
-                report = LookUnderNoise(report, model, baseWeights, evaluation, meter, cancellation);
+                report = LookUnderNoise(report, model, baseWeights, evaluation, meter, cancellationToken);
             }
         }
 
@@ -199,20 +199,20 @@ public sealed class SharpnessAnalysis
 
     private AdapterReport Look(
         AdapterReport report, TransformerModel model, SharpnessSpace space, Evaluator evaluation, Meter meter,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         meter.Begin($"{SharpnessNames.Of(space)}: loss");
         using var surface = new ModelSurface(device, model, evaluation.Batches, evaluation.Origin);
         (SpaceReport? measured, bool complete) = SurfaceInstruments.Measure(
             surface, space, options, instrument => meter.Begin($"{SharpnessNames.Of(space)}: {SharpnessNames.Of(instrument)}"), meter.Add,
-            cancellation);
+            cancellationToken);
         meter.EndSpace();
         return report with { Spaces = measured is null ? report.Spaces : [.. report.Spaces, measured], Complete = complete };
     }
 
     private AdapterReport LookUnderNoise(
         AdapterReport report, TransformerModel merged, float[] baseWeights, Evaluator evaluation, Meter meter,
-        CancellationToken cancellation)
+        CancellationToken cancellationToken)
     {
         meter.Begin("noise");
         using var surface = new ModelSurface(device, merged, evaluation.Batches, evaluation.Origin);
@@ -223,24 +223,24 @@ public sealed class SharpnessAnalysis
             return report with
             {
                 Noise = WeightNoise.Measure(
-                    surface, origin, evaluation, options.Sigma, options.Samples, options.Seed, meter.Add, cancellation),
+                    surface, origin, evaluation, options.Sigma, options.Samples, options.Seed, meter.Add, cancellationToken),
             };
         }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return report with { Complete = false };
         }
     }
 
     private AdapterReport LookAtLayers(
-        AdapterReport report, TransformerModel model, AdapterFile file, Meter meter, CancellationToken cancellation)
+        AdapterReport report, TransformerModel model, AdapterFile file, Meter meter, CancellationToken cancellationToken)
     {
         List<LayerReport> layers = [];
         bool isProduct = file.Config is { UseDora: false, HoldsBaseWeights: false };
         meter.Begin("layers");
         foreach (MergedLayer layer in ModelAdapters.Merge(model, file))
         {
-            if (cancellation.IsCancellationRequested)
+            if (cancellationToken.IsCancellationRequested)
             {
                 return report with { Layers = layers, Complete = false };
             }

@@ -54,7 +54,7 @@ public sealed class SharpnessComparison
     /// <exception cref="TrainingException">The device has too little memory.</exception>
     /// <exception cref="IOException">The folder cannot be written, or holds such files of somebody else.</exception>
     public SharpnessOutcome Measure(
-        Device device, string output, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellation = default)
+        Device device, string output, IProgress<SharpnessProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using OutputFolder held = OutputFolder.Open(output);
         held.Claim(JsonName, PageName);
@@ -62,14 +62,14 @@ public sealed class SharpnessComparison
         RunConfiguration first = Subjects[0].Run;
         var results = new SharpnessResults(device.ToString(), first.Model, first.Data.HeldOut!.ToString(), options, []);
         string json = Path.Combine(output, JsonName), page = Path.Combine(output, PageName);
-        foreach (SharpnessSubject subject in Subjects.TakeWhile(_ => !cancellation.IsCancellationRequested))
+        foreach (SharpnessSubject subject in Subjects.TakeWhile(_ => !cancellationToken.IsCancellationRequested))
         {
-            results = results with { Adapters = [.. results.Adapters, analysis.Measure(subject, progress, cancellation)] };
+            results = results with { Adapters = [.. results.Adapters, analysis.Measure(subject, progress, cancellationToken)] };
             results.Write(json);
             results.WritePage(page);
         }
 
-        return new SharpnessOutcome(results, json, page, cancellation.IsCancellationRequested);
+        return new SharpnessOutcome(results, json, page, cancellationToken.IsCancellationRequested);
     }
 
     private static SharpnessSubject[] Find(IReadOnlyList<string> adapters, SharpnessSetup setup)

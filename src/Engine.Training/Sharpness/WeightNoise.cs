@@ -20,7 +20,7 @@ internal static class WeightNoise
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
     public static IReadOnlyDictionary<string, MetricUnderNoise> Measure(
         ModelSurface surface, SurfaceVector baseWeights, Evaluator evaluator, double sigma, int draws, ulong seed,
-        Action<int> onPasses, CancellationToken cancellation)
+        Action<int> onPasses, CancellationToken cancellationToken)
     {
         VectorSpace space = surface.Space;
         using SurfaceVector exact = space.Create(), noise = space.Create();
@@ -48,7 +48,7 @@ internal static class WeightNoise
 
         IReadOnlyDictionary<string, double> Evaluate()
         {
-            IReadOnlyDictionary<string, double> metrics = evaluator.Evaluate(surface.Run, cancellation).Metrics;
+            IReadOnlyDictionary<string, double> metrics = evaluator.Evaluate(surface.Run, cancellationToken).Metrics;
             onPasses(1);
             return metrics;
         }

@@ -340,12 +340,12 @@ public sealed class InstrumentTests
         }
 
         (SpaceReport? report, bool complete) =
-            SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, CancelAtLine, cancellation: source.Token);
+            SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, CancelAtLine, cancellationToken: source.Token);
         Assert.False(complete);
         Assert.NotNull(report!.Trace);
         Assert.Null(report.Line);
         Assert.Equal(point, surface.Point.View.ToArray());
-        Assert.Equal((null, false), SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, cancellation: source.Token));
+        Assert.Equal((null, false), SurfaceInstruments.Measure(surface, SharpnessSpace.Weights, options, cancellationToken: source.Token));
     }
 
     [Fact]

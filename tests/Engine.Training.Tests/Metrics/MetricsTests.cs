@@ -56,6 +56,14 @@ public sealed class MetricsTests
                 "row 1, class 0", Assert.Throws<ArithmeticException>(() => ClassificationMetrics.Argmax([0, 1, float.NaN, 2], 2)).Message);
 
     [Fact]
+    public void Predictions_of_one_class_are_seen_where_the_labels_are_of_several()
+    {
+        Assert.Equal(1, ClassificationMetrics.Only([0, 1, 2], [1, 1, 1]));
+        Assert.Null(ClassificationMetrics.Only([0, 1, 2], [1, 1, 0]));
+        Assert.Null(ClassificationMetrics.Only([1, 1], [1, 1]));
+    }
+
+    [Fact]
     public void A_task_reports_the_metrics_it_names()
     {
         Assert.Equal(

@@ -42,6 +42,28 @@ public sealed class TrainingNotesTests
         Assert.Null(evaluations[0].Warning);
     }
 
+    [Fact]
+    public void A_model_that_takes_every_row_for_one_class_is_said_to_tell_nothing_apart()
+    {
+        using var tiny = new TinyRun();
+        tiny.WriteTable("one.tsv", Enumerable.Range(0, 80).Select(i => ($"a saw {i}", i == 0 ? "animal" : "tool")));
+        tiny.WriteTable("two.tsv", Enumerable.Range(0, 10).Select(i => ($"a saw {i}", i % 2 == 0 ? "animal" : "tool")));
+        var reports = new List<TrainingProgress>();
+        string run = tiny.WriteRun("run", "", "plain");
+        File.WriteAllText(
+            run, File.ReadAllText(run).Replace("train: train.tsv, validation: dev.tsv", "train: one.tsv, validation: two.tsv"));
+        using (var device = new CpuDevice())
+        using (var trainer = new Trainer(RunConfiguration.Load(run), device, progress: new Collected(reports)))
+        {
+            trainer.Train();
+        }
+
+        TrainingProgress.Evaluated[] evaluations = [.. reports.OfType<TrainingProgress.Evaluated>()];
+        Assert.Equal(0.5, evaluations[^1].Metrics["accuracy"]);
+        Assert.Contains("every row is taken for 'tool'", evaluations[^1].Warning, StringComparison.Ordinal);
+        Assert.Null(evaluations[0].Warning);
+    }
+
     private sealed class Collected(List<TrainingProgress> reports) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value) => reports.Add(value);
