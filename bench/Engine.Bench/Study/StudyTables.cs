@@ -107,7 +107,10 @@ internal static class StudyTables
             return string.Empty;
         }
 
-        string mean = difference.Mean.ToString($"+0.{new string('0', digits)};-0.{new string('0', digits)}", CultureInfo.InvariantCulture);
+        // One that rounds to 0 from below would have both signs.
+        string zeros = new('0', digits);
+        double rounded = Math.Round(difference.Mean, digits) + 0.0;
+        string mean = rounded.ToString($"+0.{zeros};-0.{zeros}", CultureInfo.InvariantCulture);
         return difference.Pairs == 1 ? $"{mean} (one pair)"
             : difference.IsShown ? $"**{mean} ± {Text(difference.HalfWidth, digits)}**"
             : $"{mean} ± {Text(difference.HalfWidth, digits)}";

@@ -39,13 +39,11 @@ internal static class TaskMetrics
 
     /// <summary>Metrics of a classification task.</summary>
     /// <param name="labels">[rows] Class indices.</param>
-    /// <param name="logits">[rows, classes]</param>
+    /// <param name="predictions">[rows] Class indices.</param>
     /// <param name="loss">Mean loss over the rows.</param>
-    /// <exception cref="ArithmeticException">A logit that is not a number.</exception>
     public static IReadOnlyDictionary<string, double> Classification(
-        ReadOnlySpan<int> labels, ReadOnlySpan<float> logits, int classes, double loss)
+        ReadOnlySpan<int> labels, ReadOnlySpan<int> predictions, int classes, double loss)
     {
-        int[] predictions = ClassificationMetrics.Argmax(logits, classes);
         OrderedDictionary<string, double> metrics =
             new() { [Loss] = loss, ["accuracy"] = ClassificationMetrics.Accuracy(labels, predictions) };
         if (classes == 2)

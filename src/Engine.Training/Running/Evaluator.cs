@@ -14,6 +14,9 @@ public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metric
 {
     /// <summary>What a user should know of the texts: how many were cut, or are empty.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>The class that every row is taken for, where rows are of several; else null.</summary>
+    public int? OnlyClass { get; init; }
 }
 
 /// <summary>
@@ -62,13 +65,21 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
     {
         Totals totals = RunAll(run, cancellationToken);
         (float[] logits, double loss) = (totals.Logits, totals.Loss);
-        IReadOnlyDictionary<string, double> metrics = architecture.Head switch
+        if (architecture.Head == HeadKind.SequenceClassification)
         {
-            HeadKind.SequenceClassification => TaskMetrics.Classification(set.ClassLabels, logits, architecture.OutputSize, loss),
-            HeadKind.Regression => TaskMetrics.Regression(set.Targets, logits, loss),
-            _ => TaskMetrics.LanguageModel(loss),
-        };
-        return new EvaluationResult(metrics, logits);
+            int[] predictions = ClassificationMetrics.Argmax(logits, architecture.OutputSize);
+            return new EvaluationResult(
+                TaskMetrics.Classification(set.ClassLabels, predictions, architecture.OutputSize, loss), logits)
+            {
+                OnlyClass = ClassificationMetrics.Only(set.ClassLabels, predictions),
+            };
+        }
+
+        return new EvaluationResult(
+            architecture.Head == HeadKind.Regression
+                ? TaskMetrics.Regression(set.Targets, logits, loss)
+                : TaskMetrics.LanguageModel(loss),
+            logits);
     }
 
     /// <summary>The logits alone, [rows, output size] in file order; the set needs no labels.</summary>

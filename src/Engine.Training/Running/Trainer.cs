@@ -42,8 +42,8 @@ public sealed class Trainer : IDisposable
     private double? lossRise;
     private IReadOnlyDictionary<string, double>? latest;
 
-    /// <summary>The label that the last evaluation gave to every row, though rows have several; else null.</summary>
-    private string? onlyLabel;
+    /// <summary>The class that the last evaluation took every row for, though rows have several; else null.</summary>
+    private int? onlyClass;
 
     /// <summary>
     /// Takes the run's folder, which is held until the trainer is disposed, then reads the run's data and plans it; nothing is allocated on
@@ -372,7 +372,7 @@ public sealed class Trainer : IDisposable
         IReadOnlyDictionary<string, double> shown = prepared.Tasks is null
             ? latest
             : latest.Where(metric => double.IsFinite(metric.Value)).ToDictionary();
-        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, shown, isBest) { Warning = Worse(loss, isBest) });
+        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, shown, isBest) { Warning = Note(loss, isBest) });
     }
 
     private IReadOnlyDictionary<string, double> MetricsOf(Evaluator validation, CancellationToken cancellationToken)
@@ -380,30 +380,18 @@ public sealed class Trainer : IDisposable
         using Activity? activity = TrainingTelemetry.Start("evaluate", run.Output);
         try
         {
-            IReadOnlyDictionary<string, double> metrics = prepared.Tasks is { } tasks
-                ? SeenMetrics(tasks, cancellationToken)
-                : MetricsOfAll(validation, cancellationToken);
-            TrainingTelemetry.Evaluated(run.Output, metrics);
-            return metrics;
+            EvaluationResult found = prepared.Tasks is { } tasks
+                ? new EvaluationResult(SeenMetrics(tasks, cancellationToken), [])
+                : validation.Evaluate(Session.Evaluate, cancellationToken);
+            onlyClass = found.OnlyClass;
+            TrainingTelemetry.Evaluated(run.Output, found.Metrics);
+            return found.Metrics;
         }
         catch (TrainingException exception) when (state.Step > 0)
         {
             throw new TrainingException(
                 $"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
         }
-    }
-
-    private IReadOnlyDictionary<string, double> MetricsOfAll(Evaluator validation, CancellationToken cancellationToken)
-    {
-        EvaluationResult found = validation.Evaluate(Session.Evaluate, cancellationToken);
-        if (run.Task == TaskKind.SequenceClassification)
-        {
-            int[] predictions = ClassificationMetrics.Argmax(found.Logits, prepared.Data.Architecture.OutputSize);
-            int? only = ClassificationMetrics.Only([.. validation.ClassLabels!], predictions);
-            onlyLabel = only is { } label ? prepared.Data.Architecture.ModelConfig.Labels.Names[label] : null;
-        }
-
-        return found.Metrics;
     }
 
     /// <summary>Evaluates the classes of all tasks so far; what a task ends with is kept.</summary>
@@ -419,26 +407,10 @@ public sealed class Trainer : IDisposable
         return metrics;
     }
 
-    /// <summary>
-    /// What to say where an evaluation is worse than the model was before training, though it counts as the best, or no use to anybody.
-    /// </summary>
-    private string? Worse(double loss, bool isBest)
+    private string? Note(double loss, bool isBest)
     {
-        if (!double.IsFinite(loss))
-        {
-            return $"the loss is {loss}, so that this evaluation is never the best; lower learning_rate";
-        }
-
-        if (isBest && state.MetricsBefore?.GetValueOrDefault(TaskMetrics.Loss) is { } before && loss > before)
-        {
-            return FormattableString.Invariant(
-                $"best by {best.Metric}, but its loss is above the {before:0.0000} before training; lower learning_rate");
-        }
-
-        return state.Step > 0 && onlyLabel is not null
-            ? $"every row is taken for '{onlyLabel}', so that the model tells nothing apart; train longer or raise learning_rate, or lower "
-                + "it where an earlier evaluation was better"
-            : null;
+        string? onlyLabel = state.Step > 0 && onlyClass is { } only ? prepared.Data.Architecture.ModelConfig.Labels.Names[only] : null;
+        return EvaluationNote.Of(best.Metric, loss, isBest, state.MetricsBefore?[TaskMetrics.Loss], onlyLabel);
     }
 
     /// <summary>Goes back to the best weights where the run file says so, and evaluates the weights that the run ends with.</summary>

@@ -11,6 +11,9 @@ namespace Engine.Optim.Tests.Methods;
 /// <summary>Closed forms of adapters whose experts and heads a router mixes.</summary>
 public sealed class ExpertMethodTests
 {
+    /// <summary>A reducer that from step 3 on trains the heads of one layer of two.</summary>
+    private static readonly EffiLora Reduced = new() { Heads = 2, ActiveShare = 0.5, ReducerInterval = 3, ReducerTemperature = 1e-3 };
+
     /// <summary>
     /// One expert that every token is sent to, all of which is taken out of the weight: PiSSA, which starts as the model was.
     /// </summary>
@@ -67,9 +70,8 @@ public sealed class ExpertMethodTests
     [Fact]
     public void The_reducer_holds_the_heads_of_half_of_the_layers_still()
     {
-        var settings = new EffiLora { Heads = 2, ActiveShare = 0.5, ReducerInterval = 3, ReducerTemperature = 1e-3 };
-        var method = new EffiLoraMethod(settings);
-        using var run = new ToyRun("cpu", new TwoLayerModel(), Tuning(settings, rank: 2), method);
+        var method = new EffiLoraMethod(Reduced);
+        using var run = new ToyRun("cpu", new TwoLayerModel(), Tuning(Reduced, rank: 2), method);
         for (int step = 0; step < 3; step++)
         {
             run.Step(1e-2);
@@ -90,9 +92,8 @@ public sealed class ExpertMethodTests
     [Fact]
     public void A_step_that_updates_nothing_puts_the_reducers_draw_off()
     {
-        var settings = new EffiLora { Heads = 2, ActiveShare = 0.5, ReducerInterval = 3, ReducerTemperature = 1e-3 };
-        var method = new EffiLoraMethod(settings);
-        using var run = new ToyRun("cpu", new TwoLayerModel(), Tuning(settings, rank: 2), method);
+        var method = new EffiLoraMethod(Reduced);
+        using var run = new ToyRun("cpu", new TwoLayerModel(), Tuning(Reduced, rank: 2), method);
         for (int step = 0; step < 4; step++)
         {
             run.Step(1e-2, step == 3 ? ToyRun.Batch(_ => float.NaN) with { ClassLabels = null } : null);
