@@ -16,21 +16,34 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     private readonly TextEmbedder embedder;
     private readonly EmbeddingGeneratorMetadata metadata;
 
-    private EngineEmbeddingGenerator(Holding holding, TrainedModel trained)
+    private EngineEmbeddingGenerator(Holding holding, TrainedModel trained, EngineEmbeddingGeneratorOptions options)
     {
         this.holding = holding;
-        embedder = TextEmbedder.Open(holding.Device, trained);
+        embedder = TextEmbedder.Open(holding.Device, trained, options.Dtype, options.Normalize);
         metadata = new EmbeddingGeneratorMetadata("engine", providerUri: null, trained.Name, embedder.Dimensions);
+        ModelLog.Notes(options.Logger, embedder.Notes);
     }
 
-    /// <summary>Opens an encoder.</summary>
+    /// <summary>Opens an encoder. How its vectors are made is what its folder's <c>modules.json</c> says; a folder without one is pooled by
+    /// the mean, and its vectors are not scaled to length 1, as in sentence-transformers.</summary>
     /// <param name="path">A model folder, a run's folder or its file, or an adapter's folder whose base model is the one it names; a
     /// classifier's head is left out.</param>
     /// <param name="adapter">An adapter's folder, to be put on the model; null: the run's own, or none.</param>
     /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
+    /// <returns>The generator, with its weights on the device.</returns>
     /// <exception cref="Common.Files.ModelFileException">There is no such model, or it is no encoder.</exception>
+    /// <exception cref="Common.ConfigurationException">The run's file is broken.</exception>
+    /// <exception cref="DeviceException">The device cannot be opened, or its memory does not hold the model.</exception>
     public static EngineEmbeddingGenerator Open(string path, string? adapter = null, Device? device = null) =>
-        Holding.Open(path, adapter, device, (holding, trained) => new EngineEmbeddingGenerator(holding, trained));
+        Open(path, new EngineEmbeddingGeneratorOptions { Adapter = adapter, Device = device });
+
+    /// <summary>Opens an encoder with a say in how its vectors are made, and a log.</summary>
+    /// <param name="path">A model folder, a run's folder or its file, or an adapter's folder whose base model is the one it names; a
+    /// classifier's head is left out.</param>
+    /// <param name="options">Adapter, device, storage, normalisation and log.</param>
+    /// <inheritdoc cref="Open(string, string?, Device?)"/>
+    public static EngineEmbeddingGenerator Open(string path, EngineEmbeddingGeneratorOptions options) => Holding.Open(
+        path, options.Adapter, options.Device, (holding, trained) => new EngineEmbeddingGenerator(holding, trained, options));
 
     /// <summary>The vectors of texts, in their order.</summary>
     /// <exception cref="NotSupportedException">Other dimensions, or another model, than this one's are asked for.</exception>

@@ -232,25 +232,6 @@ public sealed class FineTuneTests : IDisposable
         Assert.Contains("this run names none", refused.Message);
     }
 
-    [SharedFact]
-    public async Task Embedding_generator_gives_the_vectors_of_sentence_transformers()
-    {
-        using EngineEmbeddingGenerator generator = EngineEmbeddingGenerator.Open(SharedFiles.Path("data/models/all-MiniLM-L6-v2"));
-        using var golden = Safetensors.SafetensorsFile.Open(SharedFiles.Path("goldens/real/all-MiniLM-L6-v2.safetensors"));
-        double[] hidden = golden["hidden.6.3"].ToFloat64();
-        int tokens = hidden.Length / 384;
-
-        GeneratedEmbeddings<Embedding<float>> embeddings = await generator.GenerateAsync(["No."]);
-
-        // Float32 on both sides, each within 1e-6 of the numbers' size.
-        Assert.All(
-            embeddings[0].Vector.ToArray().Index(),
-            number => Assert.Equal(Enumerable.Range(0, tokens).Average(token => hidden[(token * 384) + number.Index]), number.Item, 4e-6));
-        Assert.Equal(384, generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelDimensions);
-        await Assert.ThrowsAsync<NotSupportedException>(
-            () => generator.GenerateAsync(["No."], new EmbeddingGenerationOptions { Dimensions = 128 }));
-    }
-
     [Fact]
     public async Task What_cannot_be_learned_from_is_refused_in_words()
     {
@@ -436,19 +417,5 @@ public sealed class FineTuneTests : IDisposable
                 onStep?.Invoke(step.StepNumber);
             }
         }
-    }
-
-    private sealed class Recorder : ILogger
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Add(formatter(state, exception));
     }
 }

@@ -29,6 +29,9 @@ internal sealed record SentenceSettings
 
     public TextPooling Pooling { get; init; } = TextPooling.Mean;
 
+    /// <summary>The folder has a list of steps; without one, pooling and normalisation are what sentence-transformers assumes.</summary>
+    public bool HasModules { get; init; }
+
     /// <summary>Vectors are scaled to length 1.</summary>
     public bool Normalize { get; init; }
 
@@ -39,9 +42,9 @@ internal sealed record SentenceSettings
     /// <exception cref="ModelFileException">A file is broken, or asks for a step that is not built.</exception>
     public static SentenceSettings Read(string folder)
     {
-        var settings = new SentenceSettings();
         string modules = Path.Combine(folder, ModulesName);
-        foreach ((string type, string path) in File.Exists(modules) ? Modules(modules) : [])
+        var settings = new SentenceSettings { HasModules = File.Exists(modules) };
+        foreach ((string type, string path) in settings.HasModules ? Modules(modules) : [])
         {
             settings = type[(type.LastIndexOf('.') + 1)..] switch
             {

@@ -23,12 +23,14 @@ public sealed class TextEmbedder : IDisposable
     private readonly Tokenizer tokenizer;
     private readonly SentenceSettings settings;
 
-    private TextEmbedder(EvaluationModel model, Architecture architecture, Tokenizer tokenizer, SentenceSettings settings)
+    private TextEmbedder(
+        EvaluationModel model, Architecture architecture, Tokenizer tokenizer, SentenceSettings settings, IReadOnlyList<string> notes)
     {
         this.model = model;
         this.architecture = architecture;
         this.tokenizer = tokenizer;
         this.settings = settings;
+        Notes = [.. model.Notes, .. notes];
     }
 
     /// <summary>Numbers of a vector.</summary>
@@ -38,32 +40,34 @@ public sealed class TextEmbedder : IDisposable
     public int MaxLength => Math.Min(
         settings.MaxLength ?? int.MaxValue, Math.Min(architecture.MaxLength, tokenizer.ModelMaxLength ?? architecture.MaxLength));
 
-    /// <summary>What a user should know of the weights.</summary>
-    public IReadOnlyList<string> Notes => model.Notes;
+    /// <summary>Vectors are scaled to length 1, so that the product of two is their cosine.</summary>
+    public bool Normalizes => settings.Normalize;
+
+    /// <summary>What a user should know of the weights, and of vectors that the model's folder does not say how to make.</summary>
+    public IReadOnlyList<string> Notes { get; }
 
     /// <summary>Loads a trained model; a classifier's head is left out.</summary>
+    /// <param name="device">Where it runs; it stays the caller's.</param>
+    /// <param name="trained">An encoder, with or without an adapter.</param>
     /// <param name="type">How its matrices are stored; null: as its run had it.</param>
+    /// <param name="normalize">Whether vectors are scaled to length 1; null: as the model's folder says in <c>modules.json</c>, and where it
+    /// has none they are not, which <see cref="Notes"/> then says.</param>
     /// <exception cref="ModelFileException">Files are missing or broken, or the model is no encoder.</exception>
-    public static TextEmbedder Open(Device device, TrainedModel trained, WeightType? type = null) =>
-        Open(device, trained.Model, trained.Adapter, trained.ReadSentenceSettings(), type ?? trained.Dtype);
-
-    /// <summary>Loads a model.</summary>
-    /// <param name="modelFolder">An encoder's folder; a head that it has is not used.</param>
-    /// <param name="adapterFolder">A PEFT folder whose adapter is put on the encoder, or null.</param>
-    /// <param name="settings">How vectors are made; null: as the folder says.</param>
-    /// <param name="type">How the model's matrices are stored.</param>
-    /// <exception cref="ModelFileException">Files are missing or broken, or the model is no encoder.</exception>
-    internal static TextEmbedder Open(
-        Device device, string modelFolder, string? adapterFolder = null, SentenceSettings? settings = null,
-        WeightType type = WeightType.Auto)
+    public static TextEmbedder Open(Device device, TrainedModel trained, WeightType? type = null, bool? normalize = null)
     {
-        ModelFolder folder = ModelFolder.Open(modelFolder);
-        settings ??= SentenceSettings.Read(modelFolder);
-        Architecture architecture = folder.CreateEmbedding(settings.Pooling, adapterFolder);
-        Tokenizer tokenizer = Tokenizer.Load(folder.TokenizerFolderOf(architecture, adapterFolder));
-        var model = EvaluationModel.Load(device, folder, architecture, adapterFolder, seed: null, type);
-        return new TextEmbedder(model, architecture, tokenizer, settings);
+        SentenceSettings said = SentenceSettings.Read(trained.SentenceFolder);
+        SentenceSettings settings = said with { Normalize = normalize ?? said.Normalize };
+        ModelFolder folder = ModelFolder.Open(trained.Model);
+        Architecture architecture = folder.CreateEmbedding(settings.Pooling, trained.Adapter);
+        Tokenizer tokenizer = Tokenizer.Load(folder.TokenizerFolderOf(architecture, trained.Adapter));
+        var model = EvaluationModel.Load(device, folder, architecture, trained.Adapter, seed: null, type ?? trained.Dtype);
+        string[] notes = said.HasModules || normalize is not null ? [] : [Assumed(trained.SentenceFolder)];
+        return new TextEmbedder(model, architecture, tokenizer, settings, notes);
     }
+
+    private static string Assumed(string folder) =>
+        $"{folder} has no modules.json, which says how sentence vectors are made: as in sentence-transformers they are then the mean of the "
+            + "last hidden states, not scaled to length 1 unless that is asked for.";
 
     /// <summary>The vectors of texts, in their order, each of <see cref="Dimensions"/> numbers.</summary>
     /// <param name="batchSize">Texts that run together.</param>

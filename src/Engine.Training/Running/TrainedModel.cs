@@ -33,10 +33,9 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
     public WeightType Dtype => Run?.Dtype ?? WeightType.Auto;
 
     /// <summary>
-    /// Reads how sentence vectors are made with it: as the pretrained model's folder says, which a fully tuned run's does not repeat.
+    /// The folder that says how sentence vectors are made: the pretrained model's, which a fully tuned run's does not repeat.
     /// </summary>
-    /// <exception cref="ModelFileException">A file is broken, or asks for a step that is not built.</exception>
-    internal SentenceSettings ReadSentenceSettings() => SentenceSettings.Read(Run?.Model ?? Model);
+    internal string SentenceFolder => Run?.Model ?? Model;
 
     /// <summary>What a run has made.</summary>
     /// <param name="weights">The adapter's folder, or that of the fully tuned model.</param>
