@@ -96,7 +96,7 @@ public sealed record BiLora : OnePassPerturbation
 internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
 {
     private readonly MeasuredRadius? measured =
-        settings.Rho.Rise is null ? null : new MeasuredRadius(settings.Rho, power: 1, largest: double.MaxValue);
+        settings.Rho.Rise is null ? null : new MeasuredRadius(settings.Rho, power: 1, settings.LargestRadius);
 
     /// <summary>[1] The auxiliary's norm that the last perturbed step left, which the next one's loss is measured with.</summary>
     private readonly double[] norm = new double[1];

@@ -27,7 +27,7 @@ internal sealed class ChosenRadius
     /// <summary>How a method chooses its radius; null: it is the number that rho says.</summary>
     public static ChosenRadius? Of(Perturbation settings, Radius rho) => settings is LossRiseAscent { Sigma: not null } schedule
         ? new ChosenRadius(schedule.SigmaAt, schedule.C, schedule.RhoMax, isShare: false)
-        : rho.Rise is { } share ? new ChosenRadius((_, _) => share, c: 0, rho.Max ?? double.MaxValue, isShare: true) : null;
+        : rho.Rise is { } share ? new ChosenRadius((_, _) => share, c: 0, rho.Max ?? settings.LargestRadius, isShare: true) : null;
 
     public void Attach(MethodContext context) => value = context.Reports.Reserve("radius", new Shape(1));
 

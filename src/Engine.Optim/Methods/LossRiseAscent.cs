@@ -9,7 +9,8 @@ namespace Engine.Optim.Methods;
 /// </summary>
 public abstract record LossRiseAscent : Perturbation
 {
-    private const double DefaultC = 1e-8, DefaultRhoMax = 0.2;
+    internal const double DefaultRhoMax = 0.2;
+    private const double DefaultC = 1e-8;
 
     /// <summary>
     /// Rise of the loss, to first order, that each step's radius is chosen for (LE-SAM); it takes the place of <c>rho</c>.

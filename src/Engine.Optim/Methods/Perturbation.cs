@@ -20,6 +20,9 @@ public abstract record Perturbation : Method, IKeyRules
 
     /// <summary>The first rule between keys that is broken; null: none.</summary>
     protected virtual KeyProblem? Problem => RunPoint.Problem(nameof(Start), Start);
+
+    /// <summary>The largest radius that is chosen for a rise of the loss unless <see cref="Radius.Max"/> says one.</summary>
+    internal virtual double LargestRadius => LossRiseAscent.DefaultRhoMax;
 }
 
 /// <summary>

@@ -19,8 +19,11 @@ public sealed record Radius : INumberOrSection
     [Key(Minimum = 0, Above = true)]
     public double Initial { get; init; } = 0.05;
 
-    /// <summary>The largest radius that may be chosen.</summary>
-    [Key(Minimum = 0, Above = true, Default = "1 for noise, none for others")]
+    /// <summary>
+    /// The largest radius that may be chosen. Where little has been learned the loss is flat, and without a bound the radius that raises it
+    /// is so large that nothing is learned there either; the default is LE-SAM's <c>rho_max</c>.
+    /// </summary>
+    [Key(Minimum = 0, Above = true, Default = "0.2; asam: 2")]
     public double? Max { get; init; }
 
     double? INumberOrSection.Number => Rise is null ? Value : null;

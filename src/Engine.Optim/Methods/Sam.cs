@@ -79,6 +79,8 @@ public sealed record Asam : Perturbation
     [Key(Minimum = 0)]
     public double Eta { get; init; } = 0.01;
 
+    internal override double LargestRadius => 10 * base.LargestRadius;
+
     /// <inheritdoc/>
     protected override TrainingMethod Create() => new AsamMethod(this);
 }

@@ -41,6 +41,18 @@ public sealed class RadiusTests
         }
     }
 
+    /// <summary>A rise that no small radius makes stops at LE-SAM's rho_max; asam counts in tenths of it, as its radius does.</summary>
+    [Theory]
+    [InlineData("lora-sam", 0.2)]
+    [InlineData("asam", 2)]
+    [InlineData("fm-lora", 0.2)]
+    public void A_rise_out_of_reach_leaves_the_radius_at_its_bound(string name, double bound)
+    {
+        using ToyRun run = Start("cpu", WithRho(name, share: 1e6));
+        run.Step();
+        Assert.Equal(bound, run.Session.Numbers.Single(number => number.Key == "rho").Value, 1e-7);
+    }
+
     /// <summary>A number is the radius of every step, and none is reported.</summary>
     [Fact]
     public void A_radius_that_is_a_number_is_not_chosen()
