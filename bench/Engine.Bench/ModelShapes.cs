@@ -7,13 +7,13 @@ namespace Engine.Bench;
 /// <summary>Configurations of well-known sizes, for models of random weights or of none.</summary>
 internal static class ModelShapes
 {
-    public static Architecture RobertaBase { get; } = new RobertaForMaskedLM(EncoderConfig.From(ModelConfig.Parse("""
+    public static Architecture RobertaBase { get; } = ArchitectureCatalog.Create(ModelConfig.Parse("""
         {
           "architectures": ["RobertaForMaskedLM"], "model_type": "roberta", "hidden_size": 768, "num_hidden_layers": 12,
           "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 514, "vocab_size": 50265, "type_vocab_size": 1,
           "pad_token_id": 1, "layer_norm_eps": 1e-05, "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1
         }
-        """)));
+        """), HeadKind.MaskedLm);
 
     public static Architecture Qwen25Half { get; } = new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse("""
         {

@@ -92,7 +92,7 @@ internal static class TrainingBench
     /// <summary>The same with adapters of a form.</summary>
     internal static TransformerModel Model(double dropout, AdapterForm? form, params string[] modules)
     {
-        var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(RobertaBase)));
+        var architecture = ArchitectureCatalog.Create(ModelConfig.Parse(RobertaBase), HeadKind.SequenceClassification);
         var config = new AdapterConfig
         {
             Rank = 8,

@@ -15,6 +15,11 @@ internal static class ActivationFunctions
             return KernelMath.GeluTanh(x);
         }
 
+        if (kind == ActivationKind.Relu)
+        {
+            return x < 0f ? 0f : x;
+        }
+
         return kind == ActivationKind.Tanh ? KernelMath.Tanh(x) : x;
     }
 
@@ -28,6 +33,11 @@ internal static class ActivationFunctions
         if (kind == ActivationKind.GeluTanh)
         {
             return KernelMath.GeluTanhDerivative(x);
+        }
+
+        if (kind == ActivationKind.Relu)
+        {
+            return x > 0f ? 1f : 0f;
         }
 
         return kind == ActivationKind.Tanh ? KernelMath.TanhDerivative(x) : 1f;

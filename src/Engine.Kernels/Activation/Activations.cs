@@ -18,6 +18,7 @@ public static class Activations
                 ActivationKind.GeluErf => new UnaryHost<GeluErfMap>("Activations_GeluErf", cpu, count, default, x, y),
                 ActivationKind.GeluTanh => new UnaryHost<GeluTanhMap>("Activations_GeluTanh", cpu, count, default, x, y),
                 ActivationKind.Tanh => new UnaryHost<TanhMap>("Activations_Tanh", cpu, count, default, x, y),
+                ActivationKind.Relu => new UnaryHost<ReluMap>("Activations_Relu", cpu, count, default, x, y),
                 _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown activation"),
             };
         }
@@ -41,6 +42,7 @@ public static class Activations
                 ActivationKind.GeluTanh =>
                     new BinaryHost<GeluTanhGradientMap>("Activations_GeluTanhGradient", cpu, count, default, x, dy, dx),
                 ActivationKind.Tanh => new BinaryHost<TanhGradientMap>("Activations_TanhGradient", cpu, count, default, x, dy, dx),
+                ActivationKind.Relu => new BinaryHost<ReluGradientMap>("Activations_ReluGradient", cpu, count, default, x, dy, dx),
                 _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown activation"),
             };
         }

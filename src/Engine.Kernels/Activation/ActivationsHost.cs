@@ -26,6 +26,22 @@ internal readonly struct TanhMap : IUnaryMap
         where T : struct, ISimd<T> => LaneMath.Tanh(x);
 }
 
+/// <summary>max(x, 0); what is not a number stays so.</summary>
+internal readonly struct ReluMap : IUnaryMap
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public T Apply<T>(T x)
+        where T : struct, ISimd<T> => T.SelectLess(x, T.Zero, T.Zero, x);
+}
+
+/// <summary>dy where x is above 0.</summary>
+internal readonly struct ReluGradientMap : IBinaryMap
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public T Apply<T>(T x, T dy)
+        where T : struct, ISimd<T> => dy * T.SelectLess(T.Zero, x, T.Broadcast(1f), T.Zero);
+}
+
 /// <summary>dy (Phi(x) + x phi(x)), phi the normal density.</summary>
 internal readonly struct GeluErfGradientMap : IBinaryMap
 {

@@ -29,6 +29,9 @@ public enum ActivationKind
 
     /// <summary>tanh(x).</summary>
     Tanh,
+
+    /// <summary>max(x, 0); its derivative at 0 is 0.</summary>
+    Relu,
 }
 
 /// <summary>

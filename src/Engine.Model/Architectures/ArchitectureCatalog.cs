@@ -8,18 +8,10 @@ internal static class ArchitectureCatalog
 {
     private static readonly Dictionary<string, Family> Families = new(StringComparer.Ordinal)
     {
-        ["bert"] = new()
-        {
-            Classifier = config => new BertForSequenceClassification(EncoderConfig.From(config)),
-            MaskedLm = config => new BertForMaskedLM(EncoderConfig.From(config)),
-            Embedding = (config, pooling) => new BertModel(EncoderConfig.From(config), pooling),
-        },
-        ["roberta"] = new()
-        {
-            Classifier = config => new RobertaForSequenceClassification(EncoderConfig.From(config)),
-            MaskedLm = config => new RobertaForMaskedLM(EncoderConfig.From(config)),
-            Embedding = (config, pooling) => new RobertaModel(EncoderConfig.From(config), pooling),
-        },
+        ["bert"] = Encoder,
+        ["roberta"] = Encoder,
+        ["xlm-roberta"] = Encoder,
+        ["distilbert"] = Encoder,
         ["llama"] = new()
         {
             Classifier = config => new LlamaForSequenceClassification(DecoderConfig.From(config)),
@@ -35,6 +27,14 @@ internal static class ArchitectureCatalog
             Classifier = config => new Qwen3ForSequenceClassification(DecoderConfig.From(config)),
             CausalLm = config => new Qwen3ForCausalLM(DecoderConfig.From(config)),
         },
+    };
+
+    /// <summary>What every <see cref="EncoderFamily"/> is built for.</summary>
+    private static Family Encoder => new()
+    {
+        Classifier = config => Model(config, encoder => new EncoderClassifier(encoder)),
+        MaskedLm = config => Model(config, encoder => new EncoderVocabularyHead(encoder)),
+        Embedding = (config, pooling) => Model(config, encoder => new EncoderPooling(encoder, pooling)),
     };
 
     /// <summary>
@@ -66,6 +66,12 @@ internal static class ArchitectureCatalog
         RequireNumbers(config);
         return (FamilyOf(config).Embedding ?? throw NotBuilt(config, "sentence vectors", family => family.Embedding is not null))(
             config, pooling);
+    }
+
+    private static EncoderModel Model(ModelConfig config, Func<EncoderConfig, EncoderHead> head)
+    {
+        EncoderConfig encoder = EncoderConfig.From(config);
+        return new EncoderModel(encoder, head(encoder));
     }
 
     private static void RequireNumbers(ModelConfig config)

@@ -1,33 +1,31 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
-using Engine.Kernels;
 using Engine.Model.Building;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;
 
 /// <summary>
-/// The encoder RoBERTa and BERT share: summed embeddings, then layers of self-attention and feed-forward, each followed by
-/// dropout, the residual sum and layer normalization (post-norm; Devlin et al. 2019, arXiv 1810.04805).
+/// The encoder that every <see cref="EncoderFamily"/> has: summed embeddings, then layers of self-attention and feed-forward, each followed
+/// by dropout, the residual sum and layer normalization (post-norm; Devlin et al. 2019, arXiv 1810.04805).
 /// </summary>
-internal sealed class EncoderStack(EncoderConfig config, string prefix)
+internal sealed class EncoderStack(EncoderConfig config)
 {
-    /// <summary>The word embeddings' module.</summary>
-    public string Embeddings => $"{prefix}embeddings.word_embeddings";
-
-    /// <summary>What <c>hidden_act</c> names.</summary>
-    public ActivationKind Activation { get; } = config.HiddenActivation == HiddenActivation.Gelu
-        ? ActivationKind.GeluErf
-        : ActivationKind.GeluTanh;
+    private readonly EncoderModules modules = config.Family.Modules;
+    private readonly string embeddings = $"{config.Family.Prefix}embeddings";
 
     /// <summary>The encoder's parameters in Transformers' definition order.</summary>
     public IEnumerable<ParameterSpec> Parameters()
     {
         int hidden = config.HiddenSize;
-        yield return ParameterSpec.Weight(Embeddings, config.VocabSize, hidden) with { RowPerToken = true };
-        yield return ParameterSpec.Weight($"{prefix}embeddings.position_embeddings", config.MaxPositionEmbeddings, hidden);
-        yield return ParameterSpec.Weight($"{prefix}embeddings.token_type_embeddings", config.TypeVocabSize, hidden);
-        foreach (ParameterSpec spec in ParameterSpec.LayerNorm($"{prefix}embeddings.LayerNorm", hidden))
+        yield return ParameterSpec.Weight(config.WordEmbeddings, config.VocabSize, hidden) with { RowPerToken = true };
+        yield return ParameterSpec.Weight($"{embeddings}.position_embeddings", config.MaxPositionEmbeddings, hidden);
+        if (config.TypeVocabSize > 0)
+        {
+            yield return ParameterSpec.Weight($"{embeddings}.token_type_embeddings", config.TypeVocabSize, hidden);
+        }
+
+        foreach (ParameterSpec spec in ParameterSpec.LayerNorm($"{embeddings}.LayerNorm", hidden))
         {
             yield return spec;
         }
@@ -41,9 +39,9 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
                     yield return spec;
                 }
 
-                if (linear.Module.EndsWith("output.dense", StringComparison.Ordinal))
+                if (NormAfter(linear.Module, Path(layer)) is { } norm)
                 {
-                    foreach (ParameterSpec spec in ParameterSpec.LayerNorm(linear.Module[..^"dense".Length] + "LayerNorm", hidden))
+                    foreach (ParameterSpec spec in ParameterSpec.LayerNorm(norm, hidden))
                     {
                         yield return spec;
                     }
@@ -56,58 +54,66 @@ internal sealed class EncoderStack(EncoderConfig config, string prefix)
     public IEnumerable<IReadOnlyList<LinearSpec>> LinearGroups() => Enumerable.Range(0, config.NumHiddenLayers).SelectMany(LayerLinears);
 
     /// <summary>Adds the encoder to the graph; returns the last hidden state [tokens, hidden].</summary>
-    public Tensor Build(ForwardBuilder forward, int positionPaddingId)
+    public Tensor Build(ForwardBuilder forward)
     {
+        bool hasTypes = config.TypeVocabSize > 0;
         Tensor x = forward.Graph.Embedding(
-            forward.Parameter($"{Embeddings}.weight"),
+            forward.Parameter($"{config.WordEmbeddings}.weight"),
             forward.Batch.InputIds,
-            forward.Parameter($"{prefix}embeddings.position_embeddings.weight"),
+            forward.Parameter($"{embeddings}.position_embeddings.weight"),
             forward.Batch.Positions,
-            forward.Parameter($"{prefix}embeddings.token_type_embeddings.weight"),
-            forward.Batch.TypeIds,
+            hasTypes ? forward.Parameter($"{embeddings}.token_type_embeddings.weight") : null,
+            hasTypes ? forward.Batch.TypeIds : null,
             config.PadTokenId,
-            positionPaddingId,
+            config.Family.CountsFromPadding ? config.PadTokenId : -1,
             forward.TrainedEmbeddings);
-        x = forward.LayerNorm(x, $"{prefix}embeddings.LayerNorm", config.LayerNormEps);
+        x = forward.LayerNorm(x, $"{embeddings}.LayerNorm", config.LayerNormEps);
         x = forward.Dropout(x, config.HiddenDropoutProb);
         forward.HiddenState(x);
         for (int layer = 0; layer < config.NumHiddenLayers; layer++)
         {
-            x = Layer(forward, x, $"{prefix}encoder.layer.{layer}");
+            x = Layer(forward, x, Path(layer));
             forward.HiddenState(x);
         }
 
         return x;
     }
 
+    private string Path(int layer) => $"{config.Family.Prefix}{modules.Layers}.{layer}";
+
+    private string? NormAfter(string module, string path) =>
+        module == $"{path}.{modules.AttentionOutput}" ? $"{path}.{modules.AttentionNorm}"
+        : module == $"{path}.{modules.Outer}" ? $"{path}.{modules.OuterNorm}"
+        : null;
+
     private IReadOnlyList<LinearSpec>[] LayerLinears(int layer)
     {
         int hidden = config.HiddenSize;
-        string path = $"{prefix}encoder.layer.{layer}";
+        string path = Path(layer);
         return
         [
             [
-                new($"{path}.attention.self.query", hidden, hidden),
-                new($"{path}.attention.self.key", hidden, hidden),
-                new($"{path}.attention.self.value", hidden, hidden),
+                new($"{path}.{modules.Query}", hidden, hidden),
+                new($"{path}.{modules.Key}", hidden, hidden),
+                new($"{path}.{modules.Value}", hidden, hidden),
             ],
-            [new($"{path}.attention.output.dense", hidden, hidden)],
-            [new($"{path}.intermediate.dense", config.IntermediateSize, hidden)],
-            [new($"{path}.output.dense", hidden, config.IntermediateSize)],
+            [new($"{path}.{modules.AttentionOutput}", hidden, hidden)],
+            [new($"{path}.{modules.Inner}", config.IntermediateSize, hidden)],
+            [new($"{path}.{modules.Outer}", hidden, config.IntermediateSize)],
         ];
     }
 
     private Tensor Layer(ForwardBuilder forward, Tensor x, string path)
     {
         GraphBuilder graph = forward.Graph;
-        Tensor[] projections =
-            forward.Linears(x, $"{path}.attention.self.query", $"{path}.attention.self.key", $"{path}.attention.self.value");
+        Tensor[] projections = forward.Linears(x, $"{path}.{modules.Query}", $"{path}.{modules.Key}", $"{path}.{modules.Value}");
         Tensor attended = forward.Attention(
             projections[0], projections[1], projections[2], config.NumAttentionHeads, config.AttentionProbsDropoutProb);
-        Tensor projected = forward.Dropout(forward.Linear(attended, $"{path}.attention.output.dense"), config.HiddenDropoutProb);
-        x = forward.LayerNorm(graph.Add(projected, x), $"{path}.attention.output.LayerNorm", config.LayerNormEps);
-        Tensor inner = graph.Activate(forward.Linear(x, $"{path}.intermediate.dense"), Activation);
-        Tensor outer = forward.Dropout(forward.Linear(inner, $"{path}.output.dense"), config.HiddenDropoutProb);
-        return forward.LayerNorm(graph.Add(outer, x), $"{path}.output.LayerNorm", config.LayerNormEps);
+        Tensor projected = forward.Linear(attended, $"{path}.{modules.AttentionOutput}");
+        projected = modules.DropsAttentionOutput ? forward.Dropout(projected, config.HiddenDropoutProb) : projected;
+        x = forward.LayerNorm(graph.Add(projected, x), $"{path}.{modules.AttentionNorm}", config.LayerNormEps);
+        Tensor inner = graph.Activate(forward.Linear(x, $"{path}.{modules.Inner}"), config.Activation);
+        Tensor outer = forward.Dropout(forward.Linear(inner, $"{path}.{modules.Outer}"), config.HiddenDropoutProb);
+        return forward.LayerNorm(graph.Add(outer, x), $"{path}.{modules.OuterNorm}", config.LayerNormEps);
     }
 }

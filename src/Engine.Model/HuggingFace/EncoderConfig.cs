@@ -1,33 +1,16 @@
 using Engine.Common.Files;
+using Engine.Kernels;
+using Engine.Model.Architectures;
 
 namespace Engine.Model.HuggingFace;
 
-/// <summary>The activation between the two feed-forward layers.</summary>
-internal enum HiddenActivation
-{
-    /// <summary>x Φ(x), with the error function.</summary>
-    Gelu,
-
-    /// <summary>The approximation of GELU with the hyperbolic tangent.</summary>
-    GeluTanh,
-}
-
-/// <summary>The families of encoders with learned absolute positions and norms after the residual sums.</summary>
-internal enum EncoderFamily
-{
-    Bert,
-    Roberta,
-}
-
 /// <summary>
-/// The hyperparameters of a BERT or RoBERTa encoder, named and defaulted as <c>BertConfig</c> and <c>RobertaConfig</c> of Transformers do.
-/// Sizes must be in the file; rates and constants fall back to the defaults of Transformers.
+/// The hyperparameters of an encoder, under the keys of its <see cref="EncoderFamily"/> and with the defaults of Transformers. Sizes must
+/// be in the file; rates and constants fall back to the defaults.
 /// </summary>
 internal sealed record EncoderConfig
 {
-    private static readonly string[] BertArchitectures =
-        ["BertModel", "BertForSequenceClassification", "BertForMaskedLM", "BertForPreTraining"];
-    private static readonly string[] RobertaArchitectures = ["RobertaModel", "RobertaForSequenceClassification", "RobertaForMaskedLM"];
+    private const double DefaultEpsilon = 1e-12;
 
     private EncoderConfig(ModelConfig model)
     {
@@ -59,7 +42,8 @@ internal sealed record EncoderConfig
 
     public required int PadTokenId { get; init; }
 
-    public required HiddenActivation HiddenActivation { get; init; }
+    /// <summary>The activation between the two feed-forward layers.</summary>
+    public required ActivationKind Activation { get; init; }
 
     public required float LayerNormEps { get; init; }
 
@@ -73,46 +57,44 @@ internal sealed record EncoderConfig
     /// <summary>The standard deviation of freshly initialised weights.</summary>
     public required float InitializerRange { get; init; }
 
+    /// <summary>The word embeddings' module.</summary>
+    public string WordEmbeddings => $"{Family.Prefix}embeddings.word_embeddings";
+
     /// <summary>The size of one attention head.</summary>
     public int HeadSize => HiddenSize / NumAttentionHeads;
 
     /// <summary>The longest text in tokens, special tokens included.</summary>
-    public int MaxTokens => Family == EncoderFamily.Roberta ? MaxPositionEmbeddings - PadTokenId - 1 : MaxPositionEmbeddings;
+    public int MaxTokens => Family.CountsFromPadding ? MaxPositionEmbeddings - PadTokenId - 1 : MaxPositionEmbeddings;
 
     /// <summary>Reads the hyperparameters of an encoder.</summary>
     /// <exception cref="ModelFileException">
-    /// The model is no BERT or RoBERTa, a size is missing, or a value asks for what is not supported (relative positions, a decoder, an
-    /// unknown activation).
+    /// The model is of no family that is built, a size is missing, or a value asks for what is not supported (relative positions, a
+    /// decoder, an unknown activation).
     /// </exception>
     public static EncoderConfig From(ModelConfig model)
     {
         JsonSection root = model.Root;
-        EncoderFamily family = model.ModelType switch
-        {
-            "bert" => EncoderFamily.Bert,
-            "roberta" => EncoderFamily.Roberta,
-            _ => throw root.Wrong("model_type", "bert or roberta"),
-        };
-        bool roberta = family == EncoderFamily.Roberta;
+        EncoderFamily family = EncoderFamily.Of(model);
+        EncoderKeys keys = family.Keys;
         RefuseVariants(root);
-        float hiddenDropout = root.Probability("hidden_dropout_prob", 0.1);
+        float hiddenDropout = root.Probability(keys.HiddenDropout, 0.1);
         EncoderConfig config = new(model)
         {
             Family = family,
-            Architecture = model.RequireArchitecture(roberta ? RobertaArchitectures : BertArchitectures),
+            Architecture = model.RequireArchitecture(ArchitecturesOf(family)),
             VocabSize = root.Size("vocab_size"),
-            HiddenSize = root.Size("hidden_size"),
-            NumHiddenLayers = root.Layers("num_hidden_layers"),
-            NumAttentionHeads = root.Size("num_attention_heads"),
-            IntermediateSize = root.Size("intermediate_size"),
+            HiddenSize = root.Size(keys.HiddenSize),
+            NumHiddenLayers = root.Layers(keys.Layers),
+            NumAttentionHeads = root.Size(keys.Heads),
+            IntermediateSize = root.Size(keys.IntermediateSize),
             MaxPositionEmbeddings = root.Size("max_position_embeddings"),
-            TypeVocabSize = root.Has("type_vocab_size") ? root.Size("type_vocab_size") : 2,
-            PadTokenId = root.OptionalInt("pad_token_id") ?? (roberta ? 1 : 0),
-            HiddenActivation = Activation(root),
-            LayerNormEps = root.Positive("layer_norm_eps", 1e-12),
+            TypeVocabSize = keys.TypeVocabSize is not { } types ? 0 : root.Has(types) ? root.Size(types) : 2,
+            PadTokenId = root.OptionalInt("pad_token_id") ?? family.PadTokenId,
+            Activation = ActivationOf(root, keys.Activation),
+            LayerNormEps = keys.LayerNormEps is { } epsilon ? root.Positive(epsilon, DefaultEpsilon) : (float)DefaultEpsilon,
             HiddenDropoutProb = hiddenDropout,
-            AttentionProbsDropoutProb = root.Probability("attention_probs_dropout_prob", 0.1),
-            ClassifierDropout = root.Probability("classifier_dropout", hiddenDropout),
+            AttentionProbsDropoutProb = root.Probability(keys.AttentionDropout, 0.1),
+            ClassifierDropout = root.Probability(keys.ClassifierDropout, keys.DefaultClassifierDropout ?? hiddenDropout),
             InitializerRange = root.Positive("initializer_range", 0.02),
         };
         config.CheckConsistency(root);
@@ -133,6 +115,12 @@ internal sealed record EncoderConfig
             throw root.Wrong("position_embedding_type", "absolute");
         }
 
+        // Positions that are computed get no gradient in Transformers.
+        if (root.OptionalBool("sinusoidal_pos_embds") == true)
+        {
+            throw root.Wrong("sinusoidal_pos_embds", "false (learned positions)");
+        }
+
         foreach (string key in (ReadOnlySpan<string>)["is_decoder", "add_cross_attention"])
         {
             if (root.OptionalBool(key) == true)
@@ -142,18 +130,25 @@ internal sealed record EncoderConfig
         }
     }
 
-    private static HiddenActivation Activation(JsonSection root) => root.OptionalString("hidden_act") switch
+    private static string[] ArchitecturesOf(EncoderFamily family) =>
+    [
+        .. new[] { "Model", "ForSequenceClassification", "ForMaskedLM" }.Select(suffix => family.ClassPrefix + suffix),
+        .. family == Bert.Family ? new[] { "BertForPreTraining" } : [],
+    ];
+
+    private static ActivationKind ActivationOf(JsonSection root, string key) => root.OptionalString(key) switch
     {
-        null or "gelu" or "gelu_python" => HiddenActivation.Gelu,
-        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => HiddenActivation.GeluTanh,
-        _ => throw root.Wrong("hidden_act", "gelu, gelu_python, gelu_new, gelu_pytorch_tanh or gelu_fast"),
+        null or "gelu" or "gelu_python" => ActivationKind.GeluErf,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => ActivationKind.GeluTanh,
+        "relu" => ActivationKind.Relu,
+        _ => throw root.Wrong(key, "gelu, gelu_python, gelu_new, gelu_pytorch_tanh, gelu_fast or relu"),
     };
 
     private void CheckConsistency(JsonSection root)
     {
         if (HiddenSize % NumAttentionHeads != 0)
         {
-            throw root.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize}");
+            throw root.Wrong(Family.Keys.Heads, $"a divisor of {Family.Keys.HiddenSize} {HiddenSize}");
         }
 
         root.RequireHeadSize(HeadSize);

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Engine.Devices;
 using Engine.Common.Files;
+using Engine.Model.Architectures;
 
 namespace Engine.Model.HuggingFace;
 
@@ -24,7 +25,7 @@ internal sealed class ModelConfig
         Rope = RopeParameters.Read(root);
         Labels = LabelSet.Read(root);
         ProblemType = ReadProblemType(root);
-        TieWordEmbeddings = root.OptionalBool("tie_word_embeddings") ?? ModelType is "bert" or "roberta";
+        TieWordEmbeddings = root.OptionalBool("tie_word_embeddings") ?? EncoderFamily.All.Any(family => family.ModelType == ModelType);
     }
 
     private ModelConfig(ModelConfig other)
@@ -63,7 +64,7 @@ internal sealed class ModelConfig
     public ProblemType? ProblemType { get; }
 
     /// <summary>
-    /// Whether the output layer of a language model shares the word embeddings' weight. Where the file is silent: yes for BERT and RoBERTa,
+    /// Whether the output layer of a language model shares the word embeddings' weight. Where the file is silent: yes for encoders,
     /// no for decoders, as in Transformers.
     /// </summary>
     public bool TieWordEmbeddings { get; }

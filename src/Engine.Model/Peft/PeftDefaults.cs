@@ -31,7 +31,8 @@ internal static class PeftDefaults
     /// <summary>The modules PEFT 0.21 adapts in a model family where nothing else is said; null for a family it has none for.</summary>
     public static string[]? TargetModules(string modelType) => modelType switch
     {
-        "bert" or "roberta" => ["query", "value"],
+        "bert" or "roberta" or "xlm-roberta" => ["query", "value"],
+        "distilbert" => ["q_lin", "v_lin"],
         "llama" or "qwen2" or "qwen3" => ["q_proj", "v_proj"],
         _ => null,
     };

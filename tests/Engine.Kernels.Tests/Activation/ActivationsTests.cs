@@ -141,6 +141,7 @@ public class ActivationsTests
         ActivationKind.GeluErf => x / 2 * (1 + Numbers.Erf(x / Math.Sqrt(2))),
         ActivationKind.GeluTanh => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
         ActivationKind.Tanh => Math.Tanh(x),
+        ActivationKind.Relu => Math.Max(x, 0),
         _ => x,
     };
 }

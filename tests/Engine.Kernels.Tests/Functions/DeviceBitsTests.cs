@@ -13,7 +13,7 @@ public sealed class DeviceBitsTests
     public static TheoryData<string> Others => [.. TestDevices.All.Where(name => name != "cpu")];
 
     public static TheoryData<string, ActivationKind> Activations =>
-        TestDevices.WithKernels(ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh);
+        TestDevices.WithKernels(ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh, ActivationKind.Relu);
 
     [Theory]
     [MemberData(nameof(Activations))]

@@ -51,6 +51,7 @@ internal static class MatMulReference
         ActivationKind.None => x,
         ActivationKind.GeluErf => 0.5 * x * (1 + Numbers.Erf(x / Math.Sqrt(2))),
         ActivationKind.GeluTanh => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
+        ActivationKind.Relu => Math.Max(x, 0),
         _ => Math.Tanh(x),
     };
 }

@@ -96,12 +96,12 @@ public sealed class BatchShapeTests
     [Fact]
     public void Dropout_of_a_text_does_not_depend_on_the_batchs_longest_row()
     {
-        var architecture = new BertForSequenceClassification(EncoderConfig.From(ModelConfig.Parse("""
+        var architecture = ArchitectureCatalog.Create(ModelConfig.Parse("""
             {
               "architectures": ["BertForSequenceClassification"], "model_type": "bert", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
               "max_position_embeddings": 256, "vocab_size": 40, "type_vocab_size": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.3
             }
-            """)));
+            """), HeadKind.SequenceClassification);
         int[] text = [.. Enumerable.Range(0, 20).Select(i => i % 40)];
         RaggedBatch[] batches = [Batch([.. Enumerable.Repeat(13, 10)]), Batch([130])];
         BatchShape[] shapes = [.. batches.Select(batch => BatchShape.Of(architecture, batch))];

@@ -16,15 +16,22 @@ internal sealed class GoldenBatch : IDisposable
     public const double Tolerance = 1e-4;
 
     /// <summary>The models of which the repository holds all that Transformers computed.</summary>
-    public static readonly string[] WithAllGradients = ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2-cls"];
+    public static readonly string[] WithAllGradients =
+        ["roberta-cls", "roberta-regression", "roberta-mlm", "bert-cls", "qwen2-cls", "distilbert-cls"];
 
     /// <summary>The models whose hidden states and gradients under full fine-tuning only ../shared has.</summary>
     public static readonly string[] WithAdapterGradients = ["qwen2", "qwen3", "llama", "qwen2-bfloat16"];
 
+    /// <summary>The models that only ../shared has.</summary>
+    public static readonly string[] Shared = ["xlm-roberta-cls"];
+
+    /// <summary>Models of families that came after the first ones (goldens/later).</summary>
+    private static readonly string[] Later = ["distilbert-cls", .. Shared];
+
     private readonly SafetensorsFile expected;
 
     public GoldenBatch(string name)
-        : this(name, SharedFiles.Path($"goldens/models/{name}"))
+        : this(name, SharedFiles.Path(FolderOf(name)))
     {
     }
 
@@ -48,7 +55,7 @@ internal sealed class GoldenBatch : IDisposable
     }
 
     /// <summary>The batch with all that Transformers computed of it, from ../shared where the repository holds a part.</summary>
-    public static GoldenBatch Whole(string name) => new(name, SharedFiles.Whole($"goldens/models/{name}"));
+    public static GoldenBatch Whole(string name) => new(name, SharedFiles.Whole(FolderOf(name)));
 
     public string Folder { get; }
 
@@ -117,6 +124,8 @@ internal sealed class GoldenBatch : IDisposable
     }
 
     private static double Norm(IEnumerable<float> values) => Math.Sqrt(values.Sum(value => (double)value * value));
+
+    private static string FolderOf(string name) => $"goldens/{(Later.Contains(name) ? "later" : "models")}/{name}";
 
     private float[] Ragged(float[] padded)
     {

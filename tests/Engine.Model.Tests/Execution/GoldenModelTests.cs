@@ -8,7 +8,7 @@ using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;
 
-/// <summary>Tiny models held against Transformers and PEFT (goldens/models).</summary>
+/// <summary>Tiny models held against Transformers and PEFT (goldens/models, goldens/later).</summary>
 public sealed class GoldenModelTests
 {
     private static readonly RunnerOptions Everything = new() { HiddenStates = true, EveryToken = true, VocabularyLogits = true };
@@ -18,14 +18,19 @@ public sealed class GoldenModelTests
 
     public static TheoryData<string> WithAllGradients => [.. GoldenBatch.WithAllGradients];
 
-    public static TheoryData<string> WithAdapterGradients => [.. GoldenBatch.WithAdapterGradients];
-
     public static TheoryData<string, string> OnDevices =>
         TestDevices.With<string>([.. GoldenBatch.WithAllGradients, .. GoldenBatch.WithAdapterGradients]);
 
     public static TheoryData<string, string> FullOnDevices => TestDevices.With<string>(GoldenBatch.WithAllGradients);
 
-    public static TheoryData<string, string> SharedFullOnDevices => TestDevices.With<string>(GoldenBatch.WithAdapterGradients);
+    public static TheoryData<string, string> SharedFullOnDevices =>
+        TestDevices.With<string>([.. GoldenBatch.WithAdapterGradients, .. GoldenBatch.Shared]);
+
+    public static TheoryData<string> SharedModels => [.. GoldenBatch.Shared];
+
+    public static TheoryData<string> SharedWithAllGradients => [.. GoldenBatch.WithAdapterGradients, .. GoldenBatch.Shared];
+
+    public static TheoryData<string, string> SharedOnDevices => TestDevices.With<string>(GoldenBatch.Shared);
 
     [Theory]
     [MemberData(nameof(FullOnDevices))]
@@ -41,6 +46,7 @@ public sealed class GoldenModelTests
 
     [Theory]
     [MemberData(nameof(OnDevices))]
+    [SharedMemberData(nameof(SharedOnDevices))]
     public void Lora_has_the_logits_loss_and_gradients_of_peft(string deviceName, string name)
     {
         using var golden = new GoldenBatch(name);
@@ -52,7 +58,7 @@ public sealed class GoldenModelTests
     /// <summary>Only what the loss reads is computed then: the last layer runs on the selected rows alone.</summary>
     [Theory]
     [MemberData(nameof(WithAllGradients))]
-    [SharedMemberData(nameof(WithAdapterGradients))]
+    [SharedMemberData(nameof(SharedWithAllGradients))]
     public void Gradients_are_the_same_when_only_the_rows_that_the_loss_reads_are_computed(string name)
     {
         using GoldenBatch golden = GoldenBatch.Whole(name);
@@ -66,6 +72,7 @@ public sealed class GoldenModelTests
 
     [Theory]
     [MemberData(nameof(Models))]
+    [SharedMemberData(nameof(SharedModels))]
     public void A_frozen_model_with_an_adapter_evaluates_as_in_training(string name)
     {
         using var golden = new GoldenBatch(name);
@@ -76,6 +83,7 @@ public sealed class GoldenModelTests
 
     [Theory]
     [MemberData(nameof(Models))]
+    [SharedMemberData(nameof(SharedModels))]
     public void A_loaded_adapter_is_saved_as_the_file_it_came_from(string name)
     {
         using var golden = new GoldenBatch(name);
@@ -94,6 +102,7 @@ public sealed class GoldenModelTests
 
     [Theory]
     [MemberData(nameof(Models))]
+    [SharedMemberData(nameof(SharedModels))]
     public void A_loaded_model_is_saved_as_the_file_it_came_from(string name)
     {
         using var golden = new GoldenBatch(name);

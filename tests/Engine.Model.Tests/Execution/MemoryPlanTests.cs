@@ -30,7 +30,7 @@ public sealed class MemoryPlanTests
 
     private static readonly Dictionary<string, Architecture> Models = new()
     {
-        ["roberta-base"] = new RobertaForMaskedLM(EncoderConfig.From(ModelConfig.Parse(RobertaBase))),
+        ["roberta-base"] = ArchitectureCatalog.Create(ModelConfig.Parse(RobertaBase), HeadKind.MaskedLm),
         ["qwen2.5-0.5b"] = new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Qwen25Half))),
     };
 

@@ -1,13 +1,14 @@
 using Engine.Devices;
 using Engine.Model.Architectures;
 using Engine.Common.Files;
+using Engine.Kernels;
 using Engine.Model.HuggingFace;
 
 namespace Engine.Tests.HuggingFace;
 
 public sealed class ModelConfigTests : IDisposable
 {
-    private const string Roberta = """
+    private const string RobertaConfig = """
         {
           "architectures": ["RobertaForSequenceClassification"], "model_type": "roberta", "vocab_size": 300, "hidden_size": 64,
           "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 112, "max_position_embeddings": 66, "type_vocab_size": 1
@@ -28,7 +29,7 @@ public sealed class ModelConfigTests : IDisposable
 
         Assert.Equal("RobertaForSequenceClassification", roberta.Architecture);
         Assert.Equal(
-            (EncoderFamily.Roberta, 300, 64, 3, 4, 112, 66, 1, 1, 16, 64),
+            (Roberta.Family, 300, 64, 3, 4, 112, 66, 1, 1, 16, 64),
             (roberta.Family, roberta.VocabSize, roberta.HiddenSize, roberta.NumHiddenLayers, roberta.NumAttentionHeads,
                 roberta.IntermediateSize,
                 roberta.MaxPositionEmbeddings, roberta.TypeVocabSize, roberta.PadTokenId, roberta.HeadSize, roberta.MaxTokens));
@@ -40,7 +41,7 @@ public sealed class ModelConfigTests : IDisposable
             (2, true, ElementType.Float32), (roberta.Model.Labels.Count, roberta.Model.Labels.IsUnnamed, roberta.Model.StorageType));
         Assert.True(roberta.Model.TieWordEmbeddings);
         Assert.Equal(
-            (EncoderFamily.Bert, 3, 2, 0, 40), (bert.Family, bert.Model.Labels.Count, bert.TypeVocabSize, bert.PadTokenId, bert.MaxTokens));
+            (Bert.Family, 3, 2, 0, 40), (bert.Family, bert.Model.Labels.Count, bert.TypeVocabSize, bert.PadTokenId, bert.MaxTokens));
         Assert.Equal(
             ("BertModel", 0.1f, 0.1f, 1e-12f),
             (miniLm.Architecture, miniLm.HiddenDropoutProb, miniLm.ClassifierDropout, miniLm.LayerNormEps));
@@ -95,7 +96,7 @@ public sealed class ModelConfigTests : IDisposable
     public void Changed_labels_are_written_and_other_keys_kept()
     {
         ModelConfig original =
-            ModelConfig.Parse(Roberta.Replace("\"vocab_size\"", "\"my_key\": [1e-05], \"num_labels\": 3, \"vocab_size\""));
+            ModelConfig.Parse(RobertaConfig.Replace("\"vocab_size\"", "\"my_key\": [1e-05], \"num_labels\": 3, \"vocab_size\""));
 
         original.WithLabels(new LabelSet("bad", "good")).WithProblemType(ProblemType.SingleLabelClassification)
             .WithArchitecture("RobertaForMaskedLM").Write(folder.Root);
@@ -110,15 +111,16 @@ public sealed class ModelConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("gelu", nameof(HiddenActivation.Gelu))]
-    [InlineData("gelu_python", nameof(HiddenActivation.Gelu))]
-    [InlineData("gelu_new", nameof(HiddenActivation.GeluTanh))]
-    [InlineData("gelu_pytorch_tanh", nameof(HiddenActivation.GeluTanh))]
+    [InlineData("gelu", nameof(ActivationKind.GeluErf))]
+    [InlineData("gelu_python", nameof(ActivationKind.GeluErf))]
+    [InlineData("gelu_new", nameof(ActivationKind.GeluTanh))]
+    [InlineData("gelu_pytorch_tanh", nameof(ActivationKind.GeluTanh))]
+    [InlineData("relu", nameof(ActivationKind.Relu))]
     public void Activations_are_known_by_the_names_of_Transformers(string name, string expected)
     {
         EncoderConfig config = EncoderConfig.From(ModelConfig.Parse(With("hidden_act", $"\"{name}\"")));
 
-        Assert.Equal(Enum.Parse<HiddenActivation>(expected), config.HiddenActivation);
+        Assert.Equal(Enum.Parse<ActivationKind>(expected), config.Activation);
     }
 
     [Fact]
@@ -127,14 +129,15 @@ public sealed class ModelConfigTests : IDisposable
         EncoderConfig config = EncoderConfig.From(ModelConfig.Parse(With("tie_word_embeddings", "false")));
 
         Assert.Contains(
-            "'tie_word_embeddings' is false; true", Assert.Throws<ModelFileException>(() => new RobertaForMaskedLM(config)).Message);
+            "'tie_word_embeddings' is false; true", Assert.Throws<ModelFileException>(() => new EncoderVocabularyHead(config)).Message);
     }
 
     [Theory]
     [InlineData("hidden_act", "\"swish\"", "'hidden_act' is \"swish\"; gelu, gelu_python, gelu_new")]
     [InlineData("position_embedding_type", "\"relative_key\"", "absolute was expected")]
     [InlineData("is_decoder", "true", "'is_decoder' is true")]
-    [InlineData("model_type", "\"xlm-roberta\"", "'model_type' is \"xlm-roberta\"; bert or roberta")]
+    [InlineData("model_type", "\"albert\"", "'model_type' is \"albert\"; bert, roberta, xlm-roberta, distilbert")]
+    [InlineData("sinusoidal_pos_embds", "true", "'sinusoidal_pos_embds' is true; false (learned positions)")]
     [InlineData(
         "architectures", "[\"RobertaForCausalLM\"]",
         "RobertaForCausalLM is not supported; supported are RobertaModel, RobertaForSequenceClassification, RobertaForMaskedLM")]
@@ -197,7 +200,7 @@ public sealed class ModelConfigTests : IDisposable
 
     private static string With(string key, string? value)
     {
-        var root = System.Text.Json.Nodes.JsonNode.Parse(Roberta)!.AsObject();
+        var root = System.Text.Json.Nodes.JsonNode.Parse(RobertaConfig)!.AsObject();
         root.Remove(key);
         if (value is not null)
         {

@@ -41,7 +41,7 @@ public sealed class PublishedAdapterTests
     [SharedFact]
     public void Codebert_adapter_of_other_names_is_an_error_that_says_how_they_differ()
     {
-        var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(CodeBert)));
+        var architecture = ArchitectureCatalog.Create(ModelConfig.Parse(CodeBert), HeadKind.SequenceClassification);
         using AdapterFile file = AdapterFile.Read(SharedFiles.Path("data/adapters/codebert-lora-seqcls"));
         string message = Assert.Throws<ModelFileException>(() => ModelAdapters.Bind(architecture, file)).Message;
         Assert.Contains("encoder.encoder.layer.0.attention.self.key", message, StringComparison.Ordinal);
@@ -52,7 +52,7 @@ public sealed class PublishedAdapterTests
     [SharedFact]
     public void Codebert_adapter_may_be_taken_without_the_head_that_its_file_lacks()
     {
-        var architecture = new RobertaForSequenceClassification(EncoderConfig.From(ModelConfig.Parse(CodeBert)));
+        var architecture = ArchitectureCatalog.Create(ModelConfig.Parse(CodeBert), HeadKind.SequenceClassification);
         using AdapterFile file = AdapterFile.Read(SharedFiles.Path("data/adapters/codebert-lora-seqcls"));
         AdapterBinding binding = ModelAdapters.Bind(architecture, file, allowMissing: true);
         Assert.Equal(36, binding.Modules.Count);

@@ -76,6 +76,7 @@ internal readonly unsafe struct MatMulEpilogue
             ActivationKind.None => x,
             ActivationKind.GeluErf => LaneMath.Gelu(x),
             ActivationKind.GeluTanh => LaneMath.GeluTanh(x),
+            ActivationKind.Relu => T.SelectLess(x, T.Zero, T.Zero, x),
             _ => LaneMath.Tanh(x),
         };
 }
