@@ -98,7 +98,7 @@ public abstract class Device : IDisposable
             throw new DeviceException(
                 $"{this} makes single buffers of at most {Info.LargestBufferBytes:N0} bytes (the driver's limit), "
                     + $"and {owner} asks for {bytes:N0}. "
-                + "Lower per_device_train_batch_size or max_length, or choose another device.");
+                + "Smaller batches, shorter texts or another device may help.");
         }
 
         if (!Memory.TryAdd(owner, bytes, MemoryBytes))

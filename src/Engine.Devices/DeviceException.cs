@@ -29,4 +29,4 @@ public sealed class DeviceLostException(string message) : DeviceException(messag
 public sealed class DeviceOutOfMemoryException(string device, string owner, long bytes, long inUse, long capacity)
     : DeviceException(
         $"{device} has no room for {bytes:N0} bytes of {owner}: {inUse:N0} of {capacity:N0} bytes are in use. "
-        + "Lower per_device_train_batch_size or max_length, or choose another device.");
+        + "Smaller batches, shorter texts or another device may help.");

@@ -18,8 +18,8 @@ internal static class ExampleFile
 
     /// <summary>Writes examples as JSON lines and gives the file's path.</summary>
     /// <param name="folder">The run's folder.</param>
-    /// <param name="name">What they are: train or validation.</param>
-    /// <exception cref="ArgumentException">There are none.</exception>
+    /// <param name="name">What the caller's parameter is called: train or validation.</param>
+    /// <exception cref="ArgumentException">There are none, or one of them cannot be written; the message says which.</exception>
     public static async Task<string> WriteAsync<T>(
         string folder, string name, IAsyncEnumerable<T> examples, Action<Utf8JsonWriter, T> write, CancellationToken cancellationToken)
     {
@@ -47,22 +47,29 @@ internal static class ExampleFile
         await using FileStream file = File.Create(path);
         using MemoryStream line = new();
         using Utf8JsonWriter json = new(line);
-        bool any = false;
+        int count = 0;
         await foreach (T example in examples.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
-            ArgumentNullException.ThrowIfNull(example, nameof(examples));
-            any = true;
             line.SetLength(0);
             json.Reset();
-            write(json, example);
+            try
+            {
+                write(json, example ?? throw new ArgumentException("it is null."));
+            }
+            catch (ArgumentException problem)
+            {
+                throw new ArgumentException($"{name}[{count}]: {problem.Message}", name, problem);
+            }
+
+            count++;
             json.Flush();
             line.Write(LineEnd);
             hash.AppendData(line.GetBuffer(), 0, (int)line.Length);
             file.Write(line.GetBuffer(), 0, (int)line.Length);
         }
 
-        return any
+        return count > 0
             ? Convert.ToHexStringLower(hash.GetHashAndReset())[..HashDigits]
-            : throw new ArgumentException($"The {name} examples are empty; at least one was expected.", nameof(examples));
+            : throw new ArgumentException($"The {name} examples are empty; at least one was expected.", name);
     }
 }

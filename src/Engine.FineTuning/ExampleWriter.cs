@@ -9,8 +9,10 @@ internal static class ExampleWriter
 {
     public const string Text = "text", TextPair = "text_pair", Label = "label";
 
+    /// <exception cref="ArgumentException">A text or label is null, or a score is no number.</exception>
     public static void Write(Utf8JsonWriter json, TextExample example)
     {
+        Require(example.Text, nameof(example.Text));
         json.WriteStartObject();
         json.WriteString(Text, example.Text);
         if (example.TextPair is { } pair)
@@ -21,10 +23,12 @@ internal static class ExampleWriter
         switch (example)
         {
             case LabelledText labelled:
-                json.WriteString(Label, labelled.Label);
+                json.WriteString(Label, Require(labelled.Label, nameof(labelled.Label)));
                 break;
             case ScoredText scored:
-                json.WriteNumber(Label, scored.Score);
+                json.WriteNumber(Label, double.IsFinite(scored.Score)
+                    ? scored.Score
+                    : throw new ArgumentException($"its {nameof(scored.Score)} is {scored.Score}; a finite number was expected."));
                 break;
         }
 
@@ -48,11 +52,11 @@ internal static class ExampleWriter
                 Write(json, conversation);
                 break;
             case LanguageExample.Completion completion:
-                json.WriteString("prompt", completion.Prompt);
-                json.WriteString("completion", completion.Answer);
+                json.WriteString("prompt", Require(completion.Prompt, nameof(completion.Prompt)));
+                json.WriteString("completion", Require(completion.Answer, nameof(completion.Answer)));
                 break;
             case LanguageExample.PlainText plain:
-                json.WriteString(Text, plain.Text);
+                json.WriteString(Text, Require(plain.Text, nameof(plain.Text)));
                 break;
         }
 
@@ -89,6 +93,9 @@ internal static class ExampleWriter
             throw new ArgumentException(problem.Message, problem);
         }
     }
+
+    private static string Require(string? value, string property) =>
+        value ?? throw new ArgumentException($"its {property} is null; a text was expected.");
 
     private static void Member(Utf8JsonWriter json, string name, object? value)
     {

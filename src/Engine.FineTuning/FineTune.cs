@@ -162,9 +162,16 @@ public static class FineTune
     public static RunEstimate Estimate(RunConfiguration run, Device? device = null)
     {
         using RunPlace place = RunPlace.Of(run);
-        RunConfiguration resolved = place.Run.Resolve();
-        using Holding holding = Holding.Of(resolved, device);
-        return RunEstimate.Of(resolved, holding.Device);
+        try
+        {
+            RunConfiguration resolved = place.Run.Resolve();
+            using Holding holding = Holding.Of(resolved, device);
+            return RunEstimate.Of(resolved, holding.Device);
+        }
+        catch (Exception exception) when (place.Words.Of(exception) is { } worded)
+        {
+            throw worded;
+        }
     }
 
     /// <summary>
@@ -190,10 +197,19 @@ public static class FineTune
     {
         cancellationToken.ThrowIfCancellationRequested();
         using RunPlace place = RunPlace.Of(run);
-        var comparison = new Comparison(place.Run, methods, seeds);
-        using Holding holding = Holding.Of(comparison.Runs[0].Run, device);
-        ComparisonOutcome outcome = await OnThreadAsync(
-            () => comparison.Run(holding.Device, sharpness, progress, cancellationToken)).ConfigureAwait(false);
+        ComparisonOutcome outcome;
+        try
+        {
+            var comparison = new Comparison(place.Run, methods, seeds);
+            using Holding holding = Holding.Of(comparison.Runs[0].Run, device);
+            outcome = await OnThreadAsync(
+                () => comparison.Run(holding.Device, sharpness, progress, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (place.Words.Of(exception) is { } worded)
+        {
+            throw worded;
+        }
+
         return outcome.Interrupted ? throw new OperationCanceledException(cancellationToken) : outcome.Report;
     }
 

@@ -9,6 +9,7 @@ namespace Engine.FineTuning;
 /// <summary>Loss and perplexity of a language model over a program's examples, laid out and cut as its run does.</summary>
 internal static class LanguageEvaluation
 {
+    /// <param name="name">What the caller's parameter is called.</param>
     /// <param name="write">Writes an example as the JSON line that a run reads.</param>
     /// <param name="columns">Says which columns the lines have.</param>
     /// <exception cref="ArgumentException">There are no examples.</exception>
@@ -16,25 +17,33 @@ internal static class LanguageEvaluation
         Device device,
         TrainedModel trained,
         TaskKind task,
+        string name,
         IAsyncEnumerable<T> examples,
         Action<Utf8JsonWriter, T> write,
         Func<DataConfiguration, DataConfiguration> columns,
         CancellationToken cancellationToken)
     {
+        var words = new CallersWords();
         string folder = Directory.CreateTempSubdirectory("engine-").FullName;
         try
         {
-            DataFiles file = await ExampleFile.WriteAsync(folder, "evaluation", examples, write, cancellationToken).ConfigureAwait(false);
+            string path = await ExampleFile.WriteAsync(folder, name, examples, write, cancellationToken).ConfigureAwait(false);
+            words.Add(path, name);
+            DataFiles file = path;
             RunConfiguration start = trained.Run ?? new RunConfiguration { Model = trained.Model };
             RunConfiguration run = start with
             {
                 Model = trained.Model,
                 Task = task,
-                Data = columns(new DataConfiguration { Train = file, Validation = file }),
+                Data = columns(ExampleData.Of(start.Data, file, file)),
             };
             var data = LanguageModelData.Read(run, trained.Adapter);
             using EvaluationModel model = data.Load(device, trained);
             return model.Evaluate(data.Validation!, cancellationToken).Metrics;
+        }
+        catch (Exception exception) when (words.Of(exception) is { } worded)
+        {
+            throw worded;
         }
         finally
         {

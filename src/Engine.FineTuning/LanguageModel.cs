@@ -56,6 +56,7 @@ public sealed class LanguageModel : DelegatingChatClient
             opened.Holding.Device,
             opened.Trained,
             TaskKind.CausalLanguageModel,
+            nameof(examples),
             examples.ToAsyncEnumerable(),
             ExampleWriter.Write,
             data => data,

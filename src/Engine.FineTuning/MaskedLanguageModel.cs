@@ -44,6 +44,7 @@ public sealed class MaskedLanguageModel : IDisposable
             holding.Device,
             trained,
             TaskKind.MaskedLanguageModel,
+            nameof(texts),
             texts.ToAsyncEnumerable(),
             ExampleWriter.Write,
             data => data with { Text = ExampleWriter.Text },

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Engine.Common;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 
@@ -19,6 +20,9 @@ internal sealed class RunPlace : IDisposable
 
     public RunConfiguration Run { get; private set; }
 
+    /// <summary>How messages about the run speak to the caller.</summary>
+    public CallersWords Words { get; } = new();
+
     /// <summary>Whether the folder goes with the model.</summary>
     public bool IsTemporary => temporary is not null;
 
@@ -36,6 +40,7 @@ internal sealed class RunPlace : IDisposable
     /// <summary>Writes a program's examples into the folder and lets the run read them.</summary>
     /// <param name="columns">Says which columns the examples have; asked when they are written.</param>
     /// <exception cref="ArgumentException">There are no examples.</exception>
+    /// <exception cref="ConfigurationException">The run says of its data what is read of files only.</exception>
     public async Task AddAsync<T>(
         IAsyncEnumerable<T> train,
         IAsyncEnumerable<T>? validation,
@@ -43,27 +48,30 @@ internal sealed class RunPlace : IDisposable
         Func<DataConfiguration, DataConfiguration> columns,
         CancellationToken cancellationToken)
     {
-        string trainFile = await ExampleFile.WriteAsync(Run.Output, "train", train, write, cancellationToken).ConfigureAwait(false);
+        ExampleData.Check(Run.Data, validates: validation is not null);
+        string trainFile = await ExampleFile.WriteAsync(Run.Output, nameof(train), train, write, cancellationToken).ConfigureAwait(false);
         string? validationFile = validation is null
             ? null
-            : await ExampleFile.WriteAsync(Run.Output, "validation", validation, write, cancellationToken).ConfigureAwait(false);
+            : await ExampleFile.WriteAsync(Run.Output, nameof(validation), validation, write, cancellationToken).ConfigureAwait(false);
 
-        // Of a run that a file described, what it says of its own data's files, and whether it evaluates, goes with them.
-        DataConfiguration? given = Run.Data;
-        double? split = validationFile is null ? given?.ValidationSplit : null;
-        bool isEvaluated = validationFile is not null || split is not null;
-        bool follows = !isEvaluated || (given is not null && given.HeldOut is null);
+        Words.Add(trainFile, nameof(train));
+        if (validationFile is not null)
+        {
+            Words.Add(validationFile, nameof(validation));
+        }
+
+        DataFiles? validationFiles = validationFile is null ? null : new DataFiles([validationFile]);
+        bool isOfFiles = ExampleData.IsOfFiles(Run.Data);
+        DataConfiguration data = ExampleData.Of(Run.Data, trainFile, validationFiles);
+        bool isEvaluated = data.HeldOut is not null;
+
+        // Of a run that names files of its own, whether it evaluates goes with these.
+        bool follows = isOfFiles && (!isEvaluated || Run.Data.HeldOut is null);
         Run = Run with
         {
-            Data = columns(new DataConfiguration
-            {
-                Train = trainFile,
-                Validation = validationFile is null ? null : new DataFiles([validationFile]),
-                ValidationSplit = split,
-                Labels = given?.Labels,
-            }),
+            Data = columns(data),
             EvalStrategy = follows ? null : Run.EvalStrategy,
-            EvalSteps = isEvaluated ? Run.EvalSteps : null,
+            EvalSteps = isOfFiles && !isEvaluated ? null : Run.EvalSteps,
         };
     }
 

@@ -45,7 +45,7 @@ internal sealed class TextModel : IDisposable
     public IReadOnlyDictionary<string, double> Evaluate(
         IEnumerable<(string Text, string? TextPair, string? Label)> examples, CancellationToken cancellationToken)
     {
-        var set = ExampleSet.InMemory("examples", examples);
+        var set = ExampleSet.InMemory(nameof(examples), examples);
         return set.Count > 0
             ? Predictor.Evaluate(set, Predictor.ReadLength, batchSize, cancellationToken).Metrics
             : throw new ArgumentException("The examples are empty; at least one was expected.", nameof(examples));

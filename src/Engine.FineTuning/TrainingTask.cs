@@ -44,10 +44,15 @@ internal static class TrainingTask
                     exception);
             }
         }
-        catch
+        catch (Exception exception)
         {
             holding?.Dispose();
             place.Dispose();
+            if (place.Words.Of(exception) is { } worded)
+            {
+                throw worded;
+            }
+
             throw;
         }
     }
@@ -65,7 +70,7 @@ internal static class TrainingTask
         RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellationToken)
     {
         var log = options.Logger is null ? null : new TrainingLog(options.Logger, run.LoggingSteps);
-        using var trainer = new Trainer(run, device, options.ForTrainer, Both(options.Progress, log));
+        using var trainer = new Trainer(run, device, options.ForTrainer, place.Words.Of(Both(options.Progress, log)));
         TrainingOutcome outcome = trainer.Train(cancellationToken);
         if (!outcome.Interrupted)
         {

@@ -14,9 +14,19 @@ public sealed class ModelFileException : Exception, ISettingsError
         FilePath = path;
     }
 
+    private ModelFileException(ModelFileException error, string message)
+        : base(message, error)
+    {
+        FilePath = error.FilePath;
+        Settings = error.Settings;
+    }
+
     /// <summary>The file or folder at fault.</summary>
     public string FilePath { get; }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Settings { get; init; } = [];
+
+    /// <summary>The same complaint in other words.</summary>
+    internal ModelFileException Saying(string message) => new(this, message);
 }

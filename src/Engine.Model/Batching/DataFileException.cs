@@ -45,4 +45,7 @@ public sealed class DataFileException : Exception, ISettingsError
 
     /// <summary>The same complaint with a further sentence.</summary>
     public DataFileException With(string sentence) => new(this, $"{Message} {sentence}");
+
+    /// <summary>The same complaint in other words.</summary>
+    internal DataFileException Saying(string message) => new(this, message);
 }

@@ -12,8 +12,9 @@ public sealed record DataConfiguration
     /// Training data: a file, a folder of data files, a pattern such as train-*.parquet, or a list of these; the files are read one after
     /// another.
     /// </summary>
+    /// <remarks>A program that trains on examples of its own leaves it out.</remarks>
     [Key(Required = true, IsPath = true)]
-    public required DataFiles Train { get; init; }
+    public DataFiles Train { get; init; } = null!;
 
     /// <summary>Validation data, named likewise.</summary>
     [Key(IsPath = true, Default = "none")]
@@ -78,7 +79,7 @@ public sealed record DataConfiguration
     public double MlmProbability { get; init; } = 0.15;
 
     /// <summary>Every file of the section, those to train on first.</summary>
-    public IEnumerable<string> Files => [.. Train.Paths, .. Validation?.Paths ?? []];
+    public IEnumerable<string> Files => [.. Train?.Paths ?? [], .. Validation?.Paths ?? []];
 
     /// <summary>The files that hold what the model is evaluated on, whole or in part; null where nothing is held out.</summary>
     public DataFiles? HeldOut => Validation ?? (ValidationSplit is null ? null : Train);

@@ -2,17 +2,38 @@ using Engine.Model.Batching;
 
 namespace Engine.Training.Data;
 
-/// <summary>Where something stands in a data file, for messages.</summary>
-/// <param name="Path">The file.</param>
-/// <param name="Number">The line it starts on, counted from 1; in a file without lines the number of its row, from 1.</param>
-/// <param name="IsRow">Whether it is the number of a row.</param>
-internal readonly record struct DataPlace(string Path, int Number, bool IsRow = false)
+/// <summary>What the number of a place counts.</summary>
+internal enum PlaceKind
+{
+    /// <summary>Lines of a file, from 1.</summary>
+    Line,
+
+    /// <summary>Rows of a file without lines, from 1.</summary>
+    Row,
+
+    /// <summary>Entries of what a program has in memory, from 0.</summary>
+    Item,
+}
+
+/// <summary>Where something stands in a data file, or in what a program gave, for messages.</summary>
+/// <param name="Path">The file, or what the program calls its examples.</param>
+/// <param name="Number">The line it starts on, or its row or entry.</param>
+/// <param name="Kind">Which of these.</param>
+internal readonly record struct DataPlace(string Path, int Number, PlaceKind Kind = PlaceKind.Line)
 {
     /// <summary>A complaint about what stands here.</summary>
-    public DataFileException Wrong(string problem, Exception? innerException = null) => IsRow
-        ? new DataFileException(Path, $"row {Number}: {problem}", innerException)
-        : new DataFileException(Path, Number, problem, innerException);
+    public DataFileException Wrong(string problem, Exception? innerException = null) => Kind switch
+    {
+        PlaceKind.Line => new DataFileException(Path, Number, problem, innerException),
+        PlaceKind.Row => new DataFileException(Path, $"row {Number}: {problem}", innerException),
+        _ => new DataFileException(ToString(), problem, innerException),
+    };
 
-    /// <summary>"line 3 of train.tsv" or "row 3 of train.parquet".</summary>
-    public override string ToString() => $"{(IsRow ? "row" : "line")} {Number} of {Path}";
+    /// <summary>"line 3 of train.tsv", "row 3 of train.parquet" or "examples[2]".</summary>
+    public override string ToString() => Kind switch
+    {
+        PlaceKind.Line => $"line {Number} of {Path}",
+        PlaceKind.Row => $"row {Number} of {Path}",
+        _ => $"{Path}[{Number}]",
+    };
 }

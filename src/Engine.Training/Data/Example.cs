@@ -17,9 +17,9 @@ internal sealed record ExampleSet(DataFiles Files, IReadOnlyList<Example> Exampl
     public int Count => Examples.Count;
 
     /// <summary>Rows that a program has in memory.</summary>
-    /// <param name="name">What messages call them; a row is its number in them, from 1.</param>
+    /// <param name="name">What messages call them; a row is its number in them, from 0: examples[2].</param>
     public static ExampleSet InMemory(string name, IEnumerable<(string Text, string? TextPair, string? Label)> rows) =>
-        new(name, [.. rows.Select((row, i) => new Example(row.Text, row.TextPair, row.Label, i, new DataPlace(name, i + 1, IsRow: true)))]);
+        new(name, [.. rows.Select((row, i) => new Example(row.Text, row.TextPair, row.Label, i, new DataPlace(name, i, PlaceKind.Item)))]);
 
     /// <summary>The names of the classes in the order of their numbers, where the files themselves say it; else null.</summary>
     public IReadOnlyList<string>? ClassNames { get; init; }

@@ -223,14 +223,14 @@ internal sealed class JsonRecord : IDisposable
     }
 
     /// <summary>A value that outlives this record.</summary>
-    private object? Kept(JsonElement value) => !place.IsRow ? value.Clone() : value.ValueKind switch
+    private object? Kept(JsonElement value) => place.Kind != PlaceKind.Row ? value.Clone() : value.ValueKind switch
     {
         JsonValueKind.Object => new JsonRecord(null, value, place, part).MembersBut(),
         JsonValueKind.Array => value.EnumerateArray().Select(Kept).ToList(),
         _ => value.Clone(),
     };
 
-    private string Noun => place.IsRow && part.Length == 0 ? "column" : "property";
+    private string Noun => place.Kind == PlaceKind.Row && part.Length == 0 ? "column" : "property";
 
     /// <summary>A complaint about this record.</summary>
     public DataFileException Wrong(string problem) => place.Wrong(part + problem);

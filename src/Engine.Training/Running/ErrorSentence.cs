@@ -19,13 +19,17 @@ public static class ErrorSentence
     /// <summary>The message with a full stop, without what the runtime appends for programmers.</summary>
     public static string Of(Exception exception)
     {
-        string message = exception.Message;
-        if (exception is ArgumentException { ParamName: { } name })
-        {
-            int suffix = message.IndexOf($" (Parameter '{name}')", StringComparison.Ordinal);
-            message = suffix < 0 ? message : message[..suffix];
-        }
-
+        string message = WithoutParameter(exception);
         return message.Length > 0 && char.IsLetterOrDigit(message[^1]) ? message + "." : message;
+    }
+
+    /// <summary>The message without the name of a parameter that the runtime appends.</summary>
+    internal static string WithoutParameter(Exception exception)
+    {
+        string message = exception.Message;
+        int suffix = exception is ArgumentException { ParamName: { } name }
+            ? message.IndexOf($" (Parameter '{name}')", StringComparison.Ordinal)
+            : -1;
+        return suffix < 0 ? message : message[..suffix];
     }
 }

@@ -116,7 +116,7 @@ public sealed class Predictor : IDisposable
         IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
         EncodedSet set = Encode(texts, maxLength);
-        return PredictionsOf(set, model.Predict(new Evaluator(Architecture, set, batchSize, null, "input"), cancellationToken));
+        return PredictionsOf(set, model.Predict(new Evaluator(Architecture, set, batchSize, null, "texts"), cancellationToken));
     }
 
     /// <summary>Predicts a stream of texts or pairs, in their order; each answer comes when its part of the stream has been read.</summary>
@@ -135,7 +135,7 @@ public sealed class Predictor : IDisposable
     {
         EncodedSet set = await Task.Run(() => Encode(texts, maxLength), cancellationToken).ConfigureAwait(false);
         return PredictionsOf(
-            set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "input"), cancellationToken)
+            set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "texts"), cancellationToken)
                 .ConfigureAwait(false));
     }
 
@@ -147,7 +147,7 @@ public sealed class Predictor : IDisposable
 
     private EncodedSet Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength)
     {
-        var examples = ExampleSet.InMemory("input", texts.Select(text => (text.Text, text.Pair, (string?)null)));
+        var examples = ExampleSet.InMemory("texts", texts.Select(text => (text.Text, text.Pair, (string?)null)));
         return TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
     }
 

@@ -102,8 +102,8 @@ public sealed class TextEmbedder : IDisposable
 
     private Evaluator Batches(IReadOnlyList<string> texts, int batchSize)
     {
-        var examples = ExampleSet.InMemory("input", texts.Select(text => (text, (string?)null, (string?)null)));
-        return new Evaluator(architecture, TextEncoding.Encode(tokenizer, architecture, examples, MaxLength), batchSize, null, "input");
+        var examples = ExampleSet.InMemory("texts", texts.Select(text => (text, (string?)null, (string?)null)));
+        return new Evaluator(architecture, TextEncoding.Encode(tokenizer, architecture, examples, MaxLength), batchSize, null, "texts");
     }
 
     private float[][] Vectors(float[] outputs)

@@ -30,7 +30,7 @@ public sealed class ColumnarFileTests : IDisposable
         foreach (string label in new[] { "label", "flag" })
         {
             Example[] expected = [.. Read(lines, label, "other").Examples], read = [.. Read(file, label, "other").Examples];
-            Assert.Equal(expected.Select(row => row with { Place = new DataPlace(file, row.Place.Number, IsRow: true) }), read);
+            Assert.Equal(expected.Select(row => row with { Place = new DataPlace(file, row.Place.Number, PlaceKind.Row) }), read);
         }
 
         Assert.Equal("row 4 of " + file, Read(file, "label").Examples[3].Place.ToString());

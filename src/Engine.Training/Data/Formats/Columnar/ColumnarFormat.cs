@@ -81,7 +81,7 @@ internal abstract class ColumnarFormat : RecordFormat
         using IEnumerator<object?[]> rows = file.Rows(columns).GetEnumerator();
         for (int row = 1; Guarded(path, rows.MoveNext); row++)
         {
-            DataPlace place = new(path, row, IsRow: true);
+            DataPlace place = new(path, row, PlaceKind.Row);
             json.ResetWrittenCount();
             writer.Reset();
             writer.WriteStartObject();
