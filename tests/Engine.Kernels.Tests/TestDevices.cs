@@ -11,14 +11,19 @@ public static class TestDevices
     private const int Threads = 2;
 
     /// <summary>Why there is no OpenCL device; null where there is one. <see cref="OpenClFactAttribute"/> says it aloud.</summary>
-    public static string? OpenClProblem { get; } = FindOpenClProblem();
+    public static string? OpenClProblem { get; } = FindOpenClProblem(ofKernels: false);
 
     /// <summary>The first CUDA card; null where there is none.</summary>
     private static DeviceInfo? Card { get; } =
         DeviceCatalog.List().Single(listing => listing.Kind == DeviceKind.Cuda).Devices.FirstOrDefault();
 
     /// <summary>Every device that is there and wanted.</summary>
-    public static IReadOnlyList<string> All { get; } = [.. Present().Where(WantedDevices.Contains)];
+    public static IReadOnlyList<string> All { get; } = [.. Present(FindOpenClProblem(IsSuiteOfKernels)).Where(WantedDevices.Contains)];
+
+    /// <summary>
+    /// Devices of those tests of kernels by themselves that no operator's test stands in for: an OpenCL on the processor too in the long run.
+    /// </summary>
+    public static IReadOnlyList<string> Whole { get; } = [.. Present(OpenClProblem).Where(WantedDevices.Contains)];
 
     /// <summary>
     /// Why no card's products can be the vendor's; null where they can. <see cref="VendorTheoryAttribute"/> says it aloud.
@@ -63,11 +68,15 @@ public static class TestDevices
     public static TheoryData<string, T> WithKernels<T>(params ReadOnlySpan<T> values) =>
         With([.. All.Where(name => name != "cpu")], values);
 
-    private static IEnumerable<string> Present()
+    /// <summary>Each device in <see cref="Whole"/> that runs compiled kernels with each of the given values.</summary>
+    public static TheoryData<string, T> WholeWithKernels<T>(params ReadOnlySpan<T> values) =>
+        With([.. Whole.Where(name => name != "cpu")], values);
+
+    private static IEnumerable<string> Present(string? openClProblem)
     {
         yield return "cpu";
         yield return "cpu-managed";
-        if (OpenClProblem is null)
+        if (openClProblem is null)
         {
             yield return "opencl";
         }
@@ -80,14 +89,14 @@ public static class TestDevices
 
     /// <summary>
     /// On the processor, LLVM compiles every kernel of every test: two thirds of all tests' time, so that only the long run does it, and
-    /// not once more for kernels by themselves: every operator, and with it every kernel, runs there in the long run.
+    /// not once more for kernels by themselves: every operator, and with it nearly every kernel, runs there in the long run.
     /// </summary>
-    private static string? FindOpenClProblem()
+    private static string? FindOpenClProblem(bool ofKernels)
     {
         DeviceListing listing = OpenCl();
         return listing.Devices.Count == 0 ? $"needs an OpenCL device: {listing.Problem}"
-            : IsOnProcessor && (IsSuiteOfKernels || !WantedDevices.Long) && !WantedDevices.IsNamed("opencl")
-                ? $"OpenCL on the processor takes long: set {(IsSuiteOfKernels ? "" : "ENGINE_LONG_TESTS=1, or ")}ENGINE_TEST_DEVICES=opencl"
+            : IsOnProcessor && (ofKernels || !WantedDevices.Long) && !WantedDevices.IsNamed("opencl")
+                ? $"OpenCL on the processor takes long: set {(ofKernels ? "" : "ENGINE_LONG_TESTS=1, or ")}ENGINE_TEST_DEVICES=opencl"
             : null;
     }
 

@@ -106,7 +106,7 @@ internal sealed unsafe class SoftmaxHost(
         double sum = 0;
         for (int j = 0; j < Columns; j++)
         {
-            to[j] = MathF.Exp((from[j] - largest) / temperature);
+            to[j] = KernelMath.Exp((from[j] - largest) / temperature);
             sum += to[j];
         }
 

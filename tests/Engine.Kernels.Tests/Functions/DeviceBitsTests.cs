@@ -10,10 +10,10 @@ public sealed class DeviceBitsTests
     private const int Count = 20_003;
     private const uint Stream = 5;
 
-    public static TheoryData<string> Others => [.. TestDevices.All.Where(name => name != "cpu")];
+    public static TheoryData<string> Others => [.. TestDevices.Whole.Where(name => name != "cpu")];
 
     public static TheoryData<string, ActivationKind> Activations =>
-        TestDevices.WithKernels(ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh, ActivationKind.Relu);
+        TestDevices.WholeWithKernels(ActivationKind.GeluErf, ActivationKind.GeluTanh, ActivationKind.Tanh, ActivationKind.Relu);
 
     [Theory]
     [MemberData(nameof(Activations))]

@@ -9,10 +9,10 @@ namespace Engine.Kernels.Tests;
 public sealed class MatMulVendorTests
 {
     public static TheoryData<string, ElementType> KernelDevicesAndStorages =>
-        TestDevices.WithKernels(ElementType.Float16, ElementType.BFloat16);
+        TestDevices.WholeWithKernels(ElementType.Float16, ElementType.BFloat16);
 
     public static TheoryData<string, ActivationKind> KernelDevicesAndActivations =>
-        TestDevices.WithKernels(Enum.GetValues<ActivationKind>());
+        TestDevices.WholeWithKernels(Enum.GetValues<ActivationKind>());
 
     public static TheoryData<string, MatMulLayout> VendorAndLayouts =>
         new() { { "cuda-vendor", MatMulLayout.NN }, { "cuda-vendor", MatMulLayout.NT }, { "cuda-vendor", MatMulLayout.TN } };
