@@ -17,6 +17,7 @@ public sealed record DataConfiguration
     public DataFiles Train { get; init; } = null!;
 
     /// <summary>Validation data, named likewise.</summary>
+    /// <value>Default: none.</value>
     [Key(IsPath = true, Default = "none")]
     public DataFiles? Validation { get; init; }
 
@@ -24,42 +25,52 @@ public sealed record DataConfiguration
     /// Without data.validation: share of the training data's rows that are held out as validation data, drawn by seed; for
     /// sequence-classification of each class alike, with at least one row of a class left to train on.
     /// </summary>
+    /// <value>Default: none.</value>
     [Key(Minimum = 0, Above = true, Maximum = 1, Below = true, Default = "none")]
     public double? ValidationSplit { get; init; }
 
     /// <summary>How the files are written</summary>
+    /// <value>Default: by each file's ending.</value>
     [Key(Default = "by each file's ending")]
     public DataFormat? Format { get; init; }
 
     /// <summary>Tables of text: the first line names the columns.</summary>
+    /// <value>Default: true.</value>
     [Key(Default = "true")]
     public bool? Header { get; init; }
 
     /// <summary>Tables of text: the character between two columns, such as ';'; \t is a tab.</summary>
+    /// <value>Default: as the format has it.</value>
     [Key(Default = "as the format has it")]
     public char? Delimiter { get; init; }
 
     /// <summary>Column of the text: its name, or its number from 0.</summary>
+    /// <value>Default: none.</value>
     [Key(Default = "none")]
     public ColumnReference? Text { get; init; }
 
     /// <summary>Column of the second text of a pair.</summary>
+    /// <value>Default: none.</value>
     [Key(Default = "none")]
     public ColumnReference? TextPair { get; init; }
 
     /// <summary>Column of the label.</summary>
+    /// <value>Default: none.</value>
     [Key(Default = "none")]
     public ColumnReference? Label { get; init; }
 
     /// <summary>Class names in the order of the model's outputs.</summary>
+    /// <value>Default: the model's where they fit, else as the training data itself orders them, else sorted.</value>
     [Key(Default = "the model's where they fit, else as the training data itself orders them, else sorted")]
     public IReadOnlyList<string>? Labels { get; init; }
 
     /// <summary>Read only the first rows of the training data, this many.</summary>
+    /// <value>Default: all.</value>
     [Key(Minimum = 1, Default = "all")]
     public int? Limit { get; init; }
 
     /// <summary>The same for the validation data.</summary>
+    /// <value>Default: all.</value>
     [Key(Minimum = 1, Default = "all")]
     public int? ValidationLimit { get; init; }
 
@@ -67,14 +78,17 @@ public sealed record DataConfiguration
     /// causal-lm: what the records hold: messages (a list of role and content), sharegpt (conversations, a list of from and value),
     /// prompt-completion, prompt-completion-messages (both lists of messages), alpaca (instruction, input, output) or text.
     /// </summary>
+    /// <value>Default: what their keys say.</value>
     [Key(Default = "what their keys say")]
     public CausalDataKind? Kind { get; init; }
 
     /// <summary>masked-lm: every text starts a row of its own; false: texts are joined to rows of max_length.</summary>
+    /// <value>Default: true.</value>
     [Key]
     public bool LineByLine { get; init; } = true;
 
     /// <summary>masked-lm: chance of a token to be masked.</summary>
+    /// <value>Default: 0.15.</value>
     [Key(Minimum = 0, Above = true, Maximum = 1)]
     public double MlmProbability { get; init; } = 0.15;
 
