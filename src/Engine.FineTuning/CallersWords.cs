@@ -8,8 +8,8 @@ using Engine.Training.Running;
 namespace Engine.FineTuning;
 
 /// <summary>
-/// Messages in the words of a program: they speak of <c>train[17]</c>, the entry of its parameter, where a run's speak of a line of the file
-/// that the examples were written to, and of settings by their properties (<see cref="SettingNames"/>).
+/// Messages in the words of a program: they speak of <c>train[17]</c>, the entry of its parameter, where a run's speak of a line of the
+/// file that the examples were written to, and of settings by their properties (<see cref="SettingNames"/>).
 /// </summary>
 internal sealed class CallersWords
 {
@@ -25,7 +25,8 @@ internal sealed class CallersWords
 
     /// <summary>A message in the caller's words.</summary>
     public string In(string message) => files.Aggregate(
-        SettingNames.In(message), (said, file) => file.Places.Replace(said, place => place.Groups["line"] is { Success: true, Value: var line }
+        SettingNames.In(message),
+        (said, file) => file.Places.Replace(said, place => place.Groups["line"] is { Success: true, Value: var line }
             ? $"{file.Name}[{int.Parse(line, CultureInfo.InvariantCulture) - 1}]"
             : file.Name));
 

@@ -1,3 +1,5 @@
+using Engine.Common;
+using Engine.Common.Files;
 using Engine.Devices;
 using Engine.Training.Running;
 using Microsoft.Extensions.AI;
@@ -24,16 +26,19 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
         ModelLog.Notes(options.Logger, embedder.Notes);
     }
 
-    /// <summary>Opens an encoder. How its vectors are made is what its folder's <c>modules.json</c> says; a folder without one is pooled by
-    /// the mean, and its vectors are not scaled to length 1, as in sentence-transformers.</summary>
+    /// <summary>
+    /// Opens an encoder; its weights are read and on the device when this returns. How its vectors are made is what its folder's
+    /// <c>modules.json</c> says; a folder without one is pooled by the mean, and its vectors are not scaled to length 1, as in
+    /// sentence-transformers.
+    /// </summary>
     /// <param name="path">A model folder, a run's folder or its file, or an adapter's folder whose base model is the one it names; a
     /// classifier's head is left out.</param>
     /// <param name="adapter">An adapter's folder, to be put on the model; null: the run's own, or none.</param>
     /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
-    /// <returns>The generator, with its weights on the device.</returns>
-    /// <exception cref="Common.Files.ModelFileException">There is no such model, or it is no encoder.</exception>
-    /// <exception cref="Common.ConfigurationException">The run's file is broken.</exception>
-    /// <exception cref="DeviceException">The device cannot be opened, or its memory does not hold the model.</exception>
+    /// <returns>The generator; the caller disposes it.</returns>
+    /// <exception cref="ModelFileException">There is no such model, or it is no encoder.</exception>
+    /// <exception cref="ConfigurationException">The run's file is broken.</exception>
+    /// <exception cref="DeviceException">The device is not there, or its memory does not hold the model.</exception>
     public static EngineEmbeddingGenerator Open(string path, string? adapter = null, Device? device = null) =>
         Open(path, new EngineEmbeddingGeneratorOptions { Adapter = adapter, Device = device });
 
@@ -41,12 +46,21 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     /// <param name="path">A model folder, a run's folder or its file, or an adapter's folder whose base model is the one it names; a
     /// classifier's head is left out.</param>
     /// <param name="options">Adapter, device, storage, normalisation and log.</param>
-    /// <inheritdoc cref="Open(string, string?, Device?)"/>
+    /// <returns>The generator; the caller disposes it.</returns>
+    /// <inheritdoc cref="Open(string, string?, Device?)" path="/exception"/>
     public static EngineEmbeddingGenerator Open(string path, EngineEmbeddingGeneratorOptions options) => Holding.Open(
         path, options.Adapter, options.Device, (holding, trained) => new EngineEmbeddingGenerator(holding, trained, options));
 
-    /// <summary>The vectors of texts, in their order.</summary>
+    /// <summary>The vectors of texts, in their order; texts of like length run together.</summary>
+    /// <param name="values">The texts; longer ones than the model takes are cut.</param>
+    /// <param name="options">Dimensions and model, which must be this generator's; null: these.</param>
+    /// <param name="cancellationToken">Stops before the next batch.</param>
+    /// <returns>A vector [hidden size] of float32 for each text, of length 1 where the model's folder, or the options that it was opened
+    /// with, say so.</returns>
+    /// <exception cref="ArgumentNullException">A text is null.</exception>
     /// <exception cref="NotSupportedException">Other dimensions, or another model, than this one's are asked for.</exception>
+    /// <exception cref="TrainingException">An output is not finite.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The generator or its device was disposed, before or meanwhile.</exception>
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
@@ -61,6 +75,10 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     }
 
     /// <summary>This generator, its <see cref="EmbeddingGeneratorMetadata"/> or its <see cref="TextEmbedder"/>.</summary>
+    /// <param name="serviceType">The type that is asked for.</param>
+    /// <param name="serviceKey">Must be null, as nothing is kept under a key.</param>
+    /// <returns>The object; null where there is none of the type.</returns>
+    /// <exception cref="ArgumentNullException">The type is null.</exception>
     public object? GetService(Type serviceType, object? serviceKey = null)
     {
         ArgumentNullException.ThrowIfNull(serviceType);

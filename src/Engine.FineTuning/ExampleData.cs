@@ -6,8 +6,8 @@ using Engine.Training.Data;
 namespace Engine.FineTuning;
 
 /// <summary>
-/// What a run's <c>Data</c> says where the examples are the program's. Of a run that names files of its own, as one that was read from a run
-/// file does, what it says of these goes with them; of another, what only files have is refused.
+/// What a run's <c>Data</c> says where the examples are the program's. Of a run that names files of its own, as one that was read from a
+/// run file does, what it says of these goes with them; of another, what only files have is refused.
 /// </summary>
 internal static class ExampleData
 {

@@ -28,6 +28,8 @@ public abstract record LanguageExample
     }
 
     /// <summary>A text that is learned whole.</summary>
+    /// <param name="text">The text.</param>
+    /// <returns>The example.</returns>
     public static implicit operator LanguageExample(string text) => new PlainText(text);
 
     /// <summary>A conversation: the assistant's messages are learned, the others read.</summary>
@@ -40,8 +42,11 @@ public abstract record LanguageExample
     }
 
     /// <summary>A prompt and what it is to be continued by, which is learned.</summary>
+    /// <param name="Prompt">What is read.</param>
+    /// <param name="Answer">What is learned.</param>
     public sealed record Completion(string Prompt, string Answer) : LanguageExample;
 
     /// <summary>A text that is learned whole.</summary>
+    /// <param name="Text">The text.</param>
     public sealed record PlainText(string Text) : LanguageExample;
 }

@@ -1,5 +1,8 @@
 using System.Text.Json;
+using Engine.Common;
+using Engine.Common.Files;
 using Engine.Devices;
+using Engine.Model.Batching;
 using Engine.Model.Peft;
 using Engine.Optim.Sharpness;
 using Engine.Training.Comparing;
@@ -20,19 +23,55 @@ namespace Engine.FineTuning;
 /// the run's <c>Output</c>, and the task ends as cancelled; <see cref="FineTuneOptions.Resume"/> goes on with it, bit for bit. Without an
 /// <c>Output</c> nothing is kept.
 /// </remarks>
-/// <exception cref="Common.ConfigurationException">Settings that cannot be used; the message names the key and what was
-/// expected.</exception>
-/// <exception cref="TrainingException">The run cannot start or go on.</exception>
 public static class FineTune
 {
     /// <summary>Trains a classifier on the files that the run names.</summary>
+    /// <param name="run">The run's settings, its <c>Data</c> with <c>Train</c> and the names of the columns; its <c>Task</c> is set by this
+    /// call.</param>
+    /// <param name="options">Device, progress, log, and whether to resume or overwrite; null: a new run on the run's device.</param>
+    /// <param name="cancellationToken">Stops the training after its step.</param>
+    /// <returns>The classifier, opened on the training's device; the caller disposes it.</returns>
+    /// <exception cref="ConfigurationException">A setting is out of its range, contradicts another, or does not fit the model; the message
+    /// names the property.</exception>
+    /// <exception cref="DataFileException">A data file cannot be read or learned from; the message names file and line.</exception>
+    /// <exception cref="ModelFileException">The folder of the model, or of the adapter to start from, is missing, broken or of a kind that
+    /// is not built.</exception>
+    /// <exception cref="DeviceException">The device is not there, refuses, or its memory does not hold the model.</exception>
+    /// <exception cref="TrainingException">The run does not fit the device's memory, its folder holds another run, losses are not finite,
+    /// or there is nothing to resume; the message says what is left and what to do.</exception>
+    /// <exception cref="ArgumentException">A run without an <c>Output</c> is to be resumed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what was learned is in the run's <c>Output</c>, where it has
+    /// one.</exception>
+    /// <exception cref="IOException">The run's folder cannot be written.</exception>
     public static async Task<TextClassifier> ClassifierAsync(
         RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
         new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.SequenceClassification }), options, cancellationToken)
             .ConfigureAwait(false));
 
     /// <summary>Trains a classifier on the program's examples.</summary>
-    /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
+    /// <param name="run">The run's settings; of its <c>Data</c>, without <c>Train</c>, what holds for the program's examples, such as
+    /// <c>ValidationSplit</c>. Its <c>Task</c> is set by this call.</param>
+    /// <param name="train">What it learns from, read once; messages call an entry <c>train[17]</c>.</param>
+    /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing, or the share of
+    /// <c>Data.ValidationSplit</c>.</param>
+    /// <param name="options">Device, progress, log, and whether to resume or overwrite; null: a new run on the run's device.</param>
+    /// <param name="cancellationToken">Stops the training after its step.</param>
+    /// <returns>The classifier, opened on the training's device; the caller disposes it.</returns>
+    /// <exception cref="ArgumentException">There are no examples, one of them is null, not finite or of another kind than the others, or a
+    /// run without an <c>Output</c> is to be resumed; the message names the entry.</exception>
+    /// <exception cref="ConfigurationException">A setting is out of its range, contradicts another, or does not fit the model; the message
+    /// names the property.</exception>
+    /// <exception cref="DataFileException">The examples cannot be learned from, as where all have one label or
+    /// <paramref name="validation"/> has a label that is not among those of <paramref name="train"/>; the message names the
+    /// entry.</exception>
+    /// <exception cref="ModelFileException">The folder of the model, or of the adapter to start from, is missing, broken or of a kind that
+    /// is not built.</exception>
+    /// <exception cref="DeviceException">The device is not there, refuses, or its memory does not hold the model.</exception>
+    /// <exception cref="TrainingException">The run does not fit the device's memory, its folder holds another run, losses are not finite,
+    /// or there is nothing to resume; the message says what is left and what to do.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what was learned is in the run's <c>Output</c>, where it has
+    /// one.</exception>
+    /// <exception cref="IOException">The run's folder cannot be written.</exception>
     public static Task<TextClassifier> ClassifierAsync(
         RunConfiguration run,
         IEnumerable<LabelledText> train,
@@ -41,7 +80,9 @@ public static class FineTune
         CancellationToken cancellationToken = default) =>
         ClassifierAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
 
-    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)"/>
+    /// <summary>Trains a classifier on the program's examples, as they come.</summary>
+    /// <returns>The classifier, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static async Task<TextClassifier> ClassifierAsync(
         RunConfiguration run,
         IAsyncEnumerable<LabelledText> train,
@@ -55,13 +96,16 @@ public static class FineTune
     }
 
     /// <summary>Trains a regressor on the files that the run names.</summary>
+    /// <returns>The regressor, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static async Task<TextRegressor> RegressorAsync(
         RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
         new(await TextModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.Regression }), options, cancellationToken)
             .ConfigureAwait(false));
 
     /// <summary>Trains a regressor on the program's examples.</summary>
-    /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
+    /// <returns>The regressor, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static Task<TextRegressor> RegressorAsync(
         RunConfiguration run,
         IEnumerable<ScoredText> train,
@@ -70,7 +114,9 @@ public static class FineTune
         CancellationToken cancellationToken = default) =>
         RegressorAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
 
-    /// <inheritdoc cref="RegressorAsync(RunConfiguration, IEnumerable{ScoredText}, IEnumerable{ScoredText}?, FineTuneOptions?, CancellationToken)"/>
+    /// <summary>Trains a regressor on the program's examples, as they come.</summary>
+    /// <returns>The regressor, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static async Task<TextRegressor> RegressorAsync(
         RunConfiguration run,
         IAsyncEnumerable<ScoredText> train,
@@ -84,12 +130,15 @@ public static class FineTune
     }
 
     /// <summary>Trains a causal language model on the files that the run names.</summary>
+    /// <returns>The language model, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static Task<LanguageModel> LanguageModelAsync(
         RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
         LanguageModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.CausalLanguageModel }), options, cancellationToken);
 
     /// <summary>Trains a causal language model on the program's conversations, completions or texts.</summary>
-    /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
+    /// <returns>The language model, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static Task<LanguageModel> LanguageModelAsync(
         RunConfiguration run,
         IEnumerable<LanguageExample> train,
@@ -99,7 +148,8 @@ public static class FineTune
         LanguageModelAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
 
     /// <summary>Trains a causal language model on texts, which are learned whole.</summary>
-    /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
+    /// <returns>The language model, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static Task<LanguageModel> LanguageModelAsync(
         RunConfiguration run,
         IEnumerable<string> train,
@@ -110,7 +160,9 @@ public static class FineTune
             run, train.Select(text => (LanguageExample)text), validation?.Select(text => (LanguageExample)text), options,
             cancellationToken);
 
-    /// <inheritdoc cref="LanguageModelAsync(RunConfiguration, IEnumerable{LanguageExample}, IEnumerable{LanguageExample}?, FineTuneOptions?, CancellationToken)"/>
+    /// <summary>Trains a causal language model on the program's conversations, completions or texts, as they come.</summary>
+    /// <returns>The language model, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static async Task<LanguageModel> LanguageModelAsync(
         RunConfiguration run,
         IAsyncEnumerable<LanguageExample> train,
@@ -125,12 +177,15 @@ public static class FineTune
     }
 
     /// <summary>Trains a masked language model on the files that the run names.</summary>
+    /// <returns>The masked language model; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static Task<MaskedLanguageModel> MaskedLanguageModelAsync(
         RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
         MaskedLanguageModel.TrainAsync(RunPlace.Of(run with { Task = TaskKind.MaskedLanguageModel }), options, cancellationToken);
 
     /// <summary>Trains a masked language model on the program's texts.</summary>
-    /// <param name="validation">What the model is evaluated on, before and while it is trained; null: nothing.</param>
+    /// <returns>The masked language model; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static Task<MaskedLanguageModel> MaskedLanguageModelAsync(
         RunConfiguration run,
         IEnumerable<string> train,
@@ -139,7 +194,9 @@ public static class FineTune
         CancellationToken cancellationToken = default) =>
         MaskedLanguageModelAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
 
-    /// <inheritdoc cref="MaskedLanguageModelAsync(RunConfiguration, IEnumerable{string}, IEnumerable{string}?, FineTuneOptions?, CancellationToken)"/>
+    /// <summary>Trains a masked language model on the program's texts, as they come.</summary>
+    /// <returns>The masked language model; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
     public static async Task<MaskedLanguageModel> MaskedLanguageModelAsync(
         RunConfiguration run,
         IAsyncEnumerable<string> train,
@@ -159,6 +216,11 @@ public static class FineTune
     /// </summary>
     /// <param name="run">With an adapter or without, its <c>Data</c> naming files; an <c>Output</c> is not needed.</param>
     /// <param name="device">The device, which stays the caller's; null: the one that the run names.</param>
+    /// <returns>Steps, and device bytes in all and by owner.</returns>
+    /// <exception cref="ConfigurationException">A setting is out of its range, contradicts another, or does not fit the model.</exception>
+    /// <exception cref="DataFileException">A data file cannot be read or learned from.</exception>
+    /// <exception cref="ModelFileException">The model's folder cannot be used.</exception>
+    /// <exception cref="DeviceException">The device is not there.</exception>
     public static RunEstimate Estimate(RunConfiguration run, Device? device = null)
     {
         using RunPlace place = RunPlace.Of(run);
@@ -185,6 +247,14 @@ public static class FineTune
     /// <param name="sharpness">What is measured around every run's adapter; null: nothing.</param>
     /// <param name="device">The device, which stays the caller's; null: the one that the run names.</param>
     /// <param name="progress">Told of runs, their trainings and measurements, on the thread that makes them.</param>
+    /// <param name="cancellationToken">Stops the training that goes on after its step.</param>
+    /// <returns>Every run's metrics, seconds and bytes; a run that failed is in it with its reason.</returns>
+    /// <exception cref="ConfigurationException">Anything wrong in the run or a method.</exception>
+    /// <exception cref="DataFileException">A data file cannot be read or learned from.</exception>
+    /// <exception cref="ModelFileException">The model's folder cannot be used.</exception>
+    /// <exception cref="DeviceException">The device is not there.</exception>
+    /// <exception cref="TrainingException">The folder holds a finished run of other settings, data or model.</exception>
+    /// <exception cref="IOException">The folder cannot be written, or holds a report that no comparison wrote.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; what there is is in <c>Output</c>.</exception>
     public static async Task<ComparisonReport> CompareAsync(
         RunConfiguration run,
@@ -223,6 +293,13 @@ public static class FineTune
     /// <param name="options">What is measured; null: everything.</param>
     /// <param name="device">The device, which stays the caller's; null: the processor.</param>
     /// <param name="progress">Told of passes on the thread that measures.</param>
+    /// <param name="cancellationToken">Stops between two passes.</param>
+    /// <returns>The figures of every adapter.</returns>
+    /// <exception cref="ConfigurationException">A number out of its range, no data, or adapters of several models or data sets.</exception>
+    /// <exception cref="DataFileException">The data cannot be used.</exception>
+    /// <exception cref="ModelFileException">A file is missing or broken, or adapter and model do not fit.</exception>
+    /// <exception cref="TrainingException">The device has too little memory.</exception>
+    /// <exception cref="IOException">The folder cannot be written, or holds such files of somebody else.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; what was measured before is in the files.</exception>
     public static async Task<SharpnessResults> MeasureSharpnessAsync(
         IReadOnlyList<string> adapters,
@@ -245,9 +322,11 @@ public static class FineTune
     /// <param name="path">A run's folder or its file, an adapter's folder whose base model is the one it names, or a model folder.</param>
     /// <param name="output">A folder that is empty or not there yet.</param>
     /// <param name="adapter">An adapter's folder, in place of the run's own; a model folder needs one.</param>
+    /// <param name="options">How it is written; null: each weight as the base model stores it.</param>
     /// <returns>What a user should know, in words.</returns>
     /// <exception cref="ArgumentException">There is no adapter.</exception>
-    /// <exception cref="Common.Files.ModelFileException">Base and adapter do not fit, or a parameter is in neither.</exception>
+    /// <exception cref="ConfigurationException">The run's file is broken.</exception>
+    /// <exception cref="ModelFileException">Base and adapter do not fit, or a parameter is in neither.</exception>
     /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
     public static IReadOnlyList<string> Merge(string path, string output, string? adapter = null, MergeOptions? options = null) =>
         TrainedModel.Resolve(path, adapter).WriteMerged(output, options);

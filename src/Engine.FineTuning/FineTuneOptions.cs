@@ -1,4 +1,5 @@
 using Engine.Devices;
+using Engine.Training.Configuration;
 using Engine.Training.Running;
 using Microsoft.Extensions.Logging;
 
@@ -19,7 +20,8 @@ public sealed record FineTuneOptions
     /// <summary>Told of every step, evaluation and checkpoint, on the thread that trains.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
 
-    /// <summary>Logs steps (every <c>logging_steps</c>), evaluations, checkpoints and what a user should know.</summary>
+    /// <summary>Logs steps (every <see cref="RunConfiguration.LoggingSteps"/>), evaluations, checkpoints and what a user should
+    /// know.</summary>
     public ILogger? Logger { get; init; }
 
     internal TrainerOptions ForTrainer => new() { Resume = Resume, Overwrite = Overwrite };

@@ -1,4 +1,7 @@
+using Engine.Common;
+using Engine.Common.Files;
 using Engine.Devices;
+using Engine.Model.Batching;
 using Engine.Training.Data;
 using Engine.Training.Running;
 
@@ -21,53 +24,71 @@ public sealed class TextClassifier : IDisposable
     /// </summary>
     public TrainingOutcome? Training => model.Training;
 
-    /// <summary>Opens a trained classifier.</summary>
+    /// <summary>Opens a trained classifier; its weights are read and on the device when this returns.</summary>
     /// <param name="path">A run's folder or its file, a model folder, or an adapter's folder whose base model is the one it names.</param>
     /// <param name="adapter">An adapter's folder, to be put on the model; null: the run's own, or none.</param>
     /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
-    /// <exception cref="Common.Files.ModelFileException">There is no such model, or it is no classifier.</exception>
+    /// <returns>The classifier; the caller disposes it.</returns>
+    /// <exception cref="ModelFileException">There is no such model, or it is no classifier.</exception>
+    /// <exception cref="ConfigurationException">The run's file is broken, or the run is one of another task.</exception>
+    /// <exception cref="DeviceException">The device is not there, or its memory does not hold the model.</exception>
     public static TextClassifier Open(string path, string? adapter = null, Device? device = null) =>
         new(TextModel.Open(path, adapter, device));
 
     /// <summary>The class of a text, or of a pair of texts.</summary>
+    /// <param name="text">The text, or the first of a pair; longer ones than the model was trained on are cut.</param>
+    /// <param name="textPair">The second text of a pair; null without one.</param>
+    /// <param name="cancellationToken">Stops the wait for the device's turn.</param>
+    /// <returns>The class with its probability, and the scores of all classes, which sum to 1.</returns>
+    /// <exception cref="ArgumentNullException">A text is null.</exception>
+    /// <exception cref="TrainingException">An output is not finite.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The classifier or its device was disposed, before or meanwhile.</exception>
     public Prediction Predict(string text, string? textPair = null, CancellationToken cancellationToken = default) =>
         model.Predict([(text, textPair)], cancellationToken)[0];
 
     /// <summary>The classes of texts, in their order; texts of like length run together.</summary>
-    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    /// <param name="texts">The texts; none gives none.</param>
+    /// <param name="cancellationToken">Stops before the next batch.</param>
+    /// <returns>A prediction for each text.</returns>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)" path="/exception"/>
     public IReadOnlyList<Prediction> Predict(IEnumerable<string> texts, CancellationToken cancellationToken = default) =>
         model.Predict([.. texts.Select(text => (text, (string?)null))], cancellationToken);
 
-    /// <summary>The classes of pairs of texts, in their order.</summary>
-    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    /// <summary>The classes of pairs of texts, in their order; pairs of like length run together.</summary>
+    /// <inheritdoc cref="Predict(IEnumerable{string}, CancellationToken)" path="/param|/returns|/exception"/>
     public IReadOnlyList<Prediction> Predict(
         IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellationToken = default) =>
         model.Predict([.. texts], cancellationToken);
 
     /// <summary>The class of a text, or of a pair of texts; waiting holds no thread.</summary>
-    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)" path="/param|/returns|/exception"/>
     public async Task<Prediction> PredictAsync(string text, string? textPair = null, CancellationToken cancellationToken = default) =>
         (await model.PredictAsync([(text, textPair)], cancellationToken).ConfigureAwait(false))[0];
 
     /// <summary>The class of a text; waiting holds no thread.</summary>
-    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)" path="/param[@name!='textPair']|/returns|/exception"/>
     public Task<Prediction> PredictAsync(string text, CancellationToken cancellationToken) =>
         PredictAsync(text, textPair: null, cancellationToken);
 
     /// <summary>The classes of texts, in their order; waiting holds no thread.</summary>
-    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    /// <inheritdoc cref="Predict(IEnumerable{string}, CancellationToken)" path="/param|/returns|/exception"/>
     public Task<IReadOnlyList<Prediction>> PredictAsync(IEnumerable<string> texts, CancellationToken cancellationToken = default) =>
         model.PredictAsync([.. texts.Select(text => (text, (string?)null))], cancellationToken);
 
     /// <summary>The classes of pairs of texts, in their order; waiting holds no thread.</summary>
-    /// <inheritdoc cref="Predict(string, string?, CancellationToken)"/>
+    /// <inheritdoc cref="Predict(IEnumerable{string}, CancellationToken)" path="/param|/returns|/exception"/>
     public Task<IReadOnlyList<Prediction>> PredictAsync(
         IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellationToken = default) =>
         model.PredictAsync([.. texts], cancellationToken);
 
-    /// <summary>Loss, accuracy, F1 and Matthews' correlation over labelled texts.</summary>
-    /// <exception cref="Model.Batching.DataFileException">A label that is none of <see cref="Labels"/>.</exception>
+    /// <summary>Loss, accuracy, F1 and Matthews correlation over texts with their classes.</summary>
+    /// <param name="examples">Texts with what is to be said of them; messages call an entry <c>examples[17]</c>.</param>
+    /// <param name="cancellationToken">Stops before the next batch.</param>
+    /// <returns>The metrics by name, such as <c>accuracy</c>; the loss is the mean cross-entropy in nats.</returns>
+    /// <exception cref="ArgumentException">There are no examples.</exception>
+    /// <exception cref="DataFileException">A label is not one of the model's; the message names the entry.</exception>
+    /// <inheritdoc cref="Predict(string, string?, CancellationToken)" path="/exception[@cref!='T:System.ArgumentNullException']"/>
     public IReadOnlyDictionary<string, double> Evaluate(
         IEnumerable<LabelledText> examples, CancellationToken cancellationToken = default) =>
         model.Evaluate(examples.Select(row => (row.Text, row.TextPair, (string?)row.Label)), cancellationToken);

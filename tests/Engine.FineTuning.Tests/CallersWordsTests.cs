@@ -70,6 +70,18 @@ public sealed class CallersWordsTests : IDisposable
     }
 
     [Fact]
+    public async Task Text_that_is_null_is_said_to_be()
+    {
+        using TextClassifier classifier =
+            await FineTune.ClassifierAsync(tiny.Run() with { MaxSteps = 1 }, tiny.Labelled("train.tsv"));
+        using EngineEmbeddingGenerator generator = EngineEmbeddingGenerator.Open(tiny.File("model"));
+
+        Assert.Throws<ArgumentNullException>(() => classifier.Predict((string)null!));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => classifier.PredictAsync(["a", null!]));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => generator.GenerateAsync(["a", null!]));
+    }
+
+    [Fact]
     public void Places_of_other_files_stay()
     {
         var words = new CallersWords();

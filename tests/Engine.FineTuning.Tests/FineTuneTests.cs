@@ -30,7 +30,8 @@ public sealed class FineTuneTests : IDisposable
         var told = new Listener();
         var options = new FineTuneOptions { Progress = told };
 
-        using TextClassifier classifier = await FineTune.ClassifierAsync(Whole(), tiny.Labelled("train.tsv"), tiny.Labelled("dev.tsv"), options);
+        using TextClassifier classifier =
+            await FineTune.ClassifierAsync(Whole(), tiny.Labelled("train.tsv"), tiny.Labelled("dev.tsv"), options);
 
         LabelledText[] unseen = [.. tiny.Labelled("dev.tsv")];
         IReadOnlyList<Prediction> predictions = classifier.Predict(unseen.Select(row => row.Text));
@@ -110,7 +111,8 @@ public sealed class FineTuneTests : IDisposable
         RunConfiguration run = Run() with { LoggingSteps = 4, SaveSteps = 5 };
 
         using TextClassifier classifier =
-            await FineTune.ClassifierAsync(run, tiny.Labelled("train.tsv"), tiny.Labelled("dev.tsv"), new FineTuneOptions { Logger = logger });
+            await FineTune.ClassifierAsync(
+                run, tiny.Labelled("train.tsv"), tiny.Labelled("dev.tsv"), new FineTuneOptions { Logger = logger });
 
         Assert.Contains(logger.Lines, line => line.StartsWith("Training 30 steps from step 0", StringComparison.Ordinal));
         Assert.Equal(
@@ -254,7 +256,8 @@ public sealed class FineTuneTests : IDisposable
     [Fact]
     public async Task Masked_language_model_learns_the_programs_texts_and_starts_a_classifier()
     {
-        string[] texts = [.. tiny.Labelled("train.tsv").Select(row => row.Text)], unseen = [.. tiny.Labelled("dev.tsv").Select(row => row.Text)];
+        string[] texts = [.. tiny.Labelled("train.tsv").Select(row => row.Text)];
+        string[] unseen = [.. tiny.Labelled("dev.tsv").Select(row => row.Text)];
         RunConfiguration run = Whole() with { Output = tiny.File("masked") };
         IReadOnlyDictionary<string, double> metrics;
         using (MaskedLanguageModel model = await FineTune.MaskedLanguageModelAsync(run, texts, unseen))

@@ -50,8 +50,8 @@ public sealed class TextEmbedder : IDisposable
     /// <param name="device">Where it runs; it stays the caller's.</param>
     /// <param name="trained">An encoder, with or without an adapter.</param>
     /// <param name="type">How its matrices are stored; null: as its run had it.</param>
-    /// <param name="normalize">Whether vectors are scaled to length 1; null: as the model's folder says in <c>modules.json</c>, and where it
-    /// has none they are not, which <see cref="Notes"/> then says.</param>
+    /// <param name="normalize">Whether vectors are scaled to length 1; null: as the model's folder says in <c>modules.json</c>, and where
+    /// it has none they are not, which <see cref="Notes"/> then says.</param>
     /// <exception cref="ModelFileException">Files are missing or broken, or the model is no encoder.</exception>
     public static TextEmbedder Open(Device device, TrainedModel trained, WeightType? type = null, bool? normalize = null)
     {
