@@ -7,8 +7,9 @@ WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.Services.AddSingleton(_ => TextClassifier.Open(builder.Configuration["model"] ?? "runs/tickets"));
 WebApplication app = builder.Build();
 
-// Load before the first request comes, and end here with a sentence if the model cannot be used.
-app.Services.GetRequiredService<TextClassifier>();
+// A singleton is made when it is first asked for: here, so that the first request finds it loaded and warm, and that a model that cannot be
+// used ends the program with a sentence.
+app.Services.GetRequiredService<TextClassifier>().Predict("Hello");
 
 app.MapPost("/classify", async (ClassifyRequest request, TextClassifier classifier, CancellationToken cancellation) =>
 {

@@ -44,6 +44,7 @@ public sealed class TutorialTests
     [Theory]
     [InlineData("README.md")]
     [InlineData("docs/tutorial.md")]
+    [InlineData("src/Engine.Cli/README.md")]
     public void Run_files_that_are_shown_can_be_read(string page)
     {
         using TemporaryFolder folder = new();
@@ -54,7 +55,7 @@ public sealed class TutorialTests
         {
             folder.Write("run.yaml", yaml);
             RunConfiguration run = RunConfiguration.Load(folder.File("run.yaml"));
-            Assert.EndsWith("roberta", Path.GetFileName(run.Model), StringComparison.Ordinal);
+            Assert.Contains("roberta", Path.GetFileName(run.Model), StringComparison.Ordinal);
         }
     }
 

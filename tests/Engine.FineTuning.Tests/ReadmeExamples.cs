@@ -1,0 +1,95 @@
+using Engine.FineTuning;
+using Engine.Optim.Methods;
+using Engine.Training.Configuration;
+using Engine.Training.Running;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.FineTuning.Tests;
+
+/// <summary>The code of the package's README, line for line, which <see cref="ReadmeTests"/> sees to.</summary>
+internal static class ReadmeExamples
+{
+    /// <param name="more">Rows in place of those that the README leaves out.</param>
+    /// <param name="steps">So many are enough to see that it works.</param>
+    public static async Task RunAsync(LabelledText[] more, int steps)
+    {
+        LabelledText[] rows = [new("Warm, funny, never a minute too long.", "good"), new("I left after half an hour.", "bad"), /* ... */];
+        rows = [.. rows, .. more];
+        await LearnAsync(rows, steps);
+
+        using TextClassifier opened = TextClassifier.Open("runs/reviews");
+        IReadOnlyList<Prediction> answers = await opened.PredictAsync(["What a film", "Never again"]);
+        Assert.Equal(2, answers.Count);
+
+        await ServeAsync();
+
+        using EngineEmbeddingGenerator encoder = EngineEmbeddingGenerator.Open("all-MiniLM-L6-v2");
+        GeneratedEmbeddings<Embedding<float>> vectors = await encoder.GenerateAsync(["How do I reset my password?", "I cannot log in"]);
+        Assert.Equal(2, vectors.Count);
+    }
+
+    private static async Task LearnAsync(LabelledText[] rows, int steps)
+    {
+        var run = new RunConfiguration
+        {
+            Model = "roberta-base",
+            Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16 },   // leave out to train every parameter
+            Method = new FlatLora { Rho = 0.05 },                           // leave out for plain LoRA
+            LearningRate = 5e-4,
+        };
+        run = run with { MaxSteps = steps };
+        using TextClassifier classifier = await FineTune.ClassifierAsync(run, rows);
+        Console.WriteLine(classifier.Predict("What a film").Label);
+
+        run = run with { Output = "runs/reviews", Data = new() { ValidationSplit = 0.1 } };   // a tenth is evaluated on, not learned
+        var progress = new Progress<TrainingProgress>(told =>
+        {
+            if (told is TrainingProgress.Step step)
+            {
+                Console.WriteLine($"step {step.StepNumber} of {step.TotalSteps}: loss {step.Loss:0.000}");
+            }
+            else if (told is TrainingProgress.Evaluated evaluated)
+            {
+                Console.WriteLine($"after step {evaluated.StepNumber}: accuracy {evaluated.Metrics["accuracy"]:0.00}");
+            }
+        });
+        using (TextClassifier trained = await FineTune.ClassifierAsync(run, rows, options: new FineTuneOptions { Progress = progress }))
+        {
+            Console.WriteLine($"accuracy {trained.Training!.After!["accuracy"]:0.00}");
+        }
+
+        using var stop = new CancellationTokenSource();
+        Console.CancelKeyPress += (_, key) =>
+        {
+            key.Cancel = true;
+            stop.Cancel();
+        };
+        var options = new FineTuneOptions { Overwrite = true };   // a finished run in the folder is refused otherwise
+        try
+        {
+            using TextClassifier tuned = await FineTune.ClassifierAsync(run, rows, validation: null, options, stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Console.WriteLine("stopped after its step; the same call with Resume = true in place of Overwrite goes on, bit for bit");
+        }
+    }
+
+    private static async Task ServeAsync()
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Services.AddSingleton(_ => TextClassifier.Open("runs/reviews"));
+        builder.Services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>>(services => EngineEmbeddingGenerator.Open(
+            "all-MiniLM-L6-v2",
+            new EngineEmbeddingGeneratorOptions { Logger = services.GetRequiredService<ILogger<EngineEmbeddingGenerator>>() }));
+        WebApplication app = builder.Build();
+
+        // A singleton is made when it is first asked for: here, not in the first request, which then finds it loaded and warm.
+        app.Services.GetRequiredService<TextClassifier>().Predict("Hello");
+        await app.Services.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>().GenerateAsync(["Hello"]);
+        await app.DisposeAsync();
+    }
+}
