@@ -105,9 +105,10 @@ internal sealed class ProductCase : IDisposable
         Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
         {
-            Assert.True(
-                Math.Abs(expected[i] - actual[i]) <= Tolerance * (1 + Math.Abs(expected[i])),
-                $"{what}: element {i} is {actual[i]} and should be {expected[i]}");
+            if (!(Math.Abs(expected[i] - actual[i]) <= Tolerance * (1 + Math.Abs(expected[i]))))
+            {
+                Assert.Fail($"{what}: element {i} is {actual[i]} and should be {expected[i]}");
+            }
         }
     }
 

@@ -204,8 +204,12 @@ public sealed class PassTests
     private static void Near(string what, float[] expected, float[] actual, double? scale = null)
     {
         double allowed = Tolerance * (scale ?? expected.Max(Math.Abs));
-        Assert.All(
-            expected.Zip(actual),
-            pair => Assert.True(Math.Abs(pair.First - pair.Second) <= allowed, $"{what}: {pair.Second:R} instead of {pair.First:R}"));
+        foreach ((float right, float found) in expected.Zip(actual))
+        {
+            if (!(Math.Abs(right - found) <= allowed))
+            {
+                Assert.Fail($"{what}: {found:R} instead of {right:R}");
+            }
+        }
     }
 }

@@ -170,7 +170,10 @@ public sealed class PlannerTests
         {
             foreach (object? found in bytes)
             {
-                Assert.True(ReferenceEquals(found, owner), $"the memory of {owner} was written by {found ?? "nothing"}");
+                if (!ReferenceEquals(found, owner))
+                {
+                    Assert.Fail($"the memory of {owner} was written by {found ?? "nothing"}");
+                }
             }
         }
 

@@ -143,8 +143,12 @@ public sealed class LinearCrossEntropyTests
     {
         double allowed = Tolerance * expected.Max(Math.Abs);
         Assert.Equal(expected.Length, actual.Length);
-        Assert.All(
-            expected.Zip(actual),
-            pair => Assert.True(Math.Abs(pair.First - pair.Second) <= allowed, $"{pair.Second:R} instead of {pair.First:R}"));
+        for (int i = 0; i < expected.Length; i++)
+        {
+            if (!(Math.Abs(expected[i] - actual[i]) <= allowed))
+            {
+                Assert.Fail($"{actual[i]:R} instead of {expected[i]:R}");
+            }
+        }
     }
 }

@@ -74,10 +74,12 @@ public sealed class OperatorTests
         double allowed = tolerance * (largest == 0 ? 1 : largest);
         for (int i = 0; i < expected.Length; i++)
         {
-            Assert.True(
-                Math.Abs(actual[i] - expected[i]) <= allowed,
-                $"{what}, element {i} of {expected.Length}: {actual[i]:R} where {expected[i]:R} was expected, "
-                    + $"off by {actual[i] - expected[i]:E2}, allowed {allowed:E2}");
+            if (!(Math.Abs(actual[i] - expected[i]) <= allowed))
+            {
+                Assert.Fail(
+                    $"{what}, element {i} of {expected.Length}: {actual[i]:R} where {expected[i]:R} was expected, "
+                        + $"off by {actual[i] - expected[i]:E2}, allowed {allowed:E2}");
+            }
         }
     }
 }

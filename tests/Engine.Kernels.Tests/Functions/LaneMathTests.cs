@@ -84,7 +84,10 @@ public sealed unsafe class LaneMathTests
             {
                 (float a, float b) = (expected[function][i], actual[function][i]);
                 bool same = BitConverter.SingleToInt32Bits(a) == BitConverter.SingleToInt32Bits(b) || (float.IsNaN(a) && float.IsNaN(b));
-                Assert.True(same, $"function {function} of {x[i]:R}: {a:R} and {b:R}");
+                if (!same)
+                {
+                    Assert.Fail($"function {function} of {x[i]:R}: {a:R} and {b:R}");
+                }
             }
         }
     }

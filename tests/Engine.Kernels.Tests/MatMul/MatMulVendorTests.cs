@@ -84,9 +84,10 @@ public sealed class MatMulVendorTests
                 {
                     bool isInside = i % Apart / Stride < Rows && i % Apart % Stride < Columns;
                     double expected = isInside ? MatMulReference.Activate(activation, sums[i]) + (adds ? residual[i] : 0) : before[i];
-                    Assert.True(
-                        isInside ? Math.Abs(actual[i] - expected) <= 1e-6 : actual[i] == before[i],
-                        $"element {i} is {actual[i]}, expected {expected}");
+                    if (!(isInside ? Math.Abs(actual[i] - expected) <= 1e-6 : actual[i] == before[i]))
+                    {
+                        Assert.Fail($"element {i} is {actual[i]}, expected {expected}");
+                    }
                 }
             }
         }
