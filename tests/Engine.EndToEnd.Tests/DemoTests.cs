@@ -14,11 +14,13 @@ public sealed partial class DemoTests
     {
         using TemporaryFolder output = new();
         string run = Path.Combine(folder, "run.yaml");
-        EngineResult trained = EngineProcess.Run("train", run, "--set", $"output={output.File("run")}").Succeeded();
+        // In a plain run two of the six epochs, half a minute less, and what these reach.
+        (string[] epochs, double reached) = WantedDevices.Long ? ((string[])[], 0.85) : (["--set", "num_train_epochs=2"], 0.7);
+        EngineResult trained = EngineProcess.Run(["train", run, "--set", $"output={output.File("run")}", .. epochs]).Succeeded();
         Assert.StartsWith("try it: engine predict ", trained.OutputLines[^1], StringComparison.Ordinal);
         JsonNode summary = JsonNode.Parse(File.ReadAllText(output.File("run/summary.json")))!;
         double accuracy = summary["metrics"]!["accuracy"]!.GetValue<double>();
-        Assert.True(accuracy >= 0.85, $"accuracy is {accuracy}");
+        Assert.True(accuracy >= reached, $"accuracy is {accuracy}");
         string[] requests = ["wake me at seven tomorrow", "remind me to phone the dentist after lunch"];
         EngineResult predicted = EngineProcess.Run(["predict", output.File("run"), .. requests]).Succeeded();
         Assert.Equal(["alarm", "reminder"], predicted.OutputLines.Select(line => line.Split('\t')[0]));

@@ -27,7 +27,7 @@ public sealed class SimulatedCardTests
             { MatMulLayout.NN, ElementType.Float16, 39, 50, false },
             { MatMulLayout.NT, ElementType.BFloat16, 39, 50, false },
         }
-        : new() { { MatMulLayout.NN, ElementType.Float16, 72, 50, true } };
+        : new() { { MatMulLayout.NN, ElementType.Float16, 24, 50, true } };
 
     [Theory]
     [MemberData(nameof(Products))]

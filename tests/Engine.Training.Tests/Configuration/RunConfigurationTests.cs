@@ -113,8 +113,8 @@ public sealed class RunConfigurationTests : IDisposable
             + "method: {name: flat-lora, rho: 0.5}\nadapter:\n  target_modules: [query, value]\n  init: \"a\\tb\"\nlearning_rate: 1e-4\n";
         PhiloxGenerator random = new(11, 0, 0);
         const string inserted = "{}[]:,-&*!|>'\"%@`#?\n\t 0.\0é";
-        int refused = 0;
-        for (int i = 0; i < 1000; i++)
+        int refused = 0, rounds = WantedDevices.Long ? 1000 : 200;
+        for (int i = 0; i < rounds; i++)
         {
             PhiloxWords words = random.Block((ulong)i);
             int at = (int)(words.X % (uint)yaml.Length);
@@ -127,7 +127,7 @@ public sealed class RunConfigurationTests : IDisposable
             }
         }
 
-        Assert.InRange(refused, 200, 1000);
+        Assert.InRange(refused, rounds / 5, rounds);
     }
 
     [Theory]

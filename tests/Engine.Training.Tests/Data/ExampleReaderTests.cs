@@ -193,8 +193,8 @@ public sealed class ExampleReaderTests : IDisposable
     public void Damaged_files_are_refused_and_never_crash(string format, string whole)
     {
         PhiloxGenerator random = new(12, (uint)whole.Length, 0);
-        int refused = 0;
-        for (int i = 0; i < 500; i++)
+        int refused = 0, rounds = WantedDevices.Long ? 500 : 125;
+        for (int i = 0; i < rounds; i++)
         {
             byte[] bytes = Encoding.UTF8.GetBytes(whole);
             PhiloxWords words = random.Block((ulong)i);
@@ -207,7 +207,7 @@ public sealed class ExampleReaderTests : IDisposable
             }
         }
 
-        Assert.InRange(refused, 20, 500);
+        Assert.InRange(refused, rounds / 25, rounds);
     }
 
     private static ExampleSet Read(string path, DataFormat format) => ExampleReader.Read(
