@@ -11,11 +11,13 @@ namespace Engine.FineTuning;
 /// </summary>
 internal static class ExampleData
 {
-    /// <summary>What a run says of examples whatever they come from.</summary>
-    private static readonly string[] OfExamples =
+    /// <summary>What is read of data files only.</summary>
+    private static readonly string[] OfFiles =
     [
-        nameof(DataConfiguration.ValidationSplit), nameof(DataConfiguration.Labels), nameof(DataConfiguration.LineByLine),
-        nameof(DataConfiguration.MlmProbability),
+        nameof(DataConfiguration.Validation), nameof(DataConfiguration.Format), nameof(DataConfiguration.Header),
+        nameof(DataConfiguration.Delimiter), nameof(DataConfiguration.Text), nameof(DataConfiguration.TextPair),
+        nameof(DataConfiguration.Label), nameof(DataConfiguration.Limit), nameof(DataConfiguration.ValidationLimit),
+        nameof(DataConfiguration.Kind),
     ];
 
     /// <summary>Whether the run names files of its own to train on.</summary>
@@ -31,7 +33,7 @@ internal static class ExampleData
         }
 
         SectionKey? ofFiles = SectionKey.Of(typeof(DataConfiguration))
-            .FirstOrDefault(key => !OfExamples.Contains(key.Property.Name) && key.Property.GetValue(given) is not null);
+            .FirstOrDefault(key => OfFiles.Contains(key.Property.Name) && key.Property.GetValue(given) is not null);
         if (ofFiles is not null)
         {
             throw new ConfigurationException(
@@ -49,15 +51,20 @@ internal static class ExampleData
 
     /// <summary>The section that reads the program's examples from the files they were written to.</summary>
     /// <param name="given">The run's own; null for none.</param>
-    public static DataConfiguration Of(DataConfiguration? given, DataFiles train, DataFiles? validation)
-    {
-        var data = new DataConfiguration
+    public static DataConfiguration Of(DataConfiguration? given, DataFiles train, DataFiles? validation) =>
+        (given ?? new DataConfiguration()) with
         {
             Train = train,
             Validation = validation,
             ValidationSplit = validation is null ? given?.ValidationSplit : null,
-            Labels = given?.Labels,
+            Format = null,
+            Header = null,
+            Delimiter = null,
+            Text = null,
+            TextPair = null,
+            Label = null,
+            Limit = null,
+            ValidationLimit = null,
+            Kind = null,
         };
-        return given is null ? data : data with { LineByLine = given.LineByLine, MlmProbability = given.MlmProbability };
-    }
 }

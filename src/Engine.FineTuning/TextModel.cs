@@ -46,9 +46,19 @@ internal sealed class TextModel : IDisposable
         IEnumerable<(string Text, string? TextPair, string? Label)> examples, CancellationToken cancellationToken)
     {
         var set = ExampleSet.InMemory(nameof(examples), examples);
-        return set.Count > 0
-            ? Predictor.Evaluate(set, Predictor.ReadLength, batchSize, cancellationToken).Metrics
-            : throw new ArgumentException("The examples are empty; at least one was expected.", nameof(examples));
+        if (set.Count == 0)
+        {
+            throw new ArgumentException("The examples are empty; at least one was expected.", nameof(examples));
+        }
+
+        try
+        {
+            return Predictor.Evaluate(set, Predictor.ReadLength, batchSize, cancellationToken).Metrics;
+        }
+        catch (Exception exception) when (new CallersWords().Of(exception) is { } worded)
+        {
+            throw worded;
+        }
     }
 
     public void Dispose()

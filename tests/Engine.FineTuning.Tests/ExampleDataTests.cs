@@ -1,5 +1,4 @@
 using Engine.Common;
-using Engine.Common.Keys;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Data.Formats;
@@ -75,7 +74,16 @@ public sealed class ExampleDataTests : IDisposable
         }
     }
 
-    /// <summary>Every key of the section that no example has is refused by its property's name, not left aside in silence.</summary>
+    [Fact]
+    public void What_is_said_of_examples_stays()
+    {
+        DataConfiguration given = new() { ValidationSplit = 0.1, Labels = ["b", "a"], LineByLine = false, MlmProbability = 0.3 };
+
+        Assert.Equal(given with { Train = "rows.jsonl" }, ExampleData.Of(given, "rows.jsonl", null));
+        Assert.Equal(new() { Train = "rows.jsonl", Validation = "more.jsonl" }, ExampleData.Of(null, "rows.jsonl", "more.jsonl"));
+    }
+
+    /// <summary>It is refused by its property's name, not left aside in silence.</summary>
     [Fact]
     public async Task What_only_files_have_is_refused_of_examples_in_memory()
     {
@@ -91,11 +99,12 @@ public sealed class ExampleDataTests : IDisposable
             ConfigurationException refused = await Assert.ThrowsAsync<ConfigurationException>(
                 () => FineTune.ClassifierAsync(Run() with { Data = data }, tiny.Labelled("train.tsv")));
             Assert.StartsWith($"Data.{property} is read of data files", refused.Message, StringComparison.Ordinal);
+
+            // Of a run that names files of its own it goes with these.
+            ExampleData.Check(data with { Train = "own.tsv" }, validates: true);
+            Assert.Equal(new() { Train = "rows.jsonl" }, ExampleData.Of(data with { Train = "own.tsv" }, "rows.jsonl", null));
         }
 
-        Assert.Equal(
-            SectionKey.Of(typeof(DataConfiguration)).Select(key => key.Property.Name).Order(),
-            ofFiles.Select(given => given.Property).Concat(["Train", "ValidationSplit", "Labels", "LineByLine", "MlmProbability"]).Order());
         ConfigurationException both = await Assert.ThrowsAsync<ConfigurationException>(() => FineTune.ClassifierAsync(
             Run() with { Data = new() { ValidationSplit = 0.1 } }, tiny.Labelled("train.tsv"), tiny.Labelled("dev.tsv")));
         Assert.Contains("leave out one of the two", both.Message);

@@ -23,6 +23,7 @@ internal static class FineTuneConsumer
         {
             Model = model,
             Adapter = new AdapterConfiguration { R = 4, TargetModules = ["query", "value"] },
+            Data = new() { ValidationSplit = 0.25 },
             LearningRate = 5e-3,
             MaxSteps = Steps,
             PerDeviceTrainBatchSize = 4,
@@ -30,6 +31,7 @@ internal static class FineTuneConsumer
         using TextClassifier classifier = await FineTune.ClassifierAsync(run, rows);
         Prediction prediction = classifier.Predict("play a song");
         Console.WriteLine($"{classifier.Training!.Steps} steps, then 'play a song' is {prediction.Label} ({prediction.Probability:0.00})");
-        return classifier.Training.Steps == Steps && classifier.Labels.SequenceEqual(["alarm", "music"]) && prediction.Label is not null;
+        return classifier.Training is { Steps: Steps, After: not null } && classifier.Labels.SequenceEqual(["alarm", "music"])
+            && prediction.Label is not null;
     }
 }
