@@ -20,7 +20,9 @@ internal sealed class AttentionOperator(AttentionShape shape) : Operator
     internal static double PairOperations(AttentionShape shape)
     {
         double keys = Math.Min(shape.MaxKeyLength, (double)shape.KeyTokens);
-        return 2.0 * shape.QueryTokens * shape.Heads * shape.HeadSize * (shape.Causal ? (keys + 1) / 2 : keys);
+        double seen = shape.Causal ? (keys + 1) / 2 : keys;
+        double most = shape.Window == 0 ? keys : shape.Causal ? shape.Window : (2.0 * shape.Window) - 1;
+        return 2.0 * shape.QueryTokens * shape.Heads * shape.HeadSize * Math.Min(seen, most);
     }
 
     public override void Lower(Lowering lowering) => lowering.Emit(Attention.Forward(

@@ -16,6 +16,17 @@ public sealed record AttentionShape(
     /// <summary>A query sees only keys whose index in the segment is at most the query's position in it.</summary>
     public bool Causal { get; init; }
 
+    /// <summary>
+    /// A query sees only keys less than so many tokens from its position: of causal attention the last ones, itself among them, else those
+    /// of both sides; 0 for no such bound. Positions rise within a segment.
+    /// </summary>
+    public int Window { get; init; }
+
+    /// <summary>
+    /// Scaled scores s become cap tanh(s / cap), as in Gemma 2 (arXiv 2408.00118, section 2); 0 for no cap.
+    /// </summary>
+    public float SoftCap { get; init; }
+
     /// <summary>Probability with which an attention weight is dropped; 0 for none.</summary>
     public float Dropout { get; init; }
 
@@ -47,7 +58,7 @@ public sealed record AttentionShape(
 /// Softmax attention, segment by segment, with online softmax: memory is linear in length.
 /// q [query tokens, heads * head size]; k, v [key tokens, kv heads * head size]; output as q.
 /// queryStart and keyStart [rows + 1] are token offsets; queryPosition [query tokens] the query's index in its key segment (read when
-/// causal). Tokens from queryStart[rows] (keyStart[rows]) on are dead: their outputs and gradients are written as zeros.
+/// causal or with a window). Tokens from queryStart[rows] (keyStart[rows]) on are dead: their outputs and gradients are written as zeros.
 /// </summary>
 public static class Attention
 {

@@ -10,7 +10,7 @@ internal partial struct AttentionInputs
     public ArrayView<int> QueryStart;
     public ArrayView<int> KeyStart;
 
-    /// <summary>Read when causal.</summary>
+    /// <summary>Read when causal or with a window.</summary>
     public ArrayView<int> QueryPosition;
 
     /// <summary>The dropout generator's state; absent without dropout.</summary>

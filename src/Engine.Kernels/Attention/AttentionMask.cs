@@ -1,16 +1,41 @@
 namespace Engine.Kernels;
 
-/// <summary>What attention's kernels share: which keys a query sees, and the dropout of its weights.</summary>
+/// <summary>What attention's kernels share: which keys a query sees, the cap of its scores, and the dropout of its weights.</summary>
 internal static class AttentionMask
 {
-    /// <summary>Keys of the segment that a query sees.</summary>
-    public static int VisibleKeys(ArrayView<int> queryPosition, int query, int keys, [Specialize] bool causal) =>
-        causal ? Math.Min(Math.Max(queryPosition[query] + 1, 0), keys) : keys;
+    /// <summary>The first key of the segment that a query sees.</summary>
+    public static int FirstKey(ArrayView<int> queryPosition, int query, [Specialize] int window) =>
+        window > 0 ? Math.Max(queryPosition[query] - window + 1, 0) : 0;
 
-    /// <summary>Keys of the segment that any of these queries sees.</summary>
-    public static int VisibleKeys(ArrayView<int> queryPosition, int firstQuery, int queries, int keys, [Specialize] bool causal)
+    /// <summary>The first key of the segment that any of these queries sees, one at least; they lie in order.</summary>
+    public static int FirstKey(ArrayView<int> queryPosition, int firstQuery, int queries, [Specialize] int window)
     {
-        if (!causal)
+        if (window == 0)
+        {
+            return 0;
+        }
+
+        int first = FirstKey(queryPosition, firstQuery, window);
+        for (int i = 1; i < queries; i++)
+        {
+            first = Math.Min(first, FirstKey(queryPosition, firstQuery + i, window));
+        }
+
+        return first;
+    }
+
+    /// <summary>The end of the keys of the segment that a query sees.</summary>
+    public static int VisibleKeys(
+        ArrayView<int> queryPosition, int query, int keys, [Specialize] bool causal, [Specialize] int window) =>
+        causal ? Math.Min(Math.Max(queryPosition[query] + 1, 0), keys)
+        : window > 0 ? Math.Min(Math.Max(queryPosition[query] + window, 0), keys)
+        : keys;
+
+    /// <summary>The end of the keys of the segment that any of these queries sees.</summary>
+    public static int VisibleKeys(
+        ArrayView<int> queryPosition, int firstQuery, int queries, int keys, [Specialize] bool causal, [Specialize] int window)
+    {
+        if (!causal && window == 0)
         {
             return keys;
         }
@@ -18,10 +43,32 @@ internal static class AttentionMask
         int visible = 0;
         for (int i = 0; i < queries; i++)
         {
-            visible = Math.Max(visible, VisibleKeys(queryPosition, firstQuery + i, keys, causal));
+            visible = Math.Max(visible, VisibleKeys(queryPosition, firstQuery + i, keys, causal, window));
         }
 
         return visible;
+    }
+
+    /// <summary>A soft cap as kernels take it, a constant: the bits of its float32; 0 for none.</summary>
+    public static int CapBits(float cap) => BitConverter.SingleToInt32Bits(cap);
+
+    /// <summary>A scaled score under the cap: cap tanh(score / cap).</summary>
+    public static float Capped(float score, [Specialize] int softCap)
+    {
+        if (softCap == 0)
+        {
+            return score;
+        }
+
+        float cap = BitConverter.Int32BitsToSingle(softCap);
+        return cap * KernelMath.Tanh(score / cap);
+    }
+
+    /// <summary>The derivative of a capped score by the score: 1 - tanh^2.</summary>
+    public static float CapSlope(float capped, [Specialize] int softCap)
+    {
+        float tanh = capped / BitConverter.Int32BitsToSingle(softCap);
+        return KernelMath.FusedMultiplyAdd(-tanh, tanh, 1f);
     }
 
     /// <summary>The dropout factor of one element of the mask.</summary>

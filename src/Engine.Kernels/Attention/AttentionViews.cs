@@ -31,6 +31,11 @@ internal readonly record struct AttentionViews(
             throw new ArgumentException($"{shape}: attention is built for head sizes up to {Attention.MaxHeadSize}.", nameof(shape));
         }
 
+        if (shape.Window < 0 || !(shape.SoftCap >= 0f && float.IsFinite(shape.SoftCap)))
+        {
+            throw new ArgumentException($"{shape}: Window and SoftCap must be 0 or above.", nameof(shape));
+        }
+
         if (shape.Dropout is not (>= 0f and < 1f))
         {
             throw new ArgumentException($"{shape}: Dropout must be at least 0 and below 1.", nameof(shape));
@@ -52,7 +57,7 @@ internal readonly record struct AttentionViews(
         Operand.Require(V, shape.KeyElements);
         Operand.Require(QueryStart, shape.Rows + 1L);
         Operand.Require(KeyStart, shape.Rows + 1L);
-        Operand.Require(QueryPosition, shape.Causal ? shape.QueryTokens : 0);
+        Operand.Require(QueryPosition, shape.Causal || shape.Window > 0 ? shape.QueryTokens : 0);
         Operand.Require(Output, shape.QueryElements);
         Operand.Require(LogSumExp, (long)shape.QueryTokens * shape.Heads);
         Operand.Require(Random, RandomState.Count);

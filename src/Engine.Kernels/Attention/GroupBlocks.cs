@@ -30,10 +30,14 @@ internal struct GroupQueries
     /// <summary>Keys of the segment.</summary>
     public int Keys;
 
-    /// <summary>Keys of the segment that any of the queries sees.</summary>
+    /// <summary>The end of the keys of the segment that any of the queries sees.</summary>
     public int Visible;
 
-    public static GroupQueries Of(AttentionInputs of, int size, [Specialize] int headSize, [Specialize] bool causal)
+    /// <summary>The first of them.</summary>
+    public int FirstKey;
+
+    public static GroupQueries Of(
+        AttentionInputs of, int size, [Specialize] int headSize, [Specialize] bool causal, [Specialize] int window)
     {
         int row = Grid.IdxZ;
         GroupQueries block = default;
@@ -45,7 +49,14 @@ internal struct GroupQueries
         block.At = (block.First * block.Stride) + (block.Head * headSize);
         block.KeyAt = (of.KeyStart[row] * block.KeyStride) + (block.Head / (Grid.DimY / of.KeyValueHeads) * headSize);
         block.Keys = row == of.Rows ? 0 : of.KeyStart[row + 1] - of.KeyStart[row];
-        block.Visible = block.Count > 0 ? AttentionMask.VisibleKeys(of.QueryPosition, block.First, block.Count, block.Keys, causal) : 0;
+        block.Visible = block.Count > 0
+            ? AttentionMask.VisibleKeys(of.QueryPosition, block.First, block.Count, block.Keys, causal, window)
+            : 0;
+        if (window > 0 && block.Count > 0)
+        {
+            block.FirstKey = AttentionMask.FirstKey(of.QueryPosition, block.First, block.Count, window);
+        }
+
         return block;
     }
 }
@@ -82,13 +93,14 @@ internal struct GroupKeys
     /// <summary>The token with which the first block of queries that sees any of the keys begins.</summary>
     public int FirstQuery;
 
-    /// <summary>The token behind the segment's last query.</summary>
+    /// <summary>The token behind the last query that sees any of the keys, or the segment's last.</summary>
     public int QueryEnd;
 
     /// <summary>Blocks of queries from the first on, for every head alike.</summary>
     public int QueryBlocks;
 
-    public static GroupKeys Of(AttentionInputs of, int size, [Specialize] int headSize, [Specialize] bool causal)
+    public static GroupKeys Of(
+        AttentionInputs of, int size, [Specialize] int headSize, [Specialize] bool causal, [Specialize] int window)
     {
         int row = Grid.IdxZ;
         GroupKeys block = default;
@@ -102,10 +114,23 @@ internal struct GroupKeys
         block.At = ((of.KeyStart[row] + block.First) * block.Stride) + (block.Head * headSize);
         int query = of.QueryStart[row];
         int end = row == of.Rows || block.Count <= 0 ? query : of.QueryStart[row + 1];
-        while (query < end && AttentionMask.VisibleKeys(of.QueryPosition, query, Math.Min(size, end - query), block.Keys, causal)
+        while (query < end && AttentionMask.VisibleKeys(of.QueryPosition, query, Math.Min(size, end - query), block.Keys, causal, window)
             <= block.First)
         {
             query += size;
+        }
+
+        if (window > 0)
+        {
+            // Queries in order see keys in order: behind the first block that sees only later keys, none sees any of these.
+            int seeing = query;
+            while (seeing < end && AttentionMask.FirstKey(of.QueryPosition, seeing, Math.Min(size, end - seeing), window)
+                < block.First + block.Count)
+            {
+                seeing += size;
+            }
+
+            end = Math.Min(seeing, end);
         }
 
         block.FirstQuery = query;

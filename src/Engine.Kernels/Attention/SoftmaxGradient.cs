@@ -5,8 +5,11 @@ namespace Engine.Kernels;
 /// </summary>
 internal struct SoftmaxRow
 {
-    /// <summary>Keys of the segment that the query sees; none where it is not there.</summary>
+    /// <summary>The end of the keys of the segment that the query sees; 0 where it is not there.</summary>
     public int Visible;
+
+    /// <summary>The first of them.</summary>
+    public int FirstKey;
 
     public float LogSumExp;
 
@@ -17,11 +20,17 @@ internal struct SoftmaxRow
     public long Element;
 
     public static SoftmaxRow Of(
-        AttentionInputs of, AttentionGradientInputs given, int query, bool inside, int head, int heads, int keys, [Specialize] bool causal)
+        AttentionInputs of, AttentionGradientInputs given, int query, bool inside, int head, int heads, int keys, [Specialize] bool causal,
+        [Specialize] int window)
     {
         long row = ((long)query * heads) + head;
         SoftmaxRow result = default;
-        result.Visible = inside ? AttentionMask.VisibleKeys(of.QueryPosition, query, keys, causal) : 0;
+        result.Visible = inside ? AttentionMask.VisibleKeys(of.QueryPosition, query, keys, causal, window) : 0;
+        if (window > 0 && inside)
+        {
+            result.FirstKey = AttentionMask.FirstKey(of.QueryPosition, query, window);
+        }
+
         result.LogSumExp = inside ? given.LogSumExp[row] : 0f;
         result.Dot = inside ? given.Dots[row] : 0f;
         result.Element = row * of.DropoutPitch;
@@ -32,7 +41,7 @@ internal struct SoftmaxRow
 /// <summary>The backward step of one score; zeros for a key that is not seen.</summary>
 internal struct SoftmaxGradient
 {
-    /// <summary>The weight exp(scale * score - logSumExp), times its dropout factor.</summary>
+    /// <summary>The weight exp(scaled and capped score - logSumExp), times its dropout factor.</summary>
     public float Weight;
 
     /// <summary>The gradient with respect to the unscaled score.</summary>
@@ -41,15 +50,23 @@ internal struct SoftmaxGradient
     /// <param name="key">The key's index in its segment.</param>
     /// <param name="gradient">The gradient with respect to the weight after dropout.</param>
     public static SoftmaxGradient Of(
-        SoftmaxRow row, int key, float score, float gradient, AttentionInputs of, [Specialize] bool dropout)
+        SoftmaxRow row, int key, float score, float gradient, AttentionInputs of, [Specialize] bool dropout, [Specialize] int window,
+        [Specialize] int softCap)
     {
-        if (key >= row.Visible)
+        if (key >= row.Visible || (window > 0 && key < row.FirstKey))
         {
             return default;
         }
 
-        float weight = KernelMath.Exp((of.Scale * score) - row.LogSumExp);
+        float capped = AttentionMask.Capped(of.Scale * score, softCap);
+        float weight = KernelMath.Exp(capped - row.LogSumExp);
         float kept = dropout ? AttentionMask.Factor(row.Element + key, of) : 1f;
-        return new SoftmaxGradient { Weight = weight * kept, Score = weight * of.Scale * ((gradient * kept) - row.Dot) };
+        float byScore = weight * of.Scale * ((gradient * kept) - row.Dot);
+        if (softCap != 0)
+        {
+            byScore *= AttentionMask.CapSlope(capped, softCap);
+        }
+
+        return new SoftmaxGradient { Weight = weight * kept, Score = byScore };
     }
 }

@@ -12,6 +12,8 @@ internal static partial class OperatorTable
         yield return Attended("ragged rows, one of them empty", new AttentionCase([3, 0, 5], [3, 0, 5], 2, 2, 4));
         yield return Attended("causal, grouped heads", new AttentionCase([2, 5], [2, 5], 4, 2, 3, causal: true));
         yield return Attended("one query for each row", new AttentionCase([1, 1, 1], [4, 1, 6], 2, 2, 5));
+        yield return Attended("window and soft cap", new AttentionCase([7, 2], [7, 2], 4, 2, 3, causal: true, window: 3, softCap: 1.5f));
+        yield return Attended("window of both sides", new AttentionCase([6, 3], [6, 3], 2, 2, 4, window: 2));
         yield return Attended("dropout", new AttentionCase([4, 3], [4, 3], 2, 2, 4, dropout: 0.3f, extraMaxLength: 2));
     }
 

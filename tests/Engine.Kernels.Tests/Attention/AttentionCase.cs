@@ -9,7 +9,7 @@ internal sealed class AttentionCase
 
     public AttentionCase(
         int[] queryLengths, int[] keyLengths, int heads, int keyValueHeads, int headSize, bool causal = false, float dropout = 0f,
-        int extraMaxLength = 0)
+        int extraMaxLength = 0, int window = 0, float softCap = 0f)
     {
         QueryStart = Offsets(queryLengths);
         KeyStart = Offsets(keyLengths);
@@ -19,6 +19,8 @@ internal sealed class AttentionCase
             (float)(1 / Math.Sqrt(headSize)))
         {
             Causal = causal,
+            Window = window,
+            SoftCap = softCap,
             Dropout = dropout,
             DropoutStream = 5,
         };

@@ -63,8 +63,9 @@ internal static class AttentionReference
             for (int j = 0; j < weights.Length; j++)
             {
                 int atK = query.K(problem, j);
-                double score = weights[j] * (weightGradients[j] - dot) * problem.Shape.Scale;
-                double magnitude = Math.Abs(score) + (weights[j] * dotMagnitude * problem.Shape.Scale);
+                double slope = problem.Shape.Scale * CapSlope(problem, query, j, q, k);
+                double score = weights[j] * (weightGradients[j] - dot) * slope;
+                double magnitude = Math.Abs(score) + (weights[j] * dotMagnitude * slope);
                 for (int e = 0; e < problem.Shape.HeadSize; e++)
                 {
                     gradients.Q[atQ + e] += score * k[atK + e];
@@ -87,12 +88,31 @@ internal static class AttentionReference
             {
                 for (int head = 0; head < problem.Shape.Heads; head++)
                 {
-                    int seen = problem.Shape.Causal ? Math.Clamp(problem.QueryPosition[token] + 1, 0, keys) : keys;
-                    yield return new Query(token, head, problem.KeyStart[row], seen);
+                    int[] seen = [.. Enumerable.Range(0, keys).Where(key => Sees(problem.Shape, problem.QueryPosition[token], key))];
+                    yield return new Query(token, head, problem.KeyStart[row] + seen.FirstOrDefault(), seen.Length, seen.FirstOrDefault());
                 }
             }
         }
     }
+
+    /// <summary>A window's definition: keys less than so many tokens away, and of those before the query where it is causal.</summary>
+    private static bool Sees(AttentionShape shape, int position, int key) =>
+        (!shape.Causal || key <= position) && (shape.Window == 0 || Math.Abs(position - key) < shape.Window);
+
+    private static double Score(AttentionCase problem, Query query, int key, double[] q, double[] k)
+    {
+        double score = 0;
+        for (int e = 0; e < problem.Shape.HeadSize; e++)
+        {
+            score += q[query.Q(problem) + e] * k[query.K(problem, key) + e] * problem.Shape.Scale;
+        }
+
+        return score;
+    }
+
+    private static double CapSlope(AttentionCase problem, Query query, int key, double[] q, double[] k) => problem.Shape.SoftCap == 0
+        ? 1
+        : 1 / Math.Pow(Math.Cosh(Score(problem, query, key, q, k) / problem.Shape.SoftCap), 2);
 
     private static (double[] Weights, double LogSumExp) Weights(AttentionCase problem, Query query, double[] q, double[] k)
     {
@@ -104,10 +124,8 @@ internal static class AttentionReference
         var scores = new double[query.Keys];
         for (int j = 0; j < query.Keys; j++)
         {
-            for (int e = 0; e < problem.Shape.HeadSize; e++)
-            {
-                scores[j] += q[query.Q(problem) + e] * k[query.K(problem, j) + e] * problem.Shape.Scale;
-            }
+            double score = Score(problem, query, j, q, k), cap = problem.Shape.SoftCap;
+            scores[j] = cap == 0 ? score : cap * Math.Tanh(score / cap);
         }
 
         double maximum = scores.Max();
@@ -115,8 +133,8 @@ internal static class AttentionReference
         return ([.. scores.Select(score => Math.Exp(score - maximum) / sum)], maximum + Math.Log(sum));
     }
 
-    /// <summary>One query of one head, with the keys of its segment that it sees.</summary>
-    private sealed record Query(int Token, int Head, int FirstKey, int Keys)
+    /// <summary>One query of one head, with the keys of its segment that it sees, of which so many come before the first.</summary>
+    private sealed record Query(int Token, int Head, int FirstKey, int Keys, int Before)
     {
         public int Q(AttentionCase problem) => ((Token * problem.Shape.Heads) + Head) * problem.Shape.HeadSize;
 
@@ -134,7 +152,7 @@ internal static class AttentionReference
                 return 1;
             }
 
-            long element = ((((long)Token * shape.Heads) + Head) * shape.MaxKeyLength) + key;
+            long element = ((((long)Token * shape.Heads) + Head) * shape.MaxKeyLength) + Before + key;
             uint word = PhiloxReference.Word(element, AttentionCase.Seed, shape.DropoutStream, AttentionCase.Step);
             return word >= shape.Dropout * 4294967296.0 ? 1 / (1 - (double)shape.Dropout) : 0;
         }

@@ -26,6 +26,16 @@ public sealed class AttentionTests
         ["classified tokens"] = new([1, 1, 1], [60, 7, 200], 2, 2, 16),
         ["single queries, grouped, causal"] = new([1, 1, 0, 1], [65, 7, 4, 200], 6, 2, 64, causal: true),
         ["single queries, odd head"] = new([1, 1], [33, 130], 3, 1, 21),
+        ["window, causal"] = new([150, 40, 3], [150, 40, 3], 2, 1, 16, causal: true, window: 7),
+        ["window over blocks, causal, grouped"] = new([420, 70], [420, 70], 2, 1, 8, causal: true, dropout: 0.25f, window: 130),
+        ["window of one token"] = new([70], [70], 1, 1, 8, causal: true, window: 1),
+        ["window, both sides"] = new([150, 0, 40], [150, 4, 40], 2, 2, 16, window: 9),
+        ["window over blocks, both sides"] = new([300], [300], 1, 1, 8, dropout: 0.25f, window: 70),
+        ["window, more keys than queries"] = new([1, 30, 2], [230, 400, 2], 2, 1, 16, causal: true, window: 50),
+        ["single queries, window, soft cap"] = new([1, 1, 0, 1], [265, 7, 4, 200], 6, 2, 20, causal: true, window: 70, softCap: 3f),
+        ["soft cap"] = new([40, 9], [40, 9], 2, 2, 32, softCap: 2f),
+        ["soft cap, window, causal, grouped"] = new(
+            [140, 9], [140, 9], 4, 2, 24, causal: true, dropout: 0.25f, window: 33, softCap: 2f),
         ["dropout over unaligned rows"] = new([19, 30], [19, 30], 2, 2, 16, dropout: 0.5f, extraMaxLength: 7),
     };
 
@@ -84,6 +94,8 @@ public sealed class AttentionTests
         {
             new([3, 5], [3, 5], 2, 2, 4),
             new([4, 2], [6, 2], 4, 2, 3, causal: true, dropout: 0.3f),
+            new([7, 2], [9, 2], 4, 2, 3, causal: true, dropout: 0.3f, window: 3, softCap: 1.5f),
+            new([7], [7], 1, 1, 4, window: 2, softCap: 0.5f),
         })
         {
             double[] q = problem.Q.Double(), k = problem.K.Double(), v = problem.V.Double();
@@ -190,6 +202,48 @@ public sealed class AttentionTests
         Result Bound(AttentionShape shape) => Bind(run, close, shape, Attention.Forward, Attention.Backward).Run(run);
     }
 
+    /// <summary>A cap far above every score is none: cap tanh(s / cap) = s - s^3 / (3 cap^2) + ...</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_distant_cap_and_a_wide_window_change_nothing(string name)
+    {
+        AttentionCase problem = Cases["head of 80, grouped"];
+        using var run = new KernelRun(TestDevices.Open(name));
+        Result expected = Bind(run, problem, Attention.Forward, Attention.Backward).Run(run);
+        Result capped = Bind(run, problem, problem.Shape with { SoftCap = 1e4f }, Attention.Forward, Attention.Backward).Run(run);
+
+        // Scores are below 30, where a cap of 1e4 takes 1e-4 from them.
+        Numbers.Near(expected.Output.Double(), capped.Output, 2e-4, 2e-4);
+        Numbers.Near(expected.Dq.Double(), capped.Dq, 2e-3, 2e-3);
+        Result wide = Bind(run, problem, problem.Shape with { Window = 20 }, Attention.Forward, Attention.Backward).Run(run);
+        Assert.Equal(expected.Output, wide.Output);
+        Assert.Equal(expected.Dq, wide.Dq);
+        Assert.Equal(expected.Dk, wide.Dk);
+        Assert.NotEqual(
+            expected.Output,
+            Bind(run, problem, problem.Shape with { Window = 19 }, Attention.Forward, Attention.Backward).Run(run).Output);
+    }
+
+    /// <summary>Tiles outside of a window are skipped, not masked: what lies there may be anything.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Keys_before_the_first_window_are_never_read(string name)
+    {
+        foreach (int[] queries in (int[][])[[1, 1], [3, 40]])
+        {
+            var problem = new AttentionCase(queries, [170, 190], 4, 2, 16, causal: true, window: 30);
+            int width = problem.Shape.KeyValueHeads * problem.Shape.HeadSize;
+            foreach (int row in (int[])[0, 1])
+            {
+                int unread = problem.QueryPosition[problem.QueryStart[row]] - 29;
+                problem.K.AsSpan(problem.KeyStart[row] * width, unread * width).Fill(float.NaN);
+                problem.V.AsSpan(problem.KeyStart[row] * width, unread * width).Fill(float.NaN);
+            }
+
+            Assert.All(Forward(name, problem), x => Assert.True(float.IsFinite(x)));
+        }
+    }
+
     [Fact]
     public void Segments_outside_the_tokens_are_an_error_that_names_the_row()
     {
@@ -214,6 +268,9 @@ public sealed class AttentionTests
             () => Bind(run, problem, problem.Shape with { Dropout = 0.5f, DropoutPitch = 2 }, Attention.Forward, Attention.Backward));
         Assert.Throws<ArgumentException>(
             () => Bind(run, problem, problem.Shape with { QueryTokens = 100 }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { Window = -1 }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(
+            () => Bind(run, problem, problem.Shape with { SoftCap = float.NaN }, Attention.Forward, Attention.Backward));
     }
 
     /// <summary>The places of a cache that are not written yet may hold anything.</summary>

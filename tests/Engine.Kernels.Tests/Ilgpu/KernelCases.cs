@@ -73,6 +73,8 @@ internal static class KernelCases
         [
             .. AttentionTests.BindPasses(run, new AttentionCase([66], [66], 1, 1, 17, causal: true, dropout: 0.25f)),
             .. AttentionTests.BindPasses(run, new AttentionCase([2], [3], 2, 1, 5)),
+            .. AttentionTests.BindPasses(run, new AttentionCase([70], [70], 1, 1, 8, causal: true, window: 5, softCap: 2f)),
+            .. AttentionTests.BindPasses(run, new AttentionCase([66], [66], 1, 1, 5, window: 3)),
         ],
         ["products of tiles"] = run =>
         [

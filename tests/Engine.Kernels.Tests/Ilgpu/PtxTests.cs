@@ -213,6 +213,8 @@ public sealed partial class PtxTests
     {
         "headSize" => [16, 32, 80, 96, 128, 256, 64],
         "columns" or "tiles" => [0], // follow from the head size
+        "window" => [96, 0],
+        "softCap" => [AttentionMask.CapBits(50f), 0],
         "groupSize" => [32, 256],
         "rowsPerChunk" => [LaunchShapes.RowsPerChunk],
         "termsPerItem" => [LaunchShapes.TermsPerItem],

@@ -66,6 +66,9 @@ public sealed class SimulatedCardTests
             AttentionTests.CheckMatrixUnits(
                 card, new AttentionCase([20], [70], 1, 1, 40, causal: true, dropout: 0.25f), ElementType.Float16));
         Run(AttentionKernels, card => AttentionTests.CheckMatrixUnits(card, new AttentionCase([1], [1], 1, 1, 1), ElementType.BFloat16));
+        Run(AttentionKernels, card =>
+            AttentionTests.CheckMatrixUnits(
+                card, new AttentionCase([90], [90], 1, 1, 16, causal: true, window: 20, softCap: 2f), ElementType.BFloat16));
     }
 
     [Fact]

@@ -19,11 +19,13 @@ internal static partial class AttentionBackwardGroups
             QueriesKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
-                shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f),
+                shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f,
+                shape.Window, AttentionMask.CapBits(shape.SoftCap)),
             KeysKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, GroupTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
-                shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f),
+                shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f,
+                shape.Window, AttentionMask.CapBits(shape.SoftCap)),
         ];
     }
 
@@ -65,7 +67,9 @@ internal static partial class AttentionBackwardGroups
         [Specialize] int headSize,
         [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
-        [Specialize] bool dropout)
+        [Specialize] bool dropout,
+        [Specialize] int window,
+        [Specialize] int softCap)
     {
         ArrayView<float> left = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
@@ -77,7 +81,7 @@ internal static partial class AttentionBackwardGroups
         int heads = Grid.DimY;
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        GroupQueries block = GroupQueries.Of(of, GroupTiles.Tile, headSize, causal);
+        GroupQueries block = GroupQueries.Of(of, GroupTiles.Tile, headSize, causal, window);
         if (Grid.IdxZ == of.Rows)
         {
             GroupTiles.Clear(dq, of.QueryStart[of.Rows], of.QueryTokens, block.Stride, block.Head * headSize, headSize);
@@ -88,7 +92,7 @@ internal static partial class AttentionBackwardGroups
             result[i] = 0f;
         }
 
-        for (int first = 0; first < block.Visible; first += GroupTiles.Tile)
+        for (int first = block.FirstKey; first < block.Visible; first += GroupTiles.Tile)
         {
             int count = Math.Min(GroupTiles.Tile, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
@@ -100,13 +104,14 @@ internal static partial class AttentionBackwardGroups
             for (int i = 0; i < GroupTiles.Sums; i++)
             {
                 int query = itemRow + (i * GroupTiles.Side);
-                SoftmaxRow row = SoftmaxRow.Of(of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal);
+                SoftmaxRow row = SoftmaxRow.Of(
+                    of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal, window);
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
                     int score = (i * GroupTiles.Sums) + j;
                     tile[(query * GroupTiles.Pitch) + key] =
-                        SoftmaxGradient.Of(row, first + key, scores[score], gradients[score], of, dropout).Score;
+                        SoftmaxGradient.Of(row, first + key, scores[score], gradients[score], of, dropout, window, softCap).Score;
                 }
             }
 
@@ -129,7 +134,9 @@ internal static partial class AttentionBackwardGroups
         [Specialize] int headSize,
         [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
-        [Specialize] bool dropout)
+        [Specialize] bool dropout,
+        [Specialize] int window,
+        [Specialize] int softCap)
     {
         ArrayView<float> left = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
@@ -141,7 +148,7 @@ internal static partial class AttentionBackwardGroups
         ArrayView<float> valueGradient = LocalMemory.Allocate<float>(GroupTiles.Sums * columns);
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        GroupKeys block = GroupKeys.Of(of, GroupTiles.Tile, headSize, causal);
+        GroupKeys block = GroupKeys.Of(of, GroupTiles.Tile, headSize, causal, window);
         if (Grid.IdxZ == of.Rows)
         {
             GroupTiles.Clear(dk, of.KeyStart[of.Rows], of.KeyTokens, block.Stride, block.Head * headSize, headSize);
@@ -170,12 +177,13 @@ internal static partial class AttentionBackwardGroups
             for (int j = 0; j < GroupTiles.Sums; j++)
             {
                 int column = itemColumn + (j * GroupTiles.Side);
-                SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal);
+                SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal, window);
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int key = itemRow + (i * GroupTiles.Side);
                     int score = (i * GroupTiles.Sums) + j;
-                    SoftmaxGradient step = SoftmaxGradient.Of(row, block.First + key, scores[score], gradients[score], of, dropout);
+                    SoftmaxGradient step = SoftmaxGradient.Of(
+                        row, block.First + key, scores[score], gradients[score], of, dropout, window, softCap);
                     tile[(key * GroupTiles.Pitch) + column] = step.Weight;
                     gradients[score] = step.Score;
                 }

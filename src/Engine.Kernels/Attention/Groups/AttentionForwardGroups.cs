@@ -11,7 +11,8 @@ internal static partial class AttentionForwardGroups
                 Math.Max(1, (shape.MaxQueryLength + GroupTiles.Tile - 1) / GroupTiles.Tile), shape.Heads, shape.Rows + 1,
                 GroupTiles.GroupSize),
             AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
-            shape.HeadSize, Columns(shape), shape.Causal, shape.Dropout > 0f);
+            shape.HeadSize, Columns(shape), shape.Causal, shape.Dropout > 0f,
+            shape.Window, AttentionMask.CapBits(shape.SoftCap));
     }
 
     /// <summary>Columns of a result's row that one item holds.</summary>
@@ -26,7 +27,9 @@ internal static partial class AttentionForwardGroups
         [Specialize] int headSize,
         [Specialize(Most = GroupTiles.MostColumns)] int columns,
         [Specialize] bool causal,
-        [Specialize] bool dropout)
+        [Specialize] bool dropout,
+        [Specialize] int window,
+        [Specialize] int softCap)
     {
         ArrayView<float> left = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
@@ -40,7 +43,7 @@ internal static partial class AttentionForwardGroups
         int heads = Grid.DimY;
         int itemColumn = Group.IdxX % GroupTiles.Side;
         int itemRow = Group.IdxX / GroupTiles.Side;
-        GroupQueries block = GroupQueries.Of(of, GroupTiles.Tile, headSize, causal);
+        GroupQueries block = GroupQueries.Of(of, GroupTiles.Tile, headSize, causal, window);
         if (Grid.IdxZ == of.Rows)
         {
             GroupTiles.Clear(output, of.QueryStart[of.Rows], of.QueryTokens, block.Stride, block.Head * headSize, headSize);
@@ -58,7 +61,7 @@ internal static partial class AttentionForwardGroups
             result[i] = 0f;
         }
 
-        for (int first = 0; first < block.Visible; first += GroupTiles.Tile)
+        for (int first = block.FirstKey; first < block.Visible; first += GroupTiles.Tile)
         {
             int count = Math.Min(GroupTiles.Tile, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
@@ -68,14 +71,19 @@ internal static partial class AttentionForwardGroups
             {
                 int query = itemRow + (i * GroupTiles.Side);
                 int seen = query < block.Count
-                    ? AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal) - first
+                    ? AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal, window) - first
+                    : 0;
+                int from = query < block.Count && window > 0
+                    ? AttentionMask.FirstKey(of.QueryPosition, block.First + query, window) - first
                     : 0;
                 float largest = float.NegativeInfinity;
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
                     int at4 = (i * GroupTiles.Sums) + j;
-                    scores[at4] = key < seen && key < count ? of.Scale * scores[at4] : float.NegativeInfinity;
+                    scores[at4] = key < seen && key < count && (window == 0 || key >= from)
+                        ? AttentionMask.Capped(of.Scale * scores[at4], softCap)
+                        : float.NegativeInfinity;
                     largest = MathF.Max(largest, scores[at4]);
                 }
 
@@ -92,10 +100,12 @@ internal static partial class AttentionForwardGroups
                     largest = MathF.Max(largest, partial[(query * GroupTiles.Side) + j]);
                 }
 
-                // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
+                // 0 in place of the maximum of a query that has seen no key leaves weights of 0. One that sees none of the first keys sees
+                // none at all; in a window it may see later ones, and then has no maximum yet.
+                float highest = largest;
                 largest = largest == float.NegativeInfinity ? 0f : largest;
                 float shrink = KernelMath.Exp(maximum[i] - largest);
-                maximum[i] = largest;
+                maximum[i] = window > 0 ? highest : largest;
                 sum[i] *= shrink;
                 for (int j = 0; j < columns; j++)
                 {

@@ -85,7 +85,8 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
         float* rowBuffer = scratch.Take(QueryBlock * padded);
         float* factorBuffer = scratch.Take(FactorBuffer);
         long at = (query0 * QueryStride) + (head * headSize);
-        if (VisibleKeys(query0, queries, block.Keys) > block.First)
+        float* slopes = scratch.Take(KeyBlock);
+        if (VisibleKeys(query0, queries, block.Keys) > block.First && FirstKey(query0, queries) < block.First + count)
         {
             LeftBlock q = BlockProduct<T, TTile>.PackLeft(P.Q + at, QueryStride, queries, headSize, packed);
             BlockProduct<T, TTile>.Multiply(queries, count, headSize, q, block.Scores, scores, KeyBlock, Shape.Scale, false);
@@ -98,9 +99,20 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
                 int seen = Math.Clamp(VisibleKeys(query0 + i, block.Keys) - block.First, 0, count);
                 float dot = AttentionRows<T>.Dot(P.Output + element, P.OutputGradient + element, headSize);
                 float* factors = DropoutFactors(token, head, block.First, seen, factorBuffer);
+                int from = Math.Clamp(FirstKey(query0 + i) - block.First, 0, seen);
+                if (Shape.SoftCap > 0f)
+                {
+                    AttentionRows<T>.Cap(scores + (i * KeyBlock), seen, Shape.SoftCap, slopes);
+                }
+
                 AttentionRows<T>.Gradient(
-                    scores + (i * KeyBlock), gradients + (i * KeyBlock), factors, seen, count, P.LogSumExp[(token * Shape.Heads) + head],
-                    dot, Shape.Scale);
+                    scores + (i * KeyBlock), gradients + (i * KeyBlock), factors, from, seen, count,
+                    P.LogSumExp[(token * Shape.Heads) + head], dot, Shape.Scale);
+                if (Shape.SoftCap > 0f)
+                {
+                    AttentionRows<T>.Multiply(gradients + (i * KeyBlock), slopes, seen);
+                }
+
             }
 
             RightBlock rows = BlockProduct<T, TTile>.PackRight(P.OutputGradient + at, QueryStride, headSize, queries, rowBuffer);

@@ -46,7 +46,8 @@ internal sealed unsafe class AttentionForwardHost<T, TTile>(CpuDevice device, At
         new Span<float>(sum, queries).Clear();
         int key0 = P.KeyStart[row], keys = P.KeyStart[row + 1] - key0;
         int visible = VisibleKeys(query0, queries, keys);
-        for (int first = 0; first < visible; first += KeyBlock)
+        int start = FirstKey(query0, queries);
+        for (int first = start; first < visible; first += KeyBlock)
         {
             int count = Math.Min(KeyBlock, visible - first);
             long at = ((key0 + first) * KeyStride) + (head / GroupSize * headSize);
@@ -56,21 +57,27 @@ internal sealed unsafe class AttentionForwardHost<T, TTile>(CpuDevice device, At
             for (int i = 0; i < queries; i++)
             {
                 int seen = Math.Clamp(VisibleKeys(query0 + i, keys) - first, 0, count);
-                float shrink = AttentionRows<T>.Softmax(scores + (i * KeyBlock), seen, count, ref maximum[i], ref sum[i]);
+                int from = Math.Clamp(FirstKey(query0 + i) - first, 0, seen);
+                if (Shape.SoftCap > 0f)
+                {
+                    AttentionRows<T>.Cap(scores + (i * KeyBlock), seen, Shape.SoftCap);
+                }
+
+                float shrink = AttentionRows<T>.Softmax(scores + (i * KeyBlock), from, seen, count, ref maximum[i], ref sum[i]);
                 float* factors = DropoutFactors(query0 + i, head, first, seen, factorBuffer);
                 if (factors != null)
                 {
                     AttentionRows<T>.Multiply(scores + (i * KeyBlock), factors, seen);
                 }
 
-                if (first > 0 && shrink != 1f)
+                if (first > start && shrink != 1f)
                 {
                     AttentionRows<T>.Scale(result + (i * padded), padded, shrink);
                 }
             }
 
             BlockProduct<T, TTile>.Multiply(
-                queries, headSize, count, BlockProduct<T, TTile>.Left(scores, KeyBlock), v, result, padded, 1f, first > 0);
+                queries, headSize, count, BlockProduct<T, TTile>.Left(scores, KeyBlock), v, result, padded, 1f, first > start);
         }
 
         for (int i = 0; i < queries; i++)

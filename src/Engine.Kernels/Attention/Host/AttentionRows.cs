@@ -9,13 +9,19 @@ internal static unsafe class AttentionRows<T>
     where T : struct, ISimd<T>
 {
     /// <summary>
-    /// One step of online softmax: scores of the <paramref name="seen"/> first keys become exp(score - maximum), those of the other keys
-    /// of the block 0; maximum and sum take them in.
+    /// One step of online softmax: scores of the keys from <paramref name="from"/> to <paramref name="seen"/> - 1 become
+    /// exp(score - maximum), those of the other keys of the block 0; maximum and sum take them in.
     /// </summary>
     /// <returns>What earlier results of the row must be multiplied by.</returns>
-    public static float Softmax(float* scores, int seen, int keys, ref float maximum, ref float sum)
+    public static float Softmax(float* scores, int from, int seen, int keys, ref float maximum, ref float sum)
     {
-        int end = Mask(scores, seen);
+        if (from == seen)
+        {
+            Zero(scores, 0, keys);
+            return 1f;
+        }
+
+        int end = Mask(scores, from, seen);
         T largest = T.Broadcast(maximum);
         for (int j = 0; j < end; j += T.Count)
         {
@@ -43,11 +49,13 @@ internal static unsafe class AttentionRows<T>
     /// The backward step of a row: scores become the weights exp(score - logSumExp) (times the dropout factors), and
     /// gradients with respect to weights become gradients with respect to unscaled scores, scale * weight * (gradient - dot).
     /// </summary>
+    /// <param name="from">The first key that is seen.</param>
+    /// <param name="seen">The end of the keys that are seen.</param>
     /// <param name="dot">The row's output times the output's gradient, summed: what softmax's gradient subtracts.</param>
     public static void Gradient(
-        float* scores, float* gradients, float* factors, int seen, int keys, float logSumExp, float dot, float scale)
+        float* scores, float* gradients, float* factors, int from, int seen, int keys, float logSumExp, float dot, float scale)
     {
-        int end = Mask(scores, seen);
+        int end = Mask(scores, from, seen);
         T shift = T.Broadcast(logSumExp), subtract = T.Broadcast(dot), scales = T.Broadcast(scale);
         for (int j = 0; j < end; j += T.Count)
         {
@@ -67,6 +75,28 @@ internal static unsafe class AttentionRows<T>
 
         Zero(scores, end, keys);
         Zero(gradients, end, keys);
+    }
+
+    /// <summary>Caps scores: s becomes cap tanh(s / cap).</summary>
+    public static void Cap(float* scores, int count, float cap)
+    {
+        T limit = T.Broadcast(cap);
+        for (int j = 0; j < count; j += T.Count)
+        {
+            (limit * LaneMath.Tanh(T.Load(scores + j) / limit)).Store(scores + j);
+        }
+    }
+
+    /// <summary>The same, with the derivatives 1 - tanh^2 of the capped scores by the scores.</summary>
+    public static void Cap(float* scores, int count, float cap, float* slopes)
+    {
+        T limit = T.Broadcast(cap), one = T.Broadcast(1f);
+        for (int j = 0; j < count; j += T.Count)
+        {
+            T tanh = LaneMath.Tanh(T.Load(scores + j) / limit);
+            (limit * tanh).Store(scores + j);
+            (one - (tanh * tanh)).Store(slopes + j);
+        }
     }
 
     /// <summary>x *= factor.</summary>
@@ -111,10 +141,13 @@ internal static unsafe class AttentionRows<T>
         return T.Sum(sum);
     }
 
-    /// <summary>Fills the last register of the seen scores with minus infinity, whose exponential is 0.</summary>
-    /// <returns>The seen scores, padded to whole registers.</returns>
-    private static int Mask(float* scores, int seen)
+    /// <summary>
+    /// Fills what lies before the seen scores, and the rest of their last register, with minus infinity, whose exponential is 0.
+    /// </summary>
+    /// <returns>The end of the seen scores, padded to whole registers.</returns>
+    private static int Mask(float* scores, int from, int seen)
     {
+        new Span<float>(scores, from).Fill(float.NegativeInfinity);
         int end = (seen + T.Count - 1) / T.Count * T.Count;
         for (int j = seen; j < end; j++)
         {

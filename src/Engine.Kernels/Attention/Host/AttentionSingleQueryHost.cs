@@ -42,7 +42,8 @@ internal sealed unsafe class AttentionSingleQueryHost<T>(CpuDevice device, Atten
         float* q = P.Q + (query * QueryStride) + ((long)keyHead * GroupSize * headSize);
         int key0 = P.KeyStart[row];
         int visible = VisibleKeys(query, P.KeyStart[row + 1] - key0);
-        for (int first = 0; first < visible; first += Block)
+        int start = FirstKey(query);
+        for (int first = start; first < visible; first += Block)
         {
             int count = Math.Min(Block, visible - first);
             long at = ((key0 + first) * KeyStride) + ((long)keyHead * headSize);
@@ -53,8 +54,13 @@ internal sealed unsafe class AttentionSingleQueryHost<T>(CpuDevice device, Atten
 
             for (int i = 0; i < GroupSize; i++)
             {
-                float shrink = AttentionRows<T>.Softmax(scores + (i * Block), count, count, ref maximum[i], ref sum[i]);
-                if (first > 0 && shrink != 1f)
+                if (Shape.SoftCap > 0f)
+                {
+                    AttentionRows<T>.Cap(scores + (i * Block), count, Shape.SoftCap);
+                }
+
+                float shrink = AttentionRows<T>.Softmax(scores + (i * Block), 0, count, count, ref maximum[i], ref sum[i]);
+                if (first > start && shrink != 1f)
                 {
                     AttentionRows<T>.Scale(result + (i * padded), padded, shrink);
                 }

@@ -22,12 +22,14 @@ internal static partial class AttentionBackwardMatrixUnits
                 device, new LaunchShape(
                     AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
-                shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f),
+                shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
+                shape.Window, AttentionMask.CapBits(shape.SoftCap)),
             KeysKernel.Bind<TTile>(
                 device, new LaunchShape(
                     AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, AttentionTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
-                shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f),
+                shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
+                shape.Window, AttentionMask.CapBits(shape.SoftCap)),
         ];
 
     /// <summary>dq of a block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
@@ -39,7 +41,9 @@ internal static partial class AttentionBackwardMatrixUnits
         [Specialize] int headSize,
         [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
-        [Specialize] bool dropout)
+        [Specialize] bool dropout,
+        [Specialize] int window,
+        [Specialize] int softCap)
         where TTile : unmanaged
     {
         ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
@@ -48,14 +52,14 @@ internal static partial class AttentionBackwardMatrixUnits
         ArrayView<float> own = LocalMemory.Allocate<float>(AttentionTiles.ItemElements);
         ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>(tiles);
         int heads = Grid.DimY;
-        GroupQueries block = GroupQueries.Of(of, MatrixBlocks.Block, headSize, causal);
+        GroupQueries block = GroupQueries.Of(of, MatrixBlocks.Block, headSize, causal, window);
         if (Grid.IdxZ == of.Rows)
         {
             GroupTiles.Clear(dq, of.QueryStart[of.Rows], of.QueryTokens, block.Stride, block.Head * headSize, headSize);
         }
 
         MatrixBlocks.Clear(result, tiles);
-        for (int first = 0; first < block.Visible; first += MatrixBlocks.Block)
+        for (int first = block.FirstKey; first < block.Visible; first += MatrixBlocks.Block)
         {
             int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
@@ -68,9 +72,10 @@ internal static partial class AttentionBackwardMatrixUnits
             {
                 int query = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
                 int key = AttentionTiles.Column();
-                SoftmaxRow row = SoftmaxRow.Of(of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal);
+                SoftmaxRow row = SoftmaxRow.Of(
+                    of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal, window);
                 SoftmaxGradient step = SoftmaxGradient.Of(
-                    row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], of, dropout);
+                    row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], of, dropout, window, softCap);
                 Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, step.Score);
             }
 
@@ -93,7 +98,9 @@ internal static partial class AttentionBackwardMatrixUnits
         [Specialize] int headSize,
         [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
-        [Specialize] bool dropout)
+        [Specialize] bool dropout,
+        [Specialize] int window,
+        [Specialize] int softCap)
         where TTile : unmanaged
     {
         ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
@@ -102,7 +109,7 @@ internal static partial class AttentionBackwardMatrixUnits
         ArrayView<float> own = LocalMemory.Allocate<float>(AttentionTiles.ItemElements);
         ArrayView<TileSum> keyGradient = LocalMemory.Allocate<TileSum>(tiles);
         ArrayView<TileSum> valueGradient = LocalMemory.Allocate<TileSum>(tiles);
-        GroupKeys block = GroupKeys.Of(of, MatrixBlocks.Block, headSize, causal);
+        GroupKeys block = GroupKeys.Of(of, MatrixBlocks.Block, headSize, causal, window);
         if (Grid.IdxZ == of.Rows)
         {
             GroupTiles.Clear(dk, of.KeyStart[of.Rows], of.KeyTokens, block.Stride, block.Head * headSize, headSize);
@@ -127,12 +134,12 @@ internal static partial class AttentionBackwardMatrixUnits
                 of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, operands,
                 scores, headSize);
             int column = AttentionTiles.Column();
-            SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal);
+            SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal, window);
             for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
                 int key = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
                 SoftmaxGradient step = SoftmaxGradient.Of(
-                    row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], of, dropout);
+                    row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], of, dropout, window, softCap);
                 Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, step.Weight);
                 own[n] = step.Score;
             }

@@ -14,7 +14,8 @@ internal static partial class AttentionForwardMatrixUnits
             device,
             new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
             AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
-            shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f);
+            shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
+            shape.Window, AttentionMask.CapBits(shape.SoftCap));
 
     /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]
@@ -25,7 +26,9 @@ internal static partial class AttentionForwardMatrixUnits
         [Specialize] int headSize,
         [Specialize(Most = AttentionTiles.MostTiles)] int tiles,
         [Specialize] bool causal,
-        [Specialize] bool dropout)
+        [Specialize] bool dropout,
+        [Specialize] int window,
+        [Specialize] int softCap)
         where TTile : unmanaged
     {
         ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
@@ -37,7 +40,7 @@ internal static partial class AttentionForwardMatrixUnits
         ArrayView<TileSum> result = LocalMemory.Allocate<TileSum>(tiles);
         int heads = Grid.DimY;
         int item = Group.IdxX;
-        GroupQueries block = GroupQueries.Of(of, MatrixBlocks.Block, headSize, causal);
+        GroupQueries block = GroupQueries.Of(of, MatrixBlocks.Block, headSize, causal, window);
         if (Grid.IdxZ == of.Rows)
         {
             GroupTiles.Clear(output, of.QueryStart[of.Rows], of.QueryTokens, block.Stride, block.Head * headSize, headSize);
@@ -51,7 +54,7 @@ internal static partial class AttentionForwardMatrixUnits
             sum[item] = 0f;
         }
 
-        for (int first = 0; first < block.Visible; first += MatrixBlocks.Block)
+        for (int first = block.FirstKey; first < block.Visible; first += MatrixBlocks.Block)
         {
             int count = Math.Min(MatrixBlocks.Block, block.Visible - first);
             long at = block.KeyAt + (first * block.KeyStride);
@@ -60,18 +63,24 @@ internal static partial class AttentionForwardMatrixUnits
             if (item < MatrixBlocks.Block)
             {
                 int seen = item < block.Count
-                    ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + item, block.Keys, causal) - first)
+                    ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + item, block.Keys, causal, window) - first)
+                    : 0;
+                int from = item < block.Count && window > 0
+                    ? Math.Max(AttentionMask.FirstKey(of.QueryPosition, block.First + item, window) - first, 0)
                     : 0;
                 float largest = maximum[item];
-                for (int key = 0; key < seen; key++)
+                for (int key = from; key < seen; key++)
                 {
-                    largest = MathF.Max(largest, of.Scale * scores[(item * MatrixBlocks.ProductPitch) + key]);
+                    float score = of.Scale * scores[(item * MatrixBlocks.ProductPitch) + key];
+                    largest = MathF.Max(largest, AttentionMask.Capped(score, softCap));
                 }
 
-                // A query that sees none of the first keys sees none at all: 0 in place of its maximum leaves weights of 0.
+                // 0 in place of the maximum of a query that has seen no key leaves weights of 0. One that sees none of the first keys sees
+                // none at all; in a window it may see later ones, and then has no maximum yet.
+                float highest = largest;
                 largest = largest == float.NegativeInfinity ? 0f : largest;
                 shrink[item] = KernelMath.Exp(maximum[item] - largest);
-                maximum[item] = largest;
+                maximum[item] = window > 0 ? highest : largest;
                 sum[item] *= shrink[item];
             }
 
@@ -82,9 +91,12 @@ internal static partial class AttentionForwardMatrixUnits
                 int key = i % MatrixBlocks.Block;
                 int score = (query * MatrixBlocks.ProductPitch) + key;
                 int seen = query < block.Count
-                    ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal) - first)
+                    ? Math.Min(count, AttentionMask.VisibleKeys(of.QueryPosition, block.First + query, block.Keys, causal, window) - first)
                     : 0;
-                float weight = KernelMath.Exp(key < seen ? (of.Scale * scores[score]) - maximum[query] : float.NegativeInfinity);
+                bool sees = key < seen
+                    && (window == 0 || key >= AttentionMask.FirstKey(of.QueryPosition, block.First + query, window) - first);
+                float weight = KernelMath.Exp(
+                    sees ? AttentionMask.Capped(of.Scale * scores[score], softCap) - maximum[query] : float.NegativeInfinity);
                 scores[score] = weight;
                 if (dropout)
                 {
